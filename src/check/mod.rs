@@ -1,0 +1,98 @@
+//! The catalogue of checks and their judges: pure functions from evidence to a finding. Nothing here does I/O, so a
+//! stored run can be judged again, and a hand-made history can prove that a judge fails when it must.
+
+mod catalogue;
+mod dns;
+mod identity;
+mod ordering;
+mod persistence;
+mod replication;
+#[cfg(test)]
+mod history;
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::Evidence;
+
+pub use catalogue::{CATALOGUE, find};
+
+/// What a check concludes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The property held.
+    Pass,
+    /// The property was violated.
+    Fail,
+    /// The evidence cannot decide: a watch gap, a probe that broke, a scenario that was cut short. Never green.
+    Inconclusive,
+    /// The property does not apply to this workload.
+    Skipped,
+}
+
+/// A verdict with its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was seen, in a sentence or two, with records quoted as `#seq`.
+    pub reason: String,
+    /// The records that decide, in the order in which they matter.
+    pub evidence: Vec<u64>,
+}
+
+impl Finding {
+    /// The property held.
+    pub fn pass(reason: impl Into<String>, evidence: impl IntoIterator<Item = u64>) -> Self {
+        Self::new(Verdict::Pass, reason, evidence)
+    }
+
+    /// The property was violated.
+    pub fn fail(reason: impl Into<String>, evidence: impl IntoIterator<Item = u64>) -> Self {
+        Self::new(Verdict::Fail, reason, evidence)
+    }
+
+    /// The evidence cannot decide.
+    pub fn inconclusive(reason: impl Into<String>, evidence: impl IntoIterator<Item = u64>) -> Self {
+        Self::new(Verdict::Inconclusive, reason, evidence)
+    }
+
+    /// The property does not apply.
+    pub fn skipped(reason: impl Into<String>) -> Self {
+        Self::new(Verdict::Skipped, reason, [])
+    }
+
+    fn new(verdict: Verdict, reason: impl Into<String>, evidence: impl IntoIterator<Item = u64>) -> Self {
+        Self { verdict, reason: reason.into(), evidence: evidence.into_iter().collect() }
+    }
+}
+
+/// A property that a workload must have.
+#[derive(Debug)]
+pub struct Check {
+    /// `property::snake_case_sentence`, for ever.
+    pub id: &'static str,
+    /// What must hold, in RFC 2119 words.
+    pub statement: &'static str,
+    /// Where it is written: a section of the Kubernetes documentation, the DNS specification or the MySQL manual.
+    pub source: &'static str,
+    /// For people: why it matters, how it is judged, and what usually is wrong when it fails.
+    pub explain: &'static str,
+    /// The scenarios whose evidence it needs, by name.
+    pub scenarios: &'static [&'static str],
+    /// The judge.
+    pub judge: fn(&Evidence) -> Finding,
+}
+
+impl Check {
+    /// The part of the id before `::`.
+    pub fn property(&self) -> &'static str {
+        self.id.split_once("::").map_or(self.id, |(property, _)| property)
+    }
+
+    /// Judges the evidence. Evidence without a `Run` record, or of a scenario that was not carried out to its end,
+    /// is inconclusive unless it already shows a violation.
+    pub fn judge(&self, evidence: &Evidence) -> Finding {
+        catalogue::judge(self, evidence)
+    }
+}

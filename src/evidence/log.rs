@@ -1,0 +1,204 @@
+//! The append-only log of a run: every record goes to disk before anybody acts on it, and waits are woken by it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::record::{Record, SCHEMA, Wait, WaitOutcome, What};
+use super::timeline::Timeline;
+
+/// What a wait sees when it looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight<T> {
+    /// What was awaited is there.
+    Met(T),
+    /// Not yet; this is there instead.
+    NotYet(String),
+    /// It can come no more, for this reason.
+    Never(String),
+}
+
+/// A wait ended without what was awaited.
+#[derive(Debug, thiserror::Error)]
+pub enum WaitError {
+    /// The deadline came first.
+    #[error("{what} did not come within {limit:?}; last seen: {last_seen}")]
+    Expired {
+        /// What was awaited.
+        what: String,
+        /// For how long.
+        limit: Duration,
+        /// The state seen last.
+        last_seen: String,
+    },
+    /// It can come no more.
+    #[error("{what} cannot come any more: {reason}")]
+    Impossible {
+        /// What was awaited.
+        what: String,
+        /// Why it cannot come.
+        reason: String,
+    },
+}
+
+/// The evidence log of a run in progress.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    started: Instant,
+    inner: Mutex<Inner>,
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    file: File,
+    timeline: Timeline,
+    failure: Option<std::io::Error>,
+}
+
+impl Log {
+    /// Creates the file; a run never writes into another run's log.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be created.
+    pub fn create(path: &Path) -> std::io::Result<Self> {
+        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        let inner = Inner { file, timeline: Timeline::default(), failure: None };
+        let changed = watch::Sender::new(0);
+        Ok(Self { path: path.to_owned(), started: Instant::now(), inner: Mutex::new(inner), changed })
+    }
+
+    /// Where the log is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends a record and returns its sequence number. A write that fails is remembered for [`Log::failure`]:
+    /// evidence that did not reach the disk must not be judged.
+    pub fn record(&self, what: What) -> u64 {
+        let seq = {
+            let mut inner = self.inner();
+            let seq = inner.timeline.last_seq + 1;
+            let at_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let record = Record { seq, at_us, wall: jiff::Timestamp::now(), what };
+            let written = serde_json::to_vec(&record).map_err(std::io::Error::from).and_then(|mut line| {
+                line.push(b'\n');
+                inner.file.write_all(&line)
+            });
+            if let Err(error) = written {
+                inner.failure.get_or_insert(error);
+            }
+            inner.timeline.observe(&record);
+            seq
+        };
+        self.changed.send_replace(seq);
+        seq
+    }
+
+    /// Looks at the timeline as it is now.
+    pub fn look<R>(&self, look: impl FnOnce(&Timeline) -> R) -> R {
+        look(&self.inner().timeline)
+    }
+
+    /// Whether a record could not be written, and why.
+    pub fn failure(&self) -> Option<String> {
+        self.inner().failure.as_ref().map(ToString::to_string)
+    }
+
+    /// Waits until the timeline shows what is awaited, woken by records. How the wait ended becomes a record too.
+    ///
+    /// `seen` is told the state whenever it changes, for those who watch the run.
+    ///
+    /// # Errors
+    /// When the deadline comes first, or when what is awaited can come no more.
+    pub async fn wait<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        seen: impl Fn(&str),
+        sight: impl Fn(&Timeline) -> Sight<T>,
+    ) -> Result<T, WaitError> {
+        let begun = Instant::now();
+        let mut changed = self.changed.subscribe();
+        let mut last_seen = String::new();
+        let (result, outcome) = loop {
+            changed.mark_unchanged();
+            match self.look(&sight) {
+                Sight::Met(value) => break (Ok(value), WaitOutcome::Met),
+                Sight::Never(reason) => {
+                    let error = WaitError::Impossible { what: what.to_owned(), reason: reason.clone() };
+                    break (Err(error), WaitOutcome::Impossible(reason));
+                }
+                Sight::NotYet(state) if state != last_seen => {
+                    seen(&state);
+                    last_seen = state;
+                }
+                Sight::NotYet(_) => {}
+            }
+            let left = limit.saturating_sub(begun.elapsed());
+            if tokio::time::timeout(left, changed.changed()).await.is_err() {
+                let last_seen = last_seen.clone();
+                let error = WaitError::Expired { what: what.to_owned(), limit, last_seen };
+                break (Err(error), WaitOutcome::Expired);
+            }
+        };
+        let took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.record(What::Wait(Wait { what: what.to_owned(), outcome, took_us, last_seen }));
+        result
+    }
+
+    // A panic while the lock was held leaves whole records behind, so the log stays usable for the clean-up.
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A stored log that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file cannot be read.
+    #[error("cannot read the evidence log {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        source: std::io::Error,
+    },
+    /// A line is not a record.
+    #[error("{path}:{line}: not an evidence record: {reason}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// Why.
+        reason: String,
+    },
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<Record>, ReadError> {
+    let broken = |source| ReadError::Io { path: path.to_owned(), source };
+    let reader = BufReader::new(File::open(path).map_err(broken)?);
+    let mut records: Vec<Record> = Vec::new();
+    for (index, line) in reader.lines().enumerate() {
+        let line = line.map_err(broken)?;
+        let refuse = |reason| ReadError::Line { path: path.to_owned(), line: index + 1, reason };
+        let record: Record = serde_json::from_str(&line).map_err(|error| refuse(error.to_string()))?;
+        let expected = records.last().map_or(1, |last| last.seq + 1);
+        if record.seq != expected {
+            return Err(refuse(format!("record #{expected} is missing: this one is #{}", record.seq)));
+        }
+        if let What::Run(run) = &record.what
+            && run.schema != SCHEMA
+        {
+            return Err(refuse(format!("evidence format {}; this program reads format {SCHEMA}", run.schema)));
+        }
+        records.push(record);
+    }
+    Ok(records)
+}

@@ -1,0 +1,47 @@
+//! What was seen: the records, the append-only log that holds them, the recorder that fills it, and the timeline that
+//! indexes it.
+
+mod log;
+mod record;
+mod recorder;
+mod timeline;
+
+use std::path::Path;
+
+pub use log::{Log, ReadError, Sight, WaitError};
+pub use record::*;
+pub use recorder::{Recorder, WatchError};
+pub use timeline::{Change, ClaimLife, Mark, PodLife, SetState, Timeline, VolumeLife};
+
+/// All that a check may look at.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The records, in order.
+    pub records: Vec<Record>,
+    /// The records' index.
+    pub timeline: Timeline,
+}
+
+impl Evidence {
+    /// Evidence of these records, which are in order.
+    pub fn new(records: Vec<Record>) -> Self {
+        let timeline = Timeline::of(&records);
+        Self { records, timeline }
+    }
+
+    /// Reads an `evidence.jsonl`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a line is not a record, the sequence has a hole, or the format has another version.
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        log::read(path).map(Self::new)
+    }
+
+    /// The run's description, where the run came that far.
+    pub fn run(&self) -> Option<&Run> {
+        self.records.iter().find_map(|record| match &record.what {
+            What::Run(run) => Some(run.as_ref()),
+            _ => None,
+        })
+    }
+}

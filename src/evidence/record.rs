@@ -1,0 +1,562 @@
+//! The records of a run: what `evidence.jsonl` holds, one a line.
+//!
+//! Records are the only thing that a check sees. They say what was seen and never what it means; the meaning is
+//! the checks' business. The format is versioned by [`SCHEMA`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of the evidence format. A reader refuses a log with another one.
+pub const SCHEMA: u32 = 1;
+
+/// One line of the evidence log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Position in the log, counted from 1 without a hole. Failures quote it as `#seq`.
+    pub seq: u64,
+    /// Microseconds since the run began, on a monotonic clock.
+    pub at_us: u64,
+    /// Wall-clock time, for people: two clocks and leap seconds make it unfit to judge by.
+    pub wall: jiff::Timestamp,
+    /// What was seen.
+    pub what: What,
+}
+
+/// Everything that can be seen or done in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum What {
+    /// What is under test and with what; written once, before the first act.
+    Run(Box<Run>),
+    /// An act of a scenario begins or ends.
+    Step(Step),
+    /// A watch event, as the API server sent it.
+    Object(Box<ObjectEvent>),
+    /// A stretch of the history was lost: order cannot be proved across it.
+    Gap(Gap),
+    /// A wait of the harness ended.
+    Wait(Wait),
+    /// A DNS question and its answer.
+    Dns(Dns),
+    /// An SQL question to one server and its answer.
+    Sql(Sql),
+    /// A command run in a container.
+    Exec(Exec),
+    /// The outcome of one write of the ledger.
+    Write(Write),
+    /// A disruption was asked for, or is proved to have happened.
+    Fault(Fault),
+    /// A state read at one moment, such as the Corefile or what remains after teardown.
+    Snapshot(Snapshot),
+    /// Trouble of the harness itself, for people.
+    Note(Note),
+}
+
+/// What is under test, and the expectations that the run was started with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The evidence format, [`SCHEMA`].
+    pub schema: u32,
+    /// Names the run's directory and cluster.
+    pub run_id: String,
+    /// Version of the harness.
+    pub steadfast: String,
+    /// Version that the API server reports, such as `v1.37.2`.
+    pub kubernetes: String,
+    /// The cluster: `kind cluster steadfast-… (3 nodes)`, or the context of one that was there before.
+    pub cluster: String,
+    /// Images that stand in for those the manifests name, each with the reason.
+    pub substitutions: Vec<Substitution>,
+    /// The workload, read from its manifests.
+    pub subject: Subject,
+    /// Limits that checks hold the workload to.
+    pub budgets: Budgets,
+    /// The scenarios that this run acts out, in order.
+    pub scenarios: Vec<String>,
+}
+
+/// An image that stands in for another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Substitution {
+    /// What the manifests, or the harness, name.
+    pub wanted: String,
+    /// What runs instead.
+    pub image: String,
+    /// Why.
+    pub why: String,
+}
+
+/// The workload under test, as its manifests describe it. No name is written into a check: all come from here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// Namespace of the StatefulSet and Service.
+    pub namespace: String,
+    /// The cluster's DNS zone, such as `cluster.local`.
+    pub domain: String,
+    /// Name of the StatefulSet.
+    pub set: String,
+    /// `spec.replicas`.
+    pub replicas: u32,
+    /// `spec.ordinals.start`, 0 unless the manifest says otherwise.
+    pub first_ordinal: u32,
+    /// `spec.serviceName`: the Service that governs the network identity.
+    pub service: String,
+    /// `spec.publishNotReadyAddresses` of that Service.
+    pub publish_not_ready: bool,
+    /// The server's port.
+    pub port: u16,
+    /// The Service port's name, where it has one: without a name DNS has no SRV record for it.
+    pub port_name: Option<String>,
+    /// Names of the volumeClaimTemplates.
+    pub claims: Vec<String>,
+    /// The container that runs the server.
+    pub container: String,
+    /// `spec.selector.matchLabels`.
+    pub selector: BTreeMap<String, String>,
+    /// `spec.minReadySeconds`.
+    pub min_ready_seconds: u32,
+}
+
+impl Subject {
+    /// The ordinals of `replicas` pods, lowest first.
+    pub fn ordinals(&self) -> impl DoubleEndedIterator<Item = u32> + use<> {
+        self.first_ordinal..self.first_ordinal + self.replicas
+    }
+
+    /// The name of the pod with this ordinal: `<set>-<ordinal>`.
+    pub fn pod(&self, ordinal: u32) -> String {
+        format!("{}-{ordinal}", self.set)
+    }
+
+    /// The names of all pods, lowest ordinal first.
+    pub fn pods(&self) -> impl Iterator<Item = String> + '_ {
+        self.ordinals().map(|ordinal| self.pod(ordinal))
+    }
+
+    /// The ordinal in a pod's name, if the pod belongs to the set.
+    pub fn ordinal_of(&self, pod: &str) -> Option<u32> {
+        pod.strip_prefix(&self.set)?.strip_prefix('-')?.parse().ok()
+    }
+
+    /// The pod that replicas replicate from: the first ordinal.
+    pub fn primary(&self) -> String {
+        self.pod(self.first_ordinal)
+    }
+
+    /// The pods that replicate, lowest ordinal first.
+    pub fn replica_pods(&self) -> impl Iterator<Item = String> + '_ {
+        self.ordinals().skip(1).map(|ordinal| self.pod(ordinal))
+    }
+
+    /// The name of a pod's claim: `<template>-<pod>`.
+    pub fn claim(&self, template: &str, pod: &str) -> String {
+        format!("{template}-{pod}")
+    }
+
+    /// The Service's DNS name, without the trailing dot.
+    pub fn service_fqdn(&self) -> String {
+        format!("{}.{}.svc.{}", self.service, self.namespace, self.domain)
+    }
+
+    /// A pod's stable DNS name, without the trailing dot
+    /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id>).
+    pub fn fqdn(&self, pod: &str) -> String {
+        format!("{pod}.{}", self.service_fqdn())
+    }
+}
+
+/// Limits that checks hold the workload to, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budgets {
+    /// From the primary's new pod being Ready until every replica has a row written after that.
+    pub resume_ms: u64,
+    /// A GTID barrier on a replica that is following.
+    pub barrier_ms: u64,
+}
+
+/// When a question was asked: after which act of the scenarios.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "after", rename_all = "snake_case")]
+pub enum Moment {
+    /// A pod's Ready condition turned true under this UID for the first time.
+    Ready {
+        /// The pod's name.
+        pod: String,
+        /// Its UID.
+        uid: String,
+    },
+    /// Every pod of the set was Ready for the first time.
+    Deployed,
+    /// Replication was configured on every replica and rows were written on the primary.
+    Replicating,
+    /// Just before this pod is deleted.
+    BeforeDeletion {
+        /// The pod's name.
+        pod: String,
+    },
+    /// This pod was deleted and its successor is Ready.
+    Deletion {
+        /// The pod's name.
+        pod: String,
+    },
+    /// The set was scaled down and the surplus pods are gone.
+    ScaledDown,
+    /// The set was scaled up again and every pod is Ready.
+    ScaledUp,
+    /// Everything that the run made was deleted.
+    TornDown,
+}
+
+/// An act of a scenario begins or ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The scenario, such as `restart`; `run` for what surrounds them.
+    pub scenario: String,
+    /// What is done, in the imperative: `delete mysql-1`.
+    pub name: String,
+    /// How far it is.
+    pub phase: Phase,
+}
+
+/// How far a step is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It begins.
+    Begin,
+    /// It was carried out.
+    End,
+    /// It could not be carried out, for this reason.
+    Failed(String),
+}
+
+/// A watch event, or an object of the list that the watch was opened from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ObjectEvent {
+    /// What the API server said.
+    pub event: EventType,
+    /// The object's kind: `Pod`, `StatefulSet`, `PersistentVolumeClaim`, `PersistentVolume`, `Service`,
+    /// `EndpointSlice`.
+    pub object_kind: String,
+    /// The object, without managedFields and without secret values.
+    pub object: Value,
+}
+
+/// The type of a watch event (<https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum EventType {
+    /// The object was in the list that the watch was opened from; it carries no order.
+    Listed,
+    /// The object was created.
+    Added,
+    /// The object changed.
+    Modified,
+    /// The object is gone.
+    Deleted,
+}
+
+/// A stretch of one kind's history was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// The object kind whose history has the gap.
+    pub object_kind: String,
+    /// The last resourceVersion seen before it.
+    pub after_version: String,
+    /// Why: what the API server said.
+    pub reason: String,
+}
+
+/// A wait of the harness ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// What was awaited: `mysql-1 Ready under a new UID`.
+    pub what: String,
+    /// How it ended.
+    pub outcome: WaitOutcome,
+    /// How long it took, in microseconds.
+    pub took_us: u64,
+    /// The state seen last.
+    pub last_seen: String,
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitOutcome {
+    /// What was awaited came.
+    Met,
+    /// The deadline came first.
+    Expired,
+    /// It can come no more, for this reason.
+    Impossible(String),
+}
+
+/// How a DNS question travelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// A datagram (RFC 1035 section 4.2.1).
+    Udp,
+    /// A stream (RFC 1035 section 4.2.2).
+    Tcp,
+}
+
+/// A DNS question and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dns {
+    /// When it was asked.
+    pub moment: Moment,
+    /// The namespace of the pod that asked.
+    pub from: String,
+    /// The DNS server's pod.
+    pub server: String,
+    /// The address it was asked at.
+    pub address: String,
+    /// UDP or TCP.
+    pub transport: Transport,
+    /// The absolute name, without the trailing dot.
+    pub name: String,
+    /// The record type: `A`, `SRV`, `PTR`.
+    pub record_type: String,
+    /// Microseconds from question to answer.
+    pub took_us: u64,
+    /// The answer.
+    pub answer: DnsAnswer,
+}
+
+/// The answer to a DNS question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DnsAnswer {
+    /// The server answered.
+    Response {
+        /// `NOERROR`, `NXDOMAIN`, `SERVFAIL` …
+        rcode: String,
+        /// The answer section's records of the type that was asked for.
+        records: Vec<DnsRecord>,
+    },
+    /// No answer: the probe broke or nothing came in time.
+    Broken {
+        /// What happened.
+        message: String,
+    },
+}
+
+/// A resource record of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsRecord {
+    /// Time to live, in seconds.
+    pub ttl: u32,
+    /// The data as text: an address, a name without the trailing dot, `priority weight port target`.
+    pub data: String,
+}
+
+/// What was asked of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// `SELECT 1`, authenticated, over TCP: one row `ping`.
+    Ping,
+    /// One row: `hostname`, `server_id`, `server_uuid`, `version`.
+    Identity,
+    /// A statement that configures replication; it answers nothing.
+    Configure,
+    /// The replication status: one row with the server's own column names, none on a server that replicates nothing.
+    ReplicaStatus,
+    /// One row `gtid_executed`.
+    GtidExecuted,
+    /// Waits for a GTID set: one row `gtid_set`, `reached` (1 or 0).
+    Barrier,
+    /// The ids of the ledger's rows: rows `id`.
+    Rows,
+    /// Every table with its checksum: rows `table`, `checksum`.
+    Digest,
+    /// An insert inside a transaction that is rolled back; an acceptance is an empty answer.
+    TryWrite,
+    /// A statement that a mutant injects to break the workload on purpose.
+    Sabotage,
+}
+
+/// An SQL question to one server and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sql {
+    /// When it was asked.
+    pub moment: Moment,
+    /// The pod asked.
+    pub pod: String,
+    /// Its UID.
+    pub uid: String,
+    /// What was asked.
+    pub question: Question,
+    /// The statements; secrets stand as `${name}`.
+    pub statements: Vec<String>,
+    /// Microseconds from connecting to the answer.
+    pub took_us: u64,
+    /// The answer.
+    pub answer: SqlAnswer,
+}
+
+/// A row: column name to value, `None` for NULL.
+pub type Row = BTreeMap<String, Option<String>>;
+
+/// The answer to an SQL question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SqlAnswer {
+    /// The rows of the last statement that returned any.
+    Rows(Vec<Row>),
+    /// The server answered with an error.
+    Error {
+        /// The MySQL error number, such as 1290.
+        code: u16,
+        /// The server's message.
+        message: String,
+    },
+    /// No server answered at the pod's address: refused, reset, timed out.
+    Unreachable {
+        /// What happened.
+        message: String,
+    },
+    /// The question never left the harness or its answer never came back: says nothing about the server.
+    Broken {
+        /// What happened.
+        message: String,
+    },
+}
+
+/// A command run in a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exec {
+    /// When it was run.
+    pub moment: Moment,
+    /// The pod.
+    pub pod: String,
+    /// Its UID.
+    pub uid: String,
+    /// The command.
+    pub argv: Vec<String>,
+    /// What came of it.
+    pub answer: ExecAnswer,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecAnswer {
+    /// It ran to its end.
+    Exited {
+        /// The exit code.
+        code: i32,
+        /// Standard output, without the trailing newline.
+        stdout: String,
+        /// Standard error, without the trailing newline.
+        stderr: String,
+    },
+    /// It could not be run, or its end was not seen.
+    Broken {
+        /// What happened.
+        message: String,
+    },
+}
+
+/// The outcome of one write of the ledger: a single-statement autocommit insert with a unique id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Write {
+    /// The row's id, unique in the run.
+    pub id: u64,
+    /// The pod written to.
+    pub pod: String,
+    /// Its UID.
+    pub uid: String,
+    /// When it was written.
+    pub moment: Moment,
+    /// What is known of it.
+    pub outcome: WriteOutcome,
+}
+
+/// What is known of a write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteOutcome {
+    /// The server said that it is committed.
+    Acknowledged,
+    /// The server refused it.
+    Rejected(String),
+    /// No answer: it may be there or not.
+    Unknown(String),
+}
+
+/// A disruption was asked for, or is proved to have happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// What was done.
+    pub act: Act,
+    /// `None` when it was asked for; the records that prove it when it happened.
+    pub proof: Option<Vec<u64>>,
+}
+
+/// A disruption.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// A pod was deleted, by UID. `grace_s` is the grace period asked for, `None` for the pod's own.
+    DeletePod {
+        /// The pod's name.
+        pod: String,
+        /// Its UID.
+        uid: String,
+        /// Grace period in seconds.
+        grace_s: Option<u32>,
+    },
+    /// The set was scaled.
+    Scale {
+        /// Replicas before.
+        from: u32,
+        /// Replicas asked for.
+        to: u32,
+    },
+    /// Everything that the run made was deleted.
+    Teardown,
+}
+
+/// A state read at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// What it is of.
+    pub of: SnapshotOf,
+    /// The state.
+    pub value: Value,
+}
+
+/// What a snapshot is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotOf {
+    /// The Corefile's text, a string.
+    Corefile,
+    /// What remains of the run's objects after teardown: an array of [`Leftover`].
+    LeftoverObjects,
+    /// What remains of the run's cluster in the engine: an array of [`Leftover`].
+    LeftoverResources,
+}
+
+/// Something that outlived its run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leftover {
+    /// `Pod`, `PersistentVolume`, `container`, `network`, `volume` …
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// What keeps it, such as its finalizers.
+    pub held_by: Option<String>,
+}
+
+/// Trouble of the harness itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// What happened.
+    pub message: String,
+}
