@@ -1,0 +1,200 @@
+//! What the harness and its witness say to each other: one JSON value a line, requests one way and lines the other.
+//!
+//! Answers may come in another order than the questions; the id tells which is which.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::{DnsAnswer, SqlAnswer, Transport};
+
+/// The version of this protocol. A harness refuses a witness that speaks another one.
+pub const PROTOCOL: u32 = 1;
+
+/// A question for the witness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Chosen by the harness; the reply bears it.
+    pub id: u64,
+    /// How long the witness may take, counted from when it begins with this question.
+    pub deadline_ms: u64,
+    /// The question.
+    pub ask: Ask,
+}
+
+/// What a witness can be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// To put one question to one DNS server, once.
+    Dns(DnsAsk),
+    /// To run statements on one MySQL server, over a connection of their own.
+    Sql(SqlAsk),
+}
+
+/// One question to one DNS server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsAsk {
+    /// The server's address.
+    pub address: IpAddr,
+    /// The server's port.
+    #[serde(default = "dns_port")]
+    pub port: u16,
+    /// UDP or TCP.
+    pub transport: Transport,
+    /// An absolute name, with or without the trailing dot. No search list is applied.
+    pub name: String,
+    /// The record type: `A`, `AAAA`, `SRV`, `PTR`, `TXT`.
+    pub record_type: String,
+}
+
+fn dns_port() -> u16 {
+    53
+}
+
+/// Statements for one MySQL server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SqlAsk {
+    /// The server's address.
+    pub address: IpAddr,
+    /// The server's port.
+    pub port: u16,
+    /// Who to log in as.
+    pub user: String,
+    /// The user's password.
+    pub password: Secret,
+    /// Run in order, until one fails. `${name}` stands where a string literal may stand, for a secret of that name.
+    pub statements: Vec<String>,
+    /// The values of the placeholders.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+/// A text that must not be seen: it can be sent, but not printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[redacted]")
+    }
+}
+
+/// A line of the witness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    /// The first line.
+    Hello(Hello),
+    /// The answer to a request.
+    Reply(Reply),
+    /// A line came in that is not a request.
+    Trouble(Trouble),
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// The program's version.
+    pub version: String,
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The request's id.
+    pub id: u64,
+    /// Microseconds from beginning with the question to having its answer.
+    pub took_us: u64,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// What came of a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Of a [`DnsAsk`].
+    Dns(DnsAnswer),
+    /// Of an [`SqlAsk`].
+    Sql(SqlAnswer),
+}
+
+/// A line came in that is not a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What is wrong with it, without quoting it.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sql() -> Request {
+        let ask = SqlAsk {
+            address: [10, 0, 0, 7].into(),
+            port: 3306,
+            user: "root".into(),
+            password: "hunter2".into(),
+            statements: vec!["SELECT ${key}".into()],
+            secrets: BTreeMap::from([("key".into(), "swordfish".into())]),
+        };
+        Request { id: 7, deadline_ms: 500, ask: Ask::Sql(ask) }
+    }
+
+    #[test]
+    fn a_request_survives_the_way() {
+        let line = serde_json::to_string(&sql()).unwrap();
+        assert!(line.contains(r#""ask":{"sql":{"address":"10.0.0.7","#), "{line}");
+        assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), sql());
+    }
+
+    #[test]
+    fn a_dns_question_goes_to_port_53_unless_told_otherwise() {
+        let ask = r#"{"dns":{"address":"::1","transport":"tcp","name":"a.b","record_type":"SRV"}}"#;
+        let Ask::Dns(ask) = serde_json::from_str(ask).unwrap() else { panic!("not a DNS question") };
+        assert_eq!((ask.port, ask.transport), (53, Transport::Tcp));
+    }
+
+    #[test]
+    fn lines_look_as_documented() {
+        let line = |line| serde_json::to_string(&line).unwrap();
+        let hello = Line::Hello(Hello { protocol: PROTOCOL, version: "0.1.0".into() });
+        assert_eq!(line(hello), r#"{"hello":{"protocol":1,"version":"0.1.0"}}"#);
+        let trouble = Line::Trouble(Trouble { message: "no".into() });
+        assert_eq!(line(trouble), r#"{"trouble":{"message":"no"}}"#);
+        let reply = Line::Reply(Reply { id: 1, took_us: 2, answer: Answer::Sql(SqlAnswer::Rows(Vec::new())) });
+        assert_eq!(line(reply), r#"{"reply":{"id":1,"took_us":2,"answer":{"sql":{"rows":[]}}}}"#);
+    }
+
+    #[test]
+    fn debugging_shows_no_secret() {
+        let shown = format!("{:?}", sql());
+        assert!(shown.contains("[redacted]") && !shown.contains("hunter2") && !shown.contains("swordfish"), "{shown}");
+    }
+}

@@ -1,0 +1,277 @@
+//! Asks one MySQL server, over a connection of its own: a pool would hide when a server stops to answer.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mysql_async::consts::StatusFlags;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Value};
+use tokio::time::{Instant, timeout};
+
+use super::protocol::SqlAsk;
+use super::template::Template;
+use crate::evidence::{Row, SqlAnswer};
+
+/// The largest packet that is exchanged, the server's own default of MySQL 8.0.
+const MAX_PACKET: usize = 64 << 20;
+
+/// How long the server may keep the connection idle; it is never idle, so that any value serves.
+const IDLE_SECONDS: usize = 28_800;
+
+/// Connects, runs the statements in order until one fails, and answers within the deadline.
+pub async fn ask(ask: &SqlAsk, deadline: Duration) -> SqlAnswer {
+    let templates = ask.statements.iter().map(|statement| Template::parse(statement, &ask.secrets));
+    let templates: Vec<_> = match templates.collect() {
+        Ok(templates) => templates,
+        Err(message) => return SqlAnswer::Broken { message },
+    };
+    let began = Instant::now();
+    let mut awaited = "a connection and its handshake".to_owned();
+    let outcome = timeout(deadline, converse(ask, &templates, &mut awaited)).await;
+    let server = SocketAddr::new(ask.address, ask.port);
+    let message = format!("awaited {awaited} from {server} for {} ms", began.elapsed().as_millis());
+    match outcome {
+        Ok(Ok(rows)) => SqlAnswer::Rows(rows),
+        Ok(Err(Error::Server(error))) => SqlAnswer::Error { code: error.code, message: error.message },
+        Ok(Err(error)) if is_gone(&error) => SqlAnswer::Unreachable { message: format!("{message}: {error}") },
+        Ok(Err(error)) => SqlAnswer::Broken { message: format!("{message}: {error}") },
+        Err(_) => SqlAnswer::Unreachable { message },
+    }
+}
+
+/// Everything that waits; `awaited` says for what.
+async fn converse(ask: &SqlAsk, templates: &[Template<'_>], awaited: &mut String) -> Result<Vec<Row>, Error> {
+    let mut conn = Conn::new(options(ask)).await?;
+    let mut rows = Vec::new();
+    for (index, template) in templates.iter().enumerate() {
+        *awaited = format!("the answer to statement {} of {}", index + 1, templates.len());
+        let statement = template.render(backslash_escapes(&conn));
+        let answer = run(&mut conn, statement).await.map_err(|error| template.redact(error))?;
+        rows = answer.unwrap_or(rows);
+    }
+    // The answer is complete, whatever becomes of the goodbye.
+    let _ = conn.disconnect().await;
+    Ok(rows)
+}
+
+/// Neither TLS nor a socket file, and no question that the harness did not ask: the driver reads the two settings that
+/// are not given here from the server.
+fn options(ask: &SqlAsk) -> Opts {
+    OptsBuilder::default()
+        .ip_or_hostname(ask.address.to_string())
+        .tcp_port(ask.port)
+        .user(Some(&ask.user))
+        .pass(Some(ask.password.expose()))
+        .prefer_socket(false)
+        .max_allowed_packet(Some(MAX_PACKET))
+        .wait_timeout(Some(IDLE_SECONDS))
+        .into()
+}
+
+/// Whether the session takes a backslash for an escape; the server says so with each answer.
+fn backslash_escapes(conn: &Conn) -> bool {
+    let status = conn.last_ok_packet().map(|ok| ok.status_flags()).unwrap_or_default();
+    !status.contains(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES)
+}
+
+/// Runs a statement and reads its answer to the end: the rows of the last result set, `None` when there was none.
+async fn run(conn: &mut Conn, statement: String) -> Result<Option<Vec<Row>>, Error> {
+    let mut result = conn.query_iter(statement).await?;
+    let mut rows = None;
+    while let Some(columns) = result.columns() {
+        let set: Vec<mysql_async::Row> = result.collect().await?;
+        if !columns.is_empty() {
+            rows = Some(set.into_iter().map(row).collect());
+        }
+    }
+    result.drop_result().await?;
+    Ok(rows)
+}
+
+fn row(row: mysql_async::Row) -> Row {
+    let columns = row.columns();
+    columns.iter().map(|column| column.name_str().into_owned()).zip(row.unwrap().into_iter().map(text)).collect()
+}
+
+/// The text protocol brings every value as the text that `mysql` shows.
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        other => Some(other.as_sql(true)),
+    }
+}
+
+/// Whether the error says that no server answers there, rather than that the question could not be asked.
+fn is_gone(error: &Error) -> bool {
+    match error {
+        Error::Driver(DriverError::ConnectionClosed) => true,
+        Error::Io(IoError::Io(error)) => matches!(
+            error.kind(),
+            ErrorKind::ConnectionRefused
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::NotConnected
+                | ErrorKind::BrokenPipe
+                | ErrorKind::UnexpectedEof
+                | ErrorKind::HostUnreachable
+                | ErrorKind::NetworkUnreachable
+                | ErrorKind::TimedOut
+        ),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// The greeting of a server: protocol 10, version, connection id, nonce, capabilities (protocol 4.1, secure
+    /// connection, plugin auth), collation, status, plugin.
+    const GREETING: &[u8] = b"\x0a5.7.22\0\x01\0\0\0abcdefgh\0\0\x82\x2d\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0\
+        ijklmnopqrst\0mysql_native_password\0";
+    const OK: &[u8] = b"\0\0\0\x02\0\0\0";
+
+    fn question(server: SocketAddr, statements: &[&str]) -> SqlAsk {
+        SqlAsk {
+            address: server.ip(),
+            port: server.port(),
+            user: "root".into(),
+            password: "hunter2".into(),
+            statements: statements.iter().map(|&statement| statement.to_owned()).collect(),
+            secrets: BTreeMap::from([("key".into(), "swordfish".into())]),
+        }
+    }
+
+    async fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    async fn send(stream: &mut TcpStream, sequence: u8, packet: &[u8]) {
+        let mut bytes = vec![packet.len() as u8, 0, 0, sequence];
+        bytes.extend_from_slice(packet);
+        stream.write_all(&bytes).await.unwrap();
+    }
+
+    async fn receive(stream: &mut TcpStream) -> Vec<u8> {
+        let mut header = [0; 4];
+        stream.read_exact(&mut header).await.unwrap();
+        let mut packet = vec![0; usize::from(header[0]) + 256 * usize::from(header[1])];
+        stream.read_exact(&mut packet).await.unwrap();
+        packet
+    }
+
+    /// A server that lets anyone in and answers the statements with these packets in turn.
+    async fn serve(listener: TcpListener, answers: &[&[&[u8]]]) -> Vec<String> {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        send(&mut stream, 0, GREETING).await;
+        receive(&mut stream).await;
+        send(&mut stream, 2, OK).await;
+        let mut statements = Vec::new();
+        for answer in answers {
+            statements.push(String::from_utf8(receive(&mut stream).await).unwrap());
+            for (index, packet) in answer.iter().enumerate() {
+                send(&mut stream, index as u8 + 1, packet).await;
+            }
+        }
+        statements
+    }
+
+    #[tokio::test]
+    async fn rows_of_the_last_statement_that_has_any_come_back() {
+        let (listener, address) = listener().await;
+        let column = b"\x03def\0\0\0\x04name\0\x0c\x21\0\xff\0\0\0\xfd\0\0\0\0\0";
+        let end = b"\xfe\0\0\x02\0";
+        let answers: &[&[&[u8]]] = &[&[OK], &[b"\x01", column, end, b"\x02hi", b"\xfb", end], &[OK]];
+        let question = question(address, &["SET @a = ${key}", "SELECT name", "DO 1"]);
+        let (answer, seen) = tokio::join!(ask(&question, Duration::from_secs(5)), serve(listener, answers));
+        assert_eq!(seen, ["\x03SET @a = 'swordfish'", "\x03SELECT name", "\x03DO 1"]);
+        let row = |value: Option<&str>| Row::from([("name".to_owned(), value.map(str::to_owned))]);
+        assert_eq!(answer, SqlAnswer::Rows(vec![row(Some("hi")), row(None)]));
+    }
+
+    #[tokio::test]
+    async fn an_error_of_a_statement_is_the_answer_without_secrets() {
+        let (listener, address) = listener().await;
+        let answers: &[&[&[u8]]] = &[&[b"\xff\x28\x04#42000near 'swordf"]];
+        let question = question(address, &["CHANGE ${key}", "SELECT 1"]);
+        let (answer, _) = tokio::join!(ask(&question, Duration::from_secs(5)), serve(listener, answers));
+        assert_eq!(answer, SqlAnswer::Error { code: 1064, message: "near [redacted]".into() });
+    }
+
+    #[tokio::test]
+    async fn an_error_at_the_door_is_the_answer() {
+        let (listener, address) = listener().await;
+        let refuse = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            send(&mut stream, 0, b"\xff\x10\x04Too many connections").await;
+        };
+        let question = question(address, &["SELECT 1"]);
+        let (answer, ()) = tokio::join!(ask(&question, Duration::from_secs(5)), refuse);
+        assert_eq!(answer, SqlAnswer::Error { code: 1040, message: "Too many connections".into() });
+    }
+
+    fn unreachable(answer: SqlAnswer) -> String {
+        match answer {
+            SqlAnswer::Unreachable { message } => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_is_unreachable() {
+        let (listener, address) = listener().await;
+        drop(listener);
+        let message = unreachable(ask(&question(address, &["SELECT 1"]), Duration::from_secs(5)).await);
+        assert!(message.contains(&format!("handshake from {address}")), "{message}");
+        assert!(message.contains("refused"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_hangs_up_is_unreachable() {
+        let (listener, address) = listener().await;
+        let hang_up = async { drop(listener.accept().await.unwrap()) };
+        let question = question(address, &["SELECT 1"]);
+        let (answer, ()) = tokio::join!(ask(&question, Duration::from_secs(5)), hang_up);
+        unreachable(answer);
+    }
+
+    #[tokio::test]
+    async fn a_silent_server_is_unreachable_when_the_deadline_comes() {
+        let (_listener, address) = listener().await;
+        let message = unreachable(ask(&question(address, &["SELECT 1"]), Duration::from_millis(50)).await);
+        assert!(message.starts_with("awaited a connection and its handshake from 127.0.0.1:"), "{message}");
+        assert!(message.ends_with(" ms"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_falls_silent_is_unreachable_and_the_statement_named() {
+        let (listener, address) = listener().await;
+        // It never gets the third statement, and keeps the connection while it waits for it.
+        let answers: &[&[&[u8]]] = &[&[OK], &[], &[]];
+        let question = question(address, &["DO 1", "DO 2"]);
+        let answer = tokio::select! {
+            answer = ask(&question, Duration::from_millis(100)) => answer,
+            _ = serve(listener, answers) => panic!("the server had all its statements"),
+        };
+        let message = unreachable(answer);
+        assert!(message.starts_with("awaited the answer to statement 2 of 2 from "), "{message}");
+        assert!(message.ends_with(" ms"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_placeholder_is_our_own_error() {
+        let (listener, address) = listener().await;
+        drop(listener);
+        let answer = ask(&question(address, &["SELECT ${other}"]), Duration::from_secs(5)).await;
+        assert!(matches!(answer, SqlAnswer::Broken { .. }), "{answer:?}");
+    }
+}
