@@ -34,8 +34,10 @@ pub async fn ask(ask: &SqlAsk, deadline: Duration) -> SqlAnswer {
     match outcome {
         Ok(Ok(rows)) => SqlAnswer::Rows(rows),
         Ok(Err(Error::Server(error))) => SqlAnswer::Error { code: error.code, message: error.message },
-        Ok(Err(error)) if is_gone(&error) => SqlAnswer::Unreachable { message: format!("{message}: {error}") },
-        Ok(Err(error)) => SqlAnswer::Broken { message: format!("{message}: {error}") },
+        Ok(Err(error)) if is_gone(&error) => {
+            SqlAnswer::Unreachable { message: format!("{message}: {}", reason(&error)) }
+        }
+        Ok(Err(error)) => SqlAnswer::Broken { message: format!("{message}: {}", reason(&error)) },
         Err(_) => SqlAnswer::Unreachable { message },
     }
 }
@@ -120,6 +122,14 @@ fn is_gone(error: &Error) -> bool {
                 | ErrorKind::TimedOut
         ),
         _ => false,
+    }
+}
+
+/// The driver wraps what the system says in two prefixes that say the same.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Io(IoError::Io(error)) => error.to_string(),
+        other => other.to_string(),
     }
 }
 
@@ -232,7 +242,7 @@ mod tests {
         drop(listener);
         let message = unreachable(ask(&question(address, &["SELECT 1"]), Duration::from_secs(5)).await);
         assert!(message.contains(&format!("handshake from {address}")), "{message}");
-        assert!(message.contains("refused"), "{message}");
+        assert!(message.contains(" ms: Connection refused"), "{message}");
     }
 
     #[tokio::test]
