@@ -1,0 +1,58 @@
+# The Docker engine: the one that runs, or one that is started here.
+# shellcheck shell=bash disable=SC2034
+
+engine() {
+  need docker=docker.io jq=jq
+  if docker info > /dev/null 2>&1; then
+    RESULT="running"
+    return
+  fi
+  need dockerd=docker.io
+  if [ "$(id -u)" != 0 ]; then
+    docker info || true
+    fail "the engine does not answer, and only root can start it" "start the Docker engine, or join the group docker, and call ci/setup again"
+  fi
+  start_engine
+  RESULT="started"
+}
+
+start_engine() {
+  local home=$CACHE/engine pid options=() tick
+  mkdir -p "$home"
+  # A pid file that outlived its engine would keep the next one from starting.
+  if pid=$(cat /var/run/docker.pid 2> /dev/null) && ! grep -qs dockerd "/proc/$pid/comm"; then
+    rm -f /var/run/docker.pid
+  fi
+  if ! may_hold_sys_resource; then
+    # The engine keeps the path of its runtime, so it must not be one in a checkout that goes away.
+    install -m 755 "$CI/lab/engine/runc-without-sys-resource" "$home/"
+    options=(--add-runtime "runc-without-sys-resource=$home/runc-without-sys-resource"
+      --default-runtime runc-without-sys-resource)
+  fi
+  setsid nohup dockerd "${options[@]}" > "$home/dockerd.log" 2>&1 < /dev/null 3>&- 9>&- &
+  for ((tick = 0; tick < 120; tick++)); do
+    ! docker info > /dev/null 2>&1 || return 0
+    kill -0 $! 2> /dev/null || break
+    sleep 0.5
+  done
+  tail -n 15 "$home/dockerd.log"
+  fail "dockerd does not answer" "see $home/dockerd.log; where an engine cannot run, point DOCKER_HOST at one that does"
+}
+
+# Bit 24 of the bounding set.
+may_hold_sys_resource() {
+  local bounding
+  bounding=$(awk '$1 == "CapBnd:" {print $2}' /proc/self/status)
+  (((16#$bounding >> 24) & 1))
+}
+
+# What the kubelet must be told on this machine, as JSON.
+kubelet_patches() {
+  local cgroup_v1=false files
+  [ "$(docker info --format '{{.CgroupVersion}}')" = 2 ] || cgroup_v1=true
+  files=$(ulimit -Hn)
+  [ "$files" != unlimited ] || files=1000000
+  # The kubelet asks for 1,000,000 open files, and refuses cgroup v1, unless it is told otherwise.
+  jq -n --argjson v1 "$cgroup_v1" --argjson files "$files" '
+    (if $v1 then {failCgroupV1: false} else {} end) + (if $files < 1000000 then {maxOpenFiles: $files} else {} end)'
+}

@@ -1,0 +1,57 @@
+# Images without a builder: layers are tar files, and an image is written in the format of docker save, so that it can be
+# loaded by any engine and by a node's containerd, and images that share a layer hold it once.
+# shellcheck shell=bash disable=SC2034
+
+# debian_tree DIRECTORY PACKAGES [HOOK...] makes DIRECTORY/tree.tar, a Debian with these packages.
+debian_tree() {
+  local directory=$1 packages=$2 hook options=()
+  shift 2
+  need mmdebstrap=mmdebstrap
+  [ -f /usr/share/keyrings/debian-archive-keyring.gpg ] || need debian-archive-keyring=debian-archive-keyring
+  for hook; do options+=("--customize-hook=$hook"); done
+  REMEDY="see that the Debian mirror answers (apt-get update) and that mmdebstrap may make a chroot here (root, or user namespaces)"
+  mmdebstrap --variant=minbase --include="$packages" "${options[@]}" \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' "$DEBIAN" "$directory/tree.tar"
+  REMEDY=""
+}
+
+# These come with packages that need Perl for a script of theirs which nobody calls here.
+# shellcheck disable=SC2016 # mmdebstrap's shell expands it.
+WITHOUT_PERL='rm -rf "$1"/usr/bin/perl* "$1"/usr/share/perl "$1"/usr/lib/*/perl "$1"/usr/lib/*/libperl.so*'
+
+# layer TAR DIRECTORY puts a directory in a tar file that is the same for the same content.
+layer() {
+  tar --create --file "$1" --directory "$2" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner .
+}
+
+# add_image DIRECTORY NAME CONFIGURATION LAYER... adds an image to a directory that archive_images then makes a file of.
+# CONFIGURATION is the image's, as JSON: Entrypoint, Env and so on.
+add_image() {
+  local directory=$1 name=$2 configuration=$3 tar digest layers=() json
+  shift 3
+  for tar; do
+    digest=$(sha256sum "$tar" | cut -d' ' -f1)
+    [ -f "$directory/$digest.tar" ] || ln "$tar" "$directory/$digest.tar"
+    layers+=("$digest")
+  done
+  json=$(jq -cn --argjson configuration "$configuration" --arg arch "$(go_arch)" '
+    {architecture: $arch, os: "linux", created: "1970-01-01T00:00:00Z", history: [$ARGS.positional[] | {created_by: "ci/setup"}],
+     config: ({Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]} + $configuration),
+     rootfs: {type: "layers", diff_ids: [$ARGS.positional[] | "sha256:" + .]}}' --args "${layers[@]}")
+  digest=$(printf %s "$json" | sha256sum | cut -d' ' -f1)
+  printf %s "$json" > "$directory/$digest.json"
+  jq -cn --arg config "$digest.json" --arg name "$name" \
+    '{Config: $config, RepoTags: [$name], Layers: [$ARGS.positional[] | . + ".tar"]}' --args "${layers[@]}" \
+    >> "$directory/images"
+}
+
+archive_images() { # DIRECTORY TAR
+  jq -cs . "$1/images" > "$1/manifest.json"
+  rm "$1/images"
+  tar --create --file "$2" --directory "$1" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner .
+}
+
+go_arch() { case $(uname -m) in x86_64) echo amd64 ;; aarch64) echo arm64 ;; *) uname -m ;; esac; }
+
+in_engine() { docker image inspect "$1" > /dev/null 2>&1; }
