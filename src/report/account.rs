@@ -1,0 +1,105 @@
+//! The account of one check: what a person reads at a failure, in five parts that always come in the same order. The
+//! terminal, JUnit and HTML reports only differ in how they set it.
+
+use super::describe::{describe, in_line, line};
+use super::spans::{self, seconds};
+use super::{Judged, Outcome};
+use crate::check::Verdict;
+use crate::evidence::{Evidence, Record, Wait, WaitOutcome, What};
+
+/// A labelled line of the account.
+#[derive(Debug)]
+pub(super) struct Part<'a> {
+    /// What it is.
+    pub(super) label: &'static str,
+    /// The text.
+    pub(super) text: String,
+    /// Whether the text is to be copied as it stands, and so never wrapped.
+    pub(super) verbatim: bool,
+    /// The records that the text quotes.
+    pub(super) quoted: Vec<Quoted<'a>>,
+}
+
+/// A record that a finding names.
+#[derive(Debug)]
+pub(super) struct Quoted<'a> {
+    /// Its number.
+    pub(super) seq: u64,
+    /// The record; none where the evidence was cut.
+    pub(super) record: Option<&'a Record>,
+}
+
+impl Quoted<'_> {
+    /// The record on one line, with its number and time.
+    pub(super) fn line(&self) -> String {
+        self.record.map_or_else(|| format!("#{} is not in this evidence", self.seq), line)
+    }
+}
+
+/// The account of a check: required, awaited, seen, where it is written and recorded, how to run it alone.
+pub(super) fn account<'a>(outcome: &'a Outcome<'_>, judged: &Judged) -> Vec<Part<'a>> {
+    let part = |label, text: &str| Part { label, text: text.to_owned(), verbatim: false, quoted: Vec::new() };
+    let copied = |label, text: String| Part { label, text, verbatim: true, quoted: Vec::new() };
+    let finding = &judged.finding;
+    let quoted = finding.evidence.iter().map(|&seq| Quoted { seq, record: outcome.record(seq) }).collect();
+    let mut parts = vec![part("required", judged.check.statement)];
+    if undecided(finding.verdict) {
+        parts.push(part("awaited", &awaited(outcome.evidence, judged.check.scenarios)));
+    }
+    parts.push(Part { quoted, ..part("seen", &in_line(&finding.reason)) });
+    parts.push(part("written in", judged.check.source));
+    parts.push(copied("evidence in", outcome.directory.join("evidence.jsonl").display().to_string()));
+    parts.push(copied("run alone", format!("{} {}", outcome.rerun, judged.check.id)));
+    parts
+}
+
+/// Whether someone has to look at this verdict.
+pub(super) fn undecided(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Fail | Verdict::Inconclusive)
+}
+
+/// The last wait that was in vain in one of these scenarios: often it says more than the finding does.
+fn awaited(evidence: &Evidence, scenarios: &[&str]) -> String {
+    let spans = spans::spans(evidence);
+    let within = |seq: u64| {
+        let covers = |span: &spans::Span<'_>| (span.begin.seq..=span.end.seq).contains(&seq);
+        spans.iter().any(|span| scenarios.contains(&span.name) && covers(span))
+    };
+    let in_vain = evidence.records.iter().rev().find_map(|record| match &record.what {
+        What::Wait(wait) if wait.outcome != WaitOutcome::Met && within(record.seq) => Some((record, wait)),
+        _ => None,
+    });
+    let Some((record, wait)) = in_vain else { return "nothing ran out of time".to_owned() };
+    let Wait { what, outcome, took_us, last_seen } = wait;
+    let how = match outcome {
+        WaitOutcome::Impossible(reason) => format!("until it could come no more: {reason}"),
+        WaitOutcome::Met | WaitOutcome::Expired => "in vain".to_owned(),
+    };
+    let (took, at) = (seconds(*took_us), seconds(record.at_us));
+    in_line(&format!("{what}, for {took:.1} s, {how} (#{} at {at:.1} s); last seen: {last_seen}", record.seq))
+}
+
+/// The images that ran in the place of others, a sentence each.
+pub(super) fn substitutions(evidence: &Evidence) -> Vec<String> {
+    let substitutions = evidence.run().map(|run| run.substitutions.as_slice()).unwrap_or_default();
+    substitutions.iter().map(|one| format!("{} ran as {}: {}", one.wanted, one.image, one.why)).collect()
+}
+
+/// What the verdicts rest on and where they end.
+pub(super) fn scope(evidence: &Evidence) -> Vec<String> {
+    let mut lines = vec![
+        "durability against power loss: settings only, not exercised: deleting pods leaves the page cache intact"
+            .to_owned(),
+    ];
+    let events = evidence.records.iter().filter(|record| matches!(record.what, What::Object(_))).count();
+    let gaps: Vec<&Record> = evidence.records.iter().filter(|record| matches!(record.what, What::Gap(_))).collect();
+    if events == 0 {
+        lines.push("order is not proved: nothing was watched".to_owned());
+    } else if gaps.is_empty() {
+        lines.push(format!("order is proved from the watch history: {events} records, no gap"));
+    } else {
+        lines.push(format!("order is proved from the watch history: {events} records, but not across its gaps:"));
+        lines.extend(gaps.into_iter().map(|record| format!("#{} {}", record.seq, describe(record))));
+    }
+    lines
+}

@@ -1,0 +1,316 @@
+//! Records as people read them: one line each.
+
+use serde_json::Value;
+
+use super::spans::seconds;
+use crate::evidence::{
+    Act, Dns, DnsAnswer, EventType, Exec, ExecAnswer, Fault, Leftover, Moment, ObjectEvent, Phase, Question, Record,
+    Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Transport, Wait, WaitOutcome, What, Write, WriteOutcome,
+};
+
+/// Longer texts are cut: a replica's status has some sixty columns, and a Corefile is a file.
+const LONGEST: usize = 280;
+
+/// The width of a record's number and time, and of the space behind them.
+pub(super) const STAMP: usize = 19;
+
+/// The record with its number and time: `#41      12.345 s  Pod mysql-1 ADDED …`.
+pub fn line(record: &Record) -> String {
+    stamp(record) + &describe(record)
+}
+
+/// The record's number and time, in a column of [`STAMP`] characters.
+pub(super) fn stamp(record: &Record) -> String {
+    format!("#{:<5}{:>9.3} s  ", record.seq, seconds(record.at_us))
+}
+
+/// What the record says, on one line.
+pub fn describe(record: &Record) -> String {
+    let text = match &record.what {
+        What::Run(run) => run_line(run),
+        What::Step(step) => step_line(step),
+        What::Object(event) => object_line(event),
+        What::Gap(gap) => {
+            format!("GAP in the history of {} after version {}: {}", gap.object_kind, gap.after_version, gap.reason)
+        }
+        What::Wait(wait) => wait_line(wait),
+        What::Dns(dns) => dns_line(dns),
+        What::Sql(sql) => sql_line(sql),
+        What::Exec(exec) => exec_line(exec),
+        What::Write(write) => write_line(write),
+        What::Fault(fault) => fault_line(fault),
+        What::Snapshot(snapshot) => snapshot_line(snapshot),
+        What::Note(note) => format!("note: {}", note.message),
+    };
+    clip(&in_line(&text))
+}
+
+/// The text without line breaks and other control characters: servers' messages go to a terminal.
+pub(super) fn in_line(text: &str) -> String {
+    text.split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} …", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+/// A UID's first eight digits tell the lives of a name apart; the evidence has the rest.
+fn short(uid: &str) -> String {
+    let head: String = uid.chars().take(8).collect();
+    if head.len() < uid.len() { format!("uid {head}…") } else { format!("uid {uid}") }
+}
+
+fn run_line(run: &Run) -> String {
+    let subject = &run.subject;
+    format!(
+        "run {} of steadfast {}: StatefulSet {}/{} with {} replicas on Kubernetes {}, {}",
+        run.run_id, run.steadfast, subject.namespace, subject.set, subject.replicas, run.kubernetes, run.cluster
+    )
+}
+
+fn step_line(step: &Step) -> String {
+    let name = if step.name == step.scenario || step.scenario == "run" {
+        step.name.clone()
+    } else {
+        format!("{}: {}", step.scenario, step.name)
+    };
+    match &step.phase {
+        Phase::Begin => format!("step begins: {name}"),
+        Phase::End => format!("step ends: {name}"),
+        Phase::Failed(reason) => format!("step failed: {name}: {reason}"),
+    }
+}
+
+fn object_line(event: &ObjectEvent) -> String {
+    let object = &event.object;
+    let name = text(object, "/metadata/name").unwrap_or("without a name");
+    let uid = text(object, "/metadata/uid").map(short).unwrap_or_default();
+    let verb = match event.event {
+        EventType::Listed => "LISTED",
+        EventType::Added => "ADDED",
+        EventType::Modified => "MODIFIED",
+        EventType::Deleted => "DELETED",
+    };
+    let mut state = state(&event.object_kind, object);
+    if text(object, "/metadata/deletionTimestamp").is_some() && event.event != EventType::Deleted {
+        state.push("being deleted".to_owned());
+    }
+    format!("{} {name} {verb} {uid} {}", event.object_kind, state.join(", "))
+}
+
+/// The part of an object's state that its kind's readers look at first.
+fn state(kind: &str, object: &Value) -> Vec<String> {
+    let count = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    match kind {
+        "Pod" => {
+            let ready = if has_condition(object, "Ready") { "Ready" } else { "not Ready" };
+            let waiting =
+                items(object, "/status/containerStatuses").find_map(|status| text(status, "/state/waiting/reason"));
+            [text(object, "/status/phase"), Some(ready), waiting].into_iter().flatten().map(str::to_owned).collect()
+        }
+        "StatefulSet" => vec![
+            format!("generation {}, observed {}", count("/metadata/generation"), count("/status/observedGeneration")),
+            format!("{} of {} Ready", count("/status/readyReplicas"), count("/spec/replicas")),
+        ],
+        "PersistentVolumeClaim" => {
+            let volume = text(object, "/spec/volumeName").map(|volume| format!("volume {volume}"));
+            text(object, "/status/phase").map(str::to_owned).into_iter().chain(volume).collect()
+        }
+        "PersistentVolume" => {
+            let claim = text(object, "/spec/claimRef/name").map(|claim| format!("claim {claim}"));
+            text(object, "/status/phase").map(str::to_owned).into_iter().chain(claim).collect()
+        }
+        "EndpointSlice" => {
+            let ready =
+                |endpoint: &&Value| endpoint.pointer("/conditions/ready").and_then(Value::as_bool) == Some(true);
+            let all = items(object, "/endpoints").count();
+            vec![format!("{} of {all} endpoints Ready", items(object, "/endpoints").filter(ready).count())]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn wait_line(wait: &Wait) -> String {
+    let took = seconds(wait.took_us);
+    let seen = format!("last seen: {}", wait.last_seen);
+    match &wait.outcome {
+        WaitOutcome::Met => format!("awaited {}: met after {took:.1} s", wait.what),
+        WaitOutcome::Expired => format!("awaited {}: in vain for {took:.1} s; {seen}", wait.what),
+        WaitOutcome::Impossible(why) => format!("awaited {}: impossible after {took:.1} s: {why}; {seen}", wait.what),
+    }
+}
+
+fn dns_line(dns: &Dns) -> String {
+    let transport = match dns.transport {
+        Transport::Udp => "UDP",
+        Transport::Tcp => "TCP",
+    };
+    let took = dns.took_us as f64 / 1e3;
+    let answer = match &dns.answer {
+        DnsAnswer::Response { rcode, records } => {
+            let data: Vec<String> = records.iter().map(|one| format!("{} (TTL {} s)", one.data, one.ttl)).collect();
+            let data = if data.is_empty() { "without records".to_owned() } else { data.join(", ") };
+            format!("{rcode} {data} in {took:.1} ms")
+        }
+        DnsAnswer::Broken { message } => format!("the probe broke after {took:.1} ms: {message}"),
+    };
+    let Dns { record_type, name, from, server, .. } = dns;
+    let asked = moment(&dns.moment);
+    format!("DNS {record_type} {name} asked {asked} from {from} at {server} by {transport}: {answer}")
+}
+
+fn sql_line(sql: &Sql) -> String {
+    let question = match sql.question {
+        Question::Ping => "ping",
+        Question::Identity => "identity",
+        Question::Configure => "configuration",
+        Question::ReplicaStatus => "replica status",
+        Question::GtidExecuted => "executed GTIDs",
+        Question::Barrier => "GTID barrier",
+        Question::Rows => "rows of the ledger",
+        Question::Digest => "checksums",
+        Question::TryWrite => "trial write",
+        Question::Sabotage => "sabotage",
+    };
+    let answer = match &sql.answer {
+        SqlAnswer::Rows(rows) => rows_text(sql.question, rows),
+        SqlAnswer::Error { code, message } => format!("error {code}: {message}"),
+        SqlAnswer::Unreachable { message } => format!("unreachable: {message}"),
+        SqlAnswer::Broken { message } => format!("the probe broke: {message}"),
+    };
+    format!("SQL {question} on {} {} {}: {answer}", sql.pod, short(&sql.uid), moment(&sql.moment))
+}
+
+fn rows_text(question: Question, rows: &[Row]) -> String {
+    let columns = |row: &Row| {
+        let shown = row.iter().filter(|(name, _)| question != Question::ReplicaStatus || tells_of_replication(name));
+        let pairs = shown.map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("NULL")));
+        pairs.collect::<Vec<_>>().join(" ")
+    };
+    match rows {
+        [] => "no row".to_owned(),
+        [only] => columns(only),
+        [first, .., last] => format!("{} rows, from {} to {}", rows.len(), columns(first), columns(last)),
+    }
+}
+
+/// Of the sixty columns of a replica's status, those that a person looks at, under their older and newer names.
+fn tells_of_replication(column: &str) -> bool {
+    const ENDINGS: [&str; 6] =
+        ["_Host", "_IO_Running", "_SQL_Running", "Last_IO_Error", "Last_SQL_Error", "Auto_Position"];
+    ENDINGS.iter().any(|ending| column.ends_with(ending))
+}
+
+fn exec_line(exec: &Exec) -> String {
+    let command = exec.argv.join(" ");
+    let answer = match &exec.answer {
+        ExecAnswer::Exited { code, stdout, stderr } => {
+            let output = if stderr.is_empty() { stdout.clone() } else { format!("{stdout} stderr: {stderr}") };
+            format!("exited with {code}: {output}")
+        }
+        ExecAnswer::Broken { message } => format!("the probe broke: {message}"),
+    };
+    format!("exec `{command}` in {} {} {}: {answer}", exec.pod, short(&exec.uid), moment(&exec.moment))
+}
+
+fn write_line(write: &Write) -> String {
+    let outcome = match &write.outcome {
+        WriteOutcome::Acknowledged => "acknowledged".to_owned(),
+        WriteOutcome::Rejected(why) => format!("rejected: {why}"),
+        WriteOutcome::Unknown(why) => format!("unknown: {why}"),
+    };
+    format!("write {} to {} {} {}: {outcome}", write.id, write.pod, short(&write.uid), moment(&write.moment))
+}
+
+fn fault_line(fault: &Fault) -> String {
+    let details = match &fault.act {
+        Act::DeletePod { uid, grace_s: None, .. } => format!(" {}", short(uid)),
+        Act::DeletePod { uid, grace_s: Some(grace), .. } => format!(" {} with {grace} s of grace", short(uid)),
+        Act::Scale { .. } | Act::Teardown => String::new(),
+    };
+    let act = act(&fault.act);
+    match &fault.proof {
+        None => format!("fault asked for: {act}{details}"),
+        Some(proof) => {
+            let proof: Vec<String> = proof.iter().map(|seq| format!("#{seq}")).collect();
+            format!("fault happened: {act}{details} (proved by {})", proof.join(", "))
+        }
+    }
+}
+
+/// A disruption in the imperative.
+pub(super) fn act(act: &Act) -> String {
+    match act {
+        Act::DeletePod { pod, .. } => format!("delete {pod}"),
+        Act::Scale { from, to } => format!("scale from {from} to {to}"),
+        Act::Teardown => "tear everything down".to_owned(),
+    }
+}
+
+fn snapshot_line(snapshot: &Snapshot) -> String {
+    let what = match snapshot.of {
+        SnapshotOf::Corefile => return format!("Corefile: {}", snapshot.value.as_str().unwrap_or("not a text")),
+        SnapshotOf::LeftoverObjects => "objects that remain",
+        SnapshotOf::LeftoverResources => "resources of the cluster that remain",
+    };
+    let Ok(leftovers) = serde_json::from_value::<Vec<Leftover>>(snapshot.value.clone()) else {
+        return format!("{what}: {}", snapshot.value);
+    };
+    let name = |one: &Leftover| match &one.held_by {
+        Some(holder) => format!("{} {} held by {holder}", one.kind, one.name),
+        None => format!("{} {}", one.kind, one.name),
+    };
+    let names: Vec<String> = leftovers.iter().map(name).collect();
+    format!("{what}: {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") })
+}
+
+fn moment(moment: &Moment) -> String {
+    match moment {
+        Moment::Ready { pod, .. } => format!("once {pod} was Ready"),
+        Moment::Deployed => "once all were Ready".to_owned(),
+        Moment::Replicating => "once replication was set up".to_owned(),
+        Moment::BeforeDeletion { pod } => format!("before {pod} was deleted"),
+        Moment::Deletion { pod } => format!("after {pod} was deleted and came back"),
+        Moment::ScaledDown => "after scaling down".to_owned(),
+        Moment::ScaledUp => "after scaling up".to_owned(),
+        Moment::TornDown => "after teardown".to_owned(),
+    }
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
+    object.pointer(pointer).and_then(Value::as_str)
+}
+
+fn items<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    object.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn has_condition(object: &Value, name: &str) -> bool {
+    items(object, "/status/conditions")
+        .any(|condition| text(condition, "/type") == Some(name) && text(condition, "/status") == Some("True"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn every_kind_of_record() {
+        let lines: Vec<String> = sample::one_of_each().iter().map(line).collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn control_characters_and_length_are_tamed() {
+        assert_eq!(in_line("one\n\ttwo\u{1b}[2Jthree"), "one two [2Jthree");
+        assert_eq!(clip(&"ü".repeat(LONGEST)), "ü".repeat(LONGEST));
+        assert_eq!(clip(&"ü".repeat(LONGEST + 1)), "ü".repeat(LONGEST) + " …");
+    }
+}

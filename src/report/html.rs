@@ -1,0 +1,213 @@
+//! `report.html`: the whole run on one page that needs nothing but itself, neither scripts nor the network.
+
+use std::fmt::Write as _;
+
+use super::account::{Part, account, scope, substitutions, undecided};
+use super::describe::{describe, in_line};
+use super::spans::{Ended, seconds, spans};
+use super::{Conclusion, Judged, Outcome, svg};
+use crate::check::Verdict;
+
+const STYLE: &str = include_str!("style.css");
+
+/// The page.
+pub(super) fn page(outcome: &Outcome<'_>) -> String {
+    let title = outcome.evidence.run().map_or("no run", |run| &run.run_id);
+    let conclusion = outcome.conclusion();
+    let mut html = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{}: steadfast {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
+        conclusion.title(),
+        escape(title)
+    );
+    html += &header(outcome, conclusion);
+    html += &facts(outcome);
+    html += &svg::timeline(outcome);
+    for (property, members) in outcome.by_property() {
+        let _ = writeln!(html, "<section>\n<h2>{}</h2>", escape(property));
+        for judged in members {
+            html += &check(outcome, judged);
+        }
+        html += "</section>\n";
+    }
+    html += &scope_list(outcome);
+    html += &time_table(outcome);
+    html + "</main>\n</body>\n</html>\n"
+}
+
+/// The text where HTML may stand, in attributes too, without the control characters that HTML cannot hold.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            '\'' => escaped += "&#39;",
+            c if c.is_control() && !c.is_whitespace() => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn header(outcome: &Outcome<'_>, conclusion: Conclusion) -> String {
+    let class = match conclusion {
+        Conclusion::Passed => "pass",
+        Conclusion::Failed => "fail",
+        Conclusion::Inconclusive | Conclusion::Interrupted => "inconclusive",
+        Conclusion::NothingRan => "skipped",
+    };
+    let summary = outcome.summary();
+    let counts: String = [
+        ("pass", summary.pass, "passed"),
+        ("fail", summary.fail, "failed"),
+        ("inconclusive", summary.inconclusive, "inconclusive"),
+        ("skipped", summary.skipped, "skipped"),
+    ]
+    .map(|(class, count, word)| {
+        let class = if count == 0 { "none" } else { class };
+        format!("<li class=\"{class}\"><b>{count}</b> {word}</li>\n")
+    })
+    .concat();
+    let (title, seconds) = (conclusion.title(), outcome.seconds());
+    format!(
+        "<header class=\"{class}\">\n<h1>{title}</h1>\n<ul class=\"counts\">\n{counts}<li class=\"none\">in \
+         <b>{seconds:.0} s</b></li>\n</ul>\n</header>\n"
+    )
+}
+
+fn facts(outcome: &Outcome<'_>) -> String {
+    let Some(run) = outcome.evidence.run() else {
+        return "<p>The run ended before anything was under test.</p>\n".to_owned();
+    };
+    let subject = &run.subject;
+    let began = outcome.evidence.records.first().map(|record| format!("{:.0}", record.wall)).unwrap_or_default();
+    let workload = format!("StatefulSet {}/{}, {} replicas", subject.namespace, subject.set, subject.replicas);
+    let mut html = String::from("<dl class=\"facts\">\n");
+    let mut fact = |name: &str, value: &str| {
+        let class = if name == "Substitution" { " class=\"wide\"" } else { "" };
+        let _ = writeln!(html, "<div{class}><dt>{name}</dt><dd>{}</dd></div>", escape(value));
+    };
+    fact("Run", &run.run_id);
+    fact("Began", &began);
+    fact("Workload", &workload);
+    fact("Kubernetes", &run.kubernetes);
+    fact("Cluster", &run.cluster);
+    fact("Scenarios", &run.scenarios.join(", "));
+    fact("Harness", &format!("steadfast {}", run.steadfast));
+    for substitution in substitutions(outcome.evidence) {
+        fact("Substitution", &substitution);
+    }
+    html + "</dl>\n"
+}
+
+fn check(outcome: &Outcome<'_>, judged: &Judged) -> String {
+    let verdict = judged.finding.verdict;
+    let (class, symbol) = match verdict {
+        Verdict::Pass => ("pass", "✔"),
+        Verdict::Fail => ("fail", "✘"),
+        Verdict::Inconclusive => ("inconclusive", "?"),
+        Verdict::Skipped => ("skipped", "–"),
+    };
+    let open = if undecided(verdict) { " open" } else { "" };
+    let (id, reason) = (escape(judged.check.id), escape(&in_line(&judged.finding.reason)));
+    let parts: String = account(outcome, judged).iter().map(part).collect();
+    format!(
+        "<details class=\"{class}\"{open}>\n<summary><span class=\"symbol\" title=\"{class}\">{symbol}</span>\
+         <code>{id}</code><span class=\"reason\">{reason}</span></summary>\n<dl>\n{parts}</dl>\n</details>\n"
+    )
+}
+
+fn part(part: &Part<'_>) -> String {
+    let text = if part.verbatim { format!("<code>{}</code>", escape(&part.text)) } else { linked(&part.text) };
+    let mut html = format!("<dt>{}</dt><dd>{text}", part.label);
+    if !part.quoted.is_empty() {
+        html += "\n<table class=\"records\">\n";
+        for quoted in &part.quoted {
+            let (at, what) = match quoted.record {
+                Some(record) => (format!("{:.3} s", seconds(record.at_us)), describe(record)),
+                None => (String::new(), "is not in this evidence".to_owned()),
+            };
+            let _ = writeln!(html, "<tr><td>#{}</td><td>{at}</td><td>{}</td></tr>", quoted.seq, escape(&what));
+        }
+        html += "</table>";
+    }
+    html + "</dd>\n"
+}
+
+/// Addresses in a text become links: to be followed by hand, nothing is loaded.
+fn linked(text: &str) -> String {
+    let word = |word: &str| match escape(word) {
+        address if address.starts_with("https://") => format!("<a href=\"{address}\">{address}</a>"),
+        word => word,
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+fn scope_list(outcome: &Outcome<'_>) -> String {
+    let lines: String = scope(outcome.evidence).iter().map(|line| format!("<li>{}</li>\n", escape(line))).collect();
+    format!("<section>\n<h2>scope</h2>\n<ul class=\"scope\">\n{lines}</ul>\n</section>\n")
+}
+
+fn time_table(outcome: &Outcome<'_>) -> String {
+    let spans = spans(outcome.evidence);
+    if spans.is_empty() {
+        return String::new();
+    }
+    let mut html = String::from("<section>\n<h2>time</h2>\n<table class=\"times\">\n");
+    for span in &spans {
+        let note = match span.ended {
+            Ended::Done => String::new(),
+            Ended::Failed(reason) => format!("<span class=\"fail\">failed: {}</span>", escape(reason)),
+            Ended::CutShort => "<span class=\"inconclusive\">not finished</span>".to_owned(),
+        };
+        let (name, took) = (escape(span.name), span.seconds());
+        let _ = writeln!(html, "<tr><td>{name}</td><td>{took:.1} s</td><td>{note}</td></tr>");
+    }
+    html + "</table>\n</section>\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Evidence;
+    use crate::report::sample;
+
+    #[test]
+    fn the_page_stands_alone_and_shows_every_check() {
+        let evidence = sample::failing_evidence();
+        let outcome = sample::failing(&evidence);
+        let html = page(&outcome);
+        for judged in &outcome.judged {
+            assert!(html.contains(judged.check.id), "{} is missing", judged.check.id);
+        }
+        assert_eq!(html.matches("<details class=\"fail\" open>").count(), 2);
+        for reference in ["<script", "<link", "src=", "url(", "@import"] {
+            assert!(!html.contains(reference), "{reference} refers to something outside the page");
+        }
+        for tag in ["main", "section", "details", "dl", "dd", "table", "tr", "td", "svg", "g", "ul", "li", "title"] {
+            let opened = html.matches(&format!("<{tag}>")).count() + html.matches(&format!("<{tag} ")).count();
+            assert_eq!(opened, html.matches(&format!("</{tag}>")).count(), "<{tag}> is not balanced");
+        }
+    }
+
+    #[test]
+    fn a_page_without_evidence_is_still_a_page() {
+        let html = page(&sample::empty(&Evidence::new(Vec::new())));
+        assert!(html.contains("<h1>nothing ran</h1>"));
+        assert!(!html.contains("<svg"));
+    }
+
+    #[test]
+    fn what_servers_say_cannot_become_markup() {
+        assert_eq!(escape("<a b='c'>&\"\u{1b}"), "&lt;a b=&#39;c&#39;&gt;&amp;&quot;\u{fffd}");
+        assert_eq!(
+            linked("see https://a.b/?c&d <i>"),
+            "see <a href=\"https://a.b/?c&amp;d\">https://a.b/?c&amp;d</a> &lt;i&gt;"
+        );
+    }
+}

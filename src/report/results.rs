@@ -1,0 +1,101 @@
+//! `results.json`: the verdicts for programs. The order of its keys is part of the format.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::{Judged, Outcome, Summary};
+use crate::check::Verdict;
+use crate::evidence::{Run, Substitution};
+
+/// The version of the format.
+const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Results<'a> {
+    schema: u32,
+    run: Option<RunFacts<'a>>,
+    interrupted: bool,
+    summary: Summary,
+    checks: Vec<CheckResult<'a>>,
+}
+
+#[derive(Serialize)]
+struct RunFacts<'a> {
+    run_id: &'a str,
+    steadfast: &'a str,
+    kubernetes: &'a str,
+    cluster: &'a str,
+    namespace: &'a str,
+    set: &'a str,
+    substitutions: &'a [Substitution],
+    scenarios: &'a [String],
+}
+
+impl<'a> From<&'a Run> for RunFacts<'a> {
+    fn from(run: &'a Run) -> Self {
+        Self {
+            run_id: &run.run_id,
+            steadfast: &run.steadfast,
+            kubernetes: &run.kubernetes,
+            cluster: &run.cluster,
+            namespace: &run.subject.namespace,
+            set: &run.subject.set,
+            substitutions: &run.substitutions,
+            scenarios: &run.scenarios,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CheckResult<'a> {
+    id: &'static str,
+    verdict: Verdict,
+    statement: &'static str,
+    reason: &'a str,
+    evidence: &'a [u64],
+    seconds: f64,
+}
+
+impl<'a> From<&'a Judged> for CheckResult<'a> {
+    fn from(judged: &'a Judged) -> Self {
+        Self {
+            id: judged.check.id,
+            verdict: judged.finding.verdict,
+            statement: judged.check.statement,
+            reason: &judged.finding.reason,
+            evidence: &judged.finding.evidence,
+            // Sums of binary fractions trail digits that mean nothing.
+            seconds: (judged.seconds * 1e3).round() / 1e3,
+        }
+    }
+}
+
+/// The content of `results.json`.
+pub(super) fn json(outcome: &Outcome<'_>) -> io::Result<String> {
+    let results = Results {
+        schema: SCHEMA,
+        run: outcome.evidence.run().map(RunFacts::from),
+        interrupted: outcome.interrupted,
+        summary: outcome.summary(),
+        checks: outcome.judged.iter().map(CheckResult::from).collect(),
+    };
+    Ok(serde_json::to_string_pretty(&results)? + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Evidence;
+    use crate::report::sample;
+
+    #[test]
+    fn a_failing_run() {
+        insta::assert_snapshot!(json(&sample::failing(&sample::failing_evidence())).unwrap());
+    }
+
+    #[test]
+    fn a_run_that_could_not_start() {
+        insta::assert_snapshot!(json(&sample::empty(&Evidence::new(Vec::new()))).unwrap());
+    }
+}

@@ -1,0 +1,265 @@
+//! The closing report for people, on standard output.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use anstyle::{AnsiColor, Style};
+
+use super::account::{Part, account, scope, substitutions, undecided};
+use super::describe::{STAMP, describe, in_line, stamp};
+use super::spans::{Ended, Span, spans};
+use super::{Conclusion, Judged, Outcome};
+use crate::check::Verdict;
+
+const PLAIN: Style = Style::new();
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GREEN: Style = AnsiColor::Green.on_default().bold();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+
+/// The width of a report that no terminal shows.
+const WIDTH: usize = 100;
+/// The column in which the parts of an account begin, behind their labels.
+const PARTS: usize = 19;
+/// A finding can quote every row that was lost; the reports that are files show them all.
+const MOST_QUOTED: usize = 12;
+/// The longest id that makes room for itself beside the reasons; a longer one has its reason below it.
+const LONGEST_ID: usize = 48;
+/// A narrower column beside the ids reads worse than a line of its own below them.
+const NARROWEST_REASON: usize = 40;
+
+/// Prints the report, in colours where `--color`, the environment and the terminal agree to them.
+///
+/// # Errors
+/// When standard output cannot be written to.
+pub fn print(outcome: &Outcome<'_>, color: clap::ColorChoice) -> io::Result<()> {
+    let choice = match color {
+        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+        clap::ColorChoice::Always => anstream::ColorChoice::Always,
+        clap::ColorChoice::Never => anstream::ColorChoice::Never,
+    };
+    let width = terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(width, _)| usize::from(width.0));
+    let mut out = anstream::AutoStream::new(io::stdout().lock(), choice);
+    out.write_all(render(outcome, width.clamp(60, 120)).as_bytes())?;
+    out.flush()
+}
+
+/// The report with its colours, wrapped at this width.
+fn render(outcome: &Outcome<'_>, width: usize) -> String {
+    let mut page = Page { text: String::new(), width };
+    page.header(outcome);
+    let longest = outcome.judged.iter().map(|judged| judged.check.id.len()).max().unwrap_or(0).min(LONGEST_ID);
+    for (property, members) in outcome.by_property() {
+        page.heading(property);
+        for judged in members {
+            page.check(outcome, judged, longest);
+        }
+    }
+    page.list("images", &substitutions(outcome.evidence));
+    page.list("scope", &scope(outcome.evidence));
+    page.time_table(&spans(outcome.evidence));
+    page.footer(outcome);
+    page.text
+}
+
+struct Page {
+    text: String,
+    width: usize,
+}
+
+impl Page {
+    fn line(&mut self, style: Style, text: &str) {
+        let _ = writeln!(self.text, "{style}{text}{style:#}");
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.text.push('\n');
+        self.line(BOLD, text);
+    }
+
+    /// The text after what stands on the line already, wrapped between words and indented by as much.
+    fn hanging(&mut self, indent: usize, style: Style, text: &str) {
+        let room = self.width.saturating_sub(indent).max(1);
+        for (index, line) in wrap(text, room).iter().enumerate() {
+            let margin = if index == 0 { 0 } else { indent };
+            let _ = writeln!(self.text, "{:margin$}{style}{line}{style:#}", "");
+        }
+    }
+
+    fn header(&mut self, outcome: &Outcome<'_>) {
+        if let Some(run) = outcome.evidence.run() {
+            let subject = &run.subject;
+            self.line(BOLD, &format!("steadfast {}, run {}", run.steadfast, run.run_id));
+            let (set, namespace, replicas) = (&subject.set, &subject.namespace, subject.replicas);
+            let on = format!("on Kubernetes {}, {}", run.kubernetes, run.cluster);
+            self.hanging(0, DIM, &format!("StatefulSet {set} in namespace {namespace}, {replicas} replicas, {on}"));
+        } else {
+            self.hanging(0, BOLD, "the run ended before anything was under test");
+        }
+        if outcome.interrupted {
+            self.hanging(0, YELLOW, "interrupted: the verdicts rest on what had been recorded by then");
+        }
+    }
+
+    fn check(&mut self, outcome: &Outcome<'_>, judged: &Judged, longest: usize) {
+        let (symbol, style) = symbol(judged.finding.verdict);
+        let id = judged.check.id;
+        let _ = write!(self.text, "  {style}{symbol}{style:#} ");
+        if undecided(judged.finding.verdict) {
+            self.line(BOLD, id);
+            for part in account(outcome, judged) {
+                self.part(&part);
+            }
+            return;
+        }
+        let column = 4 + longest + 2;
+        let column = if column + NARROWEST_REASON <= self.width { column } else { 6 };
+        if 4 + id.len() + 2 <= column {
+            let _ = write!(self.text, "{id:width$}", width = column - 4);
+        } else {
+            let _ = write!(self.text, "{id}\n{:column$}", "");
+        }
+        self.hanging(column, DIM, &in_line(&judged.finding.reason));
+    }
+
+    fn part(&mut self, part: &Part<'_>) {
+        let _ = write!(self.text, "      {DIM}{:<width$}{DIM:#}", part.label, width = PARTS - 6);
+        if part.verbatim {
+            self.line(PLAIN, &part.text);
+        } else {
+            self.hanging(PARTS, PLAIN, &part.text);
+        }
+        for quoted in part.quoted.iter().take(MOST_QUOTED) {
+            match quoted.record {
+                Some(record) => {
+                    let _ = write!(self.text, "{:PARTS$}{}", "", stamp(record));
+                    self.hanging(PARTS + STAMP, DIM, &describe(record));
+                }
+                None => self.line(DIM, &format!("{:PARTS$}{}", "", quoted.line())),
+            }
+        }
+        if let Some(more) = part.quoted.len().checked_sub(MOST_QUOTED).filter(|more| *more > 0) {
+            let _ = writeln!(self.text, "{:PARTS$}{DIM}and {more} more, in report.html{DIM:#}", "");
+        }
+    }
+
+    fn list(&mut self, heading: &str, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
+        self.heading(heading);
+        for line in lines {
+            self.text.push_str("  ");
+            self.hanging(4, PLAIN, &in_line(line));
+        }
+    }
+
+    fn time_table(&mut self, spans: &[Span<'_>]) {
+        if spans.is_empty() {
+            return;
+        }
+        self.heading("time");
+        let longest = spans.iter().map(|span| span.name.chars().count()).max().unwrap_or(0);
+        for span in spans {
+            let _ = write!(self.text, "  {:longest$}  {:>8.1} s", span.name, span.seconds());
+            match span.ended {
+                Ended::Done => self.text.push('\n'),
+                Ended::CutShort => self.line(YELLOW, "  not finished"),
+                Ended::Failed(reason) => {
+                    self.text.push_str("  ");
+                    self.hanging(longest + 16, RED, &format!("failed: {}", in_line(reason)));
+                }
+            }
+        }
+    }
+
+    fn footer(&mut self, outcome: &Outcome<'_>) {
+        let conclusion = outcome.conclusion();
+        let style = match conclusion {
+            Conclusion::Passed => GREEN,
+            Conclusion::Failed => RED,
+            Conclusion::Inconclusive | Conclusion::NothingRan | Conclusion::Interrupted => YELLOW,
+        };
+        self.text.push('\n');
+        let title = match conclusion {
+            Conclusion::NothingRan | Conclusion::Interrupted => format!("{}: ", conclusion.title()),
+            Conclusion::Passed | Conclusion::Failed | Conclusion::Inconclusive => String::new(),
+        };
+        self.line(style, &format!("{title}{} in {:.0} s", outcome.summary(), outcome.seconds()));
+        for (label, file) in [("report", "report.html"), ("evidence", "evidence.jsonl")] {
+            let _ = writeln!(self.text, "{DIM}{label:<10}{DIM:#}{}", outcome.directory.join(file).display());
+        }
+    }
+}
+
+fn symbol(verdict: Verdict) -> (char, Style) {
+    match verdict {
+        Verdict::Pass => ('✔', GREEN),
+        Verdict::Fail => ('✘', RED),
+        Verdict::Inconclusive => ('?', YELLOW),
+        Verdict::Skipped => ('-', DIM),
+    }
+}
+
+/// Lines of at most this many characters, broken at spaces only: an id or an address stays whole.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut words = text.split(' ');
+    let mut line = words.next().unwrap_or_default().to_owned();
+    let mut lines = Vec::new();
+    for word in words {
+        if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(std::mem::replace(&mut line, word.to_owned()));
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Evidence;
+    use crate::report::sample;
+
+    fn colourless(outcome: &Outcome<'_>) -> String {
+        anstream::adapter::strip_str(&render(outcome, WIDTH)).to_string()
+    }
+
+    #[test]
+    fn a_passing_run() {
+        insta::assert_snapshot!(colourless(&sample::passing(&sample::passing_evidence())));
+    }
+
+    #[test]
+    fn a_failing_run() {
+        insta::assert_snapshot!(colourless(&sample::failing(&sample::failing_evidence())));
+    }
+
+    #[test]
+    fn an_inconclusive_run() {
+        insta::assert_snapshot!(colourless(&sample::inconclusive(&sample::failing_evidence())));
+    }
+
+    #[test]
+    fn an_interrupted_run() {
+        insta::assert_snapshot!(colourless(&sample::interrupted(&sample::interrupted_evidence())));
+    }
+
+    #[test]
+    fn a_run_that_could_not_start() {
+        insta::assert_snapshot!(colourless(&sample::empty(&Evidence::new(Vec::new()))));
+    }
+
+    #[test]
+    fn words_stay_whole() {
+        assert_eq!(
+            wrap("one two ordering::starts_in_ordinal_order x", 8),
+            ["one two", "ordering::starts_in_ordinal_order", "x"]
+        );
+        assert_eq!(wrap("", 8), [""]);
+    }
+}
