@@ -193,7 +193,7 @@ impl Drawing<'_> {
         let mut at = 0;
         while f64::from(at) <= total {
             let x = self.x(u64::from(at) * 1_000_000);
-            // Drawn last and yet below the bars' shades, as it stays in the space between the lanes.
+            // Short ticks outside the lanes: lines across them would look like faults.
             let _ = writeln!(self.svg, "<path class=\"grid\" d=\"M{x:.1} {top:.1}v-3M{x:.1} {bottom:.1}v5\"/>");
             self.text("tick", x, bottom + 17.0, &format!("{at} s"));
             at += step;
