@@ -13,7 +13,7 @@ say() { printf '%s\n' "$*" >&3; }
 step() {
   local start=$SECONDS
   CURRENT_STEP=$1 RESULT="done" REMEDY=""
-  LOG=$CACHE/log/$(sed 's/^ *//; s/[^A-Za-z0-9.]/-/g' <<< "$1").log
+  LOG=$CACHE/log/${1//[^A-Za-z0-9.]/-}.log
   shift
   printf '==> %s ... ' "$CURRENT_STEP" >&3
   "$@" > "$LOG" 2>&1
