@@ -1,1 +1,226 @@
-fn main(){}
+//! The `steadfast` program.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use cli::{Cli, Command, RunOptions, WitnessRole};
+use steadfast::check::{CATALOGUE, Check};
+use steadfast::cluster::doctor::{Health, examine};
+use steadfast::cluster::{Lab, kept, kind};
+use steadfast::evidence::Evidence;
+use steadfast::report::Progress;
+use steadfast::run::{self, Finished, RunError, Settings};
+use steadfast::witness;
+use tokio_util::sync::CancellationToken;
+
+const USAGE: u8 = 2;
+const INCONCLUSIVE: u8 = 3;
+const INTERRUPTED: i32 = 130;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(INCONCLUSIVE, &format!("cannot start: {error}")),
+    };
+    let code = runtime.block_on(dispatch(&cli));
+    // A read of standard input that is under way cannot be cancelled, and would hold the end up.
+    runtime.shutdown_background();
+    match code {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => refuse(INCONCLUSIVE, &format!("{error:#}")),
+    }
+}
+
+fn refuse(code: u8, message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(code)
+}
+
+async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
+    match &cli.command {
+        Command::Run { filter, options } => match cli::select(filter.as_deref()) {
+            Ok(checks) => run(cli, &options.settings(checks)).await,
+            Err(message) => Ok(usage(&message)),
+        },
+        Command::Up { options } => up(options).await,
+        Command::Down { cluster } => down(cluster.as_deref()).await,
+        Command::Judge { run } => judge(cli, run),
+        Command::List { json } => list(*json),
+        Command::Explain { check } => Ok(explain(check)),
+        Command::Doctor => Ok(doctor().await),
+        Command::Witness { role: WitnessRole::Idle } => witness::idle().await.map(|()| 0).context("witness"),
+        Command::Witness { role: WitnessRole::Serve } => {
+            witness::serve(tokio::io::stdin(), tokio::io::stdout()).await.map(|()| 0).context("witness")
+        }
+    }
+}
+
+fn usage(message: &str) -> u8 {
+    eprintln!("error: {message}");
+    USAGE
+}
+
+async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<u8> {
+    let finished = match run::run(settings, cancelled_by_signals(), &Progress::new()).await {
+        Ok(finished) => finished,
+        Err(error) => return Err(error.into()),
+    };
+    let outcome = run::outcome(&finished, &settings.checks, &settings.rerun);
+    run::write_reports(&outcome)?;
+    if let Some(code) = trouble(&finished) {
+        return Ok(code);
+    }
+    steadfast::report::print(&outcome, cli.color)?;
+    if let Some(kept) = &finished.kept {
+        println!("\n{kept}");
+    }
+    Ok(outcome.exit_code())
+}
+
+/// Says why a run did not begin, and with which code the program ends then. An interrupted run has a report.
+fn trouble(finished: &Finished) -> Option<u8> {
+    match &finished.trouble {
+        None | Some(RunError::Interrupted) => None,
+        Some(error) => {
+            eprintln!("error: {error}\nevidence: {}", finished.directory.join("evidence.jsonl").display());
+            Some(if error.is_bad_input() { USAGE } else { INCONCLUSIVE })
+        }
+    }
+}
+
+/// A first signal asks the run to end and clean up; a second one ends the program at once, and what it leaves is
+/// removed by the next start.
+fn cancelled_by_signals() -> CancellationToken {
+    let cancel = CancellationToken::new();
+    let token = cancel.clone();
+    tokio::spawn(async move {
+        for turn in 1.. {
+            if signal().await.is_err() {
+                return;
+            }
+            if turn > 1 {
+                eprintln!("\nended at once; the next start removes what is left");
+                std::process::exit(INTERRUPTED);
+            }
+            eprintln!("\ninterrupted: cleaning up; once more ends at once");
+            token.cancel();
+        }
+    });
+    cancel
+}
+
+async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+async fn up(options: &RunOptions) -> anyhow::Result<u8> {
+    let settings = options.up();
+    let finished = run::run(&settings, cancelled_by_signals(), &Progress::new()).await?;
+    let outcome = run::outcome(&finished, &settings.checks, &settings.rerun);
+    run::write_reports(&outcome)?;
+    if let Some(code) = trouble(&finished) {
+        return Ok(code);
+    }
+    if let Some(run) = finished.evidence.run() {
+        println!("namespace: {}", run.subject.namespace);
+    }
+    if let Some(kept) = &finished.kept {
+        println!("{kept}");
+    }
+    Ok(outcome.exit_code())
+}
+
+async fn down(cluster: Option<&str>) -> anyhow::Result<u8> {
+    let lab = Lab::read()?;
+    let kept = kept(&kind::lease_folder());
+    let wanted: Vec<String> = match cluster {
+        Some(name) if kept.iter().any(|known| known == name) => vec![name.to_owned()],
+        Some(name) => {
+            let known = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
+            return Ok(usage(&format!("no cluster `{name}` was kept by this program; kept: {known}")));
+        }
+        None => kept,
+    };
+    for name in &wanted {
+        kind::remove(&lab, name).await?;
+        kind::forget(name);
+        println!("removed {name}");
+    }
+    for name in kind::sweep(&lab).await? {
+        println!("removed {name}, which a killed run had left");
+    }
+    Ok(0)
+}
+
+fn judge(cli: &Cli, run: &std::path::Path) -> anyhow::Result<u8> {
+    let path = if run.is_dir() { run.join("evidence.jsonl") } else { run.to_owned() };
+    let evidence = match Evidence::read(&path) {
+        Ok(evidence) => evidence,
+        Err(error) => return Ok(usage(&error.to_string())),
+    };
+    let directory = path.parent().unwrap_or(run).to_owned();
+    let acted = evidence.run().map(|run| run.scenarios.clone()).unwrap_or_default();
+    let checks: Vec<&Check> =
+        CATALOGUE.iter().filter(|check| check.scenarios.iter().all(|name| acted.iter().any(|known| known == name))).collect();
+    let finished = Finished { directory, evidence, trouble: None, kept: None };
+    let outcome = run::outcome(&finished, &checks, "steadfast run");
+    steadfast::report::print(&outcome, cli.color)?;
+    Ok(outcome.exit_code())
+}
+
+fn list(json: bool) -> anyhow::Result<u8> {
+    if json {
+        let checks: Vec<_> = CATALOGUE
+            .iter()
+            .map(|check| {
+                serde_json::json!({
+                    "id": check.id,
+                    "statement": check.statement,
+                    "source": check.source,
+                    "scenarios": check.scenarios,
+                })
+            })
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&checks)?);
+    } else {
+        let width = CATALOGUE.iter().map(|check| check.id.len()).max().unwrap_or_default();
+        for check in CATALOGUE {
+            println!("{:width$}  {}", check.id, check.statement);
+        }
+    }
+    Ok(0)
+}
+
+fn explain(id: &str) -> u8 {
+    match cli::check(id) {
+        Ok(check) => {
+            println!("{}\n\n{}\n\n{}\n\nSource: {}", check.id, check.statement, check.explain.trim(), check.source);
+            println!("Scenarios: {}", check.scenarios.join(", "));
+            0
+        }
+        Err(message) => usage(&message),
+    }
+}
+
+async fn doctor() -> u8 {
+    let items = examine().await;
+    for item in &items {
+        let sign = match item.health {
+            Health::Good => "ok  ",
+            Health::Doubtful => "warn",
+            Health::Bad => "BAD ",
+        };
+        println!("{sign}  {:15} {}", item.name, item.found);
+    }
+    if items.iter().any(|item| item.health == Health::Bad) { INCONCLUSIVE } else { 0 }
+}

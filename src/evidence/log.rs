@@ -105,6 +105,11 @@ impl Log {
         look(&self.inner().timeline)
     }
 
+    /// Tells of every record that comes from now on, by its sequence number.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
     /// Whether a record could not be written, and why.
     pub fn failure(&self) -> Option<String> {
         self.inner().failure.as_ref().map(ToString::to_string)

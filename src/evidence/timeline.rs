@@ -372,7 +372,9 @@ fn summary(object: &Value, ready: bool) -> String {
         .chain(array(object, "/status/initContainerStatuses"))
         .find_map(|status| text(status, "/state/waiting/reason"));
     let unscheduled = array(object, "/status/conditions")
-        .find(|condition| text(condition, "/type") == Some("PodScheduled") && text(condition, "/status") == Some("False"))
+        .find(|condition| {
+            text(condition, "/type") == Some("PodScheduled") && text(condition, "/status") == Some("False")
+        })
         .and_then(|condition| text(condition, "/message"));
     let mut words = vec![phase.to_owned()];
     words.push(if ready { "Ready" } else { "not Ready" }.to_owned());

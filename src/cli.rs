@@ -1,0 +1,199 @@
+//! Flags and what they mean: from the command line to settings.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use steadfast::check::{CATALOGUE, Check, find};
+use steadfast::run::{Keep, Settings, Target};
+
+/// End-to-end conformance harness for StatefulSets that run MySQL.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub color: clap::ColorChoice,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 all checks passed; 1 a check failed; 2 usage or manifests; 3 inconclusive; \
+                          4 nothing ran; 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the checks: make a kind cluster, deploy, disrupt, judge, and remove everything again.
+    Run {
+        /// Run only checks whose id contains this, such as `dns` or `ordering::starts_in_ordinal_order`.
+        filter: Option<String>,
+        #[command(flatten)]
+        options: RunOptions,
+    },
+    /// Make a kind cluster, deploy the workload with replication, and leave both there.
+    Up {
+        #[command(flatten)]
+        options: RunOptions,
+    },
+    /// Remove clusters that were kept: one by name, or all of them.
+    Down {
+        /// The cluster, as `steadfast up` named it.
+        cluster: Option<String>,
+    },
+    /// Judge a run again from its stored evidence, without any cluster.
+    Judge {
+        /// The run's directory, such as `target/steadfast/latest`.
+        #[arg(default_value = "target/steadfast/latest")]
+        run: PathBuf,
+    },
+    /// List the checks.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Explain a check: what must hold, where that is written, how it is judged, what usually is wrong.
+    Explain {
+        /// The check's id.
+        check: String,
+    },
+    /// See whether this machine has what a run needs.
+    Doctor,
+    /// The part that runs in the cluster, as a pod.
+    #[command(hide = true)]
+    Witness {
+        #[command(subcommand)]
+        role: WitnessRole,
+    },
+}
+
+/// What a witness process does.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum WitnessRole {
+    /// Wait for the end, as the pod's main process.
+    Idle,
+    /// Answer questions from standard input on standard output.
+    Serve,
+}
+
+/// What a run can be told.
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    /// A kustomization, a folder of YAML, or a file with one StatefulSet and its Service [default: the seed].
+    #[arg(long, value_name = "PATH")]
+    manifests: Option<PathBuf>,
+    /// Nodes of the cluster that is made: the control plane and workers.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9), conflicts_with_all = ["cluster", "context", "kubeconfig"])]
+    nodes: u8,
+    /// Kubernetes version of the cluster that is made [default: the lab's].
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["cluster", "context", "kubeconfig"])]
+    kubernetes: Option<String>,
+    /// Use this kind cluster instead of making one.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["context", "kubeconfig"], requires = "allow_disruption")]
+    cluster: Option<String>,
+    /// Use this context of the kubeconfig instead of making a cluster.
+    #[arg(long, requires = "kubeconfig")]
+    context: Option<String>,
+    /// The kubeconfig file of an existing cluster; never taken from the environment.
+    #[arg(long, value_name = "FILE", requires = "allow_disruption")]
+    kubeconfig: Option<PathBuf>,
+    /// Agree that pods of the run's own namespace are deleted and scaled on a cluster that was there before.
+    #[arg(long)]
+    allow_disruption: bool,
+    /// The workload's namespace; it must not exist [default: the manifests', or one named after the run].
+    #[arg(long)]
+    namespace: Option<String>,
+    /// Where the directories of runs are made.
+    #[arg(long, value_name = "DIR", env = "ARTIFACTS", default_value = "target/steadfast")]
+    artifacts: PathBuf,
+    /// What becomes of cluster and workload after the run.
+    #[arg(long, value_enum, default_value = "never")]
+    keep: Keep,
+    /// Multiply every time limit, for a slow machine.
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
+    timeout_scale: f64,
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(factor) if (0.1..=100.0).contains(&factor) => Ok(factor),
+        _ => Err("give a number from 0.1 to 100".to_owned()),
+    }
+}
+
+impl RunOptions {
+    /// The settings of a run of these checks.
+    pub fn settings(&self, checks: Vec<&'static Check>) -> Settings {
+        let target = match (&self.cluster, &self.kubeconfig) {
+            (Some(cluster), _) => Target::Kind(cluster.clone()),
+            (None, Some(kubeconfig)) => {
+                Target::Context { kubeconfig: kubeconfig.clone(), context: self.context.clone() }
+            }
+            (None, None) => Target::New { nodes: usize::from(self.nodes), kubernetes: self.kubernetes.clone() },
+        };
+        Settings {
+            checks,
+            manifests: self.manifests.clone(),
+            target,
+            namespace: self.namespace.clone(),
+            artifacts: self.artifacts.clone(),
+            keep: self.keep,
+            timeout_scale: self.timeout_scale,
+            rerun: self.rerun(),
+        }
+    }
+
+    /// The settings that `up` implies: everything up to replication, and nothing is removed.
+    pub fn up(&self) -> Settings {
+        let checks = CATALOGUE.iter().filter(|check| check.scenarios.iter().all(|name| ["deploy", "replicate"].contains(name)));
+        Settings { keep: Keep::Always, ..self.settings(checks.collect()) }
+    }
+
+    /// The command that repeats a run, with the options that are not the defaults.
+    fn rerun(&self) -> String {
+        let mut words = vec!["steadfast run".to_owned()];
+        let paths = [("--manifests", &self.manifests), ("--kubeconfig", &self.kubeconfig)];
+        words.extend(paths.iter().filter_map(|(flag, path)| Some(format!("{flag} {}", path.as_ref()?.display()))));
+        let texts = [
+            ("--cluster", &self.cluster),
+            ("--context", &self.context),
+            ("--namespace", &self.namespace),
+            ("--kubernetes", &self.kubernetes),
+        ];
+        words.extend(texts.iter().filter_map(|(flag, text)| Some(format!("{flag} {}", text.as_ref()?))));
+        if self.nodes != 3 {
+            words.push(format!("--nodes {}", self.nodes));
+        }
+        if self.allow_disruption {
+            words.push("--allow-disruption".to_owned());
+        }
+        words.join(" ")
+    }
+}
+
+/// The checks whose ids contain the filter.
+///
+/// # Errors
+/// When there is none; the message names the properties.
+pub fn select(filter: Option<&str>) -> Result<Vec<&'static Check>, String> {
+    let filter = filter.unwrap_or_default();
+    let checks: Vec<&Check> = CATALOGUE.iter().filter(|check| check.id.contains(filter)).collect();
+    if checks.is_empty() {
+        return Err(format!("no check's id contains `{filter}`; `steadfast list` shows them"));
+    }
+    Ok(checks)
+}
+
+/// The check with this id.
+///
+/// # Errors
+/// When there is none; the message offers those that look like it.
+pub fn check(id: &str) -> Result<&'static Check, String> {
+    find(id).ok_or_else(|| {
+        let last = id.rsplit("::").next().unwrap_or(id);
+        let like: Vec<&str> = CATALOGUE.iter().map(|check| check.id).filter(|known| known.contains(last)).collect();
+        match like.as_slice() {
+            [] => format!("there is no check `{id}`; `steadfast list` shows them all"),
+            like => format!("there is no check `{id}`; there is {}", like.join(", ")),
+        }
+    })
+}

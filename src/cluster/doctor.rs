@@ -1,0 +1,168 @@
+//! Preflight: everything that a run needs of this machine, all looked at before anything is made, each finding with
+//! its remedy.
+
+use std::path::Path;
+
+use tokio::process::Command;
+
+use super::kind::{self, engine_version};
+use super::lab::{Lab, cache_dir};
+use super::{abandoned, kept};
+
+/// Below this much free disk a cluster is likely to fail late and obscurely: kind turns eviction off.
+const FREE_DISK_MIB: u64 = 4 * 1024;
+
+/// Three nodes with three servers use about this much.
+const FREE_MEMORY_MIB: u64 = 3 * 1024;
+
+/// kind's own recommendation for clusters of several nodes (<https://kind.sigs.k8s.io/docs/user/known-issues/>).
+const INOTIFY_INSTANCES: u64 = 512;
+
+/// How one thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// As it should be.
+    Good,
+    /// A run may go wrong.
+    Doubtful,
+    /// A run cannot work.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// How it is.
+    pub health: Health,
+    /// What was looked at.
+    pub name: &'static str,
+    /// What was found, with the remedy where it is not good.
+    pub found: String,
+}
+
+fn item(health: Health, name: &'static str, found: impl Into<String>) -> Item {
+    Item { health, name, found: found.into() }
+}
+
+/// Looks at everything and reports all of it, also after the first trouble.
+pub async fn examine() -> Vec<Item> {
+    let mut items = Vec::new();
+    match Lab::read() {
+        Ok(lab) => {
+            items.push(item(Health::Good, "lab", format!("Kubernetes {} by default", lab.default_kubernetes)));
+            let (engine, kind, kubectl, images) =
+                tokio::join!(engine(&lab), version("kind", &lab.kind, &["version"]), kubectl(&lab), images(&lab));
+            items.extend([engine, kind, kubectl]);
+            items.extend(images);
+        }
+        Err(error) => items.push(item(Health::Bad, "lab", error.to_string())),
+    }
+    items.push(disk().await);
+    items.push(memory());
+    items.push(inotify());
+    items.push(clusters());
+    items
+}
+
+async fn engine(lab: &Lab) -> Item {
+    match engine_version(lab).await {
+        Ok(version) => item(Health::Good, "engine", format!("{} {version}", lab.docker)),
+        Err(error) => item(Health::Bad, "engine", format!("{error}; ci/setup starts it")),
+    }
+}
+
+async fn version(name: &'static str, program: &str, arguments: &[&str]) -> Item {
+    match Command::new(program).args(arguments).output().await {
+        Ok(output) if output.status.success() => {
+            item(Health::Good, name, String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default())
+        }
+        Ok(output) => item(Health::Bad, name, format!("{program}: {}; run ci/setup", output.status)),
+        Err(error) => item(Health::Bad, name, format!("{program}: {error}; run ci/setup")),
+    }
+}
+
+async fn kubectl(lab: &Lab) -> Item {
+    version("kubectl", &lab.kubectl, &["version", "--client"]).await
+}
+
+async fn images(lab: &Lab) -> Vec<Item> {
+    let nodes = lab.nodes.iter().map(|node| ("node image", node.image.as_str(), None));
+    let workloads = lab.images.iter().map(|image| ("workload image", image.image.as_str(), Some(&image.archive)));
+    let witness = [("witness image", lab.witness.image.as_str(), Some(&lab.witness.archive))];
+    let mut items = Vec::new();
+    for (name, image, archive) in nodes.chain(workloads).chain(witness) {
+        let ready = match archive {
+            Some(archive) => archive.is_file(),
+            None => has_image(lab, image).await,
+        };
+        items.push(match ready {
+            true => item(Health::Good, name, image),
+            false => item(Health::Bad, name, format!("{image} is not there; run ci/setup")),
+        });
+    }
+    items
+}
+
+async fn has_image(lab: &Lab, image: &str) -> bool {
+    let output = Command::new(&lab.docker).args(["image", "inspect", "--format", "{{.Id}}", image]).output().await;
+    output.is_ok_and(|output| output.status.success())
+}
+
+async fn disk() -> Item {
+    let folder = cache_dir();
+    let output = Command::new("df").args(["--output=avail", "--block-size=1M"]).arg(existing(&folder)).output().await;
+    let free = output.ok().and_then(|output| String::from_utf8_lossy(&output.stdout).lines().nth(1)?.trim().parse().ok());
+    match free {
+        Some(free) => enough("disk", free, FREE_DISK_MIB, "free it: kind lets a full disk show late and obscurely"),
+        None => item(Health::Doubtful, "disk", format!("`df {}` gave no figure", folder.display())),
+    }
+}
+
+fn existing(path: &Path) -> &Path {
+    path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"))
+}
+
+fn memory() -> Item {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let free = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    match free {
+        Some(kib) => enough("memory", kib / 1024, FREE_MEMORY_MIB, "close something, or use --nodes 1"),
+        None => item(Health::Doubtful, "memory", "this system does not tell how much is available"),
+    }
+}
+
+fn enough(name: &'static str, free_mib: u64, wanted_mib: u64, remedy: &str) -> Item {
+    if free_mib >= wanted_mib {
+        return item(Health::Good, name, format!("{free_mib} MiB available"));
+    }
+    item(Health::Doubtful, name, format!("{free_mib} MiB available, {wanted_mib} MiB wanted: {remedy}"))
+}
+
+fn inotify() -> Item {
+    let path = "/proc/sys/fs/inotify/max_user_instances";
+    let found = std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    match found {
+        Some(found) if found >= INOTIFY_INSTANCES => item(Health::Good, "inotify", format!("{found} instances")),
+        Some(found) => item(
+            Health::Doubtful,
+            "inotify",
+            format!("{found} instances; several nodes may need {INOTIFY_INSTANCES}: sysctl fs.inotify.max_user_instances"),
+        ),
+        None => item(Health::Doubtful, "inotify", format!("{path} cannot be read")),
+    }
+}
+
+fn clusters() -> Item {
+    let folder = kind::lease_folder();
+    let (abandoned, kept) = (abandoned(&folder), kept(&folder));
+    let mut words = Vec::new();
+    if !kept.is_empty() {
+        words.push(format!("kept: {} (`steadfast down` removes them)", kept.join(", ")));
+    }
+    if !abandoned.is_empty() {
+        words.push(format!("left by killed runs: {} (the next start removes them)", abandoned.join(", ")));
+    }
+    let found = if words.is_empty() { "none".to_owned() } else { words.join("; ") };
+    item(Health::Good, "clusters", found)
+}

@@ -1,0 +1,348 @@
+//! kind clusters: made, loaded with images, deleted without a trace, and found again when their run was killed.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::lab::{Lab, cache_dir};
+use super::lease::{self, Lease};
+use crate::evidence::Leftover;
+
+/// The names of the clusters that this program makes begin so.
+pub const PREFIX: &str = "steadfast-";
+
+const CREATE_WITHIN: Duration = Duration::from_secs(420);
+const DELETE_WITHIN: Duration = Duration::from_secs(120);
+const LOAD_WITHIN: Duration = Duration::from_secs(300);
+const ASK_WITHIN: Duration = Duration::from_secs(20);
+
+/// A program of the lab failed.
+#[derive(Debug, thiserror::Error)]
+pub enum KindError {
+    /// It could not be started.
+    #[error("cannot run {program}: {source}; run ci/setup, or `steadfast doctor` to see what is missing")]
+    Start {
+        /// The program.
+        program: String,
+        /// What happened.
+        source: std::io::Error,
+    },
+    /// It ended with an error.
+    #[error("`{command}` failed:\n{output}")]
+    Failed {
+        /// The command.
+        command: String,
+        /// Its last lines.
+        output: String,
+    },
+    /// It did not end.
+    #[error("`{command}` did not end within {limit:?}")]
+    Slow {
+        /// The command.
+        command: String,
+        /// How long it was given.
+        limit: Duration,
+    },
+    /// A file of the run could not be written.
+    #[error("cannot write {path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        source: std::io::Error,
+    },
+}
+
+/// Runs a command to its end and returns its standard output. The child has a process group of its own: a Ctrl-C is
+/// this program's to handle, and a child that dies of it would leave half a cluster.
+async fn run(command: &mut Command, limit: Duration) -> Result<String, KindError> {
+    let shown = {
+        let standard = command.as_std();
+        let words = std::iter::once(standard.get_program()).chain(standard.get_args());
+        words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    };
+    let start = |source| KindError::Start { program: shown.split(' ').next().unwrap_or_default().to_owned(), source };
+    let child = command.stdin(Stdio::null()).process_group(0).kill_on_drop(true).output();
+    let output = match tokio::time::timeout(limit, child).await {
+        Ok(output) => output.map_err(start)?,
+        Err(_) => return Err(KindError::Slow { command: shown, limit }),
+    };
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let output = lines[lines.len().saturating_sub(12)..].join("\n");
+    Err(KindError::Failed { command: shown, output })
+}
+
+/// Where leases are.
+pub fn lease_folder() -> PathBuf {
+    cache_dir().join("runs")
+}
+
+/// The nodes of a new cluster: a control plane, and as many workers.
+fn configuration(lab: &Lab, workers: usize) -> Value {
+    let mut nodes = vec![json!({"role": "control-plane"})];
+    nodes.extend(std::iter::repeat_n(json!({"role": "worker"}), workers));
+    let mut configuration = json!({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes});
+    if !lab.kubelet.is_empty() {
+        let mut kubelet = json!({"kind": "KubeletConfiguration"});
+        for (key, value) in &lab.kubelet {
+            kubelet[key] = value.clone();
+        }
+        configuration["kubeadmConfigPatches"] = json!([kubelet.to_string()]);
+    }
+    configuration
+}
+
+/// A kind cluster that this process made and removes.
+#[derive(Debug)]
+pub struct KindCluster {
+    lab: Lab,
+    /// The cluster's name.
+    pub name: String,
+    /// The cluster's own kubeconfig; the user's is never read or written.
+    pub kubeconfig: PathBuf,
+    lease: Option<Lease>,
+    volumes: Vec<String>,
+}
+
+impl KindCluster {
+    /// Claims the name. The cluster comes with [`KindCluster::create`]; from here on, dropping the value removes it.
+    ///
+    /// # Errors
+    /// When the lease cannot be taken.
+    pub fn claim(lab: &Lab, name: &str, folder: &Path) -> Result<Self, KindError> {
+        let lease = Lease::take(&lease_folder(), name)
+            .map_err(|source| KindError::File { path: lease_folder().join(name), source })?;
+        let kubeconfig = folder.join("kubeconfig");
+        Ok(Self { lab: lab.clone(), name: name.to_owned(), kubeconfig, lease: Some(lease), volumes: Vec::new() })
+    }
+
+    /// Makes the cluster on a network of its own, which goes with it.
+    ///
+    /// # Errors
+    /// When kind fails; its last lines are in the error.
+    pub async fn create(&mut self, image: &str, workers: usize) -> Result<(), KindError> {
+        let path = self.kubeconfig.with_file_name("kind.json");
+        let text = configuration(&self.lab, workers).to_string();
+        std::fs::write(&path, text).map_err(|source| KindError::File { path: path.clone(), source })?;
+        let mut command = Command::new(&self.lab.kind);
+        command.args(["create", "cluster", "--name", &self.name, "--image", image, "--config"]).arg(&path);
+        command.arg("--kubeconfig").arg(&self.kubeconfig).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &self.name);
+        run(&mut command, CREATE_WITHIN).await?;
+        self.volumes = volumes(&self.lab, &self.name).await?;
+        Ok(())
+    }
+
+    /// Deletes the cluster and its network, and returns what is still there of it.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub async fn delete(mut self) -> Result<Vec<Leftover>, KindError> {
+        remove(&self.lab, &self.name).await?;
+        let left = leftovers(&self.lab, &self.name, &self.volumes).await?;
+        if left.is_empty()
+            && let Some(lease) = self.lease.take()
+        {
+            lease.release().map_err(|source| KindError::File { path: lease_folder(), source })?;
+        }
+        self.lease = None;
+        Ok(left)
+    }
+
+    /// Lets the cluster live on after the run.
+    ///
+    /// # Errors
+    /// When the lease cannot be changed.
+    pub fn keep(mut self) -> Result<(), KindError> {
+        let Some(lease) = self.lease.take() else { return Ok(()) };
+        lease.keep().map_err(|source| KindError::File { path: lease_folder(), source })
+    }
+}
+
+impl Drop for KindCluster {
+    /// The last resort, after a panic: the ordinary ways are [`KindCluster::delete`] and [`KindCluster::keep`].
+    fn drop(&mut self) {
+        if self.lease.is_none() {
+            return;
+        }
+        let delete = std::process::Command::new(&self.lab.kind)
+            .args(["delete", "cluster", "--name", &self.name])
+            .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &self.name)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .output();
+        let network = std::process::Command::new(&self.lab.docker).args(["network", "rm", &self.name]).output();
+        if delete.is_ok_and(|output| output.status.success()) && network.is_ok() {
+            lease::forget(&lease_folder(), &self.name);
+        }
+    }
+}
+
+/// Loads image archives into every node of a cluster, all at once.
+///
+/// # Errors
+/// When kind fails.
+pub async fn load_archives(lab: &Lab, cluster: &str, archives: &[&Path]) -> Result<(), KindError> {
+    let loads = archives.iter().map(|archive| async move {
+        let mut command = Command::new(&lab.kind);
+        command.args(["load", "image-archive", "--name", cluster]).arg(archive);
+        run(&mut command, LOAD_WITHIN).await
+    });
+    try_join_all(loads).await.map(drop)
+}
+
+/// Loads images of the engine into every node of a cluster, all at once.
+///
+/// # Errors
+/// When kind fails.
+pub async fn load_images(lab: &Lab, cluster: &str, images: &[&str]) -> Result<(), KindError> {
+    let loads = images.iter().map(|image| async move {
+        let mut command = Command::new(&lab.kind);
+        command.args(["load", "docker-image", "--name", cluster, image]);
+        run(&mut command, LOAD_WITHIN).await
+    });
+    try_join_all(loads).await.map(drop)
+}
+
+/// Whether the engine has an image, or can pull it.
+///
+/// # Errors
+/// When it has it not and cannot pull it; the error holds the engine's words.
+pub async fn provide_image(lab: &Lab, image: &str) -> Result<(), KindError> {
+    let inspect = ["image", "inspect", "--format", "{{.Id}}", image];
+    if run(Command::new(&lab.docker).args(inspect), ASK_WITHIN).await.is_ok() {
+        return Ok(());
+    }
+    run(Command::new(&lab.docker).args(["pull", "--quiet", image]), LOAD_WITHIN).await.map(drop)
+}
+
+/// Writes an existing cluster's kubeconfig to a file of the run's.
+///
+/// # Errors
+/// When kind knows no such cluster.
+pub async fn export_kubeconfig(lab: &Lab, cluster: &str, path: &Path) -> Result<(), KindError> {
+    let mut command = Command::new(&lab.kind);
+    command.args(["export", "kubeconfig", "--name", cluster, "--kubeconfig"]).arg(path);
+    run(&mut command, ASK_WITHIN).await.map(drop)
+}
+
+/// The kind clusters that exist.
+///
+/// # Errors
+/// When kind cannot be asked.
+pub async fn clusters(lab: &Lab) -> Result<Vec<String>, KindError> {
+    let listed = run(Command::new(&lab.kind).args(["get", "clusters", "--quiet"]), ASK_WITHIN).await?;
+    Ok(listed.lines().map(str::to_owned).collect())
+}
+
+/// Whether the engine answers.
+///
+/// # Errors
+/// When it does not; the error holds its words.
+pub async fn engine_version(lab: &Lab) -> Result<String, KindError> {
+    let version = run(Command::new(&lab.docker).args(["version", "--format", "{{.Server.Version}}"]), ASK_WITHIN).await?;
+    Ok(version.trim().to_owned())
+}
+
+/// Deletes a cluster of this program by name, with its network and lease.
+///
+/// # Errors
+/// When kind or the engine fails.
+pub async fn remove(lab: &Lab, cluster: &str) -> Result<(), KindError> {
+    // kind edits the kubeconfig that it finds: it gets one that nobody needs, so that the user's stays as it is.
+    let nowhere = tempfile::NamedTempFile::new().map_err(|source| KindError::File { path: "kubeconfig".into(), source })?;
+    let mut command = Command::new(&lab.kind);
+    command.args(["delete", "cluster", "--name", cluster, "--kubeconfig"]).arg(nowhere.path());
+    run(command.env("KIND_EXPERIMENTAL_DOCKER_NETWORK", cluster), DELETE_WITHIN).await?;
+    if !ids(lab, "network", cluster).await?.is_empty() {
+        run(Command::new(&lab.docker).args(["network", "rm", cluster]), DELETE_WITHIN).await?;
+    }
+    Ok(())
+}
+
+/// Removes what killed runs left behind, and returns the names of the clusters.
+///
+/// # Errors
+/// When kind or the engine fails.
+pub async fn sweep(lab: &Lab) -> Result<Vec<String>, KindError> {
+    let abandoned = lease::abandoned(&lease_folder());
+    for cluster in &abandoned {
+        remove(lab, cluster).await?;
+        lease::forget(&lease_folder(), cluster);
+    }
+    Ok(abandoned)
+}
+
+/// Forgets a kept cluster that is gone.
+pub fn forget(cluster: &str) {
+    lease::forget(&lease_folder(), cluster);
+}
+
+async fn ids(lab: &Lab, what: &str, cluster: &str) -> Result<Vec<String>, KindError> {
+    let (filter, format) = match what {
+        "container" => (format!("label=io.x-k8s.kind.cluster={cluster}"), "{{.Names}}"),
+        _ => (format!("name=^{cluster}$"), "{{.Name}}"),
+    };
+    let mut command = Command::new(&lab.docker);
+    command.args([what, "ls", "--format", format, "--filter", &filter]);
+    if what == "container" {
+        command.arg("--all");
+    }
+    Ok(run(&mut command, ASK_WITHIN).await?.lines().map(str::to_owned).collect())
+}
+
+/// The volumes that a cluster's nodes are on.
+async fn volumes(lab: &Lab, cluster: &str) -> Result<Vec<String>, KindError> {
+    let format = "{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Name}}\n{{end}}{{end}}";
+    let mut command = Command::new(&lab.docker);
+    command.args(["container", "inspect", "--format", format]).args(ids(lab, "container", cluster).await?);
+    let listed = run(&mut command, ASK_WITHIN).await?;
+    Ok(listed.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
+async fn leftovers(lab: &Lab, cluster: &str, volumes: &[String]) -> Result<Vec<Leftover>, KindError> {
+    let mut left = Vec::new();
+    for kind in ["container", "network"] {
+        let names = ids(lab, kind, cluster).await?;
+        left.extend(names.into_iter().map(|name| Leftover { kind: kind.to_owned(), name, held_by: None }));
+    }
+    let there = run(Command::new(&lab.docker).args(["volume", "ls", "--quiet"]), ASK_WITHIN).await?;
+    let volumes = volumes.iter().filter(|volume| there.lines().any(|line| line == volume.as_str()));
+    left.extend(volumes.map(|name| Leftover { kind: "volume".to_owned(), name: name.clone(), held_by: None }));
+    Ok(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lab(kubelet: Value) -> Lab {
+        serde_json::from_value(json!({
+            "schema": 1, "kind": "kind", "kubectl": "kubectl", "docker": "docker", "default_kubernetes": "1.37.2",
+            "nodes": [], "images": [], "witness": {"image": "w", "archive": "/w.tar"}, "kubelet": kubelet,
+        }))
+        .expect("a lab")
+    }
+
+    #[test]
+    fn a_cluster_has_a_control_plane_and_its_workers() {
+        let configuration = configuration(&lab(json!({})), 2);
+        let roles: Vec<_> = configuration["nodes"].as_array().expect("nodes").iter().map(|n| &n["role"]).collect();
+        assert_eq!(roles, ["control-plane", "worker", "worker"]);
+        assert!(configuration.get("kubeadmConfigPatches").is_none());
+    }
+
+    #[test]
+    fn kubelet_settings_become_a_patch() {
+        let configuration = configuration(&lab(json!({"failCgroupV1": false})), 0);
+        let patch = configuration["kubeadmConfigPatches"][0].as_str().expect("a patch");
+        let patch: Value = serde_json::from_str(patch).expect("JSON");
+        assert_eq!(patch, json!({"kind": "KubeletConfiguration", "failCgroupV1": false}));
+    }
+}

@@ -1,0 +1,99 @@
+//! Leases: a file per cluster, locked for as long as the run that made the cluster lives. The lock goes with the
+//! process however it ends, so that the next start knows a cluster whose owner was killed.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// The claim on a cluster of the run that made it.
+#[derive(Debug)]
+pub struct Lease {
+    path: PathBuf,
+    /// Holds the lock until the lease is dropped.
+    _file: File,
+}
+
+impl Lease {
+    /// Claims a cluster's name before the cluster is made.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or another run holds the name.
+    pub fn take(folder: &Path, cluster: &str) -> std::io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let path = folder.join(format!("{cluster}.lease"));
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { path, _file: file }),
+            Err(TryLockError::WouldBlock) => Err(std::io::Error::other("another run holds this cluster's name")),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Gives the claim up, because the cluster is gone.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn release(self) -> std::io::Result<()> {
+        std::fs::remove_file(&self.path)
+    }
+
+    /// Turns the claim into one that lasts: the cluster was asked to be kept, and no start is to remove it.
+    ///
+    /// # Errors
+    /// When the file cannot be renamed.
+    pub fn keep(self) -> std::io::Result<()> {
+        std::fs::rename(&self.path, self.path.with_extension("kept"))
+    }
+}
+
+/// The clusters whose runs ended without removing them: their leases are there and nobody holds the lock.
+pub fn abandoned(folder: &Path) -> Vec<String> {
+    named(folder, "lease").into_iter().filter(|cluster| is_free(&folder.join(format!("{cluster}.lease")))).collect()
+}
+
+/// The clusters that were asked to be kept.
+pub fn kept(folder: &Path) -> Vec<String> {
+    named(folder, "kept")
+}
+
+/// Forgets a cluster that is gone.
+pub fn forget(folder: &Path, cluster: &str) {
+    for extension in ["lease", "kept"] {
+        // A file that is not there is what is wanted.
+        let _ = std::fs::remove_file(folder.join(format!("{cluster}.{extension}")));
+    }
+}
+
+fn named(folder: &Path, extension: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+fn is_free(path: &Path) -> bool {
+    OpenOptions::new().append(true).open(path).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_lease_without_a_holder_is_abandoned() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let held = Lease::take(folder.path(), "held").expect("free");
+        drop(Lease::take(folder.path(), "dropped").expect("free"));
+        assert_eq!(abandoned(folder.path()), ["dropped"]);
+        assert!(Lease::take(folder.path(), "held").is_err());
+        held.keep().expect("kept");
+        assert_eq!(kept(folder.path()), ["held"]);
+        assert_eq!(abandoned(folder.path()), ["dropped"]);
+        forget(folder.path(), "dropped");
+        forget(folder.path(), "held");
+        assert!(abandoned(folder.path()).is_empty() && kept(folder.path()).is_empty());
+    }
+}

@@ -1,0 +1,53 @@
+//! Runs a fixed command in a container. No shell is involved and nothing of the cluster gets into the command.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, AttachParams};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::evidence::ExecAnswer;
+
+/// Runs `argv` in a container and waits for its end, for at most `limit`.
+pub async fn exec(pods: &Api<Pod>, pod: &str, container: &str, argv: &[&str], limit: Duration) -> ExecAnswer {
+    match tokio::time::timeout(limit, attempt(pods, pod, container, argv)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(message)) => ExecAnswer::Broken { message },
+        Err(_) => ExecAnswer::Broken { message: format!("`{}` did not end within {limit:?}", argv.join(" ")) },
+    }
+}
+
+async fn attempt(pods: &Api<Pod>, pod: &str, container: &str, argv: &[&str]) -> Result<ExecAnswer, String> {
+    let parameters = AttachParams::default().container(container).stdout(true).stderr(true).stdin(false);
+    let started = pods.exec(pod, argv.iter().copied(), &parameters).await;
+    let mut process = started.map_err(|error| format!("cannot start `{}`: {error}", argv.join(" ")))?;
+    let status = process.take_status();
+    let (stdout, stderr) = (process.stdout(), process.stderr());
+    let (stdout, stderr) = tokio::join!(read(stdout), read(stderr));
+    let status = match status {
+        Some(status) => status.await,
+        None => None,
+    };
+    let status = status.ok_or_else(|| "the connection broke before the command's end was reported".to_owned())?;
+    let code = match status.status.as_deref() {
+        Some("Success") => 0,
+        _ => exit_code(&status).ok_or_else(|| format!("the command did not run: {}", status.message.clone().unwrap_or_default()))?,
+    };
+    Ok(ExecAnswer::Exited { code, stdout, stderr })
+}
+
+/// The exit code, which the API server reports as a cause of the failure.
+fn exit_code(status: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Status) -> Option<i32> {
+    let causes = status.details.as_ref()?.causes.as_ref()?;
+    let cause = causes.iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"))?;
+    cause.message.as_ref()?.parse().ok()
+}
+
+async fn read(stream: Option<impl AsyncRead + Unpin>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(mut stream) = stream {
+        // What came before the connection broke is still worth reading; the missing status tells the rest.
+        let _ = stream.read_to_end(&mut bytes).await;
+    }
+    String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned()
+}

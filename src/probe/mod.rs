@@ -1,0 +1,7 @@
+//! Asks the running workload: SQL and DNS through the witness, commands in containers.
+
+mod exec;
+mod witness;
+
+pub use exec::exec;
+pub use witness::{Session, Trouble};

@@ -1,0 +1,151 @@
+//! The harness's end of the conversation with a witness pod: one exec session, over which many questions are under way
+//! at once. A session that breaks is opened anew by the next question; those under way are answered as broken.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, AttachParams, AttachedProcess};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, Lines};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::witness::protocol::{Answer, Ask, Line, PROTOCOL, Reply, Request};
+
+/// The witness's command in its image.
+const COMMAND: [&str; 3] = ["/steadfast", "witness", "serve"];
+
+const OPEN_WITHIN: Duration = Duration::from_secs(20);
+
+/// What the way to the witness and back may take beyond the question's own deadline.
+const WAY: Duration = Duration::from_secs(10);
+
+/// The witness could not be asked. It says nothing about what it was to be asked of.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the witness {pod} could not be asked: {reason}")]
+pub struct Trouble {
+    pod: String,
+    reason: String,
+}
+
+type Pending = Arc<Mutex<HashMap<u64, oneshot::Sender<Reply>>>>;
+
+/// A conversation with one witness pod.
+pub struct Session {
+    pods: Api<Pod>,
+    pod: String,
+    next: AtomicU64,
+    link: tokio::sync::Mutex<Option<Link>>,
+}
+
+struct Link {
+    input: Box<dyn AsyncWrite + Send + Unpin>,
+    pending: Pending,
+    reader: JoinHandle<()>,
+    /// Ends the session when dropped.
+    _process: AttachedProcess,
+}
+
+impl Session {
+    /// A conversation with this pod; it is opened by the first question.
+    pub fn new(pods: Api<Pod>, pod: &str) -> Self {
+        Self { pods, pod: pod.to_owned(), next: AtomicU64::new(1), link: tokio::sync::Mutex::default() }
+    }
+
+    /// Asks, and waits for the answer. Returns the microseconds that the witness took too.
+    ///
+    /// # Errors
+    /// When the witness cannot be reached, or its answer does not come back.
+    pub async fn ask(&self, ask: Ask, limit: Duration) -> Result<(u64, Answer), Trouble> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let deadline_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let mut line = serde_json::to_vec(&Request { id, deadline_ms, ask }).map_err(|error| self.trouble(error))?;
+        line.push(b'\n');
+        let answer = self.send(id, &line).await?;
+        match tokio::time::timeout(limit + WAY, answer).await {
+            Ok(Ok(reply)) => Ok((reply.took_us, reply.answer)),
+            Ok(Err(_)) => Err(self.trouble("the session ended before the answer came")),
+            Err(_) => Err(self.trouble(format!("no answer came within {:?}", limit + WAY))),
+        }
+    }
+
+    async fn send(&self, id: u64, line: &[u8]) -> Result<oneshot::Receiver<Reply>, Trouble> {
+        let mut slot = self.link.lock().await;
+        if slot.as_ref().is_none_or(|link| link.reader.is_finished()) {
+            *slot = Some(self.open().await?);
+        }
+        let link = slot.as_mut().ok_or_else(|| self.trouble("the session is closed"))?;
+        let (sender, receiver) = oneshot::channel();
+        link.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
+        let written = async {
+            link.input.write_all(line).await?;
+            link.input.flush().await
+        };
+        match tokio::time::timeout(WAY, written).await {
+            Ok(Ok(())) => Ok(receiver),
+            Ok(Err(error)) => {
+                *slot = None;
+                Err(self.trouble(error))
+            }
+            Err(_) => {
+                *slot = None;
+                Err(self.trouble("the session takes no more questions"))
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Link, Trouble> {
+        let opened = tokio::time::timeout(OPEN_WITHIN, self.attach()).await;
+        opened.map_err(|_| self.trouble(format!("the session did not open within {OPEN_WITHIN:?}")))?
+    }
+
+    async fn attach(&self) -> Result<Link, Trouble> {
+        let buffer = 64 * 1024;
+        let parameters = AttachParams::default().stdin(true).stdout(true).stderr(false);
+        let parameters = parameters.max_stdin_buf_size(buffer).max_stdout_buf_size(buffer);
+        let mut process =
+            self.pods.exec(&self.pod, COMMAND, &parameters).await.map_err(|error| self.trouble(error))?;
+        let input = process.stdin().ok_or_else(|| self.trouble("the session has no input"))?;
+        let output = process.stdout().ok_or_else(|| self.trouble("the session has no output"))?;
+        let mut lines = BufReader::new(output).lines();
+        let first = lines.next_line().await.map_err(|error| self.trouble(error))?;
+        let first = first.ok_or_else(|| self.trouble("the session ended before it began"))?;
+        match serde_json::from_str(&first) {
+            Ok(Line::Hello(hello)) if hello.protocol == PROTOCOL => {}
+            Ok(Line::Hello(hello)) => {
+                let reason = format!("it speaks protocol {}, not {PROTOCOL}; run ci/setup again", hello.protocol);
+                return Err(self.trouble(reason));
+            }
+            _ => return Err(self.trouble(format!("it did not say who it is, but: {first}"))),
+        }
+        let pending = Pending::default();
+        let reader = tokio::spawn(read(lines, pending.clone()));
+        Ok(Link { input: Box::new(input), pending, reader, _process: process })
+    }
+
+    fn trouble(&self, reason: impl ToString) -> Trouble {
+        Trouble { pod: self.pod.clone(), reason: reason.to_string() }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+/// Hands answers to those who wait for them. When the session ends, dropping the senders tells them so.
+async fn read(mut lines: Lines<BufReader<impl AsyncRead + Unpin>>, pending: Pending) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Ok(Line::Reply(reply)) = serde_json::from_str(&line) {
+            let waiting = pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&reply.id);
+            if let Some(waiting) = waiting {
+                // Nobody waits any more for an answer that came too late.
+                let _ = waiting.send(reply);
+            }
+        }
+    }
+    pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}

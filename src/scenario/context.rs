@@ -1,0 +1,195 @@
+//! What every scenario works with: the cluster, the workload, the log, the witnesses.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::Client;
+use kube::api::Api;
+
+use super::ScenarioError;
+use super::sabotage::Sabotage;
+use crate::evidence::{Log, PodLife, Sight, Subject, Timeline};
+use crate::mysql::statements::Dialect;
+use crate::probe::Session;
+use crate::report::Progress;
+use crate::witness::protocol::Secret;
+use crate::workload::{Manifest, Owned};
+
+/// How long the scenarios wait, each limit for one named thing. `--timeout-scale` multiplies them all.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// A pod, from being asked for to Ready: a first start initialises the server.
+    pub pod_ready: Duration,
+    /// A pod, from its deletion to being gone: a shutdown writes everything back.
+    pub pod_gone: Duration,
+    /// A replica, to reach what the primary has executed.
+    pub barrier: Duration,
+    /// The replicas, to go on after the primary came back.
+    pub resume: Duration,
+    /// One SQL or DNS question.
+    pub sql: Duration,
+    /// One DNS question.
+    pub dns: Duration,
+    /// One command in a container.
+    pub exec: Duration,
+    /// Everything that the run made, to be gone after its deletion.
+    pub teardown: Duration,
+}
+
+impl Limits {
+    /// The limits for an ordinary machine, times `factor`.
+    pub fn scaled(factor: f64) -> Self {
+        let seconds = |seconds: f64| Duration::from_secs_f64(seconds * factor);
+        Self {
+            pod_ready: seconds(180.0),
+            pod_gone: seconds(90.0),
+            barrier: seconds(30.0),
+            resume: seconds(30.0),
+            sql: seconds(10.0),
+            dns: seconds(2.0),
+            exec: seconds(10.0),
+            teardown: seconds(90.0),
+        }
+    }
+}
+
+/// The witnesses: one in the workload's namespace, one in another.
+pub struct Witnesses {
+    /// In the workload's namespace.
+    pub near: Session,
+    /// In the other namespace.
+    pub far: Session,
+    /// The other namespace's name.
+    pub far_namespace: String,
+}
+
+/// What a context is made of.
+pub struct Parts {
+    /// The cluster.
+    pub client: Client,
+    /// The workload.
+    pub subject: Subject,
+    /// The workload's manifests, ready to apply.
+    pub manifests: Vec<Manifest>,
+    /// The evidence.
+    pub log: Arc<Log>,
+    /// Who is told how it goes.
+    pub progress: Progress,
+    /// The witnesses.
+    pub witnesses: Witnesses,
+    /// The DNS servers: pod name and address.
+    pub dns_servers: Vec<(String, IpAddr)>,
+    /// How long DNS may take to follow a change, in milliseconds.
+    pub dns_budget_ms: u64,
+    /// The server's root password.
+    pub root_password: Secret,
+    /// The replicas' password.
+    pub replica_password: Secret,
+    /// The time limits.
+    pub limits: Limits,
+    /// What a mutant injects.
+    pub sabotage: Vec<Sabotage>,
+    /// What the run made so far, and must delete.
+    pub made: Made,
+}
+
+/// What a run made, in the order of its making; shared with whoever cleans up when the run is cut short.
+pub type Made = Arc<tokio::sync::Mutex<Vec<Owned>>>;
+
+/// What every scenario works with.
+pub struct Context {
+    parts: Parts,
+    next_write: AtomicU64,
+    dialect: OnceLock<Dialect>,
+    replicating: AtomicBool,
+}
+
+impl std::ops::Deref for Context {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl Context {
+    /// A context of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts, next_write: AtomicU64::new(1), dialect: OnceLock::new(), replicating: AtomicBool::new(false) }
+    }
+
+    pub(super) fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &self.subject.namespace)
+    }
+
+    pub(super) fn next_write(&self) -> u64 {
+        self.next_write.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Remembers what the servers understand, by what one of them says of itself.
+    pub(super) fn learn_dialect(&self, version: &str) {
+        self.dialect.get_or_init(|| Dialect::of(version));
+    }
+
+    /// Whether replication is configured.
+    pub(super) fn replicating(&self) -> bool {
+        self.replicating.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn now_replicating(&self) {
+        self.replicating.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect.get().copied().unwrap_or(Dialect::Master)
+    }
+
+    /// The UID of the pod that bears this name now.
+    pub(super) fn uid(&self, pod: &str) -> Option<String> {
+        self.log.look(|timeline| timeline.live_pod(pod).map(|life| life.uid.clone()))
+    }
+
+    /// The address of the pod that bears this name now.
+    pub(super) fn address(&self, pod: &str) -> Option<String> {
+        self.log.look(|timeline| timeline.live_pod(pod)?.address_at(timeline.last_seq).map(str::to_owned))
+    }
+
+    /// Waits for something of the timeline, and tells who watches what is seen meanwhile.
+    pub(super) async fn wait<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        sight: impl Fn(&Timeline) -> Sight<T>,
+    ) -> Result<T, ScenarioError> {
+        let seen = |state: &str| self.progress.seen(&format!("{what}: {state}"));
+        Ok(self.log.wait(what, limit, seen, sight).await?)
+    }
+
+    /// Waits until a name's bearer is Ready under another UID than `not`.
+    pub(super) async fn ready(&self, pod: &str, not: Option<&str>) -> Result<(), ScenarioError> {
+        let what = if not.is_some() { format!("{pod} Ready under a new UID") } else { format!("{pod} Ready") };
+        self.wait(&what, self.limits.pod_ready, |timeline| {
+            let Some(life) = timeline.live_pod(pod) else { return Sight::NotYet("there is no such pod".to_owned()) };
+            if Some(life.uid.as_str()) == not {
+                return Sight::NotYet(format!("still the old one: {}", life.summary));
+            }
+            ready_sight(life, timeline.last_seq)
+        })
+        .await
+    }
+}
+
+fn ready_sight(life: &PodLife, seq: u64) -> Sight<()> {
+    // These end only when somebody changes the manifest or the cluster: waiting longer would tell nothing more.
+    let hopeless = ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CrashLoopBackOff"];
+    if life.serving_at(seq) {
+        Sight::Met(())
+    } else if let Some(reason) = hopeless.iter().find(|reason| life.summary.contains(**reason)) {
+        Sight::Never(format!("{} is in {reason} ({})", life.name, life.summary))
+    } else {
+        Sight::NotYet(life.summary.clone())
+    }
+}

@@ -1,0 +1,80 @@
+//! Deploys the workload, and asks it who it is once every pod is Ready.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use super::context::Context;
+use super::names::Name;
+use super::{ScenarioError, step};
+use crate::evidence::{Moment, Question, Sight};
+use crate::mysql::statements;
+use crate::workload::apply;
+
+pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {
+    context.progress.say("applying the manifests");
+    step(&context.log, "deploy", "apply the manifests", async {
+        let mut made = context.made.lock().await;
+        apply(&context.client, &context.manifests, &context.subject.namespace, &mut made).await
+    })
+    .await?;
+    step(&context.log, "deploy", "ordered start", started(context)).await?;
+    let moment = Moment::Deployed;
+    let questions = context.subject.pods().map(|pod| {
+        let moment = &moment;
+        async move { tokio::join!(context.identity(moment, &pod), context.hostname(moment, &pod)) }
+    });
+    let names: Vec<Name> = std::iter::once(Name::Service).chain(context.subject.pods().map(Name::Pod)).collect();
+    tokio::join!(join_all(questions), context.resolve(&moment, &names));
+    Ok(())
+}
+
+/// Waits until every pod of the set is Ready. The limit is one pod's, again for each pod that became Ready.
+pub(super) async fn started(context: &Context) -> Result<(), ScenarioError> {
+    for pod in context.subject.pods() {
+        context.ready(&pod, None).await?;
+    }
+    settled(context, context.subject.replicas).await
+}
+
+/// Waits until the controller has seen the set's latest spec and reports as many pods, all Ready.
+pub(super) async fn settled(context: &Context, replicas: u32) -> Result<(), ScenarioError> {
+    let wanted = i64::from(replicas);
+    let what = format!("StatefulSet {} with {wanted} Ready pods", context.subject.set);
+    context
+        .wait(&what, context.limits.pod_ready, |timeline| {
+            let Some(set) = &timeline.set else { return Sight::NotYet("there is no such set".to_owned()) };
+            let seen = set.observed_generation >= set.generation;
+            if seen && set.replicas == wanted && set.current == wanted && set.ready == wanted {
+                return Sight::Met(());
+            }
+            let state = format!("{} of {} pods Ready, generation {} of {}", set.ready, set.current, set.observed_generation, set.generation);
+            Sight::NotYet(state)
+        })
+        .await
+}
+
+/// Asks each server the moment its pod turns Ready for the first time, for as long as the run lasts: readiness that
+/// comes too early shows only then.
+pub async fn greet(context: Arc<Context>) {
+    let mut changed = context.log.subscribe();
+    let mut greeted: Vec<String> = Vec::new();
+    let mut greetings = tokio::task::JoinSet::new();
+    loop {
+        let ready: Vec<(String, String)> = context.log.look(|timeline| {
+            let new = timeline.pods.iter().filter(|pod| pod.serving_at(timeline.last_seq) && !greeted.contains(&pod.uid));
+            new.map(|pod| (pod.name.clone(), pod.uid.clone())).collect()
+        });
+        for (pod, uid) in ready {
+            greeted.push(uid.clone());
+            let context = context.clone();
+            greetings.spawn(async move {
+                let moment = Moment::Ready { pod: pod.clone(), uid };
+                context.ask(&moment, &pod, Question::Ping, vec![statements::PING.to_owned()]).await;
+            });
+        }
+        if changed.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Scenarios: the acts of a run, in order. They act and have everything recorded; what it means is the checks' business.
+//!
+//! | scenario  | acts |
+//! |-----------|------|
+//! | deploy    | applies the manifests, waits for every pod, asks each who it is, and DNS for every name |
+//! | replicate | configures replication by the primary's stable name, writes, waits for the replicas, compares |
+//! | restart   | deletes each pod in turn, highest ordinal first, and sees what comes back |
+//! | scale     | scales to one pod and back |
+//! | teardown  | deletes everything that the run made, and lists what is left |
+
+mod context;
+mod deploy;
+mod names;
+mod replicate;
+mod restart;
+mod sabotage;
+mod scale;
+mod servers;
+mod teardown;
+
+use crate::evidence::{Log, Phase, Step, WaitError, What};
+use crate::workload::ApplyError;
+
+pub use context::{Context, Limits, Made, Parts, Witnesses};
+pub use deploy::greet;
+pub use sabotage::{Point, Sabotage};
+pub use teardown::teardown;
+
+/// The scenarios in the order in which they are acted. Each needs all that stand before it in [`needs`].
+pub const SCENARIOS: [&str; 5] = ["deploy", "replicate", "restart", "scale", "teardown"];
+
+/// What a scenario builds on.
+pub fn needs(scenario: &str) -> &'static [&'static str] {
+    match scenario {
+        "restart" => &["deploy", "replicate"],
+        "replicate" | "scale" => &["deploy"],
+        _ => &[],
+    }
+}
+
+/// The scenarios to act for these, with what they build on, in order. Teardown always comes last.
+pub fn plan<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut all = vec!["teardown"];
+    for scenario in wanted {
+        all.extend(needs(scenario));
+        all.push(scenario);
+    }
+    SCENARIOS.iter().filter(|scenario| all.contains(*scenario)).map(|&scenario| scenario.to_owned()).collect()
+}
+
+/// A scenario could not be acted to its end. What it recorded until then is evidence all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// A wait ended without what was awaited.
+    #[error(transparent)]
+    Wait(#[from] WaitError),
+    /// The API server refused an object.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The API server could not be asked.
+    #[error("cannot {what}: {source}")]
+    Api {
+        /// What was tried.
+        what: String,
+        /// What happened.
+        source: Box<kube::Error>,
+    },
+    /// A server did not do what the scenario needs.
+    #[error("{pod} did not {what}: {answer}")]
+    Server {
+        /// The pod.
+        pod: String,
+        /// What was asked of it.
+        what: String,
+        /// What it answered.
+        answer: String,
+    },
+}
+
+/// Acts one scenario other than teardown.
+///
+/// # Errors
+/// When it cannot be acted to its end.
+pub async fn act(context: &Context, scenario: &str) -> Result<(), ScenarioError> {
+    let acted = async {
+        match scenario {
+            "deploy" => deploy::deploy(context).await,
+            "replicate" => replicate::replicate(context).await,
+            "restart" => restart::restart(context).await,
+            "scale" => scale::scale(context).await,
+            _ => Ok(()),
+        }
+    };
+    step(&context.log, scenario, scenario, acted).await
+}
+
+/// Records the beginning and the end of an act.
+///
+/// # Errors
+/// Those of the act.
+pub async fn step<T, E: std::fmt::Display>(
+    log: &Log,
+    scenario: &str,
+    name: &str,
+    act: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let record = |phase| log.record(What::Step(Step { scenario: scenario.to_owned(), name: name.to_owned(), phase }));
+    record(Phase::Begin);
+    let result = act.await;
+    record(match &result {
+        Ok(_) => Phase::End,
+        Err(error) => Phase::Failed(error.to_string()),
+    });
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_has_what_a_scenario_builds_on() {
+        assert_eq!(plan(["restart"]), ["deploy", "replicate", "restart", "teardown"]);
+        assert_eq!(plan(["scale", "deploy"]), ["deploy", "scale", "teardown"]);
+        assert_eq!(plan([]), ["teardown"]);
+    }
+}

@@ -1,0 +1,113 @@
+//! DNS questions as pods ask them: every DNS server, by UDP and TCP, from the workload's namespace and another one.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+
+use super::context::Context;
+use crate::evidence::{Dns, DnsAnswer, Moment, Timeline, Transport, What};
+use crate::probe::Session;
+use crate::witness::protocol::{Answer, Ask, DnsAsk};
+
+/// DNS cannot be watched: this is the resolution of the latencies that are reported.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// Asking goes on for so long after the budget, so that a late answer is told from one that never comes.
+const SLACK: Duration = Duration::from_secs(3);
+
+/// A name to ask for. What a right answer is, only decides when asking may stop: the answers are judged elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Name {
+    /// The Service.
+    Service,
+    /// A pod's stable name.
+    Pod(String),
+}
+
+impl Context {
+    /// Asks for these names until every answer is right, or the budget and some slack have passed.
+    pub(super) async fn resolve(&self, moment: &Moment, names: &[Name]) {
+        let limit = Duration::from_millis(self.dns_budget_ms) + SLACK;
+        let begun = Instant::now();
+        while !self.resolve_once(moment, names).await && begun.elapsed() < limit {
+            tokio::time::sleep(ASK_AGAIN_AFTER).await;
+        }
+    }
+
+    /// Asks every server for every name once, all at the same time; true if all answers are right.
+    async fn resolve_once(&self, moment: &Moment, names: &[Name]) -> bool {
+        let near = (&self.witnesses.near, self.subject.namespace.as_str());
+        let far = (&self.witnesses.far, self.witnesses.far_namespace.as_str());
+        let mut asks = Vec::new();
+        for (session, from) in [near, far] {
+            for server in &self.dns_servers {
+                for transport in [Transport::Udp, Transport::Tcp] {
+                    asks.extend(names.iter().map(|name| self.resolve_name(moment, session, from, server, transport, name)));
+                }
+            }
+        }
+        join_all(asks).await.into_iter().all(|right| right)
+    }
+
+    async fn resolve_name(
+        &self,
+        moment: &Moment,
+        session: &Session,
+        from: &str,
+        server: &(String, IpAddr),
+        transport: Transport,
+        name: &Name,
+    ) -> bool {
+        let absolute = match name {
+            Name::Service => self.subject.service_fqdn(),
+            Name::Pod(pod) => self.subject.fqdn(pod),
+        };
+        let record_type = "A".to_owned();
+        let ask = DnsAsk { address: server.1, port: 53, transport, name: absolute.clone(), record_type: record_type.clone() };
+        let (took_us, answer) = match session.ask(Ask::Dns(ask), self.limits.dns).await {
+            Ok((took_us, Answer::Dns(answer))) => (took_us, answer),
+            Ok((took_us, Answer::Sql(_))) => (took_us, broken("the witness answered another question")),
+            Err(trouble) => (0, broken(trouble)),
+        };
+        let right = answered(&answer).is_some_and(|found| found == self.log.look(|timeline| self.expected(timeline, name)));
+        self.log.record(What::Dns(Dns {
+            moment: moment.clone(),
+            from: from.to_owned(),
+            server: server.0.clone(),
+            address: server.1.to_string(),
+            transport,
+            name: absolute,
+            record_type,
+            took_us,
+            answer,
+        }));
+        right
+    }
+
+    fn expected(&self, timeline: &Timeline, name: &Name) -> BTreeSet<String> {
+        let seq = timeline.last_seq;
+        let listed = timeline.pods.iter().filter(|pod| match name {
+            Name::Service => true,
+            Name::Pod(wanted) => &pod.name == wanted,
+        });
+        let published = listed.filter(|pod| {
+            pod.serving_at(seq) || (self.subject.publish_not_ready && pod.alive_at(seq) && !pod.deleting_at(seq))
+        });
+        published.filter_map(|pod| pod.address_at(seq)).map(str::to_owned).collect()
+    }
+}
+
+fn answered(answer: &DnsAnswer) -> Option<BTreeSet<String>> {
+    match answer {
+        DnsAnswer::Response { rcode, records } if rcode == "NOERROR" || rcode == "NXDOMAIN" => {
+            Some(records.iter().map(|record| record.data.clone()).collect())
+        }
+        _ => None,
+    }
+}
+
+fn broken(message: impl ToString) -> DnsAnswer {
+    DnsAnswer::Broken { message: message.to_string() }
+}

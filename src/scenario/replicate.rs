@@ -1,0 +1,41 @@
+//! Configures replication by the primary's stable name, writes, and compares what the servers then hold.
+
+use futures::future::try_join_all;
+
+use super::context::Context;
+use super::sabotage::{Point, strike};
+use super::{ScenarioError, step};
+use crate::evidence::{Moment, Question};
+use crate::mysql::statements;
+
+/// Rows that are written before replicas are compared.
+const ROWS: usize = 20;
+
+pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
+    let moment = Moment::Replicating;
+    let subject = &context.subject;
+    let replicas: Vec<String> = subject.replica_pods().collect();
+    context.progress.say("configuring replication");
+    step(&context.log, "replicate", "configure replication", async {
+        context.demand(&moment, &subject.primary(), "make the tables and the account", statements::prepare()).await?;
+        let source = subject.fqdn(&subject.primary());
+        let follow = context.dialect().follow(&source, subject.port);
+        let configured = replicas.iter().map(|pod| context.demand(&moment, pod, "follow the primary", follow.clone()));
+        try_join_all(configured).await
+    })
+    .await?;
+    context.now_replicating();
+    strike(context, Point::Configured, &moment).await;
+    context.progress.say("writing, and waiting for the replicas");
+    context.write(&moment, ROWS).await;
+    context.barrier(&moment, &replicas, context.limits.barrier).await;
+    strike(context, Point::Written, &moment).await;
+    let pods: Vec<String> = subject.pods().collect();
+    context.contents(&moment, &pods).await;
+    context.replica_status(&moment, &replicas).await;
+    for pod in &replicas {
+        let statements = statements::TRY_WRITE.map(str::to_owned).to_vec();
+        context.ask(&moment, pod, Question::TryWrite, statements).await;
+    }
+    Ok(())
+}

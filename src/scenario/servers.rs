@@ -1,0 +1,198 @@
+//! Questions to the servers of the workload, each with its record.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::ScenarioError;
+use super::context::Context;
+use crate::evidence::{
+    Exec, ExecAnswer, Moment, Question, Row, Sql, SqlAnswer, What, Write, WriteOutcome,
+};
+use crate::mysql::statements;
+use crate::probe::exec;
+use crate::witness::protocol::{Answer, Ask, SqlAsk};
+
+impl Context {
+    /// Asks a pod's server, at the address that the pod has now, and records question and answer.
+    pub(super) async fn ask(
+        &self,
+        moment: &Moment,
+        pod: &str,
+        question: Question,
+        statements: Vec<String>,
+    ) -> SqlAnswer {
+        self.ask_within(moment, pod, question, statements, self.limits.sql).await
+    }
+
+    async fn ask_within(
+        &self,
+        moment: &Moment,
+        pod: &str,
+        question: Question,
+        statements: Vec<String>,
+        limit: Duration,
+    ) -> SqlAnswer {
+        let uid = self.uid(pod).unwrap_or_default();
+        let (took_us, answer) = self.put(pod, &statements, limit).await;
+        let (moment, pod, answer_copy) = (moment.clone(), pod.to_owned(), answer.clone());
+        self.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+        answer_copy
+    }
+
+    /// Puts statements to a pod's server without a record.
+    async fn put(&self, pod: &str, statements: &[String], limit: Duration) -> (u64, SqlAnswer) {
+        let Some(address) = self.address(pod).and_then(|address| address.parse().ok()) else {
+            return (0, SqlAnswer::Unreachable { message: format!("{pod} has no address") });
+        };
+        let ask = SqlAsk {
+            address,
+            port: self.subject.port,
+            user: "root".to_owned(),
+            password: self.root_password.clone(),
+            statements: statements.to_vec(),
+            secrets: BTreeMap::from([(statements::REPLICA_PASSWORD.to_owned(), self.replica_password.clone())]),
+        };
+        match self.witnesses.near.ask(Ask::Sql(ask), limit).await {
+            Ok((took_us, Answer::Sql(answer))) => (took_us, answer),
+            Ok((took_us, Answer::Dns(_))) => (took_us, broken("the witness answered another question")),
+            Err(trouble) => (0, broken(trouble)),
+        }
+    }
+
+    /// Asks a server who it is.
+    pub(super) async fn identity(&self, moment: &Moment, pod: &str) {
+        let answer = self.ask(moment, pod, Question::Identity, vec![statements::IDENTITY.to_owned()]).await;
+        if let Some(version) = first(&answer, "version") {
+            self.learn_dialect(&version);
+        }
+    }
+
+    /// Asks the container for its host name, short and full.
+    pub(super) async fn hostname(&self, moment: &Moment, pod: &str) {
+        for argv in [vec!["hostname"], vec!["hostname", "-f"]] {
+            let uid = self.uid(pod).unwrap_or_default();
+            let answer = exec(&self.pods(), pod, &self.subject.container, &argv, self.limits.exec).await;
+            self.record_exec(moment, pod, uid, &argv, answer);
+        }
+    }
+
+    fn record_exec(&self, moment: &Moment, pod: &str, uid: String, argv: &[&str], answer: ExecAnswer) {
+        let argv = argv.iter().map(|&word| word.to_owned()).collect();
+        self.log.record(What::Exec(Exec { moment: moment.clone(), pod: pod.to_owned(), uid, argv, answer }));
+    }
+
+    /// Writes rows on the primary, all at once, and records what became of each.
+    pub(super) async fn write(&self, moment: &Moment, rows: usize) {
+        let pod = self.subject.primary();
+        let writes = (0..rows).map(|_| async {
+            let id = self.next_write();
+            let uid = self.uid(&pod).unwrap_or_default();
+            let (_, answer) = self.put(&pod, &[statements::write(id)], self.limits.sql).await;
+            let outcome = match answer {
+                SqlAnswer::Rows(_) => WriteOutcome::Acknowledged,
+                SqlAnswer::Error { code, message } => WriteOutcome::Rejected(format!("{code}: {message}")),
+                SqlAnswer::Unreachable { message } | SqlAnswer::Broken { message } => WriteOutcome::Unknown(message),
+            };
+            self.log.record(What::Write(Write { id, pod: pod.clone(), uid, moment: moment.clone(), outcome }));
+        });
+        join_all(writes).await;
+    }
+
+    /// Has these replicas wait until they have executed what the primary has by now.
+    pub(super) async fn barrier(&self, moment: &Moment, replicas: &[String], limit: Duration) {
+        let primary = self.subject.primary();
+        let question = vec![statements::GTID_EXECUTED.to_owned()];
+        let answer = self.ask(moment, &primary, Question::GtidExecuted, question).await;
+        let Some(set) = first(&answer, "gtid_executed") else { return };
+        let waits = replicas.iter().map(|pod| {
+            let statements = vec![statements::barrier(&set, limit.as_secs().max(1))];
+            self.ask_within(moment, pod, Question::Barrier, statements, limit + self.limits.sql)
+        });
+        join_all(waits).await;
+    }
+
+    /// Asks these servers for their transactions, rows and checksums.
+    pub(super) async fn contents(&self, moment: &Moment, pods: &[String]) {
+        let asks = pods.iter().map(|pod| async move {
+            self.ask(moment, pod, Question::GtidExecuted, vec![statements::GTID_EXECUTED.to_owned()]).await;
+            self.rows(moment, pod).await;
+            self.digest(moment, pod).await;
+        });
+        join_all(asks).await;
+    }
+
+    /// Asks a server which rows of the ledger it has.
+    pub(super) async fn rows(&self, moment: &Moment, pod: &str) {
+        self.ask(moment, pod, Question::Rows, vec![statements::ROWS.to_owned()]).await;
+    }
+
+    /// Asks a server for the checksum of every table that it has.
+    async fn digest(&self, moment: &Moment, pod: &str) {
+        let list = statements::TABLES.to_owned();
+        let (mut took_us, mut answer) = self.put(pod, std::slice::from_ref(&list), self.limits.sql).await;
+        let mut statements = vec![list];
+        if let SqlAnswer::Rows(rows) = &answer
+            && !rows.is_empty()
+        {
+            let tables: Vec<String> = rows.iter().filter_map(|row| column(row, "name")).collect();
+            statements = vec![statements::digest(&tables)];
+            (took_us, answer) = self.put(pod, &statements, self.limits.sql).await;
+            answer = in_small_letters(answer);
+        }
+        let uid = self.uid(pod).unwrap_or_default();
+        let (moment, pod, question) = (moment.clone(), pod.to_owned(), Question::Digest);
+        self.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+    }
+
+    /// Asks these replicas how replication is.
+    pub(super) async fn replica_status(&self, moment: &Moment, replicas: &[String]) {
+        let statement = self.dialect().status().to_owned();
+        let asks = replicas.iter().map(|pod| self.ask(moment, pod, Question::ReplicaStatus, vec![statement.clone()]));
+        join_all(asks).await;
+    }
+
+    /// Asks for something without which the scenario cannot go on.
+    pub(super) async fn demand(
+        &self,
+        moment: &Moment,
+        pod: &str,
+        what: &str,
+        statements: Vec<String>,
+    ) -> Result<(), ScenarioError> {
+        match self.ask(moment, pod, Question::Configure, statements).await {
+            SqlAnswer::Rows(_) => Ok(()),
+            SqlAnswer::Error { code, message } => Err(self.unwilling(pod, what, format!("error {code}: {message}"))),
+            SqlAnswer::Unreachable { message } | SqlAnswer::Broken { message } => {
+                Err(self.unwilling(pod, what, message))
+            }
+        }
+    }
+
+    fn unwilling(&self, pod: &str, what: &str, answer: String) -> ScenarioError {
+        ScenarioError::Server { pod: pod.to_owned(), what: what.to_owned(), answer }
+    }
+}
+
+fn broken(message: impl ToString) -> SqlAnswer {
+    SqlAnswer::Broken { message: message.to_string() }
+}
+
+fn column(row: &Row, name: &str) -> Option<String> {
+    row.get(name).cloned().flatten()
+}
+
+fn first(answer: &SqlAnswer, name: &str) -> Option<String> {
+    match answer {
+        SqlAnswer::Rows(rows) => column(rows.first()?, name),
+        _ => None,
+    }
+}
+
+/// `CHECKSUM TABLE` names its columns `Table` and `Checksum`; the records have them in small letters.
+fn in_small_letters(answer: SqlAnswer) -> SqlAnswer {
+    let SqlAnswer::Rows(rows) = answer else { return answer };
+    let rows = rows.into_iter().map(|row| row.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect());
+    SqlAnswer::Rows(rows.collect())
+}

@@ -1,0 +1,271 @@
+//! Server-side apply of the manifests, and deletion of exactly what was applied: by UID, so that an object that
+//! somebody put in its place is left alone.
+
+use std::time::Duration;
+
+use futures::{StreamExt, pin_mut};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
+    WatchEvent, WatchParams,
+};
+use kube::core::{GroupVersionKind, TypeMeta};
+use kube::discovery::{Scope, oneshot::pinned_kind};
+use kube::{Client, ResourceExt};
+use serde_json::{Value, json};
+
+use super::manifests::Manifest;
+
+const FIELD_MANAGER: &str = "steadfast";
+
+/// Between two questions to an API server that does not answer.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// Asks for a random value: it names the key of `stringData` to fill in.
+const RANDOM: &str = "/metadata/annotations/steadfast~1random";
+
+/// An object that the run made, and may therefore delete.
+#[derive(Debug, Clone)]
+pub struct Owned {
+    /// The object's kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Where it is.
+    pub api: Api<DynamicObject>,
+}
+
+/// An object could not be applied or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The API server refused or could not be asked.
+    #[error("cannot {verb} {kind} {name}: {source}")]
+    Api {
+        /// What was tried.
+        verb: &'static str,
+        /// The object's kind.
+        kind: String,
+        /// The object's name.
+        name: String,
+        /// What happened.
+        source: Box<kube::Error>,
+    },
+    /// The namespace was there before the run.
+    #[error(
+        "the namespace {0} exists already, and a run never touches a namespace that it did not make; \
+         choose another one by --namespace, or delete it"
+    )]
+    NamespaceExists(String),
+    /// A cluster-wide object of that name is there and differs.
+    #[error("{kind} {name} exists already and differs from the manifest at {pointer}; rename one of the two")]
+    Differs {
+        /// The object's kind.
+        kind: String,
+        /// The object's name.
+        name: String,
+        /// The first field that differs.
+        pointer: String,
+    },
+}
+
+fn failed(verb: &'static str, kind: &str, name: &str) -> impl FnOnce(kube::Error) -> ApplyError {
+    move |source| ApplyError::Api { verb, kind: kind.to_owned(), name: name.to_owned(), source: Box::new(source) }
+}
+
+/// The API of a manifest's kind, and whether the kind belongs to namespaces.
+///
+/// # Errors
+/// When the API server does not know the kind.
+pub async fn api_for(
+    client: &Client,
+    manifest: &Manifest,
+    namespace: &str,
+) -> Result<(Api<DynamicObject>, Scope), ApplyError> {
+    let types = TypeMeta { api_version: manifest.text("/apiVersion").to_owned(), kind: manifest.kind().to_owned() };
+    let gvk = GroupVersionKind::try_from(&types).unwrap_or_else(|_| GroupVersionKind::gvk("", "v1", manifest.kind()));
+    let kind = pinned_kind(client, &gvk).await;
+    let (resource, capabilities) = kind.map_err(failed("find the kind of", manifest.kind(), manifest.name()))?;
+    let api = match capabilities.scope {
+        Scope::Namespaced => Api::namespaced_with(client.clone(), namespace, &resource),
+        Scope::Cluster => Api::all_with(client.clone(), &resource),
+    };
+    Ok((api, capabilities.scope))
+}
+
+/// Applies the manifests, StatefulSets last, so that what their pods need is there when they start. What was applied
+/// before an error is in `made`, for the clean-up.
+///
+/// # Errors
+/// When an object is refused, or a cluster-wide one is there already and differs.
+pub async fn apply(
+    client: &Client,
+    manifests: &[Manifest],
+    namespace: &str,
+    made: &mut Vec<Owned>,
+) -> Result<(), ApplyError> {
+    let (sets, others): (Vec<_>, Vec<_>) = manifests.iter().partition(|manifest| manifest.kind() == "StatefulSet");
+    for manifest in others.into_iter().chain(sets) {
+        let (api, scope) = api_for(client, manifest, namespace).await?;
+        let (kind, name) = (manifest.kind(), manifest.name());
+        let object = &manifest.object;
+        let object = match scope {
+            Scope::Namespaced => {
+                let parameters = PatchParams::apply(FIELD_MANAGER).force();
+                let patched = api.patch(name, &parameters, &Patch::Apply(object)).await;
+                Some(patched.map_err(failed("apply", kind, name))?)
+            }
+            Scope::Cluster => create_unless_there(&api, kind, name, object).await?,
+        };
+        if let Some(object) = object {
+            let uid = object.uid().unwrap_or_default();
+            made.push(Owned { kind: kind.to_owned(), name: name.to_owned(), uid, api });
+        }
+    }
+    Ok(())
+}
+
+/// Cluster-wide objects are shared: one that is there and says the same is used and left, since the run did not make it.
+async fn create_unless_there(
+    api: &Api<DynamicObject>,
+    kind: &str,
+    name: &str,
+    object: &Value,
+) -> Result<Option<DynamicObject>, ApplyError> {
+    let wanted: DynamicObject = serde_json::from_value(object.clone())
+        .map_err(|error| failed("read", kind, name)(kube::Error::SerdeError(error)))?;
+    match api.create(&PostParams::default(), &wanted).await {
+        Ok(made) => Ok(Some(made)),
+        Err(kube::Error::Api(status)) if status.code == 409 => {
+            let there = api.get(name).await.map_err(failed("read", kind, name))?;
+            let there = serde_json::to_value(there).unwrap_or_default();
+            match first_difference(object, &there, "") {
+                None => Ok(None),
+                Some(pointer) => {
+                    Err(ApplyError::Differs { kind: kind.to_owned(), name: name.to_owned(), pointer })
+                }
+            }
+        }
+        Err(error) => Err(failed("create", kind, name)(error)),
+    }
+}
+
+/// The first field of `wanted` that `there` does not have with the same value.
+fn first_difference(wanted: &Value, there: &Value, pointer: &str) -> Option<String> {
+    match (wanted, there) {
+        (Value::Object(wanted), Value::Object(there)) => wanted.iter().find_map(|(key, value)| {
+            let pointer = format!("{pointer}/{key}");
+            first_difference(value, there.get(key).unwrap_or(&Value::Null), &pointer)
+        }),
+        (wanted, there) => (wanted != there).then(|| pointer.to_owned()),
+    }
+}
+
+/// Fills in the values that manifests ask to be random: the annotation names the key.
+pub fn with_random_values(mut manifests: Vec<Manifest>) -> Vec<Manifest> {
+    for manifest in &mut manifests {
+        let key = manifest.text(RANDOM).to_owned();
+        if let Some(value) = manifest.object.pointer_mut("/stringData").and_then(|data| data.get_mut(&key)) {
+            *value = Value::from(random_word());
+        }
+    }
+    manifests
+}
+
+/// 128 random bits in hexadecimal.
+pub fn random_word() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the operating system has randomness");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Makes a namespace that must not be there yet.
+///
+/// # Errors
+/// When it is there already, or the API server refuses.
+pub async fn create_namespace(client: &Client, name: &str, run_id: &str) -> Result<Owned, ApplyError> {
+    let resource = kube::api::ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+    let labels = [("steadfast/run".to_owned(), run_id.to_owned())].into();
+    let metadata = ObjectMeta { name: Some(name.to_owned()), labels: Some(labels), ..ObjectMeta::default() };
+    let types = Some(TypeMeta { api_version: "v1".to_owned(), kind: "Namespace".to_owned() });
+    let object = DynamicObject { types, metadata, data: json!({}) };
+    match api.create(&PostParams::default(), &object).await {
+        Ok(made) => {
+            let uid = made.uid().unwrap_or_default();
+            Ok(Owned { kind: "Namespace".to_owned(), name: name.to_owned(), uid, api })
+        }
+        Err(kube::Error::Api(status)) if status.code == 409 => Err(ApplyError::NamespaceExists(name.to_owned())),
+        Err(error) => Err(failed("create", "Namespace", name)(error)),
+    }
+}
+
+/// Asks for an object's deletion, by UID. An object that is gone, or whose name another object bears, is left alone.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn delete(owned: &Owned, grace_s: Option<u32>) -> Result<(), ApplyError> {
+    let parameters = DeleteParams {
+        grace_period_seconds: grace_s,
+        propagation_policy: Some(PropagationPolicy::Background),
+        preconditions: Some(Preconditions { uid: Some(owned.uid.clone()), resource_version: None }),
+        ..DeleteParams::default()
+    };
+    match owned.api.delete(&owned.name, &parameters).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+        Err(error) => Err(failed("delete", &owned.kind, &owned.name)(error)),
+    }
+}
+
+/// Waits until an object is gone; true if it went within `limit`.
+pub async fn await_gone(owned: &Owned, limit: Duration) -> bool {
+    let gone = async {
+        loop {
+            let version = match owned.api.get_metadata_opt(&owned.name).await {
+                Ok(Some(there)) if there.metadata.uid.as_deref() == Some(&owned.uid) => there.metadata.resource_version,
+                Ok(_) => return,
+                Err(_) => {
+                    // The API server is away: asking again at once would only add to its trouble.
+                    tokio::time::sleep(RETRY_AFTER).await;
+                    continue;
+                }
+            };
+            let by_name = WatchParams::default().fields(&format!("metadata.name={}", owned.name)).timeout(60);
+            let Ok(events) = owned.api.watch(&by_name, &version.unwrap_or_default()).await else { continue };
+            pin_mut!(events);
+            while let Some(Ok(event)) = events.next().await {
+                if matches!(event, WatchEvent::Deleted(_)) {
+                    return;
+                }
+            }
+        }
+    };
+    tokio::time::timeout(limit, gone).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marked_secret_gets_a_random_value() {
+        let object = json!({
+            "metadata": {"annotations": {"steadfast/random": "password"}},
+            "stringData": {"password": "x", "other": "y"},
+        });
+        let secret = vec![Manifest { origin: String::new(), object }];
+        let filled = with_random_values(secret.clone());
+        assert_eq!(filled[0].text("/stringData/password").len(), 32);
+        assert_eq!(filled[0].text("/stringData/other"), "y");
+        assert_ne!(filled, with_random_values(secret));
+    }
+
+    #[test]
+    fn a_difference_is_named_by_its_field() {
+        let wanted = json!({"provisioner": "a", "parameters": {"x": "1"}});
+        let there = json!({"provisioner": "a", "parameters": {"x": "2"}, "more": true});
+        assert_eq!(first_difference(&wanted, &there, ""), Some("/parameters/x".to_owned()));
+        assert_eq!(first_difference(&json!({"provisioner": "a"}), &there, ""), None);
+    }
+}

@@ -1,0 +1,9 @@
+//! What is under test: manifests are parsed, understood, applied by server-side apply and deleted by recorded UID.
+
+mod apply;
+mod manifests;
+mod subject;
+
+pub use apply::{ApplyError, Owned, apply, await_gone, create_namespace, delete, random_word, with_random_values};
+pub use manifests::{Manifest, ManifestError, load, parse};
+pub use subject::{Credentials, SubjectError, images, namespace, subject};

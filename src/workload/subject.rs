@@ -1,0 +1,242 @@
+//! What is under test, read from its manifests: every name, number and credential that the harness uses comes from
+//! the objects themselves.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::manifests::Manifest;
+use crate::evidence::Subject;
+
+/// Where the root password comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// `MYSQL_ALLOW_EMPTY_PASSWORD`.
+    Empty,
+    /// A literal in the pod template.
+    Literal(String),
+    /// A key of a Secret.
+    Secret {
+        /// The Secret's name.
+        name: String,
+        /// The key.
+        key: String,
+    },
+}
+
+/// Manifests that hold no workload that can be tested.
+#[derive(Debug, thiserror::Error)]
+pub enum SubjectError {
+    /// No StatefulSet.
+    #[error("the manifests hold no StatefulSet ({found}); add the one to test")]
+    NoStatefulSet {
+        /// What they hold.
+        found: String,
+    },
+    /// More than one StatefulSet.
+    #[error("the manifests hold {count} StatefulSets ({names}); a run tests one: keep one of them")]
+    SeveralStatefulSets {
+        /// How many.
+        count: usize,
+        /// Their names.
+        names: String,
+    },
+    /// The governing Service is not there.
+    #[error(
+        "StatefulSet {set} names the Service `{service}` in spec.serviceName, which the manifests do not hold \
+         ({found}); add it, or correct serviceName: without it no pod has a DNS name"
+    )]
+    NoService {
+        /// The StatefulSet.
+        set: String,
+        /// The Service it names.
+        service: String,
+        /// The Services that are there.
+        found: String,
+    },
+    /// A field that the harness needs is missing or of the wrong kind.
+    #[error("StatefulSet {set}: {what}")]
+    Field {
+        /// The StatefulSet.
+        set: String,
+        /// What is wrong and how to mend it.
+        what: String,
+    },
+    /// Objects name different namespaces, or another one than the run's.
+    #[error("{kind} {name} names the namespace `{namespace}`, but the run uses `{expected}`; use one for all")]
+    Namespace {
+        /// The object's kind.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+        /// The run's.
+        expected: String,
+    },
+}
+
+/// The workload of these manifests, in a namespace and DNS zone, and its root password's source.
+///
+/// # Errors
+/// When there is not exactly one StatefulSet with its governing Service and a root password.
+pub fn subject(
+    manifests: &[Manifest],
+    namespace: &str,
+    domain: &str,
+) -> Result<(Subject, Credentials), SubjectError> {
+    let set = only_set(manifests)?;
+    let name = set.name();
+    let object = &set.object;
+    let service = governing_service(manifests, set)?;
+    let container = server_container(set)?;
+    let port = server_port(name, container, service)?;
+    let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let subject = Subject {
+        namespace: namespace.to_owned(),
+        domain: domain.to_owned(),
+        set: name.to_owned(),
+        replicas: number("/spec/replicas").unwrap_or(1),
+        first_ordinal: number("/spec/ordinals/start").unwrap_or(0),
+        service: service.name().to_owned(),
+        publish_not_ready: service.object.pointer("/spec/publishNotReadyAddresses") == Some(&Value::Bool(true)),
+        port,
+        port_name: port_name(service, port),
+        claims: list(object, "/spec/volumeClaimTemplates")
+            .filter_map(|claim| claim.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned))
+            .collect(),
+        container: container["name"].as_str().unwrap_or_default().to_owned(),
+        selector: string_map(object, "/spec/selector/matchLabels"),
+        min_ready_seconds: number("/spec/minReadySeconds").unwrap_or(0),
+    };
+    if subject.replicas == 0 {
+        return Err(field(name, "spec.replicas is 0: there is nothing to test; ask for at least one pod"));
+    }
+    Ok((subject, credentials(name, container)?))
+}
+
+/// The namespace that the manifests agree on, if they name one.
+///
+/// # Errors
+/// When two objects name different ones, or one differs from `asked`.
+pub fn namespace(manifests: &[Manifest], asked: Option<&str>) -> Result<Option<String>, SubjectError> {
+    let mut agreed = asked.map(str::to_owned);
+    for manifest in manifests {
+        let named = manifest.text("/metadata/namespace");
+        match &agreed {
+            _ if named.is_empty() => {}
+            Some(expected) if expected != named => {
+                return Err(SubjectError::Namespace {
+                    kind: manifest.kind().to_owned(),
+                    name: manifest.name().to_owned(),
+                    namespace: named.to_owned(),
+                    expected: expected.clone(),
+                });
+            }
+            _ => agreed = Some(named.to_owned()),
+        }
+    }
+    Ok(agreed)
+}
+
+/// Every image of the pod template, each once.
+pub fn images(manifests: &[Manifest]) -> Vec<String> {
+    let lists = ["/spec/template/spec/containers", "/spec/template/spec/initContainers"];
+    let mut images: Vec<String> = manifests
+        .iter()
+        .flat_map(|manifest| lists.iter().flat_map(|pointer| list(&manifest.object, pointer)))
+        .filter_map(|container| container["image"].as_str().map(str::to_owned))
+        .collect();
+    images.sort();
+    images.dedup();
+    images
+}
+
+fn only_set(manifests: &[Manifest]) -> Result<&Manifest, SubjectError> {
+    let sets: Vec<&Manifest> = manifests.iter().filter(|manifest| manifest.kind() == "StatefulSet").collect();
+    match sets.as_slice() {
+        [set] => Ok(set),
+        [] => Err(SubjectError::NoStatefulSet { found: names(manifests, |_| true) }),
+        several => Err(SubjectError::SeveralStatefulSets {
+            count: several.len(),
+            names: names(manifests, |manifest| manifest.kind() == "StatefulSet"),
+        }),
+    }
+}
+
+fn governing_service<'a>(manifests: &'a [Manifest], set: &Manifest) -> Result<&'a Manifest, SubjectError> {
+    let wanted = set.text("/spec/serviceName");
+    let is_service = |manifest: &Manifest| manifest.kind() == "Service";
+    manifests.iter().find(|manifest| is_service(manifest) && manifest.name() == wanted).ok_or_else(|| {
+        SubjectError::NoService {
+            set: set.name().to_owned(),
+            service: wanted.to_owned(),
+            found: names(manifests, is_service),
+        }
+    })
+}
+
+fn names(manifests: &[Manifest], wanted: impl Fn(&Manifest) -> bool) -> String {
+    let names: Vec<String> = manifests
+        .iter()
+        .filter(|manifest| wanted(manifest))
+        .map(|manifest| format!("{} {}", manifest.kind(), manifest.name()))
+        .collect();
+    if names.is_empty() { "there is none".to_owned() } else { format!("there is {}", names.join(", ")) }
+}
+
+fn field(set: &str, what: impl Into<String>) -> SubjectError {
+    SubjectError::Field { set: set.to_owned(), what: what.into() }
+}
+
+/// The container that runs the server: the one with a root password, else the only one.
+fn server_container(set: &Manifest) -> Result<&Value, SubjectError> {
+    let containers: Vec<&Value> = list(&set.object, "/spec/template/spec/containers").collect();
+    let with_password = containers.iter().find(|container| password_variable(container).is_some());
+    match (with_password, containers.as_slice()) {
+        (Some(container), _) | (None, [container]) => Ok(container),
+        _ => Err(field(set.name(), "no container has MYSQL_ROOT_PASSWORD, so none is known to be the server; set it")),
+    }
+}
+
+fn server_port(set: &str, container: &Value, service: &Manifest) -> Result<u16, SubjectError> {
+    let of_container = list(container, "/ports").find_map(|port| port["containerPort"].as_u64());
+    let of_service = || list(&service.object, "/spec/ports").find_map(|port| port["port"].as_u64());
+    let port = of_container.or_else(of_service).and_then(|port| u16::try_from(port).ok());
+    port.ok_or_else(|| field(set, "neither the container nor the Service names a port; set containerPort: 3306"))
+}
+
+fn port_name(service: &Manifest, number: u16) -> Option<String> {
+    let ports: Vec<&Value> = list(&service.object, "/spec/ports").collect();
+    let port = ports.iter().find(|port| port["port"].as_u64() == Some(u64::from(number))).or(ports.first())?;
+    port["name"].as_str().map(str::to_owned)
+}
+
+fn password_variable(container: &Value) -> Option<&Value> {
+    let wanted = ["MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD", "MYSQL_ALLOW_EMPTY_PASSWORD"];
+    list(container, "/env").find(|variable| variable["name"].as_str().is_some_and(|name| wanted.contains(&name)))
+}
+
+fn credentials(set: &str, container: &Value) -> Result<Credentials, SubjectError> {
+    let Some(variable) = password_variable(container) else {
+        let what = "the server container sets no MYSQL_ROOT_PASSWORD, so its first start ends with an error; \
+                    take it from a Secret with valueFrom.secretKeyRef";
+        return Err(field(set, what));
+    };
+    let reference = |key| variable.pointer(&format!("/valueFrom/secretKeyRef/{key}")).and_then(Value::as_str);
+    match (variable["name"].as_str(), variable["value"].as_str(), reference("name"), reference("key")) {
+        (Some("MYSQL_ALLOW_EMPTY_PASSWORD"), ..) => Ok(Credentials::Empty),
+        (_, Some(value), ..) => Ok(Credentials::Literal(value.to_owned())),
+        (_, None, Some(name), Some(key)) => Ok(Credentials::Secret { name: name.to_owned(), key: key.to_owned() }),
+        _ => Err(field(set, "the root password has neither a value nor a secretKeyRef; give one of the two")),
+    }
+}
+
+fn list<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    object.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn string_map(object: &Value, pointer: &str) -> BTreeMap<String, String> {
+    let pairs = object.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
+    pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
