@@ -3,18 +3,20 @@
 
 engine() {
   need docker=docker.io jq=jq
-  if docker info > /dev/null 2>&1; then
+  if answers; then
     RESULT="running"
     return
   fi
   need dockerd=docker.io
   if [ "$(id -u)" != 0 ]; then
-    docker info || true
+    timeout 10 docker version || true
     fail "the engine does not answer, and only root can start it" "start the Docker engine, or join the group docker, and call ci/setup again"
   fi
   start_engine
   RESULT="started"
 }
+
+answers() { timeout 10 docker version > /dev/null 2>&1; }
 
 start_engine() {
   local home=$CACHE/engine pid options=() tick
@@ -31,7 +33,7 @@ start_engine() {
   fi
   setsid nohup dockerd "${options[@]}" > "$home/dockerd.log" 2>&1 < /dev/null 3>&- 9>&- &
   for ((tick = 0; tick < 120; tick++)); do
-    ! docker info > /dev/null 2>&1 || return 0
+    if answers; then return; fi
     kill -0 $! 2> /dev/null || break
     sleep 0.5
   done

@@ -40,6 +40,8 @@ take() { # PATH
   mv "$1" "$datadir/"
 }
 initialise() {
+  # As process 1 the shell would not hear a signal to stop at all; so it hears it within the second or two of this.
+  trap 'exit 143' TERM INT
   local draft=$datadir/.initialising file path
   rm -rf "$draft"
   mkdir -p "$draft"
