@@ -104,7 +104,7 @@ need() {
     fail "missing: ${missing[*]}" "install the packages ${missing[*]} (as root: apt-get install ${missing[*]})"
   fi
   REMEDY="apt-get could not install ${missing[*]}; see the log above"
-  apt-get update
+  apt-get update || echo "not every list of packages could be read; trying with those that could"
   DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
   REMEDY=""
 }

@@ -21,8 +21,9 @@ answers() { timeout 10 docker version > /dev/null 2>&1; }
 start_engine() {
   local home=$CACHE/engine pid options=() tick
   mkdir -p "$home"
-  # A pid file that outlived its engine would keep the next one from starting.
-  if pid=$(cat /var/run/docker.pid 2> /dev/null) && ! grep -qs dockerd "/proc/$pid/comm"; then
+  # A pid file that outlived its engine keeps the next one from starting, be it that the number is another process's by
+  # now or that of a dead one which nobody has waited for; the latter has no program.
+  if pid=$(cat /var/run/docker.pid 2> /dev/null) && [[ $(readlink "/proc/$pid/exe") != */dockerd ]]; then
     rm -f /var/run/docker.pid
   fi
   if ! may_hold_sys_resource; then
