@@ -6,6 +6,7 @@ witness_image() {
   local target target_directory tree=$SCRATCH/witness variable id image
   target=$(uname -m)-unknown-linux-gnu
   command -v cargo > /dev/null || fail "cargo is not installed" "install Rust with rustup (rustup.rs); rust-version in Cargo.toml says which"
+  need strip=binutils
   REMEDY="the project does not compile: see the log above"
   variable=CARGO_TARGET_$(tr a-z- A-Z_ <<< "$target")_RUSTFLAGS
   # Static, because the image has no C library.
