@@ -1,20 +1,24 @@
 //! The catalogue of checks and their judges: pure functions from evidence to a finding. Nothing here does I/O, so a
 //! stored run can be judged again, and a hand-made history can prove that a judge fails when it must.
 
+mod case;
 mod catalogue;
 mod dns;
+#[cfg(test)]
+mod history;
 mod identity;
+mod opinion;
 mod ordering;
 mod persistence;
 mod replication;
-#[cfg(test)]
-mod history;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
 
 pub use catalogue::{CATALOGUE, find};
+pub use dns::dns_budget_ms;
 
 /// What a check concludes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

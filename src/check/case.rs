@@ -1,0 +1,270 @@
+//! What judges ask of the evidence: the records of one kind, in order, and what recurs in more than one property.
+
+use std::{collections::BTreeSet, fmt, ops::Deref};
+
+use crate::evidence::{
+    Act, Dns, Evidence, Exec, Fault, Mark, Moment, Phase, PodLife, Question, Row, Run, Snapshot, SnapshotOf, Sql,
+    SqlAnswer, Step, Subject, Timeline, Wait, WaitOutcome, What, Write,
+};
+
+use super::{
+    Finding,
+    opinion::{Judged, Opinion},
+    words::{during, seconds, topic},
+};
+
+/// A part of a record and its place in the log.
+#[derive(Debug)]
+pub(super) struct Seen<'a, T> {
+    /// The record's place.
+    pub mark: Mark,
+    /// The part.
+    pub it: &'a T,
+}
+
+impl<T> Clone for Seen<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Seen<'_, T> {}
+
+impl<T> Deref for Seen<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.it
+    }
+}
+
+/// The evidence of a run that started.
+pub(super) struct Case<'a> {
+    evidence: &'a Evidence,
+    /// The run's description.
+    pub run: &'a Run,
+    /// The workload.
+    pub subject: &'a Subject,
+    /// The records' index.
+    pub timeline: &'a Timeline,
+}
+
+/// A pod that was deleted by the harness and is proved to have gone.
+pub(super) struct Deletion<'a> {
+    /// The pod's name.
+    pub pod: &'a str,
+    /// The UID of the life that was ended.
+    pub uid: &'a str,
+    /// When the deletion was asked for.
+    pub asked: Mark,
+    /// When it was proved.
+    pub proved: Mark,
+    /// The first record that belongs to the next disruption, or the end of the log.
+    pub until: u64,
+}
+
+impl<'a> Case<'a> {
+    /// The case, unless the run never started.
+    pub fn of(evidence: &'a Evidence) -> Option<Self> {
+        let run = evidence.run()?;
+        Some(Self { evidence, run, subject: &run.subject, timeline: &evidence.timeline })
+    }
+
+    fn seen<T: 'a>(&self, pick: impl Fn(&'a What) -> Option<&'a T>) -> impl Iterator<Item = Seen<'a, T>> {
+        self.evidence.records.iter().filter_map(move |record| {
+            let mark = Mark { seq: record.seq, at_us: record.at_us };
+            pick(&record.what).map(|it| Seen { mark, it })
+        })
+    }
+
+    /// Names that were asked for.
+    pub fn dns(&self) -> impl Iterator<Item = Seen<'a, Dns>> {
+        self.seen(|what| if let What::Dns(dns) = what { Some(dns) } else { None })
+    }
+
+    /// Questions to servers.
+    pub fn sql(&self) -> impl Iterator<Item = Seen<'a, Sql>> {
+        self.seen(|what| if let What::Sql(sql) = what { Some(sql) } else { None })
+    }
+
+    /// Commands that were run in containers.
+    pub fn execs(&self) -> impl Iterator<Item = Seen<'a, Exec>> {
+        self.seen(|what| if let What::Exec(exec) = what { Some(exec) } else { None })
+    }
+
+    /// Outcomes of the ledger's writes.
+    pub fn writes(&self) -> impl Iterator<Item = Seen<'a, Write>> {
+        self.seen(|what| if let What::Write(write) = what { Some(write) } else { None })
+    }
+
+    /// Disruptions.
+    pub fn faults(&self) -> impl Iterator<Item = Seen<'a, Fault>> {
+        self.seen(|what| if let What::Fault(fault) = what { Some(fault) } else { None })
+    }
+
+    fn waits(&self) -> impl Iterator<Item = Seen<'a, Wait>> {
+        self.seen(|what| if let What::Wait(wait) = what { Some(wait) } else { None })
+    }
+
+    /// The last snapshot of this.
+    pub fn snapshot(&self, of: SnapshotOf) -> Option<Seen<'a, Snapshot>> {
+        self.seen(|what| if let What::Snapshot(snapshot) = what { Some(snapshot) } else { None })
+            .filter(|snapshot| snapshot.of == of)
+            .last()
+    }
+
+    /// The outer steps of a scenario: each scenario has one that bears its name.
+    pub fn outer_steps<'b>(&'b self, scenario: &'b str) -> impl Iterator<Item = Seen<'a, Step>> + use<'a, 'b> {
+        self.seen(|what| if let What::Step(step) = what { Some(step) } else { None })
+            .filter(move |step| step.scenario == scenario && step.name == scenario)
+    }
+
+    /// The first and the last record of a scenario; the log's ends where it has no such step.
+    pub fn span(&self, scenario: &str) -> (u64, u64) {
+        let begin = self.outer_steps(scenario).find(|step| step.phase == Phase::Begin);
+        let end = self.outer_steps(scenario).filter(|step| step.phase != Phase::Begin).last();
+        (begin.map_or(0, |step| step.mark.seq), end.map_or(self.timeline.last_seq, |step| step.mark.seq))
+    }
+
+    /// The doubt that a lost stretch of this kind's history casts on what was seen between two records.
+    pub fn gap(&self, object_kind: &str, from: u64, to: u64) -> Option<Finding> {
+        self.timeline.gaps_between(object_kind, from, to).next().map(|(mark, gap)| {
+            let reason = format!("the {object_kind} watch lost a stretch of history at #{}: {}", mark.seq, gap.reason);
+            Finding::inconclusive(reason, [mark.seq])
+        })
+    }
+
+    /// The first wait between two records that ended without what it waited for.
+    pub fn unmet_wait(&self, from: u64, to: u64) -> Option<Seen<'a, Wait>> {
+        self.waits().find(|wait| (from..=to).contains(&wait.mark.seq) && wait.outcome != WaitOutcome::Met)
+    }
+
+    /// The answers of one pod to one question at one moment, in order.
+    pub fn answers(&self, pod: &str, question: Question, moment: &Moment) -> impl Iterator<Item = Seen<'a, Sql>> {
+        self.sql().filter(move |sql| sql.pod == pod && sql.question == question && sql.moment == *moment)
+    }
+
+    /// The last answer of one pod to one question at one moment; never having asked is a doubt.
+    pub fn last_answer(&self, pod: &str, question: Question, moment: &Moment) -> Judged<Seen<'a, Sql>> {
+        self.answers(pod, question, moment).last().ok_or_else(|| {
+            Finding::inconclusive(format!("{pod} was not asked for {} {}", topic(question), during(moment)), [])
+        })
+    }
+
+    /// The deletions of pods that are proved, in order.
+    pub fn deletions(&self) -> Vec<Deletion<'a>> {
+        self.faults()
+            .filter(|fault| fault.proof.is_some())
+            .filter_map(|fault| {
+                let Act::DeletePod { pod, uid, .. } = &fault.it.act else { return None };
+                let same = |asked: &Seen<'_, Fault>| asked.proof.is_none() && asked.act == fault.act;
+                let asked = self.faults().find(same).map_or(fault.mark, |asked| asked.mark);
+                let until = self.next_fault(fault.mark.seq);
+                Some(Deletion { pod, uid, asked, proved: fault.mark, until })
+            })
+            .collect()
+    }
+
+    /// The next disruption that was asked for after this record, or the end of the log.
+    pub fn next_fault(&self, seq: u64) -> u64 {
+        let mut asked = self.faults().filter(|fault| fault.proof.is_none());
+        asked.find(|fault| fault.mark.seq > seq).map_or(self.timeline.last_seq + 1, |fault| fault.mark.seq)
+    }
+
+    /// Judges every deletion. An ordinal that never was deleted proves nothing, which is a doubt.
+    pub fn weigh_deletions<T>(&self, opinion: &mut Opinion, judge: impl Fn(&Deletion<'a>) -> Judged<T>) -> Vec<T> {
+        let deletions = self.deletions();
+        for pod in self.subject.pods().filter(|pod| deletions.iter().all(|deletion| deletion.pod != pod)) {
+            let reason = format!("{pod} was not deleted, so nothing is known of what it would keep");
+            opinion.object(Finding::inconclusive(reason, []));
+        }
+        deletions.iter().filter_map(|deletion| opinion.weigh(judge(deletion))).collect()
+    }
+
+    /// The pod that took a deleted one's place and became Ready, with the record since which it was.
+    pub fn successor(&self, deletion: &Deletion<'a>) -> Judged<(&'a PodLife, Mark)> {
+        let came = self.timeline.lives(deletion.pod).filter(|life| {
+            life.uid != deletion.uid && life.added.seq > deletion.asked.seq && life.added.seq < deletion.until
+        });
+        if let Some(found) = came.filter_map(|life| Some((life, life.first_ready()?))).last() {
+            return Ok(found);
+        }
+        let Some(wait) = self.unmet_wait(deletion.asked.seq, deletion.until) else {
+            let reason = format!("no successor of {} was seen to become Ready", deletion.pod);
+            return Err(Finding::inconclusive(reason, [deletion.proved.seq]));
+        };
+        let reason = format!("{} did not come back after its deletion (#{}): {wait}", deletion.pod, deletion.asked.seq);
+        Err(Finding::fail(reason, [deletion.asked.seq, wait.mark.seq]))
+    }
+}
+
+impl Deletion<'_> {
+    /// The moment of what is asked once the successor is Ready.
+    pub fn after(&self) -> Moment {
+        Moment::Deletion { pod: self.pod.to_owned() }
+    }
+
+    /// The moment of what is asked just before.
+    pub fn before(&self) -> Moment {
+        Moment::BeforeDeletion { pod: self.pod.to_owned() }
+    }
+
+    /// Whether a record lies between this deletion and the next disruption.
+    pub fn spans(&self, mark: Mark) -> bool {
+        self.asked.seq < mark.seq && mark.seq < self.until
+    }
+}
+
+impl fmt::Display for Seen<'_, Wait> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mark, it } = self;
+        write!(f, "`{}` was awaited for {}", it.what, seconds(it.took_us))?;
+        if let WaitOutcome::Impossible(why) = &it.outcome {
+            write!(f, " and can come no more ({why})")?;
+        }
+        write!(f, "; last seen: {} (#{})", it.last_seen, mark.seq)
+    }
+}
+
+impl<'a> Seen<'a, Sql> {
+    /// The rows of the answer. A server that refuses or does not answer violates what was asked of it; a probe that
+    /// broke says nothing about the server.
+    pub fn rows(&self) -> Judged<&'a [Row]> {
+        let Self { mark, it } = self;
+        let (seq, asked) = (mark.seq, format!("{}, asked for {},", it.pod, topic(it.question)));
+        match &it.answer {
+            SqlAnswer::Rows(rows) => Ok(rows),
+            SqlAnswer::Error { code, message } => {
+                Err(Finding::fail(format!("{asked} answered error {code}: {message} (#{seq})"), [seq]))
+            }
+            SqlAnswer::Unreachable { message } => {
+                Err(Finding::fail(format!("{asked} could not be reached: {message} (#{seq})"), [seq]))
+            }
+            SqlAnswer::Broken { message } => {
+                Err(Finding::inconclusive(format!("{asked} gave no usable answer: {message} (#{seq})"), [seq]))
+            }
+        }
+    }
+
+    /// A value of the answer's only row; its absence is a doubt.
+    pub fn value(&self, column: &str) -> Judged<&'a str> {
+        self.rows()?.first().and_then(|row| row.get(column)).and_then(Option::as_deref).ok_or_else(|| {
+            let reason = format!("{} did not tell its {column} (#{})", self.it.pod, self.mark.seq);
+            Finding::inconclusive(reason, [self.mark.seq])
+        })
+    }
+
+    /// The ids of the ledger's rows.
+    pub fn ids(&self) -> Judged<BTreeSet<u64>> {
+        let ids = self.rows()?.iter().map(|row| row.get("id")?.as_deref()?.parse().ok());
+        ids.collect::<Option<_>>().ok_or_else(|| {
+            let reason = format!("a row of {} has no id (#{})", self.it.pod, self.mark.seq);
+            Finding::inconclusive(reason, [self.mark.seq])
+        })
+    }
+}
+
+/// The same objection as a doubt: where a server that does not answer leaves open what the judge asks.
+pub(super) fn doubt(finding: Finding) -> Finding {
+    Finding::inconclusive(finding.reason, finding.evidence)
+}

@@ -1,0 +1,86 @@
+//! The list of checks, and what holds for all of them.
+
+use crate::evidence::{Evidence, Phase, Step, What};
+
+use super::{Check, Finding, Verdict, case::Case, dns, identity, ordering, persistence, replication};
+
+#[cfg(test)]
+mod tests;
+
+/// Every check, in the order in which people read them.
+pub static CATALOGUE: &[Check] = &[
+    ordering::STARTS_IN_ORDINAL_ORDER,
+    ordering::READY_MEANS_SERVING,
+    ordering::SCALES_DOWN_IN_REVERSE,
+    ordering::AT_MOST_ONE_POD_PER_ORDINAL,
+    identity::HOSTNAME_IS_POD_NAME,
+    identity::IDENTITY_SURVIVES_RESTART,
+    identity::SERVER_IDS_ARE_DISTINCT,
+    dns::SERVICE_RESOLVES_TO_READY_PODS,
+    dns::EACH_POD_HAS_ITS_NAME,
+    dns::NAME_FOLLOWS_THE_POD,
+    dns::ABSENT_POD_IS_NXDOMAIN,
+    persistence::ROWS_SURVIVE_POD_DELETION,
+    persistence::SAME_VOLUME_RETURNS,
+    persistence::TEARDOWN_LEAVES_NOTHING,
+    replication::REPLICAS_FOLLOW_BY_STABLE_NAME,
+    replication::REPLICAS_HOLD_THE_SAME_ROWS,
+    replication::REPLICAS_REFUSE_WRITES,
+    replication::PRIMARY_RECREATED_REPLICAS_RESUME,
+];
+
+/// The check with this id.
+pub fn find(id: &str) -> Option<&'static Check> {
+    CATALOGUE.iter().find(|check| check.id == id)
+}
+
+/// Judges the evidence, and takes a pass back where a scenario that the check needs was not carried out to its end.
+pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
+    let Some(case) = Case::of(evidence) else { return did_not_start(evidence) };
+    let absent = |scenario: &&&str| !case.run.scenarios.iter().any(|part| part == **scenario);
+    let missing: Vec<_> = check.scenarios.iter().filter(absent).copied().collect();
+    if missing.len() == check.scenarios.len() && !missing.is_empty() {
+        return not_part(&missing);
+    }
+    let finding = (check.judge)(evidence);
+    if finding.verdict != Verdict::Pass {
+        return finding;
+    }
+    if !missing.is_empty() {
+        return not_part(&missing);
+    }
+    check.scenarios.iter().find_map(|scenario| cut_short(&case, scenario)).unwrap_or(finding)
+}
+
+fn not_part(missing: &[&str]) -> Finding {
+    let scenarios = if missing.len() == 1 { "scenario" } else { "scenarios" };
+    let was = if missing.len() == 1 { "was" } else { "were" };
+    Finding::inconclusive(format!("the {scenarios} {} {was} not part of this run", missing.join(", ")), [])
+}
+
+/// The doubt that a scenario's end casts on it, unless it was carried out.
+fn cut_short(case: &Case<'_>, scenario: &str) -> Option<Finding> {
+    let Some(last) = case.outer_steps(scenario).last() else {
+        return Some(Finding::inconclusive(format!("the scenario {scenario} was not begun"), []));
+    };
+    let seq = last.mark.seq;
+    match &last.it.phase {
+        Phase::End => None,
+        Phase::Begin => Some(Finding::inconclusive(format!("the scenario {scenario} did not end (#{seq})"), [seq])),
+        Phase::Failed(why) => {
+            Some(Finding::inconclusive(format!("the scenario {scenario} was cut short: {why} (#{seq})"), [seq]))
+        }
+    }
+}
+
+fn did_not_start(evidence: &Evidence) -> Finding {
+    let trouble = evidence.records.iter().rev().find_map(|record| match &record.what {
+        What::Step(Step { name, phase: Phase::Failed(why), .. }) => Some((format!("{name}: {why}"), record.seq)),
+        What::Note(note) => Some((note.message.clone(), record.seq)),
+        _ => None,
+    });
+    match trouble {
+        Some((why, seq)) => Finding::inconclusive(format!("the run did not start: {why} (#{seq})"), [seq]),
+        None => Finding::inconclusive("the run did not start: the evidence says nothing about it", []),
+    }
+}

@@ -1,0 +1,142 @@
+//! What holds for all checks.
+
+use insta::assert_snapshot;
+
+use crate::{
+    check::{
+        CATALOGUE, Finding,
+        Verdict::{self, Fail, Inconclusive, Pass},
+        find,
+        history::History,
+    },
+    evidence::{Evidence, Note, Phase, Record, Step, What},
+};
+
+fn judge(id: &str, history: &History) -> Finding {
+    find(id).expect("a check").judge(&history.evidence())
+}
+
+#[test]
+fn ids_are_for_ever() {
+    let ids: Vec<_> = CATALOGUE.iter().map(|check| check.id).collect();
+    assert_snapshot!(ids.join("\n"), @r#"
+ordering::starts_in_ordinal_order
+ordering::ready_means_serving
+ordering::scales_down_in_reverse
+ordering::at_most_one_pod_per_ordinal
+identity::hostname_is_pod_name
+identity::identity_survives_restart
+identity::server_ids_are_distinct
+dns::service_resolves_to_ready_pods
+dns::each_pod_has_its_name
+dns::name_follows_the_pod
+dns::absent_pod_is_nxdomain
+persistence::rows_survive_pod_deletion
+persistence::same_volume_returns
+persistence::teardown_leaves_nothing
+replication::replicas_follow_by_stable_name
+replication::replicas_hold_the_same_rows
+replication::replicas_refuse_writes
+replication::primary_recreated_replicas_resume
+"#);
+}
+
+#[test]
+fn every_check_is_explained() {
+    let scenarios = ["deploy", "replicate", "restart", "scale", "teardown"];
+    for check in CATALOGUE {
+        assert!(check.id.starts_with(&format!("{}::", check.property())), "{}", check.id);
+        assert!(check.statement.contains("MUST"), "{}", check.id);
+        assert!(check.source.starts_with("https://"), "{}", check.id);
+        assert!((4..=12).contains(&check.explain.lines().count()), "{}", check.id);
+        assert!(check.explain.contains("Usually wrong:"), "{}", check.id);
+        assert!(check.explain.lines().all(|line| line.len() <= 120), "{}", check.id);
+        assert!(!check.scenarios.is_empty() && check.scenarios.iter().all(|it| scenarios.contains(it)), "{}", check.id);
+    }
+}
+
+#[test]
+fn a_good_run_passes_every_check() {
+    for check in CATALOGUE {
+        let finding = check.judge(&History::good().evidence());
+        assert_eq!(finding.verdict, Pass, "{}: {}", check.id, finding.reason);
+        assert!(!finding.evidence.is_empty(), "{} quotes nothing", check.id);
+    }
+}
+
+#[test]
+fn no_check_passes_on_nothing() {
+    for check in CATALOGUE {
+        let verdict = |evidence: &Evidence| check.judge(evidence).verdict;
+        assert_eq!(verdict(&Evidence::new(Vec::new())), Inconclusive, "{}", check.id);
+        let mut empty = History::of(3);
+        for scenario in ["deploy", "replicate", "restart", "scale", "teardown"] {
+            empty.step(scenario, Phase::Begin);
+            empty.step(scenario, Phase::End);
+        }
+        assert_eq!(verdict(&empty.evidence()), Inconclusive, "{}", check.id);
+    }
+}
+
+#[test]
+fn no_prefix_of_a_good_run_is_a_failure() {
+    let whole = History::good();
+    for length in (0..whole.records.len()).step_by(7) {
+        let mut cut = whole.clone();
+        cut.records.truncate(length);
+        for check in CATALOGUE {
+            let finding = check.judge(&cut.evidence());
+            assert_ne!(finding.verdict, Verdict::Fail, "{} after {length}: {}", check.id, finding.reason);
+        }
+    }
+}
+
+#[test]
+fn a_run_that_did_not_start_says_why() {
+    let step =
+        Step { scenario: "run".into(), name: "make the cluster".into(), phase: Phase::Failed("no engine".into()) };
+    let note = Note { message: "docker is not there".into() };
+    let evidence =
+        |what: What| Evidence::new(vec![Record { seq: 1, at_us: 1, wall: jiff::Timestamp::UNIX_EPOCH, what }]);
+    let reason = |what: What| CATALOGUE[0].judge(&evidence(what)).reason;
+    assert_snapshot!(reason(What::Step(step)), @"the run did not start: make the cluster: no engine (#1)");
+    assert_snapshot!(reason(What::Note(note)), @"the run did not start: docker is not there (#1)");
+}
+
+fn ending(scenario: &str, phase: &Phase) -> History {
+    History::good().edit(|what| match what {
+        What::Step(step) if step.scenario == scenario && step.phase == Phase::End => step.phase = phase.clone(),
+        _ => {}
+    })
+}
+
+#[test]
+fn a_scenario_that_was_cut_short_takes_the_pass_back() {
+    let failed = ending("deploy", &Phase::Failed("no time left".into()));
+    let finding = judge("ordering::ready_means_serving", &failed);
+    assert_eq!(finding.verdict, Inconclusive);
+    assert_snapshot!(finding.reason, @"the scenario deploy was cut short: no time left (#60)");
+    assert_eq!(judge("persistence::rows_survive_pod_deletion", &failed).verdict, Pass);
+    assert_eq!(judge("ordering::ready_means_serving", &ending("deploy", &Phase::Begin)).verdict, Inconclusive);
+}
+
+#[test]
+fn a_failure_outlives_a_scenario_that_was_cut_short() {
+    let parallel = History::parallel().without(|what| matches!(what, What::Step(step) if step.phase == Phase::End));
+    assert_eq!(judge("ordering::starts_in_ordinal_order", &parallel).verdict, Fail);
+}
+
+#[test]
+fn a_scenario_that_was_not_asked_for_leaves_it_open() {
+    let only = |scenarios: &[&str]| {
+        History::good().edit(|what| {
+            if let What::Run(run) = what {
+                run.scenarios = scenarios.iter().map(|&scenario| scenario.to_owned()).collect();
+            }
+        })
+    };
+    let deploy = only(&["deploy"]);
+    assert_snapshot!(judge("persistence::same_volume_returns", &deploy).reason, @"the scenario restart was not part of this run");
+    assert_eq!(judge("ordering::at_most_one_pod_per_ordinal", &deploy).verdict, Inconclusive);
+    assert_eq!(judge("dns::each_pod_has_its_name", &deploy).verdict, Pass);
+}

@@ -1,0 +1,226 @@
+//! How long CoreDNS may give an old answer, read from its Corefile.
+
+/// What a change needs to travel from the API server to CoreDNS, in milliseconds, where no answer is cached.
+const UNCACHED_MS: u64 = 2_000;
+/// What it needs beyond the time that an answer is cached.
+const BEYOND_CACHE_MS: u64 = 5_000;
+/// Seconds that `cache` keeps what exists, unless it says otherwise (<https://coredns.io/plugins/cache/>).
+const DEFAULT_SUCCESS_S: u64 = 3600;
+/// Seconds that `cache` keeps what does not exist, unless it says otherwise.
+const DEFAULT_DENIAL_S: u64 = 1800;
+
+/// For how long after a change an old answer is still right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Budget {
+    /// The limit, in milliseconds.
+    pub ms: u64,
+    /// What it follows from.
+    pub why: String,
+}
+
+impl Budget {
+    /// The budget of names in the cluster's zone, such as `cluster.local`, that this Corefile sets.
+    pub fn of(corefile: &str, domain: &str) -> Self {
+        // The names that are asked for are all below this one.
+        let names = format!("svc.{}", domain.trim_end_matches('.').to_ascii_lowercase());
+        let blocks = parse(corefile);
+        let serving = blocks.iter().filter_map(|block| Some((block.zone_length(&names)?, block)));
+        // `max_by_key` takes the last of equals; CoreDNS refuses two blocks of one zone and port.
+        let Some((_, server)) = serving.max_by_key(|(length, _)| *length) else {
+            return Self { ms: UNCACHED_MS, why: format!("the Corefile has no server for {domain}") };
+        };
+        let cached = server.body.iter().find(|directive| directive.head[0] == "cache").map(|it| cached_s(it, &names));
+        match cached {
+            None => Self { ms: UNCACHED_MS, why: "the Corefile has no cache".to_owned() },
+            Some(None) => Self { ms: UNCACHED_MS, why: format!("the Corefile's cache is off for {domain}") },
+            Some(Some(s)) => {
+                let ms = s.saturating_mul(1000).saturating_add(BEYOND_CACHE_MS);
+                Self { ms, why: format!("the Corefile caches answers for {s} s") }
+            }
+        }
+    }
+}
+
+/// Seconds for which answers about these names are cached; none where the cache is off for them.
+fn cached_s(cache: &Directive, names: &str) -> Option<u64> {
+    let arguments = &cache.head[1..];
+    let ttl: Option<u64> = arguments.first().and_then(|argument| argument.parse().ok());
+    let zones = &arguments[usize::from(ttl.is_some())..];
+    if !zones.is_empty() && !zones.iter().any(|zone| zone_length(zone, names).is_some()) {
+        return None;
+    }
+    let kept = |class: &str, default: u64| {
+        let off = cache.body.iter().any(|option| {
+            option.head[0] == "disable"
+                && option.head.get(1).is_some_and(|disabled| disabled == class)
+                && (option.head.len() == 2 || option.head[2..].iter().any(|zone| zone_length(zone, names).is_some()))
+        });
+        let own = cache.body.iter().find(|option| option.head[0] == class);
+        let own = own.and_then(|option| option.head.get(2)?.parse().ok());
+        (!off).then(|| own.or(ttl).unwrap_or(default))
+    };
+    kept("success", DEFAULT_SUCCESS_S).max(kept("denial", DEFAULT_DENIAL_S))
+}
+
+/// How long the zone is, if the names lie in it: of several zones the longest counts.
+fn zone_length(zone: &str, names: &str) -> Option<usize> {
+    let zone = zone.split_once("://").map_or(zone, |(_, rest)| rest);
+    let zone = zone.split_once(':').map_or(zone, |(host, _)| host).trim_end_matches('.').to_ascii_lowercase();
+    let below = names.strip_suffix(zone.as_str())?;
+    (zone.is_empty() || below.is_empty() || below.ends_with('.')).then_some(zone.len())
+}
+
+/// A line of a Corefile with the block that it opens.
+#[derive(Clone)]
+struct Directive {
+    /// The words before the block; there is at least one.
+    head: Vec<String>,
+    /// The block's lines.
+    body: Vec<Directive>,
+}
+
+impl Directive {
+    fn zone_length(&self, names: &str) -> Option<usize> {
+        self.head.iter().filter_map(|zone| zone_length(zone, names)).max()
+    }
+}
+
+/// The server blocks of a Corefile, with snippets put in where they are imported.
+fn parse(corefile: &str) -> Vec<Directive> {
+    let mut lines = corefile.lines().map(words).filter(|words| !words.is_empty());
+    let blocks = block(&mut lines);
+    let is_snippet = |block: &Directive| block.head[0].starts_with('(');
+    let (snippets, mut servers): (Vec<_>, Vec<_>) = blocks.into_iter().partition(is_snippet);
+    for server in &mut servers {
+        let named = |import: &Directive| {
+            let name = import.head.get(1).filter(|_| import.head[0] == "import")?;
+            snippets.iter().find(|snippet| snippet.head[0] == format!("({name})"))
+        };
+        let imported: Vec<_> = server.body.iter().filter_map(named).flat_map(|it| it.body.clone()).collect();
+        server.body.extend(imported);
+    }
+    servers
+}
+
+/// The lines up to the brace that closes the block, or to the end.
+fn block(lines: &mut impl Iterator<Item = Vec<String>>) -> Vec<Directive> {
+    let mut directives = Vec::new();
+    while let Some(mut head) = lines.next() {
+        if head[0] == "}" {
+            break;
+        }
+        let opens = head.last().is_some_and(|word| word == "{");
+        if opens {
+            head.pop();
+        }
+        let body = if opens { block(lines) } else { Vec::new() };
+        if !head.is_empty() {
+            // The zones of a server block may be separated by commas.
+            let head = head.iter().map(|word| word.trim_end_matches(',').to_owned()).collect();
+            directives.push(Directive { head, body });
+        }
+    }
+    directives
+}
+
+/// The words of a line: blanks separate them, double quotes hold them together, `#` begins a comment.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() && !rest.starts_with('#') {
+        let (word, after) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+            None => rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len())),
+        };
+        words.push(word.to_owned());
+        rest = after.trim_start();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KUBEADM: &str = "\
+.:53 {
+    errors
+    health {
+       lameduck 5s
+    }
+    ready
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+       pods insecure
+       fallthrough in-addr.arpa ip6.arpa
+       ttl 30
+    }
+    prometheus :9153
+    forward . /etc/resolv.conf {
+       max_concurrent 1000
+    }
+    cache 30 {
+       disable success cluster.local
+       disable denial cluster.local
+    }
+    loop
+    reload
+    loadbalance
+}
+";
+
+    fn ms(corefile: &str) -> u64 {
+        Budget::of(corefile, "cluster.local").ms
+    }
+
+    /// kubeadm's Corefile with these lines for the cache.
+    fn with_cache(cache: &str) -> String {
+        let (before, rest) = KUBEADM.split_once("    cache 30 {").expect("a cache");
+        let (_, after) = rest.split_once("    loop").expect("a loop");
+        format!("{before}{cache}\n    loop{after}")
+    }
+
+    #[test]
+    fn kubeadm_turned_the_cache_off_for_the_cluster() {
+        assert_eq!(ms(KUBEADM), 2_000);
+        assert_eq!(Budget::of(KUBEADM, "Cluster.Local.").why, "the Corefile's cache is off for Cluster.Local.");
+        assert_eq!(ms(&with_cache("    cache 30")), 35_000);
+        assert_eq!(ms(&with_cache("    cache 300 # seconds")), 305_000);
+        assert_eq!(ms(&with_cache("    # cache 30")), 2_000);
+    }
+
+    #[test]
+    fn another_domain_is_still_cached() {
+        assert_eq!(Budget::of(KUBEADM, "k8s.example").ms, 35_000);
+        assert_eq!(Budget::of(KUBEADM, "xcluster.local").ms, 35_000);
+    }
+
+    #[test]
+    fn half_a_cache_counts() {
+        assert_eq!(ms(&with_cache("    cache 30 {\n        disable success\n    }")), 35_000);
+        assert_eq!(ms(&with_cache("    cache 30 {\n        disable success\n        disable denial .\n    }")), 2_000);
+        assert_eq!(ms(&with_cache("    cache {\n        disable success\n    }")), 1_805_000);
+        assert_eq!(ms(&with_cache("    cache {\n        success 9984 10\n        denial 9984 20\n    }")), 25_000);
+    }
+
+    #[test]
+    fn no_number_is_the_default() {
+        assert_eq!(ms(&with_cache("    cache")), 3_605_000);
+        assert_eq!(ms(&with_cache("    cache cluster.local")), 3_605_000);
+        assert_eq!(ms(&with_cache("    cache 10 example.org")), 2_000);
+    }
+
+    #[test]
+    fn the_server_of_the_longest_zone_counts() {
+        let two = format!("dns://cluster.local:53, in-addr.arpa {{\n  kubernetes\n  cache 7\n}}\n{KUBEADM}");
+        assert_eq!(ms(&two), 12_000);
+        assert_eq!(ms("local {\n cache 9\n}\nexample.org {\n cache 8\n}\n"), 14_000);
+        assert_eq!(ms("example.org {\n cache 8\n}\n"), 2_000);
+        assert_eq!(ms(""), 2_000);
+    }
+
+    #[test]
+    fn snippets_and_quotes_are_read() {
+        assert_eq!(ms("(common) {\n  cache 40\n}\n. {\n  import common\n  import /etc/coredns/custom/*\n}\n"), 45_000);
+        assert_eq!(ms(". {\n  \"cache\" \"50\"\n  log \"a { b\"\n}\n"), 55_000);
+    }
+}

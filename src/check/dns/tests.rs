@@ -1,0 +1,250 @@
+//! Stories of names, told both ways.
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::{
+    check::{
+        Verdict::{Fail, Inconclusive, Pass, Skipped},
+        history::{History, NAMESPACE, PODS},
+    },
+    evidence::{Act, Dns, DnsAnswer, Moment, SnapshotOf, Transport, What},
+};
+
+const SERVICE: &str = "dns::service_resolves_to_ready_pods";
+const POD: &str = "dns::each_pod_has_its_name";
+const FOLLOWS: &str = "dns::name_follows_the_pod";
+const ABSENT: &str = "dns::absent_pod_is_nxdomain";
+const ALL: [&str; 4] = [SERVICE, POD, FOLLOWS, ABSENT];
+
+fn with_dns(mut edit: impl FnMut(&mut Dns)) -> History {
+    History::good().edit(|what| {
+        if let What::Dns(dns) = what {
+            edit(dns);
+        }
+    })
+}
+
+fn rcode(rcode: &str) -> DnsAnswer {
+    DnsAnswer::Response { rcode: rcode.into(), records: Vec::new() }
+}
+
+/// A history with three pods Ready and the cache off.
+fn three_ready() -> History {
+    let mut history = History::of(3);
+    PODS.iter().for_each(|pod| history.starts(pod));
+    history.snapshot(SnapshotOf::Corefile, json!(". {\n  kubernetes cluster.local\n}\n"));
+    history
+}
+
+fn service() -> String {
+    "mysql-h.steadfast.svc.cluster.local".to_owned()
+}
+
+#[test]
+fn a_good_run_passes() {
+    assert_snapshot!(History::good().expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local was the set of the ready pods; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(POD, Pass), @"A of mysql-0, mysql-1, mysql-2 led to each pod's own address; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(FOLLOWS, Pass), @"names led to the new pods: mysql-2 from the first question, mysql-1 from the first question, mysql-0 from the first question (2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(ABSENT, Pass), @"NXDOMAIN: mysql-1 from the first question, mysql-2 from the first question (2.0 s: the Corefile's cache is off for cluster.local)");
+    History::good_of(1).expect(SERVICE, Pass);
+    History::good_of(1).expect(ABSENT, Skipped);
+}
+
+#[test]
+fn a_pod_that_is_missing_from_the_service_fails() {
+    let mut history = three_ready();
+    history.pass_ms(5_000);
+    history.asked(&Moment::Deployed, &service(), &["10.0.0.1".into(), "10.0.1.1".into()]);
+    assert_snapshot!(history.expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.0.1, 10.0.1.1 at #20, 5.0 s after the last change (#15); it must be 10.0.0.1, 10.0.1.1, 10.0.2.1; and 7 more of the kind");
+}
+
+#[test]
+fn a_name_that_leads_nowhere_or_elsewhere_fails() {
+    for answer in [Vec::new(), vec!["10.0.0.9".into()], vec!["10.0.1.1".into(), "10.0.0.1".into()]] {
+        let mut history = three_ready();
+        history.pass_ms(5_000);
+        for pod in ["mysql-0", "mysql-2"] {
+            history.asked_for_pod(&Moment::Deployed, pod);
+        }
+        history.asked(&Moment::Deployed, &history.subject.fqdn("mysql-1"), &answer);
+        history.expect(POD, Fail);
+    }
+}
+
+#[test]
+fn a_server_that_fails_at_last_fails() {
+    let failing = with_dns(|dns| {
+        if dns.moment == Moment::ScaledUp && dns.server == "coredns-b" {
+            dns.answer = rcode("SERVFAIL");
+        }
+    });
+    // It was asked soon after the last change, so it may be only behind.
+    failing.expect(SERVICE, Inconclusive);
+    let mut late = three_ready();
+    late.pass_ms(5_000);
+    late.asked_for_service(&Moment::Deployed);
+    late = late.edit(|what| {
+        if let What::Dns(dns) = what
+            && (dns.server.as_str(), dns.transport) == ("coredns-b", Transport::Tcp)
+        {
+            dns.answer = rcode("SERVFAIL");
+        }
+    });
+    assert_snapshot!(late.expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-b over TCP, was last answered SERVFAIL without an address at #25, 5.0 s after the last change (#15); it must be 10.0.0.1, 10.0.1.1, 10.0.2.1; and 1 more of the kind");
+}
+
+#[test]
+fn an_answer_that_is_right_in_the_end_passes() {
+    let mut history = three_ready();
+    history.asked(&Moment::Deployed, &service(), &[]);
+    history.pass_ms(1_200);
+    history.asked_for_service(&Moment::Deployed);
+    assert_snapshot!(history.expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local was the set of the ready pods; the slowest was right 1.2 s after the last change (the budget is 2.0 s: the Corefile has no cache)");
+}
+
+#[test]
+fn an_answer_that_is_right_too_late_fails() {
+    let mut history = three_ready();
+    history.pass_ms(2_500);
+    history.asked(&Moment::Deployed, &service(), &[]);
+    history.asked_for_service(&Moment::Deployed);
+    assert_snapshot!(history.expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was right only 2.5 s after the last change (#15), not within 2.0 s (the Corefile has no cache); still wrong at #20; and 7 more of the kind");
+}
+
+#[test]
+fn asking_late_is_not_converging_late() {
+    let mut history = three_ready();
+    history.pass_ms(60_000);
+    history.asked_for_service(&Moment::Deployed);
+    history.expect(SERVICE, Pass);
+}
+
+#[test]
+fn a_side_that_was_not_asked_leaves_it_open() {
+    for (what, unasked) in [
+        ("over UDP", (|dns| dns.transport == Transport::Udp) as fn(&Dns) -> bool),
+        ("from another namespace than steadfast", |dns| dns.from != NAMESPACE),
+        ("from namespace steadfast", |dns| dns.from == NAMESPACE),
+        ("of coredns-b over TCP", |dns| dns.server == "coredns-b" && dns.transport == Transport::Tcp),
+        ("by anybody", |_| true),
+    ] {
+        let history = History::good().without(|what| matches!(what, What::Dns(dns) if unasked(dns)));
+        for check in ALL {
+            let reason = history.expect(check, Inconclusive);
+            assert!(reason.contains(what), "{check}: {reason}");
+        }
+    }
+}
+
+#[test]
+fn a_broken_question_leaves_it_open_unless_another_shows_a_violation() {
+    let broken = DnsAnswer::Broken { message: "timed out".into() };
+    let history = with_dns(|dns| {
+        if dns.transport == Transport::Udp {
+            dns.answer = broken.clone();
+        }
+    });
+    for check in ALL {
+        history.expect(check, Inconclusive);
+    }
+    let mut worse = three_ready();
+    worse.pass_ms(5_000);
+    worse.asked(&Moment::Deployed, &service(), &[]);
+    let worse = worse.edit(|what| match what {
+        What::Dns(dns) if dns.transport == Transport::Udp => dns.answer = broken.clone(),
+        _ => {}
+    });
+    worse.expect(SERVICE, Fail);
+}
+
+#[test]
+fn without_the_corefile_or_the_pods_nobody_knows() {
+    let no_corefile = |what: &What| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::Corefile);
+    let blind = History::good().without(no_corefile);
+    let lost = History::good().lost("Pod", |what| matches!(what, What::Dns(_)));
+    for check in ALL {
+        blind.expect(check, Inconclusive);
+        lost.expect(check, Inconclusive);
+    }
+    let mut unready = three_ready();
+    unready.unready("mysql-1");
+    PODS.iter().for_each(|pod| unready.asked_for_pod(&Moment::Deployed, pod));
+    assert_snapshot!(unready.expect(POD, Inconclusive), @"no pod that mysql-1.mysql-h.steadfast.svc.cluster.local must lead to was Ready after all pods were Ready (#42)");
+}
+
+#[test]
+fn addresses_may_be_published_before_ready() {
+    let mut subject = super::super::history::subject(1);
+    subject.publish_not_ready = true;
+    let mut history = History::with(subject);
+    history.starts("mysql-0");
+    history.unready("mysql-0");
+    history.snapshot(SnapshotOf::Corefile, json!(". {\n}\n"));
+    history.asked_for_service(&Moment::Deployed);
+    history.expect(SERVICE, Pass);
+}
+
+/// A run in which mysql-1 was deleted and is Ready again.
+fn returned() -> History {
+    let mut history = three_ready();
+    let act = Act::DeletePod { pod: "mysql-1".into(), uid: "1.1".into(), grace_s: None };
+    history.fault(act.clone());
+    let gone = history.goes("mysql-1");
+    history.proved(act, gone);
+    history.starts("mysql-1");
+    history
+}
+
+#[test]
+fn a_name_that_stays_behind_fails() {
+    let mut history = returned();
+    let (moment, name) = (Moment::Deletion { pod: "mysql-1".into() }, history.subject.fqdn("mysql-1"));
+    history.pass_ms(4_000);
+    history.asked(&moment, &name, &["10.0.1.1".into()]);
+    assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.1.1 at #27, 4.0 s after the last change (#23); it must be 10.0.1.2; and 7 more of the kind");
+    history.asked_for_pod(&moment, "mysql-1");
+    assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was right only 4.0 s after the last change (#23), not within 2.0 s (the Corefile has no cache); still wrong at #27; and 7 more of the kind");
+}
+
+#[test]
+fn a_cache_that_is_on_gives_more_time() {
+    let mut history = returned();
+    history.snapshot(SnapshotOf::Corefile, json!(". {\n  cache 30\n}\n"));
+    let (moment, name) = (Moment::Deletion { pod: "mysql-1".into() }, history.subject.fqdn("mysql-1"));
+    history.pass_ms(20_000);
+    history.asked(&moment, &name, &["10.0.1.1".into()]);
+    history.asked_for_pod(&moment, "mysql-1");
+    let reason = history.expect(FOLLOWS, Inconclusive);
+    assert_snapshot!(reason, @"mysql-0 was not deleted, so nothing is known of what it would keep; mysql-2 was not deleted, so nothing is known of what it would keep");
+}
+
+#[test]
+fn a_name_that_outlives_its_pod_fails() {
+    for (answer, seen) in [(rcode("NOERROR"), "NOERROR without an address"), (rcode("SERVFAIL"), "SERVFAIL")] {
+        let mut history = three_ready();
+        history.fault(Act::Scale { from: 3, to: 1 });
+        history.goes("mysql-2");
+        history.goes("mysql-1");
+        history.pass_ms(3_000);
+        history.asked_for_pod(&Moment::ScaledDown, "mysql-1");
+        history.asked_for_pod(&Moment::ScaledDown, "mysql-2");
+        history.expect(ABSENT, Pass);
+        let history = history.edit(|what| match what {
+            What::Dns(dns) if dns.name.starts_with("mysql-2") => dns.answer = answer.clone(),
+            _ => {}
+        });
+        assert!(history.expect(ABSENT, Fail).contains(seen));
+    }
+}
+
+#[test]
+fn a_pod_that_did_not_go_leaves_it_open() {
+    let mut history = three_ready();
+    history.expect(ABSENT, Inconclusive);
+    history.fault(Act::Scale { from: 3, to: 1 });
+    history.goes("mysql-2");
+    history.pass_ms(3_000);
+    PODS.iter().for_each(|pod| history.asked_for_pod(&Moment::ScaledDown, pod));
+    assert_snapshot!(history.expect(ABSENT, Inconclusive), @"mysql-1 was not seen to go in the scale-down");
+}

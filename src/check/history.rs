@@ -1,0 +1,323 @@
+//! Hand-made histories: a cluster in a few words, so that a test of a judge reads like the story that it judges.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::evidence::{
+    Act, Budgets, Dns, DnsAnswer, DnsRecord, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, Moment, ObjectEvent,
+    Phase, Question, Record, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Transport, Wait,
+    WaitOutcome, What, Write, WriteOutcome,
+};
+
+mod edits;
+mod whole;
+
+/// The names of the three pods.
+pub(super) const PODS: [&str; 3] = ["mysql-0", "mysql-1", "mysql-2"];
+/// The namespace of the workload.
+pub(super) const NAMESPACE: &str = "steadfast";
+
+/// A run in the making. Pods are called by their name, which is the newest bearer, or by their UID, which is the ordinal
+/// and the number of the life: `0.1` is the first pod that was called mysql-0.
+#[derive(Clone)]
+pub(super) struct History {
+    pub records: Vec<Record>,
+    pub subject: Subject,
+    now_us: u64,
+    pods: Vec<Pod>,
+    ledger: Vec<u64>,
+}
+
+#[derive(Clone)]
+struct Pod {
+    name: String,
+    uid: String,
+    object: Value,
+    gone: bool,
+}
+
+/// What the workload of these histories is.
+pub(super) fn subject(replicas: u32) -> Subject {
+    Subject {
+        namespace: NAMESPACE.into(),
+        domain: "cluster.local".into(),
+        set: "mysql".into(),
+        replicas,
+        first_ordinal: 0,
+        service: "mysql-h".into(),
+        publish_not_ready: false,
+        port: 3306,
+        port_name: Some("mysql".into()),
+        claims: vec!["data".into()],
+        container: "mysql".into(),
+        selector: BTreeMap::from([("app".into(), "mysql".into())]),
+        min_ready_seconds: 0,
+    }
+}
+
+/// One row of an answer.
+pub(super) fn row<const N: usize>(columns: [(&str, &str); N]) -> Row {
+    columns.into_iter().map(|(name, value)| (name.to_owned(), Some(value.to_owned()))).collect()
+}
+
+/// Nobody listened.
+pub(super) fn refused() -> SqlAnswer {
+    SqlAnswer::Unreachable { message: "connection refused".into() }
+}
+
+/// The probe broke.
+pub(super) fn broken() -> SqlAnswer {
+    SqlAnswer::Broken { message: "port-forward closed".into() }
+}
+
+/// The server answered with an error.
+pub(super) fn error(code: u16, message: &str) -> SqlAnswer {
+    SqlAnswer::Error { code, message: message.into() }
+}
+
+impl History {
+    /// A run of this many pods that has just started.
+    pub fn of(replicas: u32) -> Self {
+        Self::with(subject(replicas))
+    }
+
+    /// A run of this workload that has just started.
+    pub fn with(subject: Subject) -> Self {
+        let run = Run {
+            schema: SCHEMA,
+            run_id: "hand-made".into(),
+            steadfast: "0.1.0".into(),
+            kubernetes: "v1.37.2".into(),
+            cluster: "hand-made".into(),
+            substitutions: Vec::new(),
+            subject: subject.clone(),
+            budgets: Budgets { resume_ms: 90_000, barrier_ms: 60_000 },
+            scenarios: ["deploy", "replicate", "restart", "scale", "teardown"].map(str::to_owned).to_vec(),
+        };
+        let mut history = Self { records: Vec::new(), subject, now_us: 0, pods: Vec::new(), ledger: Vec::new() };
+        history.push(What::Run(Box::new(run)));
+        history
+    }
+
+    /// Adds a record, a millisecond after the last one, and tells its number.
+    pub fn push(&mut self, what: What) -> u64 {
+        self.now_us += 1_000;
+        let seq = self.records.last().map_or(0, |last| last.seq) + 1;
+        let began = jiff::Timestamp::from_second(1_800_000_000).expect("a time");
+        let wall = began + jiff::SignedDuration::from_micros(self.now_us.cast_signed());
+        self.records.push(Record { seq, at_us: self.now_us, wall, what });
+        seq
+    }
+
+    /// Lets time pass.
+    pub fn pass_ms(&mut self, ms: u64) {
+        self.now_us += ms * 1_000;
+    }
+
+    /// The evidence so far.
+    pub fn evidence(&self) -> Evidence {
+        Evidence::new(self.records.clone())
+    }
+
+    /// A scenario begins, or a step of it.
+    pub fn step(&mut self, scenario: &str, phase: Phase) -> u64 {
+        self.push(What::Step(Step { scenario: scenario.into(), name: scenario.into(), phase }))
+    }
+
+    /// The watch of this kind lost a stretch.
+    pub fn gap(&mut self, object_kind: &str) -> u64 {
+        let reason = "410 Gone: too old resource version".into();
+        self.push(What::Gap(Gap { object_kind: object_kind.into(), after_version: "1".into(), reason }))
+    }
+
+    /// A wait expired.
+    pub fn expired(&mut self, what: &str, last_seen: &str) -> u64 {
+        let (what, last_seen) = (what.into(), last_seen.into());
+        self.push(What::Wait(Wait { what, outcome: WaitOutcome::Expired, took_us: 300_000_000, last_seen }))
+    }
+
+    /// An object as a watch tells it.
+    pub fn object(&mut self, event: EventType, object_kind: &str, object: Value) -> u64 {
+        self.push(What::Object(Box::new(ObjectEvent { event, object_kind: object_kind.into(), object })))
+    }
+
+    /// A pod is created; a claim that it needs and that is not there is created and bound. Tells the new UID.
+    pub fn added(&mut self, name: &str) -> String {
+        let life = self.pods.iter().filter(|pod| pod.name == name).count() + 1;
+        let ordinal = name.rsplit('-').next().unwrap_or_default();
+        let uid = format!("{ordinal}.{life}");
+        let claims: Vec<_> = self.subject.claims.iter().map(|template| format!("{template}-{name}")).collect();
+        let volumes: Vec<_> = claims.iter().map(|it| json!({"persistentVolumeClaim": {"claimName": it}})).collect();
+        let labels = json!({"statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": ordinal});
+        let object = json!({
+            "metadata": {"name": name, "uid": uid, "labels": labels},
+            "spec": {"nodeName": "worker", "volumes": volumes},
+            "status": {"phase": "Pending"},
+        });
+        self.object(EventType::Added, "Pod", object.clone());
+        self.pods.push(Pod { name: name.into(), uid: uid.clone(), object, gone: false });
+        if life == 1 {
+            claims.iter().for_each(|claim| self.bound(claim, &format!("claim {ordinal}.1"), &format!("pv-{claim}")));
+        }
+        uid
+    }
+
+    /// A claim of this UID is there and bound to this volume.
+    pub fn bound(&mut self, claim: &str, uid: &str, volume: &str) {
+        self.object(EventType::Added, "PersistentVolume", json!({"metadata": {"name": volume, "uid": volume}}));
+        let object = json!({"metadata": {"name": claim, "uid": uid}, "spec": {"volumeName": volume}});
+        self.object(EventType::Added, "PersistentVolumeClaim", object);
+    }
+
+    /// A pod becomes Ready; it has an address from then on.
+    pub fn ready(&mut self, pod: &str) -> u64 {
+        let address = format!("10.0.{}", self.uid(pod));
+        let ready = json!([{"type": "Ready", "status": "True"}]);
+        let status = json!({"phase": "Running", "podIP": address, "conditions": ready});
+        self.modified(pod, "status", status)
+    }
+
+    /// A pod is not Ready any more.
+    pub fn unready(&mut self, pod: &str) -> u64 {
+        let mut status = self.pod(pod).object["status"].clone();
+        status["conditions"] = json!([{"type": "Ready", "status": "False"}]);
+        self.modified(pod, "status", status)
+    }
+
+    /// A pod is told to go.
+    pub fn deleting(&mut self, pod: &str) -> u64 {
+        let mut metadata = self.pod(pod).object["metadata"].clone();
+        metadata["deletionTimestamp"] = json!("2027-01-15T08:00:00Z");
+        self.modified(pod, "metadata", metadata)
+    }
+
+    /// A pod is gone.
+    pub fn deleted(&mut self, pod: &str) -> u64 {
+        let pod = self.pod(pod);
+        pod.gone = true;
+        let object = pod.object.clone();
+        self.object(EventType::Deleted, "Pod", object)
+    }
+
+    /// A pod changed in one part.
+    pub fn modified(&mut self, pod: &str, part: &str, value: Value) -> u64 {
+        let pod = self.pod(pod);
+        pod.object[part] = value;
+        let object = pod.object.clone();
+        self.object(EventType::Modified, "Pod", object)
+    }
+
+    fn pod(&mut self, pod: &str) -> &mut Pod {
+        let newest = self.pods.iter_mut().rev().find(|it| it.uid == pod || (it.name == pod && !it.gone));
+        newest.expect("a pod that was added")
+    }
+
+    /// The UID of a pod.
+    pub fn uid(&mut self, pod: &str) -> String {
+        self.pod(pod).uid.clone()
+    }
+
+    /// The address of a pod that is Ready; none of one that is not there.
+    fn address(&self, name: &str) -> Option<String> {
+        let live = self.pods.iter().rev().find(|pod| pod.name == name && !pod.gone)?;
+        live.object.pointer("/status/podIP").and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// A question to the server of a pod.
+    pub fn sql(&mut self, moment: &Moment, pod: &str, question: Question, answer: SqlAnswer) -> u64 {
+        let uid = self.uid(pod);
+        let (moment, pod) = (moment.clone(), self.pod(pod).name.clone());
+        self.push(What::Sql(Sql { moment, pod, uid, question, statements: Vec::new(), took_us: 500, answer }))
+    }
+
+    /// A question to the server of a pod, answered by one row.
+    pub fn sql_row<const N: usize>(
+        &mut self,
+        moment: &Moment,
+        pod: &str,
+        question: Question,
+        columns: [(&str, &str); N],
+    ) {
+        self.sql(moment, pod, question, SqlAnswer::Rows(vec![row(columns)]));
+    }
+
+    /// What a pod answers to the first query when it becomes Ready.
+    pub fn pinged(&mut self, pod: &str, answer: SqlAnswer) -> u64 {
+        let uid = self.uid(pod);
+        let moment = Moment::Ready { pod: self.pod(pod).name.clone(), uid };
+        self.sql(&moment, pod, Question::Ping, answer)
+    }
+
+    /// A command in a pod that prints this.
+    pub fn exec(&mut self, moment: &Moment, pod: &str, argv: &[&str], stdout: &str) -> u64 {
+        let (moment, uid, argv) = (moment.clone(), self.uid(pod), argv.iter().map(|&word| word.to_owned()).collect());
+        let answer = ExecAnswer::Exited { code: 0, stdout: stdout.into(), stderr: String::new() };
+        self.push(What::Exec(Exec { moment, pod: pod.into(), uid, argv, answer }))
+    }
+
+    /// A write of the ledger on a pod that is acknowledged. Its id is the next one.
+    pub fn write(&mut self, moment: &Moment, pod: &str) -> u64 {
+        let (id, uid) = (self.ledger.len() as u64 + 1, self.uid(pod));
+        self.ledger.push(id);
+        let outcome = WriteOutcome::Acknowledged;
+        self.push(What::Write(Write { id, pod: pod.into(), uid, moment: moment.clone(), outcome }));
+        id
+    }
+
+    /// A pod is asked for the ledger's rows and has all.
+    pub fn rows(&mut self, moment: &Moment, pod: &str) -> u64 {
+        let rows = self.ledger.iter().map(|id| row([("id", &id.to_string())])).collect();
+        self.sql(moment, pod, Question::Rows, SqlAnswer::Rows(rows))
+    }
+
+    /// A disruption is asked for.
+    pub fn fault(&mut self, act: Act) -> u64 {
+        self.push(What::Fault(Fault { act, proof: None }))
+    }
+
+    /// A disruption is proved by a record.
+    pub fn proved(&mut self, act: Act, by: u64) -> u64 {
+        self.push(What::Fault(Fault { act, proof: Some(vec![by]) }))
+    }
+
+    /// A state is read.
+    pub fn snapshot(&mut self, of: SnapshotOf, value: Value) -> u64 {
+        self.push(What::Snapshot(Snapshot { of, value }))
+    }
+
+    /// Every server is asked for a name, over both transports from two namespaces, and all give these addresses.
+    pub fn asked(&mut self, moment: &Moment, name: &str, addresses: &[String]) {
+        for (server, from) in
+            [("coredns-a", NAMESPACE), ("coredns-a", "default"), ("coredns-b", NAMESPACE), ("coredns-b", "default")]
+        {
+            for transport in [Transport::Udp, Transport::Tcp] {
+                let rcode = if addresses.is_empty() { "NXDOMAIN" } else { "NOERROR" }.to_owned();
+                let records = addresses.iter().map(|data| DnsRecord { ttl: 30, data: data.clone() }).collect();
+                self.push(What::Dns(Dns {
+                    moment: moment.clone(),
+                    from: from.into(),
+                    server: server.into(),
+                    address: "10.96.0.2".into(),
+                    transport,
+                    name: name.into(),
+                    record_type: "A".into(),
+                    took_us: 300,
+                    answer: DnsAnswer::Response { rcode, records },
+                }));
+            }
+        }
+    }
+
+    /// Every server is asked for a pod's name and gives its address, or NXDOMAIN where there is no such pod.
+    pub fn asked_for_pod(&mut self, moment: &Moment, name: &str) {
+        let addresses: Vec<String> = self.address(name).into_iter().collect();
+        self.asked(moment, &self.subject.fqdn(name), &addresses);
+    }
+
+    /// Every server is asked for the Service and gives the addresses of all pods.
+    pub fn asked_for_service(&mut self, moment: &Moment) {
+        let addresses: Vec<String> = self.subject.pods().filter_map(|pod| self.address(&pod)).collect();
+        self.asked(moment, &self.subject.service_fqdn(), &addresses);
+    }
+}

@@ -1,0 +1,73 @@
+//! Judging a history, and telling it differently.
+
+use crate::{
+    check::{Finding, Verdict, find},
+    evidence::{Moment, Question, SqlAnswer, What},
+};
+
+use super::History;
+
+impl History {
+    /// What the check with this id finds, by its judge alone: whether its scenarios ended is the catalogue's business.
+    pub fn judge(&self, id: &str) -> Finding {
+        (find(id).expect("a check").judge)(&self.evidence())
+    }
+
+    /// Asserts what a check finds, and returns its reason.
+    #[track_caller]
+    pub fn expect(&self, id: &str, verdict: Verdict) -> String {
+        let finding = self.judge(id);
+        assert_eq!(finding.verdict, verdict, "{id}: {}", finding.reason);
+        assert!(!finding.reason.is_empty(), "{id} gives no reason");
+        finding.reason
+    }
+
+    /// The same history with every record changed as told.
+    pub fn edit(mut self, mut edit: impl FnMut(&mut What)) -> Self {
+        self.records.iter_mut().for_each(|record| edit(&mut record.what));
+        self
+    }
+
+    /// The same history without some records.
+    pub fn without(mut self, mut unwanted: impl FnMut(&What) -> bool) -> Self {
+        self.records.retain(|record| !unwanted(&record.what));
+        self
+    }
+
+    /// The same history with other answers of a pod to a question; all of them, at whatever moment.
+    pub fn answering(self, pod: &str, question: Question, answer: SqlAnswer) -> Self {
+        self.edit(|what| {
+            if let What::Sql(sql) = what
+                && (sql.pod.as_str(), sql.question) == (pod, question)
+            {
+                sql.answer = answer.clone();
+            }
+        })
+    }
+
+    /// The same history with another value in the rows of a pod's answers at the moments chosen.
+    pub fn telling(self, pod: &str, at: impl Fn(&Moment) -> bool, column: &str, value: &str) -> Self {
+        self.edit(|what| {
+            if let What::Sql(sql) = what
+                && sql.pod == pod
+                && at(&sql.moment)
+                && let SqlAnswer::Rows(rows) = &mut sql.answer
+            {
+                let cells = rows.iter_mut().filter_map(|row| row.get_mut(column));
+                cells.for_each(|cell| *cell = Some(value.to_owned()));
+            }
+        })
+    }
+
+    /// The same history in which a watch lost a stretch just before the first record of this kind.
+    pub fn lost(mut self, object_kind: &str, before: impl Fn(&What) -> bool) -> Self {
+        let place = self.records.iter().position(|record| before(&record.what)).expect("such a record");
+        let tail = self.records.split_off(place);
+        self.gap(object_kind);
+        for mut record in tail {
+            record.seq += 1;
+            self.records.push(record);
+        }
+        self
+    }
+}

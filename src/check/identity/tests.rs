@@ -1,0 +1,124 @@
+//! Stories of identity, told both ways.
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::{
+    check::{
+        Verdict::{Fail, Inconclusive, Pass, Skipped},
+        history::{History, broken, refused},
+    },
+    evidence::{ExecAnswer, Moment, Question, What},
+};
+
+const HOSTNAME: &str = "identity::hostname_is_pod_name";
+const SURVIVES: &str = "identity::identity_survives_restart";
+const DISTINCT: &str = "identity::server_ids_are_distinct";
+
+/// A good run in which a command in a pod came to something else.
+fn printing(pod: &str, argv: &[&str], answer: ExecAnswer) -> History {
+    History::good().edit(|what| {
+        if let What::Exec(exec) = what
+            && exec.pod == pod
+            && exec.argv == argv
+        {
+            exec.answer = answer.clone();
+        }
+    })
+}
+
+fn exited(code: i32, stdout: &str, stderr: &str) -> ExecAnswer {
+    ExecAnswer::Exited { code, stdout: stdout.into(), stderr: stderr.into() }
+}
+
+#[test]
+fn names_that_follow_the_ordinal_pass() {
+    assert_snapshot!(History::good().expect(HOSTNAME, Pass), @"hostname, hostname -f, @@hostname and the labels are right on mysql-0, mysql-1, mysql-2");
+    printing("mysql-1", &["hostname"], exited(0, "MySQL-1.", "")).expect(HOSTNAME, Pass);
+}
+
+#[test]
+fn another_hostname_fails() {
+    assert_snapshot!(printing("mysql-1", &["hostname"], exited(0, "db", "")).expect(HOSTNAME, Fail), @"`hostname` in mysql-1 printed `db`, not `mysql-1` (#21)");
+    assert_snapshot!(printing("mysql-1", &["hostname", "-f"], exited(0, "mysql-1", "")).expect(HOSTNAME, Fail), @"`hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#22)");
+    printing("mysql-1", &["hostname", "-f"], exited(1, "", "Name or service not known")).expect(HOSTNAME, Fail);
+    History::good().telling("mysql-2", |_| true, "hostname", "db").expect(HOSTNAME, Fail);
+}
+
+#[test]
+fn a_label_of_another_pod_fails() {
+    for (label, value) in [("statefulset.kubernetes.io/pod-name", "mysql-0"), ("apps.kubernetes.io/pod-index", "0")] {
+        let history = History::good().edit(|what| {
+            if let What::Object(event) = what
+                && event.object["metadata"]["name"] == "mysql-1"
+            {
+                event.object["metadata"]["labels"][label] = json!(value);
+            }
+        });
+        assert!(history.expect(HOSTNAME, Fail).contains(label));
+    }
+}
+
+#[test]
+fn a_name_that_was_not_read_leaves_it_open() {
+    printing("mysql-0", &["hostname"], exited(127, "", "hostname: not found")).expect(HOSTNAME, Inconclusive);
+    let broke = ExecAnswer::Broken { message: "websocket closed".into() };
+    printing("mysql-0", &["hostname", "-f"], broke).expect(HOSTNAME, Inconclusive);
+    History::good().without(|what| matches!(what, What::Exec(_))).expect(HOSTNAME, Inconclusive);
+    History::good().answering("mysql-0", Question::Identity, refused()).expect(HOSTNAME, Inconclusive);
+}
+
+fn after_deletion(moment: &Moment) -> bool {
+    matches!(moment, Moment::Deletion { .. })
+}
+
+#[test]
+fn a_pod_that_comes_back_as_itself_passes() {
+    assert_snapshot!(History::good().expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-2, mysql-1, mysql-0");
+}
+
+#[test]
+fn a_server_that_comes_back_as_another_fails() {
+    let history = History::good().telling("mysql-1", after_deletion, "server_uuid", "another");
+    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-1 was 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#118) and is another after its deletion (#126)");
+    History::good().telling("mysql-0", after_deletion, "server_id", "1").expect(SURVIVES, Fail);
+}
+
+#[test]
+fn other_claims_or_volumes_fail() {
+    let claims = History::good().edit(|what| {
+        if let What::Object(event) = what
+            && event.object["metadata"]["uid"] == "2.2"
+        {
+            event.object["spec"]["volumes"] = json!([]);
+        }
+    });
+    assert!(claims.expect(SURVIVES, Fail).contains("came back with the claims {}"));
+}
+
+#[test]
+fn an_identity_that_was_not_compared_leaves_it_open() {
+    History::good().answering("mysql-1", Question::Identity, broken()).expect(SURVIVES, Inconclusive);
+    History::good().without(|what| matches!(what, What::Fault(_))).expect(SURVIVES, Inconclusive);
+    let no_volumes =
+        History::good().without(|what| matches!(what, What::Object(event) if event.object_kind == "PersistentVolume"));
+    no_volumes.expect(SURVIVES, Inconclusive);
+}
+
+#[test]
+fn servers_that_differ_pass() {
+    assert_snapshot!(History::good().expect(DISTINCT, Pass), @"all differ: server_id 100, 101, 102; server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429560, 3e11fa47-71ca-11e1-9e33-c80aa9429561, 3e11fa47-71ca-11e1-9e33-c80aa9429562");
+    History::good_of(1).expect(DISTINCT, Skipped);
+}
+
+#[test]
+fn servers_that_do_not_differ_fail() {
+    assert_snapshot!(History::good().telling("mysql-2", |_| true, "server_id", "101").expect(DISTINCT, Fail), @"mysql-1 (#23) and mysql-2 (#26) both have server_id 101");
+    let copied = "3e11fa47-71ca-11e1-9e33-c80aa9429560";
+    History::good().telling("mysql-1", |_| true, "server_uuid", copied).expect(DISTINCT, Fail);
+}
+
+#[test]
+fn a_server_that_was_not_asked_leaves_it_open() {
+    History::good().answering("mysql-1", Question::Identity, broken()).expect(DISTINCT, Inconclusive);
+}

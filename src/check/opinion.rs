@@ -1,0 +1,79 @@
+//! Weighing: one violation outweighs any doubt, and a doubt outweighs a pass.
+
+use std::collections::BTreeSet;
+
+use crate::evidence::Evidence;
+
+use super::{Finding, Verdict, case::Case};
+
+/// A value, or the finding that stands in its way.
+pub(super) type Judged<T> = Result<T, Finding>;
+
+/// What was found so far, for and against a property.
+pub(super) struct Opinion {
+    against: Vec<Finding>,
+    proof: Vec<u64>,
+    quoted: usize,
+}
+
+impl Opinion {
+    /// No opinion yet. Of the objections of a kind the reason will quote so many: a workload that is wrong everywhere
+    /// needs no longer text.
+    pub fn quoting(quoted: usize) -> Self {
+        Self { against: Vec::new(), proof: Vec::new(), quoted }
+    }
+
+    /// Takes a part's value; remembers what stands in its way.
+    pub fn weigh<T>(&mut self, judged: Judged<T>) -> Option<T> {
+        judged.map_err(|finding| self.object(finding)).ok()
+    }
+
+    /// Remembers an objection, once: one lost stretch of the history spoils many parts in the same words.
+    pub fn object(&mut self, finding: Finding) {
+        if !self.against.contains(&finding) {
+            self.against.push(finding);
+        }
+    }
+
+    /// Remembers records that speak for the property.
+    pub fn prove(&mut self, records: impl IntoIterator<Item = u64>) {
+        self.proof.extend(records);
+    }
+
+    /// The value that the parts make, unless one of them is objectionable.
+    pub fn accept<T>(self, value: T) -> Judged<T> {
+        if self.against.is_empty() { Ok(value) } else { Err(self.conclude(String::new())) }
+    }
+
+    /// The verdict: the gravest objection and all of its kind, or a pass for this reason.
+    fn conclude(self, pass: String) -> Finding {
+        let gravest = [Verdict::Fail, Verdict::Inconclusive, Verdict::Skipped]
+            .into_iter()
+            .find(|verdict| self.against.iter().any(|finding| finding.verdict == *verdict));
+        let Some(verdict) = gravest else { return Finding::pass(pass, distinct(self.proof)) };
+        let same: Vec<Finding> = self.against.into_iter().filter(|finding| finding.verdict == verdict).collect();
+        let quoted: Vec<&str> = same.iter().take(self.quoted).map(|finding| finding.reason.as_str()).collect();
+        let mut reason = quoted.join("; ");
+        if same.len() > self.quoted {
+            reason.push_str(&format!("; and {} more of the kind", same.len() - self.quoted));
+        }
+        let evidence = distinct(same.into_iter().flat_map(|finding| finding.evidence));
+        Finding { verdict, reason, evidence }
+    }
+}
+
+/// Runs a judge over the case that the evidence makes. The judge returns the reason for a pass, which counts unless an
+/// objection was remembered.
+pub(super) fn judged(evidence: &Evidence, judge: impl FnOnce(&Case<'_>, &mut Opinion) -> Judged<String>) -> Finding {
+    let Some(case) = Case::of(evidence) else { return Finding::inconclusive("the run did not start", []) };
+    let mut opinion = Opinion::quoting(3);
+    let reason = judge(&case, &mut opinion);
+    let reason = opinion.weigh(reason).unwrap_or_default();
+    opinion.conclude(reason)
+}
+
+/// The records in their order, each once.
+fn distinct(records: impl IntoIterator<Item = u64>) -> Vec<u64> {
+    let mut seen = BTreeSet::new();
+    records.into_iter().filter(|record| seen.insert(*record)).collect()
+}

@@ -1,0 +1,195 @@
+//! Persistence: what is on a claim outlives its pod, and nothing outlives the run.
+
+use std::collections::BTreeSet;
+
+use crate::evidence::{Evidence, Leftover, Question, SnapshotOf, SqlAnswer, WriteOutcome};
+
+use super::{
+    Check, Finding,
+    case::{Case, Deletion, doubt},
+    opinion::{Judged, judged},
+    words::{short, some_of},
+};
+
+#[cfg(test)]
+mod tests;
+
+pub(super) const ROWS_SURVIVE_POD_DELETION: Check = Check {
+    id: "persistence::rows_survive_pod_deletion",
+    statement: "Every row that was acknowledged and there before a pod's deletion MUST be there after it, on every \
+                ordinal.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage",
+    explain:
+        "\
+This is what a database on a StatefulSet is for.
+Each pod is deleted in turn. The ids that its server held just before, as far as their insert was acknowledged, must be
+in the first answer of the server that comes back. A pod that does not come back, or whose server cannot answer, fails.
+Deleting a pod leaves the node's page cache as it is: this proves nothing about a loss of power.
+Usually wrong: the data directory is on an emptyDir, or the claim is mounted somewhere else than at the data directory.",
+    scenarios: &["restart"],
+    judge: rows_survive_pod_deletion,
+};
+
+fn rows_survive_pod_deletion(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let kept = case.weigh_deletions(opinion, |deletion| kept_rows(case, deletion));
+        opinion.prove(kept.iter().flat_map(|(_, _, evidence)| *evidence));
+        let counts: Vec<_> = kept.iter().map(|(pod, count, _)| format!("{count} on {pod}")).collect();
+        Ok(format!("every acknowledged row was there after the deletion: {}", counts.join(", ")))
+    })
+}
+
+fn kept_rows<'a>(case: &Case<'a>, deletion: &Deletion<'a>) -> Judged<(&'a str, usize, [u64; 3])> {
+    let pod = deletion.pod;
+    let before = case.last_answer(pod, Question::Rows, &deletion.before())?;
+    let acknowledged: BTreeSet<u64> = case
+        .writes()
+        .filter(|write| write.mark.seq < before.mark.seq && write.outcome == WriteOutcome::Acknowledged)
+        .map(|write| write.id)
+        .collect();
+    let held = &before.ids().map_err(doubt)? & &acknowledged;
+    if held.is_empty() || before.uid != deletion.uid {
+        let reason =
+            format!("{pod} was not seen to hold an acknowledged row before its deletion (#{})", before.mark.seq);
+        return Err(Finding::inconclusive(reason, [before.mark.seq]));
+    }
+    let (new, _) = case.successor(deletion)?;
+    let answers: Vec<_> = case
+        .answers(pod, Question::Rows, &deletion.after())
+        .filter(|sql| sql.uid == new.uid && deletion.spans(sql.mark))
+        .collect();
+    // The first answer that tells anything: later a replica may have fetched again what it had lost.
+    let telling = answers.iter().find(|sql| !matches!(sql.answer, SqlAnswer::Broken { .. }));
+    let Some(after) = telling.or(answers.first()) else {
+        return Err(Finding::inconclusive(format!("{pod} was not asked for its rows after its deletion"), []));
+    };
+    let evidence = [before.mark.seq, deletion.proved.seq, after.mark.seq];
+    let lost: Vec<u64> = held.difference(&after.ids()?).copied().collect();
+    if lost.is_empty() {
+        return Ok((pod, held.len(), evidence));
+    }
+    let (then, now) = (before.mark.seq, after.mark.seq);
+    let reason = format!(
+        "{pod} lost {} of {} acknowledged rows by its deletion: {} (there at #{then}, not at #{now})",
+        lost.len(),
+        held.len(),
+        some_of(&lost)
+    );
+    Err(Finding::fail(reason, evidence))
+}
+
+pub(super) const SAME_VOLUME_RETURNS: Check = Check {
+    id: "persistence::same_volume_returns",
+    statement: "After a pod's deletion its claim and its volume MUST be the same ones by UID, and never another \
+                ordinal's.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage",
+    explain: "\
+Rows can be there although the volume is not: a replica that starts empty fetches them again, until the source is gone.
+Judged from the watches of pods, claims and volumes: each pod must mount the claim of each volumeClaimTemplate, and the
+claim's UID and the UID of the volume that it is bound to must be the same before and after the deletion.
+Usually wrong: the set has no volumeClaimTemplates, or something deletes the claim together with its pod.",
+    scenarios: &["restart"],
+    judge: same_volume_returns,
+};
+
+fn same_volume_returns(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        if case.subject.claims.is_empty() {
+            let reason = format!("the StatefulSet {} has no volumeClaimTemplates: nothing persists", case.subject.set);
+            return Err(Finding::fail(reason, []));
+        }
+        let kept = case.weigh_deletions(opinion, |deletion| {
+            let templates = case.subject.claims.iter();
+            templates.map(|template| same_volume(case, deletion, template)).collect::<Judged<Vec<_>>>()
+        });
+        opinion.prove(kept.iter().flatten().flat_map(|(_, evidence)| *evidence));
+        let volumes: Vec<_> = kept.iter().flatten().map(|(text, _)| text.as_str()).collect();
+        Ok(format!("each claim kept its volume: {}", volumes.join(", ")))
+    })
+}
+
+/// The claim of a template with its volume, which are what they were before the deletion.
+fn same_volume<'a>(case: &Case<'a>, deletion: &Deletion<'a>, template: &str) -> Judged<(String, [u64; 2])> {
+    let (new, _) = case.successor(deletion)?;
+    let (timeline, asked, end) = (case.timeline, deletion.asked.seq, deletion.until - 1);
+    let claim = case.subject.claim(template, deletion.pod);
+    let mut lives = timeline.pod_by_uid(deletion.uid).into_iter().chain([new]);
+    if let Some(life) = lives.find(|life| !life.claims.contains(&claim)) {
+        let reason = format!("{} (uid {}) does not mount its claim {claim}", life.name, short(&life.uid));
+        return Err(Finding::fail(reason, [life.added.seq]));
+    }
+    if let Some(gap) = ["PersistentVolumeClaim", "PersistentVolume"].iter().find_map(|kind| case.gap(kind, asked, end))
+    {
+        return Err(gap);
+    }
+    let unseen = |what: &str| Finding::inconclusive(format!("{what} of {claim} was not seen"), [asked]);
+    let old_claim = timeline.claim_at(&claim, asked).ok_or_else(|| unseen("the claim before the deletion"))?;
+    let Some(new_claim) = timeline.claim_at(&claim, end) else {
+        let reason = format!("the claim {claim} was gone after the deletion of {} (#{asked})", deletion.pod);
+        return Err(Finding::fail(reason, [asked].into_iter().chain(old_claim.deleted.map(|mark| mark.seq))));
+    };
+    if old_claim.uid != new_claim.uid {
+        let (was, is) = (short(&old_claim.uid), short(&new_claim.uid));
+        let reason =
+            format!("the claim {claim} had the uid {was} before the deletion of {} and {is} after it", deletion.pod);
+        return Err(Finding::fail(reason, [old_claim.added.seq, asked, new_claim.added.seq]));
+    }
+    let old = timeline.volume_at(old_claim, asked).ok_or_else(|| unseen("the volume before the deletion"))?;
+    let new = timeline.volume_at(new_claim, end).ok_or_else(|| unseen("the volume after the deletion"))?;
+    if old.uid == new.uid {
+        return Ok((format!("{claim} on {}", new.name), [old_claim.added.seq, asked]));
+    }
+    let owner = timeline.claims.iter().find(|other| {
+        other.uid != new_claim.uid && timeline.volume_at(other, asked).is_some_and(|volume| volume.uid == new.uid)
+    });
+    let whose = owner.map_or(String::new(), |owner| format!(", which was the volume of {}", owner.name));
+    let was = format!("{claim} was on {} before the deletion of {} (#{asked})", old.name, deletion.pod);
+    let reason = format!("{was} and is on {} after it{whose}", new.name);
+    Err(Finding::fail(reason, [old.added.seq, asked, new.added.seq]))
+}
+
+pub(super) const TEARDOWN_LEAVES_NOTHING: Check = Check {
+    id: "persistence::teardown_leaves_nothing",
+    statement: "After the teardown no object, volume, container or network of the run MUST remain.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#limitations and \
+             https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
+    explain: "\
+Claims outlive their StatefulSet on purpose: whoever makes them must delete them, or every run leaves disks behind.
+What remains is listed after everything was deleted, and again in the container engine when the run made the cluster.
+Usually wrong: a finalizer that nobody removes, a claim that a pod still mounts, or a PersistentVolume with the reclaim
+policy Retain. The finding names what remains and what holds it.",
+    scenarios: &["teardown"],
+    judge: teardown_leaves_nothing,
+};
+
+fn teardown_leaves_nothing(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        if case.snapshot(SnapshotOf::LeftoverObjects).is_none() {
+            return Err(Finding::inconclusive("what remains after the teardown was not listed", []));
+        }
+        let mut listed = Vec::new();
+        for (of, what) in [(SnapshotOf::LeftoverObjects, "object"), (SnapshotOf::LeftoverResources, "engine resource")]
+        {
+            let Some(snapshot) = case.snapshot(of) else { continue };
+            let seq = snapshot.mark.seq;
+            opinion.prove([seq]);
+            listed.push(what);
+            match serde_json::from_value::<Vec<Leftover>>(snapshot.value.clone()) {
+                Ok(left) if left.is_empty() => {}
+                Ok(left) => {
+                    let reason = format!("after the teardown remain (#{seq}): {}", some_of(left.iter().map(described)));
+                    opinion.object(Finding::fail(reason, [seq]));
+                }
+                Err(error) => {
+                    opinion.object(Finding::inconclusive(format!("the list at #{seq} cannot be read: {error}"), [seq]));
+                }
+            }
+        }
+        Ok(format!("no {} remains", listed.join(" and no ")))
+    })
+}
+
+fn described(left: &Leftover) -> String {
+    let held = left.held_by.as_ref().map_or(String::new(), |holder| format!(" (held by {holder})"));
+    format!("{} {}{held}", left.kind, left.name)
+}

@@ -1,0 +1,160 @@
+//! Stories of what persists, told both ways.
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::{
+    check::{
+        Verdict::{Fail, Inconclusive, Pass},
+        history::{History, broken, error, refused, row, subject},
+    },
+    evidence::{Moment, Question, SnapshotOf, SqlAnswer, What, WriteOutcome},
+};
+
+const ROWS: &str = "persistence::rows_survive_pod_deletion";
+const VOLUME: &str = "persistence::same_volume_returns";
+const TEARDOWN: &str = "persistence::teardown_leaves_nothing";
+
+/// A good run in which a pod that was deleted answers something else when it is asked for its rows.
+fn coming_back_with(pod: &str, answer: &SqlAnswer) -> History {
+    History::good().edit(|what| {
+        if let What::Sql(sql) = what
+            && sql.moment == (Moment::Deletion { pod: pod.into() })
+            && (sql.pod.as_str(), sql.question) == (pod, Question::Rows)
+        {
+            sql.answer = answer.clone();
+        }
+    })
+}
+
+#[test]
+fn rows_that_are_still_there_pass() {
+    assert_snapshot!(History::good().expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0");
+}
+
+#[test]
+fn a_lost_row_fails() {
+    let rest = SqlAnswer::Rows((3..=40).map(|id| row([("id", &format!("{id}"))])).collect());
+    assert_snapshot!(coming_back_with("mysql-1", &rest).expect(ROWS, Fail), @"mysql-1 lost 2 of 11 acknowledged rows by its deletion: 1, 2 (there at #117, not at #127)");
+    let nothing = SqlAnswer::Rows(Vec::new());
+    assert_snapshot!(coming_back_with("mysql-0", &nothing).expect(ROWS, Fail), @"mysql-0 lost 13 of 13 acknowledged rows by its deletion: 1, 2, 3, 4, 5 … (13 in all) (there at #144, not at #154)");
+}
+
+#[test]
+fn a_server_that_cannot_tell_its_rows_fails() {
+    coming_back_with("mysql-0", &error(1146, "Table 'steadfast.ledger' doesn't exist")).expect(ROWS, Fail);
+    coming_back_with("mysql-0", &refused()).expect(ROWS, Fail);
+}
+
+#[test]
+fn a_probe_that_broke_leaves_the_rows_open() {
+    coming_back_with("mysql-0", &broken()).expect(ROWS, Inconclusive);
+}
+
+#[test]
+fn a_pod_that_held_nothing_proves_nothing() {
+    let unacknowledged = History::good().edit(|what| {
+        if let What::Write(write) = what {
+            write.outcome = WriteOutcome::Unknown("timed out".into());
+        }
+    });
+    assert_snapshot!(unacknowledged.expect(ROWS, Inconclusive), @"mysql-2 was not seen to hold an acknowledged row before its deletion (#90); mysql-1 was not seen to hold an acknowledged row before its deletion (#117); mysql-0 was not seen to hold an acknowledged row before its deletion (#144)");
+    History::good().without(|what| matches!(what, What::Fault(_))).expect(ROWS, Inconclusive);
+}
+
+#[test]
+fn a_pod_that_never_comes_back_fails() {
+    let mut history = History::good();
+    let last = |what: &What| matches!(what, What::Fault(fault) if fault.proof.is_some());
+    let fault = history.records.iter().rposition(|record| last(&record.what)).expect("a deletion");
+    history.records.truncate(fault + 1);
+    history.expired("mysql-0 Ready under a new UID", "Pending, not Ready");
+    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion (#146): `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, not Ready (#150)");
+    history.expect(VOLUME, Fail);
+}
+
+#[test]
+fn the_same_volumes_pass() {
+    assert_snapshot!(History::good().expect(VOLUME, Pass), @"each claim kept its volume: data-mysql-2 on pv-data-mysql-2, data-mysql-1 on pv-data-mysql-1, data-mysql-0 on pv-data-mysql-0");
+}
+
+#[test]
+fn a_set_without_claims_fails() {
+    let mut history = History::with(crate::evidence::Subject { claims: Vec::new(), ..subject(3) });
+    history.starts("mysql-0");
+    assert_snapshot!(history.expect(VOLUME, Fail), @"the StatefulSet mysql has no volumeClaimTemplates: nothing persists");
+}
+
+/// A good run with other objects of the name from the deletion of mysql-1 on.
+fn with_claim_after_deletion(uid: &str, volume: &str) -> History {
+    let mut history = History::good();
+    let proof = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "1.2");
+    let place = history.records.iter().position(|record| proof(&record.what)).expect("a successor");
+    let tail = history.records.split_off(place);
+    let before = history.records.len();
+    history.bound("data-mysql-1", uid, volume);
+    let more = (history.records.len() - before) as u64;
+    history.records.extend(tail.into_iter().map(|mut record| {
+        record.seq += more;
+        record
+    }));
+    history
+}
+
+#[test]
+fn another_claim_or_volume_fails() {
+    assert_snapshot!(with_claim_after_deletion("claim 1.2", "pv-new").expect(VOLUME, Fail), @"the claim data-mysql-1 had the uid claim 1.… before the deletion of mysql-1 and claim 1.… after it");
+    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was on pv-data-mysql-1 before the deletion of mysql-1 (#119) and is on pv-data-mysql-2 after it, which was the volume of data-mysql-2");
+    assert!(
+        with_claim_after_deletion("claim 1.1", "pv-new")
+            .expect("identity::identity_survives_restart", Fail)
+            .contains("volume")
+    );
+}
+
+#[test]
+fn a_pod_that_does_not_mount_its_claim_fails() {
+    let history = History::good().edit(|what| {
+        if let What::Object(event) = what
+            && event.object["metadata"]["name"] == "mysql-2"
+        {
+            event.object["spec"]["volumes"] = json!([{"emptyDir": {}}]);
+        }
+    });
+    assert_snapshot!(history.expect(VOLUME, Fail), @"mysql-2 (uid 2.1) does not mount its claim data-mysql-2");
+}
+
+#[test]
+fn a_lost_stretch_leaves_the_volumes_open() {
+    let deleted = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "1.2");
+    History::good().lost("PersistentVolumeClaim", deleted).expect(VOLUME, Inconclusive);
+}
+
+/// A good run after which something remains.
+fn leaving(of: SnapshotOf, left: &serde_json::Value) -> History {
+    History::good().edit(|what| match what {
+        What::Snapshot(snapshot) if snapshot.of == of => snapshot.value = left.clone(),
+        _ => {}
+    })
+}
+
+#[test]
+fn nothing_left_passes() {
+    assert_snapshot!(History::good().expect(TEARDOWN, Pass), @"no object and no engine resource remains");
+    let engine = |what: &What| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::LeftoverResources);
+    History::good().without(engine).expect(TEARDOWN, Pass);
+}
+
+#[test]
+fn something_left_fails_and_is_named() {
+    let claim = json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "held_by": "example.org/keep"}]);
+    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#243): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
+    let network = json!([{"kind": "network", "name": "kind", "held_by": null}]);
+    leaving(SnapshotOf::LeftoverResources, &network).expect(TEARDOWN, Fail);
+}
+
+#[test]
+fn a_list_that_is_not_there_leaves_it_open() {
+    History::good().without(|what| matches!(what, What::Snapshot(_))).expect(TEARDOWN, Inconclusive);
+    leaving(SnapshotOf::LeftoverObjects, &json!("?")).expect(TEARDOWN, Inconclusive);
+}

@@ -1,0 +1,173 @@
+//! Replication: replicas follow their source by its stable name, hold what it holds, and refuse everything else.
+
+mod resume;
+mod rows;
+
+#[cfg(test)]
+mod tests;
+
+use crate::evidence::{Evidence, Mark, Moment, Question, Row, Sql, SqlAnswer, Subject};
+
+use super::{
+    Check, Finding,
+    case::{Case, Seen},
+    opinion::{Judged, judged},
+};
+
+pub(super) use resume::PRIMARY_RECREATED_REPLICAS_RESUME;
+pub(super) use rows::REPLICAS_HOLD_THE_SAME_ROWS;
+
+pub(super) const REPLICAS_FOLLOW_BY_STABLE_NAME: Check = Check {
+    id: "replication::replicas_follow_by_stable_name",
+    statement: "On every replica both replication threads MUST run, and the source's host MUST be the stable DNS name of \
+                the first pod.",
+    source: "https://dev.mysql.com/doc/refman/8.4/en/show-replica-status.html and \
+             https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
+    explain: "\
+A replica that follows an address works until the source is created again with another one, which is the first night.
+The replication status of each replica is read once replication was configured: both threads must say Yes, and the
+host must be <pod>.<service>, alone or followed by the namespace, `svc` and the cluster's domain.
+Usually wrong: the source was configured by its IP or by the Service's name, which is any pod; the replication user is
+missing or its password is not taken (Last_IO_Error 1045); or the server_id is the source's.",
+    scenarios: &["replicate"],
+    judge: replicas_follow_by_stable_name,
+};
+
+fn replicas_follow_by_stable_name(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        has_replicas(case)?;
+        let mut replicas = Vec::new();
+        for pod in case.subject.replica_pods() {
+            if let Some(seq) = opinion.weigh(follows(case, &pod)) {
+                opinion.prove([seq]);
+                replicas.push(pod);
+            }
+        }
+        Ok(format!("{} follow {} by its stable name", replicas.join(", "), case.subject.primary()))
+    })
+}
+
+fn follows(case: &Case<'_>, pod: &str) -> Judged<u64> {
+    let answer = case.last_answer(pod, Question::ReplicaStatus, &Moment::Replicating)?;
+    let status = status(answer)?;
+    let seq = answer.mark.seq;
+    let threads = [("IO", status.io_running), ("SQL", status.sql_running)];
+    if let Some((thread, state)) = threads.iter().find(|(_, state)| *state != "Yes") {
+        let reason = format!("the {thread} thread of {pod} is `{state}` (#{seq}){}", status.errors());
+        return Err(Finding::fail(reason, [seq]));
+    }
+    if !is_stable_name(case.subject, status.host) {
+        let (host, name) = (status.host, case.subject.fqdn(&case.subject.primary()));
+        return Err(Finding::fail(format!("{pod} follows `{host}`, not `{name}` (#{seq})"), [seq]));
+    }
+    Ok(seq)
+}
+
+/// Whether a host is the primary's stable name, in full or as far as a pod's search list completes it.
+fn is_stable_name(subject: &Subject, host: &str) -> bool {
+    let (pod, service, namespace) = (subject.primary(), &subject.service, &subject.namespace);
+    let host = host.trim_end_matches('.');
+    [
+        subject.fqdn(&pod),
+        format!("{pod}.{service}.{namespace}.svc"),
+        format!("{pod}.{service}.{namespace}"),
+        format!("{pod}.{service}"),
+    ]
+    .iter()
+    .any(|name| name.eq_ignore_ascii_case(host))
+}
+
+/// What a server says of its replication; before MySQL 8.0.22 and on MariaDB the columns have other names.
+struct Status<'a> {
+    io_running: &'a str,
+    sql_running: &'a str,
+    host: &'a str,
+    last_io_error: &'a str,
+    last_sql_error: &'a str,
+}
+
+impl Status<'_> {
+    /// The last errors of both threads, where there are any, as the end of a sentence.
+    fn errors(&self) -> String {
+        let named = [("Last_IO_Error", self.last_io_error), ("Last_SQL_Error", self.last_sql_error)];
+        let said = named.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("; {name}: {text}"));
+        said.collect()
+    }
+}
+
+fn status<'a>(answer: Seen<'a, Sql>) -> Judged<Status<'a>> {
+    let Some(row) = answer.rows()?.first() else {
+        let seq = answer.mark.seq;
+        return Err(Finding::fail(format!("{} replicates nothing: its status is empty (#{seq})", answer.pod), [seq]));
+    };
+    let row: &'a Row = row;
+    let column = |names: &[&str]| names.iter().find_map(|name| row.get(*name)?.as_deref()).unwrap_or("");
+    Ok(Status {
+        io_running: column(&["Replica_IO_Running", "Slave_IO_Running"]),
+        sql_running: column(&["Replica_SQL_Running", "Slave_SQL_Running"]),
+        host: column(&["Source_Host", "Master_Host"]),
+        last_io_error: column(&["Last_IO_Error"]),
+        last_sql_error: column(&["Last_SQL_Error"]),
+    })
+}
+
+/// That the replica reached the barrier that it was last asked for at this moment.
+fn reached_barrier(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<Mark> {
+    let barrier = case.last_answer(pod, Question::Barrier, moment)?;
+    let seq = barrier.mark.seq;
+    if barrier.value("reached")? == "1" {
+        return Ok(barrier.mark);
+    }
+    let wanted = barrier.value("gtid_set").unwrap_or("the transactions of its source");
+    let last = case.last_answer(pod, Question::ReplicaStatus, moment).and_then(status);
+    let errors = last.map_or(String::new(), |status| status.errors());
+    Err(Finding::fail(format!("{pod} did not reach the barrier `{wanted}` (#{seq}){errors}"), [seq]))
+}
+
+fn has_replicas(case: &Case<'_>) -> Judged<()> {
+    if case.subject.replicas > 1 {
+        return Ok(());
+    }
+    Err(Finding::skipped("the set has one pod: there is nobody to replicate to"))
+}
+
+pub(super) const REPLICAS_REFUSE_WRITES: Check = Check {
+    id: "replication::replicas_refuse_writes",
+    statement: "A write on a replica MUST be refused with error 1290, even from an account with every privilege.",
+    source: "https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_super_read_only",
+    explain: "\
+One write on a replica is an errant transaction: the replica differs from its source for ever and can never take over.
+It is tried, not read: an insert inside a transaction that is rolled back, as the account that the harness uses.
+Usually wrong: read_only is on without super_read_only, which lets administrators write; or it is set at run time only,
+and gone after a restart.",
+    scenarios: &["replicate"],
+    judge: replicas_refuse_writes,
+};
+
+/// ER_OPTION_PREVENTS_STATEMENT: the server runs with --super-read-only.
+const OPTION_PREVENTS_STATEMENT: u16 = 1290;
+
+fn replicas_refuse_writes(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        has_replicas(case)?;
+        for pod in case.subject.replica_pods() {
+            let first = case.last_answer(&pod, Question::TryWrite, &Moment::Replicating);
+            opinion.weigh(first);
+            for attempt in case.answers(&pod, Question::TryWrite, &Moment::Replicating) {
+                let refused = opinion.weigh(refused(attempt));
+                opinion.prove(refused);
+            }
+        }
+        let replicas: Vec<_> = case.subject.replica_pods().collect();
+        Ok(format!("{} refused a write with error 1290", replicas.join(", ")))
+    })
+}
+
+fn refused(attempt: Seen<'_, Sql>) -> Judged<u64> {
+    let seq = attempt.mark.seq;
+    if matches!(attempt.answer, SqlAnswer::Error { code: OPTION_PREVENTS_STATEMENT, .. }) {
+        return Ok(seq);
+    }
+    attempt.rows()?;
+    Err(Finding::fail(format!("{} accepted a write (#{seq})", attempt.pod), [seq]))
+}

@@ -1,0 +1,114 @@
+//! Whether replicas go on when their source was created again.
+
+use crate::evidence::{Evidence, Mark, Question, Sql, WriteOutcome};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Case, Deletion, Seen},
+        opinion::{Judged, judged},
+        words::seconds,
+    },
+    has_replicas, reached_barrier, status,
+};
+
+pub(in super::super) const PRIMARY_RECREATED_REPLICAS_RESUME: Check = Check {
+    id: "replication::primary_recreated_replicas_resume",
+    statement: "When the primary was deleted and created again under its name, every replica MUST go on without being \
+                told, within the budget.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id and \
+             https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html (SOURCE_CONNECT_RETRY)",
+    explain: "\
+This is why replicas follow a name: the primary comes back with another address, and nobody has to reconfigure anything.
+The primary is deleted. A row that its successor acknowledges must reach every replica through the GTID barrier, without
+a statement to any replica, and be read there within the budget, counted from the successor's Ready.
+Usually wrong: replicas follow an address; SOURCE_CONNECT_RETRY is long (60 s unless set) or its retries are used up;
+DNS answers from a cache; or the primary lost its data, so that replicas have what their source never wrote (1236).",
+    scenarios: &["restart"],
+    judge: primary_recreated_replicas_resume,
+};
+
+fn primary_recreated_replicas_resume(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        has_replicas(case)?;
+        let primary = case.subject.primary();
+        let deletions = case.deletions();
+        let Some(deletion) = deletions.iter().find(|deletion| deletion.pod == primary) else {
+            return Err(Finding::inconclusive(format!("the primary {primary} was not deleted"), []));
+        };
+        let (life, ready) = case.successor(deletion)?;
+        let (id, written) = first_write(case, deletion, &life.uid)?;
+        opinion.prove([deletion.proved.seq, ready.seq, written]);
+        let mut times = Vec::new();
+        for pod in case.subject.replica_pods() {
+            if let Some(resumed) = opinion.weigh(resumes(case, deletion, &pod, (id, written), ready)) {
+                opinion.prove([resumed.seq]);
+                times.push(format!("{pod} after {}", seconds(resumed.at_us.saturating_sub(ready.at_us))));
+            }
+        }
+        let which = format!("row {id}, written on the new {primary} (#{written})");
+        Ok(format!("{which}, reached {}, counted from Ready at #{}", times.join(", "), ready.seq))
+    })
+}
+
+/// The first write that the new primary acknowledged, with its record.
+fn first_write(case: &Case<'_>, deletion: &Deletion<'_>, uid: &str) -> Judged<(u64, u64)> {
+    let after = deletion.after();
+    let writes: Vec<_> = case.writes().filter(|write| write.uid == uid && write.moment == after).collect();
+    if let Some(write) = writes.iter().find(|write| write.outcome == WriteOutcome::Acknowledged) {
+        return Ok((write.id, write.mark.seq));
+    }
+    let refusal = writes.iter().find_map(|write| match &write.it.outcome {
+        WriteOutcome::Rejected(why) => Some((why, write.mark.seq)),
+        _ => None,
+    });
+    Err(match refusal {
+        Some((why, seq)) => Finding::fail(format!("the new {} refused a write: {why} (#{seq})", deletion.pod), [seq]),
+        None => Finding::inconclusive(format!("no write was acknowledged by the new {}", deletion.pod), []),
+    })
+}
+
+/// When a replica was seen to have the row: at the barrier that was asked for after the write, where it reached that.
+fn resumes(
+    case: &Case<'_>,
+    deletion: &Deletion<'_>,
+    pod: &str,
+    (id, written): (u64, u64),
+    ready: Mark,
+) -> Judged<Mark> {
+    let told = |sql: &Seen<'_, Sql>| matches!(sql.question, Question::Configure | Question::Sabotage);
+    if let Some(told) = case.sql().find(|sql| sql.pod == pod && told(sql) && deletion.spans(sql.mark)) {
+        let seq = told.mark.seq;
+        return Err(Finding::inconclusive(format!("{pod} was told something after the deletion (#{seq})"), [seq]));
+    }
+    let barrier = reached_barrier(case, pod, &deletion.after())?;
+    same_host(case, deletion, pod)?;
+    let read = case.last_answer(pod, Question::Rows, &deletion.after())?;
+    if !read.ids()?.contains(&id) {
+        let seq = read.mark.seq;
+        return Err(Finding::fail(format!("{pod} never got row {id}, written on the new primary (#{seq})"), [seq]));
+    }
+    let there = if barrier.seq > written { barrier } else { read.mark };
+    let (took, budget) = (there.at_us.saturating_sub(ready.at_us), case.run.budgets.resume_ms * 1000);
+    if took <= budget {
+        return Ok(there);
+    }
+    let (took, budget, seq) = (seconds(took), seconds(budget), there.seq);
+    let when = format!("{took} after the new primary was Ready (#{}), not within {budget}", ready.seq);
+    Err(Finding::fail(format!("{pod} had row {id} only {when} (#{seq})"), [ready.seq, seq]))
+}
+
+/// That a replica follows the same host as before: the same name, that is, wherever it leads now.
+fn same_host(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Judged<()> {
+    let after = case.last_answer(pod, Question::ReplicaStatus, &deletion.after())?;
+    let asked = |sql: &Seen<'_, Sql>| sql.pod == pod && sql.question == Question::ReplicaStatus;
+    let before = case.sql().filter(|sql| asked(sql) && sql.mark.seq < deletion.asked.seq).last();
+    let before = before
+        .ok_or_else(|| Finding::inconclusive(format!("{pod} was not asked for its source before the deletion"), []))?;
+    let (was, is) = (status(before)?.host, status(after)?.host);
+    if was.eq_ignore_ascii_case(is) {
+        return Ok(());
+    }
+    let (then, now) = (before.mark.seq, after.mark.seq);
+    Err(Finding::fail(format!("{pod} followed `{was}` (#{then}) and follows `{is}` now (#{now})"), [then, now]))
+}

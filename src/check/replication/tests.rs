@@ -1,0 +1,200 @@
+//! Stories of replication, told both ways.
+
+use insta::assert_snapshot;
+
+use crate::{
+    check::{
+        Verdict::{Fail, Inconclusive, Pass, Skipped},
+        history::{History, broken, error, refused, row},
+    },
+    evidence::{Moment, Question, SqlAnswer, What, WriteOutcome},
+};
+
+const FOLLOW: &str = "replication::replicas_follow_by_stable_name";
+const SAME: &str = "replication::replicas_hold_the_same_rows";
+const REFUSE: &str = "replication::replicas_refuse_writes";
+const RESUME: &str = "replication::primary_recreated_replicas_resume";
+
+/// The moment after the primary's deletion.
+fn primary_gone(moment: &Moment) -> bool {
+    *moment == Moment::Deletion { pod: "mysql-0".into() }
+}
+
+#[test]
+fn a_good_run_passes_and_one_pod_is_skipped() {
+    assert_snapshot!(History::good().expect(FOLLOW, Pass), @"mysql-1, mysql-2 follow mysql-0 by its stable name");
+    assert_snapshot!(History::good().expect(SAME, Pass), @"mysql-1, mysql-2 have the transactions of mysql-0, its tables and all 8 rows of the ledger");
+    assert_snapshot!(History::good().expect(REFUSE, Pass), @"mysql-1, mysql-2 refused a write with error 1290");
+    assert_snapshot!(History::good().expect(RESUME, Pass), @"row 14, written on the new mysql-0 (#163), reached mysql-1 after 0.3 s, mysql-2 after 0.3 s, counted from Ready at #151");
+    for check in [FOLLOW, SAME, REFUSE, RESUME] {
+        History::good_of(1).expect(check, Skipped);
+    }
+}
+
+fn following(host: &str) -> History {
+    History::good().telling("mysql-2", |_| true, "Source_Host", host)
+}
+
+#[test]
+fn the_stable_name_may_be_short() {
+    for host in [
+        "mysql-0.mysql-h",
+        "MYSQL-0.mysql-h.steadfast",
+        "mysql-0.mysql-h.steadfast.svc",
+        "mysql-0.mysql-h.steadfast.svc.cluster.local.",
+    ] {
+        following(host).expect(FOLLOW, Pass);
+    }
+}
+
+#[test]
+fn an_address_or_another_name_fails() {
+    assert_snapshot!(following("10.0.0.1").expect(FOLLOW, Fail), @"mysql-2 follows `10.0.0.1`, not `mysql-0.mysql-h.steadfast.svc.cluster.local` (#85)");
+    for host in
+        ["", "mysql-0", "mysql-h", "mysql-1.mysql-h", "mysql-0.mysql-h.other", "mysql-0.mysql-h.steadfast.svc.other"]
+    {
+        following(host).expect(FOLLOW, Fail);
+    }
+}
+
+#[test]
+fn a_thread_that_does_not_run_fails() {
+    let old = row([
+        ("Slave_IO_Running", "Connecting"),
+        ("Slave_SQL_Running", "Yes"),
+        ("Master_Host", "mysql-0.mysql-h"),
+        ("Last_IO_Error", "error connecting to master: Access denied"),
+        ("Last_SQL_Error", ""),
+    ]);
+    let history = History::good().answering("mysql-1", Question::ReplicaStatus, SqlAnswer::Rows(vec![old]));
+    assert_snapshot!(history.expect(FOLLOW, Fail), @"the IO thread of mysql-1 is `Connecting` (#83); Last_IO_Error: error connecting to master: Access denied");
+    History::good().telling("mysql-1", |_| true, "Replica_SQL_Running", "No").expect(FOLLOW, Fail);
+    let nothing = SqlAnswer::Rows(Vec::new());
+    History::good().answering("mysql-1", Question::ReplicaStatus, nothing).expect(FOLLOW, Fail);
+}
+
+#[test]
+fn a_status_that_was_not_read_leaves_it_open() {
+    History::good().answering("mysql-1", Question::ReplicaStatus, broken()).expect(FOLLOW, Inconclusive);
+    let unasked = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::ReplicaStatus);
+    History::good().without(unasked).expect(FOLLOW, Inconclusive);
+}
+
+#[test]
+fn missing_and_errant_transactions_fail() {
+    let set = "3e11fa47-71ca-11e1-9e33-c80aa9429560:1-7, ffffffff-0000-4000-8000-00000000000a:1";
+    let history = History::good().telling("mysql-1", |_| true, "gtid_executed", set);
+    assert_snapshot!(history.expect(SAME, Fail), @"mysql-1 misses 3e11fa47-71ca-11e1-9e33-c80aa9429560:8 of mysql-0 and has ffffffff-0000-4000-8000-00000000000a:1, which mysql-0 has not (#77, #74)");
+}
+
+#[test]
+fn a_set_that_cannot_be_read_leaves_it_open() {
+    let reason = History::good().telling("mysql-1", |_| true, "gtid_executed", "?").expect(SAME, Inconclusive);
+    assert_snapshot!(reason, @"the GTID set of mysql-1 cannot be read: `?` at byte 0 is not a server UUID (#77)");
+    History::good().telling("mysql-0", |_| true, "gtid_executed", "").expect(SAME, Inconclusive);
+}
+
+#[test]
+fn a_barrier_that_is_not_reached_fails() {
+    assert_snapshot!(History::good().telling("mysql-2", |_| true, "reached", "0").expect(SAME, Fail), @"mysql-2 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-8` (#73)");
+}
+
+#[test]
+fn tables_that_differ_fail() {
+    let history = History::good().telling("mysql-1", |_| true, "checksum", "78");
+    assert_snapshot!(history.expect(SAME, Fail), @"tables differ on mysql-1: steadfast.ledger has checksum 78, not 77 (#78, #75)");
+    let other = SqlAnswer::Rows(vec![row([("table", "steadfast.other"), ("checksum", "77")])]);
+    assert_snapshot!(History::good().answering("mysql-1", Question::Digest, other).expect(SAME, Fail), @"tables differ on mysql-1: steadfast.ledger is missing, steadfast.other is not on mysql-0 (#78, #75)");
+}
+
+#[test]
+fn rows_that_are_lost_or_never_written_fail() {
+    let ids = |ids: &[u64]| SqlAnswer::Rows(ids.iter().map(|id| row([("id", &id.to_string())])).collect());
+    let history = History::good().answering("mysql-2", Question::Rows, ids(&[1, 2, 3, 4, 5, 6, 7, 99]));
+    assert_snapshot!(history.expect(SAME, Fail), @"mysql-2 lacks the acknowledged rows 8 and has the rows 99, which were never written (#82)");
+}
+
+/// A good run in which one write came to something else.
+fn with_outcome(id: u64, outcome: &WriteOutcome) -> History {
+    History::good().edit(|what| match what {
+        What::Write(write) if write.id == id => write.outcome = outcome.clone(),
+        _ => {}
+    })
+}
+
+#[test]
+fn a_write_without_an_answer_may_be_there() {
+    with_outcome(3, &WriteOutcome::Unknown("timed out".into())).expect(SAME, Pass);
+    with_outcome(3, &WriteOutcome::Rejected("1062".into())).expect(SAME, Fail);
+}
+
+#[test]
+fn a_run_without_an_acknowledged_write_leaves_it_open() {
+    History::good().without(|what| matches!(what, What::Write(_))).expect(SAME, Inconclusive);
+}
+
+#[test]
+fn a_replica_that_takes_a_write_fails() {
+    let accepted = SqlAnswer::Rows(Vec::new());
+    assert_snapshot!(History::good().answering("mysql-1", Question::TryWrite, accepted).expect(REFUSE, Fail), @"mysql-1 accepted a write (#84)");
+    for answer in [error(1146, "no such table"), refused()] {
+        History::good().answering("mysql-1", Question::TryWrite, answer).expect(REFUSE, Fail);
+    }
+    History::good().answering("mysql-1", Question::TryWrite, broken()).expect(REFUSE, Inconclusive);
+    let unasked = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::TryWrite);
+    History::good().without(unasked).expect(REFUSE, Inconclusive);
+}
+
+#[test]
+fn a_replica_that_does_not_go_on_fails() {
+    let history = History::good().telling("mysql-1", primary_gone, "reached", "0");
+    let history = history.edit(|what| {
+        if let What::Sql(sql) = what
+            && sql.question == Question::ReplicaStatus
+            && let SqlAnswer::Rows(rows) = &mut sql.answer
+        {
+            rows[0].insert("Last_IO_Error".into(), Some("Can't connect to MySQL server on '10.0.0.1'".into()));
+        }
+    });
+    assert_snapshot!(history.expect(RESUME, Fail), @"mysql-1 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-14` (#164); Last_IO_Error: Can't connect to MySQL server on '10.0.0.1'");
+    let nothing = SqlAnswer::Rows(Vec::new());
+    History::good().answering("mysql-2", Question::Rows, nothing).expect(RESUME, Fail);
+    History::good().telling("mysql-2", primary_gone, "Source_Host", "10.0.0.2").expect(RESUME, Fail);
+}
+
+#[test]
+fn a_replica_that_goes_on_too_late_fails() {
+    let history = History::good().edit(|what| {
+        if let What::Run(run) = what {
+            run.budgets.resume_ms = 100;
+        }
+    });
+    assert_snapshot!(history.expect(RESUME, Fail), @"mysql-1 had row 14 only 0.3 s after the new primary was Ready (#151), not within 0.1 s (#164); mysql-2 had row 14 only 0.3 s after the new primary was Ready (#151), not within 0.1 s (#167)");
+}
+
+#[test]
+fn a_replica_that_was_told_proves_nothing() {
+    let told = History::good().edit(|what| {
+        if let What::Sql(sql) = what
+            && primary_gone(&sql.moment)
+            && (sql.pod.as_str(), sql.question) == ("mysql-1", Question::ReplicaStatus)
+        {
+            sql.question = Question::Configure;
+        }
+    });
+    assert!(told.expect(RESUME, Inconclusive).contains("was told something"));
+}
+
+#[test]
+fn a_new_primary_that_refuses_writes_fails() {
+    let rejected = WriteOutcome::Rejected("1146: no such table".into());
+    let refusing = |outcome: &WriteOutcome| {
+        History::good().edit(|what| match what {
+            What::Write(write) if primary_gone(&write.moment) => write.outcome = outcome.clone(),
+            _ => {}
+        })
+    };
+    assert_snapshot!(refusing(&rejected).expect(RESUME, Fail), @"the new mysql-0 refused a write: 1146: no such table (#163)");
+    refusing(&WriteOutcome::Unknown("timed out".into())).expect(RESUME, Inconclusive);
+    History::good().without(|what| matches!(what, What::Fault(_))).expect(RESUME, Inconclusive);
+}

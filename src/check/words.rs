@@ -1,0 +1,55 @@
+//! The words that findings are put in.
+
+use std::fmt;
+
+use crate::evidence::{Moment, Question};
+
+/// A duration in seconds, for people.
+pub(super) fn seconds(us: u64) -> String {
+    format!("{}.{} s", us / 1_000_000, us / 100_000 % 10)
+}
+
+/// The first five of many, and how many there are.
+pub(super) fn some_of<T: fmt::Display>(all: impl IntoIterator<Item = T>) -> String {
+    let all: Vec<String> = all.into_iter().map(|one| one.to_string()).collect();
+    let first = all[..all.len().min(5)].join(", ");
+    if all.len() > 5 { format!("{first} … ({} in all)", all.len()) } else { first }
+}
+
+/// A UID as far as people need it.
+pub(super) fn short(uid: &str) -> String {
+    match uid.char_indices().nth(8) {
+        Some((end, _)) => format!("{}…", &uid[..end]),
+        None => uid.to_owned(),
+    }
+}
+
+/// A moment, for people.
+pub(super) fn during(moment: &Moment) -> String {
+    match moment {
+        Moment::Ready { pod, .. } => format!("when {pod} became Ready"),
+        Moment::Deployed => "after all pods were Ready".to_owned(),
+        Moment::Replicating => "once replication was configured".to_owned(),
+        Moment::BeforeDeletion { pod } => format!("before the deletion of {pod}"),
+        Moment::Deletion { pod } => format!("after the deletion of {pod}"),
+        Moment::ScaledDown => "after the scale-down".to_owned(),
+        Moment::ScaledUp => "after the scale-up".to_owned(),
+        Moment::TornDown => "after the teardown".to_owned(),
+    }
+}
+
+/// What was asked of a server, for people: it follows "asked for".
+pub(super) fn topic(question: Question) -> &'static str {
+    match question {
+        Question::Ping => "an authenticated query",
+        Question::Identity => "its identity",
+        Question::Configure => "the configuration of replication",
+        Question::ReplicaStatus => "its replication status",
+        Question::GtidExecuted => "its executed transactions",
+        Question::Barrier => "the GTID barrier",
+        Question::Rows => "the ledger's rows",
+        Question::Digest => "its tables' checksums",
+        Question::TryWrite => "a write",
+        Question::Sabotage => "an injected fault",
+    }
+}
