@@ -1,1 +1,64 @@
-fn main(){}
+//! Judges stored runs again, without a cluster: `suites/replay/<name>.jsonl` is the evidence, and
+//! `suites/replay/<name>.verdicts.json` what every check must conclude from it.
+//!
+//! A judge that changes its mind about a run that people have looked at changes what the harness promises. Then the
+//! expectation is changed too, under review; a failure prints the verdicts to write down.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use steadfast::{
+    check::{CATALOGUE, Finding, Verdict},
+    evidence::Evidence,
+};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/replay");
+    let trials = logs(&stored).into_iter().map(|log| {
+        let name = log.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Trial::test(name, move || replay(&log))
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// The stored logs, by name. None at all is a mistake of whoever moved them, and must not look like success.
+fn logs(stored: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(stored).unwrap_or_else(|error| panic!("failed to list {}: {error}", stored.display()));
+    let mut logs: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("a directory entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .collect();
+    logs.sort();
+    assert!(!logs.is_empty(), "no stored run in {}", stored.display());
+    logs
+}
+
+fn replay(log: &Path) -> Result<(), Failed> {
+    let evidence = Evidence::read(log).map_err(|error| format!("failed to read {}: {error}", log.display()))?;
+    let expectation = log.with_extension("verdicts.json");
+    let text = fs::read_to_string(&expectation)
+        .map_err(|error| format!("failed to read {}: {error}", expectation.display()))?;
+    let expected: BTreeMap<String, Verdict> = serde_json::from_str(&text)?;
+    let found: BTreeMap<&str, Finding> = CATALOGUE.iter().map(|check| (check.id, check.judge(&evidence))).collect();
+
+    let unknown = expected.keys().filter(|id| !found.contains_key(id.as_str()));
+    let mut differ: Vec<String> = unknown.map(|id| format!("{id} is not in the catalogue")).collect();
+    for (id, finding) in &found {
+        if expected.get(*id) != Some(&finding.verdict) {
+            let wanted = expected.get(*id).map_or("no verdict".to_owned(), |verdict| format!("{verdict:?}"));
+            differ.push(format!("{id}: expected {wanted}, found {:?}: {}", finding.verdict, finding.reason));
+        }
+    }
+    if differ.is_empty() {
+        return Ok(());
+    }
+    let verdicts: BTreeMap<&str, Verdict> = found.iter().map(|(id, finding)| (*id, finding.verdict)).collect();
+    let now = serde_json::to_string_pretty(&verdicts)?;
+    Err(format!("{}\nIf this is right, {} is to be:\n{now}", differ.join("\n"), expectation.display()).into())
+}
