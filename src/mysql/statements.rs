@@ -100,6 +100,16 @@ impl Dialect {
         vec![change, start.to_owned(), "SET GLOBAL super_read_only = ON".to_owned()]
     }
 
+    /// Characters that the source's host name may have: 255 from 8.0.17 on, 60 before
+    /// (<https://dev.mysql.com/doc/refman/8.0/en/change-master-to.html>). The servers from 8.0.17 to 8.0.22 are held
+    /// to the shorter limit too.
+    pub fn longest_host(self) -> usize {
+        match self {
+            Self::Master => 60,
+            Self::Source => 255,
+        }
+    }
+
     /// Asks how replication is.
     pub fn status(self) -> &'static str {
         match self {

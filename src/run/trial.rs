@@ -96,7 +96,7 @@ async fn act(
 ) -> Result<(), RunError> {
     let client = &bench.cluster.client;
     let named = workload::namespace(&trial.manifests, trial.namespace.as_deref())?;
-    *namespace = named.unwrap_or_else(|| trial.run_id.clone());
+    *namespace = named.unwrap_or_else(|| short_name(&trial.run_id));
     let (subject, credentials) = workload::subject(&trial.manifests, namespace, &bench.domain)?;
     let images = workload::images(&trial.manifests);
     let mut substitutions = bench.provide(&images, log).await?;
@@ -163,6 +163,12 @@ async fn act_scenarios(context: &Context, trial: &Trial, progress: &Progress) {
             fallen.push(scenario);
         }
     }
+}
+
+/// A namespace named after the run, and short: MySQL before 8.0.17 takes at most 60 characters for a source's name
+/// (<https://dev.mysql.com/doc/relnotes/mysql/8.0/en/news-8-0-17.html>).
+fn short_name(run_id: &str) -> String {
+    format!("{}{}", crate::cluster::kind::PREFIX, run_id.rsplit('-').next().unwrap_or(run_id))
 }
 
 fn description(

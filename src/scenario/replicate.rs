@@ -19,9 +19,18 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
     step(&context.log, "replicate", "configure replication", async {
         context.demand(&moment, &subject.primary(), "make the tables and the account", statements::prepare()).await?;
         let source = subject.fqdn(&subject.primary());
+        let longest = context.dialect().longest_host();
+        if source.len() > longest {
+            let (what, length) = ("follow the primary".to_owned(), source.len());
+            let answer = format!(
+                "its stable name {source} has {length} characters, and this server takes {longest}; \
+                 choose a shorter --namespace"
+            );
+            return Err(ScenarioError::Server { pod: replicas.join(", "), what, answer });
+        }
         let follow = context.dialect().follow(&source, subject.port);
         let configured = replicas.iter().map(|pod| context.demand(&moment, pod, "follow the primary", follow.clone()));
-        try_join_all(configured).await
+        try_join_all(configured).await.map(drop)
     })
     .await?;
     context.now_replicating();
