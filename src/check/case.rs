@@ -183,9 +183,10 @@ impl<'a> Case<'a> {
 
     /// The pod that took a deleted one's place and became Ready, with the record since which it was.
     pub fn successor(&self, deletion: &Deletion<'a>) -> Judged<(&'a PodLife, Mark)> {
-        let came = self.timeline.lives(deletion.pod).filter(|life| {
-            life.uid != deletion.uid && life.added.seq > deletion.asked.seq && life.added.seq < deletion.until
-        });
+        let came = self
+            .timeline
+            .lives(deletion.pod)
+            .filter(|life| life.added.seq > deletion.asked.seq && life.added.seq < deletion.until);
         if let Some(found) = came.filter_map(|life| Some((life, life.first_ready()?))).last() {
             return Ok(found);
         }

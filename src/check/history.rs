@@ -133,8 +133,13 @@ impl History {
 
     /// A wait expired.
     pub fn expired(&mut self, what: &str, last_seen: &str) -> u64 {
+        self.waited(what, last_seen, WaitOutcome::Expired)
+    }
+
+    /// A wait ended.
+    pub fn waited(&mut self, what: &str, last_seen: &str, outcome: WaitOutcome) -> u64 {
         let (what, last_seen) = (what.into(), last_seen.into());
-        self.push(What::Wait(Wait { what, outcome: WaitOutcome::Expired, took_us: 300_000_000, last_seen }))
+        self.push(What::Wait(Wait { what, outcome, took_us: 300_000_000, last_seen }))
     }
 
     /// An object as a watch tells it.

@@ -183,6 +183,20 @@ fn addresses_may_be_published_before_ready() {
     history.snapshot(SnapshotOf::Corefile, json!(". {\n}\n"));
     history.asked_for_service(&Moment::Deployed);
     history.expect(SERVICE, Pass);
+    history.deleting("mysql-0");
+    history.asked_for_service(&Moment::Deployed);
+    history.expect(SERVICE, Inconclusive);
+}
+
+#[test]
+fn an_answer_that_was_right_before_the_last_change_is_not_late() {
+    let mut history = three_ready();
+    history.pass_ms(60_000);
+    history.asked_for_service(&Moment::Deployed);
+    history.goes("mysql-2");
+    history.starts("mysql-2");
+    history.asked_for_service(&Moment::Deployed);
+    assert!(history.expect(SERVICE, Pass).contains("from the first question"));
 }
 
 /// A run in which mysql-1 was deleted and is Ready again.
@@ -247,4 +261,15 @@ fn a_pod_that_did_not_go_leaves_it_open() {
     history.pass_ms(3_000);
     PODS.iter().for_each(|pod| history.asked_for_pod(&Moment::ScaledDown, pod));
     assert_snapshot!(history.expect(ABSENT, Inconclusive), @"mysql-1 was not seen to go in the scale-down");
+}
+
+#[test]
+fn a_pod_that_goes_with_the_teardown_did_not_go_in_the_scale_down() {
+    let mut history = three_ready();
+    history.fault(Act::Scale { from: 3, to: 1 });
+    history.fault(Act::Teardown);
+    history.goes("mysql-2");
+    history.goes("mysql-1");
+    PODS.iter().for_each(|pod| history.asked_for_pod(&Moment::ScaledDown, pod));
+    history.expect(ABSENT, Inconclusive);
 }

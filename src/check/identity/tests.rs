@@ -122,3 +122,16 @@ fn servers_that_do_not_differ_fail() {
 fn a_server_that_was_not_asked_leaves_it_open() {
     History::good().answering("mysql-1", Question::Identity, broken()).expect(DISTINCT, Inconclusive);
 }
+
+#[test]
+fn an_identity_of_the_old_pod_is_not_one_of_the_new() {
+    let history = History::good().edit(|what| {
+        if let What::Sql(sql) = what
+            && sql.question == Question::Identity
+            && after_deletion(&sql.moment)
+        {
+            sql.uid = "0.1".into();
+        }
+    });
+    history.expect(SURVIVES, Inconclusive);
+}

@@ -7,7 +7,7 @@ use crate::{
         Verdict::{Fail, Inconclusive, Pass, Skipped},
         history::{History, PODS, broken, error, refused},
     },
-    evidence::{Act, Phase, Question, What},
+    evidence::{Act, Phase, Question, WaitOutcome, What},
 };
 
 const STARTS: &str = "ordering::starts_in_ordinal_order";
@@ -71,9 +71,10 @@ fn ready_under_an_earlier_uid_does_not_count() {
 fn a_pod_that_never_came_fails_when_it_was_awaited() {
     let mut history = started(&["mysql-0"]);
     history.added("mysql-1");
+    history.waited("mysql-0 Ready", "Running, Ready", WaitOutcome::Met);
     history.expect(STARTS, Inconclusive);
     history.expired("every pod Ready", "mysql-1 Running, not Ready");
-    assert_snapshot!(history.expect(STARTS, Fail), @"mysql-2 was never created: `every pod Ready` was awaited for 300.0 s; last seen: mysql-1 Running, not Ready (#11)");
+    assert_snapshot!(history.expect(STARTS, Fail), @"mysql-2 was never created: `every pod Ready` was awaited for 300.0 s; last seen: mysql-1 Running, not Ready (#12)");
 }
 
 #[test]
@@ -120,6 +121,17 @@ fn a_pod_that_is_going_need_not_answer() {
     history.deleting("mysql-2");
     history.pinged("mysql-2", refused());
     history.expect(SERVING, Pass);
+}
+
+#[test]
+fn a_server_that_is_not_ready_any_more_when_it_is_asked_leaves_it_open() {
+    let mut history = started(&PODS);
+    history.goes("mysql-2");
+    history.added("mysql-2");
+    history.ready("mysql-2");
+    history.unready("mysql-2");
+    history.pinged("mysql-2", refused());
+    history.expect(SERVING, Inconclusive);
 }
 
 /// A run whose set is being scaled to one pod.

@@ -158,3 +158,15 @@ fn a_list_that_is_not_there_leaves_it_open() {
     History::good().without(|what| matches!(what, What::Snapshot(_))).expect(TEARDOWN, Inconclusive);
     leaving(SnapshotOf::LeftoverObjects, &json!("?")).expect(TEARDOWN, Inconclusive);
 }
+
+#[test]
+fn rows_of_another_pod_are_not_those_of_the_new_one() {
+    let history = History::good().edit(|what| {
+        if let What::Sql(sql) = what
+            && sql.moment == (Moment::Deletion { pod: "mysql-0".into() })
+        {
+            sql.uid = "0.1".into();
+        }
+    });
+    history.expect(ROWS, Inconclusive);
+}
