@@ -144,7 +144,8 @@ impl RunOptions {
 
     /// The settings that `up` implies: everything up to replication, and nothing is removed.
     pub fn up(&self) -> Settings {
-        let checks = CATALOGUE.iter().filter(|check| check.scenarios.iter().all(|name| ["deploy", "replicate"].contains(name)));
+        let checks =
+            CATALOGUE.iter().filter(|check| check.scenarios.iter().all(|name| ["deploy", "replicate"].contains(name)));
         Settings { keep: Keep::Always, ..self.settings(checks.collect()) }
     }
 

@@ -14,11 +14,9 @@ use steadfast::evidence::Evidence;
 use steadfast::report::Progress;
 use steadfast::run::{self, Finished, RunError, Settings};
 use steadfast::witness;
-use tokio_util::sync::CancellationToken;
 
 const USAGE: u8 = 2;
 const INCONCLUSIVE: u8 = 3;
-const INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -65,7 +63,7 @@ fn usage(message: &str) -> u8 {
 }
 
 async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<u8> {
-    let finished = match run::run(settings, cancelled_by_signals(), &Progress::new()).await {
+    let finished = match run::run(settings, run::cancelled_by_signals(), &Progress::new()).await {
         Ok(finished) => finished,
         Err(error) => return Err(error.into()),
     };
@@ -92,40 +90,9 @@ fn trouble(finished: &Finished) -> Option<u8> {
     }
 }
 
-/// A first signal asks the run to end and clean up; a second one ends the program at once, and what it leaves is
-/// removed by the next start.
-fn cancelled_by_signals() -> CancellationToken {
-    let cancel = CancellationToken::new();
-    let token = cancel.clone();
-    tokio::spawn(async move {
-        for turn in 1.. {
-            if signal().await.is_err() {
-                return;
-            }
-            if turn > 1 {
-                eprintln!("\nended at once; the next start removes what is left");
-                std::process::exit(INTERRUPTED);
-            }
-            eprintln!("\ninterrupted: cleaning up; once more ends at once");
-            token.cancel();
-        }
-    });
-    cancel
-}
-
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
-}
-
 async fn up(options: &RunOptions) -> anyhow::Result<u8> {
     let settings = options.up();
-    let finished = run::run(&settings, cancelled_by_signals(), &Progress::new()).await?;
+    let finished = run::run(&settings, run::cancelled_by_signals(), &Progress::new()).await?;
     let outcome = run::outcome(&finished, &settings.checks, &settings.rerun);
     run::write_reports(&outcome)?;
     if let Some(code) = trouble(&finished) {
@@ -170,8 +137,10 @@ fn judge(cli: &Cli, run: &std::path::Path) -> anyhow::Result<u8> {
     };
     let directory = path.parent().unwrap_or(run).to_owned();
     let acted = evidence.run().map(|run| run.scenarios.clone()).unwrap_or_default();
-    let checks: Vec<&Check> =
-        CATALOGUE.iter().filter(|check| check.scenarios.iter().all(|name| acted.iter().any(|known| known == name))).collect();
+    let checks: Vec<&Check> = CATALOGUE
+        .iter()
+        .filter(|check| check.scenarios.iter().all(|name| acted.iter().any(|known| known == name)))
+        .collect();
     let finished = Finished { directory, evidence, trouble: None, kept: None };
     let outcome = run::outcome(&finished, &checks, "steadfast run");
     steadfast::report::print(&outcome, cli.color)?;

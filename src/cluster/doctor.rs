@@ -111,7 +111,8 @@ async fn has_image(lab: &Lab, image: &str) -> bool {
 async fn disk() -> Item {
     let folder = cache_dir();
     let output = Command::new("df").args(["--output=avail", "--block-size=1M"]).arg(existing(&folder)).output().await;
-    let free = output.ok().and_then(|output| String::from_utf8_lossy(&output.stdout).lines().nth(1)?.trim().parse().ok());
+    let free =
+        output.ok().and_then(|output| String::from_utf8_lossy(&output.stdout).lines().nth(1)?.trim().parse().ok());
     match free {
         Some(free) => enough("disk", free, FREE_DISK_MIB, "free it: kind lets a full disk show late and obscurely"),
         None => item(Health::Doubtful, "disk", format!("`df {}` gave no figure", folder.display())),
@@ -147,7 +148,9 @@ fn inotify() -> Item {
         Some(found) => item(
             Health::Doubtful,
             "inotify",
-            format!("{found} instances; several nodes may need {INOTIFY_INSTANCES}: sysctl fs.inotify.max_user_instances"),
+            format!(
+                "{found} instances; several nodes may need {INOTIFY_INSTANCES}: sysctl fs.inotify.max_user_instances"
+            ),
         ),
         None => item(Health::Doubtful, "inotify", format!("{path} cannot be read")),
     }

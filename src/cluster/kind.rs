@@ -246,7 +246,8 @@ pub async fn clusters(lab: &Lab) -> Result<Vec<String>, KindError> {
 /// # Errors
 /// When it does not; the error holds its words.
 pub async fn engine_version(lab: &Lab) -> Result<String, KindError> {
-    let version = run(Command::new(&lab.docker).args(["version", "--format", "{{.Server.Version}}"]), ASK_WITHIN).await?;
+    let version =
+        run(Command::new(&lab.docker).args(["version", "--format", "{{.Server.Version}}"]), ASK_WITHIN).await?;
     Ok(version.trim().to_owned())
 }
 
@@ -256,7 +257,8 @@ pub async fn engine_version(lab: &Lab) -> Result<String, KindError> {
 /// When kind or the engine fails.
 pub async fn remove(lab: &Lab, cluster: &str) -> Result<(), KindError> {
     // kind edits the kubeconfig that it finds: it gets one that nobody needs, so that the user's stays as it is.
-    let nowhere = tempfile::NamedTempFile::new().map_err(|source| KindError::File { path: "kubeconfig".into(), source })?;
+    let nowhere =
+        tempfile::NamedTempFile::new().map_err(|source| KindError::File { path: "kubeconfig".into(), source })?;
     let mut command = Command::new(&lab.kind);
     command.args(["delete", "cluster", "--name", cluster, "--kubeconfig"]).arg(nowhere.path());
     run(command.env("KIND_EXPERIMENTAL_DOCKER_NETWORK", cluster), DELETE_WITHIN).await?;

@@ -104,7 +104,8 @@ impl Lab {
     /// When it is not there or has another format.
     pub fn read() -> Result<Self, LabError> {
         let path = std::env::var_os(LAB_VARIABLE).map_or_else(|| cache_dir().join("lab.json"), PathBuf::from);
-        let text = std::fs::read_to_string(&path).map_err(|source| LabError::Unreadable { path: path.clone(), source })?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|source| LabError::Unreadable { path: path.clone(), source })?;
         let refuse = |reason: String| LabError::Format { path: path.clone(), reason };
         let lab: Self = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
         if lab.schema == 1 { Ok(lab) } else { Err(refuse(format!("its format is {}", lab.schema))) }

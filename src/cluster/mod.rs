@@ -76,15 +76,18 @@ impl Cluster {
     /// # Errors
     /// When the file, the context or the API server is not there.
     pub async fn connect(path: &Path, context: Option<&str>) -> Result<Self, ConnectError> {
-        let unreadable =
-            |error: kube::config::KubeconfigError| ConnectError::Kubeconfig { path: path.to_owned(), reason: error.to_string() };
+        let unreadable = |error: kube::config::KubeconfigError| ConnectError::Kubeconfig {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
         let kubeconfig = Kubeconfig::read_from(path).map_err(unreadable)?;
         let known: Vec<String> = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
         let context = context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
         if !known.contains(&context) {
             return Err(ConnectError::NoContext { path: path.to_owned(), context, known: known.join(", ") });
         }
-        let unusable = |reason: String| ConnectError::Context { path: path.to_owned(), context: context.clone(), reason };
+        let unusable =
+            |reason: String| ConnectError::Context { path: path.to_owned(), context: context.clone(), reason };
         let options = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
         let mut config =
             Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(error.to_string()))?;

@@ -136,7 +136,10 @@ mod tests {
     #[test]
     fn a_barrier_takes_a_set_over_several_lines() {
         let statement = barrier("a:1-3,\nb:1", 5);
-        assert_eq!(statement, "SELECT 'a:1-3,b:1' AS gtid_set, WAIT_FOR_EXECUTED_GTID_SET('a:1-3,b:1', 5) = 0 AS reached");
+        assert_eq!(
+            statement,
+            "SELECT 'a:1-3,b:1' AS gtid_set, WAIT_FOR_EXECUTED_GTID_SET('a:1-3,b:1', 5) = 0 AS reached"
+        );
     }
 
     #[test]

@@ -31,7 +31,8 @@ async fn attempt(pods: &Api<Pod>, pod: &str, container: &str, argv: &[&str]) -> 
     let status = status.ok_or_else(|| "the connection broke before the command's end was reported".to_owned())?;
     let code = match status.status.as_deref() {
         Some("Success") => 0,
-        _ => exit_code(&status).ok_or_else(|| format!("the command did not run: {}", status.message.clone().unwrap_or_default()))?,
+        _ => exit_code(&status)
+            .ok_or_else(|| format!("the command did not run: {}", status.message.clone().unwrap_or_default()))?,
     };
     Ok(ExecAnswer::Exited { code, stdout, stderr })
 }

@@ -105,8 +105,7 @@ impl Session {
         let buffer = 64 * 1024;
         let parameters = AttachParams::default().stdin(true).stdout(true).stderr(false);
         let parameters = parameters.max_stdin_buf_size(buffer).max_stdout_buf_size(buffer);
-        let mut process =
-            self.pods.exec(&self.pod, COMMAND, &parameters).await.map_err(|error| self.trouble(error))?;
+        let mut process = self.pods.exec(&self.pod, COMMAND, &parameters).await.map_err(|error| self.trouble(error))?;
         let input = process.stdin().ok_or_else(|| self.trouble("the session has no input"))?;
         let output = process.stdout().ok_or_else(|| self.trouble("the session has no output"))?;
         let mut lines = BufReader::new(output).lines();

@@ -53,6 +53,18 @@ pub(super) fn account<'a>(outcome: &'a Outcome<'_>, judged: &Judged) -> Vec<Part
     parts
 }
 
+/// The account as plain lines, each record that it quotes on a line of its own.
+pub(super) fn text(outcome: &Outcome<'_>, judged: &Judged) -> String {
+    let mut text = String::new();
+    for part in account(outcome, judged) {
+        text += &format!("{}: {}\n", part.label, part.text);
+        for quoted in &part.quoted {
+            text += &format!("  {}\n", quoted.line());
+        }
+    }
+    text
+}
+
 /// Whether someone has to look at this verdict.
 pub(super) fn undecided(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Fail | Verdict::Inconclusive)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::account::{account, substitutions};
+use super::account::{substitutions, text};
 use super::spans::{Span, seconds_of, spans};
 use super::{Judged, Outcome};
 use crate::check::Verdict;
@@ -40,7 +40,10 @@ fn suite(outcome: &Outcome<'_>, spans: &[Span<'_>], property: &str, members: &[&
 fn case(outcome: &Outcome<'_>, judged: &Judged) -> TestCase {
     let trouble = |kind, r#type| {
         let mut status = TestCaseStatus::non_success(kind);
-        status.set_message(clean(&judged.finding.reason)).set_type(r#type).set_description(text(outcome, judged));
+        status
+            .set_message(clean(&judged.finding.reason))
+            .set_type(r#type)
+            .set_description(clean(&format!("\n{}", text(outcome, judged))));
         status
     };
     let status = match judged.finding.verdict {
@@ -56,18 +59,6 @@ fn case(outcome: &Outcome<'_>, judged: &Judged) -> TestCase {
     let mut case = TestCase::new(judged.check.id, status);
     case.set_classname(judged.check.property()).set_time(Duration::from_secs_f64(judged.seconds));
     case
-}
-
-/// The account as plain lines.
-fn text(outcome: &Outcome<'_>, judged: &Judged) -> String {
-    let mut text = String::from("\n");
-    for part in account(outcome, judged) {
-        text += &format!("{}: {}\n", part.label, part.text);
-        for quoted in &part.quoted {
-            text += &format!("  {}\n", quoted.line());
-        }
-    }
-    clean(&text)
 }
 
 /// XML 1.0 has no way to write these two (<https://www.w3.org/TR/xml/#charsets>); quick-junit takes the control

@@ -88,6 +88,11 @@ impl Outcome<'_> {
         }
     }
 
+    /// All that a person needs about one check, as plain text.
+    pub fn explain(&self, judged: &Judged) -> String {
+        account::text(self, judged)
+    }
+
     /// The program's exit code.
     pub fn exit_code(&self) -> u8 {
         self.conclusion() as u8

@@ -1,5 +1,6 @@
 //! The bench: a cluster that is ready for workloads, with what was read there once for all of them.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use serde_json::Value;
 use super::RunError;
 use crate::check::dns_budget_ms;
 use crate::cluster::kind::{self, KindCluster};
-use crate::cluster::{Cluster, Lab};
+use crate::cluster::{Cluster, Image, Lab};
 use crate::evidence::{Log, Substitution};
 use crate::report::Progress;
 use crate::scenario::step;
@@ -51,8 +52,7 @@ pub struct Bench {
     pub cluster: Cluster,
     /// In words: for reports.
     pub description: String,
-    /// The kind cluster's name, where it is one: images can be loaded then.
-    pub kind: Option<String>,
+    loader: Loader,
     /// The node image that stands in for another one.
     pub node_substitution: Option<Substitution>,
     /// The DNS servers: pod name and address.
@@ -66,16 +66,18 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Makes or finds the cluster. A cluster that is made is put into `owned` before it comes to be, so that the
+    /// Makes or finds the cluster, and brings these images into it. A cluster that is made is put into `owned` before it comes to be, so that the
     /// caller can remove it whatever happens.
     ///
     /// # Errors
     /// When the cluster cannot be made, found, or does not get ready.
+    #[expect(clippy::too_many_arguments, reason = "a cluster and its surroundings are asked for in one place")]
     pub async fn open(
         lab: Lab,
         target: &Target,
         name: &str,
         folder: &Path,
+        images: &[String],
         owned: &mut Option<KindCluster>,
         log: &Log,
         progress: &Progress,
@@ -84,7 +86,8 @@ impl Bench {
         let (kubeconfig, context, kind) = match target {
             Target::New { nodes, kubernetes } => {
                 let node = lab.node_image(kubernetes.as_deref())?.clone();
-                progress.say(&format!("creating the kind cluster {name}: {nodes} node(s), Kubernetes {}", node.kubernetes));
+                progress
+                    .say(&format!("creating the kind cluster {name}: {nodes} node(s), Kubernetes {}", node.kubernetes));
                 let cluster = owned.insert(KindCluster::claim(&lab, name, folder)?);
                 step(log, "run", "create the cluster", cluster.create(&node.image, nodes.saturating_sub(1))).await?;
                 node_substitution = node.built.then(|| Substitution {
@@ -102,27 +105,32 @@ impl Bench {
             Target::Context { kubeconfig, context } => (kubeconfig.clone(), context.clone(), None),
         };
         let cluster = Cluster::connect(&kubeconfig, context.as_deref()).await?;
-        progress.say(&format!("context {}, server {}, Kubernetes {}", cluster.context, cluster.server, cluster.version));
+        progress
+            .say(&format!("context {}, server {}, Kubernetes {}", cluster.context, cluster.server, cluster.version));
         let nodes: Api<Node> = Api::all(cluster.client.clone());
         let dns: Api<Pod> = Api::namespaced(cluster.client.clone(), "kube-system");
-        let (nodes, dns) = step(log, "run", "wait for nodes and DNS", async {
+        let loader = Loader { lab: lab.clone(), kind: kind.clone(), loaded: tokio::sync::Mutex::default() };
+        let ready = step(log, "run", "wait for nodes and DNS", async {
             tokio::try_join!(
                 all_ready(&nodes, "", "nodes", NODES_READY_WITHIN),
                 all_ready(&dns, "k8s-app=kube-dns", "the DNS servers (pods k8s-app=kube-dns)", DNS_READY_WITHIN),
             )
-        })
-        .await?;
+        });
+        // Nodes take images long before they are Ready.
+        let ((nodes, dns), _) = tokio::try_join!(ready, loader.provide(images, log))?;
         let corefile = corefile(&cluster).await?;
         let domain = zone(&corefile).unwrap_or("cluster.local").to_owned();
-        let what = if kind.is_some() { "kind cluster" } else { "context" };
-        let name = kind.clone().unwrap_or_else(|| cluster.context.clone());
+        let (what, name) = match kind {
+            Some(kind) => ("kind cluster", kind),
+            None => ("context", cluster.context.clone()),
+        };
         Ok(Self {
             description: format!("{what} {name} ({} nodes)", nodes.len()),
             dns_servers: dns.iter().filter_map(|pod| Some((pod.name_any(), address(pod)?))).collect(),
             dns_budget_ms: dns_budget_ms(&corefile, &domain),
             lab,
             cluster,
-            kind,
+            loader,
             node_substitution,
             corefile,
             domain,
@@ -135,34 +143,50 @@ impl Bench {
     /// # Errors
     /// When an image is neither ready, nor in the engine, nor to be pulled.
     pub async fn provide(&self, images: &[String], log: &Log) -> Result<Vec<Substitution>, RunError> {
-        let mut substitutions = Vec::new();
-        let mut archives: Vec<&Path> = vec![&self.lab.witness.archive];
-        let mut others = Vec::new();
-        for wanted in images {
-            match self.lab.image(wanted) {
-                Some(image) => {
-                    archives.push(&image.archive);
-                    if image.built {
-                        let (wanted, image, why) = (wanted.clone(), image.image.clone(), image.why.clone());
-                        substitutions.push(Substitution { wanted, image, why });
-                    }
-                }
-                None => others.push(wanted.as_str()),
-            }
-        }
+        self.loader.provide(images, log).await
+    }
+}
+
+/// Loads images into a cluster's nodes, each once.
+struct Loader {
+    lab: Lab,
+    kind: Option<String>,
+    loaded: tokio::sync::Mutex<BTreeSet<String>>,
+}
+
+impl Loader {
+    async fn provide(&self, images: &[String], log: &Log) -> Result<Vec<Substitution>, RunError> {
+        let ready: Vec<&Image> = images.iter().filter_map(|wanted| self.lab.image(wanted)).collect();
+        let built = ready.iter().filter(|image| image.built);
+        let substitutions = built.map(|image| Substitution {
+            wanted: image.wanted.clone(),
+            image: image.image.clone(),
+            why: image.why.clone(),
+        });
+        let substitutions = substitutions.collect();
         let Some(cluster) = &self.kind else { return Ok(substitutions) };
+        let mut loaded = self.loaded.lock().await;
+        let witness = (self.lab.witness.image.as_str(), self.lab.witness.archive.as_path());
+        let archives = ready.iter().map(|image| (image.image.as_str(), image.archive.as_path())).chain([witness]);
+        let archives: Vec<(&str, &Path)> = archives.filter(|(image, _)| !loaded.contains(*image)).collect();
+        let others = images.iter().filter(|wanted| self.lab.image(wanted).is_none());
+        let others: Vec<&str> = others.map(String::as_str).filter(|image| !loaded.contains(*image)).collect();
         for image in &others {
-            kind::provide_image(&self.lab, image)
-                .await
-                .map_err(|source| RunError::NoImage { image: (*image).to_owned(), source })?;
+            let provided = kind::provide_image(&self.lab, image).await;
+            provided.map_err(|source| RunError::NoImage { image: (*image).to_owned(), source })?;
         }
+        if archives.is_empty() && others.is_empty() {
+            return Ok(substitutions);
+        }
+        let paths: Vec<&Path> = archives.iter().map(|(_, path)| *path).collect();
         step(log, "run", "load images", async {
             tokio::try_join!(
-                kind::load_archives(&self.lab, cluster, &archives),
+                kind::load_archives(&self.lab, cluster, &paths),
                 kind::load_images(&self.lab, cluster, &others)
             )
         })
         .await?;
+        loaded.extend(archives.iter().map(|(image, _)| *image).chain(others).map(str::to_owned));
         Ok(substitutions)
     }
 }
@@ -197,13 +221,20 @@ where
                 tokio::time::sleep(Duration::from_millis(250)).await;
                 continue;
             };
-            let waiting: Vec<String> = list.items.iter().filter(|object| !is_ready(object)).map(ResourceExt::name_any).collect();
+            let waiting: Vec<String> =
+                list.items.iter().filter(|object| !is_ready(object)).map(ResourceExt::name_any).collect();
             if waiting.is_empty() && !list.items.is_empty() {
                 return list.items;
             }
-            last_seen = if waiting.is_empty() { "none is there".to_owned() } else { format!("not Ready: {}", waiting.join(", ")) };
+            last_seen = if waiting.is_empty() {
+                "none is there".to_owned()
+            } else {
+                format!("not Ready: {}", waiting.join(", "))
+            };
             let version = list.metadata.resource_version.unwrap_or_default();
-            let Ok(events) = api.watch(&WatchParams::default().labels(selector).timeout(30), &version).await else { continue };
+            let Ok(events) = api.watch(&WatchParams::default().labels(selector).timeout(30), &version).await else {
+                continue;
+            };
             pin_mut!(events);
             // Any change is a reason to look at the whole again.
             let _ = events.next().await;
@@ -225,7 +256,8 @@ mod tests {
 
     #[test]
     fn the_zone_is_read_from_the_corefile() {
-        let corefile = ".:53 {\n    errors\n    # kubernetes old.zone\n    kubernetes corp.example in-addr.arpa {\n    }\n}";
+        let corefile =
+            ".:53 {\n    errors\n    # kubernetes old.zone\n    kubernetes corp.example in-addr.arpa {\n    }\n}";
         assert_eq!(zone(corefile), Some("corp.example"));
         assert_eq!(zone(".:53 { forward . /etc/resolv.conf }"), None);
     }

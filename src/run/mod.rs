@@ -1,6 +1,8 @@
 //! One run: from settings to a cluster, through the scenarios, to verdicts and reports.
 
 mod bench;
+mod shared;
+mod signals;
 mod trial;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +20,8 @@ use crate::scenario::{plan, step};
 use crate::workload::{self, ApplyError, ManifestError, SubjectError};
 
 pub use bench::{Bench, Target};
+pub use shared::Shared;
+pub use signals::cancelled_by_signals;
 pub use trial::{Ending, Trial, exercise};
 
 /// What becomes of the cluster, or of the workload on a cluster that was there, after the run.
@@ -102,7 +106,9 @@ pub enum RunError {
         there: String,
     },
     /// The root password is not there.
-    #[error("the Secret {secret} with the root password under `{key}` is not in the namespace; add it to the manifests")]
+    #[error(
+        "the Secret {secret} with the root password under `{key}` is not in the namespace; add it to the manifests"
+    )]
     NoPassword {
         /// The Secret.
         secret: String,
@@ -243,7 +249,8 @@ async fn attempt(
             progress.say(&format!("removed the cluster {cluster}, which a killed run had left"));
         }
         let name = format!("{}{run_id}", kind::PREFIX);
-        Bench::open(lab.clone(), &settings.target, &name, directory, owned, log, progress).await
+        let images = workload::images(&manifests);
+        Bench::open(lab.clone(), &settings.target, &name, directory, &images, owned, log, progress).await
     };
     let bench = tokio::select! {
         bench = open => bench?,
@@ -279,7 +286,9 @@ fn keep(settings: &Settings, evidence: &Path, whole: bool) -> bool {
         Keep::OnFailure if !whole => false,
         Keep::OnFailure => Evidence::read(evidence).is_ok_and(|evidence| {
             let checks = settings.checks.iter().filter(|check| !check.scenarios.contains(&"teardown"));
-            checks.map(|check| check.judge(&evidence).verdict).any(|v| matches!(v, Verdict::Fail | Verdict::Inconclusive))
+            checks
+                .map(|check| check.judge(&evidence).verdict)
+                .any(|v| matches!(v, Verdict::Fail | Verdict::Inconclusive))
         }),
     }
 }

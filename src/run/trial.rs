@@ -13,9 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::RunError;
 use super::bench::{Bench, all_ready};
-use crate::evidence::{
-    Budgets, Log, Note, Recorder, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, What,
-};
+use crate::evidence::{Budgets, Log, Note, Recorder, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, What};
 use crate::probe::Session;
 use crate::report::Progress;
 use crate::scenario::{self, Context, Limits, Made, Parts, SCENARIOS, Sabotage, Witnesses, step};
@@ -77,7 +75,10 @@ pub async fn exercise(
     if !made.is_empty() {
         progress.say("deleting what the run made");
         let teardown = scenario::teardown(&bench.cluster.client, log, &namespace, made, limits.teardown);
-        let torn_down = async { Ok::<_, RunError>(teardown.await) };
+        let torn_down = async {
+            teardown.await;
+            Ok::<_, RunError>(())
+        };
         step(log, "teardown", "teardown", torn_down).await?;
     }
     acted
@@ -113,7 +114,7 @@ async fn act(
     *recorder = Some(Recorder::start(client, namespace, log).await?);
     progress.say("starting the witnesses");
     let witnesses = step(log, "run", "start the witnesses", async {
-        let (near, far_session) = tokio::try_join!(witness(bench, namespace), witness(bench, &far))?;
+        let (near, far_session) = tokio::try_join!(witness(bench, namespace, made), witness(bench, &far, made))?;
         Ok::<_, RunError>(Witnesses { near, far: far_session, far_namespace: far.clone() })
     })
     .await?;
@@ -217,7 +218,8 @@ async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Result<(), Ru
         .flatten()
         .filter_map(|claim| claim.pointer("/spec/storageClassName")?.as_str());
     let api: Api<StorageClass> = Api::all(bench.cluster.client.clone());
-    let there = api.list(&ListParams::default()).await.map_err(|source| RunError::api("list the StorageClasses", source))?;
+    let there =
+        api.list(&ListParams::default()).await.map_err(|source| RunError::api("list the StorageClasses", source))?;
     let there: Vec<String> = there.items.iter().map(ResourceExt::name_any).collect();
     for class in wanted {
         let brought = manifests.iter().any(|manifest| manifest.kind() == "StorageClass" && manifest.name() == class);
@@ -229,16 +231,14 @@ async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Result<(), Ru
 }
 
 /// Starts a witness in a namespace.
-async fn witness(bench: &Bench, namespace: &str) -> Result<Session, RunError> {
+async fn witness(bench: &Bench, namespace: &str, made: &Made) -> Result<Session, RunError> {
     let mut manifests = workload::parse("the witness's manifest", WITNESS)?;
     for manifest in &mut manifests {
         if let Some(image) = manifest.object.pointer_mut("/spec/containers/0/image") {
             *image = json!(bench.lab.witness.image);
         }
     }
-    // It goes with its namespace, which is the run's own.
-    let mut with_namespace = Vec::new();
-    workload::apply(&bench.cluster.client, &manifests, namespace, &mut with_namespace).await?;
+    workload::apply(&bench.cluster.client, &manifests, namespace, &mut *made.lock().await).await?;
     let pods: Api<Pod> = Api::namespaced(bench.cluster.client.clone(), namespace);
     let label = "app.kubernetes.io/name=steadfast-witness";
     let ready = all_ready(&pods, label, &format!("the witness in {namespace}"), WITNESS_READY_WITHIN).await?;

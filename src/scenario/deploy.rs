@@ -48,7 +48,10 @@ pub(super) async fn settled(context: &Context, replicas: u32) -> Result<(), Scen
             if seen && set.replicas == wanted && set.current == wanted && set.ready == wanted {
                 return Sight::Met(());
             }
-            let state = format!("{} of {} pods Ready, generation {} of {}", set.ready, set.current, set.observed_generation, set.generation);
+            let state = format!(
+                "{} of {} pods Ready, generation {} of {}",
+                set.ready, set.current, set.observed_generation, set.generation
+            );
             Sight::NotYet(state)
         })
         .await
@@ -62,7 +65,8 @@ pub async fn greet(context: Arc<Context>) {
     let mut greetings = tokio::task::JoinSet::new();
     loop {
         let ready: Vec<(String, String)> = context.log.look(|timeline| {
-            let new = timeline.pods.iter().filter(|pod| pod.serving_at(timeline.last_seq) && !greeted.contains(&pod.uid));
+            let new =
+                timeline.pods.iter().filter(|pod| pod.serving_at(timeline.last_seq) && !greeted.contains(&pod.uid));
             new.map(|pod| (pod.name.clone(), pod.uid.clone())).collect()
         });
         for (pod, uid) in ready {

@@ -44,7 +44,9 @@ impl Context {
         for (session, from) in [near, far] {
             for server in &self.dns_servers {
                 for transport in [Transport::Udp, Transport::Tcp] {
-                    asks.extend(names.iter().map(|name| self.resolve_name(moment, session, from, server, transport, name)));
+                    asks.extend(
+                        names.iter().map(|name| self.resolve_name(moment, session, from, server, transport, name)),
+                    );
                 }
             }
         }
@@ -65,13 +67,14 @@ impl Context {
             Name::Pod(pod) => self.subject.fqdn(pod),
         };
         let record_type = "A".to_owned();
-        let ask = DnsAsk { address: server.1, port: 53, transport, name: absolute.clone(), record_type: record_type.clone() };
+        let ask =
+            DnsAsk { address: server.1, port: 53, transport, name: absolute.clone(), record_type: record_type.clone() };
         let (took_us, answer) = match session.ask(Ask::Dns(ask), self.limits.dns).await {
             Ok((took_us, Answer::Dns(answer))) => (took_us, answer),
             Ok((took_us, Answer::Sql(_))) => (took_us, broken("the witness answered another question")),
             Err(trouble) => (0, broken(trouble)),
         };
-        let right = answered(&answer).is_some_and(|found| found == self.log.look(|timeline| self.expected(timeline, name)));
+        let right = is_right(&answer, &self.log.look(|timeline| self.expected(timeline, name)));
         self.log.record(What::Dns(Dns {
             moment: moment.clone(),
             from: from.to_owned(),
@@ -99,13 +102,11 @@ impl Context {
     }
 }
 
-fn answered(answer: &DnsAnswer) -> Option<BTreeSet<String>> {
-    match answer {
-        DnsAnswer::Response { rcode, records } if rcode == "NOERROR" || rcode == "NXDOMAIN" => {
-            Some(records.iter().map(|record| record.data.clone()).collect())
-        }
-        _ => None,
-    }
+/// Whether an answer is these addresses; a name without any must not exist (DNS specification, section 2.4).
+fn is_right(answer: &DnsAnswer, expected: &BTreeSet<String>) -> bool {
+    let DnsAnswer::Response { rcode, records } = answer else { return false };
+    let found: BTreeSet<String> = records.iter().map(|record| record.data.clone()).collect();
+    found == *expected && rcode == if expected.is_empty() { "NXDOMAIN" } else { "NOERROR" }
 }
 
 fn broken(message: impl ToString) -> DnsAnswer {

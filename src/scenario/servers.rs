@@ -7,9 +7,7 @@ use futures::future::join_all;
 
 use super::ScenarioError;
 use super::context::Context;
-use crate::evidence::{
-    Exec, ExecAnswer, Moment, Question, Row, Sql, SqlAnswer, What, Write, WriteOutcome,
-};
+use crate::evidence::{Exec, ExecAnswer, Moment, Question, Row, Sql, SqlAnswer, What, Write, WriteOutcome};
 use crate::mysql::statements;
 use crate::probe::exec;
 use crate::witness::protocol::{Answer, Ask, SqlAsk};

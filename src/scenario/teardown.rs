@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use kube::api::{Api, ListParams, PartialObjectMeta};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, PartialObjectMeta};
 use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt};
 
-use crate::evidence::{Act, Fault, Leftover, Log, Sight, Snapshot, SnapshotOf, What};
+use crate::evidence::{Act, ClaimLife, Fault, Leftover, Log, Sight, Snapshot, SnapshotOf, Timeline, What};
 use crate::workload::{Owned, await_gone, delete};
 
 /// Kinds that are looked for in the namespace when it does not go.
@@ -20,48 +20,80 @@ const KINDS: [(&str, &str, &str); 6] = [
     ("", "v1", "ConfigMap"),
 ];
 
-/// Deletes by recorded UID: the workload first, the namespaces with all claims last. It is done when the volumes are gone too.
-/// Where something stays, it is in the snapshot with what holds it: teardown reports, it does not fail.
+/// Deletes by recorded UID: the workload, then its claims, then the namespaces, each once the one before is gone, for a
+/// namespace that still has pods is looked at again only after a long pause. Where something stays, it is in the
+/// snapshot with what holds it: teardown reports, it does not fail.
 pub async fn teardown(client: &Client, log: &Log, namespace: &str, made: Vec<Owned>, limit: Duration) {
     log.record(What::Fault(Fault { act: Act::Teardown, proof: None }));
-    let begun = Instant::now();
-    let left = || limit.saturating_sub(begun.elapsed());
-    let mut troubles = Vec::new();
-    let (namespaces, objects): (Vec<_>, Vec<_>) =
-        made.into_iter().rev().partition(|owned| owned.kind == "Namespace");
-    for owned in objects.iter().chain(&namespaces) {
-        if let Err(error) = delete(owned, None).await {
-            troubles.push(Leftover { kind: owned.kind.clone(), name: owned.name.clone(), held_by: Some(error.to_string()) });
-        }
-    }
-    let all: Vec<&Owned> = objects.iter().chain(&namespaces).collect();
-    let gone = join_all(all.iter().map(|owned| await_gone(owned, left()))).await;
-    let volumes = log.wait("the volumes gone", left(), |_| {}, |timeline| {
-        let there: Vec<&str> =
-            timeline.volumes.iter().filter(|volume| volume.deleted.is_none()).map(|volume| volume.name.as_str()).collect();
-        if there.is_empty() { Sight::Met(()) } else { Sight::NotYet(format!("still there: {}", there.join(", "))) }
+    let end = Instant::now() + limit;
+    let (namespaces, objects): (Vec<_>, Vec<_>) = made.into_iter().rev().partition(|owned| owned.kind == "Namespace");
+    let mut leftovers = remove(&objects, end).await;
+    await_none(log, "the pods gone", end, |timeline| {
+        timeline.pods.iter().filter(|pod| pod.deleted.is_none()).map(|pod| pod.name.clone()).collect()
+    })
+    .await;
+    leftovers.extend(remove(&claims(client, log, namespace), end).await);
+    let volumes = await_none(log, "the volumes gone", end, |timeline| {
+        timeline.volumes.iter().filter(|volume| volume.deleted.is_none()).map(|volume| volume.name.clone()).collect()
     });
-    let volumes_gone = volumes.await.is_ok();
-    let mut leftovers = troubles;
-    for (owned, gone) in all.iter().zip(gone) {
-        if !gone {
-            leftovers.push(Leftover { kind: owned.kind.clone(), name: owned.name.clone(), held_by: held_by(owned).await });
-        }
-    }
-    if namespaces.iter().any(|owned| leftovers.iter().any(|left| left.name == owned.name)) {
+    let volumes = volumes.await;
+    leftovers.extend(volumes.into_iter().map(|name| Leftover {
+        kind: "PersistentVolume".to_owned(),
+        name,
+        held_by: None,
+    }));
+    let standing = remove(&namespaces, end).await;
+    if !standing.is_empty() {
         leftovers.extend(inside(client, namespace).await);
     }
-    if !volumes_gone {
-        let there = log.look(|timeline| {
-            let there = timeline.volumes.iter().filter(|volume| volume.deleted.is_none());
-            there.map(|volume| volume.name.clone()).collect::<Vec<_>>()
-        });
-        let volume = |name| Leftover { kind: "PersistentVolume".to_owned(), name, held_by: None };
-        leftovers.extend(there.into_iter().map(volume));
-    }
+    leftovers.extend(standing);
     let value = serde_json::to_value(leftovers).unwrap_or_default();
     let seq = log.record(What::Snapshot(Snapshot { of: SnapshotOf::LeftoverObjects, value }));
     log.record(What::Fault(Fault { act: Act::Teardown, proof: Some(vec![seq]) }));
+}
+
+/// Deletes objects and waits until they are gone; returns those that are not.
+async fn remove(objects: &[Owned], end: Instant) -> Vec<Leftover> {
+    let removals = objects.iter().map(|owned| async move {
+        let held_by = match delete(owned).await {
+            Ok(()) if await_gone(owned, end.saturating_duration_since(Instant::now())).await => return None,
+            Ok(()) => held_by(owned).await,
+            Err(error) => Some(error.to_string()),
+        };
+        Some(Leftover { kind: owned.kind.clone(), name: owned.name.clone(), held_by })
+    });
+    join_all(removals).await.into_iter().flatten().collect()
+}
+
+/// Waits until nothing of a kind is left in the timeline; returns what is.
+async fn await_none(log: &Log, what: &str, end: Instant, there: impl Fn(&Timeline) -> Vec<String>) -> Vec<String> {
+    let limit = end.saturating_duration_since(Instant::now());
+    let gone = log.wait(
+        what,
+        limit,
+        |_| {},
+        |timeline| match there(timeline) {
+            names if names.is_empty() => Sight::Met(()),
+            names => Sight::NotYet(format!("still there: {}", names.join(", "))),
+        },
+    );
+    if gone.await.is_ok() { Vec::new() } else { log.look(there) }
+}
+
+/// The claims of the namespace, which is the run's own.
+fn claims(client: &Client, log: &Log, namespace: &str) -> Vec<Owned> {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "PersistentVolumeClaim"));
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+    log.look(|timeline| {
+        let there = timeline.claims.iter().filter(|claim| claim.deleted.is_none());
+        let owned = |claim: &ClaimLife| Owned {
+            kind: "PersistentVolumeClaim".to_owned(),
+            name: claim.name.clone(),
+            uid: claim.uid.clone(),
+            api: api.clone(),
+        };
+        there.map(owned).collect()
+    })
 }
 
 /// What keeps an object: its finalizers.
@@ -79,8 +111,8 @@ fn finalizers<K>(object: &PartialObjectMeta<K>) -> Option<String> {
 async fn inside(client: &Client, namespace: &str) -> Vec<Leftover> {
     let mut found = Vec::new();
     for (group, version, kind) in KINDS {
-        let resource = kube::api::ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-        let api: Api<kube::api::DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
         let Ok(list) = api.list_metadata(&ListParams::default()).await else { continue };
         let objects = list.items.into_iter().filter(|object| object.name_any() != "kube-root-ca.crt");
         found.extend(objects.map(|object| {

@@ -141,9 +141,7 @@ async fn create_unless_there(
             let there = serde_json::to_value(there).unwrap_or_default();
             match first_difference(object, &there, "") {
                 None => Ok(None),
-                Some(pointer) => {
-                    Err(ApplyError::Differs { kind: kind.to_owned(), name: name.to_owned(), pointer })
-                }
+                Some(pointer) => Err(ApplyError::Differs { kind: kind.to_owned(), name: name.to_owned(), pointer }),
             }
         }
         Err(error) => Err(failed("create", kind, name)(error)),
@@ -204,9 +202,8 @@ pub async fn create_namespace(client: &Client, name: &str, run_id: &str) -> Resu
 ///
 /// # Errors
 /// When the API server refuses.
-pub async fn delete(owned: &Owned, grace_s: Option<u32>) -> Result<(), ApplyError> {
+pub async fn delete(owned: &Owned) -> Result<(), ApplyError> {
     let parameters = DeleteParams {
-        grace_period_seconds: grace_s,
         propagation_policy: Some(PropagationPolicy::Background),
         preconditions: Some(Preconditions { uid: Some(owned.uid.clone()), resource_version: None }),
         ..DeleteParams::default()

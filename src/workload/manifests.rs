@@ -102,7 +102,9 @@ pub async fn load(path: Option<&Path>, kubectl: &str) -> Result<Vec<Manifest>, M
         for (name, text) in BUILT_IN {
             let file = folder.path().join(name);
             let parent = file.parent().unwrap_or(folder.path());
-            std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&file, text)).map_err(|e| unreadable(&file, e))?;
+            std::fs::create_dir_all(parent)
+                .and_then(|()| std::fs::write(&file, text))
+                .map_err(|e| unreadable(&file, e))?;
         }
         let text = kustomize(kubectl, &folder.path().join("overlay")).await?;
         return parse("the built-in overlay", &text);

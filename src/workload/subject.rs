@@ -80,11 +80,7 @@ pub enum SubjectError {
 ///
 /// # Errors
 /// When there is not exactly one StatefulSet with its governing Service and a root password.
-pub fn subject(
-    manifests: &[Manifest],
-    namespace: &str,
-    domain: &str,
-) -> Result<(Subject, Credentials), SubjectError> {
+pub fn subject(manifests: &[Manifest], namespace: &str, domain: &str) -> Result<(Subject, Credentials), SubjectError> {
     let set = only_set(manifests)?;
     let name = set.name();
     let object = &set.object;

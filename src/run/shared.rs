@@ -1,0 +1,83 @@
+//! One run for many who ask: the trials of a suite, in one process or, under nextest, in a process each. The first to
+//! ask runs, the others wait and read what it wrote.
+
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use super::{Finished, RunError, Settings, make_directory, outcome, run_in, write_reports};
+use crate::check::Check;
+use crate::evidence::Evidence;
+use crate::report::{Judged, Outcome, Progress};
+
+/// The variable by which nextest names a run of many processes.
+const NEXTEST_RUN: &str = "NEXTEST_RUN_ID";
+
+/// A run that is started by the first question about it.
+pub struct Shared {
+    settings: Settings,
+    cancel: CancellationToken,
+    finished: OnceCell<Result<Finished, String>>,
+}
+
+impl Shared {
+    /// A run with these settings, not started yet.
+    pub fn new(settings: Settings, cancel: CancellationToken) -> Self {
+        Self { settings, cancel, finished: OnceCell::new() }
+    }
+
+    /// Judges a check by the run's evidence.
+    ///
+    /// # Errors
+    /// When the run could not be carried out; the text says why.
+    pub async fn judge<R>(
+        &self,
+        check: &'static Check,
+        look: impl FnOnce(&Outcome<'_>, &Judged) -> R,
+    ) -> Result<R, String> {
+        let finished =
+            self.finished.get_or_init(|| async { self.finish().await.map_err(|error| error.to_string()) }).await;
+        let finished = finished.as_ref().map_err(Clone::clone)?;
+        let outcome = outcome(finished, &self.settings.checks, &self.settings.rerun);
+        let judged = Judged::of(check, &finished.evidence);
+        Ok(look(&outcome, &judged))
+    }
+
+    async fn finish(&self) -> Result<Finished, RunError> {
+        match std::env::var(NEXTEST_RUN) {
+            Ok(id) => self.finish_once(&format!("nextest-{id}")).await,
+            Err(_) => self.run(&super::run_id()).await,
+        }
+    }
+
+    async fn run(&self, run_id: &str) -> Result<Finished, RunError> {
+        let directory = make_directory(&self.settings.artifacts, run_id)?;
+        let finished = run_in(&self.settings, run_id, directory, self.cancel.clone(), &Progress::new()).await?;
+        write_reports(&outcome(&finished, &self.settings.checks, &self.settings.rerun))?;
+        Ok(finished)
+    }
+
+    /// Runs unless another process has, or waits for the one that does.
+    async fn finish_once(&self, name: &str) -> Result<Finished, RunError> {
+        let artifacts = &self.settings.artifacts;
+        let path = artifacts.join(format!("{name}.lock"));
+        let refuse = |source| RunError::File { path: path.clone(), source };
+        std::fs::create_dir_all(artifacts).map_err(refuse)?;
+        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(refuse)?;
+        let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
+        let _lock = locked.map_err(|error| refuse(std::io::Error::other(error)))?.map_err(refuse)?;
+        let directory = artifacts.join(name);
+        if !directory.join("results.json").is_file() {
+            // What is there without a result is of a process that was killed.
+            match std::fs::remove_dir_all(&directory) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(refuse(error)),
+                _ => return self.run(name).await,
+            }
+        }
+        let directory: PathBuf = directory.canonicalize().map_err(refuse)?;
+        let evidence = Evidence::read(&directory.join("evidence.jsonl"))?;
+        Ok(Finished { directory, evidence, trouble: None, kept: None })
+    }
+}
