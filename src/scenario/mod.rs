@@ -33,7 +33,7 @@ pub const SCENARIOS: [&str; 5] = ["deploy", "replicate", "restart", "scale", "te
 pub fn needs(scenario: &str) -> &'static [&'static str] {
     match scenario {
         "restart" => &["deploy", "replicate"],
-        "replicate" | "scale" => &["deploy"],
+        "replicate" | "scale" | "teardown" => &["deploy"],
         _ => &[],
     }
 }
@@ -122,6 +122,7 @@ mod tests {
     fn a_plan_has_what_a_scenario_builds_on() {
         assert_eq!(plan(["restart"]), ["deploy", "replicate", "restart", "teardown"]);
         assert_eq!(plan(["scale", "deploy"]), ["deploy", "scale", "teardown"]);
+        assert_eq!(plan(["teardown"]), ["deploy", "teardown"]);
         assert_eq!(plan([]), ["teardown"]);
     }
 }
