@@ -109,6 +109,9 @@ async fn up(options: &RunOptions) -> anyhow::Result<u8> {
 
 async fn down(cluster: Option<&str>) -> anyhow::Result<u8> {
     let lab = Lab::read()?;
+    for name in kind::sweep(&lab).await? {
+        println!("removed {name}, which a killed run had left");
+    }
     let kept = kept(&kind::lease_folder());
     let wanted: Vec<String> = match cluster {
         Some(name) if kept.iter().any(|known| known == name) => vec![name.to_owned()],
@@ -122,9 +125,6 @@ async fn down(cluster: Option<&str>) -> anyhow::Result<u8> {
         kind::remove(&lab, name).await?;
         kind::forget(name);
         println!("removed {name}");
-    }
-    for name in kind::sweep(&lab).await? {
-        println!("removed {name}, which a killed run had left");
     }
     Ok(0)
 }

@@ -1,7 +1,6 @@
 //! kind clusters: made, loaded with images, deleted without a trace, and found again when their run was killed.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -10,6 +9,8 @@ use tokio::process::Command;
 
 use super::lab::{Lab, cache_dir};
 use super::lease::{self, Lease};
+pub use super::program::KindError;
+use super::program::{kill_left_behind, run, run_known};
 use crate::evidence::Leftover;
 
 /// The names of the clusters that this program makes begin so.
@@ -20,65 +21,8 @@ const DELETE_WITHIN: Duration = Duration::from_secs(120);
 const LOAD_WITHIN: Duration = Duration::from_secs(300);
 const ASK_WITHIN: Duration = Duration::from_secs(20);
 
-/// A program of the lab failed.
-#[derive(Debug, thiserror::Error)]
-pub enum KindError {
-    /// It could not be started.
-    #[error("cannot run {program}: {source}; run ci/setup, or `steadfast doctor` to see what is missing")]
-    Start {
-        /// The program.
-        program: String,
-        /// What happened.
-        source: std::io::Error,
-    },
-    /// It ended with an error.
-    #[error("`{command}` failed:\n{output}")]
-    Failed {
-        /// The command.
-        command: String,
-        /// Its last lines.
-        output: String,
-    },
-    /// It did not end.
-    #[error("`{command}` did not end within {limit:?}")]
-    Slow {
-        /// The command.
-        command: String,
-        /// How long it was given.
-        limit: Duration,
-    },
-    /// A file of the run could not be written.
-    #[error("cannot write {path}: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What happened.
-        source: std::io::Error,
-    },
-}
-
-/// Runs a command to its end and returns its standard output. The child has a process group of its own: a Ctrl-C is
-/// this program's to handle, and a child that dies of it would leave half a cluster.
-async fn run(command: &mut Command, limit: Duration) -> Result<String, KindError> {
-    let shown = {
-        let standard = command.as_std();
-        let words = std::iter::once(standard.get_program()).chain(standard.get_args());
-        words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
-    };
-    let start = |source| KindError::Start { program: shown.split(' ').next().unwrap_or_default().to_owned(), source };
-    let child = command.stdin(Stdio::null()).process_group(0).kill_on_drop(true).output();
-    let output = match tokio::time::timeout(limit, child).await {
-        Ok(output) => output.map_err(start)?,
-        Err(_) => return Err(KindError::Slow { command: shown, limit }),
-    };
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let output = lines[lines.len().saturating_sub(12)..].join("\n");
-    Err(KindError::Failed { command: shown, output })
-}
+/// How often a cluster is deleted until nothing of it is there.
+const DELETE_TRIES: usize = 3;
 
 /// Where leases are.
 pub fn lease_folder() -> PathBuf {
@@ -135,7 +79,10 @@ impl KindCluster {
         let mut command = Command::new(&self.lab.kind);
         command.args(["create", "cluster", "--name", &self.name, "--image", image, "--config"]).arg(&path);
         command.arg("--kubeconfig").arg(&self.kubeconfig).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &self.name);
-        run(&mut command, CREATE_WITHIN).await?;
+        let folder = lease_folder();
+        let note = |group| lease::note(&folder, &self.name, group);
+        let noted = |group| note(group).map_err(|source| KindError::File { path: folder.join(&self.name), source });
+        run_known(&mut command, CREATE_WITHIN, noted).await?;
         self.volumes = volumes(&self.lab, &self.name).await?;
         Ok(())
     }
@@ -145,6 +92,10 @@ impl KindCluster {
     /// # Errors
     /// When the engine cannot be asked.
     pub async fn delete(mut self) -> Result<Vec<Leftover>, KindError> {
+        if self.volumes.is_empty() {
+            // The making of the cluster was cut short, perhaps before there was a container to ask.
+            self.volumes = volumes(&self.lab, &self.name).await.unwrap_or_default();
+        }
         remove(&self.lab, &self.name).await?;
         let left = leftovers(&self.lab, &self.name, &self.volumes).await?;
         if left.is_empty()
@@ -251,11 +202,22 @@ pub async fn engine_version(lab: &Lab) -> Result<String, KindError> {
     Ok(version.trim().to_owned())
 }
 
-/// Deletes a cluster of this program by name, with its network and lease.
+/// Deletes a cluster of this program by name, with its network. An engine still carries out what a client asked that was
+/// killed since: what comes of it is deleted too.
 ///
 /// # Errors
 /// When kind or the engine fails.
 pub async fn remove(lab: &Lab, cluster: &str) -> Result<(), KindError> {
+    for _ in 0..DELETE_TRIES {
+        remove_once(lab, cluster).await?;
+        if leftovers(lab, cluster, &[]).await?.is_empty() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn remove_once(lab: &Lab, cluster: &str) -> Result<(), KindError> {
     // kind edits the kubeconfig that it finds: it gets one that nobody needs, so that the user's stays as it is.
     let nowhere =
         tempfile::NamedTempFile::new().map_err(|source| KindError::File { path: "kubeconfig".into(), source })?;
@@ -273,10 +235,14 @@ pub async fn remove(lab: &Lab, cluster: &str) -> Result<(), KindError> {
 /// # Errors
 /// When kind or the engine fails.
 pub async fn sweep(lab: &Lab) -> Result<Vec<String>, KindError> {
-    let abandoned = lease::abandoned(&lease_folder());
+    let folder = lease_folder();
+    let abandoned = lease::abandoned(&folder);
     for cluster in &abandoned {
+        if let Some(group) = lease::noted(&folder, cluster) {
+            kill_left_behind(group, cluster);
+        }
         remove(lab, cluster).await?;
-        lease::forget(&lease_folder(), cluster);
+        lease::forget(&folder, cluster);
     }
     Ok(abandoned)
 }

@@ -45,6 +45,19 @@ impl Lease {
     }
 }
 
+/// Notes the process group that makes a cluster, for it may outlive the run.
+///
+/// # Errors
+/// When the lease cannot be written.
+pub fn note(folder: &Path, cluster: &str, group: u32) -> std::io::Result<()> {
+    std::fs::write(folder.join(format!("{cluster}.lease")), group.to_string())
+}
+
+/// The process group that was noted.
+pub fn noted(folder: &Path, cluster: &str) -> Option<u32> {
+    std::fs::read_to_string(folder.join(format!("{cluster}.lease"))).ok()?.parse().ok()
+}
+
 /// The clusters whose runs ended without removing them: their leases are there and nobody holds the lock.
 pub fn abandoned(folder: &Path) -> Vec<String> {
     named(folder, "lease").into_iter().filter(|cluster| is_free(&folder.join(format!("{cluster}.lease")))).collect()
@@ -87,6 +100,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let held = Lease::take(folder.path(), "held").expect("free");
         drop(Lease::take(folder.path(), "dropped").expect("free"));
+        note(folder.path(), "dropped", 123).expect("written");
+        assert_eq!([noted(folder.path(), "dropped"), noted(folder.path(), "held")], [Some(123), None]);
         assert_eq!(abandoned(folder.path()), ["dropped"]);
         assert!(Lease::take(folder.path(), "held").is_err());
         held.keep().expect("kept");

@@ -4,6 +4,7 @@ pub mod doctor;
 pub mod kind;
 mod lab;
 mod lease;
+mod program;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

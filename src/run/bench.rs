@@ -86,8 +86,9 @@ impl Bench {
         let (kubeconfig, context, kind) = match target {
             Target::New { nodes, kubernetes } => {
                 let node = lab.node_image(kubernetes.as_deref())?.clone();
+                let nodes_text = counted(*nodes, "node");
                 progress
-                    .say(&format!("creating the kind cluster {name}: {nodes} node(s), Kubernetes {}", node.kubernetes));
+                    .say(&format!("creating the kind cluster {name}: {nodes_text}, Kubernetes {}", node.kubernetes));
                 let cluster = owned.insert(KindCluster::claim(&lab, name, folder)?);
                 step(log, "run", "create the cluster", cluster.create(&node.image, nodes.saturating_sub(1))).await?;
                 node_substitution = node.built.then(|| Substitution {
@@ -125,7 +126,7 @@ impl Bench {
             None => ("context", cluster.context.clone()),
         };
         Ok(Self {
-            description: format!("{what} {name} ({} nodes)", nodes.len()),
+            description: format!("{what} {name} ({})", counted(nodes.len(), "node")),
             dns_servers: dns.iter().filter_map(|pod| Some((pod.name_any(), address(pod)?))).collect(),
             dns_budget_ms: dns_budget_ms(&corefile, &domain),
             lab,
@@ -191,6 +192,11 @@ impl Loader {
     }
 }
 
+/// A number of things, in words that fit one of them too.
+fn counted(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
 async fn corefile(cluster: &Cluster) -> Result<String, RunError> {
     let maps: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), "kube-system");
     let map = maps.get("coredns").await.map_err(|source| RunError::api("read the ConfigMap coredns", source))?;
@@ -252,7 +258,12 @@ fn is_ready(object: &impl serde::Serialize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::zone;
+    use super::{counted, zone};
+
+    #[test]
+    fn one_node_is_no_plural() {
+        assert_eq!([1, 3].map(|number| counted(number, "node")), ["1 node", "3 nodes"]);
+    }
 
     #[test]
     fn the_zone_is_read_from_the_corefile() {

@@ -1,25 +1,26 @@
 //! One run: from settings to a cluster, through the scenarios, to verdicts and reports.
 
 mod bench;
+mod error;
 mod shared;
 mod signals;
 mod trial;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::check::{Check, Verdict};
-use crate::cluster::kind::{self, KindCluster, KindError};
-use crate::cluster::{ConnectError, Lab, LabError};
-use crate::evidence::{Evidence, Log, Note, ReadError, Snapshot, SnapshotOf, WatchError, What};
-use crate::report::{self, Judged, Outcome, Progress, ReportError};
+use crate::cluster::kind::{self, KindCluster};
+use crate::cluster::Lab;
+use crate::evidence::{Evidence, Log, Note, Snapshot, SnapshotOf, What};
+use crate::report::{self, Judged, Outcome, Progress};
 use crate::scenario::{plan, step};
-use crate::workload::{self, ApplyError, ManifestError, SubjectError};
+use crate::workload;
 
 pub use bench::{Bench, Target};
+pub use error::RunError;
 pub use shared::Shared;
 pub use signals::cancelled_by_signals;
 pub use trial::{Ending, Trial, exercise};
@@ -54,119 +55,6 @@ pub struct Settings {
     pub timeout_scale: f64,
     /// The command that repeats the run, to which a check's id is appended.
     pub rerun: String,
-}
-
-/// A run that could not begin, or was cut short.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The lab is not ready.
-    #[error(transparent)]
-    Lab(#[from] LabError),
-    /// A manifest is not one.
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    /// The manifests hold no workload to test.
-    #[error(transparent)]
-    Subject(#[from] SubjectError),
-    /// kind or the engine failed.
-    #[error(transparent)]
-    Kind(#[from] KindError),
-    /// The cluster cannot be reached.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// An object was refused.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    /// The history cannot be recorded.
-    #[error(transparent)]
-    Watch(#[from] WatchError),
-    /// A report could not be written.
-    #[error(transparent)]
-    Report(#[from] ReportError),
-    /// The evidence cannot be read back.
-    #[error(transparent)]
-    Evidence(#[from] ReadError),
-    /// An image is not to be had.
-    #[error("the image {image} is neither made ready by ci/setup, nor in the engine, nor to be pulled: {source}")]
-    NoImage {
-        /// The image.
-        image: String,
-        /// What the engine said.
-        source: KindError,
-    },
-    /// A StorageClass is not there.
-    #[error(
-        "the StorageClass {class} is neither in the manifests nor in the cluster (it has: {there}); \
-         add it, or name one of those"
-    )]
-    NoStorageClass {
-        /// The class that a claim names.
-        class: String,
-        /// The classes there are.
-        there: String,
-    },
-    /// The root password is not there.
-    #[error(
-        "the Secret {secret} with the root password under `{key}` is not in the namespace; add it to the manifests"
-    )]
-    NoPassword {
-        /// The Secret.
-        secret: String,
-        /// The key.
-        key: String,
-    },
-    /// Something of the cluster did not get ready.
-    #[error("{what} did not get Ready within {limit:?}; last seen: {last_seen}")]
-    NotReady {
-        /// What.
-        what: String,
-        /// For how long it was awaited.
-        limit: Duration,
-        /// The state seen last.
-        last_seen: String,
-    },
-    /// The API server could not be asked.
-    #[error("cannot {what}: {source}")]
-    Api {
-        /// What was tried.
-        what: String,
-        /// What happened.
-        source: Box<kube::Error>,
-    },
-    /// A file of the run cannot be written.
-    #[error("cannot write {path}: {source}")]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// What happened.
-        source: std::io::Error,
-    },
-    /// Ctrl-C or a request to end.
-    #[error("interrupted")]
-    Interrupted,
-}
-
-impl RunError {
-    fn api(what: &str, source: kube::Error) -> Self {
-        Self::Api { what: what.to_owned(), source: Box::new(source) }
-    }
-
-    /// Whether the user asked for something that cannot be; anything else is the environment's trouble.
-    pub fn is_bad_input(&self) -> bool {
-        matches!(
-            self,
-            Self::Manifest(_)
-                | Self::Subject(_)
-                | Self::NoImage { .. }
-                | Self::NoStorageClass { .. }
-                | Self::NoPassword { .. }
-                | Self::Apply(ApplyError::NamespaceExists(_) | ApplyError::Differs { .. })
-                | Self::Connect(
-                    ConnectError::Kubeconfig { .. } | ConnectError::NoContext { .. } | ConnectError::Context { .. }
-                )
-                | Self::Lab(LabError::NoNodeImage { .. })
-        )
-    }
 }
 
 /// A run that ended, with all that was written.
@@ -206,7 +94,7 @@ pub async fn run_in(
     let path = directory.join("evidence.jsonl");
     let log = Arc::new(Log::create(&path).map_err(|source| RunError::File { path: path.clone(), source })?);
     let mut owned = None;
-    let result = attempt(settings, run_id, &directory, &log, progress, &cancel, &mut owned).await;
+    let mut result = attempt(settings, run_id, &directory, &log, progress, &cancel, &mut owned).await;
     let mut kept = None;
     if let Some(cluster) = owned {
         if keep(settings, &path, result.is_ok()) {
@@ -214,9 +102,14 @@ pub async fn run_in(
             cluster.keep()?;
         } else {
             progress.say("deleting the cluster");
-            let left = step(&log, "run", "delete the cluster", cluster.delete()).await?;
-            let value = serde_json::to_value(left).unwrap_or_default();
-            log.record(What::Snapshot(Snapshot { of: SnapshotOf::LeftoverResources, value }));
+            match step(&log, "run", "delete the cluster", cluster.delete()).await {
+                Ok(left) => {
+                    let value = serde_json::to_value(left).unwrap_or_default();
+                    log.record(What::Snapshot(Snapshot { of: SnapshotOf::LeftoverResources, value }));
+                }
+                // The first trouble is the one to mend; this one is often its echo, and the next start deletes again.
+                Err(error) => result = result.and(Err(error.into())),
+            }
         }
     }
     let trouble = result.err();
@@ -240,20 +133,20 @@ async fn attempt(
     owned: &mut Option<KindCluster>,
 ) -> Result<(), RunError> {
     let lab = Lab::read()?;
-    let manifests = workload::load(settings.manifests.as_deref(), &lab.kubectl).await?;
-    // What is wrong with the manifests is said before minutes go into a cluster.
-    workload::subject(&manifests, settings.namespace.as_deref().unwrap_or_default(), "cluster.local")?;
     let evidence_path = log.path().to_owned();
     let open = async {
-        for cluster in kind::sweep(&lab).await? {
-            progress.say(&format!("removed the cluster {cluster}, which a killed run had left"));
-        }
+        sweep(&lab, log, progress).await;
+        let manifests = workload::load(settings.manifests.as_deref(), &lab.kubectl).await?;
+        // What is wrong with the manifests is said before minutes go into a cluster.
+        workload::namespace(&manifests, settings.namespace.as_deref())?;
+        workload::subject(&manifests, settings.namespace.as_deref().unwrap_or_default(), "cluster.local")?;
         let name = format!("{}{run_id}", kind::PREFIX);
         let images = workload::images(&manifests);
-        Bench::open(lab.clone(), &settings.target, &name, directory, &images, owned, log, progress).await
+        let bench = Bench::open(lab.clone(), &settings.target, &name, directory, &images, owned, log, progress);
+        Ok::<_, RunError>((bench.await?, manifests))
     };
-    let bench = tokio::select! {
-        bench = open => bench?,
+    let (bench, manifests) = tokio::select! {
+        opened = open => opened?,
         () = cancel.cancelled() => return Err(RunError::Interrupted),
     };
     let wanted = settings.checks.iter().flat_map(|check| check.scenarios).copied();
@@ -276,6 +169,17 @@ async fn attempt(
         (!whole && own_cluster && cancel.is_cancelled()) || keep(settings, &evidence_path, whole)
     };
     exercise(&bench, &trial, log, progress, Ending { cancel: cancel.clone(), keep: &keep }).await
+}
+
+/// Removes what killed runs left. What cannot be removed now does not hinder this run: the next start tries again.
+async fn sweep(lab: &Lab, log: &Log, progress: &Progress) {
+    let message = match kind::sweep(lab).await {
+        Ok(removed) if removed.is_empty() => return,
+        Ok(removed) => format!("removed what killed runs had left: {}", removed.join(", ")),
+        Err(error) => format!("what killed runs left could not be removed: {error}"),
+    };
+    progress.say(&message);
+    log.record(What::Note(Note { message }));
 }
 
 /// Whether what was made stays. A run that was interrupted leaves nothing, unless it was to be kept in any case.

@@ -1,0 +1,123 @@
+//! Why a run could not begin, or was cut short, and whose mistake that is.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cluster::kind::KindError;
+use crate::cluster::{ConnectError, LabError};
+use crate::evidence::{ReadError, WatchError};
+use crate::report::ReportError;
+use crate::workload::{ApplyError, ManifestError, SubjectError};
+
+/// A run that could not begin, or was cut short.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The lab is not ready.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// A manifest is not one.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The manifests hold no workload to test.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// kind or the engine failed.
+    #[error(transparent)]
+    Kind(#[from] KindError),
+    /// The cluster cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// An object was refused.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The history cannot be recorded.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// A report could not be written.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// The evidence cannot be read back.
+    #[error(transparent)]
+    Evidence(#[from] ReadError),
+    /// An image is not to be had.
+    #[error("the image {image} is neither made ready by ci/setup, nor in the engine, nor to be pulled: {source}")]
+    NoImage {
+        /// The image.
+        image: String,
+        /// What the engine said.
+        source: KindError,
+    },
+    /// A StorageClass is not there.
+    #[error(
+        "the StorageClass {class} is neither in the manifests nor in the cluster (it has: {there}); \
+         add it, or name one of those"
+    )]
+    NoStorageClass {
+        /// The class that a claim names.
+        class: String,
+        /// The classes there are.
+        there: String,
+    },
+    /// The root password is not there.
+    #[error(
+        "the Secret {secret} with the root password under `{key}` is not in the namespace; add it to the manifests"
+    )]
+    NoPassword {
+        /// The Secret.
+        secret: String,
+        /// The key.
+        key: String,
+    },
+    /// Something of the cluster did not get ready.
+    #[error("{what} did not get Ready within {limit:?}; last seen: {last_seen}")]
+    NotReady {
+        /// What.
+        what: String,
+        /// For how long it was awaited.
+        limit: Duration,
+        /// The state seen last.
+        last_seen: String,
+    },
+    /// The API server could not be asked.
+    #[error("cannot {what}: {source}")]
+    Api {
+        /// What was tried.
+        what: String,
+        /// What happened.
+        source: Box<kube::Error>,
+    },
+    /// A file of the run cannot be written.
+    #[error("cannot write {path}: {source}")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What happened.
+        source: std::io::Error,
+    },
+    /// Ctrl-C or a request to end.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl RunError {
+    pub(super) fn api(what: &str, source: kube::Error) -> Self {
+        Self::Api { what: what.to_owned(), source: Box::new(source) }
+    }
+
+    /// Whether the user asked for something that cannot be; anything else is the environment's trouble.
+    pub fn is_bad_input(&self) -> bool {
+        matches!(
+            self,
+            Self::Manifest(_)
+                | Self::Subject(_)
+                | Self::NoImage { .. }
+                | Self::NoStorageClass { .. }
+                | Self::NoPassword { .. }
+                | Self::Apply(ApplyError::NamespaceExists(_) | ApplyError::Differs { .. })
+                | Self::Connect(
+                    ConnectError::Kubeconfig { .. } | ConnectError::NoContext { .. } | ConnectError::Context { .. }
+                )
+                | Self::Lab(LabError::NoNodeImage { .. })
+        )
+    }
+}
