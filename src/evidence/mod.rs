@@ -4,6 +4,7 @@
 mod log;
 mod record;
 mod recorder;
+mod subject;
 mod timeline;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use std::path::Path;
 pub use log::{Log, ReadError, Sight, WaitError};
 pub use record::*;
 pub use recorder::{Recorder, WatchError};
+pub use subject::*;
 pub use timeline::{Change, ClaimLife, Mark, PodLife, SetState, Timeline, VolumeLife};
 
 /// All that a check may look at.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::record::{EventType, Gap, ObjectEvent, Record, Subject, What};
+use super::record::{EventType, Gap, ObjectEvent, Record, What};
+use super::subject::Subject;
 
 /// A place in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
