@@ -12,8 +12,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::check::{Check, Verdict};
-use crate::cluster::kind::{self, KindCluster};
 use crate::cluster::Lab;
+use crate::cluster::kind::{self, KindCluster};
 use crate::evidence::{Evidence, Log, Note, Snapshot, SnapshotOf, What};
 use crate::report::{self, Judged, Outcome, Progress};
 use crate::scenario::{plan, step};
@@ -94,7 +94,8 @@ pub async fn run_in(
     let path = directory.join("evidence.jsonl");
     let log = Arc::new(Log::create(&path).map_err(|source| RunError::File { path: path.clone(), source })?);
     let mut owned = None;
-    let mut result = attempt(settings, run_id, &directory, &log, progress, &cancel, &mut owned).await;
+    // These futures are large, and a test's thread has a small stack: they live on the heap.
+    let mut result = Box::pin(attempt(settings, run_id, &directory, &log, progress, &cancel, &mut owned)).await;
     let mut kept = None;
     if let Some(cluster) = owned {
         if keep(settings, &path, result.is_ok()) {
@@ -134,7 +135,7 @@ async fn attempt(
 ) -> Result<(), RunError> {
     let lab = Lab::read()?;
     let evidence_path = log.path().to_owned();
-    let open = async {
+    let open = Box::pin(async {
         sweep(&lab, log, progress).await;
         let manifests = workload::load(settings.manifests.as_deref(), &lab.kubectl).await?;
         // What is wrong with the manifests is said before minutes go into a cluster.
@@ -144,7 +145,7 @@ async fn attempt(
         let images = workload::images(&manifests);
         let bench = Bench::open(lab.clone(), &settings.target, &name, directory, &images, owned, log, progress);
         Ok::<_, RunError>((bench.await?, manifests))
-    };
+    });
     let (bench, manifests) = tokio::select! {
         opened = open => opened?,
         () = cancel.cancelled() => return Err(RunError::Interrupted),
@@ -168,7 +169,7 @@ async fn attempt(
         // With the cluster of its own, an interrupted run's objects go too: no need to wait for them one by one.
         (!whole && own_cluster && cancel.is_cancelled()) || keep(settings, &evidence_path, whole)
     };
-    exercise(&bench, &trial, log, progress, Ending { cancel: cancel.clone(), keep: &keep }).await
+    Box::pin(exercise(&bench, &trial, log, progress, Ending { cancel: cancel.clone(), keep: &keep })).await
 }
 
 /// Removes what killed runs left. What cannot be removed now does not hinder this run: the next start tries again.

@@ -65,7 +65,7 @@ pub async fn exercise(
     let mut namespace = String::new();
     let mut recorder = None;
     let acted = tokio::select! {
-        acted = act(bench, trial, log, progress, limits, &made, &mut namespace, &mut recorder) => acted,
+        acted = Box::pin(act(bench, trial, log, progress, limits, &made, &mut namespace, &mut recorder)) => acted,
         () = ending.cancel.cancelled() => Err(RunError::Interrupted),
     };
     if (ending.keep)(acted.is_ok()) {
@@ -157,7 +157,7 @@ async fn act_scenarios(context: &Context, trial: &Trial, progress: &Progress) {
             continue;
         }
         progress.begin(scenario);
-        let acted = scenario::act(context, scenario).await;
+        let acted = Box::pin(scenario::act(context, scenario)).await;
         let trouble = acted.err().map(|error| error.to_string());
         progress.end(scenario, trouble.as_deref().map_or(Ok(()), Err));
         if trouble.is_some() {

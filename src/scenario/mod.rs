@@ -84,10 +84,10 @@ pub enum ScenarioError {
 pub async fn act(context: &Context, scenario: &str) -> Result<(), ScenarioError> {
     let acted = async {
         match scenario {
-            "deploy" => deploy::deploy(context).await,
-            "replicate" => replicate::replicate(context).await,
-            "restart" => restart::restart(context).await,
-            "scale" => scale::scale(context).await,
+            "deploy" => Box::pin(deploy::deploy(context)).await,
+            "replicate" => Box::pin(replicate::replicate(context)).await,
+            "restart" => Box::pin(restart::restart(context)).await,
+            "scale" => Box::pin(scale::scale(context)).await,
             _ => Ok(()),
         }
     };
