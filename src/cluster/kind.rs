@@ -1,7 +1,7 @@
 //! kind clusters: made, loaded with images, deleted without a trace, and found again when their run was killed.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use tokio::process::Command;
 use super::lab::{Lab, cache_dir};
 use super::lease::{self, Lease};
 pub use super::program::KindError;
-use super::program::{kill_left_behind, run, run_known};
+use super::program::{kill_leader, lives, run, run_known};
 use crate::evidence::Leftover;
 
 /// The names of the clusters that this program makes begin so.
@@ -21,8 +21,9 @@ const DELETE_WITHIN: Duration = Duration::from_secs(120);
 const LOAD_WITHIN: Duration = Duration::from_secs(300);
 const ASK_WITHIN: Duration = Duration::from_secs(20);
 
-/// How often a cluster is deleted until nothing of it is there.
-const DELETE_TRIES: usize = 3;
+/// How long clients of the engine may outlive the kind that started them.
+const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Where leases are.
 pub fn lease_folder() -> PathBuf {
@@ -54,6 +55,8 @@ pub struct KindCluster {
     pub kubeconfig: PathBuf,
     lease: Option<Lease>,
     volumes: Vec<String>,
+    /// The process group that makes the cluster.
+    maker: Option<u32>,
 }
 
 impl KindCluster {
@@ -65,7 +68,14 @@ impl KindCluster {
         let lease = Lease::take(&lease_folder(), name)
             .map_err(|source| KindError::File { path: lease_folder().join(name), source })?;
         let kubeconfig = folder.join("kubeconfig");
-        Ok(Self { lab: lab.clone(), name: name.to_owned(), kubeconfig, lease: Some(lease), volumes: Vec::new() })
+        Ok(Self {
+            lab: lab.clone(),
+            name: name.to_owned(),
+            kubeconfig,
+            lease: Some(lease),
+            volumes: Vec::new(),
+            maker: None,
+        })
     }
 
     /// Makes the cluster on a network of its own, which goes with it.
@@ -79,10 +89,12 @@ impl KindCluster {
         let mut command = Command::new(&self.lab.kind);
         command.args(["create", "cluster", "--name", &self.name, "--image", image, "--config"]).arg(&path);
         command.arg("--kubeconfig").arg(&self.kubeconfig).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &self.name);
-        let folder = lease_folder();
-        let note = |group| lease::note(&folder, &self.name, group);
-        let noted = |group| note(group).map_err(|source| KindError::File { path: folder.join(&self.name), source });
-        run_known(&mut command, CREATE_WITHIN, noted).await?;
+        let (folder, name, maker) = (lease_folder(), &self.name, &mut self.maker);
+        let known = |group| {
+            *maker = Some(group);
+            lease::note(&folder, name, group).map_err(|source| KindError::File { path: folder.join(name), source })
+        };
+        run_known(&mut command, CREATE_WITHIN, known).await?;
         self.volumes = volumes(&self.lab, &self.name).await?;
         Ok(())
     }
@@ -96,7 +108,7 @@ impl KindCluster {
             // The making of the cluster was cut short, perhaps before there was a container to ask.
             self.volumes = volumes(&self.lab, &self.name).await.unwrap_or_default();
         }
-        remove(&self.lab, &self.name).await?;
+        remove_after(&self.lab, &self.name, self.maker).await?;
         let left = leftovers(&self.lab, &self.name, &self.volumes).await?;
         if left.is_empty()
             && let Some(lease) = self.lease.take()
@@ -123,13 +135,13 @@ impl Drop for KindCluster {
         if self.lease.is_none() {
             return;
         }
-        let delete = std::process::Command::new(&self.lab.kind)
-            .args(["delete", "cluster", "--name", &self.name])
-            .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &self.name)
-            .env("KUBECONFIG", &self.kubeconfig)
-            .output();
-        let network = std::process::Command::new(&self.lab.docker).args(["network", "rm", &self.name]).output();
-        if delete.is_ok_and(|output| output.status.success()) && network.is_ok() {
+        let (lab, name, maker) = (self.lab.clone(), self.name.clone(), self.maker);
+        // A value can be dropped where nothing can be awaited: a thread with a runtime of its own can.
+        let remover = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            runtime.block_on(remove_after(&lab, &name, maker)).ok()
+        });
+        if let Ok(Some(())) = remover.join() {
             lease::forget(&lease_folder(), &self.name);
         }
     }
@@ -202,19 +214,26 @@ pub async fn engine_version(lab: &Lab) -> Result<String, KindError> {
     Ok(version.trim().to_owned())
 }
 
-/// Deletes a cluster of this program by name, with its network. An engine still carries out what a client asked that was
-/// killed since: what comes of it is deleted too.
+/// Deletes a cluster of this program by name, with its network.
 ///
 /// # Errors
 /// When kind or the engine fails.
 pub async fn remove(lab: &Lab, cluster: &str) -> Result<(), KindError> {
-    for _ in 0..DELETE_TRIES {
-        remove_once(lab, cluster).await?;
-        if leftovers(lab, cluster, &[]).await?.is_empty() {
-            break;
+    remove_after(lab, cluster, None).await
+}
+
+/// Deletes a cluster, again and again until nobody is left who makes something of it.
+async fn remove_after(lab: &Lab, cluster: &str, maker: Option<u32>) -> Result<(), KindError> {
+    let end = Instant::now() + SETTLE_WITHIN;
+    loop {
+        let in_the_making = maker.is_some_and(lives);
+        let removed = remove_once(lab, cluster).await;
+        if !in_the_making || Instant::now() >= end {
+            return removed;
         }
+        // Nobody tells when a process ends that is no child of this one.
+        tokio::time::sleep(ASK_AGAIN_AFTER).await;
     }
-    Ok(())
 }
 
 async fn remove_once(lab: &Lab, cluster: &str) -> Result<(), KindError> {
@@ -238,10 +257,11 @@ pub async fn sweep(lab: &Lab) -> Result<Vec<String>, KindError> {
     let folder = lease_folder();
     let abandoned = lease::abandoned(&folder);
     for cluster in &abandoned {
-        if let Some(group) = lease::noted(&folder, cluster) {
-            kill_left_behind(group, cluster);
+        let maker = lease::noted(&folder, cluster);
+        if let Some(group) = maker {
+            kill_leader(group, cluster);
         }
-        remove(lab, cluster).await?;
+        remove_after(lab, cluster, maker).await?;
         lease::forget(&folder, cluster);
     }
     Ok(abandoned)

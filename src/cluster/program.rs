@@ -1,10 +1,10 @@
-//! Programs of the lab: run to their end, or ended with everything that they started.
+//! Programs of the lab: run to their end, or killed, and what lives on of them then.
 
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
 /// The lines of a failed program's output that are shown: the last ones say what was wrong.
@@ -68,51 +68,45 @@ pub(super) async fn run_known(
     };
     let start = |source| KindError::Start { program: shown.split(' ').next().unwrap_or_default().to_owned(), source };
     let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = piped.process_group(0).spawn().map_err(start)?;
-    let mut group = Group(child.id());
-    if let Some(id) = group.0 {
-        begun(id)?;
+    let child = piped.process_group(0).kill_on_drop(true).spawn().map_err(start)?;
+    if let Some(group) = child.id() {
+        begun(group)?;
     }
     let output = match tokio::time::timeout(limit, child.wait_with_output()).await {
         Ok(output) => output.map_err(start)?,
         Err(_) => return Err(KindError::Slow { command: shown, limit }),
     };
-    group.0 = None;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let output = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
     Err(KindError::Failed { command: shown, output })
 }
 
-/// A child's process group, which dies with this value: kind that is killed alone leaves engine clients behind that go
-/// on making containers.
-struct Group(Option<u32>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(id) = self.0 {
-            kill_group(id);
-        }
+/// Kills the leader of a process group that a killed run left at work. It is known by the cluster's name among its
+/// arguments, for the numbers of processes are given again.
+pub(super) fn kill_leader(group: u32, cluster: &str) {
+    let arguments = std::fs::read(format!("/proc/{group}/cmdline")).unwrap_or_default();
+    if arguments.split(|byte| *byte == 0).any(|argument| argument == cluster.as_bytes())
+        && let Some(leader) = i32::try_from(group).ok().and_then(Pid::from_raw)
+    {
+        // A process that has ended in between is what is wanted.
+        let _ = kill_process(leader, Signal::KILL);
     }
 }
 
-fn kill_group(id: u32) {
-    if let Some(group) = i32::try_from(id).ok().and_then(Pid::from_raw) {
-        // A group that is gone is what is wanted.
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-}
-
-/// Kills the process group that a killed run left at work, known by its number and by the cluster's name among its
-/// leader's arguments: numbers are given again.
-pub(super) fn kill_left_behind(id: u32, cluster: &str) {
-    let arguments = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-    if arguments.split(|byte| *byte == 0).any(|argument| argument == cluster.as_bytes()) {
-        kill_group(id);
-    }
+/// Whether a process of this group is at work: kind that is killed leaves clients of the engine behind, and what they
+/// asked for comes to be.
+pub(super) fn lives(group: u32) -> bool {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok()).any(|stat| {
+        // The name, in parentheses, can hold anything; behind it are the state, the parent and the group.
+        let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+        let mut words = behind.split_whitespace();
+        words.next().is_some_and(|state| state != "Z") && words.nth(1) == Some(&group.to_string())
+    })
 }
 
 #[cfg(test)]
@@ -136,38 +130,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_slow_program_started_ends_with_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("child");
-        let script = format!("sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; wait", path.display());
-        let mut command = Command::new("sh");
-        command.args(["-c", &script]);
-        let begun = async {
-            while !path.exists() {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        };
-        tokio::select! {
-            ended = run(&mut command, SOON) => panic!("it ended: {ended:?}"),
-            () = begun => {}
-        }
-        let child = std::fs::read_to_string(&path).expect("the child's number");
-        let status = format!("/proc/{}/status", child.trim());
-        // Whoever adopts the child may take its time to reap it.
-        let lives = || std::fs::read_to_string(&status).is_ok_and(|text| !text.contains("State:\tZ"));
+    async fn a_group_lives_as_long_as_what_its_leader_started() {
+        let mut leader = Command::new("sh");
+        leader.args(["-c", "read line & read line"]).stdin(Stdio::piped()).process_group(0).kill_on_drop(true);
+        let mut leader = leader.spawn().expect("sh");
+        let group = leader.id().expect("it runs");
+        assert!(lives(group));
+        leader.kill().await.expect("it dies");
+        // What it left reads until the pipe is closed, or ends at once, where a shell gives it no input.
+        drop(leader);
         let gone = async {
-            while lives() {
+            while lives(group) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(SOON, gone).await.expect("the child dies with its group");
+        tokio::time::timeout(SOON, gone).await.expect("nothing is left of the group");
     }
 
     #[test]
     fn only_a_process_that_names_the_cluster_is_killed() {
-        let mut other = std::process::Command::new("sleep").arg("1000").spawn().expect("sleep");
-        kill_left_behind(other.id(), "steadfast-x");
-        assert!(other.try_wait().expect("its state").is_none(), "it was killed");
-        other.kill().and_then(|()| other.wait()).expect("it ends");
+        let mut sleeper = std::process::Command::new("sleep").args(["1000"]).spawn().expect("sleep");
+        kill_leader(sleeper.id(), "steadfast-x");
+        assert!(sleeper.try_wait().expect("its state").is_none(), "another one was killed");
+        let begun = std::time::Instant::now();
+        // Its arguments can be read a moment after it began.
+        while sleeper.try_wait().expect("its state").is_none() && begun.elapsed() < SOON {
+            kill_leader(sleeper.id(), "1000");
+        }
+        sleeper.kill().expect("it is there or has ended");
+        sleeper.wait().expect("it ends");
+        assert!(begun.elapsed() < SOON, "it was not killed");
     }
 }
