@@ -41,9 +41,12 @@ pub enum Command {
     },
     /// Judge a run again from its stored evidence, without any cluster.
     Judge {
-        /// The run's directory, such as `target/steadfast/latest`.
-        #[arg(default_value = "target/steadfast/latest")]
+        /// The run: its directory, its id, or `latest`.
+        #[arg(default_value = "latest")]
         run: PathBuf,
+        /// Where the directories of runs are.
+        #[arg(long, value_name = "DIR", env = "ARTIFACTS", default_value = "target/steadfast")]
+        artifacts: PathBuf,
     },
     /// List the checks.
     List {

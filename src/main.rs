@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -10,7 +11,7 @@ use cli::{Cli, Command, RunOptions, WitnessRole};
 use steadfast::check::{CATALOGUE, Check};
 use steadfast::cluster::doctor::{Health, examine};
 use steadfast::cluster::{Lab, kept, kind};
-use steadfast::evidence::Evidence;
+use steadfast::evidence::{Evidence, What};
 use steadfast::report::Progress;
 use steadfast::run::{self, Finished, RunError, Settings};
 use steadfast::witness;
@@ -46,7 +47,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         },
         Command::Up { options } => up(options).await,
         Command::Down { cluster } => down(cluster.as_deref()).await,
-        Command::Judge { run } => judge(cli, run),
+        Command::Judge { run, artifacts } => judge(cli, run, artifacts),
         Command::List { json } => list(*json),
         Command::Explain { check } => Ok(explain(check)),
         Command::Doctor => Ok(doctor().await),
@@ -129,8 +130,11 @@ async fn down(cluster: Option<&str>) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-fn judge(cli: &Cli, run: &std::path::Path) -> anyhow::Result<u8> {
-    let path = if run.is_dir() { run.join("evidence.jsonl") } else { run.to_owned() };
+fn judge(cli: &Cli, run: &Path, artifacts: &Path) -> anyhow::Result<u8> {
+    let path = match evidence_of(run, artifacts) {
+        Ok(path) => path,
+        Err(message) => return Ok(usage(&message)),
+    };
     let evidence = match Evidence::read(&path) {
         Ok(evidence) => evidence,
         Err(error) => return Ok(usage(&error.to_string())),
@@ -141,10 +145,30 @@ fn judge(cli: &Cli, run: &std::path::Path) -> anyhow::Result<u8> {
         .iter()
         .filter(|check| check.scenarios.iter().all(|name| acted.iter().any(|known| known == name)))
         .collect();
-    let finished = Finished { directory, evidence, trouble: None, kept: None };
+    let interrupted = RunError::Interrupted.to_string();
+    let was_interrupted =
+        evidence.records.iter().any(|record| matches!(&record.what, What::Note(note) if note.message == interrupted));
+    let trouble = was_interrupted.then_some(RunError::Interrupted);
+    let finished = Finished { directory, evidence, trouble, kept: None };
     let outcome = run::outcome(&finished, &checks, "steadfast run");
     steadfast::report::print(&outcome, cli.color)?;
     Ok(outcome.exit_code())
+}
+
+/// The evidence of a run that is named by its directory, by the log itself, or by its id among the artifacts.
+fn evidence_of(run: &Path, artifacts: &Path) -> Result<PathBuf, String> {
+    let among = artifacts.join(run);
+    let directory = if run.exists() { run } else { &among };
+    match directory {
+        file if file.is_file() => Ok(file.to_owned()),
+        folder if folder.is_dir() => Ok(folder.join("evidence.jsonl")),
+        _ => Err(format!(
+            "there is no run {}, neither as a path nor in {}; give its directory, its id or `latest`, with --artifacts \
+             where the directories of runs are",
+            run.display(),
+            artifacts.display()
+        )),
+    }
 }
 
 fn list(json: bool) -> anyhow::Result<u8> {
