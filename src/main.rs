@@ -30,13 +30,22 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match code {
         Ok(code) => ExitCode::from(code),
-        Err(error) => refuse(INCONCLUSIVE, &format!("{error:#}")),
+        Err(error) => refuse(INCONCLUSIVE, &with_causes(&error)),
     }
 }
 
 fn refuse(code: u8, message: &str) -> ExitCode {
     eprintln!("error: {message}");
     ExitCode::from(code)
+}
+
+/// An error with its causes, each once: most errors of this program quote theirs.
+fn with_causes(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .reduce(|text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
+        .unwrap_or_default()
 }
 
 async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {

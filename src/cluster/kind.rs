@@ -104,6 +104,12 @@ impl KindCluster {
     /// # Errors
     /// When the engine cannot be asked.
     pub async fn delete(mut self) -> Result<Vec<Leftover>, KindError> {
+        if self.maker.is_none() {
+            // kind did not even start: what could not make anything cannot delete it either.
+            lease::forget(&lease_folder(), &self.name);
+            self.lease = None;
+            return Ok(Vec::new());
+        }
         if self.volumes.is_empty() {
             // The making of the cluster was cut short, perhaps before there was a container to ask.
             self.volumes = volumes(&self.lab, &self.name).await.unwrap_or_default();

@@ -29,7 +29,7 @@ pub enum ConnectError {
         reason: String,
     },
     /// The kubeconfig has no such context.
-    #[error("the kubeconfig {path} has no context `{context}`; it has: {known}")]
+    #[error("the kubeconfig {path} has no context `{context}`; it has: {known}; name one of those by --context")]
     NoContext {
         /// The file.
         path: PathBuf,
@@ -98,9 +98,23 @@ impl Cluster {
         let client = Client::try_from(config).map_err(|error| unusable(error.to_string()))?;
         let unreachable = |reason| ConnectError::Unreachable { server: server.clone(), reason };
         let version = match tokio::time::timeout(ANSWER_WITHIN, client.apiserver_version()).await {
-            Ok(version) => version.map_err(|error| unreachable(error.to_string()))?.git_version,
+            Ok(version) => version.map_err(|error| unreachable(with_causes(&error)))?.git_version,
             Err(_) => return Err(unreachable(format!("nothing came within {ANSWER_WITHIN:?}"))),
         };
         Ok(Self { client, context, server, version })
     }
+}
+
+/// An error with its causes, each once: the client's own words leave out what the system said.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    text
 }

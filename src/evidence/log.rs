@@ -167,7 +167,7 @@ impl Log {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file cannot be read.
-    #[error("cannot read the evidence log {path}: {source}")]
+    #[error("cannot read the evidence log {path}: {source}; give the directory of a run")]
     Io {
         /// The file.
         path: PathBuf,
@@ -175,7 +175,7 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// A line is not a record.
-    #[error("{path}:{line}: not an evidence record: {reason}")]
+    #[error("{path}:{line}: not an evidence record: {reason}; only a log as its run wrote it can be judged")]
     Line {
         /// The file.
         path: PathBuf,
@@ -201,7 +201,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Record>, ReadError> {
         if let What::Run(run) = &record.what
             && run.schema != SCHEMA
         {
-            return Err(refuse(format!("evidence format {}; this program reads format {SCHEMA}", run.schema)));
+            return Err(refuse(format!("it has evidence format {} and this program reads {SCHEMA}", run.schema)));
         }
         records.push(record);
     }

@@ -87,7 +87,7 @@ pub enum RunError {
         source: Box<kube::Error>,
     },
     /// A file of the run cannot be written.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}: {source}; choose a folder that can be written to by --artifacts")]
     File {
         /// The file or folder.
         path: PathBuf,
