@@ -170,6 +170,9 @@ impl RunOptions {
         if self.allow_disruption {
             words.push("--allow-disruption".to_owned());
         }
+        if self.timeout_scale != 1.0 {
+            words.push(format!("--timeout-scale {}", self.timeout_scale));
+        }
         words.join(" ")
     }
 }
@@ -200,4 +203,61 @@ pub fn check(id: &str) -> Result<&'static Check, String> {
             like => format!("there is no check `{id}`; there is {}", like.join(", ")),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn options(arguments: &[&str]) -> RunOptions {
+        let words = ["steadfast", "run"].iter().chain(arguments);
+        match Cli::try_parse_from(words).expect("valid").command {
+            Command::Run { options, .. } => options,
+            other => panic!("not a run: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_is_repeated_by_what_is_not_the_default() {
+        assert_eq!(options(&[]).rerun(), "steadfast run");
+        let all = ["--manifests", "m", "--namespace", "n", "--kubernetes", "1.36.3", "--nodes", "1"];
+        let repeated = "steadfast run --manifests m --namespace n --kubernetes 1.36.3 --nodes 1";
+        assert_eq!(options(&all).rerun(), repeated);
+        let cluster = ["--cluster", "ci", "--allow-disruption"];
+        assert_eq!(options(&cluster).rerun(), "steadfast run --cluster ci --allow-disruption");
+        let slow = ["--timeout-scale", "3"];
+        assert_eq!(options(&slow).rerun(), "steadfast run --timeout-scale 3");
+    }
+
+    #[test]
+    fn a_cluster_that_was_there_is_named_alone_and_with_agreement() {
+        let refused: [&[&str]; 6] = [
+            &["--cluster", "ci"],
+            &["--kubeconfig", "file"],
+            &["--context", "ci", "--allow-disruption"],
+            &["--cluster", "ci", "--kubeconfig", "file", "--allow-disruption"],
+            &["--cluster", "ci", "--nodes", "2", "--allow-disruption"],
+            &["--kubeconfig", "file", "--kubernetes", "1.36.3", "--allow-disruption"],
+        ];
+        for arguments in refused {
+            let words = ["steadfast", "run"].iter().chain(arguments);
+            assert!(Cli::try_parse_from(words).is_err(), "{arguments:?} was taken");
+        }
+        let target =
+            options(&["--kubeconfig", "file", "--context", "ci", "--allow-disruption"]).settings(vec![]).target;
+        assert_eq!(target, Target::Context { kubeconfig: "file".into(), context: Some("ci".to_owned()) });
+    }
+
+    #[test]
+    fn up_acts_what_stands_before_any_disruption() {
+        let checks = options(&[]).up().checks;
+        assert!(checks.iter().any(|check| check.scenarios.contains(&"replicate")));
+        assert!(!checks.iter().any(|check| check.scenarios.contains(&"restart")));
+    }
 }

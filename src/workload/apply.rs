@@ -264,5 +264,10 @@ mod tests {
         let there = json!({"provisioner": "a", "parameters": {"x": "2"}, "more": true});
         assert_eq!(first_difference(&wanted, &there, ""), Some("/parameters/x".to_owned()));
         assert_eq!(first_difference(&json!({"provisioner": "a"}), &there, ""), None);
+        assert_eq!(first_difference(&json!({"new": true}), &there, ""), Some("/new".to_owned()));
+        assert_eq!(first_difference(&json!({"parameters": "x"}), &there, ""), Some("/parameters".to_owned()));
+        let lists = (json!({"modes": ["a", "b"]}), json!({"modes": ["b", "a"]}));
+        assert_eq!(first_difference(&lists.0, &lists.1, ""), Some("/modes".to_owned()));
+        assert_eq!(first_difference(&json!({}), &there, ""), None);
     }
 }

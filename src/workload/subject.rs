@@ -236,3 +236,78 @@ fn string_map(object: &Value, pointer: &str) -> BTreeMap<String, String> {
     let pairs = object.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
     pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::parse;
+
+    const SERVICE: &str =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {ports: [{port: 3306, name: sql}]}\n---\n";
+    const SET: &str = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec:\n  serviceName: db\n  \
+                       template:\n    spec:\n      containers:\n";
+    const SERVER: &str = "      - {name: server, image: 'mysql:5.7', env: [{name: MYSQL_ROOT_PASSWORD, value: x}]}\n";
+
+    fn read(text: &str) -> Result<(Subject, Credentials), SubjectError> {
+        subject(&parse("db.yaml", text).expect("YAML"), "ns", "cluster.local")
+    }
+
+    #[test]
+    fn everything_comes_from_the_objects_or_their_defaults() {
+        let (subject, credentials) = read(&format!("{SERVICE}{SET}{SERVER}")).expect("a workload");
+        assert_eq!((subject.replicas, subject.first_ordinal, subject.port), (1, 0, 3306));
+        assert_eq!((subject.port_name.as_deref(), subject.container.as_str()), (Some("sql"), "server"));
+        assert_eq!(credentials, Credentials::Literal("x".to_owned()));
+    }
+
+    #[test]
+    fn the_root_password_is_found_wherever_it_may_be() {
+        let with = |env: &str| {
+            let server = format!("      - {{name: server, env: [{env}]}}\n");
+            read(&format!("{SERVICE}{SET}{server}")).map(|(_, credentials)| credentials)
+        };
+        let secret = with("{name: MYSQL_ROOT_PASSWORD, valueFrom: {secretKeyRef: {name: a, key: b}}}");
+        assert_eq!(secret.expect("one"), Credentials::Secret { name: "a".to_owned(), key: "b".to_owned() });
+        assert_eq!(with("{name: MYSQL_ALLOW_EMPTY_PASSWORD, value: '1'}").expect("one"), Credentials::Empty);
+        let neither = with("{name: MARIADB_ROOT_PASSWORD}").expect_err("no value");
+        assert!(neither.to_string().contains("neither a value nor a secretKeyRef"), "{neither}");
+    }
+
+    #[test]
+    fn each_mistake_is_named() {
+        let set = format!("{SET}{SERVER}");
+        let two = "      - {name: one}\n      - {name: two}\n";
+        let no_port = "apiVersion: v1\nkind: Service\nmetadata: {name: db}\n---\n";
+        let cases = [
+            (SERVICE.to_owned(), "hold no StatefulSet (there is Service db)"),
+            (format!("{SERVICE}{set}---\n{set}"), "hold 2 StatefulSets"),
+            (
+                set.clone(),
+                "names the Service `db` in spec.serviceName, which the manifests do not hold (there is none)",
+            ),
+            (
+                format!("{SERVICE}{}", set.replace("  serviceName: db\n", "")),
+                "names the Service `` in spec.serviceName",
+            ),
+            (format!("{SERVICE}{}", set.replace("spec:\n  s", "spec:\n  replicas: 0\n  s")), "spec.replicas is 0"),
+            (format!("{SERVICE}{SET}      - {{name: server}}\n"), "sets no MYSQL_ROOT_PASSWORD"),
+            (format!("{SERVICE}{SET}{two}"), "no container has MYSQL_ROOT_PASSWORD"),
+            (format!("{no_port}{set}"), "names a port; set containerPort: 3306"),
+        ];
+        for (text, expected) in cases {
+            let error = read(&text).expect_err(expected).to_string();
+            assert!(error.contains(expected), "{error}\nhas not: {expected}");
+        }
+    }
+
+    #[test]
+    fn objects_agree_on_a_namespace_or_the_one_that_does_not_is_named() {
+        let text =
+            format!("{SERVICE}{SET}{SERVER}").replace("metadata: {name: db}", "metadata: {name: db, namespace: a}");
+        let manifests = parse("db.yaml", &text).expect("YAML");
+        assert_eq!(namespace(&manifests, None).expect("one").as_deref(), Some("a"));
+        assert_eq!(namespace(&manifests, Some("a")).expect("one").as_deref(), Some("a"));
+        let error = namespace(&manifests, Some("b")).expect_err("two").to_string();
+        assert_eq!(error, "Service db names the namespace `a`, but the run uses `b`; use one for all");
+    }
+}
