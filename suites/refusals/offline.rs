@@ -1,0 +1,225 @@
+//! What is refused before anything is made, and what the program says of itself.
+
+use libtest_mimic::{Failed, Trial};
+use serde_json::{Value, json};
+use steadfast::cluster::Lab;
+
+use super::program::Place;
+
+/// A workload that could be tested.
+pub const WORKLOAD: &str = "\
+apiVersion: v1
+kind: Service
+metadata:
+  name: db
+spec:
+  clusterIP: None
+  selector: {app: db}
+  ports: [{port: 3306}]
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  name: db
+spec:
+  serviceName: db
+  replicas: 1
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      containers:
+      - name: server
+        image: mysql:5.7
+        env: [{name: MYSQL_ROOT_PASSWORD, value: secret}]
+";
+
+const KUBECONFIG: &str = "\
+apiVersion: v1
+kind: Config
+current-context: closed
+clusters: [{name: closed, cluster: {server: 'https://127.0.0.1:1'}}]
+users: [{name: nobody, user: {token: none}}]
+contexts: [{name: closed, context: {cluster: closed, user: nobody}}]
+";
+
+const STORED: &str = include_str!("../replay/made-good.jsonl");
+
+/// A call that is refused, or whose output is under review.
+struct Case {
+    name: &'static str,
+    files: Vec<(&'static str, String)>,
+    arguments: Vec<&'static str>,
+    environment: Vec<(&'static str, &'static str)>,
+    code: i32,
+    /// Whether a run's directory was made by then, which must hold the reason.
+    begun: bool,
+}
+
+fn case(name: &'static str, code: i32, arguments: &[&'static str]) -> Case {
+    let begun = arguments[0] == "run";
+    Case { name, files: Vec::new(), arguments: arguments.to_vec(), environment: Vec::new(), code, begun }
+}
+
+impl Case {
+    fn with(mut self, name: &'static str, text: impl Into<String>) -> Self {
+        self.files.push((name, text.into()));
+        self
+    }
+
+    fn under(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
+    /// Refused by the command line: no run is begun.
+    fn at_once(self) -> Self {
+        Self { begun: false, ..self }
+    }
+
+    fn act(self) -> Result<(), Failed> {
+        let place = Place::new();
+        // Programs that are not there prove that none is needed.
+        place.write("lab.json", &lab("/nowhere/kind", "docker").to_string());
+        for (name, text) in &self.files {
+            place.write(name, text);
+        }
+        let mut environment = vec![("STEADFAST_LAB", "@/lab.json")];
+        environment.extend(&self.environment);
+        let answer = place.call(&self.arguments, &environment);
+        answer.is(self.name, self.code)?;
+        if self.begun { place.is_refused(&answer) } else { Ok(()) }
+    }
+}
+
+fn lab(kind: &str, docker: &str) -> Value {
+    json!({
+        "schema": 1, "kind": kind, "kubectl": "/nowhere/kubectl", "docker": docker, "default_kubernetes": "1.37.2",
+        "nodes": [{"kubernetes": "1.37.2", "image": "nowhere/node", "built": true}], "images": [],
+        "witness": {"image": "nowhere/witness", "archive": "/nowhere/witness.tar"},
+    })
+}
+
+pub fn trials() -> Vec<Trial> {
+    let cases = [manifests(), surroundings(), command_lines(), stored_runs(), outputs()].into_iter().flatten();
+    let mut trials: Vec<Trial> = cases.map(|case| Trial::test(case.name, move || case.act())).collect();
+    trials.push(Trial::test("surroundings::engine_not_reachable", engine_not_reachable));
+    trials
+}
+
+fn manifests() -> Vec<Case> {
+    let refused = |name, text: String| case(name, 2, &["run", "--manifests", "@/db.yaml"]).with("db.yaml", text);
+    let without = |what: &str| WORKLOAD.replace(what, "");
+    let documents: Vec<&str> = WORKLOAD.split("---\n").collect();
+    vec![
+        refused("manifests::not_yaml", WORKLOAD.replace("selector: {app: db}", "selector: {app: db")),
+        refused("manifests::no_kind", without("kind: Service\n")),
+        refused("manifests::no_stateful_set", documents[0].to_owned()),
+        refused("manifests::two_stateful_sets", format!("{WORKLOAD}---\n{}", documents[1])),
+        refused("manifests::no_governing_service", documents[1].to_owned()),
+        refused("manifests::no_replicas", WORKLOAD.replace("replicas: 1", "replicas: 0")),
+        refused("manifests::no_root_password", without("        env: [{name: MYSQL_ROOT_PASSWORD, value: secret}]\n")),
+        refused(
+            "manifests::two_namespaces",
+            WORKLOAD
+                .replacen("name: db", "name: db\n  namespace: one", 1)
+                .replace("kind: StatefulSet\nmetadata:\n", "kind: StatefulSet\nmetadata:\n  namespace: two\n"),
+        ),
+        refused(
+            "manifests::another_namespace_than_asked",
+            WORKLOAD.replacen("name: db", "name: db\n  namespace: one", 1),
+        )
+        .and_arguments(&["--namespace", "two"]),
+        case("manifests::empty_folder", 2, &["run", "--manifests", "@/empty"]).with("empty/README", ""),
+        case("manifests::nothing_there", 2, &["run", "--manifests", "@/nothing"]),
+    ]
+}
+
+impl Case {
+    fn and_arguments(mut self, arguments: &[&'static str]) -> Self {
+        self.arguments.extend(arguments);
+        self
+    }
+}
+
+fn surroundings() -> Vec<Case> {
+    let run = |name, code, more: &[&'static str]| {
+        case(name, code, &["run", "--manifests", "@/db.yaml"]).with("db.yaml", WORKLOAD).and_arguments(more)
+    };
+    let context = ["--kubeconfig", "@/config", "--allow-disruption"];
+    vec![
+        run("surroundings::no_lab", 3, &[]).under("STEADFAST_LAB", "@/nothing.json"),
+        run("surroundings::broken_lab", 3, &[]).with("lab.json", "{\"schema\": 1,\n"),
+        run("surroundings::lab_of_another_format", 3, &[])
+            .with("lab.json", lab("kind", "docker").to_string().replace("\"schema\":1", "\"schema\":2")),
+        run("surroundings::no_kind", 3, &[]),
+        run("surroundings::unknown_kubernetes", 2, &["--kubernetes", "1.10"]),
+        run("surroundings::no_kubeconfig", 2, &context),
+        run("surroundings::kubeconfig_is_not_one", 2, &context).with("config", "- nothing\n"),
+        run("surroundings::unknown_context", 2, &context)
+            .and_arguments(&["--context", "other"])
+            .with("config", KUBECONFIG),
+        run("surroundings::closed_server", 3, &context).with("config", KUBECONFIG),
+        run("surroundings::artifacts_is_a_file", 3, &["--artifacts", "@/db.yaml"]).at_once(),
+    ]
+}
+
+fn command_lines() -> Vec<Case> {
+    let refused = |name, arguments: &[&'static str]| case(name, 2, arguments).at_once();
+    vec![
+        refused("usage::context_without_agreement", &["run", "--kubeconfig", "@/config", "--context", "ci"]),
+        refused("usage::cluster_without_agreement", &["run", "--cluster", "ci"]),
+        refused("usage::context_without_kubeconfig", &["run", "--context", "ci", "--allow-disruption"]),
+        refused("usage::cluster_and_nodes", &["run", "--cluster", "ci", "--allow-disruption", "--nodes", "2"]),
+        refused("usage::unknown_filter", &["run", "nothing::like_this"]),
+        refused("usage::unknown_flag", &["run", "--unknown"]),
+        refused("usage::timeout_scale", &["run", "--timeout-scale", "0"]),
+        refused("usage::explain_unknown", &["explain", "nothing::like_this"]),
+        refused("usage::explain_without_property", &["explain", "each_pod_has_its_name"]),
+        refused("usage::down_unknown", &["down", "nothing"]),
+    ]
+}
+
+fn stored_runs() -> Vec<Case> {
+    let lines: Vec<&str> = STORED.lines().collect();
+    let holey = [&lines[..3], &lines[4..]].concat().join("\n");
+    let truncated = &STORED[..STORED.len() / 2];
+    let judge = |name, text: &str| case(name, 2, &["judge", "@/run"]).with("run/evidence.jsonl", text);
+    vec![
+        case("judge::nothing_there", 2, &["judge", "nothing"]),
+        case("judge::no_evidence", 2, &["judge", "@/run"]).with("run/results.json", "{}"),
+        judge("judge::truncated", truncated),
+        judge("judge::holey", &holey),
+        judge("judge::another_format", &STORED.replacen("\"schema\":1", "\"schema\":9", 1)),
+        case("judge::latest", 0, &["judge"]).with("artifacts/latest/evidence.jsonl", STORED),
+        case("judge::by_id", 1, &["judge", "20260105-1"])
+            .with("artifacts/20260105-1/evidence.jsonl", include_str!("../replay/made-parallel.jsonl")),
+    ]
+}
+
+fn outputs() -> Vec<Case> {
+    vec![
+        case("output::list", 0, &["list"]),
+        case("output::list_json", 0, &["list", "--json"]),
+        case("output::explain", 0, &["explain", "dns::each_pod_has_its_name"]),
+        case("output::help", 0, &["--help"]),
+        case("output::run_help", 0, &["run", "--help"]).at_once(),
+    ]
+}
+
+/// kind says in many lines what the engine did not answer; only the frame is this program's.
+fn engine_not_reachable() -> Result<(), Failed> {
+    let real = Lab::read()?;
+    let place = Place::new();
+    place.write("lab.json", &lab(&real.kind, &real.docker).to_string());
+    place.write("db.yaml", WORKLOAD);
+    let environment = [("STEADFAST_LAB", "@/lab.json"), ("DOCKER_HOST", "unix:///nowhere")];
+    let answer = place.call(&["run", "--manifests", "@/db.yaml"], &environment);
+    let expected = ["create cluster --name steadfast-[RUN]", "unix:///nowhere", "steadfast doctor"];
+    if answer.code != 3 || !expected.iter().all(|part| answer.error.contains(part)) {
+        return Err(format!("exit code {}\n{}", answer.code, answer.error).into());
+    }
+    let results = place.results()?;
+    let reason = results["checks"][0]["reason"].as_str().unwrap_or_default();
+    if reason.contains("unix:///nowhere") { Ok(()) } else { Err(format!("results.json says: {reason}").into()) }
+}

@@ -1,0 +1,117 @@
+//! One call of the program in a folder of its own, and what can be said of it afterwards.
+
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use libtest_mimic::Failed;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder for a call's input, cache and artifacts.
+pub struct Place {
+    folder: TempDir,
+}
+
+/// What a call said, with what differs from call to call replaced.
+pub struct Answer {
+    /// The exit code.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error from the error on: what went on before is told with times.
+    pub error: String,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes an input file and returns its path.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, text).expect("written");
+        path
+    }
+
+    /// Calls the program here; in the arguments, `@` stands for this folder.
+    pub fn call(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Answer {
+        let here = self.folder.path().display().to_string();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
+        command.current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.path("cache"));
+        command.env_remove("COLUMNS").env("ARTIFACTS", self.path("artifacts")).env("NO_COLOR", "1");
+        command.args(arguments.iter().map(|argument| argument.replace('@', &here)));
+        command.envs(environment.iter().map(|(name, value)| (*name, value.replace('@', &here))));
+        let output = command.output().expect("it runs");
+        let redacted = |bytes: &[u8]| without_run_ids(&String::from_utf8_lossy(bytes).replace(&here, "[HERE]"));
+        let stderr = redacted(&output.stderr);
+        let error = stderr.find("error:").map_or("", |begin| &stderr[begin..]).to_owned();
+        let (code, stdout) = (output.status.code().unwrap_or(-1), redacted(&output.stdout));
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        Answer { code, stdout, error }
+    }
+
+    /// The run's `results.json`, which is there also when the run could not begin.
+    pub fn results(&self) -> Result<Value, Failed> {
+        let path = self.path("artifacts/latest/results.json");
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// That a run was begun and refused: every check is inconclusive for this reason, and no lease is left.
+    pub fn is_refused(&self, answer: &Answer) -> Result<(), Failed> {
+        let results = self.results()?;
+        let checks = results["checks"].as_array().cloned().unwrap_or_default();
+        let first = answer.error.lines().next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(':');
+        for check in &checks {
+            let reason = check["reason"].as_str().unwrap_or_default();
+            let here = self.folder.path().display().to_string();
+            if check["verdict"] != "inconclusive" || !reason.replace(&here, "[HERE]").contains(first) {
+                return Err(format!("results.json does not say why the run was refused ({first}): {check}").into());
+            }
+        }
+        let leases = std::fs::read_dir(self.path("cache/steadfast/runs")).map_or(0, Iterator::count);
+        if checks.is_empty() || leases > 0 {
+            return Err(format!("{} checks, {leases} leases", checks.len()).into());
+        }
+        Ok(())
+    }
+}
+
+impl Answer {
+    /// That the code is this one, and the words are those under review.
+    pub fn is(&self, name: &str, code: i32) -> Result<(), Failed> {
+        if self.code != code {
+            return Err(format!("exit code {}, not {code}\n{}{}", self.code, self.stdout, self.error).into());
+        }
+        let text = format!("{}{}", self.stdout, self.error);
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/refusals/snapshots"));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name.replace("::", "__"), text));
+        Ok(())
+    }
+}
+
+/// Replaces every run's id, which has the shape `20260105-030000-7f3a5c`.
+fn without_run_ids(text: &str) -> String {
+    const SHAPE: &str = "dddddddd-dddddd-xxxxxx";
+    let fits = |part: &str| {
+        part.chars().zip(SHAPE.chars()).all(|(found, wanted)| match wanted {
+            'd' => found.is_ascii_digit(),
+            'x' => found.is_ascii_hexdigit(),
+            _ => found == wanted,
+        })
+    };
+    let mut text = text.to_owned();
+    while let Some(at) = (0..text.len()).find(|&at| text.get(at..at + SHAPE.len()).is_some_and(fits)) {
+        text.replace_range(at..at + SHAPE.len(), "[RUN]");
+    }
+    text
+}
