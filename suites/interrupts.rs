@@ -1,0 +1,270 @@
+//! The interrupts suite: a run that is cut short leaves nothing, and what a killed one left is removed by the next
+//! start. With real signals, on the real engine, each trial with leases of its own, so that no other run is touched.
+//!
+//! `STEADFAST_CLUSTER=none` ignores the trials, visibly.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use steadfast::cluster::kind::{KindCluster, PREFIX, lease_folder};
+use steadfast::cluster::{LAB_VARIABLE, Lab, cache_dir};
+use steadfast::run;
+use tempfile::TempDir;
+
+/// Clusters at once.
+const AT_ONCE: usize = 2;
+
+/// Until a cluster of one node has been made and its workload is being deployed.
+const BEGIN_WITHIN: Duration = Duration::from_secs(120);
+
+/// What a person who pressed Ctrl-C waits for, at most.
+const CLEAN_WITHIN: Duration = Duration::from_secs(60);
+
+/// A file that another process writes tells nobody of it.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+type Act = fn() -> Result<(), Failed>;
+
+const TRIALS: [(&str, Act); 7] = [
+    ("interrupted_before_the_cluster_leaves_nothing", || interrupted(&Moment::Said("creating the kind cluster"))),
+    ("interrupted_in_the_making_leaves_nothing", || interrupted(&Moment::Container)),
+    ("interrupted_in_the_deployment_leaves_nothing", || interrupted(&Moment::Recorded("ordered start"))),
+    ("killed_in_the_making_is_swept_by_the_next_start", || killed(&Moment::Container)),
+    ("killed_in_the_deployment_is_swept_by_the_next_start", || killed(&Moment::Recorded("ordered start"))),
+    ("a_second_signal_ends_at_once", a_second_signal),
+    ("a_panic_leaves_nothing", a_panic),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    let none = std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none");
+    let trials = TRIALS.iter().map(|(name, act)| {
+        Trial::ignorable_test(*name, move || match none {
+            true => Ok(Completion::ignored_with("STEADFAST_CLUSTER=none: no cluster is wanted")),
+            false => act().map(|()| Completion::Completed),
+        })
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// When a signal is sent.
+enum Moment {
+    /// Standard error says this.
+    Said(&'static str),
+    /// The evidence has this.
+    Recorded(&'static str),
+    /// The cluster's first container runs.
+    Container,
+}
+
+/// A run of the program with a cache and artifacts of its own.
+struct Run {
+    folder: TempDir,
+    child: Child,
+}
+
+impl Run {
+    fn start() -> Result<Self, Failed> {
+        let folder = tempfile::tempdir()?;
+        let stderr = std::fs::File::create(folder.path().join("stderr"))?;
+        let mut command = program(&folder);
+        command.args(["run", "--nodes", "1", "dns::each"]).stdout(Stdio::null()).stderr(stderr);
+        let child = command.spawn()?;
+        Ok(Self { folder, child })
+    }
+
+    /// Starts a run and waits for the moment.
+    fn until(moment: &Moment) -> Result<Self, Failed> {
+        let mut run = Self::start()?;
+        run.wait_for(moment)?;
+        Ok(run)
+    }
+
+    fn wait_for(&mut self, moment: &Moment) -> Result<(), Failed> {
+        let begun = Instant::now();
+        while !self.is(moment)? {
+            let ended = self.child.try_wait()?;
+            if ended.is_some() || begun.elapsed() > BEGIN_WITHIN {
+                return Err(format!("the moment did not come ({ended:?}):\n{}", self.text("stderr")).into());
+            }
+            std::thread::sleep(LOOK_AGAIN_AFTER);
+        }
+        Ok(())
+    }
+
+    fn is(&self, moment: &Moment) -> Result<bool, Failed> {
+        Ok(match moment {
+            Moment::Said(words) => self.text("stderr").contains(words),
+            Moment::Recorded(words) => self.text("artifacts/latest/evidence.jsonl").contains(words),
+            Moment::Container => match self.cluster() {
+                Some(cluster) => !containers(&cluster, "status=running")?.is_empty(),
+                None => false,
+            },
+        })
+    }
+
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
+    }
+
+    fn cluster(&self) -> Option<String> {
+        let link = std::fs::read_link(self.folder.path().join("artifacts/latest")).ok()?;
+        Some(format!("{PREFIX}{}", link.to_str()?))
+    }
+
+    fn signal(&self, name: &str) -> Result<(), Failed> {
+        let status = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status()?;
+        if status.success() { Ok(()) } else { Err(format!("kill -{name}: {status}").into()) }
+    }
+
+    /// Waits for the end and returns the exit code; none after a signal that was not caught.
+    fn end(&mut self, limit: Duration) -> Result<Option<i32>, Failed> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status.code());
+            }
+            if begun.elapsed() > limit {
+                return Err(format!("it did not end within {limit:?}:\n{}", self.text("stderr")).into());
+            }
+            std::thread::sleep(LOOK_AGAIN_AFTER);
+        }
+    }
+
+    /// The next start, which asks for nothing: it only sweeps.
+    fn start_again(&self) -> Result<(), Failed> {
+        let output = program(&self.folder).args(["down", "nothing"]).output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let cluster = self.cluster().unwrap_or_default();
+        if text.contains(&format!("removed {cluster}, which a killed run had left")) {
+            return Ok(());
+        }
+        Err(format!("it did not sweep {cluster}:\n{text}{}", String::from_utf8_lossy(&output.stderr)).into())
+    }
+
+    /// That nothing of the run's cluster is there, these volumes among it, and no lease.
+    fn left_nothing(&self, volumes: &[String]) -> Result<(), Failed> {
+        let leases = std::fs::read_dir(self.folder.path().join("cache/steadfast/runs")).map_or(0, Iterator::count);
+        let cluster = self.cluster().ok_or("the run has no directory")?;
+        match leases {
+            0 => is_gone(&cluster, volumes),
+            _ => Err(format!("{leases} leases are left").into()),
+        }
+    }
+}
+
+impl Drop for Run {
+    /// A trial that failed removes what it left too.
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill().and_then(|()| self.child.wait());
+        }
+        let _ = program(&self.folder).arg("down").output();
+    }
+}
+
+/// The program with leases and artifacts in this folder, and this machine's lab.
+fn program(folder: &TempDir) -> Command {
+    let lab = std::env::var_os(LAB_VARIABLE).map_or_else(|| cache_dir().join("lab.json"), PathBuf::from);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
+    command.env(LAB_VARIABLE, lab).env("XDG_CACHE_HOME", folder.path().join("cache"));
+    command.env("ARTIFACTS", folder.path().join("artifacts")).stdin(Stdio::null());
+    command
+}
+
+fn docker(arguments: &[&str]) -> Result<Vec<String>, Failed> {
+    let output = Command::new(Lab::read()?.docker).args(arguments).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    let lines = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect::<Vec<_>>();
+    Ok(lines.into_iter().filter(|line| !line.is_empty()).collect())
+}
+
+fn containers(cluster: &str, state: &str) -> Result<Vec<String>, Failed> {
+    let label = format!("label=io.x-k8s.kind.cluster={cluster}");
+    docker(&["container", "ls", "--all", "--quiet", "--filter", &label, "--filter", state])
+}
+
+/// The volumes of the cluster's containers: without these, nobody knows whose they are.
+fn volumes(cluster: &str) -> Result<Vec<String>, Failed> {
+    let format = "{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Name}}\n{{end}}{{end}}";
+    let containers = containers(cluster, "status=running")?;
+    let mut arguments = vec!["container", "inspect", "--format", format];
+    arguments.extend(containers.iter().map(String::as_str));
+    if containers.is_empty() { Ok(Vec::new()) } else { docker(&arguments) }
+}
+
+fn is_gone(cluster: &str, volumes: &[String]) -> Result<(), Failed> {
+    let mut left = containers(cluster, "name=")?;
+    left.extend(docker(&["network", "ls", "--format", "{{.Name}}", "--filter", &format!("name=^{cluster}$")])?);
+    let there = docker(&["volume", "ls", "--quiet"])?;
+    left.extend(volumes.iter().filter(|volume| there.contains(volume)).cloned());
+    if left.is_empty() { Ok(()) } else { Err(format!("left of {cluster}: {}", left.join(", ")).into()) }
+}
+
+fn interrupted(moment: &Moment) -> Result<(), Failed> {
+    let mut run = Run::until(moment)?;
+    let volumes = volumes(&run.cluster().unwrap_or_default())?;
+    run.signal("INT")?;
+    let code = run.end(CLEAN_WITHIN)?;
+    run.left_nothing(&volumes)?;
+    let results: serde_json::Value = serde_json::from_str(&run.text("artifacts/latest/results.json"))?;
+    let judged = program(&run.folder).args(["judge", "latest"]).output()?.status.code();
+    if code != Some(130) || judged != code || results["interrupted"] != true {
+        return Err(format!("exit code {code:?}, judged again {judged:?}:\n{}", run.text("stderr")).into());
+    }
+    Ok(())
+}
+
+fn killed(moment: &Moment) -> Result<(), Failed> {
+    let mut run = Run::until(moment)?;
+    let volumes = volumes(&run.cluster().unwrap_or_default())?;
+    run.signal("KILL")?;
+    run.end(CLEAN_WITHIN)?;
+    run.start_again()?;
+    run.left_nothing(&volumes)
+}
+
+fn a_second_signal() -> Result<(), Failed> {
+    let mut run = Run::until(&Moment::Container)?;
+    run.signal("INT")?;
+    run.wait_for(&Moment::Said("once more ends at once"))?;
+    run.signal("INT")?;
+    let begun = Instant::now();
+    let code = run.end(CLEAN_WITHIN)?;
+    if code != Some(130) || begun.elapsed() > Duration::from_secs(1) {
+        return Err(format!("exit code {code:?} after {:?}", begun.elapsed()).into());
+    }
+    run.start_again()?;
+    run.left_nothing(&[])
+}
+
+/// The last resort: the cluster goes with the value that owns it, wherever a panic drops that.
+fn a_panic() -> Result<(), Failed> {
+    let lab = Lab::read()?;
+    let folder = tempfile::tempdir()?;
+    let name = format!("{PREFIX}panic-{}", run::run_id());
+    let node = lab.node_image(None)?.image.clone();
+    let mut cluster = KindCluster::claim(&lab, &name, folder.path())?;
+    let seen = name.clone();
+    let runtime = tokio::runtime::Runtime::new()?;
+    let panicked = runtime.block_on(runtime.spawn(async move {
+        let begun = async {
+            while containers(&seen, "status=running").is_ok_and(|there| there.is_empty()) {
+                tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+            }
+        };
+        tokio::select! {
+            made = cluster.create(&node, 0) => panic!("on purpose, late: {made:?}"),
+            () = begun => panic!("on purpose, in the making"),
+        }
+    }));
+    if panicked.is_ok_and(|()| true) || lease_folder().join(format!("{name}.lease")).exists() {
+        return Err("the task did not panic, or the lease is left".into());
+    }
+    is_gone(&name, &[])
+}
