@@ -2,9 +2,8 @@
 # shellcheck shell=bash disable=SC2034
 
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/steadfast
-export PATH=$PATH:/usr/sbin:/sbin
 
-CURRENT_STEP="" RESULT="" REMEDY="" SCRATCH="" LOG=""
+CURRENT_STEP="" RESULT="" REMEDY="" SCRATCH="" LOG="" PULL="" RUN=""
 
 say() { printf '%s\n' "$*" >&3; }
 
@@ -31,7 +30,9 @@ fail() { # MESSAGE REMEDY
 finish() {
   local status=$?
   trap - EXIT
+  trap '' INT TERM HUP
   set +e
+  [ -z "$PULL" ] || kill "$PULL" 2> /dev/null
   if [ "$status" != 0 ] && [ -n "$CURRENT_STEP" ]; then
     say "failed"
     say "ci/setup: the step \"$CURRENT_STEP\" failed (status $status). The end of $LOG:"
@@ -40,8 +41,8 @@ finish() {
   fi
   if [ -n "$SCRATCH" ]; then
     if command -v docker > /dev/null; then
-      docker ps -aq --filter "label=steadfast.setup=$$" | xargs -r docker rm -fv > /dev/null 2>&1
-      docker images -q --filter "label=steadfast.setup=$$" | xargs -r docker rmi -f > /dev/null 2>&1
+      docker ps -aq --filter "label=steadfast.setup=$RUN" | xargs -r docker rm -fv > /dev/null 2>&1
+      docker rmi -f "steadfast.local/draft:$RUN" > /dev/null 2>&1
       # What an image of the same name has replaced; other people's images do not have the label.
       docker image prune --force --filter label=steadfast.recipe > /dev/null 2>&1
     fi
@@ -50,10 +51,11 @@ finish() {
   exit "$status"
 }
 
+# What outlives its step, or may, is started with these two closed: 3 is the output, for whose end a reader waits, and 9
+# the lock, which is held until this process ends.
 open_cache() {
-  mkdir -p "$CACHE/log"
   exec 3>&1
-  # Held until this process ends; the engine is started without it.
+  mkdir -p "$CACHE/log" || { say "ci/setup: set XDG_CACHE_HOME to a directory that $(id -un) may write to"; exit 1; }
   exec 9> "$CACHE/lock"
   if ! flock -n 9; then
     say "another ci/setup is at work in $CACHE; waiting for it"
@@ -62,9 +64,25 @@ open_cache() {
   # Whoever was killed with the lock left these.
   rm -rf "$CACHE"/scratch.*
   SCRATCH=$(mktemp -d "$CACHE/scratch.XXXXXX")
+  # With the host's name, because the engine may serve setups in other containers, whose processes are not seen from here.
+  RUN=$HOSTNAME.$BASHPID
   trap finish EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
+}
+
+# Whoever was killed had no time to remove its containers and its draft. Kind's nodes may have inherited an empty label
+# from their image, and are not looked at.
+remove_leftovers() {
+  local kind id owner
+  {
+    docker ps -a --format 'container {{.ID}} {{.Label "steadfast.setup"}}'
+    docker images --format 'image {{.Repository}}:{{.Tag}} {{.Tag}}' steadfast.local/draft
+  } | while read -r kind id owner; do
+    if [[ $owner != "$HOSTNAME".* ]] || [ -d "/proc/${owner##*.}" ]; then continue; fi
+    echo "removing the $kind $id of $owner, which is dead"
+    case $kind in container) docker rm -fv "$id" ;; image) docker rmi -f "$id" ;; esac || true
+  done
 }
 
 # fingerprint TEXT_OR_FILE... is short for the content of these files and words.
@@ -93,43 +111,47 @@ cached() {
   MADE=$place RESULT=built
 }
 
-# need COMMAND=PACKAGE... sees to commands that Debian's packages hold.
+# need COMMAND_OR_FILE=PACKAGE... sees to what Debian's packages hold.
 need() {
   local pair missing=()
   for pair; do
-    command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
+    is_there "${pair%%=*}" || missing+=("${pair#*=}")
   done
   [ "${#missing[@]}" != 0 ] || return 0
   if ! command -v apt-get > /dev/null || [ "$(id -u)" != 0 ]; then
     fail "missing: ${missing[*]}" "install the packages ${missing[*]} (as root: apt-get install ${missing[*]})"
   fi
   REMEDY="apt-get could not install ${missing[*]}; see the log above"
-  apt-get update || echo "not every list of packages could be read; trying with those that could"
-  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+  # A machine that has just started may be at its own updates. What a package starts must not keep the lock.
+  apt-get -o DPkg::Lock::Timeout=300 update 3>&- 9>&- || echo "not every list of packages could be read; trying with those that could"
+  # Newer releases have the engine's client in a package of its own.
+  if [[ " $* " == *" docker=docker.io "* ]] && ! is_there docker && apt-cache show docker-cli > /dev/null 2>&1; then missing+=(docker-cli); fi
+  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" 3>&- 9>&-
+  for pair; do
+    is_there "${pair%%=*}" || fail "the package ${pair#*=} is installed, but ${pair%%=*} is not there" "install what holds ${pair%%=*} in this release"
+  done
   REMEDY=""
 }
 
-need_go() {
-  command -v go > /dev/null || fail "go is not installed" "install Go 1.26 or newer from go.dev/dl and put its bin directory on the PATH"
-  go version
-}
+is_there() { case $1 in /*) [ -e "$1" ] ;; *) command -v "$1" > /dev/null ;; esac; }
 
 # pull IMAGE tells whether the engine got the image from its registry. A registry that does not answer is asked once in
 # a run, for 20 seconds at most; one that does may take its time.
 declare -A UNREACHED=()
 pull() {
-  local registry=${1%%/*} answer=$SCRATCH/pull pid tick
+  local registry=${1%%/*} answer=$SCRATCH/pull tick
   [[ $1 == */* && $registry == *.* ]] || registry=default
   [ -z "${UNREACHED[$registry]:-}" ] || return 1
-  timeout 1200 docker pull "$1" > "$answer" 2>&1 &
-  pid=$!
+  timeout 1200 docker pull "$1" > "$answer" 2>&1 3>&- 9>&- &
+  PULL=$!
   for ((tick = 0; tick < 40; tick++)); do
-    kill -0 $pid 2> /dev/null || break
+    kill -0 "$PULL" 2> /dev/null || break
     grep -q 'Pulling from' "$answer" && break
     sleep 0.5
   done
-  grep -q 'Pulling from' "$answer" || kill $pid 2> /dev/null || true
-  if wait $pid; then return 0; fi
+  grep -q 'Pulling from' "$answer" || kill "$PULL" 2> /dev/null || true
+  if wait "$PULL"; then PULL=""; return 0; fi
+  PULL=""
   cat "$answer"
   grep -qiE 'manifest unknown|not found|does not exist|denied' "$answer" || UNREACHED[$registry]=1
   return 1

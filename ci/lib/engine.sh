@@ -4,6 +4,7 @@
 engine() {
   need docker=docker.io jq=jq
   if answers; then
+    remove_leftovers
     RESULT="running"
     return
   fi
@@ -13,6 +14,7 @@ engine() {
     fail "the engine does not answer, and only root can start it" "start the Docker engine, or join the group docker, and call ci/setup again"
   fi
   start_engine
+  remove_leftovers
   RESULT="started"
 }
 

@@ -6,8 +6,7 @@
 debian_tree() {
   local directory=$1 packages=$2 hook options=()
   shift 2
-  need mmdebstrap=mmdebstrap
-  [ -f /usr/share/keyrings/debian-archive-keyring.gpg ] || need debian-archive-keyring=debian-archive-keyring
+  need_mmdebstrap
   for hook; do options+=("--customize-hook=$hook"); done
   REMEDY="see that the Debian mirror answers (apt-get update) and that mmdebstrap may make a chroot here (root, or user namespaces)"
   mmdebstrap --variant=minbase --include="$packages" "${options[@]}" \
@@ -15,6 +14,8 @@ debian_tree() {
     --dpkgopt='path-exclude=/usr/share/locale/*' "$DEBIAN" "$directory/tree.tar"
   REMEDY=""
 }
+
+need_mmdebstrap() { need mmdebstrap=mmdebstrap /usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring; }
 
 # These come with packages that need Perl for a script of theirs which nobody calls here.
 # shellcheck disable=SC2016 # mmdebstrap's shell expands it.

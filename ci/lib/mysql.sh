@@ -31,7 +31,7 @@ mysql_image() {
     cached mysql "$recipe" build_mysql
   fi
   IMAGES_JSON=$(jq -n --arg wanted "$MYSQL_IMAGE" --arg image "$MYSQL_BUILT" --arg archive "$MADE/image.tar" \
-    --arg why "image registry not reached; built from the MySQL $MYSQL_SERVER package on Maven Central" \
+    --arg why "image registry not reached; built from the MySQL $MYSQL_SERVER package of a Java package registry" \
     '[{wanted: $wanted, image: $image, archive: $archive, built: true, why: $why}]')
 }
 
@@ -45,7 +45,7 @@ build_mysql() { # DIRECTORY
   mkdir -p "$tree"/opt/mysql/lib/plugin "$tree"/{etc/mysql/conf.d,usr/local/bin} "$SCRATCH/package"
   mkdir -m 755 "$tree/run"
   mkdir -m 1777 "$tree/run/mysqld" # Whatever user a pod runs as.
-  REMEDY="see that Maven's repository answers; a mirror is set in ~/.m2/settings.xml"
+  REMEDY="see that the Java package registry answers; a mirror of it is set in ~/.m2/settings.xml"
   (cd "$SCRATCH" && mvn --batch-mode --quiet dependency:unpack -Dartifact="$MYSQL_PACKAGE" -DoutputDirectory="$SCRATCH/package" \
     -Dmdep.includes='*.tar.gz' -DmarkersDirectory="$SCRATCH/markers")
   REMEDY=""
@@ -65,7 +65,7 @@ build_mysql() { # DIRECTORY
 serves() {
   local container answer password="it's \"quoted\" \\ here"
   docker load --input "$1"
-  container=$(docker run --detach --label "steadfast.setup=$$" --env "MYSQL_ROOT_PASSWORD=$password" "$MYSQL_BUILT" --server-id=100 \
+  container=$(docker run --detach --label "steadfast.setup=$RUN" --env "MYSQL_ROOT_PASSWORD=$password" "$MYSQL_BUILT" --server-id=100 \
     --log-bin=binlog --gtid-mode=ON --enforce-gtid-consistency=ON --log-slave-updates=ON --relay-log-recovery=ON --super-read-only=ON)
   REMEDY="the image was built but its server does not answer: see its log above"
   wait_for 60 docker exec --env "MYSQL_PWD=$password" "$container" mysql -uroot -h127.0.0.1 -e 'select 1' || { docker logs "$container"; false; }

@@ -46,6 +46,8 @@ find_node_image() {
   fi
   [ -n "$(coordinates "$version")" ] || fail "$official cannot be pulled, and ci/versions does not say how to build Kubernetes $version" \
     "name one of these versions:$(awk 'NF {printf " %s", $1}' <<< "$BUILDABLE_KUBERNETES"); or add it with ci/lab/kubernetes/pin"
+  need_go tools/containerd kubernetes
+  need_mmdebstrap
   RESULT="not to be pulled: to be built"
 }
 
@@ -60,12 +62,11 @@ node_recipe() { # VERSION
     "$CI"/lab/node/* "$CI"/lib/{node,image}.sh
 }
 
-prepare_containerd() { need_go; cached containerd "$(containerd_recipe)" build_containerd; }
+prepare_containerd() { cached containerd "$(containerd_recipe)" build_containerd; }
 prepare_kubernetes() { # VERSION
   local coredns etcd row
   row=$(coordinates "$1")
   coredns=${row#*coredns=} etcd=${row#*etcd=}
-  need_go
   cached "kubernetes-$1" "$(kubernetes_recipe "$1")" build_kubernetes "$1" "${coredns%% *}" "${etcd%% *}"
 }
 prepare_node_tree() { cached node-tree "$(tree_recipe "$NODE_PACKAGES" "$NODE_HOOK")" debian_tree "$NODE_PACKAGES" "$NODE_HOOK"; }
@@ -144,11 +145,13 @@ node_layer() { # VERSION TAR
 }
 
 assemble_node() { # DIRECTORY VERSION RECIPE
-  local image=steadfast.local/node:v$2 draft=steadfast.local/draft:$$ container configuration
+  local image=steadfast.local/node:v$2 draft=steadfast.local/draft:$RUN container configuration
+  # Of the version before, if this run builds several.
+  rm -rf "$SCRATCH"/{inner,outer,kube,node,podnet,pause,tree.*}
   inner_images "$2"
   node_layer "$2" "$SCRATCH/node.tar"
-  configuration=$(jq -cn --arg recipe "$3" --arg run "$$" '{Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=docker"],
-    StopSignal: "SIGRTMIN+3", Labels: {"steadfast.recipe": $recipe, "steadfast.setup": $run}}')
+  configuration=$(jq -cn --arg recipe "$3" '{Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=docker"],
+    StopSignal: "SIGRTMIN+3", Labels: {"steadfast.recipe": $recipe}}')
   mkdir "$SCRATCH/outer"
   add_image "$SCRATCH/outer" "$draft" "$configuration" \
     "$CACHE/node-tree-$(tree_recipe "$NODE_PACKAGES" "$NODE_HOOK")/tree.tar" "$SCRATCH/node.tar"
@@ -156,18 +159,22 @@ assemble_node() { # DIRECTORY VERSION RECIPE
   docker load --input "$SCRATCH/outer.tar"
 
   # Its own containerd takes the images in.
-  container=$(docker run --detach --privileged --label "steadfast.setup=$$" --entrypoint sleep "$draft" infinity)
+  container=$(docker run --detach --privileged --label "steadfast.setup=$RUN" --entrypoint sleep "$draft" infinity)
   docker exec "$container" sh -c "ctr oci spec | jq 'del(.process.rlimits)' > /etc/containerd/cri-base.json"
   docker exec --detach "$container" containerd
   wait_for 30 docker exec "$container" ctr version
   docker exec --interactive "$container" ctr -n k8s.io images import --label=io.cri-containerd.pinned=pinned --no-unpack - < "$SCRATCH/inner.tar"
   # shellcheck disable=SC2016 # The container's shell expands it.
-  docker exec "$container" sh -c 'kill $(pidof containerd); while pidof containerd; do sleep 0.1; done; rm -rf /run/containerd'
+  docker exec "$container" sh -c 'kill $(pidof containerd)'
+  wait_for 30 docker exec "$container" sh -c '! pidof containerd'
+  docker exec "$container" rm -rf /run/containerd
   docker commit --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' --change 'CMD []' \
-    --change 'LABEL steadfast.setup=' "$container" "$image"
+    --change 'LABEL steadfast.setup=' "$container" "$draft"
   docker rm -fv "$container"
+  # The next run takes an image of the final name as it is, so this gets it last.
+  boots "$draft"
+  docker tag "$draft" "$image"
   docker rmi "$draft"
-  boots "$image"
   docker save --output "$1/image.tar" "$image"
 }
 
@@ -183,7 +190,7 @@ wait_for() { # SECONDS COMMAND...
 # boots IMAGE starts it as kind does, and looks for what kind and kubeadm look for.
 boots() {
   local container name
-  container=$(docker run --detach --privileged --tty --label "steadfast.setup=$$" --security-opt seccomp=unconfined --cgroupns=private \
+  container=$(docker run --detach --privileged --tty --label "steadfast.setup=$RUN" --security-opt seccomp=unconfined --cgroupns=private \
     --security-opt apparmor=unconfined --tmpfs /tmp --tmpfs /run --volume /var --volume /lib/modules:/lib/modules:ro "$1")
   REMEDY="the image was built but does not boot here: see the container's log above"
   wait_for 60 logged "$container" 'Reached target .*Multi-User System.*|detected cgroup v1' || { docker logs "$container"; false; }

@@ -19,15 +19,22 @@ build_kind() { # DIRECTORY
   says "$1/kind" version "v$KIND"
 }
 
-kind_command() {
-  local found found_version
-  if found=$(command -v kind) && found_version=$("$found" version -q 2> /dev/null) &&
-    printf '%s\n' "$KIND" "${found_version#v}" | sort -CV; then
-    KIND_PATH=$found RESULT="found $found_version"
-    return
+kind_recipe() { fingerprint "$KIND" "$CI"/lab/tools/kind/go.*; }
+
+# find_kind tells whether there is one that need not be built.
+find_kind() {
+  local version
+  if KIND_PATH=$(command -v kind) && version=$("$KIND_PATH" version -q 2> /dev/null) && at_least "$KIND" "${version#v}"; then
+    RESULT="found $version"
+  else
+    KIND_PATH=""
+    [ -d "$CACHE/kind-$(kind_recipe)" ]
   fi
-  need_go
-  cached kind "$(fingerprint "$KIND" "$CI"/lab/tools/kind/go.*)" build_kind
+}
+
+kind_command() {
+  if find_kind && [ -n "$KIND_PATH" ]; then return; fi
+  cached kind "$(kind_recipe)" build_kind
   mkdir -p "$CACHE/bin"
   ln -sfn "$MADE/kind" "$CACHE/bin/kind"
   KIND_PATH=$CACHE/bin/kind
@@ -49,7 +56,7 @@ kubectl_command() { # NODE_IMAGE
 }
 
 copy_kubectl() { # DIRECTORY NODE_IMAGE
-  docker run --rm --label "steadfast.setup=$$" --entrypoint cat "$2" /usr/bin/kubectl > "$1/kubectl"
+  docker run --rm --label "steadfast.setup=$RUN" --entrypoint cat "$2" /usr/bin/kubectl > "$1/kubectl"
   chmod 755 "$1/kubectl"
   says "$1/kubectl" version --client v1.
 }

@@ -3,18 +3,20 @@
 
 # WITNESS_JSON is what lab.json says about it.
 witness_image() {
-  local target target_directory tree=$SCRATCH/witness variable id image
-  target=$(uname -m)-unknown-linux-gnu
-  command -v cargo > /dev/null || fail "cargo is not installed" "install Rust with rustup (rustup.rs); rust-version in Cargo.toml says which"
-  need strip=binutils
+  local target target_directory program tree=$SCRATCH/witness id image
+  need strip=binutils readelf=binutils
   REMEDY="the project does not compile: see the log above"
-  variable=CARGO_TARGET_$(tr a-z- A-Z_ <<< "$target")_RUSTFLAGS
-  # Static, because the image has no C library.
-  (cd "$CI/.." && env "$variable=-C target-feature=+crt-static" cargo build --locked --bin steadfast --target "$target")
+  # Nothing but what .cargo/config.toml says: it makes the program static, which an image without a C library needs, and
+  # other flags would compile everything once for this and once more for the suites.
+  (cd "$CI/.." && env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u CARGO_BUILD_TARGET cargo build --locked --bin steadfast)
   REMEDY=""
+  target=$(cd "$CI/.." && rustc -vV | sed -n 's/^host: //p')
   target_directory=$(cd "$CI/.." && cargo metadata --locked --no-deps --format-version 1 | jq -r .target_directory)
+  program=$target_directory/$target/debug/steadfast
+  [[ $(readelf --program-headers "$program") != *INTERP* ]] || fail "$program is not static" \
+    "let nothing take +crt-static of .cargo/config.toml away: neither rustflags in ~/.cargo/config.toml nor CARGO_TARGET_*_RUSTFLAGS"
   mkdir -p "$tree"
-  strip -o "$tree/steadfast" "$target_directory/$target/debug/steadfast"
+  strip -o "$tree/steadfast" "$program"
   id=$(sha256sum "$tree/steadfast" | cut -c1-12)
   image=steadfast.local/witness:$id
   if [ -f "$CACHE/witness/$id.tar" ]; then
@@ -27,7 +29,7 @@ witness_image() {
     add_image "$SCRATCH/witness-image" "$image" '{"Entrypoint": ["/steadfast"], "Labels": {"steadfast.recipe": "witness"}}' "$SCRATCH/witness.tar"
     archive_images "$SCRATCH/witness-image" "$SCRATCH/$id.tar"
     docker load --input "$SCRATCH/$id.tar"
-    docker run --rm --label "steadfast.setup=$$" "$image" --version
+    docker run --rm --label "steadfast.setup=$RUN" "$image" --version
     mkdir -p "$CACHE/witness"
     mv "$SCRATCH/$id.tar" "$CACHE/witness/"
     RESULT=built
