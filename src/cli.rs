@@ -99,6 +99,9 @@ pub struct RunOptions {
     /// The kubeconfig file of an existing cluster; never taken from the environment.
     #[arg(long, value_name = "FILE", requires = "allow_disruption")]
     kubeconfig: Option<PathBuf>,
+    /// The witness's image for a cluster that pulls its images; ci/setup makes the one to push.
+    #[arg(long, value_name = "IMAGE", requires = "kubeconfig")]
+    witness_image: Option<String>,
     /// Agree that pods of the run's own namespace are deleted and scaled on a cluster that was there before.
     #[arg(long)]
     allow_disruption: bool,
@@ -125,11 +128,16 @@ fn scale(text: &str) -> Result<f64, String> {
 
 impl RunOptions {
     /// The settings of a run of these checks.
-    pub fn settings(&self, checks: Vec<&'static Check>) -> Settings {
+    pub fn settings(&self, mut checks: Vec<&'static Check>) -> Settings {
+        if self.keep == Keep::Always {
+            // What is kept on request cannot be judged for having gone.
+            checks.retain(|check| !check.scenarios.contains(&"teardown"));
+        }
         let target = match (&self.cluster, &self.kubeconfig) {
             (Some(cluster), _) => Target::Kind(cluster.clone()),
             (None, Some(kubeconfig)) => {
-                Target::Context { kubeconfig: kubeconfig.clone(), context: self.context.clone() }
+                let (kubeconfig, context) = (kubeconfig.clone(), self.context.clone());
+                Target::Context { kubeconfig, context, witness_image: self.witness_image.clone() }
             }
             (None, None) => Target::New { nodes: usize::from(self.nodes), kubernetes: self.kubernetes.clone() },
         };
@@ -162,10 +170,14 @@ impl RunOptions {
             ("--context", &self.context),
             ("--namespace", &self.namespace),
             ("--kubernetes", &self.kubernetes),
+            ("--witness-image", &self.witness_image),
         ];
         words.extend(texts.iter().filter_map(|(flag, text)| Some(format!("{flag} {}", text.as_ref()?))));
         if self.nodes != 3 {
             words.push(format!("--nodes {}", self.nodes));
+        }
+        if (self.timeout_scale - 1.0).abs() > f64::EPSILON {
+            words.push(format!("--timeout-scale {}", self.timeout_scale));
         }
         if self.allow_disruption {
             words.push("--allow-disruption".to_owned());
@@ -251,7 +263,8 @@ mod tests {
         }
         let target =
             options(&["--kubeconfig", "file", "--context", "ci", "--allow-disruption"]).settings(vec![]).target;
-        assert_eq!(target, Target::Context { kubeconfig: "file".into(), context: Some("ci".to_owned()) });
+        let (context, witness_image) = (Some("ci".to_owned()), None);
+        assert_eq!(target, Target::Context { kubeconfig: "file".into(), context, witness_image });
     }
 
     #[test]

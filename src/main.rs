@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,12 +13,14 @@ use steadfast::check::{CATALOGUE, Check};
 use steadfast::cluster::doctor::{Health, examine};
 use steadfast::cluster::{Lab, kept, kind};
 use steadfast::evidence::{Evidence, What};
-use steadfast::report::Progress;
+use steadfast::report::{Conclusion, Progress};
 use steadfast::run::{self, Finished, RunError, Settings};
 use steadfast::witness;
 
+const FAILED: u8 = Conclusion::Failed as u8;
 const USAGE: u8 = 2;
-const INCONCLUSIVE: u8 = 3;
+const INCONCLUSIVE: u8 = Conclusion::Inconclusive as u8;
+const INTERRUPTED: u8 = Conclusion::Interrupted as u8;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -73,23 +76,24 @@ fn usage(message: &str) -> u8 {
 }
 
 async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<u8> {
-    let finished = match run::run(settings, run::cancelled_by_signals(), &Progress::new()).await {
-        Ok(finished) => finished,
-        Err(error) => return Err(error.into()),
-    };
+    let finished = run::run(settings, run::cancelled_by_signals(), &Progress::new()).await?;
     let outcome = run::outcome(&finished, &settings.checks, &settings.rerun);
     run::write_reports(&outcome)?;
-    if let Some(code) = trouble(&finished) {
-        return Ok(code);
+    // Verdicts that were reached stand, also when something went wrong afterwards.
+    let started = finished.evidence.run().is_some() || matches!(finished.trouble, Some(RunError::Interrupted));
+    if started {
+        steadfast::report::print(&outcome, cli.color)?;
     }
-    steadfast::report::print(&outcome, cli.color)?;
-    if let Some(kept) = &finished.kept {
-        println!("\n{kept}");
-    }
-    Ok(outcome.exit_code())
+    let trouble = trouble(&finished);
+    tell_kept(&finished);
+    Ok(match outcome.exit_code() {
+        verdict @ (FAILED | INTERRUPTED) if started => verdict,
+        verdict => trouble.unwrap_or(verdict),
+    })
 }
 
-/// Says why a run did not begin, and with which code the program ends then. An interrupted run has a report.
+/// Says why a run did not begin or did not come to its end, and with which code the program ends then. That it was
+/// interrupted is in the report.
 fn trouble(finished: &Finished) -> Option<u8> {
     match &finished.trouble {
         None | Some(RunError::Interrupted) => None,
@@ -100,27 +104,34 @@ fn trouble(finished: &Finished) -> Option<u8> {
     }
 }
 
+fn tell_kept(finished: &Finished) {
+    if let Some(kept) = &finished.kept {
+        tell(&format!("\n{kept}"));
+    }
+}
+
+/// Prints to standard output. A reader that has seen enough, such as `head`, is no failure.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
 async fn up(options: &RunOptions) -> anyhow::Result<u8> {
     let settings = options.up();
     let finished = run::run(&settings, run::cancelled_by_signals(), &Progress::new()).await?;
     let outcome = run::outcome(&finished, &settings.checks, &settings.rerun);
     run::write_reports(&outcome)?;
-    if let Some(code) = trouble(&finished) {
-        return Ok(code);
-    }
+    let trouble = trouble(&finished);
     if let Some(run) = finished.evidence.run() {
-        println!("namespace: {}", run.subject.namespace);
+        tell(&format!("namespace: {}", run.subject.namespace));
     }
-    if let Some(kept) = &finished.kept {
-        println!("{kept}");
-    }
-    Ok(outcome.exit_code())
+    tell_kept(&finished);
+    Ok(trouble.unwrap_or(outcome.exit_code()))
 }
 
 async fn down(cluster: Option<&str>) -> anyhow::Result<u8> {
     let lab = Lab::read()?;
     for name in kind::sweep(&lab).await? {
-        println!("removed {name}, which a killed run had left");
+        tell(&format!("removed {name}, which a killed run had left"));
     }
     let kept = kept(&kind::lease_folder());
     let wanted: Vec<String> = match cluster {
@@ -134,7 +145,7 @@ async fn down(cluster: Option<&str>) -> anyhow::Result<u8> {
     for name in &wanted {
         kind::remove(&lab, name).await?;
         kind::forget(name);
-        println!("removed {name}");
+        tell(&format!("removed {name}"));
     }
     Ok(0)
 }
@@ -149,11 +160,7 @@ fn judge(cli: &Cli, run: &Path, artifacts: &Path) -> anyhow::Result<u8> {
         Err(error) => return Ok(usage(&error.to_string())),
     };
     let directory = path.parent().unwrap_or(run).to_owned();
-    let acted = evidence.run().map(|run| run.scenarios.clone()).unwrap_or_default();
-    let checks: Vec<&Check> = CATALOGUE
-        .iter()
-        .filter(|check| check.scenarios.iter().all(|name| acted.iter().any(|known| known == name)))
-        .collect();
+    let checks = judged_then(&directory, &evidence);
     let interrupted = RunError::Interrupted.to_string();
     let was_interrupted =
         evidence.records.iter().any(|record| matches!(&record.what, What::Note(note) if note.message == interrupted));
@@ -162,6 +169,20 @@ fn judge(cli: &Cli, run: &Path, artifacts: &Path) -> anyhow::Result<u8> {
     let outcome = run::outcome(&finished, &checks, "steadfast run");
     steadfast::report::print(&outcome, cli.color)?;
     Ok(outcome.exit_code())
+}
+
+/// The checks that the run was judged by, as its results say; without results, those whose scenarios were acted.
+fn judged_then(directory: &Path, evidence: &Evidence) -> Vec<&'static Check> {
+    let results = std::fs::read(directory.join("results.json")).unwrap_or_default();
+    let results: serde_json::Value = serde_json::from_slice(&results).unwrap_or_default();
+    let ids: Vec<&str> =
+        results["checks"].as_array().into_iter().flatten().filter_map(|check| check["id"].as_str()).collect();
+    if ids.is_empty() {
+        let acted = evidence.run().map(|run| run.scenarios.as_slice()).unwrap_or_default();
+        let has_evidence = |check: &&Check| check.scenarios.iter().all(|name| acted.iter().any(|known| known == name));
+        return CATALOGUE.iter().filter(has_evidence).collect();
+    }
+    CATALOGUE.iter().filter(|check| ids.contains(&check.id)).collect()
 }
 
 /// The evidence of a run that is named by its directory, by the log itself, or by its id among the artifacts.
@@ -182,23 +203,21 @@ fn evidence_of(run: &Path, artifacts: &Path) -> Result<PathBuf, String> {
 
 fn list(json: bool) -> anyhow::Result<u8> {
     if json {
-        let checks: Vec<_> = CATALOGUE
-            .iter()
-            .map(|check| {
-                serde_json::json!({
-                    "id": check.id,
-                    "statement": check.statement,
-                    "source": check.source,
-                    "scenarios": check.scenarios,
-                })
+        let described = |check: &Check| {
+            serde_json::json!({
+                "id": check.id,
+                "statement": check.statement,
+                "source": check.source,
+                "scenarios": check.scenarios,
             })
-            .collect();
-        println!("{}", serde_json::to_string_pretty(&checks)?);
+        };
+        let checks: Vec<_> = CATALOGUE.iter().map(described).collect();
+        tell(&serde_json::to_string_pretty(&checks)?);
     } else {
         let width = CATALOGUE.iter().map(|check| check.id.len()).max().unwrap_or_default();
-        for check in CATALOGUE {
-            println!("{:width$}  {}", check.id, check.statement);
-        }
+        let lines: Vec<String> =
+            CATALOGUE.iter().map(|check| format!("{:width$}  {}", check.id, check.statement)).collect();
+        tell(&lines.join("\n"));
     }
     Ok(0)
 }
@@ -206,8 +225,9 @@ fn list(json: bool) -> anyhow::Result<u8> {
 fn explain(id: &str) -> u8 {
     match cli::check(id) {
         Ok(check) => {
-            println!("{}\n\n{}\n\n{}\n\nSource: {}", check.id, check.statement, check.explain.trim(), check.source);
-            println!("Scenarios: {}", check.scenarios.join(", "));
+            let scenarios = check.scenarios.join(", ");
+            let Check { id, statement, source, explain, .. } = check;
+            tell(&format!("{id}\n\n{statement}\n\n{}\n\nSource: {source}\nScenarios: {scenarios}", explain.trim()));
             0
         }
         Err(message) => usage(&message),
@@ -222,7 +242,7 @@ async fn doctor() -> u8 {
             Health::Doubtful => "warn",
             Health::Bad => "BAD ",
         };
-        println!("{sign}  {:15} {}", item.name, item.found);
+        tell(&format!("{sign}  {:15} {}", item.name, item.found));
     }
     if items.iter().any(|item| item.health == Health::Bad) { INCONCLUSIVE } else { 0 }
 }

@@ -259,7 +259,7 @@ fn a_panic() -> Result<(), Failed> {
             }
         };
         tokio::select! {
-            made = cluster.create(&node, 0) => panic!("on purpose, late: {made:?}"),
+            made = cluster.create(&node, 0, kind::CREATE_WITHIN) => panic!("on purpose, late: {made:?}"),
             () = begun => panic!("on purpose, in the making"),
         }
     }));

@@ -16,8 +16,8 @@ use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, KindCluster};
 use steadfast::evidence::{Evidence, Log};
 use steadfast::report::{Judged, Outcome, Progress, write_all};
-use steadfast::run::{self, Bench, Ending, Target, cancelled_by_signals, exercise};
-use steadfast::scenario::{Sabotage, plan};
+use steadfast::run::{self, Bench, Ending, Surroundings, Target, cancelled_by_signals, exercise};
+use steadfast::scenario::{Journal, Sabotage, plan};
 use steadfast::workload::{self, Manifest};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +40,9 @@ struct Mutant {
     /// What is injected while it runs.
     #[serde(default)]
     sabotage: Vec<Sabotage>,
+    /// Scenarios that it is put through beside those of the checks that must fail.
+    #[serde(default)]
+    scenarios: Vec<String>,
     /// The checks that must fail.
     kills: Vec<String>,
     /// The checks that may fail.
@@ -153,14 +156,14 @@ impl Stage {
         let lab = Lab::read()?;
         let directory = run::make_directory(&common::artifacts(), &self.run_id)?;
         kind::sweep(&lab).await?;
-        let path = directory.join("evidence.jsonl");
-        let log = Log::create(&path).map_err(|source| run::RunError::File { path, source })?;
+        let journal = self.journal(&directory, Progress::new())?;
         let overlay = workload::load(None, &lab.kubectl).await?;
         let name = format!("{}{}", kind::PREFIX, self.run_id);
         let target = Target::New { nodes: 2, kubernetes: None };
-        let (images, progress) = (workload::images(&overlay), Progress::new());
+        let around = Surroundings { name, directory, journal, timeout_scale: 1.0 };
+        let images = workload::images(&overlay);
         let mut cluster = self.cluster.lock().await;
-        let open = Bench::open(lab, &target, &name, &directory, &images, &mut cluster, &log, &progress);
+        let open = Box::pin(Bench::open(lab, &target, &around, &images, &mut cluster));
         let bench = tokio::select! {
             bench = open => bench?,
             () = self.cancel.cancelled() => return Err(run::RunError::Interrupted),
@@ -189,26 +192,37 @@ impl Stage {
         common::artifacts().join(&self.run_id).join(&mutant.name)
     }
 
+    fn journal(&self, directory: &Path, progress: Progress) -> Result<Journal, run::RunError> {
+        let path = directory.join("evidence.jsonl");
+        let log = std::fs::create_dir_all(directory).and_then(|()| Log::create(&path));
+        let log = log.map_err(|source| run::RunError::File { path, source })?;
+        Ok(Journal { log: Arc::new(log), progress })
+    }
+
     async fn put_through(&self, bench: &Bench, mutant: &Mutant) -> Result<Evidence, run::RunError> {
         let directory = self.directory(mutant);
-        let path = directory.join("evidence.jsonl");
-        let refuse = |source| run::RunError::File { path: path.clone(), source };
-        std::fs::create_dir_all(&directory).map_err(refuse)?;
-        let log = Arc::new(Log::create(&path).map_err(refuse)?);
+        let journal = self.journal(&directory, Progress::silent())?;
+        let evidence = journal.log.path().to_owned();
         let manifests = mutant.manifests.as_ref().map(|path| folder().join(path));
-        let scenarios = mutant.kills.iter().filter_map(|id| find(id)).flat_map(|check| check.scenarios).copied();
+        let name = format!("m-{}", mutant.name);
         let trial = run::Trial {
-            run_id: format!("m-{}", mutant.name),
             manifests: workload::load(manifests.as_deref(), &bench.lab.kubectl).await?,
-            namespace: Some(format!("m-{}", mutant.name)),
-            scenarios: plan(scenarios),
+            namespace: Some(name.clone()),
+            scenarios: mutant.plan(),
             sabotage: mutant.sabotage.clone(),
-            timeout_scale: TIMEOUT_SCALE,
-            directory,
+            around: Surroundings { name, directory, journal, timeout_scale: TIMEOUT_SCALE },
         };
         let ending = Ending { cancel: self.cancel.clone(), keep: &|_| self.cancel.is_cancelled() };
-        exercise(bench, &trial, &log, &Progress::silent(), ending).await?;
-        Ok(Evidence::read(&path)?)
+        Box::pin(exercise(bench, &trial, ending)).await?;
+        Ok(Evidence::read(&evidence)?)
+    }
+}
+
+impl Mutant {
+    /// The scenarios of the checks that must kill it, and those that it needs besides.
+    fn plan(&self) -> Vec<String> {
+        let checks = self.kills.iter().filter_map(|id| find(id));
+        plan(checks.flat_map(|check| check.scenarios).copied().chain(self.scenarios.iter().map(String::as_str)))
     }
 }
 

@@ -16,7 +16,9 @@ use crate::evidence::Leftover;
 /// The names of the clusters that this program makes begin so.
 pub const PREFIX: &str = "steadfast-";
 
-const CREATE_WITHIN: Duration = Duration::from_secs(420);
+/// How long making a cluster may take.
+pub const CREATE_WITHIN: Duration = Duration::from_secs(420);
+
 const DELETE_WITHIN: Duration = Duration::from_secs(120);
 const LOAD_WITHIN: Duration = Duration::from_secs(300);
 const ASK_WITHIN: Duration = Duration::from_secs(20);
@@ -57,6 +59,8 @@ pub struct KindCluster {
     volumes: Vec<String>,
     /// The process group that makes the cluster.
     maker: Option<u32>,
+    /// Whether kind was started, so that there may be something to delete.
+    begun: bool,
 }
 
 impl KindCluster {
@@ -75,6 +79,7 @@ impl KindCluster {
             lease: Some(lease),
             volumes: Vec::new(),
             maker: None,
+            begun: false,
         })
     }
 
@@ -82,19 +87,21 @@ impl KindCluster {
     ///
     /// # Errors
     /// When kind fails; its last lines are in the error.
-    pub async fn create(&mut self, image: &str, workers: usize) -> Result<(), KindError> {
+    pub async fn create(&mut self, image: &str, workers: usize, limit: Duration) -> Result<(), KindError> {
         let path = self.kubeconfig.with_file_name("kind.json");
         let text = configuration(&self.lab, workers).to_string();
         std::fs::write(&path, text).map_err(|source| KindError::File { path: path.clone(), source })?;
         let mut command = Command::new(&self.lab.kind);
         command.args(["create", "cluster", "--name", &self.name, "--image", image, "--config"]).arg(&path);
         command.arg("--kubeconfig").arg(&self.kubeconfig).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &self.name);
-        let (folder, name, maker) = (lease_folder(), &self.name, &mut self.maker);
+        let (folder, name, maker, begun) = (lease_folder(), &self.name, &mut self.maker, &mut self.begun);
         let known = |group| {
-            *maker = Some(group);
+            (*maker, *begun) = (Some(group), true);
             lease::note(&folder, name, group).map_err(|source| KindError::File { path: folder.join(name), source })
         };
-        run_known(&mut command, CREATE_WITHIN, known).await?;
+        run_known(&mut command, limit, known).await?;
+        // Nobody makes anything of it any more, and the number may soon be another group's.
+        self.maker = None;
         self.volumes = volumes(&self.lab, &self.name).await?;
         Ok(())
     }
@@ -104,7 +111,7 @@ impl KindCluster {
     /// # Errors
     /// When the engine cannot be asked.
     pub async fn delete(mut self) -> Result<Vec<Leftover>, KindError> {
-        if self.maker.is_none() {
+        if !self.begun {
             // kind did not even start: what could not make anything cannot delete it either.
             lease::forget(&lease_folder(), &self.name);
             self.lease = None;
@@ -122,6 +129,10 @@ impl KindCluster {
             lease.release().map_err(|source| KindError::File { path: lease_folder(), source })?;
         }
         self.lease = None;
+        for file in [self.kubeconfig.clone(), self.kubeconfig.with_file_name("kind.json")] {
+            // It leads nowhere any more; where the cluster was never made, it is not there.
+            let _ = std::fs::remove_file(file);
+        }
         Ok(left)
     }
 
@@ -261,16 +272,25 @@ async fn remove_once(lab: &Lab, cluster: &str) -> Result<(), KindError> {
 /// When kind or the engine fails.
 pub async fn sweep(lab: &Lab) -> Result<Vec<String>, KindError> {
     let folder = lease_folder();
-    let abandoned = lease::abandoned(&folder);
-    for cluster in &abandoned {
-        let maker = lease::noted(&folder, cluster);
+    let (mut removed, mut trouble) = (Vec::new(), None);
+    for cluster in lease::abandoned(&folder) {
+        // Whoever holds the lease removes the cluster: another start at the same time leaves it alone.
+        let Some(lease) = Lease::take_over(&folder, &cluster) else { continue };
+        let maker = lease::noted(&folder, &cluster);
         if let Some(group) = maker {
-            kill_leader(group, cluster);
+            kill_leader(group, &cluster);
         }
-        remove_after(lab, cluster, maker).await?;
-        lease::forget(&folder, cluster);
+        match remove_after(lab, &cluster, maker).await {
+            Ok(()) => {
+                lease::forget(&folder, &cluster);
+                removed.push(cluster);
+            }
+            // One that cannot be removed is no reason to leave the others.
+            Err(error) => trouble = Some(error),
+        }
+        drop(lease);
     }
-    Ok(abandoned)
+    trouble.map_or(Ok(removed), Err)
 }
 
 /// Forgets a kept cluster that is gone.

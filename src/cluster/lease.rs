@@ -1,7 +1,7 @@
 //! Leases: a file per cluster, locked for as long as the run that made the cluster lives. The lock goes with the
 //! process however it ends, so that the next start knows a cluster whose owner was killed.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 /// The claim on a cluster of the run that made it.
@@ -20,12 +20,21 @@ impl Lease {
     pub fn take(folder: &Path, cluster: &str) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let path = folder.join(format!("{cluster}.lease"));
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { path, _file: file }),
-            Err(TryLockError::WouldBlock) => Err(std::io::Error::other("another run holds this cluster's name")),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        // It is locked before it bears its name: whoever looks for abandoned leases never finds it free.
+        let fresh = tempfile::NamedTempFile::new_in(folder)?;
+        fresh.as_file().lock()?;
+        let file = fresh.persist_noclobber(&path).map_err(|error| {
+            std::io::Error::new(error.error.kind(), format!("the cluster's name is taken ({})", error.error))
+        })?;
+        Ok(Self { path, _file: file })
+    }
+
+    /// Takes over the lease of a run that was killed; none if its holder lives.
+    pub fn take_over(folder: &Path, cluster: &str) -> Option<Self> {
+        let path = folder.join(format!("{cluster}.lease"));
+        let file = OpenOptions::new().append(true).open(&path).ok()?;
+        file.try_lock().ok()?;
+        Some(Self { path, _file: file })
     }
 
     /// Gives the claim up, because the cluster is gone.
@@ -60,7 +69,7 @@ pub fn noted(folder: &Path, cluster: &str) -> Option<u32> {
 
 /// The clusters whose runs ended without removing them: their leases are there and nobody holds the lock.
 pub fn abandoned(folder: &Path) -> Vec<String> {
-    named(folder, "lease").into_iter().filter(|cluster| is_free(&folder.join(format!("{cluster}.lease")))).collect()
+    named(folder, "lease").into_iter().filter(|cluster| Lease::take_over(folder, cluster).is_some()).collect()
 }
 
 /// The clusters that were asked to be kept.
@@ -85,10 +94,6 @@ fn named(folder: &Path, extension: &str) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-fn is_free(path: &Path) -> bool {
-    OpenOptions::new().append(true).open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 pub use lab::{Image, LAB_VARIABLE, Lab, LabError, NodeImage, cache_dir};
 pub use lease::{abandoned, kept};
 
+/// The API server sends a bookmark on every watch about once a minute, and answers anything else far sooner.
+const SILENT_FOR: Duration = Duration::from_secs(120);
+
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// A cluster cannot be reached.
@@ -92,8 +95,10 @@ impl Cluster {
         let options = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
         let mut config =
             Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(error.to_string()))?;
-        // Silent retries would hide outages from the evidence: every call has its own deadline instead.
+        // Silent retries would hide outages from the evidence.
         config.default_retry = false;
+        // A connection that has gone dead says nothing: without this, a watch on it would be silent for ever.
+        config.read_timeout = Some(SILENT_FOR);
         let server = config.cluster_url.to_string();
         let client = Client::try_from(config).map_err(|error| unusable(error.to_string()))?;
         let unreachable = |reason| ConnectError::Unreachable { server: server.clone(), reason };

@@ -188,10 +188,15 @@ pub enum ReadError {
 
 pub(super) fn read(path: &Path) -> Result<Vec<Record>, ReadError> {
     let broken = |source| ReadError::Io { path: path.to_owned(), source };
-    let reader = BufReader::new(File::open(path).map_err(broken)?);
+    let mut reader = BufReader::new(File::open(path).map_err(broken)?);
     let mut records: Vec<Record> = Vec::new();
-    for (index, line) in reader.lines().enumerate() {
-        let line = line.map_err(broken)?;
+    let mut line = String::new();
+    for index in 0.. {
+        line.clear();
+        // A last line without its end is what a killed run was writing: nobody had acted on it.
+        if reader.read_line(&mut line).map_err(broken)? == 0 || !line.ends_with('\n') {
+            break;
+        }
         let refuse = |reason| ReadError::Line { path: path.to_owned(), line: index + 1, reason };
         let record: Record = serde_json::from_str(&line).map_err(|error| refuse(error.to_string()))?;
         let expected = records.last().map_or(1, |last| last.seq + 1);

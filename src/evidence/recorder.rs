@@ -18,6 +18,8 @@ use super::record::{EventType, Gap, Note, ObjectEvent, What};
 /// The API server ends a watch after this time, which is below its own limit of 295 s.
 const WATCH_SECONDS: u32 = 290;
 
+const REDACTED: &str = "[redacted]";
+
 /// Between a watch that broke and the next try: the API server may be restarting.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
@@ -46,11 +48,18 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Lists every kind, records what is there, and goes on watching from that very resourceVersion.
+    /// Lists every kind, records what is there, and goes on watching from that very resourceVersion. `secrets` are
+    /// texts that must not get into the evidence.
     ///
     /// # Errors
     /// When a kind cannot be listed.
-    pub async fn start(client: &Client, namespace: &str, log: &Arc<Log>) -> Result<Self, WatchError> {
+    pub async fn start(
+        client: &Client,
+        namespace: &str,
+        log: &Arc<Log>,
+        secrets: Vec<String>,
+    ) -> Result<Self, WatchError> {
+        let secrets: Arc<[String]> = secrets.into();
         let mut watches = JoinSet::new();
         for (group, version, kind, namespaced) in KINDS {
             let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
@@ -59,7 +68,8 @@ impl Recorder {
             } else {
                 Api::all_with(client.clone(), &resource)
             };
-            let watch = Watch { api, kind, namespace: namespace.to_owned(), log: log.clone() };
+            let (namespace, log, secrets) = (namespace.to_owned(), log.clone(), secrets.clone());
+            let watch = Watch { api, kind, namespace, log, secrets };
             let version = watch.list().await.map_err(|source| WatchError { kind, source: Box::new(source) })?;
             watches.spawn(watch.follow(version));
         }
@@ -72,6 +82,7 @@ struct Watch {
     kind: &'static str,
     namespace: String,
     log: Arc<Log>,
+    secrets: Arc<[String]>,
 }
 
 /// How one watch request ended.
@@ -94,7 +105,8 @@ impl Watch {
     async fn follow(self, mut version: String) {
         loop {
             match self.watch_once(&mut version).await {
-                End::Resume(None) => {}
+                // Something between here and the API server may close watches as fast as they are opened.
+                End::Resume(None) => tokio::time::sleep(RETRY_AFTER).await,
                 End::Resume(Some(trouble)) => {
                     self.log.record(What::Note(Note { message: format!("watch of {}: {trouble}", self.kind) }));
                     tokio::time::sleep(RETRY_AFTER).await;
@@ -157,7 +169,7 @@ impl Watch {
         if self.concerns_others(&object) {
             return;
         }
-        redact(&mut object);
+        redact(&mut object, &self.secrets);
         self.log.record(What::Object(Box::new(ObjectEvent { event, object_kind: self.kind.to_owned(), object })));
     }
 
@@ -168,23 +180,56 @@ impl Watch {
     }
 }
 
-/// Blanks literal environment values whose names speak of secrets: evidence is shown to people.
-fn redact(object: &mut Value) {
-    for list in ["/spec/containers", "/spec/initContainers", "/spec/template/spec/containers"] {
-        let containers = object.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
-        let variables = containers
-            .filter_map(|container| container.get_mut("env"))
-            .filter_map(Value::as_array_mut)
-            .flatten()
-            .filter(|variable| variable["name"].as_str().is_some_and(is_secret));
-        for variable in variables {
-            if let Some(value) = variable.get_mut("value") {
-                *value = Value::from("[redacted]");
+/// Blanks every literal environment value, and known secrets in commands: evidence is shown to people.
+fn redact(object: &mut Value, secrets: &[String]) {
+    match object {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match name.as_str() {
+                    "env" => field.as_array_mut().into_iter().flatten().for_each(blank_value),
+                    "command" | "args" => {
+                        field.as_array_mut().into_iter().flatten().for_each(|word| blank(word, secrets))
+                    }
+                    _ => redact(field, secrets),
+                }
             }
         }
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, secrets)),
+        _ => {}
     }
 }
 
-fn is_secret(name: &str) -> bool {
-    ["PASSWORD", "SECRET", "TOKEN", "PWD"].iter().any(|word| name.to_ascii_uppercase().contains(word))
+fn blank_value(variable: &mut Value) {
+    if let Some(value) = variable.get_mut("value") {
+        *value = Value::from(REDACTED);
+    }
+}
+
+fn blank(word: &mut Value, secrets: &[String]) {
+    let Value::String(text) = word else { return };
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        *text = text.replace(secret.as_str(), REDACTED);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_secret_stays_in_an_object() {
+        let mut object = json!({
+            "spec": {"template": {"spec": {"initContainers": [{
+                "env": [{"name": "A", "value": "hunter2"}, {"name": "B", "valueFrom": {"secretKeyRef": {"key": "k"}}}],
+                "command": ["mysqladmin", "-phunter2", "ping"],
+            }]}}},
+        });
+        redact(&mut object, &["hunter2".to_owned(), String::new()]);
+        let container = &object["spec"]["template"]["spec"]["initContainers"][0];
+        assert_eq!(container["env"][0]["value"], "[redacted]");
+        assert_eq!(container["env"][1]["valueFrom"]["secretKeyRef"]["key"], "k");
+        assert_eq!(container["command"], json!(["mysqladmin", "-p[redacted]", "ping"]));
+    }
 }

@@ -23,8 +23,9 @@ pub const GTID_EXECUTED: &str = "SELECT @@GLOBAL.gtid_executed AS gtid_executed"
 /// Asks which rows the ledger's table has.
 pub const ROWS: &str = "SELECT id FROM steadfast.ledger ORDER BY id";
 
-/// Asks which tables there are, without the server's own.
-pub const TABLES: &str = "SELECT CONCAT(table_schema, '.', table_name) AS name FROM information_schema.tables \
+/// Asks which tables there are, without the server's own; the names are quoted as statements need them.
+pub const TABLES: &str = "SELECT CONCAT('`', REPLACE(table_schema, '`', '``'), '`.`', REPLACE(table_name, '`', '``'), '`') \
+    AS name FROM information_schema.tables \
     WHERE table_type = 'BASE TABLE' \
     AND table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') ORDER BY name";
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, AttachParams, AttachedProcess};
@@ -17,7 +17,10 @@ use crate::witness::protocol::{Answer, Ask, Line, PROTOCOL, Reply, Request};
 /// The witness's command in its image.
 const COMMAND: [&str; 3] = ["/steadfast", "witness", "serve"];
 
-const OPEN_WITHIN: Duration = Duration::from_secs(20);
+const OPEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a witness that could not be reached is left alone.
+const REFUSED_FOR: Duration = Duration::from_secs(3);
 
 /// What the way to the witness and back may take beyond the question's own deadline.
 const WAY: Duration = Duration::from_secs(10);
@@ -37,7 +40,14 @@ pub struct Session {
     pods: Api<Pod>,
     pod: String,
     next: AtomicU64,
-    link: tokio::sync::Mutex<Option<Link>>,
+    link: tokio::sync::Mutex<Slot>,
+}
+
+#[derive(Default)]
+struct Slot {
+    link: Option<Link>,
+    /// When the witness could not be reached, and why.
+    refused: Option<(Instant, Trouble)>,
 }
 
 struct Link {
@@ -54,6 +64,15 @@ impl Session {
         Self { pods, pod: pod.to_owned(), next: AtomicU64::new(1), link: tokio::sync::Mutex::default() }
     }
 
+    /// Opens the conversation now, so that the first question does not wait for it.
+    ///
+    /// # Errors
+    /// When the witness cannot be reached.
+    pub async fn open(&self) -> Result<(), Trouble> {
+        let mut slot = self.link.lock().await;
+        self.connected(&mut slot).await.map(drop)
+    }
+
     /// Asks, and waits for the answer. Returns the microseconds that the witness took too.
     ///
     /// # Errors
@@ -63,42 +82,53 @@ impl Session {
         let deadline_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let mut line = serde_json::to_vec(&Request { id, deadline_ms, ask }).map_err(|error| self.trouble(error))?;
         line.push(b'\n');
-        let answer = self.send(id, &line).await?;
-        match tokio::time::timeout(limit + WAY, answer).await {
-            Ok(Ok(reply)) => Ok((reply.took_us, reply.answer)),
-            Ok(Err(_)) => Err(self.trouble("the session ended before the answer came")),
+        let conversation = async {
+            let answer = self.send(id, &line).await?;
+            answer.await.map_err(|_| self.trouble("the session ended before the answer came"))
+        };
+        match tokio::time::timeout(limit + WAY, conversation).await {
+            Ok(reply) => reply.map(|reply| (reply.took_us, reply.answer)),
             Err(_) => Err(self.trouble(format!("no answer came within {:?}", limit + WAY))),
         }
     }
 
     async fn send(&self, id: u64, line: &[u8]) -> Result<oneshot::Receiver<Reply>, Trouble> {
         let mut slot = self.link.lock().await;
-        if slot.as_ref().is_none_or(|link| link.reader.is_finished()) {
-            *slot = Some(self.open().await?);
-        }
-        let link = slot.as_mut().ok_or_else(|| self.trouble("the session is closed"))?;
+        let link = self.connected(&mut slot).await?;
         let (sender, receiver) = oneshot::channel();
         link.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
         let written = async {
             link.input.write_all(line).await?;
             link.input.flush().await
         };
-        match tokio::time::timeout(WAY, written).await {
-            Ok(Ok(())) => Ok(receiver),
-            Ok(Err(error)) => {
-                *slot = None;
-                Err(self.trouble(error))
-            }
-            Err(_) => {
-                *slot = None;
-                Err(self.trouble("the session takes no more questions"))
-            }
-        }
+        let trouble = match tokio::time::timeout(WAY, written).await {
+            Ok(Ok(())) => return Ok(receiver),
+            Ok(Err(error)) => self.trouble(error),
+            Err(_) => self.trouble("the session takes no more questions"),
+        };
+        *slot = Slot::default();
+        Err(trouble)
     }
 
-    async fn open(&self) -> Result<Link, Trouble> {
-        let opened = tokio::time::timeout(OPEN_WITHIN, self.attach()).await;
-        opened.map_err(|_| self.trouble(format!("the session did not open within {OPEN_WITHIN:?}")))?
+    /// The open link. Those who ask while the witness cannot be reached are told so at once: each of them waiting for
+    /// yet another try would hold up a whole scenario.
+    async fn connected<'a>(&self, slot: &'a mut Slot) -> Result<&'a mut Link, Trouble> {
+        if slot.link.as_ref().is_none_or(|link| link.reader.is_finished()) {
+            if let Some((since, trouble)) = &slot.refused
+                && since.elapsed() < REFUSED_FOR
+            {
+                return Err(trouble.clone());
+            }
+            let opened = tokio::time::timeout(OPEN_WITHIN, self.attach()).await;
+            match opened.unwrap_or_else(|_| Err(self.trouble(format!("it did not answer within {OPEN_WITHIN:?}")))) {
+                Ok(link) => *slot = Slot { link: Some(link), refused: None },
+                Err(trouble) => {
+                    *slot = Slot { link: None, refused: Some((Instant::now(), trouble.clone())) };
+                    return Err(trouble);
+                }
+            }
+        }
+        slot.link.as_mut().ok_or_else(|| self.trouble("the session is closed"))
     }
 
     async fn attach(&self) -> Result<Link, Trouble> {

@@ -13,15 +13,16 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::RunError;
-use crate::check::dns_budget_ms;
+use crate::check::{dns_budget_ms, dns_zone};
 use crate::cluster::kind::{self, KindCluster};
-use crate::cluster::{Cluster, Image, Lab};
-use crate::evidence::{Log, Substitution};
-use crate::report::Progress;
-use crate::scenario::step;
+use crate::cluster::{Cluster, Image, Lab, NodeImage};
+use crate::evidence::Substitution;
+use crate::scenario::Journal;
 
-const NODES_READY_WITHIN: Duration = Duration::from_secs(180);
-const DNS_READY_WITHIN: Duration = Duration::from_secs(180);
+const READY_WITHIN: Duration = Duration::from_secs(180);
+
+/// Between two questions to an API server that does not answer as it should.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// Where a run takes place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,13 +36,34 @@ pub enum Target {
     },
     /// A kind cluster that is there.
     Kind(String),
-    /// A context of a kubeconfig file.
+    /// A context of a kubeconfig file. Its cluster pulls the images that the manifests name.
     Context {
         /// The file.
         kubeconfig: PathBuf,
         /// The context; the file's current one unless given.
         context: Option<String>,
+        /// The witness's image, where the cluster can pull it.
+        witness_image: Option<String>,
     },
+}
+
+/// The surroundings of a run: what it is called, and where it writes.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// Names the run, and the cluster that it makes.
+    pub name: String,
+    /// The run's directory.
+    pub directory: PathBuf,
+    /// Where all that is done is written down.
+    pub journal: Journal,
+    /// Multiplies every time limit.
+    pub timeout_scale: f64,
+}
+
+impl Surroundings {
+    fn scaled(&self, limit: Duration) -> Duration {
+        limit.mul_f64(self.timeout_scale)
+    }
 }
 
 /// A cluster that is ready for workloads.
@@ -53,6 +75,8 @@ pub struct Bench {
     /// In words: for reports.
     pub description: String,
     loader: Loader,
+    /// The image that witnesses run.
+    pub witness_image: String,
     /// The node image that stands in for another one.
     pub node_substitution: Option<Substitution>,
     /// The DNS servers: pod name and address.
@@ -65,74 +89,63 @@ pub struct Bench {
     pub dns_budget_ms: u64,
 }
 
+/// How a cluster is reached.
+struct Reached {
+    cluster: Cluster,
+    /// The kind cluster's name, where it is one of this machine: images can be loaded then.
+    kind: Option<String>,
+    nodes: Option<NodeImage>,
+    witness_image: Option<String>,
+}
+
 impl Bench {
-    /// Makes or finds the cluster, and brings these images into it. A cluster that is made is put into `owned` before it comes to be, so that the
-    /// caller can remove it whatever happens.
+    /// Makes or finds the cluster, and brings these images into it. A cluster that is made is put into `owned` before it
+    /// comes to be, so that the caller can remove it whatever happens.
     ///
     /// # Errors
     /// When the cluster cannot be made, found, or does not get ready.
-    #[expect(clippy::too_many_arguments, reason = "a cluster and its surroundings are asked for in one place")]
     pub async fn open(
         lab: Lab,
         target: &Target,
-        name: &str,
-        folder: &Path,
+        around: &Surroundings,
         images: &[String],
         owned: &mut Option<KindCluster>,
-        log: &Log,
-        progress: &Progress,
     ) -> Result<Self, RunError> {
-        let mut node_substitution = None;
-        let (kubeconfig, context, kind) = match target {
-            Target::New { nodes, kubernetes } => {
-                let node = lab.node_image(kubernetes.as_deref())?.clone();
-                let nodes_text = counted(*nodes, "node");
-                progress
-                    .say(&format!("creating the kind cluster {name}: {nodes_text}, Kubernetes {}", node.kubernetes));
-                let cluster = owned.insert(KindCluster::claim(&lab, name, folder)?);
-                step(log, "run", "create the cluster", cluster.create(&node.image, nodes.saturating_sub(1))).await?;
-                node_substitution = node.built.then(|| Substitution {
-                    wanted: format!("kindest/node:v{}", node.kubernetes),
-                    image: node.image.clone(),
-                    why: "image registry not reached; built from the Kubernetes sources".to_owned(),
-                });
-                (cluster.kubeconfig.clone(), None, Some(name.to_owned()))
+        let Reached { cluster, kind, nodes: made, witness_image } = reach(&lab, target, around, owned).await?;
+        let (context, server, version) = (&cluster.context, &cluster.server, &cluster.version);
+        around.journal.progress.say(&format!("context {context}, server {server}, Kubernetes {version}"));
+        let witness_image = match (&kind, witness_image) {
+            (_, Some(image)) => image,
+            (Some(_), None) => lab.witness.image.clone(),
+            (None, None) => {
+                let (context, image) = (context.clone(), lab.witness.image.clone());
+                return Err(RunError::NoWitnessImage { context, image });
             }
-            Target::Kind(cluster) => {
-                let path = folder.join("kubeconfig");
-                kind::export_kubeconfig(&lab, cluster, &path).await?;
-                (path, Some(format!("kind-{cluster}")), Some(cluster.clone()))
-            }
-            Target::Context { kubeconfig, context } => (kubeconfig.clone(), context.clone(), None),
         };
-        let cluster = Cluster::connect(&kubeconfig, context.as_deref()).await?;
-        progress
-            .say(&format!("context {}, server {}, Kubernetes {}", cluster.context, cluster.server, cluster.version));
         let nodes: Api<Node> = Api::all(cluster.client.clone());
         let dns: Api<Pod> = Api::namespaced(cluster.client.clone(), "kube-system");
         let loader = Loader { lab: lab.clone(), kind: kind.clone(), loaded: tokio::sync::Mutex::default() };
-        let ready = step(log, "run", "wait for nodes and DNS", async {
+        let ready = around.journal.step("run", "wait for nodes and DNS", async {
+            let limit = around.scaled(READY_WITHIN);
             tokio::try_join!(
-                all_ready(&nodes, "", "nodes", NODES_READY_WITHIN),
-                all_ready(&dns, "k8s-app=kube-dns", "the DNS servers (pods k8s-app=kube-dns)", DNS_READY_WITHIN),
+                all_ready(&nodes, "", "nodes", limit),
+                all_ready(&dns, "k8s-app=kube-dns", "the DNS servers (pods k8s-app=kube-dns)", limit),
             )
         });
         // Nodes take images long before they are Ready.
-        let ((nodes, dns), _) = tokio::try_join!(ready, loader.provide(images, log))?;
+        let ((nodes, dns), _) = tokio::try_join!(ready, loader.provide(images, &around.journal))?;
         let corefile = corefile(&cluster).await?;
-        let domain = zone(&corefile).unwrap_or("cluster.local").to_owned();
-        let (what, name) = match kind {
-            Some(kind) => ("kind cluster", kind),
-            None => ("context", cluster.context.clone()),
-        };
+        let domain = dns_zone(&corefile).unwrap_or_else(|| "cluster.local".to_owned());
+        let (what, name) = kind.map_or(("context", cluster.context.clone()), |kind| ("kind cluster", kind));
         Ok(Self {
-            description: format!("{what} {name} ({})", counted(nodes.len(), "node")),
+            description: format!("{what} {name} ({})", plural(nodes.len(), "node")),
             dns_servers: dns.iter().filter_map(|pod| Some((pod.name_any(), address(pod)?))).collect(),
             dns_budget_ms: dns_budget_ms(&corefile, &domain),
+            node_substitution: made.filter(|node| node.built).map(|node| node_substitution(&node)),
             lab,
             cluster,
             loader,
-            node_substitution,
+            witness_image,
             corefile,
             domain,
         })
@@ -143,8 +156,59 @@ impl Bench {
     ///
     /// # Errors
     /// When an image is neither ready, nor in the engine, nor to be pulled.
-    pub async fn provide(&self, images: &[String], log: &Log) -> Result<Vec<Substitution>, RunError> {
-        self.loader.provide(images, log).await
+    pub async fn provide(&self, images: &[String], journal: &Journal) -> Result<Vec<Substitution>, RunError> {
+        self.loader.provide(images, journal).await
+    }
+}
+
+fn plural(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+fn node_substitution(node: &NodeImage) -> Substitution {
+    Substitution {
+        wanted: format!("kindest/node:v{}", node.kubernetes),
+        image: node.image.clone(),
+        why: "image registry not reached; built from the Kubernetes sources".to_owned(),
+    }
+}
+
+/// Makes the cluster, or finds the one that is there.
+async fn reach(
+    lab: &Lab,
+    target: &Target,
+    around: &Surroundings,
+    owned: &mut Option<KindCluster>,
+) -> Result<Reached, RunError> {
+    match target {
+        Target::New { nodes, kubernetes } => {
+            let node = lab.node_image(kubernetes.as_deref())?.clone();
+            let (name, nodes_in_words) = (&around.name, plural(*nodes, "node"));
+            let progress = &around.journal.progress;
+            progress.say(&format!("kind cluster {name}: {nodes_in_words}, Kubernetes {}", node.kubernetes));
+            let cluster = owned.insert(KindCluster::claim(lab, name, &around.directory)?);
+            let made = cluster.create(&node.image, nodes.saturating_sub(1), around.scaled(kind::CREATE_WITHIN));
+            around.journal.step("run", "create the cluster", made).await?;
+            let connected = Cluster::connect(&cluster.kubeconfig, None).await?;
+            Ok(Reached { cluster: connected, kind: Some(name.clone()), nodes: Some(node), witness_image: None })
+        }
+        Target::Kind(name) => {
+            let known = kind::clusters(lab).await?;
+            if !known.contains(name) {
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(RunError::NoCluster { name: name.clone(), known });
+            }
+            // It holds the keys to a cluster that lives on: it stays out of the run's directory.
+            let keys = tempfile::NamedTempFile::new()
+                .map_err(|source| RunError::File { path: std::env::temp_dir(), source })?;
+            kind::export_kubeconfig(lab, name, keys.path()).await?;
+            let cluster = Cluster::connect(keys.path(), Some(&format!("kind-{name}"))).await?;
+            Ok(Reached { cluster, kind: Some(name.clone()), nodes: None, witness_image: None })
+        }
+        Target::Context { kubeconfig, context, witness_image } => {
+            let cluster = Cluster::connect(kubeconfig, context.as_deref()).await?;
+            Ok(Reached { cluster, kind: None, nodes: None, witness_image: witness_image.clone() })
+        }
     }
 }
 
@@ -156,16 +220,10 @@ struct Loader {
 }
 
 impl Loader {
-    async fn provide(&self, images: &[String], log: &Log) -> Result<Vec<Substitution>, RunError> {
+    async fn provide(&self, images: &[String], journal: &Journal) -> Result<Vec<Substitution>, RunError> {
+        // A cluster that images cannot be loaded into pulls what the manifests name.
+        let Some(cluster) = &self.kind else { return Ok(Vec::new()) };
         let ready: Vec<&Image> = images.iter().filter_map(|wanted| self.lab.image(wanted)).collect();
-        let built = ready.iter().filter(|image| image.built);
-        let substitutions = built.map(|image| Substitution {
-            wanted: image.wanted.clone(),
-            image: image.image.clone(),
-            why: image.why.clone(),
-        });
-        let substitutions = substitutions.collect();
-        let Some(cluster) = &self.kind else { return Ok(substitutions) };
         let mut loaded = self.loaded.lock().await;
         let witness = (self.lab.witness.image.as_str(), self.lab.witness.archive.as_path());
         let archives = ready.iter().map(|image| (image.image.as_str(), image.archive.as_path())).chain([witness]);
@@ -173,41 +231,43 @@ impl Loader {
         let others = images.iter().filter(|wanted| self.lab.image(wanted).is_none());
         let others: Vec<&str> = others.map(String::as_str).filter(|image| !loaded.contains(*image)).collect();
         for image in &others {
-            let provided = kind::provide_image(&self.lab, image).await;
-            provided.map_err(|source| RunError::NoImage { image: (*image).to_owned(), source })?;
+            provide_image(&self.lab, image).await?;
         }
-        if archives.is_empty() && others.is_empty() {
-            return Ok(substitutions);
+        if !(archives.is_empty() && others.is_empty()) {
+            let paths: Vec<&Path> = archives.iter().map(|(_, path)| *path).collect();
+            let loading = async {
+                tokio::try_join!(
+                    kind::load_archives(&self.lab, cluster, &paths),
+                    kind::load_images(&self.lab, cluster, &others)
+                )
+            };
+            journal.step("run", "load images", loading).await?;
+            loaded.extend(archives.iter().map(|(image, _)| *image).chain(others).map(str::to_owned));
         }
-        let paths: Vec<&Path> = archives.iter().map(|(_, path)| *path).collect();
-        step(log, "run", "load images", async {
-            tokio::try_join!(
-                kind::load_archives(&self.lab, cluster, &paths),
-                kind::load_images(&self.lab, cluster, &others)
-            )
-        })
-        .await?;
-        loaded.extend(archives.iter().map(|(image, _)| *image).chain(others).map(str::to_owned));
-        Ok(substitutions)
+        let built = ready.into_iter().filter(|image| image.built);
+        Ok(built
+            .map(|Image { wanted, image, why, .. }| Substitution {
+                wanted: wanted.clone(),
+                image: image.clone(),
+                why: why.clone(),
+            })
+            .collect())
     }
 }
 
-/// A number of things, in words that fit one of them too.
-fn counted(number: usize, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+/// Has the engine hold an image that the lab does not bring.
+///
+/// # Errors
+/// When it has it not and cannot pull it.
+pub(super) async fn provide_image(lab: &Lab, image: &str) -> Result<(), RunError> {
+    let provided = kind::provide_image(lab, image).await;
+    provided.map_err(|source| RunError::NoImage { image: image.to_owned(), source })
 }
 
 async fn corefile(cluster: &Cluster) -> Result<String, RunError> {
     let maps: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), "kube-system");
     let map = maps.get("coredns").await.map_err(|source| RunError::api("read the ConfigMap coredns", source))?;
     Ok(map.data.and_then(|mut data| data.remove("Corefile")).unwrap_or_default())
-}
-
-/// The cluster's zone: the first one that the kubernetes plugin serves
-/// (<https://coredns.io/plugins/kubernetes/>).
-fn zone(corefile: &str) -> Option<&str> {
-    let mut lines = corefile.lines().map(|line| line.split('#').next().unwrap_or_default());
-    lines.find_map(|line| line.trim().strip_prefix("kubernetes ")?.split_whitespace().find(|word| *word != "{"))
 }
 
 fn address(pod: &Pod) -> Option<IpAddr> {
@@ -224,7 +284,7 @@ where
         loop {
             let Ok(list) = api.list(&ListParams::default().labels(selector)).await else {
                 // The API server may still be starting.
-                tokio::time::sleep(Duration::from_millis(250)).await;
+                tokio::time::sleep(RETRY_AFTER).await;
                 continue;
             };
             let waiting: Vec<String> =
@@ -254,22 +314,4 @@ fn is_ready(object: &impl serde::Serialize) -> bool {
     let object = serde_json::to_value(object).unwrap_or_default();
     let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
     conditions.into_iter().flatten().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{counted, zone};
-
-    #[test]
-    fn one_node_is_no_plural() {
-        assert_eq!([1, 3].map(|number| counted(number, "node")), ["1 node", "3 nodes"]);
-    }
-
-    #[test]
-    fn the_zone_is_read_from_the_corefile() {
-        let corefile =
-            ".:53 {\n    errors\n    # kubernetes old.zone\n    kubernetes corp.example in-addr.arpa {\n    }\n}";
-        assert_eq!(zone(corefile), Some("corp.example"));
-        assert_eq!(zone(".:53 { forward . /etc/resolv.conf }"), None);
-    }
 }

@@ -68,6 +68,35 @@ pub enum RunError {
         /// The key.
         key: String,
     },
+    /// No kind cluster of that name.
+    #[error(
+        "there is no kind cluster `{name}` (there is: {known}); name one of these, or leave --cluster out to make one"
+    )]
+    NoCluster {
+        /// The name asked for.
+        name: String,
+        /// The clusters there are.
+        known: String,
+    },
+    /// A cluster that images cannot be loaded into needs one that it can pull.
+    #[error(
+        "the cluster of context {context} is no kind cluster of this machine, so the witness's image cannot be loaded \
+         into it; push {image} to a registry that the cluster reaches, and name it by --witness-image"
+    )]
+    NoWitnessImage {
+        /// The context.
+        context: String,
+        /// The image to push.
+        image: String,
+    },
+    /// A namespace that no run may use.
+    #[error("the namespace `{name}` cannot be used: {why}; choose another one by --namespace, or in the manifests")]
+    BadNamespace {
+        /// Its name.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
     /// Something of the cluster did not get ready.
     #[error("{what} did not get Ready within {limit:?}; last seen: {last_seen}")]
     NotReady {
@@ -77,6 +106,17 @@ pub enum RunError {
         limit: Duration,
         /// The state seen last.
         last_seen: String,
+    },
+    /// The witness could not be asked.
+    #[error(transparent)]
+    Witness(#[from] crate::probe::Trouble),
+    /// The clean-up did not come to its end.
+    #[error("what the run made in the namespace {namespace} could not be deleted within {limit:?}; delete it by hand")]
+    NotTornDown {
+        /// The namespace.
+        namespace: String,
+        /// How long it was given.
+        limit: Duration,
     },
     /// The API server could not be asked.
     #[error("cannot {what}: {source}")]
@@ -112,6 +152,9 @@ impl RunError {
                 | Self::Subject(_)
                 | Self::NoImage { .. }
                 | Self::NoStorageClass { .. }
+                | Self::NoCluster { .. }
+                | Self::NoWitnessImage { .. }
+                | Self::BadNamespace { .. }
                 | Self::NoPassword { .. }
                 | Self::Apply(ApplyError::NamespaceExists(_) | ApplyError::Differs { .. })
                 | Self::Connect(

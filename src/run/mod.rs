@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 use crate::check::{Check, Verdict};
 use crate::cluster::Lab;
 use crate::cluster::kind::{self, KindCluster};
-use crate::evidence::{Evidence, Log, Note, Snapshot, SnapshotOf, What};
+use crate::evidence::{Evidence, Leftover, Log, Snapshot, SnapshotOf, What};
 use crate::report::{self, Judged, Outcome, Progress};
-use crate::scenario::{plan, step};
+use crate::scenario::{Journal, plan};
 use crate::workload;
 
-pub use bench::{Bench, Target};
+pub use bench::{Bench, Surroundings, Target};
 pub use error::RunError;
 pub use shared::Shared;
 pub use signals::cancelled_by_signals;
@@ -93,107 +93,125 @@ pub async fn run_in(
 ) -> Result<Finished, RunError> {
     let path = directory.join("evidence.jsonl");
     let log = Arc::new(Log::create(&path).map_err(|source| RunError::File { path: path.clone(), source })?);
+    let journal = Journal { log: log.clone(), progress: progress.clone() };
+    let name = format!("{}{run_id}", kind::PREFIX);
+    let around = Surroundings { name, directory: directory.clone(), journal, timeout_scale: settings.timeout_scale };
     let mut owned = None;
     // These futures are large, and a test's thread has a small stack: they live on the heap.
-    let mut result = Box::pin(attempt(settings, run_id, &directory, &log, progress, &cancel, &mut owned)).await;
+    let mut result = Box::pin(attempt(settings, &around, &cancel, &mut owned)).await;
     let mut kept = None;
     if let Some(cluster) = owned {
-        if keep(settings, &path, result.is_ok()) {
+        if keep(settings, &path, result.as_ref().map(drop)) {
             kept = Some(how_to_look(&cluster.name, &cluster.kubeconfig));
             cluster.keep()?;
         } else {
-            progress.say("deleting the cluster");
-            match step(&log, "run", "delete the cluster", cluster.delete()).await {
-                Ok(left) => {
-                    let value = serde_json::to_value(left).unwrap_or_default();
-                    log.record(What::Snapshot(Snapshot { of: SnapshotOf::LeftoverResources, value }));
-                }
-                // The first trouble is the one to mend; this one is often its echo, and the next start deletes again.
-                Err(error) => result = result.and(Err(error.into())),
-            }
+            result = result.and(remove(cluster, &around.journal).await);
         }
     }
     let trouble = result.err();
     if let Some(trouble) = &trouble {
-        log.record(What::Note(Note { message: trouble.to_string() }));
+        around.journal.note(trouble.to_string());
     }
     if let Some(failure) = log.failure() {
         return Err(RunError::File { path, source: std::io::Error::other(failure) });
     }
     let evidence = Evidence::read(&path)?;
+    let kept = kept.or_else(|| kept_namespaces(settings, &evidence));
     Ok(Finished { directory, evidence, trouble, kept })
+}
+
+/// How to remove what was kept on a cluster that was there before.
+fn kept_namespaces(settings: &Settings, evidence: &Evidence) -> Option<String> {
+    let namespace = &evidence.run()?.subject.namespace;
+    let torn_down =
+        evidence.records.iter().any(|record| matches!(&record.what, What::Step(step) if step.name == "teardown"));
+    let kept = !torn_down && !matches!(settings.target, Target::New { .. });
+    kept.then(|| format!("remove: kubectl delete namespace {namespace} {namespace}-witness"))
+}
+
+/// Deletes the run's cluster, and records what is left of it: all of it, where it cannot be deleted.
+async fn remove(cluster: KindCluster, journal: &Journal) -> Result<(), RunError> {
+    let name = cluster.name.clone();
+    let deleted = journal.step("run", "delete the cluster", cluster.delete()).await;
+    let left = match &deleted {
+        Ok(left) => left.clone(),
+        Err(error) => vec![Leftover { kind: "cluster".to_owned(), name, held_by: Some(error.to_string()) }],
+    };
+    let value = serde_json::to_value(left).unwrap_or_default();
+    journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::LeftoverResources, value }));
+    Ok(deleted.map(drop)?)
 }
 
 async fn attempt(
     settings: &Settings,
-    run_id: &str,
-    directory: &Path,
-    log: &Arc<Log>,
-    progress: &Progress,
+    around: &Surroundings,
     cancel: &CancellationToken,
     owned: &mut Option<KindCluster>,
 ) -> Result<(), RunError> {
     let lab = Lab::read()?;
-    let evidence_path = log.path().to_owned();
+    let evidence = around.journal.log.path().to_owned();
+    let own_cluster = matches!(settings.target, Target::New { .. });
     let open = Box::pin(async {
-        sweep(&lab, log, progress).await;
-        let manifests = workload::load(settings.manifests.as_deref(), &lab.kubectl).await?;
-        // What is wrong with the manifests is said before minutes go into a cluster.
-        workload::namespace(&manifests, settings.namespace.as_deref())?;
-        workload::subject(&manifests, settings.namespace.as_deref().unwrap_or_default(), "cluster.local")?;
-        let name = format!("{}{run_id}", kind::PREFIX);
-        let images = workload::images(&manifests);
-        let bench = Bench::open(lab.clone(), &settings.target, &name, directory, &images, owned, log, progress);
-        Ok::<_, RunError>((bench.await?, manifests))
+        sweep(&lab, &around.journal).await;
+        let trial = settings.trial(&lab, around).await?;
+        let images = workload::images(&trial.manifests);
+        if own_cluster {
+            // What cannot be had is said before minutes go into a cluster.
+            for image in images.iter().filter(|image| lab.image(image).is_none()) {
+                bench::provide_image(&lab, image).await?;
+            }
+        }
+        let bench = Bench::open(lab.clone(), &settings.target, around, &images, owned).await?;
+        Ok::<_, RunError>((bench, trial))
     });
-    let (bench, manifests) = tokio::select! {
+    let (bench, trial) = tokio::select! {
         opened = open => opened?,
         () = cancel.cancelled() => return Err(RunError::Interrupted),
     };
-    let wanted = settings.checks.iter().flat_map(|check| check.scenarios).copied();
-    let mut scenarios = plan(wanted);
-    if settings.keep == Keep::Always {
-        scenarios.retain(|scenario| scenario != "teardown");
-    }
-    let trial = Trial {
-        run_id: format!("{}{run_id}", kind::PREFIX),
-        manifests,
-        namespace: settings.namespace.clone(),
-        scenarios,
-        sabotage: Vec::new(),
-        timeout_scale: settings.timeout_scale,
-        directory: directory.to_owned(),
-    };
-    let own_cluster = matches!(settings.target, Target::New { .. });
-    let keep = |whole: bool| {
+    let keep = |acted: Result<(), &RunError>| {
         // With the cluster of its own, an interrupted run's objects go too: no need to wait for them one by one.
-        (!whole && own_cluster && cancel.is_cancelled()) || keep(settings, &evidence_path, whole)
+        (acted.is_err() && own_cluster && cancel.is_cancelled()) || keep(settings, &evidence, acted)
     };
-    Box::pin(exercise(&bench, &trial, log, progress, Ending { cancel: cancel.clone(), keep: &keep })).await
+    Box::pin(exercise(&bench, &trial, Ending { cancel: cancel.clone(), keep: &keep })).await
+}
+
+impl Settings {
+    /// The trial that is asked for; what is wrong with the manifests is said here.
+    async fn trial(&self, lab: &Lab, around: &Surroundings) -> Result<Trial, RunError> {
+        let manifests = workload::load(self.manifests.as_deref(), &lab.kubectl).await?;
+        let mut scenarios = plan(self.checks.iter().flat_map(|check| check.scenarios).copied());
+        if self.keep == Keep::Always {
+            scenarios.retain(|scenario| scenario != "teardown");
+        }
+        let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), Vec::new());
+        let trial = Trial { around, manifests, namespace, scenarios, sabotage };
+        workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local")?;
+        Ok(trial)
+    }
 }
 
 /// Removes what killed runs left. What cannot be removed now does not hinder this run: the next start tries again.
-async fn sweep(lab: &Lab, log: &Log, progress: &Progress) {
+async fn sweep(lab: &Lab, journal: &Journal) {
     let message = match kind::sweep(lab).await {
         Ok(removed) if removed.is_empty() => return,
         Ok(removed) => format!("removed what killed runs had left: {}", removed.join(", ")),
         Err(error) => format!("what killed runs left could not be removed: {error}"),
     };
-    progress.say(&message);
-    log.record(What::Note(Note { message }));
+    journal.progress.say(&message);
+    journal.note(message);
 }
 
-/// Whether what was made stays. A run that was interrupted leaves nothing, unless it was to be kept in any case.
-fn keep(settings: &Settings, evidence: &Path, whole: bool) -> bool {
-    match settings.keep {
-        Keep::Never => false,
-        Keep::Always => true,
-        Keep::OnFailure if !whole => false,
-        Keep::OnFailure => Evidence::read(evidence).is_ok_and(|evidence| {
+/// Whether what was made stays. A run that was interrupted leaves nothing, and one that never came to its scenarios
+/// leaves nothing that was asked for.
+fn keep(settings: &Settings, evidence: &Path, acted: Result<(), &RunError>) -> bool {
+    match (settings.keep, acted) {
+        (Keep::Never, _) | (_, Err(RunError::Interrupted)) => false,
+        (Keep::Always, Ok(())) | (Keep::OnFailure, Err(_)) => true,
+        (Keep::Always, Err(_)) => Evidence::read(evidence).is_ok_and(|evidence| evidence.run().is_some()),
+        (Keep::OnFailure, Ok(())) => Evidence::read(evidence).is_ok_and(|evidence| {
             let checks = settings.checks.iter().filter(|check| !check.scenarios.contains(&"teardown"));
-            checks
-                .map(|check| check.judge(&evidence).verdict)
-                .any(|v| matches!(v, Verdict::Fail | Verdict::Inconclusive))
+            let mut verdicts = checks.map(|check| check.judge(&evidence).verdict);
+            verdicts.any(|verdict| matches!(verdict, Verdict::Fail | Verdict::Inconclusive))
         }),
     }
 }

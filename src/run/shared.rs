@@ -54,7 +54,8 @@ impl Shared {
 
     async fn run(&self, folder: &str) -> Result<Finished, RunError> {
         let directory = make_directory(&self.settings.artifacts, folder)?;
-        let finished = run_in(&self.settings, &super::run_id(), directory, self.cancel.clone(), &Progress::new()).await?;
+        let finished =
+            run_in(&self.settings, &super::run_id(), directory, self.cancel.clone(), &Progress::new()).await?;
         write_reports(&outcome(&finished, &self.settings.checks, &self.settings.rerun))?;
         Ok(finished)
     }

@@ -1,32 +1,30 @@
 //! A trial: one workload, put through scenarios on a bench, with everything recorded.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Pod, Secret as SecretObject};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, LogParams};
+use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::RunError;
-use super::bench::{Bench, all_ready};
-use crate::evidence::{Budgets, Log, Note, Recorder, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, What};
+use super::bench::{Bench, Surroundings, all_ready};
+use crate::evidence::{Budgets, Recorder, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, What};
 use crate::probe::Session;
-use crate::report::Progress;
-use crate::scenario::{self, Context, Limits, Made, Parts, SCENARIOS, Sabotage, Witnesses, step};
+use crate::scenario::{self, Context, Limits, Made, Parts, SCENARIOS, Sabotage, Witnesses};
 use crate::witness::protocol::Secret;
-use crate::workload::{self, Credentials, Manifest, Owned};
+use crate::workload::{self, Credentials, Manifest};
 
 const WITNESS: &str = include_str!("../../manifests/witness/pod.yaml");
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// What a trial puts to the test.
 pub struct Trial {
-    /// Names the trial, in the evidence and on its namespace.
-    pub run_id: String,
+    /// Its name, its directory, its journal.
+    pub around: Surroundings,
     /// The workload's manifests.
     pub manifests: Vec<Manifest>,
     /// The namespace; one named after the run, unless given or named by the manifests.
@@ -35,10 +33,6 @@ pub struct Trial {
     pub scenarios: Vec<String>,
     /// What a mutant injects.
     pub sabotage: Vec<Sabotage>,
-    /// Multiplies every time limit.
-    pub timeout_scale: f64,
-    /// The run's directory.
-    pub directory: PathBuf,
 }
 
 /// How a trial is cut short, and what then becomes of what it made.
@@ -46,104 +40,105 @@ pub struct Ending<'a> {
     /// Cuts the scenarios short.
     pub cancel: CancellationToken,
     /// Whether to leave everything as it is, asked once the scenarios have ended.
-    pub keep: &'a (dyn Fn(bool) -> bool + Send + Sync),
+    pub keep: &'a (dyn Fn(Result<(), &RunError>) -> bool + Send + Sync),
+}
+
+/// What outlives the acting of the scenarios: the clean-up needs it, also when they were cut short.
+#[derive(Default)]
+struct Standing {
+    made: Made,
+    namespace: OnceLock<String>,
+    recorder: OnceLock<Recorder>,
+    context: OnceLock<Arc<Context>>,
 }
 
 /// Acts the scenarios and deletes what they made.
 ///
 /// # Errors
 /// When the trial cannot begin, or was cut short. A scenario that fails is evidence, not an error.
-pub async fn exercise(
-    bench: &Bench,
-    trial: &Trial,
-    log: &Arc<Log>,
-    progress: &Progress,
-    ending: Ending<'_>,
-) -> Result<(), RunError> {
-    let made = Made::default();
-    let limits = Limits::scaled(trial.timeout_scale);
-    let mut namespace = String::new();
-    let mut recorder = None;
+pub async fn exercise(bench: &Bench, trial: &Trial, ending: Ending<'_>) -> Result<(), RunError> {
+    let journal = &trial.around.journal;
+    let standing = Standing::default();
     let acted = tokio::select! {
-        acted = Box::pin(act(bench, trial, log, progress, limits, &made, &mut namespace, &mut recorder)) => acted,
+        acted = Box::pin(act(bench, trial, &standing)) => acted,
         () = ending.cancel.cancelled() => Err(RunError::Interrupted),
     };
-    if (ending.keep)(acted.is_ok()) {
+    if let Some(context) = standing.context.get() {
+        context.save_all_logs().await;
+    }
+    if (ending.keep)(acted.as_ref().map(drop)) {
         return acted;
     }
-    let made: Vec<Owned> = std::mem::take(&mut *made.lock().await);
-    if !made.is_empty() {
-        progress.say("deleting what the run made");
-        let teardown = scenario::teardown(&bench.cluster.client, log, &namespace, made, limits.teardown);
-        let torn_down = async {
-            teardown.await;
-            Ok::<_, RunError>(())
-        };
-        step(log, "teardown", "teardown", torn_down).await?;
+    let limit = Limits::scaled(trial.around.timeout_scale).teardown;
+    let namespace = standing.namespace.get().map(String::as_str).unwrap_or_default();
+    let torn_down = async {
+        let mut made = std::mem::take(&mut *standing.made.lock().await);
+        made.extend(workload::namespaces_of(&bench.cluster.client, &trial.around.name, &made).await?);
+        if !made.is_empty() {
+            scenario::teardown(&bench.cluster.client, &journal.log, namespace, made, limit).await;
+        }
+        Ok::<_, RunError>(())
+    };
+    let torn_down = journal.step("teardown", "teardown", torn_down);
+    // Every wait of the teardown has its limit; this one is for an API server that takes requests and never answers.
+    match tokio::time::timeout(limit * 2, Box::pin(torn_down)).await {
+        Ok(torn_down) => acted.and(torn_down),
+        Err(_) => acted.and(Err(RunError::NotTornDown { namespace: namespace.to_owned(), limit: limit * 2 })),
     }
-    acted
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of a trial outlive it one by one when it is cut short")]
-async fn act(
-    bench: &Bench,
-    trial: &Trial,
-    log: &Arc<Log>,
-    progress: &Progress,
-    limits: Limits,
-    made: &Made,
-    namespace: &mut String,
-    recorder: &mut Option<Recorder>,
-) -> Result<(), RunError> {
-    let client = &bench.cluster.client;
-    let named = workload::namespace(&trial.manifests, trial.namespace.as_deref())?;
-    *namespace = named.unwrap_or_else(|| short_name(&trial.run_id));
+async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), RunError> {
+    let (client, journal) = (&bench.cluster.client, &trial.around.journal);
+    let namespace = trial.namespace()?;
+    let namespace = standing.namespace.get_or_init(|| namespace);
+    let limits = Limits::scaled(trial.around.timeout_scale);
     let (subject, credentials) = workload::subject(&trial.manifests, namespace, &bench.domain)?;
-    let images = workload::images(&trial.manifests);
-    let mut substitutions = bench.provide(&images, log).await?;
+    let mut substitutions = bench.provide(&workload::images(&trial.manifests), journal).await?;
     let manifests = workload::with_random_values(substituted(&trial.manifests, &substitutions));
     substitutions.extend(bench.node_substitution.clone());
     storage_classes(bench, &manifests).await?;
 
     let far = format!("{namespace}-witness");
     for name in [namespace.as_str(), &far] {
-        let owned = workload::create_namespace(client, name, &trial.run_id).await?;
-        made.lock().await.push(owned);
+        let owned = workload::create_namespace(client, name, &trial.around.name).await?;
+        standing.made.lock().await.push(owned);
     }
-    log.record(What::Run(Box::new(description(bench, trial, &subject, substitutions, limits))));
-    *recorder = Some(Recorder::start(client, namespace, log).await?);
-    progress.say("starting the witnesses");
-    let witnesses = step(log, "run", "start the witnesses", async {
-        let (near, far_session) = tokio::try_join!(witness(bench, namespace, made), witness(bench, &far, made))?;
-        Ok::<_, RunError>(Witnesses { near, far: far_session, far_namespace: far.clone() })
-    })
-    .await?;
-    log.record(What::Snapshot(Snapshot { of: SnapshotOf::Corefile, value: json!(bench.corefile) }));
-    let root_password = password(bench, &manifests, namespace, &credentials, made).await?;
+    journal.log.record(What::Run(Box::new(description(bench, trial, &subject, substitutions, limits))));
+    let secrets = match &credentials {
+        Credentials::Literal(password) => vec![password.clone()],
+        _ => Vec::new(),
+    };
+    let recorder = Recorder::start(client, namespace, &journal.log, secrets).await?;
+    // It is set once: a trial is acted once.
+    let _ = standing.recorder.set(recorder);
+    let started =
+        async { tokio::try_join!(witness(bench, trial, namespace, standing), witness(bench, trial, &far, standing)) };
+    let (near, far_session) = journal.step("run", "start the witnesses", started).await?;
+    journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Corefile, value: json!(bench.corefile) }));
+    let root_password = password(bench, &manifests, namespace, &credentials, &standing.made).await?;
     let context = Arc::new(Context::new(Parts {
         client: client.clone(),
         manifests,
-        log: log.clone(),
-        progress: progress.clone(),
-        witnesses,
+        journal: journal.clone(),
+        logs: trial.around.directory.join("logs"),
+        witnesses: Witnesses { near, far: far_session, far_namespace: far.clone() },
         dns_servers: bench.dns_servers.clone(),
         dns_budget_ms: bench.dns_budget_ms,
         root_password,
         replica_password: Secret::from(workload::random_word()),
         limits,
         sabotage: trial.sabotage.clone(),
-        made: made.clone(),
+        made: standing.made.clone(),
         subject,
     }));
-    let greeter = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(scenario::greet(context.clone())));
-    act_scenarios(&context, trial, progress).await;
-    drop(greeter);
-    collect(&context, trial).await;
+    let _greeter = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(scenario::greet(context.clone())));
+    let context = standing.context.get_or_init(|| context);
+    act_scenarios(context, trial).await;
     Ok(())
 }
 
 /// Acts each scenario whose foundations stand.
-async fn act_scenarios(context: &Context, trial: &Trial, progress: &Progress) {
+async fn act_scenarios(context: &Context, trial: &Trial) {
     let mut fallen: Vec<&str> = Vec::new();
     for scenario in SCENARIOS.iter().filter(|scenario| trial.scenarios.iter().any(|wanted| wanted == *scenario)) {
         if *scenario == "teardown" {
@@ -151,18 +146,32 @@ async fn act_scenarios(context: &Context, trial: &Trial, progress: &Progress) {
         }
         let missing = scenario::needs(scenario).iter().find(|needed| fallen.contains(needed));
         if let Some(missing) = missing {
-            let message = format!("{scenario} was not acted: {missing} did not come to its end");
-            context.log.record(What::Note(Note { message }));
+            trial.around.journal.note(format!("{scenario} was not acted: {missing} did not come to its end"));
             fallen.push(scenario);
-            continue;
-        }
-        progress.begin(scenario);
-        let acted = Box::pin(scenario::act(context, scenario)).await;
-        let trouble = acted.err().map(|error| error.to_string());
-        progress.end(scenario, trouble.as_deref().map_or(Ok(()), Err));
-        if trouble.is_some() {
+        } else if Box::pin(scenario::act(context, scenario)).await.is_err() {
             fallen.push(scenario);
         }
+    }
+}
+
+impl Trial {
+    /// The namespace, refused before anything is made where no run may use it.
+    ///
+    /// # Errors
+    /// When the manifests do not agree on one, or it cannot be used.
+    pub fn namespace(&self) -> Result<String, RunError> {
+        let named = workload::namespace(&self.manifests, self.namespace.as_deref())?;
+        let name = named.unwrap_or_else(|| short_name(&self.around.name));
+        let refuse = |why| Err(RunError::BadNamespace { name: name.clone(), why });
+        let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        // Another namespace of the run is called after this one.
+        if !letters || name.is_empty() || name.len() > 55 || name.starts_with('-') || name.ends_with('-') {
+            return refuse("it takes 1 to 55 small letters, digits and inner hyphens");
+        }
+        if name == "default" || name.starts_with("kube-") {
+            return refuse("it is every cluster's own, and a run never touches a namespace that it did not make");
+        }
+        Ok(name)
     }
 }
 
@@ -182,7 +191,7 @@ fn description(
     let milliseconds = |limit: Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
     Run {
         schema: SCHEMA,
-        run_id: trial.run_id.clone(),
+        run_id: trial.around.name.clone(),
         steadfast: env!("CARGO_PKG_VERSION").to_owned(),
         kubernetes: bench.cluster.version.clone(),
         cluster: bench.description.clone(),
@@ -230,20 +239,22 @@ async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Result<(), Ru
     Ok(())
 }
 
-/// Starts a witness in a namespace.
-async fn witness(bench: &Bench, namespace: &str, made: &Made) -> Result<Session, RunError> {
+/// Starts a witness in a namespace, and opens the conversation with it.
+async fn witness(bench: &Bench, trial: &Trial, namespace: &str, standing: &Standing) -> Result<Session, RunError> {
     let mut manifests = workload::parse("the witness's manifest", WITNESS)?;
     for manifest in &mut manifests {
         if let Some(image) = manifest.object.pointer_mut("/spec/containers/0/image") {
-            *image = json!(bench.lab.witness.image);
+            *image = json!(bench.witness_image);
         }
     }
-    workload::apply(&bench.cluster.client, &manifests, namespace, &mut *made.lock().await).await?;
+    workload::apply(&bench.cluster.client, &manifests, namespace, &mut *standing.made.lock().await).await?;
     let pods: Api<Pod> = Api::namespaced(bench.cluster.client.clone(), namespace);
-    let label = "app.kubernetes.io/name=steadfast-witness";
-    let ready = all_ready(&pods, label, &format!("the witness in {namespace}"), WITNESS_READY_WITHIN).await?;
-    let name = ready.first().map(ResourceExt::name_any).unwrap_or_default();
-    Ok(Session::new(pods, &name))
+    let (label, what) = ("app.kubernetes.io/name=steadfast-witness", format!("the witness in {namespace}"));
+    let limit = WITNESS_READY_WITHIN.mul_f64(trial.around.timeout_scale);
+    let ready = all_ready(&pods, label, &what, limit).await?;
+    let session = Session::new(pods, &ready.first().map(ResourceExt::name_any).unwrap_or_default());
+    session.open().await?;
+    Ok(session)
 }
 
 /// The root password, from where the pods take it. Its Secret is applied first, so that it can be read.
@@ -268,24 +279,4 @@ async fn password(
     let data = secret.and_then(|secret| secret.data).ok_or_else(missing)?;
     let bytes = data.get(key).ok_or_else(missing)?;
     Ok(Secret::from(String::from_utf8_lossy(&bytes.0).into_owned()))
-}
-
-/// Saves what the servers wrote, also before a restart of their containers. A log that cannot be had is no failure.
-async fn collect(context: &Context, trial: &Trial) {
-    let folder = trial.directory.join("logs");
-    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &context.subject.namespace);
-    for pod in context.subject.pods() {
-        for (previous, suffix) in [(false, ""), (true, ".previous")] {
-            let parameters =
-                LogParams { previous, container: Some(context.subject.container.clone()), ..LogParams::default() };
-            let Ok(Ok(text)) = tokio::time::timeout(Duration::from_secs(10), pods.logs(&pod, &parameters)).await else {
-                continue;
-            };
-            let written = std::fs::create_dir_all(&folder)
-                .and_then(|()| std::fs::write(folder.join(format!("{pod}{suffix}.log")), text));
-            if let Err(error) = written {
-                context.log.record(What::Note(Note { message: format!("the log of {pod} was not saved: {error}") }));
-            }
-        }
-    }
 }

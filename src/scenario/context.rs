@@ -1,6 +1,7 @@
 //! What every scenario works with: the cluster, the workload, the log, the witnesses.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,11 +11,11 @@ use kube::Client;
 use kube::api::Api;
 
 use super::ScenarioError;
+use super::journal::Journal;
 use super::sabotage::Sabotage;
-use crate::evidence::{Log, PodLife, Sight, Subject, Timeline};
+use crate::evidence::{PodLife, Sight, Subject, Timeline};
 use crate::mysql::statements::Dialect;
 use crate::probe::Session;
-use crate::report::Progress;
 use crate::witness::protocol::Secret;
 use crate::workload::{Manifest, Owned};
 
@@ -74,10 +75,10 @@ pub struct Parts {
     pub subject: Subject,
     /// The workload's manifests, ready to apply.
     pub manifests: Vec<Manifest>,
-    /// The evidence.
-    pub log: Arc<Log>,
-    /// Who is told how it goes.
-    pub progress: Progress,
+    /// Where all that is done and seen is written down.
+    pub journal: Journal,
+    /// Where the servers' logs are saved.
+    pub logs: PathBuf,
     /// The witnesses.
     pub witnesses: Witnesses,
     /// The DNS servers: pod name and address.
@@ -149,12 +150,12 @@ impl Context {
 
     /// The UID of the pod that bears this name now.
     pub(super) fn uid(&self, pod: &str) -> Option<String> {
-        self.log.look(|timeline| timeline.live_pod(pod).map(|life| life.uid.clone()))
+        self.journal.log.look(|timeline| timeline.live_pod(pod).map(|life| life.uid.clone()))
     }
 
     /// The address of the pod that bears this name now.
     pub(super) fn address(&self, pod: &str) -> Option<String> {
-        self.log.look(|timeline| timeline.live_pod(pod)?.address_at(timeline.last_seq).map(str::to_owned))
+        self.journal.log.look(|timeline| timeline.live_pod(pod)?.address_at(timeline.last_seq).map(str::to_owned))
     }
 
     /// Waits for something of the timeline, and tells who watches what is seen meanwhile.
@@ -164,8 +165,8 @@ impl Context {
         limit: Duration,
         sight: impl Fn(&Timeline) -> Sight<T>,
     ) -> Result<T, ScenarioError> {
-        let seen = |state: &str| self.progress.seen(&format!("{what}: {state}"));
-        Ok(self.log.wait(what, limit, seen, sight).await?)
+        let seen = |state: &str| self.journal.progress.seen(&format!("{what}: {state}"));
+        Ok(self.journal.log.wait(what, limit, seen, sight).await?)
     }
 
     /// Waits until a name's bearer is Ready under another UID than `not`.
@@ -183,8 +184,9 @@ impl Context {
 }
 
 fn ready_sight(life: &PodLife, seq: u64) -> Sight<()> {
-    // These end only when somebody changes the manifest or the cluster: waiting longer would tell nothing more.
-    let hopeless = ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CrashLoopBackOff"];
+    // These end only when somebody changes the manifest: waiting longer would tell nothing more. A pull that failed, or
+    // a container that crashed, is tried again.
+    let hopeless = ["ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"];
     if life.serving_at(seq) {
         Sight::Met(())
     } else if let Some(reason) = hopeless.iter().find(|reason| life.summary.contains(**reason)) {

@@ -4,21 +4,22 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
+use super::ScenarioError;
 use super::context::Context;
 use super::names::Name;
-use super::{ScenarioError, step};
 use crate::evidence::{Moment, Question, Sight};
 use crate::mysql::statements;
 use crate::workload::apply;
 
 pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {
-    context.progress.say("applying the manifests");
-    step(&context.log, "deploy", "apply the manifests", async {
-        let mut made = context.made.lock().await;
-        apply(&context.client, &context.manifests, &context.subject.namespace, &mut made).await
-    })
-    .await?;
-    step(&context.log, "deploy", "ordered start", started(context)).await?;
+    context
+        .journal
+        .step("deploy", "apply the manifests", async {
+            let mut made = context.made.lock().await;
+            apply(&context.client, &context.manifests, &context.subject.namespace, &mut made).await
+        })
+        .await?;
+    context.journal.step("deploy", "ordered start", started(context)).await?;
     let moment = Moment::Deployed;
     let questions = context.subject.pods().map(|pod| {
         let moment = &moment;
@@ -60,11 +61,11 @@ pub(super) async fn settled(context: &Context, replicas: u32) -> Result<(), Scen
 /// Asks each server the moment its pod turns Ready for the first time, for as long as the run lasts: readiness that
 /// comes too early shows only then.
 pub async fn greet(context: Arc<Context>) {
-    let mut changed = context.log.subscribe();
+    let mut changed = context.journal.log.subscribe();
     let mut greeted: Vec<String> = Vec::new();
     let mut greetings = tokio::task::JoinSet::new();
     loop {
-        let ready: Vec<(String, String)> = context.log.look(|timeline| {
+        let ready: Vec<(String, String)> = context.journal.log.look(|timeline| {
             let new =
                 timeline.pods.iter().filter(|pod| pod.serving_at(timeline.last_seq) && !greeted.contains(&pod.uid));
             new.map(|pod| (pod.name.clone(), pod.uid.clone())).collect()

@@ -10,6 +10,8 @@
 
 mod context;
 mod deploy;
+mod journal;
+mod logs;
 mod names;
 mod replicate;
 mod restart;
@@ -18,11 +20,12 @@ mod scale;
 mod servers;
 mod teardown;
 
-use crate::evidence::{Log, Phase, Step, WaitError, What};
+use crate::evidence::WaitError;
 use crate::workload::ApplyError;
 
 pub use context::{Context, Limits, Made, Parts, Witnesses};
 pub use deploy::greet;
+pub use journal::Journal;
 pub use sabotage::{Point, Sabotage};
 pub use teardown::teardown;
 
@@ -91,27 +94,7 @@ pub async fn act(context: &Context, scenario: &str) -> Result<(), ScenarioError>
             _ => Ok(()),
         }
     };
-    step(&context.log, scenario, scenario, acted).await
-}
-
-/// Records the beginning and the end of an act.
-///
-/// # Errors
-/// Those of the act.
-pub async fn step<T, E: std::fmt::Display>(
-    log: &Log,
-    scenario: &str,
-    name: &str,
-    act: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    let record = |phase| log.record(What::Step(Step { scenario: scenario.to_owned(), name: name.to_owned(), phase }));
-    record(Phase::Begin);
-    let result = act.await;
-    record(match &result {
-        Ok(_) => Phase::End,
-        Err(error) => Phase::Failed(error.to_string()),
-    });
-    result
+    context.journal.step(scenario, scenario, acted).await
 }
 
 #[cfg(test)]

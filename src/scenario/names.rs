@@ -74,8 +74,8 @@ impl Context {
             Ok((took_us, Answer::Sql(_))) => (took_us, broken("the witness answered another question")),
             Err(trouble) => (0, broken(trouble)),
         };
-        let right = is_right(&answer, &self.log.look(|timeline| self.expected(timeline, name)));
-        self.log.record(What::Dns(Dns {
+        let right = is_right(&answer, &self.journal.log.look(|timeline| self.expected(timeline, name)));
+        self.journal.log.record(What::Dns(Dns {
             moment: moment.clone(),
             from: from.to_owned(),
             server: server.0.clone(),

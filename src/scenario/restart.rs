@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use kube::api::{DeleteParams, Preconditions};
 
+use super::ScenarioError;
 use super::context::Context;
 use super::names::Name;
-use super::{ScenarioError, step};
 use crate::evidence::{Act, Fault, Moment, Sight, What};
 
 /// Rows that are written before a deletion, and again after it.
@@ -16,8 +16,7 @@ const ROWS: usize = 5;
 pub(super) async fn restart(context: &Context) -> Result<(), ScenarioError> {
     for ordinal in context.subject.ordinals().rev() {
         let pod = context.subject.pod(ordinal);
-        context.progress.say(&format!("deleting {pod}, and waiting for its successor"));
-        step(&context.log, "restart", &format!("delete {pod}"), restart_pod(context, &pod)).await?;
+        context.journal.step("restart", &format!("delete {pod}"), restart_pod(context, &pod)).await?;
     }
     Ok(())
 }
@@ -31,6 +30,7 @@ async fn restart_pod(context: &Context, pod: &str) -> Result<(), ScenarioError> 
     }
     tokio::join!(context.rows(&moment, pod), context.identity(&moment, pod));
 
+    context.save_logs(pod).await;
     let old = delete(context, pod).await?;
     context.ready(pod, Some(&old)).await?;
 
@@ -55,6 +55,7 @@ async fn resume(context: &Context, moment: &Moment, replicas: &[String]) {
     context.barrier(moment, replicas, limit(context)).await;
     join_all(replicas.iter().map(|replica| context.rows(moment, replica))).await;
     context.replica_status(moment, replicas).await;
+    context.try_writes(moment, replicas).await;
 }
 
 /// A replica that resumes too late is still worth measuring, so the wait goes on for a while after the budget.
@@ -66,13 +67,13 @@ fn limit(context: &Context) -> Duration {
 async fn delete(context: &Context, pod: &str) -> Result<String, ScenarioError> {
     let uid = context.uid(pod).unwrap_or_default();
     let act = Act::DeletePod { pod: pod.to_owned(), uid: uid.clone(), grace_s: None };
-    context.log.record(What::Fault(Fault { act: act.clone(), proof: None }));
+    context.journal.log.record(What::Fault(Fault { act: act.clone(), proof: None }));
     let preconditions = Some(Preconditions { uid: Some(uid.clone()), resource_version: None });
     let parameters = DeleteParams { preconditions, ..DeleteParams::default() };
     let deleted = context.pods().delete(pod, &parameters).await;
     deleted.map_err(|source| ScenarioError::Api { what: format!("delete {pod}"), source: Box::new(source) })?;
     let proof = gone(context, pod, &uid).await?;
-    context.log.record(What::Fault(Fault { act, proof: Some(vec![proof]) }));
+    context.journal.log.record(What::Fault(Fault { act, proof: Some(vec![proof]) }));
     Ok(uid)
 }
 

@@ -1,14 +1,15 @@
 //! Scales the set to one pod and back.
 
+use futures::future::join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 
+use super::ScenarioError;
 use super::context::Context;
 use super::deploy::{settled, started};
 use super::names::Name;
 use super::restart::gone;
-use super::{ScenarioError, step};
 use crate::evidence::{Act, Fault, Moment, What};
 
 /// Rows that the pods which come back must catch up with.
@@ -21,8 +22,7 @@ pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
         return Ok(());
     }
     let surplus: Vec<String> = subject.replica_pods().collect();
-    context.progress.say("scaling to one pod");
-    step(&context.log, "scale", "scale to 1", scale_to(context, all, 1, &surplus)).await?;
+    context.journal.step("scale", "scale to 1", scale_to(context, all, 1, &surplus)).await?;
     let mut names: Vec<Name> = surplus.iter().cloned().map(Name::Pod).collect();
     names.push(Name::Service);
     context.resolve(&Moment::ScaledDown, &names).await;
@@ -31,8 +31,7 @@ pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
         context.write(&Moment::ScaledDown, ROWS).await;
     }
 
-    context.progress.say(&format!("scaling back to {all} pods"));
-    step(&context.log, "scale", &format!("scale to {all}"), scale_to(context, 1, all, &[])).await?;
+    context.journal.step("scale", &format!("scale to {all}"), scale_to(context, 1, all, &[])).await?;
     let moment = Moment::ScaledUp;
     let names: Vec<Name> = std::iter::once(Name::Service).chain(subject.pods().map(Name::Pod)).collect();
     context.resolve(&moment, &names).await;
@@ -44,15 +43,17 @@ pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
         let pods: Vec<String> = subject.pods().collect();
         context.contents(&moment, &pods).await;
         context.replica_status(&moment, &surplus).await;
+        context.try_writes(&moment, &surplus).await;
     }
     Ok(())
 }
 
 /// Scales the set, and waits until the surplus pods are gone or the new ones are Ready.
 async fn scale_to(context: &Context, from: u32, to: u32, surplus: &[String]) -> Result<(), ScenarioError> {
+    join_all(surplus.iter().map(|pod| context.save_logs(pod))).await;
     let leaving: Vec<(String, String)> =
         surplus.iter().filter_map(|pod| Some((pod.clone(), context.uid(pod)?))).collect();
-    context.log.record(What::Fault(Fault { act: Act::Scale { from, to }, proof: None }));
+    context.journal.log.record(What::Fault(Fault { act: Act::Scale { from, to }, proof: None }));
     let sets: Api<StatefulSet> = Api::namespaced(context.client.clone(), &context.subject.namespace);
     let patch = Patch::Merge(json!({"spec": {"replicas": to}}));
     let patched = sets.patch_scale(&context.subject.set, &PatchParams::default(), &patch).await;
@@ -66,8 +67,8 @@ async fn scale_to(context: &Context, from: u32, to: u32, surplus: &[String]) -> 
         false => settled(context, to).await?,
     }
     if proof.is_empty() {
-        proof = context.log.look(|timeline| vec![timeline.last_seq]);
+        proof = context.journal.log.look(|timeline| vec![timeline.last_seq]);
     }
-    context.log.record(What::Fault(Fault { act: Act::Scale { from, to }, proof: Some(proof) }));
+    context.journal.log.record(What::Fault(Fault { act: Act::Scale { from, to }, proof: Some(proof) }));
     Ok(())
 }

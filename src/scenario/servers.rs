@@ -35,7 +35,7 @@ impl Context {
         let uid = self.uid(pod).unwrap_or_default();
         let (took_us, answer) = self.put(pod, &statements, limit).await;
         let (moment, pod, answer_copy) = (moment.clone(), pod.to_owned(), answer.clone());
-        self.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+        self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
         answer_copy
     }
 
@@ -78,7 +78,7 @@ impl Context {
 
     fn record_exec(&self, moment: &Moment, pod: &str, uid: String, argv: &[&str], answer: ExecAnswer) {
         let argv = argv.iter().map(|&word| word.to_owned()).collect();
-        self.log.record(What::Exec(Exec { moment: moment.clone(), pod: pod.to_owned(), uid, argv, answer }));
+        self.journal.log.record(What::Exec(Exec { moment: moment.clone(), pod: pod.to_owned(), uid, argv, answer }));
     }
 
     /// Writes rows on the primary, all at once, and records what became of each.
@@ -93,7 +93,7 @@ impl Context {
                 SqlAnswer::Error { code, message } => WriteOutcome::Rejected(format!("{code}: {message}")),
                 SqlAnswer::Unreachable { message } | SqlAnswer::Broken { message } => WriteOutcome::Unknown(message),
             };
-            self.log.record(What::Write(Write { id, pod: pod.clone(), uid, moment: moment.clone(), outcome }));
+            self.journal.log.record(What::Write(Write { id, pod: pod.clone(), uid, moment: moment.clone(), outcome }));
         });
         join_all(writes).await;
     }
@@ -141,7 +141,7 @@ impl Context {
         }
         let uid = self.uid(pod).unwrap_or_default();
         let (moment, pod, question) = (moment.clone(), pod.to_owned(), Question::Digest);
-        self.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+        self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
     }
 
     /// Asks these replicas how replication is.
@@ -149,6 +149,13 @@ impl Context {
         let statement = self.dialect().status().to_owned();
         let asks = replicas.iter().map(|pod| self.ask(moment, pod, Question::ReplicaStatus, vec![statement.clone()]));
         join_all(asks).await;
+    }
+
+    /// Tries to write on these replicas.
+    pub(super) async fn try_writes(&self, moment: &Moment, replicas: &[String]) {
+        let statements = statements::TRY_WRITE.map(str::to_owned).to_vec();
+        let tries = replicas.iter().map(|pod| self.ask(moment, pod, Question::TryWrite, statements.clone()));
+        join_all(tries).await;
     }
 
     /// Asks for something without which the scenario cannot go on.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
 use kube::api::{
-    Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
-    WatchEvent, WatchParams,
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams,
+    Preconditions, PropagationPolicy, WatchEvent, WatchParams,
 };
 use kube::core::{GroupVersionKind, TypeMeta};
 use kube::discovery::{Scope, oneshot::pinned_kind};
@@ -19,6 +19,9 @@ const FIELD_MANAGER: &str = "steadfast";
 
 /// Between two questions to an API server that does not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// Marks a namespace with the run that made it.
+const RUN_LABEL: &str = "steadfast/run";
 
 /// Asks for a random value: it names the key of `stringData` to fill in.
 const RANDOM: &str = "/metadata/annotations/steadfast~1random";
@@ -182,9 +185,9 @@ pub fn random_word() -> String {
 /// # Errors
 /// When it is there already, or the API server refuses.
 pub async fn create_namespace(client: &Client, name: &str, run_id: &str) -> Result<Owned, ApplyError> {
-    let resource = kube::api::ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-    let labels = [("steadfast/run".to_owned(), run_id.to_owned())].into();
+    let labels = [(RUN_LABEL.to_owned(), run_id.to_owned())].into();
     let metadata = ObjectMeta { name: Some(name.to_owned()), labels: Some(labels), ..ObjectMeta::default() };
     let types = Some(TypeMeta { api_version: "v1".to_owned(), kind: "Namespace".to_owned() });
     let object = DynamicObject { types, metadata, data: json!({}) };
@@ -196,6 +199,21 @@ pub async fn create_namespace(client: &Client, name: &str, run_id: &str) -> Resu
         Err(kube::Error::Api(status)) if status.code == 409 => Err(ApplyError::NamespaceExists(name.to_owned())),
         Err(error) => Err(failed("create", "Namespace", name)(error)),
     }
+}
+
+/// The namespaces that a run made, by its label: those whose making was asked for when the run was cut short, and which
+/// are not among `known`.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn namespaces_of(client: &Client, run_id: &str, known: &[Owned]) -> Result<Vec<Owned>, ApplyError> {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+    let labelled = ListParams::default().labels(&format!("{RUN_LABEL}={run_id}"));
+    let list = api.list_metadata(&labelled).await.map_err(failed("list", "Namespace", run_id))?;
+    let found = list.items.into_iter().filter_map(|object| Some((object.name_any(), object.uid()?)));
+    let new = found.filter(|(_, uid)| known.iter().all(|owned| owned.uid != *uid));
+    Ok(new.map(|(name, uid)| Owned { kind: "Namespace".to_owned(), name, uid, api: api.clone() }).collect())
 }
 
 /// Asks for an object's deletion, by UID. An object that is gone, or whose name another object bears, is left alone.
@@ -229,7 +247,10 @@ pub async fn await_gone(owned: &Owned, limit: Duration) -> bool {
                 }
             };
             let by_name = WatchParams::default().fields(&format!("metadata.name={}", owned.name)).timeout(60);
-            let Ok(events) = owned.api.watch(&by_name, &version.unwrap_or_default()).await else { continue };
+            let Ok(events) = owned.api.watch(&by_name, &version.unwrap_or_default()).await else {
+                tokio::time::sleep(RETRY_AFTER).await;
+                continue;
+            };
             pin_mut!(events);
             while let Some(Ok(event)) = events.next().await {
                 if matches!(event, WatchEvent::Deleted(_)) {

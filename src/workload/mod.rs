@@ -4,6 +4,8 @@ mod apply;
 mod manifests;
 mod subject;
 
-pub use apply::{ApplyError, Owned, apply, await_gone, create_namespace, delete, random_word, with_random_values};
+pub use apply::{
+    ApplyError, Owned, apply, await_gone, create_namespace, delete, namespaces_of, random_word, with_random_values,
+};
 pub use manifests::{Manifest, ManifestError, load, parse};
 pub use subject::{Credentials, SubjectError, images, namespace, subject};

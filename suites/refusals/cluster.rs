@@ -63,7 +63,7 @@ impl Stage {
         let node = lab.node_image(None).map_err(|error| error.to_string())?.image.clone();
         self.runtime.block_on(async {
             tokio::select! {
-                made = cluster.create(&node, 0) => made.map_err(|error| error.to_string()),
+                made = cluster.create(&node, 0, kind::CREATE_WITHIN) => made.map_err(|error| error.to_string()),
                 () = self.cancel.cancelled() => Err("interrupted".to_owned()),
             }
         })?;

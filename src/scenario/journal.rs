@@ -1,0 +1,71 @@
+//! The journal of a run: what is done goes into the evidence, and to who watches.
+
+use std::sync::Arc;
+
+use crate::evidence::{Log, Note, Phase, Step, What};
+use crate::report::Progress;
+
+/// Where a run writes down what it does.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    /// The evidence.
+    pub log: Arc<Log>,
+    /// Who watches.
+    pub progress: Progress,
+}
+
+impl Journal {
+    /// Records the beginning and the end of an act, and tells both.
+    ///
+    /// # Errors
+    /// Those of the act.
+    pub async fn step<T, E: std::fmt::Display>(
+        &self,
+        scenario: &str,
+        name: &str,
+        act: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let record =
+            |phase| self.log.record(What::Step(Step { scenario: scenario.to_owned(), name: name.to_owned(), phase }));
+        let shown = if scenario == name || scenario == "run" { name.to_owned() } else { format!("{scenario}: {name}") };
+        record(Phase::Begin);
+        let open = Open::begin(&self.progress, shown);
+        let result = act.await;
+        let trouble = result.as_ref().err().map(ToString::to_string);
+        open.end(trouble.as_deref());
+        record(trouble.map_or(Phase::End, Phase::Failed));
+        result
+    }
+
+    /// Writes down trouble of the harness itself.
+    pub fn note(&self, message: impl Into<String>) {
+        self.log.record(What::Note(Note { message: message.into() }));
+    }
+}
+
+/// A step that is shown as under way. An act that is cut short is dropped with it, and is under way no more.
+struct Open<'a> {
+    progress: &'a Progress,
+    name: String,
+    ended: bool,
+}
+
+impl<'a> Open<'a> {
+    fn begin(progress: &'a Progress, name: String) -> Self {
+        progress.begin(&name);
+        Self { progress, name, ended: false }
+    }
+
+    fn end(mut self, trouble: Option<&str>) {
+        self.ended = true;
+        self.progress.end(&self.name, trouble.map_or(Ok(()), Err));
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.progress.end(&self.name, Err("cut short"));
+        }
+    }
+}
