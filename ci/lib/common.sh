@@ -67,8 +67,8 @@ open_cache() {
   # With the host's name, because the engine may serve setups in other containers, whose processes are not seen from here.
   RUN=$HOSTNAME.$BASHPID
   trap finish EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM HUP
+  trap 'REMEDY=""; exit 130' INT
+  trap 'REMEDY=""; exit 143' TERM HUP
 }
 
 # Whoever was killed had no time to remove its containers and its draft. Kind's nodes may have inherited an empty label
