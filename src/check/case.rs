@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt, ops::Deref};
 
 use crate::evidence::{
-    Act, Dns, Evidence, Exec, Fault, Mark, Moment, Phase, PodLife, Question, Row, Run, Snapshot, SnapshotOf, Sql,
+    Act, Dns, Evidence, Exec, Fault, Mark, Moment, Note, Phase, PodLife, Question, Row, Run, Snapshot, SnapshotOf, Sql,
     SqlAnswer, Step, Subject, Timeline, Wait, WaitOutcome, What, Write,
 };
 
@@ -63,6 +63,16 @@ pub(super) struct Deletion<'a> {
     pub until: u64,
 }
 
+/// The set was asked to have fewer pods.
+pub(super) struct ScaleDown {
+    /// The record of the request.
+    pub asked: u64,
+    /// Replicas before.
+    pub from: u32,
+    /// Replicas asked for.
+    pub to: u32,
+}
+
 impl<'a> Case<'a> {
     /// The case, unless the run never started.
     pub fn of(evidence: &'a Evidence) -> Option<Self> {
@@ -102,6 +112,14 @@ impl<'a> Case<'a> {
         self.seen(|what| if let What::Fault(fault) = what { Some(fault) } else { None })
     }
 
+    /// The first scale-down that was asked for.
+    pub fn scale_down(&self) -> Option<ScaleDown> {
+        self.faults().find_map(|fault| match fault.it.act {
+            Act::Scale { from, to } if to < from => Some(ScaleDown { asked: fault.mark.seq, from, to }),
+            _ => None,
+        })
+    }
+
     fn waits(&self) -> impl Iterator<Item = Seen<'a, Wait>> {
         self.seen(|what| if let What::Wait(wait) = what { Some(wait) } else { None })
     }
@@ -113,10 +131,19 @@ impl<'a> Case<'a> {
             .last()
     }
 
+    /// The steps, of all scenarios and of the run itself.
+    pub fn steps(&self) -> impl Iterator<Item = Seen<'a, Step>> {
+        self.seen(|what| if let What::Step(step) = what { Some(step) } else { None })
+    }
+
     /// The outer steps of a scenario: each scenario has one that bears its name.
     pub fn outer_steps<'b>(&'b self, scenario: &'b str) -> impl Iterator<Item = Seen<'a, Step>> + use<'a, 'b> {
-        self.seen(|what| if let What::Step(step) = what { Some(step) } else { None })
-            .filter(move |step| step.scenario == scenario && step.name == scenario)
+        self.steps().filter(move |step| step.scenario == scenario && step.name == scenario)
+    }
+
+    /// Trouble of the harness.
+    pub fn notes(&self) -> impl Iterator<Item = Seen<'a, Note>> {
+        self.seen(|what| if let What::Note(note) = what { Some(note) } else { None })
     }
 
     /// The first and the last record of a scenario; the log's ends where it has no such step.
@@ -142,6 +169,11 @@ impl<'a> Case<'a> {
     /// The answers of one pod to one question at one moment, in order.
     pub fn answers(&self, pod: &str, question: Question, moment: &Moment) -> impl Iterator<Item = Seen<'a, Sql>> {
         self.sql().filter(move |sql| sql.pod == pod && sql.question == question && sql.moment == *moment)
+    }
+
+    /// The moments at which a pod was asked a question: this one, at which it must have been, and whichever others.
+    pub fn moments(&self, must: Moment, pod: &str, question: Question) -> Vec<Moment> {
+        with_others(must, self.sql().filter(|sql| sql.pod == pod && sql.question == question).map(|sql| &sql.it.moment))
     }
 
     /// The last answer of one pod to one question at one moment; never having asked is a doubt.
@@ -195,7 +227,7 @@ impl<'a> Case<'a> {
             return Err(Finding::inconclusive(reason, [deletion.proved.seq]));
         };
         let reason = format!("{} did not come back after its deletion (#{}): {wait}", deletion.pod, deletion.asked.seq);
-        Err(Finding::fail(reason, [deletion.asked.seq, wait.mark.seq]))
+        Err(wait.blame(reason, [deletion.asked.seq, wait.mark.seq]))
     }
 }
 
@@ -214,6 +246,42 @@ impl Deletion<'_> {
     pub fn spans(&self, mark: Mark) -> bool {
         self.asked.seq < mark.seq && mark.seq < self.until
     }
+}
+
+/// What the kubelet and the scheduler say of a pod that an image or room on the nodes is missing for
+/// (<https://kubernetes.io/docs/concepts/containers/images/> and
+/// <https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/>).
+const INFRASTRUCTURE: [&str; 6] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "Unschedulable",
+    "nodes are available",
+];
+
+impl Seen<'_, Wait> {
+    /// What follows from a wait that was not met: a violation, unless the cluster could not give the pod an image or a
+    /// node, which says nothing about the workload.
+    pub fn blame(&self, reason: String, evidence: impl IntoIterator<Item = u64>) -> Finding {
+        let impossible = if let WaitOutcome::Impossible(why) = &self.it.outcome { why } else { "" };
+        let said = |trouble: &&str| impossible.contains(*trouble) || self.it.last_seen.contains(*trouble);
+        if INFRASTRUCTURE.iter().any(said) {
+            return Finding::inconclusive(format!("infrastructure: {reason}"), evidence);
+        }
+        Finding::fail(reason, evidence)
+    }
+}
+
+/// A moment and the others of a list, each once.
+pub(super) fn with_others<'a>(first: Moment, others: impl Iterator<Item = &'a Moment>) -> Vec<Moment> {
+    let mut moments = vec![first];
+    for other in others {
+        if !moments.contains(other) {
+            moments.push(other.clone());
+        }
+    }
+    moments
 }
 
 impl fmt::Display for Seen<'_, Wait> {

@@ -9,11 +9,11 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-use crate::evidence::{Act, Change, Evidence, Moment, SnapshotOf};
+use crate::evidence::{Change, Evidence, Moment, SnapshotOf};
 
 use super::{
     Check, Finding,
-    case::Case,
+    case::{Case, ScaleDown},
     opinion::{Judged, Opinion, judged},
     words::{during, seconds},
 };
@@ -24,6 +24,11 @@ use sweep::{Addresses, Settled, Truth, settle, truth};
 /// whoever asks DNS must go on asking for longer.
 pub fn dns_budget_ms(corefile: &str, domain: &str) -> u64 {
     Budget::of(corefile, domain).ms
+}
+
+/// The cluster's DNS zone, by this Corefile; none where it does not say.
+pub fn dns_zone(corefile: &str) -> Option<String> {
+    corefile::zone(corefile)
 }
 
 /// The moments at which all names are asked for.
@@ -212,11 +217,7 @@ Usually wrong: the Corefile caches for long; or somebody keeps Endpoints by hand
 fn absent_pod_is_nxdomain(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         let budget = budget(case)?;
-        let scaled = case.faults().find_map(|fault| match fault.it.act {
-            Act::Scale { from, to } if to < from => Some((fault.mark.seq, to)),
-            _ => None,
-        });
-        let Some((asked, to)) = scaled else {
+        let Some(ScaleDown { asked, to, .. }) = case.scale_down() else {
             return Err(match case.subject.replicas {
                 0 | 1 => Finding::skipped("the set has one pod: no ordinal can go"),
                 _ => Finding::inconclusive("the set was not scaled down", []),

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::Evidence;
 
 pub use catalogue::{CATALOGUE, find};
-pub use dns::dns_budget_ms;
+pub use dns::{dns_budget_ms, dns_zone};
 
 /// What a check concludes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -62,10 +62,25 @@ fn cached_s(cache: &Directive, names: &str) -> Option<u64> {
     kept("success", DEFAULT_SUCCESS_S).max(kept("denial", DEFAULT_DENIAL_S))
 }
 
+/// The cluster's zone: the first one that the kubernetes plugin serves, or else its server block's first
+/// (<https://coredns.io/plugins/kubernetes/>). Zones of addresses and the root are none.
+pub fn zone(corefile: &str) -> Option<String> {
+    parse(corefile).iter().find_map(|server| {
+        let plugin = server.body.iter().find(|directive| directive.head[0] == "kubernetes")?;
+        let zones = if plugin.head.len() > 1 { &plugin.head[1..] } else { &server.head[..] };
+        zones.iter().map(|zone| bare(zone)).find(|zone| !zone.is_empty() && !zone.ends_with(".arpa"))
+    })
+}
+
+/// A zone without a scheme, a port and the trailing dot, in lower case.
+fn bare(zone: &str) -> String {
+    let zone = zone.split_once("://").map_or(zone, |(_, rest)| rest);
+    zone.split_once(':').map_or(zone, |(host, _)| host).trim_end_matches('.').to_ascii_lowercase()
+}
+
 /// How long the zone is, if the names lie in it: of several zones the longest counts.
 fn zone_length(zone: &str, names: &str) -> Option<usize> {
-    let zone = zone.split_once("://").map_or(zone, |(_, rest)| rest);
-    let zone = zone.split_once(':').map_or(zone, |(host, _)| host).trim_end_matches('.').to_ascii_lowercase();
+    let zone = bare(zone);
     let below = names.strip_suffix(zone.as_str())?;
     (zone.is_empty() || below.is_empty() || below.ends_with('.')).then_some(zone.len())
 }
@@ -216,6 +231,30 @@ mod tests {
         assert_eq!(ms("local {\n cache 9\n}\nexample.org {\n cache 8\n}\n"), 14_000);
         assert_eq!(ms("example.org {\n cache 8\n}\n"), 2_000);
         assert_eq!(ms(""), 2_000);
+    }
+
+    #[test]
+    fn the_zone_is_the_first_that_the_kubernetes_plugin_serves() {
+        assert_eq!(zone(KUBEADM).as_deref(), Some("cluster.local"));
+        for (corefile, expected) in [
+            (
+                ".:53 {\n  # kubernetes old.zone\n  kubernetes Corp.Example. in-addr.arpa {\n  }\n}\n",
+                Some("corp.example"),
+            ),
+            (". {\n  kubernetes in-addr.arpa corp.example\n}\n", Some("corp.example")),
+            (
+                "dns://corp.example:1053, in-addr.arpa {\n  kubernetes {\n    pods insecure\n  }\n}\n",
+                Some("corp.example"),
+            ),
+            ("example.org {\n  cache\n}\n. {\n  kubernetes a.b\n}\n. {\n  kubernetes c.d\n}\n", Some("a.b")),
+            ("(cluster) {\n  \"kubernetes\" a.b\n}\n. {\n  import cluster\n}\n", Some("a.b")),
+            (". {\n  kubernetes\n}\n", None),
+            (". {\n  kubernetes in-addr.arpa\n}\n", None),
+            (".:53 { forward . /etc/resolv.conf }", None),
+            ("", None),
+        ] {
+            assert_eq!(zone(corefile).as_deref(), expected, "{corefile}");
+        }
     }
 
     #[test]
