@@ -43,8 +43,15 @@ pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
         return not_part(&missing);
     }
     let finding = (check.judge)(evidence);
-    if finding.verdict != Verdict::Pass {
-        return finding;
+    match finding.verdict {
+        Verdict::Fail | Verdict::Skipped => return finding,
+        // Why the acts did not take place says more than what was not seen of them.
+        Verdict::Inconclusive => {
+            let unbegun = |scenario: &&&str| !missing.contains(scenario) && case.outer_steps(scenario).next().is_none();
+            let unbegun = check.scenarios.iter().find(unbegun);
+            return unbegun.and_then(|scenario| cut_short(&case, scenario)).unwrap_or(finding);
+        }
+        Verdict::Pass => {}
     }
     if !missing.is_empty() {
         return not_part(&missing);
@@ -61,15 +68,46 @@ fn not_part(missing: &[&str]) -> Finding {
 /// The doubt that a scenario's end casts on it, unless it was carried out.
 fn cut_short(case: &Case<'_>, scenario: &str) -> Option<Finding> {
     let Some(last) = case.outer_steps(scenario).last() else {
-        return Some(Finding::inconclusive(format!("the scenario {scenario} was not begun"), []));
+        let cause = cause(case, scenario);
+        return Some(because(format!("the scenario {scenario} was not begun"), None, cause));
     };
     let seq = last.mark.seq;
     match &last.it.phase {
         Phase::End => None,
-        Phase::Begin => Some(Finding::inconclusive(format!("the scenario {scenario} did not end (#{seq})"), [seq])),
+        Phase::Begin => {
+            let note = case.notes().filter(|note| note.mark.seq > seq).last();
+            let note = note.map(|note| (note.it.message.clone(), note.mark.seq));
+            Some(because(format!("the scenario {scenario} did not end (#{seq})"), Some(seq), note))
+        }
         Phase::Failed(why) => {
             Some(Finding::inconclusive(format!("the scenario {scenario} was cut short: {why} (#{seq})"), [seq]))
         }
+    }
+}
+
+/// Why a scenario was not begun: the run itself failed, or what the scenario builds on, or somebody ended the run.
+fn cause(case: &Case<'_>, scenario: &str) -> Option<(String, u64)> {
+    let failed = || {
+        case.steps().filter_map(|step| match &step.it.phase {
+            Phase::Failed(why) => Some((step.it, format!("{}: {why}", step.name), step.mark.seq)),
+            _ => None,
+        })
+    };
+    // That the cluster could not be deleted in the end has hindered no scenario.
+    let of_run = failed().filter(|(step, ..)| step.scenario == "run" && step.name != "delete the cluster").last();
+    // The teardown builds on nothing: it is acted whatever failed.
+    let of_foundation = || failed().find(|(step, ..)| step.scenario == step.name && scenario != "teardown");
+    let of_step = of_run.or_else(of_foundation).map(|(_, why, seq)| (why, seq));
+    of_step.or_else(|| case.notes().last().map(|note| (note.it.message.clone(), note.mark.seq)))
+}
+
+/// A doubt with its cause, where the evidence tells one.
+fn because(doubt: String, evidence: Option<u64>, cause: Option<(String, u64)>) -> Finding {
+    match cause {
+        Some((why, seq)) => {
+            Finding::inconclusive(format!("{doubt}: {why} (#{seq})"), evidence.into_iter().chain([seq]))
+        }
+        None => Finding::inconclusive(doubt, evidence),
     }
 }
 

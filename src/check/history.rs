@@ -84,6 +84,18 @@ impl History {
 
     /// A run of this workload that has just started.
     pub fn with(subject: Subject) -> Self {
+        let mut history = Self::nothing_yet(subject);
+        history.begins();
+        history
+    }
+
+    /// A run of which nothing is recorded yet.
+    pub fn nothing_yet(subject: Subject) -> Self {
+        Self { records: Vec::new(), subject, now_us: 0, pods: Vec::new(), ledger: Vec::new() }
+    }
+
+    /// The run is described.
+    pub fn begins(&mut self) {
         let run = Run {
             schema: SCHEMA,
             run_id: "hand-made".into(),
@@ -91,13 +103,11 @@ impl History {
             kubernetes: "v1.37.2".into(),
             cluster: "hand-made".into(),
             substitutions: Vec::new(),
-            subject: subject.clone(),
+            subject: self.subject.clone(),
             budgets: Budgets { resume_ms: 90_000, barrier_ms: 60_000 },
             scenarios: ["deploy", "replicate", "restart", "scale", "teardown"].map(str::to_owned).to_vec(),
         };
-        let mut history = Self { records: Vec::new(), subject, now_us: 0, pods: Vec::new(), ledger: Vec::new() };
-        history.push(What::Run(Box::new(run)));
-        history
+        self.push(What::Run(Box::new(run)));
     }
 
     /// Adds a record, a millisecond after the last one, and tells its number.
@@ -123,6 +133,11 @@ impl History {
     /// A scenario begins, or a step of it.
     pub fn step(&mut self, scenario: &str, phase: Phase) -> u64 {
         self.push(What::Step(Step { scenario: scenario.into(), name: scenario.into(), phase }))
+    }
+
+    /// A step of the run itself, outside of the scenarios.
+    pub fn run_step(&mut self, name: &str, phase: Phase) -> u64 {
+        self.push(What::Step(Step { scenario: "run".into(), name: name.into(), phase }))
     }
 
     /// The watch of this kind lost a stretch.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Evidence, Exec, ExecAnswer, Moment, PodLife, Question};
+use crate::evidence::{Evidence, Exec, ExecAnswer, Moment, PodLife, Question, Sql};
 
 use super::{
     Check, Finding,
-    case::{Case, Deletion, Seen, doubt},
+    case::{Case, Deletion, Seen, doubt, with_others},
     opinion::{Judged, Opinion, judged},
-    words::short,
+    words::{during, short},
 };
 
 #[cfg(test)]
@@ -21,8 +21,8 @@ pub(super) const HOSTNAME_IS_POD_NAME: Check = Check {
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id and #pod-identity",
     explain: "\
 MySQL writes its hostname into its replication status, its logs and the default names of its files.
-Once all pods are Ready, `hostname` and `hostname -f` are run in each container and @@hostname is read; the label
-statefulset.kubernetes.io/pod-name must be the name, and apps.kubernetes.io/pod-index, where it is there, the ordinal.
+Once all pods are Ready, and where a pod came back, `hostname` and `hostname -f` are run in the container and @@hostname
+is read; statefulset.kubernetes.io/pod-name must be the name, and apps.kubernetes.io/pod-index, if there, the ordinal.
 Names are compared without regard to case and to a trailing dot.
 Usually wrong: the template overrides `hostname`, `subdomain`, `setHostnameAsFQDN` or `hostNetwork`; or spec.serviceName
 is not the name of the Service. An image without the program `hostname` leaves the question open.",
@@ -34,11 +34,17 @@ fn hostname_is_pod_name(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         for pod in case.subject.pods() {
             for (argv, expected) in [(&["hostname"][..], pod.clone()), (&["hostname", "-f"], case.subject.fqdn(&pod))] {
-                let named = printed(case, &pod, argv, &expected);
+                let ours = |exec: &Seen<'_, Exec>| exec.pod == pod && exec.argv == argv;
+                for moment in with_others(Moment::Deployed, case.execs().filter(ours).map(|exec| &exec.it.moment)) {
+                    let exec = case.execs().filter(ours).filter(|exec| exec.moment == moment).last();
+                    let named = printed(&pod, argv, exec, &expected);
+                    opinion.weigh(named).into_iter().for_each(|seq| opinion.prove([seq]));
+                }
+            }
+            for moment in case.moments(Moment::Deployed, &pod, Question::Identity) {
+                let named = server_is_named(case, &pod, &moment);
                 opinion.weigh(named).into_iter().for_each(|seq| opinion.prove([seq]));
             }
-            let named = server_is_named(case, &pod);
-            opinion.weigh(named).into_iter().for_each(|seq| opinion.prove([seq]));
         }
         // A pod of which only the DELETED event was seen has told nothing of its labels.
         for life in case.timeline.pods.iter().filter(|life| !life.ready.is_empty()) {
@@ -53,12 +59,9 @@ fn same_name(a: &str, b: &str) -> bool {
     a.trim().trim_end_matches('.').eq_ignore_ascii_case(b.trim_end_matches('.'))
 }
 
-fn printed(case: &Case<'_>, pod: &str, argv: &[&str], expected: &str) -> Judged<u64> {
+fn printed(pod: &str, argv: &[&str], exec: Option<Seen<'_, Exec>>, expected: &str) -> Judged<u64> {
     let command = argv.join(" ");
-    let ours = |exec: &Seen<'_, Exec>| exec.pod == pod && exec.argv == argv && exec.moment == Moment::Deployed;
-    let Some(exec) = case.execs().filter(ours).last() else {
-        return Err(Finding::inconclusive(format!("`{command}` was not run in {pod}"), []));
-    };
+    let exec = exec.ok_or_else(|| Finding::inconclusive(format!("`{command}` was not run in {pod}"), []))?;
     let seq = exec.mark.seq;
     match &exec.answer {
         ExecAnswer::Exited { code: 0, stdout, .. } if same_name(stdout, expected) => Ok(seq),
@@ -80,8 +83,8 @@ fn printed(case: &Case<'_>, pod: &str, argv: &[&str], expected: &str) -> Judged<
     }
 }
 
-fn server_is_named(case: &Case<'_>, pod: &str) -> Judged<u64> {
-    let identity = case.last_answer(pod, Question::Identity, &Moment::Deployed)?;
+fn server_is_named(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<u64> {
+    let identity = case.last_answer(pod, Question::Identity, moment)?;
     let name = identity.value("hostname").map_err(doubt)?;
     let seq = identity.mark.seq;
     if same_name(name, pod) {
@@ -108,15 +111,16 @@ fn labelled(case: &Case<'_>, life: &PodLife) -> Judged<()> {
 
 pub(super) const IDENTITY_SURVIVES_RESTART: Check = Check {
     id: "identity::identity_survives_restart",
-    statement: "A pod that was deleted MUST come back under its name, with a new UID, the same claims and volumes, and \
-                the same server_id and server_uuid.",
+    statement: "A pod that was deleted, or scaled away, MUST come back under its name, with a new UID, the same claims \
+                and volumes, and the same server_id and server_uuid.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-identity",
     explain: "\
 A server that comes back with another server_uuid is another server to its replicas: its old transactions look foreign.
-Each pod is deleted; before and after, its claims, the volumes behind them and the server's own identity are compared.
+Each pod is deleted; before and after, its claims, the volumes behind them and the server's own identity are compared,
+and likewise from the first start to the scale-up where the run scales.
 A new address is normal, and an old one may be handed out again, so addresses are not judged.
 Usually wrong: the data directory, where auto.cnf holds the server_uuid, is not on the claim (emptyDir, or a mount at
-another path); or server_id comes from something else than the ordinal.",
+another path); persistentVolumeClaimRetentionPolicy deletes claims; or server_id does not come from the ordinal.",
     scenarios: &["restart"],
     judge: identity_survives_restart,
 };
@@ -124,10 +128,46 @@ another path); or server_id comes from something else than the ordinal.",
 fn identity_survives_restart(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         let kept = case.weigh_deletions(opinion, |deletion| same_identity(case, deletion));
-        let pods: Vec<_> = kept.iter().map(|(pod, _)| *pod).collect();
         opinion.prove(kept.iter().flat_map(|(_, evidence)| *evidence));
-        Ok(format!("claims, volumes, server_id and server_uuid are what they were on {}", pods.join(", ")))
+        let pods: Vec<_> = kept.iter().map(|(pod, _)| *pod).collect();
+        let mut whom = pods.join(", ");
+        let rescaled: Vec<_> =
+            rescaled(case).into_iter().filter_map(|pod| Some((opinion.weigh(came_back(case, &pod))?, pod))).collect();
+        opinion.prove(rescaled.iter().flat_map(|(evidence, _)| *evidence));
+        if !rescaled.is_empty() {
+            let pods: Vec<_> = rescaled.iter().map(|(_, pod)| pod.as_str()).collect();
+            whom.push_str(&format!(", and after the scale-up on {}", pods.join(", ")));
+        }
+        Ok(format!("claims, volumes, server_id and server_uuid are what they were on {whom}"))
     })
+}
+
+/// The pods that went in the scale-down and were asked who they are after the scale-up.
+fn rescaled(case: &Case<'_>) -> Vec<String> {
+    let stay = case.scale_down().map_or(u32::MAX, |scaled| scaled.to);
+    let went = case.subject.ordinals().skip(stay as usize).map(|ordinal| case.subject.pod(ordinal));
+    went.filter(|pod| case.answers(pod, Question::Identity, &Moment::ScaledUp).next().is_some()).collect()
+}
+
+/// A pod as it was at one record.
+struct Bearer<'a> {
+    life: &'a PodLife,
+    seq: u64,
+}
+
+/// Compares a pod that was scaled away and back with what it was at first.
+fn came_back(case: &Case<'_>, pod: &str) -> Judged<[u64; 2]> {
+    let before = case.last_answer(pod, Question::Identity, &Moment::Deployed)?;
+    let after = case.last_answer(pod, Question::Identity, &Moment::ScaledUp)?;
+    let bearer = |of: &Seen<'_, Sql>| {
+        let unseen =
+            || Finding::inconclusive(format!("the pod {pod} of #{} was never seen", of.mark.seq), [of.mark.seq]);
+        let life = case.timeline.pod_by_uid(&of.uid).ok_or_else(unseen)?;
+        Ok(Bearer { life, seq: of.mark.seq })
+    };
+    same_claims(case, &bearer(&before)?, &bearer(&after)?, &Moment::ScaledUp)?;
+    same_server(before, after)?;
+    Ok([before.mark.seq, after.mark.seq])
 }
 
 fn same_identity<'a>(case: &Case<'a>, deletion: &Deletion<'a>) -> Judged<(&'a str, [u64; 3])> {
@@ -136,7 +176,8 @@ fn same_identity<'a>(case: &Case<'a>, deletion: &Deletion<'a>) -> Judged<(&'a st
         let reason = format!("the pod {} that was deleted at #{} was never seen", deletion.pod, deletion.asked.seq);
         Finding::inconclusive(reason, [deletion.asked.seq])
     })?;
-    same_claims(case, deletion, old, new)?;
+    let (was, is) = (Bearer { life: old, seq: deletion.asked.seq }, Bearer { life: new, seq: deletion.until - 1 });
+    same_claims(case, &was, &is, &deletion.after())?;
     let before = case.last_answer(deletion.pod, Question::Identity, &deletion.before())?;
     let after = case.last_answer(deletion.pod, Question::Identity, &deletion.after())?;
     let evidence = [before.mark.seq, deletion.proved.seq, after.mark.seq];
@@ -144,45 +185,44 @@ fn same_identity<'a>(case: &Case<'a>, deletion: &Deletion<'a>) -> Judged<(&'a st
         let reason = format!("the identity of {} was not read from both of its pods", deletion.pod);
         return Err(Finding::inconclusive(reason, evidence));
     }
-    for column in ["server_id", "server_uuid"] {
-        let (was, is) = (before.value(column).map_err(doubt)?, after.value(column).map_err(doubt)?);
-        if was != is {
-            let (then, now) = (before.mark.seq, after.mark.seq);
-            let reason =
-                format!("{column} of {} was {was} (#{then}) and is {is} after its deletion (#{now})", deletion.pod);
-            return Err(Finding::fail(reason, evidence));
-        }
-    }
+    same_server(before, after)?;
     Ok((deletion.pod, evidence))
 }
 
-fn same_claims(case: &Case<'_>, deletion: &Deletion<'_>, old: &PodLife, new: &PodLife) -> Judged<()> {
-    let marks = [old.added.seq, new.added.seq];
-    let (was, is): (BTreeSet<_>, BTreeSet<_>) = (old.claims.iter().collect(), new.claims.iter().collect());
+fn same_server(before: Seen<'_, Sql>, after: Seen<'_, Sql>) -> Judged<()> {
+    for column in ["server_id", "server_uuid"] {
+        let (was, is) = (before.value(column).map_err(doubt)?, after.value(column).map_err(doubt)?);
+        if was != is {
+            let (pod, then, now) = (&after.it.pod, before.mark.seq, after.mark.seq);
+            let when = during(&after.it.moment);
+            let reason = format!("{column} of {pod} was {was} (#{then}) and is {is} {when} (#{now})");
+            return Err(Finding::fail(reason, [then, now]));
+        }
+    }
+    Ok(())
+}
+
+/// That a pod came back with the claims that it had, by UID, and these with their volumes.
+fn same_claims(case: &Case<'_>, old: &Bearer<'_>, new: &Bearer<'_>, moment: &Moment) -> Judged<()> {
+    let (pod, when) = (&new.life.name, during(moment));
+    let marks = [old.life.added.seq, new.life.added.seq];
+    let (was, is): (BTreeSet<_>, BTreeSet<_>) = (old.life.claims.iter().collect(), new.life.claims.iter().collect());
     if was != is {
-        let reason = format!("{} came back with the claims {is:?}, not {was:?}", deletion.pod);
-        return Err(Finding::fail(reason, marks));
+        return Err(Finding::fail(format!("{pod} came back with the claims {is:?}, not {was:?}"), marks));
     }
     for claim in was {
-        let volume = |seq: u64| {
-            let bound = case.timeline.claim_at(claim, seq);
-            bound.and_then(|bound| case.timeline.volume_at(bound, seq)).map(|volume| volume.uid.as_str())
+        let uids = |seq: u64| {
+            let bound = case.timeline.claim_at(claim, seq)?;
+            Some([bound.uid.as_str(), case.timeline.volume_at(bound, seq)?.uid.as_str()])
         };
-        let end = deletion.until - 1;
-        match (volume(deletion.asked.seq), volume(end)) {
-            (Some(was), Some(is)) if was == is => {}
-            (Some(was), Some(is)) => {
-                let reason = format!(
-                    "{claim} was on the volume with uid {was} and is on the one with uid {is} after the \
-                                      deletion of {}",
-                    deletion.pod
-                );
+        let (Some(was), Some(is)) = (uids(old.seq), uids(new.seq)) else {
+            let reason = format!("what {claim} was bound to before and {when} was not seen");
+            return Err(Finding::inconclusive(reason, marks));
+        };
+        for (what, (was, is)) in ["the claim", "the volume of"].iter().zip(was.iter().zip(&is)) {
+            if was != is {
+                let reason = format!("{what} {claim} had the uid {was} and has the uid {is} {when}");
                 return Err(Finding::fail(reason, marks));
-            }
-            _ => {
-                let reason =
-                    format!("the volume of {claim} was not seen before and after the deletion of {}", deletion.pod);
-                return Err(Finding::inconclusive(reason, marks));
             }
         }
     }
@@ -196,7 +236,8 @@ pub(super) const SERVER_IDS_ARE_DISTINCT: Check = Check {
     explain: "\
 A replica ignores what bears its own server_id, and a source disconnects the older of two replicas with one server_uuid:
 both lose data or never settle, mostly without an error that names the cause.
-Both values are read from every server once all pods are Ready.
+Both values are read from every server once all pods are Ready, and again where one came back: they must differ between
+all that are there at the time.
 Usually wrong: one --server-id for all pods in the template, or an auto.cnf that was copied with a data directory.",
     scenarios: &["deploy"],
     judge: server_ids_are_distinct,
@@ -209,28 +250,49 @@ fn server_ids_are_distinct(evidence: &Evidence) -> Finding {
         }
         let mut texts = Vec::new();
         for column in ["server_id", "server_uuid"] {
-            let values = read(case, opinion, column);
-            for (index, (pod, value, seq)) in values.iter().enumerate() {
-                if let Some((other, _, first)) = values[..index].iter().find(|(_, earlier, _)| earlier == value) {
-                    let reason = format!("{other} (#{first}) and {pod} (#{seq}) both have {column} {value}");
-                    opinion.object(Finding::fail(reason, [*first, *seq]));
+            let told = told(case, opinion, column);
+            let mut known = BTreeSet::new();
+            for (index, new) in told.iter().enumerate() {
+                let Some(old) = told[..index].iter().find(|old| clash(case, old, new)) else { continue };
+                let [(other, first), (pod, seq)] = [old, new].map(|told| (&told.answer.pod, told.answer.mark.seq));
+                // Once for two pods, however often they are asked.
+                if known.insert(BTreeSet::from([other, pod])) {
+                    let reason = format!("{other} (#{first}) and {pod} (#{seq}) both have {column} {}", new.value);
+                    opinion.object(Finding::fail(reason, [first, seq]));
                 }
             }
-            opinion.prove(values.iter().map(|(_, _, seq)| *seq));
-            let list: Vec<_> = values.iter().map(|(_, value, _)| *value).collect();
+            opinion.prove(told.iter().map(|told| told.answer.mark.seq));
+            let at_first = told.iter().filter(|told| told.answer.moment == Moment::Deployed);
+            let list: Vec<_> = at_first.map(|told| told.value).collect();
             texts.push(format!("{column} {}", list.join(", ")));
         }
         Ok(format!("all differ: {}", texts.join("; ")))
     })
 }
 
-/// Each pod with this column of its identity and the record that tells it.
-fn read<'a>(case: &Case<'a>, opinion: &mut Opinion, column: &str) -> Vec<(String, &'a str, u64)> {
-    let mut values = Vec::new();
+/// What a server said of itself.
+struct Told<'a> {
+    answer: Seen<'a, Sql>,
+    value: &'a str,
+}
+
+/// What all servers said of themselves, whenever they were asked, in order.
+fn told<'a>(case: &Case<'a>, opinion: &mut Opinion, column: &str) -> Vec<Told<'a>> {
+    let mut all = Vec::new();
     for pod in case.subject.pods() {
-        let identity = case.last_answer(&pod, Question::Identity, &Moment::Deployed);
-        let value = identity.and_then(|it| Ok((it.value(column).map_err(doubt)?, it.mark.seq)));
-        values.extend(opinion.weigh(value).map(|(value, seq)| (pod, value, seq)));
+        for moment in case.moments(Moment::Deployed, &pod, Question::Identity) {
+            let answer = case.last_answer(&pod, Question::Identity, &moment);
+            let told = answer.and_then(|answer| Ok(Told { answer, value: answer.value(column).map_err(doubt)? }));
+            all.extend(opinion.weigh(told));
+        }
     }
-    values
+    all.sort_by_key(|told| told.answer.mark.seq);
+    all
+}
+
+/// Whether two pods said the same, and the first was still there when the second said it.
+fn clash(case: &Case<'_>, old: &Told<'_>, new: &Told<'_>) -> bool {
+    let lives = case.timeline.pod_by_uid(&old.answer.uid).is_some_and(|life| life.alive_at(new.answer.mark.seq));
+    let together = lives || old.answer.moment == new.answer.moment;
+    old.value == new.value && old.answer.pod != new.answer.pod && together
 }

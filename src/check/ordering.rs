@@ -3,13 +3,13 @@
 //! Order is read from one watch's stream. Timestamps have a resolution of a second and come from two clocks, so they
 //! are not used.
 
-use crate::evidence::{Act, Evidence, Mark, Moment, PodLife, Question, Wait};
+use crate::evidence::{Evidence, Mark, Moment, PodLife, Question, Wait};
 
 use super::{
     Check, Finding, Verdict,
-    case::{Case, Seen},
+    case::{Case, ScaleDown, Seen},
     opinion::{Judged, Opinion, judged},
-    words::short,
+    words::{seconds, short},
 };
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ fn waited_for(case: &Case<'_>, later: &PodLife, name: &str) -> Judged<Mark> {
 fn never_created(case: &Case<'_>, pod: &str) -> Finding {
     let (begin, end) = case.span("deploy");
     match case.unmet_wait(begin, end) {
-        Some(wait) => Finding::fail(format!("{pod} was never created: {wait}"), [wait.mark.seq]),
+        Some(wait) => wait.blame(format!("{pod} was never created: {wait}"), [wait.mark.seq]),
         None => Finding::inconclusive(format!("{pod} was not seen to be created"), []),
     }
 }
@@ -100,13 +100,17 @@ pub(super) const READY_MEANS_SERVING: Check = Check {
     explain: "\
 Ordered start waits for Ready and nothing else: if Ready comes before the server answers, the order protects nobody.
 At the first Ready of every pod one query, SELECT 1 with the password, is sent to the pod's own address, once.
-A refused connection or an error of the server is a violation; a probe that broke says nothing about the server.
+A refused connection or an error of the server is a violation; a probe that broke says nothing about the server, and
+neither does an answer to a question that was sent more than a second later.
 Usually wrong: there is no readinessProbe, so that a started container counts as Ready; or the probe is
 `mysqladmin ping`, which succeeds on `access denied` and, on the socket, while the image's entrypoint still
 initialises the data directory with a server that does not listen on TCP.",
     scenarios: &["deploy"],
     judge: ready_means_serving,
 };
+
+/// How long after Ready a question may be sent for its answer to tell of that moment.
+const AT_ONCE_US: u64 = 1_000_000;
 
 fn ready_means_serving(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
@@ -140,7 +144,14 @@ fn serves(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
     if life.deleting_at(seq) {
         return Ok(None);
     }
-    let Err(refusal) = ping.rows() else { return Ok(Some(seq)) };
+    let Err(refusal) = ping.rows() else {
+        let after = ping.mark.at_us.saturating_sub(ping.took_us).saturating_sub(ready.at_us);
+        if after <= AT_ONCE_US {
+            return Ok(Some(seq));
+        }
+        let late = format!("was asked only {} after Ready (#{}), and answered (#{seq})", seconds(after), ready.seq);
+        return Err(Finding::inconclusive(format!("{which} {late}"), [ready.seq, seq]));
+    };
     let reason = format!("{which} became Ready at #{}, but {}", ready.seq, refusal.reason);
     if refusal.verdict == Verdict::Fail && life.ready_at(seq) {
         return Err(Finding::fail(reason, [ready.seq, seq]));
@@ -156,6 +167,7 @@ pub(super) const SCALES_DOWN_IN_REVERSE: Check = Check {
 The primary has the lowest ordinal: going down in reverse keeps a source for every replica that is still there.
 Judged from the Pod watch, from the scale-down until the next disruption: the DELETED event of each surplus pod must
 come before the deletionTimestamp of the pod before it, and the pods that were to stay must not be told to go.
+Where only one pod goes, as from two to one, there is no order to see, and the check is skipped.
 Usually wrong: podManagementPolicy is Parallel, so that all surplus pods go at once.",
     scenarios: &["scale"],
     judge: scales_down_in_reverse,
@@ -163,14 +175,14 @@ Usually wrong: podManagementPolicy is Parallel, so that all surplus pods go at o
 
 fn scales_down_in_reverse(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
-        if case.subject.replicas < 2 {
-            return Err(Finding::skipped("the set has one pod: there is nothing to scale down"));
+        let scaled = case.scale_down();
+        let several = scaled.as_ref().is_some_and(|scaled| scaled.from - scaled.to > 1);
+        if case.subject.replicas < 3 && !several {
+            let pods = if case.subject.replicas == 1 { "one pod" } else { "two pods" };
+            return Err(Finding::skipped(format!("the set has {pods}: going down to one shows no order")));
         }
-        let scaled = case.faults().find_map(|fault| match fault.it.act {
-            Act::Scale { from, to } if to < from => Some((fault.mark.seq, to)),
-            _ => None,
-        });
-        let (asked, to) = scaled.ok_or_else(|| Finding::inconclusive("the set was not scaled down", []))?;
+        let ScaleDown { asked, to, .. } =
+            scaled.ok_or_else(|| Finding::inconclusive("the set was not scaled down", []))?;
         let until = case.next_fault(asked);
         if let Some(gap) = case.gap("Pod", asked, until) {
             return Err(gap);
@@ -211,7 +223,7 @@ fn left_first(life: &PodLife, left: Option<Mark>, before: &PodLife, until: u64) 
 
 fn still_there(life: &PodLife, wait: Option<Seen<'_, Wait>>, asked: u64) -> Finding {
     match wait {
-        Some(wait) => Finding::fail(format!("{} did not go: {wait}", life.name), [asked, wait.mark.seq]),
+        Some(wait) => wait.blame(format!("{} did not go: {wait}", life.name), [asked, wait.mark.seq]),
         None => Finding::inconclusive(format!("{} was not seen to go ({})", life.name, life.summary), [asked]),
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Evidence, Leftover, Question, SnapshotOf, SqlAnswer, WriteOutcome};
+use crate::evidence::{Evidence, Leftover, Phase, Question, SnapshotOf, SqlAnswer, Step, WriteOutcome};
 
 use super::{
     Check, Finding,
-    case::{Case, Deletion, doubt},
+    case::{Case, Deletion, Seen, doubt},
     opinion::{Judged, judged},
     words::{short, some_of},
 };
@@ -155,7 +155,8 @@ pub(super) const TEARDOWN_LEAVES_NOTHING: Check = Check {
              https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
     explain: "\
 Claims outlive their StatefulSet on purpose: whoever makes them must delete them, or every run leaves disks behind.
-What remains is listed after everything was deleted, and again in the container engine when the run made the cluster.
+What remains is listed after everything was deleted, and, where the run made its cluster, again in the container engine
+once that is deleted too: without both lists a run passes only in a cluster that somebody else made.
 Usually wrong: a finalizer that nobody removes, a claim that a pod still mounts, or a PersistentVolume with the reclaim
 policy Retain. The finding names what remains and what holds it.",
     scenarios: &["teardown"],
@@ -164,29 +165,57 @@ policy Retain. The finding names what remains and what holds it.",
 
 fn teardown_leaves_nothing(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
-        if case.snapshot(SnapshotOf::LeftoverObjects).is_none() {
-            return Err(Finding::inconclusive("what remains after the teardown was not listed", []));
+        let mut lists = vec![(SnapshotOf::LeftoverObjects, "object")];
+        if made_its_cluster(case) || case.snapshot(SnapshotOf::LeftoverResources).is_some() {
+            lists.push((SnapshotOf::LeftoverResources, "engine resource"));
         }
-        let mut listed = Vec::new();
-        for (of, what) in [(SnapshotOf::LeftoverObjects, "object"), (SnapshotOf::LeftoverResources, "engine resource")]
-        {
-            let Some(snapshot) = case.snapshot(of) else { continue };
-            let seq = snapshot.mark.seq;
-            opinion.prove([seq]);
-            listed.push(what);
-            match serde_json::from_value::<Vec<Leftover>>(snapshot.value.clone()) {
-                Ok(left) if left.is_empty() => {}
-                Ok(left) => {
-                    let reason = format!("after the teardown remain (#{seq}): {}", some_of(left.iter().map(described)));
-                    opinion.object(Finding::fail(reason, [seq]));
-                }
-                Err(error) => {
-                    opinion.object(Finding::inconclusive(format!("the list at #{seq} cannot be read: {error}"), [seq]));
-                }
-            }
+        for (of, _) in &lists {
+            let listed = nothing_left(case, *of);
+            opinion.weigh(listed).into_iter().for_each(|seq| opinion.prove([seq]));
         }
-        Ok(format!("no {} remains", listed.join(" and no ")))
+        let lists: Vec<_> = lists.iter().map(|(_, what)| *what).collect();
+        Ok(format!("no {} remains", lists.join(" and no ")))
     })
+}
+
+/// The run's steps of this name.
+fn run_steps<'a>(case: &Case<'a>, name: &str) -> impl Iterator<Item = Seen<'a, Step>> {
+    case.steps().filter(move |step| step.scenario == "run" && step.name == name)
+}
+
+fn made_its_cluster(case: &Case<'_>) -> bool {
+    run_steps(case, "create the cluster").any(|step| step.phase == Phase::End)
+}
+
+/// The record of a list of what remains, which is empty.
+fn nothing_left(case: &Case<'_>, of: SnapshotOf) -> Judged<u64> {
+    let Some(snapshot) = case.snapshot(of) else {
+        return Err(match of {
+            SnapshotOf::LeftoverResources => unlisted_cluster(case),
+            _ => Finding::inconclusive("what remains after the teardown was not listed", []),
+        });
+    };
+    let seq = snapshot.mark.seq;
+    match serde_json::from_value::<Vec<Leftover>>(snapshot.value.clone()) {
+        Ok(left) if left.is_empty() => Ok(seq),
+        Ok(left) => {
+            let reason = format!("after the teardown remain (#{seq}): {}", some_of(left.iter().map(described)));
+            Err(Finding::fail(reason, [seq]))
+        }
+        Err(error) => Err(Finding::inconclusive(format!("the list at #{seq} cannot be read: {error}"), [seq])),
+    }
+}
+
+/// Why nobody knows what remains of the cluster that the run made.
+fn unlisted_cluster(case: &Case<'_>) -> Finding {
+    let Some(last) = run_steps(case, "delete the cluster").last() else {
+        return Finding::inconclusive("the cluster that the run made was not deleted", []);
+    };
+    let seq = last.mark.seq;
+    let why =
+        if let Phase::Failed(why) = &last.it.phase { format!(": its deletion failed: {why}") } else { String::new() };
+    let reason = format!("what remains of the cluster that the run made was not listed{why} (#{seq})");
+    Finding::inconclusive(reason, [seq])
 }
 
 fn described(left: &Leftover) -> String {

@@ -115,7 +115,7 @@ fn a_scenario_that_was_cut_short_takes_the_pass_back() {
     let failed = ending("deploy", &Phase::Failed("no time left".into()));
     let finding = judge("ordering::ready_means_serving", &failed);
     assert_eq!(finding.verdict, Inconclusive);
-    assert_snapshot!(finding.reason, @"the scenario deploy was cut short: no time left (#60)");
+    assert_snapshot!(finding.reason, @"the scenario deploy was cut short: no time left (#62)");
     assert_eq!(judge("persistence::rows_survive_pod_deletion", &failed).verdict, Pass);
     assert_eq!(judge("ordering::ready_means_serving", &ending("deploy", &Phase::Begin)).verdict, Inconclusive);
 }
@@ -139,4 +139,56 @@ fn a_scenario_that_was_not_asked_for_leaves_it_open() {
     assert_snapshot!(judge("persistence::same_volume_returns", &deploy).reason, @"the scenario restart was not part of this run");
     assert_eq!(judge("ordering::at_most_one_pod_per_ordinal", &deploy).verdict, Inconclusive);
     assert_eq!(judge("dns::each_pod_has_its_name", &deploy).verdict, Pass);
+}
+
+/// A run that ended before its first scenario.
+fn not_begun(what: What) -> History {
+    let mut history = History::of(3);
+    history.push(what);
+    history.run_step("delete the cluster", Phase::Failed("the engine is gone".into()));
+    history
+}
+
+#[test]
+fn a_run_that_ended_before_its_scenarios_says_why() {
+    let witness = || {
+        What::Step(Step {
+            scenario: "run".into(),
+            name: "start the witnesses".into(),
+            phase: Phase::Failed("the witness was not Ready within 60 s".into()),
+        })
+    };
+    for check in CATALOGUE {
+        let finding = check.judge(&not_begun(witness()).evidence());
+        assert_eq!(finding.verdict, Inconclusive, "{}", check.id);
+        assert!(finding.reason.ends_with("the witness was not Ready within 60 s (#2)"), "{}", finding.reason);
+        assert_eq!(finding.evidence, [2], "{}", check.id);
+    }
+    let reason = judge("ordering::ready_means_serving", &not_begun(witness())).reason;
+    assert_snapshot!(reason, @"the scenario deploy was not begun: start the witnesses: the witness was not Ready within 60 s (#2)");
+    let note = What::Note(Note { message: "interrupted".into() });
+    assert_snapshot!(judge("ordering::ready_means_serving", &not_begun(note)).reason, @"the scenario deploy was not begun: interrupted (#2)");
+    assert_snapshot!(judge("ordering::ready_means_serving", &History::of(3)).reason, @"the scenario deploy was not begun");
+}
+
+#[test]
+fn a_scenario_without_its_foundation_says_what_failed() {
+    let mut history = History::of(3);
+    history.step("deploy", Phase::Begin);
+    history.step("deploy", Phase::Failed("mysql-1 was not Ready".into()));
+    history.push(What::Note(Note { message: "replicate was not acted: deploy did not come to its end".into() }));
+    assert_snapshot!(judge("replication::replicas_refuse_writes", &history).reason, @"the scenario replicate was not begun: deploy: mysql-1 was not Ready (#3)");
+    assert_snapshot!(judge("persistence::teardown_leaves_nothing", &history).reason, @"the scenario teardown was not begun: replicate was not acted: deploy did not come to its end (#4)");
+    // What was seen of a scenario that was begun says more than that it was cut short.
+    assert_snapshot!(judge("ordering::ready_means_serving", &history).reason, @"mysql-0 was never Ready; mysql-1 was never Ready; mysql-2 was never Ready; and 1 more of the kind");
+}
+
+#[test]
+fn a_scenario_that_did_not_end_says_who_ended_it() {
+    let mut history = History::good();
+    let end = |what: &What| matches!(what, What::Step(it) if it.scenario == "deploy" && it.phase == Phase::End);
+    let end = history.records.iter().position(|record| end(&record.what)).expect("an end");
+    history.records.truncate(end);
+    history.push(What::Note(Note { message: "interrupted".into() }));
+    assert_snapshot!(judge("ordering::ready_means_serving", &history).reason, @"the scenario deploy did not end (#4): interrupted (#62)");
 }

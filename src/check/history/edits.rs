@@ -70,4 +70,19 @@ impl History {
         }
         self
     }
+
+    /// The same history in which a claim of this name is there, bound to this volume, just before a pod's life begins.
+    pub fn with_claim_before(mut self, pod: &str, claim: &str, uid: &str, volume: &str) -> Self {
+        let begins = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == pod);
+        let place = self.records.iter().position(|record| begins(&record.what)).expect("such a pod");
+        let tail = self.records.split_off(place);
+        let before = self.records.len();
+        self.bound(claim, uid, volume);
+        let more = (self.records.len() - before) as u64;
+        self.records.extend(tail.into_iter().map(|mut record| {
+            record.seq += more;
+            record
+        }));
+        self
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::evidence::{Act, Moment, Phase, Question, SnapshotOf, SqlAnswer};
 
-use super::{History, error, row};
+use super::{History, error, row, subject};
 
 const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa942956";
 const COREFILE: &str = "\
@@ -30,7 +30,7 @@ impl History {
 
     /// A run of this many pods in which everything is right.
     pub fn good_of(replicas: u32) -> Self {
-        let mut history = Self::of(replicas);
+        let mut history = Self::in_its_own_cluster(replicas);
         history.step("deploy", Phase::Begin);
         for pod in history.pod_names() {
             history.starts(&pod);
@@ -41,7 +41,7 @@ impl History {
 
     /// A run of a set that creates its pods all at once, and else does everything right.
     pub fn parallel() -> Self {
-        let mut history = Self::of(3);
+        let mut history = Self::in_its_own_cluster(3);
         history.step("deploy", Phase::Begin);
         let pods = history.pod_names();
         for pod in &pods {
@@ -53,6 +53,15 @@ impl History {
             history.pinged(pod, SqlAnswer::Rows(vec![row([("ping", "1")])]));
         }
         history.finish();
+        history
+    }
+
+    /// A run that made a cluster for itself and has just started.
+    fn in_its_own_cluster(replicas: u32) -> Self {
+        let mut history = Self::nothing_yet(subject(replicas));
+        history.run_step("create the cluster", Phase::Begin);
+        history.run_step("create the cluster", Phase::End);
+        history.begins();
         history
     }
 
@@ -85,15 +94,16 @@ impl History {
         self.step("teardown", Phase::Begin);
         self.fault(Act::Teardown);
         self.snapshot(SnapshotOf::LeftoverObjects, json!([]));
-        self.snapshot(SnapshotOf::LeftoverResources, json!([]));
         self.step("teardown", Phase::End);
+        self.run_step("delete the cluster", Phase::Begin);
+        self.run_step("delete the cluster", Phase::End);
+        self.snapshot(SnapshotOf::LeftoverResources, json!([]));
     }
 
     fn deployed(&mut self) {
         let moment = Moment::Deployed;
         for pod in self.pod_names() {
-            self.exec(&moment, &pod, &["hostname"], &pod);
-            self.exec(&moment, &pod, &["hostname", "-f"], &self.subject.fqdn(&pod));
+            self.names(&moment, &pod);
             self.identity(&moment, &pod);
         }
         self.snapshot(SnapshotOf::Corefile, json!(COREFILE));
@@ -104,6 +114,11 @@ impl History {
     fn swept(&mut self, moment: &Moment) {
         self.asked_for_service(moment);
         self.pod_names().iter().for_each(|pod| self.asked_for_pod(moment, pod));
+    }
+
+    fn names(&mut self, moment: &Moment, pod: &str) {
+        self.exec(moment, pod, &["hostname"], pod);
+        self.exec(moment, pod, &["hostname", "-f"], &self.subject.fqdn(pod));
     }
 
     fn identity(&mut self, moment: &Moment, pod: &str) {
@@ -141,20 +156,29 @@ impl History {
         for _ in 0..8 {
             self.write(&moment, "mysql-0");
         }
-        self.replicas().iter().for_each(|pod| self.barrier(&moment, pod));
+        self.compared(&moment);
+        self.step("replicate", Phase::End);
+    }
+
+    /// The replicas catch up, and all that the servers hold is asked for.
+    fn compared(&mut self, moment: &Moment) {
+        self.replicas().iter().for_each(|pod| self.barrier(moment, pod));
         for pod in self.pod_names() {
             let set = self.gtids();
-            self.sql_row(&moment, &pod, Question::GtidExecuted, [("gtid_executed", &set)]);
+            self.sql_row(moment, &pod, Question::GtidExecuted, [("gtid_executed", &set)]);
             let tables = vec![row([("table", "steadfast.ledger"), ("checksum", "77")])];
-            self.sql(&moment, &pod, Question::Digest, SqlAnswer::Rows(tables));
-            self.rows(&moment, &pod);
+            self.sql(moment, &pod, Question::Digest, SqlAnswer::Rows(tables));
+            self.rows(moment, &pod);
         }
         for pod in self.replicas() {
-            self.status(&moment, &pod);
-            let refusal = error(1290, "The MySQL server is running with the --super-read-only option");
-            self.sql(&moment, &pod, Question::TryWrite, refusal);
+            self.status(moment, &pod);
+            self.refuses(moment, &pod);
         }
-        self.step("replicate", Phase::End);
+    }
+
+    fn refuses(&mut self, moment: &Moment, pod: &str) {
+        let refusal = error(1290, "The MySQL server is running with the --super-read-only option");
+        self.sql(moment, pod, Question::TryWrite, refusal);
     }
 
     fn restart(&mut self) {
@@ -176,6 +200,7 @@ impl History {
         self.proved(act, gone);
         self.starts(pod);
         self.identity(&after, pod);
+        self.names(&after, pod);
         self.rows(&after, pod);
         self.pass_ms(300);
         self.asked_for_pod(&after, pod);
@@ -184,6 +209,7 @@ impl History {
             self.barrier(&after, &replica);
             self.status(&after, &replica);
             self.rows(&after, &replica);
+            self.refuses(&after, &replica);
         }
     }
 
@@ -199,9 +225,12 @@ impl History {
             self.pass_ms(200);
             surplus.iter().for_each(|pod| self.asked_for_pod(&Moment::ScaledDown, pod));
             self.asked_for_service(&Moment::ScaledDown);
+            self.write(&Moment::ScaledDown, "mysql-0");
             self.fault(Act::Scale { from: to, to: from });
             surplus.iter().for_each(|pod| self.starts(pod));
             self.swept(&Moment::ScaledUp);
+            self.pod_names().iter().for_each(|pod| self.identity(&Moment::ScaledUp, pod));
+            self.compared(&Moment::ScaledUp);
         }
         self.step("scale", Phase::End);
     }

@@ -39,8 +39,8 @@ fn names_that_follow_the_ordinal_pass() {
 
 #[test]
 fn another_hostname_fails() {
-    assert_snapshot!(printing("mysql-1", &["hostname"], exited(0, "db", "")).expect(HOSTNAME, Fail), @"`hostname` in mysql-1 printed `db`, not `mysql-1` (#21)");
-    assert_snapshot!(printing("mysql-1", &["hostname", "-f"], exited(0, "mysql-1", "")).expect(HOSTNAME, Fail), @"`hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#22)");
+    assert_snapshot!(printing("mysql-1", &["hostname"], exited(0, "db", "")).expect(HOSTNAME, Fail), @"`hostname` in mysql-1 printed `db`, not `mysql-1` (#23); `hostname` in mysql-1 printed `db`, not `mysql-1` (#133)");
+    assert_snapshot!(printing("mysql-1", &["hostname", "-f"], exited(0, "mysql-1", "")).expect(HOSTNAME, Fail), @"`hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#24); `hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#134)");
     printing("mysql-1", &["hostname", "-f"], exited(1, "", "Name or service not known")).expect(HOSTNAME, Fail);
     History::good().telling("mysql-2", |_| true, "hostname", "db").expect(HOSTNAME, Fail);
 }
@@ -68,19 +68,23 @@ fn a_name_that_was_not_read_leaves_it_open() {
     History::good().answering("mysql-0", Question::Identity, refused()).expect(HOSTNAME, Inconclusive);
 }
 
+fn scaled_up(moment: &Moment) -> bool {
+    *moment == Moment::ScaledUp
+}
+
 fn after_deletion(moment: &Moment) -> bool {
     matches!(moment, Moment::Deletion { .. })
 }
 
 #[test]
 fn a_pod_that_comes_back_as_itself_passes() {
-    assert_snapshot!(History::good().expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-2, mysql-1, mysql-0");
+    assert_snapshot!(History::good().expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-2, mysql-1, mysql-0, and after the scale-up on mysql-1, mysql-2");
 }
 
 #[test]
 fn a_server_that_comes_back_as_another_fails() {
     let history = History::good().telling("mysql-1", after_deletion, "server_uuid", "another");
-    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-1 was 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#118) and is another after its deletion (#126)");
+    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-1 was 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#124) and is another after the deletion of mysql-1 (#132)");
     History::good().telling("mysql-0", after_deletion, "server_id", "1").expect(SURVIVES, Fail);
 }
 
@@ -112,8 +116,24 @@ fn servers_that_differ_pass() {
 }
 
 #[test]
+fn a_server_that_comes_back_with_the_id_of_another_fails() {
+    let history = History::good().telling("mysql-2", after_deletion, "server_id", "100");
+    assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-0 (#22) and mysql-2 (#101) both have server_id 100");
+    let history = History::good().telling("mysql-1", scaled_up, "server_uuid", "3e11fa47-71ca-11e1-9e33-c80aa9429562");
+    assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-1 (#256) and mysql-2 (#257) both have server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429562");
+}
+
+#[test]
+fn an_id_may_pass_to_another_pod_once_its_bearer_is_gone() {
+    let history = History::good().telling("mysql-2", after_deletion, "server_id", "7");
+    let history = history.telling("mysql-1", after_deletion, "server_id", "102");
+    history.clone().expect(DISTINCT, Pass);
+    history.expect(SURVIVES, Fail);
+}
+
+#[test]
 fn servers_that_do_not_differ_fail() {
-    assert_snapshot!(History::good().telling("mysql-2", |_| true, "server_id", "101").expect(DISTINCT, Fail), @"mysql-1 (#23) and mysql-2 (#26) both have server_id 101");
+    assert_snapshot!(History::good().telling("mysql-2", |_| true, "server_id", "101").expect(DISTINCT, Fail), @"mysql-1 (#25) and mysql-2 (#28) both have server_id 101");
     let copied = "3e11fa47-71ca-11e1-9e33-c80aa9429560";
     History::good().telling("mysql-1", |_| true, "server_uuid", copied).expect(DISTINCT, Fail);
 }
@@ -134,4 +154,52 @@ fn an_identity_of_the_old_pod_is_not_one_of_the_new() {
         }
     });
     history.expect(SURVIVES, Inconclusive);
+}
+
+#[test]
+fn another_hostname_after_a_deletion_or_the_scale_up_fails() {
+    let history = History::good().edit(|what| {
+        if let What::Exec(exec) = what
+            && after_deletion(&exec.moment)
+            && (exec.pod.as_str(), exec.argv.len()) == ("mysql-1", 2)
+        {
+            exec.answer = exited(0, "mysql-1", "");
+        }
+    });
+    assert_snapshot!(history.expect(HOSTNAME, Fail), @"`hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#134)");
+    History::good().telling("mysql-2", after_deletion, "hostname", "db").expect(HOSTNAME, Fail);
+    History::good().telling("mysql-2", scaled_up, "hostname", "db").expect(HOSTNAME, Fail);
+    let unasked = |what: &What| match what {
+        What::Exec(exec) => exec.moment != Moment::Deployed,
+        What::Sql(sql) => sql.question == Question::Identity && sql.moment != Moment::Deployed,
+        _ => false,
+    };
+    History::good().without(unasked).expect(HOSTNAME, Pass);
+    History::good().without(unasked).expect(DISTINCT, Pass);
+}
+
+#[test]
+fn a_server_that_comes_back_as_another_from_scaling_fails() {
+    let history = History::good().telling("mysql-2", scaled_up, "server_uuid", "another");
+    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#28) and is another after the scale-up (#257)");
+    History::good().telling("mysql-1", scaled_up, "server_id", "1").expect(SURVIVES, Fail);
+    let silent = History::good().edit(|what| match what {
+        What::Sql(sql) if sql.question == Question::Identity && scaled_up(&sql.moment) => sql.answer = refused(),
+        _ => {}
+    });
+    silent.expect(SURVIVES, Inconclusive);
+    let unasked = |what: &What| matches!(what, What::Sql(sql) if scaled_up(&sql.moment));
+    let reason = History::good().without(unasked).expect(SURVIVES, Pass);
+    assert!(!reason.contains("scale-up"), "{reason}");
+}
+
+#[test]
+fn a_claim_or_volume_that_did_not_outlive_the_scale_down_fails() {
+    for (uid, volume, which) in [("claim 2.2", "pv-new", "the claim"), ("claim 2.1", "pv-new", "the volume")] {
+        let history = History::good().with_claim_before("2.3", "data-mysql-2", uid, volume);
+        let reason = history.expect(SURVIVES, Fail);
+        assert!(reason.starts_with(which) && reason.ends_with("after the scale-up"), "{reason}");
+        // The deletions are long over.
+        history.expect("persistence::same_volume_returns", Pass);
+    }
 }

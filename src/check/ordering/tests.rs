@@ -31,7 +31,7 @@ fn one_after_the_other_passes() {
 
 #[test]
 fn a_pod_that_does_not_wait_fails() {
-    assert_snapshot!(History::parallel().expect(STARTS, Fail), @"mysql-1 was ADDED at #6 while mysql-0 (uid 0.1) had never been Ready (#3–#5); mysql-2 was ADDED at #9 while mysql-0 (uid 0.1) had never been Ready (#3–#8); mysql-2 was ADDED at #9 while mysql-1 (uid 1.1) had never been Ready (#6–#8)");
+    assert_snapshot!(History::parallel().expect(STARTS, Fail), @"mysql-1 was ADDED at #8 while mysql-0 (uid 0.1) had never been Ready (#5–#7); mysql-2 was ADDED at #11 while mysql-0 (uid 0.1) had never been Ready (#5–#10); mysql-2 was ADDED at #11 while mysql-1 (uid 1.1) had never been Ready (#8–#10)");
 }
 
 #[test]
@@ -75,6 +75,26 @@ fn a_pod_that_never_came_fails_when_it_was_awaited() {
     history.expect(STARTS, Inconclusive);
     history.expired("every pod Ready", "mysql-1 Running, not Ready");
     assert_snapshot!(history.expect(STARTS, Fail), @"mysql-2 was never created: `every pod Ready` was awaited for 300.0 s; last seen: mysql-1 Running, not Ready (#12)");
+}
+
+#[test]
+fn what_the_cluster_lacks_is_not_the_workloads_fault() {
+    let waiting = |last_seen: &str, outcome: WaitOutcome| {
+        let mut history = started(&["mysql-0"]);
+        history.added("mysql-1");
+        history.waited("mysql-1 Ready", last_seen, outcome);
+        history
+    };
+    for trouble in ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "Unschedulable"] {
+        let seen = format!("Pending, not Ready, {trouble}");
+        waiting(&seen, WaitOutcome::Expired).expect(STARTS, Inconclusive);
+        waiting("", WaitOutcome::Impossible(format!("mysql-1 is in {trouble}"))).expect(STARTS, Inconclusive);
+    }
+    let full = "Pending, not Ready, 0/3 nodes are available: 3 Insufficient memory";
+    assert_snapshot!(waiting(full, WaitOutcome::Expired).expect(STARTS, Inconclusive), @"infrastructure: mysql-2 was never created: `mysql-1 Ready` was awaited for 300.0 s; last seen: Pending, not Ready, 0/3 nodes are available: 3 Insufficient memory (#11)");
+    let crashed = "Running, not Ready, CrashLoopBackOff";
+    waiting(crashed, WaitOutcome::Expired).expect(STARTS, Fail);
+    waiting("", WaitOutcome::Impossible(crashed.into())).expect(STARTS, Fail);
 }
 
 #[test]
@@ -134,6 +154,28 @@ fn a_server_that_is_not_ready_any_more_when_it_is_asked_leaves_it_open() {
     history.expect(SERVING, Inconclusive);
 }
 
+#[test]
+fn an_answer_to_a_late_question_says_little() {
+    let asked_after = |ms: u64, answer: crate::evidence::SqlAnswer| {
+        let mut history = started(&PODS[..2]);
+        history.added("mysql-2");
+        history.ready("mysql-2");
+        history.pass_ms(ms);
+        history.pinged("mysql-2", answer);
+        history
+    };
+    let pong = || crate::evidence::SqlAnswer::Rows(Vec::new());
+    asked_after(900, pong()).expect(SERVING, Pass);
+    assert_snapshot!(asked_after(1_100, pong()).expect(SERVING, Inconclusive), @"mysql-2 (uid 2.1) was asked only 1.1 s after Ready (#16), and answered (#17)");
+    // What counts is when the question was sent.
+    let slow = asked_after(4_000, pong()).edit(|what| match what {
+        What::Sql(sql) if sql.pod == "mysql-2" => sql.took_us = 3_900_000,
+        _ => {}
+    });
+    slow.expect(SERVING, Pass);
+    asked_after(1_100, refused()).expect(SERVING, Fail);
+}
+
 /// A run whose set is being scaled to one pod.
 fn scaling() -> History {
     let mut history = started(&PODS);
@@ -149,7 +191,30 @@ fn going_in_reverse_passes() {
     history.goes("mysql-1");
     assert_snapshot!(history.expect(REVERSE, Pass), @"DELETED one after the other: mysql-2 at #21, mysql-1 at #23");
     History::good().expect(REVERSE, Pass);
-    History::good_of(1).expect(REVERSE, Skipped);
+}
+
+#[test]
+fn where_one_pod_goes_there_is_no_order_to_see() {
+    assert_snapshot!(History::good_of(1).expect(REVERSE, Skipped), @"the set has one pod: going down to one shows no order");
+    assert_snapshot!(History::good_of(2).expect(REVERSE, Skipped), @"the set has two pods: going down to one shows no order");
+    History::of(2).expect(REVERSE, Skipped);
+    History::good_of(3).expect(REVERSE, Pass);
+}
+
+#[test]
+fn two_pods_that_both_go_have_an_order() {
+    let mut history = History::of(2);
+    ["mysql-0", "mysql-1"].iter().for_each(|pod| history.starts(pod));
+    history.fault(Act::Scale { from: 2, to: 0 });
+    let mut orderly = history.clone();
+    orderly.goes("mysql-1");
+    orderly.goes("mysql-0");
+    orderly.expect(REVERSE, Pass);
+    history.deleting("mysql-0");
+    history.deleting("mysql-1");
+    history.deleted("mysql-1");
+    history.deleted("mysql-0");
+    history.expect(REVERSE, Fail);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::{
         Verdict::{Fail, Inconclusive, Pass},
         history::{History, broken, error, refused, row, subject},
     },
-    evidence::{Moment, Question, SnapshotOf, SqlAnswer, What, WriteOutcome},
+    evidence::{Moment, Phase, Question, SnapshotOf, SqlAnswer, What, WriteOutcome},
 };
 
 const ROWS: &str = "persistence::rows_survive_pod_deletion";
@@ -35,9 +35,9 @@ fn rows_that_are_still_there_pass() {
 #[test]
 fn a_lost_row_fails() {
     let rest = SqlAnswer::Rows((3..=40).map(|id| row([("id", &format!("{id}"))])).collect());
-    assert_snapshot!(coming_back_with("mysql-1", &rest).expect(ROWS, Fail), @"mysql-1 lost 2 of 11 acknowledged rows by its deletion: 1, 2 (there at #117, not at #127)");
+    assert_snapshot!(coming_back_with("mysql-1", &rest).expect(ROWS, Fail), @"mysql-1 lost 2 of 11 acknowledged rows by its deletion: 1, 2 (there at #123, not at #135)");
     let nothing = SqlAnswer::Rows(Vec::new());
-    assert_snapshot!(coming_back_with("mysql-0", &nothing).expect(ROWS, Fail), @"mysql-0 lost 13 of 13 acknowledged rows by its deletion: 1, 2, 3, 4, 5 … (13 in all) (there at #144, not at #154)");
+    assert_snapshot!(coming_back_with("mysql-0", &nothing).expect(ROWS, Fail), @"mysql-0 lost 13 of 13 acknowledged rows by its deletion: 1, 2, 3, 4, 5 … (13 in all) (there at #154, not at #166)");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_pod_that_held_nothing_proves_nothing() {
             write.outcome = WriteOutcome::Unknown("timed out".into());
         }
     });
-    assert_snapshot!(unacknowledged.expect(ROWS, Inconclusive), @"mysql-2 was not seen to hold an acknowledged row before its deletion (#90); mysql-1 was not seen to hold an acknowledged row before its deletion (#117); mysql-0 was not seen to hold an acknowledged row before its deletion (#144)");
+    assert_snapshot!(unacknowledged.expect(ROWS, Inconclusive), @"mysql-2 was not seen to hold an acknowledged row before its deletion (#92); mysql-1 was not seen to hold an acknowledged row before its deletion (#123); mysql-0 was not seen to hold an acknowledged row before its deletion (#154)");
     History::good().without(|what| matches!(what, What::Fault(_))).expect(ROWS, Inconclusive);
 }
 
@@ -69,8 +69,14 @@ fn a_pod_that_never_comes_back_fails() {
     let fault = history.records.iter().rposition(|record| last(&record.what)).expect("a deletion");
     history.records.truncate(fault + 1);
     history.expired("mysql-0 Ready under a new UID", "Pending, not Ready");
-    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion (#146): `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, not Ready (#150)");
+    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion (#156): `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, not Ready (#160)");
     history.expect(VOLUME, Fail);
+    for trouble in ["0/3 nodes are available: 3 Insufficient memory", "Pending, not Ready, ImagePullBackOff"] {
+        history.records.pop();
+        history.expired("mysql-0 Ready under a new UID", trouble);
+        assert!(history.expect(ROWS, Inconclusive).starts_with("infrastructure: mysql-0 did not come back"));
+        history.expect(VOLUME, Inconclusive);
+    }
 }
 
 #[test]
@@ -87,24 +93,13 @@ fn a_set_without_claims_fails() {
 
 /// A good run with other objects of the name from the deletion of mysql-1 on.
 fn with_claim_after_deletion(uid: &str, volume: &str) -> History {
-    let mut history = History::good();
-    let proof = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "1.2");
-    let place = history.records.iter().position(|record| proof(&record.what)).expect("a successor");
-    let tail = history.records.split_off(place);
-    let before = history.records.len();
-    history.bound("data-mysql-1", uid, volume);
-    let more = (history.records.len() - before) as u64;
-    history.records.extend(tail.into_iter().map(|mut record| {
-        record.seq += more;
-        record
-    }));
-    history
+    History::good().with_claim_before("1.2", "data-mysql-1", uid, volume)
 }
 
 #[test]
 fn another_claim_or_volume_fails() {
     assert_snapshot!(with_claim_after_deletion("claim 1.2", "pv-new").expect(VOLUME, Fail), @"the claim data-mysql-1 had the uid claim 1.… before the deletion of mysql-1 and claim 1.… after it");
-    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was on pv-data-mysql-1 before the deletion of mysql-1 (#119) and is on pv-data-mysql-2 after it, which was the volume of data-mysql-2");
+    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was on pv-data-mysql-1 before the deletion of mysql-1 (#125) and is on pv-data-mysql-2 after it, which was the volume of data-mysql-2");
     assert!(
         with_claim_after_deletion("claim 1.1", "pv-new")
             .expect("identity::identity_survives_restart", Fail)
@@ -141,14 +136,52 @@ fn leaving(of: SnapshotOf, left: &serde_json::Value) -> History {
 #[test]
 fn nothing_left_passes() {
     assert_snapshot!(History::good().expect(TEARDOWN, Pass), @"no object and no engine resource remains");
-    let engine = |what: &What| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::LeftoverResources);
-    History::good().without(engine).expect(TEARDOWN, Pass);
+}
+
+fn of_the_engine(what: &What) -> bool {
+    matches!(what, What::Snapshot(it) if it.of == SnapshotOf::LeftoverResources)
+}
+
+fn run_step(what: &What, name: &str) -> bool {
+    matches!(what, What::Step(step) if step.scenario == "run" && step.name == name)
+}
+
+#[test]
+fn a_cluster_of_somebody_else_need_not_go() {
+    let shared = History::good().without(|what| of_the_engine(what) || run_step(what, "create the cluster"));
+    assert_snapshot!(shared.expect(TEARDOWN, Pass), @"no object remains");
+}
+
+#[test]
+fn a_cluster_of_the_runs_own_must_be_seen_to_go() {
+    let unlisted = History::good().without(of_the_engine);
+    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#279)");
+    let failed = unlisted.clone().edit(|what| match what {
+        What::Step(step) if step.name == "delete the cluster" && step.phase == Phase::End => {
+            step.phase = Phase::Failed("the engine does not answer".into());
+        }
+        _ => {}
+    });
+    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#279)");
+    let midway = unlisted.without(|what| run_step(what, "delete the cluster"));
+    assert_snapshot!(midway.expect(TEARDOWN, Inconclusive), @"the cluster that the run made was not deleted");
+    let cluster = json!([{"kind": "cluster", "name": "steadfast-1", "held_by": "the engine does not answer"}]);
+    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#280): cluster steadfast-1 (held by the engine does not answer)");
+}
+
+#[test]
+fn what_is_left_in_the_engine_fails_also_without_the_objects_list() {
+    let network = json!([{"kind": "network", "name": "kind", "held_by": null}]);
+    let history = leaving(SnapshotOf::LeftoverResources, &network);
+    let objects = |what: &What| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::LeftoverObjects);
+    history.without(objects).expect(TEARDOWN, Fail);
+    History::good().without(objects).expect(TEARDOWN, Inconclusive);
 }
 
 #[test]
 fn something_left_fails_and_is_named() {
     let claim = json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "held_by": "example.org/keep"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#243): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#276): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
     let network = json!([{"kind": "network", "name": "kind", "held_by": null}]);
     leaving(SnapshotOf::LeftoverResources, &network).expect(TEARDOWN, Fail);
 }

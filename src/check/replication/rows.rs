@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    evidence::{Evidence, Moment, Question, WriteOutcome},
+    evidence::{Evidence, Moment, Question, Sql, WriteOutcome},
     mysql::gtid::GtidSet,
 };
 
 use super::{
     super::{
         Check, Finding,
-        case::Case,
-        opinion::{Judged, judged},
+        case::{Case, Seen},
+        opinion::{Judged, Opinion, judged},
         words::some_of,
     },
     has_replicas, reached_barrier,
@@ -25,9 +25,10 @@ pub(in super::super) const REPLICAS_HOLD_THE_SAME_ROWS: Check = Check {
              https://dev.mysql.com/doc/refman/8.4/en/checksum-table.html",
     explain: "\
 Threads that run say nothing about what they brought over: a filter, or a write of the replica's own, goes unnoticed.
-After writes on the source each replica waits for the source's GTID set. Then the sets are compared both ways (missing
-and errant), every table's checksum, and the ledger's ids with the inserts that were acknowledged; an insert without an
-answer may be there or not.
+After writes on the source each replica waits for the source's GTID set: once replication was configured, around each
+deletion, and after the scale-up. At the first and the last of these barriers the sets are compared both ways (missing
+and errant) and every table's checksum; at all of them the ledger's ids with the inserts that were acknowledged. An
+insert without an answer may be there or not.
 Usually wrong: a replication filter; a replica that was written to before super_read_only was on, for which its own
 set-up is enough; or a source that has purged what a replica still needs.",
     scenarios: &["replicate"],
@@ -37,23 +38,18 @@ set-up is enough; or a source that has purged what a replica still needs.",
 fn replicas_hold_the_same_rows(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         has_replicas(case)?;
-        let primary = case.subject.primary();
+        let mut rows = compare(case, opinion, &Moment::Replicating);
         for pod in case.subject.replica_pods() {
-            let barrier = opinion.weigh(reached_barrier(case, &pod, &Moment::Replicating));
-            opinion.prove(barrier.map(|barrier| barrier.seq));
-            for compare in [same_transactions, same_tables] {
-                let same = opinion.weigh(compare(case, &primary, &pod));
+            let moments = case.moments(Moment::Replicating, &pod, Question::Barrier);
+            for moment in moments.iter().filter(|moment| !WHOLE.contains(moment)) {
+                let same = opinion.weigh(rows_after_barrier(case, &pod, moment));
                 opinion.prove(same.into_iter().flatten());
             }
         }
-        let mut rows = 0;
-        for pod in case.subject.pods() {
-            if let Some((count, seq)) = opinion.weigh(rows_of_the_ledger(case, &pod)) {
-                opinion.prove([seq]);
-                rows = rows.max(count);
-            }
+        if was_compared(case, &Moment::ScaledUp) {
+            rows = compare(case, opinion, &Moment::ScaledUp);
         }
-        let replicas: Vec<_> = case.subject.replica_pods().collect();
+        let (replicas, primary): (Vec<_>, _) = (case.subject.replica_pods().collect(), case.subject.primary());
         Ok(format!(
             "{} have the transactions of {primary}, its tables and all {rows} rows of the ledger",
             replicas.join(", ")
@@ -61,8 +57,48 @@ fn replicas_hold_the_same_rows(evidence: &Evidence) -> Finding {
     })
 }
 
-fn executed(case: &Case<'_>, pod: &str) -> Judged<(GtidSet, u64)> {
-    let answer = case.last_answer(pod, Question::GtidExecuted, &Moment::Replicating)?;
+/// The moments at which nobody writes and all that the servers hold is asked for.
+const WHOLE: [Moment; 2] = [Moment::Replicating, Moment::ScaledUp];
+
+fn was_compared(case: &Case<'_>, moment: &Moment) -> bool {
+    let of_it = [Question::Barrier, Question::GtidExecuted, Question::Digest, Question::Rows];
+    case.sql().any(|sql| sql.moment == *moment && of_it.contains(&sql.question))
+}
+
+/// Compares all that the servers hold at a moment, and tells how many rows of the ledger that is.
+fn compare(case: &Case<'_>, opinion: &mut Opinion, moment: &Moment) -> usize {
+    let primary = case.subject.primary();
+    for pod in case.subject.replica_pods() {
+        let barrier = opinion.weigh(reached_barrier(case, &pod, moment));
+        opinion.prove(barrier.map(|barrier| barrier.seq));
+        for compare in [same_transactions, same_tables] {
+            let same = opinion.weigh(compare(case, moment, &primary, &pod));
+            opinion.prove(same.into_iter().flatten());
+        }
+    }
+    let mut rows = 0;
+    for pod in case.subject.pods() {
+        let answer = case.last_answer(&pod, Question::Rows, moment);
+        if let Some((count, seq)) = opinion.weigh(answer.and_then(|answer| rows_of_the_ledger(case, answer))) {
+            opinion.prove([seq]);
+            rows = rows.max(count);
+        }
+    }
+    rows
+}
+
+/// That a replica reached a barrier while others were written to, and then had the rows. An answer to a question that
+/// was sent before is not one of these.
+fn rows_after_barrier(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<Vec<u64>> {
+    let barrier = reached_barrier(case, pod, moment)?;
+    let sent_us = |sql: &Seen<'_, Sql>| sql.mark.at_us.saturating_sub(sql.took_us);
+    let after = case.answers(pod, Question::Rows, moment).filter(|sql| sent_us(sql) >= barrier.at_us).last();
+    let rows = after.map(|answer| rows_of_the_ledger(case, answer)).transpose()?;
+    Ok([barrier.seq].into_iter().chain(rows.map(|(_, seq)| seq)).collect())
+}
+
+fn executed(case: &Case<'_>, moment: &Moment, pod: &str) -> Judged<(GtidSet, u64)> {
+    let answer = case.last_answer(pod, Question::GtidExecuted, moment)?;
     let seq = answer.mark.seq;
     let set = answer.value("gtid_executed")?.parse().map_err(|error| {
         Finding::inconclusive(format!("the GTID set of {pod} cannot be read: {error} (#{seq})"), [seq])
@@ -70,8 +106,8 @@ fn executed(case: &Case<'_>, pod: &str) -> Judged<(GtidSet, u64)> {
     Ok((set, seq))
 }
 
-fn same_transactions(case: &Case<'_>, primary: &str, pod: &str) -> Judged<[u64; 2]> {
-    let ((ours, first), (theirs, second)) = (executed(case, primary)?, executed(case, pod)?);
+fn same_transactions(case: &Case<'_>, moment: &Moment, primary: &str, pod: &str) -> Judged<[u64; 2]> {
+    let ((ours, first), (theirs, second)) = (executed(case, moment, primary)?, executed(case, moment, pod)?);
     if ours.is_empty() {
         let reason =
             format!("{primary} has executed no transaction with a GTID, so there is nothing to compare (#{first})");
@@ -94,16 +130,16 @@ fn same_transactions(case: &Case<'_>, primary: &str, pod: &str) -> Judged<[u64; 
 /// Each table with its checksum; a table that cannot be read has none.
 type Digest<'a> = BTreeMap<&'a str, Option<&'a str>>;
 
-fn digest<'a>(case: &Case<'a>, pod: &str) -> Judged<(Digest<'a>, u64)> {
-    let answer = case.last_answer(pod, Question::Digest, &Moment::Replicating)?;
+fn digest<'a>(case: &Case<'a>, moment: &Moment, pod: &str) -> Judged<(Digest<'a>, u64)> {
+    let answer = case.last_answer(pod, Question::Digest, moment)?;
     let rows = answer.rows()?.iter();
     let column = |name: &str, row: &'a BTreeMap<String, Option<String>>| row.get(name).and_then(Option::as_deref);
     let tables = rows.filter_map(|row| Some((column("table", row)?, column("checksum", row)))).collect();
     Ok((tables, answer.mark.seq))
 }
 
-fn same_tables(case: &Case<'_>, primary: &str, pod: &str) -> Judged<[u64; 2]> {
-    let ((ours, first), (theirs, second)) = (digest(case, primary)?, digest(case, pod)?);
+fn same_tables(case: &Case<'_>, moment: &Moment, primary: &str, pod: &str) -> Judged<[u64; 2]> {
+    let ((ours, first), (theirs, second)) = (digest(case, moment, primary)?, digest(case, moment, pod)?);
     if ours.is_empty() {
         return Err(Finding::inconclusive(format!("{primary} has no table to compare (#{first})"), [first]));
     }
@@ -129,10 +165,10 @@ fn text(checksum: Option<&str>) -> &str {
     checksum.unwrap_or("NULL")
 }
 
-/// How many rows of the ledger a pod holds: all that were acknowledged, and else only such as were never answered.
-fn rows_of_the_ledger(case: &Case<'_>, pod: &str) -> Judged<(usize, u64)> {
-    let answer = case.last_answer(pod, Question::Rows, &Moment::Replicating)?;
-    let (held, seq) = (answer.ids()?, answer.mark.seq);
+/// How many rows of the ledger a pod holds: all that were acknowledged by then, and else only such as were never
+/// answered.
+fn rows_of_the_ledger(case: &Case<'_>, answer: Seen<'_, Sql>) -> Judged<(usize, u64)> {
+    let (pod, held, seq) = (&answer.it.pod, answer.ids()?, answer.mark.seq);
     let with = |wanted: fn(&WriteOutcome) -> bool| -> BTreeSet<u64> {
         let earlier = case.writes().filter(|write| write.mark.seq < seq && wanted(&write.outcome));
         earlier.map(|write| write.id).collect()
