@@ -28,7 +28,7 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 type Act = fn() -> Result<(), Failed>;
 
 const TRIALS: [(&str, Act); 7] = [
-    ("interrupted_before_the_cluster_leaves_nothing", || interrupted(&Moment::Said("creating the kind cluster"))),
+    ("interrupted_before_the_cluster_leaves_nothing", || interrupted(&Moment::Said("create the cluster"))),
     ("interrupted_in_the_making_leaves_nothing", || interrupted(&Moment::Container)),
     ("interrupted_in_the_deployment_leaves_nothing", || interrupted(&Moment::Recorded("ordered start"))),
     ("killed_in_the_making_is_swept_by_the_next_start", || killed(&Moment::Container)),

@@ -141,6 +141,7 @@ fn manifests() -> Vec<Case> {
             WORKLOAD.replacen("name: db", "name: db\n  namespace: one", 1),
         )
         .and_arguments(&["--namespace", "two"]),
+        refused("manifests::namespace_of_the_cluster", WORKLOAD.to_owned()).and_arguments(&["--namespace", "default"]),
         case("manifests::empty_folder", 2, &["run", "--manifests", "@/empty"]).with("empty/README", ""),
         case("manifests::nothing_there", 2, &["run", "--manifests", "@/nothing"]),
     ]
