@@ -182,9 +182,6 @@ impl RunOptions {
         if self.allow_disruption {
             words.push("--allow-disruption".to_owned());
         }
-        if self.timeout_scale != 1.0 {
-            words.push(format!("--timeout-scale {}", self.timeout_scale));
-        }
         words.join(" ")
     }
 }

@@ -86,9 +86,10 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<u8> {
     }
     let trouble = trouble(&finished);
     tell_kept(&finished);
-    Ok(match outcome.exit_code() {
-        verdict @ (FAILED | INTERRUPTED) if started => verdict,
-        verdict => trouble.unwrap_or(verdict),
+    Ok(match (outcome.exit_code(), trouble) {
+        (_, Some(USAGE)) => USAGE,
+        (verdict @ (FAILED | INTERRUPTED), _) if started => verdict,
+        (verdict, trouble) => trouble.unwrap_or(verdict),
     })
 }
 

@@ -17,7 +17,7 @@ use steadfast::cluster::kind::{self, KindCluster};
 use steadfast::evidence::{Evidence, Log};
 use steadfast::report::{Judged, Outcome, Progress, write_all};
 use steadfast::run::{self, Bench, Ending, Surroundings, Target, cancelled_by_signals, exercise};
-use steadfast::scenario::{Journal, Sabotage, plan};
+use steadfast::scenario::{Journal, SCENARIOS, Sabotage, plan};
 use steadfast::workload::{self, Manifest};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -89,7 +89,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/mutants")
 }
 
-/// The list, refused where it names a check that does not exist: such a mutant could never be killed.
+/// The list, refused where it names a check or a scenario that does not exist: such a mutant could never be killed.
 fn mutants() -> Vec<Mutant> {
     let path = folder().join("mutants.yaml");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
@@ -98,6 +98,8 @@ fn mutants() -> Vec<Mutant> {
     for mutant in &mutants {
         let unknown = mutant.kills.iter().chain(&mutant.touches).find(|id| find(id).is_none());
         assert!(unknown.is_none(), "mutant {} names {unknown:?}, which is no check", mutant.name);
+        let unknown = mutant.scenarios.iter().find(|name| !SCENARIOS.contains(&name.as_str()));
+        assert!(unknown.is_none(), "mutant {} names {unknown:?}, which is no scenario", mutant.name);
         assert!(!mutant.kills.is_empty(), "mutant {} names no check that must fail", mutant.name);
     }
     mutants
