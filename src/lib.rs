@@ -1,7 +1,21 @@
 //! Steadfast: an end-to-end conformance harness for StatefulSets that run MySQL.
 //!
-//! A scenario acts, a recorder writes down all that is seen, and checks judge the record: three rooms with one-way
-//! doors. The rest of the house serves them.
+//! A scenario acts, a recorder writes down all that is seen, and checks judge the record. The rooms of the house:
+//!
+//! | room         | what belongs there |
+//! |--------------|--------------------|
+//! | [`cluster`]  | where a run takes place: kind, an existing context, the lab, preflight |
+//! | [`workload`] | what is under test: manifests parsed, understood, applied, deleted |
+//! | [`evidence`] | what was seen: records, the log, the recorder, the timeline |
+//! | [`probe`]    | asks the running workload, through the witness and in containers |
+//! | [`witness`]  | the part that runs as a pod and asks DNS and MySQL from inside |
+//! | [`scenario`] | the order of acts, one file each |
+//! | [`mysql`]    | statements by server version, GTID sets |
+//! | [`check`]    | the catalogue and its judges: pure functions of the evidence |
+//! | [`report`]   | terminal, results.json, JUnit, HTML, progress |
+//! | [`run`]      | one run, from settings to verdicts |
+//!
+//! Dependencies point one way: [`check`] knows only [`evidence`] and the pure part of [`mysql`].
 
 pub mod check;
 pub mod cluster;
