@@ -1,7 +1,8 @@
 //! The conformance suite: every check is a trial, and all of them rest on one run against a kind cluster.
 //!
 //! `STEADFAST_CLUSTER` names an existing kind cluster to use; `none` ignores the trials, visibly. `STEADFAST_MANIFESTS`
-//! names manifests other than the seed's, `STEADFAST_NODES` the nodes of the cluster that is made.
+//! names manifests other than the seed's, `STEADFAST_NODES` the nodes of the cluster that is made,
+//! `STEADFAST_TIMEOUT_SCALE` multiplies every time limit.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,7 +44,7 @@ fn wanted(arguments: &Arguments) -> Vec<&'static Check> {
 }
 
 fn settings(cluster: Option<String>, checks: Vec<&'static Check>) -> Settings {
-    let nodes = std::env::var("STEADFAST_NODES").ok().and_then(|nodes| nodes.parse().ok()).unwrap_or(3);
+    let nodes = common::variable("STEADFAST_NODES").unwrap_or(3);
     Settings {
         checks,
         manifests: std::env::var_os("STEADFAST_MANIFESTS").map(PathBuf::from),
@@ -51,7 +52,7 @@ fn settings(cluster: Option<String>, checks: Vec<&'static Check>) -> Settings {
         namespace: None,
         artifacts: common::artifacts(),
         keep: Keep::Never,
-        timeout_scale: 1.0,
+        timeout_scale: common::timeout_scale(),
         rerun: "cargo test --test conformance -- --exact".to_owned(),
     }
 }

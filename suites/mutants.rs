@@ -162,7 +162,7 @@ impl Stage {
         let overlay = workload::load(None, &lab.kubectl).await?;
         let name = format!("{}{}", kind::PREFIX, self.run_id);
         let target = Target::New { nodes: 2, kubernetes: None };
-        let around = Surroundings { name, directory, journal, timeout_scale: 1.0 };
+        let around = Surroundings { name, directory, journal, timeout_scale: common::timeout_scale() };
         let images = workload::images(&overlay);
         let mut cluster = self.cluster.lock().await;
         let open = Box::pin(Bench::open(lab, &target, &around, &images, &mut cluster));
@@ -212,7 +212,7 @@ impl Stage {
             namespace: Some(name.clone()),
             scenarios: mutant.plan(),
             sabotage: mutant.sabotage.clone(),
-            around: Surroundings { name, directory, journal, timeout_scale: TIMEOUT_SCALE },
+            around: Surroundings { name, directory, journal, timeout_scale: TIMEOUT_SCALE * common::timeout_scale() },
         };
         let ending = Ending { cancel: self.cancel.clone(), keep: &|_| self.cancel.is_cancelled() };
         Box::pin(exercise(bench, &trial, ending)).await?;

@@ -34,7 +34,6 @@ pub(super) fn during(moment: &Moment) -> String {
         Moment::Deletion { pod } => format!("after the deletion of {pod}"),
         Moment::ScaledDown => "after the scale-down".to_owned(),
         Moment::ScaledUp => "after the scale-up".to_owned(),
-        Moment::TornDown => "after the teardown".to_owned(),
     }
 }
 

@@ -2,11 +2,13 @@
 //! its remedy.
 
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::process::Command;
 
 use super::kind::{self, engine_version};
 use super::lab::{Lab, cache_dir};
+use super::program::run;
 use super::{abandoned, kept};
 
 /// Below this much free disk a cluster is likely to fail late and obscurely: kind turns eviction off.
@@ -17,6 +19,9 @@ const FREE_MEMORY_MIB: u64 = 3 * 1024;
 
 /// kind's own recommendation for clusters of several nodes (<https://kind.sigs.k8s.io/docs/user/known-issues/>).
 const INOTIFY_INSTANCES: u64 = 512;
+
+/// A program that says nothing for so long hangs.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// How one thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +77,9 @@ async fn engine(lab: &Lab) -> Item {
 }
 
 async fn version(name: &'static str, program: &str, arguments: &[&str]) -> Item {
-    match Command::new(program).args(arguments).output().await {
-        Ok(output) if output.status.success() => {
-            item(Health::Good, name, String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default())
-        }
-        Ok(output) => item(Health::Bad, name, format!("{program}: {}; run ci/setup", output.status)),
-        Err(error) => item(Health::Bad, name, format!("{program}: {error}; run ci/setup")),
+    match run(Command::new(program).args(arguments), ANSWER_WITHIN).await {
+        Ok(said) => item(Health::Good, name, said.lines().next().unwrap_or_default()),
+        Err(error) => item(Health::Bad, name, format!("{error}; run ci/setup")),
     }
 }
 
@@ -104,15 +106,15 @@ async fn images(lab: &Lab) -> Vec<Item> {
 }
 
 async fn has_image(lab: &Lab, image: &str) -> bool {
-    let output = Command::new(&lab.docker).args(["image", "inspect", "--format", "{{.Id}}", image]).output().await;
-    output.is_ok_and(|output| output.status.success())
+    let inspect = ["image", "inspect", "--format", "{{.Id}}", image];
+    run(Command::new(&lab.docker).args(inspect), ANSWER_WITHIN).await.is_ok()
 }
 
 async fn disk() -> Item {
     let folder = cache_dir();
-    let output = Command::new("df").args(["--output=avail", "--block-size=1M"]).arg(existing(&folder)).output().await;
-    let free =
-        output.ok().and_then(|output| String::from_utf8_lossy(&output.stdout).lines().nth(1)?.trim().parse().ok());
+    let mut command = Command::new("df");
+    let said = run(command.args(["--output=avail", "--block-size=1M"]).arg(existing(&folder)), ANSWER_WITHIN).await;
+    let free = said.ok().and_then(|said| said.lines().nth(1)?.trim().parse().ok());
     match free {
         Some(free) => enough("disk", free, FREE_DISK_MIB, "free it: kind lets a full disk show late and obscurely"),
         None => item(Health::Doubtful, "disk", format!("`df {}` gave no figure", folder.display())),

@@ -85,8 +85,6 @@ pub enum Moment {
     ScaledDown,
     /// The set was scaled up again and every pod is Ready.
     ScaledUp,
-    /// Everything that the run made was deleted.
-    TornDown,
 }
 
 /// An act of a scenario begins or ends.

@@ -279,7 +279,6 @@ fn moment(moment: &Moment) -> String {
         Moment::Deletion { pod } => format!("after {pod} was deleted and came back"),
         Moment::ScaledDown => "after scaling down".to_owned(),
         Moment::ScaledUp => "after scaling up".to_owned(),
-        Moment::TornDown => "after teardown".to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! API server field for field.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::process::Command;
@@ -16,6 +17,8 @@ const BUILT_IN: [(&str, &str); 7] = [
     ("overlay/storage-class.yaml", include_str!("../../manifests/overlay/storage-class.yaml")),
     ("overlay/server.yaml", include_str!("../../manifests/overlay/server.yaml")),
 ];
+
+const KUSTOMIZE_WITHIN: Duration = Duration::from_secs(60);
 
 const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
@@ -138,7 +141,10 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, ManifestError> {
 
 async fn kustomize(kubectl: &str, path: &Path) -> Result<String, ManifestError> {
     let refuse = |reason| ManifestError::Kustomize { program: kubectl.to_owned(), path: path.to_owned(), reason };
-    let output = Command::new(kubectl).arg("kustomize").arg(path).kill_on_drop(true).output().await;
+    let rendered = Command::new(kubectl).arg("kustomize").arg(path).kill_on_drop(true).output();
+    // A base elsewhere is fetched, and a server there may not answer.
+    let output = tokio::time::timeout(KUSTOMIZE_WITHIN, rendered).await;
+    let output = output.map_err(|_| refuse(format!("nothing came within {KUSTOMIZE_WITHIN:?}")))?;
     let output = output.map_err(|error| refuse(format!("{error}; ci/setup provides kubectl")))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())

@@ -10,6 +10,20 @@ pub fn arguments() -> Arguments {
     Arguments::from_iter(std::env::args().map(known))
 }
 
+/// A variable's value, where it is set and not empty.
+///
+/// # Panics
+/// When it is not what is asked for: a suite that went on would test something else.
+pub fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`, which is not what it takes")))
+}
+
+/// Multiplies every time limit, for a slow machine: `STEADFAST_TIMEOUT_SCALE`.
+pub fn timeout_scale() -> f64 {
+    variable("STEADFAST_TIMEOUT_SCALE").unwrap_or(1.0)
+}
+
 /// Where runs are written: `ARTIFACTS`, or `target/steadfast`.
 pub fn artifacts() -> PathBuf {
     let given = std::env::var_os("ARTIFACTS").map(PathBuf::from);
