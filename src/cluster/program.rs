@@ -49,6 +49,16 @@ pub enum KindError {
     },
 }
 
+impl KindError {
+    /// The last thing that the program said; most say there what is wrong.
+    pub fn last_line(&self) -> String {
+        match self {
+            Self::Failed { output, .. } => output.lines().last().unwrap_or("it said nothing").to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Runs a command to its end and returns its standard output.
 pub(super) async fn run(command: &mut Command, limit: Duration) -> Result<String, KindError> {
     run_known(command, limit, |_| Ok(())).await

@@ -27,6 +27,12 @@ pub enum RunError {
     /// The cluster cannot be reached.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The container engine does not answer.
+    #[error("the container engine does not answer: {reason}; ci/setup starts it, `steadfast doctor` looks at the rest")]
+    NoEngine {
+        /// Its client's words.
+        reason: String,
+    },
     /// An object was refused.
     #[error(transparent)]
     Apply(#[from] ApplyError),

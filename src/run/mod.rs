@@ -154,6 +154,9 @@ async fn attempt(
     let open = Box::pin(async {
         sweep(&lab, &around.journal).await;
         let trial = settings.trial(&lab, around).await?;
+        if !matches!(settings.target, Target::Context { .. }) {
+            kind::engine_version(&lab).await.map_err(|error| RunError::NoEngine { reason: error.last_line() })?;
+        }
         let images = workload::images(&trial.manifests);
         if own_cluster {
             // What cannot be had is said before minutes go into a cluster.

@@ -48,14 +48,16 @@ impl Shared {
     async fn finish(&self) -> Result<Finished, RunError> {
         match std::env::var(NEXTEST_RUN) {
             Ok(id) => self.finish_once(&format!("nextest-{id}")).await,
-            Err(_) => self.run(&super::run_id()).await,
+            Err(_) => {
+                let id = super::run_id();
+                self.run(&id, &id).await
+            }
         }
     }
 
-    async fn run(&self, folder: &str) -> Result<Finished, RunError> {
+    async fn run(&self, folder: &str, run_id: &str) -> Result<Finished, RunError> {
         let directory = make_directory(&self.settings.artifacts, folder)?;
-        let finished =
-            run_in(&self.settings, &super::run_id(), directory, self.cancel.clone(), &Progress::new()).await?;
+        let finished = run_in(&self.settings, run_id, directory, self.cancel.clone(), &Progress::new()).await?;
         write_reports(&outcome(&finished, &self.settings.checks, &self.settings.rerun))?;
         Ok(finished)
     }
@@ -74,7 +76,7 @@ impl Shared {
             // What is there without a result is of a process that was killed.
             match std::fs::remove_dir_all(&directory) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(refuse(error)),
-                _ => return self.run(name).await,
+                _ => return self.run(name, &super::run_id()).await,
             }
         }
         let directory: PathBuf = directory.canonicalize().map_err(refuse)?;
