@@ -70,10 +70,10 @@ pub struct Finished {
     pub kept: Option<String>,
 }
 
-/// Makes the run's directory, does all that is asked, removes what was made, and writes the reports.
+/// Makes the run's directory, does all that is asked, and removes what was made. The reports are the caller's to write.
 ///
 /// # Errors
-/// When the evidence or the reports cannot be written or read back.
+/// When the evidence cannot be written or read back.
 pub async fn run(settings: &Settings, cancel: CancellationToken, progress: &Progress) -> Result<Finished, RunError> {
     let run_id = run_id();
     let directory = make_directory(&settings.artifacts, &run_id)?;
@@ -83,7 +83,7 @@ pub async fn run(settings: &Settings, cancel: CancellationToken, progress: &Prog
 /// Does a run in a directory that is there.
 ///
 /// # Errors
-/// When the evidence or the reports cannot be written or read back.
+/// When the evidence cannot be written or read back.
 pub async fn run_in(
     settings: &Settings,
     run_id: &str,
