@@ -21,13 +21,10 @@ engine() {
 answers() { timeout 10 docker version > /dev/null 2>&1; }
 
 start_engine() {
-  local home=$CACHE/engine pid options=() tick
+  local home=$CACHE/engine options=() tick
   mkdir -p "$home"
-  # A pid file that outlived its engine keeps the next one from starting, be it that the number is another process's by
-  # now or that of a dead one which nobody has waited for; the latter has no program.
-  if pid=$(cat /var/run/docker.pid 2> /dev/null) && [[ $(readlink "/proc/$pid/exe") != */dockerd ]]; then
-    rm -f /var/run/docker.pid
-  fi
+  forget_dead /var/run/docker.pid dockerd
+  forget_dead /var/run/docker/containerd/containerd.pid containerd
   if ! may_hold_sys_resource; then
     # The engine keeps the path of its runtime, so it must not be one in a checkout that goes away.
     install -m 755 "$CI/lab/engine/runc-without-sys-resource" "$home/"
@@ -42,6 +39,15 @@ start_engine() {
   done
   tail -n 15 "$home/dockerd.log"
   fail "dockerd does not answer" "see $home/dockerd.log; where an engine cannot run, point DOCKER_HOST at one that does"
+}
+
+# A pid file that outlived its program keeps the next one from starting, be it that the number is another process's by
+# now or that of a dead one which nobody has waited for; the latter has no program.
+forget_dead() { # PID_FILE PROGRAM
+  local pid
+  if pid=$(cat "$1" 2> /dev/null) && [[ $(readlink "/proc/$pid/exe") != */$2 ]]; then
+    rm -f "$1"
+  fi
 }
 
 # Bit 24 of the bounding set.
