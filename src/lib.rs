@@ -21,6 +21,7 @@ pub mod check;
 pub mod cluster;
 pub mod evidence;
 pub mod mysql;
+mod object;
 pub mod probe;
 pub mod report;
 pub mod run;

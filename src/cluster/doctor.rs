@@ -95,7 +95,7 @@ async fn images(lab: &Lab) -> Vec<Item> {
     for (name, image, archive) in nodes.chain(workloads).chain(witness) {
         let ready = match archive {
             Some(archive) => archive.is_file(),
-            None => has_image(lab, image).await,
+            None => kind::has_image(lab, image).await,
         };
         items.push(match ready {
             true => item(Health::Good, name, image),
@@ -103,11 +103,6 @@ async fn images(lab: &Lab) -> Vec<Item> {
         });
     }
     items
-}
-
-async fn has_image(lab: &Lab, image: &str) -> bool {
-    let inspect = ["image", "inspect", "--format", "{{.Id}}", image];
-    run(Command::new(&lab.docker).args(inspect), ANSWER_WITHIN).await.is_ok()
 }
 
 async fn disk() -> Item {

@@ -190,13 +190,18 @@ pub async fn load_images(lab: &Lab, cluster: &str, images: &[&str]) -> Result<()
     try_join_all(loads).await.map(drop)
 }
 
-/// Whether the engine has an image, or can pull it.
+/// Whether the engine has an image.
+pub async fn has_image(lab: &Lab, image: &str) -> bool {
+    let inspect = ["image", "inspect", "--format", "{{.Id}}", image];
+    run(Command::new(&lab.docker).args(inspect), ASK_WITHIN).await.is_ok()
+}
+
+/// Has the engine hold an image: the one it has, or one that it pulls.
 ///
 /// # Errors
 /// When it has it not and cannot pull it; the error holds the engine's words.
 pub async fn provide_image(lab: &Lab, image: &str) -> Result<(), KindError> {
-    let inspect = ["image", "inspect", "--format", "{{.Id}}", image];
-    if run(Command::new(&lab.docker).args(inspect), ASK_WITHIN).await.is_ok() {
+    if has_image(lab, image).await {
         return Ok(());
     }
     run(Command::new(&lab.docker).args(["pull", "--quiet", image]), LOAD_WITHIN).await.map(drop)

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::record::{EventType, Gap, ObjectEvent, Record, What};
 use super::subject::Subject;
+use crate::object::{has_condition, items, strings, text};
 
 /// A place in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,7 +117,7 @@ impl PodLife {
     }
 
     fn observe(&mut self, mark: Mark, object: &Value) {
-        let ready = condition(object, "Ready");
+        let ready = has_condition(object, "Ready");
         push_if_new(&mut self.ready, mark, ready);
         if let Some(address) = text(object, "/status/podIP") {
             push_if_new(&mut self.address, mark, address.to_owned());
@@ -124,9 +125,9 @@ impl PodLife {
         if self.deleting.is_none() && text(object, "/metadata/deletionTimestamp").is_some() {
             self.deleting = Some(mark);
         }
-        self.labels = labels(object);
+        self.labels = strings(object, "/metadata/labels");
         self.node = text(object, "/spec/nodeName").map(str::to_owned);
-        self.claims = array(object, "/spec/volumes")
+        self.claims = items(object, "/spec/volumes")
             .filter_map(|volume| text(volume, "/persistentVolumeClaim/claimName"))
             .map(str::to_owned)
             .collect();
@@ -343,36 +344,17 @@ impl Timeline {
     }
 }
 
-fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
-    object.pointer(pointer).and_then(Value::as_str)
-}
-
 fn number(object: &Value, pointer: &str) -> i64 {
     object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0)
-}
-
-fn array<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
-    object.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn labels(object: &Value) -> BTreeMap<String, String> {
-    let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
-    let pairs = labels.into_iter().flatten();
-    pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
-}
-
-fn condition(object: &Value, name: &str) -> bool {
-    array(object, "/status/conditions")
-        .any(|condition| text(condition, "/type") == Some(name) && text(condition, "/status") == Some("True"))
 }
 
 /// A few words on a pod's state, with the reason that a container waits for, where there is one.
 fn summary(object: &Value, ready: bool) -> String {
     let phase = text(object, "/status/phase").unwrap_or("no phase");
-    let waiting = array(object, "/status/containerStatuses")
-        .chain(array(object, "/status/initContainerStatuses"))
+    let waiting = items(object, "/status/containerStatuses")
+        .chain(items(object, "/status/initContainerStatuses"))
         .find_map(|status| text(status, "/state/waiting/reason"));
-    let unscheduled = array(object, "/status/conditions")
+    let unscheduled = items(object, "/status/conditions")
         .find(|condition| {
             text(condition, "/type") == Some("PodScheduled") && text(condition, "/status") == Some("False")
         })

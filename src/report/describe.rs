@@ -7,6 +7,7 @@ use crate::evidence::{
     Act, Dns, DnsAnswer, EventType, Exec, ExecAnswer, Fault, Leftover, Moment, ObjectEvent, Phase, Question, Record,
     Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Transport, Wait, WaitOutcome, What, Write, WriteOutcome,
 };
+use crate::object::{has_condition, items, text};
 
 /// Longer texts are cut: a replica's status has some sixty columns, and a Corefile is a file.
 const LONGEST: usize = 280;
@@ -280,19 +281,6 @@ fn moment(moment: &Moment) -> String {
         Moment::ScaledDown => "after scaling down".to_owned(),
         Moment::ScaledUp => "after scaling up".to_owned(),
     }
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
-    object.pointer(pointer).and_then(Value::as_str)
-}
-
-fn items<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
-    object.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn has_condition(object: &Value, name: &str) -> bool {
-    items(object, "/status/conditions")
-        .any(|condition| text(condition, "/type") == Some(name) && text(condition, "/status") == Some("True"))
 }
 
 #[cfg(test)]

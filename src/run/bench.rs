@@ -10,13 +10,13 @@ use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 use kube::api::{Api, ListParams, WatchParams};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::RunError;
 use crate::check::{dns_budget_ms, dns_zone};
 use crate::cluster::kind::{self, KindCluster};
 use crate::cluster::{Cluster, Image, Lab, NodeImage};
 use crate::evidence::Substitution;
+use crate::object::has_condition;
 use crate::scenario::Journal;
 
 const READY_WITHIN: Duration = Duration::from_secs(180);
@@ -311,7 +311,5 @@ where
 }
 
 fn is_ready(object: &impl serde::Serialize) -> bool {
-    let object = serde_json::to_value(object).unwrap_or_default();
-    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
-    conditions.into_iter().flatten().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+    serde_json::to_value(object).is_ok_and(|object| has_condition(&object, "Ready"))
 }

@@ -1,12 +1,11 @@
 //! What is under test, read from its manifests: every name, number and credential that the harness uses comes from
 //! the objects themselves.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::manifests::Manifest;
 use crate::evidence::Subject;
+use crate::object::{items, strings};
 
 /// Where the root password comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,11 +97,11 @@ pub fn subject(manifests: &[Manifest], namespace: &str, domain: &str) -> Result<
         publish_not_ready: service.object.pointer("/spec/publishNotReadyAddresses") == Some(&Value::Bool(true)),
         port,
         port_name: port_name(service, port),
-        claims: list(object, "/spec/volumeClaimTemplates")
+        claims: items(object, "/spec/volumeClaimTemplates")
             .filter_map(|claim| claim.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned))
             .collect(),
         container: container["name"].as_str().unwrap_or_default().to_owned(),
-        selector: string_map(object, "/spec/selector/matchLabels"),
+        selector: strings(object, "/spec/selector/matchLabels"),
         min_ready_seconds: number("/spec/minReadySeconds").unwrap_or(0),
     };
     if subject.replicas == 0 {
@@ -140,7 +139,7 @@ pub fn images(manifests: &[Manifest]) -> Vec<String> {
     let lists = ["/spec/template/spec/containers", "/spec/template/spec/initContainers"];
     let mut images: Vec<String> = manifests
         .iter()
-        .flat_map(|manifest| lists.iter().flat_map(|pointer| list(&manifest.object, pointer)))
+        .flat_map(|manifest| lists.iter().flat_map(|pointer| items(&manifest.object, pointer)))
         .filter_map(|container| container["image"].as_str().map(str::to_owned))
         .collect();
     images.sort();
@@ -187,7 +186,7 @@ fn field(set: &str, what: impl Into<String>) -> SubjectError {
 
 /// The container that runs the server: the one with a root password, else the only one.
 fn server_container(set: &Manifest) -> Result<&Value, SubjectError> {
-    let containers: Vec<&Value> = list(&set.object, "/spec/template/spec/containers").collect();
+    let containers: Vec<&Value> = items(&set.object, "/spec/template/spec/containers").collect();
     let with_password = containers.iter().find(|container| password_variable(container).is_some());
     match (with_password, containers.as_slice()) {
         (Some(container), _) | (None, [container]) => Ok(container),
@@ -196,21 +195,21 @@ fn server_container(set: &Manifest) -> Result<&Value, SubjectError> {
 }
 
 fn server_port(set: &str, container: &Value, service: &Manifest) -> Result<u16, SubjectError> {
-    let of_container = list(container, "/ports").find_map(|port| port["containerPort"].as_u64());
-    let of_service = || list(&service.object, "/spec/ports").find_map(|port| port["port"].as_u64());
+    let of_container = items(container, "/ports").find_map(|port| port["containerPort"].as_u64());
+    let of_service = || items(&service.object, "/spec/ports").find_map(|port| port["port"].as_u64());
     let port = of_container.or_else(of_service).and_then(|port| u16::try_from(port).ok());
     port.ok_or_else(|| field(set, "neither the container nor the Service names a port; set containerPort: 3306"))
 }
 
 fn port_name(service: &Manifest, number: u16) -> Option<String> {
-    let ports: Vec<&Value> = list(&service.object, "/spec/ports").collect();
+    let ports: Vec<&Value> = items(&service.object, "/spec/ports").collect();
     let port = ports.iter().find(|port| port["port"].as_u64() == Some(u64::from(number))).or(ports.first())?;
     port["name"].as_str().map(str::to_owned)
 }
 
 fn password_variable(container: &Value) -> Option<&Value> {
     let wanted = ["MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD", "MYSQL_ALLOW_EMPTY_PASSWORD"];
-    list(container, "/env").find(|variable| variable["name"].as_str().is_some_and(|name| wanted.contains(&name)))
+    items(container, "/env").find(|variable| variable["name"].as_str().is_some_and(|name| wanted.contains(&name)))
 }
 
 fn credentials(set: &str, container: &Value) -> Result<Credentials, SubjectError> {
@@ -226,15 +225,6 @@ fn credentials(set: &str, container: &Value) -> Result<Credentials, SubjectError
         (_, None, Some(name), Some(key)) => Ok(Credentials::Secret { name: name.to_owned(), key: key.to_owned() }),
         _ => Err(field(set, "the root password has neither a value nor a secretKeyRef; give one of the two")),
     }
-}
-
-fn list<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
-    object.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn string_map(object: &Value, pointer: &str) -> BTreeMap<String, String> {
-    let pairs = object.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
-    pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 #[cfg(test)]
