@@ -299,6 +299,8 @@ where
             };
             let version = list.metadata.resource_version.unwrap_or_default();
             let Ok(events) = api.watch(&WatchParams::default().labels(selector).timeout(30), &version).await else {
+                // A watch that is refused is refused at once: without a pause this would only burden the API server.
+                tokio::time::sleep(RETRY_AFTER).await;
                 continue;
             };
             pin_mut!(events);
