@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt, ops::Deref};
 
 use crate::evidence::{
-    Act, Dns, Evidence, Exec, Fault, Mark, Moment, Note, Phase, PodLife, Question, Row, Run, Snapshot, SnapshotOf, Sql,
-    SqlAnswer, Step, Subject, Timeline, Wait, WaitOutcome, What, Write,
+    Act, Dns, Evidence, Exec, Fault, Mark, Moment, Note, ObjectEvent, Phase, PodLife, Question, Row, Run, SetState,
+    Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Timeline, Wait, WaitOutcome, What, Write,
 };
 
 use super::{
@@ -55,12 +55,24 @@ pub(super) struct Deletion<'a> {
     pub pod: &'a str,
     /// The UID of the life that was ended.
     pub uid: &'a str,
+    /// Whether it had no grace period.
+    pub killed: bool,
     /// When the deletion was asked for.
     pub asked: Mark,
     /// When it was proved.
     pub proved: Mark,
     /// The first record that belongs to the next disruption, or the end of the log.
     pub until: u64,
+}
+
+/// An act of the harness: asked for, and proved, where it came to that.
+pub(super) struct Acted<'a> {
+    /// What was done.
+    pub act: &'a Act,
+    /// When it was asked for.
+    pub asked: Mark,
+    /// When it was proved, and by which records.
+    pub proved: Option<(Mark, &'a [u64])>,
 }
 
 /// The set was asked to have fewer pods.
@@ -112,12 +124,38 @@ impl<'a> Case<'a> {
         self.seen(|what| if let What::Fault(fault) = what { Some(fault) } else { None })
     }
 
-    /// The first scale-down that was asked for.
+    /// The first scale-down that was asked for, while claims are to stay: the one in which they are to go has its own
+    /// check.
     pub fn scale_down(&self) -> Option<ScaleDown> {
+        let with_claims = self.spans("claims");
+        let apart = |seq: u64| with_claims.iter().any(|span| span.contains(&seq));
         self.faults().find_map(|fault| match fault.it.act {
-            Act::Scale { from, to } if to < from => Some(ScaleDown { asked: fault.mark.seq, from, to }),
+            Act::Scale { from, to } if to < from && !apart(fault.mark.seq) => {
+                Some(ScaleDown { asked: fault.mark.seq, from, to })
+            }
             _ => None,
         })
+    }
+
+    /// The acts of a kind, in order, each with its proof.
+    pub fn acts(&self, wanted: impl Fn(&Act) -> bool) -> Vec<Acted<'a>> {
+        let asked = self.faults().filter(|fault| fault.proof.is_none() && wanted(&fault.it.act));
+        let acted = asked.map(|asked| {
+            let proves = |fault: &Seen<'a, Fault>| fault.mark.seq > asked.mark.seq && fault.act == asked.act;
+            let proof = self.faults().filter(proves).find_map(|fault| Some((fault.mark, fault.it.proof.as_deref()?)));
+            Acted { act: &asked.it.act, asked: asked.mark, proved: proof }
+        });
+        acted.collect()
+    }
+
+    /// The StatefulSet as each of its events shows it.
+    pub fn set_states(&self) -> impl Iterator<Item = (Mark, SetState)> {
+        let events = self.seen(|what| if let What::Object(event) = what { Some(event.as_ref()) } else { None });
+        let name = &self.subject.set;
+        let of_set = move |event: &Seen<'_, ObjectEvent>| {
+            event.object_kind == "StatefulSet" && event.object["metadata"]["name"] == name.as_str()
+        };
+        events.filter(of_set).map(|event| (event.mark, SetState::of(event.it)))
     }
 
     fn waits(&self) -> impl Iterator<Item = Seen<'a, Wait>> {
@@ -183,18 +221,27 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The deletions of pods that are proved, in order.
+    /// The deletions of pods that are proved, in order, but for those of a rolling update: these are meant to change
+    /// what comes back, and nobody asks the server before and after.
     pub fn deletions(&self) -> Vec<Deletion<'a>> {
+        let rolled = self.spans("roll");
         self.faults()
-            .filter(|fault| fault.proof.is_some())
+            .filter(|fault| fault.proof.is_some() && !rolled.iter().any(|span| span.contains(&fault.mark.seq)))
             .filter_map(|fault| {
-                let Act::DeletePod { pod, uid, .. } = &fault.it.act else { return None };
+                let Act::DeletePod { pod, uid, grace_s } = &fault.it.act else { return None };
                 let same = |asked: &Seen<'_, Fault>| asked.proof.is_none() && asked.act == fault.act;
                 let asked = self.faults().find(same).map_or(fault.mark, |asked| asked.mark);
                 let until = self.next_fault(fault.mark.seq);
-                Some(Deletion { pod, uid, asked, proved: fault.mark, until })
+                Some(Deletion { pod, uid, killed: *grace_s == Some(0), asked, proved: fault.mark, until })
             })
             .collect()
+    }
+
+    /// The stretches of the log in which a scenario was acted.
+    fn spans(&self, scenario: &str) -> Vec<std::ops::RangeInclusive<u64>> {
+        let begun = self.outer_steps(scenario).filter(|step| step.phase == Phase::Begin);
+        let ends = |begin: u64| self.outer_steps(scenario).find(|step| step.mark.seq > begin).map(|step| step.mark.seq);
+        begun.map(|begin| begin.mark.seq..=ends(begin.mark.seq).unwrap_or(self.timeline.last_seq)).collect()
     }
 
     /// The next disruption that was asked for after this record, or the end of the log.
@@ -234,12 +281,14 @@ impl<'a> Case<'a> {
 impl Deletion<'_> {
     /// The moment of what is asked once the successor is Ready.
     pub fn after(&self) -> Moment {
-        Moment::Deletion { pod: self.pod.to_owned() }
+        let pod = self.pod.to_owned();
+        if self.killed { Moment::Kill { pod } } else { Moment::Deletion { pod } }
     }
 
     /// The moment of what is asked just before.
     pub fn before(&self) -> Moment {
-        Moment::BeforeDeletion { pod: self.pod.to_owned() }
+        let pod = self.pod.to_owned();
+        if self.killed { Moment::BeforeKill { pod } } else { Moment::BeforeDeletion { pod } }
     }
 
     /// Whether a record lies between this deletion and the next disruption.

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::evidence::{
-    Act, Budgets, Dns, DnsAnswer, DnsRecord, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, Moment, ObjectEvent,
-    Phase, Question, Record, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Transport, Wait,
-    WaitOutcome, What, Write, WriteOutcome,
+    Act, Budgets, ClaimPolicy, Dns, DnsAnswer, DnsRecord, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, Moment,
+    NamedPort, ObjectEvent, Phase, Question, Record, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql, SqlAnswer, Step,
+    Subject, Transport, Wait, WaitOutcome, What, Write, WriteOutcome,
 };
 
+mod acts;
 mod edits;
 mod whole;
 
@@ -17,6 +18,10 @@ mod whole;
 pub(super) const PODS: [&str; 3] = ["mysql-0", "mysql-1", "mysql-2"];
 /// The namespace of the workload.
 pub(super) const NAMESPACE: &str = "steadfast";
+
+/// The scenarios, in order.
+pub(super) const SCENARIOS: [&str; 8] =
+    ["deploy", "replicate", "restart", "unready", "scale", "roll", "claims", "teardown"];
 
 /// A run in the making. Pods are called by their name, which is the newest bearer, or by their UID, which is the ordinal
 /// and the number of the life: `0.1` is the first pod that was called mysql-0.
@@ -26,6 +31,8 @@ pub(super) struct History {
     pub subject: Subject,
     now_us: u64,
     pods: Vec<Pod>,
+    claims: Vec<Claim>,
+    set: Set,
     ledger: Vec<u64>,
 }
 
@@ -35,6 +42,24 @@ struct Pod {
     uid: String,
     object: Value,
     gone: bool,
+}
+
+/// A claim that is there.
+#[derive(Clone)]
+struct Claim {
+    name: String,
+    object: Value,
+}
+
+/// The set as its controller sees it.
+#[derive(Clone)]
+struct Set {
+    generation: i64,
+    replicas: u32,
+    /// The revision that new pods are made from.
+    revision: String,
+    /// The revision of pods that no update has reached.
+    current: String,
 }
 
 /// What the workload of these histories is.
@@ -48,11 +73,14 @@ pub(super) fn subject(replicas: u32) -> Subject {
         service: "mysql-h".into(),
         publish_not_ready: false,
         port: 3306,
-        port_name: Some("mysql".into()),
+        named_ports: vec![NamedPort { name: "mysql".into(), protocol: "tcp".into(), number: 3306 }],
         claims: vec!["data".into()],
         container: "mysql".into(),
         selector: BTreeMap::from([("app".into(), "mysql".into())]),
         min_ready_seconds: 0,
+        on_delete: false,
+        partition: 0,
+        claim_policy: ClaimPolicy::default(),
     }
 }
 
@@ -91,7 +119,10 @@ impl History {
 
     /// A run of which nothing is recorded yet.
     pub fn nothing_yet(subject: Subject) -> Self {
-        Self { records: Vec::new(), subject, now_us: 0, pods: Vec::new(), ledger: Vec::new() }
+        let (revision, current) = ("rev-1".to_owned(), "rev-1".to_owned());
+        let set = Set { generation: 1, replicas: subject.replicas, revision, current };
+        let (pods, claims) = (Vec::new(), Vec::new());
+        Self { records: Vec::new(), subject, now_us: 0, pods, claims, set, ledger: Vec::new() }
     }
 
     /// The run is described.
@@ -105,7 +136,7 @@ impl History {
             substitutions: Vec::new(),
             subject: self.subject.clone(),
             budgets: Budgets { resume_ms: 90_000, barrier_ms: 60_000 },
-            scenarios: ["deploy", "replicate", "restart", "scale", "teardown"].map(str::to_owned).to_vec(),
+            scenarios: SCENARIOS.map(str::to_owned).to_vec(),
         };
         self.push(What::Run(Box::new(run)));
     }
@@ -169,7 +200,11 @@ impl History {
         let uid = format!("{ordinal}.{life}");
         let claims: Vec<_> = self.subject.claims.iter().map(|template| format!("{template}-{name}")).collect();
         let volumes: Vec<_> = claims.iter().map(|it| json!({"persistentVolumeClaim": {"claimName": it}})).collect();
-        let labels = json!({"statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": ordinal});
+        let labels = json!({
+            "statefulset.kubernetes.io/pod-name": name,
+            "apps.kubernetes.io/pod-index": ordinal,
+            "controller-revision-hash": self.set.revision,
+        });
         let object = json!({
             "metadata": {"name": name, "uid": uid, "labels": labels},
             "spec": {"nodeName": "worker", "volumes": volumes},
@@ -177,8 +212,13 @@ impl History {
         });
         self.object(EventType::Added, "Pod", object.clone());
         self.pods.push(Pod { name: name.into(), uid: uid.clone(), object, gone: false });
-        if life == 1 {
-            claims.iter().for_each(|claim| self.bound(claim, &format!("claim {ordinal}.1"), &format!("pv-{claim}")));
+        for claim in claims {
+            if self.claims.iter().any(|there| there.name == claim) {
+                continue;
+            }
+            self.bound(&claim, &format!("claim {uid}"), &format!("pv-{claim}"));
+            let object = json!({"metadata": {"name": claim, "uid": format!("claim {uid}")}});
+            self.claims.push(Claim { name: claim, object });
         }
         uid
     }
@@ -238,10 +278,11 @@ impl History {
         self.pod(pod).uid.clone()
     }
 
-    /// The address of a pod that is Ready; none of one that is not there.
+    /// The address of a pod that is Ready; none of one that is not, or is not there.
     fn address(&self, name: &str) -> Option<String> {
         let live = self.pods.iter().rev().find(|pod| pod.name == name && !pod.gone)?;
-        live.object.pointer("/status/podIP").and_then(Value::as_str).map(str::to_owned)
+        let listed = self.subject.publish_not_ready || crate::object::has_condition(&live.object, "Ready");
+        live.object.pointer("/status/podIP").filter(|_| listed).and_then(Value::as_str).map(str::to_owned)
     }
 
     /// A question to the server of a pod.
@@ -308,12 +349,17 @@ impl History {
 
     /// Every server is asked for a name, over both transports from two namespaces, and all give these addresses.
     pub fn asked(&mut self, moment: &Moment, name: &str, addresses: &[String]) {
+        self.asked_for(moment, "A", name, addresses);
+    }
+
+    /// Every server is asked for a name's records of a type, and all give these.
+    pub fn asked_for(&mut self, moment: &Moment, record_type: &str, name: &str, data: &[String]) {
         for (server, from) in
             [("coredns-a", NAMESPACE), ("coredns-a", "default"), ("coredns-b", NAMESPACE), ("coredns-b", "default")]
         {
             for transport in [Transport::Udp, Transport::Tcp] {
-                let rcode = if addresses.is_empty() { "NXDOMAIN" } else { "NOERROR" }.to_owned();
-                let records = addresses.iter().map(|data| DnsRecord { ttl: 30, data: data.clone() }).collect();
+                let rcode = if data.is_empty() { "NXDOMAIN" } else { "NOERROR" }.to_owned();
+                let records = data.iter().map(|data| DnsRecord { ttl: 30, data: data.clone() }).collect();
                 self.push(What::Dns(Dns {
                     moment: moment.clone(),
                     from: from.into(),
@@ -321,7 +367,7 @@ impl History {
                     address: "10.96.0.2".into(),
                     transport,
                     name: name.into(),
-                    record_type: "A".into(),
+                    record_type: record_type.into(),
                     took_us: 300,
                     answer: DnsAnswer::Response { rcode, records },
                 }));

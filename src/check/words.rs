@@ -32,6 +32,10 @@ pub(super) fn during(moment: &Moment) -> String {
         Moment::Replicating => "once replication was configured".to_owned(),
         Moment::BeforeDeletion { pod } => format!("before the deletion of {pod}"),
         Moment::Deletion { pod } => format!("after the deletion of {pod}"),
+        Moment::BeforeKill { pod } => format!("before {pod} was deleted without grace"),
+        Moment::Kill { pod } => format!("after {pod} was deleted without grace"),
+        Moment::Held { pod } => format!("while {pod} was held un-Ready"),
+        Moment::Released { pod } => format!("once {pod} was Ready again"),
         Moment::ScaledDown => "after the scale-down".to_owned(),
         Moment::ScaledUp => "after the scale-up".to_owned(),
     }
@@ -49,6 +53,7 @@ pub(super) fn topic(question: Question) -> &'static str {
         Question::Rows => "the ledger's rows",
         Question::Digest => "its tables' checksums",
         Question::TryWrite => "a write",
+        Question::Settings => "its settings of durability",
         Question::Sabotage => "an injected fault",
     }
 }

@@ -1,7 +1,9 @@
 //! What was seen: the records, the append-only log that holds them, the recorder that fills it, and the timeline that
 //! indexes it.
 
+mod act;
 mod log;
+mod moment;
 mod record;
 mod recorder;
 mod subject;
@@ -9,7 +11,9 @@ mod timeline;
 
 use std::path::Path;
 
+pub use act::{Act, Fault};
 pub use log::{Log, ReadError, Sight, WaitError};
+pub use moment::Moment;
 pub use record::*;
 pub use recorder::{Recorder, WatchError};
 pub use subject::*;

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::act::Fault;
+use super::moment::Moment;
 use super::subject::Run;
 
 /// The version of the evidence format. A reader refuses a log with another one.
@@ -54,37 +56,6 @@ pub enum What {
     Snapshot(Snapshot),
     /// Trouble of the harness itself, for people.
     Note(Note),
-}
-
-/// When a question was asked: after which act of the scenarios.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "after", rename_all = "snake_case")]
-pub enum Moment {
-    /// A pod's Ready condition turned true under this UID for the first time.
-    Ready {
-        /// The pod's name.
-        pod: String,
-        /// Its UID.
-        uid: String,
-    },
-    /// Every pod of the set was Ready for the first time.
-    Deployed,
-    /// Replication was configured on every replica and rows were written on the primary.
-    Replicating,
-    /// Just before this pod is deleted.
-    BeforeDeletion {
-        /// The pod's name.
-        pod: String,
-    },
-    /// This pod was deleted and its successor is Ready.
-    Deletion {
-        /// The pod's name.
-        pod: String,
-    },
-    /// The set was scaled down and the surplus pods are gone.
-    ScaledDown,
-    /// The set was scaled up again and every pod is Ready.
-    ScaledUp,
 }
 
 /// An act of a scenario begins or ends.
@@ -254,6 +225,9 @@ pub enum Question {
     Digest,
     /// An insert inside a transaction that is rolled back; an acceptance is an empty answer.
     TryWrite,
+    /// What the server does to keep a commit: one row `sync_binlog`, `innodb_flush_log_at_trx_commit`,
+    /// `relay_log_recovery`.
+    Settings,
     /// A statement that a mutant injects to break the workload on purpose.
     Sabotage,
 }
@@ -367,39 +341,6 @@ pub enum WriteOutcome {
     Unknown(String),
 }
 
-/// A disruption was asked for, or is proved to have happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fault {
-    /// What was done.
-    pub act: Act,
-    /// `None` when it was asked for; the records that prove it when it happened.
-    pub proof: Option<Vec<u64>>,
-}
-
-/// A disruption.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Act {
-    /// A pod was deleted, by UID. `grace_s` is the grace period asked for, `None` for the pod's own.
-    DeletePod {
-        /// The pod's name.
-        pod: String,
-        /// Its UID.
-        uid: String,
-        /// Grace period in seconds.
-        grace_s: Option<u32>,
-    },
-    /// The set was scaled.
-    Scale {
-        /// Replicas before.
-        from: u32,
-        /// Replicas asked for.
-        to: u32,
-    },
-    /// Everything that the run made was deleted.
-    Teardown,
-}
-
 /// A state read at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -415,10 +356,25 @@ pub struct Snapshot {
 pub enum SnapshotOf {
     /// The Corefile's text, a string.
     Corefile,
+    /// The objects as the API server answered when the manifests were applied: an array of [`Applied`].
+    Applied,
     /// What remains of the run's objects after teardown: an array of [`Leftover`].
     LeftoverObjects,
     /// What remains of the run's cluster in the engine: an array of [`Leftover`].
     LeftoverResources,
+}
+
+/// An object as the API server answered when its manifest was applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The object's kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// `metadata.generation`, which counts the changes of the spec; some kinds have none.
+    pub generation: Option<i64>,
 }
 
 /// Something that outlived its run.

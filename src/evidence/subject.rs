@@ -57,8 +57,10 @@ pub struct Subject {
     pub publish_not_ready: bool,
     /// The server's port.
     pub port: u16,
-    /// The Service port's name, where it has one: without a name DNS has no SRV record for it.
-    pub port_name: Option<String>,
+    /// The Service's ports that have a name, with the numbers that pods listen on: DNS has an SRV record for each of
+    /// these and for no other.
+    #[serde(default)]
+    pub named_ports: Vec<NamedPort>,
     /// Names of the volumeClaimTemplates.
     pub claims: Vec<String>,
     /// The container that runs the server.
@@ -67,6 +69,46 @@ pub struct Subject {
     pub selector: BTreeMap<String, String>,
     /// `spec.minReadySeconds`.
     pub min_ready_seconds: u32,
+    /// Whether `spec.updateStrategy` is `OnDelete`: nobody but its user replaces a pod then.
+    #[serde(default)]
+    pub on_delete: bool,
+    /// `spec.updateStrategy.rollingUpdate.partition`, counted from the set's first pod.
+    #[serde(default)]
+    pub partition: u32,
+    /// `spec.persistentVolumeClaimRetentionPolicy`.
+    #[serde(default)]
+    pub claim_policy: ClaimPolicy,
+}
+
+/// A port of the Service that has a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedPort {
+    /// Its name.
+    pub name: String,
+    /// `tcp`, `udp` or `sctp`.
+    pub protocol: String,
+    /// The number that pods listen on, which is the one that a headless Service's SRV records give.
+    pub number: u16,
+}
+
+/// What becomes of claims
+/// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention>).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimPolicy {
+    /// When the set is deleted.
+    pub when_deleted: Retention,
+    /// When their pod is scaled away.
+    pub when_scaled: Retention,
+}
+
+/// Whether a claim stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Retention {
+    /// It stays.
+    #[default]
+    Retain,
+    /// It goes.
+    Delete,
 }
 
 impl Subject {
@@ -100,6 +142,16 @@ impl Subject {
         self.ordinals().skip(1).map(|ordinal| self.pod(ordinal))
     }
 
+    /// The name of the pod with this index, counted from the set's first one.
+    pub fn nth(&self, index: u32) -> String {
+        self.pod(self.first_ordinal + index)
+    }
+
+    /// A pod's index, counted from the set's first pod, if it belongs to the set.
+    pub fn index_of(&self, pod: &str) -> Option<u32> {
+        self.ordinal_of(pod)?.checked_sub(self.first_ordinal)
+    }
+
     /// The name of a pod's claim: `<template>-<pod>`.
     pub fn claim(&self, template: &str, pod: &str) -> String {
         format!("{template}-{pod}")
@@ -108,6 +160,16 @@ impl Subject {
     /// The Service's DNS name, without the trailing dot.
     pub fn service_fqdn(&self) -> String {
         format!("{}.{}.svc.{}", self.service, self.namespace, self.domain)
+    }
+
+    /// The name of a port's SRV records, without the trailing dot (DNS specification, section 2.4.2).
+    pub fn srv_name(&self, port: &NamedPort) -> String {
+        format!("_{}._{}.{}", port.name, port.protocol, self.service_fqdn())
+    }
+
+    /// A pod's name as its own search list completes it, which begins with the namespace.
+    pub fn short_name(&self, pod: &str) -> String {
+        format!("{pod}.{}", self.service)
     }
 
     /// A pod's stable DNS name, without the trailing dot
@@ -124,4 +186,31 @@ pub struct Budgets {
     pub resume_ms: u64,
     /// A GTID barrier on a replica that is following.
     pub barrier_ms: u64,
+}
+
+/// The name of an address's PTR record, without the trailing dot (RFC 1035 section 3.5, RFC 3596 section 2.5).
+pub fn reverse_name(address: std::net::IpAddr) -> String {
+    match address {
+        std::net::IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        std::net::IpAddr::V6(address) => {
+            let nibbles = address.octets().into_iter().rev().flat_map(|octet| [octet & 0xf, octet >> 4]);
+            nibbles.map(|nibble| format!("{nibble:x}.")).collect::<String>() + "ip6.arpa"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reverse_name;
+
+    #[test]
+    fn an_address_is_asked_for_backwards() {
+        assert_eq!(reverse_name([10, 244, 1, 7].into()), "7.1.244.10.in-addr.arpa");
+        let six: std::net::IpAddr = "2001:db8::567:89ab".parse().expect("an address");
+        let name = "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
+        assert_eq!(reverse_name(six), name);
+    }
 }

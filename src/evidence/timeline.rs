@@ -73,6 +73,12 @@ pub struct PodLife {
 }
 
 impl PodLife {
+    /// The revision of the set that the pod was made from
+    /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-strategies>).
+    pub fn revision(&self) -> Option<&str> {
+        self.labels.get("controller-revision-hash").map(String::as_str)
+    }
+
     /// When the pod was Ready for the first time.
     pub fn first_ready(&self) -> Option<Mark> {
         self.ready.iter().find(|change| change.value).map(|change| change.since)
@@ -146,6 +152,8 @@ pub struct ClaimLife {
     pub added: Mark,
     /// `spec.volumeName`, change by change, from when it is bound.
     pub volume: Vec<Change<String>>,
+    /// When `metadata.deletionTimestamp` was first seen.
+    pub deleting: Option<Mark>,
     /// When it was gone.
     pub deleted: Option<Mark>,
 }
@@ -163,7 +171,7 @@ pub struct VolumeLife {
     pub deleted: Option<Mark>,
 }
 
-/// What is known of the StatefulSet's status, as last seen.
+/// What is known of the StatefulSet from one event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SetState {
     /// The set's UID.
@@ -178,8 +186,34 @@ pub struct SetState {
     pub current: i64,
     /// `status.readyReplicas`.
     pub ready: i64,
+    /// `status.updatedReplicas`: pods of the update revision.
+    pub updated: i64,
+    /// `status.currentRevision`: the revision of pods that no update has reached.
+    pub current_revision: String,
+    /// `status.updateRevision`: the revision of the template as it is now.
+    pub update_revision: String,
     /// Whether the set is gone.
     pub deleted: bool,
+}
+
+impl SetState {
+    /// The state that an event shows.
+    pub fn of(event: &ObjectEvent) -> Self {
+        let object = &event.object;
+        let string = |pointer| text(object, pointer).unwrap_or_default().to_owned();
+        Self {
+            uid: string("/metadata/uid"),
+            generation: number(object, "/metadata/generation"),
+            observed_generation: number(object, "/status/observedGeneration"),
+            replicas: number(object, "/spec/replicas"),
+            current: number(object, "/status/replicas"),
+            ready: number(object, "/status/readyReplicas"),
+            updated: number(object, "/status/updatedReplicas"),
+            current_revision: string("/status/currentRevision"),
+            update_revision: string("/status/updateRevision"),
+            deleted: event.event == EventType::Deleted,
+        }
+    }
 }
 
 /// The history of a run's objects.
@@ -269,15 +303,7 @@ impl Timeline {
             "PersistentVolumeClaim" => self.observe_claim(mark, object, name, uid, gone),
             "PersistentVolume" => self.observe_volume(mark, name, uid, gone),
             "StatefulSet" if self.subject.as_ref().is_some_and(|subject| subject.set == name) => {
-                self.set = Some(SetState {
-                    uid: uid.to_owned(),
-                    generation: number(object, "/metadata/generation"),
-                    observed_generation: number(object, "/status/observedGeneration"),
-                    replicas: number(object, "/spec/replicas"),
-                    current: number(object, "/status/replicas"),
-                    ready: number(object, "/status/readyReplicas"),
-                    deleted: gone,
-                });
+                self.set = Some(SetState::of(event));
             }
             _ => {}
         }
@@ -319,12 +345,15 @@ impl Timeline {
         let known = self.claims.iter().rposition(|claim| claim.uid == uid);
         let index = known.unwrap_or_else(|| {
             let (name, uid) = (name.to_owned(), uid.to_owned());
-            self.claims.push(ClaimLife { name, uid, added: mark, volume: Vec::new(), deleted: None });
+            self.claims.push(ClaimLife { name, uid, added: mark, volume: Vec::new(), deleting: None, deleted: None });
             self.claims.len() - 1
         });
         let claim = &mut self.claims[index];
         if let Some(volume) = text(object, "/spec/volumeName") {
             push_if_new(&mut claim.volume, mark, volume.to_owned());
+        }
+        if claim.deleting.is_none() && (gone || text(object, "/metadata/deletionTimestamp").is_some()) {
+            claim.deleting = Some(mark);
         }
         if gone {
             claim.deleted = Some(mark);

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::spans::seconds;
 use crate::evidence::{
-    Act, Dns, DnsAnswer, EventType, Exec, ExecAnswer, Fault, Leftover, Moment, ObjectEvent, Phase, Question, Record,
-    Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Transport, Wait, WaitOutcome, What, Write, WriteOutcome,
+    Act, Applied, Dns, DnsAnswer, EventType, Exec, ExecAnswer, Fault, Leftover, Moment, ObjectEvent, Phase, Question,
+    Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Transport, Wait, WaitOutcome, What, Write,
+    WriteOutcome,
 };
 use crate::object::{has_condition, items, text};
 
@@ -177,6 +178,7 @@ fn sql_line(sql: &Sql) -> String {
         Question::Rows => "rows of the ledger",
         Question::Digest => "checksums",
         Question::TryWrite => "trial write",
+        Question::Settings => "settings of durability",
         Question::Sabotage => "sabotage",
     };
     let answer = match &sql.answer {
@@ -233,7 +235,8 @@ fn fault_line(fault: &Fault) -> String {
     let details = match &fault.act {
         Act::DeletePod { uid, grace_s: None, .. } => format!(" {}", short(uid)),
         Act::DeletePod { uid, grace_s: Some(grace), .. } => format!(" {} with {grace} s of grace", short(uid)),
-        Act::Scale { .. } | Act::Teardown => String::new(),
+        Act::Hold { uid, .. } | Act::Release { uid, .. } => format!(" {}", short(uid)),
+        _ => String::new(),
     };
     let act = act(&fault.act);
     match &fault.proof {
@@ -249,7 +252,15 @@ fn fault_line(fault: &Fault) -> String {
 pub(super) fn act(act: &Act) -> String {
     match act {
         Act::DeletePod { pod, .. } => format!("delete {pod}"),
+        Act::Hold { pod, .. } => format!("hold {pod} un-Ready"),
+        Act::Release { pod, .. } => format!("release {pod}"),
         Act::Scale { from, to } => format!("scale from {from} to {to}"),
+        Act::Roll { partition } => format!("update the pods from index {partition} on"),
+        Act::BreakTemplate => "give the template an image that cannot start".to_owned(),
+        Act::RevertTemplate => "revert the template".to_owned(),
+        Act::Reapply => "apply the manifests again".to_owned(),
+        Act::SetClaimPolicy { when_scaled } => format!("set the claims' policy whenScaled to {when_scaled:?}"),
+        Act::DeleteClaims => "delete the claims".to_owned(),
         Act::Teardown => "tear everything down".to_owned(),
     }
 }
@@ -257,6 +268,7 @@ pub(super) fn act(act: &Act) -> String {
 fn snapshot_line(snapshot: &Snapshot) -> String {
     let what = match snapshot.of {
         SnapshotOf::Corefile => return format!("Corefile: {}", snapshot.value.as_str().unwrap_or("not a text")),
+        SnapshotOf::Applied => return format!("objects as applied: {}", applied(&snapshot.value)),
         SnapshotOf::LeftoverObjects => "objects that remain",
         SnapshotOf::LeftoverResources => "resources of the cluster that remain",
     };
@@ -271,6 +283,15 @@ fn snapshot_line(snapshot: &Snapshot) -> String {
     format!("{what}: {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") })
 }
 
+fn applied(value: &Value) -> String {
+    let objects = serde_json::from_value::<Vec<Applied>>(value.clone()).unwrap_or_default();
+    let described = |one: &Applied| match one.generation {
+        Some(generation) => format!("{} {} in generation {generation}", one.kind, one.name),
+        None => format!("{} {}", one.kind, one.name),
+    };
+    objects.iter().map(described).collect::<Vec<_>>().join(", ")
+}
+
 fn moment(moment: &Moment) -> String {
     match moment {
         Moment::Ready { pod, .. } => format!("once {pod} was Ready"),
@@ -278,6 +299,10 @@ fn moment(moment: &Moment) -> String {
         Moment::Replicating => "once replication was set up".to_owned(),
         Moment::BeforeDeletion { pod } => format!("before {pod} was deleted"),
         Moment::Deletion { pod } => format!("after {pod} was deleted and came back"),
+        Moment::BeforeKill { pod } => format!("before {pod} was deleted without grace"),
+        Moment::Kill { pod } => format!("after {pod} was deleted without grace and came back"),
+        Moment::Held { pod } => format!("while {pod} was held un-Ready"),
+        Moment::Released { pod } => format!("after {pod} was held un-Ready and released"),
         Moment::ScaledDown => "after scaling down".to_owned(),
         Moment::ScaledUp => "after scaling up".to_owned(),
     }

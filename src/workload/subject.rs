@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::manifests::Manifest;
-use crate::evidence::Subject;
+use crate::evidence::{ClaimPolicy, NamedPort, Retention, Subject};
 use crate::object::{items, strings};
 
 /// Where the root password comes from.
@@ -87,6 +87,10 @@ pub fn subject(manifests: &[Manifest], namespace: &str, domain: &str) -> Result<
     let container = server_container(set)?;
     let port = server_port(name, container, service)?;
     let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let retention = |when| match set.text(&format!("/spec/persistentVolumeClaimRetentionPolicy/{when}")) {
+        "Delete" => Retention::Delete,
+        _ => Retention::Retain,
+    };
     let subject = Subject {
         namespace: namespace.to_owned(),
         domain: domain.to_owned(),
@@ -96,13 +100,16 @@ pub fn subject(manifests: &[Manifest], namespace: &str, domain: &str) -> Result<
         service: service.name().to_owned(),
         publish_not_ready: service.object.pointer("/spec/publishNotReadyAddresses") == Some(&Value::Bool(true)),
         port,
-        port_name: port_name(service, port),
+        named_ports: named_ports(service, container),
         claims: items(object, "/spec/volumeClaimTemplates")
             .filter_map(|claim| claim.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned))
             .collect(),
         container: container["name"].as_str().unwrap_or_default().to_owned(),
         selector: strings(object, "/spec/selector/matchLabels"),
         min_ready_seconds: number("/spec/minReadySeconds").unwrap_or(0),
+        on_delete: set.text("/spec/updateStrategy/type") == "OnDelete",
+        partition: number("/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0),
+        claim_policy: ClaimPolicy { when_deleted: retention("whenDeleted"), when_scaled: retention("whenScaled") },
     };
     if subject.replicas == 0 {
         return Err(field(name, "spec.replicas is 0: there is nothing to test; ask for at least one pod"));
@@ -201,10 +208,24 @@ fn server_port(set: &str, container: &Value, service: &Manifest) -> Result<u16, 
     port.ok_or_else(|| field(set, "neither the container nor the Service names a port; set containerPort: 3306"))
 }
 
-fn port_name(service: &Manifest, number: u16) -> Option<String> {
-    let ports: Vec<&Value> = items(&service.object, "/spec/ports").collect();
-    let port = ports.iter().find(|port| port["port"].as_u64() == Some(u64::from(number))).or(ports.first())?;
-    port["name"].as_str().map(str::to_owned)
+/// The Service's named ports. A target port may be a number, a port name of the container, or left out, which means the
+/// Service's own number (<https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports>).
+fn named_ports(service: &Manifest, container: &Value) -> Vec<NamedPort> {
+    let number_of = |target: &Value| match target {
+        Value::String(name) => {
+            items(container, "/ports").find(|port| port["name"] == *name.as_str())?["containerPort"].as_u64()
+        }
+        other => other.as_u64(),
+    };
+    let named = |port: &Value| {
+        let target = Some(&port["targetPort"]).filter(|target| !target.is_null()).unwrap_or(&port["port"]);
+        Some(NamedPort {
+            name: port["name"].as_str()?.to_owned(),
+            protocol: port["protocol"].as_str().unwrap_or("TCP").to_lowercase(),
+            number: u16::try_from(number_of(target)?).ok()?,
+        })
+    };
+    items(&service.object, "/spec/ports").filter_map(named).collect()
 }
 
 fn password_variable(container: &Value) -> Option<&Value> {
@@ -246,7 +267,10 @@ mod tests {
     fn everything_comes_from_the_objects_or_their_defaults() {
         let (subject, credentials) = read(&format!("{SERVICE}{SET}{SERVER}")).expect("a workload");
         assert_eq!((subject.replicas, subject.first_ordinal, subject.port), (1, 0, 3306));
-        assert_eq!((subject.port_name.as_deref(), subject.container.as_str()), (Some("sql"), "server"));
+        assert_eq!(subject.container, "server");
+        assert_eq!(subject.named_ports, [NamedPort { name: "sql".into(), protocol: "tcp".into(), number: 3306 }]);
+        assert_eq!((subject.on_delete, subject.partition), (false, 0));
+        assert_eq!(subject.claim_policy, ClaimPolicy::default());
         assert_eq!(credentials, Credentials::Literal("x".to_owned()));
     }
 

@@ -7,7 +7,7 @@ use crate::{
         CATALOGUE, Finding,
         Verdict::{self, Fail, Inconclusive, Pass},
         find,
-        history::History,
+        history::{History, SCENARIOS},
     },
     evidence::{Evidence, Note, Phase, Record, Step, What},
 };
@@ -43,7 +43,6 @@ replication::primary_recreated_replicas_resume
 
 #[test]
 fn every_check_is_explained() {
-    let scenarios = ["deploy", "replicate", "restart", "scale", "teardown"];
     for check in CATALOGUE {
         assert!(check.id.starts_with(&format!("{}::", check.property())), "{}", check.id);
         assert!(check.statement.contains("MUST"), "{}", check.id);
@@ -51,7 +50,7 @@ fn every_check_is_explained() {
         assert!((4..=12).contains(&check.explain.lines().count()), "{}", check.id);
         assert!(check.explain.contains("Usually wrong:"), "{}", check.id);
         assert!(check.explain.lines().all(|line| line.len() <= 120), "{}", check.id);
-        assert!(!check.scenarios.is_empty() && check.scenarios.iter().all(|it| scenarios.contains(it)), "{}", check.id);
+        assert!(!check.scenarios.is_empty() && check.scenarios.iter().all(|it| SCENARIOS.contains(it)), "{}", check.id);
     }
 }
 
@@ -70,7 +69,7 @@ fn no_check_passes_on_nothing() {
         let verdict = |evidence: &Evidence| check.judge(evidence).verdict;
         assert_eq!(verdict(&Evidence::new(Vec::new())), Inconclusive, "{}", check.id);
         let mut empty = History::of(3);
-        for scenario in ["deploy", "replicate", "restart", "scale", "teardown"] {
+        for scenario in SCENARIOS {
             empty.step(scenario, Phase::Begin);
             empty.step(scenario, Phase::End);
         }
@@ -115,7 +114,7 @@ fn a_scenario_that_was_cut_short_takes_the_pass_back() {
     let failed = ending("deploy", &Phase::Failed("no time left".into()));
     let finding = judge("ordering::ready_means_serving", &failed);
     assert_eq!(finding.verdict, Inconclusive);
-    assert_snapshot!(finding.reason, @"the scenario deploy was cut short: no time left (#62)");
+    assert_snapshot!(finding.reason, @"the scenario deploy was cut short: no time left (#113)");
     assert_eq!(judge("persistence::rows_survive_pod_deletion", &failed).verdict, Pass);
     assert_eq!(judge("ordering::ready_means_serving", &ending("deploy", &Phase::Begin)).verdict, Inconclusive);
 }
@@ -190,5 +189,5 @@ fn a_scenario_that_did_not_end_says_who_ended_it() {
     let end = history.records.iter().position(|record| end(&record.what)).expect("an end");
     history.records.truncate(end);
     history.push(What::Note(Note { message: "interrupted".into() }));
-    assert_snapshot!(judge("ordering::ready_means_serving", &history).reason, @"the scenario deploy did not end (#4): interrupted (#62)");
+    assert_snapshot!(judge("ordering::ready_means_serving", &history).reason, @"the scenario deploy did not end (#4): interrupted (#113)");
 }

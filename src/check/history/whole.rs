@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::evidence::{Act, Moment, Phase, Question, SnapshotOf, SqlAnswer};
+use crate::evidence::{Act, Moment, Phase, Question, Retention, SnapshotOf, SqlAnswer};
 
 use super::{History, error, row, subject};
 
@@ -32,6 +32,7 @@ impl History {
     pub fn good_of(replicas: u32) -> Self {
         let mut history = Self::in_its_own_cluster(replicas);
         history.step("deploy", Phase::Begin);
+        history.applied();
         for pod in history.pod_names() {
             history.starts(&pod);
         }
@@ -43,6 +44,7 @@ impl History {
     pub fn parallel() -> Self {
         let mut history = Self::in_its_own_cluster(3);
         history.step("deploy", Phase::Begin);
+        history.applied();
         let pods = history.pod_names();
         for pod in &pods {
             history.added(pod);
@@ -90,9 +92,23 @@ impl History {
         self.deployed();
         self.replicate();
         self.restart();
+        self.unready_pod();
         self.scale();
+        self.roll();
+        self.claims();
+        self.teardown();
+    }
+
+    fn teardown(&mut self) {
         self.step("teardown", Phase::Begin);
         self.fault(Act::Teardown);
+        for pod in self.there() {
+            self.goes(&pod);
+        }
+        self.fault(Act::DeleteClaims);
+        for claim in self.claim_names() {
+            self.claim_goes(&claim);
+        }
         self.snapshot(SnapshotOf::LeftoverObjects, json!([]));
         self.step("teardown", Phase::End);
         self.run_step("delete the cluster", Phase::Begin);
@@ -100,20 +116,36 @@ impl History {
         self.snapshot(SnapshotOf::LeftoverResources, json!([]));
     }
 
+    /// The pods that are there, highest ordinal first.
+    fn there(&mut self) -> Vec<String> {
+        let there = |pod: &String| self.pods.iter().any(|it| it.name == *pod && !it.gone);
+        let mut pods: Vec<String> = self.subject.pods().filter(there).collect();
+        pods.reverse();
+        pods
+    }
+
     fn deployed(&mut self) {
         let moment = Moment::Deployed;
         for pod in self.pod_names() {
             self.names(&moment, &pod);
             self.identity(&moment, &pod);
+            let settings = [("sync_binlog", "1"), ("innodb_flush_log_at_trx_commit", "1"), ("relay_log_recovery", "1")];
+            self.sql_row(&moment, &pod, Question::Settings, settings);
         }
         self.snapshot(SnapshotOf::Corefile, json!(COREFILE));
         self.swept(&moment);
+        self.looked_up(&moment);
+        self.fault(Act::Reapply);
+        let proof = self.applied();
+        self.proved(Act::Reapply, proof);
         self.step("deploy", Phase::End);
     }
 
     fn swept(&mut self, moment: &Moment) {
         self.asked_for_service(moment);
         self.pod_names().iter().for_each(|pod| self.asked_for_pod(moment, pod));
+        self.asked_for_ports(moment);
+        self.asked_for_addresses(moment);
     }
 
     fn names(&mut self, moment: &Moment, pod: &str) {
@@ -213,26 +245,142 @@ impl History {
         }
     }
 
+    /// The second pod is held un-Ready, or the only one; meanwhile the first one is deleted without grace.
+    fn unready_pod(&mut self) {
+        self.step("unready", Phase::Begin);
+        let alone = self.subject.replicas == 1;
+        let held = self.subject.nth(u32::from(!alone));
+        let moment = Moment::Held { pod: held.clone() };
+        self.held(&held);
+        self.pass_ms(200);
+        self.asked_for_pod(&moment, &held);
+        self.asked_for_service(&moment);
+        if !alone {
+            self.killed(&self.subject.primary());
+        }
+        self.released(&held);
+        let moment = Moment::Released { pod: held };
+        for replica in self.replicas() {
+            self.barrier(&moment, &replica);
+            self.rows(&moment, &replica);
+        }
+        self.step("unready", Phase::End);
+    }
+
+    /// A pod is deleted without grace and comes back.
+    pub fn killed(&mut self, pod: &str) {
+        let (before, after) = (Moment::BeforeKill { pod: pod.into() }, Moment::Kill { pod: pod.into() });
+        self.write(&before, "mysql-0");
+        self.rows(&before, pod);
+        self.identity(&before, pod);
+        let act = Act::DeletePod { pod: pod.into(), uid: self.uid(pod), grace_s: Some(0) };
+        self.fault(act.clone());
+        let gone = self.deleted(pod);
+        self.proved(act, gone);
+        self.starts(pod);
+        self.identity(&after, pod);
+        self.rows(&after, pod);
+        self.pass_ms(300);
+        self.asked_for_pod(&after, pod);
+    }
+
     fn scale(&mut self) {
         let (from, to) = (self.subject.replicas, 1);
         self.step("scale", Phase::Begin);
         let surplus = self.replicas();
         if !surplus.is_empty() {
-            self.fault(Act::Scale { from, to });
+            let (down, up) = (Act::Scale { from, to }, Act::Scale { from: to, to: from });
+            self.fault(down.clone());
+            self.scaled(to);
+            let mut gone = 0;
             for pod in surplus.iter().rev() {
-                self.goes(pod);
+                gone = self.goes(pod);
             }
+            self.proved(down, gone);
             self.pass_ms(200);
             surplus.iter().for_each(|pod| self.asked_for_pod(&Moment::ScaledDown, pod));
             self.asked_for_service(&Moment::ScaledDown);
             self.write(&Moment::ScaledDown, "mysql-0");
-            self.fault(Act::Scale { from: to, to: from });
+            let primary = self.subject.primary();
+            self.held(&primary);
+            self.fault(up.clone());
+            self.scaled(from);
+            self.pass_ms(1_000);
+            self.released(&primary);
             surplus.iter().for_each(|pod| self.starts(pod));
+            let proof = self.set_seen();
+            self.proved(up, proof);
             self.swept(&Moment::ScaledUp);
             self.pod_names().iter().for_each(|pod| self.identity(&Moment::ScaledUp, pod));
             self.compared(&Moment::ScaledUp);
         }
         self.step("scale", Phase::End);
+    }
+
+    /// The template changes for the last pod, then for all; then it is broken and reverted.
+    fn roll(&mut self) {
+        self.step("roll", Phase::Begin);
+        let pods: Vec<String> = self.pod_names().into_iter().rev().collect();
+        let last = self.subject.replicas - 1;
+        if last > 0 {
+            let some = Act::Roll { partition: last };
+            self.fault(some.clone());
+            self.template("rev-2");
+            self.replaced(&pods[0]);
+            let proof = self.set_seen();
+            self.proved(some, proof);
+            let below = &pods[1];
+            let act = Act::DeletePod { pod: below.clone(), uid: self.uid(below), grace_s: None };
+            self.fault(act.clone());
+            let gone = self.goes(below);
+            self.proved(act, gone);
+            self.making("rev-1", |history| history.starts(below));
+        }
+        let all = Act::Roll { partition: 0 };
+        self.fault(all.clone());
+        self.template("rev-2");
+        pods[usize::from(last > 0)..].iter().for_each(|pod| self.replaced(pod));
+        let proof = self.rolled_out();
+        self.proved(all, proof);
+        self.broken_and_reverted(&pods);
+        self.step("roll", Phase::End);
+    }
+
+    fn broken_and_reverted(&mut self, pods: &[String]) {
+        self.fault(Act::BreakTemplate);
+        self.template("rev-3");
+        self.goes(&pods[0]);
+        let proof = self.stuck(&pods[0]);
+        self.proved(Act::BreakTemplate, proof);
+        self.fault(Act::RevertTemplate);
+        self.template("rev-1");
+        let act = Act::DeletePod { pod: pods[0].clone(), uid: self.uid(&pods[0]), grace_s: None };
+        self.fault(act.clone());
+        let gone = self.goes(&pods[0]);
+        self.proved(act, gone);
+        self.starts(&pods[0]);
+        pods[1..].iter().for_each(|pod| self.replaced(pod));
+        let proof = self.rolled_out();
+        self.proved(Act::RevertTemplate, proof);
+    }
+
+    /// The last pod is scaled away while claims are to go with their pods.
+    fn claims(&mut self) {
+        self.step("claims", Phase::Begin);
+        let (from, to) = (self.subject.replicas, self.subject.replicas - 1);
+        let pod = self.subject.nth(to);
+        let own: Vec<String> = self.subject.claims.iter().map(|it| self.subject.claim(it, &pod)).collect();
+        self.claim_policy(Retention::Delete);
+        let act = Act::Scale { from, to };
+        self.fault(act.clone());
+        self.scaled(to);
+        let mut proof = self.goes(&pod);
+        for claim in own {
+            proof = self.claim_goes(&claim);
+        }
+        self.proved(act, proof);
+        self.claim_policy(Retention::Retain);
+        self.step("claims", Phase::End);
     }
 }
 

@@ -39,8 +39,8 @@ fn names_that_follow_the_ordinal_pass() {
 
 #[test]
 fn another_hostname_fails() {
-    assert_snapshot!(printing("mysql-1", &["hostname"], exited(0, "db", "")).expect(HOSTNAME, Fail), @"`hostname` in mysql-1 printed `db`, not `mysql-1` (#23); `hostname` in mysql-1 printed `db`, not `mysql-1` (#133)");
-    assert_snapshot!(printing("mysql-1", &["hostname", "-f"], exited(0, "mysql-1", "")).expect(HOSTNAME, Fail), @"`hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#24); `hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#134)");
+    assert_snapshot!(printing("mysql-1", &["hostname"], exited(0, "db", "")).expect(HOSTNAME, Fail), @"`hostname` in mysql-1 printed `db`, not `mysql-1` (#25); `hostname` in mysql-1 printed `db`, not `mysql-1` (#184)");
+    assert_snapshot!(printing("mysql-1", &["hostname", "-f"], exited(0, "mysql-1", "")).expect(HOSTNAME, Fail), @"`hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#26); `hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#185)");
     printing("mysql-1", &["hostname", "-f"], exited(1, "", "Name or service not known")).expect(HOSTNAME, Fail);
     History::good().telling("mysql-2", |_| true, "hostname", "db").expect(HOSTNAME, Fail);
 }
@@ -78,13 +78,13 @@ fn after_deletion(moment: &Moment) -> bool {
 
 #[test]
 fn a_pod_that_comes_back_as_itself_passes() {
-    assert_snapshot!(History::good().expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-2, mysql-1, mysql-0, and after the scale-up on mysql-1, mysql-2");
+    assert_snapshot!(History::good().expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-2, mysql-1, mysql-0, mysql-0, and after the scale-up on mysql-1, mysql-2");
 }
 
 #[test]
 fn a_server_that_comes_back_as_another_fails() {
     let history = History::good().telling("mysql-1", after_deletion, "server_uuid", "another");
-    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-1 was 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#124) and is another after the deletion of mysql-1 (#132)");
+    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-1 was 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#175) and is another after the deletion of mysql-1 (#183)");
     History::good().telling("mysql-0", after_deletion, "server_id", "1").expect(SURVIVES, Fail);
 }
 
@@ -118,9 +118,9 @@ fn servers_that_differ_pass() {
 #[test]
 fn a_server_that_comes_back_with_the_id_of_another_fails() {
     let history = History::good().telling("mysql-2", after_deletion, "server_id", "100");
-    assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-0 (#22) and mysql-2 (#101) both have server_id 100");
+    assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-0 (#23) and mysql-2 (#152) both have server_id 100");
     let history = History::good().telling("mysql-1", scaled_up, "server_uuid", "3e11fa47-71ca-11e1-9e33-c80aa9429562");
-    assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-1 (#256) and mysql-2 (#257) both have server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429562");
+    assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-1 (#397) and mysql-2 (#398) both have server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429562");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn an_id_may_pass_to_another_pod_once_its_bearer_is_gone() {
 
 #[test]
 fn servers_that_do_not_differ_fail() {
-    assert_snapshot!(History::good().telling("mysql-2", |_| true, "server_id", "101").expect(DISTINCT, Fail), @"mysql-1 (#25) and mysql-2 (#28) both have server_id 101");
+    assert_snapshot!(History::good().telling("mysql-2", |_| true, "server_id", "101").expect(DISTINCT, Fail), @"mysql-1 (#27) and mysql-2 (#31) both have server_id 101");
     let copied = "3e11fa47-71ca-11e1-9e33-c80aa9429560";
     History::good().telling("mysql-1", |_| true, "server_uuid", copied).expect(DISTINCT, Fail);
 }
@@ -166,7 +166,7 @@ fn another_hostname_after_a_deletion_or_the_scale_up_fails() {
             exec.answer = exited(0, "mysql-1", "");
         }
     });
-    assert_snapshot!(history.expect(HOSTNAME, Fail), @"`hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#134)");
+    assert_snapshot!(history.expect(HOSTNAME, Fail), @"`hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#185)");
     History::good().telling("mysql-2", after_deletion, "hostname", "db").expect(HOSTNAME, Fail);
     History::good().telling("mysql-2", scaled_up, "hostname", "db").expect(HOSTNAME, Fail);
     let unasked = |what: &What| match what {
@@ -181,7 +181,7 @@ fn another_hostname_after_a_deletion_or_the_scale_up_fails() {
 #[test]
 fn a_server_that_comes_back_as_another_from_scaling_fails() {
     let history = History::good().telling("mysql-2", scaled_up, "server_uuid", "another");
-    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#28) and is another after the scale-up (#257)");
+    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#31) and is another after the scale-up (#398)");
     History::good().telling("mysql-1", scaled_up, "server_id", "1").expect(SURVIVES, Fail);
     let silent = History::good().edit(|what| match what {
         What::Sql(sql) if sql.question == Question::Identity && scaled_up(&sql.moment) => sql.answer = refused(),

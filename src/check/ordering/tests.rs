@@ -31,7 +31,7 @@ fn one_after_the_other_passes() {
 
 #[test]
 fn a_pod_that_does_not_wait_fails() {
-    assert_snapshot!(History::parallel().expect(STARTS, Fail), @"mysql-1 was ADDED at #8 while mysql-0 (uid 0.1) had never been Ready (#5–#7); mysql-2 was ADDED at #11 while mysql-0 (uid 0.1) had never been Ready (#5–#10); mysql-2 was ADDED at #11 while mysql-1 (uid 1.1) had never been Ready (#8–#10)");
+    assert_snapshot!(History::parallel().expect(STARTS, Fail), @"mysql-1 was ADDED at #9 while mysql-0 (uid 0.1) had never been Ready (#6–#8); mysql-2 was ADDED at #12 while mysql-0 (uid 0.1) had never been Ready (#6–#11); mysql-2 was ADDED at #12 while mysql-1 (uid 1.1) had never been Ready (#9–#11)");
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn a_lost_stretch_leaves_the_scale_down_open() {
 
 #[test]
 fn one_bearer_at_a_time_passes() {
-    assert_snapshot!(History::good().expect(ONE, Pass), @"pods that bore a name, one after the other: mysql-0 2, mysql-1 3, mysql-2 3");
+    assert_snapshot!(History::good().expect(ONE, Pass), @"pods that bore a name, one after the other: mysql-0 5, mysql-1 6, mysql-2 6");
 }
 
 #[test]

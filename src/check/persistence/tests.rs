@@ -8,7 +8,7 @@ use crate::{
         Verdict::{Fail, Inconclusive, Pass},
         history::{History, broken, error, refused, row, subject},
     },
-    evidence::{Moment, Phase, Question, SnapshotOf, SqlAnswer, What, WriteOutcome},
+    evidence::{Act, Moment, Phase, Question, SnapshotOf, SqlAnswer, What, WriteOutcome},
 };
 
 const ROWS: &str = "persistence::rows_survive_pod_deletion";
@@ -29,15 +29,15 @@ fn coming_back_with(pod: &str, answer: &SqlAnswer) -> History {
 
 #[test]
 fn rows_that_are_still_there_pass() {
-    assert_snapshot!(History::good().expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0");
+    assert_snapshot!(History::good().expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0");
 }
 
 #[test]
 fn a_lost_row_fails() {
     let rest = SqlAnswer::Rows((3..=40).map(|id| row([("id", &format!("{id}"))])).collect());
-    assert_snapshot!(coming_back_with("mysql-1", &rest).expect(ROWS, Fail), @"mysql-1 lost 2 of 11 acknowledged rows by its deletion: 1, 2 (there at #123, not at #135)");
+    assert_snapshot!(coming_back_with("mysql-1", &rest).expect(ROWS, Fail), @"mysql-1 lost 2 of 11 acknowledged rows by its deletion: 1, 2 (there at #174, not at #186)");
     let nothing = SqlAnswer::Rows(Vec::new());
-    assert_snapshot!(coming_back_with("mysql-0", &nothing).expect(ROWS, Fail), @"mysql-0 lost 13 of 13 acknowledged rows by its deletion: 1, 2, 3, 4, 5 … (13 in all) (there at #154, not at #166)");
+    assert_snapshot!(coming_back_with("mysql-0", &nothing).expect(ROWS, Fail), @"mysql-0 lost 13 of 13 acknowledged rows by its deletion: 1, 2, 3, 4, 5 … (13 in all) (there at #205, not at #217)");
 }
 
 #[test]
@@ -58,18 +58,19 @@ fn a_pod_that_held_nothing_proves_nothing() {
             write.outcome = WriteOutcome::Unknown("timed out".into());
         }
     });
-    assert_snapshot!(unacknowledged.expect(ROWS, Inconclusive), @"mysql-2 was not seen to hold an acknowledged row before its deletion (#92); mysql-1 was not seen to hold an acknowledged row before its deletion (#123); mysql-0 was not seen to hold an acknowledged row before its deletion (#154)");
+    assert_snapshot!(unacknowledged.expect(ROWS, Inconclusive), @"mysql-2 was not seen to hold an acknowledged row before its deletion (#143); mysql-1 was not seen to hold an acknowledged row before its deletion (#174); mysql-0 was not seen to hold an acknowledged row before its deletion (#205); and 1 more of the kind");
     History::good().without(|what| matches!(what, What::Fault(_))).expect(ROWS, Inconclusive);
 }
 
 #[test]
 fn a_pod_that_never_comes_back_fails() {
     let mut history = History::good();
-    let last = |what: &What| matches!(what, What::Fault(fault) if fault.proof.is_some());
-    let fault = history.records.iter().rposition(|record| last(&record.what)).expect("a deletion");
+    let of_primary = |act: &Act| matches!(act, Act::DeletePod { pod, grace_s: None, .. } if pod == "mysql-0");
+    let proved = |what: &What| matches!(what, What::Fault(it) if it.proof.is_some() && of_primary(&it.act));
+    let fault = history.records.iter().position(|record| proved(&record.what)).expect("a deletion");
     history.records.truncate(fault + 1);
     history.expired("mysql-0 Ready under a new UID", "Pending, not Ready");
-    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion (#156): `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, not Ready (#160)");
+    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion (#207): `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, not Ready (#211)");
     history.expect(VOLUME, Fail);
     for trouble in ["0/3 nodes are available: 3 Insufficient memory", "Pending, not Ready, ImagePullBackOff"] {
         history.records.pop();
@@ -81,7 +82,7 @@ fn a_pod_that_never_comes_back_fails() {
 
 #[test]
 fn the_same_volumes_pass() {
-    assert_snapshot!(History::good().expect(VOLUME, Pass), @"each claim kept its volume: data-mysql-2 on pv-data-mysql-2, data-mysql-1 on pv-data-mysql-1, data-mysql-0 on pv-data-mysql-0");
+    assert_snapshot!(History::good().expect(VOLUME, Pass), @"each claim kept its volume: data-mysql-2 on pv-data-mysql-2, data-mysql-1 on pv-data-mysql-1, data-mysql-0 on pv-data-mysql-0, data-mysql-0 on pv-data-mysql-0");
 }
 
 #[test]
@@ -99,7 +100,7 @@ fn with_claim_after_deletion(uid: &str, volume: &str) -> History {
 #[test]
 fn another_claim_or_volume_fails() {
     assert_snapshot!(with_claim_after_deletion("claim 1.2", "pv-new").expect(VOLUME, Fail), @"the claim data-mysql-1 had the uid claim 1.… before the deletion of mysql-1 and claim 1.… after it");
-    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was on pv-data-mysql-1 before the deletion of mysql-1 (#125) and is on pv-data-mysql-2 after it, which was the volume of data-mysql-2");
+    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was on pv-data-mysql-1 before the deletion of mysql-1 (#176) and is on pv-data-mysql-2 after it, which was the volume of data-mysql-2");
     assert!(
         with_claim_after_deletion("claim 1.1", "pv-new")
             .expect("identity::identity_survives_restart", Fail)
@@ -155,18 +156,18 @@ fn a_cluster_of_somebody_else_need_not_go() {
 #[test]
 fn a_cluster_of_the_runs_own_must_be_seen_to_go() {
     let unlisted = History::good().without(of_the_engine);
-    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#279)");
+    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#504)");
     let failed = unlisted.clone().edit(|what| match what {
         What::Step(step) if step.name == "delete the cluster" && step.phase == Phase::End => {
             step.phase = Phase::Failed("the engine does not answer".into());
         }
         _ => {}
     });
-    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#279)");
+    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#504)");
     let midway = unlisted.without(|what| run_step(what, "delete the cluster"));
     assert_snapshot!(midway.expect(TEARDOWN, Inconclusive), @"the cluster that the run made was not deleted");
     let cluster = json!([{"kind": "cluster", "name": "steadfast-1", "held_by": "the engine does not answer"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#280): cluster steadfast-1 (held by the engine does not answer)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#505): cluster steadfast-1 (held by the engine does not answer)");
 }
 
 #[test]
@@ -181,7 +182,7 @@ fn what_is_left_in_the_engine_fails_also_without_the_objects_list() {
 #[test]
 fn something_left_fails_and_is_named() {
     let claim = json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "held_by": "example.org/keep"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#276): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#501): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
     let network = json!([{"kind": "network", "name": "kind", "held_by": null}]);
     leaving(SnapshotOf::LeftoverResources, &network).expect(TEARDOWN, Fail);
 }

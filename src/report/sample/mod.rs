@@ -160,11 +160,14 @@ fn run() -> Run {
         service: "mysql-h".into(),
         publish_not_ready: false,
         port: 3306,
-        port_name: Some("mysql".into()),
+        named_ports: vec![NamedPort { name: "mysql".into(), protocol: "tcp".into(), number: 3306 }],
         claims: vec!["data".into()],
         container: "mysql".into(),
         selector: [("app".to_owned(), "mysql".to_owned())].into(),
         min_ready_seconds: 0,
+        on_delete: false,
+        partition: 0,
+        claim_policy: ClaimPolicy::default(),
     };
     Run {
         schema: SCHEMA,

@@ -1,0 +1,156 @@
+//! What the harness and the set's controller do to pods, claims and the set.
+
+use serde_json::json;
+
+use crate::evidence::{Act, Applied, EventType, Moment, Retention, SnapshotOf, reverse_name};
+
+use super::{History, Set};
+
+impl History {
+    /// The set changes as the API server tells it; its controller has seen the change at once.
+    fn set_changes(&mut self, change: impl FnOnce(&mut Set)) -> u64 {
+        change(&mut self.set);
+        self.set.generation += 1;
+        self.set_seen()
+    }
+
+    /// The set as it is now, seen by its controller.
+    pub fn set_seen(&mut self) -> u64 {
+        let there = self.pods.iter().filter(|pod| !pod.gone).count();
+        let Set { generation, replicas, revision, current } = &self.set;
+        let object = json!({
+            "metadata": {"name": self.subject.set, "uid": "set", "generation": generation},
+            "spec": {"replicas": replicas},
+            "status": {
+                "observedGeneration": generation, "replicas": there, "readyReplicas": there,
+                "currentRevision": current, "updateRevision": revision,
+            },
+        });
+        self.object(EventType::Modified, "StatefulSet", object)
+    }
+
+    /// The set is asked to have so many pods.
+    pub fn scaled(&mut self, replicas: u32) -> u64 {
+        self.set_changes(|set| set.replicas = replicas)
+    }
+
+    /// The set's template changes: its update revision is this one.
+    pub fn template(&mut self, revision: &str) -> u64 {
+        self.set_changes(|set| revision.clone_into(&mut set.revision))
+    }
+
+    /// New pods below a partition, and those that no update has reached, are made from this revision.
+    pub fn making(&mut self, revision: &str, make: impl FnOnce(&mut Self)) {
+        let update = std::mem::replace(&mut self.set.revision, revision.to_owned());
+        make(self);
+        self.set.revision = update;
+    }
+
+    /// Every pod has reached the update revision.
+    pub fn rolled_out(&mut self) -> u64 {
+        self.set.current.clone_from(&self.set.revision);
+        self.set_seen()
+    }
+
+    /// A pod's server gets an image that cannot be started.
+    pub fn held(&mut self, pod: &str) -> Act {
+        let act = Act::Hold { pod: pod.to_owned(), uid: self.uid(pod) };
+        self.fault(act.clone());
+        self.pass_ms(900);
+        let proof = self.unready(pod);
+        self.proved(act.clone(), proof);
+        act
+    }
+
+    /// A pod's server gets its image back.
+    pub fn released(&mut self, pod: &str) {
+        let act = Act::Release { pod: pod.to_owned(), uid: self.uid(pod) };
+        self.fault(act.clone());
+        self.pass_ms(1_100);
+        let proof = self.ready(pod);
+        self.proved(act, proof);
+    }
+
+    /// A pod is replaced by one of the update revision.
+    pub fn replaced(&mut self, pod: &str) {
+        self.goes(pod);
+        self.starts(pod);
+    }
+
+    /// A pod is created and cannot start.
+    pub fn stuck(&mut self, pod: &str) -> u64 {
+        self.added(pod);
+        let waiting = json!([{"state": {"waiting": {"reason": "InvalidImageName"}}}]);
+        self.modified(pod, "status", json!({"phase": "Pending", "containerStatuses": waiting}))
+    }
+
+    /// A claim is deleted.
+    pub fn claim_goes(&mut self, claim: &str) -> u64 {
+        let place = self.claims.iter().position(|there| there.name == claim).expect("a claim that is there");
+        let object = self.claims.remove(place).object;
+        let mut going = object.clone();
+        going["metadata"]["deletionTimestamp"] = json!("2027-01-15T08:00:00Z");
+        self.object(EventType::Modified, "PersistentVolumeClaim", going);
+        self.object(EventType::Deleted, "PersistentVolumeClaim", object)
+    }
+
+    /// All claims that are there, by name.
+    pub fn claim_names(&self) -> Vec<String> {
+        self.claims.iter().map(|claim| claim.name.clone()).collect()
+    }
+
+    /// The manifests are applied, and the API server tells what it has then.
+    pub fn applied(&mut self) -> u64 {
+        let object = |kind: &str, name: &str, generation| Applied {
+            kind: kind.into(),
+            name: name.into(),
+            uid: format!("{kind} 1"),
+            generation,
+        };
+        let generation = Some(self.set.generation);
+        let service = self.subject.service.clone();
+        let set = self.subject.set.clone();
+        let objects = [object("Service", &service, None), object("StatefulSet", &set, generation)];
+        self.snapshot(SnapshotOf::Applied, json!(objects))
+    }
+
+    /// What becomes of the claims of pods that are scaled away is set.
+    pub fn claim_policy(&mut self, when_scaled: Retention) {
+        let act = Act::SetClaimPolicy { when_scaled };
+        self.fault(act.clone());
+        let proof = self.set_changes(|_| {});
+        self.proved(act, proof);
+    }
+
+    /// Every server is asked for the SRV records of the Service's ports and gives those of all pods that are Ready.
+    pub fn asked_for_ports(&mut self, moment: &Moment) {
+        let there: Vec<String> = self.subject.pods().filter(|pod| self.address(pod).is_some()).collect();
+        for port in self.subject.named_ports.clone() {
+            let target = |pod: &String| format!("0 33 {} {}", port.number, self.subject.fqdn(pod));
+            let records: Vec<String> = there.iter().map(target).collect();
+            self.asked_for(moment, "SRV", &self.subject.srv_name(&port), &records);
+        }
+    }
+
+    /// Every server is asked for the names of the pods' addresses and gives the stable ones.
+    pub fn asked_for_addresses(&mut self, moment: &Moment) {
+        for pod in self.pod_names() {
+            let Some(address) = self.address(&pod).and_then(|address| address.parse().ok()) else { continue };
+            let name = self.subject.fqdn(&pod);
+            self.asked_for(moment, "PTR", &reverse_name(address), &[name]);
+        }
+    }
+
+    /// Every pod looks up the name of every pod but itself, in full and short, as its own resolver does.
+    pub fn looked_up(&mut self, moment: &Moment) {
+        for from in self.pod_names() {
+            for pod in self.pod_names() {
+                let Some(address) = self.address(&pod).filter(|_| pod != from) else { continue };
+                for name in [self.subject.fqdn(&pod), self.subject.short_name(&pod)] {
+                    let printed = format!("{address:15} STREAM {name}\n{address:15} DGRAM\n{address:15} RAW");
+                    self.exec(moment, &from, &["getent", "ahosts", &name], &printed);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! When a question was asked: after which act of the scenarios.
+
+use serde::{Deserialize, Serialize};
+
+/// When a question was asked: after which act of the scenarios.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "after", rename_all = "snake_case")]
+pub enum Moment {
+    /// A pod's Ready condition turned true under this UID for the first time.
+    Ready {
+        /// The pod's name.
+        pod: String,
+        /// Its UID.
+        uid: String,
+    },
+    /// Every pod of the set was Ready for the first time.
+    Deployed,
+    /// Replication was configured on every replica and rows were written on the primary.
+    Replicating,
+    /// Just before this pod is deleted.
+    BeforeDeletion {
+        /// The pod's name.
+        pod: String,
+    },
+    /// This pod was deleted and its successor is Ready.
+    Deletion {
+        /// The pod's name.
+        pod: String,
+    },
+    /// Just before this pod is deleted without a grace period.
+    BeforeKill {
+        /// The pod's name.
+        pod: String,
+    },
+    /// This pod was deleted without a grace period and its successor is Ready.
+    Kill {
+        /// The pod's name.
+        pod: String,
+    },
+    /// This pod is held un-Ready.
+    Held {
+        /// The pod's name.
+        pod: String,
+    },
+    /// This pod was held un-Ready, and is Ready again.
+    Released {
+        /// The pod's name.
+        pod: String,
+    },
+    /// The set was scaled down and the surplus pods are gone.
+    ScaledDown,
+    /// The set was scaled up again and every pod is Ready.
+    ScaledUp,
+}
