@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::record::{EventType, Gap, ObjectEvent, Record, What};
-use super::subject::Subject;
+use super::subject::{Retention, Subject};
 use crate::object::{has_condition, items, strings, text};
 
 /// A place in the log.
@@ -254,6 +254,11 @@ impl Timeline {
             What::Object(event) => self.observe_object(mark, event),
             _ => {}
         }
+    }
+
+    /// Whether the workload's claims are to go when its set is deleted.
+    pub fn claims_go_with_set(&self) -> bool {
+        self.subject.as_ref().is_some_and(|subject| subject.claim_policy.when_deleted == Retention::Delete)
     }
 
     /// The pod of this name that is alive now; the newest, should there be two.
