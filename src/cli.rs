@@ -139,7 +139,10 @@ impl RunOptions {
                 let (kubeconfig, context) = (kubeconfig.clone(), self.context.clone());
                 Target::Context { kubeconfig, context, witness_image: self.witness_image.clone() }
             }
-            (None, None) => Target::New { nodes: usize::from(self.nodes), kubernetes: self.kubernetes.clone() },
+            (None, None) => {
+                let (nodes, kubernetes) = (usize::from(self.nodes), self.kubernetes.clone());
+                Target::New { nodes, kubernetes, domain: None }
+            }
         };
         Settings {
             checks,

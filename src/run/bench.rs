@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::RunError;
 use crate::check::{dns_budget_ms, dns_zone};
-use crate::cluster::kind::{self, KindCluster};
+use crate::cluster::kind::{self, KindCluster, Shape};
 use crate::cluster::{Cluster, Image, Lab, NodeImage};
 use crate::evidence::Substitution;
 use crate::object::has_condition;
@@ -33,6 +33,8 @@ pub enum Target {
         nodes: usize,
         /// The Kubernetes version, the lab's default unless given.
         kubernetes: Option<String>,
+        /// The cluster's DNS zone, `cluster.local` unless given.
+        domain: Option<String>,
     },
     /// A kind cluster that is there.
     Kind(String),
@@ -181,13 +183,14 @@ async fn reach(
     owned: &mut Option<KindCluster>,
 ) -> Result<Reached, RunError> {
     match target {
-        Target::New { nodes, kubernetes } => {
+        Target::New { nodes, kubernetes, domain } => {
             let node = lab.node_image(kubernetes.as_deref())?.clone();
             let (name, nodes_in_words) = (&around.name, plural(*nodes, "node"));
             let progress = &around.journal.progress;
             progress.say(&format!("kind cluster {name}: {nodes_in_words}, Kubernetes {}", node.kubernetes));
             let cluster = owned.insert(KindCluster::claim(lab, name, &around.directory)?);
-            let made = cluster.create(&node.image, nodes.saturating_sub(1), around.scaled(kind::CREATE_WITHIN));
+            let shape = Shape { image: &node.image, workers: nodes.saturating_sub(1), domain: domain.as_deref() };
+            let made = cluster.create(shape, around.scaled(kind::CREATE_WITHIN));
             around.journal.step("run", "create the cluster", made).await?;
             let connected = Cluster::connect(&cluster.kubeconfig, None).await?;
             Ok(Reached { cluster: connected, kind: Some(name.clone()), nodes: Some(node), witness_image: None })
