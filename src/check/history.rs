@@ -132,6 +132,7 @@ impl History {
             run_id: "hand-made".into(),
             steadfast: "0.1.0".into(),
             kubernetes: "v1.37.2".into(),
+            gates: BTreeMap::new(),
             cluster: "hand-made".into(),
             substitutions: Vec::new(),
             subject: self.subject.clone(),
