@@ -319,6 +319,9 @@ impl Timeline {
             return;
         }
         let known = self.pods.iter().rposition(|pod| pod.uid == uid);
+        if known.is_none() && matches!(event.event, EventType::Modified | EventType::Deleted) {
+            self.gaps.push((mark, unannounced(event, name)));
+        }
         let index = known.unwrap_or_else(|| {
             self.pods.push(PodLife {
                 name: name.to_owned(),
@@ -376,6 +379,13 @@ impl Timeline {
             self.volumes[index].deleted = Some(mark);
         }
     }
+}
+
+/// The gap that shows in an object's coming without having been told of: whoever closed it said nothing.
+fn unannounced(event: &ObjectEvent, name: &str) -> Gap {
+    let after_version = text(&event.object, "/metadata/resourceVersion").unwrap_or_default().to_owned();
+    let reason = format!("{name} is {:?} and was never seen to come to be", event.event);
+    Gap { object_kind: event.object_kind.clone(), after_version, reason }
 }
 
 fn number(object: &Value, pointer: &str) -> i64 {

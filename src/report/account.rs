@@ -1,7 +1,7 @@
 //! The account of one check: what a person reads at a failure, in five parts that always come in the same order. The
 //! terminal, JUnit and HTML reports only differ in how they set it.
 
-use super::describe::{describe, in_line, line};
+use super::describe::{gap_line, in_line, line};
 use super::spans::{self, seconds};
 use super::{Judged, Outcome};
 use crate::check::Verdict;
@@ -104,14 +104,14 @@ pub(super) fn scope(evidence: &Evidence) -> Vec<String> {
             .to_owned(),
     ];
     let events = evidence.records.iter().filter(|record| matches!(record.what, What::Object(_))).count();
-    let gaps: Vec<&Record> = evidence.records.iter().filter(|record| matches!(record.what, What::Gap(_))).collect();
+    let gaps = &evidence.timeline.gaps;
     if events == 0 {
         lines.push("order is not proved: nothing was watched".to_owned());
     } else if gaps.is_empty() {
         lines.push(format!("order is proved from the watch history: {events} records, no gap"));
     } else {
         lines.push(format!("order is proved from the watch history: {events} records, but not across its gaps:"));
-        lines.extend(gaps.into_iter().map(|record| format!("#{} {}", record.seq, describe(record))));
+        lines.extend(gaps.iter().map(|(mark, gap)| format!("#{} {}", mark.seq, gap_line(gap))));
     }
     lines
 }
