@@ -26,5 +26,6 @@ pub mod probe;
 pub mod report;
 pub mod run;
 pub mod scenario;
+mod terminal;
 pub mod witness;
 pub mod workload;
