@@ -7,22 +7,18 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Failed;
 use serde::Deserialize;
 use steadfast::check::{Verdict, find};
 use steadfast::evidence::Evidence;
 use steadfast::report::{Judged, Outcome};
-use steadfast::run::cancelled_by_signals;
 use steadfast::scenario::{SCENARIOS, Sabotage, plan};
 
 mod common;
 mod staged;
 
-use staged::part::Part;
-use staged::stage::{Act, Ground, Stage};
-use staged::{NO_CLUSTER, ignored, judged, strike};
+use staged::{Act, Ground, Piece, Stage, judged};
 
 /// Mutants at once: each is three servers, and two cores carry so many before readiness suffers.
 const AT_ONCE: usize = 3;
@@ -53,7 +49,7 @@ struct Mutant {
     touches: BTreeSet<String>,
 }
 
-/// The clusters.
+/// The clusters, in the order in which `main` gives them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum On {
@@ -64,15 +60,6 @@ enum On {
     OneNodeOfStaleNames,
 }
 
-impl On {
-    fn ground(self) -> Ground {
-        match self {
-            Self::TwoNodes => Ground { nodes: 2, domain: None, corefile: None },
-            Self::OneNodeOfStaleNames => Ground { nodes: 1, domain: None, corefile: Some(stale_names) },
-        }
-    }
-}
-
 /// The Corefile that kubeadm writes keeps nothing of the cluster's zone, and lets others keep it for half a minute.
 fn stale_names(corefile: &str) -> String {
     let kept = |line: &&str| !line.trim_start().starts_with("disable ");
@@ -81,28 +68,9 @@ fn stale_names(corefile: &str) -> String {
 }
 
 fn main() -> ExitCode {
-    let mut arguments = common::arguments();
-    let mutants = mutants();
-    if staged::no_cluster() {
-        let trials = mutants.into_iter().map(|mutant| ignored(mutant.name, NO_CLUSTER.to_owned()));
-        return libtest_mimic::run(&arguments, trials.collect()).exit_code();
-    }
-    let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
-    let cancel = runtime.block_on(async { cancelled_by_signals() });
-    let stage = |suite, on: On| Arc::new(Stage::new(suite, on.ground(), AT_ONCE, cancel.clone()));
-    let stages = [stage("mutants", On::TwoNodes), stage("mutants-dns", On::OneNodeOfStaleNames)];
-    let part = Part::from_environment();
-    let trials = mutants.into_iter().enumerate().map(|(index, mutant)| {
-        if !part.has(index) {
-            return ignored(mutant.name, format!("not in part {part} of the mutants"));
-        }
-        let (runtime, stage) = (runtime.clone(), stages[mutant.on as usize].clone());
-        Trial::test(mutant.name.clone(), move || runtime.block_on(mutant.kill(&stage)))
-    });
-    // A trial mostly waits, so the number at once follows from what the cluster carries, not from the cores here.
-    arguments.test_threads.get_or_insert(AT_ONCE);
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    staged::finish(&conclusion, runtime.block_on(strike(&stages)))
+    let two_nodes = Ground { nodes: 2, domain: None, corefile: None };
+    let stale = Ground { nodes: 1, domain: None, corefile: Some(stale_names) };
+    staged::play(mutants(), &[("mutants", two_nodes), ("mutants-dns", stale)], AT_ONCE)
 }
 
 fn folder() -> PathBuf {
@@ -122,8 +90,16 @@ fn mutants() -> Vec<Mutant> {
     mutants
 }
 
-impl Mutant {
-    async fn kill(&self, stage: &Stage) -> Result<(), Failed> {
+impl Piece for Mutant {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn stage(&self) -> usize {
+        self.on as usize
+    }
+
+    async fn play(&self, stage: &Stage) -> Result<(), Failed> {
         let act = Act {
             name: self.name.clone(),
             namespace: format!("m-{}", self.name),
@@ -135,7 +111,9 @@ impl Mutant {
         let evidence = stage.perform(&act).await?;
         self.verdict(&evidence, &stage.directory(&self.name))
     }
+}
 
+impl Mutant {
     /// The scenarios of the checks that must kill it, and those that it needs besides.
     fn plan(&self) -> Vec<String> {
         let checks = self.kills.iter().filter_map(|id| find(id));

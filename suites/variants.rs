@@ -7,22 +7,18 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Failed;
 use serde::Deserialize;
 use steadfast::check::{Verdict, find};
 use steadfast::evidence::Evidence;
 
-use steadfast::run::cancelled_by_signals;
 use steadfast::scenario::{SCENARIOS, plan};
 
 mod common;
 mod staged;
 
-use staged::part::Part;
-use staged::stage::{Act, Ground, Stage};
-use staged::{NO_CLUSTER, ignored, judged, strike};
+use staged::{Act, Ground, Piece, Stage, judged};
 
 /// Variants at once, on all stages together: they share the machine, whatever cluster they are in.
 const AT_ONCE: usize = 2;
@@ -49,7 +45,7 @@ struct Variant {
     skips: BTreeSet<String>,
 }
 
-/// The clusters.
+/// The clusters, in the order in which `main` gives them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum On {
@@ -60,38 +56,10 @@ enum On {
     OneNodeOfAnotherDomain,
 }
 
-impl On {
-    fn ground(self) -> Ground {
-        let (nodes, domain) = match self {
-            Self::ThreeNodes => (3, None),
-            Self::OneNodeOfAnotherDomain => (1, Some("db.example".to_owned())),
-        };
-        Ground { nodes, domain, corefile: None }
-    }
-}
-
 fn main() -> ExitCode {
-    let mut arguments = common::arguments();
-    let variants = variants();
-    if staged::no_cluster() {
-        let trials = variants.into_iter().map(|variant| ignored(variant.name, NO_CLUSTER.to_owned()));
-        return libtest_mimic::run(&arguments, trials.collect()).exit_code();
-    }
-    let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
-    let cancel = runtime.block_on(async { cancelled_by_signals() });
-    let stage = |suite, on: On| Arc::new(Stage::new(suite, on.ground(), AT_ONCE, cancel.clone()));
-    let stages = [stage("variants", On::ThreeNodes), stage("variants-domain", On::OneNodeOfAnotherDomain)];
-    let part = Part::from_environment();
-    let trials = variants.into_iter().enumerate().map(|(index, variant)| {
-        if !part.has(index) {
-            return ignored(variant.name, format!("not in part {part} of the variants"));
-        }
-        let (runtime, stage) = (runtime.clone(), stages[variant.on as usize].clone());
-        Trial::test(variant.name.clone(), move || runtime.block_on(variant.pass(&stage)))
-    });
-    arguments.test_threads.get_or_insert(AT_ONCE);
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    staged::finish(&conclusion, runtime.block_on(strike(&stages)))
+    let three_nodes = Ground { nodes: 3, domain: None, corefile: None };
+    let domain = Ground { nodes: 1, domain: Some("db.example".to_owned()), corefile: None };
+    staged::play(variants(), &[("variants", three_nodes), ("variants-domain", domain)], AT_ONCE)
 }
 
 fn folder() -> PathBuf {
@@ -109,8 +77,16 @@ fn variants() -> Vec<Variant> {
     variants
 }
 
-impl Variant {
-    async fn pass(&self, stage: &Stage) -> Result<(), Failed> {
+impl Piece for Variant {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn stage(&self) -> usize {
+        self.on as usize
+    }
+
+    async fn play(&self, stage: &Stage) -> Result<(), Failed> {
         let act = Act {
             name: self.name.clone(),
             namespace: self.namespace.clone().unwrap_or_else(|| format!("v-{}", self.name)),
@@ -122,7 +98,9 @@ impl Variant {
         let evidence = stage.perform(&act).await?;
         self.verdict(&evidence, &stage.directory(&self.name))
     }
+}
 
+impl Variant {
     fn plan(&self) -> Vec<String> {
         match &self.scenarios {
             Some(scenarios) => plan(scenarios.iter().map(String::as_str)),

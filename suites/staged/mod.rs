@@ -1,31 +1,67 @@
 //! What the suites share that put many workloads into one cluster.
 
 mod corefile;
-pub mod part;
-pub mod stage;
+mod part;
+mod stage;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Completion, Conclusion, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 use serde::de::DeserializeOwned;
 use steadfast::check::{CATALOGUE, Check};
 use steadfast::evidence::Evidence;
 use steadfast::report::{Judged, Outcome, write_all};
+use steadfast::run::cancelled_by_signals;
 
-use stage::Stage;
+use part::Part;
+pub use stage::{Act, Ground, Stage};
 
-/// Why nothing is tried where `STEADFAST_CLUSTER` says so.
-pub const NO_CLUSTER: &str = "STEADFAST_CLUSTER=none: no cluster is wanted";
-
-/// Whether `STEADFAST_CLUSTER` says that no cluster is wanted.
-pub fn no_cluster() -> bool {
-    std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none")
+/// One trial of such a suite.
+pub trait Piece: Send + 'static {
+    /// Its name.
+    fn name(&self) -> String;
+    /// On which of the suite's stages it is played.
+    fn stage(&self) -> usize;
+    /// Plays it, and judges what was seen.
+    fn play(&self, stage: &Stage) -> impl Future<Output = Result<(), Failed>>;
 }
 
-/// A trial that is shown as ignored, with the reason.
-pub fn ignored(name: String, reason: String) -> Trial {
+/// Plays the pieces of a suite, or the part of them that is asked for, so many at once, and removes the stages.
+pub fn play<P: Piece>(pieces: Vec<P>, grounds: &[(&str, Ground)], at_once: usize) -> ExitCode {
+    let mut arguments = crate::common::arguments();
+    if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
+        let reason = "STEADFAST_CLUSTER=none: no cluster is wanted";
+        let trials = pieces.iter().map(|piece| ignored(piece.name(), reason.to_owned()));
+        return libtest_mimic::run(&arguments, trials.collect()).exit_code();
+    }
+    let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
+    let cancel = runtime.block_on(async { cancelled_by_signals() });
+    let stage = |(suite, ground): &(&str, Ground)| Arc::new(Stage::new(suite, ground.clone(), at_once, cancel.clone()));
+    let stages: Vec<Arc<Stage>> = grounds.iter().map(stage).collect();
+    let part = Part::from_environment();
+    let trials = pieces.into_iter().enumerate().map(|(index, piece)| {
+        if !part.has(index) {
+            return ignored(piece.name(), format!("not in part {part} of the suite"));
+        }
+        let (runtime, stage) = (runtime.clone(), stages[piece.stage()].clone());
+        Trial::test(piece.name(), move || runtime.block_on(piece.play(&stage)))
+    });
+    // A trial mostly waits, so the number at once follows from what the clusters carry, not from the cores here.
+    arguments.test_threads.get_or_insert(at_once);
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    let struck = runtime.block_on(futures::future::join_all(stages.iter().map(|stage| stage.strike())));
+    match struck.into_iter().collect::<Result<(), String>>() {
+        Ok(()) => conclusion.exit_code(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ignored(name: String, reason: String) -> Trial {
     Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
 }
 
@@ -48,21 +84,4 @@ pub fn judged<'a>(evidence: &'a Evidence, directory: &Path, rerun: String) -> Re
     let outcome = Outcome { evidence, judged, interrupted: false, directory: directory.to_owned(), rerun };
     write_all(&outcome, directory).map_err(|error| error.to_string())?;
     Ok(outcome)
-}
-
-/// Removes the clusters of all stages; it is an error if something of one is left.
-pub async fn strike(stages: &[Arc<Stage>]) -> Result<(), String> {
-    let struck = futures::future::join_all(stages.iter().map(|stage| stage.strike())).await;
-    struck.into_iter().collect()
-}
-
-/// The suite's exit code: it fails too when something of its clusters is left.
-pub fn finish(conclusion: &Conclusion, struck: Result<(), String>) -> ExitCode {
-    match struck {
-        Ok(()) => conclusion.exit_code(),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
 }

@@ -32,6 +32,7 @@ pub struct Act {
 }
 
 /// What a stage's cluster is like.
+#[derive(Clone)]
 pub struct Ground {
     /// Nodes, the control plane among them.
     pub nodes: usize,
