@@ -16,6 +16,7 @@ pub static CATALOGUE: &[Check] = &[
     identity::HOSTNAME_IS_POD_NAME,
     identity::IDENTITY_SURVIVES_RESTART,
     identity::SERVER_IDS_ARE_DISTINCT,
+    identity::POD_INDEX_LABEL_MATCHES,
     dns::SERVICE_RESOLVES_TO_READY_PODS,
     dns::EACH_POD_HAS_ITS_NAME,
     dns::NAME_FOLLOWS_THE_POD,

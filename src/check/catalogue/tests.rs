@@ -27,6 +27,7 @@ ordering::at_most_one_pod_per_ordinal
 identity::hostname_is_pod_name
 identity::identity_survives_restart
 identity::server_ids_are_distinct
+identity::pod_index_label_matches
 dns::service_resolves_to_ready_pods
 dns::each_pod_has_its_name
 dns::name_follows_the_pod
