@@ -1,13 +1,13 @@
 //! Questions to the servers of the workload, each with its record.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
 use super::ScenarioError;
 use super::context::Context;
-use crate::evidence::{Exec, ExecAnswer, Moment, Question, Row, Sql, SqlAnswer, What, Write, WriteOutcome};
+use crate::evidence::{Exec, Moment, Question, Row, Sql, SqlAnswer, What, Write, WriteOutcome};
 use crate::mysql::statements;
 use crate::probe::exec;
 use crate::witness::protocol::{Answer, Ask, SqlAsk};
@@ -70,15 +70,19 @@ impl Context {
     /// Asks the container for its host name, short and full.
     pub(super) async fn hostname(&self, moment: &Moment, pod: &str) {
         for argv in [vec!["hostname"], vec!["hostname", "-f"]] {
-            let uid = self.uid(pod).unwrap_or_default();
-            let answer = exec(&self.pods(), pod, &self.subject.container, &argv, self.limits.exec).await;
-            self.record_exec(moment, pod, uid, &argv, answer);
+            self.run(moment, pod, &argv).await;
         }
     }
 
-    fn record_exec(&self, moment: &Moment, pod: &str, uid: String, argv: &[&str], answer: ExecAnswer) {
+    /// Runs a command in a pod's server container, and records what came of it.
+    async fn run(&self, moment: &Moment, pod: &str, argv: &[&str]) {
+        let uid = self.uid(pod).unwrap_or_default();
+        let begun = Instant::now();
+        let answer = exec(&self.pods(), pod, &self.subject.container, argv, self.limits.exec).await;
+        let took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (moment, pod) = (moment.clone(), pod.to_owned());
         let argv = argv.iter().map(|&word| word.to_owned()).collect();
-        self.journal.log.record(What::Exec(Exec { moment: moment.clone(), pod: pod.to_owned(), uid, argv, answer }));
+        self.journal.log.record(What::Exec(Exec { moment, pod, uid, argv, took_us, answer }));
     }
 
     /// Writes rows on the primary, all at once, and records what became of each.
