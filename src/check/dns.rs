@@ -6,6 +6,8 @@
 mod converge;
 mod corefile;
 mod lookups;
+#[cfg(test)]
+mod properties;
 mod query;
 mod records;
 mod sweep;
