@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt, ops::Deref};
 
 use crate::evidence::{
-    Act, Dns, Evidence, Exec, Fault, Mark, Moment, Note, ObjectEvent, Phase, PodLife, Question, Row, Run, SetState,
-    Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Timeline, Wait, WaitOutcome, What, Write,
+    Act, Dns, EventType, Evidence, Exec, Fault, Mark, Moment, Note, ObjectEvent, Phase, PodLife, Question, Row, Run,
+    SetState, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Timeline, Wait, WaitOutcome, What, Write,
 };
 
 use super::{
@@ -150,12 +150,18 @@ impl<'a> Case<'a> {
 
     /// The StatefulSet as each of its events shows it.
     pub fn set_states(&self) -> impl Iterator<Item = (Mark, SetState)> {
+        self.object("StatefulSet", &self.subject.set).map(|event| (event.mark, SetState::of(event.it)))
+    }
+
+    /// The events of one object.
+    fn object(&self, kind: &'static str, name: &'a str) -> impl Iterator<Item = Seen<'a, ObjectEvent>> {
         let events = self.seen(|what| if let What::Object(event) = what { Some(event.as_ref()) } else { None });
-        let name = &self.subject.set;
-        let of_set = move |event: &Seen<'_, ObjectEvent>| {
-            event.object_kind == "StatefulSet" && event.object["metadata"]["name"] == name.as_str()
-        };
-        events.filter(of_set).map(|event| (event.mark, SetState::of(event.it)))
+        events.filter(move |event| event.object_kind == kind && event.object["metadata"]["name"] == name)
+    }
+
+    /// The Service that governs the set, as last seen while it was there.
+    pub fn service(&self) -> Option<Seen<'a, ObjectEvent>> {
+        self.object("Service", &self.subject.service).filter(|event| event.event != EventType::Deleted).last()
     }
 
     fn waits(&self) -> impl Iterator<Item = Seen<'a, Wait>> {

@@ -315,7 +315,7 @@ impl History {
     pub fn exec(&mut self, moment: &Moment, pod: &str, argv: &[&str], stdout: &str) -> u64 {
         let (moment, uid, argv) = (moment.clone(), self.uid(pod), argv.iter().map(|&word| word.to_owned()).collect());
         let answer = ExecAnswer::Exited { code: 0, stdout: stdout.into(), stderr: String::new() };
-        self.push(What::Exec(Exec { moment, pod: pod.into(), uid, argv, answer }))
+        self.push(What::Exec(Exec { moment, pod: pod.into(), uid, argv, took_us: 400, answer }))
     }
 
     /// A write of the ledger on a pod that is acknowledged. Its id is the next one.

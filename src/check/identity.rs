@@ -11,18 +11,21 @@ use super::{
     words::{during, short},
 };
 
+mod pod_index;
 #[cfg(test)]
 mod tests;
+
+pub(super) use pod_index::POD_INDEX_LABEL_MATCHES;
 
 pub(super) const HOSTNAME_IS_POD_NAME: Check = Check {
     id: "identity::hostname_is_pod_name",
     statement: "hostname MUST be the pod's name, `hostname -f` its stable DNS name, @@hostname the same as hostname; \
-                the labels MUST name the pod and its ordinal.",
+                the label statefulset.kubernetes.io/pod-name MUST name the pod.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id and #pod-identity",
     explain: "\
 MySQL writes its hostname into its replication status, its logs and the default names of its files.
 Once all pods are Ready, and where a pod came back, `hostname` and `hostname -f` are run in the container and @@hostname
-is read; statefulset.kubernetes.io/pod-name must be the name, and apps.kubernetes.io/pod-index, if there, the ordinal.
+is read; on every pod that was seen the label statefulset.kubernetes.io/pod-name must be the name.
 Names are compared without regard to case and to a trailing dot.
 Usually wrong: the template overrides `hostname`, `subdomain`, `setHostnameAsFQDN` or `hostNetwork`; or spec.serviceName
 is not the name of the Service. An image without the program `hostname` leaves the question open.",
@@ -48,10 +51,10 @@ fn hostname_is_pod_name(evidence: &Evidence) -> Finding {
         }
         // A pod of which only the DELETED event was seen has told nothing of its labels.
         for life in case.timeline.pods.iter().filter(|life| !life.ready.is_empty()) {
-            opinion.weigh(labelled(case, life));
+            opinion.weigh(labelled(life));
         }
         let pods: Vec<_> = case.subject.pods().collect();
-        Ok(format!("hostname, hostname -f, @@hostname and the labels are right on {}", pods.join(", ")))
+        Ok(format!("hostname, hostname -f, @@hostname and the label are right on {}", pods.join(", ")))
     })
 }
 
@@ -93,19 +96,14 @@ fn server_is_named(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<u64> {
     Err(Finding::fail(format!("@@hostname of {pod} is `{name}` (#{seq})"), [seq]))
 }
 
-fn labelled(case: &Case<'_>, life: &PodLife) -> Judged<()> {
-    let index = case.subject.ordinal_of(&life.name).map(|ordinal| ordinal.to_string());
-    let name = life.labels.get("statefulset.kubernetes.io/pod-name");
-    let labelled_index = life.labels.get("apps.kubernetes.io/pod-index");
-    let wrong = if name != Some(&life.name) {
-        ("statefulset.kubernetes.io/pod-name", name)
-    } else if labelled_index.is_some() && labelled_index != index.as_ref() {
-        ("apps.kubernetes.io/pod-index", labelled_index)
-    } else {
+fn labelled(life: &PodLife) -> Judged<()> {
+    let label = "statefulset.kubernetes.io/pod-name";
+    let name = life.labels.get(label);
+    if name == Some(&life.name) {
         return Ok(());
-    };
-    let value = wrong.1.map_or("missing".to_owned(), |value| format!("`{value}`"));
-    let reason = format!("the label {} of {} (uid {}) is {value}", wrong.0, life.name, short(&life.uid));
+    }
+    let value = name.map_or("missing".to_owned(), |value| format!("`{value}`"));
+    let reason = format!("the label {label} of {} (uid {}) is {value}", life.name, short(&life.uid));
     Err(Finding::fail(reason, [life.added.seq]))
 }
 

@@ -4,7 +4,7 @@
 use super::describe::{gap_line, in_line, line};
 use super::spans::{self, seconds};
 use super::{Judged, Outcome};
-use crate::check::Verdict;
+use crate::check::{Verdict, expectation};
 use crate::evidence::{Evidence, Record, Wait, WaitOutcome, What};
 
 /// A labelled line of the account.
@@ -95,6 +95,12 @@ fn awaited(evidence: &Evidence, scenarios: &[&str]) -> String {
 pub(super) fn substitutions(evidence: &Evidence) -> Vec<String> {
     let substitutions = evidence.run().map(|run| run.substitutions.as_slice()).unwrap_or_default();
     substitutions.iter().map(|one| format!("{} ran as {}: {}", one.wanted, one.image, one.why)).collect()
+}
+
+/// What was expected of this cluster because of its version, a sentence each.
+pub(super) fn expectations(evidence: &Evidence) -> Vec<String> {
+    let applied = evidence.run().map(expectation::applied).unwrap_or_default();
+    applied.iter().map(|one| format!("{} ({})", one.what, one.why)).collect()
 }
 
 /// What the verdicts rest on and where they end.

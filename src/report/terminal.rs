@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::account::{Part, account, scope, substitutions, undecided};
+use super::account::{Part, account, expectations, scope, substitutions, undecided};
 use super::describe::{STAMP, describe, in_line, stamp};
 use super::spans::{Ended, Span, spans};
 use super::{Conclusion, Judged, Outcome};
@@ -50,6 +50,7 @@ fn render(outcome: &Outcome<'_>, width: usize) -> String {
         }
     }
     page.list("images", &substitutions(outcome.evidence));
+    page.list("expectations", &expectations(outcome.evidence));
     page.list("scope", &scope(outcome.evidence));
     page.time_table(&spans(outcome.evidence));
     page.footer(outcome);

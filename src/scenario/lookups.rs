@@ -36,10 +36,12 @@ impl Context {
         let limit = Duration::from_millis(self.dns_budget_ms) + SLACK;
         let begun = Instant::now();
         loop {
+            // What is asked after the budget and still wrong is wrong for good; what was asked before may be only late.
+            let last = begun.elapsed() > limit;
             let right = join_all(open.iter().map(|lookup| self.look_up_once(moment, lookup))).await;
             let mut right = right.into_iter();
             open.retain(|_| !right.next().unwrap_or(false));
-            if open.is_empty() || begun.elapsed() > limit {
+            if open.is_empty() || last {
                 return;
             }
             tokio::time::sleep(ASK_AGAIN_AFTER).await;
@@ -48,7 +50,9 @@ impl Context {
 
     /// True if the answer is right, or none will ever come.
     async fn look_up_once(&self, moment: &Moment, lookup: &Lookup) -> bool {
-        let answer = self.run_in(moment, &lookup.from, &["getent", "ahosts", &lookup.name]).await;
+        let argv = ["getent", "ahosts", &lookup.name];
+        // A resolver whose servers do not answer tries each of them for some seconds, and not only once.
+        let answer = self.run_in(moment, &lookup.from, &argv, self.limits.exec * 3).await;
         match answer {
             ExecAnswer::Exited { code: 0, stdout, .. } => {
                 let first = |line: &str| line.split_whitespace().next().map(str::to_owned);

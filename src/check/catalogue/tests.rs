@@ -27,10 +27,15 @@ ordering::at_most_one_pod_per_ordinal
 identity::hostname_is_pod_name
 identity::identity_survives_restart
 identity::server_ids_are_distinct
+identity::pod_index_label_matches
 dns::service_resolves_to_ready_pods
 dns::each_pod_has_its_name
+dns::srv_lists_every_pod
+dns::ptr_points_back
 dns::name_follows_the_pod
 dns::absent_pod_is_nxdomain
+dns::short_names_resolve
+dns::unready_pod_leaves_dns
 persistence::rows_survive_pod_deletion
 persistence::same_volume_returns
 persistence::teardown_leaves_nothing
