@@ -22,6 +22,7 @@ pub static CATALOGUE: &[Check] = &[
     dns::ABSENT_POD_IS_NXDOMAIN,
     persistence::ROWS_SURVIVE_POD_DELETION,
     persistence::SAME_VOLUME_RETURNS,
+    persistence::DURABILITY_SETTINGS,
     persistence::TEARDOWN_LEAVES_NOTHING,
     replication::REPLICAS_FOLLOW_BY_STABLE_NAME,
     replication::REPLICAS_HOLD_THE_SAME_ROWS,

@@ -11,10 +11,14 @@ use super::{
     words::{short, some_of},
 };
 
+mod settings;
+
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
+
+pub(super) use settings::DURABILITY_SETTINGS;
 
 pub(super) const ROWS_SURVIVE_POD_DELETION: Check = Check {
     id: "persistence::rows_survive_pod_deletion",

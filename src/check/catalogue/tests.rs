@@ -33,6 +33,7 @@ dns::name_follows_the_pod
 dns::absent_pod_is_nxdomain
 persistence::rows_survive_pod_deletion
 persistence::same_volume_returns
+persistence::durability_settings
 persistence::teardown_leaves_nothing
 replication::replicas_follow_by_stable_name
 replication::replicas_hold_the_same_rows
