@@ -22,6 +22,8 @@ pub static CATALOGUE: &[Check] = &[
     dns::ABSENT_POD_IS_NXDOMAIN,
     persistence::ROWS_SURVIVE_POD_DELETION,
     persistence::SAME_VOLUME_RETURNS,
+    persistence::CLAIMS_SURVIVE_SCALE_DOWN,
+    persistence::CLAIM_POLICY_IS_HONOURED,
     persistence::DURABILITY_SETTINGS,
     persistence::TEARDOWN_LEAVES_NOTHING,
     replication::REPLICAS_FOLLOW_BY_STABLE_NAME,

@@ -11,6 +11,7 @@ use super::{
     words::{short, some_of},
 };
 
+mod claims;
 mod settings;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
+pub(super) use claims::{CLAIM_POLICY_IS_HONOURED, CLAIMS_SURVIVE_SCALE_DOWN};
 pub(super) use settings::DURABILITY_SETTINGS;
 
 pub(super) const ROWS_SURVIVE_POD_DELETION: Check = Check {

@@ -33,6 +33,8 @@ dns::name_follows_the_pod
 dns::absent_pod_is_nxdomain
 persistence::rows_survive_pod_deletion
 persistence::same_volume_returns
+persistence::claims_survive_scale_down
+persistence::claim_policy_is_honoured
 persistence::durability_settings
 persistence::teardown_leaves_nothing
 replication::replicas_follow_by_stable_name
