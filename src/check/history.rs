@@ -213,12 +213,13 @@ impl History {
         });
         self.object(EventType::Added, "Pod", object.clone());
         self.pods.push(Pod { name: name.into(), uid: uid.clone(), object, gone: false });
-        for claim in claims {
+        for (claim, template) in claims.into_iter().zip(["claim", "second claim", "third claim"]) {
             if self.claims.iter().any(|there| there.name == claim) {
                 continue;
             }
-            self.bound(&claim, &format!("claim {uid}"), &format!("pv-{claim}"));
-            let object = json!({"metadata": {"name": claim, "uid": format!("claim {uid}")}});
+            let uid = format!("{template} {uid}");
+            self.bound(&claim, &uid, &format!("pv-{claim}"));
+            let object = json!({"metadata": {"name": claim, "uid": uid}});
             self.claims.push(Claim { name: claim, object });
         }
         uid

@@ -114,8 +114,9 @@ pub(super) const IDENTITY_SURVIVES_RESTART: Check = Check {
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-identity",
     explain: "\
 A server that comes back with another server_uuid is another server to its replicas: its old transactions look foreign.
-Each pod is deleted; before and after, its claims, the volumes behind them and the server's own identity are compared,
-and likewise from the first start to the scale-up where the run scales.
+Each pod is deleted with its grace period, and one without grace where the run has the scenario unready; before and
+after, its claims, the volumes behind them and the server's own identity are compared, and likewise from the first start
+to the scale-up where the run scales.
 A new address is normal, and an old one may be handed out again, so addresses are not judged.
 Usually wrong: the data directory, where auto.cnf holds the server_uuid, is not on the claim (emptyDir, or a mount at
 another path); persistentVolumeClaimRetentionPolicy deletes claims; or server_id does not come from the ordinal.",
@@ -127,7 +128,7 @@ fn identity_survives_restart(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         let kept = case.weigh_deletions(opinion, |deletion| same_identity(case, deletion));
         opinion.prove(kept.iter().flat_map(|(_, evidence)| *evidence));
-        let pods: Vec<_> = kept.iter().map(|(pod, _)| *pod).collect();
+        let pods: Vec<_> = kept.iter().map(|(pod, _)| pod.as_str()).collect();
         let mut whom = pods.join(", ");
         let rescaled: Vec<_> =
             rescaled(case).into_iter().filter_map(|pod| Some((opinion.weigh(came_back(case, &pod))?, pod))).collect();
@@ -168,7 +169,8 @@ fn came_back(case: &Case<'_>, pod: &str) -> Judged<[u64; 2]> {
     Ok([before.mark.seq, after.mark.seq])
 }
 
-fn same_identity<'a>(case: &Case<'a>, deletion: &Deletion<'a>) -> Judged<(&'a str, [u64; 3])> {
+/// A pod that is what it was before its deletion, in words, and the records that show it.
+fn same_identity(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<(String, [u64; 3])> {
     let (new, _) = case.successor(deletion)?;
     let old = case.timeline.pod_by_uid(deletion.uid).ok_or_else(|| {
         let reason = format!("the pod {} that was deleted at #{} was never seen", deletion.pod, deletion.asked.seq);
@@ -184,7 +186,7 @@ fn same_identity<'a>(case: &Case<'a>, deletion: &Deletion<'a>) -> Judged<(&'a st
         return Err(Finding::inconclusive(reason, evidence));
     }
     same_server(before, after)?;
-    Ok((deletion.pod, evidence))
+    Ok((format!("{}{}", deletion.pod, deletion.manner()), evidence))
 }
 
 fn same_server(before: Seen<'_, Sql>, after: Seen<'_, Sql>) -> Judged<()> {

@@ -364,7 +364,7 @@ impl Timeline {
             claim.deleting = Some(mark);
         }
         if gone {
-            claim.deleted = Some(mark);
+            claim.deleted.get_or_insert(mark);
         }
     }
 

@@ -38,6 +38,9 @@ dns::short_names_resolve
 dns::unready_pod_leaves_dns
 persistence::rows_survive_pod_deletion
 persistence::same_volume_returns
+persistence::claims_survive_scale_down
+persistence::claim_policy_is_honoured
+persistence::durability_settings
 persistence::teardown_leaves_nothing
 replication::replicas_follow_by_stable_name
 replication::replicas_hold_the_same_rows

@@ -270,7 +270,7 @@ fn a_cache_that_is_on_gives_more_time() {
     history.asked(&moment, &name, &["10.0.1.1".into()]);
     history.asked_for_pod(&moment, "mysql-1");
     let reason = history.expect(FOLLOWS, Inconclusive);
-    assert_snapshot!(reason, @"mysql-0 was not deleted, so nothing is known of what it would keep; mysql-2 was not deleted, so nothing is known of what it would keep");
+    assert_snapshot!(reason, @"mysql-0 was not deleted, so nothing is known of what it would keep; mysql-2 was not deleted, so nothing is known of what it would keep; no pod was deleted without grace, so nothing is known of what one would keep then");
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn after_deletion(moment: &Moment) -> bool {
 
 #[test]
 fn a_pod_that_comes_back_as_itself_passes() {
-    assert_snapshot!(History::good().expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-2, mysql-1, mysql-0, mysql-0, and after the scale-up on mysql-1, mysql-2");
+    assert_snapshot!(History::good().expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-2, mysql-1, mysql-0, mysql-0 without grace, and after the scale-up on mysql-1, mysql-2");
 }
 
 #[test]
