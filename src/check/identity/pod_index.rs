@@ -87,8 +87,8 @@ mod tests {
 
     #[test]
     fn a_label_that_is_the_ordinal_passes() {
-        assert_snapshot!(History::good().expect(INDEX, Pass), @"apps.kubernetes.io/pod-index was the ordinal on all 17 pods that were seen (Kubernetes v1.37.2 ≥ 1.28)");
-        assert_snapshot!(labelled("v1.28.0-eks-1", json!("2")).expect(INDEX, Pass), @"apps.kubernetes.io/pod-index was the ordinal on all 17 pods that were seen (Kubernetes v1.28.0-eks-1 ≥ 1.28)");
+        assert_snapshot!(History::good().expect(INDEX, Pass), @"apps.kubernetes.io/pod-index was the ordinal on all 18 pods that were seen (Kubernetes v1.37.2 ≥ 1.28)");
+        assert_snapshot!(labelled("v1.28.0-eks-1", json!("2")).expect(INDEX, Pass), @"apps.kubernetes.io/pod-index was the ordinal on all 18 pods that were seen (Kubernetes v1.28.0-eks-1 ≥ 1.28)");
     }
 
     #[test]

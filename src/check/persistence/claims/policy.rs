@@ -8,6 +8,7 @@ use super::{
     super::super::{
         Check, Finding,
         case::{Case, Seen},
+        expectation::claim_policy,
         opinion::{Judged, Opinion, judged},
         words::some_of,
     },
@@ -47,20 +48,13 @@ fn claim_policy_is_honoured(evidence: &Evidence) -> Finding {
     })
 }
 
-/// The first minor version that honours the policy without a feature gate
-/// (<https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/>, StatefulSetAutoDeletePVC).
-const SINCE: (u32, u32) = (1, 27);
-
-/// That the cluster is one that honours the policy by default. A version that cannot be read is taken for a new one.
+/// That the cluster is one that honours the policy.
 fn has_claim_policy(run: &Run) -> Judged<()> {
-    let mut numbers = run.kubernetes.trim_start_matches('v').split(|it: char| !it.is_ascii_digit()).map(str::parse);
-    if let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next())
-        && (major, minor) < SINCE
-    {
-        let reason = format!("Kubernetes {} does not honour the policy by default: 1.27 is the first", run.kubernetes);
-        return Err(Finding::skipped(reason));
+    let ruling = claim_policy(run);
+    if ruling.holds {
+        return Ok(());
     }
-    Ok(())
+    Err(Finding::skipped(format!("the claims' policy is not honoured on this cluster: {}", ruling.why)))
 }
 
 /// The pods that were scaled away while their claims were to go with them.

@@ -172,13 +172,13 @@ fn a_teardown_that_did_not_come_to_the_claims_leaves_it_open() {
     let midway = told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").without(asked(Act::DeleteClaims));
     assert_snapshot!(midway.expect(SURVIVE, Inconclusive), @"the teardown (#500) did not come to the deletion of the claims");
     let none = History::good_of(1).without(|what| matches!(what, What::Object(event) if event.object_kind == KIND));
-    assert_snapshot!(none.expect(SURVIVE, Inconclusive), @"no claim of the set was there when its deletion was asked for (#170)");
+    assert_snapshot!(none.expect(SURVIVE, Inconclusive), @"no claim of the set was there when its deletion was asked for (#171)");
 }
 
 #[test]
 fn exactly_the_claims_of_the_pod_that_went_pass() {
     assert_snapshot!(History::good().expect(POLICY, Pass), @"with mysql-2 went data-mysql-2 (DELETED at #484); data-mysql-0, data-mysql-1 stayed");
-    assert_snapshot!(History::good_of(1).expect(POLICY, Pass), @"with mysql-0 went data-mysql-0 (DELETED at #154); there were no others");
+    assert_snapshot!(History::good_of(1).expect(POLICY, Pass), @"with mysql-0 went data-mysql-0 (DELETED at #155); there were no others");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn an_older_cluster_honours_no_policy() {
             }
         })
     };
-    assert_snapshot!(on("v1.26.15").expect(POLICY, Skipped), @"Kubernetes v1.26.15 does not honour the policy by default: 1.27 is the first");
+    assert_snapshot!(on("v1.26.15").expect(POLICY, Skipped), @"the claims' policy is not honoured on this cluster: Kubernetes v1.26.15 < 1.27");
     on("v1.9.0").expect(POLICY, Skipped);
     for version in ["v1.27.0", "v1.27+", "1.30.4-gke.100", "v2.0.0", "main"] {
         on(version).expect(POLICY, Pass);
