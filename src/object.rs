@@ -4,20 +4,46 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+/// The value at a JSON pointer, as RFC 6901 has it but for `~`, which no field that is read here has in its name: to undo
+/// that would cost two copies of every name on the way.
+fn at<'a>(object: &'a Value, pointer: &str) -> Option<&'a Value> {
+    pointer.split('/').skip(1).try_fold(object, |value, name| match value {
+        Value::Object(fields) => fields.get(name),
+        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
 /// The string at a JSON pointer.
 pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
-    object.pointer(pointer).and_then(Value::as_str)
+    at(object, pointer).and_then(Value::as_str)
+}
+
+/// The number at a JSON pointer; 0 where there is none, as the API server leaves it out then.
+pub(crate) fn number(object: &Value, pointer: &str) -> i64 {
+    at(object, pointer).and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// The items of the array at a JSON pointer.
 pub(crate) fn items<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
-    object.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+    at(object, pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// The strings of the map at a JSON pointer, such as labels.
 pub(crate) fn strings(object: &Value, pointer: &str) -> BTreeMap<String, String> {
-    let pairs = object.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
-    pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+    pairs(object, pointer).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// Makes a copy of these strings what they are, and leaves it alone where it is that already.
+pub(crate) fn copy_strings(object: &Value, pointer: &str, copy: &mut BTreeMap<String, String>) {
+    if !pairs(object, pointer).eq(copy.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
+        *copy = strings(object, pointer);
+    }
+}
+
+fn pairs<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let fields = at(object, pointer).and_then(Value::as_object).into_iter().flatten();
+    fields.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
 }
 
 /// Whether the object's status has this condition, and it holds.

@@ -14,7 +14,7 @@ pub struct Fault {
 }
 
 /// A disruption.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
     /// A pod was deleted, by UID. `grace_s` is the grace period asked for, `None` for the pod's own.

@@ -2,6 +2,7 @@
 //! indexes it.
 
 mod act;
+mod index;
 mod log;
 mod moment;
 mod record;
@@ -12,27 +13,30 @@ mod timeline;
 use std::path::Path;
 
 pub use act::{Act, Fault};
+pub use index::{Index, Places};
 pub use log::{Log, ReadError, Sight, WaitError};
 pub use moment::Moment;
 pub use record::*;
 pub use recorder::{Recorder, WatchError};
 pub use subject::*;
-pub use timeline::{Change, ClaimLife, Mark, PodLife, SetState, Timeline, VolumeLife};
+pub use timeline::{Change, ClaimLife, Life, Lives, Mark, PodLife, SetState, Timeline, VolumeLife};
 
-/// All that a check may look at.
+/// All that a check may look at. The parts are made from the records once, so nobody may change these afterwards.
 #[derive(Debug, Clone)]
 pub struct Evidence {
     /// The records, in order.
     pub records: Vec<Record>,
-    /// The records' index.
+    /// The history of the run's objects.
     pub timeline: Timeline,
+    /// Where the records of each kind are.
+    pub index: Index,
 }
 
 impl Evidence {
     /// Evidence of these records, which are in order.
     pub fn new(records: Vec<Record>) -> Self {
-        let timeline = Timeline::of(&records);
-        Self { records, timeline }
+        let (timeline, index) = (Timeline::of(&records), Index::of(&records));
+        Self { records, timeline, index }
     }
 
     /// Reads an `evidence.jsonl`.

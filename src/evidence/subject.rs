@@ -105,7 +105,7 @@ pub struct ClaimPolicy {
 }
 
 /// Whether a claim stays.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Retention {
     /// It stays.
     #[default]

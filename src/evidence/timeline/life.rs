@@ -1,0 +1,332 @@
+//! The lives of objects: what is known of one pod, claim or volume, from its first record to its last.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::super::record::{EventType, ObjectEvent, Record};
+use super::lives::Life;
+use crate::object::{copy_strings, has_condition, items, number, text};
+
+/// A place in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// The record's sequence number.
+    pub seq: u64,
+    /// Microseconds since the run began.
+    pub at_us: u64,
+}
+
+impl Mark {
+    pub(super) fn of(record: &Record) -> Self {
+        Self { seq: record.seq, at_us: record.at_us }
+    }
+}
+
+/// A value and the place in the log where it came to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change<T> {
+    /// Since when.
+    pub since: Mark,
+    /// The value.
+    pub value: T,
+}
+
+fn push_if_new<T: PartialEq<V> + From<V>, V>(history: &mut Vec<Change<T>>, since: Mark, value: V) {
+    if history.last().is_none_or(|last| last.value != value) {
+        history.push(Change { since, value: value.into() });
+    }
+}
+
+/// The value at that record.
+pub(super) fn at<T>(history: &[Change<T>], seq: u64) -> Option<&T> {
+    let passed = history.partition_point(|change| change.since.seq <= seq);
+    history[..passed].last().map(|change| &change.value)
+}
+
+/// The life of one pod, known by its UID: a name can have many lives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodLife {
+    /// The pod's name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The first record that shows it.
+    pub added: Mark,
+    /// False where the pod was in the list that a watch was opened from: then `added` carries no order.
+    pub seen_created: bool,
+    /// The Ready condition, change by change.
+    pub ready: Vec<Change<bool>>,
+    /// The pod's address, change by change, from when it has one.
+    pub address: Vec<Change<String>>,
+    /// When `metadata.deletionTimestamp` was first seen.
+    pub deleting: Option<Mark>,
+    /// When it was gone.
+    pub deleted: Option<Mark>,
+    /// `metadata.labels`, as last seen.
+    pub labels: BTreeMap<String, String>,
+    /// Names of the claims that its volumes are on: a pod keeps its volumes.
+    pub claims: Vec<String>,
+    /// The node it runs on, once scheduled: a pod stays there.
+    pub node: Option<String>,
+    /// The pod's state in a few words, as last seen: for messages.
+    pub summary: String,
+}
+
+impl Life for PodLife {
+    fn known_as(&self) -> (&str, &str) {
+        (&self.name, &self.uid)
+    }
+
+    fn lasts(&self) -> (Mark, Option<Mark>) {
+        (self.added, self.deleted)
+    }
+}
+
+impl PodLife {
+    pub(super) fn begun(mark: Mark, event: &ObjectEvent, name: &str, uid: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            uid: uid.to_owned(),
+            added: mark,
+            seen_created: event.event == EventType::Added,
+            ready: Vec::new(),
+            address: Vec::new(),
+            deleting: None,
+            deleted: None,
+            labels: BTreeMap::new(),
+            claims: Vec::new(),
+            node: None,
+            summary: String::new(),
+        }
+    }
+
+    /// The revision of the set that the pod was made from
+    /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-strategies>).
+    pub fn revision(&self) -> Option<&str> {
+        self.labels.get("controller-revision-hash").map(String::as_str)
+    }
+
+    /// When the pod was Ready for the first time.
+    pub fn first_ready(&self) -> Option<Mark> {
+        self.ready.iter().find(|change| change.value).map(|change| change.since)
+    }
+
+    /// Whether the Ready condition held at that record.
+    pub fn ready_at(&self, seq: u64) -> bool {
+        at(&self.ready, seq).copied().unwrap_or(false)
+    }
+
+    /// Whether the pod existed at that record.
+    pub fn alive_at(&self, seq: u64) -> bool {
+        self.added.seq <= seq && self.deleted.is_none_or(|gone| gone.seq > seq)
+    }
+
+    /// Whether the pod was being deleted at that record.
+    pub fn deleting_at(&self, seq: u64) -> bool {
+        self.deleting.is_some_and(|mark| mark.seq <= seq)
+    }
+
+    /// Whether DNS must list the pod at that record: alive, Ready and not being deleted.
+    pub fn serving_at(&self, seq: u64) -> bool {
+        self.alive_at(seq) && self.ready_at(seq) && !self.deleting_at(seq)
+    }
+
+    /// The address at that record.
+    pub fn address_at(&self, seq: u64) -> Option<&str> {
+        at(&self.address, seq).map(String::as_str)
+    }
+
+    /// The last change of anything that DNS answers depend on, up to that record.
+    pub fn last_dns_change(&self, seq: u64) -> Mark {
+        let changes = self.ready.iter().map(|change| change.since);
+        let addresses = self.address.iter().map(|change| change.since);
+        let ends = self.deleting.into_iter().chain(self.deleted);
+        changes
+            .chain(addresses)
+            .chain(ends)
+            .filter(|mark| mark.seq <= seq)
+            .max()
+            .map_or(self.added, |mark| mark.max(self.added))
+    }
+
+    /// Takes one more event in. Most events of a pod change nothing here, so what cannot have changed is not read, and
+    /// what has not changed is not written.
+    pub(super) fn observe(&mut self, mark: Mark, event: &ObjectEvent) {
+        if event.event == EventType::Deleted {
+            self.deleting.get_or_insert(mark);
+            self.deleted.get_or_insert(mark);
+            "deleted".clone_into(&mut self.summary);
+            return;
+        }
+        let (metadata, spec, status) = (&event.object["metadata"], &event.object["spec"], &event.object["status"]);
+        let ready = has_condition(&event.object, "Ready");
+        push_if_new(&mut self.ready, mark, ready);
+        if let Some(address) = text(status, "/podIP") {
+            push_if_new(&mut self.address, mark, address);
+        }
+        let going = text(metadata, "/deletionTimestamp").is_some();
+        if going {
+            self.deleting.get_or_insert(mark);
+        }
+        copy_strings(metadata, "/labels", &mut self.labels);
+        if self.node.is_none() {
+            self.node = text(spec, "/nodeName").map(str::to_owned);
+        }
+        if self.claims.is_empty() {
+            let claims = items(spec, "/volumes").filter_map(|it| text(it, "/persistentVolumeClaim/claimName"));
+            self.claims = claims.map(str::to_owned).collect();
+        }
+        self.summary.clear();
+        summarize(status, ready, going, &mut self.summary);
+    }
+}
+
+/// The life of one PersistentVolumeClaim, known by its UID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimLife {
+    /// The claim's name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The first record that shows it.
+    pub added: Mark,
+    /// `spec.volumeName`, change by change, from when it is bound.
+    pub volume: Vec<Change<String>>,
+    /// When `metadata.deletionTimestamp` was first seen.
+    pub deleting: Option<Mark>,
+    /// When it was gone.
+    pub deleted: Option<Mark>,
+}
+
+impl Life for ClaimLife {
+    fn known_as(&self) -> (&str, &str) {
+        (&self.name, &self.uid)
+    }
+
+    fn lasts(&self) -> (Mark, Option<Mark>) {
+        (self.added, self.deleted)
+    }
+}
+
+impl ClaimLife {
+    pub(super) fn begun(mark: Mark, name: &str, uid: &str) -> Self {
+        let (name, uid) = (name.to_owned(), uid.to_owned());
+        Self { name, uid, added: mark, volume: Vec::new(), deleting: None, deleted: None }
+    }
+
+    pub(super) fn observe(&mut self, mark: Mark, event: &ObjectEvent) {
+        let gone = event.event == EventType::Deleted;
+        if let Some(volume) = text(&event.object, "/spec/volumeName") {
+            push_if_new(&mut self.volume, mark, volume);
+        }
+        if self.deleting.is_none() && (gone || text(&event.object, "/metadata/deletionTimestamp").is_some()) {
+            self.deleting = Some(mark);
+        }
+        if gone {
+            self.deleted.get_or_insert(mark);
+        }
+    }
+}
+
+/// A PersistentVolume, known by its UID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeLife {
+    /// The volume's name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The first record that shows it.
+    pub added: Mark,
+    /// When it was gone.
+    pub deleted: Option<Mark>,
+}
+
+impl Life for VolumeLife {
+    fn known_as(&self) -> (&str, &str) {
+        (&self.name, &self.uid)
+    }
+
+    fn lasts(&self) -> (Mark, Option<Mark>) {
+        (self.added, self.deleted)
+    }
+}
+
+impl VolumeLife {
+    pub(super) fn begun(mark: Mark, name: &str, uid: &str) -> Self {
+        Self { name: name.to_owned(), uid: uid.to_owned(), added: mark, deleted: None }
+    }
+
+    pub(super) fn observe(&mut self, mark: Mark, event: &ObjectEvent) {
+        if event.event == EventType::Deleted {
+            self.deleted.get_or_insert(mark);
+        }
+    }
+}
+
+/// What is known of the StatefulSet from one event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SetState {
+    /// The set's UID.
+    pub uid: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `status.observedGeneration`: the controller has seen the spec once it equals the generation.
+    pub observed_generation: i64,
+    /// `spec.replicas`.
+    pub replicas: i64,
+    /// `status.replicas`.
+    pub current: i64,
+    /// `status.readyReplicas`.
+    pub ready: i64,
+    /// `status.updatedReplicas`: pods of the update revision.
+    pub updated: i64,
+    /// `status.currentRevision`: the revision of pods that no update has reached.
+    pub current_revision: String,
+    /// `status.updateRevision`: the revision of the template as it is now.
+    pub update_revision: String,
+    /// Whether the set is gone.
+    pub deleted: bool,
+}
+
+impl SetState {
+    /// The state that an event shows.
+    pub fn of(event: &ObjectEvent) -> Self {
+        let object = &event.object;
+        let string = |pointer| text(object, pointer).unwrap_or_default().to_owned();
+        Self {
+            uid: string("/metadata/uid"),
+            generation: number(object, "/metadata/generation"),
+            observed_generation: number(object, "/status/observedGeneration"),
+            replicas: number(object, "/spec/replicas"),
+            current: number(object, "/status/replicas"),
+            ready: number(object, "/status/readyReplicas"),
+            updated: number(object, "/status/updatedReplicas"),
+            current_revision: string("/status/currentRevision"),
+            update_revision: string("/status/updateRevision"),
+            deleted: event.event == EventType::Deleted,
+        }
+    }
+}
+
+/// Adds a few words on a pod's state, with the reason that a container of one that is not Ready waits for, where there
+/// is one.
+fn summarize(status: &Value, ready: bool, going: bool, summary: &mut String) {
+    let waiting = || {
+        let statuses = items(status, "/containerStatuses").chain(items(status, "/initContainerStatuses"));
+        statuses.into_iter().find_map(|status| text(status, "/state/waiting/reason"))
+    };
+    let unscheduled = || {
+        let of_scheduling = |condition: &&Value| {
+            text(condition, "/type") == Some("PodScheduled") && text(condition, "/status") == Some("False")
+        };
+        items(status, "/conditions").find(of_scheduling).and_then(|condition| text(condition, "/message"))
+    };
+    let why = if ready { None } else { waiting().or_else(unscheduled) };
+    let words = [Some(if ready { "Ready" } else { "not Ready" }), why, going.then_some("being deleted")];
+    summary.push_str(text(status, "/phase").unwrap_or("no phase"));
+    for word in words.into_iter().flatten() {
+        summary.push_str(", ");
+        summary.push_str(word);
+    }
+}

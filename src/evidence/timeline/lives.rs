@@ -1,0 +1,110 @@
+//! Lives by UID and by name. A long run has many pods of one name, one after the other: whoever asks for the one that was
+//! there at some record must not have to go through all of them.
+
+use std::{collections::HashMap, ops::Deref, slice};
+
+use super::life::Mark;
+
+/// What begins and ends under one UID.
+pub trait Life {
+    /// The object's name, which others may bear before and after it, and its UID.
+    fn known_as(&self) -> (&str, &str);
+
+    /// The first record that shows it, and the one that shows it gone, where one does.
+    fn lasts(&self) -> (Mark, Option<Mark>);
+}
+
+/// All lives of one kind of object, in the order of appearance.
+#[derive(Debug, Clone)]
+pub struct Lives<T> {
+    all: Vec<T>,
+    by_uid: HashMap<String, usize>,
+    by_name: HashMap<String, Bearers>,
+}
+
+/// The places of those that bore a name, in the order of appearance.
+#[derive(Debug, Clone, Default)]
+struct Bearers {
+    places: Vec<usize>,
+    /// For each, where in `places` the oldest one stands that was still there when this one came.
+    oldest: Vec<usize>,
+}
+
+impl<T> Default for Lives<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), by_uid: HashMap::new(), by_name: HashMap::new() }
+    }
+}
+
+impl<T> Deref for Lives<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.all
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Lives<T> {
+    type Item = &'a T;
+    type IntoIter = slice::Iter<'a, T>;
+
+    fn into_iter(self) -> slice::Iter<'a, T> {
+        self.all.iter()
+    }
+}
+
+impl<T: Life> Lives<T> {
+    /// The life of this UID.
+    pub fn of_uid(&self, uid: &str) -> Option<&T> {
+        self.by_uid.get(uid).map(|place| &self.all[*place])
+    }
+
+    /// All that bore a name, oldest first.
+    pub fn of_name(&self, name: &str) -> impl DoubleEndedIterator<Item = &T> + use<'_, T> {
+        self.places(name).iter().map(|place| &self.all[*place])
+    }
+
+    /// Those that came to bear a name after one record and before another one, oldest first.
+    pub fn coming(&self, name: &str, after: u64, before: u64) -> impl DoubleEndedIterator<Item = &T> + use<'_, T> {
+        let places = self.places(name);
+        let (from, to) = (self.come_by(places, after), self.come_by(places, before.saturating_sub(1)));
+        places[from.min(to)..to].iter().map(|place| &self.all[*place])
+    }
+
+    /// Those that bore a name at that record, oldest first.
+    pub fn bearing(&self, name: &str, seq: u64) -> impl DoubleEndedIterator<Item = &T> + use<'_, T> {
+        let places = self.places(name);
+        let come = self.come_by(places, seq);
+        let oldest = come.checked_sub(1).map_or(0, |last| self.by_name[name].oldest[last]);
+        let lives = places[oldest..come].iter().map(|place| &self.all[*place]);
+        lives.filter(move |life| life.lasts().1.is_none_or(|gone| gone.seq > seq))
+    }
+
+    fn places(&self, name: &str) -> &[usize] {
+        self.by_name.get(name).map_or(&[], |bearers| &bearers.places)
+    }
+
+    /// How many of a name's bearers had come by that record.
+    fn come_by(&self, places: &[usize], seq: u64) -> usize {
+        places.partition_point(|place| self.all[*place].lasts().0.seq <= seq)
+    }
+
+    pub(super) fn known(&mut self, uid: &str) -> Option<&mut T> {
+        self.by_uid.get(uid).map(|place| &mut self.all[*place])
+    }
+
+    pub(super) fn add(&mut self, life: T) -> &mut T {
+        let place = self.all.len();
+        let (name, uid) = life.known_as();
+        self.by_uid.insert(uid.to_owned(), place);
+        let bearers = self.by_name.entry(name.to_owned()).or_default();
+        let mut oldest = bearers.oldest.last().copied().unwrap_or(0);
+        while bearers.places.get(oldest).is_some_and(|place| self.all[*place].lasts().1.is_some()) {
+            oldest += 1;
+        }
+        bearers.places.push(place);
+        bearers.oldest.push(oldest);
+        self.all.push(life);
+        &mut self.all[place]
+    }
+}

@@ -1,0 +1,163 @@
+//! What the timeline keeps, and what it is asked for.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::evidence::Evidence;
+
+/// A timeline that is told of the pods of a set, event by event.
+struct Watched {
+    timeline: Timeline,
+    run: Record,
+}
+
+impl Watched {
+    /// The timeline of a run that has just started.
+    fn new() -> Self {
+        let stored = concat!(env!("CARGO_MANIFEST_DIR"), "/suites/replay/made-good.jsonl");
+        let evidence = Evidence::read(std::path::Path::new(stored)).expect("a stored run");
+        let run = evidence.records.into_iter().find(|record| matches!(record.what, What::Run(_))).expect("a run");
+        let timeline = Timeline::of([&run]);
+        Self { timeline, run }
+    }
+
+    fn tell(&mut self, event: EventType, object_kind: &str, object: Value) {
+        let (seq, wall) = (self.timeline.last_seq + 1, self.run.wall);
+        let what = What::Object(Box::new(ObjectEvent { event, object_kind: object_kind.into(), object }));
+        self.timeline.observe(&Record { seq, at_us: seq, wall, what });
+    }
+
+    fn pod(&mut self, event: EventType, name: &str, uid: &str, ready: bool) {
+        let status = if ready { "True" } else { "False" };
+        self.tell(event, "Pod", json!({
+            "metadata": {"name": name, "uid": uid, "labels": {"app": "mysql"}, "resourceVersion": self.timeline.last_seq},
+            "spec": {"nodeName": "worker", "volumes": [{"persistentVolumeClaim": {"claimName": "data"}}]},
+            "status": {"phase": "Running", "podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": status}]},
+        }));
+    }
+
+    /// Everything that is kept, counted; not counted is what is kept once for each life.
+    fn kept(&self) -> usize {
+        let Timeline { subject: _, pods, claims, volumes, set: _, gaps, gaps_of, last_seq: _ } = &self.timeline;
+        let of_pod = |pod: &PodLife| pod.ready.len() + pod.address.len() + pod.labels.len() + pod.claims.len();
+        let of_pods: usize = pods.iter().map(of_pod).sum();
+        let of_claims: usize = claims.iter().map(|claim| claim.volume.len()).sum();
+        let of_gaps: usize = gaps.len() + gaps_of.values().map(Vec::len).sum::<usize>();
+        pods.len() + claims.len() + volumes.len() + of_pods + of_claims + of_gaps
+    }
+}
+
+#[test]
+fn events_that_change_nothing_leave_nothing() {
+    let mut watched = Watched::new();
+    let claim = json!({"metadata": {"name": "data", "uid": "claim"}, "spec": {"volumeName": "volume"}});
+    let volume = json!({"metadata": {"name": "volume", "uid": "volume"}});
+    let set = json!({"metadata": {"name": "mysql", "uid": "set"}, "status": {"readyReplicas": 1}});
+    let all = |watched: &mut Watched, event: EventType| {
+        watched.pod(event, "mysql-0", "pod", true);
+        watched.tell(event, "PersistentVolumeClaim", claim.clone());
+        watched.tell(event, "PersistentVolume", volume.clone());
+        watched.tell(event, "StatefulSet", set.clone());
+    };
+    all(&mut watched, EventType::Added);
+    let kept = watched.kept();
+    for _ in 0..10_000 {
+        all(&mut watched, EventType::Modified);
+    }
+    assert_eq!(watched.kept(), kept);
+    assert_eq!(watched.timeline.last_seq, watched.run.seq + 4 * 10_001);
+}
+
+/// What the timeline keeps grows by what changes: by one for each turn of Ready, and by a life for each pod.
+#[test]
+fn a_change_is_kept_once() {
+    let mut watched = Watched::new();
+    watched.pod(EventType::Added, "mysql-0", "first", true);
+    let one = watched.kept();
+    for turn in 0..100 {
+        watched.pod(EventType::Modified, "mysql-0", "first", turn % 2 == 1);
+        watched.pod(EventType::Modified, "mysql-0", "first", turn % 2 == 1);
+    }
+    assert_eq!(watched.kept(), one + 100);
+    watched.pod(EventType::Deleted, "mysql-0", "first", true);
+    watched.pod(EventType::Added, "mysql-0", "second", true);
+    assert_eq!(watched.kept(), one + 100 + one);
+}
+
+#[test]
+fn a_life_ends_once() {
+    let mut watched = Watched::new();
+    watched.pod(EventType::Added, "mysql-0", "first", true);
+    watched.pod(EventType::Deleted, "mysql-0", "first", true);
+    let ended = watched.timeline.last_seq;
+    watched.pod(EventType::Deleted, "mysql-0", "first", true);
+    let life = watched.timeline.pod_by_uid("first").expect("a pod");
+    assert_eq!(life.deleted.map(|mark| mark.seq), Some(ended));
+}
+
+/// A name, and whether the oldest or the newest of its bearers goes, if one does.
+fn events() -> impl Strategy<Value = Vec<(usize, Option<bool>)>> {
+    prop::collection::vec((0..2_usize, prop::option::of(any::<bool>())), 0..40)
+}
+
+proptest! {
+    /// Whoever asks by name gets what going through all lives would give.
+    #[test]
+    fn names_lead_to_their_bearers(events in events()) {
+        let (mut watched, mut there) = (Watched::new(), Vec::<(String, String)>::new());
+        for (number, (name, goes)) in events.into_iter().enumerate() {
+            let name = format!("mysql-{name}");
+            let mut bearers = there.iter().enumerate().filter(|(_, (bearer, _))| *bearer == name).map(|(place, _)| place);
+            let place = match goes {
+                Some(true) => bearers.next(),
+                Some(false) => bearers.next_back(),
+                None => None,
+            };
+            match (goes, place) {
+                (None, _) => {
+                    let uid = format!("uid-{number}");
+                    watched.pod(EventType::Added, &name, &uid, true);
+                    there.push((name, uid));
+                }
+                (Some(_), Some(place)) => {
+                    let (name, uid) = there.remove(place);
+                    watched.pod(EventType::Deleted, &name, &uid, true);
+                }
+                (Some(_), None) => {}
+            }
+        }
+        let timeline = &watched.timeline;
+        for name in ["mysql-0", "mysql-1", "mysql-2"] {
+            let of_name = || timeline.pods.iter().filter(|pod| pod.name == name);
+            prop_assert!(timeline.lives(name).eq(of_name()));
+            prop_assert_eq!(timeline.live_pod(name), of_name().rev().find(|pod| pod.deleted.is_none()));
+            for seq in 0..=timeline.last_seq + 1 {
+                prop_assert!(timeline.pods.bearing(name, seq).eq(of_name().filter(|pod| pod.alive_at(seq))));
+                let coming = of_name().filter(|pod| pod.added.seq > seq && pod.added.seq < timeline.last_seq);
+                prop_assert!(timeline.pods.coming(name, seq, timeline.last_seq).eq(coming));
+            }
+        }
+        for pod in &timeline.pods {
+            prop_assert_eq!(timeline.pod_by_uid(&pod.uid), Some(pod));
+        }
+    }
+}
+
+#[test]
+fn gaps_are_found_by_kind_and_place() {
+    let mut watched = Watched::new();
+    let (wall, first) = (watched.run.wall, watched.timeline.last_seq);
+    for (number, kind) in (1..).zip(["Pod", "Service", "Pod", "Pod"]) {
+        let gap = Gap { object_kind: kind.into(), after_version: String::new(), reason: String::new() };
+        watched.timeline.observe(&Record { seq: first + number, at_us: 0, wall, what: What::Gap(gap) });
+    }
+    let found = |kind: &str, from: u64, to: u64| {
+        let gaps = watched.timeline.gaps_between(kind, first + from, first + to);
+        gaps.map(|(mark, _)| mark.seq - first).collect::<Vec<_>>()
+    };
+    assert_eq!(found("Pod", 0, 9), [1, 3, 4]);
+    assert_eq!(found("Pod", 2, 3), [3]);
+    assert_eq!(found("Service", 2, 2), [2]);
+    assert!(found("Service", 3, 9).is_empty() && found("Node", 0, 9).is_empty());
+}
