@@ -1,17 +1,25 @@
 //! What judges ask of the evidence: the records of one kind, in order, and what recurs in more than one property.
 
-use std::{collections::BTreeSet, fmt, ops::Deref};
+mod deletions;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    ops::{Deref, RangeInclusive},
+};
 
 use crate::evidence::{
-    Act, Dns, EventType, Evidence, Exec, Fault, Mark, Moment, Note, ObjectEvent, Phase, PodLife, Question, Row, Run,
-    SetState, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Timeline, Wait, WaitOutcome, What, Write,
+    Act, Dns, EventType, Evidence, Exec, Fault, Mark, Moment, Note, ObjectEvent, Phase, Question, Row, Run, SetState,
+    Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Timeline, Wait, WaitOutcome, What, Write,
 };
 
 use super::{
     Finding,
-    opinion::{Judged, Opinion},
+    opinion::Judged,
     words::{during, seconds, topic},
 };
+
+pub(super) use deletions::Deletion;
 
 /// A part of a record and its place in the log.
 #[derive(Debug)]
@@ -49,22 +57,6 @@ pub(super) struct Case<'a> {
     pub timeline: &'a Timeline,
 }
 
-/// A pod that was deleted by the harness and is proved to have gone.
-pub(super) struct Deletion<'a> {
-    /// The pod's name.
-    pub pod: &'a str,
-    /// The UID of the life that was ended.
-    pub uid: &'a str,
-    /// Whether it had no grace period.
-    pub killed: bool,
-    /// When the deletion was asked for.
-    pub asked: Mark,
-    /// When it was proved.
-    pub proved: Mark,
-    /// The first record that belongs to the next disruption, or the end of the log.
-    pub until: u64,
-}
-
 /// An act of the harness: asked for, and proved, where it came to that.
 pub(super) struct Acted<'a> {
     /// What was done.
@@ -92,43 +84,58 @@ impl<'a> Case<'a> {
         Some(Self { evidence, run, subject: &run.subject, timeline: &evidence.timeline })
     }
 
-    fn seen<T: 'a>(&self, pick: impl Fn(&'a What) -> Option<&'a T>) -> impl Iterator<Item = Seen<'a, T>> {
-        self.evidence.records.iter().filter_map(move |record| {
+    /// What is to be picked from the records at these places.
+    fn seen<T: 'a, P: Fn(&'a What) -> Option<&'a T>>(
+        &self,
+        places: &'a [usize],
+        pick: P,
+    ) -> impl DoubleEndedIterator<Item = Seen<'a, T>> + use<'a, T, P> {
+        let records = &self.evidence.records;
+        places.iter().filter_map(move |place| {
+            let record = &records[*place];
             let mark = Mark { seq: record.seq, at_us: record.at_us };
             pick(&record.what).map(|it| Seen { mark, it })
         })
     }
 
-    /// Names that were asked for.
-    pub fn dns(&self) -> impl Iterator<Item = Seen<'a, Dns>> {
-        self.seen(|what| if let What::Dns(dns) = what { Some(dns) } else { None })
+    /// Those places that are between two records.
+    fn between(&self, places: &'a [usize], from: u64, to: u64) -> &'a [usize] {
+        let before = |seq: u64| places.partition_point(|place| self.evidence.records[*place].seq < seq);
+        let (first, end) = (before(from), before(to.saturating_add(1)));
+        &places[first.min(end)..end]
     }
 
     /// Questions to servers.
-    pub fn sql(&self) -> impl Iterator<Item = Seen<'a, Sql>> {
-        self.seen(|what| if let What::Sql(sql) = what { Some(sql) } else { None })
+    pub fn sql(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> {
+        self.seen(&self.evidence.index.sql, |what| if let What::Sql(sql) = what { Some(sql) } else { None })
     }
 
     /// Commands that were run in containers.
-    pub fn execs(&self) -> impl Iterator<Item = Seen<'a, Exec>> {
-        self.seen(|what| if let What::Exec(exec) = what { Some(exec) } else { None })
+    pub fn execs(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> {
+        self.seen(&self.evidence.index.execs, |what| if let What::Exec(exec) = what { Some(exec) } else { None })
+    }
+
+    /// Commands that were run in the containers of one pod.
+    pub fn execs_in(&self, pod: &str) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> + use<'a> {
+        let places = self.evidence.index.execs_in(pod);
+        self.seen(places, |what| if let What::Exec(exec) = what { Some(exec) } else { None })
     }
 
     /// Outcomes of the ledger's writes.
-    pub fn writes(&self) -> impl Iterator<Item = Seen<'a, Write>> {
-        self.seen(|what| if let What::Write(write) = what { Some(write) } else { None })
+    pub fn writes(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Write>> {
+        self.seen(&self.evidence.index.writes, |what| if let What::Write(write) = what { Some(write) } else { None })
     }
 
     /// Disruptions.
-    pub fn faults(&self) -> impl Iterator<Item = Seen<'a, Fault>> {
-        self.seen(|what| if let What::Fault(fault) = what { Some(fault) } else { None })
+    pub fn faults(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Fault>> {
+        self.seen(&self.evidence.index.faults, |what| if let What::Fault(fault) = what { Some(fault) } else { None })
     }
 
     /// The first scale-down that was asked for, while claims are to stay: the one in which they are to go has its own
     /// check.
     pub fn scale_down(&self) -> Option<ScaleDown> {
         let with_claims = self.spans("claims");
-        let apart = |seq: u64| with_claims.iter().any(|span| span.contains(&seq));
+        let apart = |seq: u64| spanned(&with_claims, seq);
         self.faults().find_map(|fault| match fault.it.act {
             Act::Scale { from, to } if to < from && !apart(fault.mark.seq) => {
                 Some(ScaleDown { asked: fault.mark.seq, from, to })
@@ -139,13 +146,19 @@ impl<'a> Case<'a> {
 
     /// The acts of a kind, in order, each with its proof.
     pub fn acts(&self, wanted: impl Fn(&Act) -> bool) -> Vec<Acted<'a>> {
-        let asked = self.faults().filter(|fault| fault.proof.is_none() && wanted(&fault.it.act));
-        let acted = asked.map(|asked| {
-            let proves = |fault: &Seen<'a, Fault>| fault.mark.seq > asked.mark.seq && fault.act == asked.act;
-            let proof = self.faults().filter(proves).find_map(|fault| Some((fault.mark, fault.it.proof.as_deref()?)));
-            Acted { act: &asked.it.act, asked: asked.mark, proved: proof }
-        });
-        acted.collect()
+        // From the end, so that the proof known for an act is the first one that comes after it.
+        let (mut proofs, mut acted) = (HashMap::new(), Vec::new());
+        for fault in self.faults().rev().filter(|fault| wanted(&fault.it.act)) {
+            let act = &fault.it.act;
+            match fault.it.proof.as_deref() {
+                Some(proof) => {
+                    proofs.insert(act, (fault.mark, proof));
+                }
+                None => acted.push(Acted { act, asked: fault.mark, proved: proofs.get(act).copied() }),
+            }
+        }
+        acted.reverse();
+        acted
     }
 
     /// The StatefulSet as each of its events shows it.
@@ -155,8 +168,9 @@ impl<'a> Case<'a> {
 
     /// The events of one object.
     fn object(&self, kind: &'static str, name: &'a str) -> impl Iterator<Item = Seen<'a, ObjectEvent>> {
-        let events = self.seen(|what| if let What::Object(event) = what { Some(event.as_ref()) } else { None });
-        events.filter(move |event| event.object_kind == kind && event.object["metadata"]["name"] == name)
+        let event = |what: &'a What| if let What::Object(event) = what { Some(event.as_ref()) } else { None };
+        let events = self.seen(self.evidence.index.objects(kind), event);
+        events.filter(move |event| event.object["metadata"]["name"] == name)
     }
 
     /// The Service that governs the set, as last seen while it was there.
@@ -164,20 +178,15 @@ impl<'a> Case<'a> {
         self.object("Service", &self.subject.service).filter(|event| event.event != EventType::Deleted).last()
     }
 
-    fn waits(&self) -> impl Iterator<Item = Seen<'a, Wait>> {
-        self.seen(|what| if let What::Wait(wait) = what { Some(wait) } else { None })
-    }
-
     /// The last snapshot of this.
     pub fn snapshot(&self, of: SnapshotOf) -> Option<Seen<'a, Snapshot>> {
-        self.seen(|what| if let What::Snapshot(snapshot) = what { Some(snapshot) } else { None })
-            .filter(|snapshot| snapshot.of == of)
-            .last()
+        let snapshot = |what: &'a What| if let What::Snapshot(snapshot) = what { Some(snapshot) } else { None };
+        self.seen(&self.evidence.index.snapshots, snapshot).rfind(|snapshot| snapshot.of == of)
     }
 
     /// The steps, of all scenarios and of the run itself.
-    pub fn steps(&self) -> impl Iterator<Item = Seen<'a, Step>> {
-        self.seen(|what| if let What::Step(step) = what { Some(step) } else { None })
+    pub fn steps(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Step>> {
+        self.seen(&self.evidence.index.steps, |what| if let What::Step(step) = what { Some(step) } else { None })
     }
 
     /// The outer steps of a scenario: each scenario has one that bears its name.
@@ -186,8 +195,8 @@ impl<'a> Case<'a> {
     }
 
     /// Trouble of the harness.
-    pub fn notes(&self) -> impl Iterator<Item = Seen<'a, Note>> {
-        self.seen(|what| if let What::Note(note) = what { Some(note) } else { None })
+    pub fn notes(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Note>> {
+        self.seen(&self.evidence.index.notes, |what| if let What::Note(note) = what { Some(note) } else { None })
     }
 
     /// The first and the last record of a scenario; the log's ends where it has no such step.
@@ -207,7 +216,8 @@ impl<'a> Case<'a> {
 
     /// The waits between two records that ended without what they waited for.
     pub fn unmet_waits(&self, from: u64, to: u64) -> impl Iterator<Item = Seen<'a, Wait>> {
-        self.waits().filter(move |wait| (from..=to).contains(&wait.mark.seq) && wait.outcome != WaitOutcome::Met)
+        let unmet = self.between(&self.evidence.index.unmet, from, to);
+        self.seen(unmet, |what| if let What::Wait(wait) = what { Some(wait) } else { None })
     }
 
     /// The first of these.
@@ -215,116 +225,88 @@ impl<'a> Case<'a> {
         self.unmet_waits(from, to).next()
     }
 
+    /// Names that were asked for at a moment and between two records, in order.
+    pub fn dns_at(
+        &self,
+        moment: &Moment,
+        from: u64,
+        to: u64,
+    ) -> impl DoubleEndedIterator<Item = Seen<'a, Dns>> + use<'a> {
+        self.names(self.between(self.evidence.index.dns_at(moment), from, to))
+    }
+
+    /// Questions for one name, however it was written, at a moment and between two records, in order.
+    pub fn dns_for(
+        &self,
+        moment: &Moment,
+        name: &str,
+        from: u64,
+        to: u64,
+    ) -> impl DoubleEndedIterator<Item = Seen<'a, Dns>> + use<'a> {
+        self.names(self.between(self.evidence.index.dns_for(moment, name), from, to))
+    }
+
+    fn names(&self, places: &'a [usize]) -> impl DoubleEndedIterator<Item = Seen<'a, Dns>> + use<'a> {
+        self.seen(places, |what| if let What::Dns(dns) = what { Some(dns) } else { None })
+    }
+
     /// The answers of one pod to one question at one moment, in order.
-    pub fn answers(&self, pod: &str, question: Question, moment: &Moment) -> impl Iterator<Item = Seen<'a, Sql>> {
-        self.sql().filter(move |sql| sql.pod == pod && sql.question == question && sql.moment == *moment)
+    pub fn answers(
+        &self,
+        pod: &str,
+        question: Question,
+        moment: &Moment,
+    ) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
+        self.answers_between(pod, question, moment, 0, u64::MAX)
+    }
+
+    /// The same between two records: a moment comes again where a pod is deleted again.
+    pub fn answers_between(
+        &self,
+        pod: &str,
+        question: Question,
+        moment: &Moment,
+        from: u64,
+        to: u64,
+    ) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
+        let places = self.between(self.evidence.index.answers(pod, question, moment), from, to);
+        self.seen(places, |what| if let What::Sql(sql) = what { Some(sql) } else { None })
     }
 
     /// The moments at which a pod was asked a question: this one, at which it must have been, and whichever others.
     pub fn moments(&self, must: Moment, pod: &str, question: Question) -> Vec<Moment> {
-        with_others(must, self.sql().filter(|sql| sql.pod == pod && sql.question == question).map(|sql| &sql.it.moment))
+        with_others(must, self.evidence.index.moments(pod, question).iter())
     }
 
     /// The last answer of one pod to one question at one moment; never having asked is a doubt.
     pub fn last_answer(&self, pod: &str, question: Question, moment: &Moment) -> Judged<Seen<'a, Sql>> {
-        self.answers(pod, question, moment).last().ok_or_else(|| {
-            Finding::inconclusive(format!("{pod} was not asked for {} {}", topic(question), during(moment)), [])
-        })
+        self.answers(pod, question, moment).next_back().ok_or_else(|| unasked(pod, question, moment))
     }
 
-    /// The deletions of pods that are proved, in order, but for those of a rolling update: these are meant to change
-    /// what comes back, and nobody asks the server before and after.
-    pub fn deletions(&self) -> Vec<Deletion<'a>> {
-        let rolled = self.spans("roll");
-        self.faults()
-            .filter(|fault| fault.proof.is_some() && !rolled.iter().any(|span| span.contains(&fault.mark.seq)))
-            .filter_map(|fault| {
-                let Act::DeletePod { pod, uid, grace_s } = &fault.it.act else { return None };
-                let same = |asked: &Seen<'_, Fault>| asked.proof.is_none() && asked.act == fault.act;
-                let asked = self.faults().find(same).map_or(fault.mark, |asked| asked.mark);
-                let until = self.next_fault(fault.mark.seq);
-                Some(Deletion { pod, uid, killed: *grace_s == Some(0), asked, proved: fault.mark, until })
-            })
-            .collect()
-    }
-
-    /// The stretches of the log in which a scenario was acted.
-    fn spans(&self, scenario: &str) -> Vec<std::ops::RangeInclusive<u64>> {
-        let begun = self.outer_steps(scenario).filter(|step| step.phase == Phase::Begin);
-        let ends = |begin: u64| self.outer_steps(scenario).find(|step| step.mark.seq > begin).map(|step| step.mark.seq);
-        begun.map(|begin| begin.mark.seq..=ends(begin.mark.seq).unwrap_or(self.timeline.last_seq)).collect()
+    /// The stretches of the log in which a scenario was acted, in order.
+    fn spans(&self, scenario: &str) -> Vec<RangeInclusive<u64>> {
+        let steps: Vec<_> = self.outer_steps(scenario).collect();
+        let ends = steps.iter().skip(1).map(|step| step.mark.seq).chain([self.timeline.last_seq]);
+        let spans = steps.iter().zip(ends).filter(|(step, _)| step.phase == Phase::Begin);
+        spans.map(|(begin, end)| begin.mark.seq..=end).collect()
     }
 
     /// The next disruption that was asked for after this record, or the end of the log.
     pub fn next_fault(&self, seq: u64) -> u64 {
-        let mut asked = self.faults().filter(|fault| fault.proof.is_none());
-        asked.find(|fault| fault.mark.seq > seq).map_or(self.timeline.last_seq + 1, |fault| fault.mark.seq)
-    }
-
-    /// Judges every deletion. An ordinal that never was deleted with its grace period proves nothing, which is a doubt;
-    /// so is a run that was to delete a pod without grace and did not.
-    pub fn weigh_deletions<T>(&self, opinion: &mut Opinion, judge: impl Fn(&Deletion<'a>) -> Judged<T>) -> Vec<T> {
-        let deletions = self.deletions();
-        let deleted = |pod: &String| deletions.iter().any(|deletion| deletion.pod == pod && !deletion.killed);
-        for pod in self.subject.pods().filter(|pod| !deleted(pod)) {
-            let reason = format!("{pod} was not deleted, so nothing is known of what it would keep");
-            opinion.object(Finding::inconclusive(reason, []));
-        }
-        let judged = deletions.iter().filter_map(|deletion| opinion.weigh(judge(deletion))).collect();
-        let kills = self.subject.replicas > 1 && self.run.scenarios.iter().any(|scenario| scenario == "unready");
-        if kills && !deletions.iter().any(|deletion| deletion.killed) {
-            let reason = "no pod was deleted without grace, so nothing is known of what one would keep then";
-            opinion.object(Finding::inconclusive(reason, []));
-        }
-        judged
-    }
-
-    /// The pod that took a deleted one's place and became Ready, with the record since which it was.
-    pub fn successor(&self, deletion: &Deletion<'a>) -> Judged<(&'a PodLife, Mark)> {
-        let came = self
-            .timeline
-            .lives(deletion.pod)
-            .filter(|life| life.added.seq > deletion.asked.seq && life.added.seq < deletion.until);
-        if let Some(found) = came.filter_map(|life| Some((life, life.first_ready()?))).last() {
-            return Ok(found);
-        }
-        let Some(wait) = self.unmet_wait(deletion.asked.seq, deletion.until) else {
-            let reason = format!("no successor of {} was seen to become Ready", deletion.pod);
-            return Err(Finding::inconclusive(reason, [deletion.proved.seq]));
-        };
-        let (pod, deleted, asked) = (deletion.pod, deletion.words(), deletion.asked.seq);
-        let reason = format!("{pod} did not come back after its {deleted} (#{asked}): {wait}");
-        Err(wait.blame(reason, [asked, wait.mark.seq]))
+        let next = self.between(&self.evidence.index.asked, seq + 1, u64::MAX).first();
+        next.map_or(self.timeline.last_seq + 1, |place| self.evidence.records[*place].seq)
     }
 }
 
-impl Deletion<'_> {
-    /// What sets it apart from a deletion with a grace period, after the pod's name.
-    pub fn manner(&self) -> &'static str {
-        if self.killed { " without grace" } else { "" }
-    }
+/// The doubt that is left by a question that nobody asked.
+fn unasked(pod: &str, question: Question, moment: &Moment) -> Finding {
+    Finding::inconclusive(format!("{pod} was not asked for {} {}", topic(question), during(moment)), [])
+}
 
-    /// What it is.
-    pub fn words(&self) -> &'static str {
-        if self.killed { "deletion without grace" } else { "deletion" }
-    }
-
-    /// The moment of what is asked once the successor is Ready.
-    pub fn after(&self) -> Moment {
-        let pod = self.pod.to_owned();
-        if self.killed { Moment::Kill { pod } } else { Moment::Deletion { pod } }
-    }
-
-    /// The moment of what is asked just before.
-    pub fn before(&self) -> Moment {
-        let pod = self.pod.to_owned();
-        if self.killed { Moment::BeforeKill { pod } } else { Moment::BeforeDeletion { pod } }
-    }
-
-    /// Whether a record lies between this deletion and the next disruption.
-    pub fn spans(&self, mark: Mark) -> bool {
-        self.asked.seq < mark.seq && mark.seq < self.until
-    }
+/// Whether a record lies in one of these stretches, which are in order.
+fn spanned(spans: &[RangeInclusive<u64>], seq: u64) -> bool {
+    let over = spans.partition_point(|span| *span.end() < seq);
+    spans.get(over).is_some_and(|span| span.contains(&seq))
 }
 
 /// What the kubelet and the scheduler say of a pod that an image or room on the nodes is missing for

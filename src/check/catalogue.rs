@@ -83,7 +83,7 @@ fn cut_short(case: &Case<'_>, scenario: &str) -> Option<Finding> {
     match &last.it.phase {
         Phase::End => None,
         Phase::Begin => {
-            let note = case.notes().filter(|note| note.mark.seq > seq).last();
+            let note = case.notes().rfind(|note| note.mark.seq > seq);
             let note = note.map(|note| (note.it.message.clone(), note.mark.seq));
             Some(because(format!("the scenario {scenario} did not end (#{seq})"), Some(seq), note))
         }
@@ -102,7 +102,7 @@ fn cause(case: &Case<'_>, scenario: &str) -> Option<(String, u64)> {
         })
     };
     // That the cluster could not be deleted in the end has hindered no scenario.
-    let of_run = failed().filter(|(step, ..)| step.scenario == "run" && step.name != "delete the cluster").last();
+    let of_run = failed().rfind(|(step, ..)| step.scenario == "run" && step.name != "delete the cluster");
     // The teardown builds on nothing: it is acted whatever failed.
     let of_foundation = || failed().find(|(step, ..)| step.scenario == step.name && scenario != "teardown");
     let of_step = of_run.or_else(of_foundation).map(|(_, why, seq)| (why, seq));

@@ -15,6 +15,8 @@ mod sweep;
 mod tests;
 mod unready;
 
+use std::collections::HashMap;
+
 use crate::evidence::{Change, Evidence, Mark, Moment, SnapshotOf};
 
 use super::{
@@ -55,29 +57,51 @@ fn budget(case: &Case<'_>) -> Judged<Budget> {
     })
 }
 
+/// When a name was asked for: at a moment, and between two records where that comes again.
+#[derive(Clone, Copy)]
+struct When<'a> {
+    moment: &'a Moment,
+    from: u64,
+    to: u64,
+}
+
+impl<'a> From<&'a Moment> for When<'a> {
+    fn from(moment: &'a Moment) -> Self {
+        Self { moment, from: 0, to: u64::MAX }
+    }
+}
+
 /// Judges the answers to a name, and remembers the last ones.
-fn weigh(case: &Case<'_>, opinion: &mut Opinion, moment: &Moment, query: &Query, budget: &Budget) -> Option<Settled> {
-    let known = known(case, last_asked(case, moment));
-    let settled = opinion.weigh(known.and_then(|()| settle(case, moment, query, budget)))?;
+fn weigh<'a>(
+    case: &Case<'_>,
+    opinion: &mut Opinion,
+    when: impl Into<When<'a>>,
+    query: &Query,
+    budget: &Budget,
+) -> Option<Settled> {
+    let when = when.into();
+    let known = known(case, last_asked(case, when));
+    let settled = opinion.weigh(known.and_then(|()| settle(case, when, query, budget)))?;
     opinion.prove(settled.last.iter().copied());
     Some(settled)
 }
 
 /// The same for a name that must lead somewhere.
-fn weigh_present(
+fn weigh_present<'a>(
     case: &Case<'_>,
     opinion: &mut Opinion,
-    moment: &Moment,
+    when: impl Into<When<'a>>,
     query: &Query,
     budget: &Budget,
 ) -> Option<Settled> {
-    opinion.weigh(present(&query.name, &query.truth, moment, last_asked(case, moment)))?;
-    weigh(case, opinion, moment, query, budget)
+    let when = when.into();
+    opinion.weigh(present(&query.name, &query.truth, when.moment, last_asked(case, when)))?;
+    weigh(case, opinion, when, query, budget)
 }
 
-/// When a name was asked for last at a moment.
-fn last_asked(case: &Case<'_>, moment: &Moment) -> Option<Mark> {
-    case.dns().filter(|dns| dns.moment == *moment).last().map(|dns| dns.mark)
+/// When a name was asked for last.
+fn last_asked(case: &Case<'_>, When { moment, from, to }: When<'_>) -> Option<Mark> {
+    case.dns_at(moment, from, to).next_back().map(|dns| dns.mark)
 }
 
 /// Where the pods' own history has a gap nobody knows what would have been right.
@@ -88,8 +112,7 @@ fn known(case: &Case<'_>, asked: Option<Mark>) -> Judged<()> {
 /// Where no pod was Ready when its name was asked for, nothing can be said.
 fn present(name: &str, truth: &Truth, moment: &Moment, asked: Option<Mark>) -> Judged<()> {
     let Some(Mark { seq, .. }) = asked else { return Ok(()) };
-    let now = truth.iter().rev().find(|change| change.since.seq <= seq);
-    if now.is_some_and(|now| !now.value.is_empty()) {
+    if query::at(truth, seq).is_some_and(|now| !now.value.is_empty()) {
         return Ok(());
     }
     let reason = format!("no pod that {name} must lead to was Ready {} (#{seq})", during(moment));
@@ -106,7 +129,7 @@ fn slowest(settled: &[Settled], budget: &Budget) -> String {
 }
 
 fn was_asked(case: &Case<'_>, moment: &Moment, record_type: &str) -> bool {
-    case.dns().any(|dns| dns.moment == *moment && dns.record_type == record_type)
+    case.dns_at(moment, 0, u64::MAX).any(|dns| dns.record_type == record_type)
 }
 
 /// Of these moments the first one, at which every run asks, and those others to which the run came.
@@ -195,11 +218,14 @@ fn name_follows_the_pod(evidence: &Evidence) -> Finding {
         let budget = budget(case)?;
         let returned = case.weigh_deletions(opinion, |deletion| {
             case.successor(deletion)?;
-            Ok((deletion.pod, deletion.killed, deletion.after()))
+            Ok((deletion.pod, deletion.killed, deletion.after(), deletion.asked.seq, deletion.until - 1))
         });
+        let queries: HashMap<String, Query> =
+            case.subject.pods().map(|pod| (pod.clone(), Query::pod(case, &pod))).collect();
         let mut texts = Vec::new();
-        for (pod, killed, moment) in returned {
-            if let Some(settled) = weigh_present(case, opinion, &moment, &Query::pod(case, pod), &budget) {
+        for (pod, killed, moment, from, to) in returned {
+            let Some(query) = queries.get(pod) else { continue };
+            if let Some(settled) = weigh_present(case, opinion, When { moment: &moment, from, to }, query, &budget) {
                 let how = if killed { ", deleted without grace," } else { "" };
                 texts.push(format!("{pod}{how} {}", settled.after()));
             }

@@ -1,6 +1,6 @@
 //! Identity: what a pod is called, and what stays the same when it is created again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::evidence::{Evidence, Exec, ExecAnswer, Moment, PodLife, Question, Sql};
 
@@ -37,9 +37,10 @@ fn hostname_is_pod_name(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         for pod in case.subject.pods() {
             for (argv, expected) in [(&["hostname"][..], pod.clone()), (&["hostname", "-f"], case.subject.fqdn(&pod))] {
-                let ours = |exec: &Seen<'_, Exec>| exec.pod == pod && exec.argv == argv;
-                for moment in with_others(Moment::Deployed, case.execs().filter(ours).map(|exec| &exec.it.moment)) {
-                    let exec = case.execs().filter(ours).filter(|exec| exec.moment == moment).last();
+                let ours: Vec<_> = case.execs_in(&pod).filter(|exec| exec.argv == argv).collect();
+                let last: HashMap<_, _> = ours.iter().map(|exec| (&exec.it.moment, *exec)).collect();
+                for moment in with_others(Moment::Deployed, ours.iter().map(|exec| &exec.it.moment)) {
+                    let exec = last.get(&moment).copied();
                     let named = printed(&pod, argv, exec, &expected);
                     opinion.weigh(named).into_iter().for_each(|seq| opinion.prove([seq]));
                 }
@@ -178,8 +179,8 @@ fn same_identity(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<(String, [u
     })?;
     let (was, is) = (Bearer { life: old, seq: deletion.asked.seq }, Bearer { life: new, seq: deletion.until - 1 });
     same_claims(case, &was, &is, &deletion.after())?;
-    let before = case.last_answer(deletion.pod, Question::Identity, &deletion.before())?;
-    let after = case.last_answer(deletion.pod, Question::Identity, &deletion.after())?;
+    let before = case.answer_before(deletion, Question::Identity)?;
+    let after = case.answer_after(deletion, deletion.pod, Question::Identity)?;
     let evidence = [before.mark.seq, deletion.proved.seq, after.mark.seq];
     if before.uid != old.uid || after.uid != new.uid {
         let reason = format!("the identity of {} was not read from both of its pods", deletion.pod);

@@ -8,6 +8,7 @@ pub mod expectation;
 #[cfg(test)]
 mod history;
 mod identity;
+mod ledger;
 mod opinion;
 mod ordering;
 mod persistence;
@@ -22,7 +23,7 @@ pub use catalogue::{CATALOGUE, find};
 pub use dns::{dns_budget_ms, dns_zone};
 
 /// What a check concludes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// The property held.
@@ -36,7 +37,7 @@ pub enum Verdict {
 }
 
 /// A verdict with its reason.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Finding {
     /// The verdict.
     pub verdict: Verdict,

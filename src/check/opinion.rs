@@ -1,6 +1,6 @@
 //! Weighing: one violation outweighs any doubt, and a doubt outweighs a pass.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::evidence::Evidence;
 
@@ -12,6 +12,7 @@ pub(super) type Judged<T> = Result<T, Finding>;
 /// What was found so far, for and against a property.
 pub(super) struct Opinion {
     against: Vec<Finding>,
+    known: HashSet<Finding>,
     proof: Vec<u64>,
     quoted: usize,
 }
@@ -20,7 +21,7 @@ impl Opinion {
     /// No opinion yet. Of the objections of a kind the reason will quote so many: a workload that is wrong everywhere
     /// needs no longer text.
     pub fn quoting(quoted: usize) -> Self {
-        Self { against: Vec::new(), proof: Vec::new(), quoted }
+        Self { against: Vec::new(), known: HashSet::new(), proof: Vec::new(), quoted }
     }
 
     /// Takes a part's value; remembers what stands in its way.
@@ -30,7 +31,7 @@ impl Opinion {
 
     /// Remembers an objection, once: one lost stretch of the history spoils many parts in the same words.
     pub fn object(&mut self, finding: Finding) {
-        if !self.against.contains(&finding) {
+        if self.known.insert(finding.clone()) {
             self.against.push(finding);
         }
     }

@@ -62,7 +62,7 @@ fn starts_in_ordinal_order(evidence: &Evidence) -> Finding {
 /// When the pod of this name had become Ready, seen from the creation of a later one.
 fn waited_for(case: &Case<'_>, later: &PodLife, name: &str) -> Judged<Mark> {
     let at = later.added.seq;
-    let lives: Vec<_> = case.timeline.lives(name).filter(|life| life.alive_at(at)).collect();
+    let lives: Vec<_> = case.timeline.pods.bearing(name, at).collect();
     let was_ready = |life: &&PodLife| life.first_ready().filter(|ready| ready.seq < at);
     let holds = |life: &&&PodLife| life.ready_at(at) && !life.deleting_at(at);
     if let Some(ready) = lives.iter().find(holds).and_then(was_ready) {
@@ -246,8 +246,7 @@ fn at_most_one_pod_per_ordinal(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         for life in &case.timeline.pods {
             let at = life.added.seq;
-            let earlier = |other: &&PodLife| other.added.seq < at && other.alive_at(at);
-            for other in case.timeline.lives(&life.name).filter(earlier) {
+            for other in case.timeline.pods.bearing(&life.name, at).filter(|other| other.added.seq < at) {
                 let ends =
                     other.deleted.map_or("was never seen to go".to_owned(), |gone| format!("went at #{}", gone.seq));
                 let (new, old) = (short(&life.uid), short(&other.uid));

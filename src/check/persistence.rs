@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Evidence, Leftover, Phase, Question, SnapshotOf, SqlAnswer, Step, WriteOutcome};
+use crate::evidence::{Evidence, Leftover, Phase, Question, SnapshotOf, SqlAnswer, Step};
 
 use super::{
     Check, Finding,
     case::{Case, Deletion, Seen, doubt},
+    ledger::Ledger,
     opinion::{Judged, judged},
     words::{short, some_of},
 };
@@ -41,7 +42,8 @@ Usually wrong: the data directory is on an emptyDir, or the claim is mounted som
 
 fn rows_survive_pod_deletion(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
-        let kept = case.weigh_deletions(opinion, |deletion| kept_rows(case, deletion));
+        let ledger = Ledger::of(case);
+        let kept = case.weigh_deletions(opinion, |deletion| kept_rows(case, &ledger, deletion));
         opinion.prove(kept.iter().flat_map(|(_, evidence)| *evidence));
         let counts: Vec<_> = kept.iter().map(|(text, _)| text.as_str()).collect();
         Ok(format!("every acknowledged row was there after the deletion: {}", counts.join(", ")))
@@ -49,25 +51,18 @@ fn rows_survive_pod_deletion(evidence: &Evidence) -> Finding {
 }
 
 /// How many rows a pod kept, in words, and the records that show it.
-fn kept_rows(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<(String, [u64; 3])> {
+fn kept_rows(case: &Case<'_>, ledger: &Ledger, deletion: &Deletion<'_>) -> Judged<(String, [u64; 3])> {
     let (pod, deleted) = (deletion.pod, deletion.words());
-    let before = case.last_answer(pod, Question::Rows, &deletion.before())?;
-    let acknowledged: BTreeSet<u64> = case
-        .writes()
-        .filter(|write| write.mark.seq < before.mark.seq && write.outcome == WriteOutcome::Acknowledged)
-        .map(|write| write.id)
-        .collect();
-    let held = &before.ids().map_err(doubt)? & &acknowledged;
+    let before = case.answer_before(deletion, Question::Rows)?;
+    let acknowledged = |id: &u64| ledger.acknowledged.has(*id, before.mark.seq);
+    let held: BTreeSet<u64> = before.ids().map_err(doubt)?.into_iter().filter(acknowledged).collect();
     if held.is_empty() || before.uid != deletion.uid {
         let reason =
             format!("{pod} was not seen to hold an acknowledged row before its {deleted} (#{})", before.mark.seq);
         return Err(Finding::inconclusive(reason, [before.mark.seq]));
     }
     let (new, _) = case.successor(deletion)?;
-    let answers: Vec<_> = case
-        .answers(pod, Question::Rows, &deletion.after())
-        .filter(|sql| sql.uid == new.uid && deletion.spans(sql.mark))
-        .collect();
+    let answers: Vec<_> = case.answers_after(deletion, pod, Question::Rows).filter(|sql| sql.uid == new.uid).collect();
     // The first answer that tells anything: later a replica may have fetched again what it had lost.
     let telling = answers.iter().find(|sql| !matches!(sql.answer, SqlAnswer::Broken { .. }));
     let Some(after) = telling.or(answers.first()) else {

@@ -127,14 +127,18 @@ fn status<'a>(answer: Seen<'a, Sql>) -> Judged<Status<'a>> {
 /// That the replica reached the barrier that it was last asked for at this moment.
 fn reached_barrier(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<Mark> {
     let barrier = case.last_answer(pod, Question::Barrier, moment)?;
+    reached(barrier, || case.last_answer(pod, Question::ReplicaStatus, moment))
+}
+
+/// That a replica reached a barrier; if not, its replication status may tell why.
+fn reached<'a>(barrier: Seen<'a, Sql>, last: impl FnOnce() -> Judged<Seen<'a, Sql>>) -> Judged<Mark> {
     let seq = barrier.mark.seq;
     if barrier.value("reached")? == "1" {
         return Ok(barrier.mark);
     }
     let wanted = barrier.value("gtid_set").unwrap_or("the transactions of its source");
-    let last = case.last_answer(pod, Question::ReplicaStatus, moment).and_then(status);
-    let errors = last.map_or(String::new(), |status| status.errors());
-    let when = during(moment);
+    let errors = last().and_then(status).map_or(String::new(), |status| status.errors());
+    let (pod, when) = (&barrier.pod, during(&barrier.moment));
     Err(Finding::fail(format!("{pod} did not reach the barrier `{wanted}` {when} (#{seq}){errors}"), [seq]))
 }
 

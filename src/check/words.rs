@@ -11,9 +11,15 @@ pub(super) fn seconds(us: u64) -> String {
 
 /// The first five of many, and how many there are.
 pub(super) fn some_of<T: fmt::Display>(all: impl IntoIterator<Item = T>) -> String {
-    let all: Vec<String> = all.into_iter().map(|one| one.to_string()).collect();
-    let first = all[..all.len().min(5)].join(", ");
-    if all.len() > 5 { format!("{first} … ({} in all)", all.len()) } else { first }
+    let all: Vec<T> = all.into_iter().collect();
+    five_of(&all, all.len())
+}
+
+/// The first five of so many.
+pub(super) fn five_of<T: fmt::Display>(all: impl IntoIterator<Item = T>, count: usize) -> String {
+    let first: Vec<String> = all.into_iter().take(5).map(|one| one.to_string()).collect();
+    let first = first.join(", ");
+    if count > 5 { format!("{first} … ({count} in all)") } else { first }
 }
 
 /// A UID as far as people need it.

@@ -5,7 +5,7 @@ use crate::evidence::{Change, Mark};
 use super::{
     super::{Finding, opinion::Judged, words::seconds},
     corefile::Budget,
-    query::{Data, Query},
+    query::{Data, Query, at},
 };
 
 /// What an asker was told, once.
@@ -47,7 +47,7 @@ impl Settled {
 pub(super) fn converged(question: &str, heard: &[Heard], query: &Query, budget: &Budget) -> Judged<Settled> {
     let last = heard.last().expect("askers are those who asked");
     let seq = last.mark.seq;
-    let Some(now) = query.truth.iter().rev().find(|change| change.since.seq <= seq) else {
+    let Some(now) = at(&query.truth, seq) else {
         let reason = format!("nothing is known of the pods behind {} at #{seq}", query.name);
         return Err(Finding::inconclusive(reason, [seq]));
     };

@@ -105,9 +105,9 @@ fn weigh_lookup(
 }
 
 fn lookup(case: &Case<'_>, from: &str, name: &str, query: &Query, budget: &Budget) -> Judged<Settled> {
-    let same = |exec: &Seen<'_, Exec>| exec.moment == MOMENT && exec.pod == from && looked_up(exec) == Some(name);
+    let same = |exec: &Seen<'_, Exec>| exec.moment == MOMENT && looked_up(exec) == Some(name);
     let six = query.truth.iter().flat_map(|change| &change.value).any(|address| is_six(address));
-    let heard: Vec<Heard> = case.execs().filter(same).map(|exec| heard(exec, six)).collect();
+    let heard: Vec<Heard> = case.execs_in(from).filter(same).map(|exec| heard(exec, six)).collect();
     let question = format!("`getent ahosts {name}` in {from}");
     let Some(last) = heard.last().map(|heard| heard.mark) else {
         return Err(Finding::inconclusive(format!("{question} was not run {}", during(&MOMENT)), []));

@@ -1,6 +1,9 @@
 //! What is asked of DNS, and what must be answered.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
+};
 
 use crate::evidence::{Change, Mark, NamedPort, PodLife, reverse_name};
 
@@ -57,20 +60,20 @@ fn is_below(name: &str, above: &str) -> bool {
 impl Query {
     /// The addresses of the Service.
     pub fn service(case: &Case<'_>) -> Self {
-        let truth = truth(case, address);
+        let truth = truth(case, case.timeline.pods.iter(), address);
         Self { record_type: "A", name: case.subject.service_fqdn(), truth, rule: Rule::Exactly }
     }
 
     /// The address of a pod's stable name.
     pub fn pod(case: &Case<'_>, pod: &str) -> Self {
-        let truth = truth(case, |life, seq| address(life, seq).filter(|_| life.name == pod));
+        let truth = truth(case, case.timeline.lives(pod), address);
         Self { record_type: "A", name: case.subject.fqdn(pod), truth, rule: Rule::Exactly }
     }
 
     /// The targets of a port, each with the number that it listens on.
     pub fn port(case: &Case<'_>, port: &NamedPort) -> Self {
         let target = |life: &PodLife, _: u64| Some(service_data(port.number, &case.subject.fqdn(&life.name)));
-        let truth = truth(case, target);
+        let truth = truth(case, case.timeline.pods.iter(), target);
         Self { record_type: "SRV", name: case.subject.srv_name(port), truth, rule: Rule::Exactly }
     }
 
@@ -78,7 +81,7 @@ impl Query {
     pub fn pointer(case: &Case<'_>, of: IpAddr) -> Self {
         let at = |life: &PodLife, seq: u64| life.address_at(seq).and_then(|address| address.parse().ok()) == Some(of);
         let name = |life: &PodLife, seq: u64| at(life, seq).then(|| host(&case.subject.fqdn(&life.name)));
-        let truth = truth(case, name);
+        let truth = truth(case, case.timeline.pods.iter(), name);
         let service = host(&case.subject.service_fqdn());
         let services = host(&format!("svc.{}", case.subject.domain));
         let rule = Rule::BesideOtherServices { service, services };
@@ -90,19 +93,36 @@ fn address(life: &PodLife, seq: u64) -> Option<String> {
     life.address_at(seq).map(str::to_owned)
 }
 
-/// What the listed pods are to be told as, change by change.
-fn truth(case: &Case<'_>, told: impl Fn(&PodLife, u64) -> Option<String>) -> Truth {
-    let pods = || case.timeline.pods.iter();
-    let marks: BTreeSet<Mark> = pods().flat_map(changes).collect();
+/// What these pods, as far as they are listed, are to be told as, change by change. What a pod is told as depends on
+/// nothing but its own life, so at each change only those are looked at that it is a change of.
+fn truth<'a>(
+    case: &Case<'_>,
+    pods: impl Iterator<Item = &'a PodLife>,
+    told: impl Fn(&PodLife, u64) -> Option<String>,
+) -> Truth {
+    let mut marks: Vec<(Mark, &PodLife)> = pods.flat_map(|life| changes(life).map(move |mark| (mark, life))).collect();
+    marks.sort_by_key(|(mark, _)| *mark);
+    let mut listed: HashMap<&str, String> = HashMap::new();
     let mut truth = Truth::new();
-    for since in marks {
-        let listed = pods().filter(|life| is_listed(case, life, since.seq));
-        let value: Data = listed.filter_map(|life| told(life, since.seq)).collect();
+    for together in marks.chunk_by(|(one, _), (other, _)| one == other) {
+        let since = together[0].0;
+        for (_, life) in together {
+            match told(life, since.seq).filter(|_| is_listed(case, life, since.seq)) {
+                Some(data) => listed.insert(&life.uid, data),
+                None => listed.remove(life.uid.as_str()),
+            };
+        }
+        let value: Data = listed.values().cloned().collect();
         if truth.last().is_none_or(|last| last.value != value) {
             truth.push(Change { since, value });
         }
     }
     truth
+}
+
+/// What is true at a record.
+pub(super) fn at(truth: &Truth, seq: u64) -> Option<&Change<Data>> {
+    truth[..truth.partition_point(|change| change.since.seq <= seq)].last()
 }
 
 fn changes(life: &PodLife) -> impl Iterator<Item = Mark> {

@@ -117,7 +117,7 @@ fn ptr_points_back(evidence: &Evidence) -> Finding {
 
 /// The address that a pod had when the names of addresses were asked for last at a moment.
 fn address(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<IpAddr> {
-    let asked = case.dns().filter(|dns| dns.moment == *moment && dns.record_type == "PTR").last();
+    let asked = case.dns_at(moment, 0, u64::MAX).rfind(|dns| dns.record_type == "PTR");
     let Some(seq) = asked.map(|dns| dns.mark.seq) else {
         let reason = format!("PTR of the pods' addresses was not asked for {}: by anybody", during(moment));
         return Err(Finding::inconclusive(reason, []));

@@ -11,6 +11,7 @@ use super::{
         opinion::{Judged, Opinion},
         words::during,
     },
+    When,
     converge::{Heard, Said, Settled, converged, list},
     corefile::Budget,
     query::{Data, Query, read},
@@ -20,11 +21,11 @@ use super::{
 type Asker<'a> = (&'a str, &'a str, Transport);
 
 /// Judges the answers to a name at a moment; the last answer of each asker counts.
-pub(super) fn settle(case: &Case<'_>, moment: &Moment, query: &Query, budget: &Budget) -> Judged<Settled> {
+pub(super) fn settle(case: &Case<'_>, when: When<'_>, query: &Query, budget: &Budget) -> Judged<Settled> {
     // Whoever asks mostly gets the same answer: one of them says it all.
     let mut opinion = Opinion::quoting(1);
-    let answers = answers(case, moment, query);
-    complete(case, moment, query, &answers).unwrap_or_else(|finding| opinion.object(finding));
+    let answers = answers(case, when, query);
+    complete(case, when.moment, query, &answers).unwrap_or_else(|finding| opinion.object(finding));
     let mut settled = Settled { latency_us: None, last: Vec::new() };
     for (asker, heard) in &answers {
         let question = format!("{} of {}, asked {},", query.record_type, query.name, asked(*asker));
@@ -37,14 +38,10 @@ pub(super) fn settle(case: &Case<'_>, moment: &Moment, query: &Query, budget: &B
 }
 
 /// Everybody's answers to a name at a moment, in order.
-fn answers<'a>(case: &Case<'a>, moment: &Moment, query: &Query) -> BTreeMap<Asker<'a>, Vec<Heard>> {
+fn answers<'a>(case: &Case<'a>, when: When<'_>, query: &Query) -> BTreeMap<Asker<'a>, Vec<Heard>> {
     let mut answers: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    let same = |dns: &Seen<'_, Dns>| {
-        dns.moment == *moment
-            && dns.record_type == query.record_type
-            && dns.name.trim_end_matches('.').eq_ignore_ascii_case(&query.name)
-    };
-    for dns in case.dns().filter(same) {
+    let asked = case.dns_for(when.moment, &query.name, when.from, when.to);
+    for dns in asked.filter(|dns| dns.record_type == query.record_type) {
         let it = dns.it;
         answers.entry((it.from.as_str(), it.server.as_str(), it.transport)).or_default().push(heard(dns));
     }

@@ -9,7 +9,7 @@ use super::{
         opinion::{Judged, judged},
         words::seconds,
     },
-    has_replicas, reached_barrier, status,
+    has_replicas, reached, status,
 };
 
 pub(in super::super) const PRIMARY_RECREATED_REPLICAS_RESUME: Check = Check {
@@ -81,9 +81,10 @@ fn resumes(
         let seq = told.mark.seq;
         return Err(Finding::inconclusive(format!("{pod} was told something after the deletion (#{seq})"), [seq]));
     }
-    let barrier = reached_barrier(case, pod, &deletion.after())?;
+    let barrier = case.answer_after(deletion, pod, Question::Barrier)?;
+    let barrier = reached(barrier, || case.answer_after(deletion, pod, Question::ReplicaStatus))?;
     same_host(case, deletion, pod)?;
-    let read = case.last_answer(pod, Question::Rows, &deletion.after())?;
+    let read = case.answer_after(deletion, pod, Question::Rows)?;
     if !read.ids()?.contains(&id) {
         let seq = read.mark.seq;
         return Err(Finding::fail(format!("{pod} never got row {id}, written on the new primary (#{seq})"), [seq]));
@@ -100,9 +101,9 @@ fn resumes(
 
 /// That a replica follows the same host as before: the same name, that is, wherever it leads now.
 fn same_host(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Judged<()> {
-    let after = case.last_answer(pod, Question::ReplicaStatus, &deletion.after())?;
+    let after = case.answer_after(deletion, pod, Question::ReplicaStatus)?;
     let asked = |sql: &Seen<'_, Sql>| sql.pod == pod && sql.question == Question::ReplicaStatus;
-    let before = case.sql().filter(|sql| asked(sql) && sql.mark.seq < deletion.asked.seq).last();
+    let before = case.sql().rfind(|sql| asked(sql) && sql.mark.seq < deletion.asked.seq);
     let before = before
         .ok_or_else(|| Finding::inconclusive(format!("{pod} was not asked for its source before the deletion"), []))?;
     let (was, is) = (status(before)?.host, status(after)?.host);

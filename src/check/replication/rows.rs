@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    evidence::{Evidence, Moment, Question, Sql, WriteOutcome},
+    evidence::{Evidence, Moment, Question, Sql},
     mysql::gtid::GtidSet,
 };
 
@@ -11,8 +11,9 @@ use super::{
     super::{
         Check, Finding,
         case::{Case, Seen},
+        ledger::Ledger,
         opinion::{Judged, Opinion, judged},
-        words::some_of,
+        words::{five_of, some_of},
     },
     has_replicas, reached_barrier,
 };
@@ -38,16 +39,17 @@ set-up is enough; or a source that has purged what a replica still needs.",
 fn replicas_hold_the_same_rows(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         has_replicas(case)?;
-        let mut rows = compare(case, opinion, &Moment::Replicating);
+        let ledger = Ledger::of(case);
+        let mut rows = compare(case, &ledger, opinion, &Moment::Replicating);
         for pod in case.subject.replica_pods() {
             let moments = case.moments(Moment::Replicating, &pod, Question::Barrier);
             for moment in moments.iter().filter(|moment| !WHOLE.contains(moment)) {
-                let same = opinion.weigh(rows_after_barrier(case, &pod, moment));
+                let same = opinion.weigh(rows_after_barrier(case, &ledger, &pod, moment));
                 opinion.prove(same.into_iter().flatten());
             }
         }
         if was_compared(case, &Moment::ScaledUp) {
-            rows = compare(case, opinion, &Moment::ScaledUp);
+            rows = compare(case, &ledger, opinion, &Moment::ScaledUp);
         }
         let (replicas, primary): (Vec<_>, _) = (case.subject.replica_pods().collect(), case.subject.primary());
         Ok(format!(
@@ -66,7 +68,7 @@ fn was_compared(case: &Case<'_>, moment: &Moment) -> bool {
 }
 
 /// Compares all that the servers hold at a moment, and tells how many rows of the ledger that is.
-fn compare(case: &Case<'_>, opinion: &mut Opinion, moment: &Moment) -> usize {
+fn compare(case: &Case<'_>, ledger: &Ledger, opinion: &mut Opinion, moment: &Moment) -> usize {
     let primary = case.subject.primary();
     for pod in case.subject.replica_pods() {
         let barrier = opinion.weigh(reached_barrier(case, &pod, moment));
@@ -79,7 +81,7 @@ fn compare(case: &Case<'_>, opinion: &mut Opinion, moment: &Moment) -> usize {
     let mut rows = 0;
     for pod in case.subject.pods() {
         let answer = case.last_answer(&pod, Question::Rows, moment);
-        if let Some((count, seq)) = opinion.weigh(answer.and_then(|answer| rows_of_the_ledger(case, answer))) {
+        if let Some((count, seq)) = opinion.weigh(answer.and_then(|answer| rows_of_the_ledger(ledger, answer))) {
             opinion.prove([seq]);
             rows = rows.max(count);
         }
@@ -89,11 +91,11 @@ fn compare(case: &Case<'_>, opinion: &mut Opinion, moment: &Moment) -> usize {
 
 /// That a replica reached a barrier while others were written to, and then had the rows. An answer to a question that
 /// was sent before is not one of these.
-fn rows_after_barrier(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<Vec<u64>> {
+fn rows_after_barrier(case: &Case<'_>, ledger: &Ledger, pod: &str, moment: &Moment) -> Judged<Vec<u64>> {
     let barrier = reached_barrier(case, pod, moment)?;
     let sent_us = |sql: &Seen<'_, Sql>| sql.mark.at_us.saturating_sub(sql.took_us);
-    let after = case.answers(pod, Question::Rows, moment).filter(|sql| sent_us(sql) >= barrier.at_us).last();
-    let rows = after.map(|answer| rows_of_the_ledger(case, answer)).transpose()?;
+    let after = case.answers(pod, Question::Rows, moment).rfind(|sql| sent_us(sql) >= barrier.at_us);
+    let rows = after.map(|answer| rows_of_the_ledger(ledger, answer)).transpose()?;
     Ok([barrier.seq].into_iter().chain(rows.map(|(_, seq)| seq)).collect())
 }
 
@@ -167,21 +169,18 @@ fn text(checksum: Option<&str>) -> &str {
 
 /// How many rows of the ledger a pod holds: all that were acknowledged by then, and else only such as were never
 /// answered.
-fn rows_of_the_ledger(case: &Case<'_>, answer: Seen<'_, Sql>) -> Judged<(usize, u64)> {
+fn rows_of_the_ledger(ledger: &Ledger, answer: Seen<'_, Sql>) -> Judged<(usize, u64)> {
     let (pod, held, seq) = (&answer.it.pod, answer.ids()?, answer.mark.seq);
-    let with = |wanted: fn(&WriteOutcome) -> bool| -> BTreeSet<u64> {
-        let earlier = case.writes().filter(|write| write.mark.seq < seq && wanted(&write.outcome));
-        earlier.map(|write| write.id).collect()
-    };
-    let acknowledged = with(|outcome| *outcome == WriteOutcome::Acknowledged);
-    let possible = &acknowledged | &with(|outcome| matches!(outcome, WriteOutcome::Unknown(_)));
-    if acknowledged.is_empty() {
+    let acknowledged = ledger.acknowledged.count(seq);
+    if acknowledged == 0 {
         return Err(Finding::inconclusive("no write was acknowledged, so there was nothing to replicate", [seq]));
     }
-    let (lost, phantom) = (&acknowledged - &held, &held - &possible);
+    let kept = held.iter().filter(|id| ledger.acknowledged.has(**id, seq)).count();
+    let phantom: Vec<_> = held.iter().filter(|id| !ledger.possible.has(**id, seq)).collect();
     let mut wrong = Vec::new();
-    if !lost.is_empty() {
-        wrong.push(format!("lacks the acknowledged rows {}", some_of(&lost)));
+    if kept < acknowledged {
+        let lost = five_of(ledger.acknowledged.without(&held, seq), acknowledged - kept);
+        wrong.push(format!("lacks the acknowledged rows {lost}"));
     }
     if !phantom.is_empty() {
         wrong.push(format!("has the rows {}, which were never written", some_of(&phantom)));

@@ -1,0 +1,62 @@
+//! The ledger: which rows were written, and by which record that was known.
+
+use std::collections::BTreeSet;
+
+use crate::evidence::WriteOutcome;
+
+use super::case::Case;
+
+/// What the run wrote. It is gone through once, however often servers are asked for what they hold of it.
+pub(super) struct Ledger {
+    /// Rows whose insert was acknowledged.
+    pub acknowledged: Rows,
+    /// Rows that may be there: their insert was acknowledged, or never answered.
+    pub possible: Rows,
+}
+
+/// Rows, each with the first record that tells of it.
+pub(super) struct Rows {
+    /// By id.
+    since: Vec<(u64, u64)>,
+    /// The records alone, in order.
+    records: Vec<u64>,
+}
+
+impl Ledger {
+    /// The ledger of a run.
+    pub fn of(case: &Case<'_>) -> Self {
+        let with = |wanted: fn(&WriteOutcome) -> bool| {
+            Rows::of(case.writes().filter(|write| wanted(&write.outcome)).map(|write| (write.id, write.mark.seq)))
+        };
+        let acknowledged = with(|outcome| *outcome == WriteOutcome::Acknowledged);
+        let possible = with(|outcome| !matches!(outcome, WriteOutcome::Rejected(_)));
+        Self { acknowledged, possible }
+    }
+}
+
+impl Rows {
+    fn of(told: impl Iterator<Item = (u64, u64)>) -> Self {
+        let mut since: Vec<(u64, u64)> = told.collect();
+        since.sort_unstable();
+        since.dedup_by_key(|(id, _)| *id);
+        let mut records: Vec<u64> = since.iter().map(|(_, seq)| *seq).collect();
+        records.sort_unstable();
+        Self { since, records }
+    }
+
+    /// Whether a row was told of before a record.
+    pub fn has(&self, id: u64, before: u64) -> bool {
+        let place = self.since.binary_search_by_key(&id, |(id, _)| *id);
+        place.is_ok_and(|place| self.since[place].1 < before)
+    }
+
+    /// How many rows were told of before a record.
+    pub fn count(&self, before: u64) -> usize {
+        self.records.partition_point(|seq| *seq < before)
+    }
+
+    /// The rows that were told of before a record and are not among these, lowest first.
+    pub fn without<'a>(&'a self, held: &'a BTreeSet<u64>, before: u64) -> impl Iterator<Item = u64> + 'a {
+        self.since.iter().filter(move |(id, seq)| *seq < before && !held.contains(id)).map(|(id, _)| *id)
+    }
+}
