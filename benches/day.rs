@@ -1,0 +1,203 @@
+//! A day in a log: a stored run whose restarts go on and on, with long quiet stretches between them.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use steadfast::evidence::{
+    EventType, Evidence, Moment, Phase, Question, Record, Row, SqlAnswer, What, Write, WriteOutcome,
+};
+
+/// Records between one round of restarts and the next, in which nothing happens but what always does.
+const QUIET: usize = 2_000;
+
+/// One quiet record in so many is the status of a pod, the others are answers to questions for a name.
+const TOLD: usize = 10;
+
+/// One record in so many is a write of the ledger.
+const WRITES: usize = 10;
+
+/// The log of a run that goes on for about this many records, and in which all is right.
+pub fn day(length: usize) -> Vec<Record> {
+    let stored = Stored::read();
+    let writes = length / WRITES;
+    let fixed = stored.before.len() + stored.round.len() + stored.after.len() + writes;
+    let rounds = 1 + length.saturating_sub(fixed) / (stored.round.len() + QUIET);
+    let mut day = Day { records: Vec::with_capacity(length), stored: &stored };
+    day.repeat(&stored.before, 0, 0);
+    for round in 1..=rounds {
+        day.repeat(&stored.round, round - 1, round);
+        day.quiet(round);
+    }
+    day.write(writes, rounds);
+    day.repeat(&stored.after, rounds, rounds);
+    day.know_rows(writes);
+    day.records
+}
+
+/// So many events of a pod that is Ready, and of which nothing changes.
+pub fn idle(length: usize) -> Vec<Record> {
+    let stored = Stored::read();
+    let mut day = Day { records: Vec::with_capacity(length), stored: &stored };
+    day.repeat(&stored.before, 0, 0);
+    let told = stored.told();
+    while day.records.len() < length {
+        let what = day.renamed(told[day.records.len() % told.len()], 0, 1);
+        day.push(day.now() + 40_000, what);
+    }
+    day.records
+}
+
+/// A stored run in three parts: up to the first restart, one round of restarts, and all that comes after.
+struct Stored {
+    before: Vec<Record>,
+    round: Vec<Record>,
+    after: Vec<Record>,
+    /// The pods' UIDs before and after the round.
+    uids: BTreeMap<String, [String; 2]>,
+    /// What the servers hold at the end of the round.
+    rows: Vec<Row>,
+}
+
+impl Stored {
+    /// The newest run of the seed that is stored.
+    fn read() -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/replay");
+        let files = fs::read_dir(&folder).expect("stored runs").map(|entry| entry.expect("a stored run").path());
+        let of_seed =
+            |path: &Path| path.to_string_lossy().contains("/seed-") && path.extension().is_some_and(|it| it == "jsonl");
+        let newest = files.filter(|path| of_seed(path)).max().expect("a stored run of the seed");
+        let evidence = Evidence::read(&newest).expect("evidence");
+        let restarts = |record: &Record| matches!(&record.what, What::Step(step) if step.name == "restart");
+        let begin = 1 + evidence.records.iter().position(restarts).expect("restarts");
+        let end = begin + evidence.records[begin..].iter().position(restarts).expect("their end");
+        let uid = |pod: &str, place: usize| {
+            let life = evidence.timeline.pod_at(pod, evidence.records[place].seq);
+            life.expect("a pod").uid.clone()
+        };
+        let pods = evidence.run().expect("a run").subject.pods();
+        let uids = pods.map(|pod| (pod.clone(), [uid(&pod, begin), uid(&pod, end)])).collect();
+        let part = |from: usize, to: usize| evidence.records[from..to].to_vec();
+        let (before, round, after) = (part(0, begin), part(begin, end), part(end, evidence.records.len()));
+        let rows = round.iter().rev().find_map(|record| rows(&mut record.what.clone()).cloned()).expect("rows");
+        Self { before, round, after, uids, rows }
+    }
+
+    /// The last event of each pod in the round.
+    fn told(&self) -> Vec<&What> {
+        let events = self.round.iter().filter_map(|record| match &record.what {
+            What::Object(event) if event.object_kind == "Pod" && event.event == EventType::Modified => {
+                Some((event.object["metadata"]["name"].to_string(), &record.what))
+            }
+            _ => None,
+        });
+        events.collect::<BTreeMap<_, _>>().into_values().collect()
+    }
+
+    /// The last answer to each question for a name in the round.
+    fn asked(&self) -> Vec<&What> {
+        let answers = self.round.iter().filter_map(|record| match &record.what {
+            What::Dns(dns) => Some(((&dns.name, &dns.from, &dns.server, dns.transport), &record.what)),
+            _ => None,
+        });
+        answers.collect::<BTreeMap<_, _>>().into_values().collect()
+    }
+}
+
+/// The rows of the ledger in a server's answer.
+fn rows(what: &mut What) -> Option<&mut Vec<Row>> {
+    match what {
+        What::Sql(sql) if sql.question == Question::Rows => match &mut sql.answer {
+            SqlAnswer::Rows(rows) => Some(rows),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+struct Day<'a> {
+    records: Vec<Record>,
+    stored: &'a Stored,
+}
+
+impl Day<'_> {
+    /// Repeats a part of the stored run. Every pod has been created again so many times before it, and so many after it.
+    fn repeat(&mut self, part: &[Record], before: usize, after: usize) {
+        let (seq, at_us) = part.first().map_or((1, 0), |first| (first.seq, first.at_us));
+        let (next, now) = (self.next(), self.now());
+        for record in part {
+            let mut what = self.renamed(&record.what, before, after);
+            if let What::Fault(fault) = &mut what {
+                fault.proof.iter_mut().flatten().for_each(|proof| *proof = *proof + next - seq);
+            }
+            // From the second round on there is all that a whole round wrote.
+            if let Some(rows) = rows(&mut what).filter(|_| before > 0 && before < after) {
+                rows.clone_from(&self.stored.rows);
+            }
+            self.push(now + record.at_us - at_us, what);
+        }
+    }
+
+    /// The same with the UIDs that the pods have after so many rounds, before and after the next one.
+    fn renamed(&self, what: &What, before: usize, after: usize) -> What {
+        let mut text = serde_json::to_string(what).expect("a record");
+        for (pod, [old, new]) in &self.stored.uids {
+            text = text.replace(old.as_str(), &uid(pod, before)).replace(new.as_str(), &uid(pod, after));
+        }
+        serde_json::from_str(&text).expect("a record")
+    }
+
+    /// Names are asked for, and the pods' status is told, again and again, as they are.
+    fn quiet(&mut self, round: usize) {
+        let told: Vec<What> = self.stored.told().into_iter().map(|what| self.renamed(what, round - 1, round)).collect();
+        let asked = self.stored.asked();
+        for index in 0..QUIET {
+            let what = match index % TOLD {
+                0 => &told[index / TOLD % told.len()],
+                _ => asked[index % asked.len()],
+            };
+            self.push(self.now() + 40_000, what.clone());
+        }
+    }
+
+    /// Rows are written on the first pod, and acknowledged.
+    fn write(&mut self, count: usize, rounds: usize) {
+        let pod = self.stored.uids.keys().next().expect("a pod").clone();
+        let (uid, moment, outcome) = (uid(&pod, rounds), Moment::Replicating, WriteOutcome::Acknowledged);
+        for id in new_ids(count) {
+            let write =
+                Write { id, pod: pod.clone(), uid: uid.clone(), moment: moment.clone(), outcome: outcome.clone() };
+            self.push(self.now() + 5_000, What::Write(write));
+        }
+    }
+
+    /// Whoever is asked from the scaling on has these rows too.
+    fn know_rows(&mut self, count: usize) {
+        let scales = |record: &Record| matches!(&record.what, What::Step(step) if step.name == "scale" && step.phase == Phase::Begin);
+        let from = self.records.iter().rposition(scales).expect("a scaling");
+        for rows in self.records[from..].iter_mut().filter_map(|record| rows(&mut record.what)) {
+            rows.extend(new_ids(count).map(|id| Row::from([("id".to_owned(), Some(id.to_string()))])));
+        }
+    }
+
+    fn next(&self) -> u64 {
+        self.records.len() as u64 + 1
+    }
+
+    fn now(&self) -> u64 {
+        self.records.last().map_or(0, |last| last.at_us)
+    }
+
+    fn push(&mut self, at_us: u64, what: What) {
+        let wall = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_micros(at_us.cast_signed());
+        self.records.push(Record { seq: self.next(), at_us, wall, what });
+    }
+}
+
+/// The UID of a pod that has been created again so many times.
+fn uid(pod: &str, rounds: usize) -> String {
+    format!("{pod}-{rounds:012}")
+}
+
+/// Ids of rows that no stored run has.
+fn new_ids(count: usize) -> impl Iterator<Item = u64> {
+    (1_000_000..).take(count)
+}

@@ -1,0 +1,49 @@
+//! How many records a second the timeline, the index and each judge get through, and that it stays so however many there
+//! are. The arguments are criterion's: `cargo bench --bench judges -- timeline`.
+
+use std::{hint::black_box, time::Duration};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use steadfast::{
+    check::CATALOGUE,
+    evidence::{Evidence, Index, Record, Timeline},
+};
+
+mod day;
+
+/// How long the logs are, in records.
+const LENGTHS: [usize; 3] = [10_000, 100_000, 1_000_000];
+
+/// How long the log is of which every record is an event of a pod: these are the dearest ones, also in memory.
+const IDLE: usize = 100_000;
+
+fn logs(criterion: &mut Criterion) {
+    for length in LENGTHS {
+        let records = day::day(length);
+        over(criterion, "timeline", &records, Timeline::of);
+        over(criterion, "index", &records, Index::of);
+        let evidence = Evidence::new(records);
+        for check in CATALOGUE {
+            let finding = (check.judge)(&evidence);
+            eprintln!("{} {:?} {}", check.id, finding.verdict, finding.reason.chars().take(300).collect::<String>());
+        }
+        for check in CATALOGUE {
+            over(criterion, check.id, &evidence.records, |_| (check.judge)(&evidence));
+        }
+    }
+    over(criterion, "timeline of idle pods", &day::idle(IDLE), Timeline::of);
+}
+
+/// Measures what is done with a whole log, in records a second.
+fn over<'a, T>(criterion: &mut Criterion, what: &str, records: &'a [Record], work: impl Fn(&'a [Record]) -> T) {
+    let mut group = criterion.benchmark_group(what);
+    group.sample_size(10).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1));
+    group.throughput(Throughput::Elements(records.len() as u64));
+    group.bench_function(BenchmarkId::from_parameter(records.len()), |bencher| {
+        bencher.iter(|| black_box(work(records)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, logs);
+criterion_main!(benches);
