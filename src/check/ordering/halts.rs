@@ -122,7 +122,7 @@ fn size_seen(case: &Case<'_>, held: &Held<'_>) -> Judged<(Mark, u32)> {
         return Err(left_open(case, format!("{pod}, held since #{since}, was not released"), since, held.ends(case)));
     };
     let up = acted(case, "scale", since, |act| matches!(act, Act::Scale { from, to } if to > from));
-    let Some(Acted { act: Act::Scale { to, .. }, asked, .. }) = up.filter(|up| up.asked < released) else {
+    let Some(Acted { act: Act::Scale { to, .. }, asked, .. }) = up else {
         let reason = format!("the set was not scaled up while {pod} was held (#{since}–#{})", released.seq);
         return Err(Finding::inconclusive(reason, [since, released.seq]));
     };

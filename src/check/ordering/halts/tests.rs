@@ -176,6 +176,11 @@ fn a_set_that_never_goes_on_fails_when_that_was_awaited() {
     };
     assert_snapshot!(awaited("there is no such pod").expect(HALTS, Fail), @"nobody was ADDED after mysql-0 was Ready again (#14): `mysql-1 Ready` was awaited for 300.0 s; last seen: there is no such pod (#16)");
     awaited("Pending, not Ready, 0/3 nodes are available").expect(HALTS, Inconclusive);
+    // Who comes after another disruption comes because of that one.
+    let mut later = released();
+    later.fault(Act::Scale { from: 3, to: 2 });
+    later.starts("mysql-1");
+    later.expect(HALTS, Inconclusive);
     let mut lost = released();
     lost.gap("Pod");
     lost.expired("mysql-1 Ready", "there is no such pod");

@@ -50,6 +50,7 @@ fn a_pod_that_comes_back_as_it_was_passes() {
     history.fault(Act::Roll { partition: 0 });
     history.template("rev-2");
     history.goes("mysql-1");
+    history.gap("Pod");
     history.expect(PARTITION, Pass);
     History::good().expect(PARTITION, Pass);
     History::good_of(2).expect(PARTITION, Pass);

@@ -53,6 +53,28 @@ fn an_update_from_the_highest_down_passes() {
 }
 
 #[test]
+fn what_is_not_of_the_update_does_not_count() {
+    // An event of before may come late, and somebody may delete a pod once the update was seen to its end.
+    let mut history = History::of(3);
+    PODS.iter().for_each(|pod| history.starts(pod));
+    history.set_seen();
+    history.step("roll", Phase::Begin);
+    history.fault(WHOLE);
+    history.set_seen();
+    history.template("rev-2");
+    PODS.iter().rev().for_each(|pod| history.replaced(pod));
+    let proof = history.rolled_out();
+    history.proved(WHOLE, proof);
+    history.replaced("mysql-0");
+    history.fault(Act::RevertTemplate);
+    history.template("rev-1");
+    PODS.iter().rev().for_each(|pod| history.replaced(pod));
+    let proof = history.rolled_out();
+    history.proved(Act::RevertTemplate, proof);
+    history.expect(ROLLS, Pass);
+}
+
+#[test]
 fn an_update_from_the_lowest_up_fails() {
     let mut history = rolling();
     PODS.iter().for_each(|pod| history.replaced(pod));
@@ -135,6 +157,17 @@ fn a_pod_that_does_not_come_back_fails_unless_the_cluster_is_to_blame() {
     };
     assert_snapshot!(gone("there is no such pod").expect(ROLLS, Fail), @"mysql-2 did not come back as a pod of rev-2 (asked for at #19): `mysql-2 Ready under a new UID` was awaited for 300.0 s; last seen: there is no such pod (#23)");
     assert!(gone("Pending, not Ready, ImagePullBackOff").expect(ROLLS, Inconclusive).contains("infrastructure"));
+}
+
+#[test]
+fn an_updated_pod_that_is_gone_again_leaves_it_open() {
+    let mut history = rolling();
+    PODS.iter().rev().for_each(|pod| history.replaced(pod));
+    history.fault(Act::DeletePod { pod: "mysql-0".into(), uid: "0.2".into(), grace_s: None });
+    history.goes("mysql-0");
+    let proof = history.rolled_out();
+    history.proved(WHOLE, proof);
+    assert!(history.expect(ROLLS, Inconclusive).contains("mysql-0 was not seen to be replaced"));
 }
 
 #[test]

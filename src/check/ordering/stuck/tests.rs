@@ -165,6 +165,10 @@ fn a_template_that_did_not_break_leaves_it_open() {
     old.making("rev-1", |history| history.starts("mysql-2"));
     old.proved(Act::BreakTemplate, proof);
     assert_snapshot!(old.expect(STUCK, Inconclusive), @"mysql-2 came back at rev-1 (#23) though the template was broken");
+    let mut unproved = reverting();
+    unproved.starts("mysql-2");
+    let proof = |what: &What| matches!(what, What::Fault(it) if it.act == Act::BreakTemplate && it.proof.is_some());
+    ends(unproved).without(proof).expect(STUCK, Inconclusive);
     let mut unseen = breaking();
     unseen.expired("mysql-2 stuck with its image", "there is no such pod");
     assert_snapshot!(unseen.expect(STUCK, Inconclusive), @"mysql-2 was not seen to be stuck with the template that was broken at #18: `mysql-2 stuck with its image` was awaited for 300.0 s; last seen: there is no such pod (#22)");
