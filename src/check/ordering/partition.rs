@@ -8,7 +8,7 @@ use super::{
         case::Case,
         opinion::{Judged, judged},
     },
-    updates::{Told, Update, revision_of, rolls, told_to_go, updates},
+    updates::{Told, Update, revision_of, told_to_go, updatable, updates},
 };
 
 #[cfg(test)]
@@ -35,7 +35,7 @@ fn partition_is_respected(evidence: &Evidence) -> Finding {
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: a partition leaves none below it to be updated"));
         }
-        rolls(case)?;
+        updatable(case)?;
         let mut came = Vec::new();
         let mut tried = false;
         for update in updates(case).iter().filter(|update| update.partition > 0) {

@@ -9,7 +9,7 @@ use super::{
         opinion::{Judged, Opinion, judged},
         words::short,
     },
-    updates::{Told, Update, newest, revision_of, rolls, told_to_go, updates},
+    updates::{Told, Update, newest, revision_of, told_to_go, updatable, updates},
 };
 
 #[cfg(test)]
@@ -37,7 +37,7 @@ OnDelete behind everybody's back; or maxUnavailable is above 1, so that several 
 
 fn rolls_highest_ordinal_first(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
-        rolls(case)?;
+        updatable(case)?;
         let subject = case.subject;
         if subject.replicas - subject.partition < 2 {
             return Err(Finding::skipped("an update reaches one pod only: it shows no order"));
@@ -52,14 +52,18 @@ fn rolls_highest_ordinal_first(evidence: &Evidence) -> Finding {
         let mut orders = Vec::new();
         for update in updates.iter().filter(|update| *update.act != Act::BreakTemplate) {
             let order = in_order(case, opinion, update);
-            orders.extend(opinion.weigh(order).filter(|order| !order.is_empty()));
+            orders.extend(opinion.weigh(order));
         }
+        if !orders.is_empty() && orders.iter().all(Option::is_none) {
+            return Err(Finding::inconclusive("no pod was told to go to be updated", []));
+        }
+        let orders: Vec<_> = orders.into_iter().flatten().collect();
         Ok(format!("told to go, each once all above it were Ready with the update: {}", orders.join("; ")))
     })
 }
 
-/// Judges one update, and tells who was told to go when.
-fn in_order(case: &Case<'_>, opinion: &mut Opinion, update: &Update<'_>) -> Judged<String> {
+/// Judges one update, and tells who was told to go when, if anybody was.
+fn in_order(case: &Case<'_>, opinion: &mut Opinion, update: &Update<'_>) -> Judged<Option<String>> {
     let revision = update.revision(case)?;
     let (begin, _) = case.span("roll");
     let mut order = Vec::new();
@@ -77,7 +81,7 @@ fn in_order(case: &Case<'_>, opinion: &mut Opinion, update: &Update<'_>) -> Judg
         return Err(gap);
     }
     all_replaced(case, update, &revision)?;
-    if order.is_empty() { Ok(String::new()) } else { Ok(format!("for {revision} {}", order.join(", "))) }
+    Ok((!order.is_empty()).then(|| format!("for {revision} {}", order.join(", "))))
 }
 
 /// For each pod above one that was told to go, when it had become Ready with the update.

@@ -9,7 +9,7 @@ use super::{
         opinion::{Judged, judged},
     },
     left_open,
-    updates::{Update, newest, revision_of, rolls, told_to_go, updates},
+    updates::{Update, newest, revision_of, told_to_go, updatable, updates},
 };
 
 #[cfg(test)]
@@ -37,7 +37,7 @@ const OWN_TROUBLE: &str = "InvalidImageName";
 
 fn stuck_rollout_recovers(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
-        rolls(case)?;
+        updatable(case)?;
         let updates = updates(case);
         let find = |act: Act, what: &str| {
             let found = updates.iter().find(|update| *update.act == act);
@@ -108,11 +108,8 @@ fn stuck_pod<'a>(case: &Case<'a>, broken: &Update<'_>, old: &str) -> Judged<&'a 
 fn ended(case: &Case<'_>, reverted: &Update<'_>, pod: &str, old: &str) -> Judged<Mark> {
     let (asked, until) = (reverted.asked.seq, reverted.until());
     let Some(life) = newest(case, pod, until).filter(|life| life.alive_at(until) && !life.deleting_at(until)) else {
-        return Err(not_back(
-            case,
-            reverted,
-            format!("{pod} was not there after the template was reverted (#{asked})"),
-        ));
+        let reason = format!("{pod} was not there after the template was reverted (#{asked})");
+        return Err(not_back(case, reverted, reason));
     };
     let (revision, added) = (revision_of(life)?, life.added.seq);
     if revision != old {

@@ -125,7 +125,7 @@ pub(super) fn revision_of(life: &PodLife) -> Judged<&str> {
 
 /// Skips a check where the template can change and no pod follow: nobody but the user replaces pods, or the user's own
 /// partition keeps all of them.
-pub(super) fn rolls(case: &Case<'_>) -> Judged<()> {
+pub(super) fn updatable(case: &Case<'_>) -> Judged<()> {
     let subject = case.subject;
     if subject.on_delete {
         return Err(Finding::skipped("the update strategy is OnDelete: nobody but the user replaces pods"));
