@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use steadfast::check::{CATALOGUE, Check, find};
+use steadfast::lint::Format;
 use steadfast::run::{Keep, Settings, Target};
 
 /// End-to-end conformance harness for StatefulSets that run MySQL.
@@ -19,6 +20,9 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 all checks passed; 1 a check failed; 2 usage or manifests; 3 inconclusive; \
                           4 nothing ran; 130 interrupted.";
+
+const LINT_EXIT_CODES: &str =
+    "Exit codes: 0 no finding is an error; 1 at least one is; 2 the manifests cannot be read.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -58,6 +62,15 @@ pub enum Command {
     Explain {
         /// The check's id.
         check: String,
+    },
+    /// Judge manifests without a cluster: each finding with its line, why it matters, and the fix.
+    #[command(after_help = LINT_EXIT_CODES)]
+    Lint {
+        /// A kustomization, a folder of YAML, a file, or `-` for standard input.
+        path: PathBuf,
+        /// How findings are written.
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
     },
     /// See whether this machine has what a run needs.
     Doctor,
@@ -139,7 +152,10 @@ impl RunOptions {
                 let (kubeconfig, context) = (kubeconfig.clone(), self.context.clone());
                 Target::Context { kubeconfig, context, witness_image: self.witness_image.clone() }
             }
-            (None, None) => Target::New { nodes: usize::from(self.nodes), kubernetes: self.kubernetes.clone() },
+            (None, None) => {
+                let (nodes, kubernetes) = (usize::from(self.nodes), self.kubernetes.clone());
+                Target::New { nodes, kubernetes, domain: None }
+            }
         };
         Settings {
             checks,

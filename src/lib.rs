@@ -12,19 +12,23 @@
 //! | [`scenario`] | the order of acts, one file each |
 //! | [`mysql`]    | statements by server version, GTID sets |
 //! | [`check`]    | the catalogue and its judges: pure functions of the evidence |
+//! | [`lint`]     | manifests judged without a cluster: rules, and the places that they point to |
 //! | [`report`]   | terminal, results.json, JUnit, HTML, progress |
 //! | [`run`]      | one run, from settings to verdicts |
 //!
-//! Dependencies point one way: [`check`] knows only [`evidence`] and the pure part of [`mysql`].
+//! Dependencies point one way: [`check`] knows only [`evidence`] and the pure part of [`mysql`], and [`lint`] only the
+//! part of [`workload`] that reads manifests.
 
 pub mod check;
 pub mod cluster;
 pub mod evidence;
+pub mod lint;
 pub mod mysql;
 mod object;
 pub mod probe;
 pub mod report;
 pub mod run;
 pub mod scenario;
+mod terminal;
 pub mod witness;
 pub mod workload;

@@ -13,6 +13,7 @@ use steadfast::check::{CATALOGUE, Check};
 use steadfast::cluster::doctor::{Health, examine};
 use steadfast::cluster::{Lab, kept, kind};
 use steadfast::evidence::{Evidence, What};
+use steadfast::lint::Format;
 use steadfast::report::{Conclusion, Progress};
 use steadfast::run::{self, Finished, RunError, Settings};
 use steadfast::witness;
@@ -62,6 +63,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Judge { run, artifacts } => judge(cli, run, artifacts),
         Command::List { json } => list(*json),
         Command::Explain { check } => Ok(explain(check)),
+        Command::Lint { path, format } => lint(cli, path, *format).await,
         Command::Doctor => Ok(doctor().await),
         Command::Witness { role: WitnessRole::Idle } => witness::idle().await.map(|()| 0).context("witness"),
         Command::Witness { role: WitnessRole::Serve } => {
@@ -233,6 +235,17 @@ fn explain(id: &str) -> u8 {
         }
         Err(message) => usage(&message),
     }
+}
+
+async fn lint(cli: &Cli, path: &Path, format: Format) -> anyhow::Result<u8> {
+    // Most manifests need no kubectl, so a machine without a lab is no obstacle.
+    let kubectl = Lab::read().map_or_else(|_| "kubectl".to_owned(), |lab| lab.kubectl);
+    let linted = match steadfast::lint::lint(path, &kubectl).await {
+        Ok(linted) => linted,
+        Err(error) => return Ok(usage(&error.to_string())),
+    };
+    linted.print(format, cli.color)?;
+    Ok(if linted.summary().errors > 0 { FAILED } else { 0 })
 }
 
 async fn doctor() -> u8 {

@@ -48,7 +48,7 @@ fn settings(cluster: Option<String>, checks: Vec<&'static Check>) -> Settings {
     Settings {
         checks,
         manifests: std::env::var_os("STEADFAST_MANIFESTS").map(PathBuf::from),
-        target: cluster.map_or(Target::New { nodes, kubernetes: None }, Target::Kind),
+        target: cluster.map_or(Target::New { nodes, kubernetes: None, domain: None }, Target::Kind),
         namespace: None,
         artifacts: common::artifacts(),
         keep: Keep::Never,

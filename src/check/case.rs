@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt, ops::Deref};
 
 use crate::evidence::{
-    Act, Dns, Evidence, Exec, Fault, Mark, Moment, Note, ObjectEvent, Phase, PodLife, Question, Row, Run, SetState,
-    Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Timeline, Wait, WaitOutcome, What, Write,
+    Act, Dns, EventType, Evidence, Exec, Fault, Mark, Moment, Note, ObjectEvent, Phase, PodLife, Question, Row, Run,
+    SetState, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Timeline, Wait, WaitOutcome, What, Write,
 };
 
 use super::{
@@ -150,12 +150,18 @@ impl<'a> Case<'a> {
 
     /// The StatefulSet as each of its events shows it.
     pub fn set_states(&self) -> impl Iterator<Item = (Mark, SetState)> {
+        self.object("StatefulSet", &self.subject.set).map(|event| (event.mark, SetState::of(event.it)))
+    }
+
+    /// The events of one object.
+    fn object(&self, kind: &'static str, name: &'a str) -> impl Iterator<Item = Seen<'a, ObjectEvent>> {
         let events = self.seen(|what| if let What::Object(event) = what { Some(event.as_ref()) } else { None });
-        let name = &self.subject.set;
-        let of_set = move |event: &Seen<'_, ObjectEvent>| {
-            event.object_kind == "StatefulSet" && event.object["metadata"]["name"] == name.as_str()
-        };
-        events.filter(of_set).map(|event| (event.mark, SetState::of(event.it)))
+        events.filter(move |event| event.object_kind == kind && event.object["metadata"]["name"] == name)
+    }
+
+    /// The Service that governs the set, as last seen while it was there.
+    pub fn service(&self) -> Option<Seen<'a, ObjectEvent>> {
+        self.object("Service", &self.subject.service).filter(|event| event.event != EventType::Deleted).last()
     }
 
     fn waits(&self) -> impl Iterator<Item = Seen<'a, Wait>> {
@@ -203,9 +209,14 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The first wait between two records that ended without what it waited for.
+    /// The waits between two records that ended without what they waited for.
+    pub fn unmet_waits(&self, from: u64, to: u64) -> impl Iterator<Item = Seen<'a, Wait>> {
+        self.waits().filter(move |wait| (from..=to).contains(&wait.mark.seq) && wait.outcome != WaitOutcome::Met)
+    }
+
+    /// The first of these.
     pub fn unmet_wait(&self, from: u64, to: u64) -> Option<Seen<'a, Wait>> {
-        self.waits().find(|wait| (from..=to).contains(&wait.mark.seq) && wait.outcome != WaitOutcome::Met)
+        self.unmet_waits(from, to).next()
     }
 
     /// The answers of one pod to one question at one moment, in order.
@@ -254,14 +265,22 @@ impl<'a> Case<'a> {
         asked.find(|fault| fault.mark.seq > seq).map_or(self.timeline.last_seq + 1, |fault| fault.mark.seq)
     }
 
-    /// Judges every deletion. An ordinal that never was deleted proves nothing, which is a doubt.
+    /// Judges every deletion. An ordinal that never was deleted with its grace period proves nothing, which is a doubt;
+    /// so is a run that was to delete a pod without grace and did not.
     pub fn weigh_deletions<T>(&self, opinion: &mut Opinion, judge: impl Fn(&Deletion<'a>) -> Judged<T>) -> Vec<T> {
         let deletions = self.deletions();
-        for pod in self.subject.pods().filter(|pod| deletions.iter().all(|deletion| deletion.pod != pod)) {
+        let deleted = |pod: &String| deletions.iter().any(|deletion| deletion.pod == pod && !deletion.killed);
+        for pod in self.subject.pods().filter(|pod| !deleted(pod)) {
             let reason = format!("{pod} was not deleted, so nothing is known of what it would keep");
             opinion.object(Finding::inconclusive(reason, []));
         }
-        deletions.iter().filter_map(|deletion| opinion.weigh(judge(deletion))).collect()
+        let judged = deletions.iter().filter_map(|deletion| opinion.weigh(judge(deletion))).collect();
+        let kills = self.subject.replicas > 1 && self.run.scenarios.iter().any(|scenario| scenario == "unready");
+        if kills && !deletions.iter().any(|deletion| deletion.killed) {
+            let reason = "no pod was deleted without grace, so nothing is known of what one would keep then";
+            opinion.object(Finding::inconclusive(reason, []));
+        }
+        judged
     }
 
     /// The pod that took a deleted one's place and became Ready, with the record since which it was.
@@ -277,12 +296,23 @@ impl<'a> Case<'a> {
             let reason = format!("no successor of {} was seen to become Ready", deletion.pod);
             return Err(Finding::inconclusive(reason, [deletion.proved.seq]));
         };
-        let reason = format!("{} did not come back after its deletion (#{}): {wait}", deletion.pod, deletion.asked.seq);
-        Err(wait.blame(reason, [deletion.asked.seq, wait.mark.seq]))
+        let (pod, deleted, asked) = (deletion.pod, deletion.words(), deletion.asked.seq);
+        let reason = format!("{pod} did not come back after its {deleted} (#{asked}): {wait}");
+        Err(wait.blame(reason, [asked, wait.mark.seq]))
     }
 }
 
 impl Deletion<'_> {
+    /// What sets it apart from a deletion with a grace period, after the pod's name.
+    pub fn manner(&self) -> &'static str {
+        if self.killed { " without grace" } else { "" }
+    }
+
+    /// What it is.
+    pub fn words(&self) -> &'static str {
+        if self.killed { "deletion without grace" } else { "deletion" }
+    }
+
     /// The moment of what is asked once the successor is Ready.
     pub fn after(&self) -> Moment {
         let pod = self.pod.to_owned();

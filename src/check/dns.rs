@@ -3,13 +3,19 @@
 //! Every server is asked, over UDP and TCP, from the workload's namespace and from another one. The last answer of each
 //! asker must be right, and no answer may be wrong for longer than the Corefile lets old answers live.
 
+mod converge;
 mod corefile;
+mod lookups;
+#[cfg(test)]
+mod properties;
+mod query;
+mod records;
 mod sweep;
-
 #[cfg(test)]
 mod tests;
+mod unready;
 
-use crate::evidence::{Change, Evidence, Moment, SnapshotOf};
+use crate::evidence::{Change, Evidence, Mark, Moment, SnapshotOf};
 
 use super::{
     Check, Finding,
@@ -17,8 +23,14 @@ use super::{
     opinion::{Judged, Opinion, judged},
     words::{during, seconds},
 };
+use converge::Settled;
 use corefile::Budget;
-use sweep::{Addresses, Settled, Truth, settle, truth};
+use query::{Data, Query, Truth};
+use sweep::settle;
+
+pub(super) use lookups::SHORT_NAMES_RESOLVE;
+pub(super) use records::{PTR_POINTS_BACK, SRV_LISTS_EVERY_POD};
+pub(super) use unready::UNREADY_POD_LEAVES_DNS;
 
 /// For how many milliseconds after a change an old answer about the cluster's names is still right, by this Corefile:
 /// whoever asks DNS must go on asking for longer.
@@ -32,7 +44,7 @@ pub fn dns_zone(corefile: &str) -> Option<String> {
 }
 
 /// The moments at which all names are asked for.
-const SWEEPS: [Moment; 2] = [Moment::Deployed, Moment::ScaledUp];
+static SWEEPS: [Moment; 2] = [Moment::Deployed, Moment::ScaledUp];
 
 /// How long an old answer may live, by the Corefile that was read.
 fn budget(case: &Case<'_>) -> Judged<Budget> {
@@ -43,43 +55,45 @@ fn budget(case: &Case<'_>) -> Judged<Budget> {
     })
 }
 
-/// Judges the answers to a name, and remembers the last ones. Where the pods' own history has a gap nobody knows what
-/// would have been right.
-fn weigh(
-    case: &Case<'_>,
-    opinion: &mut Opinion,
-    moment: &Moment,
-    name: &str,
-    truth: &Truth,
-    budget: &Budget,
-) -> Option<Settled> {
-    let asked = case.dns().filter(|dns| dns.moment == *moment).last();
-    let gap = asked.and_then(|last| case.gap("Pod", 0, last.mark.seq));
-    let settled = gap.map_or_else(|| settle(case, moment, name, truth, budget), Err);
-    let settled = opinion.weigh(settled)?;
+/// Judges the answers to a name, and remembers the last ones.
+fn weigh(case: &Case<'_>, opinion: &mut Opinion, moment: &Moment, query: &Query, budget: &Budget) -> Option<Settled> {
+    let known = known(case, last_asked(case, moment));
+    let settled = opinion.weigh(known.and_then(|()| settle(case, moment, query, budget)))?;
     opinion.prove(settled.last.iter().copied());
     Some(settled)
 }
 
-/// The same for a name that must lead somewhere: where no pod was Ready when it was asked for, nothing can be said.
+/// The same for a name that must lead somewhere.
 fn weigh_present(
     case: &Case<'_>,
     opinion: &mut Opinion,
     moment: &Moment,
-    name: &str,
-    truth: &Truth,
+    query: &Query,
     budget: &Budget,
 ) -> Option<Settled> {
-    if let Some(last) = case.dns().filter(|dns| dns.moment == *moment).last() {
-        let now = truth.iter().rev().find(|change| change.since.seq <= last.mark.seq);
-        if now.is_none_or(|now| now.value.is_empty()) {
-            let seq = last.mark.seq;
-            let reason = format!("no pod that {name} must lead to was Ready {} (#{seq})", during(moment));
-            opinion.object(Finding::inconclusive(reason, [seq]));
-            return None;
-        }
+    opinion.weigh(present(&query.name, &query.truth, moment, last_asked(case, moment)))?;
+    weigh(case, opinion, moment, query, budget)
+}
+
+/// When a name was asked for last at a moment.
+fn last_asked(case: &Case<'_>, moment: &Moment) -> Option<Mark> {
+    case.dns().filter(|dns| dns.moment == *moment).last().map(|dns| dns.mark)
+}
+
+/// Where the pods' own history has a gap nobody knows what would have been right.
+fn known(case: &Case<'_>, asked: Option<Mark>) -> Judged<()> {
+    asked.and_then(|asked| case.gap("Pod", 0, asked.seq)).map_or(Ok(()), Err)
+}
+
+/// Where no pod was Ready when its name was asked for, nothing can be said.
+fn present(name: &str, truth: &Truth, moment: &Moment, asked: Option<Mark>) -> Judged<()> {
+    let Some(Mark { seq, .. }) = asked else { return Ok(()) };
+    let now = truth.iter().rev().find(|change| change.since.seq <= seq);
+    if now.is_some_and(|now| !now.value.is_empty()) {
+        return Ok(());
     }
-    weigh(case, opinion, moment, name, truth, budget)
+    let reason = format!("no pod that {name} must lead to was Ready {} (#{seq})", during(moment));
+    Err(Finding::inconclusive(reason, [seq]))
 }
 
 /// The slowest of several names, for the reason of a pass.
@@ -91,13 +105,13 @@ fn slowest(settled: &[Settled], budget: &Budget) -> String {
     }
 }
 
-/// The addresses that a pod's own name must have, change by change.
-fn truth_of(case: &Case<'_>, pod: &str) -> Truth {
-    truth(case, case.timeline.pods.iter().filter(|life| life.name == pod))
+fn was_asked(case: &Case<'_>, moment: &Moment, record_type: &str) -> bool {
+    case.dns().any(|dns| dns.moment == *moment && dns.record_type == record_type)
 }
 
-fn was_asked(case: &Case<'_>, moment: &Moment) -> bool {
-    case.dns().any(|dns| dns.moment == *moment)
+/// Of these moments the first one, at which every run asks, and those others to which the run came.
+fn sweeps(case: &Case<'_>, moments: &'static [Moment], record_type: &str) -> impl Iterator<Item = &'static Moment> {
+    moments.iter().filter(move |moment| **moment == Moment::Deployed || was_asked(case, moment, record_type))
 }
 
 pub(super) const SERVICE_RESOLVES_TO_READY_PODS: Check = Check {
@@ -118,15 +132,12 @@ Usually wrong: the Service has a ClusterIP, or its selector matches no pod or po
 fn service_resolves_to_ready_pods(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         let budget = budget(case)?;
-        let name = case.subject.service_fqdn();
-        let truth = truth(case, case.timeline.pods.iter());
+        let query = Query::service(case);
         let mut settled = Vec::new();
-        for moment in [Moment::Deployed, Moment::ScaledDown, Moment::ScaledUp] {
-            if moment == Moment::Deployed || was_asked(case, &moment) {
-                settled.extend(weigh_present(case, opinion, &moment, &name, &truth, &budget));
-            }
+        for moment in sweeps(case, &[Moment::Deployed, Moment::ScaledDown, Moment::ScaledUp], "A") {
+            settled.extend(weigh_present(case, opinion, moment, &query, &budget));
         }
-        Ok(format!("A of {name} was the set of the ready pods; {}", slowest(&settled, &budget)))
+        Ok(format!("A of {} was the set of the ready pods; {}", query.name, slowest(&settled, &budget)))
     })
 }
 
@@ -138,9 +149,11 @@ pub(super) const EACH_POD_HAS_ITS_NAME: Check = Check {
     explain: "\
 Replicas find their source, and clients the primary, by this name alone.
 Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready and after scaling up; the
-answer must be the one address that the Pod watch shows.
+answer must be the one address that the Pod watch shows. Besides, `getent ahosts` looks each name up in the other pods
+of the set, once all are Ready: that is what the server there will be told.
 The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
-Usually wrong: spec.serviceName is not the name of the Service, the Service is not headless, or it selects other pods.",
+Usually wrong: spec.serviceName is not the name of the Service, the Service is not headless, or it selects other pods;
+or, where only the lookups are wrong, hostAliases in the template give the name another address.",
     scenarios: &["deploy"],
     judge: each_pod_has_its_name,
 };
@@ -150,13 +163,14 @@ fn each_pod_has_its_name(evidence: &Evidence) -> Finding {
         let budget = budget(case)?;
         let mut settled = Vec::new();
         for pod in case.subject.pods() {
-            let (name, truth) = (case.subject.fqdn(&pod), truth_of(case, &pod));
-            for moment in SWEEPS.iter().filter(|moment| **moment == Moment::Deployed || was_asked(case, moment)) {
-                settled.extend(weigh_present(case, opinion, moment, &name, &truth, &budget));
+            let query = Query::pod(case, &pod);
+            for moment in sweeps(case, &SWEEPS, "A") {
+                settled.extend(weigh_present(case, opinion, moment, &query, &budget));
             }
         }
+        let whom = lookups::weigh_full_names(case, opinion, &budget, &mut settled);
         let pods: Vec<_> = case.subject.pods().collect();
-        Ok(format!("A of {} led to each pod's own address; {}", pods.join(", "), slowest(&settled, &budget)))
+        Ok(format!("A of {} led to each pod's own address{whom}; {}", pods.join(", "), slowest(&settled, &budget)))
     })
 }
 
@@ -167,9 +181,10 @@ pub(super) const NAME_FOLLOWS_THE_POD: Check = Check {
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
     explain: "\
 A name that still leads to the old address sends replicas and clients to nobody, or to a stranger.
-After each deletion the pod's name is asked for until every CoreDNS pod gives the new address everywhere. The limit is
-read from the Corefile: 2 s where the cache is off for the cluster's zone, as kubeadm sets it now, or else the cache's
-time and 5 s; it is counted from the new pod's Ready. An answer counts as late when it was wrong and sent after that.
+After each deletion, with a grace period or without, the pod's name is asked for until every CoreDNS pod gives the new
+address everywhere. The limit is read from the Corefile: 2 s where the cache is off for the cluster's zone, as kubeadm
+sets it now, or else the cache's time and 5 s; it is counted from the new pod's Ready. An answer counts as late when it
+was wrong and its question was sent after that.
 Usually wrong: the Corefile caches for long; or CoreDNS has lost its watch of the API server.",
     scenarios: &["restart"],
     judge: name_follows_the_pod,
@@ -180,23 +195,17 @@ fn name_follows_the_pod(evidence: &Evidence) -> Finding {
         let budget = budget(case)?;
         let returned = case.weigh_deletions(opinion, |deletion| {
             case.successor(deletion)?;
-            Ok((deletion.pod, deletion.after()))
+            Ok((deletion.pod, deletion.killed, deletion.after()))
         });
         let mut texts = Vec::new();
-        for (pod, moment) in returned {
-            let (name, truth) = (case.subject.fqdn(pod), truth_of(case, pod));
-            if let Some(settled) = weigh_present(case, opinion, &moment, &name, &truth, &budget) {
-                texts.push(format!("{pod} {}", settled.after()));
+        for (pod, killed, moment) in returned {
+            if let Some(settled) = weigh_present(case, opinion, &moment, &Query::pod(case, pod), &budget) {
+                let how = if killed { ", deleted without grace," } else { "" };
+                texts.push(format!("{pod}{how} {}", settled.after()));
             }
         }
         Ok(format!("names led to the new pods: {} ({}: {})", texts.join(", "), seconds(budget.ms * 1000), budget.why))
     })
-}
-
-impl Settled {
-    fn after(&self) -> String {
-        self.latency_us.map_or("from the first question".to_owned(), |latency| format!("after {}", seconds(latency)))
-    }
 }
 
 pub(super) const ABSENT_POD_IS_NXDOMAIN: Check = Check {
@@ -225,9 +234,9 @@ fn absent_pod_is_nxdomain(evidence: &Evidence) -> Finding {
         };
         let mut texts = Vec::new();
         for pod in case.subject.ordinals().skip(to as usize).map(|ordinal| case.subject.pod(ordinal)) {
-            let Some(gone) = opinion.weigh(gone_by(case, &pod, asked)) else { continue };
-            let name = case.subject.fqdn(&pod);
-            if let Some(settled) = weigh(case, opinion, &Moment::ScaledDown, &name, &gone, &budget) {
+            let Some(truth) = opinion.weigh(gone_by(case, &pod, asked)) else { continue };
+            let query = Query { truth, ..Query::pod(case, &pod) };
+            if let Some(settled) = weigh(case, opinion, &Moment::ScaledDown, &query, &budget) {
                 texts.push(format!("{pod} {}", settled.after()));
             }
         }
@@ -240,6 +249,6 @@ fn gone_by(case: &Case<'_>, pod: &str, asked: u64) -> Judged<Truth> {
     let until = case.next_fault(asked);
     let life = case.timeline.pod_at(pod, asked);
     let gone = life.and_then(|life| life.deleted).filter(|mark| mark.seq < until);
-    gone.map(|since| vec![Change { since, value: Addresses::new() }])
+    gone.map(|since| vec![Change { since, value: Data::new() }])
         .ok_or_else(|| Finding::inconclusive(format!("{pod} was not seen to go in the scale-down"), [asked]))
 }

@@ -132,6 +132,7 @@ impl History {
             run_id: "hand-made".into(),
             steadfast: "0.1.0".into(),
             kubernetes: "v1.37.2".into(),
+            gates: BTreeMap::new(),
             cluster: "hand-made".into(),
             substitutions: Vec::new(),
             subject: self.subject.clone(),
@@ -212,12 +213,13 @@ impl History {
         });
         self.object(EventType::Added, "Pod", object.clone());
         self.pods.push(Pod { name: name.into(), uid: uid.clone(), object, gone: false });
-        for claim in claims {
+        for (claim, template) in claims.into_iter().zip(["claim", "second claim", "third claim"]) {
             if self.claims.iter().any(|there| there.name == claim) {
                 continue;
             }
-            self.bound(&claim, &format!("claim {uid}"), &format!("pv-{claim}"));
-            let object = json!({"metadata": {"name": claim, "uid": format!("claim {uid}")}});
+            let uid = format!("{template} {uid}");
+            self.bound(&claim, &uid, &format!("pv-{claim}"));
+            let object = json!({"metadata": {"name": claim, "uid": uid}});
             self.claims.push(Claim { name: claim, object });
         }
         uid
@@ -314,7 +316,7 @@ impl History {
     pub fn exec(&mut self, moment: &Moment, pod: &str, argv: &[&str], stdout: &str) -> u64 {
         let (moment, uid, argv) = (moment.clone(), self.uid(pod), argv.iter().map(|&word| word.to_owned()).collect());
         let answer = ExecAnswer::Exited { code: 0, stdout: stdout.into(), stderr: String::new() };
-        self.push(What::Exec(Exec { moment, pod: pod.into(), uid, argv, answer }))
+        self.push(What::Exec(Exec { moment, pod: pod.into(), uid, argv, took_us: 400, answer }))
     }
 
     /// A write of the ledger on a pod that is acknowledged. Its id is the next one.

@@ -11,18 +11,21 @@ use super::{
     words::{during, short},
 };
 
+mod pod_index;
 #[cfg(test)]
 mod tests;
+
+pub(super) use pod_index::POD_INDEX_LABEL_MATCHES;
 
 pub(super) const HOSTNAME_IS_POD_NAME: Check = Check {
     id: "identity::hostname_is_pod_name",
     statement: "hostname MUST be the pod's name, `hostname -f` its stable DNS name, @@hostname the same as hostname; \
-                the labels MUST name the pod and its ordinal.",
+                the label statefulset.kubernetes.io/pod-name MUST name the pod.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id and #pod-identity",
     explain: "\
 MySQL writes its hostname into its replication status, its logs and the default names of its files.
 Once all pods are Ready, and where a pod came back, `hostname` and `hostname -f` are run in the container and @@hostname
-is read; statefulset.kubernetes.io/pod-name must be the name, and apps.kubernetes.io/pod-index, if there, the ordinal.
+is read; on every pod that was seen the label statefulset.kubernetes.io/pod-name must be the name.
 Names are compared without regard to case and to a trailing dot.
 Usually wrong: the template overrides `hostname`, `subdomain`, `setHostnameAsFQDN` or `hostNetwork`; or spec.serviceName
 is not the name of the Service. An image without the program `hostname` leaves the question open.",
@@ -48,10 +51,10 @@ fn hostname_is_pod_name(evidence: &Evidence) -> Finding {
         }
         // A pod of which only the DELETED event was seen has told nothing of its labels.
         for life in case.timeline.pods.iter().filter(|life| !life.ready.is_empty()) {
-            opinion.weigh(labelled(case, life));
+            opinion.weigh(labelled(life));
         }
         let pods: Vec<_> = case.subject.pods().collect();
-        Ok(format!("hostname, hostname -f, @@hostname and the labels are right on {}", pods.join(", ")))
+        Ok(format!("hostname, hostname -f, @@hostname and the label are right on {}", pods.join(", ")))
     })
 }
 
@@ -93,19 +96,14 @@ fn server_is_named(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<u64> {
     Err(Finding::fail(format!("@@hostname of {pod} is `{name}` (#{seq})"), [seq]))
 }
 
-fn labelled(case: &Case<'_>, life: &PodLife) -> Judged<()> {
-    let index = case.subject.ordinal_of(&life.name).map(|ordinal| ordinal.to_string());
-    let name = life.labels.get("statefulset.kubernetes.io/pod-name");
-    let labelled_index = life.labels.get("apps.kubernetes.io/pod-index");
-    let wrong = if name != Some(&life.name) {
-        ("statefulset.kubernetes.io/pod-name", name)
-    } else if labelled_index.is_some() && labelled_index != index.as_ref() {
-        ("apps.kubernetes.io/pod-index", labelled_index)
-    } else {
+fn labelled(life: &PodLife) -> Judged<()> {
+    let label = "statefulset.kubernetes.io/pod-name";
+    let name = life.labels.get(label);
+    if name == Some(&life.name) {
         return Ok(());
-    };
-    let value = wrong.1.map_or("missing".to_owned(), |value| format!("`{value}`"));
-    let reason = format!("the label {} of {} (uid {}) is {value}", wrong.0, life.name, short(&life.uid));
+    }
+    let value = name.map_or("missing".to_owned(), |value| format!("`{value}`"));
+    let reason = format!("the label {label} of {} (uid {}) is {value}", life.name, short(&life.uid));
     Err(Finding::fail(reason, [life.added.seq]))
 }
 
@@ -116,8 +114,9 @@ pub(super) const IDENTITY_SURVIVES_RESTART: Check = Check {
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-identity",
     explain: "\
 A server that comes back with another server_uuid is another server to its replicas: its old transactions look foreign.
-Each pod is deleted; before and after, its claims, the volumes behind them and the server's own identity are compared,
-and likewise from the first start to the scale-up where the run scales.
+Each pod is deleted with its grace period, and one without grace where the run has the scenario unready; before and
+after, its claims, the volumes behind them and the server's own identity are compared, and likewise from the first start
+to the scale-up where the run scales.
 A new address is normal, and an old one may be handed out again, so addresses are not judged.
 Usually wrong: the data directory, where auto.cnf holds the server_uuid, is not on the claim (emptyDir, or a mount at
 another path); persistentVolumeClaimRetentionPolicy deletes claims; or server_id does not come from the ordinal.",
@@ -129,7 +128,7 @@ fn identity_survives_restart(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         let kept = case.weigh_deletions(opinion, |deletion| same_identity(case, deletion));
         opinion.prove(kept.iter().flat_map(|(_, evidence)| *evidence));
-        let pods: Vec<_> = kept.iter().map(|(pod, _)| *pod).collect();
+        let pods: Vec<_> = kept.iter().map(|(pod, _)| pod.as_str()).collect();
         let mut whom = pods.join(", ");
         let rescaled: Vec<_> =
             rescaled(case).into_iter().filter_map(|pod| Some((opinion.weigh(came_back(case, &pod))?, pod))).collect();
@@ -170,7 +169,8 @@ fn came_back(case: &Case<'_>, pod: &str) -> Judged<[u64; 2]> {
     Ok([before.mark.seq, after.mark.seq])
 }
 
-fn same_identity<'a>(case: &Case<'a>, deletion: &Deletion<'a>) -> Judged<(&'a str, [u64; 3])> {
+/// A pod that is what it was before its deletion, in words, and the records that show it.
+fn same_identity(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<(String, [u64; 3])> {
     let (new, _) = case.successor(deletion)?;
     let old = case.timeline.pod_by_uid(deletion.uid).ok_or_else(|| {
         let reason = format!("the pod {} that was deleted at #{} was never seen", deletion.pod, deletion.asked.seq);
@@ -186,7 +186,7 @@ fn same_identity<'a>(case: &Case<'a>, deletion: &Deletion<'a>) -> Judged<(&'a st
         return Err(Finding::inconclusive(reason, evidence));
     }
     same_server(before, after)?;
-    Ok((deletion.pod, evidence))
+    Ok((format!("{}{}", deletion.pod, deletion.manner()), evidence))
 }
 
 fn same_server(before: Seen<'_, Sql>, after: Seen<'_, Sql>) -> Judged<()> {

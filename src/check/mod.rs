@@ -4,6 +4,7 @@
 mod case;
 mod catalogue;
 mod dns;
+pub mod expectation;
 #[cfg(test)]
 mod history;
 mod identity;

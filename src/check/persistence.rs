@@ -11,8 +11,16 @@ use super::{
     words::{short, some_of},
 };
 
+mod claims;
+mod settings;
+
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
+
+pub(super) use claims::{CLAIM_POLICY_IS_HONOURED, CLAIMS_SURVIVE_SCALE_DOWN};
+pub(super) use settings::DURABILITY_SETTINGS;
 
 pub(super) const ROWS_SURVIVE_POD_DELETION: Check = Check {
     id: "persistence::rows_survive_pod_deletion",
@@ -22,8 +30,9 @@ pub(super) const ROWS_SURVIVE_POD_DELETION: Check = Check {
     explain:
         "\
 This is what a database on a StatefulSet is for.
-Each pod is deleted in turn. The ids that its server held just before, as far as their insert was acknowledged, must be
-in the first answer of the server that comes back. A pod that does not come back, or whose server cannot answer, fails.
+Each pod is deleted in turn, with its grace period; where the run has the scenario unready, one is also deleted without
+grace, which kills its server. The ids that the server held just before, as far as their insert was acknowledged, must
+be in the first answer of the server that comes back. A pod that does not, or whose server cannot answer, fails.
 Deleting a pod leaves the node's page cache as it is: this proves nothing about a loss of power.
 Usually wrong: the data directory is on an emptyDir, or the claim is mounted somewhere else than at the data directory.",
     scenarios: &["restart"],
@@ -33,14 +42,15 @@ Usually wrong: the data directory is on an emptyDir, or the claim is mounted som
 fn rows_survive_pod_deletion(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         let kept = case.weigh_deletions(opinion, |deletion| kept_rows(case, deletion));
-        opinion.prove(kept.iter().flat_map(|(_, _, evidence)| *evidence));
-        let counts: Vec<_> = kept.iter().map(|(pod, count, _)| format!("{count} on {pod}")).collect();
+        opinion.prove(kept.iter().flat_map(|(_, evidence)| *evidence));
+        let counts: Vec<_> = kept.iter().map(|(text, _)| text.as_str()).collect();
         Ok(format!("every acknowledged row was there after the deletion: {}", counts.join(", ")))
     })
 }
 
-fn kept_rows<'a>(case: &Case<'a>, deletion: &Deletion<'a>) -> Judged<(&'a str, usize, [u64; 3])> {
-    let pod = deletion.pod;
+/// How many rows a pod kept, in words, and the records that show it.
+fn kept_rows(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<(String, [u64; 3])> {
+    let (pod, deleted) = (deletion.pod, deletion.words());
     let before = case.last_answer(pod, Question::Rows, &deletion.before())?;
     let acknowledged: BTreeSet<u64> = case
         .writes()
@@ -50,7 +60,7 @@ fn kept_rows<'a>(case: &Case<'a>, deletion: &Deletion<'a>) -> Judged<(&'a str, u
     let held = &before.ids().map_err(doubt)? & &acknowledged;
     if held.is_empty() || before.uid != deletion.uid {
         let reason =
-            format!("{pod} was not seen to hold an acknowledged row before its deletion (#{})", before.mark.seq);
+            format!("{pod} was not seen to hold an acknowledged row before its {deleted} (#{})", before.mark.seq);
         return Err(Finding::inconclusive(reason, [before.mark.seq]));
     }
     let (new, _) = case.successor(deletion)?;
@@ -61,16 +71,16 @@ fn kept_rows<'a>(case: &Case<'a>, deletion: &Deletion<'a>) -> Judged<(&'a str, u
     // The first answer that tells anything: later a replica may have fetched again what it had lost.
     let telling = answers.iter().find(|sql| !matches!(sql.answer, SqlAnswer::Broken { .. }));
     let Some(after) = telling.or(answers.first()) else {
-        return Err(Finding::inconclusive(format!("{pod} was not asked for its rows after its deletion"), []));
+        return Err(Finding::inconclusive(format!("{pod} was not asked for its rows after its {deleted}"), []));
     };
     let evidence = [before.mark.seq, deletion.proved.seq, after.mark.seq];
     let lost: Vec<u64> = held.difference(&after.ids()?).copied().collect();
     if lost.is_empty() {
-        return Ok((pod, held.len(), evidence));
+        return Ok((format!("{} on {pod}{}", held.len(), deletion.manner()), evidence));
     }
     let (then, now) = (before.mark.seq, after.mark.seq);
     let reason = format!(
-        "{pod} lost {} of {} acknowledged rows by its deletion: {} (there at #{then}, not at #{now})",
+        "{pod} lost {} of {} acknowledged rows by its {deleted}: {} (there at #{then}, not at #{now})",
         lost.len(),
         held.len(),
         some_of(&lost)
@@ -86,7 +96,8 @@ pub(super) const SAME_VOLUME_RETURNS: Check = Check {
     explain: "\
 Rows can be there although the volume is not: a replica that starts empty fetches them again, until the source is gone.
 Judged from the watches of pods, claims and volumes: each pod must mount the claim of each volumeClaimTemplate, and the
-claim's UID and the UID of the volume that it is bound to must be the same before and after the deletion.
+claim's UID and the UID of the volume that it is bound to must be the same before and after each deletion: of every pod
+with its grace period, and, where the run has the scenario unready, of one without grace.
 Usually wrong: the set has no volumeClaimTemplates, or something deletes the claim together with its pod.",
     scenarios: &["restart"],
     judge: same_volume_returns,
@@ -112,6 +123,7 @@ fn same_volume_returns(evidence: &Evidence) -> Finding {
 fn same_volume<'a>(case: &Case<'a>, deletion: &Deletion<'a>, template: &str) -> Judged<(String, [u64; 2])> {
     let (new, _) = case.successor(deletion)?;
     let (timeline, asked, end) = (case.timeline, deletion.asked.seq, deletion.until - 1);
+    let deleted = deletion.words();
     let claim = case.subject.claim(template, deletion.pod);
     let mut lives = timeline.pod_by_uid(deletion.uid).into_iter().chain([new]);
     if let Some(life) = lives.find(|life| !life.claims.contains(&claim)) {
@@ -125,25 +137,25 @@ fn same_volume<'a>(case: &Case<'a>, deletion: &Deletion<'a>, template: &str) -> 
     let unseen = |what: &str| Finding::inconclusive(format!("{what} of {claim} was not seen"), [asked]);
     let old_claim = timeline.claim_at(&claim, asked).ok_or_else(|| unseen("the claim before the deletion"))?;
     let Some(new_claim) = timeline.claim_at(&claim, end) else {
-        let reason = format!("the claim {claim} was gone after the deletion of {} (#{asked})", deletion.pod);
+        let reason = format!("the claim {claim} was gone after the {deleted} of {} (#{asked})", deletion.pod);
         return Err(Finding::fail(reason, [asked].into_iter().chain(old_claim.deleted.map(|mark| mark.seq))));
     };
     if old_claim.uid != new_claim.uid {
         let (was, is) = (short(&old_claim.uid), short(&new_claim.uid));
         let reason =
-            format!("the claim {claim} had the uid {was} before the deletion of {} and {is} after it", deletion.pod);
+            format!("the claim {claim} had the uid {was} before the {deleted} of {} and {is} after it", deletion.pod);
         return Err(Finding::fail(reason, [old_claim.added.seq, asked, new_claim.added.seq]));
     }
     let old = timeline.volume_at(old_claim, asked).ok_or_else(|| unseen("the volume before the deletion"))?;
     let new = timeline.volume_at(new_claim, end).ok_or_else(|| unseen("the volume after the deletion"))?;
     if old.uid == new.uid {
-        return Ok((format!("{claim} on {}", new.name), [old_claim.added.seq, asked]));
+        return Ok((format!("{claim} on {}{}", new.name, deletion.manner()), [old_claim.added.seq, asked]));
     }
     let owner = timeline.claims.iter().find(|other| {
         other.uid != new_claim.uid && timeline.volume_at(other, asked).is_some_and(|volume| volume.uid == new.uid)
     });
     let whose = owner.map_or(String::new(), |owner| format!(", which was the volume of {}", owner.name));
-    let was = format!("{claim} was on {} before the deletion of {} (#{asked})", old.name, deletion.pod);
+    let was = format!("{claim} was on {} before the {deleted} of {} (#{asked})", old.name, deletion.pod);
     let reason = format!("{was} and is on {} after it{whose}", new.name);
     Err(Finding::fail(reason, [old.added.seq, asked, new.added.seq]))
 }

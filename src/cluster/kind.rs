@@ -32,17 +32,36 @@ pub fn lease_folder() -> PathBuf {
     cache_dir().join("runs")
 }
 
-/// The nodes of a new cluster: a control plane, and as many workers.
-fn configuration(lab: &Lab, workers: usize) -> Value {
+/// What a new cluster is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape<'a> {
+    /// The node image.
+    pub image: &'a str,
+    /// Nodes beside the control plane.
+    pub workers: usize,
+    /// The DNS zone, kubeadm's default unless given.
+    pub domain: Option<&'a str>,
+}
+
+/// kind's configuration of a new cluster.
+fn configuration(lab: &Lab, shape: Shape<'_>) -> Value {
     let mut nodes = vec![json!({"role": "control-plane"})];
-    nodes.extend(std::iter::repeat_n(json!({"role": "worker"}), workers));
+    nodes.extend(std::iter::repeat_n(json!({"role": "worker"}), shape.workers));
     let mut configuration = json!({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes});
+    let mut patches = Vec::new();
     if !lab.kubelet.is_empty() {
         let mut kubelet = json!({"kind": "KubeletConfiguration"});
         for (key, value) in &lab.kubelet {
             kubelet[key] = value.clone();
         }
-        configuration["kubeadmConfigPatches"] = json!([kubelet.to_string()]);
+        patches.push(kubelet.to_string());
+    }
+    if let Some(domain) = shape.domain {
+        let cluster = json!({"kind": "ClusterConfiguration", "networking": {"dnsDomain": domain}});
+        patches.push(cluster.to_string());
+    }
+    if !patches.is_empty() {
+        configuration["kubeadmConfigPatches"] = json!(patches);
     }
     configuration
 }
@@ -87,12 +106,12 @@ impl KindCluster {
     ///
     /// # Errors
     /// When kind fails; its last lines are in the error.
-    pub async fn create(&mut self, image: &str, workers: usize, limit: Duration) -> Result<(), KindError> {
+    pub async fn create(&mut self, shape: Shape<'_>, limit: Duration) -> Result<(), KindError> {
         let path = self.kubeconfig.with_file_name("kind.json");
-        let text = configuration(&self.lab, workers).to_string();
+        let text = configuration(&self.lab, shape).to_string();
         std::fs::write(&path, text).map_err(|source| KindError::File { path: path.clone(), source })?;
         let mut command = Command::new(&self.lab.kind);
-        command.args(["create", "cluster", "--name", &self.name, "--image", image, "--config"]).arg(&path);
+        command.args(["create", "cluster", "--name", &self.name, "--image", shape.image, "--config"]).arg(&path);
         command.arg("--kubeconfig").arg(&self.kubeconfig).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &self.name);
         let (folder, name, maker, begun) = (lease_folder(), &self.name, &mut self.maker, &mut self.begun);
         let known = |group| {
@@ -351,7 +370,7 @@ mod tests {
 
     #[test]
     fn a_cluster_has_a_control_plane_and_its_workers() {
-        let configuration = configuration(&lab(json!({})), 2);
+        let configuration = configuration(&lab(json!({})), Shape { image: "node", workers: 2, domain: None });
         let roles: Vec<_> = configuration["nodes"].as_array().expect("nodes").iter().map(|n| &n["role"]).collect();
         assert_eq!(roles, ["control-plane", "worker", "worker"]);
         assert!(configuration.get("kubeadmConfigPatches").is_none());
@@ -359,7 +378,8 @@ mod tests {
 
     #[test]
     fn kubelet_settings_become_a_patch() {
-        let configuration = configuration(&lab(json!({"failCgroupV1": false})), 0);
+        let configuration =
+            configuration(&lab(json!({"failCgroupV1": false})), Shape { image: "node", workers: 0, domain: None });
         let patch = configuration["kubeadmConfigPatches"][0].as_str().expect("a patch");
         let patch: Value = serde_json::from_str(patch).expect("JSON");
         assert_eq!(patch, json!({"kind": "KubeletConfiguration", "failCgroupV1": false}));

@@ -1,6 +1,7 @@
 //! Where a run takes place: a kind cluster that it makes, or one that is there and that it was told to use by name.
 
 pub mod doctor;
+mod gates;
 pub mod kind;
 mod lab;
 mod lease;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 
+pub use gates::feature_gates;
 pub use lab::{Image, LAB_VARIABLE, Lab, LabError, NodeImage, cache_dir};
 pub use lease::{abandoned, kept};
 

@@ -290,6 +290,9 @@ pub struct Exec {
     pub uid: String,
     /// The command.
     pub argv: Vec<String>,
+    /// Microseconds from the start to the end.
+    #[serde(default)]
+    pub took_us: u64,
     /// What came of it.
     pub answer: ExecAnswer,
 }

@@ -15,6 +15,9 @@ pub struct Run {
     pub steadfast: String,
     /// Version that the API server reports, such as `v1.37.2`.
     pub kubernetes: String,
+    /// The API server's feature gates, and whether each is on; none where they could not be read.
+    #[serde(default)]
+    pub gates: BTreeMap<String, bool>,
     /// The cluster: `kind cluster steadfast-… (3 nodes)`, or the context of one that was there before.
     pub cluster: String,
     /// Images that stand in for those the manifests name, each with the reason.

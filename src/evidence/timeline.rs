@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::record::{EventType, Gap, ObjectEvent, Record, What};
-use super::subject::Subject;
+use super::subject::{Retention, Subject};
 use crate::object::{has_condition, items, strings, text};
 
 /// A place in the log.
@@ -256,6 +256,11 @@ impl Timeline {
         }
     }
 
+    /// Whether the workload's claims are to go when its set is deleted.
+    pub fn claims_go_with_set(&self) -> bool {
+        self.subject.as_ref().is_some_and(|subject| subject.claim_policy.when_deleted == Retention::Delete)
+    }
+
     /// The pod of this name that is alive now; the newest, should there be two.
     pub fn live_pod(&self, name: &str) -> Option<&PodLife> {
         self.pods.iter().rev().find(|pod| pod.name == name && pod.deleted.is_none())
@@ -314,6 +319,9 @@ impl Timeline {
             return;
         }
         let known = self.pods.iter().rposition(|pod| pod.uid == uid);
+        if known.is_none() && matches!(event.event, EventType::Modified | EventType::Deleted) {
+            self.gaps.push((mark, unannounced(event, name)));
+        }
         let index = known.unwrap_or_else(|| {
             self.pods.push(PodLife {
                 name: name.to_owned(),
@@ -356,7 +364,7 @@ impl Timeline {
             claim.deleting = Some(mark);
         }
         if gone {
-            claim.deleted = Some(mark);
+            claim.deleted.get_or_insert(mark);
         }
     }
 
@@ -371,6 +379,13 @@ impl Timeline {
             self.volumes[index].deleted = Some(mark);
         }
     }
+}
+
+/// The gap that shows in an object's coming without having been told of: whoever closed it said nothing.
+fn unannounced(event: &ObjectEvent, name: &str) -> Gap {
+    let after_version = text(&event.object, "/metadata/resourceVersion").unwrap_or_default().to_owned();
+    let reason = format!("{name} is {:?} and was never seen to come to be", event.event);
+    Gap { object_kind: event.object_kind.clone(), after_version, reason }
 }
 
 fn number(object: &Value, pointer: &str) -> i64 {

@@ -17,6 +17,11 @@ pub const PING: &str = "SELECT 1 AS ping";
 pub const IDENTITY: &str =
     "SELECT @@hostname AS hostname, @@server_id AS server_id, @@server_uuid AS server_uuid, @@version AS version";
 
+/// Asks what the server does to keep a commit, and to make a replica's relay log anew after a crash.
+pub const SETTINGS: &str = "SELECT @@GLOBAL.sync_binlog AS sync_binlog, \
+    @@GLOBAL.innodb_flush_log_at_trx_commit AS innodb_flush_log_at_trx_commit, \
+    @@GLOBAL.relay_log_recovery AS relay_log_recovery";
+
 /// Asks which transactions the server has executed.
 pub const GTID_EXECUTED: &str = "SELECT @@GLOBAL.gtid_executed AS gtid_executed";
 

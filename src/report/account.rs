@@ -1,10 +1,10 @@
 //! The account of one check: what a person reads at a failure, in five parts that always come in the same order. The
 //! terminal, JUnit and HTML reports only differ in how they set it.
 
-use super::describe::{describe, in_line, line};
+use super::describe::{gap_line, in_line, line};
 use super::spans::{self, seconds};
 use super::{Judged, Outcome};
-use crate::check::Verdict;
+use crate::check::{Verdict, expectation};
 use crate::evidence::{Evidence, Record, Wait, WaitOutcome, What};
 
 /// A labelled line of the account.
@@ -97,6 +97,12 @@ pub(super) fn substitutions(evidence: &Evidence) -> Vec<String> {
     substitutions.iter().map(|one| format!("{} ran as {}: {}", one.wanted, one.image, one.why)).collect()
 }
 
+/// What was expected of this cluster because of its version, a sentence each.
+pub(super) fn expectations(evidence: &Evidence) -> Vec<String> {
+    let applied = evidence.run().map(expectation::applied).unwrap_or_default();
+    applied.iter().map(|one| format!("{} ({})", one.what, one.why)).collect()
+}
+
 /// What the verdicts rest on and where they end.
 pub(super) fn scope(evidence: &Evidence) -> Vec<String> {
     let mut lines = vec![
@@ -104,14 +110,14 @@ pub(super) fn scope(evidence: &Evidence) -> Vec<String> {
             .to_owned(),
     ];
     let events = evidence.records.iter().filter(|record| matches!(record.what, What::Object(_))).count();
-    let gaps: Vec<&Record> = evidence.records.iter().filter(|record| matches!(record.what, What::Gap(_))).collect();
+    let gaps = &evidence.timeline.gaps;
     if events == 0 {
         lines.push("order is not proved: nothing was watched".to_owned());
     } else if gaps.is_empty() {
         lines.push(format!("order is proved from the watch history: {events} records, no gap"));
     } else {
         lines.push(format!("order is proved from the watch history: {events} records, but not across its gaps:"));
-        lines.extend(gaps.into_iter().map(|record| format!("#{} {}", record.seq, describe(record))));
+        lines.extend(gaps.iter().map(|(mark, gap)| format!("#{} {}", mark.seq, gap_line(gap))));
     }
     lines
 }

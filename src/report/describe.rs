@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::spans::seconds;
 use crate::evidence::{
-    Act, Applied, Dns, DnsAnswer, EventType, Exec, ExecAnswer, Fault, Leftover, Moment, ObjectEvent, Phase, Question,
-    Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Transport, Wait, WaitOutcome, What, Write,
+    Act, Applied, Dns, DnsAnswer, EventType, Exec, ExecAnswer, Fault, Gap, Leftover, Moment, ObjectEvent, Phase,
+    Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Transport, Wait, WaitOutcome, What, Write,
     WriteOutcome,
 };
 use crate::object::{has_condition, items, text};
@@ -32,9 +32,7 @@ pub fn describe(record: &Record) -> String {
         What::Run(run) => run_line(run),
         What::Step(step) => step_line(step),
         What::Object(event) => object_line(event),
-        What::Gap(gap) => {
-            format!("GAP in the history of {} after version {}: {}", gap.object_kind, gap.after_version, gap.reason)
-        }
+        What::Gap(gap) => gap_line(gap),
         What::Wait(wait) => wait_line(wait),
         What::Dns(dns) => dns_line(dns),
         What::Sql(sql) => sql_line(sql),
@@ -66,6 +64,11 @@ fn clip(text: &str) -> String {
 fn short(uid: &str) -> String {
     let head: String = uid.chars().take(8).collect();
     if head.len() < uid.len() { format!("uid {head}…") } else { format!("uid {uid}") }
+}
+
+/// A stretch of the history that was lost.
+pub(super) fn gap_line(gap: &Gap) -> String {
+    format!("GAP in the history of {} after version {}: {}", gap.object_kind, gap.after_version, gap.reason)
 }
 
 fn run_line(run: &Run) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::account::{Part, account, scope, substitutions, undecided};
+use super::account::{Part, account, expectations, scope, substitutions, undecided};
 use super::describe::{describe, in_line};
 use super::spans::{Ended, seconds, spans};
 use super::{Conclusion, Judged, Outcome, svg};
@@ -32,7 +32,8 @@ pub(super) fn page(outcome: &Outcome<'_>) -> String {
         }
         html += "</section>\n";
     }
-    html += &scope_list(outcome);
+    html += &list("expectations", &expectations(outcome.evidence));
+    html += &list("scope", &scope(outcome.evidence));
     html += &time_table(outcome);
     html + "</main>\n</body>\n</html>\n"
 }
@@ -148,9 +149,12 @@ fn linked(text: &str) -> String {
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-fn scope_list(outcome: &Outcome<'_>) -> String {
-    let lines: String = scope(outcome.evidence).iter().map(|line| format!("<li>{}</li>\n", escape(line))).collect();
-    format!("<section>\n<h2>scope</h2>\n<ul class=\"scope\">\n{lines}</ul>\n</section>\n")
+fn list(heading: &str, lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let lines: String = lines.iter().map(|line| format!("<li>{}</li>\n", escape(line))).collect();
+    format!("<section>\n<h2>{heading}</h2>\n<ul class=\"lines\">\n{lines}</ul>\n</section>\n")
 }
 
 fn time_table(outcome: &Outcome<'_>) -> String {
@@ -186,6 +190,9 @@ mod tests {
             assert!(html.contains(judged.check.id), "{} is missing", judged.check.id);
         }
         assert_eq!(html.matches("<details class=\"fail\" open>").count(), 2);
+        for heading in ["expectations", "scope"] {
+            assert!(html.contains(&format!("<h2>{heading}</h2>\n<ul class=\"lines\">\n<li>")), "no {heading}");
+        }
         for reference in ["<script", "<link", "src=", "url(", "@import"] {
             assert!(!html.contains(reference), "{reference} refers to something outside the page");
         }

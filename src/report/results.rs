@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Judged, Outcome, Summary};
 use crate::check::Verdict;
+use crate::check::expectation::{self, Applied};
 use crate::evidence::{Run, Substitution};
 
 /// The version of the format.
@@ -30,6 +31,7 @@ struct RunFacts<'a> {
     set: &'a str,
     substitutions: &'a [Substitution],
     scenarios: &'a [String],
+    expectations: Vec<Applied>,
 }
 
 impl<'a> From<&'a Run> for RunFacts<'a> {
@@ -43,6 +45,7 @@ impl<'a> From<&'a Run> for RunFacts<'a> {
             set: &run.subject.set,
             substitutions: &run.substitutions,
             scenarios: &run.scenarios,
+            expectations: expectation::applied(run),
         }
     }
 }

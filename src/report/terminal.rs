@@ -5,11 +5,12 @@ use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::account::{Part, account, scope, substitutions, undecided};
+use super::account::{Part, account, expectations, scope, substitutions, undecided};
 use super::describe::{STAMP, describe, in_line, stamp};
 use super::spans::{Ended, Span, spans};
 use super::{Conclusion, Judged, Outcome};
 use crate::check::Verdict;
+use crate::terminal::{stdout, width, wrap};
 
 const PLAIN: Style = Style::new();
 const BOLD: Style = Style::new().bold();
@@ -18,8 +19,6 @@ const GREEN: Style = AnsiColor::Green.on_default().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 
-/// The width of a report that no terminal shows.
-const WIDTH: usize = 100;
 /// The column in which the parts of an account begin, behind their labels.
 const PARTS: usize = 19;
 /// A finding can quote every row that was lost; the reports that are files show them all.
@@ -34,14 +33,8 @@ const NARROWEST_REASON: usize = 40;
 /// # Errors
 /// When standard output cannot be written to.
 pub fn print(outcome: &Outcome<'_>, color: clap::ColorChoice) -> io::Result<()> {
-    let choice = match color {
-        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
-        clap::ColorChoice::Always => anstream::ColorChoice::Always,
-        clap::ColorChoice::Never => anstream::ColorChoice::Never,
-    };
-    let width = terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(width, _)| usize::from(width.0));
-    let mut out = anstream::AutoStream::new(io::stdout().lock(), choice);
-    out.write_all(render(outcome, width.clamp(60, 120)).as_bytes())?;
+    let mut out = stdout(color);
+    out.write_all(render(outcome, width()).as_bytes())?;
     out.flush()
 }
 
@@ -57,6 +50,7 @@ fn render(outcome: &Outcome<'_>, width: usize) -> String {
         }
     }
     page.list("images", &substitutions(outcome.evidence));
+    page.list("expectations", &expectations(outcome.evidence));
     page.list("scope", &scope(outcome.evidence));
     page.time_table(&spans(outcome.evidence));
     page.footer(outcome);
@@ -202,28 +196,12 @@ fn symbol(verdict: Verdict) -> (char, Style) {
     }
 }
 
-/// Lines of at most this many characters, broken at spaces only: an id or an address stays whole.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut words = text.split(' ');
-    let mut line = words.next().unwrap_or_default().to_owned();
-    let mut lines = Vec::new();
-    for word in words {
-        if line.chars().count() + 1 + word.chars().count() <= width {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(std::mem::replace(&mut line, word.to_owned()));
-        }
-    }
-    lines.push(line);
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::evidence::Evidence;
     use crate::report::sample;
+    use crate::terminal::WIDTH;
 
     fn colourless(outcome: &Outcome<'_>) -> String {
         anstream::adapter::strip_str(&render(outcome, WIDTH)).to_string()
@@ -252,14 +230,5 @@ mod tests {
     #[test]
     fn a_run_that_could_not_start() {
         insta::assert_snapshot!(colourless(&sample::empty(&Evidence::new(Vec::new()))));
-    }
-
-    #[test]
-    fn words_stay_whole() {
-        assert_eq!(
-            wrap("one two ordering::starts_in_ordinal_order x", 8),
-            ["one two", "ordering::starts_in_ordinal_order", "x"]
-        );
-        assert_eq!(wrap("", 8), [""]);
     }
 }

@@ -1,6 +1,6 @@
 //! The bench: a cluster that is ready for workloads, with what was read there once for all of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 
 use super::RunError;
 use crate::check::{dns_budget_ms, dns_zone};
-use crate::cluster::kind::{self, KindCluster};
-use crate::cluster::{Cluster, Image, Lab, NodeImage};
+use crate::cluster::kind::{self, KindCluster, Shape};
+use crate::cluster::{Cluster, Image, Lab, NodeImage, feature_gates};
 use crate::evidence::Substitution;
 use crate::object::has_condition;
 use crate::scenario::Journal;
@@ -33,6 +33,8 @@ pub enum Target {
         nodes: usize,
         /// The Kubernetes version, the lab's default unless given.
         kubernetes: Option<String>,
+        /// The cluster's DNS zone, `cluster.local` unless given.
+        domain: Option<String>,
     },
     /// A kind cluster that is there.
     Kind(String),
@@ -79,6 +81,8 @@ pub struct Bench {
     pub witness_image: String,
     /// The node image that stands in for another one.
     pub node_substitution: Option<Substitution>,
+    /// The API server's feature gates, as far as they may be read.
+    pub gates: BTreeMap<String, bool>,
     /// The DNS servers: pod name and address.
     pub dns_servers: Vec<(String, IpAddr)>,
     /// The Corefile.
@@ -135,6 +139,7 @@ impl Bench {
         // Nodes take images long before they are Ready.
         let ((nodes, dns), _) = tokio::try_join!(ready, loader.provide(images, &around.journal))?;
         let corefile = corefile(&cluster).await?;
+        let gates = feature_gates(&cluster.client).await;
         let domain = dns_zone(&corefile).unwrap_or_else(|| "cluster.local".to_owned());
         let (what, name) = kind.map_or(("context", cluster.context.clone()), |kind| ("kind cluster", kind));
         Ok(Self {
@@ -142,6 +147,7 @@ impl Bench {
             dns_servers: dns.iter().filter_map(|pod| Some((pod.name_any(), address(pod)?))).collect(),
             dns_budget_ms: dns_budget_ms(&corefile, &domain),
             node_substitution: made.filter(|node| node.built).map(|node| node_substitution(&node)),
+            gates,
             lab,
             cluster,
             loader,
@@ -181,13 +187,14 @@ async fn reach(
     owned: &mut Option<KindCluster>,
 ) -> Result<Reached, RunError> {
     match target {
-        Target::New { nodes, kubernetes } => {
+        Target::New { nodes, kubernetes, domain } => {
             let node = lab.node_image(kubernetes.as_deref())?.clone();
             let (name, nodes_in_words) = (&around.name, plural(*nodes, "node"));
             let progress = &around.journal.progress;
             progress.say(&format!("kind cluster {name}: {nodes_in_words}, Kubernetes {}", node.kubernetes));
             let cluster = owned.insert(KindCluster::claim(lab, name, &around.directory)?);
-            let made = cluster.create(&node.image, nodes.saturating_sub(1), around.scaled(kind::CREATE_WITHIN));
+            let shape = Shape { image: &node.image, workers: nodes.saturating_sub(1), domain: domain.as_deref() };
+            let made = cluster.create(shape, around.scaled(kind::CREATE_WITHIN));
             around.journal.step("run", "create the cluster", made).await?;
             let connected = Cluster::connect(&cluster.kubeconfig, None).await?;
             Ok(Reached { cluster: connected, kind: Some(name.clone()), nodes: Some(node), witness_image: None })

@@ -194,6 +194,7 @@ fn description(
         run_id: trial.around.name.clone(),
         steadfast: env!("CARGO_PKG_VERSION").to_owned(),
         kubernetes: bench.cluster.version.clone(),
+        gates: bench.gates.clone(),
         cluster: bench.description.clone(),
         substitutions,
         subject: subject.clone(),

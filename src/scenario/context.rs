@@ -26,6 +26,8 @@ pub struct Limits {
     pub pod_ready: Duration,
     /// A pod, from its deletion to being gone: a shutdown writes everything back.
     pub pod_gone: Duration,
+    /// A controller, to begin with what it was asked for.
+    pub reaction: Duration,
     /// A replica, to reach what the primary has executed.
     pub barrier: Duration,
     /// The replicas, to go on after the primary came back.
@@ -47,6 +49,7 @@ impl Limits {
         Self {
             pod_ready: seconds(180.0),
             pod_gone: seconds(90.0),
+            reaction: seconds(30.0),
             barrier: seconds(30.0),
             resume: seconds(30.0),
             sql: seconds(10.0),

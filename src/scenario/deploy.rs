@@ -6,28 +6,37 @@ use futures::future::join_all;
 
 use super::ScenarioError;
 use super::context::Context;
-use super::names::Name;
-use crate::evidence::{Moment, Question, Sight};
+use super::sabotage::Point;
+use crate::evidence::{Act, Moment, Question, Sight, Snapshot, SnapshotOf, What};
 use crate::mysql::statements;
 use crate::workload::apply;
 
 pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {
-    context
-        .journal
-        .step("deploy", "apply the manifests", async {
-            let mut made = context.made.lock().await;
-            apply(&context.client, &context.manifests, &context.subject.namespace, &mut made).await
-        })
-        .await?;
+    context.journal.step("deploy", "apply the manifests", apply_all(context)).await?;
     context.journal.step("deploy", "ordered start", started(context)).await?;
+    context.strike(Point::Deployed).await;
     let moment = Moment::Deployed;
     let questions = context.subject.pods().map(|pod| {
         let moment = &moment;
-        async move { tokio::join!(context.identity(moment, &pod), context.hostname(moment, &pod)) }
+        async move {
+            tokio::join!(context.identity(moment, &pod), context.hostname(moment, &pod), context.settings(moment, &pod))
+        }
     });
-    let names: Vec<Name> = std::iter::once(Name::Service).chain(context.subject.pods().map(Name::Pod)).collect();
-    tokio::join!(join_all(questions), context.resolve(&moment, &names));
-    Ok(())
+    let names = context.all_names();
+    tokio::join!(join_all(questions), context.resolve(&moment, &names), context.look_up(&moment));
+    let again = async {
+        context.strike(Point::Reapplying).await;
+        Ok::<_, ScenarioError>(vec![apply_all(context).await?])
+    };
+    context.journal.step("deploy", "apply the manifests again", context.disrupt(Act::Reapply, again)).await
+}
+
+/// Applies the manifests, and records what the API server then has.
+async fn apply_all(context: &Context) -> Result<u64, ScenarioError> {
+    let mut made = context.made.lock().await;
+    let applied = apply(&context.client, &context.manifests, &context.subject.namespace, &mut made).await?;
+    let value = serde_json::to_value(applied).unwrap_or_default();
+    Ok(context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Applied, value })))
 }
 
 /// Waits until every pod of the set is Ready. The limit is one pod's, again for each pod that became Ready.

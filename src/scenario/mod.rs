@@ -5,20 +5,28 @@
 //! | deploy    | applies the manifests, waits for every pod, asks each who it is, and DNS for every name |
 //! | replicate | configures replication by the primary's stable name, writes, waits for the replicas, compares |
 //! | restart   | deletes each pod in turn, highest ordinal first, and sees what comes back |
-//! | scale     | scales to one pod and back |
+//! | unready   | holds a pod un-Ready, and takes the primary away meanwhile |
+//! | scale     | scales to one pod and back, at first while that one is held un-Ready |
+//! | roll      | updates the template for the last pod, for all, with an image that cannot start, and back |
+//! | claims    | scales the last pod away while claims are to go with their pods |
 //! | teardown  | deletes everything that the run made, and lists what is left |
 
+mod claims;
 mod context;
 mod deploy;
+mod disrupt;
 mod journal;
 mod logs;
+mod lookups;
 mod names;
 mod replicate;
 mod restart;
+mod roll;
 mod sabotage;
 mod scale;
 mod servers;
 mod teardown;
+mod unready;
 
 use crate::evidence::WaitError;
 use crate::workload::ApplyError;
@@ -26,17 +34,17 @@ use crate::workload::ApplyError;
 pub use context::{Context, Limits, Made, Parts, Witnesses};
 pub use deploy::greet;
 pub use journal::Journal;
-pub use sabotage::{Point, Sabotage};
+pub use sabotage::{Point, Sabotage, Strike};
 pub use teardown::teardown;
 
 /// The scenarios in the order in which they are acted. Each needs all that stand before it in [`needs`].
-pub const SCENARIOS: [&str; 5] = ["deploy", "replicate", "restart", "scale", "teardown"];
+pub const SCENARIOS: [&str; 8] = ["deploy", "replicate", "restart", "unready", "scale", "roll", "claims", "teardown"];
 
 /// What a scenario builds on.
 pub fn needs(scenario: &str) -> &'static [&'static str] {
     match scenario {
         "restart" => &["deploy", "replicate"],
-        "replicate" | "scale" | "teardown" => &["deploy"],
+        "replicate" | "unready" | "scale" | "roll" | "claims" | "teardown" => &["deploy"],
         _ => &[],
     }
 }
@@ -90,7 +98,10 @@ pub async fn act(context: &Context, scenario: &str) -> Result<(), ScenarioError>
             "deploy" => Box::pin(deploy::deploy(context)).await,
             "replicate" => Box::pin(replicate::replicate(context)).await,
             "restart" => Box::pin(restart::restart(context)).await,
+            "unready" => Box::pin(unready::unready(context)).await,
             "scale" => Box::pin(scale::scale(context)).await,
+            "roll" => Box::pin(roll::roll(context)).await,
+            "claims" => Box::pin(claims::claims(context)).await,
             _ => Ok(()),
         }
     };

@@ -4,7 +4,7 @@ use futures::future::try_join_all;
 
 use super::ScenarioError;
 use super::context::Context;
-use super::sabotage::{Point, strike};
+use super::sabotage::Point;
 use crate::evidence::Moment;
 use crate::mysql::statements;
 
@@ -21,30 +21,35 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
             context
                 .demand(&moment, &subject.primary(), "make the tables and the account", statements::prepare())
                 .await?;
-            let source = subject.fqdn(&subject.primary());
-            let longest = context.dialect().longest_host();
-            if source.len() > longest {
-                let (what, length) = ("follow the primary".to_owned(), source.len());
-                let answer = format!(
-                    "its stable name {source} has {length} characters, and this server takes {longest}; \
-                 choose a shorter --namespace"
-                );
-                return Err(ScenarioError::Server { pod: replicas.join(", "), what, answer });
-            }
-            let follow = context.dialect().follow(&source, subject.port);
-            let configured =
-                replicas.iter().map(|pod| context.demand(&moment, pod, "follow the primary", follow.clone()));
-            try_join_all(configured).await.map(drop)
+            follow(context, &moment, &replicas).await
         })
         .await?;
     context.now_replicating();
-    strike(context, Point::Configured, &moment).await;
+    context.strike(Point::Configured).await;
     context.write(&moment, ROWS).await;
     context.barrier(&moment, &replicas, context.limits.barrier).await;
-    strike(context, Point::Written, &moment).await;
+    context.strike(Point::Written).await;
     let pods: Vec<String> = subject.pods().collect();
     context.contents(&moment, &pods).await;
     context.replica_status(&moment, &replicas).await;
     context.try_writes(&moment, &replicas).await;
     Ok(())
+}
+
+/// Has these replicas follow the primary by its stable name.
+pub(super) async fn follow(context: &Context, moment: &Moment, replicas: &[String]) -> Result<(), ScenarioError> {
+    let subject = &context.subject;
+    let source = subject.fqdn(&subject.primary());
+    let longest = context.dialect().longest_host();
+    if source.len() > longest {
+        let (what, length) = ("follow the primary".to_owned(), source.len());
+        let answer = format!(
+            "its stable name {source} has {length} characters, and this server takes {longest}; \
+             choose a shorter --namespace"
+        );
+        return Err(ScenarioError::Server { pod: replicas.join(", "), what, answer });
+    }
+    let statements = context.dialect().follow(&source, subject.port);
+    let configured = replicas.iter().map(|pod| context.demand(moment, pod, "follow the primary", statements.clone()));
+    try_join_all(configured).await.map(drop)
 }

@@ -1,6 +1,10 @@
-//! Sabotage: statements that a mutant injects into the running workload, to prove that a check notices.
+//! Sabotage: what a mutant does to the running workload behind the scenarios' back, to prove that a check notices.
 
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Service};
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::context::Context;
 use crate::evidence::{Moment, Question};
@@ -9,39 +13,112 @@ use crate::evidence::{Moment, Question};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Point {
+    /// Every pod is Ready; nothing is asked yet.
+    Deployed,
+    /// The manifests are about to be applied again.
+    Reapplying,
     /// Replication is configured; nothing is written yet.
     Configured,
     /// The rows are written and the replicas have them; nothing is compared yet.
     Written,
+    /// The first pod is about to be deleted.
+    Restarting,
+    /// A pod is about to be held un-Ready.
+    Holding,
+    /// The set is about to be scaled down.
+    Scaling,
+    /// The last pod was updated; the one before it is about to be deleted.
+    Partitioned,
+    /// The template was changed for the pods from this index on.
+    Rolling {
+        /// The partition.
+        partition: u32,
+    },
+    /// The template was made what it had been.
+    Reverted,
+    /// Claims are to go with their pods; none is scaled away yet.
+    Claiming,
 }
 
-/// Statements for one pod at one point.
+/// What is done at one point.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sabotage {
     /// When.
     pub at: Point,
-    /// On which pod, counted from the set's first one.
-    pub pod: u32,
-    /// What; `{address:N}` becomes the address of pod N, counted likewise.
-    pub statements: Vec<String>,
+    /// What.
+    pub strike: Strike,
 }
 
-/// Runs the sabotage of a point. A statement that fails shows as such in the evidence.
-pub(super) async fn strike(context: &Context, point: Point, moment: &Moment) {
-    for sabotage in context.sabotage.iter().filter(|sabotage| sabotage.at == point) {
-        let pod = context.subject.pod(context.subject.first_ordinal + sabotage.pod);
-        let statements = sabotage.statements.iter().map(|statement| fill(context, statement)).collect();
-        context.ask(moment, &pod, Question::Sabotage, statements).await;
+/// One blow.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Strike {
+    /// Statements for one server.
+    Sql {
+        /// The pod, counted from the set's first one.
+        pod: u32,
+        /// What; `{address:N}` becomes the address of pod N, counted likewise.
+        statements: Vec<String>,
+    },
+    /// A strategic merge patch of the StatefulSet.
+    Set(Value),
+    /// A strategic merge patch of its Service.
+    Service(Value),
+    /// The claims of one pod are deleted; they stay for as long as the pod does.
+    DeleteClaims {
+        /// The pod, counted from the set's first one.
+        pod: u32,
+    },
+}
+
+impl Context {
+    /// Does what the sabotage of a point is. A statement that fails shows as such in the evidence; that an object was
+    /// changed is seen by its watch.
+    pub(super) async fn strike(&self, point: Point) {
+        for sabotage in self.sabotage.iter().filter(|sabotage| sabotage.at == point) {
+            let struck = match &sabotage.strike {
+                Strike::Sql { pod, statements } => {
+                    let pod = self.subject.nth(*pod);
+                    let statements = statements.iter().map(|statement| fill(self, statement)).collect();
+                    self.ask(&Moment::Replicating, &pod, Question::Sabotage, statements).await;
+                    Ok(())
+                }
+                Strike::Set(patch) => self.patch::<StatefulSet>(&self.subject.set, patch).await,
+                Strike::Service(patch) => self.patch::<Service>(&self.subject.service, patch).await,
+                Strike::DeleteClaims { pod } => self.delete_claims(&self.subject.nth(*pod)).await,
+            };
+            if let Err(error) = struck {
+                self.journal.note(format!("the sabotage at {point:?} failed: {error}"));
+            }
+        }
+    }
+
+    async fn patch<K>(&self, name: &str, patch: &Value) -> kube::Result<()>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope> + Clone + std::fmt::Debug,
+        K: serde::de::DeserializeOwned,
+        K::DynamicType: Default,
+    {
+        let api: Api<K> = Api::namespaced(self.client.clone(), &self.subject.namespace);
+        api.patch(name, &PatchParams::default(), &Patch::Strategic(patch)).await.map(drop)
+    }
+
+    async fn delete_claims(&self, pod: &str) -> kube::Result<()> {
+        let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &self.subject.namespace);
+        for template in &self.subject.claims {
+            api.delete(&self.subject.claim(template, pod), &DeleteParams::default()).await?;
+        }
+        Ok(())
     }
 }
 
 fn fill(context: &Context, statement: &str) -> String {
     let mut statement = statement.to_owned();
-    for ordinal in context.subject.ordinals() {
-        let place = format!("{{address:{}}}", ordinal - context.subject.first_ordinal);
+    for index in 0..context.subject.replicas {
+        let place = format!("{{address:{index}}}");
         if statement.contains(&place) {
-            let address = context.address(&context.subject.pod(ordinal)).unwrap_or_default();
+            let address = context.address(&context.subject.nth(index)).unwrap_or_default();
             statement = statement.replace(&place, &address);
         }
     }

@@ -1,16 +1,14 @@
-//! Scales the set to one pod and back.
+//! Scales the set to one pod and back: up at first while that pod is held un-Ready, so that the others have to wait.
 
 use futures::future::join_all;
-use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::api::{Api, Patch, PatchParams};
-use serde_json::json;
 
 use super::ScenarioError;
 use super::context::Context;
 use super::deploy::{settled, started};
+use super::disrupt::{Held, quiet};
 use super::names::Name;
-use super::restart::gone;
-use crate::evidence::{Act, Fault, Moment, What};
+use super::sabotage::Point;
+use crate::evidence::{Act, Moment};
 
 /// Rows that the pods which come back must catch up with.
 const ROWS: usize = 5;
@@ -22,7 +20,8 @@ pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
         return Ok(());
     }
     let surplus: Vec<String> = subject.replica_pods().collect();
-    context.journal.step("scale", "scale to 1", scale_to(context, all, 1, &surplus)).await?;
+    context.strike(Point::Scaling).await;
+    context.journal.step("scale", "scale to 1", scale_down(context, &surplus)).await?;
     let mut names: Vec<Name> = surplus.iter().cloned().map(Name::Pod).collect();
     names.push(Name::Service);
     context.resolve(&Moment::ScaledDown, &names).await;
@@ -31,10 +30,11 @@ pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
         context.write(&Moment::ScaledDown, ROWS).await;
     }
 
-    context.journal.step("scale", &format!("scale to {all}"), scale_to(context, 1, all, &[])).await?;
+    let primary = subject.primary();
+    let held = context.journal.step("scale", &format!("hold {primary}"), context.hold(&primary)).await?;
+    context.journal.step("scale", &format!("scale to {all}"), scale_up(context, held)).await?;
     let moment = Moment::ScaledUp;
-    let names: Vec<Name> = std::iter::once(Name::Service).chain(subject.pods().map(Name::Pod)).collect();
-    context.resolve(&moment, &names).await;
+    context.resolve(&moment, &context.all_names()).await;
     for pod in subject.pods() {
         context.identity(&moment, &pod).await;
     }
@@ -48,27 +48,36 @@ pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
     Ok(())
 }
 
-/// Scales the set, and waits until the surplus pods are gone or the new ones are Ready.
-async fn scale_to(context: &Context, from: u32, to: u32, surplus: &[String]) -> Result<(), ScenarioError> {
+/// Scales to one pod, and waits until the others are gone.
+async fn scale_down(context: &Context, surplus: &[String]) -> Result<(), ScenarioError> {
     join_all(surplus.iter().map(|pod| context.save_logs(pod))).await;
     let leaving: Vec<(String, String)> =
         surplus.iter().filter_map(|pod| Some((pod.clone(), context.uid(pod)?))).collect();
-    context.journal.log.record(What::Fault(Fault { act: Act::Scale { from, to }, proof: None }));
-    let sets: Api<StatefulSet> = Api::namespaced(context.client.clone(), &context.subject.namespace);
-    let patch = Patch::Merge(json!({"spec": {"replicas": to}}));
-    let patched = sets.patch_scale(&context.subject.set, &PatchParams::default(), &patch).await;
-    patched.map_err(|source| ScenarioError::Api { what: format!("scale to {to}"), source: Box::new(source) })?;
-    let mut proof = Vec::new();
-    for (pod, uid) in &leaving {
-        proof.push(gone(context, pod, uid).await?);
-    }
-    match to > from {
-        true => started(context).await?,
-        false => settled(context, to).await?,
-    }
-    if proof.is_empty() {
-        proof = context.journal.log.look(|timeline| vec![timeline.last_seq]);
-    }
-    context.journal.log.record(What::Fault(Fault { act: Act::Scale { from, to }, proof: Some(proof) }));
-    Ok(())
+    let doing = async {
+        context.patch_scale(1).await?;
+        let mut proof = Vec::new();
+        for (pod, uid) in &leaving {
+            proof.push(context.gone(pod, uid).await?);
+        }
+        settled(context, 1).await?;
+        Ok::<_, ScenarioError>(proof)
+    };
+    context.disrupt(Act::Scale { from: context.subject.replicas, to: 1 }, doing).await
+}
+
+/// Asks for all pods while the only one is held un-Ready; releases it once the controller has seen that, and waits for
+/// the others.
+async fn scale_up(context: &Context, held: Held) -> Result<(), ScenarioError> {
+    let all = context.subject.replicas;
+    let doing = async {
+        let asked = context.patch_scale(all).await;
+        if asked.is_ok() {
+            quiet().await;
+        }
+        let released = context.release(held).await;
+        asked.and(released)?;
+        started(context).await?;
+        Ok::<_, ScenarioError>(vec![context.last_record()])
+    };
+    context.disrupt(Act::Scale { from: 1, to: all }, doing).await
 }

@@ -1,7 +1,7 @@
 //! Questions to the servers of the workload, each with its record.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
@@ -67,18 +67,27 @@ impl Context {
         }
     }
 
+    /// Asks a server what it does to keep a commit.
+    pub(super) async fn settings(&self, moment: &Moment, pod: &str) {
+        self.ask(moment, pod, Question::Settings, vec![statements::SETTINGS.to_owned()]).await;
+    }
+
     /// Asks the container for its host name, short and full.
     pub(super) async fn hostname(&self, moment: &Moment, pod: &str) {
-        for argv in [vec!["hostname"], vec!["hostname", "-f"]] {
-            let uid = self.uid(pod).unwrap_or_default();
-            let answer = exec(&self.pods(), pod, &self.subject.container, &argv, self.limits.exec).await;
-            self.record_exec(moment, pod, uid, &argv, answer);
+        for argv in [&["hostname"][..], &["hostname", "-f"]] {
+            self.run_in(moment, pod, argv, self.limits.exec).await;
         }
     }
 
-    fn record_exec(&self, moment: &Moment, pod: &str, uid: String, argv: &[&str], answer: ExecAnswer) {
-        let argv = argv.iter().map(|&word| word.to_owned()).collect();
-        self.journal.log.record(What::Exec(Exec { moment: moment.clone(), pod: pod.to_owned(), uid, argv, answer }));
+    /// Runs a command in the server's container, and records what came of it.
+    pub(super) async fn run_in(&self, moment: &Moment, pod: &str, argv: &[&str], limit: Duration) -> ExecAnswer {
+        let uid = self.uid(pod).unwrap_or_default();
+        let begun = Instant::now();
+        let answer = exec(&self.pods(), pod, &self.subject.container, argv, limit).await;
+        let took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (moment, pod, words) = (moment.clone(), pod.to_owned(), argv.iter().map(|&word| word.to_owned()).collect());
+        self.journal.log.record(What::Exec(Exec { moment, pod, uid, argv: words, took_us, answer: answer.clone() }));
+        answer
     }
 
     /// Writes rows on the primary, all at once, and records what became of each.

@@ -20,6 +20,9 @@ const KINDS: [(&str, &str, &str); 6] = [
     ("", "v1", "ConfigMap"),
 ];
 
+/// How long claims may take to go with their set, where that is their policy.
+const CLAIMS_GO_WITHIN: Duration = Duration::from_secs(20);
+
 /// Deletes by recorded UID: the workload, then its claims, then the namespaces, each once the one before is gone, for a
 /// namespace that still has pods is looked at again only after a long pause. Where something stays, it is in the
 /// snapshot with what holds it: teardown reports, it does not fail.
@@ -32,6 +35,16 @@ pub async fn teardown(client: &Client, log: &Log, namespace: &str, made: Vec<Own
         timeline.pods.iter().filter(|pod| pod.deleted.is_none()).map(|pod| pod.name.clone()).collect()
     })
     .await;
+    if log.look(Timeline::claims_go_with_set) {
+        // They go by themselves; what then still stands is deleted by name.
+        let limit = end.min(Instant::now() + CLAIMS_GO_WITHIN);
+        await_none(log, "the claims gone with the set", limit, |timeline| {
+            let there = timeline.claims.iter().filter(|claim| claim.deleted.is_none());
+            there.map(|claim| claim.name.clone()).collect()
+        })
+        .await;
+    }
+    log.record(What::Fault(Fault { act: Act::DeleteClaims, proof: None }));
     leftovers.extend(remove(&claims(client, log, namespace), end).await);
     let volumes = await_none(log, "the volumes gone", end, |timeline| {
         timeline.volumes.iter().filter(|volume| volume.deleted.is_none()).map(|volume| volume.name.clone()).collect()

@@ -14,6 +14,7 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::manifests::Manifest;
+use crate::evidence::Applied;
 
 const FIELD_MANAGER: &str = "steadfast";
 
@@ -96,8 +97,8 @@ pub async fn api_for(
     Ok((api, capabilities.scope))
 }
 
-/// Applies the manifests, StatefulSets last, so that what their pods need is there when they start. What was applied
-/// before an error is in `made`, for the clean-up.
+/// Applies the manifests, StatefulSets last, so that what their pods need is there when they start, and tells what the
+/// API server then has in the namespace. What was made, also before an error, is in `made`, for the clean-up.
 ///
 /// # Errors
 /// When an object is refused, or a cluster-wide one is there already and differs.
@@ -106,7 +107,8 @@ pub async fn apply(
     manifests: &[Manifest],
     namespace: &str,
     made: &mut Vec<Owned>,
-) -> Result<(), ApplyError> {
+) -> Result<Vec<Applied>, ApplyError> {
+    let mut applied = Vec::new();
     let (sets, others): (Vec<_>, Vec<_>) = manifests.iter().partition(|manifest| manifest.kind() == "StatefulSet");
     for manifest in others.into_iter().chain(sets) {
         let (api, scope) = api_for(client, manifest, namespace).await?;
@@ -116,16 +118,21 @@ pub async fn apply(
             Scope::Namespaced => {
                 let parameters = PatchParams::apply(FIELD_MANAGER).force();
                 let patched = api.patch(name, &parameters, &Patch::Apply(object)).await;
-                Some(patched.map_err(failed("apply", kind, name))?)
+                let patched = patched.map_err(failed("apply", kind, name))?;
+                let (uid, generation) = (patched.uid().unwrap_or_default(), patched.metadata.generation);
+                applied.push(Applied { kind: kind.to_owned(), name: name.to_owned(), uid, generation });
+                Some(patched)
             }
             Scope::Cluster => create_unless_there(&api, kind, name, object).await?,
         };
         if let Some(object) = object {
             let uid = object.uid().unwrap_or_default();
-            made.push(Owned { kind: kind.to_owned(), name: name.to_owned(), uid, api });
+            if made.iter().all(|known| known.uid != uid) {
+                made.push(Owned { kind: kind.to_owned(), name: name.to_owned(), uid, api });
+            }
         }
     }
-    Ok(())
+    Ok(applied)
 }
 
 /// Cluster-wide objects are shared: one that is there and says the same is used and left, since the run did not make it.

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -20,7 +21,8 @@ const BUILT_IN: [(&str, &str); 7] = [
 
 const KUSTOMIZE_WITHIN: Duration = Duration::from_secs(60);
 
-const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+/// The names that make a file a kustomization.
+pub(crate) const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// One object of the manifests.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,8 +120,7 @@ pub async fn load(path: Option<&Path>, kubectl: &str) -> Result<Vec<Manifest>, M
     }
     let mut manifests = Vec::new();
     for file in files(path)? {
-        let text = std::fs::read_to_string(&file).map_err(|source| unreadable(&file, source))?;
-        manifests.extend(parse(&file.display().to_string(), &text)?);
+        manifests.extend(parse(&file.display().to_string(), &read(&file)?)?);
     }
     Ok(manifests)
 }
@@ -128,7 +129,13 @@ fn unreadable(path: &Path, source: std::io::Error) -> ManifestError {
     ManifestError::Unreadable { path: path.to_owned(), source }
 }
 
-fn files(path: &Path) -> Result<Vec<PathBuf>, ManifestError> {
+/// The text of one file.
+pub(crate) fn read(file: &Path) -> Result<String, ManifestError> {
+    std::fs::read_to_string(file).map_err(|source| unreadable(file, source))
+}
+
+/// The file itself, or the folder's YAML files by name.
+pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, ManifestError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -139,7 +146,8 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, ManifestError> {
     if files.is_empty() { Err(ManifestError::Empty { path: path.to_owned() }) } else { Ok(files) }
 }
 
-async fn kustomize(kubectl: &str, path: &Path) -> Result<String, ManifestError> {
+/// What `kubectl kustomize` makes of a folder.
+pub(crate) async fn kustomize(kubectl: &str, path: &Path) -> Result<String, ManifestError> {
     let refuse = |reason| ManifestError::Kustomize { program: kubectl.to_owned(), path: path.to_owned(), reason };
     let rendered = Command::new(kubectl).arg("kustomize").arg(path).kill_on_drop(true).output();
     // A base elsewhere is fetched, and a server there may not answer.
@@ -158,20 +166,30 @@ async fn kustomize(kubectl: &str, path: &Path) -> Result<String, ManifestError> 
 /// # Errors
 /// When the text is not YAML or a document is not a Kubernetes object.
 pub fn parse(origin: &str, text: &str) -> Result<Vec<Manifest>, ManifestError> {
-    let options = serde_saphyr::options! { strict_booleans: true, legacy_octal_numbers: true };
-    let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| ManifestError::Syntax { origin: origin.to_owned(), reason: error.to_string() })?;
     let mut manifests = Vec::new();
-    for (index, document) in documents.into_iter().enumerate() {
-        let missing = [("apiVersion", "/apiVersion"), ("kind", "/kind"), ("metadata.name", "/metadata/name")]
-            .into_iter()
-            .find(|(_, pointer)| document.pointer(pointer).and_then(Value::as_str).is_none());
-        if let Some((field, _)) = missing {
-            return Err(ManifestError::NotAnObject { origin: origin.to_owned(), number: index + 1, field });
-        }
-        manifests.push(Manifest { origin: origin.to_owned(), object: document });
+    for (index, object) in documents::<Value>(origin, text)?.into_iter().enumerate() {
+        must_be_object(origin, index + 1, &object)?;
+        manifests.push(Manifest { origin: origin.to_owned(), object });
     }
     Ok(manifests)
+}
+
+/// The documents of a YAML stream that are not empty, as values of this type.
+pub(crate) fn documents<T: DeserializeOwned>(origin: &str, text: &str) -> Result<Vec<T>, ManifestError> {
+    let options = serde_saphyr::options! { strict_booleans: true, legacy_octal_numbers: true };
+    serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| ManifestError::Syntax { origin: origin.to_owned(), reason: error.to_string() })
+}
+
+/// Refuses a document that lacks what every Kubernetes object has.
+pub(crate) fn must_be_object(origin: &str, number: usize, document: &Value) -> Result<(), ManifestError> {
+    let missing = [("apiVersion", "/apiVersion"), ("kind", "/kind"), ("metadata.name", "/metadata/name")]
+        .into_iter()
+        .find(|(_, pointer)| document.pointer(pointer).and_then(Value::as_str).is_none());
+    match missing {
+        Some((field, _)) => Err(ManifestError::NotAnObject { origin: origin.to_owned(), number, field }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -7,5 +7,6 @@ mod subject;
 pub use apply::{
     ApplyError, Owned, apply, await_gone, create_namespace, delete, namespaces_of, random_word, with_random_values,
 };
+pub(crate) use manifests::{KUSTOMIZATIONS, documents, files, kustomize, must_be_object, read};
 pub use manifests::{Manifest, ManifestError, load, parse};
 pub use subject::{Credentials, SubjectError, images, namespace, subject};

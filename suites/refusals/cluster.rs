@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use libtest_mimic::Failed;
 use steadfast::cluster::Lab;
-use steadfast::cluster::kind::{self, KindCluster};
+use steadfast::cluster::kind::{self, KindCluster, Shape};
 use steadfast::run;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -63,7 +63,7 @@ impl Stage {
         let node = lab.node_image(None).map_err(|error| error.to_string())?.image.clone();
         self.runtime.block_on(async {
             tokio::select! {
-                made = cluster.create(&node, 0, kind::CREATE_WITHIN) => made.map_err(|error| error.to_string()),
+                made = cluster.create(Shape { image: &node, workers: 0, domain: None }, kind::CREATE_WITHIN) => made.map_err(|error| error.to_string()),
                 () = self.cancel.cancelled() => Err("interrupted".to_owned()),
             }
         })?;

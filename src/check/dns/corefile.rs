@@ -4,6 +4,9 @@
 const UNCACHED_MS: u64 = 2_000;
 /// What it needs beyond the time that an answer is cached.
 const BEYOND_CACHE_MS: u64 = 5_000;
+/// What no Corefile excuses: a cache may keep half a minute, as kubeadm's did, but a name that leads to nobody for longer
+/// than twice that is no stable network identity.
+const AT_MOST_MS: u64 = 60_000;
 /// Seconds that `cache` keeps what exists, unless it says otherwise (<https://coredns.io/plugins/cache/>).
 const DEFAULT_SUCCESS_S: u64 = 3600;
 /// Seconds that `cache` keeps what does not exist, unless it says otherwise.
@@ -35,7 +38,8 @@ impl Budget {
             Some(None) => Self { ms: UNCACHED_MS, why: format!("the Corefile's cache is off for {domain}") },
             Some(Some(s)) => {
                 let ms = s.saturating_mul(1000).saturating_add(BEYOND_CACHE_MS);
-                Self { ms, why: format!("the Corefile caches answers for {s} s") }
+                let capped = if ms > AT_MOST_MS { ", which is longer than any name may be stale" } else { "" };
+                Self { ms: ms.min(AT_MOST_MS), why: format!("the Corefile caches answers for {s} s{capped}") }
             }
         }
     }
@@ -187,6 +191,21 @@ mod tests {
         Budget::of(corefile, "cluster.local").ms
     }
 
+    /// For how many seconds answers are cached where that is longer than any excuse.
+    fn too_long(corefile: &str) -> u64 {
+        let Budget { ms, why } = Budget::of(corefile, "cluster.local");
+        assert_eq!(ms, AT_MOST_MS, "{why}");
+        let seconds = why.strip_prefix("the Corefile caches answers for ").and_then(|rest| rest.split_once(" s, "));
+        seconds.and_then(|(seconds, _)| seconds.parse().ok()).expect("the seconds")
+    }
+
+    #[test]
+    fn no_cache_excuses_more_than_a_minute() {
+        assert_eq!(ms(&with_cache("    cache 55")), 60_000);
+        assert_eq!(too_long(&with_cache("    cache 56")), 56);
+        assert_eq!(too_long(&with_cache("    cache 300")), 300);
+    }
+
     /// kubeadm's Corefile with these lines for the cache.
     fn with_cache(cache: &str) -> String {
         let (before, rest) = KUBEADM.split_once("    cache 30 {").expect("a cache");
@@ -199,7 +218,7 @@ mod tests {
         assert_eq!(ms(KUBEADM), 2_000);
         assert_eq!(Budget::of(KUBEADM, "Cluster.Local.").why, "the Corefile's cache is off for Cluster.Local.");
         assert_eq!(ms(&with_cache("    cache 30")), 35_000);
-        assert_eq!(ms(&with_cache("    cache 300 # seconds")), 305_000);
+        assert_eq!(ms(&with_cache("    cache 50 # seconds")), 55_000);
         assert_eq!(ms(&with_cache("    # cache 30")), 2_000);
     }
 
@@ -213,14 +232,14 @@ mod tests {
     fn half_a_cache_counts() {
         assert_eq!(ms(&with_cache("    cache 30 {\n        disable success\n    }")), 35_000);
         assert_eq!(ms(&with_cache("    cache 30 {\n        disable success\n        disable denial .\n    }")), 2_000);
-        assert_eq!(ms(&with_cache("    cache {\n        disable success\n    }")), 1_805_000);
+        assert_eq!(too_long(&with_cache("    cache {\n        disable success\n    }")), 1_800);
         assert_eq!(ms(&with_cache("    cache {\n        success 9984 10\n        denial 9984 20\n    }")), 25_000);
     }
 
     #[test]
     fn no_number_is_the_default() {
-        assert_eq!(ms(&with_cache("    cache")), 3_605_000);
-        assert_eq!(ms(&with_cache("    cache cluster.local")), 3_605_000);
+        assert_eq!(too_long(&with_cache("    cache")), 3_600);
+        assert_eq!(too_long(&with_cache("    cache cluster.local")), 3_600);
         assert_eq!(ms(&with_cache("    cache 10 example.org")), 2_000);
     }
 

@@ -6,16 +6,17 @@ use serde_json::json;
 use crate::{
     check::{
         Verdict::{Fail, Inconclusive, Pass, Skipped},
-        history::{History, NAMESPACE, PODS},
+        history::{History, NAMESPACE, PODS, subject},
     },
-    evidence::{Act, Dns, DnsAnswer, Moment, SnapshotOf, Transport, What},
+    evidence::{Act, Dns, DnsAnswer, Moment, SnapshotOf, Subject, Transport, What},
 };
 
 const SERVICE: &str = "dns::service_resolves_to_ready_pods";
 const POD: &str = "dns::each_pod_has_its_name";
 const FOLLOWS: &str = "dns::name_follows_the_pod";
 const ABSENT: &str = "dns::absent_pod_is_nxdomain";
-const ALL: [&str; 4] = [SERVICE, POD, FOLLOWS, ABSENT];
+const ALL: [&str; 7] =
+    [SERVICE, POD, FOLLOWS, ABSENT, "dns::srv_lists_every_pod", "dns::ptr_points_back", "dns::unready_pod_leaves_dns"];
 
 fn with_dns(mut edit: impl FnMut(&mut Dns)) -> History {
     History::good().edit(|what| {
@@ -25,14 +26,19 @@ fn with_dns(mut edit: impl FnMut(&mut Dns)) -> History {
     })
 }
 
-fn rcode(rcode: &str) -> DnsAnswer {
+pub(super) fn rcode(rcode: &str) -> DnsAnswer {
     DnsAnswer::Response { rcode: rcode.into(), records: Vec::new() }
 }
 
 /// A history with three pods Ready and the cache off.
-fn three_ready() -> History {
-    let mut history = History::of(3);
-    PODS.iter().for_each(|pod| history.starts(pod));
+pub(super) fn three_ready() -> History {
+    ready(subject(3))
+}
+
+/// The same of another workload.
+pub(super) fn ready(subject: Subject) -> History {
+    let mut history = History::with(subject);
+    history.pod_names().iter().for_each(|pod| history.starts(pod));
     history.snapshot(SnapshotOf::Corefile, json!(". {\n  kubernetes cluster.local\n}\n"));
     history
 }
@@ -44,8 +50,8 @@ fn service() -> String {
 #[test]
 fn a_good_run_passes() {
     assert_snapshot!(History::good().expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local was the set of the ready pods; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
-    assert_snapshot!(History::good().expect(POD, Pass), @"A of mysql-0, mysql-1, mysql-2 led to each pod's own address; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
-    assert_snapshot!(History::good().expect(FOLLOWS, Pass), @"names led to the new pods: mysql-2 from the first question, mysql-1 from the first question, mysql-0 from the first question, mysql-0 from the first question (2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(POD, Pass), @"A of mysql-0, mysql-1, mysql-2 led to each pod's own address, and when the pods looked them up; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(FOLLOWS, Pass), @"names led to the new pods: mysql-2 from the first question, mysql-1 from the first question, mysql-0 from the first question, mysql-0, deleted without grace, from the first question (2.0 s: the Corefile's cache is off for cluster.local)");
     assert_snapshot!(History::good().expect(ABSENT, Pass), @"NXDOMAIN: mysql-1 from the first question, mysql-2 from the first question (2.0 s: the Corefile's cache is off for cluster.local)");
     History::good_of(1).expect(SERVICE, Pass);
     History::good_of(1).expect(ABSENT, Skipped);
@@ -163,7 +169,7 @@ fn without_the_corefile_or_the_pods_nobody_knows() {
     let no_corefile = |what: &What| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::Corefile);
     let blind = History::good().without(no_corefile);
     let lost = History::good().lost("Pod", |what| matches!(what, What::Dns(_)));
-    for check in ALL {
+    for check in ALL.into_iter().chain(["dns::short_names_resolve"]) {
         blind.expect(check, Inconclusive);
         lost.expect(check, Inconclusive);
     }
@@ -175,7 +181,7 @@ fn without_the_corefile_or_the_pods_nobody_knows() {
 
 #[test]
 fn addresses_may_be_published_before_ready() {
-    let mut subject = super::super::history::subject(1);
+    let mut subject = subject(1);
     subject.publish_not_ready = true;
     let mut history = History::with(subject);
     history.starts("mysql-0");
@@ -222,6 +228,40 @@ fn a_name_that_stays_behind_fails() {
 }
 
 #[test]
+fn a_name_follows_a_pod_that_was_deleted_without_grace() {
+    let mut history = returned();
+    history.asked_for_pod(&Moment::Deletion { pod: "mysql-1".into() }, "mysql-1");
+    history.killed("mysql-1");
+    let unasked = |what: &What| matches!(what, What::Dns(dns) if matches!(dns.moment, Moment::Kill { .. }));
+    assert_snapshot!(history.clone().without(unasked).expect(FOLLOWS, Inconclusive), @"mysql-0 was not deleted, so nothing is known of what it would keep; mysql-2 was not deleted, so nothing is known of what it would keep; A of mysql-1.mysql-h.steadfast.svc.cluster.local was not asked for after mysql-1 was deleted without grace: by anybody");
+    history.pass_ms(4_000);
+    history.asked(&Moment::Kill { pod: "mysql-1".into() }, &history.subject.fqdn("mysql-1"), &["10.0.1.2".into()]);
+    assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.1.2 at #54, 4.3 s after the last change (#40); it must be 10.0.1.3; and 7 more of the kind");
+}
+
+#[test]
+fn an_answer_that_was_late_counts_whatever_came_after_it() {
+    let late_then = |answer: fn() -> DnsAnswer| {
+        let mut history = three_ready();
+        history.pass_ms(5_000);
+        history.asked(&Moment::Deployed, &service(), &[]);
+        // The next one had been under way for long.
+        history.asked(&Moment::Deployed, &service(), &["10.0.0.1".into()]);
+        history.edit(|what| {
+            if let What::Dns(dns) = what
+                && dns.answer != rcode("NXDOMAIN")
+            {
+                (dns.took_us, dns.answer) = (4_900_000, answer());
+            }
+        })
+    };
+    let wrong = late_then(|| rcode("SERVFAIL")).expect(SERVICE, Fail);
+    let broken = late_then(|| DnsAnswer::Broken { message: "timed out".into() }).expect(SERVICE, Fail);
+    assert_eq!(wrong, broken);
+    assert_snapshot!(wrong, @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered NXDOMAIN without an address at #20, 5.0 s after the last change (#15); it must be 10.0.0.1, 10.0.1.1, 10.0.2.1; and 7 more of the kind");
+}
+
+#[test]
 fn a_cache_that_is_on_gives_more_time() {
     let mut history = returned();
     history.snapshot(SnapshotOf::Corefile, json!(". {\n  cache 30\n}\n"));
@@ -230,7 +270,7 @@ fn a_cache_that_is_on_gives_more_time() {
     history.asked(&moment, &name, &["10.0.1.1".into()]);
     history.asked_for_pod(&moment, "mysql-1");
     let reason = history.expect(FOLLOWS, Inconclusive);
-    assert_snapshot!(reason, @"mysql-0 was not deleted, so nothing is known of what it would keep; mysql-2 was not deleted, so nothing is known of what it would keep");
+    assert_snapshot!(reason, @"mysql-0 was not deleted, so nothing is known of what it would keep; mysql-2 was not deleted, so nothing is known of what it would keep; no pod was deleted without grace, so nothing is known of what one would keep then");
 }
 
 #[test]

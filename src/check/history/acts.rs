@@ -141,16 +141,28 @@ impl History {
         }
     }
 
-    /// Every pod looks up the name of every pod but itself, in full and short, as its own resolver does.
+    /// Every pod looks up the name of every pod but itself, in full and short, as its own resolver does. An only pod
+    /// looks up the Service: its own name is in its hosts file.
     pub fn looked_up(&mut self, moment: &Moment) {
+        if let [alone] = &self.pod_names()[..] {
+            let service = self.subject.service.clone();
+            let addresses = Vec::from_iter(self.address(alone));
+            self.looks_up(moment, alone, &service, &addresses);
+        }
         for from in self.pod_names() {
             for pod in self.pod_names() {
                 let Some(address) = self.address(&pod).filter(|_| pod != from) else { continue };
                 for name in [self.subject.fqdn(&pod), self.subject.short_name(&pod)] {
-                    let printed = format!("{address:15} STREAM {name}\n{address:15} DGRAM\n{address:15} RAW");
-                    self.exec(moment, &from, &["getent", "ahosts", &name], &printed);
+                    self.looks_up(moment, &from, &name, std::slice::from_ref(&address));
                 }
             }
         }
+    }
+
+    /// A pod looks up a name and finds these addresses.
+    pub fn looks_up(&mut self, moment: &Moment, from: &str, name: &str, addresses: &[String]) -> u64 {
+        let printed = |address: &String| format!("{address:15} STREAM {name}\n{address:15} DGRAM\n{address:15} RAW");
+        let printed: Vec<String> = addresses.iter().map(printed).collect();
+        self.exec(moment, from, &["getent", "ahosts", name], &printed.join("\n"))
     }
 }

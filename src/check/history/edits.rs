@@ -59,30 +59,29 @@ impl History {
         })
     }
 
-    /// The same history in which a watch lost a stretch just before the first record of this kind.
-    pub fn lost(mut self, object_kind: &str, before: impl Fn(&What) -> bool) -> Self {
+    /// The same history in which more happens just before the first record of this kind.
+    pub fn preceded(mut self, before: impl Fn(&What) -> bool, happens: impl FnOnce(&mut Self)) -> Self {
         let place = self.records.iter().position(|record| before(&record.what)).expect("such a record");
         let tail = self.records.split_off(place);
-        self.gap(object_kind);
-        for mut record in tail {
-            record.seq += 1;
-            self.records.push(record);
-        }
-        self
-    }
-
-    /// The same history in which a claim of this name is there, bound to this volume, just before a pod's life begins.
-    pub fn with_claim_before(mut self, pod: &str, claim: &str, uid: &str, volume: &str) -> Self {
-        let begins = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == pod);
-        let place = self.records.iter().position(|record| begins(&record.what)).expect("such a pod");
-        let tail = self.records.split_off(place);
-        let before = self.records.len();
-        self.bound(claim, uid, volume);
-        let more = (self.records.len() - before) as u64;
+        happens(&mut self);
+        let more = (self.records.len() - place) as u64;
         self.records.extend(tail.into_iter().map(|mut record| {
             record.seq += more;
             record
         }));
         self
+    }
+
+    /// The same history in which a watch lost a stretch just before the first record of this kind.
+    pub fn lost(self, object_kind: &str, before: impl Fn(&What) -> bool) -> Self {
+        self.preceded(before, |history| {
+            history.gap(object_kind);
+        })
+    }
+
+    /// The same history in which a claim of this name is there, bound to this volume, just before a pod's life begins.
+    pub fn with_claim_before(self, pod: &str, claim: &str, uid: &str, volume: &str) -> Self {
+        let begins = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == pod);
+        self.preceded(begins, |history| history.bound(claim, uid, volume))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::evidence::{Act, Moment, Phase, Question, Retention, SnapshotOf, SqlAnswer};
+use crate::evidence::{Act, Moment, Phase, Question, Retention, SnapshotOf, SqlAnswer, Subject};
 
 use super::{History, error, row, subject};
 
@@ -30,7 +30,12 @@ impl History {
 
     /// A run of this many pods in which everything is right.
     pub fn good_of(replicas: u32) -> Self {
-        let mut history = Self::in_its_own_cluster(replicas);
+        Self::good_with(subject(replicas))
+    }
+
+    /// A run of this workload in which everything is right.
+    pub fn good_with(subject: Subject) -> Self {
+        let mut history = Self::in_its_own_cluster(subject);
         history.step("deploy", Phase::Begin);
         history.applied();
         for pod in history.pod_names() {
@@ -42,7 +47,7 @@ impl History {
 
     /// A run of a set that creates its pods all at once, and else does everything right.
     pub fn parallel() -> Self {
-        let mut history = Self::in_its_own_cluster(3);
+        let mut history = Self::in_its_own_cluster(subject(3));
         history.step("deploy", Phase::Begin);
         history.applied();
         let pods = history.pod_names();
@@ -59,8 +64,8 @@ impl History {
     }
 
     /// A run that made a cluster for itself and has just started.
-    fn in_its_own_cluster(replicas: u32) -> Self {
-        let mut history = Self::nothing_yet(subject(replicas));
+    fn in_its_own_cluster(subject: Subject) -> Self {
+        let mut history = Self::nothing_yet(subject);
         history.run_step("create the cluster", Phase::Begin);
         history.run_step("create the cluster", Phase::End);
         history.begins();
@@ -364,7 +369,7 @@ impl History {
         self.proved(Act::RevertTemplate, proof);
     }
 
-    /// The last pod is scaled away while claims are to go with their pods.
+    /// The last pod is scaled away while claims are to go with their pods, and comes back with new ones.
     fn claims(&mut self) {
         self.step("claims", Phase::Begin);
         let (from, to) = (self.subject.replicas, self.subject.replicas - 1);
@@ -380,6 +385,12 @@ impl History {
         }
         self.proved(act, proof);
         self.claim_policy(Retention::Retain);
+        let back = Act::Scale { from: to, to: from };
+        self.fault(back.clone());
+        self.scaled(from);
+        self.starts(&pod);
+        let proof = self.set_seen();
+        self.proved(back, proof);
         self.step("claims", Phase::End);
     }
 }

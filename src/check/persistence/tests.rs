@@ -29,7 +29,7 @@ fn coming_back_with(pod: &str, answer: &SqlAnswer) -> History {
 
 #[test]
 fn rows_that_are_still_there_pass() {
-    assert_snapshot!(History::good().expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0");
+    assert_snapshot!(History::good().expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace");
 }
 
 #[test]
@@ -80,9 +80,62 @@ fn a_pod_that_never_comes_back_fails() {
     }
 }
 
+/// A good run in which a pod that was deleted without grace answers something else when it is asked for its rows.
+fn coming_back_from_a_kill_with(answer: &SqlAnswer) -> History {
+    History::good().edit(|what| {
+        if let What::Sql(sql) = what
+            && sql.question == Question::Rows
+            && matches!(sql.moment, Moment::Kill { .. })
+        {
+            sql.answer = answer.clone();
+        }
+    })
+}
+
+#[test]
+fn rows_that_only_a_graceful_end_keeps_fail() {
+    let rest = SqlAnswer::Rows((1..=14).map(|id| row([("id", &format!("{id}"))])).collect());
+    assert_snapshot!(coming_back_from_a_kill_with(&rest).expect(ROWS, Fail), @"mysql-0 lost 1 of 15 acknowledged rows by its deletion without grace: 15 (there at #257, not at #266)");
+    coming_back_from_a_kill_with(&broken()).expect(ROWS, Inconclusive);
+}
+
+#[test]
+fn a_pod_that_does_not_come_back_from_a_kill_fails() {
+    let mut history = History::good();
+    let killed = |what: &What| matches!(what, What::Fault(it) if it.proof.is_some() && matches!(it.act, Act::DeletePod { grace_s: Some(0), .. }));
+    let fault = history.records.iter().position(|record| killed(&record.what)).expect("a deletion");
+    history.records.truncate(fault + 1);
+    history.expired("mysql-0 Ready under a new UID", "Running, not Ready");
+    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion without grace (#259): `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: Running, not Ready (#262)");
+    history.expect(VOLUME, Fail);
+}
+
+#[test]
+fn a_kill_is_required_only_of_a_run_that_was_to_kill() {
+    let killed =
+        |what: &What| matches!(what, What::Fault(it) if matches!(it.act, Act::DeletePod { grace_s: Some(0), .. }));
+    let spared = History::good().without(killed);
+    assert_snapshot!(spared.expect(ROWS, Inconclusive), @"no pod was deleted without grace, so nothing is known of what one would keep then");
+    spared.expect(VOLUME, Inconclusive);
+    let unplanned = spared.edit(|what| {
+        if let What::Run(run) = what {
+            run.scenarios.retain(|scenario| scenario != "unready");
+        }
+    });
+    assert_snapshot!(unplanned.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0");
+    unplanned.expect(VOLUME, Pass);
+    History::good_of(1).expect(ROWS, Pass);
+}
+
+#[test]
+fn to_be_killed_is_not_to_be_deleted() {
+    let gracefully = |what: &What| matches!(what, What::Fault(it) if matches!(&it.act, Act::DeletePod { pod, grace_s: None, .. } if pod == "mysql-0"));
+    assert_snapshot!(History::good().without(gracefully).expect(ROWS, Inconclusive), @"mysql-0 was not deleted, so nothing is known of what it would keep");
+}
+
 #[test]
 fn the_same_volumes_pass() {
-    assert_snapshot!(History::good().expect(VOLUME, Pass), @"each claim kept its volume: data-mysql-2 on pv-data-mysql-2, data-mysql-1 on pv-data-mysql-1, data-mysql-0 on pv-data-mysql-0, data-mysql-0 on pv-data-mysql-0");
+    assert_snapshot!(History::good().expect(VOLUME, Pass), @"each claim kept its volume: data-mysql-2 on pv-data-mysql-2, data-mysql-1 on pv-data-mysql-1, data-mysql-0 on pv-data-mysql-0, data-mysql-0 on pv-data-mysql-0 without grace");
 }
 
 #[test]
@@ -106,6 +159,13 @@ fn another_claim_or_volume_fails() {
             .expect("identity::identity_survives_restart", Fail)
             .contains("volume")
     );
+}
+
+#[test]
+fn another_volume_after_a_kill_fails_and_says_so() {
+    let other = History::good().with_claim_before("0.3", "data-mysql-0", "claim 0.1", "pv-new");
+    assert_snapshot!(other.expect(VOLUME, Fail), @"data-mysql-0 was on pv-data-mysql-0 before the deletion without grace of mysql-0 (#259) and is on pv-new after it");
+    assert_snapshot!(other.expect("identity::identity_survives_restart", Fail), @"the volume of data-mysql-0 had the uid pv-data-mysql-0 and has the uid pv-new after mysql-0 was deleted without grace");
 }
 
 #[test]
@@ -156,18 +216,18 @@ fn a_cluster_of_somebody_else_need_not_go() {
 #[test]
 fn a_cluster_of_the_runs_own_must_be_seen_to_go() {
     let unlisted = History::good().without(of_the_engine);
-    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#504)");
+    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#517)");
     let failed = unlisted.clone().edit(|what| match what {
         What::Step(step) if step.name == "delete the cluster" && step.phase == Phase::End => {
             step.phase = Phase::Failed("the engine does not answer".into());
         }
         _ => {}
     });
-    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#504)");
+    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#517)");
     let midway = unlisted.without(|what| run_step(what, "delete the cluster"));
     assert_snapshot!(midway.expect(TEARDOWN, Inconclusive), @"the cluster that the run made was not deleted");
     let cluster = json!([{"kind": "cluster", "name": "steadfast-1", "held_by": "the engine does not answer"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#505): cluster steadfast-1 (held by the engine does not answer)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#518): cluster steadfast-1 (held by the engine does not answer)");
 }
 
 #[test]
@@ -182,7 +242,7 @@ fn what_is_left_in_the_engine_fails_also_without_the_objects_list() {
 #[test]
 fn something_left_fails_and_is_named() {
     let claim = json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "held_by": "example.org/keep"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#501): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#514): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
     let network = json!([{"kind": "network", "name": "kind", "held_by": null}]);
     leaving(SnapshotOf::LeftoverResources, &network).expect(TEARDOWN, Fail);
 }

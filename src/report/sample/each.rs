@@ -100,7 +100,7 @@ fn questions(story: &mut Story) {
     }
     let (argv, moment) = (vec!["hostname".to_owned(), "-f".to_owned()], Moment::BeforeDeletion { pod: pod() });
     let answer = ExecAnswer::Exited { code: 0, stdout: "mysql-1.mysql-h".into(), stderr: String::new() };
-    story.at(8_600, What::Exec(Exec { moment, pod: pod(), uid: uid(1, 1), argv, answer }));
+    story.at(8_600, What::Exec(Exec { moment, pod: pod(), uid: uid(1, 1), argv, took_us: 70_000, answer }));
     for (id, outcome) in [(16, WriteOutcome::Acknowledged), (17, WriteOutcome::Unknown("connection reset".into()))] {
         let moment = Moment::Deletion { pod: pod() };
         story.at(8_700, What::Write(Write { id, pod: pod(), uid: uid(1, 1), moment, outcome }));

@@ -174,6 +174,7 @@ fn run() -> Run {
         run_id: "20260105-030000-7f3a".into(),
         steadfast: "0.1.0".into(),
         kubernetes: "v1.37.2".into(),
+        gates: [].into(),
         cluster: "kind cluster steadfast-7f3a (3 nodes)".into(),
         substitutions: vec![substitution],
         subject,

@@ -1,0 +1,137 @@
+//! How long one asker was told what is no longer true, whomever it asked and however.
+
+use crate::evidence::{Change, Mark};
+
+use super::{
+    super::{Finding, opinion::Judged, words::seconds},
+    corefile::Budget,
+    query::{Data, Query},
+};
+
+/// What an asker was told, once.
+pub(super) struct Heard {
+    /// The record.
+    pub mark: Mark,
+    /// Microseconds from question to answer.
+    pub took_us: u64,
+    /// What was said, or why nothing was.
+    pub said: Result<Said, String>,
+}
+
+/// An answer.
+pub(super) struct Said {
+    /// Whether the name exists; none where that was not said.
+    pub exists: Option<bool>,
+    /// What its records hold.
+    pub data: Data,
+    /// The answer in words.
+    pub words: String,
+}
+
+/// What the answers to a name came to.
+pub(super) struct Settled {
+    /// The longest time from the last change until an answer was right for good; none where no answer was ever wrong.
+    pub latency_us: Option<u64>,
+    /// The last answers.
+    pub last: Vec<u64>,
+}
+
+impl Settled {
+    /// How long it took, in words.
+    pub fn after(&self) -> String {
+        self.latency_us.map_or("from the first question".to_owned(), |latency| format!("after {}", seconds(latency)))
+    }
+}
+
+/// Judges what one asker was told, in order: at last it must be right, and nothing may have been wrong for too long.
+pub(super) fn converged(question: &str, heard: &[Heard], query: &Query, budget: &Budget) -> Judged<Settled> {
+    let last = heard.last().expect("askers are those who asked");
+    let seq = last.mark.seq;
+    let Some(now) = query.truth.iter().rev().find(|change| change.since.seq <= seq) else {
+        let reason = format!("nothing is known of the pods behind {} at #{seq}", query.name);
+        return Err(Finding::inconclusive(reason, [seq]));
+    };
+    // Answers from before the last change were judged by another truth, and may have come before the watch told of it.
+    let current = heard.iter().filter(|heard| heard.mark.seq >= now.since.seq);
+    let current: Vec<_> = current.map(|heard| (heard, heard.worth(query, &now.value))).collect();
+    let late = current.iter().rev().find(|(heard, worth)| *worth == Worth::Wrong && is_late(heard, now, budget));
+    let last_wrong = current.iter().rposition(|(_, worth)| *worth == Worth::Wrong);
+    let since_then = &current[last_wrong.unwrap_or(0)..];
+    let right = since_then.iter().find(|(_, worth)| *worth == Worth::Right).map_or(last, |(heard, _)| *heard);
+    match (last.worth(query, &now.value), late) {
+        (Worth::Right, None) => {
+            let latency_us = last_wrong.map(|_| right.mark.at_us.saturating_sub(now.since.at_us));
+            Ok(Settled { latency_us, last: vec![seq] })
+        }
+        (Worth::Right, Some((stale, _))) => Err(right_too_late(question, stale, right, now, budget)),
+        (_, Some((stale, _))) => Err(Finding::fail(wrong(question, stale, now), [stale.mark.seq, now.since.seq])),
+        (Worth::Wrong, None) => {
+            let (limit, why) = (seconds(budget.ms * 1000), &budget.why);
+            let reason =
+                format!("{}; it was asked within {limit} ({why}) and may be only behind", wrong(question, last, now));
+            Err(Finding::inconclusive(reason, [seq, now.since.seq]))
+        }
+        (Worth::Nothing, None) => {
+            Err(Finding::inconclusive(format!("{question} was not answered: {} (#{seq})", last.words()), [seq]))
+        }
+    }
+}
+
+/// What an answer is worth.
+#[derive(PartialEq)]
+enum Worth {
+    Right,
+    Wrong,
+    Nothing,
+}
+
+impl Heard {
+    fn worth(&self, query: &Query, expected: &Data) -> Worth {
+        let Ok(said) = &self.said else { return Worth::Nothing };
+        let right = match expected.is_empty() {
+            true => said.exists == Some(false) && said.data.is_empty(),
+            false => said.exists == Some(true) && query.rule.accepts(expected, &said.data),
+        };
+        if right { Worth::Right } else { Worth::Wrong }
+    }
+
+    fn words(&self) -> &str {
+        self.said.as_ref().map_or_else(String::as_str, |said| &said.words)
+    }
+}
+
+fn wrong(question: &str, heard: &Heard, now: &Change<Data>) -> String {
+    let (words, after) = (heard.words(), after(heard, now));
+    let must = if now.value.is_empty() { "NXDOMAIN".to_owned() } else { list(&now.value) };
+    let (seq, since) = (heard.mark.seq, now.since.seq);
+    format!(
+        "{question} was last answered {words} at #{seq}, {after} after the last change (#{since}); it must be {must}"
+    )
+}
+
+fn right_too_late(question: &str, stale: &Heard, right: &Heard, now: &Change<Data>, budget: &Budget) -> Finding {
+    let (limit, why) = (seconds(budget.ms * 1000), &budget.why);
+    let reason = format!(
+        "{question} was right only {} after the last change (#{}), not within {limit} ({why}); still wrong at #{}",
+        after(right, now),
+        now.since.seq,
+        stale.mark.seq
+    );
+    Finding::fail(reason, [now.since.seq, stale.mark.seq, right.mark.seq])
+}
+
+/// How long after the last change an answer came.
+fn after(heard: &Heard, now: &Change<Data>) -> String {
+    seconds(heard.mark.at_us.saturating_sub(now.since.at_us))
+}
+
+/// Whether an answer belongs to a question that was sent after the budget was used up.
+fn is_late(heard: &Heard, now: &Change<Data>, budget: &Budget) -> bool {
+    let sent_us = heard.mark.at_us.saturating_sub(heard.took_us);
+    sent_us.saturating_sub(now.since.at_us) > budget.ms.saturating_mul(1000)
+}
+
+/// Data for people.
+pub(super) fn list(data: &Data) -> String {
+    data.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,90 @@
+//! A pod that is not Ready has no names, unless its Service publishes them all the same.
+
+use crate::evidence::{Act, Evidence, Moment};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Acted, Case},
+        opinion::{Judged, Opinion, judged},
+        words::seconds,
+    },
+    budget,
+    converge::Settled,
+    corefile::Budget,
+    query::Query,
+    weigh,
+};
+
+#[cfg(test)]
+mod tests;
+
+pub(in super::super) const UNREADY_POD_LEAVES_DNS: Check = Check {
+    id: "dns::unready_pod_leaves_dns",
+    statement: "While a pod is not Ready its stable name MUST be NXDOMAIN and the Service's A MUST NOT list its \
+                address; with publishNotReadyAddresses both MUST stay.",
+    source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md sections 2.1 (ready) and 2.4.1",
+    explain: "\
+Readiness is the only way to take a server out of service: who still finds it sends it queries that it cannot answer.
+A pod is held un-Ready by an image that cannot be started. Meanwhile its own name and the Service's are asked for, of
+every CoreDNS pod, over UDP and TCP, from two namespaces, until all answers are right: the Service must go on listing
+the other pods, and no others. The limit is the Corefile's, counted from the record that shows the pod un-Ready.
+With publishNotReadyAddresses, which replicas may need to find a source that is starting, nothing may change.
+Usually wrong: publishNotReadyAddresses is not what the manifest says; the Corefile caches for long; or somebody keeps
+EndpointSlices by hand.",
+    scenarios: &["unready"],
+    judge: unready_pod_leaves_dns,
+};
+
+fn unready_pod_leaves_dns(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let budget = budget(case)?;
+        let (begin, end) = case.span("unready");
+        let mut holds = case.acts(|act| matches!(act, Act::Hold { .. }));
+        holds.retain(|hold| (begin..=end).contains(&hold.asked.seq));
+        if holds.is_empty() {
+            return Err(Finding::inconclusive("no pod was held un-Ready", []));
+        }
+        let texts: Vec<String> = holds.iter().filter_map(|hold| weigh_hold(case, opinion, hold, &budget)).collect();
+        let limit = format!("{}: {}", seconds(budget.ms * 1000), budget.why);
+        Ok(format!("{} ({limit})", texts.join("; ")))
+    })
+}
+
+/// Judges what was answered while a pod was held, and says it for the reason of a pass.
+fn weigh_hold(case: &Case<'_>, opinion: &mut Opinion, hold: &Acted<'_>, budget: &Budget) -> Option<String> {
+    let Act::Hold { pod, .. } = hold.act else { return None };
+    let proved = opinion.weigh(proved(pod, hold))?;
+    let moment = Moment::Held { pod: pod.clone() };
+    let own = weigh(case, opinion, &moment, &Query::pod(case, pod), budget);
+    let service = weigh(case, opinion, &moment, &Query::service(case), budget);
+    let (own, service) = (own?, service?);
+    for settled in [&own, &service] {
+        opinion.weigh(while_held(case, pod, proved, settled))?;
+    }
+    opinion.prove([proved]);
+    Some(match case.subject.publish_not_ready {
+        true => format!("{pod}, held un-Ready, kept its name and its place in the Service"),
+        false => {
+            format!("{pod}, held un-Ready, was NXDOMAIN {} and not in the Service {}", own.after(), service.after())
+        }
+    })
+}
+
+/// The record that proves that a pod was held.
+fn proved(pod: &str, hold: &Acted<'_>) -> Judged<u64> {
+    let (asked, proof) = (hold.asked.seq, hold.proved.and_then(|(_, by)| by.last().copied()));
+    proof
+        .ok_or_else(|| Finding::inconclusive(format!("{pod} was to be held (#{asked}) and not seen un-Ready"), [asked]))
+}
+
+/// That the pod was un-Ready, still and already, when the answers that count came.
+fn while_held(case: &Case<'_>, pod: &str, proved: u64, settled: &Settled) -> Judged<()> {
+    let ready = |seq: u64| case.timeline.pod_at(pod, seq).is_none_or(|life| life.ready_at(seq));
+    match settled.last.iter().find(|seq| **seq < proved || ready(**seq)) {
+        Some(seq) => {
+            Err(Finding::inconclusive(format!("{pod} was not un-Ready when it was asked for (#{seq})"), [*seq, proved]))
+        }
+        None => Ok(()),
+    }
+}

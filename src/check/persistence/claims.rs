@@ -1,0 +1,164 @@
+//! Claims: which stay and which go when pods are scaled away and when the set is deleted.
+
+mod policy;
+mod survive;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+use std::ops::RangeInclusive;
+
+use crate::evidence::{Act, Applied, ClaimLife, SnapshotOf, Subject};
+
+use super::super::{
+    Finding,
+    case::{Acted, Case},
+    opinion::{Judged, Opinion},
+    words::{short, some_of},
+};
+
+pub(in super::super) use policy::CLAIM_POLICY_IS_HONOURED;
+pub(in super::super) use survive::CLAIMS_SURVIVE_SCALE_DOWN;
+
+const KIND: &str = "PersistentVolumeClaim";
+
+/// A stretch of the log, and what it is in words that follow a verb: `after the scale-down was asked for (#7)`.
+struct Stretch {
+    within: RangeInclusive<u64>,
+    when: String,
+}
+
+impl Stretch {
+    /// That a claim neither was told to go in this stretch nor went.
+    fn keeps(&self, claim: &ClaimLife) -> Judged<()> {
+        let (told, gone) = (claim.deleting.map(|mark| mark.seq), claim.deleted.map(|mark| mark.seq));
+        let inside = |seq: &u64| self.within.contains(seq);
+        let going = told.filter(|seq| inside(seq) && gone != Some(*seq)).map(|seq| ("told to go", seq));
+        let went = gone.filter(inside).map(|seq| ("DELETED", seq));
+        if let Some((what, seq)) = going.or(went) {
+            let reason = format!("{} was {what} at #{seq}, {}", named(claim), self.when);
+            return Err(Finding::fail(reason, [seq, *self.within.start()]));
+        }
+        self.begins_with(claim)
+    }
+
+    /// That a claim had not been told to go before this stretch.
+    fn begins_with(&self, claim: &ClaimLife) -> Judged<()> {
+        let start = *self.within.start();
+        let Some(told) = claim.deleting.map(|mark| mark.seq).filter(|seq| *seq < start) else { return Ok(()) };
+        let reason = format!("{} had been told to go (#{told}) before #{start}", named(claim));
+        Err(Finding::inconclusive(reason, [told, start]))
+    }
+
+    /// The doubt that a lost stretch of the claims' history casts on this one.
+    fn unbroken(&self, case: &Case<'_>) -> Judged<()> {
+        case.gap(KIND, *self.within.start(), *self.within.end()).map_or(Ok(()), Err)
+    }
+}
+
+/// A claim, for people.
+fn named(claim: &ClaimLife) -> String {
+    format!("the claim {} (uid {})", claim.name, short(&claim.uid))
+}
+
+/// That the set makes claims at all: that nothing persists without is another check's business.
+fn has_templates(subject: &Subject) -> Judged<()> {
+    if subject.claims.is_empty() {
+        let reason = format!("the StatefulSet {} has no volumeClaimTemplates, so it makes no claims", subject.set);
+        return Err(Finding::skipped(reason));
+    }
+    Ok(())
+}
+
+/// The names of a pod's claims, one for each template.
+fn claims_of<'a>(subject: &'a Subject, pod: &'a str) -> impl Iterator<Item = String> + 'a {
+    subject.claims.iter().map(move |template| subject.claim(template, pod))
+}
+
+/// Whether a claim of this name is the set's, of whichever ordinal.
+fn is_of_set(subject: &Subject, name: &str) -> bool {
+    let pod = |template: &String| name.strip_prefix(template.as_str())?.strip_prefix('-');
+    subject.claims.iter().filter_map(pod).any(|pod| subject.ordinal_of(pod).is_some())
+}
+
+/// The claims of the set that were there at some time of a stretch.
+fn claims_in<'a>(case: &Case<'a>, within: &RangeInclusive<u64>) -> impl Iterator<Item = &'a ClaimLife> {
+    let (subject, from, to) = (case.subject, *within.start(), *within.end());
+    let there = move |claim: &&ClaimLife| claim.added.seq <= to && claim.deleted.is_none_or(|gone| gone.seq >= from);
+    case.timeline.claims.iter().filter(|claim| is_of_set(subject, &claim.name)).filter(there)
+}
+
+/// The claim of this name that was there at that record; not to have seen it is a doubt.
+fn claim_before<'a>(case: &Case<'a>, name: &str, seq: u64) -> Judged<&'a ClaimLife> {
+    let unseen = || Finding::inconclusive(format!("the claim {name} was not there before #{seq}"), [seq]);
+    case.timeline.claim_at(name, seq).ok_or_else(unseen)
+}
+
+/// The last record before the next act that may make claims go, or the log's last.
+fn until_claims_may_go(case: &Case<'_>, seq: u64) -> u64 {
+    let frees = |act: &Act| matches!(act, Act::SetClaimPolicy { .. } | Act::Teardown | Act::DeleteClaims);
+    let next = case.faults().find(|fault| fault.mark.seq > seq && frees(&fault.act));
+    next.map_or(case.timeline.last_seq, |next| next.mark.seq - 1)
+}
+
+/// The doubt about an act that was asked for and is not proved, with the wait that was in vain, if any was.
+fn unproved(case: &Case<'_>, acted: &Acted<'_>, what: &str) -> Finding {
+    let asked = acted.asked.seq;
+    match case.unmet_wait(asked, case.next_fault(asked)) {
+        Some(wait) => Finding::inconclusive(format!("{what} (#{asked}): {wait}"), [asked, wait.mark.seq]),
+        None => Finding::inconclusive(format!("{what} (#{asked})"), [asked]),
+    }
+}
+
+/// The set's deletion, until the claims that were left were deleted too.
+struct Teardown<'a> {
+    stretch: Stretch,
+    /// The claims that the set had made and that were there when its deletion was asked for.
+    claims: Vec<&'a ClaimLife>,
+}
+
+impl<'a> Teardown<'a> {
+    /// The teardown; none where it was not acted.
+    fn of(case: &Case<'a>) -> Option<Judged<Self>> {
+        let asked = case.acts(|act| *act == Act::Teardown).first()?.asked.seq;
+        let mut deleted = case.acts(|act| *act == Act::DeleteClaims).into_iter().map(|acted| acted.asked.seq);
+        let Some(deleted) = deleted.find(|seq| *seq > asked) else {
+            let reason = format!("the teardown (#{asked}) did not come to the deletion of the claims");
+            return Some(Err(Finding::inconclusive(reason, [asked])));
+        };
+        let within = asked..=deleted;
+        let applied = applied_claims(case);
+        let there = |claim: &&ClaimLife| claim.added.seq <= asked && !applied.contains(&claim.uid);
+        let claims: Vec<_> = claims_in(case, &within).filter(there).collect();
+        if claims.is_empty() {
+            let reason = format!("no claim of the set was there when its deletion was asked for (#{asked})");
+            return Some(Err(Finding::inconclusive(reason, [asked])));
+        }
+        let when = format!("after the set's deletion was asked for (#{asked})");
+        Some(Ok(Self { stretch: Stretch { within, when }, claims }))
+    }
+
+    /// Judges what became of each claim, and tells their names.
+    fn weigh(
+        &self,
+        case: &Case<'a>,
+        opinion: &mut Opinion,
+        judge: impl Fn(&'a ClaimLife) -> Judged<()>,
+    ) -> Judged<String> {
+        for claim in &self.claims {
+            opinion.weigh(judge(claim));
+        }
+        self.stretch.unbroken(case)?;
+        opinion.prove([*self.stretch.within.start(), *self.stretch.within.end()]);
+        Ok(some_of(self.claims.iter().map(|claim| &claim.name)))
+    }
+}
+
+/// The UIDs of claims that stand in the manifests: these are deleted together with the set.
+fn applied_claims(case: &Case<'_>) -> Vec<String> {
+    let applied = case.snapshot(SnapshotOf::Applied).map(|snapshot| snapshot.value.clone());
+    let applied: Vec<Applied> = applied.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
+    applied.into_iter().filter(|object| object.kind == KIND).map(|object| object.uid).collect()
+}

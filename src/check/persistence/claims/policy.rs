@@ -1,0 +1,160 @@
+//! Whether exactly the claims go that the policy lets go.
+
+use std::ops::RangeInclusive;
+
+use crate::evidence::{Act, ClaimLife, Evidence, Mark, Retention, Run, Wait};
+
+use super::{
+    super::super::{
+        Check, Finding,
+        case::{Case, Seen},
+        expectation::claim_policy,
+        opinion::{Judged, Opinion, judged},
+        words::some_of,
+    },
+    KIND, Stretch, Teardown, claim_before, claims_in, claims_of, has_templates, named, unproved,
+};
+
+pub(in super::super::super) const CLAIM_POLICY_IS_HONOURED: Check = Check {
+    id: "persistence::claim_policy_is_honoured",
+    statement: "Under whenScaled: Delete exactly the claims of the pods that are scaled away MUST be deleted, and no \
+                other; under whenDeleted: Delete the set's deletion MUST delete all of its claims.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention",
+    explain: "\
+Who lets claims go wants the disks back, and no disk of a pod that is still there.
+The policy whenScaled is set to Delete, the set is scaled down by one pod, and the policy is set back. From the Claim
+watch: the claims of the pod that went, one for each volumeClaimTemplate, must be DELETED, and only after the scale-down
+was asked for; every other claim of the set must stay, and not be told to go, until the scenario has ended.
+Where the manifests say whenDeleted: Delete, all claims must be told to go between the set's deletion and the moment in
+which the harness deletes what is left. A claim that stays fails where the harness waited for it in vain.
+The controller honours the policy by default from Kubernetes 1.27 on; on older ones the check is skipped.
+Usually wrong: the controller may not set finalizers on pods or claims (its RBAC was changed), the garbage collector
+does not run, or a finalizer on the claim is removed by nobody.",
+    scenarios: &["claims"],
+    judge: claim_policy_is_honoured,
+};
+
+fn claim_policy_is_honoured(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        has_claim_policy(case.run)?;
+        has_templates(case.subject)?;
+        let mut texts = vec![scaled_away(case, opinion)];
+        if case.subject.claim_policy.when_deleted == Retention::Delete {
+            let teardown = Teardown::of(case).into_iter();
+            texts.extend(teardown.map(|teardown| all_go(case, opinion, &teardown?)));
+        }
+        let texts: Vec<_> = texts.into_iter().filter_map(|text| opinion.weigh(text)).collect();
+        Ok(texts.join("; "))
+    })
+}
+
+/// That the cluster is one that honours the policy.
+fn has_claim_policy(run: &Run) -> Judged<()> {
+    let ruling = claim_policy(run);
+    if ruling.holds {
+        return Ok(());
+    }
+    Err(Finding::skipped(format!("the claims' policy is not honoured on this cluster: {}", ruling.why)))
+}
+
+/// The pods that were scaled away while their claims were to go with them.
+struct Released {
+    /// When the policy was asked for.
+    freed: u64,
+    /// When the pods were scaled away.
+    asked: u64,
+    /// The scenario's last record.
+    end: u64,
+    away: Vec<String>,
+}
+
+fn released(case: &Case<'_>) -> Judged<Released> {
+    let (begin, end) = case.span("claims");
+    let delete = Act::SetClaimPolicy { when_scaled: Retention::Delete };
+    let inside = |seq: u64| (begin..=end).contains(&seq);
+    let Some(policy) = case.acts(|act| *act == delete).into_iter().find(|policy| inside(policy.asked.seq)) else {
+        return Err(Finding::inconclusive("claims were never let go with their pods", []));
+    };
+    let Some((proved, _)) = policy.proved else {
+        return Err(unproved(case, &policy, "the set's controller was not seen to know that claims are to go"));
+    };
+    let downs = case.acts(|act| matches!(act, Act::Scale { from, to } if to < from));
+    let down = downs.iter().find(|down| down.asked.seq > proved.seq && inside(down.asked.seq));
+    let Some((asked, Act::Scale { from, to })) = down.map(|down| (down.asked.seq, down.act)) else {
+        return Err(Finding::inconclusive("no pod was scaled away while claims were to go", [proved.seq]));
+    };
+    let away = (*to..*from).map(|index| case.subject.nth(index)).collect();
+    let torn_down = case.acts(|act| *act == Act::Teardown).first().map_or(end, |teardown| teardown.asked.seq - 1);
+    Ok(Released { freed: policy.asked.seq, asked, end: end.min(torn_down), away })
+}
+
+fn scaled_away(case: &Case<'_>, opinion: &mut Opinion) -> Judged<String> {
+    let Released { freed, asked, end, away } = released(case)?;
+    let before = Stretch { within: freed..=asked, when: format!("before the scale-down was asked for (#{asked})") };
+    let (mut going, mut gone) = (Vec::new(), Vec::new());
+    for (pod, claim) in away.iter().flat_map(|pod| claims_of(case.subject, pod).map(move |claim| (pod, claim))) {
+        let Some(life) = opinion.weigh(claim_before(case, &claim, freed)) else { continue };
+        going.push(life.uid.as_str());
+        let went = before.keeps(life).and_then(|()| went(case, life, pod, &(asked..=end)));
+        gone.extend(opinion.weigh(went).map(|seq| (claim, seq)));
+    }
+    let when = format!("while only the claims that {} had at #{asked} were to go", away.join(", "));
+    let stretch = Stretch { within: freed..=end, when };
+    for life in claims_in(case, &stretch.within).filter(|life| !going.contains(&life.uid.as_str())) {
+        opinion.weigh(stretch.keeps(life));
+    }
+    let stay = case.subject.pods().filter(|pod| !away.contains(pod)).collect::<Vec<_>>();
+    let stay: Vec<_> = stay.iter().flat_map(|pod| claims_of(case.subject, pod)).collect();
+    for claim in &stay {
+        opinion.weigh(claim_before(case, claim, freed));
+    }
+    stretch.unbroken(case)?;
+    opinion.prove([freed, asked].into_iter().chain(gone.iter().map(|(_, seq)| *seq)));
+    let gone = some_of(gone.iter().map(|(claim, seq)| format!("{claim} (DELETED at #{seq})")));
+    let stayed = if stay.is_empty() { "there were no others".to_owned() } else { format!("{} stayed", some_of(stay)) };
+    Ok(format!("with {} went {gone}; {stayed}", away.join(", ")))
+}
+
+/// The record that shows a claim gone after its pod was scaled away.
+fn went(case: &Case<'_>, claim: &ClaimLife, pod: &str, within: &RangeInclusive<u64>) -> Judged<u64> {
+    let inside = |mark: &Mark| within.contains(&mark.seq);
+    if let Some(gone) = claim.deleted.filter(inside) {
+        return Ok(gone.seq);
+    }
+    let (asked, end) = (*within.start(), *within.end());
+    if let Some(gap) = case.gap(KIND, asked, end) {
+        return Err(gap);
+    }
+    let Some(left) = case.timeline.pod_at(pod, asked).and_then(|life| life.deleted).filter(inside) else {
+        return Err(Finding::inconclusive(format!("{pod} was not seen to go in the scale-down (#{asked})"), [asked]));
+    };
+    let told = claim.deleting.filter(inside).map(|mark| format!(" was told to go at #{}, but", mark.seq));
+    let reason = format!("{}{} is there after {pod} went (#{})", named(claim), told.unwrap_or_default(), left.seq);
+    Err(in_vain(case, claim, reason, left.seq, end))
+}
+
+/// What follows from a claim that did not do what it must: a violation where the harness waited for it in vain, and a
+/// doubt where nobody did.
+fn in_vain(case: &Case<'_>, claim: &ClaimLife, reason: String, from: u64, to: u64) -> Finding {
+    let names_it = |wait: &Seen<'_, Wait>| wait.what.split_whitespace().any(|word| word == claim.name);
+    match case.unmet_waits(from, to).find(names_it) {
+        Some(wait) => wait.blame(format!("{reason}: {wait}"), [from, wait.mark.seq]),
+        None => Finding::inconclusive(format!("{reason}, and nobody waited for it to go"), [from]),
+    }
+}
+
+fn all_go(case: &Case<'_>, opinion: &mut Opinion, teardown: &Teardown<'_>) -> Judged<String> {
+    let gone = teardown.weigh(case, opinion, |claim| is_told_to_go(case, claim, &teardown.stretch))?;
+    Ok(format!("the set's deletion let {gone} go"))
+}
+
+fn is_told_to_go(case: &Case<'_>, claim: &ClaimLife, stretch: &Stretch) -> Judged<()> {
+    stretch.begins_with(claim)?;
+    let (asked, end) = (*stretch.within.start(), *stretch.within.end());
+    if claim.deleting.is_some_and(|mark| mark.seq <= end) {
+        return Ok(());
+    }
+    stretch.unbroken(case)?;
+    let reason = format!("{} was not told to go {}", named(claim), stretch.when);
+    Err(in_vain(case, claim, reason, asked, end))
+}

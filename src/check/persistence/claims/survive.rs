@@ -1,0 +1,110 @@
+//! Whether claims that are to stay do so.
+
+use crate::evidence::{Act, Evidence, Retention};
+
+use super::{
+    super::super::{
+        Check, Finding,
+        case::{Acted, Case, ScaleDown},
+        opinion::{Judged, Opinion, judged},
+        words::{short, some_of},
+    },
+    Stretch, Teardown, claim_before, claims_of, has_templates, unproved, until_claims_may_go,
+};
+
+pub(in super::super::super) const CLAIMS_SURVIVE_SCALE_DOWN: Check = Check {
+    id: "persistence::claims_survive_scale_down",
+    statement: "Under the policy Retain the claims of pods that are scaled away MUST stay, the pods that come back MUST \
+                mount the same claims by UID, and the set's deletion MUST leave the claims.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention",
+    explain: "\
+Scaling down for a night must not cost the data: a replica that comes back empty is the lucky case, a primary is not.
+Judged from the watches of claims and pods. From the scale-down until the scale-up has ended no claim of a pod that was
+scaled away may be told to go (deletionTimestamp) or be DELETED, and the pod that comes back must mount the same claims,
+by UID. From the set's deletion until the harness deletes the claims itself, none of the set's claims may be told to go.
+Each part is judged where the manifests' persistentVolumeClaimRetentionPolicy says Retain, as it does unless it is set:
+whenScaled for the first, whenDeleted for the second, which needs a teardown in the run.
+Usually wrong: somebody changed the policy on the cluster, an operator or a script cleans up claims that no pod mounts,
+or the claims have an owner that is deleted.",
+    scenarios: &["scale"],
+    judge: claims_survive_scale_down,
+};
+
+fn claims_survive_scale_down(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        has_templates(case.subject)?;
+        let policy = case.subject.claim_policy;
+        let (mut texts, mut besides) = (Vec::new(), Vec::new());
+        match policy.when_scaled {
+            Retention::Delete => besides.push("whenScaled is Delete"),
+            Retention::Retain if case.subject.replicas < 2 => besides.push("the set has one pod, which stays"),
+            Retention::Retain => texts.push(across_scaling(case, opinion)),
+        }
+        match Teardown::of(case) {
+            _ if policy.when_deleted == Retention::Delete => besides.push("whenDeleted is Delete"),
+            None => besides.push("the set was not deleted"),
+            Some(teardown) => texts.push(teardown.and_then(|teardown| after_deletion(case, opinion, &teardown))),
+        }
+        if texts.is_empty() {
+            return Err(Finding::skipped(besides.join(", and ")));
+        }
+        let texts: Vec<_> = texts.into_iter().filter_map(|text| opinion.weigh(text)).collect();
+        Ok(texts.join("; "))
+    })
+}
+
+fn after_deletion(case: &Case<'_>, opinion: &mut Opinion, teardown: &Teardown<'_>) -> Judged<String> {
+    let kept = teardown.weigh(case, opinion, |claim| teardown.stretch.keeps(claim))?;
+    Ok(format!("the set's deletion left {kept}"))
+}
+
+fn across_scaling(case: &Case<'_>, opinion: &mut Opinion) -> Judged<String> {
+    let down = case.scale_down().ok_or_else(|| Finding::inconclusive("the set was not scaled down", []))?;
+    let limit = until_claims_may_go(case, down.asked);
+    let up = case.acts(|act| matches!(act, Act::Scale { from, to } if from < to));
+    let up = up.into_iter().find(|up| (down.asked..=limit).contains(&up.asked.seq));
+    let ended = up.as_ref().and_then(|up| up.proved).map(|(mark, _)| mark.seq).filter(|seq| *seq <= limit);
+    let within = down.asked..=ended.unwrap_or(limit);
+    let when = format!("after the scale-down to {} was asked for (#{})", down.to, down.asked);
+    let stretch = Stretch { within, when };
+    let away: Vec<String> = (down.to..down.from).map(|index| case.subject.nth(index)).collect();
+    let mut kept = Vec::new();
+    for claim in away.iter().flat_map(|pod| claims_of(case.subject, pod)) {
+        let stayed = claim_before(case, &claim, down.asked).and_then(|life| stretch.keeps(life));
+        kept.extend(opinion.weigh(stayed).map(|()| claim));
+    }
+    stretch.unbroken(case)?;
+    let Some(up) = up else { return Err(Finding::inconclusive("the set was not scaled up again", [down.asked])) };
+    let Some(end) = ended else { return Err(unproved(case, &up, "the set was not seen to be scaled up")) };
+    for pod in &away {
+        let mounted = came_back(case, &down, &up, end, pod, &kept);
+        opinion.weigh(mounted).into_iter().for_each(|seq| opinion.prove([seq]));
+    }
+    opinion.prove([down.asked, end]);
+    Ok(format!("scaled to {} and back with the same claims: {}", down.to, some_of(kept)))
+}
+
+/// That a pod which was scaled away is there again with the claims that stayed, by UID. The record that shows the pod.
+fn came_back(case: &Case<'_>, down: &ScaleDown, up: &Acted<'_>, end: u64, pod: &str, kept: &[String]) -> Judged<u64> {
+    let life = case.timeline.pod_at(pod, end).filter(|life| life.added.seq > up.asked.seq);
+    let Some(life) = life else {
+        let doubt =
+            Finding::inconclusive(format!("{pod} was not seen to come back after the scale-up"), [up.asked.seq]);
+        return Err(case.gap("Pod", up.asked.seq, end).unwrap_or(doubt));
+    };
+    let added = life.added.seq;
+    for claim in claims_of(case.subject, pod).filter(|claim| kept.contains(claim)) {
+        if !life.claims.contains(&claim) {
+            let reason = format!("{pod} (uid {}) came back without its claim {claim} (#{added})", short(&life.uid));
+            return Err(Finding::fail(reason, [added]));
+        }
+        let (old, new) = (claim_before(case, &claim, down.asked)?, claim_before(case, &claim, end)?);
+        if old.uid != new.uid {
+            let (was, is) = (&old.uid, &new.uid);
+            let reason =
+                format!("the claim {claim} had the uid {was} before the scale-down and {is} after the scale-up");
+            return Err(Finding::fail(reason, [old.added.seq, down.asked, new.added.seq]));
+        }
+    }
+    Ok(added)
+}

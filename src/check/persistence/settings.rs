@@ -1,0 +1,105 @@
+//! Settings: what the servers say they do to keep a commit.
+
+use crate::evidence::{Evidence, Moment, Question, Sql, SqlAnswer};
+
+use super::super::{
+    Check, Finding,
+    case::{Case, Seen, doubt},
+    opinion::{Judged, judged},
+};
+
+#[cfg(test)]
+mod tests;
+
+pub(in super::super) const DURABILITY_SETTINGS: Check = Check {
+    id: "persistence::durability_settings",
+    statement: "On every pod sync_binlog and innodb_flush_log_at_trx_commit MUST be 1 and, where the set has several \
+                pods, relay_log_recovery MUST be on.",
+    source: "https://dev.mysql.com/doc/refman/8.4/en/replication-options-binary-log.html (sync_binlog), \
+             https://dev.mysql.com/doc/refman/8.4/en/innodb-parameters.html (innodb_flush_log_at_trx_commit) and \
+             https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html (relay_log_recovery)",
+    explain: "\
+Deleting pods leaves the node's page cache as it is, so no deletion shows what a loss of power would cost. The settings
+decide that: with any other value of the first two, commits that clients were told of can be lost, or be in the binary
+log and not in the tables; without the third a replica goes on with a relay log that may end in the middle of an event.
+Once all pods are Ready every server is asked for the three. All pods are made from one template, and whoever has the
+lowest ordinal may be a replica tomorrow, so the third is required of all of them where there are several.
+A server that does not know one of the variables (error 1193), or does not answer, leaves the question open.
+This judges what is set and not what the disks do with it: a volume that acknowledges early loses commits all the same.
+Usually wrong: values that were relaxed for speed; or relay_log_recovery, which is off unless somebody turns it on.",
+    scenarios: &["deploy"],
+    judge: durability_settings,
+};
+
+/// A variable of the server, the value that it must have, and what servers print for that.
+struct Setting {
+    name: &'static str,
+    must: &'static str,
+    printed: &'static [&'static str],
+    /// Whether it matters only where there are replicas.
+    of_replicas: bool,
+}
+
+const SETTINGS: [Setting; 3] = [
+    Setting { name: "sync_binlog", must: "1", printed: &["1"], of_replicas: false },
+    Setting { name: "innodb_flush_log_at_trx_commit", must: "1", printed: &["1"], of_replicas: false },
+    Setting { name: "relay_log_recovery", must: "on", printed: &["1", "ON"], of_replicas: true },
+];
+
+impl Setting {
+    /// That every server has the value. One that has not violates it, whatever others left open.
+    fn holds(&self, answers: &[Seen<'_, Sql>]) -> Judged<()> {
+        let (mut wrong, mut untold) = (Vec::new(), None);
+        for answer in answers {
+            match answer.value(self.name) {
+                Ok(value) if self.printed.iter().any(|right| right.eq_ignore_ascii_case(value)) => {}
+                Ok(value) => wrong.push((format!("{value} on {} (#{})", answer.pod, answer.mark.seq), answer.mark.seq)),
+                Err(finding) => untold = Some(doubt(finding)),
+            }
+        }
+        if wrong.is_empty() {
+            return untold.map_or(Ok(()), Err);
+        }
+        let values: Vec<_> = wrong.iter().map(|(value, _)| value.as_str()).collect();
+        let reason = format!("{} must be {}, and is {}", self.name, self.must, values.join(", "));
+        Err(Finding::fail(reason, wrong.iter().map(|(_, seq)| *seq)))
+    }
+}
+
+/// ER_UNKNOWN_SYSTEM_VARIABLE.
+const UNKNOWN_VARIABLE: u16 = 1193;
+
+fn durability_settings(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let mut answers = Vec::new();
+        for pod in case.subject.pods() {
+            for moment in case.moments(Moment::Deployed, &pod, Question::Settings) {
+                answers.extend(opinion.weigh(told(case, &pod, &moment)));
+            }
+        }
+        opinion.prove(answers.iter().map(|answer| answer.mark.seq));
+        let required = SETTINGS.iter().filter(|setting| !setting.of_replicas || case.subject.replicas > 1);
+        let required: Vec<_> =
+            required.map(|setting| (setting, format!("{} is {}", setting.name, setting.must))).collect();
+        // By setting: who has one wrong mostly has it wrong on every pod.
+        for (setting, _) in &required {
+            opinion.weigh(setting.holds(&answers));
+        }
+        let settings: Vec<_> = required.iter().map(|(_, text)| text.as_str()).collect();
+        let pods: Vec<_> = case.subject.pods().collect();
+        Ok(format!("on {}: {}", pods.join(", "), settings.join(", ")))
+    })
+}
+
+/// What a server last said of its settings at a moment.
+fn told<'a>(case: &Case<'a>, pod: &str, moment: &Moment) -> Judged<Seen<'a, Sql>> {
+    let answer = case.last_answer(pod, Question::Settings, moment)?;
+    if let SqlAnswer::Error { code: UNKNOWN_VARIABLE, message } = &answer.answer {
+        let seq = answer.mark.seq;
+        let unknown = format!("the server of {pod} does not know a setting (error {UNKNOWN_VARIABLE}: {message})");
+        let reason = format!("{unknown}, so nothing is known of how it keeps commits (#{seq})");
+        return Err(Finding::inconclusive(reason, [seq]));
+    }
+    answer.rows().map_err(doubt)?;
+    Ok(answer)
+}

@@ -1,0 +1,82 @@
+//! The rules, in the order in which people read them. Each looks at one StatefulSet among the objects beside it.
+//!
+//! A rule that cannot know stays silent: lint sees neither the cluster nor what lies inside images, Secrets and
+//! ConfigMaps that the manifests do not bring.
+
+mod network;
+mod password;
+mod pod;
+mod probe;
+mod server_id;
+mod storage;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+use super::set::{Hit, Set};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// It does not run, loses data, or does not do what a StatefulSet is for.
+    Error,
+    /// It runs, and goes wrong on a bad day, or depends on what lint cannot see.
+    Warning,
+    /// It may be meant so.
+    Note,
+}
+
+impl Level {
+    /// Its name, which is the same in all three formats.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// Something that manifests can have wrong.
+#[derive(Debug)]
+pub struct Rule {
+    /// In kebab-case, for ever.
+    pub id: &'static str,
+    /// How bad it is.
+    pub level: Level,
+    /// What is looked for, in a few words.
+    pub summary: &'static str,
+    /// Why it matters, and with it why it has this level.
+    pub why: &'static str,
+    /// What to do.
+    pub fix: &'static str,
+    /// Where it is written.
+    pub source: &'static str,
+    /// What there is to tell of a set.
+    pub(super) find: for<'a> fn(&Set<'a>) -> Vec<Hit<'a>>,
+}
+
+/// Every rule.
+pub static RULES: &[Rule] = &[
+    password::NO_ROOT_PASSWORD,
+    password::OPEN_ROOT_PASSWORD,
+    server_id::SAME_SERVER_ID,
+    probe::NO_READINESS_PROBE,
+    probe::READINESS_PROBE_LIES,
+    network::NO_GOVERNING_SERVICE,
+    network::SERVICE_NOT_HEADLESS,
+    network::SELECTOR_MISMATCH,
+    network::UNNAMED_PORT,
+    network::NOT_READY_PUBLISHED,
+    storage::DATA_OUTSIDE_CLAIM,
+    storage::CLAIMS_DELETED,
+    storage::STORAGE_CLASS_ABSENT,
+    pod::IMAGE_TAG_MOVES,
+    pod::NO_DISRUPTION_BUDGET,
+    pod::GRACE_PERIOD_TOO_SHORT,
+    pod::NO_RESOURCES,
+    pod::PARALLEL_PODS,
+    pod::SERVER_UNKNOWN,
+];

@@ -1,0 +1,60 @@
+//! Findings for code hosts: SARIF 2.1.0, with all that GitHub's code scanning asks for
+//! (<https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support-for-code-scanning>).
+
+use serde_json::{Value, json};
+
+use super::{Finding, Linted, RULES, Rule, Spot};
+
+/// The findings as SARIF.
+pub(super) fn render(linted: &Linted) -> String {
+    let results: Vec<Value> = linted.findings.iter().map(|finding| result(linted, finding)).collect();
+    let driver = json!({
+        "name": "steadfast",
+        "semanticVersion": env!("CARGO_PKG_VERSION"),
+        "rules": RULES.iter().map(described).collect::<Vec<_>>(),
+    });
+    let log = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{ "tool": { "driver": driver }, "columnKind": "unicodeCodePoints", "results": results }],
+    });
+    format!("{log:#}\n")
+}
+
+fn described(rule: &Rule) -> Value {
+    json!({
+        "id": rule.id,
+        "shortDescription": { "text": rule.summary },
+        "fullDescription": { "text": rule.why },
+        "help": { "text": format!("{}\n\nFix: {}\n\nSee {}", rule.why, rule.fix, rule.source) },
+        "helpUri": rule.source,
+        "defaultConfiguration": { "level": rule.level },
+    })
+}
+
+fn result(linted: &Linted, finding: &Finding) -> Value {
+    let Spot { file, start, end } = linted.spot(finding);
+    let region = json!({
+        "startLine": start.line,
+        "startColumn": start.column,
+        "endLine": end.line,
+        "endColumn": end.column,
+    });
+    json!({
+        "ruleId": finding.rule.id,
+        "ruleIndex": RULES.iter().position(|rule| rule.id == finding.rule.id),
+        "level": finding.rule.level,
+        "message": { "text": format!("{}. Fix: {}.", finding.message, finding.rule.fix) },
+        "locations": [{ "physicalLocation": { "artifactLocation": { "uri": uri(file) }, "region": region } }],
+    })
+}
+
+/// A path as a URI reference: relative ones stay so.
+fn uri(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let encoded: String = path
+        .bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect();
+    if path.starts_with('/') { format!("file://{encoded}") } else { encoded }
+}

@@ -1,0 +1,79 @@
+//! Scales the last pod away while claims are to go with their pods, and sees which of them go.
+
+use serde_json::{Value, json};
+
+use super::ScenarioError;
+use super::context::Context;
+use super::deploy::{settled, started};
+use super::replicate::follow;
+use super::sabotage::Point;
+use crate::evidence::{Act, Moment, Retention, Sight};
+
+pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
+    let all = context.subject.replicas;
+    let set = set_policy(context, Retention::Delete);
+    context.journal.step("claims", "let claims go with their pods", set).await?;
+    context.strike(Point::Claiming).await;
+    let scaled = scale_away(context, all - 1);
+    let scaled = context.journal.step("claims", &format!("scale to {}", all - 1), scaled).await;
+    // Whatever came of it, the set is to be what it was.
+    let back = async {
+        set_policy(context, context.subject.claim_policy.when_scaled).await?;
+        context.patch_scale(all).await?;
+        started(context).await
+    };
+    let back = context.journal.step("claims", &format!("scale to {all}"), back).await;
+    scaled.and(back)?;
+    if context.replicating() && all > 1 {
+        // It came back empty, as it was meant to, and fetches everything again.
+        follow(context, &Moment::Replicating, &[context.subject.nth(all - 1)]).await?;
+    }
+    Ok(())
+}
+
+async fn set_policy(context: &Context, when_scaled: Retention) -> Result<(), ScenarioError> {
+    let doing = async {
+        context.patch_set("set the claims' policy", policy(when_scaled)).await?;
+        Ok::<_, ScenarioError>(vec![context.last_record()])
+    };
+    context.disrupt(Act::SetClaimPolicy { when_scaled }, doing).await
+}
+
+fn policy(when_scaled: Retention) -> Value {
+    json!({"spec": {"persistentVolumeClaimRetentionPolicy": {"whenScaled": when_scaled}}})
+}
+
+/// Scales the last pod away, and waits until it and its claims are gone.
+async fn scale_away(context: &Context, to: u32) -> Result<(), ScenarioError> {
+    let subject = &context.subject;
+    let pod = subject.nth(to);
+    context.save_logs(&pod).await;
+    let uid = context.uid(&pod).unwrap_or_default();
+    let own: Vec<String> = subject.claims.iter().map(|template| subject.claim(template, &pod)).collect();
+    let doing = async {
+        context.patch_scale(to).await?;
+        let mut proof = vec![context.gone(&pod, &uid).await?];
+        for claim in own {
+            proof.push(claim_gone(context, &claim).await?);
+        }
+        settled(context, to).await?;
+        Ok::<_, ScenarioError>(proof)
+    };
+    context.disrupt(Act::Scale { from: to + 1, to }, doing).await
+}
+
+async fn claim_gone(context: &Context, claim: &str) -> Result<u64, ScenarioError> {
+    let what = format!("the claim {claim} gone");
+    context
+        .wait(&what, context.limits.reaction, |timeline| {
+            match timeline.claims.iter().rev().find(|life| life.name == claim) {
+                Some(life) => match (life.deleted, life.deleting) {
+                    (Some(mark), _) => Sight::Met(mark.seq),
+                    (None, Some(_)) => Sight::NotYet("being deleted".to_owned()),
+                    (None, None) => Sight::NotYet("there, and not told to go".to_owned()),
+                },
+                None => Sight::Never("the claim was never seen".to_owned()),
+            }
+        })
+        .await
+}

@@ -1,0 +1,212 @@
+//! Disruptions: each is asked for in the evidence, done, and proved by the records that show it.
+
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
+use serde_json::{Value, json};
+
+use super::ScenarioError;
+use super::context::Context;
+use crate::evidence::{Act, Fault, PodLife, Sight, What};
+
+/// An image that no kubelet can start, and for which none asks a registry: the letters make it no image's name.
+pub(super) const UNSTARTABLE: &str = "STEADFAST/UNSTARTABLE";
+
+/// What the kubelet says of such an image.
+const REFUSAL: &str = "InvalidImageName";
+
+/// For how long something that must not happen is watched for. A controller that has seen a change acts upon it in the
+/// same round, within milliseconds; the recorder goes on meanwhile. The reports say how long it was.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Lets the recorder watch for what must not happen.
+pub(super) async fn quiet() {
+    tokio::time::sleep(QUIET).await;
+}
+
+/// A pod that is held un-Ready, and what it takes to release it.
+pub(super) struct Held {
+    pod: String,
+    uid: String,
+    image: String,
+}
+
+fn failed(what: String) -> impl FnOnce(kube::Error) -> ScenarioError {
+    move |source| ScenarioError::Api { what, source: Box::new(source) }
+}
+
+impl Context {
+    fn sets(&self) -> Api<StatefulSet> {
+        Api::namespaced(self.client.clone(), &self.subject.namespace)
+    }
+
+    fn asked(&self, act: &Act) {
+        self.journal.log.record(What::Fault(Fault { act: act.clone(), proof: None }));
+    }
+
+    fn proved(&self, act: Act, by: impl IntoIterator<Item = u64>) {
+        self.journal.log.record(What::Fault(Fault { act, proof: Some(by.into_iter().collect()) }));
+    }
+
+    /// Does something that disrupts the workload: asked for before, and proved by the records that `act` returns.
+    pub(super) async fn disrupt<E>(&self, act: Act, doing: impl Future<Output = Result<Vec<u64>, E>>) -> Result<(), E> {
+        self.asked(&act);
+        let proof = doing.await?;
+        self.proved(act, proof);
+        Ok(())
+    }
+
+    /// The number of the record that was written last.
+    pub(super) fn last_record(&self) -> u64 {
+        self.journal.log.look(|timeline| timeline.last_seq)
+    }
+
+    /// Changes the set, and waits until its controller has seen the change. Lists of containers are merged by name.
+    pub(super) async fn patch_set(&self, what: &str, patch: Value) -> Result<(), ScenarioError> {
+        let set = &self.subject.set;
+        let patched = self.sets().patch(set, &PatchParams::default(), &Patch::Strategic(patch)).await;
+        let patched = patched.map_err(failed(what.to_owned()))?;
+        self.seen(patched.metadata.generation.unwrap_or_default()).await
+    }
+
+    /// Asks for another number of pods, and waits until the controller has seen it.
+    pub(super) async fn patch_scale(&self, to: u32) -> Result<(), ScenarioError> {
+        let patch = json!({"spec": {"replicas": to}});
+        self.patch_set(&format!("scale {} to {to}", self.subject.set), patch).await
+    }
+
+    /// Waits until the controller has seen this generation of the set.
+    async fn seen(&self, generation: i64) -> Result<(), ScenarioError> {
+        let what = format!("generation {generation} of StatefulSet {} seen by its controller", self.subject.set);
+        self.wait(&what, self.limits.reaction, |timeline| match &timeline.set {
+            Some(set) if set.generation >= generation && set.observed_generation >= generation => Sight::Met(()),
+            Some(set) => Sight::NotYet(format!("generation {} of {}", set.observed_generation, set.generation)),
+            None => Sight::NotYet("there is no such set".to_owned()),
+        })
+        .await
+    }
+
+    /// Deletes a pod by UID, with its own grace period or this one, waits until it is gone, and returns its UID.
+    pub(super) async fn delete(&self, pod: &str, grace_s: Option<u32>) -> Result<String, ScenarioError> {
+        let uid = self.uid(pod).unwrap_or_default();
+        let act = Act::DeletePod { pod: pod.to_owned(), uid: uid.clone(), grace_s };
+        let preconditions = Some(Preconditions { uid: Some(uid.clone()), resource_version: None });
+        let parameters = DeleteParams { preconditions, grace_period_seconds: grace_s, ..DeleteParams::default() };
+        let doing = async {
+            let deleted = self.pods().delete(pod, &parameters).await;
+            deleted.map_err(failed(format!("delete {pod}")))?;
+            Ok::<_, ScenarioError>(vec![self.gone(pod, &uid).await?])
+        };
+        self.disrupt(act, doing).await?;
+        Ok(uid)
+    }
+
+    /// Waits until the pod with this UID is gone, and returns the record that shows it.
+    pub(super) async fn gone(&self, pod: &str, uid: &str) -> Result<u64, ScenarioError> {
+        let what = format!("{pod} (uid {uid}) gone");
+        self.wait(&what, self.limits.pod_gone, |timeline| match timeline.pod_by_uid(uid) {
+            Some(life) => match life.deleted {
+                Some(mark) => Sight::Met(mark.seq),
+                None => Sight::NotYet(life.summary.clone()),
+            },
+            None => Sight::Never("the pod was never seen".to_owned()),
+        })
+        .await
+    }
+
+    /// Waits until the controller has replaced a pod that was there under this UID, and the new one is Ready.
+    pub(super) async fn replaced(&self, pod: &str, old: &str) -> Result<(), ScenarioError> {
+        let what = format!("{pod} (uid {old}) told to go");
+        let going = |life: &PodLife| life.deleting.is_some() || life.deleted.is_some();
+        self.wait(&what, self.limits.reaction, |timeline| match timeline.pod_by_uid(old) {
+            Some(life) if going(life) => Sight::Met(()),
+            Some(life) => Sight::NotYet(life.summary.clone()),
+            None => Sight::Never("the pod was never seen".to_owned()),
+        })
+        .await?;
+        self.ready(pod, Some(old)).await
+    }
+
+    /// Keeps a pod from being Ready, whatever its readiness probe asks: its server gets an image that cannot be started.
+    /// The image is one of the few fields of a pod that may change
+    /// (<https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement>); the set's template stays.
+    pub(super) async fn hold(&self, pod: &str) -> Result<Held, ScenarioError> {
+        let there = self.pods().get(pod).await.map_err(failed(format!("read {pod}")))?;
+        let containers = there.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
+        let server = containers.iter().find(|container| container.name == self.subject.container);
+        let image = server.and_then(|server| server.image.clone()).unwrap_or_default();
+        let held = Held { pod: pod.to_owned(), uid: there.uid().unwrap_or_default(), image };
+        let act = Act::Hold { pod: held.pod.clone(), uid: held.uid.clone() };
+        let doing = async {
+            self.patch_image(&held, UNSTARTABLE).await?;
+            Ok::<_, ScenarioError>(vec![self.unready(&held).await?])
+        };
+        match self.disrupt(act, doing).await {
+            Ok(()) => Ok(held),
+            Err(error) => {
+                // Nobody else would give it its image back.
+                let _ = self.patch_image(&held, &held.image).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives a held pod its image back, and waits until it is Ready.
+    pub(super) async fn release(&self, held: Held) -> Result<(), ScenarioError> {
+        let act = Act::Release { pod: held.pod.clone(), uid: held.uid.clone() };
+        let doing = async {
+            self.patch_image(&held, &held.image).await?;
+            Ok::<_, ScenarioError>(vec![self.ready_again(&held).await?])
+        };
+        self.disrupt(act, doing).await
+    }
+
+    async fn patch_image(&self, held: &Held, image: &str) -> Result<(), ScenarioError> {
+        let patch = json!({
+            "metadata": {"uid": held.uid},
+            "spec": {"containers": [{"name": self.subject.container, "image": image}]},
+        });
+        let patched = self.pods().patch(&held.pod, &PatchParams::default(), &Patch::Strategic(patch)).await;
+        patched.map(drop).map_err(failed(format!("change the image of {}", held.pod)))
+    }
+
+    async fn unready(&self, held: &Held) -> Result<u64, ScenarioError> {
+        let what = format!("{} not Ready", held.pod);
+        self.wait(&what, self.limits.pod_gone, |timeline| match timeline.pod_by_uid(&held.uid) {
+            Some(life) => match life.ready.last() {
+                Some(last) if !last.value => Sight::Met(last.since.seq),
+                _ => Sight::NotYet(life.summary.clone()),
+            },
+            None => Sight::Never("the pod was never seen".to_owned()),
+        })
+        .await
+    }
+
+    async fn ready_again(&self, held: &Held) -> Result<u64, ScenarioError> {
+        let what = format!("{} Ready again", held.pod);
+        self.wait(&what, self.limits.pod_ready, |timeline| match timeline.pod_by_uid(&held.uid) {
+            Some(life) if life.deleted.is_some() => Sight::Never("the pod is gone".to_owned()),
+            Some(life) => match life.ready.last() {
+                Some(last) if last.value => Sight::Met(last.since.seq),
+                _ => Sight::NotYet(life.summary.clone()),
+            },
+            None => Sight::Never("the pod was never seen".to_owned()),
+        })
+        .await
+    }
+
+    /// Waits until a pod that took the place of another one is stuck with an image that cannot be started, and returns
+    /// the record that shows it.
+    pub(super) async fn stuck(&self, pod: &str, old: &str) -> Result<u64, ScenarioError> {
+        let what = format!("{pod} stuck with its image");
+        self.wait(&what, self.limits.pod_gone, |timeline| match timeline.live_pod(pod) {
+            Some(life) if life.uid == old => Sight::NotYet(format!("still the old one: {}", life.summary)),
+            Some(life) if life.summary.contains(REFUSAL) => Sight::Met(timeline.last_seq),
+            Some(life) => Sight::NotYet(life.summary.clone()),
+            None => Sight::NotYet("there is no such pod".to_owned()),
+        })
+        .await
+    }
+}

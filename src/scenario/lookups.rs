@@ -1,0 +1,72 @@
+//! Lookups inside the workload's pods: what their own resolver makes of a name, with its search list and hosts file.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+
+use super::context::Context;
+use super::names::{ASK_AGAIN_AFTER, SLACK};
+use crate::evidence::{ExecAnswer, Moment, Timeline};
+
+/// A name to look up in one pod.
+struct Lookup {
+    from: String,
+    name: String,
+    /// The pod that the name is of; the Service otherwise.
+    of: Option<String>,
+}
+
+impl Context {
+    /// Has every pod look up every other pod, in full and short, until the answers are right, or the budget and some
+    /// slack have passed. A pod's own name is in its hosts file; the only pod of a set looks up the Service.
+    pub(super) async fn look_up(&self, moment: &Moment) {
+        let subject = &self.subject;
+        let mut open = Vec::new();
+        for from in subject.pods() {
+            for of in subject.pods().filter(|of| *of != from) {
+                for name in [subject.fqdn(&of), subject.short_name(&of)] {
+                    open.push(Lookup { from: from.clone(), name, of: Some(of.clone()) });
+                }
+            }
+            if subject.replicas == 1 {
+                open.push(Lookup { from, name: subject.service.clone(), of: None });
+            }
+        }
+        let limit = Duration::from_millis(self.dns_budget_ms) + SLACK;
+        let begun = Instant::now();
+        loop {
+            // What is asked after the budget and still wrong is wrong for good; what was asked before may be only late.
+            let last = begun.elapsed() > limit;
+            let right = join_all(open.iter().map(|lookup| self.look_up_once(moment, lookup))).await;
+            let mut right = right.into_iter();
+            open.retain(|_| !right.next().unwrap_or(false));
+            if open.is_empty() || last {
+                return;
+            }
+            tokio::time::sleep(ASK_AGAIN_AFTER).await;
+        }
+    }
+
+    /// True if the answer is right, or none will ever come.
+    async fn look_up_once(&self, moment: &Moment, lookup: &Lookup) -> bool {
+        let argv = ["getent", "ahosts", &lookup.name];
+        // A resolver whose servers do not answer tries each of them for some seconds, and not only once.
+        let answer = self.run_in(moment, &lookup.from, &argv, self.limits.exec * 3).await;
+        match answer {
+            ExecAnswer::Exited { code: 0, stdout, .. } => {
+                let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
+                let found: BTreeSet<String> = stdout.lines().filter_map(first).collect();
+                found == self.journal.log.look(|timeline| addresses(timeline, lookup.of.as_deref()))
+            }
+            ExecAnswer::Exited { code, .. } => matches!(code, 126 | 127),
+            ExecAnswer::Broken { .. } => false,
+        }
+    }
+}
+
+fn addresses(timeline: &Timeline, of: Option<&str>) -> BTreeSet<String> {
+    let seq = timeline.last_seq;
+    let listed = timeline.pods.iter().filter(|pod| pod.serving_at(seq) && of.is_none_or(|name| name == pod.name));
+    listed.filter_map(|pod| pod.address_at(seq)).map(str::to_owned).collect()
+}

@@ -1,0 +1,142 @@
+//! Updates the pod template: for the last pod, for all, with an image that cannot start, and back again. In the end the
+//! set is what it was.
+
+use serde_json::{Value, json};
+
+use super::ScenarioError;
+use super::context::Context;
+use super::disrupt::{UNSTARTABLE, quiet};
+use super::sabotage::Point;
+use crate::evidence::Act;
+
+/// An annotation of the pod template: it changes the revision and nothing that a server could notice.
+const ANNOTATION: &str = "steadfast/roll";
+
+pub(super) async fn roll(context: &Context) -> Result<(), ScenarioError> {
+    let subject = &context.subject;
+    // With OnDelete nobody replaces pods but who deletes them, and above the last pod there is nothing to update.
+    if subject.on_delete || subject.partition >= subject.replicas {
+        return Ok(());
+    }
+    let image = server_image(context).await?;
+    let rolled = forth_and_back(context, &image).await;
+    if rolled.is_err() {
+        let restored = context.patch_set("restore the template", template(context, None, &image, subject.partition));
+        if let Err(error) = restored.await {
+            context.journal.note(format!("the template was not restored: {error}"));
+        }
+    }
+    rolled
+}
+
+async fn forth_and_back(context: &Context, image: &str) -> Result<(), ScenarioError> {
+    let subject = &context.subject;
+    let last = subject.replicas - 1;
+    // The pods that a whole update reaches, highest ordinal first.
+    let all: Vec<String> = (subject.partition..=last).rev().map(|index| subject.nth(index)).collect();
+    let mut rest = all.as_slice();
+    if subject.partition < last {
+        let name = format!("update {}", all[0]);
+        context.journal.step("roll", &name, update(context, image, last, &all[..1])).await?;
+        context.strike(Point::Partitioned).await;
+        let below = subject.nth(last - 1);
+        let delete = async {
+            context.save_logs(&below).await;
+            let old = context.delete(&below, None).await?;
+            context.ready(&below, Some(&old)).await
+        };
+        context.journal.step("roll", &format!("delete {below}, which the update is not for"), delete).await?;
+        rest = &all[1..];
+    }
+    context.journal.step("roll", "update all", update(context, image, subject.partition, rest)).await?;
+    let stuck = context.journal.step("roll", "break the template", break_template(context, &all)).await?;
+    context.journal.step("roll", "revert the template", revert(context, image, &all, stuck)).await
+}
+
+/// Changes the template harmlessly for the pods from an index on, and waits until these are replaced one by one.
+async fn update(context: &Context, image: &str, partition: u32, pods: &[String]) -> Result<(), ScenarioError> {
+    let doing = async {
+        let olds = uids(context, pods);
+        context.patch_set("change the template", template(context, Some("1"), image, partition)).await?;
+        context.strike(Point::Rolling { partition }).await;
+        follow(context, pods, &olds).await
+    };
+    context.disrupt(Act::Roll { partition }, doing).await
+}
+
+/// Waits until each of these pods was replaced, in this order.
+async fn follow(context: &Context, pods: &[String], olds: &[String]) -> Result<Vec<u64>, ScenarioError> {
+    let mut proof = Vec::new();
+    for (pod, old) in pods.iter().zip(olds) {
+        context.replaced(pod, old).await?;
+        proof.push(context.last_record());
+    }
+    Ok(proof)
+}
+
+fn uids(context: &Context, pods: &[String]) -> Vec<String> {
+    pods.iter().map(|pod| context.uid(pod).unwrap_or_default()).collect()
+}
+
+/// Gives the template an image that cannot start, and waits until the last pod is stuck with it. For a while longer the
+/// others are watched: none may follow. Returns the stuck pod's UID.
+async fn break_template(context: &Context, all: &[String]) -> Result<String, ScenarioError> {
+    let pod = &all[0];
+    let old = context.uid(pod).unwrap_or_default();
+    let doing = async {
+        let broken = template(context, Some("1"), UNSTARTABLE, context.subject.partition);
+        context.patch_set("break the template", broken).await?;
+        let proof = context.stuck(pod, &old).await?;
+        quiet().await;
+        Ok::<_, ScenarioError>(vec![proof])
+    };
+    context.disrupt(Act::BreakTemplate, doing).await?;
+    Ok(context.uid(pod).unwrap_or_default())
+}
+
+/// Takes both changes back, and deletes the stuck pod, for which the controller would wait
+/// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback>).
+async fn revert(context: &Context, image: &str, all: &[String], stuck: String) -> Result<(), ScenarioError> {
+    let pod = &all[0];
+    let doing = async {
+        let olds = uids(context, &all[1..]);
+        let before = template(context, None, image, context.subject.partition);
+        context.patch_set("revert the template", before).await?;
+        context.strike(Point::Reverted).await;
+        if context.uid(pod).as_ref() == Some(&stuck) {
+            context.delete(pod, None).await?;
+        }
+        context.ready(pod, Some(&stuck)).await?;
+        let mut proof = vec![context.last_record()];
+        proof.extend(follow(context, &all[1..], &olds).await?);
+        super::deploy::settled(context, context.subject.replicas).await?;
+        Ok::<_, ScenarioError>(proof)
+    };
+    context.disrupt(Act::RevertTemplate, doing).await
+}
+
+/// A patch of the set: the template's annotation and the server's image, and who is to be updated.
+fn template(context: &Context, annotation: Option<&str>, image: &str, partition: u32) -> Value {
+    let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": partition}});
+    json!({"spec": {
+        "updateStrategy": strategy,
+        "template": {
+            "metadata": {"annotations": {ANNOTATION: annotation}},
+            "spec": {"containers": [{"name": context.subject.container, "image": image}]},
+        },
+    }})
+}
+
+/// The image that the template names for the server.
+async fn server_image(context: &Context) -> Result<String, ScenarioError> {
+    let container = &context.subject.container;
+    let set = context.manifests.iter().find(|manifest| manifest.kind() == "StatefulSet");
+    let containers = set.and_then(|set| set.object.pointer("/spec/template/spec/containers")?.as_array());
+    let server = containers.into_iter().flatten().find(|it| it["name"] == container.as_str());
+    let image = server.and_then(|server| server["image"].as_str());
+    image.map(str::to_owned).ok_or_else(|| ScenarioError::Server {
+        pod: context.subject.set.clone(),
+        what: "name an image for its server".to_owned(),
+        answer: format!("the container {container} has none"),
+    })
+}

@@ -1,0 +1,61 @@
+//! Holds a pod un-Ready, sees it leave DNS, and takes another one away meanwhile.
+
+use futures::future::join_all;
+
+use super::ScenarioError;
+use super::context::Context;
+use super::names::Name;
+use super::sabotage::Point;
+use crate::evidence::Moment;
+
+/// Rows that are written before a deletion.
+const ROWS: usize = 5;
+
+/// Holds the second pod, or the only one. The first one, which everybody needs, is deleted without grace beside it: who
+/// waits for the un-Ready one would never be back.
+pub(super) async fn unready(context: &Context) -> Result<(), ScenarioError> {
+    let subject = &context.subject;
+    let alone = subject.replicas == 1;
+    let pod = subject.nth(u32::from(!alone));
+    context.strike(Point::Holding).await;
+    let held = context.journal.step("unready", &format!("hold {pod}"), context.hold(&pod)).await?;
+    let meanwhile = async {
+        let moment = Moment::Held { pod: pod.clone() };
+        context.resolve(&moment, &[Name::Pod(pod.clone()), Name::Service]).await;
+        if alone {
+            return Ok(());
+        }
+        let primary = subject.primary();
+        context.journal.step("unready", &format!("delete {primary} without grace"), kill(context, &primary)).await
+    };
+    let acted = meanwhile.await;
+    let released = context.journal.step("unready", &format!("release {pod}"), context.release(held)).await;
+    acted.and(released)?;
+    if context.replicating() && !alone {
+        let moment = Moment::Released { pod };
+        let replicas: Vec<String> = subject.replica_pods().collect();
+        context.barrier(&moment, &replicas, context.limits.resume).await;
+        join_all(replicas.iter().map(|replica| context.rows(&moment, replica))).await;
+    }
+    Ok(())
+}
+
+/// Deletes a pod without grace, and sees whether who comes back is who went.
+async fn kill(context: &Context, pod: &str) -> Result<(), ScenarioError> {
+    let (before, after) = (Moment::BeforeKill { pod: pod.to_owned() }, Moment::Kill { pod: pod.to_owned() });
+    let rows = context.replicating();
+    if rows {
+        context.write(&before, ROWS).await;
+        context.rows(&before, pod).await;
+    }
+    context.identity(&before, pod).await;
+    context.save_logs(pod).await;
+    let old = context.delete(pod, Some(0)).await?;
+    context.ready(pod, Some(&old)).await?;
+    if rows {
+        context.rows(&after, pod).await;
+    }
+    let names = [Name::Pod(pod.to_owned())];
+    tokio::join!(context.resolve(&after, &names), context.identity(&after, pod), context.hostname(&after, pod));
+    Ok(())
+}

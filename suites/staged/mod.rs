@@ -1,0 +1,87 @@
+//! What the suites share that put many workloads into one cluster.
+
+mod corefile;
+mod part;
+mod stage;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Completion, Failed, Trial};
+use serde::de::DeserializeOwned;
+use steadfast::check::{CATALOGUE, Check};
+use steadfast::evidence::Evidence;
+use steadfast::report::{Judged, Outcome, write_all};
+use steadfast::run::cancelled_by_signals;
+
+use part::Part;
+pub use stage::{Act, Ground, Stage};
+
+/// One trial of such a suite.
+pub trait Piece: Send + 'static {
+    /// Its name.
+    fn name(&self) -> String;
+    /// On which of the suite's stages it is played.
+    fn stage(&self) -> usize;
+    /// Plays it, and judges what was seen.
+    fn play(&self, stage: &Stage) -> impl Future<Output = Result<(), Failed>>;
+}
+
+/// Plays the pieces of a suite, or the part of them that is asked for, so many at once, and removes the stages.
+pub fn play<P: Piece>(pieces: Vec<P>, grounds: &[(&str, Ground)], at_once: usize) -> ExitCode {
+    let mut arguments = crate::common::arguments();
+    if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
+        let reason = "STEADFAST_CLUSTER=none: no cluster is wanted";
+        let trials = pieces.iter().map(|piece| ignored(piece.name(), reason.to_owned()));
+        return libtest_mimic::run(&arguments, trials.collect()).exit_code();
+    }
+    let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
+    let cancel = runtime.block_on(async { cancelled_by_signals() });
+    let stage = |(suite, ground): &(&str, Ground)| Arc::new(Stage::new(suite, ground.clone(), at_once, cancel.clone()));
+    let stages: Vec<Arc<Stage>> = grounds.iter().map(stage).collect();
+    let part = Part::from_environment();
+    let trials = pieces.into_iter().enumerate().map(|(index, piece)| {
+        if !part.has(index) {
+            return ignored(piece.name(), format!("not in part {part} of the suite"));
+        }
+        let (runtime, stage) = (runtime.clone(), stages[piece.stage()].clone());
+        Trial::test(piece.name(), move || runtime.block_on(piece.play(&stage)))
+    });
+    // A trial mostly waits, so the number at once follows from what the clusters carry, not from the cores here.
+    arguments.test_threads.get_or_insert(at_once);
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    let struck = runtime.block_on(futures::future::join_all(stages.iter().map(|stage| stage.strike())));
+    match struck.into_iter().collect::<Result<(), String>>() {
+        Ok(()) => conclusion.exit_code(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ignored(name: String, reason: String) -> Trial {
+    Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
+}
+
+/// The list of a suite's workloads.
+///
+/// # Panics
+/// When it cannot be read: a suite without its list must not look like success.
+pub fn list<T: DeserializeOwned>(path: &Path) -> Vec<T> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+    let list: Vec<T> = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert!(!list.is_empty(), "{} lists nothing", path.display());
+    list
+}
+
+/// Judges what was seen by every check whose scenarios were all acted, and writes the reports.
+pub fn judged<'a>(evidence: &'a Evidence, directory: &Path, rerun: String) -> Result<Outcome<'a>, String> {
+    let acted = evidence.run().map(|run| run.scenarios.clone()).unwrap_or_default();
+    let has_evidence = |check: &&Check| check.scenarios.iter().all(|name| acted.iter().any(|it| it == name));
+    let judged = CATALOGUE.iter().filter(has_evidence).map(|check| Judged::of(check, evidence)).collect();
+    let outcome = Outcome { evidence, judged, interrupted: false, directory: directory.to_owned(), rerun };
+    write_all(&outcome, directory).map_err(|error| error.to_string())?;
+    Ok(outcome)
+}

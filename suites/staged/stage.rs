@@ -1,0 +1,151 @@
+//! A stage: one kind cluster for many workloads, each in namespaces of its own. The first trial makes it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use steadfast::cluster::Lab;
+use steadfast::cluster::kind::{self, KindCluster};
+use steadfast::evidence::{Evidence, Log};
+use steadfast::report::Progress;
+use steadfast::run::{self, Bench, Ending, RunError, Surroundings, Target, Trial, exercise};
+use steadfast::scenario::{Journal, Sabotage};
+use steadfast::workload::{self, Manifest};
+use tokio::sync::{Mutex, OnceCell, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::common::{artifacts, timeout_scale};
+
+/// A workload for the stage.
+pub struct Act {
+    /// Its directory below the stage's.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its manifests; the seed with its overlay unless given.
+    pub manifests: Option<PathBuf>,
+    /// What it is put through, in order.
+    pub scenarios: Vec<String>,
+    /// What is done to it behind the scenarios' back.
+    pub sabotage: Vec<Sabotage>,
+    /// Multiplies every time limit.
+    pub patience: f64,
+}
+
+/// What a stage's cluster is like.
+#[derive(Clone)]
+pub struct Ground {
+    /// Nodes, the control plane among them.
+    pub nodes: usize,
+    /// The DNS zone, `cluster.local` unless given.
+    pub domain: Option<String>,
+    /// Makes another Corefile of the cluster's own.
+    pub corefile: Option<fn(&str) -> String>,
+}
+
+/// The cluster that the trials of a suite share.
+pub struct Stage {
+    run_id: String,
+    ground: Ground,
+    cancel: CancellationToken,
+    room: Semaphore,
+    bench: OnceCell<Result<Bench, String>>,
+    cluster: Mutex<Option<KindCluster>>,
+}
+
+impl Stage {
+    /// A stage on which so many workloads find room at once; nothing is made yet.
+    pub fn new(suite: &str, ground: Ground, at_once: usize, cancel: CancellationToken) -> Self {
+        let run_id = format!("{suite}-{}", run::run_id());
+        let (bench, cluster) = (OnceCell::new(), Mutex::default());
+        Self { run_id, ground, cancel, room: Semaphore::new(at_once), bench, cluster }
+    }
+
+    /// Where a workload's evidence and reports are.
+    pub fn directory(&self, name: &str) -> PathBuf {
+        artifacts().join(&self.run_id).join(name)
+    }
+
+    /// Puts a workload through its scenarios once there is room, and returns what was seen.
+    pub async fn perform(&self, act: &Act) -> Result<Evidence, String> {
+        let _room = self.room.acquire().await.map_err(|error| error.to_string())?;
+        let bench = self.bench.get_or_init(|| async { self.open().await.map_err(|error| error.to_string()) }).await;
+        let bench = bench.as_ref().map_err(Clone::clone)?;
+        self.put_through(bench, act).await.map_err(|error| error.to_string())
+    }
+
+    async fn open(&self) -> Result<Bench, RunError> {
+        let lab = Lab::read()?;
+        let directory = run::make_directory(&artifacts(), &self.run_id)?;
+        kind::sweep(&lab).await?;
+        let journal = journal(&directory, Progress::new())?;
+        let overlay = workload::load(None, &lab.kubectl).await?;
+        let name = format!("{}{}", kind::PREFIX, self.run_id);
+        let around = Surroundings { name, directory, journal, timeout_scale: timeout_scale() };
+        let images = workload::images(&overlay);
+        let mut cluster = self.cluster.lock().await;
+        let target = Target::New { nodes: self.ground.nodes, kubernetes: None, domain: self.ground.domain.clone() };
+        let open = Box::pin(Bench::open(lab, &target, &around, &images, &mut cluster));
+        let bench = tokio::select! {
+            bench = open => bench?,
+            () = self.cancel.cancelled() => return Err(RunError::Interrupted),
+        };
+        let bench = match self.ground.corefile {
+            Some(edit) => self.reopen(bench, &around, &images, edit).await?,
+            None => bench,
+        };
+        // All workloads use the overlay's StorageClass: none of them is to take it away under the others.
+        let classes: Vec<Manifest> = overlay.into_iter().filter(|it| it.kind() == "StorageClass").collect();
+        workload::apply(&bench.cluster.client, &classes, "default", &mut Vec::new()).await?;
+        Ok(bench)
+    }
+
+    /// Changes the cluster's Corefile, and reads anew what depends on it.
+    async fn reopen(
+        &self,
+        bench: Bench,
+        around: &Surroundings,
+        images: &[String],
+        edit: fn(&str) -> String,
+    ) -> Result<Bench, RunError> {
+        let trouble = |error| RunError::File { path: "Corefile".into(), source: std::io::Error::other(error) };
+        super::corefile::change(&bench.cluster.client, edit).await.map_err(trouble)?;
+        let target = Target::Kind(around.name.clone());
+        Box::pin(Bench::open(bench.lab, &target, around, images, &mut None)).await
+    }
+
+    async fn put_through(&self, bench: &Bench, act: &Act) -> Result<Evidence, RunError> {
+        let directory = self.directory(&act.name);
+        let journal = journal(&directory, Progress::silent())?;
+        let evidence = journal.log.path().to_owned();
+        let trial = Trial {
+            manifests: workload::load(act.manifests.as_deref(), &bench.lab.kubectl).await?,
+            namespace: Some(act.namespace.clone()),
+            scenarios: act.scenarios.clone(),
+            sabotage: act.sabotage.clone(),
+            around: Surroundings {
+                // Namespaces are found by it when their trial is cut short.
+                name: format!("{}.{}", self.run_id, act.name),
+                directory,
+                journal,
+                timeout_scale: act.patience * timeout_scale(),
+            },
+        };
+        let ending = Ending { cancel: self.cancel.clone(), keep: &|_| self.cancel.is_cancelled() };
+        Box::pin(exercise(bench, &trial, ending)).await?;
+        Ok(Evidence::read(&evidence)?)
+    }
+
+    /// Removes the cluster; it is an error if something of it is left.
+    pub async fn strike(&self) -> Result<(), String> {
+        let Some(cluster) = self.cluster.lock().await.take() else { return Ok(()) };
+        let left = cluster.delete().await.map_err(|error| error.to_string())?;
+        if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}")) }
+    }
+}
+
+fn journal(directory: &Path, progress: Progress) -> Result<Journal, RunError> {
+    let path = directory.join("evidence.jsonl");
+    let log = std::fs::create_dir_all(directory).and_then(|()| Log::create(&path));
+    let log = log.map_err(|source| RunError::File { path, source })?;
+    Ok(Journal { log: Arc::new(log), progress })
+}

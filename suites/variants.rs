@@ -1,0 +1,125 @@
+//! The variants suite: workloads that differ from the seed and are right all the same, each in a namespace of its own.
+//! Every check must pass on them, or be skipped where the list says that it does not apply. A harness that is red on
+//! them would be red on somebody's cluster for no reason.
+//!
+//! `STEADFAST_PART=2/5` runs the second fifth of them, so that short runs get through all in turn.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use libtest_mimic::Failed;
+use serde::Deserialize;
+use steadfast::check::{Verdict, find};
+use steadfast::evidence::Evidence;
+
+use steadfast::scenario::{SCENARIOS, plan};
+
+mod common;
+mod staged;
+
+use staged::{Act, Ground, Piece, Stage, judged};
+
+/// Variants at once, on all stages together: they share the machine, whatever cluster they are in.
+const AT_ONCE: usize = 2;
+
+/// Several workloads share two cores: what one alone would do in time takes longer.
+const PATIENCE: f64 = 1.5;
+
+/// A workload that differs from the seed and is right.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Variant {
+    name: String,
+    /// The kustomization beside the list; the seed with its overlay unless given.
+    manifests: Option<PathBuf>,
+    /// The namespace that its manifests name; one of the suite's unless given.
+    namespace: Option<String>,
+    /// Where it is put.
+    #[serde(default)]
+    on: On,
+    /// What it is put through; everything unless given.
+    scenarios: Option<Vec<String>>,
+    /// The checks that do not apply to it, which must say so.
+    #[serde(default)]
+    skips: BTreeSet<String>,
+}
+
+/// The clusters, in the order in which `main` gives them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum On {
+    /// Three nodes, and names under `cluster.local`.
+    #[default]
+    ThreeNodes,
+    /// One node, and names under another domain.
+    OneNodeOfAnotherDomain,
+}
+
+fn main() -> ExitCode {
+    let three_nodes = Ground { nodes: 3, domain: None, corefile: None };
+    let domain = Ground { nodes: 1, domain: Some("db.example".to_owned()), corefile: None };
+    staged::play(variants(), &[("variants", three_nodes), ("variants-domain", domain)], AT_ONCE)
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/variants")
+}
+
+fn variants() -> Vec<Variant> {
+    let variants: Vec<Variant> = staged::list(&folder().join("variants.yaml"));
+    for variant in &variants {
+        let unknown = variant.skips.iter().find(|id| find(id).is_none());
+        assert!(unknown.is_none(), "variant {} names {unknown:?}, which is no check", variant.name);
+        let unknown = variant.scenarios.iter().flatten().find(|name| !SCENARIOS.contains(&name.as_str()));
+        assert!(unknown.is_none(), "variant {} names {unknown:?}, which is no scenario", variant.name);
+    }
+    variants
+}
+
+impl Piece for Variant {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn stage(&self) -> usize {
+        self.on as usize
+    }
+
+    async fn play(&self, stage: &Stage) -> Result<(), Failed> {
+        let act = Act {
+            name: self.name.clone(),
+            namespace: self.namespace.clone().unwrap_or_else(|| format!("v-{}", self.name)),
+            manifests: self.manifests.as_ref().map(|path| folder().join(path)),
+            scenarios: self.plan(),
+            sabotage: Vec::new(),
+            patience: PATIENCE,
+        };
+        let evidence = stage.perform(&act).await?;
+        self.verdict(&evidence, &stage.directory(&self.name))
+    }
+}
+
+impl Variant {
+    fn plan(&self) -> Vec<String> {
+        match &self.scenarios {
+            Some(scenarios) => plan(scenarios.iter().map(String::as_str)),
+            None => plan(SCENARIOS),
+        }
+    }
+
+    /// Whether everything that was acted passed, but for what does not apply.
+    fn verdict(&self, evidence: &Evidence, directory: &Path) -> Result<(), Failed> {
+        let rerun = format!("cargo test --test variants -- --exact {}; the check:", self.name);
+        let outcome = judged(evidence, directory, rerun)?;
+        let wrong = outcome.judged.iter().filter_map(|judged| {
+            let skipped = self.skips.contains(judged.check.id);
+            let expected = if skipped { Verdict::Skipped } else { Verdict::Pass };
+            let found = judged.finding.verdict;
+            (found != expected)
+                .then(|| format!("{} is to say {expected:?}: {found:?}\n{}", judged.check.id, outcome.explain(judged)))
+        });
+        let wrong: Vec<String> = wrong.collect();
+        if wrong.is_empty() { Ok(()) } else { Err(Failed::from(wrong.join("\n"))) }
+    }
+}
