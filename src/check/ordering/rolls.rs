@@ -52,8 +52,12 @@ fn rolls_highest_ordinal_first(evidence: &Evidence) -> Finding {
         let mut orders = Vec::new();
         for update in updates.iter().filter(|update| *update.act != Act::BreakTemplate) {
             let order = in_order(case, opinion, update);
-            orders.extend(opinion.weigh(order).flatten());
+            orders.extend(opinion.weigh(order));
         }
+        if !orders.is_empty() && orders.iter().all(Option::is_none) {
+            return Err(Finding::inconclusive("no pod was told to go to be updated", []));
+        }
+        let orders: Vec<_> = orders.into_iter().flatten().collect();
         Ok(format!("told to go, each once all above it were Ready with the update: {}", orders.join("; ")))
     })
 }

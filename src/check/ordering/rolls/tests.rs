@@ -255,6 +255,13 @@ fn a_template_that_was_not_changed_shows_no_order() {
     let mut history = History::of(3);
     PODS.iter().for_each(|pod| history.starts(pod));
     assert_snapshot!(history.expect(ROLLS, Inconclusive), @"the template was not changed for all pods; the template was not reverted");
+    // A change that takes nothing away reaches nobody.
+    for act in [WHOLE, Act::RevertTemplate] {
+        history.fault(act.clone());
+        let proof = history.template("rev-1");
+        history.proved(act, proof);
+    }
+    assert_snapshot!(history.expect(ROLLS, Inconclusive), @"no pod was told to go to be updated");
 }
 
 #[test]
