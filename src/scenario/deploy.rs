@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ScenarioError;
 use super::context::Context;
+use super::disrupt::quiet;
 use super::sabotage::Point;
 use crate::evidence::{Act, Moment, Question, Sight, Snapshot, SnapshotOf, What};
 use crate::mysql::statements;
@@ -27,7 +28,9 @@ pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {
     tokio::join!(join_all(questions), context.resolve(&moment, &names), context.look_up(&moment));
     let again = async {
         context.strike(Point::Reapplying).await;
-        Ok::<_, ScenarioError>(vec![apply_all(context).await?])
+        let proof = apply_all(context).await?;
+        quiet().await;
+        Ok::<_, ScenarioError>(vec![proof])
     };
     context.journal.step("deploy", "apply the manifests again", context.disrupt(Act::Reapply, again)).await
 }
