@@ -178,10 +178,15 @@ impl<'a> Case<'a> {
         self.object("Service", &self.subject.service).filter(|event| event.event != EventType::Deleted).last()
     }
 
+    /// The snapshots of this, in order.
+    pub fn snapshots(&self, of: SnapshotOf) -> impl DoubleEndedIterator<Item = Seen<'a, Snapshot>> {
+        let snapshot = |what: &'a What| if let What::Snapshot(snapshot) = what { Some(snapshot) } else { None };
+        self.seen(&self.evidence.index.snapshots, snapshot).filter(move |snapshot| snapshot.of == of)
+    }
+
     /// The last snapshot of this.
     pub fn snapshot(&self, of: SnapshotOf) -> Option<Seen<'a, Snapshot>> {
-        let snapshot = |what: &'a What| if let What::Snapshot(snapshot) = what { Some(snapshot) } else { None };
-        self.seen(&self.evidence.index.snapshots, snapshot).rfind(|snapshot| snapshot.of == of)
+        self.snapshots(of).next_back()
     }
 
     /// The steps, of all scenarios and of the run itself.
@@ -325,9 +330,14 @@ impl Seen<'_, Wait> {
     /// What follows from a wait that was not met: a violation, unless the cluster could not give the pod an image or a
     /// node, which says nothing about the workload.
     pub fn blame(&self, reason: String, evidence: impl IntoIterator<Item = u64>) -> Finding {
+        self.blame_beside(None, reason, evidence)
+    }
+
+    /// The same, where the harness itself made one kind of that trouble: to be rid of it is up to the workload then.
+    pub fn blame_beside(&self, own: Option<&str>, reason: String, evidence: impl IntoIterator<Item = u64>) -> Finding {
         let impossible = if let WaitOutcome::Impossible(why) = &self.it.outcome { why } else { "" };
-        let said = |trouble: &&str| impossible.contains(*trouble) || self.it.last_seen.contains(*trouble);
-        if INFRASTRUCTURE.iter().any(said) {
+        let said = |trouble: &str| impossible.contains(trouble) || self.it.last_seen.contains(trouble);
+        if INFRASTRUCTURE.into_iter().any(|trouble| Some(trouble) != own && said(trouble)) {
             return Finding::inconclusive(format!("infrastructure: {reason}"), evidence);
         }
         Finding::fail(reason, evidence)

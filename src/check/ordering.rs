@@ -1,4 +1,4 @@
-//! Order: pods come one after the other, go in reverse, and a name has one bearer at a time.
+//! Order: pods come one after the other, go in reverse, are updated in reverse, and a name has one bearer at a time.
 //!
 //! Order is read from one watch's stream. Timestamps have a resolution of a second and come from two clocks, so they
 //! are not used.
@@ -12,10 +12,22 @@ use super::{
     words::{seconds, short},
 };
 
+mod halts;
+mod partition;
 #[cfg(test)]
 mod properties;
+mod reapply;
+mod rolls;
+mod stuck;
 #[cfg(test)]
 mod tests;
+mod updates;
+
+pub(super) use halts::{HALTS_WHILE_PREDECESSOR_UNREADY, NO_DEADLOCK_ON_FAILED_PREDECESSOR};
+pub(super) use partition::PARTITION_IS_RESPECTED;
+pub(super) use reapply::REAPPLY_CHANGES_NOTHING;
+pub(super) use rolls::ROLLS_HIGHEST_ORDINAL_FIRST;
+pub(super) use stuck::STUCK_ROLLOUT_RECOVERS;
 
 pub(super) const STARTS_IN_ORDINAL_ORDER: Check = Check {
     id: "ordering::starts_in_ordinal_order",
@@ -274,4 +286,12 @@ fn bearers(case: &Case<'_>, opinion: &mut Opinion) -> Judged<String> {
         counts.push(format!("{pod} {}", lives.len()));
     }
     Ok(format!("pods that bore a name, one after the other: {}", counts.join(", ")))
+}
+
+/// A doubt, with the wait of that stretch of the log that was not met, where there was one: it says why.
+fn left_open(case: &Case<'_>, reason: String, from: u64, to: u64) -> Finding {
+    match case.unmet_wait(from, to) {
+        Some(wait) => Finding::inconclusive(format!("{reason}: {wait}"), [from, wait.mark.seq]),
+        None => Finding::inconclusive(reason, [from]),
+    }
 }

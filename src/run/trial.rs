@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::RunError;
 use super::bench::{Bench, Surroundings, all_ready};
@@ -131,9 +132,13 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         made: standing.made.clone(),
         subject,
     }));
-    let _greeter = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(scenario::greet(context.clone())));
+    let ended = CancellationToken::new();
+    let greeter = AbortOnDropHandle::new(tokio::spawn(scenario::greet(context.clone(), ended.clone())));
     let context = standing.context.get_or_init(|| context);
     act_scenarios(context, trial).await;
+    ended.cancel();
+    // Every question has a deadline of its own. A greeter that panicked leaves pods unasked, which shows in the evidence.
+    let _ = greeter.await;
     Ok(())
 }
 

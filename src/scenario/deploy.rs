@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
+use tokio_util::sync::CancellationToken;
 
 use super::ScenarioError;
 use super::context::Context;
+use super::disrupt::quiet;
 use super::sabotage::Point;
 use crate::evidence::{Act, Moment, Question, Sight, Snapshot, SnapshotOf, What};
 use crate::mysql::statements;
@@ -26,7 +28,9 @@ pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {
     tokio::join!(join_all(questions), context.resolve(&moment, &names), context.look_up(&moment));
     let again = async {
         context.strike(Point::Reapplying).await;
-        Ok::<_, ScenarioError>(vec![apply_all(context).await?])
+        let proof = apply_all(context).await?;
+        quiet().await;
+        Ok::<_, ScenarioError>(vec![proof])
     };
     context.journal.step("deploy", "apply the manifests again", context.disrupt(Act::Reapply, again)).await
 }
@@ -67,9 +71,9 @@ pub(super) async fn settled(context: &Context, replicas: u32) -> Result<(), Scen
         .await
 }
 
-/// Asks each server the moment its pod turns Ready for the first time, for as long as the run lasts: readiness that
-/// comes too early shows only then.
-pub async fn greet(context: Arc<Context>) {
+/// Asks each server the moment its pod turns Ready for the first time, until the scenarios have ended: readiness that
+/// comes too early shows only then. Ends once all who were asked have answered.
+pub async fn greet(context: Arc<Context>, ended: CancellationToken) {
     let mut changed = context.journal.log.subscribe();
     let mut greeted: Vec<String> = Vec::new();
     let mut greetings = tokio::task::JoinSet::new();
@@ -87,8 +91,13 @@ pub async fn greet(context: Arc<Context>) {
                 context.ask(&moment, &pod, Question::Ping, vec![statements::PING.to_owned()]).await;
             });
         }
-        if changed.changed().await.is_err() {
-            return;
+        if ended.is_cancelled() {
+            break;
+        }
+        tokio::select! {
+            _ = changed.changed() => {}
+            () = ended.cancelled() => {}
         }
     }
+    while greetings.join_next().await.is_some() {}
 }

@@ -39,18 +39,26 @@ async fn forth_and_back(context: &Context, image: &str) -> Result<(), ScenarioEr
         let name = format!("update {}", all[0]);
         context.journal.step("roll", &name, update(context, image, last, &all[..1])).await?;
         context.strike(Point::Partitioned).await;
-        let below = subject.nth(last - 1);
-        let delete = async {
-            context.save_logs(&below).await;
-            let old = context.delete(&below, None).await?;
-            context.ready(&below, Some(&old)).await
-        };
-        context.journal.step("roll", &format!("delete {below}, which the update is not for"), delete).await?;
+        delete_below(context, last).await?;
         rest = &all[1..];
     }
     context.journal.step("roll", "update all", update(context, image, subject.partition, rest)).await?;
+    if subject.partition == last && last > 0 {
+        delete_below(context, last).await?;
+    }
     let stuck = context.journal.step("roll", "break the template", break_template(context, &all)).await?;
     context.journal.step("roll", "revert the template", revert(context, image, &all, stuck)).await
+}
+
+/// Deletes the pod just below a partition: it must come back as it was.
+async fn delete_below(context: &Context, partition: u32) -> Result<(), ScenarioError> {
+    let pod = context.subject.nth(partition - 1);
+    let delete = async {
+        context.save_logs(&pod).await;
+        let old = context.delete(&pod, None).await?;
+        context.ready(&pod, Some(&old)).await
+    };
+    context.journal.step("roll", &format!("delete {pod}, which the update is not for"), delete).await
 }
 
 /// Changes the template harmlessly for the pods from an index on, and waits until these are replaced one by one.
@@ -104,7 +112,11 @@ async fn revert(context: &Context, image: &str, all: &[String], stuck: String) -
         context.patch_set("revert the template", before).await?;
         context.strike(Point::Reverted).await;
         if context.uid(pod).as_ref() == Some(&stuck) {
-            context.delete(pod, None).await?;
+            match context.delete(pod, None).await {
+                // The controller was quicker, which is all the better.
+                Err(ScenarioError::Api { source, .. }) if is_another(&source) => {}
+                deleted => drop(deleted?),
+            }
         }
         context.ready(pod, Some(&stuck)).await?;
         let mut proof = vec![context.last_record()];
@@ -113,6 +125,11 @@ async fn revert(context: &Context, image: &str, all: &[String], stuck: String) -
         Ok::<_, ScenarioError>(proof)
     };
     context.disrupt(Act::RevertTemplate, doing).await
+}
+
+/// Whether the API server refused because the pod is gone, or another one bears its name.
+fn is_another(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404 || status.code == 409)
 }
 
 /// A patch of the set: the template's annotation and the server's image, and who is to be updated.

@@ -69,6 +69,8 @@ async fn scale_down(context: &Context, surplus: &[String]) -> Result<(), Scenari
 /// the others.
 async fn scale_up(context: &Context, held: Held) -> Result<(), ScenarioError> {
     let all = context.subject.replicas;
+    // The controller is to know that the pod is not Ready before it knows what is asked of it.
+    quiet().await;
     let doing = async {
         let asked = context.patch_scale(all).await;
         if asked.is_ok() {

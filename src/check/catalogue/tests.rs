@@ -22,8 +22,14 @@ fn ids_are_for_ever() {
     assert_snapshot!(ids.join("\n"), @r#"
 ordering::starts_in_ordinal_order
 ordering::ready_means_serving
+ordering::halts_while_predecessor_unready
 ordering::scales_down_in_reverse
+ordering::no_deadlock_on_failed_predecessor
 ordering::at_most_one_pod_per_ordinal
+ordering::rolls_highest_ordinal_first
+ordering::partition_is_respected
+ordering::stuck_rollout_recovers
+ordering::reapply_changes_nothing
 identity::hostname_is_pod_name
 identity::identity_survives_restart
 identity::server_ids_are_distinct

@@ -1,0 +1,244 @@
+//! What a pod that is not Ready holds up, and what it must not.
+
+use crate::evidence::{Act, Evidence, Mark, PodLife};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Acted, Case},
+        opinion::{Judged, judged},
+        words::seconds,
+    },
+    left_open,
+};
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+pub(in super::super) const HALTS_WHILE_PREDECESSOR_UNREADY: Check = Check {
+    id: "ordering::halts_while_predecessor_unready",
+    statement: "Scaling up MUST NOT go on while a predecessor is un-Ready, and MUST go on once it is Ready again.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
+    explain: "\
+A replica that starts while its source is away has nobody to follow: the controller must wait, however long that takes.
+After the set was scaled to one pod, that pod is held un-Ready by an image that cannot be started, and the set is scaled
+up again. Until the held pod is Ready again no later pod may be ADDED, which the Pod watch shows in its own order.
+That nothing happens is only ever seen for a while. It counts from the StatefulSet event in which the controller says
+(observedGeneration) that it has seen the new size; the reason tells for how long. Then the held pod is released, and
+the next one must come. A held pod that was Ready in between, or a lost stretch of the history, leaves it open.
+Usually wrong: podManagementPolicy is Parallel, so that nobody waits for anybody.",
+    scenarios: &["scale"],
+    judge: halts_while_predecessor_unready,
+};
+
+fn halts_while_predecessor_unready(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        if case.subject.replicas == 1 {
+            return Err(Finding::skipped("the set has one pod: nobody comes after it"));
+        }
+        let held = held(case, "scale")?;
+        let (pod, since) = (&held.life.name, held.since.seq);
+        for life in later(case, &held).filter(|life| (since..held.ends(case)).contains(&life.added.seq)) {
+            let at = life.added.seq;
+            let reason = format!("{} was ADDED at #{at} while {pod} was held un-Ready (since #{since})", life.name);
+            opinion.object(case.gap("Pod", since, at).unwrap_or(Finding::fail(reason, [at, since])));
+        }
+        let (seen, to) = size_seen(case, &held)?;
+        let ready = ready_again(case, &held)?;
+        let next = went_on(case, &held, ready)?;
+        opinion.prove([since, seen.seq, ready.seq, next.added.seq]);
+        let bound = seconds(ready.at_us.saturating_sub(seen.at_us));
+        let halted =
+            format!("{pod} was un-Ready for {bound} after the controller had seen {to} replicas (#{})", seen.seq);
+        let went_on = format!("{} came at #{}, after Ready at #{}", next.name, next.added.seq, ready.seq);
+        Ok(format!("{halted} and nobody was ADDED: absence is bounded by that; {went_on}"))
+    })
+}
+
+/// A pod that the harness holds un-Ready.
+struct Held<'a> {
+    life: &'a PodLife,
+    /// Since when it is proved to be.
+    since: Mark,
+    /// When it was Ready again.
+    ready: Option<Mark>,
+    /// When it was to be released.
+    released: Option<Mark>,
+}
+
+impl Held<'_> {
+    /// The record with which its being un-Ready ends.
+    fn ends(&self, case: &Case<'_>) -> u64 {
+        self.ready.or(self.life.deleted).map_or(case.timeline.last_seq + 1, |mark| mark.seq)
+    }
+
+    /// The record until which what was done at `asked`, while it is held, must have come to its end.
+    fn until(&self, case: &Case<'_>, asked: u64) -> u64 {
+        self.released.map_or_else(|| case.next_fault(asked), |released| released.seq)
+    }
+}
+
+/// The pod that is held in a scenario.
+fn held<'a>(case: &Case<'a>, scenario: &str) -> Judged<Held<'a>> {
+    let hold = acted(case, scenario, 0, |act| matches!(act, Act::Hold { .. }));
+    let Some(Acted { act: Act::Hold { pod, uid }, asked, proved }) = hold else {
+        return Err(Finding::inconclusive(format!("no pod was held un-Ready in the scenario {scenario}"), []));
+    };
+    let (asked, (_, end)) = (asked.seq, case.span(scenario));
+    let Some((since, _)) = proved else {
+        return Err(left_open(case, format!("{pod} was not seen to be un-Ready (#{asked})"), asked, end));
+    };
+    let Some(life) = case.timeline.pod_by_uid(uid).filter(|life| !life.ready_at(since.seq)) else {
+        let reason = format!("{pod} was to be held (#{asked}), but not un-Ready at #{}", since.seq);
+        return Err(Finding::inconclusive(reason, [asked, since.seq]));
+    };
+    let again = life.ready.iter().find(|change| change.value && change.since.seq > since.seq);
+    let release = acted(case, scenario, since.seq, |act| matches!(act, Act::Release { uid: held, .. } if held == uid));
+    let (ready, released) = (again.map(|change| change.since), release.map(|release| release.asked));
+    Ok(Held { life, since, ready, released })
+}
+
+/// The first act of a kind that was asked for in a scenario, after a record.
+fn acted<'a>(case: &Case<'a>, scenario: &str, after: u64, wanted: impl Fn(&Act) -> bool) -> Option<Acted<'a>> {
+    let (begin, end) = case.span(scenario);
+    let mut acts = case.acts(wanted).into_iter();
+    acts.find(|acted| (begin.max(after)..=end).contains(&acted.asked.seq))
+}
+
+/// Pods after the held one that were created.
+fn later<'a>(case: &Case<'a>, held: &Held<'a>) -> impl Iterator<Item = &'a PodLife> {
+    let (subject, index) = (case.subject, case.subject.index_of(&held.life.name));
+    let created = case.timeline.pods.iter().filter(|life| life.seen_created);
+    created.filter(move |life| subject.index_of(&life.name) > index)
+}
+
+/// The record in which the controller says that it has seen how many pods are asked for, and that number. It must have
+/// said so before the held pod was to be released.
+fn size_seen(case: &Case<'_>, held: &Held<'_>) -> Judged<(Mark, u32)> {
+    let (pod, since) = (&held.life.name, held.since.seq);
+    let Some(released) = held.released else {
+        return Err(left_open(case, format!("{pod}, held since #{since}, was not released"), since, held.ends(case)));
+    };
+    let up = acted(case, "scale", since, |act| matches!(act, Act::Scale { from, to } if to > from));
+    let Some(Acted { act: Act::Scale { to, .. }, asked, .. }) = up else {
+        let reason = format!("the set was not scaled up while {pod} was held (#{since}–#{})", released.seq);
+        return Err(Finding::inconclusive(reason, [since, released.seq]));
+    };
+    if let Some(gap) = case.gap("StatefulSet", asked.seq, released.seq) {
+        return Err(gap);
+    }
+    let seen = case.set_states().find(|(mark, set)| {
+        let told = set.observed_generation == set.generation && set.replicas == i64::from(*to) && !set.deleted;
+        told && asked < *mark && *mark < released
+    });
+    seen.map(|(mark, _)| (mark, *to)).ok_or_else(|| {
+        let reason = format!("the controller was not seen to have seen {to} replicas while {pod} was held");
+        left_open(case, format!("{reason} (#{}–#{})", asked.seq, released.seq), asked.seq, released.seq)
+    })
+}
+
+/// When the held pod was Ready again; not before it was to be.
+fn ready_again(case: &Case<'_>, held: &Held<'_>) -> Judged<Mark> {
+    let (pod, since) = (&held.life.name, held.since.seq);
+    if let Some(gap) = case.gap("Pod", since, held.ends(case)) {
+        return Err(gap);
+    }
+    match held.ready {
+        Some(ready) if held.released.is_some_and(|released| released < ready) => Ok(ready),
+        Some(ready) => {
+            let reason = format!("{pod} was held since #{since}, but Ready at #{} before it was released", ready.seq);
+            Err(Finding::inconclusive(reason, [since, ready.seq]))
+        }
+        None => {
+            let reason = format!("{pod}, held since #{since}, was not Ready again ({})", held.life.summary);
+            Err(left_open(case, reason, since, case.timeline.last_seq))
+        }
+    }
+}
+
+/// The pod that came once the held one was Ready again.
+fn went_on<'a>(case: &Case<'a>, held: &Held<'a>, ready: Mark) -> Judged<&'a PodLife> {
+    let until = case.next_fault(ready.seq);
+    let mut next = later(case, held).filter(|life| ready < life.added && life.added.seq < until);
+    if let Some(life) = next.next() {
+        return Ok(life);
+    }
+    if let Some(gap) = case.gap("Pod", ready.seq, until) {
+        return Err(gap);
+    }
+    let reason = format!("nobody was ADDED after {} was Ready again (#{})", held.life.name, ready.seq);
+    Err(match case.unmet_wait(ready.seq, until) {
+        Some(wait) => wait.blame(format!("{reason}: {wait}"), [ready.seq, wait.mark.seq]),
+        None => Finding::inconclusive(reason, [ready.seq]),
+    })
+}
+
+pub(in super::super) const NO_DEADLOCK_ON_FAILED_PREDECESSOR: Check = Check {
+    id: "ordering::no_deadlock_on_failed_predecessor",
+    statement: "A pod that was deleted while one after it is un-Ready MUST come back, and not wait for that one.",
+    source: "https://kubernetes.io/docs/tasks/run-application/force-delete-stateful-set-pod/#statefulset-considerations",
+    explain: "\
+Replicas that lost their primary are un-Ready until it is back: a controller that waited for them would wait for ever.
+The second pod is held un-Ready by an image that cannot be started. Meanwhile the first one is deleted without grace: it
+must be Ready again, under a new UID, before the held one is released. The Pod watch must show the held one un-Ready all
+the while: if it was Ready in between, nothing is proved.
+Usually wrong: the first pod cannot start while its replica is away, because its start script or its probe asks for it;
+or its volume is still held by the pod that was killed.",
+    scenarios: &["unready"],
+    judge: no_deadlock_on_failed_predecessor,
+};
+
+fn no_deadlock_on_failed_predecessor(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        if case.subject.replicas == 1 {
+            return Err(Finding::skipped("the set has one pod: nobody comes after it"));
+        }
+        let held = held(case, "unready")?;
+        let (name, since, index) = (&held.life.name, held.since.seq, case.subject.index_of(&held.life.name));
+        let before = |act: &Act| matches!(act, Act::DeletePod { pod, .. } if case.subject.index_of(pod) < index);
+        let deletion = acted(case, "unready", since, before);
+        let Some(Acted { act: Act::DeletePod { pod, .. }, asked, proved }) = deletion else {
+            return Err(Finding::inconclusive(format!("no pod before {name} was deleted while it was held"), [since]));
+        };
+        if proved.is_none() {
+            let reason = format!("{pod} was not seen to go after its deletion (#{})", asked.seq);
+            return Err(left_open(case, reason, asked.seq, held.until(case, asked.seq)));
+        }
+        let (life, ready) = came_back(case, &held, pod, asked.seq)?;
+        if let Some(gap) = case.gap("Pod", since, ready.seq) {
+            return Err(gap);
+        }
+        let (added, ends) = (life.added.seq, held.ends(case));
+        if ends <= ready.seq {
+            let reason = format!("{name} was held only until #{ends}, before {pod} was Ready (#{})", ready.seq);
+            return Err(Finding::inconclusive(reason, [since, ends]));
+        }
+        opinion.prove([since, asked.seq, added, ready.seq]);
+        let took = seconds(ready.at_us.saturating_sub(asked.at_us));
+        let came = format!("{pod}, deleted at #{}, came back at #{added} and was Ready at #{}", asked.seq, ready.seq);
+        Ok(format!("{came}, after {took}, while {name} was un-Ready (since #{since})"))
+    })
+}
+
+/// Who took the deleted pod's place, and when it was Ready, before the held one was to be released.
+fn came_back<'a>(case: &Case<'a>, held: &Held<'a>, pod: &'a str, asked: u64) -> Judged<(&'a PodLife, Mark)> {
+    let until = held.until(case, asked);
+    let lives = case.timeline.lives(pod).filter(|life| life.added.seq > asked);
+    let mut ready = lives.filter_map(|life| Some((life, life.first_ready().filter(|ready| ready.seq < until)?)));
+    if let Some(found) = ready.next() {
+        return Ok(found);
+    }
+    if let Some(gap) = case.gap("Pod", asked, until) {
+        return Err(gap);
+    }
+    let reason = format!("{pod} did not come back after its deletion (#{asked}) while {} was held", held.life.name);
+    // The image that holds the later pod is trouble of the harness's own: only what was seen of the deleted one counts.
+    Err(match case.unmet_wait(asked, until) {
+        Some(wait) if wait.what.starts_with(&format!("{pod} ")) => {
+            wait.blame(format!("{reason}: {wait}"), [asked, wait.mark.seq])
+        }
+        _ => left_open(case, reason, asked, until),
+    })
+}

@@ -1,0 +1,150 @@
+//! Applying twice.
+
+use std::ops::Range;
+
+use crate::evidence::{Act, Applied, Evidence, Mark, SnapshotOf};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::Case,
+        opinion::{Judged, Opinion, judged},
+        words::{seconds, short, some_of},
+    },
+    left_open,
+    updates::told_to_go,
+};
+
+#[cfg(test)]
+mod tests;
+
+pub(in super::super) const REAPPLY_CHANGES_NOTHING: Check = Check {
+    id: "ordering::reapply_changes_nothing",
+    statement: "Applying the same manifests twice MUST NOT change the UID or the generation of any object, and MUST NOT \
+                replace a pod.",
+    source: "https://kubernetes.io/docs/reference/using-api/server-side-apply/ and \
+             https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/ (generation)",
+    explain: "\
+Whoever deploys from a repository applies the same manifests every day: if that restarts the database, nobody dares to.
+The manifests are applied a second time once every pod is Ready. The API server's answers are compared object by object:
+the UID must be the same, and so must the generation, which counts the changes of the spec. From then until the next
+disruption no pod may be told to go or be ADDED, and the StatefulSet's events must show the same generation.
+That nothing happens is only ever seen for a while; the reason tells for how long.
+Usually wrong: a manifest with a value of the moment, such as a date in an annotation of the pod template or a name with
+a random part; a controller or a webhook that writes a field which the manifest sets too.",
+    scenarios: &["deploy"],
+    judge: reapply_changes_nothing,
+};
+
+fn reapply_changes_nothing(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let acts = case.acts(|act| *act == Act::Reapply);
+        let Some(again) = acts.first() else {
+            return Err(Finding::inconclusive("the manifests were not applied a second time", []));
+        };
+        let asked = again.asked;
+        let (first, second) = answers(case, asked)?;
+        let same: Vec<_> =
+            first.objects.iter().filter_map(|old| opinion.weigh(unchanged(old, &first, &second))).collect();
+        for new in second.objects.iter().filter(|new| first.find(new).is_none()) {
+            let reason = format!("{} {} was not applied at first (#{})", new.kind, new.name, first.seq);
+            opinion.object(Finding::inconclusive(reason, [second.seq]));
+        }
+        let until = case.next_fault(asked.seq);
+        nothing_moves(case, opinion, asked, until);
+        same_generation(case, opinion, &first, asked.seq..until);
+        if again.proved.is_none() {
+            let reason = format!("that the manifests were applied again (#{}) was not proved", asked.seq);
+            return Err(left_open(case, reason, asked.seq, until));
+        }
+        opinion.prove([first.seq, second.seq]);
+        let watched = seconds(last_step(case, until).map_or(0, |mark| mark.at_us.saturating_sub(asked.at_us)));
+        let objects = format!("UID and generation are what they were: {}", some_of(same));
+        Ok(format!("{objects}; no pod was replaced within {watched}: absence is bounded by that"))
+    })
+}
+
+/// What the API server answered when the manifests were applied.
+struct Answer {
+    seq: u64,
+    objects: Vec<Applied>,
+}
+
+impl Answer {
+    fn find(&self, object: &Applied) -> Option<&Applied> {
+        self.objects.iter().find(|it| it.kind == object.kind && it.name == object.name)
+    }
+}
+
+/// The first answer, and the one after the manifests were to be applied again.
+fn answers(case: &Case<'_>, asked: Mark) -> Judged<(Answer, Answer)> {
+    let snapshot = |again: bool, when: &str| {
+        let found = case.snapshots(SnapshotOf::Applied).find(|it| (it.mark > asked) == again).ok_or_else(|| {
+            let reason = format!("what the API server had when the manifests were applied {when} was not recorded");
+            left_open(case, reason, asked.seq, case.next_fault(asked.seq))
+        })?;
+        let seq = found.mark.seq;
+        match serde_json::from_value(found.value.clone()) {
+            Ok(objects) => Ok(Answer { seq, objects }),
+            Err(error) => Err(Finding::inconclusive(format!("the objects at #{seq} cannot be read: {error}"), [seq])),
+        }
+    };
+    Ok((snapshot(false, "at first")?, snapshot(true, "again")?))
+}
+
+/// The object's name, if it is what it was.
+fn unchanged(old: &Applied, first: &Answer, second: &Answer) -> Judged<String> {
+    let name = format!("{} {}", old.kind, old.name);
+    let Some(new) = second.find(old) else {
+        let reason = format!("{name} (#{}) was not applied again (#{})", first.seq, second.seq);
+        return Err(Finding::inconclusive(reason, [first.seq, second.seq]));
+    };
+    let told = |of: &Applied| match (old.uid != new.uid, of.generation) {
+        (true, _) => format!("uid {}", short(&of.uid)),
+        (false, Some(generation)) => format!("generation {generation}"),
+        (false, None) => "no generation".to_owned(),
+    };
+    if (&new.uid, new.generation) == (&old.uid, old.generation) {
+        return Ok(name);
+    }
+    let (at_first, again) = (format!("{} at first (#{})", told(old), first.seq), told(new));
+    let reason = format!("{name} had {at_first}, and {again} once it was applied again (#{})", second.seq);
+    Err(Finding::fail(reason, [first.seq, second.seq]))
+}
+
+/// The last step that the harness began or ended before a record.
+fn last_step(case: &Case<'_>, until: u64) -> Option<Mark> {
+    case.steps().map(|step| step.mark).rfind(|mark| mark.seq < until)
+}
+
+/// No pod may be told to go or be created from the second time on, until the next disruption.
+fn nothing_moves(case: &Case<'_>, opinion: &mut Opinion, asked: Mark, until: u64) {
+    let span = asked.seq..until;
+    let told = told_to_go(case, span.start, span.end - 1);
+    let told = told.iter().map(|told| (told.at.seq, format!("{} was told to go", told.life.name)));
+    let created = case.timeline.pods.iter().filter(|life| life.seen_created && span.contains(&life.added.seq));
+    let created = created.map(|life| (life.added.seq, format!("{} was ADDED", life.name)));
+    for (seq, what) in told.chain(created) {
+        let reason = format!("{what} at #{seq}, after the manifests were applied again (#{})", span.start);
+        opinion.object(Finding::fail(reason, [seq, span.start]));
+    }
+    case.gap("Pod", span.start, span.end).into_iter().for_each(|gap| opinion.object(gap));
+}
+
+/// Every event of the set must show the generation of the first time: it only ever grows, so that a lost stretch hides
+/// nothing that the next event would not show.
+fn same_generation(case: &Case<'_>, opinion: &mut Opinion, first: &Answer, span: Range<u64>) {
+    let set = &case.subject.set;
+    let applied = first.objects.iter().find(|object| object.kind == "StatefulSet" && object.name == *set);
+    let Some(generation) = applied.and_then(|object| object.generation) else {
+        let reason = format!("StatefulSet {set} is not among the objects that were applied (#{})", first.seq);
+        return opinion.object(Finding::inconclusive(reason, [first.seq]));
+    };
+    let changed = case.set_states().find(|(mark, state)| span.contains(&mark.seq) && state.generation != generation);
+    if let Some((mark, state)) = changed {
+        let (seq, now) = (mark.seq, state.generation);
+        let reason =
+            format!("StatefulSet {set} had generation {generation} at first (#{}), and {now} at #{seq}", first.seq);
+        opinion.object(Finding::fail(reason, [first.seq, seq]));
+    }
+}

@@ -1,0 +1,148 @@
+//! The order in which an update reaches the pods.
+
+use crate::evidence::{Act, Evidence, Mark, PodLife};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::Case,
+        opinion::{Judged, Opinion, judged},
+        words::short,
+    },
+    updates::{Told, Update, newest, revision_of, told_to_go, updatable, updates},
+};
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+pub(in super::super) const ROLLS_HIGHEST_ORDINAL_FIRST: Check = Check {
+    id: "ordering::rolls_highest_ordinal_first",
+    statement: "An update MUST replace the pods from the highest ordinal down, one at a time, each only after all above \
+                it were Ready with the update.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#rolling-updates",
+    explain: "\
+The primary has the lowest ordinal: it goes last, when every replica has shown that it can live with the update.
+The template is changed for the last pod (by a partition), then for all, and in the end it is reverted. Judged from the
+Pod watch: at the deletionTimestamp of a pod that is to be updated, every pod above it must have been replaced by one of
+the set's update revision that has been Ready. One that was Ready and lost it shortly before is a `race`: the controller
+acts on a cache that may be behind, so it is neither a pass nor a failure. A pod that has the update must not go again.
+Pods that the harness itself deletes are left out. Ready is what is judged, though minReadySeconds may ask for more.
+Usually wrong: a partition that somebody forgot, so that the update never reaches the pods below; the update strategy is
+OnDelete behind everybody's back; or maxUnavailable is above 1, so that several pods go at once.",
+    scenarios: &["roll"],
+    judge: rolls_highest_ordinal_first,
+};
+
+fn rolls_highest_ordinal_first(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        updatable(case)?;
+        let subject = case.subject;
+        if subject.replicas - subject.partition < 2 {
+            return Err(Finding::skipped("an update reaches one pod only: it shows no order"));
+        }
+        let updates = updates(case);
+        let whole = Act::Roll { partition: subject.partition };
+        for (act, what) in [(whole, "changed for all pods"), (Act::RevertTemplate, "reverted")] {
+            if updates.iter().all(|update| *update.act != act) {
+                opinion.object(Finding::inconclusive(format!("the template was not {what}"), []));
+            }
+        }
+        let mut orders = Vec::new();
+        for update in updates.iter().filter(|update| *update.act != Act::BreakTemplate) {
+            let order = in_order(case, opinion, update);
+            orders.extend(opinion.weigh(order));
+        }
+        if !orders.is_empty() && orders.iter().all(Option::is_none) {
+            return Err(Finding::inconclusive("no pod was told to go to be updated", []));
+        }
+        let orders: Vec<_> = orders.into_iter().flatten().collect();
+        Ok(format!("told to go, each once all above it were Ready with the update: {}", orders.join("; ")))
+    })
+}
+
+/// Judges one update, and tells who was told to go when, if anybody was.
+fn in_order(case: &Case<'_>, opinion: &mut Opinion, update: &Update<'_>) -> Judged<Option<String>> {
+    let revision = update.revision(case)?;
+    let (begin, _) = case.span("roll");
+    let mut order = Vec::new();
+    let told = told_to_go(case, update.asked.seq, update.until());
+    for told in told.iter().filter(|told| told.index >= update.partition && !told.by_harness) {
+        let at = told.at.seq;
+        for judged in waited_for_all_above(case, &revision, told) {
+            let known = case.gap("Pod", begin, at).map_or(judged, Err);
+            opinion.weigh(known).into_iter().for_each(|ready| opinion.prove([ready.seq]));
+        }
+        opinion.prove([at]);
+        order.push(format!("{} at #{at}", told.life.name));
+    }
+    if let Some(gap) = case.gap("Pod", begin, update.until()) {
+        return Err(gap);
+    }
+    all_replaced(case, update, &revision)?;
+    Ok((!order.is_empty()).then(|| format!("for {revision} {}", order.join(", "))))
+}
+
+/// For each pod above one that was told to go, when it had become Ready with the update.
+fn waited_for_all_above(case: &Case<'_>, revision: &str, told: &Told<'_>) -> Vec<Judged<Mark>> {
+    let (name, at) = (&told.life.name, told.at.seq);
+    if told.life.revision() == Some(revision) {
+        let reason = format!("{name} was told to go at #{at} although it had {revision} already");
+        return vec![Err(Finding::fail(reason, [at, told.life.added.seq]))];
+    }
+    let above = (told.index + 1..case.subject.replicas).rev().map(|index| case.subject.nth(index));
+    above.map(|above| stood(case, revision, &above, (name, at))).collect()
+}
+
+/// When the pod above had become Ready with the update, seen from the moment at which a lower one was told to go.
+fn stood(case: &Case<'_>, revision: &str, above: &str, (name, at): (&str, u64)) -> Judged<Mark> {
+    let told = format!("{name} was told to go at #{at}");
+    let Some(life) = newest(case, above, at).filter(|life| life.alive_at(at)) else {
+        return Err(Finding::fail(format!("{told} while {above} did not exist"), [at]));
+    };
+    let which = format!("{above} (uid {})", short(&life.uid));
+    let old = revision_of(life)?;
+    if old != revision {
+        let reason = format!("{told} while {which} had {old} and not {revision}");
+        return Err(Finding::fail(reason, [at, life.added.seq]));
+    }
+    let Some(ready) = life.first_ready().filter(|ready| ready.seq < at) else {
+        let reason = format!("{told} while {which} had never been Ready (#{}–#{})", life.added.seq, at - 1);
+        return Err(Finding::fail(reason, [at, life.added.seq]));
+    };
+    if life.serving_at(at) {
+        return Ok(ready);
+    }
+    let why = if life.deleting_at(at) { "being deleted" } else { "not Ready any more" };
+    let reason = format!("race: {told} while {which}, Ready since #{}, was {why}", ready.seq);
+    Err(Finding::inconclusive(reason, [at, ready.seq]))
+}
+
+/// Whether the update reached every pod that it is for. The highest that it did not reach is at fault: the others wait
+/// for it as they must.
+fn all_replaced(case: &Case<'_>, update: &Update<'_>, revision: &str) -> Judged<()> {
+    let until = update.until();
+    let reached = |life: &&PodLife| {
+        let ready = life.first_ready().is_some_and(|ready| ready.seq <= until);
+        ready && life.alive_at(until) && life.revision() == Some(revision)
+    };
+    let pods = (update.partition..case.subject.replicas).rev().map(|index| case.subject.nth(index));
+    let mut left = pods.filter(|pod| newest(case, pod, until).filter(reached).is_none());
+    left.next().map_or(Ok(()), |pod| Err(not_reached(case, update, revision, &pod)))
+}
+
+fn not_reached(case: &Case<'_>, update: &Update<'_>, revision: &str, pod: &str) -> Finding {
+    let (asked, until) = (update.asked.seq, update.until());
+    let Some(wait) = case.unmet_wait(asked, until) else {
+        let reason = format!("{pod} was not seen to be replaced by a pod of {revision} that was Ready");
+        return Finding::inconclusive(reason, [asked]);
+    };
+    let told: Vec<_> = told_to_go(case, asked, until).into_iter().filter(|told| told.life.name == pod).collect();
+    if told.iter().any(|told| told.by_harness) {
+        let reason = format!("{pod}, which the harness deleted, did not come back, so nothing below it could follow");
+        return Finding::inconclusive(format!("{reason}: {wait}"), [asked, wait.mark.seq]);
+    }
+    let what = if told.is_empty() { "was never replaced by" } else { "did not come back as" };
+    wait.blame(format!("{pod} {what} a pod of {revision} (asked for at #{asked}): {wait}"), [asked, wait.mark.seq])
+}

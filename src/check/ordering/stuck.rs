@@ -1,0 +1,171 @@
+//! The way back from an update that cannot start.
+
+use crate::evidence::{Act, Evidence, Mark, PodLife};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::Case,
+        opinion::{Judged, judged},
+    },
+    left_open,
+    updates::{Update, newest, revision_of, told_to_go, updatable, updates},
+};
+
+#[cfg(test)]
+mod tests;
+
+pub(in super::super) const STUCK_ROLLOUT_RECOVERS: Check = Check {
+    id: "ordering::stuck_rollout_recovers",
+    statement: "A rollout MUST stop at a pod that cannot start, and once the template is reverted and that pod is \
+                deleted, every pod MUST be Ready again at the revision of before.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback",
+    explain: "\
+A bad image must cost one replica and not the set, and there must be a way back that loses no data.
+The template gets an image that no kubelet can start. The last pod is stuck with it: while it is, nobody else may go.
+Then the template is reverted and the stuck pod deleted, unless the controller replaced it already: it must come back,
+and all pods must end Ready at the revision that they had before the first change, which must be the set's own again.
+That the kubelet calls the image's name invalid is the harness's doing and excuses nobody.
+Usually wrong: something else writes the template too, so that the reverted one does not last; the pods are not what
+they were, because a volume or a Secret changed meanwhile; or a finalizer keeps the stuck pod.",
+    scenarios: &["roll"],
+    judge: stuck_rollout_recovers,
+};
+
+/// What the kubelet says of the image that the harness gives the template.
+const OWN_TROUBLE: &str = "InvalidImageName";
+
+fn stuck_rollout_recovers(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        updatable(case)?;
+        let updates = updates(case);
+        let find = |act: Act, what: &str| {
+            let found = updates.iter().find(|update| *update.act == act);
+            found.ok_or_else(|| Finding::inconclusive(format!("the template was not {what}"), []))
+        };
+        let broken = find(Act::BreakTemplate, "broken")?;
+        let old = revision_before(case, updates.first().unwrap_or(broken))?;
+        let stuck = stuck_pod(case, broken, old)?;
+        let asked = broken.asked.seq;
+        let told = told_to_go(case, asked, broken.holds);
+        for told in told.iter().filter(|told| told.life.name != stuck.name && !told.by_harness) {
+            let (name, at) = (&told.life.name, told.at.seq);
+            let reason = format!("{name} was told to go at #{at} while {} could not start (#{asked})", stuck.name);
+            opinion.object(case.gap("Pod", asked, at).unwrap_or(Finding::fail(reason, [at, asked])));
+        }
+        let reverted = find(Act::RevertTemplate, "reverted")?;
+        if let Some(gap) = case.gap("Pod", asked, reverted.until()) {
+            return Err(gap);
+        }
+        // Lower pods wait for higher ones: the first that is not what it was is at fault.
+        for ordinal in case.subject.ordinals().rev() {
+            opinion.prove([ended(case, reverted, &case.subject.pod(ordinal), old)?.seq]);
+        }
+        let told = set_is_back(case, reverted, old)?;
+        opinion.prove([stuck.added.seq, told.seq]);
+        let how = how_it_went(case, stuck, reverted);
+        let halted = format!("{} was stuck from #{} and nobody else was told to go", stuck.name, stuck.added.seq);
+        Ok(format!("{halted}; it {how}, and every pod ended Ready at {old}, as before"))
+    })
+}
+
+/// The revision of the pods before the first change: the last pod's.
+fn revision_before<'a>(case: &Case<'a>, first: &Update<'_>) -> Judged<&'a str> {
+    let (pod, asked) = (last_pod(case), first.asked.seq);
+    let life = newest(case, &pod, asked).filter(|life| life.alive_at(asked));
+    life.map_or_else(
+        || Err(Finding::inconclusive(format!("{pod} was not there before the first change (#{asked})"), [asked])),
+        revision_of,
+    )
+}
+
+fn last_pod(case: &Case<'_>) -> String {
+    case.subject.nth(case.subject.replicas - 1)
+}
+
+/// The pod that could not start with the broken template.
+fn stuck_pod<'a>(case: &Case<'a>, broken: &Update<'_>, old: &str) -> Judged<&'a PodLife> {
+    let (pod, asked) = (last_pod(case), broken.asked.seq);
+    let stuck = newest(case, &pod, broken.until()).filter(|life| life.added.seq > asked);
+    let Some(stuck) = stuck.filter(|_| broken.proved.is_some()) else {
+        let reason = format!("{pod} was not seen to be stuck with the template that was broken at #{asked}");
+        return Err(left_open(case, reason, asked, broken.until()));
+    };
+    if revision_of(stuck)? == old {
+        let reason = format!("{pod} came back at {old} (#{}) though the template was broken", stuck.added.seq);
+        return Err(Finding::inconclusive(reason, [stuck.added.seq]));
+    }
+    match stuck.first_ready().filter(|ready| ready.seq <= broken.holds) {
+        Some(ready) => {
+            let reason = format!("{pod} became Ready at #{}: the broken template could start", ready.seq);
+            Err(Finding::inconclusive(reason, [ready.seq]))
+        }
+        None => Ok(stuck),
+    }
+}
+
+/// Since when a pod is Ready at the revision of before, once the template was reverted.
+fn ended(case: &Case<'_>, reverted: &Update<'_>, pod: &str, old: &str) -> Judged<Mark> {
+    let (asked, until) = (reverted.asked.seq, reverted.until());
+    let Some(life) = newest(case, pod, until).filter(|life| life.alive_at(until) && !life.deleting_at(until)) else {
+        let reason = format!("{pod} was not there after the template was reverted (#{asked})");
+        return Err(not_back(case, reverted, reason));
+    };
+    let (revision, added) = (revision_of(life)?, life.added.seq);
+    if revision != old {
+        let reason =
+            format!("{pod} (#{added}) has {revision} after the template was reverted (#{asked}), and not {old}");
+        return Err(match reverted.proved {
+            Some(_) => Finding::fail(reason, [added, asked]),
+            None => not_back(case, reverted, reason),
+        });
+    }
+    let ready = life.ready.iter().rfind(|change| change.since.seq <= until).filter(|change| change.value);
+    ready.map(|change| change.since).ok_or_else(|| {
+        let reason = format!("{pod} (#{added}) was not Ready with {old} after the template was reverted (#{asked})");
+        not_back(case, reverted, reason)
+    })
+}
+
+/// The record that shows the set itself at the revision of before.
+fn set_is_back(case: &Case<'_>, reverted: &Update<'_>, old: &str) -> Judged<Mark> {
+    let (asked, until) = (reverted.asked.seq, reverted.until());
+    if let Some(gap) = case.gap("StatefulSet", asked, until) {
+        return Err(gap);
+    }
+    let set = &case.subject.set;
+    let Some((mark, state)) = case.set_states().filter(|(mark, _)| asked < mark.seq && mark.seq <= until).last() else {
+        return Err(not_back(case, reverted, format!("StatefulSet {set} was not seen to be reverted (#{asked})")));
+    };
+    let told = format!("StatefulSet {set}, reverted at #{asked}, tells the update revision {}", state.update_revision);
+    if state.update_revision != old {
+        let reason = format!("{told} (#{}), and not {old}", mark.seq);
+        return Err(match reverted.proved {
+            Some(_) => Finding::fail(reason, [mark.seq, asked]),
+            None => not_back(case, reverted, reason),
+        });
+    }
+    match reverted.proved {
+        Some(_) => Ok(mark),
+        None => Err(not_back(case, reverted, format!("{told} (#{}), but the rollout did not end", mark.seq))),
+    }
+}
+
+/// What follows from a revert that was not seen to its end: a violation where that was awaited.
+fn not_back(case: &Case<'_>, reverted: &Update<'_>, reason: String) -> Finding {
+    let asked = reverted.asked.seq;
+    match case.unmet_wait(asked, reverted.until()) {
+        Some(wait) => wait.blame_beside(Some(OWN_TROUBLE), format!("{reason}: {wait}"), [asked, wait.mark.seq]),
+        None => Finding::inconclusive(reason, [asked]),
+    }
+}
+
+/// Who made room for the stuck pod's successor.
+fn how_it_went(case: &Case<'_>, stuck: &PodLife, reverted: &Update<'_>) -> String {
+    let mut told = told_to_go(case, stuck.added.seq, reverted.until()).into_iter();
+    match told.find(|told| told.life.uid == stuck.uid) {
+        Some(told) if told.by_harness => format!("was deleted once the template was reverted (#{})", told.at.seq),
+        Some(told) => format!("went by itself (#{}): the controller recovered alone", told.at.seq),
+        None => "was replaced".to_owned(),
+    }
+}

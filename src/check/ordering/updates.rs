@@ -1,0 +1,142 @@
+//! The changes of the pod template that the harness asks for, and who was told to go meanwhile.
+
+use std::collections::HashMap;
+
+use crate::evidence::{Act, Mark, Phase, PodLife};
+
+use super::super::{Finding, case::Case, opinion::Judged};
+
+/// The scenario that changes the template.
+const SCENARIO: &str = "roll";
+
+/// A change of the pod template.
+pub(super) struct Update<'a> {
+    /// What was asked for.
+    pub act: &'a Act,
+    /// When.
+    pub asked: Mark,
+    /// The pods from this index on are to follow it, counted from the set's first one.
+    pub partition: u32,
+    /// The record that proves it, where it came to that.
+    pub proved: Option<u64>,
+    /// The last record before the harness asked for another one, or gave up: then it restores the template, which
+    /// is no change that anybody waits for.
+    pub holds: u64,
+}
+
+/// All changes, in order.
+pub(super) fn updates<'a>(case: &Case<'a>) -> Vec<Update<'a>> {
+    let own = case.subject.partition;
+    let partition = |act: &Act| match act {
+        Act::Roll { partition } => Some(*partition),
+        Act::BreakTemplate | Act::RevertTemplate => Some(own),
+        _ => None,
+    };
+    let acts = case.acts(|act| partition(act).is_some()).into_iter();
+    let updates = acts.filter_map(|acted| {
+        let proved = acted.proved.map(|(mark, _)| mark.seq);
+        let holds = last_before_another(case, acted.asked.seq);
+        Some(Update { act: acted.act, asked: acted.asked, partition: partition(acted.act)?, proved, holds })
+    });
+    updates.collect()
+}
+
+/// Deletions of single pods belong to a change: the harness tries with them what it brought about.
+fn last_before_another(case: &Case<'_>, asked: u64) -> u64 {
+    let mut faults = case.faults().filter(|fault| fault.proof.is_none() && !matches!(fault.act, Act::DeletePod { .. }));
+    let mut steps = case.steps().filter(|step| step.scenario == SCENARIO && step.mark.seq > asked);
+    let another = faults.find(|fault| fault.mark.seq > asked).map(|fault| fault.mark.seq);
+    let end = steps.find(|step| step.name == SCENARIO || matches!(step.phase, Phase::Failed(_)));
+    another.into_iter().chain(end.map(|step| step.mark.seq)).min().map_or(case.timeline.last_seq, |next| next - 1)
+}
+
+impl Update<'_> {
+    /// The last record of the stretch in which the pods follow it.
+    pub fn until(&self) -> u64 {
+        self.proved.unwrap_or(self.holds)
+    }
+
+    /// The revision that it gives the pods: the one that the controller tells once it has seen the change.
+    pub fn revision(&self, case: &Case<'_>) -> Judged<String> {
+        let asked = self.asked.seq;
+        let before = case.set_states().filter(|(mark, _)| mark.seq < asked).map(|(_, set)| set.generation).max();
+        let span = asked..=self.until();
+        let mut told = case.set_states().filter(|(mark, set)| {
+            let seen = set.observed_generation == set.generation && Some(set.generation) > before;
+            span.contains(&mark.seq) && seen && !set.deleted
+        });
+        let set = &case.subject.set;
+        let Some((mark, first)) = told.next() else {
+            let reason =
+                format!("the controller of StatefulSet {set} was not seen to have seen the change of #{asked}");
+            return Err(Finding::inconclusive(reason, [asked]));
+        };
+        let Some((other, last)) = told.find(|(_, set)| set.update_revision != first.update_revision) else {
+            return Ok(first.update_revision);
+        };
+        let (first, last) = (first.update_revision, last.update_revision);
+        let reason = format!(
+            "the template of StatefulSet {set} was changed a second time: its update revision was {first} at #{} and \
+             {last} at #{}",
+            mark.seq, other.seq
+        );
+        Err(Finding::inconclusive(reason, [mark.seq, other.seq]))
+    }
+}
+
+/// A pod was told to go.
+pub(super) struct Told<'a> {
+    /// The pod.
+    pub life: &'a PodLife,
+    /// Its index, counted from the set's first pod.
+    pub index: u32,
+    /// When.
+    pub at: Mark,
+    /// Whether the harness had asked for it.
+    pub by_harness: bool,
+}
+
+/// Who was told to go after one record and not after another, in order.
+pub(super) fn told_to_go<'a>(case: &Case<'a>, after: u64, to: u64) -> Vec<Told<'a>> {
+    let mut deletions = HashMap::new();
+    for deletion in case.acts(|act| matches!(act, Act::DeletePod { .. })) {
+        if let Act::DeletePod { uid, .. } = deletion.act {
+            deletions.entry(uid.as_str()).or_insert(deletion.asked);
+        }
+    }
+    let by_harness = |life: &PodLife, at: Mark| deletions.get(life.uid.as_str()).is_some_and(|asked| *asked < at);
+    let told = case.timeline.pods.iter().filter_map(|life| {
+        let at = life.deleting.filter(|mark| after < mark.seq && mark.seq <= to)?;
+        Some(Told { life, index: case.subject.index_of(&life.name)?, at, by_harness: by_harness(life, at) })
+    });
+    let mut told: Vec<_> = told.collect();
+    told.sort_by_key(|told| told.at);
+    told
+}
+
+/// Who bore a name last, up to a record; it may be gone by then.
+pub(super) fn newest<'a>(case: &Case<'a>, name: &str, seq: u64) -> Option<&'a PodLife> {
+    case.timeline.pods.coming(name, 0, seq + 1).next_back()
+}
+
+/// The revision that a pod was made from.
+pub(super) fn revision_of(life: &PodLife) -> Judged<&str> {
+    life.revision().ok_or_else(|| {
+        let reason = format!("{} does not tell its revision (#{})", life.name, life.added.seq);
+        Finding::inconclusive(reason, [life.added.seq])
+    })
+}
+
+/// Skips a check where the template can change and no pod follow: nobody but the user replaces pods, or the user's own
+/// partition keeps all of them.
+pub(super) fn updatable(case: &Case<'_>) -> Judged<()> {
+    let subject = case.subject;
+    if subject.on_delete {
+        return Err(Finding::skipped("the update strategy is OnDelete: nobody but the user replaces pods"));
+    }
+    if subject.partition >= subject.replicas {
+        let reason = format!("the set's own partition, {}, keeps every pod from being updated", subject.partition);
+        return Err(Finding::skipped(reason));
+    }
+    Ok(())
+}
