@@ -80,6 +80,7 @@ pub(super) fn subject(replicas: u32) -> Subject {
         min_ready_seconds: 0,
         on_delete: false,
         partition: 0,
+        max_unavailable: 1,
         claim_policy: ClaimPolicy::default(),
     }
 }

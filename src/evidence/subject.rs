@@ -78,9 +78,16 @@ pub struct Subject {
     /// `spec.updateStrategy.rollingUpdate.partition`, counted from the set's first pod.
     #[serde(default)]
     pub partition: u32,
+    /// `spec.updateStrategy.rollingUpdate.maxUnavailable` in pods.
+    #[serde(default = "one")]
+    pub max_unavailable: u32,
     /// `spec.persistentVolumeClaimRetentionPolicy`.
     #[serde(default)]
     pub claim_policy: ClaimPolicy,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// A port of the Service that has a name.

@@ -109,6 +109,7 @@ pub fn subject(manifests: &[Manifest], namespace: &str, domain: &str) -> Result<
         min_ready_seconds: number("/spec/minReadySeconds").unwrap_or(0),
         on_delete: set.text("/spec/updateStrategy/type") == "OnDelete",
         partition: number("/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0),
+        max_unavailable: max_unavailable(object, number("/spec/replicas").unwrap_or(1)),
         claim_policy: ClaimPolicy { when_deleted: retention("whenDeleted"), when_scaled: retention("whenScaled") },
     };
     if subject.replicas == 0 {
@@ -201,6 +202,19 @@ fn server_container(set: &Manifest) -> Result<&Value, SubjectError> {
     }
 }
 
+/// A number of pods, or a share of them, which is rounded up
+/// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#maximum-unavailable-pods>).
+fn max_unavailable(set: &Value, replicas: u32) -> u32 {
+    let pods = match set.pointer("/spec/updateStrategy/rollingUpdate/maxUnavailable") {
+        Some(Value::String(share)) => share
+            .strip_suffix('%')
+            .and_then(|percent| percent.parse::<u64>().ok())
+            .map(|percent| (u64::from(replicas) * percent).div_ceil(100)),
+        other => other.and_then(Value::as_u64),
+    };
+    pods.and_then(|pods| u32::try_from(pods).ok()).unwrap_or(1).max(1)
+}
+
 fn server_port(set: &str, container: &Value, service: &Manifest) -> Result<u16, SubjectError> {
     let of_container = items(container, "/ports").find_map(|port| port["containerPort"].as_u64());
     let of_service = || items(&service.object, "/spec/ports").find_map(|port| port["port"].as_u64());
@@ -269,7 +283,7 @@ mod tests {
         assert_eq!((subject.replicas, subject.first_ordinal, subject.port), (1, 0, 3306));
         assert_eq!(subject.container, "server");
         assert_eq!(subject.named_ports, [NamedPort { name: "sql".into(), protocol: "tcp".into(), number: 3306 }]);
-        assert_eq!((subject.on_delete, subject.partition), (false, 0));
+        assert_eq!((subject.on_delete, subject.partition, subject.max_unavailable), (false, 0, 1));
         assert_eq!(subject.claim_policy, ClaimPolicy::default());
         assert_eq!(credentials, Credentials::Literal("x".to_owned()));
     }
@@ -285,6 +299,15 @@ mod tests {
         assert_eq!(with("{name: MYSQL_ALLOW_EMPTY_PASSWORD, value: '1'}").expect("one"), Credentials::Empty);
         let neither = with("{name: MARIADB_ROOT_PASSWORD}").expect_err("no value");
         assert!(neither.to_string().contains("neither a value nor a secretKeyRef"), "{neither}");
+    }
+
+    #[test]
+    fn a_share_of_the_pods_is_rounded_up() {
+        for (value, pods) in [("2", 2), ("'50%'", 3), ("'1%'", 1), ("'0%'", 1), ("many", 1)] {
+            let text = format!("spec: {{updateStrategy: {{rollingUpdate: {{maxUnavailable: {value}}}}}}}");
+            let set: Value = serde_saphyr::from_str(&text).expect("YAML");
+            assert_eq!(max_unavailable(&set, 5), pods, "{value}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{
     super::{
         Check, Finding,
         case::Case,
+        expectation::max_unavailable,
         opinion::{Judged, Opinion, judged},
         words::short,
     },
@@ -29,8 +30,9 @@ Pod watch: at the deletionTimestamp of a pod that is to be updated, every pod ab
 the set's update revision that has been Ready. One that was Ready and lost it shortly before is a `race`: the controller
 acts on a cache that may be behind, so it is neither a pass nor a failure. A pod that has the update must not go again.
 Pods that the harness itself deletes are left out. Ready is what is judged, though minReadySeconds may ask for more.
-Usually wrong: a partition that somebody forgot, so that the update never reaches the pods below; the update strategy is
-OnDelete behind everybody's back; or maxUnavailable is above 1, so that several pods go at once.",
+Where maxUnavailable is above 1 and the cluster honours it there is no such order, and the check is skipped.
+Usually wrong: a partition that somebody forgot, so that the update never reaches the pods below; or the update strategy
+is OnDelete behind everybody's back.",
     scenarios: &["roll"],
     judge: rolls_highest_ordinal_first,
 };
@@ -41,6 +43,11 @@ fn rolls_highest_ordinal_first(evidence: &Evidence) -> Finding {
         let subject = case.subject;
         if subject.replicas - subject.partition < 2 {
             return Err(Finding::skipped("an update reaches one pod only: it shows no order"));
+        }
+        let several = max_unavailable(case.run);
+        if subject.max_unavailable > 1 && several.holds {
+            let (pods, why) = (subject.max_unavailable, several.why);
+            return Err(Finding::skipped(format!("maxUnavailable lets {pods} pods go at once: {why}")));
         }
         let updates = updates(case);
         let whole = Act::Roll { partition: subject.partition };

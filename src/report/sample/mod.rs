@@ -167,6 +167,7 @@ fn run() -> Run {
         min_ready_seconds: 0,
         on_delete: false,
         partition: 0,
+        max_unavailable: 1,
         claim_policy: ClaimPolicy::default(),
     };
     Run {

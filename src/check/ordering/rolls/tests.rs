@@ -288,3 +288,17 @@ fn where_no_order_can_be_seen_it_is_skipped() {
     assert_snapshot!(of(3, false).expect(ROLLS, Skipped), @"the set's own partition, 3, keeps every pod from being updated");
     History::good_of(1).expect(ROLLS, Skipped);
 }
+
+#[test]
+fn an_update_that_may_take_several_at_once_has_no_order() {
+    let several = |version: &str| {
+        History::good().edit(|what| {
+            if let What::Run(run) = what {
+                run.subject.max_unavailable = 2;
+                version.clone_into(&mut run.kubernetes);
+            }
+        })
+    };
+    assert_snapshot!(several("v1.35.0").expect(ROLLS, Skipped), @"maxUnavailable lets 2 pods go at once: 1.35 ≤ Kubernetes v1.35.0 < 1.35.4");
+    several("v1.36.0").expect(ROLLS, Pass);
+}
