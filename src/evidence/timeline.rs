@@ -16,7 +16,9 @@ use life::at;
 pub use life::{Change, ClaimLife, Mark, PodLife, SetState, VolumeLife};
 pub use lives::{Life, Lives};
 
-/// The history of a run's objects.
+/// The history of a run's objects. It keeps each life once, and of a life each change of Ready, of its address or of its
+/// volume once; and each gap. Events that change none of these leave nothing behind, so a quiet day costs no memory, and a
+/// pod whose Ready comes and goes costs a change for each turn.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     subject: Option<Subject>,

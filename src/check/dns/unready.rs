@@ -45,19 +45,27 @@ fn unready_pod_leaves_dns(evidence: &Evidence) -> Finding {
         if holds.is_empty() {
             return Err(Finding::inconclusive("no pod was held un-Ready", []));
         }
-        let texts: Vec<String> = holds.iter().filter_map(|hold| weigh_hold(case, opinion, hold, &budget)).collect();
+        let service = Query::service(case);
+        let texts = holds.iter().filter_map(|hold| weigh_hold(case, opinion, hold, &service, &budget));
+        let texts: Vec<String> = texts.collect();
         let limit = format!("{}: {}", seconds(budget.ms * 1000), budget.why);
         Ok(format!("{} ({limit})", texts.join("; ")))
     })
 }
 
 /// Judges what was answered while a pod was held, and says it for the reason of a pass.
-fn weigh_hold(case: &Case<'_>, opinion: &mut Opinion, hold: &Acted<'_>, budget: &Budget) -> Option<String> {
+fn weigh_hold(
+    case: &Case<'_>,
+    opinion: &mut Opinion,
+    hold: &Acted<'_>,
+    service: &Query,
+    budget: &Budget,
+) -> Option<String> {
     let Act::Hold { pod, .. } = hold.act else { return None };
     let proved = opinion.weigh(proved(pod, hold))?;
     let moment = Moment::Held { pod: pod.clone() };
     let own = weigh(case, opinion, &moment, &Query::pod(case, pod), budget);
-    let service = weigh(case, opinion, &moment, &Query::service(case), budget);
+    let service = weigh(case, opinion, &moment, service, budget);
     let (own, service) = (own?, service?);
     for settled in [&own, &service] {
         opinion.weigh(while_held(case, pod, proved, settled))?;
