@@ -35,13 +35,31 @@ impl History {
 
     /// A run of this workload in which everything is right.
     pub fn good_with(subject: Subject) -> Self {
+        let mut history = Self::started(subject);
+        history.finish();
+        history
+    }
+
+    /// A run in which every pod is deleted, and deleted again, and everything is right.
+    pub fn good_twice() -> Self {
+        let mut history = Self::started(subject(3));
+        history.deployed();
+        history.replicate();
+        for _ in 0..2 {
+            history.restart();
+            history.unready_pod();
+        }
+        history
+    }
+
+    /// A run in which every pod of this workload was started, one after the other.
+    fn started(subject: Subject) -> Self {
         let mut history = Self::in_its_own_cluster(subject);
         history.step("deploy", Phase::Begin);
         history.applied();
         for pod in history.pod_names() {
             history.starts(&pod);
         }
-        history.finish();
         history
     }
 

@@ -80,6 +80,23 @@ fn a_pod_that_never_comes_back_fails() {
     }
 }
 
+#[test]
+fn each_deletion_is_judged_by_its_own_answers() {
+    let twice = History::good_twice();
+    assert_snapshot!(twice.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace, 16 on mysql-2, 18 on mysql-1, 20 on mysql-0, 22 on mysql-0 without grace");
+    twice.expect(VOLUME, Pass);
+    assert_snapshot!(twice.expect("identity::identity_survives_restart", Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-2, mysql-1, mysql-0, mysql-0 without grace, mysql-2, mysql-1, mysql-0, mysql-0 without grace");
+    assert_snapshot!(twice.expect("replication::primary_recreated_replicas_resume", Pass), @"row 14, written on the new mysql-0 (#226), reached mysql-1 after 0.3 s, mysql-2 after 0.3 s, counted from Ready at #212");
+    twice.expect("dns::name_follows_the_pod", Pass);
+    let lost = twice.edit(|what| match what {
+        What::Sql(sql) if (sql.uid.as_str(), sql.question) == ("1.2", Question::Rows) => {
+            sql.answer = SqlAnswer::Rows(vec![row([("id", "1")])]);
+        }
+        _ => {}
+    });
+    assert_snapshot!(lost.expect(ROWS, Fail), @"mysql-1 lost 10 of 11 acknowledged rows by its deletion: 2, 3, 4, 5, 6 … (10 in all) (there at #174, not at #186)");
+}
+
 /// A good run in which a pod that was deleted without grace answers something else when it is asked for its rows.
 fn coming_back_from_a_kill_with(answer: &SqlAnswer) -> History {
     History::good().edit(|what| {
