@@ -79,8 +79,8 @@ pub async fn greet(context: Arc<Context>, ended: CancellationToken) {
     let mut greetings = tokio::task::JoinSet::new();
     loop {
         let ready: Vec<(String, String)> = context.journal.log.look(|timeline| {
-            let new =
-                timeline.pods.iter().filter(|pod| pod.serving_at(timeline.last_seq) && !greeted.contains(&pod.uid));
+            // Also who is told to go already: that nobody asked would leave open what it was.
+            let new = timeline.pods.iter().filter(|pod| pod.first_ready().is_some() && !greeted.contains(&pod.uid));
             new.map(|pod| (pod.name.clone(), pod.uid.clone())).collect()
         });
         for (pod, uid) in ready {

@@ -27,9 +27,9 @@ pub(in super::super) const REAPPLY_CHANGES_NOTHING: Check = Check {
     explain: "\
 Whoever deploys from a repository applies the same manifests every day: if that restarts the database, nobody dares to.
 The manifests are applied a second time once every pod is Ready. The API server's answers are compared object by object:
-the UID must be the same, and so must the generation, which counts the changes of the spec. From then until the next
-disruption no pod may be told to go or be ADDED, and the StatefulSet's events must show the same generation.
-That nothing happens is only ever seen for a while; the reason tells for how long.
+the UID must be the same, and so must the generation, which counts the changes of the spec. For a while from then on no
+pod may be told to go or be ADDED, and the StatefulSet's events must show the same generation; the reason tells for how
+long that was watched.
 Usually wrong: a manifest with a value of the moment, such as a date in an annotation of the pod template or a name with
 a random part; a controller or a webhook that writes a field which the manifest sets too.",
     scenarios: &["deploy"],
@@ -50,15 +50,15 @@ fn reapply_changes_nothing(evidence: &Evidence) -> Finding {
             let reason = format!("{} {} was not applied at first (#{})", new.kind, new.name, first.seq);
             opinion.object(Finding::inconclusive(reason, [second.seq]));
         }
-        let until = case.next_fault(asked.seq);
+        let until = again.proved.map_or(case.next_fault(asked.seq), |(proved, _)| proved.seq);
         nothing_moves(case, opinion, asked, until);
         same_generation(case, opinion, &first, asked.seq..until);
-        if again.proved.is_none() {
+        let Some((proved, _)) = again.proved else {
             let reason = format!("that the manifests were applied again (#{}) was not proved", asked.seq);
             return Err(left_open(case, reason, asked.seq, until));
-        }
+        };
         opinion.prove([first.seq, second.seq]);
-        let watched = seconds(last_step(case, until).map_or(0, |mark| mark.at_us.saturating_sub(asked.at_us)));
+        let watched = seconds(proved.at_us.saturating_sub(asked.at_us));
         let objects = format!("UID and generation are what they were: {}", some_of(same));
         Ok(format!("{objects}; no pod was replaced within {watched}: absence is bounded by that"))
     })
@@ -112,12 +112,7 @@ fn unchanged(old: &Applied, first: &Answer, second: &Answer) -> Judged<String> {
     Err(Finding::fail(reason, [first.seq, second.seq]))
 }
 
-/// The last step that the harness began or ended before a record.
-fn last_step(case: &Case<'_>, until: u64) -> Option<Mark> {
-    case.steps().map(|step| step.mark).rfind(|mark| mark.seq < until)
-}
-
-/// No pod may be told to go or be created from the second time on, until the next disruption.
+/// No pod may be told to go or be created from the second time on, for as long as that is watched.
 fn nothing_moves(case: &Case<'_>, opinion: &mut Opinion, asked: Mark, until: u64) {
     let span = asked.seq..until;
     let told = told_to_go(case, span.start, span.end - 1);
