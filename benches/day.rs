@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use steadfast::evidence::{
-    EventType, Evidence, Moment, Phase, Question, Record, Row, SqlAnswer, What, Write, WriteOutcome,
-};
+use steadfast::evidence::{EventType, Evidence, Moment, Question, Record, Row, SqlAnswer, What, Write, WriteOutcome};
 
 /// Records between one round of restarts and the next, in which nothing happens but what always does.
 const QUIET: usize = 2_000;
@@ -28,8 +26,9 @@ pub fn day(length: usize) -> Vec<Record> {
         day.quiet(round);
     }
     day.write(writes, rounds);
+    let written = day.records.len();
     day.repeat(&stored.after, rounds, rounds);
-    day.know_rows(writes);
+    day.know_rows(written, writes);
     day.records
 }
 
@@ -169,10 +168,8 @@ impl Day<'_> {
         }
     }
 
-    /// Whoever is asked from the scaling on has these rows too.
-    fn know_rows(&mut self, count: usize) {
-        let scales = |record: &Record| matches!(&record.what, What::Step(step) if step.name == "scale" && step.phase == Phase::Begin);
-        let from = self.records.iter().rposition(scales).expect("a scaling");
+    /// Whoever is asked after that has these rows too.
+    fn know_rows(&mut self, from: usize, count: usize) {
         for rows in self.records[from..].iter_mut().filter_map(|record| rows(&mut record.what)) {
             rows.extend(new_ids(count).map(|id| Row::from([("id".to_owned(), Some(id.to_string()))])));
         }

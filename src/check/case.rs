@@ -14,6 +14,8 @@ use crate::evidence::{
     Snapshot, SnapshotOf, Sql, Step, Subject, Timeline, Wait, WaitOutcome, What, Write,
 };
 
+use crate::object::{number, text};
+
 use super::{
     Finding,
     opinion::Judged,
@@ -162,21 +164,35 @@ impl<'a> Case<'a> {
         acted
     }
 
-    /// The StatefulSet as each of its events shows it.
-    pub fn set_states(&self) -> impl Iterator<Item = (Mark, SetState)> {
-        self.object("StatefulSet", &self.subject.set).map(|event| (event.mark, SetState::of(event.it)))
+    /// The StatefulSet as each of its events between two records shows it.
+    pub fn set_states(&self, from: u64, to: u64) -> impl DoubleEndedIterator<Item = (Mark, SetState)> {
+        let events = self.object("StatefulSet", &self.subject.set, from, to);
+        events.map(|event| (event.mark, SetState::of(event.it)))
     }
 
-    /// The events of one object.
-    fn object(&self, kind: &'static str, name: &'a str) -> impl Iterator<Item = Seen<'a, ObjectEvent>> {
-        let event = |what: &'a What| if let What::Object(event) = what { Some(event.as_ref()) } else { None };
-        let events = self.seen(self.evidence.index.objects(kind), event);
-        events.filter(move |event| event.object["metadata"]["name"] == name)
+    /// The highest generation of the StatefulSet that was seen before a record.
+    pub fn generation_before(&self, seq: u64) -> Option<i64> {
+        let events = self.object("StatefulSet", &self.subject.set, 0, seq - 1);
+        events.map(|event| number(&event.object, "/metadata/generation")).max()
+    }
+
+    /// The events of one object between two records.
+    fn object(
+        &self,
+        kind: &'static str,
+        name: &'a str,
+        from: u64,
+        to: u64,
+    ) -> impl DoubleEndedIterator<Item = Seen<'a, ObjectEvent>> {
+        let places = self.between(self.evidence.index.objects(kind), from, to);
+        let events = self.seen(places, |what| if let What::Object(event) = what { Some(event.as_ref()) } else { None });
+        events.filter(move |event| text(&event.object, "/metadata/name") == Some(name))
     }
 
     /// The Service that governs the set, as last seen while it was there.
     pub fn service(&self) -> Option<Seen<'a, ObjectEvent>> {
-        self.object("Service", &self.subject.service).filter(|event| event.event != EventType::Deleted).last()
+        let mut events = self.object("Service", &self.subject.service, 0, u64::MAX);
+        events.rfind(|event| event.event != EventType::Deleted)
     }
 
     /// The snapshots of this, in order.

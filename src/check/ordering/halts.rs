@@ -129,10 +129,9 @@ fn size_seen(case: &Case<'_>, held: &Held<'_>) -> Judged<(Mark, u32)> {
     if let Some(gap) = case.gap("StatefulSet", asked.seq, released.seq) {
         return Err(gap);
     }
-    let seen = case.set_states().find(|(mark, set)| {
-        let told = set.observed_generation == set.generation && set.replicas == i64::from(*to) && !set.deleted;
-        told && asked < *mark && *mark < released
-    });
+    let seen = case
+        .set_states(asked.seq + 1, released.seq - 1)
+        .find(|(_, set)| set.observed_generation == set.generation && set.replicas == i64::from(*to) && !set.deleted);
     seen.map(|(mark, _)| (mark, *to)).ok_or_else(|| {
         let reason = format!("the controller was not seen to have seen {to} replicas while {pod} was held");
         left_open(case, format!("{reason} (#{}–#{})", asked.seq, released.seq), asked.seq, released.seq)

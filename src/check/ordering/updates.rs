@@ -59,11 +59,9 @@ impl Update<'_> {
     /// The revision that it gives the pods: the one that the controller tells once it has seen the change.
     pub fn revision(&self, case: &Case<'_>) -> Judged<String> {
         let asked = self.asked.seq;
-        let before = case.set_states().filter(|(mark, _)| mark.seq < asked).map(|(_, set)| set.generation).max();
-        let span = asked..=self.until();
-        let mut told = case.set_states().filter(|(mark, set)| {
-            let seen = set.observed_generation == set.generation && Some(set.generation) > before;
-            span.contains(&mark.seq) && seen && !set.deleted
+        let before = case.generation_before(asked);
+        let mut told = case.set_states(asked, self.until()).filter(|(_, set)| {
+            set.observed_generation == set.generation && Some(set.generation) > before && !set.deleted
         });
         let set = &case.subject.set;
         let Some((mark, first)) = told.next() else {
