@@ -136,7 +136,10 @@ fn went(case: &Case<'_>, claim: &ClaimLife, pod: &str, within: &RangeInclusive<u
 /// What follows from a claim that did not do what it must: a violation where the harness waited for it in vain, and a
 /// doubt where nobody did.
 fn in_vain(case: &Case<'_>, claim: &ClaimLife, reason: String, from: u64, to: u64) -> Finding {
-    let names_it = |wait: &Seen<'_, Wait>| wait.what.split_whitespace().any(|word| word == claim.name);
+    let names_it = |wait: &Seen<'_, Wait>| {
+        let mut words = wait.what.split_whitespace().chain(wait.last_seen.split_whitespace());
+        words.any(|word| word.trim_end_matches(',') == claim.name)
+    };
     match case.unmet_waits(from, to).find(names_it) {
         Some(wait) => wait.blame(format!("{reason}: {wait}"), [from, wait.mark.seq]),
         None => Finding::inconclusive(format!("{reason}, and nobody waited for it to go"), [from]),

@@ -314,6 +314,14 @@ fn claims_that_must_go_with_their_set_and_stay_fail_where_they_were_awaited() {
     let awaited = |history: &mut History| {
         history.expired("the claim data-mysql-1 told to go", "there, and not told to go");
     };
+    let in_vain = deleting(&["data-mysql-1"]).preceded(asked(Act::DeleteClaims), |history| {
+        history.expired("the claims gone with the set", "still there: data-mysql-1, data-mysql-2");
+    });
+    in_vain.expect(POLICY, Fail);
+    let of_others = deleting(&["data-mysql-1"]).preceded(asked(Act::DeleteClaims), |history| {
+        history.expired("the claims gone with the set", "still there: data-mysql-10");
+    });
+    of_others.expect(POLICY, Inconclusive);
     let in_vain = deleting(&["data-mysql-1"]).preceded(asked(Act::DeleteClaims), awaited);
     assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was not told to go after the set's deletion was asked for (#500): `the claim data-mysql-1 told to go` was awaited for 300.0 s; last seen: there, and not told to go (#509)");
     let lost = in_vain.clone().lost(KIND, asked(Act::DeleteClaims));
