@@ -87,7 +87,9 @@ proptest! {
         }
         let mut input = Input::default();
         // What is no YAML, or no object, has no findings.
-        prop_assume!(input.add(Source::new("seed.yaml", lines.join(ending))).is_ok());
+        if input.add(Source::new("seed.yaml", lines.join(ending))).is_err() {
+            return Ok(());
+        }
         let linted = judge(input);
         for finding in &linted.findings {
             let shown = linted.source(finding).text.get(finding.range.clone());

@@ -19,8 +19,12 @@ pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
     // Whatever came of it, the set is to be what it was.
     let back = async {
         set_policy(context, context.subject.claim_policy.when_scaled).await?;
-        context.patch_scale(all).await?;
-        started(context).await
+        let doing = async {
+            context.patch_scale(all).await?;
+            started(context).await?;
+            Ok::<_, ScenarioError>(vec![context.last_record()])
+        };
+        context.disrupt(Act::Scale { from: all - 1, to: all }, doing).await
     };
     let back = context.journal.step("claims", &format!("scale to {all}"), back).await;
     scaled.and(back)?;
