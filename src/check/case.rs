@@ -205,6 +205,12 @@ impl<'a> Case<'a> {
         self.seen(&self.evidence.index.notes, |what| if let What::Note(note) = what { Some(note) } else { None })
     }
 
+    /// The same since a record.
+    pub fn notes_since(&self, from: u64) -> impl DoubleEndedIterator<Item = Seen<'a, Note>> {
+        let places = self.between(&self.evidence.index.notes, from, u64::MAX);
+        self.seen(places, |what| if let What::Note(note) = what { Some(note) } else { None })
+    }
+
     /// The first and the last record of a scenario; the log's ends where it has no such step.
     pub fn span(&self, scenario: &str) -> (u64, u64) {
         let begin = self.outer_steps(scenario).find(|step| step.phase == Phase::Begin);

@@ -274,7 +274,7 @@ fn absent_pod_is_nxdomain(evidence: &Evidence) -> Finding {
 fn gone_by(case: &Case<'_>, pod: &str, asked: u64) -> Judged<Truth> {
     let until = case.next_fault(asked);
     let life = case.timeline.pod_at(pod, asked);
-    let gone = life.and_then(|life| life.deleted).filter(|mark| mark.seq < until);
+    let gone = life.and_then(|life| life.deleted).filter(|mark| (asked..until).contains(&mark.seq));
     gone.map(|since| vec![Change { since, value: Data::new() }])
         .ok_or_else(|| Finding::inconclusive(format!("{pod} was not seen to go in the scale-down"), [asked]))
 }
