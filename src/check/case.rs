@@ -2,6 +2,7 @@
 
 mod answers;
 mod deletions;
+mod marks;
 
 use std::{
     collections::HashMap,
@@ -21,6 +22,7 @@ use super::{
 };
 
 pub(super) use deletions::Deletion;
+pub(super) use marks::{is_after, is_before};
 
 /// A part of a record and its place in the log.
 #[derive(Debug)]
@@ -130,6 +132,12 @@ impl<'a> Case<'a> {
     /// Disruptions.
     pub fn faults(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Fault>> {
         self.seen(&self.evidence.index.faults, |what| if let What::Fault(fault) = what { Some(fault) } else { None })
+    }
+
+    /// The same from a record on.
+    pub fn faults_since(&self, from: u64) -> impl DoubleEndedIterator<Item = Seen<'a, Fault>> {
+        let places = self.between(&self.evidence.index.faults, from, u64::MAX);
+        self.seen(places, |what| if let What::Fault(fault) = what { Some(fault) } else { None })
     }
 
     /// The first scale-down that was asked for, while claims are to stay: the one in which they are to go has its own

@@ -218,7 +218,7 @@ fn name_follows_the_pod(evidence: &Evidence) -> Finding {
         let budget = budget(case)?;
         let returned = case.weigh_deletions(opinion, |deletion| {
             case.successor(deletion)?;
-            Ok((deletion.pod, deletion.killed, deletion.after(), deletion.asked.seq, deletion.until - 1))
+            Ok((deletion.pod, deletion.killed, deletion.after(), deletion.asked.seq, deletion.until))
         });
         let queries: HashMap<String, Query> =
             case.subject.pods().map(|pod| (pod.clone(), Query::pod(case, &pod))).collect();

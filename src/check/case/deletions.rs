@@ -60,8 +60,7 @@ impl<'a> Case<'a> {
         pod: &str,
         question: Question,
     ) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
-        let (from, to) = (deletion.asked.seq + 1, deletion.until - 1);
-        self.answers_between(pod, question, &deletion.after(), from, to)
+        self.answers_between(pod, question, &deletion.after(), deletion.asked.seq, deletion.until)
     }
 
     /// The last of these; never having asked is a doubt.
