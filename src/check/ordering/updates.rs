@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use crate::evidence::{Act, Mark, Phase, PodLife};
 
-use super::super::{Finding, case::Case, opinion::Judged};
+use super::super::{
+    Finding,
+    case::{Case, is_after, is_before},
+    opinion::Judged,
+};
 
 /// The scenario that changes the template.
 const SCENARIO: &str = "roll";
@@ -104,9 +108,9 @@ pub(super) fn told_to_go<'a>(case: &Case<'a>, after: u64, to: u64) -> Vec<Told<'
             deletions.entry(uid.as_str()).or_insert(deletion.asked);
         }
     }
-    let by_harness = |life: &PodLife, at: Mark| deletions.get(life.uid.as_str()).is_some_and(|asked| *asked < at);
+    let by_harness = |life: &PodLife, at: Mark| deletions.get(life.uid.as_str()).is_some_and(is_before(at.seq));
     let told = case.timeline.pods.iter().filter_map(|life| {
-        let at = life.deleting.filter(|mark| after < mark.seq && mark.seq <= to)?;
+        let at = life.deleting.filter(is_after(after)).filter(|mark| mark.seq <= to)?;
         Some(Told { life, index: case.subject.index_of(&life.name)?, at, by_harness: by_harness(life, at) })
     });
     let mut told: Vec<_> = told.collect();
