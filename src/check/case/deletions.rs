@@ -128,6 +128,6 @@ impl Deletion<'_> {
 
     /// Whether a record lies between this deletion and the next disruption.
     pub fn spans(&self, mark: Mark) -> bool {
-        self.asked.seq < mark.seq && mark.seq < self.until
+        (self.asked.seq..self.until).contains(&mark.seq)
     }
 }

@@ -120,6 +120,25 @@ fn an_answer_that_is_right_too_late_fails() {
 }
 
 #[test]
+fn a_question_at_the_very_end_of_the_budget_may_still_be_answered_wrong() {
+    for (after_ms, verdict) in [(1_998, Pass), (1_999, Fail)] {
+        let mut history = three_ready();
+        history.pass_ms(after_ms);
+        history.asked(&Moment::Deployed, &service(), &[]);
+        history.asked_for_service(&Moment::Deployed);
+        // All are sent at once, and answered a millisecond after one another.
+        let mut took_us = 0;
+        let history = history.edit(|what| {
+            if let What::Dns(dns) = what {
+                took_us += 1_000;
+                dns.took_us = took_us;
+            }
+        });
+        history.expect(SERVICE, verdict);
+    }
+}
+
+#[test]
 fn asking_late_is_not_converging_late() {
     let mut history = three_ready();
     history.pass_ms(60_000);

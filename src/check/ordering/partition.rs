@@ -76,7 +76,7 @@ fn came_back<'a>(case: &Case<'a>, update: &Update<'_>, told: &Told<'a>) -> Judge
         let reason = format!("{name} had {new} already when it was deleted (#{at}): it shows nothing");
         return Err(Finding::inconclusive(reason, [at]));
     }
-    let came = case.timeline.lives(name).find(|life| at < life.added.seq && life.added.seq <= update.holds);
+    let came = case.timeline.lives(name).find(|life| (at..=update.holds).contains(&life.added.seq));
     let Some(life) = came else {
         let asked = update.asked.seq;
         let reason = format!("{name}, below the partition, did not come back after its deletion (#{at})");

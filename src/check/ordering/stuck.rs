@@ -5,7 +5,7 @@ use crate::evidence::{Act, Evidence, Mark, PodLife};
 use super::{
     super::{
         Check, Finding,
-        case::Case,
+        case::{Case, is_after},
         opinion::{Judged, judged},
     },
     left_open,
@@ -86,7 +86,7 @@ fn last_pod(case: &Case<'_>) -> String {
 /// The pod that could not start with the broken template.
 fn stuck_pod<'a>(case: &Case<'a>, broken: &Update<'_>, old: &str) -> Judged<&'a PodLife> {
     let (pod, asked) = (last_pod(case), broken.asked.seq);
-    let stuck = newest(case, &pod, broken.until()).filter(|life| life.added.seq > asked);
+    let stuck = newest(case, &pod, broken.until()).filter(|life| is_after(asked)(&life.added));
     let Some(stuck) = stuck.filter(|_| broken.proved.is_some()) else {
         let reason = format!("{pod} was not seen to be stuck with the template that was broken at #{asked}");
         return Err(left_open(case, reason, asked, broken.until()));
@@ -134,7 +134,7 @@ fn set_is_back(case: &Case<'_>, reverted: &Update<'_>, old: &str) -> Judged<Mark
         return Err(gap);
     }
     let set = &case.subject.set;
-    let Some((mark, state)) = case.set_states().filter(|(mark, _)| asked < mark.seq && mark.seq <= until).last() else {
+    let Some((mark, state)) = case.set_states().filter(|(mark, _)| (asked..=until).contains(&mark.seq)).last() else {
         return Err(not_back(case, reverted, format!("StatefulSet {set} was not seen to be reverted (#{asked})")));
     };
     let told = format!("StatefulSet {set}, reverted at #{asked}, tells the update revision {}", state.update_revision);

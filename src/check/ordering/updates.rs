@@ -23,8 +23,8 @@ pub(super) struct Update<'a> {
     pub partition: u32,
     /// The record that proves it, where it came to that.
     pub proved: Option<u64>,
-    /// The last record before the harness asked for another one, or gave up: then it restores the template, which
-    /// is no change that anybody waits for.
+    /// The record with which the harness asked for another one, or gave up: then it restores the template, which is no
+    /// change that anybody waits for. The log's last where it did neither.
     pub holds: u64,
 }
 
@@ -39,19 +39,19 @@ pub(super) fn updates<'a>(case: &Case<'a>) -> Vec<Update<'a>> {
     let acts = case.acts(|act| partition(act).is_some()).into_iter();
     let updates = acts.filter_map(|acted| {
         let proved = acted.proved.map(|(mark, _)| mark.seq);
-        let holds = last_before_another(case, acted.asked.seq);
+        let holds = until_another(case, acted.asked.seq);
         Some(Update { act: acted.act, asked: acted.asked, partition: partition(acted.act)?, proved, holds })
     });
     updates.collect()
 }
 
 /// Deletions of single pods belong to a change: the harness tries with them what it brought about.
-fn last_before_another(case: &Case<'_>, asked: u64) -> u64 {
+fn until_another(case: &Case<'_>, asked: u64) -> u64 {
     let mut faults = case.faults().filter(|fault| fault.proof.is_none() && !matches!(fault.act, Act::DeletePod { .. }));
-    let mut steps = case.steps().filter(|step| step.scenario == SCENARIO && step.mark.seq > asked);
-    let another = faults.find(|fault| fault.mark.seq > asked).map(|fault| fault.mark.seq);
+    let mut steps = case.steps().filter(|step| step.scenario == SCENARIO && is_after(asked)(&step.mark));
+    let another = faults.find(|fault| is_after(asked)(&fault.mark)).map(|fault| fault.mark.seq);
     let end = steps.find(|step| step.name == SCENARIO || matches!(step.phase, Phase::Failed(_)));
-    another.into_iter().chain(end.map(|step| step.mark.seq)).min().map_or(case.timeline.last_seq, |next| next - 1)
+    another.into_iter().chain(end.map(|step| step.mark.seq)).min().unwrap_or(case.timeline.last_seq)
 }
 
 impl Update<'_> {
@@ -63,7 +63,7 @@ impl Update<'_> {
     /// The revision that it gives the pods: the one that the controller tells once it has seen the change.
     pub fn revision(&self, case: &Case<'_>) -> Judged<String> {
         let asked = self.asked.seq;
-        let before = case.set_states().filter(|(mark, _)| mark.seq < asked).map(|(_, set)| set.generation).max();
+        let before = case.set_states().filter(|(mark, _)| is_before(asked)(mark)).map(|(_, set)| set.generation).max();
         let span = asked..=self.until();
         let mut told = case.set_states().filter(|(mark, set)| {
             let seen = set.observed_generation == set.generation && Some(set.generation) > before;
