@@ -2,6 +2,7 @@
 
 mod answers;
 mod deletions;
+mod marks;
 
 use std::{
     collections::HashMap,
@@ -23,6 +24,7 @@ use super::{
 };
 
 pub(super) use deletions::Deletion;
+pub(super) use marks::{is_after, is_before};
 
 /// A part of a record and its place in the log.
 #[derive(Debug)]
@@ -134,6 +136,12 @@ impl<'a> Case<'a> {
         self.seen(&self.evidence.index.faults, |what| if let What::Fault(fault) = what { Some(fault) } else { None })
     }
 
+    /// The same from a record on.
+    pub fn faults_since(&self, from: u64) -> impl DoubleEndedIterator<Item = Seen<'a, Fault>> {
+        let places = self.between(&self.evidence.index.faults, from, u64::MAX);
+        self.seen(places, |what| if let What::Fault(fault) = what { Some(fault) } else { None })
+    }
+
     /// The first scale-down that was asked for, while claims are to stay: the one in which they are to go has its own
     /// check.
     pub fn scale_down(&self) -> Option<ScaleDown> {
@@ -219,6 +227,12 @@ impl<'a> Case<'a> {
     /// Trouble of the harness.
     pub fn notes(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Note>> {
         self.seen(&self.evidence.index.notes, |what| if let What::Note(note) = what { Some(note) } else { None })
+    }
+
+    /// The same since a record.
+    pub fn notes_since(&self, from: u64) -> impl DoubleEndedIterator<Item = Seen<'a, Note>> {
+        let places = self.between(&self.evidence.index.notes, from, u64::MAX);
+        self.seen(places, |what| if let What::Note(note) = what { Some(note) } else { None })
     }
 
     /// The first and the last record of a scenario; the log's ends where it has no such step.

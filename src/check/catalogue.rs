@@ -53,7 +53,7 @@ pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
     let Some(case) = Case::of(evidence) else { return did_not_start(evidence) };
     let absent = |scenario: &&&str| !case.run.scenarios.iter().any(|part| part == **scenario);
     let missing: Vec<_> = check.scenarios.iter().filter(absent).copied().collect();
-    if missing.len() == check.scenarios.len() && !missing.is_empty() {
+    if missing.len() == check.scenarios.len() {
         return not_part(&missing);
     }
     let finding = (check.judge)(evidence);
@@ -89,7 +89,7 @@ fn cut_short(case: &Case<'_>, scenario: &str) -> Option<Finding> {
     match &last.it.phase {
         Phase::End => None,
         Phase::Begin => {
-            let note = case.notes().rfind(|note| note.mark.seq > seq);
+            let note = case.notes_since(seq).next_back();
             let note = note.map(|note| (note.it.message.clone(), note.mark.seq));
             Some(because(format!("the scenario {scenario} did not end (#{seq})"), Some(seq), note))
         }

@@ -218,7 +218,7 @@ fn name_follows_the_pod(evidence: &Evidence) -> Finding {
         let budget = budget(case)?;
         let returned = case.weigh_deletions(opinion, |deletion| {
             case.successor(deletion)?;
-            Ok((deletion.pod, deletion.killed, deletion.after(), deletion.asked.seq, deletion.until - 1))
+            Ok((deletion.pod, deletion.killed, deletion.after(), deletion.asked.seq, deletion.until))
         });
         let queries: HashMap<String, Query> =
             case.subject.pods().map(|pod| (pod.clone(), Query::pod(case, &pod))).collect();
@@ -274,7 +274,7 @@ fn absent_pod_is_nxdomain(evidence: &Evidence) -> Finding {
 fn gone_by(case: &Case<'_>, pod: &str, asked: u64) -> Judged<Truth> {
     let until = case.next_fault(asked);
     let life = case.timeline.pod_at(pod, asked);
-    let gone = life.and_then(|life| life.deleted).filter(|mark| mark.seq < until);
+    let gone = life.and_then(|life| life.deleted).filter(|mark| (asked..until).contains(&mark.seq));
     gone.map(|since| vec![Change { since, value: Data::new() }])
         .ok_or_else(|| Finding::inconclusive(format!("{pod} was not seen to go in the scale-down"), [asked]))
 }

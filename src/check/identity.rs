@@ -177,7 +177,7 @@ fn same_identity(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<(String, [u
         let reason = format!("the pod {} that was deleted at #{} was never seen", deletion.pod, deletion.asked.seq);
         Finding::inconclusive(reason, [deletion.asked.seq])
     })?;
-    let (was, is) = (Bearer { life: old, seq: deletion.asked.seq }, Bearer { life: new, seq: deletion.until - 1 });
+    let (was, is) = (Bearer { life: old, seq: deletion.asked.seq }, Bearer { life: new, seq: deletion.until });
     same_claims(case, &was, &is, &deletion.after())?;
     let before = case.answer_before(deletion, Question::Identity)?;
     let after = case.answer_after(deletion, deletion.pod, Question::Identity)?;

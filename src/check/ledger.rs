@@ -60,3 +60,18 @@ impl Rows {
         self.since.iter().filter(move |(id, seq)| *seq < before && !held.contains(id)).map(|(id, _)| *id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_known_only_after_the_record_that_tells_of_it() {
+        let (rows, none) = (Rows::of([(1, 5)].into_iter()), BTreeSet::new());
+        for (before, known) in [(4, false), (5, false), (6, true)] {
+            assert_eq!(rows.has(1, before), known, "{before}");
+            assert_eq!(rows.count(before), usize::from(known), "{before}");
+            assert_eq!(rows.without(&none, before).count(), usize::from(known), "{before}");
+        }
+    }
+}

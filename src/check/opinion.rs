@@ -78,3 +78,15 @@ fn distinct(records: impl IntoIterator<Item = u64>) -> Vec<u64> {
     let mut seen = BTreeSet::new();
     records.into_iter().filter(|record| seen.insert(*record)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_told_once_in_the_order_in_which_they_matter() {
+        let mut opinion = Opinion::quoting(1);
+        opinion.prove([7, 3, 7]);
+        assert_eq!(opinion.conclude(String::new()), Finding::pass("", [7, 3]));
+    }
+}

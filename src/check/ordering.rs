@@ -7,7 +7,7 @@ use crate::evidence::{Evidence, Mark, Moment, PodLife, Question, Wait};
 
 use super::{
     Check, Finding, Verdict,
-    case::{Case, ScaleDown, Seen},
+    case::{Case, ScaleDown, Seen, is_before},
     opinion::{Judged, Opinion, judged},
     words::{seconds, short},
 };
@@ -75,7 +75,7 @@ fn starts_in_ordinal_order(evidence: &Evidence) -> Finding {
 fn waited_for(case: &Case<'_>, later: &PodLife, name: &str) -> Judged<Mark> {
     let at = later.added.seq;
     let lives: Vec<_> = case.timeline.pods.bearing(name, at).collect();
-    let was_ready = |life: &&PodLife| life.first_ready().filter(|ready| ready.seq < at);
+    let was_ready = |life: &&PodLife| life.first_ready().filter(is_before(at));
     let holds = |life: &&&PodLife| life.ready_at(at) && !life.deleting_at(at);
     if let Some(ready) = lives.iter().find(holds).and_then(was_ready) {
         return Ok(ready);
@@ -203,7 +203,7 @@ fn scales_down_in_reverse(evidence: &Evidence) -> Finding {
         let mut gone = Vec::new();
         for ordinal in case.subject.ordinals().rev().filter(|ordinal| *ordinal >= case.subject.first_ordinal + to) {
             let Some(life) = there(ordinal) else { continue };
-            let left = life.deleted.filter(|mark| mark.seq < until);
+            let left = life.deleted.filter(is_before(until));
             match ordinal.checked_sub(1).and_then(there).filter(|_| ordinal > case.subject.first_ordinal) {
                 Some(before) => opinion.weigh(left_first(life, left, before, until)),
                 None => None,
@@ -224,8 +224,8 @@ fn scales_down_in_reverse(evidence: &Evidence) -> Finding {
 
 /// Whether a pod was gone when the one before it was told to go, if it was, before the next disruption.
 fn left_first(life: &PodLife, left: Option<Mark>, before: &PodLife, until: u64) -> Judged<()> {
-    let Some(told) = before.deleting.filter(|mark| mark.seq < until) else { return Ok(()) };
-    if left.is_some_and(|left| left.seq < told.seq) {
+    let Some(told) = before.deleting.filter(is_before(until)) else { return Ok(()) };
+    if left.filter(is_before(told.seq)).is_some() {
         return Ok(());
     }
     let when = left.map_or("was not DELETED by then".to_owned(), |left| format!("was DELETED only at #{}", left.seq));

@@ -117,7 +117,7 @@ fn same_volume_returns(evidence: &Evidence) -> Finding {
 /// The claim of a template with its volume, which are what they were before the deletion.
 fn same_volume<'a>(case: &Case<'a>, deletion: &Deletion<'a>, template: &str) -> Judged<(String, [u64; 2])> {
     let (new, _) = case.successor(deletion)?;
-    let (timeline, asked, end) = (case.timeline, deletion.asked.seq, deletion.until - 1);
+    let (timeline, asked, end) = (case.timeline, deletion.asked.seq, deletion.until);
     let deleted = deletion.words();
     let claim = case.subject.claim(template, deletion.pod);
     let mut lives = timeline.pod_by_uid(deletion.uid).into_iter().chain([new]);

@@ -60,8 +60,7 @@ impl<'a> Case<'a> {
         pod: &str,
         question: Question,
     ) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
-        let (from, to) = (deletion.asked.seq + 1, deletion.until - 1);
-        self.answers_between(pod, question, &deletion.after(), from, to)
+        self.answers_between(pod, question, &deletion.after(), deletion.asked.seq, deletion.until)
     }
 
     /// The last of these; never having asked is a doubt.
@@ -129,6 +128,6 @@ impl Deletion<'_> {
 
     /// Whether a record lies between this deletion and the next disruption.
     pub fn spans(&self, mark: Mark) -> bool {
-        self.asked.seq < mark.seq && mark.seq < self.until
+        (self.asked.seq..self.until).contains(&mark.seq)
     }
 }

@@ -154,6 +154,17 @@ fn a_scenario_that_was_not_asked_for_leaves_it_open() {
     assert_eq!(judge("dns::each_pod_has_its_name", &deploy).verdict, Pass);
 }
 
+#[test]
+fn what_no_scenario_of_a_check_was_acted_for_is_not_judged() {
+    let mut history = History::of(3);
+    if let What::Run(run) = &mut history.records[0].what {
+        run.scenarios = vec!["deploy".into()];
+    }
+    history.step("deploy", Phase::Begin);
+    history.step("deploy", Phase::End);
+    assert_snapshot!(judge("persistence::same_volume_returns", &history).reason, @"the scenario restart was not part of this run");
+}
+
 /// A run that ended before its first scenario.
 fn not_begun(what: What) -> History {
     let mut history = History::of(3);
@@ -202,6 +213,9 @@ fn a_scenario_that_did_not_end_says_who_ended_it() {
     let end = |what: &What| matches!(what, What::Step(it) if it.scenario == "deploy" && it.phase == Phase::End);
     let end = history.records.iter().position(|record| end(&record.what)).expect("an end");
     history.records.truncate(end);
+    // A step within the scenario is not the scenario.
+    let step = Step { scenario: "deploy".into(), name: "apply the manifests again".into(), phase: Phase::Begin };
+    history.push(What::Step(step));
     history.push(What::Note(Note { message: "interrupted".into() }));
-    assert_snapshot!(judge("ordering::ready_means_serving", &history).reason, @"the scenario deploy did not end (#4): interrupted (#113)");
+    assert_snapshot!(judge("ordering::ready_means_serving", &history).reason, @"the scenario deploy did not end (#4): interrupted (#114)");
 }

@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn no_cache_excuses_more_than_a_minute() {
-        assert_eq!(ms(&with_cache("    cache 55")), 60_000);
+        let most = Budget::of(&with_cache("    cache 55"), "cluster.local");
+        assert_eq!((most.ms, most.why.as_str()), (60_000, "the Corefile caches answers for 55 s"));
         assert_eq!(too_long(&with_cache("    cache 56")), 56);
         assert_eq!(too_long(&with_cache("    cache 300")), 300);
     }
@@ -234,6 +235,7 @@ mod tests {
         assert_eq!(ms(&with_cache("    cache 30 {\n        disable success\n        disable denial .\n    }")), 2_000);
         assert_eq!(too_long(&with_cache("    cache {\n        disable success\n    }")), 1_800);
         assert_eq!(ms(&with_cache("    cache {\n        success 9984 10\n        denial 9984 20\n    }")), 25_000);
+        assert_eq!(ms(&with_cache("    cache {\n        disable denial\n        success 9984 10\n    }")), 15_000);
     }
 
     #[test]

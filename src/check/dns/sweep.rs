@@ -54,7 +54,7 @@ fn heard(dns: Seen<'_, Dns>) -> Heard {
         DnsAnswer::Response { rcode, records } => {
             let data: Data = records.iter().map(|record| read(&dns.it.record_type, &record.data)).collect();
             let exists = match rcode.as_str() {
-                "NOERROR" if !data.is_empty() => Some(true),
+                "NOERROR" => Some(true),
                 "NXDOMAIN" => Some(false),
                 _ => None,
             };

@@ -6,9 +6,10 @@ use serde_json::json;
 use crate::{
     check::{
         Verdict::{Fail, Inconclusive, Pass, Skipped},
+        dns_budget_ms, dns_zone,
         history::{History, NAMESPACE, PODS, subject},
     },
-    evidence::{Act, Dns, DnsAnswer, Moment, SnapshotOf, Subject, Transport, What},
+    evidence::{Act, Dns, DnsAnswer, Moment, Phase, SnapshotOf, Subject, Transport, What},
 };
 
 const SERVICE: &str = "dns::service_resolves_to_ready_pods";
@@ -116,6 +117,25 @@ fn an_answer_that_is_right_too_late_fails() {
     history.asked(&Moment::Deployed, &service(), &[]);
     history.asked_for_service(&Moment::Deployed);
     assert_snapshot!(history.expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was right only 2.5 s after the last change (#15), not within 2.0 s (the Corefile has no cache); still wrong at #20; and 7 more of the kind");
+}
+
+#[test]
+fn a_question_at_the_very_end_of_the_budget_may_still_be_answered_wrong() {
+    for (after_ms, verdict) in [(1_998, Pass), (1_999, Fail)] {
+        let mut history = three_ready();
+        history.pass_ms(after_ms);
+        history.asked(&Moment::Deployed, &service(), &[]);
+        history.asked_for_service(&Moment::Deployed);
+        // All are sent at once, and answered a millisecond after one another.
+        let mut took_us = 0;
+        let history = history.edit(|what| {
+            if let What::Dns(dns) = what {
+                took_us += 1_000;
+                dns.took_us = took_us;
+            }
+        });
+        history.expect(SERVICE, verdict);
+    }
 }
 
 #[test]
@@ -293,14 +313,49 @@ fn a_name_that_outlives_its_pod_fails() {
 }
 
 #[test]
+fn the_corefile_says_how_long_to_ask_and_in_which_zone() {
+    let corefile = ". {\n  kubernetes corp.example\n  cache 30\n}\n";
+    assert_eq!(dns_budget_ms(corefile, "corp.example"), 35_000);
+    assert_eq!(dns_zone(corefile).as_deref(), Some("corp.example"));
+    assert_eq!(dns_zone(""), None);
+}
+
+#[test]
+fn a_name_has_time_until_its_pod_is_gone() {
+    let mut history = three_ready();
+    history.fault(Act::Scale { from: 3, to: 2 });
+    history.deleting("mysql-2");
+    history.unready("mysql-2");
+    history.pass_ms(30_000);
+    history.deleted("mysql-2");
+    history.pass_ms(500);
+    history.asked(&Moment::ScaledDown, &history.subject.fqdn("mysql-2"), &["10.0.2.1".into()]);
+    history.pass_ms(500);
+    history.asked_for_pod(&Moment::ScaledDown, "mysql-2");
+    assert_snapshot!(history.expect(ABSENT, Pass), @"NXDOMAIN: mysql-2 after 1.0 s (2.0 s: the Corefile has no cache)");
+}
+
+#[test]
 fn a_pod_that_did_not_go_leaves_it_open() {
     let mut history = three_ready();
     history.expect(ABSENT, Inconclusive);
+    history.fault(Act::Scale { from: 3, to: 3 });
+    assert_snapshot!(history.expect(ABSENT, Inconclusive), @"the set was not scaled down");
     history.fault(Act::Scale { from: 3, to: 1 });
     history.goes("mysql-2");
     history.pass_ms(3_000);
     PODS.iter().for_each(|pod| history.asked_for_pod(&Moment::ScaledDown, pod));
     assert_snapshot!(history.expect(ABSENT, Inconclusive), @"mysql-1 was not seen to go in the scale-down");
+}
+
+#[test]
+fn a_scale_down_in_which_claims_are_to_go_is_another_matter() {
+    let mut history = three_ready();
+    for phase in [Phase::Begin, Phase::End, Phase::Begin] {
+        history.step("claims", phase);
+    }
+    history.fault(Act::Scale { from: 3, to: 2 });
+    assert_snapshot!(history.expect(ABSENT, Inconclusive), @"the set was not scaled down");
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn proved(pod: &str, hold: &Acted<'_>) -> Judged<u64> {
 /// That the pod was un-Ready, still and already, when the answers that count came.
 fn while_held(case: &Case<'_>, pod: &str, proved: u64, settled: &Settled) -> Judged<()> {
     let ready = |seq: u64| case.timeline.pod_at(pod, seq).is_none_or(|life| life.ready_at(seq));
-    match settled.last.iter().find(|seq| **seq < proved || ready(**seq)) {
+    match settled.last.iter().find(|seq| !(proved..).contains(*seq) || ready(**seq)) {
         Some(seq) => {
             Err(Finding::inconclusive(format!("{pod} was not un-Ready when it was asked for (#{seq})"), [*seq, proved]))
         }

@@ -114,4 +114,6 @@ fn a_gate_that_is_told_of_decides_before_the_version() {
     assert_snapshot!(max_unavailable(&gated(true)).why, @"the feature gate MaxUnavailableStatefulSet is on");
     assert_snapshot!(max_unavailable(&gated(false)).why, @"the feature gate MaxUnavailableStatefulSet is off");
     assert!(claim_policy(&gated(false)).holds);
+    let told = applied(&gated(false)).into_iter().find(|applied| applied.topic == Topic::MaxUnavailable);
+    assert_eq!(told.map(|told| told.what), Some(MAX_UNAVAILABLE_OFF));
 }

@@ -5,7 +5,7 @@ use crate::evidence::{Act, Evidence, Mark, PodLife};
 use super::{
     super::{
         Check, Finding,
-        case::{Acted, Case},
+        case::{Acted, Case, is_after, is_before},
         opinion::{Judged, judged},
         words::seconds,
     },
@@ -94,10 +94,9 @@ fn held<'a>(case: &Case<'a>, scenario: &str) -> Judged<Held<'a>> {
         let reason = format!("{pod} was to be held (#{asked}), but not un-Ready at #{}", since.seq);
         return Err(Finding::inconclusive(reason, [asked, since.seq]));
     };
-    let again = life.ready.iter().find(|change| change.value && change.since.seq > since.seq);
+    let ready = life.ready.iter().filter(|change| change.value).map(|change| change.since).find(is_after(since.seq));
     let release = acted(case, scenario, since.seq, |act| matches!(act, Act::Release { uid: held, .. } if held == uid));
-    let (ready, released) = (again.map(|change| change.since), release.map(|release| release.asked));
-    Ok(Held { life, since, ready, released })
+    Ok(Held { life, since, ready, released: release.map(|release| release.asked) })
 }
 
 /// The first act of a kind that was asked for in a scenario, after a record.
@@ -145,7 +144,7 @@ fn ready_again(case: &Case<'_>, held: &Held<'_>) -> Judged<Mark> {
         return Err(gap);
     }
     match held.ready {
-        Some(ready) if held.released.is_some_and(|released| released < ready) => Ok(ready),
+        Some(ready) if held.released.filter(is_before(ready.seq)).is_some() => Ok(ready),
         Some(ready) => {
             let reason = format!("{pod} was held since #{since}, but Ready at #{} before it was released", ready.seq);
             Err(Finding::inconclusive(reason, [since, ready.seq]))
@@ -160,7 +159,7 @@ fn ready_again(case: &Case<'_>, held: &Held<'_>) -> Judged<Mark> {
 /// The pod that came once the held one was Ready again.
 fn went_on<'a>(case: &Case<'a>, held: &Held<'a>, ready: Mark) -> Judged<&'a PodLife> {
     let until = case.next_fault(ready.seq);
-    let mut next = later(case, held).filter(|life| ready < life.added && life.added.seq < until);
+    let mut next = later(case, held).filter(|life| (ready.seq..until).contains(&life.added.seq));
     if let Some(life) = next.next() {
         return Ok(life);
     }
@@ -210,7 +209,7 @@ fn no_deadlock_on_failed_predecessor(evidence: &Evidence) -> Finding {
             return Err(gap);
         }
         let (added, ends) = (life.added.seq, held.ends(case));
-        if ends <= ready.seq {
+        if !(since..ends).contains(&ready.seq) {
             let reason = format!("{name} was held only until #{ends}, before {pod} was Ready (#{})", ready.seq);
             return Err(Finding::inconclusive(reason, [since, ends]));
         }
@@ -224,8 +223,8 @@ fn no_deadlock_on_failed_predecessor(evidence: &Evidence) -> Finding {
 /// Who took the deleted pod's place, and when it was Ready, before the held one was to be released.
 fn came_back<'a>(case: &Case<'a>, held: &Held<'a>, pod: &'a str, asked: u64) -> Judged<(&'a PodLife, Mark)> {
     let until = held.until(case, asked);
-    let lives = case.timeline.lives(pod).filter(|life| life.added.seq > asked);
-    let mut ready = lives.filter_map(|life| Some((life, life.first_ready().filter(|ready| ready.seq < until)?)));
+    let lives = case.timeline.pods.coming(pod, asked, until);
+    let mut ready = lives.filter_map(|life| Some((life, life.first_ready().filter(is_before(until))?)));
     if let Some(found) = ready.next() {
         return Ok(found);
     }

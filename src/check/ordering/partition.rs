@@ -5,7 +5,7 @@ use crate::evidence::{Evidence, Mark};
 use super::{
     super::{
         Check, Finding,
-        case::Case,
+        case::{Case, is_after},
         opinion::{Judged, judged},
     },
     updates::{Told, Update, revision_of, told_to_go, updatable, updates},
@@ -76,7 +76,8 @@ fn came_back<'a>(case: &Case<'a>, update: &Update<'_>, told: &Told<'a>) -> Judge
         let reason = format!("{name} had {new} already when it was deleted (#{at}): it shows nothing");
         return Err(Finding::inconclusive(reason, [at]));
     }
-    let came = case.timeline.lives(name).find(|life| at < life.added.seq && life.added.seq <= update.holds);
+    let mut later = case.timeline.lives(name).filter(|life| is_after(at)(&life.added));
+    let came = later.find(|life| life.added.seq <= update.holds);
     let Some(life) = came else {
         let asked = update.asked.seq;
         let reason = format!("{name}, below the partition, did not come back after its deletion (#{at})");

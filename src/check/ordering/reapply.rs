@@ -7,7 +7,7 @@ use crate::evidence::{Act, Applied, Evidence, Mark, SnapshotOf};
 use super::{
     super::{
         Check, Finding,
-        case::Case,
+        case::{Case, is_after},
         opinion::{Judged, Opinion, judged},
         words::{seconds, short, some_of},
     },
@@ -79,10 +79,11 @@ impl Answer {
 /// The first answer, and the one after the manifests were to be applied again.
 fn answers(case: &Case<'_>, asked: Mark) -> Judged<(Answer, Answer)> {
     let snapshot = |again: bool, when: &str| {
-        let found = case.snapshots(SnapshotOf::Applied).find(|it| (it.mark > asked) == again).ok_or_else(|| {
-            let reason = format!("what the API server had when the manifests were applied {when} was not recorded");
-            left_open(case, reason, asked.seq, case.next_fault(asked.seq))
-        })?;
+        let found =
+            case.snapshots(SnapshotOf::Applied).find(|it| is_after(asked.seq)(&it.mark) == again).ok_or_else(|| {
+                let reason = format!("what the API server had when the manifests were applied {when} was not recorded");
+                left_open(case, reason, asked.seq, case.next_fault(asked.seq))
+            })?;
         let seq = found.mark.seq;
         match serde_json::from_value(found.value.clone()) {
             Ok(objects) => Ok(Answer { seq, objects }),
@@ -115,7 +116,7 @@ fn unchanged(old: &Applied, first: &Answer, second: &Answer) -> Judged<String> {
 /// No pod may be told to go or be created from the second time on, for as long as that is watched.
 fn nothing_moves(case: &Case<'_>, opinion: &mut Opinion, asked: Mark, until: u64) {
     let span = asked.seq..until;
-    let told = told_to_go(case, span.start, span.end - 1);
+    let told = told_to_go(case, span.start, span.end);
     let told = told.iter().map(|told| (told.at.seq, format!("{} was told to go", told.life.name)));
     let created = case.timeline.pods.iter().filter(|life| life.seen_created && span.contains(&life.added.seq));
     let created = created.map(|life| (life.added.seq, format!("{} was ADDED", life.name)));

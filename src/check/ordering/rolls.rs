@@ -5,7 +5,7 @@ use crate::evidence::{Act, Evidence, Mark, PodLife};
 use super::{
     super::{
         Check, Finding,
-        case::Case,
+        case::{Case, is_before},
         expectation::max_unavailable,
         opinion::{Judged, Opinion, judged},
         words::short,
@@ -114,7 +114,7 @@ fn stood(case: &Case<'_>, revision: &str, above: &str, (name, at): (&str, u64)) 
         let reason = format!("{told} while {which} had {old} and not {revision}");
         return Err(Finding::fail(reason, [at, life.added.seq]));
     }
-    let Some(ready) = life.first_ready().filter(|ready| ready.seq < at) else {
+    let Some(ready) = life.first_ready().filter(is_before(at)) else {
         let reason = format!("{told} while {which} had never been Ready (#{}–#{})", life.added.seq, at - 1);
         return Err(Finding::fail(reason, [at, life.added.seq]));
     };

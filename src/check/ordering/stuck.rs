@@ -5,7 +5,7 @@ use crate::evidence::{Act, Evidence, Mark, PodLife};
 use super::{
     super::{
         Check, Finding,
-        case::Case,
+        case::{Case, is_after},
         opinion::{Judged, judged},
     },
     left_open,
@@ -86,7 +86,7 @@ fn last_pod(case: &Case<'_>) -> String {
 /// The pod that could not start with the broken template.
 fn stuck_pod<'a>(case: &Case<'a>, broken: &Update<'_>, old: &str) -> Judged<&'a PodLife> {
     let (pod, asked) = (last_pod(case), broken.asked.seq);
-    let stuck = newest(case, &pod, broken.until()).filter(|life| life.added.seq > asked);
+    let stuck = newest(case, &pod, broken.until()).filter(|life| is_after(asked)(&life.added));
     let Some(stuck) = stuck.filter(|_| broken.proved.is_some()) else {
         let reason = format!("{pod} was not seen to be stuck with the template that was broken at #{asked}");
         return Err(left_open(case, reason, asked, broken.until()));

@@ -5,9 +5,9 @@ use insta::assert_snapshot;
 use crate::{
     check::{
         Verdict::{Fail, Inconclusive, Pass, Skipped},
-        history::{History, PODS, broken, error, refused},
+        history::{History, PODS, broken, error, refused, subject},
     },
-    evidence::{Act, EventType, Phase, Question, WaitOutcome, What},
+    evidence::{Act, EventType, Phase, Question, Subject, WaitOutcome, What},
 };
 
 const STARTS: &str = "ordering::starts_in_ordinal_order";
@@ -215,6 +215,17 @@ fn two_pods_that_both_go_have_an_order() {
     history.deleted("mysql-1");
     history.deleted("mysql-0");
     history.expect(REVERSE, Fail);
+}
+
+#[test]
+fn a_stranger_below_the_first_ordinal_may_go_whenever_it_likes() {
+    let mut history = History::with(Subject { first_ordinal: 1, ..subject(2) });
+    ["mysql-0", "mysql-1", "mysql-2"].iter().for_each(|pod| history.starts(pod));
+    history.fault(Act::Scale { from: 2, to: 0 });
+    history.goes("mysql-2");
+    history.deleting("mysql-0");
+    history.goes("mysql-1");
+    history.expect(REVERSE, Pass);
 }
 
 #[test]

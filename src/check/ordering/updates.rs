@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use crate::evidence::{Act, Mark, Phase, PodLife};
 
-use super::super::{Finding, case::Case, opinion::Judged};
+use super::super::{
+    Finding,
+    case::{Case, is_after, is_before},
+    opinion::Judged,
+};
 
 /// The scenario that changes the template.
 const SCENARIO: &str = "roll";
@@ -19,8 +23,8 @@ pub(super) struct Update<'a> {
     pub partition: u32,
     /// The record that proves it, where it came to that.
     pub proved: Option<u64>,
-    /// The last record before the harness asked for another one, or gave up: then it restores the template, which
-    /// is no change that anybody waits for.
+    /// The record with which the harness asked for another one, or gave up: then it restores the template, which is no
+    /// change that anybody waits for. The log's last where it did neither.
     pub holds: u64,
 }
 
@@ -35,19 +39,19 @@ pub(super) fn updates<'a>(case: &Case<'a>) -> Vec<Update<'a>> {
     let acts = case.acts(|act| partition(act).is_some()).into_iter();
     let updates = acts.filter_map(|acted| {
         let proved = acted.proved.map(|(mark, _)| mark.seq);
-        let holds = last_before_another(case, acted.asked.seq);
+        let holds = until_another(case, acted.asked.seq);
         Some(Update { act: acted.act, asked: acted.asked, partition: partition(acted.act)?, proved, holds })
     });
     updates.collect()
 }
 
 /// Deletions of single pods belong to a change: the harness tries with them what it brought about.
-fn last_before_another(case: &Case<'_>, asked: u64) -> u64 {
+fn until_another(case: &Case<'_>, asked: u64) -> u64 {
     let mut faults = case.faults().filter(|fault| fault.proof.is_none() && !matches!(fault.act, Act::DeletePod { .. }));
-    let mut steps = case.steps().filter(|step| step.scenario == SCENARIO && step.mark.seq > asked);
-    let another = faults.find(|fault| fault.mark.seq > asked).map(|fault| fault.mark.seq);
+    let mut steps = case.steps().filter(|step| step.scenario == SCENARIO && is_after(asked)(&step.mark));
+    let another = faults.find(|fault| is_after(asked)(&fault.mark)).map(|fault| fault.mark.seq);
     let end = steps.find(|step| step.name == SCENARIO || matches!(step.phase, Phase::Failed(_)));
-    another.into_iter().chain(end.map(|step| step.mark.seq)).min().map_or(case.timeline.last_seq, |next| next - 1)
+    another.into_iter().chain(end.map(|step| step.mark.seq)).min().unwrap_or(case.timeline.last_seq)
 }
 
 impl Update<'_> {
@@ -102,9 +106,9 @@ pub(super) fn told_to_go<'a>(case: &Case<'a>, after: u64, to: u64) -> Vec<Told<'
             deletions.entry(uid.as_str()).or_insert(deletion.asked);
         }
     }
-    let by_harness = |life: &PodLife, at: Mark| deletions.get(life.uid.as_str()).is_some_and(|asked| *asked < at);
+    let by_harness = |life: &PodLife, at: Mark| deletions.get(life.uid.as_str()).is_some_and(is_before(at.seq));
     let told = case.timeline.pods.iter().filter_map(|life| {
-        let at = life.deleting.filter(|mark| after < mark.seq && mark.seq <= to)?;
+        let at = life.deleting.filter(is_after(after)).filter(|mark| mark.seq <= to)?;
         Some(Told { life, index: case.subject.index_of(&life.name)?, at, by_harness: by_harness(life, at) })
     });
     let mut told: Vec<_> = told.collect();

@@ -10,11 +10,11 @@ mod tests;
 
 use std::ops::RangeInclusive;
 
-use crate::evidence::{Act, Applied, ClaimLife, SnapshotOf, Subject};
+use crate::evidence::{Act, Applied, ClaimLife, Mark, SnapshotOf, Subject};
 
 use super::super::{
     Finding,
-    case::{Acted, Case},
+    case::{Acted, Case, is_after, is_before},
     opinion::{Judged, Opinion},
     words::{short, some_of},
 };
@@ -47,7 +47,7 @@ impl Stretch {
     /// That a claim had not been told to go before this stretch.
     fn begins_with(&self, claim: &ClaimLife) -> Judged<()> {
         let start = *self.within.start();
-        let Some(told) = claim.deleting.map(|mark| mark.seq).filter(|seq| *seq < start) else { return Ok(()) };
+        let Some(Mark { seq: told, .. }) = claim.deleting.filter(is_before(start)) else { return Ok(()) };
         let reason = format!("{} had been told to go (#{told}) before #{start}", named(claim));
         Err(Finding::inconclusive(reason, [told, start]))
     }
@@ -96,11 +96,11 @@ fn claim_before<'a>(case: &Case<'a>, name: &str, seq: u64) -> Judged<&'a ClaimLi
     case.timeline.claim_at(name, seq).ok_or_else(unseen)
 }
 
-/// The last record before the next act that may make claims go, or the log's last.
+/// The next act that may make claims go, or the log's last record.
 fn until_claims_may_go(case: &Case<'_>, seq: u64) -> u64 {
     let frees = |act: &Act| matches!(act, Act::SetClaimPolicy { .. } | Act::Teardown | Act::DeleteClaims);
-    let next = case.faults().find(|fault| fault.mark.seq > seq && frees(&fault.act));
-    next.map_or(case.timeline.last_seq, |next| next.mark.seq - 1)
+    let next = case.faults_since(seq).find(|fault| frees(&fault.act));
+    next.map_or(case.timeline.last_seq, |next| next.mark.seq)
 }
 
 /// The doubt about an act that was asked for and is not proved, with the wait that was in vain, if any was.
@@ -123,8 +123,8 @@ impl<'a> Teardown<'a> {
     /// The teardown; none where it was not acted.
     fn of(case: &Case<'a>) -> Option<Judged<Self>> {
         let asked = case.acts(|act| *act == Act::Teardown).first()?.asked.seq;
-        let mut deleted = case.acts(|act| *act == Act::DeleteClaims).into_iter().map(|acted| acted.asked.seq);
-        let Some(deleted) = deleted.find(|seq| *seq > asked) else {
+        let mut deleted = case.acts(|act| *act == Act::DeleteClaims).into_iter().map(|acted| acted.asked);
+        let Some(Mark { seq: deleted, .. }) = deleted.find(is_after(asked)) else {
             let reason = format!("the teardown (#{asked}) did not come to the deletion of the claims");
             return Some(Err(Finding::inconclusive(reason, [asked])));
         };

@@ -5,7 +5,7 @@ use crate::evidence::{Evidence, Mark, Question, Sql, WriteOutcome};
 use super::{
     super::{
         Check, Finding,
-        case::{Case, Deletion, Seen},
+        case::{Case, Deletion, Seen, is_after, is_before},
         opinion::{Judged, judged},
         words::seconds,
     },
@@ -89,7 +89,7 @@ fn resumes(
         let seq = read.mark.seq;
         return Err(Finding::fail(format!("{pod} never got row {id}, written on the new primary (#{seq})"), [seq]));
     }
-    let there = if barrier.seq > written { barrier } else { read.mark };
+    let there = if is_after(written)(&barrier) { barrier } else { read.mark };
     let (took, budget) = (there.at_us.saturating_sub(ready.at_us), case.run.budgets.resume_ms * 1000);
     if took <= budget {
         return Ok(there);
@@ -103,7 +103,7 @@ fn resumes(
 fn same_host(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Judged<()> {
     let after = case.answer_after(deletion, pod, Question::ReplicaStatus)?;
     let asked = |sql: &Seen<'_, Sql>| sql.pod == pod && sql.question == Question::ReplicaStatus;
-    let before = case.sql().rfind(|sql| asked(sql) && sql.mark.seq < deletion.asked.seq);
+    let before = case.sql().rfind(|sql| asked(sql) && is_before(deletion.asked.seq)(&sql.mark));
     let before = before
         .ok_or_else(|| Finding::inconclusive(format!("{pod} was not asked for its source before the deletion"), []))?;
     let (was, is) = (status(before)?.host, status(after)?.host);

@@ -53,6 +53,7 @@ fn names_that_are_found_pass() {
     assert_snapshot!(History::good().expect(SHORT, Pass), @"mysql-0.mysql-h, mysql-1.mysql-h, mysql-2.mysql-h were found in every other pod; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
     assert_snapshot!(History::good_of(1).expect(SHORT, Pass), @"mysql-h was found in mysql-0; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
     assert!(!History::good_of(1).expect(FULL, Pass).contains("looked"));
+    assert!(History::good_of(2).expect(FULL, Pass).contains("looked"));
     looked_up().expect(SHORT, Pass);
     looked_up().expect(FULL, Pass);
 }
@@ -99,6 +100,8 @@ fn a_lookup_that_could_not_be_made_leaves_it_open() {
 #[test]
 fn a_lookup_that_was_not_made_leaves_it_open() {
     assert_snapshot!(looked_up().without(|what| is_lookup_of(what, NAME)).expect(SHORT, Inconclusive), @"`getent ahosts mysql-1.mysql-h` in mysql-0 was not run after all pods were Ready; `getent ahosts mysql-1.mysql-h` in mysql-2 was not run after all pods were Ready");
+    let another = finding(looked_up(), NAME, |exec| exec.argv[1] = "hosts".into());
+    another.expect(SHORT, Inconclusive);
     let full = three_ready().subject.fqdn("mysql-2");
     looked_up().without(|what| is_lookup_of(what, &full)).expect(FULL, Inconclusive);
 }
@@ -109,6 +112,8 @@ fn a_run_without_lookups_is_judged_by_dns_alone() {
     let reason = none.expect(FULL, Pass);
     assert!(!reason.contains("looked"), "{reason}");
     none.expect(SHORT, Inconclusive);
+    let others = History::good().without(|what| matches!(what, What::Exec(exec) if exec.argv[0] == "getent"));
+    assert_eq!(others.expect(FULL, Pass).find("looked"), None);
 }
 
 #[test]

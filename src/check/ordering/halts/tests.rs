@@ -55,6 +55,12 @@ fn a_pod_that_comes_while_another_is_held_fails() {
     assert_snapshot!(history.expect(HALTS, Fail), @"mysql-1 was ADDED at #13 while mysql-0 was held un-Ready (since #10); mysql-2 was ADDED at #16 while mysql-0 was held un-Ready (since #10)");
     history.released("mysql-0");
     history.expect(HALTS, Fail);
+    // Nor may it be the last that is known.
+    let mut last = acting("scale", &PODS[..2]);
+    last.goes("mysql-1");
+    last.held("mysql-0");
+    last.added("mysql-1");
+    last.expect(HALTS, Fail);
 }
 
 #[test]
@@ -181,6 +187,11 @@ fn a_set_that_never_goes_on_fails_when_that_was_awaited() {
     later.fault(Act::Scale { from: 3, to: 2 });
     later.starts("mysql-1");
     later.expect(HALTS, Inconclusive);
+    // The held one's own successor comes after nobody.
+    let mut own = released();
+    own.goes("mysql-0");
+    own.starts("mysql-0");
+    own.expect(HALTS, Inconclusive);
     let mut lost = released();
     lost.gap("Pod");
     lost.expired("mysql-1 Ready", "there is no such pod");
@@ -274,9 +285,11 @@ fn a_held_pod_that_is_held_no_more_proves_nothing() {
 #[test]
 fn a_pod_that_did_not_go_has_nothing_to_come_back_from() {
     assert_snapshot!(holding().expect(DEADLOCK, Inconclusive), @"no pod before mysql-1 was deleted while it was held");
-    let mut later = holding();
-    later.killed("mysql-2");
-    later.expect(DEADLOCK, Inconclusive);
+    for other in ["mysql-1", "mysql-2"] {
+        let mut history = holding();
+        history.killed(other);
+        assert!(history.expect(DEADLOCK, Inconclusive).starts_with("no pod before mysql-1"));
+    }
     let mut stays = holding();
     stays.fault(Act::DeletePod { pod: "mysql-0".into(), uid: "0.1".into(), grace_s: Some(0) });
     stays.expired("mysql-0 (uid 0.1) gone", "Running, Ready, being deleted");

@@ -62,6 +62,16 @@ fn applying_twice_with_one_outcome_passes() {
 }
 
 #[test]
+fn objects_of_two_kinds_may_bear_one_name() {
+    let named = applied(deployed()).edit(|what| {
+        if let What::Snapshot(snapshot) = what {
+            snapshot.value[0]["name"] = json!("mysql");
+        }
+    });
+    named.expect(REAPPLY, Pass);
+}
+
+#[test]
 fn a_set_that_changes_fails() {
     let mut history = deployed();
     history.template("rev-2");

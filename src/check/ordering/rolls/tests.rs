@@ -7,7 +7,7 @@ use crate::{
         Verdict::{Fail, Inconclusive, Pass, Skipped},
         history::{History, PODS, subject},
     },
-    evidence::{Act, Phase, What},
+    evidence::{Act, Phase, Step, What},
 };
 
 const ROLLS: &str = "ordering::rolls_highest_ordinal_first";
@@ -79,6 +79,19 @@ fn an_update_from_the_lowest_up_fails() {
     let mut history = rolling();
     PODS.iter().for_each(|pod| history.replaced(pod));
     assert_snapshot!(reverted(history).expect(ROLLS, Fail), @"mysql-0 was told to go at #21 while mysql-2 (uid 2.1) had rev-1 and not rev-2; mysql-0 was told to go at #21 while mysql-1 (uid 1.1) had rev-1 and not rev-2; mysql-1 was told to go at #26 while mysql-2 (uid 2.1) had rev-1 and not rev-2");
+}
+
+#[test]
+fn a_step_within_the_scenario_ends_no_update_and_its_end_does() {
+    let mut history = rolling();
+    let step = Step { scenario: "roll".into(), name: "wait for the update".into(), phase: Phase::Begin };
+    history.push(What::Step(step));
+    history.deleting("mysql-0");
+    history.expect(ROLLS, Fail);
+    let mut over = rolling();
+    over.step("roll", Phase::End);
+    over.deleting("mysql-0");
+    over.expect(ROLLS, Inconclusive);
 }
 
 #[test]

@@ -92,6 +92,13 @@ fn a_rollout_that_goes_on_past_the_stuck_pod_fails() {
 #[test]
 fn a_pod_that_does_not_come_back_fails() {
     reverting().expect(STUCK, Inconclusive);
+    let mut just_back = reverting();
+    just_back.added("mysql-2");
+    assert_snapshot!(just_back.expect(STUCK, Inconclusive), @"mysql-2 (#31) was not Ready with rev-1 after the template was reverted (#25)");
+    let mut going = reverting();
+    going.starts("mysql-2");
+    going.deleting("mysql-1");
+    assert!(ends(going).expect(STUCK, Inconclusive).starts_with("mysql-1 was not there"));
     let gone = given_up(reverting(), "mysql-2", "there is no such pod");
     assert_snapshot!(gone.expect(STUCK, Fail), @"mysql-2 was not there after the template was reverted (#25): `mysql-2 Ready under a new UID` was awaited for 300.0 s; last seen: there is no such pod (#31)");
     let kept = given_up(stuck_and_reverted(), "mysql-2", "Pending, not Ready, InvalidImageName, being deleted");

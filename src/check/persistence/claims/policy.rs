@@ -7,7 +7,7 @@ use crate::evidence::{Act, ClaimLife, Evidence, Mark, Retention, Run, Wait};
 use super::{
     super::super::{
         Check, Finding,
-        case::{Case, Seen},
+        case::{Case, Seen, is_after},
         expectation::claim_policy,
         opinion::{Judged, Opinion, judged},
         words::some_of,
@@ -63,7 +63,7 @@ struct Released {
     freed: u64,
     /// When the pods were scaled away.
     asked: u64,
-    /// The scenario's last record.
+    /// The scenario's last record, or the set's deletion.
     end: u64,
     away: Vec<String>,
 }
@@ -79,12 +79,12 @@ fn released(case: &Case<'_>) -> Judged<Released> {
         return Err(unproved(case, &policy, "the set's controller was not seen to know that claims are to go"));
     };
     let downs = case.acts(|act| matches!(act, Act::Scale { from, to } if to < from));
-    let down = downs.iter().find(|down| down.asked.seq > proved.seq && inside(down.asked.seq));
+    let down = downs.iter().find(|down| is_after(proved.seq)(&down.asked) && inside(down.asked.seq));
     let Some((asked, Act::Scale { from, to })) = down.map(|down| (down.asked.seq, down.act)) else {
         return Err(Finding::inconclusive("no pod was scaled away while claims were to go", [proved.seq]));
     };
     let away = (*to..*from).map(|index| case.subject.nth(index)).collect();
-    let torn_down = case.acts(|act| *act == Act::Teardown).first().map_or(end, |teardown| teardown.asked.seq - 1);
+    let torn_down = case.acts(|act| *act == Act::Teardown).first().map_or(end, |teardown| teardown.asked.seq);
     Ok(Released { freed: policy.asked.seq, asked, end: end.min(torn_down), away })
 }
 

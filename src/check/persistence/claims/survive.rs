@@ -5,7 +5,7 @@ use crate::evidence::{Act, Evidence, Retention};
 use super::{
     super::super::{
         Check, Finding,
-        case::{Acted, Case, ScaleDown},
+        case::{Acted, Case, ScaleDown, is_after},
         opinion::{Judged, Opinion, judged},
         words::{short, some_of},
     },
@@ -86,7 +86,7 @@ fn across_scaling(case: &Case<'_>, opinion: &mut Opinion) -> Judged<String> {
 
 /// That a pod which was scaled away is there again with the claims that stayed, by UID. The record that shows the pod.
 fn came_back(case: &Case<'_>, down: &ScaleDown, up: &Acted<'_>, end: u64, pod: &str, kept: &[String]) -> Judged<u64> {
-    let life = case.timeline.pod_at(pod, end).filter(|life| life.added.seq > up.asked.seq);
+    let life = case.timeline.pod_at(pod, end).filter(|life| is_after(up.asked.seq)(&life.added));
     let Some(life) = life else {
         let doubt =
             Finding::inconclusive(format!("{pod} was not seen to come back after the scale-up"), [up.asked.seq]);

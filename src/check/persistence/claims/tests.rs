@@ -182,6 +182,14 @@ fn exactly_the_claims_of_the_pod_that_went_pass() {
 }
 
 #[test]
+fn pods_that_go_before_their_claims_may_do_not_count() {
+    let early = History::good().preceded(asked(FREED), |history| {
+        history.fault(DOWN);
+    });
+    early.expect(POLICY, Pass);
+}
+
+#[test]
 fn an_older_cluster_honours_no_policy() {
     let on = |version: &str| {
         History::good().edit(|what| {
