@@ -129,7 +129,7 @@ fn size_seen(case: &Case<'_>, held: &Held<'_>) -> Judged<(Mark, u32)> {
         return Err(gap);
     }
     let seen = case
-        .set_states(asked.seq + 1, released.seq - 1)
+        .set_states(asked.seq, released.seq)
         .find(|(_, set)| set.observed_generation == set.generation && set.replicas == i64::from(*to) && !set.deleted);
     seen.map(|(mark, _)| (mark, *to)).ok_or_else(|| {
         let reason = format!("the controller was not seen to have seen {to} replicas while {pod} was held");

@@ -136,7 +136,7 @@ fn same_generation(case: &Case<'_>, opinion: &mut Opinion, first: &Answer, span:
         let reason = format!("StatefulSet {set} is not among the objects that were applied (#{})", first.seq);
         return opinion.object(Finding::inconclusive(reason, [first.seq]));
     };
-    let changed = case.set_states(span.start, span.end - 1).find(|(_, state)| state.generation != generation);
+    let changed = case.set_states(span.start, span.end).find(|(_, state)| state.generation != generation);
     if let Some((mark, state)) = changed {
         let (seq, now) = (mark.seq, state.generation);
         let reason =

@@ -134,7 +134,7 @@ fn set_is_back(case: &Case<'_>, reverted: &Update<'_>, old: &str) -> Judged<Mark
         return Err(gap);
     }
     let set = &case.subject.set;
-    let Some((mark, state)) = case.set_states(asked + 1, until).next_back() else {
+    let Some((mark, state)) = case.set_states(asked, until).next_back() else {
         return Err(not_back(case, reverted, format!("StatefulSet {set} was not seen to be reverted (#{asked})")));
     };
     let told = format!("StatefulSet {set}, reverted at #{asked}, tells the update revision {}", state.update_revision);
