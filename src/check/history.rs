@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::evidence::{
     Act, Budgets, ClaimPolicy, Dns, DnsAnswer, DnsRecord, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, Moment,
-    NamedPort, ObjectEvent, Phase, Question, Record, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql, SqlAnswer, Step,
-    Subject, Transport, Wait, WaitOutcome, What, Write, WriteOutcome,
+    NamedPort, ObjectEvent, Phase, Question, Record, Replication, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql,
+    SqlAnswer, Step, Subject, Transport, Wait, WaitOutcome, What, Write, WriteOutcome,
 };
 
 mod acts;
@@ -137,8 +137,17 @@ impl History {
             cluster: "hand-made".into(),
             substitutions: Vec::new(),
             subject: self.subject.clone(),
-            budgets: Budgets { resume_ms: 90_000, barrier_ms: 60_000 },
+            budgets: Budgets {
+                resume_ms: 90_000,
+                barrier_ms: 60_000,
+                recovery_ms: 60_000,
+                outage_ms: 30_000,
+                lag_ms: 1_000,
+            },
             scenarios: SCENARIOS.map(str::to_owned).to_vec(),
+            left_out: Vec::new(),
+            replication: Replication::Managed,
+            semi_sync: false,
         };
         self.push(What::Run(Box::new(run)));
     }

@@ -44,6 +44,9 @@ pub(super) fn during(moment: &Moment) -> String {
         Moment::Released { pod } => format!("once {pod} was Ready again"),
         Moment::ScaledDown => "after the scale-down".to_owned(),
         Moment::ScaledUp => "after the scale-up".to_owned(),
+        Moment::Recovered { scenario } => format!("after the scenario {scenario}"),
+        Moment::Joined => "once a new replica had joined".to_owned(),
+        Moment::Settled => "in the end".to_owned(),
     }
 }
 
@@ -60,6 +63,8 @@ pub(super) fn topic(question: Question) -> &'static str {
         Question::Digest => "its tables' checksums",
         Question::TryWrite => "a write",
         Question::Settings => "its settings of durability",
+        Question::Entries => "the rows of the witness's ledger",
+        Question::SemiSync => "its state of semi-synchronous replication",
         Question::Sabotage => "an injected fault",
     }
 }

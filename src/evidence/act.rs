@@ -67,6 +67,58 @@ pub enum Act {
     },
     /// The claims were deleted: the set and its pods had gone before.
     DeleteClaims,
+    /// A server was killed inside its pod by SIGKILL; proved when its container was started again.
+    KillServer {
+        /// The pod's name.
+        pod: String,
+        /// Its UID.
+        uid: String,
+    },
+    /// Every pod of the set was deleted at once; proved when all of them are gone.
+    DeleteAllPods,
+    /// All processes of a node were stopped where they were.
+    PauseNode {
+        /// The node.
+        node: String,
+    },
+    /// All processes of a node that was paused went on.
+    UnpauseNode {
+        /// The node.
+        node: String,
+    },
+    /// A node was shut down.
+    StopNode {
+        /// The node.
+        node: String,
+    },
+    /// A node that was shut down was started; proved when it is Ready again.
+    StartNode {
+        /// The node.
+        node: String,
+    },
+    /// A node was cordoned and its pods of the set were evicted; proved when they are gone.
+    Drain {
+        /// The node.
+        node: String,
+    },
+    /// A node that was drained takes pods again.
+    Uncordon {
+        /// The node.
+        node: String,
+    },
+    /// The cluster's DNS servers were replaced; proved when the new ones are Ready.
+    RestartDns,
+    /// The API server was killed; proved when it answers again.
+    RestartApiServer,
+    /// The write ledger began: so many writers, each with so many inserts a second.
+    StartLedger {
+        /// Writers.
+        writers: u32,
+        /// Inserts a second of each.
+        per_second: u32,
+    },
+    /// The write ledger ended: every write has its outcome.
+    StopLedger,
     /// Everything that the run made was deleted.
     Teardown,
 }

@@ -26,6 +26,8 @@ pub struct Index {
     execs_in: HashMap<String, Places>,
     /// Writes of the ledger.
     pub writes: Places,
+    /// Entries of the witness's ledger.
+    pub entries: Places,
     /// Disruptions.
     pub faults: Places,
     /// Disruptions that were asked for.
@@ -84,6 +86,7 @@ impl Index {
                 update(&mut self.execs_in, exec.pod.as_str(), |places: &mut Places| places.push(place));
             }
             What::Write(_) => self.writes.push(place),
+            What::Entries(_) => self.entries.push(place),
             What::Fault(fault) => {
                 self.faults.push(place);
                 if fault.proof.is_none() {

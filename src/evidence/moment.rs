@@ -51,4 +51,13 @@ pub enum Moment {
     ScaledDown,
     /// The set was scaled up again and every pod is Ready.
     ScaledUp,
+    /// A scenario disrupted the workload, and every pod is Ready again.
+    Recovered {
+        /// The scenario.
+        scenario: String,
+    },
+    /// The set was scaled to one pod more than it asks for, and the new pod replicates.
+    Joined,
+    /// Nothing disrupts the workload any more and the write ledger has ended.
+    Settled,
 }

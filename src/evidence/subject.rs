@@ -28,6 +28,35 @@ pub struct Run {
     pub budgets: Budgets,
     /// The scenarios that this run acts out, in order.
     pub scenarios: Vec<String>,
+    /// The scenarios that would have been acted too, each with the reason why this run must not.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+    /// Who configures replication.
+    #[serde(default)]
+    pub replication: Replication,
+    /// Whether the harness had commits wait for a replica.
+    #[serde(default)]
+    pub semi_sync: bool,
+}
+
+/// A scenario that is not acted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The scenario.
+    pub scenario: String,
+    /// Why not, as the end of a sentence: `nodes of a cluster that was there before are left alone`.
+    pub why: String,
+}
+
+/// Who configures replication.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Replication {
+    /// The harness.
+    #[default]
+    Managed,
+    /// The workload itself, or its operator: the harness only looks.
+    Observed,
 }
 
 /// An image that stands in for another one.
@@ -196,6 +225,23 @@ pub struct Budgets {
     pub resume_ms: u64,
     /// A GTID barrier on a replica that is following.
     pub barrier_ms: u64,
+    /// From a disruption until every replica has reached a barrier.
+    #[serde(default = "two_minutes")]
+    pub recovery_ms: u64,
+    /// The longest time without an acknowledged write.
+    #[serde(default = "two_minutes")]
+    pub outage_ms: u64,
+    /// How far 99 of 100 looks at a replica may find it behind, while nothing is disrupted.
+    #[serde(default = "a_second")]
+    pub lag_ms: u64,
+}
+
+fn two_minutes() -> u64 {
+    120_000
+}
+
+fn a_second() -> u64 {
+    1_000
 }
 
 /// The name of an address's PTR record, without the trailing dot (RFC 1035 section 3.5, RFC 3596 section 2.5).

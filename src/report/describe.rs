@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::spans::seconds;
 use crate::evidence::{
-    Act, Applied, Dns, DnsAnswer, EventType, Exec, ExecAnswer, Fault, Gap, Leftover, Moment, ObjectEvent, Phase,
-    Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Transport, Wait, WaitOutcome, What, Write,
-    WriteOutcome,
+    Act, Applied, Dns, DnsAnswer, Entries, EventType, Exec, ExecAnswer, Fault, Gap, Leftover, Moment, ObjectEvent,
+    Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Transport, Wait, WaitOutcome, What,
+    Write, WriteOutcome,
 };
 use crate::object::{has_condition, items, text};
 
@@ -38,6 +38,7 @@ pub fn describe(record: &Record) -> String {
         What::Sql(sql) => sql_line(sql),
         What::Exec(exec) => exec_line(exec),
         What::Write(write) => write_line(write),
+        What::Entries(entries) => entries_line(entries),
         What::Fault(fault) => fault_line(fault),
         What::Snapshot(snapshot) => snapshot_line(snapshot),
         What::Note(note) => format!("note: {}", note.message),
@@ -182,6 +183,8 @@ fn sql_line(sql: &Sql) -> String {
         Question::Digest => "checksums",
         Question::TryWrite => "trial write",
         Question::Settings => "settings of durability",
+        Question::Entries => "entries of the ledger",
+        Question::SemiSync => "semi-synchronous replication",
         Question::Sabotage => "sabotage",
     };
     let answer = match &sql.answer {
@@ -234,11 +237,28 @@ fn write_line(write: &Write) -> String {
     format!("write {} to {} {} {}: {outcome}", write.id, write.pod, short(&write.uid), moment(&write.moment))
 }
 
+fn entries_line(entries: &Entries) -> String {
+    let Entries { writes, lags, .. } = entries;
+    let (Some(first), Some(last)) = (writes.first(), writes.last()) else {
+        return format!("ledger: no write, {} looks at replicas", lags.len());
+    };
+    let count = |wanted: fn(&WriteOutcome) -> bool| writes.iter().filter(|entry| wanted(&entry.outcome)).count();
+    let acknowledged = count(|outcome| *outcome == WriteOutcome::Acknowledged);
+    let rejected = count(|outcome| matches!(outcome, WriteOutcome::Rejected(_)));
+    let unknown = writes.len() - acknowledged - rejected;
+    format!(
+        "ledger: writes {} to {}: {acknowledged} acknowledged, {rejected} rejected, {unknown} unknown; {} looks at replicas",
+        first.id,
+        last.id,
+        lags.len()
+    )
+}
+
 fn fault_line(fault: &Fault) -> String {
     let details = match &fault.act {
         Act::DeletePod { uid, grace_s: None, .. } => format!(" {}", short(uid)),
         Act::DeletePod { uid, grace_s: Some(grace), .. } => format!(" {} with {grace} s of grace", short(uid)),
-        Act::Hold { uid, .. } | Act::Release { uid, .. } => format!(" {}", short(uid)),
+        Act::Hold { uid, .. } | Act::Release { uid, .. } | Act::KillServer { uid, .. } => format!(" {}", short(uid)),
         _ => String::new(),
     };
     let act = act(&fault.act);
@@ -264,6 +284,20 @@ pub(super) fn act(act: &Act) -> String {
         Act::Reapply => "apply the manifests again".to_owned(),
         Act::SetClaimPolicy { when_scaled } => format!("set the claims' policy whenScaled to {when_scaled:?}"),
         Act::DeleteClaims => "delete the claims".to_owned(),
+        Act::KillServer { pod, .. } => format!("kill the server in {pod}"),
+        Act::DeleteAllPods => "delete every pod at once".to_owned(),
+        Act::PauseNode { node } => format!("pause {node}"),
+        Act::UnpauseNode { node } => format!("unpause {node}"),
+        Act::StopNode { node } => format!("stop {node}"),
+        Act::StartNode { node } => format!("start {node}"),
+        Act::Drain { node } => format!("drain {node}"),
+        Act::Uncordon { node } => format!("uncordon {node}"),
+        Act::RestartDns => "replace the DNS servers".to_owned(),
+        Act::RestartApiServer => "kill the API server".to_owned(),
+        Act::StartLedger { writers, per_second } => {
+            format!("start the ledger: {writers} writers, {per_second} inserts a second each")
+        }
+        Act::StopLedger => "stop the ledger".to_owned(),
         Act::Teardown => "tear everything down".to_owned(),
     }
 }
@@ -308,6 +342,9 @@ fn moment(moment: &Moment) -> String {
         Moment::Released { pod } => format!("after {pod} was held un-Ready and released"),
         Moment::ScaledDown => "after scaling down".to_owned(),
         Moment::ScaledUp => "after scaling up".to_owned(),
+        Moment::Recovered { scenario } => format!("after {scenario}"),
+        Moment::Joined => "once a new replica had joined".to_owned(),
+        Moment::Settled => "in the end".to_owned(),
     }
 }
 

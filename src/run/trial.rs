@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::RunError;
 use super::bench::{Bench, Surroundings, all_ready};
-use crate::evidence::{Budgets, Recorder, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, What};
+use crate::evidence::{Budgets, Recorder, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, What};
 use crate::probe::Session;
 use crate::scenario::{self, Context, Limits, Made, Parts, SCENARIOS, Sabotage, Witnesses};
 use crate::witness::protocol::Secret;
@@ -203,8 +203,17 @@ fn description(
         cluster: bench.description.clone(),
         substitutions,
         subject: subject.clone(),
-        budgets: Budgets { resume_ms: milliseconds(limits.resume), barrier_ms: milliseconds(limits.barrier) },
+        budgets: Budgets {
+            resume_ms: milliseconds(limits.resume),
+            barrier_ms: milliseconds(limits.barrier),
+            recovery_ms: milliseconds(limits.recovery),
+            outage_ms: milliseconds(limits.outage),
+            lag_ms: milliseconds(limits.lag),
+        },
         scenarios: trial.scenarios.clone(),
+        left_out: Vec::new(),
+        replication: Replication::Managed,
+        semi_sync: false,
     }
 }
 

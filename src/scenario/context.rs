@@ -32,6 +32,12 @@ pub struct Limits {
     pub barrier: Duration,
     /// The replicas, to go on after the primary came back.
     pub resume: Duration,
+    /// The workload, to have recovered from a disruption: every replica at a barrier.
+    pub recovery: Duration,
+    /// The longest time without an acknowledged write.
+    pub outage: Duration,
+    /// How far a replica may be behind while nothing is disrupted.
+    pub lag: Duration,
     /// One SQL or DNS question.
     pub sql: Duration,
     /// One DNS question.
@@ -52,6 +58,9 @@ impl Limits {
             reaction: seconds(30.0),
             barrier: seconds(30.0),
             resume: seconds(30.0),
+            recovery: seconds(120.0),
+            outage: seconds(120.0),
+            lag: seconds(1.0),
             sql: seconds(10.0),
             dns: seconds(2.0),
             exec: seconds(10.0),

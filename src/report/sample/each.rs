@@ -105,4 +105,17 @@ fn questions(story: &mut Story) {
         let moment = Moment::Deletion { pod: pod() };
         story.at(8_700, What::Write(Write { id, pod: pod(), uid: uid(1, 1), moment, outcome }));
     }
+    let refused = "1290: the server runs with --super-read-only";
+    let outcomes = [
+        WriteOutcome::Acknowledged,
+        WriteOutcome::Unknown("connection reset".into()),
+        WriteOutcome::Rejected(refused.into()),
+    ];
+    let entry = |(id, outcome)| Entry { id, sent_us: 5_000 * id, ended_us: 5_000 * id + 900, outcome, semi_sync: None };
+    let writes = (1..).zip(outcomes).map(entry).collect();
+    let lag = |at_us, behind_us| Lag { pod: pod(), at_us, behind_us };
+    let lags = vec![lag(50_000, Some(0)), lag(100_000, None)];
+    story.at(8_800, What::Entries(Entries { now_us: 200_000, writes, lags }));
+    story
+        .at(8_900, What::Entries(Entries { now_us: 300_000, writes: Vec::new(), lags: vec![lag(250_000, Some(900))] }));
 }

@@ -179,8 +179,17 @@ fn run() -> Run {
         cluster: "kind cluster steadfast-7f3a (3 nodes)".into(),
         substitutions: vec![substitution],
         subject,
-        budgets: Budgets { resume_ms: 30_000, barrier_ms: 10_000 },
+        budgets: Budgets {
+            resume_ms: 30_000,
+            barrier_ms: 10_000,
+            recovery_ms: 120_000,
+            outage_ms: 120_000,
+            lag_ms: 1_000,
+        },
         scenarios: vec!["deploy".into(), "restart".into()],
+        left_out: Vec::new(),
+        replication: Replication::Managed,
+        semi_sync: false,
     }
 }
 
