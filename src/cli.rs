@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use steadfast::check::{CATALOGUE, Check, find};
+use steadfast::evidence::Replication;
 use steadfast::lint::Format;
 use steadfast::run::{Keep, Settings, Target};
 
@@ -127,6 +128,10 @@ pub struct RunOptions {
     /// What becomes of cluster and workload after the run.
     #[arg(long, value_enum, default_value = "never")]
     keep: Keep,
+    /// Who configures replication: the harness, or the workload itself (its init containers, its operator), at which the
+    /// harness only looks.
+    #[arg(long, value_enum, default_value = "managed")]
+    replication: Replication,
     /// Multiply every time limit, for a slow machine.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
     timeout_scale: f64,
@@ -164,6 +169,7 @@ impl RunOptions {
             namespace: self.namespace.clone(),
             artifacts: self.artifacts.clone(),
             keep: self.keep,
+            replication: self.replication,
             timeout_scale: self.timeout_scale,
             rerun: self.rerun(),
         }
@@ -191,6 +197,9 @@ impl RunOptions {
         words.extend(texts.iter().filter_map(|(flag, text)| Some(format!("{flag} {}", text.as_ref()?))));
         if self.nodes != 3 {
             words.push(format!("--nodes {}", self.nodes));
+        }
+        if self.replication == Replication::Observed {
+            words.push("--replication observed".to_owned());
         }
         if (self.timeout_scale - 1.0).abs() > f64::EPSILON {
             words.push(format!("--timeout-scale {}", self.timeout_scale));
@@ -256,6 +265,8 @@ mod tests {
         assert_eq!(options(&all).rerun(), repeated);
         let cluster = ["--cluster", "ci", "--allow-disruption"];
         assert_eq!(options(&cluster).rerun(), "steadfast run --cluster ci --allow-disruption");
+        let observed = ["--replication", "observed"];
+        assert_eq!(options(&observed).rerun(), "steadfast run --replication observed");
         let slow = ["--timeout-scale", "3"];
         assert_eq!(options(&slow).rerun(), "steadfast run --timeout-scale 3");
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::check::{CATALOGUE, Check, Verdict};
+use steadfast::evidence::Replication;
 use steadfast::run::{Keep, Settings, Shared, Target, cancelled_by_signals};
 
 mod common;
@@ -52,6 +53,7 @@ fn settings(cluster: Option<String>, checks: Vec<&'static Check>) -> Settings {
         namespace: None,
         artifacts: common::artifacts(),
         keep: Keep::Never,
+        replication: Replication::Managed,
         timeout_scale: common::timeout_scale(),
         rerun: "cargo test --test conformance -- --exact".to_owned(),
     }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use libtest_mimic::Failed;
 use serde::Deserialize;
 use steadfast::check::{Verdict, find};
-use steadfast::evidence::Evidence;
+use steadfast::evidence::{Evidence, Replication};
 use steadfast::report::{Judged, Outcome};
 use steadfast::scenario::{SCENARIOS, Sabotage, plan};
 
@@ -105,6 +105,7 @@ impl Piece for Mutant {
             namespace: format!("m-{}", self.name),
             manifests: self.manifests.as_ref().map(|path| folder().join(path)),
             scenarios: self.plan(),
+            replication: Replication::Managed,
             sabotage: self.sabotage.clone(),
             patience: PATIENCE,
         };

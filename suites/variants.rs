@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use libtest_mimic::Failed;
 use serde::Deserialize;
 use steadfast::check::{Verdict, find};
-use steadfast::evidence::Evidence;
+use steadfast::evidence::{Evidence, Replication};
 
 use steadfast::scenario::{SCENARIOS, plan};
 
@@ -38,6 +38,9 @@ struct Variant {
     /// Where it is put.
     #[serde(default)]
     on: On,
+    /// Who configures its replication.
+    #[serde(default)]
+    replication: Replication,
     /// What it is put through; everything unless given.
     scenarios: Option<Vec<String>>,
     /// The checks that do not apply to it, which must say so.
@@ -92,6 +95,7 @@ impl Piece for Variant {
             namespace: self.namespace.clone().unwrap_or_else(|| format!("v-{}", self.name)),
             manifests: self.manifests.as_ref().map(|path| folder().join(path)),
             scenarios: self.plan(),
+            replication: self.replication,
             sabotage: Vec::new(),
             patience: PATIENCE,
         };

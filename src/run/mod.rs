@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::check::{Check, Verdict};
 use crate::cluster::Lab;
 use crate::cluster::kind::{self, KindCluster};
-use crate::evidence::{Evidence, Leftover, Log, Snapshot, SnapshotOf, What};
+use crate::evidence::{Evidence, Leftover, Log, Replication, Snapshot, SnapshotOf, What};
 use crate::report::{self, Judged, Outcome, Progress};
 use crate::scenario::{Journal, plan};
 use crate::workload;
@@ -51,6 +51,8 @@ pub struct Settings {
     pub artifacts: PathBuf,
     /// What becomes of what was made.
     pub keep: Keep,
+    /// Who configures replication.
+    pub replication: Replication,
     /// Multiplies every time limit.
     pub timeout_scale: f64,
     /// The command that repeats the run, to which a check's id is appended.
@@ -187,7 +189,7 @@ impl Settings {
             scenarios.retain(|scenario| scenario != "teardown");
         }
         let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), Vec::new());
-        let trial = Trial { around, manifests, namespace, scenarios, sabotage };
+        let trial = Trial { around, manifests, namespace, scenarios, replication: self.replication, sabotage };
         workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local")?;
         Ok(trial)
     }

@@ -32,6 +32,8 @@ pub struct Trial {
     pub namespace: Option<String>,
     /// The scenarios, in order.
     pub scenarios: Vec<String>,
+    /// Who configures replication.
+    pub replication: Replication,
     /// What a mutant injects.
     pub sabotage: Vec<Sabotage>,
 }
@@ -128,6 +130,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         root_password,
         replica_password: Secret::from(workload::random_word()),
         limits,
+        replication: trial.replication,
         sabotage: trial.sabotage.clone(),
         made: standing.made.clone(),
         subject,
@@ -212,7 +215,7 @@ fn description(
         },
         scenarios: trial.scenarios.clone(),
         left_out: Vec::new(),
-        replication: Replication::Managed,
+        replication: trial.replication,
         semi_sync: false,
     }
 }

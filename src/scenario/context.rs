@@ -13,7 +13,7 @@ use kube::api::Api;
 use super::ScenarioError;
 use super::journal::Journal;
 use super::sabotage::Sabotage;
-use crate::evidence::{PodLife, Sight, Subject, Timeline};
+use crate::evidence::{PodLife, Replication, Sight, Subject, Timeline};
 use crate::mysql::statements::Dialect;
 use crate::probe::Session;
 use crate::witness::protocol::Secret;
@@ -103,6 +103,8 @@ pub struct Parts {
     pub replica_password: Secret,
     /// The time limits.
     pub limits: Limits,
+    /// Who configures replication.
+    pub replication: Replication,
     /// What a mutant injects.
     pub sabotage: Vec<Sabotage>,
     /// What the run made so far, and must delete.

@@ -1,11 +1,12 @@
-//! Configures replication by the primary's stable name, writes, and compares what the servers then hold.
+//! Configures replication by the primary's stable name, unless the workload does that itself; writes, and compares what
+//! the servers then hold.
 
 use futures::future::try_join_all;
 
 use super::ScenarioError;
 use super::context::Context;
 use super::sabotage::Point;
-use crate::evidence::Moment;
+use crate::evidence::{Moment, Replication};
 use crate::mysql::statements;
 
 /// Rows that are written before replicas are compared.
@@ -19,7 +20,7 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
         .journal
         .step("replicate", "configure replication", async {
             context
-                .demand(&moment, &subject.primary(), "make the tables and the account", statements::prepare())
+                .demand(&moment, &subject.primary(), "make the tables and the accounts", statements::prepare())
                 .await?;
             follow(context, &moment, &replicas).await
         })
@@ -27,7 +28,12 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
     context.now_replicating();
     context.strike(Point::Configured).await;
     context.write(&moment, ROWS).await;
-    context.barrier(&moment, &replicas, context.limits.barrier).await;
+    let limit = match context.replication {
+        Replication::Managed => context.limits.barrier,
+        // Whoever configures it may not have come to it yet.
+        Replication::Observed => context.limits.recovery,
+    };
+    context.barrier(&moment, &replicas, limit).await;
     context.strike(Point::Written).await;
     let pods: Vec<String> = subject.pods().collect();
     context.contents(&moment, &pods).await;
@@ -36,8 +42,11 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
     Ok(())
 }
 
-/// Has these replicas follow the primary by its stable name.
+/// Has these replicas follow the primary by its stable name, unless the workload sees to that.
 pub(super) async fn follow(context: &Context, moment: &Moment, replicas: &[String]) -> Result<(), ScenarioError> {
+    if context.replication == Replication::Observed {
+        return Ok(());
+    }
     let subject = &context.subject;
     let source = subject.fqdn(&subject.primary());
     let longest = context.dialect().longest_host();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, KindCluster};
-use steadfast::evidence::{Evidence, Log};
+use steadfast::evidence::{Evidence, Log, Replication};
 use steadfast::report::Progress;
 use steadfast::run::{self, Bench, Ending, RunError, Surroundings, Target, Trial, exercise};
 use steadfast::scenario::{Journal, Sabotage};
@@ -25,6 +25,8 @@ pub struct Act {
     pub manifests: Option<PathBuf>,
     /// What it is put through, in order.
     pub scenarios: Vec<String>,
+    /// Who configures its replication.
+    pub replication: Replication,
     /// What is done to it behind the scenarios' back.
     pub sabotage: Vec<Sabotage>,
     /// Multiplies every time limit.
@@ -121,6 +123,7 @@ impl Stage {
             manifests: workload::load(act.manifests.as_deref(), &bench.lab.kubectl).await?,
             namespace: Some(act.namespace.clone()),
             scenarios: act.scenarios.clone(),
+            replication: act.replication,
             sabotage: act.sabotage.clone(),
             around: Surroundings {
                 // Namespaces are found by it when their trial is cut short.
