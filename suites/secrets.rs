@@ -1,0 +1,171 @@
+//! The secrets suite: a run whose root password is known shows it nowhere, neither in what it writes nor in the
+//! arguments of any process. The password is looked for as it is, in Base64 and in hexadecimal digits.
+//!
+//! `STEADFAST_CLUSTER=none` ignores the trials, visibly.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use libtest_mimic::{Completion, Failed, Trial};
+
+mod common;
+
+/// Runs at once, each with a cluster of its own.
+const AT_ONCE: usize = 2;
+
+/// Short-lived processes are to be seen too: a probe's client takes some tens of milliseconds.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// What is asked of a run: replication and the ledger, so that every account has been used.
+const FILTER: &str = "replication::read_lag_is_bounded";
+
+/// A run ends by itself; this is for one that does not.
+const END_WITHIN: Duration = Duration::from_secs(600);
+
+type Act = fn() -> Result<(), Failed>;
+
+const TRIALS: [(&str, Act); 3] = [
+    ("a_password_of_a_secret_is_shown_nowhere", || is_shown_nowhere("in-a-secret")),
+    ("a_password_in_the_template_is_shown_nowhere", || is_shown_nowhere("in-the-template")),
+    ("a_password_that_is_shown_is_found", a_leak_is_found),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = common::arguments();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    let none = std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none");
+    let trials = TRIALS.iter().map(|(name, act)| {
+        Trial::ignorable_test(*name, move || match none {
+            true => Ok(Completion::ignored_with("STEADFAST_CLUSTER=none: no cluster is wanted")),
+            false => act().map(|()| Completion::Completed),
+        })
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// Runs with the password of these manifests, which is called after them, and looks for it.
+fn is_shown_nowhere(manifests: &str) -> Result<(), Failed> {
+    let folder = common::artifacts().join("secrets").join(manifests);
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => std::fs::create_dir_all(&folder)?,
+    }
+    let output = |name: &str| std::fs::File::create(folder.join(name));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
+    command.args(["run", "--nodes", "1", "--manifests"]).arg(kustomization(manifests)).arg(FILTER);
+    command.args(["--timeout-scale", &common::timeout_scale().to_string()]).env("ARTIFACTS", &folder);
+    command.stdin(Stdio::null()).stdout(output("stdout")?).stderr(output("stderr")?);
+    let forms = forms(&format!("canary-{manifests}"));
+    let (ended, seen) = watched(&mut command.spawn()?, &forms)?;
+    let said = || {
+        let text = |name| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        text("stdout") + &text("stderr")
+    };
+    if !ended {
+        return Err(format!("the run was not green:\n{}", said()).into());
+    }
+    let shown: Vec<String> = seen.into_iter().chain(in_files(&folder, &forms)?).collect();
+    if shown.is_empty() { Ok(()) } else { Err(format!("the password is shown:\n{}", shown.join("\n")).into()) }
+}
+
+fn kustomization(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/canary").join(name)
+}
+
+/// A process from its start to its end: whether it succeeded, and where the password stood among any process's
+/// arguments meanwhile.
+fn watched(child: &mut Child, forms: &[String]) -> Result<(bool, BTreeSet<String>), Failed> {
+    let (over, begun) = (AtomicBool::new(false), std::time::Instant::now());
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut seen = BTreeSet::new();
+            while !over.load(Ordering::Relaxed) {
+                seen.extend(in_arguments(forms));
+                std::thread::sleep(LOOK_AGAIN_AFTER);
+            }
+            seen
+        });
+        let ended = loop {
+            if let Some(status) = child.try_wait()? {
+                break Ok(status.success());
+            }
+            if begun.elapsed() > END_WITHIN {
+                child.kill()?;
+                child.wait()?;
+                break Err(Failed::from(format!("the run did not end within {END_WITHIN:?}")));
+            }
+            std::thread::sleep(LOOK_AGAIN_AFTER);
+        };
+        over.store(true, Ordering::Relaxed);
+        let seen = looking.join().map_err(|_| "the look at processes panicked")?;
+        Ok((ended?, seen))
+    })
+}
+
+/// The forms in which a text may be written.
+fn forms(text: &str) -> Vec<String> {
+    let hexadecimal: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    vec![text.to_owned(), base64(text), hexadecimal.to_uppercase(), hexadecimal]
+}
+
+/// Base64 as a Secret's data has it (RFC 4648 section 4), without the end, which depends on what follows.
+fn base64(text: &str) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let whole = text.as_bytes().chunks_exact(3);
+    let letters = whole.flat_map(|three| {
+        let bits = three.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
+        [18, 12, 6, 0].map(|shift| char::from(LETTERS[bits >> shift & 63]))
+    });
+    letters.collect()
+}
+
+/// The processes among whose arguments one of these forms stands.
+fn in_arguments(forms: &[String]) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let arguments = processes.filter_map(|process| {
+        let arguments = std::fs::read(process.path().join("cmdline")).ok()?;
+        Some(String::from_utf8_lossy(&arguments).replace('\0', " "))
+    });
+    arguments.filter(|arguments| has(arguments, forms)).map(|arguments| format!("a process: {arguments}")).collect()
+}
+
+/// The files under a folder in which one of these forms stands.
+fn in_files(folder: &Path, forms: &[String]) -> Result<Vec<String>, Failed> {
+    let mut shown = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if kind.is_dir() {
+            shown.extend(in_files(&path, forms)?);
+        } else if kind.is_file() {
+            let text = std::fs::read(&path)?;
+            let lines = text.split(|byte| *byte == b'\n').map(String::from_utf8_lossy);
+            let with = (1..).zip(lines).filter(|(_, line)| has(line, forms));
+            shown.extend(with.map(|(number, _)| format!("{}, line {number}", path.display())));
+        }
+    }
+    Ok(shown)
+}
+
+fn has(text: &str, forms: &[String]) -> bool {
+    forms.iter().any(|form| text.contains(form))
+}
+
+/// Shows a password in every way that is looked for, and sees that each is found.
+fn a_leak_is_found() -> Result<(), Failed> {
+    let (folder, forms) = (tempfile::tempdir()?, forms("canary-on-purpose"));
+    std::fs::create_dir(folder.path().join("logs"))?;
+    for (index, form) in forms.iter().enumerate() {
+        std::fs::write(folder.path().join(format!("logs/{index}")), format!("first\nroot:{form}!\n"))?;
+    }
+    let found = in_files(folder.path(), &forms)?;
+    if found.len() != forms.len() || !found.iter().all(|place| place.ends_with("line 2")) {
+        return Err(format!("found in files: {found:?}").into());
+    }
+    let mut sleeper = Command::new("sh").args(["-c", "sleep 0.3; :", "canary-on-purpose"]).spawn()?;
+    let (_, seen) = watched(&mut sleeper, &forms)?;
+    if seen.is_empty() { Err("not found among the arguments of a process".into()) } else { Ok(()) }
+}
