@@ -51,6 +51,8 @@ statements() {
   echo "SET NAMES utf8mb4;"
   # Whatever the configuration makes of a backslash, QUOTE writes it for this.
   echo "SET SESSION sql_mode = '';"
+  # MariaDB brings these, without a password.
+  echo "DROP USER IF EXISTS root@'127.0.0.1', root@'::1';"
   echo "CREATE USER root@'%';"
   echo "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
   if [ -n "${MYSQL_ROOT_PASSWORD:-}" ]; then
@@ -85,7 +87,7 @@ initialise() {
   [ "$(id -u)" != 0 ] || chown mysql:mysql "$draft" "$file"
   say Note "Initializing database files"
   if command -v mariadb-install-db > /dev/null; then
-    run mariadb-install-db --auth-root-authentication-method=normal --skip-test-db --rpm "${@:2}" "${plainly[@]}"
+    run mariadb-install-db --auth-root-authentication-method=normal --skip-test-db --cross-bootstrap "${@:2}" "${plainly[@]}"
   else
     run "$@" --initialize-insecure "${plainly[@]}"
   fi
