@@ -60,7 +60,7 @@ build_server() { # DIRECTORY IMAGE
   else
     version=$(package_version "$MADE/tree.tar" "${packages%%,*}") source="Debian $suite"
     [[ $version. == "$wanted".* ]] || fail "${packages%%,*} of Debian $suite is $version by now, not $wanted" \
-      "make $2 known to the engine (docker load), or name a release in ci/versions that has $wanted; or put $version in its place there, and in manifests/servers"
+      "make $2 known to the engine (docker load), or name a release in ci/versions that has $wanted; or put the newer server in its place, there and in manifests/servers"
   fi
   install -m 755 "$CI/lab/mysql/docker-entrypoint.sh" "$tree/usr/local/bin/"
   sed "s|@BASE@|$base|" "$CI/lab/mysql/my.cnf" > "$tree/etc/my.cnf"
