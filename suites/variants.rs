@@ -31,7 +31,7 @@ const PATIENCE: f64 = 1.5;
 #[serde(deny_unknown_fields)]
 struct Variant {
     name: String,
-    /// The kustomization beside the list; the seed with its overlay unless given.
+    /// The kustomization, by its path from the list; the seed with its overlay unless given.
     manifests: Option<PathBuf>,
     /// The namespace that its manifests name; one of the suite's unless given.
     namespace: Option<String>,

@@ -1,0 +1,120 @@
+# The servers' images: the official ones, or ones that are put together from Debian's packages and a server found in a
+# Java package registry.
+# shellcheck shell=bash disable=SC2034
+
+# What lab.json says about them.
+IMAGES_JSON=[]
+
+# server_row IMAGE is what ci/versions says about it, server_field ROW NAME one field of that.
+server_row() { awk -v image="$1" '$1 == image' <<< "$SERVERS"; }
+server_field() { tr ' ' '\n' <<< "$1" | sed -n "s/^$2=//p"; }
+
+server_recipe() { fingerprint "$(server_row "$1")" "$CI"/lab/mysql/* "$CI"/lib/{servers,image}.sh; } # IMAGE
+
+server_image() { # IMAGE
+  local recipe name=${1//[:\/]/-} built=true image why
+  recipe=$(server_recipe "$1")
+  if [ -f "$CACHE/$name-$recipe/image.tar" ] && ! in_engine "$1"; then
+    MADE=$CACHE/$name-$recipe RESULT=cached
+  elif in_engine "$1" || pull "$1"; then
+    cached "$name" "$(fingerprint "$(docker image inspect --format '{{.Id}}' "$1")")" save_pulled "$1"
+    built=false image=$1 why="the official image"
+  else
+    cached "$name" "$recipe" build_server "$1"
+  fi
+  if [ "$built" = true ]; then { read -r image; read -r why; } < "$MADE/origin"; fi
+  IMAGES_JSON=$(jq --arg wanted "$1" --arg image "$image" --arg archive "$MADE/image.tar" --argjson built "$built" --arg why "$why" \
+    '. + [$ARGS.named]' <<< "$IMAGES_JSON")
+}
+
+save_pulled() { docker save --output "$1/image.tar" "$2"; } # DIRECTORY IMAGE
+
+# server_tree DIRECTORY RELEASE PACKAGES makes DIRECTORY/tree.tar, a Debian with these packages and a place for a server.
+server_tree() {
+  need_mmdebstrap
+  REMEDY="see that the Debian mirror answers (apt-get update) and that mmdebstrap may make a chroot here (root, or user namespaces)"
+  # A mirror that was not brought up to date for a week has the packages all the same.
+  mmdebstrap --variant=minbase --include="$3" --customize-hook="$CI/lab/mysql/prepare-tree" \
+    --aptopt='Acquire::Check-Valid-Until "false"' --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' "$2" "$1/tree.tar"
+  REMEDY=""
+}
+
+# What build_server leaves beside the image: its name, and why there is one.
+build_server() { # DIRECTORY IMAGE
+  local row suite packages java wanted tree version built base=/usr source product=MySQL name=${2//[:\/]/-}
+  row=$(server_row "$2")
+  suite=$(server_field "$row" debian) packages=$(server_field "$row" packages)
+  java=$(server_field "$row" java) wanted=$(server_field "$row" version)
+  # Two that need the same Debian share it, here and on the nodes.
+  cached "server-tree-$suite-${packages//,/-}" "$(fingerprint "$suite" "$packages" "$CI/lab/mysql/prepare-tree")" \
+    server_tree "$suite" "$packages"
+  [[ $2 != mariadb:* ]] || product=MariaDB
+  tree=$SCRATCH/$name
+  mkdir -p "$tree"/{etc/mysql/conf.d,usr/local/bin}
+  mkdir -m 755 "$tree/run"
+  mkdir -m 1777 "$tree/run/mysqld" # Whatever user a pod runs as.
+  if [ -n "$java" ]; then
+    base=/opt/mysql version=$wanted source="a Java package registry"
+    java_server "$java" "$tree"
+  else
+    version=$(package_version "$MADE/tree.tar" "${packages%%,*}") source="Debian $suite"
+    [[ $version. == "$wanted".* ]] || fail "${packages%%,*} of Debian $suite is $version by now, not $wanted" \
+      "make $2 known to the engine (docker load), or name a release in ci/versions that has $wanted; or put the newer server in its place, there and in manifests/servers"
+  fi
+  install -m 755 "$CI/lab/mysql/docker-entrypoint.sh" "$tree/usr/local/bin/"
+  sed "s|@BASE@|$base|" "$CI/lab/mysql/my.cnf" > "$tree/etc/my.cnf"
+  chmod 644 "$tree/etc/my.cnf"
+  layer "$tree.tar" "$tree"
+  mkdir "$tree-image"
+  built=steadfast.local/${2%%:*}:$version
+  add_image "$tree-image" "$built" '{"Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["mysqld"], "ExposedPorts": {"3306/tcp": {}},
+    "Volumes": {"/var/lib/mysql": {}}, "Labels": {"steadfast.recipe": "server"}}' "$MADE/tree.tar" "$tree.tar"
+  archive_images "$tree-image" "$1/image.tar"
+  serves "$1/image.tar" "$built" "$version"
+  printf '%s\n' "$built" "image registry not reached; built from the $product $version package of $source" > "$1/origin"
+}
+
+java_server() { # PACKAGE TREE
+  local unpacked=$2-package
+  [ "$(uname -m)" = x86_64 ] || fail "$1 holds a server for x86_64 only" "make the image known to the engine (docker load)"
+  need mvn=maven
+  mkdir -p "$2/opt/mysql/lib/plugin" "$unpacked"
+  REMEDY="see that the Java package registry answers; a mirror of it is set in ~/.m2/settings.xml"
+  (cd "$SCRATCH" && mvn --batch-mode --quiet dependency:unpack -Dartifact="$1" -DoutputDirectory="$unpacked" \
+    -Dmdep.includes='*.tar.gz' -DmarkersDirectory="$unpacked/markers")
+  REMEDY=""
+  tar --extract --gzip --file "$unpacked/mysql-Linux-amd64.tar.gz" --directory "$2/opt/mysql" --no-same-owner
+  ln -s /opt/mysql/bin/mysqld "$2/usr/local/bin/mysqld"
+}
+
+# package_version TAR PACKAGE is what a Debian there has installed, without what Debian adds to the version.
+package_version() {
+  local version
+  version=$(tar --extract --to-stdout --file "$1" ./var/lib/dpkg/status |
+    awk -v package="$2" '$1 == "Package:" {it = $2} $1 == "Version:" && it == package {print $2}')
+  version=${version#*:}
+  echo "${version%%-*}"
+}
+
+# serves TAR IMAGE VERSION starts the image as the suites do, and asks it as a probe does.
+serves() {
+  local container answer password="it's \"quoted\" \\ here" gtid=@@gtid_executed
+  local arguments=(--server-id=100 --log-bin=binlog --relay-log-recovery=ON --read-only=ON --gtid-mode=ON --enforce-gtid-consistency=ON --super-read-only=ON)
+  if [[ $2 == */mariadb:* ]]; then
+    gtid=@@gtid_binlog_pos
+    arguments=("${arguments[@]:0:4}" --gtid-strict-mode=ON)
+  fi
+  docker load --input "$1"
+  container=$(docker run --detach --label "steadfast.setup=$RUN" --env "MYSQL_ROOT_PASSWORD=$password" "$2" "${arguments[@]}")
+  REMEDY="the image was built but its server does not answer: see its log above"
+  wait_for 60 docker exec --env "MYSQL_PWD=$password" "$container" mysql -uroot -h127.0.0.1 -e 'select 1' || { docker logs "$container"; false; }
+  answer=$(docker exec --env "MYSQL_PWD=$password" "$container" mysql -uroot -h127.0.0.1 -Ne "select concat(@@version, ' executed=[', $gtid, ']')")
+  echo "$answer"
+  [[ $answer == "$3"*' executed=[]' ]]
+  docker exec "$container" getent hosts localhost
+  docker stop -t 30 "$container"
+  [ "$(docker inspect --format '{{.State.ExitCode}}' "$container")" = 0 ]
+  docker rm -fv "$container"
+  REMEDY=""
+}
