@@ -6,6 +6,8 @@
 IMAGES_JSON=[]
 
 # server_row IMAGE is what ci/versions says about it, server_field ROW NAME one field of that.
+# shellcheck disable=SC2153 # From ci/versions.
+server_names() { awk 'NF {print $1}' <<< "$SERVERS"; }
 server_row() { awk -v image="$1" '$1 == image' <<< "$SERVERS"; }
 server_field() { tr ' ' '\n' <<< "$1" | sed -n "s/^$2=//p"; }
 
@@ -25,6 +27,17 @@ server_image() { # IMAGE
   if [ "$built" = true ]; then { read -r image; read -r why; } < "$MADE/origin"; fi
   IMAGES_JSON=$(jq --arg wanted "$1" --arg image "$image" --arg archive "$MADE/image.tar" --argjson built "$built" --arg why "$why" \
     '. + [$ARGS.named]' <<< "$IMAGES_JSON")
+}
+
+# Servers that an earlier run made ready stay known, as long as their archive is there.
+other_servers() {
+  local entry archive wanted
+  while read -r entry; do
+    archive=$(jq -r .archive <<< "$entry") wanted=$(jq -r .wanted <<< "$entry")
+    if [ -f "$archive" ] && ! jq -e --arg wanted "$wanted" 'any(.[]; .wanted == $wanted)' <<< "$IMAGES_JSON" > /dev/null; then
+      IMAGES_JSON=$(jq --argjson entry "$entry" '. + [$entry]' <<< "$IMAGES_JSON")
+    fi
+  done < <(jq -c '.images[]?' "$CACHE/lab.json" 2> /dev/null)
 }
 
 save_pulled() { docker save --output "$1/image.tar" "$2"; } # DIRECTORY IMAGE
