@@ -3,7 +3,7 @@
 //! | scenario  | acts |
 //! |-----------|------|
 //! | deploy    | applies the manifests, waits for every pod, asks each who it is, and DNS for every name |
-//! | replicate | configures replication by the primary's stable name, writes, waits for the replicas, compares, starts the write ledger |
+//! | replicate | configures replication by the primary's stable name, writes, compares, starts the write ledger |
 //! | restart   | deletes each pod in turn, highest ordinal first, and sees what comes back |
 //! | unready   | holds a pod un-Ready, and takes the primary away meanwhile |
 //! | scale     | scales to one pod and back, at first while that one is held un-Ready |

@@ -39,8 +39,7 @@ fn bytes(lines: &[Line]) -> Vec<u8> {
 }
 
 fn writes(items: &[Item]) -> Vec<&Entry> {
-    let write = |item| if let Item::Ended(entry) = item { Some(entry) } else { None };
-    items.iter().filter_map(write).collect()
+    items.iter().filter_map(|item| if let Item::Ended(entry) = item { Some(entry) } else { None }).collect()
 }
 
 fn all(journal: &Journal) -> Vec<Item> {
