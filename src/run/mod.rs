@@ -187,6 +187,7 @@ impl Settings {
             scenarios.retain(|scenario| scenario != "teardown");
         }
         let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), Vec::new());
+        // Ten thousand writes in less than three minutes.
         let ledger = Rate { writers: 6, per_second: 10 };
         let trial = Trial { around, manifests, namespace, scenarios, sabotage, ledger };
         workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local")?;

@@ -1,5 +1,5 @@
-//! The harness's end of the ledger that the witness keeps. It tells it when to write, and collects what was written: the
-//! witness goes on by itself while the way to it is broken, and what it did meanwhile is read when the way is there again.
+//! The harness's end of the ledger that the witness keeps: it says when to write, and collects what was written. The
+//! witness goes on by itself while the way to it is broken; what it did meanwhile is read when the way is there again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -110,8 +110,8 @@ impl Looker {
         Lag { pod: self.pod.clone(), at_us, behind_us }
     }
 
-    /// Asks for the oldest writes until one of them is missing or none is left. A connection that broke, or whose answer
-    /// did not come in time, is gone with this.
+    /// Asks for the oldest writes until one of them is missing or none is left. A connection that broke, or that an
+    /// answer did not come over in time, is gone with this.
     async fn see(&mut self, at_us: &mut u64) -> Result<u64, String> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
@@ -48,7 +49,7 @@ fn all(journal: &Journal) -> Vec<Item> {
 
 proptest! {
     #[test]
-    fn properties_of_any_beginning_of_a_journal(numbers in prop::collection::vec(any::<u8>(), 0..60), cut in 0.0..=1.0) {
+    fn properties_of_any_beginning_of_a_journal(numbers in vec(any::<u8>(), 0..60), cut in 0.0..=1.0) {
         let lines = lines(&numbers);
         let whole = bytes(&lines);
         let cut = (whole.len() as f64 * cut) as usize;
@@ -58,8 +59,8 @@ proptest! {
 
         let items = all(&Journal::open(&path).unwrap());
         let ids: Vec<u64> = writes(&items).iter().map(|entry| entry.id).collect();
-        let sent: BTreeSet<u64> =
-            lines[..told].iter().filter_map(|line| if let Line::Sent { id, .. } = line { Some(*id) } else { None }).collect();
+        let sent = lines[..told].iter().filter_map(|line| if let Line::Sent { id, .. } = line { Some(*id) } else { None });
+        let sent: BTreeSet<u64> = sent.collect();
         prop_assert_eq!(ids.len(), sent.len(), "each write that was sent has one outcome");
         prop_assert_eq!(ids.iter().copied().collect::<BTreeSet<_>>(), sent);
         for line in &lines[..told] {
