@@ -19,10 +19,11 @@ use super::now_us;
 use crate::evidence::{Entry, Row, WriteOutcome};
 
 /// Errors that come with the end of a statement or of its connection, whether or not the statement has committed
-/// (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>, MariaDB's own from
-/// <https://mariadb.com/docs/server/reference/error-codes/mariadb-error-code-reference>): shutdowns, broken packets, a
-/// commit that failed half-way, kills, and an idle connection that was closed.
-const IN_DOUBT: [u16; 15] = [1053, 1079, 1080, 1152, 1154, 1158, 1159, 1160, 1161, 1180, 1184, 1317, 1927, 3169, 4031];
+/// (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>, MariaDB's own in
+/// <https://mariadb.com/kb/en/mariadb-error-codes/>): shutdowns, broken packets, a commit or a binary log that failed
+/// half-way, kills, and an idle connection that was closed.
+const IN_DOUBT: [u16; 17] =
+    [1026, 1053, 1079, 1080, 1152, 1154, 1158, 1159, 1160, 1161, 1180, 1184, 1317, 1598, 1927, 3169, 4031];
 
 /// A writer of the ledger.
 pub struct Writer {
