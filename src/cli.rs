@@ -86,8 +86,8 @@ pub enum Command {
 /// What a witness process does.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum WitnessRole {
-    /// Wait for the end, as the pod's main process.
-    Idle,
+    /// Keep the write ledger, as the pod's main process.
+    Stay,
     /// Answer questions from standard input on standard output.
     Serve,
 }

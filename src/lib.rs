@@ -8,7 +8,7 @@
 //! | [`workload`] | what is under test: manifests parsed, understood, applied, deleted |
 //! | [`evidence`] | what was seen: records, the log, the recorder, the timeline |
 //! | [`probe`]    | asks the running workload, through the witness and in containers |
-//! | [`witness`]  | the part that runs as a pod and asks DNS and MySQL from inside |
+//! | [`witness`]  | the part that runs as a pod, asks DNS and MySQL from inside, and keeps the write ledger |
 //! | [`scenario`] | the order of acts, one file each |
 //! | [`mysql`]    | statements by server version, GTID sets |
 //! | [`check`]    | the catalogue and its judges: pure functions of the evidence |

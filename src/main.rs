@@ -65,10 +65,15 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Explain { check } => Ok(explain(check)),
         Command::Lint { path, format } => lint(cli, path, *format).await,
         Command::Doctor => Ok(doctor().await),
-        Command::Witness { role: WitnessRole::Idle } => witness::idle().await.map(|()| 0).context("witness"),
-        Command::Witness { role: WitnessRole::Serve } => {
-            witness::serve(tokio::io::stdin(), tokio::io::stdout()).await.map(|()| 0).context("witness")
-        }
+        Command::Witness { role } => witness(*role).await.map(|()| 0).context("witness"),
+    }
+}
+
+async fn witness(role: WitnessRole) -> std::io::Result<()> {
+    let volume = Path::new(witness::VOLUME);
+    match role {
+        WitnessRole::Stay => witness::stay(volume).await,
+        WitnessRole::Serve => witness::serve(volume, tokio::io::stdin(), tokio::io::stdout()).await,
     }
 }
 

@@ -374,7 +374,8 @@ pub struct Entry {
     pub ended_us: u64,
     /// What is known of it.
     pub outcome: WriteOutcome,
-    /// Whether commits waited for a replica both before and after it; nothing where that was not asked.
+    /// Whether commits waited for a replica both before and after it; nothing where that was not asked,
+    /// or not answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub semi_sync: Option<bool>,
 }

@@ -10,6 +10,15 @@ pub const REPLICA_USER: &str = "steadfast_replica";
 /// The placeholder of that account's password.
 pub const REPLICA_PASSWORD: &str = "replica_password";
 
+/// The account that the witness's ledger writes and looks at replicas with.
+pub const WRITER_USER: &str = "steadfast_writer";
+
+/// The placeholder of that account's password.
+pub const WRITER_PASSWORD: &str = "writer_password";
+
+/// The table that the witness's ledger writes to.
+pub const ENTRIES_TABLE: &str = "steadfast.entries";
+
 /// Asks whether the server answers an authenticated query.
 pub const PING: &str = "SELECT 1 AS ping";
 
@@ -28,6 +37,14 @@ pub const GTID_EXECUTED: &str = "SELECT @@GLOBAL.gtid_executed AS gtid_executed"
 /// Asks which rows the ledger's table has.
 pub const ROWS: &str = "SELECT id FROM steadfast.ledger ORDER BY id";
 
+/// Asks which writes of the witness's ledger the server has, and how often.
+pub const ENTRIES: &str = "SELECT id FROM steadfast.entries ORDER BY id";
+
+/// Asks whether commits wait for a replica, and how many did: of a server's names those are left out that it has not.
+pub const SEMI_SYNC_STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN \
+    ('Rpl_semi_sync_master_status', 'Rpl_semi_sync_master_yes_tx', \
+    'Rpl_semi_sync_source_status', 'Rpl_semi_sync_source_yes_tx')";
+
 /// Asks which tables there are, without the server's own; the names are quoted as statements need them.
 pub const TABLES: &str = "SELECT CONCAT('`', REPLACE(table_schema, '`', '``'), '`.`', REPLACE(table_name, '`', '``'), '`') \
     AS name FROM information_schema.tables \
@@ -38,13 +55,20 @@ pub const TABLES: &str = "SELECT CONCAT('`', REPLACE(table_schema, '`', '``'), '
 pub const TRY_WRITE: [&str; 3] =
     ["START TRANSACTION", "INSERT INTO steadfast.ledger (id, payload) VALUES (0, 'must be refused')", "ROLLBACK"];
 
-/// Makes the tables that the harness writes to, and the replicas' account.
+/// Makes the tables that the harness and the witness write to, and the accounts of the replicas and of the witness's
+/// ledger. In that ledger's table the id is no key: a write that was applied twice is to show.
 pub fn prepare() -> Vec<String> {
     vec![
         format!("CREATE USER IF NOT EXISTS '{REPLICA_USER}'@'%' IDENTIFIED BY ${{{REPLICA_PASSWORD}}}"),
         format!("GRANT REPLICATION SLAVE ON *.* TO '{REPLICA_USER}'@'%'"),
+        format!("CREATE USER IF NOT EXISTS '{WRITER_USER}'@'%' IDENTIFIED BY ${{{WRITER_PASSWORD}}}"),
+        format!("GRANT INSERT, SELECT ON {SCHEMA}.* TO '{WRITER_USER}'@'%'"),
         format!("CREATE DATABASE {SCHEMA}"),
         format!("CREATE TABLE {SCHEMA}.ledger (id BIGINT UNSIGNED PRIMARY KEY, payload VARCHAR(64) NOT NULL)"),
+        format!(
+            "CREATE TABLE {ENTRIES_TABLE} \
+             (seq BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, id BIGINT UNSIGNED NOT NULL, KEY (id))"
+        ),
         format!("CREATE TABLE {SCHEMA}.reference (id INT UNSIGNED PRIMARY KEY, word VARCHAR(64) NOT NULL)"),
         format!("INSERT INTO {SCHEMA}.reference (id, word) VALUES (1, 'one'), (2, 'two'), (3, 'three')"),
     ]
@@ -151,7 +175,7 @@ mod tests {
     #[test]
     fn no_password_stands_in_a_statement() {
         let statements = [prepare(), Dialect::Master.follow("h", 1), Dialect::Source.follow("h", 1)].concat();
-        let with_password = statements.iter().filter(|statement| statement.contains("${replica_password}"));
-        assert_eq!(with_password.count(), 3);
+        let with = |placeholder: &str| statements.iter().filter(|statement| statement.contains(placeholder)).count();
+        assert_eq!((with("${replica_password}"), with("${writer_password}")), (3, 1));
     }
 }

@@ -16,7 +16,7 @@ use crate::cluster::Lab;
 use crate::cluster::kind::{self, KindCluster};
 use crate::evidence::{Evidence, Leftover, Log, Replication, Snapshot, SnapshotOf, What};
 use crate::report::{self, Judged, Outcome, Progress};
-use crate::scenario::{Journal, plan};
+use crate::scenario::{Journal, Rate, plan};
 use crate::workload;
 
 pub use bench::{Bench, Surroundings, Target};
@@ -189,7 +189,9 @@ impl Settings {
             scenarios.retain(|scenario| scenario != "teardown");
         }
         let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), Vec::new());
-        let trial = Trial { around, manifests, namespace, scenarios, replication: self.replication, sabotage };
+        // Ten thousand writes in less than three minutes.
+        let ledger = Rate { writers: 6, per_second: 10 };
+        let trial = Trial { around, manifests, namespace, scenarios, replication: self.replication, sabotage, ledger };
         workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local")?;
         Ok(trial)
     }

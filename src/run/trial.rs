@@ -15,7 +15,7 @@ use super::RunError;
 use super::bench::{Bench, Surroundings, all_ready};
 use crate::evidence::{Budgets, Recorder, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, What};
 use crate::probe::Session;
-use crate::scenario::{self, Context, Limits, Made, Parts, SCENARIOS, Sabotage, Witnesses};
+use crate::scenario::{self, Context, Limits, Made, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Manifest};
 
@@ -36,6 +36,8 @@ pub struct Trial {
     pub replication: Replication,
     /// What a mutant injects.
     pub sabotage: Vec<Sabotage>,
+    /// How fast the witness's ledger writes, where the scenarios need it.
+    pub ledger: Rate,
 }
 
 /// How a trial is cut short, and what then becomes of what it made.
@@ -106,7 +108,9 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         let owned = workload::create_namespace(client, name, &trial.around.name).await?;
         standing.made.lock().await.push(owned);
     }
-    journal.log.record(What::Run(Box::new(description(bench, trial, &subject, substitutions, limits))));
+    let run = description(bench, trial, &subject, substitutions, limits);
+    let semi_sync = run.semi_sync;
+    journal.log.record(What::Run(Box::new(run)));
     let secrets = match &credentials {
         Credentials::Literal(password) => vec![password.clone()],
         _ => Vec::new(),
@@ -129,6 +133,9 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         dns_budget_ms: bench.dns_budget_ms,
         root_password,
         replica_password: Secret::from(workload::random_word()),
+        writer_password: Secret::from(workload::random_word()),
+        ledger: trial.scenarios.iter().any(|scenario| scenario == "settle").then_some(trial.ledger),
+        semi_sync,
         limits,
         replication: trial.replication,
         sabotage: trial.sabotage.clone(),
@@ -137,11 +144,14 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     }));
     let ended = CancellationToken::new();
     let greeter = AbortOnDropHandle::new(tokio::spawn(scenario::greet(context.clone(), ended.clone())));
+    let collector = AbortOnDropHandle::new(tokio::spawn(scenario::collect(context.clone(), ended.clone())));
     let context = standing.context.get_or_init(|| context);
     act_scenarios(context, trial).await;
     ended.cancel();
     // Every question has a deadline of its own. A greeter that panicked leaves pods unasked, which shows in the evidence.
     let _ = greeter.await;
+    // What the witness still holds then belongs to a ledger that nobody stopped.
+    let _ = collector.await;
     Ok(())
 }
 

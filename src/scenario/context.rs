@@ -12,6 +12,7 @@ use kube::api::Api;
 
 use super::ScenarioError;
 use super::journal::Journal;
+use super::ledger::{Rate, Reader};
 use super::sabotage::Sabotage;
 use crate::evidence::{PodLife, Replication, Sight, Subject, Timeline};
 use crate::mysql::statements::Dialect;
@@ -38,6 +39,8 @@ pub struct Limits {
     pub outage: Duration,
     /// How far a replica may be behind while nothing is disrupted.
     pub lag: Duration,
+    /// One write of the witness's ledger, with its connection; no answer until then is none.
+    pub write: Duration,
     /// One SQL or DNS question.
     pub sql: Duration,
     /// One DNS question.
@@ -61,6 +64,7 @@ impl Limits {
             recovery: seconds(120.0),
             outage: seconds(120.0),
             lag: seconds(1.0),
+            write: seconds(2.0),
             sql: seconds(10.0),
             dns: seconds(2.0),
             exec: seconds(10.0),
@@ -101,6 +105,12 @@ pub struct Parts {
     pub root_password: Secret,
     /// The replicas' password.
     pub replica_password: Secret,
+    /// The password of who writes the witness's ledger.
+    pub writer_password: Secret,
+    /// How fast the witness's ledger writes, if it is kept.
+    pub ledger: Option<Rate>,
+    /// Whether commits are to wait for a replica, which the ledger then asks around each write.
+    pub semi_sync: bool,
     /// The time limits.
     pub limits: Limits,
     /// Who configures replication.
@@ -120,6 +130,7 @@ pub struct Context {
     next_write: AtomicU64,
     dialect: OnceLock<Dialect>,
     replicating: AtomicBool,
+    pub(super) reader: Reader,
 }
 
 impl std::ops::Deref for Context {
@@ -133,7 +144,13 @@ impl std::ops::Deref for Context {
 impl Context {
     /// A context of these parts.
     pub fn new(parts: Parts) -> Self {
-        Self { parts, next_write: AtomicU64::new(1), dialect: OnceLock::new(), replicating: AtomicBool::new(false) }
+        Self {
+            parts,
+            next_write: AtomicU64::new(1),
+            dialect: OnceLock::new(),
+            replicating: AtomicBool::new(false),
+            reader: Reader::default(),
+        }
     }
 
     pub(super) fn pods(&self) -> Api<Pod> {

@@ -3,12 +3,13 @@
 //! | scenario  | acts |
 //! |-----------|------|
 //! | deploy    | applies the manifests, waits for every pod, asks each who it is, and DNS for every name |
-//! | replicate | configures replication by the primary's stable name, writes, waits for the replicas, compares |
+//! | replicate | configures replication by the primary's stable name, writes, compares, starts the write ledger |
 //! | restart   | deletes each pod in turn, highest ordinal first, and sees what comes back |
 //! | unready   | holds a pod un-Ready, and takes the primary away meanwhile |
 //! | scale     | scales to one pod and back, at first while that one is held un-Ready |
 //! | roll      | updates the template for the last pod, for all, with an image that cannot start, and back |
 //! | claims    | scales the last pod away while claims are to go with their pods |
+//! | settle    | stops the write ledger, waits for the replicas, and reads back what they hold |
 //! | teardown  | deletes everything that the run made, and lists what is left |
 
 mod claims;
@@ -16,6 +17,7 @@ mod context;
 mod deploy;
 mod disrupt;
 mod journal;
+mod ledger;
 mod logs;
 mod lookups;
 mod names;
@@ -25,6 +27,7 @@ mod roll;
 mod sabotage;
 mod scale;
 mod servers;
+mod settle;
 mod teardown;
 mod unready;
 
@@ -34,16 +37,18 @@ use crate::workload::ApplyError;
 pub use context::{Context, Limits, Made, Parts, Witnesses};
 pub use deploy::greet;
 pub use journal::Journal;
+pub use ledger::{Rate, collect};
 pub use sabotage::{Point, Sabotage, Strike};
 pub use teardown::teardown;
 
 /// The scenarios in the order in which they are acted. Each needs all that stand before it in [`needs`].
-pub const SCENARIOS: [&str; 8] = ["deploy", "replicate", "restart", "unready", "scale", "roll", "claims", "teardown"];
+pub const SCENARIOS: [&str; 9] =
+    ["deploy", "replicate", "restart", "unready", "scale", "roll", "claims", "settle", "teardown"];
 
 /// What a scenario builds on.
 pub fn needs(scenario: &str) -> &'static [&'static str] {
     match scenario {
-        "restart" => &["deploy", "replicate"],
+        "restart" | "settle" => &["deploy", "replicate"],
         "replicate" | "unready" | "scale" | "roll" | "claims" | "teardown" => &["deploy"],
         _ => &[],
     }
@@ -86,6 +91,14 @@ pub enum ScenarioError {
         /// What it answered.
         answer: String,
     },
+    /// The witness did not do with its ledger what the scenario needs.
+    #[error("the witness did not {what}: {reason}")]
+    Ledger {
+        /// What was asked of it.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
 }
 
 /// Acts one scenario other than teardown.
@@ -102,6 +115,7 @@ pub async fn act(context: &Context, scenario: &str) -> Result<(), ScenarioError>
             "scale" => Box::pin(scale::scale(context)).await,
             "roll" => Box::pin(roll::roll(context)).await,
             "claims" => Box::pin(claims::claims(context)).await,
+            "settle" => Box::pin(settle::settle(context)).await,
             _ => Ok(()),
         }
     };
@@ -115,6 +129,7 @@ mod tests {
     #[test]
     fn a_plan_has_what_a_scenario_builds_on() {
         assert_eq!(plan(["restart"]), ["deploy", "replicate", "restart", "teardown"]);
+        assert_eq!(plan(["settle"]), ["deploy", "replicate", "settle", "teardown"]);
         assert_eq!(plan(["scale", "deploy"]), ["deploy", "scale", "teardown"]);
         assert_eq!(plan(["teardown"]), ["deploy", "teardown"]);
         assert_eq!(plan([]), ["teardown"]);

@@ -83,7 +83,7 @@ impl Context {
             DnsAsk { address: server.1, port: 53, transport, name: absolute.clone(), record_type: record_type.clone() };
         let (took_us, answer) = match session.ask(Ask::Dns(ask), self.limits.dns).await {
             Ok((took_us, Answer::Dns(answer))) => (took_us, answer),
-            Ok((took_us, Answer::Sql(_))) => (took_us, broken("the witness answered another question")),
+            Ok((took_us, _)) => (took_us, broken("the witness answered another question")),
             Err(trouble) => (0, broken(trouble)),
         };
         let right = is_right(&answer, &self.journal.log.look(|timeline| self.expected(timeline, name)));

@@ -39,7 +39,7 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
     context.contents(&moment, &pods).await;
     context.replica_status(&moment, &replicas).await;
     context.try_writes(&moment, &replicas).await;
-    Ok(())
+    context.start_ledger().await
 }
 
 /// Has these replicas follow the primary by its stable name, unless the workload sees to that.

@@ -39,9 +39,13 @@ pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
         context.identity(&moment, &pod).await;
     }
     if replicating {
-        context.barrier(&moment, &surplus, context.limits.barrier).await;
         let pods: Vec<String> = subject.pods().collect();
-        context.contents(&moment, &pods).await;
+        let compare = async {
+            context.barrier(&moment, &surplus, context.limits.barrier).await;
+            context.contents(&moment, &pods).await;
+            Ok(())
+        };
+        context.at_rest(compare).await?;
         context.replica_status(&moment, &surplus).await;
         context.try_writes(&moment, &surplus).await;
     }

@@ -7,6 +7,7 @@ use futures::future::join_all;
 
 use super::ScenarioError;
 use super::context::Context;
+use super::ledger;
 use crate::evidence::{Exec, ExecAnswer, Moment, Question, Row, Sql, SqlAnswer, What, Write, WriteOutcome};
 use crate::mysql::statements;
 use crate::probe::exec;
@@ -50,11 +51,14 @@ impl Context {
             user: "root".to_owned(),
             password: self.root_password.clone(),
             statements: statements.to_vec(),
-            secrets: BTreeMap::from([(statements::REPLICA_PASSWORD.to_owned(), self.replica_password.clone())]),
+            secrets: BTreeMap::from([
+                (statements::REPLICA_PASSWORD.to_owned(), self.replica_password.clone()),
+                (statements::WRITER_PASSWORD.to_owned(), self.writer_password.clone()),
+            ]),
         };
         match self.witnesses.near.ask(Ask::Sql(ask), limit).await {
             Ok((took_us, Answer::Sql(answer))) => (took_us, answer),
-            Ok((took_us, Answer::Dns(_))) => (took_us, broken("the witness answered another question")),
+            Ok((took_us, _)) => (took_us, broken("the witness answered another question")),
             Err(trouble) => (0, broken(trouble)),
         }
     }
@@ -133,6 +137,15 @@ impl Context {
     /// Asks a server which rows of the ledger it has.
     pub(super) async fn rows(&self, moment: &Moment, pod: &str) {
         self.ask(moment, pod, Question::Rows, vec![statements::ROWS.to_owned()]).await;
+    }
+
+    /// Asks a server which writes of the witness's ledger it has.
+    pub(super) async fn entries(&self, moment: &Moment, pod: &str) {
+        let statements = vec![statements::ENTRIES.to_owned()];
+        let (took_us, answer) = self.put(pod, &statements, self.limits.sql).await;
+        let (moment, question, uid) = (moment.clone(), Question::Entries, self.uid(pod).unwrap_or_default());
+        let (pod, answer) = (pod.to_owned(), ledger::condensed(answer));
+        self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
     }
 
     /// Asks a server for the checksum of every table that it has.

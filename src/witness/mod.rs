@@ -1,14 +1,19 @@
 //! The part of the program that runs as a pod. What pods see of DNS and of each other cannot be measured through the
 //! API server: the witness asks in their stead, one connection or datagram for each question, and says what came.
 //!
-//! The pod itself only [`idle`]s; the harness runs [`serve`] in it, through the exec API, for each session.
+//! The pod's main process [`stay`]s and keeps the write ledger; the harness runs [`serve`] in the pod, through the exec
+//! API, for each session. What a session is asked about the ledger it passes on to the main process.
 
 mod dns;
+#[cfg(test)]
+mod fake;
+mod ledger;
 pub mod protocol;
 mod sql;
 mod template;
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,44 +21,56 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 
+use ledger::Ledger;
 use protocol::{Answer, Ask, Hello, Line, PROTOCOL, Reply, Request, Trouble};
 
 /// How many questions are asked at a time. The next line is read when one of them has its answer.
 const CONCURRENT: usize = 256;
 
-/// Waits for SIGTERM or SIGINT. The first process of a container has to handle them itself: the kernel applies no
-/// default to it, so that a pod would end only when its grace period does.
+/// The pod's own volume: it outlives the container, and no other pod has it.
+pub const VOLUME: &str = "/ledger";
+
+/// Keeps the ledger on this volume, until SIGTERM or SIGINT. The first process of a container has to handle them itself:
+/// the kernel applies no default to it, so that a pod would end only when its grace period does.
 ///
 /// # Errors
-/// When the signals cannot be handled.
-pub async fn idle() -> io::Result<()> {
+/// When the signals cannot be handled, or the volume not be used.
+pub async fn stay(volume: &Path) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let unusable = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", volume.display()));
+    let (ledger, socket) = (Ledger::open(volume).map_err(unusable)?, socket(volume));
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        listened = ledger::listen(&socket, ledger) => listened.map_err(unusable),
     }
-    Ok(())
 }
 
-/// Answers the requests of `input` on `output`, many at a time, until the input ends and all are answered.
+fn socket(volume: &Path) -> PathBuf {
+    volume.join("socket")
+}
+
+/// Answers the requests of `input` on `output`, many at a time, until the input ends and all are answered. The ledger is
+/// the one that somebody keeps on this volume.
 ///
 /// # Errors
 /// When the input cannot be read or the output not be written.
-pub async fn serve<I, O>(input: I, output: O) -> io::Result<()>
+pub async fn serve<I, O>(volume: &Path, input: I, output: O) -> io::Result<()>
 where
     I: AsyncRead + Unpin,
     O: AsyncWrite + Unpin + Send + 'static,
 {
     let (lines, written) = mpsc::channel(CONCURRENT);
     let writer = tokio::spawn(write(written, output));
-    let read = read(input, lines).await;
+    let read = read(volume, input, lines).await;
     writer.await.map_err(io::Error::other)??;
     read
 }
 
 /// Reads requests and has them answered, until the input ends or nobody listens any more.
-async fn read(input: impl AsyncRead + Unpin, lines: mpsc::Sender<Line>) -> io::Result<()> {
+async fn read(volume: &Path, input: impl AsyncRead + Unpin, lines: mpsc::Sender<Line>) -> io::Result<()> {
+    let socket: Arc<Path> = socket(volume).into();
     let permits = Arc::new(Semaphore::new(CONCURRENT));
     let hello = Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned() };
     send(&lines, Line::Hello(hello)).await;
@@ -67,9 +84,9 @@ async fn read(input: impl AsyncRead + Unpin, lines: mpsc::Sender<Line>) -> io::R
         match serde_json::from_slice(&line) {
             Ok(request) => {
                 let permit = permits.clone().acquire_owned().await.map_err(io::Error::other)?;
-                let lines = lines.clone();
+                let (lines, socket) = (lines.clone(), socket.clone());
                 tokio::spawn(async move {
-                    send(&lines, Line::Reply(answer(request).await)).await;
+                    send(&lines, Line::Reply(answer(request, &socket).await)).await;
                     drop(permit);
                 });
             }
@@ -94,12 +111,13 @@ async fn write(mut lines: mpsc::Receiver<Line>, mut output: impl AsyncWrite + Un
     output.shutdown().await
 }
 
-async fn answer(request: Request) -> Reply {
+async fn answer(request: Request, socket: &Path) -> Reply {
     let deadline = Duration::from_millis(request.deadline_ms);
     let began = Instant::now();
     let answer = match &request.ask {
         Ask::Dns(ask) => Answer::Dns(dns::ask(ask, deadline).await),
         Ask::Sql(ask) => Answer::Sql(sql::ask(ask, deadline).await),
+        Ask::Ledger(ask) => Answer::Ledger(ledger::relay(socket, ask, deadline).await),
     };
     let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     Reply { id: request.id, took_us, answer }
@@ -123,7 +141,7 @@ mod tests {
     fn session() -> (DuplexStream, BufReader<DuplexStream>, tokio::task::JoinHandle<io::Result<()>>) {
         let (input, served) = duplex(1 << 16);
         let (serving, output) = duplex(1 << 16);
-        (input, BufReader::new(output), tokio::spawn(serve(served, serving)))
+        (input, BufReader::new(output), tokio::spawn(async { serve(Path::new("/nowhere"), served, serving).await }))
     }
 
     async fn next(output: &mut (impl AsyncBufRead + Unpin)) -> Line {

@@ -8,10 +8,10 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{DnsAnswer, SqlAnswer, Transport};
+use crate::evidence::{DnsAnswer, Entries, SqlAnswer, Transport};
 
 /// The version of this protocol. A harness refuses a witness that speaks another one.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// A question for the witness.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub enum Ask {
     Dns(DnsAsk),
     /// To run statements on one MySQL server, over a connection of their own.
     Sql(SqlAsk),
+    /// To do something about the ledger that its main process keeps.
+    Ledger(LedgerAsk),
 }
 
 /// One question to one DNS server.
@@ -70,6 +72,64 @@ pub struct SqlAsk {
     /// The values of the placeholders.
     #[serde(default)]
     pub secrets: BTreeMap<String, Secret>,
+}
+
+/// What the ledger can be told. Each may be said again when its answer did not come: it then changes nothing more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LedgerAsk {
+    /// To begin, with ids that were never given before.
+    Start(Plan),
+    /// To send nothing until told to resume; answered once no write is under way.
+    Pause,
+    /// To go on after a pause.
+    Resume,
+    /// To end; answered once every write has its outcome on the disk.
+    Stop,
+    /// To hand over what came after a position.
+    Read {
+        /// How many writes and looks at replicas are known already: those may be forgotten.
+        after: u64,
+        /// How many of them to hand over at most.
+        limit: usize,
+    },
+}
+
+/// What the ledger does until it is stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The stable name of the server that is written to, absolute; it is resolved for each connection.
+    pub host: String,
+    /// The servers' port.
+    pub port: u16,
+    /// Who to log in as.
+    pub user: String,
+    /// The user's password.
+    pub password: Secret,
+    /// The table, with its schema; it has a column `id`.
+    pub table: String,
+    /// How many write side by side.
+    pub writers: u32,
+    /// Inserts a second of each.
+    pub per_second: u32,
+    /// How long a write may take, its connection included.
+    pub write_timeout_ms: u64,
+    /// The replicas that are looked at.
+    pub replicas: Vec<Replica>,
+    /// Between two looks at a replica.
+    pub look_every_ms: u64,
+    /// Asks whether commits wait for a replica, before and after each write: rows `variable_name`, `value`, one whose
+    /// name ends in `_status` and one in `_yes_tx`.
+    pub semi_sync: Option<String>,
+}
+
+/// A replica that the ledger looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    /// The pod's name.
+    pub pod: String,
+    /// Its stable name, absolute.
+    pub host: String,
 }
 
 /// A text that must not be seen: it can be sent, but not printed.
@@ -142,6 +202,42 @@ pub enum Answer {
     Dns(DnsAnswer),
     /// Of an [`SqlAsk`].
     Sql(SqlAnswer),
+    /// Of a [`LedgerAsk`].
+    Ledger(LedgerAnswer),
+}
+
+/// What the ledger says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LedgerAnswer {
+    /// It is as it was asked for.
+    Done,
+    /// What was asked to be handed over.
+    Read {
+        /// The position after these entries.
+        next: u64,
+        /// What it does now.
+        activity: Activity,
+        /// Writes and looks at replicas that are on the disk.
+        entries: Entries,
+    },
+    /// It could not be done, or it is not known whether it was.
+    Refused {
+        /// Why.
+        message: String,
+    },
+}
+
+/// What the ledger does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activity {
+    /// Nothing: it was stopped, or never begun since the witness's main process was started.
+    Idle,
+    /// It writes.
+    Running,
+    /// It writes nothing until it is told to go on.
+    Paused,
 }
 
 /// A line came in that is not a request.
@@ -185,16 +281,54 @@ mod tests {
     fn lines_look_as_documented() {
         let line = |line| serde_json::to_string(&line).unwrap();
         let hello = Line::Hello(Hello { protocol: PROTOCOL, version: "0.1.0".into() });
-        assert_eq!(line(hello), r#"{"hello":{"protocol":1,"version":"0.1.0"}}"#);
+        assert_eq!(line(hello), r#"{"hello":{"protocol":2,"version":"0.1.0"}}"#);
         let trouble = Line::Trouble(Trouble { message: "no".into() });
         assert_eq!(line(trouble), r#"{"trouble":{"message":"no"}}"#);
         let reply = Line::Reply(Reply { id: 1, took_us: 2, answer: Answer::Sql(SqlAnswer::Rows(Vec::new())) });
         assert_eq!(line(reply), r#"{"reply":{"id":1,"took_us":2,"answer":{"sql":{"rows":[]}}}}"#);
     }
 
+    fn start() -> Request {
+        let plan = Plan {
+            host: "mysql-0.mysql-h".into(),
+            port: 3306,
+            user: "writer".into(),
+            password: "hunter2".into(),
+            table: "steadfast.entries".into(),
+            writers: 2,
+            per_second: 5,
+            write_timeout_ms: 2_000,
+            replicas: vec![Replica { pod: "mysql-1".into(), host: "mysql-1.mysql-h".into() }],
+            look_every_ms: 100,
+            semi_sync: None,
+        };
+        Request { id: 8, deadline_ms: 500, ask: Ask::Ledger(LedgerAsk::Start(plan)) }
+    }
+
+    #[test]
+    fn what_the_ledger_is_told_looks_as_documented() {
+        let line = |request: &Request| serde_json::to_string(request).unwrap();
+        let start = start();
+        assert_eq!(serde_json::from_str::<Request>(&line(&start)).unwrap(), start);
+        let asked = |ask| line(&Request { id: 1, deadline_ms: 2, ask: Ask::Ledger(ask) });
+        assert_eq!(asked(LedgerAsk::Pause), r#"{"id":1,"deadline_ms":2,"ask":{"ledger":"pause"}}"#);
+        let read = r#"{"id":1,"deadline_ms":2,"ask":{"ledger":{"read":{"after":3,"limit":4}}}}"#;
+        assert_eq!(asked(LedgerAsk::Read { after: 3, limit: 4 }), read);
+    }
+
+    #[test]
+    fn what_the_ledger_says_looks_as_documented() {
+        let line = |answer| serde_json::to_string(&Answer::Ledger(answer)).unwrap();
+        assert_eq!(line(LedgerAnswer::Done), r#"{"ledger":"done"}"#);
+        let entries = Entries { now_us: 9, writes: Vec::new(), lags: Vec::new() };
+        let read = LedgerAnswer::Read { next: 3, activity: Activity::Paused, entries };
+        let text = r#"{"ledger":{"read":{"next":3,"activity":"paused","entries":{"now_us":9,"writes":[],"lags":[]}}}}"#;
+        assert_eq!(line(read), text);
+    }
+
     #[test]
     fn debugging_shows_no_secret() {
-        let shown = format!("{:?}", sql());
+        let shown = format!("{:?} {:?}", sql(), start());
         assert!(shown.contains("[redacted]") && !shown.contains("hunter2") && !shown.contains("swordfish"), "{shown}");
     }
 }

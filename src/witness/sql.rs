@@ -1,7 +1,7 @@
 //! Asks one MySQL server, over a connection of its own: a pool would hide when a server stops to answer.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mysql_async::consts::StatusFlags;
@@ -9,7 +9,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Value};
 use tokio::time::{Instant, timeout};
 
-use super::protocol::SqlAsk;
+use super::protocol::{Secret, SqlAsk};
 use super::template::Template;
 use crate::evidence::{Row, SqlAnswer};
 
@@ -44,7 +44,7 @@ pub async fn ask(ask: &SqlAsk, deadline: Duration) -> SqlAnswer {
 
 /// Everything that waits; `awaited` says for what.
 async fn converse(ask: &SqlAsk, templates: &[Template<'_>], awaited: &mut String) -> Result<Vec<Row>, Error> {
-    let mut conn = Conn::new(options(ask)).await?;
+    let mut conn = Conn::new(options(ask.address, ask.port, &ask.user, &ask.password)).await?;
     let mut rows = Vec::new();
     for (index, template) in templates.iter().enumerate() {
         *awaited = format!("the answer to statement {} of {}", index + 1, templates.len());
@@ -59,12 +59,12 @@ async fn converse(ask: &SqlAsk, templates: &[Template<'_>], awaited: &mut String
 
 /// Neither TLS nor a socket file, and no question that the harness did not ask: the driver reads the two settings that
 /// are not given here from the server.
-fn options(ask: &SqlAsk) -> Opts {
+pub(super) fn options(address: IpAddr, port: u16, user: &str, password: &Secret) -> Opts {
     OptsBuilder::default()
-        .ip_or_hostname(ask.address.to_string())
-        .tcp_port(ask.port)
-        .user(Some(&ask.user))
-        .pass(Some(ask.password.expose()))
+        .ip_or_hostname(address.to_string())
+        .tcp_port(port)
+        .user(Some(user))
+        .pass(Some(password.expose()))
         .prefer_socket(false)
         .max_allowed_packet(Some(MAX_PACKET))
         .wait_timeout(Some(IDLE_SECONDS))
@@ -78,7 +78,7 @@ fn backslash_escapes(conn: &Conn) -> bool {
 }
 
 /// Runs a statement and reads its answer to the end: the rows of the last result set, `None` when there was none.
-async fn run(conn: &mut Conn, statement: String) -> Result<Option<Vec<Row>>, Error> {
+pub(super) async fn run(conn: &mut Conn, statement: String) -> Result<Option<Vec<Row>>, Error> {
     let mut result = conn.query_iter(statement).await?;
     let mut rows = None;
     while let Some(columns) = result.columns() {
@@ -126,7 +126,7 @@ fn is_gone(error: &Error) -> bool {
 }
 
 /// The driver wraps what the system says in two prefixes that say the same.
-fn reason(error: &Error) -> String {
+pub(super) fn reason(error: &Error) -> String {
     match error {
         Error::Io(IoError::Io(error)) => error.to_string(),
         other => other.to_string(),
@@ -137,16 +137,10 @@ fn reason(error: &Error) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::TcpListener;
 
+    use super::super::fake::{OK, let_in, listener, receive, send};
     use super::*;
-
-    /// The greeting of a server: protocol 10, version, connection id, nonce, capabilities (protocol 4.1, secure
-    /// connection, plugin auth), collation, status, plugin.
-    const GREETING: &[u8] = b"\x0a5.7.22\0\x01\0\0\0abcdefgh\0\0\x82\x2d\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0\
-        ijklmnopqrst\0mysql_native_password\0";
-    const OK: &[u8] = b"\0\0\0\x02\0\0\0";
 
     fn question(server: SocketAddr, statements: &[&str]) -> SqlAsk {
         SqlAsk {
@@ -159,37 +153,15 @@ mod tests {
         }
     }
 
-    async fn listener() -> (TcpListener, SocketAddr) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        (listener, address)
-    }
-
-    async fn send(stream: &mut TcpStream, sequence: u8, packet: &[u8]) {
-        let mut bytes = vec![packet.len() as u8, 0, 0, sequence];
-        bytes.extend_from_slice(packet);
-        stream.write_all(&bytes).await.unwrap();
-    }
-
-    async fn receive(stream: &mut TcpStream) -> Vec<u8> {
-        let mut header = [0; 4];
-        stream.read_exact(&mut header).await.unwrap();
-        let mut packet = vec![0; usize::from(header[0]) + 256 * usize::from(header[1])];
-        stream.read_exact(&mut packet).await.unwrap();
-        packet
-    }
-
     /// A server that lets anyone in and answers the statements with these packets in turn.
     async fn serve(listener: TcpListener, answers: &[&[&[u8]]]) -> Vec<String> {
         let (mut stream, _) = listener.accept().await.unwrap();
-        send(&mut stream, 0, GREETING).await;
-        receive(&mut stream).await;
-        send(&mut stream, 2, OK).await;
+        let_in(&mut stream).await.unwrap();
         let mut statements = Vec::new();
         for answer in answers {
-            statements.push(String::from_utf8(receive(&mut stream).await).unwrap());
+            statements.push(String::from_utf8(receive(&mut stream).await.unwrap()).unwrap());
             for (index, packet) in answer.iter().enumerate() {
-                send(&mut stream, index as u8 + 1, packet).await;
+                send(&mut stream, index as u8 + 1, packet).await.unwrap();
             }
         }
         statements
@@ -222,7 +194,7 @@ mod tests {
         let (listener, address) = listener().await;
         let refuse = async {
             let (mut stream, _) = listener.accept().await.unwrap();
-            send(&mut stream, 0, b"\xff\x10\x04Too many connections").await;
+            send(&mut stream, 0, b"\xff\x10\x04Too many connections").await.unwrap();
         };
         let question = question(address, &["SELECT 1"]);
         let (answer, ()) = tokio::join!(ask(&question, Duration::from_secs(5)), refuse);

@@ -8,7 +8,7 @@ use steadfast::cluster::kind::{self, KindCluster};
 use steadfast::evidence::{Evidence, Log, Replication};
 use steadfast::report::Progress;
 use steadfast::run::{self, Bench, Ending, RunError, Surroundings, Target, Trial, exercise};
-use steadfast::scenario::{Journal, Sabotage};
+use steadfast::scenario::{Journal, Rate, Sabotage};
 use steadfast::workload::{self, Manifest};
 use tokio::sync::{Mutex, OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -125,6 +125,8 @@ impl Stage {
             scenarios: act.scenarios.clone(),
             replication: act.replication,
             sabotage: act.sabotage.clone(),
+            // They share the machine with others.
+            ledger: Rate { writers: 2, per_second: 5 },
             around: Surroundings {
                 // Namespaces are found by it when their trial is cut short.
                 name: format!("{}.{}", self.run_id, act.name),

@@ -1,0 +1,246 @@
+//! The harness's end of the ledger that the witness keeps: it says when to write, and collects what was written. The
+//! witness goes on by itself while the way to it is broken; what it did meanwhile is read when the way is there again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::ScenarioError;
+use super::context::Context;
+use crate::evidence::{Act, Row, SqlAnswer, What};
+use crate::mysql::statements;
+use crate::witness::protocol::{Activity, Answer, Ask, LedgerAnswer, LedgerAsk, Plan, Replica};
+
+const READ_EVERY: Duration = Duration::from_secs(1);
+
+/// How much is handed over at a time: a line of it stays well below a megabyte.
+const AT_ONCE: usize = 1_000;
+
+/// Between two looks at a replica.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Between two tries to reach a witness that could not be reached.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// How fast the ledger writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many write side by side.
+    pub writers: u32,
+    /// Inserts a second of each.
+    pub per_second: u32,
+}
+
+/// What the harness knows of the witness's ledger.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    /// Whether it is to run. Whoever wants it to rest holds this meanwhile.
+    wanted: Mutex<bool>,
+    /// How much was read, while there is something to read.
+    position: Mutex<Option<u64>>,
+}
+
+/// Reads the ledger again and again while there is one, until the scenarios have ended.
+pub async fn collect(context: Arc<Context>, ended: CancellationToken) {
+    let mut beat = interval(READ_EVERY);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut trouble = None;
+    loop {
+        tokio::select! {
+            biased;
+            () = ended.cancelled() => return,
+            _ = beat.tick() => {}
+        }
+        let read = match context.read_on().await {
+            Ok(Some(Activity::Idle)) => context.restart_ledger().await,
+            read => read.map(drop),
+        };
+        // Once for each time that the way breaks: the next reading makes up for it.
+        if let (Err(error), None) = (&read, &trouble) {
+            context.journal.note(format!("the ledger cannot be read for now: {error}"));
+        }
+        trouble = read.err();
+    }
+}
+
+impl Context {
+    /// Starts the ledger, where the run has one. From now on what is compared is compared [`Context::at_rest`].
+    pub(super) async fn start_ledger(&self) -> Result<(), ScenarioError> {
+        let (mut wanted, Some(rate)) = (self.reader.wanted.lock().await, self.ledger) else { return Ok(()) };
+        let doing = async {
+            self.insist("start its ledger", LedgerAsk::Start(self.plan(rate))).await?;
+            Ok::<_, ScenarioError>(vec![self.last_record()])
+        };
+        self.disrupt(Act::StartLedger { writers: rate.writers, per_second: rate.per_second }, doing).await?;
+        *self.reader.position.lock().await = Some(0);
+        *wanted = true;
+        Ok(())
+    }
+
+    /// Ends the ledger, and records all that it still has.
+    pub(super) async fn stop_ledger(&self) -> Result<(), ScenarioError> {
+        let mut wanted = self.reader.wanted.lock().await;
+        if !*wanted {
+            return Ok(());
+        }
+        let doing = async {
+            self.insist("stop its ledger", LedgerAsk::Stop).await?;
+            self.patiently("hand over its ledger", async || self.read_on().await).await?;
+            Ok::<_, ScenarioError>(vec![self.last_record()])
+        };
+        self.disrupt(Act::StopLedger, doing).await?;
+        *self.reader.position.lock().await = None;
+        *wanted = false;
+        Ok(())
+    }
+
+    /// Does something while the ledger writes nothing: what it sent before has its outcome, and it goes on afterwards,
+    /// also when this fails.
+    pub(super) async fn at_rest<T>(
+        &self,
+        doing: impl Future<Output = Result<T, ScenarioError>>,
+    ) -> Result<T, ScenarioError> {
+        let wanted = self.reader.wanted.lock().await;
+        if !*wanted {
+            return doing.await;
+        }
+        let done = match self.insist("rest", LedgerAsk::Pause).await {
+            Ok(()) => doing.await,
+            Err(error) => Err(error),
+        };
+        let resumed = self.insist("go on with its ledger", LedgerAsk::Resume).await;
+        let done = done?;
+        resumed.map(|()| done)
+    }
+
+    /// Records what the ledger has by now, each entry once, and returns what it does, if it was begun.
+    async fn read_on(&self) -> Result<Option<Activity>, String> {
+        let mut position = self.reader.position.lock().await;
+        let Some(position) = position.as_mut() else { return Ok(None) };
+        loop {
+            let ask = LedgerAsk::Read { after: *position, limit: AT_ONCE };
+            let LedgerAnswer::Read { next, activity, entries } = self.tell(ask).await? else {
+                return Err("the witness answered another question".to_owned());
+            };
+            let count = entries.writes.len() + entries.lags.len();
+            if count > 0 {
+                self.journal.log.record(What::Entries(entries));
+            }
+            *position = next;
+            if count < AT_ONCE {
+                return Ok(Some(activity));
+            }
+        }
+    }
+
+    /// Has the ledger go on after its process was started again, unless it is to rest now.
+    async fn restart_ledger(&self) -> Result<(), String> {
+        let (Ok(wanted), Some(rate)) = (self.reader.wanted.try_lock(), self.ledger) else { return Ok(()) };
+        if *wanted {
+            self.journal.note("the witness's process was started again, and its ledger goes on from here");
+            self.tell(LedgerAsk::Start(self.plan(rate))).await?;
+        }
+        Ok(())
+    }
+
+    fn plan(&self, rate: Rate) -> Plan {
+        let milliseconds = |limit: Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let subject = &self.subject;
+        Plan {
+            host: subject.fqdn(&subject.primary()),
+            port: subject.port,
+            user: statements::WRITER_USER.to_owned(),
+            password: self.writer_password.clone(),
+            table: statements::ENTRIES_TABLE.to_owned(),
+            writers: rate.writers,
+            per_second: rate.per_second,
+            write_timeout_ms: milliseconds(self.limits.write),
+            replicas: subject.replica_pods().map(|pod| Replica { host: subject.fqdn(&pod), pod }).collect(),
+            look_every_ms: milliseconds(LOOK_EVERY),
+            semi_sync: self.semi_sync.then(|| statements::SEMI_SYNC_STATUS.to_owned()),
+        }
+    }
+
+    async fn insist(&self, what: &str, ask: LedgerAsk) -> Result<(), ScenarioError> {
+        self.patiently(what, async || self.tell(ask.clone()).await.map(drop)).await
+    }
+
+    /// Tries until it is done: the way to the witness may be broken for a while.
+    async fn patiently<T>(&self, what: &str, attempt: impl AsyncFn() -> Result<T, String>) -> Result<T, ScenarioError> {
+        let begun = Instant::now();
+        loop {
+            match attempt().await {
+                Ok(done) => return Ok(done),
+                Err(reason) if begun.elapsed() >= self.limits.recovery => {
+                    return Err(ScenarioError::Ledger { what: what.to_owned(), reason });
+                }
+                Err(_) => sleep(RETRY_AFTER).await,
+            }
+        }
+    }
+
+    async fn tell(&self, ask: LedgerAsk) -> Result<LedgerAnswer, String> {
+        match self.witnesses.near.ask(Ask::Ledger(ask), self.limits.sql).await {
+            Ok((_, Answer::Ledger(LedgerAnswer::Refused { message }))) => Err(message),
+            Ok((_, Answer::Ledger(answer))) => Ok(answer),
+            Ok(_) => Err("the witness answered another question".to_owned()),
+            Err(trouble) => Err(trouble.to_string()),
+        }
+    }
+}
+
+/// One row in place of one for each id: the ids, and those that are there more than once.
+pub(super) fn condensed(answer: SqlAnswer) -> SqlAnswer {
+    let SqlAnswer::Rows(rows) = answer else { return answer };
+    let mut ids: Vec<u64> = rows.iter().filter_map(|row| row.get("id")?.as_ref()?.parse().ok()).collect();
+    ids.sort_unstable();
+    let duplicates: Vec<u64> = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    let column = |name: &str, ids: &[u64]| (name.to_owned(), Some(ranges(ids)));
+    SqlAnswer::Rows(vec![Row::from([column("ids", &ids), column("duplicates", &duplicates)])])
+}
+
+/// Sorted numbers as ranges, such as `1-4,7`.
+fn ranges(sorted: &[u64]) -> String {
+    let consecutive = |a: &u64, b: &u64| b.saturating_sub(*a) <= 1;
+    let range = |run: &[u64]| match run {
+        [first, .., last] if first != last => format!("{first}-{last}"),
+        [first, ..] => first.to_string(),
+        [] => String::new(),
+    };
+    sorted.chunk_by(consecutive).map(range).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_become_ranges_and_those_that_are_there_twice_show() {
+        let condense = |ids: &[u64]| {
+            let row = |id: &u64| Row::from([("id".to_owned(), Some(id.to_string()))]);
+            match condensed(SqlAnswer::Rows(ids.iter().map(row).collect())) {
+                SqlAnswer::Rows(rows) => {
+                    let column = |name: &str| rows[0][name].clone().unwrap_or_default();
+                    assert_eq!(rows.len(), 1);
+                    (column("ids"), column("duplicates"))
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let texts = |ids: &str, duplicates: &str| (ids.to_owned(), duplicates.to_owned());
+        assert_eq!(condense(&[]), texts("", ""));
+        assert_eq!(condense(&[7]), texts("7", ""));
+        assert_eq!(condense(&[1, 2, 3, 7, 9, 10]), texts("1-3,7,9-10", ""));
+        assert_eq!(condense(&[3, 1, 2, 2, 2, 3]), texts("1-3", "2-3"));
+        assert_eq!(condense(&[u64::MAX, 1]), texts(&format!("1,{}", u64::MAX), ""));
+    }
+
+    #[test]
+    fn what_is_no_answer_stays_one() {
+        let error = SqlAnswer::Error { code: 1146, message: "no such table".into() };
+        assert_eq!(condensed(error.clone()), error);
+    }
+}

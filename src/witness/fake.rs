@@ -1,0 +1,110 @@
+//! A MySQL server for tests: it lets anyone in, and says what the test wants.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+/// The greeting of a server: protocol 10, version, connection id, nonce, capabilities (protocol 4.1, secure connection,
+/// plugin auth), collation, status, plugin.
+const GREETING: &[u8] = b"\x0a5.7.22\0\x01\0\0\0abcdefgh\0\0\x82\x2d\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0\
+    ijklmnopqrst\0mysql_native_password\0";
+
+/// The packet of a statement that succeeded.
+pub const OK: &[u8] = b"\0\0\0\x02\0\0\0";
+
+/// What the server says to a statement.
+pub enum Says {
+    /// These packets.
+    Packets(Vec<Vec<u8>>),
+    /// Nothing, and it keeps the connection.
+    Nothing,
+    /// Nothing, and it hangs up.
+    Goodbye,
+}
+
+impl Says {
+    /// It succeeded.
+    pub fn ok() -> Self {
+        Self::Packets(vec![OK.to_vec()])
+    }
+
+    /// It failed with this code.
+    pub fn error(code: u16) -> Self {
+        Self::Packets(vec![[&[0xff][..], &code.to_le_bytes(), b"#HY000no"].concat()])
+    }
+
+    /// Rows with one column `id`.
+    pub fn ids(ids: impl IntoIterator<Item = u64>) -> Self {
+        let end = b"\xfe\0\0\x02\0".to_vec();
+        let column = b"\x03def\0\0\0\x02id\0\x0c\x21\0\xff\0\0\0\xfd\0\0\0\0\0".to_vec();
+        let row = |id: u64| {
+            let text = id.to_string();
+            [&[text.len() as u8], text.as_bytes()].concat()
+        };
+        let mut packets = vec![vec![1], column, end.clone()];
+        packets.extend(ids.into_iter().map(row));
+        packets.push(end);
+        Self::Packets(packets)
+    }
+}
+
+/// A port of this machine.
+pub async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// Sends one packet.
+pub async fn send(stream: &mut TcpStream, sequence: u8, packet: &[u8]) -> io::Result<()> {
+    let mut bytes = vec![packet.len() as u8, 0, 0, sequence];
+    bytes.extend_from_slice(packet);
+    stream.write_all(&bytes).await
+}
+
+/// Receives one packet.
+pub async fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut header = [0; 4];
+    stream.read_exact(&mut header).await?;
+    let mut packet = vec![0; usize::from(header[0]) + 256 * usize::from(header[1])];
+    stream.read_exact(&mut packet).await?;
+    Ok(packet)
+}
+
+/// Lets a client in, whoever it is.
+pub async fn let_in(stream: &mut TcpStream) -> io::Result<()> {
+    send(stream, 0, GREETING).await?;
+    receive(stream).await?;
+    send(stream, 2, OK).await
+}
+
+/// Serves any number of clients, until dropped.
+pub async fn serve(listener: TcpListener, says: impl Fn(&str) -> Says + Send + Sync + 'static) {
+    let (says, mut clients) = (Arc::new(says), JoinSet::new());
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let says = says.clone();
+        clients.spawn(async move { client(stream, &*says).await });
+    }
+}
+
+async fn client(mut stream: TcpStream, says: &(impl Fn(&str) -> Says + Sync)) -> io::Result<()> {
+    let_in(&mut stream).await?;
+    loop {
+        let command = receive(&mut stream).await?;
+        let Some((3, statement)) = command.split_first() else { return Ok(()) };
+        match says(std::str::from_utf8(statement).unwrap()) {
+            Says::Packets(packets) => {
+                for (index, packet) in packets.iter().enumerate() {
+                    send(&mut stream, index as u8 + 1, packet).await?;
+                }
+            }
+            Says::Nothing => {}
+            Says::Goodbye => return Ok(()),
+        }
+    }
+}

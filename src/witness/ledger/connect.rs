@@ -1,0 +1,90 @@
+//! Connections by stable name. The name is resolved for each of them, as a client that follows a pod has to, by the
+//! server that the pod's own resolver asks: the C library of a static program cannot be relied on for that.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mysql_async::Conn;
+
+use super::super::dns;
+use super::super::protocol::{DnsAsk, Plan, Secret};
+use super::super::sql::{options, reason};
+use crate::evidence::{DnsAnswer, Transport};
+
+const RESOLVER: &str = "/etc/resolv.conf";
+
+const RESOLVE_WITHIN: Duration = Duration::from_secs(1);
+
+/// How a server is reached.
+pub struct Server {
+    host: String,
+    port: u16,
+    user: String,
+    password: Secret,
+}
+
+impl Server {
+    /// The server of a plan with this stable name.
+    pub fn of(plan: &Plan, host: &str) -> Self {
+        Self { host: host.to_owned(), port: plan.port, user: plan.user.clone(), password: plan.password.clone() }
+    }
+
+    /// A connection of its own. What went wrong is told in words: the server was not asked for anything yet.
+    pub async fn connect(&self) -> Result<Conn, String> {
+        let address = resolve(&self.host).await?;
+        match Conn::new(options(address, self.port, &self.user, &self.password)).await {
+            Ok(conn) => Ok(conn),
+            Err(error) => Err(format!("no connection to {address}: {}", reason(&error))),
+        }
+    }
+}
+
+async fn resolve(host: &str) -> Result<IpAddr, String> {
+    if let Ok(address) = host.parse() {
+        return Ok(address);
+    }
+    let text = tokio::fs::read_to_string(RESOLVER).await.map_err(|error| format!("{RESOLVER}: {error}"))?;
+    let server = nameserver(&text).ok_or_else(|| format!("{RESOLVER} names no server"))?;
+    let mut seen = String::new();
+    for record_type in ["A", "AAAA"] {
+        let (name, record_type) = (host.to_owned(), record_type.to_owned());
+        let ask = DnsAsk { address: server, port: 53, transport: Transport::Udp, name, record_type };
+        match dns::ask(&ask, RESOLVE_WITHIN).await {
+            DnsAnswer::Response { rcode, records } => {
+                let address = records.iter().find_map(|record| record.data.parse().ok());
+                match address {
+                    Some(address) => return Ok(address),
+                    None => seen = rcode,
+                }
+            }
+            DnsAnswer::Broken { message } => return Err(message),
+        }
+    }
+    Err(format!("{host} has no address: {server} says {seen}"))
+}
+
+/// The first server of a resolver's configuration (<https://man7.org/linux/man-pages/man5/resolv.conf.5.html>).
+fn nameserver(text: &str) -> Option<IpAddr> {
+    text.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some("nameserver")).then(|| words.next()?.parse().ok()).flatten()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_server_is_asked() {
+        let text = "search db.svc.cluster.local\nnameserver\t10.96.0.10\nnameserver fd00::a\noptions ndots:5\n";
+        assert_eq!(nameserver(text), Some([10, 96, 0, 10].into()));
+        assert_eq!(nameserver("# nameserver 10.0.0.1\nnameserver fd00::a # ours\n"), "fd00::a".parse().ok());
+        assert_eq!(nameserver("search nameserver\n"), None);
+    }
+
+    #[tokio::test]
+    async fn an_address_is_not_asked_for() {
+        assert_eq!(resolve("127.0.0.1").await, Ok([127, 0, 0, 1].into()));
+    }
+}
