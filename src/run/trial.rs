@@ -127,6 +127,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         dns_budget_ms: bench.dns_budget_ms,
         root_password,
         replica_password: Secret::from(workload::random_word()),
+        writer_password: Secret::from(workload::random_word()),
         limits,
         sabotage: trial.sabotage.clone(),
         made: standing.made.clone(),

@@ -14,7 +14,7 @@ use super::ScenarioError;
 use super::journal::Journal;
 use super::sabotage::Sabotage;
 use crate::evidence::{PodLife, Sight, Subject, Timeline};
-use crate::mysql::statements::Dialect;
+use crate::mysql::flavour::Flavour;
 use crate::probe::Session;
 use crate::witness::protocol::Secret;
 use crate::workload::{Manifest, Owned};
@@ -101,6 +101,8 @@ pub struct Parts {
     pub root_password: Secret,
     /// The replicas' password.
     pub replica_password: Secret,
+    /// The password of the account that trial writes come from where root would be let through.
+    pub writer_password: Secret,
     /// The time limits.
     pub limits: Limits,
     /// What a mutant injects.
@@ -116,7 +118,7 @@ pub type Made = Arc<tokio::sync::Mutex<Vec<Owned>>>;
 pub struct Context {
     parts: Parts,
     next_write: AtomicU64,
-    dialect: OnceLock<Dialect>,
+    flavour: OnceLock<Flavour>,
     replicating: AtomicBool,
 }
 
@@ -131,7 +133,7 @@ impl std::ops::Deref for Context {
 impl Context {
     /// A context of these parts.
     pub fn new(parts: Parts) -> Self {
-        Self { parts, next_write: AtomicU64::new(1), dialect: OnceLock::new(), replicating: AtomicBool::new(false) }
+        Self { parts, next_write: AtomicU64::new(1), flavour: OnceLock::new(), replicating: AtomicBool::new(false) }
     }
 
     pub(super) fn pods(&self) -> Api<Pod> {
@@ -142,9 +144,9 @@ impl Context {
         self.next_write.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Remembers what the servers understand, by what one of them says of itself.
-    pub(super) fn learn_dialect(&self, version: &str) {
-        self.dialect.get_or_init(|| Dialect::of(version));
+    /// Remembers what the servers are, by what one of them says of itself.
+    pub(super) fn learn_flavour(&self, version: &str) {
+        self.flavour.get_or_init(|| Flavour::of(version));
     }
 
     /// Whether replication is configured.
@@ -156,8 +158,9 @@ impl Context {
         self.replicating.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn dialect(&self) -> Dialect {
-        self.dialect.get().copied().unwrap_or(Dialect::Master)
+    /// What the servers are; while none has said so, what most of them understand.
+    pub(super) fn flavour(&self) -> Flavour {
+        self.flavour.get().copied().unwrap_or(Flavour::MySql((5, 7, 0)))
     }
 
     /// The UID of the pod that bears this name now.

@@ -6,7 +6,6 @@ use super::ScenarioError;
 use super::context::Context;
 use super::sabotage::Point;
 use crate::evidence::Moment;
-use crate::mysql::statements;
 
 /// Rows that are written before replicas are compared.
 const ROWS: usize = 20;
@@ -19,7 +18,7 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
         .journal
         .step("replicate", "configure replication", async {
             context
-                .demand(&moment, &subject.primary(), "make the tables and the account", statements::prepare())
+                .demand(&moment, &subject.primary(), "make the tables and the account", context.flavour().prepare())
                 .await?;
             follow(context, &moment, &replicas).await
         })
@@ -40,7 +39,7 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
 pub(super) async fn follow(context: &Context, moment: &Moment, replicas: &[String]) -> Result<(), ScenarioError> {
     let subject = &context.subject;
     let source = subject.fqdn(&subject.primary());
-    let longest = context.dialect().longest_host();
+    let longest = context.flavour().longest_host();
     if source.len() > longest {
         let (what, length) = ("follow the primary".to_owned(), source.len());
         let answer = format!(
@@ -49,7 +48,7 @@ pub(super) async fn follow(context: &Context, moment: &Moment, replicas: &[Strin
         );
         return Err(ScenarioError::Server { pod: replicas.join(", "), what, answer });
     }
-    let statements = context.dialect().follow(&source, subject.port);
+    let statements = context.flavour().follow(&source, subject.port);
     let configured = replicas.iter().map(|pod| context.demand(moment, pod, "follow the primary", statements.clone()));
     try_join_all(configured).await.map(drop)
 }

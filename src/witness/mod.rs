@@ -5,7 +5,7 @@
 
 mod dns;
 pub mod protocol;
-mod sql;
+pub mod sql;
 mod template;
 
 use std::io;
