@@ -143,11 +143,12 @@ impl Flavour {
         format!("SELECT '{set}' AS gtid_set, {wait}('{set}', {seconds}) = 0 AS reached")
     }
 
-    /// Has a server forget all its transactions and begin its binary log anew; what they did stays.
-    pub fn reset(self) -> &'static str {
+    /// Has a server that follows nobody forget all its transactions, and begin its binary log anew; what they did stays.
+    pub fn reset(self) -> &'static [&'static str] {
         match self {
-            MySql(version) if version >= (8, 4, 0) => "RESET BINARY LOGS AND GTIDS",
-            _ => "RESET MASTER",
+            MySql(version) if version >= (8, 4, 0) => &["RESET BINARY LOGS AND GTIDS"],
+            MySql(_) => &["RESET MASTER"],
+            MariaDb(_) => &["RESET MASTER", "SET GLOBAL gtid_slave_pos = ''"],
         }
     }
 
@@ -219,8 +220,8 @@ mod tests {
         assert_eq!(words((8, 0, 22)), ["START SLAVE", "SHOW SLAVE STATUS", "STOP SLAVE"]);
         assert_eq!(words((8, 0, 23)), ["START REPLICA", "SHOW REPLICA STATUS", "STOP REPLICA"]);
         assert!(!follow(MySql((8, 0, 3))).contains("PUBLIC_KEY") && follow(MySql((8, 0, 4))).contains("PUBLIC_KEY"));
-        assert_eq!(MySql((8, 3, 0)).reset(), "RESET MASTER");
-        assert_eq!(MySql((8, 4, 0)).reset(), "RESET BINARY LOGS AND GTIDS");
+        assert_eq!(MySql((8, 3, 0)).reset(), ["RESET MASTER"]);
+        assert_eq!(MySql((8, 4, 0)).reset(), ["RESET BINARY LOGS AND GTIDS"]);
         assert_eq!([MySql((8, 0, 16)).longest_host(), MySql((8, 0, 17)).longest_host()], [60, 255]);
     }
 
