@@ -153,7 +153,7 @@ impl Flavour {
     }
 
     /// Characters that the source's host name may have: on MySQL 255 from 8.0.17 on, 60 before
-    /// (<https://dev.mysql.com/doc/refman/8.0/en/change-master-to.html>).
+    /// (<https://dev.mysql.com/doc/refman/8.0/en/change-master-to.html>). MySQL cuts a longer name, and says nothing.
     pub fn longest_host(self) -> usize {
         match self {
             MySql(version) if version < (8, 0, 17) => 60,

@@ -6,7 +6,7 @@ use libtest_mimic::Failed;
 use steadfast::evidence::Row;
 use steadfast::mysql::flavour::{Flavour, WRITER_USER};
 use steadfast::mysql::gtid::GtidSet;
-use steadfast::mysql::statements::{self, REPLICA_USER, SCHEMA};
+use steadfast::mysql::statements::{self, PURGE, REPLICA_USER, SCHEMA};
 use steadfast::mysql::status::ReplicaStatus;
 use tokio::try_join;
 use tokio_util::sync::CancellationToken;
@@ -48,6 +48,19 @@ impl Pair {
     pub async fn remove(self) {
         self.replica.remove().await;
         self.source.remove().await;
+    }
+
+    /// Saves what both have said so far, and tells where.
+    pub async fn save_logs(&self) -> String {
+        let folder = crate::common::artifacts().join("flavours");
+        let mut saved = Vec::new();
+        for (server, role) in [(&self.source, "source"), (&self.replica, "replica")] {
+            let path = folder.join(format!("{}-{role}.log", self.wanted.replace(':', "-")));
+            let log = server.log().await;
+            let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, log));
+            saved.push(written.map_or_else(|error| error.to_string(), |()| path.display().to_string()));
+        }
+        format!("the servers' logs: {}", saved.join(", "))
     }
 
     /// Makes both what they were at first, whatever a trial before did.
@@ -101,6 +114,15 @@ impl Pair {
         ensure(reached, || format!("the barrier was not reached: {:?}", ReplicaStatus::of(&status)))
     }
 
+    /// Has the source throw away all of its binary log but the file that it writes to. MariaDB keeps a file until it needs
+    /// it no more for its own recovery, which is a moment later.
+    pub async fn purge(&self) -> Result<(), Failed> {
+        let [flush, purge] = PURGE;
+        self.source.ask(&[flush]).await?;
+        let all_gone = |rows: &[Row]| rows.len() == 1;
+        self.source.until("one file of the binary log", &[purge, "SHOW BINARY LOGS"], all_gone).await.map(drop)
+    }
+
     /// The transactions of the source and of the replica.
     pub async fn executed(&self) -> Result<(GtidSet, GtidSet), Failed> {
         try_join!(executed(&self.source, self.flavour), executed(&self.replica, self.flavour))
@@ -109,7 +131,7 @@ impl Pair {
     /// Waits until the replica's status is right.
     pub async fn status(&self, what: &str, right: impl Fn(ReplicaStatus<'_>) -> bool) -> Result<Row, Failed> {
         let right = |rows: &[Row]| rows.first().is_some_and(|row| right(ReplicaStatus::of(row)));
-        let mut rows = self.replica.until(what, self.flavour.status(), right).await?;
+        let mut rows = self.replica.until(what, &[self.flavour.status()], right).await?;
         rows.pop().ok_or_else(|| "a status that was right is gone".into())
     }
 }

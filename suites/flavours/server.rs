@@ -69,14 +69,19 @@ impl Server {
             let runs = self.container.is_running().await?;
             if !runs || begun.elapsed() > START.mul_f64(crate::common::timeout_scale()) {
                 let what = if runs { "answers no query" } else { "has ended" };
-                let log = self.container.stderr_to_vec().await.unwrap_or_default();
-                let log = String::from_utf8_lossy(&log).into_owned();
+                let log = self.log().await;
                 let last: Vec<&str> = log.lines().rev().take(12).collect();
                 let last: Vec<&str> = last.into_iter().rev().collect();
                 return Err(format!("{} {what}: {answer:?}; its log ends:\n{}", self.name, last.join("\n")).into());
             }
             sleep(PAUSE).await;
         }
+    }
+
+    /// What the server has said so far.
+    pub async fn log(&self) -> String {
+        let log = self.container.stderr_to_vec().await;
+        log.map_or_else(|error| format!("no log: {error}"), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Stops the server as a pod is stopped, and starts it on the data that it has.
@@ -150,10 +155,15 @@ impl Server {
     }
 
     /// Asks again and again until an answer is right.
-    pub async fn until(&self, what: &str, statement: &str, right: impl Fn(&[Row]) -> bool) -> Result<Vec<Row>, Failed> {
+    pub async fn until(
+        &self,
+        what: &str,
+        statements: &[&str],
+        right: impl Fn(&[Row]) -> bool,
+    ) -> Result<Vec<Row>, Failed> {
         let begun = Instant::now();
         loop {
-            let rows = self.ask(&[statement]).await?;
+            let rows = self.ask(statements).await?;
             if right(&rows) {
                 return Ok(rows);
             }

@@ -136,7 +136,10 @@ impl Stage {
     /// Plays a trial, alone on the stage. The servers go with the last one, however it ends.
     pub async fn play(&self, play: Play) -> Result<(), Failed> {
         let mut set = self.set.lock().await;
-        let played = AssertUnwindSafe(self.play_on(&mut set, play)).catch_unwind().await;
+        let mut played = AssertUnwindSafe(self.play_on(&mut set, play)).catch_unwind().await;
+        if let (Ok(Err(failed)), Set::Standing(pair, _)) = (&mut played, &*set) {
+            *failed = Failed::from(format!("{}\n{}", failed.message().unwrap_or(""), pair.save_logs().await));
+        }
         if self.left.fetch_sub(1, Ordering::Relaxed) == 1 || self.ground.cancel.is_cancelled() {
             set.remove().await;
         }
