@@ -10,7 +10,7 @@
 //! | [`probe`]    | asks the running workload, through the witness and in containers |
 //! | [`witness`]  | the part that runs as a pod, asks DNS and MySQL from inside, and keeps the write ledger |
 //! | [`scenario`] | the order of acts, one file each |
-//! | [`mysql`]    | statements by server version, GTID sets |
+//! | [`mysql`]    | statements by what a server is, its replication status, GTID sets |
 //! | [`check`]    | the catalogue and its judges: pure functions of the evidence |
 //! | [`lint`]     | manifests judged without a cluster: rules, and the places that they point to |
 //! | [`report`]   | terminal, results.json, JUnit, HTML, progress |

@@ -118,7 +118,7 @@ A server that comes back with another server_uuid is another server to its repli
 Each pod is deleted with its grace period, and one without grace where the run has the scenario unready; before and
 after, its claims, the volumes behind them and the server's own identity are compared, and likewise from the first start
 to the scale-up where the run scales.
-A new address is normal, and an old one may be handed out again, so addresses are not judged.
+A new address is normal, and an old one may be handed out again: neither is judged. MariaDB has no server_uuid.
 Usually wrong: the data directory, where auto.cnf holds the server_uuid, is not on the claim (emptyDir, or a mount at
 another path); persistentVolumeClaimRetentionPolicy deletes claims; or server_id does not come from the ordinal.",
     scenarios: &["restart"],
@@ -138,7 +138,11 @@ fn identity_survives_restart(evidence: &Evidence) -> Finding {
             let pods: Vec<_> = rescaled.iter().map(|(_, pod)| pod.as_str()).collect();
             whom.push_str(&format!(", and after the scale-up on {}", pods.join(", ")));
         }
-        Ok(format!("claims, volumes, server_id and server_uuid are what they were on {whom}"))
+        let same = match case.have_server_uuids() {
+            true => "claims, volumes, server_id and server_uuid are what they were",
+            false => "claims, volumes and server_id are what they were (MariaDB has no server_uuid)",
+        };
+        Ok(format!("{same} on {whom}"))
     })
 }
 
@@ -192,6 +196,9 @@ fn same_identity(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<(String, [u
 
 fn same_server(before: Seen<'_, Sql>, after: Seen<'_, Sql>) -> Judged<()> {
     for column in ["server_id", "server_uuid"] {
+        if [before, after].iter().all(|answer| lacks(answer, column)) {
+            continue;
+        }
         let (was, is) = (before.value(column).map_err(doubt)?, after.value(column).map_err(doubt)?);
         if was != is {
             let (pod, then, now) = (&after.it.pod, before.mark.seq, after.mark.seq);
@@ -201,6 +208,11 @@ fn same_server(before: Seen<'_, Sql>, after: Seen<'_, Sql>) -> Judged<()> {
         }
     }
     Ok(())
+}
+
+/// Whether this is a column that the server's flavour has nothing to tell in.
+fn lacks(answer: &Seen<'_, Sql>, column: &str) -> bool {
+    column == "server_uuid" && answer.flavour().is_some_and(|flavour| !flavour.has_server_uuid())
 }
 
 /// That a pod came back with the claims that it had, by UID, and these with their volumes.
@@ -238,7 +250,7 @@ pub(super) const SERVER_IDS_ARE_DISTINCT: Check = Check {
 A replica ignores what bears its own server_id, and a source disconnects the older of two replicas with one server_uuid:
 both lose data or never settle, mostly without an error that names the cause.
 Both values are read from every server once all pods are Ready, and again where one came back: they must differ between
-all that are there at the time.
+all that are there at the time. MariaDB has no server_uuid; its servers are told apart by server_id alone.
 Usually wrong: one --server-id for all pods in the template, or an auto.cnf that was copied with a data directory.",
     scenarios: &["deploy"],
     judge: server_ids_are_distinct,
@@ -252,6 +264,10 @@ fn server_ids_are_distinct(evidence: &Evidence) -> Finding {
         let mut texts = Vec::new();
         for column in ["server_id", "server_uuid"] {
             let told = told(case, opinion, column);
+            if told.is_empty() && column == "server_uuid" && !case.have_server_uuids() {
+                texts.push("MariaDB has no server_uuid".to_owned());
+                continue;
+            }
             let mut known = BTreeSet::new();
             for (index, new) in told.iter().enumerate() {
                 let Some(old) = told[..index].iter().find(|old| clash(case, old, new)) else { continue };
@@ -283,6 +299,9 @@ fn told<'a>(case: &Case<'a>, opinion: &mut Opinion, column: &str) -> Vec<Told<'a
     for pod in case.subject.pods() {
         for moment in case.moments(Moment::Deployed, &pod, Question::Identity) {
             let answer = case.last_answer(&pod, Question::Identity, &moment);
+            if answer.as_ref().is_ok_and(|answer| lacks(answer, column)) {
+                continue;
+            }
             let told = answer.and_then(|answer| Ok(Told { answer, value: answer.value(column).map_err(doubt)? }));
             all.extend(opinion.weigh(told));
         }

@@ -6,7 +6,10 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use crate::evidence::{Evidence, Mark, Moment, Question, Row, Sql, SqlAnswer, Subject};
+use crate::{
+    evidence::{Evidence, Mark, Moment, Question, Sql, SqlAnswer, Subject},
+    mysql::status::ReplicaStatus,
+};
 
 use super::{
     Check, Finding,
@@ -90,38 +93,12 @@ fn is_stable_name(subject: &Subject, host: &str) -> bool {
     .any(|name| name.eq_ignore_ascii_case(host))
 }
 
-/// What a server says of its replication; before MySQL 8.0.22 and on MariaDB the columns have other names.
-struct Status<'a> {
-    io_running: &'a str,
-    sql_running: &'a str,
-    host: &'a str,
-    last_io_error: &'a str,
-    last_sql_error: &'a str,
-}
-
-impl Status<'_> {
-    /// The last errors of both threads, where there are any, as the end of a sentence.
-    fn errors(&self) -> String {
-        let named = [("Last_IO_Error", self.last_io_error), ("Last_SQL_Error", self.last_sql_error)];
-        let said = named.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("; {name}: {text}"));
-        said.collect()
-    }
-}
-
-fn status<'a>(answer: Seen<'a, Sql>) -> Judged<Status<'a>> {
+fn status<'a>(answer: Seen<'a, Sql>) -> Judged<ReplicaStatus<'a>> {
     let Some(row) = answer.rows()?.first() else {
         let seq = answer.mark.seq;
         return Err(Finding::fail(format!("{} replicates nothing: its status is empty (#{seq})", answer.pod), [seq]));
     };
-    let row: &'a Row = row;
-    let column = |names: &[&str]| names.iter().find_map(|name| row.get(*name)?.as_deref()).unwrap_or("");
-    Ok(Status {
-        io_running: column(&["Replica_IO_Running", "Slave_IO_Running"]),
-        sql_running: column(&["Replica_SQL_Running", "Slave_SQL_Running"]),
-        host: column(&["Source_Host", "Master_Host"]),
-        last_io_error: column(&["Last_IO_Error"]),
-        last_sql_error: column(&["Last_SQL_Error"]),
-    })
+    Ok(ReplicaStatus::of(row))
 }
 
 /// That the replica reached the barrier that it was last asked for at this moment.
@@ -151,19 +128,22 @@ fn has_replicas(case: &Case<'_>) -> Judged<()> {
 
 pub(super) const REPLICAS_REFUSE_WRITES: Check = Check {
     id: "replication::replicas_refuse_writes",
-    statement: "A write on a replica MUST be refused with error 1290, even from an account with every privilege.",
-    source: "https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_super_read_only",
+    statement: "A write on a replica MUST be refused with error 1290, even from an account with every privilege; on \
+                MariaDB, where nothing refuses such an account, from an ordinary one.",
+    source: "https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_super_read_only and \
+             https://mariadb.com/kb/en/server-system-variables/#read_only",
     explain: "\
 One write on a replica is an errant transaction: the replica differs from its source for ever and can never take over.
 It is tried, not read: an insert inside a transaction that is rolled back, as the account that the harness uses; once
-replication was configured, after each deletion and after the scale-up.
+replication was configured, after each deletion and after the scale-up. MariaDB has read_only alone, which lets pass who
+has READ_ONLY ADMIN; there the insert comes from an account that may do nothing but insert.
 Usually wrong: read_only is on without super_read_only, which lets administrators write; or it is set at run time only,
 and gone after a restart.",
     scenarios: &["replicate"],
     judge: replicas_refuse_writes,
 };
 
-/// ER_OPTION_PREVENTS_STATEMENT: the server runs with --super-read-only.
+/// ER_OPTION_PREVENTS_STATEMENT: the server runs with --super-read-only, or MariaDB with --read-only.
 const OPTION_PREVENTS_STATEMENT: u16 = 1290;
 
 fn replicas_refuse_writes(evidence: &Evidence) -> Finding {
@@ -179,7 +159,8 @@ fn replicas_refuse_writes(evidence: &Evidence) -> Finding {
             }
         }
         let replicas: Vec<_> = case.subject.replica_pods().collect();
-        Ok(format!("{} refused a write with error 1290", replicas.join(", ")))
+        let whose = if case.refuse_ordinary_writes_only() { " of an ordinary account" } else { "" };
+        Ok(format!("{} refused a write{whose} with error 1290", replicas.join(", ")))
     })
 }
 

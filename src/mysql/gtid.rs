@@ -1,5 +1,6 @@
-//! Sets of global transaction identifiers
-//! (<https://dev.mysql.com/doc/refman/8.4/en/replication-gtids-concepts.html#replication-gtids-concepts-gtid-sets>).
+//! Sets of global transaction identifiers, in the form of MySQL
+//! (<https://dev.mysql.com/doc/refman/9.4/en/replication-gtids-concepts.html#replication-gtids-concepts-gtid-sets>) and
+//! in that of MariaDB (<https://mariadb.com/kb/en/gtid/>).
 //!
 //! Servers are compared both ways: what a replica misses, and what it has that its source never wrote.
 
@@ -7,29 +8,39 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use thiserror::Error;
 
-/// The highest transaction number that a server hands out.
+use super::intervals::{self, Intervals};
+
+/// The highest transaction number that a MySQL server hands out.
 const LAST: u64 = i64::MAX as u64;
 
-/// A set of transactions, each known by the UUID of the server that committed it first, and a number.
+/// A set of transactions, each known by who numbered it, and its number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GtidSet {
-    /// By UUID in lower case: intervals, both ends included, in order, with at least one number missing between two.
-    /// No list is empty, so that equal sets are equal values.
-    sources: BTreeMap<String, Vec<(u64, u64)>>,
+    /// None of them is empty, so that equal sets are equal values.
+    origins: BTreeMap<Origin, Intervals>,
+}
+
+/// Who numbered a transaction.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    /// A MySQL server, by its UUID and, from 8.3 on, a tag; both in lower case, and the tag mostly empty.
+    Server(String, String),
+    /// A MariaDB server, by domain and `server_id`. One entry of the server's stands for all up to its number.
+    Domain(u32, u32),
 }
 
 /// Why a text is no set of transactions.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum GtidError {
-    /// The text before the first colon is not a UUID.
-    #[error("`{found}` at byte {at} is not a server UUID")]
-    Uuid {
+    /// An entry is of neither form.
+    #[error("`{found}` at byte {at} is neither a server UUID nor domain-server-number")]
+    Origin {
         /// What stands there.
         found: String,
         /// Where, counted from 0.
         at: usize,
     },
-    /// A UUID stands without a transaction number.
+    /// A UUID or a tag stands without a transaction number.
     #[error("`{found}` at byte {at} names no transaction")]
     NoInterval {
         /// What stands there.
@@ -50,84 +61,84 @@ pub enum GtidError {
 impl GtidSet {
     /// Whether the set has no transaction.
     pub fn is_empty(&self) -> bool {
-        self.sources.is_empty()
+        self.origins.is_empty()
+    }
+
+    /// Whether all transactions of the other set are in this one.
+    pub fn contains(&self, other: &Self) -> bool {
+        other.subtract(self).is_empty()
+    }
+
+    /// The transactions of both sets.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        for (origin, numbers) in &other.origins {
+            let ours = both.origins.entry(origin.clone()).or_default();
+            *ours = ours.union(numbers);
+        }
+        both
     }
 
     /// The transactions that are in this set and not in the other one.
     #[must_use]
     pub fn subtract(&self, other: &Self) -> Self {
-        let remainder = self.sources.iter().map(|(source, intervals)| {
-            let taken = other.sources.get(source).map_or(&[][..], Vec::as_slice);
-            (source.clone(), without(intervals, taken))
+        let left = self.origins.iter().map(|(origin, numbers)| {
+            let taken = other.origins.get(origin);
+            (origin.clone(), taken.map_or_else(|| numbers.clone(), |taken| numbers.subtract(taken)))
         });
-        Self { sources: remainder.collect() }.normalized()
+        Self { origins: left.filter(|(_, numbers)| !numbers.is_empty()).collect() }
     }
 
-    /// Sorts, merges what touches, and drops servers without a transaction.
-    fn normalized(mut self) -> Self {
-        for intervals in self.sources.values_mut() {
-            intervals.sort_unstable();
-            intervals.dedup_by(|next, last| {
-                let touches = next.0 <= last.1 + 1;
-                if touches {
-                    last.1 = last.1.max(next.1);
-                }
-                touches
-            });
+    fn insert(&mut self, origin: Origin, (first, last): (u64, u64)) {
+        self.origins.entry(origin).or_default().insert(first, last);
+    }
+
+    /// Reads the transactions of one UUID: numbers, and tags with numbers of their own.
+    fn read_server(&mut self, part: &str, start: usize) -> Result<(), GtidError> {
+        let mut pieces = intervals::parts(part, start, ':');
+        let (at, uuid) = pieces.next().unwrap_or_default();
+        if !is_uuid(uuid) {
+            return Err(GtidError::Origin { found: uuid.to_owned(), at });
         }
-        self.sources.retain(|_, intervals| !intervals.is_empty());
-        self
+        // Whose numbers follow, and who has none yet.
+        let (mut tag, mut waiting) = ("", Some((uuid, at)));
+        for (at, piece) in pieces {
+            if !is_tag(piece) {
+                let origin = Origin::Server(uuid.to_ascii_lowercase(), tag.to_ascii_lowercase());
+                self.insert(origin, numbers(piece, at)?);
+                waiting = None;
+            } else if tag.is_empty() || waiting.is_none() {
+                // A UUID with a tag needs no number without one.
+                (tag, waiting) = (piece, Some((piece, at)));
+            } else {
+                break;
+            }
+        }
+        waiting.map_or(Ok(()), |(found, at)| Err(GtidError::NoInterval { found: found.to_owned(), at }))
+    }
+
+    /// Reads an entry of MariaDB.
+    fn read_domain(&mut self, part: &str, at: usize) -> Result<(), GtidError> {
+        let unknown = || GtidError::Origin { found: part.to_owned(), at };
+        let (domain, rest) = part.split_once('-').ok_or_else(unknown)?;
+        let (server, sequence) = rest.split_once('-').ok_or_else(unknown)?;
+        let origin = id(domain).zip(id(server)).map(|(domain, server)| Origin::Domain(domain, server));
+        let origin = origin.ok_or_else(unknown)?;
+        // Servers print the last number only; this program also what is left of a set.
+        let (first, last) = sequence.split_once("..").unwrap_or(("1", sequence));
+        let numbers = intervals::number(first).zip(intervals::number(last));
+        let (first, last) = numbers
+            .filter(|(first, last)| 1 <= *first && first <= last)
+            .ok_or_else(|| GtidError::Interval { found: sequence.to_owned(), at: at + part.len() - sequence.len() })?;
+        self.insert(origin, (first, last));
+        Ok(())
     }
 }
 
-/// The numbers in `intervals` and not in `taken`; both are in order.
-fn without(intervals: &[(u64, u64)], taken: &[(u64, u64)]) -> Vec<(u64, u64)> {
-    let mut left = Vec::new();
-    for &(first, last) in intervals {
-        let mut next = first;
-        for &(from, to) in taken.iter().filter(|&&(from, to)| from <= last && to >= first) {
-            if from > next {
-                left.push((next, from - 1));
-            }
-            next = next.max(to + 1);
-        }
-        if next <= last {
-            left.push((next, last));
-        }
-    }
-    left
-}
-
-impl FromStr for GtidSet {
-    type Err = GtidError;
-
-    /// Reads the form in which servers print a set; blanks and newlines are allowed around every part.
-    fn from_str(text: &str) -> Result<Self, GtidError> {
-        let mut set = Self::default();
-        for (at, part) in split(text, 0, ',').filter(|(_, part)| !part.is_empty()) {
-            let mut pieces = split(part, at, ':');
-            let (_, uuid) = pieces.next().unwrap_or_default();
-            if !is_uuid(uuid) {
-                return Err(GtidError::Uuid { found: uuid.to_owned(), at });
-            }
-            let read: Vec<_> = pieces.map(|(at, piece)| interval(piece, at)).collect::<Result<_, _>>()?;
-            if read.is_empty() {
-                return Err(GtidError::NoInterval { found: uuid.to_owned(), at });
-            }
-            set.sources.entry(uuid.to_ascii_lowercase()).or_default().extend(read);
-        }
-        Ok(set.normalized())
-    }
-}
-
-/// The trimmed parts of a text, each with its offset; `start` is the offset of the text itself.
-fn split(text: &str, start: usize, separator: char) -> impl Iterator<Item = (usize, &str)> {
-    let mut next = start;
-    text.split(separator).map(move |part| {
-        let at = next + (part.len() - part.trim_start().len());
-        next += part.len() + separator.len_utf8();
-        (at, part.trim())
-    })
+/// A domain or a `server_id`.
+fn id(text: &str) -> Option<u32> {
+    intervals::number(text)?.try_into().ok()
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -136,88 +147,60 @@ fn is_uuid(text: &str) -> bool {
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && groups.iter().all(digits)
 }
 
-fn interval(text: &str, at: usize) -> Result<(u64, u64), GtidError> {
-    let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let numbers = first.trim().parse().ok().zip(last.trim().parse().ok());
-    numbers
-        .filter(|&(first, last): &(u64, u64)| 1 <= first && first <= last && last <= LAST)
-        .ok_or_else(|| GtidError::Interval { found: text.to_owned(), at })
+/// A tag begins with a letter or an underscore, which no number does.
+fn is_tag(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.starts_with(|first: char| first.is_ascii_digit()) && (1..=32).contains(&text.len()) && text.bytes().all(word)
+}
+
+fn numbers(text: &str, at: usize) -> Result<(u64, u64), GtidError> {
+    let range = intervals::range(text, at).ok();
+    let range = range.filter(|&(first, last)| 1 <= first && last <= LAST);
+    range.ok_or_else(|| GtidError::Interval { found: text.to_owned(), at })
+}
+
+impl FromStr for GtidSet {
+    type Err = GtidError;
+
+    /// Reads the forms in which servers print a set; blanks and newlines are allowed around every part.
+    fn from_str(text: &str) -> Result<Self, GtidError> {
+        let mut set = Self::default();
+        for (at, part) in intervals::parts(text, 0, ',').filter(|(_, part)| !part.is_empty()) {
+            if part.contains(':') || is_uuid(part) { set.read_server(part, at) } else { set.read_domain(part, at) }?;
+        }
+        Ok(set)
+    }
 }
 
 impl fmt::Display for GtidSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (source, intervals)) in self.sources.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}{source}")?;
-            for (first, last) in intervals {
-                if first == last { write!(f, ":{first}") } else { write!(f, ":{first}-{last}") }?;
+        let (mut comma, mut known) = ("", None);
+        for (origin, numbers) in &self.origins {
+            match origin {
+                Origin::Server(uuid, tag) => {
+                    // A UUID stands once, before its numbers without a tag and all its tags.
+                    if known != Some(uuid) {
+                        write!(f, "{comma}{uuid}")?;
+                        known = Some(uuid);
+                    }
+                    let colon = if tag.is_empty() { "" } else { ":" };
+                    write!(f, "{colon}{tag}:")?;
+                    intervals::write(f, numbers, ":")?;
+                }
+                Origin::Domain(domain, server) => {
+                    for (index, range) in numbers.ranges().enumerate() {
+                        let comma = if index == 0 { comma } else { "," };
+                        write!(f, "{comma}{domain}-{server}-")?;
+                        let (first, last) = range.into_inner();
+                        if first == 1 { write!(f, "{last}") } else { write!(f, "{first}..{last}") }?;
+                    }
+                }
             }
+            comma = ",";
         }
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const A: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
-    const B: &str = "ffffffff-0000-4000-8000-00000000000a";
-
-    fn set(text: &str) -> GtidSet {
-        text.parse().expect("a set")
-    }
-
-    #[test]
-    fn the_form_of_the_servers_is_read_and_printed_canonically() {
-        let upper = A.to_uppercase();
-        let text = format!(" {upper}:7:1-3 : 4-5,\n{B} : 2 ,");
-        assert_eq!(set(&text).to_string(), format!("{A}:1-5:7,{B}:2"));
-        assert_eq!(set("").to_string(), "");
-        assert!(set(" \n").is_empty());
-    }
-
-    #[test]
-    fn an_error_says_what_stands_where() {
-        let message = |text: &str| text.parse::<GtidSet>().unwrap_err().to_string();
-        assert_eq!(message("mysql:1"), "`mysql` at byte 0 is not a server UUID");
-        assert_eq!(message(&format!("{A}:1,\n {B}")), format!("`{B}` at byte 41 names no transaction"));
-        for wrong in ["0", "5-3", "x", "", "1-", "-1", "9223372036854775808"] {
-            let expected = format!("`{wrong}` at byte 37 is not a transaction number or a range of them");
-            assert_eq!(message(&format!("{A}:{wrong}")), expected);
-        }
-    }
-
-    #[test]
-    fn the_difference_names_what_is_missing_and_what_is_errant() {
-        let (source, replica) = (set(&format!("{A}:1-10")), set(&format!("{A}:1-4:6-9,{B}:1")));
-        assert_eq!(source.subtract(&replica), set(&format!("{A}:5:10")));
-        assert_eq!(replica.subtract(&source), set(&format!("{B}:1")));
-    }
-
-    type Model = HashSet<(&'static str, u64)>;
-
-    fn model() -> impl Strategy<Value = Model> {
-        prop::collection::hash_set((prop::sample::select(vec![A, B]), 1_u64..30), 0..40)
-    }
-
-    /// The set of the model's members, written out one by one in no order.
-    fn of(model: &Model) -> GtidSet {
-        set(&model.iter().map(|(source, number)| format!("{source}:{number}")).collect::<Vec<_>>().join(","))
-    }
-
-    proptest! {
-        #[test]
-        fn sets_behave_like_sets(a in model(), b in model()) {
-            let (x, y) = (of(&a), of(&b));
-            prop_assert_eq!(x.subtract(&y), of(&(&a - &b)));
-            prop_assert_eq!(x.is_empty(), a.is_empty());
-            prop_assert_eq!(x == y, a == b);
-            prop_assert_eq!(set(&x.to_string()), x);
-        }
-    }
-}
+mod tests;

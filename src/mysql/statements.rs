@@ -1,5 +1,5 @@
-//! The statements that the harness sends, chosen by the server's version: names changed between releases
-//! (<https://dev.mysql.com/doc/refman/8.0/en/news-8-0-23.html>).
+//! The statements that the harness sends and that every server understands; [`Flavour`](super::flavour::Flavour) has
+//! those that differ.
 
 /// The schema that the harness writes to.
 pub const SCHEMA: &str = "steadfast";
@@ -22,17 +22,16 @@ pub const ENTRIES_TABLE: &str = "steadfast.entries";
 /// Asks whether the server answers an authenticated query.
 pub const PING: &str = "SELECT 1 AS ping";
 
-/// Asks who the server is.
-pub const IDENTITY: &str =
-    "SELECT @@hostname AS hostname, @@server_id AS server_id, @@server_uuid AS server_uuid, @@version AS version";
+/// Asks who the server is, before anything is known of it. MariaDB has no `server_uuid`: it reads the second comment and
+/// skips the first, as it does those for versions that only MySQL has had
+/// (<https://mariadb.com/kb/en/comment-syntax/>), and MySQL does the reverse.
+pub const IDENTITY: &str = "SELECT @@hostname AS hostname, @@server_id AS server_id, \
+    /*!50700 @@server_uuid */ /*M! NULL */ AS server_uuid, @@version AS version";
 
 /// Asks what the server does to keep a commit, and to make a replica's relay log anew after a crash.
 pub const SETTINGS: &str = "SELECT @@GLOBAL.sync_binlog AS sync_binlog, \
     @@GLOBAL.innodb_flush_log_at_trx_commit AS innodb_flush_log_at_trx_commit, \
     @@GLOBAL.relay_log_recovery AS relay_log_recovery";
-
-/// Asks which transactions the server has executed.
-pub const GTID_EXECUTED: &str = "SELECT @@GLOBAL.gtid_executed AS gtid_executed";
 
 /// Asks which rows the ledger's table has.
 pub const ROWS: &str = "SELECT id FROM steadfast.ledger ORDER BY id";
@@ -74,15 +73,12 @@ pub fn prepare() -> Vec<String> {
     ]
 }
 
+/// Has the server begin another file of its binary log and throw away all before it: who needs those cannot go on.
+pub const PURGE: [&str; 2] = ["FLUSH BINARY LOGS", "PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY"];
+
 /// One write of the ledger: a single statement that commits by itself, so that its outcome is one of three.
 pub fn write(id: u64) -> String {
     format!("INSERT INTO {SCHEMA}.ledger (id, payload) VALUES ({id}, 'acknowledged rows must stay')")
-}
-
-/// Waits on the server until it has executed a GTID set, for at most so many seconds.
-pub fn barrier(set: &str, seconds: u64) -> String {
-    let set = set.replace(char::is_whitespace, "");
-    format!("SELECT '{set}' AS gtid_set, WAIT_FOR_EXECUTED_GTID_SET('{set}', {seconds}) = 0 AS reached")
 }
 
 /// Asks for the checksum of every table.
@@ -90,92 +86,29 @@ pub fn digest(tables: &[String]) -> String {
     format!("CHECKSUM TABLE {}", tables.join(", "))
 }
 
-/// The words for replication that a server understands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// `CHANGE MASTER TO`, `SHOW SLAVE STATUS`: up to 8.0.22, and gone in 8.4.
-    Master,
-    /// `CHANGE REPLICATION SOURCE TO`, `SHOW REPLICA STATUS`: from 8.0.23.
-    Source,
-}
-
-impl Dialect {
-    /// The dialect of a server by what `@@version` says, such as `5.7.22-log`.
-    pub fn of(version: &str) -> Self {
-        let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().unwrap_or(0));
-        let mut next = || numbers.next().unwrap_or(0);
-        if (next(), next(), next()) >= (8, 0, 23) { Self::Source } else { Self::Master }
-    }
-
-    /// Makes a server follow the source, find its own place by GTID, try again every second, and refuse writes.
-    pub fn follow(self, host: &str, port: u16) -> Vec<String> {
-        let password = format!("${{{REPLICA_PASSWORD}}}");
-        let (change, start) = match self {
-            Self::Master => (
-                format!(
-                    "CHANGE MASTER TO MASTER_HOST = '{host}', MASTER_PORT = {port}, MASTER_USER = '{REPLICA_USER}', \
-                     MASTER_PASSWORD = {password}, MASTER_AUTO_POSITION = 1, MASTER_CONNECT_RETRY = 1"
-                ),
-                "START SLAVE",
-            ),
-            Self::Source => (
-                format!(
-                    "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{host}', SOURCE_PORT = {port}, \
-                     SOURCE_USER = '{REPLICA_USER}', SOURCE_PASSWORD = {password}, SOURCE_AUTO_POSITION = 1, \
-                     SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 86400, GET_SOURCE_PUBLIC_KEY = 1"
-                ),
-                "START REPLICA",
-            ),
-        };
-        vec![change, start.to_owned(), "SET GLOBAL super_read_only = ON".to_owned()]
-    }
-
-    /// Characters that the source's host name may have: 255 from 8.0.17 on, 60 before
-    /// (<https://dev.mysql.com/doc/refman/8.0/en/change-master-to.html>). The servers from 8.0.17 to 8.0.22 are held
-    /// to the shorter limit too.
-    pub fn longest_host(self) -> usize {
-        match self {
-            Self::Master => 60,
-            Self::Source => 255,
-        }
-    }
-
-    /// Asks how replication is.
-    pub fn status(self) -> &'static str {
-        match self {
-            Self::Master => "SHOW SLAVE STATUS",
-            Self::Source => "SHOW REPLICA STATUS",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_dialect_follows_the_version() {
-        for version in ["5.7.22-log", "8.0.15", "8.0.22"] {
-            assert_eq!(Dialect::of(version), Dialect::Master, "{version}");
-        }
-        for version in ["8.0.23", "8.4.8", "9.7.4-1"] {
-            assert_eq!(Dialect::of(version), Dialect::Source, "{version}");
-        }
-    }
-
-    #[test]
-    fn a_barrier_takes_a_set_over_several_lines() {
-        let statement = barrier("a:1-3,\nb:1", 5);
-        assert_eq!(
-            statement,
-            "SELECT 'a:1-3,b:1' AS gtid_set, WAIT_FOR_EXECUTED_GTID_SET('a:1-3,b:1', 5) = 0 AS reached"
-        );
+    fn the_tables_and_the_accounts() {
+        insta::assert_snapshot!(prepare().join(";\n"), @"
+        CREATE USER IF NOT EXISTS 'steadfast_replica'@'%' IDENTIFIED BY ${replica_password};
+        GRANT REPLICATION SLAVE ON *.* TO 'steadfast_replica'@'%';
+        CREATE USER IF NOT EXISTS 'steadfast_writer'@'%' IDENTIFIED BY ${writer_password};
+        GRANT INSERT, SELECT ON steadfast.* TO 'steadfast_writer'@'%';
+        CREATE DATABASE steadfast;
+        CREATE TABLE steadfast.ledger (id BIGINT UNSIGNED PRIMARY KEY, payload VARCHAR(64) NOT NULL);
+        CREATE TABLE steadfast.entries (seq BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, id BIGINT UNSIGNED NOT NULL, KEY (id));
+        CREATE TABLE steadfast.reference (id INT UNSIGNED PRIMARY KEY, word VARCHAR(64) NOT NULL);
+        INSERT INTO steadfast.reference (id, word) VALUES (1, 'one'), (2, 'two'), (3, 'three')
+        ");
     }
 
     #[test]
     fn no_password_stands_in_a_statement() {
-        let statements = [prepare(), Dialect::Master.follow("h", 1), Dialect::Source.follow("h", 1)].concat();
+        let statements = prepare();
         let with = |placeholder: &str| statements.iter().filter(|statement| statement.contains(placeholder)).count();
-        assert_eq!((with("${replica_password}"), with("${writer_password}")), (3, 1));
+        assert_eq!((with("${replica_password}"), with("${writer_password}")), (1, 1));
     }
 }

@@ -15,7 +15,7 @@ use super::journal::Journal;
 use super::ledger::{Rate, Reader};
 use super::sabotage::Sabotage;
 use crate::evidence::{PodLife, Replication, Sight, Subject, Timeline};
-use crate::mysql::statements::Dialect;
+use crate::mysql::flavour::Flavour;
 use crate::probe::Session;
 use crate::witness::protocol::Secret;
 use crate::workload::{Manifest, Owned};
@@ -128,7 +128,7 @@ pub type Made = Arc<tokio::sync::Mutex<Vec<Owned>>>;
 pub struct Context {
     parts: Parts,
     next_write: AtomicU64,
-    dialect: OnceLock<Dialect>,
+    flavour: OnceLock<Flavour>,
     replicating: AtomicBool,
     pub(super) reader: Reader,
 }
@@ -147,7 +147,7 @@ impl Context {
         Self {
             parts,
             next_write: AtomicU64::new(1),
-            dialect: OnceLock::new(),
+            flavour: OnceLock::new(),
             replicating: AtomicBool::new(false),
             reader: Reader::default(),
         }
@@ -161,9 +161,9 @@ impl Context {
         self.next_write.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Remembers what the servers understand, by what one of them says of itself.
-    pub(super) fn learn_dialect(&self, version: &str) {
-        self.dialect.get_or_init(|| Dialect::of(version));
+    /// Remembers what the servers are, by what one of them says of itself.
+    pub(super) fn learn_flavour(&self, version: &str) {
+        self.flavour.get_or_init(|| Flavour::of(version));
     }
 
     /// Whether replication is configured.
@@ -175,8 +175,9 @@ impl Context {
         self.replicating.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn dialect(&self) -> Dialect {
-        self.dialect.get().copied().unwrap_or(Dialect::Master)
+    /// What the servers are; while none has said so, what most of them understand.
+    pub(super) fn flavour(&self) -> Flavour {
+        self.flavour.get().copied().unwrap_or(Flavour::MySql((5, 7, 0)))
     }
 
     /// The UID of the pod that bears this name now.

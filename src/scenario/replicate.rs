@@ -49,7 +49,7 @@ pub(super) async fn follow(context: &Context, moment: &Moment, replicas: &[Strin
     }
     let subject = &context.subject;
     let source = subject.fqdn(&subject.primary());
-    let longest = context.dialect().longest_host();
+    let longest = context.flavour().longest_host();
     if source.len() > longest {
         let (what, length) = ("follow the primary".to_owned(), source.len());
         let answer = format!(
@@ -58,7 +58,7 @@ pub(super) async fn follow(context: &Context, moment: &Moment, replicas: &[Strin
         );
         return Err(ScenarioError::Server { pod: replicas.join(", "), what, answer });
     }
-    let statements = context.dialect().follow(&source, subject.port);
+    let statements = context.flavour().follow(&source, subject.port);
     let configured = replicas.iter().map(|pod| context.demand(moment, pod, "follow the primary", statements.clone()));
     try_join_all(configured).await.map(drop)
 }

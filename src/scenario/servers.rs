@@ -11,7 +11,7 @@ use super::ledger;
 use crate::evidence::{Exec, ExecAnswer, Moment, Question, Row, Sql, SqlAnswer, What, Write, WriteOutcome};
 use crate::mysql::statements;
 use crate::probe::exec;
-use crate::witness::protocol::{Answer, Ask, SqlAsk};
+use crate::witness::protocol::{Answer, Ask, Secret, SqlAsk};
 
 impl Context {
     /// Asks a pod's server, at the address that the pod has now, and records question and answer.
@@ -34,7 +34,10 @@ impl Context {
         limit: Duration,
     ) -> SqlAnswer {
         let uid = self.uid(pod).unwrap_or_default();
-        let (took_us, answer) = self.put(pod, &statements, limit).await;
+        // A write that is to be refused has to come from whom this server can refuse.
+        let ordinary = self.flavour().ordinary_writer().filter(|_| question == Question::TryWrite);
+        let login = ordinary.map_or_else(|| self.root(), |user| (user, self.writer_password.clone()));
+        let (took_us, answer) = self.put_as(login, pod, &statements, limit).await;
         let (moment, pod, answer_copy) = (moment.clone(), pod.to_owned(), answer.clone());
         self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
         answer_copy
@@ -42,14 +45,28 @@ impl Context {
 
     /// Puts statements to a pod's server without a record.
     async fn put(&self, pod: &str, statements: &[String], limit: Duration) -> (u64, SqlAnswer) {
+        self.put_as(self.root(), pod, statements, limit).await
+    }
+
+    fn root(&self) -> (&'static str, Secret) {
+        ("root", self.root_password.clone())
+    }
+
+    async fn put_as(
+        &self,
+        (user, password): (&str, Secret),
+        pod: &str,
+        statements: &[String],
+        limit: Duration,
+    ) -> (u64, SqlAnswer) {
         let Some(address) = self.address(pod).and_then(|address| address.parse().ok()) else {
             return (0, SqlAnswer::Unreachable { message: format!("{pod} has no address") });
         };
         let ask = SqlAsk {
             address,
             port: self.subject.port,
-            user: "root".to_owned(),
-            password: self.root_password.clone(),
+            user: user.to_owned(),
+            password,
             statements: statements.to_vec(),
             secrets: BTreeMap::from([
                 (statements::REPLICA_PASSWORD.to_owned(), self.replica_password.clone()),
@@ -67,7 +84,7 @@ impl Context {
     pub(super) async fn identity(&self, moment: &Moment, pod: &str) {
         let answer = self.ask(moment, pod, Question::Identity, vec![statements::IDENTITY.to_owned()]).await;
         if let Some(version) = first(&answer, "version") {
-            self.learn_dialect(&version);
+            self.learn_flavour(&version);
         }
     }
 
@@ -114,11 +131,11 @@ impl Context {
     /// Has these replicas wait until they have executed what the primary has by now.
     pub(super) async fn barrier(&self, moment: &Moment, replicas: &[String], limit: Duration) {
         let primary = self.subject.primary();
-        let question = vec![statements::GTID_EXECUTED.to_owned()];
+        let question = vec![self.flavour().executed().to_owned()];
         let answer = self.ask(moment, &primary, Question::GtidExecuted, question).await;
-        let Some(set) = first(&answer, "gtid_executed") else { return };
+        let Some(set) = first(&answer, "barrier") else { return };
         let waits = replicas.iter().map(|pod| {
-            let statements = vec![statements::barrier(&set, limit.as_secs().max(1))];
+            let statements = vec![self.flavour().barrier(&set, limit.as_secs().max(1))];
             self.ask_within(moment, pod, Question::Barrier, statements, limit + self.limits.sql)
         });
         join_all(waits).await;
@@ -127,7 +144,7 @@ impl Context {
     /// Asks these servers for their transactions, rows and checksums.
     pub(super) async fn contents(&self, moment: &Moment, pods: &[String]) {
         let asks = pods.iter().map(|pod| async move {
-            self.ask(moment, pod, Question::GtidExecuted, vec![statements::GTID_EXECUTED.to_owned()]).await;
+            self.ask(moment, pod, Question::GtidExecuted, vec![self.flavour().executed().to_owned()]).await;
             self.rows(moment, pod).await;
             self.digest(moment, pod).await;
         });
@@ -168,7 +185,7 @@ impl Context {
 
     /// Asks these replicas how replication is.
     pub(super) async fn replica_status(&self, moment: &Moment, replicas: &[String]) {
-        let statement = self.dialect().status().to_owned();
+        let statement = self.flavour().status().to_owned();
         let asks = replicas.iter().map(|pod| self.ask(moment, pod, Question::ReplicaStatus, vec![statement.clone()]));
         join_all(asks).await;
     }

@@ -9,7 +9,7 @@ mod dns;
 mod fake;
 mod ledger;
 pub mod protocol;
-mod sql;
+pub mod sql;
 mod template;
 
 use std::io;

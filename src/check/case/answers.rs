@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Row, Sql, SqlAnswer};
+use crate::{
+    evidence::{Question, Row, Sql, SqlAnswer},
+    mysql::flavour::Flavour,
+};
 
 use super::{
     super::{Finding, opinion::Judged, words::topic},
-    Seen,
+    Case, Seen,
 };
 
 impl<'a> Seen<'a, Sql> {
@@ -37,6 +40,12 @@ impl<'a> Seen<'a, Sql> {
         })
     }
 
+    /// What the server is, where this is the answer to who it is.
+    pub fn flavour(&self) -> Option<Flavour> {
+        let asked = self.it.question == Question::Identity;
+        asked.then(|| self.value("version").ok().map(Flavour::of)).flatten()
+    }
+
     /// The ids of the ledger's rows.
     pub fn ids(&self) -> Judged<BTreeSet<u64>> {
         let ids = self.rows()?.iter().map(|row| row.get("id")?.as_deref()?.parse().ok());
@@ -44,5 +53,18 @@ impl<'a> Seen<'a, Sql> {
             let reason = format!("a row of {} has no id (#{})", self.it.pod, self.mark.seq);
             Finding::inconclusive(reason, [self.mark.seq])
         })
+    }
+}
+
+impl Case<'_> {
+    /// Whether the servers are, as far as they said what they are, such as refuse writes to an ordinary account only.
+    pub fn refuse_ordinary_writes_only(&self) -> bool {
+        let mut flavours = self.sql().filter_map(|sql| sql.flavour());
+        flavours.next().is_some_and(|flavour| flavour.ordinary_writer().is_some())
+    }
+
+    /// Whether the servers have a `server_uuid`, which they have unless they said what they are and it has none.
+    pub fn have_server_uuids(&self) -> bool {
+        self.sql().filter_map(|sql| sql.flavour()).all(Flavour::has_server_uuid)
     }
 }

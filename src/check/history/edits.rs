@@ -59,6 +59,25 @@ impl History {
         })
     }
 
+    /// The same history with servers of MariaDB: another version, no `server_uuid`, and GTIDs of its form.
+    pub fn on_mariadb(self) -> Self {
+        self.edit(|what| {
+            let What::Sql(sql) = what else { return };
+            let SqlAnswer::Rows(rows) = &mut sql.answer else { return };
+            for (column, cell) in rows.iter_mut().flatten() {
+                match column.as_str() {
+                    "version" => *cell = Some("10.11.14-MariaDB-log".to_owned()),
+                    "server_uuid" => *cell = None,
+                    "gtid_executed" => {
+                        let last = cell.as_deref().and_then(|set| set.rsplit_once('-')).map_or("0", |(_, last)| last);
+                        *cell = Some(format!("0-100-{last}"));
+                    }
+                    _ => {}
+                }
+            }
+        })
+    }
+
     /// The same history in which more happens just before the first record of this kind.
     pub fn preceded(mut self, before: impl Fn(&What) -> bool, happens: impl FnOnce(&mut Self)) -> Self {
         let place = self.records.iter().position(|record| before(&record.what)).expect("such a record");

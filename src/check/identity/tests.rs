@@ -204,3 +204,19 @@ fn a_claim_or_volume_that_did_not_outlive_the_scale_down_fails() {
         history.expect("persistence::same_volume_returns", Pass);
     }
 }
+
+#[test]
+fn servers_of_mariadb_are_told_apart_without_a_uuid() {
+    assert_snapshot!(History::good().on_mariadb().expect(SURVIVES, Pass), @"claims, volumes and server_id are what they were (MariaDB has no server_uuid) on mysql-2, mysql-1, mysql-0, mysql-0 without grace, and after the scale-up on mysql-1, mysql-2");
+    assert_snapshot!(History::good().on_mariadb().expect(DISTINCT, Pass), @"all differ: server_id 100, 101, 102; MariaDB has no server_uuid");
+    let another = History::good().on_mariadb().telling("mysql-1", after_deletion, "server_id", "1");
+    another.expect(SURVIVES, Fail);
+    History::good().on_mariadb().telling("mysql-2", |_| true, "server_id", "101").expect(DISTINCT, Fail);
+}
+
+#[test]
+fn a_server_of_mysql_that_tells_no_uuid_leaves_it_open() {
+    let silent = History::good().on_mariadb().telling("mysql-1", |_| true, "version", "8.4.6");
+    assert_snapshot!(silent.clone().expect(DISTINCT, Inconclusive), @"mysql-1 did not tell its server_uuid (#27); mysql-1 did not tell its server_uuid (#175); mysql-1 did not tell its server_uuid (#183); and 1 more of the kind");
+    silent.expect(SURVIVES, Inconclusive);
+}

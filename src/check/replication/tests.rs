@@ -90,7 +90,7 @@ fn missing_and_errant_transactions_fail() {
 #[test]
 fn a_set_that_cannot_be_read_leaves_it_open() {
     let reason = History::good().telling("mysql-1", |_| true, "gtid_executed", "?").expect(SAME, Inconclusive);
-    assert_snapshot!(reason, @"the GTID set of mysql-1 cannot be read: `?` at byte 0 is not a server UUID (#130); the GTID set of mysql-1 cannot be read: `?` at byte 0 is not a server UUID (#404)");
+    assert_snapshot!(reason, @"the GTID set of mysql-1 cannot be read: `?` at byte 0 is neither a server UUID nor domain-server-number (#130); the GTID set of mysql-1 cannot be read: `?` at byte 0 is neither a server UUID nor domain-server-number (#404)");
     History::good().telling("mysql-0", |_| true, "gtid_executed", "").expect(SAME, Inconclusive);
 }
 
@@ -330,4 +330,14 @@ fn a_replica_that_takes_a_write_later_fails() {
     answering_at(scaled_up, "mysql-1", Question::TryWrite, &broken()).expect(REFUSE, Inconclusive);
     let unasked = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::TryWrite && sql.moment != Moment::Replicating);
     History::good().without(unasked).expect(REFUSE, Pass);
+}
+
+#[test]
+fn mariadb_refuses_an_ordinary_account_and_counts_in_its_own_way() {
+    let mariadb = || History::good().on_mariadb();
+    assert_snapshot!(mariadb().expect(REFUSE, Pass), @"mysql-1, mysql-2 refused a write of an ordinary account with error 1290");
+    mariadb().answering("mysql-1", Question::TryWrite, SqlAnswer::Rows(Vec::new())).expect(REFUSE, Fail);
+    assert_snapshot!(mariadb().expect(SAME, Pass), @"mysql-1, mysql-2 have the transactions of mysql-0, its tables and all 16 rows of the ledger");
+    let behind = mariadb().telling("mysql-1", |_| true, "gtid_executed", "0-100-7,0-101-1");
+    assert_snapshot!(behind.expect(SAME, Fail), @"mysql-1 misses 0-100-8..8 of mysql-0 and has 0-101-1, which mysql-0 has not (#130, #127); mysql-1 misses 0-100-8..16 of mysql-0 and has 0-101-1, which mysql-0 has not (#404, #401)");
 }

@@ -1,0 +1,143 @@
+//! Two servers of a flavour on a network of their own: a source, and who may follow it.
+
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use steadfast::evidence::Row;
+use steadfast::mysql::flavour::Flavour;
+use steadfast::mysql::gtid::GtidSet;
+use steadfast::mysql::statements::{self, PURGE, REPLICA_USER, SCHEMA, WRITER_USER};
+use steadfast::mysql::status::ReplicaStatus;
+use tokio::try_join;
+use tokio_util::sync::CancellationToken;
+
+use crate::server::{SOON, Server, ensure, value};
+
+/// The two of them.
+pub struct Pair {
+    /// The image, as manifests name it.
+    pub wanted: String,
+    /// What they say they are.
+    pub flavour: Flavour,
+    /// Server 101.
+    pub source: Server,
+    /// Server 102.
+    pub replica: Server,
+}
+
+impl Pair {
+    /// Starts both. Only the wait can be cut short: who stops half-way through a creation leaves a container behind.
+    pub async fn start(wanted: &str, image: &str, run: &str, cancel: &CancellationToken) -> Result<Self, Failed> {
+        let network = format!("{run}-{}", wanted.replace([':', '.'], "-"));
+        let start = |role: &str, id| Server::start(image, run, &network, format!("{network}-{role}"), id);
+        // One after the other: the first makes the network.
+        let source = start("source", 101).await?;
+        let replica = start("replica", 102).await?;
+        let serve = async { try_join!(source.serves(), replica.serves()) };
+        let served = tokio::select! {
+            served = serve => served,
+            () = cancel.cancelled() => Err(Failed::from("interrupted")),
+        };
+        served?;
+        let row = source.row(&[statements::IDENTITY]).await?;
+        let flavour = Flavour::of(value(&row, "version")?);
+        Ok(Self { wanted: wanted.to_owned(), flavour, source, replica })
+    }
+
+    /// Removes both, and with the last one the network.
+    pub async fn remove(self) {
+        self.replica.remove().await;
+        self.source.remove().await;
+    }
+
+    /// Saves what both have said so far, and tells where.
+    pub async fn save_logs(&self) -> String {
+        let folder = crate::common::artifacts().join("flavours");
+        let mut saved = Vec::new();
+        for (server, role) in [(&self.source, "source"), (&self.replica, "replica")] {
+            let path = folder.join(format!("{}-{role}.log", self.wanted.replace(':', "-")));
+            let log = server.log().await;
+            let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, log));
+            saved.push(written.map_or_else(|error| error.to_string(), |()| path.display().to_string()));
+        }
+        format!("the servers' logs: {}", saved.join(", "))
+    }
+
+    /// Makes both what they were at first, whatever a trial before did.
+    pub async fn anew(&self) -> Result<(), Failed> {
+        let mut statements: Vec<String> = vec![
+            self.flavour.stop().to_owned(),
+            self.flavour.forget_source().to_owned(),
+            self.flavour.make_writable().to_owned(),
+            format!("DROP DATABASE IF EXISTS {SCHEMA}"),
+        ];
+        statements.extend([REPLICA_USER, WRITER_USER].map(|user| format!("DROP USER IF EXISTS '{user}'@'%'")));
+        statements.extend(self.flavour.reset().iter().map(|&statement| statement.to_owned()));
+        try_join!(self.source.ask(&statements), self.replica.ask(&statements))?;
+        for server in [&self.source, &self.replica] {
+            let left = executed(server, self.flavour).await?;
+            ensure(left.is_empty(), || format!("{} still has {left}", server.name))?;
+        }
+        Ok(())
+    }
+
+    /// Makes both anew, and has the replica follow and catch up with some rows.
+    pub async fn replicating(&self) -> Result<(), Failed> {
+        self.anew().await?;
+        self.source.ask(&statements::prepare()).await?;
+        self.replica.ask(&self.flavour.follow(&self.source.name, 3306)).await?;
+        self.write(1..=5).await?;
+        self.caught_up().await
+    }
+
+    /// Writes rows of the ledger on the source.
+    pub async fn write(&self, ids: impl IntoIterator<Item = u64>) -> Result<(), Failed> {
+        let writes: Vec<String> = ids.into_iter().map(statements::write).collect();
+        self.source.ask(&writes).await.map(drop)
+    }
+
+    /// Whether the replica reaches within so many seconds what the source has by now.
+    pub async fn reaches(&self, seconds: u64) -> Result<bool, Failed> {
+        let row = self.source.row(&[self.flavour.executed()]).await?;
+        let set = value(&row, "barrier")?;
+        let statement = self.flavour.barrier(set, seconds);
+        let rows = self.replica.ask_within(&[statement], SOON + Duration::from_secs(seconds)).await?;
+        let row = rows.first().ok_or("a barrier gives no row")?;
+        ensure(value(row, "gtid_set")? == set.replace('\n', ""), || format!("asked for {set}: {row:?}"))?;
+        Ok(value(row, "reached")? == "1")
+    }
+
+    /// That the replica reaches what the source has by now.
+    pub async fn caught_up(&self) -> Result<(), Failed> {
+        let reached = self.reaches(SOON.as_secs()).await?;
+        let status = self.replica.row(&[self.flavour.status()]).await?;
+        ensure(reached, || format!("the barrier was not reached: {:?}", ReplicaStatus::of(&status)))
+    }
+
+    /// Has the source throw away all of its binary log but the file that it writes to. MariaDB keeps a file until it needs
+    /// it no more for its own recovery, which is a moment later.
+    pub async fn purge(&self) -> Result<(), Failed> {
+        let [flush, purge] = PURGE;
+        self.source.ask(&[flush]).await?;
+        let all_gone = |rows: &[Row]| rows.len() == 1;
+        self.source.until("one file of the binary log", &[purge, "SHOW BINARY LOGS"], all_gone).await.map(drop)
+    }
+
+    /// The transactions of the source and of the replica.
+    pub async fn executed(&self) -> Result<(GtidSet, GtidSet), Failed> {
+        try_join!(executed(&self.source, self.flavour), executed(&self.replica, self.flavour))
+    }
+
+    /// Waits until the replica's status is right.
+    pub async fn status(&self, what: &str, right: impl Fn(ReplicaStatus<'_>) -> bool) -> Result<Row, Failed> {
+        let right = |rows: &[Row]| rows.first().is_some_and(|row| right(ReplicaStatus::of(row)));
+        let mut rows = self.replica.until(what, &[self.flavour.status()], right).await?;
+        rows.pop().ok_or_else(|| "a status that was right is gone".into())
+    }
+}
+
+/// The transactions of a server.
+pub async fn executed(server: &Server, flavour: Flavour) -> Result<GtidSet, Failed> {
+    let row = server.row(&[flavour.executed()]).await?;
+    Ok(value(&row, "gtid_executed")?.parse()?)
+}

@@ -1,0 +1,217 @@
+//! A real server in a container, asked as the witness asks.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use steadfast::evidence::{Row, SqlAnswer};
+use steadfast::mysql::flavour::Flavour;
+use steadfast::mysql::statements::{self, REPLICA_PASSWORD, WRITER_PASSWORD};
+use steadfast::witness::protocol::{Secret, SqlAsk};
+use steadfast::witness::sql;
+use testcontainers::core::error::TestcontainersError;
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{ContainerAsync, GenericImage, ImageExt};
+use tokio::time::{Instant, sleep};
+
+/// Bears the name of the run on every container.
+pub const LABEL: &str = "steadfast.flavours";
+
+/// Passwords that are cut short by whoever does not quote them.
+const ROOT: &str = r#"it's "quoted" \ here"#;
+const REPLICA: &str = r#"r'e"p\l `i ca"#;
+const WRITER: &str = r#"w\'r";--"#;
+
+/// How often a server is asked again while something is awaited.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One question.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// A first start initialises the server.
+const START: Duration = Duration::from_secs(180);
+
+/// How long servers may take to do what they were told.
+pub const SOON: Duration = Duration::from_secs(30);
+
+/// One server.
+pub struct Server {
+    container: ContainerAsync<GenericImage>,
+    /// Its name on the network, and its host name.
+    pub name: String,
+    /// What replicas of it log in with; a wrong one where that is tried.
+    replica_password: &'static str,
+}
+
+impl Server {
+    /// Creates the container; it serves when [`Self::serves`] says so.
+    pub async fn start(image: &str, run: &str, network: &str, name: String, id: u32) -> Result<Self, Failed> {
+        let (repository, tag) = image.rsplit_once(':').ok_or("an image without a tag")?;
+        let request = GenericImage::new(repository, tag)
+            .with_cmd(arguments(image, id))
+            .with_container_name(&name)
+            .with_hostname(&name)
+            .with_network(network)
+            .with_label(LABEL, run)
+            .with_env_var("MYSQL_ROOT_PASSWORD", ROOT);
+        let container = request.start().await?;
+        Ok(Self { container, name, replica_password: REPLICA })
+    }
+
+    /// Waits until the server answers an authenticated query.
+    pub async fn serves(&self) -> Result<(), Failed> {
+        let begun = Instant::now();
+        loop {
+            let answer = self.answer(&[statements::PING]).await;
+            if matches!(answer, SqlAnswer::Rows(_)) {
+                return Ok(());
+            }
+            let runs = self.container.is_running().await?;
+            if !runs || begun.elapsed() > START.mul_f64(crate::common::timeout_scale()) {
+                let what = if runs { "answers no query" } else { "has ended" };
+                let log = self.log().await;
+                let last: Vec<&str> = log.lines().rev().take(12).collect();
+                let last: Vec<&str> = last.into_iter().rev().collect();
+                return Err(format!("{} {what}: {answer:?}; its log ends:\n{}", self.name, last.join("\n")).into());
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// What the server has said so far.
+    pub async fn log(&self) -> String {
+        let log = self.container.stderr_to_vec().await;
+        log.map_or_else(|error| format!("no log: {error}"), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Stops the server as a pod is stopped, and starts it on the data that it has.
+    pub async fn restart(&self) -> Result<(), Failed> {
+        self.container.stop_with_timeout(Some(60)).await?;
+        self.container.start().await?;
+        self.serves().await
+    }
+
+    /// What came of these statements, as root.
+    pub async fn answer<S: AsRef<str>>(&self, statements: &[S]) -> SqlAnswer {
+        self.answer_to("root", ROOT, statements, ANSWER).await
+    }
+
+    /// What came of these statements from the account that trial writes come from.
+    pub async fn answer_to_trial<S: AsRef<str>>(&self, flavour: Flavour, statements: &[S]) -> SqlAnswer {
+        let (user, password) = flavour.ordinary_writer().map_or(("root", ROOT), |user| (user, WRITER));
+        self.answer_to(user, password, statements, ANSWER).await
+    }
+
+    async fn answer_to<S: AsRef<str>>(
+        &self,
+        user: &str,
+        password: &str,
+        statements: &[S],
+        limit: Duration,
+    ) -> SqlAnswer {
+        // It changes when the container starts again.
+        let address = match self.container.get_bridge_ip_address().await {
+            Ok(address) => address,
+            Err(error) => return SqlAnswer::Unreachable { message: format!("{} has no address: {error}", self.name) },
+        };
+        let secrets = [(REPLICA_PASSWORD, self.replica_password), (WRITER_PASSWORD, WRITER)];
+        let ask = SqlAsk {
+            address,
+            port: 3306,
+            user: user.to_owned(),
+            password: password.into(),
+            statements: statements.iter().map(|statement| statement.as_ref().to_owned()).collect(),
+            secrets: secrets
+                .map(|(name, secret)| (name.to_owned(), Secret::from(secret)))
+                .into_iter()
+                .collect::<BTreeMap<_, _>>(),
+        };
+        sql::ask(&ask, limit.mul_f64(crate::common::timeout_scale())).await
+    }
+
+    /// The rows that these statements end with.
+    pub async fn ask<S: AsRef<str>>(&self, statements: &[S]) -> Result<Vec<Row>, Failed> {
+        self.ask_within(statements, ANSWER).await
+    }
+
+    /// The rows that these statements end with, where they may take longer.
+    pub async fn ask_within<S: AsRef<str>>(&self, statements: &[S], limit: Duration) -> Result<Vec<Row>, Failed> {
+        match self.answer_to("root", ROOT, statements, limit).await {
+            SqlAnswer::Rows(rows) => Ok(rows),
+            other => {
+                let said: Vec<&str> = statements.iter().map(AsRef::as_ref).collect();
+                Err(format!("{} answers {other:?} to:\n{}", self.name, said.join(";\n")).into())
+            }
+        }
+    }
+
+    /// The only row that these statements end with.
+    pub async fn row<S: AsRef<str>>(&self, statements: &[S]) -> Result<Row, Failed> {
+        let mut rows = self.ask(statements).await?;
+        match (rows.pop(), rows.len()) {
+            (Some(row), 0) => Ok(row),
+            (_, more) => Err(format!("{} gives {more} rows more than one", self.name).into()),
+        }
+    }
+
+    /// Asks again and again until an answer is right.
+    pub async fn until(
+        &self,
+        what: &str,
+        statements: &[&str],
+        right: impl Fn(&[Row]) -> bool,
+    ) -> Result<Vec<Row>, Failed> {
+        let begun = Instant::now();
+        loop {
+            let rows = self.ask(statements).await?;
+            if right(&rows) {
+                return Ok(rows);
+            }
+            if begun.elapsed() > SOON.mul_f64(crate::common::timeout_scale()) {
+                return Err(format!("{}: awaited {what} for {SOON:?}; last seen: {rows:?}", self.name).into());
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Removes the container. One that is gone is what is wanted, and a failure shows when the stage is struck.
+    pub async fn remove(self) {
+        let _: Result<(), TestcontainersError> = self.container.rm().await;
+    }
+}
+
+/// How the manifests start a server, in the words of its version.
+fn arguments(image: &str, id: u32) -> Vec<String> {
+    let mut arguments = vec![format!("--server-id={id}")];
+    let common = [
+        "--log-bin=binlog",
+        "--log-slave-updates=ON",
+        "--relay-log=relay",
+        "--relay-log-recovery=ON",
+        "--sync-binlog=1",
+        "--innodb-flush-log-at-trx-commit=1",
+    ];
+    let own: &[&str] = match image.contains("mariadb") {
+        true => &["--gtid-strict-mode=ON"],
+        false => &[
+            "--gtid-mode=ON",
+            "--enforce-gtid-consistency=ON",
+            // From 8.3 on there is nothing else.
+            "--loose-relay-log-info-repository=TABLE",
+            "--loose-master-info-repository=TABLE",
+        ],
+    };
+    arguments.extend(common.iter().chain(own).map(|&argument| argument.to_owned()));
+    arguments
+}
+
+/// A value that has to be there.
+pub fn value<'a>(row: &'a Row, column: &str) -> Result<&'a str, Failed> {
+    let value = row.get(column).ok_or_else(|| format!("no column {column} in {row:?}"))?;
+    value.as_deref().ok_or_else(|| format!("{column} is NULL in {row:?}").into())
+}
+
+/// That something holds; if not, the failure says what.
+pub fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(otherwise().into()) }
+}
