@@ -39,8 +39,6 @@ pub struct Server {
     container: ContainerAsync<GenericImage>,
     /// Its name on the network, and its host name.
     pub name: String,
-    /// What replicas of it log in with; a wrong one where that is tried.
-    replica_password: &'static str,
 }
 
 impl Server {
@@ -55,7 +53,7 @@ impl Server {
             .with_label(LABEL, run)
             .with_env_var("MYSQL_ROOT_PASSWORD", ROOT);
         let container = request.start().await?;
-        Ok(Self { container, name, replica_password: REPLICA })
+        Ok(Self { container, name })
     }
 
     /// Waits until the server answers an authenticated query.
@@ -114,17 +112,14 @@ impl Server {
             Ok(address) => address,
             Err(error) => return SqlAnswer::Unreachable { message: format!("{} has no address: {error}", self.name) },
         };
-        let secrets = [(REPLICA_PASSWORD, self.replica_password), (WRITER_PASSWORD, WRITER)];
+        let secrets = [(REPLICA_PASSWORD, REPLICA), (WRITER_PASSWORD, WRITER)];
         let ask = SqlAsk {
             address,
             port: 3306,
             user: user.to_owned(),
             password: password.into(),
             statements: statements.iter().map(|statement| statement.as_ref().to_owned()).collect(),
-            secrets: secrets
-                .map(|(name, secret)| (name.to_owned(), Secret::from(secret)))
-                .into_iter()
-                .collect::<BTreeMap<_, _>>(),
+            secrets: BTreeMap::from(secrets.map(|(name, secret)| (name.to_owned(), Secret::from(secret)))),
         };
         sql::ask(&ask, limit.mul_f64(crate::common::timeout_scale())).await
     }

@@ -30,7 +30,7 @@ async fn counts_sets_as_we_do(pair: &Pair) -> Result<(), Failed> {
 /// So many values.
 fn drawn<T>(strategy: impl Strategy<Value = T>) -> Result<Vec<T>, Failed> {
     let mut runner = TestRunner::default();
-    let one = |_| strategy.new_tree(&mut runner).map(|tree| tree.current()).map_err(|reason| Failed::from(reason));
+    let one = |_| strategy.new_tree(&mut runner).map(|tree| tree.current()).map_err(Failed::from);
     (0..PAIRS).map(one).collect()
 }
 

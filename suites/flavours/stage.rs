@@ -59,7 +59,7 @@ impl Ground {
     }
 
     /// Removes what is left of the servers, and gives up the lease.
-    pub async fn strike(self: Arc<Self>, stages: &[Arc<Stage>]) -> Result<(), String> {
+    pub async fn strike(&self, stages: &[Arc<Stage>]) -> Result<(), String> {
         for stage in stages {
             stage.set.lock().await.remove().await;
         }
