@@ -2,6 +2,7 @@
 
 mod bench;
 mod error;
+mod scope;
 mod shared;
 mod signals;
 mod trial;
@@ -187,7 +188,8 @@ impl Settings {
             scenarios.retain(|scenario| scenario != "teardown");
         }
         let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), Vec::new());
-        let trial = Trial { around, manifests, namespace, scenarios, sabotage };
+        let own_cluster = matches!(self.target, Target::New { .. });
+        let trial = Trial { around, manifests, namespace, scenarios, sabotage, own_cluster };
         workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local")?;
         Ok(trial)
     }

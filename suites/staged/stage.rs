@@ -122,6 +122,8 @@ impl Stage {
             namespace: Some(act.namespace.clone()),
             scenarios: act.scenarios.clone(),
             sabotage: act.sabotage.clone(),
+            // Other workloads are on it too.
+            own_cluster: false,
             around: Surroundings {
                 // Namespaces are found by it when their trial is cut short.
                 name: format!("{}.{}", self.run_id, act.name),

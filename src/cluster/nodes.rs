@@ -1,0 +1,124 @@
+//! The nodes of a kind cluster as what they are on this machine: containers of the engine, by the names of the nodes.
+
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use super::lab::Lab;
+use super::program::{KindError, run};
+
+/// The engine pauses, unpauses and starts a container, or runs a short command in it, within moments.
+const DONE_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a node may take to shut down before the engine kills what is left: servers write everything back first.
+const SHUT_DOWN_WITHIN: Duration = Duration::from_secs(60);
+
+/// The words of a shutdown that the engine allows so long.
+const SHUT_DOWN_SECONDS: &str = "60";
+
+/// The programs that a MySQL or MariaDB server can be: the names of their processes.
+pub const SERVERS: [&str; 2] = ["mysqld", "mariadbd"];
+
+const API_SERVER: &str = "kube-apiserver";
+
+/// Kills the servers in a pod, and prints the numbers of their processes. The pod's UID stands in the name of its cgroup,
+/// with hyphens or, where systemd made that, with underscores; so it is on cgroup v1 and v2.
+const KILL_SERVERS: &str = "\
+for process in /proc/[0-9]*; do
+  read -r name < $process/comm || continue
+  case $name in mysqld | mariadbd) ;; *) continue ;; esac
+  if grep -qF -e \"$1\" -e \"$2\" $process/cgroup && kill -KILL ${process#/proc/}; then echo ${process#/proc/}; fi
+done 2> /dev/null";
+
+/// The containers that the nodes of a kind cluster of this machine are.
+#[derive(Debug, Clone)]
+pub struct Nodes {
+    docker: String,
+}
+
+impl Nodes {
+    /// The nodes of this lab's clusters.
+    pub fn of(lab: &Lab) -> Self {
+        Self { docker: lab.docker.clone() }
+    }
+
+    async fn engine(&self, words: &[&str], limit: Duration) -> Result<String, KindError> {
+        Ok(run(Command::new(&self.docker).args(words), limit).await?.trim().to_owned())
+    }
+
+    /// The engine's word for how a node's container is: `running`, `paused`, `exited`.
+    ///
+    /// # Errors
+    /// When the engine knows no such container, or does not answer.
+    pub async fn state(&self, node: &str) -> Result<String, KindError> {
+        self.engine(&["container", "inspect", "--format", "{{.State.Status}}", node], DONE_WITHIN).await
+    }
+
+    /// Stops all processes of a node where they are.
+    ///
+    /// # Errors
+    /// When the engine does not.
+    pub async fn pause(&self, node: &str) -> Result<(), KindError> {
+        self.engine(&["pause", node], DONE_WITHIN).await.map(drop)
+    }
+
+    /// Lets the processes of a node go on, where it is paused.
+    ///
+    /// # Errors
+    /// When the engine does not.
+    pub async fn unpause(&self, node: &str) -> Result<(), KindError> {
+        if self.state(node).await? != "paused" {
+            return Ok(());
+        }
+        self.engine(&["unpause", node], DONE_WITHIN).await.map(drop)
+    }
+
+    /// Shuts a node down.
+    ///
+    /// # Errors
+    /// When the engine does not.
+    pub async fn stop(&self, node: &str) -> Result<(), KindError> {
+        let limit = SHUT_DOWN_WITHIN + DONE_WITHIN;
+        self.engine(&["stop", "-t", SHUT_DOWN_SECONDS, node], limit).await.map(drop)
+    }
+
+    /// Starts a node, unless it runs.
+    ///
+    /// # Errors
+    /// When the engine does not.
+    pub async fn start(&self, node: &str) -> Result<(), KindError> {
+        self.engine(&["start", node], DONE_WITHIN).await.map(drop)
+    }
+
+    /// Kills the servers in the pod with this UID by SIGKILL, and returns the numbers of their processes on the node. It
+    /// is done from there: the first process of a container takes no SIGKILL from inside
+    /// (<https://man7.org/linux/man-pages/man7/pid_namespaces.7.html>).
+    ///
+    /// # Errors
+    /// When nothing can be run on the node.
+    pub async fn kill_servers(&self, node: &str, pod_uid: &str) -> Result<Vec<String>, KindError> {
+        let by_systemd = pod_uid.replace('-', "_");
+        let words = ["exec", node, "sh", "-c", KILL_SERVERS, "sh", pod_uid, &by_systemd];
+        let killed = self.engine(&words, DONE_WITHIN).await?;
+        Ok(killed.lines().map(str::to_owned).collect())
+    }
+
+    /// The API server's process on a control-plane node: its number, and since when it is there.
+    ///
+    /// # Errors
+    /// When there is none, or nothing can be run on the node.
+    pub async fn api_server(&self, node: &str) -> Result<String, KindError> {
+        let words = ["exec", "--env", "LC_ALL=C", node, "ps", "-C", API_SERVER, "-o", "pid=,lstart="];
+        let told = self.engine(&words, DONE_WITHIN).await?;
+        let words: Vec<&str> = told.lines().next().unwrap_or_default().split_whitespace().collect();
+        Ok(words.split_first().map_or(String::new(), |(number, since)| format!("{number} since {}", since.join(" "))))
+    }
+
+    /// Kills the API server of a control-plane node by SIGKILL.
+    ///
+    /// # Errors
+    /// When there is none, or nothing can be run on the node.
+    pub async fn kill_api_server(&self, node: &str) -> Result<(), KindError> {
+        self.engine(&["exec", node, "pkill", "-KILL", "-x", API_SERVER], DONE_WITHIN).await.map(drop)
+    }
+}
