@@ -2,10 +2,11 @@
 
 mod answers;
 mod deletions;
+mod gaps;
 mod marks;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     ops::{Deref, RangeInclusive},
 };
@@ -60,6 +61,8 @@ pub(super) struct Case<'a> {
     pub subject: &'a Subject,
     /// The records' index.
     pub timeline: &'a Timeline,
+    /// The gaps of the history that leave no doubt.
+    bridged: HashSet<u64>,
 }
 
 /// An act of the harness: asked for, and proved, where it came to that.
@@ -86,7 +89,9 @@ impl<'a> Case<'a> {
     /// The case, unless the run never started.
     pub fn of(evidence: &'a Evidence) -> Option<Self> {
         let run = evidence.run()?;
-        Some(Self { evidence, run, subject: &run.subject, timeline: &evidence.timeline })
+        let (subject, timeline) = (&run.subject, &evidence.timeline);
+        let case = Self { evidence, run, subject, timeline, bridged: HashSet::new() };
+        Some(Self { bridged: case.bridged(), ..case })
     }
 
     /// What is to be picked from the records at these places.
@@ -240,14 +245,6 @@ impl<'a> Case<'a> {
         let begin = self.outer_steps(scenario).find(|step| step.phase == Phase::Begin);
         let end = self.outer_steps(scenario).filter(|step| step.phase != Phase::Begin).last();
         (begin.map_or(0, |step| step.mark.seq), end.map_or(self.timeline.last_seq, |step| step.mark.seq))
-    }
-
-    /// The doubt that a lost stretch of this kind's history casts on what was seen between two records.
-    pub fn gap(&self, object_kind: &str, from: u64, to: u64) -> Option<Finding> {
-        self.timeline.gaps_between(object_kind, from, to).next().map(|(mark, gap)| {
-            let reason = format!("the {object_kind} watch lost a stretch of history at #{}: {}", mark.seq, gap.reason);
-            Finding::inconclusive(reason, [mark.seq])
-        })
     }
 
     /// The waits between two records that ended without what they waited for.
