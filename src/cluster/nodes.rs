@@ -122,3 +122,24 @@ impl Nodes {
         self.engine(&["exec", node, "pkill", "-KILL", "-x", API_SERVER], DONE_WITHIN).await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_of_other_pods_live_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = folder.path().join(SERVERS[0]);
+        std::os::unix::fs::symlink("/bin/sleep", &server).expect("a link");
+        let mut server = std::process::Command::new(server).arg("1000").spawn().expect("sleep");
+        let uid = "00000000-0000-4000-8000-00000000beef";
+        let killed =
+            std::process::Command::new("sh").args(["-c", KILL_SERVERS, "sh", uid, &uid.replace('-', "_")]).output();
+        let killed = killed.expect("sh");
+        assert!(killed.status.success() && killed.stdout.is_empty(), "{killed:?}");
+        assert!(server.try_wait().expect("its state").is_none(), "it was killed");
+        server.kill().expect("it is there");
+        server.wait().expect("it ends");
+    }
+}

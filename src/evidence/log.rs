@@ -275,3 +275,50 @@ pub(super) fn read(path: &Path) -> Result<Vec<Record>, ReadError> {
     }
     Ok(records)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn log(folder: &tempfile::TempDir) -> Log {
+        Log::create(&folder.path().join("evidence.jsonl")).expect("a log")
+    }
+
+    fn waits(log: &Log) -> Vec<(WaitOutcome, String)> {
+        let records = read(log.path()).expect("what was written").into_iter();
+        records
+            .filter_map(|record| match record.what {
+                What::Wait(wait) => Some((wait.outcome, wait.last_seen)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn what_no_record_shows_is_asked_for_until_it_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (log, asked) = (log(&folder), Cell::new(0));
+        let ask = async || {
+            asked.set(asked.get() + 1);
+            if asked.get() < 2 { Sight::NotYet("nobody".to_owned()) } else { Sight::Met(asked.get()) }
+        };
+        let met = log.poll("somebody", Duration::from_secs(10), |_| {}, ask).await;
+        assert_eq!(met.expect("it comes"), 2);
+        assert_eq!(waits(&log), [(WaitOutcome::Met, "nobody".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn a_question_that_is_never_answered_ends_with_the_wait() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = log(&folder);
+        let never = async || std::future::pending::<Sight<()>>().await;
+        let expired = log.poll("somebody", Duration::from_millis(10), |_| {}, never).await;
+        assert!(matches!(expired, Err(WaitError::Expired { .. })));
+        let impossible = async || Sight::<()>::Never("it is gone".to_owned());
+        assert!(log.poll("somebody", Duration::from_secs(10), |_| {}, impossible).await.is_err());
+        let outcomes = waits(&log).into_iter().map(|(outcome, _)| outcome).collect::<Vec<_>>();
+        assert_eq!(outcomes, [WaitOutcome::Expired, WaitOutcome::Impossible("it is gone".to_owned())]);
+    }
+}

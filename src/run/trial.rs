@@ -110,6 +110,9 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         standing.made.lock().await.push(owned);
     }
     let scope = Scope::of(bench, trial);
+    for left in &scope.left_out {
+        journal.progress.say(&format!("left out: {}: {}", left.scenario, left.why));
+    }
     journal.log.record(What::Run(Box::new(description(bench, trial, &scope, &subject, substitutions, limits))));
     let secrets = match &credentials {
         Credentials::Literal(password) => vec![password.clone()],

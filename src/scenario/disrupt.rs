@@ -33,10 +33,9 @@ pub(super) struct Held {
     image: String,
 }
 
-/// The record since which a pod is Ready, or is not, where it turned so no earlier than at this one.
-fn turned(life: &PodLife, ready: bool, from: u64) -> Option<u64> {
-    let last = life.ready.last().filter(|last| last.value == ready && last.since.seq >= from)?;
-    Some(last.since.seq)
+/// The record since which a pod is Ready, or is not.
+fn turned(life: &PodLife, ready: bool) -> Option<u64> {
+    life.ready.last().filter(|last| last.value == ready).map(|last| last.since.seq)
 }
 
 pub(super) fn failed(what: String) -> impl FnOnce(kube::Error) -> ScenarioError {
@@ -202,16 +201,16 @@ impl Context {
 
     async fn unready(&self, held: &Held) -> Result<u64, ScenarioError> {
         let what = format!("{} not Ready", held.pod);
-        self.of_pod(&what, self.limits.pod_gone, &held.uid, |life| turned(life, false, 0)).await
+        self.of_pod(&what, self.limits.pod_gone, &held.uid, |life| turned(life, false)).await
     }
 
     async fn ready_again(&self, held: &Held) -> Result<u64, ScenarioError> {
         let what = format!("{} Ready again", held.pod);
-        self.of_pod(&what, self.limits.pod_ready, &held.uid, |life| turned(life, true, 0)).await
+        self.of_pod(&what, self.limits.pod_ready, &held.uid, |life| turned(life, true)).await
     }
 
-    /// Waits until containers of the pod with this UID were started again after a record, and it is Ready after that;
-    /// returns the records that show it.
+    /// Waits until containers of the pod with this UID were started again after a record, and it is Ready; returns the
+    /// records that show it. What the kubelet says of a pod is all of one time, so a Ready from before is none of these.
     pub(super) async fn restarted(&self, pod: &str, uid: &str, after: u64) -> Result<[u64; 2], ScenarioError> {
         let what = format!("a container of {pod} (uid {uid}) started again");
         let again = |life: &PodLife| {
@@ -220,7 +219,7 @@ impl Context {
         };
         let started = self.of_pod(&what, self.limits.pod_ready, uid, again).await?;
         let what = format!("{pod} (uid {uid}) Ready again");
-        let ready = self.of_pod(&what, self.limits.pod_ready, uid, |life| turned(life, true, started)).await?;
+        let ready = self.of_pod(&what, self.limits.pod_ready, uid, |life| turned(life, true)).await?;
         Ok([started, ready])
     }
 

@@ -45,7 +45,7 @@ async fn join(context: &Context, pod: &str) -> Result<(), ScenarioError> {
         follow(context, &moment, &new).await?;
         let replicas: Vec<String> = context.subject.replica_pods().chain(new).collect();
         caught_up(context, &moment, &replicas).await;
-        context.at_rest(whole(context, &moment, &replicas)).await;
+        whole(context, &moment, &replicas).await?;
     }
     let names = [Name::Pod(pod.to_owned()), Name::Service];
     tokio::join!(context.identity(&moment, pod), context.hostname(&moment, pod), context.resolve(&moment, &names));

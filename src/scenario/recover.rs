@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
+
 use super::ScenarioError;
 use super::context::Context;
 use super::deploy::settled;
@@ -27,17 +29,12 @@ pub(super) async fn recovered(context: &Context, scenario: &str) -> Result<(), S
         caught_up(context, &moment, &replicas).await;
     }
     settled(context, subject.replicas).await?;
-    context
-        .at_rest(async {
-            if replicating {
-                whole(context, &moment, &replicas).await;
-            }
-            for pod in subject.pods() {
-                context.identity(&moment, &pod).await;
-            }
-            context.resolve(&moment, &context.all_names()).await;
-        })
-        .await;
+    if replicating {
+        whole(context, &moment, &replicas).await?;
+    }
+    let pods: Vec<String> = subject.pods().collect();
+    let (names, identities) = (context.all_names(), pods.iter().map(|pod| context.identity(&moment, pod)));
+    tokio::join!(join_all(identities), context.resolve(&moment, &names));
     Ok(())
 }
 
@@ -51,11 +48,16 @@ pub(super) async fn caught_up(context: &Context, moment: &Moment, replicas: &[St
     context.barrier(moment, replicas, limit).await;
 }
 
-/// Compares the servers while nobody writes.
-pub(super) async fn whole(context: &Context, moment: &Moment, replicas: &[String]) {
-    context.barrier(moment, replicas, context.limits.barrier).await;
-    let pods: Vec<String> = std::iter::once(context.subject.primary()).chain(replicas.iter().cloned()).collect();
-    context.contents(moment, &pods).await;
+/// Compares the primary and these replicas while nobody writes.
+pub(super) async fn whole(context: &Context, moment: &Moment, replicas: &[String]) -> Result<(), ScenarioError> {
+    let compared = async {
+        context.barrier(moment, replicas, context.limits.barrier).await;
+        let pods: Vec<String> = std::iter::once(context.subject.primary()).chain(replicas.iter().cloned()).collect();
+        context.contents(moment, &pods).await;
+        Ok(())
+    };
+    context.at_rest(compared).await?;
     context.replica_status(moment, replicas).await;
     context.try_writes(moment, replicas).await;
+    Ok(())
 }
