@@ -16,18 +16,19 @@ const SHUT_DOWN_WITHIN: Duration = Duration::from_secs(60);
 /// The words of a shutdown that the engine allows so long.
 const SHUT_DOWN_SECONDS: &str = "60";
 
-/// The programs that a MySQL or MariaDB server can be: the names of their processes.
+/// The programs that a MySQL or MariaDB server can be.
 pub const SERVERS: [&str; 2] = ["mysqld", "mariadbd"];
 
 const API_SERVER: &str = "kube-apiserver";
 
-/// Kills the servers in a pod, and prints the numbers of their processes. The pod's UID stands in the name of its cgroup,
-/// with hyphens or, where systemd made that, with underscores; so it is on cgroup v1 and v2.
+/// Kills the servers in a pod, and prints the numbers of their processes. The pod's UID stands in the names of its cgroups,
+/// with hyphens or, where systemd made them, with underscores: on cgroup v1 and on v2. A server is known by its program,
+/// for some name their threads otherwise.
 const KILL_SERVERS: &str = "\
-for process in /proc/[0-9]*; do
-  read -r name < $process/comm || continue
-  case $name in mysqld | mariadbd) ;; *) continue ;; esac
-  if grep -qF -e \"$1\" -e \"$2\" $process/cgroup && kill -KILL ${process#/proc/}; then echo ${process#/proc/}; fi
+for cgroup in $(grep -lsF -e \"$1\" -e \"$2\" /proc/[0-9]*/cgroup); do
+  process=${cgroup%/cgroup}
+  case $(readlink $process/exe) in */mysqld | */mariadbd) ;; *) continue ;; esac
+  if kill -KILL ${process#/proc/}; then echo ${process#/proc/}; fi
 done 2> /dev/null";
 
 /// The containers that the nodes of a kind cluster of this machine are.
@@ -131,7 +132,7 @@ mod tests {
     fn the_servers_of_other_pods_live_on() {
         let folder = tempfile::tempdir().expect("a folder");
         let server = folder.path().join(SERVERS[0]);
-        std::os::unix::fs::symlink("/bin/sleep", &server).expect("a link");
+        std::fs::copy("/bin/sleep", &server).expect("a copy");
         let mut server = std::process::Command::new(server).arg("1000").spawn().expect("sleep");
         let uid = "00000000-0000-4000-8000-00000000beef";
         let killed =

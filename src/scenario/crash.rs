@@ -33,8 +33,8 @@ async fn kill(context: &Context, pod: &str) -> Result<(), ScenarioError> {
     let doing = async {
         let asked = context.last_record();
         if context.machines()?.kill_servers(&node, &uid).await?.is_empty() {
-            let what = format!("run a process {}", SERVERS.join(" or "));
-            let answer = format!("{node} has none in the pod with the uid {uid}");
+            let what = format!("run {}", SERVERS.join(" or "));
+            let answer = format!("{node} has no such process in the pod with the uid {uid}");
             return Err(ScenarioError::Server { pod: pod.to_owned(), what, answer });
         }
         Ok(context.restarted(pod, &uid, asked).await?.to_vec())

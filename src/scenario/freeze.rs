@@ -24,7 +24,7 @@ pub(super) async fn freeze(context: &Context) -> Result<(), ScenarioError> {
 async fn pause(context: &Context, node: &str) -> Result<(), ScenarioError> {
     let doing = async {
         context.machines()?.pause(node).await?;
-        Ok::<_, ScenarioError>(vec![context.node_is(node).await?])
+        Ok::<_, ScenarioError>(vec![context.node_is(node, "paused").await?])
     };
     context.disrupt(Act::PauseNode { node: node.to_owned() }, doing).await?;
     tokio::time::sleep(PAUSED_FOR).await;

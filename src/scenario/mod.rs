@@ -129,10 +129,10 @@ pub enum ScenarioError {
         /// What each of them carries.
         why: String,
     },
-    /// A server did not do what the scenario needs.
+    /// A server, or a node, did not do what the scenario needs.
     #[error("{pod} did not {what}: {answer}")]
     Server {
-        /// The pod.
+        /// The pod, or the node.
         pod: String,
         /// What was asked of it.
         what: String,

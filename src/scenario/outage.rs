@@ -28,7 +28,7 @@ pub(super) async fn outage(context: &Context) -> Result<(), ScenarioError> {
 async fn stop(context: &Context, node: &str) -> Result<(), ScenarioError> {
     let doing = async {
         context.machines()?.stop(node).await?;
-        Ok::<_, ScenarioError>(vec![context.node_is(node).await?])
+        Ok::<_, ScenarioError>(vec![context.node_is(node, "exited").await?])
     };
     context.disrupt(Act::StopNode { node: node.to_owned() }, doing).await
 }

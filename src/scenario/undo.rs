@@ -41,7 +41,7 @@ impl Context {
             Disrupted::Paused(node) => {
                 let doing = async {
                     self.machines()?.unpause(node).await?;
-                    Ok::<_, ScenarioError>(vec![self.node_is(node).await?])
+                    Ok::<_, ScenarioError>(vec![self.node_is(node, "running").await?])
                 };
                 self.disrupt(Act::UnpauseNode { node: node.clone() }, doing).await?;
             }
@@ -49,7 +49,10 @@ impl Context {
                 let doing = async {
                     let before = self.lease(node).await?;
                     self.machines()?.start(node).await?;
-                    Ok::<_, ScenarioError>(vec![self.node_is(node).await?, self.node_ready(node, &before).await?])
+                    Ok::<_, ScenarioError>(vec![
+                        self.node_is(node, "running").await?,
+                        self.node_ready(node, &before).await?,
+                    ])
                 };
                 self.disrupt(Act::StartNode { node: node.clone() }, doing).await?;
             }
@@ -76,17 +79,27 @@ impl Context {
     pub(super) async fn cordon(&self, node: &str, off: bool) -> Result<u64, ScenarioError> {
         let nodes: Api<Node> = Api::all(self.client.clone());
         let patch = Patch::Strategic(json!({"spec": {"unschedulable": off}}));
-        let verb = if off { "cordon" } else { "uncordon" };
+        let (verb, wanted) = if off { ("cordon", "cordoned") } else { ("uncordon", "schedulable") };
         let patched = nodes.patch(node, &PatchParams::default(), &patch).await;
         let spec = patched.map_err(failed(format!("{verb} {node}")))?.spec.unwrap_or_default();
         let state = if spec.unschedulable == Some(true) { "cordoned" } else { "schedulable" };
-        Ok(self.node_state(SnapshotOf::Node, node, state))
+        self.node_has(node, wanted, state)
     }
 
-    /// Records how the engine says that a node is.
-    pub(super) async fn node_is(&self, node: &str) -> Result<u64, ScenarioError> {
+    /// Records that the engine says of a node what was brought about.
+    pub(super) async fn node_is(&self, node: &str, wanted: &str) -> Result<u64, ScenarioError> {
         let state = self.machines()?.state(node).await?;
-        Ok(self.node_state(SnapshotOf::Node, node, &state))
+        self.node_has(node, wanted, &state)
+    }
+
+    /// Records how a node is, which must be as it was made.
+    fn node_has(&self, node: &str, wanted: &str, state: &str) -> Result<u64, ScenarioError> {
+        let seq = self.node_state(SnapshotOf::Node, node, state);
+        if state == wanted {
+            return Ok(seq);
+        }
+        let (what, answer) = (format!("become {wanted}"), format!("it is {state}"));
+        Err(ScenarioError::Server { pod: node.to_owned(), what, answer })
     }
 
     /// Records how a node, or the API server on it, is.
