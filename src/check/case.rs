@@ -2,10 +2,11 @@
 
 mod answers;
 mod deletions;
+mod gaps;
 mod marks;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     ops::{Deref, RangeInclusive},
 };
@@ -60,6 +61,8 @@ pub(super) struct Case<'a> {
     pub subject: &'a Subject,
     /// The records' index.
     pub timeline: &'a Timeline,
+    /// The gaps of the history that leave no doubt.
+    bridged: HashSet<u64>,
 }
 
 /// An act of the harness: asked for, and proved, where it came to that.
@@ -86,7 +89,9 @@ impl<'a> Case<'a> {
     /// The case, unless the run never started.
     pub fn of(evidence: &'a Evidence) -> Option<Self> {
         let run = evidence.run()?;
-        Some(Self { evidence, run, subject: &run.subject, timeline: &evidence.timeline })
+        let (subject, timeline) = (&run.subject, &evidence.timeline);
+        let case = Self { evidence, run, subject, timeline, bridged: HashSet::new() };
+        Some(Self { bridged: case.bridged(), ..case })
     }
 
     /// What is to be picked from the records at these places.
@@ -142,11 +147,11 @@ impl<'a> Case<'a> {
         self.seen(places, |what| if let What::Fault(fault) = what { Some(fault) } else { None })
     }
 
-    /// The first scale-down that was asked for, while claims are to stay: the one in which they are to go has its own
-    /// check.
+    /// The first scale-down that was asked for, but for two that other checks are about: the one in which claims are to
+    /// go with their pods, and the one of a pod that had been added.
     pub fn scale_down(&self) -> Option<ScaleDown> {
-        let with_claims = self.spans("claims");
-        let apart = |seq: u64| spanned(&with_claims, seq);
+        let others = ["claims", "grow"].map(|scenario| self.spans(scenario));
+        let apart = |seq: u64| others.iter().any(|spans| spanned(spans, seq));
         self.faults().find_map(|fault| match fault.it.act {
             Act::Scale { from, to } if to < from && !apart(fault.mark.seq) => {
                 Some(ScaleDown { asked: fault.mark.seq, from, to })
@@ -240,14 +245,6 @@ impl<'a> Case<'a> {
         let begin = self.outer_steps(scenario).find(|step| step.phase == Phase::Begin);
         let end = self.outer_steps(scenario).filter(|step| step.phase != Phase::Begin).last();
         (begin.map_or(0, |step| step.mark.seq), end.map_or(self.timeline.last_seq, |step| step.mark.seq))
-    }
-
-    /// The doubt that a lost stretch of this kind's history casts on what was seen between two records.
-    pub fn gap(&self, object_kind: &str, from: u64, to: u64) -> Option<Finding> {
-        self.timeline.gaps_between(object_kind, from, to).next().map(|(mark, gap)| {
-            let reason = format!("the {object_kind} watch lost a stretch of history at #{}: {}", mark.seq, gap.reason);
-            Finding::inconclusive(reason, [mark.seq])
-        })
     }
 
     /// The waits between two records that ended without what they waited for.

@@ -5,6 +5,7 @@ mod gates;
 pub mod kind;
 mod lab;
 mod lease;
+mod nodes;
 mod program;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 pub use gates::feature_gates;
 pub use lab::{Image, LAB_VARIABLE, Lab, LabError, NodeImage, cache_dir};
 pub use lease::{Lease, abandoned, kept};
+pub use nodes::{Nodes, SERVERS};
 
 /// The API server sends a bookmark on every watch about once a minute, and answers anything else far sooner.
 const SILENT_FOR: Duration = Duration::from_secs(120);

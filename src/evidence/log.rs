@@ -11,6 +11,9 @@ use tokio::sync::watch;
 use super::record::{Record, SCHEMA, Wait, WaitOutcome, What};
 use super::timeline::Timeline;
 
+/// Between two questions about what no record shows.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
+
 /// What a wait sees when it looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sight<T> {
@@ -128,38 +131,98 @@ impl Log {
         seen: impl Fn(&str),
         sight: impl Fn(&Timeline) -> Sight<T>,
     ) -> Result<T, WaitError> {
-        let begun = Instant::now();
         let mut changed = self.changed.subscribe();
-        let mut last_seen = String::new();
-        let (result, outcome) = loop {
+        let mut waiting = Waiting::new(what, limit, seen);
+        let result = loop {
             changed.mark_unchanged();
-            match self.look(&sight) {
-                Sight::Met(value) => break (Ok(value), WaitOutcome::Met),
-                Sight::Never(reason) => {
-                    let error = WaitError::Impossible { what: what.to_owned(), reason: reason.clone() };
-                    break (Err(error), WaitOutcome::Impossible(reason));
-                }
-                Sight::NotYet(state) if state != last_seen => {
-                    seen(&state);
-                    last_seen = state;
-                }
-                Sight::NotYet(_) => {}
+            if let Some(ended) = waiting.sees(self.look(&sight)) {
+                break ended;
             }
-            let left = limit.saturating_sub(begun.elapsed());
-            if tokio::time::timeout(left, changed.changed()).await.is_err() {
-                let last_seen = last_seen.clone();
-                let error = WaitError::Expired { what: what.to_owned(), limit, last_seen };
-                break (Err(error), WaitOutcome::Expired);
+            if tokio::time::timeout(waiting.left(), changed.changed()).await.is_err() {
+                break Err(waiting.expired());
             }
         };
-        let took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.record(What::Wait(Wait { what: what.to_owned(), outcome, took_us, last_seen }));
+        self.record(waiting.ended(&result));
+        result
+    }
+
+    /// The same for what no record shows: it is asked for again and again.
+    ///
+    /// # Errors
+    /// When the deadline comes first, or when what is awaited can come no more.
+    pub async fn poll<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        seen: impl Fn(&str),
+        ask: impl AsyncFn() -> Sight<T>,
+    ) -> Result<T, WaitError> {
+        let mut waiting = Waiting::new(what, limit, seen);
+        let result = loop {
+            let Ok(sight) = tokio::time::timeout(waiting.left(), ask()).await else {
+                break Err(waiting.expired());
+            };
+            if let Some(ended) = waiting.sees(sight) {
+                break ended;
+            }
+            tokio::time::sleep(ASK_AGAIN_AFTER.min(waiting.left())).await;
+        };
+        self.record(waiting.ended(&result));
         result
     }
 
     // A panic while the lock was held leaves whole records behind, so the log stays usable for the clean-up.
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A wait that is under way.
+struct Waiting<'a, S> {
+    what: &'a str,
+    limit: Duration,
+    begun: Instant,
+    seen: S,
+    last_seen: String,
+}
+
+impl<'a, S: Fn(&str)> Waiting<'a, S> {
+    fn new(what: &'a str, limit: Duration, seen: S) -> Self {
+        Self { what, limit, begun: Instant::now(), seen, last_seen: String::new() }
+    }
+
+    fn left(&self) -> Duration {
+        self.limit.saturating_sub(self.begun.elapsed())
+    }
+
+    /// How a look ends the wait, if it does.
+    fn sees<T>(&mut self, sight: Sight<T>) -> Option<Result<T, WaitError>> {
+        match sight {
+            Sight::Met(value) => return Some(Ok(value)),
+            Sight::Never(reason) => return Some(Err(WaitError::Impossible { what: self.what.to_owned(), reason })),
+            Sight::NotYet(state) if state != self.last_seen => {
+                (self.seen)(&state);
+                self.last_seen = state;
+            }
+            Sight::NotYet(_) => {}
+        }
+        None
+    }
+
+    fn expired(&self) -> WaitError {
+        let (what, last_seen) = (self.what.to_owned(), self.last_seen.clone());
+        WaitError::Expired { what, limit: self.limit, last_seen }
+    }
+
+    /// The record of the wait's end.
+    fn ended<T>(self, result: &Result<T, WaitError>) -> What {
+        let outcome = match result {
+            Ok(_) => WaitOutcome::Met,
+            Err(WaitError::Impossible { reason, .. }) => WaitOutcome::Impossible(reason.clone()),
+            Err(WaitError::Expired { .. }) => WaitOutcome::Expired,
+        };
+        let took_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        What::Wait(Wait { what: self.what.to_owned(), outcome, took_us, last_seen: self.last_seen })
     }
 }
 
@@ -211,4 +274,51 @@ pub(super) fn read(path: &Path) -> Result<Vec<Record>, ReadError> {
         records.push(record);
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn log(folder: &tempfile::TempDir) -> Log {
+        Log::create(&folder.path().join("evidence.jsonl")).expect("a log")
+    }
+
+    fn waits(log: &Log) -> Vec<(WaitOutcome, String)> {
+        let records = read(log.path()).expect("what was written").into_iter();
+        records
+            .filter_map(|record| match record.what {
+                What::Wait(wait) => Some((wait.outcome, wait.last_seen)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn what_no_record_shows_is_asked_for_until_it_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (log, asked) = (log(&folder), Cell::new(0));
+        let ask = async || {
+            asked.set(asked.get() + 1);
+            if asked.get() < 2 { Sight::NotYet("nobody".to_owned()) } else { Sight::Met(asked.get()) }
+        };
+        let met = log.poll("somebody", Duration::from_secs(10), |_| {}, ask).await;
+        assert_eq!(met.expect("it comes"), 2);
+        assert_eq!(waits(&log), [(WaitOutcome::Met, "nobody".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn a_question_that_is_never_answered_ends_with_the_wait() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = log(&folder);
+        let never = async || std::future::pending::<Sight<()>>().await;
+        let expired = log.poll("somebody", Duration::from_millis(10), |_| {}, never).await;
+        assert!(matches!(expired, Err(WaitError::Expired { .. })));
+        let impossible = async || Sight::<()>::Never("it is gone".to_owned());
+        assert!(log.poll("somebody", Duration::from_secs(10), |_| {}, impossible).await.is_err());
+        let outcomes = waits(&log).into_iter().map(|(outcome, _)| outcome).collect::<Vec<_>>();
+        assert_eq!(outcomes, [WaitOutcome::Expired, WaitOutcome::Impossible("it is gone".to_owned())]);
+    }
 }

@@ -27,12 +27,13 @@ pub enum Moment {
         /// The pod's name.
         pod: String,
     },
-    /// Just before this pod is deleted without a grace period.
+    /// Just before this pod is deleted without a grace period, or its server is killed.
     BeforeKill {
         /// The pod's name.
         pod: String,
     },
-    /// This pod was deleted without a grace period and its successor is Ready.
+    /// This pod was deleted without a grace period and its successor is Ready, or its server was killed and it is Ready
+    /// again.
     Kill {
         /// The pod's name.
         pod: String,

@@ -413,6 +413,33 @@ pub enum SnapshotOf {
     LeftoverObjects,
     /// What remains of the run's cluster in the engine: an array of [`Leftover`].
     LeftoverResources,
+    /// A node, or the container that it is, at a moment of a disruption: a [`NodeState`].
+    Node,
+    /// The cluster's DNS servers once they were replaced: an array of [`DnsServer`].
+    DnsServers,
+    /// The API server's process, as its node tells it: a [`NodeState`].
+    ApiServer,
+}
+
+/// How a node was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeState {
+    /// The node.
+    pub node: String,
+    /// The engine's word for its container (`running`, `paused`, `exited`), or the cluster's for the node (`cordoned`,
+    /// `schedulable`, `Ready`); of the API server, the number of its process and since when that is there.
+    pub state: String,
+}
+
+/// One of the cluster's DNS servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsServer {
+    /// Its pod.
+    pub name: String,
+    /// That pod's UID.
+    pub uid: String,
+    /// Where it is asked.
+    pub address: std::net::IpAddr,
 }
 
 /// An object as the API server answered when its manifest was applied.

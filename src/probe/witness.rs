@@ -149,8 +149,17 @@ impl Session {
             }
             _ => return Err(self.trouble(format!("it did not say who it is, but: {first}"))),
         }
+        let ended = process.take_status().ok_or_else(|| self.trouble("the session does not tell of its end"))?;
         let pending = Pending::default();
-        let reader = tokio::spawn(read(lines, pending.clone()));
+        let waiting = pending.clone();
+        let reader = tokio::spawn(async move {
+            // A connection that breaks ends the session, but not what is read of it: that only falls silent.
+            tokio::select! {
+                () = read(lines, &waiting) => {}
+                _ = ended => {}
+            }
+            waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        });
         Ok(Link { input: Box::new(input), pending, reader, _process: process })
     }
 
@@ -166,7 +175,7 @@ impl Drop for Link {
 }
 
 /// Hands answers to those who wait for them. When the session ends, dropping the senders tells them so.
-async fn read(mut lines: Lines<BufReader<impl AsyncRead + Unpin>>, pending: Pending) {
+async fn read(mut lines: Lines<BufReader<impl AsyncRead + Unpin>>, pending: &Pending) {
     while let Ok(Some(line)) = lines.next_line().await {
         if let Ok(Line::Reply(reply)) = serde_json::from_str(&line) {
             let waiting = pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&reply.id);
@@ -176,5 +185,4 @@ async fn read(mut lines: Lines<BufReader<impl AsyncRead + Unpin>>, pending: Pend
             }
         }
     }
-    pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }

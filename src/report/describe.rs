@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::spans::seconds;
 use crate::evidence::{
-    Act, Applied, Dns, DnsAnswer, Entries, EventType, Exec, ExecAnswer, Fault, Gap, Leftover, Moment, ObjectEvent,
-    Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Transport, Wait, WaitOutcome, What,
-    Write, WriteOutcome,
+    Act, Applied, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap, Leftover, Moment,
+    NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Transport,
+    Wait, WaitOutcome, What, Write, WriteOutcome,
 };
 use crate::object::{has_condition, items, text};
 
@@ -306,6 +306,9 @@ fn snapshot_line(snapshot: &Snapshot) -> String {
     let what = match snapshot.of {
         SnapshotOf::Corefile => return format!("Corefile: {}", snapshot.value.as_str().unwrap_or("not a text")),
         SnapshotOf::Applied => return format!("objects as applied: {}", applied(&snapshot.value)),
+        SnapshotOf::Node => return node_state(&snapshot.value),
+        SnapshotOf::ApiServer => return format!("API server on {}", node_state(&snapshot.value)),
+        SnapshotOf::DnsServers => return format!("DNS servers: {}", dns_servers(&snapshot.value)),
         SnapshotOf::LeftoverObjects => "objects that remain",
         SnapshotOf::LeftoverResources => "resources of the cluster that remain",
     };
@@ -318,6 +321,17 @@ fn snapshot_line(snapshot: &Snapshot) -> String {
     };
     let names: Vec<String> = leftovers.iter().map(name).collect();
     format!("{what}: {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") })
+}
+
+fn node_state(value: &Value) -> String {
+    let state = serde_json::from_value::<NodeState>(value.clone());
+    state.map_or_else(|_| value.to_string(), |NodeState { node, state }| format!("{node}: {state}"))
+}
+
+fn dns_servers(value: &Value) -> String {
+    let servers = serde_json::from_value::<Vec<DnsServer>>(value.clone()).unwrap_or_default();
+    let described = |server: &DnsServer| format!("{} at {}", server.name, server.address);
+    servers.iter().map(described).collect::<Vec<_>>().join(", ")
 }
 
 fn applied(value: &Value) -> String {
@@ -336,8 +350,8 @@ fn moment(moment: &Moment) -> String {
         Moment::Replicating => "once replication was set up".to_owned(),
         Moment::BeforeDeletion { pod } => format!("before {pod} was deleted"),
         Moment::Deletion { pod } => format!("after {pod} was deleted and came back"),
-        Moment::BeforeKill { pod } => format!("before {pod} was deleted without grace"),
-        Moment::Kill { pod } => format!("after {pod} was deleted without grace and came back"),
+        Moment::BeforeKill { pod } => format!("before {pod} was killed"),
+        Moment::Kill { pod } => format!("after {pod} was killed and came back"),
         Moment::Held { pod } => format!("while {pod} was held un-Ready"),
         Moment::Released { pod } => format!("after {pod} was held un-Ready and released"),
         Moment::ScaledDown => "after scaling down".to_owned(),

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::RunError;
 use crate::check::{dns_budget_ms, dns_zone};
 use crate::cluster::kind::{self, KindCluster, Shape};
-use crate::cluster::{Cluster, Image, Lab, NodeImage, feature_gates};
+use crate::cluster::{Cluster, Image, Lab, NodeImage, Nodes, feature_gates};
 use crate::evidence::Substitution;
 use crate::object::has_condition;
 use crate::scenario::Journal;
@@ -83,6 +83,10 @@ pub struct Bench {
     pub node_substitution: Option<Substitution>,
     /// The API server's feature gates, as far as they may be read.
     pub gates: BTreeMap<String, bool>,
+    /// How many nodes it has.
+    pub size: usize,
+    /// The nodes, where they are containers of this machine.
+    pub nodes: Option<Nodes>,
     /// The DNS servers: pod name and address.
     pub dns_servers: Vec<(String, IpAddr)>,
     /// The Corefile.
@@ -141,9 +145,12 @@ impl Bench {
         let corefile = corefile(&cluster).await?;
         let gates = feature_gates(&cluster.client).await;
         let domain = dns_zone(&corefile).unwrap_or_else(|| "cluster.local".to_owned());
+        let containers = kind.as_ref().map(|_| Nodes::of(&lab));
         let (what, name) = kind.map_or(("context", cluster.context.clone()), |kind| ("kind cluster", kind));
         Ok(Self {
             description: format!("{what} {name} ({})", plural(nodes.len(), "node")),
+            size: nodes.len(),
+            nodes: containers,
             dns_servers: dns.iter().filter_map(|pod| Some((pod.name_any(), address(pod)?))).collect(),
             dns_budget_ms: dns_budget_ms(&corefile, &domain),
             node_substitution: made.filter(|node| node.built).map(|node| node_substitution(&node)),

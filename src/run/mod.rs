@@ -2,6 +2,7 @@
 
 mod bench;
 mod error;
+mod scope;
 mod shared;
 mod signals;
 mod trial;
@@ -191,7 +192,8 @@ impl Settings {
         let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), Vec::new());
         // Ten thousand writes in less than three minutes.
         let ledger = Rate { writers: 6, per_second: 10 };
-        let trial = Trial { around, manifests, namespace, scenarios, replication: self.replication, sabotage, ledger };
+        let (replication, own_cluster) = (self.replication, matches!(self.target, Target::New { .. }));
+        let trial = Trial { around, manifests, namespace, scenarios, replication, sabotage, ledger, own_cluster };
         workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local")?;
         Ok(trial)
     }

@@ -1,6 +1,6 @@
 //! A trial: one workload, put through scenarios on a bench, with everything recorded.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Pod, Secret as SecretObject};
@@ -13,9 +13,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::RunError;
 use super::bench::{Bench, Surroundings, all_ready};
+use super::scope::Scope;
 use crate::evidence::{Budgets, Recorder, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, What};
 use crate::probe::Session;
-use crate::scenario::{self, Context, Limits, Made, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
+use crate::scenario::{self, Context, Journal, Limits, Made, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Manifest};
 
@@ -38,6 +39,9 @@ pub struct Trial {
     pub sabotage: Vec<Sabotage>,
     /// How fast the witness's ledger writes, where the scenarios need it.
     pub ledger: Rate,
+    /// Whether the cluster was made for this trial alone: only then may its nodes, its DNS servers and its API server be
+    /// disrupted too.
+    pub own_cluster: bool,
 }
 
 /// How a trial is cut short, and what then becomes of what it made.
@@ -69,6 +73,7 @@ pub async fn exercise(bench: &Bench, trial: &Trial, ending: Ending<'_>) -> Resul
         () = ending.cancel.cancelled() => Err(RunError::Interrupted),
     };
     if let Some(context) = standing.context.get() {
+        context.undo_all().await;
         context.save_all_logs().await;
     }
     if (ending.keep)(acted.as_ref().map(drop)) {
@@ -108,7 +113,11 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         let owned = workload::create_namespace(client, name, &trial.around.name).await?;
         standing.made.lock().await.push(owned);
     }
-    let run = description(bench, trial, &subject, substitutions, limits);
+    let scope = Scope::of(bench, trial);
+    for left in &scope.left_out {
+        journal.progress.say(&format!("left out: {}: {}", left.scenario, left.why));
+    }
+    let run = description(bench, trial, &scope, &subject, substitutions, limits);
     let semi_sync = run.semi_sync;
     journal.log.record(What::Run(Box::new(run)));
     let secrets = match &credentials {
@@ -129,7 +138,8 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         journal: journal.clone(),
         logs: trial.around.directory.join("logs"),
         witnesses: Witnesses { near, far: far_session, far_namespace: far.clone() },
-        dns_servers: bench.dns_servers.clone(),
+        dns_servers: Mutex::new(bench.dns_servers.clone()),
+        nodes: bench.nodes.clone(),
         dns_budget_ms: bench.dns_budget_ms,
         root_password,
         replica_password: Secret::from(workload::random_word()),
@@ -146,7 +156,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let greeter = AbortOnDropHandle::new(tokio::spawn(scenario::greet(context.clone(), ended.clone())));
     let collector = AbortOnDropHandle::new(tokio::spawn(scenario::collect(context.clone(), ended.clone())));
     let context = standing.context.get_or_init(|| context);
-    act_scenarios(context, trial).await;
+    act_scenarios(context, journal, &scope.scenarios).await;
     ended.cancel();
     // Every question has a deadline of its own. A greeter that panicked leaves pods unasked, which shows in the evidence.
     let _ = greeter.await;
@@ -156,15 +166,15 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
 }
 
 /// Acts each scenario whose foundations stand.
-async fn act_scenarios(context: &Context, trial: &Trial) {
+async fn act_scenarios(context: &Context, journal: &Journal, scenarios: &[String]) {
     let mut fallen: Vec<&str> = Vec::new();
-    for scenario in SCENARIOS.iter().filter(|scenario| trial.scenarios.iter().any(|wanted| wanted == *scenario)) {
+    for scenario in SCENARIOS.iter().filter(|scenario| scenarios.iter().any(|wanted| wanted == *scenario)) {
         if *scenario == "teardown" {
             continue;
         }
         let missing = scenario::needs(scenario).iter().find(|needed| fallen.contains(needed));
         if let Some(missing) = missing {
-            trial.around.journal.note(format!("{scenario} was not acted: {missing} did not come to its end"));
+            journal.note(format!("{scenario} was not acted: {missing} did not come to its end"));
             fallen.push(scenario);
         } else if Box::pin(scenario::act(context, scenario)).await.is_err() {
             fallen.push(scenario);
@@ -202,6 +212,7 @@ fn short_name(run_id: &str) -> String {
 fn description(
     bench: &Bench,
     trial: &Trial,
+    scope: &Scope,
     subject: &Subject,
     substitutions: Vec<Substitution>,
     limits: Limits,
@@ -223,8 +234,8 @@ fn description(
             outage_ms: milliseconds(limits.outage),
             lag_ms: milliseconds(limits.lag),
         },
-        scenarios: trial.scenarios.clone(),
-        left_out: Vec::new(),
+        scenarios: scope.scenarios.clone(),
+        left_out: scope.left_out.clone(),
         replication: trial.replication,
         semi_sync: false,
     }

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::deploy::{settled, started};
 use super::replicate::follow;
 use super::sabotage::Point;
-use crate::evidence::{Act, Moment, Retention, Sight};
+use crate::evidence::{Act, ClaimLife, Moment, Retention, Sight};
 
 pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
     let all = context.subject.replicas;
@@ -68,16 +68,11 @@ async fn scale_away(context: &Context, to: u32) -> Result<(), ScenarioError> {
 
 async fn claim_gone(context: &Context, claim: &str) -> Result<u64, ScenarioError> {
     let what = format!("the claim {claim} gone");
-    context
-        .wait(&what, context.limits.reaction, |timeline| {
-            match timeline.claims.iter().rev().find(|life| life.name == claim) {
-                Some(life) => match (life.deleted, life.deleting) {
-                    (Some(mark), _) => Sight::Met(mark.seq),
-                    (None, Some(_)) => Sight::NotYet("being deleted".to_owned()),
-                    (None, None) => Sight::NotYet("there, and not told to go".to_owned()),
-                },
-                None => Sight::Never("the claim was never seen".to_owned()),
-            }
-        })
-        .await
+    let sight = |life: &ClaimLife| match (life.deleted, life.deleting) {
+        (Some(mark), _) => Sight::Met(mark.seq),
+        (None, Some(_)) => Sight::NotYet("being deleted".to_owned()),
+        (None, None) => Sight::NotYet("there, and not told to go".to_owned()),
+    };
+    let limit = context.limits.reaction;
+    context.of_life(&what, limit, |timeline| timeline.claims.of_name(claim).next_back(), sight).await
 }

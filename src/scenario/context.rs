@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
@@ -14,6 +14,8 @@ use super::ScenarioError;
 use super::journal::Journal;
 use super::ledger::{Rate, Reader};
 use super::sabotage::Sabotage;
+use super::undo::Disrupted;
+use crate::cluster::Nodes;
 use crate::evidence::{PodLife, Replication, Sight, Subject, Timeline};
 use crate::mysql::flavour::Flavour;
 use crate::probe::Session;
@@ -97,8 +99,10 @@ pub struct Parts {
     pub logs: PathBuf,
     /// The witnesses.
     pub witnesses: Witnesses,
-    /// The DNS servers: pod name and address.
-    pub dns_servers: Vec<(String, IpAddr)>,
+    /// The DNS servers: pod name and address. They change where a scenario replaces them.
+    pub dns_servers: Mutex<Vec<(String, IpAddr)>>,
+    /// The cluster's nodes, where they are containers of this machine.
+    pub nodes: Option<Nodes>,
     /// How long DNS may take to follow a change, in milliseconds.
     pub dns_budget_ms: u64,
     /// The server's root password.
@@ -131,6 +135,8 @@ pub struct Context {
     flavour: OnceLock<Flavour>,
     replicating: AtomicBool,
     pub(super) reader: Reader,
+    /// What is to be made good, whatever happens.
+    pub(super) disrupted: tokio::sync::Mutex<Vec<Disrupted>>,
 }
 
 impl std::ops::Deref for Context {
@@ -150,7 +156,13 @@ impl Context {
             flavour: OnceLock::new(),
             replicating: AtomicBool::new(false),
             reader: Reader::default(),
+            disrupted: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// The DNS servers as they are now.
+    pub(super) fn dns_servers(&self) -> Vec<(String, IpAddr)> {
+        self.dns_servers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn pods(&self) -> Api<Pod> {
@@ -185,6 +197,11 @@ impl Context {
         self.journal.log.look(|timeline| timeline.live_pod(pod).map(|life| life.uid.clone()))
     }
 
+    /// Whether the pod with this UID is gone.
+    pub(super) fn gone_already(&self, uid: &str) -> bool {
+        self.journal.log.look(|timeline| timeline.pod_by_uid(uid).is_some_and(|life| life.deleted.is_some()))
+    }
+
     /// The address of the pod that bears this name now.
     pub(super) fn address(&self, pod: &str) -> Option<String> {
         self.journal.log.look(|timeline| timeline.live_pod(pod)?.address_at(timeline.last_seq).map(str::to_owned))
@@ -199,6 +216,17 @@ impl Context {
     ) -> Result<T, ScenarioError> {
         let seen = |state: &str| self.journal.progress.seen(&format!("{what}: {state}"));
         Ok(self.journal.log.wait(what, limit, seen, sight).await?)
+    }
+
+    /// Waits for something that no watch of the run shows, and tells who watches what is seen meanwhile.
+    pub(super) async fn poll<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        ask: impl AsyncFn() -> Sight<T>,
+    ) -> Result<T, ScenarioError> {
+        let seen = |state: &str| self.journal.progress.seen(&format!("{what}: {state}"));
+        Ok(self.journal.log.poll(what, limit, seen, ask).await?)
     }
 
     /// Waits until a name's bearer is Ready under another UID than `not`.

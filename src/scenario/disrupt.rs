@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ScenarioError;
 use super::context::Context;
-use crate::evidence::{Act, Fault, PodLife, Sight, What};
+use crate::evidence::{Act, Fault, Life, PodLife, Sight, Timeline, What};
 
 /// An image that no kubelet can start, and for which none asks a registry: the letters make it no image's name.
 pub(super) const UNSTARTABLE: &str = "STEADFAST/UNSTARTABLE";
@@ -33,7 +33,12 @@ pub(super) struct Held {
     image: String,
 }
 
-fn failed(what: String) -> impl FnOnce(kube::Error) -> ScenarioError {
+/// The record since which a pod is Ready, or is not.
+fn turned(life: &PodLife, ready: bool) -> Option<u64> {
+    life.ready.last().filter(|last| last.value == ready).map(|last| last.since.seq)
+}
+
+pub(super) fn failed(what: String) -> impl FnOnce(kube::Error) -> ScenarioError {
     move |source| ScenarioError::Api { what, source: Box::new(source) }
 }
 
@@ -92,40 +97,62 @@ impl Context {
     pub(super) async fn delete(&self, pod: &str, grace_s: Option<u32>) -> Result<String, ScenarioError> {
         let uid = self.uid(pod).unwrap_or_default();
         let act = Act::DeletePod { pod: pod.to_owned(), uid: uid.clone(), grace_s };
-        let preconditions = Some(Preconditions { uid: Some(uid.clone()), resource_version: None });
-        let parameters = DeleteParams { preconditions, grace_period_seconds: grace_s, ..DeleteParams::default() };
         let doing = async {
-            let deleted = self.pods().delete(pod, &parameters).await;
-            deleted.map_err(failed(format!("delete {pod}")))?;
+            self.ask_to_go(pod, &uid, grace_s).await?;
             Ok::<_, ScenarioError>(vec![self.gone(pod, &uid).await?])
         };
         self.disrupt(act, doing).await?;
         Ok(uid)
     }
 
-    /// Waits until the pod with this UID is gone, and returns the record that shows it.
-    pub(super) async fn gone(&self, pod: &str, uid: &str) -> Result<u64, ScenarioError> {
-        let what = format!("{pod} (uid {uid}) gone");
-        self.wait(&what, self.limits.pod_gone, |timeline| match timeline.pod_by_uid(uid) {
-            Some(life) => match life.deleted {
-                Some(mark) => Sight::Met(mark.seq),
-                None => Sight::NotYet(life.summary.clone()),
-            },
-            None => Sight::Never("the pod was never seen".to_owned()),
+    /// Has the API server delete the pod with this UID, and nobody who took its place.
+    pub(super) async fn ask_to_go(&self, pod: &str, uid: &str, grace_s: Option<u32>) -> Result<(), ScenarioError> {
+        let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+        let parameters = DeleteParams { preconditions, grace_period_seconds: grace_s, ..DeleteParams::default() };
+        self.pods().delete(pod, &parameters).await.map(drop).map_err(failed(format!("delete {pod}")))
+    }
+
+    /// Waits for something of one object's life; where that has ended without, it comes no more.
+    pub(super) async fn of_life<L: Life, T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        find: impl Fn(&Timeline) -> Option<&L>,
+        sight: impl Fn(&L) -> Sight<T>,
+    ) -> Result<T, ScenarioError> {
+        self.wait(what, limit, |timeline| {
+            let Some(life) = find(timeline) else { return Sight::Never("it was never seen".to_owned()) };
+            match sight(life) {
+                Sight::NotYet(_) if life.lasts().1.is_some() => Sight::Never("it is gone".to_owned()),
+                sight => sight,
+            }
         })
         .await
+    }
+
+    /// The same for the pod with this UID.
+    pub(super) async fn of_pod<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        uid: &str,
+        met: impl Fn(&PodLife) -> Option<T>,
+    ) -> Result<T, ScenarioError> {
+        let sight = |life: &PodLife| met(life).map_or_else(|| Sight::NotYet(life.summary.clone()), Sight::Met);
+        self.of_life(what, limit, |timeline| timeline.pod_by_uid(uid), sight).await
+    }
+
+    /// Waits until the pod with this UID is gone, and returns the record that shows it.
+    pub(super) async fn gone(&self, pod: &str, uid: &str) -> Result<u64, ScenarioError> {
+        let gone = |life: &PodLife| life.deleted.map(|mark| mark.seq);
+        self.of_pod(&format!("{pod} (uid {uid}) gone"), self.limits.pod_gone, uid, gone).await
     }
 
     /// Waits until the controller has replaced a pod that was there under this UID, and the new one is Ready.
     pub(super) async fn replaced(&self, pod: &str, old: &str) -> Result<(), ScenarioError> {
         let what = format!("{pod} (uid {old}) told to go");
-        let going = |life: &PodLife| life.deleting.is_some() || life.deleted.is_some();
-        self.wait(&what, self.limits.reaction, |timeline| match timeline.pod_by_uid(old) {
-            Some(life) if going(life) => Sight::Met(()),
-            Some(life) => Sight::NotYet(life.summary.clone()),
-            None => Sight::Never("the pod was never seen".to_owned()),
-        })
-        .await?;
+        let going = |life: &PodLife| life.deleting.or(life.deleted).map(drop);
+        self.of_pod(&what, self.limits.reaction, old, going).await?;
         self.ready(pod, Some(old)).await
     }
 
@@ -174,27 +201,26 @@ impl Context {
 
     async fn unready(&self, held: &Held) -> Result<u64, ScenarioError> {
         let what = format!("{} not Ready", held.pod);
-        self.wait(&what, self.limits.pod_gone, |timeline| match timeline.pod_by_uid(&held.uid) {
-            Some(life) => match life.ready.last() {
-                Some(last) if !last.value => Sight::Met(last.since.seq),
-                _ => Sight::NotYet(life.summary.clone()),
-            },
-            None => Sight::Never("the pod was never seen".to_owned()),
-        })
-        .await
+        self.of_pod(&what, self.limits.pod_gone, &held.uid, |life| turned(life, false)).await
     }
 
     async fn ready_again(&self, held: &Held) -> Result<u64, ScenarioError> {
         let what = format!("{} Ready again", held.pod);
-        self.wait(&what, self.limits.pod_ready, |timeline| match timeline.pod_by_uid(&held.uid) {
-            Some(life) if life.deleted.is_some() => Sight::Never("the pod is gone".to_owned()),
-            Some(life) => match life.ready.last() {
-                Some(last) if last.value => Sight::Met(last.since.seq),
-                _ => Sight::NotYet(life.summary.clone()),
-            },
-            None => Sight::Never("the pod was never seen".to_owned()),
-        })
-        .await
+        self.of_pod(&what, self.limits.pod_ready, &held.uid, |life| turned(life, true)).await
+    }
+
+    /// Waits until containers of the pod with this UID were started again after a record, and it is Ready; returns the
+    /// records that show it. What the kubelet says of a pod is all of one time, so a Ready from before is none of these.
+    pub(super) async fn restarted(&self, pod: &str, uid: &str, after: u64) -> Result<[u64; 2], ScenarioError> {
+        let what = format!("a container of {pod} (uid {uid}) started again");
+        let again = |life: &PodLife| {
+            let last = life.restarts.last().filter(|last| last.value > life.restarts_at(after))?;
+            Some(last.since.seq)
+        };
+        let started = self.of_pod(&what, self.limits.pod_ready, uid, again).await?;
+        let what = format!("{pod} (uid {uid}) Ready again");
+        let ready = self.of_pod(&what, self.limits.pod_ready, uid, |life| turned(life, true)).await?;
+        Ok([started, ready])
     }
 
     /// Waits until a pod that took the place of another one is stuck with an image that cannot be started, and returns

@@ -6,22 +6,43 @@
 //! | replicate | configures replication by the primary's stable name, writes, compares, starts the write ledger |
 //! | restart   | deletes each pod in turn, highest ordinal first, and sees what comes back |
 //! | unready   | holds a pod un-Ready, and takes the primary away meanwhile |
+//! | crash     | kills the primary's server |
+//! | together  | deletes every pod at once |
 //! | scale     | scales to one pod and back, at first while that one is held un-Ready |
+//! | grow      | scales to one pod more, which joins the replicas, and back |
 //! | roll      | updates the template for the last pod, for all, with an image that cannot start, and back |
+//! | drain     | cordons a node and evicts the set's pods there, which must wait for it |
+//! | freeze    | pauses a node for some seconds |
+//! | outage    | shuts a node down and starts it again |
+//! | resolver  | replaces the cluster's DNS servers |
+//! | control   | kills the API server |
 //! | claims    | scales the last pod away while claims are to go with their pods |
 //! | settle    | stops the write ledger, waits for the replicas, and reads back what they hold |
 //! | teardown  | deletes everything that the run made, and lists what is left |
+//!
+//! After what disrupts the workload from `crash` on, [`recover`] asks for the whole state of it. Nodes come before the DNS
+//! servers: new ones may come to be on any node, and nodes with DNS servers are left alone. Claims come last: from there
+//! on the last pod's data is new.
 
 mod claims;
 mod context;
+mod control;
+mod crash;
 mod deploy;
 mod disrupt;
+mod drain;
+mod freeze;
+mod grow;
 mod journal;
 mod ledger;
 mod logs;
 mod lookups;
 mod names;
+mod outage;
+mod placement;
+mod recover;
 mod replicate;
+mod resolver;
 mod restart;
 mod roll;
 mod sabotage;
@@ -29,8 +50,11 @@ mod scale;
 mod servers;
 mod settle;
 mod teardown;
+mod together;
+mod undo;
 mod unready;
 
+use crate::cluster::kind::KindError;
 use crate::evidence::WaitError;
 use crate::workload::ApplyError;
 
@@ -42,15 +66,32 @@ pub use sabotage::{Point, Sabotage, Strike};
 pub use teardown::teardown;
 
 /// The scenarios in the order in which they are acted. Each needs all that stand before it in [`needs`].
-pub const SCENARIOS: [&str; 9] =
-    ["deploy", "replicate", "restart", "unready", "scale", "roll", "claims", "settle", "teardown"];
+pub const SCENARIOS: [&str; 17] = [
+    "deploy",
+    "replicate",
+    "restart",
+    "unready",
+    "crash",
+    "together",
+    "scale",
+    "grow",
+    "roll",
+    "drain",
+    "freeze",
+    "outage",
+    "resolver",
+    "control",
+    "claims",
+    "settle",
+    "teardown",
+];
 
 /// What a scenario builds on.
 pub fn needs(scenario: &str) -> &'static [&'static str] {
     match scenario {
+        "deploy" => &[],
         "restart" | "settle" => &["deploy", "replicate"],
-        "replicate" | "unready" | "scale" | "roll" | "claims" | "teardown" => &["deploy"],
-        _ => &[],
+        _ => &["deploy"],
     }
 }
 
@@ -81,10 +122,21 @@ pub enum ScenarioError {
         /// What happened.
         source: Box<kube::Error>,
     },
-    /// A server did not do what the scenario needs.
+    /// The engine did not do something to a node.
+    #[error(transparent)]
+    Node(#[from] KindError),
+    /// No node may be disrupted.
+    #[error("no node with a pod of the set can be {what}: {why}; give the cluster more nodes by --nodes")]
+    NoNode {
+        /// What was to be done to it.
+        what: &'static str,
+        /// What each of them carries.
+        why: String,
+    },
+    /// A server, or a node, did not do what the scenario needs.
     #[error("{pod} did not {what}: {answer}")]
     Server {
-        /// The pod.
+        /// The pod, or the node.
         pod: String,
         /// What was asked of it.
         what: String,
@@ -112,8 +164,16 @@ pub async fn act(context: &Context, scenario: &str) -> Result<(), ScenarioError>
             "replicate" => Box::pin(replicate::replicate(context)).await,
             "restart" => Box::pin(restart::restart(context)).await,
             "unready" => Box::pin(unready::unready(context)).await,
+            "crash" => Box::pin(crash::crash(context)).await,
+            "together" => Box::pin(together::together(context)).await,
             "scale" => Box::pin(scale::scale(context)).await,
+            "grow" => Box::pin(grow::grow(context)).await,
             "roll" => Box::pin(roll::roll(context)).await,
+            "drain" => Box::pin(drain::drain(context)).await,
+            "freeze" => Box::pin(freeze::freeze(context)).await,
+            "outage" => Box::pin(outage::outage(context)).await,
+            "resolver" => Box::pin(resolver::resolver(context)).await,
+            "control" => Box::pin(control::control(context)).await,
             "claims" => Box::pin(claims::claims(context)).await,
             "settle" => Box::pin(settle::settle(context)).await,
             _ => Ok(()),

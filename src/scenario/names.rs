@@ -55,9 +55,9 @@ impl Context {
     async fn resolve_once(&self, moment: &Moment, names: &[Name]) -> bool {
         let near = (&self.witnesses.near, self.subject.namespace.as_str());
         let far = (&self.witnesses.far, self.witnesses.far_namespace.as_str());
-        let mut asks = Vec::new();
+        let (servers, mut asks) = (self.dns_servers(), Vec::new());
         for (session, from) in [near, far] {
-            for server in &self.dns_servers {
+            for server in &servers {
                 for transport in [Transport::Udp, Transport::Tcp] {
                     asks.extend(
                         names.iter().map(|name| self.resolve_name(moment, session, from, server, transport, name)),

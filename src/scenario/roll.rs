@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::ScenarioError;
 use super::context::Context;
 use super::disrupt::{UNSTARTABLE, quiet};
+use super::recover::recovered;
 use super::sabotage::Point;
 use crate::evidence::Act;
 
@@ -26,7 +27,8 @@ pub(super) async fn roll(context: &Context) -> Result<(), ScenarioError> {
             context.journal.note(format!("the template was not restored: {error}"));
         }
     }
-    rolled
+    rolled?;
+    recovered(context, "roll").await
 }
 
 async fn forth_and_back(context: &Context, image: &str) -> Result<(), ScenarioError> {

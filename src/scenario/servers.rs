@@ -111,8 +111,8 @@ impl Context {
         answer
     }
 
-    /// Writes rows on the primary, all at once, and records what became of each.
-    pub(super) async fn write(&self, moment: &Moment, rows: usize) {
+    /// Writes rows on the primary, all at once, records what became of each, and tells whether all are acknowledged.
+    pub(super) async fn write(&self, moment: &Moment, rows: usize) -> bool {
         let pod = self.subject.primary();
         let writes = (0..rows).map(|_| async {
             let id = self.next_write();
@@ -123,9 +123,11 @@ impl Context {
                 SqlAnswer::Error { code, message } => WriteOutcome::Rejected(format!("{code}: {message}")),
                 SqlAnswer::Unreachable { message } | SqlAnswer::Broken { message } => WriteOutcome::Unknown(message),
             };
+            let acknowledged = outcome == WriteOutcome::Acknowledged;
             self.journal.log.record(What::Write(Write { id, pod: pod.clone(), uid, moment: moment.clone(), outcome }));
+            acknowledged
         });
-        join_all(writes).await;
+        join_all(writes).await.into_iter().all(|acknowledged| acknowledged)
     }
 
     /// Has these replicas wait until they have executed what the primary has by now.

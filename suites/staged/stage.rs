@@ -127,6 +127,8 @@ impl Stage {
             sabotage: act.sabotage.clone(),
             // They share the machine with others.
             ledger: Rate { writers: 2, per_second: 5 },
+            // Other workloads are on it too.
+            own_cluster: false,
             around: Surroundings {
                 // Namespaces are found by it when their trial is cut short.
                 name: format!("{}.{}", self.run_id, act.name),

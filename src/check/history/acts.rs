@@ -52,6 +52,14 @@ impl History {
         self.set_seen()
     }
 
+    /// A lost stretch of the pods' history, after which those that are there are listed.
+    pub fn lost_and_listed(&mut self) {
+        self.gap("Pod");
+        for pod in self.pods.clone().into_iter().filter(|pod| !pod.gone) {
+            self.object(EventType::Listed, "Pod", pod.object);
+        }
+    }
+
     /// A pod's server gets an image that cannot be started.
     pub fn held(&mut self, pod: &str) -> Act {
         let act = Act::Hold { pod: pod.to_owned(), uid: self.uid(pod) };

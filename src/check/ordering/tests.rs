@@ -239,6 +239,17 @@ fn going_all_at_once_fails() {
 }
 
 #[test]
+fn the_way_back_from_a_pod_that_was_added_is_no_scale_down() {
+    let mut history = History::of(3);
+    ["mysql-0", "mysql-1", "mysql-2", "mysql-3"].iter().for_each(|pod| history.starts(pod));
+    history.step("grow", Phase::Begin);
+    history.fault(Act::Scale { from: 4, to: 3 });
+    history.goes("mysql-3");
+    history.step("grow", Phase::End);
+    assert_snapshot!(history.expect(REVERSE, Inconclusive), @"the set was not scaled down");
+}
+
+#[test]
 fn a_pod_that_was_to_stay_must_stay() {
     let mut history = scaling();
     history.goes("mysql-2");

@@ -182,7 +182,7 @@ fn another_claim_or_volume_fails() {
 fn another_volume_after_a_kill_fails_and_says_so() {
     let other = History::good().with_claim_before("0.3", "data-mysql-0", "claim 0.1", "pv-new");
     assert_snapshot!(other.expect(VOLUME, Fail), @"data-mysql-0 was on pv-data-mysql-0 before the deletion without grace of mysql-0 (#259) and is on pv-new after it");
-    assert_snapshot!(other.expect("identity::identity_survives_restart", Fail), @"the volume of data-mysql-0 had the uid pv-data-mysql-0 and has the uid pv-new after mysql-0 was deleted without grace");
+    assert_snapshot!(other.expect("identity::identity_survives_restart", Fail), @"the volume of data-mysql-0 had the uid pv-data-mysql-0 and has the uid pv-new after mysql-0 was killed");
 }
 
 #[test]

@@ -59,6 +59,8 @@ pub struct PodLife {
     pub ready: Vec<Change<bool>>,
     /// The pod's address, change by change, from when it has one.
     pub address: Vec<Change<String>>,
+    /// How often its containers were started again, all together, change by change.
+    pub restarts: Vec<Change<i64>>,
     /// When `metadata.deletionTimestamp` was first seen.
     pub deleting: Option<Mark>,
     /// When it was gone.
@@ -92,6 +94,7 @@ impl PodLife {
             seen_created: event.event == EventType::Added,
             ready: Vec::new(),
             address: Vec::new(),
+            restarts: Vec::new(),
             deleting: None,
             deleted: None,
             labels: BTreeMap::new(),
@@ -137,6 +140,11 @@ impl PodLife {
         at(&self.address, seq).map(String::as_str)
     }
 
+    /// How often its containers had been started again at that record.
+    pub fn restarts_at(&self, seq: u64) -> i64 {
+        at(&self.restarts, seq).copied().unwrap_or(0)
+    }
+
     /// The last change of anything that DNS answers depend on, up to that record.
     pub fn last_dns_change(&self, seq: u64) -> Mark {
         let changes = self.ready.iter().map(|change| change.since);
@@ -165,6 +173,8 @@ impl PodLife {
         if let Some(address) = text(status, "/podIP") {
             push_if_new(&mut self.address, mark, address);
         }
+        let restarts: i64 = items(status, "/containerStatuses").map(|status| number(status, "/restartCount")).sum();
+        push_if_new(&mut self.restarts, mark, restarts);
         let going = text(metadata, "/deletionTimestamp").is_some();
         if going {
             self.deleting.get_or_insert(mark);

@@ -44,9 +44,17 @@ pub(crate) fn one_of_each() -> Vec<Record> {
     let left = json!([{ "kind": "PersistentVolume", "name": "pvc-1", "held_by": "kubernetes.io/pv-protection" }]);
     let none = json!([]);
     let corefile = json!(".:53 {\n    errors\n    cache 30\n}\n");
-    for (of, value) in
-        [(SnapshotOf::Corefile, corefile), (SnapshotOf::LeftoverObjects, left), (SnapshotOf::LeftoverResources, none)]
-    {
+    let paused = json!({ "node": "worker", "state": "paused" });
+    let process = json!({ "node": "control-plane", "state": "4711 since Tue Nov 24 18:00:00 2026" });
+    let servers = json!([{ "name": "coredns-5d78c9869d-fghij", "uid": uid(9, 1), "address": "10.244.0.7" }]);
+    for (of, value) in [
+        (SnapshotOf::Corefile, corefile),
+        (SnapshotOf::LeftoverObjects, left),
+        (SnapshotOf::LeftoverResources, none),
+        (SnapshotOf::Node, paused),
+        (SnapshotOf::ApiServer, process),
+        (SnapshotOf::DnsServers, servers),
+    ] {
         story.at(9_200, What::Snapshot(Snapshot { of, value }));
     }
     story.at(1_234_567, What::Note(Note { message: "the log of mysql-1 could not be read".into() }));

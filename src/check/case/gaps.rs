@@ -1,0 +1,151 @@
+//! Lost stretches of the history, and which of them leave no doubt.
+
+use std::collections::{BTreeSet, HashSet};
+
+use crate::{
+    evidence::{EventType, ObjectEvent},
+    object::text,
+};
+
+use super::{super::Finding, Case, Seen, spanned};
+
+/// The scenario that takes the API server away, and every watch with it.
+const SCENARIO: &str = "control";
+
+impl<'a> Case<'a> {
+    /// The doubt that a lost stretch of this kind's history casts on what was seen between two records.
+    pub fn gap(&self, object_kind: &str, from: u64, to: u64) -> Option<Finding> {
+        let mut gaps = self.timeline.gaps_between(object_kind, from, to);
+        gaps.find(|(mark, _)| !self.bridged.contains(&mark.seq)).map(|(mark, gap)| {
+            let reason = format!("the {object_kind} watch lost a stretch of history at #{}: {}", mark.seq, gap.reason);
+            Finding::inconclusive(reason, [mark.seq])
+        })
+    }
+
+    /// The gaps that are the harness's own doing and that nothing happened in: the same objects were there, under the
+    /// same UIDs, before the API server was killed and in the list that was taken after it.
+    pub(super) fn bridged(&self) -> HashSet<u64> {
+        let gaps = &self.timeline.gaps;
+        if gaps.is_empty() {
+            return HashSet::new();
+        }
+        let own = self.spans(SCENARIO);
+        let bridged = gaps.iter().filter(|(mark, gap)| {
+            let after = gaps.iter().find(|(later, other)| later > mark && other.object_kind == gap.object_kind);
+            let until = after.map_or(u64::MAX, |(later, _)| later.seq);
+            spanned(&own, mark.seq)
+                && self.there_before(&gap.object_kind, mark.seq) == self.listed(&gap.object_kind, mark.seq, until)
+        });
+        bridged.map(|(mark, _)| mark.seq).collect()
+    }
+
+    /// The UIDs of the objects of a kind that were there at a record.
+    fn there_before(&self, object_kind: &str, seq: u64) -> BTreeSet<&'a str> {
+        let mut there = BTreeSet::new();
+        for event in self.events(object_kind, 0, seq) {
+            match event.event {
+                EventType::Deleted => there.remove(uid(event)),
+                _ => there.insert(uid(event)),
+            };
+        }
+        there
+    }
+
+    /// The UIDs of the objects that were listed after a record, before anything else was told of their kind.
+    fn listed(&self, object_kind: &str, after: u64, until: u64) -> BTreeSet<&'a str> {
+        let events = self.events(object_kind, after, until);
+        events.take_while(|event| event.event == EventType::Listed).map(uid).collect()
+    }
+
+    fn events(&self, object_kind: &str, from: u64, to: u64) -> impl Iterator<Item = Seen<'a, ObjectEvent>> + use<'a> {
+        let places = self.between(self.evidence.index.objects(object_kind), from, to);
+        self.seen(places, |what| if let super::What::Object(event) = what { Some(event.as_ref()) } else { None })
+    }
+}
+
+fn uid(event: Seen<'_, ObjectEvent>) -> &str {
+    text(&event.it.object, "/metadata/uid").unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::history::{History, PODS};
+    use super::*;
+    use crate::evidence::{Phase, What};
+
+    fn doubted(history: &History) -> bool {
+        let evidence = history.evidence();
+        let case = Case::of(&evidence).expect("a run");
+        case.gap("Pod", 0, u64::MAX).is_some()
+    }
+
+    fn started() -> History {
+        let mut history = History::of(3);
+        PODS.iter().for_each(|pod| history.starts(pod));
+        history
+    }
+
+    fn during(scenario: &str, happens: impl FnOnce(&mut History)) -> History {
+        let mut history = started();
+        history.step(scenario, Phase::Begin);
+        happens(&mut history);
+        history.step(scenario, Phase::End);
+        history
+    }
+
+    #[test]
+    fn the_same_pods_after_the_api_server_was_killed_leave_no_doubt() {
+        assert!(!doubted(&during("control", History::lost_and_listed)));
+        let twice = during("control", |history| {
+            history.lost_and_listed();
+            history.lost_and_listed();
+        });
+        assert!(!doubted(&twice));
+        let going_on = during("control", |history| {
+            history.lost_and_listed();
+            history.unready("mysql-1");
+        });
+        assert!(!doubted(&going_on));
+    }
+
+    #[test]
+    fn a_gap_that_nobody_made_is_one() {
+        assert!(doubted(&during("restart", History::lost_and_listed)));
+        let mut after = during("control", |_| {});
+        after.lost_and_listed();
+        assert!(doubted(&after));
+    }
+
+    #[test]
+    fn what_is_listed_must_be_what_was_there() {
+        let unlisted = during("control", |history| {
+            history.gap("Pod");
+        });
+        assert!(doubted(&unlisted));
+        let cut_short = during("control", |history| {
+            history.gap("Pod");
+            history.unready("mysql-1");
+            history.lost_and_listed();
+        });
+        assert!(doubted(&cut_short));
+        let another = during("control", History::lost_and_listed).edit(|what| match what {
+            What::Object(event)
+                if event.event == EventType::Listed && event.object["metadata"]["name"] == "mysql-2" =>
+            {
+                event.object["metadata"]["uid"] = "2.2".into();
+            }
+            _ => {}
+        });
+        assert!(doubted(&another));
+    }
+
+    #[test]
+    fn a_pod_that_went_before_need_not_be_listed() {
+        let mut history = started();
+        history.goes("mysql-2");
+        history.step("control", Phase::Begin);
+        history.lost_and_listed();
+        history.step("control", Phase::End);
+        assert!(!doubted(&history));
+    }
+}

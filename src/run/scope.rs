@@ -1,0 +1,80 @@
+//! What of its scenarios a trial may act on its cluster, and what it leaves out.
+
+use super::{Bench, Trial};
+use crate::evidence::LeftOut;
+
+/// The scenarios of a trial.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Scope {
+    /// Those to act, in order.
+    pub scenarios: Vec<String>,
+    /// The others.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// What decides which scenarios may be acted.
+#[derive(Debug, Clone, Copy)]
+struct Ground {
+    /// Whether the cluster was made for the trial alone.
+    own: bool,
+    /// Whether its nodes are containers of this machine.
+    containers: bool,
+    /// How many there are.
+    nodes: usize,
+}
+
+impl Scope {
+    /// What a trial may act on this bench.
+    pub fn of(bench: &Bench, trial: &Trial) -> Self {
+        let ground = Ground { own: trial.own_cluster, containers: bench.nodes.is_some(), nodes: bench.size };
+        Self::on(ground, &trial.scenarios)
+    }
+
+    fn on(ground: Ground, wanted: &[String]) -> Self {
+        let mut scope = Self::default();
+        for scenario in wanted {
+            match why_not(ground, scenario) {
+                Some(why) => scope.left_out.push(LeftOut { scenario: scenario.clone(), why: why.to_owned() }),
+                None => scope.scenarios.push(scenario.clone()),
+            }
+        }
+        scope
+    }
+}
+
+/// Why a scenario must not be acted on such a ground, as the end of a sentence.
+fn why_not(ground: Ground, scenario: &str) -> Option<&'static str> {
+    match scenario {
+        "crash" if !ground.containers => {
+            Some("a server is killed from its node, and the nodes are no containers of this machine")
+        }
+        "drain" | "freeze" | "outage" | "resolver" | "control" if !ground.own => Some(
+            "nodes, DNS servers and the API server are left alone in a cluster that was not made for this workload",
+        ),
+        "freeze" | "outage" if ground.nodes < 2 => {
+            Some("the cluster's only node carries the API server, the DNS servers and the witnesses too")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left_out(own: bool, containers: bool, nodes: usize) -> Vec<String> {
+        let wanted = crate::scenario::SCENARIOS.map(str::to_owned);
+        let scope = Scope::on(Ground { own, containers, nodes }, &wanted);
+        assert_eq!(scope.scenarios.len() + scope.left_out.len(), wanted.len());
+        scope.left_out.into_iter().map(|left| left.scenario).collect()
+    }
+
+    #[test]
+    fn whose_the_cluster_is_decides_what_is_disrupted() {
+        let beyond_the_workload = ["drain", "freeze", "outage", "resolver", "control"];
+        assert!(left_out(true, true, 3).is_empty());
+        assert_eq!(left_out(true, true, 1), ["freeze", "outage"]);
+        assert_eq!(left_out(false, true, 3), beyond_the_workload);
+        assert_eq!(left_out(false, false, 3), [&["crash"][..], &beyond_the_workload].concat());
+    }
+}

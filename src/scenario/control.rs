@@ -1,0 +1,50 @@
+//! Kills the API server: the workload must go on without it, and the run's own view of it must come back.
+
+use super::ScenarioError;
+use super::context::Context;
+use super::recover::recovered;
+use crate::evidence::{Act, Sight, SnapshotOf};
+
+pub(super) async fn control(context: &Context) -> Result<(), ScenarioError> {
+    let nodes = context.control_planes().await?;
+    let Some(node) = nodes.first() else {
+        return Err(ScenarioError::NoNode {
+            what: "found with an API server",
+            why: "the cluster shows no control plane".into(),
+        });
+    };
+    context.journal.step("control", "kill the API server", kill(context, node)).await?;
+    recovered(context, "control").await
+}
+
+/// Kills the API server of a node, and waits until another process answers in its place.
+async fn kill(context: &Context, node: &str) -> Result<(), ScenarioError> {
+    let doing = async {
+        let machines = context.machines()?;
+        let old = machines.api_server(node).await?;
+        machines.kill_api_server(node).await?;
+        let new = context.poll("another API server", context.limits.pod_ready, async || {
+            match machines.api_server(node).await {
+                Ok(process) if process != old => {}
+                Ok(_) => return Sight::NotYet("still the old one".to_owned()),
+                Err(_) => return Sight::NotYet("there is none".to_owned()),
+            }
+            // It is asked who it is once it has answered: the one that answers may be yet another one.
+            match ready(context).await {
+                Ok(()) => {
+                    machines.api_server(node).await.map_or_else(|error| Sight::NotYet(error.last_line()), Sight::Met)
+                }
+                Err(error) => Sight::NotYet(error.to_string()),
+            }
+        });
+        let new = new.await?;
+        Ok::<_, ScenarioError>(vec![context.node_state(SnapshotOf::ApiServer, node, &new)])
+    };
+    context.disrupt(Act::RestartApiServer, doing).await
+}
+
+/// Whether the API server says that it is ready (<https://kubernetes.io/docs/reference/using-api/health-checks/>).
+async fn ready(context: &Context) -> kube::Result<()> {
+    let request = http::Request::get("/readyz").body(Vec::new()).map_err(kube::Error::HttpError)?;
+    context.client.request_text(request).await.map(drop)
+}

@@ -1,0 +1,82 @@
+//! Drains the primary's node: its volume is there, so the pod that takes the primary's place has to wait for the node.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, EvictParams};
+
+use super::ScenarioError;
+use super::context::Context;
+use super::disrupt::failed;
+use super::recover::recovered;
+use super::undo::Disrupted;
+use crate::evidence::{Act, PodLife, Sight};
+
+/// What the scheduler says of a pod that no node may take.
+const UNSCHEDULABLE: &str = "nodes are available";
+
+/// Only the set's pods are evicted: whatever else the node carries stays, so it may be any node.
+pub(super) async fn drain(context: &Context) -> Result<(), ScenarioError> {
+    let node = context.node_of(&context.subject.primary()).unwrap_or_default();
+    let pods = context.pods_on(&node);
+    for (pod, _) in &pods {
+        context.save_logs(pod).await;
+    }
+    let cordoned = Disrupted::Cordoned(node.clone());
+    context.disrupts(&cordoned).await;
+    let emptied = context.journal.step("drain", &format!("drain {node}"), empty(context, &node, &pods)).await;
+    let back = context.journal.step("drain", &format!("uncordon {node}"), context.undo(&cordoned)).await;
+    emptied.and(back)?;
+    for (pod, old) in &pods {
+        context.ready(pod, context.gone_already(old).then_some(old)).await?;
+    }
+    recovered(context, "drain").await
+}
+
+/// Cordons a node, evicts these pods, and waits until the first one's place is taken by a pod that cannot come back there.
+async fn empty(context: &Context, node: &str, pods: &[(String, String)]) -> Result<(), ScenarioError> {
+    let doing = async {
+        let mut proof = vec![context.cordon(node, true).await?];
+        let mut first = None;
+        for (pod, uid) in pods {
+            if evict(context, pod).await? {
+                proof.push(context.gone(pod, uid).await?);
+                first = first.or(Some((pod, uid)));
+            } else {
+                context.journal.note(format!("{pod} stayed on {node}: a disruption budget would not let it go"));
+            }
+        }
+        if let Some((pod, uid)) = first {
+            proof.push(waits(context, node, pod, uid).await?);
+        }
+        Ok::<_, ScenarioError>(proof)
+    };
+    context.disrupt(Act::Drain { node: node.to_owned() }, doing).await
+}
+
+/// Asks for a pod's eviction until a disruption budget lets it go, if it does in time.
+async fn evict(context: &Context, pod: &str) -> Result<bool, ScenarioError> {
+    let pods: Api<Pod> = context.pods();
+    let ask = async || match pods.evict(pod, &EvictParams::default()).await {
+        Ok(_) => Sight::Met(Ok(())),
+        Err(kube::Error::Api(status)) if status.code == 429 => Sight::NotYet(status.message.clone()),
+        Err(error) => Sight::Met(Err(error)),
+    };
+    match context.poll(&format!("the eviction of {pod}"), context.limits.reaction, ask).await {
+        Ok(evicted) => evicted.map(|()| true).map_err(failed(format!("evict {pod}"))),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Waits until the pod that took an evicted one's place finds no node, or, where its volumes may move, has found another
+/// one.
+async fn waits(context: &Context, node: &str, pod: &str, old: &str) -> Result<u64, ScenarioError> {
+    let elsewhere = |life: &PodLife| life.node.as_deref().is_some_and(|other| other != node);
+    let what = format!("a new {pod} kept off {node}");
+    context
+        .wait(&what, context.limits.pod_gone, |timeline| match timeline.live_pod(pod) {
+            Some(life) if life.uid == old => Sight::NotYet(format!("still the old one: {}", life.summary)),
+            Some(life) if elsewhere(life) || life.summary.contains(UNSCHEDULABLE) => Sight::Met(timeline.last_seq),
+            Some(life) => Sight::NotYet(life.summary.clone()),
+            None => Sight::NotYet("there is no such pod".to_owned()),
+        })
+        .await
+}

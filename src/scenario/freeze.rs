@@ -1,0 +1,32 @@
+//! Pauses a node for some seconds: nothing there runs or answers, and nobody says so.
+
+use std::time::Duration;
+
+use super::ScenarioError;
+use super::context::Context;
+use super::recover::recovered;
+use super::undo::Disrupted;
+use crate::evidence::Act;
+
+/// For how long: shorter than it takes the cluster to give the node up, longer than a client waits for a query.
+const PAUSED_FOR: Duration = Duration::from_secs(10);
+
+pub(super) async fn freeze(context: &Context) -> Result<(), ScenarioError> {
+    let node = context.free_node("paused").await?;
+    let paused = Disrupted::Paused(node.clone());
+    context.disrupts(&paused).await;
+    let frozen = context.journal.step("freeze", &format!("pause {node}"), pause(context, &node)).await;
+    let back = context.journal.step("freeze", &format!("unpause {node}"), context.undo(&paused)).await;
+    frozen.and(back)?;
+    recovered(context, "freeze").await
+}
+
+async fn pause(context: &Context, node: &str) -> Result<(), ScenarioError> {
+    let doing = async {
+        context.machines()?.pause(node).await?;
+        Ok::<_, ScenarioError>(vec![context.node_is(node, "paused").await?])
+    };
+    context.disrupt(Act::PauseNode { node: node.to_owned() }, doing).await?;
+    tokio::time::sleep(PAUSED_FOR).await;
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Scales the set to one pod more than it asks for, has that pod replicate, and scales back. The new pod's claim stays
+//! until the teardown.
+
+use super::ScenarioError;
+use super::context::Context;
+use super::deploy::settled;
+use super::names::Name;
+use super::recover::{caught_up, recovered, whole};
+use super::replicate::follow;
+use crate::evidence::{Act, Moment};
+
+pub(super) async fn grow(context: &Context) -> Result<(), ScenarioError> {
+    let all = context.subject.replicas;
+    if all < 2 {
+        return Ok(());
+    }
+    let pod = context.subject.nth(all);
+    let grown = context.journal.step("grow", &format!("scale to {}", all + 1), scale_up(context, &pod)).await;
+    let joined = match grown {
+        Ok(()) => context.journal.step("grow", &format!("have {pod} join"), join(context, &pod)).await,
+        failed => failed,
+    };
+    // Whatever came of it, the set is to be what it was.
+    let back = context.journal.step("grow", &format!("scale to {all}"), scale_back(context, &pod)).await;
+    joined.and(back)?;
+    recovered(context, "grow").await
+}
+
+async fn scale_up(context: &Context, pod: &str) -> Result<(), ScenarioError> {
+    let all = context.subject.replicas;
+    let doing = async {
+        context.patch_scale(all + 1).await?;
+        context.ready(pod, None).await?;
+        settled(context, all + 1).await?;
+        Ok::<_, ScenarioError>(vec![context.last_record()])
+    };
+    context.disrupt(Act::Scale { from: all, to: all + 1 }, doing).await
+}
+
+/// Has the new pod follow the primary from the beginning of its history, and compares it with the others.
+async fn join(context: &Context, pod: &str) -> Result<(), ScenarioError> {
+    let moment = Moment::Joined;
+    let new = [pod.to_owned()];
+    if context.replicating() {
+        follow(context, &moment, &new).await?;
+        let replicas: Vec<String> = context.subject.replica_pods().chain(new).collect();
+        caught_up(context, &moment, &replicas).await;
+        whole(context, &moment, &replicas).await?;
+    }
+    let names = [Name::Pod(pod.to_owned()), Name::Service];
+    tokio::join!(context.identity(&moment, pod), context.hostname(&moment, pod), context.resolve(&moment, &names));
+    Ok(())
+}
+
+async fn scale_back(context: &Context, pod: &str) -> Result<(), ScenarioError> {
+    let all = context.subject.replicas;
+    context.save_logs(pod).await;
+    let uid = context.uid(pod);
+    let doing = async {
+        context.patch_scale(all).await?;
+        let mut proof = vec![context.last_record()];
+        if let Some(uid) = uid {
+            proof = vec![context.gone(pod, &uid).await?];
+        }
+        settled(context, all).await?;
+        Ok::<_, ScenarioError>(proof)
+    };
+    context.disrupt(Act::Scale { from: all + 1, to: all }, doing).await
+}

@@ -1,0 +1,34 @@
+//! Shuts a node down and starts it again: its pods stay what they are, and all their containers are new.
+
+use super::ScenarioError;
+use super::context::Context;
+use super::recover::recovered;
+use super::undo::Disrupted;
+use crate::evidence::Act;
+
+pub(super) async fn outage(context: &Context) -> Result<(), ScenarioError> {
+    let node = context.free_node("stopped").await?;
+    let pods = context.pods_on(&node);
+    for (pod, _) in &pods {
+        context.save_logs(pod).await;
+    }
+    let asked = context.last_record();
+    let stopped = Disrupted::Stopped(node.clone());
+    context.disrupts(&stopped).await;
+    let shut = context.journal.step("outage", &format!("stop {node}"), stop(context, &node)).await;
+    let back = context.journal.step("outage", &format!("start {node}"), context.undo(&stopped)).await;
+    shut.and(back)?;
+    for (pod, uid) in &pods {
+        // Until its kubelet says otherwise, a pod counts as Ready.
+        context.restarted(pod, uid, asked).await?;
+    }
+    recovered(context, "outage").await
+}
+
+async fn stop(context: &Context, node: &str) -> Result<(), ScenarioError> {
+    let doing = async {
+        context.machines()?.stop(node).await?;
+        Ok::<_, ScenarioError>(vec![context.node_is(node, "exited").await?])
+    };
+    context.disrupt(Act::StopNode { node: node.to_owned() }, doing).await
+}

@@ -1,0 +1,119 @@
+//! Which node carries what, and how a node is.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::ResourceExt;
+use kube::api::{Api, ListParams};
+
+use super::ScenarioError;
+use super::context::Context;
+use super::disrupt::failed;
+use crate::evidence::{Sight, SnapshotOf};
+use crate::object::has_condition;
+
+const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
+
+/// The pods that serve DNS, in the namespace kube-system.
+pub(super) const DNS_SERVERS: &str = "k8s-app=kube-dns";
+
+const WITNESSES: &str = "app.kubernetes.io/name=steadfast-witness";
+
+/// When a kubelet last said that its node is there; nothing before it ever did.
+type Renewed = Option<MicroTime>;
+
+impl Context {
+    /// The node of the primary, or else of another pod of the set, that carries nothing by which the run itself goes on:
+    /// without the API server, DNS or a witness nobody would see what becomes of the workload.
+    pub(super) async fn free_node(&self, what: &'static str) -> Result<String, ScenarioError> {
+        let taken = self.taken_nodes().await?;
+        let mut nodes: Vec<String> = Vec::new();
+        for node in self.subject.pods().filter_map(|pod| self.node_of(&pod)) {
+            if !nodes.contains(&node) {
+                nodes.push(node);
+            }
+        }
+        if let Some(node) = nodes.iter().find(|node| !taken.contains_key(*node)) {
+            return Ok(node.clone());
+        }
+        let carries = nodes.iter().filter_map(|node| Some(format!("{node} carries {}", taken.get(node)?)));
+        Err(ScenarioError::NoNode { what, why: carries.collect::<Vec<_>>().join(", ") })
+    }
+
+    /// Nodes that carry what a run needs, with what that is.
+    async fn taken_nodes(&self) -> Result<BTreeMap<String, &'static str>, ScenarioError> {
+        let mut taken = BTreeMap::new();
+        for node in self.control_planes().await? {
+            taken.entry(node).or_insert("the API server");
+        }
+        let of_run = [
+            (&self.subject.namespace, WITNESSES, "a witness"),
+            (&self.witnesses.far_namespace, WITNESSES, "a witness"),
+            (&"kube-system".to_owned(), DNS_SERVERS, "a DNS server"),
+        ];
+        for (namespace, selector, what) in of_run {
+            for pod in self.pods_of(namespace, selector).await? {
+                if let Some(node) = pod.spec.and_then(|spec| spec.node_name) {
+                    taken.entry(node).or_insert(what);
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The nodes with an API server.
+    pub(super) async fn control_planes(&self) -> Result<Vec<String>, ScenarioError> {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let list = nodes.list(&ListParams::default().labels(CONTROL_PLANE)).await;
+        let list = list.map_err(failed("list the control-plane nodes".to_owned()))?;
+        Ok(list.items.iter().map(ResourceExt::name_any).collect())
+    }
+
+    /// The pods of any namespace with these labels.
+    pub(super) async fn pods_of(&self, namespace: &str, selector: &str) -> Result<Vec<Pod>, ScenarioError> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let list = pods.list(&ListParams::default().labels(selector)).await;
+        Ok(list.map_err(failed(format!("list the pods {selector} of {namespace}")))?.items)
+    }
+
+    /// The node that a pod of the set runs on.
+    pub(super) fn node_of(&self, pod: &str) -> Option<String> {
+        self.journal.log.look(|timeline| timeline.live_pod(pod)?.node.clone())
+    }
+
+    /// The pods of the set on a node, with their UIDs, lowest ordinal first.
+    pub(super) fn pods_on(&self, node: &str) -> Vec<(String, String)> {
+        let there = self.subject.pods().filter(|pod| self.node_of(pod).as_deref() == Some(node));
+        there.filter_map(|pod| Some((self.uid(&pod)?, pod))).map(|(uid, pod)| (pod, uid)).collect()
+    }
+
+    /// When a node's kubelet last said that the node is there.
+    pub(super) async fn lease(&self, node: &str) -> Result<Renewed, ScenarioError> {
+        let leases: Api<Lease> = Api::namespaced(self.client.clone(), "kube-node-lease");
+        let lease = leases.get_opt(node).await.map_err(failed(format!("read the lease of {node}")))?;
+        Ok(lease.and_then(|lease| lease.spec).and_then(|spec| spec.renew_time))
+    }
+
+    /// Waits until a node is Ready, by the word of a kubelet that has renewed its lease since: the condition stays what it
+    /// was for most of a minute after a node has gone. Returns the record that says it.
+    pub(super) async fn node_ready(&self, node: &str, before: &Renewed) -> Result<u64, ScenarioError> {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let what = format!("the node {node} Ready");
+        self.poll(&what, self.limits.pod_ready, async || {
+            match self.lease(node).await {
+                Ok(renewed) if renewed != *before => {}
+                Ok(_) => return Sight::NotYet("its kubelet has said nothing yet".to_owned()),
+                Err(error) => return Sight::NotYet(error.to_string()),
+            }
+            match nodes.get(node).await.map(|node| serde_json::to_value(node).unwrap_or_default()) {
+                Ok(node) if has_condition(&node, "Ready") => Sight::Met(()),
+                Ok(_) => Sight::NotYet("not Ready".to_owned()),
+                Err(error) => Sight::NotYet(error.to_string()),
+            }
+        })
+        .await?;
+        Ok(self.node_state(SnapshotOf::Node, node, "Ready"))
+    }
+}

@@ -1,0 +1,63 @@
+//! What every disruption ends with: the workload is awaited, and asked for all that it is.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+
+use super::ScenarioError;
+use super::context::Context;
+use super::deploy::settled;
+use crate::evidence::Moment;
+
+/// Rows that are written once every pod is Ready again.
+const ROWS: usize = 5;
+
+/// Between two tries to write on a primary that does not take it yet.
+const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+/// Waits until every pod is Ready, sees when all replicas follow again, and compares all that the servers hold. How long
+/// the recovery took shows in the first barrier, so that is asked for before anything else.
+pub(super) async fn recovered(context: &Context, scenario: &str) -> Result<(), ScenarioError> {
+    let subject = &context.subject;
+    let moment = Moment::Recovered { scenario: scenario.to_owned() };
+    for pod in subject.pods() {
+        context.ready(&pod, None).await?;
+    }
+    let replicas: Vec<String> = subject.replica_pods().collect();
+    let replicating = context.replicating();
+    if replicating {
+        caught_up(context, &moment, &replicas).await;
+    }
+    settled(context, subject.replicas).await?;
+    if replicating {
+        whole(context, &moment, &replicas).await?;
+    }
+    let pods: Vec<String> = subject.pods().collect();
+    let (names, identities) = (context.all_names(), pods.iter().map(|pod| context.identity(&moment, pod)));
+    tokio::join!(join_all(identities), context.resolve(&moment, &names));
+    Ok(())
+}
+
+/// Writes until the primary acknowledges it, and has the replicas wait for that.
+pub(super) async fn caught_up(context: &Context, moment: &Moment, replicas: &[String]) {
+    let limit = context.limits.recovery;
+    let begun = Instant::now();
+    while !context.write(moment, ROWS).await && begun.elapsed() < limit {
+        tokio::time::sleep(WRITE_AGAIN_AFTER).await;
+    }
+    context.barrier(moment, replicas, limit).await;
+}
+
+/// Compares the primary and these replicas while nobody writes.
+pub(super) async fn whole(context: &Context, moment: &Moment, replicas: &[String]) -> Result<(), ScenarioError> {
+    let compared = async {
+        context.barrier(moment, replicas, context.limits.barrier).await;
+        let pods: Vec<String> = std::iter::once(context.subject.primary()).chain(replicas.iter().cloned()).collect();
+        context.contents(moment, &pods).await;
+        Ok(())
+    };
+    context.at_rest(compared).await?;
+    context.replica_status(moment, replicas).await;
+    context.try_writes(moment, replicas).await;
+    Ok(())
+}

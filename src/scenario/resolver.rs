@@ -1,0 +1,61 @@
+//! Replaces the cluster's DNS servers, all at once.
+
+use std::sync::PoisonError;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, Preconditions};
+
+use super::ScenarioError;
+use super::context::Context;
+use super::disrupt::failed;
+use super::placement::DNS_SERVERS;
+use super::recover::recovered;
+use crate::evidence::{Act, DnsServer, Sight, Snapshot, SnapshotOf, What};
+use crate::object::has_condition;
+
+/// The namespace of the cluster's own services.
+const NAMESPACE: &str = "kube-system";
+
+pub(super) async fn resolver(context: &Context) -> Result<(), ScenarioError> {
+    let replacing = context.disrupt(Act::RestartDns, replace(context));
+    context.journal.step("resolver", "replace the DNS servers", replacing).await?;
+    recovered(context, "resolver").await
+}
+
+/// Deletes every DNS server, waits for as many new ones, and has these asked from now on.
+async fn replace(context: &Context) -> Result<Vec<u64>, ScenarioError> {
+    let servers: Api<Pod> = Api::namespaced(context.client.clone(), NAMESPACE);
+    let mut old = Vec::new();
+    for pod in context.pods_of(NAMESPACE, DNS_SERVERS).await? {
+        let preconditions = Some(Preconditions { uid: pod.uid(), resource_version: None });
+        let parameters = DeleteParams { preconditions, ..DeleteParams::default() };
+        let deleted = servers.delete(&pod.name_any(), &parameters).await;
+        deleted.map_err(failed(format!("delete {}", pod.name_any())))?;
+        old.extend(pod.uid());
+    }
+    let wanted = old.len();
+    let new = context.poll("new DNS servers Ready", context.limits.pod_ready, async || {
+        let there = match context.pods_of(NAMESPACE, DNS_SERVERS).await {
+            Ok(there) => there,
+            Err(error) => return Sight::NotYet(error.to_string()),
+        };
+        let left = there.iter().filter(|pod| pod.uid().is_some_and(|uid| old.contains(&uid))).count();
+        let new: Vec<DnsServer> = there.iter().filter_map(ready_server).filter(|it| !old.contains(&it.uid)).collect();
+        if left == 0 && new.len() >= wanted {
+            return Sight::Met(new);
+        }
+        Sight::NotYet(format!("{left} old ones are there, and {} of {wanted} new ones Ready", new.len()))
+    });
+    let new = new.await?;
+    let asked = new.iter().map(|server| (server.name.clone(), server.address)).collect();
+    *context.dns_servers.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+    let value = serde_json::to_value(new).unwrap_or_default();
+    Ok(vec![context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::DnsServers, value }))])
+}
+
+fn ready_server(pod: &Pod) -> Option<DnsServer> {
+    let ready = has_condition(&serde_json::to_value(pod).ok()?, "Ready");
+    let address = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
+    ready.then(|| Some(DnsServer { name: pod.name_any(), uid: pod.uid()?, address }))?
+}

@@ -1,0 +1,24 @@
+//! Deletes every pod of the set at once: the set must come up again from nothing but its claims.
+
+use futures::future::{join_all, try_join_all};
+
+use super::ScenarioError;
+use super::context::Context;
+use super::recover::recovered;
+use crate::evidence::Act;
+
+pub(super) async fn together(context: &Context) -> Result<(), ScenarioError> {
+    let pods: Vec<String> = context.subject.pods().collect();
+    join_all(pods.iter().map(|pod| context.save_logs(pod))).await;
+    context.journal.step("together", "delete every pod", delete_all(context, &pods)).await?;
+    recovered(context, "together").await
+}
+
+async fn delete_all(context: &Context, pods: &[String]) -> Result<(), ScenarioError> {
+    let there: Vec<(&str, String)> = pods.iter().filter_map(|pod| Some((pod.as_str(), context.uid(pod)?))).collect();
+    let doing = async {
+        try_join_all(there.iter().map(|(pod, uid)| context.ask_to_go(pod, uid, None))).await?;
+        try_join_all(there.iter().map(|(pod, uid)| context.gone(pod, uid))).await
+    };
+    context.disrupt(Act::DeleteAllPods, doing).await
+}

@@ -1,0 +1,111 @@
+//! What is made good whatever happens: nodes that a scenario paused, stopped or cordoned.
+
+use k8s_openapi::api::core::v1::Node;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::json;
+
+use super::ScenarioError;
+use super::context::Context;
+use super::disrupt::failed;
+use crate::cluster::Nodes;
+use crate::evidence::{Act, NodeState, Snapshot, SnapshotOf, What};
+
+/// What a scenario is about to do to a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Disrupted {
+    /// It is paused.
+    Paused(String),
+    /// It is stopped.
+    Stopped(String),
+    /// It is cordoned.
+    Cordoned(String),
+}
+
+impl Context {
+    /// The nodes of this machine. Scenarios that need them are left out where there are none.
+    pub(super) fn machines(&self) -> Result<&Nodes, ScenarioError> {
+        self.nodes.as_ref().ok_or_else(|| ScenarioError::NoNode {
+            what: "reached",
+            why: "the cluster's nodes are no containers of this machine".to_owned(),
+        })
+    }
+
+    /// Remembers what must be undone, before it is done.
+    pub(super) async fn disrupts(&self, what: &Disrupted) {
+        self.disrupted.lock().await.push(what.clone());
+    }
+
+    /// Makes it good, with its records. What fails is tried once more at the end of the trial.
+    pub(super) async fn undo(&self, what: &Disrupted) -> Result<(), ScenarioError> {
+        match what {
+            Disrupted::Paused(node) => {
+                let doing = async {
+                    self.machines()?.unpause(node).await?;
+                    Ok::<_, ScenarioError>(vec![self.node_is(node, "running").await?])
+                };
+                self.disrupt(Act::UnpauseNode { node: node.clone() }, doing).await?;
+            }
+            Disrupted::Stopped(node) => {
+                let doing = async {
+                    let before = self.lease(node).await?;
+                    self.machines()?.start(node).await?;
+                    Ok::<_, ScenarioError>(vec![
+                        self.node_is(node, "running").await?,
+                        self.node_ready(node, &before).await?,
+                    ])
+                };
+                self.disrupt(Act::StartNode { node: node.clone() }, doing).await?;
+            }
+            Disrupted::Cordoned(node) => {
+                let act = Act::Uncordon { node: node.clone() };
+                self.disrupt(act, async { Ok::<_, ScenarioError>(vec![self.cordon(node, false).await?]) }).await?;
+            }
+        }
+        self.disrupted.lock().await.retain(|disrupted| disrupted != what);
+        Ok(())
+    }
+
+    /// Makes good what scenarios that failed or were cut short left, the last first.
+    pub async fn undo_all(&self) {
+        let left = self.disrupted.lock().await.clone();
+        for disrupted in left.iter().rev() {
+            if let Err(error) = self.undo(disrupted).await {
+                self.journal.note(format!("{disrupted:?} was not undone: {error}"));
+            }
+        }
+    }
+
+    /// Keeps new pods off a node, or lets them come again; returns the record of what the API server then says.
+    pub(super) async fn cordon(&self, node: &str, off: bool) -> Result<u64, ScenarioError> {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let patch = Patch::Strategic(json!({"spec": {"unschedulable": off}}));
+        let (verb, wanted) = if off { ("cordon", "cordoned") } else { ("uncordon", "schedulable") };
+        let patched = nodes.patch(node, &PatchParams::default(), &patch).await;
+        let spec = patched.map_err(failed(format!("{verb} {node}")))?.spec.unwrap_or_default();
+        let state = if spec.unschedulable == Some(true) { "cordoned" } else { "schedulable" };
+        self.node_has(node, wanted, state)
+    }
+
+    /// Records that the engine says of a node what was brought about.
+    pub(super) async fn node_is(&self, node: &str, wanted: &str) -> Result<u64, ScenarioError> {
+        let state = self.machines()?.state(node).await?;
+        self.node_has(node, wanted, &state)
+    }
+
+    /// Records how a node is, which must be as it was made.
+    fn node_has(&self, node: &str, wanted: &str, state: &str) -> Result<u64, ScenarioError> {
+        let seq = self.node_state(SnapshotOf::Node, node, state);
+        if state == wanted {
+            return Ok(seq);
+        }
+        let (what, answer) = (format!("become {wanted}"), format!("it is {state}"));
+        Err(ScenarioError::Server { pod: node.to_owned(), what, answer })
+    }
+
+    /// Records how a node, or the API server on it, is.
+    pub(super) fn node_state(&self, of: SnapshotOf, node: &str, state: &str) -> u64 {
+        let state = NodeState { node: node.to_owned(), state: state.to_owned() };
+        let value = serde_json::to_value(state).unwrap_or_default();
+        self.journal.log.record(What::Snapshot(Snapshot { of, value }))
+    }
+}
