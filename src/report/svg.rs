@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Outcome;
-use super::describe::{act, describe};
+use super::describe::describe;
 use super::html::escape;
 use super::spans::{Ended, Span, seconds, spans};
 use crate::evidence::{Evidence, Mark, PodLife, Record, What};
@@ -211,7 +211,7 @@ fn gutter(evidence: &Evidence) -> f64 {
 /// The disruptions that were asked for: the bars show what came of them.
 fn faults(evidence: &Evidence) -> impl Iterator<Item = (&Record, String)> {
     evidence.records.iter().filter_map(|record| match &record.what {
-        What::Fault(fault) if fault.proof.is_none() => Some((record, act(&fault.act))),
+        What::Fault(fault) if fault.proof.is_none() => Some((record, fault.act.to_string())),
         _ => None,
     })
 }
