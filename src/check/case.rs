@@ -215,7 +215,6 @@ impl<'a> Case<'a> {
         let spans = steps.iter().zip(ends).filter(|(step, _)| step.phase == Phase::Begin);
         spans.map(|(begin, end)| begin.mark.seq..=end).collect()
     }
-
 }
 
 /// Whether a record lies in one of these stretches, which are in order.

@@ -136,9 +136,7 @@ pub(super) fn parts(text: &str, start: usize, separator: char) -> impl Iterator<
 pub(super) fn range(text: &str, at: usize) -> Result<(u64, u64), IntervalsError> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let numbers = number(first.trim()).zip(number(last.trim()));
-    numbers
-        .filter(|(first, last)| first <= last)
-        .ok_or_else(|| IntervalsError { found: text.to_owned(), at })
+    numbers.filter(|(first, last)| first <= last).ok_or_else(|| IntervalsError { found: text.to_owned(), at })
 }
 
 /// A number in digits only: the library takes a plus sign as well.

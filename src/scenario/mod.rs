@@ -38,12 +38,31 @@ pub use sabotage::{Point, Sabotage, Strike};
 pub use teardown::teardown;
 
 /// The scenarios in the order in which they are acted. Each needs all that stand before it in [`needs`].
-pub const SCENARIOS: [&str; 8] = ["deploy", "replicate", "restart", "unready", "scale", "roll", "claims", "teardown"];
+pub const SCENARIOS: [&str; 17] = [
+    "deploy",
+    "replicate",
+    "restart",
+    "unready",
+    "crash",
+    "together",
+    "scale",
+    "grow",
+    "roll",
+    "drain",
+    "freeze",
+    "outage",
+    "resolver",
+    "control",
+    "claims",
+    "settle",
+    "teardown",
+];
 
 /// What a scenario builds on.
 pub fn needs(scenario: &str) -> &'static [&'static str] {
     match scenario {
-        "restart" => &["deploy", "replicate"],
+        "restart" | "crash" | "together" | "grow" | "drain" | "freeze" | "outage" | "resolver" | "control"
+        | "settle" => &["deploy", "replicate"],
         "replicate" | "unready" | "scale" | "roll" | "claims" | "teardown" => &["deploy"],
         _ => &[],
     }
