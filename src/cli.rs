@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use steadfast::check::{CATALOGUE, Check, find};
 use steadfast::lint::Format;
-use steadfast::run::{Keep, Settings, Target};
+use steadfast::run::{Budget, Keep, Settings, Target};
 
 /// End-to-end conformance harness for StatefulSets that run MySQL.
 #[derive(Debug, Parser)]
@@ -130,6 +130,13 @@ pub struct RunOptions {
     /// Multiply every time limit, for a slow machine.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
     timeout_scale: f64,
+    /// Hold the workload to another budget, as in `outage=30s`; can be repeated. No scale multiplies it.
+    ///
+    /// `resume` [30s]: replicas go on after their source came back. `barrier` [30s]: a replica reaches what its source
+    /// has. `recovery` [2m]: all replicas have caught up after a disruption. `outage` [2m]: the longest time without an
+    /// acknowledged write. `lag` [1s]: how far behind 99 of 100 looks may find a replica while nothing is disrupted.
+    #[arg(long = "budget", value_name = "NAME=DURATION")]
+    budgets: Vec<Budget>,
 }
 
 fn scale(text: &str) -> Result<f64, String> {
@@ -165,6 +172,7 @@ impl RunOptions {
             artifacts: self.artifacts.clone(),
             keep: self.keep,
             timeout_scale: self.timeout_scale,
+            budgets: self.budgets.clone(),
             rerun: self.rerun(),
         }
     }
@@ -195,6 +203,7 @@ impl RunOptions {
         if (self.timeout_scale - 1.0).abs() > f64::EPSILON {
             words.push(format!("--timeout-scale {}", self.timeout_scale));
         }
+        words.extend(self.budgets.iter().map(|budget| format!("--budget {budget}")));
         if self.allow_disruption {
             words.push("--allow-disruption".to_owned());
         }
@@ -258,6 +267,8 @@ mod tests {
         assert_eq!(options(&cluster).rerun(), "steadfast run --cluster ci --allow-disruption");
         let slow = ["--timeout-scale", "3"];
         assert_eq!(options(&slow).rerun(), "steadfast run --timeout-scale 3");
+        let strict = ["--budget", "outage=30s", "--budget", "lag=0.2s"];
+        assert_eq!(options(&strict).rerun(), "steadfast run --budget outage=30s --budget lag=200ms");
     }
 
     #[test]

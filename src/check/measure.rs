@@ -4,11 +4,11 @@
 //!   belong to it, such as the one that ends it; it is over with its scenario at the latest.
 //! - The *time to recover* counts from the disruption's last act until the last replica has reached a barrier that was
 //!   asked for after that act.
-//! - An *outage* is the time between two acknowledgements that follow one another, as far as somebody wanted to write: it
-//!   begins when the first write after the earlier one was sent. While the ledger rests there is none. The last one may
-//!   have no end; it lasts as long as somebody still tried.
-//! - *Lag* is for how long a replica had not shown what was acknowledged, look by look; *at rest* is what lies outside of
-//!   all disruptions.
+//! - An *outage* is the time between two acknowledgements that follow one another, as far as somebody wanted to write:
+//!   it begins when the first write after the earlier one was sent. While the ledger rests there is none. The last one
+//!   may have no end; it lasts as long as somebody still tried.
+//! - *Lag* is for how long a replica had not shown what was acknowledged, look by look; *at rest* is what lies outside
+//!   of all disruptions.
 //!
 //! The witness has a clock of its own. What it hands over says what that clock shows, and the record when that came in:
 //! of all differences the smallest is the one that was delayed least, and by it all its times are moved.

@@ -1,6 +1,7 @@
 //! One run: from settings to a cluster, through the scenarios, to verdicts and reports.
 
 mod bench;
+mod budget;
 mod error;
 mod shared;
 mod signals;
@@ -20,6 +21,7 @@ use crate::scenario::{Journal, plan};
 use crate::workload;
 
 pub use bench::{Bench, Surroundings, Target};
+pub use budget::{Budget, BudgetError};
 pub use error::RunError;
 pub use shared::Shared;
 pub use signals::cancelled_by_signals;
@@ -53,6 +55,8 @@ pub struct Settings {
     pub keep: Keep,
     /// Multiplies every time limit.
     pub timeout_scale: f64,
+    /// The budgets that are not the usual ones.
+    pub budgets: Vec<Budget>,
     /// The command that repeats the run, to which a check's id is appended.
     pub rerun: String,
 }
@@ -187,7 +191,8 @@ impl Settings {
             scenarios.retain(|scenario| scenario != "teardown");
         }
         let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), Vec::new());
-        let trial = Trial { around, manifests, namespace, scenarios, sabotage };
+        let budgets = self.budgets.clone();
+        let trial = Trial { around, manifests, namespace, scenarios, sabotage, budgets };
         workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local")?;
         Ok(trial)
     }

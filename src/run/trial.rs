@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::RunError;
 use super::bench::{Bench, Surroundings, all_ready};
+use super::budget::{Budget, held_to};
 use crate::evidence::{Budgets, Recorder, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, What};
 use crate::probe::Session;
 use crate::scenario::{self, Context, Limits, Made, Parts, SCENARIOS, Sabotage, Witnesses};
@@ -34,6 +35,8 @@ pub struct Trial {
     pub scenarios: Vec<String>,
     /// What a mutant injects.
     pub sabotage: Vec<Sabotage>,
+    /// The budgets that are not the usual ones.
+    pub budgets: Vec<Budget>,
 }
 
 /// How a trial is cut short, and what then becomes of what it made.
@@ -92,7 +95,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let (client, journal) = (&bench.cluster.client, &trial.around.journal);
     let namespace = trial.namespace()?;
     let namespace = standing.namespace.get_or_init(|| namespace);
-    let limits = Limits::scaled(trial.around.timeout_scale);
+    let limits = held_to(Limits::scaled(trial.around.timeout_scale), &trial.budgets);
     let (subject, credentials) = workload::subject(&trial.manifests, namespace, &bench.domain)?;
     let mut substitutions = bench.provide(&workload::images(&trial.manifests), journal).await?;
     let manifests = workload::with_random_values(substituted(&trial.manifests, &substitutions));

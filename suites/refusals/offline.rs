@@ -194,6 +194,8 @@ fn command_lines() -> Vec<Case> {
         refused("usage::unknown_filter", &["run", "nothing::like_this"]),
         refused("usage::unknown_flag", &["run", "--unknown"]),
         refused("usage::timeout_scale", &["run", "--timeout-scale", "0"]),
+        refused("usage::budget_unknown", &["run", "--budget", "patience=3s"]),
+        refused("usage::budget_without_unit", &["run", "--budget", "outage=30"]),
         refused("usage::explain_unknown", &["explain", "nothing::like_this"]),
         refused("usage::explain_without_property", &["explain", "each_pod_has_its_name"]),
         refused("usage::down_unknown", &["down", "nothing"]),

@@ -46,8 +46,8 @@ impl History {
         self.proved(act, asked);
     }
 
-    /// The witness hands over what it wrote since it last did. The first write of those that nobody answers was taken all
-    /// the same.
+    /// The witness hands over what it wrote since it last did. The first write of those that nobody answers was taken
+    /// all the same.
     pub fn hands_over(&mut self) {
         let Some(mut next_us) = self.witness.next_us else { return };
         let (primary, replicas) = (self.subject.primary(), self.replicas());

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{super::case::Case, AtRest, Disruption, writes::moved};
 
-/// How far behind looks found a replica, in microseconds. A percentile is the least value that so many of a hundred looks
-/// do not exceed.
+/// How far behind looks found a replica, in microseconds. A percentile is the least value that so many of a hundred
+/// looks do not exceed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Spread {
     /// Looks that were answered.

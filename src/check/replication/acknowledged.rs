@@ -21,14 +21,14 @@ use super::{
 
 pub(in super::super) const NO_ACKNOWLEDGED_WRITE_IS_LOST: Check = Check {
     id: "replication::no_acknowledged_write_is_lost",
-    statement: "Over all disruptions every write that was acknowledged MUST be there in the end, once, and no write that \
-                was refused or never sent.",
+    statement: "Over all disruptions every write that was acknowledged MUST be there in the end, once, and no write \
+                that was refused or never sent.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/innodb-parameters.html (innodb_flush_log_at_trx_commit) and \
              https://dev.mysql.com/doc/refman/8.4/en/mysql-acid.html",
     explain: "\
 This is what a database is for. The witness writes all the while, whatever is done to the workload: inserts of one row
-each with an id of its own, which end acknowledged, refused, or without an answer. When all disruptions are over the table
-is read on every pod. Lost is what was acknowledged and is not there; phantom is what is there and was refused or never
+each with an id of its own, which end acknowledged, refused, or without an answer. When all disruptions are over the
+table is read on every pod. Lost is what was acknowledged and is not there; phantom is what is there and was refused or never
 sent; a write without an answer may be there or not. The primary decides; a replica has to hold the same once it has
 reached a barrier. Each write must be accounted for, or the question stays open.
 Usually wrong: a volume that is not the pod's own; innodb_flush_log_at_trx_commit or sync_binlog relaxed; or a primary
@@ -76,8 +76,8 @@ fn no_acknowledged_write_is_lost(evidence: &Evidence) -> Finding {
         let pods: Vec<_> = case.subject.pods().collect();
         let Account { acknowledged, refused, unknown, .. } = &account;
         Ok(format!(
-            "all {} acknowledged writes are on {}, each once, and nothing else ({} were refused, {unknown} never answered), \
-             over {}{}; the longest time without an acknowledged write was {}",
+            "all {} acknowledged writes are on {}, each once, and nothing else ({} were refused, {unknown} never \
+             answered), over {}{}; the longest time without an acknowledged write was {}",
             acknowledged.len(),
             pods.join(", "),
             refused.len(),

@@ -35,14 +35,14 @@ impl Transactions {
         Ok(Self { awaited, ours, theirs, told })
     }
 
-    /// Whether nobody wrote on the primary after it was asked for what the replica then waited for: tables can be compared
-    /// only then.
+    /// Whether nobody wrote on the primary after it was asked for what the replica then waited for: tables can be
+    /// compared only then.
     pub fn at_rest(&self) -> bool {
         self.ours.subtract(&self.awaited).is_empty()
     }
 
-    /// That the replica has the primary's transactions and no others. Where somebody wrote meanwhile, these are the ones
-    /// that it waited for, and what it has beyond must have come to the primary before it was asked again.
+    /// That the replica has the primary's transactions and no others. Where somebody wrote meanwhile, it must have those
+    /// that it waited for, and the primary, when it was asked again, what the replica has beyond.
     pub fn same(&self, case: &Case<'_>, primary: &str, pod: &str) -> Judged<[u64; 2]> {
         let [first, second] = self.told;
         if self.ours.is_empty() {

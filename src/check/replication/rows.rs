@@ -24,8 +24,8 @@ pub(in super::super) const REPLICAS_HOLD_THE_SAME_ROWS: Check = Check {
 Threads that run say nothing about what they brought over: a filter, or a write of the replica's own, goes unnoticed.
 After writes on the source each replica waits for the source's GTID set: once replication was configured, around each
 deletion, after each disruption, and in the end. Where nobody writes meanwhile, the sets are compared both ways (missing
-and errant) and every table's checksum, which tells data that differ although the sets agree; at all barriers the rows of
-the harness with the inserts that were acknowledged. An insert without an answer may be there or not.
+and errant) and every table's checksum, which tells data that differ although the sets agree; at all barriers the rows
+of the harness with the inserts that were acknowledged. An insert without an answer may be there or not.
 Usually wrong: a replication filter; a replica that was written to before super_read_only was on, for which its own
 set-up is enough; or a source that has purged what a replica still needs.",
     scenarios: &["replicate"],
@@ -63,8 +63,8 @@ fn replicas_hold_the_same_rows(evidence: &Evidence) -> Finding {
     })
 }
 
-/// Compares all that a replica holds at a moment with what its source holds. Writes that went on meanwhile keep the tables
-/// from being compared, which is a doubt where nobody was to write.
+/// Compares all that a replica holds at a moment with what its source holds. Writes that went on meanwhile keep the
+/// tables from being compared, which is a doubt where nobody was to write.
 fn compare(case: &Case<'_>, opinion: &mut Opinion, moment: &Moment, primary: &str, pod: &str) {
     let barrier = opinion.weigh(reached_barrier(case, pod, moment));
     opinion.prove(barrier.map(|barrier| barrier.seq));
