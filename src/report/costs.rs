@@ -145,7 +145,7 @@ fn in_seconds(us: u64) -> f64 {
 impl From<Spread> for LagResult {
     fn from(lag: Spread) -> Self {
         let Spread { looks, unanswered, p50_us, p99_us, max_us, .. } = lag;
-        let [p50_s, p99_s, max_s] = [p50_us, p99_us, max_us].map(in_seconds);
+        let [p50_s, p99_s, max_s] = [p50_us, p99_us, max_us].map(seconds);
         Self { looks, unanswered, p50_s, p99_s, max_s }
     }
 }

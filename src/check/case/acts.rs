@@ -38,11 +38,11 @@ impl<'a> Case<'a> {
         self.seen(places, |what| if let What::Fault(fault) = what { Some(fault) } else { None })
     }
 
-    /// The first scale-down that was asked for, while claims are to stay: the one in which they are to go has its own
-    /// check.
+    /// The first scale-down that was asked for, while claims are to stay and the set is to be smaller than it was: others
+    /// have checks of their own.
     pub fn scale_down(&self) -> Option<ScaleDown> {
-        let with_claims = self.spans("claims");
-        let apart = |seq: u64| spanned(&with_claims, seq);
+        let others = [self.spans("claims"), self.spans("grow")];
+        let apart = |seq: u64| others.iter().any(|spans| spanned(spans, seq));
         self.faults().find_map(|fault| match fault.it.act {
             Act::Scale { from, to } if to < from && !apart(fault.mark.seq) => {
                 Some(ScaleDown { asked: fault.mark.seq, from, to })

@@ -19,15 +19,14 @@ pub(in super::super) const RECOVERS_WITHIN_BUDGET: Check = Check {
                 transactions, within the budgets.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/replication-solutions.html and \
              https://kubernetes.io/docs/concepts/workloads/pods/disruptions/",
-    explain:
-        "\
+    explain: "\
 That everything comes back says little without how soon. Each disruption of the run is measured twice. Recovery counts
 from its last act until the last replica has reached a barrier that was asked for after it. The outage is the longest
 time in which the witness, which writes all the while, had no write acknowledged. Both have a budget, which `--budget`
 sets: two minutes unless told otherwise, as much as a server takes to shut down, start and recover on a slow machine.
 What your clients can bear is less, and yours to say.
 Usually wrong: a readiness probe that waits longer than the server needs; a grace period that is used up because the
-server does not get the signal; SOURCE_CONNECT_RETRY at its 60 s; or a crash recovery that a liveness probe cuts short.",
+server does not get the signal; SOURCE_CONNECT_RETRY at its 60 s; or a liveness probe that cuts crash recovery short.",
     scenarios: &DISRUPTIVE,
     judge: recovers_within_budget,
 };
@@ -70,8 +69,8 @@ fn recovers_within_budget(evidence: &Evidence) -> Finding {
         let (took, of) = recovery.unwrap_or_default();
         let (out, by) = outage.unwrap_or_default();
         Ok(format!(
-            "{} disruptions: recovered from after {took} at most ({of}), without an acknowledged write for {out} at most \
-             ({by})",
+            "{} disruptions: recovered from after {took} at most ({of}), and without an acknowledged write for {out} \
+             at most ({by})",
             disruptions.len()
         ))
     })
