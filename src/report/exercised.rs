@@ -117,3 +117,60 @@ fn semi_sync(evidence: &Evidence, run: &Run, measures: &Measures) -> Exercise {
         _ => Exercise::new(what, How::Off, format!("{what}: off: no commit waited for a replica")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{Moment, Record};
+    use crate::report::sample;
+
+    /// What is said of a run that is told differently.
+    fn told(mut change: impl FnMut(&mut What)) -> String {
+        let mut records: Vec<Record> = sample::disrupted_evidence().records;
+        records.iter_mut().for_each(|record| change(&mut record.what));
+        let lines: Vec<String> = exercised(&Evidence::new(records)).into_iter().map(|one| one.text).collect();
+        lines.join("\n")
+    }
+
+    fn run(what: &mut What, change: impl Fn(&mut Run)) {
+        if let What::Run(run) = what {
+            change(run);
+        }
+    }
+
+    #[test]
+    fn writes_that_waited_for_a_replica_are_counted() {
+        let text = told(|what| {
+            if let What::Entries(entries) = what {
+                entries.writes.iter_mut().take(100).for_each(|entry| entry.semi_sync = Some(true));
+            }
+        });
+        assert!(text.contains("semi-synchronous replication: exercised on 100 of 164 acknowledged writes"), "{text}");
+    }
+
+    #[test]
+    fn what_is_on_and_was_not_seen_at_work_is_only_read_back() {
+        let expected = "semi-synchronous replication: on, read back, not exercised";
+        let text = told(|what| run(what, |run| run.semi_sync = true));
+        assert!(text.contains(expected), "{text}");
+        let text = told(|what| {
+            if let What::Sql(sql) = what
+                && sql.moment == Moment::Deployed
+            {
+                let column = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+                let row = [column("variable_name", "rpl_semi_sync_master_enabled"), column("value", "ON")];
+                (sql.question, sql.answer) = (Question::SemiSync, SqlAnswer::Rows(vec![row.into()]));
+            }
+        });
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains("durability against power loss: neither exercised nor read back"), "{text}");
+    }
+
+    #[test]
+    fn replication_that_is_the_workloads_own_is_only_looked_at() {
+        let text = told(|what| run(what, |run| run.replication = Replication::Observed));
+        assert!(text.contains("replication was configured by the workload itself"), "{text}");
+        // One pod has nobody to wait for.
+        assert!(!told(|what| run(what, |run| run.subject.replicas = 1)).contains("semi-synchronous"));
+    }
+}

@@ -217,7 +217,7 @@ fn stored_runs() -> Vec<Case> {
         judge("judge::holey", &holey),
         judge("judge::another_format", &STORED.replacen("\"schema\":1", "\"schema\":9", 1)),
         case("judge::latest", 0, &["judge"])
-            .holding("32 passed, 0 failed, 0 inconclusive, 0 skipped")
+            .holding("37 passed, 0 failed, 0 inconclusive, 0 skipped")
             .with("artifacts/latest/evidence.jsonl", STORED),
         case("judge::by_id", 1, &["judge", "20260105-1"])
             .holding("31 passed, 1 failed, 0 inconclusive, 0 skipped")

@@ -9,7 +9,7 @@ use crate::{
         find,
         history::{History, SCENARIOS},
     },
-    evidence::{Evidence, LeftOut, Note, Phase, Record, Step, What},
+    evidence::{Evidence, LeftOut, Note, Phase, Question, Record, SqlAnswer, Step, What},
 };
 
 fn judge(id: &str, history: &History) -> Finding {
@@ -187,6 +187,20 @@ fn what_the_run_must_not_act_is_held_against_no_check_that_needs_others_too() {
         }
     });
     assert_snapshot!(judge("replication::no_acknowledged_write_is_lost", &cut).reason, @"the scenario roll was not part of this run");
+}
+
+#[test]
+fn a_violation_stands_in_a_run_that_did_little_of_what_the_check_needs() {
+    let lost = SqlAnswer::Rows(vec![
+        [("ids", ""), ("duplicates", "")].map(|(name, value)| (name.into(), Some(value.into()))).into(),
+    ]);
+    let history = History::good().answering("mysql-0", Question::Entries, lost);
+    let short = history.edit(|what| {
+        if let What::Run(run) = what {
+            run.scenarios = ["deploy", "replicate", "settle"].map(str::to_owned).to_vec();
+        }
+    });
+    assert_eq!(judge("replication::no_acknowledged_write_is_lost", &short).verdict, Fail);
 }
 
 #[test]

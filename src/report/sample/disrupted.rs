@@ -69,7 +69,7 @@ impl Story {
             };
             let sent_us = (at_ms + AHEAD_MS) * 1000;
             writes.push(Entry { id, sent_us, ended_us: sent_us + 3_000, outcome, semi_sync: None });
-            let behind_us = [Some(1_000 + id % 7 * 100), (at_ms < 86_000 || at_ms > 106_200).then_some(2_400)];
+            let behind_us = [Some(1_000 + id % 7 * 100), (!(86_000..=106_200).contains(&at_ms)).then_some(2_400)];
             for (pod, behind_us) in ["mysql-2", "mysql-1"].into_iter().zip(behind_us) {
                 lags.push(Lag { pod: pod.into(), at_us: sent_us, behind_us });
             }
