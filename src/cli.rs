@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use steadfast::check::{CATALOGUE, Check, find};
 use steadfast::evidence::Replication;
 use steadfast::lint::Format;
-use steadfast::run::{Keep, Settings, Target};
+use steadfast::run::{Budget, Keep, Settings, Target};
 
 /// End-to-end conformance harness for StatefulSets that run MySQL.
 #[derive(Debug, Parser)]
@@ -135,6 +135,13 @@ pub struct RunOptions {
     /// Multiply every time limit, for a slow machine.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
     timeout_scale: f64,
+    /// Hold the workload to another budget, as in `outage=30s`; can be repeated. No scale multiplies it.
+    ///
+    /// `resume` [30s]: replicas go on after their source came back. `barrier` [30s]: a replica reaches what its source
+    /// has. `recovery` [2m]: all replicas have caught up after a disruption. `outage` [2m]: the longest time without an
+    /// acknowledged write. `lag` [1s]: how far behind 99 of 100 looks may find a replica while nothing is disrupted.
+    #[arg(long = "budget", value_name = "NAME=DURATION")]
+    budgets: Vec<Budget>,
 }
 
 fn scale(text: &str) -> Result<f64, String> {
@@ -171,6 +178,7 @@ impl RunOptions {
             keep: self.keep,
             replication: self.replication,
             timeout_scale: self.timeout_scale,
+            budgets: self.budgets.clone(),
             rerun: self.rerun(),
         }
     }
@@ -204,6 +212,7 @@ impl RunOptions {
         if (self.timeout_scale - 1.0).abs() > f64::EPSILON {
             words.push(format!("--timeout-scale {}", self.timeout_scale));
         }
+        words.extend(self.budgets.iter().map(|budget| format!("--budget {budget}")));
         if self.allow_disruption {
             words.push("--allow-disruption".to_owned());
         }
@@ -269,6 +278,8 @@ mod tests {
         assert_eq!(options(&observed).rerun(), "steadfast run --replication observed");
         let slow = ["--timeout-scale", "3"];
         assert_eq!(options(&slow).rerun(), "steadfast run --timeout-scale 3");
+        let strict = ["--budget", "outage=30s", "--budget", "lag=0.2s"];
+        assert_eq!(options(&strict).rerun(), "steadfast run --budget outage=30s --budget lag=200ms");
     }
 
     #[test]

@@ -55,6 +55,7 @@ fn settings(cluster: Option<String>, checks: Vec<&'static Check>) -> Settings {
         keep: Keep::Never,
         replication: Replication::Managed,
         timeout_scale: common::timeout_scale(),
+        budgets: Vec::new(),
         rerun: "cargo test --test conformance -- --exact".to_owned(),
     }
 }

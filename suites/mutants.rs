@@ -10,9 +10,10 @@ use std::process::ExitCode;
 
 use libtest_mimic::Failed;
 use serde::Deserialize;
-use steadfast::check::{Verdict, find};
+use steadfast::check::{Check, Verdict, find};
 use steadfast::evidence::{Evidence, Replication};
 use steadfast::report::{Judged, Outcome};
+use steadfast::run::Budget;
 use steadfast::scenario::{SCENARIOS, Sabotage, plan};
 
 mod common;
@@ -42,6 +43,12 @@ struct Mutant {
     /// Scenarios that it is put through beside those of the checks that must fail.
     #[serde(default)]
     scenarios: Vec<String>,
+    /// Scenarios that it is put through in place of those of the checks that must fail: a check that judges a long run
+    /// finds in a short one what is wrong.
+    within: Option<Vec<String>>,
+    /// What it is held to, where that is not the usual.
+    #[serde(default)]
+    budgets: Vec<Budget>,
     /// The checks that must fail.
     kills: Vec<String>,
     /// The checks that may fail.
@@ -83,7 +90,8 @@ fn mutants() -> Vec<Mutant> {
     for mutant in &mutants {
         let unknown = mutant.kills.iter().chain(&mutant.touches).find(|id| find(id).is_none());
         assert!(unknown.is_none(), "mutant {} names {unknown:?}, which is no check", mutant.name);
-        let unknown = mutant.scenarios.iter().find(|name| !SCENARIOS.contains(&name.as_str()));
+        let acted = mutant.scenarios.iter().chain(mutant.within.iter().flatten());
+        let unknown = acted.into_iter().find(|name| !SCENARIOS.contains(&name.as_str()));
         assert!(unknown.is_none(), "mutant {} names {unknown:?}, which is no scenario", mutant.name);
         assert!(!mutant.kills.is_empty(), "mutant {} names no check that must fail", mutant.name);
     }
@@ -108,6 +116,7 @@ impl Piece for Mutant {
             replication: Replication::Managed,
             sabotage: self.sabotage.clone(),
             patience: PATIENCE,
+            budgets: self.budgets.clone(),
         };
         let evidence = stage.perform(&act).await?;
         self.verdict(&evidence, &stage.directory(&self.name))
@@ -117,14 +126,23 @@ impl Piece for Mutant {
 impl Mutant {
     /// The scenarios of the checks that must kill it, and those that it needs besides.
     fn plan(&self) -> Vec<String> {
-        let checks = self.kills.iter().filter_map(|id| find(id));
-        plan(checks.flat_map(|check| check.scenarios).copied().chain(self.scenarios.iter().map(String::as_str)))
+        let besides = self.scenarios.iter().map(String::as_str);
+        match &self.within {
+            Some(within) => plan(within.iter().map(String::as_str).chain(besides)),
+            None => plan(self.killers().flat_map(|check| check.scenarios).copied().chain(besides)),
+        }
+    }
+
+    /// The checks that must fail.
+    fn killers(&self) -> impl Iterator<Item = &'static Check> {
+        self.kills.iter().filter_map(|id| find(id))
     }
 
     /// Whether it was killed by the checks that it names, and nothing else died of it.
     fn verdict(&self, evidence: &Evidence, directory: &Path) -> Result<(), Failed> {
         let rerun = format!("cargo test --test mutants -- --exact {}; the check:", self.name);
-        let outcome = judged(evidence, directory, rerun)?;
+        let killers: Vec<&Check> = self.killers().collect();
+        let outcome = judged(evidence, directory, rerun, &killers)?;
         let wrong: Vec<String> = outcome.judged.iter().filter_map(|judged| self.objection(&outcome, judged)).collect();
         if wrong.is_empty() { Ok(()) } else { Err(Failed::from(wrong.join("\n"))) }
     }

@@ -98,6 +98,7 @@ impl Piece for Variant {
             replication: self.replication,
             sabotage: Vec::new(),
             patience: PATIENCE,
+            budgets: Vec::new(),
         };
         let evidence = stage.perform(&act).await?;
         self.verdict(&evidence, &stage.directory(&self.name))
@@ -115,7 +116,7 @@ impl Variant {
     /// Whether everything that was acted passed, but for what does not apply.
     fn verdict(&self, evidence: &Evidence, directory: &Path) -> Result<(), Failed> {
         let rerun = format!("cargo test --test variants -- --exact {}; the check:", self.name);
-        let outcome = judged(evidence, directory, rerun)?;
+        let outcome = judged(evidence, directory, rerun, &[])?;
         let wrong = outcome.judged.iter().filter_map(|judged| {
             let skipped = self.skips.contains(judged.check.id);
             let expected = if skipped { Verdict::Skipped } else { Verdict::Pass };

@@ -41,6 +41,11 @@ pub static CATALOGUE: &[Check] = &[
     replication::REPLICAS_HOLD_THE_SAME_ROWS,
     replication::REPLICAS_REFUSE_WRITES,
     replication::PRIMARY_RECREATED_REPLICAS_RESUME,
+    replication::REPLICA_RECREATED_CATCHES_UP,
+    replication::NO_ACKNOWLEDGED_WRITE_IS_LOST,
+    replication::RECOVERS_WITHIN_BUDGET,
+    replication::NEW_REPLICA_JOINS,
+    replication::READ_LAG_IS_BOUNDED,
 ];
 
 /// The check with this id.
@@ -48,12 +53,18 @@ pub fn find(id: &str) -> Option<&'static Check> {
     CATALOGUE.iter().find(|check| check.id == id)
 }
 
-/// Judges the evidence, and takes a pass back where a scenario that the check needs was not carried out to its end.
+/// Judges the evidence, and takes a pass back where a scenario that the check needs was not carried out to its end. One
+/// that the run must not act is not held against a check that needs others too.
 pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
     let Some(case) = Case::of(evidence) else { return did_not_start(evidence) };
-    let absent = |scenario: &&&str| !case.run.scenarios.iter().any(|part| part == **scenario);
-    let missing: Vec<_> = check.scenarios.iter().filter(absent).copied().collect();
-    if missing.len() == check.scenarios.len() {
+    let left_out = |scenario: &&&str| case.run.left_out.iter().any(|part| part.scenario == **scenario);
+    let needed: Vec<&'static str> = check.scenarios.iter().filter(|scenario| !left_out(scenario)).copied().collect();
+    if needed.is_empty() {
+        return all_left_out(&case, check.scenarios);
+    }
+    let acted = |scenario: &&str| case.run.scenarios.iter().any(|part| part == *scenario);
+    let missing: Vec<_> = needed.iter().filter(|scenario| !acted(scenario)).copied().collect();
+    if missing.len() == needed.len() {
         return not_part(&missing);
     }
     let finding = (check.judge)(evidence);
@@ -62,7 +73,7 @@ pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
         // Why the acts did not take place says more than what was not seen of them.
         Verdict::Inconclusive => {
             let unbegun = |scenario: &&&str| !missing.contains(scenario) && case.outer_steps(scenario).next().is_none();
-            let unbegun = check.scenarios.iter().find(unbegun);
+            let unbegun = needed.iter().find(unbegun);
             return unbegun.and_then(|scenario| cut_short(&case, scenario)).unwrap_or(finding);
         }
         Verdict::Pass => {}
@@ -70,7 +81,16 @@ pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
     if !missing.is_empty() {
         return not_part(&missing);
     }
-    check.scenarios.iter().find_map(|scenario| cut_short(&case, scenario)).unwrap_or(finding)
+    needed.iter().find_map(|scenario| cut_short(&case, scenario)).unwrap_or(finding)
+}
+
+/// Nothing is held against a workload that must not be touched like that.
+fn all_left_out(case: &Case<'_>, scenarios: &[&str]) -> Finding {
+    let why = |scenario: &&str| {
+        let part = case.run.left_out.iter().find(|part| part.scenario == **scenario)?;
+        Some(format!("{scenario} was left out: {}", part.why))
+    };
+    Finding::skipped(scenarios.iter().filter_map(why).collect::<Vec<_>>().join("; "))
 }
 
 fn not_part(missing: &[&str]) -> Finding {

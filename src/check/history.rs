@@ -2,17 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::evidence::{
-    Act, Budgets, ClaimPolicy, Dns, DnsAnswer, DnsRecord, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, Moment,
-    NamedPort, ObjectEvent, Phase, Question, Record, Replication, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql,
-    SqlAnswer, Step, Subject, Transport, Wait, WaitOutcome, What, Write, WriteOutcome,
+    Act, Budgets, ClaimPolicy, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, Moment, NamedPort, ObjectEvent,
+    Phase, Question, Record, Replication, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Wait,
+    WaitOutcome, What, Write, WriteOutcome,
 };
 
 mod acts;
+mod disruptions;
+mod dns;
 mod edits;
+mod pods;
 mod whole;
+mod witness;
+
+use witness::Witness;
 
 /// The names of the three pods.
 pub(super) const PODS: [&str; 3] = ["mysql-0", "mysql-1", "mysql-2"];
@@ -20,8 +26,25 @@ pub(super) const PODS: [&str; 3] = ["mysql-0", "mysql-1", "mysql-2"];
 pub(super) const NAMESPACE: &str = "steadfast";
 
 /// The scenarios, in order.
-pub(super) const SCENARIOS: [&str; 8] =
-    ["deploy", "replicate", "restart", "unready", "scale", "roll", "claims", "teardown"];
+pub(super) const SCENARIOS: [&str; 17] = [
+    "deploy",
+    "replicate",
+    "restart",
+    "unready",
+    "crash",
+    "together",
+    "scale",
+    "grow",
+    "roll",
+    "drain",
+    "freeze",
+    "outage",
+    "resolver",
+    "control",
+    "claims",
+    "settle",
+    "teardown",
+];
 
 /// A run in the making. Pods are called by their name, which is the newest bearer, or by their UID, which is the ordinal
 /// and the number of the life: `0.1` is the first pod that was called mysql-0.
@@ -34,6 +57,7 @@ pub(super) struct History {
     claims: Vec<Claim>,
     set: Set,
     ledger: Vec<u64>,
+    witness: Witness,
 }
 
 #[derive(Clone)]
@@ -123,7 +147,16 @@ impl History {
         let (revision, current) = ("rev-1".to_owned(), "rev-1".to_owned());
         let set = Set { generation: 1, replicas: subject.replicas, revision, current };
         let (pods, claims) = (Vec::new(), Vec::new());
-        Self { records: Vec::new(), subject, now_us: 0, pods, claims, set, ledger: Vec::new() }
+        Self {
+            records: Vec::new(),
+            subject,
+            now_us: 0,
+            pods,
+            claims,
+            set,
+            ledger: Vec::new(),
+            witness: Witness::default(),
+        }
     }
 
     /// The run is described.
@@ -204,99 +237,6 @@ impl History {
         self.push(What::Object(Box::new(ObjectEvent { event, object_kind: object_kind.into(), object })))
     }
 
-    /// A pod is created; a claim that it needs and that is not there is created and bound. Tells the new UID.
-    pub fn added(&mut self, name: &str) -> String {
-        let life = self.pods.iter().filter(|pod| pod.name == name).count() + 1;
-        let ordinal = name.rsplit('-').next().unwrap_or_default();
-        let uid = format!("{ordinal}.{life}");
-        let claims: Vec<_> = self.subject.claims.iter().map(|template| format!("{template}-{name}")).collect();
-        let volumes: Vec<_> = claims.iter().map(|it| json!({"persistentVolumeClaim": {"claimName": it}})).collect();
-        let labels = json!({
-            "statefulset.kubernetes.io/pod-name": name,
-            "apps.kubernetes.io/pod-index": ordinal,
-            "controller-revision-hash": self.set.revision,
-        });
-        let object = json!({
-            "metadata": {"name": name, "uid": uid, "labels": labels},
-            "spec": {"nodeName": "worker", "volumes": volumes},
-            "status": {"phase": "Pending"},
-        });
-        self.object(EventType::Added, "Pod", object.clone());
-        self.pods.push(Pod { name: name.into(), uid: uid.clone(), object, gone: false });
-        for (claim, template) in claims.into_iter().zip(["claim", "second claim", "third claim"]) {
-            if self.claims.iter().any(|there| there.name == claim) {
-                continue;
-            }
-            let uid = format!("{template} {uid}");
-            self.bound(&claim, &uid, &format!("pv-{claim}"));
-            let object = json!({"metadata": {"name": claim, "uid": uid}});
-            self.claims.push(Claim { name: claim, object });
-        }
-        uid
-    }
-
-    /// A claim of this UID is there and bound to this volume.
-    pub fn bound(&mut self, claim: &str, uid: &str, volume: &str) {
-        self.object(EventType::Added, "PersistentVolume", json!({"metadata": {"name": volume, "uid": volume}}));
-        let object = json!({"metadata": {"name": claim, "uid": uid}, "spec": {"volumeName": volume}});
-        self.object(EventType::Added, "PersistentVolumeClaim", object);
-    }
-
-    /// A pod becomes Ready; it has an address from then on.
-    pub fn ready(&mut self, pod: &str) -> u64 {
-        let address = format!("10.0.{}", self.uid(pod));
-        let ready = json!([{"type": "Ready", "status": "True"}]);
-        let status = json!({"phase": "Running", "podIP": address, "conditions": ready});
-        self.modified(pod, "status", status)
-    }
-
-    /// A pod is not Ready any more.
-    pub fn unready(&mut self, pod: &str) -> u64 {
-        let mut status = self.pod(pod).object["status"].clone();
-        status["conditions"] = json!([{"type": "Ready", "status": "False"}]);
-        self.modified(pod, "status", status)
-    }
-
-    /// A pod is told to go.
-    pub fn deleting(&mut self, pod: &str) -> u64 {
-        let mut metadata = self.pod(pod).object["metadata"].clone();
-        metadata["deletionTimestamp"] = json!("2027-01-15T08:00:00Z");
-        self.modified(pod, "metadata", metadata)
-    }
-
-    /// A pod is gone.
-    pub fn deleted(&mut self, pod: &str) -> u64 {
-        let pod = self.pod(pod);
-        pod.gone = true;
-        let object = pod.object.clone();
-        self.object(EventType::Deleted, "Pod", object)
-    }
-
-    /// A pod changed in one part.
-    pub fn modified(&mut self, pod: &str, part: &str, value: Value) -> u64 {
-        let pod = self.pod(pod);
-        pod.object[part] = value;
-        let object = pod.object.clone();
-        self.object(EventType::Modified, "Pod", object)
-    }
-
-    fn pod(&mut self, pod: &str) -> &mut Pod {
-        let newest = self.pods.iter_mut().rev().find(|it| it.uid == pod || (it.name == pod && !it.gone));
-        newest.expect("a pod that was added")
-    }
-
-    /// The UID of a pod.
-    pub fn uid(&mut self, pod: &str) -> String {
-        self.pod(pod).uid.clone()
-    }
-
-    /// The address of a pod that is Ready; none of one that is not, or is not there.
-    fn address(&self, name: &str) -> Option<String> {
-        let live = self.pods.iter().rev().find(|pod| pod.name == name && !pod.gone)?;
-        let listed = self.subject.publish_not_ready || crate::object::has_condition(&live.object, "Ready");
-        live.object.pointer("/status/podIP").filter(|_| listed).and_then(Value::as_str).map(str::to_owned)
-    }
-
     /// A question to the server of a pod.
     pub fn sql(&mut self, moment: &Moment, pod: &str, question: Question, answer: SqlAnswer) -> u64 {
         let uid = self.uid(pod);
@@ -357,45 +297,5 @@ impl History {
     /// A state is read.
     pub fn snapshot(&mut self, of: SnapshotOf, value: Value) -> u64 {
         self.push(What::Snapshot(Snapshot { of, value }))
-    }
-
-    /// Every server is asked for a name, over both transports from two namespaces, and all give these addresses.
-    pub fn asked(&mut self, moment: &Moment, name: &str, addresses: &[String]) {
-        self.asked_for(moment, "A", name, addresses);
-    }
-
-    /// Every server is asked for a name's records of a type, and all give these.
-    pub fn asked_for(&mut self, moment: &Moment, record_type: &str, name: &str, data: &[String]) {
-        for (server, from) in
-            [("coredns-a", NAMESPACE), ("coredns-a", "default"), ("coredns-b", NAMESPACE), ("coredns-b", "default")]
-        {
-            for transport in [Transport::Udp, Transport::Tcp] {
-                let rcode = if data.is_empty() { "NXDOMAIN" } else { "NOERROR" }.to_owned();
-                let records = data.iter().map(|data| DnsRecord { ttl: 30, data: data.clone() }).collect();
-                self.push(What::Dns(Dns {
-                    moment: moment.clone(),
-                    from: from.into(),
-                    server: server.into(),
-                    address: "10.96.0.2".into(),
-                    transport,
-                    name: name.into(),
-                    record_type: record_type.into(),
-                    took_us: 300,
-                    answer: DnsAnswer::Response { rcode, records },
-                }));
-            }
-        }
-    }
-
-    /// Every server is asked for a pod's name and gives its address, or NXDOMAIN where there is no such pod.
-    pub fn asked_for_pod(&mut self, moment: &Moment, name: &str) {
-        let addresses: Vec<String> = self.address(name).into_iter().collect();
-        self.asked(moment, &self.subject.fqdn(name), &addresses);
-    }
-
-    /// Every server is asked for the Service and gives the addresses of all pods.
-    pub fn asked_for_service(&mut self, moment: &Moment) {
-        let addresses: Vec<String> = self.subject.pods().filter_map(|pod| self.address(&pod)).collect();
-        self.asked(moment, &self.subject.service_fqdn(), &addresses);
     }
 }

@@ -9,6 +9,7 @@ pub mod expectation;
 mod history;
 mod identity;
 mod ledger;
+pub mod measure;
 mod opinion;
 mod ordering;
 mod persistence;

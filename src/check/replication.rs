@@ -1,5 +1,11 @@
 //! Replication: replicas follow their source by its stable name, hold what it holds, and refuse everything else.
 
+mod acknowledged;
+mod budget;
+mod contents;
+mod joins;
+mod lag;
+mod recreated;
 mod resume;
 mod rows;
 
@@ -18,6 +24,11 @@ use super::{
     words::during,
 };
 
+pub(super) use acknowledged::NO_ACKNOWLEDGED_WRITE_IS_LOST;
+pub(super) use budget::RECOVERS_WITHIN_BUDGET;
+pub(super) use joins::NEW_REPLICA_JOINS;
+pub(super) use lag::READ_LAG_IS_BOUNDED;
+pub(super) use recreated::REPLICA_RECREATED_CATCHES_UP;
 pub(super) use resume::PRIMARY_RECREATED_REPLICAS_RESUME;
 pub(super) use rows::REPLICAS_HOLD_THE_SAME_ROWS;
 
@@ -29,8 +40,8 @@ pub(super) const REPLICAS_FOLLOW_BY_STABLE_NAME: Check = Check {
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
     explain: "\
 A replica that follows an address works until the source is created again with another one, which is the first night.
-The replication status of each replica is read once replication was configured, after each deletion and after the
-scale-up: both threads must say Yes, and the host must be <pod>.<service>, alone or with the rest of the stable name.
+The replication status of each replica is read once replication was configured, after each disruption and in the end:
+both threads must say Yes, and the host must be <pod>.<service>, alone or with the rest of the stable name.
 Usually wrong: the source was configured by its IP or by the Service's name, which is any pod; the replication user is
 missing or its password is not taken (Last_IO_Error 1045); or a replica came back without its data.",
     scenarios: &["replicate"],
@@ -135,8 +146,8 @@ pub(super) const REPLICAS_REFUSE_WRITES: Check = Check {
     explain: "\
 One write on a replica is an errant transaction: the replica differs from its source for ever and can never take over.
 It is tried, not read: an insert inside a transaction that is rolled back, as the account that the harness uses; once
-replication was configured, after each deletion and after the scale-up. MariaDB has read_only alone, which lets pass who
-has READ_ONLY ADMIN; there the insert comes from an account that may do nothing but insert.
+replication was configured, after each disruption, and on a replica that joins. MariaDB has read_only alone, which lets
+pass who has READ_ONLY ADMIN; there the insert comes from an account that may do nothing but insert.
 Usually wrong: read_only is on without super_read_only, which lets administrators write; or it is set at run time only,
 and gone after a restart.",
     scenarios: &["replicate"],
@@ -149,9 +160,11 @@ const OPTION_PREVENTS_STATEMENT: u16 = 1290;
 fn replicas_refuse_writes(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         has_replicas(case)?;
-        for pod in case.subject.replica_pods() {
-            let first = case.last_answer(&pod, Question::TryWrite, &Moment::Replicating);
-            opinion.weigh(first);
+        let joined = case.subject.nth(case.subject.replicas);
+        for pod in case.subject.replica_pods().chain([joined.clone()]) {
+            if pod != joined {
+                opinion.weigh(case.last_answer(&pod, Question::TryWrite, &Moment::Replicating));
+            }
             // All of them, whenever: one that was accepted is one too many.
             for attempt in case.sql().filter(|sql| sql.pod == pod && sql.question == Question::TryWrite) {
                 let refused = opinion.weigh(refused(attempt));

@@ -9,6 +9,11 @@ pub(super) fn seconds(us: u64) -> String {
     format!("{}.{} s", us / 1_000_000, us / 100_000 % 10)
 }
 
+/// A short duration, for people.
+pub(super) fn milliseconds(us: u64) -> String {
+    if us < 1_000_000 { format!("{}.{} ms", us / 1_000, us / 100 % 10) } else { seconds(us) }
+}
+
 /// The first five of many, and how many there are.
 pub(super) fn some_of<T: fmt::Display>(all: impl IntoIterator<Item = T>) -> String {
     let all: Vec<T> = all.into_iter().collect();

@@ -1,5 +1,7 @@
 //! Disruptions: what the harness did to the workload, each asked for first and proved afterwards.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::subject::Retention;
@@ -121,4 +123,37 @@ pub enum Act {
     StopLedger,
     /// Everything that the run made was deleted.
     Teardown,
+}
+
+impl fmt::Display for Act {
+    /// What is done, in the imperative.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DeletePod { pod, .. } => write!(f, "delete {pod}"),
+            Self::Hold { pod, .. } => write!(f, "hold {pod} un-Ready"),
+            Self::Release { pod, .. } => write!(f, "release {pod}"),
+            Self::Scale { from, to } => write!(f, "scale from {from} to {to}"),
+            Self::Roll { partition } => write!(f, "update the pods from index {partition} on"),
+            Self::BreakTemplate => f.write_str("give the template an image that cannot start"),
+            Self::RevertTemplate => f.write_str("revert the template"),
+            Self::Reapply => f.write_str("apply the manifests again"),
+            Self::SetClaimPolicy { when_scaled } => write!(f, "set the claims' policy whenScaled to {when_scaled:?}"),
+            Self::DeleteClaims => f.write_str("delete the claims"),
+            Self::KillServer { pod, .. } => write!(f, "kill the server in {pod}"),
+            Self::DeleteAllPods => f.write_str("delete every pod at once"),
+            Self::PauseNode { node } => write!(f, "pause {node}"),
+            Self::UnpauseNode { node } => write!(f, "unpause {node}"),
+            Self::StopNode { node } => write!(f, "stop {node}"),
+            Self::StartNode { node } => write!(f, "start {node}"),
+            Self::Drain { node } => write!(f, "drain {node}"),
+            Self::Uncordon { node } => write!(f, "uncordon {node}"),
+            Self::RestartDns => f.write_str("replace the DNS servers"),
+            Self::RestartApiServer => f.write_str("kill the API server"),
+            Self::StartLedger { writers, per_second } => {
+                write!(f, "start the ledger: {writers} writers, {per_second} inserts a second each")
+            }
+            Self::StopLedger => f.write_str("stop the ledger"),
+            Self::Teardown => f.write_str("tear everything down"),
+        }
+    }
 }

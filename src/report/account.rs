@@ -2,6 +2,7 @@
 //! terminal, JUnit and HTML reports only differ in how they set it.
 
 use super::describe::{gap_line, in_line, line};
+use super::exercised;
 use super::spans::{self, seconds};
 use super::{Judged, Outcome};
 use crate::check::{Verdict, expectation};
@@ -103,12 +104,14 @@ pub(super) fn expectations(evidence: &Evidence) -> Vec<String> {
     applied.iter().map(|one| format!("{} ({})", one.what, one.why)).collect()
 }
 
+/// What was exercised, what was only read back, and what was left out, a sentence each.
+pub(super) fn exercised(evidence: &Evidence) -> Vec<String> {
+    exercised::exercised(evidence).into_iter().map(|one| one.text).collect()
+}
+
 /// What the verdicts rest on and where they end.
 pub(super) fn scope(evidence: &Evidence) -> Vec<String> {
-    let mut lines = vec![
-        "durability against power loss: settings only, not exercised: deleting pods leaves the page cache intact"
-            .to_owned(),
-    ];
+    let mut lines = Vec::new();
     let events = evidence.records.iter().filter(|record| matches!(record.what, What::Object(_))).count();
     let gaps = &evidence.timeline.gaps;
     if events == 0 {

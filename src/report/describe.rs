@@ -261,44 +261,13 @@ fn fault_line(fault: &Fault) -> String {
         Act::Hold { uid, .. } | Act::Release { uid, .. } | Act::KillServer { uid, .. } => format!(" {}", short(uid)),
         _ => String::new(),
     };
-    let act = act(&fault.act);
+    let act = &fault.act;
     match &fault.proof {
         None => format!("fault asked for: {act}{details}"),
         Some(proof) => {
             let proof: Vec<String> = proof.iter().map(|seq| format!("#{seq}")).collect();
             format!("fault happened: {act}{details} (proved by {})", proof.join(", "))
         }
-    }
-}
-
-/// A disruption in the imperative.
-pub(super) fn act(act: &Act) -> String {
-    match act {
-        Act::DeletePod { pod, .. } => format!("delete {pod}"),
-        Act::Hold { pod, .. } => format!("hold {pod} un-Ready"),
-        Act::Release { pod, .. } => format!("release {pod}"),
-        Act::Scale { from, to } => format!("scale from {from} to {to}"),
-        Act::Roll { partition } => format!("update the pods from index {partition} on"),
-        Act::BreakTemplate => "give the template an image that cannot start".to_owned(),
-        Act::RevertTemplate => "revert the template".to_owned(),
-        Act::Reapply => "apply the manifests again".to_owned(),
-        Act::SetClaimPolicy { when_scaled } => format!("set the claims' policy whenScaled to {when_scaled:?}"),
-        Act::DeleteClaims => "delete the claims".to_owned(),
-        Act::KillServer { pod, .. } => format!("kill the server in {pod}"),
-        Act::DeleteAllPods => "delete every pod at once".to_owned(),
-        Act::PauseNode { node } => format!("pause {node}"),
-        Act::UnpauseNode { node } => format!("unpause {node}"),
-        Act::StopNode { node } => format!("stop {node}"),
-        Act::StartNode { node } => format!("start {node}"),
-        Act::Drain { node } => format!("drain {node}"),
-        Act::Uncordon { node } => format!("uncordon {node}"),
-        Act::RestartDns => "replace the DNS servers".to_owned(),
-        Act::RestartApiServer => "kill the API server".to_owned(),
-        Act::StartLedger { writers, per_second } => {
-            format!("start the ledger: {writers} writers, {per_second} inserts a second each")
-        }
-        Act::StopLedger => "stop the ledger".to_owned(),
-        Act::Teardown => "tear everything down".to_owned(),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::account::{Part, account, expectations, scope, substitutions, undecided};
+use super::account::{Part, account, exercised, expectations, scope, substitutions, undecided};
+use super::costs::{Cell, ledger, rows};
 use super::describe::{describe, in_line};
 use super::spans::{Ended, seconds, spans};
 use super::{Conclusion, Judged, Outcome, svg};
@@ -32,6 +33,9 @@ pub(super) fn page(outcome: &Outcome<'_>) -> String {
         }
         html += "</section>\n";
     }
+    html += &disruptions(outcome);
+    html += &list("ledger", &ledger(outcome.evidence));
+    html += &list("exercised", &exercised(outcome.evidence));
     html += &list("expectations", &expectations(outcome.evidence));
     html += &list("scope", &scope(outcome.evidence));
     html += &time_table(outcome);
@@ -157,6 +161,27 @@ fn list(heading: &str, lines: &[String]) -> String {
     format!("<section>\n<h2>{heading}</h2>\n<ul class=\"lines\">\n{lines}</ul>\n</section>\n")
 }
 
+fn disruptions(outcome: &Outcome<'_>) -> String {
+    let rows = rows(outcome.evidence);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let cell = |cell: &Cell| {
+        let class = if cell.over { " class=\"fail\"" } else { "" };
+        format!("<td{class}>{}</td><td>{}</td>", escape(&cell.text), escape(&cell.budget))
+    };
+    let mut html = String::from(
+        "<section>\n<h2>disruptions</h2>\n<table class=\"times costs\">\n<tr><th></th><th>recovered</th><th>within</th>\
+         <th>outage</th><th>within</th><th>lag p99</th></tr>\n",
+    );
+    for row in &rows {
+        let (recovery, outage) = (cell(&row.recovery), cell(&row.outage));
+        let (name, lag) = (escape(&in_line(&row.name)), escape(&row.lag));
+        let _ = writeln!(html, "<tr><td>{name}</td>{recovery}{outage}<td>{lag}</td></tr>");
+    }
+    html + "</table>\n</section>\n"
+}
+
 fn time_table(outcome: &Outcome<'_>) -> String {
     let spans = spans(outcome.evidence);
     if spans.is_empty() {
@@ -200,6 +225,17 @@ mod tests {
             let opened = html.matches(&format!("<{tag}>")).count() + html.matches(&format!("<{tag} ")).count();
             assert_eq!(opened, html.matches(&format!("</{tag}>")).count(), "<{tag}> is not balanced");
         }
+    }
+
+    #[test]
+    fn what_disruptions_cost_is_told_and_drawn() {
+        let html = page(&sample::measured(&sample::disrupted_evidence()));
+        let from = html.find("<h2>disruptions</h2>").expect("a table");
+        let to = html.find("<h2>expectations</h2>").expect("what comes next");
+        insta::assert_snapshot!(&html[from..to]);
+        let drawn = |html: &str| html.matches("<rect class=\"outage\" x=").count();
+        assert_eq!(drawn(&html), 2);
+        assert_eq!(drawn(&page(&sample::passing(&sample::passing_evidence()))), 0);
     }
 
     #[test]

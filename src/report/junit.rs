@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::account::{substitutions, text};
+use super::account::{exercised, substitutions, text};
+use super::costs::{Row, ledger, rows};
 use super::spans::{Span, seconds_of, spans};
 use super::{Judged, Outcome};
 use crate::check::Verdict;
@@ -33,8 +34,25 @@ fn suite(outcome: &Outcome<'_>, spans: &[Span<'_>], property: &str, members: &[&
         suite.add_property(Property::new("cluster", run.cluster.as_str()));
     }
     suite.add_properties(substitutions(outcome.evidence).iter().map(|one| Property::new("substitution", clean(one))));
+    if property == "replication" {
+        suite.add_properties(properties(outcome));
+    }
     suite.add_test_cases(members.iter().map(|judged| case(outcome, judged)));
     suite
+}
+
+/// What disruptions cost, beside the checks that judge it.
+fn properties(outcome: &Outcome<'_>) -> Vec<Property> {
+    let of_rows = rows(outcome.evidence).into_iter().map(|row| {
+        let Row { name, recovery, outage, lag } = row;
+        let (took, out) =
+            (format!("{} of {}", recovery.text, recovery.budget), format!("{} of {}", outage.text, outage.budget));
+        let value = format!("{name}: recovered after {took}, longest outage {out}, lag p99 {lag}");
+        Property::new("disruption", clean(&value))
+    });
+    let of_ledger = ledger(outcome.evidence).into_iter().map(|line| Property::new("ledger", clean(&line)));
+    let of_exercises = exercised(outcome.evidence).into_iter().map(|line| Property::new("exercised", clean(&line)));
+    of_rows.chain(of_ledger).chain(of_exercises).collect()
 }
 
 fn case(outcome: &Outcome<'_>, judged: &Judged) -> TestCase {
@@ -75,6 +93,11 @@ mod tests {
     #[test]
     fn a_passing_run() {
         insta::assert_snapshot!(xml(&sample::passing(&sample::passing_evidence())).unwrap());
+    }
+
+    #[test]
+    fn a_run_with_disruptions() {
+        insta::assert_snapshot!(xml(&sample::measured(&sample::disrupted_evidence())).unwrap());
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! `report.html`. All are functions of the outcome alone: the same evidence gives the same bytes.
 
 mod account;
+mod costs;
 mod describe;
+mod exercised;
 mod html;
 mod junit;
 mod progress;

@@ -4,10 +4,12 @@ use std::io;
 
 use serde::Serialize;
 
+use super::costs::{self, DisruptionResult, LedgerResult};
+use super::exercised::{Exercise, exercised};
 use super::{Judged, Outcome, Summary};
 use crate::check::Verdict;
 use crate::check::expectation::{self, Applied};
-use crate::evidence::{Run, Substitution};
+use crate::evidence::{LeftOut, Run, Substitution};
 
 /// The version of the format.
 const SCHEMA: u32 = 1;
@@ -19,6 +21,10 @@ struct Results<'a> {
     interrupted: bool,
     summary: Summary,
     checks: Vec<CheckResult<'a>>,
+    disruptions: Vec<DisruptionResult>,
+    ledger: Option<LedgerResult>,
+    left_out: &'a [LeftOut],
+    exercised: Vec<Exercise>,
 }
 
 #[derive(Serialize)]
@@ -76,12 +82,18 @@ impl<'a> From<&'a Judged> for CheckResult<'a> {
 
 /// The content of `results.json`.
 pub(super) fn json(outcome: &Outcome<'_>) -> io::Result<String> {
+    let run = outcome.evidence.run();
+    let (disruptions, ledger) = costs::results(outcome.evidence);
     let results = Results {
         schema: SCHEMA,
-        run: outcome.evidence.run().map(RunFacts::from),
+        run: run.map(RunFacts::from),
         interrupted: outcome.interrupted,
         summary: outcome.summary(),
         checks: outcome.judged.iter().map(CheckResult::from).collect(),
+        disruptions,
+        ledger,
+        left_out: run.map(|run| run.left_out.as_slice()).unwrap_or_default(),
+        exercised: exercised(outcome.evidence),
     };
     Ok(serde_json::to_string_pretty(&results)? + "\n")
 }
@@ -95,6 +107,11 @@ mod tests {
     #[test]
     fn a_failing_run() {
         insta::assert_snapshot!(json(&sample::failing(&sample::failing_evidence())).unwrap());
+    }
+
+    #[test]
+    fn a_run_with_disruptions() {
+        insta::assert_snapshot!(json(&sample::measured(&sample::disrupted_evidence())).unwrap());
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::Outcome;
-use super::describe::{act, describe};
+use super::describe::describe;
 use super::html::escape;
 use super::spans::{Ended, Span, seconds, spans};
+use crate::check::measure::Measures;
 use crate::evidence::{Evidence, Mark, PodLife, Record, What};
 
 const WIDTH: f64 = 1080.0;
@@ -27,6 +28,7 @@ pub(super) fn timeline(outcome: &Outcome<'_>) -> String {
     drawing.fault_names(evidence);
     let top = drawing.y;
     drawing.lanes(evidence);
+    drawing.outages(evidence);
     drawing.across(evidence, top);
     drawing.axis(top);
     let Drawing { svg, y: height, .. } = drawing;
@@ -146,6 +148,25 @@ impl Drawing<'_> {
         }
     }
 
+    /// The longest time without an acknowledged write of each disruption, in a lane of their own, where there was a ledger.
+    fn outages(&mut self, evidence: &Evidence) {
+        let Some(measures) = Measures::of(evidence).filter(|measures| measures.ledger.is_some()) else { return };
+        let (height, left) = (BAR / 2.0 + SPACE, self.left);
+        let width = WIDTH - left - RIGHT;
+        let y = self.y;
+        let _ = writeln!(
+            self.svg,
+            "<rect class=\"lane\" x=\"{left:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>"
+        );
+        self.text("", 0.0, y + 13.0, "writes");
+        for disruption in &measures.disruptions {
+            let Some(outage) = disruption.toll.as_ref().and_then(|toll| toll.longest_outage) else { continue };
+            let title = format!("{}\nno write acknowledged for {:.1} s", disruption.name(), seconds(outage.us()));
+            self.bar("outage", (outage.from_us, outage.to_us), (y + SPACE / 2.0, BAR / 2.0), &title);
+        }
+        self.y += height + 4.0;
+    }
+
     /// A life from its first record to its last: un-Ready and Ready stretches, then the time it took to go.
     fn life(&mut self, life: &PodLife, y: f64) {
         let last = Mark { seq: self.last.seq, at_us: self.last.at_us };
@@ -211,7 +232,7 @@ fn gutter(evidence: &Evidence) -> f64 {
 /// The disruptions that were asked for: the bars show what came of them.
 fn faults(evidence: &Evidence) -> impl Iterator<Item = (&Record, String)> {
     evidence.records.iter().filter_map(|record| match &record.what {
-        What::Fault(fault) if fault.proof.is_none() => Some((record, act(&fault.act))),
+        What::Fault(fault) if fault.proof.is_none() => Some((record, fault.act.to_string())),
         _ => None,
     })
 }
@@ -259,6 +280,7 @@ fn legend() -> String {
         (bar("ready"), "Ready"),
         (bar("leaving"), "being deleted"),
         (line("gone"), "gone"),
+        (bar("outage"), "no write acknowledged"),
         (line("fault"), "fault"),
         (line("gap"), "gap in the history"),
     ]

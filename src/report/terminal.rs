@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::account::{Part, account, expectations, scope, substitutions, undecided};
+use super::account::{Part, account, exercised, expectations, scope, substitutions, undecided};
+use super::costs::{Cell, Row, ledger, rows};
 use super::describe::{STAMP, describe, in_line, stamp};
 use super::spans::{Ended, Span, spans};
 use super::{Conclusion, Judged, Outcome};
@@ -21,6 +22,8 @@ const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 
 /// The column in which the parts of an account begin, behind their labels.
 const PARTS: usize = 19;
+/// The column in which disruptions are named, behind what they cost.
+const COSTS: usize = 51;
 /// A finding can quote every row that was lost; the reports that are files show them all.
 const MOST_QUOTED: usize = 12;
 /// The longest id that makes room for itself beside the reasons; a longer one has its reason below it.
@@ -50,6 +53,9 @@ fn render(outcome: &Outcome<'_>, width: usize) -> String {
         }
     }
     page.list("images", &substitutions(outcome.evidence));
+    page.disruptions(&rows(outcome.evidence));
+    page.list("ledger", &ledger(outcome.evidence));
+    page.list("exercised", &exercised(outcome.evidence));
     page.list("expectations", &expectations(outcome.evidence));
     page.list("scope", &scope(outcome.evidence));
     page.time_table(&spans(outcome.evidence));
@@ -149,6 +155,24 @@ impl Page {
         }
     }
 
+    fn disruptions(&mut self, rows: &[Row]) {
+        if rows.is_empty() {
+            return;
+        }
+        self.heading("disruptions");
+        let heads = format!("  {:>9} {:>7}  {:>9} {:>7}  {:>9}", "recovered", "within", "outage", "within", "lag p99");
+        self.line(DIM, &heads);
+        for row in rows {
+            let cell = |cell: &Cell| {
+                let style = if cell.over { RED } else { PLAIN };
+                format!("{style}{:>9}{style:#} {DIM}{:>7}{DIM:#}", cell.text, cell.budget)
+            };
+            let (recovery, outage) = (cell(&row.recovery), cell(&row.outage));
+            let _ = write!(self.text, "  {recovery}  {outage}  {:>9}  ", row.lag);
+            self.hanging(COSTS, PLAIN, &in_line(&row.name));
+        }
+    }
+
     fn time_table(&mut self, spans: &[Span<'_>]) {
         if spans.is_empty() {
             return;
@@ -210,6 +234,11 @@ mod tests {
     #[test]
     fn a_passing_run() {
         insta::assert_snapshot!(colourless(&sample::passing(&sample::passing_evidence())));
+    }
+
+    #[test]
+    fn a_run_with_disruptions() {
+        insta::assert_snapshot!(colourless(&sample::measured(&sample::disrupted_evidence())));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One run: from settings to a cluster, through the scenarios, to verdicts and reports.
 
 mod bench;
+mod budget;
 mod error;
 mod scope;
 mod shared;
@@ -21,6 +22,7 @@ use crate::scenario::{Journal, Rate, plan};
 use crate::workload;
 
 pub use bench::{Bench, Surroundings, Target};
+pub use budget::{Budget, BudgetError};
 pub use error::RunError;
 pub use shared::Shared;
 pub use signals::cancelled_by_signals;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub replication: Replication,
     /// Multiplies every time limit.
     pub timeout_scale: f64,
+    /// The budgets that are not the usual ones.
+    pub budgets: Vec<Budget>,
     /// The command that repeats the run, to which a check's id is appended.
     pub rerun: String,
 }
@@ -193,7 +197,9 @@ impl Settings {
         // Ten thousand writes in less than three minutes.
         let ledger = Rate { writers: 6, per_second: 10 };
         let (replication, own_cluster) = (self.replication, matches!(self.target, Target::New { .. }));
-        let trial = Trial { around, manifests, namespace, scenarios, replication, sabotage, ledger, own_cluster };
+        let budgets = self.budgets.clone();
+        let trial =
+            Trial { around, manifests, namespace, scenarios, replication, sabotage, ledger, own_cluster, budgets };
         workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local")?;
         Ok(trial)
     }

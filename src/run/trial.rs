@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::RunError;
 use super::bench::{Bench, Surroundings, all_ready};
+use super::budget::{Budget, held_to};
 use super::scope::Scope;
 use crate::evidence::{Budgets, Recorder, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, What};
 use crate::probe::Session;
@@ -42,6 +43,8 @@ pub struct Trial {
     /// Whether the cluster was made for this trial alone: only then may its nodes, its DNS servers and its API server be
     /// disrupted too.
     pub own_cluster: bool,
+    /// The budgets that are not the usual ones.
+    pub budgets: Vec<Budget>,
 }
 
 /// How a trial is cut short, and what then becomes of what it made.
@@ -101,7 +104,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let (client, journal) = (&bench.cluster.client, &trial.around.journal);
     let namespace = trial.namespace()?;
     let namespace = standing.namespace.get_or_init(|| namespace);
-    let limits = Limits::scaled(trial.around.timeout_scale);
+    let limits = held_to(Limits::scaled(trial.around.timeout_scale), &trial.budgets);
     let (subject, credentials) = workload::subject(&trial.manifests, namespace, &bench.domain)?;
     let mut substitutions = bench.provide(&workload::images(&trial.manifests), journal).await?;
     let manifests = workload::with_random_values(substituted(&trial.manifests, &substitutions));

@@ -35,11 +35,13 @@ pub struct Limits {
     pub barrier: Duration,
     /// The replicas, to go on after the primary came back.
     pub resume: Duration,
-    /// The workload, to have recovered from a disruption: every replica at a barrier.
+    /// The workload, to have recovered from a disruption: every replica at a barrier. A server that shuts down within its
+    /// grace period, starts, recovers and is connected to again is well within it, on a slow machine too.
     pub recovery: Duration,
-    /// The longest time without an acknowledged write.
+    /// The longest time without an acknowledged write: there is one primary, so it is as long as a recovery.
     pub outage: Duration,
-    /// How far a replica may be behind while nothing is disrupted.
+    /// How far a replica may be behind while nothing is disrupted: asynchronous replication takes milliseconds, and a
+    /// second tells a delay from a machine that is busy.
     pub lag: Duration,
     /// One write of the witness's ledger, with its connection; no answer until then is none.
     pub write: Duration,

@@ -38,6 +38,8 @@ pub enum Point {
     Reverted,
     /// Claims are to go with their pods; none is scaled away yet.
     Claiming,
+    /// The set is about to get one pod more.
+    Growing,
     /// The witness's ledger has ended and the replicas have all of it; nothing is read back yet.
     Settling,
 }

@@ -194,6 +194,8 @@ fn command_lines() -> Vec<Case> {
         refused("usage::unknown_filter", &["run", "nothing::like_this"]),
         refused("usage::unknown_flag", &["run", "--unknown"]),
         refused("usage::timeout_scale", &["run", "--timeout-scale", "0"]),
+        refused("usage::budget_unknown", &["run", "--budget", "patience=3s"]),
+        refused("usage::budget_without_unit", &["run", "--budget", "outage=30"]),
         refused("usage::explain_unknown", &["explain", "nothing::like_this"]),
         refused("usage::explain_without_property", &["explain", "each_pod_has_its_name"]),
         refused("usage::down_unknown", &["down", "nothing"]),
@@ -215,7 +217,7 @@ fn stored_runs() -> Vec<Case> {
         judge("judge::holey", &holey),
         judge("judge::another_format", &STORED.replacen("\"schema\":1", "\"schema\":9", 1)),
         case("judge::latest", 0, &["judge"])
-            .holding("32 passed, 0 failed, 0 inconclusive, 0 skipped")
+            .holding("37 passed, 0 failed, 0 inconclusive, 0 skipped")
             .with("artifacts/latest/evidence.jsonl", STORED),
         case("judge::by_id", 1, &["judge", "20260105-1"])
             .holding("31 passed, 1 failed, 0 inconclusive, 0 skipped")

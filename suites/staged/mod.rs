@@ -76,10 +76,18 @@ pub fn list<T: DeserializeOwned>(path: &Path) -> Vec<T> {
     list
 }
 
-/// Judges what was seen by every check whose scenarios were all acted, and writes the reports.
-pub fn judged<'a>(evidence: &'a Evidence, directory: &Path, rerun: String) -> Result<Outcome<'a>, String> {
+/// Judges what was seen by these checks and every one whose scenarios were all acted, and writes the reports.
+pub fn judged<'a>(
+    evidence: &'a Evidence,
+    directory: &Path,
+    rerun: String,
+    besides: &[&Check],
+) -> Result<Outcome<'a>, String> {
     let acted = evidence.run().map(|run| run.scenarios.clone()).unwrap_or_default();
-    let has_evidence = |check: &&Check| check.scenarios.iter().all(|name| acted.iter().any(|it| it == name));
+    let has_evidence = |check: &&Check| {
+        let acted = check.scenarios.iter().all(|name| acted.iter().any(|it| it == name));
+        acted || besides.iter().any(|known| known.id == check.id)
+    };
     let judged = CATALOGUE.iter().filter(has_evidence).map(|check| Judged::of(check, evidence)).collect();
     let outcome = Outcome { evidence, judged, interrupted: false, directory: directory.to_owned(), rerun };
     write_all(&outcome, directory).map_err(|error| error.to_string())?;

@@ -7,7 +7,7 @@ use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, KindCluster};
 use steadfast::evidence::{Evidence, Log, Replication};
 use steadfast::report::Progress;
-use steadfast::run::{self, Bench, Ending, RunError, Surroundings, Target, Trial, exercise};
+use steadfast::run::{self, Bench, Budget, Ending, RunError, Surroundings, Target, Trial, exercise};
 use steadfast::scenario::{Journal, Rate, Sabotage};
 use steadfast::workload::{self, Manifest};
 use tokio::sync::{Mutex, OnceCell, Semaphore};
@@ -31,6 +31,8 @@ pub struct Act {
     pub sabotage: Vec<Sabotage>,
     /// Multiplies every time limit.
     pub patience: f64,
+    /// The budgets that are not the usual ones.
+    pub budgets: Vec<Budget>,
 }
 
 /// What a stage's cluster is like.
@@ -129,6 +131,7 @@ impl Stage {
             ledger: Rate { writers: 2, per_second: 5 },
             // Other workloads are on it too.
             own_cluster: false,
+            budgets: act.budgets.clone(),
             around: Surroundings {
                 // Namespaces are found by it when their trial is cut short.
                 name: format!("{}.{}", self.run_id, act.name),

@@ -9,7 +9,9 @@ use super::{
         Finding,
         opinion::{Judged, Opinion},
     },
-    Case, Seen, spanned, unasked,
+    Case, Seen,
+    questions::unasked,
+    spanned,
 };
 
 /// A pod that was deleted by the harness and is proved to have gone.

@@ -9,7 +9,7 @@ use crate::{
         find,
         history::{History, SCENARIOS},
     },
-    evidence::{Evidence, Note, Phase, Record, Step, What},
+    evidence::{Evidence, LeftOut, Note, Phase, Question, Record, SqlAnswer, Step, What},
 };
 
 fn judge(id: &str, history: &History) -> Finding {
@@ -19,40 +19,45 @@ fn judge(id: &str, history: &History) -> Finding {
 #[test]
 fn ids_are_for_ever() {
     let ids: Vec<_> = CATALOGUE.iter().map(|check| check.id).collect();
-    assert_snapshot!(ids.join("\n"), @r#"
-ordering::starts_in_ordinal_order
-ordering::ready_means_serving
-ordering::halts_while_predecessor_unready
-ordering::scales_down_in_reverse
-ordering::no_deadlock_on_failed_predecessor
-ordering::at_most_one_pod_per_ordinal
-ordering::rolls_highest_ordinal_first
-ordering::partition_is_respected
-ordering::stuck_rollout_recovers
-ordering::reapply_changes_nothing
-identity::hostname_is_pod_name
-identity::identity_survives_restart
-identity::server_ids_are_distinct
-identity::pod_index_label_matches
-dns::service_resolves_to_ready_pods
-dns::each_pod_has_its_name
-dns::srv_lists_every_pod
-dns::ptr_points_back
-dns::name_follows_the_pod
-dns::absent_pod_is_nxdomain
-dns::short_names_resolve
-dns::unready_pod_leaves_dns
-persistence::rows_survive_pod_deletion
-persistence::same_volume_returns
-persistence::claims_survive_scale_down
-persistence::claim_policy_is_honoured
-persistence::durability_settings
-persistence::teardown_leaves_nothing
-replication::replicas_follow_by_stable_name
-replication::replicas_hold_the_same_rows
-replication::replicas_refuse_writes
-replication::primary_recreated_replicas_resume
-"#);
+    assert_snapshot!(ids.join("\n"), @"
+    ordering::starts_in_ordinal_order
+    ordering::ready_means_serving
+    ordering::halts_while_predecessor_unready
+    ordering::scales_down_in_reverse
+    ordering::no_deadlock_on_failed_predecessor
+    ordering::at_most_one_pod_per_ordinal
+    ordering::rolls_highest_ordinal_first
+    ordering::partition_is_respected
+    ordering::stuck_rollout_recovers
+    ordering::reapply_changes_nothing
+    identity::hostname_is_pod_name
+    identity::identity_survives_restart
+    identity::server_ids_are_distinct
+    identity::pod_index_label_matches
+    dns::service_resolves_to_ready_pods
+    dns::each_pod_has_its_name
+    dns::srv_lists_every_pod
+    dns::ptr_points_back
+    dns::name_follows_the_pod
+    dns::absent_pod_is_nxdomain
+    dns::short_names_resolve
+    dns::unready_pod_leaves_dns
+    persistence::rows_survive_pod_deletion
+    persistence::same_volume_returns
+    persistence::claims_survive_scale_down
+    persistence::claim_policy_is_honoured
+    persistence::durability_settings
+    persistence::teardown_leaves_nothing
+    replication::replicas_follow_by_stable_name
+    replication::replicas_hold_the_same_rows
+    replication::replicas_refuse_writes
+    replication::primary_recreated_replicas_resume
+    replication::replica_recreated_catches_up
+    replication::no_acknowledged_write_is_lost
+    replication::recovers_within_budget
+    replication::new_replica_joins
+    replication::read_lag_is_bounded
+    ");
 }
 
 #[test]
@@ -152,6 +157,50 @@ fn a_scenario_that_was_not_asked_for_leaves_it_open() {
     assert_snapshot!(judge("persistence::same_volume_returns", &deploy).reason, @"the scenario restart was not part of this run");
     assert_eq!(judge("ordering::at_most_one_pod_per_ordinal", &deploy).verdict, Inconclusive);
     assert_eq!(judge("dns::each_pod_has_its_name", &deploy).verdict, Pass);
+}
+
+/// A good run from which these were left out.
+fn leaving_out(scenarios: &[&str]) -> History {
+    let left_out = |scenario: &str| scenarios.contains(&scenario);
+    let history = History::good().edit(|what| {
+        if let What::Run(run) = what {
+            run.scenarios.retain(|scenario| !left_out(scenario));
+            let why = || "nodes of this cluster are left alone".to_owned();
+            run.left_out = scenarios.iter().map(|&it| LeftOut { scenario: it.to_owned(), why: why() }).collect();
+        }
+    });
+    history.without(|what| matches!(what, What::Step(step) if left_out(&step.scenario)))
+}
+
+#[test]
+fn what_the_run_must_not_act_is_held_against_no_check_that_needs_others_too() {
+    let history = leaving_out(&["drain", "grow"]);
+    let finding = judge("replication::no_acknowledged_write_is_lost", &history);
+    assert_eq!(finding.verdict, Pass, "{}", finding.reason);
+    let grown = judge("replication::new_replica_joins", &history);
+    assert_eq!(grown.verdict, Verdict::Skipped);
+    assert_snapshot!(grown.reason, @"grow was left out: nodes of this cluster are left alone");
+    // What of the others was not acted is held against it all the same.
+    let cut = history.edit(|what| {
+        if let What::Run(run) = what {
+            run.scenarios.retain(|scenario| scenario != "roll");
+        }
+    });
+    assert_snapshot!(judge("replication::no_acknowledged_write_is_lost", &cut).reason, @"the scenario roll was not part of this run");
+}
+
+#[test]
+fn a_violation_stands_in_a_run_that_did_little_of_what_the_check_needs() {
+    let lost = SqlAnswer::Rows(vec![
+        [("ids", ""), ("duplicates", "")].map(|(name, value)| (name.into(), Some(value.into()))).into(),
+    ]);
+    let history = History::good().answering("mysql-0", Question::Entries, lost);
+    let short = history.edit(|what| {
+        if let What::Run(run) = what {
+            run.scenarios = ["deploy", "replicate", "settle"].map(str::to_owned).to_vec();
+        }
+    });
+    assert_eq!(judge("replication::no_acknowledged_write_is_lost", &short).verdict, Fail);
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl History {
                 match column.as_str() {
                     "version" => *cell = Some("10.11.14-MariaDB-log".to_owned()),
                     "server_uuid" => *cell = None,
-                    "gtid_executed" => {
+                    "gtid_executed" | "gtid_set" => {
                         let last = cell.as_deref().and_then(|set| set.rsplit_once('-')).map_or("0", |(_, last)| last);
                         *cell = Some(format!("0-100-{last}"));
                     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::evidence::{Act, Moment, Phase, Question, Retention, SnapshotOf, SqlAnswer, Subject};
+use crate::evidence::{Act, Moment, Phase, Question, SnapshotOf, SqlAnswer, Subject};
 
 use super::{History, error, row, subject};
 
@@ -116,9 +116,14 @@ impl History {
         self.replicate();
         self.restart();
         self.unready_pod();
+        self.crash();
+        self.together();
         self.scale();
+        self.grow();
         self.roll();
+        self.nodes_and_services();
         self.claims();
+        self.settle();
         self.teardown();
     }
 
@@ -164,19 +169,19 @@ impl History {
         self.step("deploy", Phase::End);
     }
 
-    fn swept(&mut self, moment: &Moment) {
+    pub fn swept(&mut self, moment: &Moment) {
         self.asked_for_service(moment);
         self.pod_names().iter().for_each(|pod| self.asked_for_pod(moment, pod));
         self.asked_for_ports(moment);
         self.asked_for_addresses(moment);
     }
 
-    fn names(&mut self, moment: &Moment, pod: &str) {
+    pub fn names(&mut self, moment: &Moment, pod: &str) {
         self.exec(moment, pod, &["hostname"], pod);
         self.exec(moment, pod, &["hostname", "-f"], &self.subject.fqdn(pod));
     }
 
-    fn identity(&mut self, moment: &Moment, pod: &str) {
+    pub fn identity(&mut self, moment: &Moment, pod: &str) {
         let ordinal = self.subject.ordinal_of(pod).unwrap_or_default();
         let (id, uuid) = ((100 + ordinal).to_string(), format!("{UUID}{ordinal}"));
         let columns = [("hostname", pod), ("server_id", &id), ("server_uuid", &uuid), ("version", "8.4.6")];
@@ -187,18 +192,18 @@ impl History {
         format!("{UUID}0:1-{}", self.ledger.len())
     }
 
-    fn status(&mut self, moment: &Moment, pod: &str) {
+    pub fn status(&mut self, moment: &Moment, pod: &str) {
         let host = self.subject.fqdn(&self.subject.primary());
         let threads = [("Replica_IO_Running", "Yes"), ("Replica_SQL_Running", "Yes"), ("Source_Host", &host)];
         self.sql_row(moment, pod, Question::ReplicaStatus, threads);
     }
 
-    fn barrier(&mut self, moment: &Moment, pod: &str) {
+    pub fn barrier(&mut self, moment: &Moment, pod: &str) {
         let set = self.gtids();
         self.sql_row(moment, pod, Question::Barrier, [("gtid_set", &set), ("reached", "1")]);
     }
 
-    fn replicas(&self) -> Vec<String> {
+    pub fn replicas(&self) -> Vec<String> {
         self.subject.replica_pods().collect()
     }
 
@@ -212,204 +217,32 @@ impl History {
             self.write(&moment, "mysql-0");
         }
         self.compared(&moment);
+        self.ledger_starts();
         self.step("replicate", Phase::End);
     }
 
     /// The replicas catch up, and all that the servers hold is asked for.
-    fn compared(&mut self, moment: &Moment) {
+    pub fn compared(&mut self, moment: &Moment) {
         self.replicas().iter().for_each(|pod| self.barrier(moment, pod));
-        for pod in self.pod_names() {
-            let set = self.gtids();
-            self.sql_row(moment, &pod, Question::GtidExecuted, [("gtid_executed", &set)]);
-            let tables = vec![row([("table", "steadfast.ledger"), ("checksum", "77")])];
-            self.sql(moment, &pod, Question::Digest, SqlAnswer::Rows(tables));
-            self.rows(moment, &pod);
-        }
+        self.pod_names().iter().for_each(|pod| self.holds(moment, pod));
         for pod in self.replicas() {
             self.status(moment, &pod);
             self.refuses(moment, &pod);
         }
     }
 
-    fn refuses(&mut self, moment: &Moment, pod: &str) {
+    /// All that a server holds is asked for.
+    pub fn holds(&mut self, moment: &Moment, pod: &str) {
+        let set = self.gtids();
+        self.sql_row(moment, pod, Question::GtidExecuted, [("gtid_executed", &set)]);
+        let tables = vec![row([("table", "steadfast.ledger"), ("checksum", "77")])];
+        self.sql(moment, pod, Question::Digest, SqlAnswer::Rows(tables));
+        self.rows(moment, pod);
+    }
+
+    pub fn refuses(&mut self, moment: &Moment, pod: &str) {
         let refusal = error(1290, "The MySQL server is running with the --super-read-only option");
         self.sql(moment, pod, Question::TryWrite, refusal);
-    }
-
-    fn restart(&mut self) {
-        self.step("restart", Phase::Begin);
-        for pod in self.pod_names().iter().rev() {
-            self.restarts(pod);
-        }
-        self.step("restart", Phase::End);
-    }
-
-    fn restarts(&mut self, pod: &str) {
-        let (before, after) = (Moment::BeforeDeletion { pod: pod.into() }, Moment::Deletion { pod: pod.into() });
-        self.write(&before, "mysql-0");
-        self.rows(&before, pod);
-        self.identity(&before, pod);
-        let act = Act::DeletePod { pod: pod.into(), uid: self.uid(pod), grace_s: None };
-        self.fault(act.clone());
-        let gone = self.goes(pod);
-        self.proved(act, gone);
-        self.starts(pod);
-        self.identity(&after, pod);
-        self.names(&after, pod);
-        self.rows(&after, pod);
-        self.pass_ms(300);
-        self.asked_for_pod(&after, pod);
-        self.write(&after, "mysql-0");
-        for replica in self.replicas() {
-            self.barrier(&after, &replica);
-            self.status(&after, &replica);
-            self.rows(&after, &replica);
-            self.refuses(&after, &replica);
-        }
-    }
-
-    /// The second pod is held un-Ready, or the only one; meanwhile the first one is deleted without grace.
-    fn unready_pod(&mut self) {
-        self.step("unready", Phase::Begin);
-        let alone = self.subject.replicas == 1;
-        let held = self.subject.nth(u32::from(!alone));
-        let moment = Moment::Held { pod: held.clone() };
-        self.held(&held);
-        self.pass_ms(200);
-        self.asked_for_pod(&moment, &held);
-        self.asked_for_service(&moment);
-        if !alone {
-            self.killed(&self.subject.primary());
-        }
-        self.released(&held);
-        let moment = Moment::Released { pod: held };
-        for replica in self.replicas() {
-            self.barrier(&moment, &replica);
-            self.rows(&moment, &replica);
-        }
-        self.step("unready", Phase::End);
-    }
-
-    /// A pod is deleted without grace and comes back.
-    pub fn killed(&mut self, pod: &str) {
-        let (before, after) = (Moment::BeforeKill { pod: pod.into() }, Moment::Kill { pod: pod.into() });
-        self.write(&before, "mysql-0");
-        self.rows(&before, pod);
-        self.identity(&before, pod);
-        let act = Act::DeletePod { pod: pod.into(), uid: self.uid(pod), grace_s: Some(0) };
-        self.fault(act.clone());
-        let gone = self.deleted(pod);
-        self.proved(act, gone);
-        self.starts(pod);
-        self.identity(&after, pod);
-        self.rows(&after, pod);
-        self.pass_ms(300);
-        self.asked_for_pod(&after, pod);
-    }
-
-    fn scale(&mut self) {
-        let (from, to) = (self.subject.replicas, 1);
-        self.step("scale", Phase::Begin);
-        let surplus = self.replicas();
-        if !surplus.is_empty() {
-            let (down, up) = (Act::Scale { from, to }, Act::Scale { from: to, to: from });
-            self.fault(down.clone());
-            self.scaled(to);
-            let mut gone = 0;
-            for pod in surplus.iter().rev() {
-                gone = self.goes(pod);
-            }
-            self.proved(down, gone);
-            self.pass_ms(200);
-            surplus.iter().for_each(|pod| self.asked_for_pod(&Moment::ScaledDown, pod));
-            self.asked_for_service(&Moment::ScaledDown);
-            self.write(&Moment::ScaledDown, "mysql-0");
-            let primary = self.subject.primary();
-            self.held(&primary);
-            self.fault(up.clone());
-            self.scaled(from);
-            self.pass_ms(1_000);
-            self.released(&primary);
-            surplus.iter().for_each(|pod| self.starts(pod));
-            let proof = self.set_seen();
-            self.proved(up, proof);
-            self.swept(&Moment::ScaledUp);
-            self.pod_names().iter().for_each(|pod| self.identity(&Moment::ScaledUp, pod));
-            self.compared(&Moment::ScaledUp);
-        }
-        self.step("scale", Phase::End);
-    }
-
-    /// The template changes for the last pod, then for all; then it is broken and reverted.
-    fn roll(&mut self) {
-        self.step("roll", Phase::Begin);
-        let pods: Vec<String> = self.pod_names().into_iter().rev().collect();
-        let last = self.subject.replicas - 1;
-        if last > 0 {
-            let some = Act::Roll { partition: last };
-            self.fault(some.clone());
-            self.template("rev-2");
-            self.replaced(&pods[0]);
-            let proof = self.set_seen();
-            self.proved(some, proof);
-            let below = &pods[1];
-            let act = Act::DeletePod { pod: below.clone(), uid: self.uid(below), grace_s: None };
-            self.fault(act.clone());
-            let gone = self.goes(below);
-            self.proved(act, gone);
-            self.making("rev-1", |history| history.starts(below));
-        }
-        let all = Act::Roll { partition: 0 };
-        self.fault(all.clone());
-        self.template("rev-2");
-        pods[usize::from(last > 0)..].iter().for_each(|pod| self.replaced(pod));
-        let proof = self.rolled_out();
-        self.proved(all, proof);
-        self.broken_and_reverted(&pods);
-        self.step("roll", Phase::End);
-    }
-
-    fn broken_and_reverted(&mut self, pods: &[String]) {
-        self.fault(Act::BreakTemplate);
-        self.template("rev-3");
-        self.goes(&pods[0]);
-        let proof = self.stuck(&pods[0]);
-        self.proved(Act::BreakTemplate, proof);
-        self.fault(Act::RevertTemplate);
-        self.template("rev-1");
-        let act = Act::DeletePod { pod: pods[0].clone(), uid: self.uid(&pods[0]), grace_s: None };
-        self.fault(act.clone());
-        let gone = self.goes(&pods[0]);
-        self.proved(act, gone);
-        self.starts(&pods[0]);
-        pods[1..].iter().for_each(|pod| self.replaced(pod));
-        let proof = self.rolled_out();
-        self.proved(Act::RevertTemplate, proof);
-    }
-
-    /// The last pod is scaled away while claims are to go with their pods, and comes back with new ones.
-    fn claims(&mut self) {
-        self.step("claims", Phase::Begin);
-        let (from, to) = (self.subject.replicas, self.subject.replicas - 1);
-        let pod = self.subject.nth(to);
-        let own: Vec<String> = self.subject.claims.iter().map(|it| self.subject.claim(it, &pod)).collect();
-        self.claim_policy(Retention::Delete);
-        let act = Act::Scale { from, to };
-        self.fault(act.clone());
-        self.scaled(to);
-        let mut proof = self.goes(&pod);
-        for claim in own {
-            proof = self.claim_goes(&claim);
-        }
-        self.proved(act, proof);
-        self.claim_policy(Retention::Retain);
-        let back = Act::Scale { from: to, to: from };
-        self.fault(back.clone());
-        self.scaled(from);
-        self.starts(&pod);
-        let proof = self.set_seen();
-        self.proved(back, proof);
-        self.step("claims", Phase::End);
     }
 }
 

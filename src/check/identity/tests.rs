@@ -39,8 +39,8 @@ fn names_that_follow_the_ordinal_pass() {
 
 #[test]
 fn another_hostname_fails() {
-    assert_snapshot!(printing("mysql-1", &["hostname"], exited(0, "db", "")).expect(HOSTNAME, Fail), @"`hostname` in mysql-1 printed `db`, not `mysql-1` (#25); `hostname` in mysql-1 printed `db`, not `mysql-1` (#184)");
-    assert_snapshot!(printing("mysql-1", &["hostname", "-f"], exited(0, "mysql-1", "")).expect(HOSTNAME, Fail), @"`hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#26); `hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#185)");
+    assert_snapshot!(printing("mysql-1", &["hostname"], exited(0, "db", "")).expect(HOSTNAME, Fail), @"`hostname` in mysql-1 printed `db`, not `mysql-1` (#25); `hostname` in mysql-1 printed `db`, not `mysql-1` (#187)");
+    assert_snapshot!(printing("mysql-1", &["hostname", "-f"], exited(0, "mysql-1", "")).expect(HOSTNAME, Fail), @"`hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#26); `hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#188)");
     printing("mysql-1", &["hostname", "-f"], exited(1, "", "Name or service not known")).expect(HOSTNAME, Fail);
     History::good().telling("mysql-2", |_| true, "hostname", "db").expect(HOSTNAME, Fail);
 }
@@ -84,7 +84,7 @@ fn a_pod_that_comes_back_as_itself_passes() {
 #[test]
 fn a_server_that_comes_back_as_another_fails() {
     let history = History::good().telling("mysql-1", after_deletion, "server_uuid", "another");
-    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-1 was 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#175) and is another after the deletion of mysql-1 (#183)");
+    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-1 was 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#178) and is another after the deletion of mysql-1 (#186)");
     History::good().telling("mysql-0", after_deletion, "server_id", "1").expect(SURVIVES, Fail);
 }
 
@@ -119,9 +119,9 @@ fn servers_that_differ_pass() {
 #[test]
 fn a_server_that_comes_back_with_the_id_of_another_fails() {
     let history = History::good().telling("mysql-2", after_deletion, "server_id", "100");
-    assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-0 (#23) and mysql-2 (#152) both have server_id 100");
+    assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-0 (#23) and mysql-2 (#154) both have server_id 100");
     let history = History::good().telling("mysql-1", scaled_up, "server_uuid", "3e11fa47-71ca-11e1-9e33-c80aa9429562");
-    assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-1 (#397) and mysql-2 (#398) both have server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429562");
+    assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-1 (#470) and mysql-2 (#471) both have server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429562");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn another_hostname_after_a_deletion_or_the_scale_up_fails() {
             exec.answer = exited(0, "mysql-1", "");
         }
     });
-    assert_snapshot!(history.expect(HOSTNAME, Fail), @"`hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#185)");
+    assert_snapshot!(history.expect(HOSTNAME, Fail), @"`hostname -f` in mysql-1 printed `mysql-1`, not `mysql-1.mysql-h.steadfast.svc.cluster.local` (#188)");
     History::good().telling("mysql-2", after_deletion, "hostname", "db").expect(HOSTNAME, Fail);
     History::good().telling("mysql-2", scaled_up, "hostname", "db").expect(HOSTNAME, Fail);
     let unasked = |what: &What| match what {
@@ -182,7 +182,7 @@ fn another_hostname_after_a_deletion_or_the_scale_up_fails() {
 #[test]
 fn a_server_that_comes_back_as_another_from_scaling_fails() {
     let history = History::good().telling("mysql-2", scaled_up, "server_uuid", "another");
-    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#31) and is another after the scale-up (#398)");
+    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#31) and is another after the scale-up (#471)");
     History::good().telling("mysql-1", scaled_up, "server_id", "1").expect(SURVIVES, Fail);
     let silent = History::good().edit(|what| match what {
         What::Sql(sql) if sql.question == Question::Identity && scaled_up(&sql.moment) => sql.answer = refused(),
@@ -197,7 +197,7 @@ fn a_server_that_comes_back_as_another_from_scaling_fails() {
 #[test]
 fn a_claim_or_volume_that_did_not_outlive_the_scale_down_fails() {
     for (uid, volume, which) in [("claim 2.2", "pv-new", "the claim"), ("claim 2.1", "pv-new", "the volume")] {
-        let history = History::good().with_claim_before("2.3", "data-mysql-2", uid, volume);
+        let history = History::good().with_claim_before("2.4", "data-mysql-2", uid, volume);
         let reason = history.expect(SURVIVES, Fail);
         assert!(reason.starts_with(which) && reason.ends_with("after the scale-up"), "{reason}");
         // The deletions are long over.
@@ -217,6 +217,6 @@ fn servers_of_mariadb_are_told_apart_without_a_uuid() {
 #[test]
 fn a_server_of_mysql_that_tells_no_uuid_leaves_it_open() {
     let silent = History::good().on_mariadb().telling("mysql-1", |_| true, "version", "8.4.6");
-    assert_snapshot!(silent.clone().expect(DISTINCT, Inconclusive), @"mysql-1 did not tell its server_uuid (#27); mysql-1 did not tell its server_uuid (#175); mysql-1 did not tell its server_uuid (#183); and 1 more of the kind");
+    assert_snapshot!(silent.clone().expect(DISTINCT, Inconclusive), @"mysql-1 did not tell its server_uuid (#27); mysql-1 did not tell its server_uuid (#178); mysql-1 did not tell its server_uuid (#186); and 1 more of the kind");
     silent.expect(SURVIVES, Inconclusive);
 }

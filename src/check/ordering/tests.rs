@@ -288,7 +288,7 @@ fn a_lost_stretch_leaves_the_scale_down_open() {
 
 #[test]
 fn one_bearer_at_a_time_passes() {
-    assert_snapshot!(History::good().expect(ONE, Pass), @"pods that bore a name, one after the other: mysql-0 5, mysql-1 6, mysql-2 7");
+    assert_snapshot!(History::good().expect(ONE, Pass), @"pods that bore a name, one after the other: mysql-0 6, mysql-1 7, mysql-2 9");
 }
 
 #[test]

@@ -76,11 +76,7 @@ fn resumes(
     (id, written): (u64, u64),
     ready: Mark,
 ) -> Judged<Mark> {
-    let told = |sql: &Seen<'_, Sql>| matches!(sql.question, Question::Configure | Question::Sabotage);
-    if let Some(told) = case.sql().find(|sql| sql.pod == pod && told(sql) && deletion.spans(sql.mark)) {
-        let seq = told.mark.seq;
-        return Err(Finding::inconclusive(format!("{pod} was told something after the deletion (#{seq})"), [seq]));
-    }
+    untold(case, deletion, pod)?;
     let barrier = case.answer_after(deletion, pod, Question::Barrier)?;
     let barrier = reached(barrier, || case.answer_after(deletion, pod, Question::ReplicaStatus))?;
     same_host(case, deletion, pod)?;
@@ -99,8 +95,18 @@ fn resumes(
     Err(Finding::fail(format!("{pod} had row {id} only {when} (#{seq})"), [ready.seq, seq]))
 }
 
+/// That nobody told a replica anything after a deletion: what it did then, it did by itself.
+pub(super) fn untold(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Judged<()> {
+    let told = |sql: &Seen<'_, Sql>| matches!(sql.question, Question::Configure | Question::Sabotage);
+    if let Some(told) = case.sql().find(|sql| sql.pod == pod && told(sql) && deletion.spans(sql.mark)) {
+        let seq = told.mark.seq;
+        return Err(Finding::inconclusive(format!("{pod} was told something after the deletion (#{seq})"), [seq]));
+    }
+    Ok(())
+}
+
 /// That a replica follows the same host as before: the same name, that is, wherever it leads now.
-fn same_host(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Judged<()> {
+pub(super) fn same_host(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Judged<()> {
     let after = case.answer_after(deletion, pod, Question::ReplicaStatus)?;
     let asked = |sql: &Seen<'_, Sql>| sql.pod == pod && sql.question == Question::ReplicaStatus;
     let before = case.sql().rfind(|sql| asked(sql) && is_before(deletion.asked.seq)(&sql.mark));

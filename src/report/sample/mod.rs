@@ -1,5 +1,6 @@
 //! Made-up runs for the reports' tests.
 
+mod disrupted;
 mod each;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use super::{Judged, Outcome};
 use crate::check::{Check, Finding, Verdict};
 use crate::evidence::*;
 
+pub(crate) use disrupted::disrupted_evidence;
 pub(crate) use each::one_of_each;
 
 macro_rules! check {
@@ -51,6 +53,13 @@ check!(
     "persistence::acknowledged_writes_survive_deletion",
     "Every acknowledged write MUST be readable after the pod that took it was deleted and came back.",
     "https://dev.mysql.com/doc/refman/8.4/en/innodb-parameters.html#sysvar_innodb_flush_log_at_trx_commit",
+    &["restart"]
+);
+check!(
+    RECOVERY,
+    "replication::goes_on_in_time",
+    "After each disruption writes MUST be acknowledged again, within the budget.",
+    "https://dev.mysql.com/doc/refman/8.4/en/replication-solutions.html",
     &["restart"]
 );
 check!(
@@ -271,6 +280,11 @@ pub(crate) fn passing(evidence: &Evidence) -> Outcome<'_> {
         (&CLAIMS, Finding::skipped("the set has no volumeClaimTemplates")),
     ];
     outcome(evidence, findings)
+}
+
+/// A green outcome of a run whose disruptions were measured.
+pub(crate) fn measured(evidence: &Evidence) -> Outcome<'_> {
+    outcome(evidence, vec![(&RECOVERY, Finding::pass("2 disruptions were recovered from", []))])
 }
 
 /// An outcome with two violations and something undecided.

@@ -61,7 +61,7 @@ fn after_deletion(case: &Case<'_>, opinion: &mut Opinion, teardown: &Teardown<'_
 fn across_scaling(case: &Case<'_>, opinion: &mut Opinion) -> Judged<String> {
     let down = case.scale_down().ok_or_else(|| Finding::inconclusive("the set was not scaled down", []))?;
     let limit = until_claims_may_go(case, down.asked);
-    let up = case.acts(|act| matches!(act, Act::Scale { from, to } if from < to));
+    let up = case.acts(|act| matches!(act, Act::Scale { from, to } if from < to && *from == down.to));
     let up = up.into_iter().find(|up| (down.asked..=limit).contains(&up.asked.seq));
     let ended = up.as_ref().and_then(|up| up.proved).map(|(mark, _)| mark.seq).filter(|seq| *seq <= limit);
     let within = down.asked..=ended.unwrap_or(limit);

@@ -1,0 +1,88 @@
+//! What was asked of servers, of pods and of DNS.
+
+use crate::evidence::{Dns, Moment, Question, Sql, What};
+
+use super::{
+    super::{
+        Finding,
+        opinion::Judged,
+        words::{during, topic},
+    },
+    Case, Seen,
+};
+
+impl<'a> Case<'a> {
+    /// Names that were asked for at a moment and between two records, in order.
+    pub fn dns_at(
+        &self,
+        moment: &Moment,
+        from: u64,
+        to: u64,
+    ) -> impl DoubleEndedIterator<Item = Seen<'a, Dns>> + use<'a> {
+        self.names(self.between(self.evidence.index.dns_at(moment), from, to))
+    }
+
+    /// Questions for one name, however it was written, at a moment and between two records, in order.
+    pub fn dns_for(
+        &self,
+        moment: &Moment,
+        name: &str,
+        from: u64,
+        to: u64,
+    ) -> impl DoubleEndedIterator<Item = Seen<'a, Dns>> + use<'a> {
+        self.names(self.between(self.evidence.index.dns_for(moment, name), from, to))
+    }
+
+    fn names(&self, places: &'a [usize]) -> impl DoubleEndedIterator<Item = Seen<'a, Dns>> + use<'a> {
+        self.seen(places, |what| if let What::Dns(dns) = what { Some(dns) } else { None })
+    }
+
+    /// The answers of one pod to one question at one moment, in order.
+    pub fn answers(
+        &self,
+        pod: &str,
+        question: Question,
+        moment: &Moment,
+    ) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
+        self.answers_between(pod, question, moment, 0, u64::MAX)
+    }
+
+    /// The same between two records: a moment comes again where a pod is deleted again.
+    pub fn answers_between(
+        &self,
+        pod: &str,
+        question: Question,
+        moment: &Moment,
+        from: u64,
+        to: u64,
+    ) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
+        let places = self.between(self.evidence.index.answers(pod, question, moment), from, to);
+        self.seen(places, |what| if let What::Sql(sql) = what { Some(sql) } else { None })
+    }
+
+    /// The moments at which a pod was asked a question: this one, at which it must have been, and whichever others.
+    pub fn moments(&self, must: Moment, pod: &str, question: Question) -> Vec<Moment> {
+        with_others(must, self.evidence.index.moments(pod, question).iter())
+    }
+
+    /// The last answer of one pod to one question at one moment; never having asked is a doubt.
+    pub fn last_answer(&self, pod: &str, question: Question, moment: &Moment) -> Judged<Seen<'a, Sql>> {
+        self.answers(pod, question, moment).next_back().ok_or_else(|| unasked(pod, question, moment))
+    }
+}
+
+/// The doubt that is left by a question that nobody asked.
+pub(super) fn unasked(pod: &str, question: Question, moment: &Moment) -> Finding {
+    Finding::inconclusive(format!("{pod} was not asked for {} {}", topic(question), during(moment)), [])
+}
+
+/// A moment and the others of a list, each once.
+pub(in super::super) fn with_others<'a>(first: Moment, others: impl Iterator<Item = &'a Moment>) -> Vec<Moment> {
+    let mut moments = vec![first];
+    for other in others {
+        if !moments.contains(other) {
+            moments.push(other.clone());
+        }
+    }
+    moments
+}

@@ -1,0 +1,278 @@
+//! What the scenarios do to the workload, and what comes back.
+
+use crate::evidence::{Act, Moment, Phase, Question, Retention, SqlAnswer};
+
+use super::History;
+
+impl History {
+    pub fn restart(&mut self) {
+        self.step("restart", Phase::Begin);
+        for pod in self.pod_names().iter().rev() {
+            self.restarts(pod);
+        }
+        self.step("restart", Phase::End);
+    }
+
+    fn restarts(&mut self, pod: &str) {
+        let (before, after) = (Moment::BeforeDeletion { pod: pod.into() }, Moment::Deletion { pod: pod.into() });
+        self.write(&before, "mysql-0");
+        self.rows(&before, pod);
+        self.identity(&before, pod);
+        let act = Act::DeletePod { pod: pod.into(), uid: self.uid(pod), grace_s: None };
+        self.fault(act.clone());
+        let gone = self.goes(pod);
+        self.proved(act, gone);
+        self.starts(pod);
+        self.identity(&after, pod);
+        self.names(&after, pod);
+        self.rows(&after, pod);
+        self.pass_ms(300);
+        self.asked_for_pod(&after, pod);
+        self.write(&after, "mysql-0");
+        for replica in self.replicas() {
+            self.barrier(&after, &replica);
+            self.status(&after, &replica);
+            self.rows(&after, &replica);
+            self.refuses(&after, &replica);
+        }
+        self.hands_over();
+    }
+
+    /// The second pod is held un-Ready, or the only one; meanwhile the first one is deleted without grace.
+    pub fn unready_pod(&mut self) {
+        self.step("unready", Phase::Begin);
+        let alone = self.subject.replicas == 1;
+        let held = self.subject.nth(u32::from(!alone));
+        let moment = Moment::Held { pod: held.clone() };
+        self.held(&held);
+        self.pass_ms(200);
+        self.asked_for_pod(&moment, &held);
+        self.asked_for_service(&moment);
+        if !alone {
+            self.killed(&self.subject.primary());
+        }
+        self.released(&held);
+        let moment = Moment::Released { pod: held };
+        for replica in self.replicas() {
+            self.barrier(&moment, &replica);
+            self.rows(&moment, &replica);
+        }
+        self.hands_over();
+        self.step("unready", Phase::End);
+    }
+
+    /// A pod is deleted without grace and comes back.
+    pub fn killed(&mut self, pod: &str) {
+        let (before, after) = (Moment::BeforeKill { pod: pod.into() }, Moment::Kill { pod: pod.into() });
+        self.write(&before, "mysql-0");
+        self.rows(&before, pod);
+        self.identity(&before, pod);
+        let act = Act::DeletePod { pod: pod.into(), uid: self.uid(pod), grace_s: Some(0) };
+        self.fault(act.clone());
+        let gone = self.deleted(pod);
+        self.proved(act, gone);
+        self.starts(pod);
+        self.identity(&after, pod);
+        self.rows(&after, pod);
+        self.pass_ms(300);
+        self.asked_for_pod(&after, pod);
+    }
+
+    pub fn scale(&mut self) {
+        let (from, to) = (self.subject.replicas, 1);
+        self.step("scale", Phase::Begin);
+        let surplus = self.replicas();
+        if !surplus.is_empty() {
+            let (down, up) = (Act::Scale { from, to }, Act::Scale { from: to, to: from });
+            self.fault(down.clone());
+            self.scaled(to);
+            let mut gone = 0;
+            for pod in surplus.iter().rev() {
+                gone = self.goes(pod);
+            }
+            self.proved(down, gone);
+            self.pass_ms(200);
+            surplus.iter().for_each(|pod| self.asked_for_pod(&Moment::ScaledDown, pod));
+            self.asked_for_service(&Moment::ScaledDown);
+            self.write(&Moment::ScaledDown, "mysql-0");
+            let primary = self.subject.primary();
+            self.held(&primary);
+            self.fault(up.clone());
+            self.scaled(from);
+            self.pass_ms(1_000);
+            self.released(&primary);
+            surplus.iter().for_each(|pod| self.starts(pod));
+            let proof = self.set_seen();
+            self.proved(up, proof);
+            self.swept(&Moment::ScaledUp);
+            self.pod_names().iter().for_each(|pod| self.identity(&Moment::ScaledUp, pod));
+            self.compared(&Moment::ScaledUp);
+        }
+        self.hands_over();
+        self.step("scale", Phase::End);
+    }
+
+    /// Every server is killed in its pod, one after the other.
+    pub fn crash(&mut self) {
+        self.step("crash", Phase::Begin);
+        for pod in self.pod_names().iter().rev() {
+            let act = Act::KillServer { pod: pod.clone(), uid: self.uid(pod) };
+            self.fault(act.clone());
+            self.pass_ms(200);
+            self.unready(pod);
+            self.pass_ms(2_500);
+            let back = self.ready(pod);
+            self.proved(act, back);
+        }
+        self.recovered("crash");
+    }
+
+    /// All pods go at once, and come back in order.
+    pub fn together(&mut self) {
+        self.step("together", Phase::Begin);
+        self.fault(Act::DeleteAllPods);
+        let pods = self.pod_names();
+        let gone = pods.iter().rev().map(|pod| self.goes(pod)).last().unwrap_or_default();
+        self.proved(Act::DeleteAllPods, gone);
+        pods.iter().for_each(|pod| self.starts(pod));
+        self.recovered("together");
+    }
+
+    /// The set gets one pod more, which joins, and loses it again.
+    pub fn grow(&mut self) {
+        self.step("grow", Phase::Begin);
+        let all = self.subject.replicas;
+        if all > 1 {
+            let (pod, moment) = (self.subject.nth(all), Moment::Joined);
+            let (up, down) = (Act::Scale { from: all, to: all + 1 }, Act::Scale { from: all + 1, to: all });
+            self.fault(up.clone());
+            self.scaled(all + 1);
+            self.starts(&pod);
+            let proof = self.set_seen();
+            self.proved(up, proof);
+            self.sql(&moment, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
+            self.barrier(&moment, &pod);
+            let primary = self.subject.primary();
+            [&primary, &pod].into_iter().for_each(|pod| self.holds(&moment, pod));
+            self.status(&moment, &pod);
+            self.refuses(&moment, &pod);
+            self.fault(down.clone());
+            self.scaled(all);
+            let gone = self.goes(&pod);
+            self.proved(down, gone);
+        }
+        self.recovered("grow");
+    }
+
+    /// What is done to nodes and to what the cluster itself runs.
+    pub fn nodes_and_services(&mut self) {
+        let node = || "worker".to_owned();
+        let last = self.subject.nth(self.subject.replicas - 1);
+        self.step("drain", Phase::Begin);
+        self.fault(Act::Drain { node: node() });
+        let gone = self.goes(&last);
+        self.proved(Act::Drain { node: node() }, gone);
+        self.at_once(Act::Uncordon { node: node() });
+        self.starts(&last);
+        self.recovered("drain");
+        for (scenario, acts) in [
+            ("freeze", vec![Act::PauseNode { node: node() }, Act::UnpauseNode { node: node() }]),
+            ("outage", vec![Act::StopNode { node: node() }, Act::StartNode { node: node() }]),
+            ("resolver", vec![Act::RestartDns]),
+            ("control", vec![Act::RestartApiServer]),
+        ] {
+            self.step(scenario, Phase::Begin);
+            acts.into_iter().for_each(|act| self.at_once(act));
+            self.recovered(scenario);
+        }
+    }
+
+    /// Something is done that no watch tells of.
+    fn at_once(&mut self, act: Act) {
+        let asked = self.fault(act.clone());
+        self.pass_ms(700);
+        self.proved(act, asked);
+    }
+
+    /// The workload has recovered from what a scenario did to it, and all that it holds is asked for.
+    fn recovered(&mut self, scenario: &str) {
+        let moment = Moment::Recovered { scenario: scenario.into() };
+        self.write(&moment, "mysql-0");
+        self.compared(&moment);
+        self.hands_over();
+        self.step(scenario, Phase::End);
+    }
+
+    /// The template changes for the last pod, then for all; then it is broken and reverted.
+    pub fn roll(&mut self) {
+        self.step("roll", Phase::Begin);
+        let pods: Vec<String> = self.pod_names().into_iter().rev().collect();
+        let last = self.subject.replicas - 1;
+        if last > 0 {
+            let some = Act::Roll { partition: last };
+            self.fault(some.clone());
+            self.template("rev-2");
+            self.replaced(&pods[0]);
+            let proof = self.set_seen();
+            self.proved(some, proof);
+            let below = &pods[1];
+            let act = Act::DeletePod { pod: below.clone(), uid: self.uid(below), grace_s: None };
+            self.fault(act.clone());
+            let gone = self.goes(below);
+            self.proved(act, gone);
+            self.making("rev-1", |history| history.starts(below));
+        }
+        let all = Act::Roll { partition: 0 };
+        self.fault(all.clone());
+        self.template("rev-2");
+        pods[usize::from(last > 0)..].iter().for_each(|pod| self.replaced(pod));
+        let proof = self.rolled_out();
+        self.proved(all, proof);
+        self.broken_and_reverted(&pods);
+        self.recovered("roll");
+    }
+
+    fn broken_and_reverted(&mut self, pods: &[String]) {
+        self.fault(Act::BreakTemplate);
+        self.template("rev-3");
+        self.goes(&pods[0]);
+        let proof = self.stuck(&pods[0]);
+        self.proved(Act::BreakTemplate, proof);
+        self.fault(Act::RevertTemplate);
+        self.template("rev-1");
+        let act = Act::DeletePod { pod: pods[0].clone(), uid: self.uid(&pods[0]), grace_s: None };
+        self.fault(act.clone());
+        let gone = self.goes(&pods[0]);
+        self.proved(act, gone);
+        self.starts(&pods[0]);
+        pods[1..].iter().for_each(|pod| self.replaced(pod));
+        let proof = self.rolled_out();
+        self.proved(Act::RevertTemplate, proof);
+    }
+
+    /// The last pod is scaled away while claims are to go with their pods, and comes back with new ones.
+    pub fn claims(&mut self) {
+        self.step("claims", Phase::Begin);
+        let (from, to) = (self.subject.replicas, self.subject.replicas - 1);
+        let pod = self.subject.nth(to);
+        let own: Vec<String> = self.subject.claims.iter().map(|it| self.subject.claim(it, &pod)).collect();
+        self.claim_policy(Retention::Delete);
+        let act = Act::Scale { from, to };
+        self.fault(act.clone());
+        self.scaled(to);
+        let mut proof = self.goes(&pod);
+        for claim in own {
+            proof = self.claim_goes(&claim);
+        }
+        self.proved(act, proof);
+        self.claim_policy(Retention::Retain);
+        let back = Act::Scale { from: to, to: from };
+        self.fault(back.clone());
+        self.scaled(from);
+        self.starts(&pod);
+        let proof = self.set_seen();
+        self.proved(back, proof);
+        self.sql(&Moment::Replicating, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
+        self.step("claims", Phase::End);
+    }
+}

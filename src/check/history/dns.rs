@@ -1,0 +1,47 @@
+//! Questions to DNS.
+
+use crate::evidence::{Dns, DnsAnswer, DnsRecord, Moment, Transport, What};
+
+use super::{History, NAMESPACE};
+
+impl History {
+    /// Every server is asked for a name, over both transports from two namespaces, and all give these addresses.
+    pub fn asked(&mut self, moment: &Moment, name: &str, addresses: &[String]) {
+        self.asked_for(moment, "A", name, addresses);
+    }
+
+    /// Every server is asked for a name's records of a type, and all give these.
+    pub fn asked_for(&mut self, moment: &Moment, record_type: &str, name: &str, data: &[String]) {
+        for (server, from) in
+            [("coredns-a", NAMESPACE), ("coredns-a", "default"), ("coredns-b", NAMESPACE), ("coredns-b", "default")]
+        {
+            for transport in [Transport::Udp, Transport::Tcp] {
+                let rcode = if data.is_empty() { "NXDOMAIN" } else { "NOERROR" }.to_owned();
+                let records = data.iter().map(|data| DnsRecord { ttl: 30, data: data.clone() }).collect();
+                self.push(What::Dns(Dns {
+                    moment: moment.clone(),
+                    from: from.into(),
+                    server: server.into(),
+                    address: "10.96.0.2".into(),
+                    transport,
+                    name: name.into(),
+                    record_type: record_type.into(),
+                    took_us: 300,
+                    answer: DnsAnswer::Response { rcode, records },
+                }));
+            }
+        }
+    }
+
+    /// Every server is asked for a pod's name and gives its address, or NXDOMAIN where there is no such pod.
+    pub fn asked_for_pod(&mut self, moment: &Moment, name: &str) {
+        let addresses: Vec<String> = self.address(name).into_iter().collect();
+        self.asked(moment, &self.subject.fqdn(name), &addresses);
+    }
+
+    /// Every server is asked for the Service and gives the addresses of all pods.
+    pub fn asked_for_service(&mut self, moment: &Moment) {
+        let addresses: Vec<String> = self.subject.pods().filter_map(|pod| self.address(&pod)).collect();
+        self.asked(moment, &self.subject.service_fqdn(), &addresses);
+    }
+}

@@ -1,0 +1,111 @@
+//! The lives of pods and their claims, as watches tell them.
+
+use serde_json::{Value, json};
+
+use crate::evidence::EventType;
+
+use super::{Claim, History, Pod};
+
+impl History {
+    /// A pod is created; a claim that it needs and that is not there is created and bound. Tells the new UID.
+    pub fn added(&mut self, name: &str) -> String {
+        let life = self.pods.iter().filter(|pod| pod.name == name).count() + 1;
+        let ordinal = name.rsplit('-').next().unwrap_or_default();
+        let uid = format!("{ordinal}.{life}");
+        let claims: Vec<_> = self.subject.claims.iter().map(|template| format!("{template}-{name}")).collect();
+        let volumes: Vec<_> = claims.iter().map(|it| json!({"persistentVolumeClaim": {"claimName": it}})).collect();
+        let labels = json!({
+            "statefulset.kubernetes.io/pod-name": name,
+            "apps.kubernetes.io/pod-index": ordinal,
+            "controller-revision-hash": self.set.revision,
+        });
+        let object = json!({
+            "metadata": {"name": name, "uid": uid, "labels": labels},
+            "spec": {"nodeName": "worker", "volumes": volumes},
+            "status": {"phase": "Pending"},
+        });
+        self.object(EventType::Added, "Pod", object.clone());
+        self.pods.push(Pod { name: name.into(), uid: uid.clone(), object, gone: false });
+        for (claim, template) in claims.into_iter().zip(["claim", "second claim", "third claim"]) {
+            if self.claims.iter().any(|there| there.name == claim) {
+                continue;
+            }
+            let uid = format!("{template} {uid}");
+            self.bound(&claim, &uid, &format!("pv-{claim}"));
+            let object = json!({"metadata": {"name": claim, "uid": uid}});
+            self.claims.push(Claim { name: claim, object });
+        }
+        uid
+    }
+
+    /// A claim of this UID is there and bound to this volume.
+    pub fn bound(&mut self, claim: &str, uid: &str, volume: &str) {
+        self.object(EventType::Added, "PersistentVolume", json!({"metadata": {"name": volume, "uid": volume}}));
+        let object = json!({"metadata": {"name": claim, "uid": uid}, "spec": {"volumeName": volume}});
+        self.object(EventType::Added, "PersistentVolumeClaim", object);
+    }
+
+    /// A pod becomes Ready; it has an address from then on.
+    pub fn ready(&mut self, pod: &str) -> u64 {
+        self.serves(pod, true);
+        let address = format!("10.0.{}", self.uid(pod));
+        let ready = json!([{"type": "Ready", "status": "True"}]);
+        let status = json!({"phase": "Running", "podIP": address, "conditions": ready});
+        self.modified(pod, "status", status)
+    }
+
+    /// A pod is not Ready any more.
+    pub fn unready(&mut self, pod: &str) -> u64 {
+        self.serves(pod, false);
+        let mut status = self.pod(pod).object["status"].clone();
+        status["conditions"] = json!([{"type": "Ready", "status": "False"}]);
+        self.modified(pod, "status", status)
+    }
+
+    /// A pod is told to go.
+    pub fn deleting(&mut self, pod: &str) -> u64 {
+        self.serves(pod, false);
+        let mut metadata = self.pod(pod).object["metadata"].clone();
+        metadata["deletionTimestamp"] = json!("2027-01-15T08:00:00Z");
+        self.modified(pod, "metadata", metadata)
+    }
+
+    /// A pod is gone.
+    pub fn deleted(&mut self, pod: &str) -> u64 {
+        self.serves(pod, false);
+        let pod = self.pod(pod);
+        pod.gone = true;
+        let object = pod.object.clone();
+        self.object(EventType::Deleted, "Pod", object)
+    }
+
+    /// A pod changed in one part.
+    pub fn modified(&mut self, pod: &str, part: &str, value: Value) -> u64 {
+        let pod = self.pod(pod);
+        pod.object[part] = value;
+        let object = pod.object.clone();
+        self.object(EventType::Modified, "Pod", object)
+    }
+
+    fn serves(&mut self, pod: &str, serves: bool) {
+        let (name, now_us) = (self.pod(pod).name.clone(), self.now_us);
+        self.witness.sees(&name, now_us, serves);
+    }
+
+    pub(super) fn pod(&mut self, pod: &str) -> &mut Pod {
+        let newest = self.pods.iter_mut().rev().find(|it| it.uid == pod || (it.name == pod && !it.gone));
+        newest.expect("a pod that was added")
+    }
+
+    /// The UID of a pod.
+    pub fn uid(&mut self, pod: &str) -> String {
+        self.pod(pod).uid.clone()
+    }
+
+    /// The address of a pod that is Ready; none of one that is not, or is not there.
+    pub(super) fn address(&self, name: &str) -> Option<String> {
+        let live = self.pods.iter().rev().find(|pod| pod.name == name && !pod.gone)?;
+        let listed = self.subject.publish_not_ready || crate::object::has_condition(&live.object, "Ready");
+        live.object.pointer("/status/podIP").filter(|_| listed).and_then(Value::as_str).map(str::to_owned)
+    }
+}

@@ -1,0 +1,97 @@
+//! The ledger that the witness keeps: a write every half second, whatever is done to the workload.
+
+use crate::evidence::{Act, Entries, Entry, Lag, Moment, Phase, Question, SqlAnswer, What, WriteOutcome};
+use crate::mysql::intervals::Intervals;
+
+use super::{History, row};
+
+/// What the witness's clock is ahead of the log's.
+const AHEAD_US: u64 = 5_000_000;
+const EVERY_US: u64 = 500_000;
+/// From sending a write to its acknowledgement.
+const TOOK_US: u64 = 4_000;
+/// For how long nothing is done to the workload in the end.
+const REST_MS: u64 = 15_000;
+
+/// What the witness has written.
+#[derive(Clone, Default)]
+pub(super) struct Witness {
+    /// When it will write next; never before the ledger is started.
+    next_us: Option<u64>,
+    written: u64,
+    /// The writes that are in the table.
+    there: Intervals,
+    /// When each pod's server began and ceased to serve.
+    serving: Vec<(String, u64, bool)>,
+}
+
+impl Witness {
+    /// A pod's server begins or ceases to serve.
+    pub fn sees(&mut self, pod: &str, at_us: u64, serves: bool) {
+        self.serving.push((pod.to_owned(), at_us, serves));
+    }
+
+    fn serves(&self, pod: &str, at_us: u64) -> bool {
+        let of_pod = self.serving.iter().rev().find(|(name, since_us, _)| name == pod && *since_us <= at_us);
+        of_pod.is_some_and(|(.., serves)| *serves)
+    }
+}
+
+impl History {
+    /// The witness begins to write.
+    pub fn ledger_starts(&mut self) {
+        let act = Act::StartLedger { writers: 1, per_second: 2 };
+        let asked = self.fault(act.clone());
+        self.witness.next_us = Some(self.now_us);
+        self.proved(act, asked);
+    }
+
+    /// The witness hands over what it wrote since it last did. The first write of those that nobody answers was taken
+    /// all the same.
+    pub fn hands_over(&mut self) {
+        let Some(mut next_us) = self.witness.next_us else { return };
+        let (primary, replicas) = (self.subject.primary(), self.replicas());
+        let (mut writes, mut lags, mut answered) = (Vec::new(), Vec::new(), true);
+        while next_us + TOOK_US < self.now_us {
+            let (id, acknowledged) = (self.witness.written + 1, self.witness.serves(&primary, next_us));
+            let outcome = if acknowledged {
+                WriteOutcome::Acknowledged
+            } else {
+                WriteOutcome::Unknown("connection refused".into())
+            };
+            if acknowledged || std::mem::take(&mut answered) {
+                self.witness.there.insert(id, id);
+            }
+            let sent_us = next_us + AHEAD_US;
+            writes.push(Entry { id, sent_us, ended_us: sent_us + TOOK_US, outcome, semi_sync: None });
+            for (pod, behind_us) in replicas.iter().zip(2_000..) {
+                let behind_us = self.witness.serves(pod, next_us).then_some(behind_us);
+                lags.push(Lag { pod: pod.clone(), at_us: sent_us + TOOK_US, behind_us });
+            }
+            self.witness.written = id;
+            next_us += EVERY_US;
+        }
+        self.witness.next_us = Some(next_us);
+        // The record is a millisecond later than now.
+        let now_us = self.now_us + 1_000 + AHEAD_US;
+        self.push(What::Entries(Entries { now_us, writes, lags }));
+    }
+
+    /// The witness writes for a while and ends; then everything is read.
+    pub fn settle(&mut self) {
+        self.step("settle", Phase::Begin);
+        self.pass_ms(REST_MS);
+        self.fault(Act::StopLedger);
+        self.hands_over();
+        self.witness.next_us = None;
+        let last = self.records.last().map_or(0, |last| last.seq);
+        self.proved(Act::StopLedger, last);
+        let (moment, ids) = (Moment::Settled, self.witness.there.to_string());
+        self.compared(&moment);
+        for pod in self.pod_names() {
+            let entries = row([("ids", &ids), ("duplicates", "")]);
+            self.sql(&moment, &pod, Question::Entries, SqlAnswer::Rows(vec![entries]));
+        }
+        self.step("settle", Phase::End);
+    }
+}

@@ -1,0 +1,91 @@
+//! What disruptions cost, in numbers: pure functions of the evidence, for judges and reports alike.
+//!
+//! - A *disruption* begins with an act that disturbs the workload. Acts that follow before every replica has caught up
+//!   belong to it, such as the one that ends it; it is over with its scenario at the latest.
+//! - The *time to recover* counts from the disruption's last act until the last replica has reached a barrier that was
+//!   asked for after that act.
+//! - An *outage* is the time between two acknowledgements that follow one another, as far as somebody wanted to write:
+//!   it begins when the first write after the earlier one was sent. While the ledger rests there is none. The last one
+//!   may have no end; it lasts as long as somebody still tried.
+//! - *Lag* is for how long a replica had not shown what was acknowledged, look by look; *at rest* is what lies outside
+//!   of all disruptions.
+//!
+//! The witness has a clock of its own. What it hands over says what that clock shows, and the record when that came in:
+//! of all differences the smallest is the one that was delayed least, and by it all its times are moved.
+
+mod disruption;
+mod lag;
+#[cfg(test)]
+mod tests;
+mod writes;
+
+use serde::Serialize;
+
+use crate::evidence::Evidence;
+
+use super::case::Case;
+
+pub use disruption::{Disruption, Toll};
+pub use lag::Spread;
+pub use writes::{Outage, Outcomes};
+
+use lag::Looks;
+use writes::Writes;
+
+/// What a run's disruptions cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measures {
+    /// The disruptions, in order.
+    pub disruptions: Vec<Disruption>,
+    /// The ledger as a whole, where there was one.
+    pub ledger: Option<Overall>,
+}
+
+/// What the ledger came to, over the whole run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Overall {
+    /// What became of the writes.
+    pub writes: Outcomes,
+    /// Acknowledged writes that waited for a replica.
+    pub semi_sync: u64,
+    /// Acknowledged writes a second, from the first write to the last.
+    pub per_second: f64,
+    /// The longest outage.
+    pub longest_outage: Option<Outage>,
+    /// How far behind each replica was while nothing was disrupted.
+    pub lag_at_rest: Vec<AtRest>,
+}
+
+/// How far behind a replica was while nothing was disrupted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AtRest {
+    /// The replica.
+    pub pod: String,
+    /// How far.
+    #[serde(flatten)]
+    pub lag: Spread,
+}
+
+impl Measures {
+    /// The measures of a run; none of one that never started.
+    pub fn of(evidence: &Evidence) -> Option<Self> {
+        Case::of(evidence).map(|case| Self::taken(&case))
+    }
+
+    /// The measures of a run that started.
+    pub(super) fn taken(case: &Case<'_>) -> Self {
+        let mut disruptions = disruption::disruptions(case);
+        let Some(writes) = Writes::of(case) else { return Self { disruptions, ledger: None } };
+        let looks = Looks::of(case, writes.offset_us);
+        for disruption in &mut disruptions {
+            let (from, to) = disruption.window_us();
+            disruption.toll = writes.within(from, to).map(|(outcomes, longest_outage)| Toll {
+                longest_outage,
+                writes: outcomes,
+                lag: looks.within(from, to),
+            });
+        }
+        let lag_at_rest = looks.at_rest(&disruptions);
+        Self { disruptions, ledger: Some(writes.overall(lag_at_rest)) }
+    }
+}

@@ -1,0 +1,226 @@
+//! Disruptions, from their first act to the recovery.
+
+use std::collections::BTreeSet;
+
+use crate::evidence::{Act, Fault, Mark, Phase, Question, Sql, Step};
+
+use super::{
+    super::case::{Case, Seen},
+    Outage, Outcomes, Spread,
+};
+
+/// A disruption and what came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Disruption {
+    /// The scenario that it belongs to.
+    pub scenario: String,
+    /// Its acts, in order.
+    pub acts: Vec<Part>,
+    /// The record up to which it lasted: the recovery, or the scenario's end, or the log's.
+    pub until: Mark,
+    /// When the last of the set's pods became Ready again; nothing where one is not, or none had ceased to be.
+    pub ready: Option<Mark>,
+    /// When the last replica had reached a barrier that was asked for after the last act.
+    pub recovered: Option<Mark>,
+    /// What it cost writers and readers, where the ledger was written to.
+    pub toll: Option<Toll>,
+}
+
+/// One act of a disruption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The act.
+    pub act: Act,
+    /// When it was asked for.
+    pub asked: Mark,
+    /// Whether it is proved to have happened.
+    pub proved: bool,
+}
+
+/// What a disruption cost writers and readers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toll {
+    /// The longest outage that touches it.
+    pub longest_outage: Option<Outage>,
+    /// What became of the writes that ended in it.
+    pub writes: Outcomes,
+    /// How far behind replicas were in it, all together; nothing where nobody looked.
+    pub lag: Option<Spread>,
+}
+
+impl Disruption {
+    /// What it was, in the imperative.
+    pub fn name(&self) -> String {
+        let names: Vec<String> = self.acts.iter().map(|part| part.act.to_string()).collect();
+        match &names[..] {
+            [first, .., last] if names.len() > 3 => format!("{first} … {last} ({} acts)", names.len()),
+            names => names.join(", "),
+        }
+    }
+
+    /// When its first act was asked for.
+    pub fn began(&self) -> Mark {
+        self.acts.first().map_or(self.until, |part| part.asked)
+    }
+
+    /// When its last act was asked for.
+    pub fn ceased(&self) -> Mark {
+        self.acts.last().map_or(self.until, |part| part.asked)
+    }
+
+    /// How long every replica took to catch up, from the last act on.
+    pub fn recovery_us(&self) -> Option<u64> {
+        self.recovered.map(|recovered| recovered.at_us.saturating_sub(self.ceased().at_us))
+    }
+
+    /// How long the pods took to be Ready again, from the last act on.
+    pub fn ready_us(&self) -> Option<u64> {
+        self.ready.map(|ready| ready.at_us.saturating_sub(self.ceased().at_us))
+    }
+
+    /// From the first act to the recovery.
+    pub(super) fn window_us(&self) -> (u64, u64) {
+        (self.began().at_us, self.until.at_us)
+    }
+}
+
+/// How an act bears on disruptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bearing {
+    /// It disturbs the workload.
+    Disturbs,
+    /// It ends what another one began.
+    Heals,
+    /// It is none of the workload's business, or is meant to leave nothing that could recover.
+    None,
+}
+
+fn bearing(act: &Act) -> Bearing {
+    match act {
+        Act::DeletePod { .. }
+        | Act::Hold { .. }
+        | Act::Scale { .. }
+        | Act::Roll { .. }
+        | Act::BreakTemplate
+        | Act::RevertTemplate
+        | Act::KillServer { .. }
+        | Act::DeleteAllPods
+        | Act::PauseNode { .. }
+        | Act::StopNode { .. }
+        | Act::Drain { .. }
+        | Act::RestartDns
+        | Act::RestartApiServer => Bearing::Disturbs,
+        Act::Release { .. } | Act::UnpauseNode { .. } | Act::StartNode { .. } | Act::Uncordon { .. } => Bearing::Heals,
+        Act::Reapply
+        | Act::SetClaimPolicy { .. }
+        | Act::DeleteClaims
+        | Act::StartLedger { .. }
+        | Act::StopLedger
+        | Act::Teardown => Bearing::None,
+    }
+}
+
+/// What bears on disruptions.
+enum Event<'a> {
+    Step(&'a Step),
+    Fault(&'a Fault),
+    Barrier(&'a Sql),
+}
+
+/// The disruptions of a run, in order, each apart from the next. What they cost is not known yet.
+pub(super) fn disruptions(case: &Case<'_>) -> Vec<Disruption> {
+    fn placed<'a, T>(event: fn(&'a T) -> Event<'a>) -> impl Fn(Seen<'a, T>) -> (Mark, Event<'a>) {
+        move |seen| (seen.mark, event(seen.it))
+    }
+    let barriers = case.sql().filter(|sql| sql.question == Question::Barrier);
+    let mut events: Vec<_> = case.steps().map(placed(Event::Step)).collect();
+    events.extend(case.faults().map(placed(Event::Fault)));
+    events.extend(barriers.map(placed(Event::Barrier)));
+    events.sort_by_key(|(mark, _)| mark.seq);
+    let mut walk = Walk { case, scenario: "", open: None, found: Vec::new() };
+    for (mark, event) in events {
+        match event {
+            Event::Step(step) if step.scenario == step.name => walk.scenario(mark, step),
+            Event::Step(_) => {}
+            Event::Fault(fault) if fault.proof.is_none() => walk.asked(mark, &fault.act),
+            Event::Fault(fault) => walk.proved(&fault.act),
+            Event::Barrier(sql) => walk.barrier(mark, sql),
+        }
+    }
+    let last_us = case.last_us();
+    walk.close(Mark { seq: case.timeline.last_seq, at_us: last_us }, None);
+    walk.found
+}
+
+struct Walk<'a, 'c> {
+    case: &'c Case<'a>,
+    scenario: &'a str,
+    open: Option<Open>,
+    found: Vec<Disruption>,
+}
+
+/// A disruption that the workload has not recovered from.
+struct Open {
+    acts: Vec<Part>,
+    /// The replicas that have reached no barrier since the last act.
+    behind: BTreeSet<String>,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn scenario(&mut self, mark: Mark, step: &'a Step) {
+        self.close(mark, None);
+        self.scenario = if step.phase == Phase::Begin { &step.scenario } else { "" };
+    }
+
+    fn asked(&mut self, asked: Mark, act: &Act) {
+        let bearing = bearing(act);
+        let acts = match (&mut self.open, bearing) {
+            (_, Bearing::None) | (None, Bearing::Heals) => return,
+            (None, Bearing::Disturbs) => Vec::new(),
+            (Some(open), _) => std::mem::take(&mut open.acts),
+        };
+        let part = Part { act: act.clone(), asked, proved: false };
+        let acts = acts.into_iter().chain([part]).collect();
+        self.open = Some(Open { acts, behind: self.case.subject.replica_pods().collect() });
+    }
+
+    fn proved(&mut self, act: &Act) {
+        let open = self.open.iter_mut().flat_map(|open| &mut open.acts);
+        let known = self.found.last_mut().into_iter().flat_map(|last| &mut last.acts);
+        if let Some(part) = known.chain(open).find(|part| part.act == *act && !part.proved) {
+            part.proved = true;
+        }
+    }
+
+    fn barrier(&mut self, mark: Mark, sql: &Sql) {
+        let Some(open) = &mut self.open else { return };
+        let ceased_us = open.acts.last().map_or(0, |part| part.asked.at_us);
+        let reached = Seen { mark, it: sql }.value("reached").is_ok_and(|reached| reached == "1");
+        if reached && mark.at_us.saturating_sub(sql.took_us) >= ceased_us {
+            open.behind.remove(&sql.pod);
+            if open.behind.is_empty() {
+                self.close(mark, Some(mark));
+            }
+        }
+    }
+
+    fn close(&mut self, until: Mark, recovered: Option<Mark>) {
+        let Some(Open { acts, .. }) = self.open.take() else { return };
+        let began = acts.first().map_or(until.seq, |part| part.asked.seq);
+        let ready = self.ready(began, until.seq);
+        let scenario = self.scenario.to_owned();
+        self.found.push(Disruption { scenario, acts, until, ready, recovered, toll: None });
+    }
+
+    /// When the last of the set's pods became Ready between two records, if all are in the end.
+    fn ready(&self, from: u64, to: u64) -> Option<Mark> {
+        let mut last = None;
+        for pod in self.case.subject.pods() {
+            let life = self.case.timeline.pod_at(&pod, to).filter(|life| life.serving_at(to))?;
+            let passed = life.ready.partition_point(|change| change.since.seq <= to);
+            let since = life.ready[..passed].iter().rfind(|change| change.value).map(|change| change.since);
+            last = last.max(since.filter(|since| since.seq >= from));
+        }
+        last
+    }
+}

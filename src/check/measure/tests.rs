@@ -1,0 +1,291 @@
+//! Figures of hand-made runs, and of random ones beside slower ways to get at them.
+
+use proptest::prelude::*;
+
+use super::{super::history::History, Disruption, Measures, Outage, Outcomes};
+use crate::evidence::{Act, Entries, Entry, Evidence, Lag, Moment, Phase, Question, What, WriteOutcome};
+
+fn measures(history: &History) -> Measures {
+    Measures::of(&history.evidence()).expect("a run that started")
+}
+
+fn titles(measures: &Measures) -> Vec<String> {
+    measures.disruptions.iter().map(|it| format!("{}: {}", it.scenario, it.name())).collect()
+}
+
+#[test]
+fn acts_are_one_disruption_until_every_replica_has_caught_up() {
+    insta::assert_snapshot!(titles(&measures(&History::good())).join("\n"), @"
+    restart: delete mysql-2
+    restart: delete mysql-1
+    restart: delete mysql-0
+    unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1
+    crash: kill the server in mysql-2, kill the server in mysql-1, kill the server in mysql-0
+    together: delete every pod at once
+    scale: scale from 3 to 1 … release mysql-0 (4 acts)
+    grow: scale from 3 to 4, scale from 4 to 3
+    roll: update the pods from index 2 on … delete mysql-2 (6 acts)
+    drain: drain worker, uncordon worker
+    freeze: pause worker, unpause worker
+    outage: stop worker, start worker
+    resolver: replace the DNS servers
+    control: kill the API server
+    claims: scale from 3 to 2, scale from 2 to 3
+    ");
+}
+
+#[test]
+fn a_good_run_is_recovered_from_and_written_to() {
+    let measures = measures(&History::good());
+    let told: Vec<String> = measures
+        .disruptions
+        .iter()
+        .map(|it| {
+            let (toll, ms) = (it.toll.as_ref().expect("writes"), |us: Option<u64>| {
+                us.map_or("-".into(), |us| (us / 1000).to_string())
+            });
+            let out = toll.longest_outage.map(|outage| outage.us());
+            format!("{} {} {} {}", it.scenario, ms(it.ready_us()), ms(it.recovery_us()), ms(out))
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    restart 2305 2624 4
+    restart 2305 2624 4
+    restart 2305 2624 2504
+    unready 1101 1105 2504
+    crash 2702 2706 2504
+    together 6915 6919 2504
+    scale 4107 4179 2004
+    grow - 807 4
+    roll 6915 6921 2504
+    drain 2203 2207 2504
+    freeze - 704 4
+    outage - 704 4
+    resolver - 704 4
+    control - 704 4
+    claims 1505 - 4
+    ");
+    let overall = measures.ledger.expect("a ledger");
+    insta::assert_snapshot!(format!("{:?} {:.2}", overall.writes, overall.per_second), @"Outcomes { acknowledged: 127, rejected: 0, unknown: 31 } 1.62");
+    let lag: Vec<_> = overall.lag_at_rest.iter().map(|it| (it.pod.as_str(), it.lag.p50_us, it.lag.max_us)).collect();
+    assert_eq!(lag, [("mysql-1", 2_000, 2_000), ("mysql-2", 2_001, 2_001)]);
+}
+
+#[test]
+fn a_run_without_a_ledger_has_recoveries_alone() {
+    let measures = measures(&History::good().without(|what| matches!(what, What::Entries(_))));
+    assert_eq!(measures.ledger, None);
+    assert!(measures.disruptions.iter().all(|it| it.toll.is_none()));
+    let unrecovered = |it: &&Disruption| it.recovered.is_none();
+    assert_eq!(
+        measures.disruptions.iter().filter(unrecovered).map(|it| it.scenario.as_str()).collect::<Vec<_>>(),
+        ["claims"]
+    );
+}
+
+#[test]
+fn evidence_without_a_run_has_no_measures() {
+    assert_eq!(Measures::of(&Evidence::new(Vec::new())), None);
+}
+
+/// A run in which something was disrupted.
+fn disrupted() -> History {
+    let mut history = History::of(3);
+    history.step("restart", Phase::Begin);
+    for pod in history.pod_names() {
+        history.starts(&pod);
+    }
+    history.fault(Act::RestartDns);
+    history
+}
+
+fn barrier(history: &mut History, pod: &str, reached: &str) {
+    let columns = [("gtid_set", "3e11fa47-71ca-11e1-9e33-c80aa9429560:1"), ("reached", reached)];
+    history.sql_row(&Moment::Replicating, pod, Question::Barrier, columns);
+}
+
+#[test]
+fn a_disruption_is_recovered_from_at_the_last_replicas_barrier() {
+    let mut history = disrupted();
+    let recovered = |history: &History| measures(history).disruptions[0].recovery_us();
+    history.pass_ms(9);
+    barrier(&mut history, "mysql-1", "1");
+    barrier(&mut history, "mysql-2", "0");
+    assert_eq!(recovered(&history), None);
+    barrier(&mut history, "mysql-2", "1");
+    assert_eq!(recovered(&history), Some(12_000));
+    barrier(&mut history, "mysql-2", "1");
+    assert_eq!(recovered(&history), Some(12_000));
+    assert_eq!(measures(&history).disruptions.len(), 1);
+}
+
+#[test]
+fn a_barrier_that_was_asked_for_before_the_last_act_says_nothing_of_it() {
+    let mut history = disrupted();
+    for pod in ["mysql-1", "mysql-2"] {
+        barrier(&mut history, pod, "1");
+    }
+    let late = |took_us: u64| {
+        let mut history = history.clone();
+        let last = history.records.last_mut().expect("a barrier");
+        let What::Sql(sql) = &mut last.what else { panic!("a barrier") };
+        sql.took_us = took_us;
+        measures(&history).disruptions[0].recovered.is_some()
+    };
+    assert_eq!([2_000, 2_001].map(late), [true, false]);
+}
+
+#[test]
+fn what_heals_opens_no_disruption_and_what_is_no_disruption_joins_none() {
+    let mut history = disrupted();
+    history.fault(Act::StopLedger);
+    history.fault(Act::Uncordon { node: "worker".into() });
+    assert_eq!(titles(&measures(&history)), ["restart: replace the DNS servers, uncordon worker"]);
+    for pod in ["mysql-1", "mysql-2"] {
+        barrier(&mut history, pod, "1");
+    }
+    history.fault(Act::Uncordon { node: "worker".into() });
+    assert_eq!(measures(&history).disruptions.len(), 1);
+}
+
+#[test]
+fn a_disruption_is_over_with_its_scenario() {
+    let mut history = disrupted();
+    let end = history.step("restart", Phase::Failed("no time left".into()));
+    history.step("roll", Phase::Begin);
+    history.fault(Act::BreakTemplate);
+    let found = measures(&history).disruptions;
+    assert_eq!(
+        found.iter().map(|it| (it.scenario.as_str(), it.until.seq)).collect::<Vec<_>>(),
+        [("restart", end), ("roll", end + 2)]
+    );
+}
+
+#[test]
+fn pods_are_ready_when_the_last_of_them_is_and_none_is_not() {
+    let mut history = disrupted();
+    let ready = |history: &History| measures(history).disruptions[0].ready_us();
+    assert_eq!(ready(&history), None);
+    history.unready("mysql-1");
+    assert_eq!(ready(&history), None);
+    history.pass_ms(5);
+    history.ready("mysql-1");
+    assert_eq!(ready(&history), Some(7_000));
+}
+
+/// What an entry was: sent and ended, by the witness's clock, and whether it was acknowledged.
+type Sent = (u64, u64, bool);
+
+fn handed_over(history: &mut History, sent: &[Sent], now_us: u64) {
+    let entry = |(id, (sent_us, ended_us, acknowledged)): (u64, &Sent)| {
+        let unknown = WriteOutcome::Unknown("timed out".into());
+        let outcome = if *acknowledged { WriteOutcome::Acknowledged } else { unknown };
+        Entry { id, sent_us: *sent_us, ended_us: *ended_us, outcome, semi_sync: Some(*acknowledged) }
+    };
+    let writes = (1..).zip(sent).map(entry).collect();
+    history.push(What::Entries(Entries { now_us, writes, lags: Vec::new() }));
+}
+
+/// The longest outage of a run of nothing but these writes.
+fn longest(sent: &[Sent]) -> Option<Outage> {
+    let mut history = History::of(3);
+    // The record is at 2 ms of the log.
+    handed_over(&mut history, sent, 2_000);
+    measures(&history).ledger.expect("a ledger").longest_outage
+}
+
+#[test]
+fn an_outage_lasts_from_the_first_write_that_waits_to_the_next_acknowledgement() {
+    let outage = |from_us, to_us| Some(Outage { from_us, to_us });
+    assert_eq!(longest(&[(10, 12, true), (20, 25, false), (40, 44, true)]), outage(20, 44));
+    // A pause, in which nobody wants to write, is none.
+    assert_eq!(longest(&[(10, 12, true), (20, 25, true), (900, 903, true)]), outage(20, 25));
+    // One that was sent before the last acknowledgement waits only since that.
+    assert_eq!(longest(&[(10, 12, true), (5, 60, true)]), outage(12, 60));
+    // The last one has no end but that of the tries.
+    assert_eq!(longest(&[(10, 12, true), (20, 90, false)]), outage(20, 90));
+    assert_eq!(longest(&[(10, 90, false)]), outage(10, 90));
+}
+
+#[test]
+fn the_witness_is_read_by_the_clock_of_the_log_as_it_was_delayed_least() {
+    let mut history = History::of(3);
+    history.pass_ms(10);
+    handed_over(&mut history, &[(1_000_500, 1_000_900, true)], 1_001_000);
+    history.pass_ms(50);
+    let lag = Lag { pod: "mysql-1".into(), at_us: 1_001_500, behind_us: Some(7) };
+    history.push(What::Entries(Entries { now_us: 1_002_000, writes: Vec::new(), lags: vec![lag] }));
+    let overall = measures(&history).ledger.expect("a ledger");
+    // The first record came in at 12 ms, when the witness's clock showed 1 001 ms.
+    assert_eq!(overall.longest_outage, Some(Outage { from_us: 11_500, to_us: 11_900 }));
+    assert_eq!((overall.semi_sync, overall.lag_at_rest[0].lag.max_us), (1, 7));
+}
+
+#[test]
+fn looks_that_were_not_answered_are_counted_apart() {
+    let mut history = History::of(3);
+    let lags = (1..=100).map(|at_us| Lag { pod: "mysql-1".into(), at_us, behind_us: Some(at_us * 10) });
+    let silent = Lag { pod: "mysql-1".into(), at_us: 101, behind_us: None };
+    let lags = lags.rev().chain([silent]).collect();
+    let writes = vec![Entry { id: 1, sent_us: 1, ended_us: 2, outcome: WriteOutcome::Acknowledged, semi_sync: None }];
+    history.push(What::Entries(Entries { now_us: 2_000, writes, lags }));
+    let lag = measures(&history).ledger.expect("a ledger").lag_at_rest[0].lag;
+    assert_eq!((lag.looks, lag.unanswered), (100, 1));
+    assert_eq!((lag.p50_us, lag.p99_us, lag.max_us, lag.max_in), (500, 990, 1_000, 2));
+}
+
+/// A run with disruptions at these times, each recovered from after so long, and writes.
+fn with_disruptions(windows: &[(u64, u64)], sent: &[Sent]) -> History {
+    let mut history = disrupted();
+    history.records.pop();
+    for (wait_ms, recovery_ms) in windows {
+        history.pass_ms(*wait_ms);
+        history.fault(Act::RestartDns);
+        history.pass_ms(*recovery_ms);
+        for pod in ["mysql-1", "mysql-2"] {
+            barrier(&mut history, pod, "1");
+        }
+    }
+    let now_us = history.records.last().map_or(0, |last| last.at_us) + 1_000;
+    handed_over(&mut history, sent, now_us);
+    history
+}
+
+proptest! {
+    #[test]
+    fn tolls_are_what_going_through_all_writes_for_each_disruption_finds(
+        windows in prop::collection::vec((1_u64..40, 1_u64..40), 0..6),
+        sent in prop::collection::vec((0_u64..300_000, 0_u64..60_000, any::<bool>()), 1..60),
+    ) {
+        let base = disrupted().records.last().map_or(0, |last| last.at_us);
+        let sent: Vec<Sent> = sent.into_iter().map(|(at, took, ok)| (base + at, base + at + took, ok)).collect();
+        let measures = measures(&with_disruptions(&windows, &sent));
+        prop_assert_eq!(measures.disruptions.len(), windows.len());
+        let (first, last) = (sent.iter().map(|it| it.0).min(), sent.iter().map(|it| it.1).max());
+        for disruption in &measures.disruptions {
+            let (from, to) = disruption.window_us();
+            let ended = |ok: bool| sent.iter().filter(|it| (from..=to).contains(&it.1) && it.2 == ok).count() as u64;
+            match &disruption.toll {
+                None => prop_assert!(first > Some(to) || last < Some(from)),
+                Some(toll) => {
+                    let (acknowledged, unknown) = (ended(true), ended(false));
+                    prop_assert_eq!(toll.writes, Outcomes { acknowledged, rejected: 0, unknown });
+                    prop_assert_eq!(toll.longest_outage.map(|it| it.us()), slowly(&sent, from, to));
+                }
+            }
+        }
+    }
+}
+
+/// The longest outage that touches a window: every acknowledgement, and the end of the tries, with the one before it.
+fn slowly(sent: &[Sent], from: u64, to: u64) -> Option<u64> {
+    let mut sent = sent.to_vec();
+    sent.sort_by_key(|it| it.1);
+    let ends = (0..sent.len()).filter(|&place| sent[place].2 || place + 1 == sent.len());
+    let stretch = |end: usize| {
+        let before = (0..end).rev().find(|&place| sent[place].2);
+        let wanted = sent[before.map_or(0, |before| before + 1)..=end].iter().map(|it| it.0).min().unwrap_or(0);
+        (wanted.max(before.map_or(0, |before| sent[before].1)), sent[end].1)
+    };
+    ends.map(stretch).filter(|(begun, over)| *begun <= to && *over >= from).map(|(begun, over)| over - begun).max()
+}

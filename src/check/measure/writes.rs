@@ -1,0 +1,139 @@
+//! The ledger's writes on the log's clock.
+
+use serde::Serialize;
+
+use crate::evidence::{Entry, WriteOutcome};
+
+use super::{super::case::Case, AtRest, Overall};
+
+/// What became of writes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Outcomes {
+    /// Acknowledged.
+    pub acknowledged: u64,
+    /// Refused.
+    pub rejected: u64,
+    /// Never answered.
+    pub unknown: u64,
+}
+
+/// A time without an acknowledged write, in microseconds of the log's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Outage {
+    /// When the first write was sent that had to wait.
+    pub from_us: u64,
+    /// When one was acknowledged again, or was last tried.
+    pub to_us: u64,
+}
+
+impl Outage {
+    /// How long it was.
+    pub fn us(&self) -> u64 {
+        self.to_us.saturating_sub(self.from_us)
+    }
+}
+
+/// The ledger's writes.
+pub(super) struct Writes {
+    /// What the log's clock is ahead of the witness's.
+    pub offset_us: i64,
+    /// When each ended and what became of it, in order.
+    ended: Vec<(u64, Kind)>,
+    /// What lies between acknowledgements, in order, however short.
+    outages: Vec<Outage>,
+    first_sent_us: u64,
+    semi_sync: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Acknowledged,
+    Rejected,
+    Unknown,
+}
+
+impl Kind {
+    fn of(outcome: &WriteOutcome) -> Self {
+        match outcome {
+            WriteOutcome::Acknowledged => Self::Acknowledged,
+            WriteOutcome::Rejected(_) => Self::Rejected,
+            WriteOutcome::Unknown(_) => Self::Unknown,
+        }
+    }
+}
+
+impl Outcomes {
+    fn add(&mut self, kind: Kind) {
+        *match kind {
+            Kind::Acknowledged => &mut self.acknowledged,
+            Kind::Rejected => &mut self.rejected,
+            Kind::Unknown => &mut self.unknown,
+        } += 1;
+    }
+}
+
+/// A time of the witness on the log's clock.
+pub(super) fn moved(us: u64, offset_us: i64) -> u64 {
+    us.saturating_add_signed(offset_us)
+}
+
+impl Writes {
+    /// The writes of a run; none where the ledger handed nothing over.
+    pub fn of(case: &Case<'_>) -> Option<Self> {
+        let offset = |now_us: u64, at_us: u64| at_us.cast_signed().wrapping_sub(now_us.cast_signed());
+        let offset_us = case.entries().map(|entries| offset(entries.now_us, entries.mark.at_us)).min()?;
+        let mut entries: Vec<&Entry> = case.entries().flat_map(|entries| &entries.it.writes).collect();
+        entries.sort_by_key(|entry| entry.ended_us);
+        let first_sent_us = moved(entries.iter().map(|entry| entry.sent_us).min()?, offset_us);
+        let ended = entries.iter().map(|entry| (moved(entry.ended_us, offset_us), Kind::of(&entry.outcome))).collect();
+        let acknowledged = entries.iter().filter(|entry| entry.outcome == WriteOutcome::Acknowledged);
+        let semi_sync = acknowledged.filter(|entry| entry.semi_sync == Some(true)).count() as u64;
+        Some(Self { offset_us, ended, outages: outages(&entries, offset_us), first_sent_us, semi_sync })
+    }
+
+    /// What became of the writes that ended in this window, and the longest outage that touches it; nothing where the
+    /// ledger was not written to then.
+    pub fn within(&self, from_us: u64, to_us: u64) -> Option<(Outcomes, Option<Outage>)> {
+        let last_us = self.ended.last().map_or(0, |(ended, _)| *ended);
+        if self.first_sent_us > to_us || last_us < from_us {
+            return None;
+        }
+        let place = |us: u64| self.ended.partition_point(|(ended, _)| *ended < us);
+        let mut outcomes = Outcomes::default();
+        self.ended[place(from_us)..place(to_us.saturating_add(1))].iter().for_each(|(_, kind)| outcomes.add(*kind));
+        let first = self.outages.partition_point(|outage| outage.to_us < from_us);
+        let touching = self.outages[first..].iter().take_while(|outage| outage.from_us <= to_us);
+        Some((outcomes, touching.copied().max_by_key(Outage::us)))
+    }
+
+    /// The ledger as a whole.
+    pub fn overall(&self, lag_at_rest: Vec<AtRest>) -> Overall {
+        let mut writes = Outcomes::default();
+        self.ended.iter().for_each(|(_, kind)| writes.add(*kind));
+        let took_us = self.ended.last().map_or(0, |(ended, _)| ended.saturating_sub(self.first_sent_us));
+        let per_second = if took_us == 0 { 0.0 } else { writes.acknowledged as f64 * 1e6 / took_us as f64 };
+        let longest_outage = self.outages.iter().copied().max_by_key(Outage::us);
+        Overall { writes, semi_sync: self.semi_sync, per_second, longest_outage, lag_at_rest }
+    }
+}
+
+/// What lies between the acknowledgements of entries, which are in the order of their ends.
+fn outages(entries: &[&Entry], offset_us: i64) -> Vec<Outage> {
+    let (mut outages, mut acknowledged_us, mut wanted_us) = (Vec::new(), 0, None);
+    let mut close = |wanted: u64, acknowledged_us: u64, to: u64| {
+        let from = wanted.max(acknowledged_us);
+        outages.push(Outage { from_us: moved(from, offset_us), to_us: moved(to, offset_us) });
+    };
+    for entry in entries {
+        let wanted = wanted_us.map_or(entry.sent_us, |us: u64| us.min(entry.sent_us));
+        wanted_us = Some(wanted);
+        if entry.outcome == WriteOutcome::Acknowledged {
+            close(wanted, acknowledged_us, entry.ended_us);
+            (acknowledged_us, wanted_us) = (entry.ended_us, None);
+        }
+    }
+    if let (Some(wanted), Some(last)) = (wanted_us, entries.last()) {
+        close(wanted, acknowledged_us, last.ended_us);
+    }
+    outages
+}

@@ -1,0 +1,142 @@
+//! Whether the workload recovers in time, whatever is done to it.
+
+use crate::evidence::{Evidence, Question};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Case, Seen},
+        measure::{Disruption, Measures},
+        opinion::{Judged, judged},
+        words::seconds,
+    },
+    has_replicas,
+};
+
+pub(in super::super) const RECOVERS_WITHIN_BUDGET: Check = Check {
+    id: "replication::recovers_within_budget",
+    statement: "After each disruption writes MUST be acknowledged again and every replica MUST reach the primary's \
+                transactions, within the budgets.",
+    source: "https://dev.mysql.com/doc/refman/8.4/en/replication-solutions.html and \
+             https://kubernetes.io/docs/concepts/workloads/pods/disruptions/",
+    explain: "\
+That everything comes back says little without how soon. Each disruption of the run is measured twice. Recovery counts
+from its last act until the last replica has reached a barrier that was asked for after it. The outage is the longest
+time in which the witness, which writes all the while, had no write acknowledged. Both have a budget, which `--budget`
+sets: two minutes unless told otherwise, as much as a server takes to shut down, start and recover on a slow machine.
+What your clients can bear is less, and yours to say.
+Usually wrong: a readiness probe that waits longer than the server needs; a grace period that is used up because the
+server does not get the signal; SOURCE_CONNECT_RETRY at its 60 s; or a liveness probe that cuts crash recovery short.",
+    scenarios: &DISRUPTIVE,
+    judge: recovers_within_budget,
+};
+
+/// All scenarios that disrupt a workload which is to recover, with what the ledger needs. One in which claims are to go
+/// with their pods is none: what comes back is meant to be empty.
+pub(super) const DISRUPTIVE: [&str; 14] = [
+    "replicate",
+    "restart",
+    "unready",
+    "crash",
+    "together",
+    "scale",
+    "grow",
+    "roll",
+    "drain",
+    "freeze",
+    "outage",
+    "resolver",
+    "control",
+    "settle",
+];
+
+fn recovers_within_budget(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        has_replicas(case)?;
+        let disruptions = of_interest(Measures::taken(case).disruptions);
+        if disruptions.is_empty() {
+            return Err(Finding::inconclusive("nothing was disrupted, so there was nothing to recover from", []));
+        }
+        for disruption in &disruptions {
+            let recovered = opinion.weigh(recovers(case, disruption));
+            opinion.prove(recovered);
+            opinion.weigh(is_written_to(case, disruption));
+        }
+        let slowest = disruptions.iter().max_by_key(|it| it.recovery_us());
+        let recovery = slowest.and_then(|it| Some((seconds(it.recovery_us()?), titled(it))));
+        let outages = disruptions.iter().filter_map(|it| Some((it.toll.as_ref()?.longest_outage?.us(), it)));
+        let outage = outages.max_by_key(|(us, _)| *us).map(|(us, it)| (seconds(us), titled(it)));
+        let (took, of) = recovery.unwrap_or_default();
+        let (out, by) = outage.unwrap_or_default();
+        Ok(format!(
+            "{} disruptions: recovered from after {took} at most ({of}), and without an acknowledged write for {out} \
+             at most ({by})",
+            disruptions.len()
+        ))
+    })
+}
+
+/// The disruptions of scenarios that a workload is to recover from.
+pub(super) fn of_interest(disruptions: Vec<Disruption>) -> Vec<Disruption> {
+    disruptions.into_iter().filter(|it| DISRUPTIVE.contains(&it.scenario.as_str())).collect()
+}
+
+/// A disruption, for people: its scenario and its acts.
+pub(super) fn titled(disruption: &Disruption) -> String {
+    format!("{}: {}", disruption.scenario, disruption.name())
+}
+
+/// That every replica caught up in time; the record that shows it.
+fn recovers(case: &Case<'_>, disruption: &Disruption) -> Judged<u64> {
+    let title = titled(disruption);
+    let (began, ceased) = (disruption.began().seq, disruption.ceased().seq);
+    let Some((recovered, took)) = disruption.recovered.zip(disruption.recovery_us()) else {
+        return Err(unrecovered(case, disruption, &title));
+    };
+    if let Some(part) = disruption.acts.iter().find(|part| !part.proved) {
+        let (act, seq) = (&part.act, part.asked.seq);
+        let reason = format!("that it came to `{act}` is not proved, so nothing was recovered from (#{seq})");
+        return Err(Finding::inconclusive(reason, [seq]));
+    }
+    let budget = case.run.budgets.recovery_ms * 1000;
+    if took <= budget {
+        return Ok(recovered.seq);
+    }
+    let (took, budget, seq) = (seconds(took), seconds(budget), recovered.seq);
+    let reason =
+        format!("{title}: every replica had caught up only after {took}, not within {budget} (#{ceased}, #{seq})");
+    Err(Finding::fail(reason, [began, ceased, seq]))
+}
+
+/// What keeps a disruption from having been recovered from.
+fn unrecovered(case: &Case<'_>, disruption: &Disruption, title: &str) -> Finding {
+    let (ceased, until) = (disruption.ceased().seq, disruption.until.seq);
+    let within = |sql: &Seen<'_, _>| (ceased..=until).contains(&sql.mark.seq);
+    let mut barriers = case.sql().filter(|sql| sql.question == Question::Barrier && within(sql));
+    let missed = barriers.rfind(|barrier| barrier.value("reached").is_ok_and(|reached| reached != "1"));
+    if let Some(missed) = missed {
+        let (pod, seq) = (&missed.pod, missed.mark.seq);
+        return Finding::fail(
+            format!("{title}: {pod} had not caught up in the end (#{ceased}, #{seq})"),
+            [ceased, seq],
+        );
+    }
+    match case.unmet_wait(disruption.began().seq, until) {
+        Some(wait) => wait.blame(format!("{title}: not recovered from (#{ceased}): {wait}"), [ceased, wait.mark.seq]),
+        None => Finding::inconclusive(format!("{title}: nobody saw every replica catch up (#{ceased})"), [ceased]),
+    }
+}
+
+/// That writes were acknowledged again in time.
+fn is_written_to(case: &Case<'_>, disruption: &Disruption) -> Judged<()> {
+    let (title, seq) = (titled(disruption), disruption.began().seq);
+    let Some(toll) = &disruption.toll else {
+        return Err(Finding::inconclusive(format!("{title}: the witness did not write meanwhile (#{seq})"), [seq]));
+    };
+    let (out, budget) = (toll.longest_outage.map_or(0, |outage| outage.us()), case.run.budgets.outage_ms * 1000);
+    if out <= budget {
+        return Ok(());
+    }
+    let (out, budget) = (seconds(out), seconds(budget));
+    Err(Finding::fail(format!("{title}: no write was acknowledged for {out}, not within {budget} (#{seq})"), [seq]))
+}

@@ -1,0 +1,64 @@
+//! Whether a replica that the set did not have before becomes one like the others.
+
+use crate::evidence::{Evidence, Moment, Question};
+
+use super::{
+    super::{Check, Finding, ledger::Ledger, opinion::judged, words::during},
+    contents::{Transactions, same_tables},
+    follows, has_replicas, reached_barrier,
+    rows::rows_of_the_ledger,
+};
+
+pub(in super::super) const NEW_REPLICA_JOINS: Check = Check {
+    id: "replication::new_replica_joins",
+    statement: "When the set is scaled to one pod more than it had, the new pod MUST reach a GTID barrier and hold the \
+                transactions, tables and rows of its source.",
+    source: "https://dev.mysql.com/doc/refman/8.4/en/replication-howto-additionalslaves.html and \
+             https://kubernetes.io/docs/tasks/run-application/scale-stateful-set/",
+    explain: "\
+A set that cannot grow cannot be mended either: a pod that lost its volume comes back as empty as a new one.
+The set is scaled to one pod more, which begins without data and is told whom to follow like the others were. It must
+reach the barrier that is asked for then and have everything that was there before it came: the sets of transactions are
+compared both ways, then every table's checksum and the rows. Then the set gets its size back.
+Usually wrong: the source has purged its first binary logs (1236) and the new pod is given no copy of the data to begin
+with; rows were there before the binary log was on; or the new pod was initialised with transactions of its own.",
+    scenarios: &["grow"],
+    judge: new_replica_joins,
+};
+
+fn new_replica_joins(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        has_replicas(case)?;
+        let (moment, primary) = (Moment::Joined, case.subject.primary());
+        let pod = case.subject.nth(case.subject.replicas);
+        if case.answers(&pod, Question::Barrier, &moment).next().is_none()
+            && let (from, to) = case.span("grow")
+            && let Some(wait) = case.unmet_wait(from, to)
+        {
+            let reason = format!("{pod} did not join: {wait}");
+            return Err(wait.blame(reason, [wait.mark.seq]));
+        }
+        let barrier = opinion.weigh(reached_barrier(case, &pod, &moment));
+        opinion.prove(barrier.map(|barrier| barrier.seq));
+        if let Some(transactions) = opinion.weigh(Transactions::of(case, &moment, &primary, &pod)) {
+            let same = opinion.weigh(transactions.same(case, &primary, &pod));
+            opinion.prove(same.into_iter().flatten());
+            if transactions.at_rest() {
+                let same = opinion.weigh(same_tables(case, &moment, &primary, &pod));
+                opinion.prove(same.into_iter().flatten());
+            } else {
+                let why = format!(
+                    "{primary} was written to {}, so its tables say nothing of those of {pod}",
+                    during(&moment)
+                );
+                opinion.object(Finding::inconclusive(why, []));
+            }
+        }
+        let ledger = Ledger::of(case);
+        let rows = case.last_answer(&pod, Question::Rows, &moment).and_then(|it| rows_of_the_ledger(&ledger, it));
+        let (count, seq) = rows?;
+        let follows = opinion.weigh(follows(case, &pod, &moment));
+        opinion.prove(follows.into_iter().chain([seq]));
+        Ok(format!("{pod} has the transactions of {primary}, its tables and all {count} rows of the ledger"))
+    })
+}

@@ -1,0 +1,115 @@
+//! Whether a replica goes on when it was created again.
+
+use crate::evidence::{Evidence, Mark, Question};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Case, Deletion},
+        opinion::{Judged, judged},
+        words::{seconds, some_of},
+    },
+    has_replicas, reached,
+    resume::{same_host, untold},
+    status,
+};
+
+pub(in super::super) const REPLICA_RECREATED_CATCHES_UP: Check = Check {
+    id: "replication::replica_recreated_catches_up",
+    statement: "A replica that was deleted and created again MUST resume from its own volume, without being told, \
+                within the budget.",
+    source: "https://dev.mysql.com/doc/refman/8.4/en/replica-logs-status.html and \
+             https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage",
+    explain: "\
+A replica keeps on its volume whom it follows and how far it is; one that has to be told is one that somebody has to be
+woken for. Each replica is deleted. Without a statement to it, it must have, when it is first asked, the rows that it
+had just before, under the same server_uuid; both its threads must run and follow the same host; and it must reach the
+barrier that is asked for then within the budget, counted from its Ready.
+Usually wrong: the server is started with skip_replica_start (skip_slave_start); the settings of replication are kept in
+files outside of the volume; the relay log is damaged and relay_log_recovery is off; or the volume is not its own.",
+    scenarios: &["restart"],
+    judge: replica_recreated_catches_up,
+};
+
+fn replica_recreated_catches_up(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        has_replicas(case)?;
+        let deletions = case.deletions();
+        let mut times = Vec::new();
+        for pod in case.subject.replica_pods() {
+            let Some(deletion) = deletions.iter().find(|deletion| deletion.pod == pod && !deletion.killed) else {
+                opinion.object(Finding::inconclusive(format!("the replica {pod} was not deleted"), []));
+                continue;
+            };
+            let (ready, caught_up) = (case.successor(deletion), catches_up(case, deletion));
+            if let (Some((_, ready)), Some(caught_up)) = (opinion.weigh(ready), opinion.weigh(caught_up)) {
+                opinion.weigh(in_time(case, deletion, ready, caught_up));
+                opinion.prove([deletion.proved.seq, ready.seq, caught_up.seq]);
+                times.push(format!("{pod} after {}", seconds(caught_up.at_us.saturating_sub(ready.at_us))));
+            }
+        }
+        Ok(format!("had what they had before and caught up by themselves, counted from Ready: {}", times.join(", ")))
+    })
+}
+
+/// When the replica was seen to have caught up, with what it had before and as whom it was before.
+fn catches_up(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<Mark> {
+    let pod = deletion.pod;
+    untold(case, deletion, pod)?;
+    same_server(case, deletion)?;
+    keeps_rows(case, deletion)?;
+    let last = || case.answer_after(deletion, pod, Question::ReplicaStatus);
+    let barrier = reached(case.answer_after(deletion, pod, Question::Barrier)?, last)?;
+    let answer = last()?;
+    let status = status(answer)?;
+    let threads = [("IO", status.io_running), ("SQL", status.sql_running)];
+    if let Some((thread, state)) = threads.iter().find(|(_, state)| *state != "Yes") {
+        let seq = answer.mark.seq;
+        let reason = format!("the {thread} thread of the new {pod} is `{state}` (#{seq}){}", status.errors());
+        // Who reached the barrier was connected, and may be about to be so again.
+        let found = if *state == "Connecting" { Finding::inconclusive } else { Finding::fail };
+        return Err(found(reason, vec![seq]));
+    }
+    same_host(case, deletion, pod)?;
+    Ok(barrier)
+}
+
+/// That the new pod's server is the one that the old pod's was: another volume makes another server.
+fn same_server(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<()> {
+    let before = case.answer_before(deletion, Question::Identity)?;
+    let after = case.answer_after(deletion, deletion.pod, Question::Identity)?;
+    let (was, is) = (before.value("server_uuid")?, after.value("server_uuid")?);
+    if was.eq_ignore_ascii_case(is) {
+        return Ok(());
+    }
+    let (pod, then, now) = (deletion.pod, before.mark.seq, after.mark.seq);
+    let reason =
+        format!("{pod} was the server {was} (#{then}) and is {is} now (#{now}): it did not resume, it began anew");
+    Err(Finding::fail(reason, [then, now]))
+}
+
+/// That the new pod has, when it is first asked, the rows that the old one had when it was last asked.
+fn keeps_rows(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<()> {
+    let pod = deletion.pod;
+    let before = case.answer_before(deletion, Question::Rows)?;
+    let first = case.answers_after(deletion, pod, Question::Rows).next();
+    let after = first.map_or_else(|| case.answer_after(deletion, pod, Question::Rows), Ok)?;
+    let (had, has) = (before.ids()?, after.ids()?);
+    let gone: Vec<_> = had.difference(&has).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let (then, now) = (before.mark.seq, after.mark.seq);
+    let reason = format!("the new {pod} lacks the rows {}, which the old one had (#{then}, #{now})", some_of(gone));
+    Err(Finding::fail(reason, [then, now]))
+}
+
+fn in_time(case: &Case<'_>, deletion: &Deletion<'_>, ready: Mark, caught_up: Mark) -> Judged<()> {
+    let (took, budget) = (caught_up.at_us.saturating_sub(ready.at_us), case.run.budgets.resume_ms * 1000);
+    if took <= budget {
+        return Ok(());
+    }
+    let (pod, took, budget, seq) = (deletion.pod, seconds(took), seconds(budget), caught_up.seq);
+    let when = format!("{took} after it was Ready (#{}), not within {budget}", ready.seq);
+    Err(Finding::fail(format!("{pod} had caught up only {when} (#{seq})"), [ready.seq, seq]))
+}

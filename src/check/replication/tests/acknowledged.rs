@@ -1,0 +1,185 @@
+//! Stories of acknowledged writes.
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use crate::{
+    check::{
+        Verdict::{self, Fail, Inconclusive, Pass},
+        history::{History, broken, error, refused, row},
+    },
+    evidence::{Act, LeftOut, Moment, Question, SqlAnswer, What, WriteOutcome},
+};
+
+const LOST: &str = "replication::no_acknowledged_write_is_lost";
+
+/// What the table holds, as a pod says.
+fn holding(pod: &str, ids: &str, duplicates: &str) -> History {
+    let rows = SqlAnswer::Rows(vec![row([("ids", ids), ("duplicates", duplicates)])]);
+    History::good().answering(pod, Question::Entries, rows)
+}
+
+/// What the table holds in a good run.
+fn held() -> String {
+    let told = History::good().records.into_iter().find_map(|record| match record.what {
+        What::Sql(sql) if sql.question == Question::Entries => match sql.answer {
+            SqlAnswer::Rows(rows) => rows[0].get("ids").cloned().flatten(),
+            _ => None,
+        },
+        _ => None,
+    });
+    told.expect("what the table holds")
+}
+
+/// A good run in which the outcome of one write is another one.
+fn with_outcome(id: u64, outcome: &WriteOutcome) -> History {
+    History::good().edit(|what| {
+        if let What::Entries(entries) = what {
+            let wanted = entries.writes.iter_mut().filter(|entry| entry.id == id);
+            wanted.for_each(|entry| entry.outcome = outcome.clone());
+        }
+    })
+}
+
+#[test]
+fn a_run_in_which_all_is_there_passes_and_names_what_was_done_to_it() {
+    assert_snapshot!(History::good().expect(LOST, Pass), @"all 127 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and nothing else (0 were refused, 31 never answered), over restart: delete mysql-2; restart: delete mysql-1; restart: delete mysql-0; unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1; crash: kill the server in mysql-2, kill the server in mysql-1, kill the server in mysql-0; together: delete every pod at once; scale: scale from 3 to 1 … release mysql-0 (4 acts); grow: scale from 3 to 4, scale from 4 to 3; roll: update the pods from index 2 on … delete mysql-2 (6 acts); drain: drain worker, uncordon worker; freeze: pause worker, unpause worker; outage: stop worker, start worker; resolver: replace the DNS servers; control: kill the API server; the longest time without an acknowledged write was 2.5 s");
+    // One pod has nobody to replicate to, and clients all the same.
+    History::good_of(1).expect(LOST, Pass);
+}
+
+#[test]
+fn what_was_left_out_is_named() {
+    let history = History::good().edit(|what| {
+        if let What::Run(run) = what {
+            let left_out = |scenario: &str| LeftOut { scenario: scenario.into(), why: "nodes are left alone".into() };
+            run.left_out = ["drain", "claims"].map(left_out).to_vec();
+        }
+    });
+    let reason = history.expect(LOST, Pass);
+    assert!(reason.contains("; not over drain (nodes are left alone);"), "{reason}");
+}
+
+#[test]
+fn an_acknowledged_write_that_is_not_there_is_lost() {
+    let without_first = held().replacen('1', "2", 1);
+    assert_snapshot!(holding("mysql-0", &without_first, "").expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 1 (#769)");
+    assert_snapshot!(holding("mysql-2", &without_first, "").expect(LOST, Fail), @"mysql-2 lacks the acknowledged writes 1 (#771)");
+    holding("mysql-0", "", "").expect(LOST, Fail);
+    let missing = error(1146, "Table 'steadfast.entries' doesn't exist");
+    History::good().answering("mysql-0", Question::Entries, missing).expect(LOST, Fail);
+}
+
+#[test]
+fn a_write_that_was_refused_or_never_sent_is_a_phantom() {
+    assert_snapshot!(holding("mysql-0", &format!("{},999999", held()), "").expect(LOST, Fail), @"mysql-0 has the writes 999999, which were refused or never sent (#769)");
+    with_outcome(3, &WriteOutcome::Rejected("1290: read only".into())).expect(LOST, Fail);
+    // Without an answer it may be there, and may not.
+    with_outcome(3, &WriteOutcome::Unknown("timed out".into())).expect(LOST, Pass);
+}
+
+#[test]
+fn a_write_that_is_there_twice_fails() {
+    assert_snapshot!(holding("mysql-0", &held(), "1-7").expect(LOST, Fail), @"mysql-0 has the writes 1, 2, 3, 4, 5 … (7 in all) more than once (#769)");
+}
+
+#[test]
+fn what_has_not_arrived_at_a_replica_is_not_lost() {
+    let settled = |moment: &Moment| *moment == Moment::Settled;
+    let short = SqlAnswer::Rows(vec![row([("ids", "1-3"), ("duplicates", "")])]);
+    let history = History::good().answering("mysql-1", Question::Entries, short);
+    history.clone().expect(LOST, Fail);
+    let reason = history.telling("mysql-1", settled, "reached", "0").expect(LOST, Inconclusive);
+    assert!(reason.starts_with("mysql-1 did not reach the barrier"), "{reason}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_leaves_it_open() {
+    for answer in [broken(), refused(), error(1045, "Access denied")] {
+        History::good().answering("mysql-0", Question::Entries, answer).expect(LOST, Inconclusive);
+    }
+    let unasked = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::Entries);
+    History::good().without(unasked).expect(LOST, Inconclusive);
+    holding("mysql-0", "1-x", "").expect(LOST, Inconclusive);
+}
+
+#[test]
+fn an_account_that_is_not_complete_leaves_it_open_and_still_tells_of_losses() {
+    let forgets = |ids: &'static [u64]| {
+        History::good().edit(move |what| {
+            if let What::Entries(entries) = what {
+                entries.writes.retain(|entry| !ids.contains(&entry.id));
+            }
+        })
+    };
+    assert_snapshot!(forgets(&[2, 3, 7]).expect(LOST, Inconclusive), @"the witness never told what became of the writes 2, 3, 7");
+    let nothing = SqlAnswer::Rows(vec![row([("ids", "2"), ("duplicates", "")])]);
+    forgets(&[2]).answering("mysql-0", Question::Entries, nothing).expect(LOST, Fail);
+    // That one which was refused is there needs no account of the others.
+    let history = forgets(&[2]).edit(|what| {
+        if let What::Entries(entries) = what {
+            let third = entries.writes.iter_mut().filter(|entry| entry.id == 3);
+            third.for_each(|entry| entry.outcome = WriteOutcome::Rejected("1290".into()));
+        }
+    });
+    history.expect(LOST, Fail);
+    let mut told = None;
+    let twice = History::good().edit(|what| {
+        if let What::Entries(entries) = what {
+            entries.writes.extend(told.clone());
+            told = told.take().or_else(|| entries.writes.first().cloned());
+        }
+    });
+    assert!(twice.expect(LOST, Inconclusive).contains("told of write 1 twice"));
+}
+
+#[test]
+fn a_ledger_that_was_not_seen_to_end_leaves_it_open() {
+    let stop = |what: &What| matches!(what, What::Fault(fault) if fault.act == Act::StopLedger);
+    assert_snapshot!(History::good().without(stop).expect(LOST, Inconclusive), @"the witness's ledger was never ended");
+    let proof = |what: &What| stop(what) && matches!(what, What::Fault(fault) if fault.proof.is_some());
+    History::good().without(proof).expect(LOST, Inconclusive);
+}
+
+#[test]
+fn nothing_written_or_nothing_done_proves_nothing() {
+    History::good().without(|what| matches!(what, What::Entries(_))).expect(LOST, Inconclusive);
+    let disrupted = |what: &What| matches!(what, What::Fault(fault) if fault.act != Act::StopLedger);
+    assert_snapshot!(History::good().without(disrupted).expect(LOST, Inconclusive), @"nothing was disrupted, so nothing was in danger");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    /// The verdict is what counting one id after the other gives.
+    #[test]
+    fn the_verdict_is_that_of_counting(
+        outcomes in prop::collection::vec(0_u8..3, 1..12),
+        there in prop::collection::vec(any::<bool>(), 14),
+    ) {
+        let ids: Vec<u64> = (1..).zip(&there).filter(|(_, there)| **there).map(|(id, _)| id).collect();
+        let text = ids.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+        let mut history = History::good_of(1).edit(|what| {
+            if let What::Entries(entries) = what {
+                entries.writes.retain(|entry| entry.id <= outcomes.len() as u64);
+                for entry in &mut entries.writes {
+                    entry.outcome = match outcomes[entry.id as usize - 1] {
+                        0 => WriteOutcome::Acknowledged,
+                        1 => WriteOutcome::Rejected("1290".into()),
+                        _ => WriteOutcome::Unknown("timed out".into()),
+                    };
+                }
+            }
+        });
+        let rows = SqlAnswer::Rows(vec![row([("ids", &text), ("duplicates", "")])]);
+        history = history.answering("mysql-0", Question::Entries, rows);
+        let outcome = |id: u64| outcomes.get(id as usize - 1).copied();
+        let lost = (1..=outcomes.len() as u64).any(|id| outcome(id) == Some(0) && !ids.contains(&id));
+        let phantom = ids.iter().any(|id| matches!(outcome(*id), None | Some(1)));
+        let expected = match () {
+            () if !outcomes.contains(&0) => Verdict::Inconclusive,
+            () if lost || phantom => Verdict::Fail,
+            () => Verdict::Pass,
+        };
+        prop_assert_eq!(history.judge(LOST).verdict, expected);
+    }
+}

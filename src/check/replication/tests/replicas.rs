@@ -1,0 +1,185 @@
+//! Stories of replicas that come back, that come anew, and that hold other data.
+
+use insta::assert_snapshot;
+
+use super::answering_at;
+use crate::{
+    check::{
+        Verdict::{Fail, Inconclusive, Pass, Skipped},
+        history::{History, broken, row},
+    },
+    evidence::{Act, Moment, Question, SqlAnswer, What},
+};
+
+const BACK: &str = "replication::replica_recreated_catches_up";
+const JOINS: &str = "replication::new_replica_joins";
+const SAME: &str = "replication::replicas_hold_the_same_rows";
+const REFUSE: &str = "replication::replicas_refuse_writes";
+
+const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa942956";
+
+fn back(moment: &Moment) -> bool {
+    *moment == Moment::Deletion { pod: "mysql-1".into() }
+}
+
+fn joined(moment: &Moment) -> bool {
+    *moment == Moment::Joined
+}
+
+fn settled(moment: &Moment) -> bool {
+    *moment == Moment::Settled
+}
+
+fn recovered(moment: &Moment) -> bool {
+    *moment == Moment::Recovered { scenario: "crash".into() }
+}
+
+#[test]
+fn a_good_run_passes_and_one_pod_is_skipped() {
+    assert_snapshot!(History::good().expect(BACK, Pass), @"had what they had before and caught up by themselves, counted from Ready: mysql-1 after 0.3 s, mysql-2 after 0.3 s");
+    assert_snapshot!(History::good().expect(JOINS, Pass), @"mysql-3 has the transactions of mysql-0, its tables and all 18 rows of the ledger");
+    for check in [BACK, JOINS] {
+        History::good_of(1).expect(check, Skipped);
+    }
+}
+
+#[test]
+fn a_replica_that_does_not_go_on_by_itself_fails() {
+    let off = History::good().telling("mysql-1", back, "Replica_IO_Running", "No");
+    assert_snapshot!(off.clone().expect(BACK, Fail), @"the IO thread of the new mysql-1 is `No` (#200)");
+    assert_snapshot!(off.telling("mysql-1", back, "reached", "0").expect(BACK, Fail), @"mysql-1 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-12` after the deletion of mysql-1 (#199)");
+    History::good().telling("mysql-1", back, "Replica_SQL_Running", "No").expect(BACK, Fail);
+    History::good().telling("mysql-1", back, "Replica_IO_Running", "Connecting").expect(BACK, Inconclusive);
+    History::good().telling("mysql-1", back, "Source_Host", "10.0.0.1").expect(BACK, Fail);
+}
+
+#[test]
+fn a_replica_that_begins_anew_fails() {
+    let other = format!("{UUID}9");
+    assert_snapshot!(History::good().telling("mysql-1", back, "server_uuid", &other).expect(BACK, Fail), @"mysql-1 was the server 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#178) and is 3e11fa47-71ca-11e1-9e33-c80aa9429569 now (#186): it did not resume, it began anew");
+    let nothing = SqlAnswer::Rows(Vec::new());
+    let mut first = true;
+    let empty = History::good().edit(|what| {
+        if let What::Sql(sql) = what
+            && back(&sql.moment)
+            && (sql.pod.as_str(), sql.question) == ("mysql-1", Question::Rows)
+            && std::mem::take(&mut first)
+        {
+            sql.answer = nothing.clone();
+        }
+    });
+    assert_snapshot!(empty.expect(BACK, Fail), @"the new mysql-1 lacks the rows 1, 2, 3, 4, 5 … (11 in all), which the old one had (#177, #189)");
+}
+
+#[test]
+fn a_replica_that_catches_up_too_late_fails() {
+    let history = History::good().edit(|what| {
+        if let What::Run(run) = what {
+            run.budgets.resume_ms = 100;
+        }
+    });
+    assert_snapshot!(history.expect(BACK, Fail), @"mysql-1 had caught up only 0.3 s after it was Ready (#184), not within 0.1 s (#199); mysql-2 had caught up only 0.3 s after it was Ready (#152), not within 0.1 s (#171)");
+}
+
+#[test]
+fn a_replica_that_was_told_or_not_asked_leaves_it_open() {
+    for (question, instead) in [
+        (Question::TryWrite, Some(Question::Configure)),
+        (Question::Barrier, None),
+        (Question::Identity, None),
+        (Question::ReplicaStatus, None),
+    ] {
+        let of_it = |what: &What| matches!(what, What::Sql(sql) if back(&sql.moment) && sql.pod == "mysql-1" && sql.question == question);
+        let history = match instead {
+            None => History::good().without(of_it),
+            Some(instead) => History::good().edit(|what| {
+                if of_it(what)
+                    && let What::Sql(sql) = what
+                {
+                    sql.question = instead;
+                }
+            }),
+        };
+        history.expect(BACK, Inconclusive);
+    }
+    let undeleted = |what: &What| matches!(what, What::Fault(fault) if matches!(&fault.act, Act::DeletePod { pod, .. } if pod == "mysql-1"));
+    assert_snapshot!(History::good().without(undeleted).expect(BACK, Inconclusive), @"the replica mysql-1 was not deleted");
+}
+
+#[test]
+fn a_new_replica_that_lacks_something_fails() {
+    let purged = History::good().telling("mysql-3", joined, "reached", "0");
+    assert_snapshot!(purged.expect(JOINS, Fail), @"mysql-3 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-18` once a new replica had joined (#500)");
+    History::good().telling("mysql-3", joined, "gtid_executed", "").expect(JOINS, Fail);
+    History::good().telling("mysql-3", joined, "checksum", "1").expect(JOINS, Fail);
+    History::good().telling("mysql-3", joined, "Source_Host", "10.0.0.1").expect(JOINS, Fail);
+    let nothing = SqlAnswer::Rows(Vec::new());
+    answering_at(joined, "mysql-3", Question::Rows, &nothing).expect(JOINS, Fail);
+    // It refuses writes like the others.
+    answering_at(joined, "mysql-3", Question::TryWrite, &nothing).expect(REFUSE, Fail);
+}
+
+#[test]
+fn a_new_replica_that_was_not_asked_leaves_it_open() {
+    answering_at(joined, "mysql-3", Question::Digest, &broken()).expect(JOINS, Inconclusive);
+    let unasked = |what: &What| matches!(what, What::Sql(sql) if joined(&sql.moment));
+    let silent = History::good().without(unasked);
+    silent.clone().expect(JOINS, Inconclusive);
+    let shrinks = |what: &What| matches!(what, What::Fault(fault) if fault.act == Act::Scale { from: 4, to: 3 });
+    let waits = |last_seen: &'static str| {
+        silent.clone().preceded(shrinks, |history| {
+            history.expired("mysql-3 Ready", last_seen);
+        })
+    };
+    assert_snapshot!(waits("Running, not Ready").expect(JOINS, Fail), @"mysql-3 did not join: `mysql-3 Ready` was awaited for 300.0 s; last seen: Running, not Ready (#499)");
+    waits("0/3 nodes are available").expect(JOINS, Inconclusive);
+}
+
+#[test]
+fn data_that_differ_although_the_transactions_agree_fail_whenever_they_are_compared() {
+    for at in [recovered, settled] {
+        History::good().telling("mysql-1", at, "checksum", "78").expect(SAME, Fail);
+        History::good().telling("mysql-1", at, "reached", "0").expect(SAME, Fail);
+        let errant = format!("{UUID}0:1-99,ffffffff-0000-4000-8000-00000000000a:1");
+        History::good().telling("mysql-1", at, "gtid_executed", &errant).expect(SAME, Fail);
+        answering_at(at, "mysql-1", Question::Rows, &SqlAnswer::Rows(vec![row([("id", "1")])])).expect(SAME, Fail);
+    }
+    History::good().without(|what| matches!(what, What::Sql(sql) if recovered(&sql.moment))).expect(SAME, Pass);
+}
+
+/// A good run in which the primary goes on while it is compared with a replica, which has more still.
+fn written_to_meanwhile(at: fn(&Moment) -> bool) -> History {
+    let set = |last: u64| format!("{UUID}0:1-{last}");
+    let primary = History::good().telling("mysql-0", at, "gtid_executed", &set(25));
+    let replica = |history: History, pod| {
+        let history = history.telling(pod, at, "gtid_executed", &set(26)).telling(pod, at, "checksum", "78");
+        history.telling(pod, at, "gtid_set", &set(24))
+    };
+    replica(replica(primary, "mysql-1"), "mysql-2")
+}
+
+#[test]
+fn what_is_written_meanwhile_is_neither_missing_nor_errant() {
+    let later = |history: History| history.telling("mysql-0", settled, "gtid_executed", &format!("{UUID}0:1-99"));
+    let all = |history: History| {
+        let history = ["mysql-1", "mysql-2"].into_iter().fold(later(history), |history, pod| {
+            history.telling(pod, settled, "gtid_executed", &format!("{UUID}0:1-99"))
+        });
+        ["mysql-1", "mysql-2"]
+            .into_iter()
+            .fold(history, |history, pod| history.telling(pod, settled, "gtid_set", &format!("{UUID}0:1-99")))
+    };
+    all(written_to_meanwhile(recovered)).expect(SAME, Pass);
+    // What the primary never came to have is errant, and what was waited for is missing.
+    written_to_meanwhile(recovered)
+        .telling("mysql-1", recovered, "gtid_executed", &format!("{UUID}0:1-27,{UUID}1:1"))
+        .expect(SAME, Fail);
+    all(written_to_meanwhile(recovered))
+        .telling("mysql-1", recovered, "gtid_executed", &format!("{UUID}0:1-23"))
+        .expect(SAME, Fail);
+    // In the end nobody is to write.
+    let reason = written_to_meanwhile(settled).expect(SAME, Inconclusive);
+    assert!(reason.contains("mysql-0 was written to"), "{reason}");
+    let joining = History::good().telling("mysql-3", joined, "gtid_set", &format!("{UUID}0:1-2"));
+    joining.expect(JOINS, Inconclusive);
+}

@@ -1,0 +1,188 @@
+//! What disruptions cost, as the reports tell it: a row each, and lines on the ledger as a whole.
+
+use serde::Serialize;
+
+use super::spans::seconds;
+use crate::check::measure::{Disruption, Measures, Outage, Outcomes, Overall, Spread};
+use crate::evidence::{Budgets, Evidence};
+
+/// A disruption as a row of a table.
+pub(super) struct Row {
+    /// Its scenario and its acts.
+    pub(super) name: String,
+    /// How long every replica took to catch up, beside its budget.
+    pub(super) recovery: Cell,
+    /// The longest time without an acknowledged write, beside its budget.
+    pub(super) outage: Cell,
+    /// What 99 of 100 looks at replicas did not exceed meanwhile.
+    pub(super) lag: String,
+}
+
+/// A figure and what it may be.
+pub(super) struct Cell {
+    /// The figure; a dash where nobody knows it.
+    pub(super) text: String,
+    /// What it may be.
+    pub(super) budget: String,
+    /// Whether it is more.
+    pub(super) over: bool,
+}
+
+const UNKNOWN: &str = "-";
+
+impl Cell {
+    fn of(us: Option<u64>, budget_ms: u64) -> Self {
+        let text = us.map_or_else(|| UNKNOWN.to_owned(), |us| format!("{:.1} s", seconds(us)));
+        let over = us.is_some_and(|us| us > budget_ms * 1000);
+        Self { text, budget: duration(budget_ms), over }
+    }
+}
+
+/// A budget in the unit that makes it short.
+fn duration(ms: u64) -> String {
+    if ms.is_multiple_of(1_000) { format!("{} s", ms / 1_000) } else { format!("{ms} ms") }
+}
+
+fn milliseconds(us: u64) -> String {
+    format!("{:.1} ms", us as f64 / 1e3)
+}
+
+/// The rows of the disruptions' table.
+pub(super) fn rows(evidence: &Evidence) -> Vec<Row> {
+    let (Some(run), Some(measures)) = (evidence.run(), Measures::of(evidence)) else { return Vec::new() };
+    measures.disruptions.iter().map(|disruption| row(disruption, &run.budgets)).collect()
+}
+
+fn row(disruption: &Disruption, budgets: &Budgets) -> Row {
+    let toll = disruption.toll.as_ref();
+    let outage = toll.map(|toll| toll.longest_outage.map_or(0, |outage| outage.us()));
+    let lag = toll.and_then(|toll| toll.lag).filter(|lag| lag.looks > 0);
+    Row {
+        name: format!("{}: {}", disruption.scenario, disruption.name()),
+        recovery: Cell::of(disruption.recovery_us(), budgets.recovery_ms),
+        outage: Cell::of(outage, budgets.outage_ms),
+        lag: lag.map_or_else(|| UNKNOWN.to_owned(), |lag| milliseconds(lag.p99_us)),
+    }
+}
+
+/// What the ledger came to, a sentence each; nothing where there was none.
+pub(super) fn ledger(evidence: &Evidence) -> Vec<String> {
+    let Some(Overall { writes, per_second, longest_outage, lag_at_rest, .. }) =
+        Measures::of(evidence).and_then(|measures| measures.ledger)
+    else {
+        return Vec::new();
+    };
+    let Outcomes { acknowledged, rejected, unknown } = writes;
+    let mut lines = vec![format!(
+        "{acknowledged} writes acknowledged, {per_second:.1} a second; {rejected} refused, {unknown} never answered"
+    )];
+    if let Some(outage) = longest_outage {
+        let (from, to) = (seconds(outage.from_us), seconds(outage.to_us));
+        let took = seconds(outage.us());
+        lines.push(format!("no write acknowledged for {took:.1} s at most, from {from:.1} s to {to:.1} s of the run"));
+    }
+    lines.extend(lag_at_rest.iter().map(|at_rest| {
+        let Spread { looks, unanswered, p50_us, p99_us, max_us, .. } = at_rest.lag;
+        let [p50, p99, max] = [p50_us, p99_us, max_us].map(milliseconds);
+        let pod = &at_rest.pod;
+        let unanswered = if unanswered > 0 { format!(", {unanswered} unanswered") } else { String::new() };
+        format!("{pod} behind at rest: median {p50}, 99th percentile {p99}, at most {max} ({looks} looks{unanswered})")
+    }));
+    lines
+}
+
+/// A disruption in `results.json`: times in seconds, so that a trend needs no arithmetic.
+#[derive(Serialize)]
+pub(super) struct DisruptionResult {
+    scenario: String,
+    acts: Vec<String>,
+    evidence: Vec<u64>,
+    began_s: f64,
+    ready_after_s: Option<f64>,
+    recovered_after_s: Option<f64>,
+    recovery_budget_s: f64,
+    longest_outage_s: Option<f64>,
+    outage_budget_s: f64,
+    writes: Option<Outcomes>,
+    lag: Option<LagResult>,
+}
+
+/// The ledger in `results.json`.
+#[derive(Serialize)]
+pub(super) struct LedgerResult {
+    writes: Outcomes,
+    per_second: f64,
+    semi_sync: u64,
+    longest_outage_s: Option<f64>,
+    lag_at_rest: Vec<AtRestResult>,
+}
+
+#[derive(Serialize)]
+struct AtRestResult {
+    pod: String,
+    #[serde(flatten)]
+    lag: LagResult,
+}
+
+#[derive(Serialize)]
+struct LagResult {
+    looks: usize,
+    unanswered: usize,
+    p50_s: f64,
+    p99_s: f64,
+    max_s: f64,
+}
+
+/// Sums of binary fractions trail digits that mean nothing.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
+}
+
+fn in_seconds(us: u64) -> f64 {
+    rounded(seconds(us))
+}
+
+impl From<Spread> for LagResult {
+    fn from(lag: Spread) -> Self {
+        let Spread { looks, unanswered, p50_us, p99_us, max_us, .. } = lag;
+        let [p50_s, p99_s, max_s] = [p50_us, p99_us, max_us].map(seconds);
+        Self { looks, unanswered, p50_s, p99_s, max_s }
+    }
+}
+
+/// The disruptions, and the ledger where there was one.
+pub(super) fn results(evidence: &Evidence) -> (Vec<DisruptionResult>, Option<LedgerResult>) {
+    let (Some(run), Some(measures)) = (evidence.run(), Measures::of(evidence)) else { return (Vec::new(), None) };
+    let disruptions = measures.disruptions.into_iter().map(|it| result(&it, &run.budgets)).collect();
+    let ledger = measures.ledger.map(|overall| LedgerResult {
+        writes: overall.writes,
+        per_second: rounded(overall.per_second),
+        semi_sync: overall.semi_sync,
+        longest_outage_s: overall.longest_outage.map(|outage| in_seconds(outage.us())),
+        lag_at_rest: overall
+            .lag_at_rest
+            .into_iter()
+            .map(|it| AtRestResult { pod: it.pod, lag: it.lag.into() })
+            .collect(),
+    });
+    (disruptions, ledger)
+}
+
+fn result(disruption: &Disruption, budgets: &Budgets) -> DisruptionResult {
+    let toll = disruption.toll.as_ref();
+    let budget = |ms: u64| in_seconds(ms * 1000);
+    let of_outage = |outage: Option<Outage>| outage.map_or(0.0, |outage| in_seconds(outage.us()));
+    DisruptionResult {
+        scenario: disruption.scenario.clone(),
+        acts: disruption.acts.iter().map(|part| part.act.to_string()).collect(),
+        evidence: disruption.acts.iter().map(|part| part.asked.seq).collect(),
+        began_s: in_seconds(disruption.began().at_us),
+        ready_after_s: disruption.ready_us().map(in_seconds),
+        recovered_after_s: disruption.recovery_us().map(in_seconds),
+        recovery_budget_s: budget(budgets.recovery_ms),
+        longest_outage_s: toll.map(|toll| of_outage(toll.longest_outage)),
+        outage_budget_s: budget(budgets.outage_ms),
+        writes: toll.map(|toll| toll.writes),
+        lag: toll.and_then(|toll| toll.lag).map(LagResult::from),
+    }
+}

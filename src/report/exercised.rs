@@ -1,0 +1,176 @@
+//! What was exercised, what was only read back, and what was left out: a report that does not say so promises too much.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::check::measure::Measures;
+use crate::evidence::{Evidence, Question, Replication, Row, Run, Sql, SqlAnswer, What};
+
+/// How far something was put to the test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum How {
+    /// It was done, and what came of it was judged.
+    Exercised,
+    /// The servers were asked for it, and nothing was done that it would have to withstand.
+    ReadBack,
+    /// It is off.
+    Off,
+    /// It was not done.
+    LeftOut,
+}
+
+/// Something, and how far it was put to the test.
+#[derive(Debug, Serialize)]
+pub(super) struct Exercise {
+    /// What.
+    pub(super) what: String,
+    /// How far.
+    pub(super) how: How,
+    /// The same in a sentence.
+    pub(super) text: String,
+}
+
+impl Exercise {
+    fn new(what: &str, how: How, text: String) -> Self {
+        Self { what: what.to_owned(), how, text }
+    }
+}
+
+/// What was put to the test and how far; nothing of a run that never started.
+pub(super) fn exercised(evidence: &Evidence) -> Vec<Exercise> {
+    let (Some(run), Some(measures)) = (evidence.run(), Measures::of(evidence)) else { return Vec::new() };
+    let mut all = Vec::from_iter(disruptions(&measures));
+    all.push(durability(evidence));
+    if run.subject.replicas > 1 {
+        all.push(semi_sync(evidence, run, &measures));
+    }
+    if run.replication == Replication::Observed {
+        let text = "replication was configured by the workload itself: looked at, and never told anything";
+        all.push(Exercise::new("replication", How::ReadBack, text.to_owned()));
+    }
+    all.extend(run.left_out.iter().map(|left_out| {
+        let text = format!("{} was left out: {}", left_out.scenario, left_out.why);
+        Exercise::new(&left_out.scenario, How::LeftOut, text)
+    }));
+    all
+}
+
+fn disruptions(measures: &Measures) -> Option<Exercise> {
+    let mut scenarios: Vec<&str> = measures.disruptions.iter().map(|it| it.scenario.as_str()).collect();
+    scenarios.dedup();
+    let acts: usize = measures.disruptions.iter().map(|it| it.acts.iter().filter(|part| part.proved).count()).sum();
+    let text = format!("disruptions: exercised: {acts} proved to have happened, in {}", scenarios.join(", "));
+    (acts > 0).then(|| Exercise::new("disruptions", How::Exercised, text))
+}
+
+/// The answers to a question, as rows.
+fn rows(evidence: &Evidence, question: Question) -> impl Iterator<Item = (&Sql, &Row)> {
+    let answers = evidence.records.iter().filter_map(move |record| match &record.what {
+        What::Sql(sql) if sql.question == question => Some(sql),
+        _ => None,
+    });
+    answers.flat_map(|sql| match &sql.answer {
+        SqlAnswer::Rows(rows) => rows.iter().map(|row| (sql, row)).collect(),
+        _ => Vec::new(),
+    })
+}
+
+fn durability(evidence: &Evidence) -> Exercise {
+    let what = "durability against power loss";
+    let mut pods: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (sql, row) in rows(evidence, Question::Settings) {
+        let values: Vec<String> =
+            row.iter().map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("NULL"))).collect();
+        let told = pods.entry(values.join(", ")).or_default();
+        if !told.contains(&sql.pod.as_str()) {
+            told.push(&sql.pod);
+        }
+    }
+    if pods.is_empty() {
+        let text = format!("{what}: neither exercised nor read back");
+        return Exercise::new(what, How::LeftOut, text);
+    }
+    let told: Vec<String> = pods.iter().map(|(values, pods)| format!("{values} on {}", pods.join(", "))).collect();
+    let why = "read back, not exercised: deleting pods leaves the page cache alone";
+    Exercise::new(what, How::ReadBack, format!("{what}: {}: {why}", told.join("; ")))
+}
+
+fn semi_sync(evidence: &Evidence, run: &Run, measures: &Measures) -> Exercise {
+    let what = "semi-synchronous replication";
+    let on = |row: &Row| {
+        let column = |name: &str| row.get(name).and_then(Option::as_deref).unwrap_or_default();
+        column("variable_name").ends_with("_enabled") && ["ON", "1"].contains(&column("value"))
+    };
+    let told_on = rows(evidence, Question::SemiSync).any(|(_, row)| on(row));
+    let waited = measures.ledger.as_ref().map(|ledger| (ledger.semi_sync, ledger.writes.acknowledged));
+    match waited {
+        Some((waited, acknowledged)) if waited > 0 => {
+            let text = format!("{what}: exercised on {waited} of {acknowledged} acknowledged writes");
+            Exercise::new(what, How::Exercised, text)
+        }
+        _ if run.semi_sync || told_on => {
+            let text = format!("{what}: on, read back, not exercised: no write was seen to wait for a replica");
+            Exercise::new(what, How::ReadBack, text)
+        }
+        _ => Exercise::new(what, How::Off, format!("{what}: off: no commit waited for a replica")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{Moment, Record};
+    use crate::report::sample;
+
+    /// What is said of a run that is told differently.
+    fn told(mut change: impl FnMut(&mut What)) -> String {
+        let mut records: Vec<Record> = sample::disrupted_evidence().records;
+        records.iter_mut().for_each(|record| change(&mut record.what));
+        let lines: Vec<String> = exercised(&Evidence::new(records)).into_iter().map(|one| one.text).collect();
+        lines.join("\n")
+    }
+
+    fn run(what: &mut What, change: impl Fn(&mut Run)) {
+        if let What::Run(run) = what {
+            change(run);
+        }
+    }
+
+    #[test]
+    fn writes_that_waited_for_a_replica_are_counted() {
+        let text = told(|what| {
+            if let What::Entries(entries) = what {
+                entries.writes.iter_mut().take(100).for_each(|entry| entry.semi_sync = Some(true));
+            }
+        });
+        assert!(text.contains("semi-synchronous replication: exercised on 100 of 164 acknowledged writes"), "{text}");
+    }
+
+    #[test]
+    fn what_is_on_and_was_not_seen_at_work_is_only_read_back() {
+        let expected = "semi-synchronous replication: on, read back, not exercised";
+        let text = told(|what| run(what, |run| run.semi_sync = true));
+        assert!(text.contains(expected), "{text}");
+        let text = told(|what| {
+            if let What::Sql(sql) = what
+                && sql.moment == Moment::Deployed
+            {
+                let column = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+                let row = [column("variable_name", "rpl_semi_sync_master_enabled"), column("value", "ON")];
+                (sql.question, sql.answer) = (Question::SemiSync, SqlAnswer::Rows(vec![row.into()]));
+            }
+        });
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains("durability against power loss: neither exercised nor read back"), "{text}");
+    }
+
+    #[test]
+    fn replication_that_is_the_workloads_own_is_only_looked_at() {
+        let text = told(|what| run(what, |run| run.replication = Replication::Observed));
+        assert!(text.contains("replication was configured by the workload itself"), "{text}");
+        // One pod has nobody to wait for.
+        assert!(!told(|what| run(what, |run| run.subject.replicas = 1)).contains("semi-synchronous"));
+    }
+}

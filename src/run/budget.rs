@@ -1,0 +1,163 @@
+//! Budgets: what a workload may take, where somebody says so.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::scenario::Limits;
+
+/// What a budget is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    Resume,
+    Barrier,
+    Recovery,
+    Outage,
+    Lag,
+}
+
+impl For {
+    const ALL: [Self; 5] = [Self::Resume, Self::Barrier, Self::Recovery, Self::Outage, Self::Lag];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Resume => "resume",
+            Self::Barrier => "barrier",
+            Self::Recovery => "recovery",
+            Self::Outage => "outage",
+            Self::Lag => "lag",
+        }
+    }
+}
+
+/// One budget, as in `outage=30s`. It is meant as it stands: no scale multiplies it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Budget {
+    of: For,
+    within: Duration,
+}
+
+/// Why a text is no budget.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BudgetError {
+    /// There is no budget of this name.
+    #[error("there is no budget `{name}`; there are {}; give one as in outage=30s", names())]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// The duration cannot be read.
+    #[error(
+        "`{text}` is no duration; give a number above 0 with its unit, such as 500ms, 30s or 2m; \
+             the budgets are {}",
+        names()
+    )]
+    Duration {
+        /// What stands there.
+        text: String,
+    },
+}
+
+fn names() -> String {
+    For::ALL.map(For::name).join(", ")
+}
+
+impl FromStr for Budget {
+    type Err = BudgetError;
+
+    fn from_str(text: &str) -> Result<Self, BudgetError> {
+        let (name, duration) = text.split_once('=').unwrap_or((text, ""));
+        let of = For::ALL.into_iter().find(|of| of.name() == name.trim());
+        let of = of.ok_or_else(|| BudgetError::Unknown { name: name.trim().to_owned() })?;
+        let within = read(duration.trim()).ok_or_else(|| BudgetError::Duration { text: duration.trim().to_owned() })?;
+        Ok(Self { of, within })
+    }
+}
+
+impl TryFrom<String> for Budget {
+    type Error = BudgetError;
+
+    fn try_from(text: String) -> Result<Self, BudgetError> {
+        text.parse()
+    }
+}
+
+/// A duration with its unit: evidence counts in whole milliseconds, and a day is longer than any run.
+fn read(text: &str) -> Option<Duration> {
+    let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = text.split_at(unit);
+    let unit_ms = match unit.trim() {
+        "ms" => 1.0,
+        "s" => 1_000.0,
+        "m" => 60_000.0,
+        _ => return None,
+    };
+    let ms = number.parse::<f64>().ok()? * unit_ms;
+    (1.0..=86_400_000.0).contains(&ms).then(|| Duration::from_secs_f64(ms.round() / 1_000.0))
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, ms) = (self.of.name(), self.within.as_millis());
+        if ms % 1_000 == 0 { write!(f, "{name}={}s", ms / 1_000) } else { write!(f, "{name}={ms}ms") }
+    }
+}
+
+/// The limits in which these budgets stand in for the usual ones; the last of several for one thing counts.
+pub(super) fn held_to(mut limits: Limits, budgets: &[Budget]) -> Limits {
+    for Budget { of, within } in budgets {
+        *match of {
+            For::Resume => &mut limits.resume,
+            For::Barrier => &mut limits.barrier,
+            For::Recovery => &mut limits.recovery,
+            For::Outage => &mut limits.outage,
+            For::Lag => &mut limits.lag,
+        } = *within;
+    }
+    limits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_a_name_and_a_duration_with_its_unit() {
+        for (text, printed) in [
+            ("outage=30s", "outage=30s"),
+            ("recovery=1.5m", "recovery=90s"),
+            ("lag = 250 ms", "lag=250ms"),
+            ("resume=0.5s", "resume=500ms"),
+            ("barrier=1m", "barrier=60s"),
+        ] {
+            assert_eq!(text.parse::<Budget>().expect("a budget").to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_is_told_with_the_names_there_are() {
+        let message = |text: &str| text.parse::<Budget>().unwrap_err().to_string();
+        assert_eq!(
+            message("patience=3s"),
+            "there is no budget `patience`; there are resume, barrier, recovery, outage, lag; give one as in outage=30s"
+        );
+        for wrong in ["30", "s", "-1s", "0s", "1h", "", "1.2.3s", "99999999m", "soon"] {
+            let expected = format!(
+                "`{wrong}` is no duration; give a number above 0 with its unit, such as 500ms, 30s or 2m; the budgets are resume, barrier, recovery, outage, lag"
+            );
+            assert_eq!(message(&format!("lag={wrong}")), expected);
+        }
+        assert!(message("lag").starts_with("`` is no duration"));
+    }
+
+    #[test]
+    fn a_budget_is_not_scaled_and_the_last_one_counts() {
+        let budgets = ["outage=7s", "lag=2s", "outage=9s"].map(|text| text.parse().expect("a budget"));
+        let (usual, held) = (Limits::scaled(3.0), held_to(Limits::scaled(3.0), &budgets));
+        assert_eq!((held.outage, held.lag), (Duration::from_secs(9), Duration::from_secs(2)));
+        assert_eq!((held.recovery, held.resume, held.barrier), (usual.recovery, usual.resume, usual.barrier));
+    }
+}
