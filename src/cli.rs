@@ -132,6 +132,10 @@ pub struct RunOptions {
     /// harness only looks.
     #[arg(long, value_enum, default_value = "managed")]
     replication: Replication,
+    /// Have the ledger ask around every write whether its commit waited for a replica (semi-synchronous replication, which
+    /// the manifests switch on), and judge it.
+    #[arg(long)]
+    semi_sync: bool,
     /// Multiply every time limit, for a slow machine.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
     timeout_scale: f64,
@@ -177,6 +181,7 @@ impl RunOptions {
             artifacts: self.artifacts.clone(),
             keep: self.keep,
             replication: self.replication,
+            semi_sync: self.semi_sync,
             timeout_scale: self.timeout_scale,
             budgets: self.budgets.clone(),
             rerun: self.rerun(),
@@ -205,6 +210,9 @@ impl RunOptions {
         words.extend(texts.iter().filter_map(|(flag, text)| Some(format!("{flag} {}", text.as_ref()?))));
         if self.nodes != 3 {
             words.push(format!("--nodes {}", self.nodes));
+        }
+        if self.semi_sync {
+            words.push("--semi-sync".to_owned());
         }
         if self.replication == Replication::Observed {
             words.push("--replication observed".to_owned());
@@ -274,6 +282,7 @@ mod tests {
         assert_eq!(options(&all).rerun(), repeated);
         let cluster = ["--cluster", "ci", "--allow-disruption"];
         assert_eq!(options(&cluster).rerun(), "steadfast run --cluster ci --allow-disruption");
+        assert_eq!(options(&["--semi-sync"]).rerun(), "steadfast run --semi-sync");
         let observed = ["--replication", "observed"];
         assert_eq!(options(&observed).rerun(), "steadfast run --replication observed");
         let slow = ["--timeout-scale", "3"];

@@ -54,6 +54,7 @@ fn settings(cluster: Option<String>, checks: Vec<&'static Check>) -> Settings {
         artifacts: common::artifacts(),
         keep: Keep::Never,
         replication: Replication::Managed,
+        semi_sync: false,
         timeout_scale: common::timeout_scale(),
         budgets: Vec::new(),
         rerun: "cargo test --test conformance -- --exact".to_owned(),

@@ -37,6 +37,9 @@ struct Mutant {
     /// Where it is put.
     #[serde(default)]
     on: On,
+    /// Whether its commits are to wait for a replica.
+    #[serde(default)]
+    semi_sync: bool,
     /// What is done to it while it runs.
     #[serde(default)]
     sabotage: Vec<Sabotage>,
@@ -114,6 +117,7 @@ impl Piece for Mutant {
             manifests: self.manifests.as_ref().map(|path| folder().join(path)),
             scenarios: self.plan(),
             replication: Replication::Managed,
+            semi_sync: self.semi_sync,
             sabotage: self.sabotage.clone(),
             patience: PATIENCE,
             budgets: self.budgets.clone(),

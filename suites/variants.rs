@@ -41,6 +41,9 @@ struct Variant {
     /// Who configures its replication.
     #[serde(default)]
     replication: Replication,
+    /// Whether its commits are to wait for a replica.
+    #[serde(default)]
+    semi_sync: bool,
     /// What it is put through; everything unless given.
     scenarios: Option<Vec<String>>,
     /// The checks that do not apply to it, which must say so.
@@ -96,6 +99,7 @@ impl Piece for Variant {
             manifests: self.manifests.as_ref().map(|path| folder().join(path)),
             scenarios: self.plan(),
             replication: self.replication,
+            semi_sync: self.semi_sync,
             sabotage: Vec::new(),
             patience: PATIENCE,
             budgets: Vec::new(),

@@ -46,6 +46,7 @@ pub static CATALOGUE: &[Check] = &[
     replication::RECOVERS_WITHIN_BUDGET,
     replication::NEW_REPLICA_JOINS,
     replication::READ_LAG_IS_BOUNDED,
+    replication::COMMITS_WAIT_FOR_A_REPLICA,
 ];
 
 /// The check with this id.

@@ -27,7 +27,7 @@ use super::case::Case;
 
 pub use disruption::{Disruption, Toll};
 pub use lag::Spread;
-pub use writes::{Outage, Outcomes};
+pub use writes::{Outage, Outcomes, Waited};
 
 use lag::Looks;
 use writes::Writes;
@@ -48,6 +48,8 @@ pub struct Overall {
     pub writes: Outcomes,
     /// Acknowledged writes that waited for a replica.
     pub semi_sync: u64,
+    /// The same of those that ended while nothing was disrupted.
+    pub waited_at_rest: Waited,
     /// Acknowledged writes a second, from the first write to the last.
     pub per_second: f64,
     /// The longest outage.
@@ -85,7 +87,7 @@ impl Measures {
                 lag: looks.within(from, to),
             });
         }
-        let lag_at_rest = looks.at_rest(&disruptions);
-        Self { disruptions, ledger: Some(writes.overall(lag_at_rest)) }
+        let ledger = writes.overall(looks.at_rest(&disruptions), &disruptions);
+        Self { disruptions, ledger: Some(ledger) }
     }
 }

@@ -8,6 +8,7 @@ mod lag;
 mod recreated;
 mod resume;
 mod rows;
+mod semi_sync;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub(super) use lag::READ_LAG_IS_BOUNDED;
 pub(super) use recreated::REPLICA_RECREATED_CATCHES_UP;
 pub(super) use resume::PRIMARY_RECREATED_REPLICAS_RESUME;
 pub(super) use rows::REPLICAS_HOLD_THE_SAME_ROWS;
+pub(super) use semi_sync::COMMITS_WAIT_FOR_A_REPLICA;
 
 pub(super) const REPLICAS_FOLLOW_BY_STABLE_NAME: Check = Check {
     id: "replication::replicas_follow_by_stable_name",

@@ -33,6 +33,10 @@ pub const SETTINGS: &str = "SELECT @@GLOBAL.sync_binlog AS sync_binlog, \
     @@GLOBAL.innodb_flush_log_at_trx_commit AS innodb_flush_log_at_trx_commit, \
     @@GLOBAL.relay_log_recovery AS relay_log_recovery";
 
+/// Asks whether commits wait for a replica, for how long, and until when; no row where the server has no such plugin
+/// (<https://dev.mysql.com/doc/refman/8.4/en/replication-semisync-interface.html>).
+pub const SEMI_SYNC: &str = "SHOW GLOBAL VARIABLES LIKE 'rpl\\_semi\\_sync\\_%'";
+
 /// Asks which rows the ledger's table has.
 pub const ROWS: &str = "SELECT id FROM steadfast.ledger ORDER BY id";
 

@@ -56,6 +56,8 @@ pub struct Settings {
     pub keep: Keep,
     /// Who configures replication.
     pub replication: Replication,
+    /// Whether commits are to wait for a replica.
+    pub semi_sync: bool,
     /// Multiplies every time limit.
     pub timeout_scale: f64,
     /// The budgets that are not the usual ones.
@@ -197,9 +199,19 @@ impl Settings {
         // Ten thousand writes in less than three minutes.
         let ledger = Rate { writers: 6, per_second: 10 };
         let (replication, own_cluster) = (self.replication, matches!(self.target, Target::New { .. }));
-        let budgets = self.budgets.clone();
-        let trial =
-            Trial { around, manifests, namespace, scenarios, replication, sabotage, ledger, own_cluster, budgets };
+        let (budgets, semi_sync) = (self.budgets.clone(), self.semi_sync);
+        let trial = Trial {
+            around,
+            manifests,
+            namespace,
+            scenarios,
+            replication,
+            semi_sync,
+            sabotage,
+            ledger,
+            own_cluster,
+            budgets,
+        };
         workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local")?;
         Ok(trial)
     }

@@ -36,6 +36,8 @@ pub struct Trial {
     pub scenarios: Vec<String>,
     /// Who configures replication.
     pub replication: Replication,
+    /// Whether commits are to wait for a replica.
+    pub semi_sync: bool,
     /// What a mutant injects.
     pub sabotage: Vec<Sabotage>,
     /// How fast the witness's ledger writes, where the scenarios need it.
@@ -120,9 +122,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     for left in &scope.left_out {
         journal.progress.say(&format!("left out: {}: {}", left.scenario, left.why));
     }
-    let run = description(bench, trial, &scope, &subject, substitutions, limits);
-    let semi_sync = run.semi_sync;
-    journal.log.record(What::Run(Box::new(run)));
+    journal.log.record(What::Run(Box::new(description(bench, trial, &scope, &subject, substitutions, limits))));
     let secrets = match &credentials {
         Credentials::Literal(password) => vec![password.clone()],
         _ => Vec::new(),
@@ -148,7 +148,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         replica_password: Secret::from(workload::random_word()),
         writer_password: Secret::from(workload::random_word()),
         ledger: trial.scenarios.iter().any(|scenario| scenario == "settle").then_some(trial.ledger),
-        semi_sync,
+        semi_sync: trial.semi_sync,
         limits,
         replication: trial.replication,
         sabotage: trial.sabotage.clone(),
@@ -240,7 +240,7 @@ fn description(
         scenarios: scope.scenarios.clone(),
         left_out: scope.left_out.clone(),
         replication: trial.replication,
-        semi_sync: false,
+        semi_sync: trial.semi_sync,
     }
 }
 

@@ -91,6 +91,11 @@ impl Context {
     /// Asks a server what it does to keep a commit.
     pub(super) async fn settings(&self, moment: &Moment, pod: &str) {
         self.ask(moment, pod, Question::Settings, vec![statements::SETTINGS.to_owned()]).await;
+        let statements = vec![statements::SEMI_SYNC.to_owned()];
+        let (took_us, answer) = self.put(pod, &statements, self.limits.sql).await;
+        let (uid, answer, question) = (self.uid(pod).unwrap_or_default(), in_small_letters(answer), Question::SemiSync);
+        let (moment, pod) = (moment.clone(), pod.to_owned());
+        self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
     }
 
     /// Asks the container for its host name, short and full.
@@ -236,7 +241,7 @@ fn first(answer: &SqlAnswer, name: &str) -> Option<String> {
     }
 }
 
-/// `CHECKSUM TABLE` names its columns `Table` and `Checksum`; the records have them in small letters.
+/// `CHECKSUM TABLE` and `SHOW` begin the names of their columns large; the records have them in small letters.
 fn in_small_letters(answer: SqlAnswer) -> SqlAnswer {
     let SqlAnswer::Rows(rows) = answer else { return answer };
     let rows = rows.into_iter().map(|row| row.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect());

@@ -27,6 +27,8 @@ pub struct Act {
     pub scenarios: Vec<String>,
     /// Who configures its replication.
     pub replication: Replication,
+    /// Whether its commits are to wait for a replica.
+    pub semi_sync: bool,
     /// What is done to it behind the scenarios' back.
     pub sabotage: Vec<Sabotage>,
     /// Multiplies every time limit.
@@ -126,6 +128,7 @@ impl Stage {
             namespace: Some(act.namespace.clone()),
             scenarios: act.scenarios.clone(),
             replication: act.replication,
+            semi_sync: act.semi_sync,
             sabotage: act.sabotage.clone(),
             // They share the machine with others.
             ledger: Rate { writers: 2, per_second: 5 },

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::evidence::{Entry, WriteOutcome};
 
-use super::{super::case::Case, AtRest, Overall};
+use super::{super::case::Case, AtRest, Disruption, Overall};
 
 /// What became of writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -42,20 +42,38 @@ pub(super) struct Writes {
     /// What lies between acknowledgements, in order, however short.
     outages: Vec<Outage>,
     first_sent_us: u64,
-    semi_sync: u64,
+}
+
+/// Of acknowledged writes, how many had waited for a replica.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Waited {
+    /// Acknowledged writes.
+    pub acknowledged: u64,
+    /// Those of them that had waited.
+    pub waited: u64,
+}
+
+impl Waited {
+    fn add(&mut self, kind: Kind) {
+        if let Kind::Acknowledged(waited) = kind {
+            self.acknowledged += 1;
+            self.waited += u64::from(waited);
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Acknowledged,
+    /// Whether it had waited for a replica too.
+    Acknowledged(bool),
     Rejected,
     Unknown,
 }
 
 impl Kind {
-    fn of(outcome: &WriteOutcome) -> Self {
-        match outcome {
-            WriteOutcome::Acknowledged => Self::Acknowledged,
+    fn of(entry: &Entry) -> Self {
+        match entry.outcome {
+            WriteOutcome::Acknowledged => Self::Acknowledged(entry.semi_sync == Some(true)),
             WriteOutcome::Rejected(_) => Self::Rejected,
             WriteOutcome::Unknown(_) => Self::Unknown,
         }
@@ -65,7 +83,7 @@ impl Kind {
 impl Outcomes {
     fn add(&mut self, kind: Kind) {
         *match kind {
-            Kind::Acknowledged => &mut self.acknowledged,
+            Kind::Acknowledged(_) => &mut self.acknowledged,
             Kind::Rejected => &mut self.rejected,
             Kind::Unknown => &mut self.unknown,
         } += 1;
@@ -85,10 +103,8 @@ impl Writes {
         let mut entries: Vec<&Entry> = case.entries().flat_map(|entries| &entries.it.writes).collect();
         entries.sort_by_key(|entry| entry.ended_us);
         let first_sent_us = moved(entries.iter().map(|entry| entry.sent_us).min()?, offset_us);
-        let ended = entries.iter().map(|entry| (moved(entry.ended_us, offset_us), Kind::of(&entry.outcome))).collect();
-        let acknowledged = entries.iter().filter(|entry| entry.outcome == WriteOutcome::Acknowledged);
-        let semi_sync = acknowledged.filter(|entry| entry.semi_sync == Some(true)).count() as u64;
-        Some(Self { offset_us, ended, outages: outages(&entries, offset_us), first_sent_us, semi_sync })
+        let ended = entries.iter().map(|entry| (moved(entry.ended_us, offset_us), Kind::of(entry))).collect();
+        Some(Self { offset_us, ended, outages: outages(&entries, offset_us), first_sent_us })
     }
 
     /// What became of the writes that ended in this window, and the longest outage that touches it; nothing where the
@@ -106,14 +122,31 @@ impl Writes {
         Some((outcomes, touching.copied().max_by_key(Outage::us)))
     }
 
-    /// The ledger as a whole.
-    pub fn overall(&self, lag_at_rest: Vec<AtRest>) -> Overall {
-        let mut writes = Outcomes::default();
-        self.ended.iter().for_each(|(_, kind)| writes.add(*kind));
+    /// Of the writes that ended outside of these disruptions, which are in order and apart, how many had waited.
+    fn waited_at_rest(&self, disruptions: &[Disruption]) -> Waited {
+        let mut windows = disruptions.iter().map(Disruption::window_us).peekable();
+        let mut at_rest = Waited::default();
+        for (ended_us, kind) in &self.ended {
+            while windows.next_if(|(_, to)| to < ended_us).is_some() {}
+            if windows.peek().is_none_or(|(from, _)| ended_us < from) {
+                at_rest.add(*kind);
+            }
+        }
+        at_rest
+    }
+
+    /// The ledger as a whole, with these disruptions.
+    pub fn overall(&self, lag_at_rest: Vec<AtRest>, disruptions: &[Disruption]) -> Overall {
+        let (mut writes, mut waited) = (Outcomes::default(), Waited::default());
+        for (_, kind) in &self.ended {
+            writes.add(*kind);
+            waited.add(*kind);
+        }
         let took_us = self.ended.last().map_or(0, |(ended, _)| ended.saturating_sub(self.first_sent_us));
         let per_second = if took_us == 0 { 0.0 } else { writes.acknowledged as f64 * 1e6 / took_us as f64 };
         let longest_outage = self.outages.iter().copied().max_by_key(Outage::us);
-        Overall { writes, semi_sync: self.semi_sync, per_second, longest_outage, lag_at_rest }
+        let (semi_sync, waited_at_rest) = (waited.waited, self.waited_at_rest(disruptions));
+        Overall { writes, semi_sync, waited_at_rest, per_second, longest_outage, lag_at_rest }
     }
 }
 

@@ -1,0 +1,51 @@
+//! Whether commits waited for a replica, where they are to.
+
+use crate::evidence::Evidence;
+
+use super::{
+    super::{
+        Check, Finding,
+        measure::{Measures, Waited},
+        opinion::judged,
+    },
+    has_replicas,
+};
+
+pub(in super::super) const COMMITS_WAIT_FOR_A_REPLICA: Check = Check {
+    id: "replication::commits_wait_for_a_replica",
+    statement: "Where commits are to wait for a replica (semi-synchronous replication), 99 of 100 writes that are \
+                acknowledged while nothing is disrupted MUST have waited for one.",
+    source: "https://dev.mysql.com/doc/refman/8.4/en/replication-semisync.html",
+    explain: "\
+With semi-synchronous replication a commit is acknowledged once a replica has it in its relay log. A source that waited
+in vain for rpl_semi_sync_source_timeout goes on without, and nothing but a status variable tells.
+With `steadfast run --semi-sync` the ledger's writers read that status before and after every write, and whether the
+count of commits that waited went up. Writes between a disruption and the recovery from it do not count: the report
+says how many of all had waited.
+Usually wrong: the plugin is loaded and not enabled, on the source or on its replicas; it was enabled by SET GLOBAL and
+is off since the last restart; or the timeout is so short that a slow replica ends the waiting.",
+    scenarios: &["replicate", "settle"],
+    judge: commits_wait_for_a_replica,
+};
+
+fn commits_wait_for_a_replica(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, _| {
+        has_replicas(case)?;
+        if !case.run.semi_sync {
+            return Err(Finding::skipped("commits are not asked to wait for a replica: `--semi-sync` does"));
+        }
+        let records: Vec<u64> = case.entries().map(|entries| entries.mark.seq).collect();
+        let ends = [records.first(), records.last()].into_iter().flatten().copied();
+        let Waited { acknowledged, waited } =
+            Measures::taken(case).ledger.map(|ledger| ledger.waited_at_rest).unwrap_or_default();
+        if acknowledged == 0 {
+            let reason = "no write was acknowledged while nothing was disrupted";
+            return Err(Finding::inconclusive(reason, ends));
+        }
+        let told = format!("{waited} of {acknowledged} writes that were acknowledged at rest had waited for a replica");
+        if waited * 100 < acknowledged * 99 {
+            return Err(Finding::fail(told, ends));
+        }
+        Ok(told)
+    })
+}
