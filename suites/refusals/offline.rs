@@ -220,7 +220,7 @@ fn stored_runs() -> Vec<Case> {
             .holding("37 passed, 0 failed, 0 inconclusive, 0 skipped")
             .with("artifacts/latest/evidence.jsonl", STORED),
         case("judge::by_id", 1, &["judge", "20260105-1"])
-            .holding("31 passed, 1 failed, 0 inconclusive, 0 skipped")
+            .holding("36 passed, 1 failed, 0 inconclusive, 0 skipped")
             .with("artifacts/20260105-1/evidence.jsonl", include_str!("../replay/made-parallel.jsonl")),
     ]
 }
