@@ -7,6 +7,7 @@ use steadfast::check::{CATALOGUE, Check, find};
 use steadfast::evidence::Replication;
 use steadfast::lint::Format;
 use steadfast::run::{Budget, Keep, Settings, Target};
+use steadfast::scenario::Rate;
 
 /// End-to-end conformance harness for StatefulSets that run MySQL.
 #[derive(Debug, Parser)]
@@ -136,6 +137,12 @@ pub struct RunOptions {
     /// the manifests switch on), and judge it.
     #[arg(long)]
     semi_sync: bool,
+    /// How many clients write the ledger side by side.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
+    writers: u32,
+    /// Inserts a second of each of them.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rate: u32,
     /// Multiply every time limit, for a slow machine.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
     timeout_scale: f64,
@@ -182,6 +189,7 @@ impl RunOptions {
             keep: self.keep,
             replication: self.replication,
             semi_sync: self.semi_sync,
+            ledger: Rate { writers: self.writers, per_second: self.rate },
             timeout_scale: self.timeout_scale,
             budgets: self.budgets.clone(),
             rerun: self.rerun(),
@@ -211,6 +219,9 @@ impl RunOptions {
         if self.nodes != 3 {
             words.push(format!("--nodes {}", self.nodes));
         }
+        let ledger = [("--writers", self.writers, 8), ("--rate", self.rate, 10)];
+        let others = ledger.iter().filter(|(_, number, usual)| number != usual);
+        words.extend(others.map(|(flag, number, _)| format!("{flag} {number}")));
         if self.semi_sync {
             words.push("--semi-sync".to_owned());
         }
@@ -282,6 +293,7 @@ mod tests {
         assert_eq!(options(&all).rerun(), repeated);
         let cluster = ["--cluster", "ci", "--allow-disruption"];
         assert_eq!(options(&cluster).rerun(), "steadfast run --cluster ci --allow-disruption");
+        assert_eq!(options(&["--writers", "2", "--rate", "10"]).rerun(), "steadfast run --writers 2");
         assert_eq!(options(&["--semi-sync"]).rerun(), "steadfast run --semi-sync");
         let observed = ["--replication", "observed"];
         assert_eq!(options(&observed).rerun(), "steadfast run --replication observed");

@@ -12,6 +12,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::check::{CATALOGUE, Check, Verdict};
 use steadfast::evidence::Replication;
 use steadfast::run::{Keep, Settings, Shared, Target, cancelled_by_signals};
+use steadfast::scenario::Rate;
 
 mod common;
 
@@ -55,6 +56,7 @@ fn settings(cluster: Option<String>, checks: Vec<&'static Check>) -> Settings {
         keep: Keep::Never,
         replication: Replication::Managed,
         semi_sync: false,
+        ledger: Rate::default(),
         timeout_scale: common::timeout_scale(),
         budgets: Vec::new(),
         rerun: "cargo test --test conformance -- --exact".to_owned(),

@@ -58,6 +58,8 @@ pub struct Settings {
     pub replication: Replication,
     /// Whether commits are to wait for a replica.
     pub semi_sync: bool,
+    /// How fast the ledger writes.
+    pub ledger: Rate,
     /// Multiplies every time limit.
     pub timeout_scale: f64,
     /// The budgets that are not the usual ones.
@@ -196,9 +198,8 @@ impl Settings {
             scenarios.retain(|scenario| scenario != "teardown");
         }
         let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), Vec::new());
-        // Ten thousand writes in less than three minutes.
-        let ledger = Rate { writers: 6, per_second: 10 };
-        let (replication, own_cluster) = (self.replication, matches!(self.target, Target::New { .. }));
+        let (replication, ledger) = (self.replication, self.ledger);
+        let own_cluster = matches!(self.target, Target::New { .. });
         let (budgets, semi_sync) = (self.budgets.clone(), self.semi_sync);
         let trial = Trial {
             around,

@@ -7,6 +7,7 @@ use super::deploy::settled;
 use super::names::Name;
 use super::recover::{caught_up, recovered, whole};
 use super::replicate::follow;
+use super::sabotage::Point;
 use crate::evidence::{Act, Moment};
 
 pub(super) async fn grow(context: &Context) -> Result<(), ScenarioError> {
@@ -15,6 +16,7 @@ pub(super) async fn grow(context: &Context) -> Result<(), ScenarioError> {
         return Ok(());
     }
     let pod = context.subject.nth(all);
+    context.strike(Point::Growing).await;
     let grown = context.journal.step("grow", &format!("scale to {}", all + 1), scale_up(context, &pod)).await;
     let joined = match grown {
         Ok(()) => context.journal.step("grow", &format!("have {pod} join"), join(context, &pod)).await,

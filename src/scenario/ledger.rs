@@ -25,7 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Between two tries to reach a witness that could not be reached.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
-/// How fast the ledger writes.
+/// How fast the ledger writes. A run of all checks takes some six minutes, and for a third of them there is nobody to take
+/// a write: eighty a second make more than ten thousand that are acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// How many write side by side.
@@ -63,6 +64,12 @@ pub async fn collect(context: Arc<Context>, ended: CancellationToken) {
             context.journal.note(format!("the ledger cannot be read for now: {error}"));
         }
         trouble = read.err();
+    }
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { writers: 8, per_second: 10 }
     }
 }
 
