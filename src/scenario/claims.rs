@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::ScenarioError;
 use super::context::Context;
 use super::deploy::{settled, started};
+use super::recover::recovered;
 use super::replicate::follow;
 use super::sabotage::Point;
 use crate::evidence::{Act, ClaimLife, Moment, Retention, Sight};
@@ -32,7 +33,7 @@ pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
         // It came back empty, as it was meant to, and fetches everything again.
         follow(context, &Moment::Replicating, &[context.subject.nth(all - 1)]).await?;
     }
-    Ok(())
+    recovered(context, "claims").await
 }
 
 async fn set_policy(context: &Context, when_scaled: Retention) -> Result<(), ScenarioError> {
