@@ -35,6 +35,13 @@ fn recovered(moment: &Moment) -> bool {
 }
 
 #[test]
+fn servers_without_a_uuid_are_known_by_their_rows() {
+    History::good().on_mariadb().expect(BACK, Pass);
+    let rows = SqlAnswer::Rows(Vec::new());
+    answering_at(back, "mysql-1", Question::Rows, &rows).on_mariadb().expect(BACK, Fail);
+}
+
+#[test]
 fn a_good_run_passes_and_one_pod_is_skipped() {
     assert_snapshot!(History::good().expect(BACK, Pass), @"had what they had before and caught up by themselves, counted from Ready: mysql-1 after 0.3 s, mysql-2 after 0.3 s");
     assert_snapshot!(History::good().expect(JOINS, Pass), @"mysql-3 has the transactions of mysql-0, its tables and all 18 rows of the ledger");
