@@ -7,8 +7,10 @@
 //! - An *outage* is the time between two acknowledgements that follow one another, as far as somebody wanted to write:
 //!   it begins when the first write after the earlier one was sent. While the ledger rests there is none. The last one
 //!   may have no end; it lasts as long as somebody still tried.
-//! - *Lag* is for how long a replica had not shown what was acknowledged, look by look; *at rest* is what lies outside
-//!   of all disruptions.
+//! - *Lag* is for how long a replica had not shown what was acknowledged, look by look.
+//! - The workload is *at rest* before the first disruption, and after each one once every replica has reached a barrier
+//!   that was asked for after the recovery, or the scenario has ended: the barrier before stands for what the primary had
+//!   when it was asked for, and replicas that had lost their source may still be busy with what came meanwhile.
 //!
 //! The witness has a clock of its own. What it hands over says what that clock shows, and the record when that came in:
 //! of all differences the smallest is the one that was delayed least, and by it all its times are moved.
@@ -48,17 +50,17 @@ pub struct Overall {
     pub writes: Outcomes,
     /// Acknowledged writes that waited for a replica.
     pub semi_sync: u64,
-    /// The same of those that ended while nothing was disrupted.
+    /// The same of those that ended while the workload was at rest.
     pub waited_at_rest: Waited,
     /// Acknowledged writes a second, from the first write to the last.
     pub per_second: f64,
     /// The longest outage.
     pub longest_outage: Option<Outage>,
-    /// How far behind each replica was while nothing was disrupted.
+    /// How far behind each replica was while the workload was at rest.
     pub lag_at_rest: Vec<AtRest>,
 }
 
-/// How far behind a replica was while nothing was disrupted.
+/// How far behind a replica was while the workload was at rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AtRest {
     /// The replica.

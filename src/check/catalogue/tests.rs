@@ -57,6 +57,7 @@ fn ids_are_for_ever() {
     replication::recovers_within_budget
     replication::new_replica_joins
     replication::read_lag_is_bounded
+    replication::commits_wait_for_a_replica
     ");
 }
 
@@ -76,7 +77,7 @@ fn every_check_is_explained() {
 #[test]
 fn a_good_run_passes_every_check() {
     for check in CATALOGUE {
-        let finding = check.judge(&History::good().evidence());
+        let finding = check.judge(&History::good().with_semi_sync().evidence());
         assert_eq!(finding.verdict, Pass, "{}: {}", check.id, finding.reason);
         assert!(!finding.evidence.is_empty(), "{} quotes nothing", check.id);
     }
@@ -92,13 +93,13 @@ fn no_check_passes_on_nothing() {
             empty.step(scenario, Phase::Begin);
             empty.step(scenario, Phase::End);
         }
-        assert_eq!(verdict(&empty.evidence()), Inconclusive, "{}", check.id);
+        assert_eq!(verdict(&empty.with_semi_sync().evidence()), Inconclusive, "{}", check.id);
     }
 }
 
 #[test]
 fn no_prefix_of_a_good_run_is_a_failure() {
-    let whole = History::good();
+    let whole = History::good().with_semi_sync();
     for length in (0..whole.records.len()).step_by(7) {
         let mut cut = whole.clone();
         cut.records.truncate(length);
@@ -232,7 +233,7 @@ fn a_run_that_ended_before_its_scenarios_says_why() {
         })
     };
     for check in CATALOGUE {
-        let finding = check.judge(&not_begun(witness()).evidence());
+        let finding = check.judge(&not_begun(witness()).with_semi_sync().evidence());
         assert_eq!(finding.verdict, Inconclusive, "{}", check.id);
         assert!(finding.reason.ends_with("the witness was not Ready within 60 s (#2)"), "{}", finding.reason);
         assert_eq!(finding.evidence, [2], "{}", check.id);

@@ -78,6 +78,15 @@ impl History {
         })
     }
 
+    /// The same history with commits that are to wait for a replica, and did.
+    pub fn with_semi_sync(self) -> Self {
+        self.edit(|what| match what {
+            What::Run(run) => run.semi_sync = true,
+            What::Entries(entries) => entries.writes.iter_mut().for_each(|entry| entry.semi_sync = Some(true)),
+            _ => {}
+        })
+    }
+
     /// The same history in which more happens just before the first record of this kind.
     pub fn preceded(mut self, before: impl Fn(&What) -> bool, happens: impl FnOnce(&mut Self)) -> Self {
         let place = self.records.iter().position(|record| before(&record.what)).expect("such a record");

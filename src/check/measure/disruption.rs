@@ -22,6 +22,9 @@ pub struct Disruption {
     pub ready: Option<Mark>,
     /// When the last replica had reached a barrier that was asked for after the last act.
     pub recovered: Option<Mark>,
+    /// Since when the workload was at rest: every replica had reached a barrier that was asked for after the recovery, or
+    /// the scenario had ended, or the log. Where the next disruption came first, its beginning.
+    pub rest: Mark,
     /// What it cost writers and readers, where the ledger was written to.
     pub toll: Option<Toll>,
 }
@@ -82,6 +85,11 @@ impl Disruption {
     pub(super) fn window_us(&self) -> (u64, u64) {
         (self.began().at_us, self.until.at_us)
     }
+
+    /// From the first act until the workload was at rest. The next disruption may begin right then.
+    pub(super) fn unrest_us(&self) -> (u64, u64) {
+        (self.began().at_us, self.rest.at_us)
+    }
 }
 
 /// How an act bears on disruptions.
@@ -137,7 +145,7 @@ pub(super) fn disruptions(case: &Case<'_>) -> Vec<Disruption> {
     events.extend(case.faults().map(placed(Event::Fault)));
     events.extend(barriers.map(placed(Event::Barrier)));
     events.sort_by_key(|(mark, _)| mark.seq);
-    let mut walk = Walk { case, scenario: "", open: None, found: Vec::new() };
+    let mut walk = Walk { case, scenario: "", open: None, settling: None, found: Vec::new() };
     for (mark, event) in events {
         match event {
             Event::Step(step) if step.scenario == step.name => walk.scenario(mark, step),
@@ -147,8 +155,7 @@ pub(super) fn disruptions(case: &Case<'_>) -> Vec<Disruption> {
             Event::Barrier(sql) => walk.barrier(mark, sql),
         }
     }
-    let last_us = case.last_us();
-    walk.close(Mark { seq: case.timeline.last_seq, at_us: last_us }, None);
+    walk.end(Mark { seq: case.timeline.last_seq, at_us: case.last_us() });
     walk.found
 }
 
@@ -156,19 +163,39 @@ struct Walk<'a, 'c> {
     case: &'c Case<'a>,
     scenario: &'a str,
     open: Option<Open>,
+    /// Who is behind since the recovery from the last disruption that was found; nobody knows once the workload rests.
+    /// The barrier that proves a recovery stands for what the primary had when it was asked for, so what was written
+    /// since the source was lost may still be on its way.
+    settling: Option<Behind>,
     found: Vec<Disruption>,
 }
 
 /// A disruption that the workload has not recovered from.
 struct Open {
     acts: Vec<Part>,
-    /// The replicas that have reached no barrier since the last act.
-    behind: BTreeSet<String>,
+    behind: Behind,
+}
+
+/// The replicas that have reached no barrier that was asked for after a time.
+struct Behind {
+    since_us: u64,
+    replicas: BTreeSet<String>,
+}
+
+impl Behind {
+    fn since(since_us: u64, case: &Case<'_>) -> Self {
+        Self { since_us, replicas: case.subject.replica_pods().collect() }
+    }
+
+    /// Takes in that a replica reached a barrier which was asked for then; tells whether it was the last one.
+    fn reached(&mut self, pod: &str, asked_us: u64) -> bool {
+        asked_us >= self.since_us && self.replicas.remove(pod) && self.replicas.is_empty()
+    }
 }
 
 impl<'a> Walk<'a, '_> {
     fn scenario(&mut self, mark: Mark, step: &'a Step) {
-        self.close(mark, None);
+        self.end(mark);
         self.scenario = if step.phase == Phase::Begin { &step.scenario } else { "" };
     }
 
@@ -176,12 +203,15 @@ impl<'a> Walk<'a, '_> {
         let bearing = bearing(act);
         let acts = match (&mut self.open, bearing) {
             (_, Bearing::None) | (None, Bearing::Heals) => return,
-            (None, Bearing::Disturbs) => Vec::new(),
+            (None, Bearing::Disturbs) => {
+                self.rests(asked);
+                Vec::new()
+            }
             (Some(open), _) => std::mem::take(&mut open.acts),
         };
         let part = Part { act: act.clone(), asked, proved: false };
         let acts = acts.into_iter().chain([part]).collect();
-        self.open = Some(Open { acts, behind: self.case.subject.replica_pods().collect() });
+        self.open = Some(Open { acts, behind: Behind::since(asked.at_us, self.case) });
     }
 
     fn proved(&mut self, act: &Act) {
@@ -193,14 +223,31 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn barrier(&mut self, mark: Mark, sql: &Sql) {
-        let Some(open) = &mut self.open else { return };
-        let ceased_us = open.acts.last().map_or(0, |part| part.asked.at_us);
-        let reached = Seen { mark, it: sql }.value("reached").is_ok_and(|reached| reached == "1");
-        if reached && mark.at_us.saturating_sub(sql.took_us) >= ceased_us {
-            open.behind.remove(&sql.pod);
-            if open.behind.is_empty() {
-                self.close(mark, Some(mark));
-            }
+        if (Seen { mark, it: sql }).value("reached").is_ok_and(|reached| reached == "1") {
+            self.reached(mark, &sql.pod, mark.at_us.saturating_sub(sql.took_us));
+        }
+    }
+
+    fn reached(&mut self, mark: Mark, pod: &str, asked_us: u64) {
+        let last_of = |behind: &mut Behind| behind.reached(pod, asked_us);
+        if self.open.as_mut().is_some_and(|open| last_of(&mut open.behind)) {
+            self.close(mark, Some(mark));
+            self.settling = Some(Behind::since(mark.at_us, self.case));
+        } else if self.settling.as_mut().is_some_and(last_of) {
+            self.rests(mark);
+        }
+    }
+
+    /// A scenario or the log ends, and with it whatever is under way.
+    fn end(&mut self, mark: Mark) {
+        self.close(mark, None);
+        self.rests(mark);
+    }
+
+    /// The workload rests since the last disruption, or nobody will know: the next one begins.
+    fn rests(&mut self, mark: Mark) {
+        if let (Some(_), Some(last)) = (self.settling.take(), self.found.last_mut()) {
+            last.rest = mark;
         }
     }
 
@@ -209,7 +256,7 @@ impl<'a> Walk<'a, '_> {
         let began = acts.first().map_or(until.seq, |part| part.asked.seq);
         let ready = self.ready(began, until.seq);
         let scenario = self.scenario.to_owned();
-        self.found.push(Disruption { scenario, acts, until, ready, recovered, toll: None });
+        self.found.push(Disruption { scenario, acts, until, ready, recovered, rest: until, toll: None });
     }
 
     /// When the last of the set's pods became Ready between two records, if all are in the end.

@@ -63,9 +63,9 @@ impl<'a> Looks<'a> {
         (!looks.is_empty()).then(|| spread(looks))
     }
 
-    /// What the looks at each replica found outside of these disruptions, which are in order and apart.
+    /// What the looks at each replica found while the workload was at rest. The disruptions are in order.
     pub fn at_rest(&self, disruptions: &[Disruption]) -> Vec<AtRest> {
-        let mut windows = disruptions.iter().map(Disruption::window_us).peekable();
+        let mut windows = disruptions.iter().map(Disruption::unrest_us).peekable();
         let mut by_pod: BTreeMap<&str, Vec<&Look<'_>>> = BTreeMap::new();
         for look in &self.all {
             while windows.next_if(|(_, to)| *to < look.at_us).is_some() {}

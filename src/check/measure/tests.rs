@@ -1,5 +1,7 @@
 //! Figures of hand-made runs, and of random ones beside slower ways to get at them.
 
+mod rest;
+
 use proptest::prelude::*;
 
 use super::{super::history::History, Disruption, Measures, Outage, Outcomes};

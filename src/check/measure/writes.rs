@@ -122,9 +122,9 @@ impl Writes {
         Some((outcomes, touching.copied().max_by_key(Outage::us)))
     }
 
-    /// Of the writes that ended outside of these disruptions, which are in order and apart, how many had waited.
+    /// Of the writes that ended while the workload was at rest, how many had waited. The disruptions are in order.
     fn waited_at_rest(&self, disruptions: &[Disruption]) -> Waited {
-        let mut windows = disruptions.iter().map(Disruption::window_us).peekable();
+        let mut windows = disruptions.iter().map(Disruption::unrest_us).peekable();
         let mut at_rest = Waited::default();
         for (ended_us, kind) in &self.ended {
             while windows.next_if(|(_, to)| to < ended_us).is_some() {}

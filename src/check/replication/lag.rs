@@ -20,8 +20,9 @@ pub(in super::super) const READ_LAG_IS_BOUNDED: Check = Check {
     explain: "\
 Whoever reads from a replica reads the past; how far back is part of what the workload promises.
 While it writes, the witness looks at every replica, again and again: how long had the oldest write been acknowledged
-that it did not show yet? Looks between a disruption and the recovery from it do not count. Of the others the 99th
-percentile of every replica must be within the budget; less than 20 of them decide nothing.
+that it did not show yet? Looks between a disruption and rest do not count: until every replica has caught up, after the
+recovery, with what was written up to it, or the scenario has ended. Of the others the 99th percentile of every replica
+must be within the budget; less than 20 of them decide nothing.
 This measures what clients see. Seconds_Behind_Source does not: it is 0 on a replica that has lost its source.
 Usually wrong: SOURCE_DELAY is set; a replica applies with one thread what its source commits with many; or its disk is
 slower than that of the source.",

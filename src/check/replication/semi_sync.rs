@@ -20,8 +20,9 @@ pub(in super::super) const COMMITS_WAIT_FOR_A_REPLICA: Check = Check {
 With semi-synchronous replication a commit is acknowledged once a replica has it in its relay log. A source that waited
 in vain for rpl_semi_sync_source_timeout goes on without, and nothing but a status variable tells.
 With `steadfast run --semi-sync` the ledger's writers read that status before and after every write, and whether the
-count of commits that waited went up. Writes between a disruption and the recovery from it do not count: the report
-says how many of all had waited.
+count of commits that waited went up. Writes between a disruption and rest do not count: until every replica has caught
+up, after the recovery, with what was written up to it, or the scenario has ended. The report says how many of all had
+waited.
 Usually wrong: the plugin is loaded and not enabled, on the source or on its replicas; it was enabled by SET GLOBAL and
 is off since the last restart; or the timeout is so short that a slow replica ends the waiting.",
     scenarios: &["replicate", "settle"],
@@ -29,7 +30,7 @@ is off since the last restart; or the timeout is so short that a slow replica en
 };
 
 fn commits_wait_for_a_replica(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, _| {
+    judged(evidence, |case, opinion| {
         has_replicas(case)?;
         if !case.run.semi_sync {
             return Err(Finding::skipped("commits are not asked to wait for a replica: `--semi-sync` does"));
@@ -46,6 +47,7 @@ fn commits_wait_for_a_replica(evidence: &Evidence) -> Finding {
         if waited * 100 < acknowledged * 99 {
             return Err(Finding::fail(told, ends));
         }
+        opinion.prove(ends);
         Ok(told)
     })
 }

@@ -3,6 +3,7 @@
 mod acknowledged;
 mod costs;
 mod replicas;
+mod semi_sync;
 
 use insta::assert_snapshot;
 
