@@ -90,7 +90,7 @@ pub const SCENARIOS: [&str; 17] = [
 pub fn needs(scenario: &str) -> &'static [&'static str] {
     match scenario {
         "deploy" => &[],
-        "restart" | "settle" => &["deploy", "replicate"],
+        "restart" | "grow" | "settle" => &["deploy", "replicate"],
         _ => &["deploy"],
     }
 }

@@ -65,7 +65,23 @@ statements() {
   if [ -n "${MYSQL_DATABASE:-}" ]; then
     echo "CREATE DATABASE IF NOT EXISTS \`${MYSQL_DATABASE//\`/\`\`}\`;"
   fi
-  echo "SHUTDOWN;"
+  echo "SELECT 'done' INTO OUTFILE '$outbox/done';"
+}
+
+# Has a server carry out a file of statements, and ends it. That the file itself ended it, by SHUTDOWN, would be simpler; but a
+# server that has just begun may not hear that, and then it would run for ever.
+carry_out() { # FILE COMMAND...
+  set -m
+  "${@:2}" --skip-networking --secure-file-priv="$outbox" --init-file="$1" &
+  at_work=$!
+  set +m
+  until [ -e "$outbox/done" ]; do
+    kill -0 "$at_work" || break # It says itself what it did not like, and ends with an error.
+    sleep 0.1
+  done
+  while kill -TERM "$at_work" 2> /dev/null; do sleep 0.1; done
+  wait "$at_work"
+  at_work=
 }
 
 # Everything is made in a directory beside the data, and the directory `mysql`, by which a filled data directory is
@@ -76,15 +92,16 @@ take() { # PATH
   mv "$1" "$datadir/"
 }
 initialise() {
-  local draft=$datadir/initialising file path
+  local draft=$datadir/initialising outbox file path
   # Without a binary log and outside of read_only: an init that left transactions in gtid_executed would make every
   # replica differ from its source before the first write.
   local plainly=(--datadir="$draft" --skip-log-bin --read-only=OFF --loose-super-read-only=OFF)
   rm -rf "$draft"
   mkdir -p "$draft"
-  file=$(mktemp)
+  outbox=$(mktemp -d)
+  file=$outbox/statements
   statements > "$file"
-  [ "$(id -u)" != 0 ] || chown mysql:mysql "$draft" "$file"
+  [ "$(id -u)" != 0 ] || chown -R mysql:mysql "$draft" "$outbox"
   say Note "Initializing database files"
   if command -v mariadb-install-db > /dev/null; then
     run mariadb-install-db --auth-root-authentication-method=normal --skip-test-db --cross-bootstrap "${@:2}" "${plainly[@]}"
@@ -92,8 +109,8 @@ initialise() {
     run "$@" --initialize-insecure "${plainly[@]}"
   fi
   # While it initialises, a server of 8.0 or newer has no accounts yet that statements could change.
-  run "$@" "${plainly[@]}" --skip-networking --init-file="$file"
-  rm -f "$file"
+  carry_out "$file" "$@" "${plainly[@]}"
+  rm -rf "$outbox"
   # The next start of this server makes its own; a copy of it would be the same server twice.
   rm -f "$draft/auto.cnf"
   for path in "$draft"/*; do
