@@ -25,7 +25,7 @@ use super::Finding;
 pub(super) use acts::{Acted, ScaleDown};
 pub(super) use deletions::Deletion;
 pub(super) use marks::{is_after, is_before};
-pub(super) use questions::with_others;
+pub(super) use questions::{unasked, with_others};
 
 /// A part of a record and its place in the log.
 #[derive(Debug)]
