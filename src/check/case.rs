@@ -24,6 +24,7 @@ use super::Finding;
 
 pub(super) use acts::{Acted, ScaleDown};
 pub(super) use deletions::Deletion;
+pub use gaps::bridged_gaps;
 pub(super) use marks::{is_after, is_before};
 pub(super) use questions::{unasked, with_others};
 
@@ -61,7 +62,7 @@ pub(super) struct Case<'a> {
     pub subject: &'a Subject,
     /// The records' index.
     pub timeline: &'a Timeline,
-    /// The gaps of the history that leave no doubt.
+    /// The gaps of the history that leave no doubt, by their records.
     bridged: HashSet<u64>,
 }
 
