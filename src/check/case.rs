@@ -134,9 +134,9 @@ impl<'a> Case<'a> {
         events.map(|event| (event.mark, SetState::of(event.it)))
     }
 
-    /// The highest generation of the StatefulSet that was seen before a record.
+    /// The highest generation of the StatefulSet that was seen before a record, which is no event of it.
     pub fn generation_before(&self, seq: u64) -> Option<i64> {
-        let events = self.object("StatefulSet", &self.subject.set, 0, seq - 1);
+        let events = self.object("StatefulSet", &self.subject.set, 0, seq);
         events.map(|event| number(&event.object, "/metadata/generation")).max()
     }
 
