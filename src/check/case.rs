@@ -24,8 +24,9 @@ use super::Finding;
 
 pub(super) use acts::{Acted, ScaleDown};
 pub(super) use deletions::Deletion;
+pub use gaps::bridged_gaps;
 pub(super) use marks::{is_after, is_before};
-pub(super) use questions::with_others;
+pub(super) use questions::{unasked, with_others};
 
 /// A part of a record and its place in the log.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ pub(super) struct Case<'a> {
     pub subject: &'a Subject,
     /// The records' index.
     pub timeline: &'a Timeline,
-    /// The gaps of the history that leave no doubt.
+    /// The gaps of the history that leave no doubt, by their records.
     bridged: HashSet<u64>,
 }
 
@@ -133,9 +134,9 @@ impl<'a> Case<'a> {
         events.map(|event| (event.mark, SetState::of(event.it)))
     }
 
-    /// The highest generation of the StatefulSet that was seen before a record.
+    /// The highest generation of the StatefulSet that was seen before a record, which is no event of it.
     pub fn generation_before(&self, seq: u64) -> Option<i64> {
-        let events = self.object("StatefulSet", &self.subject.set, 0, seq - 1);
+        let events = self.object("StatefulSet", &self.subject.set, 0, seq);
         events.map(|event| number(&event.object, "/metadata/generation")).max()
     }
 

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
 
+pub use case::bridged_gaps;
 pub use catalogue::{CATALOGUE, find};
 pub use dns::{dns_budget_ms, dns_zone};
 

@@ -1,18 +1,16 @@
 //! Persistence: what is on a claim outlives its pod, and nothing outlives the run.
 
-use std::collections::BTreeSet;
-
-use crate::evidence::{Evidence, Leftover, Phase, Question, SnapshotOf, SqlAnswer, Step};
+use crate::evidence::{Evidence, Leftover, Phase, SnapshotOf, Step};
 
 use super::{
     Check, Finding,
-    case::{Case, Deletion, Seen, doubt},
-    ledger::Ledger,
+    case::{Case, Deletion, Seen},
     opinion::{Judged, judged},
     words::{short, some_of},
 };
 
 mod claims;
+mod rows;
 mod settings;
 
 #[cfg(test)]
@@ -21,67 +19,8 @@ mod properties;
 mod tests;
 
 pub(super) use claims::{CLAIM_POLICY_IS_HONOURED, CLAIMS_SURVIVE_SCALE_DOWN};
+pub(super) use rows::ROWS_SURVIVE_POD_DELETION;
 pub(super) use settings::DURABILITY_SETTINGS;
-
-pub(super) const ROWS_SURVIVE_POD_DELETION: Check = Check {
-    id: "persistence::rows_survive_pod_deletion",
-    statement: "Every row that was acknowledged and there before a pod's deletion MUST be there after it, on every \
-                ordinal.",
-    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage",
-    explain:
-        "\
-This is what a database on a StatefulSet is for.
-Each pod is deleted in turn, with its grace period; where the run has the scenario unready, one is also deleted without
-grace, which kills its server. The ids that the server held just before, as far as their insert was acknowledged, must
-be in the first answer of the server that comes back. A pod that does not, or whose server cannot answer, fails.
-Deleting a pod leaves the node's page cache as it is: this proves nothing about a loss of power.
-Usually wrong: the data directory is on an emptyDir, or the claim is mounted somewhere else than at the data directory.",
-    scenarios: &["restart"],
-    judge: rows_survive_pod_deletion,
-};
-
-fn rows_survive_pod_deletion(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
-        let ledger = Ledger::of(case);
-        let kept = case.weigh_deletions(opinion, |deletion| kept_rows(case, &ledger, deletion));
-        opinion.prove(kept.iter().flat_map(|(_, evidence)| *evidence));
-        let counts: Vec<_> = kept.iter().map(|(text, _)| text.as_str()).collect();
-        Ok(format!("every acknowledged row was there after the deletion: {}", counts.join(", ")))
-    })
-}
-
-/// How many rows a pod kept, in words, and the records that show it.
-fn kept_rows(case: &Case<'_>, ledger: &Ledger, deletion: &Deletion<'_>) -> Judged<(String, [u64; 3])> {
-    let (pod, deleted) = (deletion.pod, deletion.words());
-    let before = case.answer_before(deletion, Question::Rows)?;
-    let acknowledged = |id: &u64| ledger.acknowledged.has(*id, before.mark.seq);
-    let held: BTreeSet<u64> = before.ids().map_err(doubt)?.into_iter().filter(acknowledged).collect();
-    if held.is_empty() || before.uid != deletion.uid {
-        let reason =
-            format!("{pod} was not seen to hold an acknowledged row before its {deleted} (#{})", before.mark.seq);
-        return Err(Finding::inconclusive(reason, [before.mark.seq]));
-    }
-    let (new, _) = case.successor(deletion)?;
-    let answers: Vec<_> = case.answers_after(deletion, pod, Question::Rows).filter(|sql| sql.uid == new.uid).collect();
-    // The first answer that tells anything: later a replica may have fetched again what it had lost.
-    let telling = answers.iter().find(|sql| !matches!(sql.answer, SqlAnswer::Broken { .. }));
-    let Some(after) = telling.or(answers.first()) else {
-        return Err(Finding::inconclusive(format!("{pod} was not asked for its rows after its {deleted}"), []));
-    };
-    let evidence = [before.mark.seq, deletion.proved.seq, after.mark.seq];
-    let lost: Vec<u64> = held.difference(&after.ids()?).copied().collect();
-    if lost.is_empty() {
-        return Ok((format!("{} on {pod}{}", held.len(), deletion.manner()), evidence));
-    }
-    let (then, now) = (before.mark.seq, after.mark.seq);
-    let reason = format!(
-        "{pod} lost {} of {} acknowledged rows by its {deleted}: {} (there at #{then}, not at #{now})",
-        lost.len(),
-        held.len(),
-        some_of(&lost)
-    );
-    Err(Finding::fail(reason, evidence))
-}
 
 pub(super) const SAME_VOLUME_RETURNS: Check = Check {
     id: "persistence::same_volume_returns",

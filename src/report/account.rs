@@ -5,7 +5,7 @@ use super::describe::{gap_line, in_line, line};
 use super::exercised;
 use super::spans::{self, seconds};
 use super::{Judged, Outcome};
-use crate::check::{Verdict, expectation};
+use crate::check::{Verdict, bridged_gaps, expectation};
 use crate::evidence::{Evidence, Record, Wait, WaitOutcome, What};
 
 /// A labelled line of the account.
@@ -113,14 +113,58 @@ pub(super) fn exercised(evidence: &Evidence) -> Vec<String> {
 pub(super) fn scope(evidence: &Evidence) -> Vec<String> {
     let mut lines = Vec::new();
     let events = evidence.records.iter().filter(|record| matches!(record.what, What::Object(_))).count();
-    let gaps = &evidence.timeline.gaps;
+    let bridged = bridged_gaps(evidence);
+    let (across, open): (Vec<_>, Vec<_>) =
+        evidence.timeline.gaps.iter().partition(|(mark, _)| bridged.contains(&mark.seq));
     if events == 0 {
         lines.push("order is not proved: nothing was watched".to_owned());
-    } else if gaps.is_empty() {
-        lines.push(format!("order is proved from the watch history: {events} records, no gap"));
+    } else if open.is_empty() {
+        let other = if across.is_empty() { "" } else { "other " };
+        lines.push(format!("order is proved from the watch history: {events} records, no {other}gap"));
     } else {
         lines.push(format!("order is proved from the watch history: {events} records, but not across its gaps:"));
-        lines.extend(gaps.iter().map(|(mark, gap)| format!("#{} {}", mark.seq, gap_line(gap))));
+        lines.extend(open.iter().map(|(mark, gap)| format!("#{} {}", mark.seq, gap_line(gap))));
+    }
+    if !across.is_empty() {
+        let (count, gaps) = (across.len(), if across.len() == 1 { "gap" } else { "gaps" });
+        let were = if across.len() == 1 { "was" } else { "were" };
+        lines.push(format!(
+            "{count} {gaps} that came with the killed API server {were} bridged: the same objects were there afterwards"
+        ));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scope;
+    use crate::evidence::Evidence;
+    use crate::report::sample::{self, killed_api_server_evidence};
+
+    fn told(evidence: &Evidence) -> String {
+        scope(evidence).join("\n")
+    }
+
+    #[test]
+    fn gaps_that_leave_no_doubt_are_told_apart() {
+        insta::assert_snapshot!(told(&killed_api_server_evidence(1, 0)), @"
+        order is proved from the watch history: 3 records, no other gap
+        1 gap that came with the killed API server was bridged: the same objects were there afterwards
+        ");
+        insta::assert_snapshot!(told(&killed_api_server_evidence(2, 0)), @"
+        order is proved from the watch history: 4 records, no other gap
+        2 gaps that came with the killed API server were bridged: the same objects were there afterwards
+        ");
+        insta::assert_snapshot!(told(&killed_api_server_evidence(2, 1)), @"
+        order is proved from the watch history: 6 records, but not across its gaps:
+        #16 GAP in the history of Pod after version 4711: 410 Gone
+        2 gaps that came with the killed API server were bridged: the same objects were there afterwards
+        ");
+        insta::assert_snapshot!(told(&killed_api_server_evidence(0, 1)), @"
+        order is proved from the watch history: 4 records, but not across its gaps:
+        #12 GAP in the history of Pod after version 4711: 410 Gone
+        ");
+        insta::assert_snapshot!(told(&sample::passing_evidence()), @"order is proved from the watch history: 12 records, no gap");
+        insta::assert_snapshot!(told(&Evidence::new(Vec::new())), @"order is not proved: nothing was watched");
+    }
 }

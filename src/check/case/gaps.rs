@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::{
-    evidence::{EventType, ObjectEvent},
+    evidence::{EventType, Evidence, ObjectEvent},
     object::text,
 };
 
@@ -11,6 +11,11 @@ use super::{super::Finding, Case, Seen, spanned};
 
 /// The scenario that takes the API server away, and every watch with it.
 const SCENARIO: &str = "control";
+
+/// The gaps of a run's history across which its order is proved all the same, by their records.
+pub fn bridged_gaps(evidence: &Evidence) -> HashSet<u64> {
+    Case::of(evidence).map(|case| case.bridged).unwrap_or_default()
+}
 
 impl<'a> Case<'a> {
     /// The doubt that a lost stretch of this kind's history casts on what was seen between two records.

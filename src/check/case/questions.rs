@@ -72,7 +72,7 @@ impl<'a> Case<'a> {
 }
 
 /// The doubt that is left by a question that nobody asked.
-pub(super) fn unasked(pod: &str, question: Question, moment: &Moment) -> Finding {
+pub(in super::super) fn unasked(pod: &str, question: Question, moment: &Moment) -> Finding {
     Finding::inconclusive(format!("{pod} was not asked for {} {}", topic(question), during(moment)), [])
 }
 

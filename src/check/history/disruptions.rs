@@ -112,19 +112,28 @@ impl History {
         self.step("scale", Phase::End);
     }
 
-    /// Every server is killed in its pod, one after the other.
+    /// The primary's server is killed in its pod.
     pub fn crash(&mut self) {
         self.step("crash", Phase::Begin);
-        for pod in self.pod_names().iter().rev() {
-            let act = Act::KillServer { pod: pod.clone(), uid: self.uid(pod) };
-            self.fault(act.clone());
-            self.pass_ms(200);
-            self.unready(pod);
-            self.pass_ms(2_500);
-            let back = self.ready(pod);
-            self.proved(act, back);
-        }
+        self.crashes(&self.subject.primary());
         self.recovered("crash");
+    }
+
+    /// A pod's server is killed, and its container is started again.
+    fn crashes(&mut self, pod: &str) {
+        let (before, after) = (Moment::BeforeKill { pod: pod.into() }, Moment::Kill { pod: pod.into() });
+        self.write(&before, "mysql-0");
+        self.rows(&before, pod);
+        self.identity(&before, pod);
+        let act = Act::KillServer { pod: pod.into(), uid: self.uid(pod) };
+        self.fault(act.clone());
+        self.pass_ms(200);
+        self.unready(pod);
+        self.pass_ms(2_500);
+        let back = self.ready(pod);
+        self.proved(act, back);
+        self.rows(&after, pod);
+        self.identity(&after, pod);
     }
 
     /// All pods go at once, and come back in order.

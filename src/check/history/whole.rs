@@ -40,7 +40,7 @@ impl History {
         history
     }
 
-    /// A run in which every pod is deleted, and deleted again, and everything is right.
+    /// A run in which every pod is deleted, and the primary's server killed, and that again, and everything is right.
     pub fn good_twice() -> Self {
         let mut history = Self::started(subject(3));
         history.deployed();
@@ -48,6 +48,7 @@ impl History {
         for _ in 0..2 {
             history.restart();
             history.unready_pod();
+            history.crash();
         }
         history
     }

@@ -121,7 +121,7 @@ fn a_server_that_comes_back_with_the_id_of_another_fails() {
     let history = History::good().telling("mysql-2", after_deletion, "server_id", "100");
     assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-0 (#23) and mysql-2 (#154) both have server_id 100");
     let history = History::good().telling("mysql-1", scaled_up, "server_uuid", "3e11fa47-71ca-11e1-9e33-c80aa9429562");
-    assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-1 (#470) and mysql-2 (#471) both have server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429562");
+    assert_snapshot!(history.expect(DISTINCT, Fail), @"mysql-1 (#467) and mysql-2 (#468) both have server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429562");
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn another_hostname_after_a_deletion_or_the_scale_up_fails() {
 #[test]
 fn a_server_that_comes_back_as_another_from_scaling_fails() {
     let history = History::good().telling("mysql-2", scaled_up, "server_uuid", "another");
-    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#31) and is another after the scale-up (#471)");
+    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#31) and is another after the scale-up (#468)");
     History::good().telling("mysql-1", scaled_up, "server_id", "1").expect(SURVIVES, Fail);
     let silent = History::good().edit(|what| match what {
         What::Sql(sql) if sql.question == Question::Identity && scaled_up(&sql.moment) => sql.answer = refused(),

@@ -22,7 +22,7 @@ fn acts_are_one_disruption_until_every_replica_has_caught_up() {
     restart: delete mysql-1
     restart: delete mysql-0
     unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1
-    crash: kill the server in mysql-2, kill the server in mysql-1, kill the server in mysql-0
+    crash: kill the server in mysql-0
     together: delete every pod at once
     scale: scale from 3 to 1 … release mysql-0 (4 acts)
     grow: scale from 3 to 4, scale from 4 to 3
@@ -55,12 +55,12 @@ fn a_good_run_is_recovered_from_and_written_to() {
     restart 2305 2624 4
     restart 2305 2624 2504
     unready 1101 1105 2504
-    crash 2702 2706 2504
+    crash 2702 2708 2504
     together 6915 6919 2504
     scale 4107 4179 2004
     grow - 807 4
     roll 6915 6921 2504
-    drain 2203 2207 2504
+    drain 2203 2207 2004
     freeze - 704 4
     outage - 704 4
     resolver - 704 4
@@ -68,7 +68,7 @@ fn a_good_run_is_recovered_from_and_written_to() {
     claims 1505 - 4
     ");
     let overall = measures.ledger.expect("a ledger");
-    insta::assert_snapshot!(format!("{:?} {:.2}", overall.writes, overall.per_second), @"Outcomes { acknowledged: 127, rejected: 0, unknown: 31 } 1.62");
+    insta::assert_snapshot!(format!("{:?} {:.2}", overall.writes, overall.per_second), @"Outcomes { acknowledged: 117, rejected: 0, unknown: 31 } 1.59");
     let lag: Vec<_> = overall.lag_at_rest.iter().map(|it| (it.pod.as_str(), it.lag.p50_us, it.lag.max_us)).collect();
     assert_eq!(lag, [("mysql-1", 2_000, 2_000), ("mysql-2", 2_001, 2_001)]);
 }

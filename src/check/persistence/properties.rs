@@ -40,15 +40,26 @@ enum Return {
     Unseen,
 }
 
-/// A pod's deletion, with what comes before and after it.
+/// How a server ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum How {
+    Deleted,
+    Killed,
+    /// It alone, and not its pod.
+    Crashed,
+}
+
+/// The end of a pod, or of its server alone, with what comes before and after it.
 #[derive(Debug, Clone)]
 struct Deletion {
     pod: usize,
-    killed: bool,
+    how: How,
     writes: Vec<Outcome>,
     before: Option<Answer>,
     comes: Return,
-    /// Whether the answer is that of the pod which was deleted, come late.
+    /// What a server says that is not proved to have crashed yet.
+    early: Option<Answer>,
+    /// Whether the answer is that of another pod, come late.
     after: Vec<(Answer, bool)>,
 }
 
@@ -63,7 +74,7 @@ fn answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
-fn deletion((pod, killed): (usize, bool)) -> impl Strategy<Value = Deletion> {
+fn deletion((pod, how): (usize, How)) -> impl Strategy<Value = Deletion> {
     let outcome =
         prop_oneof![6 => Just(Outcome::Acknowledged), 1 => Just(Outcome::Rejected), 1 => Just(Outcome::Unknown)];
     let comes = prop_oneof![
@@ -74,16 +85,28 @@ fn deletion((pod, killed): (usize, bool)) -> impl Strategy<Value = Deletion> {
     ];
     let after = prop::collection::vec((answer(), prop::bool::weighted(0.1)), 0..3);
     let before = prop::option::weighted(0.95, answer());
-    (prop::collection::vec(outcome, 0..4), before, comes, after)
-        .prop_map(move |(writes, before, comes, after)| Deletion { pod, killed, writes, before, comes, after })
+    let early = prop::option::weighted(0.1, answer());
+    (prop::collection::vec(outcome, 0..4), before, comes, early, after).prop_map(
+        move |(writes, before, comes, early, after)| Deletion { pod, how, writes, before, comes, early, after },
+    )
 }
 
-/// Some of the deletions of two pods, each with a grace period and without, in any order.
+/// Some of the ends of two pods, each in every manner, in any order.
 fn deletions() -> impl Strategy<Value = Vec<Deletion>> {
-    let kinds = vec![(0, false), (1, false), (0, true), (1, true)];
-    prop::sample::subsequence(kinds, 1..=4)
+    let kinds = [How::Deleted, How::Killed, How::Crashed].into_iter().flat_map(|how| [(0, how), (1, how)]);
+    prop::sample::subsequence(kinds.collect::<Vec<_>>(), 1..=6)
         .prop_shuffle()
         .prop_flat_map(|kinds| kinds.into_iter().map(deletion).collect::<Vec<_>>())
+        .prop_map(|deletions| {
+            let mut told: Vec<Deletion> = Vec::new();
+            for next in deletions {
+                // Nobody kills the server of a pod that is not Ready.
+                if next.how != How::Crashed || told.iter().all(|it| it.pod != next.pod || it.comes == Return::Ready) {
+                    told.push(next);
+                }
+            }
+            told
+        })
 }
 
 impl Answer {
@@ -118,10 +141,10 @@ struct Ledger {
 impl Deletion {
     fn tell(&self, history: &mut History, ledger: &mut Ledger) {
         let pod = format!("mysql-{}", self.pod);
-        let (before, after) = if self.killed {
-            (Moment::BeforeKill { pod: pod.clone() }, Moment::Kill { pod: pod.clone() })
-        } else {
+        let (before, after) = if self.how == How::Deleted {
             (Moment::BeforeDeletion { pod: pod.clone() }, Moment::Deletion { pod: pod.clone() })
+        } else {
+            (Moment::BeforeKill { pod: pod.clone() }, Moment::Kill { pod: pod.clone() })
         };
         for outcome in &self.writes {
             ledger.written += 1;
@@ -139,20 +162,53 @@ impl Deletion {
         if let Some(answer) = self.before {
             history.sql(&before, &pod, Question::Rows, answer.told(ledger.written));
         }
-        let old = history.uid(&pod);
-        let act = Act::DeletePod { pod: pod.clone(), uid: old.clone(), grace_s: self.killed.then_some(0) };
-        history.fault(act.clone());
-        let gone = if self.killed { history.deleted(&pod) } else { history.goes(&pod) };
-        history.proved(act, gone);
-        history.added(&pod);
-        match self.comes {
-            Return::Ready => drop(history.ready(&pod)),
-            Return::InVain => drop(history.expired(&format!("{pod} Ready"), "Running, not Ready")),
-            Return::NoRoom => drop(history.expired(&format!("{pod} Ready"), "0/3 nodes are available")),
-            Return::Unseen => {}
+        if self.how == How::Crashed {
+            self.crashes(history, &pod, ledger.written);
+        } else {
+            self.goes(history, &pod);
         }
         for (answer, late) in &self.after {
-            history.sql(&after, if *late { &old } else { &pod }, Question::Rows, answer.told(ledger.written));
+            history.sql(&after, &pod, Question::Rows, answer.told(ledger.written));
+            if let Some(What::Sql(sql)) = history.records.last_mut().map(|record| &mut record.what)
+                && *late
+            {
+                sql.uid = "another".into();
+            }
+        }
+    }
+
+    /// The pod goes, and another one comes.
+    fn goes(&self, history: &mut History, pod: &str) {
+        let grace_s = (self.how == How::Killed).then_some(0);
+        let act = Act::DeletePod { pod: pod.to_owned(), uid: history.uid(pod), grace_s };
+        history.fault(act.clone());
+        let gone = if self.how == How::Killed { history.deleted(pod) } else { history.goes(pod) };
+        history.proved(act, gone);
+        history.added(pod);
+        self.comes(history, pod);
+    }
+
+    /// The server goes, and another one comes, which alone proves that it went.
+    fn crashes(&self, history: &mut History, pod: &str, written: u64) {
+        let act = Act::KillServer { pod: pod.to_owned(), uid: history.uid(pod) };
+        history.fault(act.clone());
+        history.unready(pod);
+        if let Some(answer) = self.early {
+            history.sql(&Moment::Kill { pod: pod.to_owned() }, pod, Question::Rows, answer.told(written));
+        }
+        let last = self.comes(history, pod);
+        if self.comes == Return::Ready {
+            history.proved(act, last);
+        }
+    }
+
+    /// Whoever is to come, comes or does not; tells the last record.
+    fn comes(&self, history: &mut History, pod: &str) -> u64 {
+        match self.comes {
+            Return::Ready => history.ready(pod),
+            Return::InVain => history.expired(&format!("{pod} Ready"), "Running, not Ready"),
+            Return::NoRoom => history.expired(&format!("{pod} Ready"), "0/3 nodes are available"),
+            Return::Unseen => 0,
         }
     }
 
@@ -185,10 +241,11 @@ impl Deletion {
 
 proptest! {
     #[test]
-    fn judge_agrees_with_brute_force(deletions in deletions(), kills in any::<bool>()) {
+    fn judge_agrees_with_brute_force(deletions in deletions(), planned in any::<(bool, bool)>()) {
+        let (kills, crashes) = planned;
         let mut history = History::of(2).edit(|what| {
             if let What::Run(run) = what {
-                run.scenarios.retain(|scenario| kills || scenario != "unready");
+                run.scenarios.retain(|it| (kills || it != "unready") && (crashes || it != "crash"));
             }
         });
         history.starts("mysql-0");
@@ -198,8 +255,9 @@ proptest! {
             deletion.tell(&mut history, &mut ledger);
             verdicts.push(deletion.verdict(&ledger));
         }
-        let deleted = |pod, killed| deletions.iter().any(|it| it.pod == pod && it.killed == killed);
-        let unseen = !deleted(0, false) || !deleted(1, false) || (kills && !deleted(0, true) && !deleted(1, true));
+        let ended = |how| deletions.iter().filter(move |it| it.how == how).count();
+        let unseen =
+            ended(How::Deleted) < 2 || (kills && ended(How::Killed) == 0) || (crashes && ended(How::Crashed) == 0);
         let expected = if verdicts.contains(&Fail) {
             Fail
         } else if unseen || verdicts.contains(&Inconclusive) {

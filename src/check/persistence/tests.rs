@@ -29,7 +29,7 @@ fn coming_back_with(pod: &str, answer: &SqlAnswer) -> History {
 
 #[test]
 fn rows_that_are_still_there_pass() {
-    assert_snapshot!(History::good().expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace");
+    assert_snapshot!(History::good().expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace, and after the server was killed: 16 on mysql-0");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_pod_that_held_nothing_proves_nothing() {
             write.outcome = WriteOutcome::Unknown("timed out".into());
         }
     });
-    assert_snapshot!(unacknowledged.expect(ROWS, Inconclusive), @"mysql-2 was not seen to hold an acknowledged row before its deletion (#145); mysql-1 was not seen to hold an acknowledged row before its deletion (#177); mysql-0 was not seen to hold an acknowledged row before its deletion (#209); and 1 more of the kind");
+    assert_snapshot!(unacknowledged.expect(ROWS, Inconclusive), @"mysql-2 was not seen to hold an acknowledged row before its deletion (#145); mysql-1 was not seen to hold an acknowledged row before its deletion (#177); mysql-0 was not seen to hold an acknowledged row before its deletion (#209); and 2 more of the kind");
     History::good().without(|what| matches!(what, What::Fault(_))).expect(ROWS, Inconclusive);
 }
 
@@ -83,7 +83,7 @@ fn a_pod_that_never_comes_back_fails() {
 #[test]
 fn each_deletion_is_judged_by_its_own_answers() {
     let twice = History::good_twice();
-    assert_snapshot!(twice.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace, 16 on mysql-2, 18 on mysql-1, 20 on mysql-0, 22 on mysql-0 without grace");
+    assert_snapshot!(twice.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace, 18 on mysql-2, 20 on mysql-1, 22 on mysql-0, 24 on mysql-0 without grace, and after the server was killed: 16 on mysql-0, 25 on mysql-0");
     twice.expect(VOLUME, Pass);
     assert_snapshot!(twice.expect("identity::identity_survives_restart", Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-2, mysql-1, mysql-0, mysql-0 without grace, mysql-2, mysql-1, mysql-0, mysql-0 without grace");
     assert_snapshot!(twice.expect("replication::primary_recreated_replicas_resume", Pass), @"row 14, written on the new mysql-0 (#230), reached mysql-1 after 0.3 s, mysql-2 after 0.3 s, counted from Ready at #216");
@@ -97,14 +97,19 @@ fn each_deletion_is_judged_by_its_own_answers() {
     assert_snapshot!(lost.expect(ROWS, Fail), @"mysql-1 lost 10 of 11 acknowledged rows by its deletion: 2, 3, 4, 5, 6 … (10 in all) (there at #177, not at #189)");
 }
 
-/// A good run in which a pod that was deleted without grace answers something else when it is asked for its rows.
-fn coming_back_from_a_kill_with(answer: &SqlAnswer) -> History {
+/// A good run in which the primary answers something else when it is asked for its rows after it was killed for the
+/// first time, which is with its pod, or for the second time, which is in its pod.
+fn coming_back_from_a_kill_with(time: usize, answer: &SqlAnswer) -> History {
+    let mut times = 0;
     History::good().edit(|what| {
         if let What::Sql(sql) = what
             && sql.question == Question::Rows
             && matches!(sql.moment, Moment::Kill { .. })
         {
-            sql.answer = answer.clone();
+            times += 1;
+            if times == time {
+                sql.answer = answer.clone();
+            }
         }
     })
 }
@@ -112,8 +117,8 @@ fn coming_back_from_a_kill_with(answer: &SqlAnswer) -> History {
 #[test]
 fn rows_that_only_a_graceful_end_keeps_fail() {
     let rest = SqlAnswer::Rows((1..=14).map(|id| row([("id", &format!("{id}"))])).collect());
-    assert_snapshot!(coming_back_from_a_kill_with(&rest).expect(ROWS, Fail), @"mysql-0 lost 1 of 15 acknowledged rows by its deletion without grace: 15 (there at #262, not at #271)");
-    coming_back_from_a_kill_with(&broken()).expect(ROWS, Inconclusive);
+    assert_snapshot!(coming_back_from_a_kill_with(1, &rest).expect(ROWS, Fail), @"mysql-0 lost 1 of 15 acknowledged rows by its deletion without grace: 15 (there at #262, not at #271)");
+    coming_back_from_a_kill_with(1, &broken()).expect(ROWS, Inconclusive);
 }
 
 #[test]
@@ -139,9 +144,85 @@ fn a_kill_is_required_only_of_a_run_that_was_to_kill() {
             run.scenarios.retain(|scenario| scenario != "unready");
         }
     });
-    assert_snapshot!(unplanned.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0");
+    assert_snapshot!(unplanned.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, and after the server was killed: 16 on mysql-0");
     unplanned.expect(VOLUME, Pass);
     History::good_of(1).expect(ROWS, Pass);
+}
+
+/// Whether this is asked for, or proves, that a server was killed in its pod.
+fn crash(what: &What) -> bool {
+    matches!(what, What::Fault(it) if matches!(it.act, Act::KillServer { .. }))
+}
+
+#[test]
+fn rows_that_a_crash_takes_fail() {
+    let rest = SqlAnswer::Rows((1..=15).map(|id| row([("id", &format!("{id}"))])).collect());
+    assert_snapshot!(coming_back_from_a_kill_with(2, &rest).expect(ROWS, Fail), @"mysql-0 lost 1 of 16 acknowledged rows by its server's kill: 16 (there at #291, not at #297)");
+    coming_back_from_a_kill_with(2, &error(1146, "Table 'steadfast.ledger' doesn't exist")).expect(ROWS, Fail);
+    coming_back_from_a_kill_with(2, &broken()).expect(ROWS, Inconclusive);
+}
+
+#[test]
+fn a_server_that_does_not_come_back_from_a_crash_fails() {
+    let mut history = History::good();
+    let proved = history.records.iter().rposition(|record| crash(&record.what)).expect("a crash");
+    // The container is not started again.
+    history.records.truncate(proved - 1);
+    assert_snapshot!(history.expect(ROWS, Inconclusive), @"that the server in mysql-0 was killed is not proved (#293)");
+    history.expired("a container of mysql-0 (uid 0.3) started again", "Running, not Ready");
+    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its server was killed (#293): `a container of mysql-0 (uid 0.3) started again` was awaited for 300.0 s; last seen: Running, not Ready (#295)");
+    history.records.pop();
+    history.expired("a container of mysql-0 (uid 0.3) started again", "ErrImageNeverPull");
+    history.expect(ROWS, Inconclusive);
+}
+
+/// A good run without the last answer to what the ledger holds at such a moment.
+fn without_last_rows(at: fn(&Moment) -> bool) -> History {
+    let mut history = History::good();
+    let told = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::Rows && at(&sql.moment));
+    let place = history.records.iter().rposition(|record| told(&record.what)).expect("an answer");
+    history.records.remove(place);
+    history
+}
+
+#[test]
+fn a_crash_that_nobody_asked_before_or_after_leaves_it_open() {
+    // What was told before the pod was deleted is of another pod, and so is what another one says after the crash.
+    let before = without_last_rows(|moment| matches!(moment, Moment::BeforeKill { .. }));
+    assert_snapshot!(before.expect(ROWS, Inconclusive), @"mysql-0 was not seen to hold an acknowledged row before its server's kill (#262)");
+    let after = without_last_rows(|moment| matches!(moment, Moment::Kill { .. }));
+    assert_snapshot!(after.expect(ROWS, Inconclusive), @"mysql-0 was not asked for its rows after its server's kill");
+    let mut crashed = false;
+    let of_another = History::good().edit(|what| {
+        crashed |= crash(what);
+        match what {
+            What::Sql(sql) if crashed && matches!(sql.moment, Moment::Kill { .. }) => sql.uid = "0.2".into(),
+            _ => {}
+        }
+    });
+    assert_eq!(of_another.expect(ROWS, Inconclusive), after.expect(ROWS, Inconclusive));
+}
+
+#[test]
+fn what_a_server_says_before_it_is_proved_to_be_another_one_does_not_count() {
+    let nothing = SqlAnswer::Rows(Vec::new());
+    let killed = |what: &What| matches!(what, What::Fault(it) if it.proof.is_some()) && crash(what);
+    let early = History::good().preceded(killed, |history| {
+        history.sql(&Moment::Kill { pod: "mysql-0".into() }, "0.3", Question::Rows, nothing);
+    });
+    early.expect(ROWS, Pass);
+}
+
+#[test]
+fn a_crash_is_required_only_of_a_run_that_was_to_crash() {
+    let spared = History::good().without(crash);
+    assert_snapshot!(spared.expect(ROWS, Inconclusive), @"no server was killed in its pod, so nothing is known of what one would keep then");
+    let unplanned = spared.edit(|what| {
+        if let What::Run(run) = what {
+            run.scenarios.retain(|scenario| scenario != "crash");
+        }
+    });
+    assert_snapshot!(unplanned.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace");
 }
 
 #[test]
@@ -237,18 +318,18 @@ fn a_cluster_of_somebody_else_need_not_go() {
 #[test]
 fn a_cluster_of_the_runs_own_must_be_seen_to_go() {
     let unlisted = History::good().without(of_the_engine);
-    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#793)");
+    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#790)");
     let failed = unlisted.clone().edit(|what| match what {
         What::Step(step) if step.name == "delete the cluster" && step.phase == Phase::End => {
             step.phase = Phase::Failed("the engine does not answer".into());
         }
         _ => {}
     });
-    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#793)");
+    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#790)");
     let midway = unlisted.without(|what| run_step(what, "delete the cluster"));
     assert_snapshot!(midway.expect(TEARDOWN, Inconclusive), @"the cluster that the run made was not deleted");
     let cluster = json!([{"kind": "cluster", "name": "steadfast-1", "held_by": "the engine does not answer"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#794): cluster steadfast-1 (held by the engine does not answer)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#791): cluster steadfast-1 (held by the engine does not answer)");
 }
 
 #[test]
@@ -263,7 +344,7 @@ fn what_is_left_in_the_engine_fails_also_without_the_objects_list() {
 #[test]
 fn something_left_fails_and_is_named() {
     let claim = json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "held_by": "example.org/keep"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#790): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#787): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
     let network = json!([{"kind": "network", "name": "kind", "held_by": null}]);
     leaving(SnapshotOf::LeftoverResources, &network).expect(TEARDOWN, Fail);
 }

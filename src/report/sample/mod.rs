@@ -259,6 +259,25 @@ pub(crate) fn interrupted_evidence() -> Evidence {
     Evidence::new(story.0)
 }
 
+/// A run in which the API server is killed so many times, each time with a gap in the pods' history, after which the same
+/// pods are there, or yet another one.
+pub(crate) fn killed_api_server_evidence(same: u64, others: u64) -> Evidence {
+    let mut story = Story::default();
+    story.cluster();
+    story.pod(41_000, EventType::Added, 0, 1, false, false);
+    story.step(50_000, "control", "control", Phase::Begin);
+    for time in 0..same + others {
+        let (object_kind, after_version) = ("Pod".into(), "4711".into());
+        story.at(51_000 + time, What::Gap(Gap { object_kind, after_version, reason: "410 Gone".into() }));
+        story.pod(51_000 + time, EventType::Listed, 0, 1, false, false);
+        if time >= same {
+            story.pod(51_000 + time, EventType::Listed, 1, 1, false, false);
+        }
+    }
+    story.step(60_000, "control", "control", Phase::End);
+    Evidence::new(story.0)
+}
+
 fn outcome<'a>(evidence: &'a Evidence, findings: Vec<(&'static Check, Finding)>) -> Outcome<'a> {
     let spans = super::spans::spans(evidence);
     let judged = |(check, finding): (&'static Check, Finding)| {

@@ -1,0 +1,155 @@
+//! What a server held is there once it is back, however it went.
+
+use std::collections::BTreeSet;
+
+use crate::evidence::{Act, Evidence, Moment, Question, Sql, SqlAnswer};
+
+use super::super::{
+    Check, Finding,
+    case::{Acted, Case, Deletion, Seen, doubt, unasked},
+    ledger::Ledger,
+    opinion::{Judged, judged},
+    words::some_of,
+};
+
+/// The scenario that kills a server and leaves its pod.
+const CRASH: &str = "crash";
+
+pub(in super::super) const ROWS_SURVIVE_POD_DELETION: Check = Check {
+    id: "persistence::rows_survive_pod_deletion",
+    statement: "Every row that was acknowledged and there MUST still be there after a pod's deletion, on every ordinal, \
+                and after the primary's server was killed.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage",
+    explain:
+        "\
+This is what a database on a StatefulSet is for.
+Each pod is deleted in turn, with its grace period; where the run has the scenario unready, one is also deleted without
+grace, which kills its server. The scenario crash kills the server of the primary and leaves the pod, whose container is
+started again. The ids that the server held just before, as far as their insert was acknowledged, must be in the first
+answer of the server that comes back. One that does not, or cannot answer, fails.
+Neither kind of kill takes the node's page cache away: this proves nothing about a loss of power.
+Usually wrong: the data directory is on an emptyDir, or the claim is mounted somewhere else than at the data directory.",
+    scenarios: &["restart", CRASH],
+    judge: rows_survive_pod_deletion,
+};
+
+fn rows_survive_pod_deletion(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let ledger = Ledger::of(case);
+        let deleted = case.weigh_deletions(opinion, |deletion| kept_by_pod(case, &ledger, deletion));
+        let kills = case.acts(|act| matches!(act, Act::KillServer { .. }));
+        if kills.is_empty() && case.run.scenarios.iter().any(|scenario| scenario == CRASH) {
+            let reason = "no server was killed in its pod, so nothing is known of what one would keep then";
+            opinion.object(Finding::inconclusive(reason, []));
+        }
+        let kept = kills.iter().filter_map(|kill| match kill.act {
+            Act::KillServer { pod, uid } => opinion.weigh(kept_by_container(case, &ledger, (pod, uid), kill)),
+            _ => None,
+        });
+        let killed: Vec<Kept> = kept.collect();
+        opinion.prove(deleted.iter().chain(&killed).flat_map(|kept| kept.evidence));
+        let told = |kept: &[Kept]| kept.iter().map(|kept| kept.text.as_str()).collect::<Vec<_>>().join(", ");
+        let after = if killed.is_empty() { "" } else { ", and after the server was killed: " };
+        Ok(format!("every acknowledged row was there after the deletion: {}{after}{}", told(&deleted), told(&killed)))
+    })
+}
+
+/// How many rows a server kept, in words, and the records that show it.
+struct Kept {
+    text: String,
+    evidence: [u64; 3],
+}
+
+/// The end of a server that held something.
+struct End<'a> {
+    pod: &'a str,
+    /// What it was, after "its".
+    words: &'static str,
+    /// Its manner, after the pod's name.
+    manner: &'static str,
+    /// What the server held just before.
+    held: BTreeSet<u64>,
+    /// The answer that tells.
+    before: Seen<'a, Sql>,
+}
+
+impl<'a> End<'a> {
+    /// The end of the server that was asked for its rows before, in the pod with this UID.
+    fn of(
+        ledger: &Ledger,
+        (pod, uid): (&'a str, &str),
+        (words, manner): (&'static str, &'static str),
+        before: Seen<'a, Sql>,
+    ) -> Judged<Self> {
+        let acknowledged = |id: &u64| ledger.acknowledged.has(*id, before.mark.seq);
+        let held: BTreeSet<u64> = before.ids().map_err(doubt)?.into_iter().filter(acknowledged).collect();
+        if held.is_empty() || before.uid != uid {
+            let reason =
+                format!("{pod} was not seen to hold an acknowledged row before its {words} (#{})", before.mark.seq);
+            return Err(Finding::inconclusive(reason, [before.mark.seq]));
+        }
+        Ok(Self { pod, words, manner, held, before })
+    }
+
+    /// That all is there in the first of these answers that tells anything: later a replica may have fetched again what
+    /// it had lost.
+    fn survived(&self, proved: u64, answers: impl Iterator<Item = Seen<'a, Sql>>) -> Judged<Kept> {
+        let Self { pod, words, manner, held, before } = self;
+        let answers: Vec<_> = answers.collect();
+        let telling = answers.iter().find(|sql| !matches!(sql.answer, SqlAnswer::Broken { .. }));
+        let Some(after) = telling.or(answers.first()) else {
+            return Err(Finding::inconclusive(format!("{pod} was not asked for its rows after its {words}"), []));
+        };
+        let evidence = [before.mark.seq, proved, after.mark.seq];
+        let lost: Vec<u64> = held.difference(&after.ids()?).copied().collect();
+        if lost.is_empty() {
+            return Ok(Kept { text: format!("{} on {pod}{manner}", held.len()), evidence });
+        }
+        let (then, now) = (before.mark.seq, after.mark.seq);
+        let reason = format!(
+            "{pod} lost {} of {} acknowledged rows by its {words}: {} (there at #{then}, not at #{now})",
+            lost.len(),
+            held.len(),
+            some_of(&lost)
+        );
+        Err(Finding::fail(reason, evidence))
+    }
+}
+
+/// What a pod that was deleted kept, by the word of its successor.
+fn kept_by_pod<'a>(case: &Case<'a>, ledger: &Ledger, deletion: &Deletion<'a>) -> Judged<Kept> {
+    let before = case.answer_before(deletion, Question::Rows)?;
+    let words = (deletion.words(), deletion.manner());
+    let end = End::of(ledger, (deletion.pod, deletion.uid), words, before)?;
+    let (new, _) = case.successor(deletion)?;
+    let answers = case.answers_after(deletion, deletion.pod, Question::Rows).filter(|sql| sql.uid == new.uid);
+    end.survived(deletion.proved.seq, answers)
+}
+
+/// What a server that was killed kept, by the word of the one that was started in the same pod.
+fn kept_by_container<'a>(
+    case: &Case<'a>,
+    ledger: &Ledger,
+    (pod, uid): (&'a str, &str),
+    kill: &Acted<'a>,
+) -> Judged<Kept> {
+    let asked = kill.asked.seq;
+    let (before, after) = (Moment::BeforeKill { pod: pod.to_owned() }, Moment::Kill { pod: pod.to_owned() });
+    let told = case.answers_between(pod, Question::Rows, &before, 0, asked).next_back();
+    let told = told.ok_or_else(|| unasked(pod, Question::Rows, &before))?;
+    let end = End::of(ledger, (pod, uid), ("server's kill", ""), told)?;
+    let Some((proved, _)) = kill.proved else {
+        return Err(match case.unmet_wait(asked, case.next_fault(asked)) {
+            Some(wait) => {
+                let reason = format!("{pod} did not come back after its server was killed (#{asked}): {wait}");
+                wait.blame(reason, [asked, wait.mark.seq])
+            }
+            None => {
+                Finding::inconclusive(format!("that the server in {pod} was killed is not proved (#{asked})"), [asked])
+            }
+        });
+    };
+    let until = case.next_fault(proved.seq);
+    let answers = case.answers_between(pod, Question::Rows, &after, proved.seq, until).filter(|sql| sql.uid == uid);
+    end.survived(proved.seq, answers)
+}
