@@ -20,7 +20,7 @@
 //! | settle    | stops the write ledger, waits for the replicas, and reads back what they hold |
 //! | teardown  | deletes everything that the run made, and lists what is left |
 //!
-//! After what disrupts the workload from `crash` on, [`recover`] asks for the whole state of it. Nodes come before the DNS
+//! After what disrupts the workload from `crash` on, `recover` asks for the whole state of it. Nodes come before the DNS
 //! servers: new ones may come to be on any node, and nodes with DNS servers are left alone. Claims come last: from there
 //! on the last pod's data is new.
 
