@@ -99,7 +99,12 @@ fn deletions() -> impl Strategy<Value = Vec<Deletion>> {
         .prop_flat_map(|kinds| kinds.into_iter().map(deletion).collect::<Vec<_>>())
         .prop_map(|deletions| {
             let mut told: Vec<Deletion> = Vec::new();
-            for next in deletions {
+            for mut next in deletions {
+                // Both manners of killing ask at the same moment: who is not asked again is known by the earlier answer.
+                let killed = |it: &Deletion| it.pod == next.pod && it.how != How::Deleted;
+                if killed(&next) && told.iter().any(killed) {
+                    next.before.get_or_insert(Answer::Broken);
+                }
                 // Nobody kills the server of a pod that is not Ready.
                 if next.how != How::Crashed || told.iter().all(|it| it.pod != next.pod || it.comes == Return::Ready) {
                     told.push(next);
