@@ -9,6 +9,7 @@ use crate::evidence::{
     Phase, Question, Record, Replication, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Wait,
     WaitOutcome, What, Write, WriteOutcome,
 };
+use crate::scenario::SCENARIOS;
 
 mod acts;
 mod disruptions;
@@ -24,27 +25,6 @@ use witness::Witness;
 pub(super) const PODS: [&str; 3] = ["mysql-0", "mysql-1", "mysql-2"];
 /// The namespace of the workload.
 pub(super) const NAMESPACE: &str = "steadfast";
-
-/// The scenarios, in order.
-pub(super) const SCENARIOS: [&str; 17] = [
-    "deploy",
-    "replicate",
-    "restart",
-    "unready",
-    "crash",
-    "together",
-    "scale",
-    "grow",
-    "roll",
-    "drain",
-    "freeze",
-    "outage",
-    "resolver",
-    "control",
-    "claims",
-    "settle",
-    "teardown",
-];
 
 /// A run in the making. Pods are called by their name, which is the newest bearer, or by their UID, which is the ordinal
 /// and the number of the life: `0.1` is the first pod that was called mysql-0.

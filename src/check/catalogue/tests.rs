@@ -7,9 +7,10 @@ use crate::{
         CATALOGUE, Finding,
         Verdict::{self, Fail, Inconclusive, Pass},
         find,
-        history::{History, SCENARIOS},
+        history::History,
     },
     evidence::{Evidence, LeftOut, Note, Phase, Question, Record, SqlAnswer, Step, What},
+    scenario::SCENARIOS,
 };
 
 fn judge(id: &str, history: &History) -> Finding {

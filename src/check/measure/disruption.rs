@@ -92,6 +92,21 @@ impl Disruption {
     }
 }
 
+/// Those of some events, in the order of their times, that happened while the workload was at rest: outside of all
+/// disruptions, which are in order too, and of what followed upon them.
+pub(super) fn at_rest<'a, T>(
+    events: &'a [T],
+    at_us: impl Fn(&T) -> u64 + 'a,
+    disruptions: &'a [Disruption],
+) -> impl Iterator<Item = &'a T> {
+    let mut windows = disruptions.iter().map(Disruption::unrest_us).peekable();
+    events.iter().filter(move |event| {
+        let at_us = at_us(event);
+        while windows.next_if(|(_, to)| *to < at_us).is_some() {}
+        windows.peek().is_none_or(|(from, _)| at_us < *from)
+    })
+}
+
 /// How an act bears on disruptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bearing {

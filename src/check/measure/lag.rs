@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{super::case::Case, AtRest, Disruption, writes::moved};
+use super::{super::case::Case, AtRest, Disruption, disruption::at_rest, writes::moved};
 
 /// How far behind looks found a replica, in microseconds. A percentile is the least value that so many of a hundred
 /// looks do not exceed.
@@ -65,13 +65,9 @@ impl<'a> Looks<'a> {
 
     /// What the looks at each replica found while the workload was at rest. The disruptions are in order.
     pub fn at_rest(&self, disruptions: &[Disruption]) -> Vec<AtRest> {
-        let mut windows = disruptions.iter().map(Disruption::unrest_us).peekable();
         let mut by_pod: BTreeMap<&str, Vec<&Look<'_>>> = BTreeMap::new();
-        for look in &self.all {
-            while windows.next_if(|(_, to)| *to < look.at_us).is_some() {}
-            if windows.peek().is_none_or(|(from, _)| look.at_us < *from) {
-                by_pod.entry(look.pod).or_default().push(look);
-            }
+        for look in at_rest(&self.all, |look| look.at_us, disruptions) {
+            by_pod.entry(look.pod).or_default().push(look);
         }
         by_pod.into_iter().map(|(pod, looks)| AtRest { pod: pod.to_owned(), lag: spread(looks) }).collect()
     }

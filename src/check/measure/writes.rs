@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::evidence::{Entry, WriteOutcome};
 
-use super::{super::case::Case, AtRest, Disruption, Overall};
+use super::{super::case::Case, AtRest, Disruption, Overall, disruption::at_rest};
 
 /// What became of writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -124,15 +124,11 @@ impl Writes {
 
     /// Of the writes that ended while the workload was at rest, how many had waited. The disruptions are in order.
     fn waited_at_rest(&self, disruptions: &[Disruption]) -> Waited {
-        let mut windows = disruptions.iter().map(Disruption::unrest_us).peekable();
-        let mut at_rest = Waited::default();
-        for (ended_us, kind) in &self.ended {
-            while windows.next_if(|(_, to)| to < ended_us).is_some() {}
-            if windows.peek().is_none_or(|(from, _)| ended_us < from) {
-                at_rest.add(*kind);
-            }
+        let mut waited = Waited::default();
+        for (_, kind) in at_rest(&self.ended, |(ended_us, _)| *ended_us, disruptions) {
+            waited.add(*kind);
         }
-        at_rest
+        waited
     }
 
     /// The ledger as a whole, with these disruptions.
