@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::ScenarioError;
 use super::context::Context;
 use crate::evidence::{Act, Row, SqlAnswer, What};
+use crate::mysql::intervals::Intervals;
 use crate::mysql::statements;
 use crate::witness::protocol::{Activity, Answer, Ask, LedgerAnswer, LedgerAsk, Plan, Replica};
 
@@ -204,20 +205,10 @@ pub(super) fn condensed(answer: SqlAnswer) -> SqlAnswer {
     let SqlAnswer::Rows(rows) = answer else { return answer };
     let mut ids: Vec<u64> = rows.iter().filter_map(|row| row.get("id")?.as_ref()?.parse().ok()).collect();
     ids.sort_unstable();
-    let duplicates: Vec<u64> = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
-    let column = |name: &str, ids: &[u64]| (name.to_owned(), Some(ranges(ids)));
-    SqlAnswer::Rows(vec![Row::from([column("ids", &ids), column("duplicates", &duplicates)])])
-}
-
-/// Sorted numbers as ranges, such as `1-4,7`.
-fn ranges(sorted: &[u64]) -> String {
-    let consecutive = |a: &u64, b: &u64| b.saturating_sub(*a) <= 1;
-    let range = |run: &[u64]| match run {
-        [first, .., last] if first != last => format!("{first}-{last}"),
-        [first, ..] => first.to_string(),
-        [] => String::new(),
-    };
-    sorted.chunk_by(consecutive).map(range).collect::<Vec<_>>().join(",")
+    let duplicates: Intervals = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    let column = |name: &str, ids: Intervals| (name.to_owned(), Some(ids.to_string()));
+    let ids = ids.into_iter().collect();
+    SqlAnswer::Rows(vec![Row::from([column("ids", ids), column("duplicates", duplicates)])])
 }
 
 #[cfg(test)]

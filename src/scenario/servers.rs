@@ -33,11 +33,25 @@ impl Context {
         statements: Vec<String>,
         limit: Duration,
     ) -> SqlAnswer {
+        self.ask_as(moment, pod, question, statements, limit, std::convert::identity).await
+    }
+
+    /// Asks, and records the answer in another form than the server's.
+    async fn ask_as(
+        &self,
+        moment: &Moment,
+        pod: &str,
+        question: Question,
+        statements: Vec<String>,
+        limit: Duration,
+        form: fn(SqlAnswer) -> SqlAnswer,
+    ) -> SqlAnswer {
         let uid = self.uid(pod).unwrap_or_default();
         // A write that is to be refused has to come from whom this server can refuse.
         let ordinary = self.flavour().ordinary_writer().filter(|_| question == Question::TryWrite);
         let login = ordinary.map_or_else(|| self.root(), |user| (user, self.writer_password.clone()));
         let (took_us, answer) = self.put_as(login, pod, &statements, limit).await;
+        let answer = form(answer);
         let (moment, pod, answer_copy) = (moment.clone(), pod.to_owned(), answer.clone());
         self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
         answer_copy
@@ -92,10 +106,7 @@ impl Context {
     pub(super) async fn settings(&self, moment: &Moment, pod: &str) {
         self.ask(moment, pod, Question::Settings, vec![statements::SETTINGS.to_owned()]).await;
         let statements = vec![statements::SEMI_SYNC.to_owned()];
-        let (took_us, answer) = self.put(pod, &statements, self.limits.sql).await;
-        let (uid, answer, question) = (self.uid(pod).unwrap_or_default(), in_small_letters(answer), Question::SemiSync);
-        let (moment, pod) = (moment.clone(), pod.to_owned());
-        self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+        self.ask_as(moment, pod, Question::SemiSync, statements, self.limits.sql, in_small_letters).await;
     }
 
     /// Asks the container for its host name, short and full.
@@ -166,10 +177,7 @@ impl Context {
     /// Asks a server which writes of the witness's ledger it has.
     pub(super) async fn entries(&self, moment: &Moment, pod: &str) {
         let statements = vec![statements::ENTRIES.to_owned()];
-        let (took_us, answer) = self.put(pod, &statements, self.limits.sql).await;
-        let (moment, question, uid) = (moment.clone(), Question::Entries, self.uid(pod).unwrap_or_default());
-        let (pod, answer) = (pod.to_owned(), ledger::condensed(answer));
-        self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+        self.ask_as(moment, pod, Question::Entries, statements, self.limits.sql, ledger::condensed).await;
     }
 
     /// Asks a server for the checksum of every table that it has.
