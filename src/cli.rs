@@ -138,10 +138,10 @@ pub struct RunOptions {
     #[arg(long)]
     semi_sync: bool,
     /// How many clients write the ledger side by side.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = Rate::default().writers, value_parser = clap::value_parser!(u32).range(1..=64))]
     writers: u32,
     /// Inserts a second of each of them.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = Rate::default().per_second, value_parser = clap::value_parser!(u32).range(1..=100))]
     rate: u32,
     /// Multiply every time limit, for a slow machine.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
@@ -219,7 +219,8 @@ impl RunOptions {
         if self.nodes != 3 {
             words.push(format!("--nodes {}", self.nodes));
         }
-        let ledger = [("--writers", self.writers, 8), ("--rate", self.rate, 10)];
+        let usual = Rate::default();
+        let ledger = [("--writers", self.writers, usual.writers), ("--rate", self.rate, usual.per_second)];
         let others = ledger.iter().filter(|(_, number, usual)| number != usual);
         words.extend(others.map(|(flag, number, _)| format!("{flag} {number}")));
         if self.semi_sync {

@@ -13,9 +13,6 @@ const DONE_WITHIN: Duration = Duration::from_secs(30);
 /// How long a node may take to shut down before the engine kills what is left: servers write everything back first.
 const SHUT_DOWN_WITHIN: Duration = Duration::from_secs(60);
 
-/// The words of a shutdown that the engine allows so long.
-const SHUT_DOWN_SECONDS: &str = "60";
-
 /// The programs that a MySQL or MariaDB server can be.
 pub const SERVERS: [&str; 2] = ["mysqld", "mariadbd"];
 
@@ -79,8 +76,8 @@ impl Nodes {
     /// # Errors
     /// When the engine does not.
     pub async fn stop(&self, node: &str) -> Result<(), KindError> {
-        let limit = SHUT_DOWN_WITHIN + DONE_WITHIN;
-        self.engine(&["stop", "-t", SHUT_DOWN_SECONDS, node], limit).await.map(drop)
+        let seconds = SHUT_DOWN_WITHIN.as_secs().to_string();
+        self.engine(&["stop", "-t", &seconds, node], SHUT_DOWN_WITHIN + DONE_WITHIN).await.map(drop)
     }
 
     /// Starts a node, unless it runs.
