@@ -7,11 +7,16 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Failed};
 use steadfast::cluster::kind::{CREATE_WITHIN, KindCluster, PREFIX, Shape, lease_folder};
 use steadfast::cluster::{LAB_VARIABLE, Lab, cache_dir};
 use steadfast::run;
 use tempfile::TempDir;
+
+#[path = "common/trials.rs"]
+mod trials;
+
+use trials::Act;
 
 /// Clusters at once.
 const AT_ONCE: usize = 2;
@@ -25,8 +30,6 @@ const CLEAN_WITHIN: Duration = Duration::from_secs(60);
 /// A file that another process writes tells nobody of it.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
-type Act = fn() -> Result<(), Failed>;
-
 const TRIALS: [(&str, Act); 7] = [
     ("interrupted_before_the_cluster_leaves_nothing", || interrupted(&Moment::Said("create the cluster"))),
     ("interrupted_in_the_making_leaves_nothing", || interrupted(&Moment::Container)),
@@ -38,16 +41,7 @@ const TRIALS: [(&str, Act); 7] = [
 ];
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(AT_ONCE);
-    let none = std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none");
-    let trials = TRIALS.iter().map(|(name, act)| {
-        Trial::ignorable_test(*name, move || match none {
-            true => Ok(Completion::ignored_with("STEADFAST_CLUSTER=none: no cluster is wanted")),
-            false => act().map(|()| Completion::Completed),
-        })
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    trials::run(Arguments::from_args(), &TRIALS, AT_ONCE)
 }
 
 /// When a signal is sent.

@@ -9,9 +9,13 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Failed;
 
 mod common;
+#[path = "common/trials.rs"]
+mod trials;
+
+use trials::Act;
 
 /// Runs at once, each with a cluster of its own.
 const AT_ONCE: usize = 2;
@@ -25,8 +29,6 @@ const FILTER: &str = "replication::read_lag_is_bounded";
 /// A run ends by itself; this is for one that does not.
 const END_WITHIN: Duration = Duration::from_secs(600);
 
-type Act = fn() -> Result<(), Failed>;
-
 const TRIALS: [(&str, Act); 3] = [
     ("a_password_of_a_secret_is_shown_nowhere", || is_shown_nowhere("in-a-secret")),
     ("a_password_in_the_template_is_shown_nowhere", || is_shown_nowhere("in-the-template")),
@@ -34,16 +36,7 @@ const TRIALS: [(&str, Act); 3] = [
 ];
 
 fn main() -> ExitCode {
-    let mut arguments = common::arguments();
-    arguments.test_threads.get_or_insert(AT_ONCE);
-    let none = std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none");
-    let trials = TRIALS.iter().map(|(name, act)| {
-        Trial::ignorable_test(*name, move || match none {
-            true => Ok(Completion::ignored_with("STEADFAST_CLUSTER=none: no cluster is wanted")),
-            false => act().map(|()| Completion::Completed),
-        })
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    trials::run(common::arguments(), &TRIALS, AT_ONCE)
 }
 
 /// Runs with the password of these manifests, which is called after them, and looks for it.
