@@ -1,9 +1,13 @@
 # The Docker engine: the one that runs, or one that is started here.
 # shellcheck shell=bash disable=SC2034
 
+# In ci/lab/engine; for machines that may not hold CAP_SYS_RESOURCE.
+OWN_RUNTIME=runc-without-sys-resource
+
 engine() {
   need docker=docker.io jq=jq
   if answers; then
+    restore_runtime
     remove_leftovers
     RESULT="running"
     return
@@ -20,6 +24,13 @@ engine() {
 
 answers() { timeout 10 docker version > /dev/null 2>&1; }
 
+# An engine that was started here keeps the path of its runtime, also when the cache has been emptied since.
+restore_runtime() {
+  local path
+  path=$(docker info --format '{{json .Runtimes}}' | jq -r --arg name "$OWN_RUNTIME" '.[$name].path // empty')
+  [ -z "$path" ] || [ -x "$path" ] || install -D -m 755 "$CI/lab/engine/$OWN_RUNTIME" "$path"
+}
+
 start_engine() {
   local home=$CACHE/engine options=() tick
   mkdir -p "$home"
@@ -27,9 +38,8 @@ start_engine() {
   forget_dead /var/run/docker/containerd/containerd.pid containerd
   if ! may_hold_sys_resource; then
     # The engine keeps the path of its runtime, so it must not be one in a checkout that goes away.
-    install -m 755 "$CI/lab/engine/runc-without-sys-resource" "$home/"
-    options=(--add-runtime "runc-without-sys-resource=$home/runc-without-sys-resource"
-      --default-runtime runc-without-sys-resource)
+    install -m 755 "$CI/lab/engine/$OWN_RUNTIME" "$home/"
+    options=(--add-runtime "$OWN_RUNTIME=$home/$OWN_RUNTIME" --default-runtime "$OWN_RUNTIME")
   fi
   setsid nohup dockerd "${options[@]}" > "$home/dockerd.log" 2>&1 < /dev/null 3>&- 9>&- &
   for ((tick = 0; tick < 120; tick++)); do
