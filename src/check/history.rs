@@ -161,6 +161,7 @@ impl History {
             left_out: Vec::new(),
             replication: Replication::Managed,
             semi_sync: false,
+            upgrade: None,
         };
         self.push(What::Run(Box::new(run)));
     }

@@ -112,6 +112,20 @@ pub enum Act {
     RestartDns,
     /// The API server was killed; proved when it answers again.
     RestartApiServer,
+    /// The control plane on a node was upgraded to this version, with the node's kubelet; proved when both say so.
+    UpgradeControlPlane {
+        /// The node.
+        node: String,
+        /// The version, such as `v1.37.2`.
+        to: String,
+    },
+    /// A node that was drained got the kubelet of this version; proved when it is Ready and says so.
+    UpgradeNode {
+        /// The node.
+        node: String,
+        /// The version, such as `v1.37.2`.
+        to: String,
+    },
     /// The write ledger began: so many writers, each with so many inserts a second.
     StartLedger {
         /// Writers.
@@ -149,6 +163,8 @@ impl fmt::Display for Act {
             Self::Uncordon { node } => write!(f, "uncordon {node}"),
             Self::RestartDns => f.write_str("replace the DNS servers"),
             Self::RestartApiServer => f.write_str("kill the API server"),
+            Self::UpgradeControlPlane { node, to } => write!(f, "upgrade the control plane on {node} to {to}"),
+            Self::UpgradeNode { node, to } => write!(f, "upgrade the node {node} to {to}"),
             Self::StartLedger { writers, per_second } => {
                 write!(f, "start the ledger: {writers} writers, {per_second} inserts a second each")
             }

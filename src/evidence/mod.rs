@@ -7,6 +7,7 @@ mod log;
 mod moment;
 mod record;
 mod recorder;
+mod state;
 mod subject;
 mod timeline;
 
@@ -18,6 +19,7 @@ pub use log::{Log, ReadError, Sight, WaitError};
 pub use moment::Moment;
 pub use record::*;
 pub use recorder::{Recorder, WatchError};
+pub use state::*;
 pub use subject::*;
 pub use timeline::{Change, ClaimLife, Life, Lives, Mark, PodLife, SetState, Timeline, VolumeLife};
 

@@ -59,6 +59,11 @@ pub enum Moment {
     },
     /// The set was scaled to one pod more than it asks for, and the new pod replicates.
     Joined,
+    /// The state is read before the upgrade, or between two of its steps, so many of which are done.
+    Upgrading {
+        /// Steps that are done.
+        steps: u32,
+    },
     /// Nothing disrupts the workload any more and the write ledger has ended.
     Settled,
 }

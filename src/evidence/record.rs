@@ -419,6 +419,10 @@ pub enum SnapshotOf {
     DnsServers,
     /// The API server's process, as its node tells it: a [`NodeState`].
     ApiServer,
+    /// The cluster and the workload between two steps of an upgrade: a [`State`](super::State).
+    State,
+    /// What the checks say of the upgraded cluster: an array of [`Conformed`](super::Conformed).
+    Conformance,
 }
 
 /// How a node was.

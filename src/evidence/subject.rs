@@ -37,6 +37,18 @@ pub struct Run {
     /// Whether the harness had commits wait for a replica.
     #[serde(default)]
     pub semi_sync: bool,
+    /// The upgrade of the cluster that this run is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<Upgrade>,
+}
+
+/// An upgrade of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgrade {
+    /// The API server's version before, such as `v1.36.3`.
+    pub from: String,
+    /// The version after.
+    pub to: String,
 }
 
 /// A scenario that is not acted.

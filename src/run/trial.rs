@@ -241,6 +241,7 @@ fn description(
         left_out: scope.left_out.clone(),
         replication: trial.replication,
         semi_sync: trial.semi_sync,
+        upgrade: None,
     }
 }
 

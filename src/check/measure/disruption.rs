@@ -132,7 +132,9 @@ fn bearing(act: &Act) -> Bearing {
         | Act::StopNode { .. }
         | Act::Drain { .. }
         | Act::RestartDns
-        | Act::RestartApiServer => Bearing::Disturbs,
+        | Act::RestartApiServer
+        | Act::UpgradeControlPlane { .. }
+        | Act::UpgradeNode { .. } => Bearing::Disturbs,
         Act::Release { .. } | Act::UnpauseNode { .. } | Act::StartNode { .. } | Act::Uncordon { .. } => Bearing::Heals,
         Act::Reapply
         | Act::SetClaimPolicy { .. }

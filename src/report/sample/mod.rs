@@ -199,6 +199,7 @@ fn run() -> Run {
         left_out: Vec::new(),
         replication: Replication::Managed,
         semi_sync: false,
+        upgrade: None,
     }
 }
 
