@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use steadfast::check::{CATALOGUE, Check, find};
+use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, find};
 use steadfast::evidence::Replication;
 use steadfast::lint::Format;
 use steadfast::run::{Budget, Keep, Settings, Target};
 use steadfast::scenario::Rate;
+
+use crate::command::upgrade::UpgradeOptions;
 
 /// End-to-end conformance harness for StatefulSets that run MySQL.
 #[derive(Debug, Parser)]
@@ -34,6 +36,12 @@ pub enum Command {
         filter: Option<String>,
         #[command(flatten)]
         options: RunOptions,
+    },
+    /// Upgrade a cluster in place under load: make a kind cluster, deploy, upgrade the control plane and each node by
+    /// kubeadm, compare all that was there before and after each step, and run all checks once more on the new version.
+    Upgrade {
+        #[command(flatten)]
+        options: UpgradeOptions,
     },
     /// Make a kind cluster, deploy the workload with replication, and leave both there.
     Up {
@@ -189,6 +197,7 @@ impl RunOptions {
             keep: self.keep,
             replication: self.replication,
             semi_sync: self.semi_sync,
+            upgrade: None,
             ledger: Rate { writers: self.writers, per_second: self.rate },
             timeout_scale: self.timeout_scale,
             budgets: self.budgets.clone(),
@@ -245,8 +254,22 @@ impl RunOptions {
 /// # Errors
 /// When there is none; the message names the properties.
 pub fn select(filter: Option<&str>) -> Result<Vec<&'static Check>, String> {
+    among(CATALOGUE.iter(), filter).map_err(|message| {
+        let of_upgrades = filter.is_some_and(|filter| UPGRADE_CHECKS.iter().any(|check| check.id.contains(filter)));
+        if of_upgrades { format!("{message}, and `steadfast upgrade` judges those of an upgrade") } else { message }
+    })
+}
+
+/// Those of some checks whose ids contain the filter.
+///
+/// # Errors
+/// When there is none.
+pub fn among(
+    checks: impl Iterator<Item = &'static Check>,
+    filter: Option<&str>,
+) -> Result<Vec<&'static Check>, String> {
     let filter = filter.unwrap_or_default();
-    let checks: Vec<&Check> = CATALOGUE.iter().filter(|check| check.id.contains(filter)).collect();
+    let checks: Vec<&Check> = checks.filter(|check| check.id.contains(filter)).collect();
     if checks.is_empty() {
         return Err(format!("no check's id contains `{filter}`; `steadfast list` shows them"));
     }

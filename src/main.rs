@@ -1,6 +1,7 @@
 //! The `steadfast` program.
 
 mod cli;
+mod command;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,10 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
     match &cli.command {
         Command::Run { filter, options } => match cli::select(filter.as_deref()) {
             Ok(checks) => run(cli, &options.settings(checks)).await,
+            Err(message) => Ok(usage(&message)),
+        },
+        Command::Upgrade { options } => match options.settings() {
+            Ok(settings) => run(cli, &settings).await,
             Err(message) => Ok(usage(&message)),
         },
         Command::Up { options } => up(options).await,

@@ -56,6 +56,7 @@ fn settings(cluster: Option<String>, checks: Vec<&'static Check>) -> Settings {
         keep: Keep::Never,
         replication: Replication::Managed,
         semi_sync: false,
+        upgrade: None,
         ledger: Rate::default(),
         timeout_scale: common::timeout_scale(),
         budgets: Vec::new(),

@@ -16,12 +16,14 @@ mod persistence;
 mod replication;
 mod words;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
 
 pub use case::bridged_gaps;
-pub use catalogue::{CATALOGUE, find};
+pub use catalogue::{CATALOGUE, UPGRADE_CHECKS, find};
 pub use dns::{dns_budget_ms, dns_zone};
 
 /// What a check concludes.
@@ -36,6 +38,18 @@ pub enum Verdict {
     Inconclusive,
     /// The property does not apply to this workload.
     Skipped,
+}
+
+impl fmt::Display for Verdict {
+    /// The word that results have for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Inconclusive => "inconclusive",
+            Self::Skipped => "skipped",
+        })
+    }
 }
 
 /// A verdict with its reason.

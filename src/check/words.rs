@@ -51,6 +51,8 @@ pub(super) fn during(moment: &Moment) -> String {
         Moment::ScaledUp => "after the scale-up".to_owned(),
         Moment::Recovered { scenario } => format!("after the scenario {scenario}"),
         Moment::Joined => "once a new replica had joined".to_owned(),
+        Moment::Upgrading { steps: 0 } => "before the upgrade".to_owned(),
+        Moment::Upgrading { steps } => format!("after step {steps} of the upgrade"),
         Moment::Settled => "in the end".to_owned(),
     }
 }

@@ -7,6 +7,8 @@ mod lab;
 mod lease;
 mod nodes;
 mod program;
+mod release;
+mod version;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +20,8 @@ pub use gates::feature_gates;
 pub use lab::{Image, LAB_VARIABLE, Lab, LabError, NodeImage, cache_dir};
 pub use lease::{Lease, abandoned, kept};
 pub use nodes::{Nodes, SERVERS};
+pub use release::Release;
+pub use version::{UpgradeError, Version, VersionError};
 
 /// The API server sends a bookmark on every watch about once a minute, and answers anything else far sooner.
 const SILENT_FOR: Duration = Duration::from_secs(120);

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::spans::seconds;
 use crate::evidence::{
-    Act, Applied, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap, Leftover, Moment,
-    NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Transport,
-    Wait, WaitOutcome, What, Write, WriteOutcome,
+    Act, Applied, Conformed, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap, Leftover,
+    Moment, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, State,
+    Step, Transport, Wait, WaitOutcome, What, Write, WriteOutcome,
 };
 use crate::object::{has_condition, items, text};
 
@@ -278,6 +278,8 @@ fn snapshot_line(snapshot: &Snapshot) -> String {
         SnapshotOf::Node => return node_state(&snapshot.value),
         SnapshotOf::ApiServer => return format!("API server on {}", node_state(&snapshot.value)),
         SnapshotOf::DnsServers => return format!("DNS servers: {}", dns_servers(&snapshot.value)),
+        SnapshotOf::State => return upgrade_state(&snapshot.value),
+        SnapshotOf::Conformance => return conformance(&snapshot.value),
         SnapshotOf::LeftoverObjects => "objects that remain",
         SnapshotOf::LeftoverResources => "resources of the cluster that remain",
     };
@@ -295,6 +297,19 @@ fn snapshot_line(snapshot: &Snapshot) -> String {
 fn node_state(value: &Value) -> String {
     let state = serde_json::from_value::<NodeState>(value.clone());
     state.map_or_else(|_| value.to_string(), |NodeState { node, state }| format!("{node}: {state}"))
+}
+
+fn upgrade_state(value: &Value) -> String {
+    let Ok(state) = serde_json::from_value::<State>(value.clone()) else { return value.to_string() };
+    let pods: Vec<String> = state.pods.iter().map(|pod| format!("{} {}", pod.name, pod.uid)).collect();
+    format!("the state {}: Kubernetes {}, {}", state.stage, state.kubernetes, pods.join(", "))
+}
+
+fn conformance(value: &Value) -> String {
+    let conformed = serde_json::from_value::<Vec<Conformed>>(value.clone()).unwrap_or_default();
+    let count = |verdict: &str| conformed.iter().filter(|one| one.verdict == verdict).count();
+    let counts = ["pass", "fail", "inconclusive", "skipped"].map(|verdict| format!("{} {verdict}", count(verdict)));
+    format!("the checks on the upgraded cluster: {}", counts.join(", "))
 }
 
 fn dns_servers(value: &Value) -> String {
@@ -327,6 +342,8 @@ fn moment(moment: &Moment) -> String {
         Moment::ScaledUp => "after scaling up".to_owned(),
         Moment::Recovered { scenario } => format!("after {scenario}"),
         Moment::Joined => "once a new replica had joined".to_owned(),
+        Moment::Upgrading { steps: 0 } => "before the upgrade".to_owned(),
+        Moment::Upgrading { steps } => format!("after step {steps} of the upgrade"),
         Moment::Settled => "in the end".to_owned(),
     }
 }

@@ -74,6 +74,8 @@ pub struct Bench {
     pub lab: Lab,
     /// The connection.
     pub cluster: Cluster,
+    /// The name of the kind cluster, or of the context.
+    pub name: String,
     /// In words: for reports.
     pub description: String,
     loader: Loader,
@@ -149,6 +151,7 @@ impl Bench {
         let (what, name) = kind.map_or(("context", cluster.context.clone()), |kind| ("kind cluster", kind));
         Ok(Self {
             description: format!("{what} {name} ({})", plural(nodes.len(), "node")),
+            name,
             size: nodes.len(),
             nodes: containers,
             dns_servers: dns.iter().filter_map(|pod| Some((pod.name_any(), address(pod)?))).collect(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cluster::kind::KindError;
-use crate::cluster::{ConnectError, LabError};
+use crate::cluster::{ConnectError, LabError, UpgradeError, VersionError};
 use crate::evidence::{ReadError, WatchError};
 use crate::report::ReportError;
 use crate::workload::{ApplyError, ManifestError, SubjectError};
@@ -27,6 +27,21 @@ pub enum RunError {
     /// The cluster cannot be reached.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// A text is no version.
+    #[error(transparent)]
+    Version(#[from] VersionError),
+    /// There is no way from one release to the other.
+    #[error(transparent)]
+    Upgrade(#[from] UpgradeError),
+    /// The cluster's nodes cannot be reached.
+    #[error(
+        "the nodes of context {context} are no containers of this machine, so they cannot be upgraded from here; \
+         call `steadfast before`, upgrade them in your own way, and call `steadfast after`"
+    )]
+    NotUpgradable {
+        /// The context.
+        context: String,
+    },
     /// The container engine does not answer.
     #[error("the container engine does not answer: {reason}; ci/setup starts it, `steadfast doctor` looks at the rest")]
     NoEngine {
@@ -162,6 +177,9 @@ impl RunError {
                 | Self::NoWitnessImage { .. }
                 | Self::BadNamespace { .. }
                 | Self::NoPassword { .. }
+                | Self::Version(_)
+                | Self::Upgrade(_)
+                | Self::NotUpgradable { .. }
                 | Self::Apply(ApplyError::NamespaceExists(_) | ApplyError::Differs { .. })
                 | Self::Connect(
                     ConnectError::Kubeconfig { .. } | ConnectError::NoContext { .. } | ConnectError::Context { .. }

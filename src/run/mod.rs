@@ -7,6 +7,7 @@ mod scope;
 mod shared;
 mod signals;
 mod trial;
+mod upgrade;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::check::{Check, Verdict};
-use crate::cluster::Lab;
 use crate::cluster::kind::{self, KindCluster};
+use crate::cluster::{Lab, Version};
 use crate::evidence::{Evidence, Leftover, Log, Replication, Snapshot, SnapshotOf, What};
 use crate::report::{self, Judged, Outcome, Progress};
 use crate::scenario::{Journal, Rate, plan};
@@ -58,6 +59,8 @@ pub struct Settings {
     pub replication: Replication,
     /// Whether commits are to wait for a replica.
     pub semi_sync: bool,
+    /// The release that the cluster is upgraded to, where the run is about that.
+    pub upgrade: Option<Version>,
     /// How fast the ledger writes.
     pub ledger: Rate,
     /// Multiplies every time limit.
@@ -163,8 +166,9 @@ async fn attempt(
     let evidence = around.journal.log.path().to_owned();
     let own_cluster = matches!(settings.target, Target::New { .. });
     let open = Box::pin(async {
+        let upgrade::Path { target, newer } = upgrade::path(settings, &lab)?;
         sweep(&lab, &around.journal).await;
-        let trial = settings.trial(&lab, around).await?;
+        let trial = Trial { newer, ..settings.trial(&lab, around).await? };
         if !matches!(settings.target, Target::Context { .. }) {
             kind::engine_version(&lab).await.map_err(|error| RunError::NoEngine { reason: error.last_line() })?;
         }
@@ -175,7 +179,10 @@ async fn attempt(
                 bench::provide_image(&lab, image).await?;
             }
         }
-        let bench = Bench::open(lab.clone(), &settings.target, around, &images, owned).await?;
+        let bench = Bench::open(lab.clone(), &target, around, &images, owned).await?;
+        if let Some(newer) = &trial.newer {
+            upgrade::possible(&bench, &newer.node)?;
+        }
         Ok::<_, RunError>((bench, trial))
     });
     let (bench, trial) = tokio::select! {
@@ -186,14 +193,23 @@ async fn attempt(
         // With the cluster of its own, an interrupted run's objects go too: no need to wait for them one by one.
         (acted.is_err() && own_cluster && cancel.is_cancelled()) || keep(settings, &evidence, acted)
     };
-    Box::pin(exercise(&bench, &trial, Ending { cancel: cancel.clone(), keep: &keep })).await
+    Box::pin(exercise(&bench, &trial, Ending { cancel: cancel.clone(), keep: &keep })).await?;
+    if trial.newer.is_some() {
+        // With the cluster of its own, what the second run made goes too.
+        let keep = |_: Result<(), &RunError>| own_cluster && cancel.is_cancelled();
+        let ending = Ending { cancel: cancel.clone(), keep: &keep };
+        Box::pin(upgrade::conform(settings, &bench, around, ending)).await?;
+    }
+    Ok(())
 }
 
 impl Settings {
     /// The trial that is asked for; what is wrong with the manifests is said here.
     async fn trial(&self, lab: &Lab, around: &Surroundings) -> Result<Trial, RunError> {
         let manifests = workload::load(self.manifests.as_deref(), &lab.kubectl).await?;
-        let mut scenarios = plan(self.checks.iter().flat_map(|check| check.scenarios).copied());
+        // An upgrade is acted whole, and the ledger read back, whichever checks are asked for.
+        let of_upgrade = self.upgrade.map_or(&[][..], |_| &["upgrade", "settle"]);
+        let mut scenarios = plan(self.checks.iter().flat_map(|check| check.scenarios).chain(of_upgrade).copied());
         if self.keep == Keep::Always {
             scenarios.retain(|scenario| scenario != "teardown");
         }
@@ -212,6 +228,7 @@ impl Settings {
             ledger,
             own_cluster,
             budgets,
+            newer: None,
         };
         workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local")?;
         Ok(trial)

@@ -15,9 +15,11 @@ use super::RunError;
 use super::bench::{Bench, Surroundings, all_ready};
 use super::budget::{Budget, held_to};
 use super::scope::Scope;
-use crate::evidence::{Budgets, Recorder, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, What};
+use crate::evidence::{
+    Budgets, Recorder, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, Upgrade, What,
+};
 use crate::probe::Session;
-use crate::scenario::{self, Context, Journal, Limits, Made, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
+use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Manifest};
 
@@ -47,6 +49,8 @@ pub struct Trial {
     pub own_cluster: bool,
     /// The budgets that are not the usual ones.
     pub budgets: Vec<Budget>,
+    /// What the cluster is upgraded to, where the trial is about that.
+    pub newer: Option<Newer>,
 }
 
 /// How a trial is cut short, and what then becomes of what it made.
@@ -151,6 +155,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         semi_sync: trial.semi_sync,
         limits,
         replication: trial.replication,
+        newer: trial.newer.clone(),
         sabotage: trial.sabotage.clone(),
         made: standing.made.clone(),
         subject,
@@ -241,7 +246,10 @@ fn description(
         left_out: scope.left_out.clone(),
         replication: trial.replication,
         semi_sync: trial.semi_sync,
-        upgrade: None,
+        upgrade: trial
+            .newer
+            .as_ref()
+            .map(|newer| Upgrade { from: bench.cluster.version.clone(), to: format!("v{}", newer.node.kubernetes) }),
     }
 }
 

@@ -15,6 +15,7 @@ use super::journal::Journal;
 use super::ledger::{Rate, Reader};
 use super::sabotage::Sabotage;
 use super::undo::Disrupted;
+use super::upgrade::Newer;
 use crate::cluster::Nodes;
 use crate::evidence::{PodLife, Replication, Sight, Subject, Timeline};
 use crate::mysql::flavour::Flavour;
@@ -122,6 +123,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Who configures replication.
     pub replication: Replication,
+    /// What the cluster's nodes are upgraded to, where the run is about that.
+    pub newer: Option<Newer>,
     /// What a mutant injects.
     pub sabotage: Vec<Sabotage>,
     /// What the run made so far, and must delete.

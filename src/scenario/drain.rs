@@ -32,12 +32,12 @@ pub(super) async fn drain(context: &Context) -> Result<(), ScenarioError> {
 }
 
 /// Cordons a node, evicts these pods, and waits until the first one's place is taken by a pod that cannot come back there.
-async fn empty(context: &Context, node: &str, pods: &[(String, String)]) -> Result<(), ScenarioError> {
+pub(super) async fn empty(context: &Context, node: &str, pods: &[(String, String)]) -> Result<(), ScenarioError> {
     let doing = async {
         let mut proof = vec![context.cordon(node, true).await?];
         let mut first = None;
         for (pod, uid) in pods {
-            if evict(context, pod).await? {
+            if evict(context, &context.pods(), pod).await? {
                 proof.push(context.gone(pod, uid).await?);
                 first = first.or(Some((pod, uid)));
             } else {
@@ -53,10 +53,11 @@ async fn empty(context: &Context, node: &str, pods: &[(String, String)]) -> Resu
 }
 
 /// Asks for a pod's eviction until a disruption budget lets it go, if it does in time.
-async fn evict(context: &Context, pod: &str) -> Result<bool, ScenarioError> {
-    let pods: Api<Pod> = context.pods();
+pub(super) async fn evict(context: &Context, pods: &Api<Pod>, pod: &str) -> Result<bool, ScenarioError> {
     let ask = async || match pods.evict(pod, &EvictParams::default()).await {
         Ok(_) => Sight::Met(Ok(())),
+        // It went by itself.
+        Err(kube::Error::Api(status)) if status.code == 404 => Sight::Met(Ok(())),
         Err(kube::Error::Api(status)) if status.code == 429 => Sight::NotYet(status.message.clone()),
         Err(error) => Sight::Met(Err(error)),
     };

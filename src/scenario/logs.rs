@@ -23,14 +23,18 @@ impl Context {
                 let Ok(Ok(text)) = tokio::time::timeout(READ_WITHIN, pods.logs(pod, &parameters)).await else { return };
                 let suffix = if previous { ".previous" } else { "" };
                 let name = format!("{pod}.{}.{container}{suffix}.log", uid.split('-').next().unwrap_or_default());
-                let written =
-                    std::fs::create_dir_all(&self.logs).and_then(|()| std::fs::write(self.logs.join(&name), text));
-                if let Err(error) = written {
-                    self.journal.note(format!("{name} was not saved: {error}"));
-                }
+                self.save_text(&name, &text);
             },
         );
         join_all(reads).await;
+    }
+
+    /// Saves a text beside the logs. That it cannot be saved is noted, and no failure.
+    pub(super) fn save_text(&self, name: &str, text: &str) {
+        let written = std::fs::create_dir_all(&self.logs).and_then(|()| std::fs::write(self.logs.join(name), text));
+        if let Err(error) = written {
+            self.journal.note(format!("{name} was not saved: {error}"));
+        }
     }
 
     /// Saves the logs of every pod that is there.

@@ -4,6 +4,7 @@
 //! |-----------|------|
 //! | deploy    | applies the manifests, waits for every pod, asks each who it is, and DNS for every name |
 //! | replicate | configures replication by the primary's stable name, writes, compares, starts the write ledger |
+//! | upgrade   | upgrades the control plane, then each node, and reads the whole state between the steps |
 //! | restart   | deletes each pod in turn, highest ordinal first, and sees what comes back |
 //! | unready   | holds a pod un-Ready, and takes the primary away meanwhile |
 //! | crash     | kills the primary's server |
@@ -49,14 +50,16 @@ mod sabotage;
 mod scale;
 mod servers;
 mod settle;
+mod state;
 mod teardown;
 mod together;
 mod undo;
 mod unready;
+mod upgrade;
 
 use crate::cluster::kind::KindError;
 use crate::evidence::WaitError;
-use crate::workload::ApplyError;
+use crate::workload::{ApplyError, ManifestError};
 
 pub use context::{Context, Limits, Made, Parts, Witnesses};
 pub use deploy::greet;
@@ -64,11 +67,13 @@ pub use journal::Journal;
 pub use ledger::{Rate, collect};
 pub use sabotage::{Point, Sabotage, Strike};
 pub use teardown::teardown;
+pub use upgrade::Newer;
 
 /// The scenarios in the order in which they are acted. Each needs all that stand before it in [`needs`].
-pub const SCENARIOS: [&str; 17] = [
+pub const SCENARIOS: [&str; 18] = [
     "deploy",
     "replicate",
+    "upgrade",
     "restart",
     "unready",
     "crash",
@@ -90,7 +95,7 @@ pub const SCENARIOS: [&str; 17] = [
 pub fn needs(scenario: &str) -> &'static [&'static str] {
     match scenario {
         "deploy" => &[],
-        "restart" | "grow" | "settle" => &["deploy", "replicate"],
+        "upgrade" | "restart" | "grow" | "settle" => &["deploy", "replicate"],
         _ => &["deploy"],
     }
 }
@@ -111,6 +116,9 @@ pub enum ScenarioError {
     /// A wait ended without what was awaited.
     #[error(transparent)]
     Wait(#[from] WaitError),
+    /// A manifest of the harness's own is not one.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// The API server refused an object.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -162,6 +170,7 @@ pub async fn act(context: &Context, scenario: &str) -> Result<(), ScenarioError>
         match scenario {
             "deploy" => Box::pin(deploy::deploy(context)).await,
             "replicate" => Box::pin(replicate::replicate(context)).await,
+            "upgrade" => Box::pin(upgrade::upgrade(context)).await,
             "restart" => Box::pin(restart::restart(context)).await,
             "unready" => Box::pin(unready::unready(context)).await,
             "crash" => Box::pin(crash::crash(context)).await,

@@ -42,17 +42,22 @@ impl Context {
             .collect()
     }
 
-    /// Asks for these names until every answer is right, or the budget and some slack have passed.
-    pub(super) async fn resolve(&self, moment: &Moment, names: &[Name]) {
+    /// Asks for these names until every answer is right, or the budget and some slack have passed; returns the answers
+    /// of the last round.
+    pub(super) async fn resolve(&self, moment: &Moment, names: &[Name]) -> Vec<Dns> {
         let limit = Duration::from_millis(self.dns_budget_ms) + SLACK;
         let begun = Instant::now();
-        while !self.resolve_once(moment, names).await && begun.elapsed() < limit {
+        loop {
+            let answers = self.resolve_once(moment, names).await;
+            if answers.iter().all(|(right, _)| *right) || begun.elapsed() >= limit {
+                return answers.into_iter().map(|(_, answer)| answer).collect();
+            }
             tokio::time::sleep(ASK_AGAIN_AFTER).await;
         }
     }
 
-    /// Asks every server for every name once, all at the same time; true if all answers are right.
-    async fn resolve_once(&self, moment: &Moment, names: &[Name]) -> bool {
+    /// Asks every server for every name once, all at the same time, and tells which answers are right.
+    async fn resolve_once(&self, moment: &Moment, names: &[Name]) -> Vec<(bool, Dns)> {
         let near = (&self.witnesses.near, self.subject.namespace.as_str());
         let far = (&self.witnesses.far, self.witnesses.far_namespace.as_str());
         let (servers, mut asks) = (self.dns_servers(), Vec::new());
@@ -65,7 +70,7 @@ impl Context {
                 }
             }
         }
-        join_all(asks).await.into_iter().all(|right| right)
+        join_all(asks).await.into_iter().flatten().collect()
     }
 
     async fn resolve_name(
@@ -76,8 +81,8 @@ impl Context {
         server: &(String, IpAddr),
         transport: Transport,
         name: &Name,
-    ) -> bool {
-        let Some((absolute, record_type)) = self.question(name) else { return true };
+    ) -> Option<(bool, Dns)> {
+        let (absolute, record_type) = self.question(name)?;
         let record_type = record_type.to_owned();
         let ask =
             DnsAsk { address: server.1, port: 53, transport, name: absolute.clone(), record_type: record_type.clone() };
@@ -87,7 +92,7 @@ impl Context {
             Err(trouble) => (0, broken(trouble)),
         };
         let right = is_right(&answer, &self.journal.log.look(|timeline| self.expected(timeline, name)));
-        self.journal.log.record(What::Dns(Dns {
+        let asked = Dns {
             moment: moment.clone(),
             from: from.to_owned(),
             server: server.0.clone(),
@@ -97,8 +102,9 @@ impl Context {
             record_type,
             took_us,
             answer,
-        }));
-        right
+        };
+        self.journal.log.record(What::Dns(asked.clone()));
+        Some((right, asked))
     }
 
     /// What is to be asked for, and the record type; nothing for a pod that has no address.

@@ -2,9 +2,10 @@
 
 use std::sync::PoisonError;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, Preconditions};
+use kube::api::{Api, DeleteParams, ListParams, Preconditions};
 
 use super::ScenarioError;
 use super::context::Context;
@@ -47,11 +48,54 @@ async fn replace(context: &Context) -> Result<Vec<u64>, ScenarioError> {
         }
         Sight::NotYet(format!("{left} old ones are there, and {} of {wanted} new ones Ready", new.len()))
     });
-    let new = new.await?;
-    let asked = new.iter().map(|server| (server.name.clone(), server.address)).collect();
+    Ok(vec![ask_from_now_on(context, new.await?)])
+}
+
+impl Context {
+    /// Waits until the DNS servers are those that their Deployment wants, all Ready, and has these asked from now on.
+    pub(super) async fn dns_rolled_out(&self) -> Result<(), ScenarioError> {
+        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let rolled_out = self.poll("the DNS servers rolled out", self.limits.pod_ready, async || {
+            let wanted = match deployments.list(&ListParams::default().labels(DNS_SERVERS)).await {
+                Ok(list) => list.items.iter().map(replicas_rolled_out).sum::<Option<i32>>(),
+                Err(error) => return Sight::NotYet(error.to_string()),
+            };
+            let there = match self.pods_of(NAMESPACE, DNS_SERVERS).await {
+                Ok(there) => there,
+                Err(error) => return Sight::NotYet(error.to_string()),
+            };
+            let servers: Vec<DnsServer> = there.iter().filter_map(ready_server).collect();
+            // Of a cluster that runs them in another way, those that are there have to do.
+            let enough =
+                wanted.is_some_and(|wanted| usize::try_from(wanted).is_ok_and(|wanted| servers.len() >= wanted));
+            if enough && servers.len() == there.len() {
+                return Sight::Met(servers);
+            }
+            let wanted =
+                wanted.map_or_else(|| "a rollout is under way".to_owned(), |wanted| format!("{wanted} wanted"));
+            Sight::NotYet(format!("{} of {} Ready, {wanted}", servers.len(), there.len()))
+        });
+        ask_from_now_on(self, rolled_out.await?);
+        Ok(())
+    }
+}
+
+/// How many pods a Deployment has, once it has no other ones than it wants
+/// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment>).
+fn replicas_rolled_out(deployment: &Deployment) -> Option<i32> {
+    let (spec, status) = (deployment.spec.as_ref()?, deployment.status.as_ref()?);
+    let wanted = spec.replicas.unwrap_or(1);
+    let seen = status.observed_generation >= deployment.metadata.generation;
+    let all = [status.replicas, status.updated_replicas, status.available_replicas];
+    (seen && all.iter().all(|count| count.unwrap_or(0) == wanted)).then_some(wanted)
+}
+
+/// Has these servers asked from now on, and returns the record that tells of them.
+fn ask_from_now_on(context: &Context, servers: Vec<DnsServer>) -> u64 {
+    let asked = servers.iter().map(|server| (server.name.clone(), server.address)).collect();
     *context.dns_servers.lock().unwrap_or_else(PoisonError::into_inner) = asked;
-    let value = serde_json::to_value(new).unwrap_or_default();
-    Ok(vec![context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::DnsServers, value }))])
+    let value = serde_json::to_value(servers).unwrap_or_default();
+    context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::DnsServers, value }))
 }
 
 fn ready_server(pod: &Pod) -> Option<DnsServer> {

@@ -40,6 +40,8 @@ pub enum Point {
     Claiming,
     /// The set is about to get one pod more.
     Growing,
+    /// The control plane was upgraded, and its controllers are at work; the state is not read yet.
+    ControlPlaneUpgraded,
     /// The witness's ledger has ended and the replicas have all of it; nothing is read back yet.
     Settling,
 }

@@ -181,7 +181,7 @@ impl Context {
     }
 
     /// Asks a server for the checksum of every table that it has.
-    async fn digest(&self, moment: &Moment, pod: &str) {
+    pub(super) async fn digest(&self, moment: &Moment, pod: &str) -> SqlAnswer {
         let list = statements::TABLES.to_owned();
         let (mut took_us, mut answer) = self.put(pod, std::slice::from_ref(&list), self.limits.sql).await;
         let mut statements = vec![list];
@@ -194,8 +194,9 @@ impl Context {
             answer = in_small_letters(answer);
         }
         let uid = self.uid(pod).unwrap_or_default();
-        let (moment, pod, question) = (moment.clone(), pod.to_owned(), Question::Digest);
+        let (moment, pod, question, copy) = (moment.clone(), pod.to_owned(), Question::Digest, answer.clone());
         self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+        copy
     }
 
     /// Asks these replicas how replication is.
@@ -238,11 +239,11 @@ fn broken(message: impl ToString) -> SqlAnswer {
     SqlAnswer::Broken { message: message.to_string() }
 }
 
-fn column(row: &Row, name: &str) -> Option<String> {
+pub(super) fn column(row: &Row, name: &str) -> Option<String> {
     row.get(name).cloned().flatten()
 }
 
-fn first(answer: &SqlAnswer, name: &str) -> Option<String> {
+pub(super) fn first(answer: &SqlAnswer, name: &str) -> Option<String> {
     match answer {
         SqlAnswer::Rows(rows) => column(rows.first()?, name),
         _ => None,

@@ -135,6 +135,7 @@ impl Stage {
             // Other workloads are on it too.
             own_cluster: false,
             budgets: act.budgets.clone(),
+            newer: None,
             around: Surroundings {
                 // Namespaces are found by it when their trial is cut short.
                 name: format!("{}.{}", self.run_id, act.name),

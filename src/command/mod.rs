@@ -1,0 +1,3 @@
+//! Commands that have more to say than a line in the list of them.
+
+pub mod upgrade;

@@ -1,0 +1,34 @@
+//! `steadfast upgrade`: a run that upgrades its cluster in place.
+
+use clap::Args;
+use steadfast::check::{Check, UPGRADE_CHECKS};
+use steadfast::cluster::Version;
+use steadfast::run::Settings;
+
+use crate::cli::{RunOptions, among};
+
+/// What an upgrade can be told.
+#[derive(Debug, Args)]
+pub struct UpgradeOptions {
+    /// Judge only checks whose id contains this, such as `writes`; the upgrade is acted whole.
+    filter: Option<String>,
+    /// The Kubernetes version to upgrade to: a later patch, or the next minor version. `--kubernetes` says which one to
+    /// begin with [default: the latest that is ready and leads there].
+    #[arg(long, value_name = "VERSION")]
+    to: Version,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+impl UpgradeOptions {
+    /// The settings of the run.
+    ///
+    /// # Errors
+    /// When the filter leaves no check; the message says what to do.
+    pub fn settings(&self) -> Result<Settings, String> {
+        let checks: Vec<&'static Check> = among(UPGRADE_CHECKS.iter(), self.filter.as_deref())?;
+        let settings = self.run.settings(checks);
+        let rerun = settings.rerun.replacen("steadfast run", &format!("steadfast upgrade --to {}", self.to), 1);
+        Ok(Settings { upgrade: Some(self.to), rerun, ..settings })
+    }
+}

@@ -1,0 +1,110 @@
+//! What an upgrade adds to a run: the releases that it goes from and to, and the checks once more on the new one.
+
+use std::sync::Arc;
+
+use super::bench::{Bench, Surroundings, Target};
+use super::trial::{Ending, Trial, exercise};
+use super::{Finished, Keep, RunError, Settings, outcome, run_id, write_reports};
+use crate::check::CATALOGUE;
+use crate::cluster::{Lab, NodeImage, Version, kind};
+use crate::evidence::{Conformed, Evidence, Log, Snapshot, SnapshotOf, What};
+use crate::scenario::{Journal, Newer};
+use crate::workload;
+
+/// Beneath the run's directory: what the workload that is deployed once more left.
+const AGAIN: &str = "conformance";
+
+/// The releases of an upgrade.
+pub(super) struct Path {
+    /// Where the cluster is that is to be upgraded, with the release that it begins with where it is made.
+    pub target: Target,
+    /// What it is upgraded to.
+    pub newer: Option<Newer>,
+}
+
+/// The target of a run. One that is made for an upgrade gets the latest release that leads to the one asked for, unless
+/// another one is asked for too.
+///
+/// # Errors
+/// When there is no such release, or no way from one to the other.
+pub(super) fn path(settings: &Settings, lab: &Lab) -> Result<Path, RunError> {
+    let Some(to) = settings.upgrade else { return Ok(Path { target: settings.target.clone(), newer: None }) };
+    let node = lab.node_image(Some(&to.to_string()))?.clone();
+    let target = match &settings.target {
+        Target::New { nodes, kubernetes, domain } => {
+            let from = match kubernetes {
+                Some(from) => lab.node_image(Some(from))?.kubernetes.parse()?,
+                None => {
+                    let ready: Vec<Version> =
+                        lab.nodes.iter().filter_map(|node| node.kubernetes.parse().ok()).collect();
+                    Version::before(to, &ready)?
+                }
+            };
+            from.leads_to(to)?;
+            Target::New { nodes: *nodes, kubernetes: Some(from.to_string()), domain: domain.clone() }
+        }
+        other => other.clone(),
+    };
+    Ok(Path { target, newer: Some(Newer { lab: lab.clone(), node }) })
+}
+
+/// Refuses what cannot be upgraded, once it is known what runs there.
+///
+/// # Errors
+/// When the cluster's release does not lead to the one that is asked for, or its nodes cannot be reached.
+pub(super) fn possible(bench: &Bench, node: &NodeImage) -> Result<(), RunError> {
+    let (from, to): (Version, Version) = (bench.cluster.version.parse()?, node.kubernetes.parse()?);
+    from.leads_to(to)?;
+    if bench.nodes.is_none() {
+        return Err(RunError::NotUpgradable { context: bench.cluster.context.clone() });
+    }
+    Ok(())
+}
+
+/// Deploys the workload once more on the upgraded cluster, acts every scenario, writes reports of their own, and records
+/// in the first run what the checks say.
+///
+/// # Errors
+/// When the second run cannot begin or is cut short.
+pub(super) async fn conform(
+    settings: &Settings,
+    first: &Bench,
+    around: &Surroundings,
+    ending: Ending<'_>,
+) -> Result<(), RunError> {
+    let directory = around.directory.join(AGAIN);
+    let refuse = |source| RunError::File { path: directory.clone(), source };
+    std::fs::create_dir_all(&directory).map_err(refuse)?;
+    let path = directory.join("evidence.jsonl");
+    let log = Arc::new(Log::create(&path).map_err(refuse)?);
+    let journal = Journal { log: log.clone(), progress: around.journal.progress.clone() };
+    let name = format!("{}{}", kind::PREFIX, run_id());
+    let again = Surroundings { name, directory: directory.clone(), journal, timeout_scale: around.timeout_scale };
+    let settings =
+        Settings { checks: CATALOGUE.iter().collect(), upgrade: None, keep: Keep::Never, ..settings.clone() };
+    let acted = async {
+        let trial: Trial = settings.trial(&first.lab, &again).await?;
+        let (images, target) = (workload::images(&trial.manifests), Target::Kind(first.name.clone()));
+        let mut bench = Bench::open(first.lab.clone(), &target, &again, &images, &mut None).await?;
+        bench.node_substitution.clone_from(&first.node_substitution);
+        exercise(&bench, &trial, ending).await
+    };
+    let trouble = Box::pin(acted).await.err();
+    if let Some(trouble) = &trouble {
+        again.journal.note(trouble.to_string());
+    }
+    if let Some(failure) = log.failure() {
+        return Err(RunError::File { path, source: std::io::Error::other(failure) });
+    }
+    let finished = Finished { directory, evidence: Evidence::read(&path)?, trouble, kept: None };
+    let outcome = outcome(&finished, &settings.checks, "steadfast run");
+    write_reports(&outcome)?;
+    let conformed = outcome.judged.iter().map(|judged| Conformed {
+        id: judged.check.id.to_owned(),
+        verdict: judged.finding.verdict.to_string(),
+        reason: judged.finding.reason.clone(),
+    });
+    let value = serde_json::to_value(conformed.collect::<Vec<_>>()).unwrap_or_default();
+    around.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Conformance, value }));
+    finished.trouble.map_or(Ok(()), Err)
+}

@@ -1,0 +1,212 @@
+//! Upgrades the cluster in place, step by step, as kubeadm's documentation has it: the control plane, then each node by
+//! drain, new kubelet and uncordon; between any two steps the whole state is read
+//! (<https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/>).
+
+use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::ResourceExt;
+use kube::api::{Api, ListParams};
+
+use super::ScenarioError;
+use super::context::Context;
+use super::deploy::settled;
+use super::disrupt::{failed, quiet};
+use super::drain::{empty, evict};
+use super::sabotage::Point;
+use super::undo::Disrupted;
+use crate::cluster::{Lab, NodeImage, Release};
+use crate::evidence::{Act, Sight, SnapshotOf, Stage};
+use crate::workload::{self, Manifest};
+
+/// A set without pods: that it is seen proves that the controller of the sets has seen every older one too.
+const HANDSHAKE: &str = include_str!("../../manifests/witness/handshake.yaml");
+
+/// Bears a kubelet's own pods, which no API server can evict.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// What the nodes are upgraded to.
+#[derive(Debug, Clone)]
+pub struct Newer {
+    /// What this machine has.
+    pub lab: Lab,
+    /// The node image with the newer release.
+    pub node: NodeImage,
+}
+
+pub(super) async fn upgrade(context: &Context) -> Result<(), ScenarioError> {
+    let Some(newer) = &context.newer else {
+        return Err(ScenarioError::NoNode { what: "upgraded", why: "no newer release was named".to_owned() });
+    };
+    let control_planes = context.control_planes().await?;
+    let nodes: Api<Node> = Api::all(context.client.clone());
+    let all = nodes.list(&ListParams::default()).await.map_err(failed("list the nodes".to_owned()))?;
+    let all: Vec<String> = all.items.iter().map(ResourceExt::name_any).collect();
+    let release = context
+        .journal
+        .step("upgrade", "bring the release into the nodes", async {
+            let beneath = context.logs.parent().unwrap_or(&context.logs);
+            let release = Release::unpack(&newer.lab, &newer.node, beneath).await?;
+            try_join_all(all.iter().map(|node| release.bring(node))).await?;
+            Ok::<_, ScenarioError>(release)
+        })
+        .await?;
+    read(context, Stage::Nothing, 0).await?;
+    let mut steps = 0;
+    for (index, node) in control_planes.iter().enumerate() {
+        let doing = control_plane(context, &release, node, index == 0);
+        context.journal.step("upgrade", &format!("upgrade the control plane on {node}"), doing).await?;
+        steps += 1;
+        read(context, Stage::ControlPlane { node: node.clone() }, steps).await?;
+    }
+    let workers = all.iter().filter(|node| !control_planes.contains(node));
+    for node in control_planes.iter().chain(workers) {
+        renew(context, &release, node, !control_planes.contains(node)).await?;
+        steps += 1;
+        read(context, Stage::Node { node: node.clone() }, steps).await?;
+    }
+    Ok(())
+}
+
+/// Reads the state, once the workload and DNS have come to rest.
+async fn read(context: &Context, stage: Stage, steps: u32) -> Result<(), ScenarioError> {
+    let name = format!("read the state {stage}");
+    let doing = async {
+        settled(context, context.subject.replicas).await?;
+        context.dns_rolled_out().await?;
+        context.state(stage, steps).await
+    };
+    context.journal.step("upgrade", &name, doing).await.map(drop)
+}
+
+/// Upgrades the control plane on a node, and waits until the new controllers have seen every set: what they would do to
+/// one they do then.
+async fn control_plane(context: &Context, release: &Release, node: &str, first: bool) -> Result<(), ScenarioError> {
+    let to = release.version.clone();
+    let doing = async {
+        let said = release.upgrade_control_plane(node, first).await?;
+        context.save_text(&format!("{node}.kubeadm.log"), &said);
+        let what = format!("an API server {to}");
+        let version =
+            context.poll(&what, context.limits.pod_ready, async || match context.client.apiserver_version().await {
+                Ok(version) if version.git_version == to => Sight::Met(version.git_version),
+                Ok(version) => Sight::NotYet(version.git_version),
+                Err(error) => Sight::NotYet(error.to_string()),
+            });
+        let version = version.await?;
+        Ok::<_, ScenarioError>(vec![context.node_state(SnapshotOf::ApiServer, node, &version)])
+    };
+    context.disrupt(Act::UpgradeControlPlane { node: node.to_owned(), to: to.clone() }, doing).await?;
+    controllers_at_work(context).await?;
+    context.strike(Point::ControlPlaneUpgraded).await;
+    quiet().await;
+    Ok(())
+}
+
+/// Waits until the controller of the sets has seen a new one: those that were there it has seen before.
+async fn controllers_at_work(context: &Context) -> Result<(), ScenarioError> {
+    let manifests: Vec<Manifest> = workload::parse("the handshake's manifest", HANDSHAKE)?;
+    let namespace = &context.witnesses.far_namespace;
+    let mut made = Vec::new();
+    let applied = workload::apply(&context.client, &manifests, namespace, &mut made).await;
+    context.made.lock().await.extend(made.iter().cloned());
+    applied?;
+    let Some(set) = made.first() else { return Ok(()) };
+    context
+        .poll("the controller of StatefulSets at work", context.limits.pod_ready, async || {
+            match set.api.get(&set.name).await {
+                Ok(there) if there.data.pointer("/status/observedGeneration").is_some() => Sight::Met(()),
+                Ok(_) => Sight::NotYet(format!("it has not seen StatefulSet {} of {namespace} yet", set.name)),
+                Err(error) => Sight::NotYet(error.to_string()),
+            }
+        })
+        .await?;
+    workload::delete(set).await?;
+    Ok(())
+}
+
+/// Drains a node, has it start the new kubelet, and takes it back.
+async fn renew(context: &Context, release: &Release, node: &str, worker: bool) -> Result<(), ScenarioError> {
+    let pods = context.pods_on(node);
+    for (pod, _) in &pods {
+        context.save_logs(pod).await;
+    }
+    let cordoned = Disrupted::Cordoned(node.to_owned());
+    context.disrupts(&cordoned).await;
+    let renewed = async {
+        let drained = drain(context, node, &pods);
+        context.journal.step("upgrade", &format!("drain {node}"), drained).await?;
+        let kubelet = kubelet(context, release, node, worker);
+        context.journal.step("upgrade", &format!("upgrade the kubelet of {node}"), kubelet).await
+    };
+    let renewed = renewed.await;
+    let back = context.journal.step("upgrade", &format!("uncordon {node}"), context.undo(&cordoned)).await;
+    renewed.and(back)?;
+    let ready = async {
+        for (pod, old) in &pods {
+            context.ready(pod, Some(old)).await?;
+        }
+        Ok::<_, ScenarioError>(())
+    };
+    context.journal.step("upgrade", &format!("wait for the pods of {node}"), ready).await
+}
+
+/// Evicts everything that can come back elsewhere or later: what somebody controls, but for the pods that belong to the
+/// node itself. A witness has no controller and stays, so the ledger goes on.
+async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Result<(), ScenarioError> {
+    empty(context, node, pods).await?;
+    if let Some((pod, _)) = pods.iter().find(|(_, uid)| !context.gone_already(uid)) {
+        return Err(ScenarioError::Server {
+            pod: pod.clone(),
+            what: format!("leave {node}"),
+            answer: "its disruption budget did not let it go; raise maxUnavailable, or give the set more pods"
+                .to_owned(),
+        });
+    }
+    let all: Api<Pod> = Api::all(context.client.clone());
+    let there = all.list(&ListParams::default().fields(&format!("spec.nodeName={node}"))).await;
+    for pod in there.map_err(failed(format!("list the pods on {node}")))? {
+        let of_node = pod.annotations().contains_key(MIRROR)
+            || pod.owner_references().iter().all(|owner| owner.kind == "DaemonSet" || owner.kind == "Node");
+        let done = pod.metadata.deletion_timestamp.is_some();
+        if of_node || done {
+            continue;
+        }
+        let (name, namespace) = (pod.name_any(), pod.namespace().unwrap_or_default());
+        let pods: Api<Pod> = Api::namespaced(context.client.clone(), &namespace);
+        if !evict(context, &pods, &name).await? {
+            context.journal.note(format!("{name} of {namespace} stayed on {node}: its budget would not let it go"));
+        }
+    }
+    Ok(())
+}
+
+async fn kubelet(context: &Context, release: &Release, node: &str, worker: bool) -> Result<(), ScenarioError> {
+    let to = release.version.clone();
+    let doing = async {
+        if worker {
+            // On a control plane, kubeadm has done that with all the rest.
+            release.upgrade_configuration(node).await?;
+        }
+        let before = context.lease(node).await?;
+        release.replace_kubelet(node).await?;
+        let ready = context.node_ready(node, &before).await?;
+        let nodes: Api<Node> = Api::all(context.client.clone());
+        let what = format!("a kubelet {to} on {node}");
+        let version = context.poll(&what, context.limits.reaction, async || match nodes.get(node).await {
+            Ok(there) => match there.status.and_then(|status| status.node_info) {
+                Some(info) if info.kubelet_version == to => Sight::Met(info.kubelet_version),
+                info => Sight::NotYet(info.map_or_else(|| "none".to_owned(), |info| info.kubelet_version)),
+            },
+            Err(error) => Sight::NotYet(error.to_string()),
+        });
+        let state = format!("kubelet {}", version.await?);
+        Ok::<_, ScenarioError>(vec![ready, context.node_state(SnapshotOf::Node, node, &state)])
+    };
+    let done = context.disrupt(Act::UpgradeNode { node: node.to_owned(), to: to.clone() }, doing).await;
+    if done.is_err()
+        && let Ok(log) = release.kubelet_log(node).await
+    {
+        context.save_text(&format!("{node}.kubelet.log"), &log);
+    }
+    done
+}
