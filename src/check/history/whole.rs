@@ -6,8 +6,8 @@ use crate::evidence::{Act, Moment, Phase, Question, SnapshotOf, SqlAnswer, Subje
 
 use super::{History, error, row, subject};
 
-const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa942956";
-const COREFILE: &str = "\
+pub(super) const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa942956";
+pub(super) const COREFILE: &str = "\
 .:53 {
     errors
     kubernetes cluster.local in-addr.arpa ip6.arpa {
@@ -54,7 +54,7 @@ impl History {
     }
 
     /// A run in which every pod of this workload was started, one after the other.
-    fn started(subject: Subject) -> Self {
+    pub(super) fn started(subject: Subject) -> Self {
         let mut history = Self::in_its_own_cluster(subject);
         history.step("deploy", Phase::Begin);
         history.applied();
@@ -153,7 +153,7 @@ impl History {
         pods
     }
 
-    fn deployed(&mut self) {
+    pub(super) fn deployed(&mut self) {
         let moment = Moment::Deployed;
         for pod in self.pod_names() {
             self.names(&moment, &pod);
@@ -189,7 +189,7 @@ impl History {
         self.sql_row(moment, pod, Question::Identity, columns);
     }
 
-    fn gtids(&self) -> String {
+    pub(super) fn gtids(&self) -> String {
         format!("{UUID}0:1-{}", self.ledger.len())
     }
 
@@ -208,7 +208,7 @@ impl History {
         self.subject.replica_pods().collect()
     }
 
-    fn replicate(&mut self) {
+    pub(super) fn replicate(&mut self) {
         let moment = Moment::Replicating;
         self.step("replicate", Phase::Begin);
         for pod in self.replicas() {
@@ -252,7 +252,9 @@ impl History {
 #[ignore = "writes suites/replay"]
 fn store_the_runs() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/replay");
-    for (name, history) in [("made-good", History::good()), ("made-parallel", History::parallel())] {
+    for (name, history) in
+        [("made-good", History::good()), ("made-parallel", History::parallel()), ("made-upgraded", History::upgraded())]
+    {
         let lines = history.records.iter().map(|record| serde_json::to_string(record).expect("a record") + "\n");
         std::fs::write(folder.join(name).with_extension("jsonl"), lines.collect::<String>()).expect("a folder");
     }
