@@ -14,6 +14,8 @@ mod cluster;
 mod offline;
 #[path = "refusals/program.rs"]
 mod program;
+#[path = "refusals/upgrade.rs"]
+mod upgrade;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

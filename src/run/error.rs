@@ -35,13 +35,10 @@ pub enum RunError {
     Upgrade(#[from] UpgradeError),
     /// The cluster's nodes cannot be reached.
     #[error(
-        "the nodes of context {context} are no containers of this machine, so they cannot be upgraded from here; \
-         call `steadfast before`, upgrade them in your own way, and call `steadfast after`"
+        "only the nodes of a kind cluster of this machine can be upgraded from here; for a cluster of a kubeconfig call \
+         `steadfast before`, upgrade it in your own way, and call `steadfast after`"
     )]
-    NotUpgradable {
-        /// The context.
-        context: String,
-    },
+    NotUpgradable,
     /// The container engine does not answer.
     #[error("the container engine does not answer: {reason}; ci/setup starts it, `steadfast doctor` looks at the rest")]
     NoEngine {
@@ -179,7 +176,7 @@ impl RunError {
                 | Self::NoPassword { .. }
                 | Self::Version(_)
                 | Self::Upgrade(_)
-                | Self::NotUpgradable { .. }
+                | Self::NotUpgradable
                 | Self::Apply(ApplyError::NamespaceExists(_) | ApplyError::Differs { .. })
                 | Self::Connect(
                     ConnectError::Kubeconfig { .. } | ConnectError::NoContext { .. } | ConnectError::Context { .. }
