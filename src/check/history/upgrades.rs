@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::{
     check::CATALOGUE,
-    evidence::{Act, Conformed, Moment, Phase, SnapshotOf, Stage, State, Upgrade, What},
+    evidence::{Act, Conformed, Moment, Phase, SnapshotOf, SqlAnswer, Stage, State, Upgrade, What},
 };
 
 use super::{
-    History,
+    History, row,
     states::{CONTROL_PLANE, Done, WORKERS},
     subject,
 };
@@ -94,7 +94,8 @@ impl History {
         self.proved(act, asked);
     }
 
-    /// A node is drained, upgraded and taken back: its pods wait for it, because their volumes are there.
+    /// A node is drained, upgraded and taken back: its pods wait for it, because their volumes are there. The set's
+    /// controller makes each anew only after those before it are Ready.
     fn node_upgraded(&mut self, node: &str) {
         let on_node = |history: &Self| -> Vec<String> {
             history.pod_names().into_iter().filter(|pod| history.node_of(pod) == node).collect()
@@ -102,9 +103,11 @@ impl History {
         let pods = on_node(self);
         let drain = Act::Drain { node: node.into() };
         let mut proof = self.fault(drain.clone());
-        for pod in &pods {
+        for (place, pod) in pods.iter().enumerate() {
             proof = self.goes(pod);
-            self.added(pod);
+            if place == 0 {
+                self.added(pod);
+            }
         }
         self.proved(drain, proof);
         for act in [Act::UpgradeNode { node: node.into(), to: NEW.into() }, Act::Uncordon { node: node.into() }] {
@@ -112,10 +115,14 @@ impl History {
             self.pass_ms(3_000);
             self.proved(act, asked);
         }
-        pods.iter().for_each(|pod| {
+        for (place, pod) in pods.iter().enumerate() {
+            if place > 0 {
+                self.added(pod);
+            }
             self.pass_ms(1_500);
             self.ready(pod);
-        });
+            self.pinged(pod, SqlAnswer::Rows(vec![row([("ping", "1")])]));
+        }
     }
 
     /// Every check is run on the upgraded cluster, and passes.

@@ -12,7 +12,7 @@ use crate::{
         find,
         history::History,
     },
-    evidence::{Act, OwnerSummary, RevisionSummary, State, What},
+    evidence::{Act, EventType, OwnerSummary, RevisionSummary, State, What},
 };
 
 /// A regression.
@@ -160,19 +160,16 @@ fn controller_manager_crashes() -> History {
 
 /// Of an evicted pod one successor after the other is made, each evicted again.
 fn recreated_again_and_again() -> History {
-    let is_drain = |what: &What| matches!(what, What::Fault(it) if it.act == Act::UpgradeNode { node: "worker".into(), to: "v1.37.2".into() });
-    History::upgraded().preceded(is_drain, |history| {
-        let mut records = history.records.clone();
-        let added = records.iter().rev().find(
-            |record| matches!(&record.what, What::Object(event) if event.object["metadata"]["name"] == "mysql-2"),
-        );
-        let What::Object(added) = &added.expect("a successor").what else { panic!("an object") };
-        let (mut object, mut next) = (added.object.clone(), added.object.clone());
-        object["metadata"]["deletionTimestamp"] = json!("2027-01-15T08:00:00Z");
-        next["metadata"]["uid"] = json!("2.77");
-        history.object(crate::evidence::EventType::Deleted, "Pod", object);
-        history.object(crate::evidence::EventType::Added, "Pod", next);
-        records.clear();
+    let is_upgrade = |what: &What| matches!(what, What::Fault(it) if it.act == Act::UpgradeNode { node: "worker".into(), to: "v1.37.2".into() });
+    History::upgraded().preceded(is_upgrade, |history| {
+        let of_successor =
+            |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "0.2");
+        let successor = history.records.iter().find(|record| of_successor(&record.what));
+        let What::Object(event) = successor.expect("a successor").what.clone() else { panic!("an object") };
+        let (first, mut second) = (event.object.clone(), event.object);
+        second["metadata"]["uid"] = json!("0.77");
+        history.object(EventType::Deleted, "Pod", first);
+        history.object(EventType::Added, "Pod", second);
     })
 }
 
