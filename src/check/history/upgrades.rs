@@ -66,6 +66,7 @@ impl History {
                 run.upgrade = Some(Upgrade { from: "v1.36.3".into(), to: NEW.into() });
             }
         }
+        history.acts(|scenario| ["deploy", "replicate", "upgrade", "settle"].contains(&scenario));
         history.deployed();
         history.replicate();
         history

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::evidence::{Act, Moment, Phase, Question, SnapshotOf, SqlAnswer, Subject};
+use crate::evidence::{Act, Moment, Phase, Question, SnapshotOf, SqlAnswer, Subject, What};
 
 use super::{History, error, row, subject};
 
@@ -113,6 +113,7 @@ impl History {
 
     /// All that comes after the pods' first start.
     fn finish(&mut self) {
+        self.acts(|scenario| scenario != "upgrade");
         self.deployed();
         self.replicate();
         self.restart();
@@ -126,6 +127,15 @@ impl History {
         self.claims();
         self.settle();
         self.teardown();
+    }
+
+    /// The run is to act only these scenarios.
+    pub(super) fn acts(&mut self, wanted: impl Fn(&str) -> bool) {
+        for record in &mut self.records {
+            if let What::Run(run) = &mut record.what {
+                run.scenarios.retain(|scenario| wanted(scenario));
+            }
+        }
     }
 
     fn teardown(&mut self) {
