@@ -31,7 +31,8 @@ const SYSTEM: &str = "kube-system";
 
 const DNS: &str = "k8s-app=kube-dns";
 
-const CONTROL_PLANE: &str = "tier=control-plane";
+/// The pods of the control plane, where the cluster shows them.
+pub(super) const CONTROL_PLANE: &str = "tier=control-plane";
 
 impl Context {
     /// Reads the state, and records it. The ledger rests while the servers are asked, so that they have the same.
