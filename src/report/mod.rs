@@ -14,6 +14,7 @@ pub(crate) mod sample;
 mod spans;
 mod svg;
 mod terminal;
+mod versions;
 
 use std::fs::Permissions;
 use std::io::{self, Write};
