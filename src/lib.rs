@@ -13,7 +13,7 @@
 //! | [`mysql`]    | statements by what a server is, its replication status, GTID sets |
 //! | [`check`]    | the catalogue and its judges: pure functions of the evidence |
 //! | [`lint`]     | manifests judged without a cluster: rules, and the places that they point to |
-//! | [`report`]   | terminal, results.json, JUnit, HTML, progress |
+//! | [`report`]   | terminal, results.json, JUnit, HTML, GitHub Actions, progress |
 //! | [`run`]      | one run, from settings to verdicts |
 //!
 //! Dependencies point one way: [`check`] knows only [`evidence`] and the pure part of [`mysql`], and [`lint`] only the

@@ -15,7 +15,7 @@ use steadfast::cluster::doctor::{Health, examine};
 use steadfast::cluster::{Lab, kept, kind};
 use steadfast::evidence::{Evidence, What};
 use steadfast::lint::Format;
-use steadfast::report::{Conclusion, Progress};
+use steadfast::report::{Conclusion, GitHub, Progress};
 use steadfast::run::{self, Finished, RunError, Settings};
 use steadfast::witness;
 
@@ -95,6 +95,9 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<u8> {
     let started = finished.evidence.run().is_some() || matches!(finished.trouble, Some(RunError::Interrupted));
     if started {
         steadfast::report::print(&outcome, cli.color)?;
+    }
+    if let Some(step) = GitHub::from_environment() {
+        step.tell(&outcome)?;
     }
     let trouble = trouble(&finished);
     tell_kept(&finished);

@@ -1,10 +1,12 @@
-//! What a run says to people and to machines: the closing text on the terminal, `results.json`, `junit.xml` and
-//! `report.html`. All are functions of the outcome alone: the same evidence gives the same bytes.
+//! What a run says to people and to machines: the closing text on the terminal, `results.json`, `junit.xml`,
+//! `report.html`, and what GitHub Actions shows. All are functions of the outcome alone: the same evidence gives the
+//! same bytes.
 
 mod account;
 mod costs;
 mod describe;
 mod exercised;
+mod github;
 mod html;
 mod junit;
 mod progress;
@@ -12,6 +14,7 @@ mod results;
 #[cfg(test)]
 pub(crate) mod sample;
 mod spans;
+mod summary;
 mod svg;
 mod terminal;
 mod versions;
@@ -27,6 +30,7 @@ use crate::check::{Check, Finding, Verdict};
 use crate::evidence::{Evidence, Record};
 
 pub use describe::{describe, line};
+pub use github::GitHub;
 pub use progress::Progress;
 pub use terminal::print;
 
