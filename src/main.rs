@@ -69,6 +69,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::List { json } => list(*json),
         Command::Explain { check } => Ok(explain(check)),
         Command::Lint { path, format } => lint(cli, path, *format).await,
+        Command::Trend(args) => Ok(command::trend::run(args)),
         Command::Doctor => Ok(doctor().await),
         Command::Witness { role } => witness(*role).await.map(|()| 0).context("witness"),
     }

@@ -14,6 +14,8 @@ mod cluster;
 mod offline;
 #[path = "refusals/program.rs"]
 mod program;
+#[path = "refusals/trend.rs"]
+mod trend;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

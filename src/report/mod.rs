@@ -32,6 +32,8 @@ use crate::evidence::{Evidence, Record};
 pub use describe::{describe, line};
 pub use github::GitHub;
 pub use progress::Progress;
+pub(crate) use results::SCHEMA as RESULTS_SCHEMA;
+pub(crate) use summary::plain as plain_markdown;
 pub use terminal::print;
 
 /// One check's result.

@@ -13,7 +13,7 @@ use crate::check::expectation::{self, Applied};
 use crate::evidence::{Evidence, LeftOut, Run, Substitution, Upgrade};
 
 /// The version of the format.
-const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
 struct Results<'a> {

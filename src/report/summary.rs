@@ -169,7 +169,7 @@ fn list(lines: Vec<String>) -> String {
 
 /// The text without a meaning for Markdown, tables or HTML: a backslash takes it from any of these characters
 /// (<https://github.github.com/gfm/#backslash-escapes>).
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         if r"\`*_[]<>|~&#".contains(c) {
