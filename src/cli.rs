@@ -82,6 +82,9 @@ pub enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// Tell from the results of many runs how often each check was red, and where figures are going.
+    #[command(after_help = crate::command::trend::EXIT_CODES)]
+    Trend(crate::command::trend::TrendArgs),
     /// See whether this machine has what a run needs.
     Doctor,
     /// The part that runs in the cluster, as a pod.

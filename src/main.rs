@@ -15,7 +15,7 @@ use steadfast::cluster::doctor::{Health, examine};
 use steadfast::cluster::{Lab, kept, kind};
 use steadfast::evidence::{Evidence, What};
 use steadfast::lint::Format;
-use steadfast::report::{Conclusion, Progress};
+use steadfast::report::{Conclusion, GitHub, Progress};
 use steadfast::run::{self, Finished, RunError, Settings};
 use steadfast::witness;
 
@@ -69,6 +69,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::List { json } => list(*json),
         Command::Explain { check } => Ok(explain(check)),
         Command::Lint { path, format } => lint(cli, path, *format).await,
+        Command::Trend(args) => Ok(command::trend::run(args)),
         Command::Doctor => Ok(doctor().await),
         Command::Witness { role } => witness(*role).await.map(|()| 0).context("witness"),
     }
@@ -95,6 +96,9 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<u8> {
     let started = finished.evidence.run().is_some() || matches!(finished.trouble, Some(RunError::Interrupted));
     if started {
         steadfast::report::print(&outcome, cli.color)?;
+    }
+    if let Some(step) = GitHub::from_environment() {
+        step.tell(&outcome)?;
     }
     let trouble = trouble(&finished);
     tell_kept(&finished);

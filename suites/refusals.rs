@@ -14,6 +14,8 @@ mod cluster;
 mod offline;
 #[path = "refusals/program.rs"]
 mod program;
+#[path = "refusals/trend.rs"]
+mod trend;
 #[path = "refusals/upgrade.rs"]
 mod upgrade;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::check::{Check, Verdict};
 use steadfast::evidence::Replication;
+use steadfast::report::GitHub;
 use steadfast::run::{Keep, Settings, Shared, Target, cancelled_by_signals};
 use steadfast::scenario::Rate;
 
@@ -22,7 +23,15 @@ pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) 
         let (runtime, shared) = (runtime.clone(), shared.clone());
         Trial::ignorable_test(check.id, move || runtime.block_on(judge(&shared, check)))
     };
-    libtest_mimic::run(&arguments, checks.iter().map(trial).collect()).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, checks.iter().map(trial).collect());
+    // Not while trials report: a workflow command has to begin its line.
+    match GitHub::from_environment().zip(shared.carried_out()).map(|(step, outcome)| step.tell(&outcome)) {
+        Some(Err(error)) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+        _ => conclusion.exit_code(),
+    }
 }
 
 /// Ignores all of these checks, visibly.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use steadfast::cluster::Lab;
 
 use super::program::Place;
+use super::trend;
 use super::upgrade;
 
 /// A workload that could be tested.
@@ -50,7 +51,8 @@ users: [{name: nobody, user: {token: none}}]
 contexts: [{name: closed, context: {cluster: closed, user: nobody}}]
 ";
 
-const STORED: &str = include_str!("../replay/made-good.jsonl");
+/// A stored run in which all is well.
+pub const STORED: &str = include_str!("../replay/made-good.jsonl");
 
 /// A call that is refused, or whose output is under review.
 pub struct Case {
@@ -119,10 +121,20 @@ pub fn lab(kind: &str, docker: &str) -> Value {
 }
 
 pub fn trials() -> Vec<Trial> {
-    let cases = [manifests(), surroundings(), command_lines(), stored_runs(), outputs(), lints(), upgrade::cases()];
+    let cases = [
+        manifests(),
+        surroundings(),
+        command_lines(),
+        stored_runs(),
+        outputs(),
+        lints(),
+        trend::cases(),
+        upgrade::cases(),
+    ];
     let mut trials: Vec<Trial> =
         cases.into_iter().flatten().map(|case| Trial::test(case.name, move || case.act())).collect();
     trials.push(Trial::test("surroundings::engine_not_reachable", engine_not_reachable));
+    trials.push(Trial::test("trend::stored_runs", trend::of_the_stored_runs));
     trials.push(Trial::test("lint::overlay", lint_of_the_overlay));
     trials.push(Trial::test("lint::mutants", lint_of_mutants));
     trials
@@ -158,7 +170,7 @@ fn manifests() -> Vec<Case> {
 }
 
 impl Case {
-    fn and_arguments(mut self, arguments: &[&'static str]) -> Self {
+    pub fn and_arguments(mut self, arguments: &[&'static str]) -> Self {
         self.arguments.extend(arguments);
         self
     }
