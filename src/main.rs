@@ -77,7 +77,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
 async fn witness(role: WitnessRole) -> std::io::Result<()> {
     let volume = Path::new(witness::VOLUME);
     match role {
-        WitnessRole::Stay => witness::stay(volume).await,
+        WitnessRole::Stay => witness::stay(volume, Path::new(witness::PASSWORD)).await,
         WitnessRole::Serve => witness::serve(volume, tokio::io::stdin(), tokio::io::stdout()).await,
     }
 }

@@ -134,8 +134,9 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let recorder = Recorder::start(client, namespace, &journal.log, secrets).await?;
     // It is set once: a trial is acted once.
     let _ = standing.recorder.set(recorder);
-    let started =
-        async { tokio::try_join!(witness(bench, trial, namespace, standing), witness(bench, trial, &far, standing)) };
+    let writer_password = Secret::from(workload::random_word());
+    let witness = |namespace| witness(bench, trial, namespace, &writer_password, standing);
+    let started = async { tokio::try_join!(witness(namespace), witness(&far)) };
     let (near, far_session) = journal.step("run", "start the witnesses", started).await?;
     journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Corefile, value: json!(bench.corefile) }));
     let root_password = password(bench, &manifests, namespace, &credentials, &standing.made).await?;
@@ -150,7 +151,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         dns_budget_ms: bench.dns_budget_ms,
         root_password,
         replica_password: Secret::from(workload::random_word()),
-        writer_password: Secret::from(workload::random_word()),
+        writer_password,
         ledger: trial.scenarios.iter().any(|scenario| scenario == "settle").then_some(trial.ledger),
         semi_sync: trial.semi_sync,
         limits,
@@ -291,11 +292,20 @@ async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Result<(), Ru
 }
 
 /// Starts a witness in a namespace, and opens the conversation with it.
-async fn witness(bench: &Bench, trial: &Trial, namespace: &str, standing: &Standing) -> Result<Session, RunError> {
-    let mut manifests = workload::parse("the witness's manifest", WITNESS)?;
-    for manifest in &mut manifests {
-        if let Some(image) = manifest.object.pointer_mut("/spec/containers/0/image") {
+async fn witness(
+    bench: &Bench,
+    trial: &Trial,
+    namespace: &str,
+    password: &Secret,
+    standing: &Standing,
+) -> Result<Session, RunError> {
+    let mut manifests = workload::parse("the witness's manifests", WITNESS)?;
+    for Manifest { object, .. } in &mut manifests {
+        if let Some(image) = object.pointer_mut("/spec/containers/0/image") {
             *image = json!(bench.witness_image);
+        }
+        if let Some(filled) = object.pointer_mut("/stringData/password") {
+            *filled = json!(password.expose());
         }
     }
     workload::apply(&bench.cluster.client, &manifests, namespace, &mut *standing.made.lock().await).await?;

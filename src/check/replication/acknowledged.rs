@@ -29,8 +29,9 @@ pub(in super::super) const NO_ACKNOWLEDGED_WRITE_IS_LOST: Check = Check {
 This is what a database is for. The witness writes all the while, whatever is done to the workload: inserts of one row
 each with an id of its own, which end acknowledged, refused, or without an answer. When all disruptions are over the
 table is read on every pod. Lost is what was acknowledged and is not there; phantom is what is there and was refused or
-never sent; a write without an answer may be there or not. The primary decides; a replica has to hold the same once it
-has reached a barrier. Each write must be accounted for, or the question stays open.
+never sent; a write without an answer may be there or not, and so may the last ones before the witness's own node died,
+of which it kept no trace. The primary decides; a replica has to hold the same once it has reached a barrier. Each write
+must be accounted for, or the question stays open.
 Usually wrong: a volume that is not the pod's own; innodb_flush_log_at_trx_commit or sync_binlog relaxed; or a primary
 that was replaced by a replica which did not have everything.",
     scenarios: &DISRUPTIVE,
@@ -43,10 +44,12 @@ const NOT_THERE: [u16; 2] = [1049, 1146];
 /// What became of the ledger's writes, by their ids.
 struct Account {
     acknowledged: Intervals,
-    /// Acknowledged, or never answered.
+    /// Acknowledged, never answered, or doubtful.
     possible: Intervals,
     refused: Intervals,
     unknown: u64,
+    /// Nobody knows whether these were sent.
+    doubtful: Intervals,
     /// Why it is not complete.
     open: Option<Finding>,
 }
@@ -77,10 +80,11 @@ fn no_acknowledged_write_is_lost(evidence: &Evidence) -> Finding {
         let Account { acknowledged, refused, unknown, .. } = &account;
         Ok(format!(
             "all {} acknowledged writes are on {}, each once, and nothing else ({} were refused, {unknown} never \
-             answered), over {}{}; the longest time without an acknowledged write was {}",
+             answered{}), over {}{}; the longest time without an acknowledged write was {}",
             acknowledged.len(),
             pods.join(", "),
             refused.len(),
+            doubts(&account.doubtful),
             names.join("; "),
             left_out(case),
             seconds(longest)
@@ -95,11 +99,20 @@ fn left_out(case: &Case<'_>) -> String {
     if told.is_empty() { String::new() } else { format!("; not over {}", told.join(", ")) }
 }
 
+/// Which writes nobody knows of, as part of a sentence.
+fn doubts(doubtful: &Intervals) -> String {
+    if doubtful.is_empty() {
+        return String::new();
+    }
+    format!(", and whether {doubtful} were sent died with a node of the witness")
+}
+
 impl Account {
     fn of(case: &Case<'_>) -> Self {
         let (mut ids, mut seen): (BTreeMap<u64, &WriteOutcome>, _) = (BTreeMap::new(), Vec::new());
-        let mut twice = None;
+        let (mut twice, mut doubtful) = (None, Intervals::default());
         for entries in case.entries() {
+            entries.it.doubtful.iter().for_each(|ids| doubtful.insert(ids.first, ids.last));
             for entry in &entries.it.writes {
                 if ids.insert(entry.id, &entry.outcome).is_some() {
                     twice.get_or_insert((entry.id, entries.mark.seq));
@@ -112,11 +125,12 @@ impl Account {
         };
         let acknowledged = with(|outcome| *outcome == WriteOutcome::Acknowledged);
         let refused = with(|outcome| matches!(outcome, WriteOutcome::Rejected(_)));
-        let possible = with(|outcome| !matches!(outcome, WriteOutcome::Rejected(_)));
-        let unknown = possible.len() - acknowledged.len();
-        let open =
-            open(case, ids.keys().next_back().copied().unwrap_or(0), &ids.keys().copied().collect(), twice, &seen);
-        Self { acknowledged, possible, refused, unknown, open }
+        let unknown = with(|outcome| matches!(outcome, WriteOutcome::Unknown(_)));
+        let last = ids.keys().next_back().copied().unwrap_or(0);
+        let known = ids.keys().copied().collect::<Intervals>().union(&doubtful);
+        let open = open(case, last, &known, twice, &seen);
+        let (possible, unknown) = (acknowledged.union(&unknown).union(&doubtful), unknown.len());
+        Self { acknowledged, possible, refused, unknown, doubtful, open }
     }
 }
 
