@@ -8,6 +8,7 @@ mod shared;
 mod signals;
 mod trial;
 mod upgrade;
+mod witness;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

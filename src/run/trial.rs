@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Pod, Secret as SecretObject};
+use k8s_openapi::api::core::v1::Secret as SecretObject;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::RunError;
-use super::bench::{Bench, Surroundings, all_ready};
+use super::bench::{Bench, Surroundings};
 use super::budget::{Budget, held_to};
 use super::scope::Scope;
+use super::witness;
 use crate::evidence::{
     Budgets, Recorder, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, Upgrade, What,
 };
@@ -23,7 +24,6 @@ use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, 
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Manifest};
 
-const WITNESS: &str = include_str!("../../manifests/witness/pod.yaml");
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// What a trial puts to the test.
@@ -135,8 +135,8 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     // It is set once: a trial is acted once.
     let _ = standing.recorder.set(recorder);
     let writer_password = Secret::from(workload::random_word());
-    let witness = |namespace| witness(bench, trial, namespace, &writer_password, standing);
-    let started = async { tokio::try_join!(witness(namespace), witness(&far)) };
+    let start = |namespace| start_witness(bench, trial, namespace, &writer_password, standing);
+    let started = async { tokio::try_join!(start(namespace), start(&far)) };
     let (near, far_session) = journal.step("run", "start the witnesses", started).await?;
     journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Corefile, value: json!(bench.corefile) }));
     let root_password = password(bench, &manifests, namespace, &credentials, &standing.made).await?;
@@ -145,7 +145,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         manifests,
         journal: journal.clone(),
         logs: trial.around.directory.join("logs"),
-        witnesses: Witnesses { near, far: far_session, far_namespace: far.clone() },
+        witnesses: Witnesses { near, near_namespace: namespace.to_owned(), far: far_session, far_namespace: far.clone() },
         dns_servers: Mutex::new(bench.dns_servers.clone()),
         nodes: bench.nodes.clone(),
         dns_budget_ms: bench.dns_budget_ms,
@@ -218,7 +218,7 @@ fn short_name(run_id: &str) -> String {
     format!("{}{}", crate::cluster::kind::PREFIX, run_id.rsplit('-').next().unwrap_or(run_id))
 }
 
-fn description(
+pub(super) fn description(
     bench: &Bench,
     trial: &Trial,
     scope: &Scope,
@@ -255,7 +255,7 @@ fn description(
 }
 
 /// The manifests with the images that run in place of those they name.
-fn substituted(manifests: &[Manifest], substitutions: &[Substitution]) -> Vec<Manifest> {
+pub(super) fn substituted(manifests: &[Manifest], substitutions: &[Substitution]) -> Vec<Manifest> {
     let mut manifests = manifests.to_vec();
     for manifest in &mut manifests {
         for list in ["/spec/template/spec/containers", "/spec/template/spec/initContainers"] {
@@ -272,7 +272,7 @@ fn substituted(manifests: &[Manifest], substitutions: &[Substitution]) -> Vec<Ma
 }
 
 /// A claim whose class does not exist stays Pending for ever: better to say so at once.
-async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Result<(), RunError> {
+pub(super) async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Result<(), RunError> {
     let wanted = manifests
         .iter()
         .filter_map(|manifest| manifest.object.pointer("/spec/volumeClaimTemplates")?.as_array())
@@ -292,34 +292,20 @@ async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Result<(), Ru
 }
 
 /// Starts a witness in a namespace, and opens the conversation with it.
-async fn witness(
+async fn start_witness(
     bench: &Bench,
     trial: &Trial,
     namespace: &str,
     password: &Secret,
     standing: &Standing,
 ) -> Result<Session, RunError> {
-    let mut manifests = workload::parse("the witness's manifests", WITNESS)?;
-    for Manifest { object, .. } in &mut manifests {
-        if let Some(image) = object.pointer_mut("/spec/containers/0/image") {
-            *image = json!(bench.witness_image);
-        }
-        if let Some(filled) = object.pointer_mut("/stringData/password") {
-            *filled = json!(password.expose());
-        }
-    }
-    workload::apply(&bench.cluster.client, &manifests, namespace, &mut *standing.made.lock().await).await?;
-    let pods: Api<Pod> = Api::namespaced(bench.cluster.client.clone(), namespace);
-    let (label, what) = ("app.kubernetes.io/name=steadfast-witness", format!("the witness in {namespace}"));
-    let limit = WITNESS_READY_WITHIN.mul_f64(trial.around.timeout_scale);
-    let ready = all_ready(&pods, label, &what, limit).await?;
-    let session = Session::new(pods, &ready.first().map(ResourceExt::name_any).unwrap_or_default());
-    session.open().await?;
-    Ok(session)
+    let (client, manifests) = (&bench.cluster.client, witness::pod(&bench.witness_image, password)?);
+    workload::apply(client, &manifests, namespace, &mut *standing.made.lock().await).await?;
+    witness::session(client, namespace, WITNESS_READY_WITHIN.mul_f64(trial.around.timeout_scale)).await
 }
 
 /// The root password, from where the pods take it. Its Secret is applied first, so that it can be read.
-async fn password(
+pub(super) async fn password(
     bench: &Bench,
     manifests: &[Manifest],
     namespace: &str,

@@ -30,6 +30,8 @@ const RANDOM: &str = "/metadata/annotations/steadfast~1random";
 /// An object that the run made, and may therefore delete.
 #[derive(Debug, Clone)]
 pub struct Owned {
+    /// The API that the object's kind belongs to, such as `apps/v1`.
+    pub api_version: String,
     /// The object's kind.
     pub kind: String,
     /// Its name.
@@ -128,7 +130,8 @@ pub async fn apply(
         if let Some(object) = object {
             let uid = object.uid().unwrap_or_default();
             if made.iter().all(|known| known.uid != uid) {
-                made.push(Owned { kind: kind.to_owned(), name: name.to_owned(), uid, api });
+                let api_version = manifest.text("/apiVersion").to_owned();
+                made.push(Owned { api_version, kind: kind.to_owned(), name: name.to_owned(), uid, api });
             }
         }
     }
@@ -201,7 +204,7 @@ pub async fn create_namespace(client: &Client, name: &str, run_id: &str) -> Resu
     match api.create(&PostParams::default(), &object).await {
         Ok(made) => {
             let uid = made.uid().unwrap_or_default();
-            Ok(Owned { kind: "Namespace".to_owned(), name: name.to_owned(), uid, api })
+            Ok(namespace(name.to_owned(), uid, api))
         }
         Err(kube::Error::Api(status)) if status.code == 409 => Err(ApplyError::NamespaceExists(name.to_owned())),
         Err(error) => Err(failed("create", "Namespace", name)(error)),
@@ -220,7 +223,11 @@ pub async fn namespaces_of(client: &Client, run_id: &str, known: &[Owned]) -> Re
     let list = api.list_metadata(&labelled).await.map_err(failed("list", "Namespace", run_id))?;
     let found = list.items.into_iter().filter_map(|object| Some((object.name_any(), object.uid()?)));
     let new = found.filter(|(_, uid)| known.iter().all(|owned| owned.uid != *uid));
-    Ok(new.map(|(name, uid)| Owned { kind: "Namespace".to_owned(), name, uid, api: api.clone() }).collect())
+    Ok(new.map(|(name, uid)| namespace(name, uid, api.clone())).collect())
+}
+
+fn namespace(name: String, uid: String, api: Api<DynamicObject>) -> Owned {
+    Owned { api_version: "v1".to_owned(), kind: "Namespace".to_owned(), name, uid, api }
 }
 
 /// Asks for an object's deletion, by UID. An object that is gone, or whose name another object bears, is left alone.
