@@ -51,6 +51,8 @@ fn settings(cluster: Option<String>, checks: Vec<&'static Check>) -> Settings {
         checks,
         manifests: std::env::var_os("STEADFAST_MANIFESTS").map(PathBuf::from),
         target: cluster.map_or(Target::New { nodes, kubernetes: None, domain: None }, Target::Kind),
+        // Whoever names a cluster by the variable wants all of it.
+        allow_disruption: true,
         namespace: None,
         artifacts: common::artifacts(),
         keep: Keep::Never,
