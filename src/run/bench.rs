@@ -11,7 +11,7 @@ use kube::api::{Api, ListParams, WatchParams};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use super::RunError;
+use super::{RunError, preflight};
 use crate::check::{dns_budget_ms, dns_zone};
 use crate::cluster::kind::{self, KindCluster, Shape};
 use crate::cluster::{Cluster, Image, Lab, NodeImage, Nodes, feature_gates};
@@ -44,6 +44,8 @@ pub enum Target {
         kubeconfig: PathBuf,
         /// The context; the file's current one unless given.
         context: Option<String>,
+        /// The UID of its namespace kube-system, as whoever means this cluster typed it in.
+        uid: Option<String>,
         /// The witness's image, where the cluster can pull it.
         witness_image: Option<String>,
     },
@@ -123,7 +125,9 @@ impl Bench {
     ) -> Result<Self, RunError> {
         let Reached { cluster, kind, nodes: made, witness_image } = reach(&lab, target, around, owned).await?;
         let (context, server, version) = (&cluster.context, &cluster.server, &cluster.version);
-        around.journal.progress.say(&format!("context {context}, server {server}, Kubernetes {version}"));
+        let progress = &around.journal.progress;
+        progress.say(&format!("context {context}, server {server}, Kubernetes {version}"));
+        preflight::of_cluster(target, &cluster, progress).await?;
         let witness_image = match (&kind, witness_image) {
             (_, Some(image)) => image,
             (Some(_), None) => lab.witness.image.clone(),
@@ -222,7 +226,7 @@ async fn reach(
             let cluster = Cluster::connect(keys.path(), Some(&format!("kind-{name}"))).await?;
             Ok(Reached { cluster, kind: Some(name.clone()), nodes: None, witness_image: None })
         }
-        Target::Context { kubeconfig, context, witness_image } => {
+        Target::Context { kubeconfig, context, witness_image, .. } => {
             let cluster = Cluster::connect(kubeconfig, context.as_deref()).await?;
             Ok(Reached { cluster, kind: None, nodes: None, witness_image: witness_image.clone() })
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cluster::kind::KindError;
-use crate::cluster::{ConnectError, LabError, UpgradeError, VersionError};
+use crate::cluster::{AdmissionError, ConnectError, LabError, UpgradeError, VersionError};
 use crate::evidence::{ReadError, WatchError};
 use crate::report::ReportError;
 use crate::workload::{ApplyError, ManifestError, SubjectError};
@@ -42,6 +42,9 @@ pub enum RunError {
         /// The context.
         context: String,
     },
+    /// The cluster is not one that the run may write to.
+    #[error(transparent)]
+    Admission(#[from] AdmissionError),
     /// The container engine does not answer.
     #[error("the container engine does not answer: {reason}; ci/setup starts it, `steadfast doctor` looks at the rest")]
     NoEngine {
@@ -181,10 +184,8 @@ impl RunError {
                 | Self::Upgrade(_)
                 | Self::NotUpgradable { .. }
                 | Self::Apply(ApplyError::NamespaceExists(_) | ApplyError::Differs { .. })
-                | Self::Connect(
-                    ConnectError::Kubeconfig { .. } | ConnectError::NoContext { .. } | ConnectError::Context { .. }
-                )
+                | Self::Admission(_)
                 | Self::Lab(LabError::NoNodeImage { .. })
-        )
+        ) || matches!(self, Self::Connect(error) if !matches!(error, ConnectError::Unreachable { .. }))
     }
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod budget;
 mod error;
+mod preflight;
 mod scope;
 mod shared;
 mod signals;
@@ -26,6 +27,7 @@ use crate::workload;
 pub use bench::{Bench, Surroundings, Target};
 pub use budget::{Budget, BudgetError};
 pub use error::RunError;
+pub use scope::Disruption;
 pub use shared::Shared;
 pub use signals::cancelled_by_signals;
 pub use trial::{Ending, Trial, exercise};
@@ -50,6 +52,8 @@ pub struct Settings {
     pub manifests: Option<PathBuf>,
     /// Where.
     pub target: Target,
+    /// Whether pods of the run's own namespace may be disturbed on a cluster that the run does not make.
+    pub allow_disruption: bool,
     /// The namespace, unless the manifests name one.
     pub namespace: Option<String>,
     /// Under which folder the run's directory is made.
@@ -216,7 +220,11 @@ impl Settings {
         }
         let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), Vec::new());
         let (replication, ledger) = (self.replication, self.ledger);
-        let own_cluster = matches!(self.target, Target::New { .. });
+        let disruption = match self.target {
+            Target::New { .. } => Disruption::Cluster,
+            _ if self.allow_disruption => Disruption::Workload,
+            _ => Disruption::Nothing,
+        };
         let (budgets, semi_sync) = (self.budgets.clone(), self.semi_sync);
         let trial = Trial {
             around,
@@ -227,7 +235,7 @@ impl Settings {
             semi_sync,
             sabotage,
             ledger,
-            own_cluster,
+            disruption,
             budgets,
             newer: None,
         };

@@ -4,18 +4,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret as SecretObject;
-use k8s_openapi::api::storage::v1::StorageClass;
-use kube::ResourceExt;
-use kube::api::{Api, ListParams};
+use kube::api::Api;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::RunError;
 use super::bench::{Bench, Surroundings};
 use super::budget::{Budget, held_to};
-use super::scope::Scope;
-use super::witness;
+use super::scope::{Disruption, Scope};
+use super::{RunError, preflight, witness};
 use crate::evidence::{
     Budgets, Recorder, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, Upgrade, What,
 };
@@ -44,9 +41,8 @@ pub struct Trial {
     pub sabotage: Vec<Sabotage>,
     /// How fast the witness's ledger writes, where the scenarios need it.
     pub ledger: Rate,
-    /// Whether the cluster was made for this trial alone: only then may its nodes, its DNS servers and its API server be
-    /// disrupted too.
-    pub own_cluster: bool,
+    /// What it may disrupt.
+    pub disruption: Disruption,
     /// The budgets that are not the usual ones.
     pub budgets: Vec<Budget>,
     /// What the cluster is upgraded to, where the trial is about that.
@@ -115,9 +111,9 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let mut substitutions = bench.provide(&workload::images(&trial.manifests), journal).await?;
     let manifests = workload::with_random_values(substituted(&trial.manifests, &substitutions));
     substitutions.extend(bench.node_substitution.clone());
-    storage_classes(bench, &manifests).await?;
 
     let far = format!("{namespace}-witness");
+    preflight::of_workload(bench, &manifests, [namespace, &far]).await?;
     for name in [namespace.as_str(), &far] {
         let owned = workload::create_namespace(client, name, &trial.around.name).await?;
         standing.made.lock().await.push(owned);
@@ -269,26 +265,6 @@ pub(super) fn substituted(manifests: &[Manifest], substitutions: &[Substitution]
         }
     }
     manifests
-}
-
-/// A claim whose class does not exist stays Pending for ever: better to say so at once.
-pub(super) async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Result<(), RunError> {
-    let wanted = manifests
-        .iter()
-        .filter_map(|manifest| manifest.object.pointer("/spec/volumeClaimTemplates")?.as_array())
-        .flatten()
-        .filter_map(|claim| claim.pointer("/spec/storageClassName")?.as_str());
-    let api: Api<StorageClass> = Api::all(bench.cluster.client.clone());
-    let there =
-        api.list(&ListParams::default()).await.map_err(|source| RunError::api("list the StorageClasses", source))?;
-    let there: Vec<String> = there.items.iter().map(ResourceExt::name_any).collect();
-    for class in wanted {
-        let brought = manifests.iter().any(|manifest| manifest.kind() == "StorageClass" && manifest.name() == class);
-        if !brought && !there.iter().any(|name| name == class) {
-            return Err(RunError::NoStorageClass { class: class.to_owned(), there: there.join(", ") });
-        }
-    }
-    Ok(())
 }
 
 /// Starts a witness in a namespace, and opens the conversation with it.

@@ -173,7 +173,7 @@ async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Resu
         }
         let (name, namespace) = (pod.name_any(), pod.namespace().unwrap_or_default());
         let pods: Api<Pod> = Api::namespaced(context.client.clone(), &namespace);
-        if !evict(context, &pods, &name).await? {
+        if !evict(context, &pods, &name, &pod.uid().unwrap_or_default()).await? {
             context.journal.note(format!("{name} of {namespace} stayed on {node}: its budget would not let it go"));
         }
     }

@@ -108,7 +108,8 @@ impl Case {
     }
 }
 
-fn lab(kind: &str, docker: &str) -> Value {
+/// A lab whose programs are these.
+pub fn lab(kind: &str, docker: &str) -> Value {
     json!({
         "schema": 1, "kind": kind, "kubectl": "/nowhere/kubectl", "docker": docker, "default_kubernetes": "1.37.2",
         "nodes": [{"kubernetes": "1.37.2", "image": "nowhere/node", "built": true}],
@@ -187,10 +188,10 @@ fn surroundings() -> Vec<Case> {
 fn command_lines() -> Vec<Case> {
     let refused = |name, arguments: &[&'static str]| case(name, 2, arguments).at_once();
     vec![
-        refused("usage::context_without_agreement", &["run", "--kubeconfig", "@/config", "--context", "ci"]),
-        refused("usage::cluster_without_agreement", &["run", "--cluster", "ci"]),
-        refused("usage::context_without_kubeconfig", &["run", "--context", "ci", "--allow-disruption"]),
-        refused("usage::cluster_and_nodes", &["run", "--cluster", "ci", "--allow-disruption", "--nodes", "2"]),
+        refused("usage::upgrade_without_agreement", &["upgrade", "--to", "1.37.2", "--cluster", "ci"]),
+        refused("usage::context_without_kubeconfig", &["run", "--context", "ci"]),
+        refused("usage::cluster_uid_without_kubeconfig", &["run", "--cluster-uid", "1-2"]),
+        refused("usage::cluster_and_nodes", &["run", "--cluster", "ci", "--nodes", "2"]),
         refused("usage::unknown_filter", &["run", "nothing::like_this"]),
         refused("usage::unknown_flag", &["run", "--unknown"]),
         refused("usage::timeout_scale", &["run", "--timeout-scale", "0"]),

@@ -15,7 +15,7 @@ use super::{
         opinion::{Judged, judged},
         words::{five_of, seconds},
     },
-    budget::{DISRUPTIVE, of_interest, titled},
+    budget::{DISRUPTIVE, of_interest, titled, undisrupted},
     reached_barrier,
 };
 
@@ -72,7 +72,7 @@ fn no_acknowledged_write_is_lost(evidence: &Evidence) -> Finding {
         let longest = measures.ledger.and_then(|ledger| ledger.longest_outage).map_or(0, |outage| outage.us());
         let disruptions = of_interest(measures.disruptions);
         if disruptions.is_empty() {
-            return Err(Finding::inconclusive("nothing was disrupted, so nothing was in danger", []));
+            return Err(undisrupted(case, "nothing was in danger"));
         }
         opinion.prove(disruptions.iter().map(|disruption| disruption.began().seq));
         let names: Vec<String> = disruptions.iter().map(titled).collect();

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::{
     check::{
-        Verdict::{self, Fail, Inconclusive, Pass},
+        Verdict::{self, Fail, Inconclusive, Pass, Skipped},
         history::{History, broken, error, refused, row},
     },
     evidence::{Act, Ids, LeftOut, Moment, Question, SqlAnswer, What, WriteOutcome},
@@ -195,6 +195,30 @@ fn nothing_written_or_nothing_done_proves_nothing() {
     History::good().without(|what| matches!(what, What::Entries(_))).expect(LOST, Inconclusive);
     let disrupted = |what: &What| matches!(what, What::Fault(fault) if fault.act != Act::StopLedger);
     assert_snapshot!(History::good().without(disrupted).expect(LOST, Inconclusive), @"nothing was disrupted, so nothing was in danger");
+}
+
+/// A run on a cluster where no pod may be disturbed.
+fn undisturbed() -> History {
+    let disrupted = |what: &What| matches!(what, What::Fault(fault) if fault.act != Act::StopLedger);
+    History::good().without(disrupted).edit(|what| {
+        if let What::Run(run) = what {
+            let peaceful =
+                |scenario: &String| ["deploy", "replicate", "settle", "teardown"].contains(&scenario.as_str());
+            let (acted, others): (Vec<_>, Vec<_>) = run.scenarios.drain(..).partition(peaceful);
+            let left_out = |scenario| LeftOut { scenario, why: "pods are left alone".into() };
+            (run.scenarios, run.left_out) = (acted, others.into_iter().map(left_out).collect());
+        }
+    })
+}
+
+#[test]
+fn where_nothing_may_be_disrupted_nothing_is_held_against_the_workload() {
+    for check in [LOST, "replication::recovers_within_budget"] {
+        assert_eq!(undisturbed().expect(check, Skipped), "nothing was disrupted: pods are left alone");
+    }
+    // A write that is lost at rest is lost all the same.
+    let missing = error(1146, "Table 'steadfast.entries' doesn't exist");
+    undisturbed().answering("mysql-0", Question::Entries, missing).expect(LOST, Fail);
 }
 
 proptest! {
