@@ -9,6 +9,8 @@ use steadfast::lint::Format;
 use steadfast::run::{Budget, Keep, Settings, Target};
 use steadfast::scenario::Rate;
 
+use crate::command::after::AfterOptions;
+use crate::command::before::BeforeOptions;
 use crate::command::upgrade::UpgradeOptions;
 
 /// End-to-end conformance harness for StatefulSets that run MySQL.
@@ -42,6 +44,17 @@ pub enum Command {
     Upgrade {
         #[command(flatten)]
         options: UpgradeOptions,
+    },
+    /// Before you upgrade a cluster in your own way: deploy a workload there, or adopt one, start writing to it, and keep the
+    /// state of everything in a file.
+    Before {
+        #[command(flatten)]
+        options: BeforeOptions,
+    },
+    /// After you have upgraded it: compare everything with that file, read the writes back, and run all checks once more.
+    After {
+        #[command(flatten)]
+        options: AfterOptions,
     },
     /// Make a kind cluster, deploy the workload with replication, and leave both there.
     Up {
@@ -167,7 +180,7 @@ pub struct RunOptions {
     budgets: Vec<Budget>,
 }
 
-fn scale(text: &str) -> Result<f64, String> {
+pub(crate) fn scale(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(factor) if (0.1..=100.0).contains(&factor) => Ok(factor),
         _ => Err("give a number from 0.1 to 100".to_owned()),

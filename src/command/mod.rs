@@ -1,3 +1,5 @@
 //! Commands that have more to say than a line in the list of them.
 
+pub mod after;
+pub mod before;
 pub mod upgrade;

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 use kube::api::{Api, ListParams, WatchParams};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{RunError, preflight};
 use crate::check::{dns_budget_ms, dns_zone};
@@ -25,7 +26,8 @@ const READY_WITHIN: Duration = Duration::from_secs(180);
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// Where a run takes place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Target {
     /// A kind cluster of its own.
     New {
@@ -102,8 +104,9 @@ pub struct Bench {
 }
 
 /// How a cluster is reached.
-struct Reached {
-    cluster: Cluster,
+pub(super) struct Reached {
+    /// The connection.
+    pub cluster: Cluster,
     /// The kind cluster's name, where it is one of this machine: images can be loaded then.
     kind: Option<String>,
     nodes: Option<NodeImage>,
@@ -194,7 +197,7 @@ fn node_substitution(node: &NodeImage) -> Substitution {
 }
 
 /// Makes the cluster, or finds the one that is there.
-async fn reach(
+pub(super) async fn reach(
     lab: &Lab,
     target: &Target,
     around: &Surroundings,

@@ -141,7 +141,12 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         manifests,
         journal: journal.clone(),
         logs: trial.around.directory.join("logs"),
-        witnesses: Witnesses { near, near_namespace: namespace.to_owned(), far: far_session, far_namespace: far.clone() },
+        witnesses: Witnesses {
+            near,
+            near_namespace: namespace.to_owned(),
+            far: far_session,
+            far_namespace: far.clone(),
+        },
         dns_servers: Mutex::new(bench.dns_servers.clone()),
         nodes: bench.nodes.clone(),
         dns_budget_ms: bench.dns_budget_ms,
@@ -152,6 +157,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         semi_sync: trial.semi_sync,
         limits,
         replication: trial.replication,
+        adopted: false,
         newer: trial.newer.clone(),
         sabotage: trial.sabotage.clone(),
         made: standing.made.clone(),
@@ -194,23 +200,30 @@ impl Trial {
     /// When the manifests do not agree on one, or it cannot be used.
     pub fn namespace(&self) -> Result<String, RunError> {
         let named = workload::namespace(&self.manifests, self.namespace.as_deref())?;
-        let name = named.unwrap_or_else(|| short_name(&self.around.name));
-        let refuse = |why| Err(RunError::BadNamespace { name: name.clone(), why });
-        let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        // Another namespace of the run is called after this one.
-        if !letters || name.is_empty() || name.len() > 55 || name.starts_with('-') || name.ends_with('-') {
-            return refuse("it takes 1 to 55 small letters, digits and inner hyphens");
-        }
-        if name == "default" || name.starts_with("kube-") {
-            return refuse("it is every cluster's own, and a run never touches a namespace that it did not make");
-        }
-        Ok(name)
+        usable(named.unwrap_or_else(|| short_name(&self.around.name)))
     }
+}
+
+/// Refuses a name that no namespace of a run may have.
+///
+/// # Errors
+/// When it cannot be used.
+pub(super) fn usable(name: String) -> Result<String, RunError> {
+    let refuse = |why| Err(RunError::BadNamespace { name: name.clone(), why });
+    let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    // Another namespace of the run is called after this one.
+    if !letters || name.is_empty() || name.len() > 55 || name.starts_with('-') || name.ends_with('-') {
+        return refuse("it takes 1 to 55 small letters, digits and inner hyphens");
+    }
+    if name == "default" || name.starts_with("kube-") {
+        return refuse("it is every cluster's own, and a run never touches a namespace that it did not make");
+    }
+    Ok(name)
 }
 
 /// A namespace named after the run, and short: MySQL before 8.0.17 takes at most 60 characters for a source's name
 /// (<https://dev.mysql.com/doc/relnotes/mysql/8.0/en/news-8-0-17.html>).
-fn short_name(run_id: &str) -> String {
+pub(super) fn short_name(run_id: &str) -> String {
     format!("{}{}", crate::cluster::kind::PREFIX, run_id.rsplit('-').next().unwrap_or(run_id))
 }
 

@@ -125,6 +125,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Who configures replication.
     pub replication: Replication,
+    /// Whether somebody else deployed the workload, and uses it.
+    pub adopted: bool,
     /// What the cluster's nodes are upgraded to, where the run is about that.
     pub newer: Option<Newer>,
     /// What a mutant injects.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// How fast the ledger writes. A run of all checks takes some six minutes, and for a third of them there is nobody to take
 /// a write: eighty a second make more than ten thousand that are acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// How many write side by side.
     pub writers: u32,
@@ -85,6 +86,16 @@ impl Context {
             Ok::<_, ScenarioError>(vec![self.last_record()])
         };
         self.disrupt(Act::StartLedger { writers: rate.writers, per_second: rate.per_second }, doing).await?;
+        *self.reader.position.lock().await = Some(0);
+        *wanted = true;
+        Ok(())
+    }
+
+    /// Takes over the ledger that an earlier run of the program started, from its first entry on.
+    pub(super) async fn take_over_ledger(&self) -> Result<(), ScenarioError> {
+        let mut wanted = self.reader.wanted.lock().await;
+        // Whoever paused it may have been killed meanwhile.
+        self.insist("go on with its ledger", LedgerAsk::Resume).await?;
         *self.reader.position.lock().await = Some(0);
         *wanted = true;
         Ok(())

@@ -15,7 +15,7 @@ use super::drain::{empty, evict};
 use super::sabotage::Point;
 use super::undo::Disrupted;
 use crate::cluster::{Lab, NodeImage, Release};
-use crate::evidence::{Act, Sight, SnapshotOf, Stage};
+use crate::evidence::{Act, Sight, SnapshotOf, Stage, State};
 use crate::workload::{self, Manifest};
 
 /// A set without pods: that it is seen proves that the controller of the sets has seen every older one too.
@@ -68,14 +68,14 @@ pub(super) async fn upgrade(context: &Context) -> Result<(), ScenarioError> {
 }
 
 /// Reads the state, once the workload and DNS have come to rest.
-async fn read(context: &Context, stage: Stage, steps: u32) -> Result<(), ScenarioError> {
+pub(super) async fn read(context: &Context, stage: Stage, steps: u32) -> Result<State, ScenarioError> {
     let name = format!("read the state {stage}");
     let doing = async {
         settled(context, context.subject.replicas).await?;
         context.dns_rolled_out().await?;
         context.state(stage, steps).await
     };
-    context.journal.step("upgrade", &name, doing).await.map(drop)
+    context.journal.step("upgrade", &name, doing).await
 }
 
 /// Upgrades the control plane on a node, and waits until the new controllers have seen every set: what they would do to

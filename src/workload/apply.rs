@@ -42,6 +42,13 @@ pub struct Owned {
     pub api: Api<DynamicObject>,
 }
 
+impl Owned {
+    /// Whether it belongs to no namespace.
+    pub fn is_cluster_wide(&self) -> bool {
+        !self.api.resource_url().contains("/namespaces/")
+    }
+}
+
 /// An object could not be applied or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
