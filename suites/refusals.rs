@@ -18,6 +18,8 @@ mod deletes;
 mod offline;
 #[path = "refusals/program.rs"]
 mod program;
+#[path = "refusals/upgrade.rs"]
+mod upgrade;
 #[path = "refusals/wrong_cluster.rs"]
 mod wrong_cluster;
 
