@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, find};
+use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, all, find};
 use steadfast::evidence::Replication;
 use steadfast::lint::Format;
 use steadfast::run::{Budget, Keep, Settings, Target};
@@ -303,7 +303,7 @@ pub fn among(
 pub fn check(id: &str) -> Result<&'static Check, String> {
     find(id).ok_or_else(|| {
         let last = id.rsplit("::").next().unwrap_or(id);
-        let like: Vec<&str> = CATALOGUE.iter().map(|check| check.id).filter(|known| known.contains(last)).collect();
+        let like: Vec<&str> = all().map(|check| check.id).filter(|known| known.contains(last)).collect();
         match like.as_slice() {
             [] => format!("there is no check `{id}`; `steadfast list` shows them all"),
             like => format!("there is no check `{id}`; there is {}", like.join(", ")),

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser as _;
 use cli::{Cli, Command, RunOptions, WitnessRole};
-use steadfast::check::{CATALOGUE, Check};
+use steadfast::check::{Check, all};
 use steadfast::cluster::doctor::{Health, examine};
 use steadfast::cluster::{Lab, kept, kind};
 use steadfast::evidence::{Evidence, What};
@@ -200,9 +200,9 @@ fn judged_then(directory: &Path, evidence: &Evidence) -> Vec<&'static Check> {
     if ids.is_empty() {
         let acted = evidence.run().map(|run| run.scenarios.as_slice()).unwrap_or_default();
         let has_evidence = |check: &&Check| check.scenarios.iter().all(|name| acted.iter().any(|known| known == name));
-        return CATALOGUE.iter().filter(has_evidence).collect();
+        return all().filter(has_evidence).collect();
     }
-    CATALOGUE.iter().filter(|check| ids.contains(&check.id)).collect()
+    all().filter(|check| ids.contains(&check.id)).collect()
 }
 
 /// The evidence of a run that is named by its directory, by the log itself, or by its id among the artifacts.
@@ -231,12 +231,11 @@ fn list(json: bool) -> anyhow::Result<u8> {
                 "scenarios": check.scenarios,
             })
         };
-        let checks: Vec<_> = CATALOGUE.iter().map(described).collect();
+        let checks: Vec<_> = all().map(described).collect();
         tell(&serde_json::to_string_pretty(&checks)?);
     } else {
-        let width = CATALOGUE.iter().map(|check| check.id.len()).max().unwrap_or_default();
-        let lines: Vec<String> =
-            CATALOGUE.iter().map(|check| format!("{:width$}  {}", check.id, check.statement)).collect();
+        let width = all().map(|check| check.id.len()).max().unwrap_or_default();
+        let lines: Vec<String> = all().map(|check| format!("{:width$}  {}", check.id, check.statement)).collect();
         tell(&lines.join("\n"));
     }
     Ok(0)

@@ -121,7 +121,8 @@ pub fn lab(kind: &str, docker: &str) -> Value {
 
 pub fn trials() -> Vec<Trial> {
     let cases = [manifests(), surroundings(), command_lines(), stored_runs(), outputs(), lints(), upgrade::cases()];
-    let mut trials: Vec<Trial> = cases.into_iter().flatten().map(|case| Trial::test(case.name, move || case.act())).collect();
+    let mut trials: Vec<Trial> =
+        cases.into_iter().flatten().map(|case| Trial::test(case.name, move || case.act())).collect();
     trials.push(Trial::test("surroundings::engine_not_reachable", engine_not_reachable));
     trials.push(Trial::test("lint::overlay", lint_of_the_overlay));
     trials.push(Trial::test("lint::mutants", lint_of_mutants));
