@@ -35,8 +35,9 @@ const TRIALS: [(&str, Act); 2] = [
 
 fn main() -> ExitCode {
     let part = common::variable::<String>("STEADFAST_PART").filter(|part| part != "1/1");
-    let trials = if part.is_some() { &TRIALS[1..] } else { &TRIALS[..] };
-    trials::run(common::arguments(), trials, AT_ONCE)
+    let reason =
+        part.map(|part| format!("STEADFAST_PART={part}: upgrades are no part of that; STEADFAST_PART=1/1 has them"));
+    trials::run(common::arguments(), &TRIALS, AT_ONCE, reason)
 }
 
 /// A cluster of somebody's, and a folder with a state file.

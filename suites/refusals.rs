@@ -16,6 +16,8 @@ mod cluster;
 mod deletes;
 #[path = "refusals/offline.rs"]
 mod offline;
+#[path = "refusals/phases.rs"]
+mod phases;
 #[path = "refusals/program.rs"]
 mod program;
 #[path = "refusals/upgrade.rs"]
@@ -25,8 +27,8 @@ mod wrong_cluster;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let mut trials =
-        [offline::trials(), wrong_cluster::trials(), deletes::trials()].into_iter().flatten().collect::<Vec<_>>();
+    let offline = [offline::trials(), wrong_cluster::trials(), deletes::trials(), phases::trials()];
+    let mut trials = offline.into_iter().flatten().collect::<Vec<_>>();
     if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
         let reason = "STEADFAST_CLUSTER=none: no cluster is wanted";
         let ignored = |name: &str| Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)));

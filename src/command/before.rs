@@ -11,7 +11,17 @@ use crate::cli::RunOptions;
 /// What `before` can be told.
 #[derive(Debug, Args)]
 #[command(mut_arg("writers", |arg| arg.default_value("2")), mut_arg("rate", |arg| arg.default_value("2")))]
-#[command(mut_arg("nodes", |arg| arg.hide(true)), mut_arg("kubernetes", |arg| arg.hide(true)), mut_arg("keep", |arg| arg.hide(true)))]
+#[command(mut_args(|arg| {
+    // A cluster is named, not made; what is made stays until `after`; and nothing is disrupted.
+    let hidden = ["nodes", "kubernetes", "keep", "allow_disruption"].contains(&arg.get_id().as_str());
+    arg.hide(hidden)
+}))]
+#[command(mut_arg("cluster", |arg| arg.help("The kind cluster of this machine that you are about to upgrade")))]
+#[command(mut_arg("context", |arg| arg.help("The context in that file [default: its current one]")))]
+#[command(mut_arg("namespace", |arg| {
+    arg.help("The workload's namespace: one that must not exist [default: the manifests', or one named after the run], or \
+              that of the workload to adopt")
+}))]
 pub struct BeforeOptions {
     /// The file that keeps what `steadfast after` needs; one that is there is gone on with.
     #[arg(long, value_name = "FILE", default_value = "steadfast-state.json")]

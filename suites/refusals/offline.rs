@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use steadfast::cluster::Lab;
 
 use super::program::Place;
-use super::upgrade;
+use super::{phases, upgrade};
 
 /// A workload that could be tested.
 pub const WORKLOAD: &str = "\
@@ -120,9 +120,10 @@ pub fn lab(kind: &str, docker: &str) -> Value {
 }
 
 pub fn trials() -> Vec<Trial> {
-    let cases = [manifests(), surroundings(), command_lines(), stored_runs(), outputs(), lints(), upgrade::cases()];
-    let mut trials: Vec<Trial> =
-        cases.into_iter().flatten().map(|case| Trial::test(case.name, move || case.act())).collect();
+    let others = [upgrade::cases(), phases::cases()];
+    let cases =
+        [manifests(), surroundings(), command_lines(), stored_runs(), outputs(), lints()].into_iter().chain(others);
+    let mut trials: Vec<Trial> = cases.flatten().map(|case| Trial::test(case.name, move || case.act())).collect();
     trials.push(Trial::test("surroundings::engine_not_reachable", engine_not_reachable));
     trials.push(Trial::test("lint::overlay", lint_of_the_overlay));
     trials.push(Trial::test("lint::mutants", lint_of_mutants));
