@@ -104,17 +104,22 @@ impl Town {
         Err(format!("kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
     }
 
-    /// Asks kubectl until it says this.
-    fn until(&self, arguments: &[&str], wanted: &str) -> Result<(), Failed> {
+    /// Asks kubectl until it says what is wanted: an API server that has just been started again refuses for a while.
+    fn until(&self, arguments: &[&str], wanted: impl Fn(&str) -> bool) -> Result<(), Failed> {
         let begun = std::time::Instant::now();
         loop {
             let said = self.kubectl(arguments);
             match said {
-                Ok(said) if said == wanted => return Ok(()),
-                said if begun.elapsed() > READY_WITHIN => return Err(format!("not `{wanted}`: {said:?}").into()),
+                Ok(said) if wanted(&said) => return Ok(()),
+                Ok(said) if begun.elapsed() > READY_WITHIN => return Err(format!("{arguments:?}: {said}").into()),
+                Err(failed) if begun.elapsed() > READY_WITHIN => return Err(failed),
                 _ => std::thread::sleep(LOOK_AGAIN_AFTER),
             }
         }
+    }
+
+    fn until_done(&self, arguments: &[&str]) -> Result<(), Failed> {
+        self.until(arguments, |_| true)
     }
 
     /// Upgrades the cluster as its owner would, and drains every node.
@@ -130,7 +135,7 @@ impl Town {
         for node in &planes {
             runtime.block_on(release.upgrade_control_plane(node, true))?;
         }
-        self.until(&["get", "--raw", "/readyz"], "ok")?;
+        self.until(&["get", "--raw", "/readyz"], |said| said == "ok")?;
         for node in planes.iter().chain(&workers) {
             self.drained(node, || {
                 if workers.contains(node) {
@@ -138,8 +143,8 @@ impl Town {
                 }
                 runtime.block_on(release.replace_kubelet(node))?;
                 let kubelet = "--output=jsonpath={.status.nodeInfo.kubeletVersion}";
-                self.until(&["get", "node", node, kubelet], &release.version)?;
-                self.kubectl(&["wait", "node", node, "--for=condition=Ready", "--timeout=180s"]).map(drop)
+                self.until(&["get", "node", node, kubelet], |said| said == release.version)?;
+                self.until_done(&["wait", "node", node, "--for=condition=Ready", "--timeout=180s"])
             })?;
         }
         Ok(())
@@ -147,9 +152,9 @@ impl Town {
 
     /// Does something to a node without the pods of others, by nothing more than a plain drain.
     fn drained(&self, node: &str, doing: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
-        self.kubectl(&["drain", node, "--ignore-daemonsets", "--timeout=180s"])?;
+        self.until_done(&["drain", node, "--ignore-daemonsets", "--timeout=180s"])?;
         doing()?;
-        self.kubectl(&["uncordon", node]).map(drop)
+        self.until_done(&["uncordon", node])
     }
 
     fn namespaces(&self) -> Result<String, Failed> {
@@ -195,7 +200,7 @@ fn adopted(town: &Town) -> Result<(), Failed> {
     let manifests = rendered(town, "one-pod")?;
     town.kubectl(&["apply", "--namespace=shop", "--filename", &manifests])?;
     let ready = "--output=jsonpath={.status.readyReplicas}";
-    town.until(&["get", "statefulset", "mysql", "--namespace=shop", ready], "1")?;
+    town.until(&["get", "statefulset", "mysql", "--namespace=shop", ready], |said| said == "1")?;
     let (others, held) = (town.namespaces()?, town.kubectl(&databases)?);
     let options = ["--adopt", "mysql", "--namespace", "shop", "--allow-writes"];
     let before = [&["before", "--cluster", &town.cluster.name][..], &options].concat();
@@ -203,13 +208,40 @@ fn adopted(town: &Town) -> Result<(), Failed> {
     if !town.kubectl(&databases)?.contains("steadfast") {
         return Err("nothing is written to the adopted server".into());
     }
+    let known: Vec<&str> = others.split(' ').collect();
+    for namespace in town.namespaces()?.split(' ').filter(|name| !known.contains(name)) {
+        is_shown_nowhere(town, namespace)?;
+    }
     let node = format!("{}-control-plane", town.cluster.name);
     town.drained(&node, || Ok(()))?;
-    town.until(&["get", "statefulset", "mysql", "--namespace=shop", ready], "1")?;
+    town.until(&["get", "statefulset", "mysql", "--namespace=shop", ready], |said| said == "1")?;
     town.call(&["after", "--keep", "never"], 0, &[" 0 failed, 0 inconclusive", "as before"])?;
     gone(town, &others)?;
     let holds = town.kubectl(&databases)?;
     if holds == held { Ok(()) } else { Err(format!("the adopted server had {held}, and has {holds}").into()) }
+}
+
+/// That the passwords of a witness stand in no file that was written.
+fn is_shown_nowhere(town: &Town, namespace: &str) -> Result<(), Failed> {
+    let decoded = "--output=go-template={{range .data}}{{. | base64decode}}{{\"\\n\"}}{{end}}";
+    let secret = town.kubectl(&["get", "secret", "steadfast-witness", "--namespace", namespace, decoded])?;
+    let passwords: Vec<&str> = secret.lines().filter(|line| !line.is_empty()).collect();
+    let mut folders = vec![town.artifacts.clone()];
+    let mut files = vec![town.state()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let list = if entry.file_type()?.is_dir() { &mut folders } else { &mut files };
+            list.push(entry.path());
+        }
+    }
+    for file in files.iter().filter(|file| file.is_file()) {
+        let text = String::from_utf8_lossy(&std::fs::read(file)?).into_owned();
+        if passwords.len() < 2 || passwords.iter().any(|password| text.contains(password)) {
+            return Err(format!("{} passwords, shown in {}", passwords.len(), file.display()).into());
+        }
+    }
+    Ok(())
 }
 
 /// The manifests of a variant with the image that this machine has.
