@@ -19,7 +19,7 @@ pub(super) struct Defect {
 /// Everything that is wrong with a state.
 pub(super) fn defects(subject: &Subject, state: &State) -> Vec<Defect> {
     let wrong = |what: String| Defect { what, class: Class::Wrong };
-    let known = pods(subject, state).chain(cluster(state)).chain(storage(state)).chain(endpoints(state));
+    let known = pods(subject, state).chain(cluster(subject, state)).chain(storage(state)).chain(endpoints(state));
     known.map(wrong).chain(servers(subject, state)).collect()
 }
 
@@ -35,7 +35,7 @@ pub(super) fn pods<'a>(subject: &'a Subject, state: &'a State) -> impl Iterator<
     missing.chain(unready)
 }
 
-fn cluster(state: &State) -> impl Iterator<Item = String> + '_ {
+fn cluster<'a>(subject: &Subject, state: &'a State) -> impl Iterator<Item = String> + use<'a> {
     let set = &state.set;
     let nodes =
         state.nodes.iter().filter(|node| !node.ready).map(|node| format!("the node {} is not Ready", node.name));
@@ -43,7 +43,9 @@ fn cluster(state: &State) -> impl Iterator<Item = String> + '_ {
     let unseen = unseen.then(|| "the set's controller has not seen the set as it is".to_owned());
     let few =
         |what: &str, count: i64| (count < set.replicas).then(|| format!("{count} of {} pods are {what}", set.replicas));
-    let counts = few("counted as Ready", set.ready).into_iter().chain(few("available", set.available));
+    // Who must be Ready for a while before being available may not have been yet.
+    let available = if subject.min_ready_seconds == 0 { few("available", set.available) } else { None };
+    let counts = few("counted as Ready", set.ready).into_iter().chain(available);
     let dns = (state.dns.ready < state.dns.wanted)
         .then(|| format!("{} of {} DNS servers are Ready", state.dns.ready, state.dns.wanted));
     let components = state.control_plane.iter().filter(|it| !it.ready);

@@ -1,6 +1,6 @@
 //! Whether the upgrade of a node moves its pods in order.
 
-use crate::evidence::{Act, Evidence, Mark, PodSummary, Stage};
+use crate::evidence::{Act, Evidence, Mark, Phase, PodSummary, Stage};
 
 use super::{
     super::{
@@ -126,7 +126,7 @@ fn came_to_a_state(case: &Case<'_>, last: &Told) -> Judged<()> {
 
 /// Why there is no node to judge by.
 fn no_node(case: &Case<'_>) -> Finding {
-    let ended = case.outer_steps("upgrade").any(|step| step.phase == crate::evidence::Phase::End);
+    let ended = case.outer_steps("upgrade").any(|step| step.phase == Phase::End);
     if ended {
         return Finding::skipped("no node was upgraded but those of the control plane");
     }

@@ -14,7 +14,7 @@ use crate::{
         Verdict::{self, Fail, Inconclusive, Pass, Skipped},
         history::History,
     },
-    evidence::{Act, Question, SnapshotOf, SqlAnswer, What},
+    evidence::{Act, Question, SnapshotOf, SqlAnswer, State, What},
 };
 
 const UNTOUCHED: &str = "upgrade::control_plane_upgrade_touches_no_pod";
@@ -59,7 +59,7 @@ fn where_nothing_changed_nothing_is_said() {
     let before = history.states().remove(0);
     let unchanged = history.with_states(AFTER, |state| {
         let stage = state.stage.clone();
-        *state = crate::evidence::State { stage, kubernetes: state.kubernetes.clone(), ..before.clone() };
+        *state = State { stage, kubernetes: state.kubernetes.clone(), ..before.clone() };
     });
     for check in UPGRADE_CHECKS {
         let finding = check.judge(&unchanged.evidence());

@@ -12,7 +12,7 @@ use crate::{
         Verdict::{self, Fail, Inconclusive, Pass},
         history::{History, subject},
     },
-    evidence::{Stage, State, Subject},
+    evidence::{LegacyEndpoints, Stage, State, Subject, What},
 };
 
 fn upgraded(from: usize, change: impl Fn(&mut State)) -> History {
@@ -140,7 +140,7 @@ fn a_pod_that_was_not_moved_must_be_untouched_where_nobody_watched() {
         around(move |state| {
             state.pods[1] = first.pods[1].clone();
             state.endpoints[1] = first.endpoints[1].clone();
-            state.legacy_endpoints = first.legacy_endpoints.clone().map(|legacy| crate::evidence::LegacyEndpoints {
+            state.legacy_endpoints = first.legacy_endpoints.clone().map(|legacy| LegacyEndpoints {
                 ready: state.pods.iter().filter_map(|pod| pod.address.clone()).collect(),
                 ..legacy
             });
@@ -194,6 +194,20 @@ fn pods_of_a_set_that_is_updated_by_hand_come_back_with_the_update() {
     assert_eq!(wrong(&after, &on_delete), 1);
     after.pods[0].revision = "rev-3".into();
     assert!(wrong(&after, &on_delete) > 1);
+}
+
+#[test]
+fn who_has_to_be_ready_for_a_while_need_not_be_available_yet() {
+    let patient = Subject { min_ready_seconds: 30, ..subject(3) };
+    let lagging = |subject: Subject| {
+        upgraded(AFTER_WORKER, |state| state.set.available = 2).edit(|what| {
+            if let What::Run(run) = what {
+                run.subject = subject.clone();
+            }
+        })
+    };
+    found(&lagging(patient), Pass);
+    found(&lagging(subject(3)), Fail);
 }
 
 #[test]
