@@ -5,7 +5,7 @@
 //! upgrades are none of it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::Failed;
@@ -79,12 +79,35 @@ impl Town {
         self.folder.path().join("state.json")
     }
 
-    /// Calls the program with the state file; what it says has to hold these words.
-    fn call(&self, arguments: &[&str], code: i32, words: &[&str]) -> Result<String, Failed> {
+    fn program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
         command.args(arguments).arg("--state").arg(self.state()).env("ARTIFACTS", &self.artifacts);
-        let output =
-            command.args(["--timeout-scale", &common::timeout_scale().to_string()]).stdin(Stdio::null()).output()?;
+        command.args(["--timeout-scale", &common::timeout_scale().to_string()]).stdin(Stdio::null());
+        command
+    }
+
+    /// Calls the program, and sends it this signal once the state file says that it got to this phase.
+    fn cut_short(&self, arguments: &[&str], phase: &str, signal: &str) -> Result<(), Failed> {
+        let file = std::fs::File::create(self.artifacts.join(format!("cut-short-{phase}")))?;
+        let mut child = self.program(arguments).stdout(file.try_clone()?).stderr(file).spawn()?;
+        let (begun, words) = (std::time::Instant::now(), format!("\"phase\": \"{phase}\""));
+        while !std::fs::read_to_string(self.state()).is_ok_and(|text| text.contains(&words)) {
+            if let Some(ended) =
+                child.try_wait()?.or_else(|| (begun.elapsed() > READY_WITHIN).then(ExitStatus::default))
+            {
+                child.kill()?;
+                return Err(format!("it did not get to {phase} ({ended})").into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status()?;
+        let ended = child.wait()?;
+        if ended.success() { Err(format!("{signal} at {phase} came too late").into()) } else { Ok(()) }
+    }
+
+    /// Calls the program with the state file; what it says has to hold these words.
+    fn call(&self, arguments: &[&str], code: i32, words: &[&str]) -> Result<String, Failed> {
+        let output = self.program(arguments).output()?;
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         if output.status.code() == Some(code) && words.iter().all(|words| said.contains(words)) {
             return Ok(said);
@@ -166,7 +189,10 @@ impl Town {
 fn upgraded(town: &Town) -> Result<(), Failed> {
     let others = town.namespaces()?;
     let before = ["before", "--cluster", &town.cluster.name];
-    town.call(&before, 0, &["steadfast after --state"])?;
+    town.cut_short(&before, "witnessed", "INT")?;
+    town.call(&["after"], 2, &["did not come to its end"])?;
+    town.cut_short(&before, "deployed", "KILL")?;
+    town.call(&["before"], 0, &["steadfast after --state"])?;
     let (made, state) = (town.namespaces()?, std::fs::read_to_string(town.state())?);
     let pods =
         ["get", "pods", "--all-namespaces", "--selector=app.kubernetes.io/name=steadfast-witness", "--output=name"];
