@@ -9,6 +9,8 @@ use steadfast::lint::Format;
 use steadfast::run::{Budget, Keep, Settings, Target};
 use steadfast::scenario::Rate;
 
+use crate::command::after::AfterOptions;
+use crate::command::before::BeforeOptions;
 use crate::command::upgrade::UpgradeOptions;
 
 /// End-to-end conformance harness for StatefulSets that run MySQL.
@@ -42,6 +44,17 @@ pub enum Command {
     Upgrade {
         #[command(flatten)]
         options: UpgradeOptions,
+    },
+    /// Before you upgrade a cluster in your own way: deploy a workload there, or adopt one, start writing to it, and keep the
+    /// state of everything in a file.
+    Before {
+        #[command(flatten)]
+        options: BeforeOptions,
+    },
+    /// After you have upgraded it: compare everything with that file, read the writes back, and run all checks once more.
+    After {
+        #[command(flatten)]
+        options: AfterOptions,
     },
     /// Make a kind cluster, deploy the workload with replication, and leave both there.
     Up {
@@ -116,19 +129,23 @@ pub struct RunOptions {
     /// Kubernetes version of the cluster that is made [default: the lab's].
     #[arg(long, value_name = "VERSION", conflicts_with_all = ["cluster", "context", "kubeconfig"])]
     kubernetes: Option<String>,
-    /// Use this kind cluster instead of making one.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["context", "kubeconfig"], requires = "allow_disruption")]
+    /// Use this kind cluster of this machine instead of making one.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["context", "kubeconfig"])]
     cluster: Option<String>,
     /// Use this context of the kubeconfig instead of making a cluster.
     #[arg(long, requires = "kubeconfig")]
     context: Option<String>,
     /// The kubeconfig file of an existing cluster; never taken from the environment.
-    #[arg(long, value_name = "FILE", requires = "allow_disruption")]
+    #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
+    /// The UID of that cluster's namespace kube-system, which no other cluster has; a run without it tells it and ends.
+    #[arg(long, value_name = "UID", requires = "kubeconfig")]
+    cluster_uid: Option<String>,
     /// The witness's image for a cluster that pulls its images; ci/setup makes the one to push.
     #[arg(long, value_name = "IMAGE", requires = "kubeconfig")]
     witness_image: Option<String>,
-    /// Agree that pods of the run's own namespace are deleted and scaled on a cluster that was there before.
+    /// Agree that pods of the run's own namespace are deleted, killed and scaled on a cluster that was there before;
+    /// without it, what needs that is skipped. Its nodes, DNS servers and API server are left alone either way.
     #[arg(long)]
     allow_disruption: bool,
     /// The workload's namespace; it must not exist [default: the manifests', or one named after the run].
@@ -166,7 +183,7 @@ pub struct RunOptions {
     budgets: Vec<Budget>,
 }
 
-fn scale(text: &str) -> Result<f64, String> {
+pub(crate) fn scale(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(factor) if (0.1..=100.0).contains(&factor) => Ok(factor),
         _ => Err("give a number from 0.1 to 100".to_owned()),
@@ -184,7 +201,8 @@ impl RunOptions {
             (Some(cluster), _) => Target::Kind(cluster.clone()),
             (None, Some(kubeconfig)) => {
                 let (kubeconfig, context) = (kubeconfig.clone(), self.context.clone());
-                Target::Context { kubeconfig, context, witness_image: self.witness_image.clone() }
+                let (uid, witness_image) = (self.cluster_uid.clone(), self.witness_image.clone());
+                Target::Context { kubeconfig, context, uid, witness_image }
             }
             (None, None) => {
                 let (nodes, kubernetes) = (usize::from(self.nodes), self.kubernetes.clone());
@@ -195,6 +213,7 @@ impl RunOptions {
             checks,
             manifests: self.manifests.clone(),
             target,
+            allow_disruption: self.allow_disruption,
             namespace: self.namespace.clone(),
             artifacts: self.artifacts.clone(),
             keep: self.keep,
@@ -223,6 +242,7 @@ impl RunOptions {
         let texts = [
             ("--cluster", &self.cluster),
             ("--context", &self.context),
+            ("--cluster-uid", &self.cluster_uid),
             ("--namespace", &self.namespace),
             ("--kubernetes", &self.kubernetes),
             ("--witness-image", &self.witness_image),
@@ -320,6 +340,8 @@ mod tests {
         assert_eq!(options(&all).rerun(), repeated);
         let cluster = ["--cluster", "ci", "--allow-disruption"];
         assert_eq!(options(&cluster).rerun(), "steadfast run --cluster ci --allow-disruption");
+        let context = ["--kubeconfig", "file", "--cluster-uid", "1-2"];
+        assert_eq!(options(&context).rerun(), "steadfast run --kubeconfig file --cluster-uid 1-2");
         assert_eq!(options(&["--writers", "2", "--rate", "10"]).rerun(), "steadfast run --writers 2");
         assert_eq!(options(&["--semi-sync"]).rerun(), "steadfast run --semi-sync");
         let observed = ["--replication", "observed"];
@@ -331,23 +353,22 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_that_was_there_is_named_alone_and_with_agreement() {
-        let refused: [&[&str]; 6] = [
-            &["--cluster", "ci"],
-            &["--kubeconfig", "file"],
-            &["--context", "ci", "--allow-disruption"],
-            &["--cluster", "ci", "--kubeconfig", "file", "--allow-disruption"],
-            &["--cluster", "ci", "--nodes", "2", "--allow-disruption"],
-            &["--kubeconfig", "file", "--kubernetes", "1.36.3", "--allow-disruption"],
+    fn a_cluster_that_was_there_is_named_alone() {
+        let refused: [&[&str]; 5] = [
+            &["--context", "ci"],
+            &["--cluster-uid", "1-2"],
+            &["--cluster", "ci", "--kubeconfig", "file"],
+            &["--cluster", "ci", "--nodes", "2"],
+            &["--kubeconfig", "file", "--kubernetes", "1.36.3"],
         ];
         for arguments in refused {
             let words = ["steadfast", "run"].iter().chain(arguments);
             assert!(Cli::try_parse_from(words).is_err(), "{arguments:?} was taken");
         }
-        let target =
-            options(&["--kubeconfig", "file", "--context", "ci", "--allow-disruption"]).settings(vec![]).target;
-        let (context, witness_image) = (Some("ci".to_owned()), None);
-        assert_eq!(target, Target::Context { kubeconfig: "file".into(), context, witness_image });
+        let settings = options(&["--kubeconfig", "file", "--context", "ci", "--cluster-uid", "1-2"]).settings(vec![]);
+        let (context, uid, witness_image) = (Some("ci".to_owned()), Some("1-2".to_owned()), None);
+        assert_eq!(settings.target, Target::Context { kubeconfig: "file".into(), context, uid, witness_image });
+        assert!(!settings.allow_disruption && options(&["--allow-disruption"]).settings(vec![]).allow_disruption);
     }
 
     #[test]

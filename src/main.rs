@@ -63,6 +63,8 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
             Ok(settings) => run(cli, &settings).await,
             Err(message) => Ok(usage(&message)),
         },
+        Command::Before { options } => command::before::act(options).await,
+        Command::After { options } => command::after::act(cli, options).await,
         Command::Up { options } => up(options).await,
         Command::Down { cluster } => down(cluster.as_deref()).await,
         Command::Judge { run, artifacts } => judge(cli, run, artifacts),
@@ -78,7 +80,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
 async fn witness(role: WitnessRole) -> std::io::Result<()> {
     let volume = Path::new(witness::VOLUME);
     match role {
-        WitnessRole::Stay => witness::stay(volume).await,
+        WitnessRole::Stay => witness::stay(volume, Path::new(witness::PASSWORD)).await,
         WitnessRole::Serve => witness::serve(volume, tokio::io::stdin(), tokio::io::stdout()).await,
     }
 }
@@ -90,7 +92,12 @@ fn usage(message: &str) -> u8 {
 
 async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<u8> {
     let finished = run::run(settings, run::cancelled_by_signals(), &Progress::new()).await?;
-    let outcome = run::outcome(&finished, &settings.checks, &settings.rerun);
+    report(cli, &finished, &settings.checks, &settings.rerun)
+}
+
+/// Judges a finished run, writes and prints its reports, and tells with which code the program ends.
+fn report(cli: &Cli, finished: &Finished, checks: &[&'static Check], rerun: &str) -> anyhow::Result<u8> {
+    let outcome = run::outcome(finished, checks, rerun);
     run::write_reports(&outcome)?;
     // Verdicts that were reached stand, also when something went wrong afterwards.
     let started = finished.evidence.run().is_some() || matches!(finished.trouble, Some(RunError::Interrupted));
@@ -100,8 +107,8 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<u8> {
     if let Some(step) = GitHub::from_environment() {
         step.tell(&outcome)?;
     }
-    let trouble = trouble(&finished);
-    tell_kept(&finished);
+    let trouble = trouble(finished);
+    tell_kept(finished);
     Ok(match (outcome.exit_code(), trouble) {
         (_, Some(USAGE)) => USAGE,
         (verdict @ (FAILED | INTERRUPTED), _) if started => verdict,

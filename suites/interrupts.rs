@@ -41,7 +41,7 @@ const TRIALS: [(&str, Act); 7] = [
 ];
 
 fn main() -> ExitCode {
-    trials::run(Arguments::from_args(), &TRIALS, AT_ONCE)
+    trials::run(Arguments::from_args(), &TRIALS, AT_ONCE, None)
 }
 
 /// When a signal is sent.

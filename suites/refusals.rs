@@ -8,20 +8,29 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
+#[path = "refusals/apiserver.rs"]
+mod apiserver;
 #[path = "refusals/cluster.rs"]
 mod cluster;
+#[path = "refusals/deletes.rs"]
+mod deletes;
 #[path = "refusals/offline.rs"]
 mod offline;
+#[path = "refusals/phases.rs"]
+mod phases;
 #[path = "refusals/program.rs"]
 mod program;
 #[path = "refusals/trend.rs"]
 mod trend;
 #[path = "refusals/upgrade.rs"]
 mod upgrade;
+#[path = "refusals/wrong_cluster.rs"]
+mod wrong_cluster;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let mut trials = offline::trials();
+    let offline = [offline::trials(), wrong_cluster::trials(), deletes::trials(), phases::trials()];
+    let mut trials = offline.into_iter().flatten().collect::<Vec<_>>();
     if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
         let reason = "STEADFAST_CLUSTER=none: no cluster is wanted";
         let ignored = |name: &str| Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)));

@@ -36,7 +36,7 @@ const TRIALS: [(&str, Act); 3] = [
 ];
 
 fn main() -> ExitCode {
-    trials::run(common::arguments(), &TRIALS, AT_ONCE)
+    trials::run(common::arguments(), &TRIALS, AT_ONCE, None)
 }
 
 /// Runs with the password of these manifests, which is called after them, and looks for it.

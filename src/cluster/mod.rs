@@ -1,5 +1,6 @@
 //! Where a run takes place: a kind cluster that it makes, or one that is there and that it was told to use by name.
 
+mod admission;
 pub mod doctor;
 mod gates;
 pub mod kind;
@@ -8,19 +9,23 @@ mod lease;
 mod nodes;
 mod program;
 mod release;
+mod rights;
 mod version;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kube::Client;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client};
 
+pub use admission::{AdmissionError, OLDEST, is_meant, is_new_enough};
 pub use gates::feature_gates;
 pub use lab::{Image, LAB_VARIABLE, Lab, LabError, NodeImage, cache_dir};
 pub use lease::{Lease, abandoned, kept};
 pub use nodes::{Nodes, SERVERS};
 pub use release::Release;
+pub use rights::{Right, demand};
 pub use version::{UpgradeError, Version, VersionError};
 
 /// The API server sends a bookmark on every watch about once a minute, and answers anything else far sooner.
@@ -49,14 +54,63 @@ pub enum ConnectError {
         /// The contexts there are.
         known: String,
     },
+    /// No context is named anywhere.
+    #[error("the kubeconfig {path} names no current context; name one of its contexts by --context (it has: {known})")]
+    NoCurrentContext {
+        /// The file.
+        path: PathBuf,
+        /// The contexts there are.
+        known: String,
+    },
     /// The context is not usable.
-    #[error("context `{context}` of {path} cannot be used: {reason}")]
+    #[error("context `{context}` of {path} cannot be used: {reason}; mend it there, or name another one by --context")]
     Context {
         /// The file.
         path: PathBuf,
         /// The context.
         context: String,
         /// Why.
+        reason: String,
+    },
+    /// The API server does not know who asks.
+    #[error(
+        "the API server {server} does not take the credentials of context `{context}` (401 Unauthorized): they are wrong \
+         or have expired; renew them in the kubeconfig, or name another context by --context"
+    )]
+    Unauthorized {
+        /// Its address.
+        server: String,
+        /// The context.
+        context: String,
+    },
+    /// The API server does not say so much as what it is.
+    #[error(
+        "the API server {server} does not let the account of context `{context}` {what} (403 Forbidden): {reason}; have \
+         it allowed, or name the context of another account by --context"
+    )]
+    Forbidden {
+        /// Its address.
+        server: String,
+        /// The context.
+        context: String,
+        /// What was tried.
+        what: &'static str,
+        /// The API server's words.
+        reason: String,
+    },
+    /// Something else answers.
+    #[error(
+        "what answers at {server} is no API server of Kubernetes, for it cannot be asked to {what}: {reason}; correct the \
+         address of the cluster of context `{context}` in the kubeconfig"
+    )]
+    NoApiServer {
+        /// The address.
+        server: String,
+        /// The context.
+        context: String,
+        /// What was tried.
+        what: &'static str,
+        /// What came.
         reason: String,
     },
     /// The API server does not answer.
@@ -95,6 +149,10 @@ impl Cluster {
         let kubeconfig = Kubeconfig::read_from(path).map_err(unreadable)?;
         let known: Vec<String> = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
         let context = context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
+        if context.is_empty() {
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            return Err(ConnectError::NoCurrentContext { path: path.to_owned(), known });
+        }
         if !known.contains(&context) {
             return Err(ConnectError::NoContext { path: path.to_owned(), context, known: known.join(", ") });
         }
@@ -109,12 +167,52 @@ impl Cluster {
         config.read_timeout = Some(SILENT_FOR);
         let server = config.cluster_url.to_string();
         let client = Client::try_from(config).map_err(|error| unusable(error.to_string()))?;
-        let unreachable = |reason| ConnectError::Unreachable { server: server.clone(), reason };
-        let version = match tokio::time::timeout(ANSWER_WITHIN, client.apiserver_version()).await {
-            Ok(version) => version.map_err(|error| unreachable(with_causes(&error)))?.git_version,
-            Err(_) => return Err(unreachable(format!("nothing came within {ANSWER_WITHIN:?}"))),
+        let mut cluster = Self { client, context, server, version: String::new() };
+        cluster.version = cluster.answer("tell its version", cluster.client.apiserver_version()).await?.git_version;
+        Ok(cluster)
+    }
+
+    /// What tells this cluster from every other one: the UID of its namespace kube-system, which nobody can delete.
+    ///
+    /// # Errors
+    /// When the API server does not tell.
+    pub async fn identity(&self) -> Result<String, ConnectError> {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let there = self.answer("read the namespace kube-system", namespaces.get_metadata("kube-system")).await?;
+        Ok(there.metadata.uid.unwrap_or_default())
+    }
+
+    /// Waits for an answer, and tells what stands in its way from whose side it does.
+    async fn answer<T>(
+        &self,
+        what: &'static str,
+        asking: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, ConnectError> {
+        let (server, context) = (self.server.clone(), self.context.clone());
+        let Ok(answer) = tokio::time::timeout(ANSWER_WITHIN, asking).await else {
+            return Err(ConnectError::Unreachable { server, reason: format!("nothing came within {ANSWER_WITHIN:?}") });
         };
-        Ok(Self { client, context, server, version })
+        answer.map_err(|error| match error {
+            kube::Error::Api(status) if status.code == 401 => ConnectError::Unauthorized { server, context },
+            kube::Error::Api(status) if status.code == 403 => {
+                ConnectError::Forbidden { server, context, what, reason: status.message.clone() }
+            }
+            kube::Error::Api(status) if status.code == 404 => {
+                ConnectError::NoApiServer { server, context, what, reason: status.message.clone() }
+            }
+            kube::Error::SerdeError(error) => {
+                ConnectError::NoApiServer { server, context, what, reason: error.to_string() }
+            }
+            error => ConnectError::Unreachable { server, reason: words(&error) },
+        })
+    }
+}
+
+/// What an API server said, or why it said nothing.
+fn words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        error => with_causes(error),
     }
 }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use steadfast::check::{Check, UPGRADE_CHECKS};
 use steadfast::cluster::Version;
-use steadfast::run::Settings;
+use steadfast::run::{Settings, Target};
 
 use crate::cli::{RunOptions, among};
 
@@ -24,10 +24,17 @@ impl UpgradeOptions {
     /// The settings of the run.
     ///
     /// # Errors
-    /// When the filter leaves no check; the message says what to do.
+    /// When the filter leaves no check, or a cluster that was there is not to be disrupted; the message says what to do.
     pub fn settings(&self) -> Result<Settings, String> {
         let checks: Vec<&'static Check> = among(UPGRADE_CHECKS.iter(), self.filter.as_deref())?;
         let settings = self.run.settings(checks);
+        if !settings.allow_disruption && !matches!(settings.target, Target::New { .. }) {
+            return Err(
+                "an upgrade drains every node of a cluster that was there before; agree by --allow-disruption, \
+                        or leave the cluster out to make one"
+                    .to_owned(),
+            );
+        }
         let rerun = settings.rerun.replacen("steadfast run", &format!("steadfast upgrade --to {}", self.to), 1);
         Ok(Settings { upgrade: Some(self.to), rerun, ..settings })
     }

@@ -2,6 +2,7 @@
 //! indexes it.
 
 mod act;
+mod entries;
 mod index;
 mod log;
 mod moment;
@@ -14,6 +15,7 @@ mod timeline;
 use std::path::Path;
 
 pub use act::{Act, Fault};
+pub use entries::*;
 pub use index::{Index, Places};
 pub use log::{Log, ReadError, Sight, WaitError};
 pub use moment::Moment;

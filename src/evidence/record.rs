@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::act::Fault;
+use super::entries::Entries;
 use super::moment::Moment;
 use super::subject::Run;
 
@@ -348,48 +349,6 @@ pub enum WriteOutcome {
     Rejected(String),
     /// No answer: it may be there or not.
     Unknown(String),
-}
-
-/// Entries of the ledger that the witness keeps: inserts at a steady rate, one statement each that commits by itself,
-/// whatever happens to the workload meanwhile; and how far behind each replica is. All times are microseconds on the
-/// witness's monotonic clock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entries {
-    /// When it handed these over: what the harness's own clock said then is in the record.
-    pub now_us: u64,
-    /// Writes whose outcome is known, each handed over once.
-    pub writes: Vec<Entry>,
-    /// How far behind replicas are, each sample handed over once.
-    pub lags: Vec<Lag>,
-}
-
-/// One write of the witness's ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The row's id, unique in the ledger and never written twice, whatever became of it.
-    pub id: u64,
-    /// When the statement was sent, or the connection for it begun.
-    pub sent_us: u64,
-    /// When the outcome was known.
-    pub ended_us: u64,
-    /// What is known of it.
-    pub outcome: WriteOutcome,
-    /// Whether commits waited for a replica both before and after it; nothing where that was not asked,
-    /// or not answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub semi_sync: Option<bool>,
-}
-
-/// How far behind a replica was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lag {
-    /// The replica.
-    pub pod: String,
-    /// When it was asked.
-    pub at_us: u64,
-    /// For how long the oldest acknowledged write that it did not show yet had been acknowledged; 0 if it showed all of
-    /// them, nothing where it did not answer.
-    pub behind_us: Option<u64>,
 }
 
 /// A state read at one moment.

@@ -54,27 +54,56 @@ pub const TABLES: &str = "SELECT CONCAT('`', REPLACE(table_schema, '`', '``'), '
     WHERE table_type = 'BASE TABLE' \
     AND table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') ORDER BY name";
 
+/// Asks which tables of the harness's schema there are, in the same form.
+pub const OWN_TABLES: &str = "SELECT CONCAT('`', table_schema, '`.`', table_name, '`') AS name \
+    FROM information_schema.tables WHERE table_schema = 'steadfast' ORDER BY name";
+
 /// Tries to write without leaving a trace where the write is accepted.
 pub const TRY_WRITE: [&str; 3] =
     ["START TRANSACTION", "INSERT INTO steadfast.ledger (id, payload) VALUES (0, 'must be refused')", "ROLLBACK"];
 
 /// Makes the tables that the harness and the witness write to, and the accounts of the replicas and of the witness's
-/// ledger. In that ledger's table the id is no key: a write that was applied twice is to show.
+/// ledger. What an earlier try has made already stays.
 pub fn prepare() -> Vec<String> {
-    vec![
+    let replicas = [
         format!("CREATE USER IF NOT EXISTS '{REPLICA_USER}'@'%' IDENTIFIED BY ${{{REPLICA_PASSWORD}}}"),
         format!("GRANT REPLICATION SLAVE ON *.* TO '{REPLICA_USER}'@'%'"),
+    ];
+    replicas.into_iter().chain(lodge()).collect()
+}
+
+/// Makes the tables and the account of the witness's ledger, and no account of replicas. In that ledger's table the id is
+/// no key: a write that was applied twice is to show.
+pub fn lodge() -> Vec<String> {
+    vec![
         format!("CREATE USER IF NOT EXISTS '{WRITER_USER}'@'%' IDENTIFIED BY ${{{WRITER_PASSWORD}}}"),
         format!("GRANT INSERT, SELECT ON {SCHEMA}.* TO '{WRITER_USER}'@'%'"),
-        format!("CREATE DATABASE {SCHEMA}"),
-        format!("CREATE TABLE {SCHEMA}.ledger (id BIGINT UNSIGNED PRIMARY KEY, payload VARCHAR(64) NOT NULL)"),
+        format!("CREATE DATABASE IF NOT EXISTS {SCHEMA}"),
         format!(
-            "CREATE TABLE {ENTRIES_TABLE} \
+            "CREATE TABLE IF NOT EXISTS {SCHEMA}.ledger (id BIGINT UNSIGNED PRIMARY KEY, payload VARCHAR(64) NOT NULL)"
+        ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {ENTRIES_TABLE} \
              (seq BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, id BIGINT UNSIGNED NOT NULL, KEY (id))"
         ),
-        format!("CREATE TABLE {SCHEMA}.reference (id INT UNSIGNED PRIMARY KEY, word VARCHAR(64) NOT NULL)"),
-        format!("INSERT INTO {SCHEMA}.reference (id, word) VALUES (1, 'one'), (2, 'two'), (3, 'three')"),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {SCHEMA}.reference (id INT UNSIGNED PRIMARY KEY, word VARCHAR(64) NOT NULL)"
+        ),
+        format!("REPLACE INTO {SCHEMA}.reference (id, word) VALUES (1, 'one'), (2, 'two'), (3, 'three')"),
     ]
+}
+
+/// Takes away what [`lodge`] makes.
+pub fn move_out() -> Vec<String> {
+    vec![format!("DROP DATABASE IF EXISTS {SCHEMA}"), format!("DROP USER IF EXISTS '{WRITER_USER}'@'%'")]
+}
+
+/// Asks whether the harness's schema and account are there: a row for each.
+pub fn lodgers() -> String {
+    format!(
+        "SELECT CONCAT('schema ', schema_name) AS name FROM information_schema.schemata WHERE schema_name = '{SCHEMA}' \
+         UNION SELECT CONCAT('account ', user) FROM mysql.user WHERE user = '{WRITER_USER}'"
+    )
 }
 
 /// Has the server begin another file of its binary log and throw away all before it: who needs those cannot go on.
@@ -101,12 +130,22 @@ mod tests {
         GRANT REPLICATION SLAVE ON *.* TO 'steadfast_replica'@'%';
         CREATE USER IF NOT EXISTS 'steadfast_writer'@'%' IDENTIFIED BY ${writer_password};
         GRANT INSERT, SELECT ON steadfast.* TO 'steadfast_writer'@'%';
-        CREATE DATABASE steadfast;
-        CREATE TABLE steadfast.ledger (id BIGINT UNSIGNED PRIMARY KEY, payload VARCHAR(64) NOT NULL);
-        CREATE TABLE steadfast.entries (seq BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, id BIGINT UNSIGNED NOT NULL, KEY (id));
-        CREATE TABLE steadfast.reference (id INT UNSIGNED PRIMARY KEY, word VARCHAR(64) NOT NULL);
-        INSERT INTO steadfast.reference (id, word) VALUES (1, 'one'), (2, 'two'), (3, 'three')
+        CREATE DATABASE IF NOT EXISTS steadfast;
+        CREATE TABLE IF NOT EXISTS steadfast.ledger (id BIGINT UNSIGNED PRIMARY KEY, payload VARCHAR(64) NOT NULL);
+        CREATE TABLE IF NOT EXISTS steadfast.entries (seq BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, id BIGINT UNSIGNED NOT NULL, KEY (id));
+        CREATE TABLE IF NOT EXISTS steadfast.reference (id INT UNSIGNED PRIMARY KEY, word VARCHAR(64) NOT NULL);
+        REPLACE INTO steadfast.reference (id, word) VALUES (1, 'one'), (2, 'two'), (3, 'three')
         ");
+    }
+
+    #[test]
+    fn in_servers_of_others_nothing_else_is_made_and_all_of_it_taken_away() {
+        assert_eq!(lodge(), prepare()[2..]);
+        insta::assert_snapshot!(move_out().join(";\n"), @"
+        DROP DATABASE IF EXISTS steadfast;
+        DROP USER IF EXISTS 'steadfast_writer'@'%'
+        ");
+        insta::assert_snapshot!(lodgers(), @"SELECT CONCAT('schema ', schema_name) AS name FROM information_schema.schemata WHERE schema_name = 'steadfast' UNION SELECT CONCAT('account ', user) FROM mysql.user WHERE user = 'steadfast_writer'");
     }
 
     #[test]

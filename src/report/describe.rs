@@ -238,16 +238,18 @@ fn write_line(write: &Write) -> String {
 }
 
 fn entries_line(entries: &Entries) -> String {
-    let Entries { writes, lags, .. } = entries;
+    let Entries { writes, lags, doubtful, .. } = entries;
+    let doubts: String =
+        doubtful.iter().map(|ids| format!("; nobody knows of writes {} to {}", ids.first, ids.last)).collect();
     let (Some(first), Some(last)) = (writes.first(), writes.last()) else {
-        return format!("ledger: no write, {} looks at replicas", lags.len());
+        return format!("ledger: no write, {} looks at replicas{doubts}", lags.len());
     };
     let count = |wanted: fn(&WriteOutcome) -> bool| writes.iter().filter(|entry| wanted(&entry.outcome)).count();
     let acknowledged = count(|outcome| *outcome == WriteOutcome::Acknowledged);
     let rejected = count(|outcome| matches!(outcome, WriteOutcome::Rejected(_)));
     let unknown = writes.len() - acknowledged - rejected;
     format!(
-        "ledger: writes {} to {}: {acknowledged} acknowledged, {rejected} rejected, {unknown} unknown; {} looks at replicas",
+        "ledger: writes {} to {}: {acknowledged} acknowledged, {rejected} rejected, {unknown} unknown; {} looks at replicas{doubts}",
         first.id,
         last.id,
         lags.len()

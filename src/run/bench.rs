@@ -10,8 +10,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 use kube::api::{Api, ListParams, WatchParams};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::RunError;
+use super::{RunError, preflight};
 use crate::check::{dns_budget_ms, dns_zone};
 use crate::cluster::kind::{self, KindCluster, Shape};
 use crate::cluster::{Cluster, Image, Lab, NodeImage, Nodes, feature_gates};
@@ -25,7 +26,8 @@ const READY_WITHIN: Duration = Duration::from_secs(180);
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// Where a run takes place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Target {
     /// A kind cluster of its own.
     New {
@@ -44,6 +46,8 @@ pub enum Target {
         kubeconfig: PathBuf,
         /// The context; the file's current one unless given.
         context: Option<String>,
+        /// The UID of its namespace kube-system, as whoever means this cluster typed it in.
+        uid: Option<String>,
         /// The witness's image, where the cluster can pull it.
         witness_image: Option<String>,
     },
@@ -100,8 +104,9 @@ pub struct Bench {
 }
 
 /// How a cluster is reached.
-struct Reached {
-    cluster: Cluster,
+pub(super) struct Reached {
+    /// The connection.
+    pub cluster: Cluster,
     /// The kind cluster's name, where it is one of this machine: images can be loaded then.
     kind: Option<String>,
     nodes: Option<NodeImage>,
@@ -123,7 +128,9 @@ impl Bench {
     ) -> Result<Self, RunError> {
         let Reached { cluster, kind, nodes: made, witness_image } = reach(&lab, target, around, owned).await?;
         let (context, server, version) = (&cluster.context, &cluster.server, &cluster.version);
-        around.journal.progress.say(&format!("context {context}, server {server}, Kubernetes {version}"));
+        let progress = &around.journal.progress;
+        progress.say(&format!("context {context}, server {server}, Kubernetes {version}"));
+        preflight::of_cluster(target, &cluster, progress).await?;
         let witness_image = match (&kind, witness_image) {
             (_, Some(image)) => image,
             (Some(_), None) => lab.witness.image.clone(),
@@ -190,7 +197,7 @@ fn node_substitution(node: &NodeImage) -> Substitution {
 }
 
 /// Makes the cluster, or finds the one that is there.
-async fn reach(
+pub(super) async fn reach(
     lab: &Lab,
     target: &Target,
     around: &Surroundings,
@@ -222,7 +229,7 @@ async fn reach(
             let cluster = Cluster::connect(keys.path(), Some(&format!("kind-{name}"))).await?;
             Ok(Reached { cluster, kind: Some(name.clone()), nodes: None, witness_image: None })
         }
-        Target::Context { kubeconfig, context, witness_image } => {
+        Target::Context { kubeconfig, context, witness_image, .. } => {
             let cluster = Cluster::connect(kubeconfig, context.as_deref()).await?;
             Ok(Reached { cluster, kind: None, nodes: None, witness_image: witness_image.clone() })
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::scenario::Limits;
 
@@ -33,8 +33,8 @@ impl For {
 }
 
 /// One budget, as in `outage=30s`. It is meant as it stands: no scale multiplies it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Budget {
     of: For,
     within: Duration,
@@ -74,6 +74,12 @@ impl FromStr for Budget {
         let of = of.ok_or_else(|| BudgetError::Unknown { name: name.trim().to_owned() })?;
         let within = read(duration.trim()).ok_or_else(|| BudgetError::Duration { text: duration.trim().to_owned() })?;
         Ok(Self { of, within })
+    }
+}
+
+impl From<Budget> for String {
+    fn from(budget: Budget) -> Self {
+        budget.to_string()
     }
 }
 

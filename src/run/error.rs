@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::phases::PhaseError;
 use crate::cluster::kind::KindError;
-use crate::cluster::{ConnectError, LabError, UpgradeError, VersionError};
+use crate::cluster::{AdmissionError, ConnectError, LabError, UpgradeError, VersionError};
 use crate::evidence::{ReadError, WatchError};
 use crate::report::ReportError;
+use crate::scenario::ScenarioError;
 use crate::workload::{ApplyError, ManifestError, SubjectError};
 
 /// A run that could not begin, or was cut short.
@@ -39,6 +41,9 @@ pub enum RunError {
          `steadfast before`, upgrade it in your own way, and call `steadfast after`"
     )]
     NotUpgradable,
+    /// The cluster is not one that the run may write to.
+    #[error(transparent)]
+    Admission(#[from] AdmissionError),
     /// The container engine does not answer.
     #[error("the container engine does not answer: {reason}; ci/setup starts it, `steadfast doctor` looks at the rest")]
     NoEngine {
@@ -57,6 +62,12 @@ pub enum RunError {
     /// The evidence cannot be read back.
     #[error(transparent)]
     Evidence(#[from] ReadError),
+    /// A phase of an upgrade that somebody else makes is refused.
+    #[error(transparent)]
+    Phase(#[from] PhaseError),
+    /// A scenario could not be acted to its end.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
     /// An image is not to be had.
     #[error("the image {image} is neither made ready by ci/setup, nor in the engine, nor to be pulled: {source}")]
     NoImage {
@@ -178,10 +189,9 @@ impl RunError {
                 | Self::Upgrade(_)
                 | Self::NotUpgradable
                 | Self::Apply(ApplyError::NamespaceExists(_) | ApplyError::Differs { .. })
-                | Self::Connect(
-                    ConnectError::Kubeconfig { .. } | ConnectError::NoContext { .. } | ConnectError::Context { .. }
-                )
+                | Self::Admission(_)
+                | Self::Phase(_)
                 | Self::Lab(LabError::NoNodeImage { .. })
-        )
+        ) || matches!(self, Self::Connect(error) if !matches!(error, ConnectError::Unreachable { .. }))
     }
 }

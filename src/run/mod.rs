@@ -3,11 +3,14 @@
 mod bench;
 mod budget;
 mod error;
+pub mod phases;
+mod preflight;
 mod scope;
 mod shared;
 mod signals;
 mod trial;
 mod upgrade;
+mod witness;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +28,7 @@ use crate::workload;
 pub use bench::{Bench, Surroundings, Target};
 pub use budget::{Budget, BudgetError};
 pub use error::RunError;
+pub use scope::Disruption;
 pub use shared::Shared;
 pub use signals::cancelled_by_signals;
 pub use trial::{Ending, Trial, exercise};
@@ -49,6 +53,8 @@ pub struct Settings {
     pub manifests: Option<PathBuf>,
     /// Where.
     pub target: Target,
+    /// Whether pods of the run's own namespace may be disturbed on a cluster that the run does not make.
+    pub allow_disruption: bool,
     /// The namespace, unless the manifests name one.
     pub namespace: Option<String>,
     /// Under which folder the run's directory is made.
@@ -105,11 +111,9 @@ pub async fn run_in(
     cancel: CancellationToken,
     progress: &Progress,
 ) -> Result<Finished, RunError> {
-    let path = directory.join("evidence.jsonl");
-    let log = Arc::new(Log::create(&path).map_err(|source| RunError::File { path: path.clone(), source })?);
-    let journal = Journal { log: log.clone(), progress: progress.clone() };
     let name = format!("{}{run_id}", kind::PREFIX);
-    let around = Surroundings { name, directory: directory.clone(), journal, timeout_scale: settings.timeout_scale };
+    let around = surroundings(name, directory, settings.timeout_scale, progress)?;
+    let path = around.journal.log.path().to_owned();
     let mut owned = None;
     // These futures are large, and a test's thread has a small stack: they live on the heap.
     let mut result = Box::pin(attempt(settings, &around, &cancel, &mut owned)).await;
@@ -122,16 +126,38 @@ pub async fn run_in(
             result = result.and(remove(cluster, &around.journal).await);
         }
     }
-    let trouble = result.err();
+    let finished = read_back(&around, result.err())?;
+    let kept = kept.or_else(|| kept_namespaces(settings, &finished.evidence));
+    Ok(Finished { kept, ..finished })
+}
+
+/// The surroundings of a run in this directory, with a log of its own.
+fn surroundings(
+    name: String,
+    directory: PathBuf,
+    timeout_scale: f64,
+    progress: &Progress,
+) -> Result<Surroundings, RunError> {
+    let path = directory.join("evidence.jsonl");
+    let log = Log::create(&path).map_err(|source| RunError::File { path, source })?;
+    let journal = Journal { log: Arc::new(log), progress: progress.clone() };
+    Ok(Surroundings { name, directory, journal, timeout_scale })
+}
+
+/// What a run left in its log, which has come to its end.
+///
+/// # Errors
+/// When the evidence could not be written, or cannot be read back.
+fn read_back(around: &Surroundings, trouble: Option<RunError>) -> Result<Finished, RunError> {
+    let Surroundings { directory, journal, .. } = around;
     if let Some(trouble) = &trouble {
-        around.journal.note(trouble.to_string());
+        journal.note(trouble.to_string());
     }
-    if let Some(failure) = log.failure() {
+    let path = journal.log.path().to_owned();
+    if let Some(failure) = journal.log.failure() {
         return Err(RunError::File { path, source: std::io::Error::other(failure) });
     }
-    let evidence = Evidence::read(&path)?;
-    let kept = kept.or_else(|| kept_namespaces(settings, &evidence));
-    Ok(Finished { directory, evidence, trouble, kept })
+    Ok(Finished { directory: directory.clone(), evidence: Evidence::read(&path)?, trouble, kept: None })
 }
 
 /// How to remove what was kept on a cluster that was there before.
@@ -215,7 +241,11 @@ impl Settings {
         }
         let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), Vec::new());
         let (replication, ledger) = (self.replication, self.ledger);
-        let own_cluster = matches!(self.target, Target::New { .. });
+        let disruption = match self.target {
+            Target::New { .. } => Disruption::Cluster,
+            _ if self.allow_disruption => Disruption::Workload,
+            _ => Disruption::Nothing,
+        };
         let (budgets, semi_sync) = (self.budgets.clone(), self.semi_sync);
         let trial = Trial {
             around,
@@ -226,7 +256,7 @@ impl Settings {
             semi_sync,
             sabotage,
             ledger,
-            own_cluster,
+            disruption,
             budgets,
             newer: None,
         };

@@ -3,6 +3,20 @@
 use super::{Bench, Trial};
 use crate::evidence::LeftOut;
 
+/// What a trial may disrupt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disruption {
+    /// Nothing: somebody else's cluster, and no word that more is welcome.
+    Nothing,
+    /// Pods of the trial's own namespace.
+    Workload,
+    /// Nodes, DNS servers and the API server too, since the cluster was made for this trial alone.
+    Cluster,
+}
+
+/// The scenarios that disturb no pod: they deploy, configure, write, read, and delete what the run made.
+const PEACEFUL: [&str; 4] = ["deploy", "replicate", "settle", "teardown"];
+
 /// The scenarios of a trial.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Scope {
@@ -15,8 +29,8 @@ pub(super) struct Scope {
 /// What decides which scenarios may be acted.
 #[derive(Debug, Clone, Copy)]
 struct Ground {
-    /// Whether the cluster was made for the trial alone.
-    own: bool,
+    /// What may be disrupted.
+    disruption: Disruption,
     /// Whether its nodes are containers of this machine.
     containers: bool,
     /// How many there are.
@@ -26,7 +40,7 @@ struct Ground {
 impl Scope {
     /// What a trial may act on this bench.
     pub fn of(bench: &Bench, trial: &Trial) -> Self {
-        let ground = Ground { own: trial.own_cluster, containers: bench.nodes.is_some(), nodes: bench.size };
+        let ground = Ground { disruption: trial.disruption, containers: bench.nodes.is_some(), nodes: bench.size };
         Self::on(ground, &trial.scenarios)
     }
 
@@ -48,11 +62,14 @@ fn why_not(ground: Ground, scenario: &str) -> Option<&'static str> {
         "crash" if !ground.containers => {
             Some("a server is killed from its node, and the nodes are no containers of this machine")
         }
-        "drain" | "freeze" | "outage" | "resolver" | "control" if !ground.own => Some(
+        "drain" | "freeze" | "outage" | "resolver" | "control" if ground.disruption != Disruption::Cluster => Some(
             "nodes, DNS servers and the API server are left alone in a cluster that was not made for this workload",
         ),
         "freeze" | "outage" if ground.nodes < 2 => {
             Some("the cluster's only node carries the API server, the DNS servers and the witnesses too")
+        }
+        _ if ground.disruption == Disruption::Nothing && !PEACEFUL.contains(&scenario) => {
+            Some("no pod is disturbed in a cluster that was there before, unless --allow-disruption is given")
         }
         _ => None,
     }
@@ -62,9 +79,9 @@ fn why_not(ground: Ground, scenario: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn left_out(own: bool, containers: bool, nodes: usize) -> Vec<String> {
+    fn left_out(disruption: Disruption, containers: bool, nodes: usize) -> Vec<String> {
         let wanted = crate::scenario::SCENARIOS.map(str::to_owned);
-        let scope = Scope::on(Ground { own, containers, nodes }, &wanted);
+        let scope = Scope::on(Ground { disruption, containers, nodes }, &wanted);
         assert_eq!(scope.scenarios.len() + scope.left_out.len(), wanted.len());
         scope.left_out.into_iter().map(|left| left.scenario).collect()
     }
@@ -72,9 +89,21 @@ mod tests {
     #[test]
     fn whose_the_cluster_is_decides_what_is_disrupted() {
         let beyond_the_workload = ["drain", "freeze", "outage", "resolver", "control"];
-        assert!(left_out(true, true, 3).is_empty());
-        assert_eq!(left_out(true, true, 1), ["freeze", "outage"]);
-        assert_eq!(left_out(false, true, 3), beyond_the_workload);
-        assert_eq!(left_out(false, false, 3), [&["crash"][..], &beyond_the_workload].concat());
+        assert!(left_out(Disruption::Cluster, true, 3).is_empty());
+        assert_eq!(left_out(Disruption::Cluster, true, 1), ["freeze", "outage"]);
+        assert_eq!(left_out(Disruption::Workload, true, 3), beyond_the_workload);
+        assert_eq!(left_out(Disruption::Workload, false, 3), [&["crash"][..], &beyond_the_workload].concat());
+    }
+
+    #[test]
+    fn without_agreement_no_scenario_disturbs_a_pod() {
+        let wanted = crate::scenario::SCENARIOS.map(str::to_owned);
+        let scope = Scope::on(Ground { disruption: Disruption::Nothing, containers: true, nodes: 3 }, &wanted);
+        assert_eq!(scope.scenarios, PEACEFUL);
+        let why =
+            |scenario: &str| scope.left_out.iter().find(|left| left.scenario == scenario).map(|it| it.why.as_str());
+        assert!(why("restart").is_some_and(|why| why.contains("--allow-disruption")));
+        // What the flag would not change is not said to be up to it.
+        assert!(why("control").is_some_and(|why| !why.contains("--allow-disruption")));
     }
 }

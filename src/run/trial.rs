@@ -3,18 +3,16 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Pod, Secret as SecretObject};
-use k8s_openapi::api::storage::v1::StorageClass;
-use kube::ResourceExt;
-use kube::api::{Api, ListParams};
+use k8s_openapi::api::core::v1::Secret as SecretObject;
+use kube::api::Api;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::RunError;
-use super::bench::{Bench, Surroundings, all_ready};
+use super::bench::{Bench, Surroundings};
 use super::budget::{Budget, held_to};
-use super::scope::Scope;
+use super::scope::{Disruption, Scope};
+use super::{RunError, preflight, witness};
 use crate::evidence::{
     Budgets, Recorder, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, Upgrade, What,
 };
@@ -23,7 +21,6 @@ use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, 
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Manifest};
 
-const WITNESS: &str = include_str!("../../manifests/witness/pod.yaml");
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// What a trial puts to the test.
@@ -44,9 +41,8 @@ pub struct Trial {
     pub sabotage: Vec<Sabotage>,
     /// How fast the witness's ledger writes, where the scenarios need it.
     pub ledger: Rate,
-    /// Whether the cluster was made for this trial alone: only then may its nodes, its DNS servers and its API server be
-    /// disrupted too.
-    pub own_cluster: bool,
+    /// What it may disrupt.
+    pub disruption: Disruption,
     /// The budgets that are not the usual ones.
     pub budgets: Vec<Budget>,
     /// What the cluster is upgraded to, where the trial is about that.
@@ -115,9 +111,9 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let mut substitutions = bench.provide(&workload::images(&trial.manifests), journal).await?;
     let manifests = workload::with_random_values(substituted(&trial.manifests, &substitutions));
     substitutions.extend(bench.node_substitution.clone());
-    storage_classes(bench, &manifests).await?;
 
     let far = format!("{namespace}-witness");
+    preflight::of_workload(bench, &manifests, [namespace, &far]).await?;
     for name in [namespace.as_str(), &far] {
         let owned = workload::create_namespace(client, name, &trial.around.name).await?;
         standing.made.lock().await.push(owned);
@@ -134,8 +130,9 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let recorder = Recorder::start(client, namespace, &journal.log, secrets).await?;
     // It is set once: a trial is acted once.
     let _ = standing.recorder.set(recorder);
-    let started =
-        async { tokio::try_join!(witness(bench, trial, namespace, standing), witness(bench, trial, &far, standing)) };
+    let writer_password = Secret::from(workload::random_word());
+    let start = |namespace| start_witness(bench, trial, namespace, &writer_password, standing);
+    let started = async { tokio::try_join!(start(namespace), start(&far)) };
     let (near, far_session) = journal.step("run", "start the witnesses", started).await?;
     journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Corefile, value: json!(bench.corefile) }));
     let root_password = password(bench, &manifests, namespace, &credentials, &standing.made).await?;
@@ -144,17 +141,23 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         manifests,
         journal: journal.clone(),
         logs: trial.around.directory.join("logs"),
-        witnesses: Witnesses { near, far: far_session, far_namespace: far.clone() },
+        witnesses: Witnesses {
+            near,
+            near_namespace: namespace.to_owned(),
+            far: far_session,
+            far_namespace: far.clone(),
+        },
         dns_servers: Mutex::new(bench.dns_servers.clone()),
         nodes: bench.nodes.clone(),
         dns_budget_ms: bench.dns_budget_ms,
         root_password,
         replica_password: Secret::from(workload::random_word()),
-        writer_password: Secret::from(workload::random_word()),
+        writer_password,
         ledger: trial.scenarios.iter().any(|scenario| scenario == "settle").then_some(trial.ledger),
         semi_sync: trial.semi_sync,
         limits,
         replication: trial.replication,
+        adopted: false,
         newer: trial.newer.clone(),
         sabotage: trial.sabotage.clone(),
         made: standing.made.clone(),
@@ -197,27 +200,34 @@ impl Trial {
     /// When the manifests do not agree on one, or it cannot be used.
     pub fn namespace(&self) -> Result<String, RunError> {
         let named = workload::namespace(&self.manifests, self.namespace.as_deref())?;
-        let name = named.unwrap_or_else(|| short_name(&self.around.name));
-        let refuse = |why| Err(RunError::BadNamespace { name: name.clone(), why });
-        let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        // Another namespace of the run is called after this one.
-        if !letters || name.is_empty() || name.len() > 55 || name.starts_with('-') || name.ends_with('-') {
-            return refuse("it takes 1 to 55 small letters, digits and inner hyphens");
-        }
-        if name == "default" || name.starts_with("kube-") {
-            return refuse("it is every cluster's own, and a run never touches a namespace that it did not make");
-        }
-        Ok(name)
+        usable(named.unwrap_or_else(|| short_name(&self.around.name)))
     }
+}
+
+/// Refuses a name that no namespace of a run may have.
+///
+/// # Errors
+/// When it cannot be used.
+pub(super) fn usable(name: String) -> Result<String, RunError> {
+    let refuse = |why| Err(RunError::BadNamespace { name: name.clone(), why });
+    let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    // Another namespace of the run is called after this one.
+    if !letters || name.is_empty() || name.len() > 55 || name.starts_with('-') || name.ends_with('-') {
+        return refuse("it takes 1 to 55 small letters, digits and inner hyphens");
+    }
+    if name == "default" || name.starts_with("kube-") {
+        return refuse("it is every cluster's own, and a run never touches a namespace that it did not make");
+    }
+    Ok(name)
 }
 
 /// A namespace named after the run, and short: MySQL before 8.0.17 takes at most 60 characters for a source's name
 /// (<https://dev.mysql.com/doc/relnotes/mysql/8.0/en/news-8-0-17.html>).
-fn short_name(run_id: &str) -> String {
+pub(super) fn short_name(run_id: &str) -> String {
     format!("{}{}", crate::cluster::kind::PREFIX, run_id.rsplit('-').next().unwrap_or(run_id))
 }
 
-fn description(
+pub(super) fn description(
     bench: &Bench,
     trial: &Trial,
     scope: &Scope,
@@ -254,7 +264,7 @@ fn description(
 }
 
 /// The manifests with the images that run in place of those they name.
-fn substituted(manifests: &[Manifest], substitutions: &[Substitution]) -> Vec<Manifest> {
+pub(super) fn substituted(manifests: &[Manifest], substitutions: &[Substitution]) -> Vec<Manifest> {
     let mut manifests = manifests.to_vec();
     for manifest in &mut manifests {
         for list in ["/spec/template/spec/containers", "/spec/template/spec/initContainers"] {
@@ -270,46 +280,21 @@ fn substituted(manifests: &[Manifest], substitutions: &[Substitution]) -> Vec<Ma
     manifests
 }
 
-/// A claim whose class does not exist stays Pending for ever: better to say so at once.
-async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Result<(), RunError> {
-    let wanted = manifests
-        .iter()
-        .filter_map(|manifest| manifest.object.pointer("/spec/volumeClaimTemplates")?.as_array())
-        .flatten()
-        .filter_map(|claim| claim.pointer("/spec/storageClassName")?.as_str());
-    let api: Api<StorageClass> = Api::all(bench.cluster.client.clone());
-    let there =
-        api.list(&ListParams::default()).await.map_err(|source| RunError::api("list the StorageClasses", source))?;
-    let there: Vec<String> = there.items.iter().map(ResourceExt::name_any).collect();
-    for class in wanted {
-        let brought = manifests.iter().any(|manifest| manifest.kind() == "StorageClass" && manifest.name() == class);
-        if !brought && !there.iter().any(|name| name == class) {
-            return Err(RunError::NoStorageClass { class: class.to_owned(), there: there.join(", ") });
-        }
-    }
-    Ok(())
-}
-
 /// Starts a witness in a namespace, and opens the conversation with it.
-async fn witness(bench: &Bench, trial: &Trial, namespace: &str, standing: &Standing) -> Result<Session, RunError> {
-    let mut manifests = workload::parse("the witness's manifest", WITNESS)?;
-    for manifest in &mut manifests {
-        if let Some(image) = manifest.object.pointer_mut("/spec/containers/0/image") {
-            *image = json!(bench.witness_image);
-        }
-    }
-    workload::apply(&bench.cluster.client, &manifests, namespace, &mut *standing.made.lock().await).await?;
-    let pods: Api<Pod> = Api::namespaced(bench.cluster.client.clone(), namespace);
-    let (label, what) = ("app.kubernetes.io/name=steadfast-witness", format!("the witness in {namespace}"));
-    let limit = WITNESS_READY_WITHIN.mul_f64(trial.around.timeout_scale);
-    let ready = all_ready(&pods, label, &what, limit).await?;
-    let session = Session::new(pods, &ready.first().map(ResourceExt::name_any).unwrap_or_default());
-    session.open().await?;
-    Ok(session)
+async fn start_witness(
+    bench: &Bench,
+    trial: &Trial,
+    namespace: &str,
+    password: &Secret,
+    standing: &Standing,
+) -> Result<Session, RunError> {
+    let (client, manifests) = (&bench.cluster.client, witness::pod(&bench.witness_image, password)?);
+    workload::apply(client, &manifests, namespace, &mut *standing.made.lock().await).await?;
+    witness::session(client, namespace, WITNESS_READY_WITHIN.mul_f64(trial.around.timeout_scale)).await
 }
 
 /// The root password, from where the pods take it. Its Secret is applied first, so that it can be read.
-async fn password(
+pub(super) async fn password(
     bench: &Bench,
     manifests: &[Manifest],
     namespace: &str,

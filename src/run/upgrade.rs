@@ -1,14 +1,12 @@
 //! What an upgrade adds to a run: the releases that it goes from and to, and the checks once more on the new one.
 
-use std::sync::Arc;
-
 use super::bench::{Bench, Surroundings, Target};
 use super::trial::{Ending, Trial, exercise};
-use super::{Finished, Keep, RunError, Settings, outcome, run_id, write_reports};
+use super::{Keep, RunError, Settings, outcome, read_back, run_id, surroundings, write_reports};
 use crate::check::CATALOGUE;
 use crate::cluster::{Lab, Version, kind};
-use crate::evidence::{Conformed, Evidence, Log, Snapshot, SnapshotOf, What};
-use crate::scenario::{Journal, Newer};
+use crate::evidence::{Conformed, Snapshot, SnapshotOf, What};
+use crate::scenario::Newer;
 use crate::workload;
 
 /// Beneath the run's directory: what the workload that is deployed once more left.
@@ -70,30 +68,24 @@ pub(super) async fn conform(
     ending: Ending<'_>,
 ) -> Result<(), RunError> {
     let directory = around.directory.join(AGAIN);
-    let refuse = |source| RunError::File { path: directory.clone(), source };
-    std::fs::create_dir_all(&directory).map_err(refuse)?;
-    let path = directory.join("evidence.jsonl");
-    let log = Arc::new(Log::create(&path).map_err(refuse)?);
-    let journal = Journal { log: log.clone(), progress: around.journal.progress.clone() };
+    std::fs::create_dir_all(&directory).map_err(|source| RunError::File { path: directory.clone(), source })?;
     let name = format!("{}{}", kind::PREFIX, run_id());
-    let again = Surroundings { name, directory: directory.clone(), journal, timeout_scale: around.timeout_scale };
+    let again = surroundings(name, directory, around.timeout_scale, &around.journal.progress)?;
     let settings =
         Settings { checks: CATALOGUE.iter().collect(), upgrade: None, keep: Keep::Never, ..settings.clone() };
     let acted = async {
         let trial: Trial = settings.trial(&first.lab, &again).await?;
-        let (images, target) = (workload::images(&trial.manifests), Target::Kind(first.name.clone()));
+        let target = match &settings.target {
+            Target::New { .. } => Target::Kind(first.name.clone()),
+            there => there.clone(),
+        };
+        let images = workload::images(&trial.manifests);
         let mut bench = Bench::open(first.lab.clone(), &target, &again, &images, &mut None).await?;
         bench.node_substitution.clone_from(&first.node_substitution);
         exercise(&bench, &trial, ending).await
     };
     let trouble = Box::pin(acted).await.err();
-    if let Some(trouble) = &trouble {
-        again.journal.note(trouble.to_string());
-    }
-    if let Some(failure) = log.failure() {
-        return Err(RunError::File { path, source: std::io::Error::other(failure) });
-    }
-    let finished = Finished { directory, evidence: Evidence::read(&path)?, trouble, kept: None };
+    let finished = read_back(&again, trouble)?;
     let outcome = outcome(&finished, &settings.checks, "steadfast run");
     write_reports(&outcome)?;
     let conformed = outcome.judged.iter().map(|judged| Conformed {

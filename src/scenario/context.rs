@@ -79,10 +79,12 @@ impl Limits {
     }
 }
 
-/// The witnesses: one in the workload's namespace, one in another.
+/// The witnesses: one in the workload's namespace where that is the run's own, one in another.
 pub struct Witnesses {
-    /// In the workload's namespace.
+    /// In the workload's namespace, or as near as may be. It keeps the ledger.
     pub near: Session,
+    /// The namespace that it is in.
+    pub near_namespace: String,
     /// In the other namespace.
     pub far: Session,
     /// The other namespace's name.
@@ -123,6 +125,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Who configures replication.
     pub replication: Replication,
+    /// Whether somebody else deployed the workload, and uses it.
+    pub adopted: bool,
     /// What the cluster's nodes are upgraded to, where the run is about that.
     pub newer: Option<Newer>,
     /// What a mutant injects.

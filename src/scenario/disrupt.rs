@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::ScenarioError;
 use super::context::Context;
 use crate::evidence::{Act, Fault, Life, PodLife, Sight, Timeline, What};
+use crate::workload::by_uid;
 
 /// An image that no kubelet can start, and for which none asks a registry: the letters make it no image's name.
 pub(super) const UNSTARTABLE: &str = "STEADFAST/UNSTARTABLE";
@@ -107,8 +108,7 @@ impl Context {
 
     /// Has the API server delete the pod with this UID, and nobody who took its place.
     pub(super) async fn ask_to_go(&self, pod: &str, uid: &str, grace_s: Option<u32>) -> Result<(), ScenarioError> {
-        let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
-        let parameters = DeleteParams { preconditions, grace_period_seconds: grace_s, ..DeleteParams::default() };
+        let parameters = DeleteParams { grace_period_seconds: grace_s, ..by_uid(uid) };
         self.pods().delete(pod, &parameters).await.map(drop).map_err(failed(format!("delete {pod}")))
     }
 

@@ -9,6 +9,7 @@ use super::disrupt::failed;
 use super::recover::recovered;
 use super::undo::Disrupted;
 use crate::evidence::{Act, PodLife, Sight};
+use crate::workload::by_uid;
 
 /// What the scheduler says of a pod that no node may take.
 const UNSCHEDULABLE: &str = "nodes are available";
@@ -37,7 +38,7 @@ pub(super) async fn empty(context: &Context, node: &str, pods: &[(String, String
         let mut proof = vec![context.cordon(node, true).await?];
         let mut first = None;
         for (pod, uid) in pods {
-            if evict(context, &context.pods(), pod).await? {
+            if evict(context, &context.pods(), pod, uid).await? {
                 proof.push(context.gone(pod, uid).await?);
                 first = first.or(Some((pod, uid)));
             } else {
@@ -52,12 +53,13 @@ pub(super) async fn empty(context: &Context, node: &str, pods: &[(String, String
     context.disrupt(Act::Drain { node: node.to_owned() }, doing).await
 }
 
-/// Asks for a pod's eviction until a disruption budget lets it go, if it does in time.
-pub(super) async fn evict(context: &Context, pods: &Api<Pod>, pod: &str) -> Result<bool, ScenarioError> {
-    let ask = async || match pods.evict(pod, &EvictParams::default()).await {
+/// Asks for the eviction of the pod with this UID until a disruption budget lets it go, if it does in time.
+pub(super) async fn evict(context: &Context, pods: &Api<Pod>, pod: &str, uid: &str) -> Result<bool, ScenarioError> {
+    let parameters = EvictParams { delete_options: Some(by_uid(uid)), ..EvictParams::default() };
+    let ask = async || match pods.evict(pod, &parameters).await {
         Ok(_) => Sight::Met(Ok(())),
-        // It went by itself.
-        Err(kube::Error::Api(status)) if status.code == 404 => Sight::Met(Ok(())),
+        // It went by itself, and another one may have its name by now.
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Sight::Met(Ok(())),
         Err(kube::Error::Api(status)) if status.code == 429 => Sight::NotYet(status.message.clone()),
         Err(error) => Sight::Met(Err(error)),
     };

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// How fast the ledger writes. A run of all checks takes some six minutes, and for a third of them there is nobody to take
 /// a write: eighty a second make more than ten thousand that are acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// How many write side by side.
     pub writers: u32,
@@ -57,7 +58,9 @@ pub async fn collect(context: Arc<Context>, ended: CancellationToken) {
             _ = beat.tick() => {}
         }
         let read = match context.read_on().await {
-            Ok(Some(Activity::Idle)) => context.restart_ledger().await,
+            Ok(Some(Activity::Idle)) if context.ledger_is_wanted() => {
+                Err("it does not write, and nobody stopped it".to_owned())
+            }
             read => read.map(drop),
         };
         // Once for each time that the way breaks: the next reading makes up for it.
@@ -83,6 +86,16 @@ impl Context {
             Ok::<_, ScenarioError>(vec![self.last_record()])
         };
         self.disrupt(Act::StartLedger { writers: rate.writers, per_second: rate.per_second }, doing).await?;
+        *self.reader.position.lock().await = Some(0);
+        *wanted = true;
+        Ok(())
+    }
+
+    /// Takes over the ledger that an earlier run of the program started, from its first entry on.
+    pub(super) async fn take_over_ledger(&self) -> Result<(), ScenarioError> {
+        let mut wanted = self.reader.wanted.lock().await;
+        // Whoever paused it may have been killed meanwhile.
+        self.insist("go on with its ledger", LedgerAsk::Resume).await?;
         *self.reader.position.lock().await = Some(0);
         *wanted = true;
         Ok(())
@@ -133,7 +146,7 @@ impl Context {
             let LedgerAnswer::Read { next, activity, entries } = self.tell(ask).await? else {
                 return Err("the witness answered another question".to_owned());
             };
-            let count = entries.writes.len() + entries.lags.len();
+            let count = entries.writes.len() + entries.lags.len() + entries.doubtful.len();
             if count > 0 {
                 self.journal.log.record(What::Entries(entries));
             }
@@ -144,14 +157,9 @@ impl Context {
         }
     }
 
-    /// Has the ledger go on after its process was started again, unless it is to rest now.
-    async fn restart_ledger(&self) -> Result<(), String> {
-        let (Ok(wanted), Some(rate)) = (self.reader.wanted.try_lock(), self.ledger) else { return Ok(()) };
-        if *wanted {
-            self.journal.note("the witness's process was started again, and its ledger goes on from here");
-            self.tell(LedgerAsk::Start(self.plan(rate))).await?;
-        }
-        Ok(())
+    /// Whether the ledger is to be under way, and nobody is about to change that.
+    fn ledger_is_wanted(&self) -> bool {
+        self.reader.wanted.try_lock().is_ok_and(|wanted| *wanted)
     }
 
     fn plan(&self, rate: Rate) -> Plan {
@@ -161,7 +169,6 @@ impl Context {
             host: subject.fqdn(&subject.primary()),
             port: subject.port,
             user: statements::WRITER_USER.to_owned(),
-            password: self.writer_password.clone(),
             table: statements::ENTRIES_TABLE.to_owned(),
             writers: rate.writers,
             per_second: rate.per_second,

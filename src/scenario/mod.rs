@@ -55,6 +55,7 @@ mod teardown;
 mod together;
 mod undo;
 mod unready;
+pub mod unseen;
 mod upgrade;
 
 use crate::cluster::kind::KindError;

@@ -58,7 +58,7 @@ impl Context {
 
     /// Asks every server for every name once, all at the same time, and tells which answers are right.
     async fn resolve_once(&self, moment: &Moment, names: &[Name]) -> Vec<(bool, Dns)> {
-        let near = (&self.witnesses.near, self.subject.namespace.as_str());
+        let near = (&self.witnesses.near, self.witnesses.near_namespace.as_str());
         let far = (&self.witnesses.far, self.witnesses.far_namespace.as_str());
         let (servers, mut asks) = (self.dns_servers(), Vec::new());
         for (session, from) in [near, far] {

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, ListParams, Preconditions};
+use kube::api::{Api, ListParams};
 
 use super::ScenarioError;
 use super::context::Context;
@@ -14,6 +14,7 @@ use super::placement::DNS_SERVERS;
 use super::recover::recovered;
 use crate::evidence::{Act, DnsServer, Sight, Snapshot, SnapshotOf, What};
 use crate::object::has_condition;
+use crate::workload::by_uid;
 
 /// The namespace of the cluster's own services.
 const NAMESPACE: &str = "kube-system";
@@ -29,11 +30,9 @@ async fn replace(context: &Context) -> Result<Vec<u64>, ScenarioError> {
     let servers: Api<Pod> = Api::namespaced(context.client.clone(), NAMESPACE);
     let mut old = Vec::new();
     for pod in context.pods_of(NAMESPACE, DNS_SERVERS).await? {
-        let preconditions = Some(Preconditions { uid: pod.uid(), resource_version: None });
-        let parameters = DeleteParams { preconditions, ..DeleteParams::default() };
-        let deleted = servers.delete(&pod.name_any(), &parameters).await;
-        deleted.map_err(failed(format!("delete {}", pod.name_any())))?;
-        old.extend(pod.uid());
+        let (name, uid) = (pod.name_any(), pod.uid().unwrap_or_default());
+        servers.delete(&name, &by_uid(&uid)).await.map_err(failed(format!("delete {name}")))?;
+        old.push(uid);
     }
     let wanted = old.len();
     let new = context.poll("new DNS servers Ready", context.limits.pod_ready, async || {

@@ -2,12 +2,13 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Service};
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::api::{Api, Patch, PatchParams};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::context::Context;
 use crate::evidence::{Moment, Question};
+use crate::workload::by_uid;
 
 /// Where in the scenarios sabotage strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -113,7 +114,9 @@ impl Context {
     async fn delete_claims(&self, pod: &str) -> kube::Result<()> {
         let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &self.subject.namespace);
         for template in &self.subject.claims {
-            api.delete(&self.subject.claim(template, pod), &DeleteParams::default()).await?;
+            let claim = self.subject.claim(template, pod);
+            let uid = api.get_metadata(&claim).await?.metadata.uid.unwrap_or_default();
+            api.delete(&claim, &by_uid(&uid)).await?;
         }
         Ok(())
     }

@@ -100,6 +100,7 @@ fn claims(client: &Client, log: &Log, namespace: &str) -> Vec<Owned> {
     log.look(|timeline| {
         let there = timeline.claims.iter().filter(|claim| claim.deleted.is_none());
         let owned = |claim: &ClaimLife| Owned {
+            api_version: "v1".to_owned(),
             kind: "PersistentVolumeClaim".to_owned(),
             name: claim.name.clone(),
             uid: claim.uid.clone(),

@@ -16,7 +16,7 @@ use super::sabotage::Point;
 use super::state::CONTROL_PLANE;
 use super::undo::Disrupted;
 use crate::cluster::{Lab, NodeImage, Release};
-use crate::evidence::{Act, Sight, SnapshotOf, Stage};
+use crate::evidence::{Act, Sight, SnapshotOf, Stage, State};
 use crate::object::has_condition;
 use crate::workload::{self, Manifest};
 
@@ -70,7 +70,7 @@ pub(super) async fn upgrade(context: &Context) -> Result<(), ScenarioError> {
 }
 
 /// Reads the state, once the workload and DNS have come to rest.
-async fn read(context: &Context, stage: Stage, steps: u32) -> Result<(), ScenarioError> {
+pub(super) async fn read(context: &Context, stage: Stage, steps: u32) -> Result<State, ScenarioError> {
     let name = format!("read the state {stage}");
     let doing = async {
         settled(context, context.subject.replicas).await?;
@@ -78,7 +78,7 @@ async fn read(context: &Context, stage: Stage, steps: u32) -> Result<(), Scenari
         control_plane_ready(context).await;
         context.state(stage, steps).await
     };
-    context.journal.step("upgrade", &name, doing).await.map(drop)
+    context.journal.step("upgrade", &name, doing).await
 }
 
 /// Waits until the kubelets report every component of the control plane Ready. One that does not become so is in the
@@ -195,7 +195,7 @@ async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Resu
         }
         let (name, namespace) = (pod.name_any(), pod.namespace().unwrap_or_default());
         let pods: Api<Pod> = Api::namespaced(context.client.clone(), &namespace);
-        if !evict(context, &pods, &name).await? {
+        if !evict(context, &pods, &name, &pod.uid().unwrap_or_default()).await? {
             context.journal.note(format!("{name} of {namespace} stayed on {node}: its budget would not let it go"));
         }
     }

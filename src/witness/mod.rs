@@ -30,21 +30,28 @@ const CONCURRENT: usize = 256;
 /// The pod's own volume: it outlives the container, and no other pod has it.
 pub const VOLUME: &str = "/ledger";
 
-/// Keeps the ledger on this volume, until SIGTERM or SIGINT. The first process of a container has to handle them itself:
+/// The file with the password of the ledger's account, which a Secret brings: no session tells it, and it is written down
+/// nowhere else.
+pub const PASSWORD: &str = "/credentials/password";
+
+/// Keeps the ledger on this volume, with the password in this file, until SIGTERM or SIGINT; goes on with one that is
+/// under way. The first process of a container has to handle them itself:
 /// the kernel applies no default to it, so that a pod would end only when its grace period does.
 ///
 /// # Errors
 /// When the signals cannot be handled, or the volume not be used.
-pub async fn stay(volume: &Path) -> io::Result<()> {
+pub async fn stay(volume: &Path, password: &Path) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let unusable = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", volume.display()));
-    let (ledger, socket) = (Ledger::open(volume).map_err(unusable)?, socket(volume));
+    let (ledger, socket) = (Arc::new(Ledger::open(volume, password).map_err(unusable)?), socket(volume));
     tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        listened = ledger::listen(&socket, ledger) => listened.map_err(unusable),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        listened = ledger::listen(&socket, &ledger) => return listened.map_err(unusable),
     }
+    ledger.rest().await;
+    Ok(())
 }
 
 fn socket(volume: &Path) -> PathBuf {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::{DnsAnswer, Entries, SqlAnswer, Transport};
 
 /// The version of this protocol. A harness refuses a witness that speaks another one.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// A question for the witness.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,24 +88,22 @@ pub enum LedgerAsk {
     Stop,
     /// To hand over what came after a position.
     Read {
-        /// How many writes and looks at replicas are known already: those may be forgotten.
+        /// How many writes and looks at replicas are known already.
         after: u64,
         /// How many of them to hand over at most.
         limit: usize,
     },
 }
 
-/// What the ledger does until it is stopped.
+/// What the ledger does until it is stopped, also after the witness's main process was started again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The stable name of the server that is written to, absolute; it is resolved for each connection.
     pub host: String,
     /// The servers' port.
     pub port: u16,
-    /// Who to log in as.
+    /// Who to log in as, with the password that the witness finds in a file.
     pub user: String,
-    /// The user's password.
-    pub password: Secret,
     /// The table, with its schema; it has a column `id`.
     pub table: String,
     /// How many write side by side.
@@ -232,7 +230,7 @@ pub enum LedgerAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activity {
-    /// Nothing: it was stopped, or never begun since the witness's main process was started.
+    /// Nothing: it was stopped, or never begun.
     Idle,
     /// It writes.
     Running,
@@ -281,7 +279,7 @@ mod tests {
     fn lines_look_as_documented() {
         let line = |line| serde_json::to_string(&line).unwrap();
         let hello = Line::Hello(Hello { protocol: PROTOCOL, version: "0.1.0".into() });
-        assert_eq!(line(hello), r#"{"hello":{"protocol":2,"version":"0.1.0"}}"#);
+        assert_eq!(line(hello), r#"{"hello":{"protocol":3,"version":"0.1.0"}}"#);
         let trouble = Line::Trouble(Trouble { message: "no".into() });
         assert_eq!(line(trouble), r#"{"trouble":{"message":"no"}}"#);
         let reply = Line::Reply(Reply { id: 1, took_us: 2, answer: Answer::Sql(SqlAnswer::Rows(Vec::new())) });
@@ -293,7 +291,6 @@ mod tests {
             host: "mysql-0.mysql-h".into(),
             port: 3306,
             user: "writer".into(),
-            password: "hunter2".into(),
             table: "steadfast.entries".into(),
             writers: 2,
             per_second: 5,
@@ -320,7 +317,7 @@ mod tests {
     fn what_the_ledger_says_looks_as_documented() {
         let line = |answer| serde_json::to_string(&Answer::Ledger(answer)).unwrap();
         assert_eq!(line(LedgerAnswer::Done), r#"{"ledger":"done"}"#);
-        let entries = Entries { now_us: 9, writes: Vec::new(), lags: Vec::new() };
+        let entries = Entries { now_us: 9, writes: Vec::new(), lags: Vec::new(), doubtful: Vec::new() };
         let read = LedgerAnswer::Read { next: 3, activity: Activity::Paused, entries };
         let text = r#"{"ledger":{"read":{"next":3,"activity":"paused","entries":{"now_us":9,"writes":[],"lags":[]}}}}"#;
         assert_eq!(line(read), text);
@@ -328,7 +325,7 @@ mod tests {
 
     #[test]
     fn debugging_shows_no_secret() {
-        let shown = format!("{:?} {:?}", sql(), start());
+        let shown = format!("{:?}", sql());
         assert!(shown.contains("[redacted]") && !shown.contains("hunter2") && !shown.contains("swordfish"), "{shown}");
     }
 }

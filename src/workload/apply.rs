@@ -30,6 +30,8 @@ const RANDOM: &str = "/metadata/annotations/steadfast~1random";
 /// An object that the run made, and may therefore delete.
 #[derive(Debug, Clone)]
 pub struct Owned {
+    /// The API that the object's kind belongs to, such as `apps/v1`.
+    pub api_version: String,
     /// The object's kind.
     pub kind: String,
     /// Its name.
@@ -38,6 +40,13 @@ pub struct Owned {
     pub uid: String,
     /// Where it is.
     pub api: Api<DynamicObject>,
+}
+
+impl Owned {
+    /// Whether it belongs to no namespace.
+    pub fn is_cluster_wide(&self) -> bool {
+        !self.api.resource_url().contains("/namespaces/")
+    }
 }
 
 /// An object could not be applied or deleted.
@@ -77,24 +86,16 @@ fn failed(verb: &'static str, kind: &str, name: &str) -> impl FnOnce(kube::Error
     move |source| ApplyError::Api { verb, kind: kind.to_owned(), name: name.to_owned(), source: Box::new(source) }
 }
 
-/// The API of a manifest's kind, and whether the kind belongs to namespaces.
+/// A manifest's kind as the API server has it, and whether it belongs to namespaces.
 ///
 /// # Errors
 /// When the API server does not know the kind.
-pub async fn api_for(
-    client: &Client,
-    manifest: &Manifest,
-    namespace: &str,
-) -> Result<(Api<DynamicObject>, Scope), ApplyError> {
+pub async fn kind_of(client: &Client, manifest: &Manifest) -> Result<(ApiResource, Scope), ApplyError> {
     let types = TypeMeta { api_version: manifest.text("/apiVersion").to_owned(), kind: manifest.kind().to_owned() };
     let gvk = GroupVersionKind::try_from(&types).unwrap_or_else(|_| GroupVersionKind::gvk("", "v1", manifest.kind()));
     let kind = pinned_kind(client, &gvk).await;
     let (resource, capabilities) = kind.map_err(failed("find the kind of", manifest.kind(), manifest.name()))?;
-    let api = match capabilities.scope {
-        Scope::Namespaced => Api::namespaced_with(client.clone(), namespace, &resource),
-        Scope::Cluster => Api::all_with(client.clone(), &resource),
-    };
-    Ok((api, capabilities.scope))
+    Ok((resource, capabilities.scope))
 }
 
 /// Applies the manifests, StatefulSets last, so that what their pods need is there when they start, and tells what the
@@ -111,7 +112,11 @@ pub async fn apply(
     let mut applied = Vec::new();
     let (sets, others): (Vec<_>, Vec<_>) = manifests.iter().partition(|manifest| manifest.kind() == "StatefulSet");
     for manifest in others.into_iter().chain(sets) {
-        let (api, scope) = api_for(client, manifest, namespace).await?;
+        let (resource, scope) = kind_of(client, manifest).await?;
+        let api: Api<DynamicObject> = match scope {
+            Scope::Namespaced => Api::namespaced_with(client.clone(), namespace, &resource),
+            Scope::Cluster => Api::all_with(client.clone(), &resource),
+        };
         let (kind, name) = (manifest.kind(), manifest.name());
         let object = &manifest.object;
         let object = match scope {
@@ -128,7 +133,8 @@ pub async fn apply(
         if let Some(object) = object {
             let uid = object.uid().unwrap_or_default();
             if made.iter().all(|known| known.uid != uid) {
-                made.push(Owned { kind: kind.to_owned(), name: name.to_owned(), uid, api });
+                let api_version = manifest.text("/apiVersion").to_owned();
+                made.push(Owned { api_version, kind: kind.to_owned(), name: name.to_owned(), uid, api });
             }
         }
     }
@@ -187,13 +193,25 @@ pub fn random_word() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+fn namespaces(client: &Client) -> Api<DynamicObject> {
+    Api::all_with(client.clone(), &ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace")))
+}
+
+/// Refuses a namespace that is there, before anything is written.
+///
+/// # Errors
+/// When it is there, or the API server cannot be asked.
+pub async fn namespace_is_free(client: &Client, name: &str) -> Result<(), ApplyError> {
+    let there = namespaces(client).get_metadata_opt(name).await.map_err(failed("look for", "Namespace", name))?;
+    there.map_or(Ok(()), |_| Err(ApplyError::NamespaceExists(name.to_owned())))
+}
+
 /// Makes a namespace that must not be there yet.
 ///
 /// # Errors
 /// When it is there already, or the API server refuses.
 pub async fn create_namespace(client: &Client, name: &str, run_id: &str) -> Result<Owned, ApplyError> {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+    let api = namespaces(client);
     let labels = [(RUN_LABEL.to_owned(), run_id.to_owned())].into();
     let metadata = ObjectMeta { name: Some(name.to_owned()), labels: Some(labels), ..ObjectMeta::default() };
     let types = Some(TypeMeta { api_version: "v1".to_owned(), kind: "Namespace".to_owned() });
@@ -201,7 +219,7 @@ pub async fn create_namespace(client: &Client, name: &str, run_id: &str) -> Resu
     match api.create(&PostParams::default(), &object).await {
         Ok(made) => {
             let uid = made.uid().unwrap_or_default();
-            Ok(Owned { kind: "Namespace".to_owned(), name: name.to_owned(), uid, api })
+            Ok(namespace(name.to_owned(), uid, api))
         }
         Err(kube::Error::Api(status)) if status.code == 409 => Err(ApplyError::NamespaceExists(name.to_owned())),
         Err(error) => Err(failed("create", "Namespace", name)(error)),
@@ -214,13 +232,22 @@ pub async fn create_namespace(client: &Client, name: &str, run_id: &str) -> Resu
 /// # Errors
 /// When the API server cannot be asked.
 pub async fn namespaces_of(client: &Client, run_id: &str, known: &[Owned]) -> Result<Vec<Owned>, ApplyError> {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+    let api = namespaces(client);
     let labelled = ListParams::default().labels(&format!("{RUN_LABEL}={run_id}"));
     let list = api.list_metadata(&labelled).await.map_err(failed("list", "Namespace", run_id))?;
     let found = list.items.into_iter().filter_map(|object| Some((object.name_any(), object.uid()?)));
     let new = found.filter(|(_, uid)| known.iter().all(|owned| owned.uid != *uid));
-    Ok(new.map(|(name, uid)| Owned { kind: "Namespace".to_owned(), name, uid, api: api.clone() }).collect())
+    Ok(new.map(|(name, uid)| namespace(name, uid, api.clone())).collect())
+}
+
+fn namespace(name: String, uid: String, api: Api<DynamicObject>) -> Owned {
+    Owned { api_version: "v1".to_owned(), kind: "Namespace".to_owned(), name, uid, api }
+}
+
+/// Has only the object with this UID deleted, and none that has taken its name.
+pub(crate) fn by_uid(uid: &str) -> DeleteParams {
+    let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+    DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }
 }
 
 /// Asks for an object's deletion, by UID. An object that is gone, or whose name another object bears, is left alone.
@@ -228,11 +255,7 @@ pub async fn namespaces_of(client: &Client, run_id: &str, known: &[Owned]) -> Re
 /// # Errors
 /// When the API server refuses.
 pub async fn delete(owned: &Owned) -> Result<(), ApplyError> {
-    let parameters = DeleteParams {
-        propagation_policy: Some(PropagationPolicy::Background),
-        preconditions: Some(Preconditions { uid: Some(owned.uid.clone()), resource_version: None }),
-        ..DeleteParams::default()
-    };
+    let parameters = DeleteParams { propagation_policy: Some(PropagationPolicy::Background), ..by_uid(&owned.uid) };
     match owned.api.delete(&owned.name, &parameters).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),

@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use steadfast::cluster::Lab;
 
 use super::program::Place;
-use super::trend;
-use super::upgrade;
+use super::{phases, trend, upgrade};
 
 /// A workload that could be tested.
 pub const WORKLOAD: &str = "\
@@ -111,6 +110,7 @@ impl Case {
     }
 }
 
+/// A lab whose programs are these.
 pub fn lab(kind: &str, docker: &str) -> Value {
     json!({
         "schema": 1, "kind": kind, "kubectl": "/nowhere/kubectl", "docker": docker, "default_kubernetes": "1.37.2",
@@ -121,18 +121,10 @@ pub fn lab(kind: &str, docker: &str) -> Value {
 }
 
 pub fn trials() -> Vec<Trial> {
-    let cases = [
-        manifests(),
-        surroundings(),
-        command_lines(),
-        stored_runs(),
-        outputs(),
-        lints(),
-        trend::cases(),
-        upgrade::cases(),
-    ];
-    let mut trials: Vec<Trial> =
-        cases.into_iter().flatten().map(|case| Trial::test(case.name, move || case.act())).collect();
+    let others = [trend::cases(), upgrade::cases(), phases::cases()];
+    let cases =
+        [manifests(), surroundings(), command_lines(), stored_runs(), outputs(), lints()].into_iter().chain(others);
+    let mut trials: Vec<Trial> = cases.flatten().map(|case| Trial::test(case.name, move || case.act())).collect();
     trials.push(Trial::test("surroundings::engine_not_reachable", engine_not_reachable));
     trials.push(Trial::test("trend::stored_runs", trend::of_the_stored_runs));
     trials.push(Trial::test("lint::overlay", lint_of_the_overlay));
@@ -201,10 +193,10 @@ fn surroundings() -> Vec<Case> {
 fn command_lines() -> Vec<Case> {
     let refused = |name, arguments: &[&'static str]| case(name, 2, arguments).at_once();
     vec![
-        refused("usage::context_without_agreement", &["run", "--kubeconfig", "@/config", "--context", "ci"]),
-        refused("usage::cluster_without_agreement", &["run", "--cluster", "ci"]),
-        refused("usage::context_without_kubeconfig", &["run", "--context", "ci", "--allow-disruption"]),
-        refused("usage::cluster_and_nodes", &["run", "--cluster", "ci", "--allow-disruption", "--nodes", "2"]),
+        refused("usage::upgrade_without_agreement", &["upgrade", "--to", "1.37.2", "--cluster", "ci"]),
+        refused("usage::context_without_kubeconfig", &["run", "--context", "ci"]),
+        refused("usage::cluster_uid_without_kubeconfig", &["run", "--cluster-uid", "1-2"]),
+        refused("usage::cluster_and_nodes", &["run", "--cluster", "ci", "--nodes", "2"]),
         refused("usage::unknown_filter", &["run", "nothing::like_this"]),
         refused("usage::unknown_flag", &["run", "--unknown"]),
         refused("usage::timeout_scale", &["run", "--timeout-scale", "0"]),

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 /// A folder for a call's input, cache and artifacts.
 pub struct Place {
     folder: TempDir,
+    /// What differs from call to call, and what stands for it in what is said.
+    varying: Vec<(String, &'static str)>,
 }
 
 /// What a call said, with what differs from call to call replaced.
@@ -18,13 +20,26 @@ pub struct Answer {
     pub code: i32,
     /// Standard output.
     pub stdout: String,
-    /// Standard error from the error on: what went on before is told with times.
+    /// Standard error before the error, with its times.
+    pub progress: String,
+    /// Standard error from the error on.
     pub error: String,
 }
 
 impl Place {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
+        let folder = tempfile::tempdir().expect("a folder");
+        let varying = vec![(folder.path().display().to_string(), "[HERE]")];
+        Self { folder, varying }
+    }
+
+    /// Has a text that differs from call to call replaced in what is said.
+    pub fn replace(&mut self, text: &str, by: &'static str) {
+        self.varying.push((text.to_owned(), by));
+    }
+
+    fn redacted(&self, text: &str) -> String {
+        self.varying.iter().fold(text.to_owned(), |text, (varying, by)| text.replace(varying, by))
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -48,12 +63,13 @@ impl Place {
         command.args(arguments.iter().map(|argument| argument.replace('@', &here)));
         command.envs(environment.iter().map(|(name, value)| (*name, value.replace('@', &here))));
         let output = command.output().expect("it runs");
-        let redacted = |bytes: &[u8]| without_run_ids(&String::from_utf8_lossy(bytes).replace(&here, "[HERE]"));
+        let redacted = |bytes: &[u8]| without_run_ids(&self.redacted(&String::from_utf8_lossy(bytes)));
         let stderr = redacted(&output.stderr);
-        let error = stderr.find("error:").map_or("", |begin| &stderr[begin..]).to_owned();
+        let (progress, error) = stderr.split_at(stderr.find("error:").unwrap_or(stderr.len()));
+        let (progress, error) = (progress.to_owned(), error.to_owned());
         let (code, stdout) = (output.status.code().unwrap_or(-1), redacted(&output.stdout));
         assert!(!stderr.contains("panicked"), "{stderr}");
-        Answer { code, stdout, error }
+        Answer { code, stdout, progress, error }
     }
 
     /// The run's `results.json`, which is there also when the run could not begin.
@@ -70,8 +86,7 @@ impl Place {
         let first = answer.error.lines().next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(':');
         for check in &checks {
             let reason = check["reason"].as_str().unwrap_or_default();
-            let here = self.folder.path().display().to_string();
-            if check["verdict"] != "inconclusive" || !reason.replace(&here, "[HERE]").contains(first) {
+            if check["verdict"] != "inconclusive" || !self.redacted(reason).contains(first) {
                 return Err(format!("results.json does not say why the run was refused ({first}): {check}").into());
             }
         }

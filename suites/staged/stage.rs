@@ -7,7 +7,7 @@ use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, KindCluster};
 use steadfast::evidence::{Evidence, Log, Replication};
 use steadfast::report::Progress;
-use steadfast::run::{self, Bench, Budget, Ending, RunError, Surroundings, Target, Trial, exercise};
+use steadfast::run::{self, Bench, Budget, Disruption, Ending, RunError, Surroundings, Target, Trial, exercise};
 use steadfast::scenario::{Journal, Rate, Sabotage};
 use steadfast::workload::{self, Manifest};
 use tokio::sync::{Mutex, OnceCell, Semaphore};
@@ -133,7 +133,7 @@ impl Stage {
             // They share the machine with others.
             ledger: Rate { writers: 2, per_second: 5 },
             // Other workloads are on it too.
-            own_cluster: false,
+            disruption: Disruption::Workload,
             budgets: act.budgets.clone(),
             newer: None,
             around: Surroundings {

@@ -23,10 +23,12 @@ const NOT_THERE: [u16; 2] = [1049, 1146];
 /// What became of the ledger's writes, by their ids.
 pub(in super::super) struct Account {
     acknowledged: Intervals,
-    /// Acknowledged, or never answered.
+    /// Acknowledged, never answered, or doubtful.
     possible: Intervals,
     refused: Intervals,
     unknown: u64,
+    /// Nobody knows whether these were sent.
+    doubtful: Intervals,
     /// Why it is not complete.
     open: Option<Finding>,
 }
@@ -52,10 +54,14 @@ impl Account {
     /// What it comes to where nothing is wrong, as the beginning of a reason.
     pub fn words(&self, case: &Case<'_>) -> String {
         let pods: Vec<_> = case.subject.pods().collect();
-        let Self { acknowledged, refused, unknown, .. } = self;
+        let Self { acknowledged, refused, unknown, doubtful, .. } = self;
+        let doubts = match doubtful.is_empty() {
+            true => String::new(),
+            false => format!(", and whether {doubtful} were sent died with a node of the witness"),
+        };
         format!(
             "all {} acknowledged writes are on {}, each once, and nothing else ({} were refused, {unknown} never \
-             answered)",
+             answered{doubts})",
             acknowledged.len(),
             pods.join(", "),
             refused.len(),
@@ -64,8 +70,9 @@ impl Account {
 
     fn of(case: &Case<'_>) -> Self {
         let (mut ids, mut seen): (BTreeMap<u64, &WriteOutcome>, _) = (BTreeMap::new(), Vec::new());
-        let mut twice = None;
+        let (mut twice, mut doubtful) = (None, Intervals::default());
         for entries in case.entries() {
+            entries.it.doubtful.iter().for_each(|ids| doubtful.insert(ids.first, ids.last));
             for entry in &entries.it.writes {
                 if ids.insert(entry.id, &entry.outcome).is_some() {
                     twice.get_or_insert((entry.id, entries.mark.seq));
@@ -78,11 +85,12 @@ impl Account {
         };
         let acknowledged = with(|outcome| *outcome == WriteOutcome::Acknowledged);
         let refused = with(|outcome| matches!(outcome, WriteOutcome::Rejected(_)));
-        let possible = with(|outcome| !matches!(outcome, WriteOutcome::Rejected(_)));
-        let unknown = possible.len() - acknowledged.len();
-        let open =
-            open(case, ids.keys().next_back().copied().unwrap_or(0), &ids.keys().copied().collect(), twice, &seen);
-        Self { acknowledged, possible, refused, unknown, open }
+        let unknown = with(|outcome| matches!(outcome, WriteOutcome::Unknown(_)));
+        let last = ids.keys().next_back().copied().unwrap_or(0);
+        let known = ids.keys().copied().collect::<Intervals>().union(&doubtful);
+        let open = open(case, last, &known, twice, &seen);
+        let (possible, unknown) = (acknowledged.union(&unknown).union(&doubtful), unknown.len());
+        Self { acknowledged, possible, refused, unknown, doubtful, open }
     }
 }
 

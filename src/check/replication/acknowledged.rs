@@ -5,7 +5,7 @@ use crate::evidence::Evidence;
 use super::{
     super::{Check, Finding, case::Case, measure::Measures, opinion::judged, words::seconds},
     account::Account,
-    budget::{DISRUPTIVE, of_interest, titled},
+    budget::{DISRUPTIVE, of_interest, titled, undisrupted},
 };
 
 pub(in super::super) const NO_ACKNOWLEDGED_WRITE_IS_LOST: Check = Check {
@@ -18,8 +18,9 @@ pub(in super::super) const NO_ACKNOWLEDGED_WRITE_IS_LOST: Check = Check {
 This is what a database is for. The witness writes all the while, whatever is done to the workload: inserts of one row
 each with an id of its own, which end acknowledged, refused, or without an answer. When all disruptions are over the
 table is read on every pod. Lost is what was acknowledged and is not there; phantom is what is there and was refused or
-never sent; a write without an answer may be there or not. The primary decides; a replica has to hold the same once it
-has reached a barrier. Each write must be accounted for, or the question stays open.
+never sent; a write without an answer may be there or not, and so may the last ones before the witness's own node died,
+of which it kept no trace. The primary decides; a replica has to hold the same once it has reached a barrier. Each write
+must be accounted for, or the question stays open.
 Usually wrong: a volume that is not the pod's own; innodb_flush_log_at_trx_commit or sync_binlog relaxed; or a primary
 that was replaced by a replica which did not have everything.",
     scenarios: &DISRUPTIVE,
@@ -33,7 +34,7 @@ fn no_acknowledged_write_is_lost(evidence: &Evidence) -> Finding {
         let longest = measures.ledger.and_then(|ledger| ledger.longest_outage).map_or(0, |outage| outage.us());
         let disruptions = of_interest(measures.disruptions);
         if disruptions.is_empty() {
-            return Err(Finding::inconclusive("nothing was disrupted, so nothing was in danger", []));
+            return Err(undisrupted(case, "nothing was in danger"));
         }
         opinion.prove(disruptions.iter().map(|disruption| disruption.began().seq));
         let names: Vec<String> = disruptions.iter().map(titled).collect();

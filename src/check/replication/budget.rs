@@ -55,7 +55,7 @@ fn recovers_within_budget(evidence: &Evidence) -> Finding {
         has_replicas(case)?;
         let disruptions = of_interest(Measures::taken(case).disruptions);
         if disruptions.is_empty() {
-            return Err(Finding::inconclusive("nothing was disrupted, so there was nothing to recover from", []));
+            return Err(undisrupted(case, "there was nothing to recover from"));
         }
         for disruption in &disruptions {
             let recovered = opinion.weigh(recovers(case, disruption));
@@ -74,6 +74,21 @@ fn recovers_within_budget(evidence: &Evidence) -> Finding {
             disruptions.len()
         ))
     })
+}
+
+/// Those of them that only serve the ledger.
+const OF_THE_LEDGER: [&str; 2] = ["replicate", "settle"];
+
+/// What is said where nothing was disrupted. Nothing is held against a workload that must not be.
+pub(super) fn undisrupted(case: &Case<'_>, so: &str) -> Finding {
+    let disrupts = |scenario: &str| DISRUPTIVE.contains(&scenario) && !OF_THE_LEDGER.contains(&scenario);
+    let left_out = case.run.left_out.iter().find(|part| disrupts(&part.scenario));
+    match left_out {
+        Some(part) if !case.run.scenarios.iter().any(|scenario| disrupts(scenario)) => {
+            Finding::skipped(format!("nothing was disrupted: {}", part.why))
+        }
+        _ => Finding::inconclusive(format!("nothing was disrupted, so {so}"), []),
+    }
 }
 
 /// The disruptions of scenarios that a workload is to recover from.

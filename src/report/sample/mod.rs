@@ -158,7 +158,7 @@ impl Story {
     }
 }
 
-fn run() -> Run {
+pub(crate) fn run() -> Run {
     let substitution = Substitution {
         wanted: "mysql:5.7".into(),
         image: "steadfast.local/mysql:5.7.22".into(),

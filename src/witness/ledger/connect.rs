@@ -25,8 +25,8 @@ pub struct Server {
 
 impl Server {
     /// The server of a plan with this stable name.
-    pub fn of(plan: &Plan, host: &str) -> Self {
-        Self { host: host.to_owned(), port: plan.port, user: plan.user.clone(), password: plan.password.clone() }
+    pub fn of(plan: &Plan, password: &Secret, host: &str) -> Self {
+        Self { host: host.to_owned(), port: plan.port, user: plan.user.clone(), password: password.clone() }
     }
 
     /// A connection of its own. What went wrong is told in words: the server was not asked for anything yet.

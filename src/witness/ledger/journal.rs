@@ -1,139 +1,123 @@
-//! What the ledger keeps on its volume: a line before a write is sent, another one with its outcome, and one for each
-//! look at a replica. Whatever ends the process, a write that may have been sent is known, and an outcome that was
-//! handed over is still there.
+//! What the ledger keeps on its volume: what it is to do, a line before a write is sent, another one with its outcome,
+//! and one for each look at a replica. Whatever ends the process, a write that may have been sent is known, an outcome
+//! that was handed over is still there, and the next process goes on.
 
-use std::collections::{BTreeMap, VecDeque};
+mod story;
+
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Notify;
 
-use super::now_us;
-use crate::evidence::{Entry, Lag, WriteOutcome};
+use crate::evidence::{Entry, Ids, Lag, WriteOutcome};
+use story::{Extent, Life, Line, Story};
+
+pub use story::{Item, Orders};
 
 /// How long lines are gathered for one write to the disk, which the servers of the node want too.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
 
-/// How many ids an earlier process may have given without a trace, when the node lost its power: more than any plan
-/// sends between two writes to the disk. They are not given again.
+/// How many ids a process may have given without a trace when its node lost its power: more than any plan sends between
+/// two writes to the disk.
 const LEAP: u64 = 10_000;
 
-/// A line of the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Line {
-    /// A write is about to be sent.
-    Sent {
-        id: u64,
-        at_us: u64,
-    },
-    Ended(Entry),
-    Lag(Lag),
-}
-
-/// What is handed over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item {
-    /// A write has its outcome.
-    Ended(Entry),
-    /// A replica was looked at.
-    Lag(Lag),
-}
+/// Names the kernel's boot (<https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html>).
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The journal of one ledger.
 pub struct Journal {
+    path: PathBuf,
     file: Arc<File>,
+    /// What its clock is ahead of the node's monotonic one.
+    ahead_us: u64,
     state: Mutex<State>,
     dirty: Notify,
 }
 
 struct State {
     story: Story,
-    /// Items that were read and forgotten.
-    forgotten: u64,
-    /// Items, from the first one of all, that are on the disk.
-    durable: u64,
-    next_id: u64,
+    /// What is on the disk.
+    durable: Extent,
     trouble: Option<String>,
 }
 
-impl State {
-    /// Items until now, from the first one of all.
-    fn told(&self) -> u64 {
-        self.forgotten + self.story.items.len() as u64
-    }
+fn microseconds(clock: ClockId) -> u64 {
+    let now = clock_gettime(clock);
+    let (seconds, nanoseconds) = (u64::try_from(now.tv_sec), u64::try_from(now.tv_nsec));
+    seconds.unwrap_or_default() * 1_000_000 + nanoseconds.unwrap_or_default() / 1_000
 }
 
-/// What lines tell.
-#[derive(Debug, Default)]
-struct Story {
-    items: VecDeque<Item>,
-    /// Writes without an outcome, and when they were sent.
-    unfinished: BTreeMap<u64, u64>,
-    highest: u64,
-    /// How many bytes are whole lines.
-    length: usize,
-}
-
-impl Story {
-    /// Reads whole lines up to the first that is none: a process that died was writing it, and nobody had acted on it.
-    fn read(bytes: &[u8]) -> Self {
-        let mut story = Self::default();
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            match serde_json::from_slice(line) {
-                Ok(parsed) if line.ends_with(b"\n") => story.add(parsed),
-                _ => break,
-            }
-            story.length += line.len();
-        }
-        story
-    }
-
-    fn add(&mut self, line: Line) {
-        match line {
-            Line::Sent { id, at_us } => {
-                self.unfinished.insert(id, at_us);
-                self.highest = self.highest.max(id);
-            }
-            Line::Ended(entry) => {
-                self.unfinished.remove(&entry.id);
-                self.items.push_back(Item::Ended(entry));
-            }
-            Line::Lag(lag) => self.items.push_back(Item::Lag(lag)),
-        }
-    }
+/// How a process begins after what the journal tells. On the boot that the last one was on, nothing that it wrote down
+/// is missing, and its clock goes on; nor is anything missing after one that ended by itself. On another boot or another
+/// node there is no other clock than the one on the wall.
+fn begin_life(story: &Story, boot: &str) -> Life {
+    let same = story.life.as_ref().filter(|life| life.boot == boot);
+    let continued = || {
+        let now = microseconds(ClockId::Realtime).max(story.latest_us);
+        now.saturating_sub(microseconds(ClockId::Monotonic))
+    };
+    let whole = story.life.is_none() || same.is_some() || story.at_rest || story.orders.plan.is_none();
+    let (first, last) = (story.highest + 1, story.highest + LEAP);
+    let doubtful = (!whole).then_some(Ids { first, last });
+    Life { boot: boot.to_owned(), ahead_us: same.map_or_else(continued, |life| life.ahead_us), doubtful }
 }
 
 impl Journal {
     /// Opens or makes the file. What an earlier process sent and saw no outcome of is unknown.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        let story = Story::read(&bytes);
-        file.set_len(u64::try_from(story.length).map_err(io::Error::other)?)?;
-        let next_id = if story.highest == 0 { 1 } else { story.highest + LEAP };
-        let state = State { story, forgotten: 0, durable: 0, next_id, trouble: None };
-        let journal = Self { file: Arc::new(file), state: Mutex::new(state), dirty: Notify::new() };
+        Self::open_on(path, std::fs::read_to_string(BOOT)?.trim())
+    }
+
+    fn open_on(path: &Path, boot: &str) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let story = Story::read(BufReader::new(&file))?;
+        file.set_len(story.extent.bytes)?;
+        let (path, life) = (path.to_owned(), begin_life(&story, boot));
+        let (ahead_us, state) = (life.ahead_us, State { story, durable: Extent::default(), trouble: None });
+        let journal = Self { path, file: Arc::new(file), ahead_us, state: Mutex::new(state), dirty: Notify::new() };
+        // What cannot be written down is told to whoever asks for the journal.
+        let _ = journal.append(&mut journal.state(), Line::Life(life));
         journal.close("the witness's process ended before the answer came");
         journal.file.sync_data()?;
         {
             let mut state = journal.state();
-            state.durable = state.told();
+            state.durable = state.story.extent;
         }
         Ok(journal)
+    }
+
+    /// Microseconds on the journal's clock, which no process sets back.
+    pub fn now_us(&self) -> u64 {
+        microseconds(ClockId::Monotonic).saturating_add(self.ahead_us)
+    }
+
+    /// What the ledger was told last.
+    pub fn orders(&self) -> Orders {
+        self.state().story.orders.clone()
+    }
+
+    /// Writes down what the ledger is to do.
+    pub fn order(&self, orders: Orders) -> Result<(), Broken> {
+        self.append(&mut self.state(), Line::Orders(orders))
+    }
+
+    /// Writes down that this process ends by itself. Nothing may be under way.
+    pub fn rest(&self) -> Result<(), Broken> {
+        self.append(&mut self.state(), Line::Rest)
     }
 
     /// Gives a write its id and writes down that it is about to be sent: also when that is.
     pub fn begin(&self) -> Result<(u64, u64), Broken> {
         let mut state = self.state();
-        let (id, at_us) = (state.next_id, now_us());
+        let (id, at_us) = (state.story.highest + 1, self.now_us());
         self.append(&mut state, Line::Sent { id, at_us })?;
-        state.next_id += 1;
         Ok((id, at_us))
     }
 
@@ -150,7 +134,7 @@ impl Journal {
     /// Writes down that nobody will tell what became of the writes that have no outcome. Nothing may be under way.
     pub fn close(&self, why: &str) {
         let mut state = self.state();
-        let ended_us = now_us();
+        let ended_us = self.now_us();
         for (id, sent_us) in state.story.unfinished.clone() {
             let outcome = WriteOutcome::Unknown(why.to_owned());
             let entry = Entry { id, sent_us, ended_us, outcome, semi_sync: None };
@@ -160,17 +144,29 @@ impl Journal {
         }
     }
 
-    /// What came after so many items and is on the disk, and the position after it. Who reads on has what came before.
-    pub fn read(&self, after: u64, limit: usize) -> (Vec<Item>, u64) {
-        let mut state = self.state();
-        while state.forgotten < after.min(state.durable) {
-            state.story.items.pop_front();
-            state.forgotten += 1;
+    /// What came after so many items and is on the disk, and the position after it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read(&self, after: u64, limit: usize) -> io::Result<(Vec<Item>, u64)> {
+        let (durable, (from, skipped)) = {
+            let state = self.state();
+            (state.durable, state.story.place(after))
+        };
+        if after >= durable.items {
+            return Ok((Vec::new(), durable.items));
         }
-        let ready = usize::try_from(state.durable - state.forgotten).unwrap_or(usize::MAX);
-        let items: Vec<Item> = state.story.items.iter().take(ready.min(limit)).cloned().collect();
-        let next = state.forgotten + items.len() as u64;
-        (items, next)
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(from))?;
+        let lines = BufReader::new(file.take(durable.bytes - from)).split(b'\n');
+        let items = lines.filter_map(|line| {
+            let line = line.and_then(|bytes| Ok(serde_json::from_slice::<Line>(&bytes)?));
+            line.map(Line::item).transpose()
+        });
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        let items: Vec<Item> = items.skip(skipped).take(limit).collect::<io::Result<_>>()?;
+        let next = after + items.len() as u64;
+        Ok((items, next))
     }
 
     /// Why the journal is not whole, if it is not.
@@ -180,11 +176,12 @@ impl Journal {
 
     /// Has the disk take what was written down until now.
     pub async fn sync(&self) {
-        let (file, upto) = (self.file.clone(), self.state().told());
+        let (file, upto) = (self.file.clone(), self.state().story.extent);
         let synced = tokio::task::spawn_blocking(move || file.sync_data()).await.map_err(io::Error::other).flatten();
         let mut state = self.state();
         match synced {
-            Ok(()) => state.durable = state.durable.max(upto),
+            Ok(()) if upto.bytes > state.durable.bytes => state.durable = upto,
+            Ok(()) => {}
             Err(error) => {
                 state.trouble.get_or_insert(error.to_string());
             }
@@ -198,13 +195,16 @@ impl Journal {
         }
         let written = serde_json::to_vec(&line).map_err(io::Error::from).and_then(|mut bytes| {
             bytes.push(b'\n');
-            (&*self.file).write_all(&bytes)
+            (&*self.file).write_all(&bytes)?;
+            Ok(bytes.len() as u64)
         });
-        if let Err(error) = written {
-            state.trouble = Some(error.to_string());
-            return Err(Broken);
+        match written {
+            Ok(bytes) => state.story.add(line, bytes),
+            Err(error) => {
+                state.trouble = Some(error.to_string());
+                return Err(Broken);
+            }
         }
-        state.story.add(line);
         self.dirty.notify_one();
         Ok(())
     }

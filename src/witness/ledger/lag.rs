@@ -10,11 +10,10 @@ use mysql_async::Conn;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::super::protocol::{Plan, Replica};
+use super::super::protocol::{Plan, Replica, Secret};
 use super::super::sql;
 use super::connect::Server;
 use super::journal::Journal;
-use super::now_us;
 use crate::evidence::Lag;
 
 /// How many writes a question asks for; while all of them are shown, the next ones are asked for at once.
@@ -73,8 +72,8 @@ pub struct Looker {
 
 impl Looker {
     /// A looker that is not connected yet.
-    pub fn new(plan: Arc<Plan>, replica: &Replica, journal: Arc<Journal>) -> Self {
-        let (server, pod) = (Server::of(&plan, &replica.host), replica.pod.clone());
+    pub fn new(plan: Arc<Plan>, password: &Secret, replica: &Replica, journal: Arc<Journal>) -> Self {
+        let (server, pod) = (Server::of(&plan, password, &replica.host), replica.pod.clone());
         Self { plan, journal, pod, server, waiting: Arc::default(), conn: None }
     }
 
@@ -104,7 +103,7 @@ impl Looker {
 
     async fn look(&mut self) -> Lag {
         let limit = Duration::from_millis(self.plan.write_timeout_ms);
-        let mut at_us = now_us();
+        let mut at_us = self.journal.now_us();
         let seen = timeout(limit, self.see(&mut at_us)).await;
         let behind_us = seen.ok().and_then(Result::ok);
         Lag { pod: self.pod.clone(), at_us, behind_us }
@@ -117,7 +116,7 @@ impl Looker {
             Some(conn) => conn,
             None => self.server.connect().await?,
         };
-        *at_us = now_us();
+        *at_us = self.journal.now_us();
         loop {
             let asked = self.waiting.oldest(*at_us);
             let shown = sql::run(&mut conn, question(&self.plan.table, &asked)).await;

@@ -17,14 +17,13 @@ use super::Ledger;
 ///
 /// # Errors
 /// When nothing can listen there.
-pub async fn listen(path: &Path, ledger: Ledger) -> io::Result<()> {
+pub async fn listen(path: &Path, ledger: &Arc<Ledger>) -> io::Result<()> {
     // An earlier process of this pod left its own: nobody listens on it any more.
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let listener = UnixListener::bind(path)?;
-    let ledger = Arc::new(ledger);
     loop {
         let (stream, _) = listener.accept().await?;
         let ledger = ledger.clone();

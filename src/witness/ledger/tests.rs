@@ -20,7 +20,6 @@ async fn server(says: impl Fn(&str) -> Says + Send + Sync + 'static) -> (Plan, A
         host: address.ip().to_string(),
         port: address.port(),
         user: "writer".into(),
-        password: "hunter2".into(),
         table: "steadfast.entries".into(),
         writers: 1,
         per_second: 100,
@@ -34,7 +33,12 @@ async fn server(says: impl Fn(&str) -> Says + Send + Sync + 'static) -> (Plan, A
 
 fn opened() -> (Ledger, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    (Ledger::open(folder.path()).unwrap(), folder)
+    std::fs::write(folder.path().join("password"), "hunter2\n").unwrap();
+    (open(folder.path()).unwrap(), folder)
+}
+
+fn open(folder: &Path) -> io::Result<Ledger> {
+    Ledger::open(folder, &folder.join("password"))
 }
 
 fn id(insert: &str) -> u64 {
@@ -139,20 +143,67 @@ async fn a_pause_waits_for_what_is_under_way_and_nothing_is_sent_during_it() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_process_left_can_be_read_and_gone_on_with() {
+async fn what_an_earlier_process_was_told_is_gone_on_with() {
     let (plan, _served) = server(|insert| if id(insert) == 3 { Says::Nothing } else { Says::ok() }).await;
     let plan = Plan { write_timeout_ms: 60_000, ..plan };
     let (ledger, folder) = opened();
-    told(&ledger, LedgerAsk::Start(plan.clone())).await;
+    told(&ledger, LedgerAsk::Start(plan)).await;
     let (before, _) = until(&ledger, |writes, _| writes.len() == 2).await;
     drop(ledger);
-    let ledger = Ledger::open(folder.path()).unwrap();
-    let (activity, writes, _) = read(&ledger).await;
-    assert_eq!((activity, writes.len(), &writes[..2]), (Activity::Idle, 3, &before[..]));
-    assert!(matches!(&writes[2], Entry { id: 3, outcome: WriteOutcome::Unknown(_), .. }), "{:?}", writes[2]);
-    told(&ledger, LedgerAsk::Start(plan)).await;
+    let ledger = open(folder.path()).unwrap();
     let (writes, _) = until(&ledger, |writes, _| writes.len() > 3).await;
-    assert!(writes[3].id > 3);
+    assert_eq!((&writes[..2], read(&ledger).await.0), (&before[..], Activity::Running));
+    assert!(matches!(&writes[2], Entry { id: 3, outcome: WriteOutcome::Unknown(_), .. }), "{:?}", writes[2]);
+    assert_eq!(writes[3].id, 4);
+    told(&ledger, LedgerAsk::Pause).await;
+    drop(ledger);
+    let ledger = open(folder.path()).unwrap();
+    let paused = read(&ledger).await;
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!((paused.0, read(&ledger).await.1), (Activity::Paused, paused.1), "it rests as it was told to");
+    told(&ledger, LedgerAsk::Resume).await;
+    told(&ledger, LedgerAsk::Stop).await;
+    drop(ledger);
+    assert_eq!(read(&open(folder.path()).unwrap()).await.0, Activity::Idle);
+}
+
+#[tokio::test]
+async fn a_process_that_rests_leaves_nothing_open_and_is_gone_on_with() {
+    let (plan, _served) = server(|_| Says::ok()).await;
+    let (ledger, folder) = opened();
+    told(&ledger, LedgerAsk::Start(plan)).await;
+    until(&ledger, |writes, _| writes.len() > 2).await;
+    ledger.rest().await;
+    let (_, writes, _) = read(&ledger).await;
+    assert!(writes.iter().all(|write| write.outcome == WriteOutcome::Acknowledged), "{writes:?}");
+    drop(ledger);
+    let ledger = open(folder.path()).unwrap();
+    until(&ledger, |after, _| after.len() > writes.len()).await;
+}
+
+#[tokio::test]
+async fn the_password_is_read_from_its_file_and_written_nowhere() {
+    let (plan, _served) = server(|_| Says::ok()).await;
+    let (ledger, folder) = opened();
+    told(&ledger, LedgerAsk::Start(plan.clone())).await;
+    until(&ledger, |writes, _| !writes.is_empty()).await;
+    drop(ledger);
+    let journal = std::fs::read_to_string(folder.path().join("journal.jsonl")).unwrap();
+    assert!(journal.contains(&plan.host) && !journal.contains("hunter2"), "{journal}");
+    std::fs::remove_file(folder.path().join("password")).unwrap();
+    let error = open(folder.path()).err().unwrap().to_string();
+    assert!(error.starts_with("the writer's password, ") && error.contains("/password: No such file"), "{error}");
+}
+
+#[tokio::test]
+async fn without_a_password_nothing_is_begun() {
+    let (plan, _served) = server(|_| Says::ok()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path()).unwrap();
+    assert!(matches!(ledger.answer(LedgerAsk::Start(plan)).await, LedgerAnswer::Refused { .. }));
+    assert_eq!(read(&ledger).await.0, Activity::Idle);
+    drop(ledger);
+    assert_eq!(read(&open(folder.path()).unwrap()).await.0, Activity::Idle);
 }
 
 #[tokio::test]
@@ -209,11 +260,11 @@ async fn a_session_passes_on_what_the_ledger_is_told() {
     let nobody = asked().await;
     let refused = |answer: &Answer| matches!(answer, Answer::Ledger(LedgerAnswer::Refused { .. }));
     assert!(nobody.len() == 2 && nobody.values().all(refused), "{nobody:?}");
-    let ledger = Ledger::open(folder.path()).unwrap();
+    let ledger = Arc::new(open(folder.path()).unwrap());
     let socket = folder.path().join("socket");
     // As an earlier process of the pod leaves it.
     std::fs::write(&socket, "").unwrap();
-    let listening = AbortOnDropHandle::new(tokio::spawn(async move { listen(&socket, ledger).await }));
+    let listening = AbortOnDropHandle::new(tokio::spawn(async move { listen(&socket, &ledger).await }));
     while tokio::net::UnixStream::connect(folder.path().join("socket")).await.is_err() {
         sleep(Duration::from_millis(5)).await;
     }

@@ -10,12 +10,11 @@ use tokio::sync::RwLock;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::super::protocol::Plan;
+use super::super::protocol::{Plan, Secret};
 use super::super::sql;
 use super::connect::Server;
 use super::journal::{Broken, Journal};
 use super::lag::Waiting;
-use super::now_us;
 use crate::evidence::{Entry, Row, WriteOutcome};
 
 /// Errors that come with the end of a statement or of its connection, whether or not the statement has committed
@@ -43,8 +42,8 @@ struct SemiSync {
 
 impl Writer {
     /// A writer that is not connected yet.
-    pub fn new(plan: Arc<Plan>, journal: Arc<Journal>, replicas: Vec<Arc<Waiting>>) -> Self {
-        let primary = Server::of(&plan, &plan.host);
+    pub fn new(plan: Arc<Plan>, password: &Secret, journal: Arc<Journal>, replicas: Vec<Arc<Waiting>>) -> Self {
+        let primary = Server::of(&plan, password, &plan.host);
         Self { plan, journal, replicas, primary, conn: None }
     }
 
@@ -84,12 +83,18 @@ impl Writer {
             Ok(ready) => ready,
             Err(why) => {
                 let outcome = WriteOutcome::Rejected(format!("not sent: {why}"));
-                return self.journal.end(Entry { id, sent_us, ended_us: now_us(), outcome, semi_sync: None });
+                return self.journal.end(Entry {
+                    id,
+                    sent_us,
+                    ended_us: self.journal.now_us(),
+                    outcome,
+                    semi_sync: None,
+                });
             }
         };
         let insert = format!("INSERT INTO {} (id) VALUES ({id})", self.plan.table);
         let answer = timeout_at(deadline, conn.query_drop(insert)).await;
-        let ended_us = now_us();
+        let ended_us = self.journal.now_us();
         let outcome = match answer {
             Ok(answer) => outcome(answer),
             Err(_) => WriteOutcome::Unknown(format!("no answer within {limit:?}")),

@@ -1,0 +1,82 @@
+//! `steadfast after`: the second half of an upgrade that somebody else made.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use steadfast::check::UPGRADE_CHECKS;
+use steadfast::report::Progress;
+use steadfast::run::{self, Keep, Target, phases};
+
+use crate::cli::{Cli, scale};
+
+/// What `after` can be told.
+#[derive(Debug, Args)]
+pub struct AfterOptions {
+    /// The file that `steadfast before` wrote.
+    #[arg(long, value_name = "FILE", default_value = "steadfast-state.json")]
+    state: PathBuf,
+    /// Compare nothing: remove what `before` made, and the file.
+    #[arg(long, conflicts_with_all = ["keep", "allow_disruption"])]
+    abandon: bool,
+    /// The kubeconfig file of the cluster, where it is another one by now; never taken from the environment.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The context in that file [default: its current one].
+    #[arg(long, requires = "kubeconfig")]
+    context: Option<String>,
+    /// The witness's image for a cluster that pulls its images, where it is another one by now.
+    #[arg(long, value_name = "IMAGE", requires = "kubeconfig")]
+    witness_image: Option<String>,
+    /// Agree that pods of the workload that is deployed once more are deleted, killed and scaled; without it, what needs
+    /// that is skipped. Nodes, DNS servers, the API server and the compared workload are left alone either way.
+    #[arg(long)]
+    allow_disruption: bool,
+    /// Where the directories of runs are made.
+    #[arg(long, value_name = "DIR", env = "ARTIFACTS", default_value = "target/steadfast")]
+    artifacts: PathBuf,
+    /// What becomes of what `before` made. While it stays, `after` can be called again.
+    #[arg(long, value_enum, default_value = "on-failure")]
+    keep: Keep,
+    /// Multiply every time limit, for a slow machine [default: as `before` did].
+    #[arg(long, value_name = "N", value_parser = scale)]
+    timeout_scale: Option<f64>,
+}
+
+impl AfterOptions {
+    fn wish(&self) -> phases::After {
+        let target = self.kubeconfig.clone().map(|kubeconfig| Target::Context {
+            kubeconfig,
+            context: self.context.clone(),
+            // The state file tells which one is meant.
+            uid: None,
+            witness_image: self.witness_image.clone(),
+        });
+        let agreed = if self.allow_disruption { " --allow-disruption" } else { "" };
+        phases::After {
+            state: self.state.clone(),
+            target,
+            allow_disruption: self.allow_disruption,
+            artifacts: self.artifacts.clone(),
+            keep: self.keep,
+            timeout_scale: self.timeout_scale,
+            rerun: format!("steadfast after --state {}{agreed}", self.state.display()),
+        }
+    }
+}
+
+/// Acts it.
+pub async fn act(cli: &Cli, options: &AfterOptions) -> anyhow::Result<u8> {
+    let wish = options.wish();
+    if options.abandon {
+        return match phases::abandon(&wish, &Progress::new()).await {
+            Err(error) if error.is_bad_input() => Ok(crate::usage(&error.to_string())),
+            done => Ok(done.map(|()| 0)?),
+        };
+    }
+    let finished = match phases::after(&wish, run::cancelled_by_signals(), &Progress::new()).await {
+        Err(error) if error.is_bad_input() => return Ok(crate::usage(&error.to_string())),
+        finished => finished?,
+    };
+    let checks: Vec<_> = UPGRADE_CHECKS.iter().collect();
+    crate::report(cli, &finished, &checks, &wish.rerun)
+}

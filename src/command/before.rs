@@ -1,0 +1,90 @@
+//! `steadfast before`: the first half of an upgrade that somebody else makes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use steadfast::report::Progress;
+use steadfast::run::{self, phases};
+
+use crate::cli::RunOptions;
+
+/// What `before` can be told.
+#[derive(Debug, Args)]
+#[command(mut_arg("writers", |arg| arg.default_value("2")), mut_arg("rate", |arg| arg.default_value("2")))]
+#[command(mut_args(|arg| {
+    // A cluster is named, not made; what is made stays until `after`; and nothing is disrupted.
+    let hidden = ["nodes", "kubernetes", "keep", "allow_disruption"].contains(&arg.get_id().as_str());
+    arg.hide(hidden)
+}))]
+#[command(mut_arg("cluster", |arg| arg.help("The kind cluster of this machine that you are about to upgrade")))]
+#[command(mut_arg("context", |arg| arg.help("The context in that file [default: its current one]")))]
+#[command(mut_arg("namespace", |arg| {
+    arg.help("The workload's namespace: one that must not exist [default: the manifests', or one named after the run], or \
+              that of the workload to adopt")
+}))]
+pub struct BeforeOptions {
+    /// The file that keeps what `steadfast after` needs; one that is there is gone on with.
+    #[arg(long, value_name = "FILE", default_value = "steadfast-state.json")]
+    state: PathBuf,
+    /// Adopt this StatefulSet, which runs in --namespace, instead of deploying one. Nothing of it is changed.
+    #[arg(long, value_name = "STATEFULSET", requires_all = ["namespace", "allow_writes"])]
+    adopt: Option<String>,
+    /// Agree that the schema `steadfast` and the account `steadfast_writer` are made in the adopted servers, and written to
+    /// until `steadfast after` has taken them away.
+    #[arg(long, requires = "adopt")]
+    allow_writes: bool,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+impl BeforeOptions {
+    fn wish(&self) -> phases::Before {
+        phases::Before { state: self.state.clone(), adopt: self.adopt.clone(), settings: self.run.settings(Vec::new()) }
+    }
+}
+
+/// Acts it.
+pub async fn act(options: &BeforeOptions) -> anyhow::Result<u8> {
+    let finished = match phases::before(&options.wish(), run::cancelled_by_signals(), &Progress::new()).await {
+        Err(error) if error.is_bad_input() => return Ok(crate::usage(&error.to_string())),
+        finished => finished?,
+    };
+    let trouble = crate::trouble(&finished);
+    crate::tell(&format!("evidence: {}", finished.directory.join("evidence.jsonl").display()));
+    crate::tell_kept(&finished);
+    let interrupted = matches!(finished.trouble, Some(run::RunError::Interrupted)).then_some(crate::INTERRUPTED);
+    Ok(trouble.or(interrupted).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use steadfast::scenario::Rate;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn parsed(arguments: &[&str]) -> Result<BeforeOptions, clap::Error> {
+        let words = ["steadfast", "before"].iter().chain(arguments);
+        Cli::try_parse_from(words).map(|cli| match cli.command {
+            Command::Before { options } => options,
+            other => panic!("not a before: {other:?}"),
+        })
+    }
+
+    #[test]
+    fn the_ledger_writes_slowly_unless_told_otherwise() {
+        let rate = |arguments: &[&str]| parsed(arguments).expect("valid").wish().settings.ledger;
+        assert_eq!(rate(&[]), Rate { writers: 2, per_second: 2 });
+        assert_eq!(rate(&["--writers", "8", "--rate", "10"]), Rate { writers: 8, per_second: 10 });
+    }
+
+    #[test]
+    fn a_workload_is_adopted_with_its_namespace_and_agreement() {
+        let adopted = ["--adopt", "db", "--namespace", "shop", "--allow-writes"];
+        assert_eq!(parsed(&adopted).expect("valid").wish().adopt.as_deref(), Some("db"));
+        for refused in [&adopted[..2], &adopted[..4], &["--allow-writes"], &["--adopt", "db", "--allow-writes"]] {
+            assert!(parsed(refused).is_err(), "{refused:?} was taken");
+        }
+    }
+}

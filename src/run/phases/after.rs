@@ -1,0 +1,207 @@
+//! `after`: what has become of the workload and its ledger, and how the cluster does now.
+
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use super::super::bench::{Bench, Surroundings, Target};
+use super::super::{Ending, Finished, Keep, RunError, Settings, read_back, upgrade};
+use super::begin;
+use super::error::PhaseError;
+use super::saved::{Conditions, Phase, Saved, SavedError};
+use super::site::{Met, Site, arrive};
+use crate::check::{UPGRADE_CHECKS, Verdict};
+use crate::cluster::Lab;
+use crate::evidence::{Evidence, Snapshot, SnapshotOf, Upgrade, What};
+use crate::report::Progress;
+use crate::scenario::{self, Made, unseen};
+
+/// What `after` is asked to do.
+#[derive(Debug, Clone)]
+pub struct After {
+    /// The state file.
+    pub state: PathBuf,
+    /// Where the cluster is, unless it is reached as before.
+    pub target: Option<Target>,
+    /// Whether pods of the workload that is deployed once more may be disturbed.
+    pub allow_disruption: bool,
+    /// Under which folder the run's directory is made.
+    pub artifacts: PathBuf,
+    /// What becomes of what `before` made.
+    pub keep: Keep,
+    /// Multiplies every time limit, unless as before.
+    pub timeout_scale: Option<f64>,
+    /// The command that repeats this.
+    pub rerun: String,
+}
+
+/// Compares the cluster with the state file, reads the ledger back, and puts all checks to the cluster once more.
+///
+/// # Errors
+/// When the state file cannot be used, or the evidence not be written. Anything else is the finished run's trouble.
+pub async fn after(wish: &After, cancel: CancellationToken, progress: &Progress) -> Result<Finished, RunError> {
+    let saved = Saved::read(&wish.state).map_err(PhaseError::from)?;
+    if saved.phase < Phase::Complete {
+        return Err(PhaseError::HalfFinished { path: wish.state.clone(), got_to: saved.phase.words() }.into());
+    }
+    let settings = wish.settings(&saved);
+    let around = begin(&settings, progress)?;
+    let mut there = None;
+    let mut trouble = Box::pin(wish.compare(saved, &settings, &around, &cancel, &mut there)).await.err();
+    let mut kept = None;
+    if let Some((site, met)) = &there {
+        if matches!(trouble, Some(RunError::Interrupted)) || wish.keeps(&around, trouble.as_ref()) {
+            let state = wish.state.display();
+            kept = Some(format!(
+                "the workload stays\ncompare once more: {}\nremove:            steadfast after --state {state} --abandon",
+                wish.rerun
+            ));
+        } else if let Err(error) = wish.clear(site, Some(met)).await {
+            trouble.get_or_insert(error);
+        }
+    }
+    let finished = read_back(&around, trouble)?;
+    Ok(Finished { kept, ..finished })
+}
+
+/// Removes what `before` made, and its state file.
+///
+/// # Errors
+/// When the state file cannot be used, the cluster is another one or not reached, or something stays.
+pub async fn abandon(wish: &After, progress: &Progress) -> Result<(), RunError> {
+    let saved = Saved::read(&wish.state).map_err(PhaseError::from)?;
+    let settings = wish.settings(&saved);
+    let around = begin(&settings, progress)?;
+    let site = wish.site(saved, &settings, &around).await?;
+    let met = match site.standing().await {
+        _ if !site.saved.has_lodgers() => None,
+        Ok(manifests) => {
+            around.journal.log.record(What::Run(Box::new(site.describe(&[], Vec::new(), None))));
+            Some(site.meet(manifests, &Made::default()).await?)
+        }
+        Err(RunError::Phase(PhaseError::Gone { what, .. })) => {
+            around.journal.progress.say(&format!("{what}, so nothing can be taken away from its servers"));
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    wish.clear(&site, met.as_ref()).await
+}
+
+impl After {
+    /// The cluster as it is reached now. That it is the one that is meant is for the state file to tell.
+    fn target(&self, saved: &Saved) -> Target {
+        let known = &saved.place.target;
+        let Some(Target::Context { kubeconfig, context, witness_image, .. }) = self.target.clone() else {
+            return self.target.clone().unwrap_or_else(|| known.clone());
+        };
+        let before = if let Target::Context { witness_image, .. } = known { witness_image.clone() } else { None };
+        let (uid, witness_image) = (Some(saved.place.uid.clone()), witness_image.or(before));
+        Target::Context { kubeconfig, context, uid, witness_image }
+    }
+
+    /// The settings of the workload that is deployed once more, and of this call.
+    fn settings(&self, saved: &Saved) -> Settings {
+        let Conditions { manifests, replication, semi_sync, ledger, timeout_scale, budgets } = saved.conditions.clone();
+        Settings {
+            checks: UPGRADE_CHECKS.iter().collect(),
+            manifests,
+            target: self.target(saved),
+            allow_disruption: self.allow_disruption,
+            namespace: None,
+            artifacts: self.artifacts.clone(),
+            keep: self.keep,
+            replication,
+            semi_sync,
+            upgrade: None,
+            ledger,
+            timeout_scale: self.timeout_scale.unwrap_or(timeout_scale),
+            budgets,
+            rerun: self.rerun.clone(),
+        }
+    }
+
+    async fn site<'a>(
+        &'a self,
+        saved: Saved,
+        settings: &Settings,
+        around: &'a Surroundings,
+    ) -> Result<Site<'a>, RunError> {
+        let lab = Lab::read()?;
+        arrive(&lab, &settings.target, around, Some((&saved, &self.state))).await?;
+        let bench = Bench::open(lab, &settings.target, around, &[], &mut None).await?;
+        Ok(Site { bench, around, saved, path: &self.state })
+    }
+
+    async fn compare<'a>(
+        &'a self,
+        saved: Saved,
+        settings: &Settings,
+        around: &'a Surroundings,
+        cancel: &CancellationToken,
+        there: &mut Option<(Site<'a>, Met)>,
+    ) -> Result<(), RunError> {
+        let looked = tokio::select! {
+            looked = Box::pin(self.look(saved, settings, around, there)) => looked,
+            () = cancel.cancelled() => Err(RunError::Interrupted),
+        };
+        looked?;
+        let Some((site, _)) = there else { return Ok(()) };
+        // What this makes it removes by itself, also when it is cut short.
+        let ending = Ending { cancel: cancel.clone(), keep: &|_| false };
+        Box::pin(upgrade::conform(settings, &site.bench, around, ending)).await
+    }
+
+    /// Reads the state and the ledger.
+    async fn look<'a>(
+        &'a self,
+        saved: Saved,
+        settings: &Settings,
+        around: &'a Surroundings,
+        there: &mut Option<(Site<'a>, Met)>,
+    ) -> Result<(), RunError> {
+        let site = self.site(saved, settings, around).await?;
+        let manifests = site.standing().await?;
+        let journal = &around.journal;
+        let (from, to) = (site.saved.place.kubernetes.clone(), site.bench.cluster.version.clone());
+        journal.progress.say(&match from == to {
+            true => format!("the API server runs {to}, as before: whatever else was done to the cluster is compared"),
+            false => format!("the API server ran {from} before, and runs {to} now"),
+        });
+        let run = site.describe(&["upgrade", "settle"], Vec::new(), Some(Upgrade { from, to }));
+        journal.log.record(What::Run(Box::new(run)));
+        let value = serde_json::to_value(&site.saved.before).unwrap_or_default();
+        journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::State, value }));
+        let met = site.meet(manifests, &Made::default()).await?;
+        let (_, met) = there.insert((site, met));
+        // That one of them could not be acted to its end is in the evidence, and no reason not to act the other.
+        let _ = Box::pin(unseen::after(&met.context)).await;
+        let _ = Box::pin(scenario::act(&met.context, "settle")).await;
+        met.context.save_all_logs().await;
+        Ok(())
+    }
+
+    /// Whether what `before` made stays.
+    fn keeps(&self, around: &Surroundings, trouble: Option<&RunError>) -> bool {
+        match self.keep {
+            Keep::Never => false,
+            Keep::Always => true,
+            Keep::OnFailure => {
+                let passed = |evidence: &Evidence| {
+                    let mut verdicts = UPGRADE_CHECKS.iter().map(|check| check.judge(evidence).verdict);
+                    verdicts.all(|verdict| matches!(verdict, Verdict::Pass | Verdict::Skipped))
+                };
+                trouble.is_some() || !Evidence::read(around.journal.log.path()).is_ok_and(|it| passed(&it))
+            }
+        }
+    }
+
+    async fn clear(&self, site: &Site<'_>, met: Option<&Met>) -> Result<(), RunError> {
+        if let (true, Some(met)) = (site.saved.has_lodgers(), met) {
+            unseen::move_out(&met.context).await?;
+        }
+        site.remove().await?;
+        let removed = std::fs::remove_file(&self.state);
+        removed.map_err(|source| PhaseError::from(SavedError::Io { path: self.state.clone(), source }).into())
+    }
+}

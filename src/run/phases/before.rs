@@ -1,0 +1,251 @@
+//! `before`: the workload and its ledger, and the state that they are in.
+
+use std::path::{Path, PathBuf};
+
+use tokio_util::sync::CancellationToken;
+
+use super::super::bench::{Bench, Surroundings, Target};
+use super::super::trial::{self, substituted};
+use super::super::{Finished, RunError, Settings, preflight, read_back};
+use super::begin;
+use super::error::PhaseError;
+use super::saved::{Conditions, Phase, Place, Saved, SavedError};
+use super::site::{Site, arrive, live};
+use crate::cluster::{Lab, kind};
+use crate::evidence::What;
+use crate::report::Progress;
+use crate::scenario::{self, Made, unseen};
+use crate::workload::{self, Manifest};
+
+/// What `before` is asked to do.
+#[derive(Debug, Clone)]
+pub struct Before {
+    /// The state file.
+    pub state: PathBuf,
+    /// The StatefulSet to adopt, in the settings' namespace; a workload is deployed unless given.
+    pub adopt: Option<String>,
+    /// Everything else.
+    pub settings: Settings,
+}
+
+/// Deploys or adopts a workload, starts the ledger, and writes the state of the cluster into the state file.
+///
+/// # Errors
+/// When the state file cannot be used, or the evidence not be written. Anything else is the finished run's trouble.
+pub async fn before(wish: &Before, cancel: CancellationToken, progress: &Progress) -> Result<Finished, RunError> {
+    let known = match Saved::read(&wish.state) {
+        Ok(saved) => Some(saved),
+        Err(SavedError::Missing { .. }) => None,
+        Err(error) => return Err(PhaseError::from(error).into()),
+    };
+    if let Some(saved) = &known {
+        wish.is_about(saved)?;
+    }
+    wish.target(known.as_ref())?;
+    let around = begin(&wish.settings, progress)?;
+    let acted = tokio::select! {
+        acted = Box::pin(wish.act(known, &around)) => acted,
+        () = cancel.cancelled() => Err(RunError::Interrupted),
+    };
+    let finished = read_back(&around, acted.err())?;
+    let kept = Saved::read(&wish.state).ok().map(|saved| stays(saved.phase, &wish.state));
+    Ok(Finished { kept, ..finished })
+}
+
+/// What stays after `before`, and how to go on.
+fn stays(phase: Phase, state: &Path) -> String {
+    let state = state.display();
+    let (what, next) = match phase {
+        Phase::Complete => (
+            "the workload and the ledger stay, for you to upgrade the cluster".to_owned(),
+            format!("look anew: steadfast before --state {state}\ncompare:   steadfast after --state {state}"),
+        ),
+        phase => (
+            format!("this call {}, and what was made stays", phase.words()),
+            format!("go on:     steadfast before --state {state}"),
+        ),
+    };
+    format!("{what}\n{next}\nremove:    steadfast after --state {state} --abandon")
+}
+
+impl Before {
+    /// Refuses a state file that is about something else than what is asked for.
+    fn is_about(&self, saved: &Saved) -> Result<(), PhaseError> {
+        let (subject, namespace) = (&saved.subject, self.settings.namespace.as_ref());
+        let set = self.adopt.as_ref().is_none_or(|set| saved.adopted && *set == subject.set);
+        if set && namespace.is_none_or(|namespace| *namespace == subject.namespace) {
+            return Ok(());
+        }
+        let how = if saved.adopted { "adopted" } else { "deployed" };
+        let known = format!("the StatefulSet {} that was {how} in the namespace {}", subject.set, subject.namespace);
+        let to_adopt = |set| format!("the StatefulSet {set} to adopt");
+        let what = self.adopt.as_ref().map_or("a workload to deploy".to_owned(), to_adopt);
+        let place = namespace.map(|namespace| format!(" in the namespace {namespace}")).unwrap_or_default();
+        Err(PhaseError::AnotherWorkload { path: self.state.clone(), known, asked: format!("{what}{place}") })
+    }
+
+    /// The cluster that is named; for a state file that is there, its own one will do.
+    fn target<'a>(&'a self, known: Option<&'a Saved>) -> Result<&'a Target, PhaseError> {
+        match (&self.settings.target, known) {
+            (Target::New { .. }, None) => Err(PhaseError::NoCluster),
+            (Target::New { .. }, Some(saved)) => Ok(&saved.place.target),
+            (named, _) => Ok(named),
+        }
+    }
+
+    async fn act(&self, known: Option<Saved>, around: &Surroundings) -> Result<(), RunError> {
+        let lab = Lab::read()?;
+        let target = self.target(known.as_ref())?.clone();
+        let about = known.as_ref().map(|saved| (saved, self.state.as_path()));
+        let (cluster, uid) = arrive(&lab, &target, around, about).await?;
+        let (path, deployed) = match &known {
+            Some(saved) => (&saved.conditions.manifests, saved.adopted || saved.phase >= Phase::Writing),
+            None => (&self.settings.manifests, self.adopt.is_some()),
+        };
+        let manifests = if deployed { Vec::new() } else { workload::load(path.as_deref(), &lab.kubectl).await? };
+        let images = workload::images(&manifests);
+        let bench = Bench::open(lab, &target, around, &images, &mut None).await?;
+        let saved = match known {
+            Some(saved) => saved,
+            None => {
+                let place = Place {
+                    uid,
+                    context: cluster.context,
+                    server: cluster.server,
+                    kubernetes: cluster.version,
+                    target: absolute(target),
+                };
+                self.first(&bench, around, &manifests, place).await?
+            }
+        };
+        let site = Site { bench, around, saved, path: &self.state };
+        if site.saved.phase >= Phase::Writing { again(site).await } else { self.prepare(site, manifests).await }
+    }
+
+    /// What is known before anything was made. Whatever can be refused is refused here.
+    async fn first(
+        &self,
+        bench: &Bench,
+        around: &Surroundings,
+        manifests: &[Manifest],
+        place: Place,
+    ) -> Result<Saved, RunError> {
+        let run_id = around.name.trim_start_matches(kind::PREFIX).to_owned();
+        let (own, settings) = (trial::short_name(&run_id), &self.settings);
+        let (subject, near, far) = match &self.adopt {
+            Some(set) => {
+                let namespace = settings.namespace.clone().unwrap_or_else(|| "default".to_owned());
+                let gone = |kind, name| PhaseError::NothingToAdopt { kind, name, namespace: namespace.clone() };
+                let manifests = live(bench, &namespace, set, gone).await?;
+                let (subject, _) = workload::subject(&manifests, &namespace, &bench.domain)?;
+                let (near, far) = (format!("{own}-near"), format!("{own}-far"));
+                preflight::of_workload(bench, &[], [&near, &far]).await?;
+                (subject, near, far)
+            }
+            None => {
+                let named = workload::namespace(manifests, settings.namespace.as_deref())?;
+                let namespace = trial::usable(named.unwrap_or(own))?;
+                let (subject, _) = workload::subject(manifests, &namespace, &bench.domain)?;
+                let far = format!("{namespace}-witness");
+                preflight::of_workload(bench, manifests, [&namespace, &far]).await?;
+                (subject, namespace, far)
+            }
+        };
+        let saved = Saved {
+            schema: Saved::SCHEMA,
+            steadfast: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id,
+            place,
+            conditions: Conditions {
+                manifests: settings.manifests.clone().map(|path| std::path::absolute(&path).unwrap_or(path)),
+                replication: settings.replication,
+                semi_sync: settings.semi_sync,
+                ledger: settings.ledger,
+                timeout_scale: settings.timeout_scale,
+                budgets: settings.budgets.clone(),
+            },
+            adopted: self.adopt.is_some(),
+            subject,
+            near,
+            far,
+            made: Vec::new(),
+            phase: Phase::Begun,
+            before: None,
+            evidence: around.directory.clone(),
+        };
+        saved.write(&self.state).map_err(PhaseError::from)?;
+        Ok(saved)
+    }
+
+    /// Brings the workload and the ledger to where they stay, and reads the state.
+    async fn prepare(&self, mut site: Site<'_>, manifests: Vec<Manifest>) -> Result<(), RunError> {
+        let resumed = site.saved.phase;
+        site.namespaces_stand().await?;
+        site.make_namespaces().await?;
+        let substitutions = site.bench.provide(&workload::images(&manifests), &site.around.journal).await?;
+        let manifests = if site.saved.adopted {
+            site.standing().await?
+        } else {
+            fresh(&site, substituted(&manifests, &substitutions)).await?
+        };
+        let scenarios: &[&str] = if site.saved.adopted { &[] } else { &["deploy", "replicate"] };
+        site.around.journal.log.record(What::Run(Box::new(site.describe(scenarios, substitutions, None))));
+        site.make_witnesses(&manifests).await?;
+        let made = Made::default();
+        let met = site.meet(manifests, &made).await?;
+        let context = &met.context;
+        if site.saved.adopted {
+            if resumed < Phase::Deployed {
+                unseen::find(context).await?;
+                site.reached(Phase::Deployed)?;
+            }
+            unseen::lodge(context).await?;
+        } else {
+            let deployed = Box::pin(scenario::act(context, "deploy")).await;
+            site.saved.remember(&made.lock().await.clone());
+            site.reached(Phase::Witnessed)?;
+            deployed?;
+            site.reached(Phase::Deployed)?;
+            if resumed == Phase::Deployed {
+                unseen::unfollow(context).await;
+            }
+            Box::pin(scenario::act(context, "replicate")).await?;
+        }
+        site.reached(Phase::Writing)?;
+        site.saved.before = Some(Box::pin(unseen::before(context, false)).await?);
+        site.reached(Phase::Complete)
+    }
+}
+
+/// Reads the state once more, of a workload that stands.
+async fn again(mut site: Site<'_>) -> Result<(), RunError> {
+    let manifests = site.standing().await?;
+    site.around.journal.log.record(What::Run(Box::new(site.describe(&[], Vec::new(), None))));
+    let met = site.meet(manifests, &Made::default()).await?;
+    site.saved.before = Some(Box::pin(unseen::before(&met.context, true)).await?);
+    site.saved.place.kubernetes.clone_from(&site.bench.cluster.version);
+    site.saved.evidence.clone_from(&site.around.directory);
+    site.reached(Phase::Complete)
+}
+
+/// The manifests with random values, but for Secrets that a call has made which was cut short: servers have theirs.
+async fn fresh(site: &Site<'_>, manifests: Vec<Manifest>) -> Result<Vec<Manifest>, RunError> {
+    let mut fresh = Vec::new();
+    for manifest in workload::with_random_values(manifests) {
+        if manifest.kind() != "Secret" || !site.has_secret(manifest.name()).await? {
+            fresh.push(manifest);
+        }
+    }
+    Ok(fresh)
+}
+
+/// A target that is found from any folder.
+fn absolute(target: Target) -> Target {
+    match target {
+        Target::Context { kubeconfig, context, uid, witness_image } => {
+            let kubeconfig = std::path::absolute(&kubeconfig).unwrap_or(kubeconfig);
+            Target::Context { kubeconfig, context, uid, witness_image }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,79 @@
+//! Why a phase is refused.
+
+use std::path::PathBuf;
+
+use super::saved::SavedError;
+
+/// Why a phase is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum PhaseError {
+    /// The state file cannot be used.
+    #[error(transparent)]
+    Saved(#[from] SavedError),
+    /// No cluster is named, and none is made: who makes it upgrades it.
+    #[error(
+        "`steadfast before` needs the cluster that you are about to upgrade; name a kind cluster of this machine by \
+         --cluster, or any other one by --kubeconfig and --cluster-uid"
+    )]
+    NoCluster,
+    /// The state file is about another cluster.
+    #[error(
+        "the state file {path} is about another cluster: {known}; this one is {found}. Name the right one by --cluster, or \
+         by --kubeconfig and --context, or another file by --state"
+    )]
+    AnotherCluster {
+        /// The state file.
+        path: PathBuf,
+        /// The cluster that it is about, and its identity.
+        known: String,
+        /// The one that answers, and its identity.
+        found: String,
+    },
+    /// The state file is about another workload.
+    #[error(
+        "the state file {path} is about {known}, not about {asked}; name another file by --state, or remove what that \
+         one is about by `steadfast after --abandon`"
+    )]
+    AnotherWorkload {
+        /// The state file.
+        path: PathBuf,
+        /// What it is about.
+        known: String,
+        /// What was asked for.
+        asked: String,
+    },
+    /// `before` did not come to its end.
+    #[error(
+        "`steadfast before` did not come to its end: it {got_to}, and the state of the cluster is not in {path}. Call it \
+         again before you upgrade, or remove what it made by `steadfast after --abandon`"
+    )]
+    HalfFinished {
+        /// The state file.
+        path: PathBuf,
+        /// How far it got, as part of a sentence.
+        got_to: &'static str,
+    },
+    /// Something that `before` made or found is not there.
+    #[error(
+        "{what}, so there is nothing that could be compared with the state in {path}. If that is the upgrade's doing it \
+         has destroyed the workload; remove what is left by `steadfast after --abandon`"
+    )]
+    Gone {
+        /// What is missing.
+        what: String,
+        /// The state file.
+        path: PathBuf,
+    },
+    /// There is no such workload to adopt.
+    #[error(
+        "there is no {kind} {name} in the namespace {namespace}; name one that is there by --adopt and --namespace"
+    )]
+    NothingToAdopt {
+        /// The kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The namespace.
+        namespace: String,
+    },
+}

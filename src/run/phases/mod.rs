@@ -1,0 +1,26 @@
+//! The two halves of an upgrade that somebody else makes, on any cluster: `before` deploys or adopts a workload, starts the
+//! ledger, and keeps the state in a file; `after` compares, reads the ledger back, and puts all checks to the cluster once
+//! more. Each can be called again: one that was cut short goes on, one that was complete looks anew.
+
+mod after;
+mod before;
+mod error;
+mod saved;
+mod site;
+
+use super::bench::Surroundings;
+use super::{RunError, Settings, make_directory, run_id, surroundings};
+use crate::cluster::kind;
+use crate::report::Progress;
+
+pub use after::{After, abandon, after};
+pub use before::{Before, before};
+pub use error::PhaseError;
+pub use saved::SavedError;
+
+/// A directory, a log and a name for one call.
+fn begin(settings: &Settings, progress: &Progress) -> Result<Surroundings, RunError> {
+    let run_id = run_id();
+    let directory = make_directory(&settings.artifacts, &run_id)?;
+    surroundings(format!("{}{run_id}", kind::PREFIX), directory, settings.timeout_scale, progress)
+}

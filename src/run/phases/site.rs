@@ -1,0 +1,311 @@
+//! The cluster as both phases meet it: what was made there is found again by what the state file remembers.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::api::{Api, ApiResource, DynamicObject};
+use kube::core::GroupVersionKind;
+use serde_json::json;
+
+use super::super::bench::{Bench, Surroundings, reach};
+use super::super::budget::held_to;
+use super::super::scope::{Disruption, Scope};
+use super::super::trial::{description, password};
+use super::super::witness::{self, Passwords};
+use super::super::{RunError, Target, Trial};
+use super::error::PhaseError;
+use super::saved::{Phase, Saved, Thing};
+use crate::cluster::kind::{self, PREFIX};
+use crate::cluster::{Cluster, Lab};
+use crate::evidence::{Recorder, Replication, Run, Snapshot, SnapshotOf, Substitution, Upgrade, What};
+use crate::scenario::{Context, Limits, Made, Parts, Witnesses};
+use crate::witness::protocol::Secret;
+use crate::workload::{self, ApplyError, Credentials, Manifest, Owned};
+
+/// A claim is made first, and an image may have to be pulled.
+const WITNESS_READY_WITHIN: Duration = Duration::from_secs(180);
+
+/// A phase at work.
+pub(super) struct Site<'a> {
+    pub bench: Bench,
+    pub around: &'a Surroundings,
+    pub saved: Saved,
+    /// The state file.
+    pub path: &'a Path,
+}
+
+/// A context, and the watches that it sees by.
+pub(super) struct Met {
+    pub context: Arc<Context>,
+    _recorder: Recorder,
+}
+
+/// Reaches the cluster, and refuses one that the state file is not about, before anything is written to it.
+///
+/// # Errors
+/// When it is another one, or cannot be reached.
+pub(super) async fn arrive(
+    lab: &Lab,
+    target: &Target,
+    around: &Surroundings,
+    known: Option<(&Saved, &Path)>,
+) -> Result<(Cluster, String), RunError> {
+    if let Target::Kind(_) = target {
+        kind::engine_version(lab).await.map_err(|error| RunError::NoEngine { reason: error.last_line() })?;
+    }
+    let cluster = reach(lab, target, around, &mut None).await?.cluster;
+    let uid = cluster.identity().await?;
+    match known {
+        Some((saved, path)) if saved.place.uid != uid => {
+            let words = |context: &str, server: &str, uid: &str| {
+                format!("context {context} at {server}, whose namespace kube-system has the UID {uid}")
+            };
+            let place = &saved.place;
+            let known = words(&place.context, &place.server, &place.uid);
+            let found = words(&cluster.context, &cluster.server, &uid);
+            Err(PhaseError::AnotherCluster { path: path.to_owned(), known, found }.into())
+        }
+        _ => Ok((cluster, uid)),
+    }
+}
+
+/// An object as it is now.
+async fn read(
+    bench: &Bench,
+    kind: (&str, &str),
+    namespace: &str,
+    name: &str,
+) -> Result<Option<DynamicObject>, RunError> {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(kind.0, "v1", kind.1));
+    let api: Api<DynamicObject> = Api::namespaced_with(bench.cluster.client.clone(), namespace, &resource);
+    let there = api.get_opt(name).await;
+    there.map_err(|source| RunError::api(&format!("read the {} {name} of {namespace}", kind.1), source))
+}
+
+/// A workload as it runs: its StatefulSet, and the Service that governs it.
+///
+/// # Errors
+/// `gone` with the kind and the name of what is not there.
+pub(super) async fn live(
+    bench: &Bench,
+    namespace: &str,
+    set: &str,
+    gone: impl Fn(&'static str, String) -> PhaseError,
+) -> Result<Vec<Manifest>, RunError> {
+    let there = read(bench, ("apps", "StatefulSet"), namespace, set).await?;
+    let there = there.ok_or_else(|| gone("StatefulSet", set.to_owned()))?;
+    let service = there.data.pointer("/spec/serviceName").and_then(|name| name.as_str()).unwrap_or_default().to_owned();
+    let governing = read(bench, ("", "Service"), namespace, &service).await?;
+    let governing = governing.ok_or_else(|| gone("Service", service.clone()))?;
+    let manifest = |object: DynamicObject, api_version: &str, kind: &str| {
+        let mut object = serde_json::to_value(object).unwrap_or_default();
+        // A single object is answered without saying what it is.
+        (object["apiVersion"], object["kind"]) = (json!(api_version), json!(kind));
+        Manifest { origin: format!("the cluster's {kind}"), object }
+    };
+    Ok(vec![manifest(governing, "v1", "Service"), manifest(there, "apps/v1", "StatefulSet")])
+}
+
+impl Site<'_> {
+    fn name(&self) -> String {
+        format!("{PREFIX}{}", self.saved.run_id)
+    }
+
+    pub fn limits(&self) -> Limits {
+        held_to(Limits::scaled(self.around.timeout_scale), &self.saved.conditions.budgets)
+    }
+
+    /// Writes down how far it got.
+    pub fn reached(&mut self, phase: Phase) -> Result<(), RunError> {
+        self.saved.phase = self.saved.phase.max(phase);
+        Ok(self.saved.write(self.path).map_err(PhaseError::from)?)
+    }
+
+    /// Makes the namespaces, or finds those that a call made which was cut short.
+    pub async fn make_namespaces(&mut self) -> Result<(), RunError> {
+        let (client, run) = (self.bench.cluster.client.clone(), self.name());
+        for name in [self.saved.near.clone(), self.saved.far.clone()] {
+            if self.saved.namespace(&name).is_some() {
+                continue;
+            }
+            let made = match workload::create_namespace(&client, &name, &run).await {
+                Err(ApplyError::NamespaceExists(_)) => {
+                    let ours = workload::namespaces_of(&client, &run, &[]).await?;
+                    let ours = ours.into_iter().find(|owned| owned.name == name);
+                    ours.ok_or(ApplyError::NamespaceExists(name))?
+                }
+                made => made?,
+            };
+            self.saved.remember(&[made]);
+            self.reached(Phase::Begun)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses where a namespace that was made, or the workload, is not there any more; returns the workload.
+    pub async fn standing(&self) -> Result<Vec<Manifest>, RunError> {
+        self.namespaces_stand().await?;
+        let subject = &self.saved.subject;
+        let namespace = &subject.namespace;
+        let gone = |kind, name| self.gone(format!("{kind} {name} of the namespace {namespace} is gone"));
+        live(&self.bench, namespace, &subject.set, gone).await
+    }
+
+    /// Refuses where a namespace that was made is not there any more.
+    pub async fn namespaces_stand(&self) -> Result<(), RunError> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
+        let namespaces: Api<DynamicObject> = Api::all_with(self.bench.cluster.client.clone(), &resource);
+        for Thing { name, uid, .. } in self.saved.made.iter().filter(|thing| thing.kind == "Namespace") {
+            let there = namespaces.get_metadata_opt(name).await;
+            let there = there.map_err(|source| RunError::api(&format!("look for the namespace {name}"), source))?;
+            if there.and_then(|there| there.uid()).as_ref() != Some(uid) {
+                return Err(self.gone(format!("the namespace {name} of UID {uid} is gone")).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn gone(&self, what: String) -> PhaseError {
+        PhaseError::Gone { what, path: self.path.to_owned() }
+    }
+
+    /// Whether the workload's namespace has a Secret of this name.
+    pub async fn has_secret(&self, name: &str) -> Result<bool, RunError> {
+        Ok(read(&self.bench, ("", "Secret"), &self.saved.subject.namespace, name).await?.is_some())
+    }
+
+    /// Starts the witnesses; those that run stay as they are.
+    pub async fn make_witnesses(&mut self, manifests: &[Manifest]) -> Result<(), RunError> {
+        let client = self.bench.cluster.client.clone();
+        let passwords = Passwords::kept(&client, &self.saved.near).await?.unwrap_or_else(Passwords::random);
+        let class = manifests.iter().find(|manifest| manifest.kind() == "StatefulSet");
+        let class = class.map(|set| set.text("/spec/volumeClaimTemplates/0/spec/storageClassName"));
+        let class = class.filter(|class| !class.is_empty());
+        let keepers = witness::keeper(&self.bench.witness_image, &passwords, class)?;
+        let classes: Vec<Manifest> =
+            manifests.iter().filter(|manifest| manifest.kind() == "StorageClass").cloned().collect();
+        let mut made = Vec::new();
+        let applied = async {
+            workload::apply(&client, &classes, &self.saved.near, &mut made).await?;
+            for namespace in [&self.saved.near, &self.saved.far] {
+                workload::apply(&client, &keepers, namespace, &mut made).await?;
+            }
+            Ok::<_, ApplyError>(())
+        };
+        let applied = self.around.journal.step("run", "start the witnesses", applied).await;
+        self.saved.remember(&made);
+        self.reached(Phase::Begun)?;
+        applied?;
+        self.reached(Phase::Witnessed)
+    }
+
+    /// What this run is, for its evidence.
+    pub fn describe(&self, scenarios: &[&str], substitutions: Vec<Substitution>, upgrade: Option<Upgrade>) -> Run {
+        let scenarios: Vec<String> = scenarios.iter().map(|&scenario| scenario.to_owned()).collect();
+        let scope = Scope { scenarios: scenarios.clone(), left_out: Vec::new() };
+        let conditions = &self.saved.conditions;
+        let trial = Trial {
+            around: self.around.clone(),
+            manifests: Vec::new(),
+            namespace: None,
+            scenarios,
+            replication: self.replication(),
+            semi_sync: conditions.semi_sync,
+            sabotage: Vec::new(),
+            ledger: conditions.ledger,
+            disruption: Disruption::Nothing,
+            budgets: conditions.budgets.clone(),
+            newer: None,
+        };
+        let run = description(&self.bench, &trial, &scope, &self.saved.subject, substitutions, self.limits());
+        Run { upgrade, ..run }
+    }
+
+    fn replication(&self) -> Replication {
+        if self.saved.adopted { Replication::Observed } else { self.saved.conditions.replication }
+    }
+
+    /// Meets the workload and the witnesses. What is made from here on is in `made`.
+    pub async fn meet(&self, manifests: Vec<Manifest>, made: &Made) -> Result<Met, RunError> {
+        let (client, journal, subject) = (&self.bench.cluster.client, &self.around.journal, &self.saved.subject);
+        let (_, credentials) = workload::subject(&manifests, &subject.namespace, &self.bench.domain)?;
+        let secrets = match &credentials {
+            Credentials::Literal(password) => vec![password.clone()],
+            _ => Vec::new(),
+        };
+        let recorder = Recorder::start(client, &subject.namespace, &journal.log, secrets).await?;
+        let limit = WITNESS_READY_WITHIN.mul_f64(self.around.timeout_scale);
+        let session = |namespace| witness::session(client, namespace, limit);
+        let (near_namespace, far_namespace) = (self.saved.near.clone(), self.saved.far.clone());
+        let met = async { tokio::try_join!(session(&near_namespace), session(&far_namespace)) };
+        let (near, far) = journal.step("run", "meet the witnesses", met).await?;
+        journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Corefile, value: json!(self.bench.corefile) }));
+        let root_password = password(&self.bench, &manifests, &subject.namespace, &credentials, made).await?;
+        let kept = Passwords::kept(client, &self.saved.near).await?;
+        let Passwords { writer, replica } = kept.unwrap_or(Passwords { writer: empty(), replica: empty() });
+        let context = Context::new(Parts {
+            client: client.clone(),
+            manifests,
+            journal: journal.clone(),
+            logs: self.around.directory.join("logs"),
+            witnesses: Witnesses { near, near_namespace, far, far_namespace },
+            dns_servers: Mutex::new(self.bench.dns_servers.clone()),
+            nodes: self.bench.nodes.clone(),
+            dns_budget_ms: self.bench.dns_budget_ms,
+            root_password,
+            replica_password: replica,
+            writer_password: writer,
+            ledger: Some(self.saved.conditions.ledger),
+            semi_sync: self.saved.conditions.semi_sync,
+            limits: self.limits(),
+            replication: self.replication(),
+            adopted: self.saved.adopted,
+            newer: None,
+            sabotage: Vec::new(),
+            made: made.clone(),
+            subject: subject.clone(),
+        });
+        Ok(Met { context: Arc::new(context), _recorder: recorder })
+    }
+
+    /// Deletes what was made, each by its UID: namespaces with all that is in them, then what belongs to none.
+    ///
+    /// # Errors
+    /// When something stays.
+    pub async fn remove(&self) -> Result<(), RunError> {
+        let (client, limit) = (&self.bench.cluster.client, self.limits().teardown * 2);
+        let (namespaces, others): (Vec<_>, Vec<_>) =
+            self.saved.made.iter().rev().partition(|thing| thing.kind == "Namespace");
+        let removing = async {
+            for things in [namespaces, others] {
+                let mut asked = Vec::new();
+                for thing in things {
+                    let owned = found_again(client, thing).await?;
+                    workload::delete(&owned).await?;
+                    asked.push(owned);
+                }
+                for owned in asked {
+                    if !workload::await_gone(&owned, limit).await {
+                        return Err(RunError::NotTornDown { namespace: owned.name, limit });
+                    }
+                }
+            }
+            Ok(())
+        };
+        self.around.journal.step("run", "remove what was made", removing).await
+    }
+}
+
+/// Without its Secret, a witness has no password either.
+fn empty() -> Secret {
+    Secret::from(String::new())
+}
+
+async fn found_again(client: &kube::Client, thing: &Thing) -> Result<Owned, RunError> {
+    let Thing { api_version, kind, name, uid } = thing.clone();
+    let object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}});
+    let (resource, _) = workload::kind_of(client, &Manifest { origin: "the state file".to_owned(), object }).await?;
+    Ok(Owned { api_version, kind, name, uid, api: Api::all_with(client.clone(), &resource) })
+}

@@ -1,0 +1,76 @@
+//! What can be refused before anything is written to the cluster, and is: the wrong cluster, an account without rights, a
+//! namespace that is there, a StorageClass that is not.
+
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::ResourceExt;
+use kube::api::{Api, ListParams};
+
+use super::RunError;
+use super::bench::{Bench, Target};
+use crate::cluster::{Cluster, Right, demand, is_meant, is_new_enough};
+use crate::report::Progress;
+use crate::workload::{self, Manifest};
+
+/// Refuses a cluster that the run did not make, unless it is known to be the one that is meant, is new enough, and the
+/// account may do there what every run does. A kind cluster of this machine is known by its name.
+///
+/// # Errors
+/// When it is not.
+pub(super) async fn of_cluster(target: &Target, cluster: &Cluster, progress: &Progress) -> Result<(), RunError> {
+    match target {
+        Target::New { .. } => {}
+        Target::Kind(_) => is_new_enough(cluster)?,
+        Target::Context { uid: meant, .. } => {
+            let uid = cluster.identity().await?;
+            progress.say(&format!("namespace kube-system of UID {uid}"));
+            is_meant(cluster, &uid, meant.as_deref())?;
+            is_new_enough(cluster)?;
+            demand(cluster, &Right::of_every_run()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a workload that could not be deployed, or not taken away again, or whose namespaces are there already.
+///
+/// # Errors
+/// When it is so.
+pub(super) async fn of_workload(bench: &Bench, manifests: &[Manifest], namespaces: [&str; 2]) -> Result<(), RunError> {
+    let client = &bench.cluster.client;
+    for namespace in namespaces {
+        workload::namespace_is_free(client, namespace).await?;
+    }
+    storage_classes(bench, manifests).await?;
+    if bench.nodes.is_none() {
+        let mut rights = Vec::new();
+        for manifest in manifests {
+            let (kind, scope) = workload::kind_of(client, manifest).await?;
+            let right = Right::to_apply(&kind, &scope);
+            if !rights.contains(&right) {
+                rights.push(right);
+            }
+        }
+        demand(&bench.cluster, &rights).await?;
+    }
+    Ok(())
+}
+
+/// A claim whose class does not exist stays Pending for ever: better to say so at once.
+pub(super) async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Result<(), RunError> {
+    let wanted = manifests
+        .iter()
+        .filter_map(|manifest| manifest.object.pointer("/spec/volumeClaimTemplates")?.as_array())
+        .flatten()
+        .filter_map(|claim| claim.pointer("/spec/storageClassName")?.as_str());
+    let api: Api<StorageClass> = Api::all(bench.cluster.client.clone());
+    let there =
+        api.list(&ListParams::default()).await.map_err(|source| RunError::api("list the StorageClasses", source))?;
+    let there: Vec<String> = there.items.iter().map(ResourceExt::name_any).collect();
+    for class in wanted {
+        let brought = manifests.iter().any(|manifest| manifest.kind() == "StorageClass" && manifest.name() == class);
+        if !brought && !there.iter().any(|name| name == class) {
+            return Err(RunError::NoStorageClass { class: class.to_owned(), there: there.join(", ") });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! Witnesses: the pods that ask, and keep the ledger, from inside the cluster.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Pod, Secret as SecretObject};
+use kube::api::Api;
+use kube::{Client, ResourceExt};
+use serde_json::{Value, json};
+
+use super::RunError;
+use super::bench::all_ready;
+use crate::probe::Session;
+use crate::witness::protocol::Secret;
+use crate::workload::{self, Manifest};
+
+const POD: &str = include_str!("../../manifests/witness/pod.yaml");
+const KEEPER: &str = include_str!("../../manifests/witness/keeper.yaml");
+
+const LABEL: &str = "app.kubernetes.io/name=steadfast-witness";
+
+/// The Secret that a witness has its password from, and its keys.
+const SECRET: &str = "steadfast-witness";
+const WRITER: &str = "password";
+const REPLICA: &str = "replica-password";
+
+/// The manifests of a witness for one run: a pod without a controller, which no drain takes away.
+pub(super) fn pod(image: &str, password: &Secret) -> Result<Vec<Manifest>, RunError> {
+    let mut manifests = workload::parse("the witness's manifests", POD)?;
+    for Manifest { object, .. } in &mut manifests {
+        if let Some(field) = object.pointer_mut("/spec/containers/0/image") {
+            *field = json!(image);
+        }
+        if let Some(field) = object.pointer_mut("/stringData/password") {
+            *field = json!(password.expose());
+        }
+    }
+    Ok(manifests)
+}
+
+/// What the accounts log in with that `before` makes.
+pub(super) struct Passwords {
+    /// The ledger's.
+    pub writer: Secret,
+    /// The replicas'. A witness does not see it: it is kept for who has to configure them once more.
+    pub replica: Secret,
+}
+
+impl Passwords {
+    /// New ones.
+    pub fn random() -> Self {
+        Self { writer: workload::random_word().into(), replica: workload::random_word().into() }
+    }
+
+    /// Those that a keeper of this namespace has, if there is one.
+    ///
+    /// # Errors
+    /// When the API server cannot be asked.
+    pub async fn kept(client: &Client, namespace: &str) -> Result<Option<Self>, RunError> {
+        let secrets: Api<SecretObject> = Api::namespaced(client.clone(), namespace);
+        let there = secrets.get_opt(SECRET).await;
+        let there = there.map_err(|source| RunError::api("read the witness's Secret", source))?;
+        let data = there.and_then(|secret| secret.data).unwrap_or_default();
+        let value = |key| data.get(key).map(|value| Secret::from(String::from_utf8_lossy(&value.0).into_owned()));
+        Ok(value(WRITER).zip(value(REPLICA)).map(|(writer, replica)| Self { writer, replica }))
+    }
+}
+
+/// The manifests of a witness for the time until somebody has upgraded the cluster: a drain moves it, and its ledger goes
+/// with it. Its claim has this class, or the cluster's default one.
+pub(super) fn keeper(image: &str, passwords: &Passwords, class: Option<&str>) -> Result<Vec<Manifest>, RunError> {
+    let (pods, mut manifests): (Vec<_>, Vec<_>) =
+        pod(image, &passwords.writer)?.into_iter().partition(|manifest| manifest.kind() == "Pod");
+    for secret in &mut manifests {
+        if let Some(data) = secret.object.pointer_mut("/stringData").and_then(Value::as_object_mut) {
+            data.insert(REPLICA.to_owned(), json!(passwords.replica.expose()));
+        }
+    }
+    for mut keeper in workload::parse("the witness's manifests", KEEPER)? {
+        let specs = pods.iter().filter_map(|pod| pod.object.get("spec")?.as_object());
+        if let Some(spec) = keeper.object.pointer_mut("/spec/template/spec").and_then(Value::as_object_mut) {
+            for (name, value) in specs.flatten() {
+                spec.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+        if let (Some(class), Some(claim)) = (class, keeper.object.pointer_mut("/spec/volumeClaimTemplates/0/spec")) {
+            claim["storageClassName"] = json!(class);
+        }
+        manifests.push(keeper);
+    }
+    Ok(manifests)
+}
+
+/// Opens the conversation with the witness of a namespace, once it is Ready.
+pub(super) async fn session(client: &Client, namespace: &str, limit: Duration) -> Result<Session, RunError> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let ready = all_ready(&pods, LABEL, &format!("the witness in {namespace}"), limit).await?;
+    let session = Session::new(pods, &ready.first().map(ResourceExt::name_any).unwrap_or_default());
+    session.open().await?;
+    Ok(session)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(manifests: &[Manifest], kind: &str) -> Value {
+        manifests.iter().find(|manifest| manifest.kind() == kind).expect(kind).object.clone()
+    }
+
+    fn passwords() -> Passwords {
+        Passwords { writer: "hunter2".into(), replica: "swordfish".into() }
+    }
+
+    #[test]
+    fn a_keeper_is_the_same_pod_with_a_claim_for_its_ledger() {
+        let pods = pod("image", &"hunter2".into()).unwrap();
+        let keepers = keeper("image", &passwords(), Some("fast")).unwrap();
+        let (pod, set) = (of(&pods, "Pod"), of(&keepers, "StatefulSet"));
+        let data = &of(&keepers, "Secret")["stringData"];
+        assert_eq!((&data["password"], &data["replica-password"]), (&json!("hunter2"), &json!("swordfish")));
+        let (alone, kept) = (&pod["spec"], &set["spec"]["template"]["spec"]);
+        assert_eq!((&kept["containers"], &kept["volumes"]), (&alone["containers"], &alone["volumes"]));
+        assert_eq!(kept["containers"][0]["image"], "image");
+        assert_eq!(kept["terminationGracePeriodSeconds"], 10);
+        assert_eq!(set["spec"]["template"]["metadata"]["labels"], pod["metadata"]["labels"]);
+        let claim = &set["spec"]["volumeClaimTemplates"][0];
+        assert_eq!(
+            (&claim["metadata"]["name"], &claim["spec"]["storageClassName"]),
+            (&json!("ledger"), &json!("fast"))
+        );
+        let default = of(&keeper("image", &passwords(), None).unwrap(), "StatefulSet");
+        assert!(default["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"].is_null());
+    }
+
+    #[test]
+    fn passwords_stand_in_the_secret_alone_and_a_witness_sees_its_own() {
+        for manifests in [pod("image", &"hunter2".into()).unwrap(), keeper("image", &passwords(), None).unwrap()] {
+            let tells = |manifest: &&Manifest| {
+                ["hunter2", "swordfish"].iter().any(|it| manifest.object.to_string().contains(it))
+            };
+            assert_eq!(manifests.iter().filter(tells).map(Manifest::kind).collect::<Vec<_>>(), ["Secret"]);
+        }
+        let pod = of(&pod("image", &"hunter2".into()).unwrap(), "Pod");
+        assert_eq!(pod["spec"]["volumes"][1]["secret"]["items"], json!([{"key": "password", "path": "password"}]));
+    }
+}

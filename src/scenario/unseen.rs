@@ -1,0 +1,108 @@
+//! What is done before and after an upgrade that somebody else makes, and nobody watches.
+
+use futures::future::join_all;
+
+use super::ScenarioError;
+use super::context::Context;
+use super::deploy::started;
+use super::servers::column;
+use super::upgrade::read;
+use crate::evidence::{Moment, Question, Replication, SqlAnswer, Stage, State};
+use crate::mysql::statements;
+
+/// Looks at a workload that somebody else deployed, and refuses it where the harness would write into what is not its own.
+///
+/// # Errors
+/// When it does not run, or has something that is called like the harness's own.
+pub async fn find(context: &Context) -> Result<(), ScenarioError> {
+    let (moment, primary) = (Moment::Deployed, context.subject.primary());
+    let doing = async {
+        started(context).await?;
+        context.identity(&moment, &primary).await;
+        let answer = context.ask(&moment, &primary, Question::Configure, vec![statements::lodgers()]).await;
+        let there: Vec<String> = match &answer {
+            SqlAnswer::Rows(rows) => rows.iter().filter_map(|row| column(row, "name")).collect(),
+            other => vec![format!("no answer to that: {other:?}")],
+        };
+        if there.is_empty() {
+            return Ok(());
+        }
+        Err(ScenarioError::Server {
+            pod: primary.clone(),
+            what: "show that it has nothing that is called like the harness's own".to_owned(),
+            answer: format!("it has {}; drop or rename it", there.join(", ")),
+        })
+    };
+    context.journal.step("deploy", "find the workload", doing).await
+}
+
+/// Makes what the ledger needs in servers that somebody else deployed, and starts it.
+///
+/// # Errors
+/// When a server or the witness does not do as it is asked.
+pub async fn lodge(context: &Context) -> Result<(), ScenarioError> {
+    let (moment, primary) = (Moment::Replicating, context.subject.primary());
+    let doing = async {
+        context.identity(&moment, &primary).await;
+        context.demand(&moment, &primary, "make the tables and the account", statements::lodge()).await?;
+        context.start_ledger().await
+    };
+    context.journal.step("replicate", "start the ledger", doing).await
+}
+
+/// Has replicas forget whom an earlier try, which was cut short, had them follow.
+pub async fn unfollow(context: &Context) {
+    if context.replication == Replication::Observed {
+        return;
+    }
+    let moment = Moment::Replicating;
+    context.identity(&moment, &context.subject.primary()).await;
+    let flavour = context.flavour();
+    let replicas: Vec<String> = context.subject.replica_pods().collect();
+    // One that follows nobody yet may say so.
+    let forgetting = replicas.iter().map(|pod| {
+        let statements = [flavour.stop(), flavour.forget_source()].map(str::to_owned).to_vec();
+        context.ask(&moment, pod, Question::Configure, statements)
+    });
+    join_all(forgetting).await;
+}
+
+/// Reads the state before the upgrade. With a ledger that an earlier call started, `again`.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn before(context: &Context, again: bool) -> Result<State, ScenarioError> {
+    if again {
+        meet_again(context, 0).await?;
+    }
+    read(context, Stage::Nothing, 0).await
+}
+
+/// Reads the state after the upgrade.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn after(context: &Context) -> Result<(), ScenarioError> {
+    let doing = async {
+        meet_again(context, 1).await?;
+        read(context, Stage::Unseen, 1).await.map(drop)
+    };
+    context.journal.step("upgrade", "upgrade", doing).await
+}
+
+/// Takes away what the harness made in servers that somebody else deployed.
+///
+/// # Errors
+/// When the primary does not do as it is asked.
+pub async fn move_out(context: &Context) -> Result<(), ScenarioError> {
+    let (moment, primary) = (Moment::Settled, context.subject.primary());
+    let gone = context.demand(&moment, &primary, "drop the tables and the account", statements::move_out());
+    context.journal.step("run", "move out of the servers", gone).await
+}
+
+/// Learns what the servers are, once the workload runs, and takes over the ledger.
+async fn meet_again(context: &Context, steps: u32) -> Result<(), ScenarioError> {
+    started(context).await?;
+    context.identity(&Moment::Upgrading { steps }, &context.subject.primary()).await;
+    context.take_over_ledger().await
+}
