@@ -6,8 +6,8 @@
 
 use std::process::ExitCode;
 
-use libtest_mimic::Failed;
-use serde_json::Value;
+use libtest_mimic::{Failed, Trial};
+use serde_json::{Value, json};
 
 #[path = "existing/account.rs"]
 mod account;
@@ -31,7 +31,24 @@ const TRIALS: [(&str, Act); 5] = [
 ];
 
 fn main() -> ExitCode {
-    single::run("existing", &common::arguments(), world::settle_in, &TRIALS, Vec::new())
+    let offline = vec![Trial::test("what_a_run_changed_would_be_seen", what_changed_is_seen)];
+    single::run("existing", &common::arguments(), world::settle_in, &TRIALS, offline)
+}
+
+/// What the trials rest on notices what it must, and nothing else.
+fn what_changed_is_seen() -> Result<(), Failed> {
+    let pod = |uid: &str, version: u64, restarts: u64| {
+        let containers = json!([{"containerID": "containerd://1", "restartCount": restarts}]);
+        let metadata = json!({"namespace": "shop", "name": "mysql-0", "uid": uid, "resourceVersion": version});
+        json!({"kind": "Pod", "metadata": metadata, "status": {"containerStatuses": containers}})
+    };
+    let map = |version: u64| json!({"kind": "ConfigMap", "metadata": {"name": "orders", "resourceVersion": version}});
+    let was = world::known(vec![pod("1", 1, 0), map(1)]);
+    let seen = |objects| world::differences(&was, &world::known(objects)).len();
+    let (same, others) = (vec![pod("1", 2, 0), map(1)], [pod("2", 1, 0), pod("1", 1, 1)]);
+    let replaced = others.into_iter().all(|pod| seen(vec![pod, map(1)]) == 1);
+    let counts = [seen(same), seen(vec![map(1)]), seen(vec![pod("1", 1, 0), map(2)]), seen(vec![])];
+    if replaced && counts == [0, 1, 1, 2] { Ok(()) } else { Err(format!("{replaced}, {counts:?}").into()) }
 }
 
 /// A run that is refused says which flag is missing, with the identity that kubectl tells too.
@@ -81,11 +98,13 @@ fn undisturbed(made: &Made) -> Result<(), Failed> {
     Err(format!("{skips} checks were skipped for want of the flag\n{}", said.stdout).into())
 }
 
-/// By the name of its context, and with all rights.
+/// By the name of its context, and with no more rights either.
 fn disturbed(made: &Made) -> Result<(), Failed> {
+    let runner = account::runner(made)?;
+    let kubeconfig = runner.path().display().to_string();
     let context = format!("kind-{}", made.name);
     let uid = world::identity(made)?;
-    let named = ["--kubeconfig", &path(made), "--context", &context, "--cluster-uid", &uid];
+    let named = ["--kubeconfig", &kubeconfig, "--context", &context, "--cluster-uid", &uid];
     let said = run(made, "disturbed", &[&named[..], &["--allow-disruption", "persistence"]].concat())?;
     let skipped: Vec<Value> = said.green()?.into_iter().filter(|check| check["verdict"] == "skipped").collect();
     if skipped.is_empty() { Ok(()) } else { Err(format!("{skipped:?}").into()) }

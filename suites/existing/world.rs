@@ -63,12 +63,16 @@ pub fn identity(made: &Made) -> Result<String, Failed> {
     made.kubectl(&["get", "namespace", "kube-system", "--output", "jsonpath={.metadata.uid}"])
 }
 
-/// Every object by kind, namespace and name, without what changes by itself.
+/// Every object of these kinds.
 pub fn objects(made: &Made) -> Result<BTreeMap<String, Value>, Failed> {
     let listed: Value =
         serde_json::from_str(&made.kubectl(&["get", KINDS, "--all-namespaces", "--output", "json"])?)?;
-    let items = listed["items"].as_array().cloned().unwrap_or_default();
-    Ok(items.into_iter().map(|object| (name(&object), at_rest(object))).collect())
+    Ok(known(listed["items"].as_array().cloned().unwrap_or_default()))
+}
+
+/// These objects by kind, namespace and name, without what changes by itself.
+pub fn known(objects: Vec<Value>) -> BTreeMap<String, Value> {
+    objects.into_iter().map(|object| (name(&object), at_rest(object))).collect()
 }
 
 fn name(object: &Value) -> String {
