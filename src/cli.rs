@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, find};
+use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, all, find};
 use steadfast::evidence::Replication;
 use steadfast::lint::Format;
 use steadfast::run::{Budget, Keep, Settings, Target};
@@ -82,6 +82,9 @@ pub enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// Tell from the results of many runs how often each check was red, and where figures are going.
+    #[command(after_help = crate::command::trend::EXIT_CODES)]
+    Trend(crate::command::trend::TrendArgs),
     /// See whether this machine has what a run needs.
     Doctor,
     /// The part that runs in the cluster, as a pod.
@@ -129,7 +132,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "IMAGE", requires = "kubeconfig")]
     witness_image: Option<String>,
     /// Agree that pods of the run's own namespace are deleted, killed and scaled on a cluster that was there before;
-    /// without it, what needs that is skipped. Its nodes, DNS servers and API server are left alone either way.
+    /// without it, what needs that is skipped.
     #[arg(long)]
     allow_disruption: bool,
     /// The workload's namespace; it must not exist [default: the manifests', or one named after the run].
@@ -290,7 +293,7 @@ pub fn among(
 pub fn check(id: &str) -> Result<&'static Check, String> {
     find(id).ok_or_else(|| {
         let last = id.rsplit("::").next().unwrap_or(id);
-        let like: Vec<&str> = CATALOGUE.iter().map(|check| check.id).filter(|known| known.contains(last)).collect();
+        let like: Vec<&str> = all().map(|check| check.id).filter(|known| known.contains(last)).collect();
         match like.as_slice() {
             [] => format!("there is no check `{id}`; `steadfast list` shows them all"),
             like => format!("there is no check `{id}`; there is {}", like.join(", ")),

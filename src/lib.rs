@@ -13,8 +13,9 @@
 //! | [`mysql`]    | statements by what a server is, its replication status, GTID sets |
 //! | [`check`]    | the catalogue and its judges: pure functions of the evidence |
 //! | [`lint`]     | manifests judged without a cluster: rules, and the places that they point to |
-//! | [`report`]   | terminal, results.json, JUnit, HTML, progress |
+//! | [`report`]   | terminal, results.json, JUnit, HTML, GitHub Actions, progress |
 //! | [`run`]      | one run, from settings to verdicts |
+//! | [`trend`]    | many runs: how often each check was red, and where figures are going |
 //!
 //! Dependencies point one way: [`check`] knows only [`evidence`] and the pure part of [`mysql`], and [`lint`] only the
 //! part of [`workload`] that reads manifests.
@@ -30,5 +31,6 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 mod terminal;
+pub mod trend;
 pub mod witness;
 pub mod workload;

@@ -10,12 +10,12 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser as _;
 use cli::{Cli, Command, RunOptions, WitnessRole};
-use steadfast::check::{CATALOGUE, Check};
+use steadfast::check::{Check, all};
 use steadfast::cluster::doctor::{Health, examine};
 use steadfast::cluster::{Lab, kept, kind};
 use steadfast::evidence::{Evidence, What};
 use steadfast::lint::Format;
-use steadfast::report::{Conclusion, Progress};
+use steadfast::report::{Conclusion, GitHub, Progress};
 use steadfast::run::{self, Finished, RunError, Settings};
 use steadfast::witness;
 
@@ -69,6 +69,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::List { json } => list(*json),
         Command::Explain { check } => Ok(explain(check)),
         Command::Lint { path, format } => lint(cli, path, *format).await,
+        Command::Trend(args) => Ok(command::trend::run(args)),
         Command::Doctor => Ok(doctor().await),
         Command::Witness { role } => witness(*role).await.map(|()| 0).context("witness"),
     }
@@ -95,6 +96,9 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<u8> {
     let started = finished.evidence.run().is_some() || matches!(finished.trouble, Some(RunError::Interrupted));
     if started {
         steadfast::report::print(&outcome, cli.color)?;
+    }
+    if let Some(step) = GitHub::from_environment() {
+        step.tell(&outcome)?;
     }
     let trouble = trouble(&finished);
     tell_kept(&finished);
@@ -193,9 +197,9 @@ fn judged_then(directory: &Path, evidence: &Evidence) -> Vec<&'static Check> {
     if ids.is_empty() {
         let acted = evidence.run().map(|run| run.scenarios.as_slice()).unwrap_or_default();
         let has_evidence = |check: &&Check| check.scenarios.iter().all(|name| acted.iter().any(|known| known == name));
-        return CATALOGUE.iter().filter(has_evidence).collect();
+        return all().filter(has_evidence).collect();
     }
-    CATALOGUE.iter().filter(|check| ids.contains(&check.id)).collect()
+    all().filter(|check| ids.contains(&check.id)).collect()
 }
 
 /// The evidence of a run that is named by its directory, by the log itself, or by its id among the artifacts.
@@ -224,12 +228,11 @@ fn list(json: bool) -> anyhow::Result<u8> {
                 "scenarios": check.scenarios,
             })
         };
-        let checks: Vec<_> = CATALOGUE.iter().map(described).collect();
+        let checks: Vec<_> = all().map(described).collect();
         tell(&serde_json::to_string_pretty(&checks)?);
     } else {
-        let width = CATALOGUE.iter().map(|check| check.id.len()).max().unwrap_or_default();
-        let lines: Vec<String> =
-            CATALOGUE.iter().map(|check| format!("{:width$}  {}", check.id, check.statement)).collect();
+        let width = all().map(|check| check.id.len()).max().unwrap_or_default();
+        let lines: Vec<String> = all().map(|check| format!("{:width$}  {}", check.id, check.statement)).collect();
         tell(&lines.join("\n"));
     }
     Ok(0)

@@ -15,6 +15,7 @@ use steadfast::evidence::{Evidence, Replication};
 use steadfast::report::{Judged, Outcome};
 use steadfast::run::Budget;
 use steadfast::scenario::{SCENARIOS, Sabotage, plan};
+use steadfast::trend::MUTANTS;
 
 mod common;
 mod staged;
@@ -80,7 +81,7 @@ fn stale_names(corefile: &str) -> String {
 fn main() -> ExitCode {
     let two_nodes = Ground { nodes: 2, domain: None, corefile: None };
     let stale = Ground { nodes: 1, domain: None, corefile: Some(stale_names) };
-    staged::play(mutants(), &[("mutants", two_nodes), ("mutants-dns", stale)], AT_ONCE)
+    staged::play(mutants(), &[(MUTANTS, two_nodes), (&format!("{MUTANTS}-dns"), stale)], AT_ONCE)
 }
 
 fn folder() -> PathBuf {

@@ -19,6 +19,10 @@ mod offline;
 mod program;
 #[path = "common/single.rs"]
 mod single;
+#[path = "refusals/trend.rs"]
+mod trend;
+#[path = "refusals/upgrade.rs"]
+mod upgrade;
 #[path = "refusals/wrong_cluster.rs"]
 mod wrong_cluster;
 

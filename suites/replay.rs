@@ -13,7 +13,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use steadfast::{
-    check::{CATALOGUE, Finding, Verdict},
+    check::{Finding, Verdict, all},
     evidence::Evidence,
 };
 
@@ -45,7 +45,7 @@ fn replay(log: &Path) -> Result<(), Failed> {
     let text = fs::read_to_string(&expectation)
         .map_err(|error| format!("failed to read {}: {error}", expectation.display()))?;
     let expected: BTreeMap<String, Verdict> = serde_json::from_str(&text)?;
-    let found: BTreeMap<&str, Finding> = CATALOGUE.iter().map(|check| (check.id, check.judge(&evidence))).collect();
+    let found: BTreeMap<&str, Finding> = all().map(|check| (check.id, check.judge(&evidence))).collect();
 
     let unknown = expected.keys().filter(|id| !found.contains_key(id.as_str()));
     let mut differ: Vec<String> = unknown.map(|id| format!("{id} is not in the catalogue")).collect();

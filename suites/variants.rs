@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::Failed;
 use serde::Deserialize;
-use steadfast::check::{Verdict, find};
+use steadfast::check::{CATALOGUE, Verdict, find};
 use steadfast::evidence::{Evidence, Replication};
 
 use steadfast::scenario::{SCENARIOS, plan};
@@ -116,7 +116,7 @@ impl Variant {
     fn plan(&self) -> Vec<String> {
         match &self.scenarios {
             Some(scenarios) => plan(scenarios.iter().map(String::as_str)),
-            None => plan(SCENARIOS),
+            None => plan(CATALOGUE.iter().flat_map(|check| check.scenarios).copied()),
         }
     }
 

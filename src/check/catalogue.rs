@@ -2,7 +2,7 @@
 
 use crate::evidence::{Evidence, Phase, Step, What};
 
-use super::{Check, Finding, Verdict, case::Case, dns, identity, ordering, persistence, replication};
+use super::{Check, Finding, Verdict, case::Case, dns, identity, ordering, persistence, replication, upgrade};
 
 #[cfg(test)]
 mod tests;
@@ -50,11 +50,23 @@ pub static CATALOGUE: &[Check] = &[
 ];
 
 /// The checks of an upgrade of the cluster, which no ordinary run acts.
-pub static UPGRADE_CHECKS: &[Check] = &[];
+pub static UPGRADE_CHECKS: &[Check] = &[
+    upgrade::CONTROL_PLANE_UPGRADE_TOUCHES_NO_POD,
+    upgrade::NODE_UPGRADE_MOVES_ONE_AT_A_TIME,
+    upgrade::STATE_IS_EQUAL_BEFORE_AND_AFTER,
+    upgrade::DNS_MATRIX_IS_EQUAL,
+    upgrade::WRITES_SURVIVE_THE_UPGRADE,
+    upgrade::NEW_VERSION_STILL_CONFORMS,
+];
+
+/// All of them.
+pub fn all() -> impl Iterator<Item = &'static Check> {
+    CATALOGUE.iter().chain(UPGRADE_CHECKS)
+}
 
 /// The check with this id.
 pub fn find(id: &str) -> Option<&'static Check> {
-    CATALOGUE.iter().chain(UPGRADE_CHECKS).find(|check| check.id == id)
+    all().find(|check| check.id == id)
 }
 
 /// Judges the evidence, and takes a pass back where a scenario that the check needs was not carried out to its end. One

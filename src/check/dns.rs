@@ -30,6 +30,7 @@ use corefile::Budget;
 use query::{Data, Query, Truth};
 use sweep::settle;
 
+pub(super) use corefile::lost_of_zone;
 pub(super) use lookups::SHORT_NAMES_RESOLVE;
 pub(super) use records::{PTR_POINTS_BACK, SRV_LISTS_EVERY_POD};
 pub(super) use unready::UNREADY_POD_LEAVES_DNS;

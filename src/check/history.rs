@@ -16,6 +16,8 @@ mod disruptions;
 mod dns;
 mod edits;
 mod pods;
+mod states;
+mod upgrades;
 mod whole;
 mod witness;
 

@@ -70,6 +70,18 @@ pub struct AtRest {
     pub lag: Spread,
 }
 
+/// The longest time without an acknowledged write, in microseconds, in each of these windows of the log's clock; nothing
+/// where the ledger was not written to.
+pub(super) fn longest_outages(case: &Case<'_>, windows: &[(u64, u64)]) -> Vec<Option<u64>> {
+    let writes = Writes::of(case);
+    windows.iter().map(|(from_us, to_us)| writes.as_ref()?.longest_within(*from_us, *to_us)).collect()
+}
+
+/// The same of everything that the witness ever wrote.
+pub(super) fn longest_outage_ever(case: &Case<'_>) -> Option<u64> {
+    writes::longest_ever(case)
+}
+
 impl Measures {
     /// The measures of a run; none of one that never started.
     pub fn of(evidence: &Evidence) -> Option<Self> {

@@ -14,6 +14,7 @@ mod opinion;
 mod ordering;
 mod persistence;
 mod replication;
+mod upgrade;
 mod words;
 
 use std::fmt;
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::Evidence;
 
 pub use case::bridged_gaps;
-pub use catalogue::{CATALOGUE, UPGRADE_CHECKS, find};
+pub use catalogue::{CATALOGUE, UPGRADE_CHECKS, all, find};
 pub use dns::{dns_budget_ms, dns_zone};
 
 /// What a check concludes.

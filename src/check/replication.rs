@@ -1,5 +1,6 @@
 //! Replication: replicas follow their source by its stable name, hold what it holds, and refuse everything else.
 
+mod account;
 mod acknowledged;
 mod budget;
 mod contents;
@@ -25,6 +26,7 @@ use super::{
     words::during,
 };
 
+pub(super) use account::Account;
 pub(super) use acknowledged::NO_ACKNOWLEDGED_WRITE_IS_LOST;
 pub(super) use budget::RECOVERS_WITHIN_BUDGET;
 pub(super) use joins::NEW_REPLICA_JOINS;

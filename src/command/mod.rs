@@ -1,3 +1,4 @@
 //! Commands that have more to say than a line in the list of them.
 
+pub mod trend;
 pub mod upgrade;

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::record::Transport;
+use super::record::{SqlAnswer, Transport};
 
 /// The cluster and the workload at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,18 @@ pub enum Stage {
     },
     /// Whoever runs the cluster upgraded it, and nobody watched.
     Unseen,
+}
+
+impl Stage {
+    /// The step that led here, as the end of `during …`.
+    pub fn step(&self) -> String {
+        match self {
+            Self::Nothing => "the time before the upgrade".to_owned(),
+            Self::ControlPlane { node } => format!("the upgrade of the control plane on {node}"),
+            Self::Node { node } => format!("the upgrade of the node {node}"),
+            Self::Unseen => "the upgrade".to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for Stage {
@@ -311,8 +323,30 @@ pub struct ServerSummary {
     pub tables: BTreeMap<String, Option<String>>,
     /// The host that it replicates from.
     pub source: Option<String>,
-    /// Why something of this could not be read.
+    /// Why something of this could not be read, in the words of [`SqlAnswer::trouble`].
     pub trouble: Option<String>,
+}
+
+/// What a question came to that says nothing about the server.
+const UNUSABLE: &str = "gave no usable answer";
+
+impl SqlAnswer {
+    /// What kept a question from being answered, with the server as the subject: `could not be reached: …`.
+    pub fn trouble(&self) -> Option<String> {
+        match self {
+            Self::Rows(_) => None,
+            Self::Error { code, message } => Some(format!("answered error {code}: {message}")),
+            Self::Unreachable { message } => Some(format!("could not be reached: {message}")),
+            Self::Broken { message } => Some(format!("{UNUSABLE}: {message}")),
+        }
+    }
+}
+
+impl ServerSummary {
+    /// Whether the trouble is the probe's own, and so says nothing about the server.
+    pub fn was_not_asked(&self) -> bool {
+        self.trouble.as_deref().is_some_and(|trouble| trouble.contains(UNUSABLE))
+    }
 }
 
 /// A DNS answer.
@@ -344,3 +378,6 @@ pub struct Conformed {
     /// Why.
     pub reason: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,11 @@
 //!
 //! Servers are compared both ways: what a replica misses, and what it has that its source never wrote.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use thiserror::Error;
 
@@ -88,6 +92,15 @@ impl GtidSet {
             (origin.clone(), taken.map_or_else(|| numbers.clone(), |taken| numbers.subtract(taken)))
         });
         Self { origins: left.filter(|(_, numbers)| !numbers.is_empty()).collect() }
+    }
+
+    /// Who numbered them: the UUIDs of MySQL servers, whatever their tags, and `domain-server` of MariaDB.
+    pub fn sources(&self) -> BTreeSet<String> {
+        let name = |origin: &Origin| match origin {
+            Origin::Server(uuid, _) => uuid.clone(),
+            Origin::Domain(domain, server) => format!("{domain}-{server}"),
+        };
+        self.origins.keys().map(name).collect()
     }
 
     fn insert(&mut self, origin: Origin, (first, last): (u64, u64)) {

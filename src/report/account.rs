@@ -129,7 +129,7 @@ pub(super) fn scope(evidence: &Evidence) -> Vec<String> {
         let (count, gaps) = (across.len(), if across.len() == 1 { "gap" } else { "gaps" });
         let were = if across.len() == 1 { "was" } else { "were" };
         lines.push(format!(
-            "{count} {gaps} that came with the killed API server {were} bridged: the same objects were there afterwards"
+            "{count} {gaps} that came while the API server was away {were} bridged: the same objects were there afterwards"
         ));
     }
     lines
@@ -149,16 +149,16 @@ mod tests {
     fn gaps_that_leave_no_doubt_are_told_apart() {
         insta::assert_snapshot!(told(&killed_api_server_evidence(1, 0)), @"
         order is proved from the watch history: 3 records, no other gap
-        1 gap that came with the killed API server was bridged: the same objects were there afterwards
+        1 gap that came while the API server was away was bridged: the same objects were there afterwards
         ");
         insta::assert_snapshot!(told(&killed_api_server_evidence(2, 0)), @"
         order is proved from the watch history: 4 records, no other gap
-        2 gaps that came with the killed API server were bridged: the same objects were there afterwards
+        2 gaps that came while the API server was away were bridged: the same objects were there afterwards
         ");
         insta::assert_snapshot!(told(&killed_api_server_evidence(2, 1)), @"
         order is proved from the watch history: 6 records, but not across its gaps:
         #16 GAP in the history of Pod after version 4711: 410 Gone
-        2 gaps that came with the killed API server were bridged: the same objects were there afterwards
+        2 gaps that came while the API server was away were bridged: the same objects were there afterwards
         ");
         insta::assert_snapshot!(told(&killed_api_server_evidence(0, 1)), @"
         order is proved from the watch history: 4 records, but not across its gaps:

@@ -36,6 +36,11 @@ impl Cell {
         let over = us.is_some_and(|us| us > budget_ms * 1000);
         Self { text, budget: duration(budget_ms), over }
     }
+
+    /// Whether somebody knows the figure.
+    pub(super) fn known(&self) -> bool {
+        self.text != UNKNOWN
+    }
 }
 
 /// A budget in the unit that makes it short.

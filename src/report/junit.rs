@@ -8,6 +8,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use super::account::{exercised, substitutions, text};
 use super::costs::{Row, ledger, rows};
 use super::spans::{Span, seconds_of, spans};
+use super::versions::versions;
 use super::{Judged, Outcome};
 use crate::check::Verdict;
 
@@ -27,12 +28,7 @@ fn suite(outcome: &Outcome<'_>, spans: &[Span<'_>], property: &str, members: &[&
     // Checks share scenarios: the sum of the cases' times would count a scenario as often as it is judged.
     let scenarios = members.iter().flat_map(|judged| judged.check.scenarios.iter().copied());
     suite.set_time(Duration::from_secs_f64(seconds_of(spans, scenarios)));
-    if let Some(run) = outcome.evidence.run() {
-        suite.add_property(Property::new("run", run.run_id.as_str()));
-        suite.add_property(Property::new("steadfast", run.steadfast.as_str()));
-        suite.add_property(Property::new("kubernetes", run.kubernetes.as_str()));
-        suite.add_property(Property::new("cluster", run.cluster.as_str()));
-    }
+    suite.add_properties(versions(outcome.evidence).iter().map(|(name, value)| Property::new(*name, clean(value))));
     suite.add_properties(substitutions(outcome.evidence).iter().map(|one| Property::new("substitution", clean(one))));
     if property == "replication" {
         suite.add_properties(properties(outcome));
@@ -79,15 +75,16 @@ fn case(outcome: &Outcome<'_>, judged: &Judged) -> TestCase {
     case
 }
 
-/// XML 1.0 has no way to write these two (<https://www.w3.org/TR/xml/#charsets>); quick-junit takes the control
-/// characters out and leaves these in.
+/// Two characters XML 1.0 has no way to write, and the control characters from DEL on it advises against
+/// (<https://www.w3.org/TR/xml/#charsets>). quick-junit takes the other control characters out and leaves these in.
 fn clean(text: &str) -> String {
-    text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
+    text.replace(|c| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'), "\u{fffd}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::{Evidence, Upgrade, What};
     use crate::report::sample;
 
     #[test]
@@ -103,6 +100,62 @@ mod tests {
     #[test]
     fn a_failing_run() {
         insta::assert_snapshot!(xml(&sample::failing(&sample::failing_evidence())).unwrap());
+    }
+
+    /// What Jenkins, GitLab and others rely on, though no standard says so: sums that are right, a time and a class for
+    /// every case, one outcome at most, and no character that XML 1.0 forbids.
+    #[test]
+    fn readers_find_what_they_rely_on() {
+        let (passing, failing, disrupted) =
+            (sample::passing_evidence(), sample::failing_evidence(), sample::disrupted_evidence());
+        let empty = Evidence::new(Vec::new());
+        let mut dirty = sample::failing(&failing);
+        dirty.judged[0].finding.reason = "\u{1}\u{8}\u{b}\u{1f}\u{7f}\u{fffe}".to_owned();
+        let outcomes = [
+            sample::passing(&passing),
+            sample::failing(&failing),
+            sample::inconclusive(&failing),
+            sample::measured(&disrupted),
+            sample::empty(&empty),
+            dirty,
+        ];
+        for outcome in outcomes {
+            let text = xml(&outcome).unwrap();
+            let forbidden = |c: &char| c.is_control() && *c != '\n' || matches!(c, '\u{fffe}' | '\u{ffff}');
+            assert_eq!(text.chars().find(forbidden), None);
+            let report = Report::deserialize_from_str(&text).unwrap();
+            let cases = || report.test_suites.iter().flat_map(|suite| &suite.test_cases);
+            let summary = outcome.summary();
+            let expected = (cases().count(), summary.fail, summary.inconclusive);
+            assert_eq!((report.tests, report.failures, report.errors), expected);
+            assert_eq!(cases().count(), outcome.judged.len());
+            assert_eq!(text.matches("<skipped").count(), summary.skipped);
+            let sum = format!(r#"tests="{}" skipped="{}" "#, outcome.judged.len(), summary.skipped);
+            assert!(text.lines().nth(1).unwrap().contains(&sum), "{text}");
+            assert!(report.time.is_some() && report.test_suites.iter().all(|suite| suite.time.is_some()));
+            for case in cases() {
+                assert!(case.time.is_some() && case.classname.is_some(), "{case:?}");
+            }
+            for judged in outcome.judged.iter().filter(|it| it.finding.verdict != Verdict::Pass) {
+                let name = format!("name=\"{}\"", judged.check.id);
+                let after = text.split(&name).nth(1).unwrap();
+                assert!(after[..after.find("</testcase>").unwrap()].contains("message=\""), "{after}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_upgrade_is_told_by_both_versions() {
+        let mut records = sample::passing_evidence().records;
+        for record in &mut records {
+            if let What::Run(run) = &mut record.what {
+                run.upgrade = Some(Upgrade { from: "v1.36.3".into(), to: "v1.37.2".into() });
+            }
+        }
+        let evidence = Evidence::new(records);
+        let xml = xml(&sample::passing(&evidence)).unwrap();
+        assert!(xml.contains(r#"<property name="upgrade_from" value="v1.36.3"/>"#), "{xml}");
+        assert!(xml.contains(r#"<property name="upgrade_to" value="v1.37.2"/>"#), "{xml}");
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! What a run says to people and to machines: the closing text on the terminal, `results.json`, `junit.xml` and
-//! `report.html`. All are functions of the outcome alone: the same evidence gives the same bytes.
+//! What a run says to people and to machines: the closing text on the terminal, `results.json`, `junit.xml`,
+//! `report.html`, and what GitHub Actions shows. All are functions of the outcome alone: the same evidence gives the
+//! same bytes.
 
 mod account;
 mod costs;
 mod describe;
 mod exercised;
+mod github;
 mod html;
 mod junit;
 mod progress;
@@ -12,8 +14,10 @@ mod results;
 #[cfg(test)]
 pub(crate) mod sample;
 mod spans;
+mod summary;
 mod svg;
 mod terminal;
+mod versions;
 
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -26,7 +30,10 @@ use crate::check::{Check, Finding, Verdict};
 use crate::evidence::{Evidence, Record};
 
 pub use describe::{describe, line};
+pub use github::GitHub;
 pub use progress::Progress;
+pub(crate) use results::SCHEMA as RESULTS_SCHEMA;
+pub(crate) use summary::plain as plain_markdown;
 pub use terminal::print;
 
 /// One check's result.

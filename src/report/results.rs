@@ -6,13 +6,14 @@ use serde::Serialize;
 
 use super::costs::{self, DisruptionResult, LedgerResult};
 use super::exercised::{Exercise, exercised};
+use super::versions::{Servers, servers};
 use super::{Judged, Outcome, Summary};
 use crate::check::Verdict;
 use crate::check::expectation::{self, Applied};
-use crate::evidence::{LeftOut, Run, Substitution};
+use crate::evidence::{Evidence, LeftOut, Run, Substitution, Upgrade};
 
 /// The version of the format.
-const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
 struct Results<'a> {
@@ -33,6 +34,9 @@ struct RunFacts<'a> {
     steadfast: &'a str,
     kubernetes: &'a str,
     cluster: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upgrade: Option<&'a Upgrade>,
+    servers: Servers,
     namespace: &'a str,
     set: &'a str,
     substitutions: &'a [Substitution],
@@ -40,19 +44,22 @@ struct RunFacts<'a> {
     expectations: Vec<Applied>,
 }
 
-impl<'a> From<&'a Run> for RunFacts<'a> {
-    fn from(run: &'a Run) -> Self {
-        Self {
+impl<'a> RunFacts<'a> {
+    fn of(evidence: &'a Evidence) -> Option<Self> {
+        let run: &Run = evidence.run()?;
+        Some(Self {
             run_id: &run.run_id,
             steadfast: &run.steadfast,
             kubernetes: &run.kubernetes,
             cluster: &run.cluster,
+            upgrade: run.upgrade.as_ref(),
+            servers: servers(evidence, run),
             namespace: &run.subject.namespace,
             set: &run.subject.set,
             substitutions: &run.substitutions,
             scenarios: &run.scenarios,
             expectations: expectation::applied(run),
-        }
+        })
     }
 }
 
@@ -86,7 +93,7 @@ pub(super) fn json(outcome: &Outcome<'_>) -> io::Result<String> {
     let (disruptions, ledger) = costs::results(outcome.evidence);
     let results = Results {
         schema: SCHEMA,
-        run: run.map(RunFacts::from),
+        run: RunFacts::of(outcome.evidence),
         interrupted: outcome.interrupted,
         summary: outcome.summary(),
         checks: outcome.judged.iter().map(CheckResult::from).collect(),

@@ -35,13 +35,10 @@ pub enum RunError {
     Upgrade(#[from] UpgradeError),
     /// The cluster's nodes cannot be reached.
     #[error(
-        "the nodes of context {context} are no containers of this machine, so they cannot be upgraded from here; \
-         call `steadfast before`, upgrade them in your own way, and call `steadfast after`"
+        "only the nodes of a kind cluster of this machine can be upgraded from here; for a cluster of a kubeconfig call \
+         `steadfast before`, upgrade it in your own way, and call `steadfast after`"
     )]
-    NotUpgradable {
-        /// The context.
-        context: String,
-    },
+    NotUpgradable,
     /// The cluster is not one that the run may write to.
     #[error(transparent)]
     Admission(#[from] AdmissionError),
@@ -182,7 +179,7 @@ impl RunError {
                 | Self::NoPassword { .. }
                 | Self::Version(_)
                 | Self::Upgrade(_)
-                | Self::NotUpgradable { .. }
+                | Self::NotUpgradable
                 | Self::Apply(ApplyError::NamespaceExists(_) | ApplyError::Differs { .. })
                 | Self::Admission(_)
                 | Self::Lab(LabError::NoNodeImage { .. })

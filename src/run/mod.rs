@@ -185,7 +185,7 @@ async fn attempt(
         }
         let bench = Bench::open(lab.clone(), &target, around, &images, owned).await?;
         if let Some(newer) = &trial.newer {
-            upgrade::possible(&bench, &newer.node)?;
+            upgrade::possible(&bench, newer)?;
         }
         Ok::<_, RunError>((bench, trial))
     });

@@ -62,7 +62,6 @@ fn why_not(ground: Ground, scenario: &str) -> Option<&'static str> {
         "crash" if !ground.containers => {
             Some("a server is killed from its node, and the nodes are no containers of this machine")
         }
-        // Whoever asks for an upgrade asks for it by name.
         "drain" | "freeze" | "outage" | "resolver" | "control" if ground.disruption != Disruption::Cluster => Some(
             "nodes, DNS servers and the API server are left alone in a cluster that was not made for this workload",
         ),

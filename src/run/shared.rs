@@ -3,6 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -20,12 +21,13 @@ pub struct Shared {
     settings: Settings,
     cancel: CancellationToken,
     finished: OnceCell<Result<Finished, String>>,
+    carried_out: AtomicBool,
 }
 
 impl Shared {
     /// A run with these settings, not started yet.
     pub fn new(settings: Settings, cancel: CancellationToken) -> Self {
-        Self { settings, cancel, finished: OnceCell::new() }
+        Self { settings, cancel, finished: OnceCell::new(), carried_out: AtomicBool::new(false) }
     }
 
     /// Judges a check by the run's evidence.
@@ -45,6 +47,12 @@ impl Shared {
         Ok(look(&outcome, &judged))
     }
 
+    /// The outcome of the run, where this process has carried it out: of the many that ask, one is to tell of it.
+    pub fn carried_out(&self) -> Option<Outcome<'_>> {
+        let finished = self.finished.get().filter(|_| self.carried_out.load(Ordering::Relaxed))?.as_ref().ok()?;
+        Some(outcome(finished, &self.settings.checks, &self.settings.rerun))
+    }
+
     async fn finish(&self) -> Result<Finished, RunError> {
         match std::env::var(NEXTEST_RUN) {
             Ok(id) => self.finish_once(&format!("nextest-{id}")).await,
@@ -59,6 +67,7 @@ impl Shared {
         let directory = make_directory(&self.settings.artifacts, folder)?;
         let finished = run_in(&self.settings, run_id, directory, self.cancel.clone(), &Progress::new()).await?;
         write_reports(&outcome(&finished, &self.settings.checks, &self.settings.rerun))?;
+        self.carried_out.store(true, Ordering::Relaxed);
         Ok(finished)
     }
 

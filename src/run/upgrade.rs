@@ -6,7 +6,7 @@ use super::bench::{Bench, Surroundings, Target};
 use super::trial::{Ending, Trial, exercise};
 use super::{Finished, Keep, RunError, Settings, outcome, run_id, write_reports};
 use crate::check::CATALOGUE;
-use crate::cluster::{Lab, NodeImage, Version, kind};
+use crate::cluster::{Lab, Version, kind};
 use crate::evidence::{Conformed, Evidence, Log, Snapshot, SnapshotOf, What};
 use crate::scenario::{Journal, Newer};
 use crate::workload;
@@ -43,22 +43,19 @@ pub(super) fn path(settings: &Settings, lab: &Lab) -> Result<Path, RunError> {
             from.leads_to(to)?;
             Target::New { nodes: *nodes, kubernetes: Some(from.to_string()), domain: domain.clone() }
         }
-        other => other.clone(),
+        Target::Kind(_) => settings.target.clone(),
+        Target::Context { .. } => return Err(RunError::NotUpgradable),
     };
     Ok(Path { target, newer: Some(Newer { lab: lab.clone(), node }) })
 }
 
-/// Refuses what cannot be upgraded, once it is known what runs there.
+/// Refuses an upgrade that there is no way for, once it is known what runs there.
 ///
 /// # Errors
-/// When the cluster's release does not lead to the one that is asked for, or its nodes cannot be reached.
-pub(super) fn possible(bench: &Bench, node: &NodeImage) -> Result<(), RunError> {
-    let (from, to): (Version, Version) = (bench.cluster.version.parse()?, node.kubernetes.parse()?);
-    from.leads_to(to)?;
-    if bench.nodes.is_none() {
-        return Err(RunError::NotUpgradable { context: bench.cluster.context.clone() });
-    }
-    Ok(())
+/// When the cluster's release does not lead to the one that is asked for.
+pub(super) fn possible(bench: &Bench, newer: &Newer) -> Result<(), RunError> {
+    let (from, to): (Version, Version) = (bench.cluster.version.parse()?, newer.node.kubernetes.parse()?);
+    Ok(from.leads_to(to)?)
 }
 
 /// Deploys the workload once more on the upgraded cluster, acts every scenario, writes reports of their own, and records

@@ -31,7 +31,8 @@ const SYSTEM: &str = "kube-system";
 
 const DNS: &str = "k8s-app=kube-dns";
 
-const CONTROL_PLANE: &str = "tier=control-plane";
+/// The pods of the control plane, where the cluster shows them.
+pub(super) const CONTROL_PLANE: &str = "tier=control-plane";
 
 impl Context {
     /// Reads the state, and records it. The ledger rests while the servers are asked, so that they have the same.
@@ -165,7 +166,7 @@ impl Context {
             gtid_executed: first(&executed, "gtid_executed").unwrap_or_default().split_whitespace().collect(),
             tables: tables(&digest),
             source,
-            trouble: [&identity, &executed, &status, &digest].into_iter().find_map(trouble),
+            trouble: [&identity, &executed, &status, &digest].into_iter().find_map(SqlAnswer::trouble),
         }
     }
 }
@@ -175,14 +176,6 @@ fn tables(digest: &SqlAnswer) -> BTreeMap<String, Option<String>> {
     let SqlAnswer::Rows(rows) = digest else { return BTreeMap::new() };
     let named = rows.iter().filter_map(|row| Some((column(row, "table")?, column(row, "checksum"))));
     named.filter(|(table, _)| table != statements::ENTRIES_TABLE).collect()
-}
-
-fn trouble(answer: &SqlAnswer) -> Option<String> {
-    match answer {
-        SqlAnswer::Rows(_) => None,
-        SqlAnswer::Error { code, message } => Some(format!("error {code}: {message}")),
-        SqlAnswer::Unreachable { message } | SqlAnswer::Broken { message } => Some(message.clone()),
-    }
 }
 
 fn name_answer(asked: Dns) -> NameAnswer {

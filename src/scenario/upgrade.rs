@@ -13,9 +13,11 @@ use super::deploy::settled;
 use super::disrupt::{failed, quiet};
 use super::drain::{empty, evict};
 use super::sabotage::Point;
+use super::state::CONTROL_PLANE;
 use super::undo::Disrupted;
 use crate::cluster::{Lab, NodeImage, Release};
 use crate::evidence::{Act, Sight, SnapshotOf, Stage};
+use crate::object::has_condition;
 use crate::workload::{self, Manifest};
 
 /// A set without pods: that it is seen proves that the controller of the sets has seen every older one too.
@@ -73,9 +75,29 @@ async fn read(context: &Context, stage: Stage, steps: u32) -> Result<(), Scenari
     let doing = async {
         settled(context, context.subject.replicas).await?;
         context.dns_rolled_out().await?;
+        control_plane_ready(context).await;
         context.state(stage, steps).await
     };
     context.journal.step("upgrade", &name, doing).await.map(drop)
+}
+
+/// Waits until the kubelets report every component of the control plane Ready. One that does not become so is in the
+/// state, which is read all the same.
+async fn control_plane_ready(context: &Context) {
+    let ready = context.poll("the control plane Ready", context.limits.pod_ready, async || {
+        let pods = match context.pods_of("kube-system", CONTROL_PLANE).await {
+            Ok(pods) => pods,
+            Err(error) => return Sight::NotYet(error.to_string()),
+        };
+        let is_ready = |pod: &Pod| serde_json::to_value(pod).is_ok_and(|pod| has_condition(&pod, "Ready"));
+        match pods.iter().find(|pod| !is_ready(pod)) {
+            None => Sight::Met(()),
+            Some(pod) => Sight::NotYet(format!("{} is not", pod.name_any())),
+        }
+    });
+    if let Err(error) = ready.await {
+        context.journal.note(error.to_string());
+    }
 }
 
 /// Upgrades the control plane on a node, and waits until the new controllers have seen every set: what they would do to

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use steadfast::cluster::Lab;
 
 use super::program::Place;
+use super::trend;
+use super::upgrade;
 
 /// A workload that could be tested.
 pub const WORKLOAD: &str = "\
@@ -49,10 +51,11 @@ users: [{name: nobody, user: {token: none}}]
 contexts: [{name: closed, context: {cluster: closed, user: nobody}}]
 ";
 
-const STORED: &str = include_str!("../replay/made-good.jsonl");
+/// A stored run in which all is well.
+pub const STORED: &str = include_str!("../replay/made-good.jsonl");
 
 /// A call that is refused, or whose output is under review.
-struct Case {
+pub struct Case {
     name: &'static str,
     files: Vec<(&'static str, String)>,
     arguments: Vec<&'static str>,
@@ -64,13 +67,13 @@ struct Case {
     begun: bool,
 }
 
-fn case(name: &'static str, code: i32, arguments: &[&'static str]) -> Case {
-    let begun = arguments[0] == "run";
+pub fn case(name: &'static str, code: i32, arguments: &[&'static str]) -> Case {
+    let begun = matches!(arguments[0], "run" | "upgrade");
     Case { name, files: Vec::new(), arguments: arguments.to_vec(), environment: Vec::new(), code, holds: None, begun }
 }
 
 impl Case {
-    fn with(mut self, name: &'static str, text: impl Into<String>) -> Self {
+    pub fn with(mut self, name: &'static str, text: impl Into<String>) -> Self {
         self.files.push((name, text.into()));
         self
     }
@@ -81,7 +84,7 @@ impl Case {
     }
 
     /// Refused by the command line: no run is begun.
-    fn at_once(self) -> Self {
+    pub fn at_once(self) -> Self {
         Self { begun: false, ..self }
     }
 
@@ -119,9 +122,20 @@ pub fn lab(kind: &str, docker: &str) -> Value {
 }
 
 pub fn trials() -> Vec<Trial> {
-    let cases = [manifests(), surroundings(), command_lines(), stored_runs(), outputs(), lints()].into_iter().flatten();
-    let mut trials: Vec<Trial> = cases.map(|case| Trial::test(case.name, move || case.act())).collect();
+    let cases = [
+        manifests(),
+        surroundings(),
+        command_lines(),
+        stored_runs(),
+        outputs(),
+        lints(),
+        trend::cases(),
+        upgrade::cases(),
+    ];
+    let mut trials: Vec<Trial> =
+        cases.into_iter().flatten().map(|case| Trial::test(case.name, move || case.act())).collect();
     trials.push(Trial::test("surroundings::engine_not_reachable", engine_not_reachable));
+    trials.push(Trial::test("trend::stored_runs", trend::of_the_stored_runs));
     trials.push(Trial::test("lint::overlay", lint_of_the_overlay));
     trials.push(Trial::test("lint::mutants", lint_of_mutants));
     trials
@@ -157,7 +171,7 @@ fn manifests() -> Vec<Case> {
 }
 
 impl Case {
-    fn and_arguments(mut self, arguments: &[&'static str]) -> Self {
+    pub fn and_arguments(mut self, arguments: &[&'static str]) -> Self {
         self.arguments.extend(arguments);
         self
     }

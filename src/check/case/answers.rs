@@ -17,19 +17,13 @@ impl<'a> Seen<'a, Sql> {
     /// broke says nothing about the server.
     pub fn rows(&self) -> Judged<&'a [Row]> {
         let Self { mark, it } = self;
-        let (seq, asked) = (mark.seq, format!("{}, asked for {},", it.pod, topic(it.question)));
-        match &it.answer {
-            SqlAnswer::Rows(rows) => Ok(rows),
-            SqlAnswer::Error { code, message } => {
-                Err(Finding::fail(format!("{asked} answered error {code}: {message} (#{seq})"), [seq]))
-            }
-            SqlAnswer::Unreachable { message } => {
-                Err(Finding::fail(format!("{asked} could not be reached: {message} (#{seq})"), [seq]))
-            }
-            SqlAnswer::Broken { message } => {
-                Err(Finding::inconclusive(format!("{asked} gave no usable answer: {message} (#{seq})"), [seq]))
-            }
-        }
+        let trouble = match &it.answer {
+            SqlAnswer::Rows(rows) => return Ok(rows),
+            answer => answer.trouble().unwrap_or_default(),
+        };
+        let reason = format!("{}, asked for {}, {trouble} (#{})", it.pod, topic(it.question), mark.seq);
+        let found = if matches!(it.answer, SqlAnswer::Broken { .. }) { Finding::inconclusive } else { Finding::fail };
+        Err(found(reason, vec![mark.seq]))
     }
 
     /// A value of the answer's only row; its absence is a doubt.

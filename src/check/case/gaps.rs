@@ -9,8 +9,8 @@ use crate::{
 
 use super::{super::Finding, Case, Seen, spanned};
 
-/// The scenario that takes the API server away, and every watch with it.
-const SCENARIO: &str = "control";
+/// The scenarios that take the API server away, and every watch with it.
+const SCENARIOS: [&str; 2] = ["control", "upgrade"];
 
 /// The gaps of a run's history across which its order is proved all the same, by their records.
 pub fn bridged_gaps(evidence: &Evidence) -> HashSet<u64> {
@@ -28,17 +28,17 @@ impl<'a> Case<'a> {
     }
 
     /// The gaps that are the harness's own doing and that nothing happened in: the same objects were there, under the
-    /// same UIDs, before the API server was killed and in the list that was taken after it.
+    /// same UIDs, before the API server was killed or upgraded and in the list that was taken after it.
     pub(super) fn bridged(&self) -> HashSet<u64> {
         let gaps = &self.timeline.gaps;
         if gaps.is_empty() {
             return HashSet::new();
         }
-        let own = self.spans(SCENARIO);
+        let own = SCENARIOS.map(|scenario| self.spans(scenario));
         let bridged = gaps.iter().filter(|(mark, gap)| {
             let after = gaps.iter().find(|(later, other)| later > mark && other.object_kind == gap.object_kind);
             let until = after.map_or(u64::MAX, |(later, _)| later.seq);
-            spanned(&own, mark.seq)
+            own.iter().any(|spans| spanned(spans, mark.seq))
                 && self.there_before(&gap.object_kind, mark.seq) == self.listed(&gap.object_kind, mark.seq, until)
         });
         bridged.map(|(mark, _)| mark.seq).collect()
@@ -100,7 +100,9 @@ mod tests {
 
     #[test]
     fn the_same_pods_after_the_api_server_was_killed_leave_no_doubt() {
-        assert!(!doubted(&during("control", History::lost_and_listed)));
+        for scenario in SCENARIOS {
+            assert!(!doubted(&during(scenario, History::lost_and_listed)), "{scenario}");
+        }
         let twice = during("control", |history| {
             history.lost_and_listed();
             history.lost_and_listed();

@@ -4,9 +4,9 @@ use insta::assert_snapshot;
 
 use crate::{
     check::{
-        CATALOGUE, Finding,
+        CATALOGUE, Check, Finding, UPGRADE_CHECKS,
         Verdict::{self, Fail, Inconclusive, Pass},
-        find,
+        all, find,
         history::History,
     },
     evidence::{Evidence, LeftOut, Note, Phase, Question, Record, SqlAnswer, Step, What},
@@ -19,7 +19,7 @@ fn judge(id: &str, history: &History) -> Finding {
 
 #[test]
 fn ids_are_for_ever() {
-    let ids: Vec<_> = CATALOGUE.iter().map(|check| check.id).collect();
+    let ids: Vec<_> = all().map(|check| check.id).collect();
     assert_snapshot!(ids.join("\n"), @"
     ordering::starts_in_ordinal_order
     ordering::ready_means_serving
@@ -59,12 +59,18 @@ fn ids_are_for_ever() {
     replication::new_replica_joins
     replication::read_lag_is_bounded
     replication::commits_wait_for_a_replica
+    upgrade::control_plane_upgrade_touches_no_pod
+    upgrade::node_upgrade_moves_one_at_a_time
+    upgrade::state_is_equal_before_and_after
+    upgrade::dns_matrix_is_equal
+    upgrade::writes_survive_the_upgrade
+    upgrade::new_version_still_conforms
     ");
 }
 
 #[test]
 fn every_check_is_explained() {
-    for check in CATALOGUE {
+    for check in all() {
         assert!(check.id.starts_with(&format!("{}::", check.property())), "{}", check.id);
         assert!(check.statement.contains("MUST"), "{}", check.id);
         assert!(check.source.starts_with("https://"), "{}", check.id);
@@ -75,10 +81,16 @@ fn every_check_is_explained() {
     }
 }
 
+/// Every check with a run in which everything is right that it is about.
+fn good() -> impl Iterator<Item = (&'static Check, History)> {
+    let ordinary = CATALOGUE.iter().map(|check| (check, History::good().with_semi_sync()));
+    ordinary.chain(UPGRADE_CHECKS.iter().map(|check| (check, History::upgraded())))
+}
+
 #[test]
 fn a_good_run_passes_every_check() {
-    for check in CATALOGUE {
-        let finding = check.judge(&History::good().with_semi_sync().evidence());
+    for (check, history) in good() {
+        let finding = check.judge(&history.evidence());
         assert_eq!(finding.verdict, Pass, "{}: {}", check.id, finding.reason);
         assert!(!finding.evidence.is_empty(), "{} quotes nothing", check.id);
     }
@@ -86,7 +98,7 @@ fn a_good_run_passes_every_check() {
 
 #[test]
 fn no_check_passes_on_nothing() {
-    for check in CATALOGUE {
+    for check in all() {
         let verdict = |evidence: &Evidence| check.judge(evidence).verdict;
         assert_eq!(verdict(&Evidence::new(Vec::new())), Inconclusive, "{}", check.id);
         let mut empty = History::of(3);
@@ -100,13 +112,14 @@ fn no_check_passes_on_nothing() {
 
 #[test]
 fn no_prefix_of_a_good_run_is_a_failure() {
-    let whole = History::good().with_semi_sync();
-    for length in (0..whole.records.len()).step_by(7) {
-        let mut cut = whole.clone();
-        cut.records.truncate(length);
-        for check in CATALOGUE {
-            let finding = check.judge(&cut.evidence());
-            assert_ne!(finding.verdict, Verdict::Fail, "{} after {length}: {}", check.id, finding.reason);
+    for (whole, checks) in [(History::good().with_semi_sync(), CATALOGUE), (History::upgraded(), UPGRADE_CHECKS)] {
+        for length in (0..whole.records.len()).step_by(7) {
+            let mut cut = whole.clone();
+            cut.records.truncate(length);
+            for check in checks {
+                let finding = check.judge(&cut.evidence());
+                assert_ne!(finding.verdict, Verdict::Fail, "{} after {length}: {}", check.id, finding.reason);
+            }
         }
     }
 }
@@ -233,7 +246,7 @@ fn a_run_that_ended_before_its_scenarios_says_why() {
             phase: Phase::Failed("the witness was not Ready within 60 s".into()),
         })
     };
-    for check in CATALOGUE {
+    for check in all() {
         let finding = check.judge(&not_begun(witness()).with_semi_sync().evidence());
         assert_eq!(finding.verdict, Inconclusive, "{}", check.id);
         assert!(finding.reason.ends_with("the witness was not Ready within 60 s (#2)"), "{}", finding.reason);

@@ -1,4 +1,8 @@
-//! How long CoreDNS may give an old answer, read from its Corefile.
+//! What a Corefile says of the cluster's names: how long CoreDNS may give an old answer, and what serves them.
+
+mod lost;
+
+pub use lost::lost_of_zone;
 
 /// What a change needs to travel from the API server to CoreDNS, in milliseconds, where no answer is cached.
 const UNCACHED_MS: u64 = 2_000;
@@ -24,12 +28,8 @@ pub(super) struct Budget {
 impl Budget {
     /// The budget of names in the cluster's zone, such as `cluster.local`, that this Corefile sets.
     pub fn of(corefile: &str, domain: &str) -> Self {
-        // The names that are asked for are all below this one.
-        let names = format!("svc.{}", domain.trim_end_matches('.').to_ascii_lowercase());
-        let blocks = parse(corefile);
-        let serving = blocks.iter().filter_map(|block| Some((block.zone_length(&names)?, block)));
-        // `max_by_key` takes the last of equals; CoreDNS refuses two blocks of one zone and port.
-        let Some((_, server)) = serving.max_by_key(|(length, _)| *length) else {
+        let names = names_of(domain);
+        let Some(server) = server_of(corefile, &names) else {
             return Self { ms: UNCACHED_MS, why: format!("the Corefile has no server for {domain}") };
         };
         let cached = server.body.iter().find(|directive| directive.head[0] == "cache").map(|it| cached_s(it, &names));
@@ -43,6 +43,18 @@ impl Budget {
             }
         }
     }
+}
+
+/// A name that all that are asked for in the cluster's zone are below of.
+fn names_of(domain: &str) -> String {
+    format!("svc.{}", domain.trim_end_matches('.').to_ascii_lowercase())
+}
+
+/// The server block that answers for these names.
+fn server_of(corefile: &str, names: &str) -> Option<Directive> {
+    let serving = parse(corefile).into_iter().filter_map(|block| Some((block.zone_length(names)?, block)));
+    // `max_by_key` takes the last of equals; CoreDNS refuses two blocks of one zone and port.
+    serving.max_by_key(|(length, _)| *length).map(|(_, server)| server)
 }
 
 /// Seconds for which answers about these names are cached; none where the cache is off for them.
@@ -70,9 +82,7 @@ fn cached_s(cache: &Directive, names: &str) -> Option<u64> {
 /// (<https://coredns.io/plugins/kubernetes/>). Zones of addresses and the root are none.
 pub fn zone(corefile: &str) -> Option<String> {
     parse(corefile).iter().find_map(|server| {
-        let plugin = server.body.iter().find(|directive| directive.head[0] == "kubernetes")?;
-        let zones = if plugin.head.len() > 1 { &plugin.head[1..] } else { &server.head[..] };
-        zones.iter().map(|zone| bare(zone)).find(|zone| !zone.is_empty() && !zone.ends_with(".arpa"))
+        server.zones_of_kubernetes()?.into_iter().find(|zone| !zone.is_empty() && !zone.ends_with(".arpa"))
     })
 }
 
@@ -101,6 +111,18 @@ struct Directive {
 impl Directive {
     fn zone_length(&self, names: &str) -> Option<usize> {
         self.head.iter().filter_map(|zone| zone_length(zone, names)).max()
+    }
+
+    /// Whether a server has a plugin.
+    fn has(&self, plugin: &str) -> bool {
+        self.body.iter().any(|directive| directive.head[0] == plugin)
+    }
+
+    /// The zones that a server's kubernetes plugin serves, unless it has none: its own, or else the server's.
+    fn zones_of_kubernetes(&self) -> Option<Vec<String>> {
+        let plugin = self.body.iter().find(|directive| directive.head[0] == "kubernetes")?;
+        let zones = if plugin.head.len() > 1 { &plugin.head[1..] } else { &self.head[..] };
+        Some(zones.iter().map(|zone| bare(zone)).collect())
     }
 }
 

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::evidence::{Act, Moment, Phase, Question, SnapshotOf, SqlAnswer, Subject};
+use crate::evidence::{Act, Moment, Phase, Question, SnapshotOf, SqlAnswer, Subject, What};
 
 use super::{History, error, row, subject};
 
-const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa942956";
-const COREFILE: &str = "\
+pub(super) const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa942956";
+pub(super) const COREFILE: &str = "\
 .:53 {
     errors
     kubernetes cluster.local in-addr.arpa ip6.arpa {
@@ -54,7 +54,7 @@ impl History {
     }
 
     /// A run in which every pod of this workload was started, one after the other.
-    fn started(subject: Subject) -> Self {
+    pub(super) fn started(subject: Subject) -> Self {
         let mut history = Self::in_its_own_cluster(subject);
         history.step("deploy", Phase::Begin);
         history.applied();
@@ -113,6 +113,7 @@ impl History {
 
     /// All that comes after the pods' first start.
     fn finish(&mut self) {
+        self.acts(|scenario| scenario != "upgrade");
         self.deployed();
         self.replicate();
         self.restart();
@@ -126,6 +127,15 @@ impl History {
         self.claims();
         self.settle();
         self.teardown();
+    }
+
+    /// The run is to act only these scenarios.
+    pub(super) fn acts(&mut self, wanted: impl Fn(&str) -> bool) {
+        for record in &mut self.records {
+            if let What::Run(run) = &mut record.what {
+                run.scenarios.retain(|scenario| wanted(scenario));
+            }
+        }
     }
 
     fn teardown(&mut self) {
@@ -153,7 +163,7 @@ impl History {
         pods
     }
 
-    fn deployed(&mut self) {
+    pub(super) fn deployed(&mut self) {
         let moment = Moment::Deployed;
         for pod in self.pod_names() {
             self.names(&moment, &pod);
@@ -189,7 +199,7 @@ impl History {
         self.sql_row(moment, pod, Question::Identity, columns);
     }
 
-    fn gtids(&self) -> String {
+    pub(super) fn gtids(&self) -> String {
         format!("{UUID}0:1-{}", self.ledger.len())
     }
 
@@ -208,7 +218,7 @@ impl History {
         self.subject.replica_pods().collect()
     }
 
-    fn replicate(&mut self) {
+    pub(super) fn replicate(&mut self) {
         let moment = Moment::Replicating;
         self.step("replicate", Phase::Begin);
         for pod in self.replicas() {
@@ -252,7 +262,9 @@ impl History {
 #[ignore = "writes suites/replay"]
 fn store_the_runs() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/replay");
-    for (name, history) in [("made-good", History::good()), ("made-parallel", History::parallel())] {
+    for (name, history) in
+        [("made-good", History::good()), ("made-parallel", History::parallel()), ("made-upgraded", History::upgraded())]
+    {
         let lines = history.records.iter().map(|record| serde_json::to_string(record).expect("a record") + "\n");
         std::fs::write(folder.join(name).with_extension("jsonl"), lines.collect::<String>()).expect("a folder");
     }

@@ -4,7 +4,10 @@ mod rest;
 
 use proptest::prelude::*;
 
-use super::{super::history::History, Disruption, Measures, Outage, Outcomes};
+use super::{
+    super::{case::Case, history::History},
+    Disruption, Measures, Outage, Outcomes, longest_outage_ever, longest_outages,
+};
 use crate::evidence::{Act, Entries, Entry, Evidence, Lag, Moment, Phase, Question, What, WriteOutcome};
 
 fn measures(history: &History) -> Measures {
@@ -290,4 +293,23 @@ fn slowly(sent: &[Sent], from: u64, to: u64) -> Option<u64> {
         (wanted.max(before.map_or(0, |before| sent[before].1)), sent[end].1)
     };
     ends.map(stretch).filter(|(begun, over)| *begun <= to && *over >= from).map(|(begun, over)| over - begun).max()
+}
+
+#[test]
+fn an_outage_before_the_log_began_counts_for_the_whole_and_for_no_window() {
+    let mut history = History::of(3);
+    // The witness has written for a minute when the log is two milliseconds old.
+    let (begin, last) = (1_000_000, 60_000_000);
+    handed_over(
+        &mut history,
+        &[(begin, begin + 10, true), (begin + 20, begin + 9_000, true), (last, last + 5, true)],
+        last + 5,
+    );
+    let evidence = history.evidence();
+    let case = Case::of(&evidence).expect("a run");
+    assert_eq!(longest_outage_ever(&case), Some(8_980));
+    assert_eq!(longest_outages(&case, &[(2_000, 3_000), (50_000, 60_000)]), [Some(5), None]);
+    let silent = History::of(3).evidence();
+    let case = Case::of(&silent).expect("a run");
+    assert_eq!((longest_outage_ever(&case), longest_outages(&case, &[(0, 1)])), (None, vec![None]));
 }

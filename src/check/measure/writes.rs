@@ -122,6 +122,12 @@ impl Writes {
         Some((outcomes, touching.copied().max_by_key(Outage::us)))
     }
 
+    /// The longest time without an acknowledged write, in microseconds, that touches a window of the log; nothing where
+    /// the ledger was not written to then.
+    pub fn longest_within(&self, from_us: u64, to_us: u64) -> Option<u64> {
+        self.within(from_us, to_us).map(|(_, outage)| outage.map_or(0, |outage| outage.us()))
+    }
+
     /// Of the writes that ended while the workload was at rest, how many had waited. The disruptions are in order.
     fn waited_at_rest(&self, disruptions: &[Disruption]) -> Waited {
         let mut waited = Waited::default();
@@ -144,6 +150,14 @@ impl Writes {
         let (semi_sync, waited_at_rest) = (waited.waited, self.waited_at_rest(disruptions));
         Overall { writes, semi_sync, waited_at_rest, per_second, longest_outage, lag_at_rest }
     }
+}
+
+/// The longest time without an acknowledged write in microseconds, whenever it was: also before the log began, for the
+/// witness may have written long before that. Nothing where the ledger handed nothing over.
+pub(super) fn longest_ever(case: &Case<'_>) -> Option<u64> {
+    let mut entries: Vec<&Entry> = case.entries().flat_map(|entries| &entries.it.writes).collect();
+    entries.sort_by_key(|entry| entry.ended_us);
+    outages(&entries, 0).iter().map(Outage::us).max()
 }
 
 /// What lies between the acknowledgements of entries, which are in the order of their ends.

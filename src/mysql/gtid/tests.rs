@@ -145,3 +145,11 @@ proptest! {
         prop_assert!(x.contains(&set("")) && x.contains(&x));
     }
 }
+
+#[test]
+fn whoever_numbered_a_transaction_is_a_source() {
+    let sources = |text: &str| set(text).sources().into_iter().collect::<Vec<_>>();
+    assert_eq!(sources(&format!("{B}:2,{A}:1:tag:1-3")), [A, B]);
+    assert_eq!(sources("1-2-3,0-100-5,0-101-7"), ["0-100", "0-101", "1-2"]);
+    assert_eq!(sources(""), [""; 0]);
+}

@@ -21,6 +21,7 @@ pub(crate) fn disrupted_evidence() -> Evidence {
     }
     story.deployed();
     for ordinal in 0..3 {
+        story.answer(81_100, &Moment::Deployed, ordinal, Question::Identity, &[("version", "5.7.22-log")]);
         let settings = [("innodb_flush_log_at_trx_commit", "1"), ("relay_log_recovery", "1"), ("sync_binlog", "1")];
         story.answer(81_100, &Moment::Deployed, ordinal, Question::Settings, &settings);
     }

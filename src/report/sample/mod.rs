@@ -106,7 +106,11 @@ impl Story {
         let phase = if event == EventType::Added { "Pending" } else { "Running" };
         let condition = json!({ "type": "Ready", "status": if ready { "True" } else { "False" } });
         let status = json!({ "phase": phase, "conditions": [condition] });
-        self.object(ms, event, "Pod", json!({ "metadata": metadata, "status": status }))
+        // An image that never became Ready ran nowhere.
+        let image = if ready { "steadfast.local/mysql:5.7.22" } else { "steadfast/unstartable" };
+        let spec =
+            json!({ "containers": [{ "name": "exporter", "image": "exporter" }, { "name": "mysql", "image": image }] });
+        self.object(ms, event, "Pod", json!({ "metadata": metadata, "spec": spec, "status": status }))
     }
 
     fn wait(&mut self, ms: u64, what: &str, outcome: WaitOutcome, took_ms: u64, last_seen: &str) -> u64 {

@@ -1,0 +1,135 @@
+//! What a step explains of the set, its pods and their endpoints.
+
+use serde_json::Value;
+
+use super::{
+    super::difference::Difference, Class, Classed, RESTARTS, Rules, Ruling, STAYS_DOWN, allowed_if, pod, wrong,
+};
+use crate::evidence::{PodSummary, Stage};
+
+impl<'a> Rules<'a> {
+    pub(super) fn set(&self, it: &Difference) -> Ruling {
+        let set = &self.after.set;
+        match it.field.as_str() {
+            "observed_generation" => allowed_if(set.observed_generation == set.generation),
+            // Available is who has been Ready for long enough, and that may not have passed yet.
+            "available" if self.subject.min_ready_seconds > 0 => Class::Allowed.into(),
+            "ready" | "available" => allowed_if(it.after == set.replicas),
+            // A pod that is created now may be the first one of an update that waits for it.
+            "updated" => allowed_if(set.updated > self.before.set.updated && !self.is_control_plane_step()),
+            _ => Class::Wrong.into(),
+        }
+    }
+
+    pub(super) fn pod(&self, it: &Difference) -> Ruling {
+        let (Some(before), Some(after)) = (pod(self.before, &it.object), pod(self.after, &it.object)) else {
+            return Class::Wrong.into();
+        };
+        if before.uid != after.uid && self.may_move(before) {
+            return self.moved_pod(it, before, after);
+        }
+        let passing = ["uid", "containers", "node", "address", "phase", "ready", "ready_since"];
+        if !before.ready && passing.contains(&it.head()) {
+            return Ruling(Class::Open, Some("it was not Ready before".to_owned()));
+        }
+        Class::Wrong.into()
+    }
+
+    /// Whether the step takes a pod away.
+    fn may_move(&self, pod: &PodSummary) -> bool {
+        match &self.after.stage {
+            Stage::Node { node } => pod.node.as_ref() == Some(node),
+            Stage::Unseen => true,
+            Stage::ControlPlane { .. } | Stage::Nothing => false,
+        }
+    }
+
+    /// What a pod of the same name may have that its predecessor had not.
+    fn moved_pod(&self, it: &Difference, before: &PodSummary, after: &PodSummary) -> Ruling {
+        let expected = self.revision_of_new(&it.object);
+        let remade = before.revision != after.revision && after.revision == expected;
+        match (it.head(), it.tail()) {
+            ("uid", _) if after.containers.iter().any(|it| it.restarts > RESTARTS) => wrong(STAYS_DOWN),
+            ("uid" | "ready_since", _) | ("containers", "id" | "restarts") => Class::Allowed.into(),
+            ("node" | "address", _) => allowed_if(!it.after.is_null()),
+            ("phase", _) => allowed_if(it.after == "Running"),
+            ("ready", _) => allowed_if(it.after == true),
+            ("containers", _) => allowed_if(remade),
+            ("revision", _) | ("labels", "controller-revision-hash") if remade => Class::Allowed.into(),
+            ("revision", _) | ("labels", "controller-revision-hash") => {
+                wrong(format!("a pod that is created now is to be of {expected}"))
+            }
+            ("labels", _) => allowed_if(is_clusters_own(it)),
+            _ => Class::Wrong.into(),
+        }
+    }
+
+    /// The revision that the set's controller makes a pod from now
+    /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#partitions>).
+    fn revision_of_new(&self, pod: &str) -> &'a str {
+        let set = &self.before.set;
+        let held = self.subject.index_of(pod).is_some_and(|index| i64::from(index) < set.partition);
+        if held && !self.subject.on_delete { &set.current_revision } else { &set.update_revision }
+    }
+
+    /// Pods that the step was to take away and that are the same ones. A disruption budget may have kept one, or
+    /// nobody drained the node.
+    pub(super) fn unmoved(&self) -> impl Iterator<Item = Classed> + use<'_, 'a> {
+        let on_node = |pod: &&PodSummary| self.is_node_step() && self.may_move(pod);
+        let same = |before: &PodSummary| pod(self.after, &before.name).is_some_and(|after| after.uid == before.uid);
+        self.before.pods.iter().filter(on_node).filter(move |pod| same(pod)).map(|pod| {
+            let uid = Value::String(pod.uid.clone());
+            let (part, object) = ("pods".to_owned(), pod.name.clone());
+            let difference = Difference { part, object, field: "uid".to_owned(), before: uid.clone(), after: uid };
+            Classed {
+                difference,
+                class: Class::Open,
+                why: Some("its node was to be drained, and it stayed".to_owned()),
+            }
+        })
+    }
+
+    pub(super) fn endpoint(&self, it: &Difference) -> Ruling {
+        let name = it.object.strip_suffix(" (IPv6)").unwrap_or(&it.object);
+        let (before, after) = (pod(self.before, name), pod(self.after, name));
+        let moved = before.zip(after).is_some_and(|(before, after)| before.uid != after.uid && self.may_move(before));
+        match it.field.as_str() {
+            "address" => allowed_if(moved),
+            _ if !self.was_at_rest() => Ruling(Class::Open, Some("not every pod was Ready before".to_owned())),
+            "ready" | "serving" => allowed_if(it.after == true && after.is_some_and(|pod| pod.ready)),
+            "terminating" => allowed_if(it.after == false),
+            _ => Class::Wrong.into(),
+        }
+    }
+
+    /// Kubernetes means to do without the object some day (<https://kubernetes.io/blog/2025/04/24/endpoints-deprecation/>).
+    pub(super) fn legacy(&self, it: &Difference) -> Ruling {
+        match it.field.as_str() {
+            "" => allowed_if(!self.is_node_step()),
+            _ if !self.was_at_rest() => Ruling(Class::Open, Some("not every pod was Ready before".to_owned())),
+            _ => Class::Wrong.into(),
+        }
+    }
+
+    fn was_at_rest(&self) -> bool {
+        self.before.pods.iter().all(|pod| pod.ready)
+    }
+
+    /// Whether a pod was made from another revision, as it was to be.
+    pub(super) fn was_remade(&self, name: &str) -> bool {
+        let (before, after) = (pod(self.before, name), pod(self.after, name));
+        let remade = |before: &PodSummary, after: &PodSummary| {
+            before.uid != after.uid && before.revision != after.revision && after.revision == self.revision_of_new(name)
+        };
+        before.zip(after).is_some_and(|(before, after)| remade(before, after))
+    }
+}
+
+/// Whether a label is one that the cluster itself gives to pods: a new version may have more of them, and those of the
+/// place follow the node (<https://kubernetes.io/docs/reference/labels-annotations-taints/>).
+fn is_clusters_own(it: &Difference) -> bool {
+    let label = it.field.strip_prefix("labels/").unwrap_or_default();
+    let domain = label.split_once('/').map_or("", |(domain, _)| domain);
+    let owned = ["kubernetes.io", "k8s.io"].iter().any(|own| domain == *own || domain.ends_with(&format!(".{own}")));
+    owned && (it.before.is_null() || domain == "topology.kubernetes.io")
+}

@@ -1,0 +1,146 @@
+//! What is wrong with a state by itself, whatever it was before: something is not Ready, or what the cluster says in
+//! several places does not agree.
+
+use std::collections::BTreeSet;
+
+use crate::evidence::{EndpointSummary, PodSummary, State, Subject};
+
+use super::compare::Class;
+
+/// Something that is wrong with a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Defect {
+    /// What, as a sentence.
+    pub what: String,
+    /// Wrong, or open where nobody knows.
+    pub class: Class,
+}
+
+/// Everything that is wrong with a state.
+pub(super) fn defects(subject: &Subject, state: &State) -> Vec<Defect> {
+    let wrong = |what: String| Defect { what, class: Class::Wrong };
+    let known = pods(subject, state).chain(cluster(subject, state)).chain(storage(state)).chain(endpoints(state));
+    known.map(wrong).chain(servers(subject, state)).collect()
+}
+
+/// What is wrong with the pods of the set.
+pub(super) fn pods<'a>(subject: &'a Subject, state: &'a State) -> impl Iterator<Item = String> + 'a {
+    let missing = |name: &String| state.pods.iter().all(|pod| pod.name != *name);
+    let missing = subject.pods().filter(missing).map(|name| format!("{name} is not there"));
+    let unready = state.pods.iter().filter(|pod| !pod.ready || pod.phase != "Running").map(|pod| {
+        let place = pod.node.as_ref().map_or("on no node".to_owned(), |node| format!("on {node}"));
+        let ready = if pod.ready { "Ready" } else { "not Ready" };
+        format!("{} is {}, {ready}, {place}", pod.name, pod.phase)
+    });
+    missing.chain(unready)
+}
+
+fn cluster<'a>(subject: &Subject, state: &'a State) -> impl Iterator<Item = String> + use<'a> {
+    let set = &state.set;
+    let nodes =
+        state.nodes.iter().filter(|node| !node.ready).map(|node| format!("the node {} is not Ready", node.name));
+    let unseen = set.observed_generation != set.generation;
+    let unseen = unseen.then(|| "the set's controller has not seen the set as it is".to_owned());
+    let few =
+        |what: &str, count: i64| (count < set.replicas).then(|| format!("{count} of {} pods are {what}", set.replicas));
+    // Who must be Ready for a while before being available may not have been yet.
+    let available = if subject.min_ready_seconds == 0 { few("available", set.available) } else { None };
+    let counts = few("counted as Ready", set.ready).into_iter().chain(available);
+    let dns = (state.dns.ready < state.dns.wanted)
+        .then(|| format!("{} of {} DNS servers are Ready", state.dns.ready, state.dns.wanted));
+    let components = state.control_plane.iter().filter(|it| !it.ready);
+    let components = components.map(|it| format!("{} on {} is not Ready", it.component, it.node));
+    nodes.chain(unseen).chain(counts).chain(dns).chain(components)
+}
+
+fn storage(state: &State) -> impl Iterator<Item = String> + '_ {
+    let loose = |phase: &str| phase != "Bound";
+    let claims = state.claims.iter().filter(move |it| loose(&it.phase));
+    let claims = claims.map(|it| format!("the claim {} is {}", it.name, it.phase));
+    let volumes = state.volumes.iter().filter(move |it| loose(&it.phase));
+    claims.chain(volumes.map(|it| format!("the volume {} is {}", it.name, it.phase)))
+}
+
+/// Where EndpointSlices, the Endpoints object and the pods do not agree on who is ready.
+fn endpoints(state: &State) -> impl Iterator<Item = String> + '_ {
+    let of_pods = state.pods.iter().flat_map(|pod| of_pod(state, pod));
+    of_pods.chain(stale(state)).chain(legacy(state))
+}
+
+/// Whether this endpoint is this pod: the pod's, or one that somebody wrote by hand for its address.
+fn is_of(endpoint: &EndpointSummary, pod: &PodSummary) -> bool {
+    match &endpoint.pod_uid {
+        Some(uid) => *uid == pod.uid,
+        None => pod.address.as_ref() == Some(&endpoint.address),
+    }
+}
+
+fn of_pod<'a>(state: &'a State, pod: &'a PodSummary) -> impl Iterator<Item = String> + 'a {
+    let name = &pod.name;
+    let own: Vec<&EndpointSummary> = state.endpoints.iter().filter(|endpoint| is_of(endpoint, pod)).collect();
+    let listed = pod.ready || state.service.publish_not_ready;
+    let missing = own.is_empty() && listed;
+    let missing = missing.then(|| format!("{name} is in no EndpointSlice, though it is to be"));
+    let same_family =
+        |endpoint: &EndpointSummary, address: &str| endpoint.address.contains(':') == address.contains(':');
+    let wrong = own.into_iter().filter_map(move |endpoint| {
+        let is = |word: bool| if word { "ready" } else { "not ready" };
+        match &pod.address {
+            _ if endpoint.ready != listed => {
+                let state = if pod.ready { "Ready" } else { "not Ready" };
+                Some(format!("{name} is {state}, and its endpoint is {}", is(endpoint.ready)))
+            }
+            _ if endpoint.serving != pod.ready || endpoint.terminating => {
+                let (serving, terminating) = (endpoint.serving, endpoint.terminating);
+                Some(format!("the endpoint of {name} is serving: {serving}, terminating: {terminating}"))
+            }
+            Some(address) if same_family(endpoint, address) && endpoint.address != *address => {
+                Some(format!("{name} has {address}, and its endpoint {}", endpoint.address))
+            }
+            _ => None,
+        }
+    });
+    missing.into_iter().chain(wrong)
+}
+
+/// Endpoints that bear the name of a pod and are another one, such as its predecessor.
+fn stale(state: &State) -> impl Iterator<Item = String> + '_ {
+    let namesake = |endpoint: &&EndpointSummary| {
+        let pod = state.pods.iter().find(|pod| endpoint.hostname.as_ref() == Some(&pod.name));
+        pod.is_some_and(|pod| !is_of(endpoint, pod))
+    };
+    let stale = state.endpoints.iter().filter(namesake);
+    stale.map(|it| format!("the endpoint {} is no pod that is there", it.address))
+}
+
+/// Addresses that the older object has as ready and the slices do not, or the other way round. The older object has
+/// addresses of one family only, so others are not looked for in it.
+fn legacy(state: &State) -> Vec<String> {
+    let Some(legacy) = &state.legacy_endpoints else { return Vec::new() };
+    let in_slices: BTreeSet<&String> = state.endpoints.iter().filter(|it| it.ready).map(|it| &it.address).collect();
+    let of_pods = state.pods.iter().filter_map(|pod| pod.address.as_ref()).filter(|it| in_slices.contains(it));
+    let all: BTreeSet<&String> = legacy.ready.union(&legacy.not_ready).chain(of_pods).collect();
+    let differ = all.into_iter().filter(|address| legacy.ready.contains(*address) != in_slices.contains(*address));
+    let words = |ready: bool| if ready { "ready" } else { "not ready" };
+    differ
+        .map(|address| {
+            let (older, newer) = (words(legacy.ready.contains(address)), words(in_slices.contains(address)));
+            format!("{address} is {older} in the Endpoints object and {newer} in the EndpointSlices")
+        })
+        .collect()
+}
+
+/// What could not be read of the servers.
+fn servers<'a>(subject: &'a Subject, state: &'a State) -> impl Iterator<Item = Defect> + 'a {
+    let read = |name: &String| state.servers.iter().any(|server| server.pod == *name);
+    let unread = subject.pods().filter(move |name| !read(name)).map(|name| {
+        let what = format!("nobody read what the server of {name} says of itself");
+        Defect { what, class: Class::Open }
+    });
+    let troubled = state.servers.iter().filter_map(|server| {
+        let what = format!("the server of {} {}", server.pod, server.trouble.as_ref()?);
+        let class = if server.was_not_asked() { Class::Open } else { Class::Wrong };
+        Some(Defect { what, class })
+    });
+    unread.chain(troubled)
+}

@@ -1,0 +1,140 @@
+//! Whether the upgrade of a node moves its pods in order.
+
+use crate::evidence::{Act, Evidence, Mark, Phase, PodSummary, Stage};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::Case,
+        opinion::{Judged, Opinion, judged},
+        words::some_of,
+    },
+    compare::compare,
+    defects::pods,
+    equal::object,
+    states::{Step, Told, across, states, steps},
+    watched,
+};
+
+pub(in super::super) const NODE_UPGRADE_MOVES_ONE_AT_A_TIME: Check = Check {
+    id: "upgrade::node_upgrade_moves_one_at_a_time",
+    statement: "When a node is drained and upgraded, each of its pods MUST be replaced once, one after the other, under \
+                the same name, claims and revision, and be Ready again; pods on other nodes MUST NOT be touched.",
+    source: "https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/ and \
+             https://kubernetes.io/docs/concepts/workloads/pods/disruptions/",
+    explain: "\
+A cluster is upgraded node by node so that a set never misses more than one pod. The watch history tells, from the drain
+to the state that is read afterwards, how many pods took the place of each that was evicted, and when each was not
+Ready: never two at a time beyond those that were not before. Pods whose volumes are on the node can come back only
+there; several of them must be told to go one after the other. The states before and after tell that each one is back
+with its claims and revision and that pods on other nodes kept UID, containers and restarts. Where history was lost the
+states alone decide, and the reason says so.
+Usually wrong: no PodDisruptionBudget, so that a drain evicts all at once; a pod that ended Succeeded or Failed with its
+node and is never made anew; one that is made anew again and again; or a volume that cannot be mounted after the kubelet
+has changed.",
+    scenarios: &["upgrade"],
+    judge: node_upgrade_moves_one_at_a_time,
+};
+
+/// The parts of a state that tell of pods and what they are on.
+const PARTS: [&str; 3] = ["pods", "claims", "volumes"];
+
+fn node_upgrade_moves_one_at_a_time(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let states = states(case)?;
+        let mut upgraded = Vec::new();
+        for step in steps(&states) {
+            match step.stage() {
+                Stage::Node { node } => {
+                    let told = weigh(case, opinion, step, node);
+                    opinion.prove(step.seqs());
+                    upgraded.push((step, told));
+                }
+                Stage::Unseen => return Err(unseen(step)),
+                Stage::ControlPlane { .. } | Stage::Nothing => {}
+            }
+        }
+        if let Some(last) = states.last() {
+            opinion.weigh(came_to_a_state(case, last));
+        }
+        if upgraded.is_empty() {
+            return Err(no_node(case));
+        }
+        let across = across(case, upgraded.iter().map(|(step, _)| *step));
+        let told: Vec<String> = upgraded.into_iter().map(|(_, told)| told).collect();
+        Ok(format!("{}{across}", told.join("; ")))
+    })
+}
+
+/// Weighs the upgrade of a node; tells what became of its pods.
+fn weigh(case: &Case<'_>, opinion: &mut Opinion, step: Step<'_>, node: &str) -> String {
+    let drained = opinion.weigh(drained(case, step, node));
+    let found = compare(case.subject, &step.before.state, &step.after.state);
+    let of_pods = found.iter().filter(|classed| PARTS.contains(&classed.difference.part.as_str()));
+    of_pods.for_each(|classed| object(opinion, step, classed));
+    let before: Vec<String> = pods(case.subject, &step.before.state).collect();
+    for away in pods(case.subject, &step.after.state) {
+        let seq = step.after.mark.seq;
+        let found = if before.contains(&away) { Finding::inconclusive } else { Finding::fail };
+        opinion.object(found(format!("{away} {} (#{seq})", step.stage()), vec![seq]));
+    }
+    let evicted: Vec<&PodSummary> =
+        step.before.state.pods.iter().filter(|pod| pod.node.as_deref() == Some(node)).collect();
+    let whole = drained.is_some_and(|since| watched::weigh(case, opinion, step, since, &evicted));
+    if evicted.is_empty() {
+        return format!("{node} had no pod of the set");
+    }
+    let names = some_of(evicted.iter().map(|pod| &pod.name));
+    let (each, were) = if evicted.len() == 1 { ("", "was") } else { (", one at a time", "were each") };
+    // Who was away when, and how often, the states do not tell.
+    let how = if whole { format!(" once{each}") } else { String::new() };
+    format!("{names} on {node} {were} replaced{how}, in a step of {}", step.took())
+}
+
+/// That the node was drained, upgraded and given back; when the drain was asked for.
+fn drained(case: &Case<'_>, step: Step<'_>, name: &str) -> Judged<Mark> {
+    let drained =
+        step.proved(case, &format!("the drain of {name}"), |act| matches!(act, Act::Drain { node } if node == name))?;
+    step.proved(
+        case,
+        &format!("the upgrade of {name}"),
+        |act| matches!(act, Act::UpgradeNode { node, .. } if node == name),
+    )?;
+    step.proved(
+        case,
+        &format!("the uncordoning of {name}"),
+        |act| matches!(act, Act::Uncordon { node } if node == name),
+    )?;
+    Ok(drained)
+}
+
+/// That every drain of the upgrade came to a state that was read: if not, what was awaited in vain may tell why.
+fn came_to_a_state(case: &Case<'_>, last: &Told) -> Judged<()> {
+    let (_, end) = case.span("upgrade");
+    let drains = case.acts(|act| matches!(act, Act::Drain { .. }));
+    let later = drains.iter().find(|drain| (last.mark.seq..=end).contains(&drain.asked.seq));
+    let Some(drain) = later else { return Ok(()) };
+    let (act, seq) = (drain.act, drain.asked.seq);
+    match case.unmet_wait(seq, end) {
+        Some(wait) => {
+            let reason = format!("after `{act}` (#{seq}) not every pod was seen to come back: {wait}");
+            Err(wait.blame(reason, [seq, wait.mark.seq]))
+        }
+        None => Err(Finding::inconclusive(format!("no state was read after `{act}` (#{seq})"), [seq])),
+    }
+}
+
+/// Why there is no node to judge by.
+fn no_node(case: &Case<'_>) -> Finding {
+    let ended = case.outer_steps("upgrade").any(|step| step.phase == Phase::End);
+    if ended {
+        return Finding::skipped("no node was upgraded but those of the control plane");
+    }
+    Finding::inconclusive("no state was read after a node was upgraded", [])
+}
+
+/// Where nobody watched, pods that are the same ones were not moved at all, and of others nobody knows in what order.
+fn unseen(step: Step<'_>) -> Finding {
+    let quote = step.quote();
+    Finding::skipped(format!("nobody watched the upgrade, so it is not known in what order pods were moved ({quote})"))
+}

@@ -1,0 +1,149 @@
+//! What the watch history tells of the upgrade of nodes.
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use super::{AFTER_WORKER, AFTER_WORKER2, EQUAL, MOVES, UNTOUCHED};
+use crate::{
+    check::{
+        Verdict::{Fail, Inconclusive, Pass, Skipped},
+        history::History,
+    },
+    evidence::{Act, EventType, Phase, SnapshotOf, Stage, State, Step, WaitOutcome, What},
+};
+
+/// An upgrade in which more happens just before a node is given its new kubelet.
+fn before_the_kubelet_of(node: &str, happens: impl FnOnce(&mut History)) -> History {
+    let is_upgrade = |what: &What| matches!(what, What::Fault(it) if matches!(&it.act, Act::UpgradeNode { node: other, .. } if other == node));
+    History::upgraded().preceded(is_upgrade, happens)
+}
+
+/// A pod's event at a time when the pods' own story goes on without it.
+fn told(history: &mut History, pod: &str, uid: &str, event: EventType, ready: bool, going: bool) -> u64 {
+    let mut object = json!({
+        "metadata": {"name": pod, "uid": uid},
+        "status": {"conditions": [{"type": "Ready", "status": if ready { "True" } else { "False" }}]},
+    });
+    if going {
+        object["metadata"]["deletionTimestamp"] = json!("2027-01-15T08:00:00Z");
+    }
+    history.object(event, "Pod", object)
+}
+
+#[test]
+fn pods_that_are_bound_to_the_node_go_one_after_the_other() {
+    // Both pods of the first worker are away until it is back, and that is as it must be.
+    History::upgraded().expect(MOVES, Pass);
+    // The second one is told to go while the first one is still there.
+    let mut seen = 0;
+    let both = History::upgraded().edit(|what| {
+        if let What::Object(event) = what
+            && event.event == EventType::Deleted
+            && event.object["metadata"]["uid"] == "0.1"
+        {
+            seen += 1;
+            event.event = EventType::Modified;
+        }
+    });
+    assert_eq!(seen, 1);
+    assert_snapshot!(both.expect(MOVES, Fail), @"mysql-2 was told to go before mysql-0 was gone, during the upgrade of the node worker (#172)");
+}
+
+#[test]
+fn pods_that_are_bound_to_no_node_must_not_be_away_together() {
+    // The pods of the first worker found another node, so nothing kept the drain from waiting.
+    let elsewhere = History::upgraded().with_states(AFTER_WORKER, |state| {
+        for pod in [0, 2] {
+            state.pods[pod].node = Some("worker2".into());
+        }
+    });
+    assert_snapshot!(elsewhere.expect(MOVES, Fail), @"mysql-0, mysql-2 were away at the same time during the upgrade of the node worker (#172)");
+}
+
+#[test]
+fn a_pod_on_another_node_must_not_be_away_meanwhile() {
+    let flips = before_the_kubelet_of("worker2", |history| {
+        told(history, "mysql-2", "2.2", EventType::Modified, false, false);
+        told(history, "mysql-2", "2.2", EventType::Modified, true, false);
+    });
+    assert_snapshot!(flips.expect(MOVES, Fail), @"mysql-1, mysql-2 were away at the same time during the upgrade of the node worker2 (#193)");
+    // Before the drain it is none of the drain's doing; and one that was away before counts no more.
+    let is_drain = |what: &What| matches!(what, What::Fault(it) if it.act == Act::Drain { node: "worker2".into() });
+    let before = History::upgraded().preceded(is_drain, |history| {
+        told(history, "mysql-2", "2.2", EventType::Modified, false, false);
+    });
+    before.expect(MOVES, Pass);
+}
+
+#[test]
+fn a_lost_stretch_leaves_it_to_the_states() {
+    let lost = before_the_kubelet_of("worker2", |history| {
+        told(history, "mysql-2", "2.2", EventType::Modified, false, false);
+        history.gap("Pod");
+    });
+    assert_snapshot!(lost.expect(MOVES, Pass), @"control-plane had no pod of the set; mysql-0, mysql-2 on worker were each replaced once, one at a time, in a step of 11.0 s; mysql-1 on worker2 was replaced, in a step of 8.7 s; #194: history lost during the upgrade of the node worker2, where the comparison of states decides");
+    let wrong = lost.with_states(AFTER_WORKER2, |state| state.pods[2].containers[0].restarts = 1);
+    assert_snapshot!(wrong.expect(MOVES, Fail), @"mysql-2: containers/mysql/restarts was `0`, is `1`, during the upgrade of the node worker2 (#186, #203)");
+}
+
+#[test]
+fn a_pod_that_came_without_having_been_seen_leaves_it_open() {
+    let of_life = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "1.2");
+    assert_snapshot!(History::upgraded().without(of_life).expect(MOVES, Inconclusive), @"no pod was seen to take the place of mysql-1 (#186, #201)");
+}
+
+#[test]
+fn a_pod_that_stayed_on_a_drained_node_leaves_it_open() {
+    let stayed = |state: &mut State| {
+        let before = History::upgraded().states().remove(0);
+        state.pods[1] = before.pods[1].clone();
+    };
+    let history = History::upgraded().with_states(AFTER_WORKER2, stayed);
+    let reason = history.expect(MOVES, Inconclusive);
+    assert!(reason.contains("its node was to be drained, and it stayed"), "{reason}");
+    // That its containers were started again meanwhile is held against the upgrade all the same.
+    history.with_states(AFTER_WORKER2, |state| state.pods[1].containers[0].restarts = 1).expect(MOVES, Fail);
+}
+
+/// An upgrade that came to no state after a drain, because this was awaited in vain.
+fn stuck(outcome: WaitOutcome, last_seen: &str) -> History {
+    let mut history = History::upgraded();
+    let is_last = |what: &What| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::State && it.value["stage"]["node"] == "worker2");
+    let last = history.records.iter().position(|record| is_last(&record.what)).expect("a state");
+    history.records.truncate(last);
+    history.waited("mysql-1 Ready under a new UID", last_seen, outcome);
+    history.step("upgrade", Phase::Failed("mysql-1 was not Ready".into()));
+    history
+}
+
+#[test]
+fn a_pod_that_does_not_come_back_keeps_the_state_from_being_read() {
+    assert_snapshot!(stuck(WaitOutcome::Expired, "Pending, ContainerCreating").expect(MOVES, Fail), @"after `drain worker2` (#188) not every pod was seen to come back: `mysql-1 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, ContainerCreating (#201)");
+    let no_image = WaitOutcome::Impossible("ErrImagePull".into());
+    stuck(no_image, "Pending").expect(MOVES, Inconclusive);
+    let unawaited = stuck(WaitOutcome::Met, "Ready");
+    assert_snapshot!(unawaited.expect(MOVES, Inconclusive), @"no state was read after `drain worker2` (#188)");
+}
+
+#[test]
+fn an_upgrade_without_nodes_has_nothing_to_move() {
+    let of_node = |what: &What| match what {
+        What::Snapshot(it) => it.of == SnapshotOf::State && it.value["stage"]["after"] == "node",
+        What::Fault(it) => matches!(it.act, Act::Drain { .. } | Act::UpgradeNode { .. } | Act::Uncordon { .. }),
+        _ => false,
+    };
+    let control_plane_alone = History::upgraded().without(of_node);
+    assert_snapshot!(control_plane_alone.expect(MOVES, Skipped), @"no node was upgraded but those of the control plane");
+    control_plane_alone.expect(UNTOUCHED, Pass);
+    let unfinished = control_plane_alone
+        .without(|what| matches!(what, What::Step(Step { scenario, phase: Phase::End, .. }) if scenario == "upgrade"));
+    unfinished.expect(MOVES, Inconclusive);
+    let nodes_alone = History::upgraded().with_states(1, |state| {
+        if state.stage == (Stage::ControlPlane { node: "control-plane".into() }) {
+            state.stage = Stage::Node { node: "control-plane".into() };
+        }
+    });
+    nodes_alone.expect(UNTOUCHED, Inconclusive);
+    // The API server's version may not change with a node.
+    nodes_alone.expect(EQUAL, Fail);
+}

@@ -1,0 +1,94 @@
+//! Whether the upgrade of the control plane leaves the workload alone.
+
+use crate::evidence::{Act, Evidence, Stage};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::Case,
+        opinion::{Judged, Opinion, judged},
+        words::some_of,
+    },
+    compare::{Class, Classed, compare},
+    equal::object,
+    states::{Step, across, states, steps},
+};
+
+pub(in super::super) const CONTROL_PLANE_UPGRADE_TOUCHES_NO_POD: Check = Check {
+    id: "upgrade::control_plane_upgrade_touches_no_pod",
+    statement: "The upgrade of the control plane MUST NOT replace, restart or change any pod of the set, nor its \
+                revisions, claims or volumes.",
+    source: "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/ and \
+             https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-strategies",
+    explain:
+        "\
+Pods go on without a control plane, and a new one must find them as they are. That it rolled every StatefulSet anew has
+happened (Kubernetes 1.34.0): the new controller took an old template for a changed one. The state before the step and
+the one after it are compared: of each pod its UID, its containers' ids and restarts, revision, node, address, labels
+and when its Ready condition last turned; of the set its generation and revisions; every ControllerRevision; of claims
+and volumes their UIDs, phases and owners. Nothing of this may change: the API server is away meanwhile, so there is
+no history to go by.
+Usually wrong: a controller-manager or an admission webhook of the new version that writes the template anew; a
+kubelet that was upgraded on a node with pods and restarts what it finds; or somebody who applied a manifest meanwhile.",
+    scenarios: &["upgrade"],
+    judge: control_plane_upgrade_touches_no_pod,
+};
+
+/// The parts of a state that are looked at.
+const PARTS: [&str; 5] = ["pods", "set", "revisions", "claims", "volumes"];
+
+fn control_plane_upgrade_touches_no_pod(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let states = states(case)?;
+        let (mut nodes, mut looked_at) = (Vec::new(), Vec::new());
+        for step in steps(&states) {
+            let found = compare(case.subject, &step.before.state, &step.after.state);
+            let of_workload = found.iter().filter(|classed| PARTS.contains(&classed.difference.part.as_str()));
+            match step.stage() {
+                Stage::ControlPlane { node } => {
+                    opinion.weigh(asked(case, step, node));
+                    of_workload.for_each(|classed| object(opinion, step, classed));
+                    nodes.push(node.as_str());
+                }
+                Stage::Unseen => unseen(opinion, step, of_workload)?,
+                Stage::Node { .. } | Stage::Nothing => continue,
+            }
+            opinion.prove(step.seqs());
+            looked_at.push(step);
+        }
+        let Some(first) = looked_at.first() else {
+            let seqs = states.iter().map(|told| told.mark.seq);
+            return Err(Finding::inconclusive("no state was read after the control plane was upgraded", seqs));
+        };
+        let pods = first.before.state.pods.len();
+        let on = if nodes.is_empty() { String::new() } else { format!(" on {}", some_of(nodes)) };
+        Ok(format!(
+            "{pods} pods, their claims and volumes, the set and its revisions are what they were before the upgrade of \
+             the control plane{on}{}",
+            across(case, looked_at)
+        ))
+    })
+}
+
+/// That the control plane was upgraded at all.
+fn asked(case: &Case<'_>, step: Step<'_>, node: &str) -> Judged<()> {
+    let what = format!("the upgrade of the control plane on {node}");
+    let ours = |act: &Act| matches!(act, Act::UpgradeControlPlane { node: other, .. } if other == node);
+    step.proved(case, &what, ours).map(drop)
+}
+
+/// Where nobody watched, what changed at all cannot be laid at the control plane's door; what did not, was not touched.
+fn unseen<'c>(opinion: &mut Opinion, step: Step<'_>, found: impl Iterator<Item = &'c Classed>) -> Judged<()> {
+    let (explained, unexplained): (Vec<_>, Vec<_>) = found.partition(|classed| classed.class == Class::Allowed);
+    unexplained.into_iter().for_each(|classed| object(opinion, step, classed));
+    let mut touched: Vec<String> = explained.iter().map(|classed| classed.difference.subject()).collect();
+    touched.dedup();
+    if touched.is_empty() {
+        return Ok(());
+    }
+    Err(Finding::skipped(format!(
+        "nobody watched the upgrade, so it is not known during which step {} changed ({})",
+        some_of(touched),
+        step.quote()
+    )))
+}

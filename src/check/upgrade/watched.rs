@@ -1,0 +1,129 @@
+//! What the watch history tells of the upgrade of a node.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::evidence::{Mark, PodLife, PodSummary};
+
+use super::{
+    super::{
+        Finding,
+        case::Case,
+        opinion::Opinion,
+        words::{short, some_of},
+    },
+    states::Step,
+};
+
+/// Weighs the history from the drain of a node to the state after its upgrade, as far as it is there; tells whether it
+/// is.
+pub(super) fn weigh(
+    case: &Case<'_>,
+    opinion: &mut Opinion,
+    step: Step<'_>,
+    since: Mark,
+    evicted: &[&PodSummary],
+) -> bool {
+    let window = (since.seq, step.after.mark.seq);
+    let whole = case.gap("Pod", window.0, window.1).is_none();
+    for pod in evicted {
+        replaced_once(case, opinion, step, window, pod, whole);
+    }
+    // Across a gap it is not known who was gone when.
+    if whole {
+        one_at_a_time(case, opinion, step, window, evicted);
+    }
+    whole
+}
+
+/// That one pod took the place of one that was evicted.
+fn replaced_once(
+    case: &Case<'_>,
+    opinion: &mut Opinion,
+    step: Step<'_>,
+    (from, to): (u64, u64),
+    pod: &PodSummary,
+    whole: bool,
+) {
+    let came: Vec<&PodLife> = case.timeline.pods.coming(&pod.name, from, to).collect();
+    match &came[..] {
+        [] if whole => {
+            let reason = format!("no pod was seen to take the place of {} ({})", pod.name, step.quote());
+            opinion.object(Finding::inconclusive(reason, step.seqs()));
+        }
+        [] => {}
+        [one] => opinion.prove([one.added.seq]),
+        many => {
+            let lives = some_of(many.iter().map(|life| format!("{} (#{})", short(&life.uid), life.added.seq)));
+            let reason =
+                format!("{} pods took the place of {} during {}: {lives}", many.len(), pod.name, step.stage().step());
+            opinion.object(Finding::fail(reason, many.iter().map(|life| life.added.seq)));
+        }
+    }
+}
+
+/// That at no time two pods were missing, beyond those that were when it began: unless both can be nowhere but on the
+/// node, and were told to go one after the other.
+fn one_at_a_time(
+    case: &Case<'_>,
+    opinion: &mut Opinion,
+    step: Step<'_>,
+    (from, to): (u64, u64),
+    evicted: &[&PodSummary],
+) {
+    let names: Vec<String> = case.subject.pods().collect();
+    let missing = |seq: u64| -> BTreeSet<&str> {
+        let serves = |name: &&String| case.timeline.pod_at(name, seq).is_some_and(|life| life.serving_at(seq));
+        names.iter().filter(|name| !serves(name)).map(String::as_str).collect()
+    };
+    let before = missing(from);
+    let bound: BTreeSet<&str> =
+        evicted.iter().filter(|pod| came_back(step, pod)).map(|pod| pod.name.as_str()).collect();
+    for seq in changes(case, &names, from, to) {
+        let away: BTreeSet<&str> = missing(seq).difference(&before).copied().collect();
+        if away.len() > 1 && !away.is_subset(&bound) {
+            let away = some_of(away);
+            let reason = format!("{away} were away at the same time during {} (#{seq})", step.stage().step());
+            return opinion.object(Finding::fail(reason, [seq]));
+        }
+    }
+    gone_in_turn(case, opinion, step, (from, to), &bound);
+}
+
+/// Whether a pod that was evicted came back to the same node: nothing else could take it.
+fn came_back(step: Step<'_>, pod: &PodSummary) -> bool {
+    step.after.state.pods.iter().any(|after| after.name == pod.name && after.node == pod.node)
+}
+
+/// The records at which anything changed that decides whether a pod is there and Ready.
+fn changes(case: &Case<'_>, names: &[String], from: u64, to: u64) -> BTreeSet<u64> {
+    let of_life = |life: &PodLife| -> Vec<u64> {
+        let ends = [Some(life.added), life.deleting, life.deleted];
+        let ready = life.ready.iter().map(|change| change.since);
+        ends.into_iter().flatten().chain(ready).map(|mark| mark.seq).collect()
+    };
+    let all = names.iter().flat_map(|name| case.timeline.lives(name)).flat_map(of_life);
+    all.filter(|seq| (from..=to).contains(seq)).collect()
+}
+
+/// That of the pods which can be nowhere else each was gone before the next was told to go.
+fn gone_in_turn(
+    case: &Case<'_>,
+    opinion: &mut Opinion,
+    step: Step<'_>,
+    (from, to): (u64, u64),
+    bound: &BTreeSet<&str>,
+) {
+    let mut going = BTreeMap::new();
+    for life in bound.iter().flat_map(|name| case.timeline.lives(name)) {
+        if let Some(told) = life.deleting.filter(|told| (from..=to).contains(&told.seq)) {
+            going.insert(told.seq, life);
+        }
+    }
+    for ((_, first), (told, next)) in going.iter().zip(going.iter().skip(1)) {
+        if first.deleted.is_none_or(|gone| gone.seq > *told) {
+            let (first, next, step) = (&first.name, &next.name, step.stage().step());
+            let reason = format!("{next} was told to go before {first} was gone, during {step} (#{told})");
+            opinion.object(Finding::fail(reason, [*told]));
+        }
+    }
+}

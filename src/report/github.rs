@@ -1,0 +1,192 @@
+//! What GitHub Actions shows of a run: annotations, by workflow commands on standard output, and the step's summary.
+//!
+//! Commands and summaries are described in <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>,
+//! what is escaped in commands only by the toolkit's source:
+//! <https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts>.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use super::describe::in_line;
+use super::{Judged, Outcome, ReportError, summary};
+use crate::check::Verdict;
+
+/// GitHub shows so many annotations of a kind in a step
+/// (<https://github.com/actions/toolkit/blob/main/docs/problem-matchers.md#limitations>), and says nothing of the others.
+const SHOWN: usize = 10;
+
+/// The longest reason of an annotation, in characters: it is a hint, and the reports have the whole.
+const LONGEST: usize = 1_000;
+
+/// A step of a job of GitHub Actions.
+#[derive(Debug)]
+pub struct GitHub {
+    summary: Option<PathBuf>,
+}
+
+impl GitHub {
+    /// The step that this program runs in; none elsewhere
+    /// (<https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables>).
+    pub fn from_environment() -> Option<Self> {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        variable("GITHUB_ACTIONS").filter(|value| value == "true")?;
+        Some(Self { summary: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from) })
+    }
+
+    /// Annotates the step on standard output, and appends to its summary.
+    ///
+    /// # Errors
+    /// When the summary's file cannot be written to; the annotations are there then.
+    pub fn tell(&self, outcome: &Outcome<'_>) -> Result<(), ReportError> {
+        // Whoever does not read standard output does not want annotations either.
+        let _ = io::stdout().lock().write_all(annotations(outcome).as_bytes());
+        let Some(path) = &self.summary else { return Ok(()) };
+        let append = || {
+            let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+            let used = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+            file.write_all(summary::markdown(outcome, summary::MOST.saturating_sub(used)).as_bytes())
+        };
+        append().map_err(|source| ReportError { path: path.clone(), source })
+    }
+}
+
+/// A line for each finding that somebody has to look at: errors for violations, warnings for what is undecided.
+fn annotations(outcome: &Outcome<'_>) -> String {
+    let lines =
+        [(Verdict::Fail, "error"), (Verdict::Inconclusive, "warning")].into_iter().flat_map(|(verdict, kind)| {
+            let judged = outcome.judged.iter().filter(|judged| judged.finding.verdict == verdict);
+            limited(told_alike(judged), kind, outcome)
+        });
+    lines.collect()
+}
+
+/// The findings, those of the same reason together: a run that could not begin has one reason for all of its checks.
+fn told_alike<'a>(judged: impl Iterator<Item = &'a Judged>) -> Vec<Vec<&'a Judged>> {
+    let mut groups: Vec<Vec<&Judged>> = Vec::new();
+    for one in judged {
+        match groups.iter_mut().find(|group| group[0].finding.reason == one.finding.reason) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
+/// The annotations of a kind. Where there are more than are shown, the last of these says what is not.
+fn limited(groups: Vec<Vec<&Judged>>, kind: &str, outcome: &Outcome<'_>) -> Vec<String> {
+    let shown = if groups.len() > SHOWN { SHOWN - 1 } else { SHOWN };
+    let (told, left) = groups.split_at(shown.min(groups.len()));
+    let mut lines: Vec<String> = told.iter().map(|group| annotation(kind, group, outcome)).collect();
+    let left: Vec<&str> = left.iter().flatten().map(|judged| judged.check.id).collect();
+    if !left.is_empty() {
+        let message = format!("not shown for want of room: {}\nall of them: the step's summary", left.join(", "));
+        lines.push(command(kind, &format!("{} more", left.len()), &message));
+    }
+    lines
+}
+
+fn annotation(kind: &str, group: &[&Judged], outcome: &Outcome<'_>) -> String {
+    let check = group[0].check;
+    let others = if group.len() > 1 { format!(" and {} more", group.len() - 1) } else { String::new() };
+    let reason = in_line(&group[0].finding.reason);
+    let reason = match reason.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} …", &reason[..end]),
+        None => reason,
+    };
+    let message = format!("{reason}\nrequired: {}\nrun alone: {} {}", check.statement, outcome.rerun, check.id);
+    command(kind, &format!("{}{others}", check.id), &message)
+}
+
+/// A workflow command. It takes a line of its own: whatever stands before it on the line makes it plain text.
+fn command(kind: &str, title: &str, message: &str) -> String {
+    format!("::{kind} title={}::{}\n", property(title), data(message))
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Evidence;
+    use crate::report::sample;
+
+    #[test]
+    fn a_failing_run() {
+        insta::assert_snapshot!(annotations(&sample::failing(&sample::failing_evidence())));
+    }
+
+    #[test]
+    fn a_green_run_says_nothing() {
+        assert_eq!(annotations(&sample::passing(&sample::passing_evidence())), "");
+    }
+
+    /// Findings with this verdict, each for a reason of its own.
+    fn many(count: usize, verdict: Verdict) -> Vec<Judged> {
+        let numbered = |number| {
+            let mut judged = sample::judged_as(verdict);
+            judged.finding.reason = format!("reason {number}");
+            judged
+        };
+        (1..=count).map(numbered).collect()
+    }
+
+    #[test]
+    fn what_is_not_shown_is_named_in_the_last_that_is() {
+        let evidence = Evidence::new(Vec::new());
+        let told = |count| {
+            let mut outcome = sample::empty(&evidence);
+            outcome.judged = many(count, Verdict::Fail);
+            outcome.judged.extend(many(2, Verdict::Inconclusive));
+            annotations(&outcome)
+        };
+        let errors = |text: &str| text.lines().filter(|line| line.starts_with("::error ")).count();
+        assert_eq!(errors(&told(10)), 10);
+        assert!(!told(10).contains(" more"), "{}", told(10));
+        assert_eq!(errors(&told(13)), 10);
+        assert!(told(13).contains("::error title=4 more::not shown for want of room: "), "{}", told(13));
+        // Each kind has room of its own.
+        assert_eq!(told(13).lines().filter(|line| line.starts_with("::warning ")).count(), 2);
+    }
+
+    #[test]
+    fn one_reason_for_all_is_told_once() {
+        let evidence = Evidence::new(Vec::new());
+        let mut outcome = sample::empty(&evidence);
+        outcome.judged = vec![sample::judged_as(Verdict::Inconclusive), sample::judged_as(Verdict::Inconclusive)];
+        let text = annotations(&outcome);
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.starts_with("::warning title=persistence%3A%3Aclaims_are_kept and 1 more::so it is%0A"), "{text}");
+    }
+
+    #[test]
+    fn nothing_in_a_text_ends_its_command() {
+        let line = command("error", "50%: a, b\r\n", "1\r\n2%3A: x::y, z");
+        assert_eq!(line, "::error title=50%25%3A a%2C b%0D%0A::1%0D%0A2%253A: x::y, z\n");
+    }
+
+    #[test]
+    fn the_summary_is_appended_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary.md");
+        std::fs::write(&path, "before\n").unwrap();
+        let evidence = sample::passing_evidence();
+        let step = GitHub { summary: Some(path.clone()) };
+        step.tell(&sample::passing(&evidence)).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("before\n") && text.contains("4 passed"), "{text}");
+    }
+
+    #[test]
+    fn a_summary_that_cannot_be_written_is_named() {
+        let step = GitHub { summary: Some("/nowhere/summary.md".into()) };
+        let evidence = Evidence::new(Vec::new());
+        assert_eq!(step.tell(&sample::empty(&evidence)).unwrap_err().to_string(), "cannot write /nowhere/summary.md");
+    }
+}

@@ -1,0 +1,178 @@
+//! What many runs say together: how often each check was red, and where recovery, outage, lag and time are going.
+//!
+//! [`gather`] reads; all else is a function of what was read. A run counts once, whole or not at all: one that was
+//! interrupted, never began or was of a mutant is told apart, and results that cannot be read are named.
+
+mod figures;
+mod gather;
+mod ledger;
+mod page;
+mod stored;
+#[cfg(test)]
+mod tests;
+mod wilson;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+pub use figures::{Figure, Spread};
+pub use gather::{Found, Gathered, gather};
+pub use ledger::{CheckTrend, Counts, Rate};
+pub use page::Form;
+pub use wilson::{Interval, interval};
+
+use stored::{Refused, Stored};
+
+/// How the runs of the suite of mutants are called: their workloads are wrong on purpose, and red is right for them.
+pub const MUTANTS: &str = "mutants";
+
+/// What many runs say together.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Trend {
+    /// The version of this format.
+    pub schema: u32,
+    /// The ids of the runs that count, by time.
+    pub runs: Vec<String>,
+    /// The versions of the harness that they were judged by.
+    pub steadfast: Vec<String>,
+    /// What does not count.
+    pub apart: Apart,
+    /// The checks, those that were red most often first.
+    pub checks: Vec<CheckTrend>,
+    /// The same by Kubernetes version and server, in their order.
+    pub groups: Vec<Group>,
+    /// What disruptions cost, run by run.
+    pub figures: Vec<Figure>,
+}
+
+/// What was found and does not count.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Apart {
+    /// The runs that were interrupted, by id, or by path where they had none yet.
+    pub interrupted: Vec<String>,
+    /// The results of runs that ended before anything was under test.
+    pub never_began: Vec<PathBuf>,
+    /// The directories of runs without results, which were killed or go on.
+    pub without_results: Vec<PathBuf>,
+    /// How many runs of mutants there are.
+    pub mutants: usize,
+    /// How many results are there again.
+    pub repeated: usize,
+    /// What cannot be read.
+    pub unread: Vec<Unread>,
+}
+
+/// A file or folder that cannot be read.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Unread {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why not.
+    pub reason: String,
+}
+
+/// The runs on one Kubernetes version with one server.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Group {
+    /// The version; both of an upgrade.
+    pub kubernetes: String,
+    /// What the servers said of their version; `unknown` where none was asked.
+    pub server: String,
+    /// How many runs there are.
+    pub runs: usize,
+    /// How many of them had a check that was red, of those in which one was decided.
+    pub red_runs: Rate,
+    /// The checks.
+    pub checks: Vec<CheckTrend>,
+}
+
+impl Trend {
+    /// What was gathered, counted.
+    pub fn of(gathered: Gathered) -> Self {
+        let Gathered { found, without_results, unread } = gathered;
+        let mut apart = Apart { without_results, unread, ..Apart::default() };
+        let runs = counted(found, &mut apart);
+        let all: Vec<&Stored> = runs.iter().collect();
+        let mut groups: BTreeMap<(String, String), Vec<&Stored>> = BTreeMap::new();
+        for &run in &all {
+            groups.entry((run.kubernetes(), run.server())).or_default().push(run);
+        }
+        let mut steadfast: Vec<String> = all.iter().map(|run| run.steadfast().to_owned()).collect();
+        steadfast.sort();
+        steadfast.dedup();
+        Self {
+            schema: 1,
+            runs: all.iter().map(|run| run.id().to_owned()).collect(),
+            steadfast,
+            apart,
+            checks: ledger::checks(&all),
+            groups: groups.into_iter().map(|(key, runs)| Group::of(key, &runs)).collect(),
+            figures: figures::figures(&all),
+        }
+    }
+
+    /// Whether everything that was found could be read.
+    pub fn is_whole(&self) -> bool {
+        self.apart.unread.is_empty()
+    }
+
+    /// The trend in this form.
+    pub fn render(&self, form: Form) -> String {
+        page::render(self, form)
+    }
+}
+
+impl Group {
+    fn of((kubernetes, server): (String, String), runs: &[&Stored]) -> Self {
+        let red_runs = Rate::of(runs.iter().map(|run| run.counts()).fold((0, 0), |(red, decided), counts| {
+            (red + usize::from(counts.fail > 0), decided + usize::from(counts.pass + counts.fail > 0))
+        }));
+        Self { kubernetes, server, runs: runs.len(), red_runs, checks: ledger::checks(runs) }
+    }
+}
+
+/// The runs that count, each once, by time.
+fn counted(found: Vec<Found>, apart: &mut Apart) -> Vec<Stored> {
+    let mut runs: BTreeMap<String, (PathBuf, Stored)> = BTreeMap::new();
+    let mut interrupted: Vec<(PathBuf, Stored)> = Vec::new();
+    for Found { path, text } in found {
+        let stored = match Stored::parse(&text) {
+            Ok(stored) => stored,
+            Err(Refused(reason)) => {
+                apart.unread.push(Unread { path, reason });
+                continue;
+            }
+        };
+        let Some(id) = stored.run.as_ref().map(|run| run.run_id.clone()) else {
+            if stored.interrupted {
+                interrupted.push((path, stored))
+            } else {
+                apart.never_began.push(path)
+            }
+            continue;
+        };
+        match runs.get(&id) {
+            None => drop(runs.insert(id, (path, stored))),
+            Some((_, known)) if *known == stored => apart.repeated += 1,
+            Some((other, _)) => {
+                let reason = format!("the run {id} is in {} too, with other results", other.display());
+                apart.unread.push(Unread { path, reason });
+            }
+        }
+    }
+    let mut kept = Vec::new();
+    for (_, (path, stored)) in runs {
+        match () {
+            () if stored.id().starts_with(MUTANTS) => apart.mutants += 1,
+            () if stored.interrupted => interrupted.push((path, stored)),
+            () => kept.push(stored),
+        }
+    }
+    kept.sort_by_key(|run| (stored::when(run.id()).to_owned(), run.id().to_owned()));
+    let name = |(path, stored): (PathBuf, Stored)| stored.run.map_or(path.display().to_string(), |run| run.run_id);
+    apart.interrupted = interrupted.into_iter().map(name).collect();
+    apart.interrupted.sort();
+    kept
+}

@@ -1,0 +1,89 @@
+//! Suites whose trials are checks, all of which rest on one run.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use steadfast::check::{Check, Verdict};
+use steadfast::evidence::Replication;
+use steadfast::report::GitHub;
+use steadfast::run::{Keep, Settings, Shared, Target, cancelled_by_signals};
+use steadfast::scenario::Rate;
+
+use crate::common;
+
+/// Makes each of these checks a trial of one run with the settings that `settings` has for those that are asked for.
+pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) -> Settings) -> ExitCode {
+    let arguments = common::arguments();
+    let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
+    let cancel = runtime.block_on(async { cancelled_by_signals() });
+    let shared = Arc::new(Shared::new(settings(wanted(&arguments, checks)), cancel));
+    let trial = |check: &'static Check| {
+        let (runtime, shared) = (runtime.clone(), shared.clone());
+        Trial::ignorable_test(check.id, move || runtime.block_on(judge(&shared, check)))
+    };
+    let conclusion = libtest_mimic::run(&arguments, checks.iter().map(trial).collect());
+    // Not while trials report: a workflow command has to begin its line.
+    match GitHub::from_environment().zip(shared.carried_out()).map(|(step, outcome)| step.tell(&outcome)) {
+        Some(Err(error)) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+        _ => conclusion.exit_code(),
+    }
+}
+
+/// Ignores all of these checks, visibly.
+pub fn ignore(checks: &'static [Check], reason: &str) -> ExitCode {
+    let ignored = |check: &Check| {
+        let reason = reason.to_owned();
+        Trial::ignorable_test(check.id, || Ok(Completion::ignored_with(reason)))
+    };
+    libtest_mimic::run(&common::arguments(), checks.iter().map(ignored).collect()).exit_code()
+}
+
+/// A cluster of the suite's own, as the environment describes it.
+pub fn new_cluster() -> Target {
+    let nodes = common::variable("STEADFAST_NODES").unwrap_or(3);
+    Target::New { nodes, kubernetes: common::variable("STEADFAST_KUBERNETES"), domain: None }
+}
+
+/// The usual settings of a run of these checks.
+pub fn settings(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settings {
+    Settings {
+        checks,
+        manifests: std::env::var_os("STEADFAST_MANIFESTS").map(PathBuf::from),
+        target,
+        // Whoever names a cluster to a suite wants all of it.
+        allow_disruption: true,
+        namespace: None,
+        artifacts: common::artifacts(),
+        keep: Keep::Never,
+        replication: Replication::Managed,
+        semi_sync: false,
+        upgrade: None,
+        ledger: Rate::default(),
+        timeout_scale: common::timeout_scale(),
+        budgets: Vec::new(),
+        rerun: rerun.to_owned(),
+    }
+}
+
+/// The checks that the filters leave: only the scenarios that they need are acted. A process of nextest has one check,
+/// but runs for all of them.
+fn wanted(arguments: &Arguments, checks: &'static [Check]) -> Vec<&'static Check> {
+    let alone = std::env::var_os("NEXTEST_RUN_ID").is_none();
+    let selected = |check: &&Check| !alone || !arguments.is_filtered_out(&Trial::test(check.id, || Ok(())));
+    checks.iter().filter(selected).collect()
+}
+
+async fn judge(shared: &Shared, check: &'static Check) -> Result<Completion, Failed> {
+    let judged = shared.judge(check, |outcome, judged| match judged.finding.verdict {
+        Verdict::Pass => Ok(Completion::Completed),
+        Verdict::Skipped => Ok(Completion::ignored_with(&judged.finding.reason)),
+        Verdict::Fail => Err(Failed::from(outcome.explain(judged))),
+        Verdict::Inconclusive => Err(Failed::from(format!("inconclusive\n{}", outcome.explain(judged)))),
+    });
+    judged.await.map_err(Failed::from)?
+}

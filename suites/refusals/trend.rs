@@ -1,0 +1,60 @@
+//! What a trend refuses and names, and what it says of the stored runs.
+
+use libtest_mimic::Failed;
+use steadfast::check::CATALOGUE;
+use steadfast::evidence::{Evidence, What};
+use steadfast::report::write_all;
+use steadfast::run::{Finished, outcome};
+
+use super::offline::{Case, STORED, case};
+use super::program::Place;
+
+/// What is missing from a trend, it names.
+pub fn cases() -> Vec<Case> {
+    let results = r#"{"schema":1,"run":{"run_id":"mine","steadfast":"0.1.0","kubernetes":"v1.37.2"},
+        "interrupted":false,"checks":[{"id":"mine::holds","verdict":"pass","seconds":1.5}]}"#;
+    let runs = |name, form: &[&'static str]| {
+        case(name, 2, &["trend", "@/runs"])
+            .and_arguments(form)
+            .with("runs/good/results.json", results)
+            .with("runs/new/results.json", results.replace("\"schema\":1", "\"schema\":2"))
+            .with("runs/torn/results.json", &results[..60])
+            .with("runs/without/results.json", "{}")
+    };
+    vec![
+        case("output::trend_help", 0, &["trend", "--help"]),
+        case("trend::no_folder", 2, &["trend"]),
+        case("trend::nothing_there", 2, &["trend", "@/nothing"]),
+        case("trend::empty_folder", 2, &["trend", "@/empty"]).with("empty/README", ""),
+        case("trend::a_file", 2, &["trend", "@/README"]).with("README", ""),
+        case("trend::two_forms", 2, &["trend", "@", "--json", "--markdown"]),
+        runs("trend::unread", &[]),
+        runs("trend::unread_markdown", &["--markdown"]),
+        runs("trend::unread_json", &["--json"]),
+        // What was killed left nothing to count, which is no mistake of whoever asks.
+        case("trend::killed", 0, &["trend", "@/run"]).with("run/evidence.jsonl", STORED),
+    ]
+}
+
+/// The results of the stored runs, as this program writes them now.
+pub fn of_the_stored_runs() -> Result<(), Failed> {
+    let place = Place::new();
+    for name in ["made-good", "made-parallel", "seed-1.37.2"] {
+        let log = format!("{}/suites/replay/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
+        let mut records = Evidence::read(log.as_ref())?.records;
+        for record in &mut records {
+            // The runs that were made by hand share a name.
+            if let What::Run(run) = &mut record.what
+                && run.run_id == "hand-made"
+            {
+                run.run_id = name.to_owned();
+            }
+        }
+        let (directory, evidence) = (place.path(&format!("runs/{name}")), Evidence::new(records));
+        std::fs::create_dir_all(&directory)?;
+        let finished = Finished { directory, evidence, trouble: None, kept: None };
+        let checks: Vec<_> = CATALOGUE.iter().collect();
+        write_all(&outcome(&finished, &checks, "steadfast run"), &finished.directory)?;
+    }
+    place.call(&["trend", "@/runs"], &[]).is("trend::stored_runs", 0)
+}

@@ -1,0 +1,37 @@
+//! The upgrade suite: every check of an upgrade is a trial, and all of them rest on one run, which upgrades a kind cluster
+//! of its own in place and then puts the new version to all other checks.
+//!
+//! `STEADFAST_KUBERNETES` is the version to begin with, and `STEADFAST_UPGRADE` the one to end with; otherwise the
+//! default version is the end, and the latest that is ready and leads there the beginning. Where only a part of the suites
+//! is asked for (`STEADFAST_PART`), the upgrade is none of it: it takes as long as several parts.
+
+use std::process::ExitCode;
+
+use steadfast::check::UPGRADE_CHECKS;
+use steadfast::cluster::{Lab, Version};
+use steadfast::run::Settings;
+
+mod common;
+#[path = "common/shared.rs"]
+mod shared;
+
+fn main() -> ExitCode {
+    let reason = if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
+        Some("STEADFAST_CLUSTER=none: no cluster is wanted".to_owned())
+    } else {
+        let part = common::variable::<String>("STEADFAST_PART").filter(|part| part != "1/1");
+        part.map(|part| format!("STEADFAST_PART={part}: upgrades are no part of that; STEADFAST_PART=1/1 has them"))
+    };
+    if let Some(reason) = reason {
+        return shared::ignore(UPGRADE_CHECKS, &reason);
+    }
+    let to = common::variable::<Version>("STEADFAST_UPGRADE").or_else(|| {
+        let lab = Lab::read().unwrap_or_else(|error| panic!("{error}"));
+        lab.default_kubernetes.parse().ok()
+    });
+    let rerun = "cargo test --test upgrade -- --exact";
+    shared::run(UPGRADE_CHECKS, |checks| {
+        let settings = shared::settings(shared::new_cluster(), checks, rerun);
+        Settings { upgrade: to, ..settings }
+    })
+}
