@@ -145,7 +145,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "IMAGE", requires = "kubeconfig")]
     witness_image: Option<String>,
     /// Agree that pods of the run's own namespace are deleted, killed and scaled on a cluster that was there before;
-    /// without it, what needs that is skipped. Its nodes, DNS servers and API server are left alone either way.
+    /// without it, what needs that is skipped.
     #[arg(long)]
     allow_disruption: bool,
     /// The workload's namespace; it must not exist [default: the manifests', or one named after the run].

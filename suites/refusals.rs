@@ -4,9 +4,8 @@
 //! The trials under `cluster::` share a kind cluster of one node; `STEADFAST_CLUSTER=none` ignores them, visibly.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::Arguments;
 
 #[path = "refusals/apiserver.rs"]
 mod apiserver;
@@ -20,6 +19,8 @@ mod offline;
 mod phases;
 #[path = "refusals/program.rs"]
 mod program;
+#[path = "common/single.rs"]
+mod single;
 #[path = "refusals/trend.rs"]
 mod trend;
 #[path = "refusals/upgrade.rs"]
@@ -28,26 +29,7 @@ mod upgrade;
 mod wrong_cluster;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
     let offline = [offline::trials(), wrong_cluster::trials(), deletes::trials(), phases::trials()];
-    let mut trials = offline.into_iter().flatten().collect::<Vec<_>>();
-    if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
-        let reason = "STEADFAST_CLUSTER=none: no cluster is wanted";
-        let ignored = |name: &str| Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)));
-        trials.extend(cluster::TRIALS.iter().map(|(name, _)| ignored(name)));
-        return libtest_mimic::run(&arguments, trials).exit_code();
-    }
-    let stage = Arc::new(cluster::Stage::new());
-    trials.extend(cluster::TRIALS.iter().map(|(name, trial)| {
-        let stage = stage.clone();
-        Trial::test(*name, move || stage.cluster().map_err(Failed::from).and_then(trial))
-    }));
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    match stage.strike() {
-        Ok(()) => conclusion.exit_code(),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let offline = offline.into_iter().flatten().collect();
+    single::run("refusals", &Arguments::from_args(), |_| Ok(()), &cluster::TRIALS, offline)
 }

@@ -126,6 +126,8 @@ pub async fn demand(cluster: &Cluster, rights: &[Right]) -> Result<(), Admission
 
 #[cfg(test)]
 mod tests {
+    use kube::core::GroupVersionKind;
+
     use super::*;
 
     #[test]
@@ -134,6 +136,45 @@ mod tests {
         let asked = right.review("create").spec.resource_attributes.expect("attributes");
         assert_eq!((asked.resource.as_deref(), asked.subresource.as_deref()), (Some("pods"), Some("exec")));
         assert_eq!((asked.verb.as_deref(), asked.group, asked.namespace), (Some("create"), None, None));
+    }
+
+    /// The role that people are given has what is demanded for the seed's kinds, and no wildcard.
+    #[test]
+    fn the_role_has_what_is_demanded() {
+        let documents = crate::workload::parse("the role", include_str!("../../manifests/account/cluster-role.yaml"));
+        let role = documents.expect("a role").remove(0).object;
+        let names = |value: &serde_json::Value| -> Vec<String> {
+            value.as_array().into_iter().flatten().filter_map(|it| Some(it.as_str()?.to_owned())).collect()
+        };
+        let rules: Vec<[Vec<String>; 3]> = role["rules"]
+            .as_array()
+            .expect("rules")
+            .iter()
+            .map(|rule| [names(&rule["apiGroups"]), names(&rule["resources"]), names(&rule["verbs"])])
+            .collect();
+        assert!(rules.iter().flatten().flatten().all(|word| word != "*"));
+        let kind = |group, version, kind, plural| {
+            ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+        };
+        let namespaced =
+            [("", "Secret", "secrets"), ("", "Service", "services"), ("apps", "StatefulSet", "statefulsets")];
+        let mut demanded = Right::of_every_run();
+        demanded.extend(
+            namespaced
+                .map(|(group, name, plural)| Right::to_apply(&kind(group, "v1", name, plural), &Scope::Namespaced)),
+        );
+        demanded
+            .push(Right::to_apply(&kind("storage.k8s.io", "v1", "StorageClass", "storageclasses"), &Scope::Cluster));
+        for right in demanded {
+            for verb in right.verbs {
+                let allowed = rules.iter().any(|[groups, resources, verbs]| {
+                    groups.contains(&right.group)
+                        && resources.contains(&right.resource)
+                        && verbs.iter().any(|it| it == verb)
+                });
+                assert!(allowed, "{}", right.described(&[verb]));
+            }
+        }
     }
 
     #[test]

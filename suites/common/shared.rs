@@ -55,7 +55,7 @@ pub fn settings(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Set
         checks,
         manifests: std::env::var_os("STEADFAST_MANIFESTS").map(PathBuf::from),
         target,
-        // Whoever names a cluster by the variable wants all of it.
+        // Whoever names a cluster to a suite wants all of it.
         allow_disruption: true,
         namespace: None,
         artifacts: common::artifacts(),

@@ -1,0 +1,117 @@
+//! A kind cluster of one node that the trials of a suite share: made when the first of them asks, removed in the end.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use steadfast::cluster::Lab;
+use steadfast::cluster::kind::{self, KindCluster, Shape};
+use steadfast::run;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+/// The cluster, from a suite's first trial to its last.
+pub struct Single {
+    suite: &'static str,
+    runtime: Runtime,
+    cancel: CancellationToken,
+    folder: TempDir,
+    cluster: Mutex<Option<KindCluster>>,
+    made: OnceLock<Result<Made, String>>,
+}
+
+/// A cluster that can be used.
+pub struct Made {
+    pub name: String,
+    pub lab: Lab,
+    pub kubeconfig: PathBuf,
+    /// One run at a time: each is to find the cluster as it was.
+    pub turn: Mutex<()>,
+}
+
+/// What a trial does on it.
+pub type Act = fn(&Made) -> Result<(), Failed>;
+
+/// Runs a suite: these trials on a cluster, and others that need none. `STEADFAST_CLUSTER=none` ignores the first,
+/// visibly. It is a failure if something of the cluster is left.
+pub fn run(
+    suite: &'static str,
+    arguments: &Arguments,
+    prepare: Act,
+    on_cluster: &[(&'static str, Act)],
+    mut others: Vec<Trial>,
+) -> ExitCode {
+    if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
+        let reason = "STEADFAST_CLUSTER=none: no cluster is wanted";
+        let ignored = |name: &str| Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)));
+        others.extend(on_cluster.iter().map(|(name, _)| ignored(name)));
+        return libtest_mimic::run(arguments, others).exit_code();
+    }
+    let single = Arc::new(Single::new(suite));
+    others.extend(on_cluster.iter().map(|&(name, act)| {
+        let single = single.clone();
+        Trial::test(name, move || single.made(prepare).map_err(Failed::from).and_then(act))
+    }));
+    let conclusion = libtest_mimic::run(arguments, others);
+    match single.strike() {
+        Ok(()) => conclusion.exit_code(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Single {
+    fn new(suite: &'static str) -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let cancel = runtime.block_on(async { run::cancelled_by_signals() });
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { suite, runtime, cancel, folder, cluster: Mutex::default(), made: OnceLock::new() }
+    }
+
+    fn made(&self, prepare: Act) -> Result<&Made, String> {
+        let made = self.made.get_or_init(|| {
+            let made = self.make()?;
+            prepare(&made).map_err(|failed| failed.message().unwrap_or("it cannot be prepared").to_owned())?;
+            Ok(made)
+        });
+        made.as_ref().map_err(Clone::clone)
+    }
+
+    fn make(&self) -> Result<Made, String> {
+        let lab = Lab::read().map_err(|error| error.to_string())?;
+        let name = format!("{}{}-{}", kind::PREFIX, self.suite, run::run_id());
+        let claimed = KindCluster::claim(&lab, &name, self.folder.path()).map_err(|error| error.to_string())?;
+        let mut owned = self.cluster.lock().map_err(|error| error.to_string())?;
+        let cluster = owned.insert(claimed);
+        let node = lab.node_image(None).map_err(|error| error.to_string())?.image.clone();
+        self.runtime.block_on(async {
+            tokio::select! {
+                made = cluster.create(Shape { image: &node, workers: 0, domain: None }, kind::CREATE_WITHIN) => made.map_err(|error| error.to_string()),
+                () = self.cancel.cancelled() => Err("interrupted".to_owned()),
+            }
+        })?;
+        Ok(Made { name, lab, kubeconfig: cluster.kubeconfig.clone(), turn: Mutex::default() })
+    }
+
+    fn strike(&self) -> Result<(), String> {
+        let Some(cluster) = self.cluster.lock().map_err(|error| error.to_string())?.take() else { return Ok(()) };
+        let left = self.runtime.block_on(cluster.delete()).map_err(|error| error.to_string())?;
+        if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}")) }
+    }
+}
+
+impl Made {
+    /// What kubectl says, asked with the cluster's own kubeconfig.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<String, Failed> {
+        let mut command = std::process::Command::new(&self.lab.kubectl);
+        let output = command.args(arguments).arg("--kubeconfig").arg(&self.kubeconfig).output()?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(format!("kubectl {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr)).into())
+    }
+}

@@ -1,0 +1,115 @@
+//! The existing suite: runs on a cluster that they did not make, as the program's options name one. Somebody else's
+//! workload is on it, whose objects have the names of the run's own; after every run all of that is as it was, and of
+//! the run nothing is left.
+//!
+//! `STEADFAST_CLUSTER=none` ignores the trials, visibly.
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Failed, Trial};
+use serde_json::{Value, json};
+
+#[path = "existing/account.rs"]
+mod account;
+mod common;
+#[path = "existing/program.rs"]
+mod program;
+#[path = "common/single.rs"]
+mod single;
+#[path = "existing/world.rs"]
+mod world;
+
+use program::{Run, run};
+use single::{Act, Made};
+
+const TRIALS: [(&str, Act); 5] = [
+    ("nothing_is_written_to_a_cluster_that_nobody_confirmed", unconfirmed),
+    ("nothing_is_written_to_another_cluster", another),
+    ("an_account_that_may_only_look_is_refused", may_only_look),
+    ("without_agreement_nothing_is_disturbed", undisturbed),
+    ("with_agreement_only_the_own_pods_are_disturbed", disturbed),
+];
+
+fn main() -> ExitCode {
+    let offline = vec![Trial::test("what_a_run_changed_would_be_seen", what_changed_is_seen)];
+    single::run("existing", &common::arguments(), world::settle_in, &TRIALS, offline)
+}
+
+/// What the trials rest on notices what it must, and nothing else.
+fn what_changed_is_seen() -> Result<(), Failed> {
+    let pod = |uid: &str, version: u64, restarts: u64| {
+        let containers = json!([{"containerID": "containerd://1", "restartCount": restarts}]);
+        let metadata = json!({"namespace": "shop", "name": "mysql-0", "uid": uid, "resourceVersion": version});
+        json!({"kind": "Pod", "metadata": metadata, "status": {"containerStatuses": containers}})
+    };
+    let map = |version: u64| json!({"kind": "ConfigMap", "metadata": {"name": "orders", "resourceVersion": version}});
+    let was = world::known(vec![pod("1", 1, 0), map(1)]);
+    let seen = |objects| world::differences(&was, &world::known(objects)).len();
+    let (same, others) = (vec![pod("1", 2, 0), map(1)], [pod("2", 1, 0), pod("1", 1, 1)]);
+    let replaced = others.into_iter().all(|pod| seen(vec![pod, map(1)]) == 1);
+    let counts = [seen(same), seen(vec![map(1)]), seen(vec![pod("1", 1, 0), map(2)]), seen(vec![])];
+    if replaced && counts == [0, 1, 1, 2] { Ok(()) } else { Err(format!("{replaced}, {counts:?}").into()) }
+}
+
+/// A run that is refused says which flag is missing, with the identity that kubectl tells too.
+fn unconfirmed(made: &Made) -> Result<(), Failed> {
+    let said = refused(made, &["--kubeconfig", &path(made)])?;
+    let flag = format!("say so by --cluster-uid {}", world::identity(made)?);
+    if said.stderr.contains(&flag) { Ok(()) } else { Err(said.stderr.into()) }
+}
+
+fn another(made: &Made) -> Result<(), Failed> {
+    let uid = "00000000-0000-4000-8000-000000000000";
+    let said = refused(made, &["--kubeconfig", &path(made), "--cluster-uid", uid])?;
+    let both = [uid.to_owned(), world::identity(made)?];
+    if both.iter().all(|uid| said.stderr.contains(uid)) { Ok(()) } else { Err(said.stderr.into()) }
+}
+
+fn may_only_look(made: &Made) -> Result<(), Failed> {
+    let viewer = account::viewer(made)?;
+    let kubeconfig = viewer.path().display().to_string();
+    let said = refused(made, &["--kubeconfig", &kubeconfig, "--cluster-uid", &world::identity(made)?])?;
+    if said.stderr.contains("create, delete namespaces") { Ok(()) } else { Err(said.stderr.into()) }
+}
+
+fn refused(made: &Made, options: &[&str]) -> Result<Run, Failed> {
+    let said = run(made, "refused", options)?;
+    let printed_first = said.stderr.find(", server https://127.0.0.1:") < said.stderr.find("error: ");
+    if said.code == Some(2) && printed_first {
+        Ok(said)
+    } else {
+        Err(format!("{:?}\n{}", said.code, said.stderr).into())
+    }
+}
+
+/// With an account that has the rights which the documentation asks for, and no more.
+fn undisturbed(made: &Made) -> Result<(), Failed> {
+    let runner = account::runner(made)?;
+    let kubeconfig = runner.path().display().to_string();
+    let said = run(made, "undisturbed", &["--kubeconfig", &kubeconfig, "--cluster-uid", &world::identity(made)?])?;
+    let checks = said.green()?;
+    let skipped = |check: &Value| check["reason"].as_str().is_some_and(|reason| reason.contains("--allow-disruption"));
+    let verdict = |id: &str| checks.iter().find(|check| check["id"] == id).map(|check| check["verdict"].clone());
+    let passed = ["replication::replicas_hold_the_same_rows", "persistence::teardown_leaves_nothing"];
+    let skips = checks.iter().filter(|check| skipped(check)).count();
+    if skips > 10 && passed.iter().all(|id| verdict(id) == Some("pass".into())) {
+        return Ok(());
+    }
+    Err(format!("{skips} checks were skipped for want of the flag\n{}", said.stdout).into())
+}
+
+/// By the name of its context, and with no more rights either.
+fn disturbed(made: &Made) -> Result<(), Failed> {
+    let runner = account::runner(made)?;
+    let kubeconfig = runner.path().display().to_string();
+    let context = format!("kind-{}", made.name);
+    let uid = world::identity(made)?;
+    let named = ["--kubeconfig", &kubeconfig, "--context", &context, "--cluster-uid", &uid];
+    let said = run(made, "disturbed", &[&named[..], &["--allow-disruption", "persistence"]].concat())?;
+    let skipped: Vec<Value> = said.green()?.into_iter().filter(|check| check["verdict"] == "skipped").collect();
+    if skipped.is_empty() { Ok(()) } else { Err(format!("{skipped:?}").into()) }
+}
+
+fn path(made: &Made) -> String {
+    made.kubeconfig.display().to_string()
+}

@@ -1,0 +1,28 @@
+//! Accounts of the cluster, each as a kubeconfig of its own.
+
+use libtest_mimic::Failed;
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use super::single::Made;
+
+/// Reads what is no secret.
+pub fn viewer(made: &Made) -> Result<NamedTempFile, Failed> {
+    kubeconfig(made, "viewer")
+}
+
+/// Has the rights of `manifests/account`.
+pub fn runner(made: &Made) -> Result<NamedTempFile, Failed> {
+    kubeconfig(made, "runner")
+}
+
+/// The cluster's kubeconfig with a token of this account in place of the administrator's certificate.
+fn kubeconfig(made: &Made, account: &str) -> Result<NamedTempFile, Failed> {
+    let token = made.kubectl(&["create", "token", account, "--namespace", "shop", "--duration=1h"])?;
+    let text = made.kubectl(&["config", "view", "--raw", "--output", "json"])?;
+    let mut kubeconfig: Value = serde_json::from_str(&text)?;
+    kubeconfig["users"][0]["user"] = json!({"token": token.trim()});
+    let file = NamedTempFile::new()?;
+    std::fs::write(file.path(), kubeconfig.to_string())?;
+    Ok(file)
+}

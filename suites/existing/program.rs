@@ -1,0 +1,53 @@
+//! A run of the program on the cluster, and that it left everything as it was.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+
+use super::{common, single::Made, world};
+
+/// What a run said.
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    artifacts: PathBuf,
+}
+
+/// Runs the seed's workload on the cluster, which pulls nothing: the images in its nodes are named. The run has no use
+/// for the container engine, so it gets none.
+pub fn run(made: &Made, name: &str, options: &[&str]) -> Result<Run, Failed> {
+    let _turn = made.turn.lock();
+    let artifacts = common::artifacts().join("existing").join(name);
+    std::fs::create_dir_all(&artifacts)?;
+    let manifests = artifacts.join("manifests.yaml");
+    std::fs::write(&manifests, world::workload(made)?)?;
+    let before = world::objects(made)?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
+    command.arg("run").args(options).arg("--manifests").arg(&manifests);
+    command.args(["--witness-image", &made.lab.witness.image]);
+    command.args(["--timeout-scale", &common::timeout_scale().to_string()]);
+    command.env("ARTIFACTS", &artifacts).env("DOCKER_HOST", "unix:///nowhere").env_remove("KUBECONFIG");
+    let output = command.output()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    let changed = world::differences(&before, &world::objects(made)?);
+    if changed.is_empty() {
+        return Ok(Run { code: output.status.code(), stdout, stderr, artifacts });
+    }
+    Err(format!("the run changed what was there:\n{}\n{stdout}{stderr}", changed.join("\n")).into())
+}
+
+impl Run {
+    /// The checks of a run in which nothing was wrong, and something passed.
+    pub fn green(&self) -> Result<Vec<Value>, Failed> {
+        let results: Value = serde_json::from_slice(&std::fs::read(self.artifacts.join("latest/results.json"))?)?;
+        let summary = &results["summary"];
+        if self.code == Some(0) && summary["fail"] == 0 && summary["inconclusive"] == 0 {
+            return Ok(results["checks"].as_array().cloned().unwrap_or_default());
+        }
+        Err(format!("exit code {:?}, {summary}\n{}{}", self.code, self.stdout, self.stderr).into())
+    }
+}
