@@ -97,8 +97,9 @@ fn ask_from_now_on(context: &Context, servers: Vec<DnsServer>) -> u64 {
     context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::DnsServers, value }))
 }
 
+/// A server that can be asked: one that is told to go still says that it is Ready.
 fn ready_server(pod: &Pod) -> Option<DnsServer> {
-    let ready = has_condition(&serde_json::to_value(pod).ok()?, "Ready");
+    let ready = pod.metadata.deletion_timestamp.is_none() && has_condition(&serde_json::to_value(pod).ok()?, "Ready");
     let address = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
     ready.then(|| Some(DnsServer { name: pod.name_any(), uid: pod.uid()?, address }))?
 }

@@ -185,21 +185,33 @@ async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Resu
         });
     }
     let all: Api<Pod> = Api::all(context.client.clone());
-    let there = all.list(&ListParams::default().fields(&format!("spec.nodeName={node}"))).await;
-    for pod in there.map_err(failed(format!("list the pods on {node}")))? {
+    let on_node = ListParams::default().fields(&format!("spec.nodeName={node}"));
+    let there = all.list(&on_node).await.map_err(failed(format!("list the pods on {node}")))?;
+    let mut evicted = Vec::new();
+    for pod in there {
         let of_node = pod.annotations().contains_key(MIRROR)
             || pod.owner_references().iter().all(|owner| owner.kind == "DaemonSet" || owner.kind == "Node");
-        let done = pod.metadata.deletion_timestamp.is_some();
-        if of_node || done {
+        if of_node {
             continue;
         }
         let (name, namespace) = (pod.name_any(), pod.namespace().unwrap_or_default());
-        let pods: Api<Pod> = Api::namespaced(context.client.clone(), &namespace);
-        if !evict(context, &pods, &name, &pod.uid().unwrap_or_default()).await? {
+        let (pods, uid): (Api<Pod>, _) = (Api::namespaced(context.client.clone(), &namespace), pod.uid());
+        if evict(context, &pods, &name, uid.as_deref().unwrap_or_default()).await? {
+            evicted.extend(uid);
+        } else {
             context.journal.note(format!("{name} of {namespace} stayed on {node}: its budget would not let it go"));
         }
     }
-    Ok(())
+    let what = format!("what was evicted gone from {node}");
+    let gone = context.poll(&what, context.limits.pod_gone, async || {
+        let there = match all.list(&on_node).await {
+            Ok(there) => there,
+            Err(error) => return Sight::NotYet(error.to_string()),
+        };
+        let still = there.iter().find(|pod| pod.metadata.uid.as_ref().is_some_and(|uid| evicted.contains(uid)));
+        still.map_or(Sight::Met(()), |pod| Sight::NotYet(format!("{} is there", pod.name_any())))
+    });
+    gone.await
 }
 
 async fn kubelet(context: &Context, release: &Release, node: &str, worker: bool) -> Result<(), ScenarioError> {
