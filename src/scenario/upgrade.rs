@@ -2,6 +2,9 @@
 //! drain, new kubelet and uncordon; between any two steps the whole state is read
 //! (<https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/>).
 
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::ResourceExt;
@@ -10,7 +13,7 @@ use kube::api::{Api, ListParams};
 use super::ScenarioError;
 use super::context::Context;
 use super::deploy::settled;
-use super::disrupt::{failed, quiet};
+use super::disrupt::failed;
 use super::drain::{empty, evict};
 use super::sabotage::Point;
 use super::state::CONTROL_PLANE;
@@ -22,6 +25,10 @@ use crate::workload::{self, Manifest};
 
 /// A set without pods: that it is seen proves that the controller of the sets has seen every older one too.
 const HANDSHAKE: &str = include_str!("../../manifests/witness/handshake.yaml");
+
+/// For how long the control plane is to be Ready without a break. A new kubelet says that its node is Ready seconds before it
+/// starts the pods of its own again, and nothing tells that it will.
+const STEADY: Duration = Duration::from_secs(15);
 
 /// Bears a kubelet's own pods, which no API server can evict.
 const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -75,29 +82,35 @@ pub(super) async fn read(context: &Context, stage: Stage, steps: u32) -> Result<
     let doing = async {
         settled(context, context.subject.replicas).await?;
         context.dns_rolled_out().await?;
-        control_plane_ready(context).await;
         context.state(stage, steps).await
     };
     context.journal.step("upgrade", &name, doing).await
 }
 
-/// Waits until the kubelets report every component of the control plane Ready. One that does not become so is in the
-/// state, which is read all the same.
-async fn control_plane_ready(context: &Context) {
-    let ready = context.poll("the control plane Ready", context.limits.pod_ready, async || {
-        let pods = match context.pods_of("kube-system", CONTROL_PLANE).await {
-            Ok(pods) => pods,
-            Err(error) => return Sight::NotYet(error.to_string()),
+/// Waits until the kubelets have reported every component of the control plane Ready for a while. One that does not stay
+/// so is in the state, which is read all the same.
+async fn control_plane_steady(context: &Context) {
+    let since = Cell::new(None);
+    let steady = context.poll("the control plane Ready, and steady", context.limits.pod_ready, async || {
+        let state = match context.pods_of("kube-system", CONTROL_PLANE).await {
+            Ok(pods) => unready(&pods).map(|pod| format!("{} is not Ready", pod.name_any())),
+            Err(error) => Some(error.to_string()),
         };
-        let is_ready = |pod: &Pod| serde_json::to_value(pod).is_ok_and(|pod| has_condition(&pod, "Ready"));
-        match pods.iter().find(|pod| !is_ready(pod)) {
-            None => Sight::Met(()),
-            Some(pod) => Sight::NotYet(format!("{} is not", pod.name_any())),
+        if let Some(state) = state {
+            since.set(None);
+            return Sight::NotYet(state);
         }
+        let begun = since.get().unwrap_or_else(Instant::now);
+        since.set(Some(begun));
+        if begun.elapsed() >= STEADY { Sight::Met(()) } else { Sight::NotYet("Ready, but only just".to_owned()) }
     });
-    if let Err(error) = ready.await {
+    if let Err(error) = steady.await {
         context.journal.note(error.to_string());
     }
+}
+
+fn unready(pods: &[Pod]) -> Option<&Pod> {
+    pods.iter().find(|pod| !serde_json::to_value(pod).is_ok_and(|pod| has_condition(&pod, "Ready")))
 }
 
 /// Upgrades the control plane on a node, and waits until the new controllers have seen every set: what they would do to
@@ -120,7 +133,8 @@ async fn control_plane(context: &Context, release: &Release, node: &str, first: 
     context.disrupt(Act::UpgradeControlPlane { node: node.to_owned(), to: to.clone() }, doing).await?;
     controllers_at_work(context).await?;
     context.strike(Point::ControlPlaneUpgraded).await;
-    quiet().await;
+    // Meanwhile the recorder watches for what must not happen to the workload.
+    control_plane_steady(context).await;
     Ok(())
 }
 
@@ -169,7 +183,11 @@ async fn renew(context: &Context, release: &Release, node: &str, worker: bool) -
         }
         Ok::<_, ScenarioError>(())
     };
-    context.journal.step("upgrade", &format!("wait for the pods of {node}"), ready).await
+    context.journal.step("upgrade", &format!("wait for the pods of {node}"), ready).await?;
+    if !worker {
+        control_plane_steady(context).await;
+    }
+    Ok(())
 }
 
 /// Evicts everything that can come back elsewhere or later: what somebody controls, but for the pods that belong to the
