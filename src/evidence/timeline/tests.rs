@@ -100,7 +100,7 @@ fn a_life_ends_once() {
 
 /// A name, and whether the oldest or the newest of its bearers goes, if one does.
 fn events() -> impl Strategy<Value = Vec<(usize, Option<bool>)>> {
-    prop::collection::vec((0..2_usize, prop::option::of(any::<bool>())), 0..40)
+    prop::collection::vec((0..2_usize, prop::option::of(any::<bool>())), 0..12)
 }
 
 proptest! {
