@@ -220,6 +220,7 @@ impl RunOptions {
             replication: self.replication,
             semi_sync: self.semi_sync,
             upgrade: None,
+            sabotage: Vec::new(),
             ledger: Rate { writers: self.writers, per_second: self.rate },
             timeout_scale: self.timeout_scale,
             budgets: self.budgets.clone(),

@@ -10,6 +10,8 @@ use steadfast::check::CATALOGUE;
 use steadfast::run::Target;
 
 mod common;
+#[path = "common/settings.rs"]
+mod settings;
 #[path = "common/shared.rs"]
 mod shared;
 
@@ -19,8 +21,8 @@ fn main() -> ExitCode {
             return shared::ignore(CATALOGUE, "STEADFAST_CLUSTER=none: no cluster is wanted");
         }
         Some(cluster) => Target::Kind(cluster),
-        None => shared::new_cluster(),
+        None => settings::new_cluster(),
     };
     let rerun = "cargo test --test conformance -- --exact";
-    shared::run(CATALOGUE, |checks| shared::settings(target, checks, rerun))
+    shared::run(CATALOGUE, |checks| settings::usual(target, checks, rerun))
 }

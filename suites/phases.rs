@@ -9,70 +9,36 @@ use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use steadfast::cluster::kind::{CREATE_WITHIN, KindCluster, PREFIX, Shape};
-use steadfast::cluster::{Lab, NodeImage, Release, Version};
-use steadfast::run;
-use tempfile::TempDir;
+use steadfast::cluster::Release;
+use steadfast::cluster::kind::PREFIX;
 
 mod common;
+#[path = "common/town.rs"]
+mod town;
 #[path = "common/trials.rs"]
 mod trials;
+#[path = "common/upgrades.rs"]
+mod upgrades;
 
+use town::{READY_WITHIN, Town};
 use trials::Act;
 
 /// Clusters at once.
 const AT_ONCE: usize = 1;
 
-/// A new API server, or a node's pods, may take so long to be there.
-const READY_WITHIN: Duration = Duration::from_secs(180);
-
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-
 const TRIALS: [(&str, Act); 2] = [
-    ("a_cluster_that_others_upgrade_is_compared", || Town::act(2, upgraded)),
-    ("a_workload_of_others_is_adopted_and_left_as_it_was", || Town::act(1, adopted)),
+    ("a_cluster_that_others_upgrade_is_compared", || Town::act("phases", 2, upgraded)),
+    ("a_workload_of_others_is_adopted_and_left_as_it_was", || Town::act("phases", 1, adopted)),
 ];
 
 fn main() -> ExitCode {
-    let part = common::variable::<String>("STEADFAST_PART").filter(|part| part != "1/1");
-    let reason =
-        part.map(|part| format!("STEADFAST_PART={part}: upgrades are no part of that; STEADFAST_PART=1/1 has them"));
-    trials::run(common::arguments(), &TRIALS, AT_ONCE, reason)
-}
-
-/// A cluster of somebody's, and a folder with a state file.
-struct Town {
-    lab: Lab,
-    cluster: KindCluster,
-    folder: TempDir,
-    artifacts: PathBuf,
-    /// The release that it is upgraded to.
-    newer: NodeImage,
+    trials::run(common::arguments(), &TRIALS, AT_ONCE, upgrades::left_out())
 }
 
 impl Town {
-    /// Acts in a cluster of so many nodes, which is gone afterwards whatever happens.
-    fn act(nodes: usize, act: fn(&Self) -> Result<(), Failed>) -> Result<(), Failed> {
-        let runtime = tokio::runtime::Runtime::new()?;
-        let town = runtime.block_on(Self::found(nodes))?;
-        let acted = act(&town);
-        let left = runtime.block_on(town.cluster.delete())?;
-        acted.and(if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}").into()) })
-    }
-
-    async fn found(nodes: usize) -> Result<Self, Failed> {
-        let lab = Lab::read()?;
-        let newer = lab.node_image(None)?.clone();
-        let ready: Vec<Version> = lab.nodes.iter().filter_map(|node| node.kubernetes.parse().ok()).collect();
-        let older = Version::before(newer.kubernetes.parse()?, &ready)?.to_string();
-        let image = lab.node_image(Some(&older))?.image.clone();
-        let (folder, name) = (tempfile::tempdir()?, format!("{PREFIX}phases-{}", run::run_id()));
-        let artifacts = common::artifacts().join("phases").join(name.trim_start_matches(PREFIX));
-        std::fs::create_dir_all(&artifacts)?;
-        let mut cluster = KindCluster::claim(&lab, &name, folder.path())?;
-        let shape = Shape { image: &image, workers: nodes - 1, domain: None };
-        cluster.create(shape, CREATE_WITHIN.mul_f64(common::timeout_scale())).await?;
-        Ok(Self { lab, cluster, folder, artifacts, newer })
+    /// Where runs are written.
+    fn artifacts(&self) -> PathBuf {
+        common::artifacts().join("phases").join(self.cluster.name.trim_start_matches(PREFIX))
     }
 
     fn state(&self) -> PathBuf {
@@ -81,14 +47,14 @@ impl Town {
 
     fn program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
-        command.args(arguments).arg("--state").arg(self.state()).env("ARTIFACTS", &self.artifacts);
+        command.args(arguments).arg("--state").arg(self.state()).env("ARTIFACTS", self.artifacts());
         command.args(["--timeout-scale", &common::timeout_scale().to_string()]).stdin(Stdio::null());
         command
     }
 
     /// Calls the program, and sends it this signal once the state file says that it got to this phase.
     fn cut_short(&self, arguments: &[&str], phase: &str, signal: &str) -> Result<(), Failed> {
-        let file = std::fs::File::create(self.artifacts.join(format!("cut-short-{phase}")))?;
+        let file = std::fs::File::create(self.artifacts().join(format!("cut-short-{phase}")))?;
         let mut child = self.program(arguments).stdout(file.try_clone()?).stderr(file).spawn()?;
         let (begun, words) = (std::time::Instant::now(), format!("\"phase\": \"{phase}\""));
         while !std::fs::read_to_string(self.state()).is_ok_and(|text| text.contains(&words)) {
@@ -113,32 +79,6 @@ impl Town {
             return Ok(said);
         }
         Err(format!("steadfast {arguments:?}: {}, not {code} with {words:?}:\n{said}", output.status).into())
-    }
-
-    fn kubectl(&self, arguments: &[&str]) -> Result<String, Failed> {
-        let output = Command::new(&self.lab.kubectl)
-            .arg("--kubeconfig")
-            .arg(&self.cluster.kubeconfig)
-            .args(arguments)
-            .output()?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        }
-        Err(format!("kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
-    }
-
-    /// Asks kubectl until it says what is wanted: an API server that has just been started again refuses for a while.
-    fn until(&self, arguments: &[&str], wanted: impl Fn(&str) -> bool) -> Result<(), Failed> {
-        let begun = std::time::Instant::now();
-        loop {
-            let said = self.kubectl(arguments);
-            match said {
-                Ok(said) if wanted(&said) => return Ok(()),
-                Ok(said) if begun.elapsed() > READY_WITHIN => return Err(format!("{arguments:?}: {said}").into()),
-                Err(failed) if begun.elapsed() > READY_WITHIN => return Err(failed),
-                _ => std::thread::sleep(LOOK_AGAIN_AFTER),
-            }
-        }
     }
 
     fn until_done(&self, arguments: &[&str]) -> Result<(), Failed> {
@@ -167,7 +107,8 @@ impl Town {
                 runtime.block_on(release.replace_kubelet(node))?;
                 let kubelet = "--output=jsonpath={.status.nodeInfo.kubeletVersion}";
                 self.until(&["get", "node", node, kubelet], |said| said == release.version)?;
-                self.until_done(&["wait", "node", node, "--for=condition=Ready", "--timeout=180s"])
+                self.until_done(&["wait", "node", node, "--for=condition=Ready", "--timeout=180s"])?;
+                Ok(runtime.block_on(release.settle_kubelet(node))?)
             })?;
         }
         Ok(())
@@ -187,6 +128,7 @@ impl Town {
 
 /// Everything around an upgrade to another version, each half called twice.
 fn upgraded(town: &Town) -> Result<(), Failed> {
+    std::fs::create_dir_all(town.artifacts())?;
     let others = town.namespaces()?;
     let before = ["before", "--cluster", &town.cluster.name];
     town.cut_short(&before, "witnessed", "INT")?;
@@ -206,7 +148,7 @@ fn upgraded(town: &Town) -> Result<(), Failed> {
     }
     town.upgrade()?;
     town.call(&["after", "--keep", "always"], 0, &[" 0 failed, 0 inconclusive", "the API server ran v"])?;
-    town.call(&["after", "--keep", "on-failure"], 0, &[" 0 failed, 0 inconclusive"])?;
+    town.call(&["after", "--keep", "on-failure", "--allow-disruption"], 0, &[" 0 failed, 0 inconclusive"])?;
     gone(town, &others)
 }
 
@@ -252,7 +194,7 @@ fn is_shown_nowhere(town: &Town, namespace: &str) -> Result<(), Failed> {
     let decoded = "--output=go-template={{range .data}}{{. | base64decode}}{{\"\\n\"}}{{end}}";
     let secret = town.kubectl(&["get", "secret", "steadfast-witness", "--namespace", namespace, decoded])?;
     let passwords: Vec<&str> = secret.lines().filter(|line| !line.is_empty()).collect();
-    let mut folders = vec![town.artifacts.clone()];
+    let mut folders = vec![town.artifacts()];
     let mut files = vec![town.state()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder)? {

@@ -12,15 +12,18 @@ use steadfast::cluster::{Lab, Version};
 use steadfast::run::Settings;
 
 mod common;
+#[path = "common/settings.rs"]
+mod settings;
 #[path = "common/shared.rs"]
 mod shared;
+#[path = "common/upgrades.rs"]
+mod upgrades;
 
 fn main() -> ExitCode {
     let reason = if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
         Some("STEADFAST_CLUSTER=none: no cluster is wanted".to_owned())
     } else {
-        let part = common::variable::<String>("STEADFAST_PART").filter(|part| part != "1/1");
-        part.map(|part| format!("STEADFAST_PART={part}: upgrades are no part of that; STEADFAST_PART=1/1 has them"))
+        upgrades::left_out()
     };
     if let Some(reason) = reason {
         return shared::ignore(UPGRADE_CHECKS, &reason);
@@ -31,7 +34,7 @@ fn main() -> ExitCode {
     });
     let rerun = "cargo test --test upgrade -- --exact";
     shared::run(UPGRADE_CHECKS, |checks| {
-        let settings = shared::settings(shared::new_cluster(), checks, rerun);
+        let settings = settings::usual(settings::new_cluster(), checks, rerun);
         Settings { upgrade: to, ..settings }
     })
 }

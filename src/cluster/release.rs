@@ -100,14 +100,35 @@ impl Release {
         self.on(node, &[&[kubeadm.as_str()], words].concat(), KUBEADM_WITHIN).await
     }
 
-    /// Puts the new kubelet in the old one's place, with its kubeadm, and starts it.
+    /// Puts the new kubelet in the old one's place, with its kubeadm, and starts it. The old ones stay on the node until
+    /// [`Release::settle_kubelet`] or [`Release::restore_kubelet`].
     ///
     /// # Errors
     /// When something cannot be moved, or the service cannot be started.
     pub async fn replace_kubelet(&self, node: &str) -> Result<(), KindError> {
-        let script = "set -e; mv -f \"$1/kubelet\" \"$1/kubeadm\" /usr/bin/; rmdir \"$1\"; echo \"$2\" > /kind/version; \
+        let script = "set -e; mkdir -p \"$1/old\"; cp -p /usr/bin/kubelet /usr/bin/kubeadm /kind/version \"$1/old/\"; \
+                      mv -f \"$1/kubelet\" \"$1/kubeadm\" /usr/bin/; echo \"$2\" > /kind/version; \
                       systemctl restart kubelet";
         self.on(node, &["sh", "-c", script, "sh", FOLDER, &self.version], DONE_WITHIN).await.map(drop)
+    }
+
+    /// Puts the old kubelet back, which may be older than the API server
+    /// (<https://kubernetes.io/releases/version-skew-policy/#kubelet>), and starts it.
+    ///
+    /// # Errors
+    /// When the node has it no more, something cannot be moved, or the service cannot be started.
+    pub async fn restore_kubelet(&self, node: &str) -> Result<(), KindError> {
+        let script = "set -e; systemctl stop kubelet; mv -f \"$1/old/kubelet\" \"$1/old/kubeadm\" /usr/bin/; \
+                      mv -f \"$1/old/version\" /kind/; rm -r \"$1\"; systemctl start kubelet";
+        self.on(node, &["sh", "-c", script, "sh", FOLDER], DONE_WITHIN).await.map(drop)
+    }
+
+    /// Removes the old kubelet from a node.
+    ///
+    /// # Errors
+    /// When nothing can be run on the node.
+    pub async fn settle_kubelet(&self, node: &str) -> Result<(), KindError> {
+        self.on(node, &["rm", "-r", FOLDER], DONE_WITHIN).await.map(drop)
     }
 
     /// The last lines that a node's kubelet wrote down.

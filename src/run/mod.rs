@@ -22,7 +22,7 @@ use crate::cluster::kind::{self, KindCluster};
 use crate::cluster::{Lab, Version};
 use crate::evidence::{Evidence, Leftover, Log, Replication, Snapshot, SnapshotOf, What};
 use crate::report::{self, Judged, Outcome, Progress};
-use crate::scenario::{Journal, Rate, plan};
+use crate::scenario::{Journal, Rate, Sabotage, plan};
 use crate::workload;
 
 pub use bench::{Bench, Surroundings, Target};
@@ -67,6 +67,8 @@ pub struct Settings {
     pub semi_sync: bool,
     /// The release that the cluster is upgraded to, where the run is about that.
     pub upgrade: Option<Version>,
+    /// What a mutant injects.
+    pub sabotage: Vec<Sabotage>,
     /// How fast the ledger writes.
     pub ledger: Rate,
     /// Multiplies every time limit.
@@ -220,7 +222,7 @@ async fn attempt(
         (acted.is_err() && own_cluster && cancel.is_cancelled()) || keep(settings, &evidence, acted)
     };
     Box::pin(exercise(&bench, &trial, Ending { cancel: cancel.clone(), keep: &keep })).await?;
-    if trial.newer.is_some() {
+    if trial.newer.is_some() && upgrade::ended(&evidence)? {
         // With the cluster of its own, what the second run made goes too.
         let keep = |_: Result<(), &RunError>| own_cluster && cancel.is_cancelled();
         let ending = Ending { cancel: cancel.clone(), keep: &keep };
@@ -239,7 +241,7 @@ impl Settings {
         if self.keep == Keep::Always {
             scenarios.retain(|scenario| scenario != "teardown");
         }
-        let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), Vec::new());
+        let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), self.sabotage.clone());
         let (replication, ledger) = (self.replication, self.ledger);
         let disruption = match self.target {
             Target::New { .. } => Disruption::Cluster,

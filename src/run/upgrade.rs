@@ -5,12 +5,14 @@ use super::trial::{Ending, Trial, exercise};
 use super::{Keep, RunError, Settings, outcome, read_back, run_id, surroundings, write_reports};
 use crate::check::CATALOGUE;
 use crate::cluster::{Lab, Version, kind};
-use crate::evidence::{Conformed, Snapshot, SnapshotOf, What};
+use crate::evidence::{Conformed, Evidence, Phase, Snapshot, SnapshotOf, What};
 use crate::scenario::Newer;
 use crate::workload;
 
 /// Beneath the run's directory: what the workload that is deployed once more left.
 const AGAIN: &str = "conformance";
+
+const SCENARIO: &str = "upgrade";
 
 /// The releases of an upgrade.
 pub(super) struct Path {
@@ -56,6 +58,16 @@ pub(super) fn possible(bench: &Bench, newer: &Newer) -> Result<(), RunError> {
     Ok(from.leads_to(to)?)
 }
 
+/// Whether the scenario has come to its end, by the evidence so far: a cluster that is upgraded by half is not put to the
+/// checks of the new version.
+///
+/// # Errors
+/// When the evidence cannot be read.
+pub(super) fn ended(evidence: &std::path::Path) -> Result<bool, RunError> {
+    let ended = |what: &What| matches!(what, What::Step(step) if step.name == SCENARIO && step.phase == Phase::End);
+    Ok(Evidence::read(evidence)?.records.iter().any(|record| ended(&record.what)))
+}
+
 /// Deploys the workload once more on the upgraded cluster, acts every scenario, writes reports of their own, and records
 /// in the first run what the checks say.
 ///
@@ -71,8 +83,13 @@ pub(super) async fn conform(
     std::fs::create_dir_all(&directory).map_err(|source| RunError::File { path: directory.clone(), source })?;
     let name = format!("{}{}", kind::PREFIX, run_id());
     let again = surroundings(name, directory, around.timeout_scale, &around.journal.progress)?;
-    let settings =
-        Settings { checks: CATALOGUE.iter().collect(), upgrade: None, keep: Keep::Never, ..settings.clone() };
+    let settings = Settings {
+        checks: CATALOGUE.iter().collect(),
+        upgrade: None,
+        sabotage: Vec::new(),
+        keep: Keep::Never,
+        ..settings.clone()
+    };
     let acted = async {
         let trial: Trial = settings.trial(&first.lab, &again).await?;
         let target = match &settings.target {

@@ -68,7 +68,7 @@ pub use journal::Journal;
 pub use ledger::{Rate, collect};
 pub use sabotage::{Point, Sabotage, Strike};
 pub use teardown::teardown;
-pub use upgrade::Newer;
+pub use upgrade::{LostNode, Newer};
 
 /// The scenarios in the order in which they are acted. Each needs all that stand before it in [`needs`].
 pub const SCENARIOS: [&str; 18] = [
@@ -152,6 +152,9 @@ pub enum ScenarioError {
         /// What it answered.
         answer: String,
     },
+    /// A node did not come back with a newer kubelet.
+    #[error(transparent)]
+    Lost(Box<LostNode>),
     /// The witness did not do with its ledger what the scenario needs.
     #[error("the witness did not {what}: {reason}")]
     Ledger {

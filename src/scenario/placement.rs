@@ -22,7 +22,7 @@ pub(super) const DNS_SERVERS: &str = "k8s-app=kube-dns";
 const WITNESSES: &str = "app.kubernetes.io/name=steadfast-witness";
 
 /// When a kubelet last said that its node is there; nothing before it ever did.
-type Renewed = Option<MicroTime>;
+pub(super) type Renewed = Option<MicroTime>;
 
 impl Context {
     /// The node of the primary, or else of another pod of the set, that carries nothing by which the run itself goes on:

@@ -43,6 +43,8 @@ pub enum Point {
     Growing,
     /// The control plane was upgraded, and its controllers are at work; the state is not read yet.
     ControlPlaneUpgraded,
+    /// A node was upgraded and its pods are back; the state is not read yet.
+    NodeUpgraded,
     /// The witness's ledger has ended and the replicas have all of it; nothing is read back yet.
     Settling,
 }

@@ -2,6 +2,8 @@
 //! drain, new kubelet and uncordon; between any two steps the whole state is read
 //! (<https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/>).
 
+mod kubelet;
+
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,8 @@ use crate::cluster::{Lab, NodeImage, Release};
 use crate::evidence::{Act, Sight, SnapshotOf, Stage, State};
 use crate::object::has_condition;
 use crate::workload::{self, Manifest};
+
+pub use kubelet::LostNode;
 
 /// A set without pods: that it is seen proves that the controller of the sets has seen every older one too.
 const HANDSHAKE: &str = include_str!("../../manifests/witness/handshake.yaml");
@@ -160,7 +164,7 @@ async fn controllers_at_work(context: &Context) -> Result<(), ScenarioError> {
     Ok(())
 }
 
-/// Drains a node, has it start the new kubelet, and takes it back.
+/// Drains a node, has it start the new kubelet, and takes it back, whatever came of that.
 async fn renew(context: &Context, release: &Release, node: &str, worker: bool) -> Result<(), ScenarioError> {
     let pods = context.pods_on(node);
     for (pod, _) in &pods {
@@ -171,22 +175,25 @@ async fn renew(context: &Context, release: &Release, node: &str, worker: bool) -
     let renewed = async {
         let drained = drain(context, node, &pods);
         context.journal.step("upgrade", &format!("drain {node}"), drained).await?;
-        let kubelet = kubelet(context, release, node, worker);
+        let kubelet = kubelet::renew(context, release, node, worker);
         context.journal.step("upgrade", &format!("upgrade the kubelet of {node}"), kubelet).await
     };
     let renewed = renewed.await;
+    if !worker {
+        // Its kubelet starts the API server again too.
+        control_plane_steady(context).await;
+    }
     let back = context.journal.step("upgrade", &format!("uncordon {node}"), context.undo(&cordoned)).await;
-    renewed.and(back)?;
     let ready = async {
-        for (pod, old) in &pods {
+        for (pod, old) in pods.iter().filter(|(_, old)| context.gone_already(old)) {
             context.ready(pod, Some(old)).await?;
         }
         Ok::<_, ScenarioError>(())
     };
-    context.journal.step("upgrade", &format!("wait for the pods of {node}"), ready).await?;
-    if !worker {
-        control_plane_steady(context).await;
-    }
+    // Also where the kubelet is the old one again: what was written meanwhile is read back in the end.
+    let ready = context.journal.step("upgrade", &format!("wait for the pods of {node}"), ready).await;
+    renewed.and(back).and(ready)?;
+    context.strike(Point::NodeUpgraded).await;
     Ok(())
 }
 
@@ -230,35 +237,4 @@ async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Resu
         still.map_or(Sight::Met(()), |pod| Sight::NotYet(format!("{} is there", pod.name_any())))
     });
     gone.await
-}
-
-async fn kubelet(context: &Context, release: &Release, node: &str, worker: bool) -> Result<(), ScenarioError> {
-    let to = release.version.clone();
-    let doing = async {
-        if worker {
-            // On a control plane, kubeadm has done that with all the rest.
-            release.upgrade_configuration(node).await?;
-        }
-        let before = context.lease(node).await?;
-        release.replace_kubelet(node).await?;
-        let ready = context.node_ready(node, &before).await?;
-        let nodes: Api<Node> = Api::all(context.client.clone());
-        let what = format!("a kubelet {to} on {node}");
-        let version = context.poll(&what, context.limits.reaction, async || match nodes.get(node).await {
-            Ok(there) => match there.status.and_then(|status| status.node_info) {
-                Some(info) if info.kubelet_version == to => Sight::Met(info.kubelet_version),
-                info => Sight::NotYet(info.map_or_else(|| "none".to_owned(), |info| info.kubelet_version)),
-            },
-            Err(error) => Sight::NotYet(error.to_string()),
-        });
-        let state = format!("kubelet {}", version.await?);
-        Ok::<_, ScenarioError>(vec![ready, context.node_state(SnapshotOf::Node, node, &state)])
-    };
-    let done = context.disrupt(Act::UpgradeNode { node: node.to_owned(), to: to.clone() }, doing).await;
-    if done.is_err()
-        && let Ok(log) = release.kubelet_log(node).await
-    {
-        context.save_text(&format!("{node}.kubelet.log"), &log);
-    }
-    done
 }

@@ -1,15 +1,12 @@
 //! Suites whose trials are checks, all of which rest on one run.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::check::{Check, Verdict};
-use steadfast::evidence::Replication;
 use steadfast::report::GitHub;
-use steadfast::run::{Keep, Settings, Shared, Target, cancelled_by_signals};
-use steadfast::scenario::Rate;
+use steadfast::run::{Settings, Shared, cancelled_by_signals};
 
 use crate::common;
 
@@ -41,33 +38,6 @@ pub fn ignore(checks: &'static [Check], reason: &str) -> ExitCode {
         Trial::ignorable_test(check.id, || Ok(Completion::ignored_with(reason)))
     };
     libtest_mimic::run(&common::arguments(), checks.iter().map(ignored).collect()).exit_code()
-}
-
-/// A cluster of the suite's own, as the environment describes it.
-pub fn new_cluster() -> Target {
-    let nodes = common::variable("STEADFAST_NODES").unwrap_or(3);
-    Target::New { nodes, kubernetes: common::variable("STEADFAST_KUBERNETES"), domain: None }
-}
-
-/// The usual settings of a run of these checks.
-pub fn settings(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settings {
-    Settings {
-        checks,
-        manifests: std::env::var_os("STEADFAST_MANIFESTS").map(PathBuf::from),
-        target,
-        // Whoever names a cluster to a suite wants all of it.
-        allow_disruption: true,
-        namespace: None,
-        artifacts: common::artifacts(),
-        keep: Keep::Never,
-        replication: Replication::Managed,
-        semi_sync: false,
-        upgrade: None,
-        ledger: Rate::default(),
-        timeout_scale: common::timeout_scale(),
-        budgets: Vec::new(),
-        rerun: rerun.to_owned(),
-    }
 }
 
 /// The checks that the filters leave: only the scenarios that they need are acted. A process of nextest has one check,

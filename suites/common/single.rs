@@ -108,7 +108,8 @@ impl Made {
     /// What kubectl says, asked with the cluster's own kubeconfig.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String, Failed> {
         let mut command = std::process::Command::new(&self.lab.kubectl);
-        let output = command.args(arguments).arg("--kubeconfig").arg(&self.kubeconfig).output()?;
+        command.args(arguments).arg("--kubeconfig").arg(&self.kubeconfig);
+        let output = command.arg("--cache-dir").arg(self.kubeconfig.with_file_name("kubectl")).output()?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

@@ -114,6 +114,7 @@ impl After {
             replication,
             semi_sync,
             upgrade: None,
+            sabotage: Vec::new(),
             ledger,
             timeout_scale: self.timeout_scale.unwrap_or(timeout_scale),
             budgets,

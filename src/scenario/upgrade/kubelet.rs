@@ -1,0 +1,122 @@
+//! A node's kubelet is replaced by a newer one; where that does not come to life, the old one is put back, so that the
+//! node is of use again.
+
+use k8s_openapi::api::core::v1::Node;
+use kube::api::Api;
+
+use super::super::ScenarioError;
+use super::super::context::Context;
+use super::super::disrupt::failed;
+use super::super::placement::Renewed;
+use crate::cluster::Release;
+use crate::evidence::{Act, Sight, SnapshotOf};
+
+/// How the kubelet names what it ends with.
+const LAST_WORDS: &str = "\"command failed\"";
+
+/// A node that did not come back with a newer kubelet, and what became of it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{node} did not come back with the kubelet {to} ({source}); it ended with: {said}; {after}; mend its flags or its \
+     configuration before the next upgrade; its log: logs/{file}"
+)]
+pub struct LostNode {
+    /// The node.
+    pub node: String,
+    /// The version that it was to have.
+    pub to: String,
+    /// What was waited for in vain.
+    pub source: ScenarioError,
+    /// The new kubelet's last error.
+    pub said: String,
+    /// What became of the node then.
+    pub after: String,
+    /// The log, among the run's logs.
+    pub file: String,
+}
+
+/// Has a node start the new kubelet.
+pub(super) async fn renew(context: &Context, release: &Release, node: &str, worker: bool) -> Result<(), ScenarioError> {
+    if worker {
+        // On a control plane, kubeadm has done that with all the rest.
+        release.upgrade_configuration(node).await?;
+    }
+    let old = version(context, node).await?;
+    let to = release.version.clone();
+    let doing = async {
+        let before = context.lease(node).await?;
+        release.replace_kubelet(node).await?;
+        back(context, node, &before, &to).await
+    };
+    let act = Act::UpgradeNode { node: node.to_owned(), to: to.clone() };
+    match context.disrupt(act, doing).await {
+        Ok(()) => Ok(release.settle_kubelet(node).await?),
+        Err(error) => Err(restored(context, release, node, &old, error).await),
+    }
+}
+
+async fn version(context: &Context, node: &str) -> Result<String, ScenarioError> {
+    let nodes: Api<Node> = Api::all(context.client.clone());
+    let there = nodes.get(node).await.map_err(failed(format!("read the node {node}")))?;
+    Ok(there.status.and_then(|status| status.node_info).map(|info| info.kubelet_version).unwrap_or_default())
+}
+
+/// Waits until a node is Ready by the word of a kubelet of this version, and returns the records that say it.
+async fn back(context: &Context, node: &str, before: &Renewed, wanted: &str) -> Result<Vec<u64>, ScenarioError> {
+    let ready = context.node_ready(node, before).await?;
+    let what = format!("a kubelet {wanted} on {node}");
+    let version = context.poll(&what, context.limits.reaction, async || match version(context, node).await {
+        Ok(version) if version == wanted => Sight::Met(version),
+        Ok(version) => Sight::NotYet(version),
+        Err(error) => Sight::NotYet(error.to_string()),
+    });
+    let state = format!("kubelet {}", version.await?);
+    Ok(vec![ready, context.node_state(SnapshotOf::Node, node, &state)])
+}
+
+/// Puts the old kubelet back, and returns the error that tells why, and what became of the node.
+async fn restored(context: &Context, release: &Release, node: &str, old: &str, error: ScenarioError) -> ScenarioError {
+    let log = release.kubelet_log(node).await.unwrap_or_else(|error| error.to_string());
+    let file = format!("{node}.kubelet.log");
+    context.save_text(&file, &log);
+    let restored = async {
+        let before = context.lease(node).await?;
+        release.restore_kubelet(node).await?;
+        back(context, node, &before, old).await
+    };
+    let step = format!("put the kubelet {old} of {node} back");
+    let after = match context.journal.step("upgrade", &step, restored).await {
+        Ok(_) => format!("the kubelet {old} is back, and the node Ready"),
+        Err(error) => format!("the kubelet {old} could not be put back either: {error}"),
+    };
+    let (to, said) = (release.version.clone(), last_error(&log).unwrap_or("no error in its log").to_owned());
+    ScenarioError::Lost(Box::new(LostNode { node: node.to_owned(), to, source: error, said, after, file }))
+}
+
+/// What a kubelet ended with, by its log: what it says at its end, or else the last that it calls an error.
+fn last_error(log: &str) -> Option<&str> {
+    let messages = || log.lines().rev().filter_map(|line| Some(line.split_once("]: ")?.1));
+    let severe =
+        |message: &&str| message.starts_with(['E', 'F']) && message[1..].starts_with(|c: char| c.is_ascii_digit());
+    let found = messages().find(|message| message.contains(LAST_WORDS)).or_else(|| messages().find(severe))?;
+    Some(found.split_once("] ").map_or(found, |(_, said)| said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_error;
+
+    #[test]
+    fn a_kubelet_ends_with_its_last_words() {
+        let log = "\
+Nov 25 10:00:01 worker kubelet[1]: E1125 10:00:01.000001       1 run.go:72] \"command failed\" err=\"the first time\"
+Nov 25 10:00:02 worker kubelet[2]: E1125 10:00:02.000001       2 run.go:72] \"command failed\" err=\"unrecognized feature gate: X\"
+Nov 25 10:00:02 worker kubelet[2]: E1125 10:00:02.000002       2 other.go:7] \"Not the reason\"
+Nov 25 10:00:02 worker systemd[1]: kubelet.service: Failed with result 'exit-code'.";
+        assert_eq!(last_error(log), Some("\"command failed\" err=\"unrecognized feature gate: X\""));
+        let errors = log.replace("command failed", "it goes on");
+        assert_eq!(last_error(&errors), Some("\"Not the reason\""));
+        assert_eq!(last_error("Nov 25 10:00:02 worker kubelet[2]: Ended it is."), None);
+        assert_eq!(last_error(""), None);
+    }
+}

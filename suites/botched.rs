@@ -1,0 +1,146 @@
+//! The botched suite: upgrades that go wrong, because the suite sees to it.
+//!
+//! `STEADFAST_CLUSTER=none` ignores the trials, visibly. Where only a part of the suites is asked for (`STEADFAST_PART`),
+//! upgrades are none of it.
+
+use std::collections::BTreeMap;
+use std::process::{Command, ExitCode};
+
+use libtest_mimic::Failed;
+use serde_json::json;
+use steadfast::check::{UPGRADE_CHECKS, Verdict};
+use steadfast::evidence::{Phase, What};
+use steadfast::report::Progress;
+use steadfast::run::{self, Finished, Settings, Target};
+use steadfast::scenario::{Point, Sabotage, Strike};
+use steadfast::trend::MUTANTS;
+
+mod common;
+#[path = "common/settings.rs"]
+mod settings;
+#[path = "common/town.rs"]
+mod town;
+#[path = "common/trials.rs"]
+mod trials;
+#[path = "common/upgrades.rs"]
+mod upgrades;
+
+use town::Town;
+
+/// Clusters at once.
+const AT_ONCE: usize = 1;
+
+/// Kubernetes 1.37 has no such gate any more: the feature is always there
+/// (<https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates-removed/>).
+const GATE: &str = "SidecarContainers";
+
+const TRIALS: [(&str, trials::Act); 2] = [
+    ("a_node_that_does_not_come_back_is_named_and_of_use_again", || Town::act("botched", 2, stranded)),
+    ("every_check_of_an_upgrade_fails_where_it_must", sabotaged),
+];
+
+fn main() -> ExitCode {
+    trials::run(common::arguments(), &TRIALS, AT_ONCE, upgrades::left_out())
+}
+
+/// An upgrade with a worker whose kubelet is told something that only the older one understands.
+fn stranded(town: &Town) -> Result<(), Failed> {
+    let worker = format!("{}-worker", town.cluster.name);
+    let others = town.kubectl(&["get", "namespaces", "--output=name"])?;
+    set_gate(town, &worker)?;
+    town.until(&["get", "--raw", &format!("/api/v1/nodes/{worker}/proxy/configz")], |said| said.contains(GATE))?;
+    let kubelet = ["get", "node", &worker, "--output=jsonpath={.spec.unschedulable}{.status.nodeInfo.kubeletVersion}"];
+    let old = town.kubectl(&kubelet)?;
+
+    let finished = upgrade("stranded", |settings| Settings {
+        target: Target::Kind(town.cluster.name.clone()),
+        upgrade: town.newer.kubernetes.parse().ok(),
+        ..settings
+    })?;
+    let failed = finished.evidence.records.iter().find_map(|record| match &record.what {
+        What::Step(step) if step.name == "upgrade" => match &step.phase {
+            Phase::Failed(error) => Some(error.as_str()),
+            Phase::Begin | Phase::End => None,
+        },
+        _ => None,
+    });
+    let failed = failed.ok_or("the upgrade came to its end")?;
+    let named = format!("{worker} did not come back with the kubelet v{}", town.newer.kubernetes);
+    let restored = format!("the kubelet {old} is back, and the node Ready");
+    let gate = format!("unrecognized feature gate: {GATE}");
+    if ![named, gate, restored].iter().all(|words| failed.contains(words)) {
+        return Err(failed.into());
+    }
+    differ(&finished, |id| match id {
+        "upgrade::node_upgrade_moves_one_at_a_time" => Verdict::Fail,
+        _ => Verdict::Inconclusive,
+    })?;
+
+    let (now, there) = (town.kubectl(&kubelet)?, town.kubectl(&["get", "namespaces", "--output=name"])?);
+    if now != old || there != others {
+        return Err(format!("the node has {now}, not {old}; namespaces: {there:?}, not {others:?}").into());
+    }
+    town.kubectl(&["wait", "node", &worker, "--for=condition=Ready", "--timeout=1s"]).map(drop)
+}
+
+/// Has a node tell its kubelet of the gate, by the file through which kubeadm gives it flags
+/// (<https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/kubelet-integration/>).
+fn set_gate(town: &Town, node: &str) -> Result<(), Failed> {
+    let script = "sed -i \"s/^KUBELET_KUBEADM_ARGS=\\\"/&--feature-gates=$1=true /\" /var/lib/kubelet/kubeadm-flags.env && \
+                  systemctl restart kubelet";
+    let status = Command::new(&town.lab.docker).args(["exec", node, "sh", "-c", script, "sh", GATE]).status()?;
+    if status.success() { Ok(()) } else { Err(format!("{node} cannot be told of {GATE}: {status}").into()) }
+}
+
+/// An upgrade during which everything happens that must not: the new control plane rolls the set, as that of Kubernetes
+/// 1.34.0 did, the Service's port gets another name, acknowledged rows go, and pods are replaced again after their node was
+/// upgraded. Replicas are allowed no lag at all, which the checks of the new version judge.
+fn sabotaged() -> Result<(), Failed> {
+    let template =
+        |value: &str| Strike::Set(json!({"spec": {"template": {"metadata": {"annotations": {"sabotage": value}}}}}));
+    let renamed = json!({"spec": {"ports": [{"port": 3306, "name": "renamed"}]}});
+    let rows = Strike::Sql { pod: 0, statements: vec!["DELETE FROM steadfast.entries ORDER BY id LIMIT 3".to_owned()] };
+    let sabotage = [
+        (Point::ControlPlaneUpgraded, template("of the control plane")),
+        (Point::ControlPlaneUpgraded, Strike::Service(renamed)),
+        (Point::NodeUpgraded, template("of a node")),
+        (Point::Settling, rows),
+    ];
+    let sabotage = sabotage.map(|(at, strike)| Sabotage { at, strike });
+    let finished = upgrade("upgrade", |settings| Settings {
+        target: Target::New { nodes: 1, kubernetes: None, domain: None },
+        sabotage: sabotage.into(),
+        budgets: vec!["lag=1ms".parse().expect("a budget")],
+        ..settings
+    })?;
+    differ(&finished, |_| Verdict::Fail)
+}
+
+/// Upgrades, and writes reports as every run does.
+fn upgrade(name: &str, settings: impl FnOnce(Settings) -> Settings) -> Result<Finished, Failed> {
+    let newest = steadfast::cluster::Lab::read()?.default_kubernetes.parse()?;
+    let checks = UPGRADE_CHECKS.iter().collect();
+    let usual = settings::usual(settings::new_cluster(), checks, "cargo test --test botched -- --exact");
+    let settings = settings(Settings { upgrade: Some(newest), ..usual });
+    let id = format!("{MUTANTS}-{name}-{}", run::run_id());
+    let runtime = tokio::runtime::Runtime::new()?;
+    let finished = runtime.block_on(async {
+        let directory = run::make_directory(&settings.artifacts, &id)?;
+        run::run_in(&settings, &id, directory, run::cancelled_by_signals(), &Progress::silent()).await
+    })?;
+    run::write_reports(&run::outcome(&finished, &settings.checks, &settings.rerun))?;
+    match &finished.trouble {
+        Some(trouble) => Err(trouble.to_string().into()),
+        None => Ok(finished),
+    }
+}
+
+/// Refuses verdicts other than these.
+fn differ(finished: &Finished, wanted: impl Fn(&str) -> Verdict) -> Result<(), Failed> {
+    let judged = UPGRADE_CHECKS.iter().map(|check| (check.id, check.judge(&finished.evidence)));
+    let others: BTreeMap<_, _> = judged
+        .filter(|(id, finding)| finding.verdict != wanted(id))
+        .map(|(id, finding)| (id, format!("{}: {}", finding.verdict, finding.reason)))
+        .collect();
+    if others.is_empty() { Ok(()) } else { Err(format!("{others:#?}, by {}", finished.directory.display()).into()) }
+}

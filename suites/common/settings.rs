@@ -1,0 +1,38 @@
+//! What a suite's run is asked to do, as the environment has it.
+
+use std::path::PathBuf;
+
+use steadfast::check::Check;
+use steadfast::evidence::Replication;
+use steadfast::run::{Keep, Settings, Target};
+use steadfast::scenario::Rate;
+
+use crate::common;
+
+/// A cluster of the suite's own, as the environment describes it.
+pub fn new_cluster() -> Target {
+    let nodes = common::variable("STEADFAST_NODES").unwrap_or(3);
+    Target::New { nodes, kubernetes: common::variable("STEADFAST_KUBERNETES"), domain: None }
+}
+
+/// The usual settings of a run of these checks.
+pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settings {
+    Settings {
+        checks,
+        manifests: std::env::var_os("STEADFAST_MANIFESTS").map(PathBuf::from),
+        target,
+        // Whoever names a cluster to a suite wants all of it.
+        allow_disruption: true,
+        namespace: None,
+        artifacts: common::artifacts(),
+        keep: Keep::Never,
+        replication: Replication::Managed,
+        semi_sync: false,
+        upgrade: None,
+        sabotage: Vec::new(),
+        ledger: Rate::default(),
+        timeout_scale: common::timeout_scale(),
+        budgets: Vec::new(),
+        rerun: rerun.to_owned(),
+    }
+}

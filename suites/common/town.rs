@@ -1,0 +1,80 @@
+//! A kind cluster of somebody's, with the release before the default one, which is gone after the trial.
+
+use std::process::Command;
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use steadfast::cluster::kind::{CREATE_WITHIN, KindCluster, PREFIX, Shape};
+use steadfast::cluster::{Lab, NodeImage, Version};
+use steadfast::run;
+use tempfile::TempDir;
+
+use crate::common;
+
+/// A new API server, or a node's pods, may take so long to be there.
+pub const READY_WITHIN: Duration = Duration::from_secs(180);
+
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Such a cluster.
+pub struct Town {
+    pub lab: Lab,
+    pub cluster: KindCluster,
+    /// For the suite's own files; it goes with the value.
+    pub folder: TempDir,
+    /// The release that it is to be upgraded to.
+    pub newer: NodeImage,
+}
+
+impl Town {
+    /// Acts in a cluster of so many nodes, which is gone afterwards whatever happens.
+    pub fn act(suite: &str, nodes: usize, act: fn(&Self) -> Result<(), Failed>) -> Result<(), Failed> {
+        let runtime = tokio::runtime::Runtime::new()?;
+        let town = runtime.block_on(Self::found(suite, nodes))?;
+        let acted = act(&town);
+        let left = runtime.block_on(town.cluster.delete())?;
+        acted.and(if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}").into()) })
+    }
+
+    async fn found(suite: &str, nodes: usize) -> Result<Self, Failed> {
+        let lab = Lab::read()?;
+        let newer = lab.node_image(None)?.clone();
+        let ready: Vec<Version> = lab.nodes.iter().filter_map(|node| node.kubernetes.parse().ok()).collect();
+        let older = Version::before(newer.kubernetes.parse()?, &ready)?.to_string();
+        let image = lab.node_image(Some(&older))?.image.clone();
+        let (folder, name) = (tempfile::tempdir()?, format!("{PREFIX}{suite}-{}", run::run_id()));
+        let mut cluster = KindCluster::claim(&lab, &name, folder.path())?;
+        let shape = Shape { image: &image, workers: nodes - 1, domain: None };
+        cluster.create(shape, CREATE_WITHIN.mul_f64(common::timeout_scale())).await?;
+        Ok(Self { lab, cluster, folder, newer })
+    }
+
+    /// What kubectl says, asked with the cluster's own kubeconfig.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<String, Failed> {
+        let output = Command::new(&self.lab.kubectl)
+            .arg("--cache-dir")
+            .arg(self.folder.path().join("kubectl"))
+            .arg("--kubeconfig")
+            .arg(&self.cluster.kubeconfig)
+            .args(arguments)
+            .output()?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        }
+        Err(format!("kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
+    }
+
+    /// Asks kubectl until it says what is wanted: an API server that has just been started again refuses for a while.
+    pub fn until(&self, arguments: &[&str], wanted: impl Fn(&str) -> bool) -> Result<(), Failed> {
+        let begun = std::time::Instant::now();
+        loop {
+            let said = self.kubectl(arguments);
+            match said {
+                Ok(said) if wanted(&said) => return Ok(()),
+                Ok(said) if begun.elapsed() > READY_WITHIN => return Err(format!("{arguments:?}: {said}").into()),
+                Err(failed) if begun.elapsed() > READY_WITHIN => return Err(failed),
+                _ => std::thread::sleep(LOOK_AGAIN_AFTER),
+            }
+        }
+    }
+}
