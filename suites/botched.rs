@@ -93,17 +93,16 @@ fn set_gate(town: &Town, node: &str) -> Result<(), Failed> {
 }
 
 /// An upgrade during which everything happens that must not: the new control plane rolls the set, as that of Kubernetes
-/// 1.34.0 did, the Service's port gets another name, acknowledged rows go, and pods are replaced again after their node was
-/// upgraded. Replicas are allowed no lag at all, which the checks of the new version judge.
+/// 1.34.0 did, the Service's port gets another name, a pod is replaced again after its node was upgraded, and acknowledged
+/// rows go. Replicas are allowed no lag at all, which the checks of the new version judge.
 fn sabotaged() -> Result<(), Failed> {
-    let template =
-        |value: &str| Strike::Set(json!({"spec": {"template": {"metadata": {"annotations": {"sabotage": value}}}}}));
+    let rolled = json!({"spec": {"template": {"metadata": {"annotations": {"sabotage": "of the control plane"}}}}});
     let renamed = json!({"spec": {"ports": [{"port": 3306, "name": "renamed"}]}});
     let rows = Strike::Sql { pod: 0, statements: vec!["DELETE FROM steadfast.entries ORDER BY id LIMIT 3".to_owned()] };
     let sabotage = [
-        (Point::ControlPlaneUpgraded, template("of the control plane")),
+        (Point::ControlPlaneUpgraded, Strike::Set(rolled)),
         (Point::ControlPlaneUpgraded, Strike::Service(renamed)),
-        (Point::NodeUpgraded, template("of a node")),
+        (Point::NodeUpgraded, Strike::ReplacePod { pod: 2 }),
         (Point::Settling, rows),
     ];
     let sabotage = sabotage.map(|(at, strike)| Sabotage { at, strike });

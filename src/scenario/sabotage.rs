@@ -6,7 +6,9 @@ use kube::api::{Api, Patch, PatchParams};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::ScenarioError;
 use super::context::Context;
+use super::disrupt::failed;
 use crate::evidence::{Moment, Question};
 use crate::workload::by_uid;
 
@@ -74,6 +76,11 @@ pub enum Strike {
     Set(Value),
     /// A strategic merge patch of its Service.
     Service(Value),
+    /// One pod is deleted, and another one takes its place.
+    ReplacePod {
+        /// The pod, counted from the set's first one.
+        pod: u32,
+    },
     /// The claims of one pod are deleted; they stay for as long as the pod does.
     DeleteClaims {
         /// The pod, counted from the set's first one.
@@ -82,7 +89,7 @@ pub enum Strike {
 }
 
 impl Context {
-    /// Does what the sabotage of a point is. A statement that fails shows as such in the evidence; that an object was
+    /// Does what the sabotage of a point is; no act of it is in the evidence. A statement that fails shows as such in the evidence; that an object was
     /// changed is seen by its watch.
     pub(super) async fn strike(&self, point: Point) {
         for sabotage in self.sabotage.iter().filter(|sabotage| sabotage.at == point) {
@@ -95,6 +102,7 @@ impl Context {
                 }
                 Strike::Set(patch) => self.patch::<StatefulSet>(&self.subject.set, patch).await,
                 Strike::Service(patch) => self.patch::<Service>(&self.subject.service, patch).await,
+                Strike::ReplacePod { pod } => self.replace_pod(&self.subject.nth(*pod)).await,
                 Strike::DeleteClaims { pod } => self.delete_claims(&self.subject.nth(*pod)).await,
             };
             if let Err(error) = struck {
@@ -103,22 +111,30 @@ impl Context {
         }
     }
 
-    async fn patch<K>(&self, name: &str, patch: &Value) -> kube::Result<()>
+    async fn patch<K>(&self, name: &str, patch: &Value) -> Result<(), ScenarioError>
     where
         K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope> + Clone + std::fmt::Debug,
         K: serde::de::DeserializeOwned,
         K::DynamicType: Default,
     {
         let api: Api<K> = Api::namespaced(self.client.clone(), &self.subject.namespace);
-        api.patch(name, &PatchParams::default(), &Patch::Strategic(patch)).await.map(drop)
+        let patched = api.patch(name, &PatchParams::default(), &Patch::Strategic(patch)).await;
+        patched.map(drop).map_err(failed(format!("patch {name}")))
     }
 
-    async fn delete_claims(&self, pod: &str) -> kube::Result<()> {
+    async fn replace_pod(&self, pod: &str) -> Result<(), ScenarioError> {
+        let uid = self.uid(pod).unwrap_or_default();
+        self.ask_to_go(pod, &uid, None).await?;
+        self.replaced(pod, &uid).await
+    }
+
+    async fn delete_claims(&self, pod: &str) -> Result<(), ScenarioError> {
         let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &self.subject.namespace);
         for template in &self.subject.claims {
             let claim = self.subject.claim(template, pod);
-            let uid = api.get_metadata(&claim).await?.metadata.uid.unwrap_or_default();
-            api.delete(&claim, &by_uid(&uid)).await?;
+            let there = api.get_metadata(&claim).await.map_err(failed(format!("read {claim}")))?;
+            let uid = there.metadata.uid.unwrap_or_default();
+            api.delete(&claim, &by_uid(&uid)).await.map_err(failed(format!("delete {claim}")))?;
         }
         Ok(())
     }
