@@ -14,6 +14,7 @@ use steadfast::report::Progress;
 use steadfast::run::{self, Finished, Settings, Target};
 use steadfast::scenario::{Point, Sabotage, Strike};
 use steadfast::trend::MUTANTS;
+use tokio_util::sync::CancellationToken;
 
 mod common;
 #[path = "common/settings.rs"]
@@ -52,7 +53,7 @@ fn stranded(town: &Town) -> Result<(), Failed> {
     let kubelet = ["get", "node", &worker, "--output=jsonpath={.spec.unschedulable}{.status.nodeInfo.kubeletVersion}"];
     let old = town.kubectl(&kubelet)?;
 
-    let finished = upgrade("stranded", |settings| Settings {
+    let finished = upgrade("stranded", Some(&town.cancel), |settings| Settings {
         target: Target::Kind(town.cluster.name.clone()),
         upgrade: town.newer.kubernetes.parse().ok(),
         ..settings
@@ -106,7 +107,7 @@ fn sabotaged() -> Result<(), Failed> {
         (Point::Settling, rows),
     ];
     let sabotage = sabotage.map(|(at, strike)| Sabotage { at, strike });
-    let finished = upgrade("upgrade", |settings| Settings {
+    let finished = upgrade("upgrade", None, |settings| Settings {
         target: Target::New { nodes: 1, kubernetes: None, domain: None },
         sabotage: sabotage.into(),
         budgets: vec!["lag=1ms".parse().expect("a budget")],
@@ -116,7 +117,11 @@ fn sabotaged() -> Result<(), Failed> {
 }
 
 /// Upgrades, and writes reports as every run does.
-fn upgrade(name: &str, settings: impl FnOnce(Settings) -> Settings) -> Result<Finished, Failed> {
+fn upgrade(
+    name: &str,
+    cancel: Option<&CancellationToken>,
+    settings: impl FnOnce(Settings) -> Settings,
+) -> Result<Finished, Failed> {
     let newest = steadfast::cluster::Lab::read()?.default_kubernetes.parse()?;
     let checks = UPGRADE_CHECKS.iter().collect();
     let usual = settings::usual(settings::new_cluster(), checks, "cargo test --test botched -- --exact");
@@ -125,7 +130,8 @@ fn upgrade(name: &str, settings: impl FnOnce(Settings) -> Settings) -> Result<Fi
     let runtime = tokio::runtime::Runtime::new()?;
     let finished = runtime.block_on(async {
         let directory = run::make_directory(&settings.artifacts, &id)?;
-        run::run_in(&settings, &id, directory, run::cancelled_by_signals(), &Progress::silent()).await
+        let cancel = cancel.cloned().unwrap_or_else(run::cancelled_by_signals);
+        run::run_in(&settings, &id, directory, cancel, &Progress::silent()).await
     })?;
     run::write_reports(&run::outcome(&finished, &settings.checks, &settings.rerun))?;
     match &finished.trouble {

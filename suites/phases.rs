@@ -73,6 +73,7 @@ impl Town {
 
     /// Calls the program with the state file; what it says has to hold these words.
     fn call(&self, arguments: &[&str], code: i32, words: &[&str]) -> Result<String, Failed> {
+        self.goes_on()?;
         let output = self.program(arguments).output()?;
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         if output.status.code() == Some(code) && words.iter().all(|words| said.contains(words)) {

@@ -8,11 +8,14 @@ use steadfast::cluster::kind::{CREATE_WITHIN, KindCluster, PREFIX, Shape};
 use steadfast::cluster::{Lab, NodeImage, Version};
 use steadfast::run;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use crate::common;
 
 /// A new API server, or a node's pods, may take so long to be there.
 pub const READY_WITHIN: Duration = Duration::from_secs(180);
+
+const INTERRUPTED: &str = "interrupted";
 
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -24,19 +27,22 @@ pub struct Town {
     pub folder: TempDir,
     /// The release that it is to be upgraded to.
     pub newer: NodeImage,
+    /// Whether somebody wants all of it to end.
+    pub cancel: CancellationToken,
 }
 
 impl Town {
     /// Acts in a cluster of so many nodes, which is gone afterwards whatever happens.
     pub fn act(suite: &str, nodes: usize, act: fn(&Self) -> Result<(), Failed>) -> Result<(), Failed> {
         let runtime = tokio::runtime::Runtime::new()?;
-        let town = runtime.block_on(Self::found(suite, nodes))?;
+        let cancel = runtime.block_on(async { run::cancelled_by_signals() });
+        let town = runtime.block_on(Self::found(suite, nodes, cancel))?;
         let acted = act(&town);
         let left = runtime.block_on(town.cluster.delete())?;
         acted.and(if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}").into()) })
     }
 
-    async fn found(suite: &str, nodes: usize) -> Result<Self, Failed> {
+    async fn found(suite: &str, nodes: usize, cancel: CancellationToken) -> Result<Self, Failed> {
         let lab = Lab::read()?;
         let newer = lab.node_image(None)?.clone();
         let ready: Vec<Version> = lab.nodes.iter().filter_map(|node| node.kubernetes.parse().ok()).collect();
@@ -45,12 +51,25 @@ impl Town {
         let (folder, name) = (tempfile::tempdir()?, format!("{PREFIX}{suite}-{}", run::run_id()));
         let mut cluster = KindCluster::claim(&lab, &name, folder.path())?;
         let shape = Shape { image: &image, workers: nodes - 1, domain: None };
-        cluster.create(shape, CREATE_WITHIN.mul_f64(common::timeout_scale())).await?;
-        Ok(Self { lab, cluster, folder, newer })
+        let created = tokio::select! {
+            created = cluster.create(shape, CREATE_WITHIN.mul_f64(common::timeout_scale())) => created.map_err(Failed::from),
+            () = cancel.cancelled() => Err(INTERRUPTED.into()),
+        };
+        if let Err(failed) = created {
+            cluster.delete().await?;
+            return Err(failed);
+        }
+        Ok(Self { lab, cluster, folder, newer, cancel })
+    }
+
+    /// Refuses to go on where all of it is to end.
+    pub fn goes_on(&self) -> Result<(), Failed> {
+        if self.cancel.is_cancelled() { Err(INTERRUPTED.into()) } else { Ok(()) }
     }
 
     /// What kubectl says, asked with the cluster's own kubeconfig.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String, Failed> {
+        self.goes_on()?;
         let output = Command::new(&self.lab.kubectl)
             .arg("--cache-dir")
             .arg(self.folder.path().join("kubectl"))
@@ -68,6 +87,7 @@ impl Town {
     pub fn until(&self, arguments: &[&str], wanted: impl Fn(&str) -> bool) -> Result<(), Failed> {
         let begun = std::time::Instant::now();
         loop {
+            self.goes_on()?;
             let said = self.kubectl(arguments);
             match said {
                 Ok(said) if wanted(&said) => return Ok(()),
