@@ -1,6 +1,7 @@
 //! A kind cluster of somebody's, with the release before the default one, which is gone after the trial.
 
 use std::process::Command;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
@@ -10,7 +11,7 @@ use steadfast::run;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::common;
+use crate::{common, trials};
 
 /// A new API server, or a node's pods, may take so long to be there.
 pub const READY_WITHIN: Duration = Duration::from_secs(180);
@@ -36,8 +37,10 @@ impl Town {
     pub fn act(suite: &str, nodes: usize, act: fn(&Self) -> Result<(), Failed>) -> Result<(), Failed> {
         let runtime = tokio::runtime::Runtime::new()?;
         let cancel = runtime.block_on(async { run::cancelled_by_signals() });
-        let town = runtime.block_on(Self::found(suite, nodes, cancel))?;
-        let acted = act(&town);
+        let town = runtime.block_on(Self::found(suite, nodes, cancel.clone()));
+        let acted = town.as_ref().map_err(|failed| failed.message().unwrap_or(INTERRUPTED).into()).and_then(act);
+        trials::INTERRUPTED.store(cancel.is_cancelled(), Ordering::Relaxed);
+        let Ok(town) = town else { return acted };
         let left = runtime.block_on(town.cluster.delete())?;
         acted.and(if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}").into()) })
     }

@@ -1,11 +1,15 @@
 //! Trials that share nothing, each with a cluster of its own.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 /// What a trial does.
 pub type Act = fn() -> Result<(), Failed>;
+
+/// Set by a trial that was interrupted: no other one begins after it.
+pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the trials that are asked for, so many at once. Where there is a reason not to, or `STEADFAST_CLUSTER=none`, they are
 /// ignored, visibly.
@@ -22,6 +26,7 @@ pub fn run(
         let reason = reason.clone();
         Trial::ignorable_test(name, move || match reason {
             Some(reason) => Ok(Completion::ignored_with(reason)),
+            None if INTERRUPTED.load(Ordering::Relaxed) => Err("interrupted before it began".into()),
             None => act().map(|()| Completion::Completed),
         })
     });
