@@ -2,9 +2,9 @@
 
 use super::bench::{Bench, Surroundings, Target};
 use super::trial::{Ending, Trial, exercise};
-use super::{Keep, RunError, Settings, outcome, read_back, run_id, surroundings, write_reports};
+use super::{Keep, RunError, Settings, outcome, read_back, surroundings, write_reports};
 use crate::check::CATALOGUE;
-use crate::cluster::{Lab, Version, kind};
+use crate::cluster::{Lab, Version};
 use crate::evidence::{Conformed, Evidence, Phase, Snapshot, SnapshotOf, What};
 use crate::scenario::Newer;
 use crate::workload;
@@ -81,7 +81,8 @@ pub(super) async fn conform(
 ) -> Result<(), RunError> {
     let directory = around.directory.join(AGAIN);
     std::fs::create_dir_all(&directory).map_err(|source| RunError::File { path: directory.clone(), source })?;
-    let name = format!("{}{}", kind::PREFIX, run_id());
+    // A run of its own, whose name tells which one it belongs to; a namespace is called after the end of it.
+    let name = format!("{}-{}", around.name, &workload::random_word()[..6]);
     let again = surroundings(name, directory, around.timeout_scale, &around.journal.progress)?;
     let settings = Settings {
         checks: CATALOGUE.iter().collect(),

@@ -17,6 +17,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::cluster::kind::PREFIX;
+
 pub use figures::{Figure, Spread};
 pub use gather::{Found, Gathered, gather};
 pub use ledger::{CheckTrend, Counts, Rate};
@@ -25,7 +27,7 @@ pub use wilson::{Interval, interval};
 
 use stored::{Refused, Stored};
 
-/// How the runs of the suite of mutants are called: their workloads are wrong on purpose, and red is right for them.
+/// How the runs of mutants are called, and of upgrades that are sabotaged: red is right for them.
 pub const MUTANTS: &str = "mutants";
 
 /// What many runs say together.
@@ -165,7 +167,7 @@ fn counted(found: Vec<Found>, apart: &mut Apart) -> Vec<Stored> {
     let mut kept = Vec::new();
     for (_, (path, stored)) in runs {
         match () {
-            () if stored.id().starts_with(MUTANTS) => apart.mutants += 1,
+            () if stored.id().trim_start_matches(PREFIX).starts_with(MUTANTS) => apart.mutants += 1,
             () if stored.interrupted => interrupted.push((path, stored)),
             () => kept.push(stored),
         }

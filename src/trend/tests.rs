@@ -52,6 +52,7 @@ fn nights() -> Gathered {
     let mut other = night(1, OLD, "pass", "pass");
     other["checks"][0]["verdict"] = "fail".into();
     let mutant = results("mutants-20261101-030000-abcdef.parallel", NEW, &[("order::a", "fail", 1.0)]);
+    let upgrade = results("steadfast-mutants-upgrade-20261101-030000-abcdef", NEW, &[("order::a", "fail", 1.0)]);
     let found = vec![
         found("5/results.json", &night(5, NEW, "pass", "pass")),
         found("1/results.json", &night(1, OLD, "pass", "pass")),
@@ -64,6 +65,7 @@ fn nights() -> Gathered {
         found("early/results.json", &cut_early),
         found("never/results.json", &never),
         found("mutants/parallel/results.json", &mutant),
+        found("mutants/upgrade/results.json", &upgrade),
         found("new/results.json", &json!({ "schema": 7 })),
         Found { path: "torn/results.json".into(), text: "{\"schema\": 1,".into() },
     ];
