@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::record::WriteOutcome;
+use super::answer::WriteOutcome;
 
 /// Entries of the ledger that the witness keeps: inserts at a steady rate, one statement each that commits by itself,
 /// whatever happens to the workload meanwhile; and how far behind each replica is. All times are microseconds on the

@@ -2,6 +2,7 @@
 //! indexes it.
 
 mod act;
+mod answer;
 mod entries;
 mod index;
 mod log;
@@ -15,6 +16,7 @@ mod timeline;
 use std::path::Path;
 
 pub use act::{Act, Fault};
+pub use answer::*;
 pub use entries::*;
 pub use index::{Index, Places};
 pub use log::{Log, ReadError, Sight, WaitError};

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::record::{SqlAnswer, Transport};
+use super::answer::{SqlAnswer, Transport};
 
 /// The cluster and the workload at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

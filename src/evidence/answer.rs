@@ -1,0 +1,212 @@
+//! What was asked, and what was answered: lookups, statements, commands, writes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::moment::Moment;
+
+/// How a DNS question travelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// A datagram (RFC 1035 section 4.2.1).
+    Udp,
+    /// A stream (RFC 1035 section 4.2.2).
+    Tcp,
+}
+
+/// A DNS question and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dns {
+    /// When it was asked.
+    pub moment: Moment,
+    /// The namespace of the pod that asked.
+    pub from: String,
+    /// The DNS server's pod.
+    pub server: String,
+    /// The address it was asked at.
+    pub address: String,
+    /// UDP or TCP.
+    pub transport: Transport,
+    /// The absolute name, without the trailing dot.
+    pub name: String,
+    /// The record type: `A`, `SRV`, `PTR`.
+    pub record_type: String,
+    /// Microseconds from question to answer.
+    pub took_us: u64,
+    /// The answer.
+    pub answer: DnsAnswer,
+}
+
+/// The answer to a DNS question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DnsAnswer {
+    /// The server answered.
+    Response {
+        /// `NOERROR`, `NXDOMAIN`, `SERVFAIL` …
+        rcode: String,
+        /// The answer section's records of the type that was asked for.
+        records: Vec<DnsRecord>,
+    },
+    /// No answer: the probe broke or nothing came in time.
+    Broken {
+        /// What happened.
+        message: String,
+    },
+}
+
+/// A resource record of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsRecord {
+    /// Time to live, in seconds.
+    pub ttl: u32,
+    /// The data as text: an address, a name without the trailing dot, `priority weight port target`.
+    pub data: String,
+}
+
+/// What was asked of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// `SELECT 1`, authenticated, over TCP: one row `ping`.
+    Ping,
+    /// One row: `hostname`, `server_id`, `server_uuid`, `version`.
+    Identity,
+    /// A statement that configures replication; it answers nothing.
+    Configure,
+    /// The replication status: one row with the server's own column names, none on a server that replicates nothing.
+    ReplicaStatus,
+    /// One row `gtid_executed`.
+    GtidExecuted,
+    /// Waits for a GTID set: one row `gtid_set`, `reached` (1 or 0).
+    Barrier,
+    /// The ids of the ledger's rows: rows `id`.
+    Rows,
+    /// Every table with its checksum: rows `table`, `checksum`.
+    Digest,
+    /// An insert inside a transaction that is rolled back; an acceptance is an empty answer.
+    TryWrite,
+    /// What the server does to keep a commit: one row `sync_binlog`, `innodb_flush_log_at_trx_commit`,
+    /// `relay_log_recovery`.
+    Settings,
+    /// The ids in the table of the witness's ledger: one row `ids`, `duplicates`, both as ranges such as `1-5,7`.
+    Entries,
+    /// Whether commits wait for a replica (semi-synchronous replication): rows `variable_name`, `value`.
+    SemiSync,
+    /// A statement that a mutant injects to break the workload on purpose.
+    Sabotage,
+}
+
+/// An SQL question to one server and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sql {
+    /// When it was asked.
+    pub moment: Moment,
+    /// The pod asked.
+    pub pod: String,
+    /// Its UID.
+    pub uid: String,
+    /// What was asked.
+    pub question: Question,
+    /// The statements; secrets stand as `${name}`.
+    pub statements: Vec<String>,
+    /// Microseconds from connecting to the answer.
+    pub took_us: u64,
+    /// The answer.
+    pub answer: SqlAnswer,
+}
+
+/// A row: column name to value, `None` for NULL.
+pub type Row = BTreeMap<String, Option<String>>;
+
+/// The answer to an SQL question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SqlAnswer {
+    /// The rows of the last statement that returned any.
+    Rows(Vec<Row>),
+    /// The server answered with an error.
+    Error {
+        /// The MySQL error number, such as 1290.
+        code: u16,
+        /// The server's message.
+        message: String,
+    },
+    /// No server answered at the pod's address: refused, reset, timed out.
+    Unreachable {
+        /// What happened.
+        message: String,
+    },
+    /// The question never left the harness or its answer never came back: says nothing about the server.
+    Broken {
+        /// What happened.
+        message: String,
+    },
+}
+
+/// A command run in a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exec {
+    /// When it was run.
+    pub moment: Moment,
+    /// The pod.
+    pub pod: String,
+    /// Its UID.
+    pub uid: String,
+    /// The command.
+    pub argv: Vec<String>,
+    /// Microseconds from the start to the end.
+    #[serde(default)]
+    pub took_us: u64,
+    /// What came of it.
+    pub answer: ExecAnswer,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecAnswer {
+    /// It ran to its end.
+    Exited {
+        /// The exit code.
+        code: i32,
+        /// Standard output, without the trailing newline.
+        stdout: String,
+        /// Standard error, without the trailing newline.
+        stderr: String,
+    },
+    /// It could not be run, or its end was not seen.
+    Broken {
+        /// What happened.
+        message: String,
+    },
+}
+
+/// The outcome of one write of the ledger: a single-statement autocommit insert with a unique id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Write {
+    /// The row's id, unique in the run.
+    pub id: u64,
+    /// The pod written to.
+    pub pod: String,
+    /// Its UID.
+    pub uid: String,
+    /// When it was written.
+    pub moment: Moment,
+    /// What is known of it.
+    pub outcome: WriteOutcome,
+}
+
+/// What is known of a write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteOutcome {
+    /// The server said that it is committed.
+    Acknowledged,
+    /// The server refused it.
+    Rejected(String),
+    /// No answer: it may be there or not.
+    Unknown(String),
+}
