@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 use libtest_mimic::Failed;
 use serde_json::json;
 use steadfast::check::{UPGRADE_CHECKS, Verdict};
+use steadfast::cluster::Lab;
 use steadfast::evidence::{Phase, What};
 use steadfast::report::Progress;
 use steadfast::run::{self, Finished, Settings, Target};
@@ -53,11 +54,7 @@ fn stranded(town: &Town) -> Result<(), Failed> {
     let kubelet = ["get", "node", &worker, "--output=jsonpath={.spec.unschedulable}{.status.nodeInfo.kubeletVersion}"];
     let old = town.kubectl(&kubelet)?;
 
-    let finished = upgrade("stranded", Some(&town.cancel), |settings| Settings {
-        target: Target::Kind(town.cluster.name.clone()),
-        upgrade: town.newer.kubernetes.parse().ok(),
-        ..settings
-    })?;
+    let finished = upgrade("stranded", Some(&town.cancel), to_newest(Target::Kind(town.cluster.name.clone()))?)?;
     let failed = finished.evidence.records.iter().find_map(|record| match &record.what {
         What::Step(step) if step.name == "upgrade" => match &step.phase {
             Phase::Failed(error) => Some(error.as_str()),
@@ -107,25 +104,24 @@ fn sabotaged() -> Result<(), Failed> {
         (Point::Settling, rows),
     ];
     let sabotage = sabotage.map(|(at, strike)| Sabotage { at, strike });
-    let finished = upgrade("upgrade", None, |settings| Settings {
-        target: Target::New { nodes: 1, kubernetes: None, domain: None },
+    let settings = Settings {
         sabotage: sabotage.into(),
         budgets: vec!["lag=1ms".parse().expect("a budget")],
-        ..settings
-    })?;
+        ..to_newest(Target::New { nodes: 1, kubernetes: None, domain: None })?
+    };
+    let finished = upgrade("upgrade", None, settings)?;
     differ(&finished, |_| Verdict::Fail)
 }
 
+/// The usual settings of an upgrade to the newest version.
+fn to_newest(target: Target) -> Result<Settings, Failed> {
+    let newest = Lab::read()?.default_kubernetes.parse()?;
+    let usual = settings::usual(target, UPGRADE_CHECKS.iter().collect(), "cargo test --test botched -- --exact");
+    Ok(Settings { upgrade: Some(newest), ..usual })
+}
+
 /// Upgrades, and writes reports as every run does.
-fn upgrade(
-    name: &str,
-    cancel: Option<&CancellationToken>,
-    settings: impl FnOnce(Settings) -> Settings,
-) -> Result<Finished, Failed> {
-    let newest = steadfast::cluster::Lab::read()?.default_kubernetes.parse()?;
-    let checks = UPGRADE_CHECKS.iter().collect();
-    let usual = settings::usual(settings::new_cluster(), checks, "cargo test --test botched -- --exact");
-    let settings = settings(Settings { upgrade: Some(newest), ..usual });
+fn upgrade(name: &str, cancel: Option<&CancellationToken>, settings: Settings) -> Result<Finished, Failed> {
     let id = format!("{MUTANTS}-{name}-{}", run::run_id());
     let runtime = tokio::runtime::Runtime::new()?;
     let finished = runtime.block_on(async {

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             return shared::ignore(CATALOGUE, "STEADFAST_CLUSTER=none: no cluster is wanted");
         }
         Some(cluster) => Target::Kind(cluster),
-        None => settings::new_cluster(),
+        None => shared::new_cluster(),
     };
     let rerun = "cargo test --test conformance -- --exact";
     shared::run(CATALOGUE, |checks| settings::usual(target, checks, rerun))

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     });
     let rerun = "cargo test --test upgrade -- --exact";
     shared::run(UPGRADE_CHECKS, |checks| {
-        let settings = settings::usual(settings::new_cluster(), checks, rerun);
+        let settings = settings::usual(shared::new_cluster(), checks, rerun);
         Settings { upgrade: to, ..settings }
     })
 }

@@ -9,12 +9,6 @@ use steadfast::scenario::Rate;
 
 use crate::common;
 
-/// A cluster of the suite's own, as the environment describes it.
-pub fn new_cluster() -> Target {
-    let nodes = common::variable("STEADFAST_NODES").unwrap_or(3);
-    Target::New { nodes, kubernetes: common::variable("STEADFAST_KUBERNETES"), domain: None }
-}
-
 /// The usual settings of a run of these checks.
 pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settings {
     Settings {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::check::{Check, Verdict};
 use steadfast::report::GitHub;
-use steadfast::run::{Settings, Shared, cancelled_by_signals};
+use steadfast::run::{Settings, Shared, Target, cancelled_by_signals};
 
 use crate::common;
 
@@ -38,6 +38,12 @@ pub fn ignore(checks: &'static [Check], reason: &str) -> ExitCode {
         Trial::ignorable_test(check.id, || Ok(Completion::ignored_with(reason)))
     };
     libtest_mimic::run(&common::arguments(), checks.iter().map(ignored).collect()).exit_code()
+}
+
+/// A cluster of the suite's own, as the environment describes it.
+pub fn new_cluster() -> Target {
+    let nodes = common::variable("STEADFAST_NODES").unwrap_or(3);
+    Target::New { nodes, kubernetes: common::variable("STEADFAST_KUBERNETES"), domain: None }
 }
 
 /// The checks that the filters leave: only the scenarios that they need are acted. A process of nextest has one check,

@@ -18,6 +18,7 @@ pub const READY_WITHIN: Duration = Duration::from_secs(180);
 
 const INTERRUPTED: &str = "interrupted";
 
+/// Between two questions to an API server that may be away, which tells nobody when it is back.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Such a cluster.
@@ -37,12 +38,13 @@ impl Town {
     pub fn act(suite: &str, nodes: usize, act: fn(&Self) -> Result<(), Failed>) -> Result<(), Failed> {
         let runtime = tokio::runtime::Runtime::new()?;
         let cancel = runtime.block_on(async { run::cancelled_by_signals() });
-        let town = runtime.block_on(Self::found(suite, nodes, cancel.clone()));
-        let acted = town.as_ref().map_err(|failed| failed.message().unwrap_or(INTERRUPTED).into()).and_then(act);
-        trials::INTERRUPTED.store(cancel.is_cancelled(), Ordering::Relaxed);
-        let Ok(town) = town else { return acted };
-        let left = runtime.block_on(town.cluster.delete())?;
-        acted.and(if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}").into()) })
+        let acted = runtime.block_on(Self::found(suite, nodes, cancel.clone())).and_then(|town| {
+            let acted = act(&town);
+            let left = runtime.block_on(town.cluster.delete())?;
+            acted.and(if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}").into()) })
+        });
+        trials::INTERRUPTED.fetch_or(cancel.is_cancelled(), Ordering::Relaxed);
+        acted
     }
 
     async fn found(suite: &str, nodes: usize, cancel: CancellationToken) -> Result<Self, Failed> {
