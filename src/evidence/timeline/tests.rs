@@ -1,29 +1,34 @@
 //! What the timeline keeps, and what it is asked for.
 
+use std::path::Path;
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::evidence::Evidence;
 
+/// What a run begins with. Read once, since each of many thousand histories begins with it.
+static RUN: LazyLock<Record> = LazyLock::new(|| {
+    let stored = concat!(env!("CARGO_MANIFEST_DIR"), "/suites/replay/made-good.jsonl");
+    let evidence = Evidence::read(Path::new(stored)).expect("a stored run");
+    evidence.records.into_iter().find(|record| matches!(record.what, What::Run(_))).expect("a run")
+});
+
 /// A timeline that is told of the pods of a set, event by event.
 struct Watched {
     timeline: Timeline,
-    run: Record,
 }
 
 impl Watched {
     /// The timeline of a run that has just started.
     fn new() -> Self {
-        let stored = concat!(env!("CARGO_MANIFEST_DIR"), "/suites/replay/made-good.jsonl");
-        let evidence = Evidence::read(std::path::Path::new(stored)).expect("a stored run");
-        let run = evidence.records.into_iter().find(|record| matches!(record.what, What::Run(_))).expect("a run");
-        let timeline = Timeline::of([&run]);
-        Self { timeline, run }
+        Self { timeline: Timeline::of([&*RUN]) }
     }
 
     fn tell(&mut self, event: EventType, object_kind: &str, object: Value) {
-        let (seq, wall) = (self.timeline.last_seq + 1, self.run.wall);
+        let (seq, wall) = (self.timeline.last_seq + 1, RUN.wall);
         let what = What::Object(Box::new(ObjectEvent { event, object_kind: object_kind.into(), object }));
         self.timeline.observe(&Record { seq, at_us: seq, wall, what });
     }
@@ -68,7 +73,7 @@ fn events_that_change_nothing_leave_nothing() {
         all(&mut watched, EventType::Modified);
     }
     assert_eq!(watched.kept(), kept);
-    assert_eq!(watched.timeline.last_seq, watched.run.seq + 4 * 10_001);
+    assert_eq!(watched.timeline.last_seq, RUN.seq + 4 * 10_001);
 }
 
 /// What the timeline keeps grows by what changes: by one for each turn of Ready, and by a life for each pod.
@@ -149,7 +154,7 @@ proptest! {
 #[test]
 fn gaps_are_found_by_kind_and_place() {
     let mut watched = Watched::new();
-    let (wall, first) = (watched.run.wall, watched.timeline.last_seq);
+    let (wall, first) = (RUN.wall, watched.timeline.last_seq);
     for (number, kind) in (1..).zip(["Pod", "Service", "Pod", "Pod"]) {
         let gap = Gap { object_kind: kind.into(), after_version: String::new(), reason: String::new() };
         watched.timeline.observe(&Record { seq: first + number, at_us: 0, wall, what: What::Gap(gap) });
