@@ -8,6 +8,8 @@ mod tests;
 
 use std::collections::HashMap;
 
+use super::answer::Sql;
+use super::moment::Moment;
 use super::record::{EventType, Gap, ObjectEvent, Record, What};
 use super::subject::{Retention, Subject};
 use crate::object::text;
@@ -56,6 +58,11 @@ impl Timeline {
             What::Run(run) => self.subject = Some(run.subject.clone()),
             What::Gap(gap) => self.lose(mark, gap.clone()),
             What::Object(event) => self.observe_object(mark, event),
+            What::Sql(Sql { moment: Moment::Ready { uid, .. }, .. }) => {
+                if let Some(pod) = self.pods.known(uid) {
+                    pod.greeted = true;
+                }
+            }
             _ => {}
         }
     }

@@ -144,6 +144,7 @@ pub struct Context {
     next_write: AtomicU64,
     flavour: OnceLock<Flavour>,
     replicating: AtomicBool,
+    greeting: AtomicBool,
     pub(super) reader: Reader,
     /// What is to be made good, whatever happens.
     pub(super) disrupted: tokio::sync::Mutex<Vec<Disrupted>>,
@@ -165,6 +166,7 @@ impl Context {
             next_write: AtomicU64::new(1),
             flavour: OnceLock::new(),
             replicating: AtomicBool::new(false),
+            greeting: AtomicBool::new(false),
             reader: Reader::default(),
             disrupted: tokio::sync::Mutex::default(),
         }
@@ -195,6 +197,11 @@ impl Context {
 
     pub(super) fn now_replicating(&self) {
         self.replicating.store(true, Ordering::Relaxed);
+    }
+
+    /// Remembers that every server is asked as its pod becomes Ready.
+    pub(super) fn now_greeting(&self) {
+        self.greeting.store(true, Ordering::Relaxed);
     }
 
     /// What the servers are; while none has said so, what most of them understand.
@@ -249,7 +256,22 @@ impl Context {
             }
             ready_sight(life, timeline.last_seq)
         })
-        .await
+        .await?;
+        self.greeted(pod).await;
+        Ok(())
+    }
+
+    /// Waits until a server was asked as its pod became Ready, where that is done: dozens of other questions, which come
+    /// once all pods are Ready, would hold that one up until its answer tells nothing of that moment. Whoever is not
+    /// asked in time holds up nobody; the evidence shows it.
+    async fn greeted(&self, pod: &str) {
+        let Some(uid) = self.uid(pod).filter(|_| self.greeting.load(Ordering::Relaxed)) else { return };
+        let what = format!("{pod} (uid {uid}) asked as it became Ready");
+        let asked = self.wait(&what, self.limits.sql, |timeline| match timeline.pod_by_uid(&uid) {
+            Some(life) if !life.greeted && life.deleted.is_none() => Sight::NotYet(life.summary.clone()),
+            _ => Sight::Met(()),
+        });
+        let _ = asked.await;
     }
 }
 

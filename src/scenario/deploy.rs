@@ -77,6 +77,7 @@ pub async fn greet(context: Arc<Context>, ended: CancellationToken) {
     let mut changed = context.journal.log.subscribe();
     let mut greeted: Vec<String> = Vec::new();
     let mut greetings = tokio::task::JoinSet::new();
+    context.now_greeting();
     loop {
         let ready: Vec<(String, String)> = context.journal.log.look(|timeline| {
             // Also who is told to go already: that nobody asked would leave open what it was.

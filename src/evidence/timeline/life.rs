@@ -61,6 +61,8 @@ pub struct PodLife {
     pub address: Vec<Change<String>>,
     /// How often its containers were started again, all together, change by change.
     pub restarts: Vec<Change<i64>>,
+    /// Whether its server was asked as it became Ready. The records have what came of that.
+    pub greeted: bool,
     /// When `metadata.deletionTimestamp` was first seen.
     pub deleting: Option<Mark>,
     /// When it was gone.
@@ -95,6 +97,7 @@ impl PodLife {
             ready: Vec::new(),
             address: Vec::new(),
             restarts: Vec::new(),
+            greeted: false,
             deleting: None,
             deleted: None,
             labels: BTreeMap::new(),

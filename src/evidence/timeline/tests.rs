@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Question, SqlAnswer};
 
 /// What a run begins with. Read once, since each of many thousand histories begins with it.
 static RUN: LazyLock<Record> = LazyLock::new(|| {
@@ -27,10 +27,19 @@ impl Watched {
         Self { timeline: Timeline::of([&*RUN]) }
     }
 
-    fn tell(&mut self, event: EventType, object_kind: &str, object: Value) {
+    fn observe(&mut self, what: What) {
         let (seq, wall) = (self.timeline.last_seq + 1, RUN.wall);
-        let what = What::Object(Box::new(ObjectEvent { event, object_kind: object_kind.into(), object }));
         self.timeline.observe(&Record { seq, at_us: seq, wall, what });
+    }
+
+    fn tell(&mut self, event: EventType, object_kind: &str, object: Value) {
+        self.observe(What::Object(Box::new(ObjectEvent { event, object_kind: object_kind.into(), object })));
+    }
+
+    fn ask(&mut self, moment: Moment, pod: &str, uid: &str) {
+        let (pod, uid, statements) = (pod.into(), uid.into(), Vec::new());
+        let answer = SqlAnswer::Rows(Vec::new());
+        self.observe(What::Sql(Sql { moment, pod, uid, question: Question::Ping, statements, took_us: 0, answer }));
     }
 
     fn pod(&mut self, event: EventType, name: &str, uid: &str, ready: bool) {
@@ -101,6 +110,20 @@ fn a_life_ends_once() {
     watched.pod(EventType::Deleted, "mysql-0", "first", true);
     let life = watched.timeline.pod_by_uid("first").expect("a pod");
     assert_eq!(life.deleted.map(|mark| mark.seq), Some(ended));
+}
+
+/// The one question counts that is asked as the pod becomes Ready, and of no other pod.
+#[test]
+fn a_pod_is_greeted_by_one_question() {
+    let mut watched = Watched::new();
+    let greeted =
+        |watched: &Watched| ["first", "second"].map(|uid| watched.timeline.pod_by_uid(uid).map(|pod| pod.greeted));
+    watched.pod(EventType::Added, "mysql-0", "first", true);
+    watched.pod(EventType::Added, "mysql-1", "second", true);
+    watched.ask(Moment::Deployed, "mysql-0", "first");
+    assert_eq!(greeted(&watched), [Some(false), Some(false)]);
+    watched.ask(Moment::Ready { pod: "mysql-0".into(), uid: "first".into() }, "mysql-0", "first");
+    assert_eq!(greeted(&watched), [Some(true), Some(false)]);
 }
 
 /// A name, and whether the oldest or the newest of its bearers goes, if one does.
