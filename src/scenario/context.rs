@@ -246,7 +246,7 @@ impl Context {
         Ok(self.journal.log.poll(what, limit, seen, ask).await?)
     }
 
-    /// Waits until a name's bearer is Ready under another UID than `not`.
+    /// Waits until a name's bearer is Ready under another UID than `not`, and was asked as it became so.
     pub(super) async fn ready(&self, pod: &str, not: Option<&str>) -> Result<(), ScenarioError> {
         let what = if not.is_some() { format!("{pod} Ready under a new UID") } else { format!("{pod} Ready") };
         self.wait(&what, self.limits.pod_ready, |timeline| {
@@ -267,11 +267,7 @@ impl Context {
     async fn greeted(&self, pod: &str) {
         let Some(uid) = self.uid(pod).filter(|_| self.greeting.load(Ordering::Relaxed)) else { return };
         let what = format!("{pod} (uid {uid}) asked as it became Ready");
-        let asked = self.wait(&what, self.limits.sql, |timeline| match timeline.pod_by_uid(&uid) {
-            Some(life) if !life.greeted && life.deleted.is_none() => Sight::NotYet(life.summary.clone()),
-            _ => Sight::Met(()),
-        });
-        let _ = asked.await;
+        let _ = self.of_pod(&what, self.limits.sql, &uid, |life| life.greeted.then_some(())).await;
     }
 }
 

@@ -177,10 +177,13 @@ proptest! {
 #[test]
 fn gaps_are_found_by_kind_and_place() {
     let mut watched = Watched::new();
-    let (wall, first) = (RUN.wall, watched.timeline.last_seq);
-    for (number, kind) in (1..).zip(["Pod", "Service", "Pod", "Pod"]) {
-        let gap = Gap { object_kind: kind.into(), after_version: String::new(), reason: String::new() };
-        watched.timeline.observe(&Record { seq: first + number, at_us: 0, wall, what: What::Gap(gap) });
+    let first = watched.timeline.last_seq;
+    for kind in ["Pod", "Service", "Pod", "Pod"] {
+        watched.observe(What::Gap(Gap {
+            object_kind: kind.into(),
+            after_version: String::new(),
+            reason: String::new(),
+        }));
     }
     let found = |kind: &str, from: u64, to: u64| {
         let gaps = watched.timeline.gaps_between(kind, first + from, first + to);
