@@ -151,6 +151,7 @@ mod tests {
         drop(leader);
         let gone = async {
             while lives(group) {
+                // Nobody tells when a process ends that is no child of this one.
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };

@@ -165,6 +165,7 @@ impl Log {
             if let Some(ended) = waiting.sees(sight) {
                 break ended;
             }
+            // What no record shows wakes nobody.
             tokio::time::sleep(ASK_AGAIN_AFTER.min(waiting.left())).await;
         };
         self.record(waiting.ended(&result));

@@ -105,10 +105,11 @@ impl Watch {
     async fn follow(self, mut version: String) {
         loop {
             match self.watch_once(&mut version).await {
-                // Something between here and the API server may close watches as fast as they are opened.
-                End::Resume(None) => tokio::time::sleep(RETRY_AFTER).await,
-                End::Resume(Some(trouble)) => {
-                    self.log.record(What::Note(Note { message: format!("watch of {}: {trouble}", self.kind) }));
+                End::Resume(trouble) => {
+                    if let Some(trouble) = trouble {
+                        self.log.record(What::Note(Note { message: format!("watch of {}: {trouble}", self.kind) }));
+                    }
+                    // Something between here and the API server may close watches as fast as they are opened.
                     tokio::time::sleep(RETRY_AFTER).await;
                 }
                 End::TooOld(reason) => version = self.relist(version, reason).await,
@@ -125,6 +126,7 @@ impl Watch {
                 Err(error) => {
                     let message = format!("list of {} after a gap: {error}", self.kind);
                     self.log.record(What::Note(Note { message }));
+                    // An API server that is away tells nobody when it is back.
                     tokio::time::sleep(RETRY_AFTER).await;
                 }
             }

@@ -331,6 +331,7 @@ mod tests {
         progress.begin("mysql-1 Ready");
         progress.clone().seen("Pending, not Ready");
         while paper.texts().len() < 3 {
+            // The heartbeat is a thread of its own, which writes when it will.
             std::thread::sleep(Duration::from_millis(1));
         }
         drop(progress);
