@@ -52,7 +52,8 @@ pub struct Limits {
     pub dns: Duration,
     /// One command in a container.
     pub exec: Duration,
-    /// Everything that the run made, to be gone after its deletion.
+    /// Everything that the run made, to be gone after its deletion: pods within their grace period, then their volumes,
+    /// then the namespaces.
     pub teardown: Duration,
 }
 
@@ -60,6 +61,9 @@ impl Limits {
     /// The limits for an ordinary machine, times `factor`.
     pub fn scaled(factor: f64) -> Self {
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds * factor);
+        // Suites of broken workloads wait for less. How fast a replica follows on a busy machine, and how long a server that
+        // is deleted may use its grace period, are other matters.
+        let at_least = |seconds: f64| Duration::from_secs_f64(seconds * factor.max(1.0));
         Self {
             pod_ready: seconds(180.0),
             pod_gone: seconds(90.0),
@@ -68,13 +72,12 @@ impl Limits {
             resume: seconds(30.0),
             recovery: seconds(120.0),
             outage: seconds(120.0),
-            // Suites of broken workloads wait for less; how fast a replica follows on a busy machine is another matter.
-            lag: Duration::from_secs_f64(factor.max(1.0)),
+            lag: at_least(1.0),
             write: seconds(2.0),
             sql: seconds(10.0),
             dns: seconds(2.0),
             exec: seconds(10.0),
-            teardown: seconds(90.0),
+            teardown: at_least(90.0),
         }
     }
 }
