@@ -30,7 +30,7 @@ slower than that of the source.",
     judge: read_lag_is_bounded,
 };
 
-/// With fewer looks one slow one would decide.
+/// So many looks are enough to decide by; where they are fewer than a hundred, none may be late.
 const FEWEST: usize = 20;
 
 fn read_lag_is_bounded(evidence: &Evidence) -> Finding {
