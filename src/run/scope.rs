@@ -35,12 +35,15 @@ struct Ground {
     containers: bool,
     /// How many there are.
     nodes: usize,
+    /// How many pods the workload has.
+    pods: u32,
 }
 
 impl Scope {
-    /// What a trial may act on this bench.
-    pub fn of(bench: &Bench, trial: &Trial) -> Self {
-        let ground = Ground { disruption: trial.disruption, containers: bench.nodes.is_some(), nodes: bench.size };
+    /// What a trial may act on this bench, with a workload of so many pods.
+    pub fn of(bench: &Bench, trial: &Trial, pods: u32) -> Self {
+        let containers = bench.nodes.is_some();
+        let ground = Ground { disruption: trial.disruption, containers, nodes: bench.size, pods };
         Self::on(ground, &trial.scenarios)
     }
 
@@ -71,6 +74,7 @@ fn why_not(ground: Ground, scenario: &str) -> Option<&'static str> {
         _ if ground.disruption == Disruption::Nothing && !PEACEFUL.contains(&scenario) => {
             Some("no pod is disturbed in a cluster that was there before, unless --allow-disruption is given")
         }
+        "claims" if ground.pods < 2 => Some("the set has one pod: with its claim would go every write"),
         _ => None,
     }
 }
@@ -79,9 +83,11 @@ fn why_not(ground: Ground, scenario: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn left_out(disruption: Disruption, containers: bool, nodes: usize) -> Vec<String> {
+    const OWN: Ground = Ground { disruption: Disruption::Cluster, containers: true, nodes: 3, pods: 3 };
+
+    fn left_out(ground: Ground) -> Vec<String> {
         let wanted = crate::scenario::SCENARIOS.map(str::to_owned);
-        let scope = Scope::on(Ground { disruption, containers, nodes }, &wanted);
+        let scope = Scope::on(ground, &wanted);
         assert_eq!(scope.scenarios.len() + scope.left_out.len(), wanted.len());
         scope.left_out.into_iter().map(|left| left.scenario).collect()
     }
@@ -89,16 +95,22 @@ mod tests {
     #[test]
     fn whose_the_cluster_is_decides_what_is_disrupted() {
         let beyond_the_workload = ["drain", "freeze", "outage", "resolver", "control"];
-        assert!(left_out(Disruption::Cluster, true, 3).is_empty());
-        assert_eq!(left_out(Disruption::Cluster, true, 1), ["freeze", "outage"]);
-        assert_eq!(left_out(Disruption::Workload, true, 3), beyond_the_workload);
-        assert_eq!(left_out(Disruption::Workload, false, 3), [&["crash"][..], &beyond_the_workload].concat());
+        let shared = Ground { disruption: Disruption::Workload, ..OWN };
+        assert!(left_out(OWN).is_empty());
+        assert_eq!(left_out(Ground { nodes: 1, ..OWN }), ["freeze", "outage"]);
+        assert_eq!(left_out(shared), beyond_the_workload);
+        assert_eq!(left_out(Ground { containers: false, ..shared }), [&["crash"][..], &beyond_the_workload].concat());
+    }
+
+    #[test]
+    fn the_only_copy_of_all_writes_is_not_taken_away() {
+        assert_eq!(left_out(Ground { pods: 1, ..OWN }), ["claims"]);
     }
 
     #[test]
     fn without_agreement_no_scenario_disturbs_a_pod() {
         let wanted = crate::scenario::SCENARIOS.map(str::to_owned);
-        let scope = Scope::on(Ground { disruption: Disruption::Nothing, containers: true, nodes: 3 }, &wanted);
+        let scope = Scope::on(Ground { disruption: Disruption::Nothing, ..OWN }, &wanted);
         assert_eq!(scope.scenarios, PEACEFUL);
         let why =
             |scenario: &str| scope.left_out.iter().find(|left| left.scenario == scenario).map(|it| it.why.as_str());

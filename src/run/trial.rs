@@ -118,7 +118,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         let owned = workload::create_namespace(client, name, &trial.around.name).await?;
         standing.made.lock().await.push(owned);
     }
-    let scope = Scope::of(bench, trial);
+    let scope = Scope::of(bench, trial, subject.replicas);
     for left in &scope.left_out {
         journal.progress.say(&format!("left out: {}: {}", left.scenario, left.why));
     }
