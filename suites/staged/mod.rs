@@ -76,17 +76,19 @@ pub fn list<T: DeserializeOwned>(path: &Path) -> Vec<T> {
     list
 }
 
-/// Judges what was seen by these checks and every one whose scenarios were all acted, and writes the reports.
+/// Judges what was seen by these checks and every one whose scenarios were all acted, but for those that must not be on
+/// such a cluster, and writes the reports.
 pub fn judged<'a>(
     evidence: &'a Evidence,
     directory: &Path,
     rerun: String,
     besides: &[&Check],
 ) -> Result<Outcome<'a>, String> {
-    let acted = evidence.run().map(|run| run.scenarios.clone()).unwrap_or_default();
+    let acted = |name: &str| evidence.run().is_some_and(|run| run.scenarios.iter().any(|it| it == name));
+    let left_out = |name: &str| evidence.run().is_some_and(|run| run.left_out.iter().any(|it| it.scenario == name));
     let has_evidence = |check: &&Check| {
-        let acted = check.scenarios.iter().all(|name| acted.iter().any(|it| it == name));
-        acted || besides.iter().any(|known| known.id == check.id)
+        let all = check.scenarios.iter().all(|name| acted(name) || left_out(name));
+        all || besides.iter().any(|known| known.id == check.id)
     };
     let judged = CATALOGUE.iter().filter(has_evidence).map(|check| Judged::of(check, evidence)).collect();
     let outcome = Outcome { evidence, judged, interrupted: false, directory: directory.to_owned(), rerun };
