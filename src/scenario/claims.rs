@@ -29,7 +29,7 @@ pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
     };
     let back = context.journal.step("claims", &format!("scale to {all}"), back).await;
     scaled.and(back)?;
-    if context.replicating() && all > 1 {
+    if context.replicating() {
         // It came back empty, as it was meant to, and fetches everything again.
         follow(context, &Moment::Replicating, &[context.subject.nth(all - 1)]).await?;
     }
