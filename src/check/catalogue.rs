@@ -73,13 +73,12 @@ pub fn find(id: &str) -> Option<&'static Check> {
 /// that the run must not act is not held against a check that needs others too.
 pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
     let Some(case) = Case::of(evidence) else { return did_not_start(evidence) };
-    let left_out = |scenario: &&&str| case.run.left_out.iter().any(|part| part.scenario == **scenario);
-    let needed: Vec<&'static str> = check.scenarios.iter().filter(|scenario| !left_out(scenario)).copied().collect();
+    let needed = check.scenarios.iter().filter(|scenario| case.run.left_out(scenario).is_none());
+    let needed: Vec<&'static str> = needed.copied().collect();
     if needed.is_empty() {
         return all_left_out(&case, check.scenarios);
     }
-    let acted = |scenario: &&str| case.run.scenarios.iter().any(|part| part == *scenario);
-    let missing: Vec<_> = needed.iter().filter(|scenario| !acted(scenario)).copied().collect();
+    let missing: Vec<_> = needed.iter().filter(|scenario| !case.run.acts(scenario)).copied().collect();
     if missing.len() == needed.len() {
         return not_part(&missing);
     }
@@ -103,7 +102,7 @@ pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
 /// Nothing is held against a workload that must not be touched like that.
 fn all_left_out(case: &Case<'_>, scenarios: &[&str]) -> Finding {
     let why = |scenario: &&str| {
-        let part = case.run.left_out.iter().find(|part| part.scenario == **scenario)?;
+        let part = case.run.left_out(scenario)?;
         Some(format!("{scenario} was left out: {}", part.why))
     };
     Finding::skipped(scenarios.iter().filter_map(why).collect::<Vec<_>>().join("; "))

@@ -53,12 +53,11 @@ impl Topic {
 
     /// Whether a run asks this question at all.
     fn concerns(self, run: &Run) -> bool {
-        let acts = |scenario: &str| run.scenarios.iter().any(|acted| acted == scenario);
         match self {
-            Self::PodIndexLabel | Self::ControllerView | Self::DnsBudget => acts("deploy"),
+            Self::PodIndexLabel | Self::ControllerView | Self::DnsBudget => run.acts("deploy"),
             Self::StartOrdinal => run.subject.first_ordinal > 0,
-            Self::ClaimPolicy => acts("claims") || run.subject.claim_policy != ClaimPolicy::default(),
-            Self::MaxUnavailable | Self::StuckRollout => acts("roll"),
+            Self::ClaimPolicy => run.acts("claims") || run.subject.claim_policy != ClaimPolicy::default(),
+            Self::MaxUnavailable | Self::StuckRollout => run.acts("roll"),
         }
     }
 }

@@ -42,6 +42,18 @@ pub struct Run {
     pub upgrade: Option<Upgrade>,
 }
 
+impl Run {
+    /// Whether this scenario is one of those to act.
+    pub fn acts(&self, scenario: &str) -> bool {
+        self.scenarios.iter().any(|acted| acted == scenario)
+    }
+
+    /// What is said of this scenario where it must not be acted.
+    pub fn left_out(&self, scenario: &str) -> Option<&LeftOut> {
+        self.left_out.iter().find(|part| part.scenario == scenario)
+    }
+}
+
 /// An upgrade of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upgrade {

@@ -84,11 +84,9 @@ pub fn judged<'a>(
     rerun: String,
     besides: &[&Check],
 ) -> Result<Outcome<'a>, String> {
-    let acted = |name: &str| evidence.run().is_some_and(|run| run.scenarios.iter().any(|it| it == name));
-    let left_out = |name: &str| evidence.run().is_some_and(|run| run.left_out.iter().any(|it| it.scenario == name));
     let has_evidence = |check: &&Check| {
-        let all = check.scenarios.iter().all(|name| acted(name) || left_out(name));
-        all || besides.iter().any(|known| known.id == check.id)
+        let done = |name: &&str| evidence.run().is_some_and(|run| run.acts(name) || run.left_out(name).is_some());
+        check.scenarios.iter().all(done) || besides.iter().any(|known| known.id == check.id)
     };
     let judged = CATALOGUE.iter().filter(has_evidence).map(|check| Judged::of(check, evidence)).collect();
     let outcome = Outcome { evidence, judged, interrupted: false, directory: directory.to_owned(), rerun };

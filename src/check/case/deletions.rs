@@ -81,7 +81,7 @@ impl<'a> Case<'a> {
             opinion.object(Finding::inconclusive(reason, []));
         }
         let judged = deletions.iter().filter_map(|deletion| opinion.weigh(judge(deletion))).collect();
-        let kills = self.subject.replicas > 1 && self.run.scenarios.iter().any(|scenario| scenario == "unready");
+        let kills = self.subject.replicas > 1 && self.run.acts("unready");
         if kills && !deletions.iter().any(|deletion| deletion.killed) {
             let reason = "no pod was deleted without grace, so nothing is known of what one would keep then";
             opinion.object(Finding::inconclusive(reason, []));

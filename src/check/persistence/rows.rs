@@ -38,7 +38,7 @@ fn rows_survive_pod_deletion(evidence: &Evidence) -> Finding {
         let ledger = Ledger::of(case);
         let deleted = case.weigh_deletions(opinion, |deletion| kept_by_pod(case, &ledger, deletion));
         let kills = case.acts(|act| matches!(act, Act::KillServer { .. }));
-        if kills.is_empty() && case.run.scenarios.iter().any(|scenario| scenario == CRASH) {
+        if kills.is_empty() && case.run.acts(CRASH) {
             let reason = "no server was killed in its pod, so nothing is known of what one would keep then";
             opinion.object(Finding::inconclusive(reason, []));
         }
