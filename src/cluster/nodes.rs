@@ -3,12 +3,20 @@
 use std::time::Duration;
 
 use tokio::process::Command;
+use tokio::time::Instant;
 
 use super::lab::Lab;
 use super::program::{KindError, run};
 
 /// The engine pauses, unpauses and starts a container, or runs a short command in it, within moments.
 const DONE_WITHIN: Duration = Duration::from_secs(30);
+
+/// What the engine's runtime says where a node starts processes faster than the freezer of cgroup v1 stops them. It has let
+/// all of them go on then.
+const NOT_FROZEN: &str = "unable to freeze";
+
+/// Processes that came too fast are over by then.
+const PAUSE_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// How long a node may take to shut down before the engine kills what is left: servers write everything back first.
 const SHUT_DOWN_WITHIN: Duration = Duration::from_secs(60);
@@ -52,12 +60,13 @@ impl Nodes {
         self.engine(&["container", "inspect", "--format", "{{.State.Status}}", node], DONE_WITHIN).await
     }
 
-    /// Stops all processes of a node where they are.
+    /// Stops all processes of a node where they are. On cgroup v1 that is a race with the processes that the node starts
+    /// (<https://docs.kernel.org/admin-guide/cgroup-v1/freezer-subsystem.html>), and is tried until it is won.
     ///
     /// # Errors
     /// When the engine does not.
     pub async fn pause(&self, node: &str) -> Result<(), KindError> {
-        self.engine(&["pause", node], DONE_WITHIN).await.map(drop)
+        frozen(async || self.engine(&["pause", node], DONE_WITHIN).await, DONE_WITHIN).await
     }
 
     /// Lets the processes of a node go on, where it is paused.
@@ -121,8 +130,23 @@ impl Nodes {
     }
 }
 
+/// Has the engine freeze something until it has done so.
+async fn frozen(freeze: impl AsyncFn() -> Result<String, KindError>, limit: Duration) -> Result<(), KindError> {
+    let begun = Instant::now();
+    loop {
+        match freeze().await {
+            Err(KindError::Failed { output, .. }) if output.contains(NOT_FROZEN) && begun.elapsed() < limit => {
+                tokio::time::sleep(PAUSE_AGAIN_AFTER).await;
+            }
+            done => return done.map(drop),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
@@ -139,5 +163,40 @@ mod tests {
         assert!(server.try_wait().expect("its state").is_none(), "it was killed");
         server.kill().expect("it is there");
         server.wait().expect("it ends");
+    }
+
+    /// How often an engine is asked that says this so many times before it does what it is asked, and what comes of it.
+    async fn asked(says: &str, times: usize, limit: Duration) -> (usize, Result<(), KindError>) {
+        let asked = Cell::new(0);
+        let freeze = async || {
+            asked.set(asked.get() + 1);
+            if asked.get() > times {
+                return Ok("worker".to_owned());
+            }
+            Err(KindError::Failed { command: "docker pause worker".to_owned(), output: says.to_owned() })
+        };
+        let done = frozen(freeze, limit).await;
+        (asked.get(), done)
+    }
+
+    const RACE: &str = "Cannot pause container 9cb8f9: OCI runtime pause failed: unable to freeze: unknown";
+
+    #[tokio::test]
+    async fn a_race_against_processes_is_run_until_it_is_won() {
+        assert!(matches!(asked(RACE, 2, DONE_WITHIN).await, (3, Ok(()))));
+    }
+
+    #[tokio::test]
+    async fn a_race_that_is_not_won_ends() {
+        let (times, refused) = asked(RACE, 1, Duration::ZERO).await;
+        assert_eq!(refused.expect_err("it is not frozen").last_line(), RACE);
+        assert_eq!(times, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_race_is_an_error_at_once() {
+        let (times, refused) = asked("No such container: worker", 1, DONE_WITHIN).await;
+        assert_eq!(refused.expect_err("it is not there").last_line(), "No such container: worker");
+        assert_eq!(times, 1);
     }
 }
