@@ -4,12 +4,18 @@
 # In ci/lab/engine; for machines that may not hold CAP_SYS_RESOURCE.
 OWN_RUNTIME=runc-without-sys-resource
 
+# Every node watches files in a dozen places, and Linux lets a user have 128 by default
+# (https://kind.sigs.k8s.io/docs/user/known-issues/#pod-errors-due-to-too-many-open-files).
+INOTIFY=/proc/sys/fs/inotify/max_user_instances
+INOTIFY_WANTED=512
+
 engine() {
   need docker=docker.io jq=jq
   if answers; then
     restore_runtime
     remove_leftovers
     RESULT="running"
+    make_room
     return
   fi
   need dockerd=docker.io
@@ -20,6 +26,14 @@ engine() {
   start_engine
   remove_leftovers
   RESULT="started"
+  make_room
+}
+
+# Whoever may not do that is told by `steadfast doctor`.
+make_room() {
+  local had
+  had=$(cat "$INOTIFY" 2> /dev/null) && ((had < INOTIFY_WANTED)) || return 0
+  if echo "$INOTIFY_WANTED" 2> /dev/null > "$INOTIFY"; then RESULT+=", inotify instances raised from $had to $INOTIFY_WANTED"; fi
 }
 
 answers() { timeout 10 docker version > /dev/null 2>&1; }
