@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use steadfast::check::UPGRADE_CHECKS;
 use steadfast::cluster::{Lab, Version};
 use steadfast::run::Settings;
+use steadfast::scenario::Rate;
 
 mod common;
 #[path = "common/settings.rs"]
@@ -18,6 +19,9 @@ mod settings;
 mod shared;
 #[path = "common/upgrades.rs"]
 mod upgrades;
+
+/// An upgrade takes several times as long as a run, and a replica that begins anew has to fetch all that was written.
+const LEDGER: Rate = Rate { writers: 8, per_second: 2 };
 
 fn main() -> ExitCode {
     let reason = if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
@@ -35,6 +39,6 @@ fn main() -> ExitCode {
     let rerun = "cargo test --test upgrade -- --exact";
     shared::run(UPGRADE_CHECKS, |checks| {
         let settings = settings::usual(shared::new_cluster(), checks, rerun);
-        Settings { upgrade: to, ..settings }
+        Settings { upgrade: to, ledger: LEDGER, ..settings }
     })
 }
