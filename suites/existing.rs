@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 #[path = "existing/account.rs"]
 mod account;
 mod common;
+#[path = "common/neighbours.rs"]
+mod neighbours;
 #[path = "existing/program.rs"]
 mod program;
 #[path = "common/single.rs"]

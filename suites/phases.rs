@@ -13,6 +13,8 @@ use steadfast::cluster::Release;
 use steadfast::cluster::kind::PREFIX;
 
 mod common;
+#[path = "common/neighbours.rs"]
+mod neighbours;
 #[path = "common/town.rs"]
 mod town;
 #[path = "common/trials.rs"]
@@ -43,6 +45,11 @@ impl Town {
 
     fn state(&self) -> PathBuf {
         self.folder.path().join("state.json")
+    }
+
+    /// The arguments of the first call.
+    fn before<'a>(&'a self, options: &[&'a str]) -> Vec<&'a str> {
+        [&["before", "--cluster", &self.cluster.name], &neighbours::BUDGET[..], options].concat()
     }
 
     fn program(&self, arguments: &[&str]) -> Command {
@@ -131,7 +138,7 @@ impl Town {
 fn upgraded(town: &Town) -> Result<(), Failed> {
     std::fs::create_dir_all(town.artifacts())?;
     let others = town.namespaces()?;
-    let before = ["before", "--cluster", &town.cluster.name];
+    let before = town.before(&[]);
     town.cut_short(&before, "witnessed", "INT")?;
     town.call(&["after"], 2, &["did not come to its end"])?;
     town.cut_short(&before, "deployed", "KILL")?;
@@ -172,8 +179,7 @@ fn adopted(town: &Town) -> Result<(), Failed> {
     town.until(&["get", "statefulset", "mysql", "--namespace=shop", ready], |said| said == "1")?;
     let (others, held) = (town.namespaces()?, town.kubectl(&databases)?);
     let options = ["--adopt", "mysql", "--namespace", "shop", "--allow-writes"];
-    let before = [&["before", "--cluster", &town.cluster.name][..], &options].concat();
-    town.call(&before, 0, &["steadfast after --state"])?;
+    town.call(&town.before(&options), 0, &["steadfast after --state"])?;
     if !town.kubectl(&databases)?.contains("steadfast") {
         return Err("nothing is written to the adopted server".into());
     }

@@ -12,6 +12,8 @@ use std::time::Duration;
 use libtest_mimic::Failed;
 
 mod common;
+#[path = "common/neighbours.rs"]
+mod neighbours;
 #[path = "common/trials.rs"]
 mod trials;
 
@@ -25,9 +27,6 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// What is asked of a run: replication and the ledger, so that every account has been used.
 const FILTER: &str = "replication::read_lag_is_bounded";
-
-/// How far behind replicas may be meanwhile: other runs keep the machine busy, and this is not what is tried here.
-const BUDGET: &str = "lag=1m";
 
 /// A run ends by itself; this is for one that does not.
 const END_WITHIN: Duration = Duration::from_secs(600);
@@ -52,7 +51,7 @@ fn is_shown_nowhere(manifests: &str) -> Result<(), Failed> {
     let output = |name: &str| std::fs::File::create(folder.join(name));
     let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
     command.args(["run", "--nodes", "1", "--manifests"]).arg(kustomization(manifests));
-    command.args(["--budget", BUDGET, FILTER]);
+    command.args(neighbours::BUDGET).arg(FILTER);
     command.args(["--timeout-scale", &common::timeout_scale().to_string()]).env("ARTIFACTS", &folder);
     command.stdin(Stdio::null()).stdout(output("stdout")?).stderr(output("stderr")?);
     let forms = forms(&format!("canary-{manifests}"));

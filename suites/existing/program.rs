@@ -6,7 +6,7 @@ use std::process::Command;
 use libtest_mimic::Failed;
 use serde_json::Value;
 
-use super::{common, single::Made, world};
+use super::{common, neighbours, single::Made, world};
 
 /// What a run said.
 pub struct Run {
@@ -26,7 +26,7 @@ pub fn run(made: &Made, name: &str, options: &[&str]) -> Result<Run, Failed> {
     std::fs::write(&manifests, world::workload(made)?)?;
     let before = world::objects(made)?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
-    command.arg("run").args(options).arg("--manifests").arg(&manifests);
+    command.arg("run").args(options).args(neighbours::BUDGET).arg("--manifests").arg(&manifests);
     command.args(["--witness-image", &made.lab.witness.image]);
     command.args(["--timeout-scale", &common::timeout_scale().to_string()]);
     command.env("ARTIFACTS", &artifacts).env("DOCKER_HOST", "unix:///nowhere").env_remove("KUBECONFIG");
