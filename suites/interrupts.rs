@@ -22,7 +22,7 @@ use trials::Act;
 const AT_ONCE: usize = 2;
 
 /// Until a cluster of one node has been made and its workload is being deployed.
-const BEGIN_WITHIN: Duration = Duration::from_secs(120);
+const BEGIN_WITHIN: Duration = Duration::from_secs(300);
 
 /// What a person who pressed Ctrl-C waits for, at most.
 const CLEAN_WITHIN: Duration = Duration::from_secs(60);
