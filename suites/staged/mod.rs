@@ -16,6 +16,7 @@ use steadfast::report::{Judged, Outcome, write_all};
 use steadfast::run::cancelled_by_signals;
 
 use part::Part;
+use stage::House;
 pub use stage::{Act, Ground, Stage};
 
 /// One trial of such a suite.
@@ -28,8 +29,9 @@ pub trait Piece: Send + 'static {
     fn play(&self, stage: &Stage) -> impl Future<Output = Result<(), Failed>>;
 }
 
-/// Plays the pieces of a suite, or the part of them that is asked for, so many at once, and removes the stages.
-pub fn play<P: Piece>(pieces: Vec<P>, grounds: &[(&str, Ground)], at_once: usize) -> ExitCode {
+/// Plays the pieces of a suite, or the part of them that is asked for, so many at once, and removes the stages. Those of
+/// a later stage come later: its cluster is made while nothing is played, and idles only from then on.
+pub fn play<P: Piece>(mut pieces: Vec<P>, grounds: &[(&str, Ground)], at_once: usize) -> ExitCode {
     let mut arguments = crate::common::arguments();
     if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
         let reason = "STEADFAST_CLUSTER=none: no cluster is wanted";
@@ -37,10 +39,11 @@ pub fn play<P: Piece>(pieces: Vec<P>, grounds: &[(&str, Ground)], at_once: usize
         return libtest_mimic::run(&arguments, trials.collect()).exit_code();
     }
     let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
-    let cancel = runtime.block_on(async { cancelled_by_signals() });
-    let stage = |(suite, ground): &(&str, Ground)| Arc::new(Stage::new(suite, ground.clone(), at_once, cancel.clone()));
+    let house = House { cancel: runtime.block_on(async { cancelled_by_signals() }), quiet: Arc::default() };
+    let stage = |(suite, ground): &(&str, Ground)| Arc::new(Stage::new(suite, ground.clone(), at_once, house.clone()));
     let stages: Vec<Arc<Stage>> = grounds.iter().map(stage).collect();
     let part = Part::from_environment();
+    pieces.sort_by_key(P::stage);
     let trials = pieces.into_iter().enumerate().map(|(index, piece)| {
         if !part.has(index) {
             return ignored(piece.name(), format!("not in part {part} of the suite"));

@@ -10,7 +10,7 @@ use steadfast::report::Progress;
 use steadfast::run::{self, Bench, Budget, Disruption, Ending, RunError, Surroundings, Target, Trial, exercise};
 use steadfast::scenario::{Journal, Rate, Sabotage};
 use steadfast::workload::{self, Manifest};
-use tokio::sync::{Mutex, OnceCell, Semaphore};
+use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::common::{artifacts, timeout_scale};
@@ -48,11 +48,21 @@ pub struct Ground {
     pub corefile: Option<fn(&str) -> String>,
 }
 
+/// What the stages of a suite share.
+#[derive(Clone)]
+pub struct House {
+    /// Cuts short what is played.
+    pub cancel: CancellationToken,
+    /// Held by every workload that is put through its scenarios, and alone by who makes a cluster: that takes all of two
+    /// cores for a minute, in which questions that have to be asked at once come late.
+    pub quiet: Arc<RwLock<()>>,
+}
+
 /// The cluster that the trials of a suite share.
 pub struct Stage {
     run_id: String,
     ground: Ground,
-    cancel: CancellationToken,
+    house: House,
     room: Semaphore,
     bench: OnceCell<Result<Bench, String>>,
     cluster: Mutex<Option<KindCluster>>,
@@ -60,10 +70,10 @@ pub struct Stage {
 
 impl Stage {
     /// A stage on which so many workloads find room at once; nothing is made yet.
-    pub fn new(suite: &str, ground: Ground, at_once: usize, cancel: CancellationToken) -> Self {
+    pub fn new(suite: &str, ground: Ground, at_once: usize, house: House) -> Self {
         let run_id = format!("{suite}-{}", run::run_id());
         let (bench, cluster) = (OnceCell::new(), Mutex::default());
-        Self { run_id, ground, cancel, room: Semaphore::new(at_once), bench, cluster }
+        Self { run_id, ground, house, room: Semaphore::new(at_once), bench, cluster }
     }
 
     /// Where a workload's evidence and reports are.
@@ -76,10 +86,12 @@ impl Stage {
         let _room = self.room.acquire().await.map_err(|error| error.to_string())?;
         let bench = self.bench.get_or_init(|| async { self.open().await.map_err(|error| error.to_string()) }).await;
         let bench = bench.as_ref().map_err(Clone::clone)?;
+        let _playing = self.house.quiet.read().await;
         self.put_through(bench, act).await.map_err(|error| error.to_string())
     }
 
     async fn open(&self) -> Result<Bench, RunError> {
+        let _alone = self.house.quiet.write().await;
         let lab = Lab::read()?;
         let directory = run::make_directory(&artifacts(), &self.run_id)?;
         kind::sweep(&lab).await?;
@@ -93,7 +105,7 @@ impl Stage {
         let open = Box::pin(Bench::open(lab, &target, &around, &images, &mut cluster));
         let bench = tokio::select! {
             bench = open => bench?,
-            () = self.cancel.cancelled() => return Err(RunError::Interrupted),
+            () = self.house.cancel.cancelled() => return Err(RunError::Interrupted),
         };
         let bench = match self.ground.corefile {
             Some(edit) => self.reopen(bench, &around, &images, edit).await?,
@@ -144,7 +156,7 @@ impl Stage {
                 timeout_scale: act.patience * timeout_scale(),
             },
         };
-        let ending = Ending { cancel: self.cancel.clone(), keep: &|_| self.cancel.is_cancelled() };
+        let ending = Ending { cancel: self.house.cancel.clone(), keep: &|_| self.house.cancel.is_cancelled() };
         Box::pin(exercise(bench, &trial, ending)).await?;
         Ok(Evidence::read(&evidence)?)
     }
