@@ -16,6 +16,8 @@ use steadfast::evidence::{Evidence, Replication};
 use steadfast::scenario::{SCENARIOS, plan};
 
 mod common;
+#[path = "common/neighbours.rs"]
+mod neighbours;
 mod staged;
 
 use staged::{Act, Ground, Piece, Stage, judged};
@@ -96,6 +98,7 @@ impl Piece for Variant {
     }
 
     async fn play(&self, stage: &Stage) -> Result<(), Failed> {
+        let [_, lag] = neighbours::BUDGET;
         let act = Act {
             name: self.name.clone(),
             namespace: self.namespace.clone().unwrap_or_else(|| format!("v-{}", self.name)),
@@ -105,7 +108,7 @@ impl Piece for Variant {
             semi_sync: self.semi_sync,
             sabotage: Vec::new(),
             patience: PATIENCE,
-            budgets: Vec::new(),
+            budgets: vec![lag.parse().expect("a budget")],
         };
         let evidence = stage.perform(&act).await?;
         self.verdict(&evidence, &stage.directory(&self.name))
