@@ -3,7 +3,7 @@
 //! Order is read from one watch's stream. Timestamps have a resolution of a second and come from two clocks, so they
 //! are not used.
 
-use crate::evidence::{Evidence, Mark, Moment, PodLife, Question, Wait};
+use crate::evidence::{Evidence, Mark, Moment, PodLife, Question, Sql, Wait};
 
 use super::{
     Check, Finding, Verdict,
@@ -112,8 +112,9 @@ pub(super) const READY_MEANS_SERVING: Check = Check {
     explain: "\
 Ordered start waits for Ready and nothing else: if Ready comes before the server answers, the order protects nobody.
 At the first Ready of every pod one query, SELECT 1 with the password, is sent to the pod's own address, once.
-A refused connection or an error of the server is a violation; a probe that broke says nothing about the server, and
-neither does an answer to a question that was sent more than a second later.
+A refused connection or an error of the server is a violation. From when the pod has an address the same is asked until
+there is an answer: where a probe broke, or the question came more than a second after Ready, that answer decides, if
+it was there in time and from the same container.
 Usually wrong: there is no readinessProbe, so that a started container counts as Ready; or the probe is
 `mysqladmin ping`, which succeeds on `access denied` and, on the socket, while the image's entrypoint still
 initialises the data directory with a server that does not listen on TCP.",
@@ -121,7 +122,7 @@ initialises the data directory with a server that does not listen on TCP.",
     judge: ready_means_serving,
 };
 
-/// How long after Ready a question may be sent for its answer to tell of that moment.
+/// How long after Ready a question may be sent, at the latest, for its answer to tell of that moment.
 const AT_ONCE_US: u64 = 1_000_000;
 
 fn ready_means_serving(evidence: &Evidence) -> Finding {
@@ -144,8 +145,24 @@ fn ready_means_serving(evidence: &Evidence) -> Finding {
     })
 }
 
-/// The record of the answer that the server gave when its pod became Ready; none where the pod was going already.
+/// The record of an answer that the server gave when its pod became Ready or before; none where the pod was going already.
 fn serves(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
+    let doubt = match served_at_ready(case, life, ready) {
+        Err(finding) if finding.verdict == Verdict::Inconclusive => finding,
+        decided => return decided,
+    };
+    let (pod, uid) = (life.name.clone(), life.uid.clone());
+    let mut starting = case.answers(&life.name, Question::Ping, &Moment::Starting { pod, uid });
+    // What a container answered that was started again since says nothing of the one that is Ready.
+    let in_time = starting.find(|ping| {
+        let same = life.restarts_at(ping.mark.seq) == life.restarts_at(ready.seq);
+        same && ping.rows().is_ok() && asked_after(ping, ready) <= AT_ONCE_US
+    });
+    in_time.map_or(Err(doubt), |ping| Ok(Some(ping.mark.seq)))
+}
+
+/// The same by the question at Ready alone.
+fn served_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
     let moment = Moment::Ready { pod: life.name.clone(), uid: life.uid.clone() };
     let which = format!("{} (uid {})", life.name, short(&life.uid));
     let Some(ping) = case.answers(&life.name, Question::Ping, &moment).next() else {
@@ -157,7 +174,7 @@ fn serves(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
         return Ok(None);
     }
     let Err(refusal) = ping.rows() else {
-        let after = ping.mark.at_us.saturating_sub(ping.took_us).saturating_sub(ready.at_us);
+        let after = asked_after(&ping, ready);
         if after <= AT_ONCE_US {
             return Ok(Some(seq));
         }
@@ -169,6 +186,12 @@ fn serves(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
         return Err(Finding::fail(reason, [ready.seq, seq]));
     }
     Err(Finding::inconclusive(reason, [ready.seq, seq]))
+}
+
+/// How long after Ready a question was sent, at the latest, in microseconds: the answer's way back counts as if it were
+/// before the question.
+fn asked_after(ping: &Seen<'_, Sql>, ready: Mark) -> u64 {
+    ping.mark.at_us.saturating_sub(ping.took_us).saturating_sub(ready.at_us)
 }
 
 pub(super) const SCALES_DOWN_IN_REVERSE: Check = Check {

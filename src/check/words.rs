@@ -38,6 +38,7 @@ pub(super) fn short(uid: &str) -> String {
 /// A moment, for people.
 pub(super) fn during(moment: &Moment) -> String {
     match moment {
+        Moment::Starting { pod, .. } => format!("while {pod} started"),
         Moment::Ready { pod, .. } => format!("when {pod} became Ready"),
         Moment::Deployed => "after all pods were Ready".to_owned(),
         Moment::Replicating => "once replication was configured".to_owned(),

@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "after", rename_all = "snake_case")]
 pub enum Moment {
+    /// A pod has its address, and its server is asked until it answers.
+    Starting {
+        /// The pod's name.
+        pod: String,
+        /// Its UID.
+        uid: String,
+    },
     /// A pod's Ready condition turned true under this UID for the first time.
     Ready {
         /// The pod's name.

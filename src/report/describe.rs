@@ -331,6 +331,7 @@ fn applied(value: &Value) -> String {
 
 fn moment(moment: &Moment) -> String {
     match moment {
+        Moment::Starting { pod, .. } => format!("while {pod} started"),
         Moment::Ready { pod, .. } => format!("once {pod} was Ready"),
         Moment::Deployed => "once all were Ready".to_owned(),
         Moment::Replicating => "once replication was set up".to_owned(),

@@ -1,16 +1,12 @@
 //! Deploys the workload, and asks it who it is once every pod is Ready.
 
-use std::sync::Arc;
-
 use futures::future::join_all;
-use tokio_util::sync::CancellationToken;
 
 use super::ScenarioError;
 use super::context::Context;
 use super::disrupt::quiet;
 use super::sabotage::Point;
-use crate::evidence::{Act, Moment, Question, Sight, Snapshot, SnapshotOf, What};
-use crate::mysql::statements;
+use crate::evidence::{Act, Moment, Sight, Snapshot, SnapshotOf, What};
 use crate::workload::apply;
 
 pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {
@@ -69,36 +65,4 @@ pub(super) async fn settled(context: &Context, replicas: u32) -> Result<(), Scen
             Sight::NotYet(state)
         })
         .await
-}
-
-/// Asks each server the moment its pod turns Ready for the first time, until the scenarios have ended: readiness that
-/// comes too early shows only then. Ends once all who were asked have answered.
-pub async fn greet(context: Arc<Context>, ended: CancellationToken) {
-    let mut changed = context.journal.log.subscribe();
-    let mut greeted: Vec<String> = Vec::new();
-    let mut greetings = tokio::task::JoinSet::new();
-    context.now_greeting();
-    loop {
-        let ready: Vec<(String, String)> = context.journal.log.look(|timeline| {
-            // Also who is told to go already: that nobody asked would leave open what it was.
-            let new = timeline.pods.iter().filter(|pod| pod.first_ready().is_some() && !greeted.contains(&pod.uid));
-            new.map(|pod| (pod.name.clone(), pod.uid.clone())).collect()
-        });
-        for (pod, uid) in ready {
-            greeted.push(uid.clone());
-            let context = context.clone();
-            greetings.spawn(async move {
-                let moment = Moment::Ready { pod: pod.clone(), uid };
-                context.ask(&moment, &pod, Question::Ping, vec![statements::PING.to_owned()]).await;
-            });
-        }
-        if ended.is_cancelled() {
-            break;
-        }
-        tokio::select! {
-            _ = changed.changed() => {}
-            () = ended.cancelled() => {}
-        }
-    }
-    while greetings.join_next().await.is_some() {}
 }

@@ -33,6 +33,7 @@ mod deploy;
 mod disrupt;
 mod drain;
 mod freeze;
+mod greet;
 mod grow;
 mod journal;
 mod ledger;
@@ -63,7 +64,7 @@ use crate::evidence::WaitError;
 use crate::workload::{ApplyError, ManifestError};
 
 pub use context::{Context, Limits, Made, Parts, Witnesses};
-pub use deploy::greet;
+pub use greet::greet;
 pub use journal::Journal;
 pub use ledger::{Rate, collect};
 pub use sabotage::{Point, Sabotage, Strike};

@@ -50,16 +50,30 @@ impl Context {
         // A write that is to be refused has to come from whom this server can refuse.
         let ordinary = self.flavour().ordinary_writer().filter(|_| question == Question::TryWrite);
         let login = ordinary.map_or_else(|| self.root(), |user| (user, self.writer_password.clone()));
-        let (took_us, answer) = self.put_as(login, pod, &statements, limit).await;
+        let (took_us, answer) = self.put_as(Ask::Sql, login, pod, &statements, limit).await;
         let answer = form(answer);
         let (moment, pod, answer_copy) = (moment.clone(), pod.to_owned(), answer.clone());
         self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
         answer_copy
     }
 
+    /// Has a pod's server asked until it answers a query, for so long at most, and tells whether it did. Only an answer
+    /// has its record: that there is none yet says nothing.
+    pub(super) async fn ask_until_answered(&self, moment: &Moment, pod: &str, limit: Duration) -> bool {
+        let uid = self.uid(pod).unwrap_or_default();
+        let statements = vec![statements::PING.to_owned()];
+        let (took_us, answer) = self.put_as(Ask::Await, self.root(), pod, &statements, limit).await;
+        let answered = matches!(answer, SqlAnswer::Rows(_));
+        if answered {
+            let (moment, pod, question) = (moment.clone(), pod.to_owned(), Question::Ping);
+            self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+        }
+        answered
+    }
+
     /// Puts statements to a pod's server without a record.
     async fn put(&self, pod: &str, statements: &[String], limit: Duration) -> (u64, SqlAnswer) {
-        self.put_as(self.root(), pod, statements, limit).await
+        self.put_as(Ask::Sql, self.root(), pod, statements, limit).await
     }
 
     fn root(&self) -> (&'static str, Secret) {
@@ -68,6 +82,7 @@ impl Context {
 
     async fn put_as(
         &self,
+        way: fn(SqlAsk) -> Ask,
         (user, password): (&str, Secret),
         pod: &str,
         statements: &[String],
@@ -87,7 +102,7 @@ impl Context {
                 (statements::WRITER_PASSWORD.to_owned(), self.writer_password.clone()),
             ]),
         };
-        match self.witnesses.near.ask(Ask::Sql(ask), limit).await {
+        match self.witnesses.near.ask(way(ask), limit).await {
             Ok((took_us, Answer::Sql(answer))) => (took_us, answer),
             Ok((took_us, _)) => (took_us, broken("the witness answered another question")),
             Err(trouble) => (0, broken(trouble)),

@@ -15,11 +15,12 @@ mod template;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 
 use ledger::Ledger;
 use protocol::{Answer, Ask, Hello, Line, PROTOCOL, Reply, Request, Trouble};
@@ -120,10 +121,15 @@ async fn write(mut lines: mpsc::Receiver<Line>, mut output: impl AsyncWrite + Un
 
 async fn answer(request: Request, socket: &Path) -> Reply {
     let deadline = Duration::from_millis(request.deadline_ms);
-    let began = Instant::now();
+    let mut began = Instant::now();
     let answer = match &request.ask {
         Ask::Dns(ask) => Answer::Dns(dns::ask(ask, deadline).await),
         Ask::Sql(ask) => Answer::Sql(sql::ask(ask, deadline).await),
+        Ask::Await(ask) => {
+            let (last, answer) = sql::until_answered(ask, deadline).await;
+            began = last;
+            Answer::Sql(answer)
+        }
         Ask::Ledger(ask) => Answer::Ledger(ledger::relay(socket, ask, deadline).await),
     };
     let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);

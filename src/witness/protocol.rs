@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::{DnsAnswer, Entries, SqlAnswer, Transport};
 
 /// The version of this protocol. A harness refuses a witness that speaks another one.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// A question for the witness.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub enum Ask {
     Dns(DnsAsk),
     /// To run statements on one MySQL server, over a connection of their own.
     Sql(SqlAsk),
+    /// The same again and again, until the server answers with rows or the deadline comes.
+    Await(SqlAsk),
     /// To do something about the ledger that its main process keeps.
     Ledger(LedgerAsk),
 }
@@ -186,7 +188,7 @@ pub struct Hello {
 pub struct Reply {
     /// The request's id.
     pub id: u64,
-    /// Microseconds from beginning with the question to having its answer.
+    /// Microseconds from beginning with the question to having its answer; of an [`Ask::Await`] those of the last try.
     pub took_us: u64,
     /// The answer.
     pub answer: Answer,
@@ -198,7 +200,7 @@ pub struct Reply {
 pub enum Answer {
     /// Of a [`DnsAsk`].
     Dns(DnsAnswer),
-    /// Of an [`SqlAsk`].
+    /// Of an [`SqlAsk`], and the last one of those that were awaited.
     Sql(SqlAnswer),
     /// Of a [`LedgerAsk`].
     Ledger(LedgerAnswer),
@@ -279,7 +281,7 @@ mod tests {
     fn lines_look_as_documented() {
         let line = |line| serde_json::to_string(&line).unwrap();
         let hello = Line::Hello(Hello { protocol: PROTOCOL, version: "0.1.0".into() });
-        assert_eq!(line(hello), r#"{"hello":{"protocol":3,"version":"0.1.0"}}"#);
+        assert_eq!(line(hello), r#"{"hello":{"protocol":4,"version":"0.1.0"}}"#);
         let trouble = Line::Trouble(Trouble { message: "no".into() });
         assert_eq!(line(trouble), r#"{"trouble":{"message":"no"}}"#);
         let reply = Line::Reply(Reply { id: 1, took_us: 2, answer: Answer::Sql(SqlAnswer::Rows(Vec::new())) });

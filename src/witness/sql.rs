@@ -7,7 +7,7 @@ use std::time::Duration;
 use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Value};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::protocol::{Secret, SqlAsk};
 use super::template::Template;
@@ -18,6 +18,24 @@ const MAX_PACKET: usize = 64 << 20;
 
 /// How long the server may keep the connection idle; it is never idle, so that any value serves.
 const IDLE_SECONDS: usize = 28_800;
+
+/// How long after a try the next one begins, where a server is awaited: a refused connection costs next to nothing.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// Asks again and again until the server answers with rows or the deadline comes. Returns when the last try began, and
+/// what came of it.
+pub async fn until_answered(question: &SqlAsk, deadline: Duration) -> (Instant, SqlAnswer) {
+    let end = Instant::now() + deadline;
+    loop {
+        let began = Instant::now();
+        let answer = ask(question, end.saturating_duration_since(began)).await;
+        let next = began + AGAIN_AFTER;
+        if matches!(answer, SqlAnswer::Rows(_)) || next >= end {
+            return (began, answer);
+        }
+        sleep_until(next).await;
+    }
+}
 
 /// Connects, runs the statements in order until one fails, and answers within the deadline.
 pub async fn ask(ask: &SqlAsk, deadline: Duration) -> SqlAnswer {
@@ -215,6 +233,34 @@ mod tests {
         let message = unreachable(ask(&question(address, &["SELECT 1"]), Duration::from_secs(5)).await);
         assert!(message.contains(&format!("handshake from {address}")), "{message}");
         assert!(message.contains(" ms: Connection refused"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_starts_is_awaited_and_the_last_try_counts() {
+        let (starting, address) = listener().await;
+        let answers: &[&[&[u8]]] = &[&[OK]];
+        let come_up = async {
+            for _ in 0..3 {
+                let (mut stream, _) = starting.accept().await.unwrap();
+                send(&mut stream, 0, b"\xff\x10\x04Too many connections").await.unwrap();
+            }
+            serve(starting, answers).await
+        };
+        let begun = Instant::now();
+        let question = question(address, &["DO 1"]);
+        let ((last, answer), seen) = tokio::join!(until_answered(&question, Duration::from_secs(5)), come_up);
+        assert_eq!((answer, seen), (SqlAnswer::Rows(Vec::new()), vec!["\x03DO 1".to_owned()]));
+        assert!(last - begun >= 3 * AGAIN_AFTER, "{:?}", last - begun);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_starts_is_awaited_until_the_deadline() {
+        let (listener, address) = listener().await;
+        drop(listener);
+        let (begun, deadline) = (Instant::now(), 3 * AGAIN_AFTER);
+        let (last, answer) = until_answered(&question(address, &["SELECT 1"]), deadline).await;
+        assert!(unreachable(answer).contains("Connection refused"));
+        assert!(last >= begun + AGAIN_AFTER && begun.elapsed() < deadline, "{:?}", last - begun);
     }
 
     #[tokio::test]

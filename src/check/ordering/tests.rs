@@ -1,13 +1,14 @@
 //! Stories of order, told both ways.
 
 use insta::assert_snapshot;
+use serde_json::json;
 
 use crate::{
     check::{
         Verdict::{Fail, Inconclusive, Pass, Skipped},
         history::{History, PODS, broken, error, refused, subject},
     },
-    evidence::{Act, EventType, Phase, Question, Subject, WaitOutcome, What},
+    evidence::{Act, EventType, Moment, Phase, Question, SqlAnswer, Subject, WaitOutcome, What},
 };
 
 const STARTS: &str = "ordering::starts_in_ordinal_order";
@@ -156,7 +157,7 @@ fn a_server_that_is_not_ready_any_more_when_it_is_asked_leaves_it_open() {
 
 #[test]
 fn an_answer_to_a_late_question_says_little() {
-    let asked_after = |ms: u64, answer: crate::evidence::SqlAnswer| {
+    let asked_after = |ms: u64, answer: SqlAnswer| {
         let mut history = started(&PODS[..2]);
         history.added("mysql-2");
         history.ready("mysql-2");
@@ -164,7 +165,7 @@ fn an_answer_to_a_late_question_says_little() {
         history.pinged("mysql-2", answer);
         history
     };
-    let pong = || crate::evidence::SqlAnswer::Rows(Vec::new());
+    let pong = || SqlAnswer::Rows(Vec::new());
     asked_after(900, pong()).expect(SERVING, Pass);
     assert_snapshot!(asked_after(1_100, pong()).expect(SERVING, Inconclusive), @"mysql-2 (uid 2.1) was asked only 1.1 s after Ready (#16), and answered (#17)");
     // What counts is when the question was sent.
@@ -174,6 +175,57 @@ fn an_answer_to_a_late_question_says_little() {
     });
     slow.expect(SERVING, Pass);
     asked_after(1_100, refused()).expect(SERVING, Fail);
+}
+
+#[test]
+fn an_answer_from_before_ready_decides_where_the_question_came_late() {
+    let pong = || SqlAnswer::Rows(Vec::new());
+    let starting = |answer: SqlAnswer, slept_ms: u64| {
+        let mut history = started(&PODS[..2]);
+        let uid = history.added("mysql-2");
+        history.sql(&Moment::Starting { pod: "mysql-2".into(), uid }, "mysql-2", Question::Ping, answer);
+        history.pass_ms(slept_ms);
+        history.ready("mysql-2");
+        history.pass_ms(1_100);
+        history
+    };
+    let asked = |mut history: History, answer: SqlAnswer| {
+        history.pinged("mysql-2", answer);
+        history
+    };
+    asked(starting(pong(), 0), pong()).expect(SERVING, Pass);
+    asked(starting(pong(), 9_000), broken()).expect(SERVING, Pass);
+    starting(pong(), 0).expect(SERVING, Pass);
+    // Who refuses at Ready is wrong all the same, and an answer has to have come.
+    asked(starting(pong(), 0), refused()).expect(SERVING, Fail);
+    asked(starting(refused(), 0), pong()).expect(SERVING, Inconclusive);
+}
+
+#[test]
+fn an_answer_from_before_a_restart_or_long_after_ready_decides_nothing() {
+    let pong = || SqlAnswer::Rows(Vec::new());
+    let starting = |restarts: u32| {
+        let mut history = started(&PODS[..2]);
+        let uid = history.added("mysql-2");
+        let moment = Moment::Starting { pod: "mysql-2".into(), uid };
+        history.sql(&moment, "mysql-2", Question::Ping, pong());
+        let ready = json!([{"type": "Ready", "status": "True"}]);
+        let containers = json!([{"name": "mysql", "restartCount": restarts}]);
+        history.modified("mysql-2", "status", json!({"conditions": ready, "containerStatuses": containers}));
+        history.pass_ms(1_100);
+        history.pinged("mysql-2", pong());
+        history
+    };
+    starting(0).expect(SERVING, Pass);
+    starting(1).expect(SERVING, Inconclusive);
+
+    let mut late = started(&PODS[..2]);
+    let uid = late.added("mysql-2");
+    late.ready("mysql-2");
+    late.pass_ms(1_100);
+    late.sql(&Moment::Starting { pod: "mysql-2".into(), uid }, "mysql-2", Question::Ping, pong());
+    late.pinged("mysql-2", pong());
+    late.expect(SERVING, Inconclusive);
 }
 
 /// A run whose set is being scaled to one pod.

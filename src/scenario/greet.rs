@@ -1,0 +1,84 @@
+//! Asks each server while its pod starts and as it becomes Ready: readiness that comes too early shows only then.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::context::Context;
+use crate::evidence::{Moment, PodLife, Question, Timeline};
+use crate::mysql::statements;
+
+/// How long the witness awaits a server at a time: so long it may go on after nobody wants to know any more.
+const TURN: Duration = Duration::from_secs(2);
+
+/// Asks each server once the moment its pod turns Ready for the first time, until the scenarios have ended; and from when
+/// the pod has an address until there is an answer. On a busy cluster the question at Ready may come too late to tell
+/// anything of that moment; a server that had answered before it was serving then. Ends once all who were asked have
+/// answered.
+pub async fn greet(context: Arc<Context>, ended: CancellationToken) {
+    let mut changed = context.journal.log.subscribe();
+    let (mut awaited, mut greeted) = (HashSet::new(), HashSet::new());
+    let mut questions = JoinSet::new();
+    context.now_greeting();
+    loop {
+        for (pod, uid) in pods(&context, is_starting) {
+            if awaited.insert(uid.clone()) {
+                questions.spawn(until_answered(context.clone(), ended.clone(), pod, uid));
+            }
+        }
+        // Also who is told to go already: that nobody asked would leave open what it was.
+        for (pod, uid) in pods(&context, |life, _| life.first_ready().is_some()) {
+            if greeted.insert(uid.clone()) {
+                let context = context.clone();
+                questions.spawn(async move {
+                    let moment = Moment::Ready { pod: pod.clone(), uid };
+                    context.ask(&moment, &pod, Question::Ping, vec![statements::PING.to_owned()]).await;
+                });
+            }
+        }
+        if ended.is_cancelled() {
+            break;
+        }
+        tokio::select! {
+            _ = changed.changed() => {}
+            () = ended.cancelled() => {}
+        }
+    }
+    while questions.join_next().await.is_some() {}
+}
+
+/// Names and UIDs of the pods that are so.
+fn pods(context: &Context, are: impl Fn(&PodLife, &Timeline) -> bool) -> Vec<(String, String)> {
+    context.journal.log.look(|timeline| {
+        let pods = timeline.pods.iter().filter(|life| are(life, timeline));
+        pods.map(|life| (life.name.clone(), life.uid.clone())).collect()
+    })
+}
+
+/// Whether a pod has an address and was not Ready yet.
+fn is_starting(life: &PodLife, timeline: &Timeline) -> bool {
+    let here = life.deleted.is_none() && life.address_at(timeline.last_seq).is_some();
+    here && life.first_ready().is_none()
+}
+
+/// Has a server that starts asked until it answers, as long as its pod is there and was not asked as it became Ready.
+async fn until_answered(context: Arc<Context>, ended: CancellationToken, pod: String, uid: String) {
+    let moment = Moment::Starting { pod: pod.clone(), uid: uid.clone() };
+    let is_wanted =
+        |timeline: &Timeline| timeline.pod_by_uid(&uid).is_some_and(|life| life.deleted.is_none() && !life.greeted);
+    while !ended.is_cancelled() && context.journal.log.look(is_wanted) {
+        let next = Instant::now() + TURN;
+        if context.ask_until_answered(&moment, &pod, TURN).await {
+            return;
+        }
+        // The witness could not be asked at all where the turn is not over yet.
+        tokio::select! {
+            () = sleep_until(next) => {}
+            () = ended.cancelled() => {}
+        }
+    }
+}
