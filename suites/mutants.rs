@@ -18,6 +18,8 @@ use steadfast::scenario::{SCENARIOS, Sabotage, plan};
 use steadfast::trend::MUTANTS;
 
 mod common;
+#[path = "common/neighbours.rs"]
+mod neighbours;
 mod staged;
 
 use staged::{Act, Ground, Piece, Stage, judged};

@@ -4,6 +4,7 @@ mod corefile;
 mod part;
 mod stage;
 
+use std::cmp::Reverse;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub trait Piece: Send + 'static {
 }
 
 /// Plays the pieces of a suite, or the part of them that is asked for, so many at once, and removes the stages. Those of
-/// a later stage come later: its cluster is made while nothing is played, and idles only from then on.
+/// the last stage come first: all clusters are made before anything is played, and the ones of few pieces soon go.
 pub fn play<P: Piece>(mut pieces: Vec<P>, grounds: &[(&str, Ground)], at_once: usize) -> ExitCode {
     let mut arguments = crate::common::arguments();
     if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
@@ -43,13 +44,14 @@ pub fn play<P: Piece>(mut pieces: Vec<P>, grounds: &[(&str, Ground)], at_once: u
     let stage = |(suite, ground): &(&str, Ground)| Arc::new(Stage::new(suite, ground.clone(), at_once, house.clone()));
     let stages: Vec<Arc<Stage>> = grounds.iter().map(stage).collect();
     let part = Part::from_environment();
-    pieces.sort_by_key(P::stage);
+    pieces.sort_by_key(|piece| Reverse(piece.stage()));
     let trials = pieces.into_iter().enumerate().map(|(index, piece)| {
         if !part.has(index) {
             return ignored(piece.name(), format!("not in part {part} of the suite"));
         }
         let (runtime, stage) = (runtime.clone(), stages[piece.stage()].clone());
-        Trial::test(piece.name(), move || runtime.block_on(piece.play(&stage)))
+        stage.expect_one();
+        Trial::test(piece.name(), move || runtime.block_on(play_one(piece, &stage)))
     });
     // A trial mostly waits, so the number at once follows from what the clusters carry, not from the cores here.
     arguments.test_threads.get_or_insert(at_once);
@@ -62,6 +64,13 @@ pub fn play<P: Piece>(mut pieces: Vec<P>, grounds: &[(&str, Ground)], at_once: u
             ExitCode::FAILURE
         }
     }
+}
+
+async fn play_one(piece: impl Piece, stage: &Stage) -> Result<(), Failed> {
+    let played = piece.play(stage).await;
+    let left = stage.leave().await;
+    played?;
+    Ok(left?)
 }
 
 fn ignored(name: String, reason: String) -> Trial {

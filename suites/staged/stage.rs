@@ -1,7 +1,9 @@
 //! A stage: one kind cluster for many workloads, each in namespaces of its own. The first trial makes it.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, KindCluster};
@@ -14,6 +16,7 @@ use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::common::{artifacts, timeout_scale};
+use crate::neighbours;
 
 /// A workload for the stage.
 pub struct Act {
@@ -33,7 +36,7 @@ pub struct Act {
     pub sabotage: Vec<Sabotage>,
     /// Multiplies every time limit.
     pub patience: f64,
-    /// The budgets that are not the usual ones.
+    /// The budgets that are not the usual ones of a workload with neighbours.
     pub budgets: Vec<Budget>,
 }
 
@@ -64,6 +67,8 @@ pub struct Stage {
     ground: Ground,
     house: House,
     room: Semaphore,
+    /// How many trials are still to be played on it.
+    expected: AtomicUsize,
     bench: OnceCell<Result<Bench, String>>,
     cluster: Mutex<Option<KindCluster>>,
 }
@@ -72,8 +77,18 @@ impl Stage {
     /// A stage on which so many workloads find room at once; nothing is made yet.
     pub fn new(suite: &str, ground: Ground, at_once: usize, house: House) -> Self {
         let run_id = format!("{suite}-{}", run::run_id());
-        let (bench, cluster) = (OnceCell::new(), Mutex::default());
-        Self { run_id, ground, house, room: Semaphore::new(at_once), bench, cluster }
+        let (room, expected) = (Semaphore::new(at_once), AtomicUsize::new(0));
+        Self { run_id, ground, house, room, expected, bench: OnceCell::new(), cluster: Mutex::default() }
+    }
+
+    /// One trial more is to be played on it.
+    pub fn expect_one(&self) {
+        self.expected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One of these trials is over. The last one removes the cluster, which would take from the others by idling.
+    pub async fn leave(&self) -> Result<(), String> {
+        if self.expected.fetch_sub(1, Ordering::Relaxed) == 1 { self.strike().await } else { Ok(()) }
     }
 
     /// Where a workload's evidence and reports are.
@@ -132,6 +147,7 @@ impl Stage {
     }
 
     async fn put_through(&self, bench: &Bench, act: &Act) -> Result<Evidence, RunError> {
+        let [_, lag] = neighbours::BUDGET;
         let directory = self.directory(&act.name);
         let journal = journal(&directory, Progress::silent())?;
         let evidence = journal.log.path().to_owned();
@@ -146,7 +162,7 @@ impl Stage {
             ledger: Rate { writers: 2, per_second: 5 },
             // Other workloads are on it too.
             disruption: Disruption::Workload,
-            budgets: act.budgets.clone(),
+            budgets: iter::once(lag.parse().expect("a budget")).chain(act.budgets.clone()).collect(),
             newer: None,
             around: Surroundings {
                 // Namespaces are found by it when their trial is cut short.
