@@ -18,8 +18,6 @@ use steadfast::scenario::{SCENARIOS, Sabotage, plan};
 use steadfast::trend::MUTANTS;
 
 mod common;
-#[path = "common/neighbours.rs"]
-mod neighbours;
 mod staged;
 
 use staged::{Act, Ground, Piece, Stage, judged};

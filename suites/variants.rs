@@ -16,8 +16,6 @@ use steadfast::evidence::{Evidence, Replication};
 use steadfast::scenario::{SCENARIOS, plan};
 
 mod common;
-#[path = "common/neighbours.rs"]
-mod neighbours;
 mod staged;
 
 use staged::{Act, Ground, Piece, Stage, judged};

@@ -238,6 +238,12 @@ impl History {
         self.sql(moment, pod, question, SqlAnswer::Rows(vec![row(columns)]));
     }
 
+    /// What a pod answers to a query while it starts.
+    pub fn answered_starting(&mut self, pod: &str, answer: SqlAnswer) -> u64 {
+        let moment = Moment::Starting { pod: pod.to_owned(), uid: self.uid(pod) };
+        self.sql(&moment, pod, Question::Ping, answer)
+    }
+
     /// What a pod answers to the first query when it becomes Ready.
     pub fn pinged(&mut self, pod: &str, answer: SqlAnswer) -> u64 {
         let uid = self.uid(pod);

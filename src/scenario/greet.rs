@@ -25,20 +25,18 @@ pub async fn greet(context: Arc<Context>, ended: CancellationToken) {
     let mut questions = JoinSet::new();
     context.now_greeting();
     loop {
-        for (pod, uid) in pods(&context, is_starting) {
-            if awaited.insert(uid.clone()) {
-                questions.spawn(until_answered(context.clone(), ended.clone(), pod, uid));
-            }
+        for (pod, uid) in pods(&context, |life, timeline| is_starting(life, timeline) && !awaited.contains(&life.uid)) {
+            awaited.insert(uid.clone());
+            questions.spawn(until_answered(context.clone(), ended.clone(), pod, uid));
         }
         // Also who is told to go already: that nobody asked would leave open what it was.
-        for (pod, uid) in pods(&context, |life, _| life.first_ready().is_some()) {
-            if greeted.insert(uid.clone()) {
-                let context = context.clone();
-                questions.spawn(async move {
-                    let moment = Moment::Ready { pod: pod.clone(), uid };
-                    context.ask(&moment, &pod, Question::Ping, vec![statements::PING.to_owned()]).await;
-                });
-            }
+        for (pod, uid) in pods(&context, |life, _| life.first_ready().is_some() && !greeted.contains(&life.uid)) {
+            greeted.insert(uid.clone());
+            let context = context.clone();
+            questions.spawn(async move {
+                let moment = Moment::Ready { pod: pod.clone(), uid };
+                context.ask(&moment, &pod, Question::Ping, vec![statements::PING.to_owned()]).await;
+            });
         }
         if ended.is_cancelled() {
             break;

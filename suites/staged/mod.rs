@@ -1,6 +1,8 @@
 //! What the suites share that put many workloads into one cluster.
 
 mod corefile;
+#[path = "../common/neighbours.rs"]
+mod neighbours;
 mod part;
 mod stage;
 

@@ -15,8 +15,8 @@ use steadfast::workload::{self, Manifest};
 use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::neighbours;
 use crate::common::{artifacts, timeout_scale};
-use crate::neighbours;
 
 /// A workload for the stage.
 pub struct Act {

@@ -8,7 +8,7 @@ use crate::{
         Verdict::{Fail, Inconclusive, Pass, Skipped},
         history::{History, PODS, broken, error, refused, subject},
     },
-    evidence::{Act, EventType, Moment, Phase, Question, SqlAnswer, Subject, WaitOutcome, What},
+    evidence::{Act, EventType, Phase, Question, SqlAnswer, Subject, WaitOutcome, What},
 };
 
 const STARTS: &str = "ordering::starts_in_ordinal_order";
@@ -155,6 +155,11 @@ fn a_server_that_is_not_ready_any_more_when_it_is_asked_leaves_it_open() {
     history.expect(SERVING, Inconclusive);
 }
 
+/// The server answered; what, is of no account here.
+fn pong() -> SqlAnswer {
+    SqlAnswer::Rows(Vec::new())
+}
+
 #[test]
 fn an_answer_to_a_late_question_says_little() {
     let asked_after = |ms: u64, answer: SqlAnswer| {
@@ -165,7 +170,6 @@ fn an_answer_to_a_late_question_says_little() {
         history.pinged("mysql-2", answer);
         history
     };
-    let pong = || SqlAnswer::Rows(Vec::new());
     asked_after(900, pong()).expect(SERVING, Pass);
     assert_snapshot!(asked_after(1_100, pong()).expect(SERVING, Inconclusive), @"mysql-2 (uid 2.1) was asked only 1.1 s after Ready (#16), and answered (#17)");
     // What counts is when the question was sent.
@@ -179,11 +183,10 @@ fn an_answer_to_a_late_question_says_little() {
 
 #[test]
 fn an_answer_from_before_ready_decides_where_the_question_came_late() {
-    let pong = || SqlAnswer::Rows(Vec::new());
     let starting = |answer: SqlAnswer, slept_ms: u64| {
         let mut history = started(&PODS[..2]);
-        let uid = history.added("mysql-2");
-        history.sql(&Moment::Starting { pod: "mysql-2".into(), uid }, "mysql-2", Question::Ping, answer);
+        history.added("mysql-2");
+        history.answered_starting("mysql-2", answer);
         history.pass_ms(slept_ms);
         history.ready("mysql-2");
         history.pass_ms(1_100);
@@ -203,12 +206,10 @@ fn an_answer_from_before_ready_decides_where_the_question_came_late() {
 
 #[test]
 fn an_answer_from_before_a_restart_or_long_after_ready_decides_nothing() {
-    let pong = || SqlAnswer::Rows(Vec::new());
     let starting = |restarts: u32| {
         let mut history = started(&PODS[..2]);
-        let uid = history.added("mysql-2");
-        let moment = Moment::Starting { pod: "mysql-2".into(), uid };
-        history.sql(&moment, "mysql-2", Question::Ping, pong());
+        history.added("mysql-2");
+        history.answered_starting("mysql-2", pong());
         let ready = json!([{"type": "Ready", "status": "True"}]);
         let containers = json!([{"name": "mysql", "restartCount": restarts}]);
         history.modified("mysql-2", "status", json!({"conditions": ready, "containerStatuses": containers}));
@@ -220,10 +221,10 @@ fn an_answer_from_before_a_restart_or_long_after_ready_decides_nothing() {
     starting(1).expect(SERVING, Inconclusive);
 
     let mut late = started(&PODS[..2]);
-    let uid = late.added("mysql-2");
+    late.added("mysql-2");
     late.ready("mysql-2");
     late.pass_ms(1_100);
-    late.sql(&Moment::Starting { pod: "mysql-2".into(), uid }, "mysql-2", Question::Ping, pong());
+    late.answered_starting("mysql-2", pong());
     late.pinged("mysql-2", pong());
     late.expect(SERVING, Inconclusive);
 }
