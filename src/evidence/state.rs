@@ -288,7 +288,7 @@ pub struct DnsSetup {
 }
 
 /// A pod of the control plane.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentSummary {
     /// The component, such as `kube-controller-manager`.
     pub component: String,

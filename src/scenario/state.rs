@@ -13,7 +13,8 @@ use super::context::Context;
 use super::disrupt::failed;
 use super::servers::{column, first};
 use crate::evidence::{
-    Dns, DnsAnswer, Moment, NameAnswer, Question, ServerSummary, Snapshot, SnapshotOf, SqlAnswer, Stage, State, What,
+    ComponentSummary, Dns, DnsAnswer, Moment, NameAnswer, Question, ServerSummary, Snapshot, SnapshotOf, SqlAnswer,
+    Stage, State, What,
 };
 use crate::mysql::statements;
 use crate::mysql::status::ReplicaStatus;
@@ -32,7 +33,7 @@ const SYSTEM: &str = "kube-system";
 const DNS: &str = "k8s-app=kube-dns";
 
 /// The pods of the control plane, where the cluster shows them.
-pub(super) const CONTROL_PLANE: &str = "tier=control-plane";
+const CONTROL_PLANE: &str = "tier=control-plane";
 
 impl Context {
     /// Reads the state, and records it. The ledger rests while the servers are asked, so that they have the same.
@@ -60,14 +61,14 @@ impl Context {
         let set_uid = text(&set, "/metadata/uid").unwrap_or_default().to_owned();
         let service = self.object(("", "Service"), namespace, &subject.service).await?.unwrap_or_default();
         let config = self.object(("", "ConfigMap"), Some(SYSTEM), "coredns").await?.unwrap_or_default();
-        let (revisions, pods, claims, volumes, slices, nodes, components, deployments) = tokio::try_join!(
+        let (revisions, pods, claims, volumes, slices, nodes, control_plane, deployments) = tokio::try_join!(
             self.list(("apps", "ControllerRevision"), namespace, &selector),
             self.list(("", "Pod"), namespace, &selector),
             self.list(("", "PersistentVolumeClaim"), namespace, ""),
             self.list(("", "PersistentVolume"), None, ""),
             self.list(("discovery.k8s.io", "EndpointSlice"), namespace, &of_service),
             self.list(("", "Node"), None, ""),
-            self.list(("", "Pod"), Some(SYSTEM), CONTROL_PLANE),
+            self.components(),
             self.list(("apps", "Deployment"), Some(SYSTEM), DNS),
         )?;
         let legacy = self.object(("", "Endpoints"), namespace, &subject.service).await?;
@@ -97,10 +98,16 @@ impl Context {
             endpoints,
             legacy_endpoints: legacy.as_ref().map(legacy_endpoints),
             dns: dns_setup(&config, &deployments),
-            control_plane: components.iter().map(component_summary).collect(),
+            control_plane,
             servers: Vec::new(),
             answers: Vec::new(),
         })
+    }
+
+    /// The components of the control plane that the cluster shows.
+    pub(super) async fn components(&self) -> Result<Vec<ComponentSummary>, ScenarioError> {
+        let pods = self.list(("", "Pod"), Some(SYSTEM), CONTROL_PLANE).await?;
+        Ok(pods.iter().map(component_summary).collect())
     }
 
     fn api(&self, (group, kind): (&str, &str), namespace: Option<&str>) -> Api<DynamicObject> {

@@ -18,11 +18,9 @@ use super::deploy::settled;
 use super::disrupt::failed;
 use super::drain::{empty, evict};
 use super::sabotage::Point;
-use super::state::CONTROL_PLANE;
 use super::undo::Disrupted;
 use crate::cluster::{Lab, NodeImage, Release};
-use crate::evidence::{Act, Sight, SnapshotOf, Stage, State};
-use crate::object::has_condition;
+use crate::evidence::{Act, ComponentSummary, Sight, SnapshotOf, Stage, State};
 use crate::workload::{self, Manifest};
 
 pub use kubelet::LostNode;
@@ -63,17 +61,17 @@ pub(super) async fn upgrade(context: &Context) -> Result<(), ScenarioError> {
             Ok::<_, ScenarioError>(release)
         })
         .await?;
-    read(context, Stage::Nothing, 0).await?;
+    let known = read(context, Stage::Nothing, 0).await?.control_plane;
     let mut steps = 0;
     for (index, node) in control_planes.iter().enumerate() {
-        let doing = control_plane(context, &release, node, index == 0);
+        let doing = control_plane(context, &release, node, index == 0, &known);
         context.journal.step("upgrade", &format!("upgrade the control plane on {node}"), doing).await?;
         steps += 1;
         read(context, Stage::ControlPlane { node: node.clone() }, steps).await?;
     }
     let workers = all.iter().filter(|node| !control_planes.contains(node));
     for node in control_planes.iter().chain(workers) {
-        renew(context, &release, node, !control_planes.contains(node)).await?;
+        renew(context, &release, node, !control_planes.contains(node), &known).await?;
         steps += 1;
         read(context, Stage::Node { node: node.clone() }, steps).await?;
     }
@@ -91,13 +89,13 @@ pub(super) async fn read(context: &Context, stage: Stage, steps: u32) -> Result<
     context.journal.step("upgrade", &name, doing).await
 }
 
-/// Waits until the kubelets have reported every component of the control plane Ready for a while. One that does not stay
-/// so is in the state, which is read all the same.
-async fn control_plane_steady(context: &Context) {
+/// Waits until the kubelets have reported every component of the control plane that was there before Ready for a while. One
+/// that does not stay so is in the state, which is read all the same.
+async fn control_plane_steady(context: &Context, known: &[ComponentSummary]) {
     let since = Cell::new(None);
     let steady = context.poll("the control plane Ready, and steady", context.limits.pod_ready, async || {
-        let state = match context.pods_of("kube-system", CONTROL_PLANE).await {
-            Ok(pods) => unready(&pods).map(|pod| format!("{} is not Ready", pod.name_any())),
+        let state = match context.components().await {
+            Ok(there) => unready(known, &there),
             Err(error) => Some(error.to_string()),
         };
         if let Some(state) = state {
@@ -113,13 +111,27 @@ async fn control_plane_steady(context: &Context) {
     }
 }
 
-fn unready(pods: &[Pod]) -> Option<&Pod> {
-    pods.iter().find(|pod| !serde_json::to_value(pod).is_ok_and(|pod| has_condition(&pod, "Ready")))
+/// What keeps a control plane from being Ready. A kubelet that was started again may show a component only a minute later,
+/// though it runs all the while.
+fn unready(known: &[ComponentSummary], there: &[ComponentSummary]) -> Option<String> {
+    let same =
+        |one: &ComponentSummary, other: &ComponentSummary| one.component == other.component && one.node == other.node;
+    let late = there.iter().find(|it| !it.ready).map(|it| format!("{} on {} is not Ready", it.component, it.node));
+    late.or_else(|| {
+        let missing = known.iter().find(|it| !there.iter().any(|other| same(it, other)))?;
+        Some(format!("{} on {} is not to be seen", missing.component, missing.node))
+    })
 }
 
 /// Upgrades the control plane on a node, and waits until the new controllers have seen every set: what they would do to
 /// one they do then.
-async fn control_plane(context: &Context, release: &Release, node: &str, first: bool) -> Result<(), ScenarioError> {
+async fn control_plane(
+    context: &Context,
+    release: &Release,
+    node: &str,
+    first: bool,
+    known: &[ComponentSummary],
+) -> Result<(), ScenarioError> {
     let to = release.version.clone();
     let doing = async {
         let said = release.upgrade_control_plane(node, first).await?;
@@ -138,7 +150,7 @@ async fn control_plane(context: &Context, release: &Release, node: &str, first: 
     controllers_at_work(context).await?;
     context.strike(Point::ControlPlaneUpgraded).await;
     // Meanwhile the recorder watches for what must not happen to the workload.
-    control_plane_steady(context).await;
+    control_plane_steady(context, known).await;
     Ok(())
 }
 
@@ -165,7 +177,13 @@ async fn controllers_at_work(context: &Context) -> Result<(), ScenarioError> {
 }
 
 /// Drains a node, has it start the new kubelet, and takes it back, whatever came of that.
-async fn renew(context: &Context, release: &Release, node: &str, worker: bool) -> Result<(), ScenarioError> {
+async fn renew(
+    context: &Context,
+    release: &Release,
+    node: &str,
+    worker: bool,
+    known: &[ComponentSummary],
+) -> Result<(), ScenarioError> {
     let pods = context.pods_on(node);
     for (pod, _) in &pods {
         context.save_logs(pod).await;
@@ -181,7 +199,7 @@ async fn renew(context: &Context, release: &Release, node: &str, worker: bool) -
     let renewed = renewed.await;
     if !worker {
         // Its kubelet starts the API server again too.
-        control_plane_steady(context).await;
+        control_plane_steady(context, known).await;
     }
     let back = context.journal.step("upgrade", &format!("uncordon {node}"), context.undo(&cordoned)).await;
     let ready = async {
@@ -237,4 +255,29 @@ async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Resu
         still.map_or(Sight::Met(()), |pod| Sight::NotYet(format!("{} is there", pod.name_any())))
     });
     gone.await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_plane_is_ready_with_all_that_was_there() {
+        let component = |name: &str, ready| ComponentSummary {
+            component: name.to_owned(),
+            node: "node".to_owned(),
+            ready,
+            ..ComponentSummary::default()
+        };
+        let known = [component("etcd", true), component("kube-scheduler", true)];
+        assert_eq!(unready(&known, &known), None);
+        let newer = [&known[..], &[component("a-new-one", true)]].concat();
+        assert_eq!(unready(&known, &newer), None);
+        let late = [component("etcd", true), component("kube-scheduler", false)];
+        assert_eq!(unready(&known, &late).as_deref(), Some("kube-scheduler on node is not Ready"));
+        assert_eq!(unready(&known, &known[..1]).as_deref(), Some("kube-scheduler on node is not to be seen"));
+        let elsewhere = ComponentSummary { node: "another".to_owned(), ..known[1].clone() };
+        let moved = [known[0].clone(), elsewhere];
+        assert_eq!(unready(&known, &moved).as_deref(), Some("kube-scheduler on node is not to be seen"));
+    }
 }
