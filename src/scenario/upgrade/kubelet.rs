@@ -65,7 +65,8 @@ async fn version(context: &Context, node: &str) -> Result<String, ScenarioError>
 async fn back(context: &Context, node: &str, before: &Renewed, wanted: &str) -> Result<Vec<u64>, ScenarioError> {
     let ready = context.node_ready(node, before).await?;
     let what = format!("a kubelet {wanted} on {node}");
-    let version = context.poll(&what, context.limits.reaction, async || match version(context, node).await {
+    // Of a control plane it has meanwhile started the API server again, which at first knows nobody.
+    let version = context.poll(&what, context.limits.pod_ready, async || match version(context, node).await {
         Ok(version) if version == wanted => Sight::Met(version),
         Ok(version) => Sight::NotYet(version),
         Err(error) => Sight::NotYet(error.to_string()),
@@ -80,9 +81,14 @@ async fn restored(context: &Context, release: &Release, node: &str, old: &str, e
     let file = format!("{node}.kubelet.log");
     context.save_text(&file, &log);
     let restored = async {
-        let before = context.lease(node).await?;
         release.restore_kubelet(node).await?;
-        back(context, node, &before, old).await
+        // Only now, since without a kubelet the node may have no API server to read it from.
+        let what = format!("the lease of {node}");
+        let lease = context.poll(&what, context.limits.pod_ready, async || match context.lease(node).await {
+            Ok(renewed) => Sight::Met(renewed),
+            Err(error) => Sight::NotYet(error.to_string()),
+        });
+        back(context, node, &lease.await?, old).await
     };
     let step = format!("put the kubelet {old} of {node} back");
     let after = match context.journal.step("upgrade", &step, restored).await {
