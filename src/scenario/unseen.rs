@@ -1,12 +1,14 @@
 //! What is done before and after an upgrade that somebody else makes, and nobody watches.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 
 use super::ScenarioError;
 use super::context::Context;
 use super::deploy::started;
 use super::servers::column;
-use super::upgrade::read;
+use super::upgrade::{control_plane_ready, read};
 use crate::evidence::{Moment, Question, Replication, SqlAnswer, Stage, State};
 use crate::mysql::statements;
 
@@ -78,13 +80,15 @@ pub async fn before(context: &Context, again: bool) -> Result<State, ScenarioErr
     read(context, Stage::Nothing, 0).await
 }
 
-/// Reads the state after the upgrade.
+/// Reads the state after the upgrade, once the control plane is as it was before.
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn after(context: &Context) -> Result<(), ScenarioError> {
+pub async fn after(context: &Context, before: Option<&State>) -> Result<(), ScenarioError> {
     let doing = async {
         meet_again(context, 1).await?;
+        let known = before.map_or(&[][..], |state| &state.control_plane);
+        control_plane_ready(context, known, Duration::ZERO).await;
         read(context, Stage::Unseen, 1).await.map(drop)
     };
     context.journal.step("upgrade", "upgrade", doing).await

@@ -2,10 +2,8 @@
 //! drain, new kubelet and uncordon; between any two steps the whole state is read
 //! (<https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/>).
 
+mod components;
 mod kubelet;
-
-use std::cell::Cell;
-use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -23,14 +21,11 @@ use crate::cluster::{Lab, NodeImage, Release};
 use crate::evidence::{Act, ComponentSummary, Sight, SnapshotOf, Stage, State};
 use crate::workload::{self, Manifest};
 
+pub(super) use components::ready as control_plane_ready;
 pub use kubelet::LostNode;
 
 /// A set without pods: that it is seen proves that the controller of the sets has seen every older one too.
 const HANDSHAKE: &str = include_str!("../../manifests/witness/handshake.yaml");
-
-/// For how long the control plane is to be Ready without a break. A new kubelet says that its node is Ready seconds before it
-/// starts the pods of its own again, and nothing tells that it will.
-const STEADY: Duration = Duration::from_secs(15);
 
 /// Bears a kubelet's own pods, which no API server can evict.
 const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -89,40 +84,6 @@ pub(super) async fn read(context: &Context, stage: Stage, steps: u32) -> Result<
     context.journal.step("upgrade", &name, doing).await
 }
 
-/// Waits until the kubelets have reported every component of the control plane that was there before Ready for a while. One
-/// that does not stay so is in the state, which is read all the same.
-async fn control_plane_steady(context: &Context, known: &[ComponentSummary]) {
-    let since = Cell::new(None);
-    let steady = context.poll("the control plane Ready, and steady", context.limits.pod_ready, async || {
-        let state = match context.components().await {
-            Ok(there) => unready(known, &there),
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(state) = state {
-            since.set(None);
-            return Sight::NotYet(state);
-        }
-        let begun = since.get().unwrap_or_else(Instant::now);
-        since.set(Some(begun));
-        if begun.elapsed() >= STEADY { Sight::Met(()) } else { Sight::NotYet("Ready, but only just".to_owned()) }
-    });
-    if let Err(error) = steady.await {
-        context.journal.note(error.to_string());
-    }
-}
-
-/// What keeps a control plane from being Ready. A kubelet that was started again may show a component only a minute later,
-/// though it runs all the while.
-fn unready(known: &[ComponentSummary], there: &[ComponentSummary]) -> Option<String> {
-    let same =
-        |one: &ComponentSummary, other: &ComponentSummary| one.component == other.component && one.node == other.node;
-    let late = there.iter().find(|it| !it.ready).map(|it| format!("{} on {} is not Ready", it.component, it.node));
-    late.or_else(|| {
-        let missing = known.iter().find(|it| !there.iter().any(|other| same(it, other)))?;
-        Some(format!("{} on {} is not to be seen", missing.component, missing.node))
-    })
-}
-
 /// Upgrades the control plane on a node, and waits until the new controllers have seen every set: what they would do to
 /// one they do then.
 async fn control_plane(
@@ -150,7 +111,7 @@ async fn control_plane(
     controllers_at_work(context).await?;
     context.strike(Point::ControlPlaneUpgraded).await;
     // Meanwhile the recorder watches for what must not happen to the workload.
-    control_plane_steady(context, known).await;
+    components::ready(context, known, components::STEADY).await;
     Ok(())
 }
 
@@ -199,7 +160,7 @@ async fn renew(
     let renewed = renewed.await;
     if !worker {
         // Its kubelet starts the API server again too.
-        control_plane_steady(context, known).await;
+        components::ready(context, known, components::STEADY).await;
     }
     let back = context.journal.step("upgrade", &format!("uncordon {node}"), context.undo(&cordoned)).await;
     let ready = async {
@@ -255,29 +216,4 @@ async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Resu
         still.map_or(Sight::Met(()), |pod| Sight::NotYet(format!("{} is there", pod.name_any())))
     });
     gone.await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_control_plane_is_ready_with_all_that_was_there() {
-        let component = |name: &str, ready| ComponentSummary {
-            component: name.to_owned(),
-            node: "node".to_owned(),
-            ready,
-            ..ComponentSummary::default()
-        };
-        let known = [component("etcd", true), component("kube-scheduler", true)];
-        assert_eq!(unready(&known, &known), None);
-        let newer = [&known[..], &[component("a-new-one", true)]].concat();
-        assert_eq!(unready(&known, &newer), None);
-        let late = [component("etcd", true), component("kube-scheduler", false)];
-        assert_eq!(unready(&known, &late).as_deref(), Some("kube-scheduler on node is not Ready"));
-        assert_eq!(unready(&known, &known[..1]).as_deref(), Some("kube-scheduler on node is not to be seen"));
-        let elsewhere = ComponentSummary { node: "another".to_owned(), ..known[1].clone() };
-        let moved = [known[0].clone(), elsewhere];
-        assert_eq!(unready(&known, &moved).as_deref(), Some("kube-scheduler on node is not to be seen"));
-    }
 }

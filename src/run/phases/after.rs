@@ -174,9 +174,9 @@ impl After {
         let value = serde_json::to_value(&site.saved.before).unwrap_or_default();
         journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::State, value }));
         let met = site.meet(manifests, &Made::default()).await?;
-        let (_, met) = there.insert((site, met));
+        let (site, met) = there.insert((site, met));
         // That one of them could not be acted to its end is in the evidence, and no reason not to act the other.
-        let _ = Box::pin(unseen::after(&met.context)).await;
+        let _ = Box::pin(unseen::after(&met.context, site.saved.before.as_ref())).await;
         let _ = Box::pin(scenario::act(&met.context, "settle")).await;
         met.context.save_all_logs().await;
         Ok(())
