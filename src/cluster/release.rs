@@ -22,11 +22,15 @@ const DONE_WITHIN: Duration = Duration::from_secs(60);
 const FOLDER: &str = "/kind/upgrade";
 
 /// Takes out of a node image what an upgrade needs: kubeadm, the kubelet, and the images that its containerd holds, under
-/// the names that kubeadm asks for. It ends by itself, whatever becomes of who started it.
+/// the names that kubeadm asks for. It ends by itself, whatever becomes of who started it. The archive is written by ctr
+/// itself, where it can be told so: the transfer service, which is the default since containerd 2.0, sends it as a stream
+/// whose end ctr does not wait for, and what comes last in the archive is its index
+/// (<https://github.com/containerd/containerd/blob/main/core/transfer/archive/exporter.go>).
 const UNPACK: &str = "set -e
 containerd > /dev/null 2>&1 &
 timeout 60 sh -c 'until ctr version > /dev/null 2>&1; do sleep 0.1; done'
-timeout 200 ctr --namespace k8s.io images export /out/images.tar $(ctr --namespace k8s.io images ls -q | grep -vE '^(sha256:|import-)')
+local=$(ctr images export --help | grep -o -m 1 -e --local || true)
+timeout 200 ctr --namespace k8s.io images export $local /out/images.tar $(ctr --namespace k8s.io images ls -q | grep -vE '^(sha256:|import-)')
 cp -L /usr/bin/kubeadm /usr/bin/kubelet /out/";
 
 /// What an unpacked release consists of.
