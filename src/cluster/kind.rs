@@ -25,6 +25,8 @@ const ASK_WITHIN: Duration = Duration::from_secs(20);
 
 /// How long clients of the engine may outlive the kind that started them.
 const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Between two looks at whether they are gone.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Where leases are.

@@ -15,7 +15,7 @@ const DONE_WITHIN: Duration = Duration::from_secs(30);
 /// all of them go on then.
 const NOT_FROZEN: &str = "unable to freeze";
 
-/// Processes that came too fast are over by then.
+/// Between two tries to freeze a node: processes that came too fast are over by then.
 const PAUSE_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// How long a node may take to shut down before the engine kills what is left: servers write everything back first.
@@ -136,6 +136,7 @@ async fn frozen(freeze: impl AsyncFn() -> Result<String, KindError>, limit: Dura
     loop {
         match freeze().await {
             Err(KindError::Failed { output, .. }) if output.contains(NOT_FROZEN) && begun.elapsed() < limit => {
+                // Nobody tells when the processes that came too fast are over.
                 tokio::time::sleep(PAUSE_AGAIN_AFTER).await;
             }
             done => return done.map(drop),

@@ -25,7 +25,7 @@ const FOLDER: &str = "/kind/upgrade";
 /// the names that kubeadm asks for. It ends by itself, whatever becomes of who started it. The archive is written by ctr
 /// itself, where it can be told so: the transfer service, which is the default since containerd 2.0, sends it as a stream
 /// whose end ctr does not wait for, and what comes last in the archive is its index
-/// (<https://github.com/containerd/containerd/blob/main/core/transfer/archive/exporter.go>).
+/// (<https://github.com/containerd/containerd/blob/v2.3.7/core/transfer/archive/exporter.go>).
 const UNPACK: &str = "set -e
 containerd > /dev/null 2>&1 &
 timeout 60 sh -c 'until ctr version > /dev/null 2>&1; do sleep 0.1; done'
