@@ -5,6 +5,7 @@ mod answers;
 mod deletions;
 mod gaps;
 mod marks;
+mod proof;
 mod questions;
 mod waits;
 
@@ -196,6 +197,17 @@ impl<'a> Case<'a> {
         let begin = self.outer_steps(scenario).find(|step| step.phase == Phase::Begin);
         let end = self.outer_steps(scenario).filter(|step| step.phase != Phase::Begin).last();
         (begin.map_or(0, |step| step.mark.seq), end.map_or(self.timeline.last_seq, |step| step.mark.seq))
+    }
+
+    /// Whether a scenario came to its end.
+    pub fn ended(&self, scenario: &str) -> bool {
+        self.outer_steps(scenario).last().is_some_and(|last| last.phase == Phase::End)
+    }
+
+    /// Whether the harness may update pods by the set's own strategy: with OnDelete nobody but the user replaces pods,
+    /// and above the last pod there is nothing to update.
+    pub fn is_updatable(&self) -> bool {
+        !self.subject.on_delete && self.subject.partition < self.subject.replicas
     }
 
     /// The waits between two records that ended without what they waited for.

@@ -2,7 +2,7 @@
 
 use crate::evidence::{Evidence, Phase, Step, What};
 
-use super::{Check, Finding, Verdict, case::Case, dns, identity, ordering, persistence, replication, upgrade};
+use super::{Check, Finding, Verdict, case::Case, dns, identity, minimum, ordering, persistence, replication, upgrade};
 
 #[cfg(test)]
 mod tests;
@@ -96,7 +96,8 @@ pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
     if !missing.is_empty() {
         return not_part(&missing);
     }
-    needed.iter().find_map(|scenario| cut_short(&case, scenario)).unwrap_or(finding)
+    let doubt = needed.iter().find_map(|scenario| cut_short(&case, scenario));
+    doubt.or_else(|| minimum::missing(&case, check)).unwrap_or(finding)
 }
 
 /// Nothing is held against a workload that must not be touched like that.

@@ -22,6 +22,7 @@ use crate::evidence::{Change, Evidence, Mark, Moment, SnapshotOf};
 use super::{
     Check, Finding,
     case::{Case, ScaleDown},
+    minimum::{LOOKUP, Names, Need},
     opinion::{Judged, Opinion, judged},
     words::{during, seconds},
 };
@@ -150,6 +151,7 @@ Sets are compared with the addresses in the Pod watch; with publishNotReadyAddre
 The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
 Usually wrong: the Service has a ClusterIP, or its selector matches no pod or pods of somebody else's.",
     scenarios: &["deploy"],
+    minimum: &[Need::Names(Names::Service)],
     judge: service_resolves_to_ready_pods,
 };
 
@@ -179,6 +181,7 @@ The time from the last change to the first answer that stays right is reported a
 Usually wrong: spec.serviceName is not the name of the Service, the Service is not headless, or it selects other pods;
 or, where only the lookups are wrong, hostAliases in the template give the name another address.",
     scenarios: &["deploy"],
+    minimum: &[Need::Names(Names::Pods), Need::Exec(LOOKUP)],
     judge: each_pod_has_its_name,
 };
 
@@ -211,6 +214,7 @@ sets it now, or else the cache's time and 5 s; it is counted from the new pod's 
 was wrong and its question was sent after that.
 Usually wrong: the Corefile caches for long; or CoreDNS has lost its watch of the API server.",
     scenarios: &["restart"],
+    minimum: &[Need::Acts, Need::Names(Names::Pods)],
     judge: name_follows_the_pod,
 };
 
@@ -247,6 +251,7 @@ After the scale-down the names of the pods that went are asked for, of every Cor
 limit is the Corefile's, counted from the pod's DELETED event. An answer without records but without NXDOMAIN is wrong.
 Usually wrong: the Corefile caches for long; or somebody keeps Endpoints by hand.",
     scenarios: &["scale"],
+    minimum: &[Need::Acts],
     judge: absent_pod_is_nxdomain,
 };
 

@@ -7,6 +7,7 @@ use crate::evidence::{Evidence, Exec, ExecAnswer, Moment, PodLife, Question, Sql
 use super::{
     Check, Finding,
     case::{Case, Deletion, Seen, doubt, with_others},
+    minimum::{FULL_HOSTNAME, HOSTNAME, Need},
     opinion::{Judged, Opinion, judged},
     words::{during, short},
 };
@@ -30,6 +31,7 @@ Names are compared without regard to case and to a trailing dot.
 Usually wrong: the template overrides `hostname`, `subdomain`, `setHostnameAsFQDN` or `hostNetwork`; or spec.serviceName
 is not the name of the Service. An image without the program `hostname` leaves the question open.",
     scenarios: &["deploy"],
+    minimum: &[Need::Exec(HOSTNAME), Need::Exec(FULL_HOSTNAME), Need::Sql(Question::Identity)],
     judge: hostname_is_pod_name,
 };
 
@@ -122,6 +124,7 @@ A new address is normal, and an old one may be handed out again: neither is judg
 Usually wrong: the data directory, where auto.cnf holds the server_uuid, is not on the claim (emptyDir, or a mount at
 another path); persistentVolumeClaimRetentionPolicy deletes claims; or server_id does not come from the ordinal.",
     scenarios: &["restart"],
+    minimum: &[Need::Acts, Need::Sql(Question::Identity)],
     judge: identity_survives_restart,
 };
 
@@ -253,6 +256,7 @@ Both values are read from every server once all pods are Ready, and again where 
 all that are there at the time. MariaDB has no server_uuid; its servers are told apart by server_id alone.
 Usually wrong: one --server-id for all pods in the template, or an auto.cnf that was copied with a data directory.",
     scenarios: &["deploy"],
+    minimum: &[Need::Sql(Question::Identity)],
     judge: server_ids_are_distinct,
 };
 

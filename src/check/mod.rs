@@ -10,6 +10,7 @@ mod history;
 mod identity;
 mod ledger;
 pub mod measure;
+mod minimum;
 mod opinion;
 mod ordering;
 mod persistence;
@@ -26,6 +27,7 @@ use crate::evidence::Evidence;
 pub use case::bridged_gaps;
 pub use catalogue::{CATALOGUE, UPGRADE_CHECKS, all, find};
 pub use dns::{dns_budget_ms, dns_zone};
+pub use minimum::{Names, Need};
 
 /// What a check concludes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -103,6 +105,8 @@ pub struct Check {
     pub explain: &'static str,
     /// The scenarios whose evidence it needs, by name.
     pub scenarios: &'static [&'static str],
+    /// The evidence that a pass cannot do without.
+    pub minimum: &'static [Need],
     /// The judge.
     pub judge: fn(&Evidence) -> Finding,
 }

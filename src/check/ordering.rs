@@ -8,6 +8,7 @@ use crate::evidence::{Evidence, Mark, Moment, PodLife, Question, Sql, Wait};
 use super::{
     Check, Finding, Verdict,
     case::{Case, ScaleDown, Seen, is_before},
+    minimum::Need,
     opinion::{Judged, Opinion, judged},
     words::{seconds, short},
 };
@@ -43,6 +44,7 @@ Pods that are created again, after a deletion or a scale-up, are judged in the s
 makes the order unknown. With minReadySeconds the controller waits longer than for Ready; Ready is what is judged.
 Usually wrong: podManagementPolicy is Parallel, or a pod never becomes Ready and the rest is never created.",
     scenarios: &["deploy"],
+    minimum: &[],
     judge: starts_in_ordinal_order,
 };
 
@@ -119,6 +121,7 @@ Usually wrong: there is no readinessProbe, so that a started container counts as
 `mysqladmin ping`, which succeeds on `access denied` and, on the socket, while the image's entrypoint still
 initialises the data directory with a server that does not listen on TCP.",
     scenarios: &["deploy"],
+    minimum: &[],
     judge: ready_means_serving,
 };
 
@@ -205,6 +208,7 @@ come before the deletionTimestamp of the pod before it, and the pods that were t
 Where only one pod goes, as from two to one, there is no order to see, and the check is skipped.
 Usually wrong: podManagementPolicy is Parallel, so that all surplus pods go at once.",
     scenarios: &["scale"],
+    minimum: &[Need::Acts],
     judge: scales_down_in_reverse,
 };
 
@@ -274,6 +278,7 @@ What the API server shows is judged. After a forced deletion (grace period 0) a 
 cannot be reached, and no watch can show that.
 Usually wrong: nothing that a manifest can do; look for a second controller, or for a store that lost events.",
     scenarios: &["deploy", "restart"],
+    minimum: &[Need::Acts],
     judge: at_most_one_pod_per_ordinal,
 };
 

@@ -5,6 +5,7 @@ use crate::evidence::{Evidence, Leftover, Phase, SnapshotOf, Step};
 use super::{
     Check, Finding,
     case::{Case, Deletion, Seen},
+    minimum::Need,
     opinion::{Judged, judged},
     words::{short, some_of},
 };
@@ -34,6 +35,7 @@ claim's UID and the UID of the volume that it is bound to must be the same befor
 with its grace period, and, where the run has the scenario unready, of one without grace.
 Usually wrong: the set has no volumeClaimTemplates, or something deletes the claim together with its pod.",
     scenarios: &["restart"],
+    minimum: &[Need::Acts],
     judge: same_volume_returns,
 };
 
@@ -106,6 +108,7 @@ once that is deleted too: without both lists a run passes only in a cluster that
 Usually wrong: a finalizer that nobody removes, a claim that a pod still mounts, or a PersistentVolume with the reclaim
 policy Retain. The finding names what remains and what holds it.",
     scenarios: &["teardown"],
+    minimum: &[],
     judge: teardown_leaves_nothing,
 };
 

@@ -22,6 +22,7 @@ use crate::{
 use super::{
     Check, Finding,
     case::{Case, Seen},
+    minimum::Need,
     opinion::{Judged, judged},
     words::during,
 };
@@ -49,6 +50,7 @@ both threads must say Yes, and the host must be <pod>.<service>, alone or with t
 Usually wrong: the source was configured by its IP or by the Service's name, which is any pod; the replication user is
 missing or its password is not taken (Last_IO_Error 1045); or a replica came back without its data.",
     scenarios: &["replicate"],
+    minimum: &[Need::Sql(Question::ReplicaStatus)],
     judge: replicas_follow_by_stable_name,
 };
 
@@ -155,6 +157,7 @@ pass who has READ_ONLY ADMIN; there the insert comes from an account that may do
 Usually wrong: read_only is on without super_read_only, which lets administrators write; or it is set at run time only,
 and gone after a restart.",
     scenarios: &["replicate"],
+    minimum: &[Need::Sql(Question::TryWrite)],
     judge: replicas_refuse_writes,
 };
 

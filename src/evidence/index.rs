@@ -36,6 +36,8 @@ pub struct Index {
     pub snapshots: Places,
     /// Trouble of the harness.
     pub notes: Places,
+    /// Questions to DNS servers.
+    pub dns: Places,
     objects: HashMap<String, Places>,
     names: HashMap<Moment, Names>,
     questions: HashMap<String, HashMap<Question, Asked>>,
@@ -79,7 +81,10 @@ impl Index {
                     self.unmet.push(place);
                 }
             }
-            What::Dns(dns) => self.add_name(place, dns),
+            What::Dns(dns) => {
+                self.dns.push(place);
+                self.add_name(place, dns);
+            }
             What::Sql(sql) => self.add_question(place, sql),
             What::Exec(exec) => {
                 self.execs.push(place);

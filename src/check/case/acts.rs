@@ -1,10 +1,10 @@
 //! What the harness did to the workload.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::evidence::{Act, Fault, Mark, What};
 
-use super::{Case, Seen, spanned};
+use super::{Case, Seen, proof::Proof, spanned};
 
 /// An act of the harness: asked for, and proved, where it came to that.
 pub(in super::super) struct Acted<'a> {
@@ -12,8 +12,15 @@ pub(in super::super) struct Acted<'a> {
     pub act: &'a Act,
     /// When it was asked for.
     pub asked: Mark,
-    /// When it was proved, and by which records.
+    /// When it was proved, and by which records. Records that do not show that the act took place prove nothing.
     pub proved: Option<(Mark, &'a [u64])>,
+}
+
+impl Acted<'_> {
+    /// Whether anybody was to prove it: what the teardown deletes is listed afterwards instead.
+    pub fn needs_proof(&self) -> bool {
+        !matches!(self.act, Act::DeleteClaims | Act::Teardown)
+    }
 }
 
 /// The set was asked to have fewer pods.
@@ -61,11 +68,25 @@ impl<'a> Case<'a> {
                 Some(proof) => {
                     proofs.insert(act, (fault.mark, proof));
                 }
-                None => acted.push(Acted { act, asked: fault.mark, proved: proofs.get(act).copied() }),
+                None => {
+                    let proved = proofs
+                        .get(act)
+                        .copied()
+                        .filter(|(proved, by)| self.is_proof(act, &Proof { asked: fault.mark, proved: *proved, by }));
+                    acted.push(Acted { act, asked: fault.mark, proved });
+                }
             }
         }
         acted.reverse();
         acted
+    }
+
+    /// The names of the DNS servers that were asked before a record.
+    pub(super) fn dns_servers_asked(&self, before: u64) -> BTreeSet<&'a str> {
+        let places = self.between(&self.evidence.index.dns, 0, before);
+        self.seen(places, |what| if let What::Dns(dns) = what { Some(dns) } else { None })
+            .map(|dns| dns.it.server.as_str())
+            .collect()
     }
 
     /// The next disruption that was asked for after this record, or the end of the log.

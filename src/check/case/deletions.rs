@@ -10,6 +10,7 @@ use super::{
         opinion::{Judged, Opinion},
     },
     Case, Seen,
+    proof::Proof,
     questions::unasked,
     spanned,
 };
@@ -42,6 +43,10 @@ impl<'a> Case<'a> {
             let act = &fault.it.act;
             let Act::DeletePod { pod, uid, grace_s } = act else { continue };
             let asked = asked.get(act).copied().unwrap_or(fault.mark);
+            let by = fault.it.proof.as_deref().unwrap_or_default();
+            if !self.is_proof(act, &Proof { asked, proved: fault.mark, by }) {
+                continue;
+            }
             let until = self.next_fault(fault.mark.seq);
             deletions.push(Deletion { pod, uid, killed: *grace_s == Some(0), asked, proved: fault.mark, until });
         }

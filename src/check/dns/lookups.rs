@@ -6,6 +6,7 @@ use super::{
     super::{
         Check, Finding,
         case::{Case, Seen},
+        minimum::{LOOKUP, Need},
         opinion::{Judged, Opinion, judged},
         words::during,
     },
@@ -37,6 +38,7 @@ Of a dual-stack pod only addresses of the family of its first one are compared.
 Usually wrong: dnsPolicy is Default, or the pods are on the host's network without ClusterFirstWithHostNet, or dnsConfig
 replaces the search list. An image without the program `getent` leaves the question open.",
     scenarios: &["deploy"],
+    minimum: &[Need::Exec(LOOKUP)],
     judge: short_names_resolve,
 };
 

@@ -11,6 +11,7 @@ use super::{
     super::{
         Check, Finding,
         case::Case,
+        minimum::{Names, Need},
         opinion::{Judged, judged},
         words::during,
     },
@@ -36,6 +37,7 @@ With publishNotReadyAddresses pods need not be Ready. The time is held to the Co
 Usually wrong: the Service's port has no name, so that DNS has no SRV record for it at all; or what also spoils
 addresses: spec.serviceName names another Service, or the selector finds other pods.",
     scenarios: &["deploy"],
+    minimum: &[Need::Names(Names::Ports)],
     judge: srv_lists_every_pod,
 };
 
@@ -97,6 +99,7 @@ budget, as for addresses.
 Usually wrong: spec.serviceName names another Service, so that the pods' endpoints have no host name; the template sets
 `hostname`; or the Corefile's kubernetes plugin does not serve in-addr.arpa.",
     scenarios: &["deploy"],
+    minimum: &[Need::Names(Names::Addresses)],
     judge: ptr_points_back,
 };
 

@@ -6,6 +6,7 @@ use super::{
     super::{
         Check, Finding,
         case::{Acted, Case},
+        minimum::Need,
         opinion::{Judged, Opinion, judged},
         words::seconds,
     },
@@ -33,6 +34,7 @@ With publishNotReadyAddresses, which replicas may need to find a source that is 
 Usually wrong: publishNotReadyAddresses is not what the manifest says; the Corefile caches for long; or somebody keeps
 EndpointSlices by hand.",
     scenarios: &["unready"],
+    minimum: &[Need::Acts],
     judge: unready_pod_leaves_dns,
 };
 

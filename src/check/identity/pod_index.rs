@@ -23,6 +23,7 @@ version cannot be read is taken for a new one.
 Usually wrong: nothing that a manifest can do; look for an admission webhook or a policy that rewrites labels, or for
 a controller manager with the feature gate off.",
     scenarios: &["deploy"],
+    minimum: &[],
     judge: pod_index_label_matches,
 };
 

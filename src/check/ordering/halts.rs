@@ -6,6 +6,7 @@ use super::{
     super::{
         Check, Finding,
         case::{Acted, Case, is_after, is_before},
+        minimum::Need,
         opinion::{Judged, judged},
         words::seconds,
     },
@@ -30,6 +31,7 @@ That nothing happens is only ever seen for a while. It counts from the StatefulS
 the next one must come. A held pod that was Ready in between, or a lost stretch of the history, leaves it open.
 Usually wrong: podManagementPolicy is Parallel, so that nobody waits for anybody.",
     scenarios: &["scale"],
+    minimum: &[Need::Acts],
     judge: halts_while_predecessor_unready,
 };
 
@@ -185,6 +187,7 @@ the while: if it was Ready in between, nothing is proved.
 Usually wrong: the first pod cannot start while its replica is away, because its start script or its probe asks for it;
 or its volume is still held by the pod that was killed.",
     scenarios: &["unready"],
+    minimum: &[Need::Acts],
     judge: no_deadlock_on_failed_predecessor,
 };
 

@@ -6,6 +6,7 @@ use super::{
     super::{
         Check, Finding,
         case::{Case, is_after},
+        minimum::Need,
         opinion::{Judged, judged},
     },
     updates::{Told, Update, revision_of, told_to_go, updatable, updates},
@@ -27,6 +28,7 @@ own is judged in the same way, for as long as the template is changed.
 Usually wrong: nothing that a manifest can do, but for a second tool that sets the partition, or deletes pods itself to
 have them updated; then the update reaches pods that it was not for.",
     scenarios: &["roll"],
+    minimum: &[Need::Acts],
     judge: partition_is_respected,
 };
 

@@ -8,6 +8,7 @@ use super::{
     super::{
         Check, Finding,
         case::{Case, is_after},
+        minimum::Need,
         opinion::{Judged, Opinion, judged},
         words::{seconds, short, some_of},
     },
@@ -33,6 +34,7 @@ long that was watched.
 Usually wrong: a manifest with a value of the moment, such as a date in an annotation of the pod template or a name with
 a random part; a controller or a webhook that writes a field which the manifest sets too.",
     scenarios: &["deploy"],
+    minimum: &[Need::Acts],
     judge: reapply_changes_nothing,
 };
 

@@ -7,6 +7,7 @@ use super::{
         Check, Finding,
         case::{Case, is_before},
         expectation::max_unavailable,
+        minimum::Need,
         opinion::{Judged, Opinion, judged},
         words::short,
     },
@@ -34,6 +35,7 @@ Where maxUnavailable is above 1 and the cluster honours it there is no such orde
 Usually wrong: a partition that somebody forgot, so that the update never reaches the pods below; or the update strategy
 is OnDelete behind everybody's back.",
     scenarios: &["roll"],
+    minimum: &[Need::Acts],
     judge: rolls_highest_ordinal_first,
 };
 

@@ -6,6 +6,7 @@ use super::{
     super::{
         Check, Finding,
         case::{Case, is_after},
+        minimum::Need,
         opinion::{Judged, judged},
     },
     left_open,
@@ -29,6 +30,7 @@ That the kubelet calls the image's name invalid is the harness's doing and excus
 Usually wrong: something else writes the template too, so that the reverted one does not last; the pods are not what
 they were, because a volume or a Secret changed meanwhile; or a finalizer keeps the stuck pod.",
     scenarios: &["roll"],
+    minimum: &[Need::Acts],
     judge: stuck_rollout_recovers,
 };
 

@@ -8,6 +8,7 @@ use super::super::{
     Check, Finding,
     case::{Acted, Case, Deletion, Seen, doubt, unasked},
     ledger::Ledger,
+    minimum::Need,
     opinion::{Judged, judged},
     words::some_of,
 };
@@ -30,6 +31,7 @@ answer of the server that comes back. One that does not, or cannot answer, fails
 Neither kind of kill takes the node's page cache away: this proves nothing about a loss of power.
 Usually wrong: the data directory is on an emptyDir, or the claim is mounted somewhere else than at the data directory.",
     scenarios: &["restart", CRASH],
+    minimum: &[Need::Acts],
     judge: rows_survive_pod_deletion,
 };
 

@@ -5,6 +5,7 @@ use crate::evidence::{Evidence, Moment, Question, Sql, SqlAnswer};
 use super::super::{
     Check, Finding,
     case::{Case, Seen, doubt},
+    minimum::Need,
     opinion::{Judged, judged},
 };
 
@@ -28,6 +29,7 @@ A server that does not know one of the variables (error 1193), or does not answe
 This judges what is set and not what the disks do with it: a volume that acknowledges early loses commits all the same.
 Usually wrong: values that were relaxed for speed; or relay_log_recovery, which is off unless somebody turns it on.",
     scenarios: &["deploy"],
+    minimum: &[Need::Sql(Question::Settings)],
     judge: durability_settings,
 };
 

@@ -1,9 +1,9 @@
 //! Whether what clients were told of is there in the end.
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Question};
 
 use super::{
-    super::{Check, Finding, case::Case, measure::Measures, opinion::judged, words::seconds},
+    super::{Check, Finding, case::Case, measure::Measures, minimum::Need, opinion::judged, words::seconds},
     account::Account,
     budget::{DISRUPTIVE, of_interest, titled, undisrupted},
 };
@@ -24,6 +24,7 @@ must be accounted for, or the question stays open.
 Usually wrong: a volume that is not the pod's own; innodb_flush_log_at_trx_commit or sync_binlog relaxed; or a primary
 that was replaced by a replica which did not have everything.",
     scenarios: &DISRUPTIVE,
+    minimum: &[Need::Acts, Need::Sql(Question::Entries)],
     judge: no_acknowledged_write_is_lost,
 };
 

@@ -7,6 +7,7 @@ use super::{
         Check, Finding,
         case::{Case, Seen},
         measure::{Disruption, Measures},
+        minimum::Need,
         opinion::{Judged, judged},
         words::seconds,
     },
@@ -28,6 +29,7 @@ What your clients can bear is less, and yours to say.
 Usually wrong: a readiness probe that waits longer than the server needs; a grace period that is used up because the
 server does not get the signal; SOURCE_CONNECT_RETRY at its 60 s; or a liveness probe that cuts crash recovery short.",
     scenarios: &DISRUPTIVE,
+    minimum: &[Need::Acts, Need::Sql(Question::Barrier)],
     judge: recovers_within_budget,
 };
 

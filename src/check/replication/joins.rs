@@ -3,7 +3,7 @@
 use crate::evidence::{Evidence, Moment, Question};
 
 use super::{
-    super::{Check, Finding, ledger::Ledger, opinion::judged, words::during},
+    super::{Check, Finding, ledger::Ledger, minimum::Need, opinion::judged, words::during},
     contents::{Transactions, same_tables},
     follows, has_replicas, reached_barrier,
     rows::rows_of_the_ledger,
@@ -23,6 +23,7 @@ compared both ways, then every table's checksum and the rows. Then the set gets 
 Usually wrong: the source has purged its first binary logs (1236) and the new pod is given no copy of the data to begin
 with; rows were there before the binary log was on; or the new pod was initialised with transactions of its own.",
     scenarios: &["grow"],
+    minimum: &[Need::Acts],
     judge: new_replica_joins,
 };
 

@@ -27,6 +27,7 @@ This measures what clients see. Seconds_Behind_Source does not: it is 0 on a rep
 Usually wrong: SOURCE_DELAY is set; a replica applies with one thread what its source commits with many; or its disk is
 slower than that of the source.",
     scenarios: &["replicate", "settle"],
+    minimum: &[],
     judge: read_lag_is_bounded,
 };
 

@@ -6,6 +6,7 @@ use super::{
     super::{
         Check, Finding,
         case::{Case, Deletion},
+        minimum::Need,
         opinion::{Judged, judged},
         words::{seconds, some_of},
     },
@@ -28,6 +29,7 @@ and it must reach the barrier that is asked for then within the budget, counted 
 Usually wrong: the server is started with skip_replica_start (skip_slave_start); the settings of replication are kept in
 files outside of the volume; the relay log is damaged and relay_log_recovery is off; or the volume is not its own.",
     scenarios: &["restart"],
+    minimum: &[Need::Acts],
     judge: replica_recreated_catches_up,
 };
 

@@ -6,6 +6,7 @@ use super::{
     super::{
         Check, Finding,
         case::{Case, Deletion, Seen, is_after, is_before},
+        minimum::Need,
         opinion::{Judged, judged},
         words::seconds,
     },
@@ -25,6 +26,7 @@ a statement to any replica, and be read there within the budget, counted from th
 Usually wrong: replicas follow an address; SOURCE_CONNECT_RETRY is long (60 s unless set) or its retries are used up;
 DNS answers from a cache; or the primary lost its data, so that replicas have what their source never wrote (1236).",
     scenarios: &["restart"],
+    minimum: &[Need::Acts],
     judge: primary_recreated_replicas_resume,
 };
 

@@ -7,6 +7,7 @@ use super::{
         Check, Finding,
         case::{Case, Seen},
         ledger::Ledger,
+        minimum::Need,
         opinion::{Judged, Opinion, judged},
         words::{during, five_of, some_of},
     },
@@ -29,6 +30,12 @@ of the harness with the inserts that were acknowledged. An insert without an ans
 Usually wrong: a replication filter; a replica that was written to before super_read_only was on, for which its own
 set-up is enough; or a source that has purged what a replica still needs.",
     scenarios: &["replicate"],
+    minimum: &[
+        Need::Sql(Question::Barrier),
+        Need::Sql(Question::GtidExecuted),
+        Need::Sql(Question::Digest),
+        Need::Sql(Question::Rows),
+    ],
     judge: replicas_hold_the_same_rows,
 };
 

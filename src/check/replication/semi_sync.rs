@@ -26,6 +26,7 @@ waited.
 Usually wrong: the plugin is loaded and not enabled, on the source or on its replicas; it was enabled by SET GLOBAL and
 is off since the last restart; or the timeout is so short that a slow replica ends the waiting.",
     scenarios: &["replicate", "settle"],
+    minimum: &[],
     judge: commits_wait_for_a_replica,
 };
 

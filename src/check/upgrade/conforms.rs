@@ -18,6 +18,7 @@ The details are in the evidence of that run, which is a log of its own.
 Usually wrong: what the failed check's own explanation says; then the release notes of the new version, and its feature
 gates.",
     scenarios: &["upgrade"],
+    minimum: &[],
     judge: new_version_still_conforms,
 };
 

@@ -30,6 +30,7 @@ started again once. In every state endpoints, EndpointSlices and pods must agree
 Usually wrong: a controller that sees a changed template in an old one and makes a revision of it; a kubelet that starts
 containers again which it should have found; owners of claims that are stamped anew; or a node that was left cordoned.",
     scenarios: &["upgrade"],
+    minimum: &[],
     judge: state_is_equal_before_and_after,
 };
 

@@ -34,6 +34,7 @@ How soon a name follows its pod is for the conformance run on the upgraded clust
 Usually wrong: a CoreDNS that has no right to read EndpointSlices; a Corefile whose kubernetes plugin lost a zone; an
 Endpoints controller that dropped host names; or an answer that a cache keeps for longer than its pod lives.",
     scenarios: &["upgrade"],
+    minimum: &[],
     judge: dns_matrix_is_equal,
 };
 

@@ -33,6 +33,7 @@ Usually wrong: no PodDisruptionBudget, so that a drain evicts all at once; a pod
 node and is never made anew; one that is made anew again and again; or a volume that cannot be mounted after the kubelet
 has changed.",
     scenarios: &["upgrade"],
+    minimum: &[],
     judge: node_upgrade_moves_one_at_a_time,
 };
 

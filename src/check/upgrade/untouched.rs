@@ -31,6 +31,7 @@ no history to go by.
 Usually wrong: a controller-manager or an admission webhook of the new version that writes the template anew; a
 kubelet that was upgraded on a node with pods and restarts what it finds; or somebody who applied a manifest meanwhile.",
     scenarios: &["upgrade"],
+    minimum: &[],
     judge: control_plane_upgrade_touches_no_pod,
 };
 

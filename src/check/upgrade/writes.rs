@@ -30,6 +30,7 @@ long no write was acknowledged is told for every step: how much is too much is y
 Usually wrong: a volume that did not follow its pod; innodb_flush_log_at_trx_commit or sync_binlog relaxed; a grace
 period that is too short for the server to shut down; or a drain that took all pods at once.",
     scenarios: &["upgrade", "settle"],
+    minimum: &[],
     judge: writes_survive_the_upgrade,
 };
 

@@ -9,6 +9,7 @@ use super::{
         Check, Finding,
         case::{Case, Seen, is_after},
         expectation::claim_policy,
+        minimum::Need,
         opinion::{Judged, Opinion, judged},
         words::some_of,
     },
@@ -31,6 +32,7 @@ The controller honours the policy by default from Kubernetes 1.27 on; on older o
 Usually wrong: the controller may not set finalizers on pods or claims (its RBAC was changed), the garbage collector
 does not run, or a finalizer on the claim is removed by nobody.",
     scenarios: &["claims"],
+    minimum: &[Need::Acts],
     judge: claim_policy_is_honoured,
 };
 

@@ -6,6 +6,7 @@ use super::{
     super::super::{
         Check, Finding,
         case::{Acted, Case, ScaleDown, is_after},
+        minimum::Need,
         opinion::{Judged, Opinion, judged},
         words::{short, some_of},
     },
@@ -27,6 +28,7 @@ whenScaled for the first, whenDeleted for the second, which needs a teardown in 
 Usually wrong: somebody changed the policy on the cluster, an operator or a script cleans up claims that no pod mounts,
 or the claims have an owner that is deleted.",
     scenarios: &["scale"],
+    minimum: &[Need::Acts],
     judge: claims_survive_scale_down,
 };
 

@@ -1,0 +1,125 @@
+//! Whether what is called the proof of an act proves it.
+
+use serde::de::DeserializeOwned;
+
+use crate::evidence::{Act, DnsServer, Mark, NodeState, PodLife, Snapshot, SnapshotOf, What};
+
+use super::Case;
+
+/// The stretch from when an act was asked for to when it is said to be proved, and the records that are said to prove it.
+pub(super) struct Proof<'a> {
+    pub asked: Mark,
+    pub proved: Mark,
+    pub by: &'a [u64],
+}
+
+impl<'a> Case<'a> {
+    /// Whether these records, and the history up to the proof, show that the act took place.
+    pub(super) fn is_proof(&self, act: &Act, proof: &Proof<'a>) -> bool {
+        let (asked, proved) = (proof.asked.seq, proof.proved.seq);
+        if proof.by.is_empty() || !proof.by.iter().all(|seq| (asked..=proved).contains(seq)) {
+            return false;
+        }
+        let life = |uid: &str| self.timeline.pod_by_uid(uid);
+        match act {
+            Act::DeletePod { uid, .. } => {
+                life(uid).and_then(|life| life.deleted).is_some_and(|gone| proof.by.contains(&gone.seq))
+            }
+            Act::Hold { uid, .. } => life(uid).is_some_and(|life| life.alive_at(proved) && !life.ready_at(proved)),
+            Act::Release { uid, .. } => life(uid).is_some_and(|life| life.alive_at(proved) && life.ready_at(proved)),
+            Act::KillServer { uid, .. } => life(uid)
+                .is_some_and(|life| life.alive_at(proved) && life.restarts_at(proved) > life.restarts_at(asked)),
+            Act::Scale { from, to } => {
+                let there = to < from || self.serve_up_to(*to, proved);
+                there && self.none_above(*to, proved) && self.set_changed(asked, proved)
+            }
+            Act::DeleteAllPods => {
+                let mut there = self.timeline.pods.iter().filter(|life| life.alive_at(asked)).peekable();
+                there.peek().is_some() && there.all(|life| life.deleted.is_some_and(|gone| gone.seq <= proved))
+            }
+            Act::Roll { .. } | Act::BreakTemplate | Act::RevertTemplate | Act::SetClaimPolicy { .. } => {
+                self.set_changed(asked, proved)
+            }
+            Act::Reapply => self.proving(proof, SnapshotOf::Applied).next().is_some(),
+            Act::PauseNode { node } => self.node_was(proof, node, "paused"),
+            Act::UnpauseNode { node } => self.node_was(proof, node, "running"),
+            Act::StopNode { node } => self.node_was(proof, node, "exited"),
+            Act::StartNode { node } => self.node_was(proof, node, "running") && self.node_was(proof, node, "Ready"),
+            Act::Drain { node } => self.node_was(proof, node, "cordoned") && self.left_node(proof, node),
+            Act::Uncordon { node } => self.node_was(proof, node, "schedulable"),
+            Act::RestartDns => self.has_new_dns_servers(proof),
+            Act::RestartApiServer => self.has_new_api_server(proof),
+            // What an upgrade brought about is in the states around it, which its checks compare.
+            Act::UpgradeControlPlane { .. } | Act::UpgradeNode { .. } => true,
+            Act::StartLedger { .. } | Act::StopLedger | Act::DeleteClaims | Act::Teardown => true,
+        }
+    }
+
+    /// Whether the set's first so many pods are Ready at a record.
+    fn serve_up_to(&self, count: u32, seq: u64) -> bool {
+        let serves = |pod: String| self.timeline.pod_at(&pod, seq).is_some_and(|life| life.serving_at(seq));
+        (0..count).map(|index| self.subject.nth(index)).all(serves)
+    }
+
+    /// Whether the set has no pod beyond its first so many at a record.
+    fn none_above(&self, count: u32, seq: u64) -> bool {
+        let above = |name: &str| self.subject.index_of(name).is_some_and(|index| index >= count);
+        !self.timeline.pods.iter().any(|life| above(&life.name) && life.alive_at(seq))
+    }
+
+    /// Whether the controller was seen to have seen a change of the set between two records.
+    fn set_changed(&self, asked: u64, proved: u64) -> bool {
+        let before = self.generation_before(asked);
+        self.set_states(asked, proved)
+            .any(|(_, set)| set.observed_generation == set.generation && Some(set.generation) > before && !set.deleted)
+    }
+
+    /// The snapshots of this among the records that prove an act.
+    fn proving(&self, proof: &Proof<'a>, of: SnapshotOf) -> impl Iterator<Item = &'a Snapshot> {
+        let records = &self.evidence.records;
+        let at = |seq: &u64| records.binary_search_by_key(seq, |record| record.seq).ok();
+        proof.by.iter().filter_map(at).filter_map(move |place| match &records[place].what {
+            What::Snapshot(snapshot) if snapshot.of == of => Some(snapshot),
+            _ => None,
+        })
+    }
+
+    fn node_was(&self, proof: &Proof<'a>, node: &str, state: &str) -> bool {
+        let mut told = self.proving(proof, SnapshotOf::Node).filter_map(read::<NodeState>);
+        told.any(|told| told.node == node && told.state == state)
+    }
+
+    /// Whether a pod of the set left the node, if one was there. A disruption budget may keep others.
+    fn left_node(&self, proof: &Proof<'a>, node: &str) -> bool {
+        let (asked, proved) = (proof.asked.seq, proof.proved.seq);
+        let there = |life: &&PodLife| life.alive_at(asked) && life.node.as_deref() == Some(node);
+        let mut there = self.timeline.pods.iter().filter(there).peekable();
+        there.peek().is_none() || there.any(|life| life.deleted.is_some_and(|gone| gone.seq <= proved))
+    }
+
+    /// Whether all DNS servers of the proof are others than those that were asked, or told of, before.
+    fn has_new_dns_servers(&self, proof: &Proof<'a>) -> bool {
+        let asked = proof.asked.seq;
+        let before = self.snapshots(SnapshotOf::DnsServers).filter(|snapshot| snapshot.mark.seq < asked);
+        let old: Vec<DnsServer> = before.filter_map(|it| read::<Vec<DnsServer>>(it.it)).flatten().collect();
+        let names = self.dns_servers_asked(asked);
+        let new: Vec<DnsServer> =
+            self.proving(proof, SnapshotOf::DnsServers).filter_map(read::<Vec<DnsServer>>).flatten().collect();
+        let known = |server: &DnsServer| {
+            names.contains(server.name.as_str()) || old.iter().any(|it| it.uid == server.uid || it.name == server.name)
+        };
+        !new.is_empty() && !new.iter().any(known)
+    }
+
+    /// Whether the API server of the proof is another process than any that was told of before.
+    fn has_new_api_server(&self, proof: &Proof<'a>) -> bool {
+        let new: Vec<NodeState> = self.proving(proof, SnapshotOf::ApiServer).filter_map(read).collect();
+        let before = self.snapshots(SnapshotOf::ApiServer).filter(|it| proof.by.iter().all(|by| it.mark.seq < *by));
+        let old: Vec<NodeState> = before.filter_map(|it| read(it.it)).collect();
+        new.iter().any(|new| !new.state.is_empty() && !old.contains(new))
+    }
+}
+
+fn read<T: DeserializeOwned>(snapshot: &Snapshot) -> Option<T> {
+    T::deserialize(&snapshot.value).ok()
+}

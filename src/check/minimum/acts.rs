@@ -1,0 +1,93 @@
+//! The acts that each scenario consists of.
+
+use crate::evidence::{Act, Retention};
+
+use super::super::{Finding, case::Case};
+
+/// One act of a scenario: whether an act in the evidence is it, and what it is in the imperative.
+struct Step {
+    is: Box<dyn Fn(&Act) -> bool>,
+    words: String,
+}
+
+fn step(words: impl Into<String>, is: impl Fn(&Act) -> bool + 'static) -> Step {
+    Step { is: Box::new(is), words: words.into() }
+}
+
+/// The acts that a scenario carries out where it comes to its end.
+fn steps(case: &Case<'_>, scenario: &str) -> Vec<Step> {
+    let subject = case.subject;
+    let (all, several) = (subject.replicas, subject.replicas > 1);
+    let scale =
+        |from: u32, to: u32| step(format!("scale from {from} to {to}"), move |act| *act == Act::Scale { from, to });
+    let delete = |pod: String, grace_s: Option<u32>| {
+        step(
+            format!("delete {pod}"),
+            move |act| matches!(act, Act::DeletePod { pod: it, grace_s: its, .. } if *it == pod && *its == grace_s),
+        )
+    };
+    let hold = || step("hold a pod", |act| matches!(act, Act::Hold { .. }));
+    let release = || step("release the held pod", |act| matches!(act, Act::Release { .. }));
+    match scenario {
+        "deploy" => vec![step("apply the manifests again", |act| *act == Act::Reapply)],
+        "replicate" if case.run.acts("settle") => {
+            vec![step("start the ledger", |act| matches!(act, Act::StartLedger { .. }))]
+        }
+        "settle" => vec![step("stop the ledger", |act| *act == Act::StopLedger)],
+        "restart" => subject.pods().map(|pod| delete(pod, None)).collect(),
+        "unready" if several => vec![hold(), delete(subject.primary(), Some(0)), release()],
+        "unready" => vec![hold(), release()],
+        "crash" => vec![step("kill the primary's server", |act| matches!(act, Act::KillServer { .. }))],
+        "together" => vec![step("delete every pod at once", |act| *act == Act::DeleteAllPods)],
+        "scale" if several => vec![scale(all, 1), hold(), release(), scale(1, all)],
+        "grow" if several => vec![scale(all, all + 1), scale(all + 1, all)],
+        "roll" if case.is_updatable() => vec![
+            step("update the pods", |act| matches!(act, Act::Roll { .. })),
+            step("break the template", |act| *act == Act::BreakTemplate),
+            step("revert the template", |act| *act == Act::RevertTemplate),
+        ],
+        "drain" => vec![
+            step("drain a node", |act| matches!(act, Act::Drain { .. })),
+            step("uncordon the node", |act| matches!(act, Act::Uncordon { .. })),
+        ],
+        "freeze" => vec![
+            step("pause a node", |act| matches!(act, Act::PauseNode { .. })),
+            step("unpause the node", |act| matches!(act, Act::UnpauseNode { .. })),
+        ],
+        "outage" => vec![
+            step("stop a node", |act| matches!(act, Act::StopNode { .. })),
+            step("start the node", |act| matches!(act, Act::StartNode { .. })),
+        ],
+        "resolver" => vec![step("replace the DNS servers", |act| *act == Act::RestartDns)],
+        "control" => vec![step("kill the API server", |act| *act == Act::RestartApiServer)],
+        "claims" => vec![
+            step("let claims go with their pods", |act| *act == Act::SetClaimPolicy { when_scaled: Retention::Delete }),
+            scale(all, all.saturating_sub(1)),
+            scale(all.saturating_sub(1), all),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// The doubt about a scenario of these that came to its end without an act, or without the proof of one.
+pub(super) fn unproved(case: &Case<'_>, scenarios: &[&str]) -> Option<Finding> {
+    let ended = scenarios.iter().filter(|scenario| case.run.acts(scenario) && case.ended(scenario));
+    ended.into_iter().find_map(|scenario| {
+        let (from, to) = case.span(scenario);
+        let acts: Vec<_> =
+            case.acts(|_| true).into_iter().filter(|acted| (from..=to).contains(&acted.asked.seq)).collect();
+        let unproved = acts.iter().find(|acted| acted.proved.is_none() && acted.needs_proof());
+        let unproved = unproved.map(|acted| {
+            let seq = acted.asked.seq;
+            let reason = format!("the scenario {scenario} did not prove that it came to `{}` (#{seq})", acted.act);
+            Finding::inconclusive(reason, [seq])
+        });
+        unproved.or_else(|| {
+            let missing = steps(case, scenario).into_iter().find(|step| !acts.iter().any(|acted| (step.is)(acted.act)));
+            missing.map(|step| {
+                let reason = format!("the scenario {scenario} ended (#{to}) without an act: {}", step.words);
+                Finding::inconclusive(reason, [to])
+            })
+        })
+    })
+}

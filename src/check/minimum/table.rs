@@ -1,0 +1,318 @@
+//! What each scenario asks: whom, for what, at which moment.
+
+use std::fmt;
+
+use crate::evidence::{Moment, NamedPort, Question, reverse_name};
+
+use super::{super::case::Case, Expected, Need};
+
+/// The names of the workload that DNS is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// The Service.
+    Service,
+    /// The stable names of pods.
+    Pods,
+    /// The SRV records of the Service's named ports.
+    Ports,
+    /// The PTR records of the pods' addresses.
+    Addresses,
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Service => "the Service's name",
+            Self::Pods => "each pod's stable name",
+            Self::Ports => "the SRV records of each named port",
+            Self::Addresses => "the PTR records of each pod's address",
+        })
+    }
+}
+
+impl Names {
+    /// The names, each with its possible spellings: a pod that had several addresses is asked for by one of them.
+    pub(super) fn of(self, case: &Case<'_>, pod: &str, (from, to): (u64, u64)) -> Vec<Vec<String>> {
+        let subject = case.subject;
+        match self {
+            Self::Service => vec![vec![subject.service_fqdn()]],
+            Self::Pods => vec![vec![subject.fqdn(pod)]],
+            Self::Ports => subject.named_ports.iter().map(|port: &NamedPort| vec![subject.srv_name(port)]).collect(),
+            Self::Addresses => {
+                let lives = case
+                    .timeline
+                    .lives(pod)
+                    .filter(|life| life.added.seq <= to && life.deleted.is_none_or(|gone| gone.seq >= from));
+                let addresses = lives.flat_map(|life| &life.address).filter_map(|change| change.value.parse().ok());
+                vec![addresses.map(reverse_name).collect()]
+            }
+        }
+    }
+
+    pub(super) fn words(self, pod: &str) -> String {
+        match self {
+            Self::Service => "the Service".to_owned(),
+            Self::Pods => pod.to_owned(),
+            Self::Ports => "the Service's ports".to_owned(),
+            Self::Addresses => format!("the address of {pod}"),
+        }
+    }
+}
+
+/// When something is asked.
+#[derive(Clone, Copy)]
+enum At {
+    Deployed,
+    Replicating,
+    BeforeDeletion,
+    Deletion,
+    Held,
+    BeforeKill,
+    Kill,
+    Released,
+    ScaledDown,
+    ScaledUp,
+    Joined,
+    Recovered,
+    Settled,
+}
+
+/// Who is asked, or whose name is asked for.
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    /// Every pod of the set.
+    Pods,
+    /// Every pod but the first.
+    Replicas,
+    /// The first pod.
+    Primary,
+    /// The pod that the moment is about.
+    Itself,
+    /// The pod that the moment is about, where it is a replica.
+    ItselfAsReplica,
+    /// The pod that the set has while it is scaled to one more.
+    Newcomer,
+}
+
+/// Where something is asked.
+#[derive(Clone, Copy)]
+enum Only {
+    Always,
+    /// Where replication was configured.
+    Replicating,
+    /// In a set of several pods.
+    Several,
+    /// Where the set's own update strategy lets the harness update pods.
+    Updatable,
+    /// Where replication was configured in a set of several pods.
+    ReplicatingSeveral,
+    /// Where replication was configured in a set that can be updated.
+    ReplicatingUpdatable,
+}
+
+struct Row {
+    scenarios: &'static [&'static str],
+    at: At,
+    of: &'static [Of],
+    only: Only,
+    needs: &'static [Need],
+}
+
+/// Prints the short host name.
+pub(in super::super) const HOSTNAME: &[&str] = &["hostname"];
+/// Prints the full host name.
+pub(in super::super) const FULL_HOSTNAME: &[&str] = &["hostname", "-f"];
+/// Looks a name up, which follows.
+pub(in super::super) const LOOKUP: &[&str] = &["getent", "ahosts"];
+const ALL_NAMES: &[Need] =
+    &[Need::Names(Names::Service), Need::Names(Names::Pods), Need::Names(Names::Ports), Need::Names(Names::Addresses)];
+const IDENTITY: &[Need] = &[Need::Sql(Question::Identity)];
+const CONTENTS: &[Need] = &[Need::Sql(Question::GtidExecuted), Need::Sql(Question::Rows), Need::Sql(Question::Digest)];
+const FOLLOWING: &[Need] =
+    &[Need::Sql(Question::Barrier), Need::Sql(Question::ReplicaStatus), Need::Sql(Question::TryWrite)];
+
+/// The scenarios that end with a recovery whatever the set is like; `grow` and `roll` do nothing to some sets.
+const RECOVERED: &[&str] = &["crash", "together", "drain", "freeze", "outage", "resolver", "control", "claims"];
+
+const ROWS: &[Row] = &[
+    row(
+        &["deploy"],
+        At::Deployed,
+        &[Of::Pods],
+        Only::Always,
+        &[
+            Need::Sql(Question::Identity),
+            Need::Sql(Question::Settings),
+            Need::Exec(HOSTNAME),
+            Need::Exec(FULL_HOSTNAME),
+            Need::Exec(LOOKUP),
+        ],
+    ),
+    row(&["deploy"], At::Deployed, &[Of::Pods], Only::Always, ALL_NAMES),
+    row(&["replicate"], At::Replicating, &[Of::Pods], Only::Replicating, CONTENTS),
+    row(&["replicate"], At::Replicating, &[Of::Replicas], Only::Replicating, FOLLOWING),
+    row(&["restart"], At::BeforeDeletion, &[Of::Itself], Only::Always, IDENTITY),
+    row(&["restart"], At::BeforeDeletion, &[Of::Itself], Only::Replicating, &[Need::Sql(Question::Rows)]),
+    row(&["restart"], At::BeforeDeletion, &[Of::ItselfAsReplica], Only::Replicating, &[Need::Sql(Question::Barrier)]),
+    row(
+        &["restart"],
+        At::Deletion,
+        &[Of::Itself],
+        Only::Always,
+        &[Need::Sql(Question::Identity), Need::Exec(HOSTNAME), Need::Exec(FULL_HOSTNAME), Need::Names(Names::Pods)],
+    ),
+    row(&["restart"], At::Deletion, &[Of::Itself, Of::Replicas], Only::Replicating, &[Need::Sql(Question::Rows)]),
+    row(&["restart"], At::Deletion, &[Of::Replicas], Only::Replicating, FOLLOWING),
+    row(&["unready"], At::Held, &[Of::Itself], Only::Always, &[Need::Names(Names::Pods), Need::Names(Names::Service)]),
+    row(
+        &["unready"],
+        At::Kill,
+        &[Of::Primary],
+        Only::Several,
+        &[Need::Exec(HOSTNAME), Need::Exec(FULL_HOSTNAME), Need::Names(Names::Pods)],
+    ),
+    row(
+        &["unready"],
+        At::Released,
+        &[Of::Replicas],
+        Only::ReplicatingSeveral,
+        &[Need::Sql(Question::Barrier), Need::Sql(Question::Rows)],
+    ),
+    row(&["unready"], At::BeforeKill, &[Of::Primary], Only::Several, IDENTITY),
+    row(&["unready"], At::Kill, &[Of::Primary], Only::Several, IDENTITY),
+    row(&["unready"], At::BeforeKill, &[Of::Primary], Only::ReplicatingSeveral, &[Need::Sql(Question::Rows)]),
+    row(&["unready"], At::Kill, &[Of::Primary], Only::ReplicatingSeveral, &[Need::Sql(Question::Rows)]),
+    row(&["crash"], At::BeforeKill, &[Of::Primary], Only::Always, IDENTITY),
+    row(&["crash"], At::Kill, &[Of::Primary], Only::Always, IDENTITY),
+    row(&["crash"], At::BeforeKill, &[Of::Primary], Only::Replicating, &[Need::Sql(Question::Rows)]),
+    row(&["crash"], At::Kill, &[Of::Primary], Only::Replicating, &[Need::Sql(Question::Rows)]),
+    row(
+        &["scale"],
+        At::ScaledDown,
+        &[Of::Replicas],
+        Only::Several,
+        &[Need::Names(Names::Pods), Need::Names(Names::Service)],
+    ),
+    row(&["scale"], At::ScaledUp, &[Of::Pods], Only::Several, IDENTITY),
+    row(&["scale"], At::ScaledUp, &[Of::Pods], Only::Several, ALL_NAMES),
+    row(&["scale"], At::ScaledUp, &[Of::Pods], Only::ReplicatingSeveral, CONTENTS),
+    row(&["scale"], At::ScaledUp, &[Of::Replicas], Only::ReplicatingSeveral, FOLLOWING),
+    row(
+        &["grow"],
+        At::Joined,
+        &[Of::Newcomer],
+        Only::Several,
+        &[
+            Need::Sql(Question::Identity),
+            Need::Exec(HOSTNAME),
+            Need::Exec(FULL_HOSTNAME),
+            Need::Names(Names::Pods),
+            Need::Names(Names::Service),
+        ],
+    ),
+    row(&["grow"], At::Joined, &[Of::Pods, Of::Newcomer], Only::ReplicatingSeveral, CONTENTS),
+    row(&["grow"], At::Joined, &[Of::Replicas, Of::Newcomer], Only::ReplicatingSeveral, FOLLOWING),
+    row(&["grow"], At::Recovered, &[Of::Pods], Only::Several, IDENTITY),
+    row(&["grow"], At::Recovered, &[Of::Pods], Only::Several, ALL_NAMES),
+    row(&["grow"], At::Recovered, &[Of::Pods], Only::ReplicatingSeveral, CONTENTS),
+    row(&["grow"], At::Recovered, &[Of::Replicas], Only::ReplicatingSeveral, FOLLOWING),
+    row(RECOVERED, At::Recovered, &[Of::Pods], Only::Always, IDENTITY),
+    row(RECOVERED, At::Recovered, &[Of::Pods], Only::Always, ALL_NAMES),
+    row(RECOVERED, At::Recovered, &[Of::Pods], Only::Replicating, CONTENTS),
+    row(RECOVERED, At::Recovered, &[Of::Replicas], Only::Replicating, FOLLOWING),
+    row(&["roll"], At::Recovered, &[Of::Pods], Only::Updatable, IDENTITY),
+    row(&["roll"], At::Recovered, &[Of::Pods], Only::Updatable, ALL_NAMES),
+    row(&["roll"], At::Recovered, &[Of::Pods], Only::ReplicatingUpdatable, CONTENTS),
+    row(&["roll"], At::Recovered, &[Of::Replicas], Only::ReplicatingUpdatable, FOLLOWING),
+    row(&["settle"], At::Settled, &[Of::Pods], Only::Replicating, CONTENTS),
+    row(&["settle"], At::Settled, &[Of::Pods], Only::Replicating, &[Need::Sql(Question::Entries)]),
+    row(
+        &["settle"],
+        At::Settled,
+        &[Of::Replicas],
+        Only::Replicating,
+        &[Need::Sql(Question::Barrier), Need::Sql(Question::ReplicaStatus)],
+    ),
+];
+
+const fn row(scenarios: &'static [&'static str], at: At, of: &'static [Of], only: Only, needs: &'static [Need]) -> Row {
+    Row { scenarios, at, of, only, needs }
+}
+
+impl Only {
+    pub(super) fn holds(self, case: &Case<'_>) -> bool {
+        let several = case.subject.replicas > 1;
+        let replicating = case.ended("replicate");
+        let updatable = case.is_updatable();
+        match self {
+            Self::Always => true,
+            Self::Replicating => replicating,
+            Self::Several => several,
+            Self::ReplicatingSeveral => replicating && several,
+            Self::Updatable => updatable,
+            Self::ReplicatingUpdatable => replicating && updatable,
+        }
+    }
+}
+
+impl At {
+    /// The moments of a scenario, each with the pod that it is about.
+    fn moments(self, case: &Case<'_>, scenario: &str) -> Vec<(Moment, String)> {
+        let subject = case.subject;
+        let each = |moment: fn(String) -> Moment| subject.pods().map(|pod| (moment(pod.clone()), pod)).collect();
+        let of = |moment: fn(String) -> Moment, pod: String| vec![(moment(pod.clone()), pod)];
+        let none = |moment| vec![(moment, String::new())];
+        let held = || subject.nth(u32::from(subject.replicas > 1));
+        match self {
+            Self::Deployed => none(Moment::Deployed),
+            Self::Replicating => none(Moment::Replicating),
+            Self::BeforeDeletion => each(|pod| Moment::BeforeDeletion { pod }),
+            Self::Deletion => each(|pod| Moment::Deletion { pod }),
+            Self::Held => of(|pod| Moment::Held { pod }, held()),
+            Self::Released => of(|pod| Moment::Released { pod }, held()),
+            Self::BeforeKill => of(|pod| Moment::BeforeKill { pod }, subject.primary()),
+            Self::Kill => of(|pod| Moment::Kill { pod }, subject.primary()),
+            Self::ScaledDown => none(Moment::ScaledDown),
+            Self::ScaledUp => none(Moment::ScaledUp),
+            Self::Joined => none(Moment::Joined),
+            Self::Recovered => none(Moment::Recovered { scenario: scenario.to_owned() }),
+            Self::Settled => none(Moment::Settled),
+        }
+    }
+}
+
+impl Of {
+    fn pods(self, case: &Case<'_>, itself: &str) -> Vec<String> {
+        let subject = case.subject;
+        match self {
+            Self::Pods => subject.pods().collect(),
+            Self::Replicas => subject.replica_pods().collect(),
+            Self::Primary => vec![subject.primary()],
+            Self::Itself => vec![itself.to_owned()],
+            Self::ItselfAsReplica => subject.replica_pods().filter(|pod| pod == itself).collect(),
+            Self::Newcomer => vec![subject.nth(subject.replicas)],
+        }
+    }
+}
+
+/// All answers that the scenarios must have left which came to their end.
+pub(super) fn expected<'a>(case: &Case<'a>) -> Vec<Expected<'a>> {
+    let mut expected = Vec::new();
+    for scenario in case.run.scenarios.iter().filter(|scenario| case.ended(scenario)) {
+        let within = case.span(scenario);
+        for row in ROWS.iter().filter(|row| row.scenarios.contains(&scenario.as_str()) && row.only.holds(case)) {
+            for (moment, itself) in row.at.moments(case, scenario) {
+                for pod in row.of.iter().flat_map(|of| of.pods(case, &itself)) {
+                    expected.extend(row.needs.iter().map(|need| Expected {
+                        scenario,
+                        within,
+                        moment: moment.clone(),
+                        pod: pod.clone(),
+                        need: *need,
+                    }));
+                }
+            }
+        }
+    }
+    expected
+}
