@@ -250,7 +250,10 @@ fn explain(id: &str) -> u8 {
         Ok(check) => {
             let scenarios = check.scenarios.join(", ");
             let Check { id, statement, source, explain, .. } = check;
-            tell(&format!("{id}\n\n{statement}\n\n{}\n\nSource: {source}\nScenarios: {scenarios}", explain.trim()));
+            let minimum: String = check.minimum.iter().map(|need| format!("\n  - {need}")).collect();
+            let minimum = if minimum.is_empty() { minimum } else { format!("\nA pass needs:{minimum}") };
+            let explain = explain.trim();
+            tell(&format!("{id}\n\n{statement}\n\n{explain}\n\nSource: {source}\nScenarios: {scenarios}{minimum}"));
             0
         }
         Err(message) => usage(&message),

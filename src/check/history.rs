@@ -40,6 +40,8 @@ pub(super) struct History {
     set: Set,
     ledger: Vec<u64>,
     witness: Witness,
+    /// The DNS servers that are asked.
+    dns_servers: [&'static str; 2],
 }
 
 #[derive(Clone)]
@@ -48,6 +50,8 @@ struct Pod {
     uid: String,
     object: Value,
     gone: bool,
+    /// How often its containers were started again.
+    restarts: u32,
 }
 
 /// A claim that is there.
@@ -138,6 +142,7 @@ impl History {
             set,
             ledger: Vec::new(),
             witness: Witness::default(),
+            dns_servers: ["coredns-a", "coredns-b"],
         }
     }
 
@@ -280,7 +285,12 @@ impl History {
 
     /// A disruption is proved by a record.
     pub fn proved(&mut self, act: Act, by: u64) -> u64 {
-        self.push(What::Fault(Fault { act, proof: Some(vec![by]) }))
+        self.proved_by(act, vec![by])
+    }
+
+    /// A disruption is proved by these records.
+    pub fn proved_by(&mut self, act: Act, by: Vec<u64>) -> u64 {
+        self.push(What::Fault(Fault { act, proof: Some(by) }))
     }
 
     /// A state is read.

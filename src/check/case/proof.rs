@@ -29,17 +29,13 @@ impl<'a> Case<'a> {
             Act::Release { uid, .. } => life(uid).is_some_and(|life| life.alive_at(proved) && life.ready_at(proved)),
             Act::KillServer { uid, .. } => life(uid)
                 .is_some_and(|life| life.alive_at(proved) && life.restarts_at(proved) > life.restarts_at(asked)),
-            Act::Scale { from, to } => {
-                let there = to < from || self.serve_up_to(*to, proved);
-                there && self.none_above(*to, proved) && self.set_changed(asked, proved)
-            }
+            Act::Scale { from, to } => (to < from || self.serve_up_to(*to, proved)) && self.none_above(*to, proved),
             Act::DeleteAllPods => {
                 let mut there = self.timeline.pods.iter().filter(|life| life.alive_at(asked)).peekable();
                 there.peek().is_some() && there.all(|life| life.deleted.is_some_and(|gone| gone.seq <= proved))
             }
-            Act::Roll { .. } | Act::BreakTemplate | Act::RevertTemplate | Act::SetClaimPolicy { .. } => {
-                self.set_changed(asked, proved)
-            }
+            Act::Roll { .. } | Act::BreakTemplate | Act::RevertTemplate => self.set_changed(asked, proved),
+            Act::SetClaimPolicy { .. } => true,
             Act::Reapply => self.proving(proof, SnapshotOf::Applied).next().is_some(),
             Act::PauseNode { node } => self.node_was(proof, node, "paused"),
             Act::UnpauseNode { node } => self.node_was(proof, node, "running"),

@@ -256,7 +256,7 @@ fn a_name_follows_a_pod_that_was_deleted_without_grace() {
     assert_snapshot!(history.clone().without(unasked).expect(FOLLOWS, Inconclusive), @"mysql-0 was not deleted, so nothing is known of what it would keep; mysql-2 was not deleted, so nothing is known of what it would keep; A of mysql-1.mysql-h.steadfast.svc.cluster.local was not asked for after mysql-1 was killed: by anybody");
     history.pass_ms(4_000);
     history.asked(&Moment::Kill { pod: "mysql-1".into() }, &history.subject.fqdn("mysql-1"), &["10.0.1.2".into()]);
-    assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.1.2 at #54, 4.3 s after the last change (#40); it must be 10.0.1.3; and 7 more of the kind");
+    assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.1.2 at #56, 4.3 s after the last change (#40); it must be 10.0.1.3; and 7 more of the kind");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::evidence::{Act, Applied, EventType, Moment, Retention, SnapshotOf, reverse_name};
+use crate::evidence::{Act, Applied, DnsServer, EventType, Moment, NodeState, Retention, SnapshotOf, reverse_name};
 
 use super::{History, Set};
 
@@ -128,6 +128,28 @@ impl History {
         self.fault(act.clone());
         let proof = self.set_changes(|_| {});
         self.proved(act, proof);
+    }
+
+    /// A node is in this state.
+    pub fn node_is(&mut self, node: &str, state: &str) -> u64 {
+        self.snapshot(SnapshotOf::Node, json!(NodeState { node: node.into(), state: state.into() }))
+    }
+
+    /// The API server is this process.
+    pub fn api_server(&mut self, process: &str) -> u64 {
+        let state = NodeState { node: "control-plane".into(), state: process.into() };
+        self.snapshot(SnapshotOf::ApiServer, json!(state))
+    }
+
+    /// These DNS servers take the place of those that were asked until now.
+    pub fn new_dns_servers(&mut self, names: [&'static str; 2]) -> u64 {
+        self.dns_servers = names;
+        let servers = names.map(|name| DnsServer {
+            name: name.into(),
+            uid: format!("uid of {name}"),
+            address: [10, 96, 0, 2].into(),
+        });
+        self.snapshot(SnapshotOf::DnsServers, json!(servers))
     }
 
     /// Every server is asked for the SRV records of the Service's ports and gives those of all pods that are Ready.

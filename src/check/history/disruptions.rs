@@ -16,6 +16,9 @@ impl History {
     fn restarts(&mut self, pod: &str) {
         let (before, after) = (Moment::BeforeDeletion { pod: pod.into() }, Moment::Deletion { pod: pod.into() });
         self.write(&before, "mysql-0");
+        if self.replicas().iter().any(|replica| replica == pod) {
+            self.barrier(&before, pod);
+        }
         self.rows(&before, pod);
         self.identity(&before, pod);
         let act = Act::DeletePod { pod: pod.into(), uid: self.uid(pod), grace_s: None };
@@ -73,6 +76,7 @@ impl History {
         self.proved(act, gone);
         self.starts(pod);
         self.identity(&after, pod);
+        self.names(&after, pod);
         self.rows(&after, pod);
         self.pass_ms(300);
         self.asked_for_pod(&after, pod);
@@ -130,6 +134,7 @@ impl History {
         self.pass_ms(200);
         self.unready(pod);
         self.pass_ms(2_500);
+        self.restarted(pod);
         let back = self.ready(pod);
         self.proved(act, back);
         self.rows(&after, pod);
@@ -160,11 +165,7 @@ impl History {
             let proof = self.set_seen();
             self.proved(up, proof);
             self.sql(&moment, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
-            self.barrier(&moment, &pod);
-            let primary = self.subject.primary();
-            [&primary, &pod].into_iter().for_each(|pod| self.holds(&moment, pod));
-            self.status(&moment, &pod);
-            self.refuses(&moment, &pod);
+            self.joins(&moment, &pod);
             self.fault(down.clone());
             self.scaled(all);
             let gone = self.goes(&pod);
@@ -173,14 +174,33 @@ impl History {
         self.recovered("grow");
     }
 
+    /// A new replica catches up with the others, and is asked for all that they are.
+    fn joins(&mut self, moment: &Moment, pod: &str) {
+        let replicas: Vec<String> = self.replicas().into_iter().chain([pod.to_owned()]).collect();
+        replicas.iter().for_each(|replica| self.barrier(moment, replica));
+        self.holds(moment, &self.subject.primary());
+        for replica in &replicas {
+            self.holds(moment, replica);
+            self.status(moment, replica);
+            self.refuses(moment, replica);
+        }
+        self.identity(moment, pod);
+        self.names(moment, pod);
+        self.asked_for_pod(moment, pod);
+        let addresses: Vec<String> =
+            self.pod_names().into_iter().chain([pod.to_owned()]).filter_map(|pod| self.address(&pod)).collect();
+        self.asked(moment, &self.subject.service_fqdn(), &addresses);
+    }
+
     /// What is done to nodes and to what the cluster itself runs.
     pub fn nodes_and_services(&mut self) {
         let node = || "worker".to_owned();
         let last = self.subject.nth(self.subject.replicas - 1);
         self.step("drain", Phase::Begin);
         self.fault(Act::Drain { node: node() });
+        let cordoned = self.node_is("worker", "cordoned");
         let gone = self.goes(&last);
-        self.proved(Act::Drain { node: node() }, gone);
+        self.proved_by(Act::Drain { node: node() }, vec![cordoned, gone]);
         self.at_once(Act::Uncordon { node: node() });
         self.starts(&last);
         self.recovered("drain");
@@ -198,9 +218,19 @@ impl History {
 
     /// Something is done that no watch tells of.
     fn at_once(&mut self, act: Act) {
-        let asked = self.fault(act.clone());
+        self.fault(act.clone());
         self.pass_ms(700);
-        self.proved(act, asked);
+        let proof = match &act {
+            Act::PauseNode { node } => vec![self.node_is(node, "paused")],
+            Act::UnpauseNode { node } => vec![self.node_is(node, "running")],
+            Act::StopNode { node } => vec![self.node_is(node, "exited")],
+            Act::StartNode { node } => vec![self.node_is(node, "running"), self.node_is(node, "Ready")],
+            Act::Uncordon { node } => vec![self.node_is(node, "schedulable")],
+            Act::RestartDns => vec![self.new_dns_servers(["coredns-c", "coredns-d"])],
+            Act::RestartApiServer => vec![self.api_server("700 since 08:00:00")],
+            _ => panic!("{act} is told of by a watch"),
+        };
+        self.proved_by(act, proof);
     }
 
     /// The workload has recovered from what a scenario did to it, and all that it holds is asked for.
@@ -208,6 +238,8 @@ impl History {
         let moment = Moment::Recovered { scenario: scenario.into() };
         self.write(&moment, "mysql-0");
         self.compared(&moment);
+        self.pod_names().iter().for_each(|pod| self.identity(&moment, pod));
+        self.swept(&moment);
         self.hands_over();
         self.step(scenario, Phase::End);
     }
@@ -282,6 +314,6 @@ impl History {
         let proof = self.set_seen();
         self.proved(back, proof);
         self.sql(&Moment::Replicating, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
-        self.step("claims", Phase::End);
+        self.recovered("claims");
     }
 }

@@ -12,9 +12,8 @@ impl History {
 
     /// Every server is asked for a name's records of a type, and all give these.
     pub fn asked_for(&mut self, moment: &Moment, record_type: &str, name: &str, data: &[String]) {
-        for (server, from) in
-            [("coredns-a", NAMESPACE), ("coredns-a", "default"), ("coredns-b", NAMESPACE), ("coredns-b", "default")]
-        {
+        let [one, other] = self.dns_servers;
+        for (server, from) in [(one, NAMESPACE), (one, "default"), (other, NAMESPACE), (other, "default")] {
             for transport in [Transport::Udp, Transport::Tcp] {
                 let rcode = if data.is_empty() { "NXDOMAIN" } else { "NOERROR" }.to_owned();
                 let records = data.iter().map(|data| DnsRecord { ttl: 30, data: data.clone() }).collect();

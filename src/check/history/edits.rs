@@ -93,8 +93,12 @@ impl History {
         let tail = self.records.split_off(place);
         happens(&mut self);
         let more = (self.records.len() - place) as u64;
+        let first = tail.first().map_or(u64::MAX, |record| record.seq);
         self.records.extend(tail.into_iter().map(|mut record| {
             record.seq += more;
+            if let What::Fault(fault) = &mut record.what {
+                fault.proof.iter_mut().flatten().filter(|seq| **seq >= first).for_each(|seq| *seq += more);
+            }
             record
         }));
         self

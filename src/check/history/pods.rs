@@ -25,7 +25,7 @@ impl History {
             "status": {"phase": "Pending"},
         });
         self.object(EventType::Added, "Pod", object.clone());
-        self.pods.push(Pod { name: name.into(), uid: uid.clone(), object, gone: false });
+        self.pods.push(Pod { name: name.into(), uid: uid.clone(), object, gone: false, restarts: 0 });
         for (claim, template) in claims.into_iter().zip(["claim", "second claim", "third claim"]) {
             if self.claims.iter().any(|there| there.name == claim) {
                 continue;
@@ -50,8 +50,15 @@ impl History {
         self.serves(pod, true);
         let address = format!("10.0.{}", self.uid(pod));
         let ready = json!([{"type": "Ready", "status": "True"}]);
-        let status = json!({"phase": "Running", "podIP": address, "conditions": ready});
+        let containers = json!([{"name": self.subject.container, "restartCount": self.pod(pod).restarts}]);
+        let status =
+            json!({"phase": "Running", "podIP": address, "conditions": ready, "containerStatuses": containers});
         self.modified(pod, "status", status)
+    }
+
+    /// A pod's server is started again, which shows with its next Ready.
+    pub fn restarted(&mut self, pod: &str) {
+        self.pod(pod).restarts += 1;
     }
 
     /// A pod is not Ready any more.

@@ -103,18 +103,23 @@ impl History {
         };
         let pods = on_node(self);
         let drain = Act::Drain { node: node.into() };
-        let mut proof = self.fault(drain.clone());
+        self.fault(drain.clone());
+        let mut proof = vec![self.node_is(node, "cordoned")];
         for (place, pod) in pods.iter().enumerate() {
-            proof = self.goes(pod);
+            proof.push(self.goes(pod));
             if place == 0 {
                 self.added(pod);
             }
         }
-        self.proved(drain, proof);
-        for act in [Act::UpgradeNode { node: node.into(), to: NEW.into() }, Act::Uncordon { node: node.into() }] {
-            let asked = self.fault(act.clone());
+        self.proved_by(drain, proof);
+        for (act, state) in [
+            (Act::UpgradeNode { node: node.into(), to: NEW.into() }, "Ready"),
+            (Act::Uncordon { node: node.into() }, "schedulable"),
+        ] {
+            self.fault(act.clone());
             self.pass_ms(3_000);
-            self.proved(act, asked);
+            let proof = self.node_is(node, state);
+            self.proved(act, proof);
         }
         for (place, pod) in pods.iter().enumerate() {
             if place > 0 {

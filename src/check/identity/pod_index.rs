@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn a_label_that_is_missing_fails_where_there_must_be_one() {
-        assert_snapshot!(labelled("v1.37.2", json!(null)).expect(INDEX, Fail), @"mysql-2 (uid 2.2) has no label apps.kubernetes.io/pod-index (#151); it must have one: Kubernetes v1.37.2 ≥ 1.28");
-        assert_snapshot!(labelled("mystery", json!(null)).expect(INDEX, Fail), @"mysql-2 (uid 2.2) has no label apps.kubernetes.io/pod-index (#151); it must have one: `mystery` is no version of Kubernetes that can be read: the newest is expected");
+        assert_snapshot!(labelled("v1.37.2", json!(null)).expect(INDEX, Fail), @"mysql-2 (uid 2.2) has no label apps.kubernetes.io/pod-index (#152); it must have one: Kubernetes v1.37.2 ≥ 1.28");
+        assert_snapshot!(labelled("mystery", json!(null)).expect(INDEX, Fail), @"mysql-2 (uid 2.2) has no label apps.kubernetes.io/pod-index (#152); it must have one: `mystery` is no version of Kubernetes that can be read: the newest is expected");
         assert_snapshot!(labelled("v1.27.16", json!(null)).expect(INDEX, Skipped), @"no pod has the label apps.kubernetes.io/pod-index yet: Kubernetes v1.27.16 < 1.28");
     }
 

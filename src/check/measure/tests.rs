@@ -28,7 +28,8 @@ fn acts_are_one_disruption_until_every_replica_has_caught_up() {
     crash: kill the server in mysql-0
     together: delete every pod at once
     scale: scale from 3 to 1 … release mysql-0 (4 acts)
-    grow: scale from 3 to 4, scale from 4 to 3
+    grow: scale from 3 to 4
+    grow: scale from 4 to 3
     roll: update the pods from index 2 on … delete mysql-2 (6 acts)
     drain: drain worker, uncordon worker
     freeze: pause worker, unpause worker
@@ -60,18 +61,19 @@ fn a_good_run_is_recovered_from_and_written_to() {
     unready 1101 1105 2504
     crash 2702 2708 2504
     together 6915 6919 2504
-    scale 4107 4179 2004
+    scale 4107 4179 2504
+    grow - 1511 4
     grow - 807 4
     roll 6915 6921 2504
-    drain 2203 2207 2004
-    freeze - 704 4
-    outage - 704 4
-    resolver - 704 4
-    control - 704 4
-    claims 1505 - 4
+    drain 2204 2208 2504
+    freeze - 705 4
+    outage - 706 4
+    resolver - 705 4
+    control - 705 4
+    claims 1505 1512 4
     ");
     let overall = measures.ledger.expect("a ledger");
-    insta::assert_snapshot!(format!("{:?} {:.2}", overall.writes, overall.per_second), @"Outcomes { acknowledged: 117, rejected: 0, unknown: 31 } 1.59");
+    insta::assert_snapshot!(format!("{:?} {:.2}", overall.writes, overall.per_second), @"Outcomes { acknowledged: 117, rejected: 0, unknown: 32 } 1.58");
     let lag: Vec<_> = overall.lag_at_rest.iter().map(|it| (it.pod.as_str(), it.lag.p50_us, it.lag.max_us)).collect();
     assert_eq!(lag, [("mysql-1", 2_000, 2_000), ("mysql-2", 2_001, 2_001)]);
 }
@@ -81,11 +83,7 @@ fn a_run_without_a_ledger_has_recoveries_alone() {
     let measures = measures(&History::good().without(|what| matches!(what, What::Entries(_))));
     assert_eq!(measures.ledger, None);
     assert!(measures.disruptions.iter().all(|it| it.toll.is_none()));
-    let unrecovered = |it: &&Disruption| it.recovered.is_none();
-    assert_eq!(
-        measures.disruptions.iter().filter(unrecovered).map(|it| it.scenario.as_str()).collect::<Vec<_>>(),
-        ["claims"]
-    );
+    assert!(measures.disruptions.iter().all(|it| it.recovered.is_some()));
 }
 
 #[test]

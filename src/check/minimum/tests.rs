@@ -1,1 +1,68 @@
 //! What is missing of the evidence takes a pass back.
+
+use crate::{
+    check::{
+        CATALOGUE, Verdict, find,
+        history::{History, subject},
+    },
+    evidence::{Act, Moment, Question, What},
+};
+
+/// What the catalogue concludes, the minimum included.
+fn verdict(history: &History, id: &str) -> (Verdict, String) {
+    let finding = find(id).expect("a check").judge(&history.evidence());
+    (finding.verdict, finding.reason)
+}
+
+#[test]
+fn a_whole_run_has_all_that_a_pass_needs() {
+    for replicas in [1, 2, 3, 5] {
+        let history = History::good_with(subject(replicas));
+        let evidence = history.evidence();
+        for check in CATALOGUE {
+            let finding = check.judge(&evidence);
+            let green = matches!(finding.verdict, Verdict::Pass | Verdict::Skipped);
+            assert!(green, "{replicas} pods: {}: {}", check.id, finding.reason);
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_is_missing_at_one_moment_takes_the_pass_back() {
+    let after_drain = |what: &What| match what {
+        What::Sql(sql) => {
+            let moment = Moment::Recovered { scenario: "drain".into() };
+            sql.moment == moment && sql.question == Question::ReplicaStatus && sql.pod == "mysql-2"
+        }
+        _ => false,
+    };
+    let (found, reason) = verdict(&History::good().without(after_drain), "replication::replicas_follow_by_stable_name");
+    assert_eq!(found, Verdict::Inconclusive);
+    insta::assert_snapshot!(reason, @"mysql-2 was not asked for its replication status after the scenario drain (scenario drain)");
+}
+
+#[test]
+fn an_act_that_is_missing_takes_the_pass_back() {
+    let of_freeze = |act: &Act| matches!(act, Act::PauseNode { .. } | Act::UnpauseNode { .. });
+    let history = History::good().without(|what| matches!(what, What::Fault(fault) if of_freeze(&fault.act)));
+    let (found, reason) = verdict(&history, "replication::no_acknowledged_write_is_lost");
+    assert_eq!(found, Verdict::Inconclusive, "{reason}");
+    assert!(reason.contains("the scenario freeze ended"), "{reason}");
+}
+
+#[test]
+fn a_proof_that_shows_something_else_is_none() {
+    for (was, says) in
+        [("paused", "running"), ("exited", "running"), ("cordoned", "schedulable"), ("Ready", "NotReady")]
+    {
+        let history = History::good().edit(|what| {
+            if let What::Snapshot(snapshot) = what
+                && snapshot.value["state"] == was
+            {
+                snapshot.value["state"] = says.into();
+            }
+        });
+        let (found, reason) = verdict(&history, "replication::recovers_within_budget");
+        assert_eq!(found, Verdict::Inconclusive, "{was}: {reason}");
+    }
+}

@@ -201,6 +201,7 @@ impl Deletion {
         if let Some(answer) = self.early {
             history.sql(&Moment::Kill { pod: pod.to_owned() }, pod, Question::Rows, answer.told(written));
         }
+        history.restarted(pod);
         let last = self.comes(history, pod);
         if self.comes == Return::Ready {
             history.proved(act, last);

@@ -35,9 +35,9 @@ fn rows_that_are_still_there_pass() {
 #[test]
 fn a_lost_row_fails() {
     let rest = SqlAnswer::Rows((3..=40).map(|id| row([("id", &format!("{id}"))])).collect());
-    assert_snapshot!(coming_back_with("mysql-1", &rest).expect(ROWS, Fail), @"mysql-1 lost 2 of 11 acknowledged rows by its deletion: 1, 2 (there at #177, not at #189)");
+    assert_snapshot!(coming_back_with("mysql-1", &rest).expect(ROWS, Fail), @"mysql-1 lost 2 of 11 acknowledged rows by its deletion: 1, 2 (there at #179, not at #191)");
     let nothing = SqlAnswer::Rows(Vec::new());
-    assert_snapshot!(coming_back_with("mysql-0", &nothing).expect(ROWS, Fail), @"mysql-0 lost 13 of 13 acknowledged rows by its deletion: 1, 2, 3, 4, 5 … (13 in all) (there at #209, not at #221)");
+    assert_snapshot!(coming_back_with("mysql-0", &nothing).expect(ROWS, Fail), @"mysql-0 lost 13 of 13 acknowledged rows by its deletion: 1, 2, 3, 4, 5 … (13 in all) (there at #211, not at #223)");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_pod_that_held_nothing_proves_nothing() {
             write.outcome = WriteOutcome::Unknown("timed out".into());
         }
     });
-    assert_snapshot!(unacknowledged.expect(ROWS, Inconclusive), @"mysql-2 was not seen to hold an acknowledged row before its deletion (#145); mysql-1 was not seen to hold an acknowledged row before its deletion (#177); mysql-0 was not seen to hold an acknowledged row before its deletion (#209); and 2 more of the kind");
+    assert_snapshot!(unacknowledged.expect(ROWS, Inconclusive), @"mysql-2 was not seen to hold an acknowledged row before its deletion (#146); mysql-1 was not seen to hold an acknowledged row before its deletion (#179); mysql-0 was not seen to hold an acknowledged row before its deletion (#211); and 2 more of the kind");
     History::good().without(|what| matches!(what, What::Fault(_))).expect(ROWS, Inconclusive);
 }
 
@@ -70,7 +70,7 @@ fn a_pod_that_never_comes_back_fails() {
     let fault = history.records.iter().position(|record| proved(&record.what)).expect("a deletion");
     history.records.truncate(fault + 1);
     history.expired("mysql-0 Ready under a new UID", "Pending, not Ready");
-    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion (#211): `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, not Ready (#215)");
+    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion (#213): `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, not Ready (#217)");
     history.expect(VOLUME, Fail);
     for trouble in ["0/3 nodes are available: 3 Insufficient memory", "Pending, not Ready, ImagePullBackOff"] {
         history.records.pop();
@@ -86,7 +86,7 @@ fn each_deletion_is_judged_by_its_own_answers() {
     assert_snapshot!(twice.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace, 18 on mysql-2, 20 on mysql-1, 22 on mysql-0, 24 on mysql-0 without grace, and after the server was killed: 16 on mysql-0, 25 on mysql-0");
     twice.expect(VOLUME, Pass);
     assert_snapshot!(twice.expect("identity::identity_survives_restart", Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-2, mysql-1, mysql-0, mysql-0 without grace, mysql-2, mysql-1, mysql-0, mysql-0 without grace");
-    assert_snapshot!(twice.expect("replication::primary_recreated_replicas_resume", Pass), @"row 14, written on the new mysql-0 (#230), reached mysql-1 after 0.3 s, mysql-2 after 0.3 s, counted from Ready at #216");
+    assert_snapshot!(twice.expect("replication::primary_recreated_replicas_resume", Pass), @"row 14, written on the new mysql-0 (#232), reached mysql-1 after 0.3 s, mysql-2 after 0.3 s, counted from Ready at #218");
     twice.expect("dns::name_follows_the_pod", Pass);
     let lost = twice.edit(|what| match what {
         What::Sql(sql) if (sql.uid.as_str(), sql.question) == ("1.2", Question::Rows) => {
@@ -94,7 +94,7 @@ fn each_deletion_is_judged_by_its_own_answers() {
         }
         _ => {}
     });
-    assert_snapshot!(lost.expect(ROWS, Fail), @"mysql-1 lost 10 of 11 acknowledged rows by its deletion: 2, 3, 4, 5, 6 … (10 in all) (there at #177, not at #189)");
+    assert_snapshot!(lost.expect(ROWS, Fail), @"mysql-1 lost 10 of 11 acknowledged rows by its deletion: 2, 3, 4, 5, 6 … (10 in all) (there at #179, not at #191)");
 }
 
 /// A good run in which the primary answers something else when it is asked for its rows after it was killed for the
@@ -117,7 +117,7 @@ fn coming_back_from_a_kill_with(time: usize, answer: &SqlAnswer) -> History {
 #[test]
 fn rows_that_only_a_graceful_end_keeps_fail() {
     let rest = SqlAnswer::Rows((1..=14).map(|id| row([("id", &format!("{id}"))])).collect());
-    assert_snapshot!(coming_back_from_a_kill_with(1, &rest).expect(ROWS, Fail), @"mysql-0 lost 1 of 15 acknowledged rows by its deletion without grace: 15 (there at #262, not at #271)");
+    assert_snapshot!(coming_back_from_a_kill_with(1, &rest).expect(ROWS, Fail), @"mysql-0 lost 1 of 15 acknowledged rows by its deletion without grace: 15 (there at #264, not at #275)");
     coming_back_from_a_kill_with(1, &broken()).expect(ROWS, Inconclusive);
 }
 
@@ -128,7 +128,7 @@ fn a_pod_that_does_not_come_back_from_a_kill_fails() {
     let fault = history.records.iter().position(|record| killed(&record.what)).expect("a deletion");
     history.records.truncate(fault + 1);
     history.expired("mysql-0 Ready under a new UID", "Running, not Ready");
-    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion without grace (#264): `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: Running, not Ready (#267)");
+    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion without grace (#266): `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: Running, not Ready (#269)");
     history.expect(VOLUME, Fail);
 }
 
@@ -157,7 +157,7 @@ fn crash(what: &What) -> bool {
 #[test]
 fn rows_that_a_crash_takes_fail() {
     let rest = SqlAnswer::Rows((1..=15).map(|id| row([("id", &format!("{id}"))])).collect());
-    assert_snapshot!(coming_back_from_a_kill_with(2, &rest).expect(ROWS, Fail), @"mysql-0 lost 1 of 16 acknowledged rows by its server's kill: 16 (there at #291, not at #297)");
+    assert_snapshot!(coming_back_from_a_kill_with(2, &rest).expect(ROWS, Fail), @"mysql-0 lost 1 of 16 acknowledged rows by its server's kill: 16 (there at #295, not at #301)");
     coming_back_from_a_kill_with(2, &error(1146, "Table 'steadfast.ledger' doesn't exist")).expect(ROWS, Fail);
     coming_back_from_a_kill_with(2, &broken()).expect(ROWS, Inconclusive);
 }
@@ -168,9 +168,9 @@ fn a_server_that_does_not_come_back_from_a_crash_fails() {
     let proved = history.records.iter().rposition(|record| crash(&record.what)).expect("a crash");
     // The container is not started again.
     history.records.truncate(proved - 1);
-    assert_snapshot!(history.expect(ROWS, Inconclusive), @"that the server in mysql-0 was killed is not proved (#293)");
+    assert_snapshot!(history.expect(ROWS, Inconclusive), @"that the server in mysql-0 was killed is not proved (#297)");
     history.expired("a container of mysql-0 (uid 0.3) started again", "Running, not Ready");
-    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its server was killed (#293): `a container of mysql-0 (uid 0.3) started again` was awaited for 300.0 s; last seen: Running, not Ready (#295)");
+    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its server was killed (#297): `a container of mysql-0 (uid 0.3) started again` was awaited for 300.0 s; last seen: Running, not Ready (#299)");
     history.records.pop();
     history.expired("a container of mysql-0 (uid 0.3) started again", "ErrImageNeverPull");
     history.expect(ROWS, Inconclusive);
@@ -189,7 +189,7 @@ fn without_last_rows(at: fn(&Moment) -> bool) -> History {
 fn a_crash_that_nobody_asked_before_or_after_leaves_it_open() {
     // What was told before the pod was deleted is of another pod, and so is what another one says after the crash.
     let before = without_last_rows(|moment| matches!(moment, Moment::BeforeKill { .. }));
-    assert_snapshot!(before.expect(ROWS, Inconclusive), @"mysql-0 was not seen to hold an acknowledged row before its server's kill (#262)");
+    assert_snapshot!(before.expect(ROWS, Inconclusive), @"mysql-0 was not seen to hold an acknowledged row before its server's kill (#264)");
     let after = without_last_rows(|moment| matches!(moment, Moment::Kill { .. }));
     assert_snapshot!(after.expect(ROWS, Inconclusive), @"mysql-0 was not asked for its rows after its server's kill");
     let mut crashed = false;
@@ -251,7 +251,7 @@ fn with_claim_after_deletion(uid: &str, volume: &str) -> History {
 #[test]
 fn another_claim_or_volume_fails() {
     assert_snapshot!(with_claim_after_deletion("claim 1.2", "pv-new").expect(VOLUME, Fail), @"the claim data-mysql-1 had the uid claim 1.… before the deletion of mysql-1 and claim 1.… after it");
-    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was on pv-data-mysql-1 before the deletion of mysql-1 (#179) and is on pv-data-mysql-2 after it, which was the volume of data-mysql-2");
+    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was on pv-data-mysql-1 before the deletion of mysql-1 (#181) and is on pv-data-mysql-2 after it, which was the volume of data-mysql-2");
     assert!(
         with_claim_after_deletion("claim 1.1", "pv-new")
             .expect("identity::identity_survives_restart", Fail)
@@ -262,7 +262,7 @@ fn another_claim_or_volume_fails() {
 #[test]
 fn another_volume_after_a_kill_fails_and_says_so() {
     let other = History::good().with_claim_before("0.3", "data-mysql-0", "claim 0.1", "pv-new");
-    assert_snapshot!(other.expect(VOLUME, Fail), @"data-mysql-0 was on pv-data-mysql-0 before the deletion without grace of mysql-0 (#264) and is on pv-new after it");
+    assert_snapshot!(other.expect(VOLUME, Fail), @"data-mysql-0 was on pv-data-mysql-0 before the deletion without grace of mysql-0 (#266) and is on pv-new after it");
     assert_snapshot!(other.expect("identity::identity_survives_restart", Fail), @"the volume of data-mysql-0 had the uid pv-data-mysql-0 and has the uid pv-new after mysql-0 was killed");
 }
 
@@ -318,18 +318,18 @@ fn a_cluster_of_somebody_else_need_not_go() {
 #[test]
 fn a_cluster_of_the_runs_own_must_be_seen_to_go() {
     let unlisted = History::good().without(of_the_engine);
-    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#790)");
+    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#1521)");
     let failed = unlisted.clone().edit(|what| match what {
         What::Step(step) if step.name == "delete the cluster" && step.phase == Phase::End => {
             step.phase = Phase::Failed("the engine does not answer".into());
         }
         _ => {}
     });
-    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#790)");
+    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#1521)");
     let midway = unlisted.without(|what| run_step(what, "delete the cluster"));
     assert_snapshot!(midway.expect(TEARDOWN, Inconclusive), @"the cluster that the run made was not deleted");
     let cluster = json!([{"kind": "cluster", "name": "steadfast-1", "held_by": "the engine does not answer"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#791): cluster steadfast-1 (held by the engine does not answer)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#1522): cluster steadfast-1 (held by the engine does not answer)");
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn what_is_left_in_the_engine_fails_also_without_the_objects_list() {
 #[test]
 fn something_left_fails_and_is_named() {
     let claim = json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "held_by": "example.org/keep"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#787): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#1518): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
     let network = json!([{"kind": "network", "name": "kind", "held_by": null}]);
     leaving(SnapshotOf::LeftoverResources, &network).expect(TEARDOWN, Fail);
 }

@@ -48,7 +48,7 @@ fn an_update_from_the_highest_down_passes() {
     let mut history = rolling();
     PODS.iter().rev().for_each(|pod| history.replaced(pod));
     assert_snapshot!(reverted(history).expect(ROLLS, Pass), @"told to go, each once all above it were Ready with the update: for rev-2 mysql-2 at #21, mysql-1 at #26, mysql-0 at #31; for rev-1 mysql-2 at #40, mysql-1 at #45, mysql-0 at #50");
-    assert_snapshot!(History::good().expect(ROLLS, Pass), @"told to go, each once all above it were Ready with the update: for rev-2 mysql-2 at #532; for rev-2 mysql-1 at #548, mysql-0 at #553; for rev-1 mysql-1 at #576, mysql-0 at #581");
+    assert_snapshot!(History::good().expect(ROLLS, Pass), @"told to go, each once all above it were Ready with the update: for rev-2 mysql-2 at #768; for rev-2 mysql-1 at #784, mysql-0 at #789; for rev-1 mysql-1 at #812, mysql-0 at #817");
     History::good_of(2).expect(ROLLS, Pass);
 }
 

@@ -111,6 +111,10 @@ impl Story {
             (down..self.events.len()).find(|place| frees(&self.events[*place])).unwrap_or(self.events.len()) - 1;
         let up = self.find(Up, down).filter(|up| *up <= limit);
         let seen = up.and_then(|up| self.find(UpSeen, up)).filter(|seen| *seen <= limit);
+        // Nothing shows that the set was scaled up while a pod is missing, or one too many there.
+        let all = |world: &World| (0..self.setting.pods).all(|pod| world.pod(pod).is_some());
+        let no_more = |world: &World| world.pods.iter().all(|pod| pod.ordinal < self.setting.pods);
+        let seen = seen.filter(|seen| all(&self.worlds[*seen]) && no_more(&self.worlds[*seen]));
         let end = seen.unwrap_or(limit);
         let away = || (1..self.setting.pods).flat_map(|pod| self.setting.claims_of(pod));
         let mut kept = Vec::new();

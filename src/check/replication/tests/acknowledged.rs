@@ -44,7 +44,7 @@ fn with_outcome(id: u64, outcome: &WriteOutcome) -> History {
 
 #[test]
 fn a_run_in_which_all_is_there_passes_and_names_what_was_done_to_it() {
-    assert_snapshot!(History::good().expect(LOST, Pass), @"all 117 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and nothing else (0 were refused, 31 never answered), over restart: delete mysql-2; restart: delete mysql-1; restart: delete mysql-0; unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1; crash: kill the server in mysql-0; together: delete every pod at once; scale: scale from 3 to 1 … release mysql-0 (4 acts); grow: scale from 3 to 4, scale from 4 to 3; roll: update the pods from index 2 on … delete mysql-2 (6 acts); drain: drain worker, uncordon worker; freeze: pause worker, unpause worker; outage: stop worker, start worker; resolver: replace the DNS servers; control: kill the API server; the longest time without an acknowledged write was 2.5 s");
+    assert_snapshot!(History::good().expect(LOST, Pass), @"all 117 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and nothing else (0 were refused, 32 never answered), over restart: delete mysql-2; restart: delete mysql-1; restart: delete mysql-0; unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1; crash: kill the server in mysql-0; together: delete every pod at once; scale: scale from 3 to 1 … release mysql-0 (4 acts); grow: scale from 3 to 4; grow: scale from 4 to 3; roll: update the pods from index 2 on … delete mysql-2 (6 acts); drain: drain worker, uncordon worker; freeze: pause worker, unpause worker; outage: stop worker, start worker; resolver: replace the DNS servers; control: kill the API server; the longest time without an acknowledged write was 2.5 s");
     // One pod has nobody to replicate to, and clients all the same.
     History::good_of(1).expect(LOST, Pass);
 }
@@ -64,8 +64,8 @@ fn what_was_left_out_is_named() {
 #[test]
 fn an_acknowledged_write_that_is_not_there_is_lost() {
     let without_first = held().replacen('1', "2", 1);
-    assert_snapshot!(holding("mysql-0", &without_first, "").expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 1 (#766)");
-    assert_snapshot!(holding("mysql-2", &without_first, "").expect(LOST, Fail), @"mysql-2 lacks the acknowledged writes 1 (#768)");
+    assert_snapshot!(holding("mysql-0", &without_first, "").expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 1 (#1497)");
+    assert_snapshot!(holding("mysql-2", &without_first, "").expect(LOST, Fail), @"mysql-2 lacks the acknowledged writes 1 (#1499)");
     holding("mysql-0", "", "").expect(LOST, Fail);
     let missing = error(1146, "Table 'steadfast.entries' doesn't exist");
     History::good().answering("mysql-0", Question::Entries, missing).expect(LOST, Fail);
@@ -73,7 +73,7 @@ fn an_acknowledged_write_that_is_not_there_is_lost() {
 
 #[test]
 fn a_write_that_was_refused_or_never_sent_is_a_phantom() {
-    assert_snapshot!(holding("mysql-0", &format!("{},999999", held()), "").expect(LOST, Fail), @"mysql-0 has the writes 999999, which were refused or never sent (#766)");
+    assert_snapshot!(holding("mysql-0", &format!("{},999999", held()), "").expect(LOST, Fail), @"mysql-0 has the writes 999999, which were refused or never sent (#1497)");
     with_outcome(3, &WriteOutcome::Rejected("1290: read only".into())).expect(LOST, Fail);
     // Without an answer it may be there, and may not.
     with_outcome(3, &WriteOutcome::Unknown("timed out".into())).expect(LOST, Pass);
@@ -81,7 +81,7 @@ fn a_write_that_was_refused_or_never_sent_is_a_phantom() {
 
 #[test]
 fn a_write_that_is_there_twice_fails() {
-    assert_snapshot!(holding("mysql-0", &held(), "1-7").expect(LOST, Fail), @"mysql-0 has the writes 1, 2, 3, 4, 5 … (7 in all) more than once (#766)");
+    assert_snapshot!(holding("mysql-0", &held(), "1-7").expect(LOST, Fail), @"mysql-0 has the writes 1, 2, 3, 4, 5 … (7 in all) more than once (#1497)");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn what_a_witness_cannot_know_of_decides_nothing_and_is_told() {
     // What is known decides as before: the first after them was acknowledged, and one beyond all was never sent.
     let mut lacking = Intervals::default();
     lacking.insert(10, 10);
-    assert_snapshot!(all_holding(witness_lost(), &moved.subtract(&lacking)).expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 10 (#766); mysql-1 lacks the acknowledged writes 10 (#767); mysql-2 lacks the acknowledged writes 10 (#768)");
+    assert_snapshot!(all_holding(witness_lost(), &moved.subtract(&lacking)).expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 10 (#1497); mysql-1 lacks the acknowledged writes 10 (#1498); mysql-2 lacks the acknowledged writes 10 (#1499)");
     let mut beyond = moved.clone();
     beyond.insert(999_999, 999_999);
     all_holding(witness_lost(), &beyond).expect(LOST, Fail);

@@ -23,7 +23,7 @@ fn held_to(change: impl Fn(&mut Budgets)) -> History {
 
 #[test]
 fn a_good_run_passes_and_one_pod_is_skipped() {
-    assert_snapshot!(History::good().expect(RECOVERS, Pass), @"14 disruptions: recovered from after 6.9 s at most (roll: update the pods from index 2 on … delete mysql-2 (6 acts)), and without an acknowledged write for 2.5 s at most (roll: update the pods from index 2 on … delete mysql-2 (6 acts))");
+    assert_snapshot!(History::good().expect(RECOVERS, Pass), @"15 disruptions: recovered from after 6.9 s at most (roll: update the pods from index 2 on … delete mysql-2 (6 acts)), and without an acknowledged write for 2.5 s at most (drain: drain worker, uncordon worker)");
     assert_snapshot!(History::good().expect(LAG, Pass), @"behind at rest: mysql-1 by 2.0 ms in half of 31 looks, 2.0 ms in 99 of 100, 2.0 ms at most; mysql-2 by 2.0 ms in half of 31 looks, 2.0 ms in 99 of 100, 2.0 ms at most");
     for check in [RECOVERS, LAG] {
         History::good_of(1).expect(check, Skipped);
@@ -32,12 +32,12 @@ fn a_good_run_passes_and_one_pod_is_skipped() {
 
 #[test]
 fn a_recovery_that_takes_longer_than_its_budget_fails() {
-    assert_snapshot!(held_to(|budgets| budgets.recovery_ms = 4_000).expect(RECOVERS, Fail), @"together: delete every pod at once: every replica had caught up only after 6.9 s, not within 4.0 s (#318, #337); scale: scale from 3 to 1 … release mysql-0 (4 acts): every replica had caught up only after 4.1 s, not within 4.0 s (#391, #470); roll: update the pods from index 2 on … delete mysql-2 (6 acts): every replica had caught up only after 6.9 s, not within 4.0 s (#569, #590)");
+    assert_snapshot!(held_to(|budgets| budgets.recovery_ms = 4_000).expect(RECOVERS, Fail), @"together: delete every pod at once: every replica had caught up only after 6.9 s, not within 4.0 s (#389, #408); scale: scale from 3 to 1 … release mysql-0 (4 acts): every replica had caught up only after 4.1 s, not within 4.0 s (#529, #608); roll: update the pods from index 2 on … delete mysql-2 (6 acts): every replica had caught up only after 6.9 s, not within 4.0 s (#805, #826)");
 }
 
 #[test]
 fn an_outage_that_is_longer_than_its_budget_fails() {
-    assert_snapshot!(held_to(|budgets| budgets.outage_ms = 2_000).expect(RECOVERS, Fail), @"restart: delete mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#211); unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1: no write was acknowledged for 2.5 s, not within 2.0 s (#242); crash: kill the server in mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#293); and 4 more of the kind");
+    assert_snapshot!(held_to(|budgets| budgets.outage_ms = 2_000).expect(RECOVERS, Fail), @"restart: delete mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#213); unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1: no write was acknowledged for 2.5 s, not within 2.0 s (#244); crash: kill the server in mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#297); and 4 more of the kind");
 }
 
 /// The moment after a drain.
@@ -48,7 +48,7 @@ fn drained(moment: &Moment) -> bool {
 #[test]
 fn a_replica_that_never_catches_up_again_fails() {
     let history = History::good().telling("mysql-1", drained, "reached", "0");
-    assert_snapshot!(history.expect(RECOVERS, Fail), @"drain: drain worker, uncordon worker: mysql-1 had not caught up in the end (#611, #617)");
+    assert_snapshot!(history.expect(RECOVERS, Fail), @"drain: drain worker, uncordon worker: mysql-1 had not caught up in the end (#915, #922)");
 }
 
 #[test]
@@ -56,14 +56,14 @@ fn what_nobody_looked_for_leaves_it_open() {
     let barrier =
         |what: &What| matches!(what, What::Sql(sql) if drained(&sql.moment) && sql.question == Question::Barrier);
     let unseen = History::good().without(barrier);
-    assert_snapshot!(unseen.clone().expect(RECOVERS, Inconclusive), @"drain: drain worker, uncordon worker: nobody saw every replica catch up (#611)");
+    assert_snapshot!(unseen.clone().expect(RECOVERS, Inconclusive), @"drain: drain worker, uncordon worker: nobody saw every replica catch up (#915)");
     let healed = |what: &What| matches!(what, What::Fault(fault) if matches!(fault.act, Act::Uncordon { .. }));
     let waits = |last_seen: &'static str| {
         unseen.clone().preceded(healed, |history| {
             history.expired("mysql-2 Ready", last_seen);
         })
     };
-    assert_snapshot!(waits("Pending").expect(RECOVERS, Fail), @"drain: drain worker, uncordon worker: not recovered from (#612): `mysql-2 Ready` was awaited for 300.0 s; last seen: Pending (#611)");
+    assert_snapshot!(waits("Pending").expect(RECOVERS, Fail), @"drain: drain worker, uncordon worker: not recovered from (#916): `mysql-2 Ready` was awaited for 300.0 s; last seen: Pending (#915)");
     waits("ErrImagePull").expect(RECOVERS, Inconclusive);
     History::good().without(|what| matches!(what, What::Entries(_))).expect(RECOVERS, Inconclusive);
     History::good().without(|what| matches!(what, What::Fault(_))).expect(RECOVERS, Inconclusive);
@@ -73,7 +73,7 @@ fn what_nobody_looked_for_leaves_it_open() {
 fn a_disruption_that_is_not_proved_leaves_it_open() {
     let proof =
         |what: &What| matches!(what, What::Fault(fault) if fault.act == Act::RestartDns && fault.proof.is_some());
-    assert_snapshot!(History::good().without(proof).expect(RECOVERS, Inconclusive), @"that it came to `replace the DNS servers` is not proved, so nothing was recovered from (#681)");
+    assert_snapshot!(History::good().without(proof).expect(RECOVERS, Inconclusive), @"that it came to `replace the DNS servers` is not proved, so nothing was recovered from (#1192)");
 }
 
 /// A good run in which each look at a replica finds something else.
@@ -88,7 +88,7 @@ fn looking(pod: &str, mut behind: impl FnMut(u64) -> Option<u64>) -> History {
 
 #[test]
 fn a_replica_that_stays_behind_fails() {
-    assert_snapshot!(looking("mysql-2", |_| Some(5_000_000)).expect(LAG, Fail), @"mysql-2 was behind at rest by 5.0 s in half of 31 looks, 5.0 s in 99 of 100, 5.0 s at most, not within 1.0 s (#749)");
+    assert_snapshot!(looking("mysql-2", |_| Some(5_000_000)).expect(LAG, Fail), @"mysql-2 was behind at rest by 5.0 s in half of 31 looks, 5.0 s in 99 of 100, 5.0 s at most, not within 1.0 s (#1480)");
     held_to(|budgets| budgets.lag_ms = 1).expect(LAG, Fail);
 }
 

@@ -53,8 +53,8 @@ fn a_good_run_passes_and_one_pod_is_skipped() {
 #[test]
 fn a_replica_that_does_not_go_on_by_itself_fails() {
     let off = History::good().telling("mysql-1", back, "Replica_IO_Running", "No");
-    assert_snapshot!(off.clone().expect(BACK, Fail), @"the IO thread of the new mysql-1 is `No` (#200)");
-    assert_snapshot!(off.telling("mysql-1", back, "reached", "0").expect(BACK, Fail), @"mysql-1 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-12` after the deletion of mysql-1 (#199)");
+    assert_snapshot!(off.clone().expect(BACK, Fail), @"the IO thread of the new mysql-1 is `No` (#202)");
+    assert_snapshot!(off.telling("mysql-1", back, "reached", "0").expect(BACK, Fail), @"mysql-1 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-12` after the deletion of mysql-1 (#201)");
     History::good().telling("mysql-1", back, "Replica_SQL_Running", "No").expect(BACK, Fail);
     History::good().telling("mysql-1", back, "Replica_IO_Running", "Connecting").expect(BACK, Inconclusive);
     History::good().telling("mysql-1", back, "Source_Host", "10.0.0.1").expect(BACK, Fail);
@@ -63,7 +63,7 @@ fn a_replica_that_does_not_go_on_by_itself_fails() {
 #[test]
 fn a_replica_that_begins_anew_fails() {
     let other = format!("{UUID}9");
-    assert_snapshot!(History::good().telling("mysql-1", back, "server_uuid", &other).expect(BACK, Fail), @"mysql-1 was the server 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#178) and is 3e11fa47-71ca-11e1-9e33-c80aa9429569 now (#186): it did not resume, it began anew");
+    assert_snapshot!(History::good().telling("mysql-1", back, "server_uuid", &other).expect(BACK, Fail), @"mysql-1 was the server 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#180) and is 3e11fa47-71ca-11e1-9e33-c80aa9429569 now (#188): it did not resume, it began anew");
     let nothing = SqlAnswer::Rows(Vec::new());
     let mut first = true;
     let empty = History::good().edit(|what| {
@@ -75,7 +75,7 @@ fn a_replica_that_begins_anew_fails() {
             sql.answer = nothing.clone();
         }
     });
-    assert_snapshot!(empty.expect(BACK, Fail), @"the new mysql-1 lacks the rows 1, 2, 3, 4, 5 … (11 in all), which the old one had (#177, #189)");
+    assert_snapshot!(empty.expect(BACK, Fail), @"the new mysql-1 lacks the rows 1, 2, 3, 4, 5 … (11 in all), which the old one had (#179, #191)");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_replica_that_catches_up_too_late_fails() {
             run.budgets.resume_ms = 100;
         }
     });
-    assert_snapshot!(history.expect(BACK, Fail), @"mysql-1 had caught up only 0.3 s after it was Ready (#184), not within 0.1 s (#199); mysql-2 had caught up only 0.3 s after it was Ready (#152), not within 0.1 s (#171)");
+    assert_snapshot!(history.expect(BACK, Fail), @"mysql-1 had caught up only 0.3 s after it was Ready (#186), not within 0.1 s (#201); mysql-2 had caught up only 0.3 s after it was Ready (#153), not within 0.1 s (#172)");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_replica_that_was_told_or_not_asked_leaves_it_open() {
 #[test]
 fn a_new_replica_that_lacks_something_fails() {
     let purged = History::good().telling("mysql-3", joined, "reached", "0");
-    assert_snapshot!(purged.expect(JOINS, Fail), @"mysql-3 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-19` once a new replica had joined (#497)");
+    assert_snapshot!(purged.expect(JOINS, Fail), @"mysql-3 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-19` once a new replica had joined (#637)");
     History::good().telling("mysql-3", joined, "gtid_executed", "").expect(JOINS, Fail);
     History::good().telling("mysql-3", joined, "checksum", "1").expect(JOINS, Fail);
     History::good().telling("mysql-3", joined, "Source_Host", "10.0.0.1").expect(JOINS, Fail);
@@ -138,7 +138,7 @@ fn a_new_replica_that_was_not_asked_leaves_it_open() {
             history.expired("mysql-3 Ready", last_seen);
         })
     };
-    assert_snapshot!(waits("Running, not Ready").expect(JOINS, Fail), @"mysql-3 did not join: `mysql-3 Ready` was awaited for 300.0 s; last seen: Running, not Ready (#496)");
+    assert_snapshot!(waits("Running, not Ready").expect(JOINS, Fail), @"mysql-3 did not join: `mysql-3 Ready` was awaited for 300.0 s; last seen: Running, not Ready (#675)");
     waits("0/3 nodes are available").expect(JOINS, Inconclusive);
 }
 
