@@ -12,16 +12,18 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 #[path = "contradictions/change.rs"]
 mod change;
-#[path = "contradictions/class.rs"]
-mod class;
 #[path = "contradictions/claims.rs"]
 mod claims;
+#[path = "contradictions/class.rs"]
+mod class;
 #[path = "contradictions/edits.rs"]
 mod edits;
 #[path = "contradictions/faults.rs"]
 mod faults;
 #[path = "contradictions/ledger.rs"]
 mod ledger;
+#[path = "contradictions/logs.rs"]
+mod logs;
 #[path = "contradictions/names.rs"]
 mod names;
 #[path = "contradictions/orders.rs"]
@@ -36,6 +38,8 @@ mod records;
 mod replicas;
 #[path = "contradictions/right.rs"]
 mod right;
+#[path = "contradictions/rows.rs"]
+mod rows;
 #[path = "contradictions/servers.rs"]
 mod servers;
 #[path = "contradictions/six.rs"]
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         names::CLASSES,
         servers::CLASSES,
         replicas::CLASSES,
+        rows::CLASSES,
         ledger::CLASSES,
         faults::CLASSES,
         pods::CLASSES,

@@ -99,7 +99,6 @@ impl Change {
     pub fn all(changes: impl IntoIterator<Item = Self>) -> Self {
         changes.into_iter().fold(Self::nothing(), Self::then)
     }
-
 }
 
 /// A copy of a run that histories are made of, one after the other. What a change leaves alone goes from one to the next:

@@ -162,7 +162,9 @@ fn unseen(stored: &Stored) -> Vec<History> {
 fn going(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let noticed = Wanted::SomeLeavesGreen(&["persistence::same_volume_returns", "identity::identity_survives_restart"]);
-    for (scenario, places) in stored.scenarios().into_iter().filter(|(it, _)| !matches!(it.as_str(), "deploy" | "teardown")) {
+    for (scenario, places) in
+        stored.scenarios().into_iter().filter(|(it, _)| !matches!(it.as_str(), "deploy" | "teardown"))
+    {
         let Some(at) = places.first() else { continue };
         for claim in claims_at(stored, at) {
             let volume = stored.timeline.volume_at(claim, at).map(|volume| (VOLUME, volume.uid.as_str()));
@@ -192,7 +194,9 @@ fn not_kept(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let fails = Wanted::Fails(SURVIVE);
     let down = act(stored, 0, |act| matches!(act, Act::Scale { from, to } if to < from));
-    let up = down.as_ref().and_then(|down| act(stored, down.asked, |act| matches!(act, Act::Scale { from, to } if to > from)));
+    let up = down
+        .as_ref()
+        .and_then(|down| act(stored, down.asked, |act| matches!(act, Act::Scale { from, to } if to > from)));
     if let (Some(down), Some(up)) = (&down, &up)
         && let Act::Scale { from, to } = down.act
     {
@@ -240,9 +244,9 @@ fn policy(stored: &Stored) -> Vec<History> {
         let moments = if leaves { before.to_vec() } else { [before.to_vec(), vec![down.asked + 1, end]].concat() };
         for at in moments {
             let all = goes(stored, claim, at).into_iter();
-            histories.extend(all.map(|(word, change)| {
-                History::new(format!("{} is {word} before #{at}", claim.name), fails, change)
-            }));
+            histories.extend(
+                all.map(|(word, change)| History::new(format!("{} is {word} before #{at}", claim.name), fails, change)),
+            );
         }
         if leaves {
             let events = stored.events_of(CLAIM, &claim.uid).since(freed.asked);
@@ -288,7 +292,10 @@ fn remains(stored: &Stored) -> Vec<History> {
     }
     for kind in ["Pod", "StatefulSet", "Service", CLAIM, VOLUME] {
         let ends: Places = stored
-            .events(kind, |event| event.event == EventType::Deleted && event.object["metadata"]["labels"]["app.kubernetes.io/name"] != "steadfast-witness")
+            .events(kind, |event| {
+                event.event == EventType::Deleted
+                    && event.object["metadata"]["labels"]["app.kubernetes.io/name"] != "steadfast-witness"
+            })
             .since(teardown.asked);
         for seq in ends.iter() {
             histories.push(History::new(format!("{kind} of #{seq} was not seen to go"), noticed, dropped(seq)));

@@ -149,7 +149,11 @@ impl Wanted {
                 _ => first.get_or_insert_with(|| short(id, &finding)),
             };
         }
-        Err(if matches!(self, Self::SomeLeavesGreen(_)) { "every check passes".to_owned() } else { first.unwrap_or_default() })
+        Err(if matches!(self, Self::SomeLeavesGreen(_)) {
+            "every check passes".to_owned()
+        } else {
+            first.unwrap_or_default()
+        })
     }
 }
 

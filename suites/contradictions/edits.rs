@@ -1,9 +1,7 @@
 //! What records can say otherwise: edits of one record each.
 
 use serde_json::{Value, json};
-use steadfast::evidence::{
-    Dns, DnsAnswer, DnsRecord, EventType, Exec, ExecAnswer, ObjectEvent, Sql, SqlAnswer, What,
-};
+use steadfast::evidence::{Dns, DnsAnswer, DnsRecord, EventType, Exec, ExecAnswer, ObjectEvent, Sql, SqlAnswer, What};
 
 use super::change::{Change, Places, said};
 
@@ -134,7 +132,9 @@ pub fn shown(places: impl Into<Places>, otherwise: impl Fn(&mut Value) + Send + 
 pub fn set_ready(object: &mut Value, ready: bool) {
     let word = if ready { "True" } else { "False" };
     let conditions = object["status"]["conditions"].as_array_mut().into_iter().flatten();
-    conditions.filter(|it| it["type"] == "Ready" || it["type"] == "ContainersReady").for_each(|it| it["status"] = word.into());
+    conditions
+        .filter(|it| it["type"] == "Ready" || it["type"] == "ContainersReady")
+        .for_each(|it| it["status"] = word.into());
     let statuses = object["status"]["containerStatuses"].as_array_mut().into_iter().flatten();
     statuses.for_each(|status| status["ready"] = ready.into());
 }

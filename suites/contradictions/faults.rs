@@ -146,7 +146,8 @@ fn contradicted(stored: &Stored) -> Vec<History> {
                 matches!(&stored.at(*seq).what, What::Snapshot(it) if it.of == SnapshotOf::Node && it.value["state"] == word)
             })
         };
-        let mut add = |word: String, change| histories.push(History::new(format!("{title}: {word}"), noticed(), change));
+        let mut add =
+            |word: String, change| histories.push(History::new(format!("{title}: {word}"), noticed(), change));
         for (right, wrong) in [
             ("paused", "running"),
             ("exited", "running"),
@@ -176,7 +177,9 @@ fn contradicted(stored: &Stored) -> Vec<History> {
                     add(format!("without #{left}"), dropped(left));
                 }
             }
-            Act::RestartDns => dns_servers_stay(stored, &acted).into_iter().for_each(|(word, change)| add(word, change)),
+            Act::RestartDns => {
+                dns_servers_stay(stored, &acted).into_iter().for_each(|(word, change)| add(word, change))
+            }
             _ => {}
         }
     }
@@ -261,11 +264,11 @@ fn api_server_stays(stored: &Stored, histories: &mut Vec<History>) {
 
 /// All that a scenario did is left out, scenario by scenario.
 fn idle(stored: &Stored, wanted: Wanted) -> Vec<History> {
-    let disruptive = |scenario: &str| !matches!(scenario, "deploy" | "replicate" | "claims" | "settle" | "teardown" | "run");
+    let disruptive =
+        |scenario: &str| !matches!(scenario, "deploy" | "replicate" | "claims" | "settle" | "teardown" | "run");
     let mut histories = Vec::new();
     for (scenario, places) in stored.scenarios().into_iter().filter(|(scenario, _)| disruptive(scenario)) {
-        let faults: Places =
-            places.iter().filter(|seq| matches!(stored.at(*seq).what, What::Fault(_))).collect();
+        let faults: Places = places.iter().filter(|seq| matches!(stored.at(*seq).what, What::Fault(_))).collect();
         let proofs: Places = faults
             .iter()
             .filter(|seq| matches!(&stored.at(*seq).what, What::Fault(Fault { proof: Some(_), .. })))

@@ -65,7 +65,7 @@ pub const CLASSES: &[Class] = &[
     Class {
         name: "ledger::commits_do_not_wait",
         why: "99 of 100 writes at rest must have waited for a replica where that is asked for.",
-        part: Part::Answers,
+        part: Part::SemiSync,
         of: not_waiting,
     },
 ];
@@ -85,7 +85,10 @@ fn handed_over(stored: &Stored) -> Places {
 }
 
 fn all_entries(stored: &Stored) -> impl Iterator<Item = (&Record, &Entries)> {
-    stored.records.iter().filter_map(|record| if let What::Entries(it) = &record.what { Some((record, it)) } else { None })
+    stored
+        .records
+        .iter()
+        .filter_map(|record| if let What::Entries(it) = &record.what { Some((record, it)) } else { None })
 }
 
 /// What the log's clock is ahead of the witness's.
@@ -125,7 +128,8 @@ fn other_tables(stored: &Stored) -> Vec<History> {
         let (title, places) = (&asked.title, &asked.places);
         let answer = &stored.at(places.last().expect("an answer")).what;
         let Some(held) = value(answer, "ids").and_then(|ids| ids.parse::<Intervals>().ok()) else { continue };
-        let mut add = |word: String, wanted, change| histories.push(History::new(format!("{title}: {word}"), wanted, change));
+        let mut add =
+            |word: String, wanted, change| histories.push(History::new(format!("{title}: {word}"), wanted, change));
         let some = acknowledged.iter().step_by(acknowledged.len().div_ceil(12).max(1));
         for id in some.chain(acknowledged.last()) {
             add(format!("{id} is lost"), fails, valued(places.clone(), "ids", without(&held, *id)));
@@ -157,17 +161,25 @@ fn other_outcomes(stored: &Stored) -> Vec<History> {
     });
     let Some(held) = held else { return histories };
     for (scenario, places) in stored.scenarios() {
-        let writes = || all_entries(stored).filter(|(it, _)| places.has(it.seq)).flat_map(|(it, entries)| {
-            entries.writes.iter().map(move |write| (it.seq, write))
-        });
+        let writes = || {
+            all_entries(stored)
+                .filter(|(it, _)| places.has(it.seq))
+                .flat_map(|(it, entries)| entries.writes.iter().map(move |write| (it.seq, write)))
+        };
         let first = |there: bool| writes().find(|(_, write)| held.contains(write.id) == there);
         let last = |there: bool| writes().filter(|(_, write)| held.contains(write.id) == there).last();
-        let outcomes = [(true, refused(), "is there and was refused"), (false, WriteOutcome::Acknowledged, "was acknowledged and is not there")];
+        let outcomes = [
+            (true, refused(), "is there and was refused"),
+            (false, WriteOutcome::Acknowledged, "was acknowledged and is not there"),
+        ];
         for (there, outcome, word) in outcomes {
             for (seq, write) in first(there).into_iter().chain(last(there)) {
                 let (id, outcome) = (write.id, outcome.clone());
                 let change = entries(seq, move |it| {
-                    it.writes.iter_mut().filter(|write| write.id == id).for_each(|write| write.outcome.clone_from(&outcome));
+                    it.writes
+                        .iter_mut()
+                        .filter(|write| write.id == id)
+                        .for_each(|write| write.outcome.clone_from(&outcome));
                 });
                 histories.push(History::new(format!("{scenario}: {id} {word}"), Wanted::Fails(LOST), change));
             }
@@ -201,7 +213,8 @@ fn windows(stored: &Stored) -> Vec<(String, u64, u64)> {
 fn unwritten(stored: &Stored, from_us: u64, to_us: u64) -> Change {
     let offset_us = offset_us(stored);
     let inside = move |write: &Entry| {
-        let (sent, ended) = (write.sent_us.saturating_add_signed(offset_us), write.ended_us.saturating_add_signed(offset_us));
+        let (sent, ended) =
+            (write.sent_us.saturating_add_signed(offset_us), write.ended_us.saturating_add_signed(offset_us));
         ended >= from_us && sent <= to_us
     };
     entries(handed_over(stored), move |it| it.writes.retain(|write| !inside(write)))

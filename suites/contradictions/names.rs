@@ -90,7 +90,9 @@ fn dns_at(stored: &Stored, seq: u64) -> &Dns {
 
 /// All names at all occasions.
 fn named(stored: &Stored) -> Vec<Named> {
-    let key = |dns: &Dns, seq| (stored.scenario(seq).to_owned(), dns.moment.clone(), dns.record_type.clone(), dns.name.clone());
+    let key = |dns: &Dns, seq| {
+        (stored.scenario(seq).to_owned(), dns.moment.clone(), dns.record_type.clone(), dns.name.clone())
+    };
     let groups = stored.groups(|record| match &record.what {
         What::Dns(dns) => Some(key(dns, record.seq)),
         _ => None,
@@ -121,7 +123,9 @@ impl Named {
     /// Who asked for it, each with the questions.
     fn askers(&self, stored: &Stored) -> Vec<(Asker, Places)> {
         stored.groups(|record| match &record.what {
-            What::Dns(dns) if self.places.has(record.seq) => Some((dns.from.clone(), dns.server.clone(), dns.transport)),
+            What::Dns(dns) if self.places.has(record.seq) => {
+                Some((dns.from.clone(), dns.server.clone(), dns.transport))
+            }
             _ => None,
         })
     }
@@ -131,7 +135,10 @@ impl Named {
         let stranger = "10.99.99.99".to_owned();
         let mut lies = vec![("SERVFAIL", Reply::Code("SERVFAIL")), ("no answer", Reply::Nothing)];
         if self.expected.is_empty() {
-            lies.extend([("an address", Reply::Data(vec![stranger])), ("NOERROR without records", Reply::Code("NOERROR"))]);
+            lies.extend([
+                ("an address", Reply::Data(vec![stranger])),
+                ("NOERROR without records", Reply::Code("NOERROR")),
+            ]);
             return lies;
         }
         lies.extend([("NXDOMAIN", Reply::Code("NXDOMAIN")), ("NOERROR without records", Reply::Code("NOERROR"))]);
@@ -155,7 +162,11 @@ fn all_are_told_otherwise(stored: &Stored) -> Vec<History> {
     for named in named(stored) {
         let wanted = Wanted::LeavesGreen(named.checks);
         for (word, lie) in named.lies(stored) {
-            histories.push(History::new(format!("{}: {word}", named.title), wanted, replied(named.places.clone(), lie)));
+            histories.push(History::new(
+                format!("{}: {word}", named.title),
+                wanted,
+                replied(named.places.clone(), lie),
+            ));
         }
     }
     histories
@@ -212,7 +223,9 @@ fn some_are_not_asked(stored: &Stored) -> Vec<History> {
             histories.push(History::new(title, wanted, dropped(places)));
         }
         // One that was never asked is one that nobody knows of, unless it was asked elsewhere.
-        for (who, places) in stored.groups(|record| if let What::Dns(dns) = &record.what { Some(of(dns)) } else { None }) {
+        for (who, places) in
+            stored.groups(|record| if let What::Dns(dns) = &record.what { Some(of(dns)) } else { None })
+        {
             let wanted = Wanted::SomeLeavesGreen(&[SERVICE, POD]);
             histories.push(History::new(format!("nothing by way of {who}, ever"), wanted, dropped(places)));
         }
@@ -243,12 +256,15 @@ fn nothing_resolves(stored: &Stored) -> Vec<History> {
 fn an_old_address(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for pod in stored.subject.pods() {
-        let names: Vec<Named> = named(stored).into_iter().filter(|named| named.name == stored.subject.fqdn(&pod)).collect();
+        let names: Vec<Named> =
+            named(stored).into_iter().filter(|named| named.name == stored.subject.fqdn(&pod)).collect();
         for (index, named) in names.iter().enumerate().filter(|(_, named)| !named.expected.is_empty()) {
             let at = named.places.first().expect("a question");
             let addresses = stored.timeline.lives(&pod).filter(|life| life.added.seq < at);
             let addresses: Vec<&str> = addresses.filter_map(|life| life.address_at(at)).collect();
-            let Some(old) = addresses.iter().rev().find(|old| !named.expected.iter().any(|now| now == *old)) else { continue };
+            let Some(old) = addresses.iter().rev().find(|old| !named.expected.iter().any(|now| now == *old)) else {
+                continue;
+            };
             let told = |of: &Named| replied(of.places.clone(), Reply::Data(vec![(*old).to_owned()]));
             let wanted = Wanted::LeavesGreen(named.checks);
             histories.push(History::new(format!("{}: {old}", named.title), wanted, told(named)));
@@ -267,7 +283,8 @@ fn swapped(stored: &Stored) -> Vec<History> {
     };
     let mut histories = Vec::new();
     for one in names.iter().filter(|named| named.record_type == "A" && named.expected.len() == 1) {
-        for other in stored.subject.pods().filter_map(|pod| of(&one.moment, &pod)).filter(|other| other.name > one.name) {
+        for other in stored.subject.pods().filter_map(|pod| of(&one.moment, &pod)).filter(|other| other.name > one.name)
+        {
             let change = replied(one.places.clone(), Reply::Data(other.expected.clone()))
                 .then(replied(other.places.clone(), Reply::Data(one.expected.clone())));
             let title = format!("{} and {}", one.title, other.name);

@@ -1,9 +1,9 @@
-//! Scaling, rolling and applying go in another order than they must.
+//! Scaling and rolling go in another order than they must.
 
-use steadfast::evidence::{Act, EventType, PodLife, SnapshotOf, What};
+use steadfast::evidence::{Act, EventType, PodLife};
 
 use super::{
-    change::{Change, Places, added_after, added_before, at_once, dropped, moved_before, said},
+    change::{Change, Places, added_after, added_before, at_once, dropped, moved_before},
     class::{Checks, Class, History, Wanted},
     edits::{event, set_label, set_ready, shown, tell_to_go},
     stored::{Acted, Part, Stored},
@@ -15,7 +15,6 @@ const NO_DEADLOCK: Checks = &["ordering::no_deadlock_on_failed_predecessor"];
 const ROLLS: Checks = &["ordering::rolls_highest_ordinal_first"];
 const PARTITION: Checks = &["ordering::partition_is_respected"];
 const STUCK: Checks = &["ordering::stuck_rollout_recovers"];
-const REAPPLY: Checks = &["ordering::reapply_changes_nothing"];
 
 /// The classes of this kind.
 pub const CLASSES: &[Class] = &[
@@ -55,16 +54,10 @@ pub const CLASSES: &[Class] = &[
         part: Part::Watches,
         of: stuck,
     },
-    Class {
-        name: "orders::applying_again_changes_something",
-        why: "The same manifests twice change no object and move no pod, which must have been watched for some time.",
-        part: Part::Watches,
-        of: reapplied,
-    },
 ];
 
 /// The first act of a kind in a scenario, from a record on.
-fn act(stored: &Stored, scenario: &str, from: u64, wanted: impl Fn(&Act) -> bool) -> Option<Acted> {
+pub fn act(stored: &Stored, scenario: &str, from: u64, wanted: impl Fn(&Act) -> bool) -> Option<Acted> {
     let mut acts = stored.acts().into_iter();
     acts.find(|it| it.asked >= from && stored.scenario(it.asked) == scenario && wanted(&it.act))
 }
@@ -75,13 +68,13 @@ fn next_act(stored: &Stored, seq: u64) -> u64 {
 }
 
 /// An event that tells a pod to go, put in before a record.
-fn told_to_go(stored: &Stored, life: &PodLife, before: u64) -> Option<Change> {
+pub fn told_to_go(stored: &Stored, life: &PodLife, before: u64) -> Option<Change> {
     let last = stored.last_event("Pod", &life.uid, before)?;
     Some(added_before(before, [event(last, EventType::Modified, tell_to_go)]))
 }
 
 /// The pod of an index that is there at a record.
-fn there(stored: &Stored, index: u32, seq: u64) -> Option<&PodLife> {
+pub fn there(stored: &Stored, index: u32, seq: u64) -> Option<&PodLife> {
     stored.timeline.pod_at(&stored.subject.nth(index), seq)
 }
 
@@ -92,7 +85,8 @@ fn scaling_down(stored: &Stored) -> Vec<History> {
         let (asked, until) = (acted.asked, next_act(stored, acted.asked));
         let scenario = stored.scenario(asked);
         let going: Vec<&PodLife> = (to..from).rev().filter_map(|index| there(stored, index, asked)).collect();
-        let ends: Vec<u64> = going.iter().filter_map(|life| Some(life.deleted?.seq)).filter(|seq| *seq < until).collect();
+        let ends: Vec<u64> =
+            going.iter().filter_map(|life| Some(life.deleted?.seq)).filter(|seq| *seq < until).collect();
         if to >= from || ends.is_empty() {
             continue;
         }
@@ -156,7 +150,8 @@ fn scaling_up(stored: &Stored) -> Vec<History> {
     }
     for at in [since, up.asked] {
         let change = flapping(stored, life, at);
-        histories.extend(change.map(|change| History::new(format!("{} is Ready after #{at}", life.name), noticed, change)));
+        histories
+            .extend(change.map(|change| History::new(format!("{} is Ready after #{at}", life.name), noticed, change)));
     }
     histories
 }
@@ -170,7 +165,8 @@ fn deadlock(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for at in [since, deleted.asked, deleted.proved.unwrap_or(deleted.asked)] {
         let change = flapping(stored, life, at);
-        histories.extend(change.map(|change| History::new(format!("{} is Ready after #{at}", life.name), noticed, change)));
+        histories
+            .extend(change.map(|change| History::new(format!("{} is Ready after #{at}", life.name), noticed, change)));
     }
     let back = moved_before(released, deleted.asked + 1);
     histories.push(History::new("the held pod is released first", noticed, back));
@@ -187,17 +183,21 @@ fn deadlock(stored: &Stored) -> Vec<History> {
 /// The changes of the template, each with the record that ends it.
 fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
     let all = stored.acts().into_iter().filter(|it| {
-        matches!(it.act, Act::Roll { .. } | Act::BreakTemplate | Act::RevertTemplate) && stored.scenario(it.asked) == "roll"
+        matches!(it.act, Act::Roll { .. } | Act::BreakTemplate | Act::RevertTemplate)
+            && stored.scenario(it.asked) == "roll"
     });
     let all: Vec<Acted> = all.collect();
-    let end = stored.scenarios().into_iter().find(|(scenario, _)| scenario == "roll").and_then(|(_, places)| places.last());
+    let end =
+        stored.scenarios().into_iter().find(|(scenario, _)| scenario == "roll").and_then(|(_, places)| places.last());
     let next = |index: usize| all.get(index + 1).map(|next| next.asked).or(end).unwrap_or(u64::MAX);
     all.iter().enumerate().map(|(index, acted)| (acted.clone(), next(index))).collect()
 }
 
 /// Pods that were told to go between two records, and not by the harness.
 fn replaced(stored: &Stored, from: u64, to: u64) -> Vec<&PodLife> {
-    let by_harness = |life: &PodLife| stored.acts().iter().any(|it| matches!(&it.act, Act::DeletePod { uid, .. } if *uid == life.uid));
+    let by_harness = |life: &PodLife| {
+        stored.acts().iter().any(|it| matches!(&it.act, Act::DeletePod { uid, .. } if *uid == life.uid))
+    };
     let told = stored.lives().filter(|life| life.deleting.is_some_and(|mark| mark.seq > from && mark.seq < to));
     told.filter(|life| !by_harness(life)).collect()
 }
@@ -263,7 +263,9 @@ fn next_roll(stored: &Stored, seq: u64) -> Option<u64> {
 fn stuck(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let updates = updates(stored);
-    let Some((broken, until)) = updates.iter().find(|(acted, _)| acted.act == Act::BreakTemplate) else { return histories };
+    let Some((broken, until)) = updates.iter().find(|(acted, _)| acted.act == Act::BreakTemplate) else {
+        return histories;
+    };
     let last = stored.subject.replicas - 1;
     let proved = broken.proved.unwrap_or(broken.asked);
     for index in 0..last {
@@ -278,62 +280,24 @@ fn stuck(stored: &Stored) -> Vec<History> {
         let ready = shown(stored.events_of("Pod", &life.uid), |object| set_ready(object, true));
         histories.push(History::new("the broken template starts", Wanted::LeavesGreen(STUCK), ready));
     }
-    let Some((reverted, _)) = updates.iter().find(|(acted, _)| acted.act == Act::RevertTemplate) else { return histories };
+    let Some((reverted, _)) = updates.iter().find(|(acted, _)| acted.act == Act::RevertTemplate) else {
+        return histories;
+    };
     let end = reverted.proved.unwrap_or(reverted.asked);
     for life in (0..=last).filter_map(|index| there(stored, index, end)) {
         let events = stored.events_of("Pod", &life.uid);
-        let another = shown(events.clone(), |object| set_label(object, "controller-revision-hash", Some("mysql-another")));
-        histories.push(History::new(format!("{} ends with another revision", life.name), Wanted::Fails(STUCK), another));
+        let another =
+            shown(events.clone(), |object| set_label(object, "controller-revision-hash", Some("mysql-another")));
+        histories.push(History::new(
+            format!("{} ends with another revision", life.name),
+            Wanted::Fails(STUCK),
+            another,
+        ));
         let never = shown(events, |object| set_ready(object, false));
         histories.push(History::new(format!("{} does not end Ready", life.name), Wanted::LeavesGreen(STUCK), never));
     }
     let set = stored.events("StatefulSet", |_| true).since(reverted.asked).before(end);
     let another = shown(set, |object| object["status"]["updateRevision"] = "mysql-another".into());
     histories.push(History::new("the set does not end with its revision", Wanted::Fails(STUCK), another));
-    histories
-}
-
-fn reapplied(stored: &Stored) -> Vec<History> {
-    let Some(Acted { asked, proved: Some(proved), .. }) = act(stored, "deploy", 0, |act| *act == Act::Reapply) else {
-        return Vec::new();
-    };
-    let (fails, noticed) = (Wanted::Fails(REAPPLY), Wanted::LeavesGreen(REAPPLY));
-    let mut histories = vec![History::new("nobody watched for any time", noticed, at_once(asked, proved))];
-    let second = stored.places(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::Applied)).since(asked);
-    let Some(seq) = second.first() else { return histories };
-    let What::Snapshot(applied) = &stored.at(seq).what else { return histories };
-    for (index, object) in applied.value.as_array().into_iter().flatten().enumerate() {
-        let title = format!("{} {}", object["kind"], object["name"]);
-        let edit = |edit: fn(&mut serde_json::Value, usize)| {
-            said(seq, move |what| {
-                if let What::Snapshot(snapshot) = what {
-                    edit(&mut snapshot.value, index);
-                }
-            })
-        };
-        let uid = edit(|all, at| all[at]["uid"] = "another".into());
-        histories.push(History::new(format!("{title} has another UID"), fails, uid));
-        let generation = edit(|all, at| all[at]["generation"] = (all[at]["generation"].as_i64().unwrap_or(0) + 1).into());
-        histories.push(History::new(format!("{title} has another generation"), fails, generation));
-        let missing = edit(|all, at| drop(all.as_array_mut().map(|all| all.remove(at))));
-        histories.push(History::new(format!("{title} is not applied"), noticed, missing));
-    }
-    for life in (0..stored.subject.replicas).filter_map(|index| there(stored, index, asked)) {
-        let change = told_to_go(stored, life, proved);
-        let title = format!("{} is told to go", life.name);
-        histories.extend(change.map(|change| History::new(title, fails, change)));
-        if let Some(last) = stored.last_event("Pod", &life.uid, proved) {
-            let twin = event(last, EventType::Added, |object| object["metadata"]["uid"] = "another".into());
-            histories.push(History::new(format!("{} is made anew", life.name), fails, added_before(proved, [twin])));
-        }
-    }
-    if let Some(set) = stored.events("StatefulSet", |_| true).before(proved).last()
-        && let What::Object(last) = &stored.at(set).what
-    {
-        let changed = event(last, EventType::Modified, |object| {
-            object["metadata"]["generation"] = (object["metadata"]["generation"].as_i64().unwrap_or(0) + 1).into();
-        });
-        histories.push(History::new("the set has another generation", fails, added_before(proved, [changed])));
-    }
     histories
 }

@@ -105,7 +105,8 @@ fn long_unready(stored: &Stored) -> Vec<History> {
     for life in stored.lives() {
         for other in before(stored, life) {
             let at = life.added.seq;
-            let (Some(lost), Some(again)) = (turned(stored, &other.uid, at, false), turned(stored, &other.uid, at, true))
+            let (Some(lost), Some(again)) =
+                (turned(stored, &other.uid, at, false), turned(stored, &other.uid, at, true))
             else {
                 continue;
             };
@@ -200,7 +201,10 @@ fn stranger(of: &ObjectEvent, name: &str, owner: Option<&str>) -> [What; 3] {
 fn of_somebody_else(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let owners = [Some("ReplicaSet"), Some("Job"), None];
-    for (index, (scenario, places)) in stored.scenarios().into_iter().enumerate() {
+    // Where the history has a gap the list that follows would have it too.
+    let gaps = stored.places(|what| matches!(what, What::Gap(_)));
+    let whole = stored.scenarios().into_iter().filter(|(_, places)| !gaps.iter().any(|gap| places.has(gap)));
+    for (index, (scenario, places)) in whole.enumerate() {
         let Some(life) = stored.lives().find(|life| life.first_ready().is_some()) else { continue };
         let ready = life.first_ready().expect("it was Ready").seq;
         let Some(shown) = stored.last_event("Pod", &life.uid, ready + 1) else { continue };

@@ -29,9 +29,12 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
+/// Whether a record is one of those that may be missing.
+type MayBeMissing = fn(&What) -> bool;
+
 /// Records that may be missing, or wrong, and every check passes: what they are, and why that is right.
 #[rustfmt::skip]
-static EXCEPTIONS: &[(fn(&What) -> bool, &str)] = &[
+static EXCEPTIONS: &[(MayBeMissing, &str)] = &[
     (|what| matches!(what, What::Note(_)), "notes are for people"),
     (|what| matches!(what, What::Wait(_)), "what a wait waited for is in the watch; only one in vain is a reason"),
     (|what| matches!(what, What::Object(event) if matches!(event.object_kind.as_str(), "EndpointSlice" | "Service")),
@@ -96,9 +99,13 @@ fn class_of_event(stored: &Stored, event: &ObjectEvent, scenario: &str) -> Optio
     let uid = event.object["metadata"]["uid"].as_str()?;
     let kind = event.object_kind.as_str();
     let in_set = |pod: &str| stored.subject.pods().any(|of_set| of_set == pod);
-    let claims = || stored.subject.claims.iter().flat_map(|template| {
-        stored.subject.pods().map(move |pod| format!("{template}-{pod}"))
-    });
+    let claims = || {
+        stored
+            .subject
+            .claims
+            .iter()
+            .flat_map(|template| stored.subject.pods().map(move |pod| format!("{template}-{pod}")))
+    };
     let is_ours = match kind {
         "Pod" => in_set(name) || name == stored.subject.nth(stored.subject.replicas),
         "PersistentVolumeClaim" => claims().any(|claim| claim == name),
@@ -111,7 +118,9 @@ fn class_of_event(stored: &Stored, event: &ObjectEvent, scenario: &str) -> Optio
     let uid = &uid[..8.min(uid.len())];
     Some(match (kind, event.event) {
         _ if !is_ours || (kind.starts_with("Persistent") && since == "claims") => return None,
-        (_, EventType::Listed) => format!("{kind} listed"),
+        ("Pod", EventType::Listed) => format!("{kind} listed"),
+        // What is listed of claims, volumes and the set after a gap is what nobody lets go meanwhile.
+        (_, EventType::Listed) => return None,
         ("Pod", of) => format!("{kind} {name} {uid} {of:?}"),
         ("StatefulSet", _) => format!("{kind} in {scenario}"),
         _ => format!("{kind} {name} {uid}"),
@@ -151,8 +160,8 @@ fn corrupted(stored: &Stored, places: &Places) -> Change {
         Some(What::Sql(sql)) => sql.question,
         // What is another one from its first event to its last is right: it has to become another.
         Some(What::Object(event)) if event.object_kind.starts_with("Persistent") => {
-            let first = places.first().unwrap_or(1);
-            return said(places.since(first + 1), corrupt);
+            let end = stored.scenarios().first().and_then(|(_, first)| first.last()).unwrap_or(1);
+            return said(places.since(end), corrupt);
         }
         Some(What::Object(event)) if event.object_kind == "StatefulSet" => {
             return shown(places, |object| {
@@ -180,7 +189,11 @@ fn corrupted(stored: &Stored, places: &Places) -> Change {
 fn corrupt(what: &mut What) {
     match what {
         What::Dns(dns) => {
-            let lie = if data(dns).is_empty() { Reply::Data(vec!["10.99.99.99".to_owned()]) } else { Reply::Code("NXDOMAIN") };
+            let lie = if data(dns).is_empty() {
+                Reply::Data(vec!["10.99.99.99".to_owned()])
+            } else {
+                Reply::Code("NXDOMAIN")
+            };
             dns.answer = lie.answer();
         }
         What::Sql(sql) => corrupt_answer(sql),
@@ -199,7 +212,7 @@ fn corrupt(what: &mut What) {
         }
         What::Fault(fault) => match &mut fault.proof {
             Some(proof) => *proof = vec![1],
-            None => fault.act = Act::Reapply,
+            None => fault.act = Act::Uncordon { node: "another".to_owned() },
         },
         What::Snapshot(snapshot) => corrupt_snapshot(snapshot),
         What::Step(step) => step.phase = Phase::Failed("it did not work".to_owned()),

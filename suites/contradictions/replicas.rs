@@ -1,12 +1,12 @@
-//! Replication goes wrong: threads, barriers, transactions, tables, rows, writes on replicas.
+//! Replication goes wrong: threads, barriers, transactions, tables.
 
-use steadfast::evidence::{Moment, Question, SqlAnswer, What, Write, WriteOutcome};
+use steadfast::evidence::{Moment, Question, Row, SqlAnswer, What};
 
 use super::{
-    change::{Change, Places, added_before, dropped, paused, said},
+    change::{Change, Places, dropped},
     class::{Checks, Class, History, Wanted},
     edits::{answered, broken, error, sql, unreachable, value, valued},
-    stored::{Acted, Part, Stored, told},
+    stored::{Part, Stored, told},
 };
 
 const FOLLOW: &str = "replication::replicas_follow_by_stable_name";
@@ -15,7 +15,6 @@ const JOINS: &str = "replication::new_replica_joins";
 const PRIMARY: &str = "replication::primary_recreated_replicas_resume";
 const REPLICA: &str = "replication::replica_recreated_catches_up";
 const BUDGET: &str = "replication::recovers_within_budget";
-const SURVIVE: &str = "persistence::rows_survive_pod_deletion";
 
 /// The classes of this kind.
 pub const CLASSES: &[Class] = &[
@@ -43,36 +42,6 @@ pub const CLASSES: &[Class] = &[
         part: Part::Answers,
         of: other_tables,
     },
-    Class {
-        name: "replicas::one_has_other_rows",
-        why: "Every row that was acknowledged is there, and none that nobody wrote, wherever rows are read.",
-        part: Part::Answers,
-        of: other_rows,
-    },
-    Class {
-        name: "replicas::one_takes_writes",
-        why: "A replica refuses every write that is tried, with error 1290.",
-        part: Part::Answers,
-        of: writes_taken,
-    },
-    Class {
-        name: "replicas::one_was_told",
-        why: "What resumes without being told is what is to be shown.",
-        part: Part::Answers,
-        of: was_told,
-    },
-    Class {
-        name: "replicas::the_new_primary_takes_no_writes",
-        why: "Replicas go on when they have what the new primary acknowledged, so it must acknowledge something.",
-        part: Part::Answers,
-        of: no_writes_on_the_primary,
-    },
-    Class {
-        name: "replicas::recovery_takes_too_long",
-        why: "Every disruption is held to the budgets.",
-        part: Part::Answers,
-        of: too_long,
-    },
 ];
 
 /// What was asked of one pod at one occasion.
@@ -92,14 +61,18 @@ pub fn asked(stored: &Stored, question: Question) -> Vec<Asked> {
         }
         _ => None,
     });
-    let asked = groups.into_iter().map(|((_, moment, pod), places)| {
-        Asked { title: format!("{pod} at `{}`", told(&moment)), pod, moment, places }
+    let asked = groups.into_iter().map(|((_, moment, pod), places)| Asked {
+        title: format!("{pod} at `{}`", told(&moment)),
+        pod,
+        moment,
+        places,
     });
     asked.collect()
 }
 
 impl Asked {
-    fn last(&self) -> u64 {
+    /// The last of them.
+    pub fn last(&self) -> u64 {
         self.places.last().expect("an answer")
     }
 
@@ -108,12 +81,13 @@ impl Asked {
     }
 
     /// Who compares what was asked here, the replica that joins included.
-    fn compared(&self, stored: &Stored) -> Checks {
+    pub fn compared(&self, stored: &Stored) -> Checks {
         if self.pod == stored.subject.nth(stored.subject.replicas) { &[JOINS] } else { &[SAME] }
     }
 }
 
-fn histories<const N: usize>(asked: &Asked, changes: [(&str, Wanted, Change); N]) -> impl Iterator<Item = History> {
+/// Histories of one occasion.
+pub fn histories<const N: usize>(asked: &Asked, changes: [(&str, Wanted, Change); N]) -> impl Iterator<Item = History> {
     let title = asked.title.clone();
     changes.map(|(word, wanted, change)| History::new(format!("{title}: {word}"), wanted, change)).into_iter()
 }
@@ -144,23 +118,29 @@ fn not_following(stored: &Stored) -> Vec<History> {
             let SqlAnswer::Rows(rows) = &mut sql.answer else { return };
             let Some(mut other) = rows.first().cloned() else { return };
             other.insert("Channel_Name".into(), Some("other".into()));
-            other.iter_mut().filter(|(name, _)| SQL.contains(&name.as_str())).for_each(|(_, cell)| *cell = Some("No".into()));
+            other
+                .iter_mut()
+                .filter(|(name, _)| SQL.contains(&name.as_str()))
+                .for_each(|(_, cell)| *cell = Some("No".into()));
             rows.push(other);
         });
         let other_pod = stored.subject.fqdn(&stored.subject.nth(stored.subject.replicas + 3));
-        all.extend(histories(&asked, [
-            ("IO thread No", fails, status(&places, IO, "No")),
-            ("IO thread Connecting", noticed, status(&places, IO, "Connecting")),
-            ("SQL thread No", fails, status(&places, SQL, "No")),
-            ("follows an address", fails, status(&places, HOST, address)),
-            ("follows the Service", fails, status(&places, HOST, stored.subject.service_fqdn())),
-            ("follows another pod", fails, status(&places, HOST, other_pod)),
-            ("replicates nothing", fails, answered(places.clone(), SqlAnswer::Rows(Vec::new()))),
-            ("a second channel is down", noticed, second),
-            ("not there", noticed, answered(places.clone(), unreachable())),
-            ("the probe broke", noticed, answered(places.clone(), broken())),
-            ("not asked", noticed, dropped(places.clone())),
-        ]));
+        all.extend(histories(
+            &asked,
+            [
+                ("IO thread No", fails, status(&places, IO, "No")),
+                ("IO thread Connecting", noticed, status(&places, IO, "Connecting")),
+                ("SQL thread No", fails, status(&places, SQL, "No")),
+                ("follows an address", fails, status(&places, HOST, address)),
+                ("follows the Service", fails, status(&places, HOST, stored.subject.service_fqdn())),
+                ("follows another pod", fails, status(&places, HOST, other_pod)),
+                ("replicates nothing", fails, answered(places.clone(), SqlAnswer::Rows(Vec::new()))),
+                ("a second channel is down", noticed, second),
+                ("not there", noticed, answered(places.clone(), unreachable())),
+                ("the probe broke", noticed, answered(places.clone(), broken())),
+                ("not asked", noticed, dropped(places.clone())),
+            ],
+        ));
     }
     all
 }
@@ -168,7 +148,8 @@ fn not_following(stored: &Stored) -> Vec<History> {
 /// The set that the replicas were told to wait for at the occasion before.
 fn stale(stored: &Stored, asked: &Asked) -> Option<String> {
     let first = asked.places.first()?;
-    let barriers = stored.places(|what| matches!(what, What::Sql(sql) if sql.question == Question::Barrier && sql.pod == asked.pod));
+    let barriers = stored
+        .places(|what| matches!(what, What::Sql(sql) if sql.question == Question::Barrier && sql.pod == asked.pod));
     let before = barriers.before(first).last()?;
     value(&stored.at(before).what, "gtid_set").map(str::to_owned)
 }
@@ -181,15 +162,18 @@ fn not_reached(stored: &Stored) -> Vec<History> {
             _ => &[SAME, BUDGET, REPLICA, PRIMARY],
         };
         let (fails, noticed, places) = (Wanted::Fails(checks), Wanted::LeavesGreen(checks), asked.places.clone());
-        all.extend(histories(&asked, [
-            ("not reached", fails, valued(places.clone(), "reached", "0")),
-            ("not reached in the end", fails, valued(asked.last(), "reached", "0")),
-            ("the empty set", noticed, valued(places.clone(), "gtid_set", "")),
-            ("refused", noticed, answered(places.clone(), error(1193))),
-            ("not there", noticed, answered(places.clone(), unreachable())),
-            ("the probe broke", noticed, answered(places.clone(), broken())),
-            ("not asked", noticed, dropped(places.clone())),
-        ]));
+        all.extend(histories(
+            &asked,
+            [
+                ("not reached", fails, valued(places.clone(), "reached", "0")),
+                ("not reached in the end", fails, valued(asked.last(), "reached", "0")),
+                ("the empty set", noticed, valued(places.clone(), "gtid_set", "")),
+                ("refused", noticed, answered(places.clone(), error(1193))),
+                ("not there", noticed, answered(places.clone(), unreachable())),
+                ("the probe broke", noticed, answered(places.clone(), broken())),
+                ("not asked", noticed, dropped(places.clone())),
+            ],
+        ));
         if let Some(stale) = stale(stored, &asked) {
             let change = valued(places, "gtid_set", stale);
             all.push(History::new(format!("{}: what there was before", asked.title), noticed, change));
@@ -217,13 +201,16 @@ fn other_transactions(stored: &Stored) -> Vec<History> {
             true => format!("{set},00000000-0000-0000-0000-000000000001:1"),
             false => format!("{set},7-4711-1"),
         };
-        all.extend(histories(asked, [
-            ("none", fails, valued(places.clone(), "gtid_executed", "")),
-            ("an errant one", fails, valued(places.clone(), "gtid_executed", errant)),
-            ("not there", noticed, answered(places.clone(), unreachable())),
-            ("no set", noticed, valued(places.clone(), "gtid_executed", "garbage")),
-            ("not asked", noticed, dropped(places.clone())),
-        ]));
+        all.extend(histories(
+            asked,
+            [
+                ("none", fails, valued(places.clone(), "gtid_executed", "")),
+                ("an errant one", fails, valued(places.clone(), "gtid_executed", errant)),
+                ("not there", noticed, answered(places.clone(), unreachable())),
+                ("no set", noticed, valued(places.clone(), "gtid_executed", "garbage")),
+                ("not asked", noticed, dropped(places.clone())),
+            ],
+        ));
         if let Some(fewer) = one_fewer(set) {
             let change = valued(places, "gtid_executed", fewer);
             all.push(History::new(format!("{}: one is missing", asked.title), fails, change));
@@ -233,11 +220,11 @@ fn other_transactions(stored: &Stored) -> Vec<History> {
 }
 
 /// What the cells of a table's checksum are changed to.
-fn tables(places: &Places, table: &str, edit: fn(&mut Vec<steadfast::evidence::Row>, usize)) -> Change {
+fn tables(places: &Places, table: &str, edit: fn(&mut Vec<Row>, usize)) -> Change {
     let table = table.to_owned();
     sql(places.clone(), move |sql| {
         let SqlAnswer::Rows(rows) = &mut sql.answer else { return };
-        let is = |row: &steadfast::evidence::Row| row.get("table").is_some_and(|name| name.as_deref() == Some(&*table));
+        let is = |row: &Row| row.get("table").is_some_and(|name| name.as_deref() == Some(&*table));
         if let Some(place) = rows.iter().position(is) {
             edit(rows, place);
         }
@@ -254,134 +241,20 @@ fn other_tables(stored: &Stored) -> Vec<History> {
         let names = rows.iter().filter_map(|row| row.get("table").cloned().flatten());
         for table in names {
             let title = format!("{}: {table}", asked.title);
-            let other = tables(&places, &table, |rows, at| drop(rows[at].insert("checksum".into(), Some("4711".into()))));
+            let other =
+                tables(&places, &table, |rows, at| drop(rows[at].insert("checksum".into(), Some("4711".into()))));
             let missing = tables(&places, &table, |rows, at| drop(rows.remove(at)));
             all.push(History::new(format!("{title} has another checksum"), fails, other));
             all.push(History::new(format!("{title} is missing"), fails, missing));
         }
-        all.extend(histories(&asked, [
-            ("not there", noticed, answered(places.clone(), unreachable())),
-            ("no table", noticed, answered(places.clone(), SqlAnswer::Rows(Vec::new()))),
-            ("not asked", noticed, dropped(places.clone())),
-        ]));
-    }
-    all
-}
-
-fn other_rows(stored: &Stored) -> Vec<History> {
-    let mut all = Vec::new();
-    for asked in asked(stored, Question::Rows) {
-        let before = matches!(asked.moment, Moment::BeforeDeletion { .. } | Moment::BeforeKill { .. });
-        let checks: Checks = match asked.compared(stored) {
-            [JOINS] => &[JOINS],
-            _ if before => &[SURVIVE, SAME, REPLICA],
-            _ => &[SAME, SURVIVE, PRIMARY, REPLICA],
-        };
-        let (wanted, noticed) = (Wanted::LeavesGreen(checks), Wanted::LeavesGreen(checks));
-        let places = asked.places.clone();
-        let rows = |edit: fn(&mut Vec<steadfast::evidence::Row>)| {
-            sql(places.clone(), move |sql| {
-                if let SqlAnswer::Rows(rows) = &mut sql.answer {
-                    edit(rows);
-                }
-            })
-        };
-        let phantom = |rows: &mut Vec<steadfast::evidence::Row>| {
-            rows.push([("id".to_owned(), Some("99999".to_owned()))].into());
-        };
-        all.extend(histories(&asked, [
-            ("the first is lost", wanted, rows(|rows| drop(rows.remove(0)))),
-            ("the last is lost", wanted, rows(|rows| drop(rows.pop()))),
-            ("all are lost", wanted, rows(Vec::clear)),
-            ("one that nobody wrote", wanted, rows(phantom)),
-            ("not there", noticed, answered(places.clone(), unreachable())),
-            ("not asked", noticed, dropped(places.clone())),
-        ]));
-    }
-    all
-}
-
-fn writes_taken(stored: &Stored) -> Vec<History> {
-    const REFUSE: Checks = &["replication::replicas_refuse_writes"];
-    let (fails, noticed) = (Wanted::Fails(REFUSE), Wanted::LeavesGreen(REFUSE));
-    let mut all = Vec::new();
-    for asked in asked(stored, Question::TryWrite) {
-        let places = asked.places.clone();
-        all.extend(histories(&asked, [
-            ("taken", fails, answered(places.clone(), SqlAnswer::Rows(Vec::new()))),
-            ("refused for another reason", noticed, answered(places.clone(), error(1142))),
-            ("not there", noticed, answered(places.clone(), unreachable())),
-            ("the probe broke", noticed, answered(places.clone(), broken())),
-            ("not tried", noticed, dropped(places.clone())),
-        ]));
-    }
-    all
-}
-
-/// A statement of the harness between the deletion and what shows that the replica went on.
-fn was_told(stored: &Stored) -> Vec<History> {
-    let mut all = Vec::new();
-    let configured = asked(stored, Question::Configure);
-    for barrier in asked(stored, Question::Barrier) {
-        let Moment::Deletion { pod: deleted } = &barrier.moment else { continue };
-        let wanted = match *deleted == stored.subject.primary() {
-            true => Wanted::LeavesGreen(&[PRIMARY]),
-            false if *deleted == barrier.pod => Wanted::LeavesGreen(&[REPLICA]),
-            false => continue,
-        };
-        let Some(configure) = configured.iter().find(|asked| asked.pod == barrier.pod) else { continue };
-        let What::Sql(statement) = &stored.at(configure.last()).what else { continue };
-        let mut statement = statement.clone();
-        statement.moment = barrier.moment.clone();
-        let change = added_before(barrier.last(), [What::Sql(statement)]);
-        all.push(History::new(format!("{}: it is configured again", barrier.title), wanted, change));
-    }
-    all
-}
-
-fn no_writes_on_the_primary(stored: &Stored) -> Vec<History> {
-    let after = |moment: &Moment| matches!(moment, Moment::Deletion { pod } if *pod == stored.subject.primary());
-    let writes = stored.places(|what| matches!(what, What::Write(write) if after(&write.moment)));
-    let outcome = |outcome: WriteOutcome| {
-        said(writes.clone(), move |what| {
-            if let What::Write(Write { outcome: known, .. }) = what {
-                known.clone_from(&outcome);
-            }
-        })
-    };
-    let noticed = Wanted::LeavesGreen(&[PRIMARY]);
-    let refused = outcome(WriteOutcome::Rejected("read only".into()));
-    vec![
-        History::new("refused", Wanted::Fails(&[PRIMARY]), refused),
-        History::new("not answered", noticed, outcome(WriteOutcome::Unknown("timed out".into()))),
-        History::new("not tried", noticed, dropped(writes.clone())),
-    ]
-}
-
-/// Time passes between a disruption's act and the barrier that shows the recovery.
-fn too_long(stored: &Stored) -> Vec<History> {
-    let mut all = Vec::new();
-    let barriers = stored.places(|what| matches!(what, What::Sql(sql) if sql.question == Question::Barrier));
-    let resume_us = stored.run().budgets.resume_ms * 1000 + 5_000_000;
-    let recovery_us = stored.run().budgets.recovery_ms * 1000 + 5_000_000;
-    let acts = stored.acts();
-    for (index, Acted { act, asked, proved }) in acts.iter().enumerate() {
-        let Some(proved) = proved else { continue };
-        let until = acts[index + 1..].iter().map(|next| next.asked).find(|next| next > proved).unwrap_or(u64::MAX);
-        let scenario = stored.scenario(*asked);
-        // Only the last act before the barrier: the recovery counts from that.
-        let Some(barrier) = barriers.since(*proved).first().filter(|barrier| *barrier < until) else { continue };
-        if matches!(scenario, "deploy" | "replicate" | "settle" | "teardown" | "claims") {
-            continue;
-        }
-        let title = format!("{scenario}: {act}");
-        let change = paused(barrier, recovery_us);
-        all.push(History::new(format!("{title}: too late for the budget"), Wanted::Fails(&[BUDGET]), change));
-        if let (steadfast::evidence::Act::DeletePod { pod, .. }, "restart") = (act, scenario) {
-            let check: Checks = if *pod == stored.subject.primary() { &[PRIMARY] } else { &[REPLICA] };
-            let change = paused(barrier, resume_us);
-            all.push(History::new(format!("{title}: too late to resume"), Wanted::Fails(check), change));
-        }
+        all.extend(histories(
+            &asked,
+            [
+                ("not there", noticed, answered(places.clone(), unreachable())),
+                ("no table", noticed, answered(places.clone(), SqlAnswer::Rows(Vec::new()))),
+                ("not asked", noticed, dropped(places.clone())),
+            ],
+        ));
     }
     all
 }

@@ -85,12 +85,21 @@ fn spelled_otherwise(stored: &Stored) -> Vec<History> {
     });
     vec![
         stays("questions in capitals, with a dot", dns(all, |dns| dns.name = format!("{}.", dns.name.to_uppercase()))),
-        stays("SRV in capitals, with a dot", records(stored, "SRV", |data, _| *data = format!("{}.", data.to_uppercase()))),
-        stays("PTR in capitals, with a dot", records(stored, "PTR", |data, _| *data = format!("{}.", data.to_uppercase()))),
-        stays("SRV with another weight", records(stored, "SRV", |data, _| {
-            let rest: Vec<&str> = data.splitn(3, ' ').collect();
-            *data = format!("10 25 {}", rest.last().copied().unwrap_or_default());
-        })),
+        stays(
+            "SRV in capitals, with a dot",
+            records(stored, "SRV", |data, _| *data = format!("{}.", data.to_uppercase())),
+        ),
+        stays(
+            "PTR in capitals, with a dot",
+            records(stored, "PTR", |data, _| *data = format!("{}.", data.to_uppercase())),
+        ),
+        stays(
+            "SRV with another weight",
+            records(stored, "SRV", |data, _| {
+                let rest: Vec<&str> = data.splitn(3, ' ').collect();
+                *data = format!("10 25 {}", rest.last().copied().unwrap_or_default());
+            }),
+        ),
         stays("TTL of 5 s", records(stored, "A", |_, ttl| *ttl = 5)),
         stays("TTL of 0", records(stored, "A", |_, ttl| *ttl = 0)),
         stays("PTR names another Service too", beside),
@@ -112,26 +121,33 @@ fn servers_spell_otherwise(stored: &Stored) -> Vec<History> {
         }
     });
     let mut histories = vec![stays("the columns of the replication status have new names", renamed)];
-    let sets: Places =
-        [Question::GtidExecuted, Question::Barrier].iter().flat_map(|it| asked(stored, *it).iter().collect::<Vec<_>>()).collect();
-    let mysql = sets.first().is_some_and(|seq| value(&stored.at(seq).what, "gtid_executed").is_some_and(|set| set.contains(':')));
+    let sets: Places = [Question::GtidExecuted, Question::Barrier]
+        .iter()
+        .flat_map(|it| asked(stored, *it).iter().collect::<Vec<_>>())
+        .collect();
+    let mysql = sets
+        .first()
+        .is_some_and(|seq| value(&stored.at(seq).what, "gtid_executed").is_some_and(|set| set.contains(':')));
     if mysql {
         let respelled = |edit: fn(&str) -> String| {
             sql(sets.clone(), move |sql| {
                 let SqlAnswer::Rows(rows) = &mut sql.answer else { return };
-                let columns = rows.iter_mut().flatten().filter(|(name, _)| name.starts_with("gtid") || *name == "barrier");
+                let columns =
+                    rows.iter_mut().flatten().filter(|(name, _)| name.starts_with("gtid") || *name == "barrier");
                 columns.for_each(|(_, set)| *set = set.as_deref().map(edit));
             })
         };
         histories.push(stays("sets of transactions in capitals", respelled(str::to_uppercase)));
-        histories.push(stays("sets of transactions on lines of their own", respelled(|set| set.replace(',', ",\n"))));
+        histories.push(stays("sets of transactions with spaces around them", respelled(|set| format!(" {set} "))));
     }
     histories
 }
 
 fn former_primary(stored: &Stored) -> Vec<History> {
     let executed = asked(stored, Question::GtidExecuted);
-    let mariadb = executed.first().is_some_and(|seq| value(&stored.at(seq).what, "gtid_executed").is_some_and(|set| !set.contains(':')));
+    let mariadb = executed
+        .first()
+        .is_some_and(|seq| value(&stored.at(seq).what, "gtid_executed").is_some_and(|set| !set.contains(':')));
     if !mariadb {
         return Vec::new();
     }
@@ -175,9 +191,7 @@ fn not_answered(stored: &Stored) -> Vec<History> {
             }
         })
     };
-    let answered = |seq: &u64| {
-        matches!(&stored.at(*seq).what, What::Entries(it) if !matches!(it.writes[0].outcome, WriteOutcome::Unknown(_)))
-    };
+    let answered = |seq: &u64| matches!(&stored.at(*seq).what, What::Entries(it) if !matches!(it.writes[0].outcome, WriteOutcome::Unknown(_)));
     let some = batches.iter().filter(answered).step_by(20);
     some.map(|seq| History::new(format!("the first of #{seq}"), Wanted::NothingTurnsRed, unanswered(seq))).collect()
 }
@@ -193,8 +207,9 @@ fn for_people(stored: &Stored) -> Vec<History> {
         })
     };
     let starts = stored.scenarios().into_iter().filter_map(|(scenario, places)| Some((scenario, places.first()?)));
-    let mut histories: Vec<History> =
-        starts.map(|(scenario, at)| stays(&format!("{scenario}: a note and a wait"), added_after(at, [note(), met()]))).collect();
+    let mut histories: Vec<History> = starts
+        .map(|(scenario, at)| stays(&format!("{scenario}: a note and a wait"), added_after(at, [note(), met()])))
+        .collect();
     histories.push(stays("no notes", dropped(stored.places(|what| matches!(what, What::Note(_))))));
     let waits = stored.places(|what| matches!(what, What::Wait(it) if it.outcome == WaitOutcome::Met));
     histories.push(stays("no waits that were met", dropped(waits)));

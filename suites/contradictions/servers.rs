@@ -62,8 +62,11 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// The answers of one pod to one question, occasion by occasion.
-fn answers(stored: &Stored, question: Question) -> Vec<(String, Vec<(String, Moment, Places)>)> {
+/// The scenario and the moment at which a pod was asked, and its answers.
+type Occasion = (String, Moment, Places);
+
+/// The answers of each pod to one question, occasion by occasion.
+fn answers(stored: &Stored, question: Question) -> Vec<(String, Vec<Occasion>)> {
     let groups = stored.groups(|record| match &record.what {
         What::Sql(sql) if sql.question == question => {
             Some((sql.pod.clone(), stored.scenario(record.seq).to_owned(), sql.moment.clone()))
@@ -87,8 +90,7 @@ fn at<'a>(stored: &'a Stored, places: &Places) -> &'a Record {
     stored.at(places.first().expect("a record"))
 }
 
-const COLUMNS: [(&str, &str); 2] =
-    [("server_id", "4711"), ("server_uuid", "00000000-0000-0000-0000-000000000000")];
+const COLUMNS: [(&str, &str); 2] = [("server_id", "4711"), ("server_uuid", "00000000-0000-0000-0000-000000000000")];
 
 /// One pod's server is another from each occasion on, and at it alone, where its pod is a new one there, or is not.
 fn became_another(stored: &Stored, comes_back: bool) -> Vec<History> {
@@ -104,7 +106,8 @@ fn became_another(stored: &Stored, comes_back: bool) -> Vec<History> {
             }
             let wanted = if comes_back { Wanted::Fails(SURVIVES) } else { Wanted::LeavesGreen(SURVIVES) };
             for (column, other) in COLUMNS.into_iter().filter(|(column, _)| value(&now.what, column).is_some()) {
-                let for_good: Places = occasions[index..].iter().flat_map(|it| it.2.iter().collect::<Vec<_>>()).collect();
+                let for_good: Places =
+                    occasions[index..].iter().flat_map(|it| it.2.iter().collect::<Vec<_>>()).collect();
                 let title = format!("{column} of {pod} is another from `{}` on", told(moment));
                 histories.push(History::new(title, wanted, valued(for_good, column, other)));
                 let title = format!("{column} of {pod} is another at `{}`", told(moment));
@@ -123,11 +126,10 @@ fn two_are_one(stored: &Stored) -> Vec<History> {
         for (_, moment, places) in occasions {
             let seq = places.first().expect("an answer");
             for (other, theirs) in all.iter().filter(|(other, _)| other != pod) {
-                let there = |record: &&Record| {
-                    stored.timeline.pod_by_uid(uid(record)).is_some_and(|life| life.alive_at(seq))
-                };
+                let there =
+                    |record: &&Record| stored.timeline.pod_by_uid(uid(record)).is_some_and(|life| life.alive_at(seq));
                 let known = theirs.iter().map(|(_, _, places)| at(stored, places));
-                let Some(known) = known.filter(|record| record.seq < seq).filter(there).next_back() else { continue };
+                let Some(known) = known.filter(|record| record.seq < seq).rfind(there) else { continue };
                 for (column, _) in COLUMNS {
                     let Some(same) = value(&known.what, column) else { continue };
                     let title = format!("{column} of {pod} is that of {other} at `{}`", told(moment));
@@ -164,7 +166,8 @@ fn called_otherwise(stored: &Stored) -> Vec<History> {
             ("not seen", Wanted::LeavesGreen(HOSTNAME), unseen(places.clone())),
             ("not run", Wanted::LeavesGreen(HOSTNAME), dropped(places)),
         ];
-        histories.extend(changes.map(|(word, wanted, change)| History::new(format!("{title}: {word}"), wanted, change)));
+        histories
+            .extend(changes.map(|(word, wanted, change)| History::new(format!("{title}: {word}"), wanted, change)));
     }
     histories
 }
@@ -194,7 +197,7 @@ fn somebody_else_answers(stored: &Stored) -> Vec<History> {
     });
     let history = |((pod, _, moment, question), places): ((String, String, Moment, Question), Places)| {
         let seq = places.first()?;
-        let dead = stored.timeline.lives(&pod).filter(|life| life.deleted.is_some_and(|gone| gone.seq < seq)).last();
+        let dead = stored.timeline.lives(&pod).rfind(|life| life.deleted.is_some_and(|gone| gone.seq < seq));
         let living = stored.timeline.pods.iter().find(|life| life.name != pod && life.alive_at(seq));
         let (whose, other) = dead.map(|life| ("its dead self", life)).or(living.map(|life| ("another pod", life)))?;
         let title = format!("{whose} answers for {pod} at `{}`: {question:?}", told(&moment));
@@ -208,13 +211,11 @@ fn somebody_else_answers(stored: &Stored) -> Vec<History> {
 fn not_serving(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for life in stored.lives() {
-        let of_life = |moment: &Moment| {
-            matches!(moment, Moment::Ready { uid, .. } | Moment::Starting { uid, .. } if *uid == life.uid)
-        };
+        let of_life = |moment: &Moment| matches!(moment, Moment::Ready { uid, .. } | Moment::Starting { uid, .. } if *uid == life.uid);
         let asked = stored.places(|what| matches!(what, What::Sql(sql) if of_life(&sql.moment)));
-        let greeting = stored.places(|what| {
-            matches!(what, What::Sql(Sql { moment: Moment::Ready { uid, .. }, .. }) if *uid == life.uid)
-        });
+        let greeting = stored.places(
+            |what| matches!(what, What::Sql(Sql { moment: Moment::Ready { uid, .. }, .. }) if *uid == life.uid),
+        );
         let Some(seq) = greeting.first().filter(|seq| !life.deleting_at(*seq)) else { continue };
         let title = format!("{} (#{seq})", life.name);
         let (noticed, fails) = (Wanted::LeavesGreen(SERVING), Wanted::Fails(SERVING));
@@ -232,7 +233,8 @@ fn not_serving(stored: &Stored) -> Vec<History> {
             ("answered after 9 s", noticed, slow),
             ("no row", noticed, answered(asked.clone(), SqlAnswer::Rows(Vec::new()))),
         ];
-        histories.extend(changes.map(|(word, wanted, change)| History::new(format!("{title}: {word}"), wanted, change)));
+        histories
+            .extend(changes.map(|(word, wanted, change)| History::new(format!("{title}: {word}"), wanted, change)));
     }
     histories
 }
@@ -261,7 +263,11 @@ fn not_durable(stored: &Stored) -> Vec<History> {
             }));
             let noticed = Wanted::LeavesGreen(DURABLE);
             histories.push(History::new(format!("{title}: not asked"), noticed, dropped(places.clone())));
-            histories.push(History::new(format!("{title}: not there"), noticed, answered(places.clone(), unreachable())));
+            histories.push(History::new(
+                format!("{title}: not there"),
+                noticed,
+                answered(places.clone(), unreachable()),
+            ));
             let unknown = answered(places, error(1193));
             histories.push(History::new(format!("{title}: not known"), noticed, unknown));
         }

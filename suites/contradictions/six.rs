@@ -113,8 +113,11 @@ fn pointers(stored: &Stored, family: Family) -> Change {
 }
 
 fn right(stored: &Stored) -> Vec<History> {
-    let families =
-        [(Family::Six, "IPv6"), (Family::SixFirst, "dual-stack, IPv6 first"), (Family::FourFirst, "dual-stack, IPv4 first")];
+    let families = [
+        (Family::Six, "IPv6"),
+        (Family::SixFirst, "dual-stack, IPv6 first"),
+        (Family::FourFirst, "dual-stack, IPv4 first"),
+    ];
     families.into_iter().map(|(family, word)| History::new(word, Wanted::NothingTurnsRed, on(stored, family))).collect()
 }
 

@@ -23,6 +23,8 @@ pub enum Part {
     Watches,
     /// What is right and unusual.
     Right,
+    /// Commits that wait for a replica.
+    SemiSync,
     /// What no run writes, which the reader refuses. Reading takes long, so a short run serves for it.
     Reader,
 }
@@ -94,7 +96,8 @@ impl Stored {
 
     /// The run's description.
     pub fn run(&self) -> &Run {
-        let run = self.records.iter().find_map(|record| if let What::Run(run) = &record.what { Some(run) } else { None });
+        let run =
+            self.records.iter().find_map(|record| if let What::Run(run) = &record.what { Some(run) } else { None });
         run.expect("a stored run says what it is about")
     }
 
@@ -205,6 +208,7 @@ pub fn moment(what: &What) -> Option<&Moment> {
 pub fn told(moment: &Moment) -> String {
     let value = serde_json::to_value(moment).expect("a moment is told");
     let word = |name: &str| value[name].as_str().map(str::to_owned);
-    let words = [word("after"), word("pod"), word("scenario"), word("uid").map(|uid| uid[..8.min(uid.len())].to_owned())];
+    let words =
+        [word("after"), word("pod"), word("scenario"), word("uid").map(|uid| uid[..8.min(uid.len())].to_owned())];
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

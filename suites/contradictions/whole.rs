@@ -1,15 +1,21 @@
-//! Whole scenarios, whole logs: cut short, left out, lost in part, told twice or late.
+//! Whole scenarios, whole logs: cut short, left out, lost in part, told twice or late, acted twice.
 
 use steadfast::{
     check::CATALOGUE,
-    evidence::{Gap, Phase, Step, What},
+    evidence::{Act, EventType, Gap, Phase, SnapshotOf, Step, What},
 };
 
 use super::{
-    change::{Change, Places, added_after, delayed, dropped, ended_before, repeated, said, set_back},
-    class::{Class, History, Wanted},
-    stored::{Part, Stored},
+    change::{
+        Change, Places, added_after, added_before, at_once, delayed, dropped, ended_before, repeated, said, set_back,
+    },
+    class::{Checks, Class, History, Wanted},
+    edits::event,
+    orders::{act, there, told_to_go},
+    stored::{Acted, Part, Stored},
 };
+
+const REAPPLY: Checks = &["ordering::reapply_changes_nothing"];
 
 /// The classes of this kind.
 pub const CLASSES: &[Class] = &[
@@ -24,6 +30,12 @@ pub const CLASSES: &[Class] = &[
         why: "What a scenario was to do and could not do was not done, however the scenario ended.",
         part: Part::Watches,
         of: failed_inside,
+    },
+    Class {
+        name: "whole::applying_again_changes_something",
+        why: "The same manifests twice change no object and move no pod, which must have been watched for some time.",
+        part: Part::Watches,
+        of: reapplied,
     },
     Class {
         name: "whole::a_run_was_killed",
@@ -76,7 +88,8 @@ fn not_carried_out(stored: &Stored) -> Vec<History> {
         let Some(end) = outer(stored, &scenario).last() else { continue };
         for check in CATALOGUE.iter().filter(|check| check.scenarios.contains(&scenario.as_str())) {
             let wanted = Wanted::LeavesGreen(std::slice::from_ref(&check.id));
-            let changes = [("failed", failed(end)), ("did not end", dropped(end)), ("left no record", dropped(places.clone()))];
+            let changes =
+                [("failed", failed(end)), ("did not end", dropped(end)), ("left no record", dropped(places.clone()))];
             histories.extend(changes.map(|(word, change)| History::new(format!("{scenario} {word}"), wanted, change)));
         }
     }
@@ -84,9 +97,7 @@ fn not_carried_out(stored: &Stored) -> Vec<History> {
 }
 
 fn failed_inside(stored: &Stored) -> Vec<History> {
-    let inner = |what: &What| {
-        matches!(what, What::Step(step) if step.scenario != step.name && step.scenario != "run" && step.phase == Phase::End)
-    };
+    let inner = |what: &What| matches!(what, What::Step(step) if step.scenario != step.name && step.scenario != "run" && step.phase == Phase::End);
     let history = |seq: u64| {
         let What::Step(step) = &stored.at(seq).what else { unreachable!("a step") };
         History::new(format!("{}: {}", step.scenario, step.name), Wanted::SomeLeavesGreen(&[]), failed(seq))
@@ -152,4 +163,50 @@ fn wall_clock(stored: &Stored) -> Vec<History> {
             History::new(format!("{scenario}: back by {by_s} s"), Wanted::StaysAsItWas, set_back(at, by_s))
         })
         .collect()
+}
+
+fn reapplied(stored: &Stored) -> Vec<History> {
+    let Some(Acted { asked, proved: Some(proved), .. }) = act(stored, "deploy", 0, |act| *act == Act::Reapply) else {
+        return Vec::new();
+    };
+    let (fails, noticed) = (Wanted::Fails(REAPPLY), Wanted::LeavesGreen(REAPPLY));
+    let mut histories = vec![History::new("nobody watched for any time", noticed, at_once(asked, proved))];
+    let second = stored.places(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::Applied)).since(asked);
+    let Some(seq) = second.first() else { return histories };
+    let What::Snapshot(applied) = &stored.at(seq).what else { return histories };
+    for (index, object) in applied.value.as_array().into_iter().flatten().enumerate() {
+        let title = format!("{} {}", object["kind"], object["name"]);
+        let edit = |edit: fn(&mut serde_json::Value, usize)| {
+            said(seq, move |what| {
+                if let What::Snapshot(snapshot) = what {
+                    edit(&mut snapshot.value, index);
+                }
+            })
+        };
+        let uid = edit(|all, at| all[at]["uid"] = "another".into());
+        histories.push(History::new(format!("{title} has another UID"), fails, uid));
+        let generation =
+            edit(|all, at| all[at]["generation"] = (all[at]["generation"].as_i64().unwrap_or(0) + 1).into());
+        histories.push(History::new(format!("{title} has another generation"), fails, generation));
+        let missing = edit(|all, at| drop(all.as_array_mut().map(|all| all.remove(at))));
+        histories.push(History::new(format!("{title} is not applied"), noticed, missing));
+    }
+    for life in (0..stored.subject.replicas).filter_map(|index| there(stored, index, asked)) {
+        let change = told_to_go(stored, life, proved);
+        let title = format!("{} is told to go", life.name);
+        histories.extend(change.map(|change| History::new(title, fails, change)));
+        if let Some(last) = stored.last_event("Pod", &life.uid, proved) {
+            let twin = event(last, EventType::Added, |object| object["metadata"]["uid"] = "another".into());
+            histories.push(History::new(format!("{} is made anew", life.name), fails, added_before(proved, [twin])));
+        }
+    }
+    if let Some(set) = stored.events("StatefulSet", |_| true).before(proved).last()
+        && let What::Object(last) = &stored.at(set).what
+    {
+        let changed = event(last, EventType::Modified, |object| {
+            object["metadata"]["generation"] = (object["metadata"]["generation"].as_i64().unwrap_or(0) + 1).into();
+        });
+        histories.push(History::new("the set has another generation", fails, added_before(proved, [changed])));
+    }
+    histories
 }
