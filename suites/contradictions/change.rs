@@ -1,0 +1,295 @@
+//! Changes of a history: small functions over its records, put together.
+//!
+//! A change knows records by their place in the stored run, `#seq`, whatever changes were made before it. What is put in
+//! has no such place. In the end [`Change::made`] numbers the records anew, and what proves a fault with them.
+
+use steadfast::evidence::{Record, What};
+
+/// Records of the stored run, by their numbers, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places(Vec<u64>);
+
+impl Places {
+    /// Those that are at this one or come after it.
+    pub fn since(&self, seq: u64) -> Self {
+        self.iter().filter(|place| *place >= seq).collect()
+    }
+
+    /// Those that come before this one.
+    pub fn before(&self, seq: u64) -> Self {
+        self.iter().filter(|place| *place < seq).collect()
+    }
+
+    /// The first.
+    pub fn first(&self) -> Option<u64> {
+        self.0.first().copied()
+    }
+
+    /// The last.
+    pub fn last(&self) -> Option<u64> {
+        self.0.last().copied()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a record is one of these.
+    pub fn has(&self, seq: u64) -> bool {
+        self.0.binary_search(&seq).is_ok()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+impl FromIterator<u64> for Places {
+    fn from_iter<I: IntoIterator<Item = u64>>(places: I) -> Self {
+        let mut places: Vec<u64> = places.into_iter().collect();
+        places.sort_unstable();
+        places.dedup();
+        Self(places)
+    }
+}
+
+impl From<u64> for Places {
+    fn from(seq: u64) -> Self {
+        Self(vec![seq])
+    }
+}
+
+/// A history in the making.
+pub struct Draft {
+    /// Its records.
+    records: Vec<Record>,
+    /// The places of those that do not say what they said.
+    said: Vec<u64>,
+}
+
+/// Changes a draft, and tells how many records it changed.
+type Make = dyn Fn(&mut Draft) -> usize + Send + Sync;
+
+/// A change of a history.
+pub struct Change(Box<Make>);
+
+impl Change {
+    fn new(make: impl Fn(&mut Vec<Record>) -> usize + Send + Sync + 'static) -> Self {
+        Self(Box::new(move |draft| make(&mut draft.records)))
+    }
+
+    /// None at all.
+    pub fn nothing() -> Self {
+        Self::new(|_| 0)
+    }
+
+    /// This one, and then another.
+    pub fn then(self, next: Self) -> Self {
+        Self(Box::new(move |draft| self.0(draft) + next.0(draft)))
+    }
+
+    /// All of these, one after the other.
+    pub fn all(changes: impl IntoIterator<Item = Self>) -> Self {
+        changes.into_iter().fold(Self::nothing(), Self::then)
+    }
+}
+
+/// A copy of a run that histories are made of, one after the other. What a change leaves alone goes from one to the next:
+/// to copy it each time would take longer than to judge.
+pub struct Bench<'a> {
+    run: &'a [Record],
+    copy: Vec<Record>,
+    /// Of each record that was handed out, its place in the run, where it has one and says what it says there.
+    origins: Vec<Option<u64>>,
+}
+
+impl<'a> Bench<'a> {
+    /// A copy of this run.
+    pub fn new(run: &'a [Record]) -> Self {
+        Self { run, copy: Vec::new(), origins: Vec::new() }
+    }
+
+    /// The changed history, numbered without a hole, and how many records were changed.
+    pub fn made(&mut self, change: &Change) -> (Vec<Record>, usize) {
+        let records = if self.copy.is_empty() { self.run.to_vec() } else { std::mem::take(&mut self.copy) };
+        let mut draft = Draft { records, said: Vec::new() };
+        let changed = change.0(&mut draft);
+        let said: Places = draft.said.into_iter().collect();
+        let kept = |record: &Record| {
+            let same = record.seq > 0 && !said.has(record.seq) && !matches!(record.what, What::Fault(_));
+            same.then_some(record.seq)
+        };
+        self.origins = draft.records.iter().map(kept).collect();
+        number(&mut draft.records);
+        (draft.records, changed)
+    }
+
+    /// Takes the records back that it made last.
+    pub fn take_back(&mut self, records: Vec<Record>) {
+        let mut slots: Vec<Option<What>> = self.run.iter().map(|_| None).collect();
+        for (origin, record) in self.origins.iter().zip(records) {
+            if let Some(seq) = origin {
+                slots[*seq as usize - 1] = Some(record.what);
+            }
+        }
+        let whole = self.run.iter().zip(slots).map(|(stored, slot)| {
+            let what = slot.unwrap_or_else(|| stored.what.clone());
+            Record { seq: stored.seq, at_us: stored.at_us, wall: stored.wall, what }
+        });
+        self.copy = whole.collect();
+    }
+}
+
+/// Numbers records anew. A proof goes on naming the records that it named; those that are gone it names no more.
+fn number(records: &mut [Record]) {
+    let highest = records.iter().map(|record| record.seq).max().unwrap_or(0);
+    let mut now = vec![0; usize::try_from(highest).unwrap_or(0) + 1];
+    for (seq, record) in (1..).zip(records.iter_mut()) {
+        // What stands there twice is known by its first place, and what was put in by none.
+        let known = &mut now[record.seq as usize];
+        if record.seq > 0 && *known == 0 {
+            *known = seq;
+        }
+        record.seq = seq;
+    }
+    for record in records {
+        if let What::Fault(fault) = &mut record.what
+            && let Some(proof) = &mut fault.proof
+        {
+            let moved = proof.iter().filter_map(|seq| now.get(*seq as usize).copied().filter(|seq| *seq > 0));
+            *proof = moved.collect();
+        }
+    }
+}
+
+/// These records were never written.
+pub fn dropped(places: impl Into<Places>) -> Change {
+    let places = places.into();
+    Change::new(move |records| {
+        let before = records.len();
+        records.retain(|record| !places.has(record.seq));
+        before - records.len()
+    })
+}
+
+/// These records say something else.
+pub fn said(places: impl Into<Places>, otherwise: impl Fn(&mut What) + Send + Sync + 'static) -> Change {
+    let places = places.into();
+    Change(Box::new(move |draft| {
+        let before = draft.said.len();
+        for record in draft.records.iter_mut().filter(|record| places.has(record.seq)) {
+            let what = record.what.clone();
+            otherwise(&mut record.what);
+            if what != record.what {
+                draft.said.push(record.seq);
+            }
+        }
+        draft.said.len() - before
+    }))
+}
+
+/// Something more was seen, just before a record.
+pub fn added_before(seq: u64, what: impl IntoIterator<Item = What>) -> Change {
+    added(seq, 0, what)
+}
+
+/// Something more was seen, just after a record.
+pub fn added_after(seq: u64, what: impl IntoIterator<Item = What>) -> Change {
+    added(seq, 1, what)
+}
+
+fn added(seq: u64, behind: usize, what: impl IntoIterator<Item = What>) -> Change {
+    let all: Vec<What> = what.into_iter().collect();
+    Change::new(move |records| {
+        let Some(place) = records.iter().position(|record| record.seq == seq) else { return 0 };
+        let (at_us, wall) = (records[place].at_us, records[place].wall);
+        let new = all.iter().map(|what| Record { seq: 0, at_us, wall, what: what.clone() });
+        let place = place + behind;
+        records.splice(place..place, new);
+        all.len()
+    })
+}
+
+/// These records were written so much later, behind all that was seen until then.
+pub fn delayed(places: impl Into<Places>, by_us: u64) -> Change {
+    let places = places.into();
+    Change::new(move |records| {
+        for record in records.iter_mut().filter(|record| places.has(record.seq)) {
+            record.at_us += by_us;
+        }
+        // Of two that were written at one time the delayed one comes last; the sort leaves others where they are.
+        records.sort_by_key(|record| (record.at_us, places.has(record.seq)));
+        places.len()
+    })
+}
+
+/// These records were written just before another one.
+pub fn moved_before(places: impl Into<Places>, seq: u64) -> Change {
+    let places = places.into();
+    Change::new(move |records| {
+        let (mut moved, kept): (Vec<Record>, Vec<Record>) =
+            std::mem::take(records).into_iter().partition(|record| places.has(record.seq));
+        *records = kept;
+        let Some(place) = records.iter().position(|record| record.seq == seq) else { return 0 };
+        let (at_us, wall) = (records[place].at_us, records[place].wall);
+        moved.iter_mut().for_each(|record| (record.at_us, record.wall) = (at_us, wall));
+        let count = moved.len();
+        records.splice(place..place, moved);
+        count
+    })
+}
+
+/// These records were written twice, one after the other.
+pub fn repeated(places: impl Into<Places>) -> Change {
+    let places = places.into();
+    Change::new(move |records| {
+        let twice = |record: Record| {
+            let again = places.has(record.seq).then(|| Record { seq: 0, ..record.clone() });
+            std::iter::once(record).chain(again)
+        };
+        *records = std::mem::take(records).into_iter().flat_map(twice).collect();
+        places.len()
+    })
+}
+
+/// Everything from a record on came so much later.
+pub fn paused(seq: u64, by_us: u64) -> Change {
+    Change::new(move |records| {
+        let place = records.iter().position(|record| record.seq == seq).unwrap_or(records.len());
+        records[place..].iter_mut().for_each(|record| record.at_us += by_us);
+        records.len() - place
+    })
+}
+
+/// From one record to another everything happened at once.
+pub fn at_once(from: u64, to: u64) -> Change {
+    Change::new(move |records| {
+        let at_us = records.iter().find(|record| record.seq == to).map_or(0, |record| record.at_us);
+        let within = records.iter_mut().filter(|record| (from..=to).contains(&record.seq));
+        within.map(|record| record.at_us = at_us).count()
+    })
+}
+
+/// Nothing was written from a record on.
+pub fn ended_before(seq: u64) -> Change {
+    Change::new(move |records| {
+        let place = records.iter().position(|record| record.seq == seq).unwrap_or(records.len());
+        records.drain(place..).count()
+    })
+}
+
+/// Another clock went back by so many seconds from a record on: the one for people.
+pub fn set_back(seq: u64, by_s: i64) -> Change {
+    Change::new(move |records| {
+        let place = records.iter().position(|record| record.seq == seq).unwrap_or(records.len());
+        records[place..].iter_mut().for_each(|record| record.wall -= jiff::SignedDuration::from_secs(by_s));
+        records.len() - place
+    })
+}

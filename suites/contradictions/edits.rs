@@ -1,0 +1,171 @@
+//! What records can say otherwise: edits of one record each.
+
+use serde_json::{Value, json};
+use steadfast::evidence::{Dns, DnsAnswer, DnsRecord, EventType, Exec, ExecAnswer, ObjectEvent, Sql, SqlAnswer, What};
+
+use super::change::{Change, Places, said};
+
+/// These answers of servers are otherwise.
+pub fn sql(places: impl Into<Places>, otherwise: impl Fn(&mut Sql) + Send + Sync + 'static) -> Change {
+    said(places, move |what| {
+        if let What::Sql(sql) = what {
+            otherwise(sql);
+        }
+    })
+}
+
+/// A server answers this instead.
+pub fn answered(places: impl Into<Places>, answer: SqlAnswer) -> Change {
+    sql(places, move |sql| sql.answer = answer.clone())
+}
+
+/// A column of every row of the answer has this value.
+pub fn valued(places: impl Into<Places>, column: &'static str, value: impl Into<String>) -> Change {
+    let value = value.into();
+    sql(places, move |sql| {
+        if let SqlAnswer::Rows(rows) = &mut sql.answer {
+            rows.iter_mut().for_each(|row| drop(row.insert(column.to_owned(), Some(value.clone()))));
+        }
+    })
+}
+
+/// A server refuses with an error.
+pub fn error(code: u16) -> SqlAnswer {
+    SqlAnswer::Error { code, message: "an error of the server".to_owned() }
+}
+
+/// No server answers.
+pub fn unreachable() -> SqlAnswer {
+    SqlAnswer::Unreachable { message: "connection refused".to_owned() }
+}
+
+/// The probe breaks.
+pub fn broken() -> SqlAnswer {
+    SqlAnswer::Broken { message: "the witness could not be asked".to_owned() }
+}
+
+/// A value of an answer's first row.
+pub fn value<'a>(what: &'a What, column: &str) -> Option<&'a str> {
+    let What::Sql(Sql { answer: SqlAnswer::Rows(rows), .. }) = what else { return None };
+    rows.first()?.get(column)?.as_deref()
+}
+
+/// These questions for names are otherwise.
+pub fn dns(places: impl Into<Places>, otherwise: impl Fn(&mut Dns) + Send + Sync + 'static) -> Change {
+    said(places, move |what| {
+        if let What::Dns(dns) = what {
+            otherwise(dns);
+        }
+    })
+}
+
+/// What a DNS server can say instead of what is right.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// A code, without records.
+    Code(&'static str),
+    /// Records that hold this.
+    Data(Vec<String>),
+    /// No reply.
+    Nothing,
+}
+
+/// A name is answered like this.
+pub fn replied(places: impl Into<Places>, reply: Reply) -> Change {
+    dns(places, move |dns| dns.answer = reply.answer())
+}
+
+impl Reply {
+    /// The answer that it is.
+    pub fn answer(&self) -> DnsAnswer {
+        let record = |data: &String| DnsRecord { ttl: 30, data: data.clone() };
+        match self {
+            Self::Code(rcode) => DnsAnswer::Response { rcode: (*rcode).to_owned(), records: Vec::new() },
+            Self::Data(data) => {
+                DnsAnswer::Response { rcode: "NOERROR".to_owned(), records: data.iter().map(record).collect() }
+            }
+            Self::Nothing => DnsAnswer::Broken { message: "nothing came within 2 s".to_owned() },
+        }
+    }
+}
+
+/// The data of an answer; none where there was none.
+pub fn data(dns: &Dns) -> Vec<String> {
+    match &dns.answer {
+        DnsAnswer::Response { records, .. } => records.iter().map(|record| record.data.clone()).collect(),
+        DnsAnswer::Broken { .. } => Vec::new(),
+    }
+}
+
+/// These commands are otherwise.
+pub fn exec(places: impl Into<Places>, otherwise: impl Fn(&mut Exec) + Send + Sync + 'static) -> Change {
+    said(places, move |what| {
+        if let What::Exec(exec) = what {
+            otherwise(exec);
+        }
+    })
+}
+
+/// A command ends like this.
+pub fn exited(places: impl Into<Places>, code: i32, stdout: impl Into<String>) -> Change {
+    let stdout = stdout.into();
+    exec(places, move |exec| {
+        exec.answer = ExecAnswer::Exited { code, stdout: stdout.clone(), stderr: String::new() };
+    })
+}
+
+/// A command's end is not seen.
+pub fn unseen(places: impl Into<Places>) -> Change {
+    exec(places, |exec| exec.answer = ExecAnswer::Broken { message: "the stream ended".to_owned() })
+}
+
+/// These events show their objects otherwise.
+pub fn shown(places: impl Into<Places>, otherwise: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
+    said(places, move |what| {
+        if let What::Object(event) = what {
+            otherwise(&mut event.object);
+        }
+    })
+}
+
+/// Makes a pod Ready, or takes that away.
+pub fn set_ready(object: &mut Value, ready: bool) {
+    let word = if ready { "True" } else { "False" };
+    let conditions = object["status"]["conditions"].as_array_mut().into_iter().flatten();
+    conditions
+        .filter(|it| it["type"] == "Ready" || it["type"] == "ContainersReady")
+        .for_each(|it| it["status"] = word.into());
+    let statuses = object["status"]["containerStatuses"].as_array_mut().into_iter().flatten();
+    statuses.for_each(|status| status["ready"] = ready.into());
+}
+
+/// Has an object been told to go.
+pub fn tell_to_go(object: &mut Value) {
+    object["metadata"]["deletionTimestamp"] = "2026-11-24T20:00:00Z".into();
+    object["metadata"]["deletionGracePeriodSeconds"] = 30.into();
+}
+
+/// A label of an object, or none.
+pub fn set_label(object: &mut Value, label: &str, value: Option<&str>) {
+    let Some(labels) = object["metadata"]["labels"].as_object_mut() else { return };
+    match value {
+        Some(value) => drop(labels.insert(label.to_owned(), value.into())),
+        None => drop(labels.remove(label)),
+    }
+}
+
+/// One more event of an object, as it was shown last and then made otherwise.
+pub fn event(of: &ObjectEvent, kind: EventType, otherwise: impl FnOnce(&mut Value)) -> What {
+    let mut event = ObjectEvent { event: kind, ..of.clone() };
+    otherwise(&mut event.object);
+    What::Object(Box::new(event))
+}
+
+/// A claim that is bound to a volume, made of another claim.
+pub fn rebind(object: &mut Value, uid: Option<&str>, volume: &str) {
+    if let Some(uid) = uid {
+        object["metadata"]["uid"] = uid.into();
+    }
+    object["spec"]["volumeName"] = volume.into();
+    object["status"]["phase"] = json!("Bound");
+}

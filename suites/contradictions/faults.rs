@@ -1,0 +1,282 @@
+//! Acts that were not carried out, or are not proved: who survived nothing has shown nothing.
+
+use serde_json::json;
+use steadfast::evidence::{Act, DnsServer, EventType, Fault, NodeState, SnapshotOf, What};
+
+use super::{
+    change::{Change, Places, dropped, moved_before, said},
+    class::{Checks, Class, History, Wanted},
+    edits::{dns, set_ready, shown},
+    stored::{Acted, Part, Stored},
+};
+
+const BUDGET: Checks = &["replication::recovers_within_budget"];
+const LOST: Checks = &["replication::no_acknowledged_write_is_lost"];
+const LIKELY: Checks = &["replication::recovers_within_budget", "ordering::rolls_highest_ordinal_first"];
+
+/// The classes of this kind.
+pub const CLASSES: &[Class] = &[
+    Class {
+        name: "faults::an_act_was_not_carried_out",
+        why: "What a scenario is to do and nobody did has not been survived.",
+        part: Part::Answers,
+        of: not_carried_out,
+    },
+    Class {
+        name: "faults::an_act_is_not_proved",
+        why: "That an act was asked for says nothing of its having happened.",
+        part: Part::Answers,
+        of: not_proved,
+    },
+    Class {
+        name: "faults::a_proof_shows_something_else",
+        why: "A proof is read: the records that it names must show the act.",
+        part: Part::Answers,
+        of: proof_elsewhere,
+    },
+    Class {
+        name: "faults::a_proof_contradicts_its_act",
+        why: "A node whose proof says `running` was not paused, and a server that was never started again was not killed.",
+        part: Part::Answers,
+        of: contradicted,
+    },
+    Class {
+        name: "faults::a_scenario_does_nothing",
+        why: "A scenario without acts counts as survived by nobody.",
+        part: Part::Answers,
+        of: |stored| idle(stored, Wanted::LeavesGreen(BUDGET)),
+    },
+    Class {
+        name: "faults::a_scenario_endangers_nothing",
+        why: "No write is shown to survive what did not happen.",
+        part: Part::Answers,
+        of: |stored| idle(stored, Wanted::LeavesGreen(LOST)),
+    },
+];
+
+/// The acts that some verdict depends on: that the ledger began shows in its entries, and that the claims were deleted in
+/// the end in the list of what remains.
+fn acts(stored: &Stored) -> impl Iterator<Item = (String, Acted)> {
+    let acts = stored.acts().into_iter().filter(|it| !matches!(it.act, Act::StartLedger { .. } | Act::DeleteClaims));
+    acts.map(|acted| (format!("{}: {} (#{})", stored.scenario(acted.asked), acted.act, acted.asked), acted))
+}
+
+fn noticed() -> Wanted {
+    Wanted::SomeLeavesGreen(LIKELY)
+}
+
+fn both(acted: &Acted) -> Places {
+    [acted.asked].into_iter().chain(acted.proved).collect()
+}
+
+fn not_carried_out(stored: &Stored) -> Vec<History> {
+    acts(stored).map(|(title, acted)| History::new(title, noticed(), dropped(both(&acted)))).collect()
+}
+
+fn not_proved(stored: &Stored) -> Vec<History> {
+    let mut histories = Vec::new();
+    for (title, acted) in acts(stored) {
+        let Some(proved) = acted.proved else { continue };
+        histories.push(History::new(format!("{title}: asked for only"), noticed(), dropped(proved)));
+        histories.push(History::new(format!("{title}: not asked for"), noticed(), dropped(acted.asked)));
+        let early = moved_before(proved, acted.asked);
+        histories.push(History::new(format!("{title}: proved before it was asked for"), noticed(), early));
+    }
+    histories
+}
+
+/// Has a proof name these records.
+fn naming(proof: u64, records: Vec<u64>) -> Change {
+    said(proof, move |what| {
+        if let What::Fault(Fault { proof: Some(proof), .. }) = what {
+            proof.clone_from(&records);
+        }
+    })
+}
+
+fn named(stored: &Stored, proof: u64) -> Vec<u64> {
+    match &stored.at(proof).what {
+        What::Fault(Fault { proof: Some(proof), .. }) => proof.clone(),
+        _ => Vec::new(),
+    }
+}
+
+fn proof_elsewhere(stored: &Stored) -> Vec<History> {
+    let mut histories = Vec::new();
+    let all: Vec<(String, Acted)> = acts(stored).collect();
+    for (index, (title, acted)) in all.iter().enumerate() {
+        let Some(proved) = acted.proved else { continue };
+        let mut add = |word: &str, records: Vec<u64>| {
+            histories.push(History::new(format!("{title}: proved by {word}"), noticed(), naming(proved, records)));
+        };
+        add("nothing", Vec::new());
+        add("the log's first record", vec![1]);
+        let asked = acted.asked;
+        add("its own request", vec![asked]);
+        // An act of the same name may be proved by the same record: another one is taken then.
+        let another = |other: &&(String, Acted)| {
+            std::mem::discriminant(&other.1.act) != std::mem::discriminant(&acted.act) && other.1.proved.is_some()
+        };
+        let before = all[..index].iter().rev().find(another).or_else(|| all[index + 1..].iter().find(another));
+        if let Some(proof) = before.and_then(|(_, other)| other.proved) {
+            add("what proves another act", named(stored, proof));
+        }
+    }
+    histories
+}
+
+fn states(places: impl Into<Places>, state: &'static str) -> Change {
+    said(places, move |what| {
+        if let What::Snapshot(snapshot) = what
+            && let Ok(mut node) = serde_json::from_value::<NodeState>(snapshot.value.clone())
+        {
+            state.clone_into(&mut node.state);
+            snapshot.value = json!(node);
+        }
+    })
+}
+
+fn contradicted(stored: &Stored) -> Vec<History> {
+    let mut histories = Vec::new();
+    for (title, acted) in acts(stored) {
+        let Some(proof) = acted.proved else { continue };
+        let records: Places = named(stored, proof).into_iter().collect();
+        let node = |word: &str| {
+            records.iter().find(|seq| {
+                matches!(&stored.at(*seq).what, What::Snapshot(it) if it.of == SnapshotOf::Node && it.value["state"] == word)
+            })
+        };
+        let mut add =
+            |word: String, change| histories.push(History::new(format!("{title}: {word}"), noticed(), change));
+        for (right, wrong) in [
+            ("paused", "running"),
+            ("exited", "running"),
+            ("running", "paused"),
+            ("running", "exited"),
+            ("Ready", "NotReady"),
+            ("cordoned", "schedulable"),
+            ("schedulable", "cordoned"),
+        ] {
+            if let Some(seq) = node(right) {
+                add(format!("`{wrong}`, not `{right}`"), states(seq, wrong));
+            }
+        }
+        match &acted.act {
+            Act::KillServer { uid, .. } => {
+                add("no container was started again".into(), never_restarted(stored, uid, acted.asked));
+                add("the pod stayed Ready".into(), stayed_ready(stored, uid, acted.asked, proof));
+            }
+            Act::DeletePod { uid, .. } => {
+                let gone = stored.events("Pod", |event| {
+                    event.event == EventType::Deleted && event.object["metadata"]["uid"] == uid.as_str()
+                });
+                add("the pod was not seen to go".into(), dropped(gone));
+            }
+            Act::DeleteAllPods | Act::Drain { .. } => {
+                for left in records.iter().filter(|seq| matches!(stored.at(*seq).what, What::Object(_))) {
+                    add(format!("without #{left}"), dropped(left));
+                }
+            }
+            Act::RestartDns => {
+                dns_servers_stay(stored, &acted).into_iter().for_each(|(word, change)| add(word, change))
+            }
+            _ => {}
+        }
+    }
+    api_server_stays(stored, &mut histories);
+    histories
+}
+
+/// The pod's containers were started as often as before the kill, until it was proved and after it.
+fn never_restarted(stored: &Stored, uid: &str, asked: u64) -> Change {
+    shown(stored.events_of("Pod", uid).since(asked), |object| {
+        for status in object["status"]["containerStatuses"].as_array_mut().into_iter().flatten() {
+            status["restartCount"] = 0.into();
+            status["lastState"] = json!({});
+        }
+    })
+}
+
+fn stayed_ready(stored: &Stored, uid: &str, asked: u64, proved: u64) -> Change {
+    let meanwhile = stored.events_of("Pod", uid).since(asked).before(proved);
+    let restarted = never_restarted(stored, uid, asked);
+    restarted.then(shown(meanwhile, |object| set_ready(object, true)))
+}
+
+/// The DNS servers after the act are those from before: by the list, and by whom the names were asked of.
+fn dns_servers_stay(stored: &Stored, acted: &Acted) -> Vec<(String, Change)> {
+    let servers = |after: bool| {
+        let asked = stored.groups(|record| match &record.what {
+            What::Dns(dns) if (record.seq > acted.asked) == after => Some((dns.server.clone(), dns.address.clone())),
+            _ => None,
+        });
+        asked.into_iter().map(|(server, _)| server).collect::<Vec<_>>()
+    };
+    let (old, new) = (servers(false), servers(true));
+    let lists = stored.places(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::DnsServers));
+    let after = lists.since(acted.asked);
+    let listed: Vec<DnsServer> = old
+        .iter()
+        .filter_map(|(name, address)| {
+            Some(DnsServer { name: name.clone(), uid: format!("uid of {name}"), address: address.parse().ok()? })
+        })
+        .collect();
+    let list = said(after.clone(), move |what| {
+        if let What::Snapshot(snapshot) = what {
+            snapshot.value = json!(listed);
+        }
+    });
+    let empty = said(after, |what| {
+        if let What::Snapshot(snapshot) = what {
+            snapshot.value = json!([]);
+        }
+    });
+    let asked = stored.places(|what| matches!(what, What::Dns(_))).since(acted.asked);
+    let asked = dns(asked, move |dns| {
+        let place = new.iter().position(|(server, _)| *server == dns.server);
+        if let Some((server, address)) = place.and_then(|place| old.get(place)) {
+            dns.server.clone_from(server);
+            dns.address.clone_from(address);
+        }
+    });
+    vec![
+        ("the old servers are listed".into(), list),
+        ("no server is listed".into(), empty),
+        ("the old servers are asked".into(), asked),
+    ]
+}
+
+/// The API server's process after the act is the one from before, where both were read.
+fn api_server_stays(stored: &Stored, histories: &mut Vec<History>) {
+    let states: Vec<u64> =
+        stored.places(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::ApiServer)).iter().collect();
+    for pair in states.windows(2) {
+        let What::Snapshot(before) = &stored.at(pair[0]).what else { continue };
+        let same = before.value.clone();
+        let change = said(pair[1], move |what| {
+            if let What::Snapshot(snapshot) = what {
+                snapshot.value.clone_from(&same);
+            }
+        });
+        histories.push(History::new(format!("the API server of #{} is still there", pair[0]), noticed(), change));
+    }
+}
+
+/// All that a scenario did is left out, scenario by scenario.
+fn idle(stored: &Stored, wanted: Wanted) -> Vec<History> {
+    let disruptive =
+        |scenario: &str| !matches!(scenario, "deploy" | "replicate" | "claims" | "settle" | "teardown" | "run");
+    let mut histories = Vec::new();
+    for (scenario, places) in stored.scenarios().into_iter().filter(|(scenario, _)| disruptive(scenario)) {
+        let faults: Places = places.iter().filter(|seq| matches!(stored.at(*seq).what, What::Fault(_))).collect();
+        let proofs: Places = faults
+            .iter()
+            .filter(|seq| matches!(&stored.at(*seq).what, What::Fault(Fault { proof: Some(_), .. })))
+            .collect();
+        if !faults.is_empty() {
+            histories.push(History::new(format!("{scenario}: no act"), wanted, dropped(faults)));
+            histories.push(History::new(format!("{scenario}: no proof"), wanted, dropped(proofs)));
+        }
+    }
+    histories
+}

@@ -1,0 +1,257 @@
+//! What is recorded is judged: of every class of records, by kind, moment and question, each dropped and each corrupted.
+
+use serde_json::json;
+use steadfast::evidence::{
+    Act, EventType, Exec, Fault, Leftover, NodeState, ObjectEvent, Phase, Question, Record, Snapshot, SnapshotOf, Sql,
+    SqlAnswer, Step, What, Write, WriteOutcome,
+};
+
+use super::{
+    change::{Change, Places, dropped, said},
+    class::{Class, History, Wanted},
+    edits::{Reply, broken, data, error, shown, value, valued},
+    stored::{Part, Stored, moment, told},
+};
+
+/// The classes of this kind.
+pub const CLASSES: &[Class] = &[
+    Class {
+        name: "records::what_was_asked_for_is_dropped",
+        why: "What a scenario asks for counts in some verdict, at every moment at which it asks.",
+        part: Part::Answers,
+        of: |stored| each(stored, |places| dropped(places.clone())),
+    },
+    Class {
+        name: "records::what_was_asked_for_is_corrupted",
+        why: "What a scenario asks for is read, not only looked for.",
+        part: Part::Answers,
+        of: |stored| each(stored, |places| corrupted(stored, places)),
+    },
+];
+
+/// Whether a record is one of those that may be missing.
+type MayBeMissing = fn(&What) -> bool;
+
+/// Records that may be missing, or wrong, and every check passes: what they are, and why that is right.
+#[rustfmt::skip]
+static EXCEPTIONS: &[(MayBeMissing, &str)] = &[
+    (|what| matches!(what, What::Note(_)), "notes are for people"),
+    (|what| matches!(what, What::Wait(_)), "what a wait waited for is in the watch; only one in vain is a reason"),
+    (|what| matches!(what, What::Object(event) if matches!(event.object_kind.as_str(), "EndpointSlice" | "Service")),
+        "endpoints are for people: DNS is asked instead; so is the Service, whose ports the run knows"),
+    (|what| matches!(what, What::Step(step) if step.scenario != step.name),
+        "what an inner step does is proved by its faults; that one failed is a class of its own"),
+    (|what| matches!(what, What::Step(step) if step.phase == Phase::Begin && !disrupts(&step.scenario)),
+        "where nothing is disrupted the end of a scenario says as much as its beginning"),
+    (|what| matches!(what, What::Sql(sql) if matches!(sql.question, Question::Configure | Question::Sabotage)),
+        "statements of the harness: what they bring shows in the replication status"),
+    (|what| matches!(what, What::Sql(sql) if sql.question == Question::SemiSync),
+        "shown to people: whether commits waited is judged by the ledger's entries"),
+    (|what| matches!(what, What::Write(write) if write.outcome != WriteOutcome::Acknowledged),
+        "a write without an answer may be there or not"),
+    (|what| matches!(what, What::Fault(Fault { act: Act::StartLedger { .. } | Act::DeleteClaims, .. })),
+        "that the ledger began shows in its entries, and that the claims went in the list of what remains"),
+    (|what| matches!(what, What::Gap(_)), "a history of which nothing was lost has no gap"),
+    (|what| matches!(what, What::Run(_)), "without it the run did not start, which a class of its own says"),
+];
+
+/// Whether a scenario disrupts the workload.
+fn disrupts(scenario: &str) -> bool {
+    !matches!(scenario, "deploy" | "replicate" | "settle" | "teardown" | "run")
+}
+
+/// A history for each class of records that is no exception.
+fn each(stored: &Stored, change: impl Fn(&Places) -> Change) -> Vec<History> {
+    let counts = |record: &Record| !EXCEPTIONS.iter().any(|(may_be_missing, _)| may_be_missing(&record.what));
+    let groups = stored.groups(|record| if counts(record) { class_of(stored, record) } else { None });
+    let history = |(name, places): (String, Places)| {
+        let likely = likely(&stored.at(places.first()?).what);
+        Some(History::new(name, Wanted::SomeLeavesGreen(likely), change(&places)))
+    };
+    groups.into_iter().filter_map(history).collect()
+}
+
+/// The class of a record: its kind, its moment and what was asked for.
+fn class_of(stored: &Stored, record: &Record) -> Option<String> {
+    let scenario = stored.scenario(record.seq);
+    let when = moment(&record.what).map(|moment| format!("{scenario}, {}", told(moment))).unwrap_or_default();
+    Some(match &record.what {
+        What::Dns(dns) => format!("{when}: {} of {}", dns.record_type, dns.name),
+        What::Sql(sql) => format!("{when}: {:?} of {}", sql.question, sql.pod),
+        What::Exec(exec) => format!("{when}: {} in {}", exec.argv.join(" "), exec.pod),
+        What::Write(_) => format!("{when}: writes"),
+        What::Entries(_) => format!("{scenario}: entries"),
+        What::Fault(Fault { act, proof }) => {
+            format!("{scenario}: {act} {}", if proof.is_some() { "proved" } else { "asked for" })
+        }
+        What::Snapshot(snapshot) => format!("{scenario}: {:?} (#{})", snapshot.of, record.seq),
+        What::Step(Step { scenario, phase: Phase::Begin, .. }) => format!("{scenario} begins"),
+        What::Step(Step { scenario, .. }) => format!("{scenario} ends"),
+        What::Object(event) => return class_of_event(stored, event, scenario),
+        _ => return None,
+    })
+}
+
+/// Events are no answers: of a pod its creation, its end, and all that changed meanwhile; of a claim or a volume all; of
+/// the set what it says in the scenarios that wait for its controller.
+fn class_of_event(stored: &Stored, event: &ObjectEvent, scenario: &str) -> Option<String> {
+    let name = event.object["metadata"]["name"].as_str()?;
+    let uid = event.object["metadata"]["uid"].as_str()?;
+    let kind = event.object_kind.as_str();
+    let in_set = |pod: &str| stored.subject.pods().any(|of_set| of_set == pod);
+    let claims = || {
+        stored
+            .subject
+            .claims
+            .iter()
+            .flat_map(|template| stored.subject.pods().map(move |pod| format!("{template}-{pod}")))
+    };
+    let is_ours = match kind {
+        "Pod" => in_set(name) || name == stored.subject.nth(stored.subject.replicas),
+        "PersistentVolumeClaim" => claims().any(|claim| claim == name),
+        "PersistentVolume" => claims().any(|claim| event.object["spec"]["claimRef"]["name"] == claim.as_str()),
+        "StatefulSet" => matches!(scenario, "scale" | "roll"),
+        _ => false,
+    };
+    // What the last pod has on its claim since that went with it on purpose is compared with nothing.
+    let since = stored.events_of(kind, uid).first().map_or("", |first| stored.scenario(first));
+    let uid = &uid[..8.min(uid.len())];
+    Some(match (kind, event.event) {
+        _ if !is_ours || (kind.starts_with("Persistent") && since == "claims") => return None,
+        ("Pod", EventType::Listed) => format!("{kind} listed"),
+        // What is listed of claims, volumes and the set after a gap is what nobody lets go meanwhile.
+        (_, EventType::Listed) => return None,
+        ("Pod", of) => format!("{kind} {name} {uid} {of:?}"),
+        ("StatefulSet", _) => format!("{kind} in {scenario}"),
+        _ => format!("{kind} {name} {uid}"),
+    })
+}
+
+/// The checks that are likely to notice: to ask them first saves time.
+fn likely(what: &What) -> &'static [&'static str] {
+    match what {
+        What::Dns(dns) => match dns.record_type.as_str() {
+            "SRV" => &["dns::srv_lists_every_pod"],
+            "PTR" => &["dns::ptr_points_back"],
+            _ => &["dns::each_pod_has_its_name", "dns::service_resolves_to_ready_pods", "dns::name_follows_the_pod"],
+        },
+        What::Sql(sql) => match sql.question {
+            Question::Ping => &["ordering::ready_means_serving"],
+            Question::Identity => &["identity::identity_survives_restart", "identity::server_ids_are_distinct"],
+            Question::ReplicaStatus => &["replication::replicas_follow_by_stable_name"],
+            Question::TryWrite => &["replication::replicas_refuse_writes"],
+            Question::Settings => &["persistence::durability_settings"],
+            Question::Entries => &["replication::no_acknowledged_write_is_lost"],
+            _ => &["replication::replicas_hold_the_same_rows", "persistence::rows_survive_pod_deletion"],
+        },
+        What::Exec(_) => &["identity::hostname_is_pod_name", "dns::short_names_resolve", "dns::each_pod_has_its_name"],
+        What::Write(_) => &["replication::replicas_hold_the_same_rows"],
+        What::Entries(_) => &["replication::no_acknowledged_write_is_lost"],
+        What::Fault(_) => &["replication::recovers_within_budget", "ordering::rolls_highest_ordinal_first"],
+        What::Object(_) => &["identity::identity_survives_restart", "ordering::starts_in_ordinal_order"],
+        _ => &[],
+    }
+}
+
+/// Has these records say something that is wrong.
+fn corrupted(stored: &Stored, places: &Places) -> Change {
+    let places = places.clone();
+    let question = match places.first().map(|seq| &stored.at(seq).what) {
+        Some(What::Sql(sql)) => sql.question,
+        // What is another one from its first event to its last is right: it has to become another.
+        Some(What::Object(event)) if event.object_kind.starts_with("Persistent") => {
+            let end = stored.scenarios().first().and_then(|(_, first)| first.last()).unwrap_or(1);
+            return said(places.since(end), corrupt);
+        }
+        Some(What::Object(event)) if event.object_kind == "StatefulSet" => {
+            return shown(places, |object| {
+                object["status"]["observedGeneration"] = 0.into();
+                object["status"]["updateRevision"] = "another".into();
+            });
+        }
+        _ => return said(places, corrupt),
+    };
+    match question {
+        Question::Identity if value(&stored.at(places.first().unwrap_or(1)).what, "server_uuid").is_none() => {
+            valued(places, "server_id", "4711")
+        }
+        Question::Identity => valued(places, "server_uuid", "00000000-0000-0000-0000-000000000000"),
+        Question::GtidExecuted => valued(places, "gtid_executed", ""),
+        Question::Barrier => valued(places, "reached", "0"),
+        Question::Digest => valued(places, "checksum", "4711"),
+        Question::Settings => valued(places, "sync_binlog", "0"),
+        Question::Entries => valued(places, "ids", "2"),
+        _ => said(places, corrupt),
+    }
+}
+
+/// Has one record say something that is wrong.
+fn corrupt(what: &mut What) {
+    match what {
+        What::Dns(dns) => {
+            let lie = if data(dns).is_empty() {
+                Reply::Data(vec!["10.99.99.99".to_owned()])
+            } else {
+                Reply::Code("NXDOMAIN")
+            };
+            dns.answer = lie.answer();
+        }
+        What::Sql(sql) => corrupt_answer(sql),
+        What::Exec(Exec { answer, .. }) => {
+            let stdout = "10.99.99.99 STREAM stranger".to_owned();
+            *answer = steadfast::evidence::ExecAnswer::Exited { code: 0, stdout, stderr: String::new() };
+        }
+        What::Write(Write { outcome, .. }) => *outcome = WriteOutcome::Rejected("read only".to_owned()),
+        What::Entries(entries) => {
+            for write in &mut entries.writes {
+                write.outcome = match write.outcome {
+                    WriteOutcome::Acknowledged => WriteOutcome::Rejected("read only".to_owned()),
+                    _ => WriteOutcome::Acknowledged,
+                };
+            }
+        }
+        What::Fault(fault) => match &mut fault.proof {
+            Some(proof) => *proof = vec![1],
+            None => fault.act = Act::Uncordon { node: "another".to_owned() },
+        },
+        What::Snapshot(snapshot) => corrupt_snapshot(snapshot),
+        What::Step(step) => step.phase = Phase::Failed("it did not work".to_owned()),
+        What::Object(event) => {
+            event.object["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000".into();
+        }
+        _ => {}
+    }
+}
+
+fn corrupt_answer(sql: &mut Sql) {
+    sql.answer = match sql.question {
+        Question::TryWrite => SqlAnswer::Rows(Vec::new()),
+        Question::Rows => match &sql.answer {
+            SqlAnswer::Rows(rows) => SqlAnswer::Rows(rows.iter().skip(1).cloned().collect()),
+            _ => broken(),
+        },
+        Question::ReplicaStatus => SqlAnswer::Rows(Vec::new()),
+        _ => error(1045),
+    };
+}
+
+fn corrupt_snapshot(snapshot: &mut Snapshot) {
+    let other = "00000000-0000-0000-0000-000000000000";
+    match snapshot.of {
+        SnapshotOf::Node | SnapshotOf::ApiServer => {
+            if let Ok(mut state) = serde_json::from_value::<NodeState>(snapshot.value.clone()) {
+                "broken".clone_into(&mut state.state);
+                snapshot.value = json!(state);
+            }
+        }
+        SnapshotOf::Applied => {
+            let objects = snapshot.value.as_array_mut().into_iter().flatten();
+            objects.for_each(|object| object["uid"] = other.into());
+        }
+        SnapshotOf::LeftoverObjects | SnapshotOf::LeftoverResources => {
+            let left = Leftover { kind: "volume".into(), name: "left".into(), held_by: None };
+            snapshot.value = json!([left]);
+        }
+        _ => snapshot.value = json!(null),
+    }
+}

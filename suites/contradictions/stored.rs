@@ -1,0 +1,214 @@
+//! The stored runs that histories are made of, and what is found in one.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::Hash,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use steadfast::{
+    check::{Finding, Verdict, all},
+    evidence::{Act, Evidence, Moment, ObjectEvent, Phase, PodLife, Record, Run, Subject, Timeline, What},
+};
+
+use super::change::Places;
+
+/// What a class of histories is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All that a run asks for.
+    Answers,
+    /// What the cluster's watches tell.
+    Watches,
+    /// What is right and unusual.
+    Right,
+    /// Commits that wait for a replica.
+    SemiSync,
+    /// What no run writes, which the reader refuses. Reading takes long, so a short run serves for it.
+    Reader,
+}
+
+/// A stored run and what it is good for.
+struct Row {
+    /// Its name in `suites/replay`, without `.jsonl`.
+    name: &'static str,
+    good_for: &'static [Part],
+}
+
+/// Every run that histories are made of.
+static RUNS: &[Row] = &[
+    Row { name: "seed-1.37.2", good_for: &[Part::Answers, Part::Watches, Part::Right] },
+    Row { name: "made-good", good_for: &[Part::Reader] },
+];
+
+/// A stored run.
+pub struct Stored {
+    /// Its name in `suites/replay`.
+    pub name: &'static str,
+    /// Its records.
+    pub records: Vec<Record>,
+    /// Its objects' history.
+    pub timeline: Timeline,
+    /// The workload.
+    pub subject: Subject,
+    /// For each record the scenario that it was written in; empty outside of all.
+    scenarios: Vec<String>,
+    findings: BTreeMap<&'static str, Finding>,
+}
+
+/// A fault of a stored run.
+#[derive(Debug, Clone)]
+pub struct Acted {
+    /// What was done.
+    pub act: Act,
+    /// The record that asks for it.
+    pub asked: u64,
+    /// The record that proves it.
+    pub proved: Option<u64>,
+}
+
+/// The runs that are good for a part, each read once.
+pub fn runs(part: Part) -> impl Iterator<Item = &'static Stored> {
+    static READ: [OnceLock<Stored>; RUNS.len()] = [const { OnceLock::new() }; RUNS.len()];
+    let good = RUNS.iter().zip(&READ).filter(move |(row, _)| row.good_for.contains(&part));
+    good.map(|(row, read)| read.get_or_init(|| Stored::read(row.name)))
+}
+
+/// Where a stored run is.
+pub fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("suites/replay/{name}.jsonl"))
+}
+
+impl Stored {
+    fn read(name: &'static str) -> Self {
+        let evidence = Evidence::read(&path(name)).unwrap_or_else(|error| panic!("a stored run: {error}"));
+        let findings = all().map(|check| (check.id, check.judge(&evidence))).collect();
+        let subject = evidence.run().expect("a stored run says what it is about").subject.clone();
+        let Evidence { records, timeline, .. } = evidence;
+        Self { name, scenarios: scenarios(&records), records, timeline, subject, findings }
+    }
+
+    /// What a check says of the run as it is stored.
+    pub fn verdict(&self, check: &str) -> Verdict {
+        self.findings.get(check).unwrap_or_else(|| panic!("no check is called {check}")).verdict
+    }
+
+    /// The run's description.
+    pub fn run(&self) -> &Run {
+        let run =
+            self.records.iter().find_map(|record| if let What::Run(run) = &record.what { Some(run) } else { None });
+        run.expect("a stored run says what it is about")
+    }
+
+    /// The record at a place.
+    pub fn at(&self, seq: u64) -> &Record {
+        &self.records[seq as usize - 1]
+    }
+
+    /// The records of which this holds.
+    pub fn places(&self, wanted: impl Fn(&What) -> bool) -> Places {
+        self.records.iter().filter(|record| wanted(&record.what)).map(|record| record.seq).collect()
+    }
+
+    /// The records that have something in common, by what that is, in the order of the first of each.
+    pub fn groups<K: Clone + Eq + Hash>(&self, key: impl Fn(&Record) -> Option<K>) -> Vec<(K, Places)> {
+        let (mut order, mut groups): (Vec<K>, HashMap<K, Vec<u64>>) = (Vec::new(), HashMap::new());
+        for record in &self.records {
+            let Some(key) = key(record) else { continue };
+            if let Some(places) = groups.get_mut(&key) {
+                places.push(record.seq);
+            } else {
+                order.push(key.clone());
+                groups.insert(key, vec![record.seq]);
+            }
+        }
+        let group = |key: K| groups.remove(&key).map(|places| (key, places.into_iter().collect()));
+        order.into_iter().filter_map(group).collect()
+    }
+
+    /// The scenario that a record was written in; empty outside of all.
+    pub fn scenario(&self, seq: u64) -> &str {
+        &self.scenarios[seq as usize - 1]
+    }
+
+    /// All scenarios that were acted, in order, each with its first and its last record.
+    pub fn scenarios(&self) -> Vec<(String, Places)> {
+        let groups = self.groups(|record| Some(self.scenario(record.seq).to_owned()));
+        groups.into_iter().filter(|(scenario, _)| !scenario.is_empty()).collect()
+    }
+
+    /// The acts that were asked for, in order, each with the first proof that follows it.
+    pub fn acts(&self) -> Vec<Acted> {
+        let faults: Vec<_> = self
+            .records
+            .iter()
+            .filter_map(|record| if let What::Fault(fault) = &record.what { Some((record.seq, fault)) } else { None })
+            .collect();
+        let asked = faults.iter().filter(|(_, fault)| fault.proof.is_none());
+        let acted = asked.map(|(asked, fault)| {
+            let proof = faults.iter().find(|(seq, it)| seq > asked && it.act == fault.act && it.proof.is_some());
+            Acted { act: fault.act.clone(), asked: *asked, proved: proof.map(|(seq, _)| *seq) }
+        });
+        acted.collect()
+    }
+
+    /// The events of the objects of one kind of which this holds.
+    pub fn events(&self, kind: &str, wanted: impl Fn(&ObjectEvent) -> bool) -> Places {
+        self.places(|what| matches!(what, What::Object(event) if event.object_kind == kind && wanted(event)))
+    }
+
+    /// The events of one object.
+    pub fn events_of(&self, kind: &str, uid: &str) -> Places {
+        self.events(kind, |event| event.object["metadata"]["uid"] == uid)
+    }
+
+    /// The lives of the set's pods that were seen to begin.
+    pub fn lives(&self) -> impl Iterator<Item = &PodLife> {
+        self.timeline.pods.iter().filter(|life| life.seen_created)
+    }
+
+    /// The last event of an object before a record, as it showed the object then.
+    pub fn last_event(&self, kind: &str, uid: &str, before: u64) -> Option<&ObjectEvent> {
+        let places = self.events_of(kind, uid).before(before);
+        places.last().map(|seq| match &self.at(seq).what {
+            What::Object(event) => event.as_ref(),
+            _ => unreachable!("an event"),
+        })
+    }
+}
+
+fn scenarios(records: &[Record]) -> Vec<String> {
+    let mut now = String::new();
+    let scenario = |record: &Record| {
+        let mut of = now.clone();
+        if let What::Step(step) = &record.what
+            && step.scenario == step.name
+        {
+            of.clone_from(&step.scenario);
+            now = if step.phase == Phase::Begin { of.clone() } else { String::new() };
+        }
+        of
+    };
+    records.iter().map(scenario).collect()
+}
+
+/// The moment of a question, a command or a write.
+pub fn moment(what: &What) -> Option<&Moment> {
+    match what {
+        What::Dns(dns) => Some(&dns.moment),
+        What::Sql(sql) => Some(&sql.moment),
+        What::Exec(exec) => Some(&exec.moment),
+        What::Write(write) => Some(&write.moment),
+        _ => None,
+    }
+}
+
+/// A moment in one word, or a few.
+pub fn told(moment: &Moment) -> String {
+    let value = serde_json::to_value(moment).expect("a moment is told");
+    let word = |name: &str| value[name].as_str().map(str::to_owned);
+    let words =
+        [word("after"), word("pod"), word("scenario"), word("uid").map(|uid| uid[..8.min(uid.len())].to_owned())];
+    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
