@@ -123,7 +123,7 @@ fn cut_short(case: &Case<'_>, scenario: &str) -> Option<Finding> {
     };
     let seq = last.mark.seq;
     match &last.it.phase {
-        Phase::End => None,
+        Phase::End => failed_within(case, scenario),
         Phase::Begin => {
             let note = case.notes_since(seq).next_back();
             let note = note.map(|note| (note.it.message.clone(), note.mark.seq));
@@ -133,6 +133,18 @@ fn cut_short(case: &Case<'_>, scenario: &str) -> Option<Finding> {
             Some(Finding::inconclusive(format!("the scenario {scenario} was cut short: {why} (#{seq})"), [seq]))
         }
     }
+}
+
+/// The doubt about a scenario that came to its end although a step of it failed.
+fn failed_within(case: &Case<'_>, scenario: &str) -> Option<Finding> {
+    case.steps().filter(|step| step.scenario == scenario).find_map(|step| match &step.it.phase {
+        Phase::Failed(why) => {
+            let (name, seq) = (&step.name, step.mark.seq);
+            let reason = format!("a step of the scenario {scenario} failed: {name}: {why} (#{seq})");
+            Some(Finding::inconclusive(reason, [seq]))
+        }
+        _ => None,
+    })
 }
 
 /// Why a scenario was not begun: the run itself failed, or what the scenario builds on, or somebody ended the run.

@@ -1,14 +1,14 @@
 //! The append-only log of a run: every record goes to disk before anybody acts on it, and waits are woken by it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::record::{Record, SCHEMA, Wait, WaitOutcome, What};
+use super::record::{Record, Wait, WaitOutcome, What};
 use super::timeline::Timeline;
 
 /// Between two questions about what no record shows.
@@ -227,60 +227,11 @@ impl<'a, S: Fn(&str)> Waiting<'a, S> {
     }
 }
 
-/// A stored log that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The file cannot be read.
-    #[error("cannot read the evidence log {path}: {source}; give the directory of a run")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What happened.
-        source: std::io::Error,
-    },
-    /// A line is not a record.
-    #[error("{path}:{line}: not an evidence record: {reason}; only a log as its run wrote it can be judged")]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// Why.
-        reason: String,
-    },
-}
-
-pub(super) fn read(path: &Path) -> Result<Vec<Record>, ReadError> {
-    let broken = |source| ReadError::Io { path: path.to_owned(), source };
-    let mut reader = BufReader::new(File::open(path).map_err(broken)?);
-    let mut records: Vec<Record> = Vec::new();
-    let mut line = String::new();
-    for index in 0.. {
-        line.clear();
-        // A last line without its end is what a killed run was writing: nobody had acted on it.
-        if reader.read_line(&mut line).map_err(broken)? == 0 || !line.ends_with('\n') {
-            break;
-        }
-        let refuse = |reason| ReadError::Line { path: path.to_owned(), line: index + 1, reason };
-        let record: Record = serde_json::from_str(&line).map_err(|error| refuse(error.to_string()))?;
-        let expected = records.last().map_or(1, |last| last.seq + 1);
-        if record.seq != expected {
-            return Err(refuse(format!("record #{expected} is missing: this one is #{}", record.seq)));
-        }
-        if let What::Run(run) = &record.what
-            && run.schema != SCHEMA
-        {
-            return Err(refuse(format!("it has evidence format {} and this program reads {SCHEMA}", run.schema)));
-        }
-        records.push(record);
-    }
-    Ok(records)
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
 
+    use super::super::read::read;
     use super::*;
 
     fn log(folder: &tempfile::TempDir) -> Log {

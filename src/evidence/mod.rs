@@ -7,8 +7,10 @@ mod entries;
 mod index;
 mod log;
 mod moment;
+mod read;
 mod record;
 mod recorder;
+mod rules;
 mod state;
 mod subject;
 mod timeline;
@@ -19,8 +21,9 @@ pub use act::{Act, Fault};
 pub use answer::*;
 pub use entries::*;
 pub use index::{Index, Places};
-pub use log::{Log, ReadError, Sight, WaitError};
+pub use log::{Log, Sight, WaitError};
 pub use moment::Moment;
+pub use read::ReadError;
 pub use record::*;
 pub use recorder::{Recorder, WatchError};
 pub use state::*;
@@ -48,9 +51,18 @@ impl Evidence {
     /// Reads an `evidence.jsonl`.
     ///
     /// # Errors
-    /// When the file cannot be read, a line is not a record, the sequence has a hole, or the format has another version.
+    /// When the file cannot be read, or a line is not what a run writes: no record, out of sequence or of time, of another
+    /// format, of a second run, or about a pod that was never seen.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        log::read(path).map(Self::new)
+        read::read(path).map(Self::new)
+    }
+
+    /// Reads the bytes of an `evidence.jsonl`.
+    ///
+    /// # Errors
+    /// As [`Evidence::read`], but for those of a file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ReadError> {
+        read::parse(bytes, Path::new("evidence")).map(Self::new)
     }
 
     /// The run's description, where the run came that far.

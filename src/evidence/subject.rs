@@ -174,6 +174,9 @@ pub enum Retention {
     Delete,
 }
 
+/// The most replicas that a run can be about.
+pub const MAX_REPLICAS: u32 = 1_000;
+
 impl Subject {
     /// The ordinals of `replicas` pods, lowest first.
     pub fn ordinals(&self) -> impl DoubleEndedIterator<Item = u32> + use<> {

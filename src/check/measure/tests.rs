@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     super::{case::Case, history::History},
-    Disruption, Measures, Outage, Outcomes, longest_outage_ever, longest_outages,
+    Measures, Outage, Outcomes, longest_outage_ever, longest_outages,
 };
 use crate::evidence::{Act, Entries, Entry, Evidence, Lag, Moment, Phase, Question, What, WriteOutcome};
 
