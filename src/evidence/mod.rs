@@ -9,9 +9,11 @@ mod log;
 mod moment;
 mod record;
 mod recorder;
+mod redaction;
 mod state;
 mod subject;
 mod timeline;
+mod vain;
 
 use std::path::Path;
 
@@ -19,13 +21,15 @@ pub use act::{Act, Fault};
 pub use answer::*;
 pub use entries::*;
 pub use index::{Index, Places};
-pub use log::{Log, ReadError, Sight, WaitError};
+pub use log::{Log, Patience, ReadError, Sight, WaitError};
 pub use moment::Moment;
 pub use record::*;
 pub use recorder::{Recorder, WatchError};
+pub use redaction::Redaction;
 pub use state::*;
 pub use subject::*;
 pub use timeline::{Change, ClaimLife, Life, Lives, Mark, PodLife, SetState, Timeline, VolumeLife};
+pub use vain::{LastWords, Warning};
 
 /// All that a check may look at. The parts are made from the records once, so nobody may change these afterwards.
 #[derive(Debug, Clone)]
