@@ -4,14 +4,17 @@ use serde_json::Value;
 
 use super::spans::seconds;
 use crate::evidence::{
-    Act, Applied, Conformed, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap, Leftover,
-    Moment, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, State,
-    Step, Transport, Wait, WaitOutcome, What, Write, WriteOutcome,
+    Act, Applied, Conformed, ContainerLog, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap,
+    Leftover, Mark, Moment, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql,
+    SqlAnswer, State, Step, Transport, Wait, WaitOutcome, Warning, What, Write, WriteOutcome,
 };
 use crate::object::{has_condition, items, text};
 
 /// Longer texts are cut: a replica's status has some sixty columns, and a Corefile is a file.
 const LONGEST: usize = 280;
+
+/// So much of a container's log is shown, from its end.
+const LAST_WORDS: usize = 220;
 
 /// The width of a record's number and time, and of the space behind them.
 pub(super) const STAMP: usize = 19;
@@ -31,7 +34,10 @@ pub fn describe(record: &Record) -> String {
     let text = match &record.what {
         What::Run(run) => run_line(run),
         What::Step(step) => step_line(step),
-        What::Object(event) => object_line(event),
+        What::Object(event) => match Warning::of(event, Mark { seq: record.seq, at_us: record.at_us }) {
+            Some(warning) => warning_line(&warning),
+            None => object_line(event),
+        },
         What::Gap(gap) => gap_line(gap),
         What::Wait(wait) => wait_line(wait),
         What::Dns(dns) => dns_line(dns),
@@ -110,6 +116,12 @@ fn object_line(event: &ObjectEvent) -> String {
     format!("{} {name} {verb} {uid} {}", event.object_kind, state.join(", "))
 }
 
+fn warning_line(warning: &Warning<'_>) -> String {
+    let Warning { kind, name, reason, message, count, .. } = warning;
+    let times = if *count > 1 { format!(", {count} times by then") } else { String::new() };
+    format!("the cluster warned of {kind} {name}: {reason}: {message}{times}")
+}
+
 /// The part of an object's state that its kind's readers look at first.
 fn state(kind: &str, object: &Value) -> Vec<String> {
     let count = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
@@ -149,6 +161,7 @@ fn wait_line(wait: &Wait) -> String {
         WaitOutcome::Met => format!("awaited {}: met after {took:.1} s", wait.what),
         WaitOutcome::Expired => format!("awaited {}: in vain for {took:.1} s; {seen}", wait.what),
         WaitOutcome::Impossible(why) => format!("awaited {}: impossible after {took:.1} s: {why}; {seen}", wait.what),
+        WaitOutcome::CutShort => format!("awaited {}: for {took:.1} s, and given up early; {seen}", wait.what),
     }
 }
 
@@ -282,6 +295,7 @@ fn snapshot_line(snapshot: &Snapshot) -> String {
         SnapshotOf::DnsServers => return format!("DNS servers: {}", dns_servers(&snapshot.value)),
         SnapshotOf::State => return upgrade_state(&snapshot.value),
         SnapshotOf::Conformance => return conformance(&snapshot.value),
+        SnapshotOf::ContainerLog => return last_lines(&snapshot.value),
         SnapshotOf::LeftoverObjects => "objects that remain",
         SnapshotOf::LeftoverResources => "resources of the cluster that remain",
     };
@@ -299,6 +313,19 @@ fn snapshot_line(snapshot: &Snapshot) -> String {
 fn node_state(value: &Value) -> String {
     let state = serde_json::from_value::<NodeState>(value.clone());
     state.map_or_else(|_| value.to_string(), |NodeState { node, state }| format!("{node}: {state}"))
+}
+
+/// The end of what a container wrote. Of a long one the first lines are left out: the last ones tell.
+fn last_lines(value: &Value) -> String {
+    let Ok(log) = serde_json::from_value::<ContainerLog>(value.clone()) else { return value.to_string() };
+    let ContainerLog { pod, container, previous, lines, .. } = log;
+    let which = if previous { "the earlier " } else { "" };
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
+    let mut told = lines.join(" | ");
+    if let Some((cut, _)) = told.char_indices().rev().nth(LAST_WORDS) {
+        told = format!("… {}", &told[cut..]);
+    }
+    format!("last words of {which}container {container} of {pod}: {told}")
 }
 
 fn upgrade_state(value: &Value) -> String {
