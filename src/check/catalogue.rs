@@ -124,7 +124,9 @@ fn for_want_of_a_scenario(case: &Case<'_>, needed: &[&str], doubt: Finding) -> F
     if doubt.evidence.iter().any(|seq| *seq < begin) {
         return doubt;
     }
-    Finding { cause: Some(Cause { so: doubt.reason.clone(), ..cause }), ..doubt }
+    // That nobody was asked says no more than that.
+    let so = if doubt.evidence.is_empty() { cause.so.clone() } else { doubt.reason.clone() };
+    Finding { cause: Some(Cause { so, ..cause }), ..doubt }
 }
 
 /// The doubt that a scenario's end casts on it, unless it was carried out.

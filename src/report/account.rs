@@ -46,7 +46,7 @@ pub(super) fn account<'a>(outcome: &'a Outcome<'_>, judged: &Judged) -> Vec<Part
     let quoted = finding.evidence.iter().map(|&seq| Quoted { seq, record: outcome.record(seq) }).collect();
     let mut parts = vec![part("required", judged.check.statement)];
     if undecided(finding.verdict) {
-        parts.push(part("awaited", &awaited(outcome.evidence, judged.check.scenarios)));
+        parts.push(part("awaited", &awaited(outcome.evidence, judged)));
     }
     parts.push(Part { quoted, ..part("seen", &in_line(&finding.reason)) });
     parts.push(part("written in", judged.check.source));
@@ -83,8 +83,8 @@ pub(super) fn undecided(verdict: Verdict) -> bool {
 }
 
 /// The last wait that was in vain in one of these scenarios: often it says more than the finding does.
-fn awaited(evidence: &Evidence, scenarios: &[&str]) -> String {
-    let spans = spans::spans(evidence);
+fn awaited(evidence: &Evidence, judged: &Judged) -> String {
+    let (spans, scenarios) = (spans::spans(evidence), judged.check.scenarios);
     let within = |seq: u64| {
         let covers = |span: &spans::Span<'_>| (span.begin.seq..=span.end.seq).contains(&seq);
         spans.iter().any(|span| scenarios.contains(&span.name) && covers(span))
@@ -93,7 +93,9 @@ fn awaited(evidence: &Evidence, scenarios: &[&str]) -> String {
         What::Wait(wait) if unmet(wait) && within(record.seq) => Some((record, wait)),
         _ => None,
     });
-    in_vain.map_or_else(|| "nothing ran out of time".to_owned(), |(record, wait)| vain(evidence, record, wait))
+    let Some((record, wait)) = in_vain else { return "nothing ran out of time".to_owned() };
+    // Where the finding rests on it, the reason quotes all that was said.
+    if judged.finding.evidence.contains(&record.seq) { vain(record, wait) } else { explained(evidence, record, wait) }
 }
 
 /// Whether a wait was given its time and ended without what it waited for.
@@ -101,8 +103,8 @@ fn unmet(wait: &Wait) -> bool {
     !matches!(wait.outcome, WaitOutcome::Met | WaitOutcome::CutShort)
 }
 
-/// A wait that was in vain, with what the cluster and the containers said meanwhile.
-fn vain(evidence: &Evidence, record: &Record, wait: &Wait) -> String {
+/// A wait that was in vain.
+fn vain(record: &Record, wait: &Wait) -> String {
     let Wait { what, outcome, took_us, last_seen } = wait;
     let how = match outcome {
         WaitOutcome::Impossible(reason) => format!("until it could come no more: {reason}"),
@@ -110,8 +112,12 @@ fn vain(evidence: &Evidence, record: &Record, wait: &Wait) -> String {
         WaitOutcome::Met | WaitOutcome::Expired => "in vain".to_owned(),
     };
     let (took, at) = (seconds(*took_us), seconds(record.at_us));
-    let mut text = format!("{what}, for {took:.1} s, {how} (#{} at {at:.1} s); last seen: {last_seen}", record.seq);
-    let mark = Mark { seq: record.seq, at_us: record.at_us };
+    in_line(&format!("{what}, for {took:.1} s, {how} (#{} at {at:.1} s); last seen: {last_seen}", record.seq))
+}
+
+/// The same with what the cluster and the containers said meanwhile.
+fn explained(evidence: &Evidence, record: &Record, wait: &Wait) -> String {
+    let (mut text, mark) = (vain(record, wait), Mark { seq: record.seq, at_us: record.at_us });
     let warnings: Vec<String> = evidence.warnings(wait, mark).iter().map(ToString::to_string).collect();
     if !warnings.is_empty() {
         text += &format!("; the cluster warned: {}", warnings.join(", "));
@@ -119,7 +125,7 @@ fn vain(evidence: &Evidence, record: &Record, wait: &Wait) -> String {
     if let Some(words) = evidence.last_words(wait, mark) {
         text += &format!("; {words}");
     }
-    in_line(&text)
+    text
 }
 
 /// The account of a cause that left several checks undecided, without these.
@@ -130,7 +136,7 @@ pub(super) fn of_cause<'a>(outcome: &'a Outcome<'_>, common: &Common<'_>) -> Vec
     let in_vain = within.and_then(|span| {
         let before = evidence.records.iter().rev().filter(|record| (span.begin.seq..=seq).contains(&record.seq));
         before.into_iter().find_map(|record| match &record.what {
-            What::Wait(wait) if unmet(wait) => Some(vain(evidence, record, wait)),
+            What::Wait(wait) if unmet(wait) => Some(explained(evidence, record, wait)),
             _ => None,
         })
     });

@@ -7,7 +7,7 @@ use crate::{
         CATALOGUE, Check, Finding, UPGRADE_CHECKS,
         Verdict::{self, Fail, Inconclusive, Pass},
         all, find,
-        history::History,
+        history::{History, PODS},
     },
     evidence::{Evidence, LeftOut, Note, Phase, Question, Record, SqlAnswer, Step, What},
     scenario::SCENARIOS,
@@ -363,4 +363,28 @@ fn what_was_in_doubt_before_a_scenario_failed_has_not_that_cause() {
         "{}",
         finding.reason
     );
+}
+
+/// A run whose deployment fails since this pod crashes until its time is up.
+fn crashing(pod: &str) -> History {
+    let mut history = History::of(3);
+    history.step("deploy", Phase::Begin);
+    PODS.iter().take_while(|before| **before != pod).for_each(|before| history.starts(before));
+    history.added(pod);
+    history.expired(&format!("{pod} Ready"), "Running, not Ready, CrashLoopBackOff");
+    history.step("deploy", Phase::Failed(format!("{pod} Ready did not come within 180s")));
+    history
+}
+
+#[test]
+fn a_pod_that_crashes_fails_what_is_about_starting_and_nothing_else() {
+    let failed = |pod: &str| {
+        let evidence = crashing(pod).with_semi_sync().evidence();
+        let failed = CATALOGUE.iter().filter(|check| check.judge(&evidence).verdict == Fail);
+        failed.map(|check| check.id).collect::<Vec<_>>()
+    };
+    let (order, serving) = ("ordering::starts_in_ordinal_order", "ordering::ready_means_serving");
+    assert_eq!(failed("mysql-0"), [order, serving]);
+    assert_eq!(failed("mysql-1"), [order, serving]);
+    assert_eq!(failed("mysql-2"), [serving]);
 }
