@@ -116,8 +116,10 @@ fn facts(outcome: &Outcome<'_>) -> String {
 
 /// A cause that left several checks undecided, and these below it, folded.
 fn cause(outcome: &Outcome<'_>, common: &Common<'_>) -> String {
-    let parts: String = of_cause(outcome, common).iter().map(part).collect();
-    let (title, why) = (escape(&common.title()), escape(&in_line(&common.cause.why)));
+    let parts = of_cause(outcome, common);
+    let (why, parts) =
+        parts.split_first().map_or((String::new(), &parts[..]), |(why, parts)| (escape(&why.text), parts));
+    let (title, parts) = (escape(&common.title()), parts.iter().map(part).collect::<String>());
     let checks: String = common.judged.iter().map(|judged| check(outcome, judged, false, so(judged))).collect();
     format!(
         "<section>\n<h2>{title}</h2>\n<details class=\"inconclusive cause\" open>\n<summary><span class=\"symbol\" \
