@@ -225,5 +225,7 @@ mod tests {
         ");
         insta::assert_snapshot!(told(&sample::passing_evidence()), @"order is proved from the watch history: 12 records, no gap");
         insta::assert_snapshot!(told(&Evidence::new(Vec::new())), @"order is not proved: nothing was watched");
+        // Warnings of the cluster prove nothing.
+        insta::assert_snapshot!(told(&sample::crashing_evidence()), @"order is proved from the watch history: 6 records, no gap");
     }
 }

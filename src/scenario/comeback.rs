@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::ScenarioError;
 use super::context::Context;
@@ -16,8 +16,9 @@ const CLEAN_UP_WITHIN: Duration = Duration::from_secs(25);
 /// What a single wait or question gets from then on.
 const BRIEFLY: Duration = Duration::from_secs(5);
 
-/// For how long the workload may come back after all, once its scenario has ended.
-const LOOK_FOR: Duration = Duration::from_secs(10);
+/// From a wait that was in vain until the workload must be back after all, once its scenario has ended: a server that was
+/// only late is not far then.
+const BACK_WITHIN: Duration = Duration::from_secs(35);
 
 /// From a wait that was in vain to the end of the scenarios, with some seconds to spare of the minute.
 const END_WITHIN: Duration = Duration::from_secs(55);
@@ -107,7 +108,7 @@ impl Context {
     /// What was awaited in vain, if the workload did not come back from a scenario, which has ended, after all.
     pub async fn stays_away(&self, scenario: &str) -> Option<String> {
         let awaited = self.vain.told()?;
-        if disrupts(scenario) && (awaited.for_good || !self.is_back_within(LOOK_FOR).await) {
+        if disrupts(scenario) && (awaited.for_good || !self.is_back_by(awaited.since + BACK_WITHIN).await) {
             return Some(awaited.what);
         }
         self.vain.forget();
@@ -119,7 +120,7 @@ impl Context {
         self.vain.forget();
     }
 
-    async fn is_back_within(&self, limit: Duration) -> bool {
+    async fn is_back_by(&self, end: Instant) -> bool {
         let mut changed = self.journal.log.subscribe();
         let back = async {
             loop {
@@ -130,7 +131,7 @@ impl Context {
                 }
             }
         };
-        timeout(limit, back).await.is_ok()
+        timeout_at(end, back).await.is_ok()
     }
 }
 
