@@ -1,20 +1,21 @@
 //! Records as people read them: one line each.
 
+mod said;
+
 use serde_json::Value;
+
+use said::{last_lines, warning_line};
 
 use super::spans::seconds;
 use crate::evidence::{
-    Act, Applied, Conformed, ContainerLog, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap,
-    Leftover, Mark, Moment, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql,
-    SqlAnswer, State, Step, Transport, Wait, WaitOutcome, Warning, What, Write, WriteOutcome,
+    Act, Applied, Conformed, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap, Leftover,
+    Mark, Moment, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer,
+    State, Step, Transport, Wait, WaitOutcome, Warning, What, Write, WriteOutcome,
 };
 use crate::object::{has_condition, items, text};
 
 /// Longer texts are cut: a replica's status has some sixty columns, and a Corefile is a file.
 const LONGEST: usize = 280;
-
-/// So much of a container's log is shown, from its end.
-const LAST_WORDS: usize = 220;
 
 /// The width of a record's number and time, and of the space behind them.
 pub(super) const STAMP: usize = 19;
@@ -114,12 +115,6 @@ fn object_line(event: &ObjectEvent) -> String {
         state.push("being deleted".to_owned());
     }
     format!("{} {name} {verb} {uid} {}", event.object_kind, state.join(", "))
-}
-
-fn warning_line(warning: &Warning<'_>) -> String {
-    let Warning { kind, name, reason, message, count, .. } = warning;
-    let times = if *count > 1 { format!(", {count} times by then") } else { String::new() };
-    format!("the cluster warned of {kind} {name}: {reason}: {message}{times}")
 }
 
 /// The part of an object's state that its kind's readers look at first.
@@ -313,19 +308,6 @@ fn snapshot_line(snapshot: &Snapshot) -> String {
 fn node_state(value: &Value) -> String {
     let state = serde_json::from_value::<NodeState>(value.clone());
     state.map_or_else(|_| value.to_string(), |NodeState { node, state }| format!("{node}: {state}"))
-}
-
-/// The end of what a container wrote. Of a long one the first lines are left out: the last ones tell.
-fn last_lines(value: &Value) -> String {
-    let Ok(log) = serde_json::from_value::<ContainerLog>(value.clone()) else { return value.to_string() };
-    let ContainerLog { pod, container, previous, lines, .. } = log;
-    let which = if previous { "the earlier " } else { "" };
-    let lines: Vec<&str> = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
-    let mut told = lines.join(" | ");
-    if let Some((cut, _)) = told.char_indices().rev().nth(LAST_WORDS) {
-        told = format!("… {}", &told[cut..]);
-    }
-    format!("last words of {which}container {container} of {pod}: {told}")
 }
 
 fn upgrade_state(value: &Value) -> String {
