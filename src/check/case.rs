@@ -2,6 +2,7 @@
 
 mod acts;
 mod answers;
+mod crashes;
 mod deletions;
 mod gaps;
 mod marks;
@@ -16,7 +17,7 @@ use std::{
 
 use crate::evidence::{
     Entries, EventType, Evidence, Exec, Mark, Note, ObjectEvent, Phase, Run, SetState, Snapshot, SnapshotOf, Sql, Step,
-    Subject, Timeline, Wait, What, Write,
+    Subject, Timeline, What, Write,
 };
 
 use crate::object::{number, text};
@@ -28,6 +29,7 @@ pub(super) use deletions::Deletion;
 pub use gaps::bridged_gaps;
 pub(super) use marks::{is_after, is_before};
 pub(super) use questions::{unasked, with_others};
+pub(super) use waits::Unmet;
 
 /// A part of a record and its place in the log.
 #[derive(Debug)]
@@ -192,6 +194,11 @@ impl<'a> Case<'a> {
         self.seen(places, |what| if let What::Note(note) = what { Some(note) } else { None })
     }
 
+    /// The note with which the run stopped disrupting, since the workload did not come back.
+    pub fn stopped(&self) -> Option<(Mark, &'a Note)> {
+        self.evidence.stopped()
+    }
+
     /// The first and the last record of a scenario; the log's ends where it has no such step.
     pub fn span(&self, scenario: &str) -> (u64, u64) {
         let begin = self.outer_steps(scenario).find(|step| step.phase == Phase::Begin);
@@ -211,13 +218,14 @@ impl<'a> Case<'a> {
     }
 
     /// The waits between two records that ended without what they waited for.
-    pub fn unmet_waits(&self, from: u64, to: u64) -> impl Iterator<Item = Seen<'a, Wait>> {
-        let unmet = self.between(&self.evidence.index.unmet, from, to);
-        self.seen(unmet, |what| if let What::Wait(wait) = what { Some(wait) } else { None })
+    pub fn unmet_waits(&self, from: u64, to: u64) -> impl Iterator<Item = Unmet<'a>> {
+        let (unmet, evidence) = (self.between(&self.evidence.index.unmet, from, to), self.evidence);
+        let waits = self.seen(unmet, |what| if let What::Wait(wait) = what { Some(wait) } else { None });
+        waits.map(move |wait| Unmet::of(wait, evidence))
     }
 
     /// The first of these.
-    pub fn unmet_wait(&self, from: u64, to: u64) -> Option<Seen<'a, Wait>> {
+    pub fn unmet_wait(&self, from: u64, to: u64) -> Option<Unmet<'a>> {
         self.unmet_waits(from, to).next()
     }
 

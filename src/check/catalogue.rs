@@ -2,7 +2,9 @@
 
 use crate::evidence::{Evidence, Phase, Step, What};
 
-use super::{Check, Finding, Verdict, case::Case, dns, identity, minimum, ordering, persistence, replication, upgrade};
+use super::{
+    Cause, Check, Finding, Verdict, case::Case, dns, identity, minimum, ordering, persistence, replication, upgrade,
+};
 
 #[cfg(test)]
 mod tests;
@@ -88,8 +90,8 @@ pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
         // Why the acts did not take place says more than what was not seen of them.
         Verdict::Inconclusive => {
             let unbegun = |scenario: &&&str| !missing.contains(scenario) && case.outer_steps(scenario).next().is_none();
-            let unbegun = needed.iter().find(unbegun);
-            return unbegun.and_then(|scenario| cut_short(&case, scenario)).unwrap_or(finding);
+            let unbegun = needed.iter().find(unbegun).and_then(|scenario| cut_short(&case, scenario));
+            return unbegun.unwrap_or_else(|| for_want_of_a_scenario(&case, &needed, finding));
         }
         Verdict::Pass => {}
     }
@@ -115,11 +117,27 @@ fn not_part(missing: &[&str]) -> Finding {
     Finding::inconclusive(format!("the {scenarios} {} {was} not part of this run", missing.join(", ")), [])
 }
 
+/// A doubt, with its cause where a scenario that the check needs was cut short, and nothing from before it speaks against
+/// the check.
+fn for_want_of_a_scenario(case: &Case<'_>, needed: &[&str], doubt: Finding) -> Finding {
+    let cut = needed.iter().filter(|scenario| case.run.acts(scenario));
+    let Some((begin, cause)) = cut.filter_map(|it| Some((case.span(it).0, cut_short(case, it)?.cause?))).next() else {
+        return doubt;
+    };
+    if doubt.evidence.iter().any(|seq| *seq < begin) {
+        return doubt;
+    }
+    // That nobody was asked says no more than that.
+    let so = if doubt.evidence.is_empty() { cause.so.clone() } else { doubt.reason.clone() };
+    Finding { cause: Some(Cause { so, ..cause }), ..doubt }
+}
+
 /// The doubt that a scenario's end casts on it, unless it was carried out.
 fn cut_short(case: &Case<'_>, scenario: &str) -> Option<Finding> {
     let Some(last) = case.outer_steps(scenario).last() else {
-        let cause = cause(case, scenario);
-        return Some(because(format!("the scenario {scenario} was not begun"), None, cause));
+        let told = told(case, scenario);
+        let cause = told.as_ref().map(|told| root(case, told));
+        return Some(because(format!("the scenario {scenario} was not begun"), None, told, cause));
     };
     let seq = last.mark.seq;
     match &last.it.phase {
@@ -127,10 +145,12 @@ fn cut_short(case: &Case<'_>, scenario: &str) -> Option<Finding> {
         Phase::Begin => {
             let note = case.notes_since(seq).next_back();
             let note = note.map(|note| (note.it.message.clone(), note.mark.seq));
-            Some(because(format!("the scenario {scenario} did not end (#{seq})"), Some(seq), note))
+            let doubt = format!("the scenario {scenario} did not end (#{seq})");
+            Some(because(doubt, Some(seq), note.clone(), note))
         }
         Phase::Failed(why) => {
-            Some(Finding::inconclusive(format!("the scenario {scenario} was cut short: {why} (#{seq})"), [seq]))
+            let cause = Some((format!("{scenario}: {why}"), seq));
+            Some(because(format!("the scenario {scenario} was cut short"), None, Some((why.clone(), seq)), cause))
         }
     }
 }
@@ -147,30 +167,44 @@ fn failed_within(case: &Case<'_>, scenario: &str) -> Option<Finding> {
     })
 }
 
-/// Why a scenario was not begun: the run itself failed, or what the scenario builds on, or somebody ended the run.
-fn cause(case: &Case<'_>, scenario: &str) -> Option<(String, u64)> {
-    let failed = || {
-        case.steps().filter_map(|step| match &step.it.phase {
-            Phase::Failed(why) => Some((step.it, format!("{}: {why}", step.name), step.mark.seq)),
-            _ => None,
-        })
-    };
+/// Why a scenario was not begun: the run itself failed, or the workload did not come back from another one, or what the
+/// scenario builds on failed, or somebody ended the run.
+fn told(case: &Case<'_>, scenario: &str) -> Option<(String, u64)> {
     // That the cluster could not be deleted in the end has hindered no scenario.
-    let of_run = failed().rfind(|(step, ..)| step.scenario == "run" && step.name != "delete the cluster");
-    // The teardown builds on nothing: it is acted whatever failed.
-    let of_foundation = || failed().find(|(step, ..)| step.scenario == step.name && scenario != "teardown");
-    let of_step = of_run.or_else(of_foundation).map(|(_, why, seq)| (why, seq));
+    let of_run = failed(case).rfind(|(step, ..)| step.scenario == "run" && step.name != "delete the cluster");
+    // The ledger is ended and the workload deleted whatever failed.
+    let stop = case.stopped().filter(|_| !["settle", "teardown"].contains(&scenario));
+    let of_stop = || stop.map(|(mark, note)| (note.message.clone(), mark.seq));
+    let of_foundation = || failed(case).find(|(step, ..)| step.scenario == step.name && scenario != "teardown");
+    let of_run = of_run.map(|(_, why, seq)| (why, seq));
+    let of_step = of_run.or_else(of_stop).or_else(|| of_foundation().map(|(_, why, seq)| (why, seq)));
     of_step.or_else(|| case.notes().last().map(|note| (note.it.message.clone(), note.mark.seq)))
 }
 
-/// A doubt with its cause, where the evidence tells one.
-fn because(doubt: String, evidence: Option<u64>, cause: Option<(String, u64)>) -> Finding {
-    match cause {
-        Some((why, seq)) => {
-            Finding::inconclusive(format!("{doubt}: {why} (#{seq})"), evidence.into_iter().chain([seq]))
-        }
-        None => Finding::inconclusive(doubt, evidence),
-    }
+/// The steps that failed, each with what it says of it and its record.
+fn failed<'a>(case: &Case<'a>) -> impl DoubleEndedIterator<Item = (&'a Step, String, u64)> {
+    case.steps().filter_map(|step| match &step.it.phase {
+        Phase::Failed(why) => Some((step.it, format!("{}: {why}", step.it.name), step.mark.seq)),
+        _ => None,
+    })
+}
+
+/// What is behind that: where the run stopped since the workload did not come back from a scenario that failed, that
+/// scenario's end.
+fn root(case: &Case<'_>, told: &(String, u64)) -> (String, u64) {
+    let stop = case.stopped().filter(|(mark, _)| mark.seq == told.1);
+    let away = stop.and_then(|(_, note)| note.stopped()).map(|(scenario, _)| scenario);
+    let ended = away.and_then(|away| failed(case).rfind(|(step, ..)| step.scenario == away && step.name == away));
+    ended.map_or_else(|| told.clone(), |(_, why, seq)| (why, seq))
+}
+
+/// A doubt with its cause, where the evidence tells one: as it is told in the reason, and what is behind that.
+fn because(doubt: String, evidence: Option<u64>, told: Option<(String, u64)>, cause: Option<(String, u64)>) -> Finding {
+    let cause = cause.map(|(why, seq)| Cause { why, seq, so: doubt.clone() });
+    let behind = cause.as_ref().map(|cause| cause.seq).filter(|seq| told.as_ref().is_none_or(|told| told.1 != *seq));
+    let (reason, seq) =
+        told.map_or((doubt.clone(), None), |(why, seq)| (format!("{doubt}: {why} (#{seq})"), Some(seq)));
+    Finding { cause, ..Finding::inconclusive(reason, evidence.into_iter().chain(seq).chain(behind)) }
 }
 
 fn did_not_start(evidence: &Evidence) -> Finding {
@@ -180,7 +214,7 @@ fn did_not_start(evidence: &Evidence) -> Finding {
         _ => None,
     });
     match trouble {
-        Some((why, seq)) => Finding::inconclusive(format!("the run did not start: {why} (#{seq})"), [seq]),
+        Some(trouble) => because("the run did not start".to_owned(), None, Some(trouble.clone()), Some(trouble)),
         None => Finding::inconclusive("the run did not start: the evidence says nothing about it", []),
     }
 }

@@ -16,6 +16,7 @@ mod disruptions;
 mod dns;
 mod edits;
 mod pods;
+mod said;
 mod states;
 mod upgrades;
 mod whole;

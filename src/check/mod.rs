@@ -64,6 +64,19 @@ pub struct Finding {
     pub reason: String,
     /// The records that decide, in the order in which they matter.
     pub evidence: Vec<u64>,
+    /// What kept the check from being decided, where that is no business of its own: others may be undecided for it too.
+    pub cause: Option<Cause>,
+}
+
+/// What left checks undecided whose property it is not about: a scenario that failed, a run that ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Cause {
+    /// What happened: `deploy: mysql-1 Ready did not come within 180s`.
+    pub why: String,
+    /// The record of it, which checks that have the same cause have in common.
+    pub seq: u64,
+    /// What it means for the check, which is the reason without the cause: `the scenario restart was not begun`.
+    pub so: String,
 }
 
 impl Finding {
@@ -88,7 +101,7 @@ impl Finding {
     }
 
     fn new(verdict: Verdict, reason: impl Into<String>, evidence: impl IntoIterator<Item = u64>) -> Self {
-        Self { verdict, reason: reason.into(), evidence: evidence.into_iter().collect() }
+        Self { verdict, reason: reason.into(), evidence: evidence.into_iter().collect(), cause: None }
     }
 }
 

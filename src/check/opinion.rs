@@ -59,7 +59,7 @@ impl Opinion {
             reason.push_str(&format!("; and {} more of the kind", same.len() - self.quoted));
         }
         let evidence = distinct(same.into_iter().flat_map(|finding| finding.evidence));
-        Finding { verdict, reason, evidence }
+        Finding::new(verdict, reason, evidence)
     }
 }
 

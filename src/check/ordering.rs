@@ -3,11 +3,11 @@
 //! Order is read from one watch's stream. Timestamps have a resolution of a second and come from two clocks, so they
 //! are not used.
 
-use crate::evidence::{Evidence, Mark, Moment, PodLife, Question, Sql, Wait};
+use crate::evidence::{Evidence, Mark, Moment, PodLife, Question, Sql};
 
 use super::{
     Check, Finding, Verdict,
-    case::{Case, ScaleDown, Seen, is_before},
+    case::{Case, ScaleDown, Seen, Unmet, is_before},
     minimum::Need,
     opinion::{Judged, Opinion, judged},
     words::{seconds, short},
@@ -109,7 +109,8 @@ fn never_created(case: &Case<'_>, pod: &str) -> Finding {
 
 pub(super) const READY_MEANS_SERVING: Check = Check {
     id: "ordering::ready_means_serving",
-    statement: "A pod MUST NOT be Ready before its server answers an authenticated query over TCP.",
+    statement: "A pod MUST become Ready in its time, and MUST NOT be Ready before its server answers an authenticated \
+                query over TCP.",
     source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes (readinessProbe)",
     explain: "\
 Ordered start waits for Ready and nothing else: if Ready comes before the server answers, the order protects nobody.
@@ -117,6 +118,8 @@ At the first Ready of every pod one query, SELECT 1 with the password, is sent t
 A refused connection or an error of the server is a violation. From when the pod has an address the same is asked until
 there is an answer: where a probe broke, or the question came more than a second after Ready, that answer decides, if
 it was there in time and from the same container.
+A pod that is never Ready until its time is up is a violation too, the last and the only one as well: it crashed, or its
+probe never succeeds. Not so where nothing of it ran yet, for want of an image, a node or a volume.
 Usually wrong: there is no readinessProbe, so that a started container counts as Ready; or the probe is
 `mysqladmin ping`, which succeeds on `access denied` and, on the socket, while the image's entrypoint still
 initialises the data directory with a server that does not listen on TCP.",
@@ -139,13 +142,30 @@ fn ready_means_serving(evidence: &Evidence) -> Finding {
             }
         }
         for pod in case.subject.pods().filter(|pod| case.timeline.lives(pod).all(|life| life.first_ready().is_none())) {
-            opinion.object(Finding::inconclusive(format!("{pod} was never Ready"), []));
+            opinion.object(never_ready(case, &pod));
         }
         if answered.is_empty() {
             return Err(Finding::inconclusive("no pod was asked when it became Ready", []));
         }
         Ok(format!("{} servers answered when their pods became Ready: {}", answered.len(), answered.join(", ")))
     })
+}
+
+/// What follows from a pod that was there and never Ready: a violation where the harness waited for it until its time was
+/// up, unless nothing of it ran yet.
+fn never_ready(case: &Case<'_>, pod: &str) -> Finding {
+    let reason = format!("{pod} was never Ready");
+    let (begin, end) = case.span("deploy");
+    let wait = case.unmet_waits(begin, end).find(|wait| wait.is_about(pod));
+    let awaited = |wait: &Unmet<'_>| case.timeline.pods.coming(pod, 0, wait.mark.seq).next_back();
+    let Some((wait, life)) = wait.and_then(|wait| Some((wait, awaited(&wait)?))) else {
+        return Finding::inconclusive(reason, []);
+    };
+    if let Some(gap) = case.gap("Pod", begin, wait.mark.seq) {
+        return gap;
+    }
+    let (reason, evidence) = (format!("{reason}: {wait}"), [life.added.seq, wait.mark.seq]);
+    if case.had_begun(life, &wait) { wait.blame(reason, evidence) } else { Finding::inconclusive(reason, evidence) }
 }
 
 /// The record of an answer that the server gave when its pod became Ready or before; none where the pod was going already.
@@ -260,7 +280,7 @@ fn left_first(life: &PodLife, left: Option<Mark>, before: &PodLife, until: u64) 
     Err(Finding::fail(reason, [told.seq].into_iter().chain(left.map(|left| left.seq))))
 }
 
-fn still_there(life: &PodLife, wait: Option<Seen<'_, Wait>>, asked: u64) -> Finding {
+fn still_there(life: &PodLife, wait: Option<Unmet<'_>>, asked: u64) -> Finding {
     match wait {
         Some(wait) => wait.blame(format!("{} did not go: {wait}", life.name), [asked, wait.mark.seq]),
         None => Finding::inconclusive(format!("{} was not seen to go ({})", life.name, life.summary), [asked]),

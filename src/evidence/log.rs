@@ -25,6 +25,27 @@ pub enum Sight<T> {
     Never(String),
 }
 
+/// How long a wait may last.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    limit: Duration,
+    cut: bool,
+}
+
+impl From<Duration> for Patience {
+    /// What is awaited is to come within this time.
+    fn from(limit: Duration) -> Self {
+        Self { limit, cut: false }
+    }
+}
+
+impl Patience {
+    /// At most this time is spent on what may take longer: that it does not come says nothing then.
+    pub fn cut(limit: Duration) -> Self {
+        Self { limit, cut: true }
+    }
+}
+
 /// A wait ended without what was awaited.
 #[derive(Debug, thiserror::Error)]
 pub enum WaitError {
@@ -127,12 +148,12 @@ impl Log {
     pub async fn wait<T>(
         &self,
         what: &str,
-        limit: Duration,
+        patience: impl Into<Patience>,
         seen: impl Fn(&str),
         sight: impl Fn(&Timeline) -> Sight<T>,
     ) -> Result<T, WaitError> {
         let mut changed = self.changed.subscribe();
-        let mut waiting = Waiting::new(what, limit, seen);
+        let mut waiting = Waiting::new(what, patience.into(), seen);
         let result = loop {
             changed.mark_unchanged();
             if let Some(ended) = waiting.sees(self.look(&sight)) {
@@ -153,11 +174,11 @@ impl Log {
     pub async fn poll<T>(
         &self,
         what: &str,
-        limit: Duration,
+        patience: impl Into<Patience>,
         seen: impl Fn(&str),
         ask: impl AsyncFn() -> Sight<T>,
     ) -> Result<T, WaitError> {
-        let mut waiting = Waiting::new(what, limit, seen);
+        let mut waiting = Waiting::new(what, patience.into(), seen);
         let result = loop {
             let Ok(sight) = tokio::time::timeout(waiting.left(), ask()).await else {
                 break Err(waiting.expired());
@@ -181,19 +202,19 @@ impl Log {
 /// A wait that is under way.
 struct Waiting<'a, S> {
     what: &'a str,
-    limit: Duration,
+    patience: Patience,
     begun: Instant,
     seen: S,
     last_seen: String,
 }
 
 impl<'a, S: Fn(&str)> Waiting<'a, S> {
-    fn new(what: &'a str, limit: Duration, seen: S) -> Self {
-        Self { what, limit, begun: Instant::now(), seen, last_seen: String::new() }
+    fn new(what: &'a str, patience: Patience, seen: S) -> Self {
+        Self { what, patience, begun: Instant::now(), seen, last_seen: String::new() }
     }
 
     fn left(&self) -> Duration {
-        self.limit.saturating_sub(self.begun.elapsed())
+        self.patience.limit.saturating_sub(self.begun.elapsed())
     }
 
     /// How a look ends the wait, if it does.
@@ -212,7 +233,7 @@ impl<'a, S: Fn(&str)> Waiting<'a, S> {
 
     fn expired(&self) -> WaitError {
         let (what, last_seen) = (self.what.to_owned(), self.last_seen.clone());
-        WaitError::Expired { what, limit: self.limit, last_seen }
+        WaitError::Expired { what, limit: self.patience.limit, last_seen }
     }
 
     /// The record of the wait's end.
@@ -220,6 +241,7 @@ impl<'a, S: Fn(&str)> Waiting<'a, S> {
         let outcome = match result {
             Ok(_) => WaitOutcome::Met,
             Err(WaitError::Impossible { reason, .. }) => WaitOutcome::Impossible(reason.clone()),
+            Err(WaitError::Expired { .. }) if self.patience.cut => WaitOutcome::CutShort,
             Err(WaitError::Expired { .. }) => WaitOutcome::Expired,
         };
         let took_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -270,7 +292,10 @@ mod tests {
         assert!(matches!(expired, Err(WaitError::Expired { .. })));
         let impossible = async || Sight::<()>::Never("it is gone".to_owned());
         assert!(log.poll("somebody", Duration::from_secs(10), |_| {}, impossible).await.is_err());
+        let brief = Patience::cut(Duration::from_millis(10));
+        assert!(log.wait("somebody", brief, |_| {}, |_| Sight::<()>::NotYet("nobody".to_owned())).await.is_err());
         let outcomes = waits(&log).into_iter().map(|(outcome, _)| outcome).collect::<Vec<_>>();
-        assert_eq!(outcomes, [WaitOutcome::Expired, WaitOutcome::Impossible("it is gone".to_owned())]);
+        let impossible = WaitOutcome::Impossible("it is gone".to_owned());
+        assert_eq!(outcomes, [WaitOutcome::Expired, impossible, WaitOutcome::CutShort]);
     }
 }

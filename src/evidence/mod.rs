@@ -10,10 +10,12 @@ mod moment;
 mod read;
 mod record;
 mod recorder;
+mod redaction;
 mod rules;
 mod state;
 mod subject;
 mod timeline;
+mod vain;
 
 use std::path::Path;
 
@@ -21,14 +23,16 @@ pub use act::{Act, Fault};
 pub use answer::*;
 pub use entries::*;
 pub use index::{Index, Places};
-pub use log::{Log, Sight, WaitError};
+pub use log::{Log, Patience, Sight, WaitError};
 pub use moment::Moment;
 pub use read::ReadError;
 pub use record::*;
 pub use recorder::{Recorder, WatchError};
+pub use redaction::Redaction;
 pub use state::*;
 pub use subject::*;
 pub use timeline::{Change, ClaimLife, Life, Lives, Mark, PodLife, SetState, Timeline, VolumeLife};
+pub use vain::{LastWords, Warning};
 
 /// All that a check may look at. The parts are made from the records once, so nobody may change these afterwards.
 #[derive(Debug, Clone)]

@@ -88,7 +88,7 @@ pub struct ObjectEvent {
     /// What the API server said.
     pub event: EventType,
     /// The object's kind: `Pod`, `StatefulSet`, `PersistentVolumeClaim`, `PersistentVolume`, `Service`,
-    /// `EndpointSlice`.
+    /// `EndpointSlice`; `Event` for a warning of the cluster, of which only the newest state is kept and none is judged.
     pub object_kind: String,
     /// The object, without managedFields and without secret values.
     pub object: Value,
@@ -142,6 +142,9 @@ pub enum WaitOutcome {
     Expired,
     /// It can come no more, for this reason.
     Impossible(String),
+    /// The run gave the wait up before its time: the workload had been awaited in vain already. It says nothing of what
+    /// was awaited.
+    CutShort,
 }
 
 /// A state read at one moment.
@@ -175,6 +178,8 @@ pub enum SnapshotOf {
     State,
     /// What the checks say of the upgraded cluster: an array of [`Conformed`](super::Conformed).
     Conformance,
+    /// The last that a container of a pod wrote which was awaited in vain: a [`ContainerLog`].
+    ContainerLog,
 }
 
 /// How a node was.
@@ -227,4 +232,34 @@ pub struct Leftover {
 pub struct Note {
     /// What happened.
     pub message: String,
+}
+
+/// How the note begins that ends all disruptions.
+const STOPS: &str = "nothing more is disrupted: the workload did not come back from ";
+
+impl Note {
+    /// That the run disrupts nothing more, since the workload did not come back from a scenario: what was awaited in vain.
+    pub fn stops(scenario: &str, in_vain: &str) -> Self {
+        Self { message: format!("{STOPS}{scenario}: {in_vain}") }
+    }
+
+    /// The scenario after which the run disrupted nothing more, and what was awaited in vain, where the note says that.
+    pub fn stopped(&self) -> Option<(&str, &str)> {
+        self.message.strip_prefix(STOPS)?.split_once(": ")
+    }
+}
+
+/// The last that a container wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerLog {
+    /// The pod's name.
+    pub pod: String,
+    /// Its UID.
+    pub uid: String,
+    /// The container.
+    pub container: String,
+    /// Whether a container wrote it that has ended, and was followed by another one.
+    pub previous: bool,
+    /// The lines, oldest first, without secret values.
+    pub lines: Vec<String>,
 }

@@ -1,6 +1,9 @@
 //! The recorder: one raw watch per kind of object, opened from the resourceVersion of a list that was taken before the
 //! first apply, so that the history is complete from its beginning. Whatever is lost becomes a `Gap`, never silence
-//! (<https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>).
+//! (<https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>). The cluster's warnings are
+//! recorded beside that, as far as they come.
+
+mod warnings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +17,11 @@ use tokio::task::JoinSet;
 
 use super::log::Log;
 use super::record::{EventType, Gap, Note, ObjectEvent, What};
+use super::redaction::Redaction;
+use warnings::Warnings;
 
 /// The API server ends a watch after this time, which is below its own limit of 295 s.
 const WATCH_SECONDS: u32 = 290;
-
-const REDACTED: &str = "[redacted]";
 
 /// Between a watch that broke and the next try: the API server may be restarting.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
@@ -48,8 +51,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Lists every kind, records what is there, and goes on watching from that very resourceVersion. `secrets` are
-    /// texts that must not get into the evidence.
+    /// Lists every kind, records what is there, and goes on watching from that very resourceVersion; without the texts
+    /// that must not get into the evidence.
     ///
     /// # Errors
     /// When a kind cannot be listed.
@@ -57,9 +60,8 @@ impl Recorder {
         client: &Client,
         namespace: &str,
         log: &Arc<Log>,
-        secrets: Vec<String>,
+        redaction: &Redaction,
     ) -> Result<Self, WatchError> {
-        let secrets: Arc<[String]> = secrets.into();
         let mut watches = JoinSet::new();
         for (group, version, kind, namespaced) in KINDS {
             let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
@@ -68,10 +70,13 @@ impl Recorder {
             } else {
                 Api::all_with(client.clone(), &resource)
             };
-            let (namespace, log, secrets) = (namespace.to_owned(), log.clone(), secrets.clone());
-            let watch = Watch { api, kind, namespace, log, secrets };
+            let (namespace, log, redaction) = (namespace.to_owned(), log.clone(), redaction.clone());
+            let watch = Watch { api, kind, namespace, log, redaction };
             let version = watch.list().await.map_err(|source| WatchError { kind, source: Box::new(source) })?;
             watches.spawn(watch.follow(version));
+        }
+        if let Some((warnings, version)) = Warnings::begin(client, namespace, log, redaction).await {
+            watches.spawn(warnings.follow(version));
         }
         Ok(Self { _watches: watches })
     }
@@ -82,7 +87,7 @@ struct Watch {
     kind: &'static str,
     namespace: String,
     log: Arc<Log>,
-    secrets: Arc<[String]>,
+    redaction: Redaction,
 }
 
 /// How one watch request ended.
@@ -171,7 +176,7 @@ impl Watch {
         if self.concerns_others(&object) {
             return;
         }
-        redact(&mut object, &self.secrets);
+        self.redaction.object(&mut object);
         self.log.record(What::Object(Box::new(ObjectEvent { event, object_kind: self.kind.to_owned(), object })));
     }
 
@@ -179,59 +184,5 @@ impl Watch {
     fn concerns_others(&self, object: &Value) -> bool {
         let holder = object.pointer("/spec/claimRef/namespace").and_then(Value::as_str);
         self.kind == "PersistentVolume" && holder != Some(self.namespace.as_str())
-    }
-}
-
-/// Blanks every literal environment value, and known secrets in commands: evidence is shown to people.
-fn redact(object: &mut Value, secrets: &[String]) {
-    match object {
-        Value::Object(fields) => {
-            for (name, field) in fields {
-                match name.as_str() {
-                    "env" => field.as_array_mut().into_iter().flatten().for_each(blank_value),
-                    "command" | "args" => {
-                        field.as_array_mut().into_iter().flatten().for_each(|word| blank(word, secrets))
-                    }
-                    _ => redact(field, secrets),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, secrets)),
-        _ => {}
-    }
-}
-
-fn blank_value(variable: &mut Value) {
-    if let Some(value) = variable.get_mut("value") {
-        *value = Value::from(REDACTED);
-    }
-}
-
-fn blank(word: &mut Value, secrets: &[String]) {
-    let Value::String(text) = word else { return };
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        *text = text.replace(secret.as_str(), REDACTED);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn no_secret_stays_in_an_object() {
-        let mut object = json!({
-            "spec": {"template": {"spec": {"initContainers": [{
-                "env": [{"name": "A", "value": "hunter2"}, {"name": "B", "valueFrom": {"secretKeyRef": {"key": "k"}}}],
-                "command": ["mysqladmin", "-phunter2", "ping"],
-            }]}}},
-        });
-        redact(&mut object, &["hunter2".to_owned(), String::new()]);
-        let container = &object["spec"]["template"]["spec"]["initContainers"][0];
-        assert_eq!(container["env"][0]["value"], "[redacted]");
-        assert_eq!(container["env"][1]["valueFrom"]["secretKeyRef"]["key"], "k");
-        assert_eq!(container["command"], json!(["mysqladmin", "-p[redacted]", "ping"]));
     }
 }

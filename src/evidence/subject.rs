@@ -223,6 +223,18 @@ impl Subject {
         format!("{template}-{pod}")
     }
 
+    /// Whether an object of this kind is the set, one of its pods or one of their claims.
+    pub fn has(&self, kind: &str, name: &str) -> bool {
+        let of_template = |template: &String| name.strip_prefix(template.as_str())?.strip_prefix('-');
+        let pod_has = |template: &String| of_template(template).is_some_and(|pod| self.ordinal_of(pod).is_some());
+        match kind {
+            "StatefulSet" => name == self.set,
+            "Pod" => self.ordinal_of(name).is_some(),
+            "PersistentVolumeClaim" => self.claims.iter().any(pod_has),
+            _ => false,
+        }
+    }
+
     /// The Service's DNS name, without the trailing dot.
     pub fn service_fqdn(&self) -> String {
         format!("{}.{}.svc.{}", self.service, self.namespace, self.domain)

@@ -67,6 +67,11 @@ impl Timeline {
         }
     }
 
+    /// The workload, once the run was described.
+    pub fn subject(&self) -> Option<&Subject> {
+        self.subject.as_ref()
+    }
+
     /// Whether the workload's claims are to go when its set is deleted.
     pub fn claims_go_with_set(&self) -> bool {
         self.subject.as_ref().is_some_and(|subject| subject.claim_policy.when_deleted == Retention::Delete)

@@ -1,12 +1,13 @@
 //! The account of one check: what a person reads at a failure, in five parts that always come in the same order. The
 //! terminal, JUnit and HTML reports only differ in how they set it.
 
+use super::causes::{Common, so};
 use super::describe::{gap_line, in_line, line};
 use super::exercised;
 use super::spans::{self, seconds};
 use super::{Judged, Outcome};
 use crate::check::{Verdict, bridged_gaps, expectation};
-use crate::evidence::{Evidence, Record, Wait, WaitOutcome, What};
+use crate::evidence::{Evidence, Mark, Record, Wait, WaitOutcome, What};
 
 /// A labelled line of the account.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub(super) fn account<'a>(outcome: &'a Outcome<'_>, judged: &Judged) -> Vec<Part
     let quoted = finding.evidence.iter().map(|&seq| Quoted { seq, record: outcome.record(seq) }).collect();
     let mut parts = vec![part("required", judged.check.statement)];
     if undecided(finding.verdict) {
-        parts.push(part("awaited", &awaited(outcome.evidence, judged.check.scenarios)));
+        parts.push(part("awaited", &awaited(outcome.evidence, judged)));
     }
     parts.push(Part { quoted, ..part("seen", &in_line(&finding.reason)) });
     parts.push(part("written in", judged.check.source));
@@ -56,8 +57,18 @@ pub(super) fn account<'a>(outcome: &'a Outcome<'_>, judged: &Judged) -> Vec<Part
 
 /// The account as plain lines, each record that it quotes on a line of its own.
 pub(super) fn text(outcome: &Outcome<'_>, judged: &Judged) -> String {
+    lines(&account(outcome, judged))
+}
+
+/// The account of a cause as plain lines, and the checks that it left undecided.
+pub(super) fn text_of_cause(outcome: &Outcome<'_>, common: &Common<'_>) -> String {
+    let checks = common.judged.iter().map(|judged| format!("  {}: {}\n", judged.check.id, in_line(so(judged))));
+    format!("{}undecided:\n{}", lines(&of_cause(outcome, common)), checks.collect::<String>())
+}
+
+fn lines(parts: &[Part<'_>]) -> String {
     let mut text = String::new();
-    for part in account(outcome, judged) {
+    for part in parts {
         text += &format!("{}: {}\n", part.label, part.text);
         for quoted in &part.quoted {
             text += &format!("  {}\n", quoted.line());
@@ -72,24 +83,70 @@ pub(super) fn undecided(verdict: Verdict) -> bool {
 }
 
 /// The last wait that was in vain in one of these scenarios: often it says more than the finding does.
-fn awaited(evidence: &Evidence, scenarios: &[&str]) -> String {
-    let spans = spans::spans(evidence);
+fn awaited(evidence: &Evidence, judged: &Judged) -> String {
+    let (spans, scenarios) = (spans::spans(evidence), judged.check.scenarios);
     let within = |seq: u64| {
         let covers = |span: &spans::Span<'_>| (span.begin.seq..=span.end.seq).contains(&seq);
         spans.iter().any(|span| scenarios.contains(&span.name) && covers(span))
     };
     let in_vain = evidence.records.iter().rev().find_map(|record| match &record.what {
-        What::Wait(wait) if wait.outcome != WaitOutcome::Met && within(record.seq) => Some((record, wait)),
+        What::Wait(wait) if unmet(wait) && within(record.seq) => Some((record, wait)),
         _ => None,
     });
     let Some((record, wait)) = in_vain else { return "nothing ran out of time".to_owned() };
+    // Where the finding rests on it, the reason quotes all that was said.
+    if judged.finding.evidence.contains(&record.seq) { vain(record, wait) } else { explained(evidence, record, wait) }
+}
+
+/// Whether a wait was given its time and ended without what it waited for.
+fn unmet(wait: &Wait) -> bool {
+    !matches!(wait.outcome, WaitOutcome::Met | WaitOutcome::CutShort)
+}
+
+/// A wait that was in vain.
+fn vain(record: &Record, wait: &Wait) -> String {
     let Wait { what, outcome, took_us, last_seen } = wait;
     let how = match outcome {
         WaitOutcome::Impossible(reason) => format!("until it could come no more: {reason}"),
+        WaitOutcome::CutShort => "and given up early".to_owned(),
         WaitOutcome::Met | WaitOutcome::Expired => "in vain".to_owned(),
     };
     let (took, at) = (seconds(*took_us), seconds(record.at_us));
     in_line(&format!("{what}, for {took:.1} s, {how} (#{} at {at:.1} s); last seen: {last_seen}", record.seq))
+}
+
+/// The same with what the cluster and the containers said meanwhile.
+fn explained(evidence: &Evidence, record: &Record, wait: &Wait) -> String {
+    let (mut text, mark) = (vain(record, wait), Mark { seq: record.seq, at_us: record.at_us });
+    let warnings: Vec<String> = evidence.warnings(wait, mark).iter().map(ToString::to_string).collect();
+    if !warnings.is_empty() {
+        text += &format!("; the cluster warned: {}", warnings.join(", "));
+    }
+    if let Some(words) = evidence.last_words(wait, mark) {
+        text += &format!("; {words}");
+    }
+    text
+}
+
+/// The account of a cause that left several checks undecided, without these.
+pub(super) fn of_cause<'a>(outcome: &'a Outcome<'_>, common: &Common<'_>) -> Vec<Part<'a>> {
+    let plain = |label, text: String| Part { label, text, verbatim: false, quoted: Vec::new() };
+    let (evidence, seq) = (outcome.evidence, common.cause.seq);
+    let within = spans::spans(evidence).into_iter().find(|span| (span.begin.seq..=span.end.seq).contains(&seq));
+    let in_vain = within.and_then(|span| {
+        let before = evidence.records.iter().rev().filter(|record| (span.begin.seq..=seq).contains(&record.seq));
+        before.into_iter().find_map(|record| match &record.what {
+            What::Wait(wait) if unmet(wait) => Some(explained(evidence, record, wait)),
+            _ => None,
+        })
+    });
+    let at = outcome.record(seq).map(|record| format!(" at {:.1} s", seconds(record.at_us))).unwrap_or_default();
+    let mut parts = vec![plain("cause", format!("{} (#{seq}{at})", in_line(&common.cause.why)))];
+    parts.extend(in_vain.map(|text| plain("awaited", text)));
+    let copied = |label, text: String| Part { verbatim: true, ..plain(label, text) };
+    parts.push(copied("evidence in", outcome.directory.join("evidence.jsonl").display().to_string()));
+    parts.push(copied("run alone", format!("{} {}", outcome.rerun, common.judged[0].check.id)));
+    parts
 }
 
 /// The images that ran in the place of others, a sentence each.
@@ -112,7 +169,9 @@ pub(super) fn exercised(evidence: &Evidence) -> Vec<String> {
 /// What the verdicts rest on and where they end.
 pub(super) fn scope(evidence: &Evidence) -> Vec<String> {
     let mut lines = Vec::new();
-    let events = evidence.records.iter().filter(|record| matches!(record.what, What::Object(_))).count();
+    // The cluster's warnings prove nothing.
+    let watched = |record: &&Record| matches!(&record.what, What::Object(event) if event.object_kind != "Event");
+    let events = evidence.records.iter().filter(watched).count();
     let bridged = bridged_gaps(evidence);
     let (across, open): (Vec<_>, Vec<_>) =
         evidence.timeline.gaps.iter().partition(|(mark, _)| bridged.contains(&mark.seq));
@@ -166,5 +225,7 @@ mod tests {
         ");
         insta::assert_snapshot!(told(&sample::passing_evidence()), @"order is proved from the watch history: 12 records, no gap");
         insta::assert_snapshot!(told(&Evidence::new(Vec::new())), @"order is not proved: nothing was watched");
+        // Warnings of the cluster prove nothing.
+        insta::assert_snapshot!(told(&sample::crashing_evidence()), @"order is proved from the watch history: 6 records, no gap");
     }
 }

@@ -1,12 +1,16 @@
 //! Records as people read them: one line each.
 
+mod said;
+
 use serde_json::Value;
+
+use said::{last_lines, warning_line};
 
 use super::spans::seconds;
 use crate::evidence::{
     Act, Applied, Conformed, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap, Leftover,
-    Moment, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, State,
-    Step, Transport, Wait, WaitOutcome, What, Write, WriteOutcome,
+    Mark, Moment, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer,
+    State, Step, Transport, Wait, WaitOutcome, Warning, What, Write, WriteOutcome,
 };
 use crate::object::{has_condition, items, text};
 
@@ -31,7 +35,10 @@ pub fn describe(record: &Record) -> String {
     let text = match &record.what {
         What::Run(run) => run_line(run),
         What::Step(step) => step_line(step),
-        What::Object(event) => object_line(event),
+        What::Object(event) => match Warning::of(event, Mark { seq: record.seq, at_us: record.at_us }) {
+            Some(warning) => warning_line(&warning),
+            None => object_line(event),
+        },
         What::Gap(gap) => gap_line(gap),
         What::Wait(wait) => wait_line(wait),
         What::Dns(dns) => dns_line(dns),
@@ -149,6 +156,7 @@ fn wait_line(wait: &Wait) -> String {
         WaitOutcome::Met => format!("awaited {}: met after {took:.1} s", wait.what),
         WaitOutcome::Expired => format!("awaited {}: in vain for {took:.1} s; {seen}", wait.what),
         WaitOutcome::Impossible(why) => format!("awaited {}: impossible after {took:.1} s: {why}; {seen}", wait.what),
+        WaitOutcome::CutShort => format!("awaited {}: for {took:.1} s, and given up early; {seen}", wait.what),
     }
 }
 
@@ -282,6 +290,7 @@ fn snapshot_line(snapshot: &Snapshot) -> String {
         SnapshotOf::DnsServers => return format!("DNS servers: {}", dns_servers(&snapshot.value)),
         SnapshotOf::State => return upgrade_state(&snapshot.value),
         SnapshotOf::Conformance => return conformance(&snapshot.value),
+        SnapshotOf::ContainerLog => return last_lines(&snapshot.value),
         SnapshotOf::LeftoverObjects => "objects that remain",
         SnapshotOf::LeftoverResources => "resources of the cluster that remain",
     };

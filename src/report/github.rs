@@ -8,9 +8,10 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+use super::causes::so;
 use super::describe::in_line;
 use super::{Judged, Outcome, ReportError, summary};
-use crate::check::Verdict;
+use crate::check::{Cause, Verdict};
 
 /// GitHub shows so many annotations of a kind in a step
 /// (<https://github.com/actions/toolkit/blob/main/docs/problem-matchers.md#limitations>), and says nothing of the others.
@@ -51,25 +52,41 @@ impl GitHub {
     }
 }
 
-/// A line for each finding that somebody has to look at: errors for violations, warnings for what is undecided.
+/// A line for each finding that somebody has to look at: errors for violations, warnings for what is undecided. Causes of
+/// several come before all others.
 fn annotations(outcome: &Outcome<'_>) -> String {
-    let lines =
-        [(Verdict::Fail, "error"), (Verdict::Inconclusive, "warning")].into_iter().flat_map(|(verdict, kind)| {
-            let judged = outcome.judged.iter().filter(|judged| judged.finding.verdict == verdict);
-            limited(told_alike(judged), kind, outcome)
-        });
-    lines.collect()
+    let lines = |verdict, kind| {
+        let groups = told_alike(outcome.judged.iter().filter(|judged| judged.finding.verdict == verdict));
+        let causes = groups.iter().take(SHOWN - 1).filter(|group| common(group).is_some()).count();
+        (limited(groups, kind, outcome), causes)
+    };
+    let (errors, _) = lines(Verdict::Fail, "error");
+    let (mut warnings, causes) = lines(Verdict::Inconclusive, "warning");
+    let others = warnings.split_off(causes);
+    warnings.into_iter().chain(errors).chain(others).collect()
 }
 
-/// The findings, those of the same reason together: a run that could not begin has one reason for all of its checks.
+/// The cause that findings have in common which are told together.
+fn common<'a>(group: &[&'a Judged]) -> Option<&'a Cause> {
+    group[0].finding.cause.as_ref().filter(|_| group.len() > 1)
+}
+
+/// The findings, those of one cause or one reason together: a run that could not begin has one for all of its checks. Causes
+/// come first, and what most have in common.
 fn told_alike<'a>(judged: impl Iterator<Item = &'a Judged>) -> Vec<Vec<&'a Judged>> {
     let mut groups: Vec<Vec<&Judged>> = Vec::new();
+    let cause = |judged: &Judged| judged.finding.cause.as_ref().map(|cause| cause.seq);
+    let alike = |one: &Judged, other: &Judged| match (cause(one), cause(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.finding.reason == other.finding.reason,
+    };
     for one in judged {
-        match groups.iter_mut().find(|group| group[0].finding.reason == one.finding.reason) {
+        match groups.iter_mut().find(|group| alike(group[0], one)) {
             Some(group) => group.push(one),
             None => groups.push(vec![one]),
         }
     }
+    groups.sort_by_key(|group| std::cmp::Reverse((common(group).is_some(), group.len())));
     groups
 }
 
@@ -89,13 +106,25 @@ fn limited(groups: Vec<Vec<&Judged>>, kind: &str, outcome: &Outcome<'_>) -> Vec<
 fn annotation(kind: &str, group: &[&Judged], outcome: &Outcome<'_>) -> String {
     let check = group[0].check;
     let others = if group.len() > 1 { format!(" and {} more", group.len() - 1) } else { String::new() };
-    let reason = in_line(&group[0].finding.reason);
-    let reason = match reason.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{} …", &reason[..end]),
-        None => reason,
-    };
-    let message = format!("{reason}\nrequired: {}\nrun alone: {} {}", check.statement, outcome.rerun, check.id);
+    let again = format!("run alone: {} {}", outcome.rerun, check.id);
+    if let Some(cause) = common(group) {
+        let checks: Vec<String> = group.iter().map(|judged| format!("{}: {}", judged.check.id, so(judged))).collect();
+        let (why, checks) = (clipped(&cause.why), checks.join("\n"));
+        let title = format!("{} checks are undecided for one cause", group.len());
+        return command(kind, &title, &format!("{why} (#{})\n{checks}\n{again}", cause.seq));
+    }
+    let reason = clipped(&group[0].finding.reason);
+    let message = format!("{reason}\nrequired: {}\n{again}", check.statement);
     command(kind, &format!("{}{others}", check.id), &message)
+}
+
+/// The text on one line, and no longer than a hint may be.
+fn clipped(text: &str) -> String {
+    let text = in_line(text);
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text,
+    }
 }
 
 /// A workflow command. It takes a line of its own: whatever stands before it on the line makes it plain text.
@@ -125,6 +154,11 @@ mod tests {
     #[test]
     fn a_green_run_says_nothing() {
         assert_eq!(annotations(&sample::passing(&sample::passing_evidence())), "");
+    }
+
+    #[test]
+    fn one_cause_is_one_annotation() {
+        insta::assert_snapshot!(annotations(&sample::crashing(&sample::crashing_evidence())));
     }
 
     /// Findings with this verdict, each for a reason of its own.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::account::{Part, account, exercised, expectations, scope, substitutions, undecided};
+use super::account::{Part, account, exercised, expectations, of_cause, scope, substitutions, undecided};
+use super::causes::{Common, so};
 use super::costs::{Cell, ledger, rows};
 use super::describe::{describe, in_line};
 use super::spans::{Ended, seconds, spans};
@@ -26,10 +27,13 @@ pub(super) fn page(outcome: &Outcome<'_>) -> String {
     html += &header(outcome, conclusion);
     html += &facts(outcome);
     html += &svg::timeline(outcome);
-    for (property, members) in outcome.by_property() {
+    for common in outcome.common_causes() {
+        html += &cause(outcome, &common);
+    }
+    for (property, members) in outcome.others_by_property() {
         let _ = writeln!(html, "<section>\n<h2>{}</h2>", escape(property));
         for judged in members {
-            html += &check(outcome, judged);
+            html += &check(outcome, judged, undecided(judged.finding.verdict), &judged.finding.reason);
         }
         html += "</section>\n";
     }
@@ -110,7 +114,22 @@ fn facts(outcome: &Outcome<'_>) -> String {
     html + "</dl>\n"
 }
 
-fn check(outcome: &Outcome<'_>, judged: &Judged) -> String {
+/// A cause that left several checks undecided, and these below it, folded.
+fn cause(outcome: &Outcome<'_>, common: &Common<'_>) -> String {
+    let parts = of_cause(outcome, common);
+    let (why, parts) =
+        parts.split_first().map_or((String::new(), &parts[..]), |(why, parts)| (escape(&why.text), parts));
+    let (title, parts) = (escape(&common.title()), parts.iter().map(part).collect::<String>());
+    let checks: String = common.judged.iter().map(|judged| check(outcome, judged, false, so(judged))).collect();
+    format!(
+        "<section>\n<h2>{title}</h2>\n<details class=\"inconclusive cause\" open>\n<summary><span class=\"symbol\" \
+         title=\"inconclusive\">?</span><span class=\"why\">{why}</span></summary>\n<dl>\n{parts}</dl>\n</details>\n\
+         {checks}</section>\n"
+    )
+}
+
+/// A check, unfolded or not, with its reason in a line.
+fn check(outcome: &Outcome<'_>, judged: &Judged, open: bool, reason: &str) -> String {
     let verdict = judged.finding.verdict;
     let (class, symbol) = match verdict {
         Verdict::Pass => ("pass", "✔"),
@@ -118,8 +137,8 @@ fn check(outcome: &Outcome<'_>, judged: &Judged) -> String {
         Verdict::Inconclusive => ("inconclusive", "?"),
         Verdict::Skipped => ("skipped", "–"),
     };
-    let open = if undecided(verdict) { " open" } else { "" };
-    let (id, reason) = (escape(judged.check.id), escape(&in_line(&judged.finding.reason)));
+    let open = if open { " open" } else { "" };
+    let (id, reason) = (escape(judged.check.id), escape(&in_line(reason)));
     let parts: String = account(outcome, judged).iter().map(part).collect();
     format!(
         "<details class=\"{class}\"{open}>\n<summary><span class=\"symbol\" title=\"{class}\">{symbol}</span>\
@@ -236,6 +255,19 @@ mod tests {
         let drawn = |html: &str| html.matches("<rect class=\"outage\" x=").count();
         assert_eq!(drawn(&html), 2);
         assert_eq!(drawn(&page(&sample::passing(&sample::passing_evidence()))), 0);
+    }
+
+    #[test]
+    fn one_cause_is_told_once_before_the_checks_that_it_left_undecided() {
+        let evidence = sample::crashing_evidence();
+        let html = page(&sample::crashing(&evidence));
+        let from = html.find("<h2>4 checks are undecided for one cause</h2>").expect("a cause");
+        let to = html.find("<h2>ordering</h2>").expect("what comes next");
+        assert!(html.find("</figure>").expect("a timeline") < from && from < to);
+        let (cause, checks) = html[from..to].split_once("</details>").expect("checks below it");
+        insta::assert_snapshot!(cause);
+        assert_eq!(checks.matches("<details class=\"inconclusive\">").count(), 4);
+        assert_eq!(html.matches("<h2>identity</h2>").count(), 0);
     }
 
     #[test]

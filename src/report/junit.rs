@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::account::{exercised, substitutions, text};
+use super::account::{exercised, substitutions, text, text_of_cause};
+use super::causes::{Common, so};
 use super::costs::{Row, ledger, rows};
 use super::spans::{Span, seconds_of, spans};
 use super::versions::versions;
@@ -14,16 +15,22 @@ use crate::check::Verdict;
 
 /// The content of `junit.xml`.
 pub(super) fn xml(outcome: &Outcome<'_>) -> io::Result<String> {
-    let spans = spans(outcome.evidence);
+    let (spans, causes) = (spans(outcome.evidence), outcome.common_causes());
     let mut report = Report::new("steadfast");
     report.set_time(Duration::from_secs_f64(outcome.seconds()));
     for (property, members) in outcome.by_property() {
-        report.add_test_suite(suite(outcome, &spans, property, &members));
+        report.add_test_suite(suite(outcome, &spans, &causes, property, &members));
     }
     report.to_string().map_err(io::Error::other)
 }
 
-fn suite(outcome: &Outcome<'_>, spans: &[Span<'_>], property: &str, members: &[&Judged]) -> TestSuite {
+fn suite(
+    outcome: &Outcome<'_>,
+    spans: &[Span<'_>],
+    causes: &[Common<'_>],
+    property: &str,
+    members: &[&Judged],
+) -> TestSuite {
     let mut suite = TestSuite::new(property);
     // Checks share scenarios: the sum of the cases' times would count a scenario as often as it is judged.
     let scenarios = members.iter().flat_map(|judged| judged.check.scenarios.iter().copied());
@@ -33,7 +40,7 @@ fn suite(outcome: &Outcome<'_>, spans: &[Span<'_>], property: &str, members: &[&
     if property == "replication" {
         suite.add_properties(properties(outcome));
     }
-    suite.add_test_cases(members.iter().map(|judged| case(outcome, judged)));
+    suite.add_test_cases(members.iter().map(|judged| case(outcome, judged, causes)));
     suite
 }
 
@@ -51,13 +58,11 @@ fn properties(outcome: &Outcome<'_>) -> Vec<Property> {
     of_rows.chain(of_ledger).chain(of_exercises).collect()
 }
 
-fn case(outcome: &Outcome<'_>, judged: &Judged) -> TestCase {
+fn case(outcome: &Outcome<'_>, judged: &Judged, causes: &[Common<'_>]) -> TestCase {
     let trouble = |kind, r#type| {
+        let (message, description) = told(outcome, judged, causes);
         let mut status = TestCaseStatus::non_success(kind);
-        status
-            .set_message(clean(&judged.finding.reason))
-            .set_type(r#type)
-            .set_description(clean(&format!("\n{}", text(outcome, judged))));
+        status.set_message(clean(&message)).set_type(r#type).set_description(clean(&format!("\n{description}")));
         status
     };
     let status = match judged.finding.verdict {
@@ -73,6 +78,21 @@ fn case(outcome: &Outcome<'_>, judged: &Judged) -> TestCase {
     let mut case = TestCase::new(judged.check.id, status);
     case.set_classname(judged.check.property()).set_time(Duration::from_secs_f64(judged.seconds));
     case
+}
+
+/// What is said of a case that did not pass. A cause that several have is told at the first of them, with all their names,
+/// and the others point there: a file of this kind has no place of its own for it.
+fn told(outcome: &Outcome<'_>, judged: &Judged, causes: &[Common<'_>]) -> (String, String) {
+    let (id, reason) = (judged.check.id, judged.finding.reason.clone());
+    let common = causes.iter().find(|common| common.judged.iter().any(|it| it.check.id == id));
+    let Some(common) = common else { return (reason, text(outcome, judged)) };
+    let first = common.judged[0].check.id;
+    if id == first {
+        return (reason, format!("{}:\n{}", common.title(), text_of_cause(outcome, common)));
+    }
+    let pointer = format!("{}; the cause is told at {first}", so(judged));
+    let description = format!("{pointer}\nrequired: {}\nrun alone: {} {id}\n", judged.check.statement, outcome.rerun);
+    (pointer, description)
 }
 
 /// Two characters XML 1.0 has no way to write, and the control characters from DEL on it advises against
@@ -102,12 +122,25 @@ mod tests {
         insta::assert_snapshot!(xml(&sample::failing(&sample::failing_evidence())).unwrap());
     }
 
+    #[test]
+    fn one_cause_is_told_at_the_first_case_that_it_left_undecided() {
+        let xml = xml(&sample::crashing(&sample::crashing_evidence())).unwrap();
+        let from = xml.find("<testcase name=\"ordering::starts_in_ordinal_order\"").expect("the first case");
+        let to = xml.find("<testcase name=\"ordering::ready_means_serving\"").expect("the next one");
+        insta::assert_snapshot!(&xml[from..to]);
+        assert_eq!(xml.matches("undecided for one cause").count(), 1, "{xml}");
+        let pointer =
+            "message=\"the scenario restart was not begun; the cause is told at ordering::starts_in_ordinal_order\"";
+        assert_eq!(xml.matches(pointer).count(), 2, "{xml}");
+    }
+
     /// What Jenkins, GitLab and others rely on, though no standard says so: sums that are right, a time and a class for
     /// every case, one outcome at most, and no character that XML 1.0 forbids.
     #[test]
     fn readers_find_what_they_rely_on() {
         let (passing, failing, disrupted) =
             (sample::passing_evidence(), sample::failing_evidence(), sample::disrupted_evidence());
+        let crashing = sample::crashing_evidence();
         let empty = Evidence::new(Vec::new());
         let mut dirty = sample::failing(&failing);
         dirty.judged[0].finding.reason = "\u{1}\u{8}\u{b}\u{1f}\u{7f}\u{fffe}".to_owned();
@@ -116,6 +149,7 @@ mod tests {
             sample::failing(&failing),
             sample::inconclusive(&failing),
             sample::measured(&disrupted),
+            sample::crashing(&crashing),
             sample::empty(&empty),
             dirty,
         ];

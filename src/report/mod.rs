@@ -3,6 +3,7 @@
 //! same bytes.
 
 mod account;
+mod causes;
 mod costs;
 mod describe;
 mod exercised;

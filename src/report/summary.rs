@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::account::{exercised, substitutions, text};
+use super::account::{exercised, substitutions, text, text_of_cause};
+use super::causes::{Common, so};
 use super::costs::{Cell, ledger, rows};
 use super::describe::in_line;
 use super::html::escape;
@@ -19,10 +20,35 @@ const LONGEST: usize = 300;
 
 /// The summary, in at most so many bytes: what comes last is left out first, whole, and the summary says so.
 pub(super) fn markdown(outcome: &Outcome<'_>, room: usize) -> String {
-    let mut sections = vec![heading(outcome), properties(outcome), findings(outcome)];
+    let causes = outcome.common_causes();
+    let others: Vec<&Judged> = outcome.others_by_property().into_iter().flat_map(|(_, members)| members).collect();
+    let mut sections = vec![heading(outcome)];
+    sections.extend(causes.iter().map(cause));
+    sections.extend([properties(outcome), findings(&others)]);
     sections.extend([disruptions(outcome), facts(outcome), remarks(outcome)]);
-    sections.extend(outcome.judged.iter().filter(|judged| symbol(judged).1).map(|judged| details(outcome, judged)));
+    sections.extend(causes.iter().map(|common| folded("❔", &common.title(), &text_of_cause(outcome, common))));
+    let looked_at = others.into_iter().filter(|judged| symbol(judged).1);
+    sections.extend(looked_at.map(|judged| folded(symbol(judged).0, judged.check.id, &text(outcome, judged))));
     fitted(sections, room, outcome)
+}
+
+/// A cause that left several checks undecided, and these below it.
+fn cause(common: &Common<'_>) -> String {
+    let why = clipped(&common.cause.why);
+    let mut section = format!("#### ❔ {}\n\n{} (#{})\n\n", common.title(), plain(&why), common.cause.seq);
+    for judged in &common.judged {
+        let _ = writeln!(section, "- {}: {}", code(judged.check.id), plain(&clipped(so(judged))));
+    }
+    section + "\n"
+}
+
+/// A text on one line, and no longer than a table has room for.
+fn clipped(text: &str) -> String {
+    let text = in_line(text);
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text,
+    }
 }
 
 fn fitted(sections: Vec<String>, room: usize, outcome: &Outcome<'_>) -> String {
@@ -83,19 +109,15 @@ fn properties(outcome: &Outcome<'_>) -> String {
     text + "\n"
 }
 
-/// Every finding that is not a pass, with its reason.
-fn findings(outcome: &Outcome<'_>) -> String {
-    let told: Vec<&Judged> = outcome.judged.iter().filter(|it| it.finding.verdict != Verdict::Pass).collect();
+/// Every finding that is not a pass, with its reason, but for those that a cause was told for.
+fn findings(others: &[&Judged]) -> String {
+    let told: Vec<&&Judged> = others.iter().filter(|it| it.finding.verdict != Verdict::Pass).collect();
     if told.is_empty() {
         return String::new();
     }
     let mut text = table(["", "check", "reason"]);
     for judged in told {
-        let reason = in_line(&judged.finding.reason);
-        let reason = match reason.char_indices().nth(LONGEST) {
-            Some((end, _)) => format!("{} …", &reason[..end]),
-            None => reason,
-        };
+        let reason = clipped(&judged.finding.reason);
         let _ = writeln!(text, "| {} | {} | {} |", symbol(judged).0, code(judged.check.id), plain(&reason));
     }
     text + "\n"
@@ -140,11 +162,10 @@ fn remarks(outcome: &Outcome<'_>) -> String {
     if lines.is_empty() { String::new() } else { format!("#### What was exercised\n\n{}", list(lines)) }
 }
 
-/// The account of a check, folded.
-fn details(outcome: &Outcome<'_>, judged: &Judged) -> String {
-    let (symbol, id) = (symbol(judged).0, judged.check.id);
-    let account = escape(&text(outcome, judged));
-    format!("<details><summary>{symbol} {id}</summary>\n\n<pre>\n{account}</pre>\n\n</details>\n\n")
+/// An account, folded below its title.
+fn folded(symbol: &str, title: &str, account: &str) -> String {
+    let account = escape(account);
+    format!("<details><summary>{symbol} {title}</summary>\n\n<pre>\n{account}</pre>\n\n</details>\n\n")
 }
 
 /// How a verdict is shown, and whether somebody has to look at it.
@@ -208,6 +229,13 @@ mod tests {
     #[test]
     fn a_run_that_could_not_start() {
         insta::assert_snapshot!(markdown(&sample::empty(&Evidence::new(Vec::new())), MOST));
+    }
+
+    #[test]
+    fn one_cause_is_told_once_before_everything_else() {
+        let text = markdown(&sample::crashing(&sample::crashing_evidence()), MOST);
+        let to = text.find("#### What it ran on").expect("what comes next");
+        insta::assert_snapshot!(&text[..to]);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::account::{Part, account, exercised, expectations, scope, substitutions, undecided};
+use super::account::{Part, account, exercised, expectations, of_cause, scope, substitutions, undecided};
+use super::causes::{Common, so};
 use super::costs::{Cell, Row, ledger, rows};
 use super::describe::{STAMP, describe, in_line, stamp};
 use super::spans::{Ended, Span, spans};
@@ -46,7 +47,10 @@ fn render(outcome: &Outcome<'_>, width: usize) -> String {
     let mut page = Page { text: String::new(), width };
     page.header(outcome);
     let longest = outcome.judged.iter().map(|judged| judged.check.id.len()).max().unwrap_or(0).min(LONGEST_ID);
-    for (property, members) in outcome.by_property() {
+    for common in outcome.common_causes() {
+        page.cause(outcome, &common, longest);
+    }
+    for (property, members) in outcome.others_by_property() {
         page.heading(property);
         for judged in members {
             page.check(outcome, judged, longest);
@@ -113,6 +117,11 @@ impl Page {
             }
             return;
         }
+        self.beside(id, longest, &judged.finding.reason);
+    }
+
+    /// An id, which begins in the fourth column, and a reason beside it or below.
+    fn beside(&mut self, id: &str, longest: usize, reason: &str) {
         let column = 4 + longest + 2;
         let column = if column + NARROWEST_REASON <= self.width { column } else { 6 };
         if 4 + id.len() + 2 <= column {
@@ -120,7 +129,20 @@ impl Page {
         } else {
             let _ = write!(self.text, "{id}\n{:column$}", "");
         }
-        self.hanging(column, DIM, &in_line(&judged.finding.reason));
+        self.hanging(column, DIM, &in_line(reason));
+    }
+
+    /// A cause that left several checks undecided, and these below it.
+    fn cause(&mut self, outcome: &Outcome<'_>, common: &Common<'_>, longest: usize) {
+        self.heading(&common.title());
+        for part in of_cause(outcome, common) {
+            self.part(&part);
+        }
+        let (symbol, style) = symbol(Verdict::Inconclusive);
+        for judged in &common.judged {
+            let _ = write!(self.text, "  {style}{symbol}{style:#} ");
+            self.beside(judged.check.id, longest, so(judged));
+        }
     }
 
     fn part(&mut self, part: &Part<'_>) {
@@ -249,6 +271,13 @@ mod tests {
     #[test]
     fn an_inconclusive_run() {
         insta::assert_snapshot!(colourless(&sample::inconclusive(&sample::failing_evidence())));
+    }
+
+    #[test]
+    fn one_cause_is_told_once_before_the_checks_that_it_left_undecided() {
+        let text = colourless(&sample::crashing(&sample::crashing_evidence()));
+        let to = text.find("\nimages").expect("what comes next");
+        insta::assert_snapshot!(&text[..to]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{Bench, Trial};
 use crate::evidence::LeftOut;
+use crate::scenario::disrupts;
 
 /// What a trial may disrupt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,9 +14,6 @@ pub enum Disruption {
     /// Nodes, DNS servers and the API server too, since the cluster was made for this trial alone.
     Cluster,
 }
-
-/// The scenarios that disturb no pod: they deploy, configure, write, read, and delete what the run made.
-const PEACEFUL: [&str; 4] = ["deploy", "replicate", "settle", "teardown"];
 
 /// The scenarios of a trial.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -72,7 +70,7 @@ fn why_not(ground: Ground, scenario: &str) -> Option<&'static str> {
             Some("the cluster's only node carries the API server, the DNS servers and the witnesses too")
         }
         "claims" if ground.pods < 2 => Some("the set has one pod: with its claim would go every write"),
-        _ if ground.disruption == Disruption::Nothing && !PEACEFUL.contains(&scenario) => {
+        _ if ground.disruption == Disruption::Nothing && disrupts(scenario) => {
             Some("no pod is disturbed in a cluster that was there before, unless --allow-disruption is given")
         }
         _ => None,
@@ -111,7 +109,7 @@ mod tests {
     fn without_agreement_no_scenario_disturbs_a_pod() {
         let wanted = crate::scenario::SCENARIOS.map(str::to_owned);
         let scope = Scope::on(Ground { disruption: Disruption::Nothing, pods: 1, ..OWN }, &wanted);
-        assert_eq!(scope.scenarios, PEACEFUL);
+        assert_eq!(scope.scenarios, ["deploy", "replicate", "settle", "teardown"]);
         let why =
             |scenario: &str| scope.left_out.iter().find(|left| left.scenario == scenario).map(|it| it.why.as_str());
         assert!(why("restart").is_some_and(|why| why.contains("--allow-disruption")));

@@ -14,7 +14,8 @@ use super::budget::{Budget, held_to};
 use super::scope::{Disruption, Scope};
 use super::{RunError, preflight, witness};
 use crate::evidence::{
-    Budgets, Recorder, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, Upgrade, What,
+    Budgets, Note, Recorder, Redaction, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, Upgrade,
+    What,
 };
 use crate::probe::Session;
 use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
@@ -123,11 +124,11 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         journal.progress.say(&format!("left out: {}: {}", left.scenario, left.why));
     }
     journal.log.record(What::Run(Box::new(description(bench, trial, &scope, &subject, substitutions, limits))));
-    let secrets = match &credentials {
-        Credentials::Literal(password) => vec![password.clone()],
-        _ => Vec::new(),
-    };
-    let recorder = Recorder::start(client, namespace, &journal.log, secrets).await?;
+    let redaction = Redaction::default();
+    if let Credentials::Literal(password) = &credentials {
+        redaction.learn(password);
+    }
+    let recorder = Recorder::start(client, namespace, &journal.log, &redaction).await?;
     // It is set once: a trial is acted once.
     let _ = standing.recorder.set(recorder);
     let writer_password = Secret::from(workload::random_word());
@@ -136,6 +137,8 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let (near, far_session) = journal.step("run", "start the witnesses", started).await?;
     journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Corefile, value: json!(bench.corefile) }));
     let root_password = password(bench, &manifests, namespace, &credentials, &standing.made).await?;
+    let replica_password = Secret::from(workload::random_word());
+    [&root_password, &replica_password, &writer_password].iter().for_each(|secret| redaction.learn(secret.expose()));
     let context = Arc::new(Context::new(Parts {
         client: client.clone(),
         manifests,
@@ -151,8 +154,9 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         nodes: bench.nodes.clone(),
         dns_budget_ms: bench.dns_budget_ms,
         root_password,
-        replica_password: Secret::from(workload::random_word()),
+        replica_password,
         writer_password,
+        redaction,
         ledger: trial.scenarios.iter().any(|scenario| scenario == "settle").then_some(trial.ledger),
         semi_sync: trial.semi_sync,
         limits,
@@ -176,11 +180,13 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     Ok(())
 }
 
-/// Acts each scenario whose foundations stand.
+/// Acts each scenario whose foundations stand. Once the workload does not come back from one, those that would disrupt it
+/// further are not begun: each would only wait for it once more.
 async fn act_scenarios(context: &Context, journal: &Journal, scenarios: &[String]) {
     let mut fallen: Vec<&str> = Vec::new();
+    let mut away = false;
     for scenario in SCENARIOS.iter().filter(|scenario| scenarios.iter().any(|wanted| wanted == *scenario)) {
-        if *scenario == "teardown" {
+        if *scenario == "teardown" || (away && scenario::disrupts(scenario)) {
             continue;
         }
         let missing = scenario::needs(scenario).iter().find(|needed| fallen.contains(needed));
@@ -190,7 +196,14 @@ async fn act_scenarios(context: &Context, journal: &Journal, scenarios: &[String
         } else if Box::pin(scenario::act(context, scenario)).await.is_err() {
             fallen.push(scenario);
         }
+        if let Some(in_vain) = if away { None } else { context.stays_away(scenario).await } {
+            let note = Note::stops(scenario, &in_vain);
+            journal.progress.say(&note.message);
+            journal.log.record(What::Note(note));
+            away = true;
+        }
     }
+    context.take_time();
 }
 
 impl Trial {

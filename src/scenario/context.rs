@@ -11,13 +11,14 @@ use kube::Client;
 use kube::api::Api;
 
 use super::ScenarioError;
+use super::comeback::Vain;
 use super::journal::Journal;
 use super::ledger::{Rate, Reader};
 use super::sabotage::Sabotage;
 use super::undo::Disrupted;
 use super::upgrade::Newer;
 use crate::cluster::Nodes;
-use crate::evidence::{PodLife, Replication, Sight, Subject, Timeline};
+use crate::evidence::{PodLife, Redaction, Replication, Sight, Subject, Timeline};
 use crate::mysql::flavour::Flavour;
 use crate::probe::Session;
 use crate::witness::protocol::Secret;
@@ -120,6 +121,8 @@ pub struct Parts {
     pub replica_password: Secret,
     /// The password of who writes the witness's ledger.
     pub writer_password: Secret,
+    /// What must not get into the evidence.
+    pub redaction: Redaction,
     /// How fast the witness's ledger writes, if it is kept.
     pub ledger: Option<Rate>,
     /// Whether commits are to wait for a replica, which the ledger then asks around each write.
@@ -151,6 +154,8 @@ pub struct Context {
     pub(super) reader: Reader,
     /// What is to be made good, whatever happens.
     pub(super) disrupted: tokio::sync::Mutex<Vec<Disrupted>>,
+    /// Whether the workload was awaited in vain.
+    pub(super) vain: Vain,
 }
 
 impl std::ops::Deref for Context {
@@ -172,6 +177,7 @@ impl Context {
             greeting: AtomicBool::new(false),
             reader: Reader::default(),
             disrupted: tokio::sync::Mutex::default(),
+            vain: Vain::default(),
         }
     }
 
@@ -235,7 +241,7 @@ impl Context {
         sight: impl Fn(&Timeline) -> Sight<T>,
     ) -> Result<T, ScenarioError> {
         let seen = |state: &str| self.journal.progress.seen(&format!("{what}: {state}"));
-        Ok(self.journal.log.wait(what, limit, seen, sight).await?)
+        Ok(self.journal.log.wait(what, self.vain.patience(limit), seen, sight).await?)
     }
 
     /// Waits for something that no watch of the run shows, and tells who watches what is seen meanwhile.
@@ -246,20 +252,20 @@ impl Context {
         ask: impl AsyncFn() -> Sight<T>,
     ) -> Result<T, ScenarioError> {
         let seen = |state: &str| self.journal.progress.seen(&format!("{what}: {state}"));
-        Ok(self.journal.log.poll(what, limit, seen, ask).await?)
+        Ok(self.journal.log.poll(what, self.vain.patience(limit), seen, ask).await?)
     }
 
     /// Waits until a name's bearer is Ready under another UID than `not`, and was asked as it became so.
     pub(super) async fn ready(&self, pod: &str, not: Option<&str>) -> Result<(), ScenarioError> {
         let what = if not.is_some() { format!("{pod} Ready under a new UID") } else { format!("{pod} Ready") };
-        self.wait(&what, self.limits.pod_ready, |timeline| {
+        let awaited = self.wait(&what, self.limits.pod_ready, |timeline| {
             let Some(life) = timeline.live_pod(pod) else { return Sight::NotYet("there is no such pod".to_owned()) };
             if Some(life.uid.as_str()) == not {
                 return Sight::NotYet(format!("still the old one: {}", life.summary));
             }
             ready_sight(life, timeline.last_seq)
-        })
-        .await?;
+        });
+        self.comes_back(awaited).await?;
         self.greeted(pod).await;
         Ok(())
     }

@@ -51,18 +51,17 @@ pub(super) async fn started(context: &Context) -> Result<(), ScenarioError> {
 pub(super) async fn settled(context: &Context, replicas: u32) -> Result<(), ScenarioError> {
     let wanted = i64::from(replicas);
     let what = format!("StatefulSet {} with {wanted} Ready pods", context.subject.set);
-    context
-        .wait(&what, context.limits.pod_ready, |timeline| {
-            let Some(set) = &timeline.set else { return Sight::NotYet("there is no such set".to_owned()) };
-            let seen = set.observed_generation >= set.generation;
-            if seen && set.replicas == wanted && set.current == wanted && set.ready == wanted {
-                return Sight::Met(());
-            }
-            let state = format!(
-                "{} of {} pods Ready, generation {} of {}",
-                set.ready, set.current, set.observed_generation, set.generation
-            );
-            Sight::NotYet(state)
-        })
-        .await
+    let awaited = context.wait(&what, context.limits.pod_ready, |timeline| {
+        let Some(set) = &timeline.set else { return Sight::NotYet("there is no such set".to_owned()) };
+        let seen = set.observed_generation >= set.generation;
+        if seen && set.replicas == wanted && set.current == wanted && set.ready == wanted {
+            return Sight::Met(());
+        }
+        let state = format!(
+            "{} of {} pods Ready, generation {} of {}",
+            set.ready, set.current, set.observed_generation, set.generation
+        );
+        Sight::NotYet(state)
+    });
+    context.comes_back(awaited).await
 }

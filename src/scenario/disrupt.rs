@@ -145,7 +145,8 @@ impl Context {
     /// Waits until the pod with this UID is gone, and returns the record that shows it.
     pub(super) async fn gone(&self, pod: &str, uid: &str) -> Result<u64, ScenarioError> {
         let gone = |life: &PodLife| life.deleted.map(|mark| mark.seq);
-        self.of_pod(&format!("{pod} (uid {uid}) gone"), self.limits.pod_gone, uid, gone).await
+        let what = format!("{pod} (uid {uid}) gone");
+        self.comes_back(self.of_pod(&what, self.limits.pod_gone, uid, gone)).await
     }
 
     /// Waits until the controller has replaced a pod that was there under this UID, and the new one is Ready.
@@ -206,7 +207,7 @@ impl Context {
 
     async fn ready_again(&self, held: &Held) -> Result<u64, ScenarioError> {
         let what = format!("{} Ready again", held.pod);
-        self.of_pod(&what, self.limits.pod_ready, &held.uid, |life| turned(life, true)).await
+        self.comes_back(self.of_pod(&what, self.limits.pod_ready, &held.uid, |life| turned(life, true))).await
     }
 
     /// Waits until containers of the pod with this UID were started again after a record, and it is Ready; returns the
@@ -217,9 +218,10 @@ impl Context {
             let last = life.restarts.last().filter(|last| last.value > life.restarts_at(after))?;
             Some(last.since.seq)
         };
-        let started = self.of_pod(&what, self.limits.pod_ready, uid, again).await?;
+        let started = self.comes_back(self.of_pod(&what, self.limits.pod_ready, uid, again)).await?;
         let what = format!("{pod} (uid {uid}) Ready again");
-        let ready = self.of_pod(&what, self.limits.pod_ready, uid, |life| turned(life, true)).await?;
+        let ready = self.of_pod(&what, self.limits.pod_ready, uid, |life| turned(life, true));
+        let ready = self.comes_back(ready).await?;
         Ok([started, ready])
     }
 

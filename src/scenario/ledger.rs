@@ -185,11 +185,11 @@ impl Context {
 
     /// Tries until it is done: the way to the witness may be broken for a while.
     async fn patiently<T>(&self, what: &str, attempt: impl AsyncFn() -> Result<T, String>) -> Result<T, ScenarioError> {
-        let begun = Instant::now();
+        let (begun, limit) = (Instant::now(), self.vain.brief(self.limits.recovery));
         loop {
             match attempt().await {
                 Ok(done) => return Ok(done),
-                Err(reason) if begun.elapsed() >= self.limits.recovery => {
+                Err(reason) if begun.elapsed() >= limit => {
                     return Err(ScenarioError::Ledger { what: what.to_owned(), reason });
                 }
                 Err(_) => sleep(RETRY_AFTER).await,

@@ -21,11 +21,14 @@
 //! | settle    | stops the write ledger, waits for the replicas, and reads back what they hold |
 //! | teardown  | deletes everything that the run made, and lists what is left |
 //!
+//! Where the workload does not come back from one of them, `comeback` sees to it that nothing more is disrupted.
+//!
 //! After what disrupts the workload from `crash` on, `recover` asks for the whole state of it. Nodes come before the DNS
 //! servers: new ones may come to be on any node, and nodes with DNS servers are left alone. Claims come last: from there
 //! on the last pod's data is new.
 
 mod claims;
+mod comeback;
 mod context;
 mod control;
 mod crash;
@@ -59,10 +62,13 @@ mod unready;
 pub mod unseen;
 mod upgrade;
 
+use std::time::Duration;
+
 use crate::cluster::kind::KindError;
 use crate::evidence::WaitError;
 use crate::workload::{ApplyError, ManifestError};
 
+pub use comeback::disrupts;
 pub use context::{Context, Limits, Made, Parts, Witnesses};
 pub use greet::greet;
 pub use journal::Journal;
@@ -156,6 +162,12 @@ pub enum ScenarioError {
     /// A node did not come back with a newer kubelet.
     #[error(transparent)]
     Lost(Box<LostNode>),
+    /// The end of the scenarios came first, since the workload did not come back.
+    #[error("cut short {after:?} after the workload had been awaited in vain")]
+    CutShort {
+        /// How long after that.
+        after: Duration,
+    },
     /// The witness did not do with its ledger what the scenario needs.
     #[error("the witness did not {what}: {reason}")]
     Ledger {
@@ -189,7 +201,7 @@ pub async fn act(context: &Context, scenario: &str) -> Result<(), ScenarioError>
             "resolver" => Box::pin(resolver::resolver(context)).await,
             "control" => Box::pin(control::control(context)).await,
             "claims" => Box::pin(claims::claims(context)).await,
-            "settle" => Box::pin(settle::settle(context)).await,
+            "settle" => Box::pin(context.vain.in_time(settle::settle(context))).await,
             _ => Ok(()),
         }
     };

@@ -25,12 +25,22 @@ pub(super) async fn recovered(context: &Context, scenario: &str) -> Result<(), S
     }
     let replicas: Vec<String> = subject.replica_pods().collect();
     let replicating = context.replicating();
+    let mut follow = true;
     if replicating {
-        caught_up(context, &moment, &replicas).await;
+        let (written, reached) = caught_up(context, &moment, &replicas).await;
+        if !(written && reached) {
+            let what = if reached { "a write on the primary" } else { "every replica at the primary's transactions" };
+            let limit = context.limits.recovery;
+            context.does_not_recover(format!("{what} did not come within {limit:?} after all pods were Ready"));
+        }
+        follow = reached;
     }
     settled(context, subject.replicas).await?;
-    if replicating {
+    if replicating && follow {
         whole(context, &moment, &replicas).await?;
+    } else if replicating {
+        // It may tell why.
+        context.replica_status(&moment, &replicas).await;
     }
     let pods: Vec<String> = subject.pods().collect();
     let (names, identities) = (context.all_names(), pods.iter().map(|pod| context.identity(&moment, pod)));
@@ -38,14 +48,17 @@ pub(super) async fn recovered(context: &Context, scenario: &str) -> Result<(), S
     Ok(())
 }
 
-/// Writes until the primary acknowledges it, and has the replicas wait for that.
-pub(super) async fn caught_up(context: &Context, moment: &Moment, replicas: &[String]) {
+/// Writes until the primary acknowledges it, and has the replicas wait for that. Tells whether a write was acknowledged,
+/// and whether all replicas came that far.
+pub(super) async fn caught_up(context: &Context, moment: &Moment, replicas: &[String]) -> (bool, bool) {
     let limit = context.limits.recovery;
     let begun = Instant::now();
-    while !context.write(moment, ROWS).await && begun.elapsed() < limit {
+    let mut written = context.write(moment, ROWS).await;
+    while !written && begun.elapsed() < limit {
         tokio::time::sleep(WRITE_AGAIN_AFTER).await;
+        written = context.write(moment, ROWS).await;
     }
-    context.barrier(moment, replicas, limit).await;
+    (written, context.barrier(moment, replicas, limit).await)
 }
 
 /// Compares the primary and these replicas while nobody writes.

@@ -13,6 +13,9 @@ use crate::mysql::statements;
 use crate::probe::exec;
 use crate::witness::protocol::{Answer, Ask, Secret, SqlAsk};
 
+/// How long a replica may take to reach a barrier where the scenarios have to end soon.
+const HASTE: Duration = Duration::from_secs(3);
+
 impl Context {
     /// Asks a pod's server, at the address that the pod has now, and records question and answer.
     pub(super) async fn ask(
@@ -88,6 +91,7 @@ impl Context {
         statements: &[String],
         limit: Duration,
     ) -> (u64, SqlAnswer) {
+        let limit = self.vain.brief(limit);
         let Some(address) = self.address(pod).and_then(|address| address.parse().ok()) else {
             return (0, SqlAnswer::Unreachable { message: format!("{pod} has no address") });
         };
@@ -161,15 +165,35 @@ impl Context {
         join_all(writes).await.into_iter().all(|acknowledged| acknowledged)
     }
 
-    /// Has these replicas wait until they have executed what the primary has by now.
-    pub(super) async fn barrier(&self, moment: &Moment, replicas: &[String], limit: Duration) {
+    /// Has these replicas wait until they have executed what the primary has by now, and tells whether all have.
+    pub(super) async fn barrier(&self, moment: &Moment, replicas: &[String], limit: Duration) -> bool {
+        let primary = self.subject.primary();
+        let question = vec![self.flavour().executed().to_owned()];
+        let answer = self.ask(moment, &primary, Question::GtidExecuted, question).await;
+        let Some(set) = first(&answer, "barrier") else { return replicas.is_empty() };
+        let waits = replicas.iter().map(|pod| {
+            let statements = vec![self.flavour().barrier(&set, limit.as_secs().max(1))];
+            self.ask_within(moment, pod, Question::Barrier, statements, limit + self.limits.sql)
+        });
+        join_all(waits).await.iter().all(|answer| first(answer, "reached").as_deref() == Some("1"))
+    }
+
+    /// The same with little time. Of a replica that does not come that far there is no record: it was given less than the
+    /// budget, so nothing follows from it.
+    pub(super) async fn barrier_in_haste(&self, moment: &Moment, replicas: &[String]) {
         let primary = self.subject.primary();
         let question = vec![self.flavour().executed().to_owned()];
         let answer = self.ask(moment, &primary, Question::GtidExecuted, question).await;
         let Some(set) = first(&answer, "barrier") else { return };
-        let waits = replicas.iter().map(|pod| {
-            let statements = vec![self.flavour().barrier(&set, limit.as_secs().max(1))];
-            self.ask_within(moment, pod, Question::Barrier, statements, limit + self.limits.sql)
+        let statements = vec![self.flavour().barrier(&set, HASTE.as_secs())];
+        let waits = replicas.iter().map(async |pod| {
+            let uid = self.uid(pod).unwrap_or_default();
+            let (took_us, answer) = self.put(pod, &statements, self.limits.sql).await;
+            if first(&answer, "reached").as_deref() == Some("1") {
+                let (moment, pod, statements) = (moment.clone(), pod.clone(), statements.clone());
+                let question = Question::Barrier;
+                self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+            }
         });
         join_all(waits).await;
     }

@@ -14,6 +14,9 @@ use crate::evidence::Moment;
 const REST: Duration = Duration::from_secs(5);
 
 pub(super) async fn settle(context: &Context) -> Result<(), ScenarioError> {
+    if context.vain.awaited() {
+        return in_haste(context).await;
+    }
     let moment = Moment::Settled;
     let subject = &context.subject;
     let (pods, replicas): (Vec<String>, Vec<String>) = (subject.pods().collect(), subject.replica_pods().collect());
@@ -28,5 +31,24 @@ pub(super) async fn settle(context: &Context) -> Result<(), ScenarioError> {
     join_all(pods.iter().map(|pod| context.entries(&moment, pod))).await;
     context.contents(&moment, &pods).await;
     context.replica_status(&moment, &replicas).await;
+    Ok(())
+}
+
+/// The same for a workload that did not come back: those that are Ready tell what they hold of the ledger, so that what was
+/// lost shows. Nothing else of them is at rest.
+async fn in_haste(context: &Context) -> Result<(), ScenarioError> {
+    let moment = Moment::Settled;
+    context.journal.step("settle", "stop the ledger", context.stop_ledger()).await?;
+    let ready: Vec<String> = context.journal.log.look(|timeline| {
+        let serves = |pod: &String| timeline.live_pod(pod).is_some_and(|life| life.serving_at(timeline.last_seq));
+        context.subject.pods().filter(serves).collect()
+    });
+    let primary = context.subject.primary();
+    if ready.contains(&primary) {
+        let replicas: Vec<String> = ready.iter().filter(|pod| **pod != primary).cloned().collect();
+        context.barrier_in_haste(&moment, &replicas).await;
+    }
+    context.strike(Point::Settling).await;
+    join_all(ready.iter().map(|pod| context.entries(&moment, pod))).await;
     Ok(())
 }

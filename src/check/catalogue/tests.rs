@@ -13,6 +13,8 @@ use crate::{
     scenario::SCENARIOS,
 };
 
+mod causes;
+
 fn judge(id: &str, history: &History) -> Finding {
     find(id).expect("a check").judge(&history.evidence())
 }

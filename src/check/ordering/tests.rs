@@ -11,6 +11,8 @@ use crate::{
     evidence::{Act, EventType, Phase, Question, SqlAnswer, Subject, WaitOutcome, What},
 };
 
+mod never_ready;
+
 const STARTS: &str = "ordering::starts_in_ordinal_order";
 const SERVING: &str = "ordering::ready_means_serving";
 const REVERSE: &str = "ordering::scales_down_in_reverse";

@@ -33,6 +33,7 @@ fn new_replica_joins(evidence: &Evidence) -> Finding {
         let (moment, primary) = (Moment::Joined, case.subject.primary());
         let pod = case.subject.nth(case.subject.replicas);
         if case.answers(&pod, Question::Barrier, &moment).next().is_none()
+            && case.outer_steps("grow").next().is_some()
             && let (from, to) = case.span("grow")
             && let Some(wait) = case.unmet_wait(from, to)
         {

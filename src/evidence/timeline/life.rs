@@ -326,7 +326,8 @@ impl SetState {
 /// is one.
 fn summarize(status: &Value, ready: bool, going: bool, summary: &mut String) {
     let waiting = || {
-        let statuses = items(status, "/containerStatuses").chain(items(status, "/initContainerStatuses"));
+        // While one of these cannot start, the others only wait for it.
+        let statuses = items(status, "/initContainerStatuses").chain(items(status, "/containerStatuses"));
         statuses.into_iter().find_map(|status| text(status, "/state/waiting/reason"))
     };
     let unscheduled = || {

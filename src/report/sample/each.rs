@@ -29,6 +29,13 @@ pub(crate) fn one_of_each() -> Vec<Record> {
             json!({ "metadata": meta("mysql-h-x"), "endpoints": [{ "conditions": { "ready": true } }, { "conditions": { "ready": false } }] }),
         ),
         ("Service", json!({ "metadata": meta("mysql-h") })),
+        (
+            "Event",
+            json!({
+                "metadata": meta("mysql-1.18a"), "type": "Warning", "reason": "FailedMount", "count": 3,
+                "involvedObject": { "kind": "Pod", "name": "mysql-1" }, "message": "MountVolume.SetUp failed",
+            }),
+        ),
     ] {
         story.object(3_000, EventType::Modified, kind, object);
     }
@@ -37,6 +44,7 @@ pub(crate) fn one_of_each() -> Vec<Record> {
     story.wait(5_000, "mysql-1 Ready", WaitOutcome::Met, 900, "Running, Ready");
     story.wait(6_000, "mysql-1 Ready", WaitOutcome::Expired, 300_000, "Pending, not Ready");
     story.wait(7_000, "mysql-1 Ready", WaitOutcome::Impossible("the image is missing".into()), 1_000, "Pending");
+    story.wait(7_100, "mysql-1 Ready again", WaitOutcome::CutShort, 5_000, "Pending");
     questions(&mut story);
     story.at(9_000, What::Fault(Fault { act: Act::Scale { from: 3, to: 1 }, proof: None }));
     let act = Act::DeletePod { pod: "mysql-0".into(), uid: uid(0, 1), grace_s: Some(0) };
@@ -47,6 +55,9 @@ pub(crate) fn one_of_each() -> Vec<Record> {
     let paused = json!({ "node": "worker", "state": "paused" });
     let process = json!({ "node": "control-plane", "state": "4711 since Tue Nov 24 18:00:00 2026" });
     let servers = json!([{ "name": "coredns-5d78c9869d-fghij", "uid": uid(9, 1), "address": "10.244.0.7" }]);
+    let lines = ["starting", " ", "unknown variable"];
+    let last_lines =
+        json!({ "pod": "mysql-1", "uid": uid(1, 1), "container": "mysql", "previous": true, "lines": lines });
     for (of, value) in [
         (SnapshotOf::Corefile, corefile),
         (SnapshotOf::LeftoverObjects, left),
@@ -54,6 +65,7 @@ pub(crate) fn one_of_each() -> Vec<Record> {
         (SnapshotOf::Node, paused),
         (SnapshotOf::ApiServer, process),
         (SnapshotOf::DnsServers, servers),
+        (SnapshotOf::ContainerLog, last_lines),
     ] {
         story.at(9_200, What::Snapshot(Snapshot { of, value }));
     }

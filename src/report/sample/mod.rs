@@ -1,5 +1,6 @@
 //! Made-up runs for the reports' tests.
 
+mod crashing;
 mod disrupted;
 mod each;
 
@@ -11,6 +12,7 @@ use super::{Judged, Outcome};
 use crate::check::{Check, Finding, Verdict};
 use crate::evidence::*;
 
+pub(crate) use crashing::{crashing, crashing_evidence};
 pub(crate) use disrupted::disrupted_evidence;
 pub(crate) use each::one_of_each;
 
@@ -33,6 +35,13 @@ check!(
     "ordering::starts_in_ordinal_order",
     "Before a pod is created, every pod with a lower ordinal MUST have been Running and Ready.",
     "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
+    &["deploy"]
+);
+check!(
+    SERVING,
+    "ordering::ready_means_serving",
+    "A pod MUST become Ready in its time, and MUST NOT be Ready before its server answers.",
+    "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes (readinessProbe)",
     &["deploy"]
 );
 check!(
@@ -350,7 +359,7 @@ pub(crate) fn empty(evidence: &Evidence) -> Outcome<'_> {
 pub(crate) fn judged_as(verdict: Verdict) -> Judged {
     Judged {
         check: &CLAIMS,
-        finding: Finding { verdict, reason: "so it is".into(), evidence: Vec::new() },
+        finding: Finding { verdict, reason: "so it is".into(), evidence: Vec::new(), cause: None },
         seconds: 0.0,
     }
 }

@@ -19,7 +19,7 @@ use super::error::PhaseError;
 use super::saved::{Phase, Saved, Thing};
 use crate::cluster::kind::{self, PREFIX};
 use crate::cluster::{Cluster, Lab};
-use crate::evidence::{Recorder, Replication, Run, Snapshot, SnapshotOf, Substitution, Upgrade, What};
+use crate::evidence::{Recorder, Redaction, Replication, Run, Snapshot, SnapshotOf, Substitution, Upgrade, What};
 use crate::scenario::{Context, Limits, Made, Parts, Witnesses};
 use crate::witness::protocol::Secret;
 use crate::workload::{self, ApplyError, Credentials, Manifest, Owned};
@@ -231,11 +231,11 @@ impl Site<'_> {
     pub async fn meet(&self, manifests: Vec<Manifest>, made: &Made) -> Result<Met, RunError> {
         let (client, journal, subject) = (&self.bench.cluster.client, &self.around.journal, &self.saved.subject);
         let (_, credentials) = workload::subject(&manifests, &subject.namespace, &self.bench.domain)?;
-        let secrets = match &credentials {
-            Credentials::Literal(password) => vec![password.clone()],
-            _ => Vec::new(),
-        };
-        let recorder = Recorder::start(client, &subject.namespace, &journal.log, secrets).await?;
+        let redaction = Redaction::default();
+        if let Credentials::Literal(password) = &credentials {
+            redaction.learn(password);
+        }
+        let recorder = Recorder::start(client, &subject.namespace, &journal.log, &redaction).await?;
         let limit = WITNESS_READY_WITHIN.mul_f64(self.around.timeout_scale);
         let session = |namespace| witness::session(client, namespace, limit);
         let (near_namespace, far_namespace) = (self.saved.near.clone(), self.saved.far.clone());
@@ -245,6 +245,7 @@ impl Site<'_> {
         let root_password = password(&self.bench, &manifests, &subject.namespace, &credentials, made).await?;
         let kept = Passwords::kept(client, &self.saved.near).await?;
         let Passwords { writer, replica } = kept.unwrap_or(Passwords { writer: empty(), replica: empty() });
+        [&root_password, &replica, &writer].iter().for_each(|secret| redaction.learn(secret.expose()));
         let context = Context::new(Parts {
             client: client.clone(),
             manifests,
@@ -257,6 +258,7 @@ impl Site<'_> {
             root_password,
             replica_password: replica,
             writer_password: writer,
+            redaction,
             ledger: Some(self.saved.conditions.ledger),
             semi_sync: self.saved.conditions.semi_sync,
             limits: self.limits(),

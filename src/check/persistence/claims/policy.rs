@@ -2,12 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-use crate::evidence::{Act, ClaimLife, Evidence, Mark, Retention, Run, Wait};
+use crate::evidence::{Act, ClaimLife, Evidence, Mark, Retention, Run};
 
 use super::{
     super::super::{
         Check, Finding,
-        case::{Case, Seen, is_after},
+        case::{Case, Unmet, is_after},
         expectation::claim_policy,
         minimum::Need,
         opinion::{Judged, Opinion, judged},
@@ -138,7 +138,7 @@ fn went(case: &Case<'_>, claim: &ClaimLife, pod: &str, within: &RangeInclusive<u
 /// What follows from a claim that did not do what it must: a violation where the harness waited for it in vain, and a
 /// doubt where nobody did.
 fn in_vain(case: &Case<'_>, claim: &ClaimLife, reason: String, from: u64, to: u64) -> Finding {
-    let names_it = |wait: &Seen<'_, Wait>| {
+    let names_it = |wait: &Unmet<'_>| {
         let mut words = wait.what.split_whitespace().chain(wait.last_seen.split_whitespace());
         words.any(|word| word.trim_end_matches(',') == claim.name)
     };

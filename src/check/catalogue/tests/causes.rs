@@ -1,0 +1,118 @@
+//! What leaves checks undecided that are not about it.
+
+use insta::assert_snapshot;
+
+use crate::{
+    check::{
+        CATALOGUE, Finding,
+        Verdict::{Fail, Inconclusive},
+        history::{History, PODS},
+    },
+    evidence::{Note, Phase, What},
+};
+
+use super::judge;
+
+const AWAY: &str = "mysql-1 Ready under a new UID did not come within 180s";
+
+/// A run that disrupted nothing more after `restart`, in which a pod did not come back.
+fn stopped() -> History {
+    let mut history = History::of(3);
+    for scenario in ["deploy", "replicate"] {
+        history.step(scenario, Phase::Begin);
+        history.step(scenario, Phase::End);
+    }
+    history.step("restart", Phase::Begin);
+    history.step("restart", Phase::Failed(AWAY.into()));
+    history.stops("restart", AWAY);
+    history.push(What::Note(Note { message: "the ledger cannot be read for now: broken".into() }));
+    history
+}
+
+#[test]
+fn scenarios_that_were_not_begun_since_the_workload_did_not_come_back_say_so() {
+    let history = stopped();
+    let judged = |id: &str| judge(id, &history);
+    let drained = judged("replication::no_acknowledged_write_is_lost");
+    assert_snapshot!(drained.reason, @"the scenario unready was not begun: nothing more is disrupted: the workload did not come back from restart: mysql-1 Ready under a new UID did not come within 180s (#8)");
+    let cause = |finding: &Finding| finding.cause.as_ref().map(|cause| (cause.why.clone(), cause.seq));
+    assert_eq!(cause(&drained), Some((format!("restart: {AWAY}"), 7)));
+    assert_eq!(drained.evidence, [8, 7]);
+    // What was cut short itself has the same cause.
+    for id in ["dns::name_follows_the_pod", "ordering::stuck_rollout_recovers", "replication::new_replica_joins"] {
+        assert_eq!(cause(&judged(id)), cause(&drained), "{id}: {}", judged(id).reason);
+    }
+    let teardown = judged("persistence::teardown_leaves_nothing");
+    assert!(!teardown.reason.contains("nothing more is disrupted"), "{}", teardown.reason);
+}
+
+#[test]
+fn a_workload_that_stands_and_does_not_recover_is_a_cause_of_its_own() {
+    let mut history = History::of(3);
+    for scenario in ["deploy", "replicate", "restart", "unready", "crash"] {
+        history.step(scenario, Phase::Begin);
+        history.step(scenario, Phase::End);
+    }
+    let note = history.stops("crash", "a write on the primary did not come within 120s after all pods were Ready");
+    let finding = judge("ordering::stuck_rollout_recovers", &history);
+    assert_eq!(finding.cause.map(|cause| cause.seq), Some(note));
+    assert_snapshot!(finding.reason, @"the scenario roll was not begun: nothing more is disrupted: the workload did not come back from crash: a write on the primary did not come within 120s after all pods were Ready (#12)");
+}
+
+#[test]
+fn checks_that_a_failed_deployment_leaves_undecided_have_one_cause() {
+    let mut history = History::of(3);
+    history.step("deploy", Phase::Begin);
+    let failed = history.step("deploy", Phase::Failed("mysql-0 Ready did not come within 180s".into()));
+    let evidence = history.with_semi_sync().evidence();
+    // The teardown builds on nothing.
+    for check in CATALOGUE.iter().filter(|check| check.scenarios != ["teardown"]) {
+        let (id, finding) = (check.id, check.judge(&evidence));
+        assert_eq!(finding.verdict, Inconclusive, "{id}");
+        let cause = finding.cause.unwrap_or_else(|| panic!("{id} has no cause: {}", finding.reason));
+        assert_eq!((cause.seq, cause.why.as_str()), (failed, "deploy: mysql-0 Ready did not come within 180s"), "{id}");
+    }
+}
+
+#[test]
+fn what_was_in_doubt_before_a_scenario_failed_has_not_that_cause() {
+    let mut history = History::of(3);
+    ["mysql-0", "mysql-1"].iter().for_each(|pod| history.starts(pod));
+    let gap = history.gap("Pod");
+    history.starts("mysql-2");
+    for scenario in ["deploy", "restart"] {
+        history.step(scenario, Phase::Begin);
+    }
+    history.step("restart", Phase::Failed("the engine is gone".into()));
+    let finding = judge("ordering::at_most_one_pod_per_ordinal", &history);
+    assert_eq!(
+        (finding.verdict, finding.evidence, finding.cause),
+        (Inconclusive, vec![gap], None),
+        "{}",
+        finding.reason
+    );
+}
+
+/// A run whose deployment fails since this pod crashes until its time is up.
+fn crashing(pod: &str) -> History {
+    let mut history = History::of(3);
+    history.step("deploy", Phase::Begin);
+    PODS.iter().take_while(|before| **before != pod).for_each(|before| history.starts(before));
+    history.added(pod);
+    history.expired(&format!("{pod} Ready"), "Running, not Ready, CrashLoopBackOff");
+    history.step("deploy", Phase::Failed(format!("{pod} Ready did not come within 180s")));
+    history
+}
+
+#[test]
+fn a_pod_that_crashes_fails_what_is_about_starting_and_nothing_else() {
+    let failed = |pod: &str| {
+        let evidence = crashing(pod).with_semi_sync().evidence();
+        let failed = CATALOGUE.iter().filter(|check| check.judge(&evidence).verdict == Fail);
+        failed.map(|check| check.id).collect::<Vec<_>>()
+    };
+    let (order, serving) = ("ordering::starts_in_ordinal_order", "ordering::ready_means_serving");
+    assert_eq!(failed("mysql-0"), [order, serving]);
+    assert_eq!(failed("mysql-1"), [order, serving]);
+    assert_eq!(failed("mysql-2"), [serving]);
+}
