@@ -108,7 +108,7 @@ once that is deleted too: without both lists a run passes only in a cluster that
 Usually wrong: a finalizer that nobody removes, a claim that a pod still mounts, or a PersistentVolume with the reclaim
 policy Retain. The finding names what remains and what holds it.",
     scenarios: &["teardown"],
-    minimum: &[],
+    minimum: &[Need::Acts],
     judge: teardown_leaves_nothing,
 };
 

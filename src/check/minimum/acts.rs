@@ -17,7 +17,7 @@ fn step(words: impl Into<String>, is: impl Fn(&Act) -> bool + 'static) -> Step {
 /// The acts that a scenario carries out where it comes to its end.
 fn steps(case: &Case<'_>, scenario: &str) -> Vec<Step> {
     let subject = case.subject;
-    let (all, several) = (subject.replicas, subject.replicas > 1);
+    let (all, several, own) = (subject.replicas, subject.replicas > 1, subject.claim_policy.when_scaled);
     let scale =
         |from: u32, to: u32| step(format!("scale from {from} to {to}"), move |act| *act == Act::Scale { from, to });
     let delete = |pod: String, grace_s: Option<u32>| {
@@ -63,8 +63,10 @@ fn steps(case: &Case<'_>, scenario: &str) -> Vec<Step> {
         "claims" => vec![
             step("let claims go with their pods", |act| *act == Act::SetClaimPolicy { when_scaled: Retention::Delete }),
             scale(all, all.saturating_sub(1)),
+            step("set the claims' policy back", move |act| *act == Act::SetClaimPolicy { when_scaled: own }),
             scale(all.saturating_sub(1), all),
         ],
+        "teardown" => vec![step("delete all that the run made", |act| *act == Act::Teardown)],
         _ => Vec::new(),
     }
 }
