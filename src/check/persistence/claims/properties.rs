@@ -110,7 +110,9 @@ impl Story {
         let limit =
             (down..self.events.len()).find(|place| frees(&self.events[*place])).unwrap_or(self.events.len()) - 1;
         let up = self.find(Up, down).filter(|up| *up <= limit);
-        let seen = up.and_then(|up| self.find(UpSeen, up)).filter(|seen| *seen <= limit);
+        // That the set is scaled up is proved by nothing where a pod is missing.
+        let whole = |seen: &usize| (0..self.setting.pods).all(|pod| self.worlds[*seen].pod(pod).is_some());
+        let seen = up.and_then(|up| self.find(UpSeen, up)).filter(|seen| *seen <= limit && whole(seen));
         let end = seen.unwrap_or(limit);
         let away = || (1..self.setting.pods).flat_map(|pod| self.setting.claims_of(pod));
         let mut kept = Vec::new();

@@ -141,7 +141,7 @@ impl World {
     }
 }
 
-/// The events that had something to happen to, one record each, with what was there after each.
+/// The events that had something to happen to, with what was there after each.
 pub(super) struct Story {
     pub setting: Setting,
     pub events: Vec<Event>,
@@ -172,11 +172,11 @@ pub(super) fn tell(history: &mut History, setting: Setting, event: Event, uid: u
         Begins => history.step("claims", Phase::Begin),
         Ends => history.step("claims", Phase::End),
         Down => history.fault(down),
-        DownSeen => history.proved(down, 1),
+        DownSeen => seen(history, 1, down),
         Up => history.fault(up),
-        UpSeen => history.proved(up, 1),
+        UpSeen => seen(history, all, up),
         Freed => history.fault(freed),
-        FreedSeen => history.proved(freed, 1),
+        FreedSeen => seen(history, all, freed),
         Away => history.fault(Act::Scale { from: all, to: all - 1 }),
         Held => history.fault(Act::SetClaimPolicy { when_scaled: Retention::Retain }),
         Teardown => history.fault(Act::Teardown),
@@ -189,7 +189,9 @@ pub(super) fn tell(history: &mut History, setting: Setting, event: Event, uid: u
             let volumes = volumes.map(|name| json!({"persistentVolumeClaim": {"claimName": name}}));
             let volumes: Vec<_> = volumes.filter(|_| mounts).collect();
             let metadata = json!({"name": format!("mysql-{pod}"), "uid": format!("pod {uid}")});
-            history.object(EventType::Added, "Pod", json!({"metadata": metadata, "spec": {"volumes": volumes}}))
+            let status = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+            let pod = json!({"metadata": metadata, "spec": {"volumes": volumes}, "status": status});
+            history.object(EventType::Added, "Pod", pod)
         }
         PodGoes { pod } => {
             let uid = before.pod(pod).expect("it was there").uid;
@@ -204,6 +206,12 @@ pub(super) fn tell(history: &mut History, setting: Setting, event: Event, uid: u
             of_claim(history, kind, it.of, it.uid, told)
         }
     }
+}
+
+/// The set's controller has seen what was done to the set, which proves it.
+fn seen(history: &mut History, replicas: u32, act: Act) -> u64 {
+    let proof = history.scaled(replicas);
+    history.proved(act, proof)
 }
 
 pub(super) fn claim(pod: usize, template: usize) -> String {
