@@ -34,11 +34,9 @@ pub(crate) fn strings(object: &Value, pointer: &str) -> BTreeMap<String, String>
     pairs(object, pointer).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// Makes a copy of these strings what they are, and leaves it alone where it is that already.
-pub(crate) fn copy_strings(object: &Value, pointer: &str, copy: &mut BTreeMap<String, String>) {
-    if !pairs(object, pointer).eq(copy.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
-        *copy = strings(object, pointer);
-    }
+/// Whether the strings of the map at a JSON pointer are these.
+pub(crate) fn has_strings(object: &Value, pointer: &str, known: &BTreeMap<String, String>) -> bool {
+    pairs(object, pointer).eq(known.iter().map(|(key, value)| (key.as_str(), value.as_str())))
 }
 
 fn pairs<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = (&'a str, &'a str)> {

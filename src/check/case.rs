@@ -2,12 +2,15 @@
 
 mod acts;
 mod answers;
+mod containers;
 mod crashes;
 mod deletions;
 mod gaps;
 mod marks;
 mod proof;
 mod questions;
+mod returns;
+mod scenes;
 mod waits;
 
 use std::{
@@ -25,10 +28,13 @@ use crate::object::{number, text};
 use super::Finding;
 
 pub(super) use acts::{Acted, ScaleDown};
+pub(super) use containers::{Exit, containers, seconds_of};
 pub(super) use deletions::Deletion;
 pub use gaps::bridged_gaps;
 pub(super) use marks::{is_after, is_before};
-pub(super) use questions::{unasked, with_others};
+pub(super) use questions::unasked;
+pub(super) use returns::{Return, renewals};
+pub(super) use scenes::Scenes;
 pub(super) use waits::Unmet;
 
 /// A part of a record and its place in the log.

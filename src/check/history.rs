@@ -51,8 +51,6 @@ struct Pod {
     uid: String,
     object: Value,
     gone: bool,
-    /// How often its containers were started again.
-    restarts: u32,
 }
 
 /// A claim that is there.

@@ -27,6 +27,11 @@ pub(super) fn five_of<T: fmt::Display>(all: impl IntoIterator<Item = T>, count: 
     if count > 5 { format!("{first} … ({count} in all)") } else { first }
 }
 
+/// How often something was, for people.
+pub(super) fn times(count: usize) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
 /// A UID as far as people need it.
 pub(super) fn short(uid: &str) -> String {
     match uid.char_indices().nth(8) {

@@ -8,18 +8,19 @@ mod tests;
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 use super::answer::Sql;
 use super::moment::Moment;
 use super::record::{EventType, Gap, ObjectEvent, Record, What};
 use super::subject::{Retention, Subject};
-use crate::object::text;
+use crate::object::{items, text};
 
-use life::at;
 pub use life::{Change, ClaimLife, Mark, PodLife, SetState, VolumeLife};
 pub use lives::{Life, Lives};
 
-/// The history of a run's objects. It keeps each life once, and of a life each change of Ready, of its address or of its
-/// volume once; and each gap. Events that change none of these leave nothing behind, so a quiet day costs no memory, and a
+/// The history of a run's objects. It keeps each life once, and of a life each change of Ready, of its address, of its
+/// labels or of its volume once; and each gap. Events that change none of these leave nothing behind, so a quiet day costs no memory, and a
 /// pod whose Ready comes and goes costs a change for each turn.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
@@ -104,7 +105,7 @@ impl Timeline {
 
     /// The volume that a claim is bound to at that record.
     pub fn volume_at(&self, claim: &ClaimLife, seq: u64) -> Option<&VolumeLife> {
-        let name = at(&claim.volume, seq)?;
+        let name = claim.volume_at(seq)?;
         self.volumes.coming(name, 0, seq + 1).next_back()
     }
 
@@ -142,7 +143,8 @@ impl Timeline {
     }
 
     fn observe_pod(&mut self, mark: Mark, event: &ObjectEvent, name: &str, uid: &str) {
-        if self.subject.as_ref().is_none_or(|subject| subject.ordinal_of(name).is_none()) {
+        let of_set = |subject: &Subject| subject.ordinal_of(name).is_some() && !is_of_another(&event.object, subject);
+        if !self.subject.as_ref().is_some_and(of_set) {
             return;
         }
         if let Some(pod) = self.pods.known(uid) {
@@ -153,6 +155,14 @@ impl Timeline {
         }
         self.pods.add(PodLife::begun(mark, event, name, uid)).observe(mark, event);
     }
+}
+
+/// Whether a pod says that its controller is another one than the set: its name may end in a number all the same.
+fn is_of_another(pod: &Value, subject: &Subject) -> bool {
+    let controller = items(pod, "/metadata/ownerReferences").find(|owner| owner["controller"] == true);
+    controller.is_some_and(|owner| {
+        (text(owner, "/kind"), text(owner, "/name")) != (Some("StatefulSet"), Some(subject.set.as_str()))
+    })
 }
 
 /// The gap that shows in an object's coming without having been told of: whoever closed it said nothing.

@@ -62,7 +62,13 @@ impl<'a> Case<'a> {
         events.take_while(|event| event.event == EventType::Listed).map(uid).collect()
     }
 
-    fn events(&self, object_kind: &str, from: u64, to: u64) -> impl Iterator<Item = Seen<'a, ObjectEvent>> + use<'a> {
+    /// The events of all objects of a kind between two records.
+    pub fn events(
+        &self,
+        object_kind: &str,
+        from: u64,
+        to: u64,
+    ) -> impl Iterator<Item = Seen<'a, ObjectEvent>> + use<'a> {
         let places = self.between(self.evidence.index.objects(object_kind), from, to);
         self.seen(places, |what| if let super::What::Object(event) = what { Some(event.as_ref()) } else { None })
     }

@@ -77,7 +77,7 @@ pub(in super::super) fn unasked(pod: &str, question: Question, moment: &Moment) 
 }
 
 /// A moment and the others of a list, each once.
-pub(in super::super) fn with_others<'a>(first: Moment, others: impl Iterator<Item = &'a Moment>) -> Vec<Moment> {
+fn with_others<'a>(first: Moment, others: impl Iterator<Item = &'a Moment>) -> Vec<Moment> {
     let mut moments = vec![first];
     for other in others {
         if !moments.contains(other) {

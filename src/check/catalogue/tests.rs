@@ -37,6 +37,8 @@ fn ids_are_for_ever() {
     identity::identity_survives_restart
     identity::server_ids_are_distinct
     identity::pod_index_label_matches
+    identity::containers_restart_only_when_disrupted
+    identity::servers_stop_within_their_grace
     dns::service_resolves_to_ready_pods
     dns::each_pod_has_its_name
     dns::srv_lists_every_pod

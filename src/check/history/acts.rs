@@ -29,6 +29,11 @@ impl History {
         self.object(EventType::Modified, "StatefulSet", object)
     }
 
+    /// The set is deleted.
+    pub fn set_goes(&mut self) -> u64 {
+        self.object(EventType::Deleted, "StatefulSet", json!({"metadata": {"name": self.subject.set, "uid": "set"}}))
+    }
+
     /// The set is asked to have so many pods.
     pub fn scaled(&mut self, replicas: u32) -> u64 {
         self.set_changes(|set| set.replicas = replicas)
@@ -75,6 +80,7 @@ impl History {
         let act = Act::Release { pod: pod.to_owned(), uid: self.uid(pod) };
         self.fault(act.clone());
         self.pass_ms(1_100);
+        self.server_starts_again(pod, 0);
         let proof = self.ready(pod);
         self.proved(act, proof);
     }
@@ -99,7 +105,14 @@ impl History {
         let mut going = object.clone();
         going["metadata"]["deletionTimestamp"] = json!("2027-01-15T08:00:00Z");
         self.object(EventType::Modified, "PersistentVolumeClaim", going);
-        self.object(EventType::Deleted, "PersistentVolumeClaim", object)
+        let gone = self.object(EventType::Deleted, "PersistentVolumeClaim", object);
+        self.volume_goes(&format!("pv-{claim}"));
+        gone
+    }
+
+    /// A volume is deleted.
+    pub fn volume_goes(&mut self, volume: &str) -> u64 {
+        self.object(EventType::Deleted, "PersistentVolume", json!({"metadata": {"name": volume, "uid": volume}}))
     }
 
     /// All claims that are there, by name.

@@ -132,9 +132,9 @@ impl History {
         let act = Act::KillServer { pod: pod.into(), uid: self.uid(pod) };
         self.fault(act.clone());
         self.pass_ms(200);
+        self.server_starts_again(pod, 137);
         self.unready(pod);
         self.pass_ms(2_500);
-        self.restarted(pod);
         let back = self.ready(pod);
         self.proved(act, back);
         self.rows(&after, pod);

@@ -6,6 +6,9 @@ use crate::evidence::EventType;
 
 use super::{Claim, History, Pod};
 
+/// What a pod is given to go.
+const GRACE_S: i64 = 30;
+
 impl History {
     /// A pod is created; a claim that it needs and that is not there is created and bound. Tells the new UID.
     pub fn added(&mut self, name: &str) -> String {
@@ -25,7 +28,7 @@ impl History {
             "status": {"phase": "Pending"},
         });
         self.object(EventType::Added, "Pod", object.clone());
-        self.pods.push(Pod { name: name.into(), uid: uid.clone(), object, gone: false, restarts: 0 });
+        self.pods.push(Pod { name: name.into(), uid: uid.clone(), object, gone: false });
         for (claim, template) in claims.into_iter().zip(["claim", "second claim", "third claim"]) {
             if self.claims.iter().any(|there| there.name == claim) {
                 continue;
@@ -50,15 +53,45 @@ impl History {
         self.serves(pod, true);
         let address = format!("10.0.{}", self.uid(pod));
         let ready = json!([{"type": "Ready", "status": "True"}]);
-        let containers = json!([{"name": self.subject.container, "restartCount": self.pod(pod).restarts}]);
-        let status =
-            json!({"phase": "Running", "podIP": address, "conditions": ready, "containerStatuses": containers});
+        let server = self.running(pod);
+        let status = json!({"phase": "Running", "podIP": address, "conditions": ready, "containerStatuses": [server]});
         self.modified(pod, "status", status)
     }
 
-    /// A pod's server is started again, which shows with its next Ready.
-    pub fn restarted(&mut self, pod: &str) {
-        self.pod(pod).restarts += 1;
+    /// What the kubelet says of a pod's server while it runs: it has been started again as often as was said before.
+    fn running(&mut self, pod: &str) -> Value {
+        let (name, started) = (self.subject.container.clone(), self.clock(0));
+        let before = &self.pod(pod).object["status"]["containerStatuses"][0];
+        let (restarts, last) = (before["restartCount"].as_i64().unwrap_or(0), &before["lastState"]);
+        json!({
+            "name": name, "restartCount": restarts, "lastState": last,
+            "state": {"running": {"startedAt": started}},
+        })
+    }
+
+    /// A pod's server ends, as the pod's next event will tell.
+    pub fn server_ends(&mut self, pod: &str, code: i32) {
+        let (reason, finished) = (if code == 0 { "Completed" } else { "Error" }, self.clock(0));
+        let state = self.pod(pod).object.pointer_mut("/status/containerStatuses/0/state");
+        if let Some(state) = state.filter(|state| state["running"].is_object()) {
+            *state = json!({"terminated": {"exitCode": code, "reason": reason, "finishedAt": finished}});
+        }
+    }
+
+    /// A pod's server ends and is started again, as the pod's next event will tell.
+    pub fn server_starts_again(&mut self, pod: &str, code: i32) {
+        self.server_ends(pod, code);
+        let started = self.clock(0);
+        let Some(server) = self.pod(pod).object.pointer_mut("/status/containerStatuses/0") else { return };
+        server["lastState"] = server["state"].take();
+        server["state"] = json!({"running": {"startedAt": started}});
+        server["restartCount"] = json!(server["restartCount"].as_i64().unwrap_or(0) + 1);
+    }
+
+    /// The time in so many seconds, as objects have it.
+    fn clock(&self, in_s: i64) -> String {
+        let now_s = self.now_us.cast_signed() / 1_000_000;
+        jiff::Timestamp::from_second(1_800_000_000 + now_s + in_s).expect("a time").to_string()
     }
 
     /// A pod is not Ready any more.
@@ -72,8 +105,10 @@ impl History {
     /// A pod is told to go.
     pub fn deleting(&mut self, pod: &str) -> u64 {
         self.serves(pod, false);
+        let deadline = self.clock(GRACE_S);
         let mut metadata = self.pod(pod).object["metadata"].clone();
-        metadata["deletionTimestamp"] = json!("2027-01-15T08:00:00Z");
+        metadata["deletionTimestamp"] = json!(deadline);
+        metadata["deletionGracePeriodSeconds"] = json!(GRACE_S);
         self.modified(pod, "metadata", metadata)
     }
 

@@ -108,6 +108,7 @@ impl History {
     pub fn goes(&mut self, pod: &str) -> u64 {
         self.deleting(pod);
         self.pass_ms(800);
+        self.server_ends(pod, 0);
         self.deleted(pod)
     }
 
@@ -144,6 +145,7 @@ impl History {
         for pod in self.there() {
             self.goes(&pod);
         }
+        self.set_goes();
         self.fault(Act::DeleteClaims);
         for claim in self.claim_names() {
             self.claim_goes(&claim);

@@ -16,7 +16,7 @@ pub(in super::super) const POD_INDEX_LABEL_MATCHES: Check = Check {
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-index-label",
     explain: "\
 A server takes its server_id from this label through the downward API: a wrong one makes two servers one to replication.
-The label is looked at on every pod that the Pod watch showed, in each of its lives; the ordinal is the number in the
+The label is looked at on every pod that the Pod watch showed, as long as it was there; the ordinal is the number in the
 pod's name, which counts from spec.ordinals.start.
 Kubernetes sets it from 1.28 on (feature gate PodIndexLabel): before that the check does not apply. A cluster whose
 version cannot be read is taken for a new one.
@@ -33,8 +33,7 @@ fn pod_index_label_matches(evidence: &Evidence) -> Finding {
         if !ruling.holds {
             return Err(Finding::skipped(format!("no pod has the label {LABEL} yet: {}", ruling.why)));
         }
-        // A pod of which only the DELETED event was seen has told nothing of its labels.
-        let lives: Vec<_> = case.timeline.pods.iter().filter(|life| !life.ready.is_empty()).collect();
+        let lives: Vec<_> = case.shown_pods().collect();
         for life in &lives {
             let ordinal = case.subject.ordinal_of(&life.name).map(|ordinal| ordinal.to_string());
             let matched = opinion.weigh(matches(life, ordinal.as_deref(), &ruling.why));
@@ -50,11 +49,12 @@ fn pod_index_label_matches(evidence: &Evidence) -> Finding {
     })
 }
 
-/// The record that shows a pod whose label is its ordinal.
+/// The record that shows a pod whose label is its ordinal, and stays it: its container may have read any other.
 fn matches(life: &PodLife, ordinal: Option<&str>, why: &str) -> Judged<u64> {
-    let (seq, which) = (life.added.seq, format!("{} (uid {})", life.name, short(&life.uid)));
-    match life.labels.get(LABEL) {
-        Some(label) if Some(label.as_str()) == ordinal => Ok(seq),
+    let wrong = life.labels.iter().find(|change| change.value.get(LABEL).map(String::as_str) != ordinal);
+    let Some(wrong) = wrong else { return Ok(life.added.seq) };
+    let (seq, which) = (wrong.since.seq, format!("{} (uid {})", life.name, short(&life.uid)));
+    match wrong.value.get(LABEL) {
         Some(label) => Err(Finding::fail(format!("the label {LABEL} of {which} is `{label}` (#{seq})"), [seq])),
         None => Err(Finding::fail(format!("{which} has no label {LABEL} (#{seq}); it must have one: {why}"), [seq])),
     }

@@ -78,7 +78,7 @@ fn claims_of<'a>(subject: &'a Subject, pod: &'a str) -> impl Iterator<Item = Str
 }
 
 /// Whether a claim of this name is the set's, of whichever ordinal.
-fn is_of_set(subject: &Subject, name: &str) -> bool {
+pub(super) fn is_of_set(subject: &Subject, name: &str) -> bool {
     let pod = |template: &String| name.strip_prefix(template.as_str())?.strip_prefix('-');
     subject.claims.iter().filter_map(pod).any(|pod| subject.ordinal_of(pod).is_some())
 }

@@ -197,11 +197,11 @@ impl Deletion {
     fn crashes(&self, history: &mut History, pod: &str, written: u64) {
         let act = Act::KillServer { pod: pod.to_owned(), uid: history.uid(pod) };
         history.fault(act.clone());
+        history.server_starts_again(pod, 137);
         history.unready(pod);
         if let Some(answer) = self.early {
             history.sql(&Moment::Kill { pod: pod.to_owned() }, pod, Question::Rows, answer.told(written));
         }
-        history.restarted(pod);
         let last = self.comes(history, pod);
         if self.comes == Return::Ready {
             history.proved(act, last);

@@ -8,7 +8,7 @@ use crate::{
         Verdict::{Fail, Inconclusive, Pass},
         history::{History, broken, error, refused, row, subject},
     },
-    evidence::{Act, Moment, Phase, Question, SnapshotOf, SqlAnswer, What, WriteOutcome},
+    evidence::{Act, EventType, Moment, Phase, Question, SnapshotOf, SqlAnswer, What, WriteOutcome},
 };
 
 const ROWS: &str = "persistence::rows_survive_pod_deletion";
@@ -85,8 +85,8 @@ fn each_deletion_is_judged_by_its_own_answers() {
     let twice = History::good_twice();
     assert_snapshot!(twice.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace, 18 on mysql-2, 20 on mysql-1, 22 on mysql-0, 24 on mysql-0 without grace, and after the server was killed: 16 on mysql-0, 25 on mysql-0");
     twice.expect(VOLUME, Pass);
-    assert_snapshot!(twice.expect("identity::identity_survives_restart", Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-2, mysql-1, mysql-0, mysql-0 without grace, mysql-2, mysql-1, mysql-0, mysql-0 without grace");
-    assert_snapshot!(twice.expect("replication::primary_recreated_replicas_resume", Pass), @"row 14, written on the new mysql-0 (#232), reached mysql-1 after 0.3 s, mysql-2 after 0.3 s, counted from Ready at #218");
+    assert_snapshot!(twice.expect("identity::identity_survives_restart", Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-0 (back 4 times), mysql-1 (back 2 times), mysql-2 (back 2 times)");
+    assert_snapshot!(twice.expect("replication::primary_recreated_replicas_resume", Pass), @"row 14, written on the new mysql-0 (#230), reached mysql-1 after 0.3 s, mysql-2 after 0.3 s, counted from Ready at #216");
     twice.expect("dns::name_follows_the_pod", Pass);
     let lost = twice.edit(|what| match what {
         What::Sql(sql) if (sql.uid.as_str(), sql.question) == ("1.2", Question::Rows) => {
@@ -233,7 +233,7 @@ fn to_be_killed_is_not_to_be_deleted() {
 
 #[test]
 fn the_same_volumes_pass() {
-    assert_snapshot!(History::good().expect(VOLUME, Pass), @"each claim kept its volume: data-mysql-2 on pv-data-mysql-2, data-mysql-1 on pv-data-mysql-1, data-mysql-0 on pv-data-mysql-0, data-mysql-0 on pv-data-mysql-0 without grace");
+    assert_snapshot!(History::good().expect(VOLUME, Pass), @"each claim kept its volume: data-mysql-0 on pv-data-mysql-0 (back 5 times), data-mysql-1 on pv-data-mysql-1 (back 6 times), data-mysql-2 on pv-data-mysql-2 (back 7 times)");
 }
 
 #[test]
@@ -250,8 +250,8 @@ fn with_claim_after_deletion(uid: &str, volume: &str) -> History {
 
 #[test]
 fn another_claim_or_volume_fails() {
-    assert_snapshot!(with_claim_after_deletion("claim 1.2", "pv-new").expect(VOLUME, Fail), @"the claim data-mysql-1 had the uid claim 1.… before the deletion of mysql-1 and claim 1.… after it");
-    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was on pv-data-mysql-1 before the deletion of mysql-1 (#181) and is on pv-data-mysql-2 after it, which was the volume of data-mysql-2");
+    assert_snapshot!(with_claim_after_deletion("claim 1.2", "pv-new").expect(VOLUME, Fail), @"the claim data-mysql-1 had the uid claim 1.… before mysql-1 went in the scenario restart (#180) and claim 1.… after it");
+    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was on pv-data-mysql-1 before mysql-1 went in the scenario restart (#180) and is on pv-data-mysql-2 after it, which was the volume of data-mysql-2; the volume pv-data-mysql-2 was DELETED in the scenario claims (#734) while the claim data-mysql-1 was bound to it");
     assert!(
         with_claim_after_deletion("claim 1.1", "pv-new")
             .expect("identity::identity_survives_restart", Fail)
@@ -262,8 +262,8 @@ fn another_claim_or_volume_fails() {
 #[test]
 fn another_volume_after_a_kill_fails_and_says_so() {
     let other = History::good().with_claim_before("0.3", "data-mysql-0", "claim 0.1", "pv-new");
-    assert_snapshot!(other.expect(VOLUME, Fail), @"data-mysql-0 was on pv-data-mysql-0 before the deletion without grace of mysql-0 (#266) and is on pv-new after it");
-    assert_snapshot!(other.expect("identity::identity_survives_restart", Fail), @"the volume of data-mysql-0 had the uid pv-data-mysql-0 and has the uid pv-new after mysql-0 was killed");
+    assert_snapshot!(other.expect(VOLUME, Fail), @"data-mysql-0 was on pv-data-mysql-0 before mysql-0 went in the scenario unready (#265) and is on pv-new after it");
+    assert_snapshot!(other.expect("identity::identity_survives_restart", Fail), @"the volume of data-mysql-0 had the uid pv-data-mysql-0 and has the uid pv-new since it came back in the scenario unready (#269)");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn a_pod_that_does_not_mount_its_claim_fails() {
             event.object["spec"]["volumes"] = json!([{"emptyDir": {}}]);
         }
     });
-    assert_snapshot!(history.expect(VOLUME, Fail), @"mysql-2 (uid 2.1) does not mount its claim data-mysql-2");
+    assert_snapshot!(history.expect(VOLUME, Fail), @"mysql-2 (uid 2.1) does not mount its claim data-mysql-2; mysql-2 (uid 2.2) does not mount its claim data-mysql-2; mysql-2 (uid 2.3) does not mount its claim data-mysql-2; and 6 more of the kind");
 }
 
 #[test]
@@ -307,29 +307,127 @@ fn run_step(what: &What, name: &str) -> bool {
 
 #[test]
 fn a_cluster_of_somebody_else_need_not_go() {
-    let shared = History::good().without(|what| of_the_engine(what) || run_step(what, "create the cluster"));
+    let steps = ["create the cluster", "delete the cluster"];
+    let of_own = |what: &What| of_the_engine(what) || steps.iter().any(|name| run_step(what, name));
+    let shared = History::good().without(of_own);
     assert_snapshot!(shared.expect(TEARDOWN, Pass), @"no object remains");
-    let begun = |what: &What| matches!(what, What::Step(step) if step.phase == Phase::Begin);
-    let own =
-        History::good().without(|what| of_the_engine(what) || (begun(what) && run_step(what, "create the cluster")));
-    own.expect(TEARDOWN, Inconclusive);
+    let named = shared.edit(|what| {
+        if let What::Run(run) = what {
+            (run.run_id, run.cluster) = ("steadfast-1".into(), "kind cluster steadfast-1 (3 nodes)".into());
+        }
+    });
+    assert_snapshot!(named.expect(TEARDOWN, Inconclusive), @"the cluster that the run made was not deleted");
+    let another = named.edit(|what| {
+        if let What::Run(run) = what {
+            run.run_id = "steadfast-1-abcdef".into();
+        }
+    });
+    another.expect(TEARDOWN, Pass);
+}
+
+#[test]
+fn whose_the_cluster_was_hangs_on_no_one_record() {
+    for name in ["create the cluster", "delete the cluster"] {
+        let unlisted = History::good().without(|what| of_the_engine(what) || run_step(what, name));
+        unlisted.expect(TEARDOWN, Inconclusive);
+        History::good().without(|what| run_step(what, "create the cluster")).expect(TEARDOWN, Pass);
+    }
+}
+
+/// A good run whose last list of this was taken before another record.
+fn listed_before(of: SnapshotOf, at: impl Fn(&What) -> bool) -> History {
+    let without = History::good().without(|what| matches!(what, What::Snapshot(it) if it.of == of));
+    without.preceded(at, |history| {
+        history.snapshot(of, json!([]));
+    })
+}
+
+#[test]
+fn a_list_that_was_taken_too_early_leaves_it_open() {
+    let asked = |act: Act| move |what: &What| matches!(what, What::Fault(it) if it.act == act);
+    for act in [Act::Teardown, Act::DeleteClaims] {
+        let early = listed_before(SnapshotOf::LeftoverObjects, asked(act));
+        let reason = early.expect(TEARDOWN, Inconclusive);
+        assert!(reason.contains("before everything was deleted"), "{reason}");
+    }
+    listed_before(SnapshotOf::LeftoverObjects, |what| run_step(what, "delete the cluster")).expect(TEARDOWN, Pass);
+    let ended = |what: &What| {
+        run_step(what, "delete the cluster") && !matches!(what, What::Step(it) if it.phase == Phase::Begin)
+    };
+    listed_before(SnapshotOf::LeftoverResources, ended).expect(TEARDOWN, Inconclusive);
+    let unended = History::good().without(ended);
+    assert_snapshot!(unended.expect(TEARDOWN, Inconclusive), @"the deletion of the cluster that the run made did not end (#795)");
+    for act in [Act::Teardown, Act::DeleteClaims] {
+        History::good().without(asked(act)).expect(TEARDOWN, Inconclusive);
+    }
+}
+
+/// Whether this shows an object of this kind and UID gone.
+fn goes(what: &What, kind: &str, uid: &str) -> bool {
+    matches!(what, What::Object(event) if event.event == EventType::Deleted
+        && event.object_kind == kind && event.object["metadata"]["uid"] == uid)
+}
+
+/// The last pod, claim, volume and the set of a good run.
+const LAST: [(&str, &str, &str); 4] = [
+    ("Pod", "mysql-0", "0.6"),
+    ("PersistentVolumeClaim", "data-mysql-0", "claim 0.1"),
+    ("PersistentVolume", "pv-data-mysql-0", "pv-data-mysql-0"),
+    ("StatefulSet", "mysql", "set"),
+];
+
+#[test]
+fn what_the_watches_did_not_see_go_is_in_doubt_unless_it_is_listed() {
+    for (kind, name, uid) in LAST {
+        let unseen = History::good().without(|what| goes(what, kind, uid));
+        let reason = unseen.expect(TEARDOWN, Inconclusive);
+        assert!(reason.starts_with(&format!("{kind} {name} was not seen to go")), "{reason}");
+        unseen
+            .clone()
+            .lost(kind, |what| matches!(what, What::Fault(it) if it.act == Act::Teardown))
+            .expect(TEARDOWN, Pass);
+        let listed = unseen.edit(|what| match what {
+            What::Snapshot(it) if it.of == SnapshotOf::LeftoverObjects => {
+                it.value = json!([{"kind": kind, "name": name, "held_by": null}]);
+            }
+            _ => {}
+        });
+        assert!(listed.expect(TEARDOWN, Fail).starts_with("after the teardown remain"));
+    }
+}
+
+#[test]
+fn what_the_watches_see_long_after_the_list_fails() {
+    for (kind, name, uid) in LAST {
+        let mut history = History::good().without(|what| goes(what, kind, uid));
+        let shown = |history: &mut History| {
+            let object = json!({"metadata": {"name": name, "uid": uid}});
+            history.object(EventType::Modified, kind, object);
+        };
+        shown(&mut history);
+        history.expect(TEARDOWN, Inconclusive);
+        history.pass_ms(20_000);
+        shown(&mut history);
+        let reason = history.expect(TEARDOWN, Fail);
+        assert!(reason.starts_with(&format!("{kind} {name} was there")), "{reason}");
+    }
 }
 
 #[test]
 fn a_cluster_of_the_runs_own_must_be_seen_to_go() {
     let unlisted = History::good().without(of_the_engine);
-    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#1521)");
+    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#796)");
     let failed = unlisted.clone().edit(|what| match what {
         What::Step(step) if step.name == "delete the cluster" && step.phase == Phase::End => {
             step.phase = Phase::Failed("the engine does not answer".into());
         }
         _ => {}
     });
-    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#1521)");
+    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#796)");
     let midway = unlisted.without(|what| run_step(what, "delete the cluster"));
     assert_snapshot!(midway.expect(TEARDOWN, Inconclusive), @"the cluster that the run made was not deleted");
     let cluster = json!([{"kind": "cluster", "name": "steadfast-1", "held_by": "the engine does not answer"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#1522): cluster steadfast-1 (held by the engine does not answer)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#797): cluster steadfast-1 (held by the engine does not answer)");
 }
 
 #[test]
@@ -344,7 +442,7 @@ fn what_is_left_in_the_engine_fails_also_without_the_objects_list() {
 #[test]
 fn something_left_fails_and_is_named() {
     let claim = json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "held_by": "example.org/keep"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#1518): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#793): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
     let network = json!([{"kind": "network", "name": "kind", "held_by": null}]);
     leaving(SnapshotOf::LeftoverResources, &network).expect(TEARDOWN, Fail);
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::record::{EventType, ObjectEvent, Record};
 use super::lives::Life;
-use crate::object::{copy_strings, has_condition, items, number, text};
+use crate::object::{has_condition, has_strings, items, number, strings, text};
 
 /// A place in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ fn push_if_new<T: PartialEq<V> + From<V>, V>(history: &mut Vec<Change<T>>, since
 }
 
 /// The value at that record.
-pub(super) fn at<T>(history: &[Change<T>], seq: u64) -> Option<&T> {
+fn at<T>(history: &[Change<T>], seq: u64) -> Option<&T> {
     let passed = history.partition_point(|change| change.since.seq <= seq);
     history[..passed].last().map(|change| &change.value)
 }
@@ -67,8 +67,8 @@ pub struct PodLife {
     pub deleting: Option<Mark>,
     /// When it was gone.
     pub deleted: Option<Mark>,
-    /// `metadata.labels`, as last seen.
-    pub labels: BTreeMap<String, String>,
+    /// `metadata.labels`, change by change: a container reads them when it starts.
+    pub labels: Vec<Change<BTreeMap<String, String>>>,
     /// Names of the claims that its volumes are on: a pod keeps its volumes.
     pub claims: Vec<String>,
     /// The node it runs on, once scheduled: a pod stays there.
@@ -100,7 +100,7 @@ impl PodLife {
             greeted: false,
             deleting: None,
             deleted: None,
-            labels: BTreeMap::new(),
+            labels: Vec::new(),
             claims: Vec::new(),
             node: None,
             summary: String::new(),
@@ -110,7 +110,17 @@ impl PodLife {
     /// The revision of the set that the pod was made from
     /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-strategies>).
     pub fn revision(&self) -> Option<&str> {
-        self.labels.get("controller-revision-hash").map(String::as_str)
+        self.labels.last()?.value.get("controller-revision-hash").map(String::as_str)
+    }
+
+    /// Whether more was seen of the pod than that it is gone.
+    pub fn was_shown(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// When the pod was told to go, or was gone where nobody saw it told.
+    pub fn going(&self) -> Option<Mark> {
+        self.deleting.or(self.deleted)
     }
 
     /// When the pod was Ready for the first time.
@@ -182,7 +192,9 @@ impl PodLife {
         if going {
             self.deleting.get_or_insert(mark);
         }
-        copy_strings(metadata, "/labels", &mut self.labels);
+        if self.labels.last().is_none_or(|last| !has_strings(metadata, "/labels", &last.value)) {
+            self.labels.push(Change { since: mark, value: strings(metadata, "/labels") });
+        }
         if self.node.is_none() {
             self.node = text(spec, "/nodeName").map(str::to_owned);
         }
@@ -226,6 +238,16 @@ impl ClaimLife {
     pub(super) fn begun(mark: Mark, name: &str, uid: &str) -> Self {
         let (name, uid) = (name.to_owned(), uid.to_owned());
         Self { name, uid, added: mark, volume: Vec::new(), deleting: None, deleted: None }
+    }
+
+    /// When the claim was told to go, or was gone where nobody saw it told.
+    pub fn going(&self) -> Option<Mark> {
+        self.deleting.or(self.deleted)
+    }
+
+    /// The volume that it was bound to at that record.
+    pub fn volume_at(&self, seq: u64) -> Option<&str> {
+        at(&self.volume, seq).map(String::as_str)
     }
 
     pub(super) fn observe(&mut self, mark: Mark, event: &ObjectEvent) {

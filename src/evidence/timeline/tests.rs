@@ -194,3 +194,18 @@ fn gaps_are_found_by_kind_and_place() {
     assert_eq!(found("Service", 2, 2), [2]);
     assert!(found("Service", 3, 9).is_empty() && found("Node", 0, 9).is_empty());
 }
+
+/// A name ends in a number also where a ReplicaSet made it.
+#[test]
+fn a_pod_of_another_controller_is_none_of_the_set() {
+    let mut watched = Watched::new();
+    let mut owned = |name: &str, owner: Value| {
+        let metadata = json!({"name": name, "uid": name, "ownerReferences": [owner]});
+        watched.tell(EventType::Added, "Pod", json!({"metadata": metadata}));
+        watched.timeline.pod_by_uid(name).is_some()
+    };
+    assert!(owned("mysql-0", json!({"kind": "StatefulSet", "name": "mysql", "controller": true})));
+    assert!(owned("mysql-1", json!({"kind": "Guard", "name": "mysql"})));
+    assert!(!owned("mysql-24679", json!({"kind": "ReplicaSet", "name": "mysql", "controller": true})));
+    assert!(!owned("mysql-2", json!({"kind": "StatefulSet", "name": "mysql-x", "controller": true})));
+}

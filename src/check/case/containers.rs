@@ -1,0 +1,96 @@
+//! What the kubelet says of the containers of pods
+//! (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-states>).
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::{
+    evidence::{ObjectEvent, PodLife},
+    object::{items, number, text},
+};
+
+use super::{Case, Seen};
+
+/// What the kubelet says of a container whose end it did not see.
+const UNKNOWN: &str = "ContainerStatusUnknown";
+
+/// A container of a pod, as an event shows it.
+pub(in super::super) struct Container<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// How often it was started again.
+    pub restarts: i64,
+    /// Whether it runs.
+    pub runs: bool,
+    /// How it ended, where it did and was not started again.
+    pub ended: Option<Exit<'a>>,
+    /// How it had ended before it was started again.
+    pub before: Option<Exit<'a>>,
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Exit<'a> {
+    /// The exit code.
+    pub code: i64,
+    /// The signal that ended it, where the runtime says so.
+    signal: i64,
+    reason: &'a str,
+    finished: Option<&'a str>,
+}
+
+impl<'a> Exit<'a> {
+    /// What the kubelet says of the end, unless it only supposes one.
+    fn of(terminated: &'a Value) -> Option<Self> {
+        let code = terminated.get("exitCode")?.as_i64()?;
+        let reason = text(terminated, "/reason").unwrap_or_default();
+        let (signal, finished) = (number(terminated, "/signal"), text(terminated, "/finishedAt"));
+        (reason != UNKNOWN).then_some(Self { code, signal, reason, finished })
+    }
+
+    /// When it ended by the node's clock, in seconds since 1970.
+    pub fn finished_s(&self) -> Option<i64> {
+        seconds_of(self.finished?)
+    }
+}
+
+impl fmt::Display for Exit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit code {}", self.code)?;
+        if self.signal != 0 {
+            write!(f, " by signal {}", self.signal)?;
+        }
+        if self.reason.is_empty() { Ok(()) } else { write!(f, " ({})", self.reason) }
+    }
+}
+
+/// A point in time as the API server writes it, in seconds since 1970.
+pub(in super::super) fn seconds_of(time: &str) -> Option<i64> {
+    time.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second)
+}
+
+/// The containers of a pod, those that only prepare it among them.
+pub(in super::super) fn containers(event: &ObjectEvent) -> impl Iterator<Item = Container<'_>> {
+    let statuses = ["/status/containerStatuses", "/status/initContainerStatuses"];
+    statuses.into_iter().flat_map(|pointer| items(&event.object, pointer)).filter_map(|status| {
+        Some(Container {
+            name: text(status, "/name")?,
+            restarts: number(status, "/restartCount"),
+            runs: status.pointer("/state/running").is_some(),
+            ended: status.pointer("/state/terminated").and_then(Exit::of),
+            before: status.pointer("/lastState/terminated").and_then(Exit::of),
+        })
+    })
+}
+
+impl<'a> Case<'a> {
+    /// The events of the set's pods, each with the pod's life.
+    pub fn pod_events(&self) -> impl Iterator<Item = (&'a PodLife, Seen<'a, ObjectEvent>)> + use<'a> {
+        let timeline = self.timeline;
+        self.events("Pod", 0, u64::MAX).filter_map(move |event| {
+            let uid = text(&event.it.object, "/metadata/uid")?;
+            Some((timeline.pod_by_uid(uid)?, event))
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! Whether servers can be told apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::evidence::{Evidence, Moment, Question, Sql};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Case, Seen, doubt, unasked},
+        minimum::Need,
+        opinion::{Opinion, judged},
+    },
+    lacks,
+    told::{identities, teller},
+};
+
+pub(in super::super) const SERVER_IDS_ARE_DISTINCT: Check = Check {
+    id: "identity::server_ids_are_distinct",
+    statement: "server_id and server_uuid MUST differ between all servers of the set.",
+    source: "https://dev.mysql.com/doc/refman/8.4/en/replication-options.html (server_id, server_uuid)",
+    explain: "\
+A replica ignores what bears its own server_id, and a source disconnects the older of two replicas with one server_uuid:
+both lose data or never settle, mostly without an error that names the cause.
+Both values are read from every server once all pods are Ready, and again where one came back or joined: they must
+differ between all that are there at the time. MariaDB has no server_uuid: server_id alone tells its servers apart.
+Usually wrong: one --server-id for all pods in the template, or an auto.cnf that was copied with a data directory.",
+    scenarios: &["deploy"],
+    minimum: &[Need::Sql(Question::Identity)],
+    judge: server_ids_are_distinct,
+};
+
+fn server_ids_are_distinct(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        if case.subject.replicas < 2 {
+            return Err(Finding::skipped("the set has one pod: there is nothing to tell apart"));
+        }
+        let answers = identities(case);
+        for pod in case.subject.pods().filter(|pod| answers.iter().all(|answer| answer.it.pod != *pod)) {
+            opinion.object(unasked(&pod, Question::Identity, &Moment::Deployed));
+        }
+        let mut texts = Vec::new();
+        for column in ["server_id", "server_uuid"] {
+            let told = told(case, opinion, &answers, column);
+            if told.is_empty() && column == "server_uuid" && !case.have_server_uuids() {
+                texts.push("MariaDB has no server_uuid".to_owned());
+                continue;
+            }
+            find_clashes(case, opinion, column, &told);
+            opinion.prove(told.iter().map(|told| told.answer.mark.seq));
+            // Of each pod what it said first.
+            let mut first = BTreeMap::new();
+            for told in &told {
+                first.entry(case.subject.ordinal_of(&told.answer.pod)).or_insert(told.value);
+            }
+            texts.push(format!("{column} {}", first.into_values().collect::<Vec<_>>().join(", ")));
+        }
+        Ok(format!("all differ: {}", texts.join("; ")))
+    })
+}
+
+/// What a server said of itself.
+struct Told<'a> {
+    answer: Seen<'a, Sql>,
+    value: &'a str,
+}
+
+/// What all servers said of themselves, whenever they were asked, in order.
+fn told<'a>(case: &Case<'a>, opinion: &mut Opinion, answers: &[Seen<'a, Sql>], column: &str) -> Vec<Told<'a>> {
+    let mut all = Vec::new();
+    for answer in answers.iter().copied().filter(|answer| !lacks(answer, column)) {
+        let told = answer.value(column).map_err(doubt).and_then(|value| {
+            teller(case, &answer.it.pod, &answer.it.uid, answer.it.took_us, answer.mark)?;
+            Ok(Told { answer, value })
+        });
+        all.extend(opinion.weigh(told));
+    }
+    all
+}
+
+/// Objects to every two servers that said the same while both were there; once, however often they are asked.
+fn find_clashes(case: &Case<'_>, opinion: &mut Opinion, column: &str, told: &[Told<'_>]) {
+    let (mut current, mut known) = (BTreeMap::<&str, &Told<'_>>::new(), BTreeSet::new());
+    for new in told {
+        let pod = new.answer.it.pod.as_str();
+        for (other, old) in current.iter().filter(|(other, old)| **other != pod && clash(case, old, new)) {
+            let [first, seq] = [old, new].map(|told| told.answer.mark.seq);
+            if known.insert(BTreeSet::from([*other, pod])) {
+                let reason = format!("{other} (#{first}) and {pod} (#{seq}) both have {column} {}", new.value);
+                opinion.object(Finding::fail(reason, [first, seq]));
+            }
+        }
+        current.insert(pod, new);
+    }
+}
+
+/// Whether two pods said the same, and the first was still there when the second said it.
+fn clash(case: &Case<'_>, old: &Told<'_>, new: &Told<'_>) -> bool {
+    let lives = case.timeline.pod_by_uid(&old.answer.uid).is_some_and(|life| life.alive_at(new.answer.mark.seq));
+    old.value == new.value && (lives || old.answer.moment == new.answer.moment)
+}

@@ -1,0 +1,212 @@
+//! Whether containers run on where nobody disrupts them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::evidence::{Act, Evidence, Mark, PodLife};
+
+use super::super::{
+    Check, Finding,
+    case::{Case, Exit, Scenes, containers},
+    opinion::{Judged, judged},
+    words::{short, some_of},
+};
+
+pub(in super::super) const CONTAINERS_RESTART_ONLY_WHEN_DISRUPTED: Check = Check {
+    id: "identity::containers_restart_only_when_disrupted",
+    statement: "No container of the set's pods MUST start again unless a scenario caused it.",
+    source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts and \
+             https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/",
+    explain: "\
+A restart that nobody asked for is an outage that hides: the pod keeps its name and is Ready again before anybody looks.
+Judged from the Pod watch over the whole run, from the first start on: the restartCount of every container of every
+pod, init containers and sidecars among them, must not rise. Excused is one start of a server's container for each time
+that the harness killed the server, or took its image and gave it back, until that scenario ended; and any start on a
+node that the harness stopped, paused or upgraded, until that scenario ended. An image that cannot be pulled is no
+restart. The finding quotes how the container had ended before.
+Usually wrong: a liveness probe that fails under load, or asks for another server than its own, so that all are started
+again when the source is away; a memory limit (OOMKilled, exit code 137); or a server that crashes until another one is there.",
+    scenarios: &["deploy"],
+    minimum: &[],
+    judge: containers_restart_only_when_disrupted,
+};
+
+fn containers_restart_only_when_disrupted(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let scenes = case.scenes();
+        let seen = Restarts::of(case, &scenes);
+        for pod in case.subject.pods().filter(|pod| !seen.pods.contains(pod.as_str())) {
+            let reason = format!("no state of a container of {pod} was seen");
+            opinion.object(Finding::inconclusive(reason, []));
+        }
+        let mut caused = Vec::new();
+        for restart in &seen.all {
+            caused.extend(opinion.weigh(restart.caused(case, &scenes)));
+        }
+        if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
+            return Err(gap);
+        }
+        opinion.prove(seen.first.into_iter().chain(seen.all.iter().map(|restart| restart.mark.seq)));
+        let pods = case.shown_pods().count();
+        Ok(match caused.is_empty() {
+            true => format!("no container started again in {pods} pods"),
+            false => format!("in {pods} pods no container started again of itself, but only {}", some_of(caused)),
+        })
+    })
+}
+
+/// What the harness did that makes containers start again.
+pub(super) struct Cause<'a> {
+    pub act: &'a Act,
+    /// When it was asked for.
+    asked: u64,
+    /// The last record of its scenario.
+    until: u64,
+    /// How many starts it explains: all that are on a node, or one of a server.
+    left: u32,
+}
+
+impl<'a> Cause<'a> {
+    /// All that was done of the kind, in order.
+    pub fn all(case: &Case<'a>, scenes: &Scenes<'a>) -> Vec<Self> {
+        let asked = case.faults().filter(|fault| fault.it.proof.is_none());
+        let cause = |act: &'a Act, asked: u64| {
+            let left = match act {
+                Act::KillServer { .. } | Act::Hold { .. } => 1,
+                _ if disturbed(act).is_some() => u32::MAX,
+                _ => return None,
+            };
+            Some(Self { act, asked, until: scenes.end(asked), left })
+        };
+        asked.filter_map(|fault| cause(&fault.it.act, fault.mark.seq)).collect()
+    }
+
+    /// Whether its scenario was acted, with it, at some time of a stretch.
+    fn spans(&self, from: u64, to: u64) -> bool {
+        self.asked < to && from <= self.until
+    }
+
+    /// Whether the node of a pod was disturbed by it at some time of a stretch.
+    pub fn disturbs(&self, life: &PodLife, from: u64, to: u64) -> bool {
+        self.spans(from, to) && disturbed(self.act).is_some_and(|node| life.node.as_deref() == Some(node))
+    }
+
+    fn explains(&self, case: &Case<'_>, life: &PodLife, container: &str, seq: u64) -> bool {
+        let of_server = match self.act {
+            Act::KillServer { uid, .. } | Act::Hold { uid, .. } => {
+                *uid == life.uid && container == case.subject.container && self.spans(seq, seq)
+            }
+            _ => false,
+        };
+        self.left > 0 && (of_server || self.disturbs(life, seq, seq))
+    }
+}
+
+/// The node on which an act spares no container.
+fn disturbed(act: &Act) -> Option<&str> {
+    match act {
+        Act::PauseNode { node }
+        | Act::UnpauseNode { node }
+        | Act::StopNode { node }
+        | Act::StartNode { node }
+        | Act::UpgradeControlPlane { node, .. }
+        | Act::UpgradeNode { node, .. } => Some(node),
+        _ => None,
+    }
+}
+
+/// A container that was started again.
+pub(super) struct Restart<'a> {
+    pub life: &'a PodLife,
+    pub container: &'a str,
+    /// The event that shows it.
+    pub mark: Mark,
+    /// The last event that does not.
+    since: u64,
+    /// How often it was started again, by the event before and by this one.
+    counts: [i64; 2],
+    /// How it had ended before.
+    pub before: Option<Exit<'a>>,
+    /// What the harness did to have it start again, where that explains every start.
+    pub cause: Option<&'a Act>,
+}
+
+impl Restart<'_> {
+    fn caused(&self, case: &Case<'_>, scenes: &Scenes<'_>) -> Judged<String> {
+        let Self { life, container, mark: Mark { seq, .. }, since, counts: [from, to], .. } = self;
+        let whose = format!("{container} of {} (uid {})", life.name, short(&life.uid));
+        if let Some(act) = self.cause {
+            return Ok(format!("{whose} by `{act}` (#{seq})"));
+        }
+        if let Some(gap) = case.gap("Pod", *since, *seq) {
+            return Err(gap);
+        }
+        let before =
+            self.before.map_or("nobody saw how it had ended".to_owned(), |exit| format!("it had ended with {exit}"));
+        let when = scenes.words(*seq);
+        let reason =
+            format!("the container {whose} started again{when} (#{seq}, restartCount {from} to {to}): {before}");
+        Err(Finding::fail(reason, [*seq, *since]))
+    }
+}
+
+/// All containers that were started again.
+pub(super) struct Restarts<'a> {
+    pub all: Vec<Restart<'a>>,
+    /// The names of the pods that the kubelet told of the containers of.
+    pods: BTreeSet<&'a str>,
+    /// The first event in which it did.
+    first: Option<u64>,
+}
+
+impl<'a> Restarts<'a> {
+    pub fn of(case: &Case<'a>, scenes: &Scenes<'a>) -> Self {
+        let (mut causes, mut known) = (Cause::all(case, scenes), HashMap::new());
+        let mut seen = Self { all: Vec::new(), pods: BTreeSet::new(), first: None };
+        for (life, event) in case.pod_events() {
+            for container in containers(event.it) {
+                seen.pods.insert(&life.name);
+                seen.first.get_or_insert(event.mark.seq);
+                // Who was there before the watch has started as often as it says.
+                let unseen = if life.seen_created { 0 } else { container.restarts };
+                let key = (life.uid.as_str(), container.name);
+                let (before, since) =
+                    known.insert(key, (container.restarts, event.mark.seq)).unwrap_or((unseen, life.added.seq));
+                if container.restarts <= before {
+                    continue;
+                }
+                let starts = container.restarts.abs_diff(before);
+                seen.all.push(Restart {
+                    life,
+                    container: container.name,
+                    mark: event.mark,
+                    since,
+                    counts: [before, container.restarts],
+                    before: container.before,
+                    cause: cause(case, &mut causes, life, container.name, event.mark.seq, starts),
+                });
+            }
+        }
+        seen
+    }
+}
+
+/// What explains so many starts of a container at once. What explains them, explains no others.
+fn cause<'a>(
+    case: &Case<'a>,
+    causes: &mut [Cause<'a>],
+    life: &PodLife,
+    container: &str,
+    seq: u64,
+    starts: u64,
+) -> Option<&'a Act> {
+    let mut found = None;
+    for _ in 0..starts {
+        let cause = causes.iter_mut().find(|cause| cause.explains(case, life, container, seq))?;
+        found = Some(cause.act);
+        if cause.left == u32::MAX {
+            break;
+        }
+        cause.left -= 1;
+    }
+    found
+}

@@ -1,0 +1,187 @@
+//! Whether servers that are told to stop do so.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{
+    evidence::{Act, Evidence, Mark, ObjectEvent, PodLife},
+    object::{has_condition, number, text},
+};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Case, Exit, Scenes, Seen, containers, seconds_of},
+        minimum::Need,
+        opinion::{Judged, judged},
+        words::{seconds, short, some_of, times},
+    },
+    restarts::{Cause, Restarts},
+};
+
+/// What a kubelet adds to a grace period, and what is lost where times are whole seconds.
+const ROUNDING_S: i64 = 3;
+
+/// How late a kubelet that is busy may hear of a deletion, and the recorder of an end.
+const LATE_US: u64 = 60_000_000;
+
+pub(in super::super) const SERVERS_STOP_WITHIN_THEIR_GRACE: Check = Check {
+    id: "identity::servers_stop_within_their_grace",
+    statement: "A server that is told to stop MUST end by itself, with 0, within its grace period.",
+    source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination and \
+             https://dev.mysql.com/doc/refman/8.4/en/unix-signal-response.html",
+    explain: "\
+Who does not end on SIGTERM is killed when the grace period is over: every update then takes as long as that, and every
+start begins with crash recovery.
+Judged from the Pod watch, whoever deleted the pod: the exit code of its server's container must be 0, and it must have
+ended before the grace period was over (deletionTimestamp). Likewise where the harness takes a server's image away. Not
+judged: pods deleted without grace, servers that did not run or were not Ready since they had started, and nodes that
+are stopped or paused. Where an end was not seen it does not count; for each pod one must have been.
+Usually wrong: a shell as the first process that starts the server without exec and passes no signal on (137 after the
+whole grace period); terminationGracePeriodSeconds too short for the buffer pool; or a preStop hook that uses it up.",
+    scenarios: &["restart"],
+    minimum: &[Need::Acts],
+    judge: servers_stop_within_their_grace,
+};
+
+fn servers_stop_within_their_grace(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let scenes = case.scenes();
+        let causes = Cause::all(case, &scenes);
+        // Of each pod how often its server was seen to end, and how long that took at most.
+        let mut ended: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+        for stop in stops(case) {
+            let until = stop.life.deleted.map_or(case.timeline.last_seq, |gone| gone.seq);
+            if causes.iter().any(|cause| cause.disturbs(stop.life, stop.told.seq, until)) {
+                continue;
+            }
+            let Some(Some(mark)) = opinion.weigh(stop.judged(case, &scenes)) else { continue };
+            opinion.prove([mark.seq]);
+            ended.entry(&stop.life.name).or_default().push(mark.at_us.saturating_sub(stop.told.at_us));
+        }
+        for restart in Restarts::of(case, &scenes).all {
+            let held = matches!(restart.cause, Some(Act::Hold { .. }));
+            if let Some(exit) = restart.before.filter(|exit| held && exit.code != 0) {
+                let (pod, seq) = (&restart.life.name, restart.mark.seq);
+                let reason =
+                    format!("the server of {pod}, told to stop by the loss of its image, ended with {exit} (#{seq})");
+                opinion.object(Finding::fail(reason, [seq]));
+            }
+        }
+        for pod in case.subject.pods().filter(|pod| !ended.contains_key(pod.as_str())) {
+            let unseen =
+                Finding::inconclusive(format!("how the server of {pod} ends when it is told to was not seen"), []);
+            opinion.object(case.gap("Pod", 0, case.timeline.last_seq).unwrap_or(unseen));
+        }
+        let each = ended.iter().map(|(pod, took)| {
+            let longest = took.iter().max().copied().unwrap_or_default();
+            format!("{pod} ({}, after {} at most)", times(took.len()), seconds(longest))
+        });
+        Ok(format!("every server that was told to stop ended with 0 within its grace period: {}", some_of(each)))
+    })
+}
+
+/// A server that was told to stop with its pod.
+struct Stop<'a> {
+    life: &'a PodLife,
+    /// The event that shows it.
+    told: Mark,
+    grace_s: i64,
+    /// When the grace period was to be over by the API server's clock, in seconds since 1970.
+    deadline_s: Option<i64>,
+    end: Option<(Mark, Exit<'a>)>,
+}
+
+impl<'a> Stop<'a> {
+    /// Where the server's end was seen, that it was a good one.
+    fn judged(&self, case: &Case<'a>, scenes: &Scenes<'a>) -> Judged<Option<Mark>> {
+        let (told, grace_s) = (self.told, self.grace_s);
+        let (pod, when) = (&self.life.name, scenes.words(told.seq));
+        let whose = format!("the server of {pod} (uid {})", short(&self.life.uid));
+        let stopped = format!("{whose}, told to stop{when} (#{}) with a grace period of {grace_s} s,", told.seq);
+        let grace_us = u64::try_from(grace_s).unwrap_or_default().saturating_mul(1_000_000);
+        let patience_us = grace_us.saturating_add(LATE_US);
+        let Some((mark, exit)) = self.end else {
+            let waited_us = case.last_us().saturating_sub(told.at_us);
+            if self.life.deleted.is_some() || waited_us <= patience_us {
+                return Ok(None);
+            }
+            if let Some(gap) = case.gap("Pod", told.seq, case.timeline.last_seq) {
+                return Err(gap);
+            }
+            let reason = format!("{stopped} was not seen to end in {}", seconds(waited_us));
+            return Err(Finding::fail(reason, [told.seq]));
+        };
+        let records = [told.seq, mark.seq];
+        if exit.code != 0 {
+            return Err(Finding::fail(format!("{stopped} ended with {exit} (#{})", mark.seq), records));
+        }
+        let took_us = mark.at_us.saturating_sub(told.at_us);
+        if took_us > patience_us {
+            let reason = format!("{stopped} was seen to end after {} (#{})", seconds(took_us), mark.seq);
+            return Err(case.gap("Pod", told.seq, mark.seq).unwrap_or_else(|| Finding::fail(reason, records)));
+        }
+        let late_s = exit.finished_s().zip(self.deadline_s).map_or(0, |(end, deadline)| end.saturating_sub(deadline));
+        if late_s > ROUNDING_S {
+            // Its kubelet may have told it late.
+            let reason = format!("{stopped} ended {late_s} s after that was over (#{})", mark.seq);
+            return Err(Finding::inconclusive(reason, records));
+        }
+        Ok(Some(mark))
+    }
+
+    /// Whether the server had ended before it was told to stop.
+    fn had_ended(&self) -> bool {
+        let asked_s = self.deadline_s.map(|deadline| deadline.saturating_sub(self.grace_s));
+        let finished_s = self.end.and_then(|(_, exit)| exit.finished_s());
+        finished_s.zip(asked_s).is_some_and(|(finished, asked)| finished < asked)
+    }
+}
+
+/// What is known of one pod while its events are read.
+#[derive(Default)]
+struct Track<'a> {
+    /// Whether its server runs and was Ready since it had started.
+    serves: bool,
+    /// How often its server's container was started again.
+    restarts: i64,
+    /// Whether the pod was told to go.
+    going: bool,
+    stop: Option<Stop<'a>>,
+}
+
+/// All servers that were told to stop with their pods, with a grace period, while they served.
+fn stops<'a>(case: &Case<'a>) -> impl Iterator<Item = Stop<'a>> {
+    let mut tracks: HashMap<&str, Track<'a>> = HashMap::new();
+    for (life, event) in case.pod_events() {
+        tracks.entry(&life.uid).or_default().observe(life, event, &case.subject.container);
+    }
+    let mut stops: Vec<Stop<'a>> = tracks.into_values().filter_map(|track| track.stop).collect();
+    stops.retain(|stop| !stop.had_ended());
+    stops.sort_by_key(|stop| stop.told);
+    stops.into_iter()
+}
+
+impl<'a> Track<'a> {
+    fn observe(&mut self, life: &'a PodLife, event: Seen<'a, ObjectEvent>, container: &str) {
+        let object = &event.it.object;
+        let server = containers(event.it).find(|it| it.name == container);
+        let deadline = text(object, "/metadata/deletionTimestamp");
+        if let Some(deadline) = deadline.filter(|_| !self.going) {
+            self.going = true;
+            let grace_s = number(object, "/metadata/deletionGracePeriodSeconds");
+            if self.serves && grace_s > 0 {
+                let deadline_s = seconds_of(deadline);
+                self.stop = Some(Stop { life, told: event.mark, grace_s, deadline_s, end: None });
+            }
+        }
+        let Some(server) = server else { return };
+        // Whose grace period is cut short is killed without having had it.
+        let grace_s = number(object, "/metadata/deletionGracePeriodSeconds");
+        self.stop = self.stop.take().filter(|stop| !server.runs || stop.grace_s <= grace_s);
+        if let Some(stop) = &mut self.stop {
+            stop.end = stop.end.or(server.ended.map(|exit| (event.mark, exit)));
+        }
+        let again = server.restarts != std::mem::replace(&mut self.restarts, server.restarts);
+        self.serves = server.runs && (has_condition(object, "Ready") || (self.serves && !again));
+    }
+}

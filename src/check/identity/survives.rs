@@ -1,0 +1,129 @@
+//! What a pod keeps when it comes back, whoever made it go.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::evidence::{Evidence, Question, Sql};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Case, Return, Scenes, Seen, doubt, renewals},
+        minimum::Need,
+        opinion::{Judged, Opinion, judged},
+        words::{during, some_of, times},
+    },
+    lacks,
+    told::{identities, teller},
+};
+
+pub(in super::super) const IDENTITY_SURVIVES_RESTART: Check = Check {
+    id: "identity::identity_survives_restart",
+    statement: "A pod that was deleted, or scaled away, MUST come back under its name, with a new UID, the same claims \
+                and volumes, and the same server_id and server_uuid.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-identity",
+    explain: "\
+A server that comes back with another server_uuid is another server to its replicas: its old transactions look foreign.
+All pods of a name are compared, one with the next, whoever made the earlier one go (the harness, the controller, a
+drain, an update): their claims, the volumes behind them, and all that the server ever said when it was asked who it is.
+Claims that were to go with their pod (whenScaled: Delete) take volume and server_uuid with them, once; server_id stays.
+A new address is normal, and an old one may be handed out again: neither is judged. MariaDB has no server_uuid.
+Usually wrong: the data directory, where auto.cnf holds the server_uuid, is not on the claim (emptyDir, or a mount at
+another path); something deletes claims; or server_id does not come from the ordinal.",
+    scenarios: &["restart"],
+    minimum: &[Need::Acts, Need::Sql(Question::Identity)],
+    judge: identity_survives_restart,
+};
+
+fn identity_survives_restart(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let deleted = case.weigh_deletions(opinion, |deletion| Ok((deletion.proved, case.successor(deletion)?)));
+        opinion.prove(deleted.iter().map(|(proved, _)| proved.seq));
+        let (scenes, returns) = (case.scenes(), case.returns());
+        for it in returns.iter().filter(|it| !it.renewed) {
+            opinion.weigh(same_claims(case, &scenes, it)).into_iter().for_each(|seq| opinion.prove([seq]));
+        }
+        same_servers(case, opinion, &renewals(&returns));
+        let same = match case.have_server_uuids() {
+            true => "claims, volumes, server_id and server_uuid are what they were",
+            false => "claims, volumes and server_id are what they were (MariaDB has no server_uuid)",
+        };
+        Ok(format!("{same} on {}", whom(&returns)))
+    })
+}
+
+/// The pods, each with how often one of its name came back, and which of them were to lose their claims.
+fn whom(returns: &[Return<'_>]) -> String {
+    let mut back: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for it in returns {
+        let (all, renewed) = back.entry(&it.new.name).or_default();
+        *all += 1;
+        *renewed += usize::from(it.renewed);
+    }
+    some_of(back.into_iter().map(|(pod, (all, renewed))| match renewed {
+        0 => format!("{pod} (back {})", times(all)),
+        _ => format!("{pod} (back {}, {} without its claims, which were to go)", times(all), times(renewed)),
+    }))
+}
+
+/// That a pod has the claims of the one before it, by UID, and these their volumes. The record that shows the pod.
+fn same_claims(case: &Case<'_>, scenes: &Scenes<'_>, it: &Return<'_>) -> Judged<u64> {
+    let (pod, added) = (&it.new.name, it.new.added.seq);
+    let marks = [it.old.added.seq, added];
+    let when = format!("since it came back{} (#{added})", scenes.words(added));
+    let (was, is): (BTreeSet<_>, BTreeSet<_>) = (it.old.claims.iter().collect(), it.new.claims.iter().collect());
+    if was != is {
+        return Err(Finding::fail(format!("{pod} has the claims {is:?} {when}, not {was:?}"), marks));
+    }
+    if let Some(gap) = case.storage_gap(it.before, it.after) {
+        return Err(gap);
+    }
+    for claim in was {
+        let uids = |seq: u64| {
+            let bound = case.bound(claim, seq)?;
+            Some([bound.claim.uid.as_str(), bound.volume?.uid.as_str()])
+        };
+        let (Some(was), Some(is)) = (uids(it.before), uids(it.after)) else {
+            let reason = format!("what {claim} was bound to was not seen before {pod} went and {when}");
+            return Err(Finding::inconclusive(reason, marks));
+        };
+        for (what, (was, is)) in ["the claim", "the volume of"].iter().zip(was.iter().zip(&is)) {
+            if was != is {
+                let reason = format!("{what} {claim} had the uid {was} and has the uid {is} {when}");
+                return Err(Finding::fail(reason, marks));
+            }
+        }
+    }
+    Ok(added)
+}
+
+/// Compares all that each server said of itself with what it said before.
+fn same_servers<'a>(case: &Case<'a>, opinion: &mut Opinion, renewals: &HashMap<&str, usize>) {
+    let mut known: HashMap<(&str, &str), (Seen<'a, Sql>, usize)> = HashMap::new();
+    for answer in identities(case) {
+        let told = answer.rows().map_err(doubt);
+        let told = told.and_then(|_| teller(case, &answer.pod, &answer.uid, answer.took_us, answer.mark));
+        let Some(life) = opinion.weigh(told) else { continue };
+        let renewals = renewals.get(life.uid.as_str()).copied().unwrap_or(0);
+        for column in ["server_id", "server_uuid"].into_iter().filter(|column| !lacks(&answer, column)) {
+            let before = known.insert((answer.it.pod.as_str(), column), (answer, renewals));
+            // The server_uuid is on the claim.
+            let before = before.filter(|(_, then)| column == "server_id" || *then == renewals);
+            let same = match before {
+                Some((before, _)) => same_value(column, before, answer),
+                None => answer.value(column).map(drop).map_err(doubt),
+            };
+            opinion.weigh(same);
+        }
+        opinion.prove([answer.mark.seq]);
+    }
+}
+
+fn same_value(column: &str, before: Seen<'_, Sql>, after: Seen<'_, Sql>) -> Judged<()> {
+    let (was, is) = (before.value(column).map_err(doubt)?, after.value(column).map_err(doubt)?);
+    if was == is {
+        return Ok(());
+    }
+    let (pod, then, now, when) = (&after.it.pod, before.mark.seq, after.mark.seq, during(&after.it.moment));
+    let reason = format!("{column} of {pod} was {was} (#{then}) and is {is} {when} (#{now})");
+    Err(Finding::fail(reason, [then, now]))
+}

@@ -1,0 +1,196 @@
+//! Stories of servers that are told to stop.
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::{
+    check::{
+        Verdict::{Fail, Inconclusive, Pass},
+        history::History,
+    },
+    evidence::{Act, EventType, Fault, Phase, What},
+};
+
+const STOPS: &str = "identity::servers_stop_within_their_grace";
+
+fn gone(what: &What, uid: &str) -> bool {
+    matches!(what, What::Object(event) if event.event == EventType::Deleted && event.object["metadata"]["uid"] == uid)
+}
+
+/// A good run in which the event that shows a pod gone tells something else of its server.
+fn ending(uid: &str, state: &Value) -> History {
+    History::good().edit(|what| {
+        if gone(what, uid)
+            && let What::Object(event) = what
+        {
+            event.object["status"]["containerStatuses"][0]["state"] = state.clone();
+        }
+    })
+}
+
+fn exit(code: i64, reason: &str) -> Value {
+    json!({"terminated": {"exitCode": code, "reason": reason}})
+}
+
+#[test]
+fn servers_that_end_by_themselves_pass() {
+    assert_snapshot!(History::good().expect(STOPS, Pass), @"every server that was told to stop ended with 0 within its grace period: mysql-0 (5 times, after 0.8 s at most), mysql-1 (7 times, after 0.8 s at most), mysql-2 (8 times, after 0.8 s at most), mysql-3 (once, after 0.8 s at most)");
+    History::good_of(1).expect(STOPS, Pass);
+    History::good_twice().expect(STOPS, Pass);
+}
+
+#[test]
+fn a_server_that_has_to_be_killed_fails_whoever_deleted_its_pod() {
+    for (uid, scenario) in [
+        ("1.1", "restart"),
+        ("1.2", "together"),
+        ("2.3", "scale"),
+        ("3.1", "grow"),
+        ("2.4", "roll"),
+        ("0.5", "roll"),
+        ("2.7", "drain"),
+        ("2.8", "claims"),
+        ("0.6", "teardown"),
+    ] {
+        let reason = ending(uid, &exit(137, "Error")).expect(STOPS, Fail);
+        assert!(reason.contains(&format!("in the scenario {scenario}")), "{uid}: {reason}");
+    }
+    assert_snapshot!(ending("1.1", &exit(137, "Error")).expect(STOPS, Fail), @"the server of mysql-1 (uid 1.1), told to stop in the scenario restart (#180) with a grace period of 30 s, ended with exit code 137 (Error) (#181)");
+    for code in [1, 143] {
+        ending("2.1", &exit(code, "Error")).expect(STOPS, Fail);
+    }
+}
+
+#[test]
+fn servers_that_were_not_asked_to_end_are_not_judged() {
+    // Without grace.
+    ending("0.2", &exit(137, "Error")).expect(STOPS, Pass);
+    // A pod that could not start.
+    let state = json!({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}});
+    ending("2.6", &state).expect(STOPS, Pass);
+    // A server that is not Ready since it was started again.
+    let unready = ending("1.2", &exit(137, "Error")).edit(|what| match what {
+        What::Object(event) if event.object["metadata"]["uid"] == "1.2" => {
+            let restarts = event.object.pointer("/status/containerStatuses/0/restartCount");
+            if restarts.is_some_and(|restarts| *restarts == 1) {
+                event.object["status"]["conditions"] = json!([]);
+            }
+        }
+        _ => {}
+    });
+    unready.expect(STOPS, Pass);
+    // A server that had ended before its pod was told to go.
+    let mut early = exit(1, "Error");
+    early["terminated"]["finishedAt"] = json!("2027-01-15T07:00:00Z");
+    ending("1.2", &early).expect(STOPS, Pass);
+}
+
+#[test]
+fn a_grace_period_that_was_cut_short_is_none() {
+    let cut = ending("2.3", &exit(137, "Error")).preceded(
+        |what| gone(what, "2.3"),
+        |history| {
+            let metadata = json!({
+                "name": "mysql-2", "uid": "2.3",
+                "deletionTimestamp": "2027-01-15T08:00:00Z", "deletionGracePeriodSeconds": 0,
+            });
+            let server = json!({"name": "mysql", "restartCount": 0, "state": {"running": {}}});
+            let object = json!({"metadata": metadata, "status": {"containerStatuses": [server]}});
+            history.object(EventType::Modified, "Pod", object);
+        },
+    );
+    cut.expect(STOPS, Pass);
+}
+
+#[test]
+fn a_node_that_is_stopped_ends_nobody_well() {
+    let drained = |what: &What| matches!(what, What::Fault(it) if matches!(it.act, Act::Drain { .. }));
+    let stopping = |node: &str| {
+        ending("2.7", &exit(137, "Error")).preceded(drained, |history| {
+            history.fault(Act::StopNode { node: node.into() });
+        })
+    };
+    stopping("worker").expect(STOPS, Pass);
+    stopping("worker2").expect(STOPS, Fail);
+}
+
+#[test]
+fn a_server_that_is_held_must_end_well_too() {
+    let held = History::good().edit(|what| match what {
+        What::Object(event) if event.object["metadata"]["uid"] == "1.2" => {
+            if let Some(code) = event.object.pointer_mut("/status/containerStatuses/0/lastState/terminated/exitCode") {
+                *code = json!(137);
+            }
+        }
+        _ => {}
+    });
+    assert_snapshot!(held.expect(STOPS, Fail), @"the server of mysql-1, told to stop by the loss of its image, ended with exit code 137 (Completed) (#281)");
+}
+
+#[test]
+fn an_end_that_comes_late_by_the_clock_leaves_it_open() {
+    let mut late = exit(0, "Completed");
+    late["terminated"]["finishedAt"] = json!("2027-01-15T09:00:00Z");
+    let reason = ending("1.1", &late).expect(STOPS, Inconclusive);
+    assert!(reason.contains("s after that was over"), "{reason}");
+}
+
+/// A good run that ends while mysql-2 is told to go, as much later as this.
+fn still_there(after_ms: u64) -> History {
+    let mut history = History::good();
+    let place = history.records.iter().position(|record| gone(&record.what, "2.1")).expect("an end");
+    history.records.truncate(place);
+    let ended = history.records.last().map_or(0, |last| last.at_us);
+    history.step("restart", Phase::Failed("mysql-2 did not go".into()));
+    if let Some(last) = history.records.last_mut() {
+        last.at_us = ended + after_ms * 1_000;
+    }
+    history
+}
+
+#[test]
+fn a_server_that_does_not_end_fails() {
+    assert_snapshot!(still_there(120_000).expect(STOPS, Fail), @"the server of mysql-2 (uid 2.1), told to stop in the scenario restart (#148) with a grace period of 30 s, was not seen to end in 120.0 s");
+    still_there(60_000).expect(STOPS, Inconclusive);
+    let mut lost = still_there(120_000);
+    let last = lost.records.pop().expect("a record");
+    lost.gap("Pod");
+    lost.records.push(crate::evidence::Record { seq: last.seq + 1, ..last });
+    lost.expect(STOPS, Inconclusive);
+}
+
+#[test]
+fn an_end_that_is_seen_too_late_fails() {
+    let slow = History::good();
+    let place = slow.records.iter().position(|record| gone(&record.what, "2.1")).expect("an end");
+    let mut slow = slow;
+    slow.records[place..].iter_mut().for_each(|record| record.at_us += 120_000_000);
+    let reason = slow.expect(STOPS, Fail);
+    assert!(reason.contains("was seen to end after"), "{reason}");
+}
+
+#[test]
+fn ends_that_were_not_seen_leave_it_open_where_none_was() {
+    let unseen = |only: Option<&'static str>| {
+        History::good().edit(move |what| match what {
+            What::Object(event)
+                if event.event == EventType::Deleted
+                    && event.object["metadata"]["name"] == "mysql-1"
+                    && only.is_none_or(|uid| event.object["metadata"]["uid"] == uid) =>
+            {
+                event.object["status"] = json!({});
+            }
+            _ => {}
+        })
+    };
+    unseen(Some("1.1")).expect(STOPS, Pass);
+    assert_snapshot!(unseen(None).expect(STOPS, Inconclusive), @"how the server of mysql-1 ends when it is told to was not seen");
+    let untold = History::good().edit(|what| match what {
+        What::Object(event) if event.object_kind == "Pod" => event.object["status"]["containerStatuses"] = json!(null),
+        _ => {}
+    });
+    untold.expect(STOPS, Inconclusive);
+    unseen(None)
+        .lost("Pod", |what| matches!(what, What::Fault(Fault { act: Act::Teardown, .. })))
+        .expect(STOPS, Inconclusive);
+}

@@ -1,0 +1,59 @@
+//! What servers and containers said of themselves, whenever they were asked.
+
+use std::{collections::HashMap, hash::Hash};
+
+use crate::evidence::{Exec, ExecAnswer, Mark, Moment, PodLife, Question, Sql};
+
+use super::super::{
+    Finding,
+    case::{Case, Seen},
+    opinion::Judged,
+    words::short,
+};
+
+/// What servers answered when they were asked who they are, in order.
+pub(super) fn identities<'a>(case: &Case<'a>) -> Vec<Seen<'a, Sql>> {
+    let all = case.sql().filter(|sql| sql.question == Question::Identity).collect();
+    last_words(all, |sql| (&sql.pod, ""), |sql| &sql.moment, |sql| sql.rows().is_ok())
+}
+
+/// What these commands came to in containers, in order.
+pub(super) fn outputs<'a>(case: &Case<'a>, commands: &[&[&str]]) -> Vec<Seen<'a, Exec>> {
+    let all = case.execs().filter(|exec| commands.iter().any(|argv| exec.argv == *argv)).collect();
+    let worked = |exec: &Seen<'a, Exec>| matches!(exec.answer, ExecAnswer::Exited { code: 0, .. });
+    last_words(all, |exec| (&exec.pod, exec.argv.last().map_or("", String::as_str)), |exec| &exec.moment, worked)
+}
+
+/// These answers without those that came to nothing and were followed by another one to the same at the same moment.
+fn last_words<'a, T, K: Hash + Eq>(
+    all: Vec<Seen<'a, T>>,
+    whom: impl Fn(&'a T) -> K,
+    moment: impl Fn(&'a T) -> &'a Moment,
+    worked: impl Fn(&Seen<'a, T>) -> bool,
+) -> Vec<Seen<'a, T>> {
+    let mut next: HashMap<K, &Moment> = HashMap::new();
+    let mut kept: Vec<_> = all
+        .into_iter()
+        .rev()
+        .filter(|answer| {
+            let at = moment(answer.it);
+            next.insert(whom(answer.it), at) != Some(at) || worked(answer)
+        })
+        .collect();
+    kept.reverse();
+    kept
+}
+
+/// The pod that gave an answer; it must have been there when it was asked.
+pub(super) fn teller<'a>(case: &Case<'a>, pod: &str, uid: &str, took_us: u64, mark: Mark) -> Judged<&'a PodLife> {
+    let asked_us = mark.at_us.saturating_sub(took_us);
+    let life = case.timeline.pod_by_uid(uid).filter(|life| {
+        let gone = life.deleted.is_some_and(|gone| gone.seq < mark.seq && gone.at_us < asked_us);
+        life.name == pod && life.added.seq <= mark.seq && !gone
+    });
+    life.ok_or_else(|| {
+        let which = if uid.is_empty() { "no pod" } else { "another pod" };
+        let reason = format!("#{} is of {which} (uid {}), not of the {pod} that was there", mark.seq, short(uid));
+        Finding::inconclusive(reason, [mark.seq])
+    })
+}

@@ -1,0 +1,171 @@
+//! Whether anything outlives the run.
+
+use crate::evidence::{Act, EventType, Evidence, Leftover, Mark, Phase, SnapshotOf, Step};
+use crate::object::text;
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Case, Seen},
+        opinion::{Judged, Opinion, judged},
+        words::some_of,
+    },
+    claims::is_of_set,
+};
+
+/// How late a watch may tell of what was there before a list was taken.
+const LATE_US: u64 = 10_000_000;
+
+pub(in super::super) const TEARDOWN_LEAVES_NOTHING: Check = Check {
+    id: "persistence::teardown_leaves_nothing",
+    statement: "After the teardown no object, volume, container or network of the run MUST remain.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#limitations and \
+             https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
+    explain: "\
+Claims outlive their StatefulSet on purpose: whoever makes them must delete them, or every run leaves disks behind.
+What remains is listed after everything was deleted, the claims last, and, where the run made its cluster, again in the
+container engine once that is deleted too: without both lists a run passes only in a cluster that somebody else made.
+The watches must agree: the set, its pods, claims and volumes that a list does not name must have been seen to go.
+Usually wrong: a finalizer that nobody removes, a claim that a pod still mounts, or a PersistentVolume with the reclaim
+policy Retain. The finding names what remains and what holds it.",
+    scenarios: &["teardown"],
+    minimum: &[],
+    judge: teardown_leaves_nothing,
+};
+
+fn teardown_leaves_nothing(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let mut lists = vec!["object"];
+        let objects = torn_down(case).and_then(|after| listed(case, SnapshotOf::LeftoverObjects, after));
+        if let Some(list) = opinion.weigh(objects) {
+            opinion.weigh(list.is_empty());
+            opinion.prove([list.mark.seq]);
+            seen_to_go(case, opinion, &list);
+        }
+        if made_its_cluster(case) {
+            lists.push("engine resource");
+            let resources = unmade(case).and_then(|after| listed(case, SnapshotOf::LeftoverResources, after));
+            if let Some(list) = opinion.weigh(resources) {
+                opinion.weigh(list.is_empty());
+                opinion.prove([list.mark.seq]);
+            }
+        }
+        Ok(format!("no {} remains", lists.join(" and no ")))
+    })
+}
+
+/// The run's steps of this name.
+fn run_steps<'a>(case: &Case<'a>, name: &str) -> impl Iterator<Item = Seen<'a, Step>> {
+    case.steps().filter(move |step| step.scenario == "run" && step.name == name)
+}
+
+/// Whether the cluster was the run's own: it is called like the run then, is made and deleted, and listed in the end.
+fn made_its_cluster(case: &Case<'_>) -> bool {
+    let named = case.run.cluster.starts_with(&format!("kind cluster {} ", case.run.run_id));
+    let steps = ["create the cluster", "delete the cluster"];
+    named
+        || steps.iter().any(|name| run_steps(case, name).next().is_some())
+        || case.snapshot(SnapshotOf::LeftoverResources).is_some()
+}
+
+/// The record after which objects must be listed: that of the deletion of the claims, which come last.
+fn torn_down(case: &Case<'_>) -> Judged<u64> {
+    let asked = |act: &Act| case.acts(|it| it == act).last().map(|acted| acted.asked.seq);
+    let Some(teardown) = asked(&Act::Teardown) else {
+        return Err(Finding::inconclusive("nobody was seen to tear the workload down", []));
+    };
+    let Some(claims) = asked(&Act::DeleteClaims) else {
+        let reason = format!("the teardown (#{teardown}) did not come to the deletion of the claims");
+        return Err(Finding::inconclusive(reason, [teardown]));
+    };
+    Ok(teardown.max(claims))
+}
+
+/// The record after which the engine's resources must be listed: that of the end of the cluster's deletion.
+fn unmade(case: &Case<'_>) -> Judged<u64> {
+    let Some(last) = run_steps(case, "delete the cluster").last() else {
+        return Err(Finding::inconclusive("the cluster that the run made was not deleted", []));
+    };
+    let (seq, listed) = (last.mark.seq, case.snapshot(SnapshotOf::LeftoverResources).is_some());
+    let reason = match &last.it.phase {
+        Phase::Failed(_) | Phase::End if listed => return Ok(seq),
+        Phase::Begin if listed => format!("the deletion of the cluster that the run made did not end (#{seq})"),
+        phase => {
+            let why =
+                if let Phase::Failed(why) = phase { format!(": its deletion failed: {why}") } else { String::new() };
+            format!("what remains of the cluster that the run made was not listed{why} (#{seq})")
+        }
+    };
+    Err(Finding::inconclusive(reason, [seq]))
+}
+
+/// What was listed once everything was deleted.
+struct List {
+    mark: Mark,
+    left: Vec<Leftover>,
+}
+
+/// The last list of this, which must have been taken after a record.
+fn listed(case: &Case<'_>, of: SnapshotOf, after: u64) -> Judged<List> {
+    let unlisted = || Finding::inconclusive("what remains after the teardown was not listed", []);
+    let snapshot = case.snapshot(of).ok_or_else(unlisted)?;
+    let (mark, seq) = (snapshot.mark, snapshot.mark.seq);
+    if seq < after {
+        let reason = format!("what remains was listed (#{seq}) before everything was deleted (#{after})");
+        return Err(Finding::inconclusive(reason, [seq, after]));
+    }
+    match serde_json::from_value(snapshot.value.clone()) {
+        Ok(left) => Ok(List { mark, left }),
+        Err(error) => Err(Finding::inconclusive(format!("the list at #{seq} cannot be read: {error}"), [seq])),
+    }
+}
+
+impl List {
+    fn is_empty(&self) -> Judged<()> {
+        if self.left.is_empty() {
+            return Ok(());
+        }
+        let (seq, left) = (self.mark.seq, some_of(self.left.iter().map(described)));
+        Err(Finding::fail(format!("after the teardown remain (#{seq}): {left}"), [seq]))
+    }
+
+    fn names(&self, kind: &str, name: &str) -> bool {
+        self.left.iter().any(|left| left.kind == kind && left.name == name)
+    }
+}
+
+fn described(left: &Leftover) -> String {
+    let held = left.held_by.as_ref().map_or(String::new(), |holder| format!(" (held by {holder})"));
+    format!("{} {}{held}", left.kind, left.name)
+}
+
+/// Objects to all of the set that the list does not name and that the watches did not see go.
+fn seen_to_go(case: &Case<'_>, opinion: &mut Opinion, list: &List) {
+    let (timeline, subject) = (case.timeline, case.subject);
+    let claims: Vec<_> = timeline.claims.iter().filter(|claim| is_of_set(subject, &claim.name)).collect();
+    let bound = |name: &str| claims.iter().any(|claim| claim.volume.iter().any(|change| change.value == name));
+    let set = timeline.set.iter().filter(|set| !set.deleted).map(|set| ("StatefulSet", &subject.set, &set.uid, 0));
+    let pods = timeline.pods.iter().filter(|pod| pod.deleted.is_none());
+    let pods = pods.map(|pod| ("Pod", &pod.name, &pod.uid, pod.added.seq));
+    let volumes = timeline.volumes.iter().filter(|volume| volume.deleted.is_none() && bound(&volume.name));
+    let volumes = volumes.map(|volume| ("PersistentVolume", &volume.name, &volume.uid, volume.added.seq));
+    let claims = claims.iter().filter(|claim| claim.deleted.is_none());
+    let claims = claims.map(|claim| ("PersistentVolumeClaim", &claim.name, &claim.uid, claim.added.seq));
+    for (kind, name, uid, since) in set.chain(pods).chain(claims).chain(volumes) {
+        if list.names(kind, name) || case.gap(kind, since, timeline.last_seq).is_some() {
+            continue;
+        }
+        let seq = list.mark.seq;
+        let late = case.events(kind, seq, u64::MAX).find(|event| {
+            let is_it = text(&event.it.object, "/metadata/uid") == Some(uid) && event.it.event != EventType::Deleted;
+            is_it && event.mark.at_us > list.mark.at_us.saturating_add(LATE_US)
+        });
+        opinion.object(match late {
+            Some(late) => {
+                let reason = format!("{kind} {name} was there (#{}) after the teardown (#{seq})", late.mark.seq);
+                Finding::fail(reason, [late.mark.seq, seq])
+            }
+            None => Finding::inconclusive(format!("{kind} {name} was not seen to go before the list (#{seq})"), [seq]),
+        });
+    }
+}

@@ -1,0 +1,119 @@
+//! Whether the pods of a name have one volume, one after the other.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::{Evidence, PodLife, VolumeLife};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Case, Return, Scenes},
+        minimum::Need,
+        opinion::{Judged, judged},
+        words::{short, some_of, times},
+    },
+    claims::is_of_set,
+};
+
+pub(in super::super) const SAME_VOLUME_RETURNS: Check = Check {
+    id: "persistence::same_volume_returns",
+    statement: "After a pod's deletion its claim and its volume MUST be the same ones by UID, and never another \
+                ordinal's.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage",
+    explain: "\
+Rows can be there although the volume is not: a replica that starts empty fetches them again, until the source is gone.
+Judged from the watches of pods, claims and volumes: each pod must mount the claim of each volumeClaimTemplate, and the
+claim's UID and the UID of the volume that it is bound to must be those of the pod of that name before it, whoever made
+that go: the harness, the controller, a drain, an update. No volume may be DELETED while a claim of the set is bound to
+it that was not told to go. Claims that were to go with their pod (whenScaled: Delete) may be others once.
+Usually wrong: the set has no volumeClaimTemplates, or something deletes the claim together with its pod.",
+    scenarios: &["restart"],
+    minimum: &[Need::Acts],
+    judge: same_volume_returns,
+};
+
+fn same_volume_returns(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        if case.subject.claims.is_empty() {
+            let reason = format!("the StatefulSet {} has no volumeClaimTemplates: nothing persists", case.subject.set);
+            return Err(Finding::fail(reason, []));
+        }
+        let deleted = case.weigh_deletions(opinion, |deletion| Ok((deletion.proved, case.successor(deletion)?)));
+        opinion.prove(deleted.iter().map(|(proved, _)| proved.seq));
+        let (scenes, mut kept) = (case.scenes(), BTreeMap::new());
+        for (life, template) in case.shown_pods().flat_map(|life| case.subject.claims.iter().map(move |it| (life, it)))
+        {
+            opinion.weigh(mounts(case, life, template));
+        }
+        for it in case.returns().iter().filter(|it| !it.renewed) {
+            for template in &case.subject.claims {
+                let claim = case.subject.claim(template, &it.new.name);
+                let Some(volume) = opinion.weigh(same_volume(case, &scenes, it, &claim)) else { continue };
+                *kept.entry((claim, volume)).or_insert(0_usize) += 1;
+            }
+        }
+        for volume in &case.timeline.volumes {
+            opinion.weigh(outlives_its_claims(case, &scenes, volume));
+        }
+        let volumes =
+            kept.iter().map(|((claim, volume), count)| format!("{claim} on {volume} (back {})", times(*count)));
+        Ok(format!("each claim kept its volume: {}", some_of(volumes)))
+    })
+}
+
+/// That a pod mounts its claim of a template.
+fn mounts(case: &Case<'_>, life: &PodLife, template: &str) -> Judged<()> {
+    let claim = case.subject.claim(template, &life.name);
+    if life.claims.contains(&claim) {
+        return Ok(());
+    }
+    let reason = format!("{} (uid {}) does not mount its claim {claim}", life.name, short(&life.uid));
+    Err(Finding::fail(reason, [life.added.seq]))
+}
+
+/// The volume of a claim, which is what it was for the pod before.
+fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes<'_>, it: &Return<'a>, claim: &str) -> Judged<&'a str> {
+    let (pod, before, after) = (&it.new.name, it.before, it.after);
+    let going = format!("{pod} went{} (#{before})", scenes.words(before));
+    if let Some(gap) = case.storage_gap(before, after) {
+        return Err(gap);
+    }
+    let unseen = |what: &str| Finding::inconclusive(format!("{what} of {claim} was not seen"), [before]);
+    let old = case.bound(claim, before).ok_or_else(|| unseen(&format!("the claim before {going}")))?;
+    let Some(new) = case.bound(claim, after) else {
+        let reason = format!("the claim {claim} was gone after {going}");
+        return Err(Finding::fail(reason, [before].into_iter().chain(old.claim.deleted.map(|mark| mark.seq))));
+    };
+    if old.claim.uid != new.claim.uid {
+        let (was, is) = (short(&old.claim.uid), short(&new.claim.uid));
+        let reason = format!("the claim {claim} had the uid {was} before {going} and {is} after it");
+        return Err(Finding::fail(reason, [old.claim.added.seq, before, new.claim.added.seq]));
+    }
+    let was = old.volume.ok_or_else(|| unseen(&format!("the volume before {going}")))?;
+    let is = new.volume.ok_or_else(|| unseen(&format!("the volume after {going}")))?;
+    if was.uid == is.uid {
+        return Ok(&is.name);
+    }
+    let owner = case.timeline.claims.iter().find(|other| {
+        let volume = case.timeline.volume_at(other, before);
+        other.uid != new.claim.uid && volume.is_some_and(|volume| volume.uid == is.uid)
+    });
+    let whose = owner.map_or(String::new(), |owner| format!(", which was the volume of {}", owner.name));
+    let reason = format!("{claim} was on {} before {going} and is on {} after it{whose}", was.name, is.name);
+    Err(Finding::fail(reason, [was.added.seq, before, is.added.seq]))
+}
+
+/// That a volume was not deleted while a claim of the set was bound to it that was not told to go.
+fn outlives_its_claims(case: &Case<'_>, scenes: &Scenes<'_>, volume: &VolumeLife) -> Judged<()> {
+    let Some(gone) = volume.deleted else { return Ok(()) };
+    let seq = gone.seq;
+    let holder = case.timeline.claims.iter().find(|claim| {
+        let there = claim.added.seq < seq && claim.going().is_none_or(|going| going.seq > seq);
+        there && is_of_set(case.subject, &claim.name) && claim.volume_at(seq) == Some(volume.name.as_str())
+    });
+    let Some(claim) = holder else { return Ok(()) };
+    let when = scenes.words(seq);
+    let reason =
+        format!("the volume {} was DELETED{when} (#{seq}) while the claim {} was bound to it", volume.name, claim.name);
+    Err(case.storage_gap(claim.added.seq, seq).unwrap_or_else(|| Finding::fail(reason, [seq, claim.added.seq])))
+}
