@@ -22,6 +22,7 @@ macro_rules! check {
             source: $source,
             explain: "",
             scenarios: $scenarios,
+            minimum: &[],
             judge: |_| Finding::skipped("a sample is not judged"),
         };
     };
@@ -178,6 +179,7 @@ pub(crate) fn run() -> Run {
         container: "mysql".into(),
         selector: [("app".to_owned(), "mysql".to_owned())].into(),
         min_ready_seconds: 0,
+        pod_management: PodManagement::default(),
         on_delete: false,
         partition: 0,
         max_unavailable: 1,
@@ -203,6 +205,7 @@ pub(crate) fn run() -> Run {
         left_out: Vec::new(),
         replication: Replication::Managed,
         semi_sync: false,
+        expect: Vec::new(),
         upgrade: None,
     }
 }
