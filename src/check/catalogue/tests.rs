@@ -31,6 +31,9 @@ fn ids_are_for_ever() {
     ordering::partition_is_respected
     ordering::stuck_rollout_recovers
     ordering::reapply_changes_nothing
+    ordering::parallel_pods_do_not_wait
+    ordering::waits_for_min_ready_seconds
+    ordering::respects_max_unavailable
     identity::hostname_is_pod_name
     identity::identity_survives_restart
     identity::server_ids_are_distinct
@@ -81,9 +84,18 @@ fn every_check_is_explained() {
     }
 }
 
+/// A run in which everything is right, and which has what the check is about.
+fn good_for(id: &str) -> History {
+    match id {
+        "ordering::parallel_pods_do_not_wait" => History::good_in_parallel(),
+        "ordering::waits_for_min_ready_seconds" => History::good_and_patient(3, 3_000),
+        _ => History::good().with_semi_sync(),
+    }
+}
+
 /// Every check with a run in which everything is right that it is about.
 fn good() -> impl Iterator<Item = (&'static Check, History)> {
-    let ordinary = CATALOGUE.iter().map(|check| (check, History::good().with_semi_sync()));
+    let ordinary = CATALOGUE.iter().map(|check| (check, good_for(check.id)));
     ordinary.chain(UPGRADE_CHECKS.iter().map(|check| (check, History::upgraded())))
 }
 
@@ -101,7 +113,7 @@ fn no_check_passes_on_nothing() {
     for check in all() {
         let verdict = |evidence: &Evidence| check.judge(evidence).verdict;
         assert_eq!(verdict(&Evidence::new(Vec::new())), Inconclusive, "{}", check.id);
-        let mut empty = History::of(3);
+        let mut empty = History::with(good_for(check.id).subject);
         for scenario in SCENARIOS {
             empty.step(scenario, Phase::Begin);
             empty.step(scenario, Phase::End);
