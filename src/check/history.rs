@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::evidence::{
     Act, Budgets, ClaimPolicy, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, Moment, NamedPort, ObjectEvent,
-    Phase, PodManagement, Question, Record, Replication, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Wait,
-    WaitOutcome, What, Write, WriteOutcome,
+    Phase, PodManagement, Question, Record, Replication, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql, SqlAnswer, Step,
+    Subject, Wait, WaitOutcome, What, Write, WriteOutcome,
 };
 use crate::scenario::SCENARIOS;
 
@@ -15,8 +15,8 @@ mod acts;
 mod disruptions;
 mod dns;
 mod edits;
-mod policies;
 mod pods;
+mod policies;
 mod states;
 mod upgrades;
 mod whole;

@@ -128,7 +128,8 @@ fn bearers(case: &Case<'_>, opinion: &mut Opinion) -> Judged<String> {
         match lives.as_slice() {
             [] => opinion.object(Finding::inconclusive(format!("{pod} was never seen"), [])),
             [only] => {
-                let reason = format!("{pod} was never replaced (#{}): nobody could have borne its name too", only.added.seq);
+                let reason =
+                    format!("{pod} was never replaced (#{}): nobody could have borne its name too", only.added.seq);
                 opinion.object(Finding::inconclusive(reason, [only.added.seq]));
             }
             _ => {}

@@ -295,7 +295,8 @@ mod tests {
 
     #[test]
     fn the_pods_need_not_wait_where_the_set_says_so() {
-        for (policy, expected) in [("Parallel", PodManagement::Parallel), ("OrderedReady", PodManagement::OrderedReady)] {
+        for (policy, expected) in [("Parallel", PodManagement::Parallel), ("OrderedReady", PodManagement::OrderedReady)]
+        {
             let set = SET.replace("spec:\n  s", &format!("spec:\n  podManagementPolicy: {policy}\n  s"));
             let (subject, _) = read(&format!("{SERVICE}{set}{SERVER}")).expect("a workload");
             assert_eq!(subject.pod_management, expected, "{policy}");

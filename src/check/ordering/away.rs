@@ -26,12 +26,12 @@ pub(in super::super) const RESPECTS_MAX_UNAVAILABLE: Check = Check {
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#maximum-unavailable-pods",
     explain: "\
 An update takes servers away on purpose: how many at a time is what the others must be able to carry.
-Judged from the Pod watch, from the first change of the template to the last: whenever a pod that is Ready is told to go,
-and not by the harness, the pods that are away then are counted: those that are not there, are told to go, or are not
-Ready. With it they must be at most maxUnavailable, which is 1 where it is not given or the cluster does not honour it.
-A pod that the harness deleted or holds does not count until its name has a Ready one again; one that lost Ready by itself
-less than 10 s before is a `race`, since the controller may not have known yet. The pod that is stuck with the broken
-template counts for as long as nobody but the controller has told it to go.
+Judged from the Pod watch, from the first change of the template to the last: whenever a pod that is Ready is told to
+go, and not by the harness, the pods that are away then are counted: those that are not there, are told to go, or are
+not Ready. With it they must be at most maxUnavailable, which is 1 where it is not given or not honoured by the cluster.
+A pod that the harness deleted or holds does not count until its name has a Ready one again; one that lost Ready by
+itself less than 10 s before is a `race`, since the controller may not have known yet. The pod that is stuck with the
+broken template counts until the harness deletes it.
 Usually wrong: a second tool, or a person, deletes pods while an update goes on.",
     scenarios: &["roll"],
     minimum: &[Need::Acts],
@@ -116,7 +116,8 @@ impl Bound {
         let (name, at, certain) = (&told.life.name, told.at.seq, away(&sure));
         let what = |names: &[String]| {
             let (may, why) = (self.pods, &self.why);
-            format!("{name} was told to go at #{at} while {}: {} away, and {may} may be ({why})", names.join(", "), away(names))
+            let count = away(names);
+            format!("{name} was told to go at #{at} while {}: {count} away, and {may} may be ({why})", names.join(", "))
         };
         if certain > self.pods {
             return Err(Finding::fail(what(&sure), [at]));
@@ -162,7 +163,8 @@ fn is_away(case: &Case<'_>, harness: &Harness<'_>, name: &str, at: Mark) -> Away
         None => "did not exist",
     };
     let why = format!("{name} {why}");
-    let by_itself = there.filter(|life| !life.deleting_at(at.seq) && life.first_ready().is_some_and(|it| it.seq < at.seq));
+    let by_itself =
+        there.filter(|life| !life.deleting_at(at.seq) && life.first_ready().is_some_and(|it| it.seq < at.seq));
     match by_itself.and_then(|life| lost(life, at.seq)) {
         Some(unready) if is_news(unready, at) => Away::Race(why),
         _ => Away::Yes(why),

@@ -27,9 +27,9 @@ A replica that starts while its source is away has nobody to follow: the control
 After the set was scaled to one pod, that pod is held un-Ready by an image that cannot be started, and the set is scaled
 up again. Until the held pod is Ready again no later pod may be ADDED, which the Pod watch shows in its own order.
 That nothing happens is only ever seen for a while. It counts from the StatefulSet event in which the controller says
-(observedGeneration) that it has seen the new size; the reason tells for how long, and less than 0.8 s is too short. Then
-the held pod is released, and the next one must come. A held pod that was Ready in between, or a lost stretch of the
-history, leaves it open. With podManagementPolicy Parallel nobody has to wait, and the check is skipped, unless
+(observedGeneration) that it has seen the new size; the reason tells for how long, and less than 0.8 s is too short.
+Then the held pod is released, and the next one must come. A held pod that was Ready in between, or a lost stretch of
+the history, leaves it open. With podManagementPolicy Parallel nobody has to wait, and the check is skipped, unless
 `--expect ordered-ready` demands it.
 Usually wrong: podManagementPolicy is Parallel, so that nobody waits for anybody.",
     scenarios: &["scale"],

@@ -15,7 +15,7 @@ use super::{
         expectation::{max_unavailable, min_ready_seconds, parallel_min_ready_seconds},
         minimum::Need,
         opinion::{Judged, Opinion, judged},
-        words::{seconds, some_of},
+        words::seconds,
     },
     is_news,
     updates::{told_to_go, updates},
@@ -72,18 +72,19 @@ fn waits_for_min_ready_seconds(evidence: &Evidence) -> Finding {
         let mut told = Vec::new();
         for (what, turns) in parts {
             if turns.is_empty() {
-                opinion.object(Finding::inconclusive(format!("no pod was {what} after another one had become Ready"), []));
+                opinion
+                    .object(Finding::inconclusive(format!("no pod was {what} after another one had become Ready"), []));
             }
             let waited = turns.iter().filter_map(|turn| opinion.weigh(turn.judged(case, wanted)));
             let waited: Vec<u64> = waited.collect();
             let shortest = waited.iter().min().copied().unwrap_or(0);
-            told.push(format!("{} {what}, the soonest after {}", waited.len(), seconds(shortest)));
+            told.push(format!("{} were {what}, the soonest after {}", waited.len(), seconds(shortest)));
             prove(opinion, &turns);
         }
         if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
             return Err(gap);
         }
-        Ok(format!("minReadySeconds is {wanted}: pods {}", some_of(told)))
+        Ok(format!("minReadySeconds is {wanted}; of the pods {}", told.join("; ")))
     })
 }
 

@@ -22,13 +22,13 @@ pub(in super::super) const PARALLEL_PODS_DO_NOT_WAIT: Check = Check {
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#parallel-pod-management",
     explain: "\
 Whoever chooses Parallel wants a set that starts while one of its pods is stuck: a controller that waits breaks that.
-Judged from the Pod watch. In the scenario deploy every pod must be ADDED, and one at least while another one is not Ready
-yet. When the set is scaled up while a pod is held un-Ready the others must come all the same. Pods that are to go must
-not wait until others are gone. Who is deleted must come back. A pod that could have come, while nobody else came either
-for half a second, and that comes within a second after another one became Ready has waited: once may be chance and leaves
-it open, twice is a violation. A controller that is slow for another reason is none.
+Judged from the Pod watch. In the scenario deploy every pod must be ADDED, and one at least while another one is not
+Ready yet. When the set is scaled up while a pod is held un-Ready the others must come all the same. Pods that are to go
+must not wait until others are gone. Who is deleted must come back. A pod that could have come, while nobody else came
+either for half a second, and that comes within a second after another one became Ready has waited: once may be chance
+and leaves it open, twice is a violation. A controller that is slow for another reason is none.
 Updates are as with OrderedReady, and judged by the checks of updates. The order checks are skipped.
-Usually wrong: nothing that a manifest can do; look at the controller, or at a webhook that holds up the creation of pods.",
+Usually wrong: nothing that a manifest can do; look at the controller, or at a webhook that holds up new pods.",
     scenarios: &["deploy", "scale"],
     minimum: &[Need::Acts],
     judge: parallel_pods_do_not_wait,
@@ -204,7 +204,8 @@ fn came_beside_held(case: &Case<'_>, opinion: &mut Opinion) {
         return opinion.object(Finding::inconclusive(reason, [since]));
     };
     for name in (0..to.min(case.subject.replicas)).map(|index| case.subject.nth(index)) {
-        let mut there = case.timeline.lives(&name).filter(|life| life.alive_at(asked.seq) || is_after(asked.seq)(&life.added));
+        let mut there =
+            case.timeline.lives(&name).filter(|life| life.alive_at(asked.seq) || is_after(asked.seq)(&life.added));
         if there.any(|life| life.added.seq < ends) {
             continue;
         }

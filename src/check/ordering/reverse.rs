@@ -9,6 +9,9 @@ use super::super::{
     opinion::{Judged, Opinion, judged},
 };
 
+#[cfg(test)]
+mod tests;
+
 pub(in super::super) const SCALES_DOWN_IN_REVERSE: Check = Check {
     id: "ordering::scales_down_in_reverse",
     statement: "When the set is scaled down, a pod MUST be gone before the one before it is told to go.",

@@ -29,9 +29,9 @@ pub(in super::super) const ROLLS_HIGHEST_ORDINAL_FIRST: Check = Check {
 The primary has the lowest ordinal: it goes last, when every replica has shown that it can live with the update.
 The template is changed for the last pod (by a partition), then for all, and in the end it is reverted. Judged from the
 Pod watch: at the deletionTimestamp of a pod that is to be updated, every pod above it must have been replaced by one of
-the set's update revision that is Ready. One that lost it more than 10 s before is a violation; later it is a `race`: the
-controller acts on a cache that may be behind, so it is neither a pass nor a failure. A pod that has the update must not go
-again. Pods that the harness itself deletes are left out. Ready is what is judged, though minReadySeconds may ask for more.
+the set's update revision that is Ready. One that lost it more than 10 s before is a violation; later it is a `race`:
+the controller acts on a cache that may be behind, so it is neither a pass nor a failure. A pod that has the update must
+not go again. Pods that the harness itself deletes are left out; minReadySeconds is judged apart.
 Where maxUnavailable is above 1 and the cluster honours it there is no such order, and the check is skipped. Parallel as
 podManagementPolicy changes nothing, but that a pod which is not Ready may be replaced whenever it is its turn or not.
 Usually wrong: a partition that somebody forgot, so that the update never reaches the pods below; or the update strategy

@@ -11,6 +11,9 @@ use super::super::{
     words::{seconds, short},
 };
 
+#[cfg(test)]
+mod tests;
+
 pub(in super::super) const READY_MEANS_SERVING: Check = Check {
     id: "ordering::ready_means_serving",
     statement: "A pod MUST NOT be Ready before its server answers an authenticated query over TCP.",
@@ -19,9 +22,9 @@ pub(in super::super) const READY_MEANS_SERVING: Check = Check {
 Ordered start waits for Ready and nothing else: if Ready comes before the server answers, the order protects nobody.
 At the first Ready of every pod one query, SELECT 1 with the password, is sent to the pod's own address, once.
 A refused connection or an error of the server is a violation. From when the pod has an address the same is asked until
-there is an answer: where a probe broke, the question came more than a second after Ready or its answer more than two, that
-answer decides, if it was there in time and from the same container. Each name, also that of a pod that the set has for a
-while only, must have had a pod that was asked and not told to go by then.
+there is an answer: where a probe broke, the question came more than a second after Ready or the answer more than two,
+that one decides, if it was there in time and from the same container. Each name, also one that the set has for a while
+only, must have had a pod that was asked and not told to go by then.
 Usually wrong: there is no readinessProbe, so that a started container counts as Ready; or the probe is
 `mysqladmin ping`, which succeeds on `access denied` and, on the socket, while the image's entrypoint still
 initialises the data directory with a server that does not listen on TCP.",
@@ -119,7 +122,7 @@ fn told_at_ready(life: &PodLife, ready: Mark, ping: &Seen<'_, Sql>) -> Judged<Op
         (Ok(()), None) => return Ok(Some(seq)),
         _ if life.deleting_at(seq) => return Ok(None),
         (Ok(()), Some(late)) => {
-            let reason = format!("{which} {late} after Ready (#{}), and answered (#{seq})", ready.seq);
+            let reason = format!("{which} {late} after Ready (#{}), which tells nothing of then (#{seq})", ready.seq);
             return Err(Finding::inconclusive(reason, [ready.seq, seq]));
         }
         (Err(refusal), _) => refusal,

@@ -19,10 +19,10 @@ pub(in super::super) const STARTS_IN_ORDINAL_ORDER: Check = Check {
 A replica that starts before its source is there initialises alone, and two histories of one database are born.
 Judged from the Pod watch: at each ADDED of a pod, every lower ordinal must have a live pod that is not being deleted
 and has been Ready. One that was never Ready, or is not there, is a violation, and so is one that lost it more than 10 s
-before. One that lost it later is a `race`: the controller acts on a cache that may be behind, so it is neither a pass nor
-a failure. Pods that are created again, after a deletion or a scale-up, are judged in the same way. Each must have been
-created in the scenario deploy. A lost stretch of the watch makes the order unknown. With podManagementPolicy Parallel
-there is no order, and the check is skipped, unless `--expect ordered-ready` demands one.
+before. One that lost it later is a `race`: the controller acts on a cache that may be behind, so it is neither a pass
+nor a failure. Pods that are created again, after a deletion or a scale-up, are judged in the same way. Each must have
+been created in the scenario deploy. A lost stretch of the watch makes the order unknown. With podManagementPolicy
+Parallel there is no order, and the check is skipped, unless `--expect ordered-ready` demands one.
 Usually wrong: podManagementPolicy is Parallel, or a pod never becomes Ready and the rest is never created.",
     scenarios: &["deploy"],
     minimum: &[],

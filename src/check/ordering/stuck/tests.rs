@@ -193,7 +193,7 @@ fn what_was_not_tried_leaves_it_open() {
     let set = |what: &What| matches!(what, What::Object(event) if event.object_kind == "StatefulSet");
     let mut history = reverting();
     history.starts("mysql-2");
-    assert_snapshot!(ends(history).without(set).expect(STUCK, Inconclusive), @"StatefulSet mysql was not seen to be reverted (#25)");
+    assert_snapshot!(ends(history).without(set).expect(STUCK, Inconclusive), @"mysql-2 was not seen to be stuck with the template that was broken at #18");
 }
 
 #[test]
