@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, all, find};
-use steadfast::evidence::Replication;
+use steadfast::evidence::{Expect, Replication};
 use steadfast::lint::Format;
 use steadfast::run::{Budget, Keep, Settings, Target};
 use steadfast::scenario::Rate;
@@ -165,6 +165,10 @@ pub struct RunOptions {
     /// the manifests switch on), and judge it.
     #[arg(long)]
     semi_sync: bool,
+    /// Demand more of the workload than holds for every one; can be repeated. `ordered-ready`: its pods come and go in
+    /// the order of their ordinals, also where spec.podManagementPolicy is Parallel. It is always demanded of the seed.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    expect: Vec<Expect>,
     /// How many clients write the ledger side by side.
     #[arg(long, value_name = "N", default_value_t = Rate::default().writers, value_parser = clap::value_parser!(u32).range(1..=64))]
     writers: u32,
@@ -219,6 +223,7 @@ impl RunOptions {
             keep: self.keep,
             replication: self.replication,
             semi_sync: self.semi_sync,
+            expect: self.expect.clone(),
             upgrade: None,
             sabotage: Vec::new(),
             ledger: Rate { writers: self.writers, per_second: self.rate },
@@ -259,6 +264,8 @@ impl RunOptions {
         if self.semi_sync {
             words.push("--semi-sync".to_owned());
         }
+        let demands = self.expect.iter().filter_map(ValueEnum::to_possible_value);
+        words.extend(demands.map(|value| format!("--expect {}", value.get_name())));
         if self.replication == Replication::Observed {
             words.push("--replication observed".to_owned());
         }
@@ -345,6 +352,9 @@ mod tests {
         assert_eq!(options(&context).rerun(), "steadfast run --kubeconfig file --cluster-uid 1-2");
         assert_eq!(options(&["--writers", "2", "--rate", "10"]).rerun(), "steadfast run --writers 2");
         assert_eq!(options(&["--semi-sync"]).rerun(), "steadfast run --semi-sync");
+        let ordered = ["--expect", "ordered-ready"];
+        assert_eq!(options(&ordered).rerun(), "steadfast run --expect ordered-ready");
+        assert_eq!(options(&ordered).settings(vec![]).expect, [Expect::OrderedReady]);
         let observed = ["--replication", "observed"];
         assert_eq!(options(&observed).rerun(), "steadfast run --replication observed");
         let slow = ["--timeout-scale", "3"];

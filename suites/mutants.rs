@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use libtest_mimic::Failed;
 use serde::Deserialize;
 use steadfast::check::{Check, Verdict, find};
-use steadfast::evidence::{Evidence, Replication};
+use steadfast::evidence::{Evidence, Expect, Replication};
 use steadfast::report::{Judged, Outcome};
 use steadfast::run::Budget;
 use steadfast::scenario::{SCENARIOS, Sabotage, plan};
@@ -41,6 +41,9 @@ struct Mutant {
     /// Whether its commits are to wait for a replica.
     #[serde(default)]
     semi_sync: bool,
+    /// What is demanded of it beyond what holds for every workload.
+    #[serde(default)]
+    expect: Vec<Expect>,
     /// What is done to it while it runs.
     #[serde(default)]
     sabotage: Vec<Sabotage>,
@@ -119,6 +122,7 @@ impl Piece for Mutant {
             scenarios: self.plan(),
             replication: Replication::Managed,
             semi_sync: self.semi_sync,
+            expect: self.expect.clone(),
             sabotage: self.sabotage.clone(),
             patience: PATIENCE,
             budgets: self.budgets.clone(),

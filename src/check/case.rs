@@ -7,6 +7,7 @@ mod crashes;
 mod deletions;
 mod gaps;
 mod marks;
+mod order;
 mod proof;
 mod questions;
 mod returns;
@@ -160,6 +161,13 @@ impl<'a> Case<'a> {
         let places = self.between(self.evidence.index.objects(kind), from, to);
         let events = self.seen(places, |what| if let What::Object(event) = what { Some(event.as_ref()) } else { None });
         events.filter(move |event| text(&event.object, "/metadata/name") == Some(name))
+    }
+
+    /// The event of an object that is a record, if it is one.
+    pub fn event_at(&self, seq: u64) -> Option<&'a ObjectEvent> {
+        let records = &self.evidence.records;
+        let place = records.binary_search_by_key(&seq, |record| record.seq).ok()?;
+        if let What::Object(event) = &records[place].what { Some(event.as_ref()) } else { None }
     }
 
     /// The Service that governs the set, as last seen while it was there.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::evidence::{ClaimPolicy, Run};
+use crate::evidence::{ClaimPolicy, PodManagement, Run};
 
 /// What an expectation is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,6 +21,10 @@ pub enum Topic {
     ClaimPolicy,
     /// Whether a rolling update may take several pods at once.
     MaxUnavailable,
+    /// Whether spec.minReadySeconds is waited for.
+    MinReadySeconds,
+    /// Whether updates of a set whose pods need not wait for one another wait for it too.
+    ParallelMinReadySeconds,
     /// Whether a stuck pod outlives the template that it is stuck with.
     StuckRollout,
     /// Whether the set's controller awaits its own writes.
@@ -30,11 +34,13 @@ pub enum Topic {
 }
 
 impl Topic {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::PodIndexLabel,
         Self::StartOrdinal,
         Self::ClaimPolicy,
         Self::MaxUnavailable,
+        Self::MinReadySeconds,
+        Self::ParallelMinReadySeconds,
         Self::StuckRollout,
         Self::ControllerView,
         Self::DnsBudget,
@@ -47,7 +53,8 @@ impl Topic {
             Self::StartOrdinal => Some("StatefulSetStartOrdinal"),
             Self::ClaimPolicy => Some("StatefulSetAutoDeletePVC"),
             Self::MaxUnavailable => Some("MaxUnavailableStatefulSet"),
-            Self::StuckRollout | Self::ControllerView | Self::DnsBudget => None,
+            Self::MinReadySeconds => Some("StatefulSetMinReadySeconds"),
+            Self::ParallelMinReadySeconds | Self::StuckRollout | Self::ControllerView | Self::DnsBudget => None,
         }
     }
 
@@ -57,9 +64,17 @@ impl Topic {
             Self::PodIndexLabel | Self::ControllerView | Self::DnsBudget => run.acts("deploy"),
             Self::StartOrdinal => run.subject.first_ordinal > 0,
             Self::ClaimPolicy => run.acts("claims") || run.subject.claim_policy != ClaimPolicy::default(),
-            Self::MaxUnavailable | Self::StuckRollout => run.acts("roll"),
+            Self::MaxUnavailable => run.acts("roll"),
+            Self::StuckRollout => run.acts("roll") && !is_parallel(run),
+            Self::MinReadySeconds => run.subject.min_ready_seconds > 0,
+            Self::ParallelMinReadySeconds => run.subject.min_ready_seconds > 0 && is_parallel(run),
         }
     }
+}
+
+/// Whether the set's pods need not wait for one another.
+fn is_parallel(run: &Run) -> bool {
+    run.subject.pod_management == PodManagement::Parallel
 }
 
 /// A line of the table.
@@ -168,6 +183,38 @@ static TABLE: &[Expectation] = &[
         source: "https://github.com/kubernetes/kubernetes/pull/139466",
     },
     Expectation {
+        topic: Topic::MinReadySeconds,
+        holds: false,
+        what: "spec.minReadySeconds is ignored: Ready is all that a next pod waits for",
+        since: None,
+        until: Some(Version::new(1, 23, 0)),
+        source: GATES,
+    },
+    Expectation {
+        topic: Topic::MinReadySeconds,
+        holds: true,
+        what: "a next pod waits until those before it have been Ready for spec.minReadySeconds",
+        since: Some(Version::new(1, 23, 0)),
+        until: None,
+        source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#minimum-ready-seconds",
+    },
+    Expectation {
+        topic: Topic::ParallelMinReadySeconds,
+        holds: false,
+        what: "with podManagementPolicy Parallel an update does not wait for spec.minReadySeconds",
+        since: None,
+        until: Some(Version::new(1, 34, 0)),
+        source: "https://github.com/kubernetes/kubernetes/issues/119234",
+    },
+    Expectation {
+        topic: Topic::ParallelMinReadySeconds,
+        holds: true,
+        what: "with podManagementPolicy Parallel an update waits for spec.minReadySeconds too",
+        since: Some(Version::new(1, 34, 0)),
+        until: None,
+        source: "https://github.com/kubernetes/kubernetes/pull/130909",
+    },
+    Expectation {
         topic: Topic::StuckRollout,
         holds: true,
         what: "a pod that is stuck with a bad template stays so when the template is reverted, until somebody deletes \
@@ -259,6 +306,16 @@ pub fn claim_policy(run: &Run) -> Ruling {
 /// Whether a rolling update may take several pods at once, where rollingUpdate.maxUnavailable is above 1.
 pub fn max_unavailable(run: &Run) -> Ruling {
     ruling(run, Topic::MaxUnavailable)
+}
+
+/// Whether the next pod waits for spec.minReadySeconds.
+pub fn min_ready_seconds(run: &Run) -> Ruling {
+    ruling(run, Topic::MinReadySeconds)
+}
+
+/// Whether the next update of a set with podManagementPolicy Parallel waits for it.
+pub fn parallel_min_ready_seconds(run: &Run) -> Ruling {
+    ruling(run, Topic::ParallelMinReadySeconds)
 }
 
 fn ruling(run: &Run, topic: Topic) -> Ruling {

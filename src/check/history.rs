@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::evidence::{
     Act, Budgets, ClaimPolicy, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, Moment, NamedPort, ObjectEvent,
-    Phase, Question, Record, Replication, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Wait,
-    WaitOutcome, What, Write, WriteOutcome,
+    Phase, PodManagement, Question, Record, Replication, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql, SqlAnswer, Step,
+    Subject, Wait, WaitOutcome, What, Write, WriteOutcome,
 };
 use crate::scenario::SCENARIOS;
 
@@ -16,6 +16,7 @@ mod disruptions;
 mod dns;
 mod edits;
 mod pods;
+mod policies;
 mod said;
 mod states;
 mod upgrades;
@@ -87,6 +88,7 @@ pub(super) fn subject(replicas: u32) -> Subject {
         container: "mysql".into(),
         selector: BTreeMap::from([("app".into(), "mysql".into())]),
         min_ready_seconds: 0,
+        pod_management: PodManagement::default(),
         on_delete: false,
         partition: 0,
         max_unavailable: 1,
@@ -167,6 +169,7 @@ impl History {
             left_out: Vec::new(),
             replication: Replication::Managed,
             semi_sync: false,
+            expect: Vec::new(),
             upgrade: None,
         };
         self.push(What::Run(Box::new(run)));

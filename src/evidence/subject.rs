@@ -37,6 +37,9 @@ pub struct Run {
     /// Whether the harness had commits wait for a replica.
     #[serde(default)]
     pub semi_sync: bool,
+    /// What is demanded of the workload beyond what holds for every one.
+    #[serde(default)]
+    pub expect: Vec<Expect>,
     /// The upgrade of the cluster that this run is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Upgrade>,
@@ -52,6 +55,14 @@ impl Run {
     pub fn left_out(&self, scenario: &str) -> Option<&LeftOut> {
         self.left_out.iter().find(|part| part.scenario == scenario)
     }
+}
+
+/// A right of the documentation's that a run does not grant its workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expect {
+    /// Pods come and go in the order of their ordinals, whatever `spec.podManagementPolicy` says.
+    OrderedReady,
 }
 
 /// An upgrade of the cluster.
@@ -125,6 +136,9 @@ pub struct Subject {
     pub selector: BTreeMap<String, String>,
     /// `spec.minReadySeconds`.
     pub min_ready_seconds: u32,
+    /// `spec.podManagementPolicy`.
+    #[serde(default)]
+    pub pod_management: PodManagement,
     /// Whether `spec.updateStrategy` is `OnDelete`: nobody but its user replaces a pod then.
     #[serde(default)]
     pub on_delete: bool,
@@ -141,6 +155,17 @@ pub struct Subject {
 
 fn one() -> u32 {
     1
+}
+
+/// Whether pods are created and deleted one after the other
+/// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-management-policies>).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PodManagement {
+    /// Each waits until those before it are Ready.
+    #[default]
+    OrderedReady,
+    /// None waits for another one.
+    Parallel,
 }
 
 /// A port of the Service that has a name.
@@ -180,7 +205,7 @@ pub const MAX_REPLICAS: u32 = 1_000;
 impl Subject {
     /// The ordinals of `replicas` pods, lowest first.
     pub fn ordinals(&self) -> impl DoubleEndedIterator<Item = u32> + use<> {
-        self.first_ordinal..self.first_ordinal + self.replicas
+        self.first_ordinal..self.first_ordinal.saturating_add(self.replicas)
     }
 
     /// The name of the pod with this ordinal: `<set>-<ordinal>`.
@@ -193,9 +218,11 @@ impl Subject {
         self.ordinals().map(|ordinal| self.pod(ordinal))
     }
 
-    /// The ordinal in a pod's name, if the pod belongs to the set.
+    /// The ordinal in a pod's name, if the name is one of the set's: the controller writes ordinals without leading zeros.
     pub fn ordinal_of(&self, pod: &str) -> Option<u32> {
-        pod.strip_prefix(&self.set)?.strip_prefix('-')?.parse().ok()
+        let digits = pod.strip_prefix(&self.set)?.strip_prefix('-')?;
+        let canonical = digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+        digits.parse().ok().filter(|_| canonical)
     }
 
     /// The pod that replicas replicate from: the first ordinal.
@@ -210,7 +237,7 @@ impl Subject {
 
     /// The name of the pod with this index, counted from the set's first one.
     pub fn nth(&self, index: u32) -> String {
-        self.pod(self.first_ordinal + index)
+        self.pod(self.first_ordinal.saturating_add(index))
     }
 
     /// A pod's index, counted from the set's first pod, if it belongs to the set.
@@ -299,7 +326,22 @@ pub fn reverse_name(address: std::net::IpAddr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::reverse_name;
+    use super::{Subject, reverse_name};
+    use crate::report::sample;
+
+    #[test]
+    fn an_ordinal_is_written_as_the_controller_writes_it() {
+        let subject = Subject { first_ordinal: u32::MAX - 1, ..sample::run().subject };
+        for (pod, ordinal) in [("mysql-0", Some(0)), ("mysql-17", Some(17)), ("mysql-4294967295", Some(u32::MAX))] {
+            assert_eq!(subject.ordinal_of(pod), ordinal, "{pod}");
+        }
+        for pod in ["mysql-007", "mysql-00", "mysql-+7", "mysql--7", "mysql-", "mysql-7a", "mysql-4294967296", "db-0"] {
+            assert_eq!(subject.ordinal_of(pod), None, "{pod}");
+        }
+        // Where ordinals end, pods do.
+        assert_eq!(subject.ordinals().count(), 1);
+        assert_eq!(subject.nth(7), "mysql-4294967295");
+    }
 
     #[test]
     fn an_address_is_asked_for_backwards() {

@@ -150,10 +150,22 @@ impl Timeline {
         if let Some(pod) = self.pods.known(uid) {
             return pod.observe(mark, event);
         }
+        if self.is_of_another(&event.object) {
+            return;
+        }
         if matches!(event.event, EventType::Modified | EventType::Deleted) {
             self.lose(mark, unannounced(event, name));
         }
         self.pods.add(PodLife::begun(mark, event, name, uid)).observe(mark, event);
+    }
+
+    /// Whether another controller than the set's made this pod: that of a ReplicaSet may give it a number for a name.
+    /// One without any controller is the set's to adopt.
+    fn is_of_another(&self, pod: &Value) -> bool {
+        let set = self.subject.as_ref().map(|subject| subject.set.as_str());
+        let mut owners = items(pod, "/metadata/ownerReferences");
+        let controller = owners.find(|owner| owner["controller"] == Value::Bool(true));
+        controller.is_some_and(|owner| text(owner, "/kind") != Some("StatefulSet") || text(owner, "/name") != set)
     }
 }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::check::{Check, Verdict};
 use crate::cluster::kind::{self, KindCluster};
 use crate::cluster::{Lab, Version};
-use crate::evidence::{Evidence, Leftover, Log, Replication, Snapshot, SnapshotOf, What};
+use crate::evidence::{Evidence, Expect, Leftover, Log, Replication, Snapshot, SnapshotOf, What};
 use crate::report::{self, Judged, Outcome, Progress};
 use crate::scenario::{Journal, Rate, Sabotage, plan};
 use crate::workload;
@@ -65,6 +65,8 @@ pub struct Settings {
     pub replication: Replication,
     /// Whether commits are to wait for a replica.
     pub semi_sync: bool,
+    /// What is demanded of the workload beyond what holds for every one.
+    pub expect: Vec<Expect>,
     /// The release that the cluster is upgraded to, where the run is about that.
     pub upgrade: Option<Version>,
     /// What a mutant injects.
@@ -249,6 +251,8 @@ impl Settings {
             _ => Disruption::Nothing,
         };
         let (budgets, semi_sync) = (self.budgets.clone(), self.semi_sync);
+        // The seed's pods come in order, and whoever changes that is to notice.
+        let expect = if self.manifests.is_none() { vec![Expect::OrderedReady] } else { self.expect.clone() };
         let trial = Trial {
             around,
             manifests,
@@ -256,6 +260,7 @@ impl Settings {
             scenarios,
             replication,
             semi_sync,
+            expect,
             sabotage,
             ledger,
             disruption,

@@ -14,8 +14,8 @@ use super::budget::{Budget, held_to};
 use super::scope::{Disruption, Scope};
 use super::{RunError, preflight, witness};
 use crate::evidence::{
-    Budgets, Note, Recorder, Redaction, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution, Upgrade,
-    What,
+    Budgets, Expect, Note, Recorder, Redaction, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution,
+    Upgrade, What,
 };
 use crate::probe::Session;
 use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
@@ -38,6 +38,8 @@ pub struct Trial {
     pub replication: Replication,
     /// Whether commits are to wait for a replica.
     pub semi_sync: bool,
+    /// What is demanded of the workload beyond what holds for every one.
+    pub expect: Vec<Expect>,
     /// What a mutant injects.
     pub sabotage: Vec<Sabotage>,
     /// How fast the witness's ledger writes, where the scenarios need it.
@@ -269,6 +271,7 @@ pub(super) fn description(
         left_out: scope.left_out.clone(),
         replication: trial.replication,
         semi_sync: trial.semi_sync,
+        expect: trial.expect.clone(),
         upgrade: trial
             .newer
             .as_ref()

@@ -1,4 +1,5 @@
-//! Scales the set to one pod and back: up at first while that pod is held un-Ready, so that the others have to wait.
+//! Scales the set to one pod and back: up at first while that pod is held un-Ready, so that the others have to wait, or
+//! have to come all the same where the set's pods need not wait.
 
 use futures::future::join_all;
 
@@ -8,7 +9,7 @@ use super::deploy::{settled, started};
 use super::disrupt::{Held, quiet};
 use super::names::Name;
 use super::sabotage::Point;
-use crate::evidence::{Act, Moment};
+use crate::evidence::{Act, Moment, PodManagement, Sight, Timeline};
 
 /// Rows that the pods which come back must catch up with.
 const ROWS: usize = 5;
@@ -69,15 +70,18 @@ async fn scale_down(context: &Context, surplus: &[String]) -> Result<(), Scenari
     context.disrupt(Act::Scale { from: context.subject.replicas, to: 1 }, doing).await
 }
 
-/// Asks for all pods while the only one is held un-Ready; releases it once the controller has seen that, and waits for
-/// the others.
+/// Asks for all pods while the only one is held un-Ready; releases it once the controller has seen that, or once the others
+/// have come where they need not wait for it, and waits for all.
 async fn scale_up(context: &Context, held: Held) -> Result<(), ScenarioError> {
     let all = context.subject.replicas;
     // The controller is to know that the pod is not Ready before it knows what is asked of it.
     quiet().await;
     let doing = async {
-        let asked = context.patch_scale(all).await;
-        if asked.is_ok() {
+        let parallel = context.subject.pod_management == PodManagement::Parallel;
+        let mut asked = context.patch_scale(all).await;
+        if asked.is_ok() && parallel {
+            asked = others_there(context).await;
+        } else if asked.is_ok() {
             quiet().await;
         }
         let released = context.release(held).await;
@@ -86,4 +90,16 @@ async fn scale_up(context: &Context, held: Held) -> Result<(), ScenarioError> {
         Ok::<_, ScenarioError>(vec![context.last_record()])
     };
     context.disrupt(Act::Scale { from: 1, to: all }, doing).await
+}
+
+/// Waits until every pod but the first has been created, whatever state it is in.
+async fn others_there(context: &Context) -> Result<(), ScenarioError> {
+    for pod in context.subject.replica_pods() {
+        let there = |timeline: &Timeline| match timeline.live_pod(&pod) {
+            Some(_) => Sight::Met(()),
+            None => Sight::NotYet("there is no such pod".to_owned()),
+        };
+        context.wait(&format!("{pod} created"), context.limits.reaction, there).await?;
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::manifests::Manifest;
-use crate::evidence::{ClaimPolicy, NamedPort, Retention, Subject};
+use crate::evidence::{ClaimPolicy, NamedPort, PodManagement, Retention, Subject};
 use crate::object::{items, strings};
 
 /// Where the root password comes from.
@@ -107,6 +107,10 @@ pub fn subject(manifests: &[Manifest], namespace: &str, domain: &str) -> Result<
         container: container["name"].as_str().unwrap_or_default().to_owned(),
         selector: strings(object, "/spec/selector/matchLabels"),
         min_ready_seconds: number("/spec/minReadySeconds").unwrap_or(0),
+        pod_management: match set.text("/spec/podManagementPolicy") {
+            "Parallel" => PodManagement::Parallel,
+            _ => PodManagement::OrderedReady,
+        },
         on_delete: set.text("/spec/updateStrategy/type") == "OnDelete",
         partition: number("/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0),
         max_unavailable: max_unavailable(object, number("/spec/replicas").unwrap_or(1)),
@@ -285,7 +289,18 @@ mod tests {
         assert_eq!(subject.named_ports, [NamedPort { name: "sql".into(), protocol: "tcp".into(), number: 3306 }]);
         assert_eq!((subject.on_delete, subject.partition, subject.max_unavailable), (false, 0, 1));
         assert_eq!(subject.claim_policy, ClaimPolicy::default());
+        assert_eq!(subject.pod_management, PodManagement::OrderedReady);
         assert_eq!(credentials, Credentials::Literal("x".to_owned()));
+    }
+
+    #[test]
+    fn the_pods_need_not_wait_where_the_set_says_so() {
+        for (policy, expected) in [("Parallel", PodManagement::Parallel), ("OrderedReady", PodManagement::OrderedReady)]
+        {
+            let set = SET.replace("spec:\n  s", &format!("spec:\n  podManagementPolicy: {policy}\n  s"));
+            let (subject, _) = read(&format!("{SERVICE}{set}{SERVER}")).expect("a workload");
+            assert_eq!(subject.pod_management, expected, "{policy}");
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settin
         keep: Keep::Never,
         replication: Replication::Managed,
         semi_sync: false,
+        expect: Vec::new(),
         upgrade: None,
         sabotage: Vec::new(),
         ledger: Rate::default(),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, KindCluster};
-use steadfast::evidence::{Evidence, Log, Replication};
+use steadfast::evidence::{Evidence, Expect, Log, Replication};
 use steadfast::report::Progress;
 use steadfast::run::{self, Bench, Budget, Disruption, Ending, RunError, Surroundings, Target, Trial, exercise};
 use steadfast::scenario::{Journal, Rate, Sabotage};
@@ -32,6 +32,8 @@ pub struct Act {
     pub replication: Replication,
     /// Whether its commits are to wait for a replica.
     pub semi_sync: bool,
+    /// What is demanded of it beyond what holds for every one.
+    pub expect: Vec<Expect>,
     /// What is done to it behind the scenarios' back.
     pub sabotage: Vec<Sabotage>,
     /// Multiplies every time limit.
@@ -157,6 +159,7 @@ impl Stage {
             scenarios: act.scenarios.clone(),
             replication: act.replication,
             semi_sync: act.semi_sync,
+            expect: act.expect.clone(),
             sabotage: act.sabotage.clone(),
             // They share the machine with others.
             ledger: Rate { writers: 2, per_second: 5 },

@@ -73,6 +73,17 @@ fn only_what_a_run_touches_is_told() {
 }
 
 #[test]
+fn what_a_set_does_not_ask_for_is_not_told() {
+    let mut run = run("v1.37.2");
+    run.scenarios = vec!["roll".into()];
+    let topics = |run: &Run| applied(run).iter().map(|applied| applied.topic).collect::<Vec<_>>();
+    run.subject.min_ready_seconds = 3;
+    assert_eq!(topics(&run), [Topic::MaxUnavailable, Topic::MinReadySeconds, Topic::StuckRollout]);
+    run.subject.pod_management = PodManagement::Parallel;
+    assert_eq!(topics(&run), [Topic::MaxUnavailable, Topic::MinReadySeconds, Topic::ParallelMinReadySeconds]);
+}
+
+#[test]
 fn several_pods_at_once_came_and_went_and_came() {
     for (version, holds) in [
         ("v1.23.0", false),
@@ -98,6 +109,8 @@ fn each_topic_has_its_turning_point() {
         (Topic::PodIndexLabel, "v1.27.16", "v1.28.0"),
         (Topic::StartOrdinal, "v1.26.15", "v1.27.0"),
         (Topic::ClaimPolicy, "v1.26.15", "v1.27.0"),
+        (Topic::MinReadySeconds, "v1.22.17", "v1.23.0"),
+        (Topic::ParallelMinReadySeconds, "v1.33.9", "v1.34.0"),
         (Topic::ControllerView, "v1.35.9", "v1.36.0"),
         (Topic::DnsBudget, "v1.31.9", "v1.32.0"),
     ] {

@@ -179,6 +179,7 @@ impl History {
         self.looked_up(&moment);
         self.fault(Act::Reapply);
         let proof = self.applied();
+        self.pass_ms(1_000);
         self.proved(Act::Reapply, proof);
         self.step("deploy", Phase::End);
     }

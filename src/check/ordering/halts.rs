@@ -10,7 +10,7 @@ use super::{
         opinion::{Judged, judged},
         words::seconds,
     },
-    left_open,
+    WATCHED_US, left_open,
 };
 
 #[cfg(test)]
@@ -27,8 +27,10 @@ A replica that starts while its source is away has nobody to follow: the control
 After the set was scaled to one pod, that pod is held un-Ready by an image that cannot be started, and the set is scaled
 up again. Until the held pod is Ready again no later pod may be ADDED, which the Pod watch shows in its own order.
 That nothing happens is only ever seen for a while. It counts from the StatefulSet event in which the controller says
-(observedGeneration) that it has seen the new size; the reason tells for how long. Then the held pod is released, and
-the next one must come. A held pod that was Ready in between, or a lost stretch of the history, leaves it open.
+(observedGeneration) that it has seen the new size; the reason tells for how long, and less than 0.8 s is too short.
+Then the held pod is released, and the next one must come. A held pod that was Ready in between, or a lost stretch of
+the history, leaves it open. With podManagementPolicy Parallel nobody has to wait, and the check is skipped, unless
+`--expect ordered-ready` demands it.
 Usually wrong: podManagementPolicy is Parallel, so that nobody waits for anybody.",
     scenarios: &["scale"],
     minimum: &[Need::Acts],
@@ -37,6 +39,7 @@ Usually wrong: podManagementPolicy is Parallel, so that nobody waits for anybody
 
 fn halts_while_predecessor_unready(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
+        case.in_order()?;
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: nobody comes after it"));
         }
@@ -51,28 +54,33 @@ fn halts_while_predecessor_unready(evidence: &Evidence) -> Finding {
         let ready = ready_again(case, &held)?;
         let next = went_on(case, &held, ready)?;
         opinion.prove([since, seen.seq, ready.seq, next.added.seq]);
-        let bound = seconds(ready.at_us.saturating_sub(seen.at_us));
+        let watched = ready.at_us.saturating_sub(seen.at_us);
+        let bound = seconds(watched);
         let halted =
             format!("{pod} was un-Ready for {bound} after the controller had seen {to} replicas (#{})", seen.seq);
+        if watched < WATCHED_US {
+            let reason = format!("{halted}: too short to tell that nobody comes");
+            return Err(Finding::inconclusive(reason, [seen.seq, ready.seq]));
+        }
         let went_on = format!("{} came at #{}, after Ready at #{}", next.name, next.added.seq, ready.seq);
         Ok(format!("{halted} and nobody was ADDED: absence is bounded by that; {went_on}"))
     })
 }
 
 /// A pod that the harness holds un-Ready.
-struct Held<'a> {
-    life: &'a PodLife,
+pub(super) struct Held<'a> {
+    pub life: &'a PodLife,
     /// Since when it is proved to be.
-    since: Mark,
+    pub since: Mark,
     /// When it was Ready again.
     ready: Option<Mark>,
     /// When it was to be released.
-    released: Option<Mark>,
+    pub released: Option<Mark>,
 }
 
 impl Held<'_> {
     /// The record with which its being un-Ready ends.
-    fn ends(&self, case: &Case<'_>) -> u64 {
+    pub fn ends(&self, case: &Case<'_>) -> u64 {
         self.ready.or(self.life.deleted).map_or(case.timeline.last_seq + 1, |mark| mark.seq)
     }
 
@@ -83,7 +91,7 @@ impl Held<'_> {
 }
 
 /// The pod that is held in a scenario.
-fn held<'a>(case: &Case<'a>, scenario: &str) -> Judged<Held<'a>> {
+pub(super) fn held<'a>(case: &Case<'a>, scenario: &str) -> Judged<Held<'a>> {
     let hold = acted(case, scenario, 0, |act| matches!(act, Act::Hold { .. }));
     let Some(Acted { act: Act::Hold { pod, uid }, asked, proved }) = hold else {
         return Err(Finding::inconclusive(format!("no pod was held un-Ready in the scenario {scenario}"), []));

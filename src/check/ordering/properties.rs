@@ -16,6 +16,8 @@ enum Event {
     Deleting(u32, usize),
     Deleted(u32, usize),
     Gap,
+    /// More time passes than the controller can be behind.
+    Later,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -27,12 +29,15 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (ordinal.clone(), which.clone()).prop_map(|(ordinal, which)| Event::Deleting(ordinal, which)),
         3 => (ordinal, which).prop_map(|(ordinal, which)| Event::Deleted(ordinal, which)),
         1 => Just(Event::Gap),
+        1 => Just(Event::Later),
     ]
 }
 
 /// Histories that begin as a cluster would, so that passes are not too rare, and go on at random.
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    let orderly: Vec<Event> = (0..3).flat_map(|ordinal| [Event::Added(ordinal), Event::Ready(ordinal, 0)]).collect();
+    let starts = |ordinal| [Event::Added(ordinal), Event::Ready(ordinal, 0)];
+    let again = |ordinal| [Event::Deleted(ordinal, 0), Event::Added(ordinal), Event::Ready(ordinal, 0)];
+    let orderly: Vec<Event> = (0..3).flat_map(starts).chain((0..3).rev().flat_map(again)).collect();
     (0..=orderly.len(), prop::collection::vec(event(), 0..14))
         .prop_map(move |(length, random)| orderly[..length].iter().copied().chain(random).collect())
 }
@@ -44,6 +49,29 @@ struct Pod {
     ready: bool,
     was_ready: bool,
     deleting: bool,
+    gone: bool,
+    /// Whether time has passed since it lost Ready, and since it was told to go.
+    long_ago: (bool, bool),
+}
+
+impl Pod {
+    fn serves(&self) -> bool {
+        self.ready && !self.goes()
+    }
+
+    fn goes(&self) -> bool {
+        self.deleting || self.gone
+    }
+
+    fn lately(&self) -> bool {
+        let (unready, going) = self.long_ago;
+        self.was_ready && (self.ready || !unready) && !(going && self.goes())
+    }
+
+    fn time_passes(&mut self) {
+        self.long_ago.0 |= self.was_ready && !self.ready;
+        self.long_ago.1 |= self.goes();
+    }
 }
 
 /// The verdicts on the start order and on the bearers of names that follow from going through the events once, with
@@ -55,22 +83,24 @@ struct Expected {
     two_bearers: bool,
     gap: bool,
     gap_before_last_added: bool,
-    seen: [bool; 3],
+    seen: [usize; 3],
 }
 
 impl Expected {
     fn added(&mut self, there: &[Pod], ordinal: u32) {
         for before in 0..ordinal {
-            let bearers = || there.iter().filter(|pod| pod.ordinal == before);
-            if !bearers().any(|pod| pod.ready && !pod.deleting) {
-                let race = bearers().any(|pod| pod.was_ready);
+            let of_name = || there.iter().filter(|pod| pod.ordinal == before);
+            let bearers = || of_name().filter(|pod| !pod.gone);
+            if !bearers().any(Pod::serves) {
+                let last_went = || bearers().next().is_none() && of_name().next_back().is_some_and(Pod::lately);
+                let race = bearers().any(Pod::lately) || last_went();
                 self.race |= race;
                 self.wrong_order |= !race && !self.gap;
             }
         }
-        self.two_bearers |= !self.gap && there.iter().any(|pod| pod.ordinal == ordinal);
+        self.two_bearers |= !self.gap && there.iter().any(|pod| pod.ordinal == ordinal && !pod.gone);
         self.gap_before_last_added = self.gap;
-        self.seen[ordinal as usize] = true;
+        self.seen[ordinal as usize] += 1;
     }
 
     fn verdict(wrong: bool, open: bool) -> Verdict {
@@ -82,13 +112,13 @@ impl Expected {
     }
 
     fn order(&self) -> Verdict {
-        let nothing_added = self.seen == [false; 3];
+        let nothing_added = self.seen == [0; 3];
         let gap = self.gap_before_last_added || (nothing_added && self.gap);
-        Self::verdict(self.wrong_order, self.race || gap || self.seen.contains(&false))
+        Self::verdict(self.wrong_order, self.race || gap || self.seen.contains(&0))
     }
 
     fn bearers(&self) -> Verdict {
-        Self::verdict(self.two_bearers, self.gap || self.seen.contains(&false))
+        Self::verdict(self.two_bearers, self.gap || self.seen.iter().any(|lives| *lives < 2))
     }
 }
 
@@ -101,15 +131,21 @@ fn told(events: &[Event]) -> (History, Expected) {
             Event::Added(ordinal) => {
                 expected.added(&there, ordinal);
                 let uid = history.added(&format!("mysql-{ordinal}"));
-                there.push(Pod { uid, ordinal, ready: false, was_ready: false, deleting: false });
+                let (ready, was_ready, deleting, gone) = (false, false, false, false);
+                there.push(Pod { uid, ordinal, ready, was_ready, deleting, gone, long_ago: (false, false) });
             }
             Event::Gap => {
                 history.gap("Pod");
                 expected.gap = true;
             }
+            Event::Later => {
+                history.pass_ms(11_000);
+                there.iter_mut().for_each(Pod::time_passes);
+            }
             Event::Ready(ordinal, which) => change(&mut there, ordinal, which, |pod| {
                 history.ready(&pod.uid);
                 (pod.ready, pod.was_ready) = (true, true);
+                pod.long_ago.0 = false;
             }),
             Event::Unready(ordinal, which) => change(&mut there, ordinal, which, |pod| {
                 history.unready(&pod.uid);
@@ -124,7 +160,7 @@ fn told(events: &[Event]) -> (History, Expected) {
                 change(&mut there, ordinal, which, |pod| gone = Some(pod.uid.clone()));
                 if let Some(uid) = gone {
                     history.deleted(&uid);
-                    there.retain(|pod| pod.uid != uid);
+                    there.iter_mut().filter(|pod| pod.uid == uid).for_each(|pod| pod.gone = true);
                 }
             }
         }
@@ -133,7 +169,7 @@ fn told(events: &[Event]) -> (History, Expected) {
 }
 
 fn change(there: &mut [Pod], ordinal: u32, which: usize, change: impl FnOnce(&mut Pod)) {
-    let mut bearers: Vec<_> = there.iter_mut().filter(|pod| pod.ordinal == ordinal).collect();
+    let mut bearers: Vec<_> = there.iter_mut().filter(|pod| pod.ordinal == ordinal && !pod.gone).collect();
     let count = bearers.len().max(1);
     if let Some(pod) = bearers.get_mut(which % count) {
         change(pod);

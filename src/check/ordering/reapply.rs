@@ -12,7 +12,7 @@ use super::{
         opinion::{Judged, Opinion, judged},
         words::{seconds, short, some_of},
     },
-    left_open,
+    WATCHED_US, left_open,
     updates::told_to_go,
 };
 
@@ -30,7 +30,7 @@ Whoever deploys from a repository applies the same manifests every day: if that 
 The manifests are applied a second time once every pod is Ready. The API server's answers are compared object by object:
 the UID must be the same, and so must the generation, which counts the changes of the spec. For a while from then on no
 pod may be told to go or be ADDED, and the StatefulSet's events must show the same generation; the reason tells for how
-long that was watched.
+long that was watched, and less than 0.8 s is too short.
 Usually wrong: a manifest with a value of the moment, such as a date in an annotation of the pod template or a name with
 a random part; a controller or a webhook that writes a field which the manifest sets too.",
     scenarios: &["deploy"],
@@ -60,7 +60,13 @@ fn reapply_changes_nothing(evidence: &Evidence) -> Finding {
             return Err(left_open(case, reason, asked.seq, until));
         };
         opinion.prove([first.seq, second.seq]);
-        let watched = seconds(proved.at_us.saturating_sub(asked.at_us));
+        // To apply takes its time too, in which nothing could follow from it yet.
+        let watched_us = proved.at_us.saturating_sub(second.at_us);
+        let watched = seconds(watched_us);
+        if watched_us < WATCHED_US {
+            let reason = format!("what became of applying again (#{}) was watched for {watched} only", second.seq);
+            return Err(Finding::inconclusive(reason, [second.seq, proved.seq]));
+        }
         let objects = format!("UID and generation are what they were: {}", some_of(same));
         Ok(format!("{objects}; no pod was replaced within {watched}: absence is bounded by that"))
     })
@@ -69,6 +75,7 @@ fn reapply_changes_nothing(evidence: &Evidence) -> Finding {
 /// What the API server answered when the manifests were applied.
 struct Answer {
     seq: u64,
+    at_us: u64,
     objects: Vec<Applied>,
 }
 
@@ -86,9 +93,9 @@ fn answers(case: &Case<'_>, asked: Mark) -> Judged<(Answer, Answer)> {
                 let reason = format!("what the API server had when the manifests were applied {when} was not recorded");
                 left_open(case, reason, asked.seq, case.next_fault(asked.seq))
             })?;
-        let seq = found.mark.seq;
+        let Mark { seq, at_us } = found.mark;
         match serde_json::from_value(found.value.clone()) {
-            Ok(objects) => Ok(Answer { seq, objects }),
+            Ok(objects) => Ok(Answer { seq, at_us, objects }),
             Err(error) => Err(Finding::inconclusive(format!("the objects at #{seq} cannot be read: {error}"), [seq])),
         }
     };

@@ -11,6 +11,7 @@ use super::{
         opinion::{Judged, Opinion, judged},
         words::short,
     },
+    done_without,
     updates::{Told, Update, newest, revision_of, told_to_go, updatable, updates},
 };
 
@@ -28,10 +29,11 @@ pub(in super::super) const ROLLS_HIGHEST_ORDINAL_FIRST: Check = Check {
 The primary has the lowest ordinal: it goes last, when every replica has shown that it can live with the update.
 The template is changed for the last pod (by a partition), then for all, and in the end it is reverted. Judged from the
 Pod watch: at the deletionTimestamp of a pod that is to be updated, every pod above it must have been replaced by one of
-the set's update revision that has been Ready. One that was Ready and lost it shortly before is a `race`: the controller
-acts on a cache that may be behind, so it is neither a pass nor a failure. A pod that has the update must not go again.
-Pods that the harness itself deletes are left out. Ready is what is judged, though minReadySeconds may ask for more.
-Where maxUnavailable is above 1 and the cluster honours it there is no such order, and the check is skipped.
+the set's update revision that is Ready. One that lost it more than 10 s before is a violation; later it is a `race`:
+the controller acts on a cache that may be behind, so it is neither a pass nor a failure. A pod that has the update must
+not go again. Pods that the harness itself deletes are left out; minReadySeconds is judged apart.
+Where maxUnavailable is above 1 and the cluster honours it there is no such order, and the check is skipped. Parallel as
+podManagementPolicy changes nothing, but that a pod which is not Ready may be replaced whenever it is its turn or not.
 Usually wrong: a partition that somebody forgot, so that the update never reaches the pods below; or the update strategy
 is OnDelete behind everybody's back.",
     scenarios: &["roll"],
@@ -77,7 +79,10 @@ fn in_order(case: &Case<'_>, opinion: &mut Opinion, update: &Update<'_>) -> Judg
     let (begin, _) = case.span("roll");
     let mut order = Vec::new();
     let told = told_to_go(case, update.asked.seq, update.until());
-    for told in told.iter().filter(|told| told.index >= update.partition && !told.by_harness) {
+    // With Parallel whoever is unavailable anyway is replaced at once.
+    let in_turn = |told: &&Told<'_>| !case.is_parallel() || told.life.ready_at(told.at.seq);
+    let by_controller = told.iter().filter(|told| told.index >= update.partition && !told.by_harness);
+    for told in by_controller.filter(in_turn) {
         let at = told.at.seq;
         for judged in waited_for_all_above(case, &revision, told) {
             let known = case.gap("Pod", begin, at).map_or(judged, Err);
@@ -101,11 +106,12 @@ fn waited_for_all_above(case: &Case<'_>, revision: &str, told: &Told<'_>) -> Vec
         return vec![Err(Finding::fail(reason, [at, told.life.added.seq]))];
     }
     let above = (told.index + 1..case.subject.replicas).rev().map(|index| case.subject.nth(index));
-    above.map(|above| stood(case, revision, &above, (name, at))).collect()
+    above.map(|above| stood(case, revision, &above, (name, told.at))).collect()
 }
 
 /// When the pod above had become Ready with the update, seen from the moment at which a lower one was told to go.
-fn stood(case: &Case<'_>, revision: &str, above: &str, (name, at): (&str, u64)) -> Judged<Mark> {
+fn stood(case: &Case<'_>, revision: &str, above: &str, (name, mark): (&str, Mark)) -> Judged<Mark> {
+    let at = mark.seq;
     let told = format!("{name} was told to go at #{at}");
     let Some(life) = newest(case, above, at).filter(|life| life.alive_at(at)) else {
         return Err(Finding::fail(format!("{told} while {above} did not exist"), [at]));
@@ -123,9 +129,7 @@ fn stood(case: &Case<'_>, revision: &str, above: &str, (name, at): (&str, u64)) 
     if life.serving_at(at) {
         return Ok(ready);
     }
-    let why = if life.deleting_at(at) { "being deleted" } else { "not Ready any more" };
-    let reason = format!("race: {told} while {which}, Ready since #{}, was {why}", ready.seq);
-    Err(Finding::inconclusive(reason, [at, ready.seq]))
+    Err(done_without(&told, life, ready, mark))
 }
 
 /// Whether the update reached every pod that it is for. The highest that it did not reach is at fault: the others wait

@@ -126,6 +126,29 @@ fn a_pod_is_greeted_by_one_question() {
     assert_eq!(greeted(&watched), [Some(true), Some(false)]);
 }
 
+/// The pods that the timeline keeps of one event each: one of every pair of name and owners.
+fn kept_of(name: &str, owners: Value) -> usize {
+    let mut watched = Watched::new();
+    for event in [EventType::Added, EventType::Modified, EventType::Deleted] {
+        watched.tell(event, "Pod", json!({"metadata": {"name": name, "uid": "pod", "ownerReferences": owners}}));
+    }
+    assert!(watched.timeline.gaps.is_empty());
+    watched.timeline.pods.len()
+}
+
+#[test]
+fn a_pod_of_another_controller_is_none_of_the_sets() {
+    let owner = |kind: &str, name: &str, controls: bool| json!({"kind": kind, "name": name, "controller": controls});
+    assert_eq!(kept_of("mysql-0", json!([owner("StatefulSet", "mysql", true)])), 1);
+    assert_eq!(kept_of("mysql-24679", json!([owner("ReplicaSet", "mysql", true)])), 0);
+    assert_eq!(kept_of("mysql-24679", json!([owner("StatefulSet", "mysql-h", true)])), 0);
+    // Who owns a pod without controlling it did not make it.
+    assert_eq!(kept_of("mysql-0", json!([owner("Backup", "nightly", false), owner("StatefulSet", "mysql", true)])), 1);
+    assert_eq!(kept_of("mysql-0", json!([owner("Backup", "nightly", false)])), 1);
+    assert_eq!(kept_of("mysql-0", json!([])), 1);
+    assert_eq!(kept_of("mysql-007", json!([])), 0);
+}
+
 /// A name, and whether the oldest or the newest of its bearers goes, if one does.
 fn events() -> impl Strategy<Value = Vec<(usize, Option<bool>)>> {
     prop::collection::vec((0..2_usize, prop::option::of(any::<bool>())), 0..12)

@@ -188,6 +188,7 @@ pub(crate) fn run() -> Run {
         container: "mysql".into(),
         selector: [("app".to_owned(), "mysql".to_owned())].into(),
         min_ready_seconds: 0,
+        pod_management: PodManagement::default(),
         on_delete: false,
         partition: 0,
         max_unavailable: 1,
@@ -213,6 +214,7 @@ pub(crate) fn run() -> Run {
         left_out: Vec::new(),
         replication: Replication::Managed,
         semi_sync: false,
+        expect: Vec::new(),
         upgrade: None,
     }
 }

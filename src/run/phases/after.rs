@@ -102,7 +102,8 @@ impl After {
 
     /// The settings of the workload that is deployed once more, and of this call.
     fn settings(&self, saved: &Saved) -> Settings {
-        let Conditions { manifests, replication, semi_sync, ledger, timeout_scale, budgets } = saved.conditions.clone();
+        let conditions = saved.conditions.clone();
+        let Conditions { manifests, replication, semi_sync, expect, ledger, timeout_scale, budgets } = conditions;
         Settings {
             checks: UPGRADE_CHECKS.iter().collect(),
             manifests,
@@ -113,6 +114,7 @@ impl After {
             keep: self.keep,
             replication,
             semi_sync,
+            expect,
             upgrade: None,
             sabotage: Vec::new(),
             ledger,

@@ -160,6 +160,7 @@ impl Before {
                 manifests: settings.manifests.clone().map(|path| std::path::absolute(&path).unwrap_or(path)),
                 replication: settings.replication,
                 semi_sync: settings.semi_sync,
+                expect: settings.expect.clone(),
                 ledger: settings.ledger,
                 timeout_scale: settings.timeout_scale,
                 budgets: settings.budgets.clone(),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::evidence::{Replication, State, Subject};
+use crate::evidence::{Expect, Replication, State, Subject};
 use crate::run::{Budget, Target};
 use crate::scenario::Rate;
 use crate::workload::Owned;
@@ -115,6 +115,9 @@ pub(super) struct Conditions {
     pub replication: Replication,
     /// Whether commits are to wait for a replica.
     pub semi_sync: bool,
+    /// What is demanded of the workload beyond what holds for every one.
+    #[serde(default)]
+    pub expect: Vec<Expect>,
     /// How fast the ledger writes.
     pub ledger: Rate,
     /// Multiplies every time limit.
@@ -246,6 +249,7 @@ mod tests {
                 manifests: None,
                 replication: Replication::Managed,
                 semi_sync: false,
+                expect: Vec::new(),
                 ledger: Rate { writers: 2, per_second: 2 },
                 timeout_scale: 1.0,
                 budgets: vec!["outage=30s".parse().expect("a budget")],

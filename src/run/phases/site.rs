@@ -213,6 +213,7 @@ impl Site<'_> {
             scenarios,
             replication: self.replication(),
             semi_sync: conditions.semi_sync,
+            expect: conditions.expect.clone(),
             sabotage: Vec::new(),
             ledger: conditions.ledger,
             disruption: Disruption::Nothing,

@@ -21,12 +21,14 @@ enum Event {
     Expired,
     PodGap,
     SetGap,
+    /// A second passes.
+    Later,
 }
 
 /// Histories as a cluster would tell them, with so many things in between that should not be.
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    use Event::{Added, Asked, Expired, Gone, PodGap, Ready, Released, Seen, SetGap, Unready};
-    let orderly = [Asked, Seen, Released, Ready, Added(1), Added(2)];
+    use Event::{Added, Asked, Expired, Gone, Later, PodGap, Ready, Released, Seen, SetGap, Unready};
+    let orderly = [Asked, Seen, Later, Released, Ready, Added(1), Added(2)];
     let odd = prop::sample::select(vec![
         Asked,
         Seen,
@@ -39,8 +41,9 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         Expired,
         PodGap,
         SetGap,
+        Later,
     ]);
-    let odds = prop::collection::vec((odd, 0..8_usize), 0..4);
+    let odds = prop::collection::vec((odd, 0..9_usize), 0..4);
     let length = prop_oneof![Just(orderly.len()), 0..=orderly.len()];
     (length, odds).prop_map(move |(length, odds)| {
         let mut events = orderly[..length].to_vec();
@@ -73,6 +76,7 @@ fn told(events: &[Event]) -> (History, Vec<Event>) {
             Event::Expired => drop(history.expired("mysql-1 Ready", "there is no such pod")),
             Event::PodGap => drop(history.gap("Pod")),
             Event::SetGap => drop(history.gap("StatefulSet")),
+            Event::Later => history.pass_ms(1_000),
         }
     }
     (history, happened)
@@ -96,12 +100,12 @@ fn expected(events: &[Event]) -> Verdict {
         return Verdict::Inconclusive;
     }
     let between = &events[asked..released];
-    if !between.contains(&Event::Seen) || between.contains(&Event::SetGap) {
-        return Verdict::Inconclusive;
-    }
+    let seen = between.iter().position(|event| *event == Event::Seen);
+    let Some(seen) = seen.filter(|_| !between.contains(&Event::SetGap)) else { return Verdict::Inconclusive };
+    let watched = events[asked + seen..ready].contains(&Event::Later);
     let after = &events[ready..];
     match (after.iter().any(added), after.contains(&Event::PodGap), after.contains(&Event::Expired)) {
-        (true, ..) => Verdict::Pass,
+        (true, ..) if watched => Verdict::Pass,
         (false, false, true) => Verdict::Fail,
         _ => Verdict::Inconclusive,
     }

@@ -48,6 +48,23 @@ fn a_set_that_waits_for_the_held_pod_passes() {
 }
 
 #[test]
+fn a_halt_that_was_watched_for_a_moment_shows_nothing() {
+    let watched = |ms: u64| {
+        let mut history = acting("scale", &PODS[..1]);
+        history.held("mysql-0");
+        history.fault(Act::Scale { from: 1, to: 3 });
+        history.scaled(3);
+        history.fault(Act::Release { pod: "mysql-0".into(), uid: "0.1".into() });
+        history.pass_ms(ms);
+        history.ready("mysql-0");
+        history.starts("mysql-1");
+        history
+    };
+    watched(800).expect(HALTS, Pass);
+    assert_snapshot!(watched(700).expect(HALTS, Inconclusive), @"mysql-0 was un-Ready for 0.7 s after the controller had seen 3 replicas (#12): too short to tell that nobody comes");
+}
+
+#[test]
 fn a_pod_that_comes_while_another_is_held_fails() {
     let mut history = growing();
     history.added("mysql-1");

@@ -62,6 +62,17 @@ fn applying_twice_with_one_outcome_passes() {
 }
 
 #[test]
+fn what_was_watched_for_a_moment_shows_nothing() {
+    let mut history = deployed();
+    // To apply takes its time, which is none of this.
+    history.pass_ms(1_000);
+    let proof = history.applied();
+    history.pass_ms(700);
+    history.proved(Act::Reapply, proof);
+    assert_snapshot!(history.expect(REAPPLY, Inconclusive), @"what became of applying again (#21) was watched for 0.7 s only");
+}
+
+#[test]
 fn objects_of_two_kinds_may_bear_one_name() {
     let named = applied(deployed()).edit(|what| {
         if let What::Snapshot(snapshot) = what {

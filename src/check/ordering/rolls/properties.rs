@@ -22,6 +22,8 @@ enum Event {
     /// The harness deletes the pod.
     Struck(u32),
     Gap,
+    /// More time passes than the controller can be behind.
+    Later,
 }
 
 /// How the update ends.
@@ -42,6 +44,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => ordinal.clone().prop_map(Event::Unready),
         1 => ordinal.prop_map(Event::Struck),
         1 => Just(Event::Gap),
+        1 => Just(Event::Later),
     ]
 }
 
@@ -65,6 +68,15 @@ struct Pod {
     ready: bool,
     was_ready: bool,
     going: bool,
+    /// Whether time has passed since it lost Ready, and since it was told to go.
+    long_ago: (bool, bool),
+}
+
+impl Pod {
+    fn time_passes(&mut self) {
+        self.long_ago.0 |= self.was_ready && !self.ready;
+        self.long_ago.1 |= self.going;
+    }
 }
 
 /// The pods that are there, and what speaks against the update so far.
@@ -92,7 +104,12 @@ impl Expected {
         let (mut wrong, mut race) = (pod.updated, false);
         for above in self.there.iter().skip(ordinal as usize + 1).filter(|_| !pod.updated) {
             match above {
-                Some(above) if above.updated && above.was_ready => race |= !above.ready || above.going,
+                Some(above) if above.updated && above.was_ready => {
+                    let (unready, going) = above.long_ago;
+                    let long_ago = (unready && !above.ready) || (going && above.going);
+                    race |= (!above.ready || above.going) && !long_ago;
+                    wrong |= long_ago;
+                }
                 _ => wrong = true,
             }
         }
@@ -121,8 +138,13 @@ fn tell(history: &mut History, expected: &mut Expected, event: Event) {
     | Event::Unready(ordinal)
     | Event::Struck(ordinal)) = event
     else {
-        history.gap("Pod");
-        expected.gap = true;
+        if matches!(event, Event::Later) {
+            history.pass_ms(11_000);
+            expected.there.iter_mut().flatten().for_each(Pod::time_passes);
+        } else {
+            history.gap("Pod");
+            expected.gap = true;
+        }
         return;
     };
     let (name, place) = (PODS[ordinal as usize], ordinal as usize);
@@ -147,12 +169,13 @@ fn tell(history: &mut History, expected: &mut Expected, event: Event) {
         Event::Ready(_) => {
             history.ready(name);
             (pod.ready, pod.was_ready) = (true, true);
+            pod.long_ago.0 = false;
         }
         Event::Unready(_) => {
             history.unready(name);
             pod.ready = false;
         }
-        Event::Struck(_) | Event::Gap => {
+        Event::Struck(_) | Event::Gap | Event::Later => {
             let uid = history.uid(name);
             history.fault(Act::DeletePod { pod: name.to_owned(), uid, grace_s: None });
             history.deleting(name);

@@ -7,7 +7,7 @@ use crate::{
         Verdict::{Fail, Inconclusive, Pass, Skipped},
         history::{History, PODS, subject},
     },
-    evidence::{Act, Phase, Step, What},
+    evidence::{Act, Phase, PodManagement, Step, Subject, What},
 };
 
 const ROLLS: &str = "ordering::rolls_highest_ordinal_first";
@@ -15,8 +15,14 @@ const WHOLE: Act = Act::Roll { partition: 0 };
 
 /// Three pods that an update is asked for.
 fn rolling() -> History {
-    let mut history = History::of(3);
+    rolling_of(subject(3), |_| ())
+}
+
+/// The pods of this set, of which an update is asked for after something happened to them.
+fn rolling_of(subject: Subject, happening: impl FnOnce(&mut History)) -> History {
+    let mut history = History::with(subject);
     PODS.iter().for_each(|pod| history.starts(pod));
+    happening(&mut history);
     history.set_seen();
     history.step("roll", Phase::Begin);
     history.fault(WHOLE);
@@ -149,6 +155,36 @@ fn a_pod_above_that_flapped_is_a_race() {
     going.deleting("mysql-2");
     going.deleting("mysql-1");
     assert!(going.expect(ROLLS, Inconclusive).contains("race"));
+}
+
+#[test]
+fn a_pod_above_that_has_not_been_ready_for_long_is_no_race() {
+    let mut history = rolling();
+    history.replaced("mysql-2");
+    history.unready("mysql-2");
+    history.pass_ms(60_000);
+    history.deleting("mysql-1");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #27 while mysql-2 (uid 2.2), Ready since #24, was not Ready any more (#26), for 60.0 s");
+}
+
+#[test]
+fn with_parallel_a_pod_that_is_not_ready_may_be_replaced_at_once() {
+    let parallel = |ready: bool| {
+        let pod_management = PodManagement::Parallel;
+        let mut history = rolling_of(Subject { pod_management, ..subject(3) }, |history| {
+            if !ready {
+                history.unready("mysql-0");
+            }
+        });
+        history.deleting("mysql-0");
+        history.replaced("mysql-2");
+        history.replaced("mysql-1");
+        history.deleted("mysql-0");
+        history.starts("mysql-0");
+        reverted(history)
+    };
+    parallel(false).expect(ROLLS, Pass);
+    parallel(true).expect(ROLLS, Fail);
 }
 
 #[test]

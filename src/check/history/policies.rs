@@ -1,0 +1,90 @@
+//! Runs of sets whose policies are not the usual ones.
+
+use crate::evidence::{Act, EventType, Phase, PodManagement, SqlAnswer, Subject, What};
+
+use super::{History, row, subject};
+
+impl History {
+    /// A run of a set whose pods need not wait for one another: they are started, scaled away but for one, and back while
+    /// that one is held. Everything is right.
+    pub fn good_in_parallel() -> Self {
+        let mut history = Self::deployed_in_parallel();
+        history.scaled_down_in_parallel(100);
+        let primary = history.subject.primary();
+        history.held(&primary);
+        let up = Act::Scale { from: 1, to: history.subject.replicas };
+        history.fault(up.clone());
+        history.scaled(history.subject.replicas);
+        let surplus = history.replicas();
+        surplus.iter().for_each(|pod| drop(history.added(pod)));
+        history.released(&primary);
+        history.all_ready(&surplus);
+        let proof = history.set_seen();
+        history.proved(up, proof);
+        history.step("scale", Phase::End);
+        history
+    }
+
+    /// The same run up to where its pods have been started.
+    pub fn deployed_in_parallel() -> Self {
+        let mut history = Self::begun_in_parallel();
+        let pods = history.pod_names();
+        pods.iter().for_each(|pod| drop(history.added(pod)));
+        history.all_ready(&pods);
+        history.deployed();
+        history
+    }
+
+    /// The same run before its first pod.
+    pub fn begun_in_parallel() -> Self {
+        let mut history = Self::with(Subject { pod_management: PodManagement::Parallel, ..subject(3) });
+        history.acts(|scenario| ["deploy", "scale"].contains(&scenario));
+        history.step("deploy", Phase::Begin);
+        history.applied();
+        history
+    }
+
+    /// The set is scaled to one pod; the others are told to go, so many milliseconds after one another.
+    pub fn scaled_down_in_parallel(&mut self, apart_ms: u64) {
+        self.step("scale", Phase::Begin);
+        let down = Act::Scale { from: self.subject.replicas, to: 1 };
+        self.fault(down.clone());
+        self.scaled(1);
+        let surplus = self.replicas();
+        for pod in &surplus {
+            self.deleting(pod);
+            self.pass_ms(apart_ms);
+        }
+        self.pass_ms(800);
+        let gone = surplus.iter().map(|pod| self.deleted(pod)).last().unwrap_or_default();
+        self.proved(down, gone);
+    }
+
+    /// These pods become Ready, one a little after the other, and their servers answer.
+    pub fn all_ready(&mut self, pods: &[String]) {
+        self.pass_ms(1_500);
+        for pod in pods {
+            self.pass_ms(100);
+            self.ready(pod);
+            self.pinged(pod, SqlAnswer::Rows(vec![row([("ping", "1")])]));
+        }
+    }
+
+    /// A run of a set with minReadySeconds in which everything is right: each pod that comes, and each that goes, does so this
+    /// much later.
+    pub fn good_and_patient(min_ready_seconds: u32, later_ms: u64) -> Self {
+        let mut history = Self::good_with(Subject { min_ready_seconds, ..subject(3) });
+        let mut shift_us = 0;
+        for record in &mut history.records {
+            let turn = match &record.what {
+                What::Object(event) if event.object_kind == "Pod" => {
+                    event.event == EventType::Added || event.object["metadata"]["deletionTimestamp"].is_string()
+                }
+                _ => false,
+            };
+            shift_us += if turn { later_ms * 1_000 } else { 0 };
+            record.at_us += shift_us;
+        }
+        history
+    }
+}

@@ -1,0 +1,202 @@
+//! How many pods an update takes away at a time.
+
+use std::collections::HashMap;
+
+use crate::evidence::{Act, Evidence, Mark, PodLife};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Case, is_after, is_before},
+        expectation::max_unavailable,
+        minimum::Need,
+        opinion::{Judged, judged},
+        words::some_of,
+    },
+    is_news, lost,
+    updates::{Told, newest, told_to_go, updatable, updates},
+};
+
+#[cfg(test)]
+mod tests;
+
+pub(in super::super) const RESPECTS_MAX_UNAVAILABLE: Check = Check {
+    id: "ordering::respects_max_unavailable",
+    statement: "In an update at most maxUnavailable pods MUST be away at a time.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#maximum-unavailable-pods",
+    explain: "\
+An update takes servers away on purpose: how many at a time is what the others must be able to carry.
+Judged from the Pod watch, from the first change of the template to the last: whenever a pod that is Ready is told to
+go, and not by the harness, the pods that are away then are counted: those that are not there, are told to go, or are
+not Ready. With it they must be at most maxUnavailable, which is 1 where it is not given or not honoured by the cluster.
+A pod that the harness deleted or holds does not count until its name has a Ready one again; one that lost Ready by
+itself less than 10 s before is a `race`, since the controller may not have known yet. The pod that is stuck with the
+broken template counts until the harness deletes it.
+Usually wrong: a second tool, or a person, deletes pods while an update goes on.",
+    scenarios: &["roll"],
+    minimum: &[Need::Acts],
+    judge: respects_max_unavailable,
+};
+
+fn respects_max_unavailable(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        updatable(case)?;
+        let bound = Bound::of(case)?;
+        let updates = updates(case);
+        let (Some(first), Some(last)) = (updates.first(), updates.last()) else {
+            return Err(Finding::inconclusive("the template was not changed", []));
+        };
+        let (from, to) = (first.asked.seq, last.holds);
+        let harness = Harness::of(case);
+        let (mut told_in_all, mut most) = (Vec::new(), 0);
+        for told in told_to_go(case, from, to).iter().filter(|told| counts(case, told)) {
+            let judged = bound.holds(case, &harness, told);
+            let known = case.gap("Pod", from, told.at.seq).map_or(judged, Err);
+            most = most.max(opinion.weigh(known).unwrap_or(0));
+            opinion.prove([told.at.seq]);
+            told_in_all.push(format!("{} at #{}", told.life.name, told.at.seq));
+        }
+        if let Some(gap) = case.gap("Pod", from, to) {
+            return Err(gap);
+        }
+        if told_in_all.is_empty() {
+            return Err(Finding::inconclusive("no pod that was Ready was told to go to be updated", [from]));
+        }
+        let (pods, told) = (bound.pods, some_of(told_in_all));
+        Ok(format!("told to go: {told}; at most {most} was away at a time, and {pods} may be ({})", bound.why))
+    })
+}
+
+/// Whether this takes a pod away that was there: the controller's doing, and of a pod that was Ready.
+fn counts(case: &Case<'_>, told: &Told<'_>) -> bool {
+    !told.by_harness && told.index < case.subject.replicas && told.life.ready_at(told.at.seq)
+}
+
+/// How many pods may be away.
+struct Bound {
+    pods: u32,
+    why: String,
+    /// Whether pods count that are below the one which is told to go, although nobody was told to replace them yet.
+    all_count: bool,
+}
+
+impl Bound {
+    /// The bound of a set, unless it bounds nothing.
+    fn of(case: &Case<'_>) -> Judged<Self> {
+        let (subject, several) = (case.subject, max_unavailable(case.run));
+        if subject.replicas == 1 {
+            return Err(Finding::skipped("the set has one pod: an update takes all that there is"));
+        }
+        let pods = if several.holds { subject.max_unavailable } else { 1 };
+        if pods >= subject.replicas {
+            let reason = format!("maxUnavailable lets all {} pods go at once: {}", subject.replicas, several.why);
+            return Err(Finding::skipped(reason));
+        }
+        let why = if subject.max_unavailable == pods {
+            format!("maxUnavailable is {pods}")
+        } else {
+            format!("maxUnavailable is {}, which is not honoured: {}", subject.max_unavailable, several.why)
+        };
+        Ok(Self { pods, why, all_count: several.holds || !case.is_parallel() })
+    }
+
+    /// How many are away with a pod that is told to go; a violation where these are too many.
+    fn holds(&self, case: &Case<'_>, harness: &Harness<'_>, told: &Told<'_>) -> Judged<u32> {
+        let from = if self.all_count { 0 } else { told.index };
+        let others = (from..case.subject.replicas).filter(|index| *index != told.index);
+        let (mut sure, mut doubtful) = (Vec::new(), Vec::new());
+        for name in others.map(|index| case.subject.nth(index)) {
+            match is_away(case, harness, &name, told.at) {
+                Away::No => {}
+                Away::Race(why) => doubtful.push(why),
+                Away::Yes(why) => sure.push(why),
+            }
+        }
+        let away = |names: &[String]| u32::try_from(names.len() + 1).unwrap_or(u32::MAX);
+        let (name, at, certain) = (&told.life.name, told.at.seq, away(&sure));
+        let what = |names: &[String]| {
+            let (may, why) = (self.pods, &self.why);
+            let count = away(names);
+            format!("{name} was told to go at #{at} while {}: {count} away, and {may} may be ({why})", names.join(", "))
+        };
+        if certain > self.pods {
+            return Err(Finding::fail(what(&sure), [at]));
+        }
+        sure.extend(doubtful);
+        if away(&sure) > self.pods {
+            return Err(Finding::inconclusive(format!("race: {}", what(&sure)), [at]));
+        }
+        Ok(certain)
+    }
+}
+
+/// Whether nobody serves under a name, and why not.
+enum Away {
+    No,
+    /// The controller may not have known yet.
+    Race(String),
+    Yes(String),
+}
+
+/// Whether a name's pod is away when another one is told to go, and that is not the harness's doing.
+fn is_away(case: &Case<'_>, harness: &Harness<'_>, name: &str, at: Mark) -> Away {
+    let there = case.timeline.pod_at(name, at.seq);
+    if there.is_some_and(|life| life.serving_at(at.seq)) {
+        return Away::No;
+    }
+    // Whoever served last under the name, and all that came after it.
+    let lives = case.timeline.pods.coming(name, 0, at.seq + 1);
+    let mut since: Vec<&PodLife> = Vec::new();
+    for life in lives.rev() {
+        since.push(life);
+        if life.first_ready().filter(is_before(at.seq)).is_some() {
+            break;
+        }
+    }
+    if since.iter().any(|life| harness.took(life, at.seq)) {
+        return Away::No;
+    }
+    let why = match there {
+        Some(life) if life.deleting_at(at.seq) => "was told to go",
+        Some(_) => "was not Ready",
+        None if newest(case, name, at.seq).is_some() => "was gone",
+        None => "did not exist",
+    };
+    let why = format!("{name} {why}");
+    let by_itself =
+        there.filter(|life| !life.deleting_at(at.seq) && life.first_ready().is_some_and(|it| it.seq < at.seq));
+    match by_itself.and_then(|life| lost(life, at.seq)) {
+        Some(unready) if is_news(unready, at) => Away::Race(why),
+        _ => Away::Yes(why),
+    }
+}
+
+/// What the harness did to single pods.
+struct Harness<'a> {
+    /// The first deletion that was asked for, by UID.
+    deleted: HashMap<&'a str, Mark>,
+    /// When a pod was to be held, by UID.
+    held: HashMap<&'a str, Mark>,
+}
+
+impl<'a> Harness<'a> {
+    fn of(case: &Case<'a>) -> Self {
+        let (mut deleted, mut held) = (HashMap::new(), HashMap::new());
+        for acted in case.acts(|act| matches!(act, Act::DeletePod { .. } | Act::Hold { .. })) {
+            match acted.act {
+                Act::DeletePod { uid, .. } => deleted.entry(uid.as_str()).or_insert(acted.asked),
+                Act::Hold { uid, .. } => held.entry(uid.as_str()).or_insert(acted.asked),
+                _ => continue,
+            };
+        }
+        Self { deleted, held }
+    }
+
+    /// Whether the harness took a pod away: had it deleted before anybody else did, or holds it.
+    fn took(&self, life: &PodLife, seq: u64) -> bool {
+        let before = |mark: &&Mark| mark.seq < seq;
+        let deleted = self.deleted.get(life.uid.as_str()).filter(before);
+        let first = deleted.is_some_and(|asked| life.deleting.is_none_or(|told| is_after(asked.seq)(&told)));
+        first || self.held.get(life.uid.as_str()).filter(before).is_some()
+    }
+}

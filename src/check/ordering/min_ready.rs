@@ -1,0 +1,207 @@
+//! How long a pod has to be Ready before the next one has its turn.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    evidence::{Evidence, Mark, PodLife},
+    object::{items, number, text},
+};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Case, is_before},
+        expectation::{max_unavailable, min_ready_seconds, parallel_min_ready_seconds},
+        minimum::Need,
+        opinion::{Judged, Opinion, judged},
+        words::seconds,
+    },
+    is_news,
+    updates::{told_to_go, updates},
+};
+
+#[cfg(test)]
+mod tests;
+
+pub(in super::super) const WAITS_FOR_MIN_READY_SECONDS: Check = Check {
+    id: "ordering::waits_for_min_ready_seconds",
+    statement: "The next pod MUST NOT be created, nor be told to go for an update, before those that it waits for have \
+                been Ready for minReadySeconds.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#minimum-ready-seconds",
+    explain: "\
+A server that has just become Ready may fall over under its first load: who waits a while loses one pod and not all.
+Judged by the log's time: from when each lower pod had become Ready to the ADDED of a pod, at the start, when the set is
+scaled up and whenever else; and in an update from when each pod above had become Ready to the deletionTimestamp of the
+next one. The controller counts from the condition's lastTransitionTime, which has whole seconds: 1.5 s too early are
+forgiven. What the log calls earlier is a violation, unless the objects' own times say otherwise: then the log was late,
+which leaves it open, as does a pod that was not Ready for a moment. Pods that are not Ready at all are the business of
+other checks. With podManagementPolicy Parallel only updates wait, and where maxUnavailable is above 1 none is judged.
+Usually wrong: nothing that a manifest can do; look for a second tool that deletes pods.",
+    scenarios: &["deploy", "scale", "roll"],
+    minimum: &[Need::Acts],
+    judge: waits_for_min_ready_seconds,
+};
+
+/// How much too early the next pod may come: a second by the resolution of the condition's time, and what a watch takes.
+const FORGIVEN_US: u64 = 1_500_000;
+
+fn waits_for_min_ready_seconds(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let wanted = case.subject.min_ready_seconds;
+        if wanted == 0 {
+            return Err(Finding::skipped("minReadySeconds is 0: Ready is all that is waited for"));
+        }
+        if case.subject.replicas == 1 {
+            return Err(Finding::skipped("the set has one pod: nobody waits for it"));
+        }
+        let honoured = min_ready_seconds(case.run);
+        if !honoured.holds {
+            return Err(Finding::skipped(format!("minReadySeconds is not honoured: {}", honoured.why)));
+        }
+        let mut parts = Vec::new();
+        if !case.is_parallel() {
+            parts.push(("created", created(case)));
+        }
+        if updates_wait(case) {
+            parts.push(("told to go", updated(case)));
+        }
+        if parts.is_empty() {
+            return Err(Finding::skipped("neither creations nor updates have to wait for it"));
+        }
+        let mut told = Vec::new();
+        for (what, turns) in parts {
+            if turns.is_empty() {
+                opinion
+                    .object(Finding::inconclusive(format!("no pod was {what} after another one had become Ready"), []));
+            }
+            let waited = turns.iter().filter_map(|turn| opinion.weigh(turn.judged(case, wanted)));
+            let waited: Vec<u64> = waited.collect();
+            let shortest = waited.iter().min().copied().unwrap_or(0);
+            told.push(format!("{} were {what}, the soonest after {}", waited.len(), seconds(shortest)));
+            prove(opinion, &turns);
+        }
+        if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
+            return Err(gap);
+        }
+        Ok(format!("minReadySeconds is {wanted}; of the pods {}", told.join("; ")))
+    })
+}
+
+fn prove(opinion: &mut Opinion, turns: &[Turn<'_>]) {
+    opinion.prove(turns.iter().flat_map(|turn| [turn.ready.seq, turn.at.seq]));
+}
+
+/// Whether updates have to wait, one pod at a time.
+fn updates_wait(case: &Case<'_>) -> bool {
+    let several = case.subject.max_unavailable > 1 && max_unavailable(case.run).holds;
+    let honoured = !case.is_parallel() || parallel_min_ready_seconds(case.run).holds;
+    let next = case.subject.replicas.saturating_sub(case.subject.partition) > 1;
+    case.is_updatable() && honoured && next && !several
+}
+
+/// A pod has its turn, after another one that had become Ready.
+struct Turn<'a> {
+    /// What happened to whom, as in `mysql-1 was ADDED`.
+    what: String,
+    /// When.
+    at: Mark,
+    /// When that was asked of the API server, in its own time.
+    asked: Option<Timestamp>,
+    /// Who had become Ready last before it.
+    before: &'a PodLife,
+    /// When.
+    ready: Mark,
+}
+
+/// Of these pods, the one that serves at a record and had become Ready last.
+fn latest<'a>(case: &Case<'a>, indexes: impl Iterator<Item = u32>, at: u64) -> Option<(&'a PodLife, Mark)> {
+    let serving = indexes.filter_map(|index| {
+        let life = case.timeline.pod_at(&case.subject.nth(index), at).filter(|life| life.serving_at(at))?;
+        let turned = life.ready.iter().rfind(|change| change.since.seq <= at)?;
+        Some((life, turned.since))
+    });
+    serving.max_by_key(|(_, ready)| *ready)
+}
+
+/// Every creation of a pod while others before it serve.
+fn created<'a>(case: &Case<'a>) -> Vec<Turn<'a>> {
+    let created = case.timeline.pods.iter().filter(|life| life.seen_created);
+    let turns = created.filter_map(|life| {
+        let (index, at) = (case.subject.index_of(&life.name)?, life.added);
+        let (before, ready) = latest(case, 0..index.min(case.subject.replicas), at.seq)?;
+        let asked = case.event_at(at.seq).and_then(|event| time(&event.object, "/metadata/creationTimestamp"));
+        Some(Turn { what: format!("{} was ADDED", life.name), at, asked, before, ready })
+    });
+    turns.collect()
+}
+
+/// Every pod that an update tells to go while others above it serve.
+fn updated<'a>(case: &Case<'a>) -> Vec<Turn<'a>> {
+    let mut turns = Vec::new();
+    for update in updates(case) {
+        let told = told_to_go(case, update.asked.seq, update.until()).into_iter();
+        // Who is not Ready may be replaced whenever it is its turn or not.
+        let by_controller = told.filter(|told| !told.by_harness && told.index >= update.partition);
+        for told in by_controller.filter(|told| told.life.ready_at(told.at.seq)) {
+            let above = told.index.saturating_add(1)..case.subject.replicas;
+            let Some((before, ready)) = latest(case, above, told.at.seq) else { continue };
+            let asked = case.event_at(told.at.seq).and_then(|event| told_at(&event.object));
+            let what = format!("{} was told to go", told.life.name);
+            turns.push(Turn { what, at: told.at, asked, before, ready });
+        }
+    }
+    turns
+}
+
+impl Turn<'_> {
+    /// How long the other one had been Ready.
+    fn judged(&self, case: &Case<'_>, wanted: u32) -> Judged<u64> {
+        let Self { what, at, before, ready, .. } = self;
+        if let Some(gap) = case.gap("Pod", ready.seq, at.seq) {
+            return Err(gap);
+        }
+        let (waited, wanted_us) = (at.at_us.saturating_sub(ready.at_us), u64::from(wanted) * 1_000_000);
+        if waited.saturating_add(FORGIVEN_US) >= wanted_us {
+            return Ok(waited);
+        }
+        let since = format!("{}, Ready since #{}", before.name, ready.seq);
+        let reason = format!("{what} at #{}, when {since}, had been so for {} of {wanted} s", at.seq, seconds(waited));
+        let marks = [at.seq, ready.seq];
+        if self.had_flapped() {
+            return Err(Finding::inconclusive(format!("race: {reason} after a moment in which it was not"), marks));
+        }
+        if self.objects_say(case).is_some_and(|said| said + 1 >= i64::from(wanted)) {
+            return Err(Finding::inconclusive(format!("{reason}, but the objects' own times say otherwise"), marks));
+        }
+        Err(Finding::fail(reason, marks))
+    }
+
+    /// Whether the other one had been Ready before, and the controller may not have known that it was not for a while.
+    fn had_flapped(&self) -> bool {
+        let earlier = self.before.ready.iter().filter(|change| is_before(self.ready.seq)(&change.since));
+        let (mut was_ready, mut lost) = (false, None);
+        for change in earlier {
+            lost = (was_ready && !change.value).then_some(change.since).or(lost);
+            was_ready |= change.value;
+        }
+        lost.is_some_and(|lost| is_news(lost, self.at))
+    }
+
+    /// For how many seconds the other one had been Ready by the condition's own time and that of the API server.
+    fn objects_say(&self, case: &Case<'_>) -> Option<i64> {
+        let mut conditions = items(&case.event_at(self.ready.seq)?.object, "/status/conditions");
+        let ready = conditions.find(|condition| text(condition, "/type") == Some("Ready"))?;
+        Some(self.asked?.as_second() - time(ready, "/lastTransitionTime")?.as_second())
+    }
+}
+
+fn time(object: &Value, pointer: &str) -> Option<Timestamp> {
+    text(object, pointer)?.parse().ok()
+}
+
+/// When a pod was told to go: its deletionTimestamp is as much later as its grace period is long.
+fn told_at(pod: &Value) -> Option<Timestamp> {
+    let grace = number(pod, "/metadata/deletionGracePeriodSeconds");
+    time(pod, "/metadata/deletionTimestamp")?.checked_sub(jiff::SignedDuration::from_secs(grace)).ok()
+}

@@ -1,0 +1,288 @@
+//! What holds in place of an order where pods need not wait for one another.
+
+use crate::evidence::{Act, Evidence, Expect, Mark, PodLife, PodManagement};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Case, is_after, is_before},
+        minimum::Need,
+        opinion::{Judged, Opinion, judged},
+        words::seconds,
+    },
+    halts::held,
+};
+
+#[cfg(test)]
+mod tests;
+
+pub(in super::super) const PARALLEL_PODS_DO_NOT_WAIT: Check = Check {
+    id: "ordering::parallel_pods_do_not_wait",
+    statement: "With podManagementPolicy Parallel pods MUST be created and told to go without waiting for one another.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#parallel-pod-management",
+    explain: "\
+Whoever chooses Parallel wants a set that starts while one of its pods is stuck: a controller that waits breaks that.
+Judged from the Pod watch. In the scenario deploy every pod must be ADDED, and one at least while another one is not
+Ready yet. When the set is scaled up while a pod is held un-Ready the others must come all the same. Pods that are to go
+must not wait until others are gone. Who is deleted must come back. A pod that could have come, while nobody else came
+either for half a second, and that comes within a second after another one became Ready has waited: once may be chance
+and leaves it open, twice is a violation. A controller that is slow for another reason is none.
+Updates are as with OrderedReady, and judged by the checks of updates. The order checks are skipped.
+Usually wrong: nothing that a manifest can do; look at the controller, or at a webhook that holds up new pods.",
+    scenarios: &["deploy", "scale"],
+    minimum: &[Need::Acts],
+    judge: parallel_pods_do_not_wait,
+};
+
+/// For how long nothing must have come for a controller to have stood still.
+const STILL_US: u64 = 500_000;
+
+/// How soon a controller that waited goes on.
+const AT_ONCE_US: u64 = 1_000_000;
+
+fn parallel_pods_do_not_wait(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        if case.subject.pod_management == PodManagement::OrderedReady {
+            return Err(Finding::skipped("podManagementPolicy is OrderedReady: pods have to wait for one another"));
+        }
+        if case.run.expect.contains(&Expect::OrderedReady) {
+            return Err(Finding::skipped("the run demands that pods come in order (`--expect ordered-ready`)"));
+        }
+        if case.subject.replicas == 1 {
+            return Err(Finding::skipped("the set has one pod: there is nobody to wait for"));
+        }
+        if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
+            return Err(gap);
+        }
+        all_asked_for(case, opinion);
+        came_beside_held(case, opinion);
+        came_back(case, opinion);
+        let (creations, ready) = (creations(case), became_ready(case));
+        let mut waits: Vec<Wait> = creations.iter().filter_map(|creation| creation.waited(&ready)).collect();
+        waits.extend(departures(case, opinion));
+        opinion.prove(creations.iter().map(|creation| creation.at.seq));
+        for finding in weighed(&waits) {
+            opinion.object(finding);
+        }
+        Ok(format!("{} pods were created, and those that had to go told to, without waiting", creations.len()))
+    })
+}
+
+/// A pod had its turn just when another one's state let a controller go on that waits.
+struct Wait {
+    what: String,
+    at: Mark,
+    after: Mark,
+    /// Whether it followed at once on a standstill, or may have been late for any reason.
+    at_once: bool,
+}
+
+/// What follows from all waits together.
+fn weighed(waits: &[Wait]) -> Vec<Finding> {
+    let sure = waits.iter().filter(|wait| wait.at_once).count() > 1;
+    let findings = waits.iter().map(|wait| {
+        let took = seconds(wait.at.at_us.saturating_sub(wait.after.at_us));
+        let reason = format!("{} at #{}, {took} later (#{})", wait.what, wait.at.seq, wait.after.seq);
+        let marks = [wait.at.seq, wait.after.seq];
+        if wait.at_once && sure { Finding::fail(reason, marks) } else { Finding::inconclusive(reason, marks) }
+    });
+    findings.collect()
+}
+
+/// What happened to pods of which name, and when; in order.
+type Events<'a> = Vec<(Mark, &'a str)>;
+
+/// Of the events that let a waiting controller go on, the one that the turn of a pod followed on, if that was late at all.
+/// `from` is when nothing stood in its way any more, and nobody else had a turn since.
+fn late(name: &str, from: Mark, at: Mark, events: &Events<'_>) -> Option<(Mark, bool)> {
+    if at.at_us.saturating_sub(from.at_us) <= STILL_US {
+        return None;
+    }
+    let passed = events.partition_point(|(mark, _)| *mark < at);
+    let since = events[..passed].iter().rev().take_while(|(mark, _)| *mark > from);
+    let (last, _) = since.into_iter().find(|(_, other)| *other != name)?;
+    let stood_still = last.at_us.saturating_sub(from.at_us) >= STILL_US;
+    Some((*last, stood_still && at.at_us.saturating_sub(last.at_us) <= AT_ONCE_US))
+}
+
+/// When each pod became Ready.
+fn became_ready<'a>(case: &Case<'a>) -> Events<'a> {
+    let mut events = Vec::new();
+    for life in &case.timeline.pods {
+        let ready = life.ready.iter().filter(|change| change.value);
+        events.extend(ready.map(|change| (change.since, life.name.as_str())));
+    }
+    events.sort();
+    events
+}
+
+/// A pod was created.
+struct Creation<'a> {
+    life: &'a PodLife,
+    at: Mark,
+    /// Since when it could have been, and nobody else was.
+    from: Mark,
+}
+
+impl Creation<'_> {
+    /// Whether it waited for another pod to be Ready.
+    fn waited(&self, ready: &Events<'_>) -> Option<Wait> {
+        let name = &self.life.name;
+        let (after, at_once) = late(name, self.from, self.at, ready)?;
+        let what = format!("{name} could be created from #{} on, another pod became Ready, and it came", self.from.seq);
+        Some(Wait { what, at: self.at, after, at_once })
+    }
+}
+
+/// All creations, but for those of pods that the set was not asked to have.
+fn creations<'a>(case: &Case<'a>) -> Vec<Creation<'a>> {
+    let created: Vec<&PodLife> = case.timeline.pods.iter().filter(|life| life.seen_created).collect();
+    let Some(first) = created.iter().map(|life| life.added).min() else { return Vec::new() };
+    let scales = scales(case);
+    let creations = created.iter().enumerate().filter_map(|(place, life)| {
+        let wanted = wanted_since(case, &scales, life, first)?;
+        let earlier = case.timeline.pods.coming(&life.name, 0, life.added.seq).filter_map(|other| other.deleted).max();
+        let last = place.checked_sub(1).map(|place| created[place].added);
+        let from = [Some(wanted), earlier, last].into_iter().flatten().max()?;
+        Some(Creation { life, at: life.added, from })
+    });
+    creations.collect()
+}
+
+/// How many pods the harness asked for, and when.
+fn scales(case: &Case<'_>) -> Vec<(Mark, u32)> {
+    let acts = case.acts(|act| matches!(act, Act::Scale { .. }));
+    let scale = |act: &Act| if let Act::Scale { to, .. } = act { Some(*to) } else { None };
+    acts.iter().filter_map(|acted| Some((acted.asked, scale(acted.act)?))).collect()
+}
+
+/// Since when the set was to have this pod, when it was created.
+fn wanted_since(case: &Case<'_>, scales: &[(Mark, u32)], life: &PodLife, first: Mark) -> Option<Mark> {
+    let index = case.subject.index_of(&life.name)?;
+    let mut since = (index < case.subject.replicas).then_some(first);
+    for (asked, to) in scales.iter().filter(|(asked, _)| *asked < life.added) {
+        since = if index >= *to { None } else { since.or(Some(*asked)) };
+    }
+    since
+}
+
+/// Every pod must have been created in the scenario deploy, one at least beside another one that was not Ready yet.
+fn all_asked_for(case: &Case<'_>, opinion: &mut Opinion) {
+    let (begin, end) = case.span("deploy");
+    let mut beside = false;
+    for pod in case.subject.pods() {
+        let deployed = |life: &&PodLife| life.seen_created && (begin..=end).contains(&life.added.seq);
+        match case.timeline.lives(&pod).find(deployed) {
+            Some(life) => beside = beside || is_beside(case, life),
+            None => opinion.object(match case.unmet_wait(begin, end) {
+                Some(wait) => wait.blame(format!("{pod} was not created: {wait}"), [wait.mark.seq]),
+                None => Finding::inconclusive(format!("{pod} was not seen to be created"), []),
+            }),
+        }
+    }
+    if !beside {
+        let reason = "in the scenario deploy each pod was created while all others were Ready: that shows nothing";
+        opinion.object(Finding::inconclusive(reason, []));
+    }
+}
+
+/// Whether a pod was created while another one was there that was not Ready.
+fn is_beside(case: &Case<'_>, life: &PodLife) -> bool {
+    let at = life.added.seq;
+    let waits = |other: &PodLife| other.uid != life.uid && other.alive_at(at) && !other.ready_at(at);
+    case.timeline.pods.iter().any(waits)
+}
+
+/// Every pod that the set was asked for while one is held un-Ready must be created all the same.
+fn came_beside_held(case: &Case<'_>, opinion: &mut Opinion) {
+    let Some(held) = opinion.weigh(held(case, "scale")) else { return };
+    let (since, ends) = (held.since.seq, held.ends(case));
+    let until = held.released.map_or(ends, |released| released.seq);
+    let up = scales(case).into_iter().find(|(asked, _)| (since..until).contains(&asked.seq));
+    let Some((asked, to)) = up else {
+        let reason = format!("the set was not scaled up while {} was held (#{since})", held.life.name);
+        return opinion.object(Finding::inconclusive(reason, [since]));
+    };
+    for name in (0..to.min(case.subject.replicas)).map(|index| case.subject.nth(index)) {
+        let mut there =
+            case.timeline.lives(&name).filter(|life| life.alive_at(asked.seq) || is_after(asked.seq)(&life.added));
+        if there.any(|life| life.added.seq < ends) {
+            continue;
+        }
+        let reason = format!("{name} was not created while {} was held un-Ready (#{since}–#{ends})", held.life.name);
+        opinion.object(match case.unmet_wait(asked.seq, until) {
+            Some(wait) => wait.blame(format!("{reason}: {wait}"), [asked.seq, wait.mark.seq]),
+            None => Finding::inconclusive(reason, [asked.seq, ends]),
+        });
+    }
+}
+
+/// Whoever the harness deleted must have a successor where one was awaited.
+fn came_back(case: &Case<'_>, opinion: &mut Opinion) {
+    for acted in case.acts(|act| matches!(act, Act::DeletePod { .. })) {
+        let (Act::DeletePod { pod, uid, .. }, asked) = (acted.act, acted.asked.seq) else { continue };
+        let Some(gone) = case.timeline.pod_by_uid(uid).and_then(|life| life.deleted) else { continue };
+        let until = case.next_fault(asked);
+        if case.timeline.pods.coming(pod, gone.seq, until).next().is_some() {
+            continue;
+        }
+        if let Some(wait) = case.unmet_wait(gone.seq, until) {
+            let reason = format!("{pod}, deleted at #{asked}, did not come back: {wait}");
+            opinion.object(wait.blame(reason, [asked, wait.mark.seq]));
+        }
+    }
+}
+
+/// The pods that had to go when the set was scaled down.
+struct Surplus<'a> {
+    asked: Mark,
+    /// When each was told to go.
+    told: Events<'a>,
+    /// When each was gone.
+    gone: Events<'a>,
+}
+
+/// The waits of surplus pods for one another to be gone.
+fn departures(case: &Case<'_>, opinion: &mut Opinion) -> Vec<Wait> {
+    let Some(Surplus { asked, told, gone }) = opinion.weigh(surplus(case)) else { return Vec::new() };
+    let none_between = |from: Mark, to: Mark| !gone.iter().any(|(gone, _)| (from..to).contains(gone));
+    if told.len() > 1 && !told.windows(2).any(|pair| none_between(pair[0].0, pair[1].0)) {
+        let reason = "each surplus pod was told to go when the one before it was gone: that shows nothing";
+        opinion.object(Finding::inconclusive(reason, [asked.seq]));
+    }
+    opinion.prove(told.iter().map(|(mark, _)| mark.seq));
+    let waits = told.iter().enumerate().filter_map(|(place, (at, name))| {
+        let from = place.checked_sub(1).map_or(asked, |place| told[place].0);
+        let (after, at_once) = late(name, from, *at, &gone)?;
+        let what = format!("{name} could be told to go from #{} on, another pod was gone, and it was", from.seq);
+        Some(Wait { what, at: *at, after, at_once })
+    });
+    waits.collect()
+}
+
+fn surplus<'a>(case: &Case<'a>) -> Judged<Surplus<'a>> {
+    let not_scaled = || Finding::inconclusive("the set was not scaled down", []);
+    let scaled = case.scale_down().ok_or_else(not_scaled)?;
+    let until = case.next_fault(scaled.asked);
+    let (asked, _) = scales(case).into_iter().find(|(mark, _)| mark.seq == scaled.asked).ok_or_else(not_scaled)?;
+    let (mut told, mut gone) = (Vec::new(), Vec::new());
+    for index in (scaled.to..scaled.from).rev() {
+        let name = case.subject.nth(index);
+        let Some(life) = case.timeline.pod_at(&name, asked.seq) else {
+            let reason = format!("{name} was not there when the set was scaled down (#{})", asked.seq);
+            return Err(Finding::inconclusive(reason, [asked.seq]));
+        };
+        let Some(at) = life.deleting.filter(is_before(until)) else {
+            let reason = format!("{name} was not told to go when the set was scaled down (#{})", asked.seq);
+            return Err(match case.unmet_wait(asked.seq, until) {
+                Some(wait) => wait.blame(format!("{reason}: {wait}"), [asked.seq, wait.mark.seq]),
+                None => Finding::inconclusive(reason, [asked.seq]),
+            });
+        };
+        told.push((at, life.name.as_str()));
+        gone.extend(life.deleted.filter(is_before(until)).map(|mark| (mark, life.name.as_str())));
+    }
+    told.sort();
+    gone.sort();
+    Ok(Surplus { asked, told, gone })
+}

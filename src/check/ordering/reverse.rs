@@ -1,0 +1,116 @@
+//! The order in which pods go.
+
+use crate::evidence::{Evidence, Mark, PodLife};
+
+use super::super::{
+    Check, Finding,
+    case::{Case, ScaleDown, Unmet, is_after, is_before},
+    minimum::Need,
+    opinion::{Judged, Opinion, judged},
+};
+
+#[cfg(test)]
+mod tests;
+
+pub(in super::super) const SCALES_DOWN_IN_REVERSE: Check = Check {
+    id: "ordering::scales_down_in_reverse",
+    statement: "When the set is scaled down, a pod MUST be gone before the one before it is told to go.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
+    explain: "\
+The primary has the lowest ordinal: going down in reverse keeps a source for every replica that is still there.
+Judged from the Pod watch, from the scale-down until the next disruption: the DELETED event of each surplus pod must
+come before the deletionTimestamp of the pod before it, and the pods that are to stay must not be told to go. Every
+surplus pod must have been there, and must have gone.
+Where only one pod goes, as from two to one, there is no order to see, and the check is skipped; so it is with
+podManagementPolicy Parallel, unless `--expect ordered-ready` demands an order.
+Usually wrong: podManagementPolicy is Parallel, so that all surplus pods go at once.",
+    scenarios: &["scale"],
+    minimum: &[Need::Acts],
+    judge: scales_down_in_reverse,
+};
+
+fn scales_down_in_reverse(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        case.in_order()?;
+        let scaled = case.scale_down();
+        let several = scaled.as_ref().is_some_and(|scaled| scaled.from - scaled.to > 1);
+        if case.subject.replicas < 3 && !several {
+            let pods = if case.subject.replicas == 1 { "one pod" } else { "two pods" };
+            return Err(Finding::skipped(format!("the set has {pods}: going down to one shows no order")));
+        }
+        let scaled = scaled.ok_or_else(|| Finding::inconclusive("the set was not scaled down", []))?;
+        let until = case.next_fault(scaled.asked);
+        those_that_stay(case, opinion, &scaled, until);
+        let gone = one_after_the_other(case, opinion, &scaled, until)?;
+        if let Some(gap) = case.gap("Pod", scaled.asked, until) {
+            return Err(gap);
+        }
+        opinion.prove([scaled.asked].into_iter().chain(gone.iter().map(|(_, seq)| *seq)));
+        let order: Vec<_> = gone.iter().map(|(pod, seq)| format!("{pod} at #{seq}")).collect();
+        Ok(format!("DELETED one after the other: {}", order.join(", ")))
+    })
+}
+
+/// When a pod was told to go after the set was scaled down and before the next disruption, if it was.
+fn told(life: &PodLife, scaled: &ScaleDown, until: u64) -> Option<Mark> {
+    life.deleting.filter(is_after(scaled.asked)).filter(is_before(until))
+}
+
+/// None of the pods that are to stay may be told to go.
+fn those_that_stay(case: &Case<'_>, opinion: &mut Opinion, scaled: &ScaleDown, until: u64) {
+    let asked = scaled.asked;
+    for life in &case.timeline.pods {
+        let stays = case.subject.index_of(&life.name).is_some_and(|index| index < scaled.to);
+        let Some(told) = told(life, scaled, until).filter(|_| stays) else { continue };
+        let reason = format!("{} was told to go at #{}, and was to stay (#{asked})", life.name, told.seq);
+        let fail = Finding::fail(reason, [told.seq, asked]);
+        opinion.object(case.gap("Pod", asked, told.seq).unwrap_or(fail));
+    }
+}
+
+/// When each surplus pod was gone, highest ordinal first.
+fn one_after_the_other<'a>(
+    case: &Case<'a>,
+    opinion: &mut Opinion,
+    scaled: &ScaleDown,
+    until: u64,
+) -> Judged<Vec<(&'a str, u64)>> {
+    let (asked, mut gone) = (scaled.asked, Vec::new());
+    // Of those above, the one that is there still, or went last.
+    let mut above: Option<(&PodLife, Option<Mark>)> = None;
+    for index in (scaled.to..scaled.from).rev() {
+        let name = case.subject.nth(index);
+        let Some(life) = case.timeline.pod_at(&name, asked) else {
+            let reason = format!("{name} was not there when the set was scaled down (#{asked})");
+            return Err(case.gap("Pod", 0, asked).unwrap_or(Finding::inconclusive(reason, [asked])));
+        };
+        let left = life.deleted.filter(is_before(until));
+        if let (Some((above, went)), Some(told)) = (above, told(life, scaled, until))
+            && went.filter(is_before(told.seq)).is_none()
+        {
+            let fail = told_too_early(above, went, life, told);
+            opinion.object(case.gap("Pod", asked, told.seq).unwrap_or(fail));
+        }
+        match left {
+            Some(mark) => gone.push((life.name.as_str(), mark.seq)),
+            None => opinion.object(still_there(life, case.unmet_wait(asked, until), asked)),
+        }
+        if above.is_none_or(|(_, went)| went.is_some_and(|went| left.is_none_or(|left| left > went))) {
+            above = Some((life, left));
+        }
+    }
+    Ok(gone)
+}
+
+fn told_too_early(above: &PodLife, went: Option<Mark>, life: &PodLife, told: Mark) -> Finding {
+    let when = went.map_or("was not DELETED by then".to_owned(), |went| format!("was DELETED only at #{}", went.seq));
+    let reason = format!("{} was told to go at #{} while {} was there: it {when}", life.name, told.seq, above.name);
+    Finding::fail(reason, [told.seq].into_iter().chain(went.map(|went| went.seq)))
+}
+
+fn still_there(life: &PodLife, wait: Option<Unmet<'_>>, asked: u64) -> Finding {
+    match wait {
+        Some(wait) => wait.blame(format!("{} did not go: {wait}", life.name), [asked, wait.mark.seq]),
+        None => Finding::inconclusive(format!("{} was not seen to go ({})", life.name, life.summary), [asked]),
+    }
+}

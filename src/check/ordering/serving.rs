@@ -1,0 +1,178 @@
+//! What Ready is worth.
+
+use std::collections::BTreeSet;
+
+use crate::evidence::{Evidence, Mark, Moment, PodLife, Question, Sql};
+
+use super::super::{
+    Check, Finding, Verdict,
+    case::{Case, Seen, Unmet},
+    opinion::{Judged, judged},
+    words::{seconds, short},
+};
+
+#[cfg(test)]
+mod tests;
+
+pub(in super::super) const READY_MEANS_SERVING: Check = Check {
+    id: "ordering::ready_means_serving",
+    statement: "A pod MUST become Ready in its time, and MUST NOT be Ready before its server answers an authenticated \
+                query over TCP.",
+    source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes (readinessProbe)",
+    explain: "\
+Ordered start waits for Ready and nothing else: if Ready comes before the server answers, the order protects nobody.
+At the first Ready of every pod one query, SELECT 1 with the password, is sent to the pod's own address, once.
+A refused connection or an error of the server is a violation. From when the pod has an address the same is asked until
+there is an answer: where a probe broke, the question came more than a second after Ready or the answer more than two,
+that one decides, if it was there in time and from the same container. Each name, also one that the set has for a while
+only, must have had a pod that was asked and not told to go by then.
+A pod that is never Ready until its time is up is a violation too, the last and the only one as well: it crashed, or its
+probe never succeeds. Not so where nothing of it ran yet, for want of an image, a node or a volume.
+Usually wrong: there is no readinessProbe, so that a started container counts as Ready; or the probe is
+`mysqladmin ping`, which succeeds on `access denied` and, on the socket, while the image's entrypoint still
+initialises the data directory with a server that does not listen on TCP.",
+    scenarios: &["deploy"],
+    minimum: &[],
+    judge: ready_means_serving,
+};
+
+/// How long after Ready a question may be sent, at the latest, for its answer to tell of that moment.
+const AT_ONCE_US: u64 = 1_000_000;
+
+/// How long after Ready the answer may come: a server that needs longer for a constant was not serving yet.
+const ANSWERED_US: u64 = 2_000_000;
+
+fn ready_means_serving(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let (mut answered, mut told) = (Vec::new(), BTreeSet::new());
+        for life in &case.timeline.pods {
+            let Some(ready) = life.first_ready() else { continue };
+            match serves(case, life, ready) {
+                Ok(Some(ping)) => {
+                    opinion.prove([ready.seq, ping]);
+                    answered.push(life.name.as_str());
+                    told.insert(life.name.clone());
+                }
+                Ok(None) => {}
+                Err(finding) => {
+                    opinion.object(finding);
+                    told.insert(life.name.clone());
+                }
+            }
+        }
+        let others = case.timeline.pods.iter().filter(|life| case.subject.index_of(&life.name).is_some());
+        let others = others.filter(|life| life.first_ready().is_some()).map(|life| life.name.clone());
+        let names: BTreeSet<String> = case.subject.pods().chain(others).collect();
+        for pod in names.difference(&told) {
+            opinion.object(untold(case, pod));
+        }
+        Ok(format!("{} servers answered when their pods became Ready: {}", answered.len(), answered.join(", ")))
+    })
+}
+
+/// The doubt about a name none of whose pods told anything.
+fn untold(case: &Case<'_>, pod: &str) -> Finding {
+    let mut ready = case.timeline.lives(pod).filter_map(PodLife::first_ready);
+    match ready.next() {
+        Some(ready) => {
+            let reason = format!("{pod} was told to go already whenever it was asked (#{})", ready.seq);
+            Finding::inconclusive(reason, [ready.seq])
+        }
+        None => never_ready(case, pod),
+    }
+}
+
+/// What follows from a pod that was there and never Ready: a violation where the harness waited for it until its time was
+/// up, unless nothing of it ran yet.
+fn never_ready(case: &Case<'_>, pod: &str) -> Finding {
+    let reason = format!("{pod} was never Ready");
+    let (begin, end) = case.span("deploy");
+    let wait = case.unmet_waits(begin, end).find(|wait| wait.is_about(pod));
+    let awaited = |wait: &Unmet<'_>| case.timeline.pods.coming(pod, 0, wait.mark.seq).next_back();
+    let Some((wait, life)) = wait.and_then(|wait| Some((wait, awaited(&wait)?))) else {
+        return Finding::inconclusive(reason, []);
+    };
+    if let Some(gap) = case.gap("Pod", begin, wait.mark.seq) {
+        return gap;
+    }
+    let (reason, evidence) = (format!("{reason}: {wait}"), [life.added.seq, wait.mark.seq]);
+    if case.had_begun(life, &wait) { wait.blame(reason, evidence) } else { Finding::inconclusive(reason, evidence) }
+}
+
+/// The record of an answer that the server gave when its pod became Ready or before; none where the pod was going already.
+fn serves(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
+    let doubt = match served_at_ready(case, life, ready) {
+        Err(finding) if finding.verdict == Verdict::Inconclusive => finding,
+        decided => return decided,
+    };
+    let (pod, uid) = (life.name.clone(), life.uid.clone());
+    let mut starting = case.answers(&life.name, Question::Ping, &Moment::Starting { pod, uid });
+    // What a container answered that was started again since says nothing of the one that is Ready.
+    let in_time = starting.find(|ping| {
+        let same = ping.uid == life.uid && life.restarts_at(ping.mark.seq) == life.restarts_at(ready.seq);
+        same && pong(ping).is_ok() && too_late(ping, ready).is_none()
+    });
+    in_time.map_or(Err(doubt), |ping| Ok(Some(ping.mark.seq)))
+}
+
+/// The same by the questions at Ready alone: a violation in any answer, or the first that proves it.
+fn served_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
+    let moment = Moment::Ready { pod: life.name.clone(), uid: life.uid.clone() };
+    let (mut proof, mut doubt) = (None, None);
+    // Another pod's answer is none of this one.
+    for ping in case.answers(&life.name, Question::Ping, &moment).filter(|ping| ping.uid == life.uid) {
+        match told_at_ready(life, ready, &ping) {
+            Err(finding) if finding.verdict == Verdict::Fail => return Err(finding),
+            Err(finding) => doubt = doubt.or(Some(Err(finding))),
+            Ok(Some(seq)) => proof = proof.or(Some(Ok(Some(seq)))),
+            Ok(None) => doubt = doubt.or(Some(Ok(None))),
+        }
+    }
+    proof.or(doubt).unwrap_or_else(|| {
+        let which = format!("{} (uid {})", life.name, short(&life.uid));
+        let reason = format!("{which} became Ready at #{} and was not asked", ready.seq);
+        Err(Finding::inconclusive(reason, [ready.seq]))
+    })
+}
+
+/// What one answer to the question at Ready tells.
+fn told_at_ready(life: &PodLife, ready: Mark, ping: &Seen<'_, Sql>) -> Judged<Option<u64>> {
+    let (seq, which) = (ping.mark.seq, format!("{} (uid {})", life.name, short(&life.uid)));
+    let refusal = match (pong(ping), too_late(ping, ready)) {
+        (Ok(()), None) => return Ok(Some(seq)),
+        _ if life.deleting_at(seq) => return Ok(None),
+        (Ok(()), Some(late)) => {
+            let reason = format!("{which} {late} after Ready (#{}), which tells nothing of then (#{seq})", ready.seq);
+            return Err(Finding::inconclusive(reason, [ready.seq, seq]));
+        }
+        (Err(refusal), _) => refusal,
+    };
+    let reason = format!("{which} became Ready at #{}, but {}", ready.seq, refusal.reason);
+    if refusal.verdict == Verdict::Fail && life.ready_at(seq) {
+        return Err(Finding::fail(reason, [ready.seq, seq]));
+    }
+    Err(Finding::inconclusive(reason, [ready.seq, seq]))
+}
+
+/// Whether the server answered what it was asked.
+fn pong(ping: &Seen<'_, Sql>) -> Judged<()> {
+    match ping.value("ping")? {
+        "1" => Ok(()),
+        other => {
+            let (pod, seq) = (&ping.pod, ping.mark.seq);
+            let reason = format!("{pod}, asked for an authenticated query, answered `{other}` to SELECT 1 (#{seq})");
+            Err(Finding::inconclusive(reason, [seq]))
+        }
+    }
+}
+
+/// Why an answer tells nothing of the moment at which the pod became Ready, if it does not. The answer's way back counts as
+/// if it were before the question.
+fn too_late(ping: &Seen<'_, Sql>, ready: Mark) -> Option<String> {
+    let answered = ping.mark.at_us.saturating_sub(ready.at_us);
+    let asked = answered.saturating_sub(ping.took_us);
+    if asked > AT_ONCE_US {
+        return Some(format!("was asked only {}", seconds(asked)));
+    }
+    (answered > ANSWERED_US).then(|| format!("answered only {}", seconds(answered)))
+}
