@@ -27,7 +27,7 @@ pub(super) use acts::{Acted, ScaleDown};
 pub(super) use deletions::Deletion;
 pub use gaps::bridged_gaps;
 pub(super) use marks::{is_after, is_before};
-pub(super) use questions::{unasked, with_others};
+pub(super) use questions::{Asking, unasked, with_others};
 
 /// A part of a record and its place in the log.
 #[derive(Debug)]

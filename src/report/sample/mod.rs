@@ -22,6 +22,7 @@ macro_rules! check {
             source: $source,
             explain: "",
             scenarios: $scenarios,
+            minimum: &[],
             judge: |_| Finding::skipped("a sample is not judged"),
         };
     };
