@@ -15,12 +15,14 @@ mod acts;
 mod disruptions;
 mod dns;
 mod edits;
+mod families;
 mod pods;
 mod states;
 mod upgrades;
 mod whole;
 mod witness;
 
+pub(super) use families::six;
 use witness::Witness;
 
 /// The names of the three pods.

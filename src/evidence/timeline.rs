@@ -20,7 +20,7 @@ use crate::object::{items, text};
 
 use life::at;
 pub use family::Family;
-pub use life::{Change, ClaimLife, Mark, PodLife, SetState, VolumeLife};
+pub use life::{Change, ClaimLife, Mark, PodLife, SetState, VolumeLife, other_address};
 pub use lives::{Life, Lives};
 
 /// The history of a run's objects. It keeps each life once, and of a life each change of Ready, of its address or of its

@@ -1,5 +1,9 @@
 //! Stories of names, told both ways.
 
+mod families;
+mod moments;
+mod servers;
+
 use insta::assert_snapshot;
 use serde_json::json;
 

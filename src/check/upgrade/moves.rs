@@ -12,7 +12,7 @@ use super::{
     compare::compare,
     defects::pods,
     equal::object,
-    states::{Step, Told, across, states, steps},
+    states::{Step, Told, across, nodes_left, states, steps},
     watched,
 };
 
@@ -58,9 +58,11 @@ fn node_upgrade_moves_one_at_a_time(evidence: &Evidence) -> Finding {
         if let Some(last) = states.last() {
             opinion.weigh(came_to_a_state(case, last));
         }
-        if upgraded.is_empty() {
+        let left = nodes_left(case, &states);
+        if upgraded.is_empty() && left.is_empty() {
             return Err(no_node(case));
         }
+        left.into_iter().for_each(|finding| opinion.object(finding));
         let across = across(case, upgraded.iter().map(|(step, _)| *step));
         let told: Vec<String> = upgraded.into_iter().map(|(_, told)| told).collect();
         Ok(format!("{}{across}", told.join("; ")))

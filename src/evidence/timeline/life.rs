@@ -193,7 +193,7 @@ impl PodLife {
         push_if_new(&mut self.ready, mark, ready);
         if let Some(address) = text(status, "/podIP") {
             push_if_new(&mut self.address, mark, address);
-            let other = other_address(status, address);
+            let other = other_address(status);
             if other.is_some() || !self.other_address.is_empty() {
                 push_if_new(&mut self.other_address, mark, other.map(str::to_owned));
             }
@@ -217,8 +217,10 @@ impl PodLife {
     }
 }
 
-/// The address of a pod's status that is of another family than its first one.
-fn other_address<'a>(status: &'a Value, first: &str) -> Option<&'a str> {
+/// The address of a pod's status that is of another family than its first one
+/// (<https://kubernetes.io/docs/concepts/services-networking/dual-stack/>).
+pub fn other_address(status: &Value) -> Option<&str> {
+    let first = text(status, "/podIP")?;
     let family = |address: &str| address.parse().ok().map(Family::of);
     let others = items(status, "/podIPs").filter_map(|it| text(it, "/ip"));
     others.into_iter().find(|address| family(address).is_some_and(|of| family(first) != Some(of)))

@@ -46,7 +46,7 @@ fn pods_that_are_bound_to_the_node_go_one_after_the_other() {
         }
     });
     assert_eq!(seen, 1);
-    assert_snapshot!(both.expect(MOVES, Fail), @"mysql-2 was told to go before mysql-0 was gone, during the upgrade of the node worker (#172)");
+    assert_snapshot!(both.expect(MOVES, Fail), @"mysql-2 was told to go before mysql-0 was gone, during the upgrade of the node worker (#176)");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn pods_that_are_bound_to_no_node_must_not_be_away_together() {
             state.pods[pod].node = Some("worker2".into());
         }
     });
-    assert_snapshot!(elsewhere.expect(MOVES, Fail), @"mysql-0, mysql-2 were away at the same time during the upgrade of the node worker (#172)");
+    assert_snapshot!(elsewhere.expect(MOVES, Fail), @"mysql-0, mysql-2 were away at the same time during the upgrade of the node worker (#176)");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_lost_stretch_leaves_it_to_the_states() {
 #[test]
 fn a_pod_that_came_without_having_been_seen_leaves_it_open() {
     let of_life = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "1.2");
-    assert_snapshot!(History::upgraded().without(of_life).expect(MOVES, Inconclusive), @"no pod was seen to take the place of mysql-1 (#186, #201)");
+    assert_snapshot!(History::upgraded().without(of_life).expect(MOVES, Inconclusive), @"no pod was seen to take the place of mysql-1 (#192, #210)");
 }
 
 #[test]
@@ -118,11 +118,11 @@ fn stuck(outcome: WaitOutcome, last_seen: &str) -> History {
 
 #[test]
 fn a_pod_that_does_not_come_back_keeps_the_state_from_being_read() {
-    assert_snapshot!(stuck(WaitOutcome::Expired, "Pending, ContainerCreating").expect(MOVES, Fail), @"after `drain worker2` (#188) not every pod was seen to come back: `mysql-1 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, ContainerCreating (#201)");
+    assert_snapshot!(stuck(WaitOutcome::Expired, "Pending, ContainerCreating").expect(MOVES, Fail), @"after `drain worker2` (#194) not every pod was seen to come back: `mysql-1 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, ContainerCreating (#210)");
     let no_image = WaitOutcome::Impossible("ErrImagePull".into());
     stuck(no_image, "Pending").expect(MOVES, Inconclusive);
     let unawaited = stuck(WaitOutcome::Met, "Ready");
-    assert_snapshot!(unawaited.expect(MOVES, Inconclusive), @"no state was read after `drain worker2` (#188)");
+    assert_snapshot!(unawaited.expect(MOVES, Inconclusive), @"no state was read after `drain worker2` (#194); no state was read after the node worker2 (#192)");
 }
 
 #[test]

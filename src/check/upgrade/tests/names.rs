@@ -31,7 +31,7 @@ fn a_name_that_does_not_follow_its_pod_fails() {
             it.data = ["10.0.0.1".to_owned()].into();
         },
     );
-    assert_snapshot!(stale.expect(MATRIX, Fail), @"A of mysql-0.mysql-h.steadfast.svc.cluster.local was mysql-0, and is 10.0.0.1 after the node worker (#166, #186)");
+    assert_snapshot!(stale.expect(MATRIX, Fail), @"A of mysql-0.mysql-h.steadfast.svc.cluster.local was mysql-0, and is 10.0.0.1 after the node worker (#169, #192)");
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn servers_that_do_not_agree_fail() {
         it.rcode = Some("NXDOMAIN".into());
         it.data.clear();
     });
-    assert_snapshot!(history.expect(MATRIX, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local after the control plane on control-plane: mysql-1 by coredns-a over UDP from namespace steadfast, but NXDOMAIN without a record by coredns-b over UDP from namespace steadfast (#156); A of mysql-1.mysql-h.steadfast.svc.cluster.local after the node control-plane: mysql-1 by coredns-a over UDP from namespace steadfast, but NXDOMAIN without a record by coredns-b over UDP from namespace steadfast (#166); A of mysql-1.mysql-h.steadfast.svc.cluster.local after the node worker: mysql-1 by coredns-a over UDP from namespace steadfast, but NXDOMAIN without a record by coredns-b over UDP from namespace steadfast (#186); and 1 more of the kind");
+    assert_snapshot!(history.expect(MATRIX, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local after the control plane on control-plane: mysql-1 by coredns-a over UDP from namespace steadfast, but NXDOMAIN without a record by coredns-b over UDP from namespace steadfast (#156); A of mysql-1.mysql-h.steadfast.svc.cluster.local after the node control-plane: mysql-1 by coredns-a over UDP from namespace steadfast, but NXDOMAIN without a record by coredns-b over UDP from namespace steadfast (#169); A of mysql-1.mysql-h.steadfast.svc.cluster.local after the node worker: mysql-1 by coredns-a over UDP from namespace steadfast, but NXDOMAIN without a record by coredns-b over UDP from namespace steadfast (#192); and 1 more of the kind");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_code_is_part_of_the_answer() {
 #[test]
 fn an_answer_that_did_not_come_leaves_it_open() {
     let silent = answering(AFTER_CONTROL_PLANE, |it| of_pod(it) && it.server == "coredns-b", |it| it.rcode = None);
-    assert_snapshot!(silent.expect(MATRIX, Inconclusive), @"coredns-b gave no answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local after the control plane on control-plane (#156); coredns-b gave no answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local after the node control-plane (#166); coredns-b gave no answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local after the node worker (#186); and 2 more of the kind");
+    assert_snapshot!(silent.expect(MATRIX, Inconclusive), @"coredns-b gave no answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local after the control plane on control-plane (#156); coredns-b gave no answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local after the node control-plane (#169); coredns-b gave no answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local after the node worker (#192); and 2 more of the kind");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn what_was_not_asked_leaves_it_open() {
     ] {
         without(wanted).expect(MATRIX, Inconclusive);
     }
-    assert_snapshot!(without(|it| it.transport == Transport::Tcp).expect(MATRIX, Inconclusive), @"DNS was asked over one transport only after the control plane on control-plane (#156); DNS was asked over one transport only after the node control-plane (#166); DNS was asked over one transport only after the node worker (#186); and 1 more of the kind");
+    assert_snapshot!(without(|it| it.transport == Transport::Tcp).expect(MATRIX, Inconclusive), @"DNS was asked over one transport only after the control plane on control-plane (#156); DNS was asked over one transport only after the node control-plane (#169); DNS was asked over one transport only after the node worker (#192); and 1 more of the kind");
 }
 
 #[test]
