@@ -92,9 +92,12 @@ impl History {
         let place = self.records.iter().position(|record| before(&record.what)).expect("such a record");
         let tail = self.records.split_off(place);
         happens(&mut self);
-        let more = (self.records.len() - place) as u64;
+        let (more, last) = ((self.records.len() - place) as u64, place as u64);
         self.records.extend(tail.into_iter().map(|mut record| {
             record.seq += more;
+            if let What::Fault(fault) = &mut record.what {
+                fault.proof.iter_mut().flatten().filter(|by| **by > last).for_each(|by| *by += more);
+            }
             record
         }));
         self
