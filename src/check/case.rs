@@ -33,7 +33,7 @@ pub(super) use containers::{Exit, containers, seconds_of};
 pub(super) use deletions::Deletion;
 pub use gaps::bridged_gaps;
 pub(super) use marks::{is_after, is_before};
-pub(super) use questions::unasked;
+pub(super) use questions::{Asking, unasked};
 pub(super) use returns::{Return, renewals};
 pub(super) use scenes::Scenes;
 pub(super) use waits::Unmet;

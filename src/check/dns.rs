@@ -1,37 +1,42 @@
 //! DNS: names lead to the pods that bear them, and to nothing once those are gone.
 //!
-//! Every server is asked, over UDP and TCP, from the workload's namespace and from another one. The last answer of each
-//! asker must be right, and no answer may be wrong for longer than the Corefile lets old answers live.
+//! Every server is asked, over UDP and TCP, from the workload's namespace and from another one. At every moment at which a
+//! name was asked for the last answer of each asker must be right, and no answer may be wrong for longer than the Corefile
+//! lets old answers live.
 
 mod converge;
 mod corefile;
+mod follows;
 mod lookups;
 #[cfg(test)]
 mod properties;
 mod query;
 mod records;
+mod servers;
 mod sweep;
 #[cfg(test)]
 mod tests;
 mod unready;
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
-use crate::evidence::{Change, Evidence, Mark, Moment, SnapshotOf};
+use crate::evidence::{Evidence, Mark, Moment, SnapshotOf};
 
 use super::{
     Check, Finding,
-    case::{Case, ScaleDown},
+    case::{Asking, Case, ScaleDown},
     minimum::{LOOKUP, Names, Need},
     opinion::{Judged, Opinion, judged},
     words::{during, seconds},
 };
 use converge::Settled;
 use corefile::Budget;
-use query::{Data, Query, Truth};
+use query::Query;
+use servers::Servers;
 use sweep::settle;
 
 pub(super) use corefile::lost_of_zone;
+pub(super) use follows::NAME_FOLLOWS_THE_POD;
 pub(super) use lookups::SHORT_NAMES_RESOLVE;
 pub(super) use records::{PTR_POINTS_BACK, SRV_LISTS_EVERY_POD};
 pub(super) use unready::UNREADY_POD_LEAVES_DNS;
@@ -47,8 +52,18 @@ pub fn dns_zone(corefile: &str) -> Option<String> {
     corefile::zone(corefile)
 }
 
-/// The moments at which all names are asked for.
-static SWEEPS: [Moment; 2] = [Moment::Deployed, Moment::ScaledUp];
+/// What it takes to judge names.
+struct Zone<'c, 'e> {
+    case: &'c Case<'e>,
+    budget: Budget,
+    servers: Servers,
+}
+
+impl<'c, 'e> Zone<'c, 'e> {
+    fn of(case: &'c Case<'e>) -> Judged<Self> {
+        Ok(Self { case, budget: budget(case)?, servers: Servers::of(case) })
+    }
+}
 
 /// How long an old answer may live, by the Corefile that was read.
 fn budget(case: &Case<'_>) -> Judged<Budget> {
@@ -59,66 +74,70 @@ fn budget(case: &Case<'_>) -> Judged<Budget> {
     })
 }
 
-/// When a name was asked for: at a moment, and between two records where that comes again.
-#[derive(Clone, Copy)]
-struct When<'a> {
-    moment: &'a Moment,
-    from: u64,
-    to: u64,
+/// What the answers to names came to, moment by moment.
+#[derive(Default)]
+struct Told<'e> {
+    settled: Vec<Settled>,
+    moments: BTreeSet<(usize, &'e Moment)>,
 }
 
-impl<'a> From<&'a Moment> for When<'a> {
-    fn from(moment: &'a Moment) -> Self {
-        Self { moment, from: 0, to: u64::MAX }
+impl<'e> Told<'e> {
+    fn add(&mut self, asking: &Asking<'e>, settled: Option<Settled>) {
+        self.moments.insert((asking.turn, asking.moment));
+        self.settled.extend(settled);
+    }
+
+    /// At how many moments, in words.
+    fn when(&self) -> String {
+        match self.moments.len() {
+            1 => "at 1 moment".to_owned(),
+            count => format!("at {count} moments"),
+        }
     }
 }
 
-/// Judges the answers to a name, and remembers the last ones.
-fn weigh<'a>(
-    case: &Case<'_>,
-    opinion: &mut Opinion,
-    when: impl Into<When<'a>>,
-    query: &Query,
-    budget: &Budget,
-) -> Option<Settled> {
-    let when = when.into();
-    let known = known(case, last_asked(case, when));
-    let settled = opinion.weigh(known.and_then(|()| settle(case, when, query, budget)))?;
-    opinion.prove(settled.last.iter().copied());
+/// Judges the answers to a name at one moment, and remembers the last one.
+fn weigh(zone: &Zone<'_, '_>, opinion: &mut Opinion, asking: &Asking<'_>, query: &Query) -> Option<Settled> {
+    let settled = opinion.weigh(known(zone.case, asking.to).and_then(|()| settle(zone, asking, query)))?;
+    opinion.prove(settled.last.iter().max().copied());
     Some(settled)
 }
 
-/// The same for a name that must lead somewhere.
-fn weigh_present<'a>(
-    case: &Case<'_>,
-    opinion: &mut Opinion,
-    when: impl Into<When<'a>>,
-    query: &Query,
-    budget: &Budget,
-) -> Option<Settled> {
-    let when = when.into();
-    opinion.weigh(present(&query.name, &query.truth, when.moment, last_asked(case, when)))?;
-    weigh(case, opinion, when, query, budget)
+/// Judges the answers to a name at every moment at which it was asked for; at one of them at least it must lead somewhere.
+fn weigh_all<'e>(zone: &Zone<'_, 'e>, opinion: &mut Opinion, query: &Query, told: &mut Told<'e>) {
+    let askings = zone.case.askings(&query.name);
+    for asking in &askings {
+        told.add(asking, weigh(zone, opinion, asking, query));
+    }
+    let Some(first) = askings.first() else { return opinion.object(unasked(query)) };
+    if !askings.iter().any(|asking| query.leads_somewhere(asking.to)) {
+        opinion.object(nobody_there(&query.name, first.moment, first.to));
+    }
 }
 
-/// When a name was asked for last.
-fn last_asked(case: &Case<'_>, When { moment, from, to }: When<'_>) -> Option<Mark> {
-    case.dns_at(moment, from, to).next_back().map(|dns| dns.mark)
-}
-
-/// Where the pods' own history has a gap nobody knows what would have been right.
-fn known(case: &Case<'_>, asked: Option<Mark>) -> Judged<()> {
-    asked.and_then(|asked| case.gap("Pod", 0, asked.seq)).map_or(Ok(()), Err)
+/// The doubt that a name leaves which nobody asked for.
+fn unasked(query: &Query) -> Finding {
+    Finding::inconclusive(format!("{} of {} was not asked for by anybody", query.types(), query.name), [])
 }
 
 /// Where no pod was Ready when its name was asked for, nothing can be said.
-fn present(name: &str, truth: &Truth, moment: &Moment, asked: Option<Mark>) -> Judged<()> {
-    let Some(Mark { seq, .. }) = asked else { return Ok(()) };
-    if query::at(truth, seq).is_some_and(|now| !now.value.is_empty()) {
-        return Ok(());
-    }
+fn nobody_there(name: &str, moment: &Moment, seq: u64) -> Finding {
     let reason = format!("no pod that {name} must lead to was Ready {} (#{seq})", during(moment));
-    Err(Finding::inconclusive(reason, [seq]))
+    Finding::inconclusive(reason, [seq])
+}
+
+/// Where the pods' own history has a gap nobody knows what would have been right.
+fn known(case: &Case<'_>, asked: u64) -> Judged<()> {
+    case.gap("Pod", 0, asked).map_or(Ok(()), Err)
+}
+
+/// How often something was right besides, as the end of a list.
+fn times_besides(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => "; and once besides".to_owned(),
+        count => format!("; and {count} times besides"),
+    }
 }
 
 /// The slowest of several names, for the reason of a pass.
@@ -130,25 +149,17 @@ fn slowest(settled: &[Settled], budget: &Budget) -> String {
     }
 }
 
-fn was_asked(case: &Case<'_>, moment: &Moment, record_type: &str) -> bool {
-    case.dns_at(moment, 0, u64::MAX).any(|dns| dns.record_type == record_type)
-}
-
-/// Of these moments the first one, at which every run asks, and those others to which the run came.
-fn sweeps(case: &Case<'_>, moments: &'static [Moment], record_type: &str) -> impl Iterator<Item = &'static Moment> {
-    moments.iter().filter(move |moment| **moment == Moment::Deployed || was_asked(case, moment, record_type))
-}
-
 pub(super) const SERVICE_RESOLVES_TO_READY_PODS: Check = Check {
     id: "dns::service_resolves_to_ready_pods",
-    statement: "A of the headless Service MUST be exactly the set of the addresses of its ready pods.",
+    statement: "A and AAAA of the headless Service MUST be exactly the set of the addresses of its ready pods.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.1",
     explain: "\
 Clients that take any server take it from this answer: a missing address is a server that nobody uses, one too many is
 a connection that fails.
-Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready and after each scaling.
-Sets are compared with the addresses in the Pod watch; with publishNotReadyAddresses pods need not be Ready.
-The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
+Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready and after each disruption.
+Sets are compared with the addresses in the Pod watch; with publishNotReadyAddresses pods need not be Ready. A holds
+those of IPv4 and AAAA those of IPv6, as far as the Service has the family; the other type has no records, and the name
+exists all the same. The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
 Usually wrong: the Service has a ClusterIP, or its selector matches no pod or pods of somebody else's.",
     scenarios: &["deploy"],
     minimum: &[Need::Names(Names::Service)],
@@ -157,25 +168,23 @@ Usually wrong: the Service has a ClusterIP, or its selector matches no pod or po
 
 fn service_resolves_to_ready_pods(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
-        let budget = budget(case)?;
-        let query = Query::service(case);
-        let mut settled = Vec::new();
-        for moment in sweeps(case, &[Moment::Deployed, Moment::ScaledDown, Moment::ScaledUp], "A") {
-            settled.extend(weigh_present(case, opinion, moment, &query, &budget));
-        }
-        Ok(format!("A of {} was the set of the ready pods; {}", query.name, slowest(&settled, &budget)))
+        let (zone, query, mut told) = (Zone::of(case)?, Query::service(case), Told::default());
+        weigh_all(&zone, opinion, &query, &mut told);
+        let (types, name, when) = (query.types(), &query.name, told.when());
+        Ok(format!("{types} of {name} was the set of the ready pods {when}; {}", slowest(&told.settled, &zone.budget)))
     })
 }
 
 pub(super) const EACH_POD_HAS_ITS_NAME: Check = Check {
     id: "dns::each_pod_has_its_name",
-    statement: "A of <pod>.<service>.<namespace>.svc.<domain> MUST be the address of that pod and no other.",
+    statement: "A and AAAA of <pod>.<service>.<namespace>.svc.<domain> MUST be the addresses of that pod and no others.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.1 (hostname) and \
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
     explain: "\
 Replicas find their source, and clients the primary, by this name alone.
-Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready and after scaling up; the
-answer must be the one address that the Pod watch shows. Besides, `getent ahosts` looks each name up in the other pods
+Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready, after each disruption, and
+for the pod that joins; the answer must be the address that the Pod watch shows, of each family that the Service has.
+A pod that is not there must have no name. Besides, `getent ahosts` looks each name up in the other pods
 of the set, once all are Ready: that is what the server there will be told.
 The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
 Usually wrong: spec.serviceName is not the name of the Service, the Service is not headless, or it selects other pods;
@@ -187,56 +196,26 @@ or, where only the lookups are wrong, hostAliases in the template give the name 
 
 fn each_pod_has_its_name(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
-        let budget = budget(case)?;
-        let mut settled = Vec::new();
-        for pod in case.subject.pods() {
-            let query = Query::pod(case, &pod);
-            for moment in sweeps(case, &SWEEPS, "A") {
-                settled.extend(weigh_present(case, opinion, moment, &query, &budget));
-            }
-        }
-        let whom = lookups::weigh_full_names(case, opinion, &budget, &mut settled);
-        let pods: Vec<_> = case.subject.pods().collect();
-        Ok(format!("A of {} led to each pod's own address{whom}; {}", pods.join(", "), slowest(&settled, &budget)))
+        let (zone, mut told) = (Zone::of(case)?, Told::default());
+        let queries: Vec<Query> = asked_pods(case).iter().map(|pod| Query::pod(case, pod)).collect();
+        queries.iter().for_each(|query| weigh_all(&zone, opinion, query, &mut told));
+        let when = told.when();
+        let whom = lookups::weigh_full_names(&zone, opinion, &mut told.settled);
+        let types: BTreeSet<String> = queries.iter().map(Query::types).collect();
+        let types = Vec::from_iter(types).join(" and ");
+        let (pods, slowest) = (asked_pods(case).join(", "), slowest(&told.settled, &zone.budget));
+        Ok(format!("{types} of {pods} led to each pod's own address {when}{whom}; {slowest}"))
     })
 }
 
-pub(super) const NAME_FOLLOWS_THE_POD: Check = Check {
-    id: "dns::name_follows_the_pod",
-    statement: "After a pod was created again its name MUST lead to the new address within the time for which the \
-                Corefile lets answers be cached.",
-    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
-    explain: "\
-A name that still leads to the old address sends replicas and clients to nobody, or to a stranger.
-After each deletion, with a grace period or without, the pod's name is asked for until every CoreDNS pod gives the new
-address everywhere. The limit is read from the Corefile: 2 s where the cache is off for the cluster's zone, as kubeadm
-sets it now, or else the cache's time and 5 s; it is counted from the new pod's Ready. An answer counts as late when it
-was wrong and its question was sent after that.
-Usually wrong: the Corefile caches for long; or CoreDNS has lost its watch of the API server.",
-    scenarios: &["restart"],
-    minimum: &[Need::Acts, Need::Names(Names::Pods)],
-    judge: name_follows_the_pod,
-};
-
-fn name_follows_the_pod(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
-        let budget = budget(case)?;
-        let returned = case.weigh_deletions(opinion, |deletion| {
-            case.successor(deletion)?;
-            Ok((deletion.pod, deletion.killed, deletion.after(), deletion.asked.seq, deletion.until))
-        });
-        let queries: HashMap<String, Query> =
-            case.subject.pods().map(|pod| (pod.clone(), Query::pod(case, &pod))).collect();
-        let mut texts = Vec::new();
-        for (pod, killed, moment, from, to) in returned {
-            let Some(query) = queries.get(pod) else { continue };
-            if let Some(settled) = weigh_present(case, opinion, When { moment: &moment, from, to }, query, &budget) {
-                let how = if killed { ", deleted without grace," } else { "" };
-                texts.push(format!("{pod}{how} {}", settled.after()));
-            }
-        }
-        Ok(format!("names led to the new pods: {} ({}: {})", texts.join(", "), seconds(budget.ms * 1000), budget.why))
-    })
+/// The set's pods, and all others of its names that were ever there and asked for, such as one that it had for a while.
+fn asked_pods(case: &Case<'_>) -> Vec<String> {
+    let mut pods: Vec<String> = case.subject.pods().collect();
+    let others: BTreeSet<&str> = case.timeline.pods.iter().map(|life| life.name.as_str()).collect();
+    let others = others.into_iter().filter(|name| !case.askings(&case.subject.fqdn(name)).is_empty());
+    let more: Vec<String> = others.filter(|name| !pods.iter().any(|pod| pod == name)).map(str::to_owned).collect();
+    pods.extend(more);
+    pods
 }
 
 pub(super) const ABSENT_POD_IS_NXDOMAIN: Check = Check {
@@ -257,7 +236,7 @@ Usually wrong: the Corefile caches for long; or somebody keeps Endpoints by hand
 
 fn absent_pod_is_nxdomain(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
-        let budget = budget(case)?;
+        let zone = Zone::of(case)?;
         let Some(ScaleDown { asked, to, .. }) = case.scale_down() else {
             return Err(match case.subject.replicas {
                 0 | 1 => Finding::skipped("the set has one pod: no ordinal can go"),
@@ -266,21 +245,46 @@ fn absent_pod_is_nxdomain(evidence: &Evidence) -> Finding {
         };
         let mut texts = Vec::new();
         for pod in case.subject.ordinals().skip(to as usize).map(|ordinal| case.subject.pod(ordinal)) {
-            let Some(truth) = opinion.weigh(gone_by(case, &pod, asked)) else { continue };
-            let query = Query { truth, ..Query::pod(case, &pod) };
-            if let Some(settled) = weigh(case, opinion, &Moment::ScaledDown, &query, &budget) {
-                texts.push(format!("{pod} {}", settled.after()));
+            let Some(since) = opinion.weigh(gone_by(case, &pod, asked)) else { continue };
+            let (query, until) = (Query::gone(case, &pod, since), case.next_fault(asked));
+            let mut askings = case.askings(&query.name).into_iter().filter(|it| (asked..until).contains(&it.to));
+            match askings.next_back() {
+                Some(asking) => {
+                    texts.extend(weigh(&zone, opinion, &asking, &query).map(|it| format!("{pod} {}", it.after())))
+                }
+                None => {
+                    let when = during(&Moment::ScaledDown);
+                    let reason = format!("{} of {} was not asked for {when}: by anybody", query.types(), query.name);
+                    opinion.object(Finding::inconclusive(reason, []));
+                }
             }
         }
-        Ok(format!("NXDOMAIN: {} ({}: {})", texts.join(", "), seconds(budget.ms * 1000), budget.why))
+        let besides = weigh_other_absences(&zone, opinion, asked);
+        let limit = format!("{}: {}", seconds(zone.budget.ms * 1000), zone.budget.why);
+        Ok(format!("NXDOMAIN: {}{besides} ({limit})", texts.join(", ")))
     })
 }
 
-/// The truth about a pod that went in a scale-down: its name must not exist any more.
-fn gone_by(case: &Case<'_>, pod: &str, asked: u64) -> Judged<Truth> {
+/// Judges the name of every pod that was gone when it was asked for at another time than after that scale-down.
+fn weigh_other_absences(zone: &Zone<'_, '_>, opinion: &mut Opinion, scale_down: u64) -> String {
+    let (case, mut count) = (zone.case, 0);
+    let after = scale_down..case.next_fault(scale_down);
+    for pod in asked_pods(case) {
+        for asking in case.askings(&case.subject.fqdn(&pod)).iter().filter(|it| !after.contains(&it.to)) {
+            let last = case.timeline.lives(&pod).filter(|life| life.added.seq <= asking.to).next_back();
+            let gone = last.and_then(|life| life.deleted).filter(|gone| gone.seq <= asking.to);
+            if let Some(since) = gone {
+                count += usize::from(weigh(zone, opinion, asking, &Query::gone(case, &pod, since)).is_some());
+            }
+        }
+    }
+    times_besides(count)
+}
+
+/// When a pod went in a scale-down: its name must not exist any more since then.
+fn gone_by(case: &Case<'_>, pod: &str, asked: u64) -> Judged<Mark> {
     let until = case.next_fault(asked);
     let life = case.timeline.pod_at(pod, asked);
     let gone = life.and_then(|life| life.deleted).filter(|mark| (asked..until).contains(&mark.seq));
-    gone.map(|since| vec![Change { since, value: Data::new() }])
-        .ok_or_else(|| Finding::inconclusive(format!("{pod} was not seen to go in the scale-down"), [asked]))
+    gone.ok_or_else(|| Finding::inconclusive(format!("{pod} was not seen to go in the scale-down"), [asked]))
 }

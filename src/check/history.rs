@@ -15,6 +15,7 @@ mod acts;
 mod disruptions;
 mod dns;
 mod edits;
+mod families;
 mod pods;
 mod policies;
 mod said;
@@ -23,6 +24,7 @@ mod upgrades;
 mod whole;
 mod witness;
 
+pub(super) use families::six;
 use witness::Witness;
 
 /// The names of the three pods.

@@ -4,6 +4,7 @@
 //! workload is read before the upgrade and after each of its steps, and two states that follow one another are compared
 //! by what the step between them explains. History, where there is some, tells the order of what happened within a step.
 
+mod answers;
 mod compare;
 mod conforms;
 mod defects;

@@ -31,7 +31,7 @@ pub struct Dns {
     pub transport: Transport,
     /// The absolute name, without the trailing dot.
     pub name: String,
-    /// The record type: `A`, `SRV`, `PTR`.
+    /// The record type: `A`, `AAAA`, `SRV`, `PTR`.
     pub record_type: String,
     /// Microseconds from question to answer.
     pub took_us: u64,

@@ -17,6 +17,8 @@ pub type Places = Vec<usize>;
 pub struct Index {
     /// Begins and ends of acts.
     pub steps: Places,
+    /// Where something else begins: a scenario begins or ends, or a disruption is asked for.
+    pub turns: Places,
     /// Waits that ended without what they waited for.
     pub unmet: Places,
     /// Questions to servers.
@@ -40,6 +42,8 @@ pub struct Index {
     pub dns: Places,
     objects: HashMap<String, Places>,
     names: HashMap<Moment, Names>,
+    /// By the name in small letters and without a trailing dot.
+    dns_of: HashMap<String, Places>,
     questions: HashMap<String, HashMap<Question, Asked>>,
 }
 
@@ -72,7 +76,12 @@ impl Index {
     fn add(&mut self, place: usize, what: &What) {
         match what {
             What::Run(_) | What::Gap(_) => {}
-            What::Step(_) => self.steps.push(place),
+            What::Step(step) => {
+                self.steps.push(place);
+                if step.scenario == step.name {
+                    self.turns.push(place);
+                }
+            }
             What::Object(event) => {
                 update(&mut self.objects, event.object_kind.as_str(), |places: &mut Places| places.push(place));
             }
@@ -96,6 +105,7 @@ impl Index {
                 self.faults.push(place);
                 if fault.proof.is_none() {
                     self.asked.push(place);
+                    self.turns.push(place);
                 }
             }
             What::Snapshot(_) => self.snapshots.push(place),
@@ -108,6 +118,7 @@ impl Index {
             names.all.push(place);
             update(&mut names.by_name, &*plain(&dns.name), |places: &mut Places| places.push(place));
         });
+        update(&mut self.dns_of, &*plain(&dns.name), |places: &mut Places| places.push(place));
     }
 
     fn add_question(&mut self, place: usize, sql: &Sql) {
@@ -142,6 +153,11 @@ impl Index {
     pub fn dns_for(&self, moment: &Moment, name: &str) -> &[usize] {
         let names = self.names.get(moment).and_then(|names| names.by_name.get(&*plain(name)));
         names.map_or(&[], Vec::as_slice)
+    }
+
+    /// Questions for one name at any moment, however the name was written.
+    pub fn dns_of(&self, name: &str) -> &[usize] {
+        self.dns_of.get(&*plain(name)).map_or(&[], Vec::as_slice)
     }
 
     /// What a pod was asked for at a moment.
@@ -214,6 +230,11 @@ mod tests {
         same(&index.faults, |what| matches!(what, What::Fault(_)));
         same(&index.asked, |what| matches!(what, What::Fault(fault) if fault.proof.is_none()));
         same(&index.snapshots, |what| matches!(what, What::Snapshot(_)));
+        same(&index.turns, |what| match what {
+            What::Step(step) => step.scenario == step.name,
+            What::Fault(fault) => fault.proof.is_none(),
+            _ => false,
+        });
         same(index.objects("Pod"), |what| matches!(what, What::Object(event) if event.object_kind == "Pod"));
         same(index.execs_in("mysql-1"), |what| matches!(what, What::Exec(exec) if exec.pod == "mysql-1"));
         assert!(index.objects("Node").is_empty() && index.execs_in("mysql-9").is_empty());
@@ -255,11 +276,15 @@ mod tests {
             matches!(what, What::Dns(dns) if dns.moment == Moment::Deployed
             && dns.name.trim_end_matches('.').eq_ignore_ascii_case(&name))
         };
+        let anywhen =
+            |what: &What| matches!(what, What::Dns(dns) if dns.name.trim_end_matches('.').eq_ignore_ascii_case(&name));
+        let everywhere = found(&records, anywhen);
         let found = found(&records, same);
         assert_eq!(found[0], asked[0]);
         assert_eq!(index.dns_for(&Moment::Deployed, &name), found);
         assert_eq!(index.dns_for(&Moment::Deployed, &format!("{}.", name.to_uppercase())), found);
         assert_eq!(index.dns_at(&Moment::Deployed), asked);
+        assert_eq!(index.dns_of(&name.to_uppercase()), everywhere);
         assert!(index.dns_at(&Moment::Replicating).is_empty());
     }
 }

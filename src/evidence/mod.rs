@@ -31,7 +31,9 @@ pub use recorder::{Recorder, WatchError};
 pub use redaction::Redaction;
 pub use state::*;
 pub use subject::*;
-pub use timeline::{Change, ClaimLife, Life, Lives, Mark, PodLife, SetState, Timeline, VolumeLife};
+pub use timeline::{
+    Change, ClaimLife, Family, Life, Lives, Mark, PodLife, SetState, Timeline, VolumeLife, other_address,
+};
 pub use vain::{LastWords, Warning};
 
 /// All that a check may look at. The parts are made from the records once, so nobody may change these afterwards.

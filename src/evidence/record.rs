@@ -170,7 +170,7 @@ pub enum SnapshotOf {
     LeftoverResources,
     /// A node, or the container that it is, at a moment of a disruption: a [`NodeState`].
     Node,
-    /// The cluster's DNS servers once they were replaced: an array of [`DnsServer`].
+    /// The cluster's DNS servers, when the run begins and whenever they were replaced: an array of [`DnsServer`].
     DnsServers,
     /// The API server's process, as its node tells it: a [`NodeState`].
     ApiServer,

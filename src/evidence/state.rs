@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::answer::{SqlAnswer, Transport};
+use super::timeline::Family;
 
 /// The cluster and the workload at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,18 @@ pub enum Stage {
     },
     /// Whoever runs the cluster upgraded it, and nobody watched.
     Unseen,
+}
+
+impl State {
+    /// The families of the addresses that DNS must give: those of the Service, or else that of the pods' first address.
+    pub fn families(&self) -> Vec<Family> {
+        let named = Family::named(self.service.ip_families.iter().map(String::as_str));
+        if !named.is_empty() {
+            return named;
+        }
+        let mut addresses = self.pods.iter().filter_map(|pod| pod.address.as_ref()?.parse().ok());
+        vec![addresses.next().map_or(Family::Four, Family::of)]
+    }
 }
 
 impl Stage {
@@ -159,8 +172,11 @@ pub struct PodSummary {
     pub revision: String,
     /// Its node; none while it is Pending.
     pub node: Option<String>,
-    /// Its address; none while it has none.
+    /// Its address; none while it has none. Of a dual-stack pod it is the first one.
     pub address: Option<String>,
+    /// The address of the other family that a dual-stack pod has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_address: Option<String>,
     /// `spec.hostname`.
     pub hostname: String,
     /// `spec.subdomain`.
@@ -175,6 +191,13 @@ pub struct PodSummary {
     pub ready_since: Option<String>,
     /// The claims that its volumes are on.
     pub claims: Vec<String>,
+}
+
+impl PodSummary {
+    /// Its addresses of either family.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.address.as_deref().into_iter().chain(self.other_address.as_deref())
+    }
 }
 
 /// A container of a pod.
@@ -244,6 +267,9 @@ pub struct ServiceSummary {
     pub selector: BTreeMap<String, String>,
     /// `spec.publishNotReadyAddresses`.
     pub publish_not_ready: bool,
+    /// `spec.ipFamilies`; none in evidence of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ip_families: Vec<String>,
     /// Its ports: `name protocol number target`.
     pub ports: Vec<String>,
 }

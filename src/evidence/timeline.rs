@@ -1,12 +1,14 @@
 //! Indexed views of the records: which pod lived when under which UID, when it was Ready, and where the history has
 //! gaps. The timeline grows record by record, so that waits during a run and checks after it read the same state.
 
+mod family;
 mod life;
 mod lives;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use serde_json::Value;
 
@@ -16,12 +18,13 @@ use super::record::{EventType, Gap, ObjectEvent, Record, What};
 use super::subject::{Retention, Subject};
 use crate::object::{items, text};
 
-pub use life::{Change, ClaimLife, Mark, PodLife, SetState, VolumeLife};
+pub use family::Family;
+pub use life::{Change, ClaimLife, Mark, PodLife, SetState, VolumeLife, other_address};
 pub use lives::{Life, Lives};
 
 /// The history of a run's objects. It keeps each life once, and of a life each change of Ready, of its address, of its
-/// labels or of its volume once; and each gap. Events that change none of these leave nothing behind, so a quiet day costs no memory, and a
-/// pod whose Ready comes and goes costs a change for each turn.
+/// labels or of its volume once; and each gap. Events that change none of these leave nothing behind, so a quiet day
+/// costs no memory, and a pod whose Ready comes and goes costs a change for each turn.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     subject: Option<Subject>,
@@ -33,6 +36,8 @@ pub struct Timeline {
     pub volumes: Lives<VolumeLife>,
     /// The StatefulSet, as last seen.
     pub set: Option<SetState>,
+    /// The families that the Service that governs the set asks for, as last seen; none where it does not say.
+    service_families: Vec<Family>,
     /// Gaps of the history.
     pub gaps: Vec<(Mark, Gap)>,
     /// Where in `gaps` those of each kind are.
@@ -109,6 +114,16 @@ impl Timeline {
         self.volumes.coming(name, 0, seq + 1).next_back()
     }
 
+    /// The families of the addresses that DNS must give: those of the Service, or else that of the pods' first address.
+    pub fn families(&self) -> Vec<Family> {
+        if !self.service_families.is_empty() {
+            return self.service_families.clone();
+        }
+        let mut addresses = self.pods.iter().flat_map(|pod| &pod.address);
+        let first = addresses.find_map(|change| change.value.parse::<IpAddr>().ok());
+        vec![first.map_or(Family::Four, Family::of)]
+    }
+
     /// Gaps in the history of this kind of object between two records.
     pub fn gaps_between(&self, object_kind: &str, from: u64, to: u64) -> impl Iterator<Item = &(Mark, Gap)> {
         let of_kind = self.gaps_of.get(object_kind).map_or(&[][..], Vec::as_slice);
@@ -138,7 +153,15 @@ impl Timeline {
             "StatefulSet" if self.subject.as_ref().is_some_and(|subject| subject.set == name) => {
                 self.set = Some(SetState::of(event));
             }
+            "Service" if event.event != EventType::Deleted => self.observe_service(event, name),
             _ => {}
+        }
+    }
+
+    fn observe_service(&mut self, event: &ObjectEvent, name: &str) {
+        if self.subject.as_ref().is_some_and(|subject| subject.service == name) {
+            let named = items(&event.object, "/spec/ipFamilies").filter_map(Value::as_str);
+            self.service_families = Family::named(named);
         }
     }
 

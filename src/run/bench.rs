@@ -11,12 +11,13 @@ use kube::api::{Api, ListParams, WatchParams};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{RunError, preflight};
 use crate::check::{dns_budget_ms, dns_zone};
 use crate::cluster::kind::{self, KindCluster, Shape};
 use crate::cluster::{Cluster, Image, Lab, NodeImage, Nodes, feature_gates};
-use crate::evidence::Substitution;
+use crate::evidence::{DnsServer, Snapshot, SnapshotOf, Substitution, What};
 use crate::object::has_condition;
 use crate::scenario::Journal;
 
@@ -93,8 +94,8 @@ pub struct Bench {
     pub size: usize,
     /// The nodes, where they are containers of this machine.
     pub nodes: Option<Nodes>,
-    /// The DNS servers: pod name and address.
-    pub dns_servers: Vec<(String, IpAddr)>,
+    /// The DNS servers.
+    pub dns_servers: Vec<DnsServer>,
     /// The Corefile.
     pub corefile: String,
     /// The cluster's DNS zone.
@@ -114,6 +115,14 @@ pub(super) struct Reached {
 }
 
 impl Bench {
+    /// Records how DNS is set up, and tells which servers are to be asked, by pod name and address.
+    pub fn record_dns(&self, journal: &Journal) -> Vec<(String, IpAddr)> {
+        let record = |of, value| journal.log.record(What::Snapshot(Snapshot { of, value }));
+        record(SnapshotOf::Corefile, json!(self.corefile));
+        record(SnapshotOf::DnsServers, json!(self.dns_servers));
+        self.dns_servers.iter().map(|server| (server.name.clone(), server.address)).collect()
+    }
+
     /// Makes or finds the cluster, and brings these images into it. A cluster that is made is put into `owned` before it
     /// comes to be, so that the caller can remove it whatever happens.
     ///
@@ -161,7 +170,7 @@ impl Bench {
             name,
             size: nodes.len(),
             nodes: containers,
-            dns_servers: dns.iter().filter_map(|pod| Some((pod.name_any(), address(pod)?))).collect(),
+            dns_servers: dns.iter().filter_map(dns_server).collect(),
             dns_budget_ms: dns_budget_ms(&corefile, &domain),
             node_substitution: made.filter(|node| node.built).map(|node| node_substitution(&node)),
             gates,
@@ -294,8 +303,9 @@ async fn corefile(cluster: &Cluster) -> Result<String, RunError> {
     Ok(map.data.and_then(|mut data| data.remove("Corefile")).unwrap_or_default())
 }
 
-fn address(pod: &Pod) -> Option<IpAddr> {
-    pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()
+fn dns_server(pod: &Pod) -> Option<DnsServer> {
+    let address = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
+    Some(DnsServer { name: pod.name_any(), uid: pod.uid()?, address })
 }
 
 /// Waits until there are such objects and all of them have the condition Ready.

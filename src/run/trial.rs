@@ -14,8 +14,7 @@ use super::budget::{Budget, held_to};
 use super::scope::{Disruption, Scope};
 use super::{RunError, preflight, witness};
 use crate::evidence::{
-    Budgets, Expect, Note, Recorder, Redaction, Replication, Run, SCHEMA, Snapshot, SnapshotOf, Subject, Substitution,
-    Upgrade, What,
+    Budgets, Expect, Note, Recorder, Redaction, Replication, Run, SCHEMA, Subject, Substitution, Upgrade, What,
 };
 use crate::probe::Session;
 use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
@@ -137,7 +136,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let start = |namespace| start_witness(bench, trial, namespace, &writer_password, standing);
     let started = async { tokio::try_join!(start(namespace), start(&far)) };
     let (near, far_session) = journal.step("run", "start the witnesses", started).await?;
-    journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Corefile, value: json!(bench.corefile) }));
+    let dns_servers = bench.record_dns(journal);
     let root_password = password(bench, &manifests, namespace, &credentials, &standing.made).await?;
     let replica_password = Secret::from(workload::random_word());
     [&root_password, &replica_password, &writer_password].iter().for_each(|secret| redaction.learn(secret.expose()));
@@ -152,7 +151,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
             far: far_session,
             far_namespace: far.clone(),
         },
-        dns_servers: Mutex::new(bench.dns_servers.clone()),
+        dns_servers: Mutex::new(dns_servers),
         nodes: bench.nodes.clone(),
         dns_budget_ms: bench.dns_budget_ms,
         root_password,

@@ -1,13 +1,14 @@
 //! Lookups inside the workload's pods: what their own resolver makes of a name, with its search list and hosts file.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
 use super::context::Context;
 use super::names::{ASK_AGAIN_AFTER, SLACK};
-use crate::evidence::{ExecAnswer, Moment, Timeline};
+use crate::evidence::{ExecAnswer, Family, Moment, Timeline};
 
 /// A name to look up in one pod.
 struct Lookup {
@@ -55,9 +56,9 @@ impl Context {
         let answer = self.run_in(moment, &lookup.from, &argv, self.limits.exec * 3).await;
         match answer {
             ExecAnswer::Exited { code: 0, stdout, .. } => {
-                let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
-                let found: BTreeSet<String> = stdout.lines().filter_map(first).collect();
-                found == self.journal.log.look(|timeline| addresses(timeline, lookup.of.as_deref()))
+                let first = |line: &str| line.split_whitespace().next()?.parse().ok();
+                let found: BTreeSet<IpAddr> = stdout.lines().filter_map(first).collect();
+                self.journal.log.look(|timeline| is_found(timeline, lookup.of.as_deref(), &found))
             }
             ExecAnswer::Exited { code, .. } => matches!(code, 126 | 127),
             ExecAnswer::Broken { .. } => false,
@@ -65,8 +66,19 @@ impl Context {
     }
 }
 
-fn addresses(timeline: &Timeline, of: Option<&str>) -> BTreeSet<String> {
+/// Whether these are the addresses of a pod, or else of the Service, of each of its families that was found at all.
+fn is_found(timeline: &Timeline, of: Option<&str>, found: &BTreeSet<IpAddr>) -> bool {
     let seq = timeline.last_seq;
     let listed = timeline.pods.iter().filter(|pod| pod.serving_at(seq) && of.is_none_or(|name| name == pod.name));
-    listed.filter_map(|pod| pod.address_at(seq)).map(str::to_owned).collect()
+    let expected: BTreeSet<IpAddr> = listed.flat_map(|pod| pod.addresses_at(seq)).collect();
+    let of_family = |all: &BTreeSet<IpAddr>, family: Family| -> BTreeSet<IpAddr> {
+        all.iter().copied().filter(|address| Family::of(*address) == family).collect()
+    };
+    let (mut some, mut right) = (false, true);
+    for family in timeline.families() {
+        let told = of_family(found, family);
+        some |= !told.is_empty();
+        right &= told.is_empty() || told == of_family(&expected, family);
+    }
+    some && right
 }

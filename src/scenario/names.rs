@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 
 use super::context::Context;
-use crate::evidence::{Dns, DnsAnswer, Moment, NamedPort, Timeline, Transport, What, reverse_name};
+use crate::evidence::{Dns, DnsAnswer, Family, Moment, NamedPort, PodLife, Timeline, Transport, What, reverse_name};
 use crate::probe::Session;
 use crate::witness::protocol::{Answer, Ask, DnsAsk};
 
@@ -28,6 +28,19 @@ pub(super) enum Name {
     Port(NamedPort),
     /// The name behind a pod's address.
     AddressOf(String),
+}
+
+/// One question for a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Question {
+    /// The absolute name, without the trailing dot.
+    name: String,
+    /// The type of the records.
+    record_type: &'static str,
+    /// What is asked for, and of which family or behind which address.
+    of: Name,
+    family: Option<Family>,
+    address: Option<IpAddr>,
 }
 
 impl Context {
@@ -60,91 +73,136 @@ impl Context {
     async fn resolve_once(&self, moment: &Moment, names: &[Name]) -> Vec<(bool, Dns)> {
         let near = (&self.witnesses.near, self.witnesses.near_namespace.as_str());
         let far = (&self.witnesses.far, self.witnesses.far_namespace.as_str());
+        let questions: Vec<Question> = names.iter().flat_map(|name| self.questions(name)).collect();
         let (servers, mut asks) = (self.dns_servers(), Vec::new());
         for (session, from) in [near, far] {
             for server in &servers {
                 for transport in [Transport::Udp, Transport::Tcp] {
                     asks.extend(
-                        names.iter().map(|name| self.resolve_name(moment, session, from, server, transport, name)),
+                        questions.iter().map(|it| self.put_question(moment, session, from, server, transport, it)),
                     );
                 }
             }
         }
-        join_all(asks).await.into_iter().flatten().collect()
+        join_all(asks).await
     }
 
-    async fn resolve_name(
+    async fn put_question(
         &self,
         moment: &Moment,
         session: &Session,
         from: &str,
         server: &(String, IpAddr),
         transport: Transport,
-        name: &Name,
-    ) -> Option<(bool, Dns)> {
-        let (absolute, record_type) = self.question(name)?;
-        let record_type = record_type.to_owned();
+        question: &Question,
+    ) -> (bool, Dns) {
+        let (name, record_type) = (question.name.clone(), question.record_type.to_owned());
         let ask =
-            DnsAsk { address: server.1, port: 53, transport, name: absolute.clone(), record_type: record_type.clone() };
+            DnsAsk { address: server.1, port: 53, transport, name: name.clone(), record_type: record_type.clone() };
         let (took_us, answer) = match session.ask(Ask::Dns(ask), self.limits.dns).await {
             Ok((took_us, Answer::Dns(answer))) => (took_us, answer),
             Ok((took_us, _)) => (took_us, broken("the witness answered another question")),
             Err(trouble) => (0, broken(trouble)),
         };
-        let right = is_right(&answer, &self.journal.log.look(|timeline| self.expected(timeline, name)));
+        let right = is_right(&answer, &self.journal.log.look(|timeline| self.expected(timeline, question)));
         let asked = Dns {
             moment: moment.clone(),
             from: from.to_owned(),
             server: server.0.clone(),
             address: server.1.to_string(),
             transport,
-            name: absolute,
+            name,
             record_type,
             took_us,
             answer,
         };
         self.journal.log.record(What::Dns(asked.clone()));
-        Some((right, asked))
+        (right, asked)
     }
 
-    /// What is to be asked for, and the record type; nothing for a pod that has no address.
-    fn question(&self, name: &Name) -> Option<(String, &'static str)> {
-        Some(match name {
-            Name::Service => (self.subject.service_fqdn(), "A"),
-            Name::Pod(pod) => (self.subject.fqdn(pod), "A"),
-            Name::Port(port) => (self.subject.srv_name(port), "SRV"),
-            Name::AddressOf(pod) => (reverse_name(self.address(pod)?.parse().ok()?), "PTR"),
+    /// What is to be asked for a name: addresses of each family that the Service has; nothing for a pod that has no address.
+    fn questions(&self, of: &Name) -> Vec<Question> {
+        let question = |name: String, record_type, family, address| Question {
+            name,
+            record_type,
+            of: of.clone(),
+            family,
+            address,
+        };
+        let families = self.journal.log.look(Timeline::families);
+        let by_family = |name: String| {
+            let of_family = |family: &Family| question(name.clone(), family.record_type(), Some(*family), None);
+            families.iter().map(of_family).collect()
+        };
+        match of {
+            Name::Service => by_family(self.subject.service_fqdn()),
+            Name::Pod(pod) => by_family(self.subject.fqdn(pod)),
+            Name::Port(port) => vec![question(self.subject.srv_name(port), "SRV", None, None)],
+            Name::AddressOf(pod) => {
+                let given = self.addresses(pod).into_iter().filter(|address| families.contains(&Family::of(*address)));
+                given.map(|address| question(reverse_name(address), "PTR", None, Some(address))).collect()
+            }
+        }
+    }
+
+    /// The addresses of the pod that bears this name now.
+    fn addresses(&self, pod: &str) -> Vec<IpAddr> {
+        self.journal.log.look(|timeline| {
+            timeline.live_pod(pod).map(|life| life.addresses_at(timeline.last_seq).collect()).unwrap_or_default()
         })
     }
 
-    fn expected(&self, timeline: &Timeline, name: &Name) -> BTreeSet<String> {
+    fn expected(&self, timeline: &Timeline, question: &Question) -> Expected {
         let seq = timeline.last_seq;
-        let listed = timeline.pods.iter().filter(|pod| match name {
+        let named = |pod: &&PodLife| match &question.of {
             Name::Service | Name::Port(_) => true,
             Name::Pod(wanted) | Name::AddressOf(wanted) => &pod.name == wanted,
-        });
-        let published = listed.filter(|pod| {
+        };
+        let published = |pod: &&PodLife| {
             pod.serving_at(seq) || (self.subject.publish_not_ready && pod.alive_at(seq) && !pod.deleting_at(seq))
-        });
-        let data = published.filter_map(|pod| {
-            let address = pod.address_at(seq)?;
-            Some(match name {
-                Name::Service | Name::Pod(_) => address.to_owned(),
-                Name::Port(port) => format!("{} {}", port.number, self.subject.fqdn(&pod.name)),
-                Name::AddressOf(pod) => self.subject.fqdn(pod),
-            })
-        });
-        data.collect()
+        };
+        let listed: Vec<&PodLife> = timeline.pods.iter().filter(named).filter(published).collect();
+        let data = listed.iter().flat_map(|pod| self.records(pod, seq, question)).collect();
+        let addressed = listed.iter().any(|pod| pod.addresses_at(seq).next().is_some());
+        Expected { data, exists: addressed && question.address.is_none() }
+    }
+
+    /// What a question is to be told of a pod that is listed.
+    fn records(&self, pod: &PodLife, seq: u64, question: &Question) -> Vec<String> {
+        let mut addresses = pod.addresses_at(seq);
+        match &question.of {
+            Name::Service | Name::Pod(_) => {
+                let of_family = addresses.filter(|address| question.family == Some(Family::of(*address)));
+                of_family.map(|address| address.to_string()).collect()
+            }
+            Name::Port(port) => {
+                let target = || format!("{} {}", port.number, self.subject.fqdn(&pod.name));
+                Vec::from_iter(addresses.next().map(|_| target()))
+            }
+            Name::AddressOf(name) => {
+                let had = addresses.any(|address| question.address == Some(address));
+                Vec::from_iter(had.then(|| self.subject.fqdn(name)))
+            }
+        }
     }
 }
 
-/// Whether an answer is this data; a name without any must not exist (DNS specification, section 2.4).
-fn is_right(answer: &DnsAnswer, expected: &BTreeSet<String>) -> bool {
+/// What a right answer is.
+struct Expected {
+    data: BTreeSet<String>,
+    /// Whether the name exists, also where it has no record of the type.
+    exists: bool,
+}
+
+/// Whether an answer is this data; a name without any must not exist, unless it has records of another type (DNS
+/// specification, section 2.4).
+fn is_right(answer: &DnsAnswer, expected: &Expected) -> bool {
     let DnsAnswer::Response { rcode, records } = answer else { return false };
     // Of an SRV record priority and weight are free: `priority weight port target`.
     let data = |text: &str| text.splitn(3, ' ').nth(2).unwrap_or(text).to_owned();
     let found: BTreeSet<String> = records.iter().map(|record| data(&record.data)).collect();
-    found == *expected && rcode == if expected.is_empty() { "NXDOMAIN" } else { "NOERROR" }
+    let exists = expected.exists || !expected.data.is_empty();
+    found == expected.data && rcode == if exists { "NOERROR" } else { "NXDOMAIN" }
 }
 
 fn broken(message: impl ToString) -> DnsAnswer {

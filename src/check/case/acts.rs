@@ -81,9 +81,9 @@ impl<'a> Case<'a> {
         acted
     }
 
-    /// The names of the DNS servers that were asked before a record.
-    pub(super) fn dns_servers_asked(&self, before: u64) -> BTreeSet<&'a str> {
-        let places = self.between(&self.evidence.index.dns, 0, before);
+    /// The names of the DNS servers that were asked between two records.
+    pub fn dns_servers_asked(&self, from: u64, to: u64) -> BTreeSet<&'a str> {
+        let places = self.between(&self.evidence.index.dns, from, to);
         self.seen(places, |what| if let What::Dns(dns) = what { Some(dns) } else { None })
             .map(|dns| dns.it.server.as_str())
             .collect()

@@ -101,7 +101,7 @@ impl<'a> Case<'a> {
         let asked = proof.asked.seq;
         let before = self.snapshots(SnapshotOf::DnsServers).filter(|snapshot| snapshot.mark.seq < asked);
         let old: Vec<DnsServer> = before.filter_map(|it| read::<Vec<DnsServer>>(it.it)).flatten().collect();
-        let names = self.dns_servers_asked(asked);
+        let names = self.dns_servers_asked(0, asked);
         let new: Vec<DnsServer> =
             self.proving(proof, SnapshotOf::DnsServers).filter_map(read::<Vec<DnsServer>>).flatten().collect();
         let known = |server: &DnsServer| {

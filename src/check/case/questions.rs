@@ -11,7 +11,46 @@ use super::{
     Case, Seen,
 };
 
+/// A stretch of the log in which DNS was asked at one moment, while nothing else began. A moment that comes again, such
+/// as one of a scenario that is acted twice, is another stretch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Asking<'a> {
+    /// The moment.
+    pub moment: &'a Moment,
+    /// The first question.
+    pub from: u64,
+    /// The last question.
+    pub to: u64,
+    /// How much had begun before.
+    pub turn: usize,
+}
+
 impl<'a> Case<'a> {
+    /// When a name was asked for, in order.
+    pub fn askings(&self, name: &str) -> Vec<Asking<'a>> {
+        self.stretches(self.names(self.evidence.index.dns_of(name)))
+    }
+
+    /// When names of this record type were asked for, in order.
+    pub fn askings_for(&self, record_type: &str) -> Vec<Asking<'a>> {
+        self.stretches(self.names(&self.evidence.index.dns).filter(|dns| dns.it.record_type == record_type))
+    }
+
+    fn stretches(&self, asked: impl Iterator<Item = Seen<'a, Dns>>) -> Vec<Asking<'a>> {
+        let (records, turns) = (&self.evidence.records, &self.evidence.index.turns);
+        let mut stretches: Vec<Asking<'a>> = Vec::new();
+        for dns in asked {
+            let (moment, seq) = (&dns.it.moment, dns.mark.seq);
+            let turn = turns.partition_point(|place| records[*place].seq < seq);
+            let mut known = stretches.iter_mut().rev().take_while(|asking| asking.turn == turn);
+            match known.find(|asking| asking.moment == moment) {
+                Some(asking) => asking.to = seq,
+                None => stretches.push(Asking { moment, from: seq, to: seq, turn }),
+            }
+        }
+        stretches
+    }
+
     /// Names that were asked for at a moment and between two records, in order.
     pub fn dns_at(
         &self,

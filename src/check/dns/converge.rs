@@ -5,7 +5,7 @@ use crate::evidence::{Change, Mark};
 use super::{
     super::{Finding, opinion::Judged, words::seconds},
     corefile::Budget,
-    query::{Data, Query, at},
+    query::{Data, Right, Rule, Truth, at},
 };
 
 /// What an asker was told, once.
@@ -43,22 +43,34 @@ impl Settled {
     }
 }
 
+/// What is to be heard.
+pub(super) struct Expected<'q> {
+    /// What is right, change by change.
+    pub truth: &'q Truth,
+    /// What else is.
+    pub rule: &'q Rule,
+    /// Since when the server is there, if it took another one's place: what it is to know it must learn first.
+    pub new_since: Option<Mark>,
+}
+
 /// Judges what one asker was told, in order: at last it must be right, and nothing may have been wrong for too long.
-pub(super) fn converged(question: &str, heard: &[Heard], query: &Query, budget: &Budget) -> Judged<Settled> {
+pub(super) fn converged(question: &str, heard: &[Heard], query: &Expected<'_>, budget: &Budget) -> Judged<Settled> {
     let last = heard.last().expect("askers are those who asked");
     let seq = last.mark.seq;
-    let Some(now) = at(&query.truth, seq) else {
-        let reason = format!("nothing is known of the pods behind {} at #{seq}", query.name);
+    let Some(now) = at(query.truth, seq) else {
+        let reason = format!("{question} was answered at #{seq}, and nothing is known of the pods behind the name");
         return Err(Finding::inconclusive(reason, [seq]));
     };
+    let since = query.new_since.map_or(now.since, |new| new.max(now.since));
+    let now = &Change { since, value: now.value.clone() };
     // Answers from before the last change were judged by another truth, and may have come before the watch told of it.
     let current = heard.iter().filter(|heard| heard.mark.seq >= now.since.seq);
-    let current: Vec<_> = current.map(|heard| (heard, heard.worth(query, &now.value))).collect();
+    let current: Vec<_> = current.map(|heard| (heard, heard.worth(query.rule, &now.value))).collect();
     let late = current.iter().rev().find(|(heard, worth)| *worth == Worth::Wrong && is_late(heard, now, budget));
     let last_wrong = current.iter().rposition(|(_, worth)| *worth == Worth::Wrong);
     let since_then = &current[last_wrong.unwrap_or(0)..];
     let right = since_then.iter().find(|(_, worth)| *worth == Worth::Right).map_or(last, |(heard, _)| *heard);
-    match (last.worth(query, &now.value), late) {
+    match (last.worth(query.rule, &now.value), late) {
         (Worth::Right, None) => {
             let latency_us = last_wrong.map(|_| right.mark.at_us.saturating_sub(now.since.at_us));
             Ok(Settled { latency_us, last: vec![seq] })
@@ -86,13 +98,9 @@ enum Worth {
 }
 
 impl Heard {
-    fn worth(&self, query: &Query, expected: &Data) -> Worth {
+    fn worth(&self, rule: &Rule, right: &Right) -> Worth {
         let Ok(said) = &self.said else { return Worth::Nothing };
-        let right = match expected.is_empty() {
-            true => said.exists == Some(false) && said.data.is_empty(),
-            false => said.exists == Some(true) && query.rule.accepts(expected, &said.data),
-        };
-        if right { Worth::Right } else { Worth::Wrong }
+        if right.accepts(rule, said.exists, &said.data) { Worth::Right } else { Worth::Wrong }
     }
 
     fn words(&self) -> &str {
@@ -100,16 +108,16 @@ impl Heard {
     }
 }
 
-fn wrong(question: &str, heard: &Heard, now: &Change<Data>) -> String {
+fn wrong(question: &str, heard: &Heard, now: &Change<Right>) -> String {
     let (words, after) = (heard.words(), after(heard, now));
-    let must = if now.value.is_empty() { "NXDOMAIN".to_owned() } else { list(&now.value) };
+    let must = now.value.words();
     let (seq, since) = (heard.mark.seq, now.since.seq);
     format!(
         "{question} was last answered {words} at #{seq}, {after} after the last change (#{since}); it must be {must}"
     )
 }
 
-fn right_too_late(question: &str, stale: &Heard, right: &Heard, now: &Change<Data>, budget: &Budget) -> Finding {
+fn right_too_late(question: &str, stale: &Heard, right: &Heard, now: &Change<Right>, budget: &Budget) -> Finding {
     let (limit, why) = (seconds(budget.ms * 1000), &budget.why);
     let reason = format!(
         "{question} was right only {} after the last change (#{}), not within {limit} ({why}); still wrong at #{}",
@@ -121,12 +129,12 @@ fn right_too_late(question: &str, stale: &Heard, right: &Heard, now: &Change<Dat
 }
 
 /// How long after the last change an answer came.
-fn after(heard: &Heard, now: &Change<Data>) -> String {
+fn after(heard: &Heard, now: &Change<Right>) -> String {
     seconds(heard.mark.at_us.saturating_sub(now.since.at_us))
 }
 
 /// Whether an answer belongs to a question that was sent after the budget was used up.
-fn is_late(heard: &Heard, now: &Change<Data>, budget: &Budget) -> bool {
+fn is_late(heard: &Heard, now: &Change<Right>, budget: &Budget) -> bool {
     let sent_us = heard.mark.at_us.saturating_sub(heard.took_us);
     sent_us.saturating_sub(now.since.at_us) > budget.ms.saturating_mul(1000)
 }

@@ -1,6 +1,8 @@
 //! Lookups in the pods themselves: what the server there is told, with its resolver's search list and its hosts file.
 
-use crate::evidence::{Evidence, Exec, ExecAnswer, Moment};
+use std::net::IpAddr;
+
+use crate::evidence::{Evidence, Exec, ExecAnswer, Family, Moment};
 
 use super::{
     super::{
@@ -10,10 +12,9 @@ use super::{
         opinion::{Judged, Opinion, judged},
         words::during,
     },
-    budget,
-    converge::{Heard, Said, Settled, converged, list},
-    corefile::Budget,
-    known, present,
+    Zone,
+    converge::{Expected, Heard, Said, Settled, converged, list},
+    known, nobody_there,
     query::{Data, Query},
     slowest,
 };
@@ -34,7 +35,7 @@ Configuration within the namespace names its servers shortly, as in mysql-0.mysq
 Once all pods are Ready, `getent ahosts` looks up each pod's short name in every other pod of the set: its own name
 stands in its hosts file. In a set of one pod the Service's name is looked up. The addresses found must be exactly
 those in the Pod watch, and the last lookup counts, within the Corefile's budget as for questions to CoreDNS.
-Of a dual-stack pod only addresses of the family of its first one are compared.
+Addresses of the Service's families are compared, of both where both are found, for a resolver may leave one out.
 Usually wrong: dnsPolicy is Default, or the pods are on the host's network without ClusterFirstWithHostNet, or dnsConfig
 replaces the search list. An image without the program `getent` leaves the question open.",
     scenarios: &["deploy"],
@@ -44,79 +45,84 @@ replaces the search list. An image without the program `getent` leaves the quest
 
 fn short_names_resolve(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
-        let budget = budget(case)?;
+        let zone = Zone::of(case)?;
         let mut settled = Vec::new();
         if let [alone] = &case.subject.pods().collect::<Vec<_>>()[..] {
             let (name, query) = (&case.subject.service, Query::service(case));
-            settled.extend(weigh_lookup(case, opinion, alone, name, &query, &budget));
-            return Ok(format!("{name} was found in {alone}; {}", slowest(&settled, &budget)));
+            settled.extend(weigh_lookup(&zone, opinion, alone, name, &query));
+            return Ok(format!("{name} was found in {alone}; {}", slowest(&settled, &zone.budget)));
         }
         for pod in case.subject.pods() {
             let (name, query) = (case.subject.short_name(&pod), Query::pod(case, &pod));
-            settled.extend(weigh_lookups(case, opinion, &pod, &name, &query, &budget));
+            settled.extend(weigh_lookups(&zone, opinion, &pod, &name, &query));
         }
         let names: Vec<_> = case.subject.pods().map(|pod| case.subject.short_name(&pod)).collect();
-        Ok(format!("{} were found in every other pod; {}", names.join(", "), slowest(&settled, &budget)))
+        Ok(format!("{} were found in every other pod; {}", names.join(", "), slowest(&settled, &zone.budget)))
     })
 }
 
 /// Judges the lookups of the full names, where the run had anything looked up, and says so for the reason of a
 /// pass: DNS may be right and yet be masked by the hosts file.
-pub(super) fn weigh_full_names(
-    case: &Case<'_>,
-    opinion: &mut Opinion,
-    budget: &Budget,
-    settled: &mut Vec<Settled>,
-) -> &'static str {
+pub(super) fn weigh_full_names(zone: &Zone<'_, '_>, opinion: &mut Opinion, settled: &mut Vec<Settled>) -> &'static str {
+    let case = zone.case;
     let any = case.execs().any(|exec| exec.moment == MOMENT && looked_up(&exec).is_some());
     if !any || case.subject.replicas < 2 {
         return "";
     }
     for pod in case.subject.pods() {
         let query = Query::pod(case, &pod);
-        settled.extend(weigh_lookups(case, opinion, &pod, &query.name, &query, budget));
+        settled.extend(weigh_lookups(zone, opinion, &pod, &query.name, &query));
     }
     ", and when the pods looked them up"
 }
 
 /// Judges the lookups of a pod's name in every other pod.
-fn weigh_lookups(
-    case: &Case<'_>,
-    opinion: &mut Opinion,
-    pod: &str,
-    name: &str,
-    query: &Query,
-    budget: &Budget,
-) -> Vec<Settled> {
-    let others = case.subject.pods().filter(|from| from != pod);
-    others.filter_map(|from| weigh_lookup(case, opinion, &from, name, query, budget)).collect()
+fn weigh_lookups(zone: &Zone<'_, '_>, opinion: &mut Opinion, pod: &str, name: &str, query: &Query) -> Vec<Settled> {
+    let others = zone.case.subject.pods().filter(|from| from != pod);
+    others.filter_map(|from| weigh_lookup(zone, opinion, &from, name, query)).collect()
 }
 
 /// Judges the lookups of a name in one pod.
-fn weigh_lookup(
-    case: &Case<'_>,
-    opinion: &mut Opinion,
-    from: &str,
-    name: &str,
-    query: &Query,
-    budget: &Budget,
-) -> Option<Settled> {
-    let settled = opinion.weigh(lookup(case, from, name, query, budget))?;
+fn weigh_lookup(zone: &Zone<'_, '_>, opinion: &mut Opinion, from: &str, name: &str, query: &Query) -> Option<Settled> {
+    let settled = opinion.weigh(lookup(zone, from, name, query))?;
     opinion.prove(settled.last.iter().copied());
     Some(settled)
 }
 
-fn lookup(case: &Case<'_>, from: &str, name: &str, query: &Query, budget: &Budget) -> Judged<Settled> {
+fn lookup(zone: &Zone<'_, '_>, from: &str, name: &str, query: &Query) -> Judged<Settled> {
+    let case = zone.case;
     let same = |exec: &Seen<'_, Exec>| exec.moment == MOMENT && looked_up(exec) == Some(name);
-    let six = query.truth.iter().flat_map(|change| &change.value).any(|address| is_six(address));
-    let heard: Vec<Heard> = case.execs_in(from).filter(same).map(|exec| heard(exec, six)).collect();
+    let lookups: Vec<_> = case.execs_in(from).filter(same).collect();
     let question = format!("`getent ahosts {name}` in {from}");
-    let Some(last) = heard.last().map(|heard| heard.mark) else {
+    let Some(last) = lookups.last() else {
         return Err(Finding::inconclusive(format!("{question} was not run {}", during(&MOMENT)), []));
     };
-    known(case, Some(last))?;
-    present(name, &query.truth, &MOMENT, Some(last))?;
-    converged(&question, &heard, query, budget)
+    known(case, last.mark.seq)?;
+    if !query.leads_somewhere(last.mark.seq) {
+        return Err(nobody_there(name, &MOMENT, last.mark.seq));
+    }
+    let mut settled = Settled { latency_us: None, last: Vec::new() };
+    for family in compared(case, last) {
+        let heard: Vec<Heard> = lookups.iter().map(|exec| heard(*exec, family)).collect();
+        let truth = query.records.iter().find(|(record_type, _)| *record_type == family.record_type());
+        let Some((_, truth)) = truth else { continue };
+        let expected = Expected { truth, rule: &query.rule, new_since: None };
+        let one = converged(&question, &heard, &expected, &zone.budget)?;
+        settled.latency_us = settled.latency_us.max(one.latency_us);
+        settled.last = one.last;
+    }
+    Ok(settled)
+}
+
+/// The families to compare: those of the Service that the last lookup found, or all where it found none of them.
+fn compared(case: &Case<'_>, last: &Seen<'_, Exec>) -> Vec<Family> {
+    let families = case.timeline.families();
+    let found = |family: &&Family| match heard(*last, **family).said {
+        Ok(said) => !said.data.is_empty(),
+        Err(_) => false,
+    };
+    let some: Vec<Family> = families.iter().filter(found).copied().collect();
+    if some.is_empty() { families } else { some }
 }
 
 /// The name that a command looks up, if it does.
@@ -127,14 +133,15 @@ fn looked_up(exec: &Exec) -> Option<&str> {
     }
 }
 
-/// What a lookup came to (<https://man7.org/linux/man-pages/man1/getent.1.html>).
-fn heard(exec: Seen<'_, Exec>, six: bool) -> Heard {
+/// What a lookup came to, as far as it is of a family (<https://man7.org/linux/man-pages/man1/getent.1.html>).
+fn heard(exec: Seen<'_, Exec>, family: Family) -> Heard {
     let said = match &exec.it.answer {
         ExecAnswer::Exited { code: 0, stdout, .. } => {
             let all: Data =
                 stdout.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
             let words = if all.is_empty() { "nothing".to_owned() } else { list(&all) };
-            let data = all.into_iter().filter(|address| is_six(address) == six).collect();
+            let addresses = all.iter().filter_map(|address| address.parse::<IpAddr>().ok());
+            let data = addresses.filter(|it| Family::of(*it) == family).map(|it| it.to_string()).collect();
             Ok(Said { exists: Some(true), data, words })
         }
         ExecAnswer::Exited { code: 2, .. } => {
@@ -146,8 +153,4 @@ fn heard(exec: Seen<'_, Exec>, six: bool) -> Heard {
         ExecAnswer::Broken { message } => Err(message.clone()),
     };
     Heard { mark: exec.mark, took_us: exec.it.took_us, said }
-}
-
-fn is_six(address: &str) -> bool {
-    address.contains(':')
 }

@@ -5,24 +5,59 @@ use std::{
     net::IpAddr,
 };
 
-use crate::evidence::{Change, Mark, NamedPort, PodLife, reverse_name};
+use crate::evidence::{Change, Family, Mark, NamedPort, PodLife, reverse_name};
 
-use super::super::case::Case;
+use super::{super::case::Case, converge::list};
 
-/// What a name's records hold, without what is free to differ; nothing where the name must not exist.
+/// What a name's records hold, without what is free to differ.
 pub(super) type Data = BTreeSet<String>;
 
-/// What a name's records must hold, change by change.
-pub(super) type Truth = Vec<Change<Data>>;
+/// What is right of a name's records of one type, change by change.
+pub(super) type Truth = Vec<Change<Right>>;
 
-/// A name, the type of its records, and what they must hold.
+/// What is right of a name's records of one type.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Right {
+    /// What they must hold.
+    pub must: Data,
+    /// What they may hold besides: of pods that are published until they are gone.
+    pub may: Data,
+    /// Whether the name must exist, be it that it has no records of the type.
+    pub exists: bool,
+    /// Whether it may exist.
+    pub may_exist: bool,
+}
+
+impl Right {
+    /// Whether an answer with these records is right; `exists` is what it says of the name, if it does.
+    pub fn accepts(&self, rule: &Rule, exists: Option<bool>, told: &Data) -> bool {
+        let may_hold_nothing = self.exists || self.may.is_empty();
+        match exists {
+            Some(false) => !self.exists && told.is_empty(),
+            Some(true) if told.is_empty() => {
+                (self.exists || self.may_exist) && may_hold_nothing && self.must.is_empty()
+            }
+            Some(true) => (self.exists || self.may_exist) && rule.accepts(&self.must, &self.may, told),
+            None => false,
+        }
+    }
+
+    /// What an answer must be, in words.
+    pub fn words(&self) -> String {
+        match (self.must.is_empty(), self.exists) {
+            (false, _) => list(&self.must),
+            (true, true) => "NOERROR without a record".to_owned(),
+            (true, false) => "NXDOMAIN".to_owned(),
+        }
+    }
+}
+
+/// A name, and what its records of each type must be.
 pub(super) struct Query {
-    /// `A`, `SRV`, `PTR`.
-    pub record_type: &'static str,
     /// The name, without the trailing dot.
     pub name: String,
-    /// What its records must hold.
-    pub truth: Truth,
+    /// By the type of the records: `A` and `AAAA`, `SRV`, or `PTR`.
+    pub records: Vec<(&'static str, Truth)>,
     /// What else they may hold.
     pub rule: Rule,
 }
@@ -41,15 +76,16 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    /// Whether this is right where that must be told.
-    pub fn accepts(&self, expected: &Data, told: &Data) -> bool {
-        match self {
-            Self::Exactly => told == expected,
-            Self::BesideOtherServices { service, services } => {
-                let of_another = |name: &&String| is_below(name, services) && !is_below(name, service);
-                told.is_superset(expected) && told.difference(expected).all(|name| of_another(&name))
+    /// Whether this is right where that must and may be told.
+    fn accepts(&self, must: &Data, may: &Data, told: &Data) -> bool {
+        let mut others = told.iter().filter(|it| !must.contains(*it) && !may.contains(*it));
+        told.is_superset(must)
+            && match self {
+                Self::Exactly => others.next().is_none(),
+                Self::BesideOtherServices { service, services } => {
+                    others.all(|name| is_below(name, services) && !is_below(name, service))
+                }
             }
-        }
     }
 }
 
@@ -60,59 +96,95 @@ fn is_below(name: &str, above: &str) -> bool {
 impl Query {
     /// The addresses of the Service.
     pub fn service(case: &Case<'_>) -> Self {
-        let truth = truth(case, case.timeline.pods.iter(), address);
-        Self { record_type: "A", name: case.subject.service_fqdn(), truth, rule: Rule::Exactly }
+        Self::addresses(case, case.subject.service_fqdn(), &case.timeline.pods.iter().collect::<Vec<_>>())
     }
 
-    /// The address of a pod's stable name.
+    /// The addresses of a pod's stable name.
     pub fn pod(case: &Case<'_>, pod: &str) -> Self {
-        let truth = truth(case, case.timeline.lives(pod), address);
-        Self { record_type: "A", name: case.subject.fqdn(pod), truth, rule: Rule::Exactly }
+        Self::addresses(case, case.subject.fqdn(pod), &case.timeline.lives(pod).collect::<Vec<_>>())
+    }
+
+    /// A name that leads to the addresses of these pods, as far as they are of the Service's families.
+    fn addresses(case: &Case<'_>, name: String, pods: &[&PodLife]) -> Self {
+        let families = case.timeline.families();
+        let records = |family: Family| {
+            let given = families.contains(&family);
+            let told = |life: &PodLife, seq: u64| {
+                let of_family = life.addresses_at(seq).filter(|address| given && Family::of(*address) == family);
+                Some(of_family.map(|address| address.to_string()).collect())
+            };
+            (family.record_type(), truth(case, pods.iter().copied(), told))
+        };
+        Self { name, records: Family::ALL.map(records).into(), rule: Rule::Exactly }
+    }
+
+    /// The name of a pod that is gone since then.
+    pub fn gone(case: &Case<'_>, pod: &str, since: Mark) -> Self {
+        let records = |family: Family| (family.record_type(), vec![Change { since, value: Right::default() }]);
+        Self { name: case.subject.fqdn(pod), records: Family::ALL.map(records).into(), rule: Rule::Exactly }
     }
 
     /// The targets of a port, each with the number that it listens on.
     pub fn port(case: &Case<'_>, port: &NamedPort) -> Self {
-        let target = |life: &PodLife, _: u64| Some(service_data(port.number, &case.subject.fqdn(&life.name)));
+        let target = |life: &PodLife, _: u64| Some(vec![service_data(port.number, &case.subject.fqdn(&life.name))]);
         let truth = truth(case, case.timeline.pods.iter(), target);
-        Self { record_type: "SRV", name: case.subject.srv_name(port), truth, rule: Rule::Exactly }
+        Self { name: case.subject.srv_name(port), records: vec![("SRV", truth)], rule: Rule::Exactly }
     }
 
-    /// The names of an address.
-    pub fn pointer(case: &Case<'_>, of: IpAddr) -> Self {
-        let at = |life: &PodLife, seq: u64| life.address_at(seq).and_then(|address| address.parse().ok()) == Some(of);
-        let name = |life: &PodLife, seq: u64| at(life, seq).then(|| host(&case.subject.fqdn(&life.name)));
-        let truth = truth(case, case.timeline.pods.iter(), name);
+    /// The names of an address, which only these pods ever had.
+    pub fn pointer<'a>(case: &Case<'_>, of: IpAddr, pods: impl Iterator<Item = &'a PodLife>) -> Self {
+        let at = |life: &PodLife, seq: u64| life.addresses_at(seq).any(|address| address == of);
+        let name = |life: &PodLife, seq: u64| at(life, seq).then(|| vec![host(&case.subject.fqdn(&life.name))]);
+        let truth = truth(case, pods.filter(|life| life.all_addresses().any(|it| it == of)), name);
         let service = host(&case.subject.service_fqdn());
         let services = host(&format!("svc.{}", case.subject.domain));
         let rule = Rule::BesideOtherServices { service, services };
-        Self { record_type: "PTR", name: reverse_name(of), truth, rule }
+        Self { name: reverse_name(of), records: vec![("PTR", truth)], rule }
+    }
+
+    /// Whether the name must have records at that record, of any type.
+    pub fn leads_somewhere(&self, seq: u64) -> bool {
+        self.records.iter().any(|(_, truth)| at(truth, seq).is_some_and(|now| !now.value.must.is_empty()))
+    }
+
+    /// The types of records that the name had to have at any time, in words.
+    pub fn types(&self) -> String {
+        let had = |truth: &Truth| truth.iter().any(|change| !change.value.must.is_empty());
+        let types: Vec<&str> = self.records.iter().filter(|(_, truth)| had(truth)).map(|(of, _)| *of).collect();
+        if types.is_empty() { self.records[0].0.to_owned() } else { types.join(" and ") }
     }
 }
 
-fn address(life: &PodLife, seq: u64) -> Option<String> {
-    life.address_at(seq).map(str::to_owned)
+/// Whether DNS lists a pod.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listed {
+    /// It must.
+    Must,
+    /// It may or may not.
+    May,
 }
 
-/// What these pods, as far as they are listed, are to be told as, change by change. What a pod is told as depends on
-/// nothing but its own life, so at each change only those are looked at that it is a change of.
+/// What these pods, as far as they are listed and the name is of them, are to be told as, change by change. What a pod is
+/// told as depends on nothing but its own life, so at each change only those are looked at that it is a change of.
 fn truth<'a>(
     case: &Case<'_>,
     pods: impl Iterator<Item = &'a PodLife>,
-    told: impl Fn(&PodLife, u64) -> Option<String>,
+    told: impl Fn(&PodLife, u64) -> Option<Vec<String>>,
 ) -> Truth {
+    let families = case.timeline.families();
     let mut marks: Vec<(Mark, &PodLife)> = pods.flat_map(|life| changes(life).map(move |mark| (mark, life))).collect();
     marks.sort_by_key(|(mark, _)| *mark);
-    let mut listed: HashMap<&str, String> = HashMap::new();
+    let mut there: HashMap<&str, (Listed, Vec<String>)> = HashMap::new();
     let mut truth = Truth::new();
     for together in marks.chunk_by(|(one, _), (other, _)| one == other) {
         let since = together[0].0;
         for (_, life) in together {
-            match told(life, since.seq).filter(|_| is_listed(case, life, since.seq)) {
-                Some(data) => listed.insert(&life.uid, data),
-                None => listed.remove(life.uid.as_str()),
+            match listed(case, &families, life, since.seq).zip(told(life, since.seq)) {
+                Some(listed) => there.insert(&life.uid, listed),
+                None => there.remove(life.uid.as_str()),
             };
         }
-        let value: Data = listed.values().cloned().collect();
+        let value = right(&there);
         if truth.last().is_none_or(|last| last.value != value) {
             truth.push(Change { since, value });
         }
@@ -120,21 +192,41 @@ fn truth<'a>(
     truth
 }
 
+/// What is right while these pods are there.
+fn right(there: &HashMap<&str, (Listed, Vec<String>)>) -> Right {
+    let data = |wanted: Listed| -> Data {
+        let those = there.values().filter(|(listed, _)| *listed == wanted);
+        those.flat_map(|(_, data)| data).cloned().collect()
+    };
+    let any = |wanted: Listed| there.values().any(|(listed, _)| *listed == wanted);
+    Right { must: data(Listed::Must), may: data(Listed::May), exists: any(Listed::Must), may_exist: any(Listed::May) }
+}
+
 /// What is true at a record.
-pub(super) fn at(truth: &Truth, seq: u64) -> Option<&Change<Data>> {
+pub(super) fn at(truth: &Truth, seq: u64) -> Option<&Change<Right>> {
     truth[..truth.partition_point(|change| change.since.seq <= seq)].last()
 }
 
 fn changes(life: &PodLife) -> impl Iterator<Item = Mark> {
     let ready = life.ready.iter().map(|change| change.since);
     let address = life.address.iter().map(|change| change.since);
-    ready.chain(address).chain(life.deleting).chain(life.deleted)
+    let other = life.other_address.iter().map(|change| change.since);
+    ready.chain(address).chain(other).chain(life.deleting).chain(life.deleted)
 }
 
-/// Whether DNS must list the pod at that record.
-fn is_listed(case: &Case<'_>, life: &PodLife, seq: u64) -> bool {
-    let published = case.subject.publish_not_ready && life.alive_at(seq) && !life.deleting_at(seq);
-    life.address_at(seq).is_some() && (published || life.serving_at(seq))
+/// Whether DNS lists the pod at that record. A pod that is published whether it is Ready or not stays so while it is
+/// told to go, until its containers have ended, which is before it is gone
+/// (<https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions>).
+fn listed(case: &Case<'_>, families: &[Family], life: &PodLife, seq: u64) -> Option<Listed> {
+    let published = case.subject.publish_not_ready && life.alive_at(seq);
+    if !life.addresses_at(seq).any(|address| families.contains(&Family::of(address))) {
+        return None;
+    }
+    match (life.serving_at(seq), published, life.deleting_at(seq)) {
+        (true, ..) | (false, true, false) => Some(Listed::Must),
+        (false, true, true) => Some(Listed::May),
+        (false, false, _) => None,
+    }
 }
 
 /// What a record of this type says, without what is free to differ: a service's priority and weight, the case of names
@@ -149,6 +241,7 @@ pub(super) fn read(record_type: &str, data: &str) -> String {
                 _ => data.to_owned(),
             }
         }
+        "A" | "AAAA" => data.parse().map_or_else(|_| data.to_owned(), |address: IpAddr| address.to_string()),
         _ => data.to_owned(),
     }
 }
@@ -171,6 +264,8 @@ mod tests {
         assert_eq!(read("SRV", "garbage"), "garbage");
         assert_eq!(read("PTR", "MySQL-0.h."), "mysql-0.h");
         assert_eq!(read("A", "10.0.0.1"), "10.0.0.1");
+        assert_eq!(read("AAAA", "FD00:0::1"), "fd00::1");
+        assert_eq!(read("AAAA", "garbage"), "garbage");
     }
 
     #[test]
@@ -187,8 +282,9 @@ mod tests {
             (&["ip-10-0-0-1.example.org"], false),
             (&["evil-svc.zone"], false),
         ] {
-            assert_eq!(rule.accepts(&own, &own.union(&data(others)).cloned().collect()), right, "{others:?}");
-            assert!(!rule.accepts(&own, &data(others)), "{others:?} without its own");
+            let may = Data::new();
+            assert_eq!(rule.accepts(&own, &may, &own.union(&data(others)).cloned().collect()), right, "{others:?}");
+            assert!(!rule.accepts(&own, &may, &data(others)), "{others:?} without its own");
         }
     }
 }

@@ -1,23 +1,26 @@
 //! The records beside addresses: SRV leads from a port to the pods, PTR from an address back to its pod.
 
-use std::net::IpAddr;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use crate::{
-    evidence::{Evidence, Moment},
+    evidence::{Evidence, Family, reverse_name},
     object::items,
 };
 
 use super::{
     super::{
         Check, Finding,
-        case::Case,
+        case::{Asking, Case},
         minimum::{Names, Need},
-        opinion::{Judged, judged},
+        opinion::{Opinion, judged},
         words::during,
     },
-    SWEEPS, budget,
+    Told, Zone,
     query::Query,
-    slowest, sweeps, weigh_present,
+    slowest, weigh, weigh_all,
 };
 
 #[cfg(test)]
@@ -30,7 +33,7 @@ pub(in super::super) const SRV_LISTS_EVERY_POD: Check = Check {
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.2",
     explain: "\
 A client that knows only the Service finds the servers' names and port here, without a list of its own.
-Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready and after scaling up. With N
+Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready and after each disruption. With N
 ready pods and M named ports there must be N × M records: sets of port and target are compared, while priority and
 weight are free. The number is that of the port on the pod (targetPort): a headless Service forwards nothing.
 With publishNotReadyAddresses pods need not be Ready. The time is held to the Corefile's budget, as for addresses.
@@ -43,19 +46,15 @@ addresses: spec.serviceName names another Service, or the selector finds other p
 
 fn srv_lists_every_pod(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
-        let budget = budget(case)?;
+        let (zone, mut told) = (Zone::of(case)?, Told::default());
         let ports = &case.subject.named_ports;
         if ports.is_empty() {
             return Err(no_named_port(case));
         }
-        let mut settled = Vec::new();
-        for query in ports.iter().map(|port| Query::port(case, port)) {
-            for moment in sweeps(case, &SWEEPS, "SRV") {
-                settled.extend(weigh_present(case, opinion, moment, &query, &budget));
-            }
-        }
+        ports.iter().for_each(|port| weigh_all(&zone, opinion, &Query::port(case, port), &mut told));
         let names: Vec<String> = ports.iter().map(|port| case.subject.srv_name(port)).collect();
-        Ok(format!("SRV of {} listed exactly the ready pods; {}", names.join(", "), slowest(&settled, &budget)))
+        let (names, when, slowest) = (names.join(", "), told.when(), slowest(&told.settled, &zone.budget));
+        Ok(format!("SRV of {names} listed exactly the ready pods {when}; {slowest}"))
     })
 }
 
@@ -91,13 +90,13 @@ pub(in super::super) const PTR_POINTS_BACK: Check = Check {
     explain: "\
 Servers that look their clients up, for grants by host name or for their logs, learn the name from this record.
 Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, for the address of every pod once all are Ready and
-after scaling up. The stable name must be among the answers. Where other Services select the same pods CoreDNS gives
+after each disruption, in in-addr.arpa and ip6.arpa, as the Service has the family. The stable name must be among the answers. Where other Services select the same pods CoreDNS gives
 their names for the address as well, such as 10-0-0-1.mysql-read.db.svc.cluster.local, and the specification wants
 these too: so any name of another Service of the cluster may stand beside it. Another name of the governing Service,
 which would be another pod's, and a name outside the cluster's Services are wrong. The time is held to the Corefile's
 budget, as for addresses.
 Usually wrong: spec.serviceName names another Service, so that the pods' endpoints have no host name; the template sets
-`hostname`; or the Corefile's kubernetes plugin does not serve in-addr.arpa.",
+`hostname`; or the Corefile's kubernetes plugin does not serve in-addr.arpa or ip6.arpa.",
     scenarios: &["deploy"],
     minimum: &[Need::Names(Names::Addresses)],
     judge: ptr_points_back,
@@ -105,27 +104,75 @@ Usually wrong: spec.serviceName names another Service, so that the pods' endpoin
 
 fn ptr_points_back(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
-        let budget = budget(case)?;
-        let mut settled = Vec::new();
-        for moment in sweeps(case, &SWEEPS, "PTR") {
-            for pod in case.subject.pods() {
-                let Some(address) = opinion.weigh(address(case, &pod, moment)) else { continue };
-                settled.extend(weigh_present(case, opinion, moment, &Query::pointer(case, address), &budget));
+        let (zone, mut told) = (Zone::of(case)?, Told::default());
+        let (pointers, mut led_back) = (Pointers::of(case), BTreeSet::new());
+        let askings = case.askings_for("PTR");
+        if askings.is_empty() {
+            return Err(Finding::inconclusive("PTR of the pods' addresses was not asked for by anybody", []));
+        }
+        for asking in &askings {
+            for address in pointers.to_ask_for(case, opinion, asking) {
+                let Some(query) = pointers.queries.get(&address) else { continue };
+                told.add(asking, weigh(&zone, opinion, asking, query));
+                led_back.extend(pointers.bearers(case, address, asking.to));
             }
         }
-        let pods: Vec<_> = case.subject.pods().collect();
-        Ok(format!("PTR led back to {}; {}", pods.join(", "), slowest(&settled, &budget)))
+        let pods: Vec<String> = case.subject.pods().collect();
+        for pod in pods.iter().filter(|pod| !led_back.contains(*pod)) {
+            let reason = format!("{pod} was never Ready when its address was asked for");
+            opinion.object(Finding::inconclusive(reason, []));
+        }
+        let (when, slowest) = (told.when(), slowest(&told.settled, &zone.budget));
+        Ok(format!("PTR led back to {} {when}; {slowest}", pods.join(", ")))
     })
 }
 
-/// The address that a pod had when the names of addresses were asked for last at a moment.
-fn address(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<IpAddr> {
-    let asked = case.dns_at(moment, 0, u64::MAX).rfind(|dns| dns.record_type == "PTR");
-    let Some(seq) = asked.map(|dns| dns.mark.seq) else {
-        let reason = format!("PTR of the pods' addresses was not asked for {}: by anybody", during(moment));
-        return Err(Finding::inconclusive(reason, []));
-    };
-    let life = case.timeline.pod_at(pod, seq);
-    let address = life.and_then(|life| life.address_at(seq)).and_then(|address| address.parse().ok());
-    address.ok_or_else(|| Finding::inconclusive(format!("{pod} had no address {} (#{seq})", during(moment)), [seq]))
+/// The addresses that pods had at any time, of the Service's families, each with what its PTR records must be.
+struct Pointers {
+    queries: BTreeMap<IpAddr, Query>,
+}
+
+impl Pointers {
+    fn of(case: &Case<'_>) -> Self {
+        let families = case.timeline.families();
+        let mut bearers: BTreeMap<IpAddr, Vec<_>> = BTreeMap::new();
+        for life in &case.timeline.pods {
+            for address in life.all_addresses().filter(|address| families.contains(&Family::of(*address))) {
+                bearers.entry(address).or_default().push(life);
+            }
+        }
+        let query = |(address, lives): (IpAddr, Vec<_>)| (address, Query::pointer(case, address, lives.into_iter()));
+        Self { queries: bearers.into_iter().map(query).collect() }
+    }
+
+    /// The addresses to be judged at a moment: those that the set's pods had then, and others that were asked for. An
+    /// address that no ready pod had then leads nowhere, or wherever others say.
+    fn to_ask_for(&self, case: &Case<'_>, opinion: &mut Opinion, asking: &Asking<'_>) -> Vec<IpAddr> {
+        let asked: BTreeSet<&str> =
+            case.dns_at(asking.moment, asking.from, asking.to).map(|dns| dns.it.name.as_str()).collect();
+        let asked: BTreeSet<String> =
+            asked.into_iter().map(|name| name.trim_end_matches('.').to_ascii_lowercase()).collect();
+        let mut wanted: BTreeSet<IpAddr> =
+            self.queries.keys().copied().filter(|address| asked.contains(&reverse_name(*address))).collect();
+        for pod in case.subject.pods() {
+            let life = case.timeline.pod_at(&pod, asking.to);
+            let had = life.into_iter().flat_map(|life| life.addresses_at(asking.to));
+            let had: Vec<IpAddr> = had.filter(|address| self.queries.contains_key(address)).collect();
+            if had.is_empty() {
+                let (when, seq) = (during(asking.moment), asking.to);
+                opinion.object(Finding::inconclusive(format!("{pod} had no address {when} (#{seq})"), [seq]));
+            }
+            wanted.extend(had);
+        }
+        wanted.retain(|address| self.queries.get(address).is_some_and(|query| query.leads_somewhere(asking.to)));
+        wanted.into_iter().collect()
+    }
+
+    /// The pods of the set that bore an address at a record.
+    fn bearers(&self, case: &Case<'_>, address: IpAddr, seq: u64) -> Vec<String> {
+        let bears = |pod: &String| {
+            case.timeline.pod_at(pod, seq).is_some_and(|life| life.addresses_at(seq).any(|it| it == address))
+        };
+        case.subject.pods().filter(bears).collect()
+    }
 }

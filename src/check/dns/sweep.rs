@@ -2,46 +2,60 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Dns, DnsAnswer, Moment, Transport};
+use crate::evidence::{Dns, DnsAnswer, Transport};
 
 use super::{
     super::{
         Finding,
-        case::{Case, Seen},
+        case::{Asking, Case, Seen},
         opinion::{Judged, Opinion},
         words::during,
     },
-    When,
-    converge::{Heard, Said, Settled, converged, list},
-    corefile::Budget,
-    query::{Data, Query, read},
+    Zone,
+    converge::{Expected, Heard, Said, Settled, converged, list},
+    query::{Data, Query, at, read},
 };
 
 /// Who asked whom, and how.
 type Asker<'a> = (&'a str, &'a str, Transport);
 
-/// Judges the answers to a name at a moment; the last answer of each asker counts.
-pub(super) fn settle(case: &Case<'_>, when: When<'_>, query: &Query, budget: &Budget) -> Judged<Settled> {
+/// Everybody's answers, in order.
+type Answers<'a> = BTreeMap<Asker<'a>, Vec<Heard>>;
+
+/// Judges the answers to a name at a moment; the last answer of each asker counts. Of the types of its records those must
+/// have been asked for that the name must have, and at least one.
+pub(super) fn settle(zone: &Zone<'_, '_>, asking: &Asking<'_>, query: &Query) -> Judged<Settled> {
     // Whoever asks mostly gets the same answer: one of them says it all.
     let mut opinion = Opinion::quoting(1);
-    let answers = answers(case, when, query);
-    complete(case, when.moment, query, &answers).unwrap_or_else(|finding| opinion.object(finding));
     let mut settled = Settled { latency_us: None, last: Vec::new() };
-    for (asker, heard) in &answers {
-        let question = format!("{} of {}, asked {},", query.record_type, query.name, asked(*asker));
-        if let Some(one) = opinion.weigh(converged(&question, heard, query, budget)) {
-            settled.latency_us = settled.latency_us.max(one.latency_us);
-            settled.last.extend(one.last);
+    let all: Vec<Answers<'_>> =
+        query.records.iter().map(|(record_type, _)| answers(zone.case, asking, &query.name, record_type)).collect();
+    let none = all.iter().all(Answers::is_empty);
+    for (place, ((record_type, truth), answers)) in query.records.iter().zip(&all).enumerate() {
+        let needed = at(truth, asking.to).is_some_and(|now| !now.value.must.is_empty()) || (none && place == 0);
+        if answers.is_empty() && !needed {
+            continue;
+        }
+        let what = format!("{record_type} of {}", query.name);
+        complete(zone, asking, &what, answers).unwrap_or_else(|finding| opinion.object(finding));
+        for (asker, heard) in answers {
+            let new_since = zone.servers.new_since(asker.1, asking.to);
+            let expected = Expected { truth, rule: &query.rule, new_since };
+            let question = format!("{what}, asked {},", asked(*asker));
+            if let Some(one) = opinion.weigh(converged(&question, heard, &expected, &zone.budget)) {
+                settled.latency_us = settled.latency_us.max(one.latency_us);
+                settled.last.extend(one.last);
+            }
         }
     }
     opinion.accept(settled)
 }
 
 /// Everybody's answers to a name at a moment, in order.
-fn answers<'a>(case: &Case<'a>, when: When<'_>, query: &Query) -> BTreeMap<Asker<'a>, Vec<Heard>> {
-    let mut answers: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    let asked = case.dns_for(when.moment, &query.name, when.from, when.to);
-    for dns in asked.filter(|dns| dns.record_type == query.record_type) {
+fn answers<'a>(case: &Case<'a>, asking: &Asking<'_>, name: &str, record_type: &str) -> Answers<'a> {
+    let mut answers = Answers::new();
+    let asked = case.dns_for(asking.moment, name, asking.from, asking.to);
+    for dns in asked.filter(|dns| dns.record_type == record_type) {
         let it = dns.it;
         answers.entry((it.from.as_str(), it.server.as_str(), it.transport)).or_default().push(heard(dns));
     }
@@ -58,7 +72,7 @@ fn heard(dns: Seen<'_, Dns>) -> Heard {
                 "NXDOMAIN" => Some(false),
                 _ => None,
             };
-            let nothing = if dns.it.record_type == "A" { "an address" } else { "a record" };
+            let nothing = if dns.it.record_type.starts_with('A') { "an address" } else { "a record" };
             let words = if data.is_empty() { format!("{rcode} without {nothing}") } else { list(&data) };
             Ok(Said { exists, data, words })
         }
@@ -66,10 +80,12 @@ fn heard(dns: Seen<'_, Dns>) -> Heard {
     Heard { mark: dns.mark, took_us: dns.it.took_us, said }
 }
 
-/// That every server was asked over both transports from the workload's namespace and from another one.
-fn complete(case: &Case<'_>, moment: &Moment, query: &Query, answers: &BTreeMap<Asker<'_>, Vec<Heard>>) -> Judged<()> {
-    let ours = case.subject.namespace.as_str();
-    let servers: BTreeSet<&str> = answers.keys().map(|(_, server, _)| *server).collect();
+/// That every server that there was then was asked over both transports from the workload's namespace and from another
+/// one.
+fn complete(zone: &Zone<'_, '_>, asking: &Asking<'_>, what: &str, answers: &Answers<'_>) -> Judged<()> {
+    let ours = zone.case.subject.namespace.as_str();
+    let servers: BTreeSet<&str> =
+        answers.keys().map(|(_, server, _)| *server).chain(zone.servers.at(asking.to)).collect();
     let others: BTreeSet<&str> = answers.keys().map(|(from, _, _)| *from).filter(|from| *from != ours).collect();
     let mut missing = Vec::new();
     for server in &servers {
@@ -81,15 +97,16 @@ fn complete(case: &Case<'_>, moment: &Moment, query: &Query, answers: &BTreeMap<
             }
         }
     }
-    if servers.is_empty() {
-        missing.push("by anybody".to_owned());
-    } else if others.is_empty() {
+    if others.is_empty() {
         missing.push(format!("from another namespace than {ours}"));
+    }
+    if answers.is_empty() {
+        missing = vec!["by anybody".to_owned()];
     }
     if missing.is_empty() {
         return Ok(());
     }
-    let (what, when) = (format!("{} of {}", query.record_type, query.name), during(moment));
+    let when = during(asking.moment);
     Err(Finding::inconclusive(format!("{what} was not asked for {when}: {}", missing.join("; ")), []))
 }
 

@@ -8,11 +8,10 @@ use super::{
         case::{Acted, Case},
         minimum::Need,
         opinion::{Judged, Opinion, judged},
-        words::seconds,
+        words::{during, seconds},
     },
-    budget,
+    Zone,
     converge::Settled,
-    corefile::Budget,
     query::Query,
     weigh,
 };
@@ -22,8 +21,8 @@ mod tests;
 
 pub(in super::super) const UNREADY_POD_LEAVES_DNS: Check = Check {
     id: "dns::unready_pod_leaves_dns",
-    statement: "While a pod is not Ready its stable name MUST be NXDOMAIN and the Service's A MUST NOT list its \
-                address; with publishNotReadyAddresses both MUST stay.",
+    statement: "While a pod is not Ready its stable name MUST be NXDOMAIN and the Service's A and AAAA MUST NOT list its \
+                addresses; with publishNotReadyAddresses both MUST stay.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md sections 2.1 (ready) and 2.4.1",
     explain: "\
 Readiness is the only way to take a server out of service: who still finds it sends it queries that it cannot answer.
@@ -40,7 +39,7 @@ EndpointSlices by hand.",
 
 fn unready_pod_leaves_dns(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
-        let budget = budget(case)?;
+        let zone = Zone::of(case)?;
         let (begin, end) = case.span("unready");
         let mut holds = case.acts(|act| matches!(act, Act::Hold { .. }));
         holds.retain(|hold| (begin..=end).contains(&hold.asked.seq));
@@ -48,26 +47,19 @@ fn unready_pod_leaves_dns(evidence: &Evidence) -> Finding {
             return Err(Finding::inconclusive("no pod was held un-Ready", []));
         }
         let service = Query::service(case);
-        let texts = holds.iter().filter_map(|hold| weigh_hold(case, opinion, hold, &service, &budget));
+        let texts = holds.iter().filter_map(|hold| weigh_hold(&zone, opinion, hold, &service));
         let texts: Vec<String> = texts.collect();
-        let limit = format!("{}: {}", seconds(budget.ms * 1000), budget.why);
+        let limit = format!("{}: {}", seconds(zone.budget.ms * 1000), zone.budget.why);
         Ok(format!("{} ({limit})", texts.join("; ")))
     })
 }
 
 /// Judges what was answered while a pod was held, and says it for the reason of a pass.
-fn weigh_hold(
-    case: &Case<'_>,
-    opinion: &mut Opinion,
-    hold: &Acted<'_>,
-    service: &Query,
-    budget: &Budget,
-) -> Option<String> {
-    let Act::Hold { pod, .. } = hold.act else { return None };
+fn weigh_hold(zone: &Zone<'_, '_>, opinion: &mut Opinion, hold: &Acted<'_>, service: &Query) -> Option<String> {
+    let (case, Act::Hold { pod, .. }) = (zone.case, hold.act) else { return None };
     let proved = opinion.weigh(proved(pod, hold))?;
-    let moment = Moment::Held { pod: pod.clone() };
-    let own = weigh(case, opinion, &moment, &Query::pod(case, pod), budget);
-    let service = weigh(case, opinion, &moment, service, budget);
+    let own = weigh_name(zone, opinion, pod, hold, &Query::pod(case, pod));
+    let service = weigh_name(zone, opinion, pod, hold, service);
     let (own, service) = (own?, service?);
     for settled in [&own, &service] {
         opinion.weigh(while_held(case, pod, proved, settled))?;
@@ -79,6 +71,25 @@ fn weigh_hold(
             format!("{pod}, held un-Ready, was NXDOMAIN {} and not in the Service {}", own.after(), service.after())
         }
     })
+}
+
+/// Judges what was answered to a name while a pod was held, until something else was done.
+fn weigh_name(
+    zone: &Zone<'_, '_>,
+    opinion: &mut Opinion,
+    pod: &str,
+    hold: &Acted<'_>,
+    query: &Query,
+) -> Option<Settled> {
+    let (moment, until) = (Moment::Held { pod: pod.to_owned() }, zone.case.next_fault(hold.asked.seq));
+    let mut askings = zone.case.askings(&query.name);
+    askings.retain(|asking| *asking.moment == moment && (hold.asked.seq..until).contains(&asking.to));
+    if askings.is_empty() {
+        let (types, name, when) = (query.types(), &query.name, during(&moment));
+        let reason = format!("{types} of {name} was not asked for {when}: by anybody");
+        opinion.object(Finding::inconclusive(reason, []));
+    }
+    askings.iter().filter_map(|asking| weigh(zone, opinion, asking, query)).last()
 }
 
 /// The record that proves that a pod was held.

@@ -105,6 +105,7 @@ impl History {
             revision: labels.get("controller-revision-hash").cloned().unwrap_or_default(),
             node: Some(node.into()),
             address: self.address(name),
+            other_address: None,
             hostname: name.into(),
             subdomain: self.subject.service.clone(),
             labels,
@@ -122,6 +123,7 @@ impl History {
             cluster_ip: "None".into(),
             selector: self.subject.selector.clone(),
             publish_not_ready: self.subject.publish_not_ready,
+            ip_families: Vec::new(),
             ports: vec!["mysql TCP 3306 mysql".into()],
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     check::CATALOGUE,
-    evidence::{Act, Conformed, Moment, Phase, SnapshotOf, SqlAnswer, Stage, State, Upgrade, What},
+    evidence::{Act, Conformed, Fault, Moment, NodeState, Phase, SnapshotOf, SqlAnswer, Stage, State, Upgrade, What},
 };
 
 use super::{
@@ -104,21 +104,21 @@ impl History {
         let pods = on_node(self);
         let drain = Act::Drain { node: node.into() };
         self.fault(drain.clone());
-        let mut proof = vec![self.node_is(node, "cordoned")];
+        let mut proof = vec![self.tells_node(node, "cordoned")];
         for (place, pod) in pods.iter().enumerate() {
             proof.push(self.goes(pod));
             if place == 0 {
                 self.added(pod);
             }
         }
-        self.proved_by(drain, proof);
+        self.push(What::Fault(Fault { act: drain, proof: Some(proof) }));
         for (act, state) in [
-            (Act::UpgradeNode { node: node.into(), to: NEW.into() }, "Ready"),
-            (Act::Uncordon { node: node.into() }, "schedulable"),
+            (Act::UpgradeNode { node: node.into(), to: NEW.into() }, format!("kubelet {NEW}")),
+            (Act::Uncordon { node: node.into() }, "schedulable".to_owned()),
         ] {
             self.fault(act.clone());
             self.pass_ms(3_000);
-            let proof = self.node_is(node, state);
+            let proof = self.tells_node(node, &state);
             self.proved(act, proof);
         }
         for (place, pod) in pods.iter().enumerate() {
@@ -129,6 +129,11 @@ impl History {
             self.ready(pod);
             self.pinged(pod, SqlAnswer::Rows(vec![row([("ping", "1")])]));
         }
+    }
+
+    fn tells_node(&mut self, node: &str, state: &str) -> u64 {
+        let state = NodeState { node: node.into(), state: state.into() };
+        self.snapshot(SnapshotOf::Node, json!(state))
     }
 
     /// Every check is run on the upgraded cluster, and passes.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::evidence::{Moment, NamedPort, Question, reverse_name};
+use crate::evidence::{Family, Moment, NamedPort, Question, reverse_name};
 
 use super::{super::case::Case, Expected, Need};
 
@@ -43,8 +43,13 @@ impl Names {
                     .timeline
                     .lives(pod)
                     .filter(|life| life.added.seq <= to && life.deleted.is_none_or(|gone| gone.seq >= from));
-                let addresses = lives.flat_map(|life| &life.address).filter_map(|change| change.value.parse().ok());
-                vec![addresses.map(reverse_name).collect()]
+                let addresses: Vec<_> = lives.flat_map(|life| life.all_addresses()).collect();
+                let of = |family: Family| addresses.iter().copied().filter(move |it| Family::of(*it) == family);
+                let spellings = |family| of(family).map(reverse_name).collect::<Vec<_>>();
+                let named: Vec<_> = case.timeline.families().into_iter().map(spellings).collect();
+                // Of a pod without an address of one family the other one is asked for; without any, nobody knows.
+                let known: Vec<_> = named.into_iter().filter(|spellings| !spellings.is_empty()).collect();
+                if known.is_empty() { vec![Vec::new()] } else { known }
             }
         }
     }

@@ -99,6 +99,8 @@ impl<'a> Rules<'a> {
             "dns" => self.dns(it),
             "control_plane" => self.component(it),
             "servers" => self.server(it),
+            // What older versions did not write down is no difference.
+            "service" if it.field == "ip_families" => allowed_if(it.before.is_null()),
             _ => Class::Wrong.into(),
         }
     }

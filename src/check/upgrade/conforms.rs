@@ -1,8 +1,60 @@
 //! Whether the upgraded cluster does what the old one did.
 
+use std::collections::BTreeSet;
+
 use crate::evidence::{Conformed, Evidence, SnapshotOf};
 
-use super::super::{Check, Finding, opinion::judged};
+use super::super::{
+    Check, Finding, Verdict,
+    catalogue::{CATALOGUE, find},
+    opinion::{Opinion, judged},
+    words::some_of,
+};
+
+/// What checks build on that this run acts too: who applies to the workload here applies to it there.
+const FOUNDATION: [&str; 2] = ["deploy", "replicate"];
+
+/// The checks that every version of the harness had. A version that has one of the others has all of them.
+const FIRST: [&str; 38] = [
+    "ordering::starts_in_ordinal_order",
+    "ordering::ready_means_serving",
+    "ordering::halts_while_predecessor_unready",
+    "ordering::scales_down_in_reverse",
+    "ordering::no_deadlock_on_failed_predecessor",
+    "ordering::at_most_one_pod_per_ordinal",
+    "ordering::rolls_highest_ordinal_first",
+    "ordering::partition_is_respected",
+    "ordering::stuck_rollout_recovers",
+    "ordering::reapply_changes_nothing",
+    "identity::hostname_is_pod_name",
+    "identity::identity_survives_restart",
+    "identity::server_ids_are_distinct",
+    "identity::pod_index_label_matches",
+    "dns::service_resolves_to_ready_pods",
+    "dns::each_pod_has_its_name",
+    "dns::srv_lists_every_pod",
+    "dns::ptr_points_back",
+    "dns::name_follows_the_pod",
+    "dns::absent_pod_is_nxdomain",
+    "dns::short_names_resolve",
+    "dns::unready_pod_leaves_dns",
+    "persistence::rows_survive_pod_deletion",
+    "persistence::same_volume_returns",
+    "persistence::claims_survive_scale_down",
+    "persistence::claim_policy_is_honoured",
+    "persistence::durability_settings",
+    "persistence::teardown_leaves_nothing",
+    "replication::replicas_follow_by_stable_name",
+    "replication::replicas_hold_the_same_rows",
+    "replication::replicas_refuse_writes",
+    "replication::primary_recreated_replicas_resume",
+    "replication::replica_recreated_catches_up",
+    "replication::no_acknowledged_write_is_lost",
+    "replication::recovers_within_budget",
+    "replication::new_replica_joins",
+    "replication::read_lag_is_bounded",
+    "replication::commits_wait_for_a_replica",
+];
 
 pub(in super::super) const NEW_VERSION_STILL_CONFORMS: Check = Check {
     id: "upgrade::new_version_still_conforms",
@@ -13,7 +65,8 @@ pub(in super::super) const NEW_VERSION_STILL_CONFORMS: Check = Check {
 A cluster can come through an upgrade unharmed and behave differently from then on: a set that does not roll back, a pod
 below the partition that comes back with the new template, DNS that is late. No comparison of two states shows that. So
 the workload is deployed once more on the upgraded cluster, in a namespace of its own, and every scenario and check is
-run; what each concluded is taken over here. One that failed fails this; one that could not decide leaves it open.
+run; what each concluded is taken over here. One that failed fails this; one that could not decide leaves it open, and so
+does one that is missing, or that did not apply to the workload although it did before the upgrade.
 The details are in the evidence of that run, which is a log of its own.
 Usually wrong: what the failed check's own explanation says; then the release notes of the new version, and its feature
 gates.",
@@ -30,16 +83,20 @@ fn new_version_still_conforms(evidence: &Evidence) -> Finding {
         let seq = snapshot.mark.seq;
         let told: Vec<Conformed> = serde_json::from_value(snapshot.value.clone())
             .map_err(|error| Finding::inconclusive(format!("the verdicts of #{seq} cannot be read: {error}"), [seq]))?;
-        let (mut passed, mut skipped) = (0, 0);
+        let (mut passed, mut skipped) = (BTreeSet::new(), BTreeSet::new());
         for Conformed { id, verdict, reason } in &told {
             let reason = format!("{id}: {reason} (#{seq})");
             match verdict.as_str() {
-                "pass" => passed += 1,
-                "skipped" => skipped += 1,
+                "pass" => drop(passed.insert(id.as_str())),
+                "skipped" => drop(skipped.insert(id.as_str())),
                 "fail" => opinion.object(Finding::fail(reason, [seq])),
                 _ => opinion.object(Finding::inconclusive(reason, [seq])),
             }
         }
+        let known: BTreeSet<&str> = told.iter().map(|conformed| conformed.id.as_str()).collect();
+        object_to_missing(opinion, &known, seq);
+        object_to_skipped(opinion, evidence, (&passed, &skipped), seq);
+        let (passed, skipped) = (passed.len(), skipped.len());
         opinion.prove([seq]);
         if passed == 0 {
             let reason = format!("none of {} checks passed on the upgraded cluster (#{seq})", told.len());
@@ -47,4 +104,41 @@ fn new_version_still_conforms(evidence: &Evidence) -> Finding {
         }
         Ok(format!("{passed} checks passed on the upgraded cluster and {skipped} did not apply (#{seq})"))
     })
+}
+
+/// A check that the harness knew and that concluded nothing leaves the question open.
+fn object_to_missing(opinion: &mut Opinion, told: &BTreeSet<&str>, seq: u64) {
+    let later = || CATALOGUE.iter().map(|check| check.id).filter(|id| !FIRST.contains(id));
+    let knows_later = later().any(|id| told.contains(id));
+    let expected = FIRST.into_iter().chain(later().filter(|_| knows_later));
+    let missing: Vec<&str> = expected.filter(|id| !told.contains(id)).collect();
+    if !missing.is_empty() {
+        let reason = format!("the upgraded cluster was not put to {} (#{seq})", some_of(missing));
+        opinion.object(Finding::inconclusive(reason, [seq]));
+    }
+}
+
+/// A check that did not apply to the workload on the upgraded cluster, and did before, leaves the question open; so does a
+/// property of which no check applied.
+fn object_to_skipped(
+    opinion: &mut Opinion,
+    evidence: &Evidence,
+    (passed, skipped): (&BTreeSet<&str>, &BTreeSet<&str>),
+    seq: u64,
+) {
+    let founded = |check: &&Check| check.scenarios.iter().all(|scenario| FOUNDATION.contains(scenario));
+    let applied = |check: &&Check| check.judge(evidence).verdict == Verdict::Pass;
+    for check in skipped.iter().filter_map(|id| find(id)).filter(founded).filter(applied) {
+        let reason =
+            format!("{} was skipped on the upgraded cluster, though it applies to the workload (#{seq})", check.id);
+        opinion.object(Finding::inconclusive(reason, [seq]));
+    }
+    let property = |id: &&str| id.split_once("::").map_or(*id, |(property, _)| property).to_owned();
+    let some: BTreeSet<String> = passed.iter().map(property).collect();
+    let skipped: BTreeSet<String> = skipped.iter().map(property).collect();
+    let none: Vec<&String> = skipped.difference(&some).collect();
+    if !none.is_empty() {
+        let reason = format!("no check of {} passed on the upgraded cluster (#{seq})", some_of(none));
+        opinion.object(Finding::inconclusive(reason, [seq]));
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{EndpointSummary, PodSummary, State, Subject};
+use crate::evidence::{EndpointSummary, Family, PodSummary, State, Subject};
 
 use super::compare::Class;
 
@@ -71,7 +71,7 @@ fn endpoints(state: &State) -> impl Iterator<Item = String> + '_ {
 fn is_of(endpoint: &EndpointSummary, pod: &PodSummary) -> bool {
     match &endpoint.pod_uid {
         Some(uid) => *uid == pod.uid,
-        None => pod.address.as_ref() == Some(&endpoint.address),
+        None => pod.addresses().any(|address| address == endpoint.address),
     }
 }
 
@@ -81,11 +81,13 @@ fn of_pod<'a>(state: &'a State, pod: &'a PodSummary) -> impl Iterator<Item = Str
     let listed = pod.ready || state.service.publish_not_ready;
     let missing = own.is_empty() && listed;
     let missing = missing.then(|| format!("{name} is in no EndpointSlice, though it is to be"));
-    let same_family =
-        |endpoint: &EndpointSummary, address: &str| endpoint.address.contains(':') == address.contains(':');
+    let of_family = |endpoint: &EndpointSummary| {
+        let six = endpoint.address.contains(':');
+        pod.addresses().find(|address| address.contains(':') == six)
+    };
     let wrong = own.into_iter().filter_map(move |endpoint| {
         let is = |word: bool| if word { "ready" } else { "not ready" };
-        match &pod.address {
+        match of_family(endpoint) {
             _ if endpoint.ready != listed => {
                 let state = if pod.ready { "Ready" } else { "not Ready" };
                 Some(format!("{name} is {state}, and its endpoint is {}", is(endpoint.ready)))
@@ -94,7 +96,7 @@ fn of_pod<'a>(state: &'a State, pod: &'a PodSummary) -> impl Iterator<Item = Str
                 let (serving, terminating) = (endpoint.serving, endpoint.terminating);
                 Some(format!("the endpoint of {name} is serving: {serving}, terminating: {terminating}"))
             }
-            Some(address) if same_family(endpoint, address) && endpoint.address != *address => {
+            Some(address) if endpoint.address != *address => {
                 Some(format!("{name} has {address}, and its endpoint {}", endpoint.address))
             }
             _ => None,
@@ -114,13 +116,17 @@ fn stale(state: &State) -> impl Iterator<Item = String> + '_ {
 }
 
 /// Addresses that the older object has as ready and the slices do not, or the other way round. The older object has
-/// addresses of one family only, so others are not looked for in it.
+/// addresses of one family only, the Service's first one, so others are not looked for in it.
 fn legacy(state: &State) -> Vec<String> {
     let Some(legacy) = &state.legacy_endpoints else { return Vec::new() };
-    let in_slices: BTreeSet<&String> = state.endpoints.iter().filter(|it| it.ready).map(|it| &it.address).collect();
-    let of_pods = state.pods.iter().filter_map(|pod| pod.address.as_ref()).filter(|it| in_slices.contains(it));
-    let all: BTreeSet<&String> = legacy.ready.union(&legacy.not_ready).chain(of_pods).collect();
-    let differ = all.into_iter().filter(|address| legacy.ready.contains(*address) != in_slices.contains(*address));
+    let in_slices: BTreeSet<&str> =
+        state.endpoints.iter().filter(|it| it.ready).map(|it| it.address.as_str()).collect();
+    let first = state.families().first().copied();
+    let of_family = |address: &&str| address.parse().ok().map(Family::of) == first;
+    let of_pods = state.pods.iter().flat_map(PodSummary::addresses);
+    let of_pods = of_pods.filter(|it| in_slices.contains(it)).filter(of_family);
+    let all: BTreeSet<&str> = legacy.ready.union(&legacy.not_ready).map(String::as_str).chain(of_pods).collect();
+    let differ = all.into_iter().filter(|address| legacy.ready.contains(*address) != in_slices.contains(address));
     let words = |ready: bool| if ready { "ready" } else { "not ready" };
     differ
         .map(|address| {

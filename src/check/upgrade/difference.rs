@@ -215,5 +215,5 @@ fn legacy(state: &State) -> Value {
 
 /// The names of pods by their addresses.
 pub(super) fn pods_by_address(state: &State) -> BTreeMap<&str, &str> {
-    state.pods.iter().filter_map(|pod| Some((pod.address.as_deref()?, pod.name.as_str()))).collect()
+    state.pods.iter().flat_map(|pod| pod.addresses().map(|address| (address, pod.name.as_str()))).collect()
 }

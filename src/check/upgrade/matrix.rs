@@ -1,27 +1,23 @@
 //! Whether DNS answers after an upgrade as it did before.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    net::IpAddr,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Evidence, NameAnswer, State, Subject, Transport, reverse_name};
+use crate::evidence::{DnsServer, Evidence, NameAnswer, SnapshotOf, Subject, Transport};
 
 use super::{
     super::{
         Check, Finding,
+        case::Case,
         opinion::{Judged, Opinion, judged},
-        words::some_of,
     },
-    difference::pods_by_address,
-    states::{Step, Told, across, states, steps},
+    answers::{Answer, Names, Question, right_answers},
+    states::{Step, Told, across, covered, states, steps},
 };
 
 pub(in super::super) const DNS_MATRIX_IS_EQUAL: Check = Check {
     id: "upgrade::dns_matrix_is_equal",
-    statement: "A, SRV and PTR of the Service and of each pod MUST be answered after each step of an upgrade as before \
-                it, by every DNS server, but for the addresses of pods that were replaced.",
+    statement: "A, AAAA, SRV and PTR of the Service and of each pod MUST be answered after each step of an upgrade as \
+                before it, by every DNS server, but for the addresses of pods that were replaced.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md sections 2.4 and 2.5, and \
              https://kubernetes.io/docs/tasks/administer-cluster/coredns/",
     explain: "\
@@ -29,7 +25,8 @@ An upgrade brings other DNS servers, often with another Corefile, and they read 
 Pods that nobody recreated must keep their names. Before the upgrade and after each step every server is asked, over UDP
 and TCP, from two namespaces: for the addresses of the Service and of each pod, the named ports, and the names of the
 pods' addresses. All must agree, and say what was said before: codes and sets of records are compared, with the pod's
-name in the place of its address, so that a pod which was recreated may have another one and nothing else may differ.
+name in the place of its address, so that a pod which was recreated may have another one and nothing else may differ. What was wrong
+before already, such as a ready pod without a name, leaves the question open.
 How soon a name follows its pod is for the conformance run on the upgraded cluster.
 Usually wrong: a CoreDNS that has no right to read EndpointSlices; a Corefile whose kubernetes plugin lost a zone; an
 Endpoints controller that dropped host names; or an answer that a cache keeps for longer than its pod lives.",
@@ -41,7 +38,15 @@ Endpoints controller that dropped host names; or an answer that a cache keeps fo
 fn dns_matrix_is_equal(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         let states = states(case)?;
+        covered(case, opinion, &states);
         let matrices: Vec<Matrix> = states.iter().map(|told| Matrix::of(opinion, case.subject, told)).collect();
+        let before = states.iter().map(|told| told.mark.seq);
+        for (told, before) in states.iter().zip([0].into_iter().chain(before)) {
+            opinion.weigh(all_servers(case, told, before));
+        }
+        if let (Some(first), Some(told)) = (matrices.first(), states.first()) {
+            first.defects(told).into_iter().for_each(|finding| opinion.object(finding));
+        }
         for (step, pair) in steps(&states).zip(matrices.windows(2)) {
             if let [before, after] = pair {
                 weigh(opinion, step, before, after);
@@ -53,39 +58,11 @@ fn dns_matrix_is_equal(evidence: &Evidence) -> Finding {
     })
 }
 
-/// A question, with pods in the place of their addresses, and what everybody answered.
+/// What everybody answered to each question, with pods in the place of their addresses, and what the pods of the state
+/// make right.
 struct Matrix {
     said: BTreeMap<Question, Answer>,
-}
-
-/// What was asked: the type of the records, and the name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Question {
-    record_type: String,
-    name: String,
-}
-
-impl fmt::Display for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.record_type, self.name)
-    }
-}
-
-/// What was answered: the code, and the records with pods in the place of their addresses.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Answer {
-    rcode: String,
-    data: BTreeSet<String>,
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.data.is_empty(), self.rcode.as_str()) {
-            (true, rcode) => write!(f, "{rcode} without a record"),
-            (false, "NOERROR") => f.write_str(&some_of(&self.data)),
-            (false, rcode) => write!(f, "{rcode} with {}", some_of(&self.data)),
-        }
-    }
+    right: BTreeMap<Question, Answer>,
 }
 
 /// Who asked whom, and how.
@@ -95,12 +72,12 @@ impl Matrix {
     /// What everybody answered in a state; what is not known, or what servers do not agree on, is objected to.
     fn of(opinion: &mut Opinion, subject: &Subject, told: &Told) -> Self {
         let (state, seq) = (&told.state, told.mark.seq);
-        let names = Names::of(state);
+        let (names, right) = (Names::of(state), right_answers(subject, state));
         let mut asked: BTreeMap<Question, Vec<&NameAnswer>> = BTreeMap::new();
         for answer in &state.answers {
             asked.entry(names.question(answer)).or_default().push(answer);
         }
-        for finding in unasked(subject, told, &asked) {
+        for finding in unasked(told, &right, &asked) {
             opinion.object(finding);
         }
         let mut said = BTreeMap::new();
@@ -109,8 +86,53 @@ impl Matrix {
             said.extend(answer.map(|answer| (question, answer)));
         }
         opinion.prove([seq]);
-        Self { said }
+        Self { said, right }
     }
+
+    /// Whether an answer is all that the pods make right, and nothing else.
+    fn is_right(&self, question: &Question) -> bool {
+        self.said.get(question) == self.right.get(question)
+    }
+
+    /// Whether an answer lacks a pod that is Ready.
+    fn lacks(&self, question: &Question) -> bool {
+        let answers = self.said.get(question).zip(self.right.get(question));
+        answers.is_some_and(|(said, right)| {
+            !right.data.is_empty() && (said.rcode != right.rcode || !said.data.is_superset(&right.data))
+        })
+    }
+
+    /// What was wrong before the upgrade already, which is none of its doing.
+    fn defects(&self, told: &Told) -> Vec<Finding> {
+        let (seq, stage) = (told.mark.seq, &told.state.stage);
+        let lacking = self.said.iter().filter(|(question, _)| self.lacks(question));
+        let defect = |(question, said): (&Question, &Answer)| {
+            let right = &self.right[question];
+            Finding::inconclusive(format!("{question} is {said} {stage}, and must have {right} (#{seq})"), [seq])
+        };
+        lacking.map(defect).collect()
+    }
+}
+
+/// That every DNS server was asked that there was when a state was read: those that were listed since the state before it,
+/// and as many as the cluster wants.
+fn all_servers(case: &Case<'_>, told: &Told, before: u64) -> Judged<()> {
+    let (seq, stage) = (told.mark.seq, &told.state.stage);
+    let asked: BTreeSet<&str> = told.state.answers.iter().map(|answer| answer.server.as_str()).collect();
+    let listed = case.snapshots(SnapshotOf::DnsServers).rfind(|it| (before..seq).contains(&it.mark.seq));
+    let listed = listed.and_then(|it| serde_json::from_value::<Vec<DnsServer>>(it.value.clone()).ok());
+    let mut listed = listed.into_iter().flatten();
+    if let Some(server) = listed.find(|server| !asked.contains(server.name.as_str())) {
+        return Err(Finding::inconclusive(format!("{} was not asked {stage} (#{seq})", server.name), [seq]));
+    }
+    let (count, wanted) = (asked.len(), told.state.dns.wanted);
+    if i64::try_from(count).is_ok_and(|count| count < wanted) {
+        return Err(Finding::inconclusive(
+            format!("{count} of {wanted} DNS servers were asked {stage} (#{seq})"),
+            [seq],
+        ));
+    }
+    Ok(())
 }
 
 /// What all servers said to a question.
@@ -151,7 +173,11 @@ fn asker(answer: &NameAnswer) -> String {
 }
 
 /// What of the matrix was not asked in a state: a question at all, or a question by one who asked others.
-fn unasked(subject: &Subject, told: &Told, asked: &BTreeMap<Question, Vec<&NameAnswer>>) -> Vec<Finding> {
+fn unasked(
+    told: &Told,
+    right: &BTreeMap<Question, Answer>,
+    asked: &BTreeMap<Question, Vec<&NameAnswer>>,
+) -> Vec<Finding> {
     let (state, seq) = (&told.state, told.mark.seq);
     let all = askers(&state.answers.iter().collect::<Vec<_>>());
     let namespaces: BTreeSet<_> = all.iter().map(|(from, ..)| from).collect();
@@ -161,27 +187,12 @@ fn unasked(subject: &Subject, told: &Told, asked: &BTreeMap<Question, Vec<&NameA
         (_, 1) => Some("DNS was asked over one transport only".to_owned()),
         _ => None,
     };
-    let missing = questions(subject, state).filter(|question| !asked.contains_key(question));
+    let missing = right.keys().filter(|question| !asked.contains_key(question));
     let missing = missing.map(|question| format!("{question} was not asked for"));
     let partly = asked.iter().filter(|(_, answers)| askers(answers) != all);
     let partly = partly.map(|(question, _)| format!("not everybody was asked for {question}"));
     let told = |what: String| Finding::inconclusive(format!("{what} {} (#{seq})", state.stage), [seq]);
     narrow.into_iter().chain(missing).chain(partly).map(told).collect()
-}
-
-/// What the matrix consists of.
-fn questions<'a>(subject: &'a Subject, state: &'a State) -> impl Iterator<Item = Question> + 'a {
-    let question =
-        |record_type: &str, name: String| Question { record_type: record_type.to_owned(), name: plain(&name) };
-    let service = [question("A", subject.service_fqdn())];
-    let pods = subject.pods().map(move |pod| question("A", subject.fqdn(&pod)));
-    let ports = subject.named_ports.iter().map(move |port| question("SRV", subject.srv_name(port)));
-    let addressed = state.pods.iter().filter(|pod| pod.address.is_some());
-    service
-        .into_iter()
-        .chain(pods)
-        .chain(ports)
-        .chain(addressed.map(move |pod| Question { record_type: "PTR".to_owned(), name: pod.name.clone() }))
 }
 
 /// That what was said after a step is what was said before it.
@@ -190,6 +201,8 @@ fn weigh(opinion: &mut Opinion, step: Step<'_>, before: &Matrix, after: &Matrix)
         let (stage, quote) = (step.stage(), step.quote());
         match after.said.get(question) {
             Some(now) if now == said => {}
+            // Another pod is Ready than before, or what was wrong is mended.
+            Some(_) if after.is_right(question) && (before.is_right(question) || before.lacks(question)) => {}
             Some(now) => {
                 let reason = format!("{question} was {said}, and is {now} {stage} ({quote})");
                 opinion.object(Finding::fail(reason, step.seqs()));
@@ -200,58 +213,4 @@ fn weigh(opinion: &mut Opinion, step: Step<'_>, before: &Matrix, after: &Matrix)
             }
         }
     }
-}
-
-/// The pods of a state by what stands for their addresses in DNS.
-struct Names<'a> {
-    by_address: BTreeMap<&'a str, &'a str>,
-    by_reverse: BTreeMap<String, &'a str>,
-    by_label: BTreeMap<String, &'a str>,
-}
-
-impl<'a> Names<'a> {
-    fn of(state: &'a State) -> Self {
-        let by_address = pods_by_address(state);
-        let reverse = |address: &str| address.parse::<IpAddr>().ok().map(reverse_name);
-        let by_reverse = by_address.iter().filter_map(|(address, pod)| Some((reverse(address)?, *pod))).collect();
-        // CoreDNS names an endpoint without a host name after its address.
-        let by_label = by_address.iter().map(|(address, pod)| (address.replace(['.', ':'], "-"), *pod)).collect();
-        Self { by_address, by_reverse, by_label }
-    }
-
-    /// What was asked, with a pod in the place of its address.
-    fn question(&self, answer: &NameAnswer) -> Question {
-        let name = plain(&answer.name);
-        let name = self.by_reverse.get(&name).map_or(name.clone(), ToString::to_string);
-        Question { record_type: answer.record_type.clone(), name }
-    }
-
-    /// A record's data, with a pod in the place of its address; of SRV records without priority and weight, which are
-    /// free to differ.
-    fn read(&self, record_type: &str, data: &str) -> String {
-        match record_type {
-            "SRV" => {
-                let words: Vec<&str> = data.split_whitespace().collect();
-                let [.., port, target] = words[..] else { return data.to_owned() };
-                format!("{port} {}", self.named(target))
-            }
-            "PTR" => self.named(data),
-            _ => self.by_address.get(data).map_or_else(|| data.to_owned(), ToString::to_string),
-        }
-    }
-
-    fn named(&self, name: &str) -> String {
-        let name = plain(name);
-        match name.split_once('.') {
-            Some((label, rest)) => match self.by_label.get(label) {
-                Some(pod) => format!("[{pod}].{rest}"),
-                None => name,
-            },
-            None => name,
-        }
-    }
-}
-
-fn plain(name: &str) -> String {
-    name.trim_end_matches('.').to_ascii_lowercase()
 }

@@ -1,6 +1,6 @@
 //! Whether the upgrade of a node moves its pods in order.
 
-use crate::evidence::{Act, Evidence, Mark, Phase, PodSummary, Stage};
+use crate::evidence::{Act, Evidence, Mark, PodSummary, Stage};
 
 use super::{
     super::{
@@ -12,7 +12,7 @@ use super::{
     compare::compare,
     defects::pods,
     equal::object,
-    states::{Step, Told, across, states, steps},
+    states::{Step, Told, across, nodes_left, states, steps},
     watched,
 };
 
@@ -58,9 +58,7 @@ fn node_upgrade_moves_one_at_a_time(evidence: &Evidence) -> Finding {
         if let Some(last) = states.last() {
             opinion.weigh(came_to_a_state(case, last));
         }
-        if upgraded.is_empty() {
-            return Err(no_node(case));
-        }
+        nodes_left(case, &states).into_iter().for_each(|finding| opinion.object(finding));
         let across = across(case, upgraded.iter().map(|(step, _)| *step));
         let told: Vec<String> = upgraded.into_iter().map(|(_, told)| told).collect();
         Ok(format!("{}{across}", told.join("; ")))
@@ -123,15 +121,6 @@ fn came_to_a_state(case: &Case<'_>, last: &Told) -> Judged<()> {
         }
         None => Err(Finding::inconclusive(format!("no state was read after `{act}` (#{seq})"), [seq])),
     }
-}
-
-/// Why there is no node to judge by.
-fn no_node(case: &Case<'_>) -> Finding {
-    let ended = case.outer_steps("upgrade").any(|step| step.phase == Phase::End);
-    if ended {
-        return Finding::skipped("no node was upgraded but those of the control plane");
-    }
-    Finding::inconclusive("no state was read after a node was upgraded", [])
 }
 
 /// Where nobody watched, pods that are the same ones were not moved at all, and of others nobody knows in what order.

@@ -5,7 +5,7 @@ use crate::evidence::{Act, Mark, SnapshotOf, Stage, State};
 use super::super::{
     Finding,
     case::Case,
-    opinion::Judged,
+    opinion::{Judged, Opinion},
     words::{seconds, some_of},
 };
 
@@ -58,6 +58,68 @@ pub(super) fn steps(states: &[Told]) -> impl Iterator<Item = Step<'_>> {
         [before, after] => Some(Step { before, after }),
         _ => None,
     })
+}
+
+/// That the control plane was upgraded, by the versions in the states: else nothing is known of what its upgrade does.
+/// Where nobody watched it may not have been meant to be.
+pub(super) fn control_plane_upgraded(case: &Case<'_>, states: &[Told]) -> Judged<()> {
+    let (Some(first), Some(last)) = (states.first(), states.last()) else { return Ok(()) };
+    let (from, found, to) = (&first.state.kubernetes, &last.state.kubernetes, wanted(case, last));
+    let seqs = [first.mark.seq, last.mark.seq];
+    if found != to {
+        let reason = format!("the API server's version is {found} in the end, not {to} (#{})", seqs[1]);
+        return Err(Finding::inconclusive(reason, [seqs[1]]));
+    }
+    if found == from && !is_unseen(states) {
+        let reason = format!("the API server was {from} before the upgrade already (#{}, #{})", seqs[0], seqs[1]);
+        return Err(Finding::inconclusive(reason, seqs));
+    }
+    Ok(())
+}
+
+/// The nodes that were not upgraded, by the steps and by their kubelets' versions. Where nobody watched it is not known
+/// which of them were meant to be.
+pub(super) fn nodes_left(case: &Case<'_>, states: &[Told]) -> Vec<Finding> {
+    let (Some(first), Some(last)) = (states.first(), states.last()) else { return Vec::new() };
+    if is_unseen(states) {
+        return Vec::new();
+    }
+    if first.state.nodes.is_empty() {
+        let seq = first.mark.seq;
+        return vec![Finding::inconclusive(format!("no node was read before the upgrade (#{seq})"), [seq])];
+    }
+    let to = wanted(case, last);
+    let left = |name: &String| {
+        let of_node = |told: &&Told| matches!(&told.state.stage, Stage::Node { node } if node == name);
+        let Some(told) = states.iter().find(of_node) else {
+            let seq = last.mark.seq;
+            return Some(Finding::inconclusive(format!("no state was read after the node {name} (#{seq})"), [seq]));
+        };
+        let seq = told.mark.seq;
+        let kubelet = told.state.nodes.iter().find(|node| node.name == *name).map(|node| node.kubelet.as_str());
+        let reason = match kubelet {
+            Some(kubelet) if kubelet == to => return None,
+            Some(kubelet) => format!("the kubelet of {name} is {kubelet} after its upgrade, not {to} (#{seq})"),
+            None => format!("{name} is not among the nodes after its upgrade (#{seq})"),
+        };
+        Some(Finding::inconclusive(reason, [seq]))
+    };
+    first.state.nodes.iter().map(|node| &node.name).filter_map(left).collect()
+}
+
+/// Objects where the states do not cover every step of an upgrade.
+pub(super) fn covered(case: &Case<'_>, opinion: &mut Opinion, states: &[Told]) {
+    opinion.weigh(control_plane_upgraded(case, states));
+    nodes_left(case, states).into_iter().for_each(|finding| opinion.object(finding));
+}
+
+/// The version that the upgrade leads to; what it led to where the run does not say.
+fn wanted<'w>(case: &Case<'w>, last: &'w Told) -> &'w str {
+    case.run.upgrade.as_ref().map_or(&last.state.kubernetes, |upgrade| &upgrade.to)
+}
+
+fn is_unseen(states: &[Told]) -> bool {
+    states.iter().any(|told| told.state.stage == Stage::Unseen)
 }
 
 impl<'s> Step<'s> {

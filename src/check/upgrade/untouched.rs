@@ -11,7 +11,7 @@ use super::{
     },
     compare::{Class, Classed, compare},
     equal::object,
-    states::{Step, across, states, steps},
+    states::{Step, Told, across, control_plane_upgraded, states, steps},
 };
 
 pub(in super::super) const CONTROL_PLANE_UPGRADE_TOUCHES_NO_POD: Check = Check {
@@ -61,6 +61,7 @@ fn control_plane_upgrade_touches_no_pod(evidence: &Evidence) -> Finding {
             let seqs = states.iter().map(|told| told.mark.seq);
             return Err(Finding::inconclusive("no state was read after the control plane was upgraded", seqs));
         };
+        whole(case, opinion, &states, &looked_at);
         let pods = first.before.state.pods.len();
         let on = if nodes.is_empty() { String::new() } else { format!(" on {}", some_of(nodes)) };
         Ok(format!(
@@ -69,6 +70,29 @@ fn control_plane_upgrade_touches_no_pod(evidence: &Evidence) -> Finding {
             across(case, looked_at)
         ))
     })
+}
+
+/// That the control plane became another version, and that every pod of the set was there to be touched.
+fn whole(case: &Case<'_>, opinion: &mut Opinion, states: &[Told], looked_at: &[Step<'_>]) {
+    opinion.weigh(control_plane_upgraded(case, states));
+    if let (Some(first), Some(last)) = (states.first(), states.last())
+        && first.state.kubernetes == last.state.kubernetes
+    {
+        // Somebody may have done other things to the cluster while nobody watched.
+        let version = &last.state.kubernetes;
+        let reason = format!("the API server is {version} as before: its upgrade was not among what was done");
+        opinion.object(Finding::skipped(reason));
+    }
+    for step in looked_at {
+        let (there, seq) = (&step.before.state.pods, step.before.mark.seq);
+        let missing: Vec<String> =
+            case.subject.pods().filter(|name| !there.iter().any(|pod| pod.name == *name)).collect();
+        if there.is_empty() || !missing.is_empty() {
+            let missing = if missing.is_empty() { "a pod of the set".to_owned() } else { some_of(missing) };
+            let reason = format!("{missing} was not there before the upgrade of the control plane (#{seq})");
+            opinion.object(Finding::inconclusive(reason, [seq]));
+        }
+    }
 }
 
 /// That the control plane was upgraded at all.

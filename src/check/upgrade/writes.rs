@@ -11,7 +11,7 @@ use super::{
         replication::Account,
         words::seconds,
     },
-    states::{Step, across, states, steps},
+    states::{Step, across, covered, states, steps},
 };
 
 pub(in super::super) const WRITES_SURVIVE_THE_UPGRADE: Check = Check {
@@ -38,6 +38,7 @@ fn writes_survive_the_upgrade(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         let account = Account::weighed(case, opinion)?;
         let states = states(case)?;
+        covered(case, opinion, &states);
         let steps: Vec<Step<'_>> = steps(&states).collect();
         let mut told = Vec::new();
         for (step, longest) in steps.iter().zip(outages(case, &steps)) {

@@ -1,10 +1,11 @@
 //! The lives of objects: what is known of one pod, claim or volume, from its first record to its last.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use serde_json::Value;
 
 use super::super::record::{EventType, ObjectEvent, Record};
+use super::family::Family;
 use super::lives::Life;
 use crate::object::{has_condition, has_strings, items, number, strings, text};
 
@@ -57,8 +58,10 @@ pub struct PodLife {
     pub seen_created: bool,
     /// The Ready condition, change by change.
     pub ready: Vec<Change<bool>>,
-    /// The pod's address, change by change, from when it has one.
+    /// The pod's address, change by change, from when it has one: of a dual-stack pod the first one (`status.podIP`).
     pub address: Vec<Change<String>>,
+    /// Its address of the other family, change by change, from when it has one (`status.podIPs`).
+    pub other_address: Vec<Change<Option<String>>>,
     /// How often its containers were started again, all together, change by change.
     pub restarts: Vec<Change<i64>>,
     /// Whether its server was asked as it became Ready. The records have what came of that.
@@ -96,6 +99,7 @@ impl PodLife {
             seen_created: event.event == EventType::Added,
             ready: Vec::new(),
             address: Vec::new(),
+            other_address: Vec::new(),
             restarts: Vec::new(),
             greeted: false,
             deleting: None,
@@ -153,6 +157,19 @@ impl PodLife {
         at(&self.address, seq).map(String::as_str)
     }
 
+    /// The addresses of either family at that record.
+    pub fn addresses_at(&self, seq: u64) -> impl Iterator<Item = IpAddr> + use<> {
+        let other = at(&self.other_address, seq).and_then(Option::as_deref);
+        let addresses = [self.address_at(seq), other].map(|address| address.and_then(|address| address.parse().ok()));
+        addresses.into_iter().flatten()
+    }
+
+    /// All addresses that it had at any time.
+    pub fn all_addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let others = self.other_address.iter().filter_map(|change| change.value.as_ref());
+        self.address.iter().map(|change| &change.value).chain(others).filter_map(|address| address.parse().ok())
+    }
+
     /// How often its containers had been started again at that record.
     pub fn restarts_at(&self, seq: u64) -> i64 {
         at(&self.restarts, seq).copied().unwrap_or(0)
@@ -161,7 +178,8 @@ impl PodLife {
     /// The last change of anything that DNS answers depend on, up to that record.
     pub fn last_dns_change(&self, seq: u64) -> Mark {
         let changes = self.ready.iter().map(|change| change.since);
-        let addresses = self.address.iter().map(|change| change.since);
+        let others = self.other_address.iter().map(|change| change.since);
+        let addresses = self.address.iter().map(|change| change.since).chain(others);
         let ends = self.deleting.into_iter().chain(self.deleted);
         changes
             .chain(addresses)
@@ -185,6 +203,10 @@ impl PodLife {
         push_if_new(&mut self.ready, mark, ready);
         if let Some(address) = text(status, "/podIP") {
             push_if_new(&mut self.address, mark, address);
+            let other = other_address(status);
+            if other.is_some() || !self.other_address.is_empty() {
+                push_if_new(&mut self.other_address, mark, other.map(str::to_owned));
+            }
         }
         let restarts: i64 = items(status, "/containerStatuses").map(|status| number(status, "/restartCount")).sum();
         push_if_new(&mut self.restarts, mark, restarts);
@@ -205,6 +227,15 @@ impl PodLife {
         self.summary.clear();
         summarize(status, ready, going, &mut self.summary);
     }
+}
+
+/// The address of a pod's status that is of another family than its first one
+/// (<https://kubernetes.io/docs/concepts/services-networking/dual-stack/>).
+pub fn other_address(status: &Value) -> Option<&str> {
+    let first = text(status, "/podIP")?;
+    let family = |address: &str| address.parse().ok().map(Family::of);
+    let others = items(status, "/podIPs").filter_map(|it| text(it, "/ip"));
+    others.into_iter().find(|address| family(address).is_some_and(|of| family(first) != Some(of)))
 }
 
 /// The life of one PersistentVolumeClaim, known by its UID.

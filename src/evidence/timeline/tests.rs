@@ -53,14 +53,17 @@ impl Watched {
 
     /// Everything that is kept, counted; not counted is what is kept once for each life.
     fn kept(&self) -> usize {
-        let Timeline { subject: _, pods, claims, volumes, set: _, gaps, gaps_of, last_seq: _ } = &self.timeline;
+        let Timeline { subject: _, pods, claims, volumes, set: _, service_families, gaps, gaps_of, last_seq: _ } =
+            &self.timeline;
         let of_pod = |pod: &PodLife| {
-            pod.ready.len() + pod.address.len() + pod.restarts.len() + pod.labels.len() + pod.claims.len()
+            let addresses = pod.address.len() + pod.other_address.len();
+            pod.ready.len() + addresses + pod.restarts.len() + pod.labels.len() + pod.claims.len()
         };
         let of_pods: usize = pods.iter().map(of_pod).sum();
         let of_claims: usize = claims.iter().map(|claim| claim.volume.len()).sum();
         let of_gaps: usize = gaps.len() + gaps_of.values().map(Vec::len).sum::<usize>();
-        pods.len() + claims.len() + volumes.len() + of_pods + of_claims + of_gaps
+        let of_service = service_families.len();
+        pods.len() + claims.len() + volumes.len() + of_service + of_pods + of_claims + of_gaps
     }
 }
 

@@ -19,7 +19,7 @@ use super::error::PhaseError;
 use super::saved::{Phase, Saved, Thing};
 use crate::cluster::kind::{self, PREFIX};
 use crate::cluster::{Cluster, Lab};
-use crate::evidence::{Recorder, Redaction, Replication, Run, Snapshot, SnapshotOf, Substitution, Upgrade, What};
+use crate::evidence::{Recorder, Redaction, Replication, Run, Substitution, Upgrade};
 use crate::scenario::{Context, Limits, Made, Parts, Witnesses};
 use crate::witness::protocol::Secret;
 use crate::workload::{self, ApplyError, Credentials, Manifest, Owned};
@@ -242,7 +242,7 @@ impl Site<'_> {
         let (near_namespace, far_namespace) = (self.saved.near.clone(), self.saved.far.clone());
         let met = async { tokio::try_join!(session(&near_namespace), session(&far_namespace)) };
         let (near, far) = journal.step("run", "meet the witnesses", met).await?;
-        journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Corefile, value: json!(self.bench.corefile) }));
+        let dns_servers = self.bench.record_dns(journal);
         let root_password = password(&self.bench, &manifests, &subject.namespace, &credentials, made).await?;
         let kept = Passwords::kept(client, &self.saved.near).await?;
         let Passwords { writer, replica } = kept.unwrap_or(Passwords { writer: empty(), replica: empty() });
@@ -253,7 +253,7 @@ impl Site<'_> {
             journal: journal.clone(),
             logs: self.around.directory.join("logs"),
             witnesses: Witnesses { near, near_namespace, far, far_namespace },
-            dns_servers: Mutex::new(self.bench.dns_servers.clone()),
+            dns_servers: Mutex::new(dns_servers),
             nodes: self.bench.nodes.clone(),
             dns_budget_ms: self.bench.dns_budget_ms,
             root_password,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::evidence::{
     ClaimSummary, ComponentSummary, ContainerSummary, DnsSetup, EndpointSummary, LegacyEndpoints, NodeSummary,
-    OwnerSummary, PodSummary, RevisionSummary, ServiceSummary, SetSummary, VolumeSummary,
+    OwnerSummary, PodSummary, RevisionSummary, ServiceSummary, SetSummary, VolumeSummary, other_address,
 };
 use crate::object::{has_condition, items, number, strings, text};
 
@@ -72,6 +72,7 @@ pub(super) fn pod_summary(pod: &Value) -> PodSummary {
         revision: string(pod, "/metadata/labels/controller-revision-hash"),
         node: optional(pod, "/spec/nodeName"),
         address: optional(pod, "/status/podIP"),
+        other_address: pod.pointer("/status").and_then(other_address).map(str::to_owned),
         hostname: string(pod, "/spec/hostname"),
         subdomain: string(pod, "/spec/subdomain"),
         labels: strings(pod, "/metadata/labels"),
@@ -123,6 +124,7 @@ pub(super) fn service_summary(service: &Value) -> ServiceSummary {
         cluster_ip: string(service, "/spec/clusterIP"),
         selector: strings(service, "/spec/selector"),
         publish_not_ready: flag(service, "/spec/publishNotReadyAddresses") == Some(true),
+        ip_families: items(service, "/spec/ipFamilies").filter_map(Value::as_str).map(str::to_owned).collect(),
         ports: items(service, "/spec/ports").map(port).collect(),
     }
 }
@@ -193,7 +195,7 @@ mod tests {
             ], "volumes": [
                 {"name": "tmp", "emptyDir": {}}, {"name": "data", "persistentVolumeClaim": {"claimName": "data-mysql-0"}},
             ]},
-            "status": {"phase": "Running", "podIP": "10.0.0.1", "conditions": [
+            "status": {"phase": "Running", "podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}], "conditions": [
                 {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"},
             ], "containerStatuses": [
                 {"name": "mysql", "containerID": "containerd://b", "image": "docker.io/library/mysql:5.7", "restartCount": 2},

@@ -27,6 +27,8 @@ struct Pod {
 /// What was heard, once.
 struct Heard {
     moment: Moment,
+    /// How many pods had been asked to be held before.
+    turn: usize,
     name: Name,
     asker: usize,
     seq: u64,
@@ -39,6 +41,7 @@ pub(super) struct Story {
     pub history: History,
     states: Vec<(u64, u64, Vec<Pod>)>,
     heard: Vec<Heard>,
+    /// When each proof came that a pod was held.
     proofs: Vec<u64>,
     gap: Option<u64>,
 }
@@ -135,7 +138,17 @@ impl Story {
     /// What a name leads to among these pods.
     fn right(&self, name: Name, pods: &[Pod]) -> BTreeSet<String> {
         let published = self.history.subject.publish_not_ready;
-        let listed = pods.iter().filter(|pod| !pod.deleting && (pod.ready || published) && pod.address.is_some());
+        self.led_to(name, pods.iter().filter(|pod| !pod.deleting && (pod.ready || published)))
+    }
+
+    /// What it may lead to besides: pods that are published until they are gone.
+    fn free(&self, name: Name, pods: &[Pod]) -> BTreeSet<String> {
+        let published = self.history.subject.publish_not_ready;
+        self.led_to(name, pods.iter().filter(|pod| pod.deleting && published))
+    }
+
+    fn led_to<'p>(&self, name: Name, pods: impl Iterator<Item = &'p Pod>) -> BTreeSet<String> {
+        let listed = pods.filter(|pod| pod.address.is_some());
         let told = |pod: &Pod| match name {
             Name::Service => pod.address.clone(),
             Name::Pod(ordinal) => pod.address.clone().filter(|_| pod.ordinal == ordinal),
@@ -182,76 +195,97 @@ impl Story {
             answer: answer.clone(),
         }));
         let sent_us = self.history.records.last().map_or(0, |record| record.at_us.saturating_sub(took_us));
-        self.heard.push(Heard { moment, name, asker, seq, sent_us, answer });
+        let turn = self.proofs.len();
+        self.heard.push(Heard { moment, turn, name, asker, seq, sent_us, answer });
     }
 }
 
+/// What must and may be told, and the record and the time since which.
+type Must = (BTreeSet<String>, BTreeSet<String>, u64, u64);
+
 /// The verdicts that follow from going through all states and answers.
 impl Story {
-    /// What a name must lead to at a record, and the record and the time since which it must.
-    fn must(&self, name: Name, seq: u64) -> Option<(BTreeSet<String>, u64, u64)> {
+    fn must(&self, name: Name, seq: u64) -> Option<Must> {
         let states = self.states.iter().filter(|(at, ..)| *at <= seq);
-        let values = states.map(|(at, at_us, pods)| (self.right(name, pods), *at, *at_us));
-        values.fold(None, |now, new| match now {
-            Some(now) if now.0 == new.0 => Some(now),
+        let values = states.map(|(at, at_us, pods)| (self.right(name, pods), self.free(name, pods), *at, *at_us));
+        values.fold(None, |now: Option<Must>, new| match now {
+            Some(now) if (&now.0, &now.1) == (&new.0, &new.1) => Some(now),
             _ => Some(new),
         })
     }
 
-    pub fn name(&self, moment: &Moment, name: Name, must_exist: bool) -> Verdict {
-        let asked = self.heard.iter().filter(|heard| heard.moment == *moment);
+    /// The verdict on a name at every moment at which it was asked for; at one of them it must exist.
+    pub fn always(&self, name: Name) -> Verdict {
+        let asked = self.heard.iter().filter(|heard| heard.name == name);
+        let moments: BTreeSet<(usize, &Moment)> = asked.map(|heard| (heard.turn, &heard.moment)).collect();
+        let exists = |(turn, moment): &(usize, &Moment)| {
+            let last = self.told(moment, *turn, name).map(|heard| heard.seq).max();
+            last.and_then(|last| self.must(name, last)).is_some_and(|(data, ..)| !data.is_empty())
+        };
+        let somewhere = if moments.iter().any(exists) { Verdict::Pass } else { Verdict::Inconclusive };
+        let verdicts: Vec<Verdict> = moments.iter().map(|(turn, moment)| self.name(moment, *turn, name)).collect();
+        all(&[&verdicts[..], &[somewhere]].concat())
+    }
+
+    fn told<'s>(&'s self, moment: &'s Moment, turn: usize, name: Name) -> impl Iterator<Item = &'s Heard> + Clone {
+        self.heard.iter().filter(move |it| (it.turn, it.name) == (turn, name) && it.moment == *moment)
+    }
+
+    fn name(&self, moment: &Moment, turn: usize, name: Name) -> Verdict {
+        let asked = self.told(moment, turn, name);
         let Some(last) = asked.clone().map(|heard| heard.seq).max() else { return Verdict::Inconclusive };
-        let exists = self.must(name, last).is_some_and(|(data, ..)| !data.is_empty());
-        if self.gap.is_some_and(|gap| gap < last) || (must_exist && !exists) {
+        if self.gap.is_some_and(|gap| gap < last) {
             return Verdict::Inconclusive;
         }
         let mut open = false;
         for asker in 0..ASKERS.len() {
-            let told: Vec<&Heard> = asked.clone().filter(|it| it.name == name && it.asker == asker).collect();
+            let told: Vec<&Heard> = asked.clone().filter(|it| it.asker == asker).collect();
             let Some(last) = told.last() else { return Verdict::Inconclusive };
-            let Some((data, since, since_us)) = self.must(name, last.seq) else { return Verdict::Inconclusive };
+            let Some((must, may, since, since_us)) = self.must(name, last.seq) else { return Verdict::Inconclusive };
             let late = |it: &&Heard| it.seq >= since && it.sent_us > since_us + BUDGET_US;
-            if told.iter().copied().filter(late).any(|it| right(&it.answer, &data) == Some(false)) {
+            if told.iter().copied().filter(late).any(|it| right(&it.answer, &must, &may) == Some(false)) {
                 return Verdict::Fail;
             }
-            open |= right(&last.answer, &data) != Some(true);
+            open |= right(&last.answer, &must, &may) != Some(true);
         }
         if open { Verdict::Inconclusive } else { Verdict::Pass }
     }
 
     pub fn held(&self) -> Verdict {
+        let holds: Vec<Verdict> =
+            self.proofs.iter().enumerate().map(|(turn, proof)| self.held_since(turn + 1, *proof)).collect();
+        if holds.is_empty() { Verdict::Inconclusive } else { all(&holds) }
+    }
+
+    fn held_since(&self, turn: usize, proof: u64) -> Verdict {
         let moment = Moment::Held { pod: "mysql-0".into() };
         let names = [Name::Pod(0), Name::Service];
-        if self.proofs.is_empty() {
-            return Verdict::Inconclusive;
-        }
-        let verdict = all(names.map(|name| self.name(&moment, name, false)));
+        let verdict = all(&names.map(|name| self.name(&moment, turn, name)));
         if verdict != Verdict::Pass {
             return verdict;
         }
         let mut last = [0; 2 * ASKERS.len()];
-        for heard in self.heard.iter().filter(|heard| heard.moment == moment) {
-            if let Some(place) = names.iter().position(|name| *name == heard.name) {
-                last[place * ASKERS.len() + heard.asker] = heard.seq;
-            }
+        for (place, name) in names.into_iter().enumerate() {
+            self.told(&moment, turn, name).for_each(|heard| last[place * ASKERS.len() + heard.asker] = heard.seq);
         }
         let unready = |seq: u64| {
             let (_, _, pods) = self.states.iter().rfind(|(at, ..)| *at <= seq)?;
             pods.iter().rev().find(|pod| pod.ordinal == 0).map(|pod| !pod.ready)
         };
-        let proved = |seq: &u64| self.proofs.iter().all(|proof| proof < seq) && unready(*seq) == Some(true);
+        let proved = |seq: &u64| proof < *seq && unready(*seq) == Some(true);
         if last.iter().all(proved) { Verdict::Pass } else { Verdict::Inconclusive }
     }
 }
 
 /// Whether an answer is right; none where there is none.
-fn right(answer: &DnsAnswer, must: &BTreeSet<String>) -> Option<bool> {
+fn right(answer: &DnsAnswer, must: &BTreeSet<String>, may: &BTreeSet<String>) -> Option<bool> {
     let DnsAnswer::Response { rcode, records } = answer else { return None };
     let data: BTreeSet<String> = records.iter().map(|record| record.data.clone()).collect();
-    Some(data == *must && rcode == if must.is_empty() { "NXDOMAIN" } else { "NOERROR" })
+    let allowed = data.is_superset(must) && data.iter().all(|it| must.contains(it) || may.contains(it));
+    Some(allowed && rcode == if data.is_empty() { "NXDOMAIN" } else { "NOERROR" })
 }
 
-pub(super) fn all<const N: usize>(verdicts: [Verdict; N]) -> Verdict {
+pub(super) fn all(verdicts: &[Verdict]) -> Verdict {
     let gravest = [Verdict::Fail, Verdict::Inconclusive].into_iter().find(|grave| verdicts.contains(grave));
     gravest.unwrap_or(Verdict::Pass)
 }

@@ -101,7 +101,7 @@ fn an_answer_from_before_says_nothing() {
     history.asked_for_pod(&moment(), "mysql-1");
     history.asked_for_service(&moment());
     history.held("mysql-1");
-    assert_snapshot!(history.expect(UNREADY, Inconclusive), @"mysql-1 was not un-Ready when it was asked for (#20)");
+    assert_snapshot!(history.expect(UNREADY, Inconclusive), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local was not asked for while mysql-1 was held un-Ready: by anybody; A of mysql-h.steadfast.svc.cluster.local was not asked for while mysql-1 was held un-Ready: by anybody");
 }
 
 #[test]

@@ -28,7 +28,11 @@ impl<'a> Rules<'a> {
         if before.uid != after.uid && self.may_move(before) {
             return self.moved_pod(it, before, after);
         }
-        let passing = ["uid", "containers", "node", "address", "phase", "ready", "ready_since"];
+        // A pod's addresses stay: what older versions did not write down is no difference.
+        if it.field == "other_address" && it.before.is_null() {
+            return Class::Allowed.into();
+        }
+        let passing = ["uid", "containers", "node", "address", "other_address", "phase", "ready", "ready_since"];
         if !before.ready && passing.contains(&it.head()) {
             return Ruling(Class::Open, Some("it was not Ready before".to_owned()));
         }
@@ -51,7 +55,7 @@ impl<'a> Rules<'a> {
         match (it.head(), it.tail()) {
             ("uid", _) if after.containers.iter().any(|it| it.restarts > RESTARTS) => wrong(STAYS_DOWN),
             ("uid" | "ready_since", _) | ("containers", "id" | "restarts") => Class::Allowed.into(),
-            ("node" | "address", _) => allowed_if(!it.after.is_null()),
+            ("node" | "address" | "other_address", _) => allowed_if(!it.after.is_null()),
             ("phase", _) => allowed_if(it.after == "Running"),
             ("ready", _) => allowed_if(it.after == true),
             ("containers", _) => allowed_if(remade),

@@ -1,0 +1,80 @@
+//! A name follows its pod: whoever bears it now is who it leads to, however the last bearer went.
+
+use crate::evidence::{Evidence, Moment};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::Asking,
+        minimum::{Names, Need},
+        opinion::{Opinion, judged},
+        words::{during, seconds},
+    },
+    Zone, asked_pods, nobody_there,
+    query::Query,
+    times_besides, weigh,
+};
+
+pub(in super::super) const NAME_FOLLOWS_THE_POD: Check = Check {
+    id: "dns::name_follows_the_pod",
+    statement: "After a pod was created again its name MUST lead to the new address within the time for which the \
+                Corefile lets answers be cached.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
+    explain: "\
+A name that still leads to the old address sends replicas and clients to nobody, or to a stranger.
+After each deletion, with a grace period or without, and after each disruption that took pods away, the pod's name is
+asked for until every CoreDNS pod gives the new address everywhere. The limit is read from the Corefile: 2 s where the
+cache is off for the cluster's zone, as kubeadm sets it now, or else the cache's time and 5 s; it is counted from the
+new pod's Ready. An answer counts as late when it was wrong and its question was sent after that.
+Usually wrong: the Corefile caches for long; or CoreDNS has lost its watch of the API server.",
+    scenarios: &["restart"],
+    minimum: &[Need::Acts, Need::Names(Names::Pods)],
+    judge: name_follows_the_pod,
+};
+
+fn name_follows_the_pod(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let zone = Zone::of(case)?;
+        let returned = case.weigh_deletions(opinion, |deletion| {
+            case.successor(deletion)?;
+            Ok((deletion.pod, deletion.manner(), deletion.after(), deletion.asked.seq..deletion.until))
+        });
+        let (mut texts, mut judged) = (Vec::new(), Vec::new());
+        for (pod, manner, after, within) in returned {
+            let (query, askings) = (Query::pod(case, pod), case.askings(&case.subject.fqdn(pod)));
+            let asking = askings.into_iter().rfind(|asking| within.contains(&asking.to));
+            let Some(asking) = opinion.weigh(asking.ok_or_else(|| unasked_after(&query, &after))) else { continue };
+            judged.push((pod, asking));
+            if !query.leads_somewhere(asking.to) {
+                opinion.object(nobody_there(&query.name, asking.moment, asking.to));
+            } else if let Some(settled) = weigh(&zone, opinion, &asking, &query) {
+                let how = if manner.is_empty() { String::new() } else { format!(", deleted{manner},") };
+                texts.push(format!("{pod}{how} {}", settled.after()));
+            }
+        }
+        let besides = weigh_other_returns(&zone, opinion, &judged);
+        let limit = format!("{}: {}", seconds(zone.budget.ms * 1000), zone.budget.why);
+        Ok(format!("names led to the new pods: {}{besides} ({limit})", texts.join(", ")))
+    })
+}
+
+fn unasked_after(query: &Query, moment: &Moment) -> Finding {
+    let (types, name, when) = (query.types(), &query.name, during(moment));
+    Finding::inconclusive(format!("{types} of {name} was not asked for {when}: by anybody"), [])
+}
+
+/// Judges each pod's name wherever else it was asked for after the pod had been created again.
+fn weigh_other_returns(zone: &Zone<'_, '_>, opinion: &mut Opinion, judged: &[(&str, Asking<'_>)]) -> String {
+    let (case, mut count) = (zone.case, 0);
+    for pod in asked_pods(case) {
+        let query = Query::pod(case, &pod);
+        let known = |asking: &Asking<'_>| judged.iter().any(|(of, known)| *of == pod && known == asking);
+        for asking in case.askings(&query.name).iter().filter(|asking| !known(asking)) {
+            let again = case.timeline.lives(&pod).filter(|life| life.added.seq <= asking.to).count() > 1;
+            if again && query.leads_somewhere(asking.to) {
+                count += usize::from(weigh(zone, opinion, asking, &query).is_some());
+            }
+        }
+    }
+    times_besides(count)
+}
