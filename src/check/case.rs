@@ -2,14 +2,17 @@
 
 mod acts;
 mod answers;
+mod barriers;
 mod deletions;
 mod gaps;
+mod heard;
 mod marks;
 mod proof;
 mod questions;
 mod waits;
 
 use std::{
+    cell::OnceCell,
     collections::HashSet,
     ops::{Deref, RangeInclusive},
 };
@@ -65,6 +68,8 @@ pub(super) struct Case<'a> {
     pub timeline: &'a Timeline,
     /// The gaps of the history that leave no doubt, by their records.
     bridged: HashSet<u64>,
+    /// Barriers that prove nothing, once somebody asked for them.
+    hollow: OnceCell<barriers::Hollow>,
 }
 
 impl<'a> Case<'a> {
@@ -72,7 +77,7 @@ impl<'a> Case<'a> {
     pub fn of(evidence: &'a Evidence) -> Option<Self> {
         let run = evidence.run()?;
         let (subject, timeline) = (&run.subject, &evidence.timeline);
-        let case = Self { evidence, run, subject, timeline, bridged: HashSet::new() };
+        let case = Self { evidence, run, subject, timeline, bridged: HashSet::new(), hollow: OnceCell::new() };
         Some(Self { bridged: case.bridged(), ..case })
     }
 
@@ -102,20 +107,25 @@ impl<'a> Case<'a> {
         &places[first.min(end)..end]
     }
 
-    /// Questions to servers.
-    pub fn sql(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> {
+    /// Questions to servers, also those whose answers do not count.
+    pub fn sql(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
         self.seen(&self.evidence.index.sql, |what| if let What::Sql(sql) = what { Some(sql) } else { None })
     }
 
-    /// Commands that were run in containers.
-    pub fn execs(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> {
-        self.seen(&self.evidence.index.execs, |what| if let What::Exec(exec) = what { Some(exec) } else { None })
+    /// Commands that were run in containers, as far as they count.
+    pub fn execs(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> + use<'a> {
+        self.execs_at(&self.evidence.index.execs)
     }
 
-    /// Commands that were run in the containers of one pod.
+    /// The same in the containers of one pod.
     pub fn execs_in(&self, pod: &str) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> + use<'a> {
-        let places = self.evidence.index.execs_in(pod);
-        self.seen(places, |what| if let What::Exec(exec) = what { Some(exec) } else { None })
+        self.execs_at(self.evidence.index.execs_in(pod))
+    }
+
+    fn execs_at(&self, places: &'a [usize]) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> + use<'a> {
+        let timeline = self.timeline;
+        let execs = self.seen(places, |what| if let What::Exec(exec) = what { Some(exec) } else { None });
+        execs.filter(move |exec| exec.counts(timeline))
     }
 
     /// What the witness's ledger handed over.

@@ -37,7 +37,7 @@ impl<'a> Case<'a> {
         self.seen(places, |what| if let What::Dns(dns) = what { Some(dns) } else { None })
     }
 
-    /// The answers of one pod to one question at one moment, in order.
+    /// The answers of one pod to one question at one moment that count, in order.
     pub fn answers(
         &self,
         pod: &str,
@@ -57,7 +57,9 @@ impl<'a> Case<'a> {
         to: u64,
     ) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
         let places = self.between(self.evidence.index.answers(pod, question, moment), from, to);
-        self.seen(places, |what| if let What::Sql(sql) = what { Some(sql) } else { None })
+        let timeline = self.timeline;
+        let answers = self.seen(places, |what| if let What::Sql(sql) = what { Some(sql) } else { None });
+        answers.filter(move |sql| sql.counts(timeline))
     }
 
     /// The moments at which a pod was asked a question: this one, at which it must have been, and whichever others.
