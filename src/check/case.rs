@@ -2,10 +2,12 @@
 
 mod acts;
 mod answers;
+mod barriers;
 mod containers;
 mod crashes;
 mod deletions;
 mod gaps;
+mod heard;
 mod marks;
 mod order;
 mod proof;
@@ -15,6 +17,7 @@ mod scenes;
 mod waits;
 
 use std::{
+    cell::OnceCell,
     collections::HashSet,
     ops::{Deref, RangeInclusive},
 };
@@ -33,7 +36,7 @@ pub(super) use containers::{Exit, containers, seconds_of};
 pub(super) use deletions::Deletion;
 pub use gaps::bridged_gaps;
 pub(super) use marks::{is_after, is_before};
-pub(super) use questions::{Asking, unasked};
+pub(super) use questions::{Asking, unasked, with_others};
 pub(super) use returns::{Return, renewals};
 pub(super) use scenes::Scenes;
 pub(super) use waits::Unmet;
@@ -74,6 +77,8 @@ pub(super) struct Case<'a> {
     pub timeline: &'a Timeline,
     /// The gaps of the history that leave no doubt, by their records.
     bridged: HashSet<u64>,
+    /// Barriers that prove nothing, once somebody asked for them.
+    hollow: OnceCell<barriers::Hollow>,
 }
 
 impl<'a> Case<'a> {
@@ -81,7 +86,7 @@ impl<'a> Case<'a> {
     pub fn of(evidence: &'a Evidence) -> Option<Self> {
         let run = evidence.run()?;
         let (subject, timeline) = (&run.subject, &evidence.timeline);
-        let case = Self { evidence, run, subject, timeline, bridged: HashSet::new() };
+        let case = Self { evidence, run, subject, timeline, bridged: HashSet::new(), hollow: OnceCell::new() };
         Some(Self { bridged: case.bridged(), ..case })
     }
 
@@ -111,20 +116,25 @@ impl<'a> Case<'a> {
         &places[first.min(end)..end]
     }
 
-    /// Questions to servers.
-    pub fn sql(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> {
+    /// Questions to servers, also those whose answers do not count.
+    pub fn sql(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
         self.seen(&self.evidence.index.sql, |what| if let What::Sql(sql) = what { Some(sql) } else { None })
     }
 
-    /// Commands that were run in containers.
-    pub fn execs(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> {
-        self.seen(&self.evidence.index.execs, |what| if let What::Exec(exec) = what { Some(exec) } else { None })
+    /// Commands that were run in containers, as far as they count.
+    pub fn execs(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> + use<'a> {
+        self.execs_at(&self.evidence.index.execs)
     }
 
-    /// Commands that were run in the containers of one pod.
+    /// The same in the containers of one pod.
     pub fn execs_in(&self, pod: &str) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> + use<'a> {
-        let places = self.evidence.index.execs_in(pod);
-        self.seen(places, |what| if let What::Exec(exec) = what { Some(exec) } else { None })
+        self.execs_at(self.evidence.index.execs_in(pod))
+    }
+
+    fn execs_at(&self, places: &'a [usize]) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> + use<'a> {
+        let timeline = self.timeline;
+        let execs = self.seen(places, |what| if let What::Exec(exec) = what { Some(exec) } else { None });
+        execs.filter(move |exec| exec.counts(timeline))
     }
 
     /// What the witness's ledger handed over.

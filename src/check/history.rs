@@ -12,6 +12,7 @@ use crate::evidence::{
 use crate::scenario::SCENARIOS;
 
 mod acts;
+mod copies;
 mod disruptions;
 mod dns;
 mod edits;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::WriteOutcome;
+use crate::evidence::{Write, WriteOutcome};
 
-use super::case::Case;
+use super::case::{Case, Seen};
 
 /// What the run wrote. It is gone through once, however often servers are asked for what they hold of it.
 pub(super) struct Ledger {
@@ -25,12 +25,13 @@ pub(super) struct Rows {
 impl Ledger {
     /// The ledger of a run.
     pub fn of(case: &Case<'_>) -> Self {
-        let with = |wanted: fn(&WriteOutcome) -> bool| {
-            Rows::of(case.writes().filter(|write| wanted(&write.outcome)).map(|write| (write.id, write.mark.seq)))
-        };
-        let acknowledged = with(|outcome| *outcome == WriteOutcome::Acknowledged);
-        let possible = with(|outcome| !matches!(outcome, WriteOutcome::Rejected(_)));
-        Self { acknowledged, possible }
+        let told = |write: Seen<'_, Write>| (write.id, write.mark.seq);
+        let acknowledged = case.writes().filter(|write| write.outcome == WriteOutcome::Acknowledged);
+        let possible = case.writes().filter(|write| !matches!(write.outcome, WriteOutcome::Rejected(_)));
+        Self {
+            acknowledged: Rows::of(acknowledged.filter(|write| case.was_taken(write)).map(told)),
+            possible: Rows::of(possible.map(told)),
+        }
     }
 }
 

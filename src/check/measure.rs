@@ -7,6 +7,9 @@
 //! - An *outage* is the time between two acknowledgements that follow one another, as far as somebody wanted to write:
 //!   it begins when the first write after the earlier one was sent. While the ledger rests there is none. The last one
 //!   may have no end; it lasts as long as somebody still tried.
+//! - That there was no outage is known only of times in which somebody wanted to write. The ledger rests on purpose while
+//!   servers are compared, which is after the recovery, or after an upgrade's step; where it rests before, the evidence
+//!   says nothing of writes.
 //! - *Lag* is for how long a replica had not shown what was acknowledged, look by look.
 //! - The workload is *at rest* before the first disruption, and after each one once every replica has reached a barrier
 //!   that was asked for after the recovery, or the scenario has ended: the barrier before stands for what the primary had
@@ -23,12 +26,12 @@ mod writes;
 
 use serde::Serialize;
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Moment};
 
 use super::case::Case;
 
 pub use disruption::{Disruption, Toll};
-pub use lag::Spread;
+pub use lag::{Silence, Spread};
 pub use writes::{Outage, Outcomes, Waited};
 
 use lag::Looks;
@@ -68,13 +71,25 @@ pub struct AtRest {
     /// How far.
     #[serde(flatten)]
     pub lag: Spread,
+    /// What it did not show in time.
+    #[serde(skip)]
+    pub silence: Silence,
 }
 
-/// The longest time without an acknowledged write, in microseconds, in each of these windows of the log's clock; nothing
-/// where the ledger was not written to.
+/// The longest time without an acknowledged write, in microseconds, in each of these windows of the log's clock, at the end
+/// of each of which a state is read; nothing where nobody wrote for a while. The windows are in order.
 pub(super) fn longest_outages(case: &Case<'_>, windows: &[(u64, u64)]) -> Vec<Option<u64>> {
-    let writes = Writes::of(case);
-    windows.iter().map(|(from_us, to_us)| writes.as_ref()?.longest_within(*from_us, *to_us)).collect()
+    let Some(writes) = Writes::of(case) else { return vec![None; windows.len()] };
+    // The servers are asked for their part of the state while the ledger rests.
+    let of_state = case.heard().filter(|sql| matches!(sql.it.moment, Moment::Upgrading { .. }));
+    let mut asked: Vec<u64> = of_state.map(|sql| sql.asked_us()).collect();
+    asked.sort_unstable();
+    let longest = |(from_us, to_us): &(u64, u64)| {
+        let rests = asked.get(asked.partition_point(|us| us <= from_us)).copied().unwrap_or(*to_us);
+        let rested = writes.rested_in_step(*from_us, rests.min(*to_us));
+        if rested { None } else { writes.longest_within(*from_us, *to_us) }
+    };
+    windows.iter().map(longest).collect()
 }
 
 /// The same of everything that the witness ever wrote.
@@ -95,13 +110,15 @@ impl Measures {
         let looks = Looks::of(case, writes.offset_us);
         for disruption in &mut disruptions {
             let (from, to) = disruption.window_us();
+            let unwritten_us = writes.too_long_idle_us(from, disruption.wanted_until_us());
             disruption.toll = writes.within(from, to).map(|(outcomes, longest_outage)| Toll {
                 longest_outage,
+                unwritten_us,
                 writes: outcomes,
                 lag: looks.within(from, to),
             });
         }
-        let ledger = writes.overall(looks.at_rest(&disruptions), &disruptions);
+        let ledger = writes.overall(looks.at_rest(case, &disruptions), &disruptions);
         Self { disruptions, ledger: Some(ledger) }
     }
 }

@@ -9,6 +9,21 @@ use super::{Finding, Verdict, case::Case};
 /// A value, or the finding that stands in its way.
 pub(super) type Judged<T> = Result<T, Finding>;
 
+/// All of these, unless an objection stands in the way: the gravest of them, and of its kind the first.
+pub(super) fn all_of<T>(judged: impl IntoIterator<Item = Judged<T>>) -> Judged<Vec<T>> {
+    let (mut values, mut gravest) = (Vec::new(), None::<Finding>);
+    for judged in judged {
+        match judged {
+            Ok(value) => values.push(value),
+            Err(found) => match &gravest {
+                Some(known) if known.verdict == Verdict::Fail || found.verdict != Verdict::Fail => {}
+                _ => gravest = Some(found),
+            },
+        }
+    }
+    gravest.map_or(Ok(values), Err)
+}
+
 /// What was found so far, for and against a property.
 pub(super) struct Opinion {
     against: Vec<Finding>,
@@ -82,6 +97,14 @@ fn distinct(records: impl IntoIterator<Item = u64>) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_violation_among_many_outweighs_the_doubts_before_it() {
+        let (doubt, wrong) = (|| Finding::inconclusive("?", []), |why: &str| Finding::fail(why, []));
+        assert_eq!(all_of([Ok(1), Ok(2)]), Ok(vec![1, 2]));
+        assert_eq!(all_of([Ok(1), Err(doubt()), Err(wrong("a")), Err(wrong("b")), Err(doubt())]), Err(wrong("a")));
+        assert_eq!(all_of([Err::<u64, _>(doubt()), Ok(1)]), Err(doubt()));
+    }
 
     #[test]
     fn records_are_told_once_in_the_order_in_which_they_matter() {

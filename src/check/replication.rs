@@ -21,9 +21,9 @@ use crate::{
 
 use super::{
     Check, Finding,
-    case::{Case, Seen},
+    case::{Case, Seen, unasked},
     minimum::Need,
-    opinion::{Judged, judged},
+    opinion::{Judged, all_of, judged},
     words::during,
 };
 
@@ -46,7 +46,8 @@ pub(super) const REPLICAS_FOLLOW_BY_STABLE_NAME: Check = Check {
     explain: "\
 A replica that follows an address works until the source is created again with another one, which is the first night.
 The replication status of each replica is read once replication was configured, after each disruption and in the end:
-both threads must say Yes, and the host must be <pod>.<service>, alone or with the rest of the stable name.
+both threads must say Yes, and the host must be <pod>.<service>, alone or with the rest of the stable name. Where it has
+several channels, the threads of each must run, and one of them must follow the first pod.
 Usually wrong: the source was configured by its IP or by the Service's name, which is any pod; the replication user is
 missing or its password is not taken (Last_IO_Error 1045); or a replica came back without its data.",
     scenarios: &["replicate"],
@@ -61,7 +62,7 @@ fn replicas_follow_by_stable_name(evidence: &Evidence) -> Finding {
         for pod in case.subject.replica_pods() {
             for moment in case.moments(Moment::Replicating, &pod, Question::ReplicaStatus) {
                 let follows = opinion.weigh(follows(case, &pod, &moment));
-                opinion.prove(follows);
+                opinion.prove(follows.into_iter().flatten());
             }
             replicas.push(pod);
         }
@@ -69,31 +70,55 @@ fn replicas_follow_by_stable_name(evidence: &Evidence) -> Finding {
     })
 }
 
-fn follows(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<u64> {
-    let answer = case.last_answer(pod, Question::ReplicaStatus, moment)?;
-    let status = status(answer)?;
-    let seq = answer.mark.seq;
-    let threads = [("IO", status.io_running), ("SQL", status.sql_running)];
-    if let Some((thread, state)) = threads.iter().find(|(_, state)| *state != "Yes") {
-        let reason =
-            format!("the {thread} thread of {pod} is `{state}` {} (#{seq}){}", during(moment), status.errors());
+/// That every status that a replica gave at a moment is right; the records that show it.
+fn follows(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<Vec<u64>> {
+    let answers = case.answers(pod, Question::ReplicaStatus, moment);
+    let follows = all_of(answers.map(|answer| follows_by(case, answer, moment)))?;
+    if follows.is_empty() { Err(unasked(pod, Question::ReplicaStatus, moment)) } else { Ok(follows) }
+}
+
+fn follows_by(case: &Case<'_>, answer: Seen<'_, Sql>, moment: &Moment) -> Judged<u64> {
+    let (channels, pod, seq) = (channels(answer)?, &answer.it.pod, answer.mark.seq);
+    if let Some((thread, state)) = stopped(&channels) {
+        let reason = format!("the {thread} of {pod} is `{state}` {} (#{seq}){}", during(moment), errors(&channels));
         // Whoever lost the source with its pod connects again within a second or so; not to have caught up is too long.
-        let may_be_about_to = *state == "Connecting" && *moment != Moment::Replicating && !missed(case, pod, moment);
+        let may_be_about_to = state == "Connecting" && *moment != Moment::Replicating && !missed(case, pod, moment);
         let found = if may_be_about_to { Finding::inconclusive } else { Finding::fail };
         return Err(found(reason, vec![seq]));
     }
-    if !is_stable_name(case.subject, status.host) {
-        let (host, name) = (status.host, case.subject.fqdn(&case.subject.primary()));
-        let reason = format!("{pod} follows `{host}`, not `{name}` {} (#{seq})", during(moment));
+    if !channels.iter().any(|channel| is_stable_name(case.subject, channel.host)) {
+        let (hosts, name) = (hosts(&channels), case.subject.fqdn(&case.subject.primary()));
+        let reason = format!("{pod} follows {hosts}, not `{name}` {} (#{seq})", during(moment));
         return Err(Finding::fail(reason, [seq]));
     }
     Ok(seq)
 }
 
-/// Whether the replica was seen not to reach the barrier of this moment.
+/// The first thread that does not run, by name, and what it is. One that is about to connect is told of last.
+fn stopped<'a>(channels: &[ReplicaStatus<'a>]) -> Option<(String, &'a str)> {
+    let threads = channels.iter().flat_map(|channel| {
+        let of = if channel.channel.is_empty() { String::new() } else { format!(" of channel `{}`", channel.channel) };
+        [("IO", channel.io_running), ("SQL", channel.sql_running)]
+            .map(|(name, state)| (format!("{name} thread{of}"), state))
+    });
+    let stopped: Vec<_> = threads.filter(|(_, state)| *state != "Yes").collect();
+    let gravest = stopped.iter().position(|(_, state)| *state != "Connecting").unwrap_or(0);
+    stopped.into_iter().nth(gravest)
+}
+
+fn errors(channels: &[ReplicaStatus<'_>]) -> String {
+    channels.iter().map(ReplicaStatus::errors).collect()
+}
+
+/// Whom all channels follow, for people.
+fn hosts(channels: &[ReplicaStatus<'_>]) -> String {
+    channels.iter().map(|channel| format!("`{}`", channel.host)).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether the replica was seen not to reach a barrier of this moment.
 fn missed(case: &Case<'_>, pod: &str, moment: &Moment) -> bool {
-    let barrier = case.last_answer(pod, Question::Barrier, moment);
-    barrier.and_then(|barrier| barrier.value("reached")).is_ok_and(|reached| reached != "1")
+    let mut barriers = case.answers(pod, Question::Barrier, moment);
+    barriers.any(|barrier| barrier.value("reached").is_ok_and(|reached| reached != "1"))
 }
 
 /// Whether a host is the primary's stable name, in full or as far as a pod's search list completes it.
@@ -110,28 +135,45 @@ fn is_stable_name(subject: &Subject, host: &str) -> bool {
     .any(|name| name.eq_ignore_ascii_case(host))
 }
 
-fn status<'a>(answer: Seen<'a, Sql>) -> Judged<ReplicaStatus<'a>> {
-    let Some(row) = answer.rows()?.first() else {
+/// The channels that a server replicates by, of which a replica has one at least.
+fn channels<'a>(answer: Seen<'a, Sql>) -> Judged<Vec<ReplicaStatus<'a>>> {
+    let channels: Vec<_> = answer.rows()?.iter().map(ReplicaStatus::of).collect();
+    if channels.is_empty() {
         let seq = answer.mark.seq;
         return Err(Finding::fail(format!("{} replicates nothing: its status is empty (#{seq})", answer.pod), [seq]));
-    };
-    Ok(ReplicaStatus::of(row))
+    }
+    Ok(channels)
 }
 
-/// That the replica reached the barrier that it was last asked for at this moment.
+/// That the replica reached every barrier that it was asked for at this moment, the last one of which this is.
 fn reached_barrier(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<Mark> {
-    let barrier = case.last_answer(pod, Question::Barrier, moment)?;
-    reached(barrier, || case.last_answer(pod, Question::ReplicaStatus, moment))
+    let barriers = case.answers(pod, Question::Barrier, moment);
+    let last = || case.last_answer(pod, Question::ReplicaStatus, moment);
+    reached_all(case, barriers, last)?.ok_or_else(|| unasked(pod, Question::Barrier, moment))
 }
 
-/// That a replica reached a barrier; if not, its replication status may tell why.
-fn reached<'a>(barrier: Seen<'a, Sql>, last: impl FnOnce() -> Judged<Seen<'a, Sql>>) -> Judged<Mark> {
+/// The same of these barriers; the last one of them.
+fn reached_all<'a>(
+    case: &Case<'a>,
+    barriers: impl Iterator<Item = Seen<'a, Sql>>,
+    last: impl Fn() -> Judged<Seen<'a, Sql>>,
+) -> Judged<Option<Mark>> {
+    Ok(all_of(barriers.map(|barrier| reached(case, barrier, &last)))?.pop())
+}
+
+/// Whether a replica reached a barrier which proves something.
+fn has_reached<'a>(case: &Case<'a>, barrier: &Seen<'a, Sql>) -> bool {
+    barrier.value("reached").is_ok_and(|reached| reached == "1") && case.hollow(barrier).is_none()
+}
+
+/// That a replica reached a barrier which proves something; if not, its replication status may tell why.
+fn reached<'a>(case: &Case<'a>, barrier: Seen<'a, Sql>, last: impl Fn() -> Judged<Seen<'a, Sql>>) -> Judged<Mark> {
     let seq = barrier.mark.seq;
     if barrier.value("reached")? == "1" {
-        return Ok(barrier.mark);
+        return case.hollow(&barrier).map_or(Ok(barrier.mark), Err);
     }
     let wanted = barrier.value("gtid_set").unwrap_or("the transactions of its source");
-    let errors = last().and_then(status).map_or(String::new(), |status| status.errors());
+    let errors = last().and_then(channels).map_or(String::new(), |channels| errors(&channels));
     let (pod, when) = (&barrier.pod, during(&barrier.moment));
     Err(Finding::fail(format!("{pod} did not reach the barrier `{wanted}` {when} (#{seq}){errors}"), [seq]))
 }
@@ -152,8 +194,9 @@ pub(super) const REPLICAS_REFUSE_WRITES: Check = Check {
     explain: "\
 One write on a replica is an errant transaction: the replica differs from its source for ever and can never take over.
 It is tried, not read: an insert inside a transaction that is rolled back, as the account that the harness uses; once
-replication was configured, after each disruption, and on a replica that joins. MariaDB has read_only alone, which lets
-pass who has READ_ONLY ADMIN; there the insert comes from an account that may do nothing but insert.
+replication was configured, after each disruption, and on a replica that joins; one that was accepted is one too many.
+MariaDB has read_only alone, which lets pass who has READ_ONLY ADMIN; there the insert comes from an account that may do
+nothing but insert.
 Usually wrong: read_only is on without super_read_only, which lets administrators write; or it is set at run time only,
 and gone after a restart.",
     scenarios: &["replicate"],
@@ -173,7 +216,7 @@ fn replicas_refuse_writes(evidence: &Evidence) -> Finding {
                 opinion.weigh(case.last_answer(&pod, Question::TryWrite, &Moment::Replicating));
             }
             // All of them, whenever: one that was accepted is one too many.
-            for attempt in case.sql().filter(|sql| sql.pod == pod && sql.question == Question::TryWrite) {
+            for attempt in case.heard().filter(|sql| sql.pod == pod && sql.question == Question::TryWrite) {
                 let refused = opinion.weigh(refused(attempt));
                 opinion.prove(refused);
             }

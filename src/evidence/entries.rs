@@ -19,6 +19,9 @@ pub struct Entries {
     /// had written down in the last moment. None of them is in `writes`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubtful: Vec<Ids>,
+    /// The highest id that was ever given, where no more will be: the ledger has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u64>,
 }
 
 /// Ids of the witness's ledger, from the first to the last of them.

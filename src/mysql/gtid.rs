@@ -94,6 +94,36 @@ impl GtidSet {
         Self { origins: left.filter(|(_, numbers)| !numbers.is_empty()).collect() }
     }
 
+    /// The transactions of this set that a server lacks which is at a position. Of MariaDB a position tells the last number
+    /// of each domain, which stands for all up to it, whoever wrote them: a former primary is not named any more
+    /// (<https://mariadb.com/kb/en/gtid/#gtid_binlog_pos>).
+    #[must_use]
+    pub fn beyond(&self, position: &Self) -> Self {
+        let left = self.origins.iter().map(|(origin, numbers)| {
+            let passed = match origin {
+                Origin::Server(..) => position.origins.get(origin).cloned().unwrap_or_default(),
+                Origin::Domain(domain, _) => position.up_to_last(*domain),
+            };
+            (origin.clone(), numbers.subtract(&passed))
+        });
+        Self { origins: left.filter(|(_, numbers)| !numbers.is_empty()).collect() }
+    }
+
+    /// The transactions of this set that those numbered whom the other set knows.
+    #[must_use]
+    pub fn of_origins(&self, other: &Self) -> Self {
+        let known = self.origins.iter().filter(|(origin, _)| other.origins.contains_key(origin));
+        Self { origins: known.map(|(origin, numbers)| (origin.clone(), numbers.clone())).collect() }
+    }
+
+    /// All numbers up to the last one of a domain, whoever has it.
+    fn up_to_last(&self, domain: u32) -> Intervals {
+        let of_domain = self.origins.range(Origin::Domain(domain, 0)..=Origin::Domain(domain, u32::MAX));
+        let mut numbers = Intervals::default();
+        numbers.insert(1, of_domain.filter_map(|(_, numbers)| numbers.last()).max().unwrap_or(0));
+        numbers
+    }
+
     /// Who numbered them: the UUIDs of MySQL servers, whatever their tags, and `domain-server` of MariaDB.
     pub fn sources(&self) -> BTreeSet<String> {
         let name = |origin: &Origin| match origin {

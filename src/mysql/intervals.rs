@@ -32,6 +32,11 @@ impl Intervals {
         self.ranges.iter().fold(0, |sum: u64, (first, last)| sum.saturating_add(last - first).saturating_add(1))
     }
 
+    /// The highest number.
+    pub fn last(&self) -> Option<u64> {
+        self.ranges.last().map(|(_, last)| *last)
+    }
+
     /// Whether a number is there.
     pub fn contains(&self, number: u64) -> bool {
         let after = self.ranges.partition_point(|(first, _)| *first <= number);
@@ -169,6 +174,11 @@ mod tests {
 
     fn set(text: &str) -> Intervals {
         text.parse().expect("a set")
+    }
+
+    #[test]
+    fn the_last_number_is_the_highest() {
+        assert_eq!([set(""), set("7"), set("8-9,1-3")].map(|numbers| numbers.last()), [None, Some(7), Some(9)]);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use crate::evidence::Row;
 /// A row of `SHOW REPLICA STATUS` or `SHOW SLAVE STATUS`. A column that is missing or NULL reads as empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplicaStatus<'a> {
+    /// The channel's name: a replica of several sources has a row for each. The usual one has none.
+    pub channel: &'a str,
     /// Whom it follows, as it was told.
     pub host: &'a str,
     /// How the thread is that fetches: `Yes`, `Connecting`, `No`.
@@ -31,6 +33,7 @@ impl<'a> ReplicaStatus<'a> {
         let column = |names: &[&str]| names.iter().find_map(|name| row.get(*name)?.as_deref()).unwrap_or("");
         let error = |number: &str, text: &str| (column(&[number]).parse().unwrap_or(0), column(&[text]));
         Self {
+            channel: column(&["Channel_Name", "Connection_name"]),
             host: column(&["Source_Host", "Master_Host"]),
             io_running: column(&["Replica_IO_Running", "Slave_IO_Running"]),
             sql_running: column(&["Replica_SQL_Running", "Slave_SQL_Running"]),

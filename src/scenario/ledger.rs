@@ -57,7 +57,7 @@ pub async fn collect(context: Arc<Context>, ended: CancellationToken) {
             () = ended.cancelled() => return,
             _ = beat.tick() => {}
         }
-        let read = match context.read_on().await {
+        let read = match context.read_on(false).await {
             Ok(Some(Activity::Idle)) if context.ledger_is_wanted() => {
                 Err("it does not write, and nobody stopped it".to_owned())
             }
@@ -109,7 +109,7 @@ impl Context {
         }
         let doing = async {
             self.insist("stop its ledger", LedgerAsk::Stop).await?;
-            self.patiently("hand over its ledger", async || self.read_on().await).await?;
+            self.patiently("hand over its ledger", async || self.read_on(true).await).await?;
             Ok::<_, ScenarioError>(vec![self.last_record()])
         };
         self.disrupt(Act::StopLedger, doing).await?;
@@ -137,8 +137,9 @@ impl Context {
         resumed.map(|()| done)
     }
 
-    /// Records what the ledger has by now, each entry once, and returns what it does, if it was begun.
-    async fn read_on(&self) -> Result<Option<Activity>, String> {
+    /// Records what the ledger has by now, each entry once, and returns what it does, if it was begun. Of one that has ended
+    /// the last record says so, also where nothing was written since the one before.
+    async fn read_on(&self, ended: bool) -> Result<Option<Activity>, String> {
         let mut position = self.reader.position.lock().await;
         let Some(position) = position.as_mut() else { return Ok(None) };
         loop {
@@ -147,7 +148,7 @@ impl Context {
                 return Err("the witness answered another question".to_owned());
             };
             let count = entries.writes.len() + entries.lags.len() + entries.doubtful.len();
-            if count > 0 {
+            if count > 0 || (ended && entries.last.is_some()) {
                 self.journal.log.record(What::Entries(entries));
             }
             *position = next;

@@ -76,7 +76,7 @@ impl<'a> Case<'a> {
         self.seen(places, |what| if let What::Dns(dns) = what { Some(dns) } else { None })
     }
 
-    /// The answers of one pod to one question at one moment, in order.
+    /// The answers of one pod to one question at one moment that count, in order.
     pub fn answers(
         &self,
         pod: &str,
@@ -96,7 +96,9 @@ impl<'a> Case<'a> {
         to: u64,
     ) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
         let places = self.between(self.evidence.index.answers(pod, question, moment), from, to);
-        self.seen(places, |what| if let What::Sql(sql) = what { Some(sql) } else { None })
+        let timeline = self.timeline;
+        let answers = self.seen(places, |what| if let What::Sql(sql) = what { Some(sql) } else { None });
+        answers.filter(move |sql| sql.counts(timeline))
     }
 
     /// The moments at which a pod was asked a question: this one, at which it must have been, and whichever others.
@@ -116,7 +118,7 @@ pub(in super::super) fn unasked(pod: &str, question: Question, moment: &Moment) 
 }
 
 /// A moment and the others of a list, each once.
-fn with_others<'a>(first: Moment, others: impl Iterator<Item = &'a Moment>) -> Vec<Moment> {
+pub(in super::super) fn with_others<'a>(first: Moment, others: impl Iterator<Item = &'a Moment>) -> Vec<Moment> {
     let mut moments = vec![first];
     for other in others {
         if !moments.contains(other) {

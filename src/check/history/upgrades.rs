@@ -50,6 +50,8 @@ impl History {
         }
         history.pass_ms(600_000);
         history.records.truncate(seen);
+        // Of the pods that were there before this log began it tells nothing.
+        history.records.retain(|record| !matches!(&record.what, What::Object(event) if event.object_kind == "Pod"));
         let kubelets = [CONTROL_PLANE].iter().chain(&WORKERS).map(|node| (*node).to_owned()).collect();
         history.reads_state(Stage::Unseen, &Done { control_plane: true, kubelets });
         history.step("upgrade", Phase::End);

@@ -1,8 +1,8 @@
 //! Disruptions, from their first act to the recovery.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use crate::evidence::{Act, Fault, Mark, Phase, Question, Sql, Step};
+use crate::evidence::{Act, Mark, Phase, Question, Sql, Step};
 
 use super::{
     super::case::{Case, Seen},
@@ -27,6 +27,8 @@ pub struct Disruption {
     pub rest: Mark,
     /// What it cost writers and readers, where the ledger was written to.
     pub toll: Option<Toll>,
+    /// Until when somebody had to want to write: then servers are asked for what they hold, while the ledger rests.
+    wanted_until_us: u64,
 }
 
 /// One act of a disruption.
@@ -36,7 +38,7 @@ pub struct Part {
     pub act: Act,
     /// When it was asked for.
     pub asked: Mark,
-    /// Whether it is proved to have happened.
+    /// Whether it is proved to have happened, by records that show it.
     pub proved: bool,
 }
 
@@ -45,6 +47,8 @@ pub struct Part {
 pub struct Toll {
     /// The longest outage that touches it.
     pub longest_outage: Option<Outage>,
+    /// For how long nobody wanted to write before the recovery, where that is too long for an outage to be known.
+    pub unwritten_us: Option<u64>,
     /// What became of the writes that ended in it.
     pub writes: Outcomes,
     /// How far behind replicas were in it, all together; nothing where nobody looked.
@@ -84,6 +88,10 @@ impl Disruption {
     /// From the first act to the recovery.
     pub(super) fn window_us(&self) -> (u64, u64) {
         (self.began().at_us, self.until.at_us)
+    }
+
+    pub(super) fn wanted_until_us(&self) -> u64 {
+        self.wanted_until_us
     }
 
     /// From the first act until the workload was at rest. The next disruption may begin right then.
@@ -148,28 +156,36 @@ fn bearing(act: &Act) -> Bearing {
 /// What bears on disruptions.
 enum Event<'a> {
     Step(&'a Step),
-    Fault(&'a Fault),
-    Barrier(&'a Sql),
+    Act(&'a Act),
+    /// A barrier that a replica reached, and that proves something.
+    Barrier(Seen<'a, Sql>),
+    /// A server was asked for its transactions.
+    Asked(Seen<'a, Sql>),
 }
 
 /// The disruptions of a run, in order, each apart from the next. What they cost is not known yet.
 pub(super) fn disruptions(case: &Case<'_>) -> Vec<Disruption> {
-    fn placed<'a, T>(event: fn(&'a T) -> Event<'a>) -> impl Fn(Seen<'a, T>) -> (Mark, Event<'a>) {
-        move |seen| (seen.mark, event(seen.it))
-    }
-    let barriers = case.sql().filter(|sql| sql.question == Question::Barrier);
-    let mut events: Vec<_> = case.steps().map(placed(Event::Step)).collect();
-    events.extend(case.faults().map(placed(Event::Fault)));
-    events.extend(barriers.map(placed(Event::Barrier)));
+    let mut events: Vec<_> = case.steps().map(|step| (step.mark, Event::Step(step.it))).collect();
+    let acts = case.acts(|_| true);
+    events.extend(acts.iter().map(|acted| (acted.asked, Event::Act(acted.act))));
+    events.extend(case.heard().filter_map(|sql| match sql.it.question {
+        Question::Barrier => {
+            let reached = sql.value("reached").is_ok_and(|reached| reached == "1") && case.hollow(&sql).is_none();
+            reached.then_some((sql.mark, Event::Barrier(sql)))
+        }
+        Question::GtidExecuted => Some((sql.mark, Event::Asked(sql))),
+        _ => None,
+    }));
     events.sort_by_key(|(mark, _)| mark.seq);
-    let mut walk = Walk { case, scenario: "", open: None, settling: None, found: Vec::new() };
+    let proved = acts.iter().filter(|acted| acted.proved.is_some()).map(|acted| acted.asked.seq).collect();
+    let mut walk = Walk { case, proved, scenario: "", open: None, settling: None, found: Vec::new() };
     for (mark, event) in events {
         match event {
             Event::Step(step) if step.scenario == step.name => walk.scenario(mark, step),
             Event::Step(_) => {}
-            Event::Fault(fault) if fault.proof.is_none() => walk.asked(mark, &fault.act),
-            Event::Fault(fault) => walk.proved(&fault.act),
-            Event::Barrier(sql) => walk.barrier(mark, sql),
+            Event::Act(act) => walk.asked(mark, act),
+            Event::Barrier(sql) => walk.reached(mark, &sql.it.pod, sql.asked_us()),
+            Event::Asked(sql) => walk.compared(sql.asked_us()),
         }
     }
     walk.end(Mark { seq: case.timeline.last_seq, at_us: case.last_us() });
@@ -178,6 +194,8 @@ pub(super) fn disruptions(case: &Case<'_>) -> Vec<Disruption> {
 
 struct Walk<'a, 'c> {
     case: &'c Case<'a>,
+    /// The acts that are proved, by the records that ask for them.
+    proved: HashSet<u64>,
     scenario: &'a str,
     open: Option<Open>,
     /// Who is behind since the recovery from the last disruption that was found; nobody knows once the workload rests.
@@ -191,6 +209,8 @@ struct Walk<'a, 'c> {
 struct Open {
     acts: Vec<Part>,
     behind: Behind,
+    /// When a server was first asked for its transactions after the last act.
+    compared_us: Option<u64>,
 }
 
 /// The replicas that have reached no barrier that was asked for after a time.
@@ -226,28 +246,25 @@ impl<'a> Walk<'a, '_> {
             }
             (Some(open), _) => std::mem::take(&mut open.acts),
         };
-        let part = Part { act: act.clone(), asked, proved: false };
+        let part = Part { act: act.clone(), asked, proved: self.proved.contains(&asked.seq) };
         let acts = acts.into_iter().chain([part]).collect();
-        self.open = Some(Open { acts, behind: Behind::since(asked.at_us, self.case) });
+        self.open = Some(Open { acts, behind: Behind::since(asked.at_us, self.case), compared_us: None });
     }
 
-    fn proved(&mut self, act: &Act) {
-        let open = self.open.iter_mut().flat_map(|open| &mut open.acts);
-        let known = self.found.last_mut().into_iter().flat_map(|last| &mut last.acts);
-        if let Some(part) = known.chain(open).find(|part| part.act == *act && !part.proved) {
-            part.proved = true;
-        }
-    }
-
-    fn barrier(&mut self, mark: Mark, sql: &Sql) {
-        if (Seen { mark, it: sql }).value("reached").is_ok_and(|reached| reached == "1") {
-            self.reached(mark, &sql.pod, mark.at_us.saturating_sub(sql.took_us));
+    /// A server is asked for its transactions. The ledger rests whenever it is compared with others; it need not when it
+    /// is asked for what the others are to wait for, but nobody can tell which of these comes first.
+    fn compared(&mut self, asked_us: u64) {
+        if let Some(open) = &mut self.open
+            && asked_us >= open.behind.since_us
+        {
+            open.compared_us.get_or_insert(asked_us);
         }
     }
 
     fn reached(&mut self, mark: Mark, pod: &str, asked_us: u64) {
         let last_of = |behind: &mut Behind| behind.reached(pod, asked_us);
         if self.open.as_mut().is_some_and(|open| last_of(&mut open.behind)) {
+            self.compared(asked_us);
             self.close(mark, Some(mark));
             self.settling = Some(Behind::since(mark.at_us, self.case));
         } else if self.settling.as_mut().is_some_and(last_of) {
@@ -269,11 +286,13 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn close(&mut self, until: Mark, recovered: Option<Mark>) {
-        let Some(Open { acts, .. }) = self.open.take() else { return };
+        let Some(Open { acts, compared_us, .. }) = self.open.take() else { return };
         let began = acts.first().map_or(until.seq, |part| part.asked.seq);
         let ready = self.ready(began, until.seq);
         let scenario = self.scenario.to_owned();
-        self.found.push(Disruption { scenario, acts, until, ready, recovered, rest: until, toll: None });
+        let wanted_until_us = compared_us.unwrap_or(until.at_us).min(until.at_us);
+        let rest = until;
+        self.found.push(Disruption { scenario, acts, until, ready, recovered, rest, toll: None, wanted_until_us });
     }
 
     /// When the last of the set's pods became Ready between two records, if all are in the end.

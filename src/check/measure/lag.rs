@@ -1,6 +1,6 @@
 //! How far behind replicas were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -23,6 +23,19 @@ pub struct Spread {
     /// The record that the most is in.
     #[serde(skip)]
     pub max_in: u64,
+}
+
+/// What looks at a replica did not show in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Silence {
+    /// Answered looks that found it further behind than the budget allows.
+    pub late: usize,
+    /// Looks that were not answered although its pod was Ready.
+    pub while_ready: usize,
+    /// The first record with a look that was not answered.
+    pub first_in: u64,
+    /// Whether no look at it was answered in the whole run: then nobody knows whether it would let the witness look.
+    pub unheard: bool,
 }
 
 /// A look at a replica.
@@ -59,17 +72,61 @@ impl<'a> Looks<'a> {
     /// What the looks at all replicas in this window found; nothing where there was none.
     pub fn within(&self, from_us: u64, to_us: u64) -> Option<Spread> {
         let place = |us: u64| self.all.partition_point(|look| look.at_us < us);
-        let looks = &self.all[place(from_us)..place(to_us.saturating_add(1))];
+        let from = place(from_us);
+        let looks = &self.all[from..place(to_us.saturating_add(1)).max(from)];
         (!looks.is_empty()).then(|| spread(looks))
     }
 
     /// What the looks at each replica found while the workload was at rest. The disruptions are in order.
-    pub fn at_rest(&self, disruptions: &[Disruption]) -> Vec<AtRest> {
+    pub fn at_rest(&self, case: &Case<'_>, disruptions: &[Disruption]) -> Vec<AtRest> {
         let mut by_pod: BTreeMap<&str, Vec<&Look<'_>>> = BTreeMap::new();
         for look in at_rest(&self.all, |look| look.at_us, disruptions) {
             by_pod.entry(look.pod).or_default().push(look);
         }
-        by_pod.into_iter().map(|(pod, looks)| AtRest { pod: pod.to_owned(), lag: spread(looks) }).collect()
+        let answered: BTreeSet<&str> =
+            self.all.iter().filter(|look| look.behind_us.is_some()).map(|look| look.pod).collect();
+        let told = by_pod.into_iter().map(|(pod, looks)| {
+            let silence = Silence { unheard: !answered.contains(pod), ..silence(case, pod, &looks) };
+            AtRest { pod: pod.to_owned(), lag: spread(looks), silence }
+        });
+        told.collect()
+    }
+}
+
+fn silence(case: &Case<'_>, pod: &str, looks: &[&Look<'_>]) -> Silence {
+    let (budget_us, served) = (case.run.budgets.lag_ms.saturating_mul(1000), Served::by(case, pod));
+    let mut silence = Silence::default();
+    for look in looks {
+        match look.behind_us {
+            Some(us) => silence.late += usize::from(us > budget_us),
+            None => {
+                silence.while_ready += usize::from(served.at(look.at_us));
+                if silence.first_in == 0 {
+                    silence.first_in = look.seq;
+                }
+            }
+        }
+    }
+    silence
+}
+
+/// When the bearer of a name was Ready and stayed, as far as that was seen: changes in order.
+struct Served(Vec<(u64, bool)>);
+
+impl Served {
+    fn by(case: &Case<'_>, pod: &str) -> Self {
+        let changes = case.timeline.lives(pod).flat_map(|life| {
+            let ends = life.deleting.into_iter().chain(life.deleted).map(|gone| (gone.at_us, false));
+            life.ready.iter().map(|change| (change.since.at_us, change.value)).chain(ends)
+        });
+        let mut changes: Vec<(u64, bool)> = changes.collect();
+        changes.sort_by_key(|(at_us, _)| *at_us);
+        Self(changes)
+    }
+
+    fn at(&self, us: u64) -> bool {
+        let passed = self.0.partition_point(|(at_us, _)| *at_us <= us);
+        self.0[..passed].last().is_some_and(|(_, ready)| *ready)
     }
 }
 

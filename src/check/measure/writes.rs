@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::evidence::{Entry, WriteOutcome};
+use crate::evidence::{Act, Entry, WriteOutcome};
 
 use super::{super::case::Case, AtRest, Disruption, Overall, disruption::at_rest};
 
@@ -42,7 +42,55 @@ pub(super) struct Writes {
     /// What lies between acknowledgements, in order, however short.
     outages: Vec<Outage>,
     first_sent_us: u64,
+    /// When somebody wanted to write.
+    pub wanted: Wanted,
+    /// Between two writes, where each ends at once.
+    beat_us: u64,
 }
+
+/// When somebody wanted to write: each time from the sending of a write to the end of the last one that overlaps, apart
+/// from each other and in order.
+pub(super) struct Wanted(Vec<(u64, u64)>);
+
+impl Wanted {
+    fn of(entries: &[&Entry], offset_us: i64) -> Self {
+        let mut spans: Vec<(u64, u64)> =
+            entries.iter().map(|it| (moved(it.sent_us, offset_us), moved(it.ended_us, offset_us))).collect();
+        spans.sort_unstable();
+        let mut wanted: Vec<(u64, u64)> = Vec::new();
+        for (sent_us, ended_us) in spans {
+            match wanted.last_mut() {
+                Some((_, until_us)) if sent_us <= *until_us => *until_us = ended_us.max(*until_us),
+                _ => wanted.push((sent_us, ended_us.max(sent_us))),
+            }
+        }
+        Self(wanted)
+    }
+
+    /// The longest time in a window in which nobody wanted to write.
+    pub fn idle_us(&self, from_us: u64, to_us: u64) -> u64 {
+        let first = self.0.partition_point(|(_, until_us)| *until_us <= from_us);
+        let (mut idle_us, mut since_us) = (0, from_us);
+        for (sent_us, ended_us) in self.0[first..].iter().take_while(|(sent_us, _)| *sent_us < to_us) {
+            idle_us = idle_us.max(sent_us.saturating_sub(since_us));
+            since_us = *ended_us;
+        }
+        idle_us.max(to_us.saturating_sub(since_us))
+    }
+}
+
+/// Between two writes where nobody told how fast the ledger writes.
+const USUAL_BEAT_US: u64 = 1_000_000;
+
+/// For so long nobody needs to want to write while something is disrupted: a machine that is short of time, or a server of
+/// the API that begins anew, holds the witness up too, for less than a second in runs on two cores.
+const MOST_IDLE_US: u64 = 2_500_000;
+
+/// For so long nobody needs to want to write in the shortest disruption. Of one that is over soon it is half.
+const LEAST_IDLE_US: u64 = 1_000_000;
+
+/// The same in a step of an upgrade, which may start the witness again too.
+const MOST_IDLE_IN_STEP_US: u64 = 10_000_000;
 
 /// Of acknowledged writes, how many had waited for a replica.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -104,7 +152,21 @@ impl Writes {
         entries.sort_by_key(|entry| entry.ended_us);
         let first_sent_us = moved(entries.iter().map(|entry| entry.sent_us).min()?, offset_us);
         let ended = entries.iter().map(|entry| (moved(entry.ended_us, offset_us), Kind::of(entry))).collect();
-        Some(Self { offset_us, ended, outages: outages(&entries, offset_us), first_sent_us })
+        let outages = outages(&entries, offset_us);
+        let wanted = Wanted::of(&entries, offset_us);
+        Some(Self { offset_us, ended, outages, first_sent_us, wanted, beat_us: beat_us(case) })
+    }
+
+    /// The longest time in a window in which nobody wanted to write, where it is too long for an outage to be known.
+    pub fn too_long_idle_us(&self, from_us: u64, to_us: u64) -> Option<u64> {
+        let most = (to_us.saturating_sub(from_us) / 2).clamp(LEAST_IDLE_US, MOST_IDLE_US);
+        Some(self.wanted.idle_us(from_us, to_us)).filter(|idle_us| *idle_us > most.saturating_add(self.beat_us))
+    }
+
+    /// Whether nobody wanted to write for too long in this step of an upgrade, or never in it.
+    pub fn rested_in_step(&self, from_us: u64, to_us: u64) -> bool {
+        let (idle_us, all_us) = (self.wanted.idle_us(from_us, to_us), to_us.saturating_sub(from_us));
+        idle_us > self.beat_us.saturating_add(MOST_IDLE_IN_STEP_US) || (idle_us == all_us && all_us > self.beat_us)
     }
 
     /// What became of the writes that ended in this window, and the longest outage that touches it; nothing where the
@@ -115,8 +177,9 @@ impl Writes {
             return None;
         }
         let place = |us: u64| self.ended.partition_point(|(ended, _)| *ended < us);
-        let mut outcomes = Outcomes::default();
-        self.ended[place(from_us)..place(to_us.saturating_add(1))].iter().for_each(|(_, kind)| outcomes.add(*kind));
+        let (mut outcomes, from) = (Outcomes::default(), place(from_us));
+        let within = &self.ended[from..place(to_us.saturating_add(1)).max(from)];
+        within.iter().for_each(|(_, kind)| outcomes.add(*kind));
         let first = self.outages.partition_point(|outage| outage.to_us < from_us);
         let touching = self.outages[first..].iter().take_while(|outage| outage.from_us <= to_us);
         Some((outcomes, touching.copied().max_by_key(Outage::us)))
@@ -152,11 +215,26 @@ impl Writes {
     }
 }
 
+/// Between two writes of the ledger, as it was told to write.
+fn beat_us(case: &Case<'_>) -> u64 {
+    let started = case.faults().find_map(|fault| match fault.it.act {
+        Act::StartLedger { writers, per_second } => Some(u64::from(writers) * u64::from(per_second)),
+        _ => None,
+    });
+    started.and_then(|a_second| USUAL_BEAT_US.checked_div(a_second)).unwrap_or(USUAL_BEAT_US)
+}
+
 /// The longest time without an acknowledged write in microseconds, whenever it was: also before the log began, for the
-/// witness may have written long before that. Nothing where the ledger handed nothing over.
+/// witness may have written long before that. Nothing where the ledger handed nothing over, or rested for most of the
+/// time: a witness that moves with its node rests for a while.
 pub(super) fn longest_ever(case: &Case<'_>) -> Option<u64> {
     let mut entries: Vec<&Entry> = case.entries().flat_map(|entries| &entries.it.writes).collect();
     entries.sort_by_key(|entry| entry.ended_us);
+    let (first, last) = (entries.iter().map(|entry| entry.sent_us).min()?, entries.last()?.ended_us);
+    let idle_us = Wanted::of(&entries, 0).idle_us(first, last);
+    if idle_us > MOST_IDLE_IN_STEP_US && idle_us > last.saturating_sub(first) / 2 {
+        return None;
+    }
     outages(&entries, 0).iter().map(Outage::us).max()
 }
 

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    evidence::{Act, Moment, Question, Sql, SqlAnswer, WriteOutcome},
+    evidence::{Act, Mark, Moment, Question, Sql, SqlAnswer, WriteOutcome},
     mysql::intervals::Intervals,
 };
 
 use super::{
     super::{
         Finding,
-        case::{Case, Seen, doubt},
-        opinion::{Judged, Opinion},
+        case::{Acted, Case, Seen, doubt, unasked},
+        opinion::{Judged, Opinion, all_of},
         words::five_of,
     },
-    reached_barrier,
+    reached,
 };
 
 /// ER_BAD_DB_ERROR and ER_NO_SUCH_TABLE: the schema, or the table, is not there.
@@ -31,6 +31,12 @@ pub(in super::super) struct Account {
     doubtful: Intervals,
     /// Why it is not complete.
     open: Option<Finding>,
+    /// The highest id that is known to have been given.
+    last: u64,
+    /// Whether no higher one was.
+    is_last: bool,
+    /// When it was proved that the ledger had ended.
+    ended: Option<Mark>,
 }
 
 impl Account {
@@ -43,7 +49,7 @@ impl Account {
         }
         for pod in case.subject.pods() {
             let proof = opinion.weigh(holds(case, &account, &pod));
-            opinion.prove(proof);
+            opinion.prove(proof.into_iter().flatten());
         }
         if let Some(open) = &account.open {
             opinion.object(open.clone());
@@ -70,7 +76,7 @@ impl Account {
 
     fn of(case: &Case<'_>) -> Self {
         let (mut ids, mut seen): (BTreeMap<u64, &WriteOutcome>, _) = (BTreeMap::new(), Vec::new());
-        let (mut twice, mut doubtful) = (None, Intervals::default());
+        let (mut twice, mut doubtful, mut told_last) = (None, Intervals::default(), None);
         for entries in case.entries() {
             entries.it.doubtful.iter().for_each(|ids| doubtful.insert(ids.first, ids.last));
             for entry in &entries.it.writes {
@@ -78,6 +84,7 @@ impl Account {
                     twice.get_or_insert((entry.id, entries.mark.seq));
                 }
             }
+            told_last = told_last.max(entries.it.last);
             seen.push(entries.mark.seq);
         }
         let with = |wanted: fn(&WriteOutcome) -> bool| -> Intervals {
@@ -86,12 +93,31 @@ impl Account {
         let acknowledged = with(|outcome| *outcome == WriteOutcome::Acknowledged);
         let refused = with(|outcome| matches!(outcome, WriteOutcome::Rejected(_)));
         let unknown = with(|outcome| matches!(outcome, WriteOutcome::Unknown(_)));
-        let last = ids.keys().next_back().copied().unwrap_or(0);
         let known = ids.keys().copied().collect::<Intervals>().union(&doubtful);
-        let open = open(case, last, &known, twice, &seen);
+        let told = ids.keys().next_back().copied().max(told_last).unwrap_or(0);
+        let open = open(case, told, &known, twice, &seen);
+        let ended = ends(case).last().and_then(|end| end.proved).map(|(mark, _)| mark);
+        let last = told.max(doubtful.last().unwrap_or(0));
         let (possible, unknown) = (acknowledged.union(&unknown).union(&doubtful), unknown.len());
-        Self { acknowledged, possible, refused, unknown, doubtful, open }
+        Self { acknowledged, possible, refused, unknown, doubtful, open, last, is_last: told_last.is_some(), ended }
     }
+
+    /// Those of the writes in a table that nobody knows of: the ledger may have given the ids that come right after the
+    /// last one which it told of.
+    fn untold(&self, held: &Intervals) -> Intervals {
+        let mut untold = Intervals::default();
+        if let Some(next) = self.last.checked_add(1).filter(|_| !self.is_last)
+            && let Some(after) = held.ranges().find(|range| range.contains(&next))
+        {
+            untold.insert(next, *after.end());
+        }
+        untold
+    }
+}
+
+/// When the ledger was told to end.
+fn ends<'a>(case: &Case<'a>) -> Vec<Acted<'a>> {
+    case.acts(|act| matches!(act, Act::StopLedger))
 }
 
 /// Why the account of writes is not complete, if it is not: all of them up to the last, once each, and no more to come.
@@ -103,12 +129,10 @@ fn open(case: &Case<'_>, last: u64, known: &Intervals, twice: Option<(u64, u64)>
     all.insert(1, last);
     let missing = all.subtract(known);
     if !missing.is_empty() {
-        let missing = five_of(missing.iter().take(5), missing.len() as usize);
-        let reason = format!("the witness never told what became of the writes {missing}");
+        let reason = format!("the witness never told what became of the writes {}", some(&missing));
         return Some(Finding::inconclusive(reason, seen.last().copied()));
     }
-    let ends = case.acts(|act| matches!(act, Act::StopLedger));
-    match ends.last() {
+    match ends(case).last() {
         Some(end) if end.proved.is_some_and(|(mark, _)| seen.last().is_none_or(|last| *last < mark.seq)) => None,
         Some(end) => {
             let seq = end.asked.seq;
@@ -118,25 +142,40 @@ fn open(case: &Case<'_>, last: u64, known: &Intervals, twice: Option<(u64, u64)>
     }
 }
 
-/// That a pod holds all that was acknowledged, once, and else only what was never answered.
-fn holds(case: &Case<'_>, account: &Account, pod: &str) -> Judged<u64> {
+/// That a pod holds all that was acknowledged, once, and else only what was never answered, whenever it was asked once the
+/// ledger had ended.
+fn holds(case: &Case<'_>, account: &Account, pod: &str) -> Judged<Vec<u64>> {
     let moment = Moment::Settled;
-    let answer = case.last_answer(pod, Question::Entries, &moment)?;
-    let seq = answer.mark.seq;
+    let last = case.last_answer(pod, Question::Entries, &moment)?;
+    let in_the_end = |sql: &Seen<'_, Sql>| account.ended.is_none_or(|ended| sql.asked_us() >= ended.at_us);
+    let tables: Vec<_> = case.answers(pod, Question::Entries, &moment).filter(in_the_end).collect();
+    if tables.is_empty() {
+        let seq = last.mark.seq;
+        let reason = format!("{pod} was asked for the writes that it holds before the ledger had ended (#{seq})");
+        return Err(Finding::inconclusive(reason, [seq]));
+    }
     if pod != case.subject.primary() {
         // What has not arrived is not lost.
-        reached_barrier(case, pod, &moment).map_err(doubt)?;
+        let barrier = case.answers(pod, Question::Barrier, &moment).filter(in_the_end).next_back();
+        let barrier = barrier.ok_or_else(|| unasked(pod, Question::Barrier, &moment))?;
+        reached(case, barrier, || case.last_answer(pod, Question::ReplicaStatus, &moment)).map_err(doubt)?;
     }
+    all_of(tables.into_iter().map(|table| agrees(account, table)))
+}
+
+/// That one reading of a table agrees with the account.
+fn agrees(account: &Account, answer: Seen<'_, Sql>) -> Judged<u64> {
+    let (pod, seq) = (&answer.it.pod, answer.mark.seq);
     match &answer.answer {
         SqlAnswer::Error { code, .. } if NOT_THERE.contains(code) => {}
         _ => drop(answer.rows().map_err(doubt)?),
     }
     answer.rows()?;
     let (held, doubled) = (numbers(answer, "ids")?, numbers(answer, "duplicates")?);
-    let lost = account.acknowledged.subtract(&held);
+    let (lost, untold) = (account.acknowledged.subtract(&held), account.untold(&held));
     // Of what an account does not have that is not complete, nobody knows whether it was sent.
     let phantom = if account.open.is_none() {
-        held.subtract(&account.possible)
+        held.subtract(&account.possible).subtract(&untold)
     } else {
         held.subtract(&held.subtract(&account.refused))
     };
@@ -147,12 +186,20 @@ fn holds(case: &Case<'_>, account: &Account, pod: &str) -> Judged<u64> {
     ]
     .into_iter()
     .filter(|(_, _, which)| !which.is_empty())
-    .map(|(what, how, which)| format!("{what} {}{how}", five_of(which.iter().take(5), which.len() as usize)))
+    .map(|(what, how, which)| format!("{what} {}{how}", some(which)))
     .collect();
-    if wrong.is_empty() {
-        return Ok(seq);
+    if !wrong.is_empty() {
+        return Err(Finding::fail(format!("{pod} {} (#{seq})", wrong.join(" and ")), [seq]));
     }
-    Err(Finding::fail(format!("{pod} {} (#{seq})", wrong.join(" and ")), [seq]))
+    if !untold.is_empty() {
+        let reason = format!("{pod} has the writes {}, of which the witness never told (#{seq})", some(&untold));
+        return Err(Finding::inconclusive(reason, [seq]));
+    }
+    Ok(seq)
+}
+
+fn some(ids: &Intervals) -> String {
+    five_of(ids.iter().take(5), usize::try_from(ids.len()).unwrap_or(usize::MAX))
 }
 
 fn numbers(answer: Seen<'_, Sql>, column: &str) -> Judged<Intervals> {

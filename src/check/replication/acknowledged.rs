@@ -5,7 +5,7 @@ use crate::evidence::{Evidence, Question};
 use super::{
     super::{Check, Finding, case::Case, measure::Measures, minimum::Need, opinion::judged, words::seconds},
     account::Account,
-    budget::{DISRUPTIVE, of_interest, titled, undisrupted},
+    budget::{DISRUPTIVE, of_interest, titled, took_place, undisrupted, was_written_to},
 };
 
 pub(in super::super) const NO_ACKNOWLEDGED_WRITE_IS_LOST: Check = Check {
@@ -20,7 +20,7 @@ each with an id of its own, which end acknowledged, refused, or without an answe
 table is read on every pod. Lost is what was acknowledged and is not there; phantom is what is there and was refused or
 never sent; a write without an answer may be there or not, and so may the last ones before the witness's own node died,
 of which it kept no trace. The primary decides; a replica has to hold the same once it has reached a barrier. Each write
-must be accounted for, or the question stays open.
+must be accounted for, or the question stays open; so it does where nobody wrote while something was disrupted.
 Usually wrong: a volume that is not the pod's own; innodb_flush_log_at_trx_commit or sync_binlog relaxed; or a primary
 that was replaced by a replica which did not have everything.",
     scenarios: &DISRUPTIVE,
@@ -36,6 +36,10 @@ fn no_acknowledged_write_is_lost(evidence: &Evidence) -> Finding {
         let disruptions = of_interest(measures.disruptions);
         if disruptions.is_empty() {
             return Err(undisrupted(case, "nothing was in danger"));
+        }
+        for disruption in &disruptions {
+            opinion.weigh(took_place(disruption));
+            opinion.weigh(was_written_to(disruption));
         }
         opinion.prove(disruptions.iter().map(|disruption| disruption.began().seq));
         let names: Vec<String> = disruptions.iter().map(titled).collect();

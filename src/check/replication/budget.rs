@@ -6,7 +6,7 @@ use super::{
     super::{
         Check, Finding,
         case::{Case, Seen},
-        measure::{Disruption, Measures},
+        measure::{Disruption, Measures, Toll},
         minimum::Need,
         opinion::{Judged, judged},
         words::seconds,
@@ -23,9 +23,10 @@ pub(in super::super) const RECOVERS_WITHIN_BUDGET: Check = Check {
     explain: "\
 That everything comes back says little without how soon. Each disruption of the run is measured twice. Recovery counts
 from its last act until the last replica has reached a barrier that was asked for after it. The outage is the longest
-time in which the witness, which writes all the while, had no write acknowledged. Both have a budget, which `--budget`
-sets: two minutes unless told otherwise, as much as a server takes to shut down, start and recover on a slow machine.
-What your clients can bear is less, and yours to say.
+time in which the witness, which writes all the while, had no write acknowledged; where nobody wanted to write for some
+seconds, nothing is known of it. Both have a budget, which `--budget` sets: two minutes unless told otherwise, as much
+as a server takes to shut down, start and recover on a slow machine. What your clients can bear is less, and yours to
+say.
 Usually wrong: a readiness probe that waits longer than the server needs; a grace period that is used up because the
 server does not get the signal; SOURCE_CONNECT_RETRY at its 60 s; or a liveness probe that cuts crash recovery short.",
     scenarios: &DISRUPTIVE,
@@ -110,12 +111,8 @@ fn recovers(case: &Case<'_>, disruption: &Disruption) -> Judged<u64> {
     let Some((recovered, took)) = disruption.recovered.zip(disruption.recovery_us()) else {
         return Err(unrecovered(case, disruption, &title));
     };
-    if let Some(part) = disruption.acts.iter().find(|part| !part.proved) {
-        let (act, seq) = (&part.act, part.asked.seq);
-        let reason = format!("that it came to `{act}` is not proved, so nothing was recovered from (#{seq})");
-        return Err(Finding::inconclusive(reason, [seq]));
-    }
-    let budget = case.run.budgets.recovery_ms * 1000;
+    took_place(disruption)?;
+    let budget = case.run.budgets.recovery_ms.saturating_mul(1000);
     if took <= budget {
         return Ok(recovered.seq);
     }
@@ -125,12 +122,33 @@ fn recovers(case: &Case<'_>, disruption: &Disruption) -> Judged<u64> {
     Err(Finding::fail(reason, [began, ceased, seq]))
 }
 
+/// That it came to all acts of a disruption.
+pub(super) fn took_place(disruption: &Disruption) -> Judged<()> {
+    let Some(part) = disruption.acts.iter().find(|part| !part.proved) else { return Ok(()) };
+    let (act, seq) = (&part.act, part.asked.seq);
+    let reason = format!("that it came to `{act}` is not proved, so nothing was recovered from (#{seq})");
+    Err(Finding::inconclusive(reason, [seq]))
+}
+
+/// That somebody wanted to write all the while.
+pub(super) fn was_written_to(disruption: &Disruption) -> Judged<&Toll> {
+    let (title, seq) = (titled(disruption), disruption.began().seq);
+    let reason = match &disruption.toll {
+        None => format!("{title}: the witness did not write meanwhile (#{seq})"),
+        Some(Toll { unwritten_us: Some(us), .. }) => {
+            format!("{title}: nobody wanted to write for {}, so no outage would show (#{seq})", seconds(*us))
+        }
+        Some(toll) => return Ok(toll),
+    };
+    Err(Finding::inconclusive(reason, [seq]))
+}
+
 /// What keeps a disruption from having been recovered from.
 fn unrecovered(case: &Case<'_>, disruption: &Disruption, title: &str) -> Finding {
     let (ceased, until) = (disruption.ceased().seq, disruption.until.seq);
     let within = |sql: &Seen<'_, _>| (ceased..=until).contains(&sql.mark.seq);
-    let mut barriers = case.sql().filter(|sql| sql.question == Question::Barrier && within(sql));
-    let missed = barriers.rfind(|barrier| barrier.value("reached").is_ok_and(|reached| reached != "1"));
+    let barriers: Vec<_> = case.heard().filter(|sql| sql.question == Question::Barrier && within(sql)).collect();
+    let missed = barriers.iter().rfind(|barrier| barrier.value("reached").is_ok_and(|reached| reached != "1"));
     if let Some(missed) = missed {
         let (pod, seq) = (&missed.pod, missed.mark.seq);
         return Finding::fail(
@@ -138,21 +156,23 @@ fn unrecovered(case: &Case<'_>, disruption: &Disruption, title: &str) -> Finding
             [ceased, seq],
         );
     }
+    let hollow = || barriers.iter().rev().find_map(|barrier| case.hollow(barrier));
     match case.unmet_wait(disruption.began().seq, until) {
         Some(wait) => wait.blame(format!("{title}: not recovered from (#{ceased}): {wait}"), [ceased, wait.mark.seq]),
-        None => Finding::inconclusive(format!("{title}: nobody saw every replica catch up (#{ceased})"), [ceased]),
+        None => {
+            let why = hollow().map_or(String::new(), |hollow| format!(": {}", hollow.reason));
+            Finding::inconclusive(format!("{title}: nobody saw every replica catch up (#{ceased}){why}"), [ceased])
+        }
     }
 }
 
 /// That writes were acknowledged again in time.
 fn is_written_to(case: &Case<'_>, disruption: &Disruption) -> Judged<()> {
     let (title, seq) = (titled(disruption), disruption.began().seq);
-    let Some(toll) = &disruption.toll else {
-        return Err(Finding::inconclusive(format!("{title}: the witness did not write meanwhile (#{seq})"), [seq]));
-    };
-    let (out, budget) = (toll.longest_outage.map_or(0, |outage| outage.us()), case.run.budgets.outage_ms * 1000);
+    let outage = disruption.toll.as_ref().and_then(|toll| toll.longest_outage);
+    let (out, budget) = (outage.map_or(0, |outage| outage.us()), case.run.budgets.outage_ms.saturating_mul(1000));
     if out <= budget {
-        return Ok(());
+        return was_written_to(disruption).map(drop);
     }
     let (out, budget) = (seconds(out), seconds(budget));
     Err(Finding::fail(format!("{title}: no write was acknowledged for {out}, not within {budget} (#{seq})"), [seq]))

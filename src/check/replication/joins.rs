@@ -6,7 +6,7 @@ use super::{
     super::{Check, Finding, ledger::Ledger, minimum::Need, opinion::judged, words::during},
     contents::{Transactions, same_tables},
     follows, has_replicas, reached_barrier,
-    rows::rows_of_the_ledger,
+    rows::same_rows,
 };
 
 pub(in super::super) const NEW_REPLICA_JOINS: Check = Check {
@@ -57,10 +57,10 @@ fn new_replica_joins(evidence: &Evidence) -> Finding {
             }
         }
         let ledger = Ledger::of(case);
-        let rows = case.last_answer(&pod, Question::Rows, &moment).and_then(|it| rows_of_the_ledger(&ledger, it));
-        let (count, seq) = rows?;
+        let rows = opinion.weigh(same_rows(case, &ledger, &pod, &moment)).unwrap_or_default();
+        let count = rows.iter().map(|(count, _)| *count).max().unwrap_or(0);
         let follows = opinion.weigh(follows(case, &pod, &moment));
-        opinion.prove(follows.into_iter().chain([seq]));
+        opinion.prove(follows.into_iter().flatten().chain(rows.iter().map(|(_, seq)| *seq)));
         Ok(format!("{pod} has the transactions of {primary}, its tables and all {count} rows of the ledger"))
     })
 }

@@ -5,7 +5,7 @@ use crate::evidence::Evidence;
 use super::{
     super::{
         Check, Finding,
-        measure::{Measures, Spread},
+        measure::{AtRest, Measures, Spread},
         opinion::{Judged, judged},
         words::milliseconds,
     },
@@ -22,7 +22,8 @@ Whoever reads from a replica reads the past; how far back is part of what the wo
 While it writes, the witness looks at every replica, again and again: how long had the oldest write been acknowledged
 that it did not show yet? Looks between a disruption and rest do not count: until every replica has caught up, after the
 recovery, with what was written up to it, or the scenario has ended. Of the others the 99th percentile of every replica
-must be within the budget; less than 20 of them decide nothing.
+must be within the budget; less than 20 of them decide nothing. A look without an answer shows nothing and is late too:
+more than one in ten while the pod is Ready fail, and more than one in a hundred leave the question open.
 This measures what clients see. Seconds_Behind_Source does not: it is 0 on a replica that has lost its source.
 Usually wrong: SOURCE_DELAY is set; a replica applies with one thread what its source commits with many; or its disk is
 slower than that of the source.",
@@ -34,6 +35,14 @@ slower than that of the source.",
 /// So many looks are enough to decide by; where they are fewer than a hundred, none may be late.
 const FEWEST: usize = 20;
 
+/// One look in so many may be late or without an answer.
+const LATE: usize = 100;
+
+/// Of one look in so many without an answer it is the replica's doing, while its pod is Ready. Between that and the one in
+/// a hundred that may be lost nobody knows: a machine that is short of time keeps some answers back, but not for as long
+/// as this takes, with two seconds for each.
+const SILENT: usize = 10;
+
 fn read_lag_is_bounded(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         has_replicas(case)?;
@@ -41,11 +50,15 @@ fn read_lag_is_bounded(evidence: &Evidence) -> Finding {
         let Some(ledger) = measures.ledger else {
             return Err(Finding::inconclusive("the witness wrote nothing, so nobody looked for it on replicas", []));
         };
-        let budget_us = case.run.budgets.lag_ms * 1000;
+        let budget_us = case.run.budgets.lag_ms.saturating_mul(1000);
         let mut told = Vec::new();
         for pod in case.subject.replica_pods() {
-            let lag = ledger.lag_at_rest.iter().find(|at_rest| at_rest.pod == pod).map(|at_rest| at_rest.lag);
-            if let Some(lag) = opinion.weigh(bounded(&pod, lag.unwrap_or_default(), budget_us)) {
+            let at_rest = ledger.lag_at_rest.iter().find(|at_rest| at_rest.pod == pod);
+            let bounded = match at_rest {
+                Some(at_rest) => bounded(at_rest, budget_us),
+                None => Err(too_few(&pod, &Spread::default())),
+            };
+            if let Some(lag) = opinion.weigh(bounded) {
                 opinion.prove([lag.max_in]);
                 told.push(format!("{pod} by {}", words(&lag)));
             }
@@ -54,22 +67,40 @@ fn read_lag_is_bounded(evidence: &Evidence) -> Finding {
     })
 }
 
-fn bounded(pod: &str, lag: Spread, budget_us: u64) -> Judged<Spread> {
-    if lag.looks < FEWEST {
-        let Spread { looks, unanswered, .. } = lag;
-        let unanswered = if unanswered > 0 { format!(", and {unanswered} without an answer") } else { String::new() };
-        let reason = format!("{pod} was looked at {looks} times at rest{unanswered}: {FEWEST} are needed to decide");
-        return Err(Finding::inconclusive(reason, []));
+/// That a replica showed what was acknowledged in time. A look without an answer shows nothing, so it is late.
+fn bounded(AtRest { pod, lag, silence }: &AtRest, budget_us: u64) -> Judged<Spread> {
+    let all = lag.looks + lag.unanswered;
+    if all < FEWEST || silence.unheard {
+        return Err(too_few(pod, lag));
     }
-    if lag.p99_us <= budget_us {
-        return Ok(lag);
+    if lag.looks >= FEWEST && lag.p99_us > budget_us {
+        let (budget, seq) = (milliseconds(budget_us), lag.max_in);
+        let reason = format!("{pod} was behind at rest by {}, not within {budget} (#{seq})", words(lag));
+        return Err(Finding::fail(reason, [seq]));
     }
-    let (budget, seq) = (milliseconds(budget_us), lag.max_in);
-    let reason = format!("{pod} was behind at rest by {}, not within {budget} (#{seq})", words(&lag));
-    Err(Finding::fail(reason, [seq]))
+    let (unanswered, late) = (lag.unanswered, silence.late);
+    if silence.while_ready * SILENT > all {
+        let (silent, seq) = (silence.while_ready, silence.first_in);
+        let reason = format!("{pod} was Ready and left {silent} of {all} looks at rest without an answer (#{seq})");
+        return Err(Finding::fail(reason, [seq]));
+    }
+    if (unanswered + late) * LATE > all {
+        let reason = format!("of {all} looks at {pod} at rest {unanswered} had no answer and {late} were late");
+        return Err(Finding::inconclusive(reason, [silence.first_in]));
+    }
+    if lag.looks < FEWEST { Err(too_few(pod, lag)) } else { Ok(*lag) }
+}
+
+fn too_few(pod: &str, lag: &Spread) -> Finding {
+    let Spread { looks, unanswered, .. } = lag;
+    let unanswered = if *unanswered > 0 { format!(", and {unanswered} without an answer") } else { String::new() };
+    let reason = format!("{pod} was looked at {looks} times at rest{unanswered}: {FEWEST} are needed to decide");
+    Finding::inconclusive(reason, [])
 }
 
 fn words(lag: &Spread) -> String {
     let [p50, p99, max] = [lag.p50_us, lag.p99_us, lag.max_us].map(milliseconds);
-    format!("{p50} in half of {} looks, {p99} in 99 of 100, {max} at most", lag.looks)
+    let unanswered =
+        if lag.unanswered > 0 { format!("; {} more had no answer", lag.unanswered) } else { String::new() };
+    format!("{p50} in half of {} looks, {p99} in 99 of 100, {max} at most{unanswered}", lag.looks)
 }

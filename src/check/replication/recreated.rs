@@ -1,18 +1,18 @@
 //! Whether a replica goes on when it was created again.
 
-use crate::evidence::{Evidence, Mark, Question};
+use crate::evidence::{Evidence, Mark, Question, Sql};
 
 use super::{
     super::{
         Check, Finding,
-        case::{Case, Deletion},
+        case::{Case, Deletion, Seen, unasked},
         minimum::Need,
-        opinion::{Judged, judged},
+        opinion::{Judged, all_of, judged},
         words::{seconds, some_of},
     },
-    has_replicas, reached,
+    channels, errors, has_replicas, reached_all,
     resume::{same_host, untold},
-    status,
+    stopped,
 };
 
 pub(in super::super) const REPLICA_RECREATED_CATCHES_UP: Check = Check {
@@ -61,19 +61,22 @@ fn catches_up(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<Mark> {
     same_server(case, deletion)?;
     keeps_rows(case, deletion)?;
     let last = || case.answer_after(deletion, pod, Question::ReplicaStatus);
-    let barrier = reached(case.answer_after(deletion, pod, Question::Barrier)?, last)?;
-    let answer = last()?;
-    let status = status(answer)?;
-    let threads = [("IO", status.io_running), ("SQL", status.sql_running)];
-    if let Some((thread, state)) = threads.iter().find(|(_, state)| *state != "Yes") {
-        let seq = answer.mark.seq;
-        let reason = format!("the {thread} thread of the new {pod} is `{state}` (#{seq}){}", status.errors());
-        // Who reached the barrier was connected, and may be about to be so again.
-        let found = if *state == "Connecting" { Finding::inconclusive } else { Finding::fail };
-        return Err(found(reason, vec![seq]));
-    }
+    let barriers = case.answers_after(deletion, pod, Question::Barrier);
+    let barrier =
+        reached_all(case, barriers, last)?.ok_or_else(|| unasked(pod, Question::Barrier, &deletion.after()))?;
+    all_of(case.answers_after(deletion, pod, Question::ReplicaStatus).map(runs))?;
     same_host(case, deletion, pod)?;
     Ok(barrier)
+}
+
+/// That the threads of a new replica run.
+fn runs(answer: Seen<'_, Sql>) -> Judged<()> {
+    let (channels, seq) = (channels(answer)?, answer.mark.seq);
+    let Some((thread, state)) = stopped(&channels) else { return Ok(()) };
+    let reason = format!("the {thread} of the new {} is `{state}` (#{seq}){}", answer.pod, errors(&channels));
+    // Who reached the barrier was connected, and may be about to be so again.
+    let found = if state == "Connecting" { Finding::inconclusive } else { Finding::fail };
+    Err(found(reason, vec![seq]))
 }
 
 /// That the new pod's server is the one that the old pod's was: another volume makes another server. MariaDB does not
@@ -111,7 +114,7 @@ fn keeps_rows(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<()> {
 }
 
 fn in_time(case: &Case<'_>, deletion: &Deletion<'_>, ready: Mark, caught_up: Mark) -> Judged<()> {
-    let (took, budget) = (caught_up.at_us.saturating_sub(ready.at_us), case.run.budgets.resume_ms * 1000);
+    let (took, budget) = (caught_up.at_us.saturating_sub(ready.at_us), case.run.budgets.resume_ms.saturating_mul(1000));
     if took <= budget {
         return Ok(());
     }

@@ -1,16 +1,21 @@
 //! Whether replicas go on when their source was created again.
 
-use crate::evidence::{Evidence, Mark, Question, Sql, WriteOutcome};
+use std::collections::BTreeSet;
+
+use crate::{
+    evidence::{Evidence, Mark, Question, Sql, WriteOutcome},
+    mysql::status::ReplicaStatus,
+};
 
 use super::{
     super::{
         Check, Finding,
-        case::{Case, Deletion, Seen, is_after, is_before},
+        case::{Case, Deletion, Seen, is_after, is_before, unasked},
         minimum::Need,
         opinion::{Judged, judged},
         words::seconds,
     },
-    has_replicas, reached, status,
+    channels, has_replicas, hosts, reached_all,
 };
 
 pub(in super::super) const PRIMARY_RECREATED_REPLICAS_RESUME: Check = Check {
@@ -79,8 +84,9 @@ fn resumes(
     ready: Mark,
 ) -> Judged<Mark> {
     untold(case, deletion, pod)?;
-    let barrier = case.answer_after(deletion, pod, Question::Barrier)?;
-    let barrier = reached(barrier, || case.answer_after(deletion, pod, Question::ReplicaStatus))?;
+    let barriers = case.answers_after(deletion, pod, Question::Barrier);
+    let barrier = reached_all(case, barriers, || case.answer_after(deletion, pod, Question::ReplicaStatus))?
+        .ok_or_else(|| unasked(pod, Question::Barrier, &deletion.after()))?;
     same_host(case, deletion, pod)?;
     let read = case.answer_after(deletion, pod, Question::Rows)?;
     if !read.ids()?.contains(&id) {
@@ -88,7 +94,7 @@ fn resumes(
         return Err(Finding::fail(format!("{pod} never got row {id}, written on the new primary (#{seq})"), [seq]));
     }
     let there = if is_after(written)(&barrier) { barrier } else { read.mark };
-    let (took, budget) = (there.at_us.saturating_sub(ready.at_us), case.run.budgets.resume_ms * 1000);
+    let (took, budget) = (there.at_us.saturating_sub(ready.at_us), case.run.budgets.resume_ms.saturating_mul(1000));
     if took <= budget {
         return Ok(there);
     }
@@ -107,17 +113,21 @@ pub(super) fn untold(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Jud
     Ok(())
 }
 
-/// That a replica follows the same host as before: the same name, that is, wherever it leads now.
+/// That a replica follows the same host as before, by each of its channels: the same name, that is, wherever it leads now.
 pub(super) fn same_host(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Judged<()> {
     let after = case.answer_after(deletion, pod, Question::ReplicaStatus)?;
     let asked = |sql: &Seen<'_, Sql>| sql.pod == pod && sql.question == Question::ReplicaStatus;
-    let before = case.sql().rfind(|sql| asked(sql) && is_before(deletion.asked.seq)(&sql.mark));
+    let before = case.heard().rfind(|sql| asked(sql) && is_before(deletion.asked.seq)(&sql.mark));
     let before = before
         .ok_or_else(|| Finding::inconclusive(format!("{pod} was not asked for its source before the deletion"), []))?;
-    let (was, is) = (status(before)?.host, status(after)?.host);
-    if was.eq_ignore_ascii_case(is) {
+    let (was, is) = (channels(before)?, channels(after)?);
+    let followed = |channels: &[ReplicaStatus<'_>]| -> BTreeSet<String> {
+        channels.iter().map(|channel| channel.host.to_ascii_lowercase()).collect()
+    };
+    if followed(&was) == followed(&is) {
         return Ok(());
     }
     let (then, now) = (before.mark.seq, after.mark.seq);
-    Err(Finding::fail(format!("{pod} followed `{was}` (#{then}) and follows `{is}` now (#{now})"), [then, now]))
+    let reason = format!("{pod} followed {} (#{then}) and follows {} now (#{now})", hosts(&was), hosts(&is));
+    Err(Finding::fail(reason, [then, now]))
 }

@@ -1,18 +1,18 @@
 //! Whether all servers hold the same.
 
-use crate::evidence::{Evidence, Moment, Question, Sql};
+use crate::evidence::{Evidence, Mark, Moment, Question, Sql};
 
 use super::{
     super::{
         Check, Finding,
-        case::{Case, Seen},
+        case::{Case, Seen, unasked, with_others},
         ledger::Ledger,
         minimum::Need,
-        opinion::{Judged, Opinion, judged},
+        opinion::{Judged, Opinion, all_of, judged},
         words::{during, five_of, some_of},
     },
     contents::{Transactions, same_tables},
-    has_replicas, reached_barrier,
+    has_reached, has_replicas, reached_barrier,
 };
 
 pub(in super::super) const REPLICAS_HOLD_THE_SAME_ROWS: Check = Check {
@@ -26,7 +26,8 @@ Threads that run say nothing about what they brought over: a filter, or a write 
 After writes on the source each replica waits for the source's GTID set: once replication was configured, around each
 deletion, after each disruption, and in the end. Where nobody writes meanwhile, the sets are compared both ways (missing
 and errant) and every table's checksum, which tells data that differ although the sets agree; at all barriers the rows
-of the harness with the inserts that were acknowledged. An insert without an answer may be there or not.
+of the harness with the inserts that were acknowledged. An insert without an answer may be there or not. A barrier that
+waits for nothing, or for less than the source was known to have by then, is none.
 Usually wrong: a replication filter; a replica that was written to before super_read_only was on, for which its own
 set-up is enough; or a source that has purged what a replica still needs.",
     scenarios: &["replicate"],
@@ -50,15 +51,16 @@ fn replicas_hold_the_same_rows(evidence: &Evidence) -> Finding {
             }
             let moments = case.moments(Moment::Replicating, &pod, Question::Barrier);
             for moment in moments.iter().filter(|moment| !whole.contains(moment)) {
-                let same = opinion.weigh(rows_after_barrier(case, &ledger, &pod, moment));
-                opinion.prove(same.into_iter().flatten());
+                let barrier = opinion.weigh(reached_barrier(case, &pod, moment));
+                opinion.prove(barrier.map(|barrier| barrier.seq));
             }
         }
         let mut rows = 0;
         for pod in case.subject.pods() {
-            for moment in case.moments(Moment::Replicating, &pod, Question::Digest) {
-                let answer = case.last_answer(&pod, Question::Rows, &moment);
-                if let Some((count, seq)) = opinion.weigh(answer.and_then(|it| rows_of_the_ledger(&ledger, it))) {
+            let whole = case.moments(Moment::Replicating, &pod, Question::Digest);
+            let others = case.moments(Moment::Replicating, &pod, Question::Rows);
+            for moment in with_others(Moment::Replicating, whole.iter().chain(&others)) {
+                for (count, seq) in opinion.weigh(same_rows(case, &ledger, &pod, &moment)).into_iter().flatten() {
                     opinion.prove([seq]);
                     rows = rows.max(count);
                 }
@@ -92,19 +94,30 @@ fn compare(case: &Case<'_>, opinion: &mut Opinion, moment: &Moment, primary: &st
     }
 }
 
-/// That a replica reached a barrier while others were written to, and then had the rows. An answer to a question that
-/// was sent before is not one of these.
-fn rows_after_barrier(case: &Case<'_>, ledger: &Ledger, pod: &str, moment: &Moment) -> Judged<Vec<u64>> {
-    let barrier = reached_barrier(case, pod, moment)?;
-    let sent_us = |sql: &Seen<'_, Sql>| sql.mark.at_us.saturating_sub(sql.took_us);
-    let after = case.answers(pod, Question::Rows, moment).rfind(|sql| sent_us(sql) >= barrier.at_us);
-    let rows = after.map(|answer| rows_of_the_ledger(ledger, answer)).transpose()?;
-    Ok([barrier.seq].into_iter().chain(rows.map(|(_, seq)| seq)).collect())
+/// That a pod had the rows whenever it was asked for them at this moment: the primary where nobody writes meanwhile, and a
+/// replica between a barrier that it reached and the next disruption. An answer to a question that was sent before is none
+/// of these.
+pub(super) fn same_rows(case: &Case<'_>, ledger: &Ledger, pod: &str, moment: &Moment) -> Judged<Vec<(usize, u64)>> {
+    let whole = *moment == Moment::Replicating || case.answers(pod, Question::Digest, moment).next().is_some();
+    let reached = case.answers(pod, Question::Barrier, moment).filter(|barrier| has_reached(case, barrier));
+    let reached: Vec<(Mark, u64)> = reached.map(|barrier| (barrier.mark, case.next_fault(barrier.mark.seq))).collect();
+    let is_primary = pod == case.subject.primary();
+    let unwritten = whole || matches!(moment, Moment::BeforeDeletion { .. } | Moment::BeforeKill { .. });
+    let counts = |answer: &Seen<'_, Sql>| {
+        let before = reached.partition_point(|(barrier, _)| barrier.at_us <= answer.asked_us());
+        let caught_up = reached[..before].last().is_some_and(|(_, until)| answer.mark.seq < *until);
+        if is_primary { unwritten } else { caught_up }
+    };
+    let answers: Vec<_> = case.answers(pod, Question::Rows, moment).filter(counts).collect();
+    if answers.is_empty() && whole && (is_primary || !reached.is_empty()) {
+        return Err(unasked(pod, Question::Rows, moment));
+    }
+    all_of(answers.into_iter().map(|answer| rows_of_the_ledger(ledger, answer)))
 }
 
 /// How many rows of the ledger a pod holds: all that were acknowledged by then, and else only such as were never
 /// answered.
-pub(super) fn rows_of_the_ledger(ledger: &Ledger, answer: Seen<'_, Sql>) -> Judged<(usize, u64)> {
+fn rows_of_the_ledger(ledger: &Ledger, answer: Seen<'_, Sql>) -> Judged<(usize, u64)> {
     let (pod, held, seq) = (&answer.it.pod, answer.ids()?, answer.mark.seq);
     let acknowledged = ledger.acknowledged.count(seq);
     if acknowledged == 0 {

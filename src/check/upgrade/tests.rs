@@ -168,6 +168,24 @@ fn a_step_in_which_nobody_wrote_leaves_it_open() {
 }
 
 #[test]
+fn a_step_in_which_nobody_wanted_to_write_between_others_leaves_it_open() {
+    let is_state = |what: &What| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::State);
+    let states: Vec<u64> =
+        History::upgraded().records.iter().filter(|record| is_state(&record.what)).map(|record| record.at_us).collect();
+    for step in states.windows(2) {
+        // The witness's clock is five seconds ahead.
+        let step = step[0] + 5_000_000..=step[1] + 5_000_000;
+        let silent = History::upgraded().edit(|what| {
+            if let What::Entries(entries) = what {
+                entries.writes.retain(|write| !step.contains(&write.sent_us) && !step.contains(&write.ended_us));
+            }
+        });
+        let reason = silent.expect(WRITES, Inconclusive);
+        assert!(reason.contains("the witness did not write during the upgrade of"), "{reason}");
+    }
+}
+
+#[test]
 fn what_a_check_concludes_on_the_new_version_counts() {
     let concluding = |verdict: &str| {
         History::upgraded().with_verdict("ordering::partition_is_respected", verdict, "mysql-0 came back new (#7)")

@@ -50,6 +50,20 @@ fn the_form_of_mariadb_is_read_and_printed() {
 }
 
 #[test]
+fn a_position_covers_all_numbers_of_a_domain_up_to_its_last() {
+    let beyond = |set_: &str, position: &str| set(set_).beyond(&set(position)).to_string();
+    assert_eq!(beyond("0-100-744,0-7-3", "0-100-744"), "");
+    assert_eq!(beyond("0-100-744,0-7-800", "0-100-744"), "0-7-745..800");
+    assert_eq!(beyond("0-100-744,5-100-1", "0-100-744"), "5-100-1");
+    assert_eq!(beyond("0-100-7", "0-100-5,0-7-6"), "0-100-7..7");
+    assert_eq!(beyond("0-1-3", ""), "0-1-3");
+    // Of MySQL each server has numbers of its own.
+    assert_eq!(beyond(&format!("{A}:1-5,{B}:1"), &format!("{A}:2-9")), format!("{A}:1,{B}:1"));
+    let ours = set("0-100-8,1-1-1");
+    assert_eq!(set("0-100-5,0-101-8,1-1-4").of_origins(&ours).to_string(), "0-100-5,1-1-4");
+}
+
+#[test]
 fn an_error_says_what_stands_where() {
     assert_snapshot!(message("mysql:1"), @"`mysql` at byte 0 is neither a server UUID nor domain-server-number");
     assert_snapshot!(message(" ?"), @"`?` at byte 1 is neither a server UUID nor domain-server-number");

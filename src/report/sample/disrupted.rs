@@ -40,8 +40,19 @@ pub(crate) fn disrupted_evidence() -> Evidence {
 
 impl Story {
     fn answer(&mut self, ms: u64, moment: &Moment, ordinal: u32, question: Question, row: &[(&str, &str)]) {
+        self.answer_of(ms, moment, (ordinal, 1), question, row);
+    }
+
+    fn answer_of(
+        &mut self,
+        ms: u64,
+        moment: &Moment,
+        (ordinal, life): (u32, u32),
+        question: Question,
+        row: &[(&str, &str)],
+    ) {
         let row = row.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned()))).collect();
-        let (pod, uid, moment) = (format!("mysql-{ordinal}"), uid(ordinal, 1), moment.clone());
+        let (pod, uid, moment) = (format!("mysql-{ordinal}"), uid(ordinal, life), moment.clone());
         let (statements, answer) = (Vec::new(), SqlAnswer::Rows(vec![row]));
         self.at(ms, What::Sql(Sql { moment, pod, uid, question, statements, took_us: 900, answer }));
     }
@@ -53,9 +64,10 @@ impl Story {
         self.pod(gone + 200, EventType::Added, ordinal, 2, false, false);
         self.pod(ready, EventType::Modified, ordinal, 2, true, false);
         let moment = Moment::Deletion { pod: format!("mysql-{ordinal}") };
-        for replica in [1, 2] {
-            let reached = [("gtid_set", "a:1-9"), ("reached", "1")];
-            self.answer(ready + 1_500 + u64::from(replica), &moment, replica, Question::Barrier, &reached);
+        for (replica, life) in [(1, 2), (2, 1)] {
+            let reached = [("gtid_set", "3e11fa47-71ca-11e1-9e33-c80aa9429560:1-9"), ("reached", "1")];
+            let at = ready + 1_500 + u64::from(replica);
+            self.answer_of(at, &moment, (replica, life), Question::Barrier, &reached);
         }
     }
 
@@ -75,6 +87,9 @@ impl Story {
                 lags.push(Lag { pod: pod.into(), at_us: sent_us, behind_us });
             }
         }
-        self.at(ms, What::Entries(Entries { now_us: (ms + AHEAD_MS) * 1000, writes, lags, doubtful: Vec::new() }));
+        self.at(
+            ms,
+            What::Entries(Entries { now_us: (ms + AHEAD_MS) * 1000, writes, lags, doubtful: Vec::new(), last: None }),
+        );
     }
 }

@@ -103,6 +103,11 @@ impl Journal {
         self.state().story.orders.clone()
     }
 
+    /// The highest id that was given.
+    pub fn highest(&self) -> u64 {
+        self.state().story.highest
+    }
+
     /// Writes down what the ledger is to do.
     pub fn order(&self, orders: Orders) -> Result<(), Broken> {
         self.append(&mut self.state(), Line::Orders(orders))

@@ -138,7 +138,8 @@ impl Ledger {
         let (items, next) =
             self.journal.read(after, limit).map_err(|error| format!("the ledger's journal: {error}"))?;
         let now_us = self.journal.now_us();
-        let mut entries = Entries { now_us, writes: Vec::new(), lags: Vec::new(), doubtful: Vec::new() };
+        let last = (activity == Activity::Idle).then(|| self.journal.highest()).filter(|highest| *highest > 0);
+        let mut entries = Entries { now_us, writes: Vec::new(), lags: Vec::new(), doubtful: Vec::new(), last };
         for item in items {
             match item {
                 Item::Ended(entry) => entries.writes.push(entry),

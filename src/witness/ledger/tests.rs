@@ -56,6 +56,14 @@ async fn read(ledger: &Ledger) -> (Activity, Vec<Entry>, Vec<Lag>) {
     }
 }
 
+/// The highest id, where no more will be given; read from the end of the journal.
+async fn last(ledger: &Ledger) -> Option<u64> {
+    match ledger.answer(LedgerAsk::Read { after: u64::MAX, limit: 1 }).await {
+        LedgerAnswer::Read { entries, .. } => entries.last,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Reads until it is as it should be.
 async fn until(ledger: &Ledger, enough: impl Fn(&[Entry], &[Lag]) -> bool) -> (Vec<Entry>, Vec<Lag>) {
     let reading = async {
@@ -132,6 +140,7 @@ async fn a_pause_waits_for_what_is_under_way_and_nothing_is_sent_during_it() {
     sleep(Duration::from_millis(50)).await;
     assert_eq!(sent.load(Ordering::SeqCst), before);
     assert_eq!(read(&ledger).await.0, Activity::Paused);
+    assert_eq!(last(&ledger).await, None, "it may go on");
     told(&ledger, LedgerAsk::Resume).await;
     until(&ledger, |writes, _| writes.len() as u64 > before).await;
     told(&ledger, LedgerAsk::Pause).await;
@@ -139,6 +148,7 @@ async fn a_pause_waits_for_what_is_under_way_and_nothing_is_sent_during_it() {
     told(&ledger, LedgerAsk::Stop).await;
     let (activity, writes, _) = read(&ledger).await;
     assert_eq!((activity, writes.len() as u64), (Activity::Idle, sent.load(Ordering::SeqCst)));
+    assert_eq!(last(&ledger).await, writes.iter().map(|write| write.id).max());
     told(&ledger, LedgerAsk::Pause).await;
 }
 

@@ -7,6 +7,8 @@ use crate::{
     check::{
         Verdict::{self, Fail, Inconclusive, Pass, Skipped},
         history::{History, broken, error, refused, row},
+        opinion::judged,
+        replication::Account,
     },
     evidence::{Act, Ids, LeftOut, Moment, Question, SqlAnswer, What, WriteOutcome},
     mysql::intervals::Intervals,
@@ -182,6 +184,71 @@ fn what_a_witness_cannot_know_of_decides_nothing_and_is_told() {
     silent.expect(LOST, Inconclusive);
 }
 
+/// A good run in which the witness never handed over its last entries.
+fn without_the_last_batch() -> History {
+    let is_entries = |what: &What| matches!(what, What::Entries(_));
+    let batches = History::good().records.iter().filter(|record| is_entries(&record.what)).count();
+    let mut told = 0;
+    History::good().without(|what| {
+        told += usize::from(is_entries(what));
+        is_entries(what) && told == batches
+    })
+}
+
+#[test]
+fn what_the_witness_never_came_to_tell_of_blames_nobody() {
+    let reason = without_the_last_batch().expect(LOST, Inconclusive);
+    assert!(reason.contains(", of which the witness never told"), "{reason}");
+    let beyond = format!("{},999999", held());
+    let rows = SqlAnswer::Rows(vec![row([("ids", &beyond), ("duplicates", "")])]);
+    let reason = without_the_last_batch().answering("mysql-0", Question::Entries, rows).expect(LOST, Fail);
+    assert!(reason.contains("mysql-0 has the writes 999999, which were refused or never sent"), "{reason}");
+}
+
+#[test]
+fn the_last_id_that_the_witness_tells_decides() {
+    let last = held().parse::<Intervals>().expect("ids").last().expect("a write");
+    let told = |history: History, id: u64| {
+        history.edit(move |what| {
+            if let What::Entries(entries) = what {
+                entries.last = Some(id);
+            }
+        })
+    };
+    told(History::good(), last).expect(LOST, Pass);
+    let reason = told(History::good(), last + 1).expect(LOST, Inconclusive);
+    assert_eq!(reason, format!("the witness never told what became of the writes {}", last + 1));
+    // Without it the next one may have been given.
+    let next = format!("{},{}", held(), last + 1);
+    holding("mysql-0", &next, "").expect(LOST, Inconclusive);
+    told(holding("mysql-0", &next, ""), last).expect(LOST, Fail);
+    let reason = told(without_the_last_batch(), last).expect(LOST, Inconclusive);
+    assert!(reason.contains("the witness never told what became of the writes"), "{reason}");
+}
+
+#[test]
+fn a_table_that_was_read_before_the_ledger_ended_says_nothing() {
+    let is_table = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::Entries);
+    let early = History::good().edit(|what| match what {
+        What::Sql(sql) if sql.question == Question::Entries && sql.pod == "mysql-1" => sql.took_us = 5_000_000,
+        _ => {}
+    });
+    assert_snapshot!(early.expect(LOST, Inconclusive), @"mysql-1 was asked for the writes that it holds before the ledger had ended (#1498)");
+    // Who is asked again is judged by that alone.
+    let nothing = row([("ids", "1"), ("duplicates", "")]);
+    let again = History::good().told_before(is_table, |what| {
+        if let What::Sql(sql) = what {
+            (sql.took_us, sql.answer) = (5_000_000, SqlAnswer::Rows(vec![nothing]));
+        }
+    });
+    again.expect(LOST, Pass);
+    let barrier = History::good().edit(|what| match what {
+        What::Sql(sql) if sql.question == Question::Barrier && sql.moment == Moment::Settled => sql.took_us = 5_000_000,
+        _ => {}
+    });
+    barrier.expect(LOST, Inconclusive);
+}
+
 #[test]
 fn a_ledger_that_was_not_seen_to_end_leaves_it_open() {
     let stop = |what: &What| matches!(what, What::Fault(fault) if fault.act == Act::StopLedger);
@@ -228,12 +295,13 @@ proptest! {
     fn the_verdict_is_that_of_counting(
         outcomes in prop::collection::vec(0_u8..4, 1..12),
         told in any::<bool>(),
+        tells_last in any::<bool>(),
         there in prop::collection::vec(any::<bool>(), 14),
     ) {
         let ids: Vec<u64> = (1..).zip(&there).filter(|(_, there)| **there).map(|(id, _)| id).collect();
         let text = ids.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
         let doubtful: Vec<u64> = (1..).zip(&outcomes).filter(|(_, kind)| **kind == 3).map(|(id, _)| id).collect();
-        let (kinds, mut doubts) = (outcomes.clone(), doubtful.clone());
+        let (kinds, mut doubts, given) = (outcomes.clone(), doubtful.clone(), outcomes.len() as u64);
         let mut history = History::good_of(1).edit(move |what| {
             if let What::Entries(entries) = what {
                 let kind = |id: u64| kinds.get(id as usize - 1).copied();
@@ -245,6 +313,7 @@ proptest! {
                         _ => WriteOutcome::Unknown("timed out".into()),
                     };
                 }
+                entries.last = tells_last.then_some(given);
                 if told {
                     entries.doubtful.extend(doubts.drain(..).map(|id| Ids { first: id, last: id }));
                 }
@@ -255,20 +324,26 @@ proptest! {
         let outcome = |id: u64| outcomes.get(id as usize - 1).copied();
         // An id that nobody told of is missing only below one that somebody did.
         let last = (1..).zip(&outcomes).filter(|(_, kind)| **kind < 3).map(|(id, _)| id).last().unwrap_or(0);
-        let open = !told && doubtful.iter().any(|id| *id < last);
+        let (last, known) = if tells_last { (given, given) } else { (last, if told { given } else { last }) };
+        let open = !told && doubtful.iter().any(|id| *id <= last);
         let lost = (1..=outcomes.len() as u64).any(|id| outcome(id) == Some(0) && !ids.contains(&id));
+        // Those that come right after the last one may have been given, unless that one is told.
+        let untold = |id: u64| !tells_last && id > known && (known + 1..=id).all(|id| ids.contains(&id));
         let phantom = ids.iter().any(|id| match outcome(*id) {
             Some(1) => true,
-            None => !open,
-            Some(3) => !told && !open,
+            None => !open && !untold(*id),
+            Some(3) => !told && !open && !untold(*id),
             _ => false,
         });
         let expected = match () {
             () if !outcomes.contains(&0) => Verdict::Inconclusive,
             () if lost || phantom => Verdict::Fail,
-            () if open => Verdict::Inconclusive,
+            () if open || ids.iter().any(|id| untold(*id)) => Verdict::Inconclusive,
             () => Verdict::Pass,
         };
-        prop_assert_eq!(history.judge(LOST).verdict, expected);
+        // The account alone: that somebody wrote all the while is another matter.
+        let evidence = history.evidence();
+        let found = judged(&evidence, |case, opinion| Ok(Account::weighed(case, opinion)?.words(case)));
+        prop_assert_eq!(found.verdict, expected, "{}", found.reason);
     }
 }

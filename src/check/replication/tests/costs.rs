@@ -7,7 +7,7 @@ use crate::{
         Verdict::{Fail, Inconclusive, Pass, Skipped},
         history::History,
     },
-    evidence::{Act, Budgets, Moment, Question, What},
+    evidence::{Act, Budgets, Entries, Entry, Lag, Moment, Phase, Question, What, WriteOutcome},
 };
 
 const RECOVERS: &str = "replication::recovers_within_budget";
@@ -74,6 +74,113 @@ fn a_disruption_that_is_not_proved_leaves_it_open() {
     let proof =
         |what: &What| matches!(what, What::Fault(fault) if fault.act == Act::RestartDns && fault.proof.is_some());
     assert_snapshot!(History::good().without(proof).expect(RECOVERS, Inconclusive), @"that it came to `replace the DNS servers` is not proved, so nothing was recovered from (#1192)");
+}
+
+/// A good run in which the witness has written nothing in a scenario, from its first act on.
+fn unwritten(scenario: &str) -> History {
+    let history = History::good();
+    let begins = history.records.iter().position(
+        |record| matches!(&record.what, What::Step(step) if step.scenario == scenario && step.phase == Phase::Begin),
+    );
+    let mut records = history.records[begins.expect("a scenario")..].iter();
+    let begun = records.find(|record| matches!(record.what, What::Fault(_))).expect("an act").at_us;
+    let ended = records.find(
+        |record| matches!(&record.what, What::Step(step) if step.scenario == scenario && step.phase == Phase::End),
+    );
+    let ended = ended.expect("an end").at_us;
+    // The witness's clock is five seconds ahead.
+    let span = begun + 5_000_000..=ended + 5_000_000;
+    history.edit(|what| {
+        if let What::Entries(entries) = what {
+            entries.writes.retain(|write| !span.contains(&write.sent_us) && !span.contains(&write.ended_us));
+        }
+    })
+}
+
+#[test]
+fn where_nobody_wanted_to_write_no_outage_is_known() {
+    assert_snapshot!(unwritten("together").expect(RECOVERS, Inconclusive), @"together: delete every pod at once: nobody wanted to write for 6.9 s, so no outage would show (#389)");
+    for scenario in ["restart", "unready", "crash", "scale", "roll", "drain"] {
+        let reason = unwritten(scenario).expect(RECOVERS, Inconclusive);
+        assert!(reason.contains(&format!("{scenario}: ")) && reason.contains("nobody wanted to write"), "{reason}");
+        let reason = unwritten(scenario).expect("replication::no_acknowledged_write_is_lost", Inconclusive);
+        assert!(reason.contains("nobody wanted to write"), "{reason}");
+    }
+    // That it was too long before is known all the same.
+    let history = held_to(|budgets| budgets.outage_ms = 2_000);
+    let half = history.edit(|what| {
+        if let What::Entries(entries) = what {
+            entries.writes.retain(|write| write.id < 60);
+        }
+    });
+    half.expect(RECOVERS, Fail);
+}
+
+#[test]
+fn budgets_that_no_clock_can_count_are_met() {
+    let endless = held_to(|budgets| {
+        (budgets.recovery_ms, budgets.outage_ms, budgets.lag_ms) = (u64::MAX, u64::MAX, u64::MAX);
+        budgets.resume_ms = u64::MAX;
+    });
+    for check in
+        [RECOVERS, LAG, "replication::primary_recreated_replicas_resume", "replication::replica_recreated_catches_up"]
+    {
+        endless.expect(check, Pass);
+    }
+}
+
+/// A run in which nothing is disrupted and each replica is looked at two hundred times, ten times a second. What each look
+/// at the second pod finds is told by its number.
+fn looked_at(found: impl Fn(u64) -> Option<u64>) -> History {
+    let mut history = History::of(3);
+    history.pod_names().iter().for_each(|pod| history.starts(pod));
+    let begun = history.records.last().map_or(0, |last| last.at_us);
+    history.pass_ms(25_000);
+    let at_us = |index: u64| begun + index * 100_000;
+    let look = |pod: &str, index, behind_us| Lag { pod: pod.into(), at_us: at_us(index), behind_us };
+    let lags = (1..=200).flat_map(|index| [look("mysql-1", index, found(index)), look("mysql-2", index, Some(0))]);
+    let (sent_us, outcome) = (begun, WriteOutcome::Acknowledged);
+    let writes = vec![Entry { id: 1, sent_us, ended_us: sent_us + 1, outcome, semi_sync: None }];
+    let lags = lags.collect();
+    let now_us = history.records.last().map_or(0, |last| last.at_us) + 25_001_000;
+    history.push(What::Entries(Entries { now_us, writes, lags, doubtful: Vec::new(), last: None }));
+    history
+}
+
+#[test]
+fn a_look_without_an_answer_is_late() {
+    let silent = |which: fn(u64) -> bool| looked_at(move |index| (!which(index)).then_some(2_000));
+    assert_snapshot!(silent(|index| index % 10 != 0).expect(LAG, Fail), @"mysql-1 was Ready and left 180 of 200 looks at rest without an answer (#17)");
+    silent(|index| index % 2 == 0).expect(LAG, Fail);
+    silent(|index| index <= 21).expect(LAG, Fail);
+    assert_snapshot!(silent(|index| index <= 20).expect(LAG, Inconclusive), @"of 200 looks at mysql-1 at rest 20 had no answer and 0 were late");
+    silent(|index| index <= 3).expect(LAG, Inconclusive);
+    assert_snapshot!(silent(|index| index <= 2).expect(LAG, Pass), @"behind at rest: mysql-1 by 2.0 ms in half of 198 looks, 2.0 ms in 99 of 100, 2.0 ms at most; 2 more had no answer; mysql-2 by 0.0 ms in half of 200 looks, 0.0 ms in 99 of 100, 0.0 ms at most");
+    // Nobody knows whether one that never answers would let the witness look.
+    silent(|_| true).expect(LAG, Inconclusive);
+    // Late ones and those without an answer count together.
+    let late = |index| if index <= 2 { None } else { Some(if index == 3 { 2_000_000 } else { 2_000 }) };
+    looked_at(late).expect(LAG, Inconclusive);
+    looked_at(|index| Some(if index <= 3 { 2_000_000 } else { 2_000 })).expect(LAG, Fail);
+    // Too few that were answered decide nothing, unless the others do.
+    looked_at(|index| (index > 190).then_some(2_000)).expect(LAG, Fail);
+}
+
+#[test]
+fn a_look_at_a_pod_that_is_not_ready_blames_nobody() {
+    let silent = looked_at(|index| (index > 50).then_some(2_000));
+    silent.expect(LAG, Fail);
+    let mut away = History::of(3);
+    away.pod_names().iter().for_each(|pod| away.starts(pod));
+    away.unready("mysql-1");
+    away.pass_ms(5_000);
+    away.ready("mysql-1");
+    let entries = silent.records.last().expect("entries").what.clone();
+    away.pass_ms(20_000);
+    away.push(entries);
+    away.expect(LAG, Inconclusive);
+    let unseen = silent.without(|what| matches!(what, What::Object(_)));
+    unseen.expect(LAG, Inconclusive);
 }
 
 /// A good run in which each look at a replica finds something else.

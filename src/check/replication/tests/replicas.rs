@@ -154,39 +154,31 @@ fn data_that_differ_although_the_transactions_agree_fail_whenever_they_are_compa
     History::good().without(|what| matches!(what, What::Sql(sql) if recovered(&sql.moment))).expect(SAME, Pass);
 }
 
-/// A good run in which the primary goes on while it is compared with a replica, which has more still.
-fn written_to_meanwhile(at: fn(&Moment) -> bool) -> History {
+/// A good run in which the primary goes on while it is compared with its replicas, which wait for so many transactions and
+/// have two more in the end.
+fn written_to_meanwhile(at: fn(&Moment) -> bool, awaited: u64) -> History {
     let set = |last: u64| format!("{UUID}0:1-{last}");
-    let primary = History::good().telling("mysql-0", at, "gtid_executed", &set(25));
-    let replica = |history: History, pod| {
-        let history = history.telling(pod, at, "gtid_executed", &set(26)).telling(pod, at, "checksum", "78");
-        history.telling(pod, at, "gtid_set", &set(24))
-    };
-    replica(replica(primary, "mysql-1"), "mysql-2")
+    let primary = History::good().telling("mysql-0", at, "gtid_executed", &set(awaited + 1));
+    ["mysql-1", "mysql-2"].into_iter().fold(primary, |history, pod| {
+        let history = history.telling(pod, at, "gtid_executed", &set(awaited + 2));
+        history.telling(pod, at, "checksum", "78").telling(pod, at, "gtid_set", &set(awaited))
+    })
 }
 
 #[test]
 fn what_is_written_meanwhile_is_neither_missing_nor_errant() {
-    let later = |history: History| history.telling("mysql-0", settled, "gtid_executed", &format!("{UUID}0:1-99"));
-    let all = |history: History| {
-        let history = ["mysql-1", "mysql-2"].into_iter().fold(later(history), |history, pod| {
-            history.telling(pod, settled, "gtid_executed", &format!("{UUID}0:1-99"))
-        });
-        ["mysql-1", "mysql-2"]
-            .into_iter()
-            .fold(history, |history, pod| history.telling(pod, settled, "gtid_set", &format!("{UUID}0:1-99")))
-    };
-    all(written_to_meanwhile(recovered)).expect(SAME, Pass);
+    written_to_meanwhile(recovered, 16).expect(SAME, Pass);
     // What the primary never came to have is errant, and what was waited for is missing.
-    written_to_meanwhile(recovered)
-        .telling("mysql-1", recovered, "gtid_executed", &format!("{UUID}0:1-27,{UUID}1:1"))
-        .expect(SAME, Fail);
-    all(written_to_meanwhile(recovered))
-        .telling("mysql-1", recovered, "gtid_executed", &format!("{UUID}0:1-23"))
-        .expect(SAME, Fail);
+    let has = |set: &str| written_to_meanwhile(recovered, 16).telling("mysql-1", recovered, "gtid_executed", set);
+    let reason = has(&format!("{UUID}0:1-18,{UUID}1:1")).expect(SAME, Fail);
+    assert!(reason.contains(&format!("mysql-1 has {UUID}1:1, which mysql-0 has not")), "{reason}");
+    let reason = has(&format!("{UUID}0:1-15")).expect(SAME, Fail);
+    assert!(reason.contains(&format!("mysql-1 misses {UUID}0:16 of mysql-0")), "{reason}");
     // In the end nobody is to write.
-    let reason = written_to_meanwhile(settled).expect(SAME, Inconclusive);
+    let reason = written_to_meanwhile(settled, 26).expect(SAME, Inconclusive);
     assert!(reason.contains("mysql-0 was written to"), "{reason}");
-    let joining = History::good().telling("mysql-3", joined, "gtid_set", &format!("{UUID}0:1-2"));
-    joining.expect(JOINS, Inconclusive);
+    let joining = History::good().telling("mysql-3", joined, "gtid_set", &format!("{UUID}0:1-19"));
+    let joining = joining.telling("mysql-0", joined, "gtid_executed", &format!("{UUID}0:1-20"));
+    let joining = joining.telling("mysql-3", joined, "gtid_executed", &format!("{UUID}0:1-20"));
+    assert!(joining.expect(JOINS, Inconclusive).contains("mysql-0 was written to"));
 }

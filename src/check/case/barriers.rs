@@ -1,0 +1,209 @@
+//! Which barriers prove anything. One that waits for nothing, or for less than the primary was known to have by then, is
+//! reached by whoever is behind.
+
+use std::collections::HashMap;
+
+use crate::{
+    evidence::{Moment, Question, Sql},
+    mysql::gtid::GtidSet,
+};
+
+use super::{super::Finding, Case, Seen};
+
+/// Why barriers prove nothing, by their records: of the others nothing is here.
+pub(super) type Hollow = HashMap<u64, String>;
+
+/// What the primary was known to have by some time.
+#[derive(Default)]
+struct Known<'a> {
+    /// The most that was told of it, with the record. What does not go beyond adds nothing, so this stays as short as
+    /// the sets that are told.
+    most: Option<(GtidSet, u64)>,
+    /// Its last own word at each moment.
+    said: HashMap<&'a Moment, Seen<'a, Sql>>,
+    /// Whether it is asked what its replicas are to wait for just before they are, so that a barrier without that is not
+    /// to be trusted.
+    is_asked: bool,
+}
+
+impl<'a> Case<'a> {
+    /// The doubt about what a barrier proves that was reached.
+    pub fn hollow(&self, barrier: &Seen<'a, Sql>) -> Option<Finding> {
+        let (pod, seq) = (&barrier.it.pod, barrier.mark.seq);
+        let why = self.hollow.get_or_init(|| self.find_hollow()).get(&seq)?;
+        Some(Finding::inconclusive(format!("the barrier of {pod} proves nothing: {why} (#{seq})"), [seq]))
+    }
+
+    fn find_hollow(&self) -> Hollow {
+        let primary = self.subject.primary();
+        let (mut told, mut barriers) = (Vec::new(), Vec::new());
+        for sql in self.heard() {
+            match sql.it.question {
+                Question::Barrier => {
+                    told.push(sql);
+                    barriers.push(sql);
+                }
+                Question::GtidExecuted if sql.it.pod == primary => told.push(sql),
+                _ => {}
+            }
+        }
+        told.sort_by_key(|sql| (sql.mark.at_us, sql.mark.seq));
+        barriers.sort_by_key(Seen::asked_us);
+        let is_asked = told.iter().any(|sql| is_word(sql) && sql.value("barrier").is_ok());
+        let (mut known, mut told) = (Known { is_asked, ..Known::default() }, told.into_iter().peekable());
+        let mut hollow = Hollow::new();
+        for barrier in barriers {
+            while let Some(earlier) = told.next_if(|sql| sql.mark.at_us <= barrier.asked_us()) {
+                known.learn(earlier);
+            }
+            if let Some(why) = known.objection(&barrier, &primary) {
+                hollow.insert(barrier.mark.seq, why);
+            }
+        }
+        hollow
+    }
+}
+
+impl<'a> Known<'a> {
+    fn learn(&mut self, told: Seen<'a, Sql>) {
+        if is_word(&told) {
+            self.said.insert(&told.it.moment, told);
+        }
+        let Some(set) = set_of(&told) else { return };
+        if self.most.as_ref().is_none_or(|(most, _)| most.beyond(&set).is_empty()) {
+            self.most = Some((set, told.mark.seq));
+        }
+    }
+
+    /// What is wrong with waiting for this, if anything is.
+    fn objection(&self, barrier: &Seen<'a, Sql>, primary: &str) -> Option<String> {
+        let Some(set) = set_of(barrier) else { return Some("nobody can read what it waited for".to_owned()) };
+        if set.is_empty() {
+            return Some("it waited for no transaction".to_owned());
+        }
+        if let Some((most, seq)) = &self.most
+            && let missing = most.beyond(&set)
+            && !missing.is_empty()
+        {
+            return Some(format!("it did not wait for {missing}, which {primary} was known to have (#{seq})"));
+        }
+        let Some(said) = self.said.get(&barrier.it.moment) else {
+            return self.is_asked.then(|| format!("{primary} was not asked what it had to wait for"));
+        };
+        let differs = said.rows().is_err() || said.value("barrier").is_ok_and(|said| said.parse() != Ok(set));
+        differs.then(|| format!("{primary} did not ask for what it waited for (#{})", said.mark.seq))
+    }
+}
+
+/// Whether this is the primary's own word, and not that of who waited.
+fn is_word(sql: &Seen<'_, Sql>) -> bool {
+    sql.it.question == Question::GtidExecuted
+}
+
+/// The transactions that an answer tells of: those that were waited for, or those that are to be.
+fn set_of(sql: &Seen<'_, Sql>) -> Option<GtidSet> {
+    let columns: &[&str] =
+        if sql.it.question == Question::Barrier { &["gtid_set"] } else { &["barrier", "gtid_executed"] };
+    columns.iter().find_map(|column| sql.value(column).ok())?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::history::{History, PODS, broken};
+    use super::*;
+    use crate::evidence::{SqlAnswer, What};
+
+    const A: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429560";
+
+    fn started() -> History {
+        let mut history = History::of(3);
+        PODS.iter().for_each(|pod| history.starts(pod));
+        history
+    }
+
+    fn waits(history: &mut History, set: &str) {
+        let columns = [("gtid_set", set), ("reached", "1")];
+        history.sql_row(&Moment::Settled, "mysql-1", Question::Barrier, columns);
+    }
+
+    fn has(history: &mut History, pod: &str, barrier: &str, executed: &str) {
+        let columns = [("barrier", barrier), ("gtid_executed", executed)];
+        history.sql_row(&Moment::Settled, pod, Question::GtidExecuted, columns);
+    }
+
+    /// Why the last barrier of a history proves nothing.
+    fn hollow(history: &History) -> Option<String> {
+        let evidence = history.evidence();
+        let case = Case::of(&evidence).expect("a run");
+        let last = case.answers("mysql-1", Question::Barrier, &Moment::Settled).next_back().expect("a barrier");
+        case.hollow(&last).map(|finding| finding.reason)
+    }
+
+    #[test]
+    fn a_barrier_waits_for_something_and_for_all_that_was_known() {
+        let mut history = started();
+        waits(&mut history, "");
+        insta::assert_snapshot!(hollow(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: it waited for no transaction (#17)");
+        waits(&mut history, "?");
+        insta::assert_snapshot!(hollow(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: nobody can read what it waited for (#18)");
+        waits(&mut history, &format!("{A}:1-7"));
+        assert_eq!(hollow(&history), None);
+        has(&mut history, "mysql-2", &format!("{A}:1-9"), "");
+        waits(&mut history, &format!("{A}:1-7"));
+        assert_eq!(hollow(&history), None, "what a replica has says nothing of the primary");
+        waits(&mut history, &format!("{A}:1-6"));
+        insta::assert_snapshot!(hollow(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: it did not wait for 3e11fa47-71ca-11e1-9e33-c80aa9429560:7, which mysql-0 was known to have (#21) (#22)");
+        waits(&mut history, &format!("{A}:1-8"));
+        assert_eq!(hollow(&history), None);
+    }
+
+    #[test]
+    fn what_was_told_after_the_question_was_not_known() {
+        let mut history = started();
+        let columns = [("gtid_executed", &*format!("{A}:1-9"))];
+        history.sql_row(&Moment::Settled, "mysql-0", Question::GtidExecuted, columns);
+        for (took_us, doubted) in [(999, true), (1_000, true), (1_001, false)] {
+            let mut other = history.clone();
+            waits(&mut other, &format!("{A}:1-8"));
+            let Some(What::Sql(sql)) = other.records.last_mut().map(|last| &mut last.what) else { panic!("a barrier") };
+            sql.took_us = took_us;
+            assert_eq!(hollow(&other).is_some(), doubted, "{took_us}");
+        }
+    }
+
+    #[test]
+    fn a_barrier_is_for_what_the_primary_asked_for() {
+        let mut history = started();
+        has(&mut history, "mysql-0", &format!("{A}:1-9"), &format!("{A}:1-9"));
+        let mut other = history.clone();
+        waits(&mut other, &format!(" {}:1-5:6-9", A.to_uppercase()));
+        assert_eq!(hollow(&other), None);
+        let mut other = history.clone();
+        waits(&mut other, &format!("{A}:1-10"));
+        insta::assert_snapshot!(hollow(&other).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 did not ask for what it waited for (#17) (#18)");
+        history.sql(&Moment::Settled, "mysql-0", Question::GtidExecuted, broken());
+        waits(&mut history, &format!("{A}:1-9"));
+        assert!(hollow(&history).is_some());
+        let mut untold = started();
+        untold.sql(&Moment::Replicating, "mysql-0", Question::GtidExecuted, SqlAnswer::Rows(Vec::new()));
+        waits(&mut untold, &format!("{A}:1-9"));
+        assert_eq!(hollow(&untold), None, "that was asked at another moment");
+        // Where the primary is asked before its replicas wait, it is so each time.
+        let mut elsewhere = started();
+        let columns = [("barrier", "0-1-1"), ("gtid_executed", "0-1-1")];
+        elsewhere.sql_row(&Moment::Replicating, "mysql-0", Question::GtidExecuted, columns);
+        waits(&mut elsewhere, "0-1-1");
+        insta::assert_snapshot!(hollow(&elsewhere).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 was not asked what it had to wait for (#18)");
+    }
+
+    #[test]
+    fn the_last_number_of_a_domain_covers_a_former_primary() {
+        let mut history = started();
+        has(&mut history, "mysql-0", "0-100-744", "0-100-744,0-7-3");
+        waits(&mut history, "0-100-744");
+        assert_eq!(hollow(&history), None);
+        has(&mut history, "mysql-0", "0-100-745,5-7-1", "0-100-745,0-7-3,5-7-1");
+        waits(&mut history, "0-100-745");
+        assert!(hollow(&history).is_some(), "another domain has numbers of its own");
+    }
+}

@@ -1,0 +1,129 @@
+//! Whose answers count: those of the pod that bore the name when it was asked. Under another UID an answer tells of
+//! another server, whatever name it bears.
+
+use crate::evidence::{Exec, Sql, Timeline, Write};
+
+use super::{Case, Seen};
+
+/// Whether a pod with this UID bore a name at a time. Where nobody watched the pods of that name, nothing speaks against
+/// it.
+fn bore(timeline: &Timeline, pod: &str, uid: &str, at_us: u64) -> bool {
+    timeline.lives(pod).next().is_none()
+        || timeline.pod_by_uid(uid).is_some_and(|life| {
+            let gone = life.deleted.is_some_and(|gone| gone.at_us <= at_us);
+            life.name == pod && life.added.at_us <= at_us && !gone
+        })
+}
+
+impl Seen<'_, Sql> {
+    /// When it was asked: an answer is recorded once it is there.
+    pub fn asked_us(&self) -> u64 {
+        self.mark.at_us.saturating_sub(self.it.took_us)
+    }
+
+    pub(super) fn counts(&self, timeline: &Timeline) -> bool {
+        bore(timeline, &self.it.pod, &self.it.uid, self.asked_us())
+    }
+}
+
+impl Seen<'_, Exec> {
+    pub(super) fn counts(&self, timeline: &Timeline) -> bool {
+        bore(timeline, &self.it.pod, &self.it.uid, self.mark.at_us.saturating_sub(self.it.took_us))
+    }
+}
+
+impl Seen<'_, Write> {
+    fn counts(&self, timeline: &Timeline) -> bool {
+        bore(timeline, &self.it.pod, &self.it.uid, self.mark.at_us)
+    }
+}
+
+impl<'a> Case<'a> {
+    /// Answers of servers that count.
+    pub fn heard(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
+        let timeline = self.timeline;
+        self.sql().filter(move |sql| sql.counts(timeline))
+    }
+
+    /// Whether a write was taken by the server that it names.
+    pub fn was_taken(&self, write: &Seen<'a, Write>) -> bool {
+        write.counts(self.timeline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::history::{History, PODS};
+    use super::*;
+    use crate::evidence::{Moment, Question, SqlAnswer, What};
+
+    fn started() -> History {
+        let mut history = History::of(3);
+        PODS.iter().for_each(|pod| history.starts(pod));
+        history
+    }
+
+    /// Whether the last answer of a history counts, asked so long before it was there.
+    fn counts(mut history: History, took_us: u64, uid: &str) -> bool {
+        history.sql(&Moment::Settled, "mysql-1", Question::Rows, SqlAnswer::Rows(Vec::new()));
+        history.exec(&Moment::Settled, "mysql-1", &["hostname"], "mysql-1");
+        for record in history.records.iter_mut().rev().take(2) {
+            match &mut record.what {
+                What::Sql(sql) => (sql.uid, sql.took_us) = (uid.to_owned(), took_us),
+                What::Exec(exec) => (exec.uid, exec.took_us) = (uid.to_owned(), took_us + 1_000),
+                _ => {}
+            }
+        }
+        let evidence = history.evidence();
+        let case = Case::of(&evidence).expect("a run");
+        let sql = case.answers("mysql-1", Question::Rows, &Moment::Settled).next().is_some();
+        assert_eq!(case.execs_in("mysql-1").next().is_some(), sql);
+        assert_eq!(case.execs().next().is_some(), sql);
+        sql
+    }
+
+    #[test]
+    fn an_answer_counts_for_the_pod_that_bore_the_name_when_it_was_asked() {
+        let mut replaced = started();
+        replaced.pass_ms(9);
+        replaced.goes("mysql-1");
+        replaced.pass_ms(5);
+        replaced.starts("mysql-1");
+        for (took_us, uid, wanted) in [
+            (500, "1.2", true),
+            (500, "1.1", false),
+            (500, "0.1", false),
+            (500, "", false),
+            (500, "another", false),
+            // It was there when it was asked.
+            (1_600_000, "1.1", true),
+            (1_600_000, "1.2", false),
+        ] {
+            assert_eq!(counts(replaced.clone(), took_us, uid), wanted, "{took_us} {uid}");
+        }
+    }
+
+    #[test]
+    fn where_nobody_watched_the_pods_every_answer_counts() {
+        let unwatched = started().without(|what| matches!(what, What::Object(_)));
+        assert!(counts(unwatched, 500, ""));
+    }
+
+    #[test]
+    fn a_write_that_another_pod_took_is_not_acknowledged() {
+        let mut history = started();
+        let id = history.write(&Moment::Replicating, "mysql-0");
+        let known = |history: &History| {
+            let evidence = history.evidence();
+            let ledger = super::super::super::ledger::Ledger::of(&Case::of(&evidence).expect("a run"));
+            [ledger.acknowledged.has(id, u64::MAX), ledger.possible.has(id, u64::MAX)]
+        };
+        assert_eq!(known(&history), [true, true]);
+        let other = history.edit(|what| {
+            if let What::Write(write) = what {
+                write.uid = "0.0".into();
+            }
+        });
+        assert_eq!(known(&other), [false, true]);
+    }
+}
