@@ -276,9 +276,8 @@ mod tests {
             matches!(what, What::Dns(dns) if dns.moment == Moment::Deployed
             && dns.name.trim_end_matches('.').eq_ignore_ascii_case(&name))
         };
-        let anywhen = |what: &What| {
-            matches!(what, What::Dns(dns) if dns.name.trim_end_matches('.').eq_ignore_ascii_case(&name))
-        };
+        let anywhen =
+            |what: &What| matches!(what, What::Dns(dns) if dns.name.trim_end_matches('.').eq_ignore_ascii_case(&name));
         let everywhere = found(&records, anywhen);
         let found = found(&records, same);
         assert_eq!(found[0], asked[0]);

@@ -25,7 +25,9 @@ pub use record::*;
 pub use recorder::{Recorder, WatchError};
 pub use state::*;
 pub use subject::*;
-pub use timeline::{Change, ClaimLife, Family, Life, Lives, Mark, PodLife, SetState, Timeline, VolumeLife, other_address};
+pub use timeline::{
+    Change, ClaimLife, Family, Life, Lives, Mark, PodLife, SetState, Timeline, VolumeLife, other_address,
+};
 
 /// All that a check may look at. The parts are made from the records once, so nobody may change these afterwards.
 #[derive(Debug, Clone)]

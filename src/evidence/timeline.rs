@@ -18,8 +18,8 @@ use super::record::{EventType, Gap, ObjectEvent, Record, What};
 use super::subject::{Retention, Subject};
 use crate::object::{items, text};
 
-use life::at;
 pub use family::Family;
+use life::at;
 pub use life::{Change, ClaimLife, Mark, PodLife, SetState, VolumeLife, other_address};
 pub use lives::{Life, Lives};
 

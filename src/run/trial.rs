@@ -13,9 +13,7 @@ use super::bench::{Bench, Surroundings};
 use super::budget::{Budget, held_to};
 use super::scope::{Disruption, Scope};
 use super::{RunError, preflight, witness};
-use crate::evidence::{
-    Budgets, Recorder, Replication, Run, SCHEMA, Subject, Substitution, Upgrade, What,
-};
+use crate::evidence::{Budgets, Recorder, Replication, Run, SCHEMA, Subject, Substitution, Upgrade, What};
 use crate::probe::Session;
 use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
 use crate::witness::protocol::Secret;

@@ -63,11 +63,7 @@ fn short_names_resolve(evidence: &Evidence) -> Finding {
 
 /// Judges the lookups of the full names, where the run had anything looked up, and says so for the reason of a
 /// pass: DNS may be right and yet be masked by the hosts file.
-pub(super) fn weigh_full_names(
-    zone: &Zone<'_, '_>,
-    opinion: &mut Opinion,
-    settled: &mut Vec<Settled>,
-) -> &'static str {
+pub(super) fn weigh_full_names(zone: &Zone<'_, '_>, opinion: &mut Opinion, settled: &mut Vec<Settled>) -> &'static str {
     let case = zone.case;
     let any = case.execs().any(|exec| exec.moment == MOMENT && looked_up(&exec).is_some());
     if !any || case.subject.replicas < 2 {

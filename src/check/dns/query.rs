@@ -199,12 +199,7 @@ fn right(there: &HashMap<&str, (Listed, Vec<String>)>) -> Right {
         those.flat_map(|(_, data)| data).cloned().collect()
     };
     let any = |wanted: Listed| there.values().any(|(listed, _)| *listed == wanted);
-    Right {
-        must: data(Listed::Must),
-        may: data(Listed::May),
-        exists: any(Listed::Must),
-        may_exist: any(Listed::May),
-    }
+    Right { must: data(Listed::Must), may: data(Listed::May), exists: any(Listed::Must), may_exist: any(Listed::May) }
 }
 
 /// What is true at a record.

@@ -84,7 +84,8 @@ fn heard(dns: Seen<'_, Dns>) -> Heard {
 /// one.
 fn complete(zone: &Zone<'_, '_>, asking: &Asking<'_>, what: &str, answers: &Answers<'_>) -> Judged<()> {
     let ours = zone.case.subject.namespace.as_str();
-    let servers: BTreeSet<&str> = answers.keys().map(|(_, server, _)| *server).chain(zone.servers.at(asking.to)).collect();
+    let servers: BTreeSet<&str> =
+        answers.keys().map(|(_, server, _)| *server).chain(zone.servers.at(asking.to)).collect();
     let others: BTreeSet<&str> = answers.keys().map(|(from, _, _)| *from).filter(|from| *from != ours).collect();
     let mut missing = Vec::new();
     for server in &servers {

@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     check::CATALOGUE,
-    evidence::{
-        Act, Conformed, Fault, Moment, NodeState, Phase, SnapshotOf, SqlAnswer, Stage, State, Upgrade, What,
-    },
+    evidence::{Act, Conformed, Fault, Moment, NodeState, Phase, SnapshotOf, SqlAnswer, Stage, State, Upgrade, What},
 };
 
 use super::{

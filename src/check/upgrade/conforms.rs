@@ -129,7 +129,8 @@ fn object_to_skipped(
     let founded = |check: &&Check| check.scenarios.iter().all(|scenario| FOUNDATION.contains(scenario));
     let applied = |check: &&Check| check.judge(evidence).verdict == Verdict::Pass;
     for check in skipped.iter().filter_map(|id| find(id)).filter(founded).filter(applied) {
-        let reason = format!("{} was skipped on the upgraded cluster, though it applies to the workload (#{seq})", check.id);
+        let reason =
+            format!("{} was skipped on the upgraded cluster, though it applies to the workload (#{seq})", check.id);
         opinion.object(Finding::inconclusive(reason, [seq]));
     }
     let property = |id: &&str| id.split_once("::").map_or(*id, |(property, _)| property).to_owned();

@@ -127,7 +127,10 @@ fn all_servers(case: &Case<'_>, told: &Told, before: u64) -> Judged<()> {
     }
     let (count, wanted) = (asked.len(), told.state.dns.wanted);
     if i64::try_from(count).is_ok_and(|count| count < wanted) {
-        return Err(Finding::inconclusive(format!("{count} of {wanted} DNS servers were asked {stage} (#{seq})"), [seq]));
+        return Err(Finding::inconclusive(
+            format!("{count} of {wanted} DNS servers were asked {stage} (#{seq})"),
+            [seq],
+        ));
     }
     Ok(())
 }

@@ -41,7 +41,8 @@ fn answering(history: History, wanted: impl Fn(&Dns) -> bool, answer: impl Fn(&m
 
 #[test]
 fn what_is_wrong_after_any_disruption_fails() {
-    for scenario in ["crash", "together", "drain", "freeze", "outage", "resolver", "control", "claims", "roll", "grow"] {
+    for scenario in ["crash", "together", "drain", "freeze", "outage", "resolver", "control", "claims", "roll", "grow"]
+    {
         let moment = recovered(scenario);
         let right = after(scenario);
         for check in [SERVICE, POD, SRV, PTR] {

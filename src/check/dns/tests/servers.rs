@@ -13,11 +13,8 @@ use crate::{
 };
 
 fn listed(history: &mut History, names: &[&str]) -> u64 {
-    let server = |name: &&str| DnsServer {
-        name: (*name).into(),
-        uid: format!("uid of {name}"),
-        address: [10, 96, 0, 2].into(),
-    };
+    let server =
+        |name: &&str| DnsServer { name: (*name).into(), uid: format!("uid of {name}"), address: [10, 96, 0, 2].into() };
     let servers: Vec<DnsServer> = names.iter().map(server).collect();
     history.snapshot(SnapshotOf::DnsServers, json!(servers))
 }
