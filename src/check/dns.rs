@@ -184,8 +184,8 @@ pub(super) const EACH_POD_HAS_ITS_NAME: Check = Check {
 Replicas find their source, and clients the primary, by this name alone.
 Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready, after each disruption, and
 for the pod that joins; the answer must be the address that the Pod watch shows, of each family that the Service has.
-A pod that is not there must have no name. Besides, `getent ahosts` looks each name up in the other pods
-of the set, once all are Ready: that is what the server there will be told.
+A pod that is not there must have no name. Besides, `getent ahosts` looks each name up in the other pods of the set, once
+all are Ready: that is what the server there will be told.
 The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
 Usually wrong: spec.serviceName is not the name of the Service, the Service is not headless, or it selects other pods;
 or, where only the lookups are wrong, hostAliases in the template give the name another address.",
@@ -271,7 +271,7 @@ fn weigh_other_absences(zone: &Zone<'_, '_>, opinion: &mut Opinion, scale_down: 
     let after = scale_down..case.next_fault(scale_down);
     for pod in asked_pods(case) {
         for asking in case.askings(&case.subject.fqdn(&pod)).iter().filter(|it| !after.contains(&it.to)) {
-            let last = case.timeline.lives(&pod).filter(|life| life.added.seq <= asking.to).next_back();
+            let last = case.timeline.lives(&pod).rfind(|life| life.added.seq <= asking.to);
             let gone = last.and_then(|life| life.deleted).filter(|gone| gone.seq <= asking.to);
             if let Some(since) = gone {
                 count += usize::from(weigh(zone, opinion, asking, &Query::gone(case, &pod, since)).is_some());
