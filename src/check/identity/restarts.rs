@@ -24,7 +24,8 @@ that the harness killed the server, or took its image and gave it back, until th
 node that the harness stopped, paused or upgraded, until that scenario ended. An image that cannot be pulled is no
 restart. The finding quotes how the container had ended before.
 Usually wrong: a liveness probe that fails under load, or asks for another server than its own, so that all are started
-again when the source is away; a memory limit (OOMKilled, exit code 137); or a server that crashes until another one is there.",
+again when the source is away; a memory limit (OOMKilled, exit code 137); or a server that crashes until another one is
+there.",
     scenarios: &["deploy"],
     minimum: &[],
     judge: containers_restart_only_when_disrupted,
