@@ -19,7 +19,6 @@ use super::subject::{Retention, Subject};
 use crate::object::{items, text};
 
 pub use family::Family;
-use life::at;
 pub use life::{Change, ClaimLife, Mark, PodLife, SetState, VolumeLife, other_address};
 pub use lives::{Life, Lives};
 

@@ -54,9 +54,9 @@ fn service() -> String {
 
 #[test]
 fn a_good_run_passes() {
-    assert_snapshot!(History::good().expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local was the set of the ready pods at 4 moments; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
-    assert_snapshot!(History::good().expect(POD, Pass), @"A of mysql-0, mysql-1, mysql-2 led to each pod's own address at 8 moments, and when the pods looked them up; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
-    assert_snapshot!(History::good().expect(FOLLOWS, Pass), @"names led to the new pods: mysql-2 from the first question, mysql-1 from the first question, mysql-0 from the first question, mysql-0, deleted without grace, from the first question; and 3 times besides (2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local was the set of the ready pods at 15 moments; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(POD, Pass), @"A of mysql-0, mysql-1, mysql-2, mysql-3 led to each pod's own address at 19 moments, and when the pods looked them up; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(FOLLOWS, Pass), @"names led to the new pods: mysql-2 from the first question, mysql-1 from the first question, mysql-0 from the first question, mysql-0, deleted without grace, from the first question; and 33 times besides (2.0 s: the Corefile's cache is off for cluster.local)");
     assert_snapshot!(History::good().expect(ABSENT, Pass), @"NXDOMAIN: mysql-1 from the first question, mysql-2 from the first question (2.0 s: the Corefile's cache is off for cluster.local)");
     History::good_of(1).expect(SERVICE, Pass);
     History::good_of(1).expect(ABSENT, Skipped);

@@ -88,7 +88,7 @@ fn a_pod_that_comes_back_as_itself_passes() {
 #[test]
 fn a_server_that_comes_back_as_another_fails() {
     let history = History::good().telling("mysql-1", after_deletion, "server_uuid", "another");
-    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-1 was 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#178) and is another after the deletion of mysql-1 (#186); server_uuid of mysql-1 was another (#186) and is 3e11fa47-71ca-11e1-9e33-c80aa9429561 after the scale-up (#467)");
+    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-1 was 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#180) and is another after the deletion of mysql-1 (#188); server_uuid of mysql-1 was another (#188) and is 3e11fa47-71ca-11e1-9e33-c80aa9429561 after the scenario crash (#320)");
     History::good().telling("mysql-0", after_deletion, "server_id", "1").expect(SURVIVES, Fail);
 }
 
@@ -116,7 +116,7 @@ fn an_identity_that_was_not_compared_leaves_it_open() {
 
 #[test]
 fn servers_that_differ_pass() {
-    assert_snapshot!(History::good().expect(DISTINCT, Pass), @"all differ: server_id 100, 101, 102; server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429560, 3e11fa47-71ca-11e1-9e33-c80aa9429561, 3e11fa47-71ca-11e1-9e33-c80aa9429562");
+    assert_snapshot!(History::good().expect(DISTINCT, Pass), @"all differ: server_id 100, 101, 102, 103; server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429560, 3e11fa47-71ca-11e1-9e33-c80aa9429561, 3e11fa47-71ca-11e1-9e33-c80aa9429562, 3e11fa47-71ca-11e1-9e33-c80aa9429563");
     History::good_of(2).expect(DISTINCT, Pass);
     History::good_of(1).expect(DISTINCT, Skipped);
 }
@@ -188,7 +188,7 @@ fn another_hostname_after_a_deletion_or_the_scale_up_fails() {
 #[test]
 fn a_server_that_comes_back_as_another_from_scaling_fails() {
     let history = History::good().telling("mysql-2", scaled_up, "server_uuid", "another");
-    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#154) and is another after the scale-up (#468)");
+    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#424) and is another after the scale-up (#606); server_uuid of mysql-2 was another (#606) and is 3e11fa47-71ca-11e1-9e33-c80aa9429562 after the scenario grow (#698)");
     History::good().telling("mysql-1", scaled_up, "server_id", "1").expect(SURVIVES, Fail);
     let silent = History::good().edit(|what| match what {
         What::Sql(sql) if sql.question == Question::Identity && scaled_up(&sql.moment) => sql.answer = refused(),
@@ -210,7 +210,7 @@ fn a_claim_or_volume_that_did_not_outlive_the_scale_down_fails() {
 #[test]
 fn servers_of_mariadb_are_told_apart_without_a_uuid() {
     assert_snapshot!(History::good().on_mariadb().expect(SURVIVES, Pass), @"claims, volumes and server_id are what they were (MariaDB has no server_uuid) on mysql-0 (back 5 times), mysql-1 (back 6 times), mysql-2 (back 8 times, once without its claims, which were to go)");
-    assert_snapshot!(History::good().on_mariadb().expect(DISTINCT, Pass), @"all differ: server_id 100, 101, 102; MariaDB has no server_uuid");
+    assert_snapshot!(History::good().on_mariadb().expect(DISTINCT, Pass), @"all differ: server_id 100, 101, 102, 103; MariaDB has no server_uuid");
     let another = History::good().on_mariadb().telling("mysql-1", after_deletion, "server_id", "1");
     another.expect(SURVIVES, Fail);
     History::good().on_mariadb().telling("mysql-2", |_| true, "server_id", "101").expect(DISTINCT, Fail);

@@ -86,7 +86,7 @@ fn each_deletion_is_judged_by_its_own_answers() {
     assert_snapshot!(twice.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace, 18 on mysql-2, 20 on mysql-1, 22 on mysql-0, 24 on mysql-0 without grace, and after the server was killed: 16 on mysql-0, 25 on mysql-0");
     twice.expect(VOLUME, Pass);
     assert_snapshot!(twice.expect("identity::identity_survives_restart", Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-0 (back 4 times), mysql-1 (back 2 times), mysql-2 (back 2 times)");
-    assert_snapshot!(twice.expect("replication::primary_recreated_replicas_resume", Pass), @"row 14, written on the new mysql-0 (#230), reached mysql-1 after 0.3 s, mysql-2 after 0.3 s, counted from Ready at #216");
+    assert_snapshot!(twice.expect("replication::primary_recreated_replicas_resume", Pass), @"row 14, written on the new mysql-0 (#232), reached mysql-1 after 0.3 s, mysql-2 after 0.3 s, counted from Ready at #218");
     twice.expect("dns::name_follows_the_pod", Pass);
     let lost = twice.edit(|what| match what {
         What::Sql(sql) if (sql.uid.as_str(), sql.question) == ("1.2", Question::Rows) => {
@@ -250,8 +250,8 @@ fn with_claim_after_deletion(uid: &str, volume: &str) -> History {
 
 #[test]
 fn another_claim_or_volume_fails() {
-    assert_snapshot!(with_claim_after_deletion("claim 1.2", "pv-new").expect(VOLUME, Fail), @"the claim data-mysql-1 had the uid claim 1.… before mysql-1 went in the scenario restart (#180) and claim 1.… after it");
-    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was on pv-data-mysql-1 before mysql-1 went in the scenario restart (#180) and is on pv-data-mysql-2 after it, which was the volume of data-mysql-2; the volume pv-data-mysql-2 was DELETED in the scenario claims (#734) while the claim data-mysql-1 was bound to it");
+    assert_snapshot!(with_claim_after_deletion("claim 1.2", "pv-new").expect(VOLUME, Fail), @"the claim data-mysql-1 had the uid claim 1.… before mysql-1 went in the scenario restart (#182) and claim 1.… after it");
+    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was on pv-data-mysql-1 before mysql-1 went in the scenario restart (#182) and is on pv-data-mysql-2 after it, which was the volume of data-mysql-2; the volume pv-data-mysql-2 was DELETED in the scenario claims (#1381) while the claim data-mysql-1 was bound to it");
     assert!(
         with_claim_after_deletion("claim 1.1", "pv-new")
             .expect("identity::identity_survives_restart", Fail)
@@ -262,8 +262,8 @@ fn another_claim_or_volume_fails() {
 #[test]
 fn another_volume_after_a_kill_fails_and_says_so() {
     let other = History::good().with_claim_before("0.3", "data-mysql-0", "claim 0.1", "pv-new");
-    assert_snapshot!(other.expect(VOLUME, Fail), @"data-mysql-0 was on pv-data-mysql-0 before mysql-0 went in the scenario unready (#265) and is on pv-new after it");
-    assert_snapshot!(other.expect("identity::identity_survives_restart", Fail), @"the volume of data-mysql-0 had the uid pv-data-mysql-0 and has the uid pv-new since it came back in the scenario unready (#269)");
+    assert_snapshot!(other.expect(VOLUME, Fail), @"data-mysql-0 was on pv-data-mysql-0 before mysql-0 went in the scenario unready (#267) and is on pv-new after it");
+    assert_snapshot!(other.expect("identity::identity_survives_restart", Fail), @"the volume of data-mysql-0 had the uid pv-data-mysql-0 and has the uid pv-new since it came back in the scenario unready (#271)");
 }
 
 #[test]
@@ -356,7 +356,7 @@ fn a_list_that_was_taken_too_early_leaves_it_open() {
     };
     listed_before(SnapshotOf::LeftoverResources, ended).expect(TEARDOWN, Inconclusive);
     let unended = History::good().without(ended);
-    assert_snapshot!(unended.expect(TEARDOWN, Inconclusive), @"the deletion of the cluster that the run made did not end (#795)");
+    assert_snapshot!(unended.expect(TEARDOWN, Inconclusive), @"the deletion of the cluster that the run made did not end (#1527)");
     for act in [Act::Teardown, Act::DeleteClaims] {
         History::good().without(asked(act)).expect(TEARDOWN, Inconclusive);
     }
@@ -416,18 +416,18 @@ fn what_the_watches_see_long_after_the_list_fails() {
 #[test]
 fn a_cluster_of_the_runs_own_must_be_seen_to_go() {
     let unlisted = History::good().without(of_the_engine);
-    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#796)");
+    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#1528)");
     let failed = unlisted.clone().edit(|what| match what {
         What::Step(step) if step.name == "delete the cluster" && step.phase == Phase::End => {
             step.phase = Phase::Failed("the engine does not answer".into());
         }
         _ => {}
     });
-    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#796)");
+    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#1528)");
     let midway = unlisted.without(|what| run_step(what, "delete the cluster"));
     assert_snapshot!(midway.expect(TEARDOWN, Inconclusive), @"the cluster that the run made was not deleted");
     let cluster = json!([{"kind": "cluster", "name": "steadfast-1", "held_by": "the engine does not answer"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#797): cluster steadfast-1 (held by the engine does not answer)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#1529): cluster steadfast-1 (held by the engine does not answer)");
 }
 
 #[test]
@@ -442,7 +442,7 @@ fn what_is_left_in_the_engine_fails_also_without_the_objects_list() {
 #[test]
 fn something_left_fails_and_is_named() {
     let claim = json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "held_by": "example.org/keep"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#793): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#1524): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
     let network = json!([{"kind": "network", "name": "kind", "held_by": null}]);
     leaving(SnapshotOf::LeftoverResources, &network).expect(TEARDOWN, Fail);
 }

@@ -60,7 +60,7 @@ fn a_server_that_is_another_one_after_any_scenario_fails() {
         answered(History::good(), scenario, uid, broken()).expect(SURVIVES, Inconclusive);
     }
     let last = told(History::good(), "drain", "2.8", "102", "another");
-    assert_snapshot!(last.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#468) and is another after the scenario drain (#633)");
+    assert_snapshot!(last.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#939) and is another after the scenario drain (#1005); server_uuid of mysql-2 was another (#1005) and is 3e11fa47-71ca-11e1-9e33-c80aa9429562 after the scenario freeze (#1032)");
 }
 
 #[test]
@@ -77,8 +77,8 @@ fn another_claim_or_volume_after_any_scenario_fails() {
         }
     }
     let other = History::good().with_claim_before("2.8", "data-mysql-2", "another", "pv-new");
-    assert_snapshot!(other.expect(SURVIVES, Fail), @"the claim data-mysql-2 had the uid claim 2.1 and has the uid another since it came back in the scenario drain (#615)");
-    assert_snapshot!(other.expect(VOLUME, Fail), @"the claim data-mysql-2 had the uid claim 2.… before mysql-2 went in the scenario drain (#608) and another after it");
+    assert_snapshot!(other.expect(SURVIVES, Fail), @"the claim data-mysql-2 had the uid claim 2.1 and has the uid another since it came back in the scenario drain (#920)");
+    assert_snapshot!(other.expect(VOLUME, Fail), @"the claim data-mysql-2 had the uid claim 2.… before mysql-2 went in the scenario drain (#912) and another after it");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_volume_that_goes_before_its_claim_fails() {
             history.volume_goes(volume);
         })
     };
-    assert_snapshot!(gone("pv-data-mysql-1").expect(VOLUME, Fail), @"the volume pv-data-mysql-1 was DELETED (#317) while the claim data-mysql-1 was bound to it");
+    assert_snapshot!(gone("pv-data-mysql-1").expect(VOLUME, Fail), @"the volume pv-data-mysql-1 was DELETED (#388) while the claim data-mysql-1 was bound to it");
     gone("pv-of-somebody").expect(VOLUME, Pass);
     gone("pv-data-mysql-1").lost("PersistentVolume", end_of("deploy")).expect(VOLUME, Inconclusive);
 }
@@ -152,9 +152,9 @@ fn the_pod_that_joins_is_judged_like_the_others() {
         |name, id, uuid| fourth([("hostname", name), ("server_id", id), ("server_uuid", uuid), ("version", "8.4.6")]);
     let right = told("mysql-3", "103", &uuid);
     [HOSTNAME, SURVIVES, DISTINCT].into_iter().for_each(|check| drop(right.expect(check, Pass)));
-    assert_snapshot!(told("mysql-3", "101", &uuid).expect(DISTINCT, Fail), @"mysql-1 (#467) and mysql-3 (#508) both have server_id 101");
+    assert_snapshot!(told("mysql-3", "101", &uuid).expect(DISTINCT, Fail), @"mysql-1 (#605) and mysql-3 (#677) both have server_id 101");
     told("mysql-3", "103", &of_another).expect(DISTINCT, Fail);
-    assert_snapshot!(told("db", "103", &uuid).expect(HOSTNAME, Fail), @"@@hostname of mysql-3 is `db` (#508)");
+    assert_snapshot!(told("db", "103", &uuid).expect(HOSTNAME, Fail), @"@@hostname of mysql-3 is `db` (#677)");
     let printed = History::good().preceded(told_to_go("3.1"), |history| {
         history.exec(&Moment::Joined, "3.1", &["hostname"], "db");
     });

@@ -55,7 +55,7 @@ fn a_server_that_has_to_be_killed_fails_whoever_deleted_its_pod() {
         let reason = ending(uid, &exit(137, "Error")).expect(STOPS, Fail);
         assert!(reason.contains(&format!("in the scenario {scenario}")), "{uid}: {reason}");
     }
-    assert_snapshot!(ending("1.1", &exit(137, "Error")).expect(STOPS, Fail), @"the server of mysql-1 (uid 1.1), told to stop in the scenario restart (#180) with a grace period of 30 s, ended with exit code 137 (Error) (#181)");
+    assert_snapshot!(ending("1.1", &exit(137, "Error")).expect(STOPS, Fail), @"the server of mysql-1 (uid 1.1), told to stop in the scenario restart (#182) with a grace period of 30 s, ended with exit code 137 (Error) (#183)");
     for code in [1, 143] {
         ending("2.1", &exit(code, "Error")).expect(STOPS, Fail);
     }
@@ -124,7 +124,7 @@ fn a_server_that_is_held_must_end_well_too() {
         }
         _ => {}
     });
-    assert_snapshot!(held.expect(STOPS, Fail), @"the server of mysql-1, told to stop by the loss of its image, ended with exit code 137 (Completed) (#281)");
+    assert_snapshot!(held.expect(STOPS, Fail), @"the server of mysql-1, told to stop by the loss of its image, ended with exit code 137 (Completed) (#285)");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn still_there(after_ms: u64) -> History {
 
 #[test]
 fn a_server_that_does_not_end_fails() {
-    assert_snapshot!(still_there(120_000).expect(STOPS, Fail), @"the server of mysql-2 (uid 2.1), told to stop in the scenario restart (#148) with a grace period of 30 s, was not seen to end in 120.0 s");
+    assert_snapshot!(still_there(120_000).expect(STOPS, Fail), @"the server of mysql-2 (uid 2.1), told to stop in the scenario restart (#149) with a grace period of 30 s, was not seen to end in 120.0 s");
     still_there(60_000).expect(STOPS, Inconclusive);
     let mut lost = still_there(120_000);
     let last = lost.records.pop().expect("a record");

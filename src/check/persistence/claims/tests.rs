@@ -121,7 +121,7 @@ fn each_template_makes_a_claim_that_must_stay() {
     let lost = |history: &mut History| going(history, EventType::Modified, "logs-mysql-2", "second claim 2.1");
     assert_snapshot!(good.clone().preceded(asked(UP), lost).expect(SURVIVE, Fail), @"the claim logs-mysql-2 (uid second c…) was told to go at #533, after the scale-down to 1 was asked for (#498)");
     let kept = good.without(|what| of_claim(what, "second claim 2.1", EventType::Deleted));
-    assert_snapshot!(kept.expect(POLICY, Inconclusive), @"the claim logs-mysql-2 (uid second c…) was told to go at #1387, but is there after mysql-2 went (#1384), and nobody waited for it to go");
+    assert_snapshot!(kept.expect(POLICY, Inconclusive), @"the claim logs-mysql-2 (uid second c…) was told to go at #1388, but is there after mysql-2 went (#1384), and nobody waited for it to go");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_lost_stretch_leaves_it_open_and_excuses_nothing() {
 
 #[test]
 fn claims_that_go_with_their_set_fail() {
-    assert_snapshot!(told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").expect(SURVIVE, Fail), @"the claim data-mysql-0 (uid claim 0.…) was told to go at #1509, after the set's deletion was asked for (#1502)");
+    assert_snapshot!(told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").expect(SURVIVE, Fail), @"the claim data-mysql-0 (uid claim 0.…) was told to go at #1511, after the set's deletion was asked for (#1503)");
     told(asked(Act::Teardown), "data-mysql-0", "claim 0.1").expect(SURVIVE, Inconclusive);
     // Claims of somebody else, and those that stand in the manifests, go for other reasons.
     told(asked(Act::DeleteClaims), "backups", "claim of backups").expect(SURVIVE, Pass);
@@ -170,9 +170,9 @@ fn claims_that_go_with_their_set_fail() {
 #[test]
 fn a_teardown_that_did_not_come_to_the_claims_leaves_it_open() {
     let midway = told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").without(asked(Act::DeleteClaims));
-    assert_snapshot!(midway.expect(SURVIVE, Inconclusive), @"the teardown (#1502) did not come to the deletion of the claims");
+    assert_snapshot!(midway.expect(SURVIVE, Inconclusive), @"the teardown (#1503) did not come to the deletion of the claims");
     let none = History::good_of(1).without(|what| matches!(what, What::Object(event) if event.object_kind == KIND));
-    assert_snapshot!(none.expect(SURVIVE, Inconclusive), @"no claim of the set was there when its deletion was asked for (#628)");
+    assert_snapshot!(none.expect(SURVIVE, Inconclusive), @"no claim of the set was there when its deletion was asked for (#629)");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_claim_that_does_not_go_fails_where_it_was_awaited() {
         }
     };
     let in_vain = staying().preceded(proved(AWAY), awaited("the claim data-mysql-2 gone"));
-    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) is there after mysql-2 went (#1376): `the claim data-mysql-2 gone` was awaited for 300.0 s; last seen: there, and not told to go (#1377)");
+    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) is there after mysql-2 went (#1376): `the claim data-mysql-2 gone` was awaited for 300.0 s; last seen: there, and not told to go (#1380)");
     staying().preceded(proved(AWAY), awaited("the claim data-mysql-20 gone")).expect(POLICY, Inconclusive);
     staying()
         .preceded(proved(AWAY), |history| {
@@ -231,7 +231,7 @@ fn a_claim_that_does_not_go_fails_where_it_was_awaited() {
         .expect(POLICY, Inconclusive);
     let told = |history: &mut History| going(history, EventType::Modified, "data-mysql-2", "claim 2.1");
     let told = staying().preceded(proved(AWAY), told).preceded(proved(AWAY), awaited("the claim data-mysql-2 gone"));
-    assert_snapshot!(told.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #1377, but is there after mysql-2 went (#1376): `the claim data-mysql-2 gone` was awaited for 300.0 s; last seen: there, and not told to go (#1378)");
+    assert_snapshot!(told.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #1380, but is there after mysql-2 went (#1376): `the claim data-mysql-2 gone` was awaited for 300.0 s; last seen: there, and not told to go (#1381)");
     let lost = staying().lost(KIND, proved(AWAY));
     lost.preceded(proved(AWAY), awaited("the claim data-mysql-2 gone")).expect(POLICY, Inconclusive);
 }
@@ -248,8 +248,8 @@ fn a_claim_whose_pod_did_not_go_is_not_to_blame() {
 #[test]
 fn a_claim_that_goes_too_early_or_without_its_pod_fails() {
     assert_snapshot!(told(asked(AWAY), "data-mysql-2", "claim 2.1").expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #1373, before the scale-down was asked for (#1374)");
-    assert_snapshot!(told(proved(AWAY), "data-mysql-1", "claim 1.1").expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was told to go at #1379, while only the claims that mysql-2 had at #1373 were to go");
-    assert_snapshot!(told(asked(HELD), "data-mysql-0", "claim 0.1").expect(POLICY, Fail), @"the claim data-mysql-0 (uid claim 0.…) was told to go at #1380, while only the claims that mysql-2 had at #1373 were to go");
+    assert_snapshot!(told(proved(AWAY), "data-mysql-1", "claim 1.1").expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was told to go at #1380, while only the claims that mysql-2 had at #1373 were to go");
+    assert_snapshot!(told(asked(HELD), "data-mysql-0", "claim 0.1").expect(POLICY, Fail), @"the claim data-mysql-0 (uid claim 0.…) was told to go at #1381, while only the claims that mysql-2 had at #1373 were to go");
     assert_snapshot!(told(asked(FREED), "data-mysql-0", "claim 0.1").expect(POLICY, Inconclusive), @"the claim data-mysql-0 (uid claim 0.…) had been told to go (#1370) before #1371");
     told(asked(FREED), "data-mysql-2", "claim 2.1").expect(POLICY, Inconclusive);
     // After the scenario, and of somebody else.
@@ -269,7 +269,7 @@ fn the_claim_of_a_pod_that_came_back_must_stay() {
         history.bound("data-mysql-2", "claim 2.7", "pv-new");
         going(history, EventType::Modified, "data-mysql-2", "claim 2.7");
     });
-    assert_snapshot!(again.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #1384, while only the claims that mysql-2 had at #1373 were to go");
+    assert_snapshot!(again.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #1385, while only the claims that mysql-2 had at #1373 were to go");
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn claims_that_must_go_with_their_set_pass_when_they_do() {
 
 #[test]
 fn claims_that_must_go_with_their_set_and_stay_fail_where_they_were_awaited() {
-    assert_snapshot!(deleting(&["data-mysql-1"]).expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) was not told to go after the set's deletion was asked for (#1502), and nobody waited for it to go");
+    assert_snapshot!(deleting(&["data-mysql-1"]).expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) was not told to go after the set's deletion was asked for (#1503), and nobody waited for it to go");
     let awaited = |history: &mut History| {
         history.expired("the claim data-mysql-1 told to go", "there, and not told to go");
     };
@@ -336,12 +336,12 @@ fn claims_that_must_go_with_their_set_and_stay_fail_where_they_were_awaited() {
     });
     of_others.expect(POLICY, Inconclusive);
     let in_vain = deleting(&["data-mysql-1"]).preceded(asked(Act::DeleteClaims), awaited);
-    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was not told to go after the set's deletion was asked for (#1502): `the claim data-mysql-1 told to go` was awaited for 300.0 s; last seen: there, and not told to go (#1512)");
+    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was not told to go after the set's deletion was asked for (#1503): `the claim data-mysql-1 told to go` was awaited for 300.0 s; last seen: there, and not told to go (#1514)");
     let lost = in_vain.clone().lost(KIND, asked(Act::DeleteClaims));
     lost.expect(POLICY, Inconclusive);
     in_vain.without(asked(Act::DeleteClaims)).expect(POLICY, Inconclusive);
     let early = deleting(&["data-mysql-1"]);
     let early = early
         .preceded(asked(Act::Teardown), |history| going(history, EventType::Modified, "data-mysql-1", "claim 1.1"));
-    assert_snapshot!(early.expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) had been told to go (#1502) before #1503");
+    assert_snapshot!(early.expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) had been told to go (#1503) before #1504");
 }

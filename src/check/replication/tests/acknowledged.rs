@@ -66,8 +66,8 @@ fn what_was_left_out_is_named() {
 #[test]
 fn an_acknowledged_write_that_is_not_there_is_lost() {
     let without_first = held().replacen('1', "2", 1);
-    assert_snapshot!(holding("mysql-0", &without_first, "").expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 1 (#1497)");
-    assert_snapshot!(holding("mysql-2", &without_first, "").expect(LOST, Fail), @"mysql-2 lacks the acknowledged writes 1 (#1499)");
+    assert_snapshot!(holding("mysql-0", &without_first, "").expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 1 (#1498)");
+    assert_snapshot!(holding("mysql-2", &without_first, "").expect(LOST, Fail), @"mysql-2 lacks the acknowledged writes 1 (#1500)");
     holding("mysql-0", "", "").expect(LOST, Fail);
     let missing = error(1146, "Table 'steadfast.entries' doesn't exist");
     History::good().answering("mysql-0", Question::Entries, missing).expect(LOST, Fail);
@@ -75,7 +75,7 @@ fn an_acknowledged_write_that_is_not_there_is_lost() {
 
 #[test]
 fn a_write_that_was_refused_or_never_sent_is_a_phantom() {
-    assert_snapshot!(holding("mysql-0", &format!("{},999999", held()), "").expect(LOST, Fail), @"mysql-0 has the writes 999999, which were refused or never sent (#1497)");
+    assert_snapshot!(holding("mysql-0", &format!("{},999999", held()), "").expect(LOST, Fail), @"mysql-0 has the writes 999999, which were refused or never sent (#1498)");
     with_outcome(3, &WriteOutcome::Rejected("1290: read only".into())).expect(LOST, Fail);
     // Without an answer it may be there, and may not.
     with_outcome(3, &WriteOutcome::Unknown("timed out".into())).expect(LOST, Pass);
@@ -83,7 +83,7 @@ fn a_write_that_was_refused_or_never_sent_is_a_phantom() {
 
 #[test]
 fn a_write_that_is_there_twice_fails() {
-    assert_snapshot!(holding("mysql-0", &held(), "1-7").expect(LOST, Fail), @"mysql-0 has the writes 1, 2, 3, 4, 5 … (7 in all) more than once (#1497)");
+    assert_snapshot!(holding("mysql-0", &held(), "1-7").expect(LOST, Fail), @"mysql-0 has the writes 1, 2, 3, 4, 5 … (7 in all) more than once (#1498)");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn what_a_witness_cannot_know_of_decides_nothing_and_is_told() {
     // What is known decides as before: the first after them was acknowledged, and one beyond all was never sent.
     let mut lacking = Intervals::default();
     lacking.insert(10, 10);
-    assert_snapshot!(all_holding(witness_lost(), &moved.subtract(&lacking)).expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 10 (#1497); mysql-1 lacks the acknowledged writes 10 (#1498); mysql-2 lacks the acknowledged writes 10 (#1499)");
+    assert_snapshot!(all_holding(witness_lost(), &moved.subtract(&lacking)).expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 10 (#1498); mysql-1 lacks the acknowledged writes 10 (#1499); mysql-2 lacks the acknowledged writes 10 (#1500)");
     let mut beyond = moved.clone();
     beyond.insert(999_999, 999_999);
     all_holding(witness_lost(), &beyond).expect(LOST, Fail);
@@ -233,7 +233,7 @@ fn a_table_that_was_read_before_the_ledger_ended_says_nothing() {
         What::Sql(sql) if sql.question == Question::Entries && sql.pod == "mysql-1" => sql.took_us = 5_000_000,
         _ => {}
     });
-    assert_snapshot!(early.expect(LOST, Inconclusive), @"mysql-1 was asked for the writes that it holds before the ledger had ended (#1498)");
+    assert_snapshot!(early.expect(LOST, Inconclusive), @"mysql-1 was asked for the writes that it holds before the ledger had ended (#1499)");
     // Who is asked again is judged by that alone.
     let nothing = row([("ids", "1"), ("duplicates", "")]);
     let again = History::good().told_before(is_table, |what| {

@@ -195,7 +195,7 @@ fn looking(pod: &str, mut behind: impl FnMut(u64) -> Option<u64>) -> History {
 
 #[test]
 fn a_replica_that_stays_behind_fails() {
-    assert_snapshot!(looking("mysql-2", |_| Some(5_000_000)).expect(LAG, Fail), @"mysql-2 was behind at rest by 5.0 s in half of 31 looks, 5.0 s in 99 of 100, 5.0 s at most, not within 1.0 s (#1480)");
+    assert_snapshot!(looking("mysql-2", |_| Some(5_000_000)).expect(LAG, Fail), @"mysql-2 was behind at rest by 5.0 s in half of 31 looks, 5.0 s in 99 of 100, 5.0 s at most, not within 1.0 s (#1481)");
     held_to(|budgets| budgets.lag_ms = 1).expect(LAG, Fail);
 }
 
