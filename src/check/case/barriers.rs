@@ -19,8 +19,8 @@ struct Known<'a> {
     /// The most that was told of it, with the record. What does not go beyond adds nothing, so this stays as short as
     /// the sets that are told.
     most: Option<(GtidSet, u64)>,
-    /// Its last own word at each moment.
-    said: HashMap<&'a Moment, Seen<'a, Sql>>,
+    /// Its last own word at each moment, and whether it then had all that it was known to have.
+    said: HashMap<&'a Moment, (Seen<'a, Sql>, bool)>,
     /// Whether it is asked what its replicas are to wait for just before they are, so that a barrier without that is not
     /// to be trusted.
     is_asked: bool,
@@ -67,7 +67,10 @@ impl<'a> Case<'a> {
 impl<'a> Known<'a> {
     fn learn(&mut self, told: Seen<'a, Sql>) {
         if is_word(&told) {
-            self.said.insert(&told.it.moment, told);
+            let has: Option<GtidSet> = told.value("gtid_executed").ok().and_then(|set| set.parse().ok());
+            let has_all =
+                has.is_some_and(|has| self.most.as_ref().is_none_or(|(most, _)| most.beyond(&has).is_empty()));
+            self.said.insert(&told.it.moment, (told, has_all));
         }
         let Some(set) = set_of(&told) else { return };
         if self.most.as_ref().is_none_or(|(most, _)| most.beyond(&set).is_empty()) {
@@ -87,10 +90,13 @@ impl<'a> Known<'a> {
         {
             return Some(format!("it did not wait for {missing}, which {primary} was known to have (#{seq})"));
         }
-        let Some(said) = self.said.get(&barrier.it.moment) else {
+        let Some((said, has_all)) = self.said.get(&barrier.it.moment) else {
             return self.is_asked.then(|| format!("{primary} was not asked what it had to wait for"));
         };
-        let differs = said.rows().is_err() || said.value("barrier").is_ok_and(|said| said.parse() != Ok(set));
+        if !has_all {
+            return Some(format!("{primary} did not say that it had all it was known to have (#{})", said.mark.seq));
+        }
+        let differs = said.value("barrier").is_ok_and(|said| said.parse() != Ok(set));
         differs.then(|| format!("{primary} did not ask for what it waited for (#{})", said.mark.seq))
     }
 }
@@ -184,6 +190,11 @@ mod tests {
         history.sql(&Moment::Settled, "mysql-0", Question::GtidExecuted, broken());
         waits(&mut history, &format!("{A}:1-9"));
         assert!(hollow(&history).is_some());
+        let mut less = started();
+        has(&mut less, "mysql-0", &format!("{A}:1-9"), &format!("{A}:1-9"));
+        has(&mut less, "mysql-0", &format!("{A}:1-10"), &format!("{A}:1-8"));
+        waits(&mut less, &format!("{A}:1-10"));
+        insta::assert_snapshot!(hollow(&less).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 did not say that it had all it was known to have (#18) (#19)");
         let mut untold = started();
         untold.sql(&Moment::Replicating, "mysql-0", Question::GtidExecuted, SqlAnswer::Rows(Vec::new()));
         waits(&mut untold, &format!("{A}:1-9"));

@@ -156,7 +156,7 @@ fn holds(case: &Case<'_>, account: &Account, pod: &str) -> Judged<Vec<u64>> {
     }
     if pod != case.subject.primary() {
         // What has not arrived is not lost.
-        let barrier = case.answers(pod, Question::Barrier, &moment).filter(in_the_end).next_back();
+        let barrier = case.answers(pod, Question::Barrier, &moment).rfind(in_the_end);
         let barrier = barrier.ok_or_else(|| unasked(pod, Question::Barrier, &moment))?;
         reached(case, barrier, || case.last_answer(pod, Question::ReplicaStatus, &moment)).map_err(doubt)?;
     }

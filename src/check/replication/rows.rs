@@ -96,7 +96,7 @@ fn compare(case: &Case<'_>, opinion: &mut Opinion, moment: &Moment, primary: &st
 
 /// That a pod had the rows whenever it was asked for them at this moment: the primary where nobody writes meanwhile, and a
 /// replica between a barrier that it reached and the next disruption. An answer to a question that was sent before is none
-/// of these.
+/// of these; it must have no rows that nobody wrote.
 pub(super) fn same_rows(case: &Case<'_>, ledger: &Ledger, pod: &str, moment: &Moment) -> Judged<Vec<(usize, u64)>> {
     let whole = *moment == Moment::Replicating || case.answers(pod, Question::Digest, moment).next().is_some();
     let reached = case.answers(pod, Question::Barrier, moment).filter(|barrier| has_reached(case, barrier));
@@ -108,11 +108,26 @@ pub(super) fn same_rows(case: &Case<'_>, ledger: &Ledger, pod: &str, moment: &Mo
         let caught_up = reached[..before].last().is_some_and(|(_, until)| answer.mark.seq < *until);
         if is_primary { unwritten } else { caught_up }
     };
-    let answers: Vec<_> = case.answers(pod, Question::Rows, moment).filter(counts).collect();
+    let (answers, others): (Vec<_>, Vec<_>) = case.answers(pod, Question::Rows, moment).partition(counts);
+    all_of(others.into_iter().map(|answer| no_phantoms(ledger, answer)))?;
     if answers.is_empty() && whole && (is_primary || !reached.is_empty()) {
         return Err(unasked(pod, Question::Rows, moment));
     }
     all_of(answers.into_iter().map(|answer| rows_of_the_ledger(ledger, answer)))
+}
+
+/// That a pod holds no row that nobody ever wrote, whatever it lacks: rows may be there before their writes are told of.
+fn no_phantoms(ledger: &Ledger, answer: Seen<'_, Sql>) -> Judged<()> {
+    let held = answer.ids().unwrap_or_default();
+    if ledger.acknowledged.count(u64::MAX) == 0 {
+        return Ok(());
+    }
+    let phantom: Vec<_> = held.iter().filter(|id| !ledger.possible.has(**id, u64::MAX)).collect();
+    if phantom.is_empty() {
+        return Ok(());
+    }
+    let (pod, seq) = (&answer.it.pod, answer.mark.seq);
+    Err(Finding::fail(format!("{pod} has the rows {}, which were never written (#{seq})", some_of(&phantom)), [seq]))
 }
 
 /// How many rows of the ledger a pod holds: all that were acknowledged by then, and else only such as were never
