@@ -1,8 +1,8 @@
 //! DNS: names lead to the pods that bear them, and to nothing once those are gone.
 //!
-//! Every server is asked, over UDP and TCP, from the workload's namespace and from another one. At every moment at which a
-//! name was asked for the last answer of each asker must be right, and no answer may be wrong for longer than the Corefile
-//! lets old answers live.
+//! Every server is asked, over UDP and TCP, from the workload's namespace and from another one. At every moment at which
+//! a name was asked for, the last answer of each asker must be right, and no answer may be wrong for longer than the
+//! Corefile lets old answers live.
 
 mod converge;
 mod corefile;
@@ -103,7 +103,8 @@ fn weigh(zone: &Zone<'_, '_>, opinion: &mut Opinion, asking: &Asking<'_>, query:
     Some(settled)
 }
 
-/// Judges the answers to a name at every moment at which it was asked for; at one of them at least it must lead somewhere.
+/// Judges the answers to a name at every moment at which it was asked for; at one of them at least it must lead
+/// somewhere.
 fn weigh_all<'e>(zone: &Zone<'_, 'e>, opinion: &mut Opinion, query: &Query, told: &mut Told<'e>) {
     let askings = zone.case.askings(&query.name);
     for asking in &askings {
@@ -159,7 +160,8 @@ a connection that fails.
 Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready and after each disruption.
 Sets are compared with the addresses in the Pod watch; with publishNotReadyAddresses pods need not be Ready. A holds
 those of IPv4 and AAAA those of IPv6, as far as the Service has the family; the other type has no records, and the name
-exists all the same. The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
+exists all the same.
+The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
 Usually wrong: the Service has a ClusterIP, or its selector matches no pod or pods of somebody else's.",
     scenarios: &["deploy"],
     minimum: &[Need::Names(Names::Service)],
@@ -177,15 +179,16 @@ fn service_resolves_to_ready_pods(evidence: &Evidence) -> Finding {
 
 pub(super) const EACH_POD_HAS_ITS_NAME: Check = Check {
     id: "dns::each_pod_has_its_name",
-    statement: "A and AAAA of <pod>.<service>.<namespace>.svc.<domain> MUST be the addresses of that pod and no others.",
+    statement: "A and AAAA of <pod>.<service>.<namespace>.svc.<domain> MUST be the addresses of that pod and no \
+                others.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.1 (hostname) and \
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
     explain: "\
 Replicas find their source, and clients the primary, by this name alone.
 Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready, after each disruption, and
 for the pod that joins; the answer must be the address that the Pod watch shows, of each family that the Service has.
-A pod that is not there must have no name. Besides, `getent ahosts` looks each name up in the other pods of the set, once
-all are Ready: that is what the server there will be told.
+A pod that is not there must have no name. Besides, `getent ahosts` looks each name up in the other pods of the set,
+once all are Ready: that is what the server there will be told.
 The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
 Usually wrong: spec.serviceName is not the name of the Service, the Service is not headless, or it selects other pods;
 or, where only the lookups are wrong, hostAliases in the template give the name another address.",

@@ -120,7 +120,8 @@ impl Context {
         (right, asked)
     }
 
-    /// What is to be asked for a name: addresses of each family that the Service has; nothing for a pod that has no address.
+    /// What is to be asked for a name: addresses of each family that the Service has; nothing for a pod that has no
+    /// address.
     fn questions(&self, of: &Name) -> Vec<Question> {
         let question = |name: String, record_type, family, address| Question {
             name,

@@ -164,8 +164,8 @@ enum Listed {
     May,
 }
 
-/// What these pods, as far as they are listed and the name is of them, are to be told as, change by change. What a pod is
-/// told as depends on nothing but its own life, so at each change only those are looked at that it is a change of.
+/// What these pods, as far as they are listed and the name is of them, are to be told as, change by change. What a pod
+/// is told as depends on nothing but its own life, so at each change only those are looked at that it is a change of.
 fn truth<'a>(
     case: &Case<'_>,
     pods: impl Iterator<Item = &'a PodLife>,

@@ -33,9 +33,9 @@ pub(in super::super) const SRV_LISTS_EVERY_POD: Check = Check {
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.2",
     explain: "\
 A client that knows only the Service finds the servers' names and port here, without a list of its own.
-Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready and after each disruption. With N
-ready pods and M named ports there must be N × M records: sets of port and target are compared, while priority and
-weight are free. The number is that of the port on the pod (targetPort): a headless Service forwards nothing.
+Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready and after each disruption.
+With N ready pods and M named ports there must be N × M records: sets of port and target are compared, while priority
+and weight are free. The number is that of the port on the pod (targetPort): a headless Service forwards nothing.
 With publishNotReadyAddresses pods need not be Ready. The time is held to the Corefile's budget, as for addresses.
 Usually wrong: the Service's port has no name, so that DNS has no SRV record for it at all; or what also spoils
 addresses: spec.serviceName names another Service, or the selector finds other pods.",
@@ -90,11 +90,11 @@ pub(in super::super) const PTR_POINTS_BACK: Check = Check {
     explain: "\
 Servers that look their clients up, for grants by host name or for their logs, learn the name from this record.
 Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, for the address of every pod once all are Ready and
-after each disruption, in in-addr.arpa and ip6.arpa, as the Service has the family. The stable name must be among the answers. Where other Services select the same pods CoreDNS gives
-their names for the address as well, such as 10-0-0-1.mysql-read.db.svc.cluster.local, and the specification wants
-these too: so any name of another Service of the cluster may stand beside it. Another name of the governing Service,
-which would be another pod's, and a name outside the cluster's Services are wrong. The time is held to the Corefile's
-budget, as for addresses.
+after each disruption, in in-addr.arpa and ip6.arpa, as the Service has the family. The stable name must be among the
+answers. Where other Services select the same pods CoreDNS gives their names for the address as well, such as
+10-0-0-1.mysql-read.db.svc.cluster.local, and the specification wants these too: so any name of another Service of the
+cluster may stand beside it. Another name of the governing Service, which would be another pod's, and a name outside the
+cluster's Services are wrong. The time is held to the Corefile's budget, as for addresses.
 Usually wrong: spec.serviceName names another Service, so that the pods' endpoints have no host name; the template sets
 `hostname`; or the Corefile's kubernetes plugin does not serve in-addr.arpa or ip6.arpa.",
     scenarios: &["deploy"],

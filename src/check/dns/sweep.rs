@@ -22,8 +22,8 @@ type Asker<'a> = (&'a str, &'a str, Transport);
 /// Everybody's answers, in order.
 type Answers<'a> = BTreeMap<Asker<'a>, Vec<Heard>>;
 
-/// Judges the answers to a name at a moment; the last answer of each asker counts. Of the types of its records those must
-/// have been asked for that the name must have, and at least one.
+/// Judges the answers to a name at a moment; the last answer of each asker counts. Of the types of its records those
+/// must have been asked for that the name must have, and at least one.
 pub(super) fn settle(zone: &Zone<'_, '_>, asking: &Asking<'_>, query: &Query) -> Judged<Settled> {
     // Whoever asks mostly gets the same answer: one of them says it all.
     let mut opinion = Opinion::quoting(1);

@@ -21,8 +21,8 @@ mod tests;
 
 pub(in super::super) const UNREADY_POD_LEAVES_DNS: Check = Check {
     id: "dns::unready_pod_leaves_dns",
-    statement: "While a pod is not Ready its stable name MUST be NXDOMAIN and the Service's A and AAAA MUST NOT list its \
-                addresses; with publishNotReadyAddresses both MUST stay.",
+    statement: "While a pod is not Ready its stable name MUST be NXDOMAIN and the Service's A and AAAA MUST NOT list \
+                its addresses; with publishNotReadyAddresses both MUST stay.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md sections 2.1 (ready) and 2.4.1",
     explain: "\
 Readiness is the only way to take a server out of service: who still finds it sends it queries that it cannot answer.

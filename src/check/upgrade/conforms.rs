@@ -65,8 +65,8 @@ pub(in super::super) const NEW_VERSION_STILL_CONFORMS: Check = Check {
 A cluster can come through an upgrade unharmed and behave differently from then on: a set that does not roll back, a pod
 below the partition that comes back with the new template, DNS that is late. No comparison of two states shows that. So
 the workload is deployed once more on the upgraded cluster, in a namespace of its own, and every scenario and check is
-run; what each concluded is taken over here. One that failed fails this; one that could not decide leaves it open, and so
-does one that is missing, or that did not apply to the workload although it did before the upgrade.
+run; what each concluded is taken over here. One that failed fails this; one that could not decide leaves it open, and
+so does one that is missing, or that did not apply to the workload although it did before the upgrade.
 The details are in the evidence of that run, which is a log of its own.
 Usually wrong: what the failed check's own explanation says; then the release notes of the new version, and its feature
 gates.",
@@ -118,8 +118,8 @@ fn object_to_missing(opinion: &mut Opinion, told: &BTreeSet<&str>, seq: u64) {
     }
 }
 
-/// A check that did not apply to the workload on the upgraded cluster, and did before, leaves the question open; so does a
-/// property of which no check applied.
+/// A check that did not apply to the workload on the upgraded cluster, and did before, leaves the question open; so does
+/// a property of which no check applied.
 fn object_to_skipped(
     opinion: &mut Opinion,
     evidence: &Evidence,

@@ -25,8 +25,8 @@ An upgrade brings other DNS servers, often with another Corefile, and they read 
 Pods that nobody recreated must keep their names. Before the upgrade and after each step every server is asked, over UDP
 and TCP, from two namespaces: for the addresses of the Service and of each pod, the named ports, and the names of the
 pods' addresses. All must agree, and say what was said before: codes and sets of records are compared, with the pod's
-name in the place of its address, so that a pod which was recreated may have another one and nothing else may differ. What was wrong
-before already, such as a ready pod without a name, leaves the question open.
+name in the place of its address, so that a pod which was recreated may have another one and nothing else may differ.
+What was wrong before already, such as a ready pod without a name, leaves the question open.
 How soon a name follows its pod is for the conformance run on the upgraded cluster.
 Usually wrong: a CoreDNS that has no right to read EndpointSlices; a Corefile whose kubernetes plugin lost a zone; an
 Endpoints controller that dropped host names; or an answer that a cache keeps for longer than its pod lives.",
@@ -114,8 +114,8 @@ impl Matrix {
     }
 }
 
-/// That every DNS server was asked that there was when a state was read: those that were listed since the state before it,
-/// and as many as the cluster wants.
+/// That every DNS server was asked that there was when a state was read: those that were listed since the state before
+/// it, and as many as the cluster wants.
 fn all_servers(case: &Case<'_>, told: &Told, before: u64) -> Judged<()> {
     let (seq, stage) = (told.mark.seq, &told.state.stage);
     let asked: BTreeSet<&str> = told.state.answers.iter().map(|answer| answer.server.as_str()).collect();

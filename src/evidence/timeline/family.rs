@@ -1,5 +1,5 @@
-//! Families of addresses. A Service has one or both, and DNS gives of its pods' addresses those of the Service's families
-//! (<https://kubernetes.io/docs/concepts/services-networking/dual-stack/>).
+//! Families of addresses. A Service has one or both, and DNS gives of its pods' addresses those of the Service's
+//! families (<https://kubernetes.io/docs/concepts/services-networking/dual-stack/>).
 
 use std::net::IpAddr;
 
