@@ -91,7 +91,11 @@ impl History {
     pub fn preceded(mut self, before: impl Fn(&What) -> bool, happens: impl FnOnce(&mut Self)) -> Self {
         let place = self.records.iter().position(|record| before(&record.what)).expect("such a record");
         let tail = self.records.split_off(place);
+        // What happens then is told of that time, and what came later of its own.
+        let end_us = self.now_us;
+        self.now_us = self.records.last().map_or(0, |last| last.at_us);
         happens(&mut self);
+        self.now_us = end_us;
         let more = (self.records.len() - place) as u64;
         let first = tail.first().map_or(u64::MAX, |record| record.seq);
         self.records.extend(tail.into_iter().map(|mut record| {

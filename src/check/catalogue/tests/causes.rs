@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use crate::{
     check::{
         CATALOGUE, Finding,
-        Verdict::{Fail, Inconclusive},
+        Verdict::{Fail, Inconclusive, Skipped},
         history::{History, PODS},
     },
     evidence::{Note, Phase, What},
@@ -68,6 +68,9 @@ fn checks_that_a_failed_deployment_leaves_undecided_have_one_cause() {
     // The teardown builds on nothing.
     for check in CATALOGUE.iter().filter(|check| check.scenarios != ["teardown"]) {
         let (id, finding) = (check.id, check.judge(&evidence));
+        if finding.verdict == Skipped {
+            continue;
+        }
         assert_eq!(finding.verdict, Inconclusive, "{id}");
         let cause = finding.cause.unwrap_or_else(|| panic!("{id} has no cause: {}", finding.reason));
         assert_eq!((cause.seq, cause.why.as_str()), (failed, "deploy: mysql-0 Ready did not come within 180s"), "{id}");

@@ -208,10 +208,10 @@ pub(super) fn tell(history: &mut History, setting: Setting, event: Event, uid: u
     }
 }
 
-/// An act is proved by the record before.
+/// An act is proved by what its record says.
 fn proved(history: &mut History, act: Act) -> u64 {
-    let last = history.records.last().map_or(0, |last| last.seq);
-    history.proved(act, last)
+    let next = history.records.last().map_or(0, |last| last.seq) + 1;
+    history.proved(act, next)
 }
 
 pub(super) fn claim(pod: usize, template: usize) -> String {
