@@ -186,6 +186,11 @@ impl<'a> Case<'a> {
         events.rfind(|event| event.event != EventType::Deleted)
     }
 
+    /// The last event of the Service that governs the set.
+    pub fn service_at_last(&self) -> Option<Seen<'a, ObjectEvent>> {
+        self.object("Service", &self.subject.service, 0, u64::MAX).next_back()
+    }
+
     /// The snapshots of this, in order.
     pub fn snapshots(&self, of: SnapshotOf) -> impl DoubleEndedIterator<Item = Seen<'a, Snapshot>> {
         let snapshot = |what: &'a What| if let What::Snapshot(snapshot) = what { Some(snapshot) } else { None };

@@ -146,7 +146,7 @@ fn cut_short(case: &Case<'_>, scenario: &str) -> Option<Finding> {
     };
     let seq = last.mark.seq;
     match &last.it.phase {
-        Phase::End => failed_within(case, scenario),
+        Phase::End => unbegun(case, scenario).or_else(|| failed_within(case, scenario)),
         Phase::Begin => {
             let note = case.notes_since(seq).next_back();
             let note = note.map(|note| (note.it.message.clone(), note.mark.seq));
@@ -158,6 +158,12 @@ fn cut_short(case: &Case<'_>, scenario: &str) -> Option<Finding> {
             Some(because(format!("the scenario {scenario} was cut short"), None, Some((why.clone(), seq)), cause))
         }
     }
+}
+
+/// The doubt about a scenario that came to its end and was not seen to begin.
+fn unbegun(case: &Case<'_>, scenario: &str) -> Option<Finding> {
+    let began = case.outer_steps(scenario).any(|step| step.phase == Phase::Begin);
+    (!began).then(|| Finding::inconclusive(format!("the scenario {scenario} was not seen to begin"), []))
 }
 
 /// The doubt about a scenario that came to its end although a step of it failed.

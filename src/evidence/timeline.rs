@@ -38,6 +38,8 @@ pub struct Timeline {
     pub set: Option<SetState>,
     /// The families that the Service that governs the set asks for, as last seen; none where it does not say.
     service_families: Vec<Family>,
+    /// Whether a pod was seen whose controller is the set.
+    owned: bool,
     /// Gaps of the history.
     pub gaps: Vec<(Mark, Gap)>,
     /// Where in `gaps` those of each kind are.
@@ -114,9 +116,11 @@ impl Timeline {
         self.volumes.coming(name, 0, seq + 1).next_back()
     }
 
-    /// The families of the addresses that DNS must give: those of the Service, or else that of the pods' first address.
+    /// The families of the addresses that DNS must give: those of the Service that pods have addresses of, or else that of
+    /// the pods' first address.
     pub fn families(&self) -> Vec<Family> {
-        if !self.service_families.is_empty() {
+        let has = |family: &Family| self.pods.iter().any(|pod| pod.all_addresses().any(|it| Family::of(it) == *family));
+        if self.service_families.iter().any(has) {
             return self.service_families.clone();
         }
         let mut addresses = self.pods.iter().flat_map(|pod| &pod.address);
@@ -166,15 +170,17 @@ impl Timeline {
     }
 
     fn observe_pod(&mut self, mark: Mark, event: &ObjectEvent, name: &str, uid: &str) {
-        let of_set = |subject: &Subject| subject.ordinal_of(name).is_some() && !is_of_another(&event.object, subject);
-        if !self.subject.as_ref().is_some_and(of_set) {
+        if self.subject.as_ref().is_none_or(|subject| subject.ordinal_of(name).is_none()) {
             return;
         }
         if let Some(pod) = self.pods.known(uid) {
             return pod.observe(mark, event);
         }
-        if self.is_of_another(&event.object) {
-            return;
+        match self.is_of_set(&event.object) {
+            Some(true) => self.owned = true,
+            // A controller owns all that it makes; where it was seen to, who is nobody's is not the set's.
+            None if !self.owned => {}
+            _ => return,
         }
         if matches!(event.event, EventType::Modified | EventType::Deleted) {
             self.lose(mark, unannounced(event, name));
@@ -182,22 +188,13 @@ impl Timeline {
         self.pods.add(PodLife::begun(mark, event, name, uid)).observe(mark, event);
     }
 
-    /// Whether another controller than the set's made this pod: that of a ReplicaSet may give it a number for a name.
-    /// One without any controller is the set's to adopt.
-    fn is_of_another(&self, pod: &Value) -> bool {
+    /// Whether the set made this pod, by its controller; nothing where it has none. That of a ReplicaSet may give its pod a
+    /// number for a name.
+    fn is_of_set(&self, pod: &Value) -> Option<bool> {
         let set = self.subject.as_ref().map(|subject| subject.set.as_str());
-        let mut owners = items(pod, "/metadata/ownerReferences");
-        let controller = owners.find(|owner| owner["controller"] == Value::Bool(true));
-        controller.is_some_and(|owner| text(owner, "/kind") != Some("StatefulSet") || text(owner, "/name") != set)
+        let owner = items(pod, "/metadata/ownerReferences").find(|owner| owner["controller"] == true)?;
+        Some(text(owner, "/kind") == Some("StatefulSet") && text(owner, "/name") == set)
     }
-}
-
-/// Whether a pod says that its controller is another one than the set: its name may end in a number all the same.
-fn is_of_another(pod: &Value, subject: &Subject) -> bool {
-    let controller = items(pod, "/metadata/ownerReferences").find(|owner| owner["controller"] == true);
-    controller.is_some_and(|owner| {
-        (text(owner, "/kind"), text(owner, "/name")) != (Some("StatefulSet"), Some(subject.set.as_str()))
-    })
 }
 
 /// The gap that shows in an object's coming without having been told of: whoever closed it said nothing.

@@ -22,6 +22,7 @@ async fn kill(context: &Context, node: &str) -> Result<(), ScenarioError> {
     let doing = async {
         let machines = context.machines()?;
         let old = machines.api_server(node).await?;
+        context.node_state(SnapshotOf::ApiServer, node, &old);
         machines.kill_api_server(node).await?;
         let new = context.poll("another API server", context.limits.pod_ready, async || {
             match machines.api_server(node).await {

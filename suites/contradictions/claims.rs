@@ -114,7 +114,8 @@ fn bound_elsewhere(stored: &Stored, claim: &ClaimLife, at: u64, other_claim: boo
 
 fn other_volumes(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
-    let fails = Wanted::Fails(SAME);
+    // An edit of an object that a later list has too takes away what shows that nothing happened in the gap before that.
+    let fails = Wanted::LeavesGreen(SAME);
     for (old, new) in successions(stored) {
         let (Some(gone), Some(claim)) = (old.deleted, claim_of(stored, old)) else { continue };
         let title = format!("{} (#{})", new.name, new.added.seq);

@@ -81,7 +81,8 @@ fn too_early(stored: &Stored) -> Vec<History> {
                 let change = moved_before(at, ready);
                 histories.push(History::new(format!("{title} was not yet Ready"), Wanted::Fails(ORDER), change));
                 let change = moved_before(at, other.added.seq);
-                histories.push(History::new(format!("{title} did not exist"), Wanted::Fails(ORDER), change));
+                // Of one that has just gone the controller may not have known.
+                histories.push(History::new(format!("{title} did not exist"), Wanted::LeavesGreen(ORDER), change));
             }
         }
     }

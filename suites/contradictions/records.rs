@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use steadfast::evidence::{
-    Act, EventType, Exec, Fault, Leftover, NodeState, ObjectEvent, Phase, Question, Record, Snapshot, SnapshotOf, Sql,
-    SqlAnswer, Step, What, Write, WriteOutcome,
+    Act, EventType, Exec, Fault, Leftover, Moment, NodeState, ObjectEvent, Phase, Question, Record, Snapshot,
+    SnapshotOf, Sql, SqlAnswer, Step, What, Write, WriteOutcome,
 };
 
 use super::{
@@ -51,9 +51,18 @@ static EXCEPTIONS: &[(MayBeMissing, &str)] = &[
         "a write without an answer may be there or not"),
     (|what| matches!(what, What::Fault(Fault { act: Act::StartLedger { .. } | Act::DeleteClaims, .. })),
         "that the ledger began shows in its entries, and that the claims went in the list of what remains"),
+    (|what| matches!(what, What::Snapshot(snapshot) if snapshot.of == SnapshotOf::ApiServer),
+        "which process it was before is told by newer runs alone: there a class of its own has it"),
+    (|what| matches!(what, What::Sql(sql) if sql.question == Question::Identity && tells_alone(&sql.moment)),
+        "what a pod says that is asked once, or whose claim is new, is held against the others alone"),
     (|what| matches!(what, What::Gap(_)), "a history of which nothing was lost has no gap"),
     (|what| matches!(what, What::Run(_)), "without it the run did not start, which a class of its own says"),
 ];
+
+/// Whether what a server says of itself at a moment may differ from what it said before.
+fn tells_alone(moment: &Moment) -> bool {
+    *moment == Moment::Joined || *moment == Moment::Recovered { scenario: "claims".into() }
+}
 
 /// Whether a scenario disrupts the workload.
 fn disrupts(scenario: &str) -> bool {

@@ -1,7 +1,7 @@
 //! What is right and unusual: it must not turn a check.
 
 use steadfast::evidence::{
-    DnsAnswer, Entries, EventType, Note, Question, SqlAnswer, Wait, WaitOutcome, What, WriteOutcome,
+    DnsAnswer, Entries, EventType, Note, Question, Record, SqlAnswer, Wait, WaitOutcome, What, WriteOutcome,
 };
 
 use super::{
@@ -211,7 +211,15 @@ fn for_people(stored: &Stored) -> Vec<History> {
         .map(|(scenario, at)| stays(&format!("{scenario}: a note and a wait"), added_after(at, [note(), met()])))
         .collect();
     histories.push(stays("no notes", dropped(stored.places(|what| matches!(what, What::Note(_))))));
-    let waits = stored.places(|what| matches!(what, What::Wait(it) if it.outcome == WaitOutcome::Met));
+    // A proof names the record that was written last, which may be of a wait.
+    let met = |what: &What| matches!(what, What::Wait(it) if it.outcome == WaitOutcome::Met);
+    let named = |what: &What| match what {
+        What::Fault(fault) => fault.proof.clone().unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    let proofs: Vec<u64> = stored.records.iter().flat_map(|record| named(&record.what)).collect();
+    let unnamed = |record: &&Record| met(&record.what) && !proofs.contains(&record.seq);
+    let waits: Places = stored.records.iter().filter(unnamed).map(|record| record.seq).collect();
     histories.push(stays("no waits that were met", dropped(waits)));
     histories.push(stays("no endpoints", dropped(stored.events("EndpointSlice", |_| true))));
     let versions = valued(asked(stored, Question::Identity), "another column", "x");

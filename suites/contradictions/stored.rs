@@ -39,6 +39,8 @@ struct Row {
 /// Every run that histories are made of.
 static RUNS: &[Row] = &[
     Row { name: "seed-1.37.2", good_for: &[Part::Answers, Part::Watches, Part::Right] },
+    Row { name: "mariadb-10.11", good_for: &[Part::Right] },
+    Row { name: "mysql-9.7-semi-sync", good_for: &[Part::SemiSync, Part::Right] },
     Row { name: "made-good", good_for: &[Part::Reader] },
 ];
 

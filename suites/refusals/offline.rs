@@ -223,10 +223,10 @@ fn stored_runs() -> Vec<Case> {
         judge("judge::holey", &holey),
         judge("judge::another_format", &STORED.replacen("\"schema\":1", "\"schema\":9", 1)),
         case("judge::latest", 0, &["judge"])
-            .holding("37 passed, 0 failed, 0 inconclusive, 1 skipped")
+            .holding("40 passed, 0 failed, 0 inconclusive, 3 skipped")
             .with("artifacts/latest/evidence.jsonl", STORED),
         case("judge::by_id", 1, &["judge", "20260105-1"])
-            .holding("36 passed, 1 failed, 0 inconclusive, 1 skipped")
+            .holding("39 passed, 1 failed, 0 inconclusive, 3 skipped")
             .with("artifacts/20260105-1/evidence.jsonl", include_str!("../replay/made-parallel.jsonl")),
     ]
 }

@@ -7,6 +7,7 @@ use super::{
     super::{
         Check, Finding,
         case::{Case, Seen},
+        minimum::Need,
         opinion::{Judged, Opinion, judged},
         words::some_of,
     },
@@ -29,7 +30,7 @@ The watches must agree: the set, its pods, claims and volumes that a list does n
 Usually wrong: a finalizer that nobody removes, a claim that a pod still mounts, or a PersistentVolume with the reclaim
 policy Retain. The finding names what remains and what holds it.",
     scenarios: &["teardown"],
-    minimum: &[],
+    minimum: &[Need::Acts],
     judge: teardown_leaves_nothing,
 };
 
@@ -151,7 +152,10 @@ fn seen_to_go(case: &Case<'_>, opinion: &mut Opinion, list: &List) {
     let volumes = volumes.map(|volume| ("PersistentVolume", &volume.name, &volume.uid, volume.added.seq));
     let claims = claims.iter().filter(|claim| claim.deleted.is_none());
     let claims = claims.map(|claim| ("PersistentVolumeClaim", &claim.name, &claim.uid, claim.added.seq));
-    for (kind, name, uid, since) in set.chain(pods).chain(claims).chain(volumes) {
+    let service = case.service_at_last().filter(|service| service.event != EventType::Deleted);
+    let service_uid = service.and_then(|it| text(&it.it.object, "/metadata/uid")).unwrap_or_default().to_owned();
+    let service = service.map(|_| ("Service", &subject.service, &service_uid, 0));
+    for (kind, name, uid, since) in set.chain(pods).chain(claims).chain(volumes).chain(service) {
         if list.names(kind, name) || case.gap(kind, since, timeline.last_seq).is_some() {
             continue;
         }

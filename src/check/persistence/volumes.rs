@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Evidence, PodLife, VolumeLife};
+use crate::evidence::{ClaimLife, Evidence, PodLife, VolumeLife};
 
 use super::{
     super::{
@@ -55,6 +55,9 @@ fn same_volume_returns(evidence: &Evidence) -> Finding {
         for volume in &case.timeline.volumes {
             opinion.weigh(outlives_its_claims(case, &scenes, volume));
         }
+        for claim in case.timeline.claims.iter().filter(|claim| is_of_set(case.subject, &claim.name)) {
+            opinion.weigh(outlives_its_pod(case, &scenes, claim));
+        }
         let volumes =
             kept.iter().map(|((claim, volume), count)| format!("{claim} on {volume} (back {})", times(*count)));
         Ok(format!("each claim kept its volume: {}", some_of(volumes)))
@@ -101,6 +104,22 @@ fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes<'_>, it: &Return<'a>, claim:
     let whose = owner.map_or(String::new(), |owner| format!(", which was the volume of {}", owner.name));
     let reason = format!("{claim} was on {} before {going} and is on {} after it{whose}", was.name, is.name);
     Err(Finding::fail(reason, [was.added.seq, before, is.added.seq]))
+}
+
+/// That a claim was not gone while a pod that mounts it was there and was not told to go.
+fn outlives_its_pod(case: &Case<'_>, scenes: &Scenes<'_>, claim: &ClaimLife) -> Judged<()> {
+    let Some(gone) = claim.deleted else { return Ok(()) };
+    let seq = gone.seq;
+    let mounts = |life: &&PodLife| life.claims.contains(&claim.name) && life.alive_at(seq) && !life.deleting_at(seq);
+    let Some(life) = case.timeline.pods.iter().find(mounts) else { return Ok(()) };
+    let reason = format!(
+        "the claim {} was DELETED{} (#{seq}) while {} (uid {}) was on it",
+        claim.name,
+        scenes.words(seq),
+        life.name,
+        short(&life.uid)
+    );
+    Err(case.gap("Pod", life.added.seq, seq).unwrap_or_else(|| Finding::fail(reason, [seq, life.added.seq])))
 }
 
 /// That a volume was not deleted while a claim of the set was bound to it that was not told to go.

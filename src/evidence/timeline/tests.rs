@@ -53,8 +53,18 @@ impl Watched {
 
     /// Everything that is kept, counted; not counted is what is kept once for each life.
     fn kept(&self) -> usize {
-        let Timeline { subject: _, pods, claims, volumes, set: _, service_families, gaps, gaps_of, last_seq: _ } =
-            &self.timeline;
+        let Timeline {
+            subject: _,
+            pods,
+            claims,
+            volumes,
+            set: _,
+            service_families,
+            owned: _,
+            gaps,
+            gaps_of,
+            last_seq: _,
+        } = &self.timeline;
         let of_pod = |pod: &PodLife| {
             let addresses = pod.address.len() + pod.other_address.len();
             pod.ready.len() + addresses + pod.restarts.len() + pod.labels.len() + pod.claims.len()
@@ -230,8 +240,10 @@ fn a_pod_of_another_controller_is_none_of_the_set() {
         watched.tell(EventType::Added, "Pod", json!({"metadata": metadata}));
         watched.timeline.pod_by_uid(name).is_some()
     };
-    assert!(owned("mysql-0", json!({"kind": "StatefulSet", "name": "mysql", "controller": true})));
     assert!(owned("mysql-1", json!({"kind": "Guard", "name": "mysql"})));
+    assert!(owned("mysql-0", json!({"kind": "StatefulSet", "name": "mysql", "controller": true})));
+    // Once the set was seen to own what it makes, who is nobody's is not its own.
+    assert!(!owned("mysql-3", json!({"kind": "Guard", "name": "mysql"})));
     assert!(!owned("mysql-24679", json!({"kind": "ReplicaSet", "name": "mysql", "controller": true})));
     assert!(!owned("mysql-2", json!({"kind": "StatefulSet", "name": "mysql-x", "controller": true})));
 }

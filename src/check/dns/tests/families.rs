@@ -91,9 +91,9 @@ fn a_wrong_answer_fails_in_each() {
 }
 
 #[test]
-fn a_family_that_the_service_has_not_has_no_records_and_the_name_exists() {
+fn a_family_that_the_service_has_not_may_have_no_records_and_the_name_exists() {
     let six_alone = || at_rest().in_families(&[Four, Six], &[Six]);
-    for (wrong, verdict) in [(rcode("NXDOMAIN"), Fail), (with("10.0.1.1"), Fail), (rcode("NOERROR"), Pass)] {
+    for (wrong, verdict) in [(rcode("NXDOMAIN"), Fail), (with("10.9.9.9"), Fail), (rcode("NOERROR"), Pass)] {
         answering(six_alone(), of_service("A"), |dns| dns.answer = wrong.clone()).expect(SERVICE, verdict);
         answering(six_alone(), of_pod("A"), |dns| dns.answer = wrong.clone()).expect(POD, verdict);
     }
