@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use steadfast::evidence::{
-    Act, EventType, Exec, Fault, Leftover, Moment, NodeState, ObjectEvent, Phase, Question, Record, Snapshot,
+    Act, EventType, Exec, Fault, Leftover, Moment, NodeState, ObjectEvent, Phase, PodLife, Question, Record, Snapshot,
     SnapshotOf, Sql, SqlAnswer, Step, What, Write, WriteOutcome,
 };
 
@@ -69,11 +69,27 @@ fn disrupts(scenario: &str) -> bool {
     !matches!(scenario, "deploy" | "replicate" | "settle" | "teardown" | "run")
 }
 
+/// The UIDs, as far as names have them, of pods that were told to go as they became Ready.
+fn briefly_ready(stored: &Stored) -> Vec<String> {
+    let soon = |life: &&PodLife| {
+        let ready = life.first_ready().map_or(0, |ready| ready.at_us);
+        life.deleting.is_some_and(|told| told.at_us.saturating_sub(ready) < 2_000_000)
+    };
+    stored.timeline.pods.iter().filter(soon).map(|life| life.uid.chars().take(8).collect()).collect()
+}
+
 /// A history for each class of records that is no exception.
 fn each(stored: &Stored, change: impl Fn(&Places) -> Change) -> Vec<History> {
     let counts = |record: &Record| !EXCEPTIONS.iter().any(|(may_be_missing, _)| may_be_missing(&record.what));
     let groups = stored.groups(|record| if counts(record) { class_of(stored, record) } else { None });
+    let briefly = briefly_ready(stored);
+    let last = stored.subject.nth(stored.subject.replicas - 1);
     let history = |(name, places): (String, Places)| {
+        // Whoever is told to go as it becomes Ready need not answer, and a pod that cannot start may be replaced by its
+        // controller without having been deleted.
+        if briefly.iter().any(|uid| name.contains(uid.as_str())) || name == format!("roll: delete {last} asked for") {
+            return None;
+        }
         let likely = likely(&stored.at(places.first()?).what);
         Some(History::new(name, Wanted::SomeLeavesGreen(likely), change(&places)))
     };

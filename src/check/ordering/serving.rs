@@ -140,7 +140,7 @@ fn told_at_ready(life: &PodLife, ready: Mark, ping: &Seen<'_, Sql>) -> Judged<Op
     let (seq, which) = (ping.mark.seq, format!("{} (uid {})", life.name, short(&life.uid)));
     let refusal = match (pong(ping), too_late(ping, ready)) {
         (Ok(()), None) => return Ok(Some(seq)),
-        _ if went_at_once(life, ready) && life.deleting_at(seq) => return Ok(None),
+        (_, None) if went_at_once(life, ready) && life.deleting_at(seq) => return Ok(None),
         (Ok(()), Some(late)) => {
             let reason = format!("{which} {late} after Ready (#{}), which tells nothing of then (#{seq})", ready.seq);
             return Err(Finding::inconclusive(reason, [ready.seq, seq]));

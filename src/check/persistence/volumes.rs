@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{ClaimLife, Evidence, PodLife, VolumeLife};
+use crate::evidence::{ClaimLife, Evidence, Mark, PodLife, VolumeLife};
 
 use super::{
     super::{
@@ -31,6 +31,9 @@ Usually wrong: the set has no volumeClaimTemplates, or something deletes the cla
     minimum: &[Need::Acts],
     judge: same_volume_returns,
 };
+
+/// How far apart what two watches tell may be, in microseconds.
+const BEHIND_US: u64 = 10_000_000;
 
 fn same_volume_returns(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
@@ -110,7 +113,13 @@ fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes<'_>, it: &Return<'a>, claim:
 fn outlives_its_pod(case: &Case<'_>, scenes: &Scenes<'_>, claim: &ClaimLife) -> Judged<()> {
     let Some(gone) = claim.deleted else { return Ok(()) };
     let seq = gone.seq;
-    let mounts = |life: &&PodLife| life.claims.contains(&claim.name) && life.alive_at(seq) && !life.deleting_at(seq);
+    // Claims and pods are told of by two watches, one of which may be behind.
+    let after = |mark: Mark| mark.at_us > gone.at_us.saturating_add(BEHIND_US);
+    let mounts = |life: &&PodLife| {
+        let before = life.added.at_us.saturating_add(BEHIND_US) < gone.at_us;
+        let stays = life.deleting.is_none_or(after) && life.deleted.is_none_or(after);
+        life.claims.contains(&claim.name) && before && stays
+    };
     let Some(life) = case.timeline.pods.iter().find(mounts) else { return Ok(()) };
     let reason = format!(
         "the claim {} was DELETED{} (#{seq}) while {} (uid {}) was on it",
