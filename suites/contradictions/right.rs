@@ -22,13 +22,13 @@ pub const CLASSES: &[Class] = &[
     Class {
         name: "right::servers_spell_otherwise",
         why: "Columns were renamed, and sets of transactions have more than one spelling.",
-        part: Part::Right,
+        part: Part::Servers,
         of: servers_spell_otherwise,
     },
     Class {
         name: "right::a_former_primary_is_remembered",
         why: "MariaDB's binlog state names servers that wrote long ago, on all of them alike, which no barrier does.",
-        part: Part::Right,
+        part: Part::Servers,
         of: former_primary,
     },
     Class {

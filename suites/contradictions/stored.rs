@@ -23,6 +23,8 @@ pub enum Part {
     Watches,
     /// What is right and unusual.
     Right,
+    /// What is right and unusual of a server of its kind.
+    Servers,
     /// Commits that wait for a replica.
     SemiSync,
     /// What no run writes, which the reader refuses. Reading takes long, so a short run serves for it.
@@ -38,9 +40,9 @@ struct Row {
 
 /// Every run that histories are made of.
 static RUNS: &[Row] = &[
-    Row { name: "seed-1.37.2", good_for: &[Part::Answers, Part::Watches, Part::Right] },
-    Row { name: "mariadb-10.11", good_for: &[Part::Right] },
-    Row { name: "mysql-9.7-semi-sync", good_for: &[Part::SemiSync, Part::Right] },
+    Row { name: "seed-1.37.2", good_for: &[Part::Answers, Part::Watches, Part::Right, Part::Servers] },
+    Row { name: "mariadb-10.11", good_for: &[Part::Servers] },
+    Row { name: "mysql-9.7-semi-sync", good_for: &[Part::SemiSync, Part::Servers] },
     Row { name: "made-good", good_for: &[Part::Reader] },
 ];
 
