@@ -33,7 +33,7 @@ Usually wrong: the set has no volumeClaimTemplates, or something deletes the cla
 };
 
 /// How far apart what two watches tell may be, in microseconds.
-const BEHIND_US: u64 = 10_000_000;
+const BEHIND_US: u64 = 2_000_000;
 
 fn same_volume_returns(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
