@@ -95,8 +95,7 @@ fn runs(argv: &[String], command: &[&str]) -> bool {
 /// The doubt about a pass of this check that evidence is missing for.
 pub(super) fn missing(case: &Case<'_>, check: &Check) -> Option<Finding> {
     let acts = check.minimum.contains(&Need::Acts).then(|| acts::unproved(case, check.scenarios)).flatten();
-    let expected = table::expected(case);
-    let needed = expected.iter().filter(|expected| check.minimum.contains(&expected.need));
-    let missing: BTreeSet<String> = needed.filter(|it| !it.is_there(case)).map(Expected::words).collect();
+    let expected = table::expected(case, check.minimum);
+    let missing: BTreeSet<String> = expected.iter().filter(|it| !it.is_there(case)).map(Expected::words).collect();
     acts.or_else(|| (!missing.is_empty()).then(|| Finding::inconclusive(some_of(missing), [])))
 }

@@ -300,15 +300,15 @@ impl Of {
     }
 }
 
-/// All answers that the scenarios must have left which came to their end.
-pub(super) fn expected<'a>(case: &Case<'a>) -> Vec<Expected<'a>> {
+/// The answers of these kinds that the scenarios must have left which came to their end.
+pub(super) fn expected<'a>(case: &Case<'a>, minimum: &[Need]) -> Vec<Expected<'a>> {
     let mut expected = Vec::new();
     for scenario in case.run.scenarios.iter().filter(|scenario| case.ended(scenario)) {
         let within = case.span(scenario);
         for row in ROWS.iter().filter(|row| row.scenarios.contains(&scenario.as_str()) && row.only.holds(case)) {
             for (moment, itself) in row.at.moments(case, scenario) {
                 for pod in row.of.iter().flat_map(|of| of.pods(case, &itself)) {
-                    expected.extend(row.needs.iter().map(|need| Expected {
+                    expected.extend(row.needs.iter().filter(|need| minimum.contains(need)).map(|need| Expected {
                         scenario,
                         within,
                         moment: moment.clone(),
