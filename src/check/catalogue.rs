@@ -83,7 +83,9 @@ pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
     let needed = check.scenarios.iter().filter(|scenario| case.run.left_out(scenario).is_none());
     let needed: Vec<&'static str> = needed.copied().collect();
     if needed.is_empty() {
-        return all_left_out(&case, check.scenarios);
+        // A violation stands, whatever was done to the workload.
+        let finding = (check.judge)(evidence);
+        return if finding.verdict == Verdict::Fail { finding } else { all_left_out(&case, check.scenarios) };
     }
     let missing: Vec<_> = needed.iter().filter(|scenario| !case.run.acts(scenario)).copied().collect();
     if missing.len() == needed.len() {

@@ -36,7 +36,7 @@ pub(super) const NAMESPACE: &str = "steadfast";
 /// A run in the making. Pods are called by their name, which is the newest bearer, or by their UID, which is the ordinal
 /// and the number of the life: `0.1` is the first pod that was called mysql-0.
 #[derive(Clone)]
-pub(super) struct History {
+pub struct History {
     pub records: Vec<Record>,
     pub subject: Subject,
     now_us: u64,

@@ -6,7 +6,7 @@ mod catalogue;
 mod dns;
 pub mod expectation;
 #[cfg(test)]
-mod history;
+pub(crate) mod history;
 mod identity;
 mod ledger;
 pub mod measure;

@@ -95,7 +95,7 @@ had a second pod, since the first one's alone shows nothing.
 What the API server shows is judged. After a forced deletion (grace period 0) a container may still run on a node that
 cannot be reached, and no watch can show that.
 Usually wrong: nothing that a manifest can do; look for a second controller, or for a store that lost events.",
-    scenarios: &["deploy", "restart"],
+    scenarios: &["restart"],
     minimum: &[Need::Acts],
     judge: at_most_one_pod_per_ordinal,
 };

@@ -80,6 +80,7 @@ fn why_not(ground: Ground, scenario: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::{CATALOGUE, Verdict, history::History};
 
     const OWN: Ground = Ground { disruption: Disruption::Cluster, containers: true, nodes: 3, pods: 3 };
 
@@ -103,6 +104,24 @@ mod tests {
     #[test]
     fn the_only_copy_of_all_writes_is_not_taken_away() {
         assert_eq!(left_out(Ground { pods: 1, ..OWN }), ["claims"]);
+    }
+
+    /// Checks that the run cannot decide are skipped, with the reason: whoever must not disturb more is not left in doubt.
+    #[test]
+    fn what_must_not_be_acted_leaves_no_check_undecided() {
+        let wanted = crate::scenario::SCENARIOS.map(str::to_owned);
+        for disruption in [Disruption::Nothing, Disruption::Workload, Disruption::Cluster] {
+            for (containers, nodes, pods) in [(true, 3, 3), (true, 1, 3), (false, 3, 3), (true, 3, 1), (false, 1, 1)] {
+                let ground = Ground { disruption, containers, nodes, pods };
+                let scope = Scope::on(ground, &wanted);
+                let evidence = History::good_without(pods, scope.left_out).evidence();
+                for check in CATALOGUE {
+                    let finding = check.judge(&evidence);
+                    let decided = matches!(finding.verdict, Verdict::Pass | Verdict::Skipped);
+                    assert!(decided, "{ground:?}: {} {}: {}", check.id, finding.verdict, finding.reason);
+                }
+            }
+        }
     }
 
     #[test]

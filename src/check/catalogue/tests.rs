@@ -222,6 +222,16 @@ fn what_the_run_must_not_act_is_held_against_no_check_that_needs_others_too() {
 }
 
 #[test]
+fn a_violation_stands_where_all_that_the_check_needs_was_left_out() {
+    let mut history = leaving_out(&["restart"]);
+    let finding = judge("ordering::at_most_one_pod_per_ordinal", &history);
+    assert_eq!(finding.verdict, Verdict::Skipped);
+    history.added("mysql-1");
+    history.added("mysql-1");
+    assert_eq!(judge("ordering::at_most_one_pod_per_ordinal", &history).verdict, Fail);
+}
+
+#[test]
 fn a_violation_stands_in_a_run_that_did_little_of_what_the_check_needs() {
     let lost = SqlAnswer::Rows(vec![
         [("ids", ""), ("duplicates", "")].map(|(name, value)| (name.into(), Some(value.into()))).into(),

@@ -192,8 +192,8 @@ impl History {
         self.asked(moment, &self.subject.service_fqdn(), &addresses);
     }
 
-    /// What is done to nodes and to what the cluster itself runs.
-    pub fn nodes_and_services(&mut self) {
+    /// A node is drained, and its pod comes back elsewhere.
+    pub fn drain(&mut self) {
         let node = || "worker".to_owned();
         let last = self.subject.nth(self.subject.replicas - 1);
         self.step("drain", Phase::Begin);
@@ -204,16 +204,20 @@ impl History {
         self.at_once(Act::Uncordon { node: node() });
         self.starts(&last);
         self.recovered("drain");
-        for (scenario, acts) in [
-            ("freeze", vec![Act::PauseNode { node: node() }, Act::UnpauseNode { node: node() }]),
-            ("outage", vec![Act::StopNode { node: node() }, Act::StartNode { node: node() }]),
-            ("resolver", vec![Act::RestartDns]),
-            ("control", vec![Act::RestartApiServer]),
-        ] {
-            self.step(scenario, Phase::Begin);
-            acts.into_iter().for_each(|act| self.at_once(act));
-            self.recovered(scenario);
-        }
+    }
+
+    /// Something is done to a node, or to what the cluster itself runs, of which no pod goes.
+    pub fn node_or_service(&mut self, scenario: &str) {
+        let node = || "worker".to_owned();
+        let acts = match scenario {
+            "freeze" => vec![Act::PauseNode { node: node() }, Act::UnpauseNode { node: node() }],
+            "outage" => vec![Act::StopNode { node: node() }, Act::StartNode { node: node() }],
+            "resolver" => vec![Act::RestartDns],
+            _ => vec![Act::RestartApiServer],
+        };
+        self.step(scenario, Phase::Begin);
+        acts.into_iter().for_each(|act| self.at_once(act));
+        self.recovered(scenario);
     }
 
     /// Something is done that no watch tells of.

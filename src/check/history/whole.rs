@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::evidence::{Act, Moment, Phase, Question, SnapshotOf, SqlAnswer, Subject, What};
+use crate::evidence::{Act, LeftOut, Moment, Phase, Question, SnapshotOf, SqlAnswer, Subject, What};
+use crate::scenario::SCENARIOS;
 
 use super::{History, error, row, subject};
 
@@ -37,6 +38,18 @@ impl History {
     pub fn good_with(subject: Subject) -> Self {
         let mut history = Self::started(subject);
         history.finish();
+        history
+    }
+
+    /// A run of this many pods that must not act some scenarios, and in which everything is right.
+    pub fn good_without(replicas: u32, left_out: Vec<LeftOut>) -> Self {
+        let mut history = Self::started(subject(replicas));
+        for record in &mut history.records {
+            if let What::Run(run) = &mut record.what {
+                run.left_out = left_out.clone();
+            }
+        }
+        history.finish_without(|scenario| left_out.iter().any(|it| it.scenario == scenario));
         history
     }
 
@@ -114,20 +127,34 @@ impl History {
 
     /// All that comes after the pods' first start.
     fn finish(&mut self) {
-        self.acts(|scenario| scenario != "upgrade");
-        self.deployed();
-        self.replicate();
-        self.restart();
-        self.unready_pod();
-        self.crash();
-        self.together();
-        self.scale();
-        self.grow();
-        self.roll();
-        self.nodes_and_services();
-        self.claims();
-        self.settle();
-        self.teardown();
+        self.finish_without(|_| false);
+    }
+
+    fn finish_without(&mut self, left_out: impl Fn(&str) -> bool) {
+        self.acts(|scenario| scenario != "upgrade" && !left_out(scenario));
+        for scenario in SCENARIOS.into_iter().filter(|scenario| !left_out(scenario)) {
+            self.plays(scenario);
+        }
+    }
+
+    fn plays(&mut self, scenario: &str) {
+        match scenario {
+            "deploy" => self.deployed(),
+            "replicate" => self.replicate(),
+            "restart" => self.restart(),
+            "unready" => self.unready_pod(),
+            "crash" => self.crash(),
+            "together" => self.together(),
+            "scale" => self.scale(),
+            "grow" => self.grow(),
+            "roll" => self.roll(),
+            "drain" => self.drain(),
+            "freeze" | "outage" | "resolver" | "control" => self.node_or_service(scenario),
+            "claims" => self.claims(),
+            "settle" => self.settle(),
+            "teardown" => self.teardown(),
+            _ => {}
+        }
     }
 
     /// The run is to act only these scenarios.
