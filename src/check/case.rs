@@ -22,9 +22,11 @@ use std::{
     ops::{Deref, RangeInclusive},
 };
 
+use serde::Deserialize;
+
 use crate::evidence::{
-    Entries, EventType, Evidence, Exec, Mark, Note, ObjectEvent, Phase, Run, SetState, Snapshot, SnapshotOf, Sql, Step,
-    Subject, Timeline, What, Write,
+    DnsServer, Entries, EventType, Evidence, Exec, Mark, Note, ObjectEvent, Phase, Run, SetState, Snapshot, SnapshotOf,
+    Sql, Step, Subject, Timeline, What, Write,
 };
 
 use crate::object::{number, text};
@@ -197,6 +199,12 @@ impl<'a> Case<'a> {
         self.seen(&self.evidence.index.snapshots, snapshot).filter(move |snapshot| snapshot.of == of)
     }
 
+    /// The lists of the cluster's DNS servers that can be read, each with its record.
+    pub fn dns_server_lists(&self) -> impl DoubleEndedIterator<Item = (Mark, Vec<DnsServer>)> {
+        self.snapshots(SnapshotOf::DnsServers)
+            .filter_map(|list| Some((list.mark, Vec::deserialize(&list.it.value).ok()?)))
+    }
+
     /// The last snapshot of this.
     pub fn snapshot(&self, of: SnapshotOf) -> Option<Seen<'a, Snapshot>> {
         self.snapshots(of).next_back()
@@ -238,12 +246,6 @@ impl<'a> Case<'a> {
     /// Whether a scenario came to its end.
     pub fn ended(&self, scenario: &str) -> bool {
         self.outer_steps(scenario).last().is_some_and(|last| last.phase == Phase::End)
-    }
-
-    /// Whether the harness may update pods by the set's own strategy: with OnDelete nobody but the user replaces pods,
-    /// and above the last pod there is nothing to update.
-    pub fn is_updatable(&self) -> bool {
-        !self.subject.on_delete && self.subject.partition < self.subject.replicas
     }
 
     /// The waits between two records that ended without what they waited for.

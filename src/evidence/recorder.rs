@@ -109,7 +109,8 @@ impl Watch {
 
     async fn follow(self, mut version: String) {
         loop {
-            match self.watch_once(&mut version).await {
+            let parameters = WatchParams::default();
+            match watch_once(&self.api, parameters, &mut version, |event, object| self.record(event, object)).await {
                 End::Resume(trouble) => {
                     if let Some(trouble) = trouble {
                         self.log.record(What::Note(Note { message: format!("watch of {}: {trouble}", self.kind) }));
@@ -138,35 +139,6 @@ impl Watch {
         }
     }
 
-    async fn watch_once(&self, version: &mut String) -> End {
-        let parameters = WatchParams::default().timeout(WATCH_SECONDS);
-        let stream = match self.api.watch(&parameters, version).await {
-            Ok(stream) => stream.into_stream(),
-            Err(kube::Error::Api(status)) if status.code == 410 => return End::TooOld(status.message.clone()),
-            Err(error) => return End::Resume(Some(error.to_string())),
-        };
-        pin_mut!(stream);
-        while let Some(event) = stream.next().await {
-            let (event, object) = match event {
-                Ok(WatchEvent::Added(object)) => (EventType::Added, object),
-                Ok(WatchEvent::Modified(object)) => (EventType::Modified, object),
-                Ok(WatchEvent::Deleted(object)) => (EventType::Deleted, object),
-                Ok(WatchEvent::Bookmark(bookmark)) => {
-                    version.clone_from(&bookmark.metadata.resource_version);
-                    continue;
-                }
-                Ok(WatchEvent::Error(status)) if status.code == 410 => return End::TooOld(status.message.clone()),
-                Ok(WatchEvent::Error(status)) => return End::Resume(Some(status.message.clone())),
-                Err(error) => return End::Resume(Some(error.to_string())),
-            };
-            if let Some(seen) = object.resource_version() {
-                *version = seen;
-            }
-            self.record(event, object);
-        }
-        End::Resume(None)
-    }
-
     fn record(&self, event: EventType, mut object: DynamicObject) {
         object.metadata.managed_fields = None;
         if let Some(annotations) = &mut object.metadata.annotations {
@@ -185,4 +157,38 @@ impl Watch {
         let holder = object.pointer("/spec/claimRef/namespace").and_then(Value::as_str);
         self.kind == "PersistentVolume" && holder != Some(self.namespace.as_str())
     }
+}
+
+/// Watches until the watch ends, and hands on each event with its object.
+async fn watch_once(
+    api: &Api<DynamicObject>,
+    parameters: WatchParams,
+    version: &mut String,
+    mut on_event: impl FnMut(EventType, DynamicObject),
+) -> End {
+    let stream = match api.watch(&parameters.timeout(WATCH_SECONDS), version).await {
+        Ok(stream) => stream.into_stream(),
+        Err(kube::Error::Api(status)) if status.code == 410 => return End::TooOld(status.message.clone()),
+        Err(error) => return End::Resume(Some(error.to_string())),
+    };
+    pin_mut!(stream);
+    while let Some(event) = stream.next().await {
+        let (event, object) = match event {
+            Ok(WatchEvent::Added(object)) => (EventType::Added, object),
+            Ok(WatchEvent::Modified(object)) => (EventType::Modified, object),
+            Ok(WatchEvent::Deleted(object)) => (EventType::Deleted, object),
+            Ok(WatchEvent::Bookmark(bookmark)) => {
+                version.clone_from(&bookmark.metadata.resource_version);
+                continue;
+            }
+            Ok(WatchEvent::Error(status)) if status.code == 410 => return End::TooOld(status.message.clone()),
+            Ok(WatchEvent::Error(status)) => return End::Resume(Some(status.message.clone())),
+            Err(error) => return End::Resume(Some(error.to_string())),
+        };
+        if let Some(seen) = object.resource_version() {
+            *version = seen;
+        }
+        on_event(event, object);
+    }
+    End::Resume(None)
 }

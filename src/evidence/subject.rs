@@ -225,6 +225,16 @@ impl Subject {
         digits.parse().ok().filter(|_| canonical)
     }
 
+    /// Why a change of the template is followed by no pod: with OnDelete nobody but the user replaces pods, and a partition
+    /// above the last pod keeps all of them. Nothing where pods follow.
+    pub fn keeps_from_updates(&self) -> Option<String> {
+        if self.on_delete {
+            return Some("the update strategy is OnDelete: nobody but the user replaces pods".to_owned());
+        }
+        (self.partition >= self.replicas)
+            .then(|| format!("the set's own partition, {}, keeps every pod from being updated", self.partition))
+    }
+
     /// The pod that replicas replicate from: the first ordinal.
     pub fn primary(&self) -> String {
         self.pod(self.first_ordinal)

@@ -15,8 +15,7 @@ const ANNOTATION: &str = "steadfast/roll";
 
 pub(super) async fn roll(context: &Context) -> Result<(), ScenarioError> {
     let subject = &context.subject;
-    // With OnDelete nobody replaces pods but who deletes them, and above the last pod there is nothing to update.
-    if subject.on_delete || subject.partition >= subject.replicas {
+    if subject.keeps_from_updates().is_some() {
         return Ok(());
     }
     let image = server_image(context).await?;

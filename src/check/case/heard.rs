@@ -1,18 +1,22 @@
 //! Whose answers count: those of the pod that bore the name when it was asked. Under another UID an answer tells of
 //! another server, whatever name it bears.
 
-use crate::evidence::{Exec, Sql, Timeline, Write};
+use crate::evidence::{Exec, Mark, PodLife, Sql, Timeline, Write};
 
 use super::{Case, Seen};
+
+/// The pod with this UID, if it bore a name at a time.
+fn bearer<'a>(timeline: &'a Timeline, pod: &str, uid: &str, at_us: u64) -> Option<&'a PodLife> {
+    timeline.pod_by_uid(uid).filter(|life| {
+        let gone = life.deleted.is_some_and(|gone| gone.at_us <= at_us);
+        life.name == pod && life.added.at_us <= at_us && !gone
+    })
+}
 
 /// Whether a pod with this UID bore a name at a time. Where nobody watched the pods of that name, nothing speaks against
 /// it.
 fn bore(timeline: &Timeline, pod: &str, uid: &str, at_us: u64) -> bool {
-    timeline.lives(pod).next().is_none()
-        || timeline.pod_by_uid(uid).is_some_and(|life| {
-            let gone = life.deleted.is_some_and(|gone| gone.at_us <= at_us);
-            life.name == pod && life.added.at_us <= at_us && !gone
-        })
+    timeline.lives(pod).next().is_none() || bearer(timeline, pod, uid, at_us).is_some()
 }
 
 impl Seen<'_, Sql> {
@@ -43,6 +47,11 @@ impl<'a> Case<'a> {
     pub fn heard(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
         let timeline = self.timeline;
         self.sql().filter(move |sql| sql.counts(timeline))
+    }
+
+    /// The pod with this UID, if it bore a name when it was asked for an answer that took so long.
+    pub fn asked_pod(&self, pod: &str, uid: &str, took_us: u64, answered: Mark) -> Option<&'a PodLife> {
+        bearer(self.timeline, pod, uid, answered.at_us.saturating_sub(took_us))
     }
 
     /// Whether a write was taken by the server that it names.

@@ -103,8 +103,8 @@ impl<'a> Case<'a> {
     /// Whether all DNS servers of the proof are others than those that were asked, or told of, before.
     fn has_new_dns_servers(&self, proof: &Proof<'a>) -> bool {
         let asked = proof.asked.seq;
-        let before = self.snapshots(SnapshotOf::DnsServers).filter(|snapshot| snapshot.mark.seq < asked);
-        let old: Vec<DnsServer> = before.filter_map(|it| read::<Vec<DnsServer>>(it.it)).flatten().collect();
+        let before = self.dns_server_lists().filter(|(mark, _)| mark.seq < asked);
+        let old: Vec<DnsServer> = before.flat_map(|(_, servers)| servers).collect();
         let names = self.dns_servers_asked(0, asked);
         let new: Vec<DnsServer> =
             self.proving(proof, SnapshotOf::DnsServers).filter_map(read::<Vec<DnsServer>>).flatten().collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Act, DnsServer, Mark, SnapshotOf};
+use crate::evidence::{Act, Mark};
 
 use super::super::case::Case;
 
@@ -23,10 +23,9 @@ impl Servers {
     /// The servers of a run: those that were listed last, or, where none were listed since the last ones were replaced,
     /// those that were asked.
     pub fn of(case: &Case<'_>) -> Self {
-        let listed = case.snapshots(SnapshotOf::DnsServers).filter_map(|snapshot| {
-            let servers: Vec<DnsServer> = serde_json::from_value(snapshot.value.clone()).ok()?;
+        let listed = case.dns_server_lists().filter_map(|(mark, servers)| {
             let names: BTreeSet<String> = servers.into_iter().map(|server| server.name).collect();
-            (!names.is_empty()).then_some((snapshot.mark, Some(names)))
+            (!names.is_empty()).then_some((mark, Some(names)))
         });
         let replaced = case.faults().filter(|fault| fault.it.act == Act::RestartDns && fault.it.proof.is_none());
         let mut begun: Vec<(Mark, Option<BTreeSet<String>>)> =

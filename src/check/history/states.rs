@@ -22,7 +22,7 @@ pub(in super::super) const WORKERS: [&str; 2] = ["worker", "worker2"];
 
 /// What of a cluster was upgraded.
 #[derive(Debug, Clone, Default)]
-pub(in super::super) struct Done {
+pub struct Done {
     /// Whether the control plane was.
     pub control_plane: bool,
     /// The nodes whose kubelet was.

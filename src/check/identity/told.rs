@@ -46,12 +46,7 @@ fn last_words<'a, T, K: Hash + Eq>(
 
 /// The pod that gave an answer; it must have been there when it was asked.
 pub(super) fn teller<'a>(case: &Case<'a>, pod: &str, uid: &str, took_us: u64, mark: Mark) -> Judged<&'a PodLife> {
-    let asked_us = mark.at_us.saturating_sub(took_us);
-    let life = case.timeline.pod_by_uid(uid).filter(|life| {
-        let gone = life.deleted.is_some_and(|gone| gone.seq < mark.seq && gone.at_us < asked_us);
-        life.name == pod && life.added.seq <= mark.seq && !gone
-    });
-    life.ok_or_else(|| {
+    case.asked_pod(pod, uid, took_us, mark).ok_or_else(|| {
         let which = if uid.is_empty() { "no pod" } else { "another pod" };
         let reason = format!("#{} is of {which} (uid {}), not of the {pod} that was there", mark.seq, short(uid));
         Finding::inconclusive(reason, [mark.seq])

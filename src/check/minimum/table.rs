@@ -248,7 +248,7 @@ impl Only {
     pub(super) fn holds(self, case: &Case<'_>) -> bool {
         let several = case.subject.replicas > 1;
         let replicating = case.ended("replicate");
-        let updatable = case.is_updatable();
+        let updatable = case.subject.keeps_from_updates().is_none();
         match self {
             Self::Always => true,
             Self::Replicating => replicating,

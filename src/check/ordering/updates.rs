@@ -129,16 +129,7 @@ pub(super) fn revision_of(life: &PodLife) -> Judged<&str> {
     })
 }
 
-/// Skips a check where the template can change and no pod follow: nobody but the user replaces pods, or the user's own
-/// partition keeps all of them.
+/// Skips a check where the template can change and no pod follow.
 pub(super) fn updatable(case: &Case<'_>) -> Judged<()> {
-    let subject = case.subject;
-    if subject.on_delete {
-        return Err(Finding::skipped("the update strategy is OnDelete: nobody but the user replaces pods"));
-    }
-    if subject.partition >= subject.replicas {
-        let reason = format!("the set's own partition, {}, keeps every pod from being updated", subject.partition);
-        return Err(Finding::skipped(reason));
-    }
-    Ok(())
+    case.subject.keeps_from_updates().map_or(Ok(()), |why| Err(Finding::skipped(why)))
 }

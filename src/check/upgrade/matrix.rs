@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{DnsServer, Evidence, NameAnswer, SnapshotOf, Subject, Transport};
+use crate::evidence::{Evidence, NameAnswer, Subject, Transport};
 
 use super::{
     super::{
@@ -119,9 +119,8 @@ impl Matrix {
 fn all_servers(case: &Case<'_>, told: &Told, before: u64) -> Judged<()> {
     let (seq, stage) = (told.mark.seq, &told.state.stage);
     let asked: BTreeSet<&str> = told.state.answers.iter().map(|answer| answer.server.as_str()).collect();
-    let listed = case.snapshots(SnapshotOf::DnsServers).rfind(|it| (before..seq).contains(&it.mark.seq));
-    let listed = listed.and_then(|it| serde_json::from_value::<Vec<DnsServer>>(it.value.clone()).ok());
-    let mut listed = listed.into_iter().flatten();
+    let listed = case.dns_server_lists().rfind(|(mark, _)| (before..seq).contains(&mark.seq));
+    let mut listed = listed.into_iter().flat_map(|(_, servers)| servers);
     if let Some(server) = listed.find(|server| !asked.contains(server.name.as_str())) {
         return Err(Finding::inconclusive(format!("{} was not asked {stage} (#{seq})", server.name), [seq]));
     }

@@ -5,10 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt, pin_mut};
 use kube::Client;
-use kube::ResourceExt;
-use kube::api::{Api, ApiResource, DynamicObject, ListParams, WatchEvent, WatchParams};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, WatchParams};
 use kube::core::GroupVersionKind;
 use serde_json::{Value, json};
 
@@ -16,7 +14,7 @@ use super::super::log::Log;
 use super::super::record::{EventType, Note, ObjectEvent, What};
 use super::super::redaction::Redaction;
 use super::super::subject::Subject;
-use super::{RETRY_AFTER, WATCH_SECONDS};
+use super::{End, RETRY_AFTER, watch_once};
 use crate::object::{number, text};
 
 const KIND: &str = "Event";
@@ -59,16 +57,16 @@ impl Warnings {
 
     /// Records warnings as they come. Nobody is told of trouble: no verdict needs them.
     pub async fn follow(mut self, mut version: String) {
+        let api = self.api.clone();
         loop {
-            if self.watch_once(&mut version).await {
-                // An API server that is away tells nobody when it is back.
-                tokio::time::sleep(RETRY_AFTER).await;
-                continue;
-            }
-            if let Ok(fresh) = self.list(true).await {
+            let parameters = WatchParams::default().fields(OF_TYPE);
+            let hear = |event, object| self.hear(event, object, true);
+            if let End::TooOld(_) = watch_once(&api, parameters, &mut version, hear).await
+                && let Ok(fresh) = self.list(true).await
+            {
                 version = fresh;
             }
-            // The same for a list that was refused.
+            // An API server that is away, or refuses, tells nobody when to come again.
             tokio::time::sleep(RETRY_AFTER).await;
         }
     }
@@ -81,38 +79,12 @@ impl Warnings {
         Ok(list.metadata.resource_version.unwrap_or_default())
     }
 
-    /// Watches until the watch ends; false where it cannot be resumed from the version seen last.
-    async fn watch_once(&mut self, version: &mut String) -> bool {
-        let parameters = WatchParams::default().timeout(WATCH_SECONDS).fields(OF_TYPE);
-        let stream = match self.api.watch(&parameters, version).await {
-            Ok(stream) => stream.into_stream(),
-            Err(kube::Error::Api(status)) => return status.code != 410,
-            Err(_) => return true,
-        };
-        pin_mut!(stream);
-        while let Some(event) = stream.next().await {
-            let (event, object) = match event {
-                Ok(WatchEvent::Added(object)) => (EventType::Added, object),
-                Ok(WatchEvent::Modified(object)) => (EventType::Modified, object),
-                // An Event goes an hour after it was said last.
-                Ok(WatchEvent::Deleted(_)) => continue,
-                Ok(WatchEvent::Bookmark(bookmark)) => {
-                    version.clone_from(&bookmark.metadata.resource_version);
-                    continue;
-                }
-                Ok(WatchEvent::Error(status)) => return status.code != 410,
-                Err(_) => return true,
-            };
-            if let Some(seen) = object.resource_version() {
-                *version = seen;
-            }
-            self.hear(event, object, true);
-        }
-        true
-    }
-
     /// Records a warning about the workload, if it is one and says anything new.
     fn hear(&mut self, event: EventType, object: DynamicObject, news: bool) {
+        // An Event goes an hour after it was said last.
+        if event == EventType::Deleted {
+            return;
+        }
         let Ok(object) = serde_json::to_value(object) else { return };
         let Some(object) = warning(&object, &self.subject, &self.redaction) else { return };
         if self.said.is_news(&object) && news {
