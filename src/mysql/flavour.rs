@@ -48,9 +48,11 @@ impl Flavour {
             true => ("CHANGE REPLICATION SOURCE TO", "SOURCE"),
             false => ("CHANGE MASTER TO", "MASTER"),
         };
+        // A source that stops can miss to wake the thread that sends its log, which ends with the next heartbeat then; the
+        // usual period is as long as the usual grace period of a pod.
         let common = format!(
             "{change} {source}_HOST = '{host}', {source}_PORT = {port}, {source}_USER = '{REPLICA_USER}', \
-             {source}_PASSWORD = ${{{REPLICA_PASSWORD}}}, {source}_CONNECT_RETRY = 1"
+             {source}_PASSWORD = ${{{REPLICA_PASSWORD}}}, {source}_CONNECT_RETRY = 1, {source}_HEARTBEAT_PERIOD = 1"
         );
         let own = match self {
             MariaDb(_) => "MASTER_USE_GTID = slave_pos".to_owned(),
@@ -166,22 +168,22 @@ mod tests {
     #[test]
     fn every_server_follows_in_its_own_words() {
         assert_snapshot!(follow(OLD), @"
-        CHANGE MASTER TO MASTER_HOST = 'mysql-0.mysql-h', MASTER_PORT = 3306, MASTER_USER = 'steadfast_replica', MASTER_PASSWORD = ${replica_password}, MASTER_CONNECT_RETRY = 1, MASTER_AUTO_POSITION = 1, MASTER_RETRY_COUNT = 86400;
+        CHANGE MASTER TO MASTER_HOST = 'mysql-0.mysql-h', MASTER_PORT = 3306, MASTER_USER = 'steadfast_replica', MASTER_PASSWORD = ${replica_password}, MASTER_CONNECT_RETRY = 1, MASTER_HEARTBEAT_PERIOD = 1, MASTER_AUTO_POSITION = 1, MASTER_RETRY_COUNT = 86400;
         START SLAVE;
         SET GLOBAL super_read_only = ON
         ");
         assert_snapshot!(follow(MySql((8, 0, 22))), @"
-        CHANGE MASTER TO MASTER_HOST = 'mysql-0.mysql-h', MASTER_PORT = 3306, MASTER_USER = 'steadfast_replica', MASTER_PASSWORD = ${replica_password}, MASTER_CONNECT_RETRY = 1, MASTER_AUTO_POSITION = 1, MASTER_RETRY_COUNT = 86400, GET_MASTER_PUBLIC_KEY = 1;
+        CHANGE MASTER TO MASTER_HOST = 'mysql-0.mysql-h', MASTER_PORT = 3306, MASTER_USER = 'steadfast_replica', MASTER_PASSWORD = ${replica_password}, MASTER_CONNECT_RETRY = 1, MASTER_HEARTBEAT_PERIOD = 1, MASTER_AUTO_POSITION = 1, MASTER_RETRY_COUNT = 86400, GET_MASTER_PUBLIC_KEY = 1;
         START SLAVE;
         SET GLOBAL super_read_only = ON
         ");
         assert_snapshot!(follow(NEW), @"
-        CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'mysql-0.mysql-h', SOURCE_PORT = 3306, SOURCE_USER = 'steadfast_replica', SOURCE_PASSWORD = ${replica_password}, SOURCE_CONNECT_RETRY = 1, SOURCE_AUTO_POSITION = 1, SOURCE_RETRY_COUNT = 86400, GET_SOURCE_PUBLIC_KEY = 1;
+        CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'mysql-0.mysql-h', SOURCE_PORT = 3306, SOURCE_USER = 'steadfast_replica', SOURCE_PASSWORD = ${replica_password}, SOURCE_CONNECT_RETRY = 1, SOURCE_HEARTBEAT_PERIOD = 1, SOURCE_AUTO_POSITION = 1, SOURCE_RETRY_COUNT = 86400, GET_SOURCE_PUBLIC_KEY = 1;
         START REPLICA;
         SET GLOBAL super_read_only = ON
         ");
         assert_snapshot!(follow(MARIADB), @"
-        CHANGE MASTER TO MASTER_HOST = 'mysql-0.mysql-h', MASTER_PORT = 3306, MASTER_USER = 'steadfast_replica', MASTER_PASSWORD = ${replica_password}, MASTER_CONNECT_RETRY = 1, MASTER_USE_GTID = slave_pos;
+        CHANGE MASTER TO MASTER_HOST = 'mysql-0.mysql-h', MASTER_PORT = 3306, MASTER_USER = 'steadfast_replica', MASTER_PASSWORD = ${replica_password}, MASTER_CONNECT_RETRY = 1, MASTER_HEARTBEAT_PERIOD = 1, MASTER_USE_GTID = slave_pos;
         START SLAVE;
         SET GLOBAL read_only = ON
         ");
