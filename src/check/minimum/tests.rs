@@ -5,7 +5,7 @@ use crate::{
         CATALOGUE, Verdict, find,
         history::{History, subject},
     },
-    evidence::{Act, Moment, Question, What},
+    evidence::{Act, Moment, Phase, Question, What},
 };
 
 /// What the catalogue concludes, the minimum included.
@@ -65,4 +65,26 @@ fn a_proof_that_shows_something_else_is_none() {
         let (found, reason) = verdict(&history, "replication::recovers_within_budget");
         assert_eq!(found, Verdict::Inconclusive, "{was}: {reason}");
     }
+}
+
+#[test]
+fn nothing_is_asked_of_a_scenario_that_did_not_end() {
+    let after_drain = |moment: &Moment| *moment == Moment::Recovered { scenario: "drain".into() };
+    let cut = History::good()
+        .without(|what| match what {
+            What::Sql(sql) => after_drain(&sql.moment),
+            What::Exec(exec) => after_drain(&exec.moment),
+            What::Dns(dns) => after_drain(&dns.moment),
+            _ => false,
+        })
+        .edit(|what| match what {
+            What::Step(step) if step.name == "drain" && step.phase == Phase::End => {
+                step.phase = Phase::Failed("the node did not come back".into());
+            }
+            _ => {}
+        });
+    for id in ["dns::each_pod_has_its_name", "identity::server_ids_are_distinct"] {
+        assert_eq!(verdict(&cut, id).0, Verdict::Pass, "{id}");
+    }
+    assert_eq!(verdict(&cut, "replication::recovers_within_budget").0, Verdict::Inconclusive);
 }

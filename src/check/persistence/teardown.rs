@@ -14,6 +14,9 @@ use super::{
     claims::is_of_set,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How late a watch may tell of what was there before a list was taken.
 const LATE_US: u64 = 10_000_000;
 
