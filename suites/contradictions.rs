@@ -16,6 +16,10 @@ mod change;
 mod claims;
 #[path = "contradictions/class.rs"]
 mod class;
+#[path = "contradictions/conformed.rs"]
+mod conformed;
+#[path = "contradictions/control.rs"]
+mod control;
 #[path = "contradictions/edits.rs"]
 mod edits;
 #[path = "contradictions/faults.rs"]
@@ -24,10 +28,14 @@ mod faults;
 mod ledger;
 #[path = "contradictions/logs.rs"]
 mod logs;
+#[path = "contradictions/matrix.rs"]
+mod matrix;
 #[path = "contradictions/names.rs"]
 mod names;
 #[path = "contradictions/orders.rs"]
 mod orders;
+#[path = "contradictions/parallel.rs"]
+mod parallel;
 #[path = "contradictions/pods.rs"]
 mod pods;
 #[path = "contradictions/reader.rs"]
@@ -36,16 +44,30 @@ mod reader;
 mod records;
 #[path = "contradictions/replicas.rs"]
 mod replicas;
+#[path = "contradictions/restarts.rs"]
+mod restarts;
 #[path = "contradictions/right.rs"]
 mod right;
 #[path = "contradictions/rows.rs"]
 mod rows;
 #[path = "contradictions/servers.rs"]
 mod servers;
+#[path = "contradictions/settings.rs"]
+mod settings;
 #[path = "contradictions/six.rs"]
 mod six;
+#[path = "contradictions/states.rs"]
+mod states;
+#[path = "contradictions/steps.rs"]
+mod steps;
+#[path = "contradictions/stops.rs"]
+mod stops;
 #[path = "contradictions/stored.rs"]
 mod stored;
+#[path = "contradictions/turns.rs"]
+mod turns;
+#[path = "contradictions/upgrades.rs"]
+mod upgrades;
 #[path = "contradictions/whole.rs"]
 mod whole;
 
@@ -65,6 +87,16 @@ fn main() -> ExitCode {
         whole::CLASSES,
         right::CLASSES,
         six::CLASSES,
+        restarts::CLASSES,
+        stops::CLASSES,
+        turns::CLASSES,
+        parallel::CLASSES,
+        control::CLASSES,
+        states::CLASSES,
+        steps::CLASSES,
+        matrix::CLASSES,
+        conformed::CLASSES,
+        upgrades::CLASSES,
     ];
     let classes = classes.into_iter().flatten().map(|class| trial(class.name, || class.judge()));
     let refused = reader::CLASSES.iter().map(|class| trial(class.name, || class.judge()));

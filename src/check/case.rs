@@ -97,6 +97,13 @@ impl<'a> Case<'a> {
         self.evidence.records.last().map_or(0, |record| record.at_us)
     }
 
+    /// The last record that was written by then.
+    pub fn last_at(&self, at_us: u64) -> u64 {
+        let records = &self.evidence.records;
+        let passed = records.partition_point(|record| record.at_us <= at_us);
+        records[..passed].last().map_or(0, |record| record.seq)
+    }
+
     /// What is to be picked from the records at these places.
     fn seen<T: 'a, P: Fn(&'a What) -> Option<&'a T>>(
         &self,

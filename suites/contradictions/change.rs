@@ -268,6 +268,15 @@ pub fn paused(seq: u64, by_us: u64) -> Change {
     })
 }
 
+/// Everything from a record on came so much earlier: what had been waited for before it was waited for less long.
+pub fn hurried(seq: u64, by_us: u64) -> Change {
+    Change::new(move |records| {
+        let place = records.iter().position(|record| record.seq == seq).unwrap_or(records.len());
+        records[place..].iter_mut().for_each(|record| record.at_us = record.at_us.saturating_sub(by_us));
+        records.len() - place
+    })
+}
+
 /// From one record to another everything happened at once.
 pub fn at_once(from: u64, to: u64) -> Change {
     Change::new(move |records| {

@@ -30,12 +30,18 @@ pub enum Wanted {
     Fails(Checks),
     /// One of these checks does not pass: it fails, or is inconclusive.
     LeavesGreen(Checks),
+    /// One of these checks is inconclusive, and none fails.
+    LeavesOpen(Checks),
     /// Any check does not pass that passes on the run as it is stored. These are looked at first.
     SomeLeavesGreen(Checks),
     /// No check fails that does not on the run as it is stored.
     NothingTurnsRed,
     /// Every check has the verdict that it has on the run as it is stored.
     StaysAsItWas,
+    /// These checks pass, as they do on the run as it is stored.
+    Passes(Checks),
+    /// None of these checks fails.
+    NoneFails(Checks),
 }
 
 /// A history, as a change of the stored run.
@@ -99,10 +105,13 @@ impl Wanted {
     /// What it is counted for.
     fn counted_for(self) -> &'static str {
         match self {
-            Self::Fails(checks) | Self::LeavesGreen(checks) => checks.first().expect("a check"),
+            Self::Fails(checks) | Self::LeavesGreen(checks) | Self::LeavesOpen(checks) => {
+                checks.first().expect("a check")
+            }
             Self::SomeLeavesGreen(_) => "(any check has to notice)",
             Self::NothingTurnsRed => "(no check may turn red)",
             Self::StaysAsItWas => "(every check has to stay)",
+            Self::Passes(_) | Self::NoneFails(_) => "(what is right has to stay so)",
         }
     }
 
@@ -111,9 +120,12 @@ impl Wanted {
         match self {
             Self::Fails(checks) => format!("that {} fails", one_of(checks)),
             Self::LeavesGreen(checks) => format!("that {} does not pass", one_of(checks)),
+            Self::LeavesOpen(checks) => format!("that {} is inconclusive and does not fail", one_of(checks)),
             Self::SomeLeavesGreen(_) => "that some check does not pass".to_owned(),
             Self::NothingTurnsRed => "that no check fails".to_owned(),
             Self::StaysAsItWas => "every verdict as it was".to_owned(),
+            Self::Passes(checks) => format!("that {} pass", checks.join(", ")),
+            Self::NoneFails(checks) => format!("that none of {} fails", checks.join(", ")),
         }
     }
 
@@ -121,7 +133,10 @@ impl Wanted {
     fn concerned(self, stored: &Stored) -> Vec<&'static str> {
         let green = |check: &&'static str| stored.verdict(check) == Verdict::Pass;
         match self {
-            Self::Fails(checks) | Self::LeavesGreen(checks) => checks.iter().copied().filter(green).collect(),
+            Self::Fails(checks) | Self::LeavesGreen(checks) | Self::LeavesOpen(checks) | Self::Passes(checks) => {
+                checks.iter().copied().filter(green).collect()
+            }
+            Self::NoneFails(checks) => checks.to_vec(),
             Self::SomeLeavesGreen(first) => {
                 let others = all().map(|check| check.id).filter(|id| !first.contains(id));
                 first.iter().copied().chain(others).filter(green).collect()
@@ -134,20 +149,25 @@ impl Wanted {
     fn holds(self, stored: &Stored, evidence: &Evidence) -> Result<(), String> {
         let concerned = self.concerned(stored);
         let found = concerned.iter().map(|id| (*id, find(id).expect("a check of the catalogue").judge(evidence)));
-        if let Self::NothingTurnsRed | Self::StaysAsItWas = self {
+        if let Self::NothingTurnsRed | Self::StaysAsItWas | Self::Passes(_) | Self::NoneFails(_) = self {
             let turned = |(id, finding): &(&str, Finding)| {
                 let (was, is) = (stored.verdict(id), finding.verdict);
-                was != is && (is == Verdict::Fail || matches!(self, Self::StaysAsItWas))
+                was != is && (is == Verdict::Fail || matches!(self, Self::StaysAsItWas | Self::Passes(_)))
             };
             return found.into_iter().find(turned).map_or(Ok(()), |(id, finding)| Err(short(id, &finding)));
         }
-        let mut first = None;
+        let (mut first, mut open) = (None, false);
         for (id, finding) in found {
             match finding.verdict {
+                Verdict::Fail if matches!(self, Self::LeavesOpen(_)) => return Err(short(id, &finding)),
                 Verdict::Fail => return Ok(()),
+                Verdict::Inconclusive if matches!(self, Self::LeavesOpen(_)) => open = true,
                 Verdict::Inconclusive if !matches!(self, Self::Fails(_)) => return Ok(()),
-                _ => first.get_or_insert_with(|| short(id, &finding)),
-            };
+                _ => drop(first.get_or_insert_with(|| short(id, &finding))),
+            }
+        }
+        if open {
+            return Ok(());
         }
         Err(if matches!(self, Self::SomeLeavesGreen(_)) {
             "every check passes".to_owned()

@@ -131,6 +131,9 @@ pub fn shown(places: impl Into<Places>, otherwise: impl Fn(&mut Value) + Send + 
 /// Makes a pod Ready, or takes that away.
 pub fn set_ready(object: &mut Value, ready: bool) {
     let word = if ready { "True" } else { "False" };
+    if ready && object["status"]["conditions"].as_array().is_none_or(Vec::is_empty) {
+        object["status"]["conditions"] = json!([{ "type": "Ready" }]);
+    }
     let conditions = object["status"]["conditions"].as_array_mut().into_iter().flatten();
     conditions
         .filter(|it| it["type"] == "Ready" || it["type"] == "ContainersReady")

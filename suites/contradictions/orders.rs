@@ -181,7 +181,7 @@ fn deadlock(stored: &Stored) -> Vec<History> {
 }
 
 /// The changes of the template, each with the record that ends it.
-fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
+pub fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
     let all = stored.acts().into_iter().filter(|it| {
         matches!(it.act, Act::Roll { .. } | Act::BreakTemplate | Act::RevertTemplate)
             && stored.scenario(it.asked) == "roll"
@@ -194,7 +194,7 @@ fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
 }
 
 /// Pods that were told to go between two records, and not by the harness.
-fn replaced(stored: &Stored, from: u64, to: u64) -> Vec<&PodLife> {
+pub fn replaced(stored: &Stored, from: u64, to: u64) -> Vec<&PodLife> {
     let by_harness = |life: &PodLife| {
         stored.acts().iter().any(|it| matches!(&it.act, Act::DeletePod { uid, .. } if *uid == life.uid))
     };
@@ -202,7 +202,7 @@ fn replaced(stored: &Stored, from: u64, to: u64) -> Vec<&PodLife> {
     told.filter(|life| !by_harness(life)).collect()
 }
 
-fn rolling(stored: &Stored) -> Vec<History> {
+pub fn rolling(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for (acted, until) in updates(stored).into_iter().filter(|(acted, _)| acted.act != Act::BreakTemplate) {
         let told = replaced(stored, acted.asked, until);
@@ -260,7 +260,7 @@ fn next_roll(stored: &Stored, seq: u64) -> Option<u64> {
     updates(stored).into_iter().map(|(acted, _)| acted.asked).find(|asked| *asked > seq)
 }
 
-fn stuck(stored: &Stored) -> Vec<History> {
+pub fn stuck(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let updates = updates(stored);
     let Some((broken, until)) = updates.iter().find(|(acted, _)| acted.act == Act::BreakTemplate) else {

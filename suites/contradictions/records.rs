@@ -19,18 +19,18 @@ pub const CLASSES: &[Class] = &[
         name: "records::what_was_asked_for_is_dropped",
         why: "What a scenario asks for counts in some verdict, at every moment at which it asks.",
         part: Part::Answers,
-        of: |stored| each(stored, |places| dropped(places.clone())),
+        of: |stored| each(stored, |_| false, |places| dropped(places.clone())),
     },
     Class {
         name: "records::what_was_asked_for_is_corrupted",
         why: "What a scenario asks for is read, not only looked for.",
         part: Part::Answers,
-        of: |stored| each(stored, |places| corrupted(stored, places)),
+        of: |stored| each(stored, |_| false, |places| corrupted(stored, places)),
     },
 ];
 
 /// Whether a record is one of those that may be missing.
-type MayBeMissing = fn(&What) -> bool;
+pub type MayBeMissing = fn(&What) -> bool;
 
 /// Records that may be missing, or wrong, and every check passes: what they are, and why that is right.
 #[rustfmt::skip]
@@ -78,9 +78,10 @@ fn briefly_ready(stored: &Stored) -> Vec<String> {
     stored.timeline.pods.iter().filter(soon).map(|life| life.uid.chars().take(8).collect()).collect()
 }
 
-/// A history for each class of records that is no exception.
-fn each(stored: &Stored, change: impl Fn(&Places) -> Change) -> Vec<History> {
-    let counts = |record: &Record| !EXCEPTIONS.iter().any(|(may_be_missing, _)| may_be_missing(&record.what));
+/// A history for each class of records that is no exception, neither of all runs nor of this one.
+pub fn each(stored: &Stored, own: MayBeMissing, change: impl Fn(&Places) -> Change) -> Vec<History> {
+    let of_all = |what: &What| EXCEPTIONS.iter().any(|(may_be_missing, _)| may_be_missing(what));
+    let counts = |record: &Record| !of_all(&record.what) && !own(&record.what);
     let groups = stored.groups(|record| if counts(record) { class_of(stored, record) } else { None });
     let briefly = briefly_ready(stored);
     let last = stored.subject.nth(stored.subject.replicas - 1);
@@ -179,7 +180,7 @@ fn likely(what: &What) -> &'static [&'static str] {
 }
 
 /// Has these records say something that is wrong.
-fn corrupted(stored: &Stored, places: &Places) -> Change {
+pub fn corrupted(stored: &Stored, places: &Places) -> Change {
     let places = places.clone();
     let question = match places.first().map(|seq| &stored.at(seq).what) {
         Some(What::Sql(sql)) => sql.question,

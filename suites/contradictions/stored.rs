@@ -3,16 +3,20 @@
 use std::{
     collections::{BTreeMap, HashMap},
     hash::Hash,
+    ops::Deref,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
 
 use steadfast::{
-    check::{Finding, Verdict, all},
-    evidence::{Act, Evidence, Moment, ObjectEvent, Phase, PodLife, Record, Run, Subject, Timeline, What},
+    check::{Verdict, all, find},
+    evidence::{Act, Evidence, Moment, ObjectEvent, Phase, PodLife, Record, Run, Subject, What},
 };
 
-use super::change::Places;
+use super::{
+    change::{Bench, Change, Places},
+    settings::{all_at_once, min_ready_seconds, old_api_server, two_unavailable},
+};
 
 /// What a class of histories is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,16 @@ pub enum Part {
     Servers,
     /// Commits that wait for a replica.
     SemiSync,
+    /// Pods that wait until those before them have been Ready for some time.
+    MinReady,
+    /// Updates that take two pods at a time.
+    MaxUnavailable,
+    /// Pods that need not wait for one another.
+    Parallel,
+    /// An API server whose process was told before it was killed.
+    ApiServer,
+    /// An upgrade of the cluster, watched or not.
+    Upgrade,
     /// What no run writes, which the reader refuses. Reading takes long, so a short run serves for it.
     Reader,
 }
@@ -36,29 +50,65 @@ struct Row {
     /// Its name in `suites/replay`, without `.jsonl`.
     name: &'static str,
     good_for: &'static [Part],
+    /// What makes another run of it in which everything is right, where the run as it is stored lacks a setting.
+    set: Option<Setting>,
+}
+
+/// A setting that the workload of a stored run has not.
+struct Setting {
+    change: fn(&Stored) -> Change,
+    /// What its run passes: its histories are about these checks.
+    passes: &'static [&'static str],
 }
 
 /// Every run that histories are made of.
 static RUNS: &[Row] = &[
-    Row { name: "seed-1.37.2", good_for: &[Part::Answers, Part::Watches, Part::Right, Part::Servers] },
-    Row { name: "mariadb-10.11", good_for: &[Part::Servers] },
-    Row { name: "mysql-9.7-semi-sync", good_for: &[Part::SemiSync, Part::Servers] },
-    Row { name: "made-good", good_for: &[Part::Reader] },
+    plain("seed-1.37.2", &[Part::Answers, Part::Watches, Part::Right, Part::Servers]),
+    plain("mariadb-10.11", &[Part::Servers]),
+    plain("mysql-9.7-semi-sync", &[Part::SemiSync, Part::Servers]),
+    plain("made-good", &[Part::Reader]),
+    plain("made-parallel", &[]),
+    plain("made-upgraded", &[Part::Upgrade]),
+    plain("made-unwatched", &[Part::Upgrade]),
+    set("seed-1.37.2", &[Part::MinReady], min_ready_seconds, &["ordering::waits_for_min_ready_seconds"]),
+    set("seed-1.37.2", &[Part::MaxUnavailable], two_unavailable, &["ordering::respects_max_unavailable"]),
+    set("seed-1.37.2", &[Part::Parallel], all_at_once, &["ordering::parallel_pods_do_not_wait"]),
+    set("made-parallel", &[Part::Parallel], all_at_once, &["ordering::parallel_pods_do_not_wait"]),
+    set("made-good", &[Part::ApiServer], old_api_server, &["replication::recovers_within_budget"]),
 ];
+
+const fn plain(name: &'static str, good_for: &'static [Part]) -> Row {
+    Row { name, good_for, set: None }
+}
+
+const fn set(
+    name: &'static str,
+    good_for: &'static [Part],
+    change: fn(&Stored) -> Change,
+    passes: &'static [&'static str],
+) -> Row {
+    Row { name, good_for, set: Some(Setting { change, passes }) }
+}
 
 /// A stored run.
 pub struct Stored {
     /// Its name in `suites/replay`.
     pub name: &'static str,
-    /// Its records.
-    pub records: Vec<Record>,
-    /// Its objects' history.
-    pub timeline: Timeline,
     /// The workload.
     pub subject: Subject,
+    evidence: Evidence,
     /// For each record the scenario that it was written in; empty outside of all.
     scenarios: Vec<String>,
-    findings: BTreeMap<&'static str, Finding>,
+    /// What each check says, once it was asked.
+    verdicts: BTreeMap<&'static str, OnceLock<Verdict>>,
+}
+
+impl Deref for Stored {
+    type Target = Evidence;
+
+    fn deref(&self) -> &Evidence {
+        &self.evidence
+    }
 }
 
 /// A fault of a stored run.
@@ -74,9 +124,23 @@ pub struct Acted {
 
 /// The runs that are good for a part, each read once.
 pub fn runs(part: Part) -> impl Iterator<Item = &'static Stored> {
+    (0..RUNS.len()).filter(move |place| RUNS[*place].good_for.contains(&part)).map(read)
+}
+
+/// A run of the table, read once.
+fn read(place: usize) -> &'static Stored {
     static READ: [OnceLock<Stored>; RUNS.len()] = [const { OnceLock::new() }; RUNS.len()];
-    let good = RUNS.iter().zip(&READ).filter(move |(row, _)| row.good_for.contains(&part));
-    good.map(|(row, read)| read.get_or_init(|| Stored::read(row.name)))
+    let row = &RUNS[place];
+    READ[place].get_or_init(|| match &row.set {
+        None => Stored::of(
+            row.name,
+            Evidence::read(&path(row.name)).unwrap_or_else(|error| panic!("a stored run: {error}")),
+        ),
+        Some(setting) => {
+            let plain = RUNS.iter().position(|it| it.name == row.name && it.set.is_none());
+            plain.map_or_else(|| panic!("{} is not stored", row.name), read).with(setting)
+        }
+    })
 }
 
 /// Where a stored run is.
@@ -85,24 +149,32 @@ pub fn path(name: &str) -> PathBuf {
 }
 
 impl Stored {
-    fn read(name: &'static str) -> Self {
-        let evidence = Evidence::read(&path(name)).unwrap_or_else(|error| panic!("a stored run: {error}"));
-        let findings = all().map(|check| (check.id, check.judge(&evidence))).collect();
+    fn of(name: &'static str, evidence: Evidence) -> Self {
         let subject = evidence.run().expect("a stored run says what it is about").subject.clone();
-        let Evidence { records, timeline, .. } = evidence;
-        Self { name, scenarios: scenarios(&records), records, timeline, subject, findings }
+        let verdicts = all().map(|check| (check.id, OnceLock::new())).collect();
+        Self { name, subject, scenarios: scenarios(&evidence.records), evidence, verdicts }
     }
 
-    /// What a check says of the run as it is stored.
+    /// The same run with a setting that it has not.
+    fn with(&self, setting: &Setting) -> Self {
+        let (records, _) = Bench::new(&self.records).made(&(setting.change)(self));
+        let other = Self::of(self.name, Evidence::new(records));
+        for check in setting.passes {
+            let finding = find(check).expect("a check of the catalogue").judge(&other.evidence);
+            assert_eq!(finding.verdict, Verdict::Pass, "{check} of {} with a setting: {}", self.name, finding.reason);
+        }
+        other
+    }
+
+    /// What a check says of the run.
     pub fn verdict(&self, check: &str) -> Verdict {
-        self.findings.get(check).unwrap_or_else(|| panic!("no check is called {check}")).verdict
+        let verdict = self.verdicts.get(check).unwrap_or_else(|| panic!("no check is called {check}"));
+        *verdict.get_or_init(|| find(check).expect("a check of the catalogue").judge(&self.evidence).verdict)
     }
 
     /// The run's description.
     pub fn run(&self) -> &Run {
-        let run =
-            self.records.iter().find_map(|record| if let What::Run(run) = &record.what { Some(run) } else { None });
-        run.expect("a stored run says what it is about")
+        self.evidence.run().expect("a stored run says what it is about")
     }
 
     /// The record at a place.
@@ -182,6 +254,7 @@ impl Stored {
     }
 }
 
+/// The scenario that each record lies in.
 fn scenarios(records: &[Record]) -> Vec<String> {
     let mut now = String::new();
     let scenario = |record: &Record| {

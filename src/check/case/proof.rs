@@ -114,12 +114,16 @@ impl<'a> Case<'a> {
         !new.is_empty() && !new.iter().any(known)
     }
 
-    /// Whether the API server of the proof is another process than any that was told of before.
+    /// Whether the API server that was told of last, which the proof names, is another process than any that was told of
+    /// before, on the same node.
     fn has_new_api_server(&self, proof: &Proof<'a>) -> bool {
-        let new: Vec<NodeState> = self.proving(proof, SnapshotOf::ApiServer).filter_map(read).collect();
-        let before = self.snapshots(SnapshotOf::ApiServer).filter(|it| proof.by.iter().all(|by| it.mark.seq < *by));
-        let old: Vec<NodeState> = before.filter_map(|it| read(it.it)).collect();
-        new.iter().any(|new| !new.state.is_empty() && !old.contains(new))
+        let mut told = self.snapshots(SnapshotOf::ApiServer).filter(|it| it.mark.seq <= proof.proved.seq);
+        let Some(last) = told.next_back().filter(|it| proof.by.contains(&it.mark.seq)) else { return false };
+        let old: Vec<NodeState> = told.filter_map(|it| read(it.it)).collect();
+        read::<NodeState>(last.it).is_some_and(|new| {
+            let on_node = old.is_empty() || old.iter().any(|old| old.node == new.node);
+            !new.state.is_empty() && on_node && !old.contains(&new)
+        })
     }
 }
 

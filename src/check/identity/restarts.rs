@@ -170,8 +170,9 @@ impl<'a> Restarts<'a> {
                 // Who was there before the watch has started as often as it says.
                 let unseen = if life.seen_created { 0 } else { container.restarts };
                 let key = (life.uid.as_str(), container.name);
-                let (before, since) =
-                    known.insert(key, (container.restarts, event.mark.seq)).unwrap_or((unseen, life.added.seq));
+                let (before, since) = known.get(&key).copied().unwrap_or((unseen, life.added.seq));
+                // A count never falls: a lower one is older, from a watch that tells again what it had told.
+                known.insert(key, (container.restarts.max(before), event.mark.seq));
                 if container.restarts <= before {
                     continue;
                 }

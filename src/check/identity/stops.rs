@@ -50,7 +50,7 @@ fn servers_stop_within_their_grace(evidence: &Evidence) -> Finding {
         // Of each pod how often its server was seen to end, and how long that took at most.
         let mut ended: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
         for stop in stops(case) {
-            let until = stop.life.deleted.map_or(case.timeline.last_seq, |gone| gone.seq);
+            let until = stop.until(case);
             if causes.iter().any(|cause| cause.disturbs(stop.life, stop.told.seq, until)) {
                 continue;
             }
@@ -92,20 +92,31 @@ struct Stop<'a> {
 }
 
 impl<'a> Stop<'a> {
+    /// How long the end is waited for.
+    fn patience_us(&self) -> u64 {
+        let grace_s = u64::try_from(self.grace_s).unwrap_or_default();
+        grace_s.saturating_mul(1_000_000).saturating_add(LATE_US)
+    }
+
+    /// The record with which it is known how it ended, or that it did not: what happens later explains nothing.
+    fn until(&self, case: &Case<'a>) -> u64 {
+        let ends = [self.end.map(|(mark, _)| mark), self.life.deleted].into_iter().flatten().map(|mark| mark.seq);
+        ends.min().unwrap_or_else(|| case.last_at(self.told.at_us.saturating_add(self.patience_us())))
+    }
+
     /// Where the server's end was seen, that it was a good one.
     fn judged(&self, case: &Case<'a>, scenes: &Scenes<'a>) -> Judged<Option<Mark>> {
         let (told, grace_s) = (self.told, self.grace_s);
         let (pod, when) = (&self.life.name, scenes.words(told.seq));
         let whose = format!("the server of {pod} (uid {})", short(&self.life.uid));
         let stopped = format!("{whose}, told to stop{when} (#{}) with a grace period of {grace_s} s,", told.seq);
-        let grace_us = u64::try_from(grace_s).unwrap_or_default().saturating_mul(1_000_000);
-        let patience_us = grace_us.saturating_add(LATE_US);
+        let patience_us = self.patience_us();
         let Some((mark, exit)) = self.end else {
             let waited_us = case.last_us().saturating_sub(told.at_us);
             if self.life.deleted.is_some() || waited_us <= patience_us {
                 return Ok(None);
             }
-            if let Some(gap) = case.gap("Pod", told.seq, case.timeline.last_seq) {
+            if let Some(gap) = case.gap("Pod", told.seq, self.until(case)) {
                 return Err(gap);
             }
             let reason = format!("{stopped} was not seen to end in {}", seconds(waited_us));

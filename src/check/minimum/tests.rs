@@ -1,11 +1,13 @@
 //! What is missing of the evidence takes a pass back.
 
+use serde_json::json;
+
 use crate::{
     check::{
         CATALOGUE, Verdict, find,
         history::{History, subject},
     },
-    evidence::{Act, Moment, Phase, Question, What},
+    evidence::{Act, Moment, NodeState, Phase, Question, SnapshotOf, What},
 };
 
 /// What the catalogue concludes, the minimum included.
@@ -87,4 +89,31 @@ fn nothing_is_asked_of_a_scenario_that_did_not_end() {
         assert_eq!(verdict(&cut, id).0, Verdict::Pass, "{id}");
     }
     assert_eq!(verdict(&cut, "replication::recovers_within_budget").0, Verdict::Inconclusive);
+}
+
+#[test]
+fn an_api_server_that_answers_afterwards_must_be_another_one() {
+    const BUDGET: &str = "replication::recovers_within_budget";
+    let is_kill = |what: &What| matches!(what, What::Snapshot(snapshot) if snapshot.of == SnapshotOf::ApiServer);
+    let told = |node: &'static str, state: &'static str| {
+        History::good().preceded(is_kill, move |history| {
+            history.snapshot(SnapshotOf::ApiServer, json!(NodeState { node: node.into(), state: state.into() }));
+        })
+    };
+    let found = |history: &History| verdict(history, BUDGET).0;
+    assert_eq!(found(&told("control-plane", "1 since 07:00:00")), Verdict::Pass);
+    assert_eq!(found(&told("control-plane", "700 since 07:00:00")), Verdict::Pass);
+    assert_eq!(found(&told("control-plane", "700 since 08:00:00")), Verdict::Inconclusive);
+    assert_eq!(found(&told("another", "1 since 07:00:00")), Verdict::Inconclusive);
+    // The proof names the one from before.
+    let old = told("control-plane", "1 since 07:00:00");
+    let place = old.records.iter().position(|record| is_kill(&record.what)).expect("a process");
+    let seq = old.records[place].seq;
+    let old = old.edit(|what| match what {
+        What::Fault(fault) if fault.act == Act::RestartApiServer && fault.proof.is_some() => {
+            fault.proof = Some(vec![seq])
+        }
+        _ => {}
+    });
+    assert_eq!(found(&old), Verdict::Inconclusive);
 }

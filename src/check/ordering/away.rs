@@ -175,28 +175,33 @@ fn is_away(case: &Case<'_>, harness: &Harness<'_>, name: &str, at: Mark) -> Away
 struct Harness<'a> {
     /// The first deletion that was asked for, by UID.
     deleted: HashMap<&'a str, Mark>,
-    /// When a pod was to be held, by UID.
-    held: HashMap<&'a str, Mark>,
+    /// The UIDs of pods that were to be held, each with when.
+    held: Vec<(&'a str, Mark)>,
 }
 
 impl<'a> Harness<'a> {
     fn of(case: &Case<'a>) -> Self {
-        let (mut deleted, mut held) = (HashMap::new(), HashMap::new());
+        let (mut deleted, mut held) = (HashMap::new(), Vec::new());
         for acted in case.acts(|act| matches!(act, Act::DeletePod { .. } | Act::Hold { .. })) {
             match acted.act {
-                Act::DeletePod { uid, .. } => deleted.entry(uid.as_str()).or_insert(acted.asked),
-                Act::Hold { uid, .. } => held.entry(uid.as_str()).or_insert(acted.asked),
-                _ => continue,
-            };
+                Act::DeletePod { uid, .. } => drop(deleted.entry(uid.as_str()).or_insert(acted.asked)),
+                Act::Hold { uid, .. } => held.push((uid.as_str(), acted.asked)),
+                _ => {}
+            }
         }
         Self { deleted, held }
     }
 
     /// Whether the harness took a pod away: had it deleted before anybody else did, or holds it.
     fn took(&self, life: &PodLife, seq: u64) -> bool {
-        let before = |mark: &&Mark| mark.seq < seq;
-        let deleted = self.deleted.get(life.uid.as_str()).filter(before);
+        let deleted = self.deleted.get(life.uid.as_str()).filter(|asked| asked.seq < seq);
         let first = deleted.is_some_and(|asked| life.deleting.is_none_or(|told| is_after(asked.seq)(&told)));
-        first || self.held.get(life.uid.as_str()).filter(before).is_some()
+        let mut held = self.held.iter().filter(|(uid, asked)| *uid == life.uid && asked.seq < seq);
+        first || held.any(|(_, asked)| !ready_between(life, asked.seq, seq))
     }
+}
+
+/// Whether a pod became Ready between two records.
+fn ready_between(life: &PodLife, from: u64, to: u64) -> bool {
+    life.ready.iter().any(|change| change.value && (from..to).contains(&change.since.seq))
 }

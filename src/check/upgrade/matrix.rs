@@ -6,8 +6,8 @@ use crate::evidence::{Evidence, NameAnswer, Subject, Transport};
 
 use super::{
     super::{
-        Check, Finding,
-        case::Case,
+        Check, Finding, Verdict,
+        case::{Case, doubt},
         opinion::{Judged, Opinion, judged},
     },
     answers::{Answer, Names, Question, right_answers},
@@ -26,7 +26,7 @@ Pods that nobody recreated must keep their names. Before the upgrade and after e
 and TCP, from two namespaces: for the addresses of the Service and of each pod, the named ports, and the names of the
 pods' addresses. All must agree, and say what was said before: codes and sets of records are compared, with the pod's
 name in the place of its address, so that a pod which was recreated may have another one and nothing else may differ.
-What was wrong before already, such as a ready pod without a name, leaves the question open.
+What was wrong before already, such as a ready pod without a name or servers that do not agree, leaves it open.
 How soon a name follows its pod is for the conformance run on the upgraded cluster.
 Usually wrong: a CoreDNS that has no right to read EndpointSlices; a Corefile whose kubernetes plugin lost a zone; an
 Endpoints controller that dropped host names; or an answer that a cache keeps for longer than its pod lives.",
@@ -39,7 +39,11 @@ fn dns_matrix_is_equal(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         let states = states(case)?;
         covered(case, opinion, &states);
-        let matrices: Vec<Matrix> = states.iter().map(|told| Matrix::of(opinion, case.subject, told)).collect();
+        let mut matrices: Vec<Matrix> = Vec::new();
+        for told in &states {
+            let matrix = Matrix::of(opinion, case.subject, told, matrices.last());
+            matrices.push(matrix);
+        }
         let before = states.iter().map(|told| told.mark.seq);
         for (told, before) in states.iter().zip([0].into_iter().chain(before)) {
             opinion.weigh(all_servers(case, told, before));
@@ -63,14 +67,17 @@ fn dns_matrix_is_equal(evidence: &Evidence) -> Finding {
 struct Matrix {
     said: BTreeMap<Question, Answer>,
     right: BTreeMap<Question, Answer>,
+    /// What not everybody answered alike.
+    split: BTreeSet<Question>,
 }
 
 /// Who asked whom, and how.
 type Asker<'a> = (&'a str, &'a str, Transport);
 
 impl Matrix {
-    /// What everybody answered in a state; what is not known, or what servers do not agree on, is objected to.
-    fn of(opinion: &mut Opinion, subject: &Subject, told: &Told) -> Self {
+    /// What everybody answered in a state; what is not known, or what servers do not agree on, is objected to. That they
+    /// did not agree before the upgrade already is none of its doing.
+    fn of(opinion: &mut Opinion, subject: &Subject, told: &Told, before: Option<&Self>) -> Self {
         let (state, seq) = (&told.state, told.mark.seq);
         let (names, right) = (Names::of(state), right_answers(subject, state));
         let mut asked: BTreeMap<Question, Vec<&NameAnswer>> = BTreeMap::new();
@@ -80,13 +87,20 @@ impl Matrix {
         for finding in unasked(told, &right, &asked) {
             opinion.object(finding);
         }
-        let mut said = BTreeMap::new();
+        let (mut said, mut split) = (BTreeMap::new(), BTreeSet::new());
         for (question, answers) in asked {
-            let answer = opinion.weigh(agreed(&names, told, &question, &answers));
-            said.extend(answer.map(|answer| (question, answer)));
+            let known = before.is_none_or(|before| before.split.contains(&question));
+            match agreed(&names, told, &question, &answers) {
+                Ok(answer) => drop(said.insert(question, answer)),
+                Err(finding) if finding.verdict == Verdict::Fail => {
+                    opinion.object(if known { doubt(finding) } else { finding });
+                    split.insert(question);
+                }
+                Err(finding) => opinion.object(finding),
+            }
         }
         opinion.prove([seq]);
-        Self { said, right }
+        Self { said, right, split }
     }
 
     /// Whether an answer is all that the pods make right, and nothing else.

@@ -1,6 +1,6 @@
 //! The states that a run read, and the steps between them.
 
-use crate::evidence::{Act, Mark, SnapshotOf, Stage, State};
+use crate::evidence::{Act, ComponentSummary, Mark, SnapshotOf, Stage, State};
 
 use super::super::{
     Finding,
@@ -48,8 +48,23 @@ pub(super) fn states(case: &Case<'_>) -> Judged<Vec<Told>> {
             let seq = only.mark.seq;
             Err(Finding::inconclusive(format!("no state was read after the one before the upgrade (#{seq})"), [seq]))
         }
-        _ => Ok(states),
+        _ => one_step_each(case, &states).map(|()| states),
     }
+}
+
+/// That every state was read after one step: what two of them brought about cannot be told apart, so neither is blamed.
+fn one_step_each(case: &Case<'_>, states: &[Told]) -> Judged<()> {
+    let acts = case.acts(|act| matches!(act, Act::UpgradeControlPlane { .. } | Act::UpgradeNode { .. }));
+    for step in steps(states) {
+        let [from, to] = step.seqs();
+        let another = acts.iter().find(|acted| (from..=to).contains(&acted.asked.seq) && !step.consists_of(acted.act));
+        if let Some(another) = another {
+            let (act, seq) = (another.act, another.asked.seq);
+            let reason = format!("no state was read after `{act}` (#{seq}) and before the next step (#{to})");
+            return Err(Finding::inconclusive(reason, [from, seq, to]));
+        }
+    }
+    Ok(())
 }
 
 /// The steps between states.
@@ -74,7 +89,24 @@ pub(super) fn control_plane_upgraded(case: &Case<'_>, states: &[Told]) -> Judged
         let reason = format!("the API server was {from} before the upgrade already (#{}, #{})", seqs[0], seqs[1]);
         return Err(Finding::inconclusive(reason, seqs));
     }
+    let old = |it: &&ComponentSummary| found != from && is_of_kubernetes(it) && tag(&it.image) == Some(from.as_str());
+    if let Some(left) = last.state.control_plane.iter().find(old) {
+        let (component, node, seq) = (&left.component, &left.node, seqs[1]);
+        let reason = format!("{component} on {node} is still {from} in the end, and the API server {found} (#{seq})");
+        return Err(Finding::inconclusive(reason, [seq]));
+    }
     Ok(())
+}
+
+/// Whether a component has the version of the cluster: etcd and what others add have their own.
+fn is_of_kubernetes(component: &ComponentSummary) -> bool {
+    ["kube-apiserver", "kube-controller-manager", "kube-scheduler"].contains(&component.component.as_str())
+}
+
+/// The tag of an image, which names its version.
+fn tag(image: &str) -> Option<&str> {
+    let named = image.split('@').next().unwrap_or_default();
+    named.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'))
 }
 
 /// The nodes that were not upgraded, by the steps and by their kubelets' versions. Where nobody watched it is not known
@@ -126,6 +158,15 @@ impl<'s> Step<'s> {
     /// What the step was.
     pub fn stage(&self) -> &'s Stage {
         &self.after.state.stage
+    }
+
+    /// Whether an act belongs to this step. What nobody watched may consist of anything.
+    fn consists_of(&self, act: &Act) -> bool {
+        match (self.stage(), act) {
+            (Stage::ControlPlane { node }, Act::UpgradeControlPlane { node: acted, .. })
+            | (Stage::Node { node }, Act::UpgradeNode { node: acted, .. }) => node == acted,
+            (stage, _) => *stage == Stage::Unseen,
+        }
     }
 
     /// The records of both states.

@@ -59,8 +59,8 @@ fn where_nothing_changed_nothing_is_said() {
     let history = History::around_an_upgrade();
     let before = history.states().remove(0);
     let unchanged = history.with_states(AFTER, |state| {
-        let stage = state.stage.clone();
-        *state = State { stage, kubernetes: state.kubernetes.clone(), ..before.clone() };
+        let (stage, kubernetes) = (state.stage.clone(), state.kubernetes.clone());
+        *state = State { stage, kubernetes, control_plane: state.control_plane.clone(), ..before.clone() };
     });
     for check in UPGRADE_CHECKS {
         let finding = check.judge(&unchanged.evidence());

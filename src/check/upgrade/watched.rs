@@ -8,7 +8,7 @@ use super::{
     super::{
         Finding,
         case::Case,
-        opinion::Opinion,
+        opinion::{Judged, Opinion},
         words::{short, some_of},
     },
     states::Step,
@@ -44,6 +44,11 @@ fn replaced_once(
     pod: &PodSummary,
     whole: bool,
 ) {
+    let gone = case.timeline.pod_by_uid(&pod.uid).and_then(|life| life.deleted);
+    if whole && !gone.is_some_and(|gone| (from..=to).contains(&gone.seq)) {
+        let reason = format!("{} (uid {}) was not seen to go ({})", pod.name, short(&pod.uid), step.quote());
+        opinion.object(Finding::inconclusive(reason, step.seqs()));
+    }
     let came: Vec<&PodLife> = case.timeline.pods.coming(&pod.name, from, to).collect();
     match &came[..] {
         [] if whole => {
@@ -51,7 +56,12 @@ fn replaced_once(
             opinion.object(Finding::inconclusive(reason, step.seqs()));
         }
         [] => {}
-        [one] => opinion.prove([one.added.seq]),
+        [one] => {
+            opinion.prove([one.added.seq]);
+            if whole {
+                opinion.weigh(is_in_state(step, one));
+            }
+        }
         many => {
             let lives = some_of(many.iter().map(|life| format!("{} (#{})", short(&life.uid), life.added.seq)));
             let reason =
@@ -59,6 +69,23 @@ fn replaced_once(
             opinion.object(Finding::fail(reason, many.iter().map(|life| life.added.seq)));
         }
     }
+}
+
+/// That the pod which was seen to come is the one that the state has afterwards, and was seen to be as the state has it.
+fn is_in_state(step: Step<'_>, came: &PodLife) -> Judged<()> {
+    let (name, seq) = (&came.name, step.after.mark.seq);
+    let Some(told) = step.after.state.pods.iter().find(|pod| pod.name == *name) else { return Ok(()) };
+    let which = short(&came.uid);
+    if told.uid != came.uid {
+        let other = short(&told.uid);
+        let reason = format!("{name} (uid {which}) was seen to come, and the state has another one ({other}, #{seq})");
+        return Err(Finding::inconclusive(reason, [came.added.seq, seq]));
+    }
+    if told.ready && !came.ready_at(seq) {
+        let reason = format!("{name} (uid {which}) was not seen to be Ready, and the state has it so (#{seq})");
+        return Err(Finding::inconclusive(reason, [came.added.seq, seq]));
+    }
+    Ok(())
 }
 
 /// That at no time two pods were missing, beyond those that were when it began: unless both can be nowhere but on the

@@ -165,3 +165,17 @@ fn containers_that_nobody_told_of_leave_it_open() {
     });
     assert_snapshot!(silent.expect(RESTARTS, Inconclusive), @"no state of a container of mysql-1 was seen");
 }
+
+#[test]
+fn what_a_watch_tells_again_is_no_restart() {
+    // An older state of a server that was killed and started again, which all later events show.
+    let old = changed(end_of("crash"), "0.3", |status| {
+        status["containerStatuses"] = json!([started(0, 0, "Completed")]);
+    });
+    old.expect(RESTARTS, Pass);
+    // One more start after it is one.
+    let next = changed(end_of("crash"), "0.3", |status| {
+        status["containerStatuses"] = json!([started(2, 137, "Error")]);
+    });
+    next.expect(RESTARTS, Fail);
+}

@@ -194,3 +194,32 @@ fn ends_that_were_not_seen_leave_it_open_where_none_was() {
         .lost("Pod", |what| matches!(what, What::Fault(Fault { act: Act::Teardown, .. })))
         .expect(STOPS, Inconclusive);
 }
+
+#[test]
+fn what_happens_to_a_node_later_explains_no_bad_end() {
+    let uid = "2.1";
+    let ends = |code: i64| {
+        let killed = History::good().preceded(
+            |what| gone(what, uid),
+            |history| {
+                let metadata = json!({
+                    "name": "mysql-2", "uid": uid,
+                    "deletionTimestamp": "2027-01-15T08:00:40Z", "deletionGracePeriodSeconds": 30,
+                });
+                let server = json!({"name": "mysql", "restartCount": 0, "state": exit(code, "Error")});
+                let object = json!({"metadata": metadata, "status": {"containerStatuses": [server]}});
+                history.object(EventType::Modified, "Pod", object);
+            },
+        );
+        killed.without(move |what| gone(what, uid))
+    };
+    // The deletion is not proved where nobody saw the pod gone, so a pass is taken back.
+    let stops = |history: &History| (crate::check::find(STOPS).expect("a check").judge)(&history.evidence()).verdict;
+    assert_eq!(stops(&ends(143)), Fail);
+    assert_eq!(stops(&ends(0)), Pass);
+    // Nor does it explain that one had not ended long before.
+    let mut never = History::good();
+    let place = never.records.iter().position(|record| gone(&record.what, uid)).expect("an end");
+    never.records[place..].iter_mut().for_each(|record| record.at_us += 120_000_000);
+    assert_eq!(stops(&never.without(move |what| gone(what, uid))), Fail);
+}

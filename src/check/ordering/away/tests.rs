@@ -97,6 +97,14 @@ fn what_the_harness_takes_away_does_not_count() {
         held.replaced("mysql-3");
         held.expect(AWAY, Pass);
     }
+    // That a pod was held once excuses nothing since it was Ready again.
+    let mut released = usual(|history| {
+        history.held("mysql-0");
+        history.released("mysql-0");
+    });
+    released.deleting("mysql-0");
+    released.deleting("mysql-3");
+    released.expect(AWAY, Fail);
     // Whom the controller had told to go before is its own doing.
     let mut late = usual(|_| ());
     late.deleting("mysql-3");

@@ -163,6 +163,56 @@ fn what_never_became_another_version_was_not_upgraded() {
 }
 
 #[test]
+fn a_component_of_the_old_version_was_not_upgraded() {
+    let with_image = |history: History, component: &'static str, image: &'static str| {
+        history.with_states(AFTER_CONTROL_PLANE, move |state| {
+            let own = state.control_plane.iter_mut().filter(|it| it.component == component);
+            own.for_each(|it| it.image = image.into());
+        })
+    };
+    let scheduler = "registry.example/kube-scheduler:v1.36.3";
+    let old = with_image(History::upgraded(), "kube-scheduler", scheduler);
+    assert_snapshot!(old.expect(UNTOUCHED, Inconclusive), @"kube-scheduler on control-plane is still v1.36.3 in the end, and the API server v1.37.2 (#210)");
+    for id in [EQUAL, MATRIX, WRITES] {
+        old.expect(id, Inconclusive);
+        with_image(History::around_an_upgrade(), "kube-scheduler", scheduler).expect(id, Inconclusive);
+    }
+    for image in ["registry.example:5000/kube-scheduler", "kube-scheduler:v1.37.2@sha256:36", "kube-scheduler:mine"] {
+        with_image(History::upgraded(), "kube-scheduler", image).expect(UNTOUCHED, Pass);
+    }
+    // etcd has versions of its own.
+    with_image(History::upgraded(), "etcd", "etcd:v1.36.3").expect(UNTOUCHED, Pass);
+}
+
+#[test]
+fn two_steps_without_a_state_between_them_blame_nobody() {
+    for (place, step) in ["the control plane", "its node", "the first worker"].into_iter().enumerate() {
+        let mut count = 0;
+        let mut history = History::upgraded();
+        history.records.retain(|record| {
+            let is_state = matches!(&record.what, What::Snapshot(it) if it.of == SnapshotOf::State);
+            count += usize::from(is_state);
+            !is_state || count != place + 2
+        });
+        for id in [EQUAL, MATRIX, WRITES, MOVES] {
+            let reason = history.expect(id, Inconclusive);
+            assert!(reason.contains("no state was read after"), "{step}: {id}: {reason}");
+        }
+    }
+}
+
+#[test]
+fn servers_that_never_agreed_are_no_fault_of_the_upgrade() {
+    let one_lies = |state: &mut State| {
+        let own = state.answers.iter_mut().filter(|it| it.server == "coredns-a" && it.record_type == "SRV");
+        own.for_each(|it| it.data.clear());
+    };
+    let reason = History::upgraded().with_states(0, one_lies).expect(MATRIX, Inconclusive);
+    assert!(reason.contains("before the upgrade: NOERROR without a record by coredns-a"), "{reason}");
+    History::upgraded().with_states(AFTER_CONTROL_PLANE, one_lies).expect(MATRIX, Fail);
+}
+
+#[test]
 fn other_things_may_be_done_to_a_cluster_that_nobody_watched() {
     let same = History::around_an_upgrade().with_states(AFTER, |state| state.kubernetes = "v1.36.3".into());
     let same = same.edit(|what| {
