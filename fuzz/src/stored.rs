@@ -51,11 +51,10 @@ impl Stored {
         &RUNS[which % RUNS.len()]
     }
 
-    /// Takes a log to pieces.
+    /// Takes a log to pieces, without the answers that are like others of it: an input is to take few milliseconds.
     fn of(log: &str) -> Self {
         let mut kinds: Vec<String> = Vec::new();
-        let line = |line: &str| {
-            let mut record: Value = serde_json::from_str(line).expect("a record");
+        let line = |mut record: Value| {
             let number = |field: &str| record[field].as_u64().expect("a number");
             let (seq, at_us) = (number("seq"), number("at_us"));
             let tail = format!(",\"wall\":{},\"what\":{}}}\n", record["wall"], record["what"]);
@@ -68,7 +67,9 @@ impl Stored {
             let what = record["what"].take();
             Line { seq, at_us, named: named(&what), what, tail, kind }
         };
-        let lines: Vec<Line> = log.lines().map(line).collect();
+        let mut known = BTreeSet::new();
+        let records = log.lines().map(|line| serde_json::from_str(line).expect("a record"));
+        let lines: Vec<Line> = records.filter(|it| question(it).is_none_or(|it| known.insert(it))).map(line).collect();
         let (alike, by_type) = values(&lines);
         Self { lines, kinds: kinds.len(), alike, by_type }
     }
@@ -92,6 +93,17 @@ fn kind(what: &Value) -> String {
         _ => String::new(),
     });
     words.join(" ")
+}
+
+/// What was asked, of whom and when, as far as answers to others differ from answers to it; nothing of a record that is
+/// no answer.
+fn question(record: &Value) -> Option<String> {
+    let what = &record["what"];
+    match what["kind"].as_str()? {
+        "dns" => Some(format!("{} {}", what["moment"], what["name"])),
+        "sql" => Some(format!("{} {} {}", what["moment"]["after"], what["question"], what["pod"])),
+        _ => None,
+    }
 }
 
 /// A place of a record, where every item of a list is at the same one.
