@@ -1,0 +1,165 @@
+//! Stored runs, taken to pieces once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use crate::seen::{Named, named};
+
+/// A run with every scenario.
+const GOOD: &str = include_str!("../../suites/replay/made-good.jsonl");
+
+/// A run with an upgrade of the cluster.
+const UPGRADED: &str = include_str!("../../suites/replay/made-upgraded.jsonl");
+
+static RUNS: LazyLock<[Stored; 2]> = LazyLock::new(|| [GOOD, UPGRADED].map(Stored::of));
+
+/// A stored run.
+#[derive(Debug)]
+pub struct Stored {
+    /// Its records, in order.
+    pub lines: Vec<Line>,
+    /// How many kinds of records it has.
+    pub kinds: usize,
+    /// The values that it has at each kind of place.
+    alike: BTreeMap<String, Vec<Value>>,
+    /// Its values of each type.
+    by_type: BTreeMap<&'static str, Vec<Value>>,
+}
+
+/// A record of it.
+#[derive(Debug)]
+pub struct Line {
+    /// Its number.
+    pub seq: u64,
+    /// When it was written.
+    pub at_us: u64,
+    /// What it says.
+    pub what: Value,
+    /// The line from behind the time on.
+    pub tail: String,
+    /// The pods that it names.
+    pub named: Vec<Named>,
+    /// Its kind: a number below [`Stored::kinds`].
+    pub kind: usize,
+}
+
+impl Stored {
+    /// Any of the stored runs.
+    pub fn any(which: usize) -> &'static Self {
+        &RUNS[which % RUNS.len()]
+    }
+
+    /// Takes a log to pieces, without the answers that are like others of it: an input is to take few milliseconds.
+    fn of(log: &str) -> Self {
+        let mut kinds: Vec<String> = Vec::new();
+        let line = |mut record: Value| {
+            let number = |field: &str| record[field].as_u64().expect("a number");
+            let (seq, at_us) = (number("seq"), number("at_us"));
+            let tail = format!(",\"wall\":{},\"what\":{}}}\n", record["wall"], record["what"]);
+            let kind = kind(&record["what"]);
+            let known = kinds.iter().position(|known| *known == kind);
+            let kind = known.unwrap_or_else(|| {
+                kinds.push(kind);
+                kinds.len() - 1
+            });
+            let what = record["what"].take();
+            Line { seq, at_us, named: named(&what), what, tail, kind }
+        };
+        let mut known = BTreeSet::new();
+        let records = log.lines().map(|line| serde_json::from_str(line).expect("a record"));
+        let lines: Vec<Line> = records.filter(|it| question(it).is_none_or(|it| known.insert(it))).map(line).collect();
+        let (alike, by_type) = values(&lines);
+        Self { lines, kinds: kinds.len(), alike, by_type }
+    }
+
+    /// The values that the run has at places such as this one of a record of this kind.
+    pub fn alike(&self, kind: usize, pointer: &str) -> &[Value] {
+        self.alike.get(&place(kind, pointer)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The values of the run that are of the same type as this one.
+    pub fn of_type(&self, value: &Value) -> &[Value] {
+        self.by_type.get(type_of(value)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What kind of record it is: two of one kind have the same fields.
+fn kind(what: &Value) -> String {
+    let words = ["kind", "object_kind", "of", "question", "act"].map(|field| match &what[field] {
+        Value::String(word) => word.clone(),
+        Value::Object(fields) => fields.keys().next().cloned().unwrap_or_default(),
+        _ => String::new(),
+    });
+    words.join(" ")
+}
+
+/// What was asked, of whom and when, as far as answers to others differ from answers to it; nothing of a record that is
+/// no answer.
+fn question(record: &Value) -> Option<String> {
+    let what = &record["what"];
+    match what["kind"].as_str()? {
+        "dns" => Some(format!("{} {}", what["moment"], what["name"])),
+        "sql" => Some(format!("{} {} {}", what["moment"]["after"], what["question"], what["pod"])),
+        _ => None,
+    }
+}
+
+/// A place of a record, where every item of a list is at the same one.
+fn place(kind: usize, pointer: &str) -> String {
+    let parts = pointer.split('/').map(|part| if part.parse::<usize>().is_ok() { "*" } else { part });
+    format!("{kind}{}", parts.collect::<Vec<_>>().join("/"))
+}
+
+/// The distinct values of these records, by place and by type.
+fn values(lines: &[Line]) -> (BTreeMap<String, Vec<Value>>, BTreeMap<&'static str, Vec<Value>>) {
+    let (mut alike, mut by_type): (BTreeMap<_, Vec<_>>, BTreeMap<_, Vec<_>>) = (BTreeMap::new(), BTreeMap::new());
+    let (mut seen, mut seen_alike) = (BTreeSet::new(), BTreeSet::new());
+    for line in lines {
+        for pointer in pointers(&line.what) {
+            let value = line.what.pointer(&pointer).expect("a place");
+            let (place, text) = (place(line.kind, &pointer), value.to_string());
+            if seen.insert(text.clone()) {
+                by_type.entry(type_of(value)).or_default().push(value.clone());
+            }
+            if seen_alike.insert((place.clone(), text)) {
+                alike.entry(place).or_default().push(value.clone());
+            }
+        }
+    }
+    (alike, by_type)
+}
+
+/// Where the values of a record are, as JSON pointers; what says of which kind it is belongs to none of them.
+pub fn pointers(what: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(what, "", &mut found);
+    found.retain(|pointer| pointer != "/kind" && !pointer.is_empty());
+    found
+}
+
+fn collect(value: &Value, pointer: &str, found: &mut Vec<String>) {
+    found.push(pointer.to_owned());
+    match value {
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, item)| collect(item, &format!("{pointer}/{at}"), found));
+        }
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| {
+            let name = name.replace('~', "~0").replace('/', "~1");
+            collect(field, &format!("{pointer}/{name}"), found);
+        }),
+        _ => {}
+    }
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
