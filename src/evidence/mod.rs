@@ -12,6 +12,7 @@ mod record;
 mod recorder;
 mod redaction;
 mod rules;
+mod run;
 mod state;
 mod subject;
 mod timeline;
@@ -29,6 +30,7 @@ pub use read::ReadError;
 pub use record::*;
 pub use recorder::{Recorder, WatchError};
 pub use redaction::Redaction;
+pub use run::*;
 pub use state::*;
 pub use subject::*;
 pub use timeline::{

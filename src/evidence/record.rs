@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::act::Fault;
 use super::answer::{Dns, Exec, Sql, Write};
 use super::entries::Entries;
-use super::subject::Run;
+use super::run::Run;
 
 /// The version of the evidence format. A reader refuses a log with another one.
 pub const SCHEMA: u32 = 1;

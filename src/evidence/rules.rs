@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use super::act::Act;
 use super::moment::Moment;
 use super::record::{Record, What};
-use super::subject::{MAX_REPLICAS, Run};
+use super::run::Run;
+use super::subject::MAX_REPLICAS;
 use crate::object::text;
 
 /// A hundred years in microseconds: no run takes as long.

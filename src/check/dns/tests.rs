@@ -1,5 +1,6 @@
 //! Stories of names, told both ways.
 
+mod absent;
 mod families;
 mod moments;
 mod servers;
@@ -13,7 +14,7 @@ use crate::{
         dns_budget_ms, dns_zone,
         history::{History, NAMESPACE, PODS, subject},
     },
-    evidence::{Act, Dns, DnsAnswer, Moment, Phase, SnapshotOf, Subject, Transport, What},
+    evidence::{Act, Dns, DnsAnswer, Moment, SnapshotOf, Subject, Transport, What},
 };
 
 const SERVICE: &str = "dns::service_resolves_to_ready_pods";
@@ -322,53 +323,4 @@ fn the_corefile_says_how_long_to_ask_and_in_which_zone() {
     assert_eq!(dns_budget_ms(corefile, "corp.example"), 35_000);
     assert_eq!(dns_zone(corefile).as_deref(), Some("corp.example"));
     assert_eq!(dns_zone(""), None);
-}
-
-#[test]
-fn a_name_has_time_until_its_pod_is_gone() {
-    let mut history = three_ready();
-    history.fault(Act::Scale { from: 3, to: 2 });
-    history.deleting("mysql-2");
-    history.unready("mysql-2");
-    history.pass_ms(30_000);
-    history.deleted("mysql-2");
-    history.pass_ms(500);
-    history.asked(&Moment::ScaledDown, &history.subject.fqdn("mysql-2"), &["10.0.2.1".into()]);
-    history.pass_ms(500);
-    history.asked_for_pod(&Moment::ScaledDown, "mysql-2");
-    assert_snapshot!(history.expect(ABSENT, Pass), @"NXDOMAIN: mysql-2 after 1.0 s (2.0 s: the Corefile has no cache)");
-}
-
-#[test]
-fn a_pod_that_did_not_go_leaves_it_open() {
-    let mut history = three_ready();
-    history.expect(ABSENT, Inconclusive);
-    history.fault(Act::Scale { from: 3, to: 3 });
-    assert_snapshot!(history.expect(ABSENT, Inconclusive), @"the set was not scaled down");
-    history.fault(Act::Scale { from: 3, to: 1 });
-    history.goes("mysql-2");
-    history.pass_ms(3_000);
-    PODS.iter().for_each(|pod| history.asked_for_pod(&Moment::ScaledDown, pod));
-    assert_snapshot!(history.expect(ABSENT, Inconclusive), @"mysql-1 was not seen to go in the scale-down");
-}
-
-#[test]
-fn a_scale_down_in_which_claims_are_to_go_is_another_matter() {
-    let mut history = three_ready();
-    for phase in [Phase::Begin, Phase::End, Phase::Begin] {
-        history.step("claims", phase);
-    }
-    history.fault(Act::Scale { from: 3, to: 2 });
-    assert_snapshot!(history.expect(ABSENT, Inconclusive), @"the set was not scaled down");
-}
-
-#[test]
-fn a_pod_that_goes_with_the_teardown_did_not_go_in_the_scale_down() {
-    let mut history = three_ready();
-    history.fault(Act::Scale { from: 3, to: 1 });
-    history.fault(Act::Teardown);
-    history.goes("mysql-2");
-    history.goes("mysql-1");
-    PODS.iter().for_each(|pod| history.asked_for_pod(&Moment::ScaledDown, pod));
-    history.expect(ABSENT, Inconclusive);
 }
