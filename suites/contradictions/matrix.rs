@@ -121,7 +121,8 @@ fn answered_otherwise(stored: &Stored) -> Vec<History> {
             histories.push(History::new(format!("{title}: no answer"), Wanted::LeavesOpen(MATRICES), silent));
         }
         // One of those who were asked, or one way of asking.
-        let some: [(&str, fn(&NameAnswer) -> bool); 4] = [
+        type Of = fn(&NameAnswer) -> bool;
+        let some: [(&str, Of); 4] = [
             ("by one server", |it| it.server.ends_with('a')),
             ("over TCP", |it| it.transport == Transport::Tcp),
             ("from one namespace", |it| it.from == "default"),
