@@ -145,7 +145,7 @@ fn is_away(case: &Case<'_>, harness: &Harness<'_>, name: &str, at: Mark) -> Away
         return Away::No;
     }
     // Whoever served last under the name, and all that came after it.
-    let lives = case.timeline.pods.coming(name, 0, at.seq + 1);
+    let lives = case.timeline.pods.coming(name, 0, at.seq);
     let mut since: Vec<&PodLife> = Vec::new();
     for life in lives.rev() {
         since.push(life);

@@ -104,6 +104,26 @@ fn an_act_explains_one_start() {
 }
 
 #[test]
+fn a_kill_explains_no_other_container() {
+    let again = |what: &What| match what {
+        What::Object(event) => {
+            let count = event.object.pointer("/status/containerStatuses/0/restartCount");
+            event.object["metadata"]["uid"] == "0.3" && count == Some(&json!(1))
+        }
+        _ => false,
+    };
+    let another = changed(again, "1.2", |status| status["containerStatuses"] = json!([started(2, 0, "")]));
+    let reason = another.expect(RESTARTS, Fail);
+    assert!(reason.starts_with("the container mysql of mysql-1"), "{reason}");
+    let beside = changed(again, "0.3", |status| {
+        let exporter = json!({"name": "exporter", "restartCount": 1});
+        status["containerStatuses"].as_array_mut().expect("containers").push(exporter);
+    });
+    let reason = beside.expect(RESTARTS, Fail);
+    assert!(reason.starts_with("the container exporter of mysql-0") && !reason.contains("mysql of"), "{reason}");
+}
+
+#[test]
 fn a_node_that_was_disturbed_explains_what_starts_again_on_it() {
     for scenario in ["freeze", "outage"] {
         again(scenario, "0.6").expect(RESTARTS, Pass);

@@ -220,3 +220,19 @@ fn where_nothing_is_bounded_it_is_skipped() {
     assert_snapshot!(all.expect(AWAY, Skipped), @"maxUnavailable lets all 3 pods go at once: Kubernetes v1.37.2 ≥ 1.37");
     History::with(Subject { on_delete: true, ..subject(3) }).expect(AWAY, Skipped);
 }
+
+#[test]
+fn a_pod_above_the_set_is_none_of_the_update() {
+    let mut history = usual(|history| history.starts("mysql-4"));
+    history.deleting("mysql-3");
+    history.deleting("mysql-4");
+    history.expect(AWAY, Pass);
+}
+
+#[test]
+fn a_pod_that_never_was_is_away() {
+    let mut history =
+        usual(|_| ()).without(|what| matches!(what, What::Object(it) if it.object["metadata"]["name"] == "mysql-0"));
+    history.deleting("mysql-3");
+    assert_snapshot!(history.expect(AWAY, Fail), @"mysql-3 was told to go at #25 while mysql-0 did not exist: 2 away, and 1 may be (maxUnavailable is 1)");
+}

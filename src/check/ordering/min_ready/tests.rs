@@ -143,3 +143,25 @@ fn where_nothing_is_to_be_waited_for_it_is_skipped() {
     assert_snapshot!(History::good().expect(WAITS, Skipped), @"minReadySeconds is 0: Ready is all that is waited for");
     assert_snapshot!(History::with(wanting(subject(1))).expect(WAITS, Skipped), @"the set has one pod: nobody waits for it");
 }
+
+#[test]
+fn one_pod_that_follows_an_update_waits_for_nobody() {
+    let last_only = Subject { pod_management: PodManagement::Parallel, partition: 2, ..subject(3) };
+    assert_snapshot!(started(last_only, 100).expect(WAITS, Skipped), @"neither creations nor updates have to wait for it");
+}
+
+#[test]
+fn whom_the_harness_deletes_in_an_update_waits_for_nobody() {
+    let mut history = started(subject(3), 10_000);
+    history.step("roll", Phase::Begin);
+    history.fault(Act::Roll { partition: 0 });
+    history.template("rev-2");
+    history.replaced("mysql-2");
+    history.pass_ms(10_000);
+    history.replaced("mysql-1");
+    let uid = history.uid("mysql-0");
+    history.fault(Act::DeletePod { pod: "mysql-0".into(), uid, grace_s: None });
+    history.goes("mysql-0");
+    history.added("mysql-0");
+    history.expect(WAITS, Pass);
+}

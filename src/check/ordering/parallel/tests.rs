@@ -204,3 +204,58 @@ fn a_set_whose_pods_have_to_wait_is_not_judged() {
     let alone = History::with(Subject { pod_management: PodManagement::Parallel, ..subject(1) });
     assert_snapshot!(alone.expect(PARALLEL, Skipped), @"the set has one pod: there is nobody to wait for");
 }
+
+#[test]
+fn a_start_in_which_nobody_stood_in_the_way_shows_nothing() {
+    let mut history = History::begun_in_parallel();
+    for pod in PODS {
+        history.added(pod);
+        history.ready(pod);
+    }
+    history.step("deploy", Phase::End);
+    let reason = grown(history).expect(PARALLEL, Inconclusive);
+    assert_eq!(reason, "in the scenario deploy each pod was created while all others were Ready: that shows nothing");
+}
+
+#[test]
+fn a_pod_that_was_there_before_the_deployment_was_not_created_in_it() {
+    let mut history = History::with(Subject { pod_management: PodManagement::Parallel, ..subject(3) });
+    history.added("mysql-1");
+    history.step("deploy", Phase::Begin);
+    ["mysql-0", "mysql-2"].iter().for_each(|pod| drop(history.added(pod)));
+    history.all_ready(&PODS.map(str::to_owned));
+    history.step("deploy", Phase::End);
+    assert_eq!(grown(history).expect(PARALLEL, Inconclusive), "mysql-1 was not seen to be created");
+}
+
+#[test]
+fn a_pod_is_wanted_from_when_it_was_asked_for() {
+    let ready_again = |history: &mut History, pod: &str| {
+        history.unready(pod);
+        history.pass_ms(2_000);
+        history.ready(pod);
+    };
+    // Others became Ready just before the set was asked to grow.
+    let mut up = grown(History::deployed_in_parallel());
+    up.all_ready(&PODS[1..].iter().map(|&pod| pod.to_owned()).collect::<Vec<_>>());
+    up.fault(Act::Scale { from: 3, to: 4 });
+    up.added("mysql-3");
+    up.expect(PARALLEL, Pass);
+    let mut back = History::deployed_in_parallel();
+    back.scaled_down_in_parallel(100);
+    ready_again(&mut back, "mysql-0");
+    back.fault(Act::Scale { from: 1, to: 3 });
+    PODS[1..].iter().for_each(|pod| drop(back.added(pod)));
+    let reason = back.expect(PARALLEL, Inconclusive);
+    assert!(!reason.contains("became Ready"), "{reason}");
+}
+
+#[test]
+fn one_surplus_pod_has_nobody_to_wait_for() {
+    let mut history = History::deployed_in_parallel();
+    history.step("scale", Phase::Begin);
+    history.fault(Act::Scale { from: 3, to: 2 });
+    history.goes("mysql-2");
+    let reason = history.expect(PARALLEL, Inconclusive);
+    assert!(!reason.contains("each surplus pod"), "{reason}");
+}
