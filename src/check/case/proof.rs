@@ -6,6 +6,9 @@ use crate::evidence::{Act, DnsServer, Mark, NodeState, PodLife, Snapshot, Snapsh
 
 use super::Case;
 
+#[cfg(test)]
+mod tests;
+
 /// The stretch from when an act was asked for to when it is said to be proved, and the records that are said to prove it.
 pub(super) struct Proof<'a> {
     pub asked: Mark,

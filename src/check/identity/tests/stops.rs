@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     check::{
         Verdict::{Fail, Inconclusive, Pass},
-        history::History,
+        history::{History, PODS},
     },
     evidence::{Act, EventType, Fault, Phase, What},
 };
@@ -83,6 +83,47 @@ fn servers_that_were_not_asked_to_end_are_not_judged() {
     let mut early = exit(1, "Error");
     early["terminated"]["finishedAt"] = json!("2027-01-15T07:00:00Z");
     ending("1.2", &early).expect(STOPS, Pass);
+}
+
+/// Two pods of which the last one is killed in its end, after something happened to it.
+fn killed_after(happening: impl FnOnce(&mut History)) -> History {
+    let mut history = History::of(2);
+    PODS[..2].iter().for_each(|pod| history.starts(pod));
+    history.goes("mysql-0");
+    history.starts("mysql-0");
+    happening(&mut history);
+    history.deleting("mysql-1");
+    history.server_ends("mysql-1", 137);
+    history.deleted("mysql-1");
+    history
+}
+
+#[test]
+fn a_server_serves_until_it_is_started_again() {
+    killed_after(|_| ()).expect(STOPS, Fail);
+    // Its probe failed, and it ran on.
+    killed_after(|history| {
+        history.unready("mysql-1");
+    })
+    .expect(STOPS, Fail);
+    killed_after(|history| {
+        history.server_starts_again("mysql-1", 1);
+        history.unready("mysql-1");
+    })
+    .expect(STOPS, Inconclusive);
+}
+
+#[test]
+fn a_deletion_without_grace_asks_nobody_to_end() {
+    let killed = killed_after(|_| ()).edit(|what| {
+        if let What::Object(event) = what
+            && event.object["metadata"]["uid"] == "1.1"
+            && event.object["metadata"]["deletionTimestamp"].is_string()
+        {
+            event.object["metadata"]["deletionGracePeriodSeconds"] = json!(0);
+        }
+    });
+    killed.expect(STOPS, Inconclusive);
 }
 
 #[test]
