@@ -315,3 +315,9 @@ fn a_scenario_that_did_not_end_says_who_ended_it() {
     history.push(What::Note(Note { message: "interrupted".into() }));
     assert_snapshot!(judge("ordering::ready_means_serving", &history).reason, @"the scenario deploy did not end (#4): interrupted (#114)");
 }
+
+#[test]
+fn verdicts_have_the_words_of_the_results() {
+    let words = [Pass, Fail, Inconclusive, Verdict::Skipped].map(|verdict| verdict.to_string());
+    assert_eq!(words, ["pass", "fail", "inconclusive", "skipped"]);
+}

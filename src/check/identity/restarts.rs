@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::evidence::{Act, Evidence, Mark, PodLife};
+use crate::evidence::{Act, Evidence, Fault, Mark, PodLife};
 
 use super::super::{
     Check, Finding,
-    case::{Case, Exit, Scenes, containers},
+    case::{Case, Exit, Scenes, Seen, containers},
     opinion::{Judged, judged},
     words::{short, some_of},
 };
@@ -67,18 +67,15 @@ pub(super) struct Cause<'a> {
 }
 
 impl<'a> Cause<'a> {
-    /// All that was done of the kind, in order.
+    /// All that was done, in order.
     pub fn all(case: &Case<'a>, scenes: &Scenes<'a>) -> Vec<Self> {
         let asked = case.faults().filter(|fault| fault.it.proof.is_none());
-        let cause = |act: &'a Act, asked: u64| {
-            let left = match act {
-                Act::KillServer { .. } | Act::Hold { .. } => 1,
-                _ if disturbed(act).is_some() => u32::MAX,
-                _ => return None,
-            };
-            Some(Self { act, asked, until: scenes.end(asked), left })
+        let cause = |fault: Seen<'a, Fault>| {
+            let (act, asked) = (&fault.it.act, fault.mark.seq);
+            let left = if matches!(act, Act::KillServer { .. } | Act::Hold { .. }) { 1 } else { u32::MAX };
+            Self { act, asked, until: scenes.end(asked), left }
         };
-        asked.filter_map(|fault| cause(&fault.it.act, fault.mark.seq)).collect()
+        asked.map(cause).collect()
     }
 
     /// Whether its scenario was acted, with it, at some time of a stretch.

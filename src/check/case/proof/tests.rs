@@ -5,12 +5,13 @@ use serde_json::json;
 use super::super::Case;
 use crate::{
     check::history::{History, PODS},
-    evidence::{Act, NodeState, SnapshotOf},
+    evidence::{Act, NodeState, Retention, SnapshotOf},
 };
 
 fn started() -> History {
     let mut history = History::of(3);
     PODS.iter().for_each(|pod| history.starts(pod));
+    history.set_seen();
     history
 }
 
@@ -47,6 +48,14 @@ fn a_proof_names_records_from_when_it_was_asked_for_until_it_was_proved() {
     assert!(!named(&|gone| vec![gone, 1]));
     assert!(!named(&|gone| vec![gone, gone + 9]));
     assert!(!named(&|gone| vec![gone - 1]));
+    // To ask for it proves nothing.
+    let policy = Act::SetClaimPolicy { when_scaled: Retention::Delete };
+    for before in [0, 1] {
+        let mut history = started();
+        let asked = history.fault(policy.clone());
+        history.proved(policy.clone(), asked - before);
+        assert!(!is_proved(&history, &policy));
+    }
 }
 
 #[test]
@@ -107,6 +116,7 @@ fn the_template_changed_where_the_controller_has_seen_it() {
     for act in [Act::Roll { partition: 0 }, Act::BreakTemplate, Act::RevertTemplate] {
         assert!(holds(&act, |history| history.template("rev-2")), "{act}");
         assert!(!holds(&act, |history| history.ready("mysql-2")), "{act}");
+        assert!(!holds(&act, |history| history.set_seen()), "{act}");
     }
 }
 
