@@ -110,7 +110,7 @@ fn not_read(stored: &Stored) -> Vec<History> {
             histories.extend(each(&title, wanted(rests(&plane)), &[UNTOUCHED], || change(*seq)));
             histories.extend(each(&title, wanted(rests(&node)), &[MOVES], || change(*seq)));
         };
-        add("not read", |seq| dropped(seq));
+        add("not read", dropped);
         add("read by nobody who understands it", |seq| raw(seq, |value| *value = Value::Null));
     }
     histories
