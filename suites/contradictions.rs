@@ -10,6 +10,8 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
+#[path = "contradictions/bench.rs"]
+mod bench;
 #[path = "contradictions/change.rs"]
 mod change;
 #[path = "contradictions/claims.rs"]

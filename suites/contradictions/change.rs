@@ -66,8 +66,20 @@ impl From<u64> for Places {
     }
 }
 
+/// A history that was made.
+pub struct Made {
+    /// Its records, numbered without a hole.
+    pub records: Vec<Record>,
+    /// The place of each in the run; 0 of one that was put in.
+    pub origins: Vec<u64>,
+    /// The places in the run of those that do not say what they said.
+    pub said: Places,
+    /// How many were changed.
+    pub changed: usize,
+}
+
 /// A history in the making.
-pub struct Draft {
+struct Draft {
     /// Its records.
     records: Vec<Record>,
     /// The places of those that do not say what they said.
@@ -81,6 +93,16 @@ type Make = dyn Fn(&mut Draft) -> usize + Send + Sync;
 pub struct Change(Box<Make>);
 
 impl Change {
+    /// Changes these records, which are a run's, and numbers them anew. Tells where each was in the run, 0 for one that was
+    /// put in, which of them do not say what they said, and how many were changed.
+    pub fn make(&self, records: Vec<Record>) -> Made {
+        let mut draft = Draft { records, said: Vec::new() };
+        let changed = self.0(&mut draft);
+        let origins = draft.records.iter().map(|record| record.seq).collect();
+        number(&mut draft.records);
+        Made { records: draft.records, origins, said: draft.said.into_iter().collect(), changed }
+    }
+
     fn new(make: impl Fn(&mut Vec<Record>) -> usize + Send + Sync + 'static) -> Self {
         Self(Box::new(move |draft| make(&mut draft.records)))
     }
@@ -98,52 +120,6 @@ impl Change {
     /// All of these, one after the other.
     pub fn all(changes: impl IntoIterator<Item = Self>) -> Self {
         changes.into_iter().fold(Self::nothing(), Self::then)
-    }
-}
-
-/// A copy of a run that histories are made of, one after the other. What a change leaves alone goes from one to the next:
-/// to copy it each time would take longer than to judge.
-pub struct Bench<'a> {
-    run: &'a [Record],
-    copy: Vec<Record>,
-    /// Of each record that was handed out, its place in the run, where it has one and says what it says there.
-    origins: Vec<Option<u64>>,
-}
-
-impl<'a> Bench<'a> {
-    /// A copy of this run.
-    pub fn new(run: &'a [Record]) -> Self {
-        Self { run, copy: Vec::new(), origins: Vec::new() }
-    }
-
-    /// The changed history, numbered without a hole, and how many records were changed.
-    pub fn made(&mut self, change: &Change) -> (Vec<Record>, usize) {
-        let records = if self.copy.is_empty() { self.run.to_vec() } else { std::mem::take(&mut self.copy) };
-        let mut draft = Draft { records, said: Vec::new() };
-        let changed = change.0(&mut draft);
-        let said: Places = draft.said.into_iter().collect();
-        let kept = |record: &Record| {
-            let same = record.seq > 0 && !said.has(record.seq) && !matches!(record.what, What::Fault(_));
-            same.then_some(record.seq)
-        };
-        self.origins = draft.records.iter().map(kept).collect();
-        number(&mut draft.records);
-        (draft.records, changed)
-    }
-
-    /// Takes the records back that it made last.
-    pub fn take_back(&mut self, records: Vec<Record>) {
-        let mut slots: Vec<Option<What>> = self.run.iter().map(|_| None).collect();
-        for (origin, record) in self.origins.iter().zip(records) {
-            if let Some(seq) = origin {
-                slots[*seq as usize - 1] = Some(record.what);
-            }
-        }
-        let whole = self.run.iter().zip(slots).map(|(stored, slot)| {
-            let what = slot.unwrap_or_else(|| stored.what.clone());
-            Record { seq: stored.seq, at_us: stored.at_us, wall: stored.wall, what }
-        });
-        self.copy = whole.collect();
     }
 }
 

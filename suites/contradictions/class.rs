@@ -13,7 +13,8 @@ use steadfast::{
 };
 
 use super::{
-    change::{Bench, Change},
+    bench::Bench,
+    change::Change,
     stored::{Part, Stored, runs},
 };
 
@@ -235,10 +236,10 @@ fn judge(stored: &Stored, bench: &mut Bench<'_>, wanted: Wanted, change: &Change
         return Err(format!("that time runs backwards at #{}: the class is wrong", pair[1].seq));
     }
     let judged = catch_unwind(AssertUnwindSafe(|| {
-        let evidence = Evidence::new(records);
-        (wanted.holds(stored, &evidence), evidence.records)
+        let evidence = bench.evidence(records);
+        (wanted.holds(stored, &evidence), evidence)
     }));
-    let (found, records) = judged.map_err(|_| "a panic".to_owned())?;
-    bench.take_back(records);
+    let (found, evidence) = judged.map_err(|_| "a panic".to_owned())?;
+    bench.take_back(evidence);
     found
 }

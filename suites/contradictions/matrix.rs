@@ -48,6 +48,9 @@ pub const CLASSES: &[Class] = &[
 /// Which of the answers of a state.
 type Which = Box<dyn Fn(&NameAnswer) -> bool + Send + Sync>;
 
+/// The same, without anything of its own.
+type Of = fn(&NameAnswer) -> bool;
+
 /// What is answered instead.
 type Lie = fn(&mut NameAnswer);
 
@@ -121,7 +124,6 @@ fn answered_otherwise(stored: &Stored) -> Vec<History> {
             histories.push(History::new(format!("{title}: no answer"), Wanted::LeavesOpen(MATRICES), silent));
         }
         // One of those who were asked, or one way of asking.
-        type Of = fn(&NameAnswer) -> bool;
         let some: [(&str, Of); 4] = [
             ("by one server", |it| it.server.ends_with('a')),
             ("over TCP", |it| it.transport == Transport::Tcp),
@@ -177,7 +179,7 @@ fn not_asked(stored: &Stored) -> Vec<History> {
     for (at, (seq, read)) in states.iter().enumerate() {
         let seq = *seq;
         let step = read.stage.step();
-        let mut without = |word: &str, which: fn(&NameAnswer) -> bool| {
+        let mut without = |word: &str, which: Of| {
             for (how, places) in [("once", Places::from(seq)), ("from then on", since(&states, at))] {
                 let change = state(places, move |state| state.answers.retain(|it| !which(it)));
                 histories.push(History::new(format!("{word} after {step}, {how}"), open, change));

@@ -14,7 +14,7 @@ use steadfast::{
 };
 
 use super::{
-    change::{Bench, Change, Places},
+    change::{Change, Places},
     settings::{all_at_once, min_ready_seconds, old_api_server, two_unavailable},
 };
 
@@ -157,8 +157,8 @@ impl Stored {
 
     /// The same run with a setting that it has not.
     fn with(&self, setting: &Setting) -> Self {
-        let (records, _) = Bench::new(&self.records).made(&(setting.change)(self));
-        let other = Self::of(self.name, Evidence::new(records));
+        let made = (setting.change)(self).make(self.records.clone());
+        let other = Self::of(self.name, Evidence::new(made.records));
         for check in setting.passes {
             let finding = find(check).expect("a check of the catalogue").judge(&other.evidence);
             assert_eq!(finding.verdict, Verdict::Pass, "{check} of {} with a setting: {}", self.name, finding.reason);
