@@ -20,7 +20,8 @@ pub struct Story {
 impl Story {
     /// The run that the story is about.
     pub fn stored(&self) -> &'static Stored {
-        Stored::any(self.run.into())
+        let all = Stored::all();
+        &all[usize::from(self.run) % all.len()]
     }
 }
 
@@ -42,6 +43,15 @@ pub struct Pick {
     pub kind: u8,
     /// Which record of that kind.
     pub nth: u8,
+}
+
+/// A field of a record: of one type it is found sooner than among all.
+#[derive(Debug, Clone, Copy, Arbitrary)]
+pub struct Field {
+    /// Of which type it is: a number, a text, anything else, or any.
+    pub class: u8,
+    /// Which field of that type.
+    pub nth: u16,
 }
 
 /// A change of a log.
@@ -81,7 +91,7 @@ pub enum Edit {
         /// The record.
         of: Pick,
         /// The field.
-        field: u16,
+        field: Field,
         /// What it holds.
         new: New,
     },
@@ -90,15 +100,24 @@ pub enum Edit {
         /// The first record.
         of: Pick,
         /// The field.
-        field: u16,
+        field: Field,
         /// What it holds.
         new: New,
+    },
+    /// Numbers and texts of many records of a kind are others, at random.
+    Scatter {
+        /// The first record.
+        from: Pick,
+        /// How far they are apart.
+        apart: u8,
+        /// What the random numbers come of.
+        seed: u16,
     },
     /// A field is not there.
     Remove {
         /// The record.
         of: Pick,
         /// The field.
-        field: u16,
+        field: Field,
     },
 }

@@ -9,14 +9,16 @@
 mod edit;
 mod log;
 mod outcome;
+mod random;
 mod seen;
 mod stored;
+mod thin;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
-pub use edit::{Edit, Pick, Story};
+pub use edit::{Edit, Field, Pick, Story};
 pub use log::Log;
 pub use outcome::report;
 pub use stored::Stored;

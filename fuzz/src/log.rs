@@ -7,13 +7,17 @@ use serde::Deserialize as _;
 use serde_json::Value;
 use steadfast::evidence::What;
 
-use crate::edit::{Edit, Pick, Story};
+use crate::edit::{Edit, Field, Pick, Story};
+use crate::random::Random;
 use crate::seen::{Seen, named};
 use crate::stored::{self, Stored, pointers};
 use crate::values::New;
 
 /// How many times as long as the stored run a log becomes at most.
 const LONGEST: usize = 3;
+
+/// How many fields are changed at random by one edit.
+const MOST_SCATTERED: usize = 64;
 
 /// The latest that the reader takes, in microseconds: a hundred years.
 const LATEST_US: u64 = 100 * 365 * 24 * 3_600 * 1_000_000;
@@ -77,6 +81,7 @@ impl Log {
             }
             Edit::Set { of, field, new } => self.set(*of, *field, new, false),
             Edit::SetFrom { of, field, new } => self.set(*of, *field, new, true),
+            Edit::Scatter { from, apart, seed } => self.scatter(*from, *apart, *seed),
             Edit::Remove { of, field } => self.remove(*of, *field),
         }
     }
@@ -96,20 +101,33 @@ impl Log {
         Some((from, (from + 1 + usize::from(more)).min(self.lines.len())))
     }
 
-    fn set(&mut self, of: Pick, field: u16, new: &New, from_there_on: bool) {
+    fn set(&mut self, of: Pick, field: Field, new: &New, from_there_on: bool) {
         let Some(at) = self.place(of) else { return };
         let (stored, kind) = (self.stored, self.lines[at].of.kind);
         let Some(pointer) = self.lines[at].field(field) else { return };
         let end = if from_there_on { self.lines.len() } else { at + 1 };
         for line in self.lines[at..end].iter_mut().filter(|line| line.of.kind == kind) {
-            let new = line.what().pointer(&pointer).and_then(|old| new.instead_of(old, stored, kind, &pointer));
-            if let Some(new) = new {
-                line.change(|what| *what.pointer_mut(&pointer).expect("a field") = new);
+            line.set(&pointer, new, stored);
+        }
+    }
+
+    fn scatter(&mut self, from: Pick, apart: u8, seed: u16) {
+        let Some(at) = self.place(from) else { return };
+        let (stored, kind, mut random) = (self.stored, self.lines[at].of.kind, Random(seed.into()));
+        let mut random = || random.next().unwrap_or_default();
+        let (apart, mut left) = (u64::from(apart) % 64 + 2, MOST_SCATTERED);
+        for line in self.lines[at..].iter_mut().filter(|line| line.of.kind == kind) {
+            for pointer in pointers(line.what()) {
+                let is_leaf = line.what().pointer(&pointer).is_some_and(|it| it.is_number() || it.is_string());
+                if left > 0 && is_leaf && random() % apart == 0 {
+                    line.set(&pointer, &New::drawn(random()), stored);
+                    left -= 1;
+                }
             }
         }
     }
 
-    fn remove(&mut self, of: Pick, field: u16) {
+    fn remove(&mut self, of: Pick, field: Field) {
         let Some(at) = self.place(of) else { return };
         let Some(pointer) = self.lines[at].field(field) else { return };
         let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
@@ -149,9 +167,24 @@ impl Line {
     }
 
     /// Any of its fields.
-    fn field(&self, which: u16) -> Option<String> {
-        let pointers = pointers(self.what());
-        pointers.get(usize::from(which) % pointers.len().max(1)).cloned()
+    fn field(&self, which: Field) -> Option<String> {
+        let mut pointers = pointers(self.what());
+        let is_of_class = |value: &Value| match which.class % 4 {
+            0 => value.is_number(),
+            1 => value.is_string(),
+            2 => !value.is_number() && !value.is_string(),
+            _ => true,
+        };
+        pointers.retain(|pointer| self.what().pointer(pointer).is_some_and(is_of_class));
+        pointers.get(usize::from(which.nth) % pointers.len().max(1)).cloned()
+    }
+
+    /// Has a field hold something else, if it is there.
+    fn set(&mut self, pointer: &str, new: &New, stored: &Stored) {
+        let new = self.what().pointer(pointer).and_then(|old| new.instead_of(old, stored, self.of.kind, pointer));
+        if let Some(new) = new {
+            self.change(|what| *what.pointer_mut(pointer).expect("a field") = new);
+        }
     }
 
     /// Changes what it says, where that is then a record still.

@@ -6,14 +6,20 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use crate::seen::{Named, named};
+use crate::thin::Thin;
 
-/// A run with every scenario.
-const GOOD: &str = include_str!("../../suites/replay/made-good.jsonl");
+/// How much is taken of the real run, in records: up to the end of the scenario `crash`. Its objects hold all that an API
+/// server says of them, and it has events and waits.
+const BEGINNING: usize = 728;
 
-/// A run with an upgrade of the cluster.
-const UPGRADED: &str = include_str!("../../suites/replay/made-upgraded.jsonl");
-
-static RUNS: LazyLock<[Stored; 2]> = LazyLock::new(|| [GOOD, UPGRADED].map(Stored::of));
+static RUNS: LazyLock<[Stored; 3]> = LazyLock::new(|| {
+    [
+        // All scenarios, and a cluster that is upgraded.
+        Stored::of(include_str!("../../suites/replay/made-good.jsonl").lines()),
+        Stored::of(include_str!("../../suites/replay/made-upgraded.jsonl").lines()),
+        Stored::of(include_str!("../../suites/replay/mysql-9.7-semi-sync.jsonl").lines().take(BEGINNING)),
+    ]
+});
 
 /// A stored run.
 #[derive(Debug)]
@@ -46,13 +52,13 @@ pub struct Line {
 }
 
 impl Stored {
-    /// Any of the stored runs.
-    pub fn any(which: usize) -> &'static Self {
-        &RUNS[which % RUNS.len()]
+    /// All stored runs that are edited.
+    pub fn all() -> &'static [Self] {
+        &*RUNS
     }
 
-    /// Takes a log to pieces, without the answers that are like others of it: an input is to take few milliseconds.
-    fn of(log: &str) -> Self {
+    /// Takes the lines of a log to pieces.
+    fn of<'a>(log: impl Iterator<Item = &'a str>) -> Self {
         let mut kinds: Vec<String> = Vec::new();
         let line = |mut record: Value| {
             let number = |field: &str| record[field].as_u64().expect("a number");
@@ -67,9 +73,8 @@ impl Stored {
             let what = record["what"].take();
             Line { seq, at_us, named: named(&what), what, tail, kind }
         };
-        let mut known = BTreeSet::new();
-        let records = log.lines().map(|line| serde_json::from_str(line).expect("a record"));
-        let lines: Vec<Line> = records.filter(|it| question(it).is_none_or(|it| known.insert(it))).map(line).collect();
+        let (mut thin, parse) = (Thin::default(), |line| serde_json::from_str(line).expect("a record"));
+        let lines: Vec<Line> = log.map(parse).filter_map(|record| thin.keep(record)).map(line).collect();
         let (alike, by_type) = values(&lines);
         Self { lines, kinds: kinds.len(), alike, by_type }
     }
@@ -93,17 +98,6 @@ fn kind(what: &Value) -> String {
         _ => String::new(),
     });
     words.join(" ")
-}
-
-/// What was asked, of whom and when, as far as answers to others differ from answers to it; nothing of a record that is
-/// no answer.
-fn question(record: &Value) -> Option<String> {
-    let what = &record["what"];
-    match what["kind"].as_str()? {
-        "dns" => Some(format!("{} {}", what["moment"], what["name"])),
-        "sql" => Some(format!("{} {} {}", what["moment"]["after"], what["question"], what["pod"])),
-        _ => None,
-    }
 }
 
 /// A place of a record, where every item of a list is at the same one.

@@ -76,7 +76,8 @@ const TEXTS: &[&str] = &[
     "(a) {\n import a\n}\n. {\n import a\n}\n",
 ];
 
-/// What a field holds instead. All but the last is of the type that was there, so that the record still is one.
+/// What a field holds instead. All but the last is of the type that was there, so that the record still is one; what makes
+/// no sense of that type is an extreme of it.
 #[derive(Debug, Clone, Arbitrary)]
 pub enum New {
     /// What the stored run holds at another such place.
@@ -86,7 +87,7 @@ pub enum New {
     /// A number or a text at the end of what is possible.
     Extreme(u8),
     /// A number that is larger by so much, or smaller.
-    Near(i16),
+    Near(i8),
     /// The text with a part of it replaced.
     Spliced {
         /// Where the part begins, in characters.
@@ -98,71 +99,91 @@ pub enum New {
     },
     /// The text, or the list, so many times over.
     Repeated(u8),
-    /// The list in the opposite order, or the opposite of a yes or no.
-    Reversed,
-    /// Nothing: an empty text, list or object.
-    Empty,
     /// A value of any type.
     AnyType(u8),
 }
 
 impl New {
-    /// What is there instead of `old`, which is at this place of a record of this kind; nothing where this new value makes
-    /// no sense of such an old one.
+    /// A value out of a random number.
+    pub fn drawn(random: u64) -> Self {
+        let [how, which, more, ..] = random.to_le_bytes();
+        match how % 8 {
+            0 | 1 => Self::Alike(u16::from_le_bytes([which, more])),
+            2 => Self::Elsewhere(u16::from_le_bytes([which, more])),
+            3 => Self::Near(which.cast_signed()),
+            _ => Self::Extreme(which),
+        }
+    }
+
+    /// What is there instead of `old`, which is at this place of a record of this kind.
     pub fn instead_of(&self, old: &Value, stored: &Stored, kind: usize, pointer: &str) -> Option<Value> {
         match (self, old) {
             (Self::Alike(which), _) => nth(stored.alike(kind, pointer), (*which).into()),
             (Self::Elsewhere(which), _) => nth(stored.of_type(old), (*which).into()),
-            (Self::Extreme(which), Value::Number(_)) => Some(number(*which)),
-            (Self::Extreme(which), Value::String(_)) => Some(text(*which)),
-            (Self::Extreme(which), Value::Null) => {
-                Some(if which % 2 == 0 { number(which / 2) } else { text(which / 2) })
-            }
-            (Self::Near(by), Value::Number(old)) => {
-                let sum = i128::from(*by) + old.as_i128()?;
-                i64::try_from(sum).map(Value::from).or(u64::try_from(sum).map(Value::from)).ok()
-            }
-            (Self::Near(by), Value::String(old)) => {
-                Some(old.parse::<u64>().ok()?.checked_add_signed((*by).into())?.to_string().into())
-            }
-            (Self::Spliced { at, cut, text }, Value::String(old)) => {
+            (Self::AnyType(which), _) => Some(any_type(*which)),
+            (_, Value::Number(old)) => self.number(old.as_i128()?),
+            (_, Value::String(old)) => Some(self.text(old).into()),
+            (_, Value::Array(old)) => Some(self.list(old).into()),
+            (_, Value::Bool(old)) => Some((!old).into()),
+            (_, Value::Null) => Some(any_type(self.byte())),
+            (_, Value::Object(_)) => Some(json!({})),
+        }
+    }
+
+    fn number(&self, old: i128) -> Option<Value> {
+        let number = match self {
+            Self::Near(by) => old + i128::from(*by),
+            _ => nth(NUMBERS, self.byte().into())?,
+        };
+        i64::try_from(number).map(Value::from).or(u64::try_from(number).map(Value::from)).ok()
+    }
+
+    fn text(&self, old: &str) -> String {
+        match self {
+            Self::Near(by) => match old.parse::<i128>() {
+                Ok(old) => (old + i128::from(*by)).to_string(),
+                Err(_) => text(self.byte()),
+            },
+            Self::Spliced { at, cut, text } => {
                 let at = usize::from(*at) % (old.chars().count() + 1);
                 let (before, after) = (old.chars().take(at), old.chars().skip(at + usize::from(*cut)));
-                Some(before.chain(text.chars()).chain(after).collect::<String>().into())
+                before.chain(text.chars()).chain(after).collect()
             }
-            (Self::Repeated(times), Value::String(old)) => {
-                let times = usize::from(*times).min(LONGEST / old.len().max(1));
-                Some(old.repeat(times).into())
-            }
-            (Self::Repeated(times), Value::Array(old)) => {
+            Self::Repeated(times) => old.repeat(usize::from(*times).min(LONGEST / old.len().max(1))),
+            _ => text(self.byte()),
+        }
+    }
+
+    fn list(&self, old: &[Value]) -> Vec<Value> {
+        match self {
+            Self::Repeated(times) => {
                 let length = (old.len() * usize::from(*times)).min(LONGEST);
-                Some(old.iter().cycle().take(length).cloned().collect::<Vec<_>>().into())
+                old.iter().cycle().take(length).cloned().collect()
             }
-            (Self::Reversed, Value::Array(old)) => Some(old.iter().rev().cloned().collect::<Vec<_>>().into()),
-            (Self::Reversed, Value::Bool(old)) => Some((!old).into()),
-            (Self::Empty, Value::String(_)) => Some(json!("")),
-            (Self::Empty, Value::Array(_)) => Some(json!([])),
-            (Self::Empty, Value::Object(_)) => Some(json!({})),
-            (Self::AnyType(which), _) => Some(any_type(*which)),
-            _ => None,
+            _ if self.byte() % 2 == 0 => Vec::new(),
+            _ => old.iter().rev().cloned().collect(),
+        }
+    }
+
+    /// Some byte that is in it.
+    fn byte(&self) -> u8 {
+        match self {
+            Self::Extreme(byte) | Self::Repeated(byte) | Self::AnyType(byte) | Self::Spliced { at: byte, .. } => *byte,
+            Self::Near(byte) => byte.cast_unsigned(),
+            Self::Alike(which) | Self::Elsewhere(which) => which.to_le_bytes()[0],
         }
     }
 }
 
-fn nth(values: &[Value], which: usize) -> Option<Value> {
+fn nth<T: Clone>(values: &[T], which: usize) -> Option<T> {
     values.get(which % values.len().max(1)).cloned()
 }
 
-fn number(which: u8) -> Value {
-    let number = NUMBERS[usize::from(which) % NUMBERS.len()];
-    i64::try_from(number).map_or_else(|_| json!(u64::try_from(number).expect("a number of JSON")), Value::from)
-}
-
 /// A text, or a number as a text: that is how servers answer.
-fn text(which: u8) -> Value {
+fn text(which: u8) -> String {
     match usize::from(which) % (TEXTS.len() + NUMBERS.len()) {
-        at if at < TEXTS.len() => TEXTS[at].into(),
-        at => NUMBERS[at - TEXTS.len()].to_string().into(),
+        at if at < TEXTS.len() => TEXTS[at].to_owned(),
+        at => NUMBERS[at - TEXTS.len()].to_string(),
     }
 }
 
@@ -171,8 +192,8 @@ fn any_type(which: u8) -> Value {
         0 => Value::Null,
         1 => json!(which > 127),
         2 => json!(f64::MAX),
-        3 => number(which / 6),
-        4 => text(which / 6),
+        3 => json!(u64::MAX),
+        4 => text(which / 6).into(),
         _ => json!([[{}]]),
     }
 }
