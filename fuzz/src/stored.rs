@@ -106,8 +106,11 @@ fn place(kind: usize, pointer: &str) -> String {
     format!("{kind}{}", parts.collect::<Vec<_>>().join("/"))
 }
 
+/// Values by their place, and by their type.
+type Values = (BTreeMap<String, Vec<Value>>, BTreeMap<&'static str, Vec<Value>>);
+
 /// The distinct values of these records, by place and by type.
-fn values(lines: &[Line]) -> (BTreeMap<String, Vec<Value>>, BTreeMap<&'static str, Vec<Value>>) {
+fn values(lines: &[Line]) -> Values {
     let (mut alike, mut by_type): (BTreeMap<_, Vec<_>>, BTreeMap<_, Vec<_>>) = (BTreeMap::new(), BTreeMap::new());
     let (mut seen, mut seen_alike) = (BTreeSet::new(), BTreeSet::new());
     for line in lines {

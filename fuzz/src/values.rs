@@ -160,7 +160,7 @@ impl New {
                 let length = (old.len() * usize::from(*times)).min(LONGEST);
                 old.iter().cycle().take(length).cloned().collect()
             }
-            _ if self.byte() % 2 == 0 => Vec::new(),
+            _ if self.byte().is_multiple_of(2) => Vec::new(),
             _ => old.iter().rev().cloned().collect(),
         }
     }
