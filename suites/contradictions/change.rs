@@ -235,22 +235,23 @@ pub fn repeated(places: impl Into<Places>) -> Change {
     })
 }
 
-/// Everything from a record on came so much later.
-pub fn paused(seq: u64, by_us: u64) -> Change {
+/// Every record from one on was written otherwise.
+fn from(seq: u64, otherwise: impl Fn(&mut Record) + Send + Sync + 'static) -> Change {
     Change::new(move |records| {
         let place = records.iter().position(|record| record.seq == seq).unwrap_or(records.len());
-        records[place..].iter_mut().for_each(|record| record.at_us += by_us);
+        records[place..].iter_mut().for_each(&otherwise);
         records.len() - place
     })
 }
 
+/// Everything from a record on came so much later.
+pub fn paused(seq: u64, by_us: u64) -> Change {
+    from(seq, move |record| record.at_us += by_us)
+}
+
 /// Everything from a record on came so much earlier: what had been waited for before it was waited for less long.
 pub fn hurried(seq: u64, by_us: u64) -> Change {
-    Change::new(move |records| {
-        let place = records.iter().position(|record| record.seq == seq).unwrap_or(records.len());
-        records[place..].iter_mut().for_each(|record| record.at_us = record.at_us.saturating_sub(by_us));
-        records.len() - place
-    })
+    from(seq, move |record| record.at_us = record.at_us.saturating_sub(by_us))
 }
 
 /// From one record to another everything happened at once.
@@ -272,9 +273,5 @@ pub fn ended_before(seq: u64) -> Change {
 
 /// Another clock went back by so many seconds from a record on: the one for people.
 pub fn set_back(seq: u64, by_s: i64) -> Change {
-    Change::new(move |records| {
-        let place = records.iter().position(|record| record.seq == seq).unwrap_or(records.len());
-        records[place..].iter_mut().for_each(|record| record.wall -= jiff::SignedDuration::from_secs(by_s));
-        records.len() - place
-    })
+    from(seq, move |record| record.wall -= jiff::SignedDuration::from_secs(by_s))
 }

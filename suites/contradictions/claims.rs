@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use steadfast::evidence::{Act, ClaimLife, EventType, Gap, Leftover, PodLife, SnapshotOf, What};
 
 use super::{
-    change::{Change, Places, added_after, added_before, dropped, moved_before, said},
+    change::{Change, Places, added_after, added_before, dropped, moved_before},
     class::{Checks, Class, History, Wanted},
-    edits::{event, rebind, shown, tell_to_go},
+    edits::{event, rebind, shown, snapshot, tell_to_go},
     stored::{Acted, Part, Stored},
 };
 
@@ -266,7 +266,6 @@ fn policy(stored: &Stored) -> Vec<History> {
 fn remains(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let (fails, noticed) = (Wanted::Fails(TEARDOWN), Wanted::LeavesGreen(TEARDOWN));
-    let lists = |of: SnapshotOf| stored.places(move |what| matches!(what, What::Snapshot(it) if it.of == of));
     let all = [
         (SnapshotOf::LeftoverObjects, ["Pod", "PersistentVolumeClaim", "PersistentVolume", "Service", "Secret"]),
         (SnapshotOf::LeftoverResources, ["container", "network", "volume", "image", "node"]),
@@ -274,21 +273,17 @@ fn remains(stored: &Stored) -> Vec<History> {
     for (of, kinds) in all {
         for kind in kinds {
             let left = Leftover { kind: kind.into(), name: "left".into(), held_by: None };
-            let change = said(lists(of), move |what| {
-                if let What::Snapshot(snapshot) = what {
-                    snapshot.value = json!([left]);
-                }
-            });
+            let change = snapshot(stored.snapshots(of), move |value| *value = json!([left]));
             histories.push(History::new(format!("a {kind}"), fails, change));
         }
-        histories.push(History::new(format!("{of:?} not read"), noticed, dropped(lists(of))));
+        histories.push(History::new(format!("{of:?} not read"), noticed, dropped(stored.snapshots(of))));
     }
     let created = stored.places(|what| matches!(what, What::Step(step) if step.name == "create the cluster"));
-    let change = dropped(lists(SnapshotOf::LeftoverResources)).then(dropped(created));
+    let change = dropped(stored.snapshots(SnapshotOf::LeftoverResources)).then(dropped(created));
     histories.push(History::new("the engine not asked, and no step that made the cluster", noticed, change));
     let Some(teardown) = act(stored, 0, |act| *act == Act::Teardown) else { return histories };
     for of in [SnapshotOf::LeftoverObjects, SnapshotOf::LeftoverResources] {
-        let early = moved_before(lists(of), teardown.asked);
+        let early = moved_before(stored.snapshots(of), teardown.asked);
         histories.push(History::new(format!("{of:?} listed before the teardown"), noticed, early));
     }
     for kind in ["Pod", "StatefulSet", "Service", CLAIM, VOLUME] {

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 use steadfast::{
     check::{CATALOGUE, Verdict},
-    evidence::{SnapshotOf, What},
+    evidence::SnapshotOf,
 };
 
 use super::{
     change::{Change, Places, added_after, dropped},
     class::{Checks, Class, History, Wanted},
-    states::raw,
+    edits::snapshot,
     stored::{Part, Stored},
 };
 
@@ -38,12 +38,12 @@ pub const CLASSES: &[Class] = &[
 ];
 
 fn told(stored: &Stored) -> Places {
-    stored.places(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::Conformance))
+    stored.snapshots(SnapshotOf::Conformance)
 }
 
 /// What is told of one check is otherwise.
 fn one(stored: &Stored, id: &'static str, otherwise: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
-    raw(told(stored), move |all| {
+    snapshot(told(stored), move |all| {
         all.as_array_mut().into_iter().flatten().filter(|it| it["id"] == id).for_each(&otherwise);
     })
 }
@@ -54,7 +54,7 @@ fn concluded(stored: &Stored, id: &'static str, verdict: &'static str) -> Change
 
 /// The list is otherwise.
 fn list(stored: &Stored, otherwise: impl Fn(&mut Vec<Value>) + Send + Sync + 'static) -> Change {
-    raw(told(stored), move |all| all.as_array_mut().into_iter().for_each(&otherwise))
+    snapshot(told(stored), move |all| all.as_array_mut().into_iter().for_each(&otherwise))
 }
 
 fn not_passed(stored: &Stored) -> Vec<History> {
@@ -80,7 +80,7 @@ fn nothing(stored: &Stored) -> Vec<History> {
     let mut histories = vec![
         History::new("nothing was told", open, dropped(told(stored))),
         History::new("an empty list", open, list(stored, Vec::clear)),
-        History::new("no list", open, raw(told(stored), |all| *all = Value::Null)),
+        History::new("no list", open, snapshot(told(stored), |all| *all = Value::Null)),
         History::new("a list of something else", open, list(stored, |all| *all = vec![json!("as it must")])),
         History::new("all skipped", open, every("skipped")),
         History::new("the first alone", open, list(stored, |all| all.truncate(1))),

@@ -1,11 +1,12 @@
 //! The API server's process before and after it was killed.
 
 use serde_json::json;
-use steadfast::evidence::{Act, Fault, NodeState, Snapshot, SnapshotOf, What};
+use steadfast::evidence::{Act, NodeState, SnapshotOf, What};
 
 use super::{
-    change::{Change, Places, added_after, dropped, said},
+    change::{Change, Places, added_after, dropped},
     class::{Checks, Class, History, Wanted},
+    edits::{api_server, naming, snapshot},
     stored::{Part, Stored},
 };
 
@@ -35,7 +36,7 @@ struct Kill {
 }
 
 fn kills(stored: &Stored) -> Vec<Kill> {
-    let told = stored.places(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::ApiServer));
+    let told = stored.snapshots(SnapshotOf::ApiServer);
     let killed = stored.acts().into_iter().filter(|acted| acted.act == Act::RestartApiServer);
     let kill = killed.filter_map(|acted| {
         let told = told.since(acted.asked);
@@ -51,23 +52,7 @@ fn process(stored: &Stored, seq: u64) -> NodeState {
 
 /// A record tells of another process.
 fn is(places: impl Into<Places>, process: NodeState) -> Change {
-    said(places, move |what| {
-        if let What::Snapshot(snapshot) = what {
-            snapshot.value = json!(process);
-        }
-    })
-}
-
-fn proved_by(proof: u64, records: Vec<u64>) -> Change {
-    said(proof, move |what| {
-        if let What::Fault(Fault { proof: Some(proof), .. }) = what {
-            proof.clone_from(&records);
-        }
-    })
-}
-
-fn told(process: NodeState) -> What {
-    What::Snapshot(Snapshot { of: SnapshotOf::ApiServer, value: json!(process) })
+    snapshot(places, move |value| *value = json!(process))
 }
 
 fn not_killed(stored: &Stored) -> Vec<History> {
@@ -82,14 +67,11 @@ fn not_killed(stored: &Stored) -> Vec<History> {
             ("the new one was there before", is(old, after.clone())),
             ("nobody knows which it is afterwards", is(new, unknown)),
             ("the new one was not read", dropped(new)),
-            ("the proof names the old one", proved_by(proof, vec![old])),
-            (
-                "the proof names both, which are the same",
-                is(new, before.clone()).then(proved_by(proof, vec![old, new])),
-            ),
+            ("the proof names the old one", naming(proof, vec![old])),
+            ("the proof names both, which are the same", is(new, before.clone()).then(naming(proof, vec![old, new]))),
             ("the one of another node answers", is(new, elsewhere)),
             ("nothing was read", dropped([old, new].into_iter().collect::<Places>())),
-            ("the old one came back", added_after(old, [told(after)]).then(is(new, before))),
+            ("the old one came back", added_after(old, [api_server(after)]).then(is(new, before))),
         ];
         histories.extend(changes.map(|(word, change)| History::new(word, noticed, change)));
     }
@@ -108,7 +90,7 @@ fn was_killed(stored: &Stored) -> Vec<History> {
         let changes = [
             ("under the same number", is(new, NodeState { state: same_number, ..after.clone() })),
             ("at the same time", is(new, NodeState { state: same_time, ..after.clone() })),
-            ("once more meanwhile", added_after(old, [told(meanwhile)])),
+            ("once more meanwhile", added_after(old, [api_server(meanwhile)])),
             ("and nobody told which it was before", dropped(old)),
         ];
         histories.extend(changes.map(|(word, change)| History::new(word, stays, change)));

@@ -1,7 +1,10 @@
 //! What records can say otherwise: edits of one record each.
 
 use serde_json::{Value, json};
-use steadfast::evidence::{Dns, DnsAnswer, DnsRecord, EventType, Exec, ExecAnswer, ObjectEvent, Sql, SqlAnswer, What};
+use steadfast::evidence::{
+    Dns, DnsAnswer, DnsRecord, EventType, Exec, ExecAnswer, Fault, NodeState, ObjectEvent, Snapshot, SnapshotOf, Sql,
+    SqlAnswer, What,
+};
 
 use super::change::{Change, Places, said};
 
@@ -128,6 +131,39 @@ pub fn shown(places: impl Into<Places>, otherwise: impl Fn(&mut Value) + Send + 
     })
 }
 
+/// These snapshots hold something else.
+pub fn snapshot(places: impl Into<Places>, otherwise: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
+    said(places, move |what| {
+        if let What::Snapshot(Snapshot { value, .. }) = what {
+            otherwise(value);
+        }
+    })
+}
+
+/// The process that an API server is, as it is recorded.
+pub fn api_server(process: NodeState) -> What {
+    What::Snapshot(Snapshot { of: SnapshotOf::ApiServer, value: json!(process) })
+}
+
+/// A proof names these records.
+pub fn naming(proof: u64, records: Vec<u64>) -> Change {
+    said(proof, move |what| {
+        if let What::Fault(Fault { proof: Some(proof), .. }) = what {
+            proof.clone_from(&records);
+        }
+    })
+}
+
+/// What a pod tells of its containers, without those that prepare it.
+pub fn container_statuses(object: &mut Value) -> impl Iterator<Item = &mut Value> {
+    object["status"]["containerStatuses"].as_array_mut().into_iter().flatten()
+}
+
+/// What it tells of the container of this name.
+pub fn status_of<'a>(object: &'a mut Value, container: &'a str) -> impl Iterator<Item = &'a mut Value> {
+    container_statuses(object).filter(move |status| status["name"] == *container)
+}
+
 /// Makes a pod Ready, or takes that away.
 pub fn set_ready(object: &mut Value, ready: bool) {
     let word = if ready { "True" } else { "False" };
@@ -138,8 +174,7 @@ pub fn set_ready(object: &mut Value, ready: bool) {
     conditions
         .filter(|it| it["type"] == "Ready" || it["type"] == "ContainersReady")
         .for_each(|it| it["status"] = word.into());
-    let statuses = object["status"]["containerStatuses"].as_array_mut().into_iter().flatten();
-    statuses.for_each(|status| status["ready"] = ready.into());
+    container_statuses(object).for_each(|status| status["ready"] = ready.into());
 }
 
 /// Has an object been told to go.

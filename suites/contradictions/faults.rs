@@ -4,9 +4,9 @@ use serde_json::json;
 use steadfast::evidence::{Act, DnsServer, EventType, Fault, NodeState, SnapshotOf, What};
 
 use super::{
-    change::{Change, Places, dropped, moved_before, said},
+    change::{Change, Places, dropped, moved_before},
     class::{Checks, Class, History, Wanted},
-    edits::{dns, set_ready, shown},
+    edits::{container_statuses, dns, naming, set_ready, shown, snapshot},
     stored::{Acted, Part, Stored},
 };
 
@@ -92,22 +92,6 @@ fn not_proved(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// Has a proof name these records.
-fn naming(proof: u64, records: Vec<u64>) -> Change {
-    said(proof, move |what| {
-        if let What::Fault(Fault { proof: Some(proof), .. }) = what {
-            proof.clone_from(&records);
-        }
-    })
-}
-
-fn named(stored: &Stored, proof: u64) -> Vec<u64> {
-    match &stored.at(proof).what {
-        What::Fault(Fault { proof: Some(proof), .. }) => proof.clone(),
-        _ => Vec::new(),
-    }
-}
-
 fn proof_elsewhere(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let all: Vec<(String, Acted)> = acts(stored).collect();
@@ -128,19 +112,17 @@ fn proof_elsewhere(stored: &Stored) -> Vec<History> {
         };
         let before = all[..index].iter().rev().find(another).or_else(|| all[index + 1..].iter().find(another));
         if let Some(proof) = before.and_then(|(_, other)| other.proved) {
-            add("what proves another act", named(stored, proof));
+            add("what proves another act", stored.named_by(proof));
         }
     }
     histories
 }
 
 fn states(places: impl Into<Places>, state: &'static str) -> Change {
-    said(places, move |what| {
-        if let What::Snapshot(snapshot) = what
-            && let Ok(mut node) = serde_json::from_value::<NodeState>(snapshot.value.clone())
-        {
+    snapshot(places, move |value| {
+        if let Ok(mut node) = serde_json::from_value::<NodeState>(value.clone()) {
             state.clone_into(&mut node.state);
-            snapshot.value = json!(node);
+            *value = json!(node);
         }
     })
 }
@@ -149,7 +131,7 @@ fn contradicted(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for (title, acted) in acts(stored) {
         let Some(proof) = acted.proved else { continue };
-        let records: Places = named(stored, proof).into_iter().collect();
+        let records: Places = stored.named_by(proof).into_iter().collect();
         let node = |word: &str| {
             records.iter().find(|seq| {
                 matches!(&stored.at(*seq).what, What::Snapshot(it) if it.of == SnapshotOf::Node && it.value["state"] == word)
@@ -199,7 +181,7 @@ fn contradicted(stored: &Stored) -> Vec<History> {
 /// The pod's containers were started as often as before the kill, until it was proved and after it.
 fn never_restarted(stored: &Stored, uid: &str, asked: u64) -> Change {
     shown(stored.events_of("Pod", uid).since(asked), |object| {
-        for status in object["status"]["containerStatuses"].as_array_mut().into_iter().flatten() {
+        for status in container_statuses(object) {
             status["restartCount"] = 0.into();
             status["lastState"] = json!({});
         }
@@ -222,7 +204,7 @@ fn dns_servers_stay(stored: &Stored, acted: &Acted) -> Vec<(String, Change)> {
         asked.into_iter().map(|(server, _)| server).collect::<Vec<_>>()
     };
     let (old, new) = (servers(false), servers(true));
-    let lists = stored.places(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::DnsServers));
+    let lists = stored.snapshots(SnapshotOf::DnsServers);
     let after = lists.since(acted.asked);
     let listed: Vec<DnsServer> = old
         .iter()
@@ -230,16 +212,8 @@ fn dns_servers_stay(stored: &Stored, acted: &Acted) -> Vec<(String, Change)> {
             Some(DnsServer { name: name.clone(), uid: format!("uid of {name}"), address: address.parse().ok()? })
         })
         .collect();
-    let list = said(after.clone(), move |what| {
-        if let What::Snapshot(snapshot) = what {
-            snapshot.value = json!(listed);
-        }
-    });
-    let empty = said(after, |what| {
-        if let What::Snapshot(snapshot) = what {
-            snapshot.value = json!([]);
-        }
-    });
+    let list = snapshot(after.clone(), move |value| *value = json!(listed));
+    let empty = snapshot(after, |value| *value = json!([]));
     let asked = stored.places(|what| matches!(what, What::Dns(_))).since(acted.asked);
     let asked = dns(asked, move |dns| {
         let place = new.iter().position(|(server, _)| *server == dns.server);
@@ -257,16 +231,11 @@ fn dns_servers_stay(stored: &Stored, acted: &Acted) -> Vec<(String, Change)> {
 
 /// The API server's process after the act is the one from before, where both were read.
 fn api_server_stays(stored: &Stored, histories: &mut Vec<History>) {
-    let states: Vec<u64> =
-        stored.places(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::ApiServer)).iter().collect();
+    let states: Vec<u64> = stored.snapshots(SnapshotOf::ApiServer).iter().collect();
     for pair in states.windows(2) {
         let What::Snapshot(before) = &stored.at(pair[0]).what else { continue };
         let same = before.value.clone();
-        let change = said(pair[1], move |what| {
-            if let What::Snapshot(snapshot) = what {
-                snapshot.value.clone_from(&same);
-            }
-        });
+        let change = snapshot(pair[1], move |value| value.clone_from(&same));
         histories.push(History::new(format!("the API server of #{} is still there", pair[0]), noticed(), change));
     }
 }

@@ -223,8 +223,7 @@ fn some_are_not_asked(stored: &Stored) -> Vec<History> {
             histories.push(History::new(title, wanted, dropped(places)));
         }
         // One that was never asked is one that nobody knows of, unless the run listed it.
-        let listed =
-            stored.places(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::DnsServers)).len() > 1;
+        let listed = stored.snapshots(SnapshotOf::DnsServers).len() > 1;
         for (who, places) in
             stored.groups(|record| if let What::Dns(dns) = &record.what { Some(of(dns)) } else { None })
         {

@@ -195,11 +195,8 @@ pub fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
 
 /// Pods that were told to go between two records, and not by the harness.
 pub fn replaced(stored: &Stored, from: u64, to: u64) -> Vec<&PodLife> {
-    let by_harness = |life: &PodLife| {
-        stored.acts().iter().any(|it| matches!(&it.act, Act::DeletePod { uid, .. } if *uid == life.uid))
-    };
     let told = stored.lives().filter(|life| life.deleting.is_some_and(|mark| mark.seq > from && mark.seq < to));
-    told.filter(|life| !by_harness(life)).collect()
+    told.filter(|life| !stored.is_deleted_by_harness(&life.uid)).collect()
 }
 
 pub fn rolling(stored: &Stored) -> Vec<History> {

@@ -6,7 +6,7 @@ use steadfast::evidence::{Act, EventType, ObjectEvent, PodLife, What};
 use super::{
     change::{Change, Places, added_after, dropped, repeated, said},
     class::{Checks, Class, History, Wanted},
-    edits::{event, shown},
+    edits::{container_statuses, event, shown, status_of},
     stored::{Acted, Part, Stored},
 };
 
@@ -72,11 +72,9 @@ impl Which {
             let state = json!({ "running": { "startedAt": "2026-11-24T20:06:08Z" } });
             json!({ "name": name, "ready": true, "restartCount": times, "lastState": last, "state": state })
         };
-        let status = &mut object["status"];
         match self {
             Self::Server => {
-                let statuses = status["containerStatuses"].as_array_mut().into_iter().flatten();
-                for status in statuses.filter(|status| status["name"] == server) {
+                for status in status_of(object, server) {
                     status["restartCount"] = (status["restartCount"].as_i64().unwrap_or(0) + times).into();
                     if times > 0 {
                         status["lastState"].clone_from(&last);
@@ -84,12 +82,12 @@ impl Which {
                 }
             }
             Self::Sidecar => {
-                if let Some(statuses) = status["containerStatuses"].as_array_mut() {
+                if let Some(statuses) = object["status"]["containerStatuses"].as_array_mut() {
                     statuses.push(extra("exporter"));
                 }
             }
-            Self::Init if status["containerStatuses"].is_array() => {
-                status["initContainerStatuses"] = json!([extra("prepare")]);
+            Self::Init if object["status"]["containerStatuses"].is_array() => {
+                object["status"]["initContainerStatuses"] = json!([extra("prepare")]);
             }
             Self::Init => {}
         }
@@ -141,18 +139,12 @@ fn again(
     )
 }
 
-/// The pods of the set that are there at a record.
-fn there(stored: &Stored, at: u64) -> impl Iterator<Item = &PodLife> {
-    let pods = stored.subject.pods().collect::<Vec<_>>();
-    pods.into_iter().filter_map(move |pod| stored.timeline.pod_at(&pod, at))
-}
-
 /// At the beginning of each scenario nothing was done yet; what was done before is over.
 fn unasked(stored: &Stored) -> Vec<History> {
     let (mut histories, mut ways) = (Vec::new(), ways());
     for (scenario, places) in stored.scenarios() {
         let at = places.first().expect("a record");
-        for life in there(stored, at) {
+        for life in stored.pods_at(at) {
             for (which, times, ended, how) in ways.by_ref().take(3) {
                 let title = format!("{scenario}: {} of {} {times} times, {how}", which.words(), life.name);
                 let change = again(stored, life, at, (which, times, ended));
@@ -225,14 +217,14 @@ fn beyond(stored: &Stored) -> Vec<History> {
             histories.extend(fails("its server twice".into(), again(stored, own, end, once(Which::Server))));
             histories.extend(fails("its sidecar too".into(), again(stored, own, at, once(Which::Sidecar))));
             histories.extend(fails("its init container too".into(), again(stored, own, at, once(Which::Init))));
-            for other in there(stored, at).filter(|other| other.uid != own.uid) {
+            for other in stored.pods_at(at).filter(|other| other.uid != own.uid) {
                 let (which, times, ended, _) = ways.next().expect("there is always another way");
                 let change = again(stored, other, at, (which, times, ended));
                 histories.extend(fails(format!("{} of {}", which.words(), other.name), change));
             }
         }
         let Some(node) = node(&act) else { continue };
-        for life in there(stored, at) {
+        for life in stored.pods_at(at) {
             let on_node = life.node.as_deref() == Some(node);
             let (which, times, ended, _) = ways.next().expect("there is always another way");
             // Where it is over what was on the node is none of its business either.
@@ -253,14 +245,14 @@ fn explained(stored: &Stored) -> Vec<History> {
         if let Some(own) = whose(stored, &act) {
             let events = stored.events_of("Pod", &own.uid).since(asked);
             let unseen = shown(events, |object| {
-                for status in object["status"]["containerStatuses"].as_array_mut().into_iter().flatten() {
+                for status in container_statuses(object) {
                     status["lastState"] = json!({});
                 }
             });
             histories.push(passes(format!("nobody saw how the server of {} had ended", own.name), unseen));
         }
         let Some(node) = node(&act) else { continue };
-        for life in there(stored, asked).filter(|life| life.node.as_deref() == Some(node)) {
+        for life in stored.pods_at(asked).filter(|life| life.node.as_deref() == Some(node)) {
             for at in [asked, end_of(stored, asked) - 1] {
                 let (which, times, ended, how) = ways.next().expect("there is always another way");
                 let change = again(stored, life, at, (which, times, ended));
@@ -315,7 +307,7 @@ fn none(stored: &Stored) -> Vec<History> {
     });
     if let Some(middle) = witness.iter().nth(witness.len() / 2) {
         let change = shown(witness.since(middle), |object| {
-            for status in object["status"]["containerStatuses"].as_array_mut().into_iter().flatten() {
+            for status in container_statuses(object) {
                 status["restartCount"] = 3.into();
             }
         });

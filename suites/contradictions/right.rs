@@ -213,11 +213,7 @@ fn for_people(stored: &Stored) -> Vec<History> {
     histories.push(stays("no notes", dropped(stored.places(|what| matches!(what, What::Note(_))))));
     // A proof names the record that was written last, which may be of a wait.
     let met = |what: &What| matches!(what, What::Wait(it) if it.outcome == WaitOutcome::Met);
-    let named = |what: &What| match what {
-        What::Fault(fault) => fault.proof.clone().unwrap_or_default(),
-        _ => Vec::new(),
-    };
-    let proofs: Vec<u64> = stored.records.iter().flat_map(|record| named(&record.what)).collect();
+    let proofs: Vec<u64> = stored.records.iter().flat_map(|record| stored.named_by(record.seq)).collect();
     let unnamed = |record: &&Record| met(&record.what) && !proofs.contains(&record.seq);
     let waits: Places = stored.records.iter().filter(unnamed).map(|record| record.seq).collect();
     histories.push(stays("no waits that were met", dropped(waits)));

@@ -1,10 +1,10 @@
 //! Settings that no stored run has: each makes another run of a stored one, in which everything is right again.
 
-use serde_json::json;
-use steadfast::evidence::{Act, NodeState, PodLife, PodManagement, Run, Snapshot, SnapshotOf, What};
+use steadfast::evidence::{Act, NodeState, PodLife, PodManagement, Run, SnapshotOf, What};
 
 use super::{
     change::{Change, added_after, moved_before, paused, said},
+    edits::api_server,
     orders::{replaced, updates},
     stored::Stored,
 };
@@ -120,10 +120,10 @@ pub fn departures(stored: &Stored) -> Vec<(u64, u64)> {
 pub fn old_api_server(stored: &Stored) -> Change {
     let killed = stored.acts().into_iter().filter(|acted| acted.act == Act::RestartApiServer);
     let told = killed.filter_map(|acted| {
-        let new = stored.places(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::ApiServer));
+        let new = stored.snapshots(SnapshotOf::ApiServer);
         let What::Snapshot(new) = &stored.at(new.since(acted.asked).first()?).what else { return None };
         let old = NodeState { node: new.value["node"].as_str()?.to_owned(), state: "1 since 07:00:00".to_owned() };
-        Some(added_after(acted.asked, [What::Snapshot(Snapshot { of: SnapshotOf::ApiServer, value: json!(old) })]))
+        Some(added_after(acted.asked, [api_server(old)]))
     });
     Change::all(told)
 }

@@ -1,11 +1,12 @@
 //! The states between the steps of an upgrade: every field of them is compared, and what is wrong with one is noticed.
 
 use serde_json::{Value, json};
-use steadfast::evidence::{Snapshot, SnapshotOf, Stage, State, What};
+use steadfast::evidence::{SnapshotOf, Stage, State, What};
 
 use super::{
-    change::{Change, Places, said},
+    change::{Change, Places},
     class::{Class, History, Wanted},
+    edits::snapshot,
     stored::{Part, Stored},
 };
 
@@ -43,8 +44,7 @@ pub fn states(stored: &Stored) -> Vec<(u64, State)> {
         What::Snapshot(snapshot) => serde_json::from_value(snapshot.value.clone()).expect("a state"),
         _ => unreachable!("a state"),
     };
-    let places = stored.places(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::State));
-    places.iter().map(|seq| (seq, read(seq))).collect()
+    stored.snapshots(SnapshotOf::State).iter().map(|seq| (seq, read(seq))).collect()
 }
 
 /// The records of the states from this one on, counted from 0.
@@ -54,18 +54,10 @@ pub fn since(states: &[(u64, State)], from: usize) -> Places {
 
 /// These states are otherwise.
 pub fn state(places: impl Into<Places>, otherwise: impl Fn(&mut State) + Send + Sync + 'static) -> Change {
-    raw(places, move |value| {
+    snapshot(places, move |value| {
         if let Ok(mut state) = serde_json::from_value::<State>(value.clone()) {
             otherwise(&mut state);
             *value = json!(state);
-        }
-    })
-}
-
-pub fn raw(places: impl Into<Places>, otherwise: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
-    said(places, move |what| {
-        if let What::Snapshot(Snapshot { value, .. }) = what {
-            otherwise(value);
         }
     })
 }
@@ -129,7 +121,7 @@ fn changed_fields(stored: &Stored) -> Vec<History> {
         leaves(&json!(after), String::new(), &mut ways);
         for way in ways.into_iter().filter(|way| !may_change(before, after, way)) {
             let title = format!("{} from `{}` on", way, after.stage.step());
-            let change = raw(since(&states, at), move |value| value.pointer_mut(&way).into_iter().for_each(other));
+            let change = snapshot(since(&states, at), move |value| value.pointer_mut(&way).into_iter().for_each(other));
             histories.push(History::new(title, Wanted::LeavesGreen(&[EQUAL, MOVES]), change));
         }
         let title = format!("the Corefile has no kubernetes plugin from `{}` on", after.stage.step());
@@ -153,7 +145,7 @@ fn other_items(stored: &Stored) -> Vec<History> {
             let count = value[list].as_array().map_or(0, Vec::len);
             for place in 0..count {
                 let title = format!("{list} {place} is missing from `{}` on", after.stage.step());
-                let gone = raw(since(&states, at), move |value| {
+                let gone = snapshot(since(&states, at), move |value| {
                     value[list].as_array_mut().into_iter().for_each(|items| drop(items.remove(place)));
                 });
                 // Who offers clusters may take a node away.
@@ -165,7 +157,7 @@ fn other_items(stored: &Stored) -> Vec<History> {
             if ["nodes", "control_plane"].contains(&list) && after.stage == Stage::Unseen {
                 continue;
             }
-            let twin = raw(since(&states, at), move |value| {
+            let twin = snapshot(since(&states, at), move |value| {
                 let items = value[list].as_array_mut().expect("a list");
                 items.extend(items.first().cloned());
             });

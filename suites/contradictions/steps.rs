@@ -6,7 +6,8 @@ use steadfast::evidence::{Stage, State};
 use super::{
     change::{Change, dropped},
     class::{Checks, Class, History, Wanted},
-    states::{EQUAL, MATRIX, MOVES, UNTOUCHED, WRITES, raw, since, state, states},
+    edits::snapshot,
+    states::{EQUAL, MATRIX, MOVES, UNTOUCHED, WRITES, since, state, states},
     stored::{Part, Stored},
 };
 
@@ -33,7 +34,7 @@ pub const CLASSES: &[Class] = &[
 ];
 
 /// A history for each of these checks, which look at the same.
-pub fn each(title: &str, wanted: fn(Checks) -> Wanted, checks: Checks, change: impl Fn() -> Change) -> Vec<History> {
+fn each(title: &str, wanted: fn(Checks) -> Wanted, checks: Checks, change: impl Fn() -> Change) -> Vec<History> {
     let history = |check| {
         let checks: Checks = std::slice::from_ref(check);
         History::new(format!("{title} ({})", checks[0]), wanted(checks), change())
@@ -111,7 +112,7 @@ fn not_read(stored: &Stored) -> Vec<History> {
             histories.extend(each(&title, wanted(rests(&node)), &[MOVES], || change(*seq)));
         };
         add("not read", dropped);
-        add("read by nobody who understands it", |seq| raw(seq, |value| *value = Value::Null));
+        add("read by nobody who understands it", |seq| snapshot(seq, |value| *value = Value::Null));
     }
     histories
 }

@@ -6,7 +6,7 @@ use steadfast::evidence::{Act, EventType, PodLife};
 use super::{
     change::{Change, Places, added_after, added_before, dropped, paused},
     class::{Checks, Class, History, Wanted},
-    edits::{event, shown},
+    edits::{event, shown, status_of},
     orders::told_to_go,
     stored::{Part, Stored},
 };
@@ -89,8 +89,7 @@ fn stops(stored: &Stored) -> Vec<Stop<'_>> {
 fn ending(stored: &Stored, places: Places, otherwise: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
     let server = stored.subject.container.clone();
     shown(places, move |object| {
-        let statuses = object["status"]["containerStatuses"].as_array_mut().into_iter().flatten();
-        for status in statuses.filter(|status| status["name"] == server.as_str()) {
+        for status in status_of(object, &server) {
             for state in ["state", "lastState"] {
                 if status[state]["terminated"].is_object() {
                     otherwise(&mut status[state]["terminated"]);
@@ -185,10 +184,7 @@ fn held(stored: &Stored) -> Vec<History> {
 /// No event shows how the server ended.
 fn not_told(stored: &Stored, places: Places) -> Change {
     let server = stored.subject.container.clone();
-    shown(places, move |object| {
-        let statuses = object["status"]["containerStatuses"].as_array_mut().into_iter().flatten();
-        statuses.filter(|status| status["name"] == server.as_str()).for_each(|status| status["state"] = json!({}));
-    })
+    shown(places, move |object| status_of(object, &server).for_each(|status| status["state"] = json!({})))
 }
 
 fn unseen(stored: &Stored) -> Vec<History> {
@@ -230,8 +226,7 @@ fn owes_nothing(stored: &Stored) -> Vec<History> {
                 }
             }
             Act::StopNode { node } => {
-                let there = stored.subject.pods().filter_map(|pod| stored.timeline.pod_at(&pod, acted.asked));
-                for life in there.filter(|life| life.node.as_deref() == Some(node)) {
+                for life in stored.pods_at(acted.asked).filter(|life| life.node.as_deref() == Some(node)) {
                     let change = told_to_go(stored, life, acted.asked + 1);
                     let title = format!("{scenario}: {} is told to go on a node that is stopped", life.name);
                     histories.extend(change.map(|change| passes(title, change)));

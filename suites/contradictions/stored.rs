@@ -10,7 +10,7 @@ use std::{
 
 use steadfast::{
     check::{Verdict, all, find},
-    evidence::{Act, Evidence, Moment, ObjectEvent, Phase, PodLife, Record, Run, Subject, What},
+    evidence::{Act, Evidence, Moment, ObjectEvent, Phase, PodLife, Record, Run, SnapshotOf, Subject, What},
 };
 
 use super::{
@@ -237,6 +237,29 @@ impl Stored {
     /// The events of one object.
     pub fn events_of(&self, kind: &str, uid: &str) -> Places {
         self.events(kind, |event| event.object["metadata"]["uid"] == uid)
+    }
+
+    /// The snapshots of this.
+    pub fn snapshots(&self, of: SnapshotOf) -> Places {
+        self.places(|what| matches!(what, What::Snapshot(it) if it.of == of))
+    }
+
+    /// The pods of the set that are there at a record.
+    pub fn pods_at(&self, seq: u64) -> impl Iterator<Item = &PodLife> {
+        self.subject.pods().filter_map(move |pod| self.timeline.pod_at(&pod, seq))
+    }
+
+    /// Whether the harness deletes a pod, at whatever time.
+    pub fn is_deleted_by_harness(&self, uid: &str) -> bool {
+        self.acts().iter().any(|it| matches!(&it.act, Act::DeletePod { uid: deleted, .. } if deleted == uid))
+    }
+
+    /// The records that a proof names; none where a record is no proof.
+    pub fn named_by(&self, proof: u64) -> Vec<u64> {
+        match &self.at(proof).what {
+            What::Fault(fault) => fault.proof.clone().unwrap_or_default(),
+            _ => Vec::new(),
+        }
     }
 
     /// The lives of the set's pods that were seen to begin.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use steadfast::evidence::{Act, EventType, PodLife, PodManagement, What};
 
 use super::{
-    change::{Change, Places, added_after, added_before, hurried, moved_before, paused, said},
+    change::{Change, Places, added_after, added_before, hurried, moved_before, paused},
     class::{Checks, Class, History, Wanted},
     edits::{event, set_ready, shown},
     orders::{replaced, told_to_go, updates},
@@ -136,10 +136,9 @@ fn long_enough(stored: &Stored) -> Vec<History> {
         add("after 70 s", passes, paused(turn.at, 60_000_000));
         let late = sooner(stored, turn.at, 5_000);
         add("the log was late", Wanted::LeavesGreen(WAITS), by_own_times(&turn, 10).then(late));
-        let (lost, again) = (turned(stored, turn.before, turn.at, false), turned(stored, turn.before, turn.at, true));
-        add("for a moment it was not", Wanted::LeavesOpen(WAITS), added_before(turn.at, [lost, again]));
-        let (lost, again) = (turned(stored, turn.before, turn.at, false), turned(stored, turn.before, turn.at, true));
-        add("just then it is lost", Wanted::NoneFails(WAITS), added_after(turn.at, [lost, again]));
+        let flaps = [false, true].map(|ready| turned(stored, turn.before, turn.at, ready));
+        add("for a moment it was not", Wanted::LeavesOpen(WAITS), added_before(turn.at, flaps.clone()));
+        add("just then it is lost", Wanted::NoneFails(WAITS), added_after(turn.at, flaps));
         let sooner = || sooner(stored, turn.at, 7_000);
         if !turn.goes {
             add("after 3 s, Parallel", passes, sooner().then(parallel(stored)));
@@ -164,9 +163,7 @@ fn taken(stored: &Stored) -> Vec<(&PodLife, u64)> {
 
 /// The other pods of the set that serve at a record.
 fn others<'a>(stored: &'a Stored, life: &PodLife, at: u64) -> Vec<&'a PodLife> {
-    let all = stored.subject.pods().filter(|pod| *pod != life.name);
-    let there = all.filter_map(|pod| stored.timeline.pod_at(&pod, at));
-    there.filter(|other| other.serving_at(at)).collect()
+    stored.pods_at(at).filter(|other| other.name != life.name && other.serving_at(at)).collect()
 }
 
 /// A pod is not Ready for half a minute before a record.
@@ -176,11 +173,10 @@ fn long_unready(stored: &Stored, life: &PodLife, at: u64) -> Change {
 
 /// Somebody has a pod deleted just before a record: it is told to go, or gone already.
 fn going(stored: &Stored, life: &PodLife, at: u64) -> [(&'static str, Change); 2] {
-    let told = told_to_go(stored, life, at).expect("a pod that serves was shown");
-    let told_too = told_to_go(stored, life, at).expect("a pod that serves was shown");
+    let told = || told_to_go(stored, life, at).expect("a pod that serves was shown");
     let last = stored.last_event("Pod", &life.uid, at).expect("a pod that serves was shown");
     let gone = added_before(at, [event(last, EventType::Deleted, |_| {})]);
-    [("is told to go", told), ("is gone", told_too.then(gone))]
+    [("is told to go", told()), ("is gone", told().then(gone))]
 }
 
 fn away(stored: &Stored, wanted: Wanted) -> Vec<History> {
@@ -189,7 +185,7 @@ fn away(stored: &Stored, wanted: Wanted) -> Vec<History> {
         for other in others(stored, life, at) {
             let title = format!("{} (#{at}) while {}", life.name, other.name);
             // Whom the harness deletes later nobody else can have deleted.
-            let own = |uid: &str| deleted_by_harness(stored, uid);
+            let own = |uid: &str| stored.is_deleted_by_harness(uid);
             for (word, change) in
                 going(stored, other, at).into_iter().filter(|(word, _)| *word != "is gone" || !own(&other.uid))
             {
@@ -209,10 +205,6 @@ fn away(stored: &Stored, wanted: Wanted) -> Vec<History> {
         }
     }
     histories
-}
-
-fn deleted_by_harness(stored: &Stored, uid: &str) -> bool {
-    stored.acts().iter().any(|it| matches!(&it.act, Act::DeletePod { uid: deleted, .. } if deleted == uid))
 }
 
 fn three_away(stored: &Stored) -> Vec<History> {
@@ -286,11 +278,7 @@ fn excused(stored: &Stored) -> Vec<History> {
         Some(History::new(format!("{} is told to go twice", life.name), Wanted::Passes(RESPECTS), again))
     };
     histories.extend(taken(stored).into_iter().filter_map(told_twice));
-    let renamed = said(stored.places(|what| matches!(what, What::Run(_))), |what| {
-        if let What::Run(run) = what {
-            run.kubernetes = "v1.35.9".into();
-        }
-    });
+    let renamed = described(stored, |run| run.kubernetes = "v1.35.9".into());
     histories.push(History::new("on a version that takes one at a time", Wanted::Passes(RESPECTS), renamed));
     histories
 }

@@ -9,7 +9,7 @@ use steadfast::evidence::{
 use super::{
     change::{Change, Places, added_after, added_before, dropped, moved_before, said},
     class::{Checks, Class, History, Wanted},
-    edits::{answered, event, set_ready, unreachable, valued},
+    edits::{answered, event, naming, set_ready, unreachable, valued},
     records,
     replicas::asked,
     states::{EQUAL, MOVES, UNTOUCHED, WRITES, since, state, states},
@@ -69,24 +69,14 @@ fn not_carried_out(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for Acted { act, asked, proved } in stored.acts() {
         let (Some(checks), Some(proved)) = (check_of(&act), proved) else { continue };
-        let named = match &stored.at(proved).what {
-            What::Fault(fault) => fault.proof.clone().unwrap_or_default(),
-            _ => Vec::new(),
-        };
-        let naming = |records: Vec<u64>| {
-            said(proved, move |what| {
-                if let What::Fault(fault) = what {
-                    fault.proof = Some(records.clone());
-                }
-            })
-        };
+        let named = stored.named_by(proved);
         let mut changes = vec![
             ("it was not asked for", dropped(asked)),
             ("it was not proved", dropped(proved)),
             ("it was not done", dropped([asked, proved].into_iter().collect::<Places>())),
             ("it was proved before", moved_before(proved, asked)),
-            ("nothing proves it", naming(Vec::new())),
-            ("the log's first record proves it", naming(vec![1])),
+            ("nothing proves it", naming(proved, Vec::new())),
+            ("the log's first record proves it", naming(proved, vec![1])),
         ];
         if !matches!(act, Act::UpgradeControlPlane { .. } | Act::UpgradeNode { .. }) {
             changes.push(("what it is proved by is gone", dropped(named.into_iter().collect::<Places>())));
@@ -127,12 +117,11 @@ fn moved_together(stored: &Stored) -> Vec<History> {
         let of_node: HashSet<&str> = replaced.iter().map(|life| life.name.as_str()).collect();
         for life in &replaced {
             let gone = life.deleted.expect("it was replaced").seq;
-            for pod in stored.subject.pods().filter(|pod| !of_node.contains(pod.as_str())) {
-                let Some(other) = stored.timeline.pod_at(&pod, gone) else { continue };
+            for other in stored.pods_at(gone).filter(|other| !of_node.contains(other.name.as_str())) {
                 let Some(last) = stored.last_event("Pod", &other.uid, gone) else { continue };
                 let turned = |ready| event(last, EventType::Modified, |object| set_ready(object, ready));
                 let away = added_after(gone, [turned(false)]).then(added_before(after, [turned(true)]));
-                let title = format!("{node}: {pod} is not Ready while {} is away", life.name);
+                let title = format!("{node}: {} is not Ready while {} is away", other.name, life.name);
                 histories.push(History::new(title, fails, away));
             }
         }

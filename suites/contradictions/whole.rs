@@ -10,7 +10,7 @@ use super::{
         Change, Places, added_after, added_before, at_once, delayed, dropped, ended_before, repeated, said, set_back,
     },
     class::{Checks, Class, History, Wanted},
-    edits::event,
+    edits::{event, snapshot},
     orders::{act, there, told_to_go},
     stored::{Acted, Part, Stored},
 };
@@ -171,18 +171,12 @@ fn reapplied(stored: &Stored) -> Vec<History> {
     };
     let (fails, noticed) = (Wanted::Fails(REAPPLY), Wanted::LeavesGreen(REAPPLY));
     let mut histories = vec![History::new("nobody watched for any time", noticed, at_once(asked, proved))];
-    let second = stored.places(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::Applied)).since(asked);
+    let second = stored.snapshots(SnapshotOf::Applied).since(asked);
     let Some(seq) = second.first() else { return histories };
     let What::Snapshot(applied) = &stored.at(seq).what else { return histories };
     for (index, object) in applied.value.as_array().into_iter().flatten().enumerate() {
         let title = format!("{} {}", object["kind"], object["name"]);
-        let edit = |edit: fn(&mut serde_json::Value, usize)| {
-            said(seq, move |what| {
-                if let What::Snapshot(snapshot) = what {
-                    edit(&mut snapshot.value, index);
-                }
-            })
-        };
+        let edit = |edit: fn(&mut serde_json::Value, usize)| snapshot(seq, move |value| edit(value, index));
         let uid = edit(|all, at| all[at]["uid"] = "another".into());
         histories.push(History::new(format!("{title} has another UID"), fails, uid));
         let generation =
