@@ -23,6 +23,7 @@
 pub mod check;
 pub mod cluster;
 pub mod evidence;
+mod image;
 pub mod lint;
 pub mod mysql;
 mod object;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use serde::Deserialize as _;
 use serde_json::Value;
-use steadfast::evidence::What;
+use steadfast::evidence::{LONGEST_RUN_US, What};
 
 use crate::edit::{Edit, Field, Pick, Story};
 use crate::random::Random;
@@ -18,9 +18,6 @@ const LONGEST: usize = 3;
 
 /// How many fields are changed at random by one edit.
 const MOST_SCATTERED: usize = 64;
-
-/// The latest that the reader takes, in microseconds: a hundred years.
-const LATEST_US: u64 = 100 * 365 * 24 * 3_600 * 1_000_000;
 
 /// A log, which its edits change.
 #[derive(Debug)]
@@ -149,7 +146,7 @@ impl Log {
             if is_another_run || !line.is_about(&seen) {
                 continue;
             }
-            (seq, now) = (seq + 1, line.at_us.clamp(now, LATEST_US));
+            (seq, now) = (seq + 1, line.at_us.clamp(now, LONGEST_RUN_US));
             write!(bytes, "{{\"seq\":{seq},\"at_us\":{now}").expect("memory");
             match line.proved_by(&numbers) {
                 Some(what) => writeln!(bytes, ",\"wall\":\"1970-01-01T00:00:00Z\",\"what\":{what}}}").expect("memory"),

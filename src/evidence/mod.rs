@@ -30,6 +30,7 @@ pub use read::ReadError;
 pub use record::*;
 pub use recorder::{Recorder, WatchError};
 pub use redaction::Redaction;
+pub use rules::LONGEST_RUN_US;
 pub use run::*;
 pub use state::*;
 pub use subject::*;

@@ -10,8 +10,8 @@ use super::run::Run;
 use super::subject::MAX_REPLICAS;
 use crate::object::text;
 
-/// A hundred years in microseconds: no run takes as long.
-const LONGEST_RUN_US: u64 = 100 * 365 * 24 * 3_600 * 1_000_000;
+/// A hundred years in microseconds: no run takes as long, and a reader refuses a log that does.
+pub const LONGEST_RUN_US: u64 = 100 * 365 * 24 * 3_600 * 1_000_000;
 
 /// A limit of a check, in milliseconds: no more than seven weeks.
 const LONGEST_BUDGET_MS: u64 = u32::MAX as u64;

@@ -134,6 +134,11 @@ impl Subject {
             .then(|| format!("the set's own partition, {}, keeps every pod from being updated", self.partition))
     }
 
+    /// Whether pods follow a change of the template.
+    pub fn is_updatable(&self) -> bool {
+        self.keeps_from_updates().is_none()
+    }
+
     /// The pod that replicas replicate from: the first ordinal.
     pub fn primary(&self) -> String {
         self.pod(self.first_ordinal)

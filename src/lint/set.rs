@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::read::Object;
+use crate::image::Image;
 use crate::object::{items, strings, text};
 
 /// What all pointers into a pod begin with.
@@ -213,27 +214,7 @@ impl<'a> Container<'a> {
     }
 }
 
-/// An image's name in parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Image<'a> {
-    /// Registry and path.
-    pub repository: &'a str,
-    /// What stands behind the colon.
-    pub tag: Option<&'a str>,
-    /// What stands behind the `@`.
-    pub digest: Option<&'a str>,
-}
-
 impl<'a> Image<'a> {
-    pub(super) fn parse(reference: &'a str) -> Self {
-        let (rest, digest) = reference.split_once('@').map_or((reference, None), |(rest, digest)| (rest, Some(digest)));
-        // A colon before the last slash belongs to the registry's port.
-        match rest.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
-            Some((repository, tag)) => Self { repository, tag: Some(tag), digest },
-            None => Self { repository: rest, tag: None, digest },
-        }
-    }
-
     /// Whether this is one of Red Hat's, such as `rhel9/mysql-84`, which have variables and paths of their own.
     pub(super) fn is_of_red_hat(&self) -> bool {
         let ends_with_version = self.name().rsplit_once('-').is_some_and(|(_, end)| end.parse::<u32>().is_ok());

@@ -15,7 +15,7 @@ const ANNOTATION: &str = "steadfast/roll";
 
 pub(super) async fn roll(context: &Context) -> Result<(), ScenarioError> {
     let subject = &context.subject;
-    if subject.keeps_from_updates().is_some() {
+    if !subject.is_updatable() {
         return Ok(());
     }
     let image = server_image(context).await?;

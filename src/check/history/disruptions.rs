@@ -213,7 +213,8 @@ impl History {
             "freeze" => vec![Act::PauseNode { node: node() }, Act::UnpauseNode { node: node() }],
             "outage" => vec![Act::StopNode { node: node() }, Act::StartNode { node: node() }],
             "resolver" => vec![Act::RestartDns],
-            _ => vec![Act::RestartApiServer],
+            "control" => vec![Act::RestartApiServer],
+            other => panic!("{other} is about no node, nor a service of the cluster"),
         };
         self.step(scenario, Phase::Begin);
         acts.into_iter().for_each(|act| self.at_once(act));

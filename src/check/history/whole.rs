@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::evidence::{Act, Fault, LeftOut, Moment, Phase, Question, Record, SnapshotOf, SqlAnswer, Subject, What};
+use crate::evidence::{
+    Act, Fault, LeftOut, Moment, Phase, Question, Record, Run, SnapshotOf, SqlAnswer, Subject, What,
+};
 use crate::scenario::SCENARIOS;
 
 use super::{History, error, row, subject};
@@ -46,11 +48,7 @@ impl History {
     /// A run of this many pods that must not act some scenarios, and in which everything is right.
     pub fn good_without(replicas: u32, left_out: Vec<LeftOut>) -> Self {
         let mut history = Self::started(subject(replicas));
-        for record in &mut history.records {
-            if let What::Run(run) = &mut record.what {
-                run.left_out = left_out.clone();
-            }
-        }
+        history.described(|run| run.left_out.clone_from(&left_out));
         history.finish_without(|scenario| left_out.iter().any(|it| it.scenario == scenario));
         history
     }
@@ -155,15 +153,20 @@ impl History {
             "claims" => self.claims(),
             "settle" => self.settle(),
             "teardown" => self.teardown(),
-            _ => {}
+            "upgrade" => {}
+            other => panic!("nobody knows how to play {other}"),
         }
     }
 
     /// The run is to act only these scenarios.
     pub(super) fn acts(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.described(|run| run.scenarios.retain(|scenario| wanted(scenario)));
+    }
+
+    fn described(&mut self, mut otherwise: impl FnMut(&mut Run)) {
         for record in &mut self.records {
             if let What::Run(run) = &mut record.what {
-                run.scenarios.retain(|scenario| wanted(scenario));
+                otherwise(run);
             }
         }
     }

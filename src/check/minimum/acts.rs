@@ -41,7 +41,7 @@ fn steps(case: &Case<'_>, scenario: &str) -> Vec<Step> {
         "together" => vec![step("delete every pod at once", |act| *act == Act::DeleteAllPods)],
         "scale" if several => vec![scale(all, 1), hold(), release(), scale(1, all)],
         "grow" if several => vec![scale(all, all + 1), scale(all + 1, all)],
-        "roll" if case.subject.keeps_from_updates().is_none() => vec![
+        "roll" if case.subject.is_updatable() => vec![
             step("update the pods", |act| matches!(act, Act::Roll { .. })),
             step("break the template", |act| *act == Act::BreakTemplate),
             step("revert the template", |act| *act == Act::RevertTemplate),

@@ -248,7 +248,7 @@ impl Only {
     pub(super) fn holds(self, case: &Case<'_>) -> bool {
         let several = case.subject.replicas > 1;
         let replicating = case.ended("replicate");
-        let updatable = case.subject.keeps_from_updates().is_none();
+        let updatable = case.subject.is_updatable();
         match self {
             Self::Always => true,
             Self::Replicating => replicating,

@@ -97,7 +97,7 @@ fn updates_wait(case: &Case<'_>) -> bool {
     let several = case.subject.max_unavailable > 1 && max_unavailable(case.run).holds;
     let honoured = !case.is_parallel() || parallel_min_ready_seconds(case.run).holds;
     let next = case.subject.replicas.saturating_sub(case.subject.partition) > 1;
-    case.subject.keeps_from_updates().is_none() && honoured && next && !several
+    case.subject.is_updatable() && honoured && next && !several
 }
 
 /// A pod has its turn, after another one that had become Ready.

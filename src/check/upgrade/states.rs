@@ -1,6 +1,7 @@
 //! The states that a run read, and the steps between them.
 
 use crate::evidence::{Act, ComponentSummary, Mark, SnapshotOf, Stage, State};
+use crate::image::Image;
 
 use super::super::{
     Finding,
@@ -89,7 +90,9 @@ pub(super) fn control_plane_upgraded(case: &Case<'_>, states: &[Told]) -> Judged
         let reason = format!("the API server was {from} before the upgrade already (#{}, #{})", seqs[0], seqs[1]);
         return Err(Finding::inconclusive(reason, seqs));
     }
-    let old = |it: &&ComponentSummary| found != from && is_of_kubernetes(it) && tag(&it.image) == Some(from.as_str());
+    let old = |it: &&ComponentSummary| {
+        found != from && is_of_kubernetes(it) && Image::parse(&it.image).tag == Some(from.as_str())
+    };
     if let Some(left) = last.state.control_plane.iter().find(old) {
         let (component, node, seq) = (&left.component, &left.node, seqs[1]);
         let reason = format!("{component} on {node} is still {from} in the end, and the API server {found} (#{seq})");
@@ -98,15 +101,9 @@ pub(super) fn control_plane_upgraded(case: &Case<'_>, states: &[Told]) -> Judged
     Ok(())
 }
 
-/// Whether a component has the version of the cluster: etcd and what others add have their own.
+/// Whether the tag of a component's image is the version of the cluster: etcd and what others add have their own.
 fn is_of_kubernetes(component: &ComponentSummary) -> bool {
     ["kube-apiserver", "kube-controller-manager", "kube-scheduler"].contains(&component.component.as_str())
-}
-
-/// The tag of an image, which names its version.
-fn tag(image: &str) -> Option<&str> {
-    let named = image.split('@').next().unwrap_or_default();
-    named.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'))
 }
 
 /// The nodes that were not upgraded, by the steps and by their kubelets' versions. Where nobody watched it is not known

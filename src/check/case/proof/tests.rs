@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::Case;
 use crate::{
     check::history::{History, PODS},
-    evidence::{Act, NodeState, Retention, SnapshotOf},
+    evidence::{Act, NodeState, Retention, SnapshotOf, SqlAnswer, What},
 };
 
 fn started() -> History {
@@ -65,7 +65,7 @@ fn a_pod_is_held_and_released_while_it_is_there() {
     let release = Act::Release { pod, uid };
     let unready = |history: &mut History| history.unready("mysql-1");
     assert!(holds(&hold, unready));
-    assert!(!holds(&hold, |history| history.pinged("mysql-1", crate::evidence::SqlAnswer::Rows(vec![]))));
+    assert!(!holds(&hold, |history| history.pinged("mysql-1", SqlAnswer::Rows(vec![]))));
     assert!(!holds(&hold, |history| history.goes("mysql-1")));
     assert!(holds(&release, |history| history.ready("mysql-1")));
     assert!(!holds(&release, unready));
@@ -156,7 +156,7 @@ fn a_drain_takes_a_pod_from_its_node() {
         let mut history = started();
         if !bound {
             history = history.edit(|what| {
-                if let crate::evidence::What::Object(event) = what {
+                if let What::Object(event) = what {
                     event.object["spec"]["nodeName"] = json!("worker2");
                 }
             });
