@@ -8,10 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::answer::{SqlAnswer, Transport};
 use super::timeline::Family;
+
+mod workload;
+
+pub use workload::{
+    ClaimSummary, ContainerSummary, EndpointSummary, LegacyEndpoints, OwnerSummary, PodSummary, RevisionSummary,
+    ServiceSummary, SetSummary, VolumeSummary,
+};
 
 /// The cluster and the workload at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -117,187 +123,6 @@ pub struct NodeSummary {
     pub ready: bool,
     /// Whether it takes pods.
     pub schedulable: bool,
-}
-
-/// The StatefulSet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetSummary {
-    /// Its UID.
-    pub uid: String,
-    /// `metadata.generation`.
-    pub generation: i64,
-    /// `status.observedGeneration`.
-    pub observed_generation: i64,
-    /// `status.currentRevision`.
-    pub current_revision: String,
-    /// `status.updateRevision`.
-    pub update_revision: String,
-    /// `status.collisionCount`.
-    pub collision_count: i64,
-    /// `spec.replicas`.
-    pub replicas: i64,
-    /// `status.readyReplicas`.
-    pub ready: i64,
-    /// `status.availableReplicas`.
-    pub available: i64,
-    /// `status.updatedReplicas`.
-    pub updated: i64,
-    /// `spec.updateStrategy.rollingUpdate.partition`.
-    pub partition: i64,
-}
-
-/// A ControllerRevision of the set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RevisionSummary {
-    /// Its name, which pods made from it bear as a label.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-    /// Its number.
-    pub revision: i64,
-    /// The template that it holds.
-    pub data: Value,
-}
-
-/// A pod of the set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PodSummary {
-    /// Its name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-    /// Its containers, by name.
-    pub containers: Vec<ContainerSummary>,
-    /// The revision it was made from.
-    pub revision: String,
-    /// Its node; none while it is Pending.
-    pub node: Option<String>,
-    /// Its address; none while it has none. Of a dual-stack pod it is the first one.
-    pub address: Option<String>,
-    /// The address of the other family that a dual-stack pod has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub other_address: Option<String>,
-    /// `spec.hostname`.
-    pub hostname: String,
-    /// `spec.subdomain`.
-    pub subdomain: String,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// `status.phase`.
-    pub phase: String,
-    /// Whether it is Ready.
-    pub ready: bool,
-    /// When the Ready condition last changed, as the API server has it.
-    pub ready_since: Option<String>,
-    /// The claims that its volumes are on.
-    pub claims: Vec<String>,
-}
-
-impl PodSummary {
-    /// Its addresses of either family.
-    pub fn addresses(&self) -> impl Iterator<Item = &str> {
-        self.address.as_deref().into_iter().chain(self.other_address.as_deref())
-    }
-}
-
-/// A container of a pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContainerSummary {
-    /// Its name.
-    pub name: String,
-    /// The runtime's id of it, which changes with every start.
-    pub id: String,
-    /// Its image, as its pod asks for it.
-    pub image: String,
-    /// How often it was started again.
-    pub restarts: i64,
-}
-
-/// A claim.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClaimSummary {
-    /// Its name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-    /// `status.phase`.
-    pub phase: String,
-    /// The volume that it is bound to.
-    pub volume: String,
-    /// Who owns it, which decides what goes with whom.
-    pub owners: Vec<OwnerSummary>,
-}
-
-/// An owner reference.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct OwnerSummary {
-    /// The owner's kind.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-    /// Whether it is the managing controller.
-    pub controller: bool,
-}
-
-/// A volume.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VolumeSummary {
-    /// Its name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-    /// `status.phase`.
-    pub phase: String,
-    /// The UID of the claim that it is for.
-    pub claim_uid: String,
-    /// `spec.persistentVolumeReclaimPolicy`.
-    pub reclaim_policy: String,
-}
-
-/// A Service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceSummary {
-    /// Its UID.
-    pub uid: String,
-    /// `spec.clusterIP`, `None` in a word for a headless one.
-    pub cluster_ip: String,
-    /// `spec.selector`.
-    pub selector: BTreeMap<String, String>,
-    /// `spec.publishNotReadyAddresses`.
-    pub publish_not_ready: bool,
-    /// `spec.ipFamilies`; none in evidence of older versions.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ip_families: Vec<String>,
-    /// Its ports: `name protocol number target`.
-    pub ports: Vec<String>,
-}
-
-/// An endpoint of an EndpointSlice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndpointSummary {
-    /// Its address.
-    pub address: String,
-    /// The pod that it is; none of a slice that somebody wrote by hand.
-    pub pod_uid: Option<String>,
-    /// The host name that DNS has for it.
-    pub hostname: Option<String>,
-    /// `conditions.ready`.
-    pub ready: bool,
-    /// `conditions.serving`.
-    pub serving: bool,
-    /// `conditions.terminating`.
-    pub terminating: bool,
-}
-
-/// The addresses of an Endpoints object.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LegacyEndpoints {
-    /// Those that are ready.
-    pub ready: BTreeSet<String>,
-    /// Those that are not.
-    pub not_ready: BTreeSet<String>,
 }
 
 /// The cluster's DNS.

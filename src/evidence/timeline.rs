@@ -4,6 +4,8 @@
 mod family;
 mod life;
 mod lives;
+mod set;
+mod storage;
 #[cfg(test)]
 mod tests;
 
@@ -19,8 +21,10 @@ use super::subject::{Retention, Subject};
 use crate::object::{items, text};
 
 pub use family::Family;
-pub use life::{Change, ClaimLife, Mark, PodLife, SetState, VolumeLife, other_address};
+pub use life::{Change, Mark, PodLife, other_address};
 pub use lives::{Life, Lives};
+pub use set::SetState;
+pub use storage::{ClaimLife, VolumeLife};
 
 /// The history of a run's objects. It keeps each life once, and of a life each change of Ready, of its address, of its
 /// labels or of its volume once; and each gap. Events that change none of these leave nothing behind, so a quiet day

@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 
+use super::table::MAX_UNAVAILABLE_OFF;
 use super::*;
 use crate::check::history::{History, subject};
 

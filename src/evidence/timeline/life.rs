@@ -1,4 +1,4 @@
-//! The lives of objects: what is known of one pod, claim or volume, from its first record to its last.
+//! The life of a pod: what is known of it, from its first record to its last.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -33,14 +33,14 @@ pub struct Change<T> {
     pub value: T,
 }
 
-fn push_if_new<T: PartialEq<V> + From<V>, V>(history: &mut Vec<Change<T>>, since: Mark, value: V) {
+pub(super) fn push_if_new<T: PartialEq<V> + From<V>, V>(history: &mut Vec<Change<T>>, since: Mark, value: V) {
     if history.last().is_none_or(|last| last.value != value) {
         history.push(Change { since, value: value.into() });
     }
 }
 
 /// The value at that record.
-fn at<T>(history: &[Change<T>], seq: u64) -> Option<&T> {
+pub(super) fn at<T>(history: &[Change<T>], seq: u64) -> Option<&T> {
     let passed = history.partition_point(|change| change.since.seq <= seq);
     history[..passed].last().map(|change| &change.value)
 }
@@ -236,143 +236,6 @@ pub fn other_address(status: &Value) -> Option<&str> {
     let family = |address: &str| address.parse().ok().map(Family::of);
     let others = items(status, "/podIPs").filter_map(|it| text(it, "/ip"));
     others.into_iter().find(|address| family(address).is_some_and(|of| family(first) != Some(of)))
-}
-
-/// The life of one PersistentVolumeClaim, known by its UID.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimLife {
-    /// The claim's name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-    /// The first record that shows it.
-    pub added: Mark,
-    /// `spec.volumeName`, change by change, from when it is bound.
-    pub volume: Vec<Change<String>>,
-    /// When `metadata.deletionTimestamp` was first seen.
-    pub deleting: Option<Mark>,
-    /// When it was gone.
-    pub deleted: Option<Mark>,
-}
-
-impl Life for ClaimLife {
-    fn known_as(&self) -> (&str, &str) {
-        (&self.name, &self.uid)
-    }
-
-    fn lasts(&self) -> (Mark, Option<Mark>) {
-        (self.added, self.deleted)
-    }
-}
-
-impl ClaimLife {
-    pub(super) fn begun(mark: Mark, name: &str, uid: &str) -> Self {
-        let (name, uid) = (name.to_owned(), uid.to_owned());
-        Self { name, uid, added: mark, volume: Vec::new(), deleting: None, deleted: None }
-    }
-
-    /// When the claim was told to go, or was gone where nobody saw it told.
-    pub fn going(&self) -> Option<Mark> {
-        self.deleting.or(self.deleted)
-    }
-
-    /// The volume that it was bound to at that record.
-    pub fn volume_at(&self, seq: u64) -> Option<&str> {
-        at(&self.volume, seq).map(String::as_str)
-    }
-
-    pub(super) fn observe(&mut self, mark: Mark, event: &ObjectEvent) {
-        let gone = event.event == EventType::Deleted;
-        if let Some(volume) = text(&event.object, "/spec/volumeName") {
-            push_if_new(&mut self.volume, mark, volume);
-        }
-        if self.deleting.is_none() && (gone || text(&event.object, "/metadata/deletionTimestamp").is_some()) {
-            self.deleting = Some(mark);
-        }
-        if gone {
-            self.deleted.get_or_insert(mark);
-        }
-    }
-}
-
-/// A PersistentVolume, known by its UID.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VolumeLife {
-    /// The volume's name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-    /// The first record that shows it.
-    pub added: Mark,
-    /// When it was gone.
-    pub deleted: Option<Mark>,
-}
-
-impl Life for VolumeLife {
-    fn known_as(&self) -> (&str, &str) {
-        (&self.name, &self.uid)
-    }
-
-    fn lasts(&self) -> (Mark, Option<Mark>) {
-        (self.added, self.deleted)
-    }
-}
-
-impl VolumeLife {
-    pub(super) fn begun(mark: Mark, name: &str, uid: &str) -> Self {
-        Self { name: name.to_owned(), uid: uid.to_owned(), added: mark, deleted: None }
-    }
-
-    pub(super) fn observe(&mut self, mark: Mark, event: &ObjectEvent) {
-        if event.event == EventType::Deleted {
-            self.deleted.get_or_insert(mark);
-        }
-    }
-}
-
-/// What is known of the StatefulSet from one event.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SetState {
-    /// The set's UID.
-    pub uid: String,
-    /// `metadata.generation`.
-    pub generation: i64,
-    /// `status.observedGeneration`: the controller has seen the spec once it equals the generation.
-    pub observed_generation: i64,
-    /// `spec.replicas`.
-    pub replicas: i64,
-    /// `status.replicas`.
-    pub current: i64,
-    /// `status.readyReplicas`.
-    pub ready: i64,
-    /// `status.updatedReplicas`: pods of the update revision.
-    pub updated: i64,
-    /// `status.currentRevision`: the revision of pods that no update has reached.
-    pub current_revision: String,
-    /// `status.updateRevision`: the revision of the template as it is now.
-    pub update_revision: String,
-    /// Whether the set is gone.
-    pub deleted: bool,
-}
-
-impl SetState {
-    /// The state that an event shows.
-    pub fn of(event: &ObjectEvent) -> Self {
-        let object = &event.object;
-        let string = |pointer| text(object, pointer).unwrap_or_default().to_owned();
-        Self {
-            uid: string("/metadata/uid"),
-            generation: number(object, "/metadata/generation"),
-            observed_generation: number(object, "/status/observedGeneration"),
-            replicas: number(object, "/spec/replicas"),
-            current: number(object, "/status/replicas"),
-            ready: number(object, "/status/readyReplicas"),
-            updated: number(object, "/status/updatedReplicas"),
-            current_revision: string("/status/currentRevision"),
-            update_revision: string("/status/updateRevision"),
-            deleted: event.event == EventType::Deleted,
-        }
-    }
 }
 
 /// Adds a few words on a pod's state, with the reason that a container of one that is not Ready waits for, where there

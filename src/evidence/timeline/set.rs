@@ -1,0 +1,49 @@
+//! The StatefulSet, event by event.
+
+use super::super::record::{EventType, ObjectEvent};
+use crate::object::{number, text};
+
+/// What is known of the StatefulSet from one event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SetState {
+    /// The set's UID.
+    pub uid: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `status.observedGeneration`: the controller has seen the spec once it equals the generation.
+    pub observed_generation: i64,
+    /// `spec.replicas`.
+    pub replicas: i64,
+    /// `status.replicas`.
+    pub current: i64,
+    /// `status.readyReplicas`.
+    pub ready: i64,
+    /// `status.updatedReplicas`: pods of the update revision.
+    pub updated: i64,
+    /// `status.currentRevision`: the revision of pods that no update has reached.
+    pub current_revision: String,
+    /// `status.updateRevision`: the revision of the template as it is now.
+    pub update_revision: String,
+    /// Whether the set is gone.
+    pub deleted: bool,
+}
+
+impl SetState {
+    /// The state that an event shows.
+    pub fn of(event: &ObjectEvent) -> Self {
+        let object = &event.object;
+        let string = |pointer| text(object, pointer).unwrap_or_default().to_owned();
+        Self {
+            uid: string("/metadata/uid"),
+            generation: number(object, "/metadata/generation"),
+            observed_generation: number(object, "/status/observedGeneration"),
+            replicas: number(object, "/spec/replicas"),
+            current: number(object, "/status/replicas"),
+            ready: number(object, "/status/readyReplicas"),
+            updated: number(object, "/status/updatedReplicas"),
+            current_revision: string("/status/currentRevision"),
+            update_revision: string("/status/updateRevision"),
+            deleted: event.event == EventType::Deleted,
+        }
+    }
+}
