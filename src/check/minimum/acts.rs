@@ -93,3 +93,6 @@ pub(super) fn unproved(case: &Case<'_>, scenarios: &[&str]) -> Option<Finding> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,15 @@
 
 use serde_json::json;
 
+use super::{HOSTNAME, Need, missing, table};
 use crate::{
     check::{
-        CATALOGUE, Verdict, find,
+        CATALOGUE, Verdict,
+        case::Case,
+        find,
         history::{History, subject},
     },
-    evidence::{Act, Moment, NodeState, Phase, Question, SnapshotOf, What},
+    evidence::{Act, LeftOut, Moment, NodeState, Phase, Question, SnapshotOf, Subject, What},
 };
 
 /// What the catalogue concludes, the minimum included.
@@ -116,4 +119,70 @@ fn an_api_server_that_answers_afterwards_must_be_another_one() {
         _ => {}
     });
     assert_eq!(found(&old), Verdict::Inconclusive);
+}
+
+#[test]
+fn what_a_pass_needs_is_told_in_words() {
+    let mut needs: Vec<String> = CATALOGUE.iter().flat_map(|check| check.minimum).map(ToString::to_string).collect();
+    needs.sort();
+    needs.dedup();
+    insta::assert_snapshot!(needs.join("\n"));
+}
+
+/// How many answers each scenario of a run must have left.
+fn counted(history: &History) -> String {
+    let needs: Vec<Need> = CATALOGUE.iter().flat_map(|check| check.minimum).copied().collect();
+    let evidence = history.evidence();
+    let case = Case::of(&evidence).expect("a run");
+    let expected = table::expected(&case, &needs);
+    let count = |scenario: &String| expected.iter().filter(|it| it.scenario == scenario).count();
+    case.run.scenarios.iter().map(|scenario| format!("{scenario} {}", count(scenario))).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn how_much_is_asked_follows_the_workload() {
+    let left_out = vec![LeftOut { scenario: "replicate".into(), why: "as the test wants".into() }];
+    let by_hand = |replicas| History::good_with(Subject { on_delete: true, ..subject(replicas) });
+    let runs = [
+        ("three pods", History::good()),
+        ("one pod", History::good_of(1)),
+        ("updated by hand", by_hand(3)),
+        ("one pod, updated by hand", by_hand(1)),
+        ("not replicating", History::good_without(3, left_out)),
+    ];
+    let told: Vec<String> = runs.iter().map(|(what, history)| format!("{what}: {}", counted(history))).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_name_that_was_not_asked_for_is_told_in_words() {
+    let after_drain = Moment::Recovered { scenario: "drain".into() };
+    let mut told = Vec::new();
+    for (id, record_type, start) in [
+        ("dns::service_resolves_to_ready_pods", "A", "mysql-h."),
+        ("dns::each_pod_has_its_name", "A", "mysql-1."),
+        ("dns::srv_lists_every_pod", "SRV", "_mysql."),
+        ("dns::ptr_points_back", "PTR", ""),
+    ] {
+        let asked = |what: &What| match what {
+            What::Dns(dns) => {
+                dns.moment == after_drain && dns.record_type == record_type && dns.name.starts_with(start)
+            }
+            _ => false,
+        };
+        let evidence = History::good().without(asked).evidence();
+        let found = missing(&Case::of(&evidence).expect("a run"), find(id).expect("a check"));
+        told.push(found.expect("a doubt").reason);
+    }
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn another_command_does_not_stand_for_one_that_was_not_run() {
+    let at = Moment::Deletion { pod: "mysql-1".into() };
+    let run = |what: &What| matches!(what, What::Exec(exec) if exec.moment == at && exec.argv == HOSTNAME);
+    let evidence = History::good().without(run).evidence();
+    let check = find("identity::hostname_is_pod_name").expect("a check");
+    let found = missing(&Case::of(&evidence).expect("a run"), check).expect("a doubt");
+    assert!(found.reason.starts_with("`hostname` was not run in mysql-1"), "{}", found.reason);
 }

@@ -104,3 +104,6 @@ fn words(lag: &Spread) -> String {
         if lag.unanswered > 0 { format!("; {} more had no answer", lag.unanswered) } else { String::new() };
     format!("{p50} in half of {} looks, {p99} in 99 of 100, {max} at most{unanswered}", lag.looks)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ mod fields;
 mod history;
 mod names;
 mod regressions;
+mod rules;
 mod vacuous;
 
 use insta::assert_snapshot;

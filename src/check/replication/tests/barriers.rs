@@ -64,6 +64,29 @@ fn a_replica_that_waited_for_nothing_is_blamed_only_for_what_it_has_of_its_own()
 }
 
 #[test]
+fn rows_after_a_barrier_that_proves_nothing_are_not_missed() {
+    let nothing = SqlAnswer::Rows(Vec::new());
+    let lacking = |what: &What| matches!(what, What::Sql(sql) if drained(&sql.moment) && sql.pod == "mysql-1" && sql.question == Question::Rows);
+    let without_rows = History::good().edit(|what| {
+        if lacking(what)
+            && let What::Sql(sql) = what
+        {
+            sql.answer = nothing.clone();
+        }
+    });
+    without_rows.expect(SAME, Fail);
+    without_rows.telling("mysql-1", drained, "gtid_set", "").expect(SAME, Inconclusive);
+}
+
+#[test]
+fn a_barrier_that_belongs_to_no_disruption_is_not_held_against_one() {
+    let of_drain =
+        |what: &What| matches!(what, What::Sql(sql) if drained(&sql.moment) && sql.question == Question::Barrier);
+    let unasked = History::good().without(of_drain).telling("mysql-1", settled, "reached", "0");
+    unasked.expect(RECOVERS, Inconclusive);
+}
+
+#[test]
 fn what_a_disruption_was_not_recovered_from_by_is_told() {
     assert_snapshot!(History::good().telling("mysql-1", drained, "gtid_set", "").expect(RECOVERS, Inconclusive), @"drain: drain worker, uncordon worker: nobody saw every replica catch up (#915): the barrier of mysql-1 proves nothing: it waited for no transaction (#922)");
 }
@@ -208,4 +231,14 @@ fn what_a_replica_has_of_its_own_is_errant_in_whatever_domain() {
     });
     let reason = behind.expect(SAME, Fail);
     assert!(reason.contains("mysql-1 misses 0-100-8..8 of mysql-0 and has 0-101-99"), "{reason}");
+}
+
+#[test]
+fn only_the_primary_tells_what_it_wrote_while_a_replica_was_compared() {
+    let has = |history: History, pod: &str, last: u32| {
+        history.telling(pod, settled, "gtid_executed", &format!("{UUID}0:1-{last}"))
+    };
+    let written = has(has(has(History::good(), "mysql-0", 1000), "mysql-1", 1001), "mysql-2", 1001);
+    let reason = written.expect(SAME, Inconclusive);
+    assert!(reason.contains("mysql-0 was written to while mysql-1 was compared with it"), "{reason}");
 }

@@ -7,7 +7,7 @@ use crate::{
         Verdict::{Fail, Inconclusive, Pass, Skipped},
         history::History,
     },
-    evidence::{Act, Budgets, Entries, Entry, Lag, Moment, Phase, Question, What, WriteOutcome},
+    evidence::{Act, Budgets, Entries, Entry, Lag, LeftOut, Moment, Phase, Question, What, WriteOutcome},
 };
 
 const RECOVERS: &str = "replication::recovers_within_budget";
@@ -67,6 +67,21 @@ fn what_nobody_looked_for_leaves_it_open() {
     waits("ErrImagePull").expect(RECOVERS, Inconclusive);
     History::good().without(|what| matches!(what, What::Entries(_))).expect(RECOVERS, Inconclusive);
     History::good().without(|what| matches!(what, What::Fault(_))).expect(RECOVERS, Inconclusive);
+}
+
+#[test]
+fn a_scenario_that_was_left_out_does_not_excuse_one_that_disrupted_nothing() {
+    let left_out = |scenarios: &'static [&str]| {
+        let undisrupted = History::good().without(|what| matches!(what, What::Fault(_)));
+        undisrupted.edit(move |what| {
+            if let What::Run(run) = what {
+                run.left_out = vec![LeftOut { scenario: "drain".into(), why: "the nodes are others'".into() }];
+                run.scenarios.retain(|scenario| scenarios.contains(&scenario.as_str()));
+            }
+        })
+    };
+    left_out(&["deploy", "replicate", "settle", "restart"]).expect(RECOVERS, Inconclusive);
+    left_out(&["deploy", "replicate", "settle"]).expect(RECOVERS, Skipped);
 }
 
 #[test]

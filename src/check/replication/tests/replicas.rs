@@ -56,6 +56,10 @@ fn a_replica_that_does_not_go_on_by_itself_fails() {
     assert_snapshot!(off.clone().expect(BACK, Fail), @"the IO thread of the new mysql-1 is `No` (#202)");
     assert_snapshot!(off.telling("mysql-1", back, "reached", "0").expect(BACK, Fail), @"mysql-1 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-12` after the deletion of mysql-1 (#201)");
     History::good().telling("mysql-1", back, "Replica_SQL_Running", "No").expect(BACK, Fail);
+    // A thread that stands still is graver than one that is about to connect.
+    let both = History::good().telling("mysql-1", back, "Replica_IO_Running", "Connecting");
+    let reason = both.telling("mysql-1", back, "Replica_SQL_Running", "No").expect(BACK, Fail);
+    assert!(reason.contains("the SQL thread of the new mysql-1 is `No`"), "{reason}");
     History::good().telling("mysql-1", back, "Replica_IO_Running", "Connecting").expect(BACK, Inconclusive);
     History::good().telling("mysql-1", back, "Source_Host", "10.0.0.1").expect(BACK, Fail);
 }
@@ -181,4 +185,15 @@ fn what_is_written_meanwhile_is_neither_missing_nor_errant() {
     let joining = joining.telling("mysql-0", joined, "gtid_executed", &format!("{UUID}0:1-20"));
     let joining = joining.telling("mysql-3", joined, "gtid_executed", &format!("{UUID}0:1-20"));
     assert!(joining.expect(JOINS, Inconclusive).contains("mysql-0 was written to"));
+}
+
+#[test]
+fn a_write_that_the_primary_accepts_is_none_of_a_replicas() {
+    let rows = |what: &What| matches!(what, What::Sql(sql) if settled(&sql.moment) && sql.pod == "mysql-0" && sql.question == Question::Rows);
+    let tried = History::good().told_before(rows, |what| {
+        if let What::Sql(sql) = what {
+            (sql.question, sql.answer) = (Question::TryWrite, SqlAnswer::Rows(Vec::new()));
+        }
+    });
+    tried.expect(REFUSE, Pass);
 }

@@ -61,6 +61,46 @@ fn pods_that_are_bound_to_no_node_must_not_be_away_together() {
 }
 
 #[test]
+fn another_pod_on_the_node_does_not_bind_an_evicted_one_to_it() {
+    let crossed = History::upgraded().with_states(AFTER_WORKER, |state| {
+        for (pod, node) in [(0, "worker2"), (1, "worker"), (2, "worker2")] {
+            state.pods[pod].node = Some(node.into());
+        }
+    });
+    let reason = crossed.expect(MOVES, Fail);
+    assert!(reason.contains("mysql-0, mysql-2 were away at the same time"), "{reason}");
+}
+
+#[test]
+fn a_pod_that_went_after_the_next_one_was_told_to_fails() {
+    let mut first = true;
+    let stays = move |what: &mut What| {
+        if let What::Object(event) = what
+            && event.event == EventType::Deleted
+            && event.object["metadata"]["uid"] == "0.1"
+            && std::mem::take(&mut first)
+        {
+            event.event = EventType::Modified;
+        }
+    };
+    let late = before_the_kubelet_of("worker", |history| {
+        told(history, "mysql-0", "0.1", EventType::Deleted, false, true);
+    });
+    let reason = late.edit(stays).expect(MOVES, Fail);
+    assert!(reason.contains("mysql-2 was told to go before mysql-0 was gone"), "{reason}");
+}
+
+#[test]
+fn a_pod_that_came_in_a_lost_stretch_is_left_to_the_states() {
+    let of_life = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "1.2");
+    let lost = before_the_kubelet_of("worker2", |history| {
+        history.gap("Pod");
+    });
+    let lost = lost.without(of_life);
+    lost.expect(MOVES, Pass);
+}
+
+#[test]
 fn a_pod_on_another_node_must_not_be_away_meanwhile() {
     let flips = before_the_kubelet_of("worker2", |history| {
         told(history, "mysql-2", "2.2", EventType::Modified, false, false);

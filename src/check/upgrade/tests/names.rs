@@ -8,7 +8,7 @@ use crate::{
         Verdict::{Fail, Inconclusive, Pass},
         history::History,
     },
-    evidence::{NameAnswer, Transport},
+    evidence::{NameAnswer, Stage, Transport},
 };
 
 /// An upgrade with other answers in the states from this one on.
@@ -42,6 +42,25 @@ fn servers_that_do_not_agree_fail() {
         it.data.clear();
     });
     assert_snapshot!(history.expect(MATRIX, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local after the control plane on control-plane: mysql-1 by coredns-a over UDP from namespace steadfast, but NXDOMAIN without a record by coredns-b over UDP from namespace steadfast (#156)");
+}
+
+#[test]
+fn servers_that_disagree_after_one_was_silent_fail() {
+    let of_one = |it: &NameAnswer| of_pod(it) && it.server == "coredns-b";
+    let history = History::upgraded().with_states(0, move |state| {
+        let silent = state.stage == Stage::Nothing;
+        for answer in state.answers.iter_mut().filter(|answer| of_one(answer)) {
+            answer.rcode = (!silent).then(|| "NXDOMAIN".to_owned());
+        }
+    });
+    history.expect(MATRIX, Fail);
+}
+
+#[test]
+fn a_target_that_was_missing_before_leaves_it_open() {
+    let lacks = |it: &mut NameAnswer| it.data.retain(|target| !target.contains("mysql-1."));
+    let reason = answering(0, |it| it.record_type == "SRV", lacks).expect(MATRIX, Inconclusive);
+    assert!(reason.contains("before the upgrade, and must have"), "{reason}");
 }
 
 #[test]
