@@ -37,3 +37,30 @@ impl Case<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::super::history::History;
+    use super::*;
+
+    /// Whether a container of a pod with these statuses had ended with an error.
+    fn crashed(statuses: Value) -> bool {
+        let mut history = History::of(1);
+        history.added("mysql-0");
+        history.modified("mysql-0", "status", json!({"phase": "Pending", "initContainerStatuses": statuses}));
+        let evidence = history.evidence();
+        let case = Case::of(&evidence).expect("a run");
+        case.crashed(&case.timeline.pods[0], u64::MAX)
+    }
+
+    #[test]
+    fn a_container_crashed_that_ended_with_an_error_or_waits_after_several() {
+        assert!(crashed(json!([{"state": {"terminated": {"exitCode": 1}}}])));
+        assert!(crashed(json!([{"lastState": {"terminated": {"exitCode": 137}}}])));
+        assert!(crashed(json!([{"state": {"waiting": {"reason": "CrashLoopBackOff"}}}])));
+        assert!(!crashed(json!([{"state": {"terminated": {"exitCode": 0}}}])));
+        assert!(!crashed(json!([{"state": {"waiting": {"reason": "PodInitializing"}}}])));
+    }
+}

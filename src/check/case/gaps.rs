@@ -161,4 +161,29 @@ mod tests {
         history.step("control", Phase::End);
         assert!(!doubted(&history));
     }
+
+    #[test]
+    fn the_gaps_that_are_bridged_are_told_by_their_records() {
+        let evidence = during("control", History::lost_and_listed).evidence();
+        let gaps: HashSet<u64> = evidence.timeline.gaps.iter().map(|(mark, _)| mark.seq).collect();
+        assert!(!gaps.is_empty());
+        assert_eq!(bridged_gaps(&evidence), gaps);
+        assert_eq!(bridged_gaps(&during("drain", History::lost_and_listed).evidence()), HashSet::new());
+    }
+
+    #[test]
+    fn what_is_listed_after_a_second_gap_says_nothing_of_the_first() {
+        let history = during("control", |history| {
+            history.lost_and_listed();
+            history.gap("Pod");
+            history.object(
+                EventType::Listed,
+                "Pod",
+                serde_json::json!({"metadata": {"name": "mysql-0", "uid": "0.9"}}),
+            );
+        });
+        let evidence = history.evidence();
+        let gaps: Vec<u64> = evidence.timeline.gaps.iter().map(|(mark, _)| mark.seq).collect();
+        assert!(gaps.len() > 1 && bridged_gaps(&evidence) == HashSet::from([gaps[0]]), "{gaps:?}");
+    }
 }

@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod causes;
+mod ends;
 
 fn judge(id: &str, history: &History) -> Finding {
     find(id).expect("a check").judge(&history.evidence())

@@ -294,4 +294,18 @@ mod tests {
             assert!(!rule.accepts(&own, &may, &data(others)), "{others:?} without its own");
         }
     }
+
+    #[test]
+    fn a_name_without_records_is_right_only_where_nothing_is_published() {
+        let record = || Data::from(["10.0.0.7".to_owned()]);
+        let of = |may: Data, exists: bool| Right { must: Data::new(), may, exists, may_exist: true };
+        let accepts = |right: &Right, told: &Data| right.accepts(&Rule::Exactly, Some(true), told);
+        assert!(accepts(&of(Data::new(), false), &Data::new()));
+        // A name that only a pod on its way out gives has that pod's record, or does not exist.
+        let going = of(record(), false);
+        assert!(!accepts(&going, &Data::new()));
+        assert!(accepts(&going, &record()));
+        assert!(going.accepts(&Rule::Exactly, Some(false), &Data::new()));
+        assert!(accepts(&of(record(), true), &Data::new()));
+    }
 }

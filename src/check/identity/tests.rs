@@ -222,3 +222,16 @@ fn a_server_of_mysql_that_tells_no_uuid_leaves_it_open() {
     assert_snapshot!(silent.clone().expect(DISTINCT, Inconclusive), @"mysql-1 did not tell its server_uuid (#27); mysql-1 did not tell its server_uuid (#180); mysql-1 did not tell its server_uuid (#188); and 11 more of the kind");
     silent.expect(SURVIVES, Inconclusive);
 }
+
+#[test]
+fn a_pod_that_was_not_asked_is_named_alone() {
+    let command =
+        |what: &What| matches!(what, What::Exec(exec) if exec.pod == "mysql-1" && exec.argv == ["hostname", "-f"]);
+    assert_snapshot!(History::good().without(command).expect(HOSTNAME, Inconclusive), @"`hostname -f` was not run in mysql-1");
+    let identity =
+        |what: &What| matches!(what, What::Sql(sql) if sql.pod == "mysql-1" && sql.question == Question::Identity);
+    let reason = History::good().without(identity).expect(HOSTNAME, Inconclusive);
+    assert!(!reason.contains("mysql-0") && !reason.contains("mysql-2"), "{reason}");
+    let reason = History::good().without(identity).expect(DISTINCT, Inconclusive);
+    assert!(!reason.contains("mysql-0") && !reason.contains("mysql-2"), "{reason}");
+}

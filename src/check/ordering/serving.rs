@@ -140,7 +140,8 @@ fn told_at_ready(life: &PodLife, ready: Mark, ping: &Seen<'_, Sql>) -> Judged<Op
     let (seq, which) = (ping.mark.seq, format!("{} (uid {})", life.name, short(&life.uid)));
     let refusal = match (pong(ping), too_late(ping, ready)) {
         (Ok(()), None) => return Ok(Some(seq)),
-        (_, None) if went_at_once(life, ready) && life.deleting_at(seq) => return Ok(None),
+        // One that was told to go before it could have answered need not.
+        (_, None) if life.deleting_at(seq) => return Ok(None),
         (Ok(()), Some(late)) => {
             let reason = format!("{which} {late} after Ready (#{}), which tells nothing of then (#{seq})", ready.seq);
             return Err(Finding::inconclusive(reason, [ready.seq, seq]));
@@ -152,11 +153,6 @@ fn told_at_ready(life: &PodLife, ready: Mark, ping: &Seen<'_, Sql>) -> Judged<Op
         return Err(Finding::fail(reason, [ready.seq, seq]));
     }
     Err(Finding::inconclusive(reason, [ready.seq, seq]))
-}
-
-/// Whether a pod was told to go before it could have answered.
-fn went_at_once(life: &PodLife, ready: Mark) -> bool {
-    life.deleting.is_some_and(|told| told.at_us.saturating_sub(ready.at_us) <= ANSWERED_US)
 }
 
 /// Whether the server answered what it was asked.

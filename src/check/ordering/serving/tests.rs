@@ -38,6 +38,28 @@ fn a_probe_that_broke_or_never_asked_leaves_it_open() {
 }
 
 #[test]
+fn a_probe_that_broke_once_does_not_outweigh_an_answer() {
+    let asked = |what: &What| matches!(what, What::Sql(sql) if sql.pod == "mysql-1" && sql.question == Question::Ping);
+    let twice = started(&PODS).told_before(asked, |what| {
+        if let What::Sql(sql) = what {
+            sql.answer = broken();
+        }
+    });
+    twice.expect(SERVING, Pass);
+}
+
+#[test]
+fn a_pod_that_is_told_to_go_after_it_was_asked_must_have_answered() {
+    let mut history = started(&PODS);
+    history.goes("mysql-2");
+    history.added("mysql-2");
+    history.ready("mysql-2");
+    history.pinged("mysql-2", refused());
+    history.deleting("mysql-2");
+    history.expect(SERVING, Fail);
+}
+
+#[test]
 fn a_pod_that_is_going_need_not_answer() {
     let mut history = started(&PODS);
     history.goes("mysql-2");
