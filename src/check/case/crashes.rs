@@ -40,27 +40,35 @@ impl Case<'_> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::super::super::history::History;
     use super::*;
 
-    /// Whether a container of a pod with these statuses had ended with an error.
-    fn crashed(statuses: Value) -> bool {
-        let mut history = History::of(1);
+    /// Whether a pod that was Pending until its time was up had begun, by what was told of a container of it.
+    fn begun(list: &str, container: &Value) -> bool {
+        let mut history = History::of(3);
         history.added("mysql-0");
-        history.modified("mysql-0", "status", json!({"phase": "Pending", "initContainerStatuses": statuses}));
+        history.modified("mysql-0", "status", json!({ "phase": "Pending", list: [container] }));
+        history.expired("mysql-0 Ready", "Pending, not Ready");
         let evidence = history.evidence();
         let case = Case::of(&evidence).expect("a run");
-        case.crashed(&case.timeline.pods[0], u64::MAX)
+        let life = case.timeline.pod_by_uid("0.1").expect("a pod");
+        case.had_begun(life, &case.unmet_wait(0, u64::MAX).expect("a wait"))
     }
 
     #[test]
-    fn a_container_crashed_that_ended_with_an_error_or_waits_after_several() {
-        assert!(crashed(json!([{"state": {"terminated": {"exitCode": 1}}}])));
-        assert!(crashed(json!([{"lastState": {"terminated": {"exitCode": 137}}}])));
-        assert!(crashed(json!([{"state": {"waiting": {"reason": "CrashLoopBackOff"}}}])));
-        assert!(!crashed(json!([{"state": {"terminated": {"exitCode": 0}}}])));
-        assert!(!crashed(json!([{"state": {"waiting": {"reason": "PodInitializing"}}}])));
+    fn a_pending_pod_had_begun_where_a_container_of_it_had_crashed() {
+        let waiting = |reason: &str| json!({"state": {"waiting": {"reason": reason}}});
+        let ended = |code: i32| json!({"state": {"terminated": {"exitCode": code}}});
+        let ended_before = |code: i32| json!({"lastState": {"terminated": {"exitCode": code}}});
+        for list in ["initContainerStatuses", "containerStatuses"] {
+            for crashed in [waiting(CRASHES), ended(1), ended_before(137)] {
+                assert!(begun(list, &crashed), "{list}: {crashed}");
+            }
+            for other in [waiting("ContainerCreating"), ended(0), ended_before(0)] {
+                assert!(!begun(list, &other), "{list}: {other}");
+            }
+        }
     }
 }

@@ -141,6 +141,12 @@ mod tests {
             history.lost_and_listed();
         });
         assert!(doubted(&cut_short));
+        // What was listed after a second gap says nothing of what was there between the two.
+        let lost_again = during("control", |history| {
+            history.gap("Pod");
+            history.lost_and_listed();
+        });
+        assert!(doubted(&lost_again));
         let another = during("control", History::lost_and_listed).edit(|what| match what {
             What::Object(event)
                 if event.event == EventType::Listed && event.object["metadata"]["name"] == "mysql-2" =>
@@ -150,6 +156,16 @@ mod tests {
             _ => {}
         });
         assert!(doubted(&another));
+    }
+
+    #[test]
+    fn only_a_gap_that_leaves_no_doubt_is_told_as_bridged() {
+        let mut history = started();
+        let own = history.step("control", Phase::Begin) + 1;
+        history.lost_and_listed();
+        history.step("control", Phase::End);
+        history.lost_and_listed();
+        assert_eq!(bridged_gaps(&history.evidence()), HashSet::from([own]));
     }
 
     #[test]

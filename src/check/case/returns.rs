@@ -85,3 +85,25 @@ impl<'a> Case<'a> {
         Some(Bound { claim, volume: self.timeline.volume_at(claim, seq) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::history::{History, PODS};
+    use super::*;
+
+    #[test]
+    fn claims_go_with_those_pods_alone_that_are_scaled_away() {
+        let mut history = History::of(3);
+        PODS.iter().for_each(|pod| history.starts(pod));
+        history.claim_policy(Retention::Delete);
+        history.fault(Act::Scale { from: 3, to: 2 });
+        history.goes("mysql-2");
+        history.goes("mysql-1");
+        history.starts("mysql-1");
+        history.starts("mysql-2");
+        let evidence = history.evidence();
+        let returns = Case::of(&evidence).expect("a run").returns();
+        let renewed: Vec<_> = returns.iter().map(|it| (it.new.name.as_str(), it.renewed)).collect();
+        assert_eq!(renewed, [("mysql-1", false), ("mysql-2", true)]);
+    }
+}

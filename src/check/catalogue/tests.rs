@@ -14,7 +14,6 @@ use crate::{
 };
 
 mod causes;
-mod ends;
 
 fn judge(id: &str, history: &History) -> Finding {
     find(id).expect("a check").judge(&history.evidence())

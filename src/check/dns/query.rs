@@ -276,6 +276,15 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_may_be_gone_has_its_records_or_does_not_exist() {
+        let may: Data = ["10.0.0.1".to_owned()].into_iter().collect();
+        let right = Right { must: Data::new(), may: may.clone(), exists: false, may_exist: true };
+        let accepts = |exists: bool, told: &Data| right.accepts(&Rule::Exactly, Some(exists), told);
+        assert!(accepts(true, &may) && accepts(false, &Data::new()));
+        assert!(!accepts(true, &Data::new()) && !accepts(false, &may));
+    }
+
+    #[test]
     fn an_address_may_have_names_of_other_services_too() {
         let rule = Rule::BesideOtherServices { service: "h.db.svc.zone".into(), services: "svc.zone".into() };
         let data = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Data>();
@@ -293,19 +302,5 @@ mod tests {
             assert_eq!(rule.accepts(&own, &may, &own.union(&data(others)).cloned().collect()), right, "{others:?}");
             assert!(!rule.accepts(&own, &may, &data(others)), "{others:?} without its own");
         }
-    }
-
-    #[test]
-    fn a_name_without_records_is_right_only_where_nothing_is_published() {
-        let record = || Data::from(["10.0.0.7".to_owned()]);
-        let of = |may: Data, exists: bool| Right { must: Data::new(), may, exists, may_exist: true };
-        let accepts = |right: &Right, told: &Data| right.accepts(&Rule::Exactly, Some(true), told);
-        assert!(accepts(&of(Data::new(), false), &Data::new()));
-        // A name that only a pod on its way out gives has that pod's record, or does not exist.
-        let going = of(record(), false);
-        assert!(!accepts(&going, &Data::new()));
-        assert!(accepts(&going, &record()));
-        assert!(going.accepts(&Rule::Exactly, Some(false), &Data::new()));
-        assert!(accepts(&of(record(), true), &Data::new()));
     }
 }

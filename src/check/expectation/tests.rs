@@ -131,3 +131,13 @@ fn a_gate_that_is_told_of_decides_before_the_version() {
     let told = applied(&gated(false)).into_iter().find(|applied| applied.topic == Topic::MaxUnavailable);
     assert_eq!(told.map(|told| told.what), Some(MAX_UNAVAILABLE_OFF));
 }
+
+#[test]
+fn a_set_that_waits_for_no_seconds_is_held_to_nothing_of_them() {
+    let parallel = |seconds: u32| {
+        let mut run = run("v1.37.2");
+        (run.subject.pod_management, run.subject.min_ready_seconds) = (PodManagement::Parallel, seconds);
+        applied(&run).into_iter().any(|applied| applied.topic == Topic::ParallelMinReadySeconds)
+    };
+    assert!(!parallel(0) && parallel(1));
+}

@@ -80,7 +80,7 @@ impl<'a> Cause<'a> {
 
     /// Whether its scenario was acted, with it, at some time of a stretch.
     fn spans(&self, from: u64, to: u64) -> bool {
-        self.asked < to && from <= self.until
+        self.asked <= to && from <= self.until
     }
 
     /// Whether the node of a pod was disturbed by it at some time of a stretch.

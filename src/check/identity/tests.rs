@@ -235,3 +235,12 @@ fn a_pod_that_was_not_asked_is_named_alone() {
     let reason = History::good().without(identity).expect(DISTINCT, Inconclusive);
     assert!(!reason.contains("mysql-0") && !reason.contains("mysql-2"), "{reason}");
 }
+
+#[test]
+fn servers_that_have_a_uuid_must_differ_although_another_has_none() {
+    let mixed = History::good().telling("mysql-2", |_| true, "version", "10.11.14-MariaDB-log");
+    mixed.clone().expect(DISTINCT, Pass);
+    let copied = mixed.telling("mysql-1", |_| true, "server_uuid", "3e11fa47-71ca-11e1-9e33-c80aa9429560");
+    let reason = copied.expect(DISTINCT, Fail);
+    assert!(reason.contains("both have server_uuid 3e11fa47"), "{reason}");
+}

@@ -1,5 +1,6 @@
 //! Figures of hand-made runs, and of random ones beside slower ways to get at them.
 
+mod bounds;
 mod proved;
 mod rest;
 
@@ -9,7 +10,7 @@ use super::{
     super::{case::Case, history::History},
     Measures, Outage, Outcomes, longest_outage_ever, longest_outages,
 };
-use crate::evidence::{Act, Entries, Entry, Evidence, Lag, Moment, Phase, Question, What, WriteOutcome};
+use crate::evidence::{Act, Entries, Entry, Evidence, Lag, Moment, Phase, Question, Step, What, WriteOutcome};
 
 fn measures(history: &History) -> Measures {
     Measures::of(&history.evidence()).expect("a run that started")
@@ -39,6 +40,16 @@ fn acts_are_one_disruption_until_every_replica_has_caught_up() {
     control: kill the API server
     claims: scale from 3 to 2, scale from 2 to 3
     ");
+}
+
+#[test]
+fn what_is_done_within_a_scenario_does_not_end_a_disruption() {
+    let uncordon = |what: &What| matches!(what, What::Fault(fault) if matches!(fault.act, Act::Uncordon { .. }));
+    let within = History::good().preceded(uncordon, |history| {
+        let (scenario, name) = ("drain".into(), "wait for the pods".into());
+        history.push(What::Step(Step { scenario, name, phase: Phase::End }));
+    });
+    assert_eq!(titles(&measures(&within)), titles(&measures(&History::good())));
 }
 
 #[test]

@@ -258,3 +258,43 @@ fn outages(entries: &[&Entry], offset_us: i64) -> Vec<Outage> {
     }
     outages
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEAT_US: u64 = 100_000;
+    const WINDOW_US: u64 = 600_000_000;
+
+    /// A ledger for which somebody wanted to write in these spans.
+    fn wanted(spans: &[(u64, u64)]) -> Writes {
+        let (first_sent_us, last_us) = (spans[0].0, spans[spans.len() - 1].1);
+        let (ended, wanted) = (vec![(last_us, Kind::Acknowledged(false))], Wanted(spans.to_vec()));
+        Writes { offset_us: 0, ended, outages: Vec::new(), first_sent_us, wanted, beat_us: BEAT_US }
+    }
+
+    #[test]
+    fn a_rest_is_too_long_from_a_beat_beyond_what_is_allowed() {
+        let rests = |us: u64| wanted(&[(0, 0), (us, WINDOW_US)]);
+        let most = MOST_IDLE_US + BEAT_US;
+        assert_eq!(rests(most).too_long_idle_us(0, WINDOW_US), None);
+        assert_eq!(rests(most + 1).too_long_idle_us(0, WINDOW_US), Some(most + 1));
+        let most = MOST_IDLE_IN_STEP_US + BEAT_US;
+        assert!(!rests(most).rested_in_step(0, WINDOW_US));
+        assert!(rests(most + 1).rested_in_step(0, WINDOW_US));
+    }
+
+    #[test]
+    fn a_step_that_is_no_longer_than_a_beat_need_not_be_written_in() {
+        let before = wanted(&[(0, 0)]);
+        assert!(!before.rested_in_step(1, BEAT_US + 1));
+        assert!(before.rested_in_step(1, BEAT_US + 2));
+    }
+
+    #[test]
+    fn a_window_is_known_from_the_first_write_on() {
+        let from_ten = wanted(&[(10, 20)]);
+        assert!(from_ten.within(0, 10).is_some() && from_ten.within(20, 30).is_some());
+        assert!(from_ten.within(0, 9).is_none() && from_ten.within(21, 30).is_none());
+    }
+}

@@ -186,3 +186,18 @@ fn another_command_does_not_stand_for_one_that_was_not_run() {
     let found = missing(&Case::of(&evidence).expect("a run"), check).expect("a doubt");
     assert!(found.reason.starts_with("`hostname` was not run in mysql-1"), "{}", found.reason);
 }
+
+#[test]
+fn an_address_that_a_pod_had_before_does_not_stand_for_its_own() {
+    let after_drain = Moment::Recovered { scenario: "drain".into() };
+    let history = History::good().edit(|what| match what {
+        What::Dns(dns) if dns.moment == after_drain && dns.name.ends_with(".1.0.10.in-addr.arpa") => {
+            dns.name = "1.1.0.10.in-addr.arpa".into();
+        }
+        _ => {}
+    });
+    let evidence = history.evidence();
+    let check = find("dns::ptr_points_back").expect("a check");
+    let found = missing(&Case::of(&evidence).expect("a run"), check).expect("a doubt");
+    assert_eq!(found.reason, "DNS was not asked for the address of mysql-1 after the scenario drain (scenario drain)");
+}

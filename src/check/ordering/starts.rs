@@ -83,7 +83,8 @@ fn turns<'a>(case: &Case<'a>) -> Vec<(u64, Turn<'a>)> {
             }
             serves = change.value;
         }
-        if serves && end < u64::MAX {
+        // Who is there still ceases after all else.
+        if serves {
             turns.push((end, Turn::Ceases(index)));
         }
     }

@@ -230,3 +230,13 @@ fn a_pod_that_was_never_seen_to_come_leaves_the_order_open() {
     let reason = unannounced.expect(STARTS, Inconclusive);
     assert!(reason.contains("mysql-1 is Modified and was never seen to come to be"), "{reason}");
 }
+
+#[test]
+fn a_pod_that_was_there_before_the_deployment_was_not_created_in_it() {
+    let mut history = History::of(3);
+    history.starts("mysql-0");
+    history.step("deploy", Phase::Begin);
+    PODS[1..].iter().for_each(|pod| history.starts(pod));
+    history.step("deploy", Phase::End);
+    assert_eq!(history.expect(STARTS, Inconclusive), "mysql-0 was not seen to be created");
+}

@@ -15,6 +15,9 @@ use super::{
     claims::is_of_set,
 };
 
+#[cfg(test)]
+mod tests;
+
 pub(in super::super) const SAME_VOLUME_RETURNS: Check = Check {
     id: "persistence::same_volume_returns",
     statement: "After a pod's deletion its claim and its volume MUST be the same ones by UID, and never another \
@@ -117,7 +120,8 @@ fn outlives_its_pod(case: &Case<'_>, scenes: &Scenes<'_>, claim: &ClaimLife) -> 
     let after = |mark: Mark| mark.at_us > gone.at_us.saturating_add(BEHIND_US);
     let mounts = |life: &&PodLife| {
         let before = life.added.at_us.saturating_add(BEHIND_US) < gone.at_us;
-        let stays = life.deleting.is_none_or(after) && life.deleted.is_none_or(after);
+        // Who is gone counts as told to go, by then at the latest.
+        let stays = life.deleting.is_none_or(after);
         life.claims.contains(&claim.name) && before && stays
     };
     let Some(life) = case.timeline.pods.iter().find(mounts) else { return Ok(()) };

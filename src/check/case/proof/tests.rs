@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::Case;
 use crate::{
     check::history::{History, PODS},
-    evidence::{Act, NodeState, Retention, SnapshotOf, SqlAnswer, What},
+    evidence::{Act, DnsServer, NodeState, Retention, SnapshotOf, SqlAnswer, What},
 };
 
 fn started() -> History {
@@ -101,6 +101,8 @@ fn a_set_was_scaled_where_it_has_all_pods_and_no_others() {
     assert!(holds(&up, |history| history.ready("mysql-2")));
     assert!(!holds(&up, |history| history.unready("mysql-2")));
     assert!(!holds(&up, |history| history.starts("mysql-3")));
+    // Who is not to go must serve.
+    assert!(!holds(&Act::Scale { from: 3, to: 3 }, |history| history.unready("mysql-2")));
     let all = Act::DeleteAllPods;
     assert!(holds(&all, |history| PODS.map(|pod| history.goes(pod))));
     assert!(!holds(&all, |history| ["mysql-1", "mysql-2"].map(|pod| history.goes(pod))));
@@ -190,6 +192,26 @@ fn dns_servers_are_replaced_by_others() {
     };
     assert!(same(["coredns-a", "coredns-b"], ["coredns-c", "coredns-d"]));
     assert!(!same(["coredns-a", "coredns-b"], ["coredns-c", "coredns-b"]));
+}
+
+#[test]
+fn a_dns_server_of_a_known_name_or_uid_is_no_other_one() {
+    let act = Act::RestartDns;
+    let listed = |history: &mut History, name: &str, uid: &str| {
+        let server = DnsServer { name: name.into(), uid: uid.into(), address: [10, 96, 0, 2].into() };
+        history.snapshot(SnapshotOf::DnsServers, json!([server]))
+    };
+    let replaced_by = |name: &str, uid: &str| {
+        let mut history = started();
+        listed(&mut history, "coredns-a", "first");
+        history.fault(act.clone());
+        let proof = listed(&mut history, name, uid);
+        history.proved(act.clone(), proof);
+        is_proved(&history, &act)
+    };
+    assert!(replaced_by("coredns-b", "second"));
+    assert!(!replaced_by("coredns-a", "second"));
+    assert!(!replaced_by("coredns-b", "first"));
 }
 
 #[test]

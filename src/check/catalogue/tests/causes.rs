@@ -6,12 +6,16 @@ use crate::{
     check::{
         CATALOGUE, Finding,
         Verdict::{Fail, Inconclusive, Skipped},
+        case::Case,
         history::{History, PODS},
     },
-    evidence::{Note, Phase, What},
+    evidence::{Note, Phase, Step, What},
 };
 
-use super::judge;
+use super::{
+    super::{cut_short, for_want_of_a_scenario},
+    judge,
+};
 
 const AWAY: &str = "mysql-1 Ready under a new UID did not come within 180s";
 
@@ -94,6 +98,49 @@ fn what_was_in_doubt_before_a_scenario_failed_has_not_that_cause() {
         "{}",
         finding.reason
     );
+}
+
+#[test]
+fn what_is_in_doubt_from_a_scenarios_begin_on_has_the_cause_of_its_failure() {
+    let evidence = stopped().evidence();
+    let case = Case::of(&evidence).expect("a run");
+    let caused = |seq: u64| {
+        let doubt = Finding::inconclusive("nobody knows", [seq]);
+        for_want_of_a_scenario(&case, &["restart"], doubt).cause.is_some()
+    };
+    let (begin, _) = case.span("restart");
+    assert_eq!([begin - 1, begin, begin + 1].map(caused), [false, true, true]);
+}
+
+#[test]
+fn a_step_that_failed_within_a_scenario_is_not_the_scenarios_end() {
+    let mut history = stopped();
+    let phase = Phase::Failed("no time left".into());
+    history.push(What::Step(Step { scenario: "restart".into(), name: "look names up".into(), phase }));
+    let cause = judge("ordering::stuck_rollout_recovers", &history).cause.expect("a cause");
+    assert_eq!((cause.seq, cause.why), (7, format!("restart: {AWAY}")));
+}
+
+#[test]
+fn a_scenario_that_ended_is_in_doubt_where_its_begin_was_not_seen_or_a_step_of_it_failed() {
+    let doubt = |history: &History| {
+        let evidence = history.evidence();
+        cut_short(&Case::of(&evidence).expect("a run"), "deploy")
+    };
+    let of_deploy =
+        |what: &What, phase: &Phase| matches!(what, What::Step(it) if it.scenario == "deploy" && it.phase == *phase);
+    assert_eq!(doubt(&History::good()), None);
+    let unseen = History::good().without(|what| of_deploy(what, &Phase::Begin));
+    assert_eq!(doubt(&unseen), Some(Finding::inconclusive("the scenario deploy was not seen to begin", [])));
+    let failed = History::good().preceded(
+        |what| of_deploy(what, &Phase::End),
+        |history| {
+            let phase = Phase::Failed("no time left".into());
+            history.push(What::Step(Step { scenario: "deploy".into(), name: "look names up".into(), phase }));
+        },
+    );
+    let reason = "a step of the scenario deploy failed: look names up: no time left (#113)";
+    assert_eq!(doubt(&failed), Some(Finding::inconclusive(reason, [113])));
 }
 
 /// A run whose deployment fails since this pod crashes until its time is up.

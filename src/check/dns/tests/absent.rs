@@ -59,3 +59,13 @@ fn a_pod_that_goes_with_the_teardown_did_not_go_in_the_scale_down() {
     PODS.iter().for_each(|pod| history.asked_for_pod(&Moment::ScaledDown, pod));
     history.expect(ABSENT, Inconclusive);
 }
+
+#[test]
+fn a_name_of_which_something_else_was_asked_leaves_it_open() {
+    let mut history = three_ready();
+    history.fault(Act::Scale { from: 3, to: 2 });
+    history.goes("mysql-2");
+    history.pass_ms(3_000);
+    history.asked_for(&Moment::ScaledDown, "TXT", &history.subject.fqdn("mysql-2"), &[]);
+    assert_snapshot!(history.expect(ABSENT, Inconclusive), @"A of mysql-2.mysql-h.steadfast.svc.cluster.local was not asked for after the scale-down: by anybody");
+}

@@ -121,3 +121,12 @@ fn a_new_server_may_need_the_time_of_a_change_to_know() {
     asked_of(&mut ignorant, &["coredns-c", "coredns-d"], &rcode("NXDOMAIN"));
     ignorant.expect(SERVICE, Fail);
 }
+
+#[test]
+fn a_server_that_is_listed_before_any_other_is_no_new_one() {
+    let mut history = three_ready();
+    history.pass_ms(5_000);
+    listed(&mut history, &["coredns-a", "coredns-b"]);
+    asked_of(&mut history, &["coredns-a", "coredns-b"], &rcode("NXDOMAIN"));
+    history.expect(SERVICE, Fail);
+}

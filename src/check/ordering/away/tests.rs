@@ -236,3 +236,15 @@ fn a_pod_that_never_was_is_away() {
     history.deleting("mysql-3");
     assert_snapshot!(history.expect(AWAY, Fail), @"mysql-3 was told to go at #25 while mysql-0 did not exist: 2 away, and 1 may be (maxUnavailable is 1)");
 }
+
+#[test]
+fn a_hold_excuses_no_other_pod() {
+    let mut history = usual(|history| {
+        history.held("mysql-0");
+        history.unready("mysql-1");
+    });
+    history.pass_ms(60_000);
+    history.deleting("mysql-3");
+    let reason = history.expect(AWAY, Fail);
+    assert!(reason.contains("while mysql-1 was not Ready: 2 away"), "{reason}");
+}

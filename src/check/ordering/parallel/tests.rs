@@ -117,6 +117,18 @@ fn pods_come_beside_a_held_one() {
     assert!(not_held.expect(PARALLEL, Inconclusive).contains("no pod was held"));
 }
 
+/// A set of four pods that is to have one.
+fn four_of_which_one_stays() -> History {
+    let mut four = History::with(Subject { pod_management: PodManagement::Parallel, ..subject(4) });
+    four.step("deploy", Phase::Begin);
+    let pods = four.pod_names();
+    pods.iter().for_each(|pod| drop(four.added(pod)));
+    four.all_ready(&pods);
+    four.step("deploy", Phase::End);
+    four.fault(Act::Scale { from: 4, to: 1 });
+    four
+}
+
 #[test]
 fn surplus_pods_go_together() {
     let mut one_by_one = History::deployed_in_parallel();
@@ -127,15 +139,9 @@ fn surplus_pods_go_together() {
     one_by_one.goes("mysql-1");
     let reason = one_by_one.expect(PARALLEL, Inconclusive);
     assert!(reason.contains("each surplus pod was told to go when the one before it was gone"), "{reason}");
-    let mut four = History::with(Subject { pod_management: PodManagement::Parallel, ..subject(4) });
-    four.step("deploy", Phase::Begin);
-    let pods = four.pod_names();
-    pods.iter().for_each(|pod| drop(four.added(pod)));
-    four.all_ready(&pods);
-    four.step("deploy", Phase::End);
-    four.fault(Act::Scale { from: 4, to: 1 });
+    let mut four = four_of_which_one_stays();
     let mut kept = four.clone();
-    for pod in pods[1..].iter().rev() {
+    for pod in ["mysql-3", "mysql-2", "mysql-1"] {
         four.goes(pod);
     }
     let reason = four.expect(PARALLEL, Fail);
@@ -258,4 +264,25 @@ fn one_surplus_pod_has_nobody_to_wait_for() {
     history.goes("mysql-2");
     let reason = history.expect(PARALLEL, Inconclusive);
     assert!(!reason.contains("each surplus pod"), "{reason}");
+}
+
+#[test]
+fn a_pod_that_is_gone_before_it_was_told_to_go_holds_up_nobody() {
+    let mut history = four_of_which_one_stays();
+    history.deleted("mysql-3");
+    history.pass_ms(600);
+    history.deleting("mysql-2");
+    history.deleting("mysql-1");
+    history.deleted("mysql-2");
+    history.deleted("mysql-1");
+    assert_eq!(history.expect(PARALLEL, Inconclusive), "no pod was held un-Ready in the scenario scale");
+}
+
+#[test]
+fn a_pod_above_the_set_is_not_wanted_before_it_is_asked_for() {
+    let mut history = History::deployed_in_parallel();
+    history.fault(Act::Scale { from: 3, to: 4 });
+    history.added("mysql-3");
+    let reason = history.expect(PARALLEL, Inconclusive);
+    assert!(!reason.contains("became Ready"), "{reason}");
 }

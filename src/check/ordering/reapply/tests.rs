@@ -155,3 +155,13 @@ fn a_lost_stretch_may_hide_a_pod_that_went() {
     lost("StatefulSet").expect(REAPPLY, Pass);
     lost("Pod").expect(REAPPLY, Inconclusive);
 }
+
+#[test]
+fn what_was_watched_for_just_long_enough_counts() {
+    let mut history = deployed();
+    let proof = history.applied();
+    // The record of the proof takes a millisecond.
+    history.pass_ms(799);
+    history.proved(Act::Reapply, proof);
+    history.expect(REAPPLY, Pass);
+}

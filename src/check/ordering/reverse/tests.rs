@@ -162,3 +162,17 @@ fn a_lost_stretch_leaves_the_scale_down_open() {
     history.expect(REVERSE, Inconclusive);
     started(&PODS).expect(REVERSE, Inconclusive);
 }
+
+#[test]
+fn each_pod_waits_for_the_one_that_went_last_and_not_only_for_the_first() {
+    let mut history = started(&PODS);
+    history.starts("mysql-3");
+    history.fault(Act::Scale { from: 4, to: 1 });
+    history.goes("mysql-3");
+    history.deleting("mysql-2");
+    history.deleting("mysql-1");
+    history.deleted("mysql-2");
+    history.deleted("mysql-1");
+    let reason = history.expect(REVERSE, Fail);
+    assert!(reason.contains("while mysql-2 was there"), "{reason}");
+}

@@ -118,25 +118,30 @@ fn each_name_has_a_pod_that_was_asked_while_it_was_to_stay() {
     fourth.expect(SERVING, Fail);
 }
 
+/// A run whose last pod was asked a millisecond later than so long after Ready.
+fn asked_after(ms: u64, answer: SqlAnswer) -> History {
+    let mut history = started(&PODS[..2]);
+    history.added("mysql-2");
+    history.ready("mysql-2");
+    history.pass_ms(ms);
+    history.pinged("mysql-2", answer);
+    history
+}
+
+/// The same where its right answer took so long.
+fn answered_after(ms: u64, took_us: u64) -> History {
+    asked_after(ms, pong()).edit(|what| match what {
+        What::Sql(sql) if sql.pod == "mysql-2" => sql.took_us = took_us,
+        _ => {}
+    })
+}
+
 #[test]
 fn an_answer_to_a_late_question_says_little() {
-    let asked_after = |ms: u64, answer: SqlAnswer| {
-        let mut history = started(&PODS[..2]);
-        history.added("mysql-2");
-        history.ready("mysql-2");
-        history.pass_ms(ms);
-        history.pinged("mysql-2", answer);
-        history
-    };
     asked_after(900, pong()).expect(SERVING, Pass);
     assert_snapshot!(asked_after(1_100, pong()).expect(SERVING, Inconclusive), @"mysql-2 (uid 2.1) was asked only 1.1 s after Ready (#16), which tells nothing of then (#17)");
     // An answer may take a while, and not longer than that: who needs nine seconds for it was not serving at Ready.
-    let slow = |ms: u64| {
-        asked_after(ms, pong()).edit(|what| match what {
-            What::Sql(sql) if sql.pod == "mysql-2" => sql.took_us = ms * 1_000 - 100_000,
-            _ => {}
-        })
-    };
+    let slow = |ms: u64| answered_after(ms, ms * 1_000 - 100_000);
     slow(1_900).expect(SERVING, Pass);
     assert_snapshot!(slow(9_000).expect(SERVING, Inconclusive), @"mysql-2 (uid 2.1) answered only 9.0 s after Ready (#16), which tells nothing of then (#17)");
     asked_after(1_100, refused()).expect(SERVING, Fail);
@@ -188,4 +193,12 @@ fn an_answer_from_before_a_restart_or_long_after_ready_decides_nothing() {
     late.answered_starting("mysql-2", pong());
     late.pinged("mysql-2", pong());
     late.expect(SERVING, Inconclusive);
+}
+
+#[test]
+fn a_question_counts_until_a_second_after_ready_and_its_answer_until_two() {
+    answered_after(1_000, 1_000).expect(SERVING, Pass);
+    answered_after(1_000, 999).expect(SERVING, Inconclusive);
+    answered_after(1_999, 1_500_000).expect(SERVING, Pass);
+    answered_after(2_000, 1_500_000).expect(SERVING, Inconclusive);
 }

@@ -245,3 +245,18 @@ fn a_volume_that_no_claim_of_the_set_was_bound_to_may_stay() {
     });
     others.expect(TEARDOWN, Pass);
 }
+
+#[test]
+fn only_an_object_that_is_listed_by_kind_and_name_is_told_once() {
+    let late = seen_after(LATE_US + 1, "PersistentVolumeClaim", "data-mysql-0", "claim 0.1");
+    for (kind, name) in [("PersistentVolumeClaim", "another"), ("Secret", "data-mysql-0")] {
+        let listed = late.clone().edit(|what| match what {
+            What::Snapshot(it) if it.of == SnapshotOf::LeftoverObjects => {
+                it.value = json!([{"kind": kind, "name": name, "held_by": null}]);
+            }
+            _ => {}
+        });
+        let reason = listed.expect(TEARDOWN, Fail);
+        assert!(reason.contains("PersistentVolumeClaim data-mysql-0 was there"), "{reason}");
+    }
+}
