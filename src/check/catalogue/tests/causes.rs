@@ -113,6 +113,20 @@ fn what_is_in_doubt_from_a_scenarios_begin_on_has_the_cause_of_its_failure() {
 }
 
 #[test]
+fn what_is_in_doubt_by_a_record_is_told_in_its_own_words() {
+    let evidence = stopped().evidence();
+    let case = Case::of(&evidence).expect("a run");
+    let (begin, _) = case.span("restart");
+    let so = |seqs: &[u64]| {
+        let doubt = Finding::inconclusive("nobody knows", seqs.iter().copied());
+        for_want_of_a_scenario(&case, &["restart"], doubt).cause.expect("a cause").so
+    };
+    assert_eq!(so(&[begin]), "nobody knows");
+    // That nobody was asked says no more than the scenario's failure.
+    assert_ne!(so(&[]), "nobody knows");
+}
+
+#[test]
 fn a_step_that_failed_within_a_scenario_is_not_the_scenarios_end() {
     let mut history = stopped();
     let phase = Phase::Failed("no time left".into());
