@@ -198,14 +198,19 @@ impl History {
         Evidence::new(self.records.clone())
     }
 
-    /// A scenario begins, or a step of it.
+    /// A scenario begins or ends.
     pub fn step(&mut self, scenario: &str, phase: Phase) -> u64 {
-        self.push(What::Step(Step { scenario: scenario.into(), name: scenario.into(), phase }))
+        self.step_within(scenario, scenario, phase)
+    }
+
+    /// A step within a scenario begins or ends.
+    pub fn step_within(&mut self, scenario: &str, name: &str, phase: Phase) -> u64 {
+        self.push(What::Step(Step { scenario: scenario.into(), name: name.into(), phase }))
     }
 
     /// A step of the run itself, outside of the scenarios.
     pub fn run_step(&mut self, name: &str, phase: Phase) -> u64 {
-        self.push(What::Step(Step { scenario: "run".into(), name: name.into(), phase }))
+        self.step_within("run", name, phase)
     }
 
     /// The watch of this kind lost a stretch.

@@ -153,21 +153,18 @@ fn a_run_that_did_not_start_says_why() {
     assert_snapshot!(reason(What::Note(note)), @"the run did not start: docker is not there (#1)");
 }
 
-fn ending(scenario: &str, phase: &Phase) -> History {
-    History::good().edit(|what| match what {
-        What::Step(step) if step.scenario == scenario && step.phase == Phase::End => step.phase = phase.clone(),
-        _ => {}
-    })
-}
-
 #[test]
 fn a_scenario_that_was_cut_short_takes_the_pass_back() {
-    let failed = ending("deploy", &Phase::Failed("no time left".into()));
+    let failed = History::good().failing("deploy", "no time left");
     let finding = judge("ordering::ready_means_serving", &failed);
     assert_eq!(finding.verdict, Inconclusive);
     assert_snapshot!(finding.reason, @"the scenario deploy was cut short: no time left (#113)");
     assert_eq!(judge("persistence::rows_survive_pod_deletion", &failed).verdict, Pass);
-    assert_eq!(judge("ordering::ready_means_serving", &ending("deploy", &Phase::Begin)).verdict, Inconclusive);
+    let begun_again = History::good().edit(|what| match what {
+        What::Step(step) if step.name == "deploy" && step.phase == Phase::End => step.phase = Phase::Begin,
+        _ => {}
+    });
+    assert_eq!(judge("ordering::ready_means_serving", &begun_again).verdict, Inconclusive);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     check::{Finding, Verdict, find},
-    evidence::{Moment, Question, SqlAnswer, What},
+    evidence::{Moment, Phase, Question, SqlAnswer, What},
 };
 
 use super::History;
@@ -32,6 +32,14 @@ impl History {
     pub fn without(mut self, mut unwanted: impl FnMut(&What) -> bool) -> Self {
         self.records.retain(|record| !unwanted(&record.what));
         self
+    }
+
+    /// The same history in which the step of this name failed instead of ending well.
+    pub fn failing(self, step: &str, why: &str) -> Self {
+        self.edit(|what| match what {
+            What::Step(it) if it.name == step && it.phase == Phase::End => it.phase = Phase::Failed(why.into()),
+            _ => {}
+        })
     }
 
     /// The same history with other answers of a pod to a question; all of them, at whatever moment.

@@ -10,7 +10,7 @@ use super::{
     super::{case::Case, history::History},
     Measures, Outage, Outcomes, longest_outage_ever, longest_outages,
 };
-use crate::evidence::{Act, Entries, Entry, Evidence, Lag, Moment, Phase, Question, Step, What, WriteOutcome};
+use crate::evidence::{Act, Entries, Entry, Evidence, Lag, Moment, Phase, Question, What, WriteOutcome};
 
 fn measures(history: &History) -> Measures {
     Measures::of(&history.evidence()).expect("a run that started")
@@ -46,8 +46,7 @@ fn acts_are_one_disruption_until_every_replica_has_caught_up() {
 fn what_is_done_within_a_scenario_does_not_end_a_disruption() {
     let uncordon = |what: &What| matches!(what, What::Fault(fault) if matches!(fault.act, Act::Uncordon { .. }));
     let within = History::good().preceded(uncordon, |history| {
-        let (scenario, name) = ("drain".into(), "wait for the pods".into());
-        history.push(What::Step(Step { scenario, name, phase: Phase::End }));
+        history.step_within("drain", "wait for the pods", Phase::End);
     });
     assert_eq!(titles(&measures(&within)), titles(&measures(&History::good())));
 }

@@ -10,7 +10,7 @@ use crate::{
         find,
         history::{History, subject},
     },
-    evidence::{Act, LeftOut, Moment, NodeState, Phase, Question, SnapshotOf, Subject, What},
+    evidence::{Act, LeftOut, Moment, NodeState, Question, SnapshotOf, Subject, What},
 };
 
 /// What the catalogue concludes, the minimum included.
@@ -82,12 +82,7 @@ fn nothing_is_asked_of_a_scenario_that_did_not_end() {
             What::Dns(dns) => after_drain(&dns.moment),
             _ => false,
         })
-        .edit(|what| match what {
-            What::Step(step) if step.name == "drain" && step.phase == Phase::End => {
-                step.phase = Phase::Failed("the node did not come back".into());
-            }
-            _ => {}
-        });
+        .failing("drain", "the node did not come back");
     for id in ["dns::each_pod_has_its_name", "identity::server_ids_are_distinct"] {
         assert_eq!(verdict(&cut, id).0, Verdict::Pass, "{id}");
     }

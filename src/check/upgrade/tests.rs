@@ -16,7 +16,7 @@ use crate::{
         Verdict::{self, Fail, Inconclusive, Pass, Skipped},
         history::History,
     },
-    evidence::{Act, Question, SnapshotOf, SqlAnswer, State, What},
+    evidence::{Act, Question, SnapshotOf, SqlAnswer, Stage, State, What},
 };
 
 const UNTOUCHED: &str = "upgrade::control_plane_upgrade_touches_no_pod";
@@ -32,6 +32,21 @@ const AFTER_WORKER: usize = 3;
 const AFTER_WORKER2: usize = 4;
 /// The state of [`History::around_an_upgrade`] that was read afterwards.
 const AFTER: usize = 1;
+
+/// The state before and the one after a step in which nothing changed.
+fn unchanged(stage: Stage) -> (State, State) {
+    let before = History::upgraded().states().remove(0);
+    let after = State { stage, ..before.clone() };
+    (before, after)
+}
+
+fn node(node: &str) -> Stage {
+    Stage::Node { node: node.into() }
+}
+
+fn control_plane(node: &str) -> Stage {
+    Stage::ControlPlane { node: node.into() }
+}
 
 #[test]
 fn an_upgrade_that_changes_what_it_may_passes() {

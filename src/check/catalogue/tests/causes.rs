@@ -9,7 +9,7 @@ use crate::{
         case::Case,
         history::{History, PODS},
     },
-    evidence::{Note, Phase, Step, What},
+    evidence::{Note, Phase, What},
 };
 
 use super::{
@@ -129,8 +129,7 @@ fn what_is_in_doubt_by_a_record_is_told_in_its_own_words() {
 #[test]
 fn a_step_that_failed_within_a_scenario_is_not_the_scenarios_end() {
     let mut history = stopped();
-    let phase = Phase::Failed("no time left".into());
-    history.push(What::Step(Step { scenario: "restart".into(), name: "look names up".into(), phase }));
+    history.step_within("restart", "look names up", Phase::Failed("no time left".into()));
     let cause = judge("ordering::stuck_rollout_recovers", &history).cause.expect("a cause");
     assert_eq!((cause.seq, cause.why), (7, format!("restart: {AWAY}")));
 }
@@ -149,8 +148,7 @@ fn a_scenario_that_ended_is_in_doubt_where_its_begin_was_not_seen_or_a_step_of_i
     let failed = History::good().preceded(
         |what| of_deploy(what, &Phase::End),
         |history| {
-            let phase = Phase::Failed("no time left".into());
-            history.push(What::Step(Step { scenario: "deploy".into(), name: "look names up".into(), phase }));
+            history.step_within("deploy", "look names up", Phase::Failed("no time left".into()));
         },
     );
     let reason = "a step of the scenario deploy failed: look names up: no time left (#113)";

@@ -137,11 +137,8 @@ fn a_node_that_was_disturbed_explains_what_starts_again_on_it() {
     }
     again("control", "0.6").expect(RESTARTS, Fail);
     // Its scenario failed: what was disturbed is made good when the run ends.
-    let failed = again("control", "0.6").edit(|what| match what {
-        What::Step(step) if step.name == "outage" && step.phase == Phase::End => step.phase = Phase::Failed("?".into()),
-        _ => {}
-    });
-    failed
+    again("control", "0.6")
+        .failing("outage", "?")
         .without(|what| end_of("control")(what) || matches!(what, What::Step(step) if step.name == "control"))
         .expect(RESTARTS, Pass);
 }

@@ -8,7 +8,7 @@ use crate::{
         case::Case,
         history::{History, subject},
     },
-    evidence::{Act, LeftOut, Phase, Subject, What},
+    evidence::{Act, LeftOut, Subject, What},
 };
 
 /// The acts of each scenario of a run, a line each.
@@ -78,14 +78,7 @@ fn every_act_of_a_scenario_must_be_proved() {
 #[test]
 fn nothing_is_missing_of_a_scenario_that_did_not_end() {
     let of_drain = |what: &What| matches!(what, What::Fault(fault) if matches!(fault.act, Act::Drain { .. }));
-    let cut = History::good().without(of_drain).edit(|what| {
-        if let What::Step(step) = what
-            && step.name == "drain"
-            && step.phase == Phase::End
-        {
-            step.phase = Phase::Failed("the node did not come back".into());
-        }
-    });
+    let cut = History::good().without(of_drain).failing("drain", "the node did not come back");
     let evidence = cut.evidence();
     assert_eq!(unproved(&Case::of(&evidence).expect("a run"), &["drain"]), None);
 }

@@ -48,12 +48,18 @@ fn a_probe_that_broke_once_does_not_outweigh_an_answer() {
     twice.expect(SERVING, Pass);
 }
 
-#[test]
-fn a_pod_that_is_told_to_go_after_it_was_asked_must_have_answered() {
+/// A run whose last pod went and is Ready again, and was not asked.
+fn last_pod_back() -> History {
     let mut history = started(&PODS);
     history.goes("mysql-2");
     history.added("mysql-2");
     history.ready("mysql-2");
+    history
+}
+
+#[test]
+fn a_pod_that_is_told_to_go_after_it_was_asked_must_have_answered() {
+    let mut history = last_pod_back();
     history.pinged("mysql-2", refused());
     history.deleting("mysql-2");
     history.expect(SERVING, Fail);
@@ -61,10 +67,7 @@ fn a_pod_that_is_told_to_go_after_it_was_asked_must_have_answered() {
 
 #[test]
 fn a_pod_that_is_going_need_not_answer() {
-    let mut history = started(&PODS);
-    history.goes("mysql-2");
-    history.added("mysql-2");
-    history.ready("mysql-2");
+    let mut history = last_pod_back();
     history.deleting("mysql-2");
     history.pinged("mysql-2", refused());
     history.expect(SERVING, Pass);
@@ -72,10 +75,7 @@ fn a_pod_that_is_going_need_not_answer() {
 
 #[test]
 fn a_server_that_is_not_ready_any_more_when_it_is_asked_leaves_it_open() {
-    let mut history = started(&PODS);
-    history.goes("mysql-2");
-    history.added("mysql-2");
-    history.ready("mysql-2");
+    let mut history = last_pod_back();
     history.unready("mysql-2");
     history.pinged("mysql-2", refused());
     history.expect(SERVING, Inconclusive);

@@ -14,12 +14,22 @@ use crate::{
 
 const TEARDOWN: &str = "persistence::teardown_leaves_nothing";
 
-/// A good run after which something remains.
-fn leaving(of: SnapshotOf, left: &serde_json::Value) -> History {
-    History::good().edit(|what| match what {
+/// The history with this as what remains.
+fn listing(history: History, of: SnapshotOf, left: &serde_json::Value) -> History {
+    history.edit(|what| match what {
         What::Snapshot(snapshot) if snapshot.of == of => snapshot.value = left.clone(),
         _ => {}
     })
+}
+
+/// A good run after which something remains.
+fn leaving(of: SnapshotOf, left: &serde_json::Value) -> History {
+    listing(History::good(), of, left)
+}
+
+/// The history with one object as what remains.
+fn listing_object(history: History, kind: &str, name: &str) -> History {
+    listing(history, SnapshotOf::LeftoverObjects, &json!([{"kind": kind, "name": name, "held_by": null}]))
 }
 
 #[test]
@@ -31,8 +41,17 @@ fn of_the_engine(what: &What) -> bool {
     matches!(what, What::Snapshot(it) if it.of == SnapshotOf::LeftoverResources)
 }
 
+fn of_the_objects(what: &What) -> bool {
+    matches!(what, What::Snapshot(it) if it.of == SnapshotOf::LeftoverObjects)
+}
+
 fn run_step(what: &What, name: &str) -> bool {
     matches!(what, What::Step(step) if step.scenario == "run" && step.name == name)
+}
+
+/// Whether this ends the deletion of the cluster, well or not.
+fn cluster_deletion_ended(what: &What) -> bool {
+    run_step(what, "delete the cluster") && !matches!(what, What::Step(step) if step.phase == Phase::Begin)
 }
 
 #[test]
@@ -81,11 +100,8 @@ fn a_list_that_was_taken_too_early_leaves_it_open() {
         assert!(reason.contains("before everything was deleted"), "{reason}");
     }
     listed_before(SnapshotOf::LeftoverObjects, |what| run_step(what, "delete the cluster")).expect(TEARDOWN, Pass);
-    let ended = |what: &What| {
-        run_step(what, "delete the cluster") && !matches!(what, What::Step(it) if it.phase == Phase::Begin)
-    };
-    listed_before(SnapshotOf::LeftoverResources, ended).expect(TEARDOWN, Inconclusive);
-    let unended = History::good().without(ended);
+    listed_before(SnapshotOf::LeftoverResources, cluster_deletion_ended).expect(TEARDOWN, Inconclusive);
+    let unended = History::good().without(cluster_deletion_ended);
     assert_snapshot!(unended.expect(TEARDOWN, Inconclusive), @"the deletion of the cluster that the run made did not end (#1527)");
     for act in [Act::Teardown, Act::DeleteClaims] {
         History::good().without(asked(act)).expect(TEARDOWN, Inconclusive);
@@ -116,12 +132,7 @@ fn what_the_watches_did_not_see_go_is_in_doubt_unless_it_is_listed() {
             .clone()
             .lost(kind, |what| matches!(what, What::Fault(it) if it.act == Act::Teardown))
             .expect(TEARDOWN, Pass);
-        let listed = unseen.edit(|what| match what {
-            What::Snapshot(it) if it.of == SnapshotOf::LeftoverObjects => {
-                it.value = json!([{"kind": kind, "name": name, "held_by": null}]);
-            }
-            _ => {}
-        });
+        let listed = listing_object(unseen, kind, name);
         assert!(listed.expect(TEARDOWN, Fail).starts_with("after the teardown remain"));
     }
 }
@@ -164,16 +175,9 @@ fn what_the_watches_see_long_after_the_list_fails() {
 fn a_cluster_of_the_runs_own_must_be_seen_to_go() {
     let unlisted = History::good().without(of_the_engine);
     assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#1528)");
-    let failed = unlisted.clone().edit(|what| match what {
-        What::Step(step) if step.name == "delete the cluster" && step.phase == Phase::End => {
-            step.phase = Phase::Failed("the engine does not answer".into());
-        }
-        _ => {}
-    });
+    let failed = unlisted.clone().failing("delete the cluster", "the engine does not answer");
     assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#1528)");
-    let unended = unlisted.clone().without(|what| {
-        run_step(what, "delete the cluster") && !matches!(what, What::Step(it) if it.phase == Phase::Begin)
-    });
+    let unended = unlisted.clone().without(cluster_deletion_ended);
     let reason = unended.expect(TEARDOWN, Inconclusive);
     assert!(reason.starts_with("what remains of the cluster that the run made was not listed"), "{reason}");
     let midway = unlisted.without(|what| run_step(what, "delete the cluster"));
@@ -186,9 +190,8 @@ fn a_cluster_of_the_runs_own_must_be_seen_to_go() {
 fn what_is_left_in_the_engine_fails_also_without_the_objects_list() {
     let network = json!([{"kind": "network", "name": "kind", "held_by": null}]);
     let history = leaving(SnapshotOf::LeftoverResources, &network);
-    let objects = |what: &What| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::LeftoverObjects);
-    history.without(objects).expect(TEARDOWN, Fail);
-    History::good().without(objects).expect(TEARDOWN, Inconclusive);
+    history.without(of_the_objects).expect(TEARDOWN, Fail);
+    History::good().without(of_the_objects).expect(TEARDOWN, Inconclusive);
 }
 
 #[test]
@@ -205,11 +208,10 @@ fn a_list_that_is_not_there_leaves_it_open() {
     leaving(SnapshotOf::LeftoverObjects, &json!("?")).expect(TEARDOWN, Inconclusive);
 }
 
-/// A good run in which the last pod was not seen to go, and an object is seen so long after the list.
+/// A good run in which the last pod's claim was not seen to go, and an object is seen so long after the list.
 fn seen_after(us: u64, kind: &str, name: &str, uid: &str) -> History {
     let mut history = History::good().without(|what| goes(what, "PersistentVolumeClaim", "claim 0.1"));
-    let objects = |what: &What| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::LeftoverObjects);
-    let listed_us = history.records.iter().rfind(|record| objects(&record.what)).expect("a list").at_us;
+    let listed_us = history.records.iter().rfind(|record| of_the_objects(&record.what)).expect("a list").at_us;
     history.object(EventType::Modified, kind, json!({"metadata": {"name": name, "uid": uid}}));
     history.records.last_mut().expect("an event").at_us = listed_us + us;
     history
@@ -227,12 +229,7 @@ fn an_event_counts_against_the_list_only_from_so_late_on() {
 #[test]
 fn what_is_listed_is_told_once() {
     let late = seen_after(LATE_US + 1, "PersistentVolumeClaim", "data-mysql-0", "claim 0.1");
-    let listed = late.edit(|what| match what {
-        What::Snapshot(it) if it.of == SnapshotOf::LeftoverObjects => {
-            it.value = json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "held_by": null}]);
-        }
-        _ => {}
-    });
+    let listed = listing_object(late, "PersistentVolumeClaim", "data-mysql-0");
     let reason = listed.expect(TEARDOWN, Fail);
     assert!(reason.ends_with("): PersistentVolumeClaim data-mysql-0"), "{reason}");
 }
@@ -250,12 +247,7 @@ fn a_volume_that_no_claim_of_the_set_was_bound_to_may_stay() {
 fn only_an_object_that_is_listed_by_kind_and_name_is_told_once() {
     let late = seen_after(LATE_US + 1, "PersistentVolumeClaim", "data-mysql-0", "claim 0.1");
     for (kind, name) in [("PersistentVolumeClaim", "another"), ("Secret", "data-mysql-0")] {
-        let listed = late.clone().edit(|what| match what {
-            What::Snapshot(it) if it.of == SnapshotOf::LeftoverObjects => {
-                it.value = json!([{"kind": kind, "name": name, "held_by": null}]);
-            }
-            _ => {}
-        });
+        let listed = listing_object(late.clone(), kind, name);
         let reason = listed.expect(TEARDOWN, Fail);
         assert!(reason.contains("PersistentVolumeClaim data-mysql-0 was there"), "{reason}");
     }

@@ -2,6 +2,8 @@
 
 use insta::assert_snapshot;
 
+use super::answering_at;
+
 use crate::{
     check::{
         Verdict::{Fail, Inconclusive, Pass},
@@ -65,15 +67,7 @@ fn a_replica_that_waited_for_nothing_is_blamed_only_for_what_it_has_of_its_own()
 
 #[test]
 fn rows_after_a_barrier_that_proves_nothing_are_not_missed() {
-    let nothing = SqlAnswer::Rows(Vec::new());
-    let lacking = |what: &What| matches!(what, What::Sql(sql) if drained(&sql.moment) && sql.pod == "mysql-1" && sql.question == Question::Rows);
-    let without_rows = History::good().edit(|what| {
-        if lacking(what)
-            && let What::Sql(sql) = what
-        {
-            sql.answer = nothing.clone();
-        }
-    });
+    let without_rows = answering_at(drained, "mysql-1", Question::Rows, &SqlAnswer::Rows(Vec::new()));
     without_rows.expect(SAME, Fail);
     without_rows.telling("mysql-1", drained, "gtid_set", "").expect(SAME, Inconclusive);
 }

@@ -7,25 +7,11 @@ use super::super::{
     defects::defects,
     difference::differences,
 };
+use super::{control_plane, node, unchanged};
 use crate::{
     check::history::{History, subject},
     evidence::{Stage, State},
 };
-
-/// The state before and the one after a step in which nothing changed.
-fn unchanged(stage: Stage) -> (State, State) {
-    let before = History::upgraded().states().remove(0);
-    let after = State { stage, ..before.clone() };
-    (before, after)
-}
-
-fn node(node: &str) -> Stage {
-    Stage::Node { node: node.into() }
-}
-
-fn control_plane() -> Stage {
-    Stage::ControlPlane { node: "control-plane".into() }
-}
 
 /// The ways to all values of a state that are no objects or lists of them.
 fn leaves(value: &Value, way: &str, found: &mut Vec<String>) {
@@ -85,7 +71,7 @@ fn any_single_change_is_noticed() {
     let (mut ways, mut noticed) = (Vec::new(), Vec::new());
     leaves(&value, "", &mut ways);
     for way in ways.iter().filter(|way| !way.starts_with("/stage") && !way.starts_with("/answers")) {
-        let wrong = noticed_with(way, control_plane());
+        let wrong = noticed_with(way, control_plane("control-plane"));
         assert_eq!(wrong.is_empty(), of_the_control_plane(way), "{way}: {wrong:?}");
         noticed.extend(wrong);
         // With the second worker nothing of the first one's pods may change, nor anything of the cluster.
@@ -100,7 +86,7 @@ fn any_single_change_is_noticed() {
 
 #[test]
 fn the_whole_of_each_list_is_noticed() {
-    let (before, after) = unchanged(control_plane());
+    let (before, after) = unchanged(control_plane("control-plane"));
     let value = serde_json::to_value(&after).expect("a value");
     let lists = value.as_object().expect("a state").iter().filter(|(name, list)| list.is_array() && *name != "answers");
     for (name, list) in lists {

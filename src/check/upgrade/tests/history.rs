@@ -18,6 +18,22 @@ fn before_the_kubelet_of(node: &str, happens: impl FnOnce(&mut History)) -> Hist
     History::upgraded().preceded(is_upgrade, happens)
 }
 
+/// The history in which the first pod called mysql-0 is still there when it was first told to be gone.
+fn first_pod_stays(history: History) -> History {
+    let mut stayed = false;
+    let stays = history.edit(|what| {
+        if let What::Object(event) = what
+            && event.event == EventType::Deleted
+            && event.object["metadata"]["uid"] == "0.1"
+            && !std::mem::replace(&mut stayed, true)
+        {
+            event.event = EventType::Modified;
+        }
+    });
+    assert!(stayed, "the pod did not go");
+    stays
+}
+
 /// A pod's event at a time when the pods' own story goes on without it.
 fn told(history: &mut History, pod: &str, uid: &str, event: EventType, ready: bool, going: bool) -> u64 {
     let mut object = json!({
@@ -35,17 +51,7 @@ fn pods_that_are_bound_to_the_node_go_one_after_the_other() {
     // Both pods of the first worker are away until it is back, and that is as it must be.
     History::upgraded().expect(MOVES, Pass);
     // The second one is told to go while the first one is still there.
-    let mut seen = 0;
-    let both = History::upgraded().edit(|what| {
-        if let What::Object(event) = what
-            && event.event == EventType::Deleted
-            && event.object["metadata"]["uid"] == "0.1"
-        {
-            seen += 1;
-            event.event = EventType::Modified;
-        }
-    });
-    assert_eq!(seen, 1);
+    let both = first_pod_stays(History::upgraded());
     assert_snapshot!(both.expect(MOVES, Fail), @"mysql-2 was told to go before mysql-0 was gone, during the upgrade of the node worker (#176)");
 }
 
@@ -73,20 +79,10 @@ fn another_pod_on_the_node_does_not_bind_an_evicted_one_to_it() {
 
 #[test]
 fn a_pod_that_went_after_the_next_one_was_told_to_fails() {
-    let mut first = true;
-    let stays = move |what: &mut What| {
-        if let What::Object(event) = what
-            && event.event == EventType::Deleted
-            && event.object["metadata"]["uid"] == "0.1"
-            && std::mem::take(&mut first)
-        {
-            event.event = EventType::Modified;
-        }
-    };
     let late = before_the_kubelet_of("worker", |history| {
         told(history, "mysql-0", "0.1", EventType::Deleted, false, true);
     });
-    let reason = late.edit(stays).expect(MOVES, Fail);
+    let reason = first_pod_stays(late).expect(MOVES, Fail);
     assert!(reason.contains("mysql-2 was told to go before mysql-0 was gone"), "{reason}");
 }
 

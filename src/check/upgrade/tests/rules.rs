@@ -4,15 +4,15 @@ use super::super::compare::{
     Class::{self, Allowed, Open, Wrong},
     compare,
 };
+use super::{control_plane, node, unchanged};
 use crate::{
-    check::history::{History, subject},
+    check::history::subject,
     evidence::{Stage, State},
 };
 
 /// What the rules say of the difference at a place, such as `pods mysql-0 phase`; none where nothing differs there.
 fn ruled(stage: Stage, place: &str, before: impl Fn(&mut State), after: impl Fn(&mut State)) -> Option<Class> {
-    let mut old = History::upgraded().states().remove(0);
-    let mut new = State { stage, ..old.clone() };
+    let (mut old, mut new) = unchanged(stage);
     before(&mut old);
     after(&mut new);
     let found = compare(&subject(3), &old, &new);
@@ -22,14 +22,6 @@ fn ruled(stage: Stage, place: &str, before: impl Fn(&mut State), after: impl Fn(
         at([&it.part, &it.object, &it.field]).join(" ") == place
     });
     differs.map(|it| it.class)
-}
-
-fn node(node: &str) -> Stage {
-    Stage::Node { node: node.into() }
-}
-
-fn control_plane(node: &str) -> Stage {
-    Stage::ControlPlane { node: node.into() }
 }
 
 fn as_it_was(_: &mut State) {}
