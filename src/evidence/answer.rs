@@ -184,6 +184,20 @@ pub enum ExecAnswer {
     },
 }
 
+/// Prints the short host name, as the kernel has it, in a container without the program `hostname`
+/// (<https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html>).
+pub const KERNEL_HOSTNAME: &[&str] = &["cat", "/proc/sys/kernel/hostname"];
+/// Prints the file in which the kubelet gives a pod's address its full name
+/// (<https://kubernetes.io/docs/tasks/network/customize-hosts-file-for-pods/>).
+pub const HOSTS: &[&str] = &["cat", "/etc/hosts"];
+
+impl ExecAnswer {
+    /// Whether the container has no such program, or none that can be run: a shell's codes for that.
+    pub fn lacks_program(&self) -> bool {
+        matches!(self, Self::Exited { code: 126 | 127, .. })
+    }
+}
+
 /// The outcome of one write of the ledger: a single-statement autocommit insert with a unique id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Write {

@@ -29,12 +29,19 @@ async fn attempt(pods: &Api<Pod>, pod: &str, container: &str, argv: &[&str]) -> 
         None => None,
     };
     let status = status.ok_or_else(|| "the connection broke before the command's end was reported".to_owned())?;
-    let code = match status.status.as_deref() {
-        Some("Success") => 0,
-        _ => exit_code(&status)
-            .ok_or_else(|| format!("the command did not run: {}", status.message.clone().unwrap_or_default()))?,
+    let message = status.message.clone().unwrap_or_default();
+    let code = match (status.status.as_deref(), exit_code(&status)) {
+        (Some("Success"), _) => 0,
+        (_, Some(code)) => code,
+        (_, None) if lacks_program(&message) => return Ok(ExecAnswer::Exited { code: 127, stdout, stderr: message }),
+        (_, None) => return Err(format!("the command did not run: {message}")),
     };
     Ok(ExecAnswer::Exited { code, stdout, stderr })
+}
+
+/// Whether a runtime says that there is no such program: no shell stands between to make an exit code of it.
+fn lacks_program(message: &str) -> bool {
+    ["executable file not found", "no such file or directory"].iter().any(|words| message.contains(words))
 }
 
 /// The exit code, which the API server reports as a cause of the failure.

@@ -60,8 +60,7 @@ impl Context {
                 let found: BTreeSet<IpAddr> = stdout.lines().filter_map(first).collect();
                 self.journal.log.look(|timeline| is_found(timeline, lookup.of.as_deref(), &found))
             }
-            ExecAnswer::Exited { code, .. } => matches!(code, 126 | 127),
-            ExecAnswer::Broken { .. } => false,
+            answer => answer.lacks_program(),
         }
     }
 }

@@ -8,7 +8,9 @@ use futures::future::join_all;
 use super::ScenarioError;
 use super::context::Context;
 use super::ledger;
-use crate::evidence::{Exec, ExecAnswer, Moment, Question, Row, Sql, SqlAnswer, What, Write, WriteOutcome};
+use crate::evidence::{
+    Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Moment, Question, Row, Sql, SqlAnswer, What, Write, WriteOutcome,
+};
 use crate::mysql::statements;
 use crate::probe::exec;
 use crate::witness::protocol::{Answer, Ask, Secret, SqlAsk};
@@ -128,10 +130,12 @@ impl Context {
         self.ask_as(moment, pod, Question::SemiSync, statements, self.limits.sql, in_small_letters).await;
     }
 
-    /// Asks the container for its host name, short and full.
+    /// Asks the container for its host name, short and full; where it has no program for that, its files.
     pub(super) async fn hostname(&self, moment: &Moment, pod: &str) {
-        for argv in [&["hostname"][..], &["hostname", "-f"]] {
-            self.run_in(moment, pod, argv, self.limits.exec).await;
+        for (argv, instead) in [(&["hostname"][..], KERNEL_HOSTNAME), (&["hostname", "-f"], HOSTS)] {
+            if self.run_in(moment, pod, argv, self.limits.exec).await.lacks_program() {
+                self.run_in(moment, pod, instead, self.limits.exec).await;
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
     evidence::{Act, ExecAnswer, Moment, Question, What},
 };
 
+mod hostname;
 mod lives;
 mod restarts;
 mod stops;

@@ -1,0 +1,146 @@
+//! What a pod's container and server call themselves.
+
+use std::collections::BTreeSet;
+
+use crate::evidence::{Evidence, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Moment, PodLife, Question, Sql};
+
+use super::{
+    super::{
+        Check, Finding,
+        case::{Case, Seen, doubt, unasked},
+        minimum::{FULL_HOSTNAME, HOSTNAME, Need},
+        opinion::{Judged, judged},
+        words::short,
+    },
+    told::{identities, outputs, teller},
+};
+
+pub(in super::super) const HOSTNAME_IS_POD_NAME: Check = Check {
+    id: "identity::hostname_is_pod_name",
+    statement: "hostname MUST be the pod's name, `hostname -f` its stable DNS name, @@hostname the same as hostname; \
+                the label statefulset.kubernetes.io/pod-name MUST name the pod.",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id and #pod-identity",
+    explain: "\
+MySQL writes its hostname into its replication status, its logs and the default names of its files.
+Once all pods are Ready, and where a pod came back or joined, `hostname` and `hostname -f` are run in the container and
+@@hostname is read; on every pod that was seen the label statefulset.kubernetes.io/pod-name must be the name throughout.
+An image without the program `hostname` is asked for /proc/sys/kernel/hostname and /etc/hosts, whose first name in the
+pod's own line is what `hostname -f` prints; without `cat` too, @@hostname alone decides.
+Names are compared without regard to case and to a trailing dot.
+Usually wrong: the template overrides `hostname`, `subdomain`, `setHostnameAsFQDN` or `hostNetwork`; or spec.serviceName
+is not the name of the Service.",
+    scenarios: &["deploy"],
+    minimum: &[Need::Exec(HOSTNAME), Need::Exec(FULL_HOSTNAME), Need::Sql(Question::Identity)],
+    judge: hostname_is_pod_name,
+};
+
+fn hostname_is_pod_name(evidence: &Evidence) -> Finding {
+    judged(evidence, |case, opinion| {
+        let (execs, servers) = (outputs(case, &[HOSTNAME, FULL_HOSTNAME]), identities(case));
+        let mut sources = BTreeSet::new();
+        for exec in &execs {
+            let told = if exec.answer.lacks_program() { in_its_place(case, *exec, &servers) } else { Ok(*exec) };
+            let named = told.and_then(|told| printed(case, told).map(|seq| (seq, told)));
+            if let Some((seq, told)) = opinion.weigh(named) {
+                opinion.prove([seq]);
+                sources.extend((!told.answer.lacks_program()).then(|| told.argv.join(" ")));
+            }
+        }
+        for server in &servers {
+            let named = server_is_named(case, *server);
+            opinion.weigh(named).into_iter().for_each(|seq| opinion.prove([seq]));
+        }
+        for pod in case.subject.pods() {
+            for argv in [HOSTNAME, FULL_HOSTNAME] {
+                if execs.iter().all(|exec| exec.it.pod != pod || exec.it.argv != argv) {
+                    let reason = format!("`{}` was not run in {pod}", argv.join(" "));
+                    opinion.object(Finding::inconclusive(reason, []));
+                }
+            }
+            if servers.iter().all(|server| server.it.pod != pod) {
+                opinion.object(unasked(&pod, Question::Identity, &Moment::Deployed));
+            }
+        }
+        for life in case.shown_pods() {
+            opinion.weigh(labelled(life));
+        }
+        let pods: Vec<_> = case.subject.pods().collect();
+        let sources: Vec<String> = sources.into_iter().map(|source| format!("{source}, ")).collect();
+        Ok(format!("{}@@hostname and the label are right on {}", sources.concat(), pods.join(", ")))
+    })
+}
+
+/// What tells a name in the place of a command whose program the container does not have: the command that was run
+/// instead, or where it has no program for that either, the command itself, for which its server has spoken.
+fn in_its_place<'a>(case: &Case<'a>, exec: Seen<'a, Exec>, servers: &[Seen<'a, Sql>]) -> Judged<Seen<'a, Exec>> {
+    let instead = if exec.argv == HOSTNAME { KERNEL_HOSTNAME } else { HOSTS };
+    let mut others = outputs(case, &[instead]).into_iter();
+    let other = others.find(|other| (&other.pod, &other.uid, &other.moment) == (&exec.pod, &exec.uid, &exec.moment));
+    let spoke = || servers.iter().any(|server| (&server.pod, &server.uid) == (&exec.pod, &exec.uid));
+    match other {
+        Some(other) if !other.answer.lacks_program() => Ok(other),
+        Some(_) if spoke() => Ok(exec),
+        _ => {
+            let (pod, seq, instead) = (&exec.pod, exec.mark.seq, instead.join(" "));
+            let reason =
+                format!("{pod} has no program `{}` (#{seq}), and `{instead}` tells nothing in its place", HOSTNAME[0]);
+            Err(Finding::inconclusive(reason, [seq]))
+        }
+    }
+}
+
+fn same_name(a: &str, b: &str) -> bool {
+    a.trim().trim_end_matches('.').eq_ignore_ascii_case(b.trim_end_matches('.'))
+}
+
+/// The first name in the first line of a hosts file that has this name: what `hostname -f` makes of it.
+fn canonical<'a>(hosts: &'a str, name: &str) -> &'a str {
+    let lines = hosts.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let names = lines.map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>());
+    let mut own = names.filter(|names| names.iter().any(|it| same_name(it, name)));
+    own.next().map_or("", |names| names[0])
+}
+
+fn printed(case: &Case<'_>, exec: Seen<'_, Exec>) -> Judged<u64> {
+    let (pod, command, seq) = (&exec.pod, exec.argv.join(" "), exec.mark.seq);
+    let short_one = exec.argv == HOSTNAME || exec.argv == KERNEL_HOSTNAME;
+    let expected = if short_one { pod.clone() } else { case.subject.fqdn(pod) };
+    match &exec.answer {
+        ExecAnswer::Exited { code: 0, stdout, .. } => {
+            let name = if exec.argv == HOSTS { canonical(stdout, pod) } else { stdout };
+            if same_name(name, &expected) {
+                return teller(case, pod, &exec.uid, exec.took_us, exec.mark).map(|_| seq);
+            }
+            let reason = format!("`{command}` in {pod} printed `{name}`, not `{expected}` (#{seq})");
+            Err(Finding::fail(reason, [seq]))
+        }
+        answer if answer.lacks_program() => teller(case, pod, &exec.uid, exec.took_us, exec.mark).map(|_| seq),
+        ExecAnswer::Exited { code, stderr, .. } => {
+            let reason = format!("`{command}` in {pod} failed with exit code {code}: {stderr} (#{seq})");
+            Err(Finding::fail(reason, [seq]))
+        }
+        ExecAnswer::Broken { message } => {
+            Err(Finding::inconclusive(format!("`{command}` could not be run in {pod}: {message} (#{seq})"), [seq]))
+        }
+    }
+}
+
+fn server_is_named(case: &Case<'_>, identity: Seen<'_, Sql>) -> Judged<u64> {
+    let name = identity.value("hostname").map_err(doubt)?;
+    let (pod, seq) = (&identity.pod, identity.mark.seq);
+    if same_name(name, pod) {
+        return teller(case, pod, &identity.uid, identity.took_us, identity.mark).map(|_| seq);
+    }
+    Err(Finding::fail(format!("@@hostname of {pod} is `{name}` (#{seq})"), [seq]))
+}
+
+/// That a pod had its name for a label as long as it was seen: its container may have read any other.
+fn labelled(life: &PodLife) -> Judged<()> {
+    let label = "statefulset.kubernetes.io/pod-name";
+    let wrong = life.labels.iter().find(|change| change.value.get(label) != Some(&life.name));
+    let Some(wrong) = wrong else { return Ok(()) };
+    let value = wrong.value.get(label).map_or("missing".to_owned(), |value| format!("`{value}`"));
+    let seq = wrong.since.seq;
+    let reason = format!("the label {label} of {} (uid {}) is {value} (#{seq})", life.name, short(&life.uid));
+    Err(Finding::fail(reason, [seq]))
+}
