@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, all, find};
 use steadfast::evidence::{Expect, Replication};
-use steadfast::lint::Format;
+use steadfast::lint::{Format, Level};
 use steadfast::run::{Budget, Keep, Settings, Target};
 use steadfast::scenario::Rate;
+use steadfast::workload::{Key, Sources};
 
 use crate::command::after::AfterOptions;
 use crate::command::before::BeforeOptions;
@@ -28,7 +29,7 @@ const EXIT_CODES: &str = "Exit codes: 0 all checks passed; 1 a check failed; 2 u
                           4 nothing ran; 130 interrupted.";
 
 const LINT_EXIT_CODES: &str =
-    "Exit codes: 0 no finding is an error; 1 at least one is; 2 the manifests cannot be read.";
+    "Exit codes: 0 no finding is as bad as --fail-on says; 1 at least one is; 2 the manifests cannot be read.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -89,11 +90,8 @@ pub enum Command {
     /// Judge manifests without a cluster: each finding with its line, why it matters, and the fix.
     #[command(after_help = LINT_EXIT_CODES)]
     Lint {
-        /// A kustomization, a folder of YAML, a file, or `-` for standard input.
-        path: PathBuf,
-        /// How findings are written.
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
+        #[command(flatten)]
+        options: LintOptions,
     },
     /// Tell from the results of many runs how often each check was red, and where figures are going.
     #[command(after_help = crate::command::trend::EXIT_CODES)]
@@ -117,12 +115,44 @@ pub enum WitnessRole {
     Serve,
 }
 
+/// What lint can be told.
+#[derive(Debug, Args)]
+pub struct LintOptions {
+    /// Kustomizations, folders of YAML or JSON, files, a Helm chart, or `-` for standard input.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Render a chart with this file of values; can be repeated.
+    #[arg(long, value_name = "FILE")]
+    values: Vec<PathBuf>,
+    /// How findings are written.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Accept what this rule finds; can be repeated. For one place only, write `# steadfast: accept RULE: REASON` on its line
+    /// or the one before it.
+    #[arg(long, value_name = "RULE")]
+    pub accept: Vec<String>,
+    /// The least bad finding that makes the exit code 1.
+    #[arg(long, value_enum, value_name = "LEVEL", default_value = "error")]
+    pub fail_on: Level,
+}
+
+impl LintOptions {
+    /// The manifests to judge.
+    pub fn sources(&self) -> Sources {
+        Sources { paths: self.paths.clone(), values: self.values.clone() }
+    }
+}
+
 /// What a run can be told.
 #[derive(Debug, Args)]
 pub struct RunOptions {
-    /// A kustomization, a folder of YAML, or a file with one StatefulSet and its Service [default: the seed].
+    /// A kustomization, a folder of YAML or JSON, a file, a Helm chart, or `-` for standard input, with the StatefulSet and
+    /// its Service; can be repeated [default: the seed].
     #[arg(long, value_name = "PATH")]
-    manifests: Option<PathBuf>,
+    manifests: Vec<PathBuf>,
+    /// Render the chart with this file of values; can be repeated.
+    #[arg(long, value_name = "FILE", requires = "manifests")]
+    values: Vec<PathBuf>,
     /// Nodes of the cluster that is made: the control plane and workers.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9), conflicts_with_all = ["cluster", "context", "kubeconfig"])]
     nodes: u8,
@@ -151,6 +181,9 @@ pub struct RunOptions {
     /// The workload's namespace; it must not exist [default: the manifests', or one named after the run].
     #[arg(long)]
     namespace: Option<String>,
+    /// Where the root password is, if the manifests do not say it: `secret/NAME/KEY`, in the workload's namespace.
+    #[arg(long, value_name = "KEY")]
+    password_from: Option<Key>,
     /// Where the directories of runs are made.
     #[arg(long, value_name = "DIR", env = "ARTIFACTS", default_value = "target/steadfast")]
     artifacts: PathBuf,
@@ -215,10 +248,11 @@ impl RunOptions {
         };
         Settings {
             checks,
-            manifests: self.manifests.clone(),
+            manifests: Sources { paths: self.manifests.clone(), values: self.values.clone() },
             target,
             allow_disruption: self.allow_disruption,
             namespace: self.namespace.clone(),
+            password_from: self.password_from.clone(),
             artifacts: self.artifacts.clone(),
             keep: self.keep,
             replication: self.replication,
@@ -243,8 +277,12 @@ impl RunOptions {
     /// The command that repeats a run, with the options that are not the defaults.
     fn rerun(&self) -> String {
         let mut words = vec!["steadfast run".to_owned()];
-        let paths = [("--manifests", &self.manifests), ("--kubeconfig", &self.kubeconfig)];
-        words.extend(paths.iter().filter_map(|(flag, path)| Some(format!("{flag} {}", path.as_ref()?.display()))));
+        let named = |flag: &'static str, paths: &[PathBuf]| {
+            paths.iter().map(|path| format!("{flag} {}", path.display())).collect::<Vec<_>>()
+        };
+        words.extend(named("--manifests", &self.manifests));
+        words.extend(named("--values", &self.values));
+        words.extend(named("--kubeconfig", self.kubeconfig.as_slice()));
         let texts = [
             ("--cluster", &self.cluster),
             ("--context", &self.context),
@@ -254,6 +292,7 @@ impl RunOptions {
             ("--witness-image", &self.witness_image),
         ];
         words.extend(texts.iter().filter_map(|(flag, text)| Some(format!("{flag} {}", text.as_ref()?))));
+        words.extend(self.password_from.iter().map(|key| format!("--password-from {key}")));
         if self.nodes != 3 {
             words.push(format!("--nodes {}", self.nodes));
         }

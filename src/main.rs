@@ -9,12 +9,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use cli::{Cli, Command, RunOptions, WitnessRole};
+use cli::{Cli, Command, LintOptions, RunOptions, WitnessRole};
 use steadfast::check::{Check, all};
 use steadfast::cluster::doctor::{Health, examine};
 use steadfast::cluster::{Lab, kept, kind};
 use steadfast::evidence::{Evidence, What};
-use steadfast::lint::Format;
 use steadfast::report::{Conclusion, GitHub, Progress};
 use steadfast::run::{self, Finished, RunError, Settings};
 use steadfast::witness;
@@ -70,7 +69,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Judge { run, artifacts } => judge(cli, run, artifacts),
         Command::List { json } => list(*json),
         Command::Explain { check } => Ok(explain(check)),
-        Command::Lint { path, format } => lint(cli, path, *format).await,
+        Command::Lint { options } => lint(cli, options).await,
         Command::Trend(args) => Ok(command::trend::run(args)),
         Command::Doctor => Ok(doctor().await),
         Command::Witness { role } => witness(*role).await.map(|()| 0).context("witness"),
@@ -260,15 +259,15 @@ fn explain(id: &str) -> u8 {
     }
 }
 
-async fn lint(cli: &Cli, path: &Path, format: Format) -> anyhow::Result<u8> {
+async fn lint(cli: &Cli, options: &LintOptions) -> anyhow::Result<u8> {
     // Most manifests need no kubectl, so a machine without a lab is no obstacle.
     let kubectl = Lab::read().map_or_else(|_| "kubectl".to_owned(), |lab| lab.kubectl);
-    let linted = match steadfast::lint::lint(path, &kubectl).await {
+    let linted = match steadfast::lint::lint(&options.sources(), &options.accept, &kubectl).await {
         Ok(linted) => linted,
         Err(error) => return Ok(usage(&error.to_string())),
     };
-    linted.print(format, cli.color)?;
-    Ok(if linted.summary().errors > 0 { FAILED } else { 0 })
+    linted.print(options.format, cli.color)?;
+    Ok(if linted.summary().has(options.fail_on) { FAILED } else { 0 })
 }
 
 async fn doctor() -> u8 {

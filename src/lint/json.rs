@@ -10,6 +10,17 @@ struct Output<'a> {
     schema: u32,
     findings: Vec<Entry<'a>>,
     summary: Summary,
+    /// What somebody has agreed to.
+    accepted: Vec<Accepted<'a>>,
+    /// Files that hold no objects.
+    passed_over: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Accepted<'a> {
+    #[serde(flatten)]
+    finding: Entry<'a>,
+    reason: &'a str,
 }
 
 #[derive(Serialize)]
@@ -29,7 +40,8 @@ struct Entry<'a> {
 /// The findings as JSON.
 pub(super) fn render(linted: &Linted) -> String {
     let findings = linted.findings.iter().map(|finding| entry(linted, finding)).collect();
-    let output = Output { schema: 1, findings, summary: linted.summary() };
+    let accepted = linted.accepted.iter().map(|(it, reason)| Accepted { finding: entry(linted, it), reason }).collect();
+    let output = Output { schema: 1, findings, summary: linted.summary(), accepted, passed_over: &linted.passed_over };
     // Strings and numbers only: nothing in it can fail.
     serde_json::to_string_pretty(&output).unwrap_or_default() + "\n"
 }
@@ -39,7 +51,7 @@ fn entry<'a>(linted: &'a Linted, finding: &'a Finding) -> Entry<'a> {
     let Spot { file, start: Position { line, column }, .. } = linted.spot(finding);
     Entry {
         rule: rule.id,
-        level: rule.level,
+        level: finding.level,
         file,
         line,
         column,

@@ -6,16 +6,18 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 
 use crate::object::items;
-use crate::workload::{KUSTOMIZATIONS, documents, read};
+use crate::workload::{Dialect, KUSTOMIZATIONS, objects, read};
 
 /// The file that makes this folder a kustomization.
-pub(super) fn kustomization_of(folder: &Path) -> Option<PathBuf> {
+fn kustomization_of(folder: &Path) -> Option<PathBuf> {
     KUSTOMIZATIONS.iter().map(|name| folder.join(name)).find(|file| file.is_file())
 }
 
 /// The files below a kustomization.
 #[derive(Debug)]
 pub(super) struct Tree {
+    /// The kustomization itself.
+    pub file: Option<PathBuf>,
     /// The resources, in the order in which they are listed.
     pub resources: Vec<PathBuf>,
     /// The patches.
@@ -29,7 +31,13 @@ pub(super) struct Tree {
 impl Tree {
     /// Follows the kustomization in this folder.
     pub(super) fn of(folder: &Path) -> Self {
-        let mut tree = Self { resources: Vec::new(), patches: Vec::new(), plain: true, entered: BTreeSet::new() };
+        let mut tree = Self {
+            file: kustomization_of(folder),
+            resources: Vec::new(),
+            patches: Vec::new(),
+            plain: true,
+            entered: BTreeSet::new(),
+        };
         tree.enter(folder);
         tree
     }
@@ -38,7 +46,8 @@ impl Tree {
         let once = folder.canonicalize().is_ok_and(|folder| self.entered.insert(folder));
         let kustomization = kustomization_of(folder).filter(|_| once).and_then(|file| {
             let text = read(&file).ok()?;
-            documents::<Value>(&file.display().to_string(), &text).ok()?.into_iter().next()
+            let objects = objects(&file.display().to_string(), &text, Dialect::Kustomize).ok()?;
+            objects.into_iter().next().map(|object| object.value)
         });
         let Some(Value::Object(fields)) = &kustomization else {
             self.plain = false;

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::kustomization::Tree;
-use super::read::{Object, Place, objects, shown};
-use super::source::{Source, placed_documents, step};
-use crate::workload;
+use super::read::{Object, Place, shown};
+use super::source::Source;
+use crate::workload::{self, Dialect, step};
 
 /// The objects and patches in the files that a kustomization names.
 ///
@@ -19,15 +19,15 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    /// Reads the files of a kustomization: resources first, then patches. Places count the texts from 0. kustomize has
-    /// read the files before, so what is not a list of objects, such as a JSON patch, is passed over.
-    pub(super) fn read(tree: &Tree) -> (Self, Vec<Source>) {
+    /// Reads the files of a kustomization: resources first, then patches. Places count the texts from `known` on. kustomize
+    /// has read the files before, so what is not a list of objects, such as a JSON patch, is passed over.
+    pub(super) fn read(tree: &Tree, known: usize) -> (Self, Vec<Source>) {
         let (mut list, mut sources) = (Vec::new(), Vec::new());
         for file in tree.resources.iter().chain(&tree.patches) {
             let Ok(content) = workload::read(file) else { continue };
             let source = Source::new(shown(file), content);
-            let documents = placed_documents(&source.name, &source.text).unwrap_or_default();
-            list.extend(documents.into_iter().flat_map(|document| objects(document, sources.len())));
+            let objects = workload::objects(&source.name, &source.text, Dialect::Kustomize).unwrap_or_default();
+            list.extend(objects.into_iter().map(|object| Object::of(object, known + sources.len())));
             sources.push(source);
         }
         (Self { objects: list }, sources)
@@ -97,6 +97,7 @@ fn member(here: &Value, there: &Value, token: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::lint::read::Input;
+    use crate::workload::Text;
 
     const BASE: &str = "\
 kind: StatefulSet
@@ -144,14 +145,19 @@ kind: ConfigMap
 metadata: {name: generated-7f3a5c}
 ";
 
+    fn add(input: &mut Input, name: &str, text: &str) {
+        let text = Text { name: name.to_owned(), text: text.to_owned(), of_folder: false };
+        input.add(&text, Dialect::Kustomize).expect("YAML");
+    }
+
     /// The texts, read as one after the other, and the origins of the last one's objects in those before it.
     fn placed() -> Input {
         let mut input = Input::default();
         for (name, text) in [("base.yaml", BASE), ("patch.yaml", PATCH)] {
-            input.add(Source::new(name, text)).expect("YAML");
+            add(&mut input, name, text);
         }
         let origins = Origins { objects: std::mem::take(&mut input.objects) };
-        input.add(Source::new("rendered", RENDERED)).expect("YAML");
+        add(&mut input, "rendered", RENDERED);
         input.objects.iter_mut().for_each(|object| origins.place(object));
         input
     }

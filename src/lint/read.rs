@@ -5,19 +5,20 @@ use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
-use tokio::io::AsyncReadExt as _;
 
-use super::kustomization::{Tree, kustomization_of};
+use super::kustomization::Tree;
 use super::origin::Origins;
-use super::source::{Document, Source, placed_documents, step};
+use super::source::Source;
 use crate::object::text;
-use crate::workload::{self, ManifestError};
+use crate::workload::{self, Dialect, ManifestError, Placed, Sources, Text, objects_of};
 
 /// The texts that were read, and the objects in them.
 #[derive(Debug, Default)]
 pub(super) struct Input {
     pub sources: Vec<Source>,
     pub objects: Vec<Object>,
+    /// Files beside them that hold no objects.
+    pub passed_over: Vec<String>,
 }
 
 /// One object and where its fields stand.
@@ -26,6 +27,8 @@ pub(super) struct Object {
     pub value: Value,
     /// By JSON pointer.
     pub places: BTreeMap<String, Place>,
+    /// Keys that stand more than once in one map, by JSON pointer, each where it stands again.
+    pub repeated: Vec<(String, Place)>,
 }
 
 /// Where a field stands.
@@ -45,7 +48,8 @@ impl Object {
     }
 
     pub(super) fn name(&self) -> &str {
-        text(&self.value, "/metadata/name").unwrap_or_default()
+        let named = |pointer| text(&self.value, pointer);
+        named("/metadata/name").or_else(|| named("/metadata/generateName")).unwrap_or_default()
     }
 
     /// Where a field stands, or the nearest one above it.
@@ -61,84 +65,78 @@ impl Object {
     }
 }
 
-/// Reads a kustomization, a folder of YAML files, one file, or `-` for standard input.
+/// Reads kustomizations, folders, files, charts, or `-` for standard input.
 ///
 /// A kustomization that only lists resources is followed to its files. Any other is rendered by `kubectl kustomize`,
 /// and each field is then looked for in the files that the kustomization names; see [`Origins`].
-pub(super) async fn read(path: &Path, kubectl: &str) -> Result<Input, ManifestError> {
+pub(super) async fn read(sources: &Sources, kubectl: &str) -> Result<Input, ManifestError> {
     let mut input = Input::default();
-    if path == Path::new("-") {
-        let mut text = String::new();
-        let unreadable = |source| ManifestError::Unreadable { path: path.to_owned(), source };
-        tokio::io::stdin().read_to_string(&mut text).await.map_err(unreadable)?;
-        input.add(Source::new("<stdin>", text))?;
-    } else if let Some(kustomization) = kustomization_of(path) {
-        let tree = Tree::of(path);
-        if tree.plain {
-            input.add_files(&tree.resources)?;
-        } else {
-            let text = workload::kustomize(kubectl, path).await?;
-            input = rendered(path, &kustomization, text, &tree)?;
+    for path in &sources.paths {
+        if let Some(folder) = workload::kustomization(path) {
+            input.add_kustomization(folder, kubectl).await?;
+            continue;
         }
-    } else {
-        input.add_files(&workload::files(path)?)?;
-    }
-    Ok(input)
-}
-
-/// The objects of a rendered kustomization, placed where they come from.
-fn rendered(path: &Path, kustomization: &Path, text: String, tree: &Tree) -> Result<Input, ManifestError> {
-    let (origins, sources) = Origins::read(tree);
-    let mut input = Input { sources, objects: Vec::new() };
-    let name = format!("{} (rendered by kubectl kustomize)", shown(path));
-    input.add(Source { stands_for: Some(shown(kustomization)), ..Source::new(name, text) })?;
-    for object in &mut input.objects {
-        origins.place(object);
+        let (texts, others) = workload::texts(path, &sources.values).await?;
+        input.passed_over.extend(others.iter().map(|path| shown(path)));
+        for text in texts {
+            let text = Text { name: shown(Path::new(&text.name)), ..text };
+            input.add(&text, Dialect::Kubectl)?;
+        }
     }
     Ok(input)
 }
 
 impl Input {
-    fn add_files(&mut self, files: &[PathBuf]) -> Result<(), ManifestError> {
-        for file in files {
-            self.add(Source::new(shown(file), workload::read(file)?))?;
+    async fn add_kustomization(&mut self, folder: &Path, kubectl: &str) -> Result<(), ManifestError> {
+        let tree = Tree::of(folder);
+        if tree.plain {
+            for file in &tree.resources {
+                let text = Text { name: shown(file), text: workload::read(file)?, of_folder: false };
+                self.add(&text, Dialect::Kustomize)?;
+            }
+            return Ok(());
         }
+        let rendered = workload::kustomize(kubectl, folder).await?;
+        self.add_rendered(folder, rendered, &tree)
+    }
+
+    /// Adds the objects of a rendered kustomization, placed where they come from.
+    fn add_rendered(&mut self, folder: &Path, text: String, tree: &Tree) -> Result<(), ManifestError> {
+        let (origins, sources) = Origins::read(tree, self.sources.len());
+        self.sources.extend(sources);
+        let begin = self.objects.len();
+        let name = format!("{} (rendered by kubectl kustomize)", shown(folder));
+        self.add(&Text { name, text, of_folder: false }, Dialect::Kubectl)?;
+        if let Some(source) = self.sources.last_mut() {
+            source.stands_for = tree.file.as_deref().map(shown);
+        }
+        self.objects[begin..].iter_mut().for_each(|object| origins.place(object));
         Ok(())
     }
 
     /// Adds a text and the objects in it.
-    pub(super) fn add(&mut self, source: Source) -> Result<(), ManifestError> {
-        let documents = placed_documents(&source.name, &source.text)?;
-        for (index, document) in documents.into_iter().enumerate() {
-            for object in objects(document, self.sources.len()) {
-                workload::must_be_object(&source.name, index + 1, &object.value)?;
-                self.objects.push(object);
+    pub(super) fn add(&mut self, text: &Text, dialect: Dialect) -> Result<(), ManifestError> {
+        match objects_of(text, dialect)? {
+            Some(objects) => self.objects.extend(objects.into_iter().map(|it| Object::of(it, self.sources.len()))),
+            None => {
+                self.passed_over.push(text.name.clone());
+                return Ok(());
             }
         }
-        self.sources.push(source);
+        self.sources.push(Source::new(text.name.clone(), text.text.clone()));
         Ok(())
     }
 }
 
-/// The objects of a document: itself, or what it lists where it is a List, as `kubectl get` prints them.
-pub(super) fn objects(document: Document, source: usize) -> Vec<Object> {
-    let Document { value, places } = document;
-    let placed = |prefix: &str| {
-        let below = places.iter().filter_map(|(pointer, range)| Some((pointer.strip_prefix(prefix)?, range)));
-        let whole = below.filter(|(rest, _)| rest.is_empty() || rest.starts_with('/'));
-        whole.map(|(rest, range)| (rest.to_owned(), Place { source, range: range.clone(), exact: true })).collect()
-    };
-    match value.get("items") {
-        Some(Value::Array(items)) if text(&value, "/kind").is_some_and(|kind| kind.ends_with("List")) => {
-            let items = items.iter().enumerate();
-            items
-                .map(|(index, item)| {
-                    let places = placed(&format!("{}{}", step("items"), step(&index.to_string())));
-                    Object { value: item.clone(), places }
-                })
-                .collect()
+impl Object {
+    /// An object of the source with this number.
+    pub(super) fn of(placed: Placed, source: usize) -> Self {
+        let place = |range: Range<usize>| Place { source, range, exact: true };
+        Self {
+            value: placed.value,
+            places: placed.places.into_iter().map(|(pointer, range)| (pointer, place(range))).collect(),
+            repeated: placed.repeated.into_iter().map(|(pointer, range)| (pointer, place(range))).collect(),
         }
-        _ => vec![Object { places: placed(""), value }],
     }
 }
 
@@ -174,7 +172,8 @@ mod tests {
 
     /// What is read with a kubectl that is not there.
     async fn read_here(files: &[(&str, &str)]) -> Result<Input, ManifestError> {
-        read(folder(files).path(), "/nowhere/kubectl").await
+        let folder = folder(files);
+        read(&Sources::of(Some(folder.path().to_owned())), "/nowhere/kubectl").await
     }
 
     #[tokio::test]
@@ -202,7 +201,8 @@ mod tests {
         let folder = folder(&[("kustomization.yaml", "resources: [a.yaml]\nnamespace: x\n"), ("a.yaml", POD)]);
         let (path, kustomization) = (folder.path(), folder.path().join("kustomization.yaml"));
         let text = POD.replace("name: a", "name: a\n  namespace: x");
-        let input = rendered(path, &kustomization, text, &Tree::of(path)).expect("readable");
+        let mut input = Input::default();
+        input.add_rendered(path, text, &Tree::of(path)).expect("readable");
         let place = |pointer: &str| input.objects[0].place(pointer).expect("a place");
         let source = &input.sources[place("/metadata/name").source];
         assert!(source.name.ends_with("/a.yaml"), "{}", source.name);
@@ -214,10 +214,11 @@ mod tests {
     fn an_object_of_a_list_is_as_strictly_read() {
         let mut input = Input::default();
         let list = "apiVersion: v1\nkind: PodList\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {}}\n";
-        let error = input.add(Source::new("a.yaml", list)).expect_err("nameless").to_string();
+        let text = |name: &str, text: &str| Text { name: name.into(), text: text.into(), of_folder: false };
+        let error = input.add(&text("a.yaml", list), Dialect::Kubectl).expect_err("nameless").to_string();
         assert!(error.starts_with("a.yaml, document 1: metadata.name is missing"), "{error}");
         let list = list.replace("{}", "{name: a}");
-        assert!(input.add(Source::new("b.yaml", list.as_str())).is_ok());
+        assert!(input.add(&text("b.yaml", &list), Dialect::Kubectl).is_ok());
         let name = input.objects[0].place("/metadata/name").expect("a place");
         assert_eq!(name.range.start, list.find("a}").expect("a name"));
     }

@@ -7,7 +7,13 @@ use super::{Finding, Linted, RULES, Rule, Spot};
 
 /// The findings as SARIF.
 pub(super) fn render(linted: &Linted) -> String {
-    let results: Vec<Value> = linted.findings.iter().map(|finding| result(linted, finding)).collect();
+    let open = linted.findings.iter().map(|finding| result(linted, finding));
+    let accepted = linted.accepted.iter().map(|(finding, reason)| {
+        let mut result = result(linted, finding);
+        result["suppressions"] = json!([{ "kind": "inSource", "justification": reason }]);
+        result
+    });
+    let results: Vec<Value> = open.chain(accepted).collect();
     let driver = json!({
         "name": "steadfast",
         "semanticVersion": env!("CARGO_PKG_VERSION"),
@@ -43,7 +49,7 @@ fn result(linted: &Linted, finding: &Finding) -> Value {
     json!({
         "ruleId": finding.rule.id,
         "ruleIndex": RULES.iter().position(|rule| rule.id == finding.rule.id),
-        "level": finding.rule.level,
+        "level": finding.level,
         "message": { "text": format!("{}. Fix: {}.", finding.message, finding.rule.fix) },
         "locations": [{ "physicalLocation": { "artifactLocation": { "uri": uri(file) }, "region": region } }],
     })

@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use super::Level;
 use super::read::Object;
 use crate::image::Image;
 use crate::object::{items, strings, text};
+use crate::workload;
 
 /// What all pointers into a pod begin with.
 pub(super) const POD: &str = "/spec/template/spec";
@@ -26,6 +28,10 @@ pub(super) struct Hit<'a> {
     pub message: String,
     /// The same in a few words, beside the field.
     pub label: String,
+    /// How bad it is here, where that is not as bad as the rule says.
+    pub level: Option<Level>,
+    /// The words in the field's text to point at, where it has several lines.
+    pub words: Option<String>,
 }
 
 impl<'a> Hit<'a> {
@@ -35,7 +41,17 @@ impl<'a> Hit<'a> {
         label: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        Self { object, pointer: pointer.into(), message: message.into(), label: label.into() }
+        Self { object, pointer: pointer.into(), message: message.into(), label: label.into(), level: None, words: None }
+    }
+
+    /// The same, as bad as this.
+    pub(super) fn at(self, level: Level) -> Self {
+        Self { level: Some(level), ..self }
+    }
+
+    /// The same, pointing at these words of the field's text.
+    pub(super) fn on(self, words: impl Into<String>) -> Self {
+        Self { words: Some(words.into()), ..self }
     }
 }
 
@@ -58,13 +74,14 @@ impl<'a> Set<'a> {
         self.object.value.pointer(pointer).and_then(Value::as_u64)
     }
 
-    /// How many pods there are: 1, where the manifest does not say.
+    /// How many pods there are: 1, where the manifest does not say. A number in quotes is meant as one.
     pub(super) fn replicas(&self) -> u64 {
-        self.number("/spec/replicas").unwrap_or(1)
+        let quoted = || text(&self.object.value, "/spec/replicas")?.parse().ok();
+        self.number("/spec/replicas").or_else(quoted).unwrap_or(1)
     }
 
     /// The objects of a kind that this set can see: those of its namespace, where both name one.
-    pub(super) fn beside(&self, kind: &'static str) -> impl Iterator<Item = &'a Object> {
+    pub(super) fn beside(&self, kind: &'a str) -> impl Iterator<Item = &'a Object> {
         let here = self.object;
         let namespace = |object: &'a Object| text(&object.value, "/metadata/namespace");
         let near = move |object: &Object| match (namespace(here), text(&object.value, "/metadata/namespace")) {
@@ -75,7 +92,7 @@ impl<'a> Set<'a> {
     }
 
     /// The object of this kind and name.
-    pub(super) fn named(&self, kind: &'static str, name: &str) -> Option<&'a Object> {
+    pub(super) fn named(&self, kind: &'a str, name: &str) -> Option<&'a Object> {
         self.beside(kind).find(|object| object.name() == name)
     }
 
@@ -110,13 +127,10 @@ impl<'a> Set<'a> {
             .into_iter()
     }
 
-    /// The containers that run a MySQL server: those that are known to, else those that are given a root password.
+    /// The containers that run a MySQL server, by the rule that `run` has too.
     pub(super) fn servers(&self) -> Vec<Container<'a>> {
-        let known: Vec<Container<'a>> = self.containers().filter(Container::is_server).collect();
-        if !known.is_empty() {
-            return known;
-        }
-        self.containers().filter(|container| container.variables().any(|(_, name, _)| is_root_password(name))).collect()
+        let places = self.object.value.pointer(POD).map(workload::servers).unwrap_or_default();
+        self.containers().enumerate().filter(|(place, _)| places.contains(place)).map(|(_, it)| it).collect()
     }
 
     /// The volumes of a container, each with the path at which it is.
@@ -149,17 +163,6 @@ impl<'a> Set<'a> {
     fn config_map(&self, volume: &Value) -> Option<&'a Object> {
         self.named("ConfigMap", text(volume, "/configMap/name")?)
     }
-
-    /// Whether lint knows of no server at all, in this set and in those beside it.
-    pub(super) fn nothing_is_a_server(&self) -> bool {
-        Set::of(self.all).all(|set| set.servers().is_empty())
-    }
-}
-
-/// Whether a variable of this name gives a root password, or agrees to none: those of the official images, of MariaDB's
-/// and of Bitnami's.
-pub(super) fn is_root_password(name: &str) -> bool {
-    name.contains("ROOT_PASSWORD") || name.ends_with("ALLOW_EMPTY_PASSWORD")
 }
 
 /// A container of the set's pod template.
@@ -198,20 +201,6 @@ impl<'a> Container<'a> {
             words.filter_map(move |(index, word)| Some((format!("{list}/{index}"), word.as_str()?)))
         })
     }
-
-    /// Whether this runs a MySQL, MariaDB or Percona server: its image is called so, or its command runs `mysqld`.
-    pub(super) fn is_server(&self) -> bool {
-        let name = self.image().name();
-        let helper =
-            ["exporter", "client", "router", "proxy", "backup", "operator", "shell", "agent", "toolkit", "init"];
-        let called = ["mysql", "mariadb", "percona"].iter().any(|server| name.starts_with(server))
-            || ["community-server", "enterprise-server"].contains(&name);
-        let runs = || {
-            let programs = ["mysqld", "mariadbd", "mysqld_safe", "mariadbd-safe"];
-            self.words().any(|(_, words)| words.split_whitespace().any(|word| programs.contains(&base_name(word))))
-        };
-        (called && !helper.iter().any(|word| name.contains(word))) || runs()
-    }
 }
 
 impl<'a> Image<'a> {
@@ -225,10 +214,11 @@ impl<'a> Image<'a> {
 
     /// The last part of the path.
     pub(super) fn name(&self) -> &'a str {
-        base_name(self.repository)
+        workload::base_name(self.repository)
     }
-}
 
-fn base_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
+    /// Whether this is one of a Galera cluster, whose members may share a server_id.
+    pub(super) fn is_of_galera(&self) -> bool {
+        ["galera", "xtradb-cluster", "pxc"].iter().any(|word| self.name().contains(word))
+    }
 }

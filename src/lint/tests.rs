@@ -4,17 +4,22 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
+use crate::workload::{Dialect, Text};
+
+fn text(name: &str, text: &str) -> Text {
+    Text { name: name.to_owned(), text: text.to_owned(), of_folder: false }
+}
 
 /// An error, a warning and a note; a text that is rendered, and one with letters of several bytes.
 fn sample() -> Linted {
     let service = "# Der Dienst für alle\napiVersion: v1\nkind: Service\nmetadata: {name: dä}\n\
                    spec: {selector: {app: ü}, ports: [{port: 3306}], clusterIP: None}\n";
     let set = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  name: db\nspec:\n  serviceName: dä\n  \
-               podManagementPolicy: Parallel\n  template: {metadata: {labels: {app: db}}}\n";
+               podManagementPolicy: Parallel\n  selector: {matchLabels: {app: db}}\n  template: {metadata: {labels: {app: db}}}\n";
     let mut input = Input::default();
-    input.add(Source::new("a folder/dienst.yaml", service)).expect("YAML");
-    let stands_for = Some("over/kustomization.yaml".to_owned());
-    input.add(Source { stands_for, ..Source::new("over (rendered by kubectl kustomize)", set) }).expect("YAML");
+    input.add(&text("a folder/dienst.yaml", service), Dialect::Kubectl).expect("YAML");
+    input.add(&text("over (rendered by kubectl kustomize)", set), Dialect::Kubectl).expect("YAML");
+    input.sources[1].stands_for = Some("over/kustomization.yaml".to_owned());
     let linted = judge(input);
     let found: Vec<&str> = linted.findings.iter().map(|finding| finding.rule.id).collect();
     assert_eq!(found, ["selector-mismatch", "unnamed-port", "server-unknown", "parallel-pods"]);
@@ -53,13 +58,62 @@ async fn manifests_without_a_set_are_refused() {
         std::fs::write(&file, text).expect("written");
         let file = file.clone();
         async move {
-            let error = lint(&file, "").await.expect_err("no set").to_string();
+            let error = lint(&Sources::of(Some(file.clone())), &[], "").await.expect_err("no set").to_string();
             error.replace(&file.display().to_string(), "a.yaml")
         }
     };
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
     assert_snapshot!(refused(pod).await, @"a.yaml holds no StatefulSet (only Pod a); give the manifests of one");
     assert_snapshot!(refused("").await, @"a.yaml holds no StatefulSet (it is empty); give the manifests of one");
+}
+
+/// What lint says of the sample's set with this comment, and with these rules accepted.
+async fn accepting(comment: &str, rules: &[&str]) -> Result<Linted, String> {
+    let set = format!(
+        "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: db}}\nspec:\n  serviceName: db # {comment}\n  \
+         podManagementPolicy: Parallel\n  selector: {{matchLabels: {{app: db}}}}\n  \
+         template: {{metadata: {{labels: {{app: db}}}}}}\n"
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.yaml");
+    std::fs::write(&file, set).expect("written");
+    let rules: Vec<String> = rules.iter().map(|&rule| rule.to_owned()).collect();
+    let linted = lint(&Sources::of(Some(file.clone())), &rules, "").await;
+    linted.map_err(|error| error.to_string().replace(&file.display().to_string(), "a.yaml"))
+}
+
+fn rules_of(linted: &Linted) -> (Vec<&str>, Vec<(&str, &str)>) {
+    let open = linted.findings.iter().map(|it| it.rule.id).collect();
+    (open, linted.accepted.iter().map(|(it, reason)| (it.rule.id, reason.as_str())).collect())
+}
+
+#[tokio::test]
+async fn what_is_accepted_is_set_apart_with_its_reason() {
+    let all = accepting("", &[]).await.expect("readable");
+    assert_eq!(rules_of(&all), (vec!["server-unknown", "no-governing-service", "parallel-pods"], vec![]));
+    // A comment covers its own line and the next one.
+    let by_comment = accepting("steadfast: accept parallel-pods: members are equal", &[]).await.expect("readable");
+    let accepted = vec![("parallel-pods", "members are equal")];
+    assert_eq!(rules_of(&by_comment), (vec!["server-unknown", "no-governing-service"], accepted));
+    let of_another = accepting("steadfast: accept server-unknown: it is one", &[]).await.expect("readable");
+    assert_eq!(rules_of(&of_another).1, vec![]);
+    let by_flag = accepting("", &["no-governing-service"]).await.expect("readable");
+    assert_eq!(rules_of(&by_flag).1, vec![("no-governing-service", "--accept")]);
+    let levels = [Level::Error, Level::Warning, Level::Note].map(|level| by_flag.summary().has(level));
+    assert_eq!(levels, [false, false, true]);
+    let text = anstream::adapter::strip_str(&text::render(&by_flag, terminal::WIDTH)).to_string();
+    assert!(text.ends_with("0 errors, 0 warnings, 2 notes, 1 accepted in 1 object\n"), "{text}");
+    let sarif: serde_json::Value = serde_json::from_str(&sarif::render(&by_comment)).expect("JSON");
+    assert_eq!(sarif["runs"][0]["results"][2]["suppressions"][0]["justification"], "members are equal");
+}
+
+#[tokio::test]
+async fn what_is_accepted_without_a_reason_or_a_rule_is_refused() {
+    let refused = async |comment: &str, rules: &[&str]| accepting(comment, rules).await.expect_err("refused");
+    assert_snapshot!(refused("steadfast: accept parallel-pods", &[]).await, @"a.yaml, line 5: say why parallel-pods is accepted: `# steadfast: accept parallel-pods: REASON`");
+    for words in [refused("steadfast: accept nothing: why", &[]).await, refused("", &["nothing"]).await] {
+        assert!(words.contains("there is no rule `nothing`; there is no-root-password, "), "{words}");
+    }
 }
 
 const SEED: &str = concat!(
@@ -87,7 +141,7 @@ proptest! {
         }
         let mut input = Input::default();
         // What is no YAML, or no object, has no findings.
-        if input.add(Source::new("seed.yaml", lines.join(ending))).is_err() {
+        if input.add(&text("seed.yaml", &lines.join(ending)), Dialect::Kubectl).is_err() {
             return Ok(());
         }
         let linted = judge(input);

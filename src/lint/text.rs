@@ -10,12 +10,20 @@ pub(super) fn render(linted: &Linted, width: usize) -> String {
     let renderer = Renderer::styled().term_width(width);
     let findings = linted.findings.iter().map(|finding| one(linted, finding, &renderer, width) + "\n\n");
     let objects = if linted.objects == 1 { "1 object".to_owned() } else { format!("{} objects", linted.objects) };
-    format!("{}{} in {objects}\n", findings.collect::<String>(), linted.summary())
+    let passed_over = match linted.passed_over.as_slice() {
+        [] => String::new(),
+        files => format!("; passed over, as without objects: {}", files.join(", ")),
+    };
+    let accepted = match linted.accepted.len() {
+        0 => String::new(),
+        count => format!(", {count} accepted"),
+    };
+    format!("{}{}{accepted} in {objects}{passed_over}\n", findings.collect::<String>(), linted.summary())
 }
 
 fn one(linted: &Linted, finding: &Finding, renderer: &Renderer, width: usize) -> String {
     let source = linted.source(finding);
-    let title = level(finding.rule.level).primary_title(&finding.message).id(finding.rule.id);
+    let title = level(finding.level).primary_title(&finding.message).id(finding.rule.id);
     let caret = AnnotationKind::Primary.span(finding.range.clone()).label(&finding.label);
     let snippet = Snippet::source(&source.text).path(&source.name).annotation(caret);
     // Beside the line numbers and the label; a text may be narrower than it has to be.

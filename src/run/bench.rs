@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
-use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Taint};
 use kube::api::{Api, ListParams, WatchParams};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -20,6 +20,7 @@ use crate::cluster::{Cluster, Image, Lab, NodeImage, Nodes, feature_gates};
 use crate::evidence::{DnsServer, Snapshot, SnapshotOf, Substitution, What};
 use crate::object::has_condition;
 use crate::scenario::Journal;
+use crate::workload;
 
 const READY_WITHIN: Duration = Duration::from_secs(180);
 
@@ -90,6 +91,8 @@ pub struct Bench {
     pub node_substitution: Option<Substitution>,
     /// The API server's feature gates, as far as they may be read.
     pub gates: BTreeMap<String, bool>,
+    /// The taints of each node that takes pods.
+    pub taints: Vec<Vec<Taint>>,
     /// How many nodes it has.
     pub size: usize,
     /// The nodes, where they are containers of this machine.
@@ -168,6 +171,7 @@ impl Bench {
         Ok(Self {
             description: format!("{what} {name} ({})", plural(nodes.len(), "node")),
             name,
+            taints: nodes.iter().filter_map(workload::taints_of).collect(),
             size: nodes.len(),
             nodes: containers,
             dns_servers: dns.iter().filter_map(dns_server).collect(),

@@ -9,7 +9,7 @@ use crate::cluster::{AdmissionError, ConnectError, LabError, UpgradeError, Versi
 use crate::evidence::{ReadError, WatchError};
 use crate::report::ReportError;
 use crate::scenario::ScenarioError;
-use crate::workload::{ApplyError, ManifestError, SubjectError};
+use crate::workload::{ApplyError, Key, ManifestError, SubjectError};
 
 /// A run that could not begin, or was cut short.
 #[derive(Debug, thiserror::Error)]
@@ -89,13 +89,29 @@ pub enum RunError {
     },
     /// The root password is not there.
     #[error(
-        "the Secret {secret} with the root password under `{key}` is not in the namespace; add it to the manifests"
+        "the root password is to be in {key}, which the namespace does not have; add it to the manifests, or say where \
+         the password is by --password-from secret/NAME/KEY"
     )]
     NoPassword {
-        /// The Secret.
-        secret: String,
-        /// The key.
-        key: String,
+        /// The key of an object that was looked for.
+        key: Key,
+    },
+    /// No two pods may share a node, and there are too few.
+    #[error(
+        "the {pods} pods of StatefulSet {set} need a node each ({why}), and {takers} of the cluster's nodes take them: \
+         {mend}"
+    )]
+    TooFewNodes {
+        /// The StatefulSet.
+        set: String,
+        /// Its pods.
+        pods: usize,
+        /// What keeps its pods apart.
+        why: String,
+        /// How many nodes take one.
+        takers: usize,
+        /// What to do.
+        mend: String,
     },
     /// No kind cluster of that name.
     #[error(
@@ -181,6 +197,7 @@ impl RunError {
                 | Self::Subject(_)
                 | Self::NoImage { .. }
                 | Self::NoStorageClass { .. }
+                | Self::TooFewNodes { .. }
                 | Self::NoCluster { .. }
                 | Self::NoWitnessImage { .. }
                 | Self::BadNamespace { .. }

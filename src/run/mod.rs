@@ -23,7 +23,7 @@ use crate::cluster::{Lab, Version};
 use crate::evidence::{Evidence, Expect, Leftover, Log, Replication, Snapshot, SnapshotOf, What};
 use crate::report::{self, Judged, Outcome, Progress};
 use crate::scenario::{Journal, Rate, Sabotage, plan};
-use crate::workload;
+use crate::workload::{self, Key, Loaded, Sources};
 
 pub use bench::{Bench, Surroundings, Target};
 pub use budget::{Budget, BudgetError};
@@ -50,7 +50,7 @@ pub struct Settings {
     /// The checks.
     pub checks: Vec<&'static Check>,
     /// The manifests; the seed with its overlay unless given.
-    pub manifests: Option<PathBuf>,
+    pub manifests: Sources,
     /// Where.
     pub target: Target,
     /// Whether pods of the run's own namespace may be disturbed on a cluster that the run does not make.
@@ -61,6 +61,8 @@ pub struct Settings {
     pub artifacts: PathBuf,
     /// What becomes of what was made.
     pub keep: Keep,
+    /// Where the root password is, if the manifests do not say it.
+    pub password_from: Option<Key>,
     /// Who configures replication.
     pub replication: Replication,
     /// Whether commits are to wait for a replica.
@@ -236,7 +238,13 @@ async fn attempt(
 impl Settings {
     /// The trial that is asked for; what is wrong with the manifests is said here.
     async fn trial(&self, lab: &Lab, around: &Surroundings) -> Result<Trial, RunError> {
-        let manifests = workload::load(self.manifests.as_deref(), &lab.kubectl).await?;
+        if self.upgrade.is_some() {
+            self.manifests.can_be_read_again()?;
+        }
+        let Loaded { manifests, passed_over } = workload::load(&self.manifests, &lab.kubectl).await?;
+        for file in passed_over {
+            around.journal.note(format!("{file} holds no objects and was passed over"));
+        }
         // An upgrade is acted whole, and the ledger read back, whichever checks are asked for.
         let of_upgrade = self.upgrade.map_or(&[][..], |_| &["upgrade", "settle"]);
         let mut scenarios = plan(self.checks.iter().flat_map(|check| check.scenarios).chain(of_upgrade).copied());
@@ -252,11 +260,12 @@ impl Settings {
         };
         let (budgets, semi_sync) = (self.budgets.clone(), self.semi_sync);
         // The seed's pods come in order, and whoever changes that is to notice.
-        let expect = if self.manifests.is_none() { vec![Expect::OrderedReady] } else { self.expect.clone() };
+        let expect = if self.manifests.paths.is_empty() { vec![Expect::OrderedReady] } else { self.expect.clone() };
         let trial = Trial {
             around,
             manifests,
             namespace,
+            password_from: self.password_from.clone(),
             scenarios,
             replication,
             semi_sync,
@@ -267,7 +276,10 @@ impl Settings {
             budgets,
             newer: None,
         };
-        workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local")?;
+        workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local", trial.password_from.as_ref())?;
+        if let Target::New { nodes, .. } = self.target {
+            preflight::nodes(&trial.manifests, &workload::taints_of_new(nodes), Some(nodes))?;
+        }
         Ok(trial)
     }
 }

@@ -1,6 +1,7 @@
 //! What can be refused before anything is written to the cluster, and is: the wrong cluster, an account without rights, a
 //! namespace that is there, a StorageClass that is not.
 
+use k8s_openapi::api::core::v1::Taint;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
@@ -9,7 +10,7 @@ use super::RunError;
 use super::bench::{Bench, Target};
 use crate::cluster::{Cluster, Right, demand, is_meant, is_new_enough};
 use crate::report::Progress;
-use crate::workload::{self, Manifest};
+use crate::workload::{self, Apart, Manifest};
 
 /// Refuses a cluster that the run did not make, unless it is known to be the one that is meant, is new enough, and the
 /// account may do there what every run does. A kind cluster of this machine is known by its name.
@@ -41,6 +42,7 @@ pub(super) async fn of_workload(bench: &Bench, manifests: &[Manifest], namespace
         workload::namespace_is_free(client, namespace).await?;
     }
     storage_classes(bench, manifests).await?;
+    nodes(manifests, &bench.taints, None)?;
     if bench.nodes.is_none() {
         let mut rights = Vec::new();
         for manifest in manifests {
@@ -53,6 +55,24 @@ pub(super) async fn of_workload(bench: &Bench, manifests: &[Manifest], namespace
         demand(&bench.cluster, &rights).await?;
     }
     Ok(())
+}
+
+/// A pod for which no node is left stays Pending for ever: better to say so at once. `new` is how many nodes the cluster
+/// has that the run makes.
+///
+/// # Errors
+/// When there are too few.
+pub(super) fn nodes(manifests: &[Manifest], taints: &[Vec<Taint>], new: Option<usize>) -> Result<(), RunError> {
+    let Some(apart) = Apart::of(manifests) else { return Ok(()) };
+    let takers = apart.takers(taints);
+    if takers >= apart.pods {
+        return Ok(());
+    }
+    // One more than that lets the scenario `grow` add a pod.
+    let wanted = new.map(|nodes| nodes + apart.pods + 1 - takers);
+    let mend =
+        wanted.map_or("add nodes, or have pods share them".to_owned(), |nodes| format!("give it --nodes {nodes}"));
+    Err(RunError::TooFewNodes { set: apart.set, pods: apart.pods, why: apart.why, takers, mend })
 }
 
 /// A claim whose class does not exist stays Pending for ever: better to say so at once.

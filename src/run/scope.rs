@@ -3,6 +3,7 @@
 use super::{Bench, Trial};
 use crate::evidence::LeftOut;
 use crate::scenario::disrupts;
+use crate::workload::Apart;
 
 /// What a trial may disrupt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +36,16 @@ struct Ground {
     nodes: usize,
     /// How many pods the workload has.
     pods: u32,
+    /// Whether one more pod would find a node.
+    room: bool,
 }
 
 impl Scope {
     /// What a trial may act on this bench, with a workload of so many pods.
     pub fn of(bench: &Bench, trial: &Trial, pods: u32) -> Self {
         let containers = bench.nodes.is_some();
-        let ground = Ground { disruption: trial.disruption, containers, nodes: bench.size, pods };
+        let room = Apart::of(&trial.manifests).is_none_or(|apart| apart.takers(&bench.taints) > apart.pods);
+        let ground = Ground { disruption: trial.disruption, containers, nodes: bench.size, pods, room };
         Self::on(ground, &trial.scenarios)
     }
 
@@ -69,6 +73,7 @@ fn why_not(ground: Ground, scenario: &str) -> Option<&'static str> {
         "freeze" | "outage" if ground.nodes < 2 => {
             Some("the cluster's only node carries the API server, the DNS servers and the witnesses too")
         }
+        "grow" if !ground.room => Some("no two pods may share a node, and there is none for one more"),
         "claims" if ground.pods < 2 => Some("the set has one pod: with its claim would go every write"),
         _ if ground.disruption == Disruption::Nothing && disrupts(scenario) => {
             Some("no pod is disturbed in a cluster that was there before, unless --allow-disruption is given")
@@ -82,7 +87,7 @@ mod tests {
     use super::*;
     use crate::check::{CATALOGUE, Verdict, history::History};
 
-    const OWN: Ground = Ground { disruption: Disruption::Cluster, containers: true, nodes: 3, pods: 3 };
+    const OWN: Ground = Ground { disruption: Disruption::Cluster, containers: true, nodes: 3, pods: 3, room: true };
 
     fn left_out(ground: Ground) -> Vec<String> {
         let wanted = crate::scenario::SCENARIOS.map(str::to_owned);
@@ -97,6 +102,7 @@ mod tests {
         let shared = Ground { disruption: Disruption::Workload, ..OWN };
         assert!(left_out(OWN).is_empty());
         assert_eq!(left_out(Ground { nodes: 1, ..OWN }), ["freeze", "outage"]);
+        assert_eq!(left_out(Ground { room: false, ..OWN }), ["grow"]);
         assert_eq!(left_out(shared), beyond_the_workload);
         assert_eq!(left_out(Ground { containers: false, ..shared }), [&["crash"][..], &beyond_the_workload].concat());
     }
@@ -112,7 +118,7 @@ mod tests {
         let wanted = crate::scenario::SCENARIOS.map(str::to_owned);
         for disruption in [Disruption::Nothing, Disruption::Workload, Disruption::Cluster] {
             for (containers, nodes, pods) in [(true, 3, 3), (true, 1, 3), (false, 3, 3), (true, 3, 1), (false, 1, 1)] {
-                let ground = Ground { disruption, containers, nodes, pods };
+                let ground = Ground { disruption, containers, nodes, pods, room: nodes < 3 };
                 let scope = Scope::on(ground, &wanted);
                 let evidence = History::good_without(pods, scope.left_out).evidence();
                 for check in CATALOGUE {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret as SecretObject;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret as SecretObject};
 use kube::api::Api;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ use crate::evidence::{
 use crate::probe::Session;
 use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
 use crate::witness::protocol::Secret;
-use crate::workload::{self, Credentials, Manifest};
+use crate::workload::{self, Credentials, Holder, Key, Manifest};
 
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -31,6 +31,8 @@ pub struct Trial {
     pub manifests: Vec<Manifest>,
     /// The namespace; one named after the run, unless given or named by the manifests.
     pub namespace: Option<String>,
+    /// Where the root password is, if the manifests do not say it.
+    pub password_from: Option<Key>,
     /// The scenarios, in order.
     pub scenarios: Vec<String>,
     /// Who configures replication.
@@ -109,7 +111,8 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let namespace = trial.namespace()?;
     let namespace = standing.namespace.get_or_init(|| namespace);
     let limits = held_to(Limits::scaled(trial.around.timeout_scale), &trial.budgets);
-    let (subject, credentials) = workload::subject(&trial.manifests, namespace, &bench.domain)?;
+    let (subject, credentials) =
+        workload::subject(&trial.manifests, namespace, &bench.domain, trial.password_from.as_ref())?;
     let mut substitutions = bench.provide(&workload::images(&trial.manifests), journal).await?;
     let manifests = workload::with_random_values(substituted(&trial.manifests, &substitutions));
     substitutions.extend(bench.node_substitution.clone());
@@ -117,7 +120,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let far = format!("{namespace}-witness");
     preflight::of_workload(bench, &manifests, [namespace, &far]).await?;
     for name in [namespace.as_str(), &far] {
-        let owned = workload::create_namespace(client, name, &trial.around.name).await?;
+        let owned = workload::create_namespace(client, name, &trial.around.name, &manifests).await?;
         standing.made.lock().await.push(owned);
     }
     let scope = Scope::of(bench, trial, subject.replicas);
@@ -308,7 +311,7 @@ async fn start_witness(
     witness::session(client, namespace, WITNESS_READY_WITHIN.mul_f64(trial.around.timeout_scale)).await
 }
 
-/// The root password, from where the pods take it. Its Secret is applied first, so that it can be read.
+/// The root password, from where the pods take it. What holds it is applied first, so that it can be read.
 pub(super) async fn password(
     bench: &Bench,
     manifests: &[Manifest],
@@ -316,18 +319,28 @@ pub(super) async fn password(
     credentials: &Credentials,
     made: &Made,
 ) -> Result<Secret, RunError> {
-    let (name, key) = match credentials {
+    let key = match credentials {
         Credentials::Empty => return Ok(Secret::from(String::new())),
         Credentials::Literal(password) => return Ok(Secret::from(password.clone())),
-        Credentials::Secret { name, key } => (name, key),
+        Credentials::Key(key) => key,
     };
-    let own: Vec<Manifest> =
-        manifests.iter().filter(|manifest| manifest.kind() == "Secret" && manifest.name() == name).cloned().collect();
+    let holds = |manifest: &&Manifest| manifest.kind() == key.kind.kind() && manifest.name() == key.name;
+    let own: Vec<Manifest> = manifests.iter().filter(holds).cloned().collect();
     workload::apply(&bench.cluster.client, &own, namespace, &mut *made.lock().await).await?;
-    let secrets: Api<SecretObject> = Api::namespaced(bench.cluster.client.clone(), namespace);
-    let missing = || RunError::NoPassword { secret: name.clone(), key: key.clone() };
-    let secret = secrets.get_opt(name).await.map_err(|source| RunError::api("read the root password", source))?;
-    let data = secret.and_then(|secret| secret.data).ok_or_else(missing)?;
-    let bytes = data.get(key).ok_or_else(missing)?;
-    Ok(Secret::from(String::from_utf8_lossy(&bytes.0).into_owned()))
+    let value =
+        value_of(bench, namespace, key).await.map_err(|source| RunError::api("read the root password", source))?;
+    let value = value.ok_or_else(|| RunError::NoPassword { key: key.clone() })?;
+    Ok(Secret::from(if key.as_file { value.trim_end_matches('\n').to_owned() } else { value }))
+}
+
+/// The value under a key of an object of a namespace, if both are there.
+async fn value_of(bench: &Bench, namespace: &str, key: &Key) -> Result<Option<String>, kube::Error> {
+    let client = bench.cluster.client.clone();
+    if key.kind == Holder::ConfigMap {
+        let map = Api::<ConfigMap>::namespaced(client, namespace).get_opt(&key.name).await?;
+        return Ok(map.and_then(|map| map.data?.remove(&key.key)));
+    }
+    let secret = Api::<SecretObject>::namespaced(client, namespace).get_opt(&key.name).await?;
+    let bytes = secret.and_then(|secret| secret.data?.remove(&key.key));
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned()))
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::manifests::Manifest;
 use crate::evidence::Applied;
+use crate::object::strings;
 
 const FIELD_MANAGER: &str = "steadfast";
 
@@ -99,7 +100,8 @@ pub async fn kind_of(client: &Client, manifest: &Manifest) -> Result<(ApiResourc
 }
 
 /// Applies the manifests, StatefulSets last, so that what their pods need is there when they start, and tells what the
-/// API server then has in the namespace. What was made, also before an error, is in `made`, for the clean-up.
+/// API server then has in the namespace. What was made, also before an error, is in `made`, for the clean-up. A Namespace
+/// is left out: [`create_namespace`] makes it.
 ///
 /// # Errors
 /// When an object is refused, or a cluster-wide one is there already and differs.
@@ -111,7 +113,7 @@ pub async fn apply(
 ) -> Result<Vec<Applied>, ApplyError> {
     let mut applied = Vec::new();
     let (sets, others): (Vec<_>, Vec<_>) = manifests.iter().partition(|manifest| manifest.kind() == "StatefulSet");
-    for manifest in others.into_iter().chain(sets) {
+    for manifest in others.into_iter().filter(|manifest| !manifest.is_namespace()).chain(sets) {
         let (resource, scope) = kind_of(client, manifest).await?;
         let api: Api<DynamicObject> = match scope {
             Scope::Namespaced => Api::namespaced_with(client.clone(), namespace, &resource),
@@ -206,14 +208,28 @@ pub async fn namespace_is_free(client: &Client, name: &str) -> Result<(), ApplyE
     there.map_or(Ok(()), |_| Err(ApplyError::NamespaceExists(name.to_owned())))
 }
 
-/// Makes a namespace that must not be there yet.
+/// Makes a namespace that must not be there yet. It gets the labels and annotations of the manifests' Namespace, if they
+/// bring one: Pod Security and the injection of sidecars go by them.
 ///
 /// # Errors
 /// When it is there already, or the API server refuses.
-pub async fn create_namespace(client: &Client, name: &str, run_id: &str) -> Result<Owned, ApplyError> {
+pub async fn create_namespace(
+    client: &Client,
+    name: &str,
+    run_id: &str,
+    manifests: &[Manifest],
+) -> Result<Owned, ApplyError> {
     let api = namespaces(client);
-    let labels = [(RUN_LABEL.to_owned(), run_id.to_owned())].into();
-    let metadata = ObjectMeta { name: Some(name.to_owned()), labels: Some(labels), ..ObjectMeta::default() };
+    let brought = |pointer: &'static str| {
+        manifests.iter().filter(|it| it.is_namespace()).flat_map(move |it| strings(&it.object, pointer))
+    };
+    let own = [(RUN_LABEL.to_owned(), run_id.to_owned())];
+    let metadata = ObjectMeta {
+        name: Some(name.to_owned()),
+        labels: Some(brought("/metadata/labels").chain(own).collect()),
+        annotations: Some(brought("/metadata/annotations").collect()),
+        ..ObjectMeta::default()
+    };
     let types = Some(TypeMeta { api_version: "v1".to_owned(), kind: "Namespace".to_owned() });
     let object = DynamicObject { types, metadata, data: json!({}) };
     match api.create(&PostParams::default(), &object).await {

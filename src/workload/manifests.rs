@@ -4,9 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::process::Command;
+
+use super::sources::{self, Sources, Text};
+use super::yaml::{self, Dialect, Placed};
+use crate::object;
 
 /// The default manifests travel inside the program, so that it needs no checkout to run.
 const BUILT_IN: [(&str, &str); 7] = [
@@ -19,7 +22,8 @@ const BUILT_IN: [(&str, &str); 7] = [
     ("overlay/server.yaml", include_str!("../../manifests/overlay/server.yaml")),
 ];
 
-const KUSTOMIZE_WITHIN: Duration = Duration::from_secs(60);
+/// How long kustomize or helm may take.
+pub(super) const RENDERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// The names that make a file a kustomization.
 pub(crate) const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -34,6 +38,10 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    fn of(origin: &str, object: Placed) -> Self {
+        Self { origin: origin.to_owned(), object: object.value }
+    }
+
     /// The string at this JSON pointer, or the empty string.
     pub fn text(&self, pointer: &str) -> &str {
         self.object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
@@ -47,6 +55,11 @@ impl Manifest {
     /// The object's name.
     pub fn name(&self) -> &str {
         self.text("/metadata/name")
+    }
+
+    /// Whether it is a Namespace, which a run makes itself.
+    pub fn is_namespace(&self) -> bool {
+        self.kind() == "Namespace" && self.text("/apiVersion") == "v1"
     }
 }
 
@@ -62,10 +75,62 @@ pub enum ManifestError {
         source: std::io::Error,
     },
     /// There is no YAML in the folder.
-    #[error("{path} holds no .yaml or .yml file and no kustomization; give the folder that holds the manifests")]
+    #[error("{path} holds no .yaml, .yml or .json file and no kustomization; give the folder that holds the manifests")]
     Empty {
         /// The folder.
         path: PathBuf,
+    },
+    /// Standard input, where the manifests are needed twice.
+    #[error(
+        "manifests from standard input can be read only once, and an upgrade reads them again afterwards; keep them in a file"
+    )]
+    Piped,
+    /// An address.
+    #[error("{url} is an address, and manifests are read from files: curl -fsSL {url} | steadfast lint -")]
+    Url {
+        /// The address.
+        url: String,
+    },
+    /// The text is in another form than UTF-8.
+    #[error("{origin} is {what}; give it as text: {mend}")]
+    Encoded {
+        /// The file.
+        origin: String,
+        /// What it is.
+        what: &'static str,
+        /// The command that makes text of it.
+        mend: String,
+    },
+    /// A chart that could not be rendered.
+    #[error(
+        "{chart} is a Helm chart, and `helm {command}` could not render it: {reason}; where helm is: \
+         helm {command} | steadfast lint -"
+    )]
+    Chart {
+        /// The chart's folder.
+        chart: PathBuf,
+        /// The arguments that render it.
+        command: String,
+        /// Why it could not.
+        reason: String,
+    },
+    /// A template that was not rendered.
+    #[error(
+        "{origin} is a template of a Helm chart and holds `{found}`; render it: helm template CHART | steadfast lint -"
+    )]
+    Unrendered {
+        /// The file.
+        origin: String,
+        /// What is to be put in.
+        found: String,
+    },
+    /// A template of OpenShift.
+    #[error(
+        "{origin} holds a Template of OpenShift; fill it in: oc process --local -f {origin} -o yaml | steadfast lint -"
+    )]
+    OpenShiftTemplate {
+        /// The file.
+        origin: String,
     },
     /// A file is not YAML.
     #[error("{origin} is not valid YAML:\n{reason}")]
@@ -74,6 +139,18 @@ pub enum ManifestError {
         origin: String,
         /// Line, column and reason.
         reason: String,
+    },
+    /// Two objects stand in one document.
+    #[error(
+        "{origin}, line {line}: `{key}` stands a second time in one object; begin the next object with a line `---`"
+    )]
+    Joined {
+        /// The file.
+        origin: String,
+        /// The line of the second one.
+        line: usize,
+        /// The key.
+        key: &'static str,
     },
     /// A document is not a Kubernetes object.
     #[error("{origin}, document {number}: {field} is missing; every object needs apiVersion, kind and metadata.name")]
@@ -97,53 +174,56 @@ pub enum ManifestError {
     },
 }
 
-/// Reads the manifests at `path`, or those built in: the seed with its overlay.
+/// Manifests, and the files beside them that hold none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Loaded {
+    /// The objects.
+    pub manifests: Vec<Manifest>,
+    /// Files that were passed over, such as a chart's values.
+    pub passed_over: Vec<String>,
+}
+
+/// Reads manifests; without a path those built in: the seed with its overlay.
 ///
 /// # Errors
 /// When there is nothing to read, or what is there is not a list of Kubernetes objects.
-pub async fn load(path: Option<&Path>, kubectl: &str) -> Result<Vec<Manifest>, ManifestError> {
-    let Some(path) = path else {
-        let folder = tempfile::tempdir().map_err(|source| unreadable(Path::new("built in"), source))?;
-        for (name, text) in BUILT_IN {
-            let file = folder.path().join(name);
-            let parent = file.parent().unwrap_or(folder.path());
-            std::fs::create_dir_all(parent)
-                .and_then(|()| std::fs::write(&file, text))
-                .map_err(|e| unreadable(&file, e))?;
+pub async fn load(sources: &Sources, kubectl: &str) -> Result<Loaded, ManifestError> {
+    let mut loaded = Loaded::default();
+    if sources.paths.is_empty() {
+        loaded.manifests = built_in(kubectl).await?;
+    }
+    for path in &sources.paths {
+        if let Some(folder) = sources::kustomization(path) {
+            let text = kustomize(kubectl, folder).await?;
+            loaded.manifests.extend(parse(&format!("the kustomization {}", folder.display()), &text)?);
+            continue;
         }
-        let text = kustomize(kubectl, &folder.path().join("overlay")).await?;
-        return parse("the built-in overlay", &text);
-    };
-    if path.is_dir() && KUSTOMIZATIONS.iter().any(|name| path.join(name).is_file()) {
-        let text = kustomize(kubectl, path).await?;
-        return parse(&format!("the kustomization {}", path.display()), &text);
+        let (texts, others) = sources::texts(path, &sources.values).await?;
+        loaded.passed_over.extend(others.iter().map(|path| path.display().to_string()));
+        for text in texts {
+            match objects_of(&text, Dialect::Kubectl)? {
+                Some(objects) => loaded.manifests.extend(objects.into_iter().map(|it| Manifest::of(&text.name, it))),
+                None => loaded.passed_over.push(text.name),
+            }
+        }
     }
-    let mut manifests = Vec::new();
-    for file in files(path)? {
-        manifests.extend(parse(&file.display().to_string(), &read(&file)?)?);
-    }
-    Ok(manifests)
+    Ok(loaded)
 }
 
-fn unreadable(path: &Path, source: std::io::Error) -> ManifestError {
+async fn built_in(kubectl: &str) -> Result<Vec<Manifest>, ManifestError> {
+    let folder = tempfile::tempdir().map_err(|source| unreadable(Path::new("built in"), source))?;
+    for (name, text) in BUILT_IN {
+        let file = folder.path().join(name);
+        let parent = file.parent().unwrap_or(folder.path());
+        let written = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&file, text));
+        written.map_err(|source| unreadable(&file, source))?;
+    }
+    let text = kustomize(kubectl, &folder.path().join("overlay")).await?;
+    parse("the built-in overlay", &text)
+}
+
+pub(super) fn unreadable(path: &Path, source: std::io::Error) -> ManifestError {
     ManifestError::Unreadable { path: path.to_owned(), source }
-}
-
-/// The text of one file.
-pub(crate) fn read(file: &Path) -> Result<String, ManifestError> {
-    std::fs::read_to_string(file).map_err(|source| unreadable(file, source))
-}
-
-/// The file itself, or the folder's YAML files by name.
-pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, ManifestError> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let entries = std::fs::read_dir(path).map_err(|source| unreadable(path, source))?;
-    let is_yaml = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-    let mut files: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).filter(is_yaml).collect();
-    files.sort();
-    if files.is_empty() { Err(ManifestError::Empty { path: path.to_owned() }) } else { Ok(files) }
 }
 
 /// What `kubectl kustomize` makes of a folder.
@@ -151,8 +231,8 @@ pub(crate) async fn kustomize(kubectl: &str, path: &Path) -> Result<String, Mani
     let refuse = |reason| ManifestError::Kustomize { program: kubectl.to_owned(), path: path.to_owned(), reason };
     let rendered = Command::new(kubectl).arg("kustomize").arg(path).kill_on_drop(true).output();
     // A base elsewhere is fetched, and a server there may not answer.
-    let output = tokio::time::timeout(KUSTOMIZE_WITHIN, rendered).await;
-    let output = output.map_err(|_| refuse(format!("nothing came within {KUSTOMIZE_WITHIN:?}")))?;
+    let output = tokio::time::timeout(RENDERED_WITHIN, rendered).await;
+    let output = output.map_err(|_| refuse(format!("nothing came within {RENDERED_WITHIN:?}")))?;
     let output = output.map_err(|error| refuse(format!("{error}; ci/setup provides kubectl")))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -161,33 +241,76 @@ pub(crate) async fn kustomize(kubectl: &str, path: &Path) -> Result<String, Mani
     }
 }
 
-/// Parses a stream of YAML documents as kubectl would: `on` is a string, `0755` is octal, a repeated key is an error.
+/// Parses a stream of YAML documents or JSON values as kubectl would: `on` is true, `0755` is octal, of a repeated key
+/// the last one counts, a List is what it lists.
 ///
 /// # Errors
 /// When the text is not YAML or a document is not a Kubernetes object.
 pub fn parse(origin: &str, text: &str) -> Result<Vec<Manifest>, ManifestError> {
-    let mut manifests = Vec::new();
-    for (index, object) in documents::<Value>(origin, text)?.into_iter().enumerate() {
-        must_be_object(origin, index + 1, &object)?;
-        manifests.push(Manifest { origin: origin.to_owned(), object });
-    }
-    Ok(manifests)
+    let text = Text { name: origin.to_owned(), text: text.to_owned(), of_folder: false };
+    let objects = objects_of(&text, Dialect::Kubectl)?.unwrap_or_default();
+    Ok(objects.into_iter().map(|object| Manifest::of(origin, object)).collect())
 }
 
-/// The documents of a YAML stream that are not empty, as values of this type.
-pub(crate) fn documents<T: DeserializeOwned>(origin: &str, text: &str) -> Result<Vec<T>, ManifestError> {
-    let options = serde_saphyr::options! { strict_booleans: true, legacy_octal_numbers: true };
-    serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| ManifestError::Syntax { origin: origin.to_owned(), reason: error.to_string() })
+/// The objects of a text; none where it is a file of a folder that holds something else.
+pub(crate) fn objects_of(text: &Text, dialect: Dialect) -> Result<Option<Vec<Placed>>, ManifestError> {
+    let origin = &text.name;
+    let unrendered = |found: &str| ManifestError::Unrendered { origin: origin.clone(), found: found.to_owned() };
+    let objects = match yaml::objects(origin, &text.text, dialect) {
+        Err(_) if text.of_folder && !speaks_of_objects(&text.text) => return Ok(None),
+        Err(error) => return Err(placeholder(&text.text).map_or(error, unrendered)),
+        Ok(objects) => objects,
+    };
+    let has = |object: &Placed, field: &str| object.value.get(field).is_some_and(Value::is_string);
+    if text.of_folder && !objects.iter().any(|object| has(object, "apiVersion") || has(object, "kind")) {
+        return Ok(None);
+    }
+    for object in &objects {
+        for key in ["apiVersion", "kind"] {
+            if let Some((_, place)) = object.repeated.iter().find(|(pointer, _)| pointer[1..] == *key) {
+                let line = text.text[..place.start].matches('\n').count() + 1;
+                return Err(ManifestError::Joined { origin: origin.clone(), line, key });
+            }
+        }
+        must_be_object(origin, object)?;
+        let fields =
+            ["/metadata/name", "/metadata/namespace", "/spec/serviceName", "/spec/template/spec/containers/0/image"];
+        if let Some(found) = fields.into_iter().find_map(|field| placeholder(object::text(&object.value, field)?)) {
+            return Err(unrendered(found));
+        }
+        let api = object::text(&object.value, "/apiVersion").unwrap_or_default();
+        if object::text(&object.value, "/kind") == Some("Template") && api.starts_with("template.openshift.io/") {
+            return Err(ManifestError::OpenShiftTemplate { origin: origin.clone() });
+        }
+    }
+    Ok(Some(objects))
+}
+
+/// Whether a text that is no YAML was meant to hold objects.
+fn speaks_of_objects(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with("apiVersion:") || line.starts_with("kind:"))
+}
+
+/// What a template of a chart leaves to be put in.
+fn placeholder(text: &str) -> Option<&str> {
+    let begin = text.find("{{")?;
+    let end = begin + text[begin..].find("}}")? + 2;
+    Some(&text[begin..end]).filter(|found| !found.contains('\n'))
 }
 
 /// Refuses a document that lacks what every Kubernetes object has.
-pub(crate) fn must_be_object(origin: &str, number: usize, document: &Value) -> Result<(), ManifestError> {
+fn must_be_object(origin: &str, object: &Placed) -> Result<(), ManifestError> {
+    let is_there = |pointer| object::text(&object.value, pointer).is_some();
     let missing = [("apiVersion", "/apiVersion"), ("kind", "/kind"), ("metadata.name", "/metadata/name")]
         .into_iter()
-        .find(|(_, pointer)| document.pointer(pointer).and_then(Value::as_str).is_none());
+        .find(|(field, pointer)| {
+            let generated = *field == "metadata.name" && is_there("/metadata/generateName");
+            !is_there(pointer) && !generated
+        });
     match missing {
-        Some((field, _)) => Err(ManifestError::NotAnObject { origin: origin.to_owned(), number, field }),
+        Some((field, _)) => {
+            Err(ManifestError::NotAnObject { origin: origin.to_owned(), number: object.document, field })
+        }
         None => Ok(()),
     }
 }
@@ -201,7 +324,7 @@ mod tests {
         let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: on}\nmode: 0755\n---\n# nothing\n";
         let manifests = parse("a.yaml", text).expect("valid");
         assert_eq!(manifests.len(), 1);
-        assert_eq!(manifests[0].text("/data/x"), "on");
+        assert_eq!(manifests[0].object["data"]["x"], true);
         assert_eq!(manifests[0].object["mode"], 493);
     }
 

@@ -4,24 +4,10 @@
 use serde_json::Value;
 
 use super::manifests::Manifest;
+use super::password::{self, Credentials, Key};
+use super::server;
 use crate::evidence::{ClaimPolicy, NamedPort, PodManagement, Retention, Subject};
 use crate::object::{items, strings};
-
-/// Where the root password comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credentials {
-    /// `MYSQL_ALLOW_EMPTY_PASSWORD`.
-    Empty,
-    /// A literal in the pod template.
-    Literal(String),
-    /// A key of a Secret.
-    Secret {
-        /// The Secret's name.
-        name: String,
-        /// The key.
-        key: String,
-    },
-}
 
 /// Manifests that hold no workload that can be tested.
 #[derive(Debug, thiserror::Error)]
@@ -75,17 +61,22 @@ pub enum SubjectError {
     },
 }
 
-/// The workload of these manifests, in a namespace and DNS zone, and its root password's source.
+/// The workload of these manifests, in a namespace and DNS zone, and its root password's source, which may be given.
 ///
 /// # Errors
 /// When there is not exactly one StatefulSet with its governing Service and a root password.
-pub fn subject(manifests: &[Manifest], namespace: &str, domain: &str) -> Result<(Subject, Credentials), SubjectError> {
+pub fn subject(
+    manifests: &[Manifest],
+    namespace: &str,
+    domain: &str,
+    password_from: Option<&Key>,
+) -> Result<(Subject, Credentials), SubjectError> {
     let set = only_set(manifests)?;
     let name = set.name();
     let object = &set.object;
     let service = governing_service(manifests, set)?;
     let container = server_container(set)?;
-    let port = server_port(name, container, service)?;
+    let port = server::port(container, Some(&service.object));
     let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let retention = |when| match set.text(&format!("/spec/persistentVolumeClaimRetentionPolicy/{when}")) {
         "Delete" => Retention::Delete,
@@ -119,17 +110,22 @@ pub fn subject(manifests: &[Manifest], namespace: &str, domain: &str) -> Result<
     if subject.replicas == 0 {
         return Err(field(name, "spec.replicas is 0: there is nothing to test; ask for at least one pod"));
     }
-    Ok((subject, credentials(name, container)?))
+    let pod = object.pointer("/spec/template/spec").unwrap_or(&Value::Null);
+    let credentials = match password_from {
+        Some(key) => Credentials::Key(key.clone()),
+        None => password::credentials(manifests, pod, container).map_err(|why| field(name, unknown_password(&why)))?,
+    };
+    Ok((subject, credentials))
 }
 
-/// The namespace that the manifests agree on, if they name one.
+/// The namespace that the manifests agree on, if they name or bring one.
 ///
 /// # Errors
 /// When two objects name different ones, or one differs from `asked`.
 pub fn namespace(manifests: &[Manifest], asked: Option<&str>) -> Result<Option<String>, SubjectError> {
     let mut agreed = asked.map(str::to_owned);
     for manifest in manifests {
-        let named = manifest.text("/metadata/namespace");
+        let named = if manifest.is_namespace() { manifest.name() } else { manifest.text("/metadata/namespace") };
         match &agreed {
             _ if named.is_empty() => {}
             Some(expected) if expected != named => {
@@ -196,14 +192,34 @@ fn field(set: &str, what: impl Into<String>) -> SubjectError {
     SubjectError::Field { set: set.to_owned(), what: what.into() }
 }
 
-/// The container that runs the server: the one with a root password, else the only one.
+/// The container that runs the server.
 fn server_container(set: &Manifest) -> Result<&Value, SubjectError> {
-    let containers: Vec<&Value> = items(&set.object, "/spec/template/spec/containers").collect();
-    let with_password = containers.iter().find(|container| password_variable(container).is_some());
-    match (with_password, containers.as_slice()) {
-        (Some(container), _) | (None, [container]) => Ok(container),
-        _ => Err(field(set.name(), "no container has MYSQL_ROOT_PASSWORD, so none is known to be the server; set it")),
+    let pod = set.object.pointer("/spec/template/spec").unwrap_or(&Value::Null);
+    let containers: Vec<&Value> = items(pod, "/containers").collect();
+    match (server::servers(pod).as_slice(), containers.as_slice()) {
+        ([place], _) => Ok(containers[*place]),
+        ([], [only]) => Ok(only),
+        ([], []) => Err(field(set.name(), "the pod template has no containers")),
+        (found, all) => {
+            let found: Vec<&Value> = found.iter().map(|place| all[*place]).collect();
+            let (few, of) = if found.is_empty() { ("none", all) } else { ("more than one", found.as_slice()) };
+            let names: Vec<&str> = of.iter().filter_map(|container| container["name"].as_str()).collect();
+            let what = format!(
+                "{few} of its containers is known to be the server ({}); one is known by its image (mysql, mariadb, percona), \
+                 by a command that runs mysqld, by MYSQL_ROOT_PASSWORD, or by the port 3306: give one of these to the server \
+                 alone",
+                names.join(", ")
+            );
+            Err(field(set.name(), what))
+        }
     }
+}
+
+fn unknown_password(why: &str) -> String {
+    format!(
+        "the root password is not known: {why}; set MYSQL_ROOT_PASSWORD by valueFrom.secretKeyRef, or say where the \
+         password is by --password-from secret/NAME/KEY"
+    )
 }
 
 /// A number of pods, or a share of them, which is rounded up
@@ -219,51 +235,16 @@ fn max_unavailable(set: &Value, replicas: u32) -> u32 {
     pods.and_then(|pods| u32::try_from(pods).ok()).unwrap_or(1).max(1)
 }
 
-fn server_port(set: &str, container: &Value, service: &Manifest) -> Result<u16, SubjectError> {
-    let of_container = items(container, "/ports").find_map(|port| port["containerPort"].as_u64());
-    let of_service = || items(&service.object, "/spec/ports").find_map(|port| port["port"].as_u64());
-    let port = of_container.or_else(of_service).and_then(|port| u16::try_from(port).ok());
-    port.ok_or_else(|| field(set, "neither the container nor the Service names a port; set containerPort: 3306"))
-}
-
-/// The Service's named ports. A target port may be a number, a port name of the container, or left out, which means the
-/// Service's own number (<https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports>).
+/// The Service's named ports.
 fn named_ports(service: &Manifest, container: &Value) -> Vec<NamedPort> {
-    let number_of = |target: &Value| match target {
-        Value::String(name) => {
-            items(container, "/ports").find(|port| port["name"] == *name.as_str())?["containerPort"].as_u64()
-        }
-        other => other.as_u64(),
-    };
     let named = |port: &Value| {
-        let target = Some(&port["targetPort"]).filter(|target| !target.is_null()).unwrap_or(&port["port"]);
         Some(NamedPort {
             name: port["name"].as_str()?.to_owned(),
             protocol: port["protocol"].as_str().unwrap_or("TCP").to_lowercase(),
-            number: u16::try_from(number_of(target)?).ok()?,
+            number: server::target(port, container)?,
         })
     };
     items(&service.object, "/spec/ports").filter_map(named).collect()
-}
-
-fn password_variable(container: &Value) -> Option<&Value> {
-    let wanted = ["MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD", "MYSQL_ALLOW_EMPTY_PASSWORD"];
-    items(container, "/env").find(|variable| variable["name"].as_str().is_some_and(|name| wanted.contains(&name)))
-}
-
-fn credentials(set: &str, container: &Value) -> Result<Credentials, SubjectError> {
-    let Some(variable) = password_variable(container) else {
-        let what = "the server container sets no MYSQL_ROOT_PASSWORD, so its first start ends with an error; \
-                    take it from a Secret with valueFrom.secretKeyRef";
-        return Err(field(set, what));
-    };
-    let reference = |key| variable.pointer(&format!("/valueFrom/secretKeyRef/{key}")).and_then(Value::as_str);
-    match (variable["name"].as_str(), variable["value"].as_str(), reference("name"), reference("key")) {
-        (Some("MYSQL_ALLOW_EMPTY_PASSWORD"), ..) => Ok(Credentials::Empty),
-        (_, Some(value), ..) => Ok(Credentials::Literal(value.to_owned())),
-        (_, None, Some(name), Some(key)) => Ok(Credentials::Secret { name: name.to_owned(), key: key.to_owned() }),
-        _ => Err(field(set, "the root password has neither a value nor a secretKeyRef; give one of the two")),
-    }
 }
 
 #[cfg(test)]
@@ -278,7 +259,7 @@ mod tests {
     const SERVER: &str = "      - {name: server, image: 'mysql:5.7', env: [{name: MYSQL_ROOT_PASSWORD, value: x}]}\n";
 
     fn read(text: &str) -> Result<(Subject, Credentials), SubjectError> {
-        subject(&parse("db.yaml", text).expect("YAML"), "ns", "cluster.local")
+        subject(&parse("db.yaml", text).expect("YAML"), "ns", "cluster.local", None)
     }
 
     #[test]
@@ -304,16 +285,12 @@ mod tests {
     }
 
     #[test]
-    fn the_root_password_is_found_wherever_it_may_be() {
-        let with = |env: &str| {
-            let server = format!("      - {{name: server, env: [{env}]}}\n");
-            read(&format!("{SERVICE}{SET}{server}")).map(|(_, credentials)| credentials)
-        };
-        let secret = with("{name: MYSQL_ROOT_PASSWORD, valueFrom: {secretKeyRef: {name: a, key: b}}}");
-        assert_eq!(secret.expect("one"), Credentials::Secret { name: "a".to_owned(), key: "b".to_owned() });
-        assert_eq!(with("{name: MYSQL_ALLOW_EMPTY_PASSWORD, value: '1'}").expect("one"), Credentials::Empty);
-        let neither = with("{name: MARIADB_ROOT_PASSWORD}").expect_err("no value");
-        assert!(neither.to_string().contains("neither a value nor a secretKeyRef"), "{neither}");
+    fn where_the_password_is_may_be_said() {
+        let server = "      - {name: server, image: 'mysql:8.4.6'}\n";
+        let manifests = parse("db.yaml", &format!("{SERVICE}{SET}{server}")).expect("YAML");
+        let key: Key = "secret/db/root".parse().expect("a key");
+        let (_, credentials) = subject(&manifests, "ns", "cluster.local", Some(&key)).expect("a workload");
+        assert_eq!(credentials, Credentials::Key(key));
     }
 
     #[test]
@@ -329,7 +306,7 @@ mod tests {
     fn each_mistake_is_named() {
         let set = format!("{SET}{SERVER}");
         let two = "      - {name: one}\n      - {name: two}\n";
-        let no_port = "apiVersion: v1\nkind: Service\nmetadata: {name: db}\n---\n";
+        let servers = "      - {name: one, image: mysql}\n      - {name: two, image: mariadb}\n";
         let cases = [
             (SERVICE.to_owned(), "hold no StatefulSet (there is Service db)"),
             (format!("{SERVICE}{set}---\n{set}"), "hold 2 StatefulSets"),
@@ -342,9 +319,12 @@ mod tests {
                 "names the Service `` in spec.serviceName",
             ),
             (format!("{SERVICE}{}", set.replace("spec:\n  s", "spec:\n  replicas: 0\n  s")), "spec.replicas is 0"),
-            (format!("{SERVICE}{SET}      - {{name: server}}\n"), "sets no MYSQL_ROOT_PASSWORD"),
-            (format!("{SERVICE}{SET}{two}"), "no container has MYSQL_ROOT_PASSWORD"),
-            (format!("{no_port}{set}"), "names a port; set containerPort: 3306"),
+            (format!("{SERVICE}{SET}      - {{name: server}}\n"), "has neither MYSQL_ROOT_PASSWORD nor a"),
+            (format!("{SERVICE}{SET}{two}"), "none of its containers is known to be the server (one, two)"),
+            (
+                format!("{SERVICE}{SET}{servers}"),
+                "more than one of its containers is known to be the server (one, two)",
+            ),
         ];
         for (text, expected) in cases {
             let error = read(&text).expect_err(expected).to_string();
@@ -359,6 +339,8 @@ mod tests {
         let manifests = parse("db.yaml", &text).expect("YAML");
         assert_eq!(namespace(&manifests, None).expect("one").as_deref(), Some("a"));
         assert_eq!(namespace(&manifests, Some("a")).expect("one").as_deref(), Some("a"));
+        let brought = parse("ns.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n").expect("YAML");
+        assert_eq!(namespace(&brought, None).expect("one").as_deref(), Some("a"));
         let error = namespace(&manifests, Some("b")).expect_err("two").to_string();
         assert_eq!(error, "Service db names the namespace `a`, but the run uses `b`; use one for all");
     }

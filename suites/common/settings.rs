@@ -6,6 +6,7 @@ use steadfast::check::Check;
 use steadfast::evidence::Replication;
 use steadfast::run::{Keep, Settings, Target};
 use steadfast::scenario::Rate;
+use steadfast::workload::Sources;
 
 use crate::common;
 
@@ -13,11 +14,12 @@ use crate::common;
 pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settings {
     Settings {
         checks,
-        manifests: std::env::var_os("STEADFAST_MANIFESTS").map(PathBuf::from),
+        manifests: Sources::of(std::env::var_os("STEADFAST_MANIFESTS").map(PathBuf::from)),
         target,
         // Whoever names a cluster to a suite wants all of it.
         allow_disruption: true,
         namespace: None,
+        password_from: None,
         artifacts: common::artifacts(),
         keep: Keep::Never,
         replication: Replication::Managed,

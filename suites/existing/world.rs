@@ -6,7 +6,7 @@ use std::path::Path;
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
 use steadfast::cluster::kind;
-use steadfast::workload::{self, Manifest};
+use steadfast::workload::{self, Manifest, Sources};
 
 use super::single::Made;
 
@@ -44,7 +44,7 @@ pub fn settle_in(made: &Made) -> Result<(), Failed> {
 pub fn workload(made: &Made) -> Result<String, Failed> {
     let runtime = tokio::runtime::Runtime::new()?;
     let server = made.lab.image(SERVER).ok_or("ci/setup made no image ready for the seed")?;
-    let manifests: Vec<Manifest> = runtime.block_on(workload::load(None, &made.lab.kubectl))?;
+    let manifests: Vec<Manifest> = runtime.block_on(workload::load(&Sources::default(), &made.lab.kubectl))?.manifests;
     let documents: Vec<String> = manifests
         .iter()
         .map(|manifest| {

@@ -36,9 +36,20 @@ spec:
 ";
 
 /// What the workload lacks to be without errors.
-const TO_RUN: &str = "        readinessProbe: {exec: {command: [mysql, --host=127.0.0.1, --execute=SELECT 1]}}
+const TO_RUN: &str =
+    "        readinessProbe: {exec: {command: [mysql, --host=127.0.0.1, --password=secret, --execute=SELECT 1]}}
         volumeMounts: [{name: data, mountPath: /var/lib/mysql}]
   volumeClaimTemplates: [{metadata: {name: data}}]
+";
+
+/// How the pod begins, and what keeps it from others of its kind.
+const OF_POD: &str = "    spec:\n      containers:\n";
+const APART: &str = "    spec:
+      affinity:
+        podAntiAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+          - {topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: db}}}
+      containers:
 ";
 
 const KUBECONFIG: &str = "\
@@ -144,6 +155,15 @@ fn manifests() -> Vec<Case> {
         refused("manifests::no_governing_service", documents[1].to_owned()),
         refused("manifests::no_replicas", WORKLOAD.replace("replicas: 1", "replicas: 0")),
         refused("manifests::no_root_password", without("        env: [{name: MYSQL_ROOT_PASSWORD, value: secret}]\n")),
+        refused("manifests::unknown_root_password", WORKLOAD.replace("MYSQL_ROOT", "MYSQL_RANDOM_ROOT")),
+        refused(
+            "manifests::two_servers",
+            format!("{WORKLOAD}      - {{name: another, image: mariadb, ports: [{{containerPort: 3306}}]}}\n"),
+        ),
+        refused(
+            "manifests::more_pods_than_nodes",
+            WORKLOAD.replace("replicas: 1", "replicas: 3").replace(OF_POD, APART),
+        ),
         refused(
             "manifests::two_namespaces",
             WORKLOAD
@@ -200,6 +220,7 @@ fn command_lines() -> Vec<Case> {
         refused("usage::unknown_filter", &["run", "nothing::like_this"]),
         refused("usage::unknown_flag", &["run", "--unknown"]),
         refused("usage::timeout_scale", &["run", "--timeout-scale", "0"]),
+        refused("usage::password_from", &["run", "--password-from", "db/root"]),
         refused("usage::budget_unknown", &["run", "--budget", "patience=3s"]),
         refused("usage::budget_without_unit", &["run", "--budget", "outage=30"]),
         refused("usage::explain_unknown", &["explain", "nothing::like_this"]),
@@ -255,7 +276,7 @@ fn lints() -> Vec<Case> {
         of_seed("lint::seed_text", "text"),
         of_seed("lint::seed_json", "json"),
         of_seed("lint::seed_sarif", "sarif"),
-        of("lint::no_error", 0, format!("{WORKLOAD}{TO_RUN}")).holding("0 errors, 4 warnings, 0 notes in 2 objects"),
+        of("lint::no_error", 0, format!("{WORKLOAD}{TO_RUN}")).holding("0 errors, 5 warnings, 0 notes in 2 objects"),
         of("lint::not_yaml", 2, WORKLOAD.replace("selector: {app: db}", "selector: {app: db")),
         of("lint::no_kind", 2, WORKLOAD.replace("kind: Service\n", "")),
         of("lint::no_stateful_set", 2, WORKLOAD.split("---\n").next().unwrap_or_default().to_owned()),

@@ -11,7 +11,7 @@ use steadfast::evidence::{Evidence, Expect, Log, Replication};
 use steadfast::report::Progress;
 use steadfast::run::{self, Bench, Budget, Disruption, Ending, RunError, Surroundings, Target, Trial, exercise};
 use steadfast::scenario::{Journal, Rate, Sabotage};
-use steadfast::workload::{self, Manifest};
+use steadfast::workload::{self, Manifest, Sources};
 use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -113,7 +113,7 @@ impl Stage {
         let directory = run::make_directory(&artifacts(), &self.run_id)?;
         kind::sweep(&lab).await?;
         let journal = journal(&directory, Progress::new())?;
-        let overlay = workload::load(None, &lab.kubectl).await?;
+        let overlay = workload::load(&Sources::default(), &lab.kubectl).await?.manifests;
         let name = format!("{}{}", kind::PREFIX, self.run_id);
         let around = Surroundings { name, directory, journal, timeout_scale: timeout_scale() };
         let images = workload::images(&overlay);
@@ -154,8 +154,9 @@ impl Stage {
         let journal = journal(&directory, Progress::silent())?;
         let evidence = journal.log.path().to_owned();
         let trial = Trial {
-            manifests: workload::load(act.manifests.as_deref(), &bench.lab.kubectl).await?,
+            manifests: workload::load(&Sources::of(act.manifests.clone()), &bench.lab.kubectl).await?.manifests,
             namespace: Some(act.namespace.clone()),
+            password_from: None,
             scenarios: act.scenarios.clone(),
             replication: act.replication,
             semi_sync: act.semi_sync,

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::{Level, Rule};
 use crate::lint::read::Object;
-use crate::lint::set::{Hit, Set};
+use crate::lint::set::{Container, Hit, Set};
 use crate::object::{items, strings, text};
+use crate::workload;
 
 pub(super) const NO_GOVERNING_SERVICE: Rule = Rule {
     id: "no-governing-service",
@@ -52,6 +53,16 @@ pub(super) const UNNAMED_PORT: Rule = Rule {
     find: unnamed_port,
 };
 
+pub(super) const PORT_NOBODY_LISTENS: Rule = Rule {
+    id: "port-nobody-listens",
+    level: Level::Error,
+    summary: "A Service leads to a port at which no container listens.",
+    why: "Every connection by it is refused.",
+    fix: "set targetPort to the server's port, which is 3306 unless --port says otherwise, or to the name of a container port",
+    source: "https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports",
+    find: port_nobody_listens,
+};
+
 pub(super) const NOT_READY_PUBLISHED: Rule = Rule {
     id: "not-ready-published",
     level: Level::Note,
@@ -91,7 +102,8 @@ fn service_not_headless<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         Some(_) => Hit::new(service, "/spec/clusterIP", "is to be None", message),
         None => Hit::new(service, "/metadata/name", "has no clusterIP: None", message),
     };
-    vec![hit]
+    // Nobody follows a single server by its name.
+    vec![if set.replicas() < 2 { hit.at(Level::Warning) } else { hit }]
 }
 
 fn selector_mismatch<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
@@ -102,6 +114,10 @@ fn selector_mismatch<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let mut hits = Vec::new();
     // A set that selects by expressions only is judged by the API server.
     let own = "/spec/selector/matchLabels";
+    if set.object.value.pointer("/spec/selector").is_none_or(Value::is_null) {
+        let message = format!("StatefulSet {name} has no spec.selector, which apps/v1 asks for");
+        hits.push(set.hit("/metadata/name", "selects no pods", message));
+    }
     if set.object.value.pointer(own).is_some() && !set.is_selected_by(set.object, own) {
         let message = format!("StatefulSet {name} does not select its own pods, whose labels are {labels}");
         hits.push(set.hit(own, "does not match the template", message));
@@ -135,6 +151,45 @@ fn unnamed_port<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         hits.push(Hit::new(service, "/metadata/name", "has no ports", format!("Service {name} has no port")));
     }
     hits
+}
+
+fn port_nobody_listens<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
+    let servers = set.servers();
+    let [server] = servers.as_slice() else { return Vec::new() };
+    let containers: Vec<Container<'a>> = set.init_containers().chain(set.containers()).collect();
+    // Who names no port may listen anywhere.
+    let names_its_ports =
+        |it: &Container<'_>| it.pointer == server.pointer || items(it.value, "/ports").next().is_some();
+    let all_named = set.containers().all(|container| names_its_ports(&container));
+    // X Protocol, the administrative port and Galera's.
+    let own = [workload::port(server.value, None), 33060, 33061, 33062, 4444, 4567, 4568];
+    let listens = |number: u16| {
+        let declared = |it: &Container<'_>| items(it.value, "/ports").any(|port| port["containerPort"] == number);
+        own.contains(&number) || containers.iter().any(declared) || !all_named
+    };
+    let of = |service: &'a Object| {
+        let ports = items(&service.value, "/spec/ports").enumerate();
+        ports
+            .filter_map(|(index, port)| {
+                let (name, number) = (service.name(), containers_target(set, port));
+                let (field, shown) = match (&port["targetPort"], number) {
+                    (Value::Null, number) => ("port", number?.to_string()),
+                    (Value::String(named), None) => ("targetPort", format!("`{named}`")),
+                    (_, number) => ("targetPort", number?.to_string()),
+                };
+                let message = format!("Service {name} leads to port {shown}, where no server listens");
+                let dead = number.is_none_or(|number| !listens(number));
+                dead.then(|| Hit::new(service, format!("/spec/ports/{index}/{field}"), "nobody listens there", message))
+            })
+            .collect::<Vec<_>>()
+    };
+    let services = set.beside("Service").filter(|service| set.is_selected_by(service, "/spec/selector"));
+    services.flat_map(of).collect()
+}
+
+/// The number that a Service's port leads to, in whichever container has it.
+fn containers_target(set: &Set<'_>, port: &Value) -> Option<u16> {
+    set.init_containers().chain(set.containers()).find_map(|container| workload::target(port, container.value))
 }
 
 fn not_ready_published<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {

@@ -79,9 +79,10 @@ pub(super) const SERVER_UNKNOWN: Rule = Rule {
 const SHUTDOWN_SECONDS: u64 = 30;
 
 fn image_tag_moves<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
+    let servers: Vec<String> = set.servers().into_iter().map(|server| server.pointer).collect();
     let hit = |container: Container<'a>| {
         let image = container.image();
-        let is_server = container.is_server();
+        let is_server = servers.contains(&container.pointer);
         let label = match image.tag {
             _ if image.repository.is_empty() || image.digest.is_some() => return None,
             None => "no tag means latest".to_owned(),
@@ -203,6 +204,6 @@ fn parallel_pods<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
 
 fn server_unknown<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let message = format!("no container of StatefulSet {} is known to run MySQL", set.name());
-    let unknown = set.nothing_is_a_server();
+    let unknown = set.servers().is_empty();
     unknown.then(|| set.hit("/metadata/name", "not looked into", message)).into_iter().collect()
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Level, Rule};
 use crate::lint::set::{Container, Hit, Set};
 use crate::object::items;
+use crate::workload::{Command, MYSQL_PORT, Then, commands, script};
 
 const ASK_LIKE_A_CLIENT: &str = "ask what a client would ask, over TCP: mysql --host=127.0.0.1 --execute='SELECT 1', with \
                                  the password in MYSQL_PWD";
@@ -33,37 +34,86 @@ pub(super) const READINESS_PROBE_LIES: Rule = Rule {
     find: readiness_probe_lies,
 };
 
-fn no_readiness_probe<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
-    let hit = |server: Container<'a>| {
-        let name = server.name();
-        if server.value.get("readinessProbe").is_none_or(Value::is_null) {
-            let message = format!("container `{name}` has no readiness probe");
-            return Some(server.hit("/name", "has no readinessProbe", message));
-        }
-        let words = command(&server)?;
-        let program = script(&words);
-        let always = ["true", "/bin/true", "/usr/bin/true", ":", "exit 0"].contains(&program)
-            || ["echo ", "sleep ", "/bin/echo ", "/bin/sleep "].iter().any(|begin| program.starts_with(begin))
-                && !program.contains([';', '&', '|', '\n']);
-        let message = format!("the readiness probe of container `{name}` always succeeds: `{program}`");
-        always.then(|| server.hit(COMMAND, "always succeeds", message))
-    };
-    set.servers().into_iter().filter_map(hit).collect()
-}
+pub(super) const PROBE_NEVER_SUCCEEDS: Rule = Rule {
+    id: "probe-never-succeeds",
+    level: Level::Error,
+    summary: "A readiness probe fails whatever the server does.",
+    why: "The first pod never becomes Ready, so that no other is started, and no name leads to it.",
+    fix: ASK_LIKE_A_CLIENT,
+    source: "https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/",
+    find: probe_never_succeeds,
+};
+
+/// The clients that ask something, and those that only ping.
+const CLIENTS: [&str; 2] = ["mysql", "mariadb"];
+const ADMINS: [&str; 2] = ["mysqladmin", "mariadb-admin"];
 
 const COMMAND: &str = "/readinessProbe/exec/command";
 
-/// The words of the probe's command, as one line.
-fn command(server: &Container<'_>) -> Option<String> {
-    let words: Vec<&str> = items(server.value, COMMAND).filter_map(Value::as_str).collect();
-    (!words.is_empty()).then(|| words.join(" "))
+/// The readiness probe's command.
+struct Probe<'a> {
+    argv: Vec<&'a str>,
+    commands: Vec<Command>,
+    has_shell: bool,
 }
 
-/// The command without the shell around it.
-fn script(words: &str) -> &str {
-    let shells = ["sh -c ", "bash -c ", "bash -ec ", "sh -ec ", "bash -lc "];
-    let inner = shells.iter().find_map(|shell| words.trim_start_matches("/bin/").strip_prefix(shell));
-    inner.unwrap_or(words).trim()
+impl<'a> Probe<'a> {
+    fn of(server: &Container<'a>) -> Option<Self> {
+        let argv: Vec<&str> = items(server.value, COMMAND).filter_map(Value::as_str).collect();
+        let (commands, has_shell) = (commands(&argv), script(&argv).is_some());
+        (!argv.is_empty()).then_some(Self { argv, commands, has_shell })
+    }
+
+    /// What a shell runs, or the words themselves.
+    fn shown(&self) -> String {
+        script(&self.argv).map_or_else(|| self.argv.join(" "), str::to_owned).trim().to_owned()
+    }
+
+    /// Whether it ends with 0 whatever the server does: its last command succeeds, and nothing before it ends it early.
+    fn always_succeeds(&self) -> bool {
+        let outer: Vec<&Command> = self.commands.iter().filter(|command| command.depth == 0).collect();
+        let Some((last, before)) = outer.split_last() else { return false };
+        let succeeds = match (last.program(), last.call()) {
+            ("true" | ":" | "echo" | "sleep" | "printf", _) => true,
+            ("exit" | "return", [_, code, ..]) => code == "0",
+            // Assignments alone, as where a script's words were taken for arguments.
+            ("", _) => self.has_shell && self.commands.iter().all(|command| command.depth == 0),
+            _ => false,
+        };
+        let is_reached = before.last().is_none_or(|command| command.then != Then::And && command.then != Then::Pipe);
+        let ends_early = |command: &&Command| command.program() == "exit" || command.program() == "set";
+        succeeds && is_reached && !before.iter().any(ends_early)
+    }
+
+    /// The calls of clients.
+    fn calls(&self, names: &[&str]) -> Vec<&[String]> {
+        let all = self.commands.iter().filter(|command| names.contains(&command.program()));
+        all.map(Command::call).collect()
+    }
+
+    /// Whether this text is searched for in what the client prints.
+    fn is_filtered(&self) -> bool {
+        self.commands.windows(2).any(|pair| pair[0].then == Then::Pipe && pair[1].program().ends_with("grep"))
+    }
+}
+
+fn no_readiness_probe<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
+    let hit = |server: Container<'a>| {
+        let name = server.name();
+        let Some(given) = server.value.get("readinessProbe").filter(|probe| !probe.is_null()) else {
+            let message = format!("container `{name}` has no readiness probe");
+            return Some(server.hit("/name", "has no readinessProbe", message));
+        };
+        let handlers = ["exec", "httpGet", "tcpSocket", "grpc"];
+        if handlers.iter().all(|handler| given.get(handler).is_none()) {
+            let message = format!("the readiness probe of container `{name}` says not what to ask");
+            return Some(server.hit("/readinessProbe", "has no exec, httpGet, tcpSocket or grpc", message));
+        }
+        let probe = Probe::of(&server)?;
+        let message = format!("the readiness probe of container `{name}` always succeeds: `{}`", probe.shown());
+        probe.always_succeeds().then(|| server.hit(COMMAND, "always succeeds", message))
+    };
+    set.servers().into_iter().filter_map(hit).collect()
 }
 
 fn readiness_probe_lies<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
@@ -73,10 +123,17 @@ fn readiness_probe_lies<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
             let message = format!("the readiness probe of container `{name}` only opens a connection");
             return Some(server.hit("/readinessProbe/tcpSocket", "an open port is not a server that answers", message));
         }
-        let words = command(&server)?;
-        let client = Client::in_words(&words)?;
-        let (socket, says) = (client.by_socket && !reaches_elsewhere(&server), client.pings);
-        let (label, what) = match (says, socket) {
+        let probe = Probe::of(&server)?;
+        if !probe.commands.is_empty() && probe.commands.iter().all(|it| ["pgrep", "pidof"].contains(&it.program())) {
+            let message = format!("the readiness probe of container `{name}` only looks for the process");
+            return Some(server.hit(COMMAND, "a process is not a server that answers", message));
+        }
+        let (asks, pings) = (probe.calls(&CLIENTS), probe.calls(&ADMINS));
+        let all = || asks.iter().chain(&pings);
+        all().next()?;
+        let socket = all().all(|call| is_by_socket(call)) && !reaches_elsewhere(&server);
+        let only_pings = asks.is_empty() && pings.iter().any(|call| call.iter().any(|word| word == "ping"));
+        let (label, what) = match (only_pings && !probe.is_filtered(), socket) {
             (true, true) => ("succeeds on access denied, and over the socket", "pings, over the socket"),
             (true, false) => ("succeeds on access denied", "pings"),
             (false, true) => ("asks over the socket", "asks over the socket"),
@@ -87,50 +144,75 @@ fn readiness_probe_lies<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     set.servers().into_iter().filter_map(hit).collect()
 }
 
+/// Whether a client is told no host but the socket's. Options in a file are not seen.
+fn is_by_socket(call: &[String]) -> bool {
+    let by_file = call.iter().any(|word| word.starts_with("--defaults-") || word.starts_with("--login-path"));
+    let tcp = call.iter().any(|word| word.eq_ignore_ascii_case("--protocol=tcp"));
+    let host = value_of(call, "--host", "-h");
+    !by_file && !tcp && host.is_none_or(|host| host == "localhost")
+}
+
 /// Whether a variable tells the client the host, which may then not be this one's socket.
 fn reaches_elsewhere(server: &Container<'_>) -> bool {
     server.variables().any(|(_, name, _)| name == "MYSQL_HOST")
 }
 
-/// The MySQL client that a probe calls.
-struct Client {
-    /// `mysqladmin ping`, and nothing else.
-    pings: bool,
-    /// It is told no host but the socket's.
-    by_socket: bool,
+/// The value of a client's option, joined to it or in the next word.
+fn value_of<'a>(call: &'a [String], long: &str, short: &str) -> Option<&'a str> {
+    call.iter().enumerate().find_map(|(place, word)| {
+        if word == long || word == short {
+            return call.get(place + 1).map(String::as_str);
+        }
+        let joined = word.strip_prefix(long).and_then(|rest| rest.strip_prefix('='));
+        joined.or_else(|| word.strip_prefix(short).filter(|_| !word.starts_with("--")))
+    })
 }
 
-impl Client {
-    /// The client in a command, unless its options stand in a file that nobody sees here.
-    fn in_words(words: &str) -> Option<Self> {
-        let bare = |word: &str| word.trim_matches(['"', '\'', '`', '(', ')', ';']).to_owned();
-        let words: Vec<String> = words.split_whitespace().map(bare).collect();
-        let called = |names: &[&str]| (0..words.len()).any(|at| names.contains(&program(&words, at)));
-        let (admin, query) = (called(&["mysqladmin", "mariadb-admin"]), called(&["mysql", "mariadb"]));
-        let by_file = words.iter().any(|word| word.starts_with("--defaults-") || word.starts_with("--login-path"));
-        if !(admin || query) {
+fn probe_never_succeeds<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
+    let hit = |server: Container<'a>| {
+        let name = server.name();
+        if let Some(port) = server.value.pointer("/readinessProbe/httpGet/port") {
+            let of_server = *port == MYSQL_PORT || port == "mysql";
+            let message = format!("the readiness probe of container `{name}` asks a MySQL server by HTTP");
+            return of_server.then(|| server.hit("/readinessProbe/httpGet", "MySQL speaks no HTTP", message));
+        }
+        let probe = Probe::of(&server)?;
+        if probe.always_succeeds() {
             return None;
         }
-        let host = words.iter().enumerate().find_map(|(at, word)| match word.as_str() {
-            "-h" | "--host" => words.get(at + 1).map(String::as_str),
-            word => {
-                word.strip_prefix("--host=").or_else(|| word.strip_prefix("-h").filter(|_| !word.starts_with("--")))
-            }
-        });
-        let tcp = words.iter().any(|word| word.eq_ignore_ascii_case("--protocol=tcp"));
-        let by_socket = !by_file && !tcp && host.is_none_or(|host| bare(host) == "localhost");
-        Some(Self { pings: admin && !query && words.iter().any(|word| word == "ping"), by_socket })
-    }
+        let why = why_never(&server, &probe)?;
+        let message = format!("the readiness probe of container `{name}` can never succeed: {why}");
+        Some(server.hit(COMMAND, "never succeeds", message))
+    };
+    set.servers().into_iter().filter_map(hit).collect()
 }
 
-/// The program that a word may call. One that follows these is a user, and a path outside of `bin` is no program.
-fn program(words: &[String], at: usize) -> &str {
-    let users = ["su", "gosu", "su-exec", "runuser", "-u", "--user"];
-    let is_user = at.checked_sub(1).is_some_and(|before| users.contains(&words[before].as_str()));
-    match words[at].rsplit_once('/') {
-        _ if is_user => "",
-        Some((folder, name)) if folder.ends_with("bin") => name,
-        Some(_) => "",
-        None => &words[at],
+fn why_never(server: &Container<'_>, probe: &Probe<'_>) -> Option<String> {
+    let calls = probe.calls(&CLIENTS);
+    // Kubernetes puts in $(NAME), and nobody here $NAME.
+    let variable = |word: &&String| {
+        let after = word.split('$').nth(1);
+        after.is_some_and(|after| after.starts_with(|it: char| it.is_ascii_alphabetic() || "_{".contains(it)))
+    };
+    if let Some(word) = calls.iter().flat_map(|call| call.iter()).find(variable).filter(|_| !probe.has_shell) {
+        return Some(format!("no shell puts in the variable of `{word}`"));
     }
+    if calls.iter().any(|call| call.windows(2).any(|pair| pair[0] == "-p" && !pair[1].starts_with('-'))) {
+        return Some("behind `-p` and a space stands the name of a schema, and the password is asked for".to_owned());
+    }
+    let [call] = calls.as_slice() else { return None };
+    let is_root = value_of(call, "--user", "-u").is_none_or(|user| user == "root");
+    let says = |word: &String| {
+        ["-p", "--password", "--defaults-", "--login-path"].iter().any(|option| word.starts_with(option))
+    };
+    let by_variable = server.variables().any(|(_, name, _)| name == "MYSQL_PWD")
+        || probe.argv.iter().any(|word| word.contains("MYSQL_PWD"));
+    let official = ["mysql", "mariadb"].contains(&server.image().name());
+    let has_password = server.variables().any(|(_, name, value)| {
+        let given = value.get("valueFrom").is_some() || value["value"].as_str().is_some_and(|value| !value.is_empty());
+        name.ends_with("_ROOT_PASSWORD") && !name.contains("RANDOM") && !name.contains("ALLOW_EMPTY") && given
+    });
+    let decides = probe.commands.len() == 1;
+    let denied = is_root && official && has_password && decides && !by_variable && !call.iter().any(says);
+    denied.then(|| "root has a password, and the probe gives none".to_owned())
 }

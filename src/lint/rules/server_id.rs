@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{Level, Rule};
 use crate::lint::set::{Container, Hit, POD, Set};
-use crate::lint::source::step;
 use crate::object::{strings, text};
+use crate::workload::step;
 
 pub(super) const SAME_SERVER_ID: Rule = Rule {
     id: "same-server-id",
@@ -91,7 +91,10 @@ fn of_configuration<'a>(set: &Set<'a>, server: &Container<'a>) -> Option<Hit<'a>
         [(map, file, number)] => {
             let message = format!("all {count} servers of container `{name}` read the server_id {number}");
             let pointer = format!("/data{}", step(file));
-            Some(Hit::new(map, pointer, format!("says server-id={number}"), message))
+            let content = map.value.pointer(&pointer).and_then(Value::as_str).unwrap_or_default();
+            let says = |line: &&str| mention(line, None) == Some(Mention::Number(*number));
+            let line = content.lines().find(says).unwrap_or_default().trim();
+            Some(Hit::new(map, pointer, format!("says server-id={number}"), message).on(line))
         }
         // Which of them a server reads is not known.
         _ => None,
@@ -108,6 +111,7 @@ fn may_be_given_elsewhere<'a>(set: &Set<'a>, server: &Container<'a>) -> bool {
     let replication_by_image = server.variables().any(|(_, name, _)| name.ends_with("REPLICATION_MODE"));
     let scripts = || set.beside("ConfigMap").flat_map(|map| strings(&map.value, "/data").into_values());
     own_script
+        || server.image().is_of_galera()
         || replication_by_image
         || set.has_unseen_options(server)
         || mentions(&pod)

@@ -19,6 +19,17 @@ pub(super) const DATA_OUTSIDE_CLAIM: Rule = Rule {
     find: data_outside_claim,
 };
 
+pub(super) const SHARED_CLAIM: Rule = Rule {
+    id: "shared-claim",
+    level: Level::Error,
+    summary: "All servers have their data on one claim.",
+    why: "Only one server may open a data directory: the second one finds it locked, or on storage without locks destroys \
+          it.",
+    fix: "take a claim of its own for each pod, by volumeClaimTemplates",
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#volume-claim-templates",
+    find: shared_claim,
+};
+
 pub(super) const CLAIMS_DELETED: Rule = Rule {
     id: "claims-deleted",
     level: Level::Error,
@@ -82,12 +93,27 @@ fn data_outside_claim<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
             return Some(server.hit(field, format!("nothing at {directory}"), message));
         };
         let volume = text(mount, "/name").unwrap_or_default();
-        let message =
-            format!("container `{name}` has its data directory {directory} on a volume that goes with the pod");
-        let hit = || server.hit(&format!("/volumeMounts/{index}/name"), "goes with the pod", message);
-        goes_with_the_pod(set, volume).then(hit)
+        let (what, label) = outside(set, volume)?;
+        let message = format!("container `{name}` has its data directory {directory} on {what}");
+        Some(server.hit(&format!("/volumeMounts/{index}/name"), label, message))
     };
-    set.servers().into_iter().filter_map(hit).collect()
+    set.servers().into_iter().filter_map(|server| hit(server).or_else(|| nothing_persists(set))).collect()
+}
+
+/// Wherever the data directory may be: a set without any claim keeps nothing.
+fn nothing_persists<'a>(set: &Set<'a>) -> Option<Hit<'a>> {
+    let volumes = items(&set.object.value, "/spec/template/spec/volumes").filter_map(|it| text(it, "/name"));
+    let claims = items(&set.object.value, TEMPLATES).next().is_some();
+    let message = format!("StatefulSet {} has no claim at all", set.name());
+    let outside =
+        !claims && volumes.into_iter().all(|name| outside(set, name).is_some() || is_configuration(set, name));
+    outside.then(|| set.hit("/metadata/name", "keeps nothing", message))
+}
+
+fn is_configuration(set: &Set<'_>, name: &str) -> bool {
+    let volume = items(&set.object.value, "/spec/template/spec/volumes").find(|it| text(it, "/name") == Some(name));
+    let kinds = ["configMap", "secret", "downwardAPI", "projected"];
+    volume.is_some_and(|volume| kinds.iter().any(|kind| volume.get(kind).is_some()))
 }
 
 /// The data directory, as far as it can be known: options may stand in files, and some images have a place of their own.
@@ -98,10 +124,12 @@ fn data_directory<'a>(set: &Set<'a>, server: &Container<'a>) -> Option<String> {
         rest => rest.strip_prefix('='),
     });
     let image = server.image();
-    let elsewhere = || {
-        let by_file = set.files(server).any(|(_, _, content)| content.contains("datadir"));
-        by_file || set.has_unseen_options(server) || image.is_of_red_hat() || image.repository.contains("bitnami")
-    };
+    let by_file = set.files(server).flat_map(|(_, _, content)| content.lines()).filter_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        (key.trim() == "datadir").then(|| value.trim().trim_matches(['"', '\'']).to_owned())
+    });
+    let option = option.map(str::to_owned).or_else(|| by_file.last());
+    let elsewhere = || set.has_unseen_options(server) || image.is_of_red_hat() || image.repository.contains("bitnami");
     match option {
         Some(path) if path.starts_with('/') => Some(path.trim_end_matches('/').to_owned()),
         Some(_) => None,
@@ -113,12 +141,43 @@ fn is_below(path: &str, above: &str) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Whether a volume of the pod lives no longer than the pod. Templates have the say where both bear a name.
-fn goes_with_the_pod(set: &Set<'_>, name: &str) -> bool {
+/// What a volume of the pod is instead of a claim, and the same in a few words. Templates have the say where both bear a
+/// name.
+fn outside(set: &Set<'_>, name: &str) -> Option<(&'static str, &'static str)> {
     let called = |pointer: &'static str| move |volume: &&Value| text(volume, pointer) == Some(name);
-    let volume = items(&set.object.value, "/spec/template/spec/volumes").find(called("/name"));
-    let of_template = items(&set.object.value, TEMPLATES).any(|template| called("/metadata/name")(&template));
-    !of_template && volume.is_some_and(|it| it.get("emptyDir").is_some() || it.get("ephemeral").is_some())
+    if items(&set.object.value, TEMPLATES).any(|template| called("/metadata/name")(&template)) {
+        return None;
+    }
+    let Some(volume) = items(&set.object.value, "/spec/template/spec/volumes").find(called("/name")) else {
+        return Some(("a volume that nothing defines", "no such volume"));
+    };
+    let has = |kind: &str| volume.get(kind).is_some();
+    let has_source = volume.as_object().is_some_and(|fields| fields.len() > 1);
+    if has("emptyDir") || has("ephemeral") || !has_source {
+        return Some(("a volume that goes with the pod", "goes with the pod"));
+    }
+    has("hostPath").then_some(("a folder of its node, which other nodes do not have", "stays on the node"))
+}
+
+/// One claim for all pods: they open each other's data directory.
+fn shared_claim<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
+    let volumes = items(&set.object.value, "/spec/template/spec/volumes");
+    let named: Vec<&str> = volumes
+        .filter(|volume| volume.pointer("/persistentVolumeClaim/claimName").is_some())
+        .filter_map(|volume| text(volume, "/name"))
+        .collect();
+    let hit = |server: Container<'a>| {
+        let directory = data_directory(set, &server)?;
+        let holds = |mount: &&Value| {
+            let path = text(mount, "/mountPath").unwrap_or_default().trim_end_matches('/');
+            is_below(&directory, path) && mount.get("subPathExpr").is_none()
+        };
+        let (index, mount) = items(server.value, "/volumeMounts").enumerate().find(|(_, mount)| holds(mount))?;
+        let shared = set.replicas() > 1 && text(mount, "/name").is_some_and(|name| named.contains(&name));
+        let message = format!("all {} servers of container `{}` share one claim", set.replicas(), server.name());
+        shared.then(|| server.hit(&format!("/volumeMounts/{index}/name"), "one for all", message))
+    };
+    set.servers().into_iter().filter_map(hit).collect()
 }
 
 fn claims_deleted<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {

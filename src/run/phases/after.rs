@@ -103,13 +103,15 @@ impl After {
     /// The settings of the workload that is deployed once more, and of this call.
     fn settings(&self, saved: &Saved) -> Settings {
         let conditions = saved.conditions.clone();
-        let Conditions { manifests, replication, semi_sync, expect, ledger, timeout_scale, budgets } = conditions;
+        let Conditions { manifests, password_from, replication, semi_sync, expect, ledger, timeout_scale, budgets } =
+            conditions;
         Settings {
             checks: UPGRADE_CHECKS.iter().collect(),
             manifests,
             target: self.target(saved),
             allow_disruption: self.allow_disruption,
             namespace: None,
+            password_from,
             artifacts: self.artifacts.clone(),
             keep: self.keep,
             replication,

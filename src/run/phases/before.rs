@@ -94,6 +94,7 @@ impl Before {
     }
 
     async fn act(&self, known: Option<Saved>, around: &Surroundings) -> Result<(), RunError> {
+        self.settings.manifests.can_be_read_again()?;
         let lab = Lab::read()?;
         let target = self.target(known.as_ref())?.clone();
         let about = known.as_ref().map(|saved| (saved, self.state.as_path()));
@@ -102,7 +103,7 @@ impl Before {
             Some(saved) => (&saved.conditions.manifests, saved.adopted || saved.phase >= Phase::Writing),
             None => (&self.settings.manifests, self.adopt.is_some()),
         };
-        let manifests = if deployed { Vec::new() } else { workload::load(path.as_deref(), &lab.kubectl).await? };
+        let manifests = if deployed { Vec::new() } else { workload::load(path, &lab.kubectl).await?.manifests };
         let images = workload::images(&manifests);
         let bench = Bench::open(lab, &target, around, &images, &mut None).await?;
         let saved = match known {
@@ -132,12 +133,13 @@ impl Before {
     ) -> Result<Saved, RunError> {
         let run_id = around.name.trim_start_matches(kind::PREFIX).to_owned();
         let (own, settings) = (trial::short_name(&run_id), &self.settings);
+        let password_from = settings.password_from.as_ref();
         let (subject, near, far) = match &self.adopt {
             Some(set) => {
                 let namespace = settings.namespace.clone().unwrap_or_else(|| "default".to_owned());
                 let gone = |kind, name| PhaseError::NothingToAdopt { kind, name, namespace: namespace.clone() };
                 let manifests = live(bench, &namespace, set, gone).await?;
-                let (subject, _) = workload::subject(&manifests, &namespace, &bench.domain)?;
+                let (subject, _) = workload::subject(&manifests, &namespace, &bench.domain, password_from)?;
                 let (near, far) = (format!("{own}-near"), format!("{own}-far"));
                 preflight::of_workload(bench, &[], [&near, &far]).await?;
                 (subject, near, far)
@@ -145,7 +147,7 @@ impl Before {
             None => {
                 let named = workload::namespace(manifests, settings.namespace.as_deref())?;
                 let namespace = trial::usable(named.unwrap_or(own))?;
-                let (subject, _) = workload::subject(manifests, &namespace, &bench.domain)?;
+                let (subject, _) = workload::subject(manifests, &namespace, &bench.domain, password_from)?;
                 let far = format!("{namespace}-witness");
                 preflight::of_workload(bench, manifests, [&namespace, &far]).await?;
                 (subject, namespace, far)
@@ -157,7 +159,8 @@ impl Before {
             run_id,
             place,
             conditions: Conditions {
-                manifests: settings.manifests.clone().map(|path| std::path::absolute(&path).unwrap_or(path)),
+                manifests: settings.manifests.absolute(),
+                password_from: settings.password_from.clone(),
                 replication: settings.replication,
                 semi_sync: settings.semi_sync,
                 expect: settings.expect.clone(),
@@ -182,7 +185,7 @@ impl Before {
     async fn prepare(&self, mut site: Site<'_>, manifests: Vec<Manifest>) -> Result<(), RunError> {
         let resumed = site.saved.phase;
         site.namespaces_stand().await?;
-        site.make_namespaces().await?;
+        site.make_namespaces(&manifests).await?;
         let substitutions = site.bench.provide(&workload::images(&manifests), &site.around.journal).await?;
         let manifests = if site.saved.adopted {
             site.standing().await?

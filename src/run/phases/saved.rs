@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use crate::evidence::{Expect, Replication, State, Subject};
 use crate::run::{Budget, Target};
 use crate::scenario::Rate;
-use crate::workload::Owned;
+use crate::workload::{Key, Owned, Sources};
 
 /// The version of the file's format. A reader refuses a file with another one.
 const SCHEMA: u32 = 1;
@@ -110,7 +110,10 @@ pub(super) struct Place {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Conditions {
     /// The manifests; the seed with its overlay unless given.
-    pub manifests: Option<PathBuf>,
+    pub manifests: Sources,
+    /// Where the root password is, if the workload does not say it.
+    #[serde(default)]
+    pub password_from: Option<Key>,
     /// Who configures replication.
     pub replication: Replication,
     /// Whether commits are to wait for a replica.
@@ -246,7 +249,8 @@ mod tests {
                 target: Target::Kind("ci".into()),
             },
             conditions: Conditions {
-                manifests: None,
+                manifests: Sources::default(),
+                password_from: None,
                 replication: Replication::Managed,
                 semi_sync: false,
                 expect: Vec::new(),

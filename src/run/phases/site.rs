@@ -124,13 +124,13 @@ impl Site<'_> {
     }
 
     /// Makes the namespaces, or finds those that a call made which was cut short.
-    pub async fn make_namespaces(&mut self) -> Result<(), RunError> {
+    pub async fn make_namespaces(&mut self, manifests: &[Manifest]) -> Result<(), RunError> {
         let (client, run) = (self.bench.cluster.client.clone(), self.name());
         for name in [self.saved.near.clone(), self.saved.far.clone()] {
             if self.saved.namespace(&name).is_some() {
                 continue;
             }
-            let made = match workload::create_namespace(&client, &name, &run).await {
+            let made = match workload::create_namespace(&client, &name, &run, manifests).await {
                 Err(ApplyError::NamespaceExists(_)) => {
                     let ours = workload::namespaces_of(&client, &run, &[]).await?;
                     let ours = ours.into_iter().find(|owned| owned.name == name);
@@ -210,6 +210,7 @@ impl Site<'_> {
             around: self.around.clone(),
             manifests: Vec::new(),
             namespace: None,
+            password_from: None,
             scenarios,
             replication: self.replication(),
             semi_sync: conditions.semi_sync,
@@ -231,7 +232,12 @@ impl Site<'_> {
     /// Meets the workload and the witnesses. What is made from here on is in `made`.
     pub async fn meet(&self, manifests: Vec<Manifest>, made: &Made) -> Result<Met, RunError> {
         let (client, journal, subject) = (&self.bench.cluster.client, &self.around.journal, &self.saved.subject);
-        let (_, credentials) = workload::subject(&manifests, &subject.namespace, &self.bench.domain)?;
+        let (_, credentials) = workload::subject(
+            &manifests,
+            &subject.namespace,
+            &self.bench.domain,
+            self.saved.conditions.password_from.as_ref(),
+        )?;
         let redaction = Redaction::default();
         if let Credentials::Literal(password) = &credentials {
             redaction.learn(password);

@@ -2,7 +2,10 @@
 
 use insta::assert_snapshot;
 
-use super::{COMMAND, MOUNT, found, silent};
+use super::{COMMAND, GOOD, MOUNT, found, silent};
+use crate::lint::read::Input;
+use crate::lint::{Level, judge};
+use crate::workload::{Dialect, Text};
 
 #[test]
 fn a_governing_service_that_is_not_there() {
@@ -17,6 +20,11 @@ fn a_governing_service_that_is_not_there() {
 #[test]
 fn a_governing_service_with_an_address() {
     assert_snapshot!(found(&[("  clusterIP: None\n", "")]), @"3:18 service-not-headless: Service db, which gives the pods their names, is not headless (has no clusterIP: None)");
+    let mut alone = Input::default();
+    let text = GOOD.replace("  clusterIP: None\n", "").replace("replicas: 3", "replicas: 1");
+    alone.add(&Text { name: "db.yaml".to_owned(), text, of_folder: false }, Dialect::Kubectl).expect("YAML");
+    let levels: Vec<_> = judge(alone).findings.iter().map(|it| (it.rule.id, it.level)).collect();
+    assert_eq!(levels, [("service-not-headless", Level::Warning)]);
     assert_snapshot!(found(&[("clusterIP: None", "clusterIP: 10.96.0.9")]), @"5:14 service-not-headless: Service db, which gives the pods their names, is not headless (is to be None)");
 }
 
@@ -45,6 +53,11 @@ fn pods_that_are_published_before_they_are_ready() {
     silent(&[&[published, ("apiVersion: apps/v1", &format!("{second}apiVersion: apps/v1"))]]);
 }
 
+/// The data on a volume with this source.
+fn on_volume(source: &str) -> String {
+    format!("{}      volumes: [{{name: own, {source}}}]\n", MOUNT.replace("data", "own"))
+}
+
 /// The data somewhere, and a file of options that may say so.
 const CONFIGURED: &str = "        - {name: data, mountPath: /data}
         - {name: conf, mountPath: /etc/my.cnf.d}
@@ -53,10 +66,10 @@ const CONFIGURED: &str = "        - {name: data, mountPath: /data}
 
 #[test]
 fn data_that_is_not_on_a_claim() {
-    assert_snapshot!(found(&[("mountPath: /var/lib/mysql", "mountPath: /var/lib/mysql-files")]), @"44:9 data-outside-claim: container `server` mounts nothing at its data directory /var/lib/mysql (nothing at /var/lib/mysql)");
-    assert_snapshot!(found(&[(&format!("        volumeMounts:\n{MOUNT}"), "")]), @"33:15 data-outside-claim: container `server` mounts nothing at its data directory /var/lib/mysql (nothing at /var/lib/mysql)");
-    assert_snapshot!(found(&[(MOUNT, &format!("{}      volumes: [{{name: tmp, emptyDir: {{}}}}]\n", MOUNT.replace("data", "tmp")))]), @"45:18 data-outside-claim: container `server` has its data directory /var/lib/mysql on a volume that goes with the pod (goes with the pod)");
-    assert_snapshot!(found(&[("mysqld --", "mysqld --datadir=/data/db --")]), @"44:9 data-outside-claim: container `server` mounts nothing at its data directory /data/db (nothing at /data/db)");
+    assert_snapshot!(found(&[("mountPath: /var/lib/mysql", "mountPath: /var/lib/mysql-files")]), @"45:9 data-outside-claim: container `server` mounts nothing at its data directory /var/lib/mysql (nothing at /var/lib/mysql)");
+    assert_snapshot!(found(&[(&format!("        volumeMounts:\n{MOUNT}"), "")]), @"34:15 data-outside-claim: container `server` mounts nothing at its data directory /var/lib/mysql (nothing at /var/lib/mysql)");
+    assert_snapshot!(found(&[(MOUNT, &format!("{}      volumes: [{{name: tmp, emptyDir: {{}}}}]\n", MOUNT.replace("data", "tmp")))]), @"46:18 data-outside-claim: container `server` has its data directory /var/lib/mysql on a volume that goes with the pod (goes with the pod)");
+    assert_snapshot!(found(&[("mysqld --", "mysqld --datadir=/data/db --")]), @"45:9 data-outside-claim: container `server` mounts nothing at its data directory /data/db (nothing at /data/db)");
     silent(&[
         &[("/var/lib/mysql}", "/var/lib/}")],
         &[("/var/lib/mysql}", "/var/lib/mysql, subPath: mysql}")],
@@ -64,13 +77,7 @@ fn data_that_is_not_on_a_claim() {
         &[("mysqld --", "mysqld --datadir /data/db --"), ("/var/lib/mysql}", "/data}")],
         &[(MOUNT, CONFIGURED)],
         &[("mysql:8.4.6", "bitnami/mysql:8.4.6"), ("/var/lib/mysql}", "/bitnami/mysql}")],
-        &[(
-            MOUNT,
-            &format!(
-                "{}      volumes: [{{name: own, persistentVolumeClaim: {{claimName: a}}}}]\n",
-                MOUNT.replace("data", "own")
-            ),
-        )],
+        &[("replicas: 3", "replicas: 1"), (MOUNT, &on_volume("persistentVolumeClaim: {claimName: a}"))],
     ]);
 }
 
@@ -87,7 +94,7 @@ fn claims_that_are_deleted() {
 #[test]
 fn a_storage_class_that_the_manifests_do_not_bring() {
     let named = ("spec: {accessModes", "spec: {storageClassName: fast, accessModes");
-    assert_snapshot!(found(&[named]), @"48:30 storage-class-absent: claim `data` names the StorageClass `fast`, which the manifests do not bring (not among the manifests)");
+    assert_snapshot!(found(&[named]), @"49:30 storage-class-absent: claim `data` names the StorageClass `fast`, which the manifests do not bring (not among the manifests)");
     let brought = |object: &str| format!("{object}\n---\napiVersion: apps/v1");
     let class = brought("apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: fast}");
     let volume = brought("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: a}\nspec: {storageClassName: fast}");
@@ -101,8 +108,8 @@ fn a_storage_class_that_the_manifests_do_not_bring() {
 
 #[test]
 fn tags_that_move() {
-    assert_snapshot!(found(&[("mysql:8.4.6", "mysql:8.4")]), @"34:16 image-tag-moves: container `server` runs mysql:8.4, a tag that moves (`8.4` is no full version)");
-    assert_snapshot!(found(&[("mysql:8.4.6", "registry.example:5000/mysql")]), @"34:16 image-tag-moves: container `server` runs registry.example:5000/mysql without a tag (no tag means latest)");
+    assert_snapshot!(found(&[("mysql:8.4.6", "mysql:8.4")]), @"35:16 image-tag-moves: container `server` runs mysql:8.4, a tag that moves (`8.4` is no full version)");
+    assert_snapshot!(found(&[("mysql:8.4.6", "registry.example:5000/mysql")]), @"35:16 image-tag-moves: container `server` runs registry.example:5000/mysql without a tag (no tag means latest)");
     for tag in ["8", "8.4", "v8.4", "8.0-debian", "latest", "lts", "oracle"] {
         assert!(found(&[("mysql:8.4.6", &format!("mysql:{tag}"))]).contains("image-tag-moves"), "{tag}");
     }
@@ -117,7 +124,7 @@ fn tags_that_move() {
         assert_eq!(found(&[("mysql:8.4.6", image)]), "", "{image}");
     }
     let helper = |image: &str| format!("      initContainers: [{{name: a, image: '{image}'}}]\n      containers:");
-    assert_snapshot!(found(&[("      containers:", &helper("busybox"))]), @"32:41 image-tag-moves: container `a` runs busybox without a tag (no tag means latest)");
+    assert_snapshot!(found(&[("      containers:", &helper("busybox"))]), @"33:41 image-tag-moves: container `a` runs busybox without a tag (no tag means latest)");
     silent(&[&[("      containers:", &helper("busybox:1.36"))]]);
 }
 
@@ -138,15 +145,15 @@ fn a_grace_period_that_is_too_short() {
     let (sleep, command) = (hook("{sleep: {seconds: 40}}"), hook("{exec: {command: [sh, -c, 'sleep 10; sync']}}"));
     assert_snapshot!(found(&[(grace, "terminationGracePeriodSeconds: 10")]), @"31:38 grace-period-too-short: container `server` has 10 s to shut down before it is killed (too short)");
     assert_snapshot!(found(&[(COMMAND, &sleep)]), @"31:38 grace-period-too-short: container `server` has 20 s to shut down before it is killed (preStop takes 40 s of it)");
-    assert_snapshot!(found(&[("      terminationGracePeriodSeconds: 60\n", ""), (COMMAND, &command)]), @"39:21 grace-period-too-short: container `server` has 20 s to shut down before it is killed (takes 10 s of the default 30 s)");
+    assert_snapshot!(found(&[("      terminationGracePeriodSeconds: 60\n", ""), (COMMAND, &command)]), @"40:21 grace-period-too-short: container `server` has 20 s to shut down before it is killed (takes 10 s of the default 30 s)");
     silent(&[&[(COMMAND, &command)], &[("      terminationGracePeriodSeconds: 60\n", "")]]);
 }
 
 #[test]
 fn a_container_that_says_nothing_of_its_needs() {
     let given = "        resources: {requests: {cpu: 1}, limits: {memory: 1Gi}}\n";
-    assert_snapshot!(found(&[(given, "")]), @"33:15 no-resources: container `server` has no memory request, no memory limit and no CPU request (does not say what it needs)");
-    assert_snapshot!(found(&[("limits: {memory: 1Gi}", "limits: {cpu: 1}")]), @"43:9 no-resources: container `server` has no memory request and no memory limit (does not say what it needs)");
+    assert_snapshot!(found(&[(given, "")]), @"34:15 no-resources: container `server` has no memory request, no memory limit and no CPU request (does not say what it needs)");
+    assert_snapshot!(found(&[("limits: {memory: 1Gi}", "limits: {cpu: 1}")]), @"44:9 no-resources: container `server` has no memory request and no memory limit (does not say what it needs)");
     let range = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: a}\n---\napiVersion: apps/v1";
     silent(&[
         &[("requests: {cpu: 1}, limits: {memory: 1Gi}", "limits: {memory: 1Gi, cpu: 1}")],

@@ -1,0 +1,72 @@
+//! Findings that somebody has agreed to, with the reason beside the line.
+
+use super::source::Source;
+use super::{Finding, LintError, RULES};
+
+/// How an agreement begins, in a comment.
+const MARK: &str = "steadfast: accept ";
+
+/// An agreement in a manifest: `# steadfast: accept RULE: reason`, on the line that a finding points to or on the one
+/// before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Agreement {
+    source: usize,
+    /// Counted from 1.
+    line: usize,
+    rule: String,
+    pub reason: String,
+}
+
+/// The agreements in these texts.
+///
+/// # Errors
+/// When one names no rule, or gives no reason.
+pub(super) fn agreements(sources: &[Source]) -> Result<Vec<Agreement>, LintError> {
+    let mut found = Vec::new();
+    for (source, text) in sources.iter().enumerate() {
+        for (number, line) in text.text.lines().enumerate() {
+            let Some((_, said)) = line.split_once('#').and_then(|(_, comment)| comment.split_once(MARK)) else {
+                continue;
+            };
+            let (rule, reason) = said.split_once(':').unwrap_or((said, ""));
+            let (rule, reason, line) = (rule.trim().to_owned(), reason.trim().to_owned(), number + 1);
+            let place = || (text.name.clone(), line);
+            if is_no_rule(&rule) {
+                let (file, line) = place();
+                return Err(LintError::UnknownRule { rule, place: format!("{file}, line {line}: ") });
+            }
+            if reason.is_empty() {
+                let (file, line) = place();
+                return Err(LintError::NoReason { file, line, rule });
+            }
+            found.push(Agreement { source, line, rule, reason });
+        }
+    }
+    Ok(found)
+}
+
+fn is_no_rule(id: &str) -> bool {
+    RULES.iter().all(|rule| rule.id != id)
+}
+
+/// Refuses a name that no rule has.
+///
+/// # Errors
+/// When it is so.
+pub(super) fn must_be_rules(ids: &[String]) -> Result<(), LintError> {
+    match ids.iter().find(|id| is_no_rule(id)) {
+        Some(rule) => Err(LintError::UnknownRule { rule: rule.clone(), place: "--accept: ".to_owned() }),
+        None => Ok(()),
+    }
+}
+
+impl Finding {
+    /// Why somebody agreed to it, if somebody did.
+    pub(super) fn agreed<'a>(&self, sources: &[Source], agreements: &'a [Agreement]) -> Option<&'a str> {
+        let line = sources[self.source].position(self.range.start).line;
+        let covers = |it: &&Agreement| {
+            (it.source, it.rule.as_str()) == (self.source, self.rule.id) && (it.line == line || it.line + 1 == line)
+        };
+        agreements.iter().find(covers).map(|it| it.reason.as_str())
+    }
+}
