@@ -39,9 +39,11 @@ async fn attempt(pods: &Api<Pod>, pod: &str, container: &str, argv: &[&str]) -> 
     Ok(ExecAnswer::Exited { code, stdout, stderr })
 }
 
-/// Whether a runtime says that there is no such program: no shell stands between to make an exit code of it.
+/// Whether a runtime says that there is no such program, in runc's words or in crun's: no shell stands between to make an
+/// exit code of it.
 fn lacks_program(message: &str) -> bool {
-    ["executable file not found", "no such file or directory"].iter().any(|words| message.contains(words))
+    let in_path = message.contains("executable file") && message.contains("not found");
+    in_path || (message.contains("exec: \"") && message.contains("no such file or directory"))
 }
 
 /// The exit code, which the API server reports as a cause of the failure.
@@ -58,4 +60,23 @@ async fn read(stream: Option<impl AsyncRead + Unpin>) -> String {
         let _ = stream.read_to_end(&mut bytes).await;
     }
     String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lacks_program;
+
+    #[test]
+    fn a_program_that_is_not_there_is_told_from_other_failures() {
+        for none in [
+            "exec failed: unable to start container process: exec: \"hostname\": executable file not found in $PATH",
+            "executable file `hostname` not found in $PATH: No such file or directory",
+            "unable to start container process: exec: \"/bin/x\": stat /bin/x: no such file or directory",
+        ] {
+            assert!(lacks_program(none), "{none}");
+        }
+        for other in ["cannot exec in a stopped container", "open /proc/7/ns/ipc: no such file or directory"] {
+            assert!(!lacks_program(other), "{other}");
+        }
+    }
 }

@@ -201,8 +201,8 @@ pub async fn load(sources: &Sources, kubectl: &str) -> Result<Loaded, ManifestEr
         let (texts, others) = sources::texts(path, &sources.values).await?;
         loaded.passed_over.extend(others.iter().map(|path| path.display().to_string()));
         for text in texts {
-            match objects_of(&text, Dialect::Kubectl)? {
-                Some(objects) => loaded.manifests.extend(objects.into_iter().map(|it| Manifest::of(&text.name, it))),
+            match manifests_of(&text)? {
+                Some(manifests) => loaded.manifests.extend(manifests),
                 None => loaded.passed_over.push(text.name),
             }
         }
@@ -248,8 +248,18 @@ pub(crate) async fn kustomize(kubectl: &str, path: &Path) -> Result<String, Mani
 /// When the text is not YAML or a document is not a Kubernetes object.
 pub fn parse(origin: &str, text: &str) -> Result<Vec<Manifest>, ManifestError> {
     let text = Text { name: origin.to_owned(), text: text.to_owned(), of_folder: false };
-    let objects = objects_of(&text, Dialect::Kubectl)?.unwrap_or_default();
-    Ok(objects.into_iter().map(|object| Manifest::of(origin, object)).collect())
+    Ok(manifests_of(&text)?.unwrap_or_default())
+}
+
+/// The objects of a text as they can be applied: under a name of their own.
+fn manifests_of(text: &Text) -> Result<Option<Vec<Manifest>>, ManifestError> {
+    let Some(objects) = objects_of(text, Dialect::Kubectl)? else { return Ok(None) };
+    let nameless = |it: &&Placed| object::text(&it.value, "/metadata/name").is_none();
+    if let Some(object) = objects.iter().find(nameless) {
+        let (origin, number) = (text.name.clone(), object.document);
+        return Err(ManifestError::NotAnObject { origin, number, field: "metadata.name" });
+    }
+    Ok(Some(objects.into_iter().map(|object| Manifest::of(&text.name, object)).collect()))
 }
 
 /// The objects of a text; none where it is a file of a folder that holds something else.
@@ -288,7 +298,7 @@ pub(crate) fn objects_of(text: &Text, dialect: Dialect) -> Result<Option<Vec<Pla
 
 /// Whether a text that is no YAML was meant to hold objects.
 fn speaks_of_objects(text: &str) -> bool {
-    text.lines().any(|line| line.starts_with("apiVersion:") || line.starts_with("kind:"))
+    text.contains("apiVersion")
 }
 
 /// What a template of a chart leaves to be put in.

@@ -111,6 +111,7 @@ pub(crate) async fn texts(path: &Path, values: &[PathBuf]) -> Result<(Vec<Text>,
         return Err(ManifestError::Url { url: url.to_owned() });
     }
     if let Some(chart) = chart(path) {
+        let chart = if chart.as_os_str().is_empty() { Path::new(".") } else { chart };
         let text = rendered(chart, values).await?;
         let name = format!("{} (rendered by helm)", chart.display());
         return Ok((vec![Text { name, text, of_folder: false }], Vec::new()));

@@ -1,5 +1,7 @@
 //! What the API server refuses, or takes otherwise than it was meant.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::Value;
 
 use super::{Level, Rule};
@@ -88,12 +90,9 @@ fn own<'a>(set: &Set<'a>) -> Vec<&'a Object> {
     let mut own: Vec<&Object> = [Some(set.object), set.service()].into_iter().flatten().chain(services).collect();
     own.extend(set.beside("PodDisruptionBudget").filter(|it| set.is_selected_by(it, "/spec/selector/matchLabels")));
     own.extend(set.beside("Secret").chain(set.beside("ConfigMap")));
-    let mut known = Vec::new();
-    own.retain(|object| {
-        let new = !known.contains(&std::ptr::from_ref(*object));
-        known.push(std::ptr::from_ref(*object));
-        new
-    });
+    // The governing Service may select the pods too.
+    let mut known = HashSet::new();
+    own.retain(|object| known.insert(std::ptr::from_ref(*object)));
     own
 }
 
@@ -184,15 +183,17 @@ fn api_version<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
 
 fn object_twice<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let mut hits = Vec::new();
-    let namespace = |object: &Object| text(&object.value, "/metadata/namespace").unwrap_or_default().to_owned();
-    for object in own(set) {
-        let same = |other: &&Object| {
-            other.name() == object.name() && namespace(other) == namespace(object) && !std::ptr::eq(*other, object)
-        };
+    let namespace = |object: &'a Object| text(&object.value, "/metadata/namespace").unwrap_or_default();
+    let mut first: HashMap<[&str; 3], &Object> = HashMap::new();
+    let own = own(set);
+    let kinds: HashSet<&str> = own.iter().map(|object| object.kind()).collect();
+    for object in kinds.into_iter().flat_map(|kind| set.beside(kind)) {
+        first.entry([object.kind(), namespace(object), object.name()]).or_insert(object);
+    }
+    for object in own {
         // Of two, the later one is told of.
-        let earlier =
-            set.beside(object.kind()).take_while(|other| !std::ptr::eq(*other, object)).any(|other| same(&other));
-        if earlier && !object.name().is_empty() {
+        let earlier = first.get(&[object.kind(), namespace(object), object.name()]);
+        if earlier.is_some_and(|earlier| !std::ptr::eq(*earlier, object)) && !object.name().is_empty() {
             let message = format!("{} {} stands twice", object.kind(), object.name());
             hits.push(Hit::new(object, "/metadata/name", "replaces the one before", message));
         }
