@@ -81,9 +81,10 @@ fn in_its_place<'a>(case: &Case<'a>, exec: Seen<'a, Exec>, servers: &[Seen<'a, S
         Some(other) if !other.answer.lacks_program() => Ok(other),
         Some(_) if spoke() => Ok(exec),
         _ => {
-            let (pod, seq, instead) = (&exec.pod, exec.mark.seq, instead.join(" "));
+            let (pod, seq, command) = (&exec.pod, exec.mark.seq, exec.argv.join(" "));
+            let instead = instead.join(" ");
             let reason =
-                format!("{pod} has no program `{}` (#{seq}), and `{instead}` tells nothing in its place", HOSTNAME[0]);
+                format!("`{command}` found no program in {pod} (#{seq}), and `{instead}` tells nothing in its place");
             Err(Finding::inconclusive(reason, [seq]))
         }
     }
