@@ -73,7 +73,8 @@ fn no_secret(made: &Made) -> Result<(), Failed> {
     let place = Place::new();
     place.write("db.yaml", &WORKLOAD.replace("value: secret", reference));
     let answer = run(made, &place, &["--manifests", "@/db.yaml", "dns::each"])?;
-    let expected = "error: the root password is to be in secret/db/root, which the namespace does not have; add it to the";
+    let expected =
+        "error: the root password is to be in secret/db/root, which the namespace does not have; add it to the";
     if answer.code == 2 && answer.error.starts_with(expected) {
         return Ok(());
     }
