@@ -14,7 +14,7 @@ pub(super) struct Agreement {
     /// Counted from 1.
     line: usize,
     rule: String,
-    pub reason: String,
+    reason: String,
 }
 
 /// The agreements in these texts.
@@ -30,14 +30,11 @@ pub(super) fn agreements(sources: &[Source]) -> Result<Vec<Agreement>, LintError
             };
             let (rule, reason) = said.split_once(':').unwrap_or((said, ""));
             let (rule, reason, line) = (rule.trim().to_owned(), reason.trim().to_owned(), number + 1);
-            let place = || (text.name.clone(), line);
             if is_no_rule(&rule) {
-                let (file, line) = place();
-                return Err(LintError::UnknownRule { rule, place: format!("{file}, line {line}: ") });
+                return Err(LintError::UnknownRule { rule, place: format!("{}, line {line}: ", text.name) });
             }
             if reason.is_empty() {
-                let (file, line) = place();
-                return Err(LintError::NoReason { file, line, rule });
+                return Err(LintError::NoReason { file: text.name.clone(), line, rule });
             }
             found.push(Agreement { source, line, rule, reason });
         }

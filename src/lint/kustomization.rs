@@ -6,18 +6,11 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 
 use crate::object::items;
-use crate::workload::{Dialect, KUSTOMIZATIONS, objects, read};
-
-/// The file that makes this folder a kustomization.
-fn kustomization_of(folder: &Path) -> Option<PathBuf> {
-    KUSTOMIZATIONS.iter().map(|name| folder.join(name)).find(|file| file.is_file())
-}
+use crate::workload::{Dialect, kustomization_file, objects, read};
 
 /// The files below a kustomization.
 #[derive(Debug)]
 pub(super) struct Tree {
-    /// The kustomization itself.
-    pub file: Option<PathBuf>,
     /// The resources, in the order in which they are listed.
     pub resources: Vec<PathBuf>,
     /// The patches.
@@ -31,20 +24,14 @@ pub(super) struct Tree {
 impl Tree {
     /// Follows the kustomization in this folder.
     pub(super) fn of(folder: &Path) -> Self {
-        let mut tree = Self {
-            file: kustomization_of(folder),
-            resources: Vec::new(),
-            patches: Vec::new(),
-            plain: true,
-            entered: BTreeSet::new(),
-        };
+        let mut tree = Self { resources: Vec::new(), patches: Vec::new(), plain: true, entered: BTreeSet::new() };
         tree.enter(folder);
         tree
     }
 
     fn enter(&mut self, folder: &Path) {
         let once = folder.canonicalize().is_ok_and(|folder| self.entered.insert(folder));
-        let kustomization = kustomization_of(folder).filter(|_| once).and_then(|file| {
+        let kustomization = kustomization_file(folder).filter(|_| once).and_then(|file| {
             let text = read(&file).ok()?;
             let objects = objects(&file.display().to_string(), &text, Dialect::Kustomize).ok()?;
             objects.into_iter().next().map(|object| object.value)

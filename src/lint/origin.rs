@@ -146,8 +146,7 @@ metadata: {name: generated-7f3a5c}
 ";
 
     fn add(input: &mut Input, name: &str, text: &str) {
-        let text = Text { name: name.to_owned(), text: text.to_owned(), of_folder: false };
-        input.add(&text, Dialect::Kustomize).expect("YAML");
+        input.add(&Text::alone(name, text), Dialect::Kustomize).expect("YAML");
     }
 
     /// The texts, read as one after the other, and the origins of the last one's objects in those before it.

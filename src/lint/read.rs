@@ -91,8 +91,7 @@ impl Input {
         let tree = Tree::of(folder);
         if tree.plain {
             for file in &tree.resources {
-                let text = Text { name: shown(file), text: workload::read(file)?, of_folder: false };
-                self.add(&text, Dialect::Kustomize)?;
+                self.add(&Text::alone(shown(file), workload::read(file)?), Dialect::Kustomize)?;
             }
             return Ok(());
         }
@@ -106,9 +105,9 @@ impl Input {
         self.sources.extend(sources);
         let begin = self.objects.len();
         let name = format!("{} (rendered by kubectl kustomize)", shown(folder));
-        self.add(&Text { name, text, of_folder: false }, Dialect::Kubectl)?;
+        self.add(&Text::alone(name, text), Dialect::Kubectl)?;
         if let Some(source) = self.sources.last_mut() {
-            source.stands_for = tree.file.as_deref().map(shown);
+            source.stands_for = workload::kustomization_file(folder).as_deref().map(shown);
         }
         self.objects[begin..].iter_mut().for_each(|object| origins.place(object));
         Ok(())
@@ -116,13 +115,11 @@ impl Input {
 
     /// Adds a text and the objects in it.
     pub(super) fn add(&mut self, text: &Text, dialect: Dialect) -> Result<(), ManifestError> {
-        match objects_of(text, dialect)? {
-            Some(objects) => self.objects.extend(objects.into_iter().map(|it| Object::of(it, self.sources.len()))),
-            None => {
-                self.passed_over.push(text.name.clone());
-                return Ok(());
-            }
-        }
+        let Some(objects) = objects_of(text, dialect)? else {
+            self.passed_over.push(text.name.clone());
+            return Ok(());
+        };
+        self.objects.extend(objects.into_iter().map(|it| Object::of(it, self.sources.len())));
         self.sources.push(Source::new(text.name.clone(), text.text.clone()));
         Ok(())
     }
@@ -214,11 +211,10 @@ mod tests {
     fn an_object_of_a_list_is_as_strictly_read() {
         let mut input = Input::default();
         let list = "apiVersion: v1\nkind: PodList\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {}}\n";
-        let text = |name: &str, text: &str| Text { name: name.into(), text: text.into(), of_folder: false };
-        let error = input.add(&text("a.yaml", list), Dialect::Kubectl).expect_err("nameless").to_string();
+        let error = input.add(&Text::alone("a.yaml", list), Dialect::Kubectl).expect_err("nameless").to_string();
         assert!(error.starts_with("a.yaml, document 1: metadata.name is missing"), "{error}");
         let list = list.replace("{}", "{name: a}");
-        assert!(input.add(&text("b.yaml", &list), Dialect::Kubectl).is_ok());
+        assert!(input.add(&Text::alone("b.yaml", list.as_str()), Dialect::Kubectl).is_ok());
         let name = input.objects[0].place("/metadata/name").expect("a place");
         assert_eq!(name.range.start, list.find("a}").expect("a name"));
     }

@@ -108,6 +108,18 @@ impl<'a> Set<'a> {
         !wanted.is_empty() && wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
     }
 
+    /// The Services that lead to the pods of this set.
+    pub(super) fn services(&self) -> impl Iterator<Item = &'a Object> {
+        let set = *self;
+        self.beside("Service").filter(move |service| set.is_selected_by(service, "/spec/selector"))
+    }
+
+    /// The budgets that name the pods of this set by their labels.
+    pub(super) fn budgets(&self) -> impl Iterator<Item = &'a Object> {
+        let set = *self;
+        self.beside("PodDisruptionBudget").filter(move |it| set.is_selected_by(it, "/spec/selector/matchLabels"))
+    }
+
     /// The pod's containers.
     pub(super) fn containers(&self) -> impl Iterator<Item = Container<'a>> {
         self.list("containers")

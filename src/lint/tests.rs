@@ -6,10 +6,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::workload::{Dialect, Text};
 
-fn text(name: &str, text: &str) -> Text {
-    Text { name: name.to_owned(), text: text.to_owned(), of_folder: false }
-}
-
 /// An error, a warning and a note; a text that is rendered, and one with letters of several bytes.
 fn sample() -> Linted {
     let service = "# Der Dienst für alle\napiVersion: v1\nkind: Service\nmetadata: {name: dä}\n\
@@ -17,8 +13,8 @@ fn sample() -> Linted {
     let set = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  name: db\nspec:\n  serviceName: dä\n  \
                podManagementPolicy: Parallel\n  selector: {matchLabels: {app: db}}\n  template: {metadata: {labels: {app: db}}}\n";
     let mut input = Input::default();
-    input.add(&text("a folder/dienst.yaml", service), Dialect::Kubectl).expect("YAML");
-    input.add(&text("over (rendered by kubectl kustomize)", set), Dialect::Kubectl).expect("YAML");
+    input.add(&Text::alone("a folder/dienst.yaml", service), Dialect::Kubectl).expect("YAML");
+    input.add(&Text::alone("over (rendered by kubectl kustomize)", set), Dialect::Kubectl).expect("YAML");
     input.sources[1].stands_for = Some("over/kustomization.yaml".to_owned());
     let linted = judge(input);
     let found: Vec<&str> = linted.findings.iter().map(|finding| finding.rule.id).collect();
@@ -141,7 +137,7 @@ proptest! {
         }
         let mut input = Input::default();
         // What is no YAML, or no object, has no findings.
-        if input.add(&text("seed.yaml", &lines.join(ending)), Dialect::Kubectl).is_err() {
+        if input.add(&Text::alone("seed.yaml", lines.join(ending)), Dialect::Kubectl).is_err() {
             return Ok(());
         }
         let linted = judge(input);

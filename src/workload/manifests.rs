@@ -2,11 +2,10 @@
 //! API server field for field.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::Value;
-use tokio::process::Command;
 
+use super::render::kustomize;
 use super::sources::{self, Sources, Text};
 use super::yaml::{self, Dialect, Placed};
 use crate::object;
@@ -21,9 +20,6 @@ const BUILT_IN: [(&str, &str); 7] = [
     ("overlay/storage-class.yaml", include_str!("../../manifests/overlay/storage-class.yaml")),
     ("overlay/server.yaml", include_str!("../../manifests/overlay/server.yaml")),
 ];
-
-/// How long kustomize or helm may take.
-pub(super) const RENDERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// The names that make a file a kustomization.
 pub(crate) const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -226,29 +222,13 @@ pub(super) fn unreadable(path: &Path, source: std::io::Error) -> ManifestError {
     ManifestError::Unreadable { path: path.to_owned(), source }
 }
 
-/// What `kubectl kustomize` makes of a folder.
-pub(crate) async fn kustomize(kubectl: &str, path: &Path) -> Result<String, ManifestError> {
-    let refuse = |reason| ManifestError::Kustomize { program: kubectl.to_owned(), path: path.to_owned(), reason };
-    let rendered = Command::new(kubectl).arg("kustomize").arg(path).kill_on_drop(true).output();
-    // A base elsewhere is fetched, and a server there may not answer.
-    let output = tokio::time::timeout(RENDERED_WITHIN, rendered).await;
-    let output = output.map_err(|_| refuse(format!("nothing came within {RENDERED_WITHIN:?}")))?;
-    let output = output.map_err(|error| refuse(format!("{error}; ci/setup provides kubectl")))?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(refuse(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
-    }
-}
-
 /// Parses a stream of YAML documents or JSON values as kubectl would: `on` is true, `0755` is octal, of a repeated key
 /// the last one counts, a List is what it lists.
 ///
 /// # Errors
 /// When the text is not YAML or a document is not a Kubernetes object.
 pub fn parse(origin: &str, text: &str) -> Result<Vec<Manifest>, ManifestError> {
-    let text = Text { name: origin.to_owned(), text: text.to_owned(), of_folder: false };
-    Ok(manifests_of(&text)?.unwrap_or_default())
+    Ok(manifests_of(&Text::alone(origin, text))?.unwrap_or_default())
 }
 
 /// The objects of a text as they can be applied: under a name of their own.

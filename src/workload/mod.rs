@@ -4,6 +4,7 @@ mod apply;
 mod manifests;
 mod password;
 mod placement;
+mod render;
 mod server;
 mod shell;
 mod sources;
@@ -15,15 +16,16 @@ pub use apply::{
     ApplyError, Owned, apply, await_gone, create_namespace, delete, kind_of, namespace_is_free, namespaces_of,
     random_word, with_random_values,
 };
-pub(crate) use manifests::{KUSTOMIZATIONS, kustomize, objects_of};
+pub(crate) use manifests::objects_of;
 pub use manifests::{Loaded, Manifest, ManifestError, load, parse};
 pub use password::{Credentials, Holder, Key};
-pub(crate) use password::{decoded, file_is_mounted};
+pub(crate) use password::{is_below, secret_text};
 pub(crate) use placement::is_kept_apart;
 pub use placement::{Apart, taints_of, taints_of_new};
+pub(crate) use render::kustomize;
 pub(crate) use server::{MYSQL_PORT, is_root_password, option, port, servers, target};
 pub(crate) use shell::{Command, Then, base_name, commands, script};
 pub use sources::Sources;
-pub(crate) use sources::{Text, kustomization, read, texts};
+pub(crate) use sources::{Text, kustomization, kustomization_file, read, texts};
 pub use subject::{SubjectError, images, namespace, subject};
 pub(crate) use yaml::{Dialect, Placed, objects, step};

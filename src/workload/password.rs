@@ -253,19 +253,16 @@ fn keys<'a>(manifests: &'a [Manifest], kind: Holder, name: &str) -> Vec<&'a str>
     maps.flat_map(|map| map.keys().map(String::as_str)).collect()
 }
 
-/// Whether something is mounted where a file is to be.
-pub(crate) fn file_is_mounted(container: &Value, file: &str) -> bool {
-    let above = |path: &str| {
-        file.strip_prefix(path.trim_end_matches('/')).is_some_and(|it| it.is_empty() || it.starts_with('/'))
-    };
-    items(container, "/volumeMounts").filter_map(|mount| text(mount, "/mountPath")).any(above)
+/// Whether a path is another one, or lies below it. The other one has no slash at its end.
+pub(crate) fn is_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The text of a value in a Secret's data.
 ///
 /// # Errors
 /// When it is no Base64, or no text.
-pub(crate) fn decoded(value: &Value) -> Result<String, String> {
+pub(crate) fn secret_text(value: &Value) -> Result<String, String> {
     let bytes: ByteString = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
     String::from_utf8(bytes.0).map_err(|_| "it is no text".to_owned())
 }
@@ -275,9 +272,9 @@ pub(crate) fn decoded(value: &Value) -> Result<String, String> {
 fn key_of_file(pod: &Value, container: &Value, file: &str) -> Result<Key, String> {
     let below = |mount: &Value| {
         let path = text(mount, "/mountPath")?.trim_end_matches('/');
-        let rest = file.strip_prefix(path)?;
         // A file that is mounted itself bears its name in the volume as subPath.
-        let inner = if rest.is_empty() { "" } else { rest.strip_prefix('/')? };
+        let inner = file.strip_prefix(path).filter(|_| is_below(file, path))?;
+        let inner = inner.strip_prefix('/').unwrap_or_default();
         let above = text(mount, "/subPath").unwrap_or_default();
         let joined = [above, inner].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
         Some((path.len(), text(mount, "/name")?.to_owned(), joined))

@@ -43,19 +43,15 @@ const EDITIONS: [&str; 27] = [
     "arm64",
 ];
 
-/// What images are called that speak to a server, and are none.
-const HELPERS: [&str; 25] = [
+/// Parts of what images are called that speak to a server, and are none.
+const HELPERS: [&str; 20] = [
     "exporter",
     "client",
     "router",
     "proxy",
-    "proxysql",
-    "haproxy",
     "maxscale",
     "envoy",
     "backup",
-    "xtrabackup",
-    "mydumper",
     "dump",
     "operator",
     "orchestrator",
@@ -67,7 +63,6 @@ const HELPERS: [&str; 25] = [
     "sidecar",
     "healthcheck",
     "tuner",
-    "mysqltuner",
     "phpmyadmin",
     "adminer",
 ];
@@ -103,7 +98,7 @@ pub(crate) fn servers(pod: &Value) -> Vec<usize> {
 }
 
 /// Whether the command runs a server, or the image is called like a server's and the command may run one.
-pub(crate) fn is_known(container: &Value) -> bool {
+fn is_known(container: &Value) -> bool {
     let image = text(container, "/image").unwrap_or_default();
     runs_server(container) || (is_server_image(image) && !runs_something_else(container))
 }
@@ -139,7 +134,7 @@ fn is_helper(container: &Value) -> bool {
 }
 
 /// The words of command and arguments, as the program gets them.
-pub(crate) fn argv(container: &Value) -> Vec<&str> {
+fn argv(container: &Value) -> Vec<&str> {
     let words = ["/command", "/args"].into_iter().flat_map(|list| items(container, list));
     words.filter_map(Value::as_str).collect()
 }
@@ -203,8 +198,7 @@ pub(crate) fn port(container: &Value, service: Option<&Value>) -> u16 {
 pub(crate) fn option(container: &Value, name: &str) -> Option<String> {
     let argv = argv(container);
     // What stands behind a script is handed over by its "$@".
-    let behind = script(&argv).map_or(0, |script| argv.iter().position(|word| *word == script).unwrap_or(0) + 1);
-    let behind = if behind > 0 { argv[behind..].iter().map(|&word| word.to_owned()).collect() } else { Vec::new() };
+    let behind = script(&argv).into_iter().flat_map(|(_, behind)| behind).map(|&word| word.to_owned());
     let words: Vec<String> = commands(&argv).into_iter().flat_map(|command| command.words).chain(behind).collect();
     let words = || words.iter();
     let given = words().zip(words().skip(1).map(Some).chain([None])).filter_map(|(word, next)| {

@@ -62,18 +62,19 @@ pub(crate) fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// The script that an argument vector has a shell run: `bash -ec SCRIPT`.
-pub(crate) fn script<'a>(argv: &[&'a str]) -> Option<&'a str> {
+/// The script that an argument vector has a shell run, as in `bash -ec SCRIPT WORD…`, and the words behind it.
+pub(crate) fn script<'v, 'a>(argv: &'v [&'a str]) -> Option<(&'a str, &'v [&'a str])> {
     let (shell, rest) = argv.split_first()?;
     let option = |word: &&&str| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c');
     let place = rest.iter().take_while(|word| word.starts_with(['-', '+'])).position(|word| option(&word))?;
-    SHELLS.contains(&base_name(shell)).then(|| rest.get(place + 1).copied())?
+    let (script, behind) = rest[place + 1..].split_first()?;
+    SHELLS.contains(&base_name(shell)).then_some((*script, behind))
 }
 
 /// The commands that an argument vector runs: those of its script, or itself.
 pub(crate) fn commands(argv: &[&str]) -> Vec<Command> {
     match script(argv) {
-        Some(script) => parse(script),
+        Some((script, _)) => parse(script),
         None => vec![Command { words: argv.iter().map(|&word| word.to_owned()).collect(), then: Then::Next, depth: 0 }],
     }
 }

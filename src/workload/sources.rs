@@ -4,9 +4,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tokio::process::Command;
 
-use super::manifests::{KUSTOMIZATIONS, ManifestError, RENDERED_WITHIN, unreadable};
+use super::manifests::{KUSTOMIZATIONS, ManifestError, unreadable};
+use super::render;
 
 /// What people name as manifests.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,9 +71,21 @@ pub(crate) struct Text {
     pub of_folder: bool,
 }
 
+impl Text {
+    /// A text that was named by itself.
+    pub fn alone(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), text: text.into(), of_folder: false }
+    }
+}
+
+/// The file that makes a folder a kustomization.
+pub(crate) fn kustomization_file(folder: &Path) -> Option<PathBuf> {
+    KUSTOMIZATIONS.iter().map(|name| folder.join(name)).find(|file| file.is_file())
+}
+
 /// The kustomization that a path is: its folder, also where its file is named.
 pub(crate) fn kustomization(path: &Path) -> Option<&Path> {
-    if KUSTOMIZATIONS.iter().any(|name| path.join(name).is_file()) {
+    if kustomization_file(path).is_some() {
         return Some(path);
     }
     let named = path.is_file() && KUSTOMIZATIONS.iter().any(|name| path.file_name() == Some(name.as_ref()));
@@ -105,19 +117,19 @@ pub(crate) async fn texts(path: &Path, values: &[PathBuf]) -> Result<(Vec<Text>,
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).map_err(|source| unreadable(path, source))?;
         let text = decoded("<stdin>", bytes)?;
-        return Ok((vec![Text { name: "<stdin>".to_owned(), text, of_folder: false }], Vec::new()));
+        return Ok((vec![Text::alone("<stdin>", text)], Vec::new()));
     }
     if let Some(url) = path.to_str().filter(|path| path.starts_with("http://") || path.starts_with("https://")) {
         return Err(ManifestError::Url { url: url.to_owned() });
     }
     if let Some(chart) = chart(path) {
         let chart = if chart.as_os_str().is_empty() { Path::new(".") } else { chart };
-        let text = rendered(chart, values).await?;
+        let text = render::chart(chart, values).await?;
         let name = format!("{} (rendered by helm)", chart.display());
-        return Ok((vec![Text { name, text, of_folder: false }], Vec::new()));
+        return Ok((vec![Text::alone(name, text)], Vec::new()));
     }
     if !path.is_dir() {
-        return Ok((vec![Text { name: path.display().to_string(), text: read(path)?, of_folder: false }], Vec::new()));
+        return Ok((vec![Text::alone(path.display().to_string(), read(path)?)], Vec::new()));
     }
     let (mut files, mut others) = (Vec::new(), Vec::new());
     gather(path, &mut files, &mut others)?;
@@ -179,25 +191,6 @@ fn decoded(name: &str, bytes: Vec<u8>) -> Result<String, ManifestError> {
             Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
             Err(_) => refuse("not UTF-8", "iconv -t UTF-8 FILE | steadfast lint -"),
         },
-    }
-}
-
-/// What `helm template` makes of a chart.
-async fn rendered(chart: &Path, values: &[PathBuf]) -> Result<String, ManifestError> {
-    let mut words = vec!["template".to_owned(), "db".to_owned(), chart.display().to_string()];
-    words.extend(values.iter().map(|file| format!("--values={}", file.display())));
-    let refuse = |reason| ManifestError::Chart { chart: chart.to_owned(), command: words.join(" "), reason };
-    let rendered = Command::new("helm").args(&words).kill_on_drop(true).output();
-    let output = tokio::time::timeout(RENDERED_WITHIN, rendered).await;
-    let output = output.map_err(|_| refuse(format!("nothing came within {RENDERED_WITHIN:?}")))?;
-    let output = output.map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => refuse("helm is not installed here".to_owned()),
-        _ => refuse(error.to_string()),
-    })?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(refuse(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
 }
 

@@ -75,7 +75,8 @@ pub fn subject(
     let name = set.name();
     let object = &set.object;
     let service = governing_service(manifests, set)?;
-    let container = server_container(set)?;
+    let pod = object.pointer("/spec/template/spec").unwrap_or(&Value::Null);
+    let container = server_container(name, pod)?;
     let port = server::port(container, Some(&service.object));
     let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let retention = |when| match set.text(&format!("/spec/persistentVolumeClaimRetentionPolicy/{when}")) {
@@ -110,7 +111,6 @@ pub fn subject(
     if subject.replicas == 0 {
         return Err(field(name, "spec.replicas is 0: there is nothing to test; ask for at least one pod"));
     }
-    let pod = object.pointer("/spec/template/spec").unwrap_or(&Value::Null);
     let credentials = match password_from {
         Some(key) => Credentials::Key(key.clone()),
         None => password::credentials(manifests, pod, container).map_err(|why| field(name, unknown_password(&why)))?,
@@ -193,13 +193,12 @@ fn field(set: &str, what: impl Into<String>) -> SubjectError {
 }
 
 /// The container that runs the server.
-fn server_container(set: &Manifest) -> Result<&Value, SubjectError> {
-    let pod = set.object.pointer("/spec/template/spec").unwrap_or(&Value::Null);
+fn server_container<'a>(set: &str, pod: &'a Value) -> Result<&'a Value, SubjectError> {
     let containers: Vec<&Value> = items(pod, "/containers").collect();
     match (server::servers(pod).as_slice(), containers.as_slice()) {
         ([place], _) => Ok(containers[*place]),
         ([], [only]) => Ok(only),
-        ([], []) => Err(field(set.name(), "the pod template has no containers")),
+        ([], []) => Err(field(set, "the pod template has no containers")),
         (found, all) => {
             let found: Vec<&Value> = found.iter().map(|place| all[*place]).collect();
             let (few, of) = if found.is_empty() { ("none", all) } else { ("more than one", found.as_slice()) };
@@ -210,7 +209,7 @@ fn server_container(set: &Manifest) -> Result<&Value, SubjectError> {
                  alone",
                 names.join(", ")
             );
-            Err(field(set.name(), what))
+            Err(field(set, what))
         }
     }
 }

@@ -130,8 +130,7 @@ fn budget_blocks_drains<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
             _ => None,
         }
     };
-    let own = set.beside("PodDisruptionBudget").filter(|it| set.is_selected_by(it, "/spec/selector/matchLabels"));
-    own.filter_map(of).collect()
+    set.budgets().filter_map(of).collect()
 }
 
 fn exposed<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
@@ -145,8 +144,7 @@ fn exposed<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
             None => addresses.then(|| Hit::new(service, "/spec/externalIPs", "reached from outside", message)),
         }
     };
-    let services = set.beside("Service").filter(|service| set.is_selected_by(service, "/spec/selector"));
-    let mut hits: Vec<Hit<'a>> = services.filter_map(of_service).collect();
+    let mut hits: Vec<Hit<'a>> = set.services().filter_map(of_service).collect();
     let network = format!("{POD}/hostNetwork");
     if set.object.value.pointer(&network) == Some(&Value::Bool(true)) {
         let message = format!("the pods of StatefulSet {} are on their nodes' network", set.name());

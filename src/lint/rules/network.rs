@@ -183,8 +183,7 @@ fn port_nobody_listens<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
             })
             .collect::<Vec<_>>()
     };
-    let services = set.beside("Service").filter(|service| set.is_selected_by(service, "/spec/selector"));
-    services.flat_map(of).collect()
+    set.services().flat_map(of).collect()
 }
 
 /// The number that a Service's port leads to, in whichever container has it.
@@ -195,8 +194,7 @@ fn containers_target(set: &Set<'_>, port: &Value) -> Option<u16> {
 fn not_ready_published<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let publishes =
         |service: &&Object| service.value.pointer("/spec/publishNotReadyAddresses") == Some(&Value::Bool(true));
-    let for_clients = |service: &Object| !publishes(&service) && set.is_selected_by(service, "/spec/selector");
-    let governing = set.service().filter(publishes).filter(|_| !set.beside("Service").any(for_clients));
+    let governing = set.service().filter(publishes).filter(|_| set.services().all(|service| publishes(&service)));
     let hit = |service: &'a Object| {
         let message = format!("the name {} also leads to pods that are not Ready", service.name());
         Hit::new(service, "/spec/publishNotReadyAddresses", "also for clients", message)

@@ -6,7 +6,7 @@ use super::{Level, Rule};
 use crate::lint::read::Object;
 use crate::lint::set::{Container, Hit, Set};
 use crate::object::{items, text};
-use crate::workload::{decoded, file_is_mounted, is_root_password, step};
+use crate::workload::{is_below, is_root_password, secret_text, step};
 
 pub(super) const NO_ROOT_PASSWORD: Rule = Rule {
     id: "no-root-password",
@@ -111,7 +111,11 @@ fn given<'a>(set: &Set<'a>, server: &Container<'a>) -> Given<'a> {
             return Given::NoSuchKey { field, variable, key, secret };
         }
         let file = text(value, "/value").filter(|file| variable.ends_with("_FILE") && file.starts_with('/'));
-        if let Some(path) = file.filter(|path| !file_is_mounted(server.value, path)) {
+        let is_mounted = |path: &&str| {
+            let mut mounts = items(server.value, "/volumeMounts").filter_map(|mount| text(mount, "/mountPath"));
+            mounts.any(|above| is_below(path, above.trim_end_matches('/')))
+        };
+        if let Some(path) = file.filter(|path| !is_mounted(path)) {
             return Given::NoSuchFile { field, variable, path };
         }
         // A number is a mistake of another kind, and no lack of a password.
@@ -179,7 +183,7 @@ fn wrong_value<'a>(secret: &'a Object, key: &str) -> Option<Hit<'a>> {
         Some(value) => (plain, Ok(value.as_str()?.to_owned())),
         None => {
             let pointer = format!("/data{}", step(key));
-            let value = decoded(secret.value.pointer(&pointer)?);
+            let value = secret_text(secret.value.pointer(&pointer)?);
             (pointer, value)
         }
     };

@@ -66,7 +66,7 @@ impl<'a> Probe<'a> {
 
     /// What a shell runs, or the words themselves.
     fn shown(&self) -> String {
-        script(&self.argv).map_or_else(|| self.argv.join(" "), str::to_owned).trim().to_owned()
+        script(&self.argv).map_or_else(|| self.argv.join(" "), |(script, _)| script.to_owned()).trim().to_owned()
     }
 
     /// Whether it ends with 0 whatever the server does: its last command succeeds, and nothing before it ends it early.

@@ -86,9 +86,8 @@ const SERVED: [(&str, &[&str]); 18] = [
 
 /// The objects whose faults are the set's own: itself, and what it names.
 fn own<'a>(set: &Set<'a>) -> Vec<&'a Object> {
-    let services = set.beside("Service").filter(|service| set.is_selected_by(service, "/spec/selector"));
-    let mut own: Vec<&Object> = [Some(set.object), set.service()].into_iter().flatten().chain(services).collect();
-    own.extend(set.beside("PodDisruptionBudget").filter(|it| set.is_selected_by(it, "/spec/selector/matchLabels")));
+    let mut own: Vec<&Object> = [Some(set.object), set.service()].into_iter().flatten().chain(set.services()).collect();
+    own.extend(set.budgets());
     own.extend(set.beside("Secret").chain(set.beside("ConfigMap")));
     // The governing Service may select the pods too.
     let mut known = HashSet::new();

@@ -6,6 +6,7 @@ use super::{Level, Rule};
 use crate::lint::read::Object;
 use crate::lint::set::{Container, Hit, Set};
 use crate::object::{items, text};
+use crate::workload::is_below;
 
 pub(super) const DATA_OUTSIDE_CLAIM: Rule = Rule {
     id: "data-outside-claim",
@@ -135,10 +136,6 @@ fn data_directory<'a>(set: &Set<'a>, server: &Container<'a>) -> Option<String> {
         Some(_) => None,
         None => (!elsewhere()).then(|| "/var/lib/mysql".to_owned()),
     }
-}
-
-fn is_below(path: &str, above: &str) -> bool {
-    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// What a volume of the pod is instead of a claim, and the same in a few words. Templates have the say where both bear a

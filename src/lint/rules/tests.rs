@@ -72,7 +72,7 @@ fn found(changes: &[(&str, &str)]) -> String {
         text = text.replacen(part, other, 1);
     }
     let mut input = Input::default();
-    input.add(&Text { name: "db.yaml".to_owned(), text, of_folder: false }, Dialect::Kubectl).expect("YAML");
+    input.add(&Text::alone("db.yaml", text), Dialect::Kubectl).expect("YAML");
     let linted = judge(input);
     let lines = linted.findings.iter().map(|finding| {
         let Position { line, column } = linted.source(finding).position(finding.range.start);
@@ -321,7 +321,7 @@ fn sets_of_a_list_that_share_a_service() {
     let second = items[3].replace("metadata: {name: db}", "metadata: {name: second}");
     let mut input = Input::default();
     let text = format!("apiVersion: v1\nkind: List\nitems:\n{}{second}", items.concat());
-    input.add(&Text { name: "list.yaml".to_owned(), text, of_folder: false }, Dialect::Kubectl).expect("YAML");
+    input.add(&Text::alone("list.yaml", text), Dialect::Kubectl).expect("YAML");
     let linted = judge(input);
     let found: Vec<_> = linted.findings.iter().map(|it| (it.rule.id, it.object.as_str())).collect();
     assert_eq!(

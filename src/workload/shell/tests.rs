@@ -71,8 +71,8 @@ fn the_program_stands_behind_what_hands_over_to_it() {
 
 #[test]
 fn a_shell_is_told_by_its_option() {
-    assert_eq!(script(&["bash", "-ec", "a", "b"]), Some("a"));
-    assert_eq!(script(&["/bin/sh", "-e", "-c", "a"]), Some("a"));
+    assert_eq!(script(&["bash", "-ec", "a", "b"]), Some(("a", &["b"][..])));
+    assert_eq!(script(&["/bin/sh", "-e", "-c", "a"]), Some(("a", &[][..])));
     assert_eq!(script(&["bash", "a.sh", "-c"]), None);
     assert_eq!(script(&["mysql", "-c", "a"]), None);
 }

@@ -22,7 +22,7 @@ fn a_governing_service_with_an_address() {
     assert_snapshot!(found(&[("  clusterIP: None\n", "")]), @"3:18 service-not-headless: Service db, which gives the pods their names, is not headless (has no clusterIP: None)");
     let mut alone = Input::default();
     let text = GOOD.replace("  clusterIP: None\n", "").replace("replicas: 3", "replicas: 1");
-    alone.add(&Text { name: "db.yaml".to_owned(), text, of_folder: false }, Dialect::Kubectl).expect("YAML");
+    alone.add(&Text::alone("db.yaml", text), Dialect::Kubectl).expect("YAML");
     let levels: Vec<_> = judge(alone).findings.iter().map(|it| (it.rule.id, it.level)).collect();
     assert_eq!(levels, [("service-not-headless", Level::Warning)]);
     assert_snapshot!(found(&[("clusterIP: None", "clusterIP: 10.96.0.9")]), @"5:14 service-not-headless: Service db, which gives the pods their names, is not headless (is to be None)");
