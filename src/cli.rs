@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, all, find};
+use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::{Expect, Replication};
 use steadfast::lint::{Format, Level};
 use steadfast::run::{Budget, Keep, Settings, Target};
 use steadfast::scenario::Rate;
-use steadfast::workload::{Key, Sources};
+use steadfast::workload::{Hints, Sources};
 
 use crate::command::after::AfterOptions;
 use crate::command::before::BeforeOptions;
@@ -159,6 +160,9 @@ pub struct RunOptions {
     /// Kubernetes version of the cluster that is made [default: the lab's].
     #[arg(long, value_name = "VERSION", conflicts_with_all = ["cluster", "context", "kubeconfig"])]
     kubernetes: Option<String>,
+    /// The addresses of the cluster that is made: of IPv4, of IPv6, or of both.
+    #[arg(long, value_enum, value_name = "FAMILY", default_value = "ipv4", conflicts_with_all = ["cluster", "context", "kubeconfig"])]
+    ip_family: IpFamily,
     /// Use this kind cluster of this machine instead of making one.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["context", "kubeconfig"])]
     cluster: Option<String>,
@@ -181,9 +185,8 @@ pub struct RunOptions {
     /// The workload's namespace; it must not exist [default: the manifests', or one named after the run].
     #[arg(long)]
     namespace: Option<String>,
-    /// Where the root password is, if the manifests do not say it: `secret/NAME/KEY`, in the workload's namespace.
-    #[arg(long, value_name = "KEY")]
-    password_from: Option<Key>,
+    #[command(flatten)]
+    hints: Hints,
     /// Where the directories of runs are made.
     #[arg(long, value_name = "DIR", env = "ARTIFACTS", default_value = "target/steadfast")]
     artifacts: PathBuf,
@@ -243,7 +246,7 @@ impl RunOptions {
             }
             (None, None) => {
                 let (nodes, kubernetes) = (usize::from(self.nodes), self.kubernetes.clone());
-                Target::New { nodes, kubernetes, domain: None }
+                Target::New { nodes, kubernetes, domain: None, ip_family: self.ip_family }
             }
         };
         Settings {
@@ -252,7 +255,7 @@ impl RunOptions {
             target,
             allow_disruption: self.allow_disruption,
             namespace: self.namespace.clone(),
-            password_from: self.password_from.clone(),
+            hints: self.hints.clone(),
             artifacts: self.artifacts.clone(),
             keep: self.keep,
             replication: self.replication,
@@ -292,9 +295,12 @@ impl RunOptions {
             ("--witness-image", &self.witness_image),
         ];
         words.extend(texts.iter().filter_map(|(flag, text)| Some(format!("{flag} {}", text.as_ref()?))));
-        words.extend(self.password_from.iter().map(|key| format!("--password-from {key}")));
+        words.extend(self.hints.options());
         if self.nodes != 3 {
             words.push(format!("--nodes {}", self.nodes));
+        }
+        if let Some(family) = self.ip_family.to_possible_value().filter(|_| self.ip_family != IpFamily::default()) {
+            words.push(format!("--ip-family {}", family.get_name()));
         }
         let usual = Rate::default();
         let ledger = [("--writers", self.writers, usual.writers), ("--rate", self.rate, usual.per_second)];

@@ -10,6 +10,7 @@ use libtest_mimic::Failed;
 use serde_json::json;
 use steadfast::check::{UPGRADE_CHECKS, Verdict};
 use steadfast::cluster::Lab;
+use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::{Phase, What};
 use steadfast::report::Progress;
 use steadfast::run::{self, Finished, Settings, Target};
@@ -107,7 +108,7 @@ fn sabotaged() -> Result<(), Failed> {
     let settings = Settings {
         sabotage: sabotage.into(),
         budgets: vec!["lag=1ms".parse().expect("a budget")],
-        ..to_newest(Target::New { nodes: 1, kubernetes: None, domain: None })?
+        ..to_newest(Target::New { nodes: 1, kubernetes: None, domain: None, ip_family: IpFamily::Ipv4 })?
     };
     let finished = upgrade("upgrade", None, settings)?;
     differ(&finished, |_| Verdict::Fail)

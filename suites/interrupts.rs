@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed};
-use steadfast::cluster::kind::{CREATE_WITHIN, KindCluster, PREFIX, Shape, lease_folder};
+use steadfast::cluster::kind::{CREATE_WITHIN, IpFamily, KindCluster, PREFIX, Shape, lease_folder};
 use steadfast::cluster::{LAB_VARIABLE, Lab, cache_dir};
 use steadfast::run;
 use tempfile::TempDir;
@@ -253,7 +253,7 @@ fn a_panic() -> Result<(), Failed> {
             }
         };
         tokio::select! {
-            made = cluster.create(Shape { image: &node, workers: 0, domain: None }, CREATE_WITHIN) => panic!("on purpose, late: {made:?}"),
+            made = cluster.create(Shape { image: &node, workers: 0, domain: None, ip_family: IpFamily::Ipv4 }, CREATE_WITHIN) => panic!("on purpose, late: {made:?}"),
             () = begun => panic!("on purpose, in the making"),
         }
     }));

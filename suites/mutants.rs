@@ -11,11 +11,13 @@ use std::process::ExitCode;
 use libtest_mimic::Failed;
 use serde::Deserialize;
 use steadfast::check::{Check, Verdict, find};
+use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::{Evidence, Expect, Replication};
 use steadfast::report::{Judged, Outcome};
 use steadfast::run::Budget;
 use steadfast::scenario::{SCENARIOS, Sabotage, plan};
 use steadfast::trend::MUTANTS;
+use steadfast::workload::Hints;
 
 mod common;
 mod staged;
@@ -82,8 +84,8 @@ fn stale_names(corefile: &str) -> String {
 }
 
 fn main() -> ExitCode {
-    let two_nodes = Ground { nodes: 2, domain: None, corefile: None };
-    let stale = Ground { nodes: 1, domain: None, corefile: Some(stale_names) };
+    let two_nodes = Ground { nodes: 2, domain: None, ip_family: IpFamily::Ipv4, corefile: None };
+    let stale = Ground { nodes: 1, corefile: Some(stale_names), ..two_nodes.clone() };
     staged::play(mutants(), &[(MUTANTS, two_nodes), (&format!("{MUTANTS}-dns"), stale)], AT_ONCE)
 }
 
@@ -121,6 +123,7 @@ impl Piece for Mutant {
             manifests: self.manifests.as_ref().map(|path| folder().join(path)),
             scenarios: self.plan(),
             replication: Replication::Managed,
+            hints: Hints::default(),
             semi_sync: self.semi_sync,
             expect: self.expect.clone(),
             sabotage: self.sabotage.clone(),

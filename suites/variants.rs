@@ -11,9 +11,11 @@ use std::process::ExitCode;
 use libtest_mimic::Failed;
 use serde::Deserialize;
 use steadfast::check::{CATALOGUE, Verdict, find};
+use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::{Evidence, Replication};
 
 use steadfast::scenario::{SCENARIOS, plan};
+use steadfast::workload::Hints;
 
 mod common;
 mod staged;
@@ -51,6 +53,9 @@ struct Variant {
     /// Whether its commits are to wait for a replica.
     #[serde(default)]
     semi_sync: bool,
+    /// What is said of it beside its manifests.
+    #[serde(default)]
+    hints: Hints,
     /// What it is put through; everything unless given.
     scenarios: Option<Vec<String>>,
     /// The checks that do not apply to it, which must say so.
@@ -70,12 +75,20 @@ enum On {
     ThreeNodes,
     /// One node, and names under another domain.
     OneNodeOfAnotherDomain,
+    /// Two nodes, and addresses of IPv6 alone.
+    TwoNodesOfIpv6,
+    /// Two nodes, and addresses of both families, IPv4 first.
+    TwoNodesOfBothFamilies,
 }
 
 fn main() -> ExitCode {
-    let three_nodes = Ground { nodes: 3, domain: None, corefile: None };
-    let domain = Ground { nodes: 1, domain: Some("db.example".to_owned()), corefile: None };
-    staged::play(variants(), &[("variants", three_nodes), ("variants-domain", domain)], AT_ONCE)
+    let three_nodes = Ground { nodes: 3, domain: None, ip_family: IpFamily::Ipv4, corefile: None };
+    let domain = Ground { nodes: 1, domain: Some("db.example".to_owned()), ..three_nodes.clone() };
+    let six = Ground { nodes: 2, ip_family: IpFamily::Ipv6, ..three_nodes.clone() };
+    let dual = Ground { nodes: 2, ip_family: IpFamily::Dual, ..three_nodes.clone() };
+    let grounds =
+        [("variants", three_nodes), ("variants-domain", domain), ("variants-ipv6", six), ("variants-dual", dual)];
+    staged::play(variants(), &grounds, AT_ONCE)
 }
 
 fn folder() -> PathBuf {
@@ -109,6 +122,7 @@ impl Piece for Variant {
             manifests: self.manifests.as_ref().map(|path| folder().join(path)),
             scenarios: self.plan(),
             replication: self.replication,
+            hints: self.hints.clone(),
             semi_sync: self.semi_sync,
             expect: Vec::new(),
             sabotage: Vec::new(),

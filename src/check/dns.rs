@@ -20,6 +20,8 @@ mod unready;
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::evidence::{Evidence, Mark, Moment, SnapshotOf};
 
 use super::{
@@ -41,10 +43,10 @@ pub(super) use lookups::SHORT_NAMES_RESOLVE;
 pub(super) use records::{PTR_POINTS_BACK, SRV_LISTS_EVERY_POD};
 pub(super) use unready::UNREADY_POD_LEAVES_DNS;
 
-/// For how many milliseconds after a change an old answer about the cluster's names is still right, by this Corefile:
-/// whoever asks DNS must go on asking for longer.
-pub fn dns_budget_ms(corefile: &str, domain: &str) -> u64 {
-    Budget::of(corefile, domain).ms
+/// For how many milliseconds after a change an old answer about the cluster's names is still right, by this Corefile, or
+/// where there is none: whoever asks DNS must go on asking for longer.
+pub fn dns_budget_ms(corefile: Option<&str>, domain: &str) -> u64 {
+    corefile.map_or_else(Budget::usual, |corefile| Budget::of(corefile, domain)).ms
 }
 
 /// The cluster's DNS zone, by this Corefile; none where it does not say.
@@ -68,10 +70,14 @@ impl<'c, 'e> Zone<'c, 'e> {
 /// How long an old answer may live, by the Corefile that was read.
 fn budget(case: &Case<'_>) -> Judged<Budget> {
     let corefile = case.snapshot(SnapshotOf::Corefile);
-    let text = corefile.as_ref().and_then(|corefile| corefile.value.as_str());
-    text.map(|text| Budget::of(text, &case.subject.domain)).ok_or_else(|| {
-        Finding::inconclusive("the Corefile was not read, so nobody knows for how long an old answer may live", [])
-    })
+    match corefile.as_ref().map(|corefile| &corefile.value) {
+        Some(Value::String(text)) => Ok(Budget::of(text, &case.subject.domain)),
+        Some(Value::Null) => Ok(Budget::usual()),
+        _ => Err(Finding::inconclusive(
+            "the Corefile was not read, so nobody knows for how long an old answer may live",
+            [],
+        )),
+    }
 }
 
 /// What the answers to names came to, moment by moment.

@@ -78,6 +78,7 @@ pub(super) fn topic(question: Question) -> &'static str {
         Question::Settings => "its settings of durability",
         Question::Entries => "the rows of the witness's ledger",
         Question::SemiSync => "its state of semi-synchronous replication",
+        Question::Uptime => "its uptime",
         Question::Sabotage => "an injected fault",
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::kind::{self, engine_version};
+use super::kind;
 use super::lab::{Lab, cache_dir};
 use super::program::run;
+use super::proxy::Environment;
 use super::{abandoned, kept};
 
 /// Below this much free disk a cluster is likely to fail late and obscurely: kind turns eviction off.
@@ -62,6 +63,7 @@ pub async fn examine() -> Vec<Item> {
         }
         Err(error) => items.push(item(Health::Bad, "lab", error.to_string())),
     }
+    items.push(proxy());
     items.push(disk().await);
     items.push(memory());
     items.push(inotify());
@@ -70,9 +72,9 @@ pub async fn examine() -> Vec<Item> {
 }
 
 async fn engine(lab: &Lab) -> Item {
-    match engine_version(lab).await {
+    match super::engine(lab).await {
         Ok(version) => item(Health::Good, "engine", format!("{} {version}", lab.docker)),
-        Err(error) => item(Health::Bad, "engine", format!("{error}; ci/setup starts it")),
+        Err(error) => item(Health::Bad, "engine", error.to_string()),
     }
 }
 
@@ -103,6 +105,19 @@ async fn images(lab: &Lab) -> Vec<Item> {
         });
     }
     items
+}
+
+fn proxy() -> Item {
+    let Environment { https, no, .. } = Environment::read();
+    // It may hold a password.
+    let found = match (https.is_empty(), no.is_empty()) {
+        (true, _) => "none".to_owned(),
+        (false, true) => "HTTPS_PROXY is set: clusters of other machines are reached through it".to_owned(),
+        (false, false) => {
+            format!("HTTPS_PROXY is set: clusters of other machines are reached through it, but for {no}")
+        }
+    };
+    item(Health::Good, "proxy", found)
 }
 
 async fn disk() -> Item {

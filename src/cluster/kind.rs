@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use super::engine;
 use super::lab::{Lab, cache_dir};
 use super::lease::{self, Lease};
 pub use super::program::KindError;
@@ -34,6 +36,20 @@ pub fn lease_folder() -> PathBuf {
     cache_dir().join("runs")
 }
 
+/// The addresses that a new cluster gives pods and Services
+/// (<https://kubernetes.io/docs/concepts/services-networking/dual-stack/>).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum IpFamily {
+    /// IPv4 alone.
+    #[default]
+    Ipv4,
+    /// IPv6 alone.
+    Ipv6,
+    /// Both, IPv4 first.
+    Dual,
+}
+
 /// What a new cluster is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape<'a> {
@@ -43,6 +59,8 @@ pub struct Shape<'a> {
     pub workers: usize,
     /// The DNS zone, kubeadm's default unless given.
     pub domain: Option<&'a str>,
+    /// The families of its addresses.
+    pub ip_family: IpFamily,
 }
 
 /// kind's configuration of a new cluster.
@@ -50,6 +68,10 @@ fn configuration(lab: &Lab, shape: Shape<'_>) -> Value {
     let mut nodes = vec![json!({"role": "control-plane"})];
     nodes.extend(std::iter::repeat_n(json!({"role": "worker"}), shape.workers));
     let mut configuration = json!({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes});
+    if shape.ip_family != IpFamily::Ipv4 {
+        // The engine of this machine need not publish ports on IPv6.
+        configuration["networking"] = json!({"ipFamily": shape.ip_family, "apiServerAddress": "127.0.0.1"});
+    }
     let mut patches = Vec::new();
     if !lab.kubelet.is_empty() {
         let mut kubelet = json!({"kind": "KubeletConfiguration"});
@@ -198,17 +220,28 @@ pub async fn load_archives(lab: &Lab, cluster: &str, archives: &[&Path]) -> Resu
     try_join_all(loads).await.map(drop)
 }
 
-/// Loads images of the engine into every node of a cluster, all at once.
+/// Loads images of the engine into every node of a cluster, all at once. Each is saved first: of an engine that keeps
+/// images in containerd, kind would ask for platforms that are not there (<https://github.com/kubernetes-sigs/kind/issues/3795>).
 ///
 /// # Errors
-/// When kind fails.
+/// When kind or the engine fails.
 pub async fn load_images(lab: &Lab, cluster: &str, images: &[&str]) -> Result<(), KindError> {
-    let loads = images.iter().map(|image| async move {
-        let mut command = Command::new(&lab.kind);
-        command.args(["load", "docker-image", "--name", cluster, image]);
-        run(&mut command, LOAD_WITHIN).await
+    if images.is_empty() {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir().map_err(|source| KindError::File { path: std::env::temp_dir(), source })?;
+    let platform = engine::platform(lab).await;
+    let saves = images.iter().enumerate().map(|(number, image)| {
+        let (path, platform) = (folder.path().join(format!("{number}.tar")), platform.as_deref());
+        async move {
+            let mut command = Command::new(&lab.docker);
+            command.args(["image", "save", "--output"]).arg(&path);
+            command.args(platform.iter().flat_map(|platform| ["--platform", platform])).arg(image);
+            run(&mut command, LOAD_WITHIN).await.map(|_| path)
+        }
     });
-    try_join_all(loads).await.map(drop)
+    let archives = try_join_all(saves).await?;
+    load_archives(lab, cluster, &archives.iter().map(PathBuf::as_path).collect::<Vec<_>>()).await
 }
 
 /// Whether the engine has an image.
@@ -245,16 +278,6 @@ pub async fn export_kubeconfig(lab: &Lab, cluster: &str, path: &Path) -> Result<
 pub async fn clusters(lab: &Lab) -> Result<Vec<String>, KindError> {
     let listed = run(Command::new(&lab.kind).args(["get", "clusters", "--quiet"]), ASK_WITHIN).await?;
     Ok(listed.lines().map(str::to_owned).collect())
-}
-
-/// Whether the engine answers.
-///
-/// # Errors
-/// When it does not; the error holds its words.
-pub async fn engine_version(lab: &Lab) -> Result<String, KindError> {
-    let version =
-        run(Command::new(&lab.docker).args(["version", "--format", "{{.Server.Version}}"]), ASK_WITHIN).await?;
-    Ok(version.trim().to_owned())
 }
 
 /// Deletes a cluster of this program by name, with its network.
@@ -370,9 +393,23 @@ mod tests {
         .expect("a lab")
     }
 
+    fn shape(workers: usize, ip_family: IpFamily) -> Shape<'static> {
+        Shape { image: "node", workers, domain: None, ip_family }
+    }
+
+    #[test]
+    fn families_of_addresses_are_the_clusters_own() {
+        let networking =
+            |ip_family| configuration(&lab(json!({})), shape(0, ip_family))["networking"]["ipFamily"].clone();
+        assert_eq!(
+            [IpFamily::Ipv4, IpFamily::Ipv6, IpFamily::Dual].map(networking),
+            [json!(null), json!("ipv6"), json!("dual")]
+        );
+    }
+
     #[test]
     fn a_cluster_has_a_control_plane_and_its_workers() {
-        let configuration = configuration(&lab(json!({})), Shape { image: "node", workers: 2, domain: None });
+        let configuration = configuration(&lab(json!({})), shape(2, IpFamily::Ipv4));
         let roles: Vec<_> = configuration["nodes"].as_array().expect("nodes").iter().map(|n| &n["role"]).collect();
         assert_eq!(roles, ["control-plane", "worker", "worker"]);
         assert!(configuration.get("kubeadmConfigPatches").is_none());
@@ -380,8 +417,7 @@ mod tests {
 
     #[test]
     fn kubelet_settings_become_a_patch() {
-        let configuration =
-            configuration(&lab(json!({"failCgroupV1": false})), Shape { image: "node", workers: 0, domain: None });
+        let configuration = configuration(&lab(json!({"failCgroupV1": false})), shape(0, IpFamily::Ipv4));
         let patch = configuration["kubeadmConfigPatches"][0].as_str().expect("a patch");
         let patch: Value = serde_json::from_str(patch).expect("JSON");
         assert_eq!(patch, json!({"kind": "KubeletConfiguration", "failCgroupV1": false}));

@@ -1,13 +1,17 @@
 //! Where a run takes place: a kind cluster that it makes, or one that is there and that it was told to use by name.
 
 mod admission;
+mod client;
 pub mod doctor;
+mod engine;
 mod gates;
 pub mod kind;
+mod kubeconfig;
 mod lab;
 mod lease;
 mod nodes;
 mod program;
+mod proxy;
 mod release;
 mod rights;
 mod version;
@@ -20,6 +24,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client};
 
 pub use admission::{AdmissionError, OLDEST, is_meant, is_new_enough};
+pub use engine::{EngineError, engine};
 pub use gates::feature_gates;
 pub use lab::{Image, LAB_VARIABLE, Lab, LabError, NodeImage, cache_dir};
 pub use lease::{Lease, abandoned, kept};
@@ -146,7 +151,7 @@ impl Cluster {
             path: path.to_owned(),
             reason: error.to_string(),
         };
-        let kubeconfig = Kubeconfig::read_from(path).map_err(unreadable)?;
+        let mut kubeconfig = Kubeconfig::read_from(path).map_err(unreadable)?;
         let known: Vec<String> = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
         let context = context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
         if context.is_empty() {
@@ -159,14 +164,18 @@ impl Cluster {
         let unusable =
             |reason: String| ConnectError::Context { path: path.to_owned(), context: context.clone(), reason };
         let options = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
+        let proxy = kubeconfig::take_proxy(&mut kubeconfig, &context);
+        kubeconfig::bound_plugins(&mut kubeconfig);
         let mut config =
             Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(error.to_string()))?;
-        // Silent retries would hide outages from the evidence.
-        config.default_retry = false;
         // A connection that has gone dead says nothing: without this, a watch on it would be silent for ever.
         config.read_timeout = Some(SILENT_FOR);
         let server = config.cluster_url.to_string();
-        let client = Client::try_from(config).map_err(|error| unusable(error.to_string()))?;
+        let proxy = proxy::Environment::read().proxy(&config.cluster_url, proxy.as_deref()).map_err(unusable)?;
+        // A plugin that tells the credentials is waited for without giving way to anything else.
+        let building = tokio::task::spawn_blocking(move || client::client(config, proxy.as_ref()));
+        let built = building.await.map_err(|error| unusable(error.to_string()))?;
+        let client = built.map_err(|error| unusable(kubeconfig::words(&error)))?;
         let mut cluster = Self { client, context, server, version: String::new() };
         cluster.version = cluster.answer("tell its version", cluster.client.apiserver_version()).await?.git_version;
         Ok(cluster)

@@ -26,15 +26,26 @@ pub const SERVERS: [&str; 2] = ["mysqld", "mariadbd"];
 
 const API_SERVER: &str = "kube-apiserver";
 
-/// Kills the servers in a pod, and prints the numbers of their processes. The pod's UID stands in the names of its cgroups,
+/// Kills the servers in a pod, and prints the numbers of their processes, on the node and in their containers. The pod's UID stands in the names of its cgroups,
 /// with hyphens or, where systemd made them, with underscores: on cgroup v1 and on v2. A server is known by its program,
 /// for some name their threads otherwise.
 const KILL_SERVERS: &str = "\
 for cgroup in $(grep -lsF -e \"$1\" -e \"$2\" /proc/[0-9]*/cgroup); do
   process=${cgroup%/cgroup}
   case $(readlink $process/exe) in */mysqld | */mariadbd) ;; *) continue ;; esac
-  if kill -KILL ${process#/proc/}; then echo ${process#/proc/}; fi
+  numbers=$(sed -n 's/^NSpid://p' $process/status)
+  if kill -KILL ${process#/proc/}; then echo $numbers; fi
 done 2> /dev/null";
+
+/// A server's process that was killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Killed {
+    /// Its number on the node.
+    pub process: String,
+    /// Whether its container ends with it: the first process of a container is number 1 there
+    /// (<https://man7.org/linux/man-pages/man7/pid_namespaces.7.html>).
+    pub is_first: bool,
+}
 
 /// The containers that the nodes of a kind cluster of this machine are.
 #[derive(Debug, Clone)]
@@ -97,17 +108,16 @@ impl Nodes {
         self.engine(&["start", node], DONE_WITHIN).await.map(drop)
     }
 
-    /// Kills the servers in the pod with this UID by SIGKILL, and returns the numbers of their processes on the node. It
-    /// is done from there: the first process of a container takes no SIGKILL from inside
+    /// Kills the servers in the pod with this UID by SIGKILL, and returns their processes. It is done from there: the first process of a container takes no SIGKILL from inside
     /// (<https://man7.org/linux/man-pages/man7/pid_namespaces.7.html>).
     ///
     /// # Errors
     /// When nothing can be run on the node.
-    pub async fn kill_servers(&self, node: &str, pod_uid: &str) -> Result<Vec<String>, KindError> {
+    pub async fn kill_servers(&self, node: &str, pod_uid: &str) -> Result<Vec<Killed>, KindError> {
         let by_systemd = pod_uid.replace('-', "_");
         let words = ["exec", node, "sh", "-c", KILL_SERVERS, "sh", pod_uid, &by_systemd];
         let killed = self.engine(&words, DONE_WITHIN).await?;
-        Ok(killed.lines().map(str::to_owned).collect())
+        Ok(killed.lines().filter_map(killed_process).collect())
     }
 
     /// The API server's process on a control-plane node: its number, and since when it is there.
@@ -128,6 +138,15 @@ impl Nodes {
     pub async fn kill_api_server(&self, node: &str) -> Result<(), KindError> {
         self.engine(&["exec", node, "pkill", "-KILL", "-x", API_SERVER], DONE_WITHIN).await.map(drop)
     }
+}
+
+/// A process by its numbers, the node's first.
+fn killed_process(numbers: &str) -> Option<Killed> {
+    let numbers: Vec<&str> = numbers.split_whitespace().collect();
+    Some(Killed {
+        process: (*numbers.first()?).to_owned(),
+        is_first: numbers.len() > 1 && numbers.last() == Some(&"1"),
+    })
 }
 
 /// Has the engine freeze something until it has done so.
@@ -164,6 +183,15 @@ mod tests {
         assert!(server.try_wait().expect("its state").is_none(), "it was killed");
         server.kill().expect("it is there");
         server.wait().expect("it ends");
+    }
+
+    #[test]
+    fn the_first_process_of_a_container_is_known_by_its_number_there() {
+        let is_first = |numbers| killed_process(numbers).map(|killed| (killed.process, killed.is_first));
+        assert_eq!(is_first("2211 1"), Some(("2211".to_owned(), true)));
+        assert_eq!(is_first("2211 97"), Some(("2211".to_owned(), false)));
+        assert_eq!(is_first("1"), Some(("1".to_owned(), false)), "a container that shares the node's numbers");
+        assert_eq!(is_first(""), None);
     }
 
     /// How often an engine is asked that says this so many times before it does what it is asked, and what comes of it.

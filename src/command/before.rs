@@ -13,7 +13,7 @@ use crate::cli::RunOptions;
 #[command(mut_arg("writers", |arg| arg.default_value("2")), mut_arg("rate", |arg| arg.default_value("2")))]
 #[command(mut_args(|arg| {
     // A cluster is named, not made; what is made stays until `after`; and nothing is disrupted.
-    let hidden = ["nodes", "kubernetes", "keep", "allow_disruption"].contains(&arg.get_id().as_str());
+    let hidden = ["nodes", "kubernetes", "ip_family", "keep", "allow_disruption"].contains(&arg.get_id().as_str());
     arg.hide(hidden)
 }))]
 #[command(mut_arg("cluster", |arg| arg.help("The kind cluster of this machine that you are about to upgrade")))]

@@ -95,6 +95,8 @@ pub enum Question {
     Entries,
     /// Whether commits wait for a replica (semi-synchronous replication): rows `variable_name`, `value`.
     SemiSync,
+    /// For how long the server has been running: one row `variable_name`, `value` in seconds.
+    Uptime,
     /// A statement that a mutant injects to break the workload on purpose.
     Sabotage,
 }
@@ -144,6 +146,21 @@ pub enum SqlAnswer {
         /// What happened.
         message: String,
     },
+}
+
+impl Sql {
+    /// For how many seconds the server had been running, where that was asked and answered.
+    pub fn uptime_s(&self) -> Option<u64> {
+        let SqlAnswer::Rows(rows) = &self.answer else { return None };
+        let asked = self.question == Question::Uptime;
+        rows.first().filter(|_| asked)?.get("value")?.as_ref()?.parse().ok()
+    }
+}
+
+/// Whether a server that has been running for `now_s` seconds was started after one was asked that had been running for
+/// `before_s` seconds, so long before: the same one would be older. Servers tell whole seconds.
+pub fn runs_anew(before_s: u64, elapsed_us: u64, now_s: u64) -> bool {
+    now_s + 1 < before_s + elapsed_us / 1_000_000
 }
 
 /// A command run in a container.

@@ -42,8 +42,9 @@ impl Flavour {
         matches!(self, MariaDb(_)).then_some(WRITER_USER)
     }
 
-    /// Makes a server follow the source, find its own place by GTID, try again every second, and refuse writes.
-    pub fn follow(self, host: &str, port: u16) -> Vec<String> {
+    /// Makes a server follow the source, over TLS where the source offers it, find its own place by GTID, try again every
+    /// second, and refuse writes.
+    pub fn follow(self, host: &str, port: u16, tls: bool) -> Vec<String> {
         let (change, source) = match self.says_replica() {
             true => ("CHANGE REPLICATION SOURCE TO", "SOURCE"),
             false => ("CHANGE MASTER TO", "MASTER"),
@@ -63,7 +64,13 @@ impl Flavour {
                 format!("{source}_AUTO_POSITION = 1, {source}_RETRY_COUNT = 86400{key}")
             }
         };
-        vec![format!("{common}, {own}"), self.start().to_owned(), self.make_read_only().to_owned()]
+        let tls = match (self, tls) {
+            (_, false) => String::new(),
+            // From 11.4 on it would not take a certificate that the source made itself.
+            (MariaDb(_), true) => ", MASTER_SSL = 1, MASTER_SSL_VERIFY_SERVER_CERT = 0".to_owned(),
+            (MySql(_), true) => format!(", {source}_SSL = 1"),
+        };
+        vec![format!("{common}, {own}{tls}"), self.start().to_owned(), self.make_read_only().to_owned()]
     }
 
     /// Starts the replication threads.
@@ -162,7 +169,7 @@ mod tests {
     }
 
     fn follow(flavour: Flavour) -> String {
-        flavour.follow("mysql-0.mysql-h", 3306).join(";\n")
+        flavour.follow("mysql-0.mysql-h", 3306, false).join(";\n")
     }
 
     #[test]
@@ -190,6 +197,18 @@ mod tests {
     }
 
     #[test]
+    fn replicas_use_tls_where_the_source_offers_it() {
+        let change = |flavour: Flavour, tls| flavour.follow("h", 1, tls)[0].clone();
+        for (flavour, more) in [
+            (OLD, ", MASTER_SSL = 1"),
+            (NEW, ", SOURCE_SSL = 1"),
+            (MARIADB, ", MASTER_SSL = 1, MASTER_SSL_VERIFY_SERVER_CERT = 0"),
+        ] {
+            assert_eq!(change(flavour, true), format!("{}{more}", change(flavour, false)));
+        }
+    }
+
+    #[test]
     fn words_change_with_the_release_that_has_new_ones() {
         let words = |version| [MySql(version).start(), MySql(version).status(), MySql(version).stop()];
         assert_eq!(words((8, 0, 22)), ["START SLAVE", "SHOW SLAVE STATUS", "STOP SLAVE"]);
@@ -213,7 +232,7 @@ mod tests {
 
     #[test]
     fn no_password_stands_in_a_statement() {
-        let statements = [OLD, NEW, MARIADB].map(|flavour| flavour.follow("h", 1)).concat();
+        let statements = [OLD, NEW, MARIADB].map(|flavour| flavour.follow("h", 1, false)).concat();
         for statement in statements.iter().filter(|statement| statement.contains("_PASSWORD = ")) {
             assert!(statement.contains("_PASSWORD = ${"), "{statement}");
         }

@@ -37,6 +37,14 @@ pub const SETTINGS: &str = "SELECT @@GLOBAL.sync_binlog AS sync_binlog, \
 /// (<https://dev.mysql.com/doc/refman/8.4/en/replication-semisync-interface.html>).
 pub const SEMI_SYNC: &str = "SHOW GLOBAL VARIABLES LIKE 'rpl\\_semi\\_sync\\_%'";
 
+/// Asks for how many seconds the server has been running
+/// (<https://dev.mysql.com/doc/refman/8.4/en/server-status-variables.html#statvar_Uptime>).
+pub const UPTIME: &str = "SHOW GLOBAL STATUS LIKE 'Uptime'";
+
+/// Asks by which cipher this session is encrypted; none where it is not
+/// (<https://dev.mysql.com/doc/refman/8.4/en/server-status-variables.html#statvar_Ssl_cipher>).
+pub const CIPHER: &str = "SHOW SESSION STATUS LIKE 'Ssl_cipher'";
+
 /// Asks which rows the ledger's table has.
 pub const ROWS: &str = "SELECT id FROM steadfast.ledger ORDER BY id";
 

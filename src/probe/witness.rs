@@ -2,6 +2,7 @@
 //! at once. A session that breaks is opened anew by the next question; those under way are answered as broken.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -89,6 +90,17 @@ impl Session {
         match tokio::time::timeout(limit + WAY, conversation).await {
             Ok(reply) => reply.map(|reply| (reply.took_us, reply.answer)),
             Err(_) => Err(self.trouble(format!("no answer came within {:?}", limit + WAY))),
+        }
+    }
+
+    /// The DNS server that the witness's own resolver asks, as every pod's does.
+    ///
+    /// # Errors
+    /// When the witness cannot be reached, or does not know.
+    pub async fn resolver(&self) -> Result<IpAddr, Trouble> {
+        match self.ask(Ask::Resolver, WAY).await? {
+            (_, Answer::Resolver(told)) => told.map_err(|reason| self.trouble(reason)),
+            _ => Err(self.trouble("it answered another question")),
         }
     }
 

@@ -193,6 +193,7 @@ fn sql_line(sql: &Sql) -> String {
         Question::Settings => "settings of durability",
         Question::Entries => "entries of the ledger",
         Question::SemiSync => "semi-synchronous replication",
+        Question::Uptime => "uptime",
         Question::Sabotage => "sabotage",
     };
     let answer = match &sql.answer {

@@ -6,23 +6,27 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
-use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Taint};
+use k8s_openapi::api::core::v1::{Node, Taint};
 use kube::api::{Api, ListParams, WatchParams};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{RunError, preflight};
+use super::{RunError, dns, preflight};
 use crate::check::{dns_budget_ms, dns_zone};
-use crate::cluster::kind::{self, KindCluster, Shape};
+use crate::cluster::kind::{self, IpFamily, KindCluster, Shape};
 use crate::cluster::{Cluster, Image, Lab, NodeImage, Nodes, feature_gates};
 use crate::evidence::{DnsServer, Snapshot, SnapshotOf, Substitution, What};
 use crate::object::has_condition;
+use crate::probe::Session;
 use crate::scenario::Journal;
 use crate::workload;
 
 const READY_WITHIN: Duration = Duration::from_secs(180);
+
+/// What the server is called that pods ask, where those behind it are not known.
+const OF_PODS: &str = "resolv.conf";
 
 /// Between two questions to an API server that does not answer as it should.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
@@ -39,6 +43,8 @@ pub enum Target {
         kubernetes: Option<String>,
         /// The cluster's DNS zone, `cluster.local` unless given.
         domain: Option<String>,
+        /// The families of its addresses.
+        ip_family: IpFamily,
     },
     /// A kind cluster that is there.
     Kind(String),
@@ -97,10 +103,8 @@ pub struct Bench {
     pub size: usize,
     /// The nodes, where they are containers of this machine.
     pub nodes: Option<Nodes>,
-    /// The DNS servers.
-    pub dns_servers: Vec<DnsServer>,
-    /// The Corefile.
-    pub corefile: String,
+    /// The cluster's DNS.
+    dns: dns::Dns,
     /// The cluster's DNS zone.
     pub domain: String,
     /// How long DNS may take to follow a change, in milliseconds.
@@ -118,12 +122,28 @@ pub(super) struct Reached {
 }
 
 impl Bench {
-    /// Records how DNS is set up, and tells which servers are to be asked, by pod name and address.
-    pub fn record_dns(&self, journal: &Journal) -> Vec<(String, IpAddr)> {
+    /// Records how DNS is set up, and tells which servers are to be asked: where it has to be the one that pods ask, the
+    /// witness tells which that is.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(super) async fn record_dns(
+        &self,
+        journal: &Journal,
+        near: &Session,
+    ) -> Result<Vec<(String, IpAddr)>, RunError> {
+        let servers = match &self.dns.servers {
+            dns::Servers::Each(servers) => servers.clone(),
+            dns::Servers::OfPods => {
+                let address = near.resolver().await?;
+                journal.note(format!("pods ask {address} for names, and what stands behind it is not asked by itself"));
+                vec![DnsServer { name: OF_PODS.to_owned(), uid: OF_PODS.to_owned(), address }]
+            }
+        };
         let record = |of, value| journal.log.record(What::Snapshot(Snapshot { of, value }));
-        record(SnapshotOf::Corefile, json!(self.corefile));
-        record(SnapshotOf::DnsServers, json!(self.dns_servers));
-        self.dns_servers.iter().map(|server| (server.name.clone(), server.address)).collect()
+        record(SnapshotOf::Corefile, json!(self.dns.corefile));
+        record(SnapshotOf::DnsServers, json!(servers));
+        Ok(servers.into_iter().map(|server| (server.name, server.address)).collect())
     }
 
     /// Makes or finds the cluster, and brings these images into it. A cluster that is made is put into `owned` before it
@@ -152,20 +172,18 @@ impl Bench {
             }
         };
         let nodes: Api<Node> = Api::all(cluster.client.clone());
-        let dns: Api<Pod> = Api::namespaced(cluster.client.clone(), "kube-system");
         let loader = Loader { lab: lab.clone(), kind: kind.clone(), loaded: tokio::sync::Mutex::default() };
         let ready = around.journal.step("run", "wait for nodes and DNS", async {
             let limit = around.scaled(READY_WITHIN);
-            tokio::try_join!(
-                all_ready(&nodes, "", "nodes", limit),
-                all_ready(&dns, "k8s-app=kube-dns", "the DNS servers (pods k8s-app=kube-dns)", limit),
-            )
+            // Of a cluster that is there, nodes may be away that nobody needs.
+            let wanted = if owned.is_some() { Wanted::All } else { Wanted::Some };
+            tokio::try_join!(ready(&nodes, "", "nodes", wanted, limit), dns::find(&cluster.client, limit))
         });
         // Nodes take images long before they are Ready.
         let ((nodes, dns), _) = tokio::try_join!(ready, loader.provide(images, &around.journal))?;
-        let corefile = corefile(&cluster).await?;
         let gates = feature_gates(&cluster.client).await;
-        let domain = dns_zone(&corefile).unwrap_or_else(|| "cluster.local".to_owned());
+        let corefile = dns.corefile.as_deref();
+        let domain = corefile.and_then(dns_zone).unwrap_or_else(|| "cluster.local".to_owned());
         let containers = kind.as_ref().map(|_| Nodes::of(&lab));
         let (what, name) = kind.map_or(("context", cluster.context.clone()), |kind| ("kind cluster", kind));
         Ok(Self {
@@ -174,15 +192,14 @@ impl Bench {
             taints: nodes.iter().filter_map(workload::taints_of).collect(),
             size: nodes.len(),
             nodes: containers,
-            dns_servers: dns.iter().filter_map(dns_server).collect(),
-            dns_budget_ms: dns_budget_ms(&corefile, &domain),
+            dns_budget_ms: dns_budget_ms(corefile, &domain),
+            dns,
             node_substitution: made.filter(|node| node.built).map(|node| node_substitution(&node)),
             gates,
             lab,
             cluster,
             loader,
             witness_image,
-            corefile,
             domain,
         })
     }
@@ -217,13 +234,14 @@ pub(super) async fn reach(
     owned: &mut Option<KindCluster>,
 ) -> Result<Reached, RunError> {
     match target {
-        Target::New { nodes, kubernetes, domain } => {
+        Target::New { nodes, kubernetes, domain, ip_family } => {
             let node = lab.node_image(kubernetes.as_deref())?.clone();
             let (name, nodes_in_words) = (&around.name, plural(*nodes, "node"));
             let progress = &around.journal.progress;
             progress.say(&format!("kind cluster {name}: {nodes_in_words}, Kubernetes {}", node.kubernetes));
             let cluster = owned.insert(KindCluster::claim(lab, name, &around.directory)?);
-            let shape = Shape { image: &node.image, workers: nodes.saturating_sub(1), domain: domain.as_deref() };
+            let (image, workers, domain) = (node.image.as_str(), nodes.saturating_sub(1), domain.as_deref());
+            let shape = Shape { image, workers, domain, ip_family: *ip_family };
             let made = cluster.create(shape, around.scaled(kind::CREATE_WITHIN));
             around.journal.step("run", "create the cluster", made).await?;
             let connected = Cluster::connect(&cluster.kubeconfig, None).await?;
@@ -301,19 +319,21 @@ pub(super) async fn provide_image(lab: &Lab, image: &str) -> Result<(), RunError
     provided.map_err(|source| RunError::NoImage { image: image.to_owned(), source })
 }
 
-async fn corefile(cluster: &Cluster) -> Result<String, RunError> {
-    let maps: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), "kube-system");
-    let map = maps.get("coredns").await.map_err(|source| RunError::api("read the ConfigMap coredns", source))?;
-    Ok(map.data.and_then(|mut data| data.remove("Corefile")).unwrap_or_default())
+/// How many of some objects must be Ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    All,
+    Some,
 }
 
-fn dns_server(pod: &Pod) -> Option<DnsServer> {
-    let address = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
-    Some(DnsServer { name: pod.name_any(), uid: pod.uid()?, address })
-}
-
-/// Waits until there are such objects and all of them have the condition Ready.
-pub(super) async fn all_ready<K>(api: &Api<K>, selector: &str, what: &str, limit: Duration) -> Result<Vec<K>, RunError>
+/// Waits until there are such objects and all of them, or some, have the condition Ready; returns those that have it.
+pub(super) async fn ready<K>(
+    api: &Api<K>,
+    selector: &str,
+    what: &str,
+    wanted: Wanted,
+    limit: Duration,
+) -> Result<Vec<K>, RunError>
 where
     K: Resource + Clone + DeserializeOwned + serde::Serialize + std::fmt::Debug,
 {
@@ -325,11 +345,11 @@ where
                 tokio::time::sleep(RETRY_AFTER).await;
                 continue;
             };
-            let waiting: Vec<String> =
-                list.items.iter().filter(|object| !is_ready(object)).map(ResourceExt::name_any).collect();
-            if waiting.is_empty() && !list.items.is_empty() {
-                return list.items;
+            let (ready, waiting): (Vec<K>, Vec<K>) = list.items.into_iter().partition(is_ready);
+            if !ready.is_empty() && (waiting.is_empty() || wanted == Wanted::Some) {
+                return ready;
             }
+            let waiting: Vec<String> = waiting.iter().map(ResourceExt::name_any).collect();
             last_seen = if waiting.is_empty() {
                 "none is there".to_owned()
             } else {

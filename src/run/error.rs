@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::phases::PhaseError;
 use crate::cluster::kind::KindError;
-use crate::cluster::{AdmissionError, ConnectError, LabError, UpgradeError, VersionError};
+use crate::cluster::{AdmissionError, ConnectError, EngineError, LabError, UpgradeError, VersionError};
 use crate::evidence::{ReadError, WatchError};
 use crate::report::ReportError;
 use crate::scenario::ScenarioError;
@@ -44,12 +44,9 @@ pub enum RunError {
     /// The cluster is not one that the run may write to.
     #[error(transparent)]
     Admission(#[from] AdmissionError),
-    /// The container engine does not answer.
-    #[error("the container engine does not answer: {reason}; ci/setup starts it, `steadfast doctor` looks at the rest")]
-    NoEngine {
-        /// Its client's words.
-        reason: String,
-    },
+    /// No cluster can be made with the container engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// An object was refused.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -205,10 +202,13 @@ impl RunError {
                 | Self::Version(_)
                 | Self::Upgrade(_)
                 | Self::NotUpgradable
-                | Self::Apply(ApplyError::NamespaceExists(_) | ApplyError::Differs { .. })
+                | Self::Apply(
+                    ApplyError::NamespaceExists(_) | ApplyError::Differs { .. } | ApplyError::UnknownKind { .. }
+                )
                 | Self::Admission(_)
                 | Self::Phase(_)
                 | Self::Lab(LabError::NoNodeImage { .. })
         ) || matches!(self, Self::Connect(error) if !matches!(error, ConnectError::Unreachable { .. }))
+            || matches!(self, Self::Engine(error) if !matches!(error, EngineError::Silent(_)))
     }
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod budget;
+mod dns;
 mod error;
 pub mod phases;
 mod preflight;
@@ -19,11 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::{Check, Verdict};
 use crate::cluster::kind::{self, KindCluster};
-use crate::cluster::{Lab, Version};
+use crate::cluster::{Lab, Version, engine};
 use crate::evidence::{Evidence, Expect, Leftover, Log, Replication, Snapshot, SnapshotOf, What};
 use crate::report::{self, Judged, Outcome, Progress};
 use crate::scenario::{Journal, Rate, Sabotage, plan};
-use crate::workload::{self, Key, Loaded, Sources};
+use crate::workload::{self, Hints, Loaded, Sources};
 
 pub use bench::{Bench, Surroundings, Target};
 pub use budget::{Budget, BudgetError};
@@ -61,8 +62,8 @@ pub struct Settings {
     pub artifacts: PathBuf,
     /// What becomes of what was made.
     pub keep: Keep,
-    /// Where the root password is, if the manifests do not say it.
-    pub password_from: Option<Key>,
+    /// What is said of the workload beside its manifests.
+    pub hints: Hints,
     /// Who configures replication.
     pub replication: Replication,
     /// Whether commits are to wait for a replica.
@@ -202,7 +203,7 @@ async fn attempt(
         sweep(&lab, &around.journal).await;
         let trial = Trial { newer, ..settings.trial(&lab, around).await? };
         if !matches!(settings.target, Target::Context { .. }) {
-            kind::engine_version(&lab).await.map_err(|error| RunError::NoEngine { reason: error.last_line() })?;
+            engine(&lab).await?;
         }
         let images = workload::images(&trial.manifests);
         if own_cluster {
@@ -241,7 +242,8 @@ impl Settings {
         if self.upgrade.is_some() {
             self.manifests.can_be_read_again()?;
         }
-        let Loaded { manifests, passed_over } = workload::load(&self.manifests, &lab.kubectl).await?;
+        let Loaded { mut manifests, passed_over } = workload::load(&self.manifests, &lab.kubectl).await?;
+        workload::choose(&mut manifests, &self.hints);
         for file in passed_over {
             around.journal.note(format!("{file} holds no objects and was passed over"));
         }
@@ -265,7 +267,7 @@ impl Settings {
             around,
             manifests,
             namespace,
-            password_from: self.password_from.clone(),
+            hints: self.hints.clone(),
             scenarios,
             replication,
             semi_sync,
@@ -276,8 +278,12 @@ impl Settings {
             budgets,
             newer: None,
         };
-        workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local", trial.password_from.as_ref())?;
+        workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local", &trial.hints)?;
+        if trial.scenarios.iter().any(|scenario| scenario == "replicate") {
+            workload::can_be_judged(&trial.manifests)?;
+        }
         if let Target::New { nodes, .. } = self.target {
+            workload::known_to_new_cluster(&trial.manifests)?;
             preflight::nodes(&trial.manifests, &workload::taints_of_new(nodes), Some(nodes))?;
         }
         Ok(trial)

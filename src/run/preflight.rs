@@ -43,15 +43,15 @@ pub(super) async fn of_workload(bench: &Bench, manifests: &[Manifest], namespace
     }
     storage_classes(bench, manifests).await?;
     nodes(manifests, &bench.taints, None)?;
-    if bench.nodes.is_none() {
-        let mut rights = Vec::new();
-        for manifest in manifests {
-            let (kind, scope) = workload::kind_of(client, manifest).await?;
-            let right = Right::to_apply(&kind, &scope);
-            if !rights.contains(&right) {
-                rights.push(right);
-            }
+    let mut rights = Vec::new();
+    for manifest in manifests.iter().filter(|manifest| !workload::defines_kind_of(manifests, manifest)) {
+        let (kind, scope) = workload::kind_of(client, manifest).await?;
+        let right = Right::to_apply(&kind, &scope);
+        if !rights.contains(&right) {
+            rights.push(right);
         }
+    }
+    if bench.nodes.is_none() {
         demand(&bench.cluster, &rights).await?;
     }
     Ok(())

@@ -19,7 +19,7 @@ use crate::evidence::{
 use crate::probe::Session;
 use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
 use crate::witness::protocol::Secret;
-use crate::workload::{self, Credentials, Holder, Key, Manifest};
+use crate::workload::{self, Credentials, Hints, Holder, Key, Manifest};
 
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -31,8 +31,8 @@ pub struct Trial {
     pub manifests: Vec<Manifest>,
     /// The namespace; one named after the run, unless given or named by the manifests.
     pub namespace: Option<String>,
-    /// Where the root password is, if the manifests do not say it.
-    pub password_from: Option<Key>,
+    /// What is said of the workload beside its manifests.
+    pub hints: Hints,
     /// The scenarios, in order.
     pub scenarios: Vec<String>,
     /// Who configures replication.
@@ -111,8 +111,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let namespace = trial.namespace()?;
     let namespace = standing.namespace.get_or_init(|| namespace);
     let limits = held_to(Limits::scaled(trial.around.timeout_scale), &trial.budgets);
-    let (subject, credentials) =
-        workload::subject(&trial.manifests, namespace, &bench.domain, trial.password_from.as_ref())?;
+    let (subject, credentials) = workload::subject(&trial.manifests, namespace, &bench.domain, &trial.hints)?;
     let mut substitutions = bench.provide(&workload::images(&trial.manifests), journal).await?;
     let manifests = workload::with_random_values(substituted(&trial.manifests, &substitutions));
     substitutions.extend(bench.node_substitution.clone());
@@ -135,13 +134,13 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let recorder = Recorder::start(client, namespace, &journal.log, &redaction).await?;
     // It is set once: a trial is acted once.
     let _ = standing.recorder.set(recorder);
-    let writer_password = Secret::from(workload::random_word());
+    let writer_password = Secret::from(workload::random_password());
     let start = |namespace| start_witness(bench, trial, namespace, &writer_password, standing);
     let started = async { tokio::try_join!(start(namespace), start(&far)) };
     let (near, far_session) = journal.step("run", "start the witnesses", started).await?;
-    let dns_servers = bench.record_dns(journal);
+    let dns_servers = bench.record_dns(journal, &near).await?;
     let root_password = password(bench, &manifests, namespace, &credentials, &standing.made).await?;
-    let replica_password = Secret::from(workload::random_word());
+    let replica_password = Secret::from(workload::random_password());
     [&root_password, &replica_password, &writer_password].iter().for_each(|secret| redaction.learn(secret.expose()));
     let context = Arc::new(Context::new(Parts {
         client: client.clone(),
@@ -157,6 +156,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         dns_servers: Mutex::new(dns_servers),
         nodes: bench.nodes.clone(),
         dns_budget_ms: bench.dns_budget_ms,
+        hints: trial.hints.clone(),
         root_password,
         replica_password,
         writer_password,

@@ -31,7 +31,7 @@ pub(super) fn path(settings: &Settings, lab: &Lab) -> Result<Path, RunError> {
     let Some(to) = settings.upgrade else { return Ok(Path { target: settings.target.clone(), newer: None }) };
     let node = lab.node_image(Some(&to.to_string()))?.clone();
     let target = match &settings.target {
-        Target::New { nodes, kubernetes, domain } => {
+        Target::New { nodes, kubernetes, domain, ip_family } => {
             let from = match kubernetes {
                 Some(from) => lab.node_image(Some(from))?.kubernetes.parse()?,
                 None => {
@@ -41,7 +41,8 @@ pub(super) fn path(settings: &Settings, lab: &Lab) -> Result<Path, RunError> {
                 }
             };
             from.leads_to(to)?;
-            Target::New { nodes: *nodes, kubernetes: Some(from.to_string()), domain: domain.clone() }
+            let (kubernetes, domain) = (Some(from.to_string()), domain.clone());
+            Target::New { nodes: *nodes, kubernetes, domain, ip_family: *ip_family }
         }
         Target::Kind(_) => settings.target.clone(),
         Target::Context { .. } => return Err(RunError::NotUpgradable),

@@ -8,7 +8,7 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::RunError;
-use super::bench::all_ready;
+use super::bench::{Wanted, ready};
 use crate::probe::Session;
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Manifest};
@@ -48,7 +48,7 @@ pub(super) struct Passwords {
 impl Passwords {
     /// New ones.
     pub fn random() -> Self {
-        Self { writer: workload::random_word().into(), replica: workload::random_word().into() }
+        Self { writer: workload::random_password().into(), replica: workload::random_password().into() }
     }
 
     /// Those that a keeper of this namespace has, if there is one.
@@ -93,7 +93,7 @@ pub(super) fn keeper(image: &str, passwords: &Passwords, class: Option<&str>) ->
 /// Opens the conversation with the witness of a namespace, once it is Ready.
 pub(super) async fn session(client: &Client, namespace: &str, limit: Duration) -> Result<Session, RunError> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let ready = all_ready(&pods, LABEL, &format!("the witness in {namespace}"), limit).await?;
+    let ready = ready(&pods, LABEL, &format!("the witness in {namespace}"), Wanted::All, limit).await?;
     let session = Session::new(pods, &ready.first().map(ResourceExt::name_any).unwrap_or_default());
     session.open().await?;
     Ok(session)

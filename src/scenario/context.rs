@@ -22,7 +22,7 @@ use crate::evidence::{PodLife, Redaction, Replication, Sight, Subject, Timeline}
 use crate::mysql::flavour::Flavour;
 use crate::probe::Session;
 use crate::witness::protocol::Secret;
-use crate::workload::{Manifest, Owned};
+use crate::workload::{Hints, Manifest, Owned};
 
 /// How long the scenarios wait, each limit for one named thing. `--timeout-scale` multiplies them all.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +115,9 @@ pub struct Parts {
     pub nodes: Option<Nodes>,
     /// How long DNS may take to follow a change, in milliseconds.
     pub dns_budget_ms: u64,
-    /// The server's root password.
+    /// What is said of the workload beside its manifests.
+    pub hints: Hints,
+    /// The password of the account that it is logged in as.
     pub root_password: Secret,
     /// The replicas' password.
     pub replica_password: Secret,

@@ -1,10 +1,12 @@
 //! Kills the primary's server from its node: the pod stays, and its container is started again.
 
+use std::time::Instant;
+
 use super::ScenarioError;
 use super::context::Context;
 use super::recover::recovered;
 use crate::cluster::SERVERS;
-use crate::evidence::{Act, Moment};
+use crate::evidence::{Act, Moment, Sight, runs_anew};
 
 /// Rows that are written before the server is killed.
 const ROWS: usize = 5;
@@ -30,14 +32,44 @@ pub(super) async fn crash(context: &Context) -> Result<(), ScenarioError> {
 async fn kill(context: &Context, pod: &str) -> Result<(), ScenarioError> {
     let uid = context.uid(pod).unwrap_or_default();
     let node = context.node_of(pod).unwrap_or_default();
+    let asked_at = Instant::now();
+    let before = context.uptime(&Moment::BeforeKill { pod: pod.to_owned() }, pod).await.map(|it| (asked_at, it));
     let doing = async {
         let asked = context.last_record();
-        if context.machines()?.kill_servers(&node, &uid).await?.is_empty() {
+        let killed = context.machines()?.kill_servers(&node, &uid).await?;
+        if killed.is_empty() {
             let what = format!("run {}", SERVERS.join(" or "));
             let answer = format!("{node} has no such process in the pod with the uid {uid}");
             return Err(ScenarioError::Server { pod: pod.to_owned(), what, answer });
         }
-        Ok(context.restarted(pod, &uid, asked).await?.to_vec())
+        let restarted = async { Ok(context.restarted(pod, &uid, asked).await?.to_vec()) };
+        if killed.iter().any(|killed| killed.is_first) {
+            return restarted.await;
+        }
+        // What started the server as its child may start it once more, and the container goes on.
+        tokio::select! {
+            restarted = restarted => restarted,
+            another = another(context, pod, before) => Ok(vec![another?]),
+        }
     };
     context.disrupt(Act::KillServer { pod: pod.to_owned(), uid: uid.clone() }, doing).await
+}
+
+/// Waits until a pod's server is another one than the one that had been running for so long then, and returns the record
+/// that shows it.
+async fn another(context: &Context, pod: &str, before: Option<(Instant, u64)>) -> Result<u64, ScenarioError> {
+    // Whoever did not tell then cannot be told from another one now.
+    let Some((then, before_s)) = before else { return std::future::pending().await };
+    let moment = Moment::Kill { pod: pod.to_owned() };
+    let ask = async || match context.uptime(&moment, pod).await {
+        Some(now_s) if runs_anew(before_s, elapsed_us(then), now_s) => Sight::Met(context.last_record()),
+        Some(now_s) => Sight::NotYet(format!("it has been running for {now_s} s")),
+        None => Sight::NotYet("it does not answer".to_owned()),
+    };
+    let what = format!("another server in {pod}");
+    context.comes_back(context.poll(&what, context.limits.pod_ready, ask)).await
+}
+
+fn elapsed_us(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

@@ -170,6 +170,7 @@ impl Context {
             host: subject.fqdn(&subject.primary()),
             port: subject.port,
             user: statements::WRITER_USER.to_owned(),
+            tls: self.hints.tls,
             table: statements::ENTRIES_TABLE.to_owned(),
             writers: rate.writers,
             per_second: rate.per_second,

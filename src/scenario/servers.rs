@@ -81,8 +81,8 @@ impl Context {
         self.put_as(Ask::Sql, self.root(), pod, statements, limit).await
     }
 
-    fn root(&self) -> (&'static str, Secret) {
-        ("root", self.root_password.clone())
+    fn root(&self) -> (&str, Secret) {
+        (self.hints.user(), self.root_password.clone())
     }
 
     async fn put_as(
@@ -102,6 +102,7 @@ impl Context {
             port: self.subject.port,
             user: user.to_owned(),
             password,
+            tls: self.hints.tls,
             statements: statements.to_vec(),
             secrets: BTreeMap::from([
                 (statements::REPLICA_PASSWORD.to_owned(), self.replica_password.clone()),
@@ -128,6 +129,19 @@ impl Context {
         self.ask(moment, pod, Question::Settings, vec![statements::SETTINGS.to_owned()]).await;
         let statements = vec![statements::SEMI_SYNC.to_owned()];
         self.ask_as(moment, pod, Question::SemiSync, statements, self.limits.sql, in_small_letters).await;
+    }
+
+    /// Asks a server for how many seconds it has been running.
+    pub(super) async fn uptime(&self, moment: &Moment, pod: &str) -> Option<u64> {
+        let statements = vec![statements::UPTIME.to_owned()];
+        let answer = self.ask_as(moment, pod, Question::Uptime, statements, self.limits.sql, in_small_letters).await;
+        first(&answer, "value")?.parse().ok()
+    }
+
+    /// Whether a server answers this run over TLS.
+    pub(super) async fn is_over_tls(&self, pod: &str) -> bool {
+        let (_, answer) = self.put(pod, &[statements::CIPHER.to_owned()], self.limits.sql).await;
+        first(&in_small_letters(answer), "value").is_some_and(|cipher| !cipher.is_empty())
     }
 
     /// Asks the container for its host name, short and full; where it has no program for that, its files.

@@ -75,8 +75,19 @@ pub async fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(packet)
 }
 
+/// Waits for a client, and lets it in. Whoever hears that there is no TLS hangs up, and comes again.
+pub async fn admit(listener: &TcpListener) -> io::Result<TcpStream> {
+    loop {
+        let (mut stream, _) = listener.accept().await?;
+        match let_in(&mut stream).await {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            admitted => return admitted.map(|()| stream),
+        }
+    }
+}
+
 /// Lets a client in, whoever it is.
-pub async fn let_in(stream: &mut TcpStream) -> io::Result<()> {
+async fn let_in(stream: &mut TcpStream) -> io::Result<()> {
     send(stream, 0, GREETING).await?;
     receive(stream).await?;
     send(stream, 2, OK).await

@@ -8,6 +8,7 @@ mod dns;
 #[cfg(test)]
 mod fake;
 mod ledger;
+mod login;
 pub mod protocol;
 pub mod sql;
 mod template;
@@ -130,6 +131,7 @@ async fn answer(request: Request, socket: &Path) -> Reply {
             began = last;
             Answer::Sql(answer)
         }
+        Ask::Resolver => Answer::Resolver(ledger::nameserver().await),
         Ask::Ledger(ask) => Answer::Ledger(ledger::relay(socket, ask, deadline).await),
     };
     let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);

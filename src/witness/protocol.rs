@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::{DnsAnswer, Entries, SqlAnswer, Transport};
 
 /// The version of this protocol. A harness refuses a witness that speaks another one.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// A question for the witness.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub enum Ask {
     Sql(SqlAsk),
     /// The same again and again, until the server answers with rows or the deadline comes.
     Await(SqlAsk),
+    /// Which server its own resolver asks for names.
+    Resolver,
     /// To do something about the ledger that its main process keeps.
     Ledger(LedgerAsk),
 }
@@ -69,11 +71,26 @@ pub struct SqlAsk {
     pub user: String,
     /// The user's password.
     pub password: Secret,
+    /// Whether to ask over TLS.
+    #[serde(default)]
+    pub tls: Tls,
     /// Run in order, until one fails. `${name}` stands where a string literal may stand, for a secret of that name.
     pub statements: Vec<String>,
     /// The values of the placeholders.
     #[serde(default)]
     pub secrets: BTreeMap<String, Secret>,
+}
+
+/// Whether a server is asked over TLS. Its certificate is not verified: servers make their own, and the witness asks an
+/// address that the API server told (<https://dev.mysql.com/doc/refman/8.4/en/connection-options.html#option_general_ssl-mode>).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Tls {
+    /// Where it offers it.
+    #[default]
+    Preferred,
+    /// A server that does not offer it is not asked.
+    Required,
 }
 
 /// What the ledger can be told. Each may be said again when its answer did not come: it then changes nothing more.
@@ -106,6 +123,9 @@ pub struct Plan {
     pub port: u16,
     /// Who to log in as, with the password that the witness finds in a file.
     pub user: String,
+    /// Whether to write over TLS.
+    #[serde(default)]
+    pub tls: Tls,
     /// The table, with its schema; it has a column `id`.
     pub table: String,
     /// How many write side by side.
@@ -202,6 +222,8 @@ pub enum Answer {
     Dns(DnsAnswer),
     /// Of an [`SqlAsk`], and the last one of those that were awaited.
     Sql(SqlAnswer),
+    /// The address of the server that its own resolver asks, or why it is not known.
+    Resolver(Result<IpAddr, String>),
     /// Of a [`LedgerAsk`].
     Ledger(LedgerAnswer),
 }
@@ -257,6 +279,7 @@ mod tests {
             port: 3306,
             user: "root".into(),
             password: "hunter2".into(),
+            tls: Tls::Preferred,
             statements: vec!["SELECT ${key}".into()],
             secrets: BTreeMap::from([("key".into(), "swordfish".into())]),
         };
@@ -281,7 +304,7 @@ mod tests {
     fn lines_look_as_documented() {
         let line = |line| serde_json::to_string(&line).unwrap();
         let hello = Line::Hello(Hello { protocol: PROTOCOL, version: "0.1.0".into() });
-        assert_eq!(line(hello), r#"{"hello":{"protocol":4,"version":"0.1.0"}}"#);
+        assert_eq!(line(hello), r#"{"hello":{"protocol":5,"version":"0.1.0"}}"#);
         let trouble = Line::Trouble(Trouble { message: "no".into() });
         assert_eq!(line(trouble), r#"{"trouble":{"message":"no"}}"#);
         let reply = Line::Reply(Reply { id: 1, took_us: 2, answer: Answer::Sql(SqlAnswer::Rows(Vec::new())) });
@@ -293,6 +316,7 @@ mod tests {
             host: "mysql-0.mysql-h".into(),
             port: 3306,
             user: "writer".into(),
+            tls: Tls::Preferred,
             table: "steadfast.entries".into(),
             writers: 2,
             per_second: 5,

@@ -1,23 +1,18 @@
 //! Asks one MySQL server, over a connection of its own: a pool would hide when a server stops to answer.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Value};
+use mysql_async::{Conn, DriverError, Error, IoError, Value};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::protocol::{Secret, SqlAsk};
+use super::login::{Login, lacks_tls};
+use super::protocol::SqlAsk;
 use super::template::Template;
 use crate::evidence::{Row, SqlAnswer};
-
-/// The largest packet that is exchanged, the server's own default of MySQL 8.0.
-const MAX_PACKET: usize = 64 << 20;
-
-/// How long the server may keep the connection idle; it is never idle, so that any value serves.
-const IDLE_SECONDS: usize = 28_800;
 
 /// How long after a try the next one begins, where a server is awaited: a refused connection costs next to nothing.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
@@ -62,7 +57,9 @@ pub async fn ask(ask: &SqlAsk, deadline: Duration) -> SqlAnswer {
 
 /// Everything that waits; `awaited` says for what.
 async fn converse(ask: &SqlAsk, templates: &[Template<'_>], awaited: &mut String) -> Result<Vec<Row>, Error> {
-    let mut conn = Conn::new(options(ask.address, ask.port, &ask.user, &ask.password)).await?;
+    let SqlAsk { address, port, user, password, tls, .. } = ask;
+    let login = Login { address: *address, port: *port, user, password, tls: *tls };
+    let mut conn = login.connect().await?;
     let mut rows = Vec::new();
     for (index, template) in templates.iter().enumerate() {
         *awaited = format!("the answer to statement {} of {}", index + 1, templates.len());
@@ -73,20 +70,6 @@ async fn converse(ask: &SqlAsk, templates: &[Template<'_>], awaited: &mut String
     // The answer is complete, whatever becomes of the goodbye.
     let _ = conn.disconnect().await;
     Ok(rows)
-}
-
-/// Neither TLS nor a socket file, and no question that the harness did not ask: the driver reads the two settings that
-/// are not given here from the server.
-pub(super) fn options(address: IpAddr, port: u16, user: &str, password: &Secret) -> Opts {
-    OptsBuilder::default()
-        .ip_or_hostname(address.to_string())
-        .tcp_port(port)
-        .user(Some(user))
-        .pass(Some(password.expose()))
-        .prefer_socket(false)
-        .max_allowed_packet(Some(MAX_PACKET))
-        .wait_timeout(Some(IDLE_SECONDS))
-        .into()
 }
 
 /// Whether the session takes a backslash for an escape; the server says so with each answer.
@@ -123,10 +106,11 @@ fn text(value: Value) -> Option<String> {
     }
 }
 
-/// Whether the error says that no server answers there, rather than that the question could not be asked.
+/// Whether the error says that no server answers there as it is asked to, rather than that the question could not be asked.
 fn is_gone(error: &Error) -> bool {
     match error {
         Error::Driver(DriverError::ConnectionClosed) => true,
+        error if lacks_tls(error) => true,
         Error::Io(IoError::Io(error)) => matches!(
             error.kind(),
             ErrorKind::ConnectionRefused
@@ -146,6 +130,8 @@ fn is_gone(error: &Error) -> bool {
 /// The driver wraps what the system says in two prefixes that say the same.
 pub(super) fn reason(error: &Error) -> String {
     match error {
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => "the server offers no TLS".to_owned(),
+        error if lacks_tls(error) => format!("no TLS that both speak, which is 1.2 with ECDHE, or 1.3: {error}"),
         Error::Io(IoError::Io(error)) => error.to_string(),
         other => other.to_string(),
     }
@@ -157,7 +143,8 @@ mod tests {
 
     use tokio::net::TcpListener;
 
-    use super::super::fake::{OK, let_in, listener, receive, send};
+    use super::super::fake::{OK, admit, listener, receive, send};
+    use super::super::protocol::Tls;
     use super::*;
 
     fn question(server: SocketAddr, statements: &[&str]) -> SqlAsk {
@@ -166,6 +153,7 @@ mod tests {
             port: server.port(),
             user: "root".into(),
             password: "hunter2".into(),
+            tls: Tls::Preferred,
             statements: statements.iter().map(|&statement| statement.to_owned()).collect(),
             secrets: BTreeMap::from([("key".into(), "swordfish".into())]),
         }
@@ -173,8 +161,7 @@ mod tests {
 
     /// A server that lets anyone in and answers the statements with these packets in turn.
     async fn serve(listener: TcpListener, answers: &[&[&[u8]]]) -> Vec<String> {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let_in(&mut stream).await.unwrap();
+        let mut stream = admit(&listener).await.unwrap();
         let mut statements = Vec::new();
         for answer in answers {
             statements.push(String::from_utf8(receive(&mut stream).await.unwrap()).unwrap());

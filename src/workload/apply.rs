@@ -9,10 +9,11 @@ use kube::api::{
     Preconditions, PropagationPolicy, WatchEvent, WatchParams,
 };
 use kube::core::{GroupVersionKind, TypeMeta};
-use kube::discovery::{Scope, oneshot::pinned_kind};
+use kube::discovery::Scope;
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
+use super::kinds::kind_among;
 use super::manifests::Manifest;
 use crate::evidence::Applied;
 use crate::object::strings;
@@ -65,6 +66,21 @@ pub enum ApplyError {
         /// What happened.
         source: Box<kube::Error>,
     },
+    /// The API server does not know a kind.
+    #[error(
+        "{origin}: the cluster knows no kind {kind} of {api_version}, which {name} is of; add its CustomResourceDefinition \
+         to the manifests, or leave the object out"
+    )]
+    UnknownKind {
+        /// The kind.
+        kind: String,
+        /// Its API.
+        api_version: String,
+        /// The object's name.
+        name: String,
+        /// Where the object stands.
+        origin: String,
+    },
     /// The namespace was there before the run.
     #[error(
         "the namespace {0} exists already, and a run never touches a namespace that it did not make; \
@@ -83,23 +99,11 @@ pub enum ApplyError {
     },
 }
 
-fn failed(verb: &'static str, kind: &str, name: &str) -> impl FnOnce(kube::Error) -> ApplyError {
+pub(super) fn failed(verb: &'static str, kind: &str, name: &str) -> impl FnOnce(kube::Error) -> ApplyError {
     move |source| ApplyError::Api { verb, kind: kind.to_owned(), name: name.to_owned(), source: Box::new(source) }
 }
 
-/// A manifest's kind as the API server has it, and whether it belongs to namespaces.
-///
-/// # Errors
-/// When the API server does not know the kind.
-pub async fn kind_of(client: &Client, manifest: &Manifest) -> Result<(ApiResource, Scope), ApplyError> {
-    let types = TypeMeta { api_version: manifest.text("/apiVersion").to_owned(), kind: manifest.kind().to_owned() };
-    let gvk = GroupVersionKind::try_from(&types).unwrap_or_else(|_| GroupVersionKind::gvk("", "v1", manifest.kind()));
-    let kind = pinned_kind(client, &gvk).await;
-    let (resource, capabilities) = kind.map_err(failed("find the kind of", manifest.kind(), manifest.name()))?;
-    Ok((resource, capabilities.scope))
-}
-
-/// Applies the manifests, StatefulSets last, so that what their pods need is there when they start, and tells what the
+/// Applies the manifests, definitions of kinds first and StatefulSets last, so that what is needed is there, and tells what the
 /// API server then has in the namespace. What was made, also before an error, is in `made`, for the clean-up. A Namespace
 /// is left out: [`create_namespace`] makes it.
 ///
@@ -112,9 +116,14 @@ pub async fn apply(
     made: &mut Vec<Owned>,
 ) -> Result<Vec<Applied>, ApplyError> {
     let mut applied = Vec::new();
-    let (sets, others): (Vec<_>, Vec<_>) = manifests.iter().partition(|manifest| manifest.kind() == "StatefulSet");
-    for manifest in others.into_iter().filter(|manifest| !manifest.is_namespace()).chain(sets) {
-        let (resource, scope) = kind_of(client, manifest).await?;
+    let mut ordered: Vec<&Manifest> = manifests.iter().filter(|manifest| !manifest.is_namespace()).collect();
+    ordered.sort_by_key(|manifest| match manifest.kind() {
+        "CustomResourceDefinition" => 0,
+        "StatefulSet" => 2,
+        _ => 1,
+    });
+    for manifest in ordered {
+        let (resource, scope) = kind_among(client, manifests, manifest).await?;
         let api: Api<DynamicObject> = match scope {
             Scope::Namespaced => Api::namespaced_with(client.clone(), namespace, &resource),
             Scope::Cluster => Api::all_with(client.clone(), &resource),
@@ -182,7 +191,7 @@ pub fn with_random_values(mut manifests: Vec<Manifest>) -> Vec<Manifest> {
     for manifest in &mut manifests {
         let key = manifest.text(RANDOM).to_owned();
         if let Some(value) = manifest.object.pointer_mut("/stringData").and_then(|data| data.get_mut(&key)) {
-            *value = Value::from(random_word());
+            *value = Value::from(random_password());
         }
     }
     manifests
@@ -193,6 +202,13 @@ pub fn random_word() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the operating system has randomness");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A password that validate_password's policies take: a large and a small letter, a digit, another character, and some
+/// hundred random bits (<https://dev.mysql.com/doc/refman/8.4/en/validate-password.html>). It has the 32 characters that the
+/// password of a replica's account may have (<https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html>).
+pub fn random_password() -> String {
+    format!("Aa1-{}", &random_word()[..28])
 }
 
 fn namespaces(client: &Client) -> Api<DynamicObject> {

@@ -1,6 +1,8 @@
 //! What is under test: manifests are parsed, understood, applied by server-side apply and deleted by recorded UID.
 
 mod apply;
+mod hints;
+mod kinds;
 mod manifests;
 mod password;
 mod placement;
@@ -9,13 +11,16 @@ mod server;
 mod shell;
 mod sources;
 mod subject;
+mod unsupported;
 mod yaml;
 
 pub(crate) use apply::by_uid;
 pub use apply::{
-    ApplyError, Owned, apply, await_gone, create_namespace, delete, kind_of, namespace_is_free, namespaces_of,
+    ApplyError, Owned, apply, await_gone, create_namespace, delete, namespace_is_free, namespaces_of, random_password,
     random_word, with_random_values,
 };
+pub use hints::Hints;
+pub use kinds::{defines_kind_of, kind_of, known_to_new_cluster};
 pub(crate) use manifests::objects_of;
 pub use manifests::{Loaded, Manifest, ManifestError, load, parse};
 pub use password::{Credentials, Holder, Key};
@@ -27,5 +32,6 @@ pub(crate) use server::{MYSQL_PORT, is_root_password, option, port, servers, tar
 pub(crate) use shell::{Command, Then, base_name, commands, script};
 pub use sources::Sources;
 pub(crate) use sources::{Text, kustomization, kustomization_file, read, texts};
-pub use subject::{SubjectError, images, namespace, subject};
+pub use subject::{SubjectError, choose, images, namespace, subject};
+pub use unsupported::can_be_judged;
 pub(crate) use yaml::{Dialect, Placed, objects, step};

@@ -3,8 +3,9 @@
 
 use serde_json::Value;
 
+use super::hints::Hints;
 use super::manifests::Manifest;
-use super::password::{self, Credentials, Key};
+use super::password::{self, Credentials};
 use super::server;
 use crate::evidence::{ClaimPolicy, NamedPort, PodManagement, Retention, Subject};
 use crate::object::{items, strings};
@@ -19,12 +20,20 @@ pub enum SubjectError {
         found: String,
     },
     /// More than one StatefulSet.
-    #[error("the manifests hold {count} StatefulSets ({names}); a run tests one: keep one of them")]
+    #[error("the manifests hold {count} StatefulSets ({names}); a run tests one: say which by --statefulset NAME")]
     SeveralStatefulSets {
         /// How many.
         count: usize,
         /// Their names.
         names: String,
+    },
+    /// No StatefulSet of the name that was asked for.
+    #[error("the manifests hold no StatefulSet `{name}` ({found}); correct --statefulset")]
+    NoSuchStatefulSet {
+        /// The name.
+        name: String,
+        /// The StatefulSets there are.
+        found: String,
     },
     /// The governing Service is not there.
     #[error(
@@ -46,6 +55,18 @@ pub enum SubjectError {
         set: String,
         /// What is wrong and how to mend it.
         what: String,
+    },
+    /// Its replication is none that a run can judge.
+    #[error("StatefulSet {set} cannot be tested: {what} ({seen}); {remedy}")]
+    Unsupported {
+        /// The StatefulSet.
+        set: String,
+        /// What it is.
+        what: &'static str,
+        /// What says so.
+        seen: String,
+        /// What would work.
+        remedy: &'static str,
     },
     /// Objects name different namespaces, or another one than the run's.
     #[error("{kind} {name} names the namespace `{namespace}`, but the run uses `{expected}`; use one for all")]
@@ -69,9 +90,9 @@ pub fn subject(
     manifests: &[Manifest],
     namespace: &str,
     domain: &str,
-    password_from: Option<&Key>,
+    hints: &Hints,
 ) -> Result<(Subject, Credentials), SubjectError> {
-    let set = only_set(manifests)?;
+    let set = wanted_set(manifests, hints.statefulset.as_deref())?;
     let name = set.name();
     let object = &set.object;
     let service = governing_service(manifests, set)?;
@@ -111,7 +132,7 @@ pub fn subject(
     if subject.replicas == 0 {
         return Err(field(name, "spec.replicas is 0: there is nothing to test; ask for at least one pod"));
     }
-    let credentials = match password_from {
+    let credentials = match &hints.password_from {
         Some(key) => Credentials::Key(key.clone()),
         None => password::credentials(manifests, pod, container).map_err(|why| field(name, unknown_password(&why)))?,
     };
@@ -155,14 +176,33 @@ pub fn images(manifests: &[Manifest]) -> Vec<String> {
     images
 }
 
-fn only_set(manifests: &[Manifest]) -> Result<&Manifest, SubjectError> {
-    let sets: Vec<&Manifest> = manifests.iter().filter(|manifest| manifest.kind() == "StatefulSet").collect();
+fn is_set(manifest: &Manifest) -> bool {
+    manifest.kind() == "StatefulSet"
+}
+
+/// Has the StatefulSet that is named come before the others, so that it is the one that is found.
+pub fn choose(manifests: &mut [Manifest], hints: &Hints) {
+    let first = manifests.iter().position(is_set);
+    let wanted = hints.statefulset.as_deref();
+    let named = manifests.iter().position(|manifest| is_set(manifest) && Some(manifest.name()) == wanted);
+    if let Some((first, named)) = first.zip(named) {
+        manifests.swap(first, named);
+    }
+}
+
+fn wanted_set<'a>(manifests: &'a [Manifest], wanted: Option<&str>) -> Result<&'a Manifest, SubjectError> {
+    let sets: Vec<&Manifest> = manifests.iter().filter(|manifest| is_set(manifest)).collect();
+    if let Some(name) = wanted {
+        let found = || names(manifests, is_set);
+        let named = sets.into_iter().find(|set| set.name() == name);
+        return named.ok_or_else(|| SubjectError::NoSuchStatefulSet { name: name.to_owned(), found: found() });
+    }
     match sets.as_slice() {
         [set] => Ok(set),
         [] => Err(SubjectError::NoStatefulSet { found: names(manifests, |_| true) }),
         several => Err(SubjectError::SeveralStatefulSets {
             count: several.len(),
-            names: names(manifests, |manifest| manifest.kind() == "StatefulSet"),
+            names: sets.iter().map(|set| set.name()).collect::<Vec<_>>().join(", "),
         }),
     }
 }
@@ -249,7 +289,7 @@ fn named_ports(service: &Manifest, container: &Value) -> Vec<NamedPort> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::parse;
+    use crate::workload::{Key, parse};
 
     const SERVICE: &str =
         "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {ports: [{port: 3306, name: sql}]}\n---\n";
@@ -258,7 +298,7 @@ mod tests {
     const SERVER: &str = "      - {name: server, image: 'mysql:5.7', env: [{name: MYSQL_ROOT_PASSWORD, value: x}]}\n";
 
     fn read(text: &str) -> Result<(Subject, Credentials), SubjectError> {
-        subject(&parse("db.yaml", text).expect("YAML"), "ns", "cluster.local", None)
+        subject(&parse("db.yaml", text).expect("YAML"), "ns", "cluster.local", &Hints::default())
     }
 
     #[test]
@@ -288,8 +328,33 @@ mod tests {
         let server = "      - {name: server, image: 'mysql:8.4.6'}\n";
         let manifests = parse("db.yaml", &format!("{SERVICE}{SET}{server}")).expect("YAML");
         let key: Key = "secret/db/root".parse().expect("a key");
-        let (_, credentials) = subject(&manifests, "ns", "cluster.local", Some(&key)).expect("a workload");
+        let hints = Hints { password_from: Some(key.clone()), ..Hints::default() };
+        let (_, credentials) = subject(&manifests, "ns", "cluster.local", &hints).expect("a workload");
         assert_eq!(credentials, Credentials::Key(key));
+    }
+
+    #[test]
+    fn one_of_several_sets_is_named() {
+        let set = format!("{SET}{SERVER}");
+        let text = format!(
+            "{SERVICE}{set}---\n{}",
+            set.replace("StatefulSet\nmetadata: {name: db}", "StatefulSet\nmetadata: {name: other}")
+        );
+        let mut manifests = parse("db.yaml", &text).expect("YAML");
+        let hints = |name: &str| Hints { statefulset: Some(name.to_owned()), ..Hints::default() };
+        let named = |manifests: &[Manifest], name: &str| {
+            subject(manifests, "ns", "cluster.local", &hints(name)).map(|(subject, _)| subject.set)
+        };
+        assert_eq!(named(&manifests, "other").expect("a workload"), "other");
+        assert_eq!(named(&manifests, "db").expect("a workload"), "db");
+        let error = named(&manifests, "web").expect_err("there is none").to_string();
+        assert_eq!(
+            error,
+            "the manifests hold no StatefulSet `web` (there is StatefulSet db, StatefulSet other); correct --statefulset"
+        );
+        choose(&mut manifests, &hints("other"));
+        let order: Vec<&str> = manifests.iter().filter(|manifest| is_set(manifest)).map(Manifest::name).collect();
+        assert_eq!(order, ["other", "db"]);
     }
 
     #[test]
@@ -308,7 +373,10 @@ mod tests {
         let servers = "      - {name: one, image: mysql}\n      - {name: two, image: mariadb}\n";
         let cases = [
             (SERVICE.to_owned(), "hold no StatefulSet (there is Service db)"),
-            (format!("{SERVICE}{set}---\n{set}"), "hold 2 StatefulSets"),
+            (
+                format!("{SERVICE}{set}---\n{set}"),
+                "hold 2 StatefulSets (db, db); a run tests one: say which by --statefulset NAME",
+            ),
             (
                 set.clone(),
                 "names the Service `db` in spec.serviceName, which the manifests do not hold (there is none)",

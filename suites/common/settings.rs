@@ -6,7 +6,7 @@ use steadfast::check::Check;
 use steadfast::evidence::Replication;
 use steadfast::run::{Keep, Settings, Target};
 use steadfast::scenario::Rate;
-use steadfast::workload::Sources;
+use steadfast::workload::{Hints, Sources};
 
 use crate::common;
 
@@ -19,7 +19,7 @@ pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settin
         // Whoever names a cluster to a suite wants all of it.
         allow_disruption: true,
         namespace: None,
-        password_from: None,
+        hints: Hints::default(),
         artifacts: common::artifacts(),
         keep: Keep::Never,
         replication: Replication::Managed,

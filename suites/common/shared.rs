@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::check::{Check, Verdict};
+use steadfast::cluster::kind::IpFamily;
 use steadfast::report::GitHub;
 use steadfast::run::{Settings, Shared, Target, cancelled_by_signals};
 
@@ -43,7 +44,7 @@ pub fn ignore(checks: &'static [Check], reason: &str) -> ExitCode {
 /// A cluster of the suite's own, as the environment describes it.
 pub fn new_cluster() -> Target {
     let nodes = common::variable("STEADFAST_NODES").unwrap_or(3);
-    Target::New { nodes, kubernetes: common::variable("STEADFAST_KUBERNETES"), domain: None }
+    Target::New { nodes, kubernetes: common::variable("STEADFAST_KUBERNETES"), domain: None, ip_family: IpFamily::Ipv4 }
 }
 
 /// The checks that the filters leave: only the scenarios that they need are acted. A process of nextest has one check,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::cluster::Lab;
-use steadfast::cluster::kind::{self, KindCluster, Shape};
+use steadfast::cluster::kind::{self, IpFamily, KindCluster, Shape};
 use steadfast::run;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -90,7 +90,7 @@ impl Single {
         let node = lab.node_image(None).map_err(|error| error.to_string())?.image.clone();
         self.runtime.block_on(async {
             tokio::select! {
-                made = cluster.create(Shape { image: &node, workers: 0, domain: None }, kind::CREATE_WITHIN) => made.map_err(|error| error.to_string()),
+                made = cluster.create(Shape { image: &node, workers: 0, domain: None, ip_family: IpFamily::Ipv4 }, kind::CREATE_WITHIN) => made.map_err(|error| error.to_string()),
                 () = self.cancel.cancelled() => Err("interrupted".to_owned()),
             }
         })?;

@@ -183,7 +183,7 @@ fn readers(question: Question) -> Option<Checks> {
         Question::TryWrite => &["replication::replicas_refuse_writes"],
         Question::Settings => &["persistence::durability_settings"],
         Question::Entries => &["replication::no_acknowledged_write_is_lost"],
-        Question::Configure | Question::SemiSync | Question::Sabotage => return None,
+        Question::Configure | Question::SemiSync | Question::Uptime | Question::Sabotage => return None,
     })
 }
 

@@ -3,6 +3,7 @@
 use futures::FutureExt;
 use libtest_mimic::Failed;
 use steadfast::evidence::SqlAnswer;
+use steadfast::mysql::flavour::Flavour;
 use steadfast::mysql::gtid::GtidSet;
 use steadfast::mysql::statements::{self, TRY_WRITE};
 use steadfast::mysql::status::ReplicaStatus;
@@ -15,6 +16,7 @@ use crate::stage::Play;
 
 pub const TRIALS: &[(&str, Play)] = &[
     ("a_replica_follows_by_name", |pair| a_replica_follows_by_name(pair).boxed()),
+    ("both_speak_tls_where_they_offer_it", |pair| both_speak_tls_where_they_offer_it(pair).boxed()),
     ("a_replica_refuses_writes", |pair| a_replica_refuses_writes(pair).boxed()),
     ("missing_and_errant_transactions_show", |pair| missing_and_errant_transactions_show(pair).boxed()),
     ("a_stopped_replica_misses_the_barrier", |pair| a_stopped_replica_misses_the_barrier(pair).boxed()),
@@ -55,6 +57,23 @@ async fn a_replica_follows_by_name(pair: &Pair) -> Result<(), Failed> {
     // MariaDB tells what was executed in a variable only.
     let told: GtidSet = status.executed.parse()?;
     ensure(told.is_empty() != pair.flavour.has_server_uuid() && ours.contains(&told), || format!("{status:?}"))
+}
+
+/// From 8.0 on MySQL makes its own certificate. The 8.0.15 that is built from Maven has OpenSSL 1.0.2, with which it offers no
+/// ECDHE; the others here have no certificate.
+async fn both_speak_tls_where_they_offer_it(pair: &Pair) -> Result<(), Failed> {
+    let offers = matches!(pair.flavour, Flavour::MySql(version) if version >= (8, 0, 16));
+    ensure(pair.tls == offers, || format!("it offers TLS: {}", pair.tls))?;
+    if !offers {
+        let answer = pair.source.answer_over_tls(&[statements::PING]).await;
+        return ensure(matches!(answer, SqlAnswer::Unreachable { .. }), || format!("TLS was required: {answer:?}"));
+    }
+    pair.source.ask(&["SET GLOBAL require_secure_transport = ON"]).await?;
+    pair.replicating().await?;
+    let row = pair.status("both threads", runs).await?;
+    let allowed = row.iter().find(|(name, _)| name.ends_with("_SSL_Allowed"));
+    ensure(allowed.is_some_and(|(_, it)| it.as_deref() == Some("Yes")), || format!("{allowed:?}"))?;
+    pair.source.ask(&["SET GLOBAL require_secure_transport = OFF"]).await.map(drop)
 }
 
 async fn a_replica_refuses_writes(pair: &Pair) -> Result<(), Failed> {
@@ -115,7 +134,7 @@ async fn a_stopped_replica_misses_the_barrier(pair: &Pair) -> Result<(), Failed>
 async fn a_wrong_password_shows(pair: &Pair) -> Result<(), Failed> {
     pair.anew().await?;
     pair.source.ask(&statements::prepare()).await?;
-    pair.replica.ask(&pair.flavour.follow(&pair.source.name, 3306)).await?;
+    pair.replica.ask(&pair.follow()).await?;
     pair.caught_up().await?;
     pair.source.ask(&["ALTER USER 'steadfast_replica'@'%' IDENTIFIED BY 'another'"]).await?;
     pair.replica.ask(&[pair.flavour.stop(), pair.flavour.start()]).await?;
@@ -128,7 +147,7 @@ async fn purged_transactions_show(pair: &Pair) -> Result<(), Failed> {
     pair.anew().await?;
     pair.source.ask(&statements::prepare()).await?;
     pair.purge().await?;
-    pair.replica.ask(&pair.flavour.follow(&pair.source.name, 3306)).await?;
+    pair.replica.ask(&pair.follow()).await?;
     // MySQL 8.0 gave the error a number of its own, and names the old one in the text.
     let row = pair.status("error 1236", |status| matches!(status.io_error.0, 1236 | 13114)).await?;
     let status = ReplicaStatus::of(&row);

@@ -19,6 +19,8 @@ pub struct Pair {
     pub wanted: String,
     /// What they say they are.
     pub flavour: Flavour,
+    /// Whether they offer TLS.
+    pub tls: bool,
     /// Server 101.
     pub source: Server,
     /// Server 102.
@@ -41,7 +43,9 @@ impl Pair {
         served?;
         let row = source.row(&[statements::IDENTITY]).await?;
         let flavour = Flavour::of(value(&row, "version")?);
-        Ok(Self { wanted: wanted.to_owned(), flavour, source, replica })
+        let row = source.row(&[statements::CIPHER]).await?;
+        let tls = !value(&row, "Value")?.is_empty();
+        Ok(Self { wanted: wanted.to_owned(), flavour, tls, source, replica })
     }
 
     /// Removes both, and with the last one the network.
@@ -85,9 +89,14 @@ impl Pair {
     pub async fn replicating(&self) -> Result<(), Failed> {
         self.anew().await?;
         self.source.ask(&statements::prepare()).await?;
-        self.replica.ask(&self.flavour.follow(&self.source.name, 3306)).await?;
+        self.replica.ask(&self.follow()).await?;
         self.write(1..=5).await?;
         self.caught_up().await
+    }
+
+    /// Has the replica follow the source.
+    pub fn follow(&self) -> Vec<String> {
+        self.flavour.follow(&self.source.name, 3306, self.tls)
     }
 
     /// Writes rows of the ledger on the source.

@@ -7,7 +7,7 @@ use libtest_mimic::Failed;
 use steadfast::evidence::{Row, SqlAnswer};
 use steadfast::mysql::flavour::Flavour;
 use steadfast::mysql::statements::{self, REPLICA_PASSWORD, WRITER_PASSWORD};
-use steadfast::witness::protocol::{Secret, SqlAsk};
+use steadfast::witness::protocol::{Secret, SqlAsk, Tls};
 use steadfast::witness::sql;
 use testcontainers::core::error::TestcontainersError;
 use testcontainers::runners::AsyncRunner;
@@ -91,13 +91,18 @@ impl Server {
 
     /// What came of these statements, as root.
     pub async fn answer<S: AsRef<str>>(&self, statements: &[S]) -> SqlAnswer {
-        self.answer_to("root", ROOT, statements, ANSWER).await
+        self.answer_to("root", ROOT, statements, ANSWER, Tls::Preferred).await
+    }
+
+    /// The same, or none where the server offers no TLS.
+    pub async fn answer_over_tls<S: AsRef<str>>(&self, statements: &[S]) -> SqlAnswer {
+        self.answer_to("root", ROOT, statements, ANSWER, Tls::Required).await
     }
 
     /// What came of these statements from the account that trial writes come from.
     pub async fn answer_to_trial<S: AsRef<str>>(&self, flavour: Flavour, statements: &[S]) -> SqlAnswer {
         let (user, password) = flavour.ordinary_writer().map_or(("root", ROOT), |user| (user, WRITER));
-        self.answer_to(user, password, statements, ANSWER).await
+        self.answer_to(user, password, statements, ANSWER, Tls::Preferred).await
     }
 
     async fn answer_to<S: AsRef<str>>(
@@ -106,6 +111,7 @@ impl Server {
         password: &str,
         statements: &[S],
         limit: Duration,
+        tls: Tls,
     ) -> SqlAnswer {
         // It changes when the container starts again.
         let address = match self.container.get_bridge_ip_address().await {
@@ -118,6 +124,7 @@ impl Server {
             port: 3306,
             user: user.to_owned(),
             password: password.into(),
+            tls,
             statements: statements.iter().map(|statement| statement.as_ref().to_owned()).collect(),
             secrets: BTreeMap::from(secrets.map(|(name, secret)| (name.to_owned(), Secret::from(secret)))),
         };
@@ -131,7 +138,7 @@ impl Server {
 
     /// The rows that these statements end with, where they may take longer.
     pub async fn ask_within<S: AsRef<str>>(&self, statements: &[S], limit: Duration) -> Result<Vec<Row>, Failed> {
-        match self.answer_to("root", ROOT, statements, limit).await {
+        match self.answer_to("root", ROOT, statements, limit, Tls::Preferred).await {
             SqlAnswer::Rows(rows) => Ok(rows),
             other => {
                 let said: Vec<&str> = statements.iter().map(AsRef::as_ref).collect();

@@ -80,7 +80,7 @@ async fn takes_every_statement(pair: &Pair) -> Result<(), Failed> {
     pair.source.ask(&statements::prepare()).await?;
     pair.source.ask(&TRY_WRITE).await?;
     pair.write([0]).await?;
-    pair.replica.ask(&flavour.follow(&pair.source.name, 3306)).await?;
+    pair.replica.ask(&pair.follow()).await?;
     pair.caught_up().await?;
     pair.replica.ask(&[flavour.stop(), flavour.start(), flavour.status()]).await?;
     pair.status("both threads", |status| (status.io_running, status.sql_running) == ("Yes", "Yes")).await?;
@@ -97,7 +97,7 @@ async fn takes_a_host_name_so_long_and_no_longer(pair: &Pair) -> Result<(), Fail
     let longest = pair.flavour.longest_host();
     // MySQL cuts a name that is longer, and says nothing; MariaDB refuses it.
     for length in [longest, longest + 1] {
-        let change = pair.flavour.follow(&"h".repeat(length), 3306).swap_remove(0);
+        let change = pair.flavour.follow(&"h".repeat(length), 3306, false).swap_remove(0);
         let kept = match pair.replica.answer(&[change]).await {
             SqlAnswer::Rows(_) => {
                 let row = pair.replica.row(&[pair.flavour.status()]).await?;

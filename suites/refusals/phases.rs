@@ -3,7 +3,7 @@
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
-use steadfast::workload;
+use steadfast::workload::{self, Hints};
 
 use super::apiserver::{ApiServer, UID, namespace};
 use super::offline::{Case, WORKLOAD, case, lab};
@@ -24,7 +24,7 @@ contexts: [{name: there, context: {cluster: there, user: somebody}}]
 /// What `before` writes, when it got this far.
 fn state(phase: &str, uid: &str) -> Value {
     let manifests = workload::parse("db.yaml", WORKLOAD).expect("YAML");
-    let (subject, _) = workload::subject(&manifests, "shop", "cluster.local", None).expect("a workload");
+    let (subject, _) = workload::subject(&manifests, "shop", "cluster.local", &Hints::default()).expect("a workload");
     let made =
         |name: &str| json!({"api_version": "v1", "kind": "Namespace", "name": name, "uid": format!("uid-{name}")});
     let target =

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use steadfast::cluster::Lab;
-use steadfast::cluster::kind::{self, KindCluster};
+use steadfast::cluster::kind::{self, IpFamily, KindCluster};
 use steadfast::evidence::{Evidence, Expect, Log, Replication};
 use steadfast::report::Progress;
 use steadfast::run::{self, Bench, Budget, Disruption, Ending, RunError, Surroundings, Target, Trial, exercise};
 use steadfast::scenario::{Journal, Rate, Sabotage};
-use steadfast::workload::{self, Manifest, Sources};
+use steadfast::workload::{self, Hints, Manifest, Sources};
 use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,8 @@ pub struct Act {
     pub scenarios: Vec<String>,
     /// Who configures its replication.
     pub replication: Replication,
+    /// What is said of it beside its manifests.
+    pub hints: Hints,
     /// Whether its commits are to wait for a replica.
     pub semi_sync: bool,
     /// What is demanded of it beyond what holds for every one.
@@ -49,6 +51,8 @@ pub struct Ground {
     pub nodes: usize,
     /// The DNS zone, `cluster.local` unless given.
     pub domain: Option<String>,
+    /// The families of its addresses.
+    pub ip_family: IpFamily,
     /// Makes another Corefile of the cluster's own.
     pub corefile: Option<fn(&str) -> String>,
 }
@@ -118,7 +122,12 @@ impl Stage {
         let around = Surroundings { name, directory, journal, timeout_scale: timeout_scale() };
         let images = workload::images(&overlay);
         let mut cluster = self.cluster.lock().await;
-        let target = Target::New { nodes: self.ground.nodes, kubernetes: None, domain: self.ground.domain.clone() };
+        let target = Target::New {
+            nodes: self.ground.nodes,
+            kubernetes: None,
+            domain: self.ground.domain.clone(),
+            ip_family: self.ground.ip_family,
+        };
         let open = Box::pin(Bench::open(lab, &target, &around, &images, &mut cluster));
         let bench = tokio::select! {
             bench = open => bench?,
@@ -156,7 +165,7 @@ impl Stage {
         let trial = Trial {
             manifests: workload::load(&Sources::of(act.manifests.clone()), &bench.lab.kubectl).await?.manifests,
             namespace: Some(act.namespace.clone()),
-            password_from: None,
+            hints: act.hints.clone(),
             scenarios: act.scenarios.clone(),
             replication: act.replication,
             semi_sync: act.semi_sync,

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::evidence::{Act, DnsServer, Mark, NodeState, PodLife, Snapshot, SnapshotOf, What};
+use crate::evidence::{Act, DnsServer, Mark, NodeState, PodLife, Snapshot, SnapshotOf, What, runs_anew};
 
 use super::Case;
 
@@ -36,8 +36,10 @@ impl<'a> Case<'a> {
             }
             Act::Hold { uid, .. } => life(uid).is_some_and(|life| life.alive_at(proved) && !life.ready_at(proved)),
             Act::Release { uid, .. } => life(uid).is_some_and(|life| life.alive_at(proved) && life.ready_at(proved)),
-            Act::KillServer { uid, .. } => life(uid)
-                .is_some_and(|life| life.alive_at(proved) && life.restarts_at(proved) > life.restarts_at(asked)),
+            Act::KillServer { uid, .. } => life(uid).is_some_and(|life| {
+                let started = life.restarts_at(proved) > life.restarts_at(asked);
+                life.alive_at(proved) && (started || self.runs_another_server(proof, uid))
+            }),
             Act::Scale { from, to } => (to < from || self.serve_up_to(*to, proved)) && self.none_above(*to, proved),
             Act::DeleteAllPods => {
                 let mut there = self.timeline.pods.iter().filter(|life| life.alive_at(asked)).peekable();
@@ -59,6 +61,17 @@ impl<'a> Case<'a> {
             Act::Teardown => self.proving(proof, SnapshotOf::LeftoverObjects).next().is_some(),
             Act::StartLedger { .. } | Act::StopLedger | Act::DeleteClaims => true,
         }
+    }
+
+    /// Whether the pod with this UID runs another server than before the act, by an answer that proves it.
+    fn runs_another_server(&self, proof: &Proof<'a>, uid: &str) -> bool {
+        let told = self.sql().filter(|sql| sql.uid == uid).filter_map(|sql| Some((sql.mark, sql.uptime_s()?)));
+        let told: Vec<(Mark, u64)> = told.collect();
+        let before = told.iter().rfind(|(mark, _)| mark.seq < proof.asked.seq);
+        let now = told.iter().rfind(|(mark, _)| proof.by.contains(&mark.seq));
+        before.zip(now).is_some_and(|((then, before_s), (now, now_s))| {
+            runs_anew(*before_s, now.at_us.saturating_sub(then.at_us), *now_s)
+        })
     }
 
     /// Whether the set's first so many pods are Ready at a record.

@@ -11,6 +11,9 @@ const BEYOND_CACHE_MS: u64 = 5_000;
 /// What no Corefile excuses: a cache may keep half a minute, as kubeadm's did, but a name that leads to nobody for longer
 /// than twice that is no stable network identity.
 const AT_MOST_MS: u64 = 60_000;
+/// Seconds for which a cluster's DNS keeps an answer, unless it is known to do otherwise
+/// (<https://kubernetes.io/docs/tasks/administer-cluster/dns-custom-nameservers/>).
+const USUAL_S: u64 = 30;
 /// Seconds that `cache` keeps what exists, unless it says otherwise (<https://coredns.io/plugins/cache/>).
 const DEFAULT_SUCCESS_S: u64 = 3600;
 /// Seconds that `cache` keeps what does not exist, unless it says otherwise.
@@ -26,6 +29,12 @@ pub(super) struct Budget {
 }
 
 impl Budget {
+    /// The budget where there is no Corefile: what other servers than CoreDNS keep is what kubeadm's kept for long.
+    pub fn usual() -> Self {
+        let ms = USUAL_S * 1000 + BEYOND_CACHE_MS;
+        Self { ms, why: format!("no Corefile was found, and servers usually cache answers for {USUAL_S} s") }
+    }
+
     /// The budget of names in the cluster's zone, such as `cluster.local`, that this Corefile sets.
     pub fn of(corefile: &str, domain: &str) -> Self {
         let names = names_of(domain);

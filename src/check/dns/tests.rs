@@ -320,7 +320,7 @@ fn a_name_that_outlives_its_pod_fails() {
 #[test]
 fn the_corefile_says_how_long_to_ask_and_in_which_zone() {
     let corefile = ". {\n  kubernetes corp.example\n  cache 30\n}\n";
-    assert_eq!(dns_budget_ms(corefile, "corp.example"), 35_000);
+    assert_eq!(dns_budget_ms(Some(corefile), "corp.example"), 35_000);
     assert_eq!(dns_zone(corefile).as_deref(), Some("corp.example"));
     assert_eq!(dns_zone(""), None);
 }

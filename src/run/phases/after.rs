@@ -103,7 +103,7 @@ impl After {
     /// The settings of the workload that is deployed once more, and of this call.
     fn settings(&self, saved: &Saved) -> Settings {
         let conditions = saved.conditions.clone();
-        let Conditions { manifests, password_from, replication, semi_sync, expect, ledger, timeout_scale, budgets } =
+        let Conditions { manifests, hints, replication, semi_sync, expect, ledger, timeout_scale, budgets } =
             conditions;
         Settings {
             checks: UPGRADE_CHECKS.iter().collect(),
@@ -111,7 +111,7 @@ impl After {
             target: self.target(saved),
             allow_disruption: self.allow_disruption,
             namespace: None,
-            password_from,
+            hints,
             artifacts: self.artifacts.clone(),
             keep: self.keep,
             replication,

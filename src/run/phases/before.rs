@@ -103,7 +103,9 @@ impl Before {
             Some(saved) => (&saved.conditions.manifests, saved.adopted || saved.phase >= Phase::Writing),
             None => (&self.settings.manifests, self.adopt.is_some()),
         };
-        let manifests = if deployed { Vec::new() } else { workload::load(path, &lab.kubectl).await?.manifests };
+        let mut manifests = if deployed { Vec::new() } else { workload::load(path, &lab.kubectl).await?.manifests };
+        workload::choose(&mut manifests, &self.settings.hints);
+        workload::can_be_judged(&manifests)?;
         let images = workload::images(&manifests);
         let bench = Bench::open(lab, &target, around, &images, &mut None).await?;
         let saved = match known {
@@ -133,13 +135,13 @@ impl Before {
     ) -> Result<Saved, RunError> {
         let run_id = around.name.trim_start_matches(kind::PREFIX).to_owned();
         let (own, settings) = (trial::short_name(&run_id), &self.settings);
-        let password_from = settings.password_from.as_ref();
+        let hints = &settings.hints;
         let (subject, near, far) = match &self.adopt {
             Some(set) => {
                 let namespace = settings.namespace.clone().unwrap_or_else(|| "default".to_owned());
                 let gone = |kind, name| PhaseError::NothingToAdopt { kind, name, namespace: namespace.clone() };
                 let manifests = live(bench, &namespace, set, gone).await?;
-                let (subject, _) = workload::subject(&manifests, &namespace, &bench.domain, password_from)?;
+                let (subject, _) = workload::subject(&manifests, &namespace, &bench.domain, hints)?;
                 let (near, far) = (format!("{own}-near"), format!("{own}-far"));
                 preflight::of_workload(bench, &[], [&near, &far]).await?;
                 (subject, near, far)
@@ -147,7 +149,7 @@ impl Before {
             None => {
                 let named = workload::namespace(manifests, settings.namespace.as_deref())?;
                 let namespace = trial::usable(named.unwrap_or(own))?;
-                let (subject, _) = workload::subject(manifests, &namespace, &bench.domain, password_from)?;
+                let (subject, _) = workload::subject(manifests, &namespace, &bench.domain, hints)?;
                 let far = format!("{namespace}-witness");
                 preflight::of_workload(bench, manifests, [&namespace, &far]).await?;
                 (subject, namespace, far)
@@ -160,7 +162,7 @@ impl Before {
             place,
             conditions: Conditions {
                 manifests: settings.manifests.absolute(),
-                password_from: settings.password_from.clone(),
+                hints: settings.hints.clone(),
                 replication: settings.replication,
                 semi_sync: settings.semi_sync,
                 expect: settings.expect.clone(),

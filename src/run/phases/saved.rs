@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use crate::evidence::{Expect, Replication, State, Subject};
 use crate::run::{Budget, Target};
 use crate::scenario::Rate;
-use crate::workload::{Key, Owned, Sources};
+use crate::workload::{Hints, Owned, Sources};
 
 /// The version of the file's format. A reader refuses a file with another one.
 const SCHEMA: u32 = 1;
@@ -111,9 +111,9 @@ pub(super) struct Place {
 pub(super) struct Conditions {
     /// The manifests; the seed with its overlay unless given.
     pub manifests: Sources,
-    /// Where the root password is, if the workload does not say it.
-    #[serde(default)]
-    pub password_from: Option<Key>,
+    /// What is said of the workload beside its manifests.
+    #[serde(flatten)]
+    pub hints: Hints,
     /// Who configures replication.
     pub replication: Replication,
     /// Whether commits are to wait for a replica.
@@ -250,7 +250,7 @@ mod tests {
             },
             conditions: Conditions {
                 manifests: Sources::default(),
-                password_from: None,
+                hints: Hints::default(),
                 replication: Replication::Managed,
                 semi_sync: false,
                 expect: Vec::new(),

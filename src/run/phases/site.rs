@@ -17,8 +17,8 @@ use super::super::witness::{self, Passwords};
 use super::super::{RunError, Target, Trial};
 use super::error::PhaseError;
 use super::saved::{Phase, Saved, Thing};
-use crate::cluster::kind::{self, PREFIX};
-use crate::cluster::{Cluster, Lab};
+use crate::cluster::kind::PREFIX;
+use crate::cluster::{Cluster, Lab, engine};
 use crate::evidence::{Recorder, Redaction, Replication, Run, Substitution, Upgrade};
 use crate::scenario::{Context, Limits, Made, Parts, Witnesses};
 use crate::witness::protocol::Secret;
@@ -53,7 +53,7 @@ pub(super) async fn arrive(
     known: Option<(&Saved, &Path)>,
 ) -> Result<(Cluster, String), RunError> {
     if let Target::Kind(_) = target {
-        kind::engine_version(lab).await.map_err(|error| RunError::NoEngine { reason: error.last_line() })?;
+        engine(lab).await?;
     }
     let cluster = reach(lab, target, around, &mut None).await?.cluster;
     let uid = cluster.identity().await?;
@@ -210,7 +210,7 @@ impl Site<'_> {
             around: self.around.clone(),
             manifests: Vec::new(),
             namespace: None,
-            password_from: None,
+            hints: self.saved.conditions.hints.clone(),
             scenarios,
             replication: self.replication(),
             semi_sync: conditions.semi_sync,
@@ -232,12 +232,8 @@ impl Site<'_> {
     /// Meets the workload and the witnesses. What is made from here on is in `made`.
     pub async fn meet(&self, manifests: Vec<Manifest>, made: &Made) -> Result<Met, RunError> {
         let (client, journal, subject) = (&self.bench.cluster.client, &self.around.journal, &self.saved.subject);
-        let (_, credentials) = workload::subject(
-            &manifests,
-            &subject.namespace,
-            &self.bench.domain,
-            self.saved.conditions.password_from.as_ref(),
-        )?;
+        let (_, credentials) =
+            workload::subject(&manifests, &subject.namespace, &self.bench.domain, &self.saved.conditions.hints)?;
         let redaction = Redaction::default();
         if let Credentials::Literal(password) = &credentials {
             redaction.learn(password);
@@ -248,7 +244,7 @@ impl Site<'_> {
         let (near_namespace, far_namespace) = (self.saved.near.clone(), self.saved.far.clone());
         let met = async { tokio::try_join!(session(&near_namespace), session(&far_namespace)) };
         let (near, far) = journal.step("run", "meet the witnesses", met).await?;
-        let dns_servers = self.bench.record_dns(journal);
+        let dns_servers = self.bench.record_dns(journal, &near).await?;
         let root_password = password(&self.bench, &manifests, &subject.namespace, &credentials, made).await?;
         let kept = Passwords::kept(client, &self.saved.near).await?;
         let Passwords { writer, replica } = kept.unwrap_or(Passwords { writer: empty(), replica: empty() });
@@ -262,6 +258,7 @@ impl Site<'_> {
             dns_servers: Mutex::new(dns_servers),
             nodes: self.bench.nodes.clone(),
             dns_budget_ms: self.bench.dns_budget_ms,
+            hints: self.saved.conditions.hints.clone(),
             root_password,
             replica_password: replica,
             writer_password: writer,

@@ -7,8 +7,9 @@ use std::time::Duration;
 use mysql_async::Conn;
 
 use super::super::dns;
-use super::super::protocol::{DnsAsk, Plan, Secret};
-use super::super::sql::{options, reason};
+use super::super::login::Login;
+use super::super::protocol::{DnsAsk, Plan, Secret, Tls};
+use super::super::sql::reason;
 use crate::evidence::{DnsAnswer, Transport};
 
 const RESOLVER: &str = "/etc/resolv.conf";
@@ -21,18 +22,21 @@ pub struct Server {
     port: u16,
     user: String,
     password: Secret,
+    tls: Tls,
 }
 
 impl Server {
     /// The server of a plan with this stable name.
     pub fn of(plan: &Plan, password: &Secret, host: &str) -> Self {
-        Self { host: host.to_owned(), port: plan.port, user: plan.user.clone(), password: password.clone() }
+        let (user, password) = (plan.user.clone(), password.clone());
+        Self { host: host.to_owned(), port: plan.port, user, password, tls: plan.tls }
     }
 
     /// A connection of its own. What went wrong is told in words: the server was not asked for anything yet.
     pub async fn connect(&self) -> Result<Conn, String> {
         let address = resolve(&self.host).await?;
-        match Conn::new(options(address, self.port, &self.user, &self.password)).await {
+        let Self { port, user, password, tls, .. } = self;
+        match (Login { address, port: *port, user, password, tls: *tls }).connect().await {
             Ok(conn) => Ok(conn),
             Err(error) => Err(format!("no connection to {address}: {}", reason(&error))),
         }
@@ -43,8 +47,7 @@ async fn resolve(host: &str) -> Result<IpAddr, String> {
     if let Ok(address) = host.parse() {
         return Ok(address);
     }
-    let text = tokio::fs::read_to_string(RESOLVER).await.map_err(|error| format!("{RESOLVER}: {error}"))?;
-    let server = nameserver(&text).ok_or_else(|| format!("{RESOLVER} names no server"))?;
+    let server = nameserver().await?;
     let mut seen = String::new();
     for record_type in ["A", "AAAA"] {
         let (name, record_type) = (host.to_owned(), record_type.to_owned());
@@ -63,8 +66,14 @@ async fn resolve(host: &str) -> Result<IpAddr, String> {
     Err(format!("{host} has no address: {server} says {seen}"))
 }
 
+/// The server that this pod's resolver asks.
+pub async fn nameserver() -> Result<IpAddr, String> {
+    let text = tokio::fs::read_to_string(RESOLVER).await.map_err(|error| format!("{RESOLVER}: {error}"))?;
+    first_nameserver(&text).ok_or_else(|| format!("{RESOLVER} names no server"))
+}
+
 /// The first server of a resolver's configuration (<https://man7.org/linux/man-pages/man5/resolv.conf.5.html>).
-fn nameserver(text: &str) -> Option<IpAddr> {
+fn first_nameserver(text: &str) -> Option<IpAddr> {
     text.lines().find_map(|line| {
         let mut words = line.split_whitespace();
         (words.next() == Some("nameserver")).then(|| words.next()?.parse().ok()).flatten()
@@ -78,9 +87,9 @@ mod tests {
     #[test]
     fn the_first_server_is_asked() {
         let text = "search db.svc.cluster.local\nnameserver\t10.96.0.10\nnameserver fd00::a\noptions ndots:5\n";
-        assert_eq!(nameserver(text), Some([10, 96, 0, 10].into()));
-        assert_eq!(nameserver("# nameserver 10.0.0.1\nnameserver fd00::a # ours\n"), "fd00::a".parse().ok());
-        assert_eq!(nameserver("search nameserver\n"), None);
+        assert_eq!(first_nameserver(text), Some([10, 96, 0, 10].into()));
+        assert_eq!(first_nameserver("# nameserver 10.0.0.1\nnameserver fd00::a # ours\n"), "fd00::a".parse().ok());
+        assert_eq!(first_nameserver("search nameserver\n"), None);
     }
 
     #[tokio::test]

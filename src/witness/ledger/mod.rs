@@ -23,6 +23,7 @@ use journal::{Broken, Item, Journal, Orders};
 use lag::Looker;
 use writer::Writer;
 
+pub use connect::nameserver;
 pub use socket::{listen, relay};
 
 /// The ledger of one witness.

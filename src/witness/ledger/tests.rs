@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::fake::{Says, listener, serve};
-use super::super::protocol::{Answer, Ask, Line, Replica, Request};
+use super::super::protocol::{Answer, Ask, Line, Replica, Request, Tls};
 use super::*;
 use crate::evidence::{Entry, Lag, WriteOutcome};
 
@@ -20,6 +20,7 @@ async fn server(says: impl Fn(&str) -> Says + Send + Sync + 'static) -> (Plan, A
         host: address.ip().to_string(),
         port: address.port(),
         user: "writer".into(),
+        tls: Tls::Preferred,
         table: "steadfast.entries".into(),
         writers: 1,
         per_second: 100,

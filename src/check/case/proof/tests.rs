@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::super::Case;
 use crate::{
-    check::history::{History, PODS},
-    evidence::{Act, DnsServer, NodeState, Retention, SnapshotOf, SqlAnswer, What},
+    check::history::{History, PODS, row},
+    evidence::{Act, DnsServer, Moment, NodeState, Question, Retention, SnapshotOf, SqlAnswer, What},
 };
 
 fn started() -> History {
@@ -85,6 +85,34 @@ fn a_server_was_killed_where_its_pod_stays_and_it_was_started_again() {
         again(history);
         history.goes("mysql-0");
     }));
+}
+
+#[test]
+fn a_server_that_its_supervisor_starts_again_is_known_by_its_uptime() {
+    let kill = Act::KillServer { pod: "mysql-0".into(), uid: "0.1".into() };
+    let tells = |history: &mut History, moment: Moment, seconds: &str| {
+        let columns = [("variable_name", "Uptime"), ("value", seconds)];
+        history.sql(&moment, "mysql-0", Question::Uptime, SqlAnswer::Rows(vec![row(columns)]))
+    };
+    let pod = || "mysql-0".to_owned();
+    let proved = |before: Option<&str>, after: &str| {
+        let mut history = started();
+        before.map(|seconds| tells(&mut history, Moment::BeforeKill { pod: pod() }, seconds));
+        history.fault(kill.clone());
+        let last = tells(&mut history, Moment::Kill { pod: pod() }, after);
+        history.proved(kill.clone(), last);
+        is_proved(&history, &kill)
+    };
+    assert!(proved(Some("60"), "1"));
+    assert!(!proved(Some("60"), "60") && !proved(Some("60"), "59"), "both are rounded");
+    assert!(!proved(None, "1") && !proved(Some("60"), "soon"));
+    // What was told after the kill says nothing of the server before it.
+    let mut late = started();
+    late.fault(kill.clone());
+    tells(&mut late, Moment::Kill { pod: pod() }, "60");
+    let last = tells(&mut late, Moment::Kill { pod: pod() }, "1");
+    late.proved(kill.clone(), last);
+    assert!(!is_proved(&late, &kill));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::witness::protocol::Plan;
+use crate::witness::protocol::{Plan, Tls};
 
 fn entry(id: u64, outcome: WriteOutcome) -> Entry {
     Entry { id, sent_us: id, ended_us: id + 1, outcome, semi_sync: None }
@@ -131,6 +131,7 @@ fn lives(path: &Path, boot: &str, count: u64) -> Vec<u64> {
         host: "mysql-0".into(),
         port: 3306,
         user: "writer".into(),
+        tls: Tls::Preferred,
         table: "steadfast.entries".into(),
         writers: 1,
         per_second: 1,

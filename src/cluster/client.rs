@@ -1,0 +1,162 @@
+//! The client of an API server: it goes through the proxy that leads there, and asks a busy API server again.
+
+use std::time::Duration;
+
+use http::{Method, Request, Response, StatusCode, Uri, header};
+use hyper_timeout::TimeoutConnector;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::{Connection, HttpConnector};
+use hyper_util::client::proxy::matcher::Intercept;
+use hyper_util::rt::TokioExecutor;
+use kube::client::{Body, ConfigExt};
+use kube::{Client, Config};
+use tower::retry::{Policy, RetryLayer};
+use tower::{BoxError, Service, ServiceBuilder};
+
+/// How often a request is sent at most.
+const ATTEMPTS: u32 = 5;
+
+/// Before the second attempt; it doubles for each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest pause that an API server can ask for: callers have deadlines of their own.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// A client for this API server, through this proxy.
+///
+/// # Errors
+/// When the certificates or the credentials cannot be used.
+pub(super) fn client(config: Config, proxy: Option<&Intercept>) -> kube::Result<Client> {
+    let mut direct = HttpConnector::new();
+    direct.enforce_http(false);
+    let Some(proxy) = proxy else { return through(direct, config) };
+    let address = proxy.uri().clone();
+    match proxy.uri().scheme_str() {
+        Some("socks5" | "socks5h") => {
+            let socks = SocksV5::new(address, direct);
+            let socks = match proxy.raw_auth() {
+                Some((user, password)) => socks.with_auth(user.to_owned(), password.to_owned()),
+                None => socks,
+            };
+            through(socks, config)
+        }
+        Some("https") => {
+            let secure = config.rustls_https_connector_with_connector(direct)?;
+            through(tunnel(proxy, Tunnel::new(address, secure)), config)
+        }
+        _ => through(tunnel(proxy, Tunnel::new(address, direct)), config),
+    }
+}
+
+fn tunnel<C>(proxy: &Intercept, tunnel: Tunnel<C>) -> Tunnel<C> {
+    match proxy.basic_auth() {
+        Some(login) => tunnel.with_auth(login.clone()),
+        None => tunnel,
+    }
+}
+
+/// A client whose connections this connector makes.
+fn through<C>(connector: C, config: Config) -> kube::Result<Client>
+where
+    C: Service<Uri> + Clone + Send + Sync + 'static,
+    C::Response: Connection + hyper::rt::Read + hyper::rt::Write + Send + Unpin,
+    C::Future: Send,
+    C::Error: std::error::Error + Send + Sync,
+{
+    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(connector)?);
+    connector.set_connect_timeout(config.connect_timeout);
+    connector.set_read_timeout(config.read_timeout);
+    connector.set_write_timeout(config.write_timeout);
+    let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(connector);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .layer(RetryLayer::new(Patience { attempts: 1 }))
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(Client::new(service, config.default_namespace))
+}
+
+/// Asks again where the API server says that it is too busy, or fails.
+#[derive(Debug, Clone)]
+struct Patience {
+    /// Those that were made.
+    attempts: u32,
+}
+
+impl<B> Policy<Request<Body>, Response<B>, BoxError> for Patience {
+    type Future = tokio::time::Sleep;
+
+    fn retry(
+        &mut self,
+        request: &mut Request<Body>,
+        result: &mut Result<Response<B>, BoxError>,
+    ) -> Option<Self::Future> {
+        let response = result.as_ref().ok()?;
+        if self.attempts >= ATTEMPTS || !is_passing(request.method(), request.uri().path(), response.status()) {
+            return None;
+        }
+        let asked_for = response.headers().get(header::RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
+        let pause = pause(self.attempts, asked_for.map(Duration::from_secs));
+        self.attempts += 1;
+        Some(tokio::time::sleep(pause))
+    }
+
+    fn clone_request(&mut self, request: &Request<Body>) -> Option<Request<Body>> {
+        let mut copy = Request::new(request.body().try_clone()?);
+        copy.method_mut().clone_from(request.method());
+        copy.uri_mut().clone_from(request.uri());
+        copy.headers_mut().clone_from(request.headers());
+        copy.extensions_mut().clone_from(request.extensions());
+        Some(copy)
+    }
+}
+
+/// The pause after so many attempts: twice the last one, or what the API server asks for, whichever is longer.
+fn pause(attempts: u32, asked_for: Option<Duration>) -> Duration {
+    let own = FIRST_PAUSE * 2_u32.saturating_pow(attempts.saturating_sub(1));
+    asked_for.map_or(own, |asked_for| asked_for.max(own)).min(LONGEST_PAUSE)
+}
+
+/// Whether asking again may help and cannot do harm. 429 and 503 mean that the request was not served
+/// (<https://kubernetes.io/docs/concepts/cluster-administration/flow-control/>); after another error of the server, one that
+/// creates something, or runs a command, may have done so. A 429 to an eviction is a disruption budget's answer.
+fn is_passing(method: &Method, path: &str, status: StatusCode) -> bool {
+    let unserved = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&status);
+    let acts = *method == Method::POST || path.ends_with("/exec");
+    let failed = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+    !path.ends_with("/eviction") && (unserved || (failed && !acts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_served_is_asked_again_and_a_create_is_not_repeated() {
+        let status = |code| StatusCode::from_u16(code).expect("a status");
+        let passing = |method: &Method, path, code| is_passing(method, path, status(code));
+        for code in [429, 503] {
+            assert!(passing(&Method::POST, "/api/v1/namespaces", code) && passing(&Method::GET, "/version", code));
+        }
+        for code in [500, 502, 504] {
+            assert!(passing(&Method::GET, "/version", code) && passing(&Method::PATCH, "/version", code));
+            assert!(!passing(&Method::POST, "/api/v1/namespaces", code));
+        }
+        for code in [200, 401, 403, 404, 409, 501] {
+            assert!(!passing(&Method::GET, "/version", code), "{code}");
+        }
+        assert!(!passing(&Method::POST, "/api/v1/namespaces/a/pods/b/eviction", 429));
+        let exec = |code| passing(&Method::GET, "/api/v1/namespaces/a/pods/b/exec", code);
+        assert!(exec(503) && !exec(500));
+    }
+
+    #[test]
+    fn pauses_double_and_the_server_may_ask_for_longer_ones() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!([1, 2, 4].map(|attempts| pause(attempts, None).as_millis()), [250, 500, 2_000]);
+        assert_eq!([seconds(0), seconds(3), seconds(900)].map(|it| pause(1, it).as_millis()), [250, 3_000, 10_000]);
+    }
+}

@@ -1,0 +1,130 @@
+//! Which proxy leads to an API server, chosen as kubectl does.
+
+use std::net::IpAddr;
+
+use http::Uri;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+
+/// What the environment says of proxies (<https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config>).
+#[derive(Debug, Clone, Default)]
+pub(super) struct Environment {
+    /// For API servers that speak HTTPS.
+    pub https: String,
+    /// For those that do not.
+    pub http: String,
+    /// Who is reached without one.
+    pub no: String,
+}
+
+impl Environment {
+    /// As it is. An empty variable counts as none.
+    pub fn read() -> Self {
+        let first = |names: [&str; 2]| {
+            names.into_iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        };
+        Self {
+            https: first(["HTTPS_PROXY", "https_proxy"]).unwrap_or_default(),
+            http: first(["HTTP_PROXY", "http_proxy"]).unwrap_or_default(),
+            no: first(["NO_PROXY", "no_proxy"]).unwrap_or_default(),
+        }
+    }
+
+    /// The proxy for an API server: the one that the kubeconfig names, else the environment's, which is none for this
+    /// machine's own addresses and for whom NO_PROXY names.
+    ///
+    /// # Errors
+    /// When it cannot be used, with the variable or field that names it.
+    pub fn proxy(&self, server: &Uri, of_kubeconfig: Option<&str>) -> Result<Option<Intercept>, String> {
+        if let Some(named) = of_kubeconfig {
+            return usable("its proxy-url", named, server).map(Some);
+        }
+        let (variable, named) =
+            if server.scheme_str() == Some("http") { ("HTTP_PROXY", &self.http) } else { ("HTTPS_PROXY", &self.https) };
+        if named.is_empty() || is_loopback(server) || self.exempts(server) {
+            return Ok(None);
+        }
+        usable(variable, named, server).map(Some)
+    }
+
+    /// Whether NO_PROXY names a server: by an address, a range, a domain with all below it, each perhaps with a port, or `*`.
+    fn exempts(&self, server: &Uri) -> bool {
+        let port = server.port_u16().unwrap_or(if server.scheme_str() == Some("http") { 80 } else { 443 });
+        let entries = self.no.split(',').map(str::trim).filter_map(|entry| match entry.rsplit_once(':') {
+            // An IPv6 address has more than one colon, unless it stands in brackets.
+            Some((host, of)) if !host.contains(':') || host.ends_with(']') => {
+                (of.parse() == Ok(port)).then(|| host.trim_matches(['[', ']']))
+            }
+            _ => Some(entry.trim_matches(['[', ']'])),
+        });
+        let entries: Vec<&str> = entries.map(|entry| entry.strip_prefix("*.").unwrap_or(entry)).collect();
+        let matcher = Matcher::builder().all("http://proxy").no(entries.join(",")).build();
+        entries.contains(&"*") || matcher.intercept(server).is_none()
+    }
+}
+
+fn is_loopback(server: &Uri) -> bool {
+    let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn usable(source: &str, named: &str, server: &Uri) -> Result<Intercept, String> {
+    let proxy = Matcher::builder().all(named).build().intercept(server);
+    let known = |proxy: &Intercept| matches!(proxy.uri().scheme_str(), Some("http" | "https" | "socks5" | "socks5h"));
+    // The value may hold a password, so it is not repeated.
+    proxy.filter(known).ok_or_else(|| {
+        format!("{source} is no proxy that can be used: give one as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(no: &str, server: &str) -> Option<String> {
+        let (https, http) = ("http://proxy:3128".to_owned(), String::new());
+        let environment = Environment { https, http, no: no.to_owned() };
+        let proxy = environment.proxy(&server.parse().expect("an address"), None).expect("usable");
+        proxy.map(|proxy| proxy.uri().to_string())
+    }
+
+    #[test]
+    fn a_proxy_is_for_whom_no_proxy_does_not_name() {
+        let there = Some("http://proxy:3128/".to_owned());
+        assert_eq!(chosen("", "https://10.0.0.1:6443"), there);
+        assert_eq!(chosen("10.1.0.0/16, .corp.example,", "https://10.0.0.1:6443"), there);
+        for (no, server) in [
+            ("*", "https://10.0.0.1:6443"),
+            ("10.0.0.0/8", "https://10.0.0.1:6443"),
+            ("10.0.0.1", "https://10.0.0.1:6443"),
+            ("10.0.0.1:6443", "https://10.0.0.1:6443"),
+            ("corp.example", "https://api.corp.example"),
+            ("*.corp.example", "https://api.corp.example"),
+            ("api.corp.example:443", "https://api.corp.example"),
+            ("fd00::1", "https://[fd00::1]:6443"),
+            ("[fd00::1]:6443", "https://[fd00::1]:6443"),
+        ] {
+            assert_eq!(chosen(no, server), None, "{no} and {server}");
+        }
+        assert_eq!(chosen("10.0.0.1:443", "https://10.0.0.1:6443"), there);
+        assert_eq!(chosen("example", "https://api.counterexample"), there);
+    }
+
+    #[test]
+    fn this_machine_needs_none() {
+        for server in ["https://127.0.0.1:6443", "https://localhost:6443", "https://[::1]:6443"] {
+            assert_eq!(chosen("", server), None, "{server}");
+        }
+        assert_eq!(chosen("", "http://10.0.0.1"), None, "HTTPS_PROXY is for HTTPS alone");
+    }
+
+    #[test]
+    fn the_kubeconfig_comes_first_and_what_cannot_be_used_is_named() {
+        let environment = Environment { https: "ftp://proxy".to_owned(), no: "*".to_owned(), ..Environment::default() };
+        let server: Uri = "https://10.0.0.1".parse().expect("an address");
+        let own = environment.proxy(&server, Some("socks5://one:two@proxy:1080")).expect("usable").expect("a proxy");
+        assert_eq!((own.uri().to_string().as_str(), own.raw_auth()), ("socks5://proxy:1080/", Some(("one", "two"))));
+        let broken = Environment { no: String::new(), ..environment };
+        let error = broken.proxy(&server, None).expect_err("no proxy");
+        assert!(error.starts_with("HTTPS_PROXY is no proxy that can be used: give one as http://"), "{error}");
+    }
+}

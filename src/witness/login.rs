@@ -1,0 +1,104 @@
+//! Logs in to a MySQL server: over TLS where it offers it, or demands it.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+
+use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, SslOpts};
+
+use super::protocol::{Secret, Tls};
+
+/// The largest packet that is exchanged, the server's own default of MySQL 8.0.
+const MAX_PACKET: usize = 64 << 20;
+
+/// How long the server may keep the connection idle; it is never idle, so that any value serves.
+const IDLE_SECONDS: usize = 28_800;
+
+/// What a server says that refuses connections without TLS
+/// (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html#error_er_secure_transport_required>).
+const TLS_REQUIRED: u16 = 3159;
+
+/// Servers that offer no TLS which this program speaks: they are spared a connection that comes to nothing.
+static PLAIN: Mutex<BTreeSet<SocketAddr>> = Mutex::new(BTreeSet::new());
+
+/// Who logs in where.
+#[derive(Debug, Clone)]
+pub(super) struct Login<'a> {
+    pub address: IpAddr,
+    pub port: u16,
+    pub user: &'a str,
+    pub password: &'a Secret,
+    pub tls: Tls,
+}
+
+impl Login<'_> {
+    /// A connection of its own, over TLS unless the server offers none and none is required.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn connect(&self) -> Result<Conn, Error> {
+        let server = SocketAddr::new(self.address, self.port);
+        let plain = || PLAIN.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.tls == Tls::Preferred && plain().contains(&server) {
+            match Conn::new(self.options(false)).await {
+                // Another server may have the address by now.
+                Err(Error::Server(error)) if error.code == TLS_REQUIRED => plain().remove(&server),
+                connected => return connected,
+            };
+        }
+        match Conn::new(self.options(true)).await {
+            Err(error) if self.tls == Tls::Preferred && lacks_tls(&error) => {
+                let connected = Conn::new(self.options(false)).await?;
+                plain().insert(server);
+                Ok(connected)
+            }
+            connected => connected,
+        }
+    }
+
+    /// No socket file, and no question that the harness did not ask: the driver reads the two settings that are not given
+    /// here from the server.
+    fn options(&self, tls: bool) -> Opts {
+        let unverified = || SslOpts::default().with_danger_accept_invalid_certs(true);
+        OptsBuilder::default()
+            .ip_or_hostname(self.address.to_string())
+            .tcp_port(self.port)
+            .user(Some(self.user))
+            .pass(Some(self.password.expose()))
+            .ssl_opts(tls.then(unverified))
+            .prefer_socket(false)
+            .max_allowed_packet(Some(MAX_PACKET))
+            .wait_timeout(Some(IDLE_SECONDS))
+            .into()
+    }
+}
+
+/// Whether a server does without TLS, or speaks none that this program does: versions before 1.2 are not.
+pub(super) fn lacks_tls(error: &Error) -> bool {
+    match error {
+        Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_)) => true,
+        Error::Io(IoError::Io(error)) => error.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::{admit, listener};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_without_tls_is_asked_without_unless_tls_is_required() {
+        let (listener, address) = listener().await;
+        let password = Secret::from("hunter2");
+        let login = |tls| Login { address: address.ip(), port: address.port(), user: "root", password: &password, tls };
+        let (preferred, required) = (login(Tls::Preferred), login(Tls::Required));
+        let (connected, admitted) = tokio::join!(preferred.connect(), admit(&listener));
+        admitted.unwrap();
+        assert!(connected.is_ok() && PLAIN.lock().unwrap().contains(&address));
+        let serving = tokio::spawn(async move { admit(&listener).await.map(drop) });
+        let error = required.connect().await.unwrap_err();
+        assert!(lacks_tls(&error), "{error}");
+        serving.abort();
+    }
+}
