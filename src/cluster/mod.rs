@@ -137,6 +137,8 @@ pub struct Cluster {
     pub context: String,
     /// The API server's address.
     pub server: String,
+    /// How it is reached, in words, where that is not directly.
+    by: Option<String>,
     /// The API server's version, such as `v1.37.2`.
     pub version: String,
 }
@@ -173,10 +175,11 @@ impl Cluster {
         let server = config.cluster_url.to_string();
         let proxy = proxy::Environment::read().proxy(&config.cluster_url, proxy.as_deref()).map_err(unusable)?;
         // A plugin that tells the credentials is waited for without giving way to anything else.
-        let building = tokio::task::spawn_blocking(move || client::client(config, proxy.as_ref()));
+        let by = proxy.as_ref().map(|proxy| format!("through the proxy {} of {}", proxy.to.uri(), proxy.source));
+        let building = tokio::task::spawn_blocking(move || client::client(config, proxy.map(|proxy| proxy.to).as_ref()));
         let built = building.await.map_err(|error| unusable(error.to_string()))?;
         let client = built.map_err(|error| unusable(kubeconfig::words(&error)))?;
-        let mut cluster = Self { client, context, server, version: String::new() };
+        let mut cluster = Self { client, context, server, by, version: String::new() };
         cluster.version = cluster.answer("tell its version", cluster.client.apiserver_version()).await?.git_version;
         Ok(cluster)
     }
@@ -199,7 +202,7 @@ impl Cluster {
     ) -> Result<T, ConnectError> {
         let (server, context) = (self.server.clone(), self.context.clone());
         let Ok(answer) = tokio::time::timeout(ANSWER_WITHIN, asking).await else {
-            return Err(ConnectError::Unreachable { server, reason: format!("nothing came within {ANSWER_WITHIN:?}") });
+            return Err(self.unreachable(format!("nothing came within {ANSWER_WITHIN:?}")));
         };
         answer.map_err(|error| match error {
             kube::Error::Api(status) if status.code == 401 => ConnectError::Unauthorized { server, context },
@@ -212,8 +215,15 @@ impl Cluster {
             kube::Error::SerdeError(error) => {
                 ConnectError::NoApiServer { server, context, what, reason: error.to_string() }
             }
-            error => ConnectError::Unreachable { server, reason: words(&error) },
+            error => self.unreachable(words(&error)),
         })
+    }
+}
+
+impl Cluster {
+    fn unreachable(&self, reason: String) -> ConnectError {
+        let reason = self.by.as_ref().map_or_else(|| reason.clone(), |by| format!("{by}: {reason}"));
+        ConnectError::Unreachable { server: self.server.clone(), reason }
     }
 }
 

@@ -16,6 +16,13 @@ pub(super) struct Environment {
     pub no: String,
 }
 
+/// A proxy, and what names it.
+#[derive(Debug, Clone)]
+pub(super) struct Proxy {
+    pub to: Intercept,
+    pub source: &'static str,
+}
+
 impl Environment {
     /// As it is. An empty variable counts as none.
     pub fn read() -> Self {
@@ -34,9 +41,9 @@ impl Environment {
     ///
     /// # Errors
     /// When it cannot be used, with the variable or field that names it.
-    pub fn proxy(&self, server: &Uri, of_kubeconfig: Option<&str>) -> Result<Option<Intercept>, String> {
+    pub fn proxy(&self, server: &Uri, of_kubeconfig: Option<&str>) -> Result<Option<Proxy>, String> {
         if let Some(named) = of_kubeconfig {
-            return usable("its proxy-url", named, server).map(Some);
+            return usable("proxy-url", named, server).map(Some);
         }
         let (variable, named) =
             if server.scheme_str() == Some("http") { ("HTTP_PROXY", &self.http) } else { ("HTTPS_PROXY", &self.https) };
@@ -67,11 +74,11 @@ fn is_loopback(server: &Uri) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn usable(source: &str, named: &str, server: &Uri) -> Result<Intercept, String> {
+fn usable(source: &'static str, named: &str, server: &Uri) -> Result<Proxy, String> {
     let proxy = Matcher::builder().all(named).build().intercept(server);
     let known = |proxy: &Intercept| matches!(proxy.uri().scheme_str(), Some("http" | "https" | "socks5" | "socks5h"));
     // The value may hold a password, so it is not repeated.
-    proxy.filter(known).ok_or_else(|| {
+    proxy.filter(known).map(|to| Proxy { to, source }).ok_or_else(|| {
         format!("{source} is no proxy that can be used: give one as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT")
     })
 }
@@ -84,7 +91,7 @@ mod tests {
         let (https, http) = ("http://proxy:3128".to_owned(), String::new());
         let environment = Environment { https, http, no: no.to_owned() };
         let proxy = environment.proxy(&server.parse().expect("an address"), None).expect("usable");
-        proxy.map(|proxy| proxy.uri().to_string())
+        proxy.map(|proxy| proxy.to.uri().to_string())
     }
 
     #[test]
@@ -122,7 +129,8 @@ mod tests {
         let environment = Environment { https: "ftp://proxy".to_owned(), no: "*".to_owned(), ..Environment::default() };
         let server: Uri = "https://10.0.0.1".parse().expect("an address");
         let own = environment.proxy(&server, Some("socks5://one:two@proxy:1080")).expect("usable").expect("a proxy");
-        assert_eq!((own.uri().to_string().as_str(), own.raw_auth()), ("socks5://proxy:1080/", Some(("one", "two"))));
+        assert_eq!((own.to.uri().to_string().as_str(), own.source), ("socks5://proxy:1080/", "proxy-url"));
+        assert_eq!(own.to.raw_auth(), Some(("one", "two")));
         let broken = Environment { no: String::new(), ..environment };
         let error = broken.proxy(&server, None).expect_err("no proxy");
         assert!(error.starts_with("HTTPS_PROXY is no proxy that can be used: give one as http://"), "{error}");

@@ -89,7 +89,7 @@ pub enum Tls {
     /// Where it offers it.
     #[default]
     Preferred,
-    /// A server that does not offer it is not asked.
+    /// Always: a server that does not offer it counts as one that does not answer.
     Required,
 }
 

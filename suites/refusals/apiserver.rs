@@ -21,6 +21,7 @@ pub struct Request {
     pub method: String,
     /// Without the query.
     pub path: String,
+    pub query: String,
     pub body: Value,
 }
 
@@ -104,8 +105,9 @@ impl World {
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
-        let path = target.split('?').next().unwrap_or_default().to_owned();
-        let request = Request { method, path, body: serde_json::from_slice(&body).unwrap_or_default() };
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let (path, query) = (path.to_owned(), query.to_owned());
+        let request = Request { method, path, query, body: serde_json::from_slice(&body).unwrap_or_default() };
         self.requests.lock().expect("requests").push(request.clone());
         let (status, text) = (self.odd)(&request).unwrap_or_else(|| self.answer(&request));
         let kind = if text.starts_with('{') { "application/json" } else { "text/html" };
@@ -119,7 +121,12 @@ impl World {
             ("GET", "/version") => (200, json!({"major": "1", "minor": "37", "gitVersion": "v1.37.2"}).to_string()),
             ("GET", "/api/v1/namespaces/kube-system") => (200, namespace("kube-system", UID).to_string()),
             ("GET", "/api/v1/nodes") => (200, list(ready("node"))),
-            ("GET", "/api/v1/namespaces/kube-system/pods") => (200, list(ready("coredns"))),
+            ("GET", "/api/v1/namespaces/kube-system/pods") if request.query.contains("node-local-dns") => {
+                (200, json!({"metadata": {"resourceVersion": "1"}, "items": []}).to_string())
+            }
+            ("GET", "/api/v1/namespaces/kube-system/services") => (200, list(dns_service())),
+            ("GET", "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices") => (200, list(dns_endpoints())),
+            ("GET", "/api/v1/namespaces/kube-system/pods/coredns") => (200, ready("coredns").to_string()),
             ("GET", "/api/v1/namespaces/kube-system/configmaps/coredns") => {
                 let map = json!({"metadata": {"name": "coredns"}, "data": {"Corefile": COREFILE}});
                 (200, map.to_string())
@@ -175,7 +182,19 @@ pub fn namespace(name: &str, uid: &str) -> Value {
 
 fn ready(name: &str) -> Value {
     let status = json!({"podIP": "10.0.0.2", "conditions": [{"type": "Ready", "status": "True"}]});
-    json!({"metadata": {"name": name, "uid": name}, "status": status})
+    let volumes = json!([{"name": "config", "configMap": {"name": "coredns"}}]);
+    json!({"metadata": {"name": name, "uid": name}, "spec": {"containers": [], "volumes": volumes}, "status": status})
+}
+
+fn dns_service() -> Value {
+    let spec = json!({"clusterIP": "10.96.0.10", "ipFamilies": ["IPv4"], "ports": [{"port": 53, "protocol": "UDP"}]});
+    json!({"metadata": {"name": "kube-dns", "namespace": "kube-system"}, "spec": spec})
+}
+
+fn dns_endpoints() -> Value {
+    let server = json!({"kind": "Pod", "name": "coredns", "uid": "coredns"});
+    let endpoint = json!({"addresses": ["10.0.0.2"], "conditions": {"ready": true}, "targetRef": server});
+    json!({"metadata": {"name": "kube-dns-1"}, "addressType": "IPv4", "endpoints": [endpoint]})
 }
 
 fn list(item: Value) -> String {

@@ -35,6 +35,9 @@ spec:
         env: [{name: MYSQL_ROOT_PASSWORD, value: secret}]
 ";
 
+/// An object of a kind that no new cluster knows.
+const MONITOR: &str = "---\napiVersion: monitoring.example.com/v1\nkind: ServiceMonitor\nmetadata: {name: db}\n";
+
 /// What the workload lacks to be without errors.
 const TO_RUN: &str =
     "        readinessProbe: {exec: {command: [mysql, --host=127.0.0.1, --password=secret, --execute=SELECT 1]}}
@@ -60,6 +63,9 @@ clusters: [{name: closed, cluster: {server: 'https://127.0.0.1:1'}}]
 users: [{name: nobody, user: {token: none}}]
 contexts: [{name: closed, context: {cluster: closed, user: nobody}}]
 ";
+
+/// Who tells the credentials, and does not.
+const PLUGIN: &str = "exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, 'echo no login >&2; exit 1'], interactiveMode: Never}";
 
 /// A stored run in which all is well.
 pub const STORED: &str = include_str!("../replay/made-good.jsonl");
@@ -162,7 +168,10 @@ fn manifests() -> Vec<Case> {
         ),
         refused(
             "manifests::more_pods_than_nodes",
-            WORKLOAD.replace("replicas: 1", "replicas: 3").replace(OF_POD, APART),
+            WORKLOAD
+                .replace("replicas: 1", "replicas: 3")
+                .replace(OF_POD, APART)
+                .replace("        env:", "        args: [--gtid-mode=ON]\n        env:"),
         ),
         refused(
             "manifests::two_namespaces",
@@ -176,6 +185,14 @@ fn manifests() -> Vec<Case> {
         )
         .and_arguments(&["--namespace", "two"]),
         refused("manifests::namespace_of_the_cluster", WORKLOAD.to_owned()).and_arguments(&["--namespace", "default"]),
+        refused("manifests::no_such_stateful_set", WORKLOAD.to_owned()).and_arguments(&["--statefulset", "web"]),
+        refused("manifests::without_gtids", WORKLOAD.replace("replicas: 1", "replicas: 3")),
+        refused("manifests::galera", WORKLOAD.replace("mysql:5.7", "acme/mariadb-galera:11.4")),
+        refused(
+            "manifests::group_replication",
+            WORKLOAD.replace("        env:", "        args: [--group-replication-group-name=a]\n        env:"),
+        ),
+        refused("manifests::unknown_kind", format!("{WORKLOAD}{MONITOR}")),
         case("manifests::empty_folder", 2, &["run", "--manifests", "@/empty"]).with("empty/README", ""),
         case("manifests::nothing_there", 2, &["run", "--manifests", "@/nothing"]),
     ]
@@ -206,6 +223,18 @@ fn surroundings() -> Vec<Case> {
             .and_arguments(&["--context", "other"])
             .with("config", KUBECONFIG),
         run("surroundings::closed_server", 3, &context).with("config", KUBECONFIG),
+        run("surroundings::closed_server_and_a_proxy", 3, &context)
+            .with("config", KUBECONFIG)
+            .under("HTTPS_PROXY", "http://127.0.0.1:2"),
+        run("surroundings::closed_proxy", 3, &context)
+            .with("config", KUBECONFIG.replace("127.0.0.1:1", "db.example:6443"))
+            .under("HTTPS_PROXY", "http://127.0.0.1:2"),
+        run("surroundings::proxy_is_none", 2, &context)
+            .with("config", KUBECONFIG.replace("127.0.0.1:1", "db.example:6443"))
+            .under("HTTPS_PROXY", "ftp://127.0.0.1:2"),
+        run("surroundings::plugin_fails", 2, &context).with("config", KUBECONFIG.replace("token: none", PLUGIN)),
+        run("surroundings::another_provider", 2, &[]).under("KIND_EXPERIMENTAL_PROVIDER", "podman"),
+        run("surroundings::engine_of_another_machine", 2, &[]).under("DOCKER_HOST", "ssh://build.example"),
         run("surroundings::artifacts_is_a_file", 3, &["--artifacts", "@/db.yaml"]).at_once(),
     ]
 }
@@ -221,6 +250,8 @@ fn command_lines() -> Vec<Case> {
         refused("usage::unknown_flag", &["run", "--unknown"]),
         refused("usage::timeout_scale", &["run", "--timeout-scale", "0"]),
         refused("usage::password_from", &["run", "--password-from", "db/root"]),
+        refused("usage::user_without_password", &["run", "--user", "admin"]),
+        refused("usage::pull_secret", &["run", "--pull-secret", "registry"]),
         refused("usage::budget_unknown", &["run", "--budget", "patience=3s"]),
         refused("usage::budget_without_unit", &["run", "--budget", "outage=30"]),
         refused("usage::explain_unknown", &["explain", "nothing::like_this"]),

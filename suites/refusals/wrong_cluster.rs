@@ -1,6 +1,9 @@
 //! Clusters that were there before, and that a run must not write to: each is an API server that remembers what it was
 //! asked, and all of it must have been reads and reviews.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use libtest_mimic::{Failed, Trial};
 use serde_json::json;
 
@@ -62,6 +65,9 @@ contexts: [{name: there, context: {cluster: there, user: somebody}}]
 
 /// A Secret beside the workload.
 const SECRET: &str = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db}\n";
+
+/// An object of a kind that the cluster does not know.
+const MONITOR: &str = "---\napiVersion: monitoring.example.com/v1\nkind: ServiceMonitor\nmetadata: {name: db}\n";
 
 const NOWHERE: &str = "  volumeClaimTemplates:\n  - metadata: {name: data}\n    spec: {storageClassName: nowhere}\n";
 
@@ -130,6 +136,10 @@ fn fixtures() -> Vec<Fixture> {
         },
         Fixture { manifests: format!("{WORKLOAD}{NOWHERE}"), ..fixture("wrong_cluster::no_storage_class", as_usual) },
         with(fixture("wrong_cluster::no_witness_image", as_usual), &MEANT[..2]),
+        Fixture {
+            manifests: format!("{WORKLOAD}{MONITOR}"),
+            ..fixture("wrong_cluster::unknown_kind", as_usual)
+        },
     ]
 }
 
@@ -147,7 +157,9 @@ pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> =
         fixtures().into_iter().map(|fixture| Trial::test(fixture.name, move || fixture.act())).collect();
     trials.push(Trial::test("wrong_cluster::ambient_kubeconfig", ambient_kubeconfig));
-    trials.push(Trial::test("wrong_cluster::the_right_one_is_written_to", the_right_one_is_written_to));
+    trials.push(Trial::test("wrong_cluster::the_right_one_is_written_to", || is_written_to(as_usual, &[])));
+    trials.push(Trial::test("wrong_cluster::a_busy_one_is_asked_again", || is_written_to(busy, &[])));
+    trials.push(Trial::test("wrong_cluster::no_proxy_leads_to_this_machine", || is_written_to(as_usual, &DEAD_PROXY)));
     trials
 }
 
@@ -183,8 +195,12 @@ impl Fixture {
 
 /// A run on the cluster of the place's kubeconfig.
 fn call(place: &Place, more: &[&str]) -> Said {
+    call_under(place, more, &[])
+}
+
+fn call_under(place: &Place, more: &[&str], environment: &[(&str, &str)]) -> Said {
     let arguments = [&["run", "--manifests", "@/db.yaml", "--kubeconfig", "@/config"], more].concat();
-    place.call(&arguments, &[("STEADFAST_LAB", "@/lab.json")])
+    place.call(&arguments, &[&[("STEADFAST_LAB", "@/lab.json")], environment].concat())
 }
 
 /// The environment's kubeconfig is nobody's word: a run that names no cluster makes one.
@@ -201,12 +217,30 @@ fn ambient_kubeconfig() -> Result<(), Failed> {
     Err(format!("exit code {}, and it was asked: {requests:?}\n{}", said.code, said.error).into())
 }
 
+/// A proxy that nobody is.
+const DEAD_PROXY: [(&str, &str); 2] = [("HTTPS_PROXY", "http://127.0.0.1:1"), ("HTTP_PROXY", "http://127.0.0.1:1")];
+
+/// It serves a request when it is asked for the third time.
+fn busy(request: &Request) -> Option<Answer> {
+    static ASKED: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+    let mut asked = ASKED.lock().expect("requests");
+    let times = asked.entry(format!("{} {} {}", request.method, request.path, request.body)).or_default();
+    *times += 1;
+    match *times {
+        1 => Some(refusal(429, "too many requests")),
+        2 => Some(refusal(503, "the server is shutting down")),
+        _ => None,
+    }
+}
+
 /// The fixtures prove something: where nothing is wrong, the first write comes, and it makes the run's own namespace.
-fn the_right_one_is_written_to() -> Result<(), Failed> {
-    let fixture = fixture("right", as_usual);
+fn is_written_to(odd: Odd, environment: &[(&str, &str)]) -> Result<(), Failed> {
+    let fixture = fixture("right", odd);
     let server = ApiServer::start(fixture.odd, []);
-    let said = call(&fixture.place(&server), &fixture.arguments);
-    let writes = server.writes();
+    let said = call_under(&fixture.place(&server), &fixture.arguments, environment);
+    let mut writes = server.writes();
+    // One that was not served is asked for again.
+    writes.dedup();
     if said.code == 3 && writes == ["POST /api/v1/namespaces"] && said.error.contains("nothing is written here") {
         return Ok(());
     }
