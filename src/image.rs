@@ -21,4 +21,9 @@ impl<'a> Image<'a> {
             None => Self { repository: rest, tag: None, digest },
         }
     }
+
+    /// Whether it means whatever is the latest.
+    pub fn is_latest(&self) -> bool {
+        self.digest.is_none() && self.tag.is_none_or(|tag| tag == "latest")
+    }
 }

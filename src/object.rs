@@ -49,3 +49,25 @@ pub(crate) fn has_condition(object: &Value, name: &str) -> bool {
     items(object, "/status/conditions")
         .any(|condition| text(condition, "/type") == Some(name) && text(condition, "/status") == Some("True"))
 }
+
+/// The number of a quantity, such as `500m` or `1Gi`
+/// (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>).
+pub(crate) fn quantity(value: &Value) -> Option<f64> {
+    if let Some(number) = value.as_f64() {
+        return Some(number);
+    }
+    let quantity = value.as_str()?;
+    let units: [(&str, f64); 10] = [
+        ("Ki", 1024.0),
+        ("Mi", 1024.0 * 1024.0),
+        ("Gi", 1024.0 * 1024.0 * 1024.0),
+        ("Ti", 1024.0 * 1024.0 * 1024.0 * 1024.0),
+        ("k", 1e3),
+        ("M", 1e6),
+        ("G", 1e9),
+        ("T", 1e12),
+        ("m", 1e-3),
+        ("", 1.0),
+    ];
+    units.iter().find_map(|(unit, factor)| Some(quantity.strip_suffix(unit)?.parse::<f64>().ok()? * factor))
+}

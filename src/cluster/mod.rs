@@ -176,7 +176,8 @@ impl Cluster {
         let proxy = proxy::Environment::read().proxy(&config.cluster_url, proxy.as_deref()).map_err(unusable)?;
         // A plugin that tells the credentials is waited for without giving way to anything else.
         let by = proxy.as_ref().map(|proxy| format!("through the proxy {} of {}", proxy.to.uri(), proxy.source));
-        let building = tokio::task::spawn_blocking(move || client::client(config, proxy.map(|proxy| proxy.to).as_ref()));
+        let building =
+            tokio::task::spawn_blocking(move || client::client(config, proxy.map(|proxy| proxy.to).as_ref()));
         let built = building.await.map_err(|error| unusable(error.to_string()))?;
         let client = built.map_err(|error| unusable(kubeconfig::words(&error)))?;
         let mut cluster = Self { client, context, server, by, version: String::new() };

@@ -16,6 +16,9 @@ pub const WRITER_USER: &str = "steadfast_writer";
 /// The placeholder of that account's password.
 pub const WRITER_PASSWORD: &str = "writer_password";
 
+/// The account that the harness logs in with where root may not log in from other machines.
+pub const ADMIN_USER: &str = "steadfast_admin";
+
 /// The table that the witness's ledger writes to.
 pub const ENTRIES_TABLE: &str = "steadfast.entries";
 
@@ -101,6 +104,16 @@ pub fn lodge() -> Vec<String> {
     ]
 }
 
+/// Makes that account, or finds it, in one text: the statements have to be of one session. Unless it is `logged`, it is
+/// written to no binary log. The password has no quotation mark.
+pub fn admit(password: &str, logged: bool) -> String {
+    let unlogged = if logged { "" } else { "SET SESSION sql_log_bin = 0; " };
+    format!(
+        "{unlogged}CREATE USER IF NOT EXISTS '{ADMIN_USER}'@'%' IDENTIFIED BY '{password}'; \
+         GRANT ALL PRIVILEGES ON *.* TO '{ADMIN_USER}'@'%' WITH GRANT OPTION"
+    )
+}
+
 /// Takes away what [`lodge`] makes.
 pub fn move_out() -> Vec<String> {
     vec![format!("DROP DATABASE IF EXISTS {SCHEMA}"), format!("DROP USER IF EXISTS '{WRITER_USER}'@'%'")]
@@ -154,6 +167,13 @@ mod tests {
         DROP USER IF EXISTS 'steadfast_writer'@'%'
         ");
         insta::assert_snapshot!(lodgers(), @"SELECT CONCAT('schema ', schema_name) AS name FROM information_schema.schemata WHERE schema_name = 'steadfast' UNION SELECT CONCAT('account ', user) FROM mysql.user WHERE user = 'steadfast_writer'");
+    }
+
+    #[test]
+    fn what_a_replica_is_given_is_in_no_binary_log() {
+        let (source, replica) = (admit("pw", true), admit("pw", false));
+        assert_eq!(replica, format!("SET SESSION sql_log_bin = 0; {source}"));
+        insta::assert_snapshot!(source, @"CREATE USER IF NOT EXISTS 'steadfast_admin'@'%' IDENTIFIED BY 'pw'; GRANT ALL PRIVILEGES ON *.* TO 'steadfast_admin'@'%' WITH GRANT OPTION");
     }
 
     #[test]

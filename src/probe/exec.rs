@@ -4,24 +4,57 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, AttachParams};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use crate::evidence::ExecAnswer;
 
 /// Runs `argv` in a container and waits for its end, for at most `limit`.
 pub async fn exec(pods: &Api<Pod>, pod: &str, container: &str, argv: &[&str], limit: Duration) -> ExecAnswer {
-    match tokio::time::timeout(limit, attempt(pods, pod, container, argv)).await {
+    within(argv, limit, attempt(pods, pod, container, argv, None)).await
+}
+
+/// The same with a standard input.
+pub async fn exec_with(
+    pods: &Api<Pod>,
+    pod: &str,
+    container: &str,
+    argv: &[&str],
+    input: &str,
+    limit: Duration,
+) -> ExecAnswer {
+    within(argv, limit, attempt(pods, pod, container, argv, Some(input))).await
+}
+
+async fn within(
+    argv: &[&str],
+    limit: Duration,
+    attempt: impl Future<Output = Result<ExecAnswer, String>>,
+) -> ExecAnswer {
+    match tokio::time::timeout(limit, attempt).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(message)) => ExecAnswer::Broken { message },
         Err(_) => ExecAnswer::Broken { message: format!("`{}` did not end within {limit:?}", argv.join(" ")) },
     }
 }
 
-async fn attempt(pods: &Api<Pod>, pod: &str, container: &str, argv: &[&str]) -> Result<ExecAnswer, String> {
-    let parameters = AttachParams::default().container(container).stdout(true).stderr(true).stdin(false);
+async fn attempt(
+    pods: &Api<Pod>,
+    pod: &str,
+    container: &str,
+    argv: &[&str],
+    input: Option<&str>,
+) -> Result<ExecAnswer, String> {
+    let parameters = AttachParams::default().container(container).stdout(true).stderr(true).stdin(input.is_some());
     let started = pods.exec(pod, argv.iter().copied(), &parameters).await;
     let mut process = started.map_err(|error| format!("cannot start `{}`: {error}", argv.join(" ")))?;
     let status = process.take_status();
+    if let (Some(input), Some(mut stdin)) = (input, process.stdin()) {
+        let written = async {
+            stdin.write_all(input.as_bytes()).await?;
+            stdin.shutdown().await
+        };
+        written.await.map_err(|error| format!("`{}` takes no input: {error}", argv.join(" ")))?;
+    }
     let (stdout, stderr) = (process.stdout(), process.stderr());
     let (stdout, stderr) = tokio::join!(read(stdout), read(stderr));
     let status = match status {

@@ -3,5 +3,5 @@
 mod exec;
 mod witness;
 
-pub use exec::exec;
+pub use exec::{exec, exec_with};
 pub use witness::{Session, Trouble};

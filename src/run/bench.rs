@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::images::taken_from_nodes;
 use super::{RunError, dns, preflight};
 use crate::check::{dns_budget_ms, dns_zone};
 use crate::cluster::kind::{self, IpFamily, KindCluster, Shape};
@@ -21,7 +22,7 @@ use crate::evidence::{DnsServer, Snapshot, SnapshotOf, Substitution, What};
 use crate::object::has_condition;
 use crate::probe::Session;
 use crate::scenario::Journal;
-use crate::workload;
+use crate::workload::{self, Manifest};
 
 const READY_WITHIN: Duration = Duration::from_secs(180);
 
@@ -202,6 +203,21 @@ impl Bench {
             witness_image,
             domain,
         })
+    }
+
+    /// The manifests as nodes take them that images were loaded into.
+    pub(super) fn from_nodes(&self, manifests: Vec<Manifest>, journal: &Journal) -> Vec<Manifest> {
+        if self.nodes.is_none() {
+            return manifests;
+        }
+        let (manifests, changed) = taken_from_nodes(manifests);
+        if !changed.is_empty() {
+            let containers = changed.join(", ");
+            journal.note(format!(
+                "imagePullPolicy of {containers} is IfNotPresent here: the images were loaded into the nodes"
+            ));
+        }
+        manifests
     }
 
     /// Brings images into the cluster, where it is one that images can be loaded into, and tells which stand in for

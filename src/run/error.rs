@@ -9,7 +9,7 @@ use crate::cluster::{AdmissionError, ConnectError, EngineError, LabError, Upgrad
 use crate::evidence::{ReadError, WatchError};
 use crate::report::ReportError;
 use crate::scenario::ScenarioError;
-use crate::workload::{ApplyError, Key, ManifestError, SubjectError};
+use crate::workload::{ApplyError, Key, ManifestError, Shortage, SubjectError};
 
 /// A run that could not begin, or was cut short.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +93,18 @@ pub enum RunError {
         /// The key of an object that was looked for.
         key: Key,
     },
+    /// A Secret that images are to be pulled with is not there.
+    #[error("the cluster has no Secret {place}; correct --pull-secret, which is NAMESPACE/NAME")]
+    NoPullSecret {
+        /// Its namespace and name.
+        place: String,
+    },
+    /// A quota leaves too little room.
+    #[error(
+        "the ResourceQuota {} allows {} of {}: {}; raise it, or leave it out of the manifests",
+        .0.quota, .0.hard, .0.resource, .0.why
+    )]
+    Quota(Shortage),
     /// No two pods may share a node, and there are too few.
     #[error(
         "the {pods} pods of StatefulSet {set} need a node each ({why}), and {takers} of the cluster's nodes take them: \
@@ -195,6 +207,8 @@ impl RunError {
                 | Self::NoImage { .. }
                 | Self::NoStorageClass { .. }
                 | Self::TooFewNodes { .. }
+                | Self::Quota(_)
+                | Self::NoPullSecret { .. }
                 | Self::NoCluster { .. }
                 | Self::NoWitnessImage { .. }
                 | Self::BadNamespace { .. }

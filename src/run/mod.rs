@@ -4,6 +4,7 @@ mod bench;
 mod budget;
 mod dns;
 mod error;
+mod images;
 pub mod phases;
 mod preflight;
 mod scope;
@@ -282,6 +283,7 @@ impl Settings {
         if trial.scenarios.iter().any(|scenario| scenario == "replicate") {
             workload::can_be_judged(&trial.manifests)?;
         }
+        preflight::quotas(&trial.manifests)?;
         if let Target::New { nodes, .. } = self.target {
             workload::known_to_new_cluster(&trial.manifests)?;
             preflight::nodes(&trial.manifests, &workload::taints_of_new(nodes), Some(nodes))?;

@@ -42,6 +42,7 @@ pub(super) async fn of_workload(bench: &Bench, manifests: &[Manifest], namespace
         workload::namespace_is_free(client, namespace).await?;
     }
     storage_classes(bench, manifests).await?;
+    quotas(manifests)?;
     nodes(manifests, &bench.taints, None)?;
     let mut rights = Vec::new();
     for manifest in manifests.iter().filter(|manifest| !workload::defines_kind_of(manifests, manifest)) {
@@ -55,6 +56,14 @@ pub(super) async fn of_workload(bench: &Bench, manifests: &[Manifest], namespace
         demand(&bench.cluster, &rights).await?;
     }
     Ok(())
+}
+
+/// A pod that a quota leaves no room for is never made.
+///
+/// # Errors
+/// When there is one.
+pub(super) fn quotas(manifests: &[Manifest]) -> Result<(), RunError> {
+    workload::shortage(manifests, 0).map_or(Ok(()), |shortage| Err(RunError::Quota(shortage)))
 }
 
 /// A pod for which no node is left stays Pending for ever: better to say so at once. `new` is how many nodes the cluster

@@ -3,7 +3,7 @@
 use super::{Bench, Trial};
 use crate::evidence::LeftOut;
 use crate::scenario::disrupts;
-use crate::workload::Apart;
+use crate::workload::{Apart, shortage};
 
 /// What a trial may disrupt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ struct Ground {
     nodes: usize,
     /// How many pods the workload has.
     pods: u32,
-    /// Whether one more pod would find a node.
+    /// Whether one more pod would find a node, and be within the quotas.
     room: bool,
 }
 
@@ -44,7 +44,8 @@ impl Scope {
     /// What a trial may act on this bench, with a workload of so many pods.
     pub fn of(bench: &Bench, trial: &Trial, pods: u32) -> Self {
         let containers = bench.nodes.is_some();
-        let room = Apart::of(&trial.manifests).is_none_or(|apart| apart.takers(&bench.taints) > apart.pods);
+        let on_nodes = Apart::of(&trial.manifests).is_none_or(|apart| apart.takers(&bench.taints) > apart.pods);
+        let room = on_nodes && shortage(&trial.manifests, 1).is_none();
         let ground = Ground { disruption: trial.disruption, containers, nodes: bench.size, pods, room };
         Self::on(ground, &trial.scenarios)
     }
@@ -73,7 +74,7 @@ fn why_not(ground: Ground, scenario: &str) -> Option<&'static str> {
         "freeze" | "outage" if ground.nodes < 2 => {
             Some("the cluster's only node carries the API server, the DNS servers and the witnesses too")
         }
-        "grow" if !ground.room => Some("no two pods may share a node, and there is none for one more"),
+        "grow" if !ground.room => Some("no node takes one more pod, or a quota allows none"),
         "claims" if ground.pods < 2 => Some("the set has one pod: with its claim would go every write"),
         _ if ground.disruption == Disruption::Nothing && disrupts(scenario) => {
             Some("no pod is disturbed in a cluster that was there before, unless --allow-disruption is given")

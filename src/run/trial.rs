@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret as SecretObject};
 use kube::api::Api;
-use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::bench::{Bench, Surroundings};
 use super::budget::{Budget, held_to};
+use super::images::substituted;
 use super::scope::{Disruption, Scope};
 use super::{RunError, preflight, witness};
 use crate::evidence::{
@@ -114,6 +114,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let (subject, credentials) = workload::subject(&trial.manifests, namespace, &bench.domain, &trial.hints)?;
     let mut substitutions = bench.provide(&workload::images(&trial.manifests), journal).await?;
     let manifests = workload::with_random_values(substituted(&trial.manifests, &substitutions));
+    let manifests = bench.from_nodes(manifests, journal);
     substitutions.extend(bench.node_substitution.clone());
 
     let far = format!("{namespace}-witness");
@@ -135,7 +136,8 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     // It is set once: a trial is acted once.
     let _ = standing.recorder.set(recorder);
     let writer_password = Secret::from(workload::random_password());
-    let start = |namespace| start_witness(bench, trial, namespace, &writer_password, standing);
+    let beside = witness::Beside::of(client, &manifests, &trial.hints).await?;
+    let start = |namespace| start_witness(bench, trial, namespace, (&writer_password, &beside), standing);
     let started = async { tokio::try_join!(start(namespace), start(&far)) };
     let (near, far_session) = journal.step("run", "start the witnesses", started).await?;
     let dns_servers = bench.record_dns(journal, &near).await?;
@@ -281,32 +283,15 @@ pub(super) fn description(
     }
 }
 
-/// The manifests with the images that run in place of those they name.
-pub(super) fn substituted(manifests: &[Manifest], substitutions: &[Substitution]) -> Vec<Manifest> {
-    let mut manifests = manifests.to_vec();
-    for manifest in &mut manifests {
-        for list in ["/spec/template/spec/containers", "/spec/template/spec/initContainers"] {
-            let containers = manifest.object.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
-            for container in containers {
-                let stand_in = substitutions.iter().find(|substitution| container["image"] == substitution.wanted);
-                if let Some(stand_in) = stand_in {
-                    container["image"] = json!(stand_in.image);
-                }
-            }
-        }
-    }
-    manifests
-}
-
 /// Starts a witness in a namespace, and opens the conversation with it.
 async fn start_witness(
     bench: &Bench,
     trial: &Trial,
     namespace: &str,
-    password: &Secret,
+    (password, beside): (&Secret, &witness::Beside),
     standing: &Standing,
 ) -> Result<Session, RunError> {
-    let (client, manifests) = (&bench.cluster.client, witness::pod(&bench.witness_image, password)?);
+    let (client, manifests) = (&bench.cluster.client, witness::pod(&bench.witness_image, password, beside)?);
     workload::apply(client, &manifests, namespace, &mut *standing.made.lock().await).await?;
     witness::session(client, namespace, WITNESS_READY_WITHIN.mul_f64(trial.around.timeout_scale)).await
 }

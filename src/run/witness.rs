@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use super::RunError;
 use super::bench::{Wanted, ready};
+use crate::object::{items, text};
 use crate::probe::Session;
 use crate::witness::protocol::Secret;
-use crate::workload::{self, Manifest};
+use crate::workload::{self, Hints, Manifest};
 
 const POD: &str = include_str!("../../manifests/witness/pod.yaml");
 const KEEPER: &str = include_str!("../../manifests/witness/keeper.yaml");
@@ -20,13 +21,69 @@ const LABEL: &str = "app.kubernetes.io/name=steadfast-witness";
 
 /// The Secret that a witness has its password from, and its keys.
 const SECRET: &str = "steadfast-witness";
+/// The copy of a Secret that its image is pulled with.
+const PULL_SECRET: &str = "steadfast-pull";
 const WRITER: &str = "password";
 const REPLICA: &str = "replica-password";
 
+/// What stands beside a witness, as the workload and its surroundings ask for it.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// Secrets that its image is pulled with.
+    pull_secrets: Vec<Manifest>,
+    /// Whether a quota counts what it takes.
+    counted: bool,
+}
+
+impl Beside {
+    /// The Secrets that the pods of these manifests name and the manifests bring, and the one of the cluster that is named;
+    /// and whether a quota of the manifests counts cores or memory.
+    ///
+    /// # Errors
+    /// When the one of the cluster is not there, or cannot be read.
+    pub async fn of(client: &Client, manifests: &[Manifest], hints: &Hints) -> Result<Self, RunError> {
+        let named = manifests.iter().flat_map(|it| items(&it.object, "/spec/template/spec/imagePullSecrets"));
+        let named: Vec<&str> = named.filter_map(|secret| text(secret, "/name")).collect();
+        let brought = manifests.iter().filter(|it| it.kind() == "Secret" && named.contains(&it.name()));
+        let mut pull_secrets: Vec<Manifest> = brought.cloned().collect();
+        for secret in &mut pull_secrets {
+            // It is applied to both namespaces.
+            if let Some(metadata) = secret.object["metadata"].as_object_mut() {
+                metadata.remove("namespace");
+            }
+        }
+        if let Some(place) = &hints.pull_secret {
+            pull_secrets.push(copied(client, place).await?);
+        }
+        Ok(Self { pull_secrets, counted: workload::counts_resources(manifests) })
+    }
+}
+
+/// A copy of a Secret of the cluster, under a name of the harness's.
+async fn copied(client: &Client, place: &str) -> Result<Manifest, RunError> {
+    let (namespace, name) = place.split_once('/').unwrap_or(("default", place));
+    let secrets: Api<SecretObject> = Api::namespaced(client.clone(), namespace);
+    let there = secrets.get_opt(name).await;
+    let there = there.map_err(|source| RunError::api(&format!("read the Secret {place}"), source))?;
+    let there = there.ok_or_else(|| RunError::NoPullSecret { place: place.to_owned() })?;
+    let object = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": PULL_SECRET}, "type": there.type_, "data": there.data,
+    });
+    Ok(Manifest { origin: format!("the Secret {place}"), object })
+}
+
 /// The manifests of a witness for one run: a pod without a controller, which no drain takes away.
-pub(super) fn pod(image: &str, password: &Secret) -> Result<Vec<Manifest>, RunError> {
+pub(super) fn pod(image: &str, password: &Secret, beside: &Beside) -> Result<Vec<Manifest>, RunError> {
     let mut manifests = workload::parse("the witness's manifests", POD)?;
     for Manifest { object, .. } in &mut manifests {
+        if object["kind"] == "Pod" {
+            let named = beside.pull_secrets.iter().map(|secret| json!({"name": secret.name()}));
+            object["spec"]["imagePullSecrets"] = named.collect();
+            if beside.counted {
+                let takes: Value = workload::WITNESS.iter().map(|(what, amount)| (*what, *amount)).collect();
+                object["spec"]["containers"][0]["resources"] = json!({"requests": takes, "limits": takes});
+            }
+        }
         if let Some(field) = object.pointer_mut("/spec/containers/0/image") {
             *field = json!(image);
         }
@@ -34,7 +91,7 @@ pub(super) fn pod(image: &str, password: &Secret) -> Result<Vec<Manifest>, RunEr
             *field = json!(password.expose());
         }
     }
-    Ok(manifests)
+    Ok(beside.pull_secrets.iter().cloned().chain(manifests).collect())
 }
 
 /// What the accounts log in with that `before` makes.
@@ -67,10 +124,15 @@ impl Passwords {
 
 /// The manifests of a witness for the time until somebody has upgraded the cluster: a drain moves it, and its ledger goes
 /// with it. Its claim has this class, or the cluster's default one.
-pub(super) fn keeper(image: &str, passwords: &Passwords, class: Option<&str>) -> Result<Vec<Manifest>, RunError> {
+pub(super) fn keeper(
+    image: &str,
+    passwords: &Passwords,
+    class: Option<&str>,
+    beside: &Beside,
+) -> Result<Vec<Manifest>, RunError> {
     let (pods, mut manifests): (Vec<_>, Vec<_>) =
-        pod(image, &passwords.writer)?.into_iter().partition(|manifest| manifest.kind() == "Pod");
-    for secret in &mut manifests {
+        pod(image, &passwords.writer, beside)?.into_iter().partition(|manifest| manifest.kind() == "Pod");
+    for secret in manifests.iter_mut().filter(|secret| secret.name() == SECRET) {
         if let Some(data) = secret.object.pointer_mut("/stringData").and_then(Value::as_object_mut) {
             data.insert(REPLICA.to_owned(), json!(passwords.replica.expose()));
         }
@@ -113,8 +175,8 @@ mod tests {
 
     #[test]
     fn a_keeper_is_the_same_pod_with_a_claim_for_its_ledger() {
-        let pods = pod("image", &"hunter2".into()).unwrap();
-        let keepers = keeper("image", &passwords(), Some("fast")).unwrap();
+        let pods = pod("image", &"hunter2".into(), &Beside::default()).unwrap();
+        let keepers = keeper("image", &passwords(), Some("fast"), &Beside::default()).unwrap();
         let (pod, set) = (of(&pods, "Pod"), of(&keepers, "StatefulSet"));
         let data = &of(&keepers, "Secret")["stringData"];
         assert_eq!((&data["password"], &data["replica-password"]), (&json!("hunter2"), &json!("swordfish")));
@@ -128,19 +190,22 @@ mod tests {
             (&claim["metadata"]["name"], &claim["spec"]["storageClassName"]),
             (&json!("ledger"), &json!("fast"))
         );
-        let default = of(&keeper("image", &passwords(), None).unwrap(), "StatefulSet");
+        let default = of(&keeper("image", &passwords(), None, &Beside::default()).unwrap(), "StatefulSet");
         assert!(default["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"].is_null());
     }
 
     #[test]
     fn passwords_stand_in_the_secret_alone_and_a_witness_sees_its_own() {
-        for manifests in [pod("image", &"hunter2".into()).unwrap(), keeper("image", &passwords(), None).unwrap()] {
+        for manifests in [
+            pod("image", &"hunter2".into(), &Beside::default()).unwrap(),
+            keeper("image", &passwords(), None, &Beside::default()).unwrap(),
+        ] {
             let tells = |manifest: &&Manifest| {
                 ["hunter2", "swordfish"].iter().any(|it| manifest.object.to_string().contains(it))
             };
             assert_eq!(manifests.iter().filter(tells).map(Manifest::kind).collect::<Vec<_>>(), ["Secret"]);
         }
-        let pod = of(&pod("image", &"hunter2".into()).unwrap(), "Pod");
+        let pod = of(&pod("image", &"hunter2".into(), &Beside::default()).unwrap(), "Pod");
         assert_eq!(pod["spec"]["volumes"][1]["secret"]["items"], json!([{"key": "password", "path": "password"}]));
     }
 }

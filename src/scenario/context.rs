@@ -22,7 +22,7 @@ use crate::evidence::{PodLife, Redaction, Replication, Sight, Subject, Timeline}
 use crate::mysql::flavour::Flavour;
 use crate::probe::Session;
 use crate::witness::protocol::Secret;
-use crate::workload::{Hints, Manifest, Owned};
+use crate::workload::{Hints, Manifest, Owned, random_password};
 
 /// How long the scenarios wait, each limit for one named thing. `--timeout-scale` multiplies them all.
 #[derive(Debug, Clone, Copy)]
@@ -153,6 +153,10 @@ pub struct Context {
     flavour: OnceLock<Flavour>,
     replicating: AtomicBool,
     greeting: AtomicBool,
+    /// Whether root was seen to be let in from its own machine only.
+    pub(super) root_is_local: AtomicBool,
+    /// The password of the account that is made then.
+    pub(super) admin_password: Secret,
     pub(super) reader: Reader,
     /// What is to be made good, whatever happens.
     pub(super) disrupted: tokio::sync::Mutex<Vec<Disrupted>>,
@@ -171,12 +175,16 @@ impl std::ops::Deref for Context {
 impl Context {
     /// A context of these parts.
     pub fn new(parts: Parts) -> Self {
+        let admin_password = Secret::from(random_password());
+        parts.redaction.learn(admin_password.expose());
         Self {
             parts,
             next_write: AtomicU64::new(1),
             flavour: OnceLock::new(),
             replicating: AtomicBool::new(false),
             greeting: AtomicBool::new(false),
+            root_is_local: AtomicBool::new(false),
+            admin_password,
             reader: Reader::default(),
             disrupted: tokio::sync::Mutex::default(),
             vain: Vain::default(),

@@ -27,6 +27,7 @@
 //! servers: new ones may come to be on any node, and nodes with DNS servers are left alone. Claims come last: from there
 //! on the last pod's data is new.
 
+mod admit;
 mod claims;
 mod comeback;
 mod context;

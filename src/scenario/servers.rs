@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 
 use super::ScenarioError;
+use super::admit::is_denied;
 use super::context::Context;
 use super::ledger;
 use crate::evidence::{
@@ -54,8 +55,10 @@ impl Context {
         let uid = self.uid(pod).unwrap_or_default();
         // A write that is to be refused has to come from whom this server can refuse.
         let ordinary = self.flavour().ordinary_writer().filter(|_| question == Question::TryWrite);
-        let login = ordinary.map_or_else(|| self.root(), |user| (user, self.writer_password.clone()));
-        let (took_us, answer) = self.put_as(Ask::Sql, login, pod, &statements, limit).await;
+        let (took_us, answer) = match ordinary {
+            Some(user) => self.put_as(Ask::Sql, (user, self.writer_password.clone()), pod, &statements, limit).await,
+            None => self.put(moment, pod, &statements, limit).await,
+        };
         let answer = form(answer);
         let (moment, pod, answer_copy) = (moment.clone(), pod.to_owned(), answer.clone());
         self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
@@ -67,7 +70,10 @@ impl Context {
     pub(super) async fn ask_until_answered(&self, moment: &Moment, pod: &str, limit: Duration) -> bool {
         let uid = self.uid(pod).unwrap_or_default();
         let statements = vec![statements::PING.to_owned()];
-        let (took_us, answer) = self.put_as(Ask::Await, self.root(), pod, &statements, limit).await;
+        let (mut took_us, mut answer) = self.put_as(Ask::Await, self.login(), pod, &statements, limit).await;
+        if is_denied(&answer) {
+            (took_us, answer) = self.put(moment, pod, &statements, limit).await;
+        }
         let answered = matches!(answer, SqlAnswer::Rows(_));
         if answered {
             let (moment, pod, question) = (moment.clone(), pod.to_owned(), Question::Ping);
@@ -76,13 +82,13 @@ impl Context {
         answered
     }
 
-    /// Puts statements to a pod's server without a record.
-    async fn put(&self, pod: &str, statements: &[String], limit: Duration) -> (u64, SqlAnswer) {
-        self.put_as(Ask::Sql, self.root(), pod, statements, limit).await
-    }
-
-    fn root(&self) -> (&str, Secret) {
-        (self.hints.user(), self.root_password.clone())
+    /// Puts statements to a pod's server without a record. Where root is not let in from here, an account is made first.
+    async fn put(&self, moment: &Moment, pod: &str, statements: &[String], limit: Duration) -> (u64, SqlAnswer) {
+        let told = self.put_as(Ask::Sql, self.login(), pod, statements, limit).await;
+        if is_denied(&told.1) && self.admit(moment, pod).await {
+            return self.put_as(Ask::Sql, self.login(), pod, statements, limit).await;
+        }
+        told
     }
 
     async fn put_as(
@@ -139,8 +145,8 @@ impl Context {
     }
 
     /// Whether a server answers this run over TLS.
-    pub(super) async fn is_over_tls(&self, pod: &str) -> bool {
-        let (_, answer) = self.put(pod, &[statements::CIPHER.to_owned()], self.limits.sql).await;
+    pub(super) async fn is_over_tls(&self, moment: &Moment, pod: &str) -> bool {
+        let (_, answer) = self.put(moment, pod, &[statements::CIPHER.to_owned()], self.limits.sql).await;
         first(&in_small_letters(answer), "value").is_some_and(|cipher| !cipher.is_empty())
     }
 
@@ -170,7 +176,7 @@ impl Context {
         let writes = (0..rows).map(|_| async {
             let id = self.next_write();
             let uid = self.uid(&pod).unwrap_or_default();
-            let (_, answer) = self.put(&pod, &[statements::write(id)], self.limits.sql).await;
+            let (_, answer) = self.put(moment, &pod, &[statements::write(id)], self.limits.sql).await;
             let outcome = match answer {
                 SqlAnswer::Rows(_) => WriteOutcome::Acknowledged,
                 SqlAnswer::Error { code, message } => WriteOutcome::Rejected(format!("{code}: {message}")),
@@ -206,7 +212,7 @@ impl Context {
         let statements = vec![self.flavour().barrier(&set, HASTE.as_secs())];
         let waits = replicas.iter().map(async |pod| {
             let uid = self.uid(pod).unwrap_or_default();
-            let (took_us, answer) = self.put(pod, &statements, self.limits.sql).await;
+            let (took_us, answer) = self.put(moment, pod, &statements, self.limits.sql).await;
             if first(&answer, "reached").as_deref() == Some("1") {
                 let (moment, pod, statements) = (moment.clone(), pod.clone(), statements.clone());
                 let question = Question::Barrier;
@@ -240,14 +246,14 @@ impl Context {
     /// Asks a server for the checksum of every table that it has; of one that others use, only of the harness's own.
     pub(super) async fn digest(&self, moment: &Moment, pod: &str) -> SqlAnswer {
         let list = if self.adopted { statements::OWN_TABLES } else { statements::TABLES }.to_owned();
-        let (mut took_us, mut answer) = self.put(pod, std::slice::from_ref(&list), self.limits.sql).await;
+        let (mut took_us, mut answer) = self.put(moment, pod, std::slice::from_ref(&list), self.limits.sql).await;
         let mut statements = vec![list];
         if let SqlAnswer::Rows(rows) = &answer
             && !rows.is_empty()
         {
             let tables: Vec<String> = rows.iter().filter_map(|row| column(row, "name")).collect();
             statements = vec![statements::digest(&tables)];
-            (took_us, answer) = self.put(pod, &statements, self.limits.sql).await;
+            (took_us, answer) = self.put(moment, pod, &statements, self.limits.sql).await;
             answer = in_small_letters(answer);
         }
         let uid = self.uid(pod).unwrap_or_default();

@@ -136,10 +136,7 @@ fn fixtures() -> Vec<Fixture> {
         },
         Fixture { manifests: format!("{WORKLOAD}{NOWHERE}"), ..fixture("wrong_cluster::no_storage_class", as_usual) },
         with(fixture("wrong_cluster::no_witness_image", as_usual), &MEANT[..2]),
-        Fixture {
-            manifests: format!("{WORKLOAD}{MONITOR}"),
-            ..fixture("wrong_cluster::unknown_kind", as_usual)
-        },
+        Fixture { manifests: format!("{WORKLOAD}{MONITOR}"), ..fixture("wrong_cluster::unknown_kind", as_usual) },
     ]
 }
 

@@ -30,6 +30,7 @@ run() { # COMMAND...
 }
 
 allow_empty=${MYSQL_ALLOW_EMPTY_PASSWORD:-}
+root_host=${MYSQL_ROOT_HOST:-%}
 names="MYSQL_ROOT_PASSWORD, MYSQL_ALLOW_EMPTY_PASSWORD, MYSQL_RANDOM_ROOT_PASSWORD"
 if command -v mariadbd > /dev/null; then
   MYSQL_ROOT_PASSWORD=${MARIADB_ROOT_PASSWORD:-${MYSQL_ROOT_PASSWORD:-}}
@@ -37,6 +38,7 @@ if command -v mariadbd > /dev/null; then
   MYSQL_RANDOM_ROOT_PASSWORD=${MARIADB_RANDOM_ROOT_PASSWORD:-${MYSQL_RANDOM_ROOT_PASSWORD:-}}
   MYSQL_DATABASE=${MARIADB_DATABASE:-${MYSQL_DATABASE:-}}
   allow_empty=${MARIADB_ALLOW_EMPTY_ROOT_PASSWORD:-$allow_empty}
+  root_host=${MARIADB_ROOT_HOST:-$root_host}
   names="MARIADB_ROOT_PASSWORD, MARIADB_ALLOW_EMPTY_ROOT_PASSWORD, MARIADB_RANDOM_ROOT_PASSWORD"
 fi
 if [ -n "${MYSQL_ROOT_PASSWORD_FILE:-}" ]; then
@@ -53,10 +55,12 @@ statements() {
   echo "SET SESSION sql_mode = '';"
   # MariaDB brings these, without a password.
   echo "DROP USER IF EXISTS root@'127.0.0.1', root@'::1';"
-  echo "CREATE USER root@'%';"
-  echo "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
+  if [ "$root_host" != localhost ]; then
+    echo "CREATE USER root@'$root_host';"
+    echo "GRANT ALL ON *.* TO root@'$root_host' WITH GRANT OPTION;"
+  fi
   if [ -n "${MYSQL_ROOT_PASSWORD:-}" ]; then
-    for host in % localhost; do
+    for host in "$root_host" localhost; do
       echo "SET @statement = CONCAT('ALTER USER root@''$host'' IDENTIFIED BY ', QUOTE(0x$(hex "$MYSQL_ROOT_PASSWORD")));"
       echo "PREPARE statement FROM @statement;"
       echo "EXECUTE statement;"

@@ -1,11 +1,9 @@
 //! Options of the server: on its command line, and in the files of ConfigMaps.
 
-use serde_json::Value;
-
 use super::{Level, Rule};
 use crate::lint::read::Object;
 use crate::lint::set::{Container, Hit, Set};
-use crate::object::text;
+use crate::object::{quantity, text};
 use crate::workload::{self, step};
 
 pub(super) const BUFFER_POOL_TOO_LARGE: Rule = Rule {
@@ -105,33 +103,11 @@ fn mysql_bytes(text: &str) -> Option<u64> {
     number.trim().parse::<u64>().ok()?.checked_mul(1_u64.checked_shl(10 * power)?)
 }
 
-/// Bytes of a quantity of Kubernetes, such as `1Gi`
-/// (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>).
-fn quantity_bytes(value: &Value) -> Option<f64> {
-    if let Some(number) = value.as_f64() {
-        return Some(number);
-    }
-    let quantity = value.as_str()?;
-    let units: [(&str, f64); 10] = [
-        ("Ki", 1024.0),
-        ("Mi", 1024.0 * 1024.0),
-        ("Gi", 1024.0 * 1024.0 * 1024.0),
-        ("Ti", 1024.0 * 1024.0 * 1024.0 * 1024.0),
-        ("k", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("T", 1e12),
-        ("m", 1e-3),
-        ("", 1.0),
-    ];
-    units.iter().find_map(|(unit, factor)| Some(quantity.strip_suffix(unit)?.parse::<f64>().ok()? * factor))
-}
-
 fn buffer_pool_too_large<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let hit = |server: Container<'a>| {
         let pool = given(set, &server, "innodb-buffer-pool-size")?;
         let limit = server.value.pointer("/resources/limits/memory")?;
-        let fits = mysql_bytes(&pool.value)? as f64 <= quantity_bytes(limit)?;
+        let fits = mysql_bytes(&pool.value)? as f64 <= quantity(limit)?;
         let shown = limit.as_str().map_or_else(|| limit.to_string(), str::to_owned);
         let message = format!(
             "the buffer pool of container `{}` is {}, and its memory is limited to {shown}",

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::super::bench::{Bench, Surroundings, Target};
-use super::super::trial::{self, substituted};
+use super::super::images::substituted;
+use super::super::trial;
 use super::super::{Finished, RunError, Settings, preflight, read_back};
 use super::begin;
 use super::error::PhaseError;
@@ -192,7 +193,8 @@ impl Before {
         let manifests = if site.saved.adopted {
             site.standing().await?
         } else {
-            fresh(&site, substituted(&manifests, &substitutions)).await?
+            let manifests = substituted(&manifests, &substitutions);
+            fresh(&site, site.bench.from_nodes(manifests, &site.around.journal)).await?
         };
         let scenarios: &[&str] = if site.saved.adopted { &[] } else { &["deploy", "replicate"] };
         site.around.journal.log.record(What::Run(Box::new(site.describe(scenarios, substitutions, None))));

@@ -183,7 +183,8 @@ impl Site<'_> {
         let class = manifests.iter().find(|manifest| manifest.kind() == "StatefulSet");
         let class = class.map(|set| set.text("/spec/volumeClaimTemplates/0/spec/storageClassName"));
         let class = class.filter(|class| !class.is_empty());
-        let keepers = witness::keeper(&self.bench.witness_image, &passwords, class)?;
+        let beside = witness::Beside::of(&client, manifests, &self.saved.conditions.hints).await?;
+        let keepers = witness::keeper(&self.bench.witness_image, &passwords, class, &beside)?;
         let classes: Vec<Manifest> =
             manifests.iter().filter(|manifest| manifest.kind() == "StorageClass").cloned().collect();
         let mut made = Vec::new();

@@ -1,0 +1,166 @@
+//! What the ResourceQuotas of the manifests leave room for: the API server refuses a pod beyond it, again and again, and
+//! the set waits for ever (<https://kubernetes.io/docs/concepts/policy/resource-quotas/>).
+
+use serde_json::Value;
+
+use super::manifests::Manifest;
+use crate::object::{items, quantity, text};
+
+/// What the witness is given where a quota counts it: a share of a core, and memory for its ledger.
+pub const WITNESS: [(&str, &str); 2] = [("cpu", "100m"), ("memory", "128Mi")];
+
+/// A quota that lets a run make less than it has to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortage {
+    /// The ResourceQuota.
+    pub quota: String,
+    /// What it limits, as it says there.
+    pub resource: String,
+    /// What it allows, as it says there.
+    pub hard: String,
+    /// Why that is too little.
+    pub why: String,
+}
+
+/// Whether a quota counts cores or memory, so that every pod has to say how much it takes.
+pub fn counts_resources(manifests: &[Manifest]) -> bool {
+    limits(manifests).any(|(_, resource, _)| compute(resource).is_some())
+}
+
+/// The first limit of a quota that leaves too little room for all pods of the manifests and so many more of the set, and the
+/// witness beside them.
+pub fn shortage(manifests: &[Manifest], more: u64) -> Option<Shortage> {
+    let pods = pods(manifests, more);
+    limits(manifests).find_map(|(quota, resource, hard)| {
+        let allowed = quantity(hard)?;
+        let needed = match (resource, compute(resource)) {
+            ("pods" | "count/pods", _) => Ok(1.0 + pods.iter().map(|pods| pods.count).sum::<f64>()),
+            ("persistentvolumeclaims" | "count/persistentvolumeclaims", _) => {
+                Ok(pods.iter().map(|pods| pods.count * pods.claims().count() as f64).sum())
+            }
+            ("requests.storage", _) => Ok(pods.iter().map(|pods| pods.count * pods.storage()).sum()),
+            (_, Some(what)) => of_all(&pods, what),
+            _ => return None,
+        };
+        let why = match needed {
+            Ok(needed) if needed <= allowed => return None,
+            Ok(needed) => format!("the pods of the manifests and the witness need {}", rounded(needed)),
+            Err(container) => format!("the container `{container}` does not say how much it takes"),
+        };
+        let hard = hard.as_str().map_or_else(|| hard.to_string(), str::to_owned);
+        Some(Shortage { quota: quota.to_owned(), resource: resource.to_owned(), hard, why })
+    })
+}
+
+/// The limits of the manifests' quotas. One with scopes counts only some pods, and is left to the API server.
+fn limits(manifests: &[Manifest]) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let quotas = manifests.iter().filter(|manifest| {
+        let scoped = ["/spec/scopes", "/spec/scopeSelector"].iter().any(|it| manifest.object.pointer(it).is_some());
+        manifest.kind() == "ResourceQuota" && !scoped
+    });
+    quotas.flat_map(|quota| {
+        let hard = quota.object.pointer("/spec/hard").and_then(Value::as_object);
+        hard.into_iter().flatten().map(|(resource, hard)| (quota.name(), resource.as_str(), hard))
+    })
+}
+
+/// Where containers say how much they take of what a quota counts: under requests or under limits.
+fn compute(resource: &str) -> Option<(&'static str, &'static str)> {
+    Some(match resource {
+        "cpu" | "requests.cpu" => ("requests", "cpu"),
+        "memory" | "requests.memory" => ("requests", "memory"),
+        "limits.cpu" => ("limits", "cpu"),
+        "limits.memory" => ("limits", "memory"),
+        _ => return None,
+    })
+}
+
+/// The pods of a StatefulSet or a Deployment.
+struct Pods<'a> {
+    object: &'a Value,
+    count: f64,
+}
+
+impl<'a> Pods<'a> {
+    fn claims(&self) -> impl Iterator<Item = &'a Value> {
+        items(self.object, "/spec/volumeClaimTemplates")
+    }
+
+    fn storage(&self) -> f64 {
+        self.claims().filter_map(|claim| quantity(claim.pointer("/spec/resources/requests/storage")?)).sum()
+    }
+}
+
+fn pods(manifests: &[Manifest], more: u64) -> Vec<Pods<'_>> {
+    let mut more = more as f64;
+    let controllers = manifests.iter().filter(|it| ["StatefulSet", "Deployment"].contains(&it.kind()));
+    controllers
+        .map(|it| {
+            let replicas = it.object.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1) as f64;
+            // The first set is the one under test.
+            let added = if it.kind() == "StatefulSet" { std::mem::take(&mut more) } else { 0.0 };
+            Pods { object: &it.object, count: replicas + added }
+        })
+        .collect()
+}
+
+/// What all pods and the witness take together; a container that does not say is an error.
+fn of_all(pods: &[Pods<'_>], (list, what): (&str, &str)) -> Result<f64, String> {
+    let own = WITNESS.iter().find(|(name, _)| *name == what).and_then(|(_, amount)| quantity(&Value::from(*amount)));
+    let mut sum = own.unwrap_or(0.0);
+    for pods in pods {
+        for container in items(pods.object, "/spec/template/spec/containers") {
+            // Who limits itself asks for as much, unless it says otherwise.
+            let said =
+                [list, "limits"].into_iter().find_map(|list| container.pointer(&format!("/resources/{list}/{what}")));
+            let name = || text(container, "/name").unwrap_or_default().to_owned();
+            sum += pods.count * said.and_then(quantity).ok_or_else(name)?;
+        }
+    }
+    Ok(sum)
+}
+
+/// A number without the digits that nobody asked for.
+fn rounded(number: f64) -> String {
+    let text = format!("{number:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::parse;
+
+    const SET: &str = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec:\n  replicas: 3\n  \
+        template: {spec: {containers: [{name: server, resources: {limits: {memory: 1Gi}}}]}}\n  \
+        volumeClaimTemplates: [{metadata: {name: data}, spec: {resources: {requests: {storage: 2Gi}}}}]\n---\n";
+
+    fn judged(hard: &str, more: u64) -> Option<String> {
+        let quota =
+            format!("apiVersion: v1\nkind: ResourceQuota\nmetadata: {{name: small}}\nspec: {{hard: {{{hard}}}}}\n");
+        let manifests = parse("db.yaml", &format!("{SET}{quota}")).expect("YAML");
+        shortage(&manifests, more).map(|it| format!("{} {} {}: {}", it.quota, it.resource, it.hard, it.why))
+    }
+
+    #[test]
+    fn a_quota_has_room_for_the_pods_and_the_witness() {
+        assert_eq!(judged("pods: 4", 0), None);
+        assert_eq!(
+            judged("pods: '3'", 0).as_deref(),
+            Some("small pods 3: the pods of the manifests and the witness need 4")
+        );
+        assert!(judged("pods: 4", 1).is_some() && judged("count/pods: 5", 1).is_none());
+        assert_eq!(judged("persistentvolumeclaims: 3, requests.storage: 6Gi", 0), None);
+        assert!(judged("requests.storage: 5Gi", 0).is_some() && judged("persistentvolumeclaims: 2", 0).is_some());
+        assert_eq!(judged("services: 1, requests.nvidia.com/gpu: 0", 0), None);
+    }
+
+    #[test]
+    fn who_is_counted_has_to_say_how_much_it_takes() {
+        assert_eq!(judged("requests.memory: 4Gi", 0), None);
+        assert!(judged("limits.memory: 3Gi", 0).is_some_and(|why| why.contains("need 3355443200")));
+        assert!(
+            judged("requests.cpu: 9", 0).is_some_and(|why| why.ends_with("`server` does not say how much it takes"))
+        );
+    }
+}
