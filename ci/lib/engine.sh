@@ -62,7 +62,7 @@ start_engine() {
     sleep 0.5
   done
   tail -n 15 "$home/dockerd.log"
-  fail "dockerd does not answer" "see $home/dockerd.log; where an engine cannot run, point DOCKER_HOST at one that does"
+  fail "dockerd does not answer" "see $home/dockerd.log; clusters need an engine on this machine"
 }
 
 # A pid file that outlived its program keeps the next one from starting, be it that the number is another process's by

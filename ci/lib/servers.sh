@@ -40,7 +40,12 @@ other_servers() {
   done < <(jq -c '.images[]?' "$CACHE/lab.json" 2> /dev/null)
 }
 
-save_pulled() { docker save --output "$1/image.tar" "$2"; } # DIRECTORY IMAGE
+# An engine that keeps images in containerd has of other platforms only the names, and saves all unless it is told one.
+save_pulled() { # DIRECTORY IMAGE
+  local platform=()
+  if docker info --format '{{json .DriverStatus}}' | grep -q io.containerd.snapshotter; then platform=(--platform linux/amd64); fi
+  docker save "${platform[@]}" --output "$1/image.tar" "$2"
+}
 
 # server_tree DIRECTORY RELEASE PACKAGES makes DIRECTORY/tree.tar, a Debian with these packages and a place for a server.
 server_tree() {

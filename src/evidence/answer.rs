@@ -208,6 +208,9 @@ pub const KERNEL_HOSTNAME: &[&str] = &["cat", "/proc/sys/kernel/hostname"];
 /// (<https://kubernetes.io/docs/tasks/network/customize-hosts-file-for-pods/>).
 pub const HOSTS: &[&str] = &["cat", "/etc/hosts"];
 
+/// Prints how names are looked up in a container (<https://man7.org/linux/man-pages/man5/resolv.conf.5.html>).
+pub const RESOLVER: &[&str] = &["cat", "/etc/resolv.conf"];
+
 impl ExecAnswer {
     /// Whether the container has no such program, or none that can be run: a shell's codes for that.
     pub fn lacks_program(&self) -> bool {

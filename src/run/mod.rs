@@ -245,6 +245,10 @@ impl Settings {
         }
         let Loaded { mut manifests, passed_over } = workload::load(&self.manifests, &lab.kubectl).await?;
         workload::choose(&mut manifests, &self.hints);
+        if workload::leave_default_namespace(&mut manifests) {
+            let note = "the manifests name the namespace default, which is left alone: the run has one of its own";
+            around.journal.note(note.to_owned());
+        }
         for file in passed_over {
             around.journal.note(format!("{file} holds no objects and was passed over"));
         }

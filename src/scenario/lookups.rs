@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
 use super::context::Context;
 use super::names::{ASK_AGAIN_AFTER, SLACK};
-use crate::evidence::{ExecAnswer, Family, Moment, Timeline};
+use crate::evidence::{ExecAnswer, Family, Moment, RESOLVER, Timeline};
 
 /// A name to look up in one pod.
 struct Lookup {
@@ -20,7 +21,8 @@ struct Lookup {
 
 impl Context {
     /// Has every pod look up every other pod, in full and short, until the answers are right, or the budget and some
-    /// slack have passed. A pod's own name is in its hosts file; the only pod of a set looks up the Service.
+    /// slack have passed. A pod's own name is in its hosts file; the only pod of a set looks up the Service. Where the image
+    /// has no program for that, its resolver's configuration is read.
     pub(super) async fn look_up(&self, moment: &Moment) {
         let subject = &self.subject;
         let mut open = Vec::new();
@@ -36,21 +38,25 @@ impl Context {
         }
         let limit = Duration::from_millis(self.dns_budget_ms) + SLACK;
         let begun = Instant::now();
+        let unaided = AtomicBool::new(false);
         loop {
             // What is asked after the budget and still wrong is wrong for good; what was asked before may be only late.
             let last = begun.elapsed() > limit;
-            let right = join_all(open.iter().map(|lookup| self.look_up_once(moment, lookup))).await;
+            let right = join_all(open.iter().map(|lookup| self.look_up_once(moment, lookup, &unaided))).await;
             let mut right = right.into_iter();
             open.retain(|_| !right.next().unwrap_or(false));
             if open.is_empty() || last {
-                return;
+                break;
             }
             tokio::time::sleep(ASK_AGAIN_AFTER).await;
         }
+        if unaided.into_inner() {
+            join_all(subject.pods().map(async |pod| self.run_in(moment, &pod, RESOLVER, self.limits.exec).await)).await;
+        }
     }
 
-    /// True if the answer is right, or none will ever come.
-    async fn look_up_once(&self, moment: &Moment, lookup: &Lookup) -> bool {
+    /// True if the answer is right, or none will ever come, since the image has no program that looks names up.
+    async fn look_up_once(&self, moment: &Moment, lookup: &Lookup, unaided: &AtomicBool) -> bool {
         let argv = ["getent", "ahosts", &lookup.name];
         // A resolver whose servers do not answer tries each of them for some seconds, and not only once.
         let answer = self.run_in(moment, &lookup.from, &argv, self.limits.exec * 3).await;
@@ -60,7 +66,11 @@ impl Context {
                 let found: BTreeSet<IpAddr> = stdout.lines().filter_map(first).collect();
                 self.journal.log.look(|timeline| is_found(timeline, lookup.of.as_deref(), &found))
             }
-            answer => answer.lacks_program(),
+            answer => {
+                let lacks = answer.lacks_program();
+                unaided.fetch_or(lacks, Ordering::Relaxed);
+                lacks
+            }
         }
     }
 }

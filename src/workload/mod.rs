@@ -34,6 +34,6 @@ pub(crate) use server::{MYSQL_PORT, is_root_password, option, port, servers, tar
 pub(crate) use shell::{Command, Then, base_name, commands, script};
 pub use sources::Sources;
 pub(crate) use sources::{Text, kustomization, kustomization_file, read, texts};
-pub use subject::{SubjectError, choose, images, namespace, subject};
+pub use subject::{SubjectError, choose, images, leave_default_namespace, namespace, subject};
 pub use unsupported::can_be_judged;
 pub(crate) use yaml::{Dialect, Placed, objects, step};

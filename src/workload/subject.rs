@@ -176,6 +176,24 @@ pub fn images(manifests: &[Manifest]) -> Vec<String> {
     images
 }
 
+/// Takes out of objects that they are of the namespace `default`, which no run may use: it stands for the one that somebody
+/// applies them to. Tells whether one named it.
+pub fn leave_default_namespace(manifests: &mut Vec<Manifest>) -> bool {
+    let is_default = |manifest: &Manifest| manifest.text("/metadata/namespace") == "default";
+    let mut named = manifests.iter().any(is_default);
+    for manifest in manifests.iter_mut().filter(|manifest| is_default(manifest)) {
+        if let Some(metadata) = manifest.object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("namespace");
+        }
+    }
+    manifests.retain(|manifest| {
+        let itself = manifest.is_namespace() && manifest.name() == "default";
+        named |= itself;
+        !itself
+    });
+    named
+}
+
 fn is_set(manifest: &Manifest) -> bool {
     manifest.kind() == "StatefulSet"
 }
@@ -331,6 +349,15 @@ mod tests {
         let hints = Hints { password_from: Some(key.clone()), ..Hints::default() };
         let (_, credentials) = subject(&manifests, "ns", "cluster.local", &hints).expect("a workload");
         assert_eq!(credentials, Credentials::Key(key));
+    }
+
+    #[test]
+    fn the_default_namespace_is_no_ones() {
+        let text = format!("{SERVICE}{SET}{SERVER}").replacen("{name: db}", "{name: db, namespace: default}", 1);
+        let mut manifests = parse("db.yaml", &text).expect("YAML");
+        assert!(leave_default_namespace(&mut manifests));
+        assert_eq!(namespace(&manifests, Some("shop")).expect("they agree").as_deref(), Some("shop"));
+        assert!(!leave_default_namespace(&mut manifests));
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn has_unseen_options(manifests: &[Manifest], pod: &Value, lines: &[Line<'_>]) -
     let mounts = items(pod, "/containers").flat_map(|container| items(container, "/volumeMounts"));
     let mut configuring = mounts.filter(|mount| {
         let path = text(mount, "/mountPath").unwrap_or_default();
-        ["conf", "cnf", "/etc/my", "entrypoint"].iter().any(|part| path.contains(part))
+        ["conf", "cnf", "/etc/my", "entrypoint", "initdb"].iter().any(|part| path.contains(part))
     });
     let unseen = configuring.any(|mount| {
         let volume = items(pod, "/volumes").find(|volume| volume.get("name") == mount.get("name"));

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::evidence::{Evidence, Exec, ExecAnswer, Family, Moment};
+use crate::evidence::{Evidence, Exec, ExecAnswer, Family, Moment, RESOLVER};
 
 use super::{
     super::{
@@ -30,14 +30,15 @@ pub(in super::super) const SHORT_NAMES_RESOLVE: Check = Check {
     statement: "The short name <pod>.<service> MUST lead to the pod's address when another pod of the set looks it up.",
     source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#namespaces-of-services and \
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
-    explain: "\
+    explain:
+        "\
 Configuration within the namespace names its servers shortly, as in mysql-0.mysql-h: the search list completes that.
 Once all pods are Ready, `getent ahosts` looks up each pod's short name in every other pod of the set: its own name
 stands in its hosts file. In a set of one pod the Service's name is looked up. The addresses found must be exactly
 those in the Pod watch, and the last lookup counts, within the Corefile's budget as for questions to CoreDNS.
 Addresses of the Service's families are compared, of both where both are found, for a resolver may leave one out.
 Usually wrong: dnsPolicy is Default, or the pods are on the host's network without ClusterFirstWithHostNet, or dnsConfig
-replaces the search list. An image without the program `getent` leaves the question open.",
+replaces the search list. Of an image without the program `getent` the search list in /etc/resolv.conf is judged alone.",
     scenarios: &["deploy"],
     minimum: &[Need::Exec(LOOKUP)],
     judge: short_names_resolve,
@@ -101,6 +102,11 @@ fn lookup(zone: &Zone<'_, '_>, from: &str, name: &str, query: &Query) -> Judged<
     if !query.leads_somewhere(last.mark.seq) {
         return Err(nobody_there(name, &MOMENT, last.mark.seq));
     }
+    if last.answer.lacks_program()
+        && let Some((seq, search)) = search_list(case, from)
+    {
+        return by_search_list(from, name, query, seq, &search);
+    }
     let mut settled = Settled { latency_us: None, last: Vec::new() };
     for family in compared(case, last) {
         let heard: Vec<Heard> = lookups.iter().map(|exec| heard(*exec, family)).collect();
@@ -112,6 +118,28 @@ fn lookup(zone: &Zone<'_, '_>, from: &str, name: &str, query: &Query) -> Judged<
         settled.last = one.last;
     }
     Ok(settled)
+}
+
+/// The domains that a pod's resolver completes names with, and the record that tells; the last line of them counts.
+fn search_list<'a>(case: &Case<'a>, from: &str) -> Option<(u64, Vec<&'a str>)> {
+    let told = case.execs_in(from).rfind(|exec| exec.moment == MOMENT && exec.argv == RESOLVER)?;
+    let ExecAnswer::Exited { code: 0, stdout, .. } = &told.it.answer else { return None };
+    let line = stdout.lines().filter_map(|line| line.strip_prefix("search")).next_back().unwrap_or_default();
+    Some((told.mark.seq, line.split_whitespace().collect()))
+}
+
+/// Whether a resolver with this search list comes from a name to the one that DNS was asked for.
+fn by_search_list(from: &str, name: &str, query: &Query, seq: u64, search: &[&str]) -> Judged<Settled> {
+    let completed = search.iter().map(|domain| format!("{name}.{}", domain.trim_end_matches('.')));
+    if std::iter::once(name.to_owned()).chain(completed).any(|full| full == query.name) {
+        return Ok(Settled { latency_us: None, last: vec![seq] });
+    }
+    let search = if search.is_empty() { "it is empty".to_owned() } else { search.join(", ") };
+    let reason = format!(
+        "{from} does not come from {name} to {}, by the search list of its resolver: {search} (#{seq})",
+        query.name
+    );
+    Err(Finding::fail(reason, [seq]))
 }
 
 /// The families to compare: those of the Service that the last lookup found, or all where it found none of them.

@@ -90,7 +90,7 @@ fn no_root_password<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
 /// of those that keep to their ways. Oracle's images make one up, and others may have accounts in files of their own.
 fn initialises(server: &Container<'_>) -> bool {
     let own_command = items(server.value, "/command").next().is_some();
-    let by_entrypoint = server.words().any(|(_, words)| words.contains("entrypoint"));
+    let by_entrypoint = server.words().any(|(_, words)| words.contains("docker-entrypoint.sh"));
     let image = server.image();
     let asks = ["mysql", "mariadb", "percona", "percona-server"].contains(&image.name()) || image.is_of_red_hat();
     (!own_command || by_entrypoint) && asks

@@ -9,6 +9,7 @@ use crate::lint::source::Position;
 use crate::workload::{Dialect, Text};
 
 mod bad_days;
+mod in_shape;
 mod surroundings;
 
 /// Manifests in which nothing is wrong.

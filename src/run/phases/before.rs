@@ -106,6 +106,7 @@ impl Before {
         };
         let mut manifests = if deployed { Vec::new() } else { workload::load(path, &lab.kubectl).await?.manifests };
         workload::choose(&mut manifests, &self.settings.hints);
+        workload::leave_default_namespace(&mut manifests);
         workload::can_be_judged(&manifests)?;
         let images = workload::images(&manifests);
         let bench = Bench::open(lab, &target, around, &images, &mut None).await?;

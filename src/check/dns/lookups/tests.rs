@@ -8,7 +8,7 @@ use crate::{
         Verdict::{Fail, Inconclusive, Pass},
         history::History,
     },
-    evidence::{Exec, ExecAnswer, Moment, What},
+    evidence::{Exec, ExecAnswer, Moment, RESOLVER, What},
 };
 
 const SHORT: &str = "dns::short_names_resolve";
@@ -26,6 +26,30 @@ fn looked_up() -> History {
     history.pod_names().iter().for_each(|pod| history.asked_for_pod(&Moment::Deployed, pod));
     history.looked_up(&Moment::Deployed);
     history
+}
+
+/// Three pods whose image has no `getent`, and whose resolver is configured so.
+fn without_getent(resolver: &str) -> History {
+    let mut history = looked_up();
+    for pod in history.pod_names() {
+        history.exec(&Moment::Deployed, &pod, RESOLVER, resolver);
+    }
+    history.edit(|what| match what {
+        What::Exec(exec) if exec.argv[0] == "getent" => exec.answer = exited(127, "", "no such program"),
+        _ => {}
+    })
+}
+
+#[test]
+fn without_getent_the_search_list_counts() {
+    let search =
+        "nameserver 10.96.0.10\nsearch steadfast.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
+    without_getent(search).expect(SHORT, Pass);
+    without_getent(search).expect(FULL, Pass);
+    assert_snapshot!(without_getent("nameserver 10.96.0.10\nsearch corp.example\n").expect(SHORT, Fail), @"mysql-1 does not come from mysql-0.mysql-h to mysql-0.mysql-h.steadfast.svc.cluster.local, by the search list of its resolver: corp.example (#55); mysql-2 does not come from mysql-0.mysql-h to mysql-0.mysql-h.steadfast.svc.cluster.local, by the search list of its resolver: corp.example (#56); mysql-0 does not come from mysql-1.mysql-h to mysql-1.mysql-h.steadfast.svc.cluster.local, by the search list of its resolver: corp.example (#54); and 3 more of the kind");
+    without_getent("nameserver 10.96.0.10\n").expect(SHORT, Fail);
+    without_getent("nameserver 10.96.0.10\n").expect(FULL, Pass);
+    without_getent("search cluster.local\nsearch steadfast.svc.cluster.local.\n").expect(SHORT, Pass);
 }
 
 /// Whether this is the lookup of a name, in whichever pod.
