@@ -6,13 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, all, find};
 use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::{Expect, Replication};
-use steadfast::lint::{Format, Level};
 use steadfast::run::{Budget, Keep, Settings, Target};
 use steadfast::scenario::Rate;
 use steadfast::workload::{Hints, Sources};
 
 use crate::command::after::AfterOptions;
 use crate::command::before::BeforeOptions;
+use crate::command::lint::LintOptions;
 use crate::command::upgrade::UpgradeOptions;
 
 /// End-to-end conformance harness for StatefulSets that run MySQL.
@@ -28,9 +28,6 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 all checks passed; 1 a check failed; 2 usage or manifests; 3 inconclusive; \
                           4 nothing ran; 130 interrupted.";
-
-const LINT_EXIT_CODES: &str =
-    "Exit codes: 0 no finding is as bad as --fail-on says; 1 at least one is; 2 the manifests cannot be read.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -89,7 +86,7 @@ pub enum Command {
         check: String,
     },
     /// Judge manifests without a cluster: each finding with its line, why it matters, and the fix.
-    #[command(after_help = LINT_EXIT_CODES)]
+    #[command(after_help = crate::command::lint::EXIT_CODES)]
     Lint {
         #[command(flatten)]
         options: LintOptions,
@@ -114,34 +111,6 @@ pub enum WitnessRole {
     Stay,
     /// Answer questions from standard input on standard output.
     Serve,
-}
-
-/// What lint can be told.
-#[derive(Debug, Args)]
-pub struct LintOptions {
-    /// Kustomizations, folders of YAML or JSON, files, a Helm chart, or `-` for standard input.
-    #[arg(required = true, value_name = "PATH")]
-    paths: Vec<PathBuf>,
-    /// Render a chart with this file of values; can be repeated.
-    #[arg(long, value_name = "FILE")]
-    values: Vec<PathBuf>,
-    /// How findings are written.
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
-    /// Accept what this rule finds; can be repeated. For one place only, write `# steadfast: accept RULE: REASON` on its line
-    /// or the one before it.
-    #[arg(long, value_name = "RULE")]
-    pub accept: Vec<String>,
-    /// The least bad finding that makes the exit code 1.
-    #[arg(long, value_enum, value_name = "LEVEL", default_value = "error")]
-    pub fail_on: Level,
-}
-
-impl LintOptions {
-    /// The manifests to judge.
-    pub fn sources(&self) -> Sources {
-        Sources { paths: self.paths.clone(), values: self.values.clone() }
-    }
 }
 
 /// What a run can be told.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use cli::{Cli, Command, LintOptions, RunOptions, WitnessRole};
+use cli::{Cli, Command, RunOptions, WitnessRole};
 use steadfast::check::{Check, all};
 use steadfast::cluster::doctor::{Health, examine};
 use steadfast::cluster::{Lab, kept, kind};
@@ -69,7 +69,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Judge { run, artifacts } => judge(cli, run, artifacts),
         Command::List { json } => list(*json),
         Command::Explain { check } => Ok(explain(check)),
-        Command::Lint { options } => lint(cli, options).await,
+        Command::Lint { options } => command::lint::act(cli, options).await,
         Command::Trend(args) => Ok(command::trend::run(args)),
         Command::Doctor => Ok(doctor().await),
         Command::Witness { role } => witness(*role).await.map(|()| 0).context("witness"),
@@ -257,17 +257,6 @@ fn explain(id: &str) -> u8 {
         }
         Err(message) => usage(&message),
     }
-}
-
-async fn lint(cli: &Cli, options: &LintOptions) -> anyhow::Result<u8> {
-    // Most manifests need no kubectl, so a machine without a lab is no obstacle.
-    let kubectl = Lab::read().map_or_else(|_| "kubectl".to_owned(), |lab| lab.kubectl);
-    let linted = match steadfast::lint::lint(&options.sources(), &options.accept, &kubectl).await {
-        Ok(linted) => linted,
-        Err(error) => return Ok(usage(&error.to_string())),
-    };
-    linted.print(options.format, cli.color)?;
-    Ok(if linted.summary().has(options.fail_on) { FAILED } else { 0 })
 }
 
 async fn doctor() -> u8 {

@@ -3,16 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use futures::future::try_join_all;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::engine;
 use super::lab::{Lab, cache_dir};
 use super::lease::{self, Lease};
+pub use super::load::{has_image, load_archives, load_images, provide_image};
 pub use super::program::KindError;
 use super::program::{kill_leader, lives, run, run_known};
+pub use super::shape::{IpFamily, Shape};
 use crate::evidence::Leftover;
 
 /// The names of the clusters that this program makes begin so.
@@ -22,7 +20,6 @@ pub const PREFIX: &str = "steadfast-";
 pub const CREATE_WITHIN: Duration = Duration::from_secs(420);
 
 const DELETE_WITHIN: Duration = Duration::from_secs(120);
-const LOAD_WITHIN: Duration = Duration::from_secs(300);
 const ASK_WITHIN: Duration = Duration::from_secs(20);
 
 /// How long clients of the engine may outlive the kind that started them.
@@ -34,60 +31,6 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Where leases are.
 pub fn lease_folder() -> PathBuf {
     cache_dir().join("runs")
-}
-
-/// The addresses that a new cluster gives pods and Services
-/// (<https://kubernetes.io/docs/concepts/services-networking/dual-stack/>).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum IpFamily {
-    /// IPv4 alone.
-    #[default]
-    Ipv4,
-    /// IPv6 alone.
-    Ipv6,
-    /// Both, IPv4 first.
-    Dual,
-}
-
-/// What a new cluster is made of.
-#[derive(Debug, Clone, Copy)]
-pub struct Shape<'a> {
-    /// The node image.
-    pub image: &'a str,
-    /// Nodes beside the control plane.
-    pub workers: usize,
-    /// The DNS zone, kubeadm's default unless given.
-    pub domain: Option<&'a str>,
-    /// The families of its addresses.
-    pub ip_family: IpFamily,
-}
-
-/// kind's configuration of a new cluster.
-fn configuration(lab: &Lab, shape: Shape<'_>) -> Value {
-    let mut nodes = vec![json!({"role": "control-plane"})];
-    nodes.extend(std::iter::repeat_n(json!({"role": "worker"}), shape.workers));
-    let mut configuration = json!({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes});
-    if shape.ip_family != IpFamily::Ipv4 {
-        // The engine of this machine need not publish ports on IPv6.
-        configuration["networking"] = json!({"ipFamily": shape.ip_family, "apiServerAddress": "127.0.0.1"});
-    }
-    let mut patches = Vec::new();
-    if !lab.kubelet.is_empty() {
-        let mut kubelet = json!({"kind": "KubeletConfiguration"});
-        for (key, value) in &lab.kubelet {
-            kubelet[key] = value.clone();
-        }
-        patches.push(kubelet.to_string());
-    }
-    if let Some(domain) = shape.domain {
-        let cluster = json!({"kind": "ClusterConfiguration", "networking": {"dnsDomain": domain}});
-        patches.push(cluster.to_string());
-    }
-    if !patches.is_empty() {
-        configuration["kubeadmConfigPatches"] = json!(patches);
-    }
-    configuration
 }
 
 /// A kind cluster that this process made and removes.
@@ -132,7 +75,7 @@ impl KindCluster {
     /// When kind fails; its last lines are in the error.
     pub async fn create(&mut self, shape: Shape<'_>, limit: Duration) -> Result<(), KindError> {
         let path = self.kubeconfig.with_file_name("kind.json");
-        let text = configuration(&self.lab, shape).to_string();
+        let text = super::shape::configuration(&self.lab, shape).to_string();
         std::fs::write(&path, text).map_err(|source| KindError::File { path: path.clone(), source })?;
         let mut command = Command::new(&self.lab.kind);
         command.args(["create", "cluster", "--name", &self.name, "--image", shape.image, "--config"]).arg(&path);
@@ -205,60 +148,6 @@ impl Drop for KindCluster {
             lease::forget(&lease_folder(), &self.name);
         }
     }
-}
-
-/// Loads image archives into every node of a cluster, all at once.
-///
-/// # Errors
-/// When kind fails.
-pub async fn load_archives(lab: &Lab, cluster: &str, archives: &[&Path]) -> Result<(), KindError> {
-    let loads = archives.iter().map(|archive| async move {
-        let mut command = Command::new(&lab.kind);
-        command.args(["load", "image-archive", "--name", cluster]).arg(archive);
-        run(&mut command, LOAD_WITHIN).await
-    });
-    try_join_all(loads).await.map(drop)
-}
-
-/// Loads images of the engine into every node of a cluster, all at once. Each is saved first: of an engine that keeps
-/// images in containerd, kind would ask for platforms that are not there (<https://github.com/kubernetes-sigs/kind/issues/3795>).
-///
-/// # Errors
-/// When kind or the engine fails.
-pub async fn load_images(lab: &Lab, cluster: &str, images: &[&str]) -> Result<(), KindError> {
-    if images.is_empty() {
-        return Ok(());
-    }
-    let folder = tempfile::tempdir().map_err(|source| KindError::File { path: std::env::temp_dir(), source })?;
-    let platform = engine::platform(lab).await;
-    let saves = images.iter().enumerate().map(|(number, image)| {
-        let (path, platform) = (folder.path().join(format!("{number}.tar")), platform.as_deref());
-        async move {
-            let mut command = Command::new(&lab.docker);
-            command.args(["image", "save", "--output"]).arg(&path);
-            command.args(platform.iter().flat_map(|platform| ["--platform", platform])).arg(image);
-            run(&mut command, LOAD_WITHIN).await.map(|_| path)
-        }
-    });
-    let archives = try_join_all(saves).await?;
-    load_archives(lab, cluster, &archives.iter().map(PathBuf::as_path).collect::<Vec<_>>()).await
-}
-
-/// Whether the engine has an image.
-pub async fn has_image(lab: &Lab, image: &str) -> bool {
-    let inspect = ["image", "inspect", "--format", "{{.Id}}", image];
-    run(Command::new(&lab.docker).args(inspect), ASK_WITHIN).await.is_ok()
-}
-
-/// Has the engine hold an image: the one it has, or one that it pulls.
-///
-/// # Errors
-/// When it has it not and cannot pull it; the error holds the engine's words.
-pub async fn provide_image(lab: &Lab, image: &str) -> Result<(), KindError> {
-    if has_image(lab, image).await {
-        return Ok(());
-    }
-    run(Command::new(&lab.docker).args(["pull", "--quiet", image]), LOAD_WITHIN).await.map(drop)
 }
 
 /// Writes an existing cluster's kubeconfig to a file of the run's.
@@ -379,47 +268,4 @@ async fn leftovers(lab: &Lab, cluster: &str, volumes: &[String]) -> Result<Vec<L
     let volumes = volumes.iter().filter(|volume| there.lines().any(|line| line == volume.as_str()));
     left.extend(volumes.map(|name| Leftover { kind: "volume".to_owned(), name: name.clone(), held_by: None }));
     Ok(left)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lab(kubelet: Value) -> Lab {
-        serde_json::from_value(json!({
-            "schema": 1, "kind": "kind", "kubectl": "kubectl", "docker": "docker", "default_kubernetes": "1.37.2",
-            "nodes": [], "images": [], "witness": {"image": "w", "archive": "/w.tar"}, "kubelet": kubelet,
-        }))
-        .expect("a lab")
-    }
-
-    fn shape(workers: usize, ip_family: IpFamily) -> Shape<'static> {
-        Shape { image: "node", workers, domain: None, ip_family }
-    }
-
-    #[test]
-    fn families_of_addresses_are_the_clusters_own() {
-        let networking =
-            |ip_family| configuration(&lab(json!({})), shape(0, ip_family))["networking"]["ipFamily"].clone();
-        assert_eq!(
-            [IpFamily::Ipv4, IpFamily::Ipv6, IpFamily::Dual].map(networking),
-            [json!(null), json!("ipv6"), json!("dual")]
-        );
-    }
-
-    #[test]
-    fn a_cluster_has_a_control_plane_and_its_workers() {
-        let configuration = configuration(&lab(json!({})), shape(2, IpFamily::Ipv4));
-        let roles: Vec<_> = configuration["nodes"].as_array().expect("nodes").iter().map(|n| &n["role"]).collect();
-        assert_eq!(roles, ["control-plane", "worker", "worker"]);
-        assert!(configuration.get("kubeadmConfigPatches").is_none());
-    }
-
-    #[test]
-    fn kubelet_settings_become_a_patch() {
-        let configuration = configuration(&lab(json!({"failCgroupV1": false})), shape(0, IpFamily::Ipv4));
-        let patch = configuration["kubeadmConfigPatches"][0].as_str().expect("a patch");
-        let patch: Value = serde_json::from_str(patch).expect("JSON");
-        assert_eq!(patch, json!({"kind": "KubeletConfiguration", "failCgroupV1": false}));
-    }
 }

@@ -9,11 +9,13 @@ pub mod kind;
 mod kubeconfig;
 mod lab;
 mod lease;
+mod load;
 mod nodes;
 mod program;
 mod proxy;
 mod release;
 mod rights;
+mod shape;
 mod version;
 
 use std::path::{Path, PathBuf};

@@ -2,5 +2,6 @@
 
 pub mod after;
 pub mod before;
+pub mod lint;
 pub mod trend;
 pub mod upgrade;

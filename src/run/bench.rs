@@ -1,25 +1,22 @@
 //! The bench: a cluster that is ready for workloads, with what was read there once for all of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::{Node, Taint};
-use kube::api::{Api, ListParams, WatchParams};
-use kube::{Resource, ResourceExt};
-use serde::de::DeserializeOwned;
+use kube::api::Api;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::images::taken_from_nodes;
+use super::images::{Loader, taken_from_nodes};
+use super::listed::{Wanted, ready};
 use super::{RunError, dns, preflight};
 use crate::check::{dns_budget_ms, dns_zone};
 use crate::cluster::kind::{self, IpFamily, KindCluster, Shape};
-use crate::cluster::{Cluster, Image, Lab, NodeImage, Nodes, feature_gates};
+use crate::cluster::{Cluster, Lab, NodeImage, Nodes, feature_gates};
 use crate::evidence::{DnsServer, Snapshot, SnapshotOf, Substitution, What};
-use crate::object::has_condition;
 use crate::probe::Session;
 use crate::scenario::Journal;
 use crate::workload::{self, Manifest};
@@ -28,9 +25,6 @@ const READY_WITHIN: Duration = Duration::from_secs(180);
 
 /// What the server is called that pods ask, where those behind it are not known.
 const OF_PODS: &str = "resolv.conf";
-
-/// Between two questions to an API server that does not answer as it should.
-const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// Where a run takes place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,7 +167,7 @@ impl Bench {
             }
         };
         let nodes: Api<Node> = Api::all(cluster.client.clone());
-        let loader = Loader { lab: lab.clone(), kind: kind.clone(), loaded: tokio::sync::Mutex::default() };
+        let loader = Loader::new(&lab, kind.clone());
         let ready = around.journal.step("run", "wait for nodes and DNS", async {
             let limit = around.scaled(READY_WITHIN);
             // Of a cluster that is there, nodes may be away that nobody needs.
@@ -281,111 +275,4 @@ pub(super) async fn reach(
             Ok(Reached { cluster, kind: None, nodes: None, witness_image: witness_image.clone() })
         }
     }
-}
-
-/// Loads images into a cluster's nodes, each once.
-struct Loader {
-    lab: Lab,
-    kind: Option<String>,
-    loaded: tokio::sync::Mutex<BTreeSet<String>>,
-}
-
-impl Loader {
-    async fn provide(&self, images: &[String], journal: &Journal) -> Result<Vec<Substitution>, RunError> {
-        // A cluster that images cannot be loaded into pulls what the manifests name.
-        let Some(cluster) = &self.kind else { return Ok(Vec::new()) };
-        let ready: Vec<&Image> = images.iter().filter_map(|wanted| self.lab.image(wanted)).collect();
-        let mut loaded = self.loaded.lock().await;
-        let witness = (self.lab.witness.image.as_str(), self.lab.witness.archive.as_path());
-        let archives = ready.iter().map(|image| (image.image.as_str(), image.archive.as_path())).chain([witness]);
-        let archives: Vec<(&str, &Path)> = archives.filter(|(image, _)| !loaded.contains(*image)).collect();
-        let others = images.iter().filter(|wanted| self.lab.image(wanted).is_none());
-        let others: Vec<&str> = others.map(String::as_str).filter(|image| !loaded.contains(*image)).collect();
-        for image in &others {
-            provide_image(&self.lab, image).await?;
-        }
-        if !(archives.is_empty() && others.is_empty()) {
-            let paths: Vec<&Path> = archives.iter().map(|(_, path)| *path).collect();
-            let loading = async {
-                tokio::try_join!(
-                    kind::load_archives(&self.lab, cluster, &paths),
-                    kind::load_images(&self.lab, cluster, &others)
-                )
-            };
-            journal.step("run", "load images", loading).await?;
-            loaded.extend(archives.iter().map(|(image, _)| *image).chain(others).map(str::to_owned));
-        }
-        let built = ready.into_iter().filter(|image| image.built);
-        Ok(built
-            .map(|Image { wanted, image, why, .. }| Substitution {
-                wanted: wanted.clone(),
-                image: image.clone(),
-                why: why.clone(),
-            })
-            .collect())
-    }
-}
-
-/// Has the engine hold an image that the lab does not bring.
-///
-/// # Errors
-/// When it has it not and cannot pull it.
-pub(super) async fn provide_image(lab: &Lab, image: &str) -> Result<(), RunError> {
-    let provided = kind::provide_image(lab, image).await;
-    provided.map_err(|source| RunError::NoImage { image: image.to_owned(), source })
-}
-
-/// How many of some objects must be Ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
-    All,
-    Some,
-}
-
-/// Waits until there are such objects and all of them, or some, have the condition Ready; returns those that have it.
-pub(super) async fn ready<K>(
-    api: &Api<K>,
-    selector: &str,
-    what: &str,
-    wanted: Wanted,
-    limit: Duration,
-) -> Result<Vec<K>, RunError>
-where
-    K: Resource + Clone + DeserializeOwned + serde::Serialize + std::fmt::Debug,
-{
-    let mut last_seen = "none".to_owned();
-    let ready = async {
-        loop {
-            let Ok(list) = api.list(&ListParams::default().labels(selector)).await else {
-                // The API server may still be starting.
-                tokio::time::sleep(RETRY_AFTER).await;
-                continue;
-            };
-            let (ready, waiting): (Vec<K>, Vec<K>) = list.items.into_iter().partition(is_ready);
-            if !ready.is_empty() && (waiting.is_empty() || wanted == Wanted::Some) {
-                return ready;
-            }
-            let waiting: Vec<String> = waiting.iter().map(ResourceExt::name_any).collect();
-            last_seen = if waiting.is_empty() {
-                "none is there".to_owned()
-            } else {
-                format!("not Ready: {}", waiting.join(", "))
-            };
-            let version = list.metadata.resource_version.unwrap_or_default();
-            let Ok(events) = api.watch(&WatchParams::default().labels(selector).timeout(30), &version).await else {
-                // A watch that is refused is refused at once: without a pause this would only burden the API server.
-                tokio::time::sleep(RETRY_AFTER).await;
-                continue;
-            };
-            pin_mut!(events);
-            // Any change is a reason to look at the whole again.
-            let _ = events.next().await;
-        }
-    };
-    let ready = tokio::time::timeout(limit, ready).await;
-    ready.map_err(|_| RunError::NotReady { what: what.to_owned(), limit, last_seen })
-}
-
-fn is_ready(object: &impl serde::Serialize) -> bool {
-    serde_json::to_value(object).is_ok_and(|object| has_condition(&object, "Ready"))
 }

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::api::{Api, ListParams, WatchParams};
+use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 
 use super::RunError;
+use super::listed::listed;
 use crate::evidence::DnsServer;
 
 /// Where clusters have their DNS: the namespace, and how its Service is found there. OpenShift has it in a namespace of its
@@ -110,33 +110,16 @@ async fn serving(client: &Client, service: &Service, limit: Duration) -> Result<
     let family = families.first().cloned().unwrap_or_else(|| "IPv4".to_owned());
     let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), &namespace);
     let labels = format!("kubernetes.io/service-name={name}");
-    let mut last_seen = "no endpoint".to_owned();
-    let found = async {
-        loop {
-            let Ok(list) = slices.list(&ListParams::default().labels(&labels)).await else {
-                tokio::time::sleep(RETRY_AFTER).await;
-                continue;
-            };
-            let (ready, waiting) = servers_of(&list.items, &family);
-            if waiting.is_empty() && !ready.is_empty() {
-                return ready;
-            }
-            let names: Vec<&str> = waiting.iter().map(|server| server.name.as_str()).collect();
-            last_seen =
-                if names.is_empty() { "no endpoint".to_owned() } else { format!("not ready: {}", names.join(", ")) };
-            let version = list.metadata.resource_version.unwrap_or_default();
-            let Ok(events) = slices.watch(&WatchParams::default().labels(&labels).timeout(30), &version).await else {
-                tokio::time::sleep(RETRY_AFTER).await;
-                continue;
-            };
-            pin_mut!(events);
-            // Any change is a reason to look at the whole again.
-            let _ = events.next().await;
+    let look = |slices: Vec<EndpointSlice>| {
+        let (ready, waiting) = servers_of(&slices, &family);
+        if waiting.is_empty() && !ready.is_empty() {
+            return Ok(ready);
         }
+        let names: Vec<&str> = waiting.iter().map(|server| server.name.as_str()).collect();
+        Err(if names.is_empty() { "no endpoint".to_owned() } else { format!("not ready: {}", names.join(", ")) })
     };
-    let found = tokio::time::timeout(limit, found).await;
     let what = format!("the DNS servers (endpoints of the Service {namespace}/{name})");
-    found.map_err(|_| RunError::NotReady { what, limit, last_seen })
+    listed(&slices, &labels, &what, limit, look).await
 }
 
 /// Those behind a Service, by its first family: who is ready, and who is not.

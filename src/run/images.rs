@@ -1,10 +1,16 @@
 //! The images that run in place of those that manifests name, and how nodes come by them.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use serde_json::{Value, json};
 
+use super::RunError;
+use crate::cluster::{Image as LabImage, Lab, kind};
 use crate::evidence::Substitution;
 use crate::image::Image;
 use crate::object::text;
+use crate::scenario::Journal;
 use crate::workload::Manifest;
 
 /// The containers of the pods that a manifest brings.
@@ -44,6 +50,67 @@ pub(super) fn taken_from_nodes(mut manifests: Vec<Manifest>) -> (Vec<Manifest>, 
         }
     }
     (manifests, changed)
+}
+
+/// Loads images into a cluster's nodes, each once.
+pub(super) struct Loader {
+    lab: Lab,
+    kind: Option<String>,
+    loaded: tokio::sync::Mutex<BTreeSet<String>>,
+}
+
+impl Loader {
+    /// Loads into this kind cluster, if it is one.
+    pub fn new(lab: &Lab, kind: Option<String>) -> Self {
+        Self { lab: lab.clone(), kind, loaded: tokio::sync::Mutex::default() }
+    }
+
+    /// Brings images into the cluster, and tells which stand in for others.
+    ///
+    /// # Errors
+    /// When an image is neither ready, nor in the engine, nor to be pulled.
+    pub async fn provide(&self, images: &[String], journal: &Journal) -> Result<Vec<Substitution>, RunError> {
+        // A cluster that images cannot be loaded into pulls what the manifests name.
+        let Some(cluster) = &self.kind else { return Ok(Vec::new()) };
+        let ready: Vec<&LabImage> = images.iter().filter_map(|wanted| self.lab.image(wanted)).collect();
+        let mut loaded = self.loaded.lock().await;
+        let witness = (self.lab.witness.image.as_str(), self.lab.witness.archive.as_path());
+        let archives = ready.iter().map(|image| (image.image.as_str(), image.archive.as_path())).chain([witness]);
+        let archives: Vec<(&str, &Path)> = archives.filter(|(image, _)| !loaded.contains(*image)).collect();
+        let others = images.iter().filter(|wanted| self.lab.image(wanted).is_none());
+        let others: Vec<&str> = others.map(String::as_str).filter(|image| !loaded.contains(*image)).collect();
+        for image in &others {
+            provide_image(&self.lab, image).await?;
+        }
+        if !(archives.is_empty() && others.is_empty()) {
+            let paths: Vec<&Path> = archives.iter().map(|(_, path)| *path).collect();
+            let loading = async {
+                tokio::try_join!(
+                    kind::load_archives(&self.lab, cluster, &paths),
+                    kind::load_images(&self.lab, cluster, &others)
+                )
+            };
+            journal.step("run", "load images", loading).await?;
+            loaded.extend(archives.iter().map(|(image, _)| *image).chain(others).map(str::to_owned));
+        }
+        let built = ready.into_iter().filter(|image| image.built);
+        Ok(built
+            .map(|LabImage { wanted, image, why, .. }| Substitution {
+                wanted: wanted.clone(),
+                image: image.clone(),
+                why: why.clone(),
+            })
+            .collect())
+    }
+}
+
+/// Has the engine hold an image that the lab does not bring.
+///
+/// # Errors
+/// When it has it not and cannot pull it.
+pub(super) async fn provide_image(lab: &Lab, image: &str) -> Result<(), RunError> {
+    let provided = kind::provide_image(lab, image).await;
+    provided.map_err(|source| RunError::NoImage { image: image.to_owned(), source })
 }
 
 #[cfg(test)]

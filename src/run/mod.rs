@@ -5,9 +5,11 @@ mod budget;
 mod dns;
 mod error;
 mod images;
+mod listed;
 pub mod phases;
 mod preflight;
 mod scope;
+mod settings;
 mod shared;
 mod signals;
 mod trial;
@@ -21,69 +23,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::{Check, Verdict};
 use crate::cluster::kind::{self, KindCluster};
-use crate::cluster::{Lab, Version, engine};
-use crate::evidence::{Evidence, Expect, Leftover, Log, Replication, Snapshot, SnapshotOf, What};
+use crate::cluster::{Lab, engine};
+use crate::evidence::{Evidence, Leftover, Log, Snapshot, SnapshotOf, What};
 use crate::report::{self, Judged, Outcome, Progress};
-use crate::scenario::{Journal, Rate, Sabotage, plan};
-use crate::workload::{self, Hints, Loaded, Sources};
+use crate::scenario::Journal;
+use crate::workload::{self};
 
 pub use bench::{Bench, Surroundings, Target};
 pub use budget::{Budget, BudgetError};
 pub use error::RunError;
 pub use scope::Disruption;
+pub use settings::{Keep, Settings};
 pub use shared::Shared;
 pub use signals::cancelled_by_signals;
 pub use trial::{Ending, Trial, exercise};
-
-/// What becomes of the cluster, or of the workload on a cluster that was there, after the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Keep {
-    /// It is removed.
-    Never,
-    /// It stays if a check did not pass.
-    OnFailure,
-    /// It stays.
-    Always,
-}
-
-/// What a run is asked to do.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The checks.
-    pub checks: Vec<&'static Check>,
-    /// The manifests; the seed with its overlay unless given.
-    pub manifests: Sources,
-    /// Where.
-    pub target: Target,
-    /// Whether pods of the run's own namespace may be disturbed on a cluster that the run does not make.
-    pub allow_disruption: bool,
-    /// The namespace, unless the manifests name one.
-    pub namespace: Option<String>,
-    /// Under which folder the run's directory is made.
-    pub artifacts: PathBuf,
-    /// What becomes of what was made.
-    pub keep: Keep,
-    /// What is said of the workload beside its manifests.
-    pub hints: Hints,
-    /// Who configures replication.
-    pub replication: Replication,
-    /// Whether commits are to wait for a replica.
-    pub semi_sync: bool,
-    /// What is demanded of the workload beyond what holds for every one.
-    pub expect: Vec<Expect>,
-    /// The release that the cluster is upgraded to, where the run is about that.
-    pub upgrade: Option<Version>,
-    /// What a mutant injects.
-    pub sabotage: Vec<Sabotage>,
-    /// How fast the ledger writes.
-    pub ledger: Rate,
-    /// Multiplies every time limit.
-    pub timeout_scale: f64,
-    /// The budgets that are not the usual ones.
-    pub budgets: Vec<Budget>,
-    /// The command that repeats the run, to which a check's id is appended.
-    pub rerun: String,
-}
 
 /// A run that ended, with all that was written.
 #[derive(Debug)]
@@ -210,7 +163,7 @@ async fn attempt(
         if own_cluster {
             // What cannot be had is said before minutes go into a cluster.
             for image in images.iter().filter(|image| lab.image(image).is_none()) {
-                bench::provide_image(&lab, image).await?;
+                images::provide_image(&lab, image).await?;
             }
         }
         let bench = Bench::open(lab.clone(), &target, around, &images, owned).await?;
@@ -235,65 +188,6 @@ async fn attempt(
         Box::pin(upgrade::conform(settings, &bench, around, ending)).await?;
     }
     Ok(())
-}
-
-impl Settings {
-    /// The trial that is asked for; what is wrong with the manifests is said here.
-    async fn trial(&self, lab: &Lab, around: &Surroundings) -> Result<Trial, RunError> {
-        if self.upgrade.is_some() {
-            self.manifests.can_be_read_again()?;
-        }
-        let Loaded { mut manifests, passed_over } = workload::load(&self.manifests, &lab.kubectl).await?;
-        workload::choose(&mut manifests, &self.hints);
-        if workload::leave_default_namespace(&mut manifests) {
-            let note = "the manifests name the namespace default, which is left alone: the run has one of its own";
-            around.journal.note(note.to_owned());
-        }
-        for file in passed_over {
-            around.journal.note(format!("{file} holds no objects and was passed over"));
-        }
-        // An upgrade is acted whole, and the ledger read back, whichever checks are asked for.
-        let of_upgrade = self.upgrade.map_or(&[][..], |_| &["upgrade", "settle"]);
-        let mut scenarios = plan(self.checks.iter().flat_map(|check| check.scenarios).chain(of_upgrade).copied());
-        if self.keep == Keep::Always {
-            scenarios.retain(|scenario| scenario != "teardown");
-        }
-        let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), self.sabotage.clone());
-        let (replication, ledger) = (self.replication, self.ledger);
-        let disruption = match self.target {
-            Target::New { .. } => Disruption::Cluster,
-            _ if self.allow_disruption => Disruption::Workload,
-            _ => Disruption::Nothing,
-        };
-        let (budgets, semi_sync) = (self.budgets.clone(), self.semi_sync);
-        // The seed's pods come in order, and whoever changes that is to notice.
-        let expect = if self.manifests.paths.is_empty() { vec![Expect::OrderedReady] } else { self.expect.clone() };
-        let trial = Trial {
-            around,
-            manifests,
-            namespace,
-            hints: self.hints.clone(),
-            scenarios,
-            replication,
-            semi_sync,
-            expect,
-            sabotage,
-            ledger,
-            disruption,
-            budgets,
-            newer: None,
-        };
-        workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local", &trial.hints)?;
-        if trial.scenarios.iter().any(|scenario| scenario == "replicate") {
-            workload::can_be_judged(&trial.manifests)?;
-        }
-        preflight::quotas(&trial.manifests)?;
-        if let Target::New { nodes, .. } = self.target {
-            workload::known_to_new_cluster(&trial.manifests)?;
-            preflight::nodes(&trial.manifests, &workload::taints_of_new(nodes), Some(nodes))?;
-        }
-        Ok(trial)
-    }
 }
 
 /// Removes what killed runs left. What cannot be removed now does not hinder this run: the next start tries again.

@@ -8,7 +8,7 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::RunError;
-use super::bench::{Wanted, ready};
+use super::listed::{Wanted, ready};
 use crate::object::{items, text};
 use crate::probe::Session;
 use crate::witness::protocol::Secret;

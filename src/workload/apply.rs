@@ -5,26 +5,21 @@ use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
 use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams,
-    Preconditions, PropagationPolicy, WatchEvent, WatchParams,
+    Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy, WatchEvent,
+    WatchParams,
 };
-use kube::core::{GroupVersionKind, TypeMeta};
 use kube::discovery::Scope;
 use kube::{Client, ResourceExt};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::kinds::kind_among;
 use super::manifests::Manifest;
 use crate::evidence::Applied;
-use crate::object::strings;
 
 const FIELD_MANAGER: &str = "steadfast";
 
 /// Between two questions to an API server that does not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
-
-/// Marks a namespace with the run that made it.
-const RUN_LABEL: &str = "steadfast/run";
 
 /// Asks for a random value: it names the key of `stringData` to fill in.
 const RANDOM: &str = "/metadata/annotations/steadfast~1random";
@@ -211,71 +206,6 @@ pub fn random_password() -> String {
     format!("Aa1-{}", &random_word()[..28])
 }
 
-fn namespaces(client: &Client) -> Api<DynamicObject> {
-    Api::all_with(client.clone(), &ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace")))
-}
-
-/// Refuses a namespace that is there, before anything is written.
-///
-/// # Errors
-/// When it is there, or the API server cannot be asked.
-pub async fn namespace_is_free(client: &Client, name: &str) -> Result<(), ApplyError> {
-    let there = namespaces(client).get_metadata_opt(name).await.map_err(failed("look for", "Namespace", name))?;
-    there.map_or(Ok(()), |_| Err(ApplyError::NamespaceExists(name.to_owned())))
-}
-
-/// Makes a namespace that must not be there yet. It gets the labels and annotations of the manifests' Namespace, if they
-/// bring one: Pod Security and the injection of sidecars go by them.
-///
-/// # Errors
-/// When it is there already, or the API server refuses.
-pub async fn create_namespace(
-    client: &Client,
-    name: &str,
-    run_id: &str,
-    manifests: &[Manifest],
-) -> Result<Owned, ApplyError> {
-    let api = namespaces(client);
-    let brought = |pointer: &'static str| {
-        manifests.iter().filter(|it| it.is_namespace()).flat_map(move |it| strings(&it.object, pointer))
-    };
-    let own = [(RUN_LABEL.to_owned(), run_id.to_owned())];
-    let metadata = ObjectMeta {
-        name: Some(name.to_owned()),
-        labels: Some(brought("/metadata/labels").chain(own).collect()),
-        annotations: Some(brought("/metadata/annotations").collect()),
-        ..ObjectMeta::default()
-    };
-    let types = Some(TypeMeta { api_version: "v1".to_owned(), kind: "Namespace".to_owned() });
-    let object = DynamicObject { types, metadata, data: json!({}) };
-    match api.create(&PostParams::default(), &object).await {
-        Ok(made) => {
-            let uid = made.uid().unwrap_or_default();
-            Ok(namespace(name.to_owned(), uid, api))
-        }
-        Err(kube::Error::Api(status)) if status.code == 409 => Err(ApplyError::NamespaceExists(name.to_owned())),
-        Err(error) => Err(failed("create", "Namespace", name)(error)),
-    }
-}
-
-/// The namespaces that a run made, by its label: those whose making was asked for when the run was cut short, and which
-/// are not among `known`.
-///
-/// # Errors
-/// When the API server cannot be asked.
-pub async fn namespaces_of(client: &Client, run_id: &str, known: &[Owned]) -> Result<Vec<Owned>, ApplyError> {
-    let api = namespaces(client);
-    let labelled = ListParams::default().labels(&format!("{RUN_LABEL}={run_id}"));
-    let list = api.list_metadata(&labelled).await.map_err(failed("list", "Namespace", run_id))?;
-    let found = list.items.into_iter().filter_map(|object| Some((object.name_any(), object.uid()?)));
-    let new = found.filter(|(_, uid)| known.iter().all(|owned| owned.uid != *uid));
-    Ok(new.map(|(name, uid)| namespace(name, uid, api.clone())).collect())
-}
-
-fn namespace(name: String, uid: String, api: Api<DynamicObject>) -> Owned {
-    Owned { api_version: "v1".to_owned(), kind: "Namespace".to_owned(), name, uid, api }
-}
-
 /// Has only the object with this UID deleted, and none that has taken its name.
 pub(crate) fn by_uid(uid: &str) -> DeleteParams {
     let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
@@ -326,6 +256,8 @@ pub async fn await_gone(owned: &Owned, limit: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

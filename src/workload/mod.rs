@@ -4,6 +4,7 @@ mod apply;
 mod hints;
 mod kinds;
 mod manifests;
+mod namespaces;
 mod password;
 mod placement;
 mod quota;
@@ -16,14 +17,12 @@ mod unsupported;
 mod yaml;
 
 pub(crate) use apply::by_uid;
-pub use apply::{
-    ApplyError, Owned, apply, await_gone, create_namespace, delete, namespace_is_free, namespaces_of, random_password,
-    random_word, with_random_values,
-};
+pub use apply::{ApplyError, Owned, apply, await_gone, delete, random_password, random_word, with_random_values};
 pub use hints::Hints;
 pub use kinds::{defines_kind_of, kind_of, known_to_new_cluster};
 pub(crate) use manifests::objects_of;
 pub use manifests::{Loaded, Manifest, ManifestError, load, parse};
+pub use namespaces::{create_namespace, namespace_is_free, namespaces_of};
 pub use password::{Credentials, Holder, Key};
 pub(crate) use password::{is_below, secret_text};
 pub(crate) use placement::is_kept_apart;

@@ -11,7 +11,7 @@ use super::super::{Finished, RunError, Settings, preflight, read_back};
 use super::begin;
 use super::error::PhaseError;
 use super::saved::{Conditions, Phase, Place, Saved, SavedError};
-use super::site::{Site, arrive, live};
+use super::site::{Site, arrive, live, namespace_like};
 use crate::cluster::{Lab, kind};
 use crate::evidence::What;
 use crate::report::Progress;
@@ -189,7 +189,12 @@ impl Before {
     async fn prepare(&self, mut site: Site<'_>, manifests: Vec<Manifest>) -> Result<(), RunError> {
         let resumed = site.saved.phase;
         site.namespaces_stand().await?;
-        site.make_namespaces(&manifests).await?;
+        if site.saved.adopted {
+            let like = namespace_like(&site.bench, &site.saved.subject.namespace).await?;
+            site.make_namespaces(&[like]).await?;
+        } else {
+            site.make_namespaces(&manifests).await?;
+        }
         let substitutions = site.bench.provide(&workload::images(&manifests), &site.around.journal).await?;
         let manifests = if site.saved.adopted {
             site.standing().await?

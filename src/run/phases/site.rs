@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::core::GroupVersionKind;
@@ -106,6 +107,21 @@ pub(super) async fn live(
         Manifest { origin: format!("the cluster's {kind}"), object }
     };
     Ok(vec![manifest(governing, "v1", "Service"), manifest(there, "apps/v1", "StatefulSet")])
+}
+
+/// A namespace as manifests would bring it, with its labels: by them Pod Security and the injection of sidecars go.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) async fn namespace_like(bench: &Bench, name: &str) -> Result<Manifest, RunError> {
+    let namespaces: Api<Namespace> = Api::all(bench.cluster.client.clone());
+    let there = namespaces.get_metadata(name).await;
+    let there = there.map_err(|source| RunError::api(&format!("read the namespace {name}"), source))?;
+    let mut labels = there.metadata.labels.unwrap_or_default();
+    // The API server gives each its own.
+    labels.retain(|label, _| !label.starts_with("kubernetes.io/"));
+    let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
+    Ok(Manifest { origin: format!("the namespace {name}"), object })
 }
 
 impl Site<'_> {

@@ -1,0 +1,69 @@
+//! Images: into the engine, and from there into the nodes of kind clusters.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use tokio::process::Command;
+
+use super::engine;
+use super::lab::Lab;
+use super::program::{KindError, run};
+
+const LOAD_WITHIN: Duration = Duration::from_secs(300);
+
+const ASK_WITHIN: Duration = Duration::from_secs(20);
+
+/// Loads image archives into every node of a cluster, all at once.
+///
+/// # Errors
+/// When kind fails.
+pub async fn load_archives(lab: &Lab, cluster: &str, archives: &[&Path]) -> Result<(), KindError> {
+    let loads = archives.iter().map(|archive| async move {
+        let mut command = Command::new(&lab.kind);
+        command.args(["load", "image-archive", "--name", cluster]).arg(archive);
+        run(&mut command, LOAD_WITHIN).await
+    });
+    try_join_all(loads).await.map(drop)
+}
+
+/// Loads images of the engine into every node of a cluster, all at once. Each is saved first: of an engine that keeps
+/// images in containerd, kind would ask for platforms that are not there (<https://github.com/kubernetes-sigs/kind/issues/3795>).
+///
+/// # Errors
+/// When kind or the engine fails.
+pub async fn load_images(lab: &Lab, cluster: &str, images: &[&str]) -> Result<(), KindError> {
+    if images.is_empty() {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir().map_err(|source| KindError::File { path: std::env::temp_dir(), source })?;
+    let platform = engine::platform(lab).await;
+    let saves = images.iter().enumerate().map(|(number, image)| {
+        let (path, platform) = (folder.path().join(format!("{number}.tar")), platform.as_deref());
+        async move {
+            let mut command = Command::new(&lab.docker);
+            command.args(["image", "save", "--output"]).arg(&path);
+            command.args(platform.iter().flat_map(|platform| ["--platform", platform])).arg(image);
+            run(&mut command, LOAD_WITHIN).await.map(|_| path)
+        }
+    });
+    let archives = try_join_all(saves).await?;
+    load_archives(lab, cluster, &archives.iter().map(PathBuf::as_path).collect::<Vec<_>>()).await
+}
+
+/// Whether the engine has an image.
+pub async fn has_image(lab: &Lab, image: &str) -> bool {
+    let inspect = ["image", "inspect", "--format", "{{.Id}}", image];
+    run(Command::new(&lab.docker).args(inspect), ASK_WITHIN).await.is_ok()
+}
+
+/// Has the engine hold an image: the one it has, or one that it pulls.
+///
+/// # Errors
+/// When it has it not and cannot pull it; the error holds the engine's words.
+pub async fn provide_image(lab: &Lab, image: &str) -> Result<(), KindError> {
+    if has_image(lab, image).await {
+        return Ok(());
+    }
+    run(Command::new(&lab.docker).args(["pull", "--quiet", image]), LOAD_WITHIN).await.map(drop)
+}

@@ -1,0 +1,54 @@
+//! `steadfast lint`: manifests are judged without a cluster.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use steadfast::cluster::Lab;
+use steadfast::lint::{Format, Level};
+use steadfast::workload::Sources;
+
+use crate::cli::Cli;
+
+/// With which codes it ends.
+pub const EXIT_CODES: &str =
+    "Exit codes: 0 no finding is as bad as --fail-on says; 1 at least one is; 2 the manifests cannot be read.";
+
+/// What lint can be told.
+#[derive(Debug, Args)]
+pub struct LintOptions {
+    /// Kustomizations, folders of YAML or JSON, files, a Helm chart, or `-` for standard input.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Render a chart with this file of values; can be repeated.
+    #[arg(long, value_name = "FILE")]
+    values: Vec<PathBuf>,
+    /// How findings are written.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Accept what this rule finds; can be repeated. For one place only, write `# steadfast: accept RULE: REASON` on its line
+    /// or the one before it.
+    #[arg(long, value_name = "RULE")]
+    accept: Vec<String>,
+    /// The least bad finding that makes the exit code 1.
+    #[arg(long, value_enum, value_name = "LEVEL", default_value = "error")]
+    fail_on: Level,
+}
+
+impl LintOptions {
+    /// The manifests to judge.
+    fn sources(&self) -> Sources {
+        Sources { paths: self.paths.clone(), values: self.values.clone() }
+    }
+}
+
+/// Acts it.
+pub async fn act(cli: &Cli, options: &LintOptions) -> anyhow::Result<u8> {
+    // Most manifests need no kubectl, so a machine without a lab is no obstacle.
+    let kubectl = Lab::read().map_or_else(|_| "kubectl".to_owned(), |lab| lab.kubectl);
+    let linted = match steadfast::lint::lint(&options.sources(), &options.accept, &kubectl).await {
+        Ok(linted) => linted,
+        Err(error) => return Ok(crate::usage(&error.to_string())),
+    };
+    linted.print(options.format, cli.color)?;
+    Ok(if linted.summary().has(options.fail_on) { crate::FAILED } else { 0 })
+}
