@@ -57,16 +57,22 @@ pub(crate) fn quantity(value: &Value) -> Option<f64> {
         return Some(number);
     }
     let quantity = value.as_str()?;
-    let units: [(&str, f64); 10] = [
+    let units: [(&str, f64); 16] = [
         ("Ki", 1024.0),
         ("Mi", 1024.0 * 1024.0),
         ("Gi", 1024.0 * 1024.0 * 1024.0),
         ("Ti", 1024.0 * 1024.0 * 1024.0 * 1024.0),
+        ("Pi", 1024_f64.powi(5)),
+        ("Ei", 1024_f64.powi(6)),
         ("k", 1e3),
         ("M", 1e6),
         ("G", 1e9),
         ("T", 1e12),
+        ("P", 1e15),
+        ("E", 1e18),
         ("m", 1e-3),
+        ("u", 1e-6),
+        ("n", 1e-9),
         ("", 1.0),
     ];
     units.iter().find_map(|(unit, factor)| Some(quantity.strip_suffix(unit)?.parse::<f64>().ok()? * factor))

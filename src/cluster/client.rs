@@ -9,6 +9,7 @@ use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioExecutor;
+use kube::client::middleware::AuthLayer;
 use kube::client::{Body, ConfigExt};
 use kube::{Client, Config};
 use tower::retry::{Policy, RetryLayer};
@@ -21,16 +22,21 @@ const ATTEMPTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The longest pause that an API server can ask for: callers have deadlines of their own.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// A client for this API server, through this proxy.
 ///
 /// # Errors
 /// When the certificates or the credentials cannot be used.
-pub(super) fn client(config: Config, proxy: Option<&Intercept>) -> kube::Result<Client> {
+pub(super) fn client(mut config: Config, proxy: Option<&Intercept>) -> kube::Result<Client> {
+    // A plugin that tells credentials is called once: the connector would call it again for a certificate.
+    let auth = config.auth_layer()?;
+    if auth.is_some() {
+        config.auth_info.exec = None;
+    }
     let mut direct = HttpConnector::new();
     direct.enforce_http(false);
-    let Some(proxy) = proxy else { return through(direct, config) };
+    let Some(proxy) = proxy else { return through(direct, config, auth) };
     let address = proxy.uri().clone();
     match proxy.uri().scheme_str() {
         Some("socks5" | "socks5h") => {
@@ -39,13 +45,13 @@ pub(super) fn client(config: Config, proxy: Option<&Intercept>) -> kube::Result<
                 Some((user, password)) => socks.with_auth(user.to_owned(), password.to_owned()),
                 None => socks,
             };
-            through(socks, config)
+            through(socks, config, auth)
         }
         Some("https") => {
             let secure = config.rustls_https_connector_with_connector(direct)?;
-            through(tunnel(proxy, Tunnel::new(address, secure)), config)
+            through(tunnel(proxy, Tunnel::new(address, secure)), config, auth)
         }
-        _ => through(tunnel(proxy, Tunnel::new(address, direct)), config),
+        _ => through(tunnel(proxy, Tunnel::new(address, direct)), config, auth),
     }
 }
 
@@ -57,7 +63,7 @@ fn tunnel<C>(proxy: &Intercept, tunnel: Tunnel<C>) -> Tunnel<C> {
 }
 
 /// A client whose connections this connector makes.
-fn through<C>(connector: C, config: Config) -> kube::Result<Client>
+fn through<C>(connector: C, config: Config, auth: Option<AuthLayer>) -> kube::Result<Client>
 where
     C: Service<Uri> + Clone + Send + Sync + 'static,
     C::Response: Connection + hyper::rt::Read + hyper::rt::Write + Send + Unpin,
@@ -72,7 +78,7 @@ where
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(Patience { attempts: 1 }))
-        .option_layer(config.auth_layer()?)
+        .option_layer(auth)
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
         .service(http);
@@ -95,10 +101,11 @@ impl<B> Policy<Request<Body>, Response<B>, BoxError> for Patience {
         result: &mut Result<Response<B>, BoxError>,
     ) -> Option<Self::Future> {
         let response = result.as_ref().ok()?;
-        if self.attempts >= ATTEMPTS || !is_passing(request.method(), request.uri().path(), response.status()) {
+        let asked_for = response.headers().get(header::RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
+        let passes = is_passing(request.method(), request.uri().path(), response.status(), asked_for.is_some());
+        if self.attempts >= ATTEMPTS || !passes {
             return None;
         }
-        let asked_for = response.headers().get(header::RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
         let pause = pause(self.attempts, asked_for.map(Duration::from_secs));
         self.attempts += 1;
         Some(tokio::time::sleep(pause))
@@ -120,14 +127,15 @@ fn pause(attempts: u32, asked_for: Option<Duration>) -> Duration {
     asked_for.map_or(own, |asked_for| asked_for.max(own)).min(LONGEST_PAUSE)
 }
 
-/// Whether asking again may help and cannot do harm. 429 and 503 mean that the request was not served
-/// (<https://kubernetes.io/docs/concepts/cluster-administration/flow-control/>); after another error of the server, one that
-/// creates something, or runs a command, may have done so. A 429 to an eviction is a disruption budget's answer.
-fn is_passing(method: &Method, path: &str, status: StatusCode) -> bool {
+/// Whether asking again may help and cannot do harm. An API server that says when to ask again has not served the request
+/// (<https://kubernetes.io/docs/concepts/cluster-administration/flow-control/>); after any other error of it, or of what
+/// stands before it, one that creates something, or runs a command, may have done so. A 429 to an eviction is a disruption
+/// budget's answer.
+fn is_passing(method: &Method, path: &str, status: StatusCode, says_when: bool) -> bool {
     let unserved = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&status);
     let acts = *method == Method::POST || path.ends_with("/exec");
     let failed = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
-    !path.ends_with("/eviction") && (unserved || (failed && !acts))
+    !path.ends_with("/eviction") && if acts { unserved && says_when } else { unserved || failed }
 }
 
 #[cfg(test)]
@@ -137,10 +145,12 @@ mod tests {
     #[test]
     fn what_was_not_served_is_asked_again_and_a_create_is_not_repeated() {
         let status = |code| StatusCode::from_u16(code).expect("a status");
-        let passing = |method: &Method, path, code| is_passing(method, path, status(code));
+        let passing = |method: &Method, path, code| is_passing(method, path, status(code), true);
         for code in [429, 503] {
             assert!(passing(&Method::POST, "/api/v1/namespaces", code) && passing(&Method::GET, "/version", code));
         }
+        assert!(!is_passing(&Method::POST, "/api/v1/namespaces", status(503), false), "a load balancer's word");
+        assert!(is_passing(&Method::GET, "/version", status(503), false));
         for code in [500, 502, 504] {
             assert!(passing(&Method::GET, "/version", code) && passing(&Method::PATCH, "/version", code));
             assert!(!passing(&Method::POST, "/api/v1/namespaces", code));
@@ -157,6 +167,6 @@ mod tests {
     fn pauses_double_and_the_server_may_ask_for_longer_ones() {
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         assert_eq!([1, 2, 4].map(|attempts| pause(attempts, None).as_millis()), [250, 500, 2_000]);
-        assert_eq!([seconds(0), seconds(3), seconds(900)].map(|it| pause(1, it).as_millis()), [250, 3_000, 10_000]);
+        assert_eq!([seconds(0), seconds(3), seconds(900)].map(|it| pause(1, it).as_millis()), [250, 3_000, 4_000]);
     }
 }

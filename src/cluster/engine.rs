@@ -1,5 +1,6 @@
 //! The container engine that clusters are made with: Docker, on this machine.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -57,11 +58,17 @@ pub async fn engine(lab: &Lab) -> Result<String, EngineError> {
     if let Some(host) = host(lab).await.filter(|host| !is_here(host)) {
         return Err(EngineError::Remote { host });
     }
+    let called = run(Command::new(&lab.docker).arg("--version"), ASK_WITHIN).await.map_err(EngineError::Silent)?;
     let format = "{{.Server.Version}}\t{{range .Server.Components}}{{.Name}},{{end}}";
+    // The client of another engine does not have to know the fields of this one.
+    let engine = called.split_whitespace().next().unwrap_or_default().to_owned();
+    if engine != "Docker" {
+        return Err(EngineError::NotDocker { engine, program: lab.docker.clone() });
+    }
     let said = run(Command::new(&lab.docker).args(["version", "--format", format]), ASK_WITHIN).await;
     let said = said.map_err(EngineError::Silent)?;
     let (version, components) = said.trim().split_once('\t').unwrap_or((said.trim(), ""));
-    match components.split(',').find(|name| ["podman", "nerdctl"].iter().any(|it| name.to_lowercase().contains(it))) {
+    match components.split(',').find(|name| name.to_lowercase().contains("podman")) {
         Some(engine) => Err(EngineError::NotDocker { engine: engine.to_owned(), program: lab.docker.clone() }),
         None => Ok(version.to_owned()),
     }
@@ -78,20 +85,35 @@ async fn host(lab: &Lab) -> Option<String> {
 }
 
 fn is_here(host: &str) -> bool {
-    let Some((scheme, rest)) = host.split_once("://") else { return true };
-    let address = rest.rsplit('@').next().unwrap_or(rest);
-    let local = ["127.", "localhost", "[::1]"].iter().any(|name| address.starts_with(name));
-    ["unix", "npipe", "fd"].contains(&scheme) || (scheme == "tcp" && local)
+    let Some((scheme, rest)) = host.split_once("://") else { return host.is_empty() || host.starts_with('/') };
+    let place = rest.split('/').next().unwrap_or_default();
+    let name = place.rsplit_once(':').map_or(place, |(name, _)| name).trim_matches(['[', ']']);
+    let local = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    ["unix", "npipe", "fd"].contains(&scheme) || (["tcp", "http", "https"].contains(&scheme) && local)
 }
 
-/// The platform by which an image has to be saved, where the engine keeps images for several: such a store has what a
-/// registry lists, and of other platforms only the names (<https://docs.docker.com/engine/storage/containerd/>).
-pub(super) async fn platform(lab: &Lab) -> Option<String> {
-    let format = "{{json .DriverStatus}}\t{{.OSType}}/{{.Architecture}}";
-    let said = run(Command::new(&lab.docker).args(["info", "--format", format]), ASK_WITHIN).await.ok()?;
-    let (status, platform) = said.trim().split_once('\t')?;
-    let platform = platform.replace("x86_64", "amd64").replace("aarch64", "arm64");
-    status.contains("io.containerd.snapshotter").then_some(platform)
+/// How an image is to be saved. An engine that keeps images in containerd has of other platforms than its own only the names,
+/// and has to be told one, by who can be told (<https://docs.docker.com/reference/cli/docker/image/save/#platform>).
+pub(super) async fn save_options(lab: &Lab, image: &str) -> Vec<String> {
+    let ask = async |words: &[&str]| {
+        run(Command::new(&lab.docker).args(words), ASK_WITHIN)
+            .await
+            .map(|said| said.trim().to_owned())
+            .unwrap_or_default()
+    };
+    let status = ask(&["info", "--format", "{{json .DriverStatus}}"]).await;
+    let version = ask(&["version", "--format", "{{.Server.APIVersion}}"]).await;
+    if !status.contains("io.containerd.snapshotter") || !can_be_told_platforms(&version) {
+        return Vec::new();
+    }
+    let platform = ask(&["image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", image]).await;
+    if platform.contains('/') { vec!["--platform".to_owned(), platform] } else { Vec::new() }
+}
+
+/// Whether an engine of this API's version is: from 1.48 on.
+fn can_be_told_platforms(version: &str) -> bool {
+    let numbers: Vec<u32> = version.split('.').filter_map(|number| number.parse().ok()).collect();
+    numbers.as_slice() >= &[1, 48]
 }
 
 #[cfg(test)]
@@ -100,11 +122,30 @@ mod tests {
 
     #[test]
     fn an_engine_of_this_machine_is_known_by_its_address() {
-        for here in ["unix:///var/run/docker.sock", "npipe:////./pipe/docker_engine", "tcp://127.0.0.1:2375", ""] {
+        for here in [
+            "unix:///var/run/docker.sock",
+            "npipe:////./pipe/docker_engine",
+            "tcp://127.0.0.1:2375",
+            "tcp://[::1]:2375",
+            "",
+        ] {
             assert!(is_here(here), "{here}");
         }
-        for there in ["ssh://me@10.0.0.9", "tcp://build.example:2376", "ssh://127.0.0.1"] {
+        for there in [
+            "ssh://me@10.0.0.9",
+            "tcp://build.example:2376",
+            "ssh://127.0.0.1",
+            "build.example:2376",
+            "tcp://127.corp.example:2376",
+            "tcp://localhost.corp.example",
+        ] {
             assert!(!is_here(there), "{there}");
         }
+    }
+
+    #[test]
+    fn newer_engines_are_told_platforms() {
+        assert!(["1.48", "1.51", "2.0"].iter().all(|version| can_be_told_platforms(version)));
+        assert!(["1.47", "1.9", ""].iter().all(|version| !can_be_told_platforms(version)));
     }
 }

@@ -1,6 +1,8 @@
 //! A kubeconfig, as the harness needs it: its proxy is chosen elsewhere, and what tells its credentials has a deadline.
 
-use kube::config::Kubeconfig;
+use kube::Config;
+use kube::client::AuthError;
+use kube::config::{ExecInteractiveMode, Kubeconfig};
 
 /// How long a plugin may take to tell credentials: it may have to ask an identity provider.
 const PLUGIN_WITHIN_S: u32 = 60;
@@ -20,34 +22,50 @@ pub(super) fn take_proxy(kubeconfig: &mut Kubeconfig, context: &str) -> Option<S
 
 /// Has every plugin that tells credentials end in time
 /// (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins>): `timeout` of
-/// the coreutils ends it, and leaves it the terminal.
+/// the coreutils ends it, with all that it started where it does not need the terminal.
 pub(super) fn bound_plugins(kubeconfig: &mut Kubeconfig) {
     let users = kubeconfig.auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut()?.exec.as_mut());
     for plugin in users {
-        let Some(command) = plugin.command.replace("timeout".to_owned()) else { continue };
-        let own = plugin.args.take().unwrap_or_default();
-        let limit = PLUGIN_WITHIN_S.to_string();
-        plugin.args = Some(["--foreground".to_owned(), limit, command].into_iter().chain(own).collect());
+        let Some(command) = plugin.command.take() else { continue };
+        let alone = plugin.interactive_mode == Some(ExecInteractiveMode::Never);
+        let terminal = (!alone).then(|| "--foreground".to_owned());
+        let options = ["--kill-after=5".to_owned(), PLUGIN_WITHIN_S.to_string(), command];
+        plugin.command = Some("timeout".to_owned());
+        plugin.args = Some(terminal.into_iter().chain(options).chain(plugin.args.take().unwrap_or_default()).collect());
     }
 }
 
-/// Why no client could be made.
-pub(super) fn words(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Auth(kube::client::AuthError::AuthExecRun { out, .. }) => {
+/// Tells a plugin of the proxy that its cluster is really reached by.
+pub(super) fn tell_proxy(config: &mut Config, proxy: Option<&str>) {
+    if let Some(cluster) = config.auth_info.exec.as_mut().and_then(|exec| exec.cluster.as_mut()) {
+        cluster.proxy_url = proxy.map(str::to_owned);
+    }
+}
+
+/// Why credentials cannot be had, if an error says so. What a plugin is called with, and what it answers, may be secret and
+/// is not repeated.
+pub(super) fn of_credentials(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let error = causes.filter_map(|cause| cause.downcast_ref::<AuthError>()).next()?;
+    let failed = "its plugin for credentials failed";
+    Some(match error {
+        AuthError::AuthExecRun { out, .. } => {
             let said = String::from_utf8_lossy(&out.stderr).trim().to_owned();
             match out.status.code() {
-                Some(TIMED_OUT) => {
-                    format!(
-                        "its plugin for credentials did not end within {PLUGIN_WITHIN_S} s; run it by hand to see what it waits for"
-                    )
-                }
-                _ if said.is_empty() => format!("its plugin for credentials failed: {}", out.status),
-                _ => format!("its plugin for credentials failed ({}): {said}", out.status),
+                Some(TIMED_OUT) => format!(
+                    "its plugin for credentials did not end within {PLUGIN_WITHIN_S} s; run it by hand to see what it waits for"
+                ),
+                Some(126 | 127) => format!("its plugin for credentials cannot be run, or is not installed: {said}"),
+                _ if said.is_empty() => format!("{failed}: {}", out.status),
+                _ => format!("{failed} ({}): {said}", out.status),
             }
         }
-        error => error.to_string(),
-    }
+        AuthError::AuthExecParse(_) => {
+            "its plugin for credentials answered something that is no ExecCredential".to_owned()
+        }
+        AuthError::AuthExecStart(source) => format!("{failed}: {source}"),
+        _ => error.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -78,6 +96,9 @@ users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, com
         bound_plugins(&mut kubeconfig);
         let plugin = kubeconfig.auth_infos[0].auth_info.as_ref().and_then(|it| it.exec.as_ref()).expect("a plugin");
         assert_eq!(plugin.command.as_deref(), Some("timeout"));
-        assert_eq!(plugin.args.as_deref(), Some(&["--foreground", "60", "tell", "me"].map(str::to_owned)[..]));
+        assert_eq!(
+            plugin.args.as_deref(),
+            Some(&["--foreground", "--kill-after=5", "60", "tell", "me"].map(str::to_owned)[..])
+        );
     }
 }

@@ -37,13 +37,12 @@ pub async fn load_images(lab: &Lab, cluster: &str, images: &[&str]) -> Result<()
         return Ok(());
     }
     let folder = tempfile::tempdir().map_err(|source| KindError::File { path: std::env::temp_dir(), source })?;
-    let platform = engine::platform(lab).await;
     let saves = images.iter().enumerate().map(|(number, image)| {
-        let (path, platform) = (folder.path().join(format!("{number}.tar")), platform.as_deref());
+        let path = folder.path().join(format!("{number}.tar"));
         async move {
             let mut command = Command::new(&lab.docker);
             command.args(["image", "save", "--output"]).arg(&path);
-            command.args(platform.iter().flat_map(|platform| ["--platform", platform])).arg(image);
+            command.args(engine::save_options(lab, image).await).arg(image);
             run(&mut command, LOAD_WITHIN).await.map(|_| path)
         }
     });

@@ -40,6 +40,9 @@ const SILENT_FOR: Duration = Duration::from_secs(120);
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long a plugin and what it started may take to tell credentials: it is ended before, but what it started need not be.
+const CREDENTIALS_WITHIN: Duration = Duration::from_secs(90);
+
 /// A cluster cannot be reached.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -175,13 +178,17 @@ impl Cluster {
         // A connection that has gone dead says nothing: without this, a watch on it would be silent for ever.
         config.read_timeout = Some(SILENT_FOR);
         let server = config.cluster_url.to_string();
+        kubeconfig::tell_proxy(&mut config, proxy.as_deref());
         let proxy = proxy::Environment::read().proxy(&config.cluster_url, proxy.as_deref()).map_err(unusable)?;
         // A plugin that tells the credentials is waited for without giving way to anything else.
-        let by = proxy.as_ref().map(|proxy| format!("through the proxy {} of {}", proxy.to.uri(), proxy.source));
+        let by = proxy.as_ref().map(|proxy| format!("through the proxy {} of {}", proxy.place(), proxy.source));
         let building =
             tokio::task::spawn_blocking(move || client::client(config, proxy.map(|proxy| proxy.to).as_ref()));
-        let built = building.await.map_err(|error| unusable(error.to_string()))?;
-        let client = built.map_err(|error| unusable(kubeconfig::words(&error)))?;
+        let Ok(built) = tokio::time::timeout(CREDENTIALS_WITHIN, building).await else {
+            return Err(unusable(format!("its credentials did not come within {CREDENTIALS_WITHIN:?}")));
+        };
+        let built = built.map_err(|error| unusable(error.to_string()))?;
+        let client = built.map_err(|error| unusable(words(&error)))?;
         let mut cluster = Self { client, context, server, by, version: String::new() };
         cluster.version = cluster.answer("tell its version", cluster.client.apiserver_version()).await?.git_version;
         Ok(cluster)
@@ -234,7 +241,7 @@ impl Cluster {
 fn words(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
-        error => with_causes(error),
+        error => kubeconfig::of_credentials(error).unwrap_or_else(|| with_causes(error)),
     }
 }
 

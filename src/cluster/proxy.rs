@@ -53,19 +53,42 @@ impl Environment {
         usable(variable, named, server).map(Some)
     }
 
-    /// Whether NO_PROXY names a server: by an address, a range, a domain with all below it, each perhaps with a port, or `*`.
+    /// Whether NO_PROXY names a server: by an address, a range, a domain with all below it, `.DOMAIN` or `*.DOMAIN` with only
+    /// that, each perhaps with a port, or `*`.
     fn exempts(&self, server: &Uri) -> bool {
         let port = server.port_u16().unwrap_or(if server.scheme_str() == Some("http") { 80 } else { 443 });
-        let entries = self.no.split(',').map(str::trim).filter_map(|entry| match entry.rsplit_once(':') {
-            // An IPv6 address has more than one colon, unless it stands in brackets.
-            Some((host, of)) if !host.contains(':') || host.ends_with(']') => {
-                (of.parse() == Ok(port)).then(|| host.trim_matches(['[', ']']))
+        let host = server.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+        self.no.split(',').map(|entry| entry.trim().to_ascii_lowercase()).any(|entry| {
+            let entry = match entry.rsplit_once(':') {
+                // An IPv6 address has more than one colon, unless it stands in brackets.
+                Some((named, of)) if !named.contains(':') || named.ends_with(']') => {
+                    if !of.is_empty() && of.parse() != Ok(port) {
+                        return false;
+                    }
+                    named.to_owned()
+                }
+                _ => entry,
+            };
+            let entry = entry.trim_matches(['[', ']']);
+            match (host.parse::<IpAddr>(), entry.trim_start_matches('*')) {
+                _ if entry == "*" => true,
+                (_, "") => false,
+                (Ok(_), _) => {
+                    Matcher::builder().all("http://proxy").no(entry.to_owned()).build().intercept(server).is_none()
+                }
+                (Err(_), below) if below.starts_with('.') => host.ends_with(below),
+                (Err(_), domain) => host == domain || host.ends_with(&format!(".{domain}")),
             }
-            _ => Some(entry.trim_matches(['[', ']'])),
-        });
-        let entries: Vec<&str> = entries.map(|entry| entry.strip_prefix("*.").unwrap_or(entry)).collect();
-        let matcher = Matcher::builder().all("http://proxy").no(entries.join(",")).build();
-        entries.contains(&"*") || matcher.intercept(server).is_none()
+        })
+    }
+}
+
+impl Proxy {
+    /// Where it is, without what one logs in to it with.
+    pub fn place(&self) -> String {
+        let uri = self.to.uri();
+        let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{}://{}{port}", uri.scheme_str().unwrap_or("http"), uri.host().unwrap_or_default())
     }
 }
 
@@ -74,8 +97,20 @@ fn is_loopback(server: &Uri) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// A proxy by what names it. A login ends with the last `@`, and SOCKS has a port of its own (RFC 1928), as kubectl has it.
 fn usable(source: &'static str, named: &str, server: &Uri) -> Result<Proxy, String> {
-    let proxy = Matcher::builder().all(named).build().intercept(server);
+    let (before, place) = named.rsplit_once('@').map_or(("", named), |(before, place)| (before, place));
+    let (scheme, login) = before.split_once("://").unwrap_or(("", before));
+    let with_login = match (scheme, before) {
+        (_, "") => named.to_owned(),
+        ("", _) => format!("{}@{place}", login.replace('@', "%40")),
+        _ => format!("{scheme}://{}@{place}", login.replace('@', "%40")),
+    };
+    let host = place.rsplit("://").next().unwrap_or(place).trim_end_matches('/');
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let socks = named.starts_with("socks5");
+    let whole = if socks && !has_port { format!("{}:1080", with_login.trim_end_matches('/')) } else { with_login };
+    let proxy = Matcher::builder().all(whole).build().intercept(server);
     let known = |proxy: &Intercept| matches!(proxy.uri().scheme_str(), Some("http" | "https" | "socks5" | "socks5h"));
     // The value may hold a password, so it is not repeated.
     proxy.filter(known).map(|to| Proxy { to, source }).ok_or_else(|| {
@@ -106,6 +141,8 @@ mod tests {
             ("10.0.0.1:6443", "https://10.0.0.1:6443"),
             ("corp.example", "https://api.corp.example"),
             ("*.corp.example", "https://api.corp.example"),
+            (".corp.example", "https://API.corp.example"),
+            ("api.corp.example:", "https://api.corp.example"),
             ("api.corp.example:443", "https://api.corp.example"),
             ("fd00::1", "https://[fd00::1]:6443"),
             ("[fd00::1]:6443", "https://[fd00::1]:6443"),
@@ -114,6 +151,7 @@ mod tests {
         }
         assert_eq!(chosen("10.0.0.1:443", "https://10.0.0.1:6443"), there);
         assert_eq!(chosen("example", "https://api.counterexample"), there);
+        assert_eq!(chosen(".corp.example,*.corp.example", "https://corp.example"), there);
     }
 
     #[test]
@@ -131,6 +169,11 @@ mod tests {
         let own = environment.proxy(&server, Some("socks5://one:two@proxy:1080")).expect("usable").expect("a proxy");
         assert_eq!((own.to.uri().to_string().as_str(), own.source), ("socks5://proxy:1080/", "proxy-url"));
         assert_eq!(own.to.raw_auth(), Some(("one", "two")));
+        let odd = environment.proxy(&server, Some("http://me:pa@ss@proxy:3128")).expect("usable").expect("a proxy");
+        assert_eq!(odd.place(), "http://proxy:3128");
+        assert!(odd.to.basic_auth().is_some_and(|login| login == "Basic bWU6cGFAc3M="), "me:pa@ss");
+        let socks = environment.proxy(&server, Some("socks5://proxy")).expect("usable").expect("a proxy");
+        assert_eq!(socks.place(), "socks5://proxy:1080");
         let broken = Environment { no: String::new(), ..environment };
         let error = broken.proxy(&server, None).expect_err("no proxy");
         assert!(error.starts_with("HTTPS_PROXY is no proxy that can be used: give one as http://"), "{error}");

@@ -163,6 +163,17 @@ pub fn runs_anew(before_s: u64, elapsed_us: u64, now_s: u64) -> bool {
     now_s + 1 < before_s + elapsed_us / 1_000_000
 }
 
+/// What a server says to who may not log in from where it comes, or with that password
+/// (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>).
+const DENIED: [u16; 3] = [1045, 1130, 1698];
+
+impl SqlAnswer {
+    /// Whether the server refused the login.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Error { code, .. } if DENIED.contains(code))
+    }
+}
+
 /// A command run in a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exec {

@@ -1,7 +1,7 @@
 //! The bench: a cluster that is ready for workloads, with what was read there once for all of them.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::images::{Loader, taken_from_nodes};
 use super::listed::{Wanted, ready};
 use super::{RunError, dns, preflight};
-use crate::check::{dns_budget_ms, dns_zone};
+use crate::check::dns_budget_ms;
 use crate::cluster::kind::{self, IpFamily, KindCluster, Shape};
 use crate::cluster::{Cluster, Lab, NodeImage, Nodes, feature_gates};
 use crate::evidence::{DnsServer, Snapshot, SnapshotOf, Substitution, What};
@@ -117,28 +117,40 @@ pub(super) struct Reached {
 }
 
 impl Bench {
-    /// Records how DNS is set up, and tells which servers are to be asked: where it has to be the one that pods ask, the
-    /// witness tells which that is.
+    /// Records how DNS is set up, and tells which servers are to be asked, by name and address: those behind the Service, or
+    /// where pods ask somebody else, as the witness tells, that one.
     ///
     /// # Errors
-    /// When it does not.
+    /// When the witness does not tell.
     pub(super) async fn record_dns(
         &self,
         journal: &Journal,
         near: &Session,
-    ) -> Result<Vec<(String, IpAddr)>, RunError> {
-        let servers = match &self.dns.servers {
-            dns::Servers::Each(servers) => servers.clone(),
-            dns::Servers::OfPods => {
-                let address = near.resolver().await?;
-                journal.note(format!("pods ask {address} for names, and what stands behind it is not asked by itself"));
-                vec![DnsServer { name: OF_PODS.to_owned(), uid: OF_PODS.to_owned(), address }]
-            }
+    ) -> Result<Vec<(String, SocketAddr)>, RunError> {
+        let dns::Dns { servers, asked, corefile, unread, zone } = &self.dns;
+        let own = near.resolver().await?;
+        let behind = asked.contains(&own) || servers.iter().any(|it| it.at.ip() == own);
+        let (servers, corefile) = if behind {
+            (servers.clone(), corefile.as_ref())
+        } else {
+            journal.note(format!("pods ask {own} for names, and what stands behind it is not asked by itself"));
+            let server = DnsServer { name: OF_PODS.to_owned(), uid: OF_PODS.to_owned(), address: own };
+            // A Corefile of servers that pods do not ask says nothing of what they are told.
+            let corefile = corefile.as_ref().filter(|_| servers.is_empty());
+            (vec![dns::Server { server, at: SocketAddr::new(own, 53) }], corefile)
         };
+        if zone.is_none() {
+            journal
+                .note(format!("no Corefile tells the zone of the cluster's names: it is taken to be {}", self.domain));
+        }
         let record = |of, value| journal.log.record(What::Snapshot(Snapshot { of, value }));
-        record(SnapshotOf::Corefile, json!(self.dns.corefile));
-        record(SnapshotOf::DnsServers, json!(servers));
-        Ok(servers.into_iter().map(|server| (server.name, server.address)).collect())
+        match unread {
+            // Without it nobody knows how late DNS may be.
+            Some(why) => journal.note(format!("the Corefile cannot be read: {why}")),
+            None => drop(record(SnapshotOf::Corefile, json!(corefile))),
+        }
+        record(SnapshotOf::DnsServers, servers.iter().map(|it| json!(it.server)).collect());
+        Ok(servers.into_iter().map(|it| (it.server.name, it.at)).collect())
     }
 
     /// Makes or finds the cluster, and brings these images into it. A cluster that is made is put into `owned` before it
@@ -172,13 +184,13 @@ impl Bench {
             let limit = around.scaled(READY_WITHIN);
             // Of a cluster that is there, nodes may be away that nobody needs.
             let wanted = if owned.is_some() { Wanted::All } else { Wanted::Some };
-            tokio::try_join!(ready(&nodes, "", "nodes", wanted, limit), dns::find(&cluster.client, limit))
+            tokio::try_join!(ready(&nodes, "", "nodes", wanted, limit), dns::find(&cluster.client, wanted, limit))
         });
         // Nodes take images long before they are Ready.
         let ((nodes, dns), _) = tokio::try_join!(ready, loader.provide(images, &around.journal))?;
         let gates = feature_gates(&cluster.client).await;
         let corefile = dns.corefile.as_deref();
-        let domain = corefile.and_then(dns_zone).unwrap_or_else(|| "cluster.local".to_owned());
+        let domain = dns.zone.clone().unwrap_or_else(|| "cluster.local".to_owned());
         let containers = kind.as_ref().map(|_| Nodes::of(&lab));
         let (what, name) = kind.map_or(("context", cluster.context.clone()), |kind| ("kind cluster", kind));
         Ok(Self {

@@ -1,15 +1,16 @@
 //! The cluster's DNS: which servers pods ask, and how they are configured.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::api::{Api, ListParams};
+use kube::api::Api;
 use kube::{Client, ResourceExt};
 
 use super::RunError;
-use super::listed::listed;
+use super::listed::{Wanted, listed};
+use crate::check::dns_zone;
 use crate::evidence::DnsServer;
 
 /// Where clusters have their DNS: the namespace, and how its Service is found there. OpenShift has it in a namespace of its
@@ -24,87 +25,96 @@ const NAMESPACE: &str = "kube-system";
 /// (<https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/>).
 const NODE_LOCAL: &str = "k8s-app=node-local-dns";
 
-const NODE_LOCAL_CONFIG: &str = "node-local-dns";
-
 const COREFILE: &str = "Corefile";
 
-/// Between two questions to an API server that does not answer as it should.
-const RETRY_AFTER: Duration = Duration::from_millis(250);
+/// The port of DNS (RFC 1035 section 4.2).
+const PORT: u16 = 53;
 
-/// The servers that are asked.
+/// How long a Service of a cluster that is there may be without a server, before it counts as one that nobody stands behind:
+/// where nodes answer by themselves, such a Service is left for those who look for one.
+const SERVED_WITHIN: Duration = Duration::from_secs(15);
+
+/// A server, and where it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Servers {
-    /// Each behind the Service, by itself: one of them may be behind the others.
-    Each(Vec<DnsServer>),
-    /// The one in the `resolv.conf` of pods, whatever stands behind it.
-    OfPods,
+pub(super) struct Server {
+    pub server: DnsServer,
+    pub at: SocketAddr,
 }
 
 /// A cluster's DNS.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Dns {
-    pub servers: Servers,
-    /// The Corefile of who is asked, where it is a CoreDNS and may be read.
+    /// Those behind the Service, each of which is asked: one of them may be behind the others. None where pods ask somebody
+    /// else.
+    pub servers: Vec<Server>,
+    /// The addresses of the Service, which pods ask.
+    pub asked: Vec<IpAddr>,
+    /// The Corefile of who is asked, where it is a CoreDNS.
     pub corefile: Option<String>,
+    /// Why nobody knows whether there is one.
+    pub unread: Option<String>,
+    /// The zone of the cluster's names, where a Corefile tells.
+    pub zone: Option<String>,
 }
 
-/// Finds the DNS servers once they serve.
+/// Finds the DNS servers once all of them serve, or, of a cluster that is there, some.
 ///
 /// # Errors
 /// When none serves in time, or the API server does not tell.
-pub(super) async fn find(client: &Client, limit: Duration) -> Result<Dns, RunError> {
-    let caches: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
-    let caches = caches.list(&ListParams::default().labels(NODE_LOCAL).limit(1)).await;
-    if !caches.map_err(|source| RunError::api("look for NodeLocal DNSCache", source))?.items.is_empty() {
-        let corefile = corefile(client, NAMESPACE, NODE_LOCAL_CONFIG).await;
-        return Ok(Dns { servers: Servers::OfPods, corefile });
-    }
-    let Some(service) = service(client, limit).await? else {
-        return Ok(Dns { servers: Servers::OfPods, corefile: None });
-    };
+pub(super) async fn find(client: &Client, wanted: Wanted, limit: Duration) -> Result<Dns, RunError> {
+    let Some(service) = service(client, limit).await? else { return Ok(Dns::default()) };
     let namespace = service.namespace().unwrap_or_default();
-    let servers = serving(client, &service, limit).await?;
-    let corefile = match servers.first() {
-        Some(server) => corefile_of(client, &namespace, &server.name).await,
-        None => None,
+    let patience = if wanted == Wanted::All { limit } else { SERVED_WITHIN };
+    let servers = match serving(client, &service, wanted, patience).await {
+        Ok(servers) => servers,
+        Err(_) if wanted == Wanted::Some => return Ok(Dns::default()),
+        Err(error) => return Err(error),
     };
-    Ok(Dns { servers: Servers::Each(servers), corefile })
+    let read = match servers.first() {
+        Some(first) => corefile_of(client, &namespace, &first.server.name).await,
+        None => Ok(None),
+    };
+    let zone = read.as_ref().ok().and_then(|read| dns_zone(read.as_deref()?));
+    let known = |read: kube::Result<Option<String>>| {
+        let unread = read.as_ref().err().map(ToString::to_string);
+        Dns { corefile: read.ok().flatten(), unread, zone: zone.clone(), ..Dns::default() }
+    };
+    if let Some(cache) = node_local(client, limit).await? {
+        return Ok(known(corefile_of(client, NAMESPACE, &cache.name_any()).await));
+    }
+    let spec = service.spec.unwrap_or_default();
+    let asked = spec.cluster_ips.unwrap_or_default().iter().filter_map(|address| address.parse().ok()).collect();
+    Ok(Dns { servers, asked, ..known(read) })
 }
 
-/// The Service that pods ask. A cluster whose nodes answer by themselves has none.
+/// A pod of the cache on every node, if the cluster has one.
+async fn node_local(client: &Client, limit: Duration) -> Result<Option<Pod>, RunError> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
+    listed(&pods, NODE_LOCAL, "the list of NodeLocal DNSCache", limit, |pods: Vec<Pod>| Ok(pods.into_iter().next()))
+        .await
+}
+
+/// The Service that pods ask. A cluster whose nodes answer by themselves may have none.
 async fn service(client: &Client, limit: Duration) -> Result<Option<Service>, RunError> {
-    let look = async || {
-        for (namespace, labels) in PLACES {
-            let services: Api<Service> = Api::namespaced(client.clone(), namespace);
-            let list = services.list(&ListParams::default().labels(labels)).await?;
-            let asked = list.items.into_iter().find(|service| {
-                let spec = service.spec.as_ref();
-                let ports = spec.and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
-                let has_address = spec.is_some_and(|spec| spec.cluster_ip.as_deref().is_some_and(|ip| ip != "None"));
-                has_address && ports.iter().any(|port| port.port == 53)
-            });
-            if asked.is_some() {
-                return Ok(asked);
-            }
-        }
-        Ok(None)
+    let is_asked = |service: &Service| {
+        let spec = service.spec.as_ref();
+        let ports = spec.and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
+        let has_address = spec.is_some_and(|spec| spec.cluster_ip.as_deref().is_some_and(|ip| ip != "None"));
+        has_address && ports.iter().any(|port| port.port == i32::from(PORT))
     };
-    let patiently = async {
-        loop {
-            match look().await {
-                // The API server may still be starting.
-                Err(kube::Error::HyperError(_) | kube::Error::Service(_)) => tokio::time::sleep(RETRY_AFTER).await,
-                found => return found.map_err(|source| RunError::api("look for the Service of DNS", source)),
-            }
+    for (namespace, labels) in PLACES {
+        let services: Api<Service> = Api::namespaced(client.clone(), namespace);
+        let look = |services: Vec<Service>| Ok(services.into_iter().find(is_asked));
+        let what = format!("the list of Services {labels} in {namespace}");
+        if let Some(service) = listed(&services, labels, &what, limit, look).await? {
+            return Ok(Some(service));
         }
-    };
-    let what = || "the Service of DNS".to_owned();
-    let found = tokio::time::timeout(limit, patiently).await;
-    found.map_err(|_| RunError::NotReady { what: what(), limit, last_seen: "no answer".to_owned() })?
+    }
+    Ok(None)
 }
 
-/// The servers behind the Service, once there are some and all of them are ready.
-async fn serving(client: &Client, service: &Service, limit: Duration) -> Result<Vec<DnsServer>, RunError> {
+/// The servers behind the Service, once there are some, and all of them or enough are ready.
+async fn serving(client: &Client, service: &Service, wanted: Wanted, limit: Duration) -> Result<Vec<Server>, RunError> {
     let (name, namespace) = (service.name_any(), service.namespace().unwrap_or_default());
     let families = service.spec.as_ref().and_then(|spec| spec.ip_families.clone()).unwrap_or_default();
     let family = families.first().cloned().unwrap_or_else(|| "IPv4".to_owned());
@@ -112,10 +122,10 @@ async fn serving(client: &Client, service: &Service, limit: Duration) -> Result<
     let labels = format!("kubernetes.io/service-name={name}");
     let look = |slices: Vec<EndpointSlice>| {
         let (ready, waiting) = servers_of(&slices, &family);
-        if waiting.is_empty() && !ready.is_empty() {
+        if !ready.is_empty() && (waiting.is_empty() || wanted == Wanted::Some) {
             return Ok(ready);
         }
-        let names: Vec<&str> = waiting.iter().map(|server| server.name.as_str()).collect();
+        let names: Vec<&str> = waiting.iter().map(|it| it.server.name.as_str()).collect();
         Err(if names.is_empty() { "no endpoint".to_owned() } else { format!("not ready: {}", names.join(", ")) })
     };
     let what = format!("the DNS servers (endpoints of the Service {namespace}/{name})");
@@ -123,41 +133,44 @@ async fn serving(client: &Client, service: &Service, limit: Duration) -> Result<
 }
 
 /// Those behind a Service, by its first family: who is ready, and who is not.
-fn servers_of(slices: &[EndpointSlice], family: &str) -> (Vec<DnsServer>, Vec<DnsServer>) {
+fn servers_of(slices: &[EndpointSlice], family: &str) -> (Vec<Server>, Vec<Server>) {
     let of_family = slices.iter().filter(|slice| slice.address_type == family);
-    let endpoints = of_family.flat_map(|slice| &slice.endpoints);
-    let servers = endpoints.filter_map(|endpoint| {
+    let endpoints = of_family.flat_map(|slice| slice.endpoints.iter().map(move |endpoint| (slice, endpoint)));
+    let servers = endpoints.filter_map(|(slice, endpoint)| {
         let address: IpAddr = endpoint.addresses.first()?.parse().ok()?;
         let target = endpoint.target_ref.as_ref();
         let name = target.and_then(|target| target.name.clone()).unwrap_or_else(|| address.to_string());
         let uid = target.and_then(|target| target.uid.clone()).unwrap_or_else(|| name.clone());
         let conditions = endpoint.conditions.as_ref();
-        let is = |condition: Option<bool>, unless: bool| condition.unwrap_or(unless);
-        let ends = is(conditions.and_then(|it| it.terminating), false);
-        let ready = is(conditions.and_then(|it| it.ready), true);
-        (!ends).then_some((DnsServer { name, uid, address }, ready))
+        let ends = conditions.and_then(|it| it.terminating).unwrap_or(false);
+        let ready = conditions.and_then(|it| it.ready).unwrap_or(true);
+        let at = SocketAddr::new(address, port_of(slice));
+        (!ends).then_some((Server { server: DnsServer { name, uid, address }, at }, ready))
     });
     let (ready, waiting): (Vec<_>, Vec<_>) = servers.partition(|(_, ready)| *ready);
-    let alone = |servers: Vec<(DnsServer, bool)>| servers.into_iter().map(|(server, _)| server).collect();
+    let alone = |servers: Vec<(Server, bool)>| servers.into_iter().map(|(server, _)| server).collect();
     (alone(ready), alone(waiting))
 }
 
-/// The Corefile that a server's pod has from a ConfigMap. Whatever is no CoreDNS has none.
-async fn corefile_of(client: &Client, namespace: &str, pod: &str) -> Option<String> {
-    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let spec = pods.get_opt(pod).await.ok()??.spec?;
-    let maps = spec.volumes?.into_iter().filter_map(|volume| volume.config_map.map(|map| map.name));
-    for map in maps {
-        if let Some(corefile) = corefile(client, namespace, &map).await {
-            return Some(corefile);
-        }
-    }
-    None
+/// The port at which servers listen, which need not be the Service's: that of UDP, which TCP has too.
+fn port_of(slice: &EndpointSlice) -> u16 {
+    let ports = slice.ports.as_deref().unwrap_or_default();
+    let udp = ports.iter().find(|port| port.protocol.as_deref() == Some("UDP"));
+    udp.and_then(|port| u16::try_from(port.port?).ok()).unwrap_or(PORT)
 }
 
-async fn corefile(client: &Client, namespace: &str, map: &str) -> Option<String> {
+/// The Corefile that a server's pod has from a ConfigMap. Whatever is no CoreDNS has none.
+async fn corefile_of(client: &Client, namespace: &str, pod: &str) -> kube::Result<Option<String>> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let spec = pods.get_opt(pod).await?.and_then(|pod| pod.spec);
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    maps.get_opt(map).await.ok()??.data?.remove(COREFILE)
+    let volumes = spec.and_then(|spec| spec.volumes).unwrap_or_default();
+    for map in volumes.into_iter().filter_map(|volume| volume.config_map.map(|map| map.name)) {
+        if let Some(corefile) = maps.get_opt(&map).await?.and_then(|map| map.data?.remove(COREFILE)) {
+            return Ok(Some(corefile));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -166,30 +179,30 @@ mod tests {
 
     use super::*;
 
-    fn slice(family: &str, endpoints: serde_json::Value) -> EndpointSlice {
-        let slice = json!({"metadata": {"name": "kube-dns"}, "addressType": family, "endpoints": endpoints});
+    fn slice(family: &str, port: u16, endpoints: serde_json::Value) -> EndpointSlice {
+        let ports =
+            json!([{"name": "tcp", "protocol": "TCP", "port": port}, {"name": "udp", "protocol": "UDP", "port": port}]);
+        let slice = json!({"metadata": {"name": "dns"}, "addressType": family, "ports": ports, "endpoints": endpoints});
         serde_json::from_value(slice).expect("a slice")
     }
 
     #[test]
-    fn servers_are_the_endpoints_of_the_first_family() {
+    fn servers_are_the_endpoints_of_the_first_family_at_their_own_port() {
         let pod = |name: &str| json!({"kind": "Pod", "name": name, "uid": format!("uid-{name}")});
-        let slices = [
-            slice(
-                "IPv4",
-                json!([
-                    {"addresses": ["10.0.0.2"], "conditions": {"ready": true}, "targetRef": pod("a")},
-                    {"addresses": ["10.0.0.3"], "conditions": {"ready": false}, "targetRef": pod("b")},
-                    {"addresses": ["10.0.0.4"], "conditions": {"ready": false, "terminating": true}, "targetRef": pod("c")},
-                    {"addresses": ["10.0.0.5"]},
-                ]),
-            ),
-            slice("IPv6", json!([{"addresses": ["fd00::2"], "conditions": {"ready": true}, "targetRef": pod("a")}])),
-        ];
-        let names = |servers: Vec<DnsServer>| servers.into_iter().map(|it| it.name).collect::<Vec<_>>();
+        let four = json!([
+            {"addresses": ["10.0.0.2"], "conditions": {"ready": true}, "targetRef": pod("a")},
+            {"addresses": ["10.0.0.3"], "conditions": {"ready": false}, "targetRef": pod("b")},
+            {"addresses": ["10.0.0.4"], "conditions": {"ready": false, "terminating": true}, "targetRef": pod("c")},
+            {"addresses": ["10.0.0.5"]},
+        ]);
+        let six = json!([{"addresses": ["fd00::2"], "conditions": {"ready": true}, "targetRef": pod("a")}]);
+        let slices = [slice("IPv4", 5353, four), slice("IPv6", 53, six)];
+        let told = |servers: Vec<Server>| -> Vec<String> {
+            servers.into_iter().map(|it| format!("{} {} {}", it.server.name, it.server.uid, it.at)).collect()
+        };
         let (ready, waiting) = servers_of(&slices, "IPv4");
-        assert_eq!((names(ready), names(waiting)), (vec!["a".to_owned(), "10.0.0.5".to_owned()], vec!["b".to_owned()]));
-        let (six, _) = servers_of(&slices, "IPv6");
-        assert_eq!(six, [DnsServer { name: "a".into(), uid: "uid-a".into(), address: "fd00::2".parse().unwrap() }]);
+        assert_eq!(told(ready), ["a uid-a 10.0.0.2:5353", "10.0.0.5 10.0.0.5 10.0.0.5:5353"]);
+        assert_eq!(told(waiting), ["b uid-b 10.0.0.3:5353"]);
+        assert_eq!(told(servers_of(&slices, "IPv6").0), ["a uid-a [fd00::2]:53"]);
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn substituted(manifests: &[Manifest], substitutions: &[Substitution]
 pub(super) fn taken_from_nodes(mut manifests: Vec<Manifest>) -> (Vec<Manifest>, Vec<String>) {
     let mut changed = Vec::new();
     for container in manifests.iter_mut().flat_map(containers) {
-        let always = match text(container, "/imagePullPolicy") {
+        let always = match text(container, "/imagePullPolicy").filter(|policy| !policy.is_empty()) {
             Some(policy) => policy == "Always",
             None => Image::parse(text(container, "/image").unwrap_or_default()).is_latest(),
         };
@@ -68,7 +68,7 @@ impl Loader {
     /// Brings images into the cluster, and tells which stand in for others.
     ///
     /// # Errors
-    /// When an image is neither ready, nor in the engine, nor to be pulled.
+    /// When kind cannot load one.
     pub async fn provide(&self, images: &[String], journal: &Journal) -> Result<Vec<Substitution>, RunError> {
         // A cluster that images cannot be loaded into pulls what the manifests name.
         let Some(cluster) = &self.kind else { return Ok(Vec::new()) };
@@ -78,10 +78,16 @@ impl Loader {
         let archives = ready.iter().map(|image| (image.image.as_str(), image.archive.as_path())).chain([witness]);
         let archives: Vec<(&str, &Path)> = archives.filter(|(image, _)| !loaded.contains(*image)).collect();
         let others = images.iter().filter(|wanted| self.lab.image(wanted).is_none());
-        let others: Vec<&str> = others.map(String::as_str).filter(|image| !loaded.contains(*image)).collect();
-        for image in &others {
-            provide_image(&self.lab, image).await?;
+        let mut others: Vec<&str> = others.map(String::as_str).filter(|image| !loaded.contains(*image)).collect();
+        let mut here = Vec::new();
+        for image in others.drain(..) {
+            match provide_image(&self.lab, image).await {
+                Ok(()) => here.push(image),
+                // Nodes may have it already, or pull it with a Secret that the engine does not have.
+                Err(error) => journal.note(format!("left to the nodes: {error}")),
+            }
         }
+        let others = here;
         if !(archives.is_empty() && others.is_empty()) {
             let paths: Vec<&Path> = archives.iter().map(|(_, path)| *path).collect();
             let loading = async {

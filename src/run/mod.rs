@@ -1,6 +1,7 @@
 //! One run: from settings to a cluster, through the scenarios, to verdicts and reports.
 
 mod bench;
+mod beside;
 mod budget;
 mod dns;
 mod error;
@@ -160,9 +161,11 @@ async fn attempt(
             engine(&lab).await?;
         }
         let images = workload::images(&trial.manifests);
+        // With a Secret of the manifests nodes may pull what the engine may not.
+        let nodes_pull = workload::names_pull_secrets(&trial.manifests);
         if own_cluster {
             // What cannot be had is said before minutes go into a cluster.
-            for image in images.iter().filter(|image| lab.image(image).is_none()) {
+            for image in images.iter().filter(|image| lab.image(image).is_none() && !nodes_pull) {
                 images::provide_image(&lab, image).await?;
             }
         }

@@ -86,11 +86,15 @@ pub(super) fn nodes(manifests: &[Manifest], taints: &[Vec<Taint>], new: Option<u
 
 /// A claim whose class does not exist stays Pending for ever: better to say so at once.
 pub(super) async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Result<(), RunError> {
+    let volumes = manifests.iter().filter(|manifest| manifest.kind() == "PersistentVolume");
+    let of_volumes: Vec<&str> = volumes.map(|volume| volume.text("/spec/storageClassName")).collect();
     let wanted = manifests
         .iter()
         .filter_map(|manifest| manifest.object.pointer("/spec/volumeClaimTemplates")?.as_array())
         .flatten()
-        .filter_map(|claim| claim.pointer("/spec/storageClassName")?.as_str());
+        .filter_map(|claim| claim.pointer("/spec/storageClassName")?.as_str())
+        // Volumes that somebody made by hand need no class.
+        .filter(|class| !class.is_empty() && !of_volumes.contains(class));
     let api: Api<StorageClass> = Api::all(bench.cluster.client.clone());
     let there =
         api.list(&ListParams::default()).await.map_err(|source| RunError::api("list the StorageClasses", source))?;

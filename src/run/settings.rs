@@ -113,6 +113,10 @@ impl Settings {
         }
         preflight::quotas(&trial.manifests)?;
         if let Target::New { nodes, .. } = self.target {
+            // A cluster that is not there yet has no Secret.
+            if let Some(place) = self.hints.pull_secret.clone() {
+                return Err(RunError::NoPullSecret { place });
+            }
             workload::known_to_new_cluster(&trial.manifests)?;
             preflight::nodes(&trial.manifests, &workload::taints_of_new(nodes), Some(nodes))?;
         }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::bench::{Bench, Surroundings};
+use super::beside::Beside;
 use super::budget::{Budget, held_to};
 use super::images::substituted;
 use super::scope::{Disruption, Scope};
@@ -119,6 +120,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
 
     let far = format!("{namespace}-witness");
     preflight::of_workload(bench, &manifests, [namespace, &far]).await?;
+    let beside = Beside::of(client, &manifests, &trial.hints).await?;
     for name in [namespace.as_str(), &far] {
         let owned = workload::create_namespace(client, name, &trial.around.name, &manifests).await?;
         standing.made.lock().await.push(owned);
@@ -136,14 +138,16 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     // It is set once: a trial is acted once.
     let _ = standing.recorder.set(recorder);
     let writer_password = Secret::from(workload::random_password());
-    let beside = witness::Beside::of(client, &manifests, &trial.hints).await?;
     let start = |namespace| start_witness(bench, trial, namespace, (&writer_password, &beside), standing);
     let started = async { tokio::try_join!(start(namespace), start(&far)) };
     let (near, far_session) = journal.step("run", "start the witnesses", started).await?;
     let dns_servers = bench.record_dns(journal, &near).await?;
     let root_password = password(bench, &manifests, namespace, &credentials, &standing.made).await?;
     let replica_password = Secret::from(workload::random_password());
-    [&root_password, &replica_password, &writer_password].iter().for_each(|secret| redaction.learn(secret.expose()));
+    let admin_password = Secret::from(workload::random_password());
+    [&root_password, &replica_password, &writer_password, &admin_password]
+        .iter()
+        .for_each(|secret| redaction.learn(secret.expose()));
     let context = Arc::new(Context::new(Parts {
         client: client.clone(),
         manifests,
@@ -162,6 +166,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         root_password,
         replica_password,
         writer_password,
+        admin_password,
         redaction,
         ledger: trial.scenarios.iter().any(|scenario| scenario == "settle").then_some(trial.ledger),
         semi_sync: trial.semi_sync,
@@ -288,7 +293,7 @@ async fn start_witness(
     bench: &Bench,
     trial: &Trial,
     namespace: &str,
-    (password, beside): (&Secret, &witness::Beside),
+    (password, beside): (&Secret, &Beside),
     standing: &Standing,
 ) -> Result<Session, RunError> {
     let (client, manifests) = (&bench.cluster.client, witness::pod(&bench.witness_image, password, beside)?);

@@ -8,11 +8,11 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::RunError;
+use super::beside::Beside;
 use super::listed::{Wanted, ready};
-use crate::object::{items, text};
 use crate::probe::Session;
 use crate::witness::protocol::Secret;
-use crate::workload::{self, Hints, Manifest};
+use crate::workload::{self, Manifest};
 
 const POD: &str = include_str!("../../manifests/witness/pod.yaml");
 const KEEPER: &str = include_str!("../../manifests/witness/keeper.yaml");
@@ -21,68 +21,16 @@ const LABEL: &str = "app.kubernetes.io/name=steadfast-witness";
 
 /// The Secret that a witness has its password from, and its keys.
 const SECRET: &str = "steadfast-witness";
-/// The copy of a Secret that its image is pulled with.
-const PULL_SECRET: &str = "steadfast-pull";
 const WRITER: &str = "password";
 const REPLICA: &str = "replica-password";
-
-/// What stands beside a witness, as the workload and its surroundings ask for it.
-#[derive(Debug, Default)]
-pub(super) struct Beside {
-    /// Secrets that its image is pulled with.
-    pull_secrets: Vec<Manifest>,
-    /// Whether a quota counts what it takes.
-    counted: bool,
-}
-
-impl Beside {
-    /// The Secrets that the pods of these manifests name and the manifests bring, and the one of the cluster that is named;
-    /// and whether a quota of the manifests counts cores or memory.
-    ///
-    /// # Errors
-    /// When the one of the cluster is not there, or cannot be read.
-    pub async fn of(client: &Client, manifests: &[Manifest], hints: &Hints) -> Result<Self, RunError> {
-        let named = manifests.iter().flat_map(|it| items(&it.object, "/spec/template/spec/imagePullSecrets"));
-        let named: Vec<&str> = named.filter_map(|secret| text(secret, "/name")).collect();
-        let brought = manifests.iter().filter(|it| it.kind() == "Secret" && named.contains(&it.name()));
-        let mut pull_secrets: Vec<Manifest> = brought.cloned().collect();
-        for secret in &mut pull_secrets {
-            // It is applied to both namespaces.
-            if let Some(metadata) = secret.object["metadata"].as_object_mut() {
-                metadata.remove("namespace");
-            }
-        }
-        if let Some(place) = &hints.pull_secret {
-            pull_secrets.push(copied(client, place).await?);
-        }
-        Ok(Self { pull_secrets, counted: workload::counts_resources(manifests) })
-    }
-}
-
-/// A copy of a Secret of the cluster, under a name of the harness's.
-async fn copied(client: &Client, place: &str) -> Result<Manifest, RunError> {
-    let (namespace, name) = place.split_once('/').unwrap_or(("default", place));
-    let secrets: Api<SecretObject> = Api::namespaced(client.clone(), namespace);
-    let there = secrets.get_opt(name).await;
-    let there = there.map_err(|source| RunError::api(&format!("read the Secret {place}"), source))?;
-    let there = there.ok_or_else(|| RunError::NoPullSecret { place: place.to_owned() })?;
-    let object = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": PULL_SECRET}, "type": there.type_, "data": there.data,
-    });
-    Ok(Manifest { origin: format!("the Secret {place}"), object })
-}
+const ADMIN: &str = "admin-password";
 
 /// The manifests of a witness for one run: a pod without a controller, which no drain takes away.
 pub(super) fn pod(image: &str, password: &Secret, beside: &Beside) -> Result<Vec<Manifest>, RunError> {
     let mut manifests = workload::parse("the witness's manifests", POD)?;
     for Manifest { object, .. } in &mut manifests {
         if object["kind"] == "Pod" {
-            let named = beside.pull_secrets.iter().map(|secret| json!({"name": secret.name()}));
-            object["spec"]["imagePullSecrets"] = named.collect();
-            if beside.counted {
-                let takes: Value = workload::WITNESS.iter().map(|(what, amount)| (*what, *amount)).collect();
-                object["spec"]["containers"][0]["resources"] = json!({"requests": takes, "limits": takes});
-            }
+            beside.fit(object);
         }
         if let Some(field) = object.pointer_mut("/spec/containers/0/image") {
             *field = json!(image);
@@ -100,12 +48,15 @@ pub(super) struct Passwords {
     pub writer: Secret,
     /// The replicas'. A witness does not see it: it is kept for who has to configure them once more.
     pub replica: Secret,
+    /// That of the account which is made where root may not come from elsewhere; kept likewise.
+    pub admin: Secret,
 }
 
 impl Passwords {
     /// New ones.
     pub fn random() -> Self {
-        Self { writer: workload::random_password().into(), replica: workload::random_password().into() }
+        let random = || Secret::from(workload::random_password());
+        Self { writer: random(), replica: random(), admin: random() }
     }
 
     /// Those that a keeper of this namespace has, if there is one.
@@ -118,7 +69,8 @@ impl Passwords {
         let there = there.map_err(|source| RunError::api("read the witness's Secret", source))?;
         let data = there.and_then(|secret| secret.data).unwrap_or_default();
         let value = |key| data.get(key).map(|value| Secret::from(String::from_utf8_lossy(&value.0).into_owned()));
-        Ok(value(WRITER).zip(value(REPLICA)).map(|(writer, replica)| Self { writer, replica }))
+        let admin = value(ADMIN).unwrap_or_else(|| Secret::from(workload::random_password()));
+        Ok(value(WRITER).zip(value(REPLICA)).map(|(writer, replica)| Self { writer, replica, admin }))
     }
 }
 
@@ -135,6 +87,7 @@ pub(super) fn keeper(
     for secret in manifests.iter_mut().filter(|secret| secret.name() == SECRET) {
         if let Some(data) = secret.object.pointer_mut("/stringData").and_then(Value::as_object_mut) {
             data.insert(REPLICA.to_owned(), json!(passwords.replica.expose()));
+            data.insert(ADMIN.to_owned(), json!(passwords.admin.expose()));
         }
     }
     for mut keeper in workload::parse("the witness's manifests", KEEPER)? {
@@ -170,7 +123,7 @@ mod tests {
     }
 
     fn passwords() -> Passwords {
-        Passwords { writer: "hunter2".into(), replica: "swordfish".into() }
+        Passwords { writer: "hunter2".into(), replica: "swordfish".into(), admin: "xyzzy".into() }
     }
 
     #[test]
@@ -201,7 +154,7 @@ mod tests {
             keeper("image", &passwords(), None, &Beside::default()).unwrap(),
         ] {
             let tells = |manifest: &&Manifest| {
-                ["hunter2", "swordfish"].iter().any(|it| manifest.object.to_string().contains(it))
+                ["hunter2", "swordfish", "xyzzy"].iter().any(|it| manifest.object.to_string().contains(it))
             };
             assert_eq!(manifests.iter().filter(tells).map(Manifest::kind).collect::<Vec<_>>(), ["Secret"]);
         }

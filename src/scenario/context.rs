@@ -1,6 +1,6 @@
 //! What every scenario works with: the cluster, the workload, the log, the witnesses.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -22,7 +22,7 @@ use crate::evidence::{PodLife, Redaction, Replication, Sight, Subject, Timeline}
 use crate::mysql::flavour::Flavour;
 use crate::probe::Session;
 use crate::witness::protocol::Secret;
-use crate::workload::{Hints, Manifest, Owned, random_password};
+use crate::workload::{Hints, Manifest, Owned};
 
 /// How long the scenarios wait, each limit for one named thing. `--timeout-scale` multiplies them all.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +110,7 @@ pub struct Parts {
     /// The witnesses.
     pub witnesses: Witnesses,
     /// The DNS servers: pod name and address. They change where a scenario replaces them.
-    pub dns_servers: Mutex<Vec<(String, IpAddr)>>,
+    pub dns_servers: Mutex<Vec<(String, SocketAddr)>>,
     /// The cluster's nodes, where they are containers of this machine.
     pub nodes: Option<Nodes>,
     /// How long DNS may take to follow a change, in milliseconds.
@@ -123,6 +123,8 @@ pub struct Parts {
     pub replica_password: Secret,
     /// The password of who writes the witness's ledger.
     pub writer_password: Secret,
+    /// The password of the account that is made where root may log in from its own machine only.
+    pub admin_password: Secret,
     /// What must not get into the evidence.
     pub redaction: Redaction,
     /// How fast the witness's ledger writes, if it is kept.
@@ -155,8 +157,6 @@ pub struct Context {
     greeting: AtomicBool,
     /// Whether root was seen to be let in from its own machine only.
     pub(super) root_is_local: AtomicBool,
-    /// The password of the account that is made then.
-    pub(super) admin_password: Secret,
     pub(super) reader: Reader,
     /// What is to be made good, whatever happens.
     pub(super) disrupted: tokio::sync::Mutex<Vec<Disrupted>>,
@@ -175,8 +175,6 @@ impl std::ops::Deref for Context {
 impl Context {
     /// A context of these parts.
     pub fn new(parts: Parts) -> Self {
-        let admin_password = Secret::from(random_password());
-        parts.redaction.learn(admin_password.expose());
         Self {
             parts,
             next_write: AtomicU64::new(1),
@@ -184,7 +182,6 @@ impl Context {
             replicating: AtomicBool::new(false),
             greeting: AtomicBool::new(false),
             root_is_local: AtomicBool::new(false),
-            admin_password,
             reader: Reader::default(),
             disrupted: tokio::sync::Mutex::default(),
             vain: Vain::default(),
@@ -192,7 +189,7 @@ impl Context {
     }
 
     /// The DNS servers as they are now.
-    pub(super) fn dns_servers(&self) -> Vec<(String, IpAddr)> {
+    pub(super) fn dns_servers(&self) -> Vec<(String, SocketAddr)> {
         self.dns_servers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

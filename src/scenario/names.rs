@@ -1,7 +1,7 @@
 //! DNS questions as pods ask them: every DNS server, by UDP and TCP, from the workload's namespace and another one.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -92,13 +92,18 @@ impl Context {
         moment: &Moment,
         session: &Session,
         from: &str,
-        server: &(String, IpAddr),
+        server: &(String, SocketAddr),
         transport: Transport,
         question: &Question,
     ) -> (bool, Dns) {
         let (name, record_type) = (question.name.clone(), question.record_type.to_owned());
-        let ask =
-            DnsAsk { address: server.1, port: 53, transport, name: name.clone(), record_type: record_type.clone() };
+        let ask = DnsAsk {
+            address: server.1.ip(),
+            port: server.1.port(),
+            transport,
+            name: name.clone(),
+            record_type: record_type.clone(),
+        };
         let (took_us, answer) = match session.ask(Ask::Dns(ask), self.limits.dns).await {
             Ok((took_us, Answer::Dns(answer))) => (took_us, answer),
             Ok((took_us, _)) => (took_us, broken("the witness answered another question")),
@@ -109,7 +114,7 @@ impl Context {
             moment: moment.clone(),
             from: from.to_owned(),
             server: server.0.clone(),
-            address: server.1.to_string(),
+            address: server.1.ip().to_string(),
             transport,
             name,
             record_type,

@@ -58,7 +58,7 @@ pub(super) async fn follow(context: &Context, moment: &Moment, replicas: &[Strin
         );
         return Err(ScenarioError::Server { pod: replicas.join(", "), what, answer });
     }
-    let tls = context.is_over_tls(moment, &subject.primary()).await;
+    let tls = context.is_over_tls(moment, &subject.primary()).await?;
     let statements = context.flavour().follow(&source, subject.port, tls);
     let configured = replicas.iter().map(|pod| context.demand(moment, pod, "follow the primary", statements.clone()));
     try_join_all(configured).await.map(drop)

@@ -1,5 +1,6 @@
 //! Replaces the cluster's DNS servers, all at once.
 
+use std::net::SocketAddr;
 use std::sync::PoisonError;
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -91,7 +92,7 @@ fn replicas_rolled_out(deployment: &Deployment) -> Option<i32> {
 
 /// Has these servers asked from now on, and returns the record that tells of them.
 fn ask_from_now_on(context: &Context, servers: Vec<DnsServer>) -> u64 {
-    let asked = servers.iter().map(|server| (server.name.clone(), server.address)).collect();
+    let asked = servers.iter().map(|server| (server.name.clone(), SocketAddr::new(server.address, 53))).collect();
     *context.dns_servers.lock().unwrap_or_else(PoisonError::into_inner) = asked;
     let value = serde_json::to_value(servers).unwrap_or_default();
     context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::DnsServers, value }))

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 
 use super::ScenarioError;
-use super::admit::is_denied;
 use super::context::Context;
 use super::ledger;
 use crate::evidence::{
@@ -71,7 +70,7 @@ impl Context {
         let uid = self.uid(pod).unwrap_or_default();
         let statements = vec![statements::PING.to_owned()];
         let (mut took_us, mut answer) = self.put_as(Ask::Await, self.login(), pod, &statements, limit).await;
-        if is_denied(&answer) {
+        if answer.is_denied() {
             (took_us, answer) = self.put(moment, pod, &statements, limit).await;
         }
         let answered = matches!(answer, SqlAnswer::Rows(_));
@@ -85,13 +84,13 @@ impl Context {
     /// Puts statements to a pod's server without a record. Where root is not let in from here, an account is made first.
     async fn put(&self, moment: &Moment, pod: &str, statements: &[String], limit: Duration) -> (u64, SqlAnswer) {
         let told = self.put_as(Ask::Sql, self.login(), pod, statements, limit).await;
-        if is_denied(&told.1) && self.admit(moment, pod).await {
+        if told.1.is_denied() && self.admit(moment, pod).await {
             return self.put_as(Ask::Sql, self.login(), pod, statements, limit).await;
         }
         told
     }
 
-    async fn put_as(
+    pub(super) async fn put_as(
         &self,
         way: fn(SqlAsk) -> Ask,
         (user, password): (&str, Secret),
@@ -145,9 +144,12 @@ impl Context {
     }
 
     /// Whether a server answers this run over TLS.
-    pub(super) async fn is_over_tls(&self, moment: &Moment, pod: &str) -> bool {
+    pub(super) async fn is_over_tls(&self, moment: &Moment, pod: &str) -> Result<bool, ScenarioError> {
         let (_, answer) = self.put(moment, pod, &[statements::CIPHER.to_owned()], self.limits.sql).await;
-        first(&in_small_letters(answer), "value").is_some_and(|cipher| !cipher.is_empty())
+        match answer.trouble() {
+            Some(trouble) => Err(self.unwilling(pod, "tell whether it speaks TLS", trouble)),
+            None => Ok(first(&in_small_letters(answer), "value").is_some_and(|cipher| !cipher.is_empty())),
+        }
     }
 
     /// Asks the container for its host name, short and full; where it has no program for that, its files.

@@ -14,11 +14,7 @@ const MAX_PACKET: usize = 64 << 20;
 /// How long the server may keep the connection idle; it is never idle, so that any value serves.
 const IDLE_SECONDS: usize = 28_800;
 
-/// What a server says that refuses connections without TLS
-/// (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html#error_er_secure_transport_required>).
-const TLS_REQUIRED: u16 = 3159;
-
-/// Servers that offer no TLS which this program speaks: they are spared a connection that comes to nothing.
+/// Servers that offer no TLS: they are spared a connection that comes to nothing.
 static PLAIN: Mutex<BTreeSet<SocketAddr>> = Mutex::new(BTreeSet::new());
 
 /// Who logs in where.
@@ -40,17 +36,19 @@ impl Login<'_> {
         let server = SocketAddr::new(self.address, self.port);
         let plain = || PLAIN.lock().unwrap_or_else(PoisonError::into_inner);
         if self.tls == Tls::Preferred && plain().contains(&server) {
-            match Conn::new(self.options(false)).await {
-                // Another server may have the address by now.
-                Err(Error::Server(error)) if error.code == TLS_REQUIRED => plain().remove(&server),
-                connected => return connected,
-            };
+            let connected = Conn::new(self.options(false)).await;
+            if connected.is_ok() {
+                return connected;
+            }
+            // Another server may have the address by now.
+            plain().remove(&server);
         }
         match Conn::new(self.options(true)).await {
             Err(error) if self.tls == Tls::Preferred && lacks_tls(&error) => {
-                let connected = Conn::new(self.options(false)).await?;
-                plain().insert(server);
-                Ok(connected)
+                if matches!(error, Error::Driver(DriverError::NoClientSslFlagFromServer)) {
+                    plain().insert(server);
+                }
+                Conn::new(self.options(false)).await
             }
             connected => connected,
         }

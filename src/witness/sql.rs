@@ -14,10 +14,13 @@ use super::protocol::SqlAsk;
 use super::template::Template;
 use crate::evidence::{Row, SqlAnswer};
 
+/// What is awaited first.
+const CONNECTION: &str = "a connection and its handshake";
+
 /// How long after a try the next one begins, where a server is awaited: a refused connection costs next to nothing.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// Asks again and again until the server answers with rows or the deadline comes. Returns when the last try began, and
+/// Asks again and again until the server answers with rows, or lets nobody in, or the deadline comes. Returns when the last try began, and
 /// what came of it.
 pub async fn until_answered(question: &SqlAsk, deadline: Duration) -> (Instant, SqlAnswer) {
     let end = Instant::now() + deadline;
@@ -25,7 +28,7 @@ pub async fn until_answered(question: &SqlAsk, deadline: Duration) -> (Instant, 
         let began = Instant::now();
         let answer = ask(question, end.saturating_duration_since(began)).await;
         let next = began + AGAIN_AFTER;
-        if matches!(answer, SqlAnswer::Rows(_)) || next >= end {
+        if matches!(answer, SqlAnswer::Rows(_)) || answer.is_denied() || next >= end {
             return (began, answer);
         }
         sleep_until(next).await;
@@ -40,14 +43,14 @@ pub async fn ask(ask: &SqlAsk, deadline: Duration) -> SqlAnswer {
         Err(message) => return SqlAnswer::Broken { message },
     };
     let began = Instant::now();
-    let mut awaited = "a connection and its handshake".to_owned();
+    let mut awaited = CONNECTION.to_owned();
     let outcome = timeout(deadline, converse(ask, &templates, &mut awaited)).await;
     let server = SocketAddr::new(ask.address, ask.port);
     let message = format!("awaited {awaited} from {server} for {} ms", began.elapsed().as_millis());
     match outcome {
         Ok(Ok(rows)) => SqlAnswer::Rows(rows),
         Ok(Err(Error::Server(error))) => SqlAnswer::Error { code: error.code, message: error.message },
-        Ok(Err(error)) if is_gone(&error) => {
+        Ok(Err(error)) if is_gone(&error) || (awaited == CONNECTION && lacks_tls(&error)) => {
             SqlAnswer::Unreachable { message: format!("{message}: {}", reason(&error)) }
         }
         Ok(Err(error)) => SqlAnswer::Broken { message: format!("{message}: {}", reason(&error)) },
@@ -110,7 +113,6 @@ fn text(value: Value) -> Option<String> {
 fn is_gone(error: &Error) -> bool {
     match error {
         Error::Driver(DriverError::ConnectionClosed) => true,
-        error if lacks_tls(error) => true,
         Error::Io(IoError::Io(error)) => matches!(
             error.kind(),
             ErrorKind::ConnectionRefused

@@ -5,6 +5,7 @@ mod hints;
 mod kinds;
 mod manifests;
 mod namespaces;
+mod options;
 mod password;
 mod placement;
 mod quota;
@@ -27,12 +28,14 @@ pub use password::{Credentials, Holder, Key};
 pub(crate) use password::{is_below, secret_text};
 pub(crate) use placement::is_kept_apart;
 pub use placement::{Apart, taints_of, taints_of_new};
-pub use quota::{Shortage, WITNESS, counts_resources, shortage};
+pub use quota::{Shortage, counts_resources, shortage, witness_takes};
 pub(crate) use render::kustomize;
 pub(crate) use server::{MYSQL_PORT, is_root_password, option, port, servers, target};
 pub(crate) use shell::{Command, Then, base_name, commands, script};
 pub use sources::Sources;
 pub(crate) use sources::{Text, kustomization, kustomization_file, read, texts};
-pub use subject::{SubjectError, choose, images, leave_default_namespace, namespace, subject};
-pub use unsupported::can_be_judged;
+pub use subject::{
+    SubjectError, choose, images, leave_default_namespace, names_pull_secrets, namespace, pull_secrets, subject,
+};
+pub use unsupported::{can_be_judged, is_no_group};
 pub(crate) use yaml::{Dialect, Placed, objects, step};

@@ -1,13 +1,27 @@
 //! What the ResourceQuotas of the manifests leave room for: the API server refuses a pod beyond it, again and again, and
 //! the set waits for ever (<https://kubernetes.io/docs/concepts/policy/resource-quotas/>).
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::manifests::Manifest;
 use crate::object::{items, quantity, text};
 
-/// What the witness is given where a quota counts it: a share of a core, and memory for its ledger.
-pub const WITNESS: [(&str, &str); 2] = [("cpu", "100m"), ("memory", "128Mi")];
+/// What the witness takes where a quota counts it: a share of a core, and memory for its ledger.
+const WITNESS: [(&str, &str, &str); 4] = [
+    ("requests", "cpu", "50m"),
+    ("requests", "memory", "64Mi"),
+    ("limits", "cpu", "500m"),
+    ("limits", "memory", "256Mi"),
+];
+
+/// The same as the resources of a container.
+pub fn witness_takes() -> Value {
+    let mut takes = json!({});
+    for (list, what, amount) in WITNESS {
+        takes[list][what] = Value::from(amount);
+    }
+    takes
+}
 
 /// A quota that lets a run make less than it has to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,11 +53,12 @@ pub fn shortage(manifests: &[Manifest], more: u64) -> Option<Shortage> {
                 Ok(pods.iter().map(|pods| pods.count * pods.claims().count() as f64).sum())
             }
             ("requests.storage", _) => Ok(pods.iter().map(|pods| pods.count * pods.storage()).sum()),
-            (_, Some(what)) => of_all(&pods, what),
+            (_, Some(what)) => of_all(manifests, &pods, what),
             _ => return None,
         };
         let why = match needed {
-            Ok(needed) if needed <= allowed => return None,
+            // Sums of hundredths are not exact.
+            Ok(needed) if needed <= allowed * (1.0 + 1e-9) => return None,
             Ok(needed) => format!("the pods of the manifests and the witness need {}", rounded(needed)),
             Err(container) => format!("the container `{container}` does not say how much it takes"),
         };
@@ -104,20 +119,51 @@ fn pods(manifests: &[Manifest], more: u64) -> Vec<Pods<'_>> {
         .collect()
 }
 
-/// What all pods and the witness take together; a container that does not say is an error.
-fn of_all(pods: &[Pods<'_>], (list, what): (&str, &str)) -> Result<f64, String> {
-    let own = WITNESS.iter().find(|(name, _)| *name == what).and_then(|(_, amount)| quantity(&Value::from(*amount)));
-    let mut sum = own.unwrap_or(0.0);
-    for pods in pods {
-        for container in items(pods.object, "/spec/template/spec/containers") {
-            // Who limits itself asks for as much, unless it says otherwise.
-            let said =
-                [list, "limits"].into_iter().find_map(|list| container.pointer(&format!("/resources/{list}/{what}")));
-            let name = || text(container, "/name").unwrap_or_default().to_owned();
-            sum += pods.count * said.and_then(quantity).ok_or_else(name)?;
-        }
+/// What all pods and the witness take together; a container that does not say, and is not told by a LimitRange, is an error.
+fn of_all(manifests: &[Manifest], pods: &[Pods<'_>], (list, what): (&str, &str)) -> Result<f64, String> {
+    let own = WITNESS.iter().find(|(its, of, _)| (*its, *of) == (list, what));
+    let mut sum = own.and_then(|(.., amount)| quantity(&Value::from(*amount))).unwrap_or(0.0);
+    let usual = usual(manifests, list, what);
+    for pods in pods.iter().filter(|pods| pods.count > 0.0) {
+        sum += pods.count * pods.takes(list, what, usual)?;
     }
     Ok(sum)
+}
+
+/// What a container takes that does not say
+/// (<https://kubernetes.io/docs/concepts/policy/limit-range/#limitrange-and-admission-checks-for-pods>).
+fn usual(manifests: &[Manifest], list: &str, what: &str) -> Option<f64> {
+    let ranges = manifests.iter().filter(|it| it.kind() == "LimitRange");
+    let mut limits = ranges.flat_map(|it| items(&it.object, "/spec/limits"));
+    let lists: &[&str] = if list == "requests" { &["defaultRequest", "default"] } else { &["default"] };
+    limits.find_map(|limit| {
+        let of_container = text(limit, "/type") == Some("Container");
+        lists.iter().filter(|_| of_container).find_map(|list| quantity(limit.pointer(&format!("/{list}/{what}"))?))
+    })
+}
+
+impl Pods<'_> {
+    /// What one of the pods takes: all its containers and sidecars together, or, where that is more, the largest of those that
+    /// only prepare it (<https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers>).
+    fn takes(&self, list: &str, what: &str, usual: Option<f64>) -> Result<f64, String> {
+        // Who limits itself asks for as much, unless it says otherwise.
+        let said = |of: &Value| {
+            [list, "limits"].into_iter().find_map(|list| quantity(of.pointer(&format!("/resources/{list}/{what}"))?))
+        };
+        let Some(pod) = self.object.pointer("/spec/template/spec") else { return Ok(0.0) };
+        if let Some(of_pod) = said(pod) {
+            return Ok(of_pod);
+        }
+        let (mut together, mut largest) = (0.0_f64, 0.0_f64);
+        for container in items(pod, "/containers").chain(items(pod, "/initContainers")) {
+            let name = || text(container, "/name").unwrap_or_default().to_owned();
+            let takes = said(container).or(usual).ok_or_else(name)?;
+            let prepares = items(pod, "/initContainers").any(|it| std::ptr::eq(it, container))
+                && text(container, "/restartPolicy") != Some("Always");
+            if prepares { largest = largest.max(takes) } else { together += takes }
+        }
+        Ok(together.max(largest))
+    }
 }
 
 /// A number without the digits that nobody asked for.
@@ -158,7 +204,7 @@ mod tests {
     #[test]
     fn who_is_counted_has_to_say_how_much_it_takes() {
         assert_eq!(judged("requests.memory: 4Gi", 0), None);
-        assert!(judged("limits.memory: 3Gi", 0).is_some_and(|why| why.contains("need 3355443200")));
+        assert!(judged("limits.memory: 3Gi", 0).is_some_and(|why| why.contains("need 3489660928")));
         assert!(
             judged("requests.cpu: 9", 0).is_some_and(|why| why.ends_with("`server` does not say how much it takes"))
         );

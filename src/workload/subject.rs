@@ -8,7 +8,7 @@ use super::manifests::Manifest;
 use super::password::{self, Credentials};
 use super::server;
 use crate::evidence::{ClaimPolicy, NamedPort, PodManagement, Retention, Subject};
-use crate::object::{items, strings};
+use crate::object::{items, strings, text};
 
 /// Manifests that hold no workload that can be tested.
 #[derive(Debug, thiserror::Error)]
@@ -161,6 +161,20 @@ pub fn namespace(manifests: &[Manifest], asked: Option<&str>) -> Result<Option<S
         }
     }
     Ok(agreed)
+}
+
+/// Whether pods name Secrets that their images are pulled with, themselves or by their account.
+pub fn names_pull_secrets(manifests: &[Manifest]) -> bool {
+    !pull_secrets(manifests).is_empty()
+}
+
+/// The names of the Secrets that pods name for that
+/// (<https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/>).
+pub fn pull_secrets(manifests: &[Manifest]) -> Vec<&str> {
+    let of_pods = manifests.iter().flat_map(|it| items(&it.object, "/spec/template/spec/imagePullSecrets"));
+    let accounts = manifests.iter().filter(|it| it.kind() == "ServiceAccount");
+    let of_accounts = accounts.flat_map(|it| items(&it.object, "/imagePullSecrets"));
+    of_pods.chain(of_accounts).filter_map(|secret| text(secret, "/name")).collect()
 }
 
 /// Every image of the pod template, each once.

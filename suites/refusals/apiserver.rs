@@ -112,6 +112,8 @@ impl World {
         let (status, text) = (self.odd)(&request).unwrap_or_else(|| self.answer(&request));
         let kind = if text.starts_with('{') { "application/json" } else { "text/html" };
         let head = format!("HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n", text.len());
+        // An API server that does not serve a request says when to ask again.
+        let head = if [429, 503].contains(&status) { format!("{head}Retry-After: 0\r\n") } else { head };
         (&stream).write_all(format!("{head}Connection: close\r\n\r\n{text}").as_bytes())
     }
 

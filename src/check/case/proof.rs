@@ -63,12 +63,12 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether the pod with this UID runs another server than before the act, by an answer that proves it.
+    /// Whether the pod with this UID runs another server than before the act, by the last answer until it is said to be proved.
     fn runs_another_server(&self, proof: &Proof<'a>, uid: &str) -> bool {
         let told = self.sql().filter(|sql| sql.uid == uid).filter_map(|sql| Some((sql.mark, sql.uptime_s()?)));
         let told: Vec<(Mark, u64)> = told.collect();
         let before = told.iter().rfind(|(mark, _)| mark.seq < proof.asked.seq);
-        let now = told.iter().rfind(|(mark, _)| proof.by.contains(&mark.seq));
+        let now = told.iter().rfind(|(mark, _)| (proof.asked.seq..=proof.proved.seq).contains(&mark.seq));
         before.zip(now).is_some_and(|((then, before_s), (now, now_s))| {
             runs_anew(*before_s, now.at_us.saturating_sub(then.at_us), *now_s)
         })

@@ -15,6 +15,7 @@ use crate::cluster::Lab;
 use crate::evidence::{Evidence, Snapshot, SnapshotOf, Upgrade, What};
 use crate::report::Progress;
 use crate::scenario::{self, Made, unseen};
+use crate::workload::Hints;
 
 /// What `after` is asked to do.
 #[derive(Debug, Clone)]
@@ -105,6 +106,9 @@ impl After {
         let conditions = saved.conditions.clone();
         let Conditions { manifests, hints, replication, semi_sync, expect, ledger, timeout_scale, budgets } =
             conditions;
+        // Of a workload that somebody else deployed the seed's servers know nothing.
+        let of_seed = saved.adopted && manifests.paths.is_empty();
+        let hints = if of_seed { Hints { pull_secret: hints.pull_secret, ..Hints::default() } } else { hints };
         Settings {
             checks: UPGRADE_CHECKS.iter().collect(),
             manifests,

@@ -16,7 +16,7 @@ use crate::cluster::{Lab, kind};
 use crate::evidence::What;
 use crate::report::Progress;
 use crate::scenario::{self, Made, unseen};
-use crate::workload::{self, Manifest};
+use crate::workload::{self, Hints, Manifest};
 
 /// What `before` is asked to do.
 #[derive(Debug, Clone)]
@@ -105,7 +105,9 @@ impl Before {
             None => (&self.settings.manifests, self.adopt.is_some()),
         };
         let mut manifests = if deployed { Vec::new() } else { workload::load(path, &lab.kubectl).await?.manifests };
-        workload::choose(&mut manifests, &self.settings.hints);
+        // What an earlier call was told goes on counting.
+        let hints = known.as_ref().map_or(&self.settings.hints, |saved| &saved.conditions.hints);
+        workload::choose(&mut manifests, hints);
         workload::leave_default_namespace(&mut manifests);
         workload::can_be_judged(&manifests)?;
         let images = workload::images(&manifests);
@@ -143,7 +145,9 @@ impl Before {
                 let namespace = settings.namespace.clone().unwrap_or_else(|| "default".to_owned());
                 let gone = |kind, name| PhaseError::NothingToAdopt { kind, name, namespace: namespace.clone() };
                 let manifests = live(bench, &namespace, set, gone).await?;
-                let (subject, _) = workload::subject(&manifests, &namespace, &bench.domain, hints)?;
+                let of_manifests = Hints { statefulset: None, ..hints.clone() };
+                let (subject, _) = workload::subject(&manifests, &namespace, &bench.domain, &of_manifests)?;
+                workload::is_no_group(&manifests)?;
                 let (near, far) = (format!("{own}-near"), format!("{own}-far"));
                 preflight::of_workload(bench, &[], [&near, &far]).await?;
                 (subject, near, far)

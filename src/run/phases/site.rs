@@ -11,6 +11,7 @@ use kube::core::GroupVersionKind;
 use serde_json::json;
 
 use super::super::bench::{Bench, Surroundings, reach};
+use super::super::beside::Beside;
 use super::super::budget::held_to;
 use super::super::scope::{Disruption, Scope};
 use super::super::trial::{description, password};
@@ -23,7 +24,7 @@ use crate::cluster::{Cluster, Lab, engine};
 use crate::evidence::{Recorder, Redaction, Replication, Run, Substitution, Upgrade};
 use crate::scenario::{Context, Limits, Made, Parts, Witnesses};
 use crate::witness::protocol::Secret;
-use crate::workload::{self, ApplyError, Credentials, Manifest, Owned};
+use crate::workload::{self, ApplyError, Credentials, Hints, Manifest, Owned};
 
 /// A claim is made first, and an image may have to be pulled.
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(180);
@@ -109,7 +110,10 @@ pub(super) async fn live(
     Ok(vec![manifest(governing, "v1", "Service"), manifest(there, "apps/v1", "StatefulSet")])
 }
 
-/// A namespace as manifests would bring it, with its labels: by them Pod Security and the injection of sidecars go.
+/// The labels of a namespace by which its pods are admitted, or given sidecars, begin so.
+const ADMITTING: [&str; 4] = ["pod-security.kubernetes.io/", "istio-injection", "istio.io/", "linkerd.io/"];
+
+/// A namespace as manifests would bring it, with those labels.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -118,8 +122,8 @@ pub(super) async fn namespace_like(bench: &Bench, name: &str) -> Result<Manifest
     let there = namespaces.get_metadata(name).await;
     let there = there.map_err(|source| RunError::api(&format!("read the namespace {name}"), source))?;
     let mut labels = there.metadata.labels.unwrap_or_default();
-    // The API server gives each its own.
-    labels.retain(|label, _| !label.starts_with("kubernetes.io/"));
+    // By others a tool may take the namespace for one of its own.
+    labels.retain(|label, _| ADMITTING.iter().any(|prefix| label.starts_with(prefix)));
     let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
     Ok(Manifest { origin: format!("the namespace {name}"), object })
 }
@@ -199,7 +203,11 @@ impl Site<'_> {
         let class = manifests.iter().find(|manifest| manifest.kind() == "StatefulSet");
         let class = class.map(|set| set.text("/spec/volumeClaimTemplates/0/spec/storageClassName"));
         let class = class.filter(|class| !class.is_empty());
-        let beside = witness::Beside::of(&client, manifests, &self.saved.conditions.hints).await?;
+        let hints = &self.saved.conditions.hints;
+        let beside = match self.saved.adopted {
+            true => Beside::adopted(&client, manifests, hints, &self.saved.subject.namespace).await?,
+            false => Beside::of(&client, manifests, hints).await?,
+        };
         let keepers = witness::keeper(&self.bench.witness_image, &passwords, class, &beside)?;
         let classes: Vec<Manifest> =
             manifests.iter().filter(|manifest| manifest.kind() == "StorageClass").cloned().collect();
@@ -242,6 +250,12 @@ impl Site<'_> {
         Run { upgrade, ..run }
     }
 
+    /// What is said of the workload: which set it is, was said of manifests, and not of one that runs.
+    fn hints(&self) -> Hints {
+        let hints = self.saved.conditions.hints.clone();
+        if self.saved.adopted { Hints { statefulset: None, ..hints } } else { hints }
+    }
+
     fn replication(&self) -> Replication {
         if self.saved.adopted { Replication::Observed } else { self.saved.conditions.replication }
     }
@@ -249,8 +263,7 @@ impl Site<'_> {
     /// Meets the workload and the witnesses. What is made from here on is in `made`.
     pub async fn meet(&self, manifests: Vec<Manifest>, made: &Made) -> Result<Met, RunError> {
         let (client, journal, subject) = (&self.bench.cluster.client, &self.around.journal, &self.saved.subject);
-        let (_, credentials) =
-            workload::subject(&manifests, &subject.namespace, &self.bench.domain, &self.saved.conditions.hints)?;
+        let (_, credentials) = workload::subject(&manifests, &subject.namespace, &self.bench.domain, &self.hints())?;
         let redaction = Redaction::default();
         if let Credentials::Literal(password) = &credentials {
             redaction.learn(password);
@@ -264,8 +277,9 @@ impl Site<'_> {
         let dns_servers = self.bench.record_dns(journal, &near).await?;
         let root_password = password(&self.bench, &manifests, &subject.namespace, &credentials, made).await?;
         let kept = Passwords::kept(client, &self.saved.near).await?;
-        let Passwords { writer, replica } = kept.unwrap_or(Passwords { writer: empty(), replica: empty() });
-        [&root_password, &replica, &writer].iter().for_each(|secret| redaction.learn(secret.expose()));
+        let Passwords { writer, replica, admin } =
+            kept.unwrap_or(Passwords { writer: empty(), replica: empty(), admin: empty() });
+        [&root_password, &replica, &writer, &admin].iter().for_each(|secret| redaction.learn(secret.expose()));
         let context = Context::new(Parts {
             client: client.clone(),
             manifests,
@@ -279,6 +293,7 @@ impl Site<'_> {
             root_password,
             replica_password: replica,
             writer_password: writer,
+            admin_password: admin,
             redaction,
             ledger: Some(self.saved.conditions.ledger),
             semi_sync: self.saved.conditions.semi_sync,
