@@ -179,7 +179,7 @@ impl Bench {
             }
         };
         let nodes: Api<Node> = Api::all(cluster.client.clone());
-        let loader = Loader::new(&lab, kind.clone());
+        let loader = Loader::new(&lab, &cluster.client, kind.clone());
         let ready = around.journal.step("run", "wait for nodes and DNS", async {
             let limit = around.scaled(READY_WITHIN);
             // Of a cluster that is there, nodes may be away that nobody needs.

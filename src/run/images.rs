@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use k8s_openapi::api::core::v1::Node;
+use kube::Client;
+use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
 use super::RunError;
@@ -11,7 +14,7 @@ use crate::evidence::Substitution;
 use crate::image::Image;
 use crate::object::text;
 use crate::scenario::Journal;
-use crate::workload::Manifest;
+use crate::workload::{self, Manifest};
 
 /// The containers of the pods that a manifest brings.
 fn containers(manifest: &mut Manifest) -> Vec<&mut Value> {
@@ -55,20 +58,29 @@ pub(super) fn taken_from_nodes(mut manifests: Vec<Manifest>) -> (Vec<Manifest>, 
 /// Loads images into a cluster's nodes, each once.
 pub(super) struct Loader {
     lab: Lab,
+    nodes: Api<Node>,
     kind: Option<String>,
     loaded: tokio::sync::Mutex<BTreeSet<String>>,
 }
 
 impl Loader {
     /// Loads into this kind cluster, if it is one.
-    pub fn new(lab: &Lab, kind: Option<String>) -> Self {
-        Self { lab: lab.clone(), kind, loaded: tokio::sync::Mutex::default() }
+    pub fn new(lab: &Lab, client: &Client, kind: Option<String>) -> Self {
+        Self { lab: lab.clone(), nodes: Api::all(client.clone()), kind, loaded: tokio::sync::Mutex::default() }
+    }
+
+    /// Whether a node says that it has an image, by its full name.
+    async fn is_on_nodes(&self, image: &str) -> bool {
+        let nodes = self.nodes.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default();
+        let images = nodes.into_iter().filter_map(|node| node.status?.images).flatten();
+        let names: Vec<String> = images.filter_map(|image| image.names).flatten().collect();
+        ["", "docker.io/", "docker.io/library/"].iter().any(|host| names.contains(&format!("{host}{image}")))
     }
 
     /// Brings images into the cluster, and tells which stand in for others.
     ///
     /// # Errors
-    /// When kind cannot load one.
+    /// When an image is neither ready, nor in the engine, nor to be pulled, nor on a node.
     pub async fn provide(&self, images: &[String], journal: &Journal) -> Result<Vec<Substitution>, RunError> {
         // A cluster that images cannot be loaded into pulls what the manifests name.
         let Some(cluster) = &self.kind else { return Ok(Vec::new()) };
@@ -83,8 +95,10 @@ impl Loader {
         for image in others.drain(..) {
             match provide_image(&self.lab, image).await {
                 Ok(()) => here.push(image),
-                // Nodes may have it already, or pull it with a Secret that the engine does not have.
-                Err(error) => journal.note(format!("left to the nodes: {error}")),
+                Err(_) if self.is_on_nodes(image).await => {
+                    journal.note(format!("{image} is not in the engine, but on nodes already"));
+                }
+                Err(error) => return Err(error),
             }
         }
         let others = here;
@@ -108,6 +122,24 @@ impl Loader {
             })
             .collect())
     }
+}
+
+/// The images of these manifests that are to be loaded: all of them, but for those that the engine cannot pull where the
+/// pods name a Secret with which nodes may.
+pub(super) async fn to_load(lab: &Lab, manifests: &[Manifest], journal: &Journal) -> Vec<String> {
+    let mut images = workload::images(manifests);
+    if workload::pull_secrets(manifests).is_empty() {
+        return images;
+    }
+    let mut left = Vec::new();
+    for image in images.iter().filter(|image| lab.image(image).is_none()) {
+        if let Err(error) = provide_image(lab, image).await {
+            journal.note(format!("left to the nodes, which have a Secret for it: {error}"));
+            left.push(image.clone());
+        }
+    }
+    images.retain(|image| !left.contains(image));
+    images
 }
 
 /// Has the engine hold an image that the lab does not bring.

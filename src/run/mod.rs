@@ -160,12 +160,10 @@ async fn attempt(
         if !matches!(settings.target, Target::Context { .. }) {
             engine(&lab).await?;
         }
-        let images = workload::images(&trial.manifests);
-        // With a Secret of the manifests nodes may pull what the engine may not.
-        let nodes_pull = workload::names_pull_secrets(&trial.manifests);
+        let images = images::to_load(&lab, &trial.manifests, &around.journal).await;
         if own_cluster {
             // What cannot be had is said before minutes go into a cluster.
-            for image in images.iter().filter(|image| lab.image(image).is_none() && !nodes_pull) {
+            for image in images.iter().filter(|image| lab.image(image).is_none()) {
                 images::provide_image(&lab, image).await?;
             }
         }

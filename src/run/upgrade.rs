@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, Surroundings, Target};
 use super::trial::{Ending, Trial, exercise};
-use super::{Keep, RunError, Settings, outcome, read_back, surroundings, write_reports};
+use super::{Keep, RunError, Settings, images, outcome, read_back, surroundings, write_reports};
 use crate::check::CATALOGUE;
 use crate::cluster::{Lab, Version};
 use crate::evidence::{Conformed, Evidence, Phase, Snapshot, SnapshotOf, What};
@@ -98,7 +98,7 @@ pub(super) async fn conform(
             Target::New { .. } => Target::Kind(first.name.clone()),
             there => there.clone(),
         };
-        let images = workload::images(&trial.manifests);
+        let images = images::to_load(&first.lab, &trial.manifests, &again.journal).await;
         let mut bench = Bench::open(first.lab.clone(), &target, &again, &images, &mut None).await?;
         bench.node_substitution.clone_from(&first.node_substitution);
         exercise(&bench, &trial, ending).await

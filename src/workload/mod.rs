@@ -34,8 +34,6 @@ pub(crate) use server::{MYSQL_PORT, is_root_password, option, port, servers, tar
 pub(crate) use shell::{Command, Then, base_name, commands, script};
 pub use sources::Sources;
 pub(crate) use sources::{Text, kustomization, kustomization_file, read, texts};
-pub use subject::{
-    SubjectError, choose, images, leave_default_namespace, names_pull_secrets, namespace, pull_secrets, subject,
-};
+pub use subject::{SubjectError, choose, images, leave_default_namespace, namespace, pull_secrets, subject};
 pub use unsupported::{can_be_judged, is_no_group};
 pub(crate) use yaml::{Dialect, Placed, objects, step};

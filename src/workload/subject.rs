@@ -163,12 +163,7 @@ pub fn namespace(manifests: &[Manifest], asked: Option<&str>) -> Result<Option<S
     Ok(agreed)
 }
 
-/// Whether pods name Secrets that their images are pulled with, themselves or by their account.
-pub fn names_pull_secrets(manifests: &[Manifest]) -> bool {
-    !pull_secrets(manifests).is_empty()
-}
-
-/// The names of the Secrets that pods name for that
+/// The names of the Secrets that pods name to pull their images with, themselves or by their account
 /// (<https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/>).
 pub fn pull_secrets(manifests: &[Manifest]) -> Vec<&str> {
     let of_pods = manifests.iter().flat_map(|it| items(&it.object, "/spec/template/spec/imagePullSecrets"));

@@ -6,23 +6,29 @@ use super::offline::WORKLOAD;
 use super::program::{Answer, Place};
 use super::single::{Act, Made};
 
-pub const TRIALS: [(&str, Act); 5] = [
+pub const TRIALS: [(&str, Act); 6] = [
     ("cluster::no_storage_class", no_storage_class),
     ("cluster::namespace_exists", namespace_exists),
     ("cluster::no_image", no_image),
     ("cluster::no_secret", no_secret),
     ("cluster::is_left_as_it_was", is_left_as_it_was),
+    ("cluster::no_proxy_leads_to_it", no_proxy_leads_to_it),
 ];
 
 /// Runs on the cluster; everything that is there must be there afterwards, and nothing else.
 fn run(made: &Made, place: &Place, more: &[&str]) -> Result<Answer, Failed> {
+    run_under(made, place, more, &[])
+}
+
+fn run_under(made: &Made, place: &Place, more: &[&str], environment: &[(&str, &str)]) -> Result<Answer, Failed> {
     let _turn = made.turn.lock();
     let before = objects(made)?;
     let lab = std::env::var(steadfast::cluster::LAB_VARIABLE).ok();
     let lab = lab.unwrap_or_else(|| steadfast::cluster::cache_dir().join("lab.json").display().to_string());
     let mut arguments = vec!["run", "--cluster", &made.name, "--allow-disruption"];
     arguments.extend(more);
-    let mut answer = place.call(&arguments, &[("STEADFAST_LAB", &lab)]);
+    let environment = [&[("STEADFAST_LAB", lab.as_str())], environment].concat();
+    let mut answer = place.call(&arguments, &environment);
     answer.error = answer.error.replace(&made.name, "[CLUSTER]");
     let after = objects(made)?;
     if before == after {
@@ -82,8 +88,17 @@ fn no_secret(made: &Made) -> Result<(), Failed> {
 }
 
 fn is_left_as_it_was(made: &Made) -> Result<(), Failed> {
+    passes(made, &[])
+}
+
+/// kind's API servers are on the loopback interface, which a proxy, be it dead or alive, has no part in.
+fn no_proxy_leads_to_it(made: &Made) -> Result<(), Failed> {
+    passes(made, &[("HTTPS_PROXY", "http://127.0.0.1:1"), ("HTTP_PROXY", "http://127.0.0.1:1")])
+}
+
+fn passes(made: &Made, environment: &[(&str, &str)]) -> Result<(), Failed> {
     let place = Place::new();
-    let answer = run(made, &place, &["dns::each"])?;
+    let answer = run_under(made, &place, &["dns::each"], environment)?;
     if answer.code != 0 {
         return Err(format!("exit code {}\n{}{}", answer.code, answer.stdout, answer.error).into());
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::super::bench::{Bench, Surroundings, Target};
-use super::super::images::substituted;
+use super::super::images::{self, substituted};
 use super::super::trial;
 use super::super::{Finished, RunError, Settings, preflight, read_back};
 use super::begin;
@@ -110,7 +110,7 @@ impl Before {
         workload::choose(&mut manifests, hints);
         workload::leave_default_namespace(&mut manifests);
         workload::can_be_judged(&manifests)?;
-        let images = workload::images(&manifests);
+        let images = images::to_load(&lab, &manifests, &around.journal).await;
         let bench = Bench::open(lab, &target, around, &images, &mut None).await?;
         let saved = match known {
             Some(saved) => saved,
@@ -199,7 +199,9 @@ impl Before {
         } else {
             site.make_namespaces(&manifests).await?;
         }
-        let substitutions = site.bench.provide(&workload::images(&manifests), &site.around.journal).await?;
+        let journal = &site.around.journal;
+        let images = images::to_load(&site.bench.lab, &manifests, journal).await;
+        let substitutions = site.bench.provide(&images, journal).await?;
         let manifests = if site.saved.adopted {
             site.standing().await?
         } else {
