@@ -72,7 +72,7 @@ fn budget(case: &Case<'_>) -> Judged<Budget> {
     let corefile = case.snapshot(SnapshotOf::Corefile);
     match corefile.as_ref().map(|corefile| &corefile.value) {
         Some(Value::String(text)) => Ok(Budget::of(text, &case.subject.domain)),
-        Some(Value::Null) => Ok(Budget::usual()),
+        Some(Value::Bool(false)) => Ok(Budget::usual()),
         _ => Err(Finding::inconclusive(
             "the Corefile was not read, so nobody knows for how long an old answer may live",
             [],

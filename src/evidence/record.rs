@@ -160,7 +160,7 @@ pub struct Snapshot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SnapshotOf {
-    /// The Corefile's text, a string.
+    /// The Corefile's text, a string; `false` where the cluster's DNS has none.
     Corefile,
     /// The objects as the API server answered when the manifests were applied: an array of [`Applied`].
     Applied,

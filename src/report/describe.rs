@@ -284,7 +284,7 @@ fn fault_line(fault: &Fault) -> String {
 
 fn snapshot_line(snapshot: &Snapshot) -> String {
     let what = match snapshot.of {
-        SnapshotOf::Corefile => return format!("Corefile: {}", snapshot.value.as_str().unwrap_or("not a text")),
+        SnapshotOf::Corefile => return format!("Corefile: {}", snapshot.value.as_str().unwrap_or("none")),
         SnapshotOf::Applied => return format!("objects as applied: {}", applied(&snapshot.value)),
         SnapshotOf::Node => return node_state(&snapshot.value),
         SnapshotOf::ApiServer => return format!("API server on {}", node_state(&snapshot.value)),

@@ -147,7 +147,7 @@ impl Bench {
         match unread {
             // Without it nobody knows how late DNS may be.
             Some(why) => journal.note(format!("the Corefile cannot be read: {why}")),
-            None => drop(record(SnapshotOf::Corefile, json!(corefile))),
+            None => drop(record(SnapshotOf::Corefile, corefile.map_or(json!(false), |text| json!(text)))),
         }
         record(SnapshotOf::DnsServers, servers.iter().map(|it| json!(it.server)).collect());
         Ok(servers.into_iter().map(|it| (it.server.name, it.at)).collect())

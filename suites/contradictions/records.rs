@@ -48,7 +48,7 @@ static EXCEPTIONS: &[(MayBeMissing, &str)] = &[
     (|what| matches!(what, What::Sql(sql) if sql.question == Question::SemiSync),
         "shown to people: whether commits waited is judged by the ledger's entries"),
     (|what| matches!(what, What::Sql(sql) if sql.question == Question::Uptime),
-        "it proves a crash where no container is started again; a history with one has a class of its own"),
+        "it proves a crash where no container is started again, and the stored runs have none of these"),
     (|what| matches!(what, What::Write(write) if write.outcome != WriteOutcome::Acknowledged),
         "a write without an answer may be there or not"),
     (|what| matches!(what, What::Fault(Fault { act: Act::StartLedger { .. } | Act::DeleteClaims, .. })),

@@ -205,6 +205,26 @@ fn without_the_corefile_or_the_pods_nobody_knows() {
 }
 
 #[test]
+fn where_there_is_no_corefile_the_usual_time_counts() {
+    let after = |ms: u64| {
+        let mut history = three_ready();
+        history.snapshot(SnapshotOf::Corefile, json!(false));
+        history.pass_ms(ms);
+        history.asked(&Moment::Deployed, &service(), &[]);
+        history.asked_for_service(&Moment::Deployed);
+        history
+    };
+    assert_snapshot!(after(34_000).expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local was the set of the ready pods at 1 moment; the slowest was right 34.0 s after the last change (the budget is 35.0 s: no Corefile was found, and servers usually cache answers for 30 s)");
+    assert_snapshot!(after(36_000).expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was right only 36.0 s after the last change (#15), not within 35.0 s (no Corefile was found, and servers usually cache answers for 30 s); still wrong at #21; and 7 more of the kind");
+    let unknown = History::good().edit(|what| match what {
+        What::Snapshot(it) if it.of == SnapshotOf::Corefile => it.value = json!(null),
+        _ => {}
+    });
+    unknown.expect(SERVICE, Inconclusive);
+    assert_eq!(dns_budget_ms(None, "cluster.local"), 35_000);
+}
+
+#[test]
 fn addresses_may_be_published_before_ready() {
     let mut subject = subject(1);
     subject.publish_not_ready = true;
