@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::kubeconfig::of_credentials;
 use http::{Method, Request, Response, StatusCode, Uri, header};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy::Client as HttpClient;
@@ -78,6 +79,8 @@ where
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(Patience { attempts: 1 }))
+        // What a plugin was called with, and what it said, is told nowhere.
+        .map_err(|error: BoxError| of_credentials(&*error).map_or(error, BoxError::from))
         .option_layer(auth)
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)

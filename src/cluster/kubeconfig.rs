@@ -1,5 +1,7 @@
 //! A kubeconfig, as the harness needs it: its proxy is chosen elsewhere, and what tells its credentials has a deadline.
 
+use std::process::Command;
+
 use kube::Config;
 use kube::client::AuthError;
 use kube::config::{ExecInteractiveMode, Kubeconfig};
@@ -9,6 +11,9 @@ const PLUGIN_WITHIN_S: u32 = 60;
 
 /// What `timeout` ends with when the time is up.
 const TIMED_OUT: i32 = 124;
+
+/// What it ends with when the plugin did not go by itself then.
+const KILLED: i32 = 137;
 
 /// Takes the proxy out that a context's cluster is reached by, and leaves one that nobody uses: the library would take one
 /// from the environment otherwise, and compare NO_PROXY with the proxy's own address.
@@ -24,6 +29,9 @@ pub(super) fn take_proxy(kubeconfig: &mut Kubeconfig, context: &str) -> Option<S
 /// (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins>): `timeout` of
 /// the coreutils ends it, with all that it started where it does not need the terminal.
 pub(super) fn bound_plugins(kubeconfig: &mut Kubeconfig) {
+    if !has_timeout() {
+        return;
+    }
     let users = kubeconfig.auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut()?.exec.as_mut());
     for plugin in users {
         let Some(command) = plugin.command.take() else { continue };
@@ -33,6 +41,12 @@ pub(super) fn bound_plugins(kubeconfig: &mut Kubeconfig) {
         plugin.command = Some("timeout".to_owned());
         plugin.args = Some(terminal.into_iter().chain(options).chain(plugin.args.take().unwrap_or_default()).collect());
     }
+}
+
+/// Whether there is a `timeout` that knows these options.
+fn has_timeout() -> bool {
+    let tried = Command::new("timeout").args(["--foreground", "--kill-after=1", "1", "true"]).status();
+    tried.is_ok_and(|status| status.success())
 }
 
 /// Tells a plugin of the proxy that its cluster is really reached by.
@@ -52,7 +66,7 @@ pub(super) fn of_credentials(error: &(dyn std::error::Error + 'static)) -> Optio
         AuthError::AuthExecRun { out, .. } => {
             let said = String::from_utf8_lossy(&out.stderr).trim().to_owned();
             match out.status.code() {
-                Some(TIMED_OUT) => format!(
+                Some(TIMED_OUT | KILLED) | None => format!(
                     "its plugin for credentials did not end within {PLUGIN_WITHIN_S} s; run it by hand to see what it waits for"
                 ),
                 Some(126 | 127) => format!("its plugin for credentials cannot be run, or is not installed: {said}"),

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::witness::protocol::{Answer, Ask, Line, PROTOCOL, Reply, Request};
+use crate::witness::protocol::{Answer, Ask, Line, OLDEST, PROTOCOL, Reply, Request, TELLS_RESOLVER};
 
 /// The witness's command in its image.
 const COMMAND: [&str; 3] = ["/steadfast", "witness", "serve"];
@@ -41,6 +41,8 @@ pub struct Session {
     pods: Api<Pod>,
     pod: String,
     next: AtomicU64,
+    /// The version that the witness speaks.
+    protocol: AtomicU32,
     link: tokio::sync::Mutex<Slot>,
 }
 
@@ -62,7 +64,13 @@ struct Link {
 impl Session {
     /// A conversation with this pod; it is opened by the first question.
     pub fn new(pods: Api<Pod>, pod: &str) -> Self {
-        Self { pods, pod: pod.to_owned(), next: AtomicU64::new(1), link: tokio::sync::Mutex::default() }
+        Self {
+            pods,
+            pod: pod.to_owned(),
+            next: AtomicU64::new(1),
+            protocol: AtomicU32::new(0),
+            link: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Opens the conversation now, so that the first question does not wait for it.
@@ -93,13 +101,17 @@ impl Session {
         }
     }
 
-    /// The DNS server that the witness's own resolver asks, as every pod's does.
+    /// The DNS server that the witness's own resolver asks, as every pod's does; none where the witness is too old to tell.
     ///
     /// # Errors
     /// When the witness cannot be reached, or does not know.
-    pub async fn resolver(&self) -> Result<IpAddr, Trouble> {
+    pub async fn resolver(&self) -> Result<Option<IpAddr>, Trouble> {
+        self.open().await?;
+        if self.protocol.load(Ordering::Relaxed) < TELLS_RESOLVER {
+            return Ok(None);
+        }
         match self.ask(Ask::Resolver, WAY).await? {
-            (_, Answer::Resolver(told)) => told.map_err(|reason| self.trouble(reason)),
+            (_, Answer::Resolver(told)) => told.map(Some).map_err(|reason| self.trouble(reason)),
             _ => Err(self.trouble("it answered another question")),
         }
     }
@@ -154,7 +166,9 @@ impl Session {
         let first = lines.next_line().await.map_err(|error| self.trouble(error))?;
         let first = first.ok_or_else(|| self.trouble("the session ended before it began"))?;
         match serde_json::from_str(&first) {
-            Ok(Line::Hello(hello)) if hello.protocol == PROTOCOL => {}
+            Ok(Line::Hello(hello)) if (OLDEST..=PROTOCOL).contains(&hello.protocol) => {
+                self.protocol.store(hello.protocol, Ordering::Relaxed);
+            }
             Ok(Line::Hello(hello)) => {
                 let reason = format!("it speaks protocol {}, not {PROTOCOL}; run ci/setup again", hello.protocol);
                 return Err(self.trouble(reason));

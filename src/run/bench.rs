@@ -10,7 +10,7 @@ use kube::api::Api;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::images::{Loader, taken_from_nodes};
+use super::images::{Loader, taken_from_nodes, to_load};
 use super::listed::{Wanted, ready};
 use super::{RunError, dns, preflight};
 use crate::check::dns_budget_ms;
@@ -128,23 +128,26 @@ impl Bench {
         near: &Session,
     ) -> Result<Vec<(String, SocketAddr)>, RunError> {
         let dns::Dns { servers, asked, corefile, unread, zone } = &self.dns;
-        let own = near.resolver().await?;
-        let behind = asked.contains(&own) || servers.iter().any(|it| it.at.ip() == own);
-        let (servers, corefile) = if behind {
-            (servers.clone(), corefile.as_ref())
-        } else {
+        let own = near.resolver().await?.filter(|own| {
+            let behind = asked.contains(own) || servers.iter().any(|it| it.at.ip() == *own);
+            !behind
+        });
+        let behind = own.is_none();
+        let (servers, corefile) = if let Some(own) = own {
             journal.note(format!("pods ask {own} for names, and what stands behind it is not asked by itself"));
             let server = DnsServer { name: OF_PODS.to_owned(), uid: OF_PODS.to_owned(), address: own };
             // A Corefile of servers that pods do not ask says nothing of what they are told.
             let corefile = corefile.as_ref().filter(|_| servers.is_empty());
             (vec![dns::Server { server, at: SocketAddr::new(own, 53) }], corefile)
+        } else {
+            (servers.clone(), corefile.as_ref())
         };
         if zone.is_none() {
             journal
                 .note(format!("no Corefile tells the zone of the cluster's names: it is taken to be {}", self.domain));
         }
         let record = |of, value| journal.log.record(What::Snapshot(Snapshot { of, value }));
-        match unread {
+        match unread.as_ref().filter(|_| behind) {
             // Without it nobody knows how late DNS may be.
             Some(why) => journal.note(format!("the Corefile cannot be read: {why}")),
             None => drop(record(SnapshotOf::Corefile, corefile.map_or(json!(false), |text| json!(text)))),
@@ -224,6 +227,12 @@ impl Bench {
             ));
         }
         manifests
+    }
+
+    /// The images of these manifests that are to be loaded.
+    pub(super) async fn images_of(&self, manifests: &[Manifest], journal: &Journal) -> Vec<String> {
+        let target = Target::Kind(self.name.clone());
+        if self.nodes.is_none() { Vec::new() } else { to_load(&self.lab, &target, manifests, journal).await }
     }
 
     /// Brings images into the cluster, where it is one that images can be loaded into, and tells which stand in for

@@ -46,10 +46,11 @@ impl Beside {
         Ok(Self { pull_secrets, ..Self::without_secrets(manifests) })
     }
 
-    /// For a workload that somebody else deployed in this namespace: with the Secrets that its pods name, which are there.
+    /// For a workload that somebody else deployed in this namespace: with the Secrets that its pods name, as far as they are
+    /// there, as kubelets do.
     ///
     /// # Errors
-    /// When one is not, or cannot be read.
+    /// When one cannot be read.
     pub async fn adopted(
         client: &Client,
         manifests: &[Manifest],
@@ -58,7 +59,10 @@ impl Beside {
     ) -> Result<Self, RunError> {
         let mut beside = Self::of(client, manifests, hints).await?;
         for (number, name) in workload::pull_secrets(manifests).into_iter().enumerate() {
-            beside.pull_secrets.push(copied(client, namespace, name, format!("{COPY}-{number}")).await?);
+            match copied(client, namespace, name, format!("{COPY}-{number}")).await {
+                Err(RunError::NoPullSecret { .. }) => {}
+                copy => beside.pull_secrets.push(copy?),
+            }
         }
         Ok(beside)
     }

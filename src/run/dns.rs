@@ -9,7 +9,7 @@ use kube::api::Api;
 use kube::{Client, ResourceExt};
 
 use super::RunError;
-use super::listed::{Wanted, listed};
+use super::listed::{Wanted, listed, ready};
 use crate::check::dns_zone;
 use crate::evidence::DnsServer;
 
@@ -65,11 +65,22 @@ pub(super) async fn find(client: &Client, wanted: Wanted, limit: Duration) -> Re
     let Some(service) = service(client, limit).await? else { return Ok(Dns::default()) };
     let namespace = service.namespace().unwrap_or_default();
     let patience = if wanted == Wanted::All { limit } else { SERVED_WITHIN };
-    let servers = match serving(client, &service, wanted, patience).await {
+    let mut servers = match serving(client, &service, wanted, 1, patience).await {
         Ok(servers) => servers,
         Err(_) if wanted == Wanted::Some => return Ok(Dns::default()),
         Err(error) => return Err(error),
     };
+    if wanted == Wanted::All {
+        // One that has no address yet is no endpoint.
+        let selector = service.spec.as_ref().and_then(|spec| spec.selector.clone()).unwrap_or_default();
+        let labels: Vec<String> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
+        let what = format!("the pods of the DNS servers ({})", labels.join(","));
+        let all = ready(&pods, &labels.join(","), &what, wanted, limit).await?.len();
+        if all > servers.len() {
+            servers = serving(client, &service, wanted, all, limit).await?;
+        }
+    }
     let read = match servers.first() {
         Some(first) => corefile_of(client, &namespace, &first.server.name).await,
         None => Ok(None),
@@ -113,8 +124,14 @@ async fn service(client: &Client, limit: Duration) -> Result<Option<Service>, Ru
     Ok(None)
 }
 
-/// The servers behind the Service, once there are some, and all of them or enough are ready.
-async fn serving(client: &Client, service: &Service, wanted: Wanted, limit: Duration) -> Result<Vec<Server>, RunError> {
+/// The servers behind the Service, once there are so many, and all of them or enough are ready.
+async fn serving(
+    client: &Client,
+    service: &Service,
+    wanted: Wanted,
+    least: usize,
+    limit: Duration,
+) -> Result<Vec<Server>, RunError> {
     let (name, namespace) = (service.name_any(), service.namespace().unwrap_or_default());
     let families = service.spec.as_ref().and_then(|spec| spec.ip_families.clone()).unwrap_or_default();
     let family = families.first().cloned().unwrap_or_else(|| "IPv4".to_owned());
@@ -122,7 +139,7 @@ async fn serving(client: &Client, service: &Service, wanted: Wanted, limit: Dura
     let labels = format!("kubernetes.io/service-name={name}");
     let look = |slices: Vec<EndpointSlice>| {
         let (ready, waiting) = servers_of(&slices, &family);
-        if !ready.is_empty() && (waiting.is_empty() || wanted == Wanted::Some) {
+        if ready.len() >= least && (waiting.is_empty() || wanted == Wanted::Some) {
             return Ok(ready);
         }
         let names: Vec<&str> = waiting.iter().map(|it| it.server.name.as_str()).collect();

@@ -9,6 +9,7 @@ use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
 use super::RunError;
+use super::bench::Target;
 use crate::cluster::{Image as LabImage, Lab, kind};
 use crate::evidence::Substitution;
 use crate::image::Image;
@@ -93,13 +94,13 @@ impl Loader {
         let mut others: Vec<&str> = others.map(String::as_str).filter(|image| !loaded.contains(*image)).collect();
         let mut here = Vec::new();
         for image in others.drain(..) {
-            match provide_image(&self.lab, image).await {
-                Ok(()) => here.push(image),
-                Err(_) if self.is_on_nodes(image).await => {
-                    journal.note(format!("{image} is not in the engine, but on nodes already"));
-                }
-                Err(error) => return Err(error),
+            if !kind::has_image(&self.lab, image).await && self.is_on_nodes(image).await {
+                journal.note(format!("{image} is not in the engine, but on nodes already"));
+                loaded.insert(image.to_owned());
+                continue;
             }
+            provide_image(&self.lab, image).await?;
+            here.push(image);
         }
         let others = here;
         if !(archives.is_empty() && others.is_empty()) {
@@ -126,9 +127,10 @@ impl Loader {
 
 /// The images of these manifests that are to be loaded: all of them, but for those that the engine cannot pull where the
 /// pods name a Secret with which nodes may.
-pub(super) async fn to_load(lab: &Lab, manifests: &[Manifest], journal: &Journal) -> Vec<String> {
+pub(super) async fn to_load(lab: &Lab, target: &Target, manifests: &[Manifest], journal: &Journal) -> Vec<String> {
     let mut images = workload::images(manifests);
-    if workload::pull_secrets(manifests).is_empty() {
+    // A cluster that images cannot be loaded into pulls them all.
+    if matches!(target, Target::Context { .. }) || workload::pull_secrets(manifests).is_empty() {
         return images;
     }
     let mut left = Vec::new();

@@ -160,7 +160,7 @@ async fn attempt(
         if !matches!(settings.target, Target::Context { .. }) {
             engine(&lab).await?;
         }
-        let images = images::to_load(&lab, &trial.manifests, &around.journal).await;
+        let images = images::to_load(&lab, &target, &trial.manifests, &around.journal).await;
         if own_cluster {
             // What cannot be had is said before minutes go into a cluster.
             for image in images.iter().filter(|image| lab.image(image).is_none()) {

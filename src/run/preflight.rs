@@ -42,7 +42,6 @@ pub(super) async fn of_workload(bench: &Bench, manifests: &[Manifest], namespace
         workload::namespace_is_free(client, namespace).await?;
     }
     storage_classes(bench, manifests).await?;
-    quotas(manifests)?;
     nodes(manifests, &bench.taints, None)?;
     let mut rights = Vec::new();
     for manifest in manifests.iter().filter(|manifest| !workload::defines_kind_of(manifests, manifest)) {
@@ -58,12 +57,12 @@ pub(super) async fn of_workload(bench: &Bench, manifests: &[Manifest], namespace
     Ok(())
 }
 
-/// A pod that a quota leaves no room for is never made.
+/// A pod that a quota leaves no room for is never made, be it a witness's that keeps its ledger in a claim.
 ///
 /// # Errors
 /// When there is one.
-pub(super) fn quotas(manifests: &[Manifest]) -> Result<(), RunError> {
-    workload::shortage(manifests, 0).map_or(Ok(()), |shortage| Err(RunError::Quota(shortage)))
+pub(super) fn quotas(manifests: &[Manifest], keeper: bool) -> Result<(), RunError> {
+    workload::shortage(manifests, 0, keeper).map_or(Ok(()), |shortage| Err(RunError::Quota(shortage)))
 }
 
 /// A pod for which no node is left stays Pending for ever: better to say so at once. `new` is how many nodes the cluster

@@ -45,7 +45,7 @@ impl Scope {
     pub fn of(bench: &Bench, trial: &Trial, pods: u32) -> Self {
         let containers = bench.nodes.is_some();
         let on_nodes = Apart::of(&trial.manifests).is_none_or(|apart| apart.takers(&bench.taints) > apart.pods);
-        let room = on_nodes && shortage(&trial.manifests, 1).is_none();
+        let room = on_nodes && shortage(&trial.manifests, 1, false).is_none();
         let ground = Ground { disruption: trial.disruption, containers, nodes: bench.size, pods, room };
         Self::on(ground, &trial.scenarios)
     }

@@ -111,7 +111,7 @@ impl Settings {
         if trial.scenarios.iter().any(|scenario| scenario == "replicate") {
             workload::can_be_judged(&trial.manifests)?;
         }
-        preflight::quotas(&trial.manifests)?;
+        preflight::quotas(&trial.manifests, false)?;
         if let Target::New { nodes, .. } = self.target {
             // A cluster that is not there yet has no Secret.
             if let Some(place) = self.hints.pull_secret.clone() {

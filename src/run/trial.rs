@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::bench::{Bench, Surroundings};
 use super::beside::Beside;
 use super::budget::{Budget, held_to};
-use super::images::{self, substituted};
+use super::images::substituted;
 use super::scope::{Disruption, Scope};
 use super::{RunError, preflight, witness};
 use crate::evidence::{
@@ -113,8 +113,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let namespace = standing.namespace.get_or_init(|| namespace);
     let limits = held_to(Limits::scaled(trial.around.timeout_scale), &trial.budgets);
     let (subject, credentials) = workload::subject(&trial.manifests, namespace, &bench.domain, &trial.hints)?;
-    let mut substitutions =
-        bench.provide(&images::to_load(&bench.lab, &trial.manifests, journal).await, journal).await?;
+    let mut substitutions = bench.provide(&bench.images_of(&trial.manifests, journal).await, journal).await?;
     let manifests = workload::with_random_values(substituted(&trial.manifests, &substitutions));
     let manifests = bench.from_nodes(manifests, journal);
     substitutions.extend(bench.node_substitution.clone());

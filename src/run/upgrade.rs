@@ -98,7 +98,7 @@ pub(super) async fn conform(
             Target::New { .. } => Target::Kind(first.name.clone()),
             there => there.clone(),
         };
-        let images = images::to_load(&first.lab, &trial.manifests, &again.journal).await;
+        let images = images::to_load(&first.lab, &target, &trial.manifests, &again.journal).await;
         let mut bench = Bench::open(first.lab.clone(), &target, &again, &images, &mut None).await?;
         bench.node_substitution.clone_from(&first.node_substitution);
         exercise(&bench, &trial, ending).await

@@ -14,6 +14,10 @@ const MAX_PACKET: usize = 64 << 20;
 /// How long the server may keep the connection idle; it is never idle, so that any value serves.
 const IDLE_SECONDS: usize = 28_800;
 
+/// What a server says that refuses connections without TLS
+/// (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html#error_er_secure_transport_required>).
+const TLS_REQUIRED: u16 = 3159;
+
 /// Servers that offer no TLS: they are spared a connection that comes to nothing.
 static PLAIN: Mutex<BTreeSet<SocketAddr>> = Mutex::new(BTreeSet::new());
 
@@ -37,11 +41,12 @@ impl Login<'_> {
         let plain = || PLAIN.lock().unwrap_or_else(PoisonError::into_inner);
         if self.tls == Tls::Preferred && plain().contains(&server) {
             let connected = Conn::new(self.options(false)).await;
-            if connected.is_ok() {
-                return connected;
-            }
-            // Another server may have the address by now.
-            plain().remove(&server);
+            let wants_tls = |error: &Error| matches!(error, Error::Server(it) if it.code == TLS_REQUIRED);
+            match connected {
+                // Another server may have the address by now.
+                Err(error) if wants_tls(&error) || !matches!(error, Error::Server(_)) => plain().remove(&server),
+                connected => return connected,
+            };
         }
         match Conn::new(self.options(true)).await {
             Err(error) if self.tls == Tls::Preferred && lacks_tls(&error) => {

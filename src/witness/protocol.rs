@@ -13,6 +13,12 @@ use crate::evidence::{DnsAnswer, Entries, SqlAnswer, Transport};
 /// The version of this protocol. A harness refuses a witness that speaks another one.
 pub const PROTOCOL: u32 = 5;
 
+/// The oldest version that a harness still speaks: a witness stays where it is from one call of the program to another.
+pub const OLDEST: u32 = 4;
+
+/// Since when a witness tells which server its resolver asks.
+pub const TELLS_RESOLVER: u32 = 5;
+
 /// A question for the witness.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {

@@ -86,9 +86,14 @@ impl<'a> Options<'a> {
         let in_files = ["defaults-file", "defaults-extra-file"];
         options.unseen |= in_files.iter().any(|name| server::option(server, name).is_some());
         options.unseen |= has_opaque_program(&argv);
-        let from_elsewhere =
-            items(server, "/envFrom").any(|from| text(from, "/configMapRef/name").and_then(map).is_none());
-        options.unseen |= from_elsewhere && argv.iter().any(|word| word.contains('$'));
+        // What a variable holds that is taken from an object may be options.
+        let of_object = |variable: &Value| {
+            let is_password = text(variable, "/name").is_some_and(|name| name.contains("PASSWORD"));
+            let sources = ["/valueFrom/secretKeyRef", "/valueFrom/configMapKeyRef"];
+            !is_password && sources.iter().any(|source| variable.pointer(source).is_some())
+        };
+        let from_objects = items(server, "/envFrom").next().is_some() || items(server, "/env").any(of_object);
+        options.unseen |= from_objects && argv.iter().any(|word| word.contains('$'));
         options
     }
 
@@ -134,7 +139,8 @@ impl<'a> Options<'a> {
         let speaks = |text: &str| text.to_ascii_lowercase().contains(what);
         let in_pod = containers(pod).any(|container| {
             let values = items(container, "/env").filter_map(|variable| text(variable, "/value"));
-            words(container).chain(values).any(speaks)
+            let hooks = ["/lifecycle/postStart/exec/command"].into_iter().flat_map(|list| items(container, list));
+            words(container).chain(values).chain(hooks.filter_map(Value::as_str)).any(speaks)
         });
         let uncommented = |line: &str| speaks(line.split('#').next().unwrap_or_default());
         in_pod || self.files.iter().any(|(_, content, _)| content.lines().any(uncommented))
@@ -151,6 +157,11 @@ fn words(container: &Value) -> impl Iterator<Item = &str> {
 
 /// Whether a command runs a program that may bring options.
 fn has_opaque_program(argv: &[&str]) -> bool {
+    // A shell that is not given its commands runs those of a file.
+    let is_shell = argv.first().is_some_and(|program| ["sh", "bash", "dash", "ash"].contains(&base_name(program)));
+    if is_shell && argv.len() > 1 && !argv[1..].iter().any(|word| word.starts_with('-') && word.contains('c')) {
+        return true;
+    }
     let is_known =
         |program: &str| program.is_empty() || program.starts_with('-') || KNOWN.contains(&base_name(program));
     commands(argv).iter().any(|command| !is_known(command.program()))

@@ -14,6 +14,9 @@ const WITNESS: [(&str, &str, &str); 4] = [
     ("limits", "memory", "256Mi"),
 ];
 
+/// The storage that a keeper of the witness's ledger asks for, in bytes: that of manifests/witness/keeper.yaml.
+const KEEPER_BYTES: f64 = 1024.0 * 1024.0 * 1024.0;
+
 /// The same as the resources of a container.
 pub fn witness_takes() -> Value {
     let mut takes = json!({});
@@ -42,17 +45,21 @@ pub fn counts_resources(manifests: &[Manifest]) -> bool {
 }
 
 /// The first limit of a quota that leaves too little room for all pods of the manifests and so many more of the set, and the
-/// witness beside them.
-pub fn shortage(manifests: &[Manifest], more: u64) -> Option<Shortage> {
+/// witness beside them, which has a claim of its own where it is a keeper.
+pub fn shortage(manifests: &[Manifest], more: u64, keeper: bool) -> Option<Shortage> {
     let pods = pods(manifests, more);
     limits(manifests).find_map(|(quota, resource, hard)| {
         let allowed = quantity(hard)?;
         let needed = match (resource, compute(resource)) {
             ("pods" | "count/pods", _) => Ok(1.0 + pods.iter().map(|pods| pods.count).sum::<f64>()),
             ("persistentvolumeclaims" | "count/persistentvolumeclaims", _) => {
-                Ok(pods.iter().map(|pods| pods.count * pods.claims().count() as f64).sum())
+                let own = if keeper { 1.0 } else { 0.0 };
+                Ok(own + pods.iter().map(|pods| pods.count * pods.claims().count() as f64).sum::<f64>())
             }
-            ("requests.storage", _) => Ok(pods.iter().map(|pods| pods.count * pods.storage()).sum()),
+            ("requests.storage", _) => {
+                let own = if keeper { KEEPER_BYTES } else { 0.0 };
+                Ok(own + pods.iter().map(|pods| pods.count * pods.storage()).sum::<f64>())
+            }
             (_, Some(what)) => of_all(manifests, &pods, what),
             _ => return None,
         };
@@ -135,7 +142,8 @@ fn of_all(manifests: &[Manifest], pods: &[Pods<'_>], (list, what): (&str, &str))
 fn usual(manifests: &[Manifest], list: &str, what: &str) -> Option<f64> {
     let ranges = manifests.iter().filter(|it| it.kind() == "LimitRange");
     let mut limits = ranges.flat_map(|it| items(&it.object, "/spec/limits"));
-    let lists: &[&str] = if list == "requests" { &["defaultRequest", "default"] } else { &["default"] };
+    let lists: &[&str] =
+        if list == "requests" { &["defaultRequest", "default", "max", "min"] } else { &["default", "max"] };
     limits.find_map(|limit| {
         let of_container = text(limit, "/type") == Some("Container");
         lists.iter().filter(|_| of_container).find_map(|list| quantity(limit.pointer(&format!("/{list}/{what}"))?))
@@ -185,7 +193,7 @@ mod tests {
         let quota =
             format!("apiVersion: v1\nkind: ResourceQuota\nmetadata: {{name: small}}\nspec: {{hard: {{{hard}}}}}\n");
         let manifests = parse("db.yaml", &format!("{SET}{quota}")).expect("YAML");
-        shortage(&manifests, more).map(|it| format!("{} {} {}: {}", it.quota, it.resource, it.hard, it.why))
+        shortage(&manifests, more, false).map(|it| format!("{} {} {}: {}", it.quota, it.resource, it.hard, it.why))
     }
 
     #[test]

@@ -51,15 +51,22 @@ fn short_names_resolve(evidence: &Evidence) -> Finding {
         if let [alone] = &case.subject.pods().collect::<Vec<_>>()[..] {
             let (name, query) = (&case.subject.service, Query::service(case));
             settled.extend(weigh_lookup(&zone, opinion, alone, name, &query));
-            return Ok(format!("{name} was found in {alone}; {}", slowest(&settled, &zone.budget)));
+            let found = if goes_by_search_list(case) { "leads on by the search list" } else { "was found" };
+            return Ok(format!("{name} {found} in {alone}; {}", slowest(&settled, &zone.budget)));
         }
         for pod in case.subject.pods() {
             let (name, query) = (case.subject.short_name(&pod), Query::pod(case, &pod));
             settled.extend(weigh_lookups(&zone, opinion, &pod, &name, &query));
         }
         let names: Vec<_> = case.subject.pods().map(|pod| case.subject.short_name(&pod)).collect();
-        Ok(format!("{} were found in every other pod; {}", names.join(", "), slowest(&settled, &zone.budget)))
+        let found = if goes_by_search_list(case) { "lead on by the search list" } else { "were found" };
+        Ok(format!("{} {found} in every other pod; {}", names.join(", "), slowest(&settled, &zone.budget)))
     })
+}
+
+/// Whether the image has no program that looks names up, so that the resolver's configuration was read instead.
+fn goes_by_search_list(case: &Case<'_>) -> bool {
+    case.execs().any(|exec| exec.moment == MOMENT && exec.argv == RESOLVER)
 }
 
 /// Judges the lookups of the full names, where the run had anything looked up, and says so for the reason of a
@@ -67,7 +74,8 @@ fn short_names_resolve(evidence: &Evidence) -> Finding {
 pub(super) fn weigh_full_names(zone: &Zone<'_, '_>, opinion: &mut Opinion, settled: &mut Vec<Settled>) -> &'static str {
     let case = zone.case;
     let any = case.execs().any(|exec| exec.moment == MOMENT && looked_up(&exec).is_some());
-    if !any || case.subject.replicas < 2 {
+    // A search list says nothing of a name that is complete.
+    if !any || case.subject.replicas < 2 || goes_by_search_list(case) {
         return "";
     }
     for pod in case.subject.pods() {

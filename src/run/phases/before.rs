@@ -110,7 +110,8 @@ impl Before {
         workload::choose(&mut manifests, hints);
         workload::leave_default_namespace(&mut manifests);
         workload::can_be_judged(&manifests)?;
-        let images = images::to_load(&lab, &manifests, &around.journal).await;
+        preflight::quotas(&manifests, true)?;
+        let images = images::to_load(&lab, &target, &manifests, &around.journal).await;
         let bench = Bench::open(lab, &target, around, &images, &mut None).await?;
         let saved = match known {
             Some(saved) => saved,
@@ -200,17 +201,18 @@ impl Before {
             site.make_namespaces(&manifests).await?;
         }
         let journal = &site.around.journal;
-        let images = images::to_load(&site.bench.lab, &manifests, journal).await;
+        let images = images::to_load(&site.bench.lab, &site.saved.place.target, &manifests, journal).await;
         let substitutions = site.bench.provide(&images, journal).await?;
-        let manifests = if site.saved.adopted {
+        let whole = if site.saved.adopted {
             site.standing().await?
         } else {
-            let manifests = substituted(&manifests, &substitutions);
-            fresh(&site, site.bench.from_nodes(manifests, &site.around.journal)).await?
+            site.bench.from_nodes(substituted(&manifests, &substitutions), &site.around.journal)
         };
+        let beside = site.beside(&whole).await?;
+        let manifests = if site.saved.adopted { whole } else { fresh(&site, whole).await? };
         let scenarios: &[&str] = if site.saved.adopted { &[] } else { &["deploy", "replicate"] };
         site.around.journal.log.record(What::Run(Box::new(site.describe(scenarios, substitutions, None))));
-        site.make_witnesses(&manifests).await?;
+        site.make_witnesses(&manifests, &beside).await?;
         let made = Made::default();
         let met = site.meet(manifests, &made).await?;
         let context = &met.context;

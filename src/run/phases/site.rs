@@ -196,19 +196,23 @@ impl Site<'_> {
         Ok(read(&self.bench, ("", "Secret"), &self.saved.subject.namespace, name).await?.is_some())
     }
 
+    /// What the witnesses need beside a workload of these manifests.
+    pub async fn beside(&self, manifests: &[Manifest]) -> Result<Beside, RunError> {
+        let (client, hints) = (&self.bench.cluster.client, &self.saved.conditions.hints);
+        match self.saved.adopted {
+            true => Beside::adopted(client, manifests, hints, &self.saved.subject.namespace).await,
+            false => Beside::of(client, manifests, hints).await,
+        }
+    }
+
     /// Starts the witnesses; those that run stay as they are.
-    pub async fn make_witnesses(&mut self, manifests: &[Manifest]) -> Result<(), RunError> {
+    pub async fn make_witnesses(&mut self, manifests: &[Manifest], beside: &Beside) -> Result<(), RunError> {
         let client = self.bench.cluster.client.clone();
         let passwords = Passwords::kept(&client, &self.saved.near).await?.unwrap_or_else(Passwords::random);
         let class = manifests.iter().find(|manifest| manifest.kind() == "StatefulSet");
         let class = class.map(|set| set.text("/spec/volumeClaimTemplates/0/spec/storageClassName"));
         let class = class.filter(|class| !class.is_empty());
-        let hints = &self.saved.conditions.hints;
-        let beside = match self.saved.adopted {
-            true => Beside::adopted(&client, manifests, hints, &self.saved.subject.namespace).await?,
-            false => Beside::of(&client, manifests, hints).await?,
-        };
-        let keepers = witness::keeper(&self.bench.witness_image, &passwords, class, &beside)?;
+        let keepers = witness::keeper(&self.bench.witness_image, &passwords, class, beside)?;
         let classes: Vec<Manifest> =
             manifests.iter().filter(|manifest| manifest.kind() == "StorageClass").cloned().collect();
         let mut made = Vec::new();
