@@ -59,7 +59,7 @@ pub async fn engine(lab: &Lab) -> Result<String, EngineError> {
         return Err(EngineError::Remote { host });
     }
     let called = run(Command::new(&lab.docker).arg("--version"), ASK_WITHIN).await.map_err(EngineError::Silent)?;
-    let format = "{{.Server.Version}}\t{{range .Server.Components}}{{.Name}},{{end}}";
+    let format = "{{.Server.Version}}|{{range .Server.Components}}{{.Name}},{{end}}";
     // The client of another engine does not have to know the fields of this one.
     let engine = called.split_whitespace().next().unwrap_or_default().to_owned();
     if engine != "Docker" {
@@ -67,7 +67,7 @@ pub async fn engine(lab: &Lab) -> Result<String, EngineError> {
     }
     let said = run(Command::new(&lab.docker).args(["version", "--format", format]), ASK_WITHIN).await;
     let said = said.map_err(EngineError::Silent)?;
-    let (version, components) = said.trim().split_once('\t').unwrap_or((said.trim(), ""));
+    let (version, components) = said.trim().split_once('|').unwrap_or((said.trim(), ""));
     match components.split(',').find(|name| name.to_lowercase().contains("podman")) {
         Some(engine) => Err(EngineError::NotDocker { engine: engine.to_owned(), program: lab.docker.clone() }),
         None => Ok(version.to_owned()),
