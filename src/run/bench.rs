@@ -215,7 +215,7 @@ impl Bench {
     }
 
     /// The manifests as nodes take them that images were loaded into.
-    pub(super) fn from_nodes(&self, manifests: Vec<Manifest>, journal: &Journal) -> Vec<Manifest> {
+    pub(super) fn taking_from_nodes(&self, manifests: Vec<Manifest>, journal: &Journal) -> Vec<Manifest> {
         if self.nodes.is_none() {
             return manifests;
         }

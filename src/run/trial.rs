@@ -115,7 +115,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let (subject, credentials) = workload::subject(&trial.manifests, namespace, &bench.domain, &trial.hints)?;
     let mut substitutions = bench.provide(&bench.images_of(&trial.manifests, journal).await, journal).await?;
     let manifests = workload::with_random_values(substituted(&trial.manifests, &substitutions));
-    let manifests = bench.from_nodes(manifests, journal);
+    let manifests = bench.taking_from_nodes(manifests, journal);
     substitutions.extend(bench.node_substitution.clone());
 
     let far = format!("{namespace}-witness");

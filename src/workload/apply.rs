@@ -100,7 +100,7 @@ pub(super) fn failed(verb: &'static str, kind: &str, name: &str) -> impl FnOnce(
 
 /// Applies the manifests, definitions of kinds first and StatefulSets last, so that what is needed is there, and tells what the
 /// API server then has in the namespace. What was made, also before an error, is in `made`, for the clean-up. A Namespace
-/// is left out: [`create_namespace`] makes it.
+/// is left out: [`create_namespace`](super::create_namespace) makes it.
 ///
 /// # Errors
 /// When an object is refused, or a cluster-wide one is there already and differs.

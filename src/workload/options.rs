@@ -122,14 +122,14 @@ impl<'a> Options<'a> {
             let lines = self.files.iter().filter(|(.., is_script)| !is_script).flat_map(|(map, content, _)| {
                 content.lines().map(move |line| (*map, line.split('#').next().unwrap_or_default().trim()))
             });
-            let said = lines.filter_map(|(map, line)| {
+            let mut said = lines.filter_map(|(map, line)| {
                 let (key, value) = line.split_once('=').unwrap_or((line, "ON"));
                 let key = key.trim().to_ascii_lowercase().replace('-', "_");
                 let value = value.trim().trim_matches(['"', '\'']).to_owned();
                 let is_it = key.strip_prefix("loose_").unwrap_or(&key) == name;
                 is_it.then(|| Said { value, place: format!("`{line}` in the ConfigMap {map}") })
             });
-            said.last()
+            said.next_back()
         };
         on_command_line.or_else(in_files)
     }

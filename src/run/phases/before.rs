@@ -206,7 +206,7 @@ impl Before {
         let whole = if site.saved.adopted {
             site.standing().await?
         } else {
-            site.bench.from_nodes(substituted(&manifests, &substitutions), &site.around.journal)
+            site.bench.taking_from_nodes(substituted(&manifests, &substitutions), &site.around.journal)
         };
         let beside = site.beside(&whole).await?;
         let manifests = if site.saved.adopted { whole } else { fresh(&site, whole).await? };
