@@ -33,6 +33,9 @@ fn without_getent(resolver: &str) -> History {
     let mut history = looked_up();
     for pod in history.pod_names() {
         history.exec(&Moment::Deployed, &pod, RESOLVER, resolver);
+        // Neither another command nor another moment tells the search list that counts.
+        history.exec(&Moment::Deployed, &pod, &["hostname"], "search other.example\n");
+        history.exec(&Moment::Deletion { pod: pod.clone() }, &pod, RESOLVER, "search later.example\n");
     }
     history.edit(|what| match what {
         What::Exec(exec) if exec.argv[0] == "getent" => exec.answer = exited(127, "", "no such program"),
@@ -46,7 +49,7 @@ fn without_getent_the_search_list_counts() {
         "nameserver 10.96.0.10\nsearch steadfast.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
     assert_snapshot!(without_getent(search).expect(SHORT, Pass), @"mysql-0.mysql-h, mysql-1.mysql-h, mysql-2.mysql-h lead on by the search list in every other pod; all were right from the first question (the budget is 2.0 s: the Corefile has no cache)");
     assert!(!without_getent(search).expect(FULL, Pass).contains("looked them up"));
-    assert_snapshot!(without_getent("nameserver 10.96.0.10\nsearch corp.example\n").expect(SHORT, Fail), @"mysql-1 does not come from mysql-0.mysql-h to mysql-0.mysql-h.steadfast.svc.cluster.local, by the search list of its resolver: corp.example (#55); mysql-2 does not come from mysql-0.mysql-h to mysql-0.mysql-h.steadfast.svc.cluster.local, by the search list of its resolver: corp.example (#56); mysql-0 does not come from mysql-1.mysql-h to mysql-1.mysql-h.steadfast.svc.cluster.local, by the search list of its resolver: corp.example (#54); and 3 more of the kind");
+    assert_snapshot!(without_getent("nameserver 10.96.0.10\nsearch corp.example\n").expect(SHORT, Fail), @"mysql-1 does not come from mysql-0.mysql-h to mysql-0.mysql-h.steadfast.svc.cluster.local, by the search list of its resolver: corp.example (#57); mysql-2 does not come from mysql-0.mysql-h to mysql-0.mysql-h.steadfast.svc.cluster.local, by the search list of its resolver: corp.example (#60); mysql-0 does not come from mysql-1.mysql-h to mysql-1.mysql-h.steadfast.svc.cluster.local, by the search list of its resolver: corp.example (#54); and 3 more of the kind");
     without_getent("nameserver 10.96.0.10\n").expect(SHORT, Fail);
     without_getent("nameserver 10.96.0.10\n").expect(FULL, Pass);
     without_getent("search cluster.local\nsearch steadfast.svc.cluster.local.\n").expect(SHORT, Pass);
