@@ -15,6 +15,7 @@
 //! | [`lint`]     | manifests judged without a cluster: rules, and the places that they point to |
 //! | [`report`]   | terminal, results.json, JUnit, HTML, GitHub Actions, progress |
 //! | [`run`]      | one run, from settings to verdicts |
+//! | [`terminal`] | the one writer to standard output and standard error |
 //! | [`trend`]    | many runs: how often each check was red, and where figures are going |
 //!
 //! Dependencies point one way: [`check`] knows only [`evidence`] and the pure part of [`mysql`], and [`lint`] only the
@@ -31,7 +32,8 @@ pub mod probe;
 pub mod report;
 pub mod run;
 pub mod scenario;
-mod terminal;
+pub mod terminal;
+mod text;
 pub mod trend;
 pub mod witness;
 pub mod workload;

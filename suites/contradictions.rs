@@ -105,7 +105,7 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, classes.chain(refused).collect());
     let summary = class::summary();
     if !summary.is_empty() {
-        println!("{summary}");
+        steadfast::terminal::tell(&summary);
     }
     conclusion.exit_code()
 }

@@ -69,7 +69,7 @@ fn main() -> ExitCode {
     match runtime.block_on(ground.strike(&stages)) {
         Ok(()) => conclusion.exit_code(),
         Err(error) => {
-            eprintln!("error: {error}");
+            steadfast::terminal::complain(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }

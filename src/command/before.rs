@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use steadfast::report::Progress;
 use steadfast::run::{self, phases};
+use steadfast::terminal::tell;
 
 use crate::cli::RunOptions;
 
@@ -50,7 +51,7 @@ pub async fn act(options: &BeforeOptions) -> anyhow::Result<u8> {
         finished => finished?,
     };
     let trouble = crate::trouble(&finished);
-    crate::tell(&format!("evidence: {}", finished.directory.join("evidence.jsonl").display()));
+    tell(&format!("evidence: {}", finished.directory.join("evidence.jsonl").display()));
     crate::tell_kept(&finished);
     let interrupted = matches!(finished.trouble, Some(run::RunError::Interrupted)).then_some(crate::INTERRUPTED);
     Ok(trouble.or(interrupted).unwrap_or(0))

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use steadfast::terminal::tell;
 use steadfast::trend::{Form, Trend, gather};
 
 /// The codes that it ends with.
@@ -30,7 +31,7 @@ pub fn run(args: &TrendArgs) -> u8 {
         (_, true) => Form::Markdown,
         _ => Form::Text,
     };
-    crate::tell(trend.render(form).trim_end());
+    tell(trend.render(form).trim_end());
     if trend.is_whole() {
         return 0;
     }

@@ -15,7 +15,7 @@ mod source;
 mod tests;
 mod text;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -219,11 +219,7 @@ impl Linted {
             Format::Json => json::render(self),
             Format::Sarif => sarif::render(self),
         };
-        let mut out = terminal::stdout(color);
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written,
-        }
+        terminal::print(&text, color)
     }
 
     fn source(&self, finding: &Finding) -> &Source {

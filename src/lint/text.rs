@@ -4,6 +4,7 @@ use annotate_snippets::{AnnotationKind, Level as Shown, Renderer, Snippet};
 
 use super::{Finding, Level, Linted, Summary};
 use crate::terminal::wrap;
+use crate::text::{in_line, without_commands};
 
 /// The findings with their colours, and how many there are.
 pub(super) fn render(linted: &Linted, width: usize) -> String {
@@ -18,12 +19,13 @@ pub(super) fn render(linted: &Linted, width: usize) -> String {
         0 => String::new(),
         count => format!(", {count} accepted"),
     };
-    format!("{}{}{accepted} in {objects}{passed_over}\n", findings.collect::<String>(), linted.summary())
+    let text = format!("{}{}{accepted} in {objects}{passed_over}\n", findings.collect::<String>(), linted.summary());
+    without_commands(&text)
 }
 
 fn one(linted: &Linted, finding: &Finding, renderer: &Renderer, width: usize) -> String {
     let source = linted.source(finding);
-    let title = level(finding.level).primary_title(&finding.message).id(finding.rule.id);
+    let title = level(finding.level).primary_title(in_line(&finding.message)).id(finding.rule.id);
     let caret = AnnotationKind::Primary.span(finding.range.clone()).label(&finding.label);
     let snippet = Snippet::source(&source.text).path(&source.name).annotation(caret);
     // Beside the line numbers and the label; a text may be narrower than it has to be.

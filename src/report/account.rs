@@ -2,12 +2,13 @@
 //! terminal, JUnit and HTML reports only differ in how they set it.
 
 use super::causes::{Common, so};
-use super::describe::{gap_line, in_line, line};
+use super::describe::{gap_line, line};
 use super::exercised;
 use super::spans::{self, seconds};
 use super::{Judged, Outcome};
 use crate::check::{Verdict, bridged_gaps, expectation};
 use crate::evidence::{Evidence, Mark, Record, Wait, WaitOutcome, What};
+use crate::text::in_line;
 
 /// A labelled line of the account.
 #[derive(Debug)]

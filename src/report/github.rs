@@ -9,9 +9,9 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use super::causes::so;
-use super::describe::in_line;
 use super::{Judged, Outcome, ReportError, summary};
 use crate::check::{Cause, Verdict};
+use crate::text::in_line;
 
 /// GitHub shows so many annotations of a kind in a step
 /// (<https://github.com/actions/toolkit/blob/main/docs/problem-matchers.md#limitations>), and says nothing of the others.
@@ -54,7 +54,7 @@ impl GitHub {
 
 /// A line for each finding that somebody has to look at: errors for violations, warnings for what is undecided. Causes of
 /// several come before all others.
-fn annotations(outcome: &Outcome<'_>) -> String {
+pub(super) fn annotations(outcome: &Outcome<'_>) -> String {
     let lines = |verdict, kind| {
         let groups = told_alike(outcome.judged.iter().filter(|judged| judged.finding.verdict == verdict));
         let causes = groups.iter().take(SHOWN - 1).filter(|group| common(group).is_some()).count();

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use super::account::{Part, account, exercised, expectations, of_cause, scope, substitutions, undecided};
 use super::causes::{Common, so};
 use super::costs::{Cell, ledger, rows};
-use super::describe::{describe, in_line};
+use super::describe::describe;
 use super::spans::{Ended, seconds, spans};
 use super::{Conclusion, Judged, Outcome, svg};
 use crate::check::Verdict;
+use crate::text::{in_line, is_hidden};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -56,7 +57,7 @@ pub(super) fn escape(text: &str) -> String {
             '>' => escaped += "&gt;",
             '"' => escaped += "&quot;",
             '\'' => escaped += "&#39;",
-            c if c.is_control() && !c.is_whitespace() => escaped.push('\u{fffd}'),
+            c if is_hidden(c) && !matches!(c, '\n' | '\t') => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
     }

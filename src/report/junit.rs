@@ -12,6 +12,7 @@ use super::spans::{Span, seconds_of, spans};
 use super::versions::versions;
 use super::{Judged, Outcome};
 use crate::check::Verdict;
+use crate::text::is_hidden;
 
 /// The content of `junit.xml`.
 pub(super) fn xml(outcome: &Outcome<'_>) -> io::Result<String> {
@@ -95,10 +96,10 @@ fn told(outcome: &Outcome<'_>, judged: &Judged, causes: &[Common<'_>]) -> (Strin
     (pointer, description)
 }
 
-/// Two characters XML 1.0 has no way to write, and the control characters from DEL on it advises against
-/// (<https://www.w3.org/TR/xml/#charsets>). quick-junit takes the other control characters out and leaves these in.
+/// Two characters XML 1.0 has no way to write (<https://www.w3.org/TR/xml/#charsets>), and those that are not seen.
+/// quick-junit takes the control characters before DEL out and leaves the others in.
 fn clean(text: &str) -> String {
-    text.replace(|c| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'), "\u{fffd}")
+    text.replace(|c| c >= '\u{7f}' && is_hidden(c) || matches!(c, '\u{fffe}' | '\u{ffff}'), "\u{fffd}")
 }
 
 #[cfg(test)]

@@ -250,6 +250,51 @@ mod tests {
         assert_eq!(names, ["junit.xml", "report.html", "results.json"]);
     }
 
+    /// What is left of a text for a terminal without the colours of the report itself.
+    fn uncoloured(text: &str) -> String {
+        let mut parts = text.split("\u{1b}[");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            let end = part.find(|c: char| !c.is_ascii_digit() && c != ';');
+            text + end.filter(|end| part[*end..].starts_with('m')).map_or(part, |end| &part[end + 1..])
+        })
+    }
+
+    #[test]
+    fn hostile_text_is_inert_in_every_report() {
+        for hostile in crate::text::HOSTILE {
+            let mut evidence = sample::failing_evidence();
+            for record in &mut evidence.records {
+                match &mut record.what {
+                    crate::evidence::What::Run(run) => {
+                        run.cluster = format!("context {hostile}");
+                        run.kubernetes = (*hostile).to_owned();
+                    }
+                    crate::evidence::What::Note(note) => note.message = (*hostile).to_owned(),
+                    _ => {}
+                }
+            }
+            let mut outcome = sample::failing(&evidence);
+            for judged in &mut outcome.judged {
+                judged.finding.reason = (*hostile).to_owned();
+            }
+            let (xml, html) = (junit::xml(&outcome).unwrap(), html::page(&outcome));
+            let shown = [uncoloured(&terminal::render(&outcome, 100)), summary::markdown(&outcome, summary::MOST)];
+            for text in shown.iter().chain([&xml, &html]) {
+                let hidden = text.find(|c| crate::text::is_hidden(c) && c != '\n');
+                assert_eq!(hidden.map(|at| text[at..].chars().take(20).collect::<String>()), None, "{hostile:?}");
+            }
+            for line in shown.iter().flat_map(|text| text.lines()) {
+                assert!(!line.trim_start().starts_with("::") && !line.contains("##["), "{hostile:?}: {line}");
+            }
+            for text in [&xml, &html] {
+                assert!(!text.contains("<script>alert") && !text.contains("' onclick="), "{hostile:?}");
+            }
+            let one_command = |line: &str| line.starts_with("::error ") || line.starts_with("::warning ");
+            assert!(github::annotations(&outcome).lines().all(one_command), "{hostile:?}");
+        }
+    }
+
     #[test]
     fn a_missing_directory_is_named() {
         let evidence = Evidence::new(Vec::new());

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::terminal::complain;
+use crate::text::{in_line, inert};
+
 /// Build services cut off jobs that say nothing for long, and people think that they hang.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -70,7 +73,7 @@ impl Progress {
     pub fn say(&self, text: &str) {
         match &*self.0 {
             Mode::Silent => {}
-            Mode::Spinner(spinner) => spinner.bar.suspend(|| eprintln!("{text}")),
+            Mode::Spinner(spinner) => spinner.bar.suspend(|| complain(text)),
             Mode::Plain(plain) => plain.lock().print(text),
         }
     }
@@ -161,10 +164,10 @@ impl Spinner {
         let mut steps = lock(&self.steps);
         let Some(step) = steps.end(name) else { return };
         let took = step.since.elapsed().as_secs_f64();
-        self.bar.println(match outcome {
+        self.bar.println(inert(&match outcome {
             Ok(()) => format!("✔ {took:>6.1}s  {name}"),
             Err(reason) => format!("✘ {took:>6.1}s  {name}: {reason}"),
-        });
+        }));
         if steps.0.is_empty() {
             self.bar.finish_and_clear();
         } else {
@@ -175,7 +178,7 @@ impl Spinner {
     fn show(&self, steps: &Steps) {
         let Some(step) = steps.0.last() else { return };
         self.bar.set_elapsed(step.since.elapsed());
-        self.bar.set_message(step.to_string());
+        self.bar.set_message(in_line(&step.to_string()));
     }
 }
 
@@ -265,7 +268,7 @@ impl Shared {
 impl Lines {
     fn print(&mut self, text: &str) {
         // Standard error may be closed, which is no reason to fail a run.
-        let _ = writeln!(self.out, "{:>7.1}s  {text}", self.began.elapsed().as_secs_f64());
+        let _ = writeln!(self.out, "{:>7.1}s  {}", self.began.elapsed().as_secs_f64(), inert(text));
         self.last = Instant::now();
     }
 

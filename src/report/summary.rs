@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use super::account::{exercised, substitutions, text, text_of_cause};
 use super::causes::{Common, so};
 use super::costs::{Cell, ledger, rows};
-use super::describe::in_line;
 use super::html::escape;
 use super::versions::versions;
 use super::{Conclusion, Judged, Outcome};
 use crate::check::Verdict;
+use crate::text::in_line;
 
 /// The bytes that a step's summary may have: of one with more, GitHub shows nothing
 /// (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits>).
@@ -138,7 +138,7 @@ fn disruptions(outcome: &Outcome<'_>) -> String {
             let figure = format!("{} of {}", cell.text, cell.budget);
             if cell.over { format!("**{figure}**") } else { figure }
         };
-        let (name, recovery, outage) = (plain(&in_line(&row.name)), cell(&row.recovery), cell(&row.outage));
+        let (name, recovery, outage) = (plain(&row.name), cell(&row.recovery), cell(&row.outage));
         let _ = writeln!(text, "| {name} | {recovery} | {outage} | {} |", row.lag);
     }
     text + "\n" + &list(ledger(outcome.evidence))
@@ -184,13 +184,14 @@ fn table<const COLUMNS: usize>(heads: [&str; COLUMNS]) -> String {
 }
 
 fn list(lines: Vec<String>) -> String {
-    let items: String = lines.iter().map(|line| format!("- {}\n", plain(&in_line(line)))).collect();
+    let items: String = lines.iter().map(|line| format!("- {}\n", plain(line))).collect();
     if items.is_empty() { items } else { items + "\n" }
 }
 
 /// The text without a meaning for Markdown, tables or HTML: a backslash takes it from any of these characters
 /// (<https://github.github.com/gfm/#backslash-escapes>).
 pub(crate) fn plain(text: &str) -> String {
+    let text = in_line(text);
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         if r"\`*_[]<>|~&#".contains(c) {

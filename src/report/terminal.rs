@@ -1,18 +1,19 @@
 //! The closing report for people, on standard output.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 
 use anstyle::{AnsiColor, Style};
 
 use super::account::{Part, account, exercised, expectations, of_cause, scope, substitutions, undecided};
 use super::causes::{Common, so};
 use super::costs::{Cell, Row, ledger, rows};
-use super::describe::{STAMP, describe, in_line, stamp};
+use super::describe::{STAMP, describe, stamp};
 use super::spans::{Ended, Span, spans};
 use super::{Conclusion, Judged, Outcome};
 use crate::check::Verdict;
-use crate::terminal::{stdout, width, wrap};
+use crate::terminal::{self, width, wrap};
+use crate::text::{in_line, inert};
 
 const PLAIN: Style = Style::new();
 const BOLD: Style = Style::new().bold();
@@ -37,13 +38,11 @@ const NARROWEST_REASON: usize = 40;
 /// # Errors
 /// When standard output cannot be written to.
 pub fn print(outcome: &Outcome<'_>, color: clap::ColorChoice) -> io::Result<()> {
-    let mut out = stdout(color);
-    out.write_all(render(outcome, width()).as_bytes())?;
-    out.flush()
+    terminal::print(&render(outcome, width()), color)
 }
 
 /// The report with its colours, wrapped at this width.
-fn render(outcome: &Outcome<'_>, width: usize) -> String {
+pub(super) fn render(outcome: &Outcome<'_>, width: usize) -> String {
     let mut page = Page { text: String::new(), width };
     page.header(outcome);
     let longest = outcome.judged.iter().map(|judged| judged.check.id.len()).max().unwrap_or(0).min(LONGEST_ID);
@@ -74,7 +73,7 @@ struct Page {
 
 impl Page {
     fn line(&mut self, style: Style, text: &str) {
-        let _ = writeln!(self.text, "{style}{text}{style:#}");
+        let _ = writeln!(self.text, "{style}{}{style:#}", inert(text));
     }
 
     fn heading(&mut self, text: &str) {
@@ -87,7 +86,7 @@ impl Page {
         let room = self.width.saturating_sub(indent).max(1);
         for (index, line) in wrap(text, room).iter().enumerate() {
             let margin = if index == 0 { 0 } else { indent };
-            let _ = writeln!(self.text, "{:margin$}{style}{line}{style:#}", "");
+            let _ = writeln!(self.text, "{:margin$}{style}{}{style:#}", "", inert(line));
         }
     }
 

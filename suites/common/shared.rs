@@ -25,7 +25,7 @@ pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) 
     // Not while trials report: a workflow command has to begin its line.
     match GitHub::from_environment().zip(shared.carried_out()).map(|(step, outcome)| step.tell(&outcome)) {
         Some(Err(error)) => {
-            eprintln!("error: {error}");
+            steadfast::terminal::complain(&format!("error: {error}"));
             ExitCode::FAILURE
         }
         _ => conclusion.exit_code(),

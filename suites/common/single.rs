@@ -58,7 +58,7 @@ pub fn run(
     match single.strike() {
         Ok(()) => conclusion.exit_code(),
         Err(error) => {
-            eprintln!("error: {error}");
+            steadfast::terminal::complain(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -62,7 +62,7 @@ pub fn play<P: Piece>(mut pieces: Vec<P>, grounds: &[(&str, Ground)], at_once: u
     match struck.into_iter().collect::<Result<(), String>>() {
         Ok(()) => conclusion.exit_code(),
         Err(error) => {
-            eprintln!("error: {error}");
+            steadfast::terminal::complain(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }
