@@ -12,6 +12,7 @@ use steadfast::workload::{Hints, Sources};
 
 use crate::command::after::AfterOptions;
 use crate::command::before::BeforeOptions;
+use crate::command::down::DownOptions;
 use crate::command::lint::LintOptions;
 use crate::command::upgrade::UpgradeOptions;
 
@@ -60,10 +61,12 @@ pub enum Command {
         #[command(flatten)]
         options: RunOptions,
     },
-    /// Remove clusters that were kept: one by name, or all of them.
+    /// Remove clusters that were kept: one by name, or all of them. With --kubeconfig, remove what runs left or were to keep
+    /// on a cluster that was there before them.
     Down {
-        /// The cluster, as `steadfast up` named it.
-        cluster: Option<String>,
+        /// What to remove, and where.
+        #[command(flatten)]
+        options: DownOptions,
     },
     /// Judge a run again from its stored evidence, without any cluster.
     Judge {
@@ -144,6 +147,9 @@ pub struct RunOptions {
     /// The UID of that cluster's namespace kube-system, which no other cluster has; a run without it tells it and ends.
     #[arg(long, value_name = "UID", requires = "kubeconfig")]
     cluster_uid: Option<String>,
+    /// Use an API server that does not prove who it is: whoever stands in between reads and changes all that is asked.
+    #[arg(long, requires = "kubeconfig")]
+    allow_insecure: bool,
     /// The witness's image for a cluster that pulls its images; ci/setup makes the one to push.
     #[arg(long, value_name = "IMAGE", requires = "kubeconfig")]
     witness_image: Option<String>,
@@ -211,7 +217,8 @@ impl RunOptions {
             (None, Some(kubeconfig)) => {
                 let (kubeconfig, context) = (kubeconfig.clone(), self.context.clone());
                 let (uid, witness_image) = (self.cluster_uid.clone(), self.witness_image.clone());
-                Target::Context { kubeconfig, context, uid, witness_image }
+                let allow_insecure = self.allow_insecure;
+                Target::Context { kubeconfig, context, uid, witness_image, allow_insecure }
             }
             (None, None) => {
                 let (nodes, kubernetes) = (usize::from(self.nodes), self.kubernetes.clone());

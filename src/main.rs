@@ -3,7 +3,6 @@
 mod cli;
 mod command;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,10 +11,10 @@ use clap::Parser as _;
 use cli::{Cli, Command, RunOptions, WitnessRole};
 use steadfast::check::{Check, all};
 use steadfast::cluster::doctor::{Health, examine};
-use steadfast::cluster::{Lab, kept, kind};
 use steadfast::evidence::{Evidence, What};
 use steadfast::report::{Conclusion, GitHub, Progress};
 use steadfast::run::{self, Finished, RunError, Settings};
+use steadfast::terminal::{complain, tell};
 use steadfast::witness;
 
 const FAILED: u8 = Conclusion::Failed as u8;
@@ -39,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn refuse(code: u8, message: &str) -> ExitCode {
-    eprintln!("error: {message}");
+    complain(&format!("error: {message}"));
     ExitCode::from(code)
 }
 
@@ -65,7 +64,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Before { options } => command::before::act(options).await,
         Command::After { options } => command::after::act(cli, options).await,
         Command::Up { options } => up(options).await,
-        Command::Down { cluster } => down(cluster.as_deref()).await,
+        Command::Down { options } => command::down::act(options).await,
         Command::Judge { run, artifacts } => judge(cli, run, artifacts),
         Command::List { json } => list(*json),
         Command::Explain { check } => Ok(explain(check)),
@@ -85,7 +84,7 @@ async fn witness(role: WitnessRole) -> std::io::Result<()> {
 }
 
 fn usage(message: &str) -> u8 {
-    eprintln!("error: {message}");
+    complain(&format!("error: {message}"));
     USAGE
 }
 
@@ -97,17 +96,17 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<u8> {
 /// Judges a finished run, writes and prints its reports, and tells with which code the program ends.
 fn report(cli: &Cli, finished: &Finished, checks: &[&'static Check], rerun: &str) -> anyhow::Result<u8> {
     let outcome = run::outcome(finished, checks, rerun);
-    run::write_reports(&outcome)?;
+    let written = run::write_reports(&outcome);
     // Verdicts that were reached stand, also when something went wrong afterwards.
     let started = finished.evidence.run().is_some() || matches!(finished.trouble, Some(RunError::Interrupted));
     if started {
         steadfast::report::print(&outcome, cli.color)?;
     }
-    if let Some(step) = GitHub::from_environment() {
-        step.tell(&outcome)?;
-    }
+    let told = GitHub::from_environment().map_or(Ok(()), |step| step.tell(&outcome));
     let trouble = trouble(finished);
     tell_kept(finished);
+    written?;
+    told?;
     Ok(match (outcome.exit_code(), trouble) {
         (_, Some(USAGE)) => USAGE,
         (verdict @ (FAILED | INTERRUPTED), _) if started => verdict,
@@ -121,7 +120,7 @@ fn trouble(finished: &Finished) -> Option<u8> {
     match &finished.trouble {
         None | Some(RunError::Interrupted) => None,
         Some(error) => {
-            eprintln!("error: {error}\nevidence: {}", finished.directory.join("evidence.jsonl").display());
+            complain(&format!("error: {error}\nevidence: {}", finished.directory.join("evidence.jsonl").display()));
             Some(if error.is_bad_input() { USAGE } else { INCONCLUSIVE })
         }
     }
@@ -131,11 +130,6 @@ fn tell_kept(finished: &Finished) {
     if let Some(kept) = &finished.kept {
         tell(&format!("\n{kept}"));
     }
-}
-
-/// Prints to standard output. A reader that has seen enough, such as `head`, is no failure.
-fn tell(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 async fn up(options: &RunOptions) -> anyhow::Result<u8> {
@@ -149,28 +143,6 @@ async fn up(options: &RunOptions) -> anyhow::Result<u8> {
     }
     tell_kept(&finished);
     Ok(trouble.unwrap_or(outcome.exit_code()))
-}
-
-async fn down(cluster: Option<&str>) -> anyhow::Result<u8> {
-    let lab = Lab::read()?;
-    for name in kind::sweep(&lab).await? {
-        tell(&format!("removed {name}, which a killed run had left"));
-    }
-    let kept = kept(&kind::lease_folder());
-    let wanted: Vec<String> = match cluster {
-        Some(name) if kept.iter().any(|known| known == name) => vec![name.to_owned()],
-        Some(name) => {
-            let known = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
-            return Ok(usage(&format!("no cluster `{name}` was kept by this program; kept: {known}")));
-        }
-        None => kept,
-    };
-    for name in &wanted {
-        kind::remove(&lab, name).await?;
-        kind::forget(name);
-        tell(&format!("removed {name}"));
-    }
-    Ok(0)
 }
 
 fn judge(cli: &Cli, run: &Path, artifacts: &Path) -> anyhow::Result<u8> {

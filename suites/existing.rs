@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 #[path = "existing/account.rs"]
 mod account;
 mod common;
+#[path = "existing/killed.rs"]
+mod killed;
 #[path = "common/neighbours.rs"]
 mod neighbours;
 #[path = "existing/program.rs"]
@@ -24,12 +26,14 @@ mod world;
 use program::{Run, run};
 use single::{Act, Made};
 
-const TRIALS: [(&str, Act); 5] = [
+const TRIALS: [(&str, Act); 7] = [
     ("nothing_is_written_to_a_cluster_that_nobody_confirmed", unconfirmed),
     ("nothing_is_written_to_another_cluster", another),
     ("an_account_that_may_only_look_is_refused", may_only_look),
     ("without_agreement_nothing_is_disturbed", undisturbed),
     ("with_agreement_only_the_own_pods_are_disturbed", disturbed),
+    ("killed_runs_are_removed_by_the_next_start_and_by_down", killed::killed),
+    ("what_is_kept_goes_by_the_command_that_was_told", killed::kept),
 ];
 
 fn main() -> ExitCode {

@@ -13,6 +13,8 @@ mod apiserver;
 mod cluster;
 #[path = "refusals/deletes.rs"]
 mod deletes;
+#[path = "refusals/leftovers.rs"]
+mod leftovers;
 #[path = "refusals/offline.rs"]
 mod offline;
 #[path = "refusals/phases.rs"]
@@ -29,7 +31,8 @@ mod upgrade;
 mod wrong_cluster;
 
 fn main() -> ExitCode {
-    let offline = [offline::trials(), wrong_cluster::trials(), deletes::trials(), phases::trials()];
+    let offline =
+        [offline::trials(), wrong_cluster::trials(), deletes::trials(), leftovers::trials(), phases::trials()];
     let offline = offline.into_iter().flatten().collect();
     single::run("refusals", &Arguments::from_args(), |_| Ok(()), &cluster::TRIALS, offline)
 }

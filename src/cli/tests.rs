@@ -54,7 +54,10 @@ fn a_cluster_that_was_there_is_named_alone() {
     }
     let settings = options(&["--kubeconfig", "file", "--context", "ci", "--cluster-uid", "1-2"]).settings(vec![]);
     let (context, uid, witness_image) = (Some("ci".to_owned()), Some("1-2".to_owned()), None);
-    assert_eq!(settings.target, Target::Context { kubeconfig: "file".into(), context, uid, witness_image });
+    assert_eq!(
+        settings.target,
+        Target::Context { kubeconfig: "file".into(), context, uid, witness_image, allow_insecure: false }
+    );
     assert!(!settings.allow_disruption && options(&["--allow-disruption"]).settings(vec![]).allow_disruption);
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
+use super::book::{self, Book};
 use super::kind;
 use super::lab::{Lab, cache_dir};
 use super::program::run;
@@ -68,6 +69,7 @@ pub async fn examine() -> Vec<Item> {
     items.push(memory());
     items.push(inotify());
     items.push(clusters());
+    items.extend(left_elsewhere());
     items
 }
 
@@ -166,6 +168,19 @@ fn inotify() -> Item {
         ),
         None => item(Health::Doubtful, "inotify", format!("{path} cannot be read")),
     }
+}
+
+/// What runs left on clusters that they did not make, run by run.
+fn left_elsewhere() -> Vec<Item> {
+    let left = book::left();
+    let of = |health, what: &'static str| {
+        move |book: Book| {
+            let (run, server, removal) = (&book.run, &book.server, book.removal());
+            item(health, "other clusters", format!("{run} {what} {server}; remove what it made by: {removal}"))
+        }
+    };
+    let dead = left.dead.into_iter().map(of(Health::Doubtful, "was killed on"));
+    dead.chain(left.kept.into_iter().map(of(Health::Good, "was kept on"))).collect()
 }
 
 fn clusters() -> Item {

@@ -74,6 +74,15 @@ pub async fn engine(lab: &Lab) -> Result<String, EngineError> {
     }
 }
 
+/// What tells this engine from every other one.
+///
+/// # Errors
+/// When it does not answer.
+pub(super) async fn id(lab: &Lab) -> Result<String, KindError> {
+    let said = run(Command::new(&lab.docker).args(["info", "--format", "{{.ID}}"]), ASK_WITHIN).await?;
+    Ok(said.trim().to_owned())
+}
+
 /// Where the client finds the engine: the environment comes before the context that was chosen
 /// (<https://docs.docker.com/engine/manage-resources/contexts/>).
 async fn host(lab: &Lab) -> Option<String> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 use super::lab::{Lab, cache_dir};
-use super::lease::{self, Lease};
+use super::lease::{self, Lease, Maker};
 pub use super::load::{has_image, load_archives, load_images, provide_image};
 pub use super::program::KindError;
 use super::program::{kill_leader, lives, run, run_known};
@@ -80,10 +80,12 @@ impl KindCluster {
         let mut command = Command::new(&self.lab.kind);
         command.args(["create", "cluster", "--name", &self.name, "--image", shape.image, "--config"]).arg(&path);
         command.arg("--kubeconfig").arg(&self.kubeconfig).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &self.name);
+        let engine = super::engine::id(&self.lab).await?;
         let (folder, name, maker, begun) = (lease_folder(), &self.name, &mut self.maker, &mut self.begun);
         let known = |group| {
             (*maker, *begun) = (Some(group), true);
-            lease::note(&folder, name, group).map_err(|source| KindError::File { path: folder.join(name), source })
+            let noted = lease::note(&folder, name, &Maker { group, engine });
+            noted.map_err(|source| KindError::File { path: folder.join(name), source })
         };
         run_known(&mut command, limit, known).await?;
         // Nobody makes anything of it any more, and the number may soon be another group's.
@@ -214,11 +216,7 @@ pub async fn sweep(lab: &Lab) -> Result<Vec<String>, KindError> {
     for cluster in lease::abandoned(&folder) {
         // Whoever holds the lease removes the cluster: another start at the same time leaves it alone.
         let Some(lease) = Lease::take_over(&folder, &cluster) else { continue };
-        let maker = lease::noted(&folder, &cluster);
-        if let Some(group) = maker {
-            kill_leader(group, &cluster);
-        }
-        match remove_after(lab, &cluster, maker).await {
+        match remove_noted(lab, &cluster, lease::noted(&folder, &cluster)).await {
             Ok(()) => {
                 lease::forget(&folder, &cluster);
                 removed.push(cluster);
@@ -229,6 +227,16 @@ pub async fn sweep(lab: &Lab) -> Result<Vec<String>, KindError> {
         drop(lease);
     }
     trouble.map_or(Ok(removed), Err)
+}
+
+/// Deletes a cluster whose maker may live still. kind says of one that this engine does not have that it is deleted.
+async fn remove_noted(lab: &Lab, cluster: &str, maker: Option<Maker>) -> Result<(), KindError> {
+    let Some(Maker { group, engine }) = maker else { return remove_after(lab, cluster, None).await };
+    if super::engine::id(lab).await? != engine {
+        return Err(KindError::AnotherEngine { cluster: cluster.to_owned(), engine });
+    }
+    kill_leader(group, cluster);
+    remove_after(lab, cluster, Some(group)).await
 }
 
 /// Forgets a kept cluster that is gone.

@@ -4,12 +4,14 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
+use super::kind::PREFIX;
+
 /// The claim on a cluster of the run that made it.
 #[derive(Debug)]
 pub struct Lease {
     path: PathBuf,
     /// Holds the lock until the lease is dropped.
-    _file: File,
+    file: File,
 }
 
 impl Lease {
@@ -26,7 +28,7 @@ impl Lease {
         let file = fresh.persist_noclobber(&path).map_err(|error| {
             std::io::Error::new(error.error.kind(), format!("the cluster's name is taken ({})", error.error))
         })?;
-        Ok(Self { path, _file: file })
+        Ok(Self { path, file })
     }
 
     /// Takes over the lease of a run that was killed; none if its holder lives.
@@ -34,7 +36,16 @@ impl Lease {
         let path = folder.join(format!("{cluster}.lease"));
         let file = OpenOptions::new().append(true).open(&path).ok()?;
         file.try_lock().ok()?;
-        Some(Self { path, _file: file })
+        Some(Self { path, file })
+    }
+
+    /// Writes down what the claim is for, and sees it onto the disk.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, content: &[u8]) -> std::io::Result<()> {
+        std::fs::write(&self.path, content)?;
+        self.file.sync_all()
     }
 
     /// Gives the claim up, because the cluster is gone.
@@ -54,17 +65,28 @@ impl Lease {
     }
 }
 
-/// Notes the process group that makes a cluster, for it may outlive the run.
+/// Who makes a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Maker {
+    /// The process group, for it may outlive the run.
+    pub group: u32,
+    /// The ID of the engine.
+    pub engine: String,
+}
+
+/// Notes who makes a cluster.
 ///
 /// # Errors
 /// When the lease cannot be written.
-pub fn note(folder: &Path, cluster: &str, group: u32) -> std::io::Result<()> {
-    std::fs::write(folder.join(format!("{cluster}.lease")), group.to_string())
+pub fn note(folder: &Path, cluster: &str, maker: &Maker) -> std::io::Result<()> {
+    std::fs::write(folder.join(format!("{cluster}.lease")), format!("{} {}", maker.group, maker.engine))
 }
 
-/// The process group that was noted.
-pub fn noted(folder: &Path, cluster: &str) -> Option<u32> {
-    std::fs::read_to_string(folder.join(format!("{cluster}.lease"))).ok()?.parse().ok()
+/// Who was noted.
+pub fn noted(folder: &Path, cluster: &str) -> Option<Maker> {
+    let text = std::fs::read_to_string(folder.join(format!("{cluster}.lease"))).ok()?;
+    let (group, engine) = text.split_once(' ')?;
+    Some(Maker { group: group.parse().ok()?, engine: engine.to_owned() })
 }
 
 /// The clusters whose runs ended without removing them: their leases are there and nobody holds the lock.
@@ -91,6 +113,8 @@ fn named(folder: &Path, extension: &str) -> Vec<String> {
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|found| found == extension))
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        // Whatever else lies there, only what a run made is removed.
+        .filter(|name| name.starts_with(PREFIX))
         .collect();
     names.sort();
     names
@@ -103,17 +127,22 @@ mod tests {
     #[test]
     fn only_a_lease_without_a_holder_is_abandoned() {
         let folder = tempfile::tempdir().expect("a folder");
-        let held = Lease::take(folder.path(), "held").expect("free");
-        drop(Lease::take(folder.path(), "dropped").expect("free"));
-        note(folder.path(), "dropped", 123).expect("written");
-        assert_eq!([noted(folder.path(), "dropped"), noted(folder.path(), "held")], [Some(123), None]);
-        assert_eq!(abandoned(folder.path()), ["dropped"]);
-        assert!(Lease::take(folder.path(), "held").is_err());
+        let held = Lease::take(folder.path(), "steadfast-held").expect("free");
+        drop(Lease::take(folder.path(), "steadfast-dropped").expect("free"));
+        drop(Lease::take(folder.path(), "prod").expect("free"));
+        let maker = Maker { group: 123, engine: "A:B".to_owned() };
+        note(folder.path(), "steadfast-dropped", &maker).expect("written");
+        assert_eq!(
+            [noted(folder.path(), "steadfast-dropped"), noted(folder.path(), "steadfast-held")],
+            [Some(maker), None]
+        );
+        assert_eq!(abandoned(folder.path()), ["steadfast-dropped"]);
+        assert!(Lease::take(folder.path(), "steadfast-held").is_err());
         held.keep().expect("kept");
-        assert_eq!(kept(folder.path()), ["held"]);
-        assert_eq!(abandoned(folder.path()), ["dropped"]);
-        forget(folder.path(), "dropped");
-        forget(folder.path(), "held");
+        assert_eq!(kept(folder.path()), ["steadfast-held"]);
+        assert_eq!(abandoned(folder.path()), ["steadfast-dropped"]);
+        forget(folder.path(), "steadfast-dropped");
+        forget(folder.path(), "steadfast-held");
         assert!(abandoned(folder.path()).is_empty() && kept(folder.path()).is_empty());
     }
 }

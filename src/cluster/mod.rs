@@ -1,6 +1,7 @@
 //! Where a run takes place: a kind cluster that it makes, or one that is there and that it was told to use by name.
 
 mod admission;
+pub mod book;
 mod client;
 pub mod doctor;
 mod engine;
@@ -123,6 +124,20 @@ pub enum ConnectError {
         /// What came.
         reason: String,
     },
+    /// Nothing proves that the API server is the one that is meant.
+    #[error(
+        "the API server {server} of context `{context}` does not prove who it is, for {why}: whoever stands in between reads \
+         the passwords and changes the answers; give its certificate's authority in the kubeconfig, or agree by \
+         --allow-insecure"
+    )]
+    Unproven {
+        /// Its address.
+        server: String,
+        /// The context.
+        context: String,
+        /// What the kubeconfig says.
+        why: &'static str,
+    },
     /// The API server does not answer.
     #[error("the API server {server} does not answer: {reason}; is the cluster up, and is the address reachable?")]
     Unreachable {
@@ -153,7 +168,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When the file, the context or the API server is not there.
-    pub async fn connect(path: &Path, context: Option<&str>) -> Result<Self, ConnectError> {
+    pub async fn connect(path: &Path, context: Option<&str>, allow_insecure: bool) -> Result<Self, ConnectError> {
         let unreadable = |error: kube::config::KubeconfigError| ConnectError::Kubeconfig {
             path: path.to_owned(),
             reason: error.to_string(),
@@ -178,6 +193,9 @@ impl Cluster {
         // A connection that has gone dead says nothing: without this, a watch on it would be silent for ever.
         config.read_timeout = Some(SILENT_FOR);
         let server = config.cluster_url.to_string();
+        if let (Some(why), false) = (unproven(&config), allow_insecure) {
+            return Err(ConnectError::Unproven { server, context: context.clone(), why });
+        }
         kubeconfig::tell_proxy(&mut config, proxy.as_deref());
         let proxy = proxy::Environment::read().proxy(&config.cluster_url, proxy.as_deref()).map_err(unusable)?;
         // A plugin that tells the credentials is waited for without giving way to anything else.
@@ -235,6 +253,17 @@ impl Cluster {
         let reason = self.by.as_ref().map_or_else(|| reason.clone(), |by| format!("{by}: {reason}"));
         ConnectError::Unreachable { server: self.server.clone(), reason }
     }
+}
+
+/// What of a kubeconfig leaves open who answers; nothing is in between on the way to this machine itself.
+fn unproven(config: &Config) -> Option<&'static str> {
+    if config.accept_invalid_certs {
+        return Some("the kubeconfig has insecure-skip-tls-verify");
+    }
+    let plain = config.cluster_url.scheme_str() == Some("http");
+    let host = config.cluster_url.host().unwrap_or_default().trim_matches(['[', ']']);
+    let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    (plain && !here).then_some("its address is http://")
 }
 
 /// What an API server said, or why it said nothing.

@@ -39,6 +39,17 @@ pub enum KindError {
         /// How long it was given.
         limit: Duration,
     },
+    /// A cluster is to be removed that is not on this engine.
+    #[error(
+        "the cluster {cluster}, which a killed run left, is on another container engine (its ID is {engine}); call \
+         `steadfast down` where DOCKER_HOST or the docker context leads to that one"
+    )]
+    AnotherEngine {
+        /// The cluster.
+        cluster: String,
+        /// The engine's ID.
+        engine: String,
+    },
     /// A file of the run could not be written.
     #[error("cannot write {path}: {source}")]
     File {

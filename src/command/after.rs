@@ -24,6 +24,9 @@ pub struct AfterOptions {
     /// The context in that file [default: its current one].
     #[arg(long, requires = "kubeconfig")]
     context: Option<String>,
+    /// Use an API server that does not prove who it is: whoever stands in between reads and changes all that is asked.
+    #[arg(long, requires = "kubeconfig")]
+    allow_insecure: bool,
     /// The witness's image for a cluster that pulls its images, where it is another one by now.
     #[arg(long, value_name = "IMAGE", requires = "kubeconfig")]
     witness_image: Option<String>,
@@ -50,6 +53,7 @@ impl AfterOptions {
             // The state file tells which one is meant.
             uid: None,
             witness_image: self.witness_image.clone(),
+            allow_insecure: self.allow_insecure,
         });
         let agreed = if self.allow_disruption { " --allow-disruption" } else { "" };
         phases::After {

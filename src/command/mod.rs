@@ -2,6 +2,7 @@
 
 pub mod after;
 pub mod before;
+pub mod down;
 pub mod lint;
 pub mod trend;
 pub mod upgrade;

@@ -10,6 +10,7 @@ use kube::api::Api;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::guest::{self, Place};
 use super::images::{Loader, taken_from_nodes, to_load};
 use super::listed::{Wanted, ready};
 use super::{RunError, dns, preflight};
@@ -53,6 +54,9 @@ pub enum Target {
         uid: Option<String>,
         /// The witness's image, where the cluster can pull it.
         witness_image: Option<String>,
+        /// Whether an API server may be used that does not prove who it is.
+        #[serde(default)]
+        allow_insecure: bool,
     },
 }
 
@@ -104,6 +108,8 @@ pub struct Bench {
     pub domain: String,
     /// How long DNS may take to follow a change, in milliseconds.
     pub dns_budget_ms: u64,
+    /// How to find it again, where it is somebody else's.
+    pub(super) place: Option<Place>,
 }
 
 /// How a cluster is reached.
@@ -172,7 +178,10 @@ impl Bench {
         let (context, server, version) = (&cluster.context, &cluster.server, &cluster.version);
         let progress = &around.journal.progress;
         progress.say(&format!("context {context}, server {server}, Kubernetes {version}"));
-        preflight::of_cluster(target, &cluster, progress).await?;
+        let place = preflight::of_cluster(target, &cluster, progress).await?;
+        if let Some(place) = &place {
+            guest::sweep_dead_runs(&cluster, &place.uid, &around.journal).await;
+        }
         let witness_image = match (&kind, witness_image) {
             (_, Some(image)) => image,
             (Some(_), None) => lab.witness.image.clone(),
@@ -211,6 +220,7 @@ impl Bench {
             loader,
             witness_image,
             domain,
+            place,
         })
     }
 
@@ -275,7 +285,7 @@ pub(super) async fn reach(
             let shape = Shape { image, workers, domain, ip_family: *ip_family };
             let made = cluster.create(shape, around.scaled(kind::CREATE_WITHIN));
             around.journal.step("run", "create the cluster", made).await?;
-            let connected = Cluster::connect(&cluster.kubeconfig, None).await?;
+            let connected = Cluster::connect(&cluster.kubeconfig, None, false).await?;
             Ok(Reached { cluster: connected, kind: Some(name.clone()), nodes: Some(node), witness_image: None })
         }
         Target::Kind(name) => {
@@ -288,11 +298,11 @@ pub(super) async fn reach(
             let keys = tempfile::NamedTempFile::new()
                 .map_err(|source| RunError::File { path: std::env::temp_dir(), source })?;
             kind::export_kubeconfig(lab, name, keys.path()).await?;
-            let cluster = Cluster::connect(keys.path(), Some(&format!("kind-{name}"))).await?;
+            let cluster = Cluster::connect(keys.path(), Some(&format!("kind-{name}")), false).await?;
             Ok(Reached { cluster, kind: Some(name.clone()), nodes: None, witness_image: None })
         }
-        Target::Context { kubeconfig, context, witness_image, .. } => {
-            let cluster = Cluster::connect(kubeconfig, context.as_deref()).await?;
+        Target::Context { kubeconfig, context, witness_image, allow_insecure, .. } => {
+            let cluster = Cluster::connect(kubeconfig, context.as_deref(), *allow_insecure).await?;
             Ok(Reached { cluster, kind: None, nodes: None, witness_image: witness_image.clone() })
         }
     }

@@ -172,6 +172,18 @@ pub enum RunError {
         /// How long it was given.
         limit: Duration,
     },
+    /// Something that the run made is there still.
+    #[error(
+        "still there after {limit:?} of deleting what the run made: {}; remove it by: {removal}", .left.join(", ")
+    )]
+    LeftBehind {
+        /// The objects, each with what stands in its way.
+        left: Vec<String>,
+        /// The command that removes them.
+        removal: String,
+        /// How long they were given.
+        limit: Duration,
+    },
     /// The API server could not be asked.
     #[error("cannot {what}: {source}")]
     Api {

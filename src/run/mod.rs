@@ -5,6 +5,7 @@ mod beside;
 mod budget;
 mod dns;
 mod error;
+mod guest;
 mod images;
 mod listed;
 pub mod phases;
@@ -17,6 +18,7 @@ mod trial;
 mod upgrade;
 mod witness;
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::{Check, Verdict};
 use crate::cluster::kind::{self, KindCluster};
-use crate::cluster::{Lab, engine};
+use crate::cluster::{Lab, book, engine};
 use crate::evidence::{Evidence, Leftover, Log, Snapshot, SnapshotOf, What};
 use crate::report::{self, Judged, Outcome, Progress};
 use crate::scenario::Journal;
@@ -33,6 +35,7 @@ use crate::workload::{self};
 pub use bench::{Bench, Surroundings, Target};
 pub use budget::{Budget, BudgetError};
 pub use error::RunError;
+pub use guest::sweep as sweep_cluster;
 pub use scope::Disruption;
 pub use settings::{Keep, Settings};
 pub use shared::Shared;
@@ -89,7 +92,7 @@ pub async fn run_in(
         }
     }
     let finished = read_back(&around, result.err())?;
-    let kept = kept.or_else(|| kept_namespaces(settings, &finished.evidence));
+    let kept = kept.or_else(|| kept_namespaces(settings, run_id, &finished.evidence));
     Ok(Finished { kept, ..finished })
 }
 
@@ -123,12 +126,27 @@ fn read_back(around: &Surroundings, trouble: Option<RunError>) -> Result<Finishe
 }
 
 /// How to remove what was kept on a cluster that was there before.
-fn kept_namespaces(settings: &Settings, evidence: &Evidence) -> Option<String> {
+fn kept_namespaces(settings: &Settings, run_id: &str, evidence: &Evidence) -> Option<String> {
     let namespace = &evidence.run()?.subject.namespace;
     let torn_down =
         evidence.records.iter().any(|record| matches!(&record.what, What::Step(step) if step.name == "teardown"));
-    let kept = !torn_down && !matches!(settings.target, Target::New { .. });
-    kept.then(|| format!("remove: kubectl delete namespace {namespace} {namespace}-witness"))
+    if torn_down {
+        return None;
+    }
+    match &settings.target {
+        Target::New { .. } => None,
+        Target::Kind(cluster) => {
+            let kubectl = format!("kubectl --kubeconfig <(kind get kubeconfig --name {cluster})");
+            Some(format!("remove: {kubectl} delete namespace {namespace} {namespace}-witness"))
+        }
+        Target::Context { .. } => {
+            let name = format!("{}{run_id}", kind::PREFIX);
+            let book = book::left().kept.into_iter().find(|book| book.run == name)?;
+            let (file, context) = (book.kubeconfig.display(), &book.context);
+            let look = format!("kubectl --kubeconfig {file} --context {context} --namespace {namespace} get pods");
+            Some(format!("look:   {look}\nremove: {}", book.removal()))
+        }
+    }
 }
 
 /// Deletes the run's cluster, and records what is left of it: all of it, where it cannot be deleted.
@@ -253,7 +271,14 @@ pub fn run_id() -> String {
 pub fn make_directory(artifacts: &Path, run_id: &str) -> Result<PathBuf, RunError> {
     let path = artifacts.join(run_id);
     let refuse = |source| RunError::File { path: path.clone(), source };
-    std::fs::create_dir_all(&path).map_err(refuse)?;
+    // Evidence says what others may not know: names, addresses, whatever the servers logged.
+    let mut private = std::fs::DirBuilder::new();
+    private.mode(0o700);
+    let made = private.create(&path).or_else(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => std::fs::create_dir_all(artifacts).and_then(|()| private.create(&path)),
+        _ => Err(error),
+    });
+    made.map_err(refuse)?;
     let path = path.canonicalize().map_err(refuse)?;
     // The link is a convenience: a file system without links still has the run.
     let link = artifacts.join("latest");

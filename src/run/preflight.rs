@@ -8,28 +8,37 @@ use kube::api::{Api, ListParams};
 
 use super::RunError;
 use super::bench::{Bench, Target};
+use super::guest::Place;
 use crate::cluster::{Cluster, Right, demand, is_meant, is_new_enough};
 use crate::report::Progress;
 use crate::workload::{self, Apart, Manifest};
 
 /// Refuses a cluster that the run did not make, unless it is known to be the one that is meant, is new enough, and the
-/// account may do there what every run does. A kind cluster of this machine is known by its name.
+/// account may do there what every run does. A kind cluster of this machine is known by its name. Tells how to find a cluster of
+/// somebody else again.
 ///
 /// # Errors
 /// When it is not.
-pub(super) async fn of_cluster(target: &Target, cluster: &Cluster, progress: &Progress) -> Result<(), RunError> {
+pub(super) async fn of_cluster(
+    target: &Target,
+    cluster: &Cluster,
+    progress: &Progress,
+) -> Result<Option<Place>, RunError> {
     match target {
-        Target::New { .. } => {}
-        Target::Kind(_) => is_new_enough(cluster)?,
-        Target::Context { uid: meant, .. } => {
+        Target::New { .. } => Ok(None),
+        Target::Kind(_) => {
+            is_new_enough(cluster)?;
+            Ok(None)
+        }
+        Target::Context { uid: meant, kubeconfig, .. } => {
             let uid = cluster.identity().await?;
             progress.say(&format!("namespace kube-system of UID {uid}"));
             is_meant(cluster, &uid, meant.as_deref())?;
             is_new_enough(cluster)?;
             demand(cluster, &Right::of_every_run()).await?;
+            Ok(Some(Place { uid, kubeconfig: kubeconfig.clone() }))
         }
     }
-    Ok(())
 }
 
 /// Refuses a workload that could not be deployed, or not taken away again, or whose namespaces are there already.

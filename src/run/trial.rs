@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::bench::{Bench, Surroundings};
 use super::beside::Beside;
 use super::budget::{Budget, held_to};
+use super::guest::Guest;
 use super::images::substituted;
 use super::scope::{Disruption, Scope};
 use super::{RunError, preflight, witness};
@@ -69,6 +70,7 @@ struct Standing {
     namespace: OnceLock<String>,
     recorder: OnceLock<Recorder>,
     context: OnceLock<Arc<Context>>,
+    guest: OnceLock<Guest>,
 }
 
 /// Acts the scenarios and deletes what they made.
@@ -87,9 +89,29 @@ pub async fn exercise(bench: &Bench, trial: &Trial, ending: Ending<'_>) -> Resul
         context.save_all_logs().await;
     }
     if (ending.keep)(acted.as_ref().map(drop)) {
-        return acted;
+        return acted.and(standing.guest.into_inner().map_or(Ok(()), Guest::stay));
     }
     let limit = Limits::scaled(trial.around.timeout_scale).teardown;
+    let torn_down = tear_down(bench, trial, &standing, limit).await;
+    // The teardown asks once, in an order that can be judged; this asks until nothing is left.
+    let cleaned = match standing.guest.into_inner() {
+        Some(guest) => guest.leave(limit).await,
+        None => torn_down,
+    };
+    match (acted, cleaned) {
+        (Err(first), Err(second)) => {
+            // Only one of them can be the run's trouble; both are told.
+            journal.progress.say(&second.to_string());
+            journal.note(second.to_string());
+            Err(first)
+        }
+        (acted, cleaned) => acted.and(cleaned),
+    }
+}
+
+/// Deletes what the scenarios made, on record.
+async fn tear_down(bench: &Bench, trial: &Trial, standing: &Standing, limit: Duration) -> Result<(), RunError> {
+    let journal = &trial.around.journal;
     let namespace = standing.namespace.get().map(String::as_str).unwrap_or_default();
     let torn_down = async {
         let mut made = std::mem::take(&mut *standing.made.lock().await);
@@ -102,8 +124,8 @@ pub async fn exercise(bench: &Bench, trial: &Trial, ending: Ending<'_>) -> Resul
     let torn_down = journal.step("teardown", "teardown", torn_down);
     // Every wait of the teardown has its limit; this one is for an API server that takes requests and never answers.
     match tokio::time::timeout(limit * 2, Box::pin(torn_down)).await {
-        Ok(torn_down) => acted.and(torn_down),
-        Err(_) => acted.and(Err(RunError::NotTornDown { namespace: namespace.to_owned(), limit: limit * 2 })),
+        Ok(torn_down) => torn_down,
+        Err(_) => Err(RunError::NotTornDown { namespace: namespace.to_owned(), limit: limit * 2 }),
     }
 }
 
@@ -115,16 +137,14 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let (subject, credentials) = workload::subject(&trial.manifests, namespace, &bench.domain, &trial.hints)?;
     let mut substitutions = bench.provide(&bench.images_of(&trial.manifests, journal).await, journal).await?;
     let manifests = workload::with_random_values(substituted(&trial.manifests, &substitutions));
+    let manifests = workload::labelled(manifests, &trial.around.name);
     let manifests = bench.taking_from_nodes(manifests, journal);
     substitutions.extend(bench.node_substitution.clone());
 
     let far = format!("{namespace}-witness");
     preflight::of_workload(bench, &manifests, [namespace, &far]).await?;
     let beside = Beside::of(client, &manifests, &trial.hints).await?;
-    for name in [namespace.as_str(), &far] {
-        let owned = workload::create_namespace(client, name, &trial.around.name, &manifests).await?;
-        standing.made.lock().await.push(owned);
-    }
+    make_namespaces(bench, trial, standing, &manifests, [namespace, &far]).await?;
     let scope = Scope::of(bench, trial, subject.replicas);
     for left in &scope.left_out {
         journal.progress.say(&format!("left out: {}: {}", left.scenario, left.why));
@@ -188,6 +208,27 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let _ = greeter.await;
     // What the witness still holds then belongs to a ledger that nobody stopped.
     let _ = collector.await;
+    Ok(())
+}
+
+/// Makes the run's namespaces; on somebody else's cluster they, and all that comes into them, stand in the run's book first.
+async fn make_namespaces(
+    bench: &Bench,
+    trial: &Trial,
+    standing: &Standing,
+    manifests: &[Manifest],
+    names: [&str; 2],
+) -> Result<(), RunError> {
+    let run = &trial.around.name;
+    if let Some(place) = &bench.place {
+        let guest = Guest::arrive(&bench.cluster, place, run, names, manifests)?;
+        // It is set once: a trial is acted once.
+        let _ = standing.guest.set(guest);
+    }
+    for name in names {
+        let owned = workload::create_namespace(&bench.cluster.client, name, run, manifests).await?;
+        standing.made.lock().await.push(owned);
+    }
     Ok(())
 }
 

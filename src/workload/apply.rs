@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::kinds::kind_among;
 use super::manifests::Manifest;
+use super::namespaces::RUN_LABEL;
 use crate::evidence::Applied;
 
 const FIELD_MANAGER: &str = "steadfast";
@@ -161,13 +162,28 @@ async fn create_unless_there(
         Err(kube::Error::Api(status)) if status.code == 409 => {
             let there = api.get(name).await.map_err(failed("read", kind, name))?;
             let there = serde_json::to_value(there).unwrap_or_default();
-            match first_difference(object, &there, "") {
+            // Another run's is as good, unlike its label.
+            match first_difference(&without_run(object), &there, "") {
                 None => Ok(None),
                 Some(pointer) => Err(ApplyError::Differs { kind: kind.to_owned(), name: name.to_owned(), pointer }),
             }
         }
         Err(error) => Err(failed("create", kind, name)(error)),
     }
+}
+
+/// The object without the label of its run, as its manifest has it.
+fn without_run(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut)
+        && let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut)
+    {
+        labels.remove(RUN_LABEL);
+        if labels.is_empty() {
+            metadata.remove("labels");
+        }
+    }
+    object
 }
 
 /// The first field of `wanted` that `there` does not have with the same value.
@@ -271,6 +287,19 @@ mod tests {
         assert_eq!(filled[0].text("/stringData/password").len(), 32);
         assert_eq!(filled[0].text("/stringData/other"), "y");
         assert_ne!(filled, with_random_values(secret));
+    }
+
+    #[test]
+    fn what_another_run_made_is_no_other_object() {
+        let class = json!({"metadata": {"name": "fast"}, "provisioner": "a"});
+        let labelled = json!({"metadata": {"name": "slow", "labels": {"app": "db"}}, "provisioner": "a"});
+        for object in [class, labelled] {
+            let manifest = Manifest { origin: String::new(), object: object.clone() };
+            let of = |run: &str| super::super::labelled(vec![manifest.clone()], run).remove(0).object;
+            assert_eq!(of("steadfast-1").pointer("/metadata/labels/steadfast~1run"), Some(&json!("steadfast-1")));
+            assert_eq!(without_run(&of("steadfast-1")), object);
+            assert_eq!(first_difference(&without_run(&of("steadfast-1")), &of("steadfast-2"), ""), None);
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use hints::Hints;
 pub use kinds::{defines_kind_of, kind_of, known_to_new_cluster};
 pub(crate) use manifests::objects_of;
 pub use manifests::{Loaded, Manifest, ManifestError, load, parse};
-pub use namespaces::{create_namespace, namespace_is_free, namespaces_of};
+pub use namespaces::{RUN_LABEL, create_namespace, labelled, namespace_is_free, namespaces_of};
 pub use password::{Credentials, Holder, Key};
 pub(crate) use password::{is_below, secret_text};
 pub(crate) use placement::is_kept_apart;

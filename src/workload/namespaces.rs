@@ -3,14 +3,30 @@
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, ObjectMeta, PostParams};
 use kube::core::{GroupVersionKind, TypeMeta};
 use kube::{Client, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::apply::{ApplyError, Owned, failed};
 use super::manifests::Manifest;
 use crate::object::strings;
 
-/// Marks a namespace with the run that made it.
-const RUN_LABEL: &str = "steadfast/run";
+/// Marks an object with the run that made it.
+pub const RUN_LABEL: &str = "steadfast/run";
+
+/// The manifests, each marked with the run that applies it, so that what it leaves is known for its own.
+pub fn labelled(mut manifests: Vec<Manifest>, run: &str) -> Vec<Manifest> {
+    for manifest in &mut manifests {
+        let Some(object) = manifest.object.as_object_mut() else { continue };
+        if let Some(metadata) = object.entry("metadata").or_insert_with(|| json!({})).as_object_mut() {
+            let labels = metadata.entry("labels").or_insert(Value::Null);
+            // `labels:` with nothing behind it is null.
+            if labels.is_null() {
+                *labels = json!({});
+            }
+            labels[RUN_LABEL] = json!(run);
+        }
+    }
+    manifests
+}
 
 fn namespaces(client: &Client) -> Api<DynamicObject> {
     Api::all_with(client.clone(), &ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace")))

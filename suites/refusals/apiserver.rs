@@ -38,8 +38,15 @@ pub struct ApiServer {
     world: Arc<World>,
 }
 
+/// The same, where it depends on how many requests came before.
+type NumberedOdd = Box<dyn Fn(usize, &Request) -> Option<Answer> + Send + Sync>;
+
+/// Stands for an answer that never comes: the connection is closed.
+pub const RESET: u16 = 0;
+
 struct World {
-    odd: Odd,
+    /// What is answered to the request of a number in place of what the small cluster says.
+    odd: NumberedOdd,
     requests: Mutex<Vec<Request>>,
     /// Objects that can be read and deleted, by path.
     objects: Mutex<BTreeMap<String, Value>>,
@@ -48,10 +55,18 @@ struct World {
 impl ApiServer {
     /// A server that answers as a small cluster, but for what is odd about it, and holds these objects.
     pub fn start(odd: Odd, objects: impl IntoIterator<Item = (String, Value)>) -> Self {
+        Self::start_numbered(move |_, request| odd(request), objects)
+    }
+
+    /// The same, where what is odd depends on how many requests came before.
+    pub fn start_numbered(
+        odd: impl Fn(usize, &Request) -> Option<Answer> + Send + Sync + 'static,
+        objects: impl IntoIterator<Item = (String, Value)>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let objects = Mutex::new(objects.into_iter().collect());
-        let world = Arc::new(World { odd, requests: Mutex::default(), objects });
+        let world = Arc::new(World { odd: Box::new(odd), requests: Mutex::default(), objects });
         let here = world.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -108,8 +123,15 @@ impl World {
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let (path, query) = (path.to_owned(), query.to_owned());
         let request = Request { method, path, query, body: serde_json::from_slice(&body).unwrap_or_default() };
-        self.requests.lock().expect("requests").push(request.clone());
-        let (status, text) = (self.odd)(&request).unwrap_or_else(|| self.answer(&request));
+        let number = {
+            let mut requests = self.requests.lock().expect("requests");
+            requests.push(request.clone());
+            requests.len() - 1
+        };
+        let (status, text) = (self.odd)(number, &request).unwrap_or_else(|| self.answer(&request));
+        if status == RESET {
+            return Ok(());
+        }
         let kind = if text.starts_with('{') { "application/json" } else { "text/html" };
         let head = format!("HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n", text.len());
         // An API server that does not serve a request says when to ask again.
@@ -136,7 +158,13 @@ impl World {
             ("GET", "/apis/storage.k8s.io/v1/storageclasses") => {
                 (200, list(json!({"metadata": {"name": "standard"}, "provisioner": "nobody"})))
             }
-            ("GET", "/api/v1") => (200, kinds("v1", &[("services", "Service", true), ("secrets", "Secret", true)])),
+            ("GET", "/api/v1") => {
+                let namespaced = [("services", "Service", true), ("secrets", "Secret", true)];
+                (200, kinds("v1", &[&namespaced[..], &[("namespaces", "Namespace", false)]].concat()))
+            }
+            ("GET", "/apis/storage.k8s.io/v1") => {
+                (200, kinds("storage.k8s.io/v1", &[("storageclasses", "StorageClass", false)]))
+            }
             ("GET", "/apis/apps/v1") => (200, kinds("apps/v1", &[("statefulsets", "StatefulSet", true)])),
             ("GET", "/metrics") => (200, String::new()),
             ("POST", REVIEWS) => (201, review(&request.body, true)),

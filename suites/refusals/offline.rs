@@ -232,6 +232,13 @@ fn surroundings() -> Vec<Case> {
         run("surroundings::proxy_is_none", 2, &context)
             .with("config", KUBECONFIG.replace("127.0.0.1:1", "db.example:6443"))
             .under("HTTPS_PROXY", "ftp://127.0.0.1:2"),
+        run("surroundings::nothing_checks_the_certificate", 2, &context)
+            .with("config", KUBECONFIG.replace("cluster: {", "cluster: {insecure-skip-tls-verify: true, ")),
+        run("surroundings::nothing_checks_the_certificate_as_agreed", 3, &context)
+            .and_arguments(&["--allow-insecure"])
+            .with("config", KUBECONFIG.replace("cluster: {", "cluster: {insecure-skip-tls-verify: true, ")),
+        run("surroundings::no_certificate", 2, &context)
+            .with("config", KUBECONFIG.replace("https://127.0.0.1:1", "http://db.example:6443")),
         run("surroundings::plugin_fails", 2, &context).with("config", KUBECONFIG.replace("token: none", PLUGIN)),
         run("surroundings::another_provider", 2, &[]).under("KIND_EXPERIMENTAL_PROVIDER", "podman"),
         run("surroundings::engine_of_another_machine", 2, &[]).under("DOCKER_HOST", "ssh://build.example"),

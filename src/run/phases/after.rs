@@ -93,12 +93,13 @@ impl After {
     /// The cluster as it is reached now. That it is the one that is meant is for the state file to tell.
     fn target(&self, saved: &Saved) -> Target {
         let known = &saved.place.target;
-        let Some(Target::Context { kubeconfig, context, witness_image, .. }) = self.target.clone() else {
+        let Some(Target::Context { kubeconfig, context, witness_image, allow_insecure, .. }) = self.target.clone()
+        else {
             return self.target.clone().unwrap_or_else(|| known.clone());
         };
         let before = if let Target::Context { witness_image, .. } = known { witness_image.clone() } else { None };
         let (uid, witness_image) = (Some(saved.place.uid.clone()), witness_image.or(before));
-        Target::Context { kubeconfig, context, uid, witness_image }
+        Target::Context { kubeconfig, context, uid, witness_image, allow_insecure }
     }
 
     /// The settings of the workload that is deployed once more, and of this call.

@@ -264,9 +264,9 @@ async fn fresh(site: &Site<'_>, manifests: Vec<Manifest>) -> Result<Vec<Manifest
 /// A target that is found from any folder.
 fn absolute(target: Target) -> Target {
     match target {
-        Target::Context { kubeconfig, context, uid, witness_image } => {
+        Target::Context { kubeconfig, context, uid, witness_image, allow_insecure } => {
             let kubeconfig = std::path::absolute(&kubeconfig).unwrap_or(kubeconfig);
-            Target::Context { kubeconfig, context, uid, witness_image }
+            Target::Context { kubeconfig, context, uid, witness_image, allow_insecure }
         }
         other => other,
     }

@@ -1,0 +1,197 @@
+//! The book of a run on a cluster that was there before it: what it is about to make, on disk before it is made, so that
+//! whoever starts next there, or `steadfast down`, finds what a killed run left.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::kind::lease_folder;
+use super::lease::{self, Lease};
+
+/// An object that a run was about to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The API that its kind belongs to, such as `storage.k8s.io/v1`.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What a run makes, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Book {
+    /// The run, which labels all that it makes.
+    pub run: String,
+    /// The UID of the cluster's namespace kube-system.
+    pub cluster: String,
+    /// The API server's address.
+    pub server: String,
+    /// The kubeconfig by which the run reached it.
+    pub kubeconfig: PathBuf,
+    /// The context there.
+    pub context: String,
+    /// The objects, in the order in which they are made. Those of a namespace go with it.
+    pub intents: Vec<Intent>,
+}
+
+impl Book {
+    /// Writes the book and holds it: until the lease is given up, nobody takes the run for dead.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn open(&self) -> io::Result<Lease> {
+        self.open_in(&folder(&self.cluster))
+    }
+
+    fn open_in(&self, folder: &Path) -> io::Result<Lease> {
+        let lease = Lease::take(folder, &self.run)?;
+        lease.write(&serde_json::to_vec(self)?)?;
+        Ok(lease)
+    }
+
+    /// The command that removes what the run left.
+    pub fn removal(&self) -> String {
+        let Self { cluster, kubeconfig, context, .. } = self;
+        format!("steadfast down --kubeconfig {} --context {context} --cluster-uid {cluster}", kubeconfig.display())
+    }
+}
+
+/// Where the books of a cluster are.
+fn folder(cluster: &str) -> PathBuf {
+    // The API server tells the UID, and it is to name a folder, whatever it says.
+    let name = cluster.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "_");
+    books().join(name)
+}
+
+fn books() -> PathBuf {
+    lease_folder().join("clusters")
+}
+
+/// Which books of a cluster are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// Those of runs that ended without removing what they made.
+    DeadRuns,
+    /// Also those of runs that were to keep it.
+    KeptRuns,
+}
+
+/// A book that was taken over: nobody else removes what stands in it meanwhile.
+#[derive(Debug)]
+pub struct TakenOver {
+    /// The book.
+    pub book: Book,
+    folder: PathBuf,
+    _lease: Option<Lease>,
+}
+
+impl TakenOver {
+    /// Forgets the book, because all that it names is gone.
+    pub fn forget(self) {
+        lease::forget(&self.folder, &self.book.run);
+    }
+}
+
+/// Takes over the books of a cluster.
+pub fn take_over(cluster: &str, of: Of) -> Vec<TakenOver> {
+    take_over_in(&folder(cluster), of)
+}
+
+fn take_over_in(folder: &Path, of: Of) -> Vec<TakenOver> {
+    let mut taken = Vec::new();
+    for run in lease::abandoned(folder) {
+        let Some(held) = Lease::take_over(folder, &run) else { continue };
+        match read(&folder.join(format!("{run}.lease"))) {
+            Some(book) => taken.push(TakenOver { book, folder: folder.to_owned(), _lease: Some(held) }),
+            // The run was killed before the book was whole, and so before anything was made.
+            None => lease::forget(folder, &run),
+        }
+    }
+    if of == Of::KeptRuns {
+        let kept = lease::kept(folder).into_iter().filter_map(|run| read(&folder.join(format!("{run}.kept"))));
+        taken.extend(kept.map(|book| TakenOver { book, folder: folder.to_owned(), _lease: None }));
+    }
+    taken
+}
+
+fn read(path: &Path) -> Option<Book> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// The books that somebody may have to act on, of every cluster.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Of runs that ended without removing what they made.
+    pub dead: Vec<Book>,
+    /// Of runs that were to keep it.
+    pub kept: Vec<Book>,
+}
+
+/// Finds the books of every cluster that no living run holds.
+pub fn left() -> Left {
+    let folders = std::fs::read_dir(books()).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut left = Left::default();
+    for folder in folders {
+        let named = |runs: Vec<String>, extension: &'static str| {
+            let folder = folder.clone();
+            runs.into_iter().filter_map(move |run| read(&folder.join(format!("{run}.{extension}"))))
+        };
+        left.dead.extend(named(lease::abandoned(&folder), "lease"));
+        left.kept.extend(named(lease::kept(&folder), "kept"));
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn book(run: &str) -> Book {
+        let text = |text: &str| text.to_owned();
+        let intents = vec![Intent { api_version: text("v1"), kind: text("Namespace"), name: text("a") }];
+        Book {
+            run: text(run),
+            cluster: text("uid"),
+            server: text("https://127.0.0.1:6443/"),
+            kubeconfig: PathBuf::from("/k"),
+            context: text("c"),
+            intents,
+        }
+    }
+
+    #[test]
+    fn the_books_of_dead_and_of_kept_runs_are_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runs =
+            |of| -> Vec<String> { take_over_in(folder.path(), of).into_iter().map(|it| it.book.run.clone()).collect() };
+        let living = book("steadfast-living").open_in(folder.path()).expect("free");
+        drop(book("steadfast-dead").open_in(folder.path()).expect("free"));
+        book("steadfast-stays").open_in(folder.path()).expect("free").keep().expect("kept");
+        assert_eq!(runs(Of::DeadRuns), ["steadfast-dead"]);
+        assert_eq!(runs(Of::KeptRuns), ["steadfast-dead", "steadfast-stays"]);
+        drop(living);
+        let taken = take_over_in(folder.path(), Of::KeptRuns);
+        assert!(take_over_in(folder.path(), Of::DeadRuns).is_empty(), "they are held");
+        assert_eq!(taken[0].book, book("steadfast-dead"));
+        taken.into_iter().for_each(TakenOver::forget);
+        assert!(runs(Of::KeptRuns).is_empty());
+    }
+
+    #[test]
+    fn a_book_that_was_never_whole_is_forgotten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(Lease::take(folder.path(), "steadfast-torn").expect("free"));
+        assert!(take_over_in(folder.path(), Of::DeadRuns).is_empty());
+        assert!(lease::abandoned(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn whatever_a_server_calls_itself_names_a_folder() {
+        for uid in ["../../etc", "/etc", "a/b", "", "0f-1e"] {
+            assert_eq!(folder(uid).parent().is_some_and(|it| it.ends_with("runs/clusters")), !uid.is_empty(), "{uid}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! `steadfast down`: what runs left, or were to keep, is removed.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use steadfast::cluster::book::Of;
+use steadfast::cluster::{Cluster, Lab, is_meant, kept, kind};
+use steadfast::run::{self, RunError};
+use steadfast::terminal::tell;
+
+/// What `down` can be told.
+#[derive(Debug, Args)]
+pub struct DownOptions {
+    /// The cluster, as `steadfast up` named it.
+    cluster: Option<String>,
+    /// The kubeconfig file of a cluster that was there before the runs; never taken from the environment.
+    #[arg(long, value_name = "FILE", requires = "cluster_uid", conflicts_with = "cluster")]
+    kubeconfig: Option<PathBuf>,
+    /// The context in that file [default: its current one].
+    #[arg(long, requires = "kubeconfig")]
+    context: Option<String>,
+    /// The UID of that cluster's namespace kube-system, so that no other cluster is taken for it.
+    #[arg(long, value_name = "UID", requires = "kubeconfig")]
+    cluster_uid: Option<String>,
+    /// Use an API server that does not prove who it is: whoever stands in between reads and changes all that is asked.
+    #[arg(long, requires = "kubeconfig")]
+    allow_insecure: bool,
+}
+
+/// Acts it.
+pub async fn act(options: &DownOptions) -> anyhow::Result<u8> {
+    match &options.kubeconfig {
+        Some(kubeconfig) => on_a_cluster(kubeconfig, options).await,
+        None => clusters(options.cluster.as_deref()).await,
+    }
+}
+
+/// Removes what dead and kept runs made on a cluster that was there before them.
+async fn on_a_cluster(kubeconfig: &Path, options: &DownOptions) -> anyhow::Result<u8> {
+    let found = find(kubeconfig, options).await;
+    let (cluster, uid) = match found {
+        Err(error) if error.is_bad_input() => return Ok(crate::usage(&error.to_string())),
+        found => found?,
+    };
+    let removed = run::sweep_cluster(&cluster, &uid, Of::KeptRuns).await?;
+    for run in &removed {
+        tell(&format!("removed what {run} had made"));
+    }
+    if removed.is_empty() {
+        tell("this machine knows of nothing that a run left there");
+    }
+    Ok(0)
+}
+
+/// The cluster that is meant, and its UID.
+async fn find(kubeconfig: &Path, options: &DownOptions) -> Result<(Cluster, String), RunError> {
+    let cluster = Cluster::connect(kubeconfig, options.context.as_deref(), options.allow_insecure).await?;
+    let uid = cluster.identity().await?;
+    is_meant(&cluster, &uid, options.cluster_uid.as_deref())?;
+    Ok((cluster, uid))
+}
+
+/// Removes clusters that were kept, and what killed runs left of theirs.
+async fn clusters(cluster: Option<&str>) -> anyhow::Result<u8> {
+    let lab = Lab::read()?;
+    for name in kind::sweep(&lab).await? {
+        tell(&format!("removed {name}, which a killed run had left"));
+    }
+    let kept = kept(&kind::lease_folder());
+    let wanted: Vec<String> = match cluster {
+        Some(name) if kept.iter().any(|known| known == name) => vec![name.to_owned()],
+        Some(name) => {
+            let known = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
+            return Ok(crate::usage(&format!("no cluster `{name}` was kept by this program; kept: {known}")));
+        }
+        None => kept,
+    };
+    for name in &wanted {
+        kind::remove(&lab, name).await?;
+        kind::forget(name);
+        tell(&format!("removed {name}"));
+    }
+    Ok(0)
+}
