@@ -86,7 +86,7 @@ pub fn note(folder: &Path, cluster: &str, maker: &Maker) -> std::io::Result<()> 
 pub fn noted(folder: &Path, cluster: &str) -> Option<Maker> {
     let text = std::fs::read_to_string(folder.join(format!("{cluster}.lease"))).ok()?;
     let (group, engine) = text.split_once(' ')?;
-    Some(Maker { group: group.parse().ok()?, engine: engine.to_owned() })
+    Some(Maker { group: group.parse().ok()?, engine: engine.trim().to_owned() })
 }
 
 /// The clusters whose runs ended without removing them: their leases are there and nobody holds the lock.

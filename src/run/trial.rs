@@ -3,8 +3,6 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret as SecretObject};
-use kube::api::Api;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -13,6 +11,7 @@ use super::beside::Beside;
 use super::budget::{Budget, held_to};
 use super::guest::Guest;
 use super::images::substituted;
+use super::password::password;
 use super::scope::{Disruption, Scope};
 use super::{RunError, preflight, witness};
 use crate::evidence::{
@@ -21,7 +20,7 @@ use crate::evidence::{
 use crate::probe::Session;
 use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
 use crate::witness::protocol::Secret;
-use crate::workload::{self, Credentials, Hints, Holder, Key, Manifest};
+use crate::workload::{self, Credentials, Hints, Manifest};
 
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -340,38 +339,4 @@ async fn start_witness(
     let (client, manifests) = (&bench.cluster.client, witness::pod(&bench.witness_image, password, beside)?);
     workload::apply(client, &manifests, namespace, &mut *standing.made.lock().await).await?;
     witness::session(client, namespace, WITNESS_READY_WITHIN.mul_f64(trial.around.timeout_scale)).await
-}
-
-/// The root password, from where the pods take it. What holds it is applied first, so that it can be read.
-pub(super) async fn password(
-    bench: &Bench,
-    manifests: &[Manifest],
-    namespace: &str,
-    credentials: &Credentials,
-    made: &Made,
-) -> Result<Secret, RunError> {
-    let key = match credentials {
-        Credentials::Empty => return Ok(Secret::from(String::new())),
-        Credentials::Literal(password) => return Ok(Secret::from(password.clone())),
-        Credentials::Key(key) => key,
-    };
-    let holds = |manifest: &&Manifest| manifest.kind() == key.kind.kind() && manifest.name() == key.name;
-    let own: Vec<Manifest> = manifests.iter().filter(holds).cloned().collect();
-    workload::apply(&bench.cluster.client, &own, namespace, &mut *made.lock().await).await?;
-    let value =
-        value_of(bench, namespace, key).await.map_err(|source| RunError::api("read the root password", source))?;
-    let value = value.ok_or_else(|| RunError::NoPassword { key: key.clone() })?;
-    Ok(Secret::from(if key.as_file { value.trim_end_matches('\n').to_owned() } else { value }))
-}
-
-/// The value under a key of an object of a namespace, if both are there.
-async fn value_of(bench: &Bench, namespace: &str, key: &Key) -> Result<Option<String>, kube::Error> {
-    let client = bench.cluster.client.clone();
-    if key.kind == Holder::ConfigMap {
-        let map = Api::<ConfigMap>::namespaced(client, namespace).get_opt(&key.name).await?;
-        return Ok(map.and_then(|map| map.data?.remove(&key.key)));
-    }
-    let secret = Api::<SecretObject>::namespaced(client, namespace).get_opt(&key.name).await?;
-    let bytes = secret.and_then(|secret| secret.data?.remove(&key.key));
-    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned()))
 }
