@@ -8,6 +8,7 @@ mod error;
 mod guest;
 mod images;
 mod listed;
+mod names;
 mod password;
 pub mod phases;
 mod preflight;

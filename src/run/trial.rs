@@ -11,6 +11,7 @@ use super::beside::Beside;
 use super::budget::{Budget, held_to};
 use super::guest::Guest;
 use super::images::substituted;
+use super::names::{short_name, usable, word_of};
 use super::password::password;
 use super::scope::{Disruption, Scope};
 use super::{RunError, preflight, witness};
@@ -133,13 +134,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let namespace = trial.namespace()?;
     let namespace = standing.namespace.get_or_init(|| namespace);
     let limits = held_to(Limits::scaled(trial.around.timeout_scale), &trial.budgets);
-    let (subject, credentials) = workload::subject(&trial.manifests, namespace, &bench.domain, &trial.hints)?;
-    let mut substitutions = bench.provide(&bench.images_of(&trial.manifests, journal).await, journal).await?;
-    let manifests = workload::with_random_values(substituted(&trial.manifests, &substitutions));
-    let manifests = workload::labelled(manifests, &trial.around.name);
-    let manifests = bench.taking_from_nodes(manifests, journal);
-    substitutions.extend(bench.node_substitution.clone());
-
+    let Prepared { subject, credentials, manifests, substitutions } = prepare(bench, trial, namespace).await?;
     let far = format!("{namespace}-witness");
     preflight::of_workload(bench, &manifests, [namespace, &far]).await?;
     let beside = Beside::of(client, &manifests, &trial.hints).await?;
@@ -210,6 +205,30 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     Ok(())
 }
 
+/// A workload that is ready to be applied.
+struct Prepared {
+    subject: Subject,
+    credentials: Credentials,
+    manifests: Vec<Manifest>,
+    substitutions: Vec<Substitution>,
+}
+
+/// Brings the images, and has the manifests say what this run applies.
+async fn prepare(bench: &Bench, trial: &Trial, namespace: &str) -> Result<Prepared, RunError> {
+    let journal = &trial.around.journal;
+    let brought = match &bench.place {
+        Some(_) => workload::with_own_names(trial.manifests.clone(), word_of(&trial.around.name)),
+        None => trial.manifests.clone(),
+    };
+    let (subject, credentials) = workload::subject(&brought, namespace, &bench.domain, &trial.hints)?;
+    let mut substitutions = bench.provide(&bench.images_of(&brought, journal).await, journal).await?;
+    let manifests = workload::with_random_values(substituted(&brought, &substitutions));
+    let manifests = workload::labelled(manifests, &trial.around.name);
+    let manifests = bench.taking_from_nodes(manifests, journal);
+    substitutions.extend(bench.node_substitution.clone());
+    Ok(Prepared { subject, credentials, manifests, substitutions })
+}
+
 /// Makes the run's namespaces; on somebody else's cluster they, and all that comes into them, stand in the run's book first.
 async fn make_namespaces(
     bench: &Bench,
@@ -266,29 +285,6 @@ impl Trial {
         let named = workload::namespace(&self.manifests, self.namespace.as_deref())?;
         usable(named.unwrap_or_else(|| short_name(&self.around.name)))
     }
-}
-
-/// Refuses a name that no namespace of a run may have.
-///
-/// # Errors
-/// When it cannot be used.
-pub(super) fn usable(name: String) -> Result<String, RunError> {
-    let refuse = |why| Err(RunError::BadNamespace { name: name.clone(), why });
-    let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    // Another namespace of the run is called after this one.
-    if !letters || name.is_empty() || name.len() > 55 || name.starts_with('-') || name.ends_with('-') {
-        return refuse("it takes 1 to 55 small letters, digits and inner hyphens");
-    }
-    if name == "default" || name.starts_with("kube-") {
-        return refuse("it is every cluster's own, and a run never touches a namespace that it did not make");
-    }
-    Ok(name)
-}
-
-/// A namespace named after the run, and short: MySQL before 8.0.17 takes at most 60 characters for a source's name
-/// (<https://dev.mysql.com/doc/relnotes/mysql/8.0/en/news-8-0-17.html>).
-pub(super) fn short_name(run_id: &str) -> String {
-    format!("{}{}", crate::cluster::kind::PREFIX, run_id.rsplit('-').next().unwrap_or(run_id))
 }
 
 pub(super) fn description(

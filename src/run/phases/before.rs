@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::bench::{Bench, Surroundings, Target};
 use super::super::images::{self, substituted};
-use super::super::trial;
+use super::super::names;
 use super::super::{Finished, RunError, Settings, preflight, read_back};
 use super::begin;
 use super::error::PhaseError;
@@ -139,7 +139,7 @@ impl Before {
         place: Place,
     ) -> Result<Saved, RunError> {
         let run_id = around.name.trim_start_matches(kind::PREFIX).to_owned();
-        let (own, settings) = (trial::short_name(&run_id), &self.settings);
+        let (own, settings) = (names::short_name(&run_id), &self.settings);
         let hints = &settings.hints;
         let (subject, near, far) = match &self.adopt {
             Some(set) => {
@@ -155,7 +155,7 @@ impl Before {
             }
             None => {
                 let named = workload::namespace(manifests, settings.namespace.as_deref())?;
-                let namespace = trial::usable(named.unwrap_or(own))?;
+                let namespace = names::usable(named.unwrap_or(own))?;
                 let (subject, _) = workload::subject(manifests, &namespace, &bench.domain, hints)?;
                 let far = format!("{namespace}-witness");
                 preflight::of_workload(bench, manifests, [&namespace, &far]).await?;
