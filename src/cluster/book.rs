@@ -55,7 +55,18 @@ impl Book {
     /// The command that removes what the run left.
     pub fn removal(&self) -> String {
         let Self { cluster, kubeconfig, context, .. } = self;
-        format!("steadfast down --kubeconfig {} --context {context} --cluster-uid {cluster}", kubeconfig.display())
+        let [file, context, uid] = [&kubeconfig.display().to_string(), context, cluster].map(|word| quoted(word));
+        format!("steadfast down --kubeconfig {file} --context {context} --cluster-uid {uid}")
+    }
+}
+
+/// A word as a shell takes it for one.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_.:@%+,=-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
@@ -105,20 +116,22 @@ fn take_over_in(folder: &Path, of: Of) -> Vec<TakenOver> {
     for run in lease::abandoned(folder) {
         let Some(held) = Lease::take_over(folder, &run) else { continue };
         match read(&folder.join(format!("{run}.lease"))) {
-            Some(book) => taken.push(TakenOver { book, folder: folder.to_owned(), _lease: Some(held) }),
+            Ok(book) => taken.push(TakenOver { book, folder: folder.to_owned(), _lease: Some(held) }),
             // The run was killed before the book was whole, and so before anything was made.
-            None => lease::forget(folder, &run),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => lease::forget(folder, &run),
+            // It is of another version of this program: that one can read it.
+            Err(_) => {}
         }
     }
     if of == Of::KeptRuns {
-        let kept = lease::kept(folder).into_iter().filter_map(|run| read(&folder.join(format!("{run}.kept"))));
+        let kept = lease::kept(folder).into_iter().filter_map(|run| read(&folder.join(format!("{run}.kept"))).ok());
         taken.extend(kept.map(|book| TakenOver { book, folder: folder.to_owned(), _lease: None }));
     }
     taken
 }
 
-fn read(path: &Path) -> Option<Book> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+fn read(path: &Path) -> io::Result<Book> {
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
 }
 
 /// The books that somebody may have to act on, of every cluster.
@@ -137,7 +150,7 @@ pub fn left() -> Left {
     for folder in folders {
         let named = |runs: Vec<String>, extension: &'static str| {
             let folder = folder.clone();
-            runs.into_iter().filter_map(move |run| read(&folder.join(format!("{run}.{extension}"))))
+            runs.into_iter().filter_map(move |run| read(&folder.join(format!("{run}.{extension}"))).ok())
         };
         left.dead.extend(named(lease::abandoned(&folder), "lease"));
         left.kept.extend(named(lease::kept(&folder), "kept"));
@@ -183,9 +196,26 @@ mod tests {
     #[test]
     fn a_book_that_was_never_whole_is_forgotten() {
         let folder = tempfile::tempdir().expect("a folder");
-        drop(Lease::take(folder.path(), "steadfast-torn").expect("free"));
+        let whole = serde_json::to_string(&book("steadfast-torn")).expect("JSON");
+        for torn in ["", &whole[..whole.len() / 2]] {
+            Lease::take(folder.path(), "steadfast-torn").expect("free").write(torn.as_bytes()).expect("written");
+            assert!(take_over_in(folder.path(), Of::DeadRuns).is_empty());
+            assert!(lease::abandoned(folder.path()).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_book_of_another_version_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        Lease::take(folder.path(), "steadfast-newer").expect("free").write(b"{\"format\": 2}").expect("written");
         assert!(take_over_in(folder.path(), Of::DeadRuns).is_empty());
-        assert!(lease::abandoned(folder.path()).is_empty());
+        assert_eq!(lease::abandoned(folder.path()), ["steadfast-newer"]);
+    }
+
+    #[test]
+    fn the_command_is_one_for_a_shell() {
+        let odd = Book { kubeconfig: PathBuf::from("/my files/k"), context: "it's".to_owned(), ..book("steadfast-a") };
+        assert_eq!(odd.removal(), r"steadfast down --kubeconfig '/my files/k' --context 'it'\''s' --cluster-uid uid");
     }
 
     #[test]

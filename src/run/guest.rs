@@ -23,6 +23,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause between two looks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
+/// An API server that takes a request and says nothing for so long is asked again.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
 /// How long what dead runs left may take to go.
 pub const SWEEP_WITHIN: Duration = Duration::from_secs(90);
 
@@ -136,7 +139,8 @@ async fn remove(client: &Client, book: &Book, limit: Duration) -> Vec<String> {
     loop {
         let looks = book.intents.iter().map(|intent| async move {
             let name = format!("{} {}", intent.kind, intent.name);
-            match tokio::time::timeout_at(end.into(), delete(client, intent, &book.run)).await {
+            let limit = end.min(Instant::now() + ANSWER_WITHIN);
+            match tokio::time::timeout_at(limit.into(), delete(client, intent, &book.run)).await {
                 Ok(Ok(None)) => None,
                 Ok(Ok(Some(why))) => Some(format!("{name} ({why})")),
                 Ok(Err(why)) => Some(format!("{name} ({why})")),

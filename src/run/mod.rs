@@ -144,7 +144,8 @@ fn kept_namespaces(settings: &Settings, run_id: &str, evidence: &Evidence) -> Op
         Target::Context { .. } => {
             let name = format!("{}{run_id}", kind::PREFIX);
             let book = book::left().kept.into_iter().find(|book| book.run == name)?;
-            let (file, context) = (book.kubeconfig.display(), &book.context);
+            let [file, context] =
+                [&book.kubeconfig.display().to_string(), &book.context].map(|word| book::quoted(word));
             let look = format!("kubectl --kubeconfig {file} --context {context} --namespace {namespace} get pods");
             Some(format!("look:   {look}\nremove: {}", book.removal()))
         }
