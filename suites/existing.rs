@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 #[path = "existing/account.rs"]
 mod account;
+#[path = "common/apart.rs"]
+mod apart;
 mod common;
 #[path = "existing/killed.rs"]
 mod killed;

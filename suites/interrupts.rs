@@ -3,19 +3,21 @@
 //!
 //! `STEADFAST_CLUSTER=none` ignores the trials, visibly.
 
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed};
+use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{CREATE_WITHIN, IpFamily, KindCluster, PREFIX, Shape, lease_folder};
-use steadfast::cluster::{LAB_VARIABLE, Lab, cache_dir};
 use steadfast::run;
 use tempfile::TempDir;
 
+#[path = "common/apart.rs"]
+mod apart;
 #[path = "common/trials.rs"]
 mod trials;
 
+use apart::program;
 use trials::Act;
 
 /// Clusters at once.
@@ -64,7 +66,7 @@ impl Run {
     fn start() -> Result<Self, Failed> {
         let folder = tempfile::tempdir()?;
         let stderr = std::fs::File::create(folder.path().join("stderr"))?;
-        let mut command = program(&folder);
+        let mut command = program(folder.path());
         command.args(["run", "--nodes", "1", "dns::each"]).stdout(Stdio::null()).stderr(stderr);
         let child = command.spawn()?;
         Ok(Self { folder, child })
@@ -130,7 +132,7 @@ impl Run {
 
     /// The next start, which asks for nothing: it only sweeps.
     fn start_again(&self) -> Result<(), Failed> {
-        let output = program(&self.folder).args(["down", "nothing"]).output()?;
+        let output = program(self.folder.path()).args(["down", "nothing"]).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let cluster = self.cluster().unwrap_or_default();
         if text.contains(&format!("removed {cluster}, which a killed run had left")) {
@@ -156,17 +158,8 @@ impl Drop for Run {
         if let Ok(None) = self.child.try_wait() {
             let _ = self.child.kill().and_then(|()| self.child.wait());
         }
-        let _ = program(&self.folder).arg("down").output();
+        let _ = program(self.folder.path()).arg("down").output();
     }
-}
-
-/// The program with leases and artifacts in this folder, and this machine's lab.
-fn program(folder: &TempDir) -> Command {
-    let lab = std::env::var_os(LAB_VARIABLE).map_or_else(|| cache_dir().join("lab.json"), PathBuf::from);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
-    command.env(LAB_VARIABLE, lab).env("XDG_CACHE_HOME", folder.path().join("cache"));
-    command.env("ARTIFACTS", folder.path().join("artifacts")).stdin(Stdio::null());
-    command
 }
 
 fn docker(arguments: &[&str]) -> Result<Vec<String>, Failed> {
@@ -207,7 +200,7 @@ fn interrupted(moment: &Moment) -> Result<(), Failed> {
     let code = run.end(CLEAN_WITHIN)?;
     run.left_nothing(&volumes)?;
     let results: serde_json::Value = serde_json::from_str(&run.text("artifacts/latest/results.json"))?;
-    let judged = program(&run.folder).args(["judge", "latest"]).output()?.status.code();
+    let judged = program(run.folder.path()).args(["judge", "latest"]).output()?.status.code();
     if code != Some(130) || judged != code || results["interrupted"] != true {
         return Err(format!("exit code {code:?}, judged again {judged:?}:\n{}", run.text("stderr")).into());
     }

@@ -113,8 +113,7 @@ pub fn take_over(cluster: &str, of: Of) -> Vec<TakenOver> {
 
 fn take_over_in(folder: &Path, of: Of) -> Vec<TakenOver> {
     let mut taken = Vec::new();
-    for run in lease::abandoned(folder) {
-        let Some(held) = Lease::take_over(folder, &run) else { continue };
+    for (run, held) in lease::taken_over(folder) {
         match read(&folder.join(format!("{run}.lease"))) {
             Ok(book) => taken.push(TakenOver { book, folder: folder.to_owned(), _lease: Some(held) }),
             // The run was killed before the book was whole, and so before anything was made.

@@ -1,12 +1,12 @@
 //! The container engine that clusters are made with: Docker, on this machine.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::process::Command;
 
 use super::lab::Lab;
 use super::program::{KindError, run};
+use super::proxy::is_loopback;
 
 const ASK_WITHIN: Duration = Duration::from_secs(20);
 
@@ -96,8 +96,7 @@ async fn host(lab: &Lab) -> Option<String> {
 fn is_here(host: &str) -> bool {
     let Some((scheme, rest)) = host.split_once("://") else { return host.is_empty() || host.starts_with('/') };
     let place = rest.split('/').next().unwrap_or_default();
-    let name = place.rsplit_once(':').map_or(place, |(name, _)| name).trim_matches(['[', ']']);
-    let local = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let local = is_loopback(place.rsplit_once(':').map_or(place, |(name, _)| name));
     ["unix", "npipe", "fd"].contains(&scheme) || (["tcp", "http", "https"].contains(&scheme) && local)
 }
 

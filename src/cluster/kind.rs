@@ -213,9 +213,8 @@ async fn remove_once(lab: &Lab, cluster: &str) -> Result<(), KindError> {
 pub async fn sweep(lab: &Lab) -> Result<Vec<String>, KindError> {
     let folder = lease_folder();
     let (mut removed, mut trouble) = (Vec::new(), None);
-    for cluster in lease::abandoned(&folder) {
-        // Whoever holds the lease removes the cluster: another start at the same time leaves it alone.
-        let Some(lease) = Lease::take_over(&folder, &cluster) else { continue };
+    // Whoever holds the lease removes the cluster: another start at the same time leaves it alone.
+    for (cluster, lease) in lease::taken_over(&folder) {
         match remove_noted(lab, &cluster, lease::noted(&folder, &cluster)).await {
             Ok(()) => {
                 lease::forget(&folder, &cluster);

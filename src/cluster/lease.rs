@@ -89,9 +89,17 @@ pub fn noted(folder: &Path, cluster: &str) -> Option<Maker> {
     Some(Maker { group: group.parse().ok()?, engine: engine.trim().to_owned() })
 }
 
-/// The clusters whose runs ended without removing them: their leases are there and nobody holds the lock.
+/// The leases of runs that ended without removing their clusters, each with the cluster's name: nobody held the lock.
+pub fn taken_over(folder: &Path) -> impl Iterator<Item = (String, Lease)> {
+    named(folder, "lease").into_iter().filter_map(move |cluster| {
+        let lease = Lease::take_over(folder, &cluster)?;
+        Some((cluster, lease))
+    })
+}
+
+/// The clusters whose runs ended without removing them.
 pub fn abandoned(folder: &Path) -> Vec<String> {
-    named(folder, "lease").into_iter().filter(|cluster| Lease::take_over(folder, cluster).is_some()).collect()
+    taken_over(folder).map(|(cluster, _)| cluster).collect()
 }
 
 /// The clusters that were asked to be kept.

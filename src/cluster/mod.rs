@@ -261,8 +261,7 @@ fn unproven(config: &Config) -> Option<&'static str> {
         return Some("the kubeconfig has insecure-skip-tls-verify");
     }
     let plain = config.cluster_url.scheme_str() == Some("http");
-    let host = config.cluster_url.host().unwrap_or_default().trim_matches(['[', ']']);
-    let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let here = proxy::is_loopback(config.cluster_url.host().unwrap_or_default());
     (plain && !here).then_some("its address is http://")
 }
 

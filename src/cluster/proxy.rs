@@ -47,7 +47,7 @@ impl Environment {
         }
         let (variable, named) =
             if server.scheme_str() == Some("http") { ("HTTP_PROXY", &self.http) } else { ("HTTPS_PROXY", &self.https) };
-        if named.is_empty() || is_loopback(server) || self.exempts(server) {
+        if named.is_empty() || is_loopback(server.host().unwrap_or_default()) || self.exempts(server) {
             return Ok(None);
         }
         usable(variable, named, server).map(Some)
@@ -92,8 +92,9 @@ impl Proxy {
     }
 }
 
-fn is_loopback(server: &Uri) -> bool {
-    let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
+/// Whether a host is this machine itself; an IPv6 address may stand in brackets.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 

@@ -73,7 +73,6 @@ impl Guest {
             context: cluster.context.clone(),
             intents: namespaces.into_iter().map(namespace).chain(objects).collect(),
         };
-        let unwritable = |source| RunError::File { path: lease_folder(), source };
         let lease = book.open().map_err(unwritable)?;
         Ok(Self { client: cluster.client.clone(), book, lease })
     }
@@ -83,7 +82,7 @@ impl Guest {
     /// # Errors
     /// When the book cannot be renamed.
     pub(super) fn stay(self) -> Result<(), RunError> {
-        self.lease.keep().map_err(|source| RunError::File { path: lease_folder(), source })
+        self.lease.keep().map_err(unwritable)
     }
 
     /// Removes what is there still, and gives the book up once nothing is.
@@ -93,11 +92,14 @@ impl Guest {
     pub(super) async fn leave(self, limit: Duration) -> Result<(), RunError> {
         let left = remove(&self.client, &self.book, limit).await;
         if left.is_empty() {
-            let path = lease_folder();
-            return self.lease.release().map_err(|source| RunError::File { path, source });
+            return self.lease.release().map_err(unwritable);
         }
         Err(RunError::LeftBehind { left, removal: self.book.removal(), limit })
     }
+}
+
+fn unwritable(source: std::io::Error) -> RunError {
+    RunError::File { path: lease_folder(), source }
 }
 
 /// Removes what runs left on a cluster, and tells of which runs.
@@ -127,8 +129,7 @@ pub(super) async fn sweep_dead_runs(cluster: &Cluster, uid: &str, journal: &Jour
         Ok(removed) => format!("removed what killed runs had left on this cluster: {}", removed.join(", ")),
         Err(error) => error.to_string(),
     };
-    journal.progress.say(&message);
-    journal.note(message);
+    journal.announce(&message);
 }
 
 /// Deletes the objects of a book that bear the label of its run, again and again until none is there or the time is up.

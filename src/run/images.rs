@@ -91,18 +91,17 @@ impl Loader {
         let archives = ready.iter().map(|image| (image.image.as_str(), image.archive.as_path())).chain([witness]);
         let archives: Vec<(&str, &Path)> = archives.filter(|(image, _)| !loaded.contains(*image)).collect();
         let others = images.iter().filter(|wanted| self.lab.image(wanted).is_none());
-        let mut others: Vec<&str> = others.map(String::as_str).filter(|image| !loaded.contains(*image)).collect();
-        let mut here = Vec::new();
-        for image in others.drain(..) {
+        let missing: Vec<&str> = others.map(String::as_str).filter(|image| !loaded.contains(*image)).collect();
+        let mut others = Vec::new();
+        for image in missing {
             if !kind::has_image(&self.lab, image).await && self.is_on_nodes(image).await {
                 journal.note(format!("{image} is not in the engine, but on nodes already"));
                 loaded.insert(image.to_owned());
                 continue;
             }
             provide_image(&self.lab, image).await?;
-            here.push(image);
+            others.push(image);
         }
-        let others = here;
         if !(archives.is_empty() && others.is_empty()) {
             let paths: Vec<&Path> = archives.iter().map(|(_, path)| *path).collect();
             let loading = async {

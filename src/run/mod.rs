@@ -219,8 +219,7 @@ async fn sweep(lab: &Lab, journal: &Journal) {
         Ok(removed) => format!("removed what killed runs had left: {}", removed.join(", ")),
         Err(error) => format!("what killed runs left could not be removed: {error}"),
     };
-    journal.progress.say(&message);
-    journal.note(message);
+    journal.announce(&message);
 }
 
 /// Whether what was made stays. A run that was interrupted leaves nothing, and one that never came to its scenarios

@@ -101,8 +101,7 @@ pub async fn exercise(bench: &Bench, trial: &Trial, ending: Ending<'_>) -> Resul
     match (acted, cleaned) {
         (Err(first), Err(second)) => {
             // Only one of them can be the run's trouble; both are told.
-            journal.progress.say(&second.to_string());
-            journal.note(second.to_string());
+            journal.announce(&second.to_string());
             Err(first)
         }
         (acted, cleaned) => acted.and(cleaned),
@@ -151,15 +150,13 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let recorder = Recorder::start(client, namespace, &journal.log, &redaction).await?;
     // It is set once: a trial is acted once.
     let _ = standing.recorder.set(recorder);
-    let writer_password = Secret::from(workload::random_password());
-    let start = |namespace| start_witness(bench, trial, namespace, (&writer_password, &beside), standing);
+    let passwords = witness::Passwords::random();
+    let start = |namespace| start_witness(bench, trial, namespace, (&passwords.writer, &beside), standing);
     let started = async { tokio::try_join!(start(namespace), start(&far)) };
     let (near, far_session) = journal.step("run", "start the witnesses", started).await?;
     let dns_servers = bench.record_dns(journal, &near).await?;
     let root_password = password(bench, &manifests, namespace, &credentials, &standing.made).await?;
-    let replica_password = Secret::from(workload::random_password());
-    let admin_password = Secret::from(workload::random_password());
-    [&root_password, &replica_password, &writer_password, &admin_password]
+    [&root_password, &passwords.replica, &passwords.writer, &passwords.admin]
         .iter()
         .for_each(|secret| redaction.learn(secret.expose()));
     let context = Arc::new(Context::new(Parts {
@@ -178,9 +175,9 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         dns_budget_ms: bench.dns_budget_ms,
         hints: trial.hints.clone(),
         root_password,
-        replica_password,
-        writer_password,
-        admin_password,
+        replica_password: passwords.replica,
+        writer_password: passwords.writer,
+        admin_password: passwords.admin,
         redaction,
         ledger: trial.scenarios.iter().any(|scenario| scenario == "settle").then_some(trial.ledger),
         semi_sync: trial.semi_sync,

@@ -42,11 +42,11 @@ pub(super) fn pod(image: &str, password: &Secret, beside: &Beside) -> Result<Vec
     Ok(beside.pull_secrets.iter().cloned().chain(manifests).collect())
 }
 
-/// What the accounts log in with that `before` makes.
+/// What the accounts log in with that the harness makes.
 pub(super) struct Passwords {
     /// The ledger's.
     pub writer: Secret,
-    /// The replicas'. A witness does not see it: it is kept for who has to configure them once more.
+    /// The replicas'. A witness does not see it: `before` keeps it for who has to configure them once more.
     pub replica: Secret,
     /// That of the account which is made where root may not come from elsewhere; kept likewise.
     pub admin: Secret,

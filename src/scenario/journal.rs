@@ -41,6 +41,12 @@ impl Journal {
     pub fn note(&self, message: impl Into<String>) {
         self.log.record(What::Note(Note { message: message.into() }));
     }
+
+    /// Writes down what people are to hear at once, too.
+    pub fn announce(&self, message: &str) {
+        self.progress.say(message);
+        self.note(message);
+    }
 }
 
 /// A step that is shown as under way. An act that is cut short is dropped with it, and is under way no more.

@@ -7,10 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
-use steadfast::cluster::{LAB_VARIABLE, cache_dir};
 use tempfile::TempDir;
 
-use super::{account, common, single::Made, world};
+use super::{account, apart, common, single::Made, world};
 
 /// When a run is killed: so long after it said this.
 const MOMENTS: [(&str, Duration); 4] = [
@@ -42,11 +41,8 @@ impl Runs<'_> {
     }
 
     fn bare(&self) -> Command {
-        let lab = std::env::var_os(LAB_VARIABLE).map_or_else(|| cache_dir().join("lab.json"), PathBuf::from);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
-        command.env(LAB_VARIABLE, lab).env("XDG_CACHE_HOME", self.folder.path().join("cache"));
-        command.env("ARTIFACTS", self.folder.path().join("artifacts")).env("DOCKER_HOST", "unix:///nowhere");
-        command.stdin(Stdio::null());
+        let mut command = apart::program(self.folder.path());
+        command.env("DOCKER_HOST", "unix:///nowhere");
         command
     }
 

@@ -15,6 +15,15 @@ const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 const COREFILE: &str =
     ".:53 {\n    kubernetes cluster.local in-addr.arpa ip6.arpa {\n        ttl 30\n    }\n    cache 30\n}\n";
 
+const KUBECONFIG: &str = "\
+apiVersion: v1
+kind: Config
+current-context: there
+clusters: [{name: there, cluster: {server: SERVER}}]
+users: [{name: somebody, user: {token: none}}]
+contexts: [{name: there, context: {cluster: there, user: somebody}}]
+";
+
 /// A request.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -76,6 +85,11 @@ impl ApiServer {
             }
         });
         Self { address, world }
+    }
+
+    /// A kubeconfig whose current context leads to it.
+    pub fn kubeconfig(&self) -> String {
+        KUBECONFIG.replace("SERVER", &self.address)
     }
 
     /// All requests so far.

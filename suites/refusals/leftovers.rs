@@ -13,15 +13,6 @@ use super::program::Place;
 /// The run whose book is there.
 const RUN: &str = "steadfast-20260105-030000-7f3a55";
 
-const KUBECONFIG: &str = "\
-apiVersion: v1
-kind: Config
-current-context: there
-clusters: [{name: there, cluster: {server: SERVER}}]
-users: [{name: somebody, user: {token: none}}]
-contexts: [{name: there, context: {cluster: there, user: somebody}}]
-";
-
 /// Kind, API, name, path, and the run by whose label it is: what stands in the book, of which two are somebody else's.
 const OBJECTS: [(&str, &str, &str, &str, Option<&str>); 5] = [
     ("Namespace", "v1", "shop", "/api/v1/namespaces/shop", Some(RUN)),
@@ -116,7 +107,7 @@ fn object(kind: &str, name: &str, run: Option<&str>) -> Value {
 fn place(server: &ApiServer) -> Place {
     let place = Place::new();
     place.write("lab.json", &lab("/nowhere/kind", "/nowhere/docker").to_string());
-    place.write("config", &KUBECONFIG.replace("SERVER", &server.address));
+    place.write("config", &server.kubeconfig());
     let intents =
         OBJECTS.map(|(kind, api_version, name, ..)| json!({"api_version": api_version, "kind": kind, "name": name}));
     let book = json!({

@@ -12,15 +12,6 @@ use super::program::Place;
 /// How the cluster is named, by a file that another test may have changed the address of.
 const HERE: [&str; 4] = ["--kubeconfig", "@/config", "--witness-image", "registry.example/witness"];
 
-const KUBECONFIG: &str = "\
-apiVersion: v1
-kind: Config
-current-context: there
-clusters: [{name: there, cluster: {server: SERVER}}]
-users: [{name: somebody, user: {token: none}}]
-contexts: [{name: there, context: {cluster: there, user: somebody}}]
-";
-
 /// What `before` writes, when it got this far.
 fn state(phase: &str, uid: &str) -> Value {
     let manifests = workload::parse("db.yaml", WORKLOAD).expect("YAML");
@@ -93,7 +84,7 @@ fn is_refused(name: &str, uid: &str, there: Vec<(String, Value)>, arguments: &[&
     let mut place = Place::new();
     place.replace(&server.address, "[SERVER]");
     place.write("lab.json", &lab("/nowhere/kind", "/nowhere/docker").to_string());
-    place.write("config", &KUBECONFIG.replace("SERVER", &server.address));
+    place.write("config", &server.kubeconfig());
     let file = place.write("state.json", &state("complete", uid).to_string());
     let written = std::fs::read(&file)?;
     let said = place.call(arguments, &[("STEADFAST_LAB", "@/lab.json")]);

@@ -184,8 +184,8 @@ impl Fixture {
         // Programs that are not there prove that no engine is needed.
         place.write("lab.json", &lab("/nowhere/kind", "/nowhere/docker").to_string());
         place.write("db.yaml", &self.manifests);
-        let one = format!("{NONE_CURRENT}current-context: there\n");
-        place.write("config", &self.kubeconfig.unwrap_or(&one).replace("SERVER", &server.address));
+        let own = self.kubeconfig.map(|text| text.replace("SERVER", &server.address));
+        place.write("config", &own.unwrap_or_else(|| server.kubeconfig()));
         place
     }
 }
