@@ -8,6 +8,7 @@ use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::{Expect, Replication};
 use steadfast::run::{Budget, Keep, Settings, Target};
 use steadfast::scenario::Rate;
+use steadfast::terminal::quoted;
 use steadfast::workload::{Hints, Sources};
 
 use crate::command::after::AfterOptions;
@@ -160,6 +161,10 @@ pub struct RunOptions {
     /// The workload's namespace; it must not exist [default: the manifests', or one named after the run].
     #[arg(long)]
     namespace: Option<String>,
+    /// Make no namespaces: that of --namespace is there and unused, and so is this one, for a witness. The account then needs
+    /// rights in these two alone (manifests/account/namespaces.yaml).
+    #[arg(long, value_name = "NAMESPACE", requires_all = ["kubeconfig", "namespace"])]
+    witness_namespace: Option<String>,
     #[command(flatten)]
     hints: Hints,
     /// Where the directories of runs are made.
@@ -218,7 +223,8 @@ impl RunOptions {
                 let (kubeconfig, context) = (kubeconfig.clone(), self.context.clone());
                 let (uid, witness_image) = (self.cluster_uid.clone(), self.witness_image.clone());
                 let allow_insecure = self.allow_insecure;
-                Target::Context { kubeconfig, context, uid, witness_image, allow_insecure }
+                let namespaces = self.namespace.clone().zip(self.witness_namespace.clone()).map(<[String; 2]>::from);
+                Target::Context { kubeconfig, context, uid, witness_image, allow_insecure, namespaces }
             }
             (None, None) => {
                 let (nodes, kubernetes) = (usize::from(self.nodes), self.kubernetes.clone());
@@ -246,6 +252,11 @@ impl RunOptions {
         }
     }
 
+    /// Whether namespaces are named that somebody made beforehand.
+    pub fn has_namespaces(&self) -> bool {
+        self.witness_namespace.is_some()
+    }
+
     /// The settings that `up` implies: everything up to replication, and nothing is removed.
     pub fn up(&self) -> Settings {
         let checks =
@@ -257,7 +268,8 @@ impl RunOptions {
     fn rerun(&self) -> String {
         let mut words = vec!["steadfast run".to_owned()];
         let named = |flag: &'static str, paths: &[PathBuf]| {
-            paths.iter().map(|path| format!("{flag} {}", path.display())).collect::<Vec<_>>()
+            let word = |path: &PathBuf| format!("{flag} {}", quoted(&path.display().to_string()));
+            paths.iter().map(word).collect::<Vec<_>>()
         };
         words.extend(named("--manifests", &self.manifests));
         words.extend(named("--values", &self.values));
@@ -267,10 +279,11 @@ impl RunOptions {
             ("--context", &self.context),
             ("--cluster-uid", &self.cluster_uid),
             ("--namespace", &self.namespace),
+            ("--witness-namespace", &self.witness_namespace),
             ("--kubernetes", &self.kubernetes),
             ("--witness-image", &self.witness_image),
         ];
-        words.extend(texts.iter().filter_map(|(flag, text)| Some(format!("{flag} {}", text.as_ref()?))));
+        words.extend(texts.iter().filter_map(|(flag, text)| Some(format!("{flag} {}", quoted(text.as_ref()?)))));
         words.extend(self.hints.options());
         if self.nodes != 3 {
             words.push(format!("--nodes {}", self.nodes));

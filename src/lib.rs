@@ -14,6 +14,7 @@
 //! | [`check`]    | the catalogue and its judges: pure functions of the evidence |
 //! | [`lint`]     | manifests judged without a cluster: rules, and the places that they point to |
 //! | [`report`]   | terminal, results.json, JUnit, HTML, GitHub Actions, progress |
+//! | [`redaction`] | takes passwords out of all that is written |
 //! | [`run`]      | one run, from settings to verdicts |
 //! | [`terminal`] | the one writer to standard output and standard error |
 //! | [`trend`]    | many runs: how often each check was red, and where figures are going |
@@ -29,6 +30,7 @@ pub mod lint;
 pub mod mysql;
 mod object;
 pub mod probe;
+pub mod redaction;
 pub mod report;
 pub mod run;
 pub mod scenario;

@@ -89,12 +89,24 @@ fn usage(message: &str) -> u8 {
 }
 
 async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<u8> {
-    let finished = run::run(settings, run::cancelled_by_signals(), &Progress::new()).await?;
-    report(cli, &finished, &settings.checks, &settings.rerun)
+    let progress = Progress::new();
+    let finished = run::run(settings, run::cancelled_by_signals(), &progress).await;
+    let finished = finished.map_err(|error| without_secrets(&error, &progress))?;
+    report(cli, &finished, &progress, (&settings.checks, &settings.rerun))
 }
 
-/// Judges a finished run, writes and prints its reports, and tells with which code the program ends.
-fn report(cli: &Cli, finished: &Finished, checks: &[&'static Check], rerun: &str) -> anyhow::Result<u8> {
+/// An error of a run as people may see it.
+fn without_secrets(error: &RunError, progress: &Progress) -> anyhow::Error {
+    anyhow::Error::msg(progress.redaction().text(&error.to_string()))
+}
+
+/// Judges a finished run by these checks, writes and prints its reports, and tells with which code the program ends.
+fn report(
+    cli: &Cli,
+    finished: &Finished,
+    progress: &Progress,
+    (checks, rerun): (&[&'static Check], &str),
+) -> anyhow::Result<u8> {
     let outcome = run::outcome(finished, checks, rerun);
     let written = run::write_reports(&outcome);
     // Verdicts that were reached stand, also when something went wrong afterwards.
@@ -103,7 +115,7 @@ fn report(cli: &Cli, finished: &Finished, checks: &[&'static Check], rerun: &str
         steadfast::report::print(&outcome, cli.color)?;
     }
     let told = GitHub::from_environment().map_or(Ok(()), |step| step.tell(&outcome));
-    let trouble = trouble(finished);
+    let trouble = trouble(finished, progress);
     tell_kept(finished);
     written?;
     told?;
@@ -116,11 +128,15 @@ fn report(cli: &Cli, finished: &Finished, checks: &[&'static Check], rerun: &str
 
 /// Says why a run did not begin or did not come to its end, and with which code the program ends then. That it was
 /// interrupted is in the report.
-fn trouble(finished: &Finished) -> Option<u8> {
+fn trouble(finished: &Finished, progress: &Progress) -> Option<u8> {
     match &finished.trouble {
         None | Some(RunError::Interrupted) => None,
         Some(error) => {
-            complain(&format!("error: {error}\nevidence: {}", finished.directory.join("evidence.jsonl").display()));
+            let error_text = without_secrets(error, progress);
+            complain(&format!(
+                "error: {error_text}\nevidence: {}",
+                finished.directory.join("evidence.jsonl").display()
+            ));
             Some(if error.is_bad_input() { USAGE } else { INCONCLUSIVE })
         }
     }
@@ -134,10 +150,12 @@ fn tell_kept(finished: &Finished) {
 
 async fn up(options: &RunOptions) -> anyhow::Result<u8> {
     let settings = options.up();
-    let finished = run::run(&settings, run::cancelled_by_signals(), &Progress::new()).await?;
+    let progress = Progress::new();
+    let finished = run::run(&settings, run::cancelled_by_signals(), &progress).await;
+    let finished = finished.map_err(|error| without_secrets(&error, &progress))?;
     let outcome = run::outcome(&finished, &settings.checks, &settings.rerun);
     run::write_reports(&outcome)?;
-    let trouble = trouble(&finished);
+    let trouble = trouble(&finished, &progress);
     if let Some(run) = finished.evidence.run() {
         tell(&format!("namespace: {}", run.subject.namespace));
     }

@@ -1,5 +1,6 @@
 //! The secrets suite: a run whose root password is known shows it nowhere, neither in what it writes nor in the
-//! arguments of any process. The password is looked for as it is, in Base64 and in hexadecimal digits.
+//! arguments of any process. The password is looked for as it is, in Base64, in hexadecimal digits, and as it stands in JSON,
+//! in URLs and in HTML.
 //!
 //! `STEADFAST_CLUSTER=none` ignores the trials, visibly.
 
@@ -31,9 +32,13 @@ const FILTER: &str = "replication::read_lag_is_bounded";
 /// A run ends by itself; this is for one that does not.
 const END_WITHIN: Duration = Duration::from_secs(600);
 
-const TRIALS: [(&str, Act); 3] = [
-    ("a_password_of_a_secret_is_shown_nowhere", || is_shown_nowhere("in-a-secret")),
-    ("a_password_in_the_template_is_shown_nowhere", || is_shown_nowhere("in-the-template")),
+const TRIALS: [(&str, Act); 4] = [
+    ("a_password_of_a_secret_is_shown_nowhere", || is_shown_nowhere("in-a-secret", "canary-in-a-secret", true)),
+    ("a_password_in_the_template_is_shown_nowhere", || {
+        is_shown_nowhere("in-the-template", "canary-in-the-template", true)
+    }),
+    // The workload itself hands it to a client.
+    ("a_password_that_is_repeated_is_shown_nowhere", || is_shown_nowhere("repeated", "canary&every<kind>/1", false)),
     ("a_password_that_is_shown_is_found", a_leak_is_found),
 ];
 
@@ -41,8 +46,8 @@ fn main() -> ExitCode {
     trials::run(common::arguments(), &TRIALS, AT_ONCE, None)
 }
 
-/// Runs with the password of these manifests, which is called after them, and looks for it.
-fn is_shown_nowhere(manifests: &str) -> Result<(), Failed> {
+/// Runs with the password of these manifests and looks for it, where wanted also among the arguments of processes.
+fn is_shown_nowhere(manifests: &str, password: &str, among_arguments: bool) -> Result<(), Failed> {
     let folder = common::artifacts().join("secrets").join(manifests);
     match std::fs::remove_dir_all(&folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
@@ -54,8 +59,8 @@ fn is_shown_nowhere(manifests: &str) -> Result<(), Failed> {
     command.args(neighbours::BUDGET).arg(FILTER);
     command.args(["--timeout-scale", &common::timeout_scale().to_string()]).env("ARTIFACTS", &folder);
     command.stdin(Stdio::null()).stdout(output("stdout")?).stderr(output("stderr")?);
-    let forms = forms(&format!("canary-{manifests}"));
-    let (ended, seen) = watched(&mut command.spawn()?, &forms)?;
+    let forms = forms(password);
+    let (ended, seen) = watched(&mut command.spawn()?, if among_arguments { &forms } else { &[] })?;
     let said = || {
         let text = |name| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
         text("stdout") + &text("stderr")
@@ -104,7 +109,18 @@ fn watched(child: &mut Child, forms: &[String]) -> Result<(bool, BTreeSet<String
 /// The forms in which a text may be written.
 fn forms(text: &str) -> Vec<String> {
     let hexadecimal: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-    vec![text.to_owned(), base64(text), hexadecimal.to_uppercase(), hexadecimal]
+    let replaced =
+        |pairs: &[(&str, &str)]| pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    let json = replaced(&[("&", r"\u0026"), ("<", r"\u003c"), (">", r"\u003e")]);
+    let url = replaced(&[("&", "%26"), ("<", "%3C"), (">", "%3E"), ("/", "%2F")]);
+    let html = replaced(&[("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")]);
+    let behind_a_name = base64(&format!("root:{text}")).split_off(8);
+    let codes = [base64(text), behind_a_name, hexadecimal.to_uppercase(), hexadecimal];
+    let mut forms = vec![text.to_owned(), json, url.to_lowercase(), url, html];
+    forms.extend(codes);
+    forms.sort();
+    forms.dedup();
+    forms
 }
 
 /// Base64 as a Secret's data has it (RFC 4648 section 4), without the end, which depends on what follows.

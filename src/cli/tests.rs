@@ -56,7 +56,14 @@ fn a_cluster_that_was_there_is_named_alone() {
     let (context, uid, witness_image) = (Some("ci".to_owned()), Some("1-2".to_owned()), None);
     assert_eq!(
         settings.target,
-        Target::Context { kubeconfig: "file".into(), context, uid, witness_image, allow_insecure: false }
+        Target::Context {
+            kubeconfig: "file".into(),
+            context,
+            uid,
+            witness_image,
+            allow_insecure: false,
+            namespaces: None
+        }
     );
     assert!(!settings.allow_disruption && options(&["--allow-disruption"]).settings(vec![]).allow_disruption);
 }

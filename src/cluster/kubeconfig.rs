@@ -63,17 +63,13 @@ pub(super) fn of_credentials(error: &(dyn std::error::Error + 'static)) -> Optio
     let error = causes.filter_map(|cause| cause.downcast_ref::<AuthError>()).next()?;
     let failed = "its plugin for credentials failed";
     Some(match error {
-        AuthError::AuthExecRun { out, .. } => {
-            let said = String::from_utf8_lossy(&out.stderr).trim().to_owned();
-            match out.status.code() {
-                Some(TIMED_OUT | KILLED) | None => format!(
-                    "its plugin for credentials did not end within {PLUGIN_WITHIN_S} s; run it by hand to see what it waits for"
-                ),
-                Some(126 | 127) => format!("its plugin for credentials cannot be run, or is not installed: {said}"),
-                _ if said.is_empty() => format!("{failed}: {}", out.status),
-                _ => format!("{failed} ({}): {said}", out.status),
-            }
-        }
+        AuthError::AuthExecRun { out, .. } => match out.status.code() {
+            Some(TIMED_OUT | KILLED) | None => format!(
+                "its plugin for credentials did not end within {PLUGIN_WITHIN_S} s; run it by hand to see what it waits for"
+            ),
+            Some(126 | 127) => "its plugin for credentials cannot be run, or is not installed".to_owned(),
+            _ => format!("{failed} ({}); run it by hand to see what it says", out.status),
+        },
         AuthError::AuthExecParse(_) => {
             "its plugin for credentials answered something that is no ExecCredential".to_owned()
         }

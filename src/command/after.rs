@@ -6,6 +6,7 @@ use clap::Args;
 use steadfast::check::UPGRADE_CHECKS;
 use steadfast::report::Progress;
 use steadfast::run::{self, Keep, Target, phases};
+use steadfast::terminal::quoted;
 
 use crate::cli::{Cli, scale};
 
@@ -54,6 +55,7 @@ impl AfterOptions {
             uid: None,
             witness_image: self.witness_image.clone(),
             allow_insecure: self.allow_insecure,
+            namespaces: None,
         });
         let agreed = if self.allow_disruption { " --allow-disruption" } else { "" };
         phases::After {
@@ -63,24 +65,24 @@ impl AfterOptions {
             artifacts: self.artifacts.clone(),
             keep: self.keep,
             timeout_scale: self.timeout_scale,
-            rerun: format!("steadfast after --state {}{agreed}", self.state.display()),
+            rerun: format!("steadfast after --state {}{agreed}", quoted(&self.state.display().to_string())),
         }
     }
 }
 
 /// Acts it.
 pub async fn act(cli: &Cli, options: &AfterOptions) -> anyhow::Result<u8> {
-    let wish = options.wish();
+    let (wish, progress) = (options.wish(), Progress::new());
     if options.abandon {
-        return match phases::abandon(&wish, &Progress::new()).await {
+        return match phases::abandon(&wish, &progress).await {
             Err(error) if error.is_bad_input() => Ok(crate::usage(&error.to_string())),
-            done => Ok(done.map(|()| 0)?),
+            done => Ok(done.map(|()| 0).map_err(|error| crate::without_secrets(&error, &progress))?),
         };
     }
-    let finished = match phases::after(&wish, run::cancelled_by_signals(), &Progress::new()).await {
+    let finished = match phases::after(&wish, run::cancelled_by_signals(), &progress).await {
         Err(error) if error.is_bad_input() => return Ok(crate::usage(&error.to_string())),
-        finished => finished?,
+        finished => finished.map_err(|error| crate::without_secrets(&error, &progress))?,
     };
     let checks: Vec<_> = UPGRADE_CHECKS.iter().collect();
-    crate::report(cli, &finished, &checks, &wish.rerun)
+    crate::report(cli, &finished, &progress, (&checks, &wish.rerun))
 }

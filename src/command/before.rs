@@ -14,7 +14,7 @@ use crate::cli::RunOptions;
 #[command(mut_arg("writers", |arg| arg.default_value("2")), mut_arg("rate", |arg| arg.default_value("2")))]
 #[command(mut_args(|arg| {
     // A cluster is named, not made; what is made stays until `after`; and nothing is disrupted.
-    let hidden = ["nodes", "kubernetes", "ip_family", "keep", "allow_disruption"].contains(&arg.get_id().as_str());
+    let hidden = ["nodes", "kubernetes", "ip_family", "keep", "allow_disruption", "witness_namespace"].contains(&arg.get_id().as_str());
     arg.hide(hidden)
 }))]
 #[command(mut_arg("cluster", |arg| arg.help("The kind cluster of this machine that you are about to upgrade")))]
@@ -46,11 +46,17 @@ impl BeforeOptions {
 
 /// Acts it.
 pub async fn act(options: &BeforeOptions) -> anyhow::Result<u8> {
-    let finished = match phases::before(&options.wish(), run::cancelled_by_signals(), &Progress::new()).await {
+    if options.run.has_namespaces() {
+        return Ok(crate::usage(
+            "--witness-namespace is for `steadfast run`: `before` makes its namespaces; leave it out",
+        ));
+    }
+    let progress = Progress::new();
+    let finished = match phases::before(&options.wish(), run::cancelled_by_signals(), &progress).await {
         Err(error) if error.is_bad_input() => return Ok(crate::usage(&error.to_string())),
-        finished => finished?,
+        finished => finished.map_err(|error| crate::without_secrets(&error, &progress))?,
     };
-    let trouble = crate::trouble(&finished);
+    let trouble = crate::trouble(&finished, &progress);
     tell(&format!("evidence: {}", finished.directory.join("evidence.jsonl").display()));
     crate::tell_kept(&finished);
     let interrupted = matches!(finished.trouble, Some(run::RunError::Interrupted)).then_some(crate::INTERRUPTED);

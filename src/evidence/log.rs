@@ -1,15 +1,18 @@
 //! The append-only log of a run: every record goes to disk before anybody acts on it, and waits are woken by it.
 
-use std::fs::{File, OpenOptions};
+use std::fmt;
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::record::{Record, Wait, WaitOutcome, What};
 use super::timeline::Timeline;
+use crate::redaction::Redaction;
 
 /// Between two questions about what no record shows.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
@@ -70,31 +73,52 @@ pub enum WaitError {
 }
 
 /// The evidence log of a run in progress.
-#[derive(Debug)]
 pub struct Log {
     path: PathBuf,
     started: Instant,
+    redaction: Redaction,
     inner: Mutex<Inner>,
     changed: watch::Sender<u64>,
+    broken: CancellationToken,
 }
 
-#[derive(Debug)]
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Log").field(&self.path).finish()
+    }
+}
+
 struct Inner {
-    file: File,
+    file: Box<dyn Write + Send>,
     timeline: Timeline,
     failure: Option<std::io::Error>,
 }
 
 impl Log {
-    /// Creates the file; a run never writes into another run's log.
+    /// Creates the file; a run never writes into another run's log. The secrets that are known get into no record.
     ///
     /// # Errors
     /// When the file exists or cannot be created.
-    pub fn create(path: &Path) -> std::io::Result<Self> {
+    pub fn create(path: &Path, redaction: Redaction) -> std::io::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        Ok(Self::to(Box::new(file), path, redaction))
+    }
+
+    fn to(file: Box<dyn Write + Send>, path: &Path, redaction: Redaction) -> Self {
         let inner = Inner { file, timeline: Timeline::default(), failure: None };
-        let changed = watch::Sender::new(0);
-        Ok(Self { path: path.to_owned(), started: Instant::now(), inner: Mutex::new(inner), changed })
+        Self {
+            path: path.to_owned(),
+            started: Instant::now(),
+            redaction,
+            inner: Mutex::new(inner),
+            changed: watch::Sender::new(0),
+            broken: CancellationToken::new(),
+        }
+    }
+
+    /// The secrets that get into no record.
+    pub fn redaction(&self) -> &Redaction {
+        &self.redaction
     }
 
     /// Where the log is.
@@ -102,26 +126,34 @@ impl Log {
         &self.path
     }
 
-    /// Appends a record and returns its sequence number. A write that fails is remembered for [`Log::failure`]:
-    /// evidence that did not reach the disk must not be judged.
+    /// Appends a record and returns its sequence number. A write that fails is the last one: it is remembered for
+    /// [`Log::failure`], because evidence that did not reach the disk must not be judged, and ends [`Log::broken`].
     pub fn record(&self, what: What) -> u64 {
         let seq = {
             let mut inner = self.inner();
             let seq = inner.timeline.last_seq + 1;
             let at_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
             let record = Record { seq, at_us, wall: jiff::Timestamp::now(), what };
-            let written = serde_json::to_vec(&record).map_err(std::io::Error::from).and_then(|mut line| {
-                line.push(b'\n');
-                inner.file.write_all(&line)
-            });
-            if let Err(error) = written {
-                inner.failure.get_or_insert(error);
+            if inner.failure.is_none()
+                && let Err(error) = self.line(&record).and_then(|line| inner.file.write_all(&line))
+            {
+                inner.failure = Some(error);
+                self.broken.cancel();
             }
             inner.timeline.observe(&record);
             seq
         };
         self.changed.send_replace(seq);
         seq
+    }
+
+    /// A record as it is written, without the secrets that are known.
+    fn line(&self, record: &Record) -> std::io::Result<Vec<u8>> {
+        let mut value = serde_json::to_value(record)?;
+        self.redaction.value(&mut value);
+        let mut line = serde_json::to_vec(&value)?;
+        line.push(b'\n');
+        Ok(line)
     }
 
     /// Looks at the timeline as it is now.
@@ -137,6 +169,11 @@ impl Log {
     /// Whether a record could not be written, and why.
     pub fn failure(&self) -> Option<String> {
         self.inner().failure.as_ref().map(ToString::to_string)
+    }
+
+    /// Waits until a record cannot be written, if that ever happens.
+    pub async fn broken(&self) {
+        self.broken.cancelled().await;
     }
 
     /// Waits until the timeline shows what is awaited, woken by records. How the wait ended becomes a record too.
@@ -257,7 +294,7 @@ mod tests {
     use super::*;
 
     fn log(folder: &tempfile::TempDir) -> Log {
-        Log::create(&folder.path().join("evidence.jsonl")).expect("a log")
+        Log::create(&folder.path().join("evidence.jsonl"), Redaction::default()).expect("a log")
     }
 
     fn waits(log: &Log) -> Vec<(WaitOutcome, String)> {
@@ -297,5 +334,50 @@ mod tests {
         let outcomes = waits(&log).into_iter().map(|(outcome, _)| outcome).collect::<Vec<_>>();
         let impossible = WaitOutcome::Impossible("it is gone".to_owned());
         assert_eq!(outcomes, [WaitOutcome::Expired, impossible, WaitOutcome::CutShort]);
+    }
+
+    /// A file on a disk that gets full.
+    #[derive(Clone, Default)]
+    struct Full(std::sync::Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let mut written = self.0.lock().expect("a file");
+            if written.len() > 200 {
+                return Err(std::io::ErrorKind::StorageFull.into());
+            }
+            written.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_written_is_the_last_one_and_told_at_once() {
+        let file = Full::default();
+        let log = Log::to(Box::new(file.clone()), Path::new("evidence.jsonl"), Redaction::default());
+        let note = |message: &str| log.record(What::Note(super::super::Note { message: message.to_owned() }));
+        note("a".repeat(200).as_str());
+        assert!(log.failure().is_none() && !log.broken.is_cancelled());
+        note("b");
+        log.broken().await;
+        assert!(log.failure().is_some_and(|failure| failure.contains("space")), "{:?}", log.failure());
+        let written = file.0.lock().expect("a file").len();
+        file.0.lock().expect("a file").truncate(0);
+        note("c");
+        assert_eq!((written > 200, file.0.lock().expect("a file").len()), (true, 0), "a log with a hole is none");
+    }
+
+    #[test]
+    fn no_record_has_a_secret() {
+        let (folder, redaction) = (tempfile::tempdir().expect("a folder"), Redaction::default());
+        let log = Log::create(&folder.path().join("evidence.jsonl"), redaction.clone()).expect("a log");
+        redaction.learn(["hunter2"]);
+        log.record(What::Note(super::super::Note { message: "hunter2 was refused".to_owned() }));
+        let text = std::fs::read_to_string(log.path()).expect("written");
+        assert!(text.contains("[redacted] was refused"), "{text}");
     }
 }

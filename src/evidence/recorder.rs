@@ -17,7 +17,6 @@ use tokio::task::JoinSet;
 
 use super::log::Log;
 use super::record::{EventType, Gap, Note, ObjectEvent, What};
-use super::redaction::Redaction;
 use warnings::Warnings;
 
 /// The API server ends a watch after this time, which is below its own limit of 295 s.
@@ -51,17 +50,11 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Lists every kind, records what is there, and goes on watching from that very resourceVersion; without the texts
-    /// that must not get into the evidence.
+    /// Lists every kind, records what is there, and goes on watching from that very resourceVersion.
     ///
     /// # Errors
     /// When a kind cannot be listed.
-    pub async fn start(
-        client: &Client,
-        namespace: &str,
-        log: &Arc<Log>,
-        redaction: &Redaction,
-    ) -> Result<Self, WatchError> {
+    pub async fn start(client: &Client, namespace: &str, log: &Arc<Log>) -> Result<Self, WatchError> {
         let mut watches = JoinSet::new();
         for (group, version, kind, namespaced) in KINDS {
             let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
@@ -70,12 +63,12 @@ impl Recorder {
             } else {
                 Api::all_with(client.clone(), &resource)
             };
-            let (namespace, log, redaction) = (namespace.to_owned(), log.clone(), redaction.clone());
-            let watch = Watch { api, kind, namespace, log, redaction };
+            let (namespace, log) = (namespace.to_owned(), log.clone());
+            let watch = Watch { api, kind, namespace, log };
             let version = watch.list().await.map_err(|source| WatchError { kind, source: Box::new(source) })?;
             watches.spawn(watch.follow(version));
         }
-        if let Some((warnings, version)) = Warnings::begin(client, namespace, log, redaction).await {
+        if let Some((warnings, version)) = Warnings::begin(client, namespace, log).await {
             watches.spawn(warnings.follow(version));
         }
         Ok(Self { _watches: watches })
@@ -87,7 +80,6 @@ struct Watch {
     kind: &'static str,
     namespace: String,
     log: Arc<Log>,
-    redaction: Redaction,
 }
 
 /// How one watch request ended.
@@ -144,11 +136,10 @@ impl Watch {
         if let Some(annotations) = &mut object.metadata.annotations {
             annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         }
-        let Ok(mut object) = serde_json::to_value(object) else { return };
+        let Ok(object) = serde_json::to_value(object) else { return };
         if self.concerns_others(&object) {
             return;
         }
-        self.redaction.object(&mut object);
         self.log.record(What::Object(Box::new(ObjectEvent { event, object_kind: self.kind.to_owned(), object })));
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::redaction::Redaction;
 use crate::terminal::complain;
 use crate::text::{in_line, inert};
 
@@ -16,7 +17,10 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Tells what a run is doing. Clones tell it to the same place.
 #[derive(Clone)]
-pub struct Progress(Arc<Mode>);
+pub struct Progress {
+    mode: Arc<Mode>,
+    redaction: Redaction,
+}
 
 enum Mode {
     Silent,
@@ -34,17 +38,27 @@ impl Progress {
         } else {
             Mode::Plain(Plain::new(Box::new(io::stderr()), HEARTBEAT))
         };
-        Self(Arc::new(mode))
+        Self::of(mode)
     }
 
     /// Tells nothing.
     pub fn silent() -> Self {
-        Self(Arc::new(Mode::Silent))
+        Self::of(Mode::Silent)
+    }
+
+    fn of(mode: Mode) -> Self {
+        Self { mode: Arc::new(mode), redaction: Redaction::default() }
+    }
+
+    /// The secrets of the run, which are told nobody.
+    pub fn redaction(&self) -> &Redaction {
+        &self.redaction
     }
 
     /// A step begins: `deploy: apply the manifests`. Steps may be nested.
     pub fn begin(&self, step: &str) {
-        match &*self.0 {
+        let step = &self.redaction.text(step);
+        match &*self.mode {
             Mode::Silent => {}
             Mode::Spinner(spinner) => spinner.begin(step),
             Mode::Plain(plain) => plain.begin(step),
@@ -53,7 +67,8 @@ impl Progress {
 
     /// The state that was seen last, while the innermost step waits for another one.
     pub fn seen(&self, state: &str) {
-        match &*self.0 {
+        let state = &self.redaction.text(state);
+        match &*self.mode {
             Mode::Silent => {}
             Mode::Spinner(spinner) => spinner.seen(state),
             Mode::Plain(plain) => plain.lock().steps.seen(state),
@@ -62,7 +77,10 @@ impl Progress {
 
     /// The innermost step of this name ends; an error says why it could not be carried out.
     pub fn end(&self, step: &str, outcome: Result<(), &str>) {
-        match &*self.0 {
+        let step = &self.redaction.text(step);
+        let reason = outcome.err().map(|reason| self.redaction.text(reason));
+        let outcome = reason.as_deref().map_or(Ok(()), Err);
+        match &*self.mode {
             Mode::Silent => {}
             Mode::Spinner(spinner) => spinner.end(step, outcome),
             Mode::Plain(plain) => plain.end(step, outcome),
@@ -71,7 +89,8 @@ impl Progress {
 
     /// A line of its own that stays, between the steps' lines.
     pub fn say(&self, text: &str) {
-        match &*self.0 {
+        let text = &self.redaction.text(text);
+        match &*self.mode {
             Mode::Silent => {}
             Mode::Spinner(spinner) => spinner.bar.suspend(|| complain(text)),
             Mode::Plain(plain) => plain.lock().print(text),
@@ -87,7 +106,7 @@ impl Default for Progress {
 
 impl fmt::Debug for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mode = match &*self.0 {
+        let mode = match &*self.mode {
             Mode::Silent => "silent",
             Mode::Spinner(_) => "spinner",
             Mode::Plain(_) => "plain",
@@ -312,7 +331,7 @@ mod tests {
 
     fn plain(interval: Duration) -> (Progress, Paper) {
         let paper = Paper::default();
-        (Progress(Arc::new(Mode::Plain(Plain::new(Box::new(paper.clone()), interval)))), paper)
+        (Progress::of(Mode::Plain(Plain::new(Box::new(paper.clone()), interval))), paper)
     }
 
     #[test]

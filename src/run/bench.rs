@@ -57,6 +57,9 @@ pub enum Target {
         /// Whether an API server may be used that does not prove who it is.
         #[serde(default)]
         allow_insecure: bool,
+        /// The workload's namespace and a witness's, where somebody made them beforehand.
+        #[serde(default)]
+        namespaces: Option<[String; 2]>,
     },
 }
 
@@ -252,6 +255,13 @@ impl Bench {
     /// When an image is neither ready, nor in the engine, nor to be pulled.
     pub async fn provide(&self, images: &[String], journal: &Journal) -> Result<Vec<Substitution>, RunError> {
         self.loader.provide(images, journal).await
+    }
+}
+
+impl Bench {
+    /// Whether somebody made the run's namespaces beforehand.
+    pub(super) fn has_namespaces(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.namespaces.is_some())
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::phases::PhaseError;
 use crate::cluster::kind::KindError;
 use crate::cluster::{AdmissionError, ConnectError, EngineError, LabError, UpgradeError, VersionError};
-use crate::evidence::{ReadError, WatchError};
+use crate::evidence::{Log, ReadError, WatchError};
 use crate::report::ReportError;
 use crate::scenario::ScenarioError;
 use crate::workload::{ApplyError, Key, ManifestError, Shortage, SubjectError};
@@ -210,6 +210,12 @@ impl RunError {
         Self::Api { what: what.to_owned(), source: Box::new(source) }
     }
 
+    /// Evidence that did not reach the disk.
+    pub(super) fn unwritten(log: &Log) -> Self {
+        let why = log.failure().unwrap_or_default();
+        Self::File { path: log.path().to_owned(), source: std::io::Error::other(why) }
+    }
+
     /// Whether the user asked for something that cannot be; anything else is the environment's trouble.
     pub fn is_bad_input(&self) -> bool {
         matches!(
@@ -229,7 +235,11 @@ impl RunError {
                 | Self::Upgrade(_)
                 | Self::NotUpgradable
                 | Self::Apply(
-                    ApplyError::NamespaceExists(_) | ApplyError::Differs { .. } | ApplyError::UnknownKind { .. }
+                    ApplyError::NamespaceExists(_)
+                        | ApplyError::NoNamespace(_)
+                        | ApplyError::NamespaceInUse { .. }
+                        | ApplyError::Differs { .. }
+                        | ApplyError::UnknownKind { .. }
                 )
                 | Self::Admission(_)
                 | Self::Phase(_)

@@ -1,11 +1,13 @@
 //! A run on a cluster that was there before it: what it makes stands in its book first, and is removed until nothing is
 //! left.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use kube::api::{Api, ApiResource, DynamicObject};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::discovery::Scope;
 use kube::{Client, ResourceExt};
 use serde_json::json;
@@ -36,6 +38,51 @@ pub(super) struct Place {
     pub(super) uid: String,
     /// The file.
     pub(super) kubeconfig: PathBuf,
+    /// The workload's namespace and a witness's, where somebody made them beforehand.
+    pub(super) namespaces: Option<[String; 2]>,
+}
+
+/// What a run is about to make.
+pub(super) struct Plans<'a> {
+    /// The workload's namespace and the witness's.
+    pub(super) namespaces: [&'a str; 2],
+    /// The workload's objects.
+    pub(super) manifests: &'a [Manifest],
+    /// Those of them of which it is not known that they belong to a namespace.
+    pub(super) cluster_wide: &'a [&'a Manifest],
+    /// A witness's objects.
+    pub(super) witness: &'a [Manifest],
+}
+
+impl Plans<'_> {
+    /// All that is removed by its name. What is in a namespace of the run's own goes with it.
+    pub(super) fn intents(&self, namespaces_stay: bool) -> Vec<Intent> {
+        let object = |namespace: Option<&str>, manifest: &Manifest| Intent {
+            api_version: manifest.text("/apiVersion").to_owned(),
+            kind: manifest.kind().to_owned(),
+            namespace: namespace.map(str::to_owned),
+            name: manifest.name().to_owned(),
+        };
+        let cluster_wide = self.cluster_wide.iter().map(|manifest| object(None, manifest));
+        let [workload, witness] = self.namespaces;
+        if !namespaces_stay {
+            let namespace = |name: &str| Intent {
+                api_version: "v1".to_owned(),
+                kind: "Namespace".to_owned(),
+                namespace: None,
+                name: name.to_owned(),
+            };
+            return self.namespaces.map(namespace).into_iter().chain(cluster_wide).collect();
+        }
+        let is_inside = |manifest: &&Manifest| {
+            !manifest.is_namespace() && self.cluster_wide.iter().all(|it| !std::ptr::eq(*it, *manifest))
+        };
+        let own = self.manifests.iter().filter(is_inside).map(|manifest| object(Some(workload), manifest));
+        let witnesses = [workload, witness]
+            .into_iter()
+            .flat_map(|namespace| self.witness.iter().map(move |manifest| object(Some(namespace), manifest)));
+        cluster_wide.chain(own).chain(witnesses).collect()
+    }
 }
 
 /// A run on somebody's cluster, with its book.
@@ -50,28 +97,15 @@ impl Guest {
     ///
     /// # Errors
     /// When the book cannot be written.
-    pub(super) fn arrive(
-        cluster: &Cluster,
-        place: &Place,
-        run: &str,
-        namespaces: [&str; 2],
-        manifests: &[Manifest],
-    ) -> Result<Self, RunError> {
-        let namespace =
-            |name: &str| Intent { api_version: "v1".to_owned(), kind: "Namespace".to_owned(), name: name.to_owned() };
-        let object = |manifest: &Manifest| Intent {
-            api_version: manifest.text("/apiVersion").to_owned(),
-            kind: manifest.kind().to_owned(),
-            name: manifest.name().to_owned(),
-        };
-        let objects = manifests.iter().filter(|it| !it.is_namespace()).map(object);
+    pub(super) fn arrive(cluster: &Cluster, place: &Place, run: &str, plans: &Plans<'_>) -> Result<Self, RunError> {
         let book = Book {
             run: run.to_owned(),
             cluster: place.uid.clone(),
             server: cluster.server.clone(),
             kubeconfig: std::path::absolute(&place.kubeconfig).unwrap_or_else(|_| place.kubeconfig.clone()),
             context: cluster.context.clone(),
-            intents: namespaces.into_iter().map(namespace).chain(objects).collect(),
+            intents: plans.intents(place.namespaces.is_some()),
+            claims_in: place.namespaces.as_ref().map(|[workload, _]| workload.clone()),
         };
         let lease = book.open().map_err(unwritable)?;
         Ok(Self { client: cluster.client.clone(), book, lease })
@@ -134,21 +168,25 @@ pub(super) async fn sweep_dead_runs(cluster: &Cluster, uid: &str, journal: &Jour
 
 /// Deletes the objects of a book that bear the label of its run, again and again until none is there or the time is up.
 /// Returns what is left, each with what stands in its way.
-async fn remove(client: &Client, book: &Book, limit: Duration) -> Vec<String> {
+pub(super) async fn remove(client: &Client, book: &Book, limit: Duration) -> Vec<String> {
     let end = Instant::now() + limit;
-    let mut pause = FIRST_PAUSE;
+    let (mut pause, mut kinds) = (FIRST_PAUSE, Kinds::default());
     loop {
-        let looks = book.intents.iter().map(|intent| async move {
-            let name = format!("{} {}", intent.kind, intent.name);
-            let limit = end.min(Instant::now() + ANSWER_WITHIN);
-            match tokio::time::timeout_at(limit.into(), delete(client, intent, &book.run)).await {
-                Ok(Ok(None)) => None,
-                Ok(Ok(Some(why))) => Some(format!("{name} ({why})")),
-                Ok(Err(why)) => Some(format!("{name} ({why})")),
-                Err(_) => Some(format!("{name} (the API server does not answer)")),
+        kinds.look_up(client, book, end).await;
+        let looks = book.intents.iter().map(|intent| {
+            let kinds = &kinds;
+            async move {
+                let asked = async { delete(client, intent, kinds.of(intent)?, &book.run).await };
+                in_time(asked, end).await.map(|why| format!("{} {} ({why})", intent.kind, intent.name))
             }
         });
-        let left: Vec<String> = join_all(looks).await.into_iter().flatten().collect();
+        let claims = async {
+            let namespace = book.claims_in.as_ref()?;
+            let claims = in_time(delete_claims(client, namespace, &book.run), end).await;
+            claims.map(|why| format!("claims in {namespace} ({why})"))
+        };
+        let (left, claims) = tokio::join!(join_all(looks), claims);
+        let left: Vec<String> = left.into_iter().chain([claims]).flatten().collect();
         if left.is_empty() || Instant::now() + pause >= end {
             return left;
         }
@@ -157,32 +195,128 @@ async fn remove(client: &Client, book: &Book, limit: Duration) -> Vec<String> {
     }
 }
 
-/// Asks for the deletion of an object, if this run made it, and tells what keeps it; nothing once it is gone. Objects of a
-/// namespace go with it.
-async fn delete(client: &Client, intent: &Intent, run: &str) -> Result<Option<String>, String> {
-    let Some(resource) = cluster_wide(client, intent).await? else { return Ok(None) };
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+/// What is left, as an answer within the time tells, or the lack of one.
+async fn in_time(asked: impl Future<Output = Result<Option<String>, String>>, end: Instant) -> Option<String> {
+    let limit = end.min(Instant::now() + ANSWER_WITHIN);
+    match tokio::time::timeout_at(limit.into(), asked).await {
+        Ok(Ok(left)) => left,
+        Ok(Err(why)) => Some(why),
+        Err(_) => Some("the API server does not answer".to_owned()),
+    }
+}
+
+/// Where the objects of a book are found, by API and kind; nowhere where the cluster does not know the kind, and so has none.
+#[derive(Default)]
+struct Kinds(BTreeMap<(String, String), Result<Found, String>>);
+
+/// A kind's resource, and whether it belongs to namespaces, if the cluster knows it.
+type Found = Option<(ApiResource, Scope)>;
+
+impl Kinds {
+    /// Looks up those that are not known yet.
+    async fn look_up(&mut self, client: &Client, book: &Book, end: Instant) {
+        let kinds: BTreeSet<_> = book.intents.iter().map(kind_of).collect();
+        let unknown = kinds.into_iter().filter(|kind| !matches!(self.0.get(kind), Some(Ok(_))));
+        let lookups = unknown.map(|kind| async move {
+            let limit = end.min(Instant::now() + ANSWER_WITHIN);
+            let found = tokio::time::timeout_at(limit.into(), resource(client, &kind)).await;
+            (kind, found.unwrap_or_else(|_| Err("the API server does not answer".to_owned())))
+        });
+        self.0.extend(join_all(lookups).await);
+    }
+
+    fn of(&self, intent: &Intent) -> Result<Found, String> {
+        self.0.get(&kind_of(intent)).cloned().unwrap_or(Ok(None))
+    }
+}
+
+fn kind_of(intent: &Intent) -> (String, String) {
+    (intent.api_version.clone(), intent.kind.clone())
+}
+
+async fn resource(client: &Client, (api_version, kind): &(String, String)) -> Result<Found, String> {
+    let object = json!({"apiVersion": api_version, "kind": kind});
+    match workload::kind_of(client, &Manifest { origin: String::new(), object }).await {
+        Ok(found) => Ok(Some(found)),
+        Err(ApplyError::UnknownKind { .. }) => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Asks for the deletion of an object, if this run made it, and tells what keeps it; nothing once it is gone.
+async fn delete(client: &Client, intent: &Intent, found: Found, run: &str) -> Result<Option<String>, String> {
+    let api: Api<DynamicObject> = match (found, &intent.namespace) {
+        (Some((resource, Scope::Cluster)), _) => Api::all_with(client.clone(), &resource),
+        (Some((resource, Scope::Namespaced)), Some(namespace)) => {
+            Api::namespaced_with(client.clone(), namespace, &resource)
+        }
+        // It goes with its namespace.
+        (Some((_, Scope::Namespaced)), None) | (None, _) => return Ok(None),
+    };
     let there = api.get_metadata_opt(&intent.name).await.map_err(|error| error.to_string())?;
     let Some(there) = there.filter(|it| it.labels().get(RUN_LABEL).is_some_and(|label| label == run)) else {
         return Ok(None);
     };
     let Some(uid) = there.uid() else { return Err("it has no UID".to_owned()) };
     if there.metadata.deletion_timestamp.is_none() {
-        let Intent { api_version, kind, name } = intent.clone();
-        workload::delete(&Owned { api_version, kind, name, uid, api }).await.map_err(|error| error.to_string())?;
+        let Intent { api_version, kind, name, .. } = intent.clone();
+        let owned = Owned { api_version, kind, name, uid, api };
+        // In a namespace that stays, what an object owns is not found by any name.
+        let asked = match intent.namespace {
+            Some(_) => workload::delete_after_dependents(&owned).await,
+            None => workload::delete(&owned).await,
+        };
+        asked.map_err(|error| error.to_string())?;
     }
     let finalizers = there.finalizers();
     let held = (!finalizers.is_empty()).then(|| format!("held by the finalizers {}", finalizers.join(", ")));
     Ok(Some(held.unwrap_or_else(|| "being deleted".to_owned())))
 }
 
-/// The resource of an object that belongs to no namespace; none where its kind is unknown, and so nothing of it is there.
-async fn cluster_wide(client: &Client, intent: &Intent) -> Result<Option<ApiResource>, String> {
-    let Intent { api_version, kind, name } = intent;
-    let object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}});
-    match workload::kind_of(client, &Manifest { origin: String::new(), object }).await {
-        Ok((resource, scope)) => Ok((scope == Scope::Cluster).then_some(resource)),
-        Err(ApplyError::UnknownKind { .. }) => Ok(None),
-        Err(error) => Err(error.to_string()),
+/// Asks for the deletion of the claims that a controller made for the run's set, and tells which are there still.
+async fn delete_claims(client: &Client, namespace: &str, run: &str) -> Result<Option<String>, String> {
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
+    let labelled = ListParams::default().labels(&format!("{RUN_LABEL}={run}"));
+    let list = api.list_metadata(&labelled).await.map_err(|error| error.to_string())?;
+    for claim in list.iter().filter(|claim| claim.metadata.deletion_timestamp.is_none()) {
+        let deleted = api.delete(&claim.name_any(), &workload::by_uid(&claim.uid().unwrap_or_default())).await;
+        match deleted {
+            Err(kube::Error::Api(status)) if [404, 409].contains(&status.code) => {}
+            asked => drop(asked.map_err(|error| error.to_string())?),
+        }
+    }
+    let names: Vec<String> = list.iter().map(ResourceExt::name_any).collect();
+    Ok((!names.is_empty()).then(|| format!("{} being deleted", names.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_a_namespace_that_stays_every_object_is_noted_and_else_what_belongs_to_none() {
+        let text = "apiVersion: v1\nkind: Service\nmetadata: {name: db}\n---\n\
+                    apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: fast}\n---\n\
+                    apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
+        let manifests = workload::parse("here", text).expect("manifests");
+        let witness = workload::parse("here", "apiVersion: v1\nkind: Pod\nmetadata: {name: witness}\n").expect("one");
+        let plans = Plans {
+            namespaces: ["shop", "near"],
+            manifests: &manifests,
+            cluster_wide: &[&manifests[1]],
+            witness: &witness,
+        };
+        let noted = |stay| -> Vec<String> {
+            let intents = plans.intents(stay).into_iter();
+            intents.map(|it| format!("{} {} in {:?}", it.kind, it.name, it.namespace.unwrap_or_default())).collect()
+        };
+        assert_eq!(noted(false), ["Namespace shop in \"\"", "Namespace near in \"\"", "StorageClass fast in \"\""]);
+        let wanted = [
+            "StorageClass fast in \"\"",
+            "Service db in \"shop\"",
+            "Pod witness in \"shop\"",
+            "Pod witness in \"near\"",
+        ];
+        assert_eq!(noted(true), wanted);
     }
 }

@@ -1,6 +1,6 @@
 //! Waits until the objects that a selector chooses are as they have to be.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, pin_mut};
 use kube::api::{Api, ListParams, WatchParams};
@@ -13,6 +13,9 @@ use crate::object::has_condition;
 
 /// Between two questions to an API server that does not answer as it should.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// An API server that has just started refuses everybody, until it knows its roles.
+const REFUSED_FOR: Duration = Duration::from_secs(10);
 
 /// How many of some objects must be Ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,17 +38,24 @@ pub(super) async fn listed<K, T>(
 where
     K: Resource + Clone + DeserializeOwned + Serialize + std::fmt::Debug,
 {
-    let mut last_seen = "no answer of the API server".to_owned();
+    let (begun, mut last_seen) = (Instant::now(), "no answer of the API server".to_owned());
     let found = async {
         loop {
-            let Ok(list) = api.list(&ListParams::default().labels(selector)).await else {
-                // The API server may still be starting.
-                tokio::time::sleep(RETRY_AFTER).await;
-                continue;
+            let list = match api.list(&ListParams::default().labels(selector)).await {
+                Ok(list) => list,
+                Err(kube::Error::Api(status)) if status.code == 403 && begun.elapsed() > REFUSED_FOR => {
+                    return Err(RunError::api(&format!("get {what}"), kube::Error::Api(status)));
+                }
+                Err(error) => {
+                    // The API server may still be starting.
+                    last_seen = error.to_string();
+                    tokio::time::sleep(RETRY_AFTER).await;
+                    continue;
+                }
             };
             let version = list.metadata.resource_version.unwrap_or_default();
             match look(list.items) {
-                Ok(found) => return found,
+                Ok(found) => return Ok(found),
                 Err(missed) => last_seen = missed,
             }
             let Ok(events) = api.watch(&WatchParams::default().labels(selector).timeout(30), &version).await else {
@@ -58,8 +68,10 @@ where
             let _ = events.next().await;
         }
     };
-    let found = tokio::time::timeout(limit, found).await;
-    found.map_err(|_| RunError::NotReady { what: what.to_owned(), limit, last_seen })
+    match tokio::time::timeout(limit, found).await {
+        Ok(found) => found,
+        Err(_) => Err(RunError::NotReady { what: what.to_owned(), limit, last_seen }),
+    }
 }
 
 /// Waits until there are such objects and all of them, or some, have the condition Ready; returns those that have it.

@@ -32,6 +32,7 @@ use crate::cluster::{Lab, book, engine};
 use crate::evidence::{Evidence, Leftover, Log, Snapshot, SnapshotOf, What};
 use crate::report::{self, Judged, Outcome, Progress};
 use crate::scenario::Journal;
+use crate::terminal::quoted;
 use crate::workload::{self};
 
 pub use bench::{Bench, Surroundings, Target};
@@ -106,7 +107,7 @@ fn surroundings(
     progress: &Progress,
 ) -> Result<Surroundings, RunError> {
     let path = directory.join("evidence.jsonl");
-    let log = Log::create(&path).map_err(|source| RunError::File { path, source })?;
+    let log = Log::create(&path, progress.redaction().clone()).map_err(|source| RunError::File { path, source })?;
     let journal = Journal { log: Arc::new(log), progress: progress.clone() };
     Ok(Surroundings { name, directory, journal, timeout_scale })
 }
@@ -120,11 +121,14 @@ fn read_back(around: &Surroundings, trouble: Option<RunError>) -> Result<Finishe
     if let Some(trouble) = &trouble {
         journal.note(trouble.to_string());
     }
-    let path = journal.log.path().to_owned();
-    if let Some(failure) = journal.log.failure() {
-        return Err(RunError::File { path, source: std::io::Error::other(failure) });
+    if journal.log.failure().is_some() {
+        if let Some(trouble) = trouble.filter(|trouble| !matches!(trouble, RunError::File { .. })) {
+            // Its record is lost too.
+            journal.progress.say(&trouble.to_string());
+        }
+        return Err(RunError::unwritten(&journal.log));
     }
-    Ok(Finished { directory: directory.clone(), evidence: Evidence::read(&path)?, trouble, kept: None })
+    Ok(Finished { directory: directory.clone(), evidence: Evidence::read(journal.log.path())?, trouble, kept: None })
 }
 
 /// How to remove what was kept on a cluster that was there before.
@@ -144,8 +148,7 @@ fn kept_namespaces(settings: &Settings, run_id: &str, evidence: &Evidence) -> Op
         Target::Context { .. } => {
             let name = format!("{}{run_id}", kind::PREFIX);
             let book = book::left().kept.into_iter().find(|book| book.run == name)?;
-            let [file, context] =
-                [&book.kubeconfig.display().to_string(), &book.context].map(|word| book::quoted(word));
+            let [file, context] = [&book.kubeconfig.display().to_string(), &book.context].map(|word| quoted(word));
             let look = format!("kubectl --kubeconfig {file} --context {context} --namespace {namespace} get pods");
             Some(format!("look:   {look}\nremove: {}", book.removal()))
         }

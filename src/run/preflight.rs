@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::Taint;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
+use kube::discovery::Scope;
 
 use super::RunError;
 use super::bench::{Bench, Target};
@@ -30,32 +31,58 @@ pub(super) async fn of_cluster(
             is_new_enough(cluster)?;
             Ok(None)
         }
-        Target::Context { uid: meant, kubeconfig, .. } => {
+        Target::Context { uid: meant, kubeconfig, namespaces, .. } => {
             let uid = cluster.identity().await?;
             progress.say(&format!("namespace kube-system of UID {uid}"));
             is_meant(cluster, &uid, meant.as_deref())?;
             is_new_enough(cluster)?;
-            demand(cluster, &Right::of_every_run()).await?;
-            Ok(Some(Place { uid, kubeconfig: kubeconfig.clone() }))
+            let rights = match namespaces {
+                Some([workload, witness]) => Right::in_namespaces([workload, witness]),
+                None => Right::of_every_run(),
+            };
+            demand(cluster, &rights).await?;
+            Ok(Some(Place { uid, kubeconfig: kubeconfig.clone(), namespaces: namespaces.clone() }))
         }
     }
 }
 
-/// Refuses a workload that could not be deployed, or not taken away again, or whose namespaces are there already.
+/// Refuses a workload that could not be deployed, or not taken away again, or whose namespaces are in use. Tells of which
+/// objects it is not known that they belong to a namespace.
 ///
 /// # Errors
 /// When it is so.
-pub(super) async fn of_workload(bench: &Bench, manifests: &[Manifest], namespaces: [&str; 2]) -> Result<(), RunError> {
+pub(super) async fn of_workload<'a>(
+    bench: &Bench,
+    manifests: &'a [Manifest],
+    [workload, witness]: [&str; 2],
+) -> Result<Vec<&'a Manifest>, RunError> {
     let client = &bench.cluster.client;
-    for namespace in namespaces {
-        workload::namespace_is_free(client, namespace).await?;
+    let stays = bench.has_namespaces();
+    if stays {
+        workload::namespace_is_unused(client, workload).await?;
+        workload::namespace_is_there(client, witness).await?;
+        workload::names_are_free(client, manifests, workload).await?;
+    } else {
+        workload::namespace_is_free(client, workload).await?;
+        workload::namespace_is_free(client, witness).await?;
     }
     storage_classes(bench, manifests).await?;
     nodes(manifests, &bench.taints, None)?;
-    let mut rights = Vec::new();
-    for manifest in manifests.iter().filter(|manifest| !workload::defines_kind_of(manifests, manifest)) {
+    let (mut rights, mut cluster_wide) = (Vec::new(), Vec::new());
+    for manifest in manifests {
+        if workload::defines_kind_of(manifests, manifest) {
+            cluster_wide.push(manifest);
+            continue;
+        }
+        // A Namespace says what that of the workload is to be like.
+        if stays && manifest.is_namespace() {
+            continue;
+        }
         let (kind, scope) = workload::kind_of(client, manifest).await?;
-        let right = Right::to_apply(&kind, &scope);
+        if scope == Scope::Cluster && !manifest.is_namespace() {
+            cluster_wide.push(manifest);
+        }
+        let right = Right::to_apply(&kind, &scope, if stays { workload } else { "" });
         if !rights.contains(&right) {
             rights.push(right);
         }
@@ -63,7 +90,7 @@ pub(super) async fn of_workload(bench: &Bench, manifests: &[Manifest], namespace
     if bench.nodes.is_none() {
         demand(&bench.cluster, &rights).await?;
     }
-    Ok(())
+    Ok(cluster_wide)
 }
 
 /// A pod that a quota leaves no room for is never made, be it a witness's that keeps its ledger in a claim.

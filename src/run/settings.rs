@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::bench::{Surroundings, Target};
 use super::budget::Budget;
-use super::{Disruption, RunError, Trial, preflight};
+use super::{Disruption, RunError, Trial, names, preflight};
 use crate::check::Check;
 use crate::cluster::{Lab, Version};
 use crate::evidence::{Expect, Replication};
@@ -62,6 +62,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The witness's namespace, where somebody made it beforehand.
+    fn witness_namespace(&self) -> Result<Option<String>, RunError> {
+        let Target::Context { namespaces: Some([workload, witness]), .. } = &self.target else { return Ok(None) };
+        if workload == witness {
+            let why = "the workload is in it, and a witness asks from another one";
+            return Err(RunError::BadNamespace { name: witness.clone(), why });
+        }
+        names::usable(witness.clone()).map(Some)
+    }
+
     /// The trial that is asked for; what is wrong with the manifests is said here.
     pub(super) async fn trial(&self, lab: &Lab, around: &Surroundings) -> Result<Trial, RunError> {
         if self.upgrade.is_some() {
@@ -96,6 +106,7 @@ impl Settings {
             around,
             manifests,
             namespace,
+            witness_namespace: self.witness_namespace()?,
             hints: self.hints.clone(),
             scenarios,
             replication,

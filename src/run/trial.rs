@@ -9,14 +9,14 @@ use tokio_util::task::AbortOnDropHandle;
 use super::bench::{Bench, Surroundings};
 use super::beside::Beside;
 use super::budget::{Budget, held_to};
-use super::guest::Guest;
+use super::guest::{Guest, Plans};
 use super::images::substituted;
 use super::names::{short_name, usable, word_of};
 use super::password::password;
 use super::scope::{Disruption, Scope};
 use super::{RunError, preflight, witness};
 use crate::evidence::{
-    Budgets, Expect, Note, Recorder, Redaction, Replication, Run, SCHEMA, Subject, Substitution, Upgrade, What,
+    Budgets, Expect, Note, Recorder, Replication, Run, SCHEMA, Subject, Substitution, Upgrade, What,
 };
 use crate::probe::Session;
 use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
@@ -33,6 +33,8 @@ pub struct Trial {
     pub manifests: Vec<Manifest>,
     /// The namespace; one named after the run, unless given or named by the manifests.
     pub namespace: Option<String>,
+    /// A witness's other namespace, where that and the workload's were made beforehand.
+    pub witness_namespace: Option<String>,
     /// What is said of the workload beside its manifests.
     pub hints: Hints,
     /// The scenarios, in order.
@@ -83,6 +85,8 @@ pub async fn exercise(bench: &Bench, trial: &Trial, ending: Ending<'_>) -> Resul
     let acted = tokio::select! {
         acted = Box::pin(act(bench, trial, &standing)) => acted,
         () = ending.cancel.cancelled() => Err(RunError::Interrupted),
+        // What is not on record proves nothing: nothing is disturbed any more.
+        () = journal.log.broken() => Err(RunError::unwritten(&journal.log)),
     };
     if let Some(context) = standing.context.get() {
         context.undo_all().await;
@@ -114,7 +118,9 @@ async fn tear_down(bench: &Bench, trial: &Trial, standing: &Standing, limit: Dur
     let namespace = standing.namespace.get().map(String::as_str).unwrap_or_default();
     let torn_down = async {
         let mut made = std::mem::take(&mut *standing.made.lock().await);
-        made.extend(workload::namespaces_of(&bench.cluster.client, &trial.around.name, &made).await?);
+        if !bench.has_namespaces() {
+            made.extend(workload::namespaces_of(&bench.cluster.client, &trial.around.name, &made).await?);
+        }
         if !made.is_empty() {
             scenario::teardown(&bench.cluster.client, &journal.log, namespace, made, limit).await;
         }
@@ -134,31 +140,31 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let namespace = standing.namespace.get_or_init(|| namespace);
     let limits = held_to(Limits::scaled(trial.around.timeout_scale), &trial.budgets);
     let Prepared { subject, credentials, manifests, substitutions } = prepare(bench, trial, namespace).await?;
-    let far = format!("{namespace}-witness");
-    preflight::of_workload(bench, &manifests, [namespace, &far]).await?;
+    let far = trial.witness_namespace.clone().unwrap_or_else(|| format!("{namespace}-witness"));
+    let cluster_wide = preflight::of_workload(bench, &manifests, [namespace, &far]).await?;
     let beside = Beside::of(client, &manifests, &trial.hints).await?;
-    make_namespaces(bench, trial, standing, &manifests, [namespace, &far]).await?;
+    let passwords = witness::Passwords::random();
+    let witness = witness::pod(&bench.witness_image, &passwords.writer, &beside)?;
+    let witness = workload::labelled(witness, &trial.around.name);
+    let namespaces = [namespace.as_str(), &far];
+    let plans = Plans { namespaces, manifests: &manifests, cluster_wide: &cluster_wide, witness: &witness };
+    settle_in(bench, trial, standing, &plans).await?;
     let scope = Scope::of(bench, trial, subject.replicas);
     for left in &scope.left_out {
         journal.progress.say(&format!("left out: {}: {}", left.scenario, left.why));
     }
     journal.log.record(What::Run(Box::new(description(bench, trial, &scope, &subject, substitutions, limits))));
-    let redaction = Redaction::default();
-    if let Credentials::Literal(password) = &credentials {
-        redaction.learn(password);
-    }
-    let recorder = Recorder::start(client, namespace, &journal.log, &redaction).await?;
+    let redaction = journal.log.redaction();
+    workload::hide(redaction, &manifests);
+    let root_password = password(bench, &manifests, namespace, &credentials, &standing.made).await?;
+    redaction.learn([&root_password, &passwords.replica, &passwords.writer, &passwords.admin].map(Secret::expose));
+    let recorder = Recorder::start(client, namespace, &journal.log).await?;
     // It is set once: a trial is acted once.
     let _ = standing.recorder.set(recorder);
-    let passwords = witness::Passwords::random();
-    let start = |namespace| start_witness(bench, trial, namespace, (&passwords.writer, &beside), standing);
+    let start = |namespace| start_witness(bench, trial, namespace, &witness, standing);
     let started = async { tokio::try_join!(start(namespace), start(&far)) };
     let (near, far_session) = journal.step("run", "start the witnesses", started).await?;
     let dns_servers = bench.record_dns(journal, &near).await?;
-    let root_password = password(bench, &manifests, namespace, &credentials, &standing.made).await?;
-    [&root_password, &passwords.replica, &passwords.writer, &passwords.admin]
-        .iter()
-        .for_each(|secret| redaction.learn(secret.expose()));
     let context = Arc::new(Context::new(Parts {
         client: client.clone(),
         manifests,
@@ -178,7 +184,6 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         replica_password: passwords.replica,
         writer_password: passwords.writer,
         admin_password: passwords.admin,
-        redaction,
         ledger: trial.scenarios.iter().any(|scenario| scenario == "settle").then_some(trial.ledger),
         semi_sync: trial.semi_sync,
         limits,
@@ -220,29 +225,37 @@ async fn prepare(bench: &Bench, trial: &Trial, namespace: &str) -> Result<Prepar
     let (subject, credentials) = workload::subject(&brought, namespace, &bench.domain, &trial.hints)?;
     let mut substitutions = bench.provide(&bench.images_of(&brought, journal).await, journal).await?;
     let manifests = workload::with_random_values(substituted(&brought, &substitutions));
-    let manifests = workload::labelled(manifests, &trial.around.name);
+    let mut manifests = workload::labelled(manifests, &trial.around.name);
+    if bench.has_namespaces() {
+        manifests = workload::with_labelled_claims(manifests, &trial.around.name);
+    }
     let manifests = bench.taking_from_nodes(manifests, journal);
     substitutions.extend(bench.node_substitution.clone());
     Ok(Prepared { subject, credentials, manifests, substitutions })
 }
 
-/// Makes the run's namespaces; on somebody else's cluster they, and all that comes into them, stand in the run's book first.
-async fn make_namespaces(
-    bench: &Bench,
-    trial: &Trial,
-    standing: &Standing,
-    manifests: &[Manifest],
-    names: [&str; 2],
-) -> Result<(), RunError> {
-    let run = &trial.around.name;
+/// Makes the run's namespaces, or finds those that somebody made fit; on somebody else's cluster they, and all that comes into
+/// them, stand in the run's book first.
+async fn settle_in(bench: &Bench, trial: &Trial, standing: &Standing, plans: &Plans<'_>) -> Result<(), RunError> {
+    let (client, run) = (&bench.cluster.client, &trial.around.name);
+    if bench.has_namespaces() {
+        for namespace in plans.namespaces {
+            workload::names_are_free(client, plans.witness, namespace).await?;
+        }
+    }
     if let Some(place) = &bench.place {
-        let guest = Guest::arrive(&bench.cluster, place, run, names, manifests)?;
+        let guest = Guest::arrive(&bench.cluster, place, run, plans)?;
         // It is set once: a trial is acted once.
         let _ = standing.guest.set(guest);
     }
-    for name in names {
-        let owned = workload::create_namespace(&bench.cluster.client, name, run, manifests).await?;
-        standing.made.lock().await.push(owned);
+    if !bench.has_namespaces() {
+        // The second one is like the first, but takes no pods of the workload.
+        let like = plans.manifests.iter().filter(|manifest| manifest.is_namespace());
+        let far: Vec<Manifest> = like.chain(plans.witness).cloned().collect();
+        for (name, manifests) in plans.namespaces.into_iter().zip([plans.manifests, &far]) {
+            let owned = workload::create_namespace(client, name, run, manifests).await?;
+            standing.made.lock().await.push(owned);
+        }
     }
     Ok(())
 }
@@ -326,10 +339,10 @@ async fn start_witness(
     bench: &Bench,
     trial: &Trial,
     namespace: &str,
-    (password, beside): (&Secret, &Beside),
+    manifests: &[Manifest],
     standing: &Standing,
 ) -> Result<Session, RunError> {
-    let (client, manifests) = (&bench.cluster.client, witness::pod(&bench.witness_image, password, beside)?);
-    workload::apply(client, &manifests, namespace, &mut *standing.made.lock().await).await?;
+    let client = &bench.cluster.client;
+    workload::apply(client, manifests, namespace, &mut *standing.made.lock().await).await?;
     witness::session(client, namespace, WITNESS_READY_WITHIN.mul_f64(trial.around.timeout_scale)).await
 }

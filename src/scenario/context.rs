@@ -18,7 +18,7 @@ use super::sabotage::Sabotage;
 use super::undo::Disrupted;
 use super::upgrade::Newer;
 use crate::cluster::Nodes;
-use crate::evidence::{PodLife, Redaction, Replication, Sight, Subject, Timeline};
+use crate::evidence::{PodLife, Replication, Sight, Subject, Timeline};
 use crate::mysql::flavour::Flavour;
 use crate::probe::Session;
 use crate::witness::protocol::Secret;
@@ -125,8 +125,6 @@ pub struct Parts {
     pub writer_password: Secret,
     /// The password of the account that is made where root may log in from its own machine only.
     pub admin_password: Secret,
-    /// What must not get into the evidence.
-    pub redaction: Redaction,
     /// How fast the witness's ledger writes, if it is kept.
     pub ledger: Option<Rate>,
     /// Whether commits are to wait for a replica, which the ledger then asks around each write.

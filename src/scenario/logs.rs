@@ -1,8 +1,10 @@
 //! Saves what the workload's containers wrote, before it goes with them, and records their last words.
 
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use futures::future::join_all;
+use futures::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 
@@ -15,7 +17,10 @@ const READ_WITHIN: Duration = Duration::from_secs(10);
 const LAST_LINES: i64 = 20;
 
 /// The longest part of such a line, in characters.
-const LONGEST_LINE: usize = 500;
+const LONGEST_WORDS: usize = 500;
+
+/// What goes beyond this in a line is left out, in bytes: a log may be of any size, and of a single line.
+const LONGEST_LINE: u64 = 1 << 20;
 
 impl Context {
     /// Saves the logs of a pod's containers, those of containers that were restarted too. A log that cannot be had is
@@ -28,17 +33,34 @@ impl Context {
                 let pods = self.pods();
                 // Most containers were never restarted: they have no earlier log.
                 let limit = self.vain.brief(READ_WITHIN);
-                let Ok(Ok(text)) = tokio::time::timeout(limit, pods.logs(pod, &parameters)).await else { return };
+                let opened = tokio::time::timeout(limit, pods.log_stream(pod, &parameters)).await;
+                let Ok(Ok(mut log)) = opened else { return };
                 let suffix = if previous { ".previous" } else { "" };
                 let name = format!("{pod}.{}.{container}{suffix}.log", uid.split('-').next().unwrap_or_default());
-                self.save_text(&name, &text);
+                match tokio::time::timeout(limit, self.save_lines(&name, &mut log)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => self.journal.note(format!("{name} was not saved to its end: {error}")),
+                    Err(_) => self.journal.note(format!("{name} was not saved to its end within {limit:?}")),
+                }
             },
         );
         join_all(reads).await;
     }
 
+    /// Writes a log line by line, as it comes.
+    async fn save_lines(&self, name: &str, log: &mut (impl AsyncBufRead + Unpin)) -> io::Result<()> {
+        let redaction = self.journal.log.redaction();
+        std::fs::create_dir_all(&self.logs)?;
+        let mut file = io::BufWriter::new(std::fs::File::create(self.logs.join(name))?);
+        while let Some(line) = next_line(log).await? {
+            writeln!(file, "{}", redaction.line(&line))?;
+        }
+        file.flush()
+    }
+
     /// Saves a text beside the logs. That it cannot be saved is noted, and no failure.
     pub(super) fn save_text(&self, name: &str, text: &str) {
+        let text = self.journal.log.redaction().text(text);
         let written = std::fs::create_dir_all(&self.logs).and_then(|()| std::fs::write(self.logs.join(name), text));
         if let Err(error) = written {
             self.journal.note(format!("{name} was not saved: {error}"));
@@ -79,9 +101,11 @@ impl Context {
                 let parameters =
                     LogParams { previous, tail_lines, container: Some(container.clone()), ..LogParams::default() };
                 let (pods, limit) = (self.pods(), self.vain.brief(READ_WITHIN));
-                let text = tokio::time::timeout(limit, pods.logs(pod, &parameters)).await.ok()?.ok()?;
-                let clipped = |line: &str| self.redaction.line(line).chars().take(LONGEST_LINE).collect();
-                let lines: Vec<String> = text.lines().map(clipped).collect();
+                let read = async { last_lines(&mut pods.log_stream(pod, &parameters).await.ok()?).await.ok() };
+                let lines = tokio::time::timeout(limit, read).await.ok()??;
+                let redaction = self.journal.log.redaction();
+                let clipped = |line: &String| redaction.line(line).chars().take(LONGEST_WORDS).collect();
+                let lines: Vec<String> = lines.iter().map(clipped).collect();
                 let (pod, uid) = (pod.to_owned(), uid.to_owned());
                 (!lines.is_empty()).then_some(ContainerLog { pod, uid, container, previous, lines })
             },
@@ -97,5 +121,52 @@ impl Context {
         let inits = spec.init_containers.into_iter().flatten();
         let names = inits.chain(spec.containers).map(|container| container.name).collect();
         Some((pod.metadata.uid?, names))
+    }
+}
+
+/// The next line of a log, without its end; of a line that is too long, the beginning.
+async fn next_line(log: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    if (&mut *log).take(LONGEST_LINE).read_until(b'\n', &mut line).await? == 0 {
+        return Ok(None);
+    }
+    let is_whole = line.ends_with(b"\n");
+    let text = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
+    if is_whole || (line.len() as u64) < LONGEST_LINE {
+        return Ok(Some(text));
+    }
+    let mut left_out = 0;
+    loop {
+        let part = log.fill_buf().await?;
+        let end = part.iter().position(|byte| *byte == b'\n');
+        let length = end.map_or(part.len(), |end| end + 1);
+        log.consume_unpin(length);
+        left_out += length;
+        if end.is_some() || length == 0 {
+            return Ok(Some(format!("{text} … and {left_out} bytes more")));
+        }
+    }
+}
+
+/// The lines of the end of a log.
+async fn last_lines(log: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    while let Some(line) = next_line(log).await? {
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_is_read_line_by_line_and_a_line_without_end_is_cut() {
+        let longest = "x".repeat(usize::try_from(LONGEST_LINE).expect("it fits"));
+        let text = format!("first\r\n\n{longest}and more\nlast");
+        let lines = last_lines(&mut text.as_bytes()).await.expect("lines");
+        assert_eq!((lines.len(), &*lines[0], &*lines[1], &*lines[3]), (4, "first", "", "last"));
+        assert_eq!(lines[2], format!("{longest} … and 9 bytes more"));
     }
 }

@@ -1,6 +1,7 @@
 //! What is under test: manifests are parsed, understood, applied by server-side apply and deleted by recorded UID.
 
 mod apply;
+mod hidden;
 mod hints;
 mod kinds;
 mod manifests;
@@ -9,6 +10,7 @@ mod options;
 mod own_names;
 mod password;
 mod placement;
+mod pod_security;
 mod quota;
 mod render;
 mod server;
@@ -19,12 +21,19 @@ mod unsupported;
 mod yaml;
 
 pub(crate) use apply::by_uid;
-pub use apply::{ApplyError, Owned, apply, await_gone, delete, random_password, random_word, with_random_values};
+pub use apply::{
+    ApplyError, Owned, apply, await_gone, delete, delete_after_dependents, random_password, random_word,
+    with_random_values,
+};
+pub use hidden::hide;
 pub use hints::Hints;
 pub use kinds::{defines_kind_of, kind_of, known_to_new_cluster};
 pub(crate) use manifests::objects_of;
 pub use manifests::{Loaded, Manifest, ManifestError, load, parse};
-pub use namespaces::{RUN_LABEL, create_namespace, labelled, namespace_is_free, namespaces_of};
+pub use namespaces::{
+    RUN_LABEL, create_namespace, labelled, names_are_free, namespace_is_free, namespace_is_there, namespace_is_unused,
+    namespaces_of, with_labelled_claims,
+};
 pub use own_names::with_own_names;
 pub use password::{Credentials, Holder, Key};
 pub(crate) use password::{is_below, secret_text};

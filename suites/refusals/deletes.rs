@@ -9,6 +9,7 @@ use kube::{Client, Config};
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 use steadfast::evidence::{EventType, Log, ObjectEvent, What};
+use steadfast::redaction::Redaction;
 use steadfast::scenario::teardown;
 use steadfast::workload::Owned;
 
@@ -37,7 +38,7 @@ fn torn_down(uid: &str, expected: fn(&[String]) -> bool) -> Result<(), Failed> {
     let there = OBJECTS.map(|(kind, _, path)| (path.to_owned(), object(kind, path, uid)));
     let server = ApiServer::start(|_| None, there);
     let folder = tempfile::tempdir()?;
-    let log = Arc::new(Log::create(&folder.path().join("evidence.jsonl"))?);
+    let log = Arc::new(Log::create(&folder.path().join("evidence.jsonl"), Redaction::default())?);
     let object_kind = "PersistentVolumeClaim".to_owned();
     let claim = object(&object_kind, CLAIM, "made");
     log.record(What::Object(Box::new(ObjectEvent { event: EventType::Added, object_kind, object: claim })));

@@ -65,7 +65,7 @@ contexts: [{name: closed, context: {cluster: closed, user: nobody}}]
 ";
 
 /// Who tells the credentials, and does not.
-const PLUGIN: &str = "exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, 'echo no login >&2; exit 1'], interactiveMode: Never}";
+const PLUGIN: &str = "exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, 'echo token-canary1; echo no login for canary1 >&2; exit 1'], interactiveMode: Never}";
 
 /// A stored run in which all is well.
 pub const STORED: &str = include_str!("../replay/made-good.jsonl");

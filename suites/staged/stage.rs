@@ -165,6 +165,7 @@ impl Stage {
         let trial = Trial {
             manifests: workload::load(&Sources::of(act.manifests.clone()), &bench.lab.kubectl).await?.manifests,
             namespace: Some(act.namespace.clone()),
+            witness_namespace: None,
             hints: act.hints.clone(),
             scenarios: act.scenarios.clone(),
             replication: act.replication,
@@ -200,7 +201,7 @@ impl Stage {
 
 fn journal(directory: &Path, progress: Progress) -> Result<Journal, RunError> {
     let path = directory.join("evidence.jsonl");
-    let log = std::fs::create_dir_all(directory).and_then(|()| Log::create(&path));
+    let log = std::fs::create_dir_all(directory).and_then(|()| Log::create(&path, progress.redaction().clone()));
     let log = log.map_err(|source| RunError::File { path, source })?;
     Ok(Journal { log: Arc::new(log), progress })
 }

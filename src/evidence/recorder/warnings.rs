@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 
 use super::super::log::Log;
 use super::super::record::{EventType, Note, ObjectEvent, What};
-use super::super::redaction::Redaction;
 use super::super::subject::Subject;
 use super::{End, RETRY_AFTER, watch_once};
 use crate::object::{number, text};
@@ -27,24 +26,17 @@ pub(super) struct Warnings {
     api: Api<DynamicObject>,
     subject: Subject,
     log: Arc<Log>,
-    redaction: Redaction,
     said: Said,
 }
 
 impl Warnings {
     /// The watch, and the version to watch from; what was said before the run is none of it. Nothing where the account may
     /// not see Events, which is noted.
-    pub async fn begin(
-        client: &Client,
-        namespace: &str,
-        log: &Arc<Log>,
-        redaction: &Redaction,
-    ) -> Option<(Self, String)> {
+    pub async fn begin(client: &Client, namespace: &str, log: &Arc<Log>) -> Option<(Self, String)> {
         let subject = log.look(|timeline| timeline.subject().cloned())?;
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", KIND));
         let api = Api::namespaced_with(client.clone(), namespace, &resource);
-        let (log, redaction) = (log.clone(), redaction.clone());
-        let mut warnings = Self { api, subject, log, redaction, said: Said::default() };
+        let mut warnings = Self { api, subject, log: log.clone(), said: Said::default() };
         match warnings.list(false).await {
             Ok(version) => Some((warnings, version)),
             Err(error) => {
@@ -86,7 +78,7 @@ impl Warnings {
             return;
         }
         let Ok(object) = serde_json::to_value(object) else { return };
-        let Some(object) = warning(&object, &self.subject, &self.redaction) else { return };
+        let Some(object) = warning(&object, &self.subject) else { return };
         if self.said.is_news(&object) && news {
             self.log.record(What::Object(Box::new(ObjectEvent { event, object_kind: KIND.to_owned(), object })));
         }
@@ -94,7 +86,7 @@ impl Warnings {
 }
 
 /// What is kept of an Event, if it is a warning about the workload.
-fn warning(event: &Value, subject: &Subject, redaction: &Redaction) -> Option<Value> {
+fn warning(event: &Value, subject: &Subject) -> Option<Value> {
     let field = |pointer| text(event, pointer);
     let (kind, name) = (field("/involvedObject/kind")?, field("/involvedObject/name")?);
     if field("/type") != Some("Warning") || !subject.has(kind, name) {
@@ -108,7 +100,7 @@ fn warning(event: &Value, subject: &Subject, redaction: &Redaction) -> Option<Va
         "type": "Warning",
         "involvedObject": {"kind": kind, "name": name, "uid": field("/involvedObject/uid")},
         "reason": field("/reason"),
-        "message": redaction.text(field("/message").unwrap_or_default()),
+        "message": field("/message").unwrap_or_default(),
         "count": count,
         "lastTimestamp": times.into_iter().find_map(field),
     }))
@@ -142,19 +134,17 @@ mod tests {
         json!({
             "metadata": {"name": format!("{name}.18a"), "uid": "e-1", "managedFields": []},
             "involvedObject": {"kind": kind, "name": name, "uid": "p-1", "fieldPath": "spec.containers{mysql}"},
-            "type": "Warning", "reason": reason, "message": "probe with -phunter2 failed", "count": count,
+            "type": "Warning", "reason": reason, "message": "probe failed", "count": count,
             "source": {"component": "kubelet"}, "lastTimestamp": "2026-01-05T03:00:00Z",
         })
     }
 
     fn kept(event: &Value) -> Option<Value> {
-        let redaction = Redaction::default();
-        redaction.learn("hunter2");
-        warning(event, &run().subject, &redaction)
+        warning(event, &run().subject)
     }
 
     #[test]
-    fn a_warning_about_the_workload_is_kept_without_secrets() {
+    fn a_warning_about_the_workload_is_kept() {
         let kept_ones = [("StatefulSet", "mysql"), ("Pod", "mysql-2"), ("PersistentVolumeClaim", "data-mysql-0")];
         for (kind, name) in kept_ones {
             assert!(kept(&event(kind, name, "FailedCreate", 1)).is_some(), "{kind} {name}");
@@ -172,7 +162,7 @@ mod tests {
             "type": "Warning",
             "involvedObject": {"kind": "Pod", "name": "mysql-0", "uid": "p-1"},
             "reason": "Unhealthy",
-            "message": "probe with -p[redacted] failed",
+            "message": "probe failed",
             "count": 3,
             "lastTimestamp": "2026-01-05T03:00:00Z",
         });

@@ -99,7 +99,7 @@ impl After {
         };
         let before = if let Target::Context { witness_image, .. } = known { witness_image.clone() } else { None };
         let (uid, witness_image) = (Some(saved.place.uid.clone()), witness_image.or(before));
-        Target::Context { kubeconfig, context, uid, witness_image, allow_insecure }
+        Target::Context { kubeconfig, context, uid, witness_image, allow_insecure, namespaces: None }
     }
 
     /// The settings of the workload that is deployed once more, and of this call.

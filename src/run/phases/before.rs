@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::super::bench::{Bench, Surroundings, Target};
+use super::super::guest::Plans;
 use super::super::images::{self, substituted};
 use super::super::names;
 use super::super::{Finished, RunError, Settings, preflight, read_back};
@@ -111,6 +112,11 @@ impl Before {
         workload::leave_default_namespace(&mut manifests);
         workload::can_be_judged(&manifests)?;
         preflight::quotas(&manifests, true)?;
+        let run = known.as_ref().map_or_else(|| around.name.clone(), Saved::name);
+        if let Target::Context { .. } = target {
+            manifests = workload::with_own_names(manifests, names::word_of(&run));
+        }
+        let manifests = workload::labelled(manifests, &run);
         let images = images::to_load(&lab, &target, &manifests, &around.journal).await;
         let bench = Bench::open(lab, &target, around, &images, &mut None).await?;
         let saved = match known {
@@ -141,7 +147,7 @@ impl Before {
         let run_id = around.name.trim_start_matches(kind::PREFIX).to_owned();
         let (own, settings) = (names::short_name(&run_id), &self.settings);
         let hints = &settings.hints;
-        let (subject, near, far) = match &self.adopt {
+        let (subject, near, far, cluster_wide) = match &self.adopt {
             Some(set) => {
                 let namespace = settings.namespace.clone().unwrap_or_else(|| "default".to_owned());
                 let gone = |kind, name| PhaseError::NothingToAdopt { kind, name, namespace: namespace.clone() };
@@ -150,18 +156,21 @@ impl Before {
                 let (subject, _) = workload::subject(&manifests, &namespace, &bench.domain, &of_manifests)?;
                 workload::is_no_group(&manifests)?;
                 let (near, far) = (format!("{own}-near"), format!("{own}-far"));
-                preflight::of_workload(bench, &[], [&near, &far]).await?;
-                (subject, near, far)
+                let none = preflight::of_workload(bench, &[], [&near, &far]).await?;
+                (subject, near, far, none)
             }
             None => {
                 let named = workload::namespace(manifests, settings.namespace.as_deref())?;
                 let namespace = names::usable(named.unwrap_or(own))?;
                 let (subject, _) = workload::subject(manifests, &namespace, &bench.domain, hints)?;
                 let far = format!("{namespace}-witness");
-                preflight::of_workload(bench, manifests, [&namespace, &far]).await?;
-                (subject, namespace, far)
+                let cluster_wide = preflight::of_workload(bench, manifests, [&namespace, &far]).await?;
+                (subject, namespace, far, cluster_wide)
             }
         };
+        let namespaces = [near.as_str(), &far];
+        let plans = Plans { namespaces, manifests, cluster_wide: &cluster_wide, witness: &[] };
+        let intents = plans.intents(false);
         let saved = Saved {
             schema: Saved::SCHEMA,
             steadfast: env!("CARGO_PKG_VERSION").to_owned(),
@@ -181,6 +190,7 @@ impl Before {
             subject,
             near,
             far,
+            intents,
             made: Vec::new(),
             phase: Phase::Begun,
             before: None,
@@ -264,9 +274,9 @@ async fn fresh(site: &Site<'_>, manifests: Vec<Manifest>) -> Result<Vec<Manifest
 /// A target that is found from any folder.
 fn absolute(target: Target) -> Target {
     match target {
-        Target::Context { kubeconfig, context, uid, witness_image, allow_insecure } => {
+        Target::Context { kubeconfig, context, uid, witness_image, allow_insecure, namespaces } => {
             let kubeconfig = std::path::absolute(&kubeconfig).unwrap_or(kubeconfig);
-            Target::Context { kubeconfig, context, uid, witness_image, allow_insecure }
+            Target::Context { kubeconfig, context, uid, witness_image, allow_insecure, namespaces }
         }
         other => other,
     }

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use crate::cluster::book::Intent;
+use crate::cluster::kind::PREFIX;
 use crate::evidence::{Expect, Replication, State, Subject};
 use crate::run::{Budget, Target};
 use crate::scenario::Rate;
 use crate::workload::{Hints, Owned, Sources};
 
 /// The version of the file's format. A reader refuses a file with another one.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Who may read it: it tells where the cluster is.
 const MODE: u32 = 0o600;
@@ -155,6 +157,8 @@ pub(super) struct Saved {
     pub near: String,
     /// The namespace of the other witness.
     pub far: String,
+    /// All that is made which belongs to no namespace, and the namespaces, noted before any of it is made.
+    pub intents: Vec<Intent>,
     /// What was made beyond namespaces, and these themselves, in the order of their making.
     pub made: Vec<Thing>,
     pub phase: Phase,
@@ -165,6 +169,11 @@ pub(super) struct Saved {
 }
 
 impl Saved {
+    /// The run whose label all bears that was made.
+    pub fn name(&self) -> String {
+        format!("{PREFIX}{}", self.run_id)
+    }
+
     /// The format that this program writes.
     pub const SCHEMA: u32 = SCHEMA;
 
@@ -262,6 +271,7 @@ mod tests {
             subject: sample::run().subject,
             near: "db".into(),
             far: "db-witness".into(),
+            intents: Vec::new(),
             made: Vec::new(),
             phase: Phase::Begun,
             before: None,
@@ -310,7 +320,7 @@ mod tests {
         );
         assert!(refusal("{}").contains("missing field `schema`"));
         assert!(refusal("").contains("EOF while parsing"));
-        let other = refusal(&text.replacen("\"schema\": 1", "\"schema\": 9", 1));
+        let other = refusal(&text.replacen("\"schema\": 2", "\"schema\": 9", 1));
         assert!(other.starts_with("the state file state.json has format 9, written by steadfast 0.1.0"), "{other}");
     }
 

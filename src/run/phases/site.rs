@@ -1,6 +1,6 @@
 //! The cluster as both phases meet it: what was made there is found again by what the state file remembers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use serde_json::json;
 use super::super::bench::{Bench, Surroundings, reach};
 use super::super::beside::Beside;
 use super::super::budget::held_to;
+use super::super::guest;
 use super::super::password::password;
 use super::super::scope::{Disruption, Scope};
 use super::super::trial::description;
@@ -20,12 +21,13 @@ use super::super::witness::{self, Passwords};
 use super::super::{RunError, Target, Trial};
 use super::error::PhaseError;
 use super::saved::{Phase, Saved, Thing};
-use crate::cluster::kind::PREFIX;
+use crate::cluster::book::Book;
 use crate::cluster::{Cluster, Lab, engine};
-use crate::evidence::{Recorder, Redaction, Replication, Run, Substitution, Upgrade};
+use crate::evidence::{Recorder, Replication, Run, Substitution, Upgrade};
 use crate::scenario::{Context, Limits, Made, Parts, Witnesses};
+use crate::terminal::quoted;
 use crate::witness::protocol::Secret;
-use crate::workload::{self, ApplyError, Credentials, Hints, Manifest, Owned};
+use crate::workload::{self, ApplyError, Hints, Manifest};
 
 /// A claim is made first, and an image may have to be pulled.
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(180);
@@ -130,10 +132,6 @@ pub(super) async fn namespace_like(bench: &Bench, name: &str) -> Result<Manifest
 }
 
 impl Site<'_> {
-    fn name(&self) -> String {
-        format!("{PREFIX}{}", self.saved.run_id)
-    }
-
     pub fn limits(&self) -> Limits {
         held_to(Limits::scaled(self.around.timeout_scale), &self.saved.conditions.budgets)
     }
@@ -146,7 +144,7 @@ impl Site<'_> {
 
     /// Makes the namespaces, or finds those that a call made which was cut short.
     pub async fn make_namespaces(&mut self, manifests: &[Manifest]) -> Result<(), RunError> {
-        let (client, run) = (self.bench.cluster.client.clone(), self.name());
+        let (client, run) = (self.bench.cluster.client.clone(), self.saved.name());
         for name in [self.saved.near.clone(), self.saved.far.clone()] {
             if self.saved.namespace(&name).is_some() {
                 continue;
@@ -240,6 +238,7 @@ impl Site<'_> {
             around: self.around.clone(),
             manifests: Vec::new(),
             namespace: None,
+            witness_namespace: None,
             hints: self.saved.conditions.hints.clone(),
             scenarios,
             replication: self.replication(),
@@ -269,22 +268,20 @@ impl Site<'_> {
     pub async fn meet(&self, manifests: Vec<Manifest>, made: &Made) -> Result<Met, RunError> {
         let (client, journal, subject) = (&self.bench.cluster.client, &self.around.journal, &self.saved.subject);
         let (_, credentials) = workload::subject(&manifests, &subject.namespace, &self.bench.domain, &self.hints())?;
-        let redaction = Redaction::default();
-        if let Credentials::Literal(password) = &credentials {
-            redaction.learn(password);
-        }
-        let recorder = Recorder::start(client, &subject.namespace, &journal.log, &redaction).await?;
+        let root_password = password(&self.bench, &manifests, &subject.namespace, &credentials, made).await?;
+        let kept = Passwords::kept(client, &self.saved.near).await?;
+        let Passwords { writer, replica, admin } =
+            kept.unwrap_or(Passwords { writer: empty(), replica: empty(), admin: empty() });
+        let redaction = journal.log.redaction();
+        workload::hide(redaction, &manifests);
+        redaction.learn([&root_password, &replica, &writer, &admin].map(Secret::expose));
+        let recorder = Recorder::start(client, &subject.namespace, &journal.log).await?;
         let limit = WITNESS_READY_WITHIN.mul_f64(self.around.timeout_scale);
         let session = |namespace| witness::session(client, namespace, limit);
         let (near_namespace, far_namespace) = (self.saved.near.clone(), self.saved.far.clone());
         let met = async { tokio::try_join!(session(&near_namespace), session(&far_namespace)) };
         let (near, far) = journal.step("run", "meet the witnesses", met).await?;
         let dns_servers = self.bench.record_dns(journal, &near).await?;
-        let root_password = password(&self.bench, &manifests, &subject.namespace, &credentials, made).await?;
-        let kept = Passwords::kept(client, &self.saved.near).await?;
-        let Passwords { writer, replica, admin } =
-            kept.unwrap_or(Passwords { writer: empty(), replica: empty(), admin: empty() });
-        [&root_password, &replica, &writer, &admin].iter().for_each(|secret| redaction.learn(secret.expose()));
         let context = Context::new(Parts {
             client: client.clone(),
             manifests,
@@ -299,7 +296,6 @@ impl Site<'_> {
             replica_password: replica,
             writer_password: writer,
             admin_password: admin,
-            redaction,
             ledger: Some(self.saved.conditions.ledger),
             semi_sync: self.saved.conditions.semi_sync,
             limits: self.limits(),
@@ -313,29 +309,28 @@ impl Site<'_> {
         Ok(Met { context: Arc::new(context), _recorder: recorder })
     }
 
-    /// Deletes what was made, each by its UID: namespaces with all that is in them, then what belongs to none.
+    /// Deletes what was made, until nothing of it is left.
     ///
     /// # Errors
     /// When something stays.
     pub async fn remove(&self) -> Result<(), RunError> {
-        let (client, limit) = (&self.bench.cluster.client, self.limits().teardown * 2);
-        let (namespaces, others): (Vec<_>, Vec<_>) =
-            self.saved.made.iter().rev().partition(|thing| thing.kind == "Namespace");
+        let (place, limit) = (&self.saved.place, self.limits().teardown * 2);
+        let book = Book {
+            run: self.saved.name(),
+            cluster: place.uid.clone(),
+            server: place.server.clone(),
+            kubeconfig: PathBuf::new(),
+            context: place.context.clone(),
+            intents: self.saved.intents.clone(),
+            claims_in: None,
+        };
         let removing = async {
-            for things in [namespaces, others] {
-                let mut asked = Vec::new();
-                for thing in things {
-                    let owned = found_again(client, thing).await?;
-                    workload::delete(&owned).await?;
-                    asked.push(owned);
-                }
-                for owned in asked {
-                    if !workload::await_gone(&owned, limit).await {
-                        return Err(RunError::NotTornDown { namespace: owned.name, limit });
-                    }
-                }
+            let left = guest::remove(&self.bench.cluster.client, &book, limit).await;
+            if left.is_empty() {
+                return Ok(());
             }
-            Ok(())
+            let removal = format!("steadfast after --abandon --state {}", quoted(&self.path.display().to_string()));
+            Err(RunError::LeftBehind { left, removal, limit })
         };
         self.around.journal.step("run", "remove what was made", removing).await
     }
@@ -344,11 +339,4 @@ impl Site<'_> {
 /// Without its Secret, a witness has no password either.
 fn empty() -> Secret {
     Secret::from(String::new())
-}
-
-async fn found_again(client: &kube::Client, thing: &Thing) -> Result<Owned, RunError> {
-    let Thing { api_version, kind, name, uid } = thing.clone();
-    let object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}});
-    let (resource, _) = workload::kind_of(client, &Manifest { origin: "the state file".to_owned(), object }).await?;
-    Ok(Owned { api_version, kind, name, uid, api: Api::all_with(client.clone(), &resource) })
 }

@@ -1,0 +1,281 @@
+//! The one redactor: it takes the passwords that a run knows out of every record, log and line on the terminal, in every
+//! encoding that turns up. Reports are made of records.
+
+mod forms;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use serde_json::Value;
+
+use forms::forms;
+
+const REDACTED: &str = "[redacted]";
+
+/// Shorter texts are found by chance in names, versions and identifiers.
+const SHORTEST: usize = 6;
+
+/// Shorter hexadecimal numbers are found by chance in UIDs.
+const SHORTEST_NUMBER: usize = 12;
+
+/// From this length on, a line of a secret of several lines is a secret of its own: files are quoted line by line.
+const LONG_LINE: usize = 16;
+
+/// Fields of records and objects in which people and servers write freely. No judge finds an object by what stands there.
+const FREE: [&str; 12] = [
+    "Err",
+    "Failed",
+    "annotations",
+    "args",
+    "command",
+    "error",
+    "held_by",
+    "httpHeaders",
+    "last_seen",
+    "lines",
+    "message",
+    "trouble",
+];
+
+/// The secrets of a run. Clones know of the same ones, and more can be learned while a run lasts.
+///
+/// A secret that is a plain word, short, or part of a name that the workload uses is taken out where people and servers
+/// write freely, and where it stands alone; elsewhere it stays, because a run whose pods have no names proves nothing.
+#[derive(Clone, Default)]
+pub struct Redaction(Arc<RwLock<Known>>);
+
+#[derive(Default)]
+struct Known {
+    secrets: BTreeSet<String>,
+    names: BTreeSet<String>,
+    /// Finds every form of every secret, and whether the form is one that names have too.
+    forms: Option<(AhoCorasick, Vec<bool>)>,
+}
+
+impl fmt::Debug for Redaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl Redaction {
+    /// Takes these texts out from now on, also the long lines of a text of several.
+    pub fn learn(&self, secrets: impl IntoIterator<Item = impl AsRef<str>>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for secret in secrets {
+            let secret = secret.as_ref().trim();
+            let lines = secret.lines().map(str::trim).filter(|line| line.len() >= LONG_LINE);
+            known.secrets.extend(lines.chain([secret]).filter(|it| !it.is_empty()).map(str::to_owned));
+        }
+        known.build();
+    }
+
+    /// The same for texts that are no secrets all the time, such as the values of a Secret, of which one is a user's name:
+    /// those that could be a name are not taken out.
+    pub fn learn_distinctive(&self, texts: impl IntoIterator<Item = impl AsRef<str>>) {
+        let names = self.0.read().unwrap_or_else(PoisonError::into_inner).names.clone();
+        let texts = texts.into_iter().filter(|text| !is_like_a_name(text.as_ref().trim(), &names));
+        self.learn(texts.collect::<Vec<_>>());
+    }
+
+    /// Leaves these names where a judge needs them.
+    pub fn keep(&self, names: impl IntoIterator<Item = String>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.names.extend(names);
+        known.build();
+    }
+
+    /// The text without the secrets that are known.
+    pub fn text(&self, text: &str) -> String {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).without(text, true).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// A line of a server's log: images and servers write down the passwords that they make up themselves
+    /// (<https://hub.docker.com/_/mysql>, `MYSQL_RANDOM_ROOT_PASSWORD`).
+    pub fn line(&self, line: &str) -> String {
+        let line = self.text(line);
+        let small = line.to_lowercase();
+        match line.rsplit_once(": ") {
+            Some((before, _)) if small.contains("generated") && small.contains("password") => {
+                format!("{before}: {REDACTED}")
+            }
+            _ => line,
+        }
+    }
+
+    /// Takes the secrets out of every string of a record, and every literal value of a container's environment.
+    pub fn value(&self, value: &mut Value) {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).value(value, false);
+    }
+}
+
+impl Known {
+    fn build(&mut self) {
+        let forms: BTreeSet<String> = self.secrets.iter().flat_map(|secret| forms(secret)).collect();
+        let like_names = forms.iter().map(|form| is_like_a_name(form, &self.names)).collect();
+        let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms);
+        // It fails only for more text than a run can know.
+        self.forms = Some((built.expect("so few secrets can be searched for"), like_names));
+    }
+
+    fn value(&self, value: &mut Value, free: bool) {
+        match value {
+            Value::String(text) => {
+                if let Some(without) = self.without(text, free) {
+                    *text = without;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.value(item, free)),
+            Value::Object(fields) => {
+                let bad: Vec<String> = fields.keys().filter(|key| self.without(key, free).is_some()).cloned().collect();
+                for key in bad {
+                    if let (Some(field), Some(name)) = (fields.remove(&key), self.without(&key, free)) {
+                        fields.insert(name, field);
+                    }
+                }
+                for (name, field) in fields {
+                    if name == "env" {
+                        field.as_array_mut().into_iter().flatten().for_each(blank_value);
+                    }
+                    self.value(field, free || FREE.contains(&name.as_str()));
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// The text without the secrets, if there are any in it; where nobody writes freely, only without those that are like
+    /// no name.
+    fn without(&self, text: &str, free: bool) -> Option<String> {
+        let (finder, like_names) = self.forms.as_ref()?;
+        let (mut without, mut end) = (String::new(), 0);
+        for found in finder.find_iter(text) {
+            if !like_names[found.pattern()] || (free && stands_alone(text, found.range())) {
+                without.push_str(&text[end..found.start()]);
+                without.push_str(REDACTED);
+                end = found.end();
+            }
+        }
+        (end > 0).then(|| without + &text[end..])
+    }
+}
+
+/// Whether a text may be found where nobody meant the secret: in a name, a word of the language, a version, an identifier.
+fn is_like_a_name(text: &str, names: &BTreeSet<String>) -> bool {
+    let is_word = text.chars().all(|it| it.is_ascii_alphabetic() || "-._:/ ".contains(it));
+    let is_number = text.chars().all(|it| !it.is_ascii_alphabetic());
+    let is_id = text.len() < SHORTEST_NUMBER && text.chars().all(|it| it.is_ascii_hexdigit());
+    let of_a_pod = |name: &str| {
+        let ordinal = text.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+        ordinal.is_some_and(|ordinal| ordinal.parse::<u32>().is_ok())
+    };
+    let is_name = names.iter().any(|name| name.contains(text) || of_a_pod(name));
+    text.len() < SHORTEST || is_word || is_number || is_id || is_name
+}
+
+/// Whether a part of a text is no part of a longer word or name; that of `-psecret` is none.
+fn stands_alone(text: &str, part: Range<usize>) -> bool {
+    let (before, after) = (&text[..part.start], &text[part.end..]);
+    let joins = |it: char| it.is_ascii_alphanumeric() || it == '_';
+    let before_it: Vec<char> = before.chars().rev().take(2).collect();
+    let after_it: Vec<char> = after.chars().take(2).collect();
+    let goes_on = |near: &[char]| match near {
+        [first, ..] if joins(*first) => true,
+        ['-' | '.', second] => joins(*second),
+        _ => false,
+    };
+    (before.ends_with("-p") || !goes_on(&before_it)) && !goes_on(&after_it)
+}
+
+fn blank_value(variable: &mut Value) {
+    if let Some(value) = variable.get_mut("value") {
+        *value = Value::from(REDACTED);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn knowing(secrets: &[&str]) -> Redaction {
+        let redaction = Redaction::default();
+        redaction.learn(secrets);
+        redaction
+    }
+
+    #[test]
+    fn no_secret_stays_in_a_record() {
+        let mut record = json!({
+            "metadata": {"name": "shop", "labels": {"hunter2": "yes"}, "annotations": {"a": "{\"b\":\"hunter2\"}"}},
+            "env": [{"name": "A", "value": "hunter3"}, {"name": "B", "valueFrom": {"secretKeyRef": {"key": "k"}}}],
+            "command": ["mysqladmin", "-phunter2", "ping"],
+            "number": 3,
+        });
+        knowing(&["hunter2", ""]).value(&mut record);
+        let wanted = json!({
+            "metadata": {
+                "name": "shop", "labels": {"[redacted]": "yes"}, "annotations": {"a": "{\"b\":\"[redacted]\"}"},
+            },
+            "env": [{"name": "A", "value": "[redacted]"}, {"name": "B", "valueFrom": {"secretKeyRef": {"key": "k"}}}],
+            "command": ["mysqladmin", "-p[redacted]", "ping"],
+            "number": 3,
+        });
+        assert_eq!(record, wanted);
+    }
+
+    #[test]
+    fn a_password_that_is_a_word_is_taken_out_where_it_is_no_name() {
+        let mut record = json!({
+            "metadata": {"name": "mysql-0", "labels": {"app": "mysql"}},
+            "command": ["mysql", "-pmysql", "--password=mysql", "--host=mysql-0.mysql"],
+            "message": "password mysql. mysqld of mysql-0 says: 'mysql'",
+        });
+        knowing(&["mysql"]).value(&mut record);
+        let wanted = json!({
+            "metadata": {"name": "mysql-0", "labels": {"app": "mysql"}},
+            "command": ["[redacted]", "-p[redacted]", "--password=[redacted]", "--host=mysql-0.mysql"],
+            "message": "password [redacted]. mysqld of mysql-0 says: '[redacted]'",
+        });
+        assert_eq!(record, wanted);
+    }
+
+    #[test]
+    fn what_is_like_a_name_is_known() {
+        let names = BTreeSet::from(["shop-db1".to_owned()]);
+        for text in
+            ["root", "password", "123456", "10.96.0.10", "beef42", "shop-db1", "db1", "shop-db1-12", "Not Ready"]
+        {
+            assert!(is_like_a_name(text, &names), "{text}");
+        }
+        for text in ["hunter2", "pass_word1", "s3cret", "shop-db2", "deadbeef0042", "a b-c!"] {
+            assert!(!is_like_a_name(text, &names), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_learned_later_is_taken_out_too() {
+        let redaction = knowing(&["hunter2"]);
+        let clone = redaction.clone();
+        redaction.learn(["swordfish", "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n-----END KEY-----\n"]);
+        redaction.learn_distinctive(["root", "hunter3"]);
+        let text = clone.text("root, hunter2, swordfish, hunter3 and MIIEvQIBADANBgkqhkiG");
+        assert_eq!(text, "root, [redacted], [redacted], [redacted] and [redacted]");
+        assert_eq!(format!("{redaction:?}"), "[redacted]");
+    }
+
+    #[test]
+    fn a_password_that_a_server_makes_up_is_taken_out() {
+        let redaction = Redaction::default();
+        let line = "[Note] [Entrypoint]: GENERATED ROOT PASSWORD: abc";
+        assert_eq!(redaction.line(line), "[Note] [Entrypoint]: GENERATED ROOT PASSWORD: [redacted]");
+        let line = "A temporary password is generated for root@localhost: x/Y;z";
+        assert_eq!(redaction.line(line), "A temporary password is generated for root@localhost: [redacted]");
+        let line = "Access denied for user 'root'@'localhost' (using password: YES)";
+        assert_eq!(redaction.line(line), line);
+    }
+}
