@@ -38,6 +38,16 @@ pub(crate) fn print(text: &str, color: clap::ColorChoice) -> io::Result<()> {
     }
 }
 
+/// A word as a shell takes it for one.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_.:@%+,=-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// Whether nobody reads any more: a pipe without a reader, a terminal that was closed (EIO, see tty_ioctl(4)).
 fn is_gone(error: &io::Error) -> bool {
     const EIO: i32 = 5;

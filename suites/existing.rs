@@ -16,6 +16,8 @@ mod apart;
 mod common;
 #[path = "existing/killed.rs"]
 mod killed;
+#[path = "existing/least.rs"]
+mod least;
 #[path = "common/neighbours.rs"]
 mod neighbours;
 #[path = "existing/program.rs"]
@@ -28,12 +30,14 @@ mod world;
 use program::{Run, run};
 use single::{Act, Made};
 
-const TRIALS: [(&str, Act); 7] = [
+const TRIALS: [(&str, Act); 9] = [
     ("nothing_is_written_to_a_cluster_that_nobody_confirmed", unconfirmed),
     ("nothing_is_written_to_another_cluster", another),
     ("an_account_that_may_only_look_is_refused", may_only_look),
     ("without_agreement_nothing_is_disturbed", undisturbed),
     ("with_agreement_only_the_own_pods_are_disturbed", disturbed),
+    ("two_namespaces_and_their_roles_are_enough", least::enough),
+    ("a_namespace_in_use_is_refused", least::in_use),
     ("killed_runs_are_removed_by_the_next_start_and_by_down", killed::killed),
     ("what_is_kept_goes_by_the_command_that_was_told", killed::kept),
 ];

@@ -69,7 +69,8 @@ pub enum AdmissionError {
     /// The account lacks rights.
     #[error(
         "the account of context `{context}` may not do on {server} what a run needs: {missing}; have these rights given \
-         to it by a ClusterRole such as manifests/account/cluster-role.yaml and a ClusterRoleBinding, or name the context of another account by --context"
+         to it (manifests/account/cluster-role.yaml; for two namespaces that are there, and --witness-namespace, \
+         manifests/account/namespaces.yaml), or name the context of another account by --context"
     )]
     NotAllowed {
         /// The context.

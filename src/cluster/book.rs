@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::lease_folder;
 use super::lease::{self, Lease};
+use crate::terminal::quoted;
 
 /// An object that a run was about to make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,9 @@ pub struct Intent {
     pub api_version: String,
     /// Its kind.
     pub kind: String,
+    /// Its namespace, where that was there before the run; what is in a namespace of the run's own goes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// Its name.
     pub name: String,
 }
@@ -33,8 +37,11 @@ pub struct Book {
     pub kubeconfig: PathBuf,
     /// The context there.
     pub context: String,
-    /// The objects, in the order in which they are made. Those of a namespace go with it.
+    /// The objects, in the order in which they are made.
     pub intents: Vec<Intent>,
+    /// The namespace that was there before, and in which the set's claims are to be found by the run's label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims_in: Option<String>,
 }
 
 impl Book {
@@ -57,16 +64,6 @@ impl Book {
         let Self { cluster, kubeconfig, context, .. } = self;
         let [file, context, uid] = [&kubeconfig.display().to_string(), context, cluster].map(|word| quoted(word));
         format!("steadfast down --kubeconfig {file} --context {context} --cluster-uid {uid}")
-    }
-}
-
-/// A word as a shell takes it for one.
-pub(crate) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/_.:@%+,=-".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
@@ -163,7 +160,8 @@ mod tests {
 
     fn book(run: &str) -> Book {
         let text = |text: &str| text.to_owned();
-        let intents = vec![Intent { api_version: text("v1"), kind: text("Namespace"), name: text("a") }];
+        let intents =
+            vec![Intent { api_version: text("v1"), kind: text("Namespace"), namespace: None, name: text("a") }];
         Book {
             run: text(run),
             cluster: text("uid"),
@@ -171,6 +169,7 @@ mod tests {
             kubeconfig: PathBuf::from("/k"),
             context: text("c"),
             intents,
+            claims_in: None,
         }
     }
 

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::lab::Lab;
 use super::program::{KindError, run};
+use super::release;
 
 /// The engine pauses, unpauses and starts a container, or runs a short command in it, within moments.
 const DONE_WITHIN: Duration = Duration::from_secs(30);
@@ -61,6 +62,15 @@ impl Nodes {
 
     async fn engine(&self, words: &[&str], limit: Duration) -> Result<String, KindError> {
         Ok(run(Command::new(&self.docker).args(words), limit).await?.trim().to_owned())
+    }
+
+    /// Takes out of a node what an upgrade that did not come to its end brought into it; its kubelet is the one from before
+    /// then.
+    ///
+    /// # Errors
+    /// When something on the node cannot be moved, or started.
+    pub async fn take_back_release(&self, node: &str) -> Result<(), KindError> {
+        release::take_back(&self.docker, node).await
     }
 
     /// The engine's word for how a node's container is: `running`, `paused`, `exited`.

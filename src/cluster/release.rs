@@ -105,26 +105,17 @@ impl Release {
     }
 
     /// Puts the new kubelet in the old one's place, with its kubeadm, and starts it. The old ones stay on the node until
-    /// [`Release::settle_kubelet`] or [`Release::restore_kubelet`].
+    /// [`Release::settle_kubelet`] or [`take_back`]. The engine lets a command go on whose caller was interrupted: whoever
+    /// puts the old ones back waits for it, by the lock.
     ///
     /// # Errors
     /// When something cannot be moved, or the service cannot be started.
     pub async fn replace_kubelet(&self, node: &str) -> Result<(), KindError> {
-        let script = "set -e; mkdir -p \"$1/old\"; cp -p /usr/bin/kubelet /usr/bin/kubeadm /kind/version \"$1/old/\"; \
+        let script = "set -e; exec 9> \"$1/lock\"; flock 9; mkdir -p \"$1/copy\"; \
+                      cp -p /usr/bin/kubelet /usr/bin/kubeadm /kind/version \"$1/copy/\"; mv \"$1/copy\" \"$1/old\"; \
                       mv -f \"$1/kubelet\" \"$1/kubeadm\" /usr/bin/; echo \"$2\" > /kind/version; \
-                      systemctl restart kubelet";
+                      systemctl restart kubelet 9>&-";
         self.on(node, &["sh", "-c", script, "sh", FOLDER, &self.version], DONE_WITHIN).await.map(drop)
-    }
-
-    /// Puts the old kubelet back, which may be older than the API server
-    /// (<https://kubernetes.io/releases/version-skew-policy/#kubelet>), and starts it.
-    ///
-    /// # Errors
-    /// When the node has it no more, something cannot be moved, or the service cannot be started.
-    pub async fn restore_kubelet(&self, node: &str) -> Result<(), KindError> {
-        let script = "set -e; systemctl stop kubelet; mv -f \"$1/old/kubelet\" \"$1/old/kubeadm\" /usr/bin/; \
-                      mv -f \"$1/old/version\" /kind/; rm -r \"$1\"; systemctl start kubelet";
-        self.on(node, &["sh", "-c", script, "sh", FOLDER], DONE_WITHIN).await.map(drop)
     }
 
     /// Removes the old kubelet from a node.
@@ -146,4 +137,18 @@ impl Release {
     async fn on(&self, node: &str, words: &[&str], limit: Duration) -> Result<String, KindError> {
         run(Command::new(&self.docker).args(["exec", node]).args(words), limit).await
     }
+}
+
+/// Takes a release out of a node again. Where the kubelet had been replaced, the old one is put back, which may be older than
+/// the API server (<https://kubernetes.io/releases/version-skew-policy/#kubelet>), and started.
+///
+/// # Errors
+/// When something cannot be moved, or the service cannot be started.
+pub(super) async fn take_back(docker: &str, node: &str) -> Result<(), KindError> {
+    let script = "set -e; [ -d \"$1\" ] || exit 0; exec 9> \"$1/lock\"; flock 9; \
+                  if [ -d \"$1/old\" ]; then systemctl stop kubelet; \
+                  mv -f \"$1/old/kubelet\" \"$1/old/kubeadm\" /usr/bin/; mv -f \"$1/old/version\" /kind/; fi; \
+                  rm -r \"$1\"; systemctl start kubelet 9>&-";
+    let words = ["exec", node, "sh", "-c", script, "sh", FOLDER];
+    run(Command::new(docker).args(words), DONE_WITHIN).await.map(drop)
 }

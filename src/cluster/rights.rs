@@ -15,60 +15,93 @@ use super::admission::AdmissionError;
 /// Reviews under way at once.
 const AT_ONCE: usize = 8;
 
-/// What every run does, whatever its manifests hold: namespace, API group, resource, verbs. The run's own namespace is not
-/// there yet, so nobody can have been given a right in it: its rights have to hold in all namespaces, which no name means.
-const OF_EVERY_RUN: [(&str, &str, &str, &[&str]); 12] = [
-    ("", "", "namespaces", &["create", "delete", "get", "list", "watch"]),
-    ("", "", "nodes", &["list", "watch"]),
-    ("", "", "persistentvolumes", &["list", "watch"]),
-    ("", "storage.k8s.io", "storageclasses", &["list"]),
-    ("kube-system", "", "configmaps", &["get"]),
-    ("", "", "pods", &["create", "delete", "get", "list", "patch", "watch"]),
-    // Which verb an exec over a web socket takes depends on the release.
-    ("", "", "pods/exec", &["create", "get"]),
-    ("", "", "persistentvolumeclaims", &["delete", "get", "list", "watch"]),
-    ("", "", "secrets", &["get"]),
-    ("", "", "services", &["list", "watch"]),
-    ("", "apps", "statefulsets", &["list", "patch", "watch"]),
-    ("", "discovery.k8s.io", "endpointslices", &["list", "watch"]),
+/// Verbs on a resource of an API group.
+type Rule = (&'static str, &'static str, &'static [&'static str]);
+
+/// What every run reads of the cluster as a whole.
+const OF_THE_CLUSTER: [Rule; 3] = [
+    ("", "nodes", &["list", "watch"]),
+    ("", "persistentvolumes", &["list", "watch"]),
+    ("storage.k8s.io", "storageclasses", &["list"]),
 ];
+
+/// What every run does in both of its namespaces. Secrets are neither listed nor watched.
+const OF_A_WITNESS: [Rule; 3] = [
+    ("", "pods", &["create", "delete", "get", "list", "patch", "watch"]),
+    // Which verb an exec over a web socket takes depends on the release.
+    ("", "pods/exec", &["create", "get"]),
+    ("", "secrets", &["create", "delete", "get", "patch"]),
+];
+
+/// What every run does in the workload's namespace beside that, whatever its manifests hold.
+const OF_A_WORKLOAD: [Rule; 4] = [
+    ("", "persistentvolumeclaims", &["delete", "get", "list", "watch"]),
+    ("", "services", &["list", "watch"]),
+    ("apps", "statefulsets", &["list", "patch", "watch"]),
+    ("discovery.k8s.io", "endpointslices", &["list", "watch"]),
+];
+
+/// How a run without rights in all namespaces finds the cluster's DNS.
+const OF_DNS: [Rule; 3] = [
+    ("", "pods", &["get", "list", "watch"]),
+    ("", "services", &["list", "watch"]),
+    ("discovery.k8s.io", "endpointslices", &["list", "watch"]),
+];
+
+/// Where a cluster's own services are.
+const SYSTEM: &str = "kube-system";
 
 /// Some verbs on a kind of object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Right {
-    namespace: &'static str,
+    /// Empty where it has to hold in all of them.
+    namespace: String,
     group: String,
     resource: String,
     verbs: &'static [&'static str],
 }
 
 impl Right {
-    /// Those that every run needs.
-    pub fn of_every_run() -> Vec<Self> {
-        let right = |(namespace, group, resource, verbs): (_, &str, &str, _)| Self {
-            namespace,
-            group: group.to_owned(),
-            resource: resource.to_owned(),
-            verbs,
-        };
-        OF_EVERY_RUN.map(right).to_vec()
+    fn of(namespace: &str, (group, resource, verbs): Rule) -> Self {
+        Self { namespace: namespace.to_owned(), group: group.to_owned(), resource: resource.to_owned(), verbs }
     }
 
-    /// What it takes to apply objects of a kind, and to delete them again.
-    pub fn to_apply(kind: &ApiResource, scope: &Scope) -> Self {
-        let verbs: &[&str] = match scope {
-            Scope::Namespaced => &["create", "delete", "get", "patch", "watch"],
+    /// Those that a run needs which makes its namespaces. They are not there yet, so nobody can have been given a right in
+    /// them: its rights have to hold in all namespaces.
+    pub fn of_every_run() -> Vec<Self> {
+        let namespaces: Rule = ("", "namespaces", &["create", "delete", "get", "list", "watch"]);
+        let everywhere = [namespaces].into_iter().chain(OF_THE_CLUSTER).chain(OF_A_WITNESS).chain(OF_A_WORKLOAD);
+        let corefile = Self::of(SYSTEM, ("", "configmaps", &["get"]));
+        everywhere.map(|rule| Self::of("", rule)).chain([corefile]).collect()
+    }
+
+    /// Those that a run needs in two namespaces that are there: the workload's and a witness's.
+    pub fn in_namespaces([workload, witness]: [&str; 2]) -> Vec<Self> {
+        let looked_at: Rule = ("", "namespaces", &["get"]);
+        let of = |namespace, rules: &[Rule]| rules.iter().map(|rule| Self::of(namespace, *rule)).collect::<Vec<_>>();
+        let of_both = [&[looked_at][..], &OF_A_WITNESS].concat();
+        let apart = [of("", &OF_THE_CLUSTER), of(SYSTEM, &OF_DNS), of(witness, &of_both)];
+        [apart.concat(), of(workload, &of_both), of(workload, &OF_A_WORKLOAD)].concat()
+    }
+
+    /// What it takes to apply objects of a kind, in a namespace or in any, and to delete them again.
+    pub fn to_apply(kind: &ApiResource, scope: &Scope, namespace: &str) -> Self {
+        let (namespace, verbs): (_, &[&str]) = match scope {
+            // Whether one has gone is asked, so that nobody has to be able to watch all of them.
+            Scope::Namespaced if kind.kind == "Secret" => (namespace, &["create", "delete", "get", "patch"]),
+            Scope::Namespaced => (namespace, &["create", "delete", "get", "patch", "watch"]),
             // They are created, never changed.
-            Scope::Cluster => &["create", "delete", "get", "watch"],
+            Scope::Cluster => ("", &["create", "delete", "get", "watch"]),
         };
-        Self { namespace: "", group: kind.group.clone(), resource: kind.plural.clone(), verbs }
+        let (namespace, group, resource) = (namespace.to_owned(), kind.group.clone(), kind.plural.clone());
+        Self { namespace, group, resource, verbs }
     }
 
     fn review(&self, verb: &str) -> SelfSubjectAccessReview {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let (resource, subresource) = self.resource.split_once('/').unwrap_or((&self.resource, ""));
         let attributes = ResourceAttributes {
-            namespace: text(self.namespace),
+            namespace: text(&self.namespace),
             group: text(&self.group),
             resource: text(resource),
             subresource: text(subresource),
@@ -127,6 +160,7 @@ pub async fn demand(cluster: &Cluster, rights: &[Right]) -> Result<(), Admission
 #[cfg(test)]
 mod tests {
     use kube::core::GroupVersionKind;
+    use serde_json::Value;
 
     use super::*;
 
@@ -138,43 +172,87 @@ mod tests {
         assert_eq!((asked.verb.as_deref(), asked.group, asked.namespace), (Some("create"), None, None));
     }
 
-    /// The role that people are given has what is demanded for the seed's kinds, and no wildcard.
-    #[test]
-    fn the_role_has_what_is_demanded() {
-        let documents = crate::workload::parse("the role", include_str!("../../manifests/account/cluster-role.yaml"));
-        let role = documents.expect("a role").remove(0).object;
-        let names = |value: &serde_json::Value| -> Vec<String> {
+    /// A role of the manifests: its groups, resources and verbs.
+    fn rules(role: &Value) -> Vec<[Vec<String>; 3]> {
+        let names = |value: &Value| -> Vec<String> {
             value.as_array().into_iter().flatten().filter_map(|it| Some(it.as_str()?.to_owned())).collect()
         };
-        let rules: Vec<[Vec<String>; 3]> = role["rules"]
-            .as_array()
-            .expect("rules")
-            .iter()
-            .map(|rule| [names(&rule["apiGroups"]), names(&rule["resources"]), names(&rule["verbs"])])
-            .collect();
-        assert!(rules.iter().flatten().flatten().all(|word| word != "*"));
+        let rules = role["rules"].as_array().expect("rules");
+        rules.iter().map(|rule| [&rule["apiGroups"], &rule["resources"], &rule["verbs"]].map(names)).collect()
+    }
+
+    fn allows(rules: &[[Vec<String>; 3]], right: &Right, verb: &str) -> bool {
+        rules.iter().any(|[groups, resources, verbs]| {
+            groups.contains(&right.group) && resources.contains(&right.resource) && verbs.iter().any(|it| it == verb)
+        })
+    }
+
+    /// What it takes to apply the seed.
+    fn of_the_seed(namespace: &str, with_class: bool) -> Vec<Right> {
         let kind = |group, version, kind, plural| {
             ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
         };
         let namespaced =
             [("", "Secret", "secrets"), ("", "Service", "services"), ("apps", "StatefulSet", "statefulsets")];
-        let mut demanded = Right::of_every_run();
-        demanded.extend(
-            namespaced
-                .map(|(group, name, plural)| Right::to_apply(&kind(group, "v1", name, plural), &Scope::Namespaced)),
-        );
-        demanded
-            .push(Right::to_apply(&kind("storage.k8s.io", "v1", "StorageClass", "storageclasses"), &Scope::Cluster));
-        for right in demanded {
+        let class = kind("storage.k8s.io", "v1", "StorageClass", "storageclasses");
+        let class = with_class.then(|| Right::to_apply(&class, &Scope::Cluster, namespace));
+        let namespaced = namespaced.map(|(group, name, plural)| {
+            Right::to_apply(&kind(group, "v1", name, plural), &Scope::Namespaced, namespace)
+        });
+        namespaced.into_iter().chain(class).collect()
+    }
+
+    /// The role that people are given has what is demanded for the seed's kinds, and no wildcard.
+    #[test]
+    fn the_role_has_what_is_demanded() {
+        let documents = crate::workload::parse("the role", include_str!("../../manifests/account/cluster-role.yaml"));
+        let rules = rules(&documents.expect("a role").remove(0).object);
+        assert!(rules.iter().flatten().flatten().all(|word| word != "*"));
+        for right in [Right::of_every_run(), of_the_seed("", true)].concat() {
             for verb in right.verbs {
-                let allowed = rules.iter().any(|[groups, resources, verbs]| {
-                    groups.contains(&right.group)
-                        && resources.contains(&right.resource)
-                        && verbs.iter().any(|it| it == verb)
-                });
-                assert!(allowed, "{}", right.described(&[verb]));
+                assert!(allows(&rules, &right, verb), "{}", right.described(&[verb]));
             }
         }
+    }
+
+    /// Those for two namespaces have that, and nothing more but what a run can do without, which they say.
+    #[test]
+    fn the_roles_for_two_namespaces_have_what_is_demanded_and_no_more() {
+        let text = include_str!("../../manifests/account/namespaces.yaml");
+        let documents = crate::workload::parse("the roles", text).expect("roles");
+        let demanded = [Right::in_namespaces(["workload", "witness"]), of_the_seed("workload", false)].concat();
+        let roles = documents.iter().filter(|it| it.kind().ends_with("Role"));
+        let of: Vec<(&str, Vec<[Vec<String>; 3]>)> =
+            roles.map(|role| (role.text("/metadata/namespace"), rules(&role.object))).collect();
+        for right in &demanded {
+            let (_, rules) = of.iter().find(|(namespace, _)| *namespace == right.namespace).expect("a role");
+            for verb in right.verbs {
+                assert!(allows(rules, right, verb), "{}", right.described(&[verb]));
+            }
+        }
+        let mut more = Vec::new();
+        for (namespace, rules) in &of {
+            for [groups, resources, verbs] in rules {
+                let pairs = groups.iter().flat_map(|group| resources.iter().map(move |resource| (group, resource)));
+                for (group, resource) in pairs {
+                    let is_demanded = |verb: &String| {
+                        let is_it =
+                            |it: &&Right| (&*it.namespace, &it.group, &it.resource) == (*namespace, group, resource);
+                        demanded.iter().filter(is_it).any(|right| right.verbs.contains(&&**verb))
+                    };
+                    let verbs = verbs.iter().filter(|verb| !is_demanded(verb));
+                    more.extend(verbs.map(|verb| format!("{verb} {resource} in {namespace}")));
+                }
+            }
+        }
+        let optional = [
+            "get pods/log in workload",
+            "list events in workload",
+            "watch events in workload",
+            "get configmaps in kube-system",
+            "get namespaces in ",
+        ];
+        assert_eq!(more, optional);
     }
 
     #[test]

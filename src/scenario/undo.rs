@@ -1,4 +1,4 @@
-//! What is made good whatever happens: nodes that a scenario paused, stopped or cordoned.
+//! What is made good whatever happens: nodes that a scenario paused, stopped, cordoned or began to upgrade.
 
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, Patch, PatchParams};
@@ -19,6 +19,8 @@ pub(super) enum Disrupted {
     Stopped(String),
     /// It is cordoned.
     Cordoned(String),
+    /// A newer release is brought into it, whose kubelet takes the place of its own.
+    Upgraded(String),
 }
 
 impl Context {
@@ -60,9 +62,18 @@ impl Context {
                 let act = Act::Uncordon { node: node.clone() };
                 self.disrupt(act, async { Ok::<_, ScenarioError>(vec![self.cordon(node, false).await?]) }).await?;
             }
+            Disrupted::Upgraded(node) => {
+                let doing = async { Ok::<_, ScenarioError>(self.machines()?.take_back_release(node).await?) };
+                self.journal.step("upgrade", &format!("take the release out of {node} again"), doing).await?;
+            }
         }
-        self.disrupted.lock().await.retain(|disrupted| disrupted != what);
+        self.stands(what).await;
         Ok(())
+    }
+
+    /// Forgets what need not be undone any more.
+    pub(super) async fn stands(&self, what: &Disrupted) {
+        self.disrupted.lock().await.retain(|disrupted| disrupted != what);
     }
 
     /// Makes good what scenarios that failed or were cut short left, the last first.

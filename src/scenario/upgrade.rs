@@ -52,6 +52,9 @@ pub(super) async fn upgrade(context: &Context) -> Result<(), ScenarioError> {
         .step("upgrade", "bring the release into the nodes", async {
             let beneath = context.logs.parent().unwrap_or(&context.logs);
             let release = Release::unpack(&newer.lab, &newer.node, beneath).await?;
+            for node in &all {
+                context.disrupts(&Disrupted::Upgraded(node.clone())).await;
+            }
             try_join_all(all.iter().map(|node| release.bring(node))).await?;
             Ok::<_, ScenarioError>(release)
         })

@@ -83,6 +83,23 @@ pub enum ApplyError {
          choose another one by --namespace, or delete it"
     )]
     NamespaceExists(String),
+    /// A namespace that was to be there is not.
+    #[error(
+        "there is no namespace {0}, which is to be there beforehand; make it (manifests/account/namespaces.yaml), or leave \
+         --witness-namespace out, and the run makes its own"
+    )]
+    NoNamespace(String),
+    /// A namespace that was to be unused is not.
+    #[error(
+        "the namespace {namespace} is in use: it has {object}, and a run never touches what it did not make; name an unused \
+         one, or delete what is in it"
+    )]
+    NamespaceInUse {
+        /// The namespace.
+        namespace: String,
+        /// Something that is there, by kind and name.
+        object: String,
+    },
     /// A cluster-wide object of that name is there and differs.
     #[error("{kind} {name} exists already and differs from the manifest at {pointer}; rename one of the two")]
     Differs {
@@ -233,7 +250,20 @@ pub(crate) fn by_uid(uid: &str) -> DeleteParams {
 /// # Errors
 /// When the API server refuses.
 pub async fn delete(owned: &Owned) -> Result<(), ApplyError> {
-    let parameters = DeleteParams { propagation_policy: Some(PropagationPolicy::Background), ..by_uid(&owned.uid) };
+    delete_with(owned, PropagationPolicy::Background).await
+}
+
+/// The same, but the object stays until all that it owns is gone
+/// (<https://kubernetes.io/docs/concepts/architecture/garbage-collection/#foreground-deletion>).
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn delete_after_dependents(owned: &Owned) -> Result<(), ApplyError> {
+    delete_with(owned, PropagationPolicy::Foreground).await
+}
+
+async fn delete_with(owned: &Owned, policy: PropagationPolicy) -> Result<(), ApplyError> {
+    let parameters = DeleteParams { propagation_policy: Some(policy), ..by_uid(&owned.uid) };
     match owned.api.delete(&owned.name, &parameters).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
@@ -254,8 +284,13 @@ pub async fn await_gone(owned: &Owned, limit: Duration) -> bool {
                     continue;
                 }
             };
+            if owned.kind == "Secret" {
+                // A right to watch one is a right to read them all. They go at once.
+                tokio::time::sleep(RETRY_AFTER).await;
+                continue;
+            }
             let by_name = WatchParams::default().fields(&format!("metadata.name={}", owned.name)).timeout(60);
-            let Ok(events) = owned.api.watch(&by_name, &version.unwrap_or_default()).await else {
+            let Ok(events) = owned.api.watch_metadata(&by_name, &version.unwrap_or_default()).await else {
                 tokio::time::sleep(RETRY_AFTER).await;
                 continue;
             };

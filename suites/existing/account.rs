@@ -8,17 +8,17 @@ use super::single::Made;
 
 /// Reads what is no secret.
 pub fn viewer(made: &Made) -> Result<NamedTempFile, Failed> {
-    kubeconfig(made, "viewer")
+    of(made, "shop", "viewer")
 }
 
 /// Has the rights of `manifests/account`.
 pub fn runner(made: &Made) -> Result<NamedTempFile, Failed> {
-    kubeconfig(made, "runner")
+    of(made, "shop", "runner")
 }
 
 /// The cluster's kubeconfig with a token of this account in place of the administrator's certificate.
-fn kubeconfig(made: &Made, account: &str) -> Result<NamedTempFile, Failed> {
-    let token = made.kubectl(&["create", "token", account, "--namespace", "shop", "--duration=1h"])?;
+pub fn of(made: &Made, namespace: &str, account: &str) -> Result<NamedTempFile, Failed> {
+    let token = made.kubectl(&["create", "token", account, "--namespace", namespace, "--duration=1h"])?;
     let text = made.kubectl(&["config", "view", "--raw", "--output", "json"])?;
     let mut kubeconfig: Value = serde_json::from_str(&text)?;
     kubeconfig["users"][0]["user"] = json!({"token": token.trim()});

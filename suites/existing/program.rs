@@ -16,14 +16,22 @@ pub struct Run {
     artifacts: PathBuf,
 }
 
+/// The text of a workload's manifests.
+pub type Workload = fn(&Made) -> Result<String, Failed>;
+
 /// Runs the seed's workload on the cluster, which pulls nothing: the images in its nodes are named. The run has no use
 /// for the container engine, so it gets none.
 pub fn run(made: &Made, name: &str, options: &[&str]) -> Result<Run, Failed> {
+    run_with(made, name, options, world::workload)
+}
+
+/// The same with another workload.
+pub fn run_with(made: &Made, name: &str, options: &[&str], workload: Workload) -> Result<Run, Failed> {
     let _turn = made.turn.lock();
     let artifacts = common::artifacts().join("existing").join(name);
     std::fs::create_dir_all(&artifacts)?;
     let manifests = artifacts.join("manifests.yaml");
-    std::fs::write(&manifests, world::workload(made)?)?;
+    std::fs::write(&manifests, workload(made)?)?;
     let before = world::objects(made)?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
     command.arg("run").args(options).args(neighbours::BUDGET).arg("--manifests").arg(&manifests);

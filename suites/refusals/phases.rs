@@ -21,14 +21,14 @@ fn state(phase: &str, uid: &str) -> Value {
     let target =
         json!({"context": {"kubeconfig": "/nowhere/config", "context": null, "uid": uid, "witness_image": null}});
     json!({
-        "schema": 1, "steadfast": "0.1.0", "run_id": "20260105-1",
+        "schema": 2, "steadfast": "0.1.0", "run_id": "20260105-1",
         "place": {"uid": uid, "context": "ci", "server": "https://ci/", "kubernetes": "v1.36.3", "target": target},
         "conditions": {
             "manifests": null, "replication": "managed", "semi_sync": false, "timeout_scale": 1.0, "budgets": [],
             "ledger": {"writers": 2, "per_second": 2},
         },
         "adopted": false, "subject": subject, "near": "shop", "far": "shop-witness",
-        "made": [made("shop"), made("shop-witness")], "phase": phase, "before": null, "evidence": "/nowhere",
+        "intents": [], "made": [made("shop"), made("shop-witness")], "phase": phase, "before": null, "evidence": "/nowhere",
     })
 }
 
@@ -40,8 +40,8 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("phases::after_without_before", 2, &["after", "--state", "@/state.json"]),
         after("phases::state_file_torn", complete[..complete.len() / 2].to_owned()),
-        after("phases::state_file_of_another_format", complete.replacen("\"schema\":1", "\"schema\":9", 1)),
-        after("phases::no_state_file", "{\"schema\":1}".to_owned()),
+        after("phases::state_file_of_another_format", complete.replacen("\"schema\":2", "\"schema\":9", 1)),
+        after("phases::no_state_file", "{\"schema\":2}".to_owned()),
         after("phases::before_half_finished", state("witnessed", UID).to_string()),
         before("phases::before_without_a_cluster", &[]),
         before("phases::before_of_another_namespace", &["--namespace", "other"]).with("state.json", complete.clone()),

@@ -8,6 +8,7 @@ use super::super::ScenarioError;
 use super::super::context::Context;
 use super::super::disrupt::failed;
 use super::super::placement::Renewed;
+use super::super::undo::Disrupted;
 use crate::cluster::Release;
 use crate::evidence::{Act, Sight, SnapshotOf};
 
@@ -50,7 +51,11 @@ pub(super) async fn renew(context: &Context, release: &Release, node: &str, work
     };
     let act = Act::UpgradeNode { node: node.to_owned(), to: to.clone() };
     match context.disrupt(act, doing).await {
-        Ok(()) => Ok(release.settle_kubelet(node).await?),
+        Ok(()) => {
+            release.settle_kubelet(node).await?;
+            context.stands(&Disrupted::Upgraded(node.to_owned())).await;
+            Ok(())
+        }
         Err(error) => Err(restored(context, release, node, &old, error).await),
     }
 }
@@ -81,7 +86,7 @@ async fn restored(context: &Context, release: &Release, node: &str, old: &str, e
     let file = format!("{node}.kubelet.log");
     context.save_text(&file, &log);
     let restored = async {
-        release.restore_kubelet(node).await?;
+        context.undo(&Disrupted::Upgraded(node.to_owned())).await?;
         // Only now, since without a kubelet the node may have no API server to read it from.
         let what = format!("the lease of {node}");
         let lease = context.poll(&what, context.limits.pod_ready, async || match context.lease(node).await {

@@ -1,0 +1,126 @@
+//! With the rights of `manifests/account/namespaces.yaml`, and no others, in the two namespaces that it makes.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use k8s_openapi::api::authorization::v1::{ResourceRule, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
+use kube::api::{Api, PostParams};
+use libtest_mimic::Failed;
+use serde_json::{Value, json};
+use steadfast::cluster::Cluster;
+use steadfast::workload;
+
+use super::program::run;
+use super::single::Made;
+use super::{account, path, refused, world};
+
+/// The names that the manifests give.
+const NAMESPACES: [&str; 2] = ["workload", "witness"];
+
+/// Groups of what every account may ask about itself.
+const OF_EVERYBODY: [&str; 2] = ["authentication.k8s.io", "authorization.k8s.io"];
+
+/// The account has the rights that are written down, and a run with them is green.
+pub fn enough(made: &Made) -> Result<(), Failed> {
+    let roles = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/account/namespaces.yaml");
+    made.kubectl(&["apply", "--filename", &roles.display().to_string()])?;
+    let kubeconfig = account::of(made, "workload", "steadfast")?;
+    no_more_than_written(made, kubeconfig.path(), &std::fs::read_to_string(roles)?)?;
+    let (file, uid) = (kubeconfig.path().display().to_string(), world::identity(made)?);
+    let [workload, witness] = NAMESPACES;
+    let place = ["--kubeconfig", &file, "--cluster-uid", &uid, "--namespace", workload, "--witness-namespace", witness];
+    // The seed's overlay brings a StorageClass, which belongs to no namespace.
+    let class = run(made, "least-refused", &place)?;
+    if class.code != Some(2) || !class.stderr.contains("create, delete, get, watch storageclasses.storage.k8s.io") {
+        return Err(format!("{:?}\n{}", class.code, class.stderr).into());
+    }
+    let filter = ["--allow-disruption", "persistence"];
+    let said = super::program::run_with(made, "least", &[&place[..], &filter].concat(), |made| {
+        Ok(without_class(&world::workload(made)?))
+    })?;
+    let skipped: Vec<Value> = said.green()?.into_iter().filter(|check| check["verdict"] == "skipped").collect();
+    if skipped.is_empty() { Ok(()) } else { Err(format!("{skipped:?}").into()) }
+}
+
+/// The workload with the class of the cluster.
+fn without_class(documents: &str) -> String {
+    let objects = documents.split("\n---\n").filter_map(|document| serde_json::from_str::<Value>(document).ok());
+    let objects = objects.filter(|object| object["kind"] != "StorageClass").map(|mut object| {
+        if let Some(class) = object.pointer_mut("/spec/volumeClaimTemplates/0/spec/storageClassName") {
+            *class = json!("standard");
+        }
+        object.to_string()
+    });
+    objects.collect::<Vec<_>>().join("\n---\n")
+}
+
+/// A namespace that somebody uses is left alone.
+pub fn in_use(made: &Made) -> Result<(), Failed> {
+    let (file, uid) = (path(made), world::identity(made)?);
+    let place =
+        ["--kubeconfig", &file, "--cluster-uid", &uid, "--namespace", "shop", "--witness-namespace", "default-2"];
+    let said = refused(made, &place)?;
+    if said.stderr.contains("the namespace shop is in use: it has StatefulSet mysql") {
+        Ok(())
+    } else {
+        Err(said.stderr.into())
+    }
+}
+
+/// Asks the API server for all rights of the account, namespace by namespace, and compares them with the manifests.
+fn no_more_than_written(made: &Made, kubeconfig: &Path, manifests: &str) -> Result<(), Failed> {
+    let roles = workload::parse("the roles", manifests)?;
+    let context = format!("kind-{}", made.name);
+    let runtime = tokio::runtime::Runtime::new()?;
+    for namespace in [&NAMESPACES[..], &["kube-system", "shop"]].concat() {
+        let has = runtime.block_on(async {
+            let cluster = Cluster::connect(kubeconfig, Some(&context), false).await.map_err(|it| it.to_string())?;
+            let spec = SelfSubjectRulesReviewSpec { namespace: Some(namespace.to_owned()) };
+            let review = SelfSubjectRulesReview { spec, ..SelfSubjectRulesReview::default() };
+            let api: Api<SelfSubjectRulesReview> = Api::all(cluster.client);
+            let answer = api.create(&PostParams::default(), &review).await.map_err(|it| it.to_string())?;
+            Ok::<_, String>(answer.status.map(|it| it.resource_rules).unwrap_or_default())
+        })?;
+        let written = roles.iter().filter(|role| {
+            let of = role.text("/metadata/namespace");
+            role.kind() == "ClusterRole" || (role.kind() == "Role" && of == namespace)
+        });
+        let written: BTreeSet<String> = written.flat_map(|role| rules(&role.object)).collect();
+        let has: BTreeSet<String> = has.iter().flat_map(granted).collect();
+        if has != written {
+            let more: Vec<_> = has.difference(&written).collect();
+            let less: Vec<_> = written.difference(&has).collect();
+            return Err(
+                format!("in {namespace} the account has {more:?} beyond the manifests, and lacks {less:?}").into()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The rights of a role, one by one.
+fn rules(role: &Value) -> Vec<String> {
+    let names = |rule: &Value, field: &str| -> Vec<String> {
+        rule[field].as_array().into_iter().flatten().filter_map(|it| Some(it.as_str()?.to_owned())).collect()
+    };
+    let rules = role["rules"].as_array().into_iter().flatten();
+    rules
+        .flat_map(|rule| {
+            let fields = ["apiGroups", "resources", "verbs", "resourceNames"].map(|field| names(rule, field));
+            each(&fields)
+        })
+        .collect()
+}
+
+/// The same as the API server tells them.
+fn granted(rule: &ResourceRule) -> Vec<String> {
+    let of = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+    let fields = [of(&rule.api_groups), of(&rule.resources), rule.verbs.clone(), of(&rule.resource_names)];
+    let of_everybody = fields[0].iter().all(|group| OF_EVERYBODY.contains(&group.as_str()));
+    if of_everybody && !fields[0].is_empty() { Vec::new() } else { each(&fields) }
+}
+
+fn each([groups, resources, verbs, names]: &[Vec<String>; 4]) -> Vec<String> {
+    let pairs = groups.iter().flat_map(|group| resources.iter().map(move |resource| format!("{resource}.{group}")));
+    pairs.flat_map(|it| verbs.iter().map(move |verb| format!("{verb} {it} {names:?}"))).collect()
+}
