@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use k8s_openapi::api::authorization::v1::{ResourceRule, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
+use k8s_openapi::api::authorization::v1::{SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
 use kube::api::{Api, PostParams};
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
@@ -17,15 +17,12 @@ use super::{account, path, refused, world};
 /// The names that the manifests give.
 const NAMESPACES: [&str; 2] = ["workload", "witness"];
 
-/// Groups of what every account may ask about itself.
-const OF_EVERYBODY: [&str; 2] = ["authentication.k8s.io", "authorization.k8s.io"];
-
 /// The account has the rights that are written down, and a run with them is green.
 pub fn enough(made: &Made) -> Result<(), Failed> {
     let roles = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/account/namespaces.yaml");
-    made.kubectl(&["apply", "--filename", &roles.display().to_string()])?;
     let kubeconfig = account::of(made, "workload", "steadfast")?;
-    no_more_than_written(made, kubeconfig.path(), &std::fs::read_to_string(roles)?)?;
+    let everybody = account::of(made, "workload", "default")?;
+    no_more_than_written(made, [kubeconfig.path(), everybody.path()], &std::fs::read_to_string(roles)?)?;
     let (file, uid) = (kubeconfig.path().display().to_string(), world::identity(made)?);
     let [workload, witness] = NAMESPACES;
     let place = ["--kubeconfig", &file, "--cluster-uid", &uid, "--namespace", workload, "--witness-namespace", witness];
@@ -67,26 +64,21 @@ pub fn in_use(made: &Made) -> Result<(), Failed> {
     }
 }
 
-/// Asks the API server for all rights of the account, namespace by namespace, and compares them with the manifests.
-fn no_more_than_written(made: &Made, kubeconfig: &Path, manifests: &str) -> Result<(), Failed> {
+/// Asks the API server for all rights of the account beyond those that everybody has, namespace by namespace, and compares them
+/// with the manifests.
+fn no_more_than_written(made: &Made, accounts: [&Path; 2], manifests: &str) -> Result<(), Failed> {
     let roles = workload::parse("the roles", manifests)?;
     let context = format!("kind-{}", made.name);
     let runtime = tokio::runtime::Runtime::new()?;
     for namespace in [&NAMESPACES[..], &["kube-system", "shop"]].concat() {
-        let has = runtime.block_on(async {
-            let cluster = Cluster::connect(kubeconfig, Some(&context), false).await.map_err(|it| it.to_string())?;
-            let spec = SelfSubjectRulesReviewSpec { namespace: Some(namespace.to_owned()) };
-            let review = SelfSubjectRulesReview { spec, ..SelfSubjectRulesReview::default() };
-            let api: Api<SelfSubjectRulesReview> = Api::all(cluster.client);
-            let answer = api.create(&PostParams::default(), &review).await.map_err(|it| it.to_string())?;
-            Ok::<_, String>(answer.status.map(|it| it.resource_rules).unwrap_or_default())
-        })?;
+        let [has, everybody] = accounts.map(|kubeconfig| runtime.block_on(rights(kubeconfig, &context, namespace)));
+        let (has, everybody) = (has?, everybody?);
+        let has: BTreeSet<String> = has.difference(&everybody).cloned().collect();
         let written = roles.iter().filter(|role| {
             let of = role.text("/metadata/namespace");
             role.kind() == "ClusterRole" || (role.kind() == "Role" && of == namespace)
         });
         let written: BTreeSet<String> = written.flat_map(|role| rules(&role.object)).collect();
-        let has: BTreeSet<String> = has.iter().flat_map(granted).collect();
         if has != written {
             let more: Vec<_> = has.difference(&written).collect();
             let less: Vec<_> = written.difference(&has).collect();
@@ -96,6 +88,19 @@ fn no_more_than_written(made: &Made, kubeconfig: &Path, manifests: &str) -> Resu
         }
     }
     Ok(())
+}
+
+/// The rights of an account in a namespace, as the API server tells them, one by one.
+async fn rights(kubeconfig: &Path, context: &str, namespace: &str) -> Result<BTreeSet<String>, Failed> {
+    let cluster = Cluster::connect(kubeconfig, Some(context), false).await?;
+    let spec = SelfSubjectRulesReviewSpec { namespace: Some(namespace.to_owned()) };
+    let review = SelfSubjectRulesReview { spec, ..SelfSubjectRulesReview::default() };
+    let api: Api<SelfSubjectRulesReview> = Api::all(cluster.client);
+    let status = api.create(&PostParams::default(), &review).await?.status.unwrap_or_default();
+    let of = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+    let rules = status.resource_rules.iter();
+    let rules = rules.map(|it| [of(&it.api_groups), of(&it.resources), it.verbs.clone(), of(&it.resource_names)]);
+    Ok(rules.flat_map(|fields| each(&fields)).collect())
 }
 
 /// The rights of a role, one by one.
@@ -110,14 +115,6 @@ fn rules(role: &Value) -> Vec<String> {
             each(&fields)
         })
         .collect()
-}
-
-/// The same as the API server tells them.
-fn granted(rule: &ResourceRule) -> Vec<String> {
-    let of = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
-    let fields = [of(&rule.api_groups), of(&rule.resources), rule.verbs.clone(), of(&rule.resource_names)];
-    let of_everybody = fields[0].iter().all(|group| OF_EVERYBODY.contains(&group.as_str()));
-    if of_everybody && !fields[0].is_empty() { Vec::new() } else { each(&fields) }
 }
 
 fn each([groups, resources, verbs, names]: &[Vec<String>; 4]) -> Vec<String> {

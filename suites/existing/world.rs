@@ -27,11 +27,12 @@ pub fn settle_in(made: &Made) -> Result<(), Failed> {
     let runtime = tokio::runtime::Runtime::new()?;
     let archives = [server.archive.as_path(), &made.lab.witness.archive];
     runtime.block_on(kind::load_archives(&made.lab, &made.name, &archives))?;
-    let role = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/account/cluster-role.yaml");
+    let account = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/account");
+    let roles = ["cluster-role.yaml", "namespaces.yaml"].map(|name| account.join(name));
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("bystanders.yaml");
     std::fs::write(&file, BYSTANDERS.replace(SERVER, &server.image))?;
-    for file in [role.as_path(), &file] {
+    for file in roles.iter().chain([&file]) {
         made.kubectl(&["apply", "--filename", &file.display().to_string()])?;
     }
     made.kubectl(&["rollout", "status", "statefulset/mysql", "--namespace", "shop", "--timeout=180s"])?;
