@@ -1,8 +1,6 @@
 # What every step uses: messages, logs, the cache, and the end.
 # shellcheck shell=bash disable=SC2034
 
-CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/steadfast
-
 CURRENT_STEP="" RESULT="" REMEDY="" SCRATCH="" LOG="" PULL="" RUN=""
 
 say() { printf '%s\n' "$*" >&3; }
