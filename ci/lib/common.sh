@@ -144,25 +144,3 @@ need() {
 }
 
 is_there() { case $1 in /*) [ -e "$1" ] ;; *) command -v "$1" > /dev/null ;; esac; }
-
-# pull IMAGE tells whether the engine got the image from its registry. A registry that does not answer is asked once in
-# a run, for 20 seconds at most; one that does may take its time.
-declare -A UNREACHED=()
-pull() {
-  local registry=${1%%/*} answer=$SCRATCH/pull tick
-  [[ $1 == */* && $registry == *.* ]] || registry=default
-  [ -z "${UNREACHED[$registry]:-}" ] || return 1
-  timeout 1200 docker pull "$1" > "$answer" 2>&1 3>&- 9>&- &
-  PULL=$!
-  for ((tick = 0; tick < 40; tick++)); do
-    kill -0 "$PULL" 2> /dev/null || break
-    grep -q 'Pulling from' "$answer" && break
-    sleep 0.5
-  done
-  grep -q 'Pulling from' "$answer" || kill "$PULL" 2> /dev/null || true
-  if wait "$PULL"; then PULL=""; return 0; fi
-  PULL=""
-  cat "$answer"
-  grep -qiE 'manifest unknown|not found|does not exist|denied' "$answer" || UNREACHED[$registry]=1
-  return 1
-}
