@@ -43,7 +43,7 @@ lab() {
 }
 
 wrong() {
-  echo "$0: line $(caller 1 | cut -d' ' -f1): $*"
+  echo "$0: line $({ caller 1 || caller 0; } | cut -d' ' -f1): $*"
   printf 'It said:\n%s\nIt called:\n%s\n' "$(cat "$T/said")" "$(cat "$T/calls")" | sed 's/^/    /'
   exit 1
 }
