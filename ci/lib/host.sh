@@ -58,7 +58,7 @@ raised_inotify() { noted inotify | tail -n 1 | awk -v now="$(cat "$INOTIFY")" '$
 say_changes() {
   local packages engines raised pulled
   packages=$(noted package | xargs) engines=$(our_engines | xargs) raised=$(raised_inotify) pulled=$(noted image | xargs)
-  say "Of this machine it has changed, which ci/setup --remove undoes:"
+  say "What ci/setup has changed on this machine; ci/setup --remove undoes it:"
   say "    files      $CACHE"
   say "    images     those with the label steadfast.recipe${pulled:+, and $pulled}"
   [ -z "$packages" ] || say "    packages   $packages"
