@@ -43,7 +43,7 @@ begun() { sed 's/.*) //' "/proc/$1/stat" 2> /dev/null | cut -d' ' -f20; }
 note_engine() { note engine "$1" "$(begun "$1")"; } # PROCESS
 
 # A dead process for which nobody has waited has no program.
-is_our_engine() { [[ $(readlink "/proc/$1/exe") == */dockerd && $(begun "$1") == "$2" ]]; } # PROCESS BEGUN
+is_our_engine() { [[ $(readlink "/proc/$1/exe") == */dockerd* && $(begun "$1") == "$2" ]]; } # PROCESS BEGUN
 
 # Of engines that are gone and of changes that a restart took back, nothing need be said.
 our_engines() {
