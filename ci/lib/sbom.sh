@@ -24,7 +24,7 @@ sbom() {
 debian_packages() { tar --extract --to-stdout --file "$1" ./var/lib/dpkg/sha256; }
 
 debian_parts() { # TAR RELEASE
-  debian_packages "$1" | jq --raw-input --raw-output --arg release "$2" '. / " " as [$name, $version, $arch, $sha256] |
+  debian_packages "$1" | jq --raw-input --raw-output --arg release "$2" '(. / " ") as [$name, $version, $arch, $sha256] |
     ["pkg:deb/debian/\($name)@\($version | @uri)?arch=\($arch)&distro=\($release)", $name, $version, $sha256, ""] | join("\t")'
 }
 
