@@ -17,7 +17,8 @@ sbom() {
       packages: ([{SPDXID: "SPDXRef-image", name: $image, primaryPackagePurpose: "CONTAINER"} | package] + .),
       relationships: ([{spdxElementId: "SPDXRef-DOCUMENT", relationshipType: "DESCRIBES", relatedSpdxElement: "SPDXRef-image"}]
         + map({spdxElementId: "SPDXRef-image", relationshipType: "CONTAINS", relatedSpdxElement: .SPDXID}))
-    }' > "$2"
+    }' > "$SCRATCH/sbom"
+  mv "$SCRATCH/sbom" "$2"
 }
 
 # debian_packages TAR prints name, version, architecture and SHA-256 of all that is installed in a tree.

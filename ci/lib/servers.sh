@@ -129,7 +129,7 @@ java_server() { # PACKAGE TREE
   need mvn=maven unzip=unzip
   mkdir -p "$2/opt/mysql/lib/plugin" "$folder"
   REMEDY="see that the Java package registry answers; a mirror of it is set in ~/.m2/settings.xml"
-  (cd "$SCRATCH" && mvn --batch-mode --quiet -Dstyle.color=never --strict-checksums "$MAVEN_DEPENDENCY:copy" -Dartifact="$1" -DoutputDirectory="$folder")
+  (cd "$SCRATCH" && mvn --batch-mode --quiet --strict-checksums "$MAVEN_DEPENDENCY:copy" -Dartifact="$1" -DoutputDirectory="$folder")
   REMEDY=""
   jar=$(find "$folder" -name '*.jar')
   IFS=: read -r group name _ <<< "$1"
