@@ -21,7 +21,8 @@ advisories_may_wait() {
   if ((age < ADVISORIES_DAYS)); then
     echo "advisories: without it this stage passes for $ADVISORIES_DAYS days, and then fails"
   else
-    echo "advisories: after $ADVISORIES_DAYS days that is a failure. Remedy: let this machine reach https://github.com/RustSec/advisory-db," \
+    echo "advisories: after $ADVISORIES_DAYS days that is a failure." \
+      "Remedy: let this machine reach https://github.com/RustSec/advisory-db," \
       "or tell git of a mirror (git config --global url.MIRROR.insteadOf https://github.com/RustSec/advisory-db)"
     return 1
   fi

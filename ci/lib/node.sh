@@ -186,7 +186,8 @@ assemble_node() { # DIRECTORY VERSION RECIPE
 node_parts() { # VERSION
   debian_parts "$CACHE/node-tree-$(node_tree_recipe)/tree.tar" "$DEBIAN"
   debian_parts "$CACHE/pod-tree-$(pod_tree_recipe)/tree.tar" "$DEBIAN"
-  go_parts "$CACHE/kubernetes-$1-$(kubernetes_recipe "$1")"/{kube,coredns,etcd,local-path-provisioner} "$CACHE/containerd-$(containerd_recipe)"/*
+  go_parts "$CACHE/kubernetes-$1-$(kubernetes_recipe "$1")"/{kube,coredns,etcd,local-path-provisioner} \
+    "$CACHE/containerd-$(containerd_recipe)"/*
 }
 
 wait_for() { # SECONDS COMMAND...

@@ -41,7 +41,8 @@ check_file() {
   [ -n "$wanted" ] || fail "ci/digests has no line for $1, which is $found" \
     "compare that with what its makers or another machine have, and add the line"
   [ "$found" = "$wanted" ] || fail "$1 is $found, but ci/digests has $wanted" \
-    "do not use it; take away the copy that is kept ($3) and call ci/setup again. If it is refused again, the registry or its mirror has another file under this name: tell who runs it"
+    "do not use it; take away the copy that is kept ($3) and call ci/setup again. If it is refused again, the registry or \
+its mirror has another file under this name: tell who runs it"
 }
 
 # pull IMAGE tells whether the engine got the image from its registry, by its digest where one is known. A registry that

