@@ -1,9 +1,7 @@
 # What every step uses: messages, logs, the cache, and the end.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2153
 
-CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/steadfast
-
-CURRENT_STEP="" RESULT="" REMEDY="" SCRATCH="" LOG="" PULL="" RUN=""
+CURRENT_STEP="" RESULT="" REMEDY="" SCRATCH="" LOG="" PULL="" PULLED="" RUN=""
 
 say() { printf '%s\n' "$*" >&3; }
 
@@ -33,11 +31,14 @@ finish() {
   trap '' INT TERM HUP
   set +e
   [ -z "$PULL" ] || kill "$PULL" 2> /dev/null
+  [ -z "$PULLED" ] || strike image "$PULLED"
+  [ -z "$SCRATCH" ] || strike_absent_packages
   if [ "$status" != 0 ] && [ -n "$CURRENT_STEP" ]; then
     say "failed"
     say "ci/setup: the step \"$CURRENT_STEP\" failed (status $status). The end of $LOG:"
     tail -n 15 "$LOG" | sed 's/^/    /' >&3
     [ -z "$REMEDY" ] || say "Remedy: $REMEDY"
+    [ ! -s "$NOTES" ] || say "What ci/setup changed on this machine until now, ci/setup --remove undoes."
   fi
   if [ -n "$SCRATCH" ]; then
     if command -v docker > /dev/null; then
@@ -56,11 +57,12 @@ finish() {
 open_cache() {
   exec 3>&1
   mkdir -p "$CACHE/log" || { say "ci/setup: set XDG_CACHE_HOME to a directory that $(id -un) may write to"; exit 1; }
-  exec 9> "$CACHE/lock"
-  if ! flock -n 9; then
-    say "another ci/setup is at work in $CACHE; waiting for it"
-    flock -w 3600 9 || { say "ci/setup: it is still at work after an hour"; exit 1; }
-  fi
+  lock
+  # A `ci/setup --remove` that was waited for has taken the file away, and the lock of one that is gone keeps nobody off.
+  until [ "$CACHE/lock" -ef /proc/self/fd/9 ]; do
+    mkdir -p "$CACHE/log"
+    lock
+  done
   # Whoever was killed with the lock left these.
   rm -rf "$CACHE"/scratch.*
   SCRATCH=$(mktemp -d "$CACHE/scratch.XXXXXX")
@@ -69,6 +71,13 @@ open_cache() {
   trap finish EXIT
   trap 'REMEDY=""; exit 130' INT
   trap 'REMEDY=""; exit 143' TERM HUP
+}
+
+lock() {
+  exec 9> "$CACHE/lock"
+  flock -n 9 && return
+  say "another ci/setup is at work in $CACHE; waiting for it"
+  flock -w 3600 9 || { say "ci/setup: it is still at work after an hour"; exit 1; }
 }
 
 # Whoever was killed had no time to remove its containers and its draft. Kind's nodes may have inherited an empty label
@@ -126,6 +135,7 @@ need() {
   apt-get -o DPkg::Lock::Timeout=300 update 3>&- 9>&- || echo "not every list of packages could be read; trying with those that could"
   # Newer releases have the engine's client in a package of its own.
   if [[ " $* " == *" docker=docker.io "* ]] && ! is_there docker && apt-cache show docker-cli > /dev/null 2>&1; then missing+=(docker-cli); fi
+  note_packages "${missing[@]}"
   DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" 3>&- 9>&-
   for pair; do
     is_there "${pair%%=*}" || fail "the package ${pair#*=} is installed, but ${pair%%=*} is not there" "install what holds ${pair%%=*} in this release"
@@ -134,25 +144,3 @@ need() {
 }
 
 is_there() { case $1 in /*) [ -e "$1" ] ;; *) command -v "$1" > /dev/null ;; esac; }
-
-# pull IMAGE tells whether the engine got the image from its registry. A registry that does not answer is asked once in
-# a run, for 20 seconds at most; one that does may take its time.
-declare -A UNREACHED=()
-pull() {
-  local registry=${1%%/*} answer=$SCRATCH/pull tick
-  [[ $1 == */* && $registry == *.* ]] || registry=default
-  [ -z "${UNREACHED[$registry]:-}" ] || return 1
-  timeout 1200 docker pull "$1" > "$answer" 2>&1 3>&- 9>&- &
-  PULL=$!
-  for ((tick = 0; tick < 40; tick++)); do
-    kill -0 "$PULL" 2> /dev/null || break
-    grep -q 'Pulling from' "$answer" && break
-    sleep 0.5
-  done
-  grep -q 'Pulling from' "$answer" || kill "$PULL" 2> /dev/null || true
-  if wait "$PULL"; then PULL=""; return 0; fi
-  PULL=""
-  cat "$answer"
-  grep -qiE 'manifest unknown|not found|does not exist|denied' "$answer" || UNREACHED[$registry]=1
-  return 1
-}

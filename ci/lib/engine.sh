@@ -9,6 +9,9 @@ OWN_RUNTIME=runc-without-sys-resource
 INOTIFY=/proc/sys/fs/inotify/max_user_instances
 INOTIFY_WANTED=512
 
+# Where dockerd says which process it is.
+ENGINE_PID=/var/run/docker.pid
+
 engine() {
   need docker=docker.io jq=jq
   if answers; then
@@ -33,22 +36,30 @@ engine() {
 make_room() {
   local had
   had=$(cat "$INOTIFY" 2> /dev/null) && ((had < INOTIFY_WANTED)) || return 0
-  if echo "$INOTIFY_WANTED" 2> /dev/null > "$INOTIFY"; then RESULT+=", inotify instances raised from $had to $INOTIFY_WANTED"; fi
+  note inotify "$had" "$INOTIFY_WANTED"
+  if echo "$INOTIFY_WANTED" 2> /dev/null > "$INOTIFY"; then
+    RESULT+=", inotify instances raised from $had to $INOTIFY_WANTED"
+  else
+    strike inotify "$had" "$INOTIFY_WANTED"
+  fi
 }
 
 answers() { timeout 10 docker version > /dev/null 2>&1; }
 
-# An engine that was started here keeps the path of its runtime, also when the cache has been emptied since.
+# An engine that was started here keeps the path of its runtime, also when the cache has been emptied since, and with it
+# the note of its start.
 restore_runtime() {
-  local path
+  local path process
   path=$(docker info --format '{{json .Runtimes}}' | jq -r --arg name "$OWN_RUNTIME" '.[$name].path // empty')
-  [ -z "$path" ] || [ -x "$path" ] || install -D -m 755 "$CI/lab/engine/$OWN_RUNTIME" "$path"
+  [ -n "$path" ] || return 0
+  [ -x "$path" ] || install -D -m 755 "$CI/lab/engine/$OWN_RUNTIME" "$path"
+  if [ "$path" = "$CACHE/engine/$OWN_RUNTIME" ] && process=$(cat "$ENGINE_PID" 2> /dev/null); then note_engine "$process"; fi
 }
 
 start_engine() {
   local home=$CACHE/engine options=() tick
   mkdir -p "$home"
-  forget_dead /var/run/docker.pid dockerd
+  forget_dead "$ENGINE_PID" dockerd
   forget_dead /var/run/docker/containerd/containerd.pid containerd
   if ! may_hold_sys_resource; then
     # The engine keeps the path of its runtime, so it must not be one in a checkout that goes away.
@@ -56,6 +67,7 @@ start_engine() {
     options=(--add-runtime "$OWN_RUNTIME=$home/$OWN_RUNTIME" --default-runtime "$OWN_RUNTIME")
   fi
   setsid nohup dockerd "${options[@]}" > "$home/dockerd.log" 2>&1 < /dev/null 3>&- 9>&- &
+  note_engine $!
   for ((tick = 0; tick < 120; tick++)); do
     if answers; then return; fi
     kill -0 $! 2> /dev/null || break

@@ -2,16 +2,14 @@
 # loaded by any engine and by a node's containerd, and images that share a layer hold it once.
 # shellcheck shell=bash disable=SC2034
 
-# debian_tree DIRECTORY PACKAGES [HOOK...] makes DIRECTORY/tree.tar, a Debian with these packages.
+# debian_tree DIRECTORY RELEASE PACKAGES [OPTION...] makes DIRECTORY/tree.tar, a Debian with these packages, and in it
+# the list of all that is installed.
 debian_tree() {
-  local directory=$1 packages=$2 hook options=()
-  shift 2
   need_mmdebstrap
-  for hook; do options+=("--customize-hook=$hook"); done
   REMEDY="see that the Debian mirror answers (apt-get update) and that mmdebstrap may make a chroot here (root, or user namespaces)"
-  mmdebstrap --variant=minbase --include="$packages" "${options[@]}" \
+  mmdebstrap --variant=minbase --include="$3" --customize-hook="$CI/lab/debian/list-packages" "${@:4}" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-    --dpkgopt='path-exclude=/usr/share/locale/*' "$DEBIAN" "$directory/tree.tar"
+    --dpkgopt='path-exclude=/usr/share/locale/*' "$2" "$1/tree.tar"
   REMEDY=""
 }
 

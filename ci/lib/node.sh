@@ -13,8 +13,8 @@ NODE_HOOK='cd "$1" && rm -f lib/systemd/system/multi-user.target.wants/* etc/sys
   lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service'
 NODE_HOOK=${NODE_HOOK//$'\n'/ }
 
-# What says in lab.json which image serves a version.
-declare -A NODE_IMAGE=()
+# What says in lab.json which image serves a version, and by which digest it was pulled.
+declare -A NODE_IMAGE=() NODE_DIGEST=()
 
 coordinates() { awk -v version="$1" '$1 == version' <<< "$BUILDABLE_KUBERNETES"; }
 
@@ -23,7 +23,8 @@ coordinates() { awk -v version="$1" '$1 == version' <<< "$BUILDABLE_KUBERNETES";
 find_node_image() {
   local version=$1 official=kindest/node:v$1 built=steadfast.local/node:v$1 recipe
   if in_engine "$official"; then
-    NODE_IMAGE[$version]=$official RESULT="found"
+    check_digest "$official"
+    NODE_IMAGE[$version]=$official NODE_DIGEST[$version]=$DIGEST RESULT="found"
     return
   fi
   if [ -n "$(coordinates "$version")" ]; then
@@ -41,7 +42,8 @@ find_node_image() {
     fi
   fi
   if pull "$official"; then
-    NODE_IMAGE[$version]=$official RESULT="pulled"
+    check_digest "$official"
+    NODE_IMAGE[$version]=$official NODE_DIGEST[$version]=$DIGEST RESULT="pulled, $DIGEST"
     return
   fi
   [ -n "$(coordinates "$version")" ] || fail "$official cannot be pulled, and ci/versions does not say how to build Kubernetes $version" \
@@ -56,10 +58,12 @@ kubernetes_recipe() {
     "$CI/lab/kubernetes/v$1".{mod,sum}
 }
 containerd_recipe() { fingerprint "$CONTAINERD" "$CI"/lab/tools/containerd/go.*; }
-tree_recipe() { fingerprint "$DEBIAN" "$@"; }
+tree_recipe() { fingerprint "$DEBIAN" "$@" "$CI/lab/debian/list-packages"; }
+node_tree_recipe() { tree_recipe "$NODE_PACKAGES" "$NODE_HOOK"; }
+pod_tree_recipe() { tree_recipe "$POD_PACKAGES" "$WITHOUT_PERL"; }
 node_recipe() { # VERSION
-  fingerprint "$(kubernetes_recipe "$1")" "$(containerd_recipe)" "$DEBIAN" "$NODE_PACKAGES" "$NODE_HOOK" "$POD_PACKAGES" \
-    "$CI"/lab/node/* "$CI"/lib/{node,image}.sh
+  fingerprint "$(kubernetes_recipe "$1")" "$(containerd_recipe)" "$(node_tree_recipe)" "$(pod_tree_recipe)" \
+    "$CI"/lab/node/* "$CI"/lib/{node,image,sbom}.sh
 }
 
 prepare_containerd() { cached containerd "$(containerd_recipe)" build_containerd; }
@@ -69,8 +73,8 @@ prepare_kubernetes() { # VERSION
   coredns=${row#*coredns=} etcd=${row#*etcd=}
   cached "kubernetes-$1" "$(kubernetes_recipe "$1")" build_kubernetes "$1" "${coredns%% *}" "${etcd%% *}"
 }
-prepare_node_tree() { cached node-tree "$(tree_recipe "$NODE_PACKAGES" "$NODE_HOOK")" debian_tree "$NODE_PACKAGES" "$NODE_HOOK"; }
-prepare_pod_tree() { cached pod-tree "$(tree_recipe "$POD_PACKAGES" "$WITHOUT_PERL")" debian_tree "$POD_PACKAGES" "$WITHOUT_PERL"; }
+prepare_node_tree() { cached node-tree "$(node_tree_recipe)" debian_tree "$DEBIAN" "$NODE_PACKAGES" --customize-hook="$NODE_HOOK"; }
+prepare_pod_tree() { cached pod-tree "$(pod_tree_recipe)" debian_tree "$DEBIAN" "$POD_PACKAGES" --customize-hook="$WITHOUT_PERL"; }
 
 build_node_image() { # VERSION
   local version=$1 recipe
@@ -93,14 +97,14 @@ add_program() {
 inner_images() { # VERSION
   local kubernetes name base tree=$SCRATCH/kube pod_tree
   kubernetes=$CACHE/kubernetes-$1-$(kubernetes_recipe "$1")
-  pod_tree=$CACHE/pod-tree-$(tree_recipe "$POD_PACKAGES" "$WITHOUT_PERL")/tree.tar
+  pod_tree=$CACHE/pod-tree-$(pod_tree_recipe)/tree.tar
   mkdir -p "$SCRATCH/inner" "$tree/usr/local/bin" "$SCRATCH/podnet/usr/local/bin" "$SCRATCH/pause"
   mkdir -m 1777 "$tree/tmp"
   cp -a "$kubernetes"/kube* "$tree/usr/local/bin/"
   layer "$tree.tar" "$tree"
   install -m 755 "$CI/lab/node/podnet" "$SCRATCH/podnet/usr/local/bin/"
   layer "$SCRATCH/podnet.tar" "$SCRATCH/podnet"
-  tar --extract --file "$CACHE/node-tree-$(tree_recipe "$NODE_PACKAGES" "$NODE_HOOK")/tree.tar" --directory "$SCRATCH/pause" ./usr/bin/catatonit
+  tar --extract --file "$CACHE/node-tree-$(node_tree_recipe)/tree.tar" --directory "$SCRATCH/pause" ./usr/bin/catatonit
 
   "$kubernetes/kubeadm" config images list --kubernetes-version "v$1" > "$SCRATCH/asked"
   while read -r name; do
@@ -154,7 +158,7 @@ assemble_node() { # DIRECTORY VERSION RECIPE
     StopSignal: "SIGRTMIN+3", Labels: {"steadfast.recipe": $recipe}}')
   mkdir "$SCRATCH/outer"
   add_image "$SCRATCH/outer" "$draft" "$configuration" \
-    "$CACHE/node-tree-$(tree_recipe "$NODE_PACKAGES" "$NODE_HOOK")/tree.tar" "$SCRATCH/node.tar"
+    "$CACHE/node-tree-$(node_tree_recipe)/tree.tar" "$SCRATCH/node.tar"
   archive_images "$SCRATCH/outer" "$SCRATCH/outer.tar"
   docker load --input "$SCRATCH/outer.tar"
 
@@ -176,6 +180,14 @@ assemble_node() { # DIRECTORY VERSION RECIPE
   docker tag "$draft" "$image"
   docker rmi "$draft"
   docker save --output "$1/image.tar" "$image"
+  node_parts "$2" | sbom "$image" "$1/image.spdx.json"
+}
+
+node_parts() { # VERSION
+  debian_parts "$CACHE/node-tree-$(node_tree_recipe)/tree.tar" "$DEBIAN"
+  debian_parts "$CACHE/pod-tree-$(pod_tree_recipe)/tree.tar" "$DEBIAN"
+  go_parts "$CACHE/kubernetes-$1-$(kubernetes_recipe "$1")"/{kube,coredns,etcd,local-path-provisioner} \
+    "$CACHE/containerd-$(containerd_recipe)"/*
 }
 
 wait_for() { # SECONDS COMMAND...

