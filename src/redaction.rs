@@ -106,7 +106,13 @@ impl Redaction {
         }
     }
 
-    /// Takes the secrets out of every string of a record, and every literal value of a container's environment.
+    /// Whether a text may hold a secret: a record in which none is found is written as it is.
+    pub fn concerns(&self, text: &str) -> bool {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.forms.as_ref().is_some_and(|(finder, _)| finder.is_match(text))
+    }
+
+    /// Takes the secrets out of every string of a record.
     pub fn value(&self, value: &mut Value) {
         self.0.read().unwrap_or_else(PoisonError::into_inner).value(value, false);
     }
@@ -137,9 +143,6 @@ impl Known {
                     }
                 }
                 for (name, field) in fields {
-                    if name == "env" {
-                        field.as_array_mut().into_iter().flatten().for_each(blank_value);
-                    }
                     self.value(field, free || FREE.contains(&name.as_str()));
                 }
             }
@@ -190,9 +193,19 @@ fn stands_alone(text: &str, part: Range<usize>) -> bool {
     (before.ends_with("-p") || !goes_on(&before_it)) && !goes_on(&after_it)
 }
 
-fn blank_value(variable: &mut Value) {
-    if let Some(value) = variable.get_mut("value") {
-        *value = Value::from(REDACTED);
+/// Blanks every literal value of a container's environment, whether anybody knows that it is secret or not.
+pub(crate) fn blank_variables(object: &mut Value) {
+    match object {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let variables = if name == "env" { field.as_array_mut() } else { None };
+                let values = variables.into_iter().flatten().filter_map(|variable| variable.get_mut("value"));
+                values.for_each(|value| *value = Value::from(REDACTED));
+                blank_variables(field);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(blank_variables),
+        _ => {}
     }
 }
 
@@ -216,7 +229,10 @@ mod tests {
             "command": ["mysqladmin", "-phunter2", "ping"],
             "number": 3,
         });
-        knowing(&["hunter2", ""]).value(&mut record);
+        let redaction = knowing(&["hunter2", ""]);
+        assert!(redaction.concerns(&record.to_string()) && !redaction.concerns("hunter"));
+        redaction.value(&mut record);
+        blank_variables(&mut record);
         let wanted = json!({
             "metadata": {
                 "name": "shop", "labels": {"[redacted]": "yes"}, "annotations": {"a": "{\"b\":\"[redacted]\"}"},

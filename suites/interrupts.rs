@@ -32,7 +32,7 @@ const CLEAN_WITHIN: Duration = Duration::from_secs(60);
 /// A file that another process writes tells nobody of it.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
-const TRIALS: [(&str, Act); 7] = [
+const TRIALS: [(&str, Act); 8] = [
     ("interrupted_before_the_cluster_leaves_nothing", || interrupted(&Moment::Said("create the cluster"))),
     ("interrupted_in_the_making_leaves_nothing", || interrupted(&Moment::Container)),
     ("interrupted_in_the_deployment_leaves_nothing", || interrupted(&Moment::Recorded("ordered start"))),
@@ -40,6 +40,7 @@ const TRIALS: [(&str, Act); 7] = [
     ("killed_in_the_deployment_is_swept_by_the_next_start", || killed(&Moment::Recorded("ordered start"))),
     ("a_second_signal_ends_at_once", a_second_signal),
     ("a_panic_leaves_nothing", a_panic),
+    ("evidence_that_cannot_be_written_ends_the_disruptions", a_full_disk),
 ];
 
 fn main() -> ExitCode {
@@ -64,11 +65,16 @@ struct Run {
 
 impl Run {
     fn start() -> Result<Self, Failed> {
+        Self::of("dns::each", |command| command)
+    }
+
+    /// A run of these checks, whose command something is done to before.
+    fn of(checks: &str, with: impl FnOnce(Command) -> Command) -> Result<Self, Failed> {
         let folder = tempfile::tempdir()?;
         let stderr = std::fs::File::create(folder.path().join("stderr"))?;
         let mut command = program(folder.path());
-        command.args(["run", "--nodes", "1", "dns::each"]).stdout(Stdio::null()).stderr(stderr);
-        let child = command.spawn()?;
+        command.args(["run", "--nodes", "1", checks]);
+        let child = with(command).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn()?;
         Ok(Self { folder, child })
     }
 
@@ -228,6 +234,27 @@ fn a_second_signal() -> Result<(), Failed> {
     }
     run.start_again()?;
     run.left_nothing(&[])
+}
+
+/// The same command, but none of its files gets larger than this, in KiB: a write beyond fails, as on a full disk.
+fn limited(command: &Command, kib: u32) -> Command {
+    let mut limited = Command::new("bash");
+    limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\""), "bash"]);
+    limited.arg(command.get_program()).args(command.get_args());
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited
+}
+
+/// With so much evidence a run has begun to delete pods, and not come to scale the set.
+fn a_full_disk() -> Result<(), Failed> {
+    let mut run = Run::of("persistence::claims_survive", |command| limited(&command, 400))?;
+    run.wait_for(&Moment::Said("restart: delete"))?;
+    let volumes = volumes(&run.cluster().unwrap_or_default())?;
+    let code = run.end(BEGIN_WITHIN)?;
+    run.left_nothing(&volumes)?;
+    let said = run.text("stderr");
+    let told = said.contains("error: cannot write") && said.contains("evidence.jsonl");
+    if code == Some(3) && told && !said.contains("scale") { Ok(()) } else { Err(format!("{code:?}:\n{said}").into()) }
 }
 
 /// The last resort: the cluster goes with the value that owns it, wherever a panic drops that.

@@ -149,11 +149,14 @@ impl Log {
 
     /// A record as it is written, without the secrets that are known.
     fn line(&self, record: &Record) -> std::io::Result<Vec<u8>> {
-        let mut value = serde_json::to_value(record)?;
-        self.redaction.value(&mut value);
-        let mut line = serde_json::to_vec(&value)?;
-        line.push(b'\n');
-        Ok(line)
+        let mut line = serde_json::to_string(record)?;
+        if self.redaction.concerns(&line) {
+            let mut value = serde_json::to_value(record)?;
+            self.redaction.value(&mut value);
+            line = value.to_string();
+        }
+        line.push('\n');
+        Ok(line.into_bytes())
     }
 
     /// Looks at the timeline as it is now.

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 
 use super::log::Log;
 use super::record::{EventType, Gap, Note, ObjectEvent, What};
+use crate::redaction::blank_variables;
 use warnings::Warnings;
 
 /// The API server ends a watch after this time, which is below its own limit of 295 s.
@@ -136,10 +137,11 @@ impl Watch {
         if let Some(annotations) = &mut object.metadata.annotations {
             annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         }
-        let Ok(object) = serde_json::to_value(object) else { return };
+        let Ok(mut object) = serde_json::to_value(object) else { return };
         if self.concerns_others(&object) {
             return;
         }
+        blank_variables(&mut object);
         self.log.record(What::Object(Box::new(ObjectEvent { event, object_kind: self.kind.to_owned(), object })));
     }
 
