@@ -5,6 +5,9 @@ use std::process::Command;
 use kube::Config;
 use kube::client::AuthError;
 use kube::config::{ExecInteractiveMode, Kubeconfig};
+use serde_json::Value;
+
+use crate::object::{items, text};
 
 /// How long a plugin may take to tell credentials: it may have to ask an identity provider.
 const PLUGIN_WITHIN_S: u32 = 60;
@@ -47,6 +50,24 @@ pub(super) fn bound_plugins(kubeconfig: &mut Kubeconfig) {
 fn has_timeout() -> bool {
     let tried = Command::new("timeout").args(["--foreground", "--kill-after=1", "1", "true"]).status();
     tried.is_ok_and(|status| status.success())
+}
+
+/// What the users of a kubeconfig log in with: their tokens, passwords and keys, what plugins are told by their environment, and
+/// the passwords of proxies.
+pub(super) fn secrets(kubeconfig: &Kubeconfig) -> Vec<String> {
+    let file = serde_json::to_value(kubeconfig).unwrap_or_default();
+    let of_users = items(&file, "/users").flat_map(|named| {
+        let own = ["/user/token", "/user/password", "/user/client-key-data"].map(|pointer| text(named, pointer));
+        let told = items(named, "/user/exec/env").map(|variable| text(variable, "/value"));
+        let provider = named.pointer("/user/auth-provider/config").and_then(Value::as_object);
+        let provider = provider.into_iter().flat_map(|it| it.values()).map(Value::as_str);
+        own.into_iter().chain(told).chain(provider).flatten().collect::<Vec<_>>()
+    });
+    let of_proxies = items(&file, "/clusters").filter_map(|named| {
+        let (login, _) = text(named, "/cluster/proxy-url")?.split_once("://")?.1.rsplit_once('@')?;
+        Some(login.split_once(':')?.1)
+    });
+    of_users.chain(of_proxies).map(str::to_owned).collect()
 }
 
 /// Tells a plugin of the proxy that its cluster is really reached by.
@@ -98,6 +119,20 @@ users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, com
         let left =
             kubeconfig.clusters.iter().map(|named| named.cluster.as_ref().and_then(|it| it.proxy_url.as_deref()));
         assert_eq!(left.collect::<Vec<_>>(), [Some("http://unused.invalid"); 2]);
+    }
+
+    #[test]
+    fn whatever_somebody_logs_in_with_is_secret() {
+        let file = "
+clusters: [{name: c, cluster: {server: 'https://10.0.0.1', proxy-url: 'http://me:of-proxy@proxy:3128'}}]
+users:
+- {name: a, user: {token: of-token}}
+- {name: b, user: {username: me, password: of-user, client-key-data: b2Yta2V5}}
+- {name: c, user: {exec: {apiVersion: v1, command: tell, args: [me], env: [{name: A, value: of-plugin}]}}}
+- {name: d, user: {auth-provider: {name: oidc, config: {id-token: of-provider}}}}
+";
+        let found = secrets(&Kubeconfig::from_yaml(file).expect("a kubeconfig"));
+        assert_eq!(found, ["of-token", "of-user", "b2Yta2V5", "of-plugin", "of-provider", "of-proxy"]);
     }
 
     #[test]

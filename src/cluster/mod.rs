@@ -161,6 +161,8 @@ pub struct Cluster {
     by: Option<String>,
     /// The API server's version, such as `v1.37.2`.
     pub version: String,
+    /// What the users of the kubeconfig log in with.
+    pub secrets: Vec<String>,
 }
 
 impl Cluster {
@@ -186,6 +188,7 @@ impl Cluster {
         let unusable =
             |reason: String| ConnectError::Context { path: path.to_owned(), context: context.clone(), reason };
         let options = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
+        let secrets = kubeconfig::secrets(&kubeconfig);
         let proxy = kubeconfig::take_proxy(&mut kubeconfig, &context);
         kubeconfig::bound_plugins(&mut kubeconfig);
         let mut config =
@@ -207,7 +210,7 @@ impl Cluster {
         };
         let built = built.map_err(|error| unusable(error.to_string()))?;
         let client = built.map_err(|error| unusable(words(&error)))?;
-        let mut cluster = Self { client, context, server, by, version: String::new() };
+        let mut cluster = Self { client, context, server, by, version: String::new(), secrets };
         cluster.version = cluster.answer("tell its version", cluster.client.apiserver_version()).await?.git_version;
         Ok(cluster)
     }

@@ -178,6 +178,7 @@ impl Bench {
         owned: &mut Option<KindCluster>,
     ) -> Result<Self, RunError> {
         let Reached { cluster, kind, nodes: made, witness_image } = reach(&lab, target, around, owned).await?;
+        around.journal.log.redaction().learn_distinctive(&cluster.secrets);
         let (context, server, version) = (&cluster.context, &cluster.server, &cluster.version);
         let progress = &around.journal.progress;
         progress.say(&format!("context {context}, server {server}, Kubernetes {version}"));
