@@ -245,16 +245,16 @@ fn limited(command: &Command, kib: u32) -> Command {
     limited
 }
 
-/// With so much evidence a run has begun to delete pods, and not come to scale the set.
+/// With so much evidence a run has begun to scale the set, and not come to its claims.
 fn a_full_disk() -> Result<(), Failed> {
     let mut run = Run::of("persistence::claims_survive", |command| limited(&command, 400))?;
-    run.wait_for(&Moment::Said("restart: delete"))?;
+    run.wait_for(&Moment::Said("scale: scale to 1"))?;
     let volumes = volumes(&run.cluster().unwrap_or_default())?;
     let code = run.end(BEGIN_WITHIN)?;
     run.left_nothing(&volumes)?;
     let said = run.text("stderr");
     let told = said.contains("error: cannot write") && said.contains("evidence.jsonl");
-    if code == Some(3) && told && !said.contains("scale") { Ok(()) } else { Err(format!("{code:?}:\n{said}").into()) }
+    if code == Some(3) && told && !said.contains("claims") { Ok(()) } else { Err(format!("{code:?}:\n{said}").into()) }
 }
 
 /// The last resort: the cluster goes with the value that owns it, wherever a panic drops that.
