@@ -158,6 +158,8 @@ mod tests {
         let witness =
             crate::workload::parse("it", include_str!("../../manifests/witness/pod.yaml")).expect("manifests");
         assert!(is_restricted(&witness));
+        let variant = include_str!("../../manifests/variants/of-a-user/statefulset.yaml");
+        assert!(is_restricted(&crate::workload::parse("it", variant).expect("manifests")));
         let seed = include_str!("../../manifests/seed/statefulset.yaml");
         assert!(!is_restricted(&crate::workload::parse("it", seed).expect("manifests")));
         assert!(of("StatefulSet", &restricted()) && of("Job", &restricted()));
