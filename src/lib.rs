@@ -29,6 +29,7 @@ pub mod lint;
 pub mod mysql;
 mod object;
 pub mod probe;
+mod regular;
 pub mod report;
 pub mod run;
 pub mod scenario;
