@@ -1,6 +1,6 @@
 //! Clocks: a machine that sleeps for ten minutes, at any place of a run. Nothing becomes shorter by it, and nobody is blamed.
 
-use steadfast::evidence::Cause;
+use steadfast::evidence::{Cause, What};
 
 use super::{
     change::{Change, lapsed, log_alone_paused, paused, witness_alone_paused},
@@ -61,9 +61,9 @@ fn back(at: u64, by_us: u64) -> Change {
     lapsed(at, 0, Cause::WallJumped { by_us: -by_us.cast_signed() })
 }
 
-/// Records of a run, evenly.
+/// Records of a run, evenly, as long as the witness writes.
 fn places(stored: &Stored) -> Vec<u64> {
-    let last = stored.records.len() as u64;
+    let last = stored.places(|what| matches!(what, What::Entries(_))).last().unwrap_or(0);
     (1..=PLACES as u64).map(|place| (place * last / (PLACES as u64 + 1)).max(2)).collect()
 }
 

@@ -219,7 +219,7 @@ fn longest(sent: &[Sent]) -> Option<Outage> {
 
 #[test]
 fn an_outage_lasts_from_the_first_write_that_waits_to_the_next_acknowledgement() {
-    let outage = |from_us, to_us| Some(Outage { from_us, to_us, least_us: to_us - from_us });
+    let outage = |from_us, to_us| Some(Outage { from_us, to_us, least_us: to_us - from_us, most_us: to_us - from_us });
     assert_eq!(longest(&[(10, 12, true), (20, 25, false), (40, 44, true)]), outage(20, 44));
     // A pause, in which nobody wants to write, is none.
     assert_eq!(longest(&[(10, 12, true), (20, 25, true), (900, 903, true)]), outage(20, 25));
@@ -248,7 +248,7 @@ fn the_witness_is_read_by_the_clock_of_the_log_as_it_was_delayed_least() {
     }));
     let overall = measures(&history).ledger.expect("a ledger");
     // The first record came in at 12 ms, when the witness's clock showed 1 001 ms.
-    assert_eq!(overall.longest_outage, Some(Outage { from_us: 11_500, to_us: 11_900, least_us: 400 }));
+    assert_eq!(overall.longest_outage, Some(Outage { from_us: 11_500, to_us: 11_900, least_us: 400, most_us: 400 }));
     assert_eq!((overall.semi_sync, overall.lag_at_rest[0].lag.max_us), (1, 7));
 }
 

@@ -17,8 +17,8 @@ pub struct Outcomes {
     pub unknown: u64,
 }
 
-/// A time without an acknowledged write, in microseconds of the log's clock. Where that and the witness's do not agree, it is
-/// as long as the one says that counted more.
+/// A time without an acknowledged write, in microseconds of the log's clock. Where that and the witness's do not agree, it
+/// lasted as long as the one says that counted more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Outage {
     /// When the first write was sent that had to wait.
@@ -28,21 +28,23 @@ pub struct Outage {
     /// How long it was at least: without what a machine slept, and by the clock that counted less.
     #[serde(skip)]
     pub least_us: u64,
+    /// How long it was by the clock that counted more.
+    #[serde(skip)]
+    pub most_us: u64,
 }
 
 impl Outage {
     /// The outage that is told by the witness's clock.
     fn of(clocks: &Clocks, (from_us, to_us): (u64, u64)) -> Self {
-        let (us, by_witness_us) = (longest_us(clocks, from_us, to_us), to_us.saturating_sub(from_us));
-        let (begin_us, to_us) = (clocks.bounds(from_us).0, clocks.bounds(to_us).1);
-        let from_us = begin_us.min(to_us.saturating_sub(us));
+        let (most_us, by_witness_us) = (longest_us(clocks, from_us, to_us), to_us.saturating_sub(from_us));
+        let (from_us, to_us) = (clocks.bounds(from_us).0, clocks.bounds(to_us).1);
         let least_us = clocks.lasted(from_us, to_us).least_us.min(by_witness_us);
-        Self { from_us, to_us, least_us }
+        Self { from_us, to_us, least_us, most_us }
     }
 
     /// How long it was.
     pub fn us(&self) -> u64 {
-        self.to_us.saturating_sub(self.from_us)
+        self.most_us
     }
 }
 
