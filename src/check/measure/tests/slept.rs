@@ -71,13 +71,25 @@ fn stored() -> Vec<Record> {
     Evidence::read(std::path::Path::new(path)).expect("a stored run").records
 }
 
+/// How far from a sleep nothing of it is felt: the witness is read every second, and watches are behind for some.
+const FAR_US: u64 = 10_000_000;
+
 #[test]
 fn ten_minutes_of_sleep_anywhere_in_a_stored_run_shorten_no_outage() {
     let records = stored();
-    let was = outages(&Evidence::new(records.clone()));
+    let evidence = Evidence::new(records.clone());
+    let (was, measures) = (outages(&evidence), Measures::of(&evidence).expect("a run that started"));
     for counted in [Counted::Log, Counted::Witness, Counted::Both] {
         for place in (2..records.len()).step_by(records.len() / 60) {
             none_is_shorter(&was, &records, place, (600_000_000, counted));
+            let is = outages(&Evidence::new(slept(&records, place, 600_000_000, counted)));
+            for (was, disruption) in was.iter().zip(&measures.disruptions) {
+                let (from_us, to_us) = disruption.window_us();
+                let slept_us = records[place].at_us;
+                if to_us + FAR_US < slept_us || slept_us + FAR_US < from_us {
+                    assert!(is.contains(was), "{counted:?} at {place}: {was:?} in {is:?}");
+                }
+            }
         }
     }
 }
