@@ -31,6 +31,7 @@ pub mod mysql;
 mod object;
 pub mod probe;
 pub mod redaction;
+mod regular;
 pub mod report;
 pub mod run;
 pub mod scenario;

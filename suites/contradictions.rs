@@ -18,6 +18,8 @@ mod change;
 mod claims;
 #[path = "contradictions/class.rs"]
 mod class;
+#[path = "contradictions/clocks.rs"]
+mod clocks;
 #[path = "contradictions/conformed.rs"]
 mod conformed;
 #[path = "contradictions/control.rs"]
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         replicas::CLASSES,
         rows::CLASSES,
         ledger::CLASSES,
+        clocks::CLASSES,
         faults::CLASSES,
         pods::CLASSES,
         orders::CLASSES,

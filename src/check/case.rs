@@ -8,6 +8,7 @@ mod crashes;
 mod deletions;
 mod gaps;
 mod heard;
+mod lasting;
 mod marks;
 mod order;
 mod proof;
@@ -25,8 +26,8 @@ use std::{
 use serde::Deserialize;
 
 use crate::evidence::{
-    DnsServer, Entries, EventType, Evidence, Exec, Mark, Note, ObjectEvent, Phase, Run, SetState, Snapshot, SnapshotOf,
-    Sql, Step, Subject, Timeline, What, Write,
+    Clocks, DnsServer, Entries, EventType, Evidence, Exec, Mark, Note, ObjectEvent, Phase, Run, SetState, Snapshot,
+    SnapshotOf, Sql, Step, Subject, Timeline, What, Write,
 };
 
 use crate::object::{number, text};
@@ -37,6 +38,7 @@ pub(super) use acts::{Acted, ScaleDown};
 pub(super) use containers::{Exit, containers, seconds_of};
 pub(super) use deletions::Deletion;
 pub use gaps::bridged_gaps;
+pub(super) use lasting::out_of_time;
 pub(super) use marks::{is_after, is_before};
 pub(super) use questions::{Asking, unasked, with_others};
 pub(super) use returns::{Return, renewals};
@@ -77,6 +79,8 @@ pub(super) struct Case<'a> {
     pub subject: &'a Subject,
     /// The records' index.
     pub timeline: &'a Timeline,
+    /// Which stretches of time are in doubt.
+    pub clocks: &'a Clocks,
     /// The gaps of the history that leave no doubt, by their records.
     bridged: HashSet<u64>,
     /// Barriers that prove nothing, once somebody asked for them.
@@ -87,8 +91,9 @@ impl<'a> Case<'a> {
     /// The case, unless the run never started.
     pub fn of(evidence: &'a Evidence) -> Option<Self> {
         let run = evidence.run()?;
-        let (subject, timeline) = (&run.subject, &evidence.timeline);
-        let case = Self { evidence, run, subject, timeline, bridged: HashSet::new(), hollow: OnceCell::new() };
+        let (subject, timeline, clocks) = (&run.subject, &evidence.timeline, &evidence.clocks);
+        let (bridged, hollow) = (HashSet::new(), OnceCell::new());
+        let case = Self { evidence, run, subject, timeline, clocks, bridged, hollow };
         Some(Self { bridged: case.bridged(), ..case })
     }
 
@@ -141,9 +146,9 @@ impl<'a> Case<'a> {
     }
 
     fn execs_at(&self, places: &'a [usize]) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> + use<'a> {
-        let timeline = self.timeline;
+        let hearing = self.hearing();
         let execs = self.seen(places, |what| if let What::Exec(exec) = what { Some(exec) } else { None });
-        execs.filter(move |exec| exec.counts(timeline))
+        execs.filter(move |exec| hearing.exec_counts(exec))
     }
 
     /// What the witness's ledger handed over.

@@ -15,8 +15,9 @@
 //!   that was asked for after the recovery, or the scenario has ended: the barrier before stands for what the primary had
 //!   when it was asked for, and replicas that had lost their source may still be busy with what came meanwhile.
 //!
-//! The witness has a clock of its own. What it hands over says what that clock shows, and the record when that came in:
-//! of all differences the smallest is the one that was delayed least, and by it all its times are moved.
+//! The witness has a clock of its own, which the log's [`Clocks`](crate::evidence::Clocks) tell the other's time of. Where
+//! these two do not agree, for a machine slept or was halted, an outage and a lag are as long as the one says that counted
+//! more.
 
 mod disruption;
 mod lag;
@@ -107,7 +108,7 @@ impl Measures {
     pub(super) fn taken(case: &Case<'_>) -> Self {
         let mut disruptions = disruption::disruptions(case);
         let Some(writes) = Writes::of(case) else { return Self { disruptions, ledger: None } };
-        let looks = Looks::of(case, writes.offset_us);
+        let looks = Looks::of(case);
         for disruption in &mut disruptions {
             let (from, to) = disruption.window_us();
             let unwritten_us = writes.too_long_idle_us(from, disruption.wanted_until_us());

@@ -59,13 +59,13 @@ fn lost(life: &PodLife, seq: u64) -> Option<Mark> {
 }
 
 /// Whether the controller may not have known yet at one place what had happened at another one.
-fn is_news(happened: Mark, at: Mark) -> bool {
-    at.at_us.saturating_sub(happened.at_us) <= CACHE_LAG_US
+fn is_news(case: &Case<'_>, happened: Mark, at: Mark) -> bool {
+    case.lasted(happened, at).least_us <= CACHE_LAG_US
 }
 
 /// What follows from something that was done while a pod, Ready since a record, did not serve any more: a race where the
 /// controller may not have known yet.
-fn done_without(done: &str, life: &PodLife, ready: Mark, at: Mark) -> Finding {
+fn done_without(case: &Case<'_>, done: &str, life: &PodLife, ready: Mark, at: Mark) -> Finding {
     let which = format!("{} (uid {})", life.name, short(&life.uid));
     let gone = life.deleted.is_some_and(|gone| gone.seq <= at.seq);
     let why = if gone {
@@ -77,7 +77,7 @@ fn done_without(done: &str, life: &PodLife, ready: Mark, at: Mark) -> Finding {
     };
     let reason = format!("{done} while {which}, Ready since #{}, was {why}", ready.seq);
     let since = lost(life, at.seq).unwrap_or(at);
-    if is_news(since, at) {
+    if is_news(case, since, at) {
         return Finding::inconclusive(format!("race: {reason}"), [at.seq, ready.seq]);
     }
     let long = seconds(at.at_us.saturating_sub(since.at_us));

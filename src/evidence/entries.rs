@@ -3,14 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use super::answer::WriteOutcome;
+use super::lapse::Lapse;
 
 /// Entries of the ledger that the witness keeps: inserts at a steady rate, one statement each that commits by itself,
 /// whatever happens to the workload meanwhile; and how far behind each replica is. All times are microseconds on the
-/// witness's clock, which goes on when its process is started again.
+/// witness's clock, which goes on when its process is started again and while its machine sleeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entries {
     /// When it handed these over: what the harness's own clock said then is in the record.
     pub now_us: u64,
+    /// When the harness asked for them, on the log's own clock. Logs of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_us: Option<u64>,
     /// Writes whose outcome is known, each handed over once.
     pub writes: Vec<Entry>,
     /// How far behind replicas are, each sample handed over once.
@@ -19,9 +23,19 @@ pub struct Entries {
     /// had written down in the last moment. None of them is in `writes`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubtful: Vec<Ids>,
+    /// Stretches in which the witness saw nothing, or its clock on the wall jumped, each handed over once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lapses: Vec<Lapse>,
     /// The highest id that was ever given, where no more will be: the ledger has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<u64>,
+}
+
+impl Entries {
+    /// How much was handed over.
+    pub fn items(&self) -> usize {
+        self.writes.len() + self.lags.len() + self.doubtful.len() + self.lapses.len()
+    }
 }
 
 /// Ids of the witness's ledger, from the first to the last of them.

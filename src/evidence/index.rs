@@ -75,7 +75,7 @@ impl Index {
 
     fn add(&mut self, place: usize, what: &What) {
         match what {
-            What::Run(_) | What::Gap(_) => {}
+            What::Run(_) | What::Gap(_) | What::Lapse(_) => {}
             What::Step(step) => {
                 self.steps.push(place);
                 if step.scenario == step.name {

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::clock::{BEAT, Reading, Sampler, Stopwatch, boot_us};
+use super::lapse::Lapse;
 use super::record::{Record, Wait, WaitOutcome, What};
 use super::timeline::Timeline;
 use crate::redaction::Redaction;
@@ -75,10 +77,13 @@ pub enum WaitError {
 /// The evidence log of a run in progress.
 pub struct Log {
     path: PathBuf,
-    started: Instant,
+    /// On the clock that goes on while the machine sleeps.
+    started_us: u64,
     redaction: Redaction,
     inner: Mutex<Inner>,
     changed: watch::Sender<u64>,
+    /// How many lapses were noticed.
+    lapses: watch::Sender<usize>,
     broken: CancellationToken,
 }
 
@@ -91,6 +96,8 @@ impl fmt::Debug for Log {
 struct Inner {
     file: Box<dyn Write + Send>,
     timeline: Timeline,
+    /// Compares the clocks, while somebody keeps time.
+    sampler: Option<Sampler>,
     failure: Option<std::io::Error>,
 }
 
@@ -105,13 +112,14 @@ impl Log {
     }
 
     fn to(file: Box<dyn Write + Send>, path: &Path, redaction: Redaction) -> Self {
-        let inner = Inner { file, timeline: Timeline::default(), failure: None };
+        let inner = Inner { file, timeline: Timeline::default(), sampler: None, failure: None };
         Self {
             path: path.to_owned(),
-            started: Instant::now(),
+            started_us: boot_us(),
             redaction,
             inner: Mutex::new(inner),
             changed: watch::Sender::new(0),
+            lapses: watch::Sender::new(0),
             broken: CancellationToken::new(),
         }
     }
@@ -126,24 +134,35 @@ impl Log {
         &self.path
     }
 
-    /// Appends a record and returns its sequence number. A write that fails is the last one: it is remembered for
-    /// [`Log::failure`], because evidence that did not reach the disk must not be judged, and ends [`Log::broken`].
+    /// Microseconds since the log began, as its records count them.
+    pub fn now_us(&self) -> u64 {
+        boot_us().saturating_sub(self.started_us)
+    }
+
+    /// Appends a record and returns its sequence number; before it the lapse that was not noticed yet, for what comes next
+    /// may have happened in it. A write that fails is the last one: it is remembered for [`Log::failure`], because evidence
+    /// that did not reach the disk must not be judged, and ends [`Log::broken`].
     pub fn record(&self, what: What) -> u64 {
         let seq = {
             let mut inner = self.inner();
-            let seq = inner.timeline.last_seq + 1;
-            let at_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            let record = Record { seq, at_us, wall: jiff::Timestamp::now(), what };
-            if inner.failure.is_none()
-                && let Err(error) = self.line(&record).and_then(|line| inner.file.write_all(&line))
-            {
-                inner.failure = Some(error);
-                self.broken.cancel();
-            }
-            inner.timeline.observe(&record);
-            seq
+            self.compare_clocks(&mut inner);
+            self.append(&mut inner, self.now_us(), what)
         };
         self.changed.send_replace(seq);
+        seq
+    }
+
+    /// Appends a record of this time.
+    fn append(&self, inner: &mut Inner, at_us: u64, what: What) -> u64 {
+        let seq = inner.timeline.last_seq + 1;
+        let record = Record { seq, at_us, wall: jiff::Timestamp::now(), what };
+        if inner.failure.is_none()
+            && let Err(error) = self.line(&record).and_then(|line| inner.file.write_all(&line))
+        {
+            inner.failure = Some(error);
+            self.broken.cancel();
+        }
+        inner.timeline.observe(&record);
         seq
     }
 
@@ -157,6 +176,34 @@ impl Log {
         }
         line.push('\n');
         Ok(line.into_bytes())
+    }
+
+    /// Compares the clocks, beat by beat, until it is dropped. A lapse becomes a record.
+    pub async fn keep_time(&self) {
+        self.inner().sampler = Some(Sampler::new(Reading::now()));
+        // Whoever ends this may do so just after a lapse.
+        let _last = Last(self);
+        loop {
+            tokio::time::sleep(BEAT).await;
+            self.compare_clocks(&mut self.inner());
+        }
+    }
+
+    /// Ends with the next lapse that is noticed.
+    pub async fn lapsed(&self) {
+        // It cannot fail while there is the log.
+        let _ = self.lapses.subscribe().changed().await;
+    }
+
+    fn compare_clocks(&self, inner: &mut Inner) {
+        let Some(sampler) = &mut inner.sampler else { return };
+        let lapses: Vec<Lapse> = sampler.observe(Reading::now()).collect();
+        for Lapse { from_us, to_us, cause } in lapses {
+            let [from_us, to_us] = [from_us, to_us].map(|us| us.saturating_sub(self.started_us));
+            let seq = self.append(inner, to_us, What::Lapse(Lapse { from_us, to_us, cause }));
+            self.changed.send_replace(seq);
+            self.lapses.send_modify(|count| *count += 1);
+        }
     }
 
     /// Looks at the timeline as it is now.
@@ -239,18 +286,31 @@ impl Log {
     }
 }
 
+/// Compares the clocks for the last time when it is dropped.
+struct Last<'a>(&'a Log);
+
+impl Drop for Last<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.0.inner();
+        self.0.compare_clocks(&mut inner);
+        inner.sampler = None;
+    }
+}
+
 /// A wait that is under way.
 struct Waiting<'a, S> {
     what: &'a str,
     patience: Patience,
+    /// On the clock that rests while the machine sleeps: nobody waits meanwhile.
     begun: Instant,
+    took: Stopwatch,
     seen: S,
     last_seen: String,
 }
 
 impl<'a, S: Fn(&str)> Waiting<'a, S> {
     fn new(what: &'a str, patience: Patience, seen: S) -> Self {
-        Self { what, patience, begun: Instant::now(), seen, last_seen: String::new() }
+        Self { what, patience, begun: Instant::now(), took: Stopwatch::start(), seen, last_seen: String::new() }
     }
 
     fn left(&self) -> Duration {
@@ -284,103 +344,9 @@ impl<'a, S: Fn(&str)> Waiting<'a, S> {
             Err(WaitError::Expired { .. }) if self.patience.cut => WaitOutcome::CutShort,
             Err(WaitError::Expired { .. }) => WaitOutcome::Expired,
         };
-        let took_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        What::Wait(Wait { what: self.what.to_owned(), outcome, took_us, last_seen: self.last_seen })
+        What::Wait(Wait { what: self.what.to_owned(), outcome, took_us: self.took.us(), last_seen: self.last_seen })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::super::read::read;
-    use super::*;
-
-    fn log(folder: &tempfile::TempDir) -> Log {
-        Log::create(&folder.path().join("evidence.jsonl"), Redaction::default()).expect("a log")
-    }
-
-    fn waits(log: &Log) -> Vec<(WaitOutcome, String)> {
-        let records = read(log.path()).expect("what was written").into_iter();
-        records
-            .filter_map(|record| match record.what {
-                What::Wait(wait) => Some((wait.outcome, wait.last_seen)),
-                _ => None,
-            })
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn what_no_record_shows_is_asked_for_until_it_is_there() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (log, asked) = (log(&folder), Cell::new(0));
-        let ask = async || {
-            asked.set(asked.get() + 1);
-            if asked.get() < 2 { Sight::NotYet("nobody".to_owned()) } else { Sight::Met(asked.get()) }
-        };
-        let met = log.poll("somebody", Duration::from_secs(10), |_| {}, ask).await;
-        assert_eq!(met.expect("it comes"), 2);
-        assert_eq!(waits(&log), [(WaitOutcome::Met, "nobody".to_owned())]);
-    }
-
-    #[tokio::test]
-    async fn a_question_that_is_never_answered_ends_with_the_wait() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let log = log(&folder);
-        let never = async || std::future::pending::<Sight<()>>().await;
-        let expired = log.poll("somebody", Duration::from_millis(10), |_| {}, never).await;
-        assert!(matches!(expired, Err(WaitError::Expired { .. })));
-        let impossible = async || Sight::<()>::Never("it is gone".to_owned());
-        assert!(log.poll("somebody", Duration::from_secs(10), |_| {}, impossible).await.is_err());
-        let brief = Patience::cut(Duration::from_millis(10));
-        assert!(log.wait("somebody", brief, |_| {}, |_| Sight::<()>::NotYet("nobody".to_owned())).await.is_err());
-        let outcomes = waits(&log).into_iter().map(|(outcome, _)| outcome).collect::<Vec<_>>();
-        let impossible = WaitOutcome::Impossible("it is gone".to_owned());
-        assert_eq!(outcomes, [WaitOutcome::Expired, impossible, WaitOutcome::CutShort]);
-    }
-
-    /// A file on a disk that gets full.
-    #[derive(Clone, Default)]
-    struct Full(std::sync::Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Full {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            let mut written = self.0.lock().expect("a file");
-            if written.len() > 200 {
-                return Err(std::io::ErrorKind::StorageFull.into());
-            }
-            written.extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[tokio::test]
-    async fn a_record_that_cannot_be_written_is_the_last_one_and_told_at_once() {
-        let file = Full::default();
-        let log = Log::to(Box::new(file.clone()), Path::new("evidence.jsonl"), Redaction::default());
-        let note = |message: &str| log.record(What::Note(super::super::Note { message: message.to_owned() }));
-        note("a".repeat(200).as_str());
-        assert!(log.failure().is_none() && !log.broken.is_cancelled());
-        note("b");
-        log.broken().await;
-        assert!(log.failure().is_some_and(|failure| failure.contains("space")), "{:?}", log.failure());
-        let written = file.0.lock().expect("a file").len();
-        file.0.lock().expect("a file").truncate(0);
-        note("c");
-        assert_eq!((written > 200, file.0.lock().expect("a file").len()), (true, 0), "a log with a hole is none");
-    }
-
-    #[test]
-    fn no_record_has_a_secret() {
-        let (folder, redaction) = (tempfile::tempdir().expect("a folder"), Redaction::default());
-        let log = Log::create(&folder.path().join("evidence.jsonl"), redaction.clone()).expect("a log");
-        redaction.learn(["hunter2"]);
-        log.record(What::Note(super::super::Note { message: "hunter2 was refused".to_owned() }));
-        let text = std::fs::read_to_string(log.path()).expect("written");
-        assert!(text.contains("[redacted] was refused"), "{text}");
-    }
-}
+mod tests;

@@ -3,8 +3,11 @@
 
 mod act;
 mod answer;
+mod clock;
+mod clocks;
 mod entries;
 mod index;
+mod lapse;
 mod log;
 mod moment;
 mod read;
@@ -21,8 +24,11 @@ use std::path::Path;
 
 pub use act::{Act, Fault};
 pub use answer::*;
+pub use clock::{BEAT, Reading, Sampler, Stopwatch, boot_us, wall_us};
+pub use clocks::{Clocks, Doubt, Lasted};
 pub use entries::*;
 pub use index::{Index, Places};
+pub use lapse::{Cause, Lapse};
 pub use log::{Log, Patience, Sight, WaitError};
 pub use moment::Moment;
 pub use read::ReadError;
@@ -46,13 +52,15 @@ pub struct Evidence {
     pub timeline: Timeline,
     /// Where the records of each kind are.
     pub index: Index,
+    /// What the clocks say of each other, and which stretches of time are in doubt.
+    pub clocks: Clocks,
 }
 
 impl Evidence {
     /// Evidence of these records, which are in order.
     pub fn new(records: Vec<Record>) -> Self {
-        let (timeline, index) = (Timeline::of(&records), Index::of(&records));
-        Self { records, timeline, index }
+        let (timeline, index, clocks) = (Timeline::of(&records), Index::of(&records), Clocks::of(&records));
+        Self { records, timeline, index, clocks }
     }
 
     /// Reads an `evidence.jsonl`.

@@ -1,11 +1,11 @@
 //! Reads a stored log. A log is what one run wrote: what no run writes is refused with its line, so that no check judges it.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::record::{Record, SCHEMA, What};
 use super::rules::Rules;
+use crate::regular;
 
 /// The longest line that a run writes is well below this, in bytes; beyond it a line is not read into memory.
 const LONGEST_LINE: u64 = 16 << 20;
@@ -35,7 +35,7 @@ pub enum ReadError {
 
 /// Reads the log at this path.
 pub(super) fn read(path: &Path) -> Result<Vec<Record>, ReadError> {
-    let file = File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    let file = regular::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
     parse(BufReader::new(file), path)
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::act::Fault;
 use super::answer::{Dns, Exec, Sql, Write};
 use super::entries::Entries;
+use super::lapse::Lapse;
 use super::run::Run;
 
 /// The version of the evidence format. A reader refuses a log with another one.
@@ -19,7 +20,7 @@ pub const SCHEMA: u32 = 1;
 pub struct Record {
     /// Position in the log, counted from 1 without a hole. Failures quote it as `#seq`.
     pub seq: u64,
-    /// Microseconds since the run began, on a monotonic clock.
+    /// Microseconds since the run began, those included in which the machine slept.
     pub at_us: u64,
     /// Wall-clock time, for people: two clocks and leap seconds make it unfit to judge by.
     pub wall: jiff::Timestamp,
@@ -39,6 +40,8 @@ pub enum What {
     Object(Box<ObjectEvent>),
     /// A stretch of the history was lost: order cannot be proved across it.
     Gap(Gap),
+    /// The harness saw nothing for a while, or its clock on the wall jumped. The times are those of the log.
+    Lapse(Lapse),
     /// A wait of the harness ended.
     Wait(Wait),
     /// A DNS question and its answer.

@@ -57,6 +57,8 @@ impl Recorder {
     /// When a kind cannot be listed.
     pub async fn start(client: &Client, namespace: &str, log: &Arc<Log>) -> Result<Self, WatchError> {
         let mut watches = JoinSet::new();
+        let time = log.clone();
+        watches.spawn(async move { time.keep_time().await });
         for (group, version, kind, namespaced) in KINDS {
             let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
             let api = if namespaced {
@@ -103,7 +105,13 @@ impl Watch {
     async fn follow(self, mut version: String) {
         loop {
             let parameters = WatchParams::default();
-            match watch_once(&self.api, parameters, &mut version, |event, object| self.record(event, object)).await {
+            let watched = watch_once(&self.api, parameters, &mut version, |event, object| self.record(event, object));
+            // The connection of a machine that slept may be dead, and nobody says so.
+            let end = tokio::select! {
+                end = watched => end,
+                () = self.log.lapsed() => End::Resume(None),
+            };
+            match end {
                 End::Resume(trouble) => {
                     if let Some(trouble) = trouble {
                         self.log.record(What::Note(Note { message: format!("watch of {}: {trouble}", self.kind) }));

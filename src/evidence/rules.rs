@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::act::Act;
+use super::lapse::Lapse;
 use super::moment::Moment;
 use super::record::{Record, What};
 use super::run::Run;
@@ -50,7 +51,11 @@ impl Rules {
             What::Exec(exec) => self.pod(&exec.pod, &exec.uid).and_then(|()| self.moment(&exec.moment)),
             What::Write(write) => self.pod(&write.pod, &write.uid).and_then(|()| self.moment(&write.moment)),
             What::Dns(dns) => self.moment(&dns.moment),
-            What::Entries(entries) => entries.lags.iter().try_for_each(|lag| self.pod(&lag.pod, "")),
+            What::Entries(entries) => {
+                entries.lapses.iter().try_for_each(|lapse| is_lapse(lapse, entries.now_us))?;
+                entries.lags.iter().try_for_each(|lag| self.pod(&lag.pod, ""))
+            }
+            What::Lapse(lapse) => is_lapse(lapse, *at_us),
             What::Fault(fault) => {
                 self.act(&fault.act)?;
                 let later = fault.proof.iter().flatten().find(|proof| !(1..*seq).contains(proof));
@@ -123,4 +128,13 @@ impl Rules {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a lapse is one: it ends after its beginning, and before it is told of.
+fn is_lapse(lapse: &Lapse, told_us: u64) -> Result<(), String> {
+    let Lapse { from_us, to_us, .. } = *lapse;
+    if from_us <= to_us && to_us <= told_us {
+        return Ok(());
+    }
+    Err(format!("a lapse from {from_us} to {to_us} µs is told of at {told_us} µs, which no run does"))
 }

@@ -192,6 +192,7 @@ pub(super) fn scope(evidence: &Evidence) -> Vec<String> {
             "{count} {gaps} that came while the API server was away {were} bridged: the same objects were there afterwards"
         ));
     }
+    lines.extend(evidence.clocks.doubts().iter().map(|doubt| format!("time is in doubt: {doubt}")));
     lines
 }
 

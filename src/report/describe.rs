@@ -41,6 +41,7 @@ pub fn describe(record: &Record) -> String {
             None => object_line(event),
         },
         What::Gap(gap) => gap_line(gap),
+        What::Lapse(lapse) => format!("LAPSE: {}", lapse.words("harness")),
         What::Wait(wait) => wait_line(wait),
         What::Dns(dns) => dns_line(dns),
         What::Sql(sql) => sql_line(sql),
@@ -240,9 +241,11 @@ fn write_line(write: &Write) -> String {
 }
 
 fn entries_line(entries: &Entries) -> String {
-    let Entries { writes, lags, doubtful, .. } = entries;
-    let doubts: String =
-        doubtful.iter().map(|ids| format!("; nobody knows of writes {} to {}", ids.first, ids.last)).collect();
+    let Entries { writes, lags, doubtful, lapses, .. } = entries;
+    let doubts = doubtful.iter().map(|ids| format!("; nobody knows of writes {} to {}", ids.first, ids.last));
+    // Its times are those of the witness, which nobody reads.
+    let lapses = (!lapses.is_empty()).then(|| format!("; LAPSES: {}", lapses.len()));
+    let doubts: String = doubts.chain(lapses).collect();
     let (Some(first), Some(last)) = (writes.first(), writes.last()) else {
         return format!("ledger: no write, {} looks at replicas{doubts}", lags.len());
     };

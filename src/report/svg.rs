@@ -201,7 +201,7 @@ impl Drawing<'_> {
             self.line("fault", record.at_us, (top - 18.0, bottom), &titled(record));
         }
         for record in &evidence.records {
-            if matches!(record.what, What::Gap(_)) {
+            if matches!(record.what, What::Gap(_) | What::Lapse(_)) {
                 self.line("gap", record.at_us, (top, bottom), &titled(record));
             }
         }

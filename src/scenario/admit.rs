@@ -1,14 +1,12 @@
 //! Lets the harness in where root may log in from its own machine only: over the server's socket, in its container, an
 //! account is made that has what root has.
 
-use std::sync::atomic::Ordering;
-use std::time::Instant;
-
 use super::context::Context;
-use crate::evidence::{Exec, ExecAnswer, Moment, SqlAnswer, What};
+use crate::evidence::{Exec, ExecAnswer, Moment, SqlAnswer, Stopwatch, What};
 use crate::mysql::statements::{ADMIN_USER, PING, admit};
 use crate::probe::exec_with;
 use crate::witness::protocol::{Ask, Secret};
+use std::sync::atomic::Ordering;
 
 /// The client programs, one of which images bring.
 const CLIENTS: [&str; 2] = ["mysql", "mariadb"];
@@ -32,9 +30,9 @@ impl Context {
         let options = options(self.hints.user(), self.root_password.expose(), &statements);
         for client in CLIENTS {
             let argv = [client, "--defaults-extra-file=/dev/stdin", "--protocol=socket", "--execute=SELECT 1"];
-            let (uid, begun) = (self.uid(pod).unwrap_or_default(), Instant::now());
+            let (uid, begun) = (self.uid(pod).unwrap_or_default(), Stopwatch::start());
             let answer = exec_with(&self.pods(), pod, &self.subject.container, &argv, &options, self.limits.exec).await;
-            let took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let took_us = begun.us();
             let lacks = answer.lacks_program();
             let answer = without_words(answer);
             let made = match answer {

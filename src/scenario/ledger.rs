@@ -144,11 +144,13 @@ impl Context {
         let Some(position) = position.as_mut() else { return Ok(None) };
         loop {
             let ask = LedgerAsk::Read { after: *position, limit: AT_ONCE };
-            let LedgerAnswer::Read { next, activity, entries } = self.tell(ask).await? else {
+            let asked_us = self.journal.log.now_us();
+            let LedgerAnswer::Read { next, activity, mut entries } = self.tell(ask).await? else {
                 return Err("the witness answered another question".to_owned());
             };
-            let count = entries.writes.len() + entries.lags.len() + entries.doubtful.len();
+            let count = entries.items();
             if count > 0 || (ended && entries.last.is_some()) {
+                entries.asked_us = Some(asked_us);
                 self.journal.log.record(What::Entries(entries));
             }
             *position = next;

@@ -1,7 +1,7 @@
 //! Questions to the servers of the workload, each with its record.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::join_all;
 
@@ -9,7 +9,8 @@ use super::ScenarioError;
 use super::context::Context;
 use super::ledger;
 use crate::evidence::{
-    Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Moment, Question, Row, Sql, SqlAnswer, What, Write, WriteOutcome,
+    Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Moment, Question, Row, Sql, SqlAnswer, Stopwatch, What, Write,
+    WriteOutcome,
 };
 use crate::mysql::statements;
 use crate::probe::exec;
@@ -164,9 +165,9 @@ impl Context {
     /// Runs a command in the server's container, and records what came of it.
     pub(super) async fn run_in(&self, moment: &Moment, pod: &str, argv: &[&str], limit: Duration) -> ExecAnswer {
         let uid = self.uid(pod).unwrap_or_default();
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let answer = exec(&self.pods(), pod, &self.subject.container, argv, limit).await;
-        let took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took_us = begun.us();
         let (moment, pod, words) = (moment.clone(), pod.to_owned(), argv.iter().map(|&word| word.to_owned()).collect());
         self.journal.log.record(What::Exec(Exec { moment, pod, uid, argv: words, took_us, answer: answer.clone() }));
         answer

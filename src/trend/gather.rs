@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Unread;
+use crate::regular;
 
 const RESULTS: &str = "results.json";
 const EVIDENCE: &str = "evidence.jsonl";
@@ -59,7 +60,7 @@ fn walk(folder: &Path, gathered: &mut Gathered) -> bool {
             results |= walk(&path, gathered);
         } else if path.ends_with(RESULTS) {
             results = true;
-            match std::fs::read_to_string(&path) {
+            match regular::text(&path) {
                 Ok(text) => gathered.found.push(Found { path, text }),
                 Err(error) => gathered.unread.push(Unread { path, reason: error.to_string() }),
             }

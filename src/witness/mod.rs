@@ -23,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
+use crate::evidence::Stopwatch;
 use ledger::Ledger;
 use protocol::{Answer, Ask, Hello, Line, PROTOCOL, Reply, Request, Trouble};
 
@@ -122,7 +123,8 @@ async fn write(mut lines: mpsc::Receiver<Line>, mut output: impl AsyncWrite + Un
 
 async fn answer(request: Request, socket: &Path) -> Reply {
     let deadline = Duration::from_millis(request.deadline_ms);
-    let mut began = Instant::now();
+    let (whole, started) = (Stopwatch::start(), Instant::now());
+    let mut began = started;
     let answer = match &request.ask {
         Ask::Dns(ask) => Answer::Dns(dns::ask(ask, deadline).await),
         Ask::Sql(ask) => Answer::Sql(sql::ask(ask, deadline).await),
@@ -134,8 +136,10 @@ async fn answer(request: Request, socket: &Path) -> Reply {
         Ask::Resolver => Answer::Resolver(ledger::nameserver().await),
         Ask::Ledger(ask) => Answer::Ledger(ledger::relay(socket, ask, deadline).await),
     };
-    let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-    Reply { id: request.id, took_us, answer }
+    let awake_us = |since: Instant| u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+    // Who asks counts the time in which the machine slept too.
+    let slept_us = whole.us().saturating_sub(awake_us(started));
+    Reply { id: request.id, took_us: awake_us(began).saturating_add(slept_us), answer }
 }
 
 /// What the parser says of the line may quote it, and with it a password; only the kind and the place do not.

@@ -1,6 +1,6 @@
 //! Makes one history after the other of a run, and keeps what they have in common.
 
-use steadfast::evidence::{Evidence, Index, Record, Timeline, What};
+use steadfast::evidence::{Clocks, Evidence, Index, Record, Timeline, What};
 
 use super::change::{Change, Made};
 
@@ -53,12 +53,14 @@ impl<'a> Bench<'a> {
             return Evidence::new(records);
         }
         let found = self.found.take().unwrap_or_else(|| (Timeline::of(self.run), Index::of(self.run)));
-        Evidence { records, timeline: found.0, index: found.1 }
+        // What the clocks say is in the entries, which are answers too.
+        let clocks = Clocks::of(&records);
+        Evidence { records, timeline: found.0, index: found.1, clocks }
     }
 
     /// Takes back what it made last.
     pub fn take_back(&mut self, evidence: Evidence) {
-        let Evidence { records, timeline, index } = evidence;
+        let Evidence { records, timeline, index, .. } = evidence;
         if self.lent {
             self.found = Some((timeline, index));
         }

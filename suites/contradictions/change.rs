@@ -3,7 +3,7 @@
 //! A change knows records by their place in the stored run, `#seq`, whatever changes were made before it. What is put in
 //! has no such place. In the end [`Change::made`] numbers the records anew, and what proves a fault with them.
 
-use steadfast::evidence::{Record, What};
+use steadfast::evidence::{Cause, Clocks, Lapse, Record, What};
 
 /// Records of the stored run, by their numbers, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -244,14 +244,57 @@ fn from(seq: u64, otherwise: impl Fn(&mut Record) + Send + Sync + 'static) -> Ch
     })
 }
 
-/// Everything from a record on came so much later.
+/// Everything from a record on came so much later, by the witness's clock too.
 pub fn paused(seq: u64, by_us: u64) -> Change {
+    witness_alone_paused(seq, by_us).then(log_alone_paused(seq, by_us))
+}
+
+/// Everything from a record on came so much later by the log's clock, and by the witness's no time passed.
+pub fn log_alone_paused(seq: u64, by_us: u64) -> Change {
     from(seq, move |record| record.at_us += by_us)
+}
+
+/// Everything from a record on came so much later by the witness's clock, and by the log's no time passed.
+pub fn witness_alone_paused(seq: u64, by_us: u64) -> Change {
+    witness_moved(seq, by_us, u64::saturating_add)
 }
 
 /// Everything from a record on came so much earlier: what had been waited for before it was waited for less long.
 pub fn hurried(seq: u64, by_us: u64) -> Change {
-    from(seq, move |record| record.at_us = record.at_us.saturating_sub(by_us))
+    let log = from(seq, move |record| record.at_us = record.at_us.saturating_sub(by_us));
+    witness_moved(seq, by_us, u64::saturating_sub).then(log)
+}
+
+/// The harness noticed just before a record what had happened since so much earlier.
+pub fn lapsed(seq: u64, us: u64, cause: Cause) -> Change {
+    Change::new(move |records| {
+        let Some(place) = records.iter().position(|record| record.seq == seq) else { return 0 };
+        let (at_us, wall) = (records[place].at_us, records[place].wall);
+        let what = What::Lapse(Lapse { from_us: at_us.saturating_sub(us), to_us: at_us, cause });
+        records.insert(place, Record { seq: 0, at_us, wall, what });
+        1
+    })
+}
+
+/// The witness's times from a record on are others.
+fn witness_moved(seq: u64, by_us: u64, otherwise: fn(u64, u64) -> u64) -> Change {
+    Change(Box::new(move |draft| {
+        let Some(place) = draft.records.iter().position(|record| record.seq == seq) else { return 0 };
+        let (clocks, at_us, before) = (Clocks::of(&draft.records), draft.records[place].at_us, draft.said.len());
+        let moved = |us: &mut u64| *us = otherwise(*us, by_us);
+        for record in &mut draft.records[place..] {
+            let What::Entries(entries) = &mut record.what else { continue };
+            moved(&mut entries.now_us);
+            for write in entries.writes.iter_mut().filter(|write| clocks.bounds(write.sent_us).0 >= at_us) {
+                moved(&mut write.sent_us);
+                moved(&mut write.ended_us);
+            }
+            let after = |us: u64| clocks.bounds(us).0 >= at_us;
+            entries.lags.iter_mut().filter(|lag| after(lag.at_us)).for_each(|lag| moved(&mut lag.at_us));
+            draft.said.push(record.seq);
+        }
+        draft.said.len() - before
+    }))
 }
 
 /// From one record to another everything happened at once.

@@ -74,6 +74,7 @@ pub const STORED: &str = include_str!("../replay/made-good.jsonl");
 pub struct Case {
     name: &'static str,
     files: Vec<(&'static str, String)>,
+    pipes: Vec<&'static str>,
     arguments: Vec<&'static str>,
     environment: Vec<(&'static str, &'static str)>,
     code: i32,
@@ -85,12 +86,19 @@ pub struct Case {
 
 pub fn case(name: &'static str, code: i32, arguments: &[&'static str]) -> Case {
     let begun = matches!(arguments[0], "run" | "upgrade");
-    Case { name, files: Vec::new(), arguments: arguments.to_vec(), environment: Vec::new(), code, holds: None, begun }
+    let (files, pipes, environment) = Default::default();
+    Case { name, files, pipes, arguments: arguments.to_vec(), environment, code, holds: None, begun }
 }
 
 impl Case {
     pub fn with(mut self, name: &'static str, text: impl Into<String>) -> Self {
         self.files.push((name, text.into()));
+        self
+    }
+
+    /// A pipe that nobody writes into.
+    pub fn with_pipe(mut self, name: &'static str) -> Self {
+        self.pipes.push(name);
         self
     }
 
@@ -115,6 +123,7 @@ impl Case {
         for (name, text) in &self.files {
             place.write(name, text);
         }
+        self.pipes.iter().for_each(|name| place.pipe(name));
         let mut environment = vec![("STEADFAST_LAB", "@/lab.json")];
         environment.extend(&self.environment);
         let answer = place.call(&self.arguments, &environment);
@@ -270,6 +279,9 @@ fn command_lines() -> Vec<Case> {
 fn stored_runs() -> Vec<Case> {
     let lines: Vec<&str> = STORED.lines().collect();
     let holey = [&lines[..3], &lines[4..]].concat().join("\n");
+    let (before, after) = lines[9].split_once("\"at_us\":").expect("a record");
+    let earlier = format!("{before}\"at_us\":1{}", &after[after.find(',').expect("a record")..]);
+    let backwards = [&lines[..9], &[earlier.as_str()], &lines[10..]].concat().join("\n");
     let cut_short = &STORED[..STORED.len() / 2];
     let torn = STORED.replacen("\"seq\":5,", "\"se\n", 1);
     let judge = |name, text: &str| case(name, 2, &["judge", "@/run"]).with("run/evidence.jsonl", text);
@@ -280,6 +292,8 @@ fn stored_runs() -> Vec<Case> {
         case("judge::no_evidence", 2, &["judge", "@/run"]).with("run/results.json", "{}"),
         judge("judge::torn", &torn),
         judge("judge::holey", &holey),
+        judge("judge::time_goes_back", &backwards),
+        case("judge::a_pipe", 2, &["judge", "@/run"]).with_pipe("run/evidence.jsonl"),
         judge("judge::another_format", &STORED.replacen("\"schema\":1", "\"schema\":9", 1)),
         case("judge::latest", 0, &["judge"])
             .holding("40 passed, 0 failed, 0 inconclusive, 3 skipped")

@@ -7,6 +7,9 @@ use libtest_mimic::Failed;
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// No call takes as long: one that does waits for what never comes.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(120);
+
 /// A folder for a call's input, cache and artifacts.
 pub struct Place {
     folder: TempDir,
@@ -54,6 +57,14 @@ impl Place {
         path
     }
 
+    /// Makes a pipe that nobody writes into.
+    pub fn pipe(&self, name: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
+        assert!(made.success(), "{}", path.display());
+    }
+
     /// Calls the program here; in the arguments, `@` stands for this folder.
     pub fn call(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Answer {
         let here = self.folder.path().display().to_string();
@@ -62,7 +73,7 @@ impl Place {
         command.env_remove("COLUMNS").env("ARTIFACTS", self.path("artifacts")).env("NO_COLOR", "1");
         command.args(arguments.iter().map(|argument| argument.replace('@', &here)));
         command.envs(environment.iter().map(|(name, value)| (*name, value.replace('@', &here))));
-        let output = command.output().expect("it runs");
+        let output = command.timeout(LONGEST).output().expect("it runs");
         let redacted = |bytes: &[u8]| without_run_ids(&self.redacted(&String::from_utf8_lossy(bytes)));
         let stderr = redacted(&output.stderr);
         let (progress, error) = stderr.split_at(stderr.find("error:").unwrap_or(stderr.len()));

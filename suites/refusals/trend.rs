@@ -28,6 +28,7 @@ pub fn cases() -> Vec<Case> {
         case("trend::empty_folder", 2, &["trend", "@/empty"]).with("empty/README", ""),
         case("trend::a_file", 2, &["trend", "@/README"]).with("README", ""),
         case("trend::two_forms", 2, &["trend", "@", "--json", "--markdown"]),
+        case("trend::a_pipe", 2, &["trend", "@/runs"]).with_pipe("runs/mine/results.json"),
         runs("trend::unread", &[]),
         runs("trend::unread_markdown", &["--markdown"]),
         runs("trend::unread_json", &["--json"]),

@@ -1,62 +1,78 @@
 //! Whose answers count: those of the pod that bore the name when it was asked. Under another UID an answer tells of
 //! another server, whatever name it bears.
 
-use crate::evidence::{Exec, Mark, PodLife, Sql, Timeline, Write};
+use crate::evidence::{Clocks, Exec, Mark, PodLife, Sql, Timeline, Write};
 
 use super::{Case, Seen};
 
-/// The pod with this UID, if it bore a name at a time.
-fn bearer<'a>(timeline: &'a Timeline, pod: &str, uid: &str, at_us: u64) -> Option<&'a PodLife> {
-    timeline.pod_by_uid(uid).filter(|life| {
-        let gone = life.deleted.is_some_and(|gone| gone.at_us <= at_us);
-        life.name == pod && life.added.at_us <= at_us && !gone
-    })
+/// The history that answers are held against, and when they may have been asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Heard<'a> {
+    timeline: &'a Timeline,
+    clocks: &'a Clocks,
 }
 
-/// Whether a pod with this UID bore a name at a time. Where nobody watched the pods of that name, nothing speaks against
-/// it.
-fn bore(timeline: &Timeline, pod: &str, uid: &str, at_us: u64) -> bool {
-    timeline.lives(pod).next().is_none() || bearer(timeline, pod, uid, at_us).is_some()
+impl<'a> Heard<'a> {
+    /// The pod with this UID, if it bore a name at a time. What was seen after a lapse may have been so before.
+    fn bearer(self, pod: &str, uid: &str, at_us: u64) -> Option<&'a PodLife> {
+        self.timeline.pod_by_uid(uid).filter(|life| {
+            let gone = life.deleted.is_some_and(|gone| gone.at_us <= at_us);
+            life.name == pod && self.clocks.earliest(life.added.at_us) <= at_us && !gone
+        })
+    }
+
+    /// Whether a pod with this UID bore a name at a time. Where nobody watched the pods of that name, nothing speaks
+    /// against it.
+    fn bore(self, pod: &str, uid: &str, at_us: u64) -> bool {
+        self.timeline.lives(pod).next().is_none() || self.bearer(pod, uid, at_us).is_some()
+    }
+
+    /// When something was asked for, at the earliest: an answer is recorded once it is there.
+    fn asked_us(self, answered: Mark, took_us: u64) -> u64 {
+        self.clocks.earliest_answer(answered.at_us).saturating_sub(took_us)
+    }
+
+    pub fn counts(self, sql: &Seen<'_, Sql>) -> bool {
+        self.bore(&sql.it.pod, &sql.it.uid, self.asked_us(sql.mark, sql.it.took_us))
+    }
+
+    pub fn exec_counts(self, exec: &Seen<'_, Exec>) -> bool {
+        self.bore(&exec.it.pod, &exec.it.uid, self.asked_us(exec.mark, exec.it.took_us))
+    }
 }
 
 impl Seen<'_, Sql> {
-    /// When it was asked: an answer is recorded once it is there.
+    /// When it was asked, as far as nothing held the answer up: an answer is recorded once it is there.
     pub fn asked_us(&self) -> u64 {
         self.mark.at_us.saturating_sub(self.it.took_us)
-    }
-
-    pub(super) fn counts(&self, timeline: &Timeline) -> bool {
-        bore(timeline, &self.it.pod, &self.it.uid, self.asked_us())
-    }
-}
-
-impl Seen<'_, Exec> {
-    pub(super) fn counts(&self, timeline: &Timeline) -> bool {
-        bore(timeline, &self.it.pod, &self.it.uid, self.mark.at_us.saturating_sub(self.it.took_us))
-    }
-}
-
-impl Seen<'_, Write> {
-    fn counts(&self, timeline: &Timeline) -> bool {
-        bore(timeline, &self.it.pod, &self.it.uid, self.mark.at_us)
     }
 }
 
 impl<'a> Case<'a> {
+    pub(super) fn hearing(&self) -> Heard<'a> {
+        Heard { timeline: self.timeline, clocks: self.clocks }
+    }
+
+    /// When a server was asked for an answer, at the earliest.
+    pub fn earliest_asked_us(&self, sql: &Seen<'_, Sql>) -> u64 {
+        self.hearing().asked_us(sql.mark, sql.it.took_us)
+    }
+
     /// Answers of servers that count.
     pub fn heard(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
-        let timeline = self.timeline;
-        self.sql().filter(move |sql| sql.counts(timeline))
+        let hearing = self.hearing();
+        self.sql().filter(move |sql| hearing.counts(sql))
     }
 
     /// The pod with this UID, if it bore a name when it was asked for an answer that took so long.
     pub fn asked_pod(&self, pod: &str, uid: &str, took_us: u64, answered: Mark) -> Option<&'a PodLife> {
-        bearer(self.timeline, pod, uid, answered.at_us.saturating_sub(took_us))
+        let hearing = self.hearing();
+        hearing.bearer(pod, uid, hearing.asked_us(answered, took_us))
     }
 
     /// Whether a write was taken by the server that it names.
     pub fn was_taken(&self, write: &Seen<'a, Write>) -> bool {
-        write.counts(self.timeline)
+        self.hearing().bore(&write.it.pod, &write.it.uid, write.mark.at_us)
     }
 }
 

@@ -70,7 +70,7 @@ impl<'a> Case<'a> {
         let before = told.iter().rfind(|(mark, _)| mark.seq < proof.asked.seq);
         let now = told.iter().rfind(|(mark, _)| (proof.asked.seq..=proof.proved.seq).contains(&mark.seq));
         before.zip(now).is_some_and(|((then, before_s), (now, now_s))| {
-            runs_anew(*before_s, now.at_us.saturating_sub(then.at_us), *now_s)
+            runs_anew(*before_s, self.lasted(*then, *now).least_us, *now_s)
         })
     }
 

@@ -96,9 +96,9 @@ impl<'a> Case<'a> {
         to: u64,
     ) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
         let places = self.between(self.evidence.index.answers(pod, question, moment), from, to);
-        let timeline = self.timeline;
+        let hearing = self.hearing();
         let answers = self.seen(places, |what| if let What::Sql(sql) = what { Some(sql) } else { None });
-        answers.filter(move |sql| sql.counts(timeline))
+        answers.filter(move |sql| hearing.counts(sql))
     }
 
     /// The moments at which a pod was asked a question: this one, at which it must have been, and whichever others.

@@ -64,6 +64,13 @@ impl<'a> Unmet<'a> {
         if self.it.outcome == WaitOutcome::CutShort {
             return Finding::inconclusive(reason, evidence);
         }
+        // Who awaited it did so for less long than it says, or than it knows; or what was awaited may be on its way.
+        let begun_us = self.mark.at_us.saturating_sub(self.it.took_us);
+        if self.it.outcome == WaitOutcome::Expired
+            && let Some(doubt) = self.evidence.clocks.lasted(begun_us, self.mark.at_us).doubt
+        {
+            return Finding::inconclusive(format!("{reason}; {doubt}"), evidence.chain(doubt.seqs.iter().copied()));
+        }
         Finding::fail(reason, evidence)
     }
 

@@ -1,9 +1,9 @@
 //! How long one asker was told what is no longer true, whomever it asked and however.
 
-use crate::evidence::{Change, Mark};
+use crate::evidence::{Change, Clocks, Lasted, Mark};
 
 use super::{
-    super::{Finding, opinion::Judged, words::seconds},
+    super::{Finding, case::out_of_time, opinion::Judged, words::seconds},
     corefile::Budget,
     query::{Data, Right, Rule, Truth, at},
 };
@@ -51,6 +51,8 @@ pub(super) struct Expected<'q> {
     pub rule: &'q Rule,
     /// Since when the server is there, if it took another one's place: what it is to know it must learn first.
     pub new_since: Option<Mark>,
+    /// Which stretches of time are in doubt.
+    pub clocks: &'q Clocks,
 }
 
 /// Judges what one asker was told, in order: at last it must be right, and nothing may have been wrong for too long.
@@ -66,12 +68,20 @@ pub(super) fn converged(question: &str, heard: &[Heard], query: &Expected<'_>, b
     // Answers from before the last change were judged by another truth, and may have come before the watch told of it.
     let current = heard.iter().filter(|heard| heard.mark.seq >= now.since.seq);
     let current: Vec<_> = current.map(|heard| (heard, heard.worth(query.rule, &now.value))).collect();
-    let late = current.iter().rev().find(|(heard, worth)| *worth == Worth::Wrong && is_late(heard, now, budget));
+    let wrong_ones = || current.iter().rev().filter(|(_, worth)| *worth == Worth::Wrong);
+    let in_time = |heard: &Heard| heard.sent_after(now, query.clocks).is_within(budget.ms.saturating_mul(1000));
+    let late = wrong_ones().find(|(heard, _)| in_time(heard) == Some(false));
+    let in_doubt = wrong_ones().find(|(heard, _)| in_time(heard).is_none());
     let last_wrong = current.iter().rposition(|(_, worth)| *worth == Worth::Wrong);
     let since_then = &current[last_wrong.unwrap_or(0)..];
     let right = since_then.iter().find(|(_, worth)| *worth == Worth::Right).map_or(last, |(heard, _)| *heard);
     match (last.worth(query.rule, &now.value), late) {
         (Worth::Right, None) => {
+            if let Some((stale, _)) = in_doubt {
+                let what = format!("whether {question} was right in time");
+                let lasted = stale.sent_after(now, query.clocks);
+                return Err(out_of_time(&what, lasted.doubt, [now.since.seq, stale.mark.seq]));
+            }
             let latency_us = last_wrong.map(|_| right.mark.at_us.saturating_sub(now.since.at_us));
             Ok(Settled { latency_us, last: vec![seq] })
         }
@@ -103,6 +113,11 @@ impl Heard {
         if right.accepts(rule, said.exists, &said.data) { Worth::Right } else { Worth::Wrong }
     }
 
+    /// How long after a change the question was sent.
+    fn sent_after<'c>(&self, now: &Change<Right>, clocks: &'c Clocks) -> Lasted<'c> {
+        clocks.lasted(now.since.at_us, self.mark.at_us.saturating_sub(self.took_us))
+    }
+
     fn words(&self) -> &str {
         self.said.as_ref().map_or_else(String::as_str, |said| &said.words)
     }
@@ -131,12 +146,6 @@ fn right_too_late(question: &str, stale: &Heard, right: &Heard, now: &Change<Rig
 /// How long after the last change an answer came.
 fn after(heard: &Heard, now: &Change<Right>) -> String {
     seconds(heard.mark.at_us.saturating_sub(now.since.at_us))
-}
-
-/// Whether an answer belongs to a question that was sent after the budget was used up.
-fn is_late(heard: &Heard, now: &Change<Right>, budget: &Budget) -> bool {
-    let sent_us = heard.mark.at_us.saturating_sub(heard.took_us);
-    sent_us.saturating_sub(now.since.at_us) > budget.ms.saturating_mul(1000)
 }
 
 /// Data for people.

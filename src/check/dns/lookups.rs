@@ -120,7 +120,7 @@ fn lookup(zone: &Zone<'_, '_>, from: &str, name: &str, query: &Query) -> Judged<
         let heard: Vec<Heard> = lookups.iter().map(|exec| heard(*exec, family)).collect();
         let truth = query.records.iter().find(|(record_type, _)| *record_type == family.record_type());
         let Some((_, truth)) = truth else { continue };
-        let expected = Expected { truth, rule: &query.rule, new_since: None };
+        let expected = Expected { truth, rule: &query.rule, new_since: None, clocks: case.clocks };
         let one = converged(&question, &heard, &expected, &zone.budget)?;
         settled.latency_us = settled.latency_us.max(one.latency_us);
         settled.last = one.last;

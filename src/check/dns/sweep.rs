@@ -40,7 +40,7 @@ pub(super) fn settle(zone: &Zone<'_, '_>, asking: &Asking<'_>, query: &Query) ->
         complete(zone, asking, &what, answers).unwrap_or_else(|finding| opinion.object(finding));
         for (asker, heard) in answers {
             let new_since = zone.servers.new_since(asker.1, asking.to);
-            let expected = Expected { truth, rule: &query.rule, new_since };
+            let expected = Expected { truth, rule: &query.rule, new_since, clocks: zone.case.clocks };
             let question = format!("{what}, asked {},", asked(*asker));
             if let Some(one) = opinion.weigh(converged(&question, heard, &expected, &zone.budget)) {
                 settled.latency_us = settled.latency_us.max(one.latency_us);

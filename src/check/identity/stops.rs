@@ -10,7 +10,7 @@ use crate::{
 use super::{
     super::{
         Check, Finding,
-        case::{Case, Exit, Scenes, Seen, containers, seconds_of},
+        case::{Case, Exit, Scenes, Seen, containers, out_of_time, seconds_of},
         minimum::Need,
         opinion::{Judged, judged},
         words::{seconds, short, some_of, times},
@@ -113,7 +113,8 @@ impl<'a> Stop<'a> {
         let patience_us = self.patience_us();
         let Some((mark, exit)) = self.end else {
             let waited_us = case.last_us().saturating_sub(told.at_us);
-            if self.life.deleted.is_some() || waited_us <= patience_us {
+            let surely_us = case.clocks.lasted(told.at_us, case.last_us()).least_us;
+            if self.life.deleted.is_some() || surely_us <= patience_us {
                 return Ok(None);
             }
             if let Some(gap) = case.gap("Pod", told.seq, self.until(case)) {
@@ -123,11 +124,20 @@ impl<'a> Stop<'a> {
             return Err(Finding::fail(reason, [told.seq]));
         };
         let records = [told.seq, mark.seq];
+        if exit.code != 0 && self.had_ended() {
+            // Who had ended before would not have been told to stop: the times do not count.
+            let doubt = case.clocks.wall_jump(self.life.added.at_us, mark.at_us);
+            return Err(out_of_time(
+                &format!("whether {whose} had ended with {exit} before it was told to"),
+                doubt,
+                records,
+            ));
+        }
         if exit.code != 0 {
             return Err(Finding::fail(format!("{stopped} ended with {exit} (#{})", mark.seq), records));
         }
         let took_us = mark.at_us.saturating_sub(told.at_us);
-        if took_us > patience_us {
+        if !case.is_within(&format!("{stopped}: how long it took"), (told, mark), patience_us)? {
             let reason = format!("{stopped} was seen to end after {} (#{})", seconds(took_us), mark.seq);
             return Err(case.gap("Pod", told.seq, mark.seq).unwrap_or_else(|| Finding::fail(reason, records)));
         }
@@ -167,7 +177,12 @@ fn stops<'a>(case: &Case<'a>) -> impl Iterator<Item = Stop<'a>> {
         tracks.entry(&life.uid).or_default().observe(life, event, &case.subject.container);
     }
     let mut stops: Vec<Stop<'a>> = tracks.into_values().filter_map(|track| track.stop).collect();
-    stops.retain(|stop| !stop.had_ended());
+    // Two clocks on walls say that it had, and that only where neither jumped meanwhile.
+    let jumped = |stop: &Stop<'_>| {
+        let end = stop.end.map_or(stop.told, |(mark, _)| mark);
+        case.clocks.wall_jump(stop.life.added.at_us, end.at_us).is_some()
+    };
+    stops.retain(|stop| !stop.had_ended() || jumped(stop));
     stops.sort_by_key(|stop| stop.told);
     stops.into_iter()
 }

@@ -184,7 +184,7 @@ pub(super) fn disruptions(case: &Case<'_>) -> Vec<Disruption> {
             Event::Step(step) if step.scenario == step.name => walk.scenario(mark, step),
             Event::Step(_) => {}
             Event::Act(act) => walk.asked(mark, act),
-            Event::Barrier(sql) => walk.reached(mark, &sql.it.pod, sql.asked_us()),
+            Event::Barrier(sql) => walk.reached(mark, &sql.it.pod, case.earliest_asked_us(&sql)),
             Event::Asked(sql) => walk.compared(sql.asked_us()),
         }
     }

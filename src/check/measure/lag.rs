@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{super::case::Case, AtRest, Disruption, disruption::at_rest, writes::moved};
+use super::{super::case::Case, AtRest, Disruption, disruption::at_rest, writes::longest_us};
 
 /// How far behind looks found a replica, in microseconds. A percentile is the least value that so many of a hundred
 /// looks do not exceed.
@@ -53,15 +53,15 @@ pub(super) struct Looks<'a> {
 }
 
 impl<'a> Looks<'a> {
-    /// The looks of a run, on the log's clock.
-    pub fn of(case: &Case<'a>, offset_us: i64) -> Self {
+    /// The looks of a run, on the log's clock. A replica is as far behind as that clock says, where the witness's lost time.
+    pub fn of(case: &Case<'a>) -> Self {
+        let clocks = case.clocks;
         let looks = case.entries().flat_map(|entries| {
             let seq = entries.mark.seq;
-            entries.it.lags.iter().map(move |lag| Look {
-                at_us: moved(lag.at_us, offset_us),
-                pod: &lag.pod,
-                behind_us: lag.behind_us,
-                seq,
+            entries.it.lags.iter().map(move |lag| {
+                let told = |us: u64| us.max(longest_us(clocks, lag.at_us.saturating_sub(us), lag.at_us));
+                let behind_us = lag.behind_us.map(|us| if us == 0 { 0 } else { told(us) });
+                Look { at_us: clocks.bounds(lag.at_us).1, pod: &lag.pod, behind_us, seq }
             })
         });
         let mut all: Vec<Look<'a>> = looks.collect();

@@ -3,6 +3,7 @@
 mod bounds;
 mod proved;
 mod rest;
+mod slept;
 
 use proptest::prelude::*;
 
@@ -197,7 +198,15 @@ fn handed_over(history: &mut History, sent: &[Sent], now_us: u64) {
         Entry { id, sent_us: *sent_us, ended_us: *ended_us, outcome, semi_sync: Some(*acknowledged) }
     };
     let writes = (1..).zip(sent).map(entry).collect();
-    history.push(What::Entries(Entries { now_us, writes, lags: Vec::new(), doubtful: Vec::new(), last: None }));
+    history.push(What::Entries(Entries {
+        now_us,
+        writes,
+        lags: Vec::new(),
+        doubtful: Vec::new(),
+        lapses: Vec::new(),
+        asked_us: None,
+        last: None,
+    }));
 }
 
 /// The longest outage of a run of nothing but these writes.
@@ -210,7 +219,7 @@ fn longest(sent: &[Sent]) -> Option<Outage> {
 
 #[test]
 fn an_outage_lasts_from_the_first_write_that_waits_to_the_next_acknowledgement() {
-    let outage = |from_us, to_us| Some(Outage { from_us, to_us });
+    let outage = |from_us, to_us| Some(Outage { from_us, to_us, least_us: to_us - from_us, most_us: to_us - from_us });
     assert_eq!(longest(&[(10, 12, true), (20, 25, false), (40, 44, true)]), outage(20, 44));
     // A pause, in which nobody wants to write, is none.
     assert_eq!(longest(&[(10, 12, true), (20, 25, true), (900, 903, true)]), outage(20, 25));
@@ -233,11 +242,13 @@ fn the_witness_is_read_by_the_clock_of_the_log_as_it_was_delayed_least() {
         writes: Vec::new(),
         lags: vec![lag],
         doubtful: Vec::new(),
+        lapses: Vec::new(),
+        asked_us: None,
         last: None,
     }));
     let overall = measures(&history).ledger.expect("a ledger");
     // The first record came in at 12 ms, when the witness's clock showed 1 001 ms.
-    assert_eq!(overall.longest_outage, Some(Outage { from_us: 11_500, to_us: 11_900 }));
+    assert_eq!(overall.longest_outage, Some(Outage { from_us: 11_500, to_us: 11_900, least_us: 400, most_us: 400 }));
     assert_eq!((overall.semi_sync, overall.lag_at_rest[0].lag.max_us), (1, 7));
 }
 
@@ -248,7 +259,15 @@ fn looks_that_were_not_answered_are_counted_apart() {
     let silent = Lag { pod: "mysql-1".into(), at_us: 101, behind_us: None };
     let lags = lags.rev().chain([silent]).collect();
     let writes = vec![Entry { id: 1, sent_us: 1, ended_us: 2, outcome: WriteOutcome::Acknowledged, semi_sync: None }];
-    history.push(What::Entries(Entries { now_us: 2_000, writes, lags, doubtful: Vec::new(), last: None }));
+    history.push(What::Entries(Entries {
+        now_us: 2_000,
+        writes,
+        lags,
+        doubtful: Vec::new(),
+        lapses: Vec::new(),
+        asked_us: None,
+        last: None,
+    }));
     let lag = measures(&history).ledger.expect("a ledger").lag_at_rest[0].lag;
     assert_eq!((lag.looks, lag.unanswered), (100, 1));
     assert_eq!((lag.p50_us, lag.p99_us, lag.max_us, lag.max_in), (500, 990, 1_000, 2));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::evidence::{Act, Entry, WriteOutcome};
+use crate::evidence::{Act, Clocks, Entry, WriteOutcome};
 
 use super::{super::case::Case, AtRest, Disruption, Overall, disruption::at_rest};
 
@@ -17,30 +17,45 @@ pub struct Outcomes {
     pub unknown: u64,
 }
 
-/// A time without an acknowledged write, in microseconds of the log's clock.
+/// A time without an acknowledged write, in microseconds of the log's clock. Where that and the witness's do not agree, it
+/// lasted as long as the one says that counted more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Outage {
     /// When the first write was sent that had to wait.
     pub from_us: u64,
     /// When one was acknowledged again, or was last tried.
     pub to_us: u64,
+    /// How long it was at least: without what a machine slept, and by the clock that counted less.
+    #[serde(skip)]
+    pub least_us: u64,
+    /// How long it was by the clock that counted more.
+    #[serde(skip)]
+    pub most_us: u64,
 }
 
 impl Outage {
+    /// The outage that is told by the witness's clock.
+    fn of(clocks: &Clocks, (from_us, to_us): (u64, u64)) -> Self {
+        let (most_us, by_witness_us) = (longest_us(clocks, from_us, to_us), to_us.saturating_sub(from_us));
+        let (from_us, to_us) = (clocks.bounds(from_us).0, clocks.bounds(to_us).1);
+        let least_us = clocks.lasted(from_us, to_us).least_us.min(by_witness_us);
+        Self { from_us, to_us, least_us, most_us }
+    }
+
     /// How long it was.
     pub fn us(&self) -> u64 {
-        self.to_us.saturating_sub(self.from_us)
+        self.most_us
     }
 }
 
 /// The ledger's writes.
 pub(super) struct Writes {
-    /// What the log's clock is ahead of the witness's.
-    pub offset_us: i64,
     /// When each ended and what became of it, in order.
     ended: Vec<(u64, Kind)>,
-    /// What lies between acknowledgements, in order, however short.
+    /// What lies between acknowledgements, by its end, however short.
     outages: Vec<Outage>,
+    /// Of each outage and all that follow it, when the first begins.
+    begin_us: Vec<u64>,
     first_sent_us: u64,
     /// When somebody wanted to write.
     pub wanted: Wanted,
@@ -48,32 +63,54 @@ pub(super) struct Writes {
     beat_us: u64,
 }
 
-/// When somebody wanted to write: each time from the sending of a write to the end of the last one that overlaps, apart
-/// from each other and in order.
-pub(super) struct Wanted(Vec<(u64, u64)>);
+/// When somebody wanted to write: apart from each other and in order.
+pub(super) struct Wanted(Vec<Span>);
+
+/// A time in which somebody wanted to write: from the sending of a write to the end of the last one that overlaps.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    from_us: u64,
+    to_us: u64,
+    /// For how much longer nobody had wanted to write before it, by the witness's clock.
+    beyond_us: u64,
+}
 
 impl Wanted {
-    fn of(entries: &[&Entry], offset_us: i64) -> Self {
-        let mut spans: Vec<(u64, u64)> =
-            entries.iter().map(|it| (moved(it.sent_us, offset_us), moved(it.ended_us, offset_us))).collect();
-        spans.sort_unstable();
-        let mut wanted: Vec<(u64, u64)> = Vec::new();
-        for (sent_us, ended_us) in spans {
-            match wanted.last_mut() {
-                Some((_, until_us)) if sent_us <= *until_us => *until_us = ended_us.max(*until_us),
-                _ => wanted.push((sent_us, ended_us.max(sent_us))),
+    /// Where the clocks came apart a write was under way for no longer than is certain.
+    fn of(entries: &[&Entry], clocks: &Clocks) -> Self {
+        let mut sent: Vec<(u64, u64)> = entries.iter().map(|it| (it.sent_us, it.ended_us.max(it.sent_us))).collect();
+        sent.sort_unstable();
+        sent.dedup_by(|(sent_us, ended_us), (_, until_us)| {
+            let overlaps = sent_us <= until_us;
+            if overlaps {
+                *until_us = (*until_us).max(*ended_us);
             }
+            overlaps
+        });
+        let mut wanted: Vec<Span> = Vec::new();
+        let mut before = None;
+        for (sent_us, until_us) in sent {
+            let (from_us, to_us) = (clocks.bounds(sent_us).1, clocks.bounds(until_us).0);
+            let idle_us = before.map_or(0, |before_us| sent_us.saturating_sub(before_us));
+            let since_us = wanted.last().map_or(from_us, |last| last.to_us);
+            let beyond_us = idle_us.saturating_sub(from_us.saturating_sub(since_us));
+            wanted.push(Span { from_us: from_us.max(since_us), to_us: to_us.max(from_us), beyond_us });
+            before = Some(until_us);
         }
         Self(wanted)
     }
 
     /// The longest time in a window in which nobody wanted to write.
     pub fn idle_us(&self, from_us: u64, to_us: u64) -> u64 {
-        let first = self.0.partition_point(|(_, until_us)| *until_us <= from_us);
+        let first = self.0.partition_point(|span| span.to_us <= from_us);
         let (mut idle_us, mut since_us) = (0, from_us);
-        for (sent_us, ended_us) in self.0[first..].iter().take_while(|(sent_us, _)| *sent_us < to_us) {
-            idle_us = idle_us.max(sent_us.saturating_sub(since_us));
-            since_us = *ended_us;
+        for span in &self.0[first..] {
+            if span.from_us >= to_us {
+                let rest_us = to_us.saturating_sub(since_us);
+                return idle_us.max(if rest_us == 0 { 0 } else { rest_us + span.beyond_us });
+            }
+            idle_us = idle_us.max(span.from_us.saturating_sub(since_us) + span.beyond_us);
+            since_us = span.to_us;
         }
         idle_us.max(to_us.saturating_sub(since_us))
     }
@@ -138,23 +175,28 @@ impl Outcomes {
     }
 }
 
-/// A time of the witness on the log's clock.
-pub(super) fn moved(us: u64, offset_us: i64) -> u64 {
-    us.saturating_add_signed(offset_us)
+/// What lies between two times of the witness, by the clock that counted more.
+pub(super) fn longest_us(clocks: &Clocks, from_us: u64, to_us: u64) -> u64 {
+    let by_log = u64::try_from(clocks.between(from_us, to_us)).unwrap_or(0);
+    by_log.max(to_us.saturating_sub(from_us))
 }
 
 impl Writes {
     /// The writes of a run; none where the ledger handed nothing over.
     pub fn of(case: &Case<'_>) -> Option<Self> {
-        let offset = |now_us: u64, at_us: u64| at_us.cast_signed().wrapping_sub(now_us.cast_signed());
-        let offset_us = case.entries().map(|entries| offset(entries.now_us, entries.mark.at_us)).min()?;
+        let clocks = case.clocks;
         let mut entries: Vec<&Entry> = case.entries().flat_map(|entries| &entries.it.writes).collect();
         entries.sort_by_key(|entry| entry.ended_us);
-        let first_sent_us = moved(entries.iter().map(|entry| entry.sent_us).min()?, offset_us);
-        let ended = entries.iter().map(|entry| (moved(entry.ended_us, offset_us), Kind::of(entry))).collect();
-        let outages = outages(&entries, offset_us);
-        let wanted = Wanted::of(&entries, offset_us);
-        Some(Self { offset_us, ended, outages, first_sent_us, wanted, beat_us: beat_us(case) })
+        let first_sent_us = clocks.bounds(entries.iter().map(|entry| entry.sent_us).min()?).0;
+        let ended = |entry: &&Entry| (clocks.bounds(entry.ended_us).1, Kind::of(entry));
+        let mut ended: Vec<(u64, Kind)> = entries.iter().map(ended).collect();
+        ended.sort_by_key(|(us, _)| *us);
+        let mut outages: Vec<Outage> = between(&entries).map(|span| Outage::of(clocks, span)).collect();
+        outages.sort_by_key(|outage| outage.to_us);
+        let mut begin_us: Vec<u64> = outages.iter().map(|outage| outage.from_us).collect();
+        (1..begin_us.len()).rev().for_each(|place| begin_us[place - 1] = begin_us[place - 1].min(begin_us[place]));
+        let wanted = Wanted::of(&entries, clocks);
+        Some(Self { ended, outages, begin_us, first_sent_us, wanted, beat_us: beat_us(case) })
     }
 
     /// The longest time in a window in which nobody wanted to write, where it is too long for an outage to be known.
@@ -181,8 +223,9 @@ impl Writes {
         let within = &self.ended[from..place(to_us.saturating_add(1)).max(from)];
         within.iter().for_each(|(_, kind)| outcomes.add(*kind));
         let first = self.outages.partition_point(|outage| outage.to_us < from_us);
-        let touching = self.outages[first..].iter().take_while(|outage| outage.from_us <= to_us);
-        Some((outcomes, touching.copied().max_by_key(Outage::us)))
+        let later = self.outages.iter().zip(&self.begin_us).skip(first).take_while(|(_, begin_us)| **begin_us <= to_us);
+        let touching = later.map(|(outage, _)| *outage).filter(|outage| outage.from_us <= to_us);
+        Some((outcomes, touching.max_by_key(Outage::us)))
     }
 
     /// The longest time without an acknowledged write, in microseconds, that touches a window of the log; nothing where
@@ -231,32 +274,28 @@ pub(super) fn longest_ever(case: &Case<'_>) -> Option<u64> {
     let mut entries: Vec<&Entry> = case.entries().flat_map(|entries| &entries.it.writes).collect();
     entries.sort_by_key(|entry| entry.ended_us);
     let (first, last) = (entries.iter().map(|entry| entry.sent_us).min()?, entries.last()?.ended_us);
-    let idle_us = Wanted::of(&entries, 0).idle_us(first, last);
+    let idle_us = Wanted::of(&entries, &Clocks::default()).idle_us(first, last);
     if idle_us > MOST_IDLE_IN_STEP_US && idle_us > last.saturating_sub(first) / 2 {
         return None;
     }
-    outages(&entries, 0).iter().map(Outage::us).max()
+    between(&entries).map(|(from_us, to_us)| longest_us(case.clocks, from_us, to_us)).max()
 }
 
-/// What lies between the acknowledgements of entries, which are in the order of their ends.
-fn outages(entries: &[&Entry], offset_us: i64) -> Vec<Outage> {
+/// What lies between the acknowledgements of entries, which are in the order of their ends, on the witness's clock.
+fn between(entries: &[&Entry]) -> impl Iterator<Item = (u64, u64)> {
     let (mut outages, mut acknowledged_us, mut wanted_us) = (Vec::new(), 0, None);
-    let mut close = |wanted: u64, acknowledged_us: u64, to: u64| {
-        let from = wanted.max(acknowledged_us);
-        outages.push(Outage { from_us: moved(from, offset_us), to_us: moved(to, offset_us) });
-    };
     for entry in entries {
         let wanted = wanted_us.map_or(entry.sent_us, |us: u64| us.min(entry.sent_us));
         wanted_us = Some(wanted);
         if entry.outcome == WriteOutcome::Acknowledged {
-            close(wanted, acknowledged_us, entry.ended_us);
+            outages.push((wanted.max(acknowledged_us), entry.ended_us));
             (acknowledged_us, wanted_us) = (entry.ended_us, None);
         }
     }
     if let (Some(wanted), Some(last)) = (wanted_us, entries.last()) {
-        close(wanted, acknowledged_us, last.ended_us);
+        outages.push((wanted.max(acknowledged_us), last.ended_us));
     }
-    outages
+    outages.into_iter()
 }
 
 #[cfg(test)]
@@ -269,8 +308,9 @@ mod tests {
     /// A ledger for which somebody wanted to write in these spans.
     fn wanted(spans: &[(u64, u64)]) -> Writes {
         let (first_sent_us, last_us) = (spans[0].0, spans[spans.len() - 1].1);
-        let (ended, wanted) = (vec![(last_us, Kind::Acknowledged(false))], Wanted(spans.to_vec()));
-        Writes { offset_us: 0, ended, outages: Vec::new(), first_sent_us, wanted, beat_us: BEAT_US }
+        let span = |(from_us, to_us): &(u64, u64)| Span { from_us: *from_us, to_us: *to_us, beyond_us: 0 };
+        let (ended, wanted) = (vec![(last_us, Kind::Acknowledged(false))], Wanted(spans.iter().map(span).collect()));
+        Writes { ended, outages: Vec::new(), begin_us: Vec::new(), first_sent_us, wanted, beat_us: BEAT_US }
     }
 
     #[test]

@@ -166,7 +166,7 @@ fn is_away(case: &Case<'_>, harness: &Harness<'_>, name: &str, at: Mark) -> Away
     let by_itself =
         there.filter(|life| !life.deleting_at(at.seq) && life.first_ready().is_some_and(|it| it.seq < at.seq));
     match by_itself.and_then(|life| lost(life, at.seq)) {
-        Some(unready) if is_news(unready, at) => Away::Race(why),
+        Some(unready) if is_news(case, unready, at) => Away::Race(why),
         _ => Away::Yes(why),
     }
 }

@@ -54,7 +54,7 @@ fn halts_while_predecessor_unready(evidence: &Evidence) -> Finding {
         let ready = ready_again(case, &held)?;
         let next = went_on(case, &held, ready)?;
         opinion.prove([since, seen.seq, ready.seq, next.added.seq]);
-        let watched = ready.at_us.saturating_sub(seen.at_us);
+        let watched = case.lasted(seen, ready).least_us;
         let bound = seconds(watched);
         let halted =
             format!("{pod} was un-Ready for {bound} after the controller had seen {to} replicas (#{})", seen.seq);

@@ -11,7 +11,7 @@ use crate::{
 use super::{
     super::{
         Check, Finding,
-        case::{Case, is_before},
+        case::{Case, is_before, out_of_time},
         expectation::{max_unavailable, min_ready_seconds, parallel_min_ready_seconds},
         minimum::Need,
         opinion::{Judged, Opinion, judged},
@@ -161,14 +161,19 @@ impl Turn<'_> {
         if let Some(gap) = case.gap("Pod", ready.seq, at.seq) {
             return Err(gap);
         }
-        let (waited, wanted_us) = (at.at_us.saturating_sub(ready.at_us), u64::from(wanted) * 1_000_000);
-        if waited.saturating_add(FORGIVEN_US) >= wanted_us {
+        let (lasted, wanted_us) = (case.lasted(*ready, *at), u64::from(wanted) * 1_000_000);
+        let (waited, enough_us) = (lasted.least_us, wanted_us.saturating_sub(FORGIVEN_US));
+        if waited >= enough_us {
             return Ok(waited);
+        }
+        if lasted.most_us >= enough_us {
+            let what = format!("for how long {} had been Ready when {what}", before.name);
+            return Err(out_of_time(&what, lasted.doubt, [at.seq, ready.seq]));
         }
         let since = format!("{}, Ready since #{}", before.name, ready.seq);
         let reason = format!("{what} at #{}, when {since}, had been so for {} of {wanted} s", at.seq, seconds(waited));
         let marks = [at.seq, ready.seq];
-        if self.had_flapped() {
+        if self.had_flapped(case) {
             return Err(Finding::inconclusive(format!("race: {reason} after a moment in which it was not"), marks));
         }
         if self.objects_say(case).is_some_and(|said| said + 1 >= i64::from(wanted)) {
@@ -178,14 +183,14 @@ impl Turn<'_> {
     }
 
     /// Whether the other one had been Ready before, and the controller may not have known that it was not for a while.
-    fn had_flapped(&self) -> bool {
+    fn had_flapped(&self, case: &Case<'_>) -> bool {
         let earlier = self.before.ready.iter().filter(|change| is_before(self.ready.seq)(&change.since));
         let (mut was_ready, mut lost) = (false, None);
         for change in earlier {
             lost = (was_ready && !change.value).then_some(change.since).or(lost);
             was_ready |= change.value;
         }
-        lost.is_some_and(|lost| is_news(lost, self.at))
+        lost.is_some_and(|lost| is_news(case, lost, self.at))
     }
 
     /// For how many seconds the other one had been Ready by the condition's own time and that of the API server.

@@ -58,7 +58,7 @@ fn parallel_pods_do_not_wait(evidence: &Evidence) -> Finding {
         came_beside_held(case, opinion);
         came_back(case, opinion);
         let (creations, ready) = (creations(case), became_ready(case));
-        let mut waits: Vec<Wait> = creations.iter().filter_map(|creation| creation.waited(&ready)).collect();
+        let mut waits: Vec<Wait> = creations.iter().filter_map(|creation| creation.waited(case, &ready)).collect();
         waits.extend(departures(case, opinion));
         opinion.prove(creations.iter().map(|creation| creation.at.seq));
         for finding in weighed(&waits) {
@@ -94,15 +94,15 @@ type Events<'a> = Vec<(Mark, &'a str)>;
 
 /// Of the events that let a waiting controller go on, the one that the turn of a pod followed on, if that was late at all.
 /// `from` is when nothing stood in its way any more, and nobody else had a turn since.
-fn late(name: &str, from: Mark, at: Mark, events: &Events<'_>) -> Option<(Mark, bool)> {
-    if at.at_us.saturating_sub(from.at_us) <= STILL_US {
+fn late(case: &Case<'_>, name: &str, (from, at): (Mark, Mark), events: &Events<'_>) -> Option<(Mark, bool)> {
+    if case.lasted(from, at).most_us <= STILL_US {
         return None;
     }
     let passed = events.partition_point(|(mark, _)| *mark < at);
     let since = events[..passed].iter().rev().take_while(|(mark, _)| *mark > from);
     let (last, _) = since.into_iter().find(|(_, other)| *other != name)?;
-    let stood_still = last.at_us.saturating_sub(from.at_us) >= STILL_US;
-    Some((*last, stood_still && at.at_us.saturating_sub(last.at_us) <= AT_ONCE_US))
+    let stood_still = case.lasted(from, *last).least_us >= STILL_US;
+    Some((*last, stood_still && case.lasted(*last, at).most_us <= AT_ONCE_US))
 }
 
 /// When each pod became Ready.
@@ -126,9 +126,9 @@ struct Creation<'a> {
 
 impl Creation<'_> {
     /// Whether it waited for another pod to be Ready.
-    fn waited(&self, ready: &Events<'_>) -> Option<Wait> {
+    fn waited(&self, case: &Case<'_>, ready: &Events<'_>) -> Option<Wait> {
         let name = &self.life.name;
-        let (after, at_once) = late(name, self.from, self.at, ready)?;
+        let (after, at_once) = late(case, name, (self.from, self.at), ready)?;
         let what = format!("{name} could be created from #{} on, another pod became Ready, and it came", self.from.seq);
         Some(Wait { what, at: self.at, after, at_once })
     }
@@ -253,7 +253,7 @@ fn departures(case: &Case<'_>, opinion: &mut Opinion) -> Vec<Wait> {
     opinion.prove(told.iter().map(|(mark, _)| mark.seq));
     let waits = told.iter().enumerate().filter_map(|(place, (at, name))| {
         let from = place.checked_sub(1).map_or(asked, |place| told[place].0);
-        let (after, at_once) = late(name, from, *at, &gone)?;
+        let (after, at_once) = late(case, name, (from, *at), &gone)?;
         let what = format!("{name} could be told to go from #{} on, another pod was gone, and it was", from.seq);
         Some(Wait { what, at: *at, after, at_once })
     });

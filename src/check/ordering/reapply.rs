@@ -61,7 +61,7 @@ fn reapply_changes_nothing(evidence: &Evidence) -> Finding {
         };
         opinion.prove([first.seq, second.seq]);
         // To apply takes its time too, in which nothing could follow from it yet.
-        let watched_us = proved.at_us.saturating_sub(second.at_us);
+        let watched_us = case.lasted(second.mark, proved).least_us;
         let watched = seconds(watched_us);
         if watched_us < WATCHED_US {
             let reason = format!("what became of applying again (#{}) was watched for {watched} only", second.seq);
@@ -75,7 +75,7 @@ fn reapply_changes_nothing(evidence: &Evidence) -> Finding {
 /// What the API server answered when the manifests were applied.
 struct Answer {
     seq: u64,
-    at_us: u64,
+    mark: Mark,
     objects: Vec<Applied>,
 }
 
@@ -93,9 +93,9 @@ fn answers(case: &Case<'_>, asked: Mark) -> Judged<(Answer, Answer)> {
                 let reason = format!("what the API server had when the manifests were applied {when} was not recorded");
                 left_open(case, reason, asked.seq, case.next_fault(asked.seq))
             })?;
-        let Mark { seq, at_us } = found.mark;
+        let (mark, seq) = (found.mark, found.mark.seq);
         match serde_json::from_value(found.value.clone()) {
-            Ok(objects) => Ok(Answer { seq, at_us, objects }),
+            Ok(objects) => Ok(Answer { seq, mark, objects }),
             Err(error) => Err(Finding::inconclusive(format!("the objects at #{seq} cannot be read: {error}"), [seq])),
         }
     };

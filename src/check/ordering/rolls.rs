@@ -129,7 +129,7 @@ fn stood(case: &Case<'_>, revision: &str, above: &str, (name, mark): (&str, Mark
     if life.serving_at(at) {
         return Ok(ready);
     }
-    Err(done_without(&told, life, ready, mark))
+    Err(done_without(case, &told, life, ready, mark))
 }
 
 /// Whether the update reached every pod that it is for. The highest that it did not reach is at fault: the others wait

@@ -110,7 +110,7 @@ fn serves(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
     // What a container answered that was started again since says nothing of the one that is Ready.
     let in_time = starting.find(|ping| {
         let same = ping.uid == life.uid && life.restarts_at(ping.mark.seq) == life.restarts_at(ready.seq);
-        same && pong(ping).is_ok() && too_late(ping, ready).is_none()
+        same && pong(ping).is_ok() && too_late(case, ping, ready).is_none()
     });
     in_time.map_or(Err(doubt), |ping| Ok(Some(ping.mark.seq)))
 }
@@ -121,7 +121,7 @@ fn served_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Optio
     let (mut proof, mut doubt) = (None, None);
     // Another pod's answer is none of this one.
     for ping in case.answers(&life.name, Question::Ping, &moment).filter(|ping| ping.uid == life.uid) {
-        match told_at_ready(life, ready, &ping) {
+        match told_at_ready(case, life, ready, &ping) {
             Err(finding) if finding.verdict == Verdict::Fail => return Err(finding),
             Err(finding) => doubt = doubt.or(Some(Err(finding))),
             Ok(Some(seq)) => proof = proof.or(Some(Ok(Some(seq)))),
@@ -136,9 +136,9 @@ fn served_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Optio
 }
 
 /// What one answer to the question at Ready tells.
-fn told_at_ready(life: &PodLife, ready: Mark, ping: &Seen<'_, Sql>) -> Judged<Option<u64>> {
+fn told_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark, ping: &Seen<'_, Sql>) -> Judged<Option<u64>> {
     let (seq, which) = (ping.mark.seq, format!("{} (uid {})", life.name, short(&life.uid)));
-    let refusal = match (pong(ping), too_late(ping, ready)) {
+    let refusal = match (pong(ping), too_late(case, ping, ready)) {
         (Ok(()), None) => return Ok(Some(seq)),
         // One that was told to go before it could have answered need not.
         (_, None) if life.deleting_at(seq) => return Ok(None),
@@ -169,8 +169,8 @@ fn pong(ping: &Seen<'_, Sql>) -> Judged<()> {
 
 /// Why an answer tells nothing of the moment at which the pod became Ready, if it does not. The answer's way back counts as
 /// if it were before the question.
-fn too_late(ping: &Seen<'_, Sql>, ready: Mark) -> Option<String> {
-    let answered = ping.mark.at_us.saturating_sub(ready.at_us);
+fn too_late(case: &Case<'_>, ping: &Seen<'_, Sql>, ready: Mark) -> Option<String> {
+    let answered = case.lasted(ready, ping.mark).most_us;
     let asked = answered.saturating_sub(ping.took_us);
     if asked > AT_ONCE_US {
         return Some(format!("was asked only {}", seconds(asked)));

@@ -136,9 +136,9 @@ fn not_waited_for(case: &Case<'_>, later: &PodLife, name: &str) -> Finding {
     let lives: Vec<&PodLife> = case.timeline.pods.bearing(name, at.seq).collect();
     let Some(life) = lives.last() else {
         let went = newest(case, name, at.seq).and_then(|life| Some((life, was_ready(life)?)));
-        let went = went.filter(|(life, _)| lost(life, at.seq).is_some_and(|since| is_news(since, at)));
+        let went = went.filter(|(life, _)| lost(life, at.seq).is_some_and(|since| is_news(case, since, at)));
         return match went {
-            Some((life, ready)) => done_without(&added, life, ready, at),
+            Some((life, ready)) => done_without(case, &added, life, ready, at),
             None => Finding::fail(format!("{added} while {name} did not exist"), [at.seq]),
         };
     };
@@ -148,7 +148,7 @@ fn not_waited_for(case: &Case<'_>, later: &PodLife, name: &str) -> Finding {
         let reason = format!("{added} while {which} had never been Ready ({seen})");
         return Finding::fail(reason, [at.seq, life.added.seq]);
     };
-    done_without(&added, once, ready, at)
+    done_without(case, &added, once, ready, at)
 }
 
 /// Of several bearers of a name that were Ready once, the one that ceased to be so last, and since when it had been.

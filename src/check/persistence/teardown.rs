@@ -165,7 +165,7 @@ fn seen_to_go(case: &Case<'_>, opinion: &mut Opinion, list: &List) {
         let seq = list.mark.seq;
         let late = case.events(kind, seq, u64::MAX).find(|event| {
             let is_it = text(&event.it.object, "/metadata/uid") == Some(uid) && event.it.event != EventType::Deleted;
-            is_it && event.mark.at_us > list.mark.at_us.saturating_add(LATE_US)
+            is_it && case.lasted(list.mark, event.mark).least_us > LATE_US
         });
         opinion.object(match late {
             Some(late) => {

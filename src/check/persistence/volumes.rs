@@ -7,7 +7,7 @@ use crate::evidence::{ClaimLife, Evidence, Mark, PodLife, VolumeLife};
 use super::{
     super::{
         Check, Finding,
-        case::{Case, Return, Scenes},
+        case::{Case, Return, Scenes, out_of_time},
         minimum::Need,
         opinion::{Judged, judged},
         words::{short, some_of, times},
@@ -132,6 +132,9 @@ fn outlives_its_pod(case: &Case<'_>, scenes: &Scenes<'_>, claim: &ClaimLife) -> 
         life.name,
         short(&life.uid)
     );
+    if let Some(doubt) = case.clocks.lasted(gone.at_us, gone.at_us).doubt {
+        return Err(out_of_time("which came first", Some(doubt), [seq, life.added.seq]));
+    }
     Err(case.gap("Pod", life.added.seq, seq).unwrap_or_else(|| Finding::fail(reason, [seq, life.added.seq])))
 }
 

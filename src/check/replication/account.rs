@@ -147,7 +147,7 @@ fn open(case: &Case<'_>, last: u64, known: &Intervals, twice: Option<(u64, u64)>
 fn holds(case: &Case<'_>, account: &Account, pod: &str) -> Judged<Vec<u64>> {
     let moment = Moment::Settled;
     let last = case.last_answer(pod, Question::Entries, &moment)?;
-    let in_the_end = |sql: &Seen<'_, Sql>| account.ended.is_none_or(|ended| sql.asked_us() >= ended.at_us);
+    let in_the_end = |sql: &Seen<'_, Sql>| account.ended.is_none_or(|ended| case.earliest_asked_us(sql) >= ended.at_us);
     let tables: Vec<_> = case.answers(pod, Question::Entries, &moment).filter(in_the_end).collect();
     if tables.is_empty() {
         let seq = last.mark.seq;

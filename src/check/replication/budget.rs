@@ -5,7 +5,7 @@ use crate::evidence::{Evidence, Question};
 use super::{
     super::{
         Check, Finding,
-        case::{Case, Seen},
+        case::{Case, Seen, out_of_time},
         measure::{Disruption, Measures, Toll},
         minimum::Need,
         opinion::{Judged, judged},
@@ -113,7 +113,7 @@ fn recovers(case: &Case<'_>, disruption: &Disruption) -> Judged<u64> {
     };
     took_place(disruption)?;
     let budget = case.run.budgets.recovery_ms.saturating_mul(1000);
-    if took <= budget {
+    if case.is_within(&format!("{title}: how long it took"), (disruption.ceased(), recovered), budget)? {
         return Ok(recovered.seq);
     }
     let (took, budget, seq) = (seconds(took), seconds(budget), recovered.seq);
@@ -173,6 +173,10 @@ fn is_written_to(case: &Case<'_>, disruption: &Disruption) -> Judged<()> {
     let (out, budget) = (outage.map_or(0, |outage| outage.us()), case.run.budgets.outage_ms.saturating_mul(1000));
     if out <= budget {
         return was_written_to(disruption).map(drop);
+    }
+    if let Some(outage) = outage.filter(|outage| outage.least_us <= budget) {
+        let doubt = case.clocks.lasted(outage.from_us, outage.to_us).doubt;
+        return Err(out_of_time(&format!("{title}: for how long no write was acknowledged"), doubt, [seq]));
     }
     let (out, budget) = (seconds(out), seconds(budget));
     Err(Finding::fail(format!("{title}: no write was acknowledged for {out}, not within {budget} (#{seq})"), [seq]))

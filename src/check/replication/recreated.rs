@@ -115,7 +115,7 @@ fn keeps_rows(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<()> {
 
 fn in_time(case: &Case<'_>, deletion: &Deletion<'_>, ready: Mark, caught_up: Mark) -> Judged<()> {
     let (took, budget) = (caught_up.at_us.saturating_sub(ready.at_us), case.run.budgets.resume_ms.saturating_mul(1000));
-    if took <= budget {
+    if case.is_within(&format!("how long {} took", deletion.pod), (ready, caught_up), budget)? {
         return Ok(());
     }
     let (pod, took, budget, seq) = (deletion.pod, seconds(took), seconds(budget), caught_up.seq);

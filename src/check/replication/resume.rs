@@ -95,7 +95,7 @@ fn resumes(
     }
     let there = if is_after(written)(&barrier) { barrier } else { read.mark };
     let (took, budget) = (there.at_us.saturating_sub(ready.at_us), case.run.budgets.resume_ms.saturating_mul(1000));
-    if took <= budget {
+    if case.is_within(&format!("how long {pod} took"), (ready, there), budget)? {
         return Ok(there);
     }
     let (took, budget, seq) = (seconds(took), seconds(budget), there.seq);

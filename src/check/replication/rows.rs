@@ -104,7 +104,7 @@ pub(super) fn same_rows(case: &Case<'_>, ledger: &Ledger, pod: &str, moment: &Mo
     let is_primary = pod == case.subject.primary();
     let unwritten = whole || matches!(moment, Moment::BeforeDeletion { .. } | Moment::BeforeKill { .. });
     let counts = |answer: &Seen<'_, Sql>| {
-        let before = reached.partition_point(|(barrier, _)| barrier.at_us <= answer.asked_us());
+        let before = reached.partition_point(|(barrier, _)| barrier.at_us <= case.earliest_asked_us(answer));
         let caught_up = reached[..before].last().is_some_and(|(_, until)| answer.mark.seq < *until);
         if is_primary { unwritten } else { caught_up }
     };

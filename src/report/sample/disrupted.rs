@@ -89,7 +89,15 @@ impl Story {
         }
         self.at(
             ms,
-            What::Entries(Entries { now_us: (ms + AHEAD_MS) * 1000, writes, lags, doubtful: Vec::new(), last: None }),
+            What::Entries(Entries {
+                now_us: (ms + AHEAD_MS) * 1000,
+                writes,
+                lags,
+                doubtful: Vec::new(),
+                lapses: Vec::new(),
+                asked_us: None,
+                last: None,
+            }),
         );
     }
 }

@@ -41,6 +41,10 @@ pub(crate) fn one_of_each() -> Vec<Record> {
     }
     let gap = Gap { object_kind: "Pod".into(), after_version: "4711".into(), reason: "410 Gone".into() };
     story.at(4_000, What::Gap(gap));
+    let by_us = 600_000_000;
+    for cause in [Cause::Slept, Cause::StoodStill, Cause::WallJumped { by_us }, Cause::WallJumped { by_us: -by_us }] {
+        story.at(4_500, What::Lapse(Lapse { from_us: 4_100_000, to_us: 4_400_000, cause }));
+    }
     story.wait(5_000, "mysql-1 Ready", WaitOutcome::Met, 900, "Running, Ready");
     story.wait(6_000, "mysql-1 Ready", WaitOutcome::Expired, 300_000, "Pending, not Ready");
     story.wait(7_000, "mysql-1 Ready", WaitOutcome::Impossible("the image is missing".into()), 1_000, "Pending");
@@ -135,7 +139,30 @@ fn questions(story: &mut Story) {
     let writes = (1..).zip(outcomes).map(entry).collect();
     let lag = |at_us, behind_us| Lag { pod: pod(), at_us, behind_us };
     let lags = vec![lag(50_000, Some(0)), lag(100_000, None)];
-    story.at(8_800, What::Entries(Entries { now_us: 200_000, writes, lags, doubtful: Vec::new(), last: None }));
+    story.at(
+        8_800,
+        What::Entries(Entries {
+            now_us: 200_000,
+            writes,
+            lags,
+            doubtful: Vec::new(),
+            lapses: Vec::new(),
+            asked_us: None,
+            last: None,
+        }),
+    );
     let (lags, doubtful) = (vec![lag(250_000, Some(900))], vec![Ids { first: 4, last: 9 }]);
-    story.at(8_900, What::Entries(Entries { now_us: 300_000, writes: Vec::new(), lags, doubtful, last: None }));
+    let lapses = vec![Lapse { from_us: 210_000, to_us: 240_000, cause: Cause::StoodStill }];
+    story.at(
+        8_900,
+        What::Entries(Entries {
+            now_us: 300_000,
+            writes: Vec::new(),
+            lags,
+            doubtful,
+            lapses,
+            asked_us: None,
+            last: None,
+        }),
+    );
 }

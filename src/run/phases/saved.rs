@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 use crate::cluster::book::Intent;
 use crate::cluster::kind::PREFIX;
 use crate::evidence::{Expect, Replication, State, Subject};
+use crate::regular;
 use crate::run::{Budget, Target};
 use crate::scenario::Rate;
 use crate::workload::{Hints, Owned, Sources};
@@ -182,8 +183,9 @@ impl Saved {
     /// # Errors
     /// When it is not there, or not what this program writes.
     pub fn read(path: &Path) -> Result<Self, SavedError> {
+        let text = regular::text(path);
         let path = || path.to_owned();
-        let text = std::fs::read_to_string(path()).map_err(|source| match source.kind() {
+        let text = text.map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => SavedError::Missing { path: path() },
             _ => SavedError::Io { path: path(), source },
         })?;

@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Notify;
 
-use crate::evidence::{Entry, Ids, Lag, WriteOutcome};
+use crate::evidence::{BEAT, Entry, Ids, Lag, Lapse, Reading, Sampler, WriteOutcome, boot_us, wall_us};
 use story::{Extent, Life, Line, Story};
 
 pub use story::{Item, Orders};
@@ -32,7 +31,7 @@ const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 pub struct Journal {
     path: PathBuf,
     file: Arc<File>,
-    /// What its clock is ahead of the node's monotonic one.
+    /// What its clock is ahead of the node's time since boot, which goes on while the node sleeps.
     ahead_us: u64,
     state: Mutex<State>,
     dirty: Notify,
@@ -45,21 +44,12 @@ struct State {
     trouble: Option<String>,
 }
 
-fn microseconds(clock: ClockId) -> u64 {
-    let now = clock_gettime(clock);
-    let (seconds, nanoseconds) = (u64::try_from(now.tv_sec), u64::try_from(now.tv_nsec));
-    seconds.unwrap_or_default() * 1_000_000 + nanoseconds.unwrap_or_default() / 1_000
-}
-
 /// How a process begins after what the journal tells. On the boot that the last one was on, nothing that it wrote down
 /// is missing, and its clock goes on; nor is anything missing after one that ended by itself. On another boot or another
 /// node there is no other clock than the one on the wall.
 fn begin_life(story: &Story, boot: &str) -> Life {
     let same = story.life.as_ref().filter(|life| life.boot == boot);
-    let continued = || {
-        let now = microseconds(ClockId::Realtime).max(story.latest_us);
-        now.saturating_sub(microseconds(ClockId::Monotonic))
-    };
+    let continued = || wall_us().max(story.latest_us).saturating_sub(boot_us());
     let whole = story.life.is_none() || same.is_some() || story.at_rest || story.orders.plan.is_none();
     let (first, last) = (story.highest + 1, story.highest + LEAP);
     let doubtful = (!whole).then_some(Ids { first, last });
@@ -95,7 +85,7 @@ impl Journal {
 
     /// Microseconds on the journal's clock, which no process sets back.
     pub fn now_us(&self) -> u64 {
-        microseconds(ClockId::Monotonic).saturating_add(self.ahead_us)
+        boot_us().saturating_add(self.ahead_us)
     }
 
     /// What the ledger was told last.
@@ -134,6 +124,12 @@ impl Journal {
     /// Writes down how far behind a replica is.
     pub fn look(&self, lag: Lag) -> Result<(), Broken> {
         self.append(&mut self.state(), Line::Lag(lag))
+    }
+
+    /// Writes down that nothing was seen for a while, or that a clock jumped, as told on the node's clock.
+    fn lapse(&self, Lapse { from_us, to_us, cause }: Lapse) -> Result<(), Broken> {
+        let [from_us, to_us] = [from_us, to_us].map(|us| us.saturating_add(self.ahead_us));
+        self.append(&mut self.state(), Line::Lapse(Lapse { from_us, to_us, cause }))
     }
 
     /// Writes down that nobody will tell what became of the writes that have no outcome. Nothing may be under way.
@@ -230,6 +226,18 @@ pub async fn keep_durable(journal: Arc<Journal>) {
         journal.dirty.notified().await;
         journal.sync().await;
         tokio::time::sleep(SYNC_EVERY).await;
+    }
+}
+
+/// Compares the clocks of the node, beat by beat: that it slept, or that this very process stood still, is written down.
+pub async fn keep_time(journal: Arc<Journal>) {
+    let mut sampler = Sampler::new(Reading::now());
+    loop {
+        tokio::time::sleep(BEAT).await;
+        for lapse in sampler.observe(Reading::now()) {
+            // What is wrong with the journal is told by it.
+            let (Ok(()) | Err(Broken)) = journal.lapse(lapse);
+        }
     }
 }
 

@@ -34,8 +34,8 @@ pub struct Ledger {
     /// Also those who ask are one after another here: a pause that waits must not be overtaken by a start.
     under_way: Mutex<Option<UnderWay>>,
     activity: watch::Sender<Activity>,
-    /// Ends with the ledger.
-    _syncer: AbortOnDropHandle<()>,
+    /// End with the ledger.
+    _kept: [AbortOnDropHandle<()>; 2],
 }
 
 /// Writers and lookers at work.
@@ -59,9 +59,12 @@ impl Ledger {
         let begin = |plan| Ok::<_, io::Error>(UnderWay::begin(plan, &secret(password)?, &journal, paused));
         let under_way = plan.map(begin).transpose()?;
         let activity = under_way.as_ref().map_or(Activity::Idle, UnderWay::activity);
-        let syncer = AbortOnDropHandle::new(tokio::spawn(journal::keep_durable(journal.clone())));
+        let kept = [
+            AbortOnDropHandle::new(tokio::spawn(journal::keep_durable(journal.clone()))),
+            AbortOnDropHandle::new(tokio::spawn(journal::keep_time(journal.clone()))),
+        ];
         let (under_way, activity) = (Mutex::new(under_way), watch::Sender::new(activity));
-        Ok(Self { journal, password: password.to_owned(), under_way, activity, _syncer: syncer })
+        Ok(Self { journal, password: password.to_owned(), under_way, activity, _kept: kept })
     }
 
     /// Does as it is told.
@@ -140,11 +143,13 @@ impl Ledger {
             self.journal.read(after, limit).map_err(|error| format!("the ledger's journal: {error}"))?;
         let now_us = self.journal.now_us();
         let last = (activity == Activity::Idle).then(|| self.journal.highest()).filter(|highest| *highest > 0);
-        let mut entries = Entries { now_us, writes: Vec::new(), lags: Vec::new(), doubtful: Vec::new(), last };
+        let (writes, lags, doubtful, lapses) = Default::default();
+        let mut entries = Entries { now_us, asked_us: None, writes, lags, doubtful, lapses, last };
         for item in items {
             match item {
                 Item::Ended(entry) => entries.writes.push(entry),
                 Item::Lag(lag) => entries.lags.push(lag),
+                Item::Lapse(lapse) => entries.lapses.push(lapse),
                 Item::Doubtful(ids) => entries.doubtful.push(ids),
             }
         }

@@ -36,6 +36,8 @@ fn with_semi_sync_of(ids: RangeInclusive<u64>, told: Option<bool>) -> History {
         writes,
         lags: Vec::new(),
         doubtful: Vec::new(),
+        lapses: Vec::new(),
+        asked_us: None,
         last: None,
     }));
     history

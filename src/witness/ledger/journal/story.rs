@@ -6,7 +6,7 @@ use std::io::{self, BufRead};
 use serde::{Deserialize, Serialize};
 
 use super::super::super::protocol::Plan;
-use crate::evidence::{Entry, Ids, Lag};
+use crate::evidence::{Entry, Ids, Lag, Lapse};
 
 /// Of so many items the place of the first one is remembered.
 const MARK_EVERY: u64 = 1_000;
@@ -32,6 +32,8 @@ pub enum Line {
     Ended(Entry),
     /// A replica was looked at.
     Lag(Lag),
+    /// Nothing was seen for a while, or a clock jumped.
+    Lapse(Lapse),
 }
 
 /// A process that keeps the journal.
@@ -39,7 +41,7 @@ pub enum Line {
 pub struct Life {
     /// Its kernel's boot: what a process wrote down, another one of the same boot finds, whatever ended the first.
     pub boot: String,
-    /// What the journal's clock is ahead of this boot's monotonic one.
+    /// What the journal's clock is ahead of the time since this boot.
     pub ahead_us: u64,
     /// Ids that an earlier process may have given without a trace. They are not given again.
     pub doubtful: Option<Ids>,
@@ -61,6 +63,8 @@ pub enum Item {
     Ended(Entry),
     /// A replica was looked at.
     Lag(Lag),
+    /// Nothing was seen for a while, or a clock jumped.
+    Lapse(Lapse),
     /// These may have been written by a process that lost its node.
     Doubtful(Ids),
 }
@@ -76,6 +80,7 @@ impl Line {
         match self {
             Self::Ended(entry) => Some(Item::Ended(entry)),
             Self::Lag(lag) => Some(Item::Lag(lag)),
+            Self::Lapse(lapse) => Some(Item::Lapse(lapse)),
             Self::Life(life) => life.doubtful.map(Item::Doubtful),
             Self::Rest | Self::Orders(_) | Self::Sent { .. } => None,
         }
@@ -83,7 +88,7 @@ impl Line {
 
     fn has_item(&self) -> bool {
         match self {
-            Self::Ended(_) | Self::Lag(_) => true,
+            Self::Ended(_) | Self::Lag(_) | Self::Lapse(_) => true,
             Self::Life(life) => life.doubtful.is_some(),
             Self::Rest | Self::Orders(_) | Self::Sent { .. } => false,
         }
@@ -159,6 +164,7 @@ impl Story {
                 self.latest_us = self.latest_us.max(entry.ended_us);
             }
             Line::Lag(lag) => self.latest_us = self.latest_us.max(lag.at_us),
+            Line::Lapse(lapse) => self.latest_us = self.latest_us.max(lapse.to_us),
         }
     }
 

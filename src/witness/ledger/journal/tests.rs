@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::evidence::Cause;
 use crate::witness::protocol::{Plan, Tls};
 
 fn entry(id: u64, outcome: WriteOutcome) -> Entry {
@@ -11,11 +12,14 @@ fn entry(id: u64, outcome: WriteOutcome) -> Entry {
 }
 
 /// Lines as several writers and lookers write them: each number begins a write, or ends one of those that are open, or
-/// is a look at a replica.
+/// is a look at a replica, or a lapse.
 fn lines(numbers: &[u8]) -> Vec<Line> {
     let (mut open, mut next, mut lines) = (Vec::new(), 1, Vec::new());
     for number in numbers {
         match number % 4 {
+            0 if number % 8 == 4 => {
+                lines.push(Line::Lapse(Lapse { from_us: next, to_us: next + 1, cause: Cause::StoodStill }));
+            }
             0 => lines.push(Line::Lag(Lag { pod: "mysql-1".into(), at_us: next, behind_us: None })),
             1 if !open.is_empty() => {
                 let id = open.swap_remove(usize::from(*number) % open.len());
@@ -74,6 +78,7 @@ proptest! {
                 Line::Life(_) | Line::Rest | Line::Orders(_) | Line::Sent { .. } => true,
                 Line::Ended(entry) => items.contains(&Item::Ended(entry.clone())),
                 Line::Lag(lag) => items.contains(&Item::Lag(lag.clone())),
+                Line::Lapse(lapse) => items.contains(&Item::Lapse(*lapse)),
             };
             prop_assert!(kept, "{:?} was lost", line);
         }
@@ -212,6 +217,20 @@ async fn no_clock_goes_back() {
     let ahead = Entry { ended_us: before + 3_600_000_000, ..entry(1, WriteOutcome::Acknowledged) };
     same.end(ahead.clone()).unwrap();
     assert!(Journal::open_on(&path, "another").unwrap().now_us() >= ahead.ended_us);
+}
+
+#[tokio::test]
+async fn a_lapse_is_told_by_the_clock_of_the_writes() {
+    let (_folder, path) = folder();
+    let journal = Journal::open(&path).unwrap();
+    let (from_us, before_us) = (boot_us(), journal.now_us());
+    let (_, sent_us) = journal.begin().unwrap();
+    journal.lapse(Lapse { from_us, to_us: boot_us(), cause: Cause::Slept }).unwrap();
+    let after_us = journal.now_us();
+    journal.sync().await;
+    let items = all(&journal);
+    let [Item::Lapse(told)] = items[..] else { panic!("{items:?}") };
+    assert!(told.from_us <= before_us && sent_us <= told.to_us && told.to_us <= after_us, "{told:?}");
 }
 
 #[test]
