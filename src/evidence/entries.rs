@@ -8,7 +8,7 @@ use super::lapse::Lapse;
 /// Entries of the ledger that the witness keeps: inserts at a steady rate, one statement each that commits by itself,
 /// whatever happens to the workload meanwhile; and how far behind each replica is. All times are microseconds on the
 /// witness's clock, which goes on when its process is started again and while its machine sleeps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entries {
     /// When it handed these over: what the harness's own clock said then is in the record.
     pub now_us: u64,

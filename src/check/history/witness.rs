@@ -74,15 +74,7 @@ impl History {
         self.witness.next_us = Some(next_us);
         // The record is a millisecond later than now.
         let now_us = self.now_us + 1_000 + AHEAD_US;
-        self.push(What::Entries(Entries {
-            now_us,
-            writes,
-            lags,
-            doubtful: Vec::new(),
-            lapses: Vec::new(),
-            asked_us: Some(self.now_us),
-            last: None,
-        }));
+        self.push(What::Entries(Entries { now_us, writes, lags, asked_us: Some(self.now_us), ..Entries::default() }));
     }
 
     /// The witness writes for a while and ends; then everything is read.

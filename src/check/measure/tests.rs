@@ -198,15 +198,7 @@ fn handed_over(history: &mut History, sent: &[Sent], now_us: u64) {
         Entry { id, sent_us: *sent_us, ended_us: *ended_us, outcome, semi_sync: Some(*acknowledged) }
     };
     let writes = (1..).zip(sent).map(entry).collect();
-    history.push(What::Entries(Entries {
-        now_us,
-        writes,
-        lags: Vec::new(),
-        doubtful: Vec::new(),
-        lapses: Vec::new(),
-        asked_us: None,
-        last: None,
-    }));
+    history.push(What::Entries(Entries { now_us, writes, ..Entries::default() }));
 }
 
 /// The longest outage of a run of nothing but these writes.
@@ -237,15 +229,7 @@ fn the_witness_is_read_by_the_clock_of_the_log_as_it_was_delayed_least() {
     handed_over(&mut history, &[(1_000_500, 1_000_900, true)], 1_001_000);
     history.pass_ms(50);
     let lag = Lag { pod: "mysql-1".into(), at_us: 1_001_500, behind_us: Some(7) };
-    history.push(What::Entries(Entries {
-        now_us: 1_002_000,
-        writes: Vec::new(),
-        lags: vec![lag],
-        doubtful: Vec::new(),
-        lapses: Vec::new(),
-        asked_us: None,
-        last: None,
-    }));
+    history.push(What::Entries(Entries { now_us: 1_002_000, lags: vec![lag], ..Entries::default() }));
     let overall = measures(&history).ledger.expect("a ledger");
     // The first record came in at 12 ms, when the witness's clock showed 1 001 ms.
     assert_eq!(overall.longest_outage, Some(Outage { from_us: 11_500, to_us: 11_900, least_us: 400, most_us: 400 }));
@@ -259,15 +243,7 @@ fn looks_that_were_not_answered_are_counted_apart() {
     let silent = Lag { pod: "mysql-1".into(), at_us: 101, behind_us: None };
     let lags = lags.rev().chain([silent]).collect();
     let writes = vec![Entry { id: 1, sent_us: 1, ended_us: 2, outcome: WriteOutcome::Acknowledged, semi_sync: None }];
-    history.push(What::Entries(Entries {
-        now_us: 2_000,
-        writes,
-        lags,
-        doubtful: Vec::new(),
-        lapses: Vec::new(),
-        asked_us: None,
-        last: None,
-    }));
+    history.push(What::Entries(Entries { now_us: 2_000, writes, lags, ..Entries::default() }));
     let lag = measures(&history).ledger.expect("a ledger").lag_at_rest[0].lag;
     assert_eq!((lag.looks, lag.unanswered), (100, 1));
     assert_eq!((lag.p50_us, lag.p99_us, lag.max_us, lag.max_in), (500, 990, 1_000, 2));

@@ -87,17 +87,6 @@ impl Story {
                 lags.push(Lag { pod: pod.into(), at_us: sent_us, behind_us });
             }
         }
-        self.at(
-            ms,
-            What::Entries(Entries {
-                now_us: (ms + AHEAD_MS) * 1000,
-                writes,
-                lags,
-                doubtful: Vec::new(),
-                lapses: Vec::new(),
-                asked_us: None,
-                last: None,
-            }),
-        );
+        self.at(ms, What::Entries(Entries { now_us: (ms + AHEAD_MS) * 1000, writes, lags, ..Entries::default() }));
     }
 }

@@ -139,30 +139,8 @@ fn questions(story: &mut Story) {
     let writes = (1..).zip(outcomes).map(entry).collect();
     let lag = |at_us, behind_us| Lag { pod: pod(), at_us, behind_us };
     let lags = vec![lag(50_000, Some(0)), lag(100_000, None)];
-    story.at(
-        8_800,
-        What::Entries(Entries {
-            now_us: 200_000,
-            writes,
-            lags,
-            doubtful: Vec::new(),
-            lapses: Vec::new(),
-            asked_us: None,
-            last: None,
-        }),
-    );
+    story.at(8_800, What::Entries(Entries { now_us: 200_000, writes, lags, ..Entries::default() }));
     let (lags, doubtful) = (vec![lag(250_000, Some(900))], vec![Ids { first: 4, last: 9 }]);
     let lapses = vec![Lapse { from_us: 210_000, to_us: 240_000, cause: Cause::StoodStill }];
-    story.at(
-        8_900,
-        What::Entries(Entries {
-            now_us: 300_000,
-            writes: Vec::new(),
-            lags,
-            doubtful,
-            lapses,
-            asked_us: None,
-            last: None,
-        }),
-    );
+    story.at(8_900, What::Entries(Entries { now_us: 300_000, lags, doubtful, lapses, ..Entries::default() }));
 }

@@ -72,15 +72,7 @@ fn what_the_ledger_is_told_looks_as_documented() {
 fn what_the_ledger_says_looks_as_documented() {
     let line = |answer| serde_json::to_string(&Answer::Ledger(answer)).unwrap();
     assert_eq!(line(LedgerAnswer::Done), r#"{"ledger":"done"}"#);
-    let entries = Entries {
-        now_us: 9,
-        writes: Vec::new(),
-        lags: Vec::new(),
-        doubtful: Vec::new(),
-        lapses: Vec::new(),
-        asked_us: None,
-        last: None,
-    };
+    let entries = Entries { now_us: 9, ..Entries::default() };
     let read = LedgerAnswer::Read { next: 3, activity: Activity::Paused, entries };
     let text = r#"{"ledger":{"read":{"next":3,"activity":"paused","entries":{"now_us":9,"writes":[],"lags":[]}}}}"#;
     assert_eq!(line(read), text);

@@ -13,15 +13,7 @@ fn looks_in_a_disruption_are_those_from_its_first_act_to_its_recovery() {
     let (sent_us, outcome) = (from_us, WriteOutcome::Acknowledged);
     let writes = vec![Entry { id: 1, sent_us, ended_us: sent_us + 1, outcome, semi_sync: None }];
     let now_us = to_us + 1_000;
-    history.push(What::Entries(Entries {
-        now_us,
-        writes,
-        lags,
-        doubtful: Vec::new(),
-        lapses: Vec::new(),
-        asked_us: None,
-        last: None,
-    }));
+    history.push(What::Entries(Entries { now_us, writes, lags, ..Entries::default() }));
     let lag = measures(&history).disruptions[0].toll.as_ref().and_then(|toll| toll.lag);
     assert_eq!(lag.map(|lag| (lag.looks, lag.max_us)), Some((2, 7)));
 }
@@ -32,15 +24,7 @@ fn a_look_is_late_beyond_the_budget_alone() {
     let look = |behind_us: u64| Lag { pod: "mysql-1".into(), at_us: 1, behind_us: Some(behind_us) };
     let lags = [999_999, 1_000_000, 1_000_001].map(look).into();
     let writes = vec![Entry { id: 1, sent_us: 1, ended_us: 2, outcome: WriteOutcome::Acknowledged, semi_sync: None }];
-    history.push(What::Entries(Entries {
-        now_us: 2_000,
-        writes,
-        lags,
-        doubtful: Vec::new(),
-        lapses: Vec::new(),
-        asked_us: None,
-        last: None,
-    }));
+    history.push(What::Entries(Entries { now_us: 2_000, writes, lags, ..Entries::default() }));
     assert_eq!(measures(&history).ledger.expect("a ledger").lag_at_rest[0].silence.late, 1);
 }
 

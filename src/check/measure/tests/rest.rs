@@ -98,15 +98,7 @@ fn looked_and_wrote(history: &mut History, at: &[u64]) {
     let look = |&at_us: &u64| Lag { pod: "mysql-1".into(), at_us, behind_us: Some(0) };
     let (writes, lags) = ((1..).zip(at).map(entry).collect(), at.iter().map(look).collect());
     let now_us = history.records.last().map_or(0, |last| last.at_us) + 1_000;
-    history.push(What::Entries(Entries {
-        now_us,
-        writes,
-        lags,
-        doubtful: Vec::new(),
-        lapses: Vec::new(),
-        asked_us: None,
-        last: None,
-    }));
+    history.push(What::Entries(Entries { now_us, writes, lags, ..Entries::default() }));
 }
 
 /// How many writes and looks were at rest.

@@ -125,15 +125,7 @@ fn replicas_are_as_far_behind_as_the_clock_says_that_counted_more() {
             semi_sync: None,
         }];
         let (now_us, lags) = (second * 1_000_000, look.into_iter().collect());
-        history.push(What::Entries(Entries {
-            now_us,
-            writes,
-            lags,
-            doubtful: Vec::new(),
-            lapses: Vec::new(),
-            asked_us: None,
-            last: None,
-        }));
+        history.push(What::Entries(Entries { now_us, writes, lags, ..Entries::default() }));
     }
     let lag = measures(&history).ledger.expect("a ledger").lag_at_rest[0].lag;
     assert!((600_000_000..=605_000_000).contains(&lag.max_us), "{}", lag.max_us);

@@ -158,15 +158,7 @@ fn looked_at(found: impl Fn(u64) -> Option<u64>) -> History {
     let writes = vec![Entry { id: 1, sent_us, ended_us: sent_us + 1, outcome, semi_sync: None }];
     let lags = lags.collect();
     let now_us = history.records.last().map_or(0, |last| last.at_us) + 25_001_000;
-    history.push(What::Entries(Entries {
-        now_us,
-        writes,
-        lags,
-        doubtful: Vec::new(),
-        lapses: Vec::new(),
-        asked_us: None,
-        last: None,
-    }));
+    history.push(What::Entries(Entries { now_us, writes, lags, ..Entries::default() }));
     history
 }
 

@@ -31,15 +31,7 @@ fn with_semi_sync_of(ids: RangeInclusive<u64>, told: Option<bool>) -> History {
         semi_sync: if ids.contains(&id) { told } else { Some(true) },
     };
     let writes = (1..=200).map(entry).collect();
-    history.push(What::Entries(Entries {
-        now_us: 201_000,
-        writes,
-        lags: Vec::new(),
-        doubtful: Vec::new(),
-        lapses: Vec::new(),
-        asked_us: None,
-        last: None,
-    }));
+    history.push(What::Entries(Entries { now_us: 201_000, writes, ..Entries::default() }));
     history
 }
 
