@@ -13,7 +13,7 @@ use serde_json::json;
 use super::RunError;
 use crate::cluster::book::{Book, Intent, Of, take_over};
 use crate::cluster::kind::lease_folder;
-use crate::cluster::{Cluster, Lease};
+use crate::cluster::{Cluster, Lease, words};
 use crate::scenario::Journal;
 use crate::workload::{self, ApplyError, Manifest, Owned, RUN_LABEL};
 
@@ -162,14 +162,14 @@ async fn remove(client: &Client, book: &Book, limit: Duration) -> Vec<String> {
 async fn delete(client: &Client, intent: &Intent, run: &str) -> Result<Option<String>, String> {
     let Some(resource) = cluster_wide(client, intent).await? else { return Ok(None) };
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-    let there = api.get_metadata_opt(&intent.name).await.map_err(|error| error.to_string())?;
+    let there = api.get_metadata_opt(&intent.name).await.map_err(|error| words(&error))?;
     let Some(there) = there.filter(|it| it.labels().get(RUN_LABEL).is_some_and(|label| label == run)) else {
         return Ok(None);
     };
     let Some(uid) = there.uid() else { return Err("it has no UID".to_owned()) };
     if there.metadata.deletion_timestamp.is_none() {
         let Intent { api_version, kind, name } = intent.clone();
-        workload::delete(&Owned { api_version, kind, name, uid, api }).await.map_err(|error| error.to_string())?;
+        workload::delete(&Owned { api_version, kind, name, uid, api }).await.map_err(in_words)?;
     }
     let finalizers = there.finalizers();
     let held = (!finalizers.is_empty()).then(|| format!("held by the finalizers {}", finalizers.join(", ")));
@@ -183,6 +183,14 @@ async fn cluster_wide(client: &Client, intent: &Intent) -> Result<Option<ApiReso
     match workload::kind_of(client, &Manifest { origin: String::new(), object }).await {
         Ok((resource, scope)) => Ok((scope == Scope::Cluster).then_some(resource)),
         Err(ApplyError::UnknownKind { .. }) => Ok(None),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(in_words(error)),
+    }
+}
+
+/// What the API server said. What it was asked for, whoever tells it has said already.
+fn in_words(error: ApplyError) -> String {
+    match error {
+        ApplyError::Api { source, .. } => words(&source),
+        error => error.to_string(),
     }
 }

@@ -23,7 +23,7 @@ pub fn run(made: &Made, name: &str, options: &[&str]) -> Result<Run, Failed> {
     let artifacts = common::artifacts().join("existing").join(name);
     std::fs::create_dir_all(&artifacts)?;
     let manifests = artifacts.join("manifests.yaml");
-    std::fs::write(&manifests, world::workload(made)?)?;
+    std::fs::write(&manifests, world::workload(made, None)?)?;
     let before = world::objects(made)?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
     command.arg("run").args(options).args(neighbours::BUDGET).arg("--manifests").arg(&manifests);
