@@ -22,6 +22,8 @@ mod least;
 mod neighbours;
 #[path = "existing/program.rs"]
 mod program;
+#[path = "existing/runs.rs"]
+mod runs;
 #[path = "common/single.rs"]
 mod single;
 #[path = "existing/world.rs"]
@@ -30,7 +32,7 @@ mod world;
 use program::{Run, run};
 use single::{Act, Made};
 
-const TRIALS: [(&str, Act); 9] = [
+const TRIALS: [(&str, Act); 10] = [
     ("nothing_is_written_to_a_cluster_that_nobody_confirmed", unconfirmed),
     ("nothing_is_written_to_another_cluster", another),
     ("an_account_that_may_only_look_is_refused", may_only_look),
@@ -39,6 +41,7 @@ const TRIALS: [(&str, Act); 9] = [
     ("two_namespaces_and_their_roles_are_enough", least::enough),
     ("a_namespace_in_use_is_refused", least::in_use),
     ("killed_runs_are_removed_by_the_next_start_and_by_down", killed::killed),
+    ("two_runs_at_once_pass_and_what_a_third_left_goes_without_them", killed::beside_each_other),
     ("what_is_kept_goes_by_the_command_that_was_told", killed::kept),
 ];
 

@@ -13,6 +13,8 @@ mod apiserver;
 mod cluster;
 #[path = "refusals/deletes.rs"]
 mod deletes;
+#[path = "refusals/faults.rs"]
+mod faults;
 #[path = "refusals/leftovers.rs"]
 mod leftovers;
 #[path = "refusals/offline.rs"]
@@ -31,8 +33,14 @@ mod upgrade;
 mod wrong_cluster;
 
 fn main() -> ExitCode {
-    let offline =
-        [offline::trials(), wrong_cluster::trials(), deletes::trials(), leftovers::trials(), phases::trials()];
+    let offline = [
+        offline::trials(),
+        wrong_cluster::trials(),
+        deletes::trials(),
+        leftovers::trials(),
+        faults::trials(),
+        phases::trials(),
+    ];
     let offline = offline.into_iter().flatten().collect();
     single::run("refusals", &Arguments::from_args(), |_| Ok(()), &cluster::TRIALS, offline)
 }

@@ -14,6 +14,7 @@ use kube::client::middleware::AuthLayer;
 use kube::client::{Body, ConfigExt};
 use kube::{Client, Config};
 use tower::retry::{Policy, RetryLayer};
+use tower::timeout::error::Elapsed;
 use tower::{BoxError, Service, ServiceBuilder};
 
 /// How often a request is sent at most.
@@ -21,6 +22,11 @@ const ATTEMPTS: u32 = 5;
 
 /// Before the second attempt; it doubles for each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// An API server ends a request by itself after a minute (`--request-timeout`): whoever waits a little longer knows that
+/// nothing comes any more, and that what was not done by then is not done later. Watches are open, and answered, at once
+/// (<https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/>).
+const ANSWERED_WITHIN: Duration = Duration::from_secs(65);
 
 /// The longest pause that an API server can ask for: callers have deadlines of their own.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
@@ -80,12 +86,18 @@ where
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(Patience { attempts: 1 }))
         // What a plugin was called with, and what it said, is told nowhere.
-        .map_err(|error: BoxError| of_credentials(&*error).map_or(error, BoxError::from))
+        .map_err(|error: BoxError| of_credentials(&*error).map_or_else(|| in_words(error), BoxError::from))
         .option_layer(auth)
         .layer(config.extra_headers_layer()?)
-        .map_err(BoxError::from)
+        // A plugin has a limit of its own.
+        .timeout(ANSWERED_WITHIN)
         .service(http);
     Ok(Client::new(service, config.default_namespace))
+}
+
+/// A silence tells for how long it lasted.
+fn in_words(error: BoxError) -> BoxError {
+    if error.is::<Elapsed>() { format!("nothing came within {ANSWERED_WITHIN:?}").into() } else { error }
 }
 
 /// Asks again where the API server says that it is too busy, or fails.
@@ -164,6 +176,13 @@ mod tests {
         assert!(!passing(&Method::POST, "/api/v1/namespaces/a/pods/b/eviction", 429));
         let exec = |code| passing(&Method::GET, "/api/v1/namespaces/a/pods/b/exec", code);
         assert!(exec(503) && !exec(500));
+    }
+
+    #[test]
+    fn a_silence_tells_how_long_it_was() {
+        let told = |error: BoxError| in_words(error).to_string();
+        assert_eq!(told(Elapsed::new().into()), "nothing came within 65s");
+        assert_eq!(told("connection refused".into()), "connection refused");
     }
 
     #[test]

@@ -269,7 +269,7 @@ fn unproven(config: &Config) -> Option<&'static str> {
 }
 
 /// What an API server said, or why it said nothing.
-fn words(error: &kube::Error) -> String {
+pub(crate) fn words(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
         error => kubeconfig::of_credentials(error).unwrap_or_else(|| with_causes(error)),

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::RunError;
 use crate::cluster::book::{Book, Intent, Of, take_over};
 use crate::cluster::kind::lease_folder;
-use crate::cluster::{Cluster, Lease};
+use crate::cluster::{Cluster, Lease, words};
 use crate::scenario::Journal;
 use crate::workload::{self, ApplyError, Manifest, Owned, RUN_LABEL};
 
@@ -239,7 +239,7 @@ async fn resource(client: &Client, (api_version, kind): &(String, String)) -> Re
     match workload::kind_of(client, &Manifest { origin: String::new(), object }).await {
         Ok(found) => Ok(Some(found)),
         Err(ApplyError::UnknownKind { .. }) => Ok(None),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(in_words(error)),
     }
 }
 
@@ -253,7 +253,7 @@ async fn delete(client: &Client, intent: &Intent, found: Found, run: &str) -> Re
         // It goes with its namespace.
         (Some((_, Scope::Namespaced)), None) | (None, _) => return Ok(None),
     };
-    let there = api.get_metadata_opt(&intent.name).await.map_err(|error| error.to_string())?;
+    let there = api.get_metadata_opt(&intent.name).await.map_err(|error| words(&error))?;
     let Some(there) = there.filter(|it| it.labels().get(RUN_LABEL).is_some_and(|label| label == run)) else {
         return Ok(None);
     };
@@ -266,7 +266,7 @@ async fn delete(client: &Client, intent: &Intent, found: Found, run: &str) -> Re
             Some(_) => workload::delete_after_dependents(&owned).await,
             None => workload::delete(&owned).await,
         };
-        asked.map_err(|error| error.to_string())?;
+        asked.map_err(in_words)?;
     }
     let finalizers = there.finalizers();
     let held = (!finalizers.is_empty()).then(|| format!("held by the finalizers {}", finalizers.join(", ")));
@@ -277,16 +277,24 @@ async fn delete(client: &Client, intent: &Intent, found: Found, run: &str) -> Re
 async fn delete_claims(client: &Client, namespace: &str, run: &str) -> Result<Option<String>, String> {
     let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
     let labelled = ListParams::default().labels(&format!("{RUN_LABEL}={run}"));
-    let list = api.list_metadata(&labelled).await.map_err(|error| error.to_string())?;
+    let list = api.list_metadata(&labelled).await.map_err(|error| words(&error))?;
     for claim in list.iter().filter(|claim| claim.metadata.deletion_timestamp.is_none()) {
         let deleted = api.delete(&claim.name_any(), &workload::by_uid(&claim.uid().unwrap_or_default())).await;
         match deleted {
             Err(kube::Error::Api(status)) if [404, 409].contains(&status.code) => {}
-            asked => drop(asked.map_err(|error| error.to_string())?),
+            asked => drop(asked.map_err(|error| words(&error))?),
         }
     }
     let names: Vec<String> = list.iter().map(ResourceExt::name_any).collect();
     Ok((!names.is_empty()).then(|| format!("{} being deleted", names.join(", "))))
+}
+
+/// What the API server said. What it was asked for, whoever tells it has said already.
+fn in_words(error: ApplyError) -> String {
+    match error {
+        ApplyError::Api { source, .. } => words(&source),
+        error => error.to_string(),
+    }
 }
 
 #[cfg(test)]

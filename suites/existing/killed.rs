@@ -1,145 +1,183 @@
 //! Runs that are killed on the cluster, or are to keep what they made: the next start and `down` remove it, and nothing
-//! else.
+//! else, also while others run there.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
-use tempfile::TempDir;
 
-use super::{account, apart, common, single::Made, world};
+use super::runs::{Run, Runs, with_runs};
+use super::single::Made;
 
-/// When a run is killed: so long after it said this.
-const MOMENTS: [(&str, Duration); 4] = [
-    ("start the witnesses", Duration::ZERO),
-    ("start the witnesses", Duration::from_millis(400)),
-    ("deploy: apply the manifests", Duration::from_millis(20)),
-    ("deploy: ordered start", Duration::from_secs(4)),
+/// When a run is killed.
+struct Moment {
+    /// The checks that it runs, and so the scenarios that it acts.
+    checks: &'static str,
+    /// The step that it has begun; none where it has just written its book.
+    step: Option<&'static str>,
+    /// So long after that.
+    later: Duration,
+}
+
+const fn moment(checks: &'static str, step: Option<&'static str>, later_ms: u64) -> Moment {
+    Moment { checks, step, later: Duration::from_millis(later_ms) }
+}
+
+/// From before the first write until the first pod is on its way.
+const EARLY: [Moment; 7] = [
+    moment("dns::each", Some("wait for nodes and DNS"), 0),
+    moment("dns::each", None, 0),
+    moment("dns::each", None, 12),
+    moment("dns::each", Some("start the witnesses"), 0),
+    moment("dns::each", Some("start the witnesses"), 400),
+    moment("dns::each", Some("deploy: apply the manifests"), 20),
+    moment("dns::each", Some("deploy: ordered start"), 2_000),
+];
+
+/// While replication begins, and while the set is scaled and its pod held un-Ready.
+const REPLICATED: [Moment; 2] = [
+    moment("replication::replicas_refuse_writes", Some("replicate: configure replication"), 200),
+    moment("persistence::claims_survive", Some("scale: hold mysql-0"), 500),
+];
+
+/// While a pod is deleted, and half-way through the end.
+const DELETED: [Moment; 2] = [
+    moment("persistence::same_volume", Some("restart: delete mysql-1"), 300),
+    moment("dns::each", Some("teardown"), 700),
 ];
 
 /// Until a run comes to a moment; before it, it removes what the one before left.
-const COMES_WITHIN: Duration = Duration::from_secs(240);
+const COMES_WITHIN: Duration = Duration::from_secs(300);
+
+/// What a start has removed, another one that came at the same time may be removing still.
+const GONE_WITHIN: Duration = Duration::from_secs(90);
 
 /// A file that another process writes tells nobody of it.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(10);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
 
-/// Runs with leases and artifacts of their own, by an account with the rights that the documentation asks for.
-struct Runs<'a> {
-    made: &'a Made,
-    folder: TempDir,
-    kubeconfig: PathBuf,
-    uid: String,
+/// Some come before anything is made; whatever is, is there after the kill, and gone once the next one has started.
+pub fn killed(made: &Made) -> Result<(), Failed> {
+    with_runs(made, |runs| {
+        // One removes what another one left, and none what a living one has made.
+        let lanes: [(&str, &[Moment]); 3] = [("early", &EARLY), ("replicated", &REPLICATED), ("deleted", &DELETED)];
+        let kills: Result<usize, String> = std::thread::scope(|scope| {
+            let lanes = lanes.map(|(lane, moments)| scope.spawn(move || one_after_another(runs, lane, moments)));
+            lanes.map(|lane| lane.join().expect("no panic")).into_iter().sum()
+        });
+        let kills = kills?;
+        let said = runs.down()?;
+        // What the last one left, no start has removed.
+        let there = runs.there(None)?;
+        if said.contains("removed what steadfast-") && there.is_empty() {
+            return Ok(());
+        }
+        Err(format!("{kills} runs were killed, `down` said: {said}, and this is left: {there:?}").into())
+    })
 }
 
-impl Runs<'_> {
-    fn program(&self, arguments: &[&str]) -> Command {
-        let mut command = self.bare();
-        command.args(arguments).arg("--kubeconfig").arg(&self.kubeconfig).args(["--cluster-uid", &self.uid]);
-        command
+/// Kills a run at each of these moments, and sees that the next one's start removes what it left. Returns how many were.
+fn one_after_another(runs: &Runs<'_>, lane: &str, moments: &[Moment]) -> Result<usize, String> {
+    let mut before: Option<String> = None;
+    for moment in moments {
+        let told = |why: String| format!("killed at {:?} + {:?}: {why}", moment.step, moment.later);
+        let run = kill(runs, lane, moment).map_err(|failed| told(said(failed)))?;
+        if let Some(before) = &before {
+            gone(runs, before).map_err(told)?;
+        }
+        before = Some(run);
     }
-
-    fn bare(&self) -> Command {
-        let mut command = apart::program(self.folder.path());
-        command.env("DOCKER_HOST", "unix:///nowhere");
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Result<Command, Failed> {
-        let manifests = self.folder.path().join("manifests.yaml");
-        std::fs::write(&manifests, world::workload(self.made)?)?;
-        let mut command = self.program(&[&["run"], arguments].concat());
-        command.arg("--manifests").arg(&manifests).args(["--witness-image", &self.made.lab.witness.image]);
-        command.args(["--timeout-scale", &common::timeout_scale().to_string()]);
-        Ok(command)
-    }
-
-    /// Starts a run and kills it at a moment.
-    fn kill(&self, (words, later): (&str, Duration)) -> Result<(), Failed> {
-        let said = self.folder.path().join("stderr");
-        let mut command = self.run(&["dns::each"])?;
-        let mut child = command.stdout(Stdio::null()).stderr(File::create(&said)?).spawn()?;
-        let came = comes(&mut child, &said, words);
-        std::thread::sleep(later);
-        child.kill()?;
-        child.wait()?;
-        came
-    }
-
-    fn down(&self) -> Result<String, Failed> {
-        let output = self.program(&["down"]).output()?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        if output.status.success() { Ok(stdout) } else { Err(format!("{stdout}{stderr}").into()) }
-    }
-
-    /// What runs made that is still there.
-    fn there(&self) -> Result<Vec<String>, Failed> {
-        let kinds = "namespaces,storageclasses,persistentvolumes";
-        let listed = self.made.kubectl(&["get", kinds, "--selector", "steadfast/run", "--output", "name"])?;
-        Ok(listed.lines().map(str::to_owned).collect())
-    }
+    Ok(moments.len())
 }
 
-fn comes(child: &mut Child, said: &Path, words: &str) -> Result<(), Failed> {
+fn said(failed: Failed) -> String {
+    failed.message().unwrap_or_default().to_owned()
+}
+
+/// Starts a run and kills it at a moment; returns its name.
+fn kill(runs: &Runs<'_>, lane: &str, moment: &Moment) -> Result<String, Failed> {
+    let mut run = runs.start(lane, &["--allow-disruption", moment.checks])?;
+    let came = comes(runs, &mut run, moment);
+    std::thread::sleep(moment.later);
+    run.child.kill()?;
+    run.child.wait()?;
+    came?;
+    let name = run.name().ok_or("it has no directory")?;
+    let (there, writes) = (runs.there(Some(&name))?, moment.step != Some("wait for nodes and DNS"));
+    if there.is_empty() && writes && moment.step.is_some() {
+        return Err(format!("{name} has left nothing").into());
+    }
+    Ok(name)
+}
+
+fn comes(runs: &Runs<'_>, run: &mut Run, moment: &Moment) -> Result<(), Failed> {
     let begun = Instant::now();
-    while !std::fs::read_to_string(said)?.contains(words) {
-        let ended = child.try_wait()?;
+    let has_come = |run: &Run| match moment.step {
+        Some(step) => run.said().contains(step),
+        None => run.name().is_some_and(|name| runs.book(&name).is_some()),
+    };
+    while !has_come(run) {
+        let ended = run.child.try_wait()?;
         if ended.is_some() || begun.elapsed() > COMES_WITHIN {
-            let text = std::fs::read_to_string(said)?;
-            return Err(format!("it did not come to `{words}` ({ended:?}):\n{text}").into());
+            return Err(format!("it did not come there ({ended:?}):\n{}", run.said()).into());
         }
         std::thread::sleep(LOOK_AGAIN_AFTER);
     }
     Ok(())
 }
 
-/// Acts with runs, after which everything is to be as it was.
-fn with_runs(made: &Made, act: impl FnOnce(&Runs<'_>) -> Result<(), Failed>) -> Result<(), Failed> {
-    let _turn = made.turn.lock();
-    let account = account::runner(made)?;
-    let (kubeconfig, uid) = (account.path().to_owned(), world::identity(made)?);
-    let runs = Runs { made, folder: tempfile::tempdir()?, kubeconfig, uid };
-    let before = world::objects(made)?;
-    act(&runs)?;
-    let changed = world::differences(&before, &world::objects(made)?);
-    let books = runs.folder.path().join("cache/steadfast/runs/clusters").join(&runs.uid);
-    let books = std::fs::read_dir(books).map_or(0, Iterator::count);
-    if changed.is_empty() && books == 0 {
-        return Ok(());
-    }
-    Err(format!("{books} books are left; what was there is otherwise:\n{}", changed.join("\n")).into())
-}
-
-pub fn killed(made: &Made) -> Result<(), Failed> {
-    with_runs(made, |runs| {
-        for moment in MOMENTS {
-            let before = runs.there()?;
-            runs.kill(moment)?;
-            let there = runs.there()?;
-            if there.is_empty() || there.iter().any(|left| before.contains(left)) {
-                return Err(format!("killed at {moment:?}; before it: {before:?}, after it: {there:?}").into());
-            }
+/// Sees that nothing of a run is there any more.
+fn gone(runs: &Runs<'_>, name: &str) -> Result<(), String> {
+    let begun = Instant::now();
+    loop {
+        let there = runs.there(Some(name)).map_err(said)?;
+        if there.is_empty() && runs.book(name).is_none() {
+            return Ok(());
         }
-        let said = runs.down()?;
-        let words = ["removed what steadfast-", " had made"];
-        if words.iter().all(|words| said.contains(words)) { Ok(()) } else { Err(said.into()) }
-    })
+        if begun.elapsed() > GONE_WITHIN {
+            return Err(format!("the start after {name} left {there:?}"));
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
 }
 
 /// What is kept outlives the next start, and goes by the command that the run told.
 pub fn kept(made: &Made) -> Result<(), Failed> {
     with_runs(made, |runs| {
-        let output = runs.run(&["--keep", "always", "dns::each"])?.output()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let there = runs.there()?;
-        let told = text.lines().find_map(|line| line.strip_prefix("remove: steadfast "));
-        let (Some(told), Some(0), false) = (told, output.status.code(), there.is_empty()) else {
-            let errors = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("{:?}, {there:?}:\n{text}{errors}", output.status).into());
+        let mut run = runs.start("kept", &["--keep", "always", "dns::each"])?;
+        let status = run.child.wait()?;
+        let (said, there) = (run.said(), runs.there(None)?);
+        let told = said.lines().find_map(|line| line.strip_prefix("remove: steadfast "));
+        let (Some(told), Some(0), false) = (told, status.code(), there.is_empty()) else {
+            return Err(format!("{status:?}, {there:?}:\n{said}").into());
         };
-        let output = runs.bare().args(told.split(' ')).output()?;
+        let output = runs.bare("kept").args(told.split(' ')).output()?;
         if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned().into()) }
+    })
+}
+
+/// Two runs of the same manifests at once, a third one that is killed meanwhile, and `down` for that: the two pass, each with a
+/// StorageClass of its own.
+pub fn beside_each_other(made: &Made) -> Result<(), Failed> {
+    with_runs(made, |runs| {
+        let mut two = [runs.start("one", &["dns::each"])?, runs.start("other", &["dns::each"])?];
+        let applied = moment("dns::each", Some("deploy: ordered start"), 0);
+        two.iter_mut().try_for_each(|run| comes(runs, run, &applied))?;
+        let names: Vec<String> = two.iter().filter_map(Run::name).collect();
+        let third = kill(runs, "third", &moment("dns::each", Some("start the witnesses"), 200))?;
+        let down = runs.down()?;
+        let class =
+            |name: &String| Ok::<_, Failed>(runs.there(Some(name))?.into_iter().find(|it| it.contains("storageclass")));
+        let classes = names.iter().map(class).collect::<Result<Vec<_>, _>>()?;
+        for mut run in two {
+            let status = run.child.wait()?;
+            if status.code() != Some(0) {
+                return Err(format!("beside {third}: {status:?}\n{}", run.said()).into());
+            }
+        }
+        let removed: Vec<&str> = down.lines().filter(|line| line.starts_with("removed what ")).collect();
+        let (own, there) = (classes[0].is_some() && classes[0] != classes[1], runs.there(None)?);
+        if own && classes.len() == 2 && there.is_empty() && removed == [format!("removed what {third} had made")] {
+            return Ok(());
+        }
+        Err(format!("their classes: {classes:?}, {third} was killed, `down` said: {down}, left: {there:?}").into())
     })
 }

@@ -33,7 +33,7 @@ pub fn enough(made: &Made) -> Result<(), Failed> {
     }
     let filter = ["--allow-disruption", "persistence"];
     let said = super::program::run_with(made, "least", &[&place[..], &filter].concat(), |made| {
-        Ok(without_class(&world::workload(made)?))
+        Ok(without_class(&world::workload(made, None)?))
     })?;
     let skipped: Vec<Value> = said.green()?.into_iter().filter(|check| check["verdict"] == "skipped").collect();
     if skipped.is_empty() { Ok(()) } else { Err(format!("{skipped:?}").into()) }

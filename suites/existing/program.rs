@@ -22,7 +22,7 @@ pub type Workload = fn(&Made) -> Result<String, Failed>;
 /// Runs the seed's workload on the cluster, which pulls nothing: the images in its nodes are named. The run has no use
 /// for the container engine, so it gets none.
 pub fn run(made: &Made, name: &str, options: &[&str]) -> Result<Run, Failed> {
-    run_with(made, name, options, world::workload)
+    run_with(made, name, options, |made| world::workload(made, None))
 }
 
 /// The same with another workload.

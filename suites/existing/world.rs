@@ -41,8 +41,9 @@ pub fn settle_in(made: &Made) -> Result<(), Failed> {
     made.kubectl(&["rollout", "status", "deployment", "--namespace", "local-path-storage", "--timeout=180s"]).map(drop)
 }
 
-/// The seed's workload with the image that the nodes have: nothing stands in for another one on such a cluster.
-pub fn workload(made: &Made) -> Result<String, Failed> {
+/// The seed's workload with the image that the nodes have, for nothing stands in for another one on such a cluster, and with
+/// so many pods, or its own.
+pub fn workload(made: &Made, pods: Option<u64>) -> Result<String, Failed> {
     let runtime = tokio::runtime::Runtime::new()?;
     let server = made.lab.image(SERVER).ok_or("ci/setup made no image ready for the seed")?;
     let manifests: Vec<Manifest> = runtime.block_on(workload::load(&Sources::default(), &made.lab.kubectl))?.manifests;
@@ -52,6 +53,8 @@ pub fn workload(made: &Made) -> Result<String, Failed> {
             let mut object = manifest.object.clone();
             if let Some(image) = object.pointer_mut("/spec/template/spec/containers/0/image") {
                 *image = json!(server.image);
+                object["spec"]["replicas"] =
+                    pods.map_or_else(|| object["spec"]["replicas"].clone(), |pods| json!(pods));
             }
             object.to_string()
         })

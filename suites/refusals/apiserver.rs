@@ -1,19 +1,30 @@
-//! An API server that is none: it answers on the loopback interface as a small cluster would, and remembers every request.
+//! An API server that is none: it answers on the loopback interface as a small cluster would, keeps what is written to it,
+//! and remembers every request. What is odd about it, a fixture says.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+
+#[path = "apiserver/cluster.rs"]
+mod cluster;
+#[path = "apiserver/controllers.rs"]
+mod controllers;
+#[path = "apiserver/store.rs"]
+mod store;
+#[path = "apiserver/witness.rs"]
+mod witness;
+
+use store::Store;
+pub use store::namespace;
 
 /// The UID of its namespace kube-system.
 pub const UID: &str = "3d5b2b1c-0c9e-4c57-9d0a-2f6c1f0b7a11";
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-
-const COREFILE: &str =
-    ".:53 {\n    kubernetes cluster.local in-addr.arpa ip6.arpa {\n        ttl 30\n    }\n    cache 30\n}\n";
 
 const KUBECONFIG: &str = "\
 apiVersion: v1
@@ -24,6 +35,9 @@ users: [{name: somebody, user: {token: none}}]
 contexts: [{name: there, context: {cluster: there, user: somebody}}]
 ";
 
+/// How long a client has to be silent for the server to look whether anybody still waits for the end of a hang.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
 /// A request.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -32,6 +46,8 @@ pub struct Request {
     pub path: String,
     pub query: String,
     pub body: Value,
+    /// What a WebSocket's client sends for the server to prove that it speaks of that.
+    key: Option<String>,
 }
 
 /// A status and a body.
@@ -40,45 +56,63 @@ pub type Answer = (u16, String);
 /// What a fixture answers in place of the small cluster.
 pub type Odd = fn(&Request) -> Option<Answer>;
 
-/// The server. Its threads end with the process.
+/// What becomes of a request in place of what the small cluster says.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// It is not served, and this is said; with `Retry-After`, in seconds, where the API server says when to ask again.
+    Said(Answer, Option<u64>),
+    /// It is not served, and the connection is closed.
+    Reset,
+    /// It is served, and the connection is closed before the answer.
+    Lost,
+    /// It is not served, and no answer ever comes.
+    Hang,
+    /// It is served, and no answer ever comes.
+    Stuck,
+    /// Somebody else's object takes the name that is asked for, before it is served.
+    Taken,
+}
+
+/// The server. Its threads end with it.
 pub struct ApiServer {
     /// Its address, as a kubeconfig has it.
     pub address: String,
     world: Arc<World>,
 }
 
-/// The same, where it depends on how many requests came before.
-type NumberedOdd = Box<dyn Fn(usize, &Request) -> Option<Answer> + Send + Sync>;
-
-/// Stands for an answer that never comes: the connection is closed.
-pub const RESET: u16 = 0;
+/// The fate of the request of a number, if it is not the usual one.
+type Fates = Box<dyn Fn(usize, &Request) -> Option<Fate> + Send + Sync>;
 
 struct World {
-    /// What is answered to the request of a number in place of what the small cluster says.
-    odd: NumberedOdd,
+    fates: Fates,
     requests: Mutex<Vec<Request>>,
-    /// Objects that can be read and deleted, by path.
-    objects: Mutex<BTreeMap<String, Value>>,
+    store: Store,
+    closed: AtomicBool,
 }
 
 impl ApiServer {
-    /// A server that answers as a small cluster, but for what is odd about it, and holds these objects.
+    /// A server that answers as a small cluster, but for what is odd about it, and holds these objects, by path.
     pub fn start(odd: Odd, objects: impl IntoIterator<Item = (String, Value)>) -> Self {
-        Self::start_numbered(move |_, request| odd(request), objects)
+        Self::start_with(move |_, request| odd(request).map(|answer| said(answer, 0)), objects)
     }
 
-    /// The same, where what is odd depends on how many requests came before.
-    pub fn start_numbered(
-        odd: impl Fn(usize, &Request) -> Option<Answer> + Send + Sync + 'static,
+    /// The same, where requests have other fates, also by how many came before.
+    pub fn start_with(
+        fates: impl Fn(usize, &Request) -> Option<Fate> + Send + Sync + 'static,
         objects: impl IntoIterator<Item = (String, Value)>,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
-        let objects = Mutex::new(objects.into_iter().collect());
-        let world = Arc::new(World { odd: Box::new(odd), requests: Mutex::default(), objects });
-        let here = world.clone();
+        let store = Store::new(cluster::objects(), objects);
+        let world = World { fates: Box::new(fates), requests: Mutex::default(), store, closed: AtomicBool::new(false) };
+        let world = Arc::new(world);
+        let (here, acts) = (world.clone(), world.clone());
+        std::thread::spawn(move || controllers::act(&acts.store));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                if here.closed.load(Ordering::Relaxed) {
+                    return;
+                }
                 let world = here.clone();
                 // A client that goes away in the middle is its own business.
                 std::thread::spawn(move || world.serve(stream).ok());
@@ -97,117 +131,173 @@ impl ApiServer {
         self.world.requests.lock().expect("requests").clone()
     }
 
-    /// Those that could change something: all but reads, and reviews, which are POSTs and store nothing.
+    /// Those that could change something.
     pub fn writes(&self) -> Vec<String> {
-        let requests = self.requests().into_iter();
-        let writes = requests.filter(|request| request.method != "GET" && request.path != REVIEWS);
-        writes.map(|request| format!("{} {}", request.method, request.path)).collect()
+        let requests = self.requests().into_iter().filter(Request::is_write);
+        requests.map(|request| format!("{} {}", request.method, request.path)).collect()
     }
 
-    /// The objects that are still there, by path.
+    /// The objects beside the cluster's own, by path.
     pub fn objects(&self) -> Vec<String> {
-        self.world.objects.lock().expect("objects").keys().cloned().collect()
+        self.world.store.beside_its_own()
+    }
+
+    /// Those that nobody but its clients can have made, by path.
+    pub fn made(&self) -> Vec<String> {
+        self.world.store.made()
+    }
+
+    /// What was there before its clients came and is otherwise, and what of it they asked to be otherwise. Whoever names the
+    /// UID of an object of its own means no other one.
+    pub fn touched(&self) -> Vec<String> {
+        let store = &self.world.store;
+        let is_meant = |it: &Request| it.body.pointer("/preconditions/uid").is_none() && store.is_others(&it.path);
+        let asked = self.requests().into_iter().filter(|it| it.is_write() && is_meant(it));
+        asked.map(|it| format!("{} {}", it.method, it.path)).chain(store.changed()).collect()
     }
 }
 
-impl World {
-    fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        self.world.closed.store(true, Ordering::Relaxed);
+        self.world.store.close();
+        // The listener is waiting for somebody.
+        let _ = TcpStream::connect(self.address.trim_start_matches("http://"));
+    }
+}
+
+impl Request {
+    fn read(stream: &TcpStream) -> std::io::Result<Option<Self>> {
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {
             // The client thought better of it.
-            return Ok(());
+            return Ok(None);
         }
         let mut words = line.split_whitespace().map(str::to_owned);
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let mut length = 0;
+        let (mut length, mut key) = (0, None);
         loop {
             let mut header = String::new();
             reader.read_line(&mut header)?;
-            match header.trim_end().split_once(':') {
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.trim().parse().unwrap_or(0);
-                }
-                Some(_) => {}
-                None => break,
+            let Some((name, value)) = header.trim_end().split_once(':') else { break };
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.trim().parse().unwrap_or(0),
+                "sec-websocket-key" => key = Some(value.trim().to_owned()),
+                _ => {}
             }
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let (path, query) = (path.to_owned(), query.to_owned());
-        let request = Request { method, path, query, body: serde_json::from_slice(&body).unwrap_or_default() };
+        let (path, query, body) = (path.to_owned(), decoded(query), serde_json::from_slice(&body).unwrap_or_default());
+        Ok(Some(Self { method, path, query, body, key }))
+    }
+
+    /// Whether it asks to be told of what comes.
+    pub fn is_watch(&self) -> bool {
+        self.parameter("watch").is_some_and(|it| it == "true" || it == "1")
+    }
+
+    /// Whether it could change something: reviews are POSTs and store nothing.
+    pub fn is_write(&self) -> bool {
+        self.method != "GET" && self.path != REVIEWS
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name)).map(|it| it.1)
+    }
+}
+
+impl World {
+    fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+        let Some(request) = Request::read(&stream)? else { return Ok(()) };
         let number = {
             let mut requests = self.requests.lock().expect("requests");
             requests.push(request.clone());
             requests.len() - 1
         };
-        let (status, text) = (self.odd)(number, &request).unwrap_or_else(|| self.answer(&request));
-        if status == RESET {
-            return Ok(());
+        match (self.fates)(number, &request) {
+            Some(Fate::Said(answer, after)) => return say(&stream, &answer, after),
+            Some(Fate::Reset) => return Ok(()),
+            Some(Fate::Hang) => return self.hang(&stream),
+            Some(fate @ (Fate::Lost | Fate::Stuck)) => {
+                drop(self.answer(&request));
+                return if matches!(fate, Fate::Stuck) { self.hang(&stream) } else { Ok(()) };
+            }
+            Some(Fate::Taken) => self.store.take_name(&request.path, &request.body),
+            None => {}
         }
-        let kind = if text.starts_with('{') { "application/json" } else { "text/html" };
-        let head = format!("HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n", text.len());
-        // An API server that does not serve a request says when to ask again.
-        let head = if [429, 503].contains(&status) { format!("{head}Retry-After: 0\r\n") } else { head };
-        (&stream).write_all(format!("{head}Connection: close\r\n\r\n{text}").as_bytes())
+        if request.is_watch() {
+            return self.store.watch(&request, stream);
+        }
+        if let Some(key) = &request.key {
+            return witness::serve(stream, key, &request.path, &self.store);
+        }
+        say(&stream, &self.answer(&request), None)
+    }
+
+    /// Says nothing until nobody listens any more.
+    fn hang(&self, mut stream: &TcpStream) -> std::io::Result<()> {
+        stream.set_read_timeout(Some(LOOK_AGAIN_AFTER))?;
+        let is_patient = |kind| [std::io::ErrorKind::WouldBlock, std::io::ErrorKind::TimedOut].contains(&kind);
+        while !self.closed.load(Ordering::Relaxed) {
+            match stream.read(&mut [0]) {
+                Err(error) if is_patient(error.kind()) => {}
+                _ => break,
+            }
+        }
+        Ok(())
     }
 
     /// What a small cluster says in which all is well.
     fn answer(&self, request: &Request) -> Answer {
-        match (request.method.as_str(), request.path.as_str()) {
-            ("GET", "/version") => (200, json!({"major": "1", "minor": "37", "gitVersion": "v1.37.2"}).to_string()),
-            ("GET", "/api/v1/namespaces/kube-system") => (200, namespace("kube-system", UID).to_string()),
-            ("GET", "/api/v1/nodes") => (200, list(ready("node"))),
-            ("GET", "/api/v1/namespaces/kube-system/pods") if request.query.contains("node-local-dns") => {
-                (200, json!({"metadata": {"resourceVersion": "1"}, "items": []}).to_string())
-            }
-            ("GET", "/api/v1/namespaces/kube-system/services") => (200, list(dns_service())),
-            ("GET", "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices") => (200, list(dns_endpoints())),
-            ("GET", "/api/v1/namespaces/kube-system/pods/coredns") => (200, ready("coredns").to_string()),
-            ("GET", "/api/v1/namespaces/kube-system/configmaps/coredns") => {
-                let map = json!({"metadata": {"name": "coredns"}, "data": {"Corefile": COREFILE}});
-                (200, map.to_string())
-            }
-            ("GET", "/apis/storage.k8s.io/v1/storageclasses") => {
-                (200, list(json!({"metadata": {"name": "standard"}, "provisioner": "nobody"})))
-            }
-            ("GET", "/api/v1") => {
-                let namespaced = [("services", "Service", true), ("secrets", "Secret", true)];
-                (200, kinds("v1", &[&namespaced[..], &[("namespaces", "Namespace", false)]].concat()))
-            }
-            ("GET", "/apis/storage.k8s.io/v1") => {
-                (200, kinds("storage.k8s.io/v1", &[("storageclasses", "StorageClass", false)]))
-            }
-            ("GET", "/apis/apps/v1") => (200, kinds("apps/v1", &[("statefulsets", "StatefulSet", true)])),
-            ("GET", "/metrics") => (200, String::new()),
-            ("POST", REVIEWS) => (201, review(&request.body, true)),
-            ("GET", path) => match self.objects.lock().expect("objects").get(path) {
-                Some(object) => (200, object.to_string()),
-                None => refusal(404, "not found"),
-            },
-            ("DELETE", path) => self.delete(path, &request.body),
-            _ => refusal(403, "nothing is written here"),
-        }
-    }
-
-    /// Deletes the object at a path, unless the UID that is asked for is another one's.
-    fn delete(&self, path: &str, options: &Value) -> Answer {
-        let mut objects = self.objects.lock().expect("objects");
-        let Some(there) = objects.get(path) else { return refusal(404, "not found") };
-        match options.pointer("/preconditions/uid") {
-            Some(uid) if *uid != there["metadata"]["uid"] => refusal(409, "the UID in the precondition is another one"),
-            _ => {
-                objects.remove(path);
-                (200, json!({"kind": "Status", "status": "Success"}).to_string())
-            }
+        let (path, body) = (request.path.as_str(), &request.body);
+        match request.method.as_str() {
+            "GET" => cluster::of_itself(path).unwrap_or_else(|| self.store.get(request)),
+            "POST" if path == REVIEWS => (201, review(body, true)),
+            "POST" => self.store.create(path, body),
+            "PATCH" => self.store.patch(path, body),
+            "DELETE" => self.store.delete(path, body),
+            _ => refusal(405, "the method is not allowed"),
         }
     }
 }
 
+fn say(mut stream: &TcpStream, (status, text): &Answer, after: Option<u64>) -> std::io::Result<()> {
+    let kind = if text.starts_with('{') { "application/json" } else { "text/html" };
+    let head = format!("HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n", text.len());
+    let after = after.map(|after| format!("Retry-After: {after}\r\n")).unwrap_or_default();
+    stream.write_all(format!("{head}{after}Connection: close\r\n\r\n{text}").as_bytes())
+}
+
+/// This answer; an API server that does not serve a request says when to ask again.
+pub fn said(answer: Answer, after: u64) -> Fate {
+    let unserved = [429, 503].contains(&answer.0);
+    Fate::Said(answer, unserved.then_some(after))
+}
+
+/// A query with what stands for its signs replaced by them.
+fn decoded(query: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = query.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        match code.filter(|_| byte == b'%') {
+            Some(code) => (bytes.push(code), rest = &after[2..]),
+            None => (bytes.push(byte), rest = after),
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// An API server's refusal.
 pub fn refusal(code: u16, message: &str) -> Answer {
-    let reason = if code == 404 { "NotFound" } else { "" };
+    let reason = match code {
+        404 => "NotFound",
+        409 => "AlreadyExists",
+        _ => "",
+    };
     let status = json!({"kind": "Status", "status": "Failure", "code": code, "message": message, "reason": reason});
     (code, status.to_string())
 }
@@ -217,41 +307,4 @@ pub fn review(asked: &Value, allowed: bool) -> String {
     let mut answer = asked.clone();
     answer["status"] = json!({"allowed": allowed});
     answer.to_string()
-}
-
-/// A namespace.
-pub fn namespace(name: &str, uid: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "uid": uid}})
-}
-
-fn ready(name: &str) -> Value {
-    let status = json!({"podIP": "10.0.0.2", "conditions": [{"type": "Ready", "status": "True"}]});
-    let volumes = json!([{"name": "config", "configMap": {"name": "coredns"}}]);
-    json!({"metadata": {"name": name, "uid": name}, "spec": {"containers": [], "volumes": volumes}, "status": status})
-}
-
-fn dns_service() -> Value {
-    let spec = json!({"clusterIP": "10.96.0.10", "ipFamilies": ["IPv4"], "ports": [{"port": 53, "protocol": "UDP"}]});
-    json!({"metadata": {"name": "kube-dns", "namespace": "kube-system"}, "spec": spec})
-}
-
-fn dns_endpoints() -> Value {
-    let server = json!({"kind": "Pod", "name": "coredns", "uid": "coredns"});
-    let endpoint = json!({"addresses": ["10.0.0.2"], "conditions": {"ready": true}, "targetRef": server});
-    json!({"metadata": {"name": "kube-dns-1"}, "addressType": "IPv4", "endpoints": [endpoint]})
-}
-
-fn list(item: Value) -> String {
-    json!({"metadata": {"resourceVersion": "1"}, "items": [item]}).to_string()
-}
-
-fn kinds(group_version: &str, kinds: &[(&str, &str, bool)]) -> String {
-    let verbs = ["create", "delete", "get", "list", "patch", "watch"];
-    let resources: Vec<Value> = kinds
-        .iter()
-        .map(|(name, kind, namespaced)| {
-            json!({"name": name, "singularName": "", "namespaced": namespaced, "kind": kind, "verbs": verbs})
-        })
-        .collect();
-    json!({"kind": "APIResourceList", "groupVersion": group_version, "resources": resources}).to_string()
 }

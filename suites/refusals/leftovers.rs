@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 
-use super::apiserver::{Answer, ApiServer, RESET, UID, refusal};
+use super::apiserver::{ApiServer, Fate, UID, refusal, said};
 use super::offline::lab;
 use super::program::Place;
 
@@ -27,6 +27,9 @@ const OBJECTS: [(&str, &str, &str, &str, Option<&str>); 5] = [
         Some("steadfast-other"),
     ),
 ];
+
+/// Stands for a connection that is closed.
+const RESET: u16 = 0;
 
 /// Requests that a call makes at most, and a few more.
 const REQUESTS: usize = 24;
@@ -69,12 +72,12 @@ fn every_fault() -> Result<(), Failed> {
 }
 
 fn removed_in_spite_of(at: usize, (_, status, times): (&str, u16, usize)) -> Result<(), String> {
-    let fails = move |number: usize| -> Option<Answer> {
+    let fails = move |number: usize| -> Option<Fate> {
         let now = (at..at + times).contains(&number);
-        now.then(|| if status == RESET { (RESET, String::new()) } else { refusal(status, "on purpose") })
+        now.then(|| if status == RESET { Fate::Reset } else { said(refusal(status, "on purpose"), 0) })
     };
     let there = OBJECTS.map(|(kind, _, name, path, run)| (path.to_owned(), object(kind, name, run)));
-    let server = ApiServer::start_numbered(move |number, _| fails(number), there);
+    let server = ApiServer::start_with(move |number, _| fails(number), there);
     let place = place(&server);
     let call = || {
         let arguments = ["down", "--kubeconfig", "@/config", "--cluster-uid", UID];

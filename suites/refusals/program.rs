@@ -1,14 +1,15 @@
 //! One call of the program in a folder of its own, and what can be said of it afterwards.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use assert_cmd::Command;
 use libtest_mimic::Failed;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// No call takes as long: one that does waits for what never comes.
-const LONGEST: std::time::Duration = std::time::Duration::from_secs(120);
+/// A call that hangs is ended.
+const ENDS_WITHIN: Duration = Duration::from_secs(600);
 
 /// A folder for a call's input, cache and artifacts.
 pub struct Place {
@@ -65,15 +66,21 @@ impl Place {
         assert!(made.success(), "{}", path.display());
     }
 
-    /// Calls the program here; in the arguments, `@` stands for this folder.
-    pub fn call(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Answer {
+    /// A call of the program here; in the arguments, `@` stands for this folder.
+    pub fn program(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
         let here = self.folder.path().display().to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
-        command.current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.path("cache"));
+        command.current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.path("cache")).stdin(Stdio::null());
         command.env_remove("COLUMNS").env("ARTIFACTS", self.path("artifacts")).env("NO_COLOR", "1");
         command.args(arguments.iter().map(|argument| argument.replace('@', &here)));
         command.envs(environment.iter().map(|(name, value)| (*name, value.replace('@', &here))));
-        let output = command.timeout(LONGEST).output().expect("it runs");
+        command
+    }
+
+    /// Calls the program here.
+    pub fn call(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Answer {
+        let program = self.program(arguments, environment);
+        let output = assert_cmd::Command::from_std(program).timeout(ENDS_WITHIN).output().expect("it runs");
         let redacted = |bytes: &[u8]| without_run_ids(&self.redacted(&String::from_utf8_lossy(bytes)));
         let stderr = redacted(&output.stderr);
         let (progress, error) = stderr.split_at(stderr.find("error:").unwrap_or(stderr.len()));

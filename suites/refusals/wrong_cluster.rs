@@ -154,9 +154,9 @@ pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> =
         fixtures().into_iter().map(|fixture| Trial::test(fixture.name, move || fixture.act())).collect();
     trials.push(Trial::test("wrong_cluster::ambient_kubeconfig", ambient_kubeconfig));
-    trials.push(Trial::test("wrong_cluster::the_right_one_is_written_to", || is_written_to(as_usual, &[])));
+    trials.push(Trial::test("wrong_cluster::the_right_one_is_written_to", || is_written_to(closed, &[])));
     trials.push(Trial::test("wrong_cluster::a_busy_one_is_asked_again", || is_written_to(busy, &[])));
-    trials.push(Trial::test("wrong_cluster::no_proxy_leads_to_this_machine", || is_written_to(as_usual, &DEAD_PROXY)));
+    trials.push(Trial::test("wrong_cluster::no_proxy_leads_to_this_machine", || is_written_to(closed, &DEAD_PROXY)));
     trials
 }
 
@@ -226,8 +226,13 @@ fn busy(request: &Request) -> Option<Answer> {
     match *times {
         1 => Some(refusal(429, "too many requests")),
         2 => Some(refusal(503, "the server is shutting down")),
-        _ => None,
+        _ => closed(request),
     }
+}
+
+/// It stores nothing.
+fn closed(request: &Request) -> Option<Answer> {
+    request.is_write().then(|| refusal(403, "nothing is written here"))
 }
 
 /// The fixtures prove something: where nothing is wrong, the first write comes, and it makes the run's own namespace.

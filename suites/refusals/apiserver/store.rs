@@ -1,0 +1,309 @@
+//! What a small cluster stores, as an API server does: every object with a UID, every change with a version, and whoever
+//! watches is told of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{Answer, Request, refusal};
+
+/// Until a watcher looks whether its time is up.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// Objects by path, and all that ever became of them.
+pub struct Store {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// What is there.
+#[derive(Default)]
+pub struct State {
+    pub objects: BTreeMap<String, Value>,
+    /// Those that were there before anybody came, as they were; the cluster's own are among them.
+    before: BTreeMap<String, Value>,
+    own: BTreeSet<String>,
+    version: u64,
+    changes: Vec<Change>,
+    pub closed: bool,
+}
+
+struct Change {
+    version: u64,
+    what: &'static str,
+    path: String,
+    object: Value,
+}
+
+/// A namespace.
+pub fn namespace(name: &str, uid: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "uid": uid}})
+}
+
+/// The path of what an object is among, and its name.
+pub fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// The namespace that an object belongs to, by its path.
+fn namespace_of(path: &str) -> Option<&str> {
+    let (name, rest) = path.split_once("/namespaces/")?.1.split_once('/')?;
+    (!rest.is_empty()).then_some(name)
+}
+
+/// Whether a path is of all objects of a kind, in a namespace or beside them.
+fn is_collection(path: &str) -> bool {
+    let names: Vec<&str> = path.split('/').collect();
+    let of_api = if path.starts_with("/api/") { 3 } else { 4 };
+    matches!(names.get(of_api..), Some([_] | ["namespaces", _, _]))
+}
+
+impl Store {
+    /// With the cluster's own objects, and others.
+    pub fn new(own: Vec<(String, Value)>, others: impl IntoIterator<Item = (String, Value)>) -> Self {
+        let mut state = State { own: own.iter().map(|(path, _)| path.clone()).collect(), ..State::default() };
+        for (path, object) in own.into_iter().chain(others) {
+            state.put("ADDED", &path, object);
+        }
+        state.before = state.objects.clone();
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("the store")
+    }
+
+    /// Tells those who wait that something is otherwise.
+    pub fn tell(&self) {
+        self.changed.notify_all();
+    }
+
+    /// Waits until something may be otherwise.
+    pub fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, LOOK_AGAIN_AFTER).expect("the store").0
+    }
+
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.tell();
+    }
+
+    pub fn beside_its_own(&self) -> Vec<String> {
+        let state = self.lock();
+        state.objects.keys().filter(|path| !state.own.contains(*path)).cloned().collect()
+    }
+
+    pub fn made(&self) -> Vec<String> {
+        let state = self.lock();
+        state.objects.keys().filter(|path| !state.before.contains_key(*path)).cloned().collect()
+    }
+
+    /// What was there before and is otherwise.
+    pub fn changed(&self) -> Vec<String> {
+        let state = self.lock();
+        let changed = state.before.iter().filter(|(path, was)| state.objects.get(*path) != Some(was));
+        changed.map(|(path, _)| format!("changed or gone: {path}")).collect()
+    }
+
+    /// Whether a path is of something that was there before.
+    pub fn is_others(&self, path: &str) -> bool {
+        self.lock().before.keys().any(|other| path == other || path.starts_with(&format!("{other}/")))
+    }
+
+    /// Puts somebody else's object where this one is about to be made.
+    pub fn take_name(&self, collection: &str, body: &Value) {
+        let mut state = self.lock();
+        let path = format!("{collection}/{}", body["metadata"]["name"].as_str().unwrap_or_default());
+        let metadata = json!({"name": body["metadata"]["name"]});
+        state.put("ADDED", &path, json!({"kind": body["kind"], "metadata": metadata, "provisioner": "another"}));
+        let there = state.objects[&path].clone();
+        state.before.insert(path, there);
+        self.tell();
+    }
+
+    /// An object, or the list of those that are chosen.
+    pub fn get(&self, request: &Request) -> Answer {
+        let state = self.lock();
+        if let Some(object) = state.objects.get(&request.path) {
+            return (200, object.to_string());
+        }
+        if !is_collection(&request.path) {
+            return refusal(404, "not found");
+        }
+        let items: Vec<&Value> =
+            state.objects.iter().filter(|(path, it)| is_chosen(request, path, it)).map(|(_, it)| it).collect();
+        (200, json!({"metadata": {"resourceVersion": state.version.to_string()}, "items": items}).to_string())
+    }
+
+    pub fn create(&self, collection: &str, body: &Value) -> Answer {
+        let mut state = self.lock();
+        let path = format!("{collection}/{}", body["metadata"]["name"].as_str().unwrap_or_default());
+        if state.objects.contains_key(&path) {
+            return refusal(409, &format!("{path} already exists"));
+        }
+        let answer = state.make(&path, body.clone(), 201);
+        self.tell();
+        answer
+    }
+
+    /// Merges into what is there, or makes it, as a server-side apply does.
+    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+        let mut state = self.lock();
+        let answer = match state.objects.get(path).cloned() {
+            None => state.make(path, body.clone(), 201),
+            Some(there) if body.pointer("/metadata/uid").is_some_and(|uid| *uid != there["metadata"]["uid"]) => {
+                refusal(409, "the UID in the patch is another one")
+            }
+            Some(there) => {
+                let mut merged = there.clone();
+                merge(&mut merged, body);
+                if merged["spec"] != there["spec"] {
+                    let generation = there["metadata"]["generation"].as_u64().unwrap_or(1) + 1;
+                    merged["metadata"]["generation"] = json!(generation);
+                }
+                if merged != there {
+                    state.put("MODIFIED", path, merged);
+                }
+                (200, state.objects[path].to_string())
+            }
+        };
+        self.tell();
+        answer
+    }
+
+    /// Deletes the object at a path, unless the UID that is asked for is another one's. A namespace and a pod go later.
+    pub fn delete(&self, path: &str, options: &Value) -> Answer {
+        let mut state = self.lock();
+        let Some(there) = state.objects.get(path).cloned() else { return refusal(404, "not found") };
+        match options.pointer("/preconditions/uid") {
+            Some(uid) if *uid != there["metadata"]["uid"] => {
+                return refusal(409, "the UID in the precondition is another one");
+            }
+            _ => state.end(path),
+        }
+        self.tell();
+        (200, there.to_string())
+    }
+
+    /// Tells of changes since a version, until the time is up or nobody listens.
+    pub fn watch(&self, request: &Request, mut stream: TcpStream) -> std::io::Result<()> {
+        let number = |name| request.parameter(name).and_then(|it| it.parse::<u64>().ok());
+        let mut told = number("resourceVersion").unwrap_or_default();
+        let end = Instant::now() + Duration::from_secs(number("timeoutSeconds").unwrap_or(300));
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n")?;
+        let mut state = self.lock();
+        while !state.closed && Instant::now() < end {
+            let news = state.changes.iter().filter(|it| it.version > told);
+            let news = news.filter(|it| is_chosen(request, &it.path, &it.object));
+            let lines: String = news.map(|it| format!("{}\n", json!({"type": it.what, "object": it.object}))).collect();
+            told = state.version;
+            if lines.is_empty() {
+                state = self.wait(state);
+                continue;
+            }
+            drop(state);
+            stream.write_all(lines.as_bytes())?;
+            state = self.lock();
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Stores an object under a new version.
+    pub fn put(&mut self, what: &'static str, path: &str, mut object: Value) {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        if object["metadata"]["uid"].is_null() {
+            object["metadata"]["uid"] = json!(format!("uid-{}", self.version));
+        }
+        if what == "DELETED" {
+            self.objects.remove(path);
+        } else {
+            self.objects.insert(path.to_owned(), object.clone());
+        }
+        self.changes.push(Change { version: self.version, what, path: path.to_owned(), object });
+    }
+
+    /// Makes an object, if its namespace is there and not on its way out.
+    pub fn make(&mut self, path: &str, mut object: Value, code: u16) -> Answer {
+        if let Some(namespace) = namespace_of(path) {
+            match self.objects.get(&format!("/api/v1/namespaces/{namespace}")) {
+                None => return refusal(404, &format!("namespaces \"{namespace}\" not found")),
+                Some(there) if is_ending(there) => {
+                    return refusal(403, &format!("the namespace {namespace} is being terminated"));
+                }
+                Some(_) => object["metadata"]["namespace"] = json!(namespace),
+            }
+        }
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.remove("uid");
+            metadata.insert("generation".to_owned(), json!(1));
+            metadata.insert("creationTimestamp".to_owned(), json!("2026-01-05T03:00:00Z"));
+        }
+        self.put("ADDED", path, object);
+        (code, self.objects[path].to_string())
+    }
+
+    /// Deletes what is at a path, or begins to.
+    pub fn end(&mut self, path: &str) {
+        let Some(mut object) = self.objects.get(path).cloned() else { return };
+        let later = ["Namespace", "Pod"].iter().any(|kind| object["kind"] == *kind);
+        if !later {
+            self.put("DELETED", path, object);
+        } else if !is_ending(&object) {
+            object["metadata"]["deletionTimestamp"] = json!("2026-01-05T03:00:01Z");
+            self.put("MODIFIED", path, object);
+        }
+    }
+
+    /// The paths of those that clients made, or the cluster for them.
+    pub fn made_of(&self, kind: &str) -> Vec<String> {
+        let made = self.objects.iter().filter(|(path, it)| it["kind"] == kind && !self.before.contains_key(*path));
+        made.map(|(path, _)| path.clone()).collect()
+    }
+}
+
+/// Whether somebody asked for its deletion.
+pub fn is_ending(object: &Value) -> bool {
+    !object["metadata"]["deletionTimestamp"].is_null()
+}
+
+/// Whether a request for a list, or a watch, is about this object.
+fn is_chosen(request: &Request, path: &str, object: &Value) -> bool {
+    let words = |name| request.parameter(name).into_iter().flat_map(|it| it.split(',')).filter(|it| !it.is_empty());
+    let labels = &object["metadata"]["labels"];
+    let labelled = words("labelSelector").all(|word| match word.split_once('=') {
+        Some((label, value)) => labels[label] == value.trim_start_matches('='),
+        None => !labels[word].is_null(),
+    });
+    let named = words("fieldSelector").all(|word| match word.split_once('=') {
+        Some(("metadata.name", name)) => object["metadata"]["name"] == name,
+        _ => true,
+    });
+    split(path).0 == request.path && labelled && named
+}
+
+/// Merges a patch: objects field by field, lists of named things by their names.
+fn merge(there: &mut Value, patch: &Value) {
+    match (there, patch) {
+        (Value::Object(there), Value::Object(patch)) => {
+            for (key, value) in patch {
+                merge(there.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (Value::Array(there), Value::Array(patch)) if patch.iter().all(|it| it["name"].is_string()) => {
+            for value in patch {
+                match there.iter_mut().find(|it| it["name"] == value["name"]) {
+                    Some(known) => merge(known, value),
+                    None => there.push(value.clone()),
+                }
+            }
+        }
+        (there, patch) => there.clone_from(patch),
+    }
+}

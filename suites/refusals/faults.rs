@@ -1,0 +1,115 @@
+//! A whole run on a cluster that is not its own, with a fault at every request in turn: nothing that it made is left after
+//! the run, or after the next start or `down`, and nothing else is touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use libtest_mimic::{Failed, Trial};
+
+#[path = "faults/act.rs"]
+mod act;
+#[path = "faults/script.rs"]
+mod script;
+#[path = "faults/world.rs"]
+mod world;
+
+use act::{Case, Next};
+use script::{Fault, Point};
+
+/// Runs at once: they compute.
+const AT_ONCE: usize = 12;
+
+/// Those that mostly wait.
+const WAITING_AT_ONCE: usize = 48;
+
+/// What a request meets that only reads, or is a review.
+const OF_READS: [Fault; 4] = [Fault::Busy, Fault::Fails, Fault::Reset, Fault::Expires];
+
+/// What one meets that may change something.
+const OF_WRITES: [Fault; 7] =
+    [Fault::Busy, Fault::Fails, Fault::Unavailable, Fault::Reset, Fault::Lost, Fault::Expires, Fault::Away];
+
+pub fn trials() -> Vec<Trial> {
+    let trial = |name: &str, cases: fn(&[Point]) -> Vec<Case>, at_once| {
+        Trial::test(format!("faults::{name}"), move || act_all(&cases(&passes()?), at_once))
+    };
+    vec![
+        trial("nothing_is_left_and_nobody_else_is_touched_whichever_request_fails", failures, AT_ONCE),
+        trial("nor_whichever_is_never_answered_or_finds_the_token_expired", silences, WAITING_AT_ONCE),
+        trial("nor_at_whichever_the_program_is_killed", kills, AT_ONCE),
+    ]
+}
+
+/// The requests of a run in which all is well, in their order.
+fn passes() -> Result<Vec<Point>, Failed> {
+    let (said, points) = act::without_a_fault()?;
+    if said.code == Some(0) { Ok(points) } else { Err(format!("{:?}\n{}", said.code, said.text).into()) }
+}
+
+/// Each of these faults at each point; of requests that are made again and again, the first one meets all, and each later one
+/// the next of them.
+fn everywhere<'a>(points: impl IntoIterator<Item = &'a Point>, faults: &[Fault], next: Next) -> Vec<Case> {
+    let mut later = faults.iter().cycle();
+    let of = |point: &Point| {
+        let faults = if point.turn == 0 { faults } else { later.next().map_or(&[][..], std::slice::from_ref) };
+        faults.iter().map(|fault| Case { point: point.clone(), fault: *fault, next }).collect::<Vec<_>>()
+    };
+    points.into_iter().flat_map(of).collect()
+}
+
+fn failures(points: &[Point]) -> Vec<Case> {
+    let (writes, reads): (Vec<&Point>, Vec<&Point>) = points.iter().partition(|it| it.is_write());
+    let creations = writes.iter().copied().filter(|it| it.takes_name());
+    let mut cases = everywhere(creations, &[Fault::Taken], Next::Down);
+    cases.extend(everywhere(writes, &OF_WRITES, Next::Down));
+    // The later ones of these differ in nothing but what they ask for.
+    cases.extend(everywhere(reads.into_iter().filter(|it| it.turn < 2), &OF_READS, Next::Down));
+    cases
+}
+
+fn silences(points: &[Point]) -> Vec<Case> {
+    let first = || points.iter().filter(|it| it.turn == 0);
+    let mut cases = everywhere(first().filter(|it| it.makes()), &[Fault::ExpiresForGood], Next::Down);
+    cases.extend(everywhere(first().filter(|it| it.is_write()), &[Fault::Stuck], Next::Down));
+    cases.extend(everywhere(first(), &[Fault::Hangs], Next::Down));
+    cases
+}
+
+fn kills(points: &[Point]) -> Vec<Case> {
+    let (writes, reads): (Vec<&Point>, Vec<&Point>) = points.iter().partition(|it| it.is_write());
+    let reads = reads.into_iter().filter(|it| it.turn == 0);
+    let mut cases = everywhere(writes.iter().copied(), &[Fault::KilledAfter], Next::Run);
+    cases.extend(everywhere(writes, &[Fault::Killed, Fault::KilledAfter], Next::Down));
+    cases.extend(everywhere(reads, &[Fault::Killed], Next::Down));
+    cases
+}
+
+/// Acts all of these, some at once, and tells of every one after which something was not as it has to be. At each request,
+/// one has to have come about at least: how often something is asked depends on the moment, that it is asked does not.
+fn act_all(cases: &[Case], at_once: usize) -> Result<(), Failed> {
+    let next = AtomicUsize::new(0);
+    let tried: Mutex<BTreeMap<&str, usize>> = Mutex::default();
+    let wrong: Mutex<Vec<String>> = Mutex::default();
+    let work = || {
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match case.act() {
+                Ok(true) => *tried.lock().expect("no panic").entry(&case.point.request).or_default() += 1,
+                Ok(false) => {}
+                Err(why) => wrong.lock().expect("no panic").push(format!("{case}: {why}")),
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..at_once).for_each(|_| drop(scope.spawn(work))));
+    let (tried, mut wrong) = (tried.into_inner().expect("no panic"), wrong.into_inner().expect("no panic"));
+    let failed = wrong.len();
+    let asked = cases.iter().filter(|case| !case.point.is_watch()).map(|case| case.point.request.as_str());
+    let never: BTreeSet<&str> = asked.filter(|request| !tried.contains_key(request)).collect();
+    wrong.extend(never.iter().map(|request| format!("no fault came about at {request}")));
+    if wrong.is_empty() {
+        let tried: usize = tried.values().sum();
+        steadfast::terminal::complain(&format!("{tried} faults tried, left behind 0, others touched 0"));
+        return Ok(());
+    }
+    Err(format!("{failed} of {} faults:\n{}", cases.len(), wrong.join("\n")).into())
+}

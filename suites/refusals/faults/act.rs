@@ -1,0 +1,177 @@
+//! Acts one fault: a run that meets it, the next start or `down`, and what has to be so afterwards.
+
+use std::fmt;
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use super::script::{Fault, Point, Script, points};
+use super::world::{NAMESPACE, WORKLOAD, others};
+use crate::apiserver::{ApiServer, UID};
+use crate::offline::lab;
+use crate::program::Place;
+
+/// A run that takes longer hangs.
+const ENDS_WITHIN: Duration = Duration::from_secs(600);
+
+/// Between two looks whether it has ended: another process tells nobody else of it.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// How long the cluster may take to remove a volume whose claim is gone.
+const COLLECTED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Who comes after the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    Down,
+    Run,
+}
+
+/// A fault at a point, and who comes next.
+pub struct Case {
+    pub point: Point,
+    pub fault: Fault,
+    pub next: Next,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {}, then {:?}", self.fault, self.point, self.next)
+    }
+}
+
+/// How a run ended.
+pub struct Said {
+    /// None where it was killed.
+    pub code: Option<i32>,
+    /// All that it said.
+    pub text: String,
+}
+
+/// A run in which all is well, and its requests.
+pub fn without_a_fault() -> Result<(Said, Vec<Point>), String> {
+    let server = ApiServer::start(|_| None, others());
+    let place = place(&server);
+    let (_keep, never) = mpsc::channel();
+    let said = run(&place, &never)?;
+    is_clean(&server, &place, &said.text)?;
+    Ok((said, points(&server.requests())))
+}
+
+impl Case {
+    /// Acts it, and tells whether the request came that it is for.
+    pub fn act(&self) -> Result<bool, String> {
+        let (kill, killed) = mpsc::channel();
+        let script = Arc::new(Script::new(self.point.clone(), self.fault, kill));
+        let here = script.clone();
+        let server = ApiServer::start_with(move |_, request| here.fate(request), others());
+        let place = place(&server);
+        let said = run(&place, &killed)?;
+        script.heal();
+        // Who is told when to ask again asks again.
+        if self.fault == Fault::Busy && said.code != Some(0) {
+            return Err(format!("it ended with {:?}\n{}", said.code, said.text));
+        }
+        if said.code.is_some() && told(&at_rest(&server), &place, &said)? {
+            return is_clean(&server, &place, &said.text).map(|()| script.has_struck());
+        }
+        let next = match self.next {
+            Next::Down => place.call(&["down", "--kubeconfig", "@/config", "--cluster-uid", UID], &[LAB]),
+            Next::Run => place.call(&arguments(), &[LAB]),
+        };
+        let text = format!("{}\nthen: {}{}{}", said.text, next.stdout, next.progress, next.error);
+        if next.code != 0 {
+            return Err(format!("who came next ended with {}\n{text}", next.code));
+        }
+        is_clean(&server, &place, &text)?;
+        Ok(script.has_struck())
+    }
+}
+
+const LAB: (&str, &str) = ("STEADFAST_LAB", "@/lab.json");
+
+fn arguments() -> Vec<&'static str> {
+    let run = ["run", "no_deadlock_on_failed_predecessor", "--manifests", "@/db.yaml", "--kubeconfig", "@/config"];
+    let there = ["--cluster-uid", UID, "--witness-image", "registry.example/witness", "--namespace", NAMESPACE];
+    [&run[..], &there, &["--allow-disruption", "--timeout-scale", "0.3"]].concat()
+}
+
+fn place(server: &ApiServer) -> Place {
+    let place = Place::new();
+    // Programs that are not there prove that no engine is needed.
+    place.write("lab.json", &lab("/nowhere/kind", "/nowhere/docker").to_string());
+    place.write("db.yaml", WORKLOAD);
+    place.write("config", &server.kubeconfig());
+    place
+}
+
+/// Runs until the end, or until somebody has it killed.
+fn run(place: &Place, killed: &Receiver<()>) -> Result<Said, String> {
+    let [out, err] = ["stdout", "stderr"].map(|name| place.path(name));
+    let file = |path| File::create(path).map_err(|error| error.to_string());
+    let mut program = place.program(&arguments(), &[LAB]);
+    let mut child = program.stdout(file(&out)?).stderr(file(&err)?).spawn().map_err(|error| error.to_string())?;
+    let begun = Instant::now();
+    let mut ended = None;
+    while ended.is_none() {
+        let is_late = begun.elapsed() > ENDS_WITHIN;
+        if killed.recv_timeout(LOOK_AGAIN_AFTER).is_ok() || is_late {
+            child.kill().map_err(|error| error.to_string())?;
+        }
+        ended = child.try_wait().map_err(|error| error.to_string())?;
+        if is_late {
+            let text = std::fs::read_to_string(&err).unwrap_or_default();
+            return Err(format!("it did not end within {ENDS_WITHIN:?}\n{text}"));
+        }
+    }
+    let text = [&out, &err].map(|path| std::fs::read_to_string(path).unwrap_or_default()).concat();
+    Ok(Said { code: ended.and_then(|status| status.code()), text })
+}
+
+/// What is left once the cluster has removed what goes by itself.
+fn at_rest(server: &ApiServer) -> Vec<String> {
+    let begun = Instant::now();
+    loop {
+        let left = server.made();
+        let collects = left.iter().any(|path| path.contains("/persistentvolumes/"));
+        if !collects || begun.elapsed() > COLLECTED_WITHIN {
+            return left;
+        }
+        std::thread::sleep(LOOK_AGAIN_AFTER);
+    }
+}
+
+/// Whether a run left nothing. What it leaves, or may have left, it has to tell, with the command that removes it, and it does not end as if all
+/// were well.
+fn told(left: &[String], place: &Place, said: &Said) -> Result<bool, String> {
+    // With a book, it does not know that nothing is left.
+    if left.is_empty() && books(place) == 0 {
+        return Ok(true);
+    }
+    let file = place.path("config").display().to_string();
+    let command = format!("remove it by: steadfast down --kubeconfig {file} --context there --cluster-uid {UID}");
+    // What is in a namespace, or a volume of it, goes with it.
+    let is_told = |path: &String| match path.rsplit_once('/') {
+        Some(("/api/v1/namespaces", name)) => said.text.contains(&format!("Namespace {name} (")),
+        Some(("/apis/storage.k8s.io/v1/storageclasses", name)) => said.text.contains(&format!("StorageClass {name} (")),
+        _ => true,
+    };
+    if said.code != Some(0) && said.text.contains(&command) && left.iter().all(is_told) {
+        return Ok(false);
+    }
+    Err(format!("it ended with {:?} and does not tell that this is left: {left:?}\n{}", said.code, said.text))
+}
+
+fn books(place: &Place) -> usize {
+    std::fs::read_dir(place.path("cache/steadfast/runs/clusters").join(UID)).map_or(0, Iterator::count)
+}
+
+/// Nothing is left, and nothing else was touched.
+fn is_clean(server: &ApiServer, place: &Place, text: &str) -> Result<(), String> {
+    let (left, touched, books) = (at_rest(server), server.touched(), books(place));
+    if left.is_empty() && touched.is_empty() && books == 0 {
+        return Ok(());
+    }
+    Err(format!("{books} books; left: {left:?}; touched: {touched:?}\n{text}"))
+}

@@ -1,0 +1,187 @@
+//! Which request of a run meets which fault.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use crate::apiserver::{Fate, Request, refusal};
+
+/// For how long credentials are not taken, or the API server is away, where that passes.
+const PASSES_AFTER: Duration = Duration::from_millis(1_500);
+
+/// What the API server asks for, in seconds.
+const RETRY_AFTER: u64 = 1;
+
+/// What a request meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// 429 with `Retry-After`.
+    Busy,
+    /// 500.
+    Fails,
+    /// 503 of a load balancer, which does not say when to ask again.
+    Unavailable,
+    /// The connection is closed before anything is done.
+    Reset,
+    /// The connection is closed after it was done.
+    Lost,
+    /// No answer comes, and nothing is done.
+    Hangs,
+    /// No answer comes, and it was done.
+    Stuck,
+    /// 401, for a while.
+    Expires,
+    /// 401, until somebody comes with other credentials.
+    ExpiresForGood,
+    /// Nobody is there, for a while.
+    Away,
+    /// Somebody else made an object of that name a moment before.
+    Taken,
+    /// The program is killed before anything is done.
+    Killed,
+    /// The program is killed after it was done.
+    KilledAfter,
+}
+
+/// The turn-th request of a kind, from 0 on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// Its method, or `WATCH`, and its path.
+    pub request: String,
+    pub turn: usize,
+}
+
+impl Point {
+    pub fn is_write(&self) -> bool {
+        !["GET ", "WATCH "].iter().any(|read| self.request.starts_with(read)) && !self.request.contains("/selfsubject")
+    }
+
+    pub fn is_watch(&self) -> bool {
+        self.request.starts_with("WATCH ")
+    }
+
+    /// Whether it makes something, or changes it.
+    pub fn makes(&self) -> bool {
+        self.is_write() && !self.request.starts_with("DELETE ")
+    }
+
+    /// Whether it makes something whose name somebody else may have taken.
+    pub fn takes_name(&self) -> bool {
+        self.is_write() && self.request.starts_with("POST ")
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (no. {})", self.request, self.turn + 1)
+    }
+}
+
+/// What a request is, whichever run makes it.
+pub fn kind_of(request: &Request) -> String {
+    let method = if request.is_watch() { "WATCH" } else { &request.method };
+    let names = request.path.split('/').map(|name| match name.rsplit_once('-') {
+        // The end of a run's name.
+        Some((name, word)) if word.len() == 6 && word.bytes().all(|it| it.is_ascii_hexdigit()) => {
+            format!("{name}-[RUN]")
+        }
+        _ => name.to_owned(),
+    });
+    format!("{method} {}", names.collect::<Vec<_>>().join("/"))
+}
+
+/// The points of these requests, in order.
+pub fn points(requests: &[Request]) -> Vec<Point> {
+    let mut turns: BTreeMap<String, usize> = BTreeMap::new();
+    let point = |request: &Request| {
+        let request = kind_of(request);
+        let next = turns.entry(request.clone()).or_default();
+        *next += 1;
+        Point { request, turn: *next - 1 }
+    };
+    requests.iter().map(point).collect()
+}
+
+/// A fault at a point, as it is acted.
+pub struct Script {
+    point: Point,
+    fault: Fault,
+    turns: Mutex<usize>,
+    struck: Mutex<Option<Instant>>,
+    healed: AtomicBool,
+    kill: Mutex<Sender<()>>,
+}
+
+impl Script {
+    /// The program is killed by who listens to the other end of `kill`.
+    pub fn new(point: Point, fault: Fault, kill: Sender<()>) -> Self {
+        let (turns, struck, healed) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
+        Self { point, fault, turns, struck, healed, kill: Mutex::new(kill) }
+    }
+
+    /// Whether the request came that the fault is for.
+    pub fn has_struck(&self) -> bool {
+        self.struck.lock().expect("no panic").is_some()
+    }
+
+    /// From here on all is well.
+    pub fn heal(&self) {
+        self.healed.store(true, Ordering::Relaxed);
+    }
+
+    /// What becomes of a request.
+    pub fn fate(&self, request: &Request) -> Option<Fate> {
+        if self.healed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let lasting = match self.fault {
+            Fault::Expires | Fault::Away => PASSES_AFTER,
+            Fault::ExpiresForGood | Fault::Killed | Fault::KilledAfter => Duration::MAX,
+            _ => Duration::ZERO,
+        };
+        let mut struck = self.struck.lock().expect("no panic");
+        let now = match *struck {
+            Some(since) => since.elapsed() < lasting,
+            None => self.is_it(request),
+        };
+        if !now {
+            return None;
+        }
+        let first = struck.is_none();
+        struck.get_or_insert_with(Instant::now);
+        drop(struck);
+        Some(self.as_fault(first))
+    }
+
+    fn is_it(&self, request: &Request) -> bool {
+        if kind_of(request) != self.point.request {
+            return false;
+        }
+        let mut turns = self.turns.lock().expect("no panic");
+        *turns += 1;
+        *turns - 1 == self.point.turn
+    }
+
+    fn as_fault(&self, first: bool) -> Fate {
+        let refused = |status, words, after| Fate::Said(refusal(status, words), after);
+        match self.fault {
+            Fault::Busy => refused(429, "too many requests, please try again later", Some(RETRY_AFTER)),
+            Fault::Fails => refused(500, "etcdserver: request timed out", None),
+            Fault::Unavailable => refused(503, "no healthy upstream", None),
+            Fault::Reset | Fault::Away => Fate::Reset,
+            Fault::Lost => Fate::Lost,
+            Fault::Hangs => Fate::Hang,
+            Fault::Stuck => Fate::Stuck,
+            Fault::Expires | Fault::ExpiresForGood => refused(401, "Unauthorized", None),
+            Fault::Taken => Fate::Taken,
+            Fault::Killed | Fault::KilledAfter => {
+                // Nobody listens any more where it has been killed already.
+                let _ = self.kill.lock().expect("no panic").send(());
+                if first && self.fault == Fault::KilledAfter { Fate::Stuck } else { Fate::Hang }
+            }
+        }
+    }
+}
