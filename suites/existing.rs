@@ -32,7 +32,7 @@ mod world;
 use program::{Run, run};
 use single::{Act, Made};
 
-const TRIALS: [(&str, Act); 10] = [
+const TRIALS: [(&str, Act); 11] = [
     ("nothing_is_written_to_a_cluster_that_nobody_confirmed", unconfirmed),
     ("nothing_is_written_to_another_cluster", another),
     ("an_account_that_may_only_look_is_refused", may_only_look),
@@ -41,6 +41,7 @@ const TRIALS: [(&str, Act); 10] = [
     ("two_namespaces_and_their_roles_are_enough", least::enough),
     ("a_namespace_in_use_is_refused", least::in_use),
     ("killed_runs_are_removed_by_the_next_start_and_by_down", killed::killed),
+    ("a_run_that_is_killed_in_two_namespaces_is_removed_by_down", killed::in_two_namespaces),
     ("two_runs_at_once_pass_and_what_a_third_left_goes_without_them", killed::beside_each_other),
     ("what_is_kept_goes_by_the_command_that_was_told", killed::kept),
 ];

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 
-use super::runs::{Run, Runs, with_runs};
+use super::least;
+use super::runs::{Run, Runs, with_runs, with_runs_of};
 use super::single::Made;
 
 /// When a run is killed.
@@ -94,18 +95,22 @@ fn said(failed: Failed) -> String {
 
 /// Starts a run and kills it at a moment; returns its name.
 fn kill(runs: &Runs<'_>, lane: &str, moment: &Moment) -> Result<String, Failed> {
-    let mut run = runs.start(lane, &["--allow-disruption", moment.checks])?;
-    let came = comes(runs, &mut run, moment);
-    std::thread::sleep(moment.later);
-    run.child.kill()?;
-    run.child.wait()?;
-    came?;
-    let name = run.name().ok_or("it has no directory")?;
+    let name = kill_with(runs, lane, moment, &[])?;
     let (there, writes) = (runs.there(Some(&name))?, moment.step != Some("wait for nodes and DNS"));
     if there.is_empty() && writes && moment.step.is_some() {
         return Err(format!("{name} has left nothing").into());
     }
     Ok(name)
+}
+
+fn kill_with(runs: &Runs<'_>, lane: &str, moment: &Moment, options: &[&str]) -> Result<String, Failed> {
+    let mut run = runs.start(lane, &[&["--allow-disruption", moment.checks], options].concat())?;
+    let came = comes(runs, &mut run, moment);
+    std::thread::sleep(moment.later);
+    run.child.kill()?;
+    run.child.wait()?;
+    came?;
+    Ok(run.name().ok_or("it has no directory")?)
 }
 
 fn comes(runs: &Runs<'_>, run: &mut Run, moment: &Moment) -> Result<(), Failed> {
@@ -137,6 +142,23 @@ fn gone(runs: &Runs<'_>, name: &str) -> Result<(), String> {
         }
         std::thread::sleep(Duration::from_millis(250));
     }
+}
+
+/// In namespaces that stay, what a killed run made is found by its book, and its claims by their label.
+pub fn in_two_namespaces(made: &Made) -> Result<(), Failed> {
+    let (account, manifests, options) = least::place(made)?;
+    with_runs_of(made, account.path(), &manifests, |runs| {
+        kill_with(runs, "two-namespaces", &DELETED[0], &options)?;
+        let there =
+            || made.kubectl(&["get", "pods,pvc,secrets,services", "--namespace", "workload", "--output", "name"]);
+        let (left, said, after) = (there()?, runs.down()?, there()?);
+        let kinds = ["pod/mysql-0", "pod/steadfast-witness", "persistentvolumeclaim/", "secret/", "service/mysql"];
+        let whole = kinds.iter().all(|kind| left.contains(kind));
+        if whole && said.contains("removed what steadfast-") && after.is_empty() {
+            return Ok(());
+        }
+        Err(format!("it left {left}; `down` said {said}, after which there is {after}").into())
+    })
 }
 
 /// What is kept outlives the next start, and goes by the command that the run told.

@@ -12,7 +12,8 @@ use steadfast::workload;
 
 use super::program::run;
 use super::single::Made;
-use super::{account, path, refused, world};
+use super::{account, path, refused, runs, world};
+use tempfile::NamedTempFile;
 
 /// The names that the manifests give.
 const NAMESPACES: [&str; 2] = ["workload", "witness"];
@@ -37,6 +38,14 @@ pub fn enough(made: &Made) -> Result<(), Failed> {
     })?;
     let skipped: Vec<Value> = said.green()?.into_iter().filter(|check| check["verdict"] == "skipped").collect();
     if skipped.is_empty() { Ok(()) } else { Err(format!("{skipped:?}").into()) }
+}
+
+/// The account, a workload that brings nothing beyond its namespace, and where it goes.
+pub fn place(made: &Made) -> Result<(NamedTempFile, String, [&'static str; 4]), Failed> {
+    let [workload, witness] = NAMESPACES;
+    let options = ["--namespace", workload, "--witness-namespace", witness];
+    let manifests = without_class(&world::workload(made, Some(runs::PODS))?);
+    Ok((account::of(made, "workload", "steadfast")?, manifests, options))
 }
 
 /// The workload with the class of the cluster.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::{account, apart, common, single::Made, world};
 
 /// Pods of the workload's set: as few as there may be for all that is acted.
-const PODS: u64 = 2;
+pub const PODS: u64 = 2;
 
 /// The runs of a trial.
 pub struct Runs<'a> {
@@ -111,11 +111,20 @@ impl Runs<'_> {
 
 /// Acts with runs, after which everything is to be as it was.
 pub fn with_runs(made: &Made, act: impl FnOnce(&Runs<'_>) -> Result<(), Failed>) -> Result<(), Failed> {
+    with_runs_of(made, account::runner(made)?.path(), &world::workload(made, Some(PODS))?, act)
+}
+
+/// The same by this account, and of these manifests.
+pub fn with_runs_of(
+    made: &Made,
+    account: &Path,
+    manifests: &str,
+    act: impl FnOnce(&Runs<'_>) -> Result<(), Failed>,
+) -> Result<(), Failed> {
     let _turn = made.turn.lock();
-    let account = account::runner(made)?;
-    let (kubeconfig, uid) = (account.path().to_owned(), world::identity(made)?);
+    let (kubeconfig, uid) = (account.to_owned(), world::identity(made)?);
     let runs = Runs { made, folder: tempfile::tempdir()?, kubeconfig, uid };
-    std::fs::write(runs.manifests(), world::workload(made, Some(PODS))?)?;
+    std::fs::write(runs.manifests(), manifests)?;
     let before = world::objects(made)?;
     act(&runs)?;
     let changed = world::differences(&before, &world::objects(made)?);
