@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Finding, Linted, RULES, Rule, Spot};
+use crate::text::in_line;
 
 /// The findings as SARIF.
 pub(super) fn render(linted: &Linted) -> String {
@@ -50,9 +51,15 @@ fn result(linted: &Linted, finding: &Finding) -> Value {
         "ruleId": finding.rule.id,
         "ruleIndex": RULES.iter().position(|rule| rule.id == finding.rule.id),
         "level": finding.level,
-        "message": { "text": format!("{}. Fix: {}.", finding.message, finding.rule.fix) },
+        "message": { "text": message(&format!("{}. Fix: {}.", finding.message, finding.rule.fix)) },
         "locations": [{ "physicalLocation": { "artifactLocation": { "uri": uri(file) }, "region": region } }],
     })
+}
+
+/// A message as its readers show it: in one line, and without links
+/// (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html#_Toc34317464>), which names may be written like.
+fn message(text: &str) -> String {
+    in_line(text).replace("](", "] (")
 }
 
 /// A path as a URI reference: relative ones stay so.

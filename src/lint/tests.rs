@@ -103,6 +103,36 @@ async fn what_is_accepted_is_set_apart_with_its_reason() {
     assert_eq!(sarif["runs"][0]["results"][2]["suppressions"][0]["justification"], "members are equal");
 }
 
+#[test]
+fn hostile_names_are_inert_in_text_and_sarif() {
+    for hostile in crate::text::HOSTILE {
+        let container = serde_json::json!({"name": hostile, "image": "mysql:5.7"});
+        let template =
+            serde_json::json!({"metadata": {"labels": {"app": hostile}}, "spec": {"containers": [container]}});
+        let set = serde_json::json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": hostile},
+            "spec": {"serviceName": hostile, "selector": {"matchLabels": {"app": hostile}}, "template": template},
+        });
+        // As they are, YAML takes only some of these characters.
+        let escaped = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) };
+        let text: String = set.to_string().chars().map(escaped).collect();
+        let mut input = Input::default();
+        input.add(&Text::alone("set.json", text), Dialect::Kubectl).expect("an object");
+        let linted = judge(input);
+        assert!(!linted.findings.is_empty());
+        let shown = anstream::adapter::strip_str(&text::render(&linted, terminal::WIDTH)).to_string();
+        let sarif: serde_json::Value = serde_json::from_str(&sarif::render(&linted)).expect("JSON");
+        let results = sarif["runs"][0]["results"].as_array().expect("results");
+        let told = results.iter().filter_map(|result| Some(result["message"]["text"].as_str()?.to_owned()));
+        let told: Vec<String> = told.collect();
+        for line in shown.lines().chain(told.iter().map(String::as_str)) {
+            assert!(!line.contains(crate::text::is_hidden), "{line:?}");
+            assert!(!line.trim_start().starts_with("::") && !line.contains("##["), "{line:?}");
+        }
+        assert!(told.iter().all(|text| !text.contains("](")), "{told:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_accepted_without_a_reason_or_a_rule_is_refused() {
     let refused = async |comment: &str, rules: &[&str]| accepting(comment, rules).await.expect_err("refused");

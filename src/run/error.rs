@@ -200,6 +200,9 @@ pub enum RunError {
         /// What happened.
         source: std::io::Error,
     },
+    /// A defect of this program.
+    #[error("this program has a defect, on which the run ended: {0}; report it with the evidence")]
+    Panicked(String),
     /// Ctrl-C or a request to end.
     #[error("interrupted")]
     Interrupted,

@@ -1,8 +1,10 @@
 //! A trial: one workload, put through scenarios on a bench, with everything recorded.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -83,7 +85,7 @@ pub async fn exercise(bench: &Bench, trial: &Trial, ending: Ending<'_>) -> Resul
     let journal = &trial.around.journal;
     let standing = Standing::default();
     let acted = tokio::select! {
-        acted = Box::pin(act(bench, trial, &standing)) => acted,
+        acted = caught(Box::pin(act(bench, trial, &standing))) => acted,
         () = ending.cancel.cancelled() => Err(RunError::Interrupted),
         // What is not on record proves nothing: nothing is disturbed any more.
         () = journal.log.broken() => Err(RunError::unwritten(&journal.log)),
@@ -110,6 +112,15 @@ pub async fn exercise(bench: &Bench, trial: &Trial, ending: Ending<'_>) -> Resul
         }
         (acted, cleaned) => acted.and(cleaned),
     }
+}
+
+/// A panic is an error like others: what was made has to go.
+async fn caught(acting: impl Future<Output = Result<(), RunError>>) -> Result<(), RunError> {
+    AssertUnwindSafe(acting).catch_unwind().await.unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+        let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(RunError::Panicked(words.unwrap_or_else(|| "it does not say why".to_owned())))
+    })
 }
 
 /// Deletes what the scenarios made, on record.
@@ -345,4 +356,20 @@ async fn start_witness(
     let client = &bench.cluster.client;
     workload::apply(client, manifests, namespace, &mut *standing.made.lock().await).await?;
     witness::session(client, namespace, WITNESS_READY_WITHIN.mul_f64(trial.around.timeout_scale)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_told_and_does_not_keep_the_clean_up_from_its_turn() {
+        let of = async |words: Option<&'static str>| {
+            let acting = async { words.map_or(Ok(()), |words| panic!("{words}")) };
+            caught(acting).await.map_err(|error| error.to_string())
+        };
+        assert_eq!(of(None).await, Ok(()));
+        let told = of(Some("on purpose")).await.expect_err("it panicked");
+        assert!(told.contains("on purpose") && told.contains("report it"), "{told}");
+    }
 }
