@@ -19,6 +19,8 @@ mod faults;
 mod leftovers;
 #[path = "refusals/offline.rs"]
 mod offline;
+#[path = "staged/part.rs"]
+mod part;
 #[path = "refusals/phases.rs"]
 mod phases;
 #[path = "refusals/program.rs"]
