@@ -100,6 +100,12 @@ fn without_secrets(error: &RunError, progress: &Progress) -> anyhow::Error {
     anyhow::Error::msg(progress.redaction().text(&error.to_string()))
 }
 
+/// Tells of an error by which a run did not come to be, and with which code the program ends then.
+fn refused(error: &RunError, progress: &Progress) -> anyhow::Result<u8> {
+    let words = without_secrets(error, progress);
+    if error.is_bad_input() { Ok(usage(&words.to_string())) } else { Err(words) }
+}
+
 /// Judges a finished run by these checks, writes and prints its reports, and tells with which code the program ends.
 fn report(
     cli: &Cli,

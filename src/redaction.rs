@@ -6,7 +6,7 @@ mod forms;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use serde_json::Value;
@@ -64,7 +64,7 @@ impl fmt::Debug for Redaction {
 impl Redaction {
     /// Takes these texts out from now on, also the long lines of a text of several.
     pub fn learn(&self, secrets: impl IntoIterator<Item = impl AsRef<str>>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known_mut();
         for secret in secrets {
             let secret = secret.as_ref().trim();
             let lines = secret.lines().map(str::trim).filter(|line| line.len() >= LONG_LINE);
@@ -76,21 +76,21 @@ impl Redaction {
     /// The same for texts that are no secrets all the time, such as the values of a Secret, of which one is a user's name:
     /// those that could be a name are not taken out.
     pub fn learn_distinctive(&self, texts: impl IntoIterator<Item = impl AsRef<str>>) {
-        let names = self.0.read().unwrap_or_else(PoisonError::into_inner).names.clone();
+        let names = self.known().names.clone();
         let texts = texts.into_iter().filter(|text| !is_like_a_name(text.as_ref().trim(), &names));
         self.learn(texts.collect::<Vec<_>>());
     }
 
     /// Leaves these names where a judge needs them.
     pub fn keep(&self, names: impl IntoIterator<Item = String>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known_mut();
         known.names.extend(names);
         known.build();
     }
 
     /// The text without the secrets that are known.
     pub fn text(&self, text: &str) -> String {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).without(text, true).unwrap_or_else(|| text.to_owned())
+        self.known().without(text, true).unwrap_or_else(|| text.to_owned())
     }
 
     /// A line of a server's log: images and servers write down the passwords that they make up themselves
@@ -108,13 +108,20 @@ impl Redaction {
 
     /// Whether a text may hold a secret: a record in which none is found is written as it is.
     pub fn concerns(&self, text: &str) -> bool {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.forms.as_ref().is_some_and(|(finder, _)| finder.is_match(text))
+        self.known().forms.as_ref().is_some_and(|(finder, _)| finder.is_match(text))
     }
 
     /// Takes the secrets out of every string of a record.
     pub fn value(&self, value: &mut Value) {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).value(value, false);
+        self.known().value(value, false);
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known_mut(&self) -> RwLockWriteGuard<'_, Known> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -44,7 +44,23 @@ pub struct Book {
     pub claims_in: Option<String>,
 }
 
+/// What a run may have made.
+#[derive(Debug, Clone, Copy)]
+pub struct Made<'a> {
+    /// The run, whose label it bears.
+    pub run: &'a str,
+    /// The objects.
+    pub intents: &'a [Intent],
+    /// The namespace in which the claims of its set are to be found by that label.
+    pub claims_in: Option<&'a str>,
+}
+
 impl Book {
+    /// What the run may have made.
+    pub fn made(&self) -> Made<'_> {
+        Made { run: &self.run, intents: &self.intents, claims_in: self.claims_in.as_deref() }
+    }
+
     /// Writes the book and holds it: until the lease is given up, nobody takes the run for dead.
     ///
     /// # Errors

@@ -105,8 +105,8 @@ impl Release {
     }
 
     /// Puts the new kubelet in the old one's place, with its kubeadm, and starts it. The old ones stay on the node until
-    /// [`Release::settle_kubelet`] or [`super::Nodes::take_back_release`]. The engine lets a command go on whose caller was interrupted: whoever
-    /// puts the old ones back waits for it, by the lock.
+    /// [`Release::settle_kubelet`] or [`super::Nodes::take_back_release`]. The engine lets a command go on whose caller was
+    /// interrupted: whoever puts the old ones back waits for it, by the lock.
     ///
     /// # Errors
     /// When something cannot be moved, or the service cannot be started.

@@ -74,14 +74,12 @@ impl AfterOptions {
 pub async fn act(cli: &Cli, options: &AfterOptions) -> anyhow::Result<u8> {
     let (wish, progress) = (options.wish(), Progress::new());
     if options.abandon {
-        return match phases::abandon(&wish, &progress).await {
-            Err(error) if error.is_bad_input() => Ok(crate::usage(&error.to_string())),
-            done => Ok(done.map(|()| 0).map_err(|error| crate::without_secrets(&error, &progress))?),
-        };
+        let done = phases::abandon(&wish, &progress).await;
+        return done.map_or_else(|error| crate::refused(&error, &progress), |()| Ok(0));
     }
     let finished = match phases::after(&wish, run::cancelled_by_signals(), &progress).await {
-        Err(error) if error.is_bad_input() => return Ok(crate::usage(&error.to_string())),
-        finished => finished.map_err(|error| crate::without_secrets(&error, &progress))?,
+        Err(error) => return crate::refused(&error, &progress),
+        Ok(finished) => finished,
     };
     let checks: Vec<_> = UPGRADE_CHECKS.iter().collect();
     crate::report(cli, &finished, &progress, (&checks, &wish.rerun))

@@ -53,8 +53,8 @@ pub async fn act(options: &BeforeOptions) -> anyhow::Result<u8> {
     }
     let progress = Progress::new();
     let finished = match phases::before(&options.wish(), run::cancelled_by_signals(), &progress).await {
-        Err(error) if error.is_bad_input() => return Ok(crate::usage(&error.to_string())),
-        finished => finished.map_err(|error| crate::without_secrets(&error, &progress))?,
+        Err(error) => return crate::refused(&error, &progress),
+        Ok(finished) => finished,
     };
     let trouble = crate::trouble(&finished, &progress);
     tell(&format!("evidence: {}", finished.directory.join("evidence.jsonl").display()));

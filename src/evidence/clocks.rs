@@ -1,9 +1,9 @@
 //! What a log's clock and the witness's say of each other, and how long something took in spite of lapses.
 //!
 //! The witness has a clock of its own. Whatever it hands over says what that clock shows: it was read after the harness had
-//! asked, or at least after it had written down what was handed over before, and before it wrote this down. So each of them bounds how far the log's clock is
-//! ahead, from both sides. As long as the bounds agree, the clocks go alike, and of all differences the smallest is the one
-//! that was delayed least. Where they do not, one of the machines slept and its clock did not count it, or a clock jumped:
+//! asked, or at least after it had written down what was handed over before, and before it wrote this down. So each of them
+//! bounds how far the log's clock is ahead, from both sides. As long as the bounds agree, the clocks go alike, and of all
+//! differences the smallest is the one that was delayed least. Where they do not, one of the machines slept and its clock did not count it, or a clock jumped:
 //! there the time before is moved by what held before, and the time after by what held after.
 
 mod lasted;

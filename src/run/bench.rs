@@ -126,6 +126,17 @@ pub(super) struct Reached {
 }
 
 impl Bench {
+    /// The witness's namespace, where somebody made it and the workload's beforehand.
+    pub(super) fn witness_namespace(&self) -> Option<&str> {
+        let [_, witness] = self.place.as_ref()?.namespaces.as_ref()?;
+        Some(witness)
+    }
+
+    /// Whether somebody made the run's namespaces beforehand.
+    pub(super) fn has_namespaces(&self) -> bool {
+        self.witness_namespace().is_some()
+    }
+
     /// Records how DNS is set up, and tells which servers are to be asked, by name and address: those behind the Service, or
     /// where pods ask somebody else, as the witness tells, that one.
     ///
@@ -256,13 +267,6 @@ impl Bench {
     /// When an image is neither ready, nor in the engine, nor to be pulled.
     pub async fn provide(&self, images: &[String], journal: &Journal) -> Result<Vec<Substitution>, RunError> {
         self.loader.provide(images, journal).await
-    }
-}
-
-impl Bench {
-    /// Whether somebody made the run's namespaces beforehand.
-    pub(super) fn has_namespaces(&self) -> bool {
-        self.place.as_ref().is_some_and(|place| place.namespaces.is_some())
     }
 }
 

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
+use kube::core::GroupVersionKind;
 use kube::discovery::Scope;
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use super::RunError;
-use crate::cluster::book::{Book, Intent, Of, take_over};
+use crate::cluster::book::{Book, Intent, Made, Of, take_over};
 use crate::cluster::kind::lease_folder;
 use crate::cluster::{Cluster, Lease, words};
 use crate::scenario::Journal;
@@ -124,7 +124,7 @@ impl Guest {
     /// # Errors
     /// When something is left; its book stays for the next start.
     pub(super) async fn leave(self, limit: Duration) -> Result<(), RunError> {
-        let left = remove(&self.client, &self.book, limit).await;
+        let left = remove(&self.client, &self.book.made(), limit).await;
         if left.is_empty() {
             return self.lease.release().map_err(unwritable);
         }
@@ -142,7 +142,7 @@ fn unwritable(source: std::io::Error) -> RunError {
 /// When something is left; what could be removed is.
 pub async fn sweep(cluster: &Cluster, uid: &str, of: Of) -> Result<Vec<String>, RunError> {
     let books = take_over(uid, of);
-    let removals = books.iter().map(|taken| remove(&cluster.client, &taken.book, SWEEP_WITHIN));
+    let removals = books.iter().map(|taken| async { remove(&cluster.client, &taken.book.made(), SWEEP_WITHIN).await });
     let results = join_all(removals).await;
     let (mut removed, mut trouble) = (Vec::new(), None);
     for (taken, left) in books.into_iter().zip(results) {
@@ -166,24 +166,25 @@ pub(super) async fn sweep_dead_runs(cluster: &Cluster, uid: &str, journal: &Jour
     journal.announce(&message);
 }
 
-/// Deletes the objects of a book that bear the label of its run, again and again until none is there or the time is up.
+/// Deletes the objects that a run may have made and that bear its label, again and again until none is there or the time is up.
 /// Returns what is left, each with what stands in its way.
-pub(super) async fn remove(client: &Client, book: &Book, limit: Duration) -> Vec<String> {
+pub(super) async fn remove(client: &Client, made: &Made<'_>, limit: Duration) -> Vec<String> {
     let end = Instant::now() + limit;
     let (mut pause, mut kinds) = (FIRST_PAUSE, Kinds::default());
     loop {
-        kinds.look_up(client, book, end).await;
-        let looks = book.intents.iter().map(|intent| {
+        kinds.look_up(client, made.intents, end).await;
+        let looks = made.intents.iter().map(|intent| {
             let kinds = &kinds;
             async move {
-                let asked = async { delete(client, intent, kinds.of(intent)?, &book.run).await };
-                in_time(asked, end).await.map(|why| format!("{} {} ({why})", intent.kind, intent.name))
+                let asked = async { delete(client, intent, kinds.of(intent)?, made.run).await };
+                let left = answered(asked, end).await.unwrap_or_else(Some);
+                left.map(|why| format!("{} {} ({why})", intent.kind, intent.name))
             }
         });
         let claims = async {
-            let namespace = book.claims_in.as_ref()?;
-            let claims = in_time(delete_claims(client, namespace, &book.run), end).await;
-            claims.map(|why| format!("claims in {namespace} ({why})"))
+            let namespace = made.claims_in?;
+            let claims = answered(delete_claims(client, namespace, made.run), end).await;
+            claims.unwrap_or_else(Some).map(|why| format!("claims in {namespace} ({why})"))
         };
         let (left, claims) = tokio::join!(join_all(looks), claims);
         let left: Vec<String> = left.into_iter().chain([claims]).flatten().collect();
@@ -195,17 +196,14 @@ pub(super) async fn remove(client: &Client, book: &Book, limit: Duration) -> Vec
     }
 }
 
-/// What is left, as an answer within the time tells, or the lack of one.
-async fn in_time(asked: impl Future<Output = Result<Option<String>, String>>, end: Instant) -> Option<String> {
+/// The answer, if it comes within the time.
+async fn answered<T>(asked: impl Future<Output = Result<T, String>>, end: Instant) -> Result<T, String> {
     let limit = end.min(Instant::now() + ANSWER_WITHIN);
-    match tokio::time::timeout_at(limit.into(), asked).await {
-        Ok(Ok(left)) => left,
-        Ok(Err(why)) => Some(why),
-        Err(_) => Some("the API server does not answer".to_owned()),
-    }
+    let answer = tokio::time::timeout_at(limit.into(), asked).await;
+    answer.unwrap_or_else(|_| Err("the API server does not answer".to_owned()))
 }
 
-/// Where the objects of a book are found, by API and kind; nowhere where the cluster does not know the kind, and so has none.
+/// Where objects are found, by API and kind; nowhere where the cluster does not know the kind, and so has none.
 #[derive(Default)]
 struct Kinds(BTreeMap<(String, String), Result<Found, String>>);
 
@@ -214,13 +212,12 @@ type Found = Option<(ApiResource, Scope)>;
 
 impl Kinds {
     /// Looks up those that are not known yet.
-    async fn look_up(&mut self, client: &Client, book: &Book, end: Instant) {
-        let kinds: BTreeSet<_> = book.intents.iter().map(kind_of).collect();
+    async fn look_up(&mut self, client: &Client, intents: &[Intent], end: Instant) {
+        let kinds: BTreeSet<_> = intents.iter().map(kind_of).collect();
         let unknown = kinds.into_iter().filter(|kind| !matches!(self.0.get(kind), Some(Ok(_))));
         let lookups = unknown.map(|kind| async move {
-            let limit = end.min(Instant::now() + ANSWER_WITHIN);
-            let found = tokio::time::timeout_at(limit.into(), resource(client, &kind)).await;
-            (kind, found.unwrap_or_else(|_| Err("the API server does not answer".to_owned())))
+            let found = answered(resource(client, &kind), end).await;
+            (kind, found)
         });
         self.0.extend(join_all(lookups).await);
     }
@@ -275,15 +272,15 @@ async fn delete(client: &Client, intent: &Intent, found: Found, run: &str) -> Re
 
 /// Asks for the deletion of the claims that a controller made for the run's set, and tells which are there still.
 async fn delete_claims(client: &Client, namespace: &str, run: &str) -> Result<Option<String>, String> {
-    let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
+    let (api_version, kind) = ("v1", "PersistentVolumeClaim");
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", api_version, kind));
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
     let labelled = ListParams::default().labels(&format!("{RUN_LABEL}={run}"));
     let list = api.list_metadata(&labelled).await.map_err(|error| words(&error))?;
     for claim in list.iter().filter(|claim| claim.metadata.deletion_timestamp.is_none()) {
-        let deleted = api.delete(&claim.name_any(), &workload::by_uid(&claim.uid().unwrap_or_default())).await;
-        match deleted {
-            Err(kube::Error::Api(status)) if [404, 409].contains(&status.code) => {}
-            asked => drop(asked.map_err(|error| words(&error))?),
-        }
+        let (name, uid, api) = (claim.name_any(), claim.uid().unwrap_or_default(), api.clone());
+        let owned = Owned { api_version: api_version.to_owned(), kind: kind.to_owned(), name, uid, api };
+        workload::delete(&owned).await.map_err(in_words)?;
     }
     let names: Vec<String> = list.iter().map(ResourceExt::name_any).collect();
     Ok((!names.is_empty()).then(|| format!("{} being deleted", names.join(", "))))

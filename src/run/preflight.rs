@@ -61,7 +61,6 @@ pub(super) async fn of_workload<'a>(
     if stays {
         workload::namespace_is_unused(client, workload).await?;
         workload::namespace_is_there(client, witness).await?;
-        workload::names_are_free(client, manifests, workload).await?;
     } else {
         workload::namespace_is_free(client, workload).await?;
         workload::namespace_is_free(client, witness).await?;
@@ -81,6 +80,8 @@ pub(super) async fn of_workload<'a>(
         let (kind, scope) = workload::kind_of(client, manifest).await?;
         if scope == Scope::Cluster && !manifest.is_namespace() {
             cluster_wide.push(manifest);
+        } else if stays {
+            workload::name_is_free(client, &kind, manifest, workload).await?;
         }
         let right = Right::to_apply(&kind, &scope, if stays { workload } else { "" });
         if !rights.contains(&right) {

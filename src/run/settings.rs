@@ -62,14 +62,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The witness's namespace, where somebody made it beforehand.
-    fn witness_namespace(&self) -> Result<Option<String>, RunError> {
-        let Target::Context { namespaces: Some([workload, witness]), .. } = &self.target else { return Ok(None) };
+    /// Refuses namespaces that somebody made beforehand, unless no two are one and a run may use them. Of the workload's the
+    /// trial says that.
+    fn namespaces_are_fit(&self) -> Result<(), RunError> {
+        let Target::Context { namespaces: Some([workload, witness]), .. } = &self.target else { return Ok(()) };
         if workload == witness {
             let why = "the workload is in it, and a witness asks from another one";
             return Err(RunError::BadNamespace { name: witness.clone(), why });
         }
-        names::usable(witness.clone()).map(Some)
+        names::usable(witness.clone()).map(drop)
     }
 
     /// The trial that is asked for; what is wrong with the manifests is said here.
@@ -102,11 +103,11 @@ impl Settings {
         let (budgets, semi_sync) = (self.budgets.clone(), self.semi_sync);
         // The seed's pods come in order, and whoever changes that is to notice.
         let expect = if self.manifests.paths.is_empty() { vec![Expect::OrderedReady] } else { self.expect.clone() };
+        self.namespaces_are_fit()?;
         let trial = Trial {
             around,
             manifests,
             namespace,
-            witness_namespace: self.witness_namespace()?,
             hints: self.hints.clone(),
             scenarios,
             replication,

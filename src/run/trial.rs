@@ -35,8 +35,6 @@ pub struct Trial {
     pub manifests: Vec<Manifest>,
     /// The namespace; one named after the run, unless given or named by the manifests.
     pub namespace: Option<String>,
-    /// A witness's other namespace, where that and the workload's were made beforehand.
-    pub witness_namespace: Option<String>,
     /// What is said of the workload beside its manifests.
     pub hints: Hints,
     /// The scenarios, in order.
@@ -151,7 +149,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let namespace = standing.namespace.get_or_init(|| namespace);
     let limits = held_to(Limits::scaled(trial.around.timeout_scale), &trial.budgets);
     let Prepared { subject, credentials, manifests, substitutions } = prepare(bench, trial, namespace).await?;
-    let far = trial.witness_namespace.clone().unwrap_or_else(|| format!("{namespace}-witness"));
+    let far = bench.witness_namespace().map_or_else(|| format!("{namespace}-witness"), str::to_owned);
     let cluster_wide = preflight::of_workload(bench, &manifests, [namespace, &far]).await?;
     let beside = Beside::of(client, &manifests, &trial.hints).await?;
     let passwords = witness::Passwords::random();
@@ -250,8 +248,11 @@ async fn prepare(bench: &Bench, trial: &Trial, namespace: &str) -> Result<Prepar
 async fn settle_in(bench: &Bench, trial: &Trial, standing: &Standing, plans: &Plans<'_>) -> Result<(), RunError> {
     let (client, run) = (&bench.cluster.client, &trial.around.name);
     if bench.has_namespaces() {
-        for namespace in plans.namespaces {
-            workload::names_are_free(client, plans.witness, namespace).await?;
+        for manifest in plans.witness {
+            let (kind, _) = workload::kind_of(client, manifest).await?;
+            for namespace in plans.namespaces {
+                workload::name_is_free(client, &kind, manifest, namespace).await?;
+            }
         }
     }
     if let Some(place) = &bench.place {

@@ -31,7 +31,7 @@ pub use kinds::{defines_kind_of, kind_of, known_to_new_cluster};
 pub(crate) use manifests::objects_of;
 pub use manifests::{Loaded, Manifest, ManifestError, load, parse};
 pub use namespaces::{
-    RUN_LABEL, create_namespace, labelled, names_are_free, namespace_is_free, namespace_is_there, namespace_is_unused,
+    RUN_LABEL, create_namespace, labelled, name_is_free, namespace_is_free, namespace_is_there, namespace_is_unused,
     namespaces_of, with_labelled_claims,
 };
 pub use own_names::with_own_names;

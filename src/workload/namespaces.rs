@@ -3,12 +3,10 @@
 
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, ObjectMeta, PostParams};
 use kube::core::{GroupVersionKind, TypeMeta};
-use kube::discovery::Scope;
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::apply::{ApplyError, Owned, failed};
-use super::kinds::kind_among;
 use super::manifests::Manifest;
 use super::pod_security::{RESTRICTED_AS_OF, is_restricted};
 use crate::object::strings;
@@ -83,26 +81,24 @@ pub async fn namespace_is_there(client: &Client, name: &str) -> Result<(), Apply
     }
 }
 
-/// Refuses a namespace that has an object of the name of one that is about to be applied there.
+/// Refuses a namespace that has an object of the kind and name of one that is about to be applied there.
 ///
 /// # Errors
 /// When it has one, or the API server cannot be asked.
-pub async fn names_are_free(client: &Client, manifests: &[Manifest], namespace: &str) -> Result<(), ApplyError> {
-    for manifest in manifests.iter().filter(|manifest| !manifest.is_namespace()) {
-        let (resource, scope) = kind_among(client, manifests, manifest).await?;
-        if scope == Scope::Cluster {
-            continue;
-        }
-        let (kind, name) = (manifest.kind(), manifest.name());
-        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
-        if api.get_metadata_opt(name).await.map_err(failed("look for", kind, name))?.is_some() {
-            return Err(ApplyError::NamespaceInUse {
-                namespace: namespace.to_owned(),
-                object: format!("{kind} {name}"),
-            });
+pub async fn name_is_free(
+    client: &Client,
+    resource: &ApiResource,
+    manifest: &Manifest,
+    namespace: &str,
+) -> Result<(), ApplyError> {
+    let (kind, name) = (manifest.kind(), manifest.name());
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, resource);
+    match api.get_metadata_opt(name).await.map_err(failed("look for", kind, name))? {
+        None => Ok(()),
+        Some(_) => {
+            Err(ApplyError::NamespaceInUse { namespace: namespace.to_owned(), object: format!("{kind} {name}") })
         }
     }
-    Ok(())
 }
 
 /// Has the claims of the manifests' sets marked with the run too, which their controller makes: in a namespace that stays they

@@ -9,11 +9,11 @@ use libtest_mimic::Failed;
 use serde_json::{Value, json};
 use steadfast::cluster::Cluster;
 use steadfast::workload;
+use tempfile::NamedTempFile;
 
-use super::program::run;
+use super::program::{run, run_with};
 use super::single::Made;
 use super::{account, path, refused, runs, world};
-use tempfile::NamedTempFile;
 
 /// The names that the manifests give.
 const NAMESPACES: [&str; 2] = ["workload", "witness"];
@@ -21,19 +21,18 @@ const NAMESPACES: [&str; 2] = ["workload", "witness"];
 /// The account has the rights that are written down, and a run with them is green.
 pub fn enough(made: &Made) -> Result<(), Failed> {
     let roles = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/account/namespaces.yaml");
-    let kubeconfig = account::of(made, "workload", "steadfast")?;
+    let (kubeconfig, _, options) = place(made)?;
     let everybody = account::of(made, "workload", "default")?;
     no_more_than_written(made, [kubeconfig.path(), everybody.path()], &std::fs::read_to_string(roles)?)?;
     let (file, uid) = (kubeconfig.path().display().to_string(), world::identity(made)?);
-    let [workload, witness] = NAMESPACES;
-    let place = ["--kubeconfig", &file, "--cluster-uid", &uid, "--namespace", workload, "--witness-namespace", witness];
+    let place = [&["--kubeconfig", &file, "--cluster-uid", &uid], &options[..]].concat();
     // The seed's overlay brings a StorageClass, which belongs to no namespace.
     let class = run(made, "least-refused", &place)?;
     if class.code != Some(2) || !class.stderr.contains("create, delete, get, watch storageclasses.storage.k8s.io") {
         return Err(format!("{:?}\n{}", class.code, class.stderr).into());
     }
     let filter = ["--allow-disruption", "persistence"];
-    let said = super::program::run_with(made, "least", &[&place[..], &filter].concat(), |made| {
+    let said = run_with(made, "least", &[&place[..], &filter].concat(), |made| {
         Ok(without_class(&world::workload(made, None)?))
     })?;
     let skipped: Vec<Value> = said.green()?.into_iter().filter(|check| check["verdict"] == "skipped").collect();

@@ -7,7 +7,6 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 
 use super::apiserver::{ApiServer, Fate, UID, refusal, said};
-use super::offline::lab;
 use super::program::Place;
 
 /// The run whose book is there.
@@ -108,9 +107,7 @@ fn object(kind: &str, name: &str, run: Option<&str>) -> Value {
 
 /// A folder with a kubeconfig of the server, and the book of a run that nobody holds.
 fn place(server: &ApiServer) -> Place {
-    let place = Place::new();
-    place.write("lab.json", &lab("/nowhere/kind", "/nowhere/docker").to_string());
-    place.write("config", &server.kubeconfig());
+    let place = Place::of(server);
     let intents =
         OBJECTS.map(|(kind, api_version, name, ..)| json!({"api_version": api_version, "kind": kind, "name": name}));
     let book = json!({

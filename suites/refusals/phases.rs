@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use steadfast::workload::{self, Hints};
 
 use super::apiserver::{ApiServer, UID, namespace};
-use super::offline::{Case, WORKLOAD, case, lab};
+use super::offline::{Case, WORKLOAD, case};
 use super::program::Place;
 
 /// How the cluster is named, by a file that another test may have changed the address of.
@@ -81,10 +81,8 @@ fn path(namespace: &str) -> String {
 /// A state file about the cluster with this UID, and one with these namespaces.
 fn is_refused(name: &str, uid: &str, there: Vec<(String, Value)>, arguments: &[&str]) -> Result<(), Failed> {
     let server = ApiServer::start(|_| None, there);
-    let mut place = Place::new();
+    let mut place = Place::of(&server);
     place.replace(&server.address, "[SERVER]");
-    place.write("lab.json", &lab("/nowhere/kind", "/nowhere/docker").to_string());
-    place.write("config", &server.kubeconfig());
     let file = place.write("state.json", &state("complete", uid).to_string());
     let written = std::fs::read(&file)?;
     let said = place.call(arguments, &[("STEADFAST_LAB", "@/lab.json")]);

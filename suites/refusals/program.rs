@@ -8,6 +8,9 @@ use libtest_mimic::Failed;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::apiserver::ApiServer;
+use super::offline::lab;
+
 /// A call that hangs is ended.
 const ENDS_WITHIN: Duration = Duration::from_secs(600);
 
@@ -35,6 +38,14 @@ impl Place {
         let folder = tempfile::tempdir().expect("a folder");
         let varying = vec![(folder.path().display().to_string(), "[HERE]")];
         Self { folder, varying }
+    }
+
+    /// A folder with a kubeconfig that leads to this server. Programs that are not there prove that no engine is needed.
+    pub fn of(server: &ApiServer) -> Self {
+        let place = Self::new();
+        place.write("lab.json", &lab("/nowhere/kind", "/nowhere/docker").to_string());
+        place.write("config", &server.kubeconfig());
+        place
     }
 
     /// Has a text that differs from call to call replaced in what is said.

@@ -8,7 +8,7 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::json;
 
 use super::apiserver::{Answer, ApiServer, Odd, Request, UID, namespace, refusal, review};
-use super::offline::{WORKLOAD, lab};
+use super::offline::WORKLOAD;
 use super::program::{Answer as Said, Place};
 
 /// Options that name the cluster that is meant, and all it takes.
@@ -178,14 +178,13 @@ impl Fixture {
     }
 
     fn place(&self, server: &ApiServer) -> Place {
-        let mut place = Place::new();
+        let mut place = Place::of(server);
         // It gets another port every time.
         place.replace(&server.address, "[SERVER]");
-        // Programs that are not there prove that no engine is needed.
-        place.write("lab.json", &lab("/nowhere/kind", "/nowhere/docker").to_string());
         place.write("db.yaml", &self.manifests);
-        let own = self.kubeconfig.map(|text| text.replace("SERVER", &server.address));
-        place.write("config", &own.unwrap_or_else(|| server.kubeconfig()));
+        if let Some(own) = self.kubeconfig {
+            place.write("config", &own.replace("SERVER", &server.address));
+        }
         place
     }
 }

@@ -165,7 +165,6 @@ impl Stage {
         let trial = Trial {
             manifests: workload::load(&Sources::of(act.manifests.clone()), &bench.lab.kubectl).await?.manifests,
             namespace: Some(act.namespace.clone()),
-            witness_namespace: None,
             hints: act.hints.clone(),
             scenarios: act.scenarios.clone(),
             replication: act.replication,

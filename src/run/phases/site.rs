@@ -1,6 +1,6 @@
 //! The cluster as both phases meet it: what was made there is found again by what the state file remembers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,8 +21,7 @@ use super::super::witness::{self, Passwords};
 use super::super::{RunError, Target, Trial};
 use super::error::PhaseError;
 use super::saved::{Phase, Saved, Thing};
-use crate::cluster::book::Book;
-use crate::cluster::{Cluster, Lab, engine};
+use crate::cluster::{Cluster, Lab, book, engine};
 use crate::evidence::{Recorder, Replication, Run, Substitution, Upgrade};
 use crate::scenario::{Context, Limits, Made, Parts, Witnesses};
 use crate::terminal::quoted;
@@ -238,7 +237,6 @@ impl Site<'_> {
             around: self.around.clone(),
             manifests: Vec::new(),
             namespace: None,
-            witness_namespace: None,
             hints: self.saved.conditions.hints.clone(),
             scenarios,
             replication: self.replication(),
@@ -314,18 +312,10 @@ impl Site<'_> {
     /// # Errors
     /// When something stays.
     pub async fn remove(&self) -> Result<(), RunError> {
-        let (place, limit) = (&self.saved.place, self.limits().teardown * 2);
-        let book = Book {
-            run: self.saved.name(),
-            cluster: place.uid.clone(),
-            server: place.server.clone(),
-            kubeconfig: PathBuf::new(),
-            context: place.context.clone(),
-            intents: self.saved.intents.clone(),
-            claims_in: None,
-        };
+        let (run, limit) = (self.saved.name(), self.limits().teardown * 2);
+        let made = book::Made { run: &run, intents: &self.saved.intents, claims_in: None };
         let removing = async {
-            let left = guest::remove(&self.bench.cluster.client, &book, limit).await;
+            let left = guest::remove(&self.bench.cluster.client, &made, limit).await;
             if left.is_empty() {
                 return Ok(());
             }

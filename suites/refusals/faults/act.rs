@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use super::script::{Fault, Point, Script, points};
 use super::world::{NAMESPACE, WORKLOAD, others};
 use crate::apiserver::{ApiServer, UID};
-use crate::offline::lab;
 use crate::program::Place;
 
 /// A run that takes longer hangs.
@@ -98,11 +97,8 @@ fn arguments() -> Vec<&'static str> {
 }
 
 fn place(server: &ApiServer) -> Place {
-    let place = Place::new();
-    // Programs that are not there prove that no engine is needed.
-    place.write("lab.json", &lab("/nowhere/kind", "/nowhere/docker").to_string());
+    let place = Place::of(server);
     place.write("db.yaml", WORKLOAD);
-    place.write("config", &server.kubeconfig());
     place
 }
 
@@ -142,8 +138,8 @@ fn at_rest(server: &ApiServer) -> Vec<String> {
     }
 }
 
-/// Whether a run left nothing. What it leaves, or may have left, it has to tell, with the command that removes it, and it does not end as if all
-/// were well.
+/// Whether a run left nothing. What it leaves, or may have left, it has to tell, with the command that removes it, and it does
+/// not end as if all were well.
 fn told(left: &[String], place: &Place, said: &Said) -> Result<bool, String> {
     // With a book, it does not know that nothing is left.
     if left.is_empty() && books(place) == 0 {
