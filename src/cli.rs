@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, all, find};
+use steadfast::choice::choice;
 use steadfast::cluster::kind::IpFamily;
-use steadfast::evidence::{Expect, Replication};
+use steadfast::evidence::{Choice, Expect, Replication};
 use steadfast::run::{Budget, Keep, Settings, Target};
 use steadfast::scenario::Rate;
-use steadfast::terminal::quoted;
+use steadfast::text::quoted;
 use steadfast::workload::{Hints, Sources};
 
 use crate::command::after::AfterOptions;
@@ -100,21 +101,6 @@ pub enum Command {
     Trend(crate::command::trend::TrendArgs),
     /// See whether this machine has what a run needs.
     Doctor,
-    /// The part that runs in the cluster, as a pod.
-    #[command(hide = true)]
-    Witness {
-        #[command(subcommand)]
-        role: WitnessRole,
-    },
-}
-
-/// What a witness process does.
-#[derive(Debug, Clone, Copy, Subcommand)]
-pub enum WitnessRole {
-    /// Keep the write ledger, as the pod's main process.
-    Stay,
-    /// Answer questions from standard input on standard output.
-    Serve,
 }
 
 /// What a run can be told.
@@ -175,7 +161,7 @@ pub struct RunOptions {
     keep: Keep,
     /// Who configures replication: the harness, or the workload itself (its init containers, its operator), at which the
     /// harness only looks.
-    #[arg(long, value_enum, default_value = "managed")]
+    #[arg(long, value_parser = choice::<Replication>(), default_value = "managed")]
     replication: Replication,
     /// Have the ledger ask around every write whether its commit waited for a replica (semi-synchronous replication, which
     /// the manifests switch on), and judge it.
@@ -183,7 +169,7 @@ pub struct RunOptions {
     semi_sync: bool,
     /// Demand more of the workload than holds for every one; can be repeated. `ordered-ready`: its pods come and go in
     /// the order of their ordinals, also where spec.podManagementPolicy is Parallel. It is always demanded of the seed.
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(long, value_parser = choice::<Expect>(), value_name = "WHAT")]
     expect: Vec<Expect>,
     /// How many clients write the ledger side by side.
     #[arg(long, value_name = "N", default_value_t = Rate::default().writers, value_parser = clap::value_parser!(u32).range(1..=64))]
@@ -298,8 +284,7 @@ impl RunOptions {
         if self.semi_sync {
             words.push("--semi-sync".to_owned());
         }
-        let demands = self.expect.iter().filter_map(ValueEnum::to_possible_value);
-        words.extend(demands.map(|value| format!("--expect {}", value.get_name())));
+        words.extend(self.expect.iter().map(|demand| format!("--expect {}", demand.name())));
         if self.replication == Replication::Observed {
             words.push("--replication observed".to_owned());
         }

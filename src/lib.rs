@@ -22,21 +22,21 @@
 //! Dependencies point one way: [`check`] knows only [`evidence`] and the pure part of [`mysql`], and [`lint`] only the
 //! part of [`workload`] that reads manifests.
 
-pub mod check;
+pub mod choice;
 pub mod cluster;
-pub mod evidence;
-mod image;
-pub mod lint;
-pub mod mysql;
-mod object;
 pub mod probe;
+pub mod record;
 pub mod redaction;
-mod regular;
 pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod terminal;
-mod text;
 pub mod trend;
-pub mod witness;
 pub mod workload;
+
+pub use steadfast_judge as check;
+pub use steadfast_lint as lint;
+pub use steadfast_model as evidence;
+use steadfast_model::{image, object, regular};
+pub use steadfast_model::{mysql, text};
+pub use steadfast_witness as witness;

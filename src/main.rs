@@ -6,16 +6,14 @@ mod command;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Parser as _;
-use cli::{Cli, Command, RunOptions, WitnessRole};
+use cli::{Cli, Command, RunOptions};
 use steadfast::check::{Check, all};
 use steadfast::cluster::doctor::{Health, examine};
 use steadfast::evidence::{Evidence, What};
 use steadfast::report::{Conclusion, GitHub, Progress};
 use steadfast::run::{self, Finished, RunError, Settings};
 use steadfast::terminal::{complain, tell};
-use steadfast::witness;
 
 const FAILED: u8 = Conclusion::Failed as u8;
 const USAGE: u8 = 2;
@@ -71,15 +69,6 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Lint { options } => command::lint::act(cli, options).await,
         Command::Trend(args) => Ok(command::trend::run(args)),
         Command::Doctor => Ok(doctor().await),
-        Command::Witness { role } => witness(*role).await.map(|()| 0).context("witness"),
-    }
-}
-
-async fn witness(role: WitnessRole) -> std::io::Result<()> {
-    let volume = Path::new(witness::VOLUME);
-    match role {
-        WitnessRole::Stay => witness::stay(volume, Path::new(witness::PASSWORD)).await,
-        WitnessRole::Serve => witness::serve(volume, tokio::io::stdin(), tokio::io::stdout()).await,
     }
 }
 

@@ -3,10 +3,7 @@
 
 use std::io::{self, Write as _};
 
-use crate::text::inert;
-
-/// The width of a text that no terminal shows.
-pub(crate) const WIDTH: usize = 100;
+use crate::text::{WIDTH, inert};
 
 /// Prints a line to standard output, whose reader may have gone.
 pub fn tell(text: &str) {
@@ -25,7 +22,7 @@ pub fn complain(text: &str) {
 ///
 /// # Errors
 /// When standard output is a file that cannot be written.
-pub(crate) fn print(text: &str, color: clap::ColorChoice) -> io::Result<()> {
+pub fn print(text: &str, color: clap::ColorChoice) -> io::Result<()> {
     let choice = match color {
         clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
         clap::ColorChoice::Always => anstream::ColorChoice::Always,
@@ -38,16 +35,6 @@ pub(crate) fn print(text: &str, color: clap::ColorChoice) -> io::Result<()> {
     }
 }
 
-/// A word as a shell takes it for one.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/_.:@%+,=-".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 /// Whether nobody reads any more: a pipe without a reader, a terminal that was closed (EIO, see tty_ioctl(4)).
 fn is_gone(error: &io::Error) -> bool {
     const EIO: i32 = 5;
@@ -55,37 +42,6 @@ fn is_gone(error: &io::Error) -> bool {
 }
 
 /// The terminal's width, as far as text is still easy to read.
-pub(crate) fn width() -> usize {
+pub fn width() -> usize {
     terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(width, _)| usize::from(width.0)).clamp(60, 120)
-}
-
-/// Lines of at most this many characters, broken at spaces only: an id or an address stays whole.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut words = text.split(' ');
-    let mut line = words.next().unwrap_or_default().to_owned();
-    let mut lines = Vec::new();
-    for word in words {
-        if line.chars().count() + 1 + word.chars().count() <= width {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(std::mem::replace(&mut line, word.to_owned()));
-        }
-    }
-    lines.push(line);
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_stay_whole() {
-        assert_eq!(
-            wrap("one two ordering::starts_in_ordinal_order x", 8),
-            ["one two", "ordering::starts_in_ordinal_order", "x"]
-        );
-        assert_eq!(wrap("", 8), [""]);
-    }
 }

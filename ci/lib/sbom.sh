@@ -48,7 +48,7 @@ cargo_parts() {
   if [[ $1 == *-gnu ]] && version=$(dpkg-query --show --showformat='${Version}' libc6-dev 2> /dev/null); then
     printf 'pkg:deb/debian/libc6-dev@%s\tlibc6-dev\t%s\t\t\n' "$version" "$version"
   fi
-  (cd "$CI/.." && cargo tree --locked --edges normal --target "$1" --prefix none --no-dedupe --format '{p}|{l}' | sort -u) |
+  (cd "$CI/.." && cargo tree --locked --package steadfast-witness --edges normal --target "$1" --prefix none --no-dedupe --format '{p}|{l}' | sort -u) |
     awk -v OFS='\t' '
       NR == FNR {
         if ($1 == "name") name = $3

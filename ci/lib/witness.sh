@@ -1,33 +1,23 @@
-# The witness: the project's own program in an image that holds nothing else, for pods that observe from inside.
+# The witness: its own program in an image that holds nothing else, for pods that observe from inside.
 # shellcheck shell=bash disable=SC2034
+
+# What the program is made of: as long as that stays the same, so does the image.
+witness_sources() {
+  (cd "$CI/.." && rustc -vV && cat Cargo.toml Cargo.lock .cargo/config.toml &&
+    find crates/witness crates/model -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
+}
 
 # WITNESS_JSON is what lab.json says about it.
 witness_image() {
-  local target target_directory program tree=$SCRATCH/witness id image
-  need strip=binutils readelf=binutils
-  REMEDY="the project does not compile: see the log above"
-  # Nothing but what .cargo/config.toml says: it makes the program static, which an image without a C library needs, and
-  # other flags would compile everything once for this and once more for the suites.
-  (cd "$CI/.." && env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u CARGO_BUILD_TARGET cargo build --locked --bin steadfast)
-  REMEDY=""
+  local target id image
   target=$(cd "$CI/.." && rustc -vV | sed -n 's/^host: //p')
-  target_directory=$(cd "$CI/.." && cargo metadata --locked --no-deps --format-version 1 | jq -r .target_directory)
-  program=$target_directory/$target/debug/steadfast
-  [[ $(readelf --program-headers "$program") != *INTERP* ]] || fail "$program is not static" \
-    "let nothing take +crt-static of .cargo/config.toml away: neither rustflags in ~/.cargo/config.toml nor CARGO_TARGET_*_RUSTFLAGS"
-  mkdir -p "$tree"
-  strip -o "$tree/steadfast" "$program"
-  id=$(sha256sum "$tree/steadfast" | cut -c1-12)
+  id=$(witness_sources | sha256sum | cut -c1-12)
   image=steadfast.local/witness:$id
   if [ -f "$CACHE/witness/$id.tar" ]; then
     touch "$CACHE/witness/$id.tar"
     RESULT=cached
   else
-    chmod 755 "$tree/steadfast"
-    layer "$SCRATCH/witness.tar" "$tree"
-    mkdir "$SCRATCH/witness-image"
-    add_image "$SCRATCH/witness-image" "$image" '{"Entrypoint": ["/steadfast"], "Labels": {"steadfast.recipe": "witness"}}' "$SCRATCH/witness.tar"
-    archive_images "$SCRATCH/witness-image" "$SCRATCH/$id.tar"
+    build_witness "$target" "$image" "$SCRATCH/$id.tar"
     docker load --input "$SCRATCH/$id.tar"
     docker run --rm --label "steadfast.setup=$RUN" "$image" --version
     mkdir -p "$CACHE/witness"
@@ -37,6 +27,26 @@ witness_image() {
   fi
   [ -s "$CACHE/witness/$id.spdx.json" ] || cargo_parts "$target" | sbom "$image" "$CACHE/witness/$id.spdx.json"
   WITNESS_JSON=$(jq -n --arg image "$image" --arg archive "$CACHE/witness/$id.tar" '{image: $image, archive: $archive}')
+}
+
+build_witness() { # TARGET IMAGE ARCHIVE
+  local target_directory program tree=$SCRATCH/witness
+  need readelf=binutils
+  REMEDY="the project does not compile: see the log above"
+  # Nothing but what .cargo/config.toml says: it makes the program static, which an image without a C library needs.
+  (cd "$CI/.." && env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u CARGO_BUILD_TARGET \
+    cargo build --locked --package steadfast-witness --profile witness)
+  REMEDY=""
+  target_directory=$(cd "$CI/.." && cargo metadata --locked --no-deps --format-version 1 | jq -r .target_directory)
+  program=$target_directory/$1/witness/steadfast-witness
+  [[ $(readelf --program-headers "$program") != *INTERP* ]] || fail "$program is not static" \
+    "let nothing take +crt-static of .cargo/config.toml away: neither rustflags in ~/.cargo/config.toml nor CARGO_TARGET_*_RUSTFLAGS"
+  mkdir -p "$tree" "$SCRATCH/witness-image"
+  # A session is opened by this name, also one with a witness that an earlier version left in the cluster.
+  install -m 755 "$program" "$tree/steadfast"
+  layer "$SCRATCH/witness.tar" "$tree"
+  add_image "$SCRATCH/witness-image" "$2" '{"Entrypoint": ["/steadfast"], "Labels": {"steadfast.recipe": "witness"}}' "$SCRATCH/witness.tar"
+  archive_images "$SCRATCH/witness-image" "$3"
 }
 
 # The newest two stay: a run that began before this one may still use the one before.

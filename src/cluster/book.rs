@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::lease_folder;
 use super::lease::{self, Lease};
-use crate::terminal::quoted;
+use crate::text::quoted;
 
 /// An object that a run was about to make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use clap::Args;
 use steadfast::check::UPGRADE_CHECKS;
 use steadfast::report::Progress;
 use steadfast::run::{self, Keep, Target, phases};
-use steadfast::terminal::quoted;
+use steadfast::text::quoted;
 
 use crate::cli::{Cli, scale};
 

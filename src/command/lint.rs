@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use steadfast::choice::choice;
 use steadfast::cluster::Lab;
 use steadfast::lint::{Format, Level};
+use steadfast::terminal;
 use steadfast::workload::Sources;
 
 use crate::cli::Cli;
@@ -23,14 +25,14 @@ pub struct LintOptions {
     #[arg(long, value_name = "FILE")]
     values: Vec<PathBuf>,
     /// How findings are written.
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_parser = choice::<Format>(), default_value = "text")]
     format: Format,
     /// Accept what this rule finds; can be repeated. For one place only, write `# steadfast: accept RULE: REASON` on its line
     /// or the one before it.
     #[arg(long, value_name = "RULE")]
     accept: Vec<String>,
     /// The least bad finding that makes the exit code 1.
-    #[arg(long, value_enum, value_name = "LEVEL", default_value = "error")]
+    #[arg(long, value_parser = choice::<Level>(), value_name = "LEVEL", default_value = "error")]
     fail_on: Level,
 }
 
@@ -49,6 +51,6 @@ pub async fn act(cli: &Cli, options: &LintOptions) -> anyhow::Result<u8> {
         Ok(linted) => linted,
         Err(error) => return Ok(crate::usage(&error.to_string())),
     };
-    linted.print(options.format, cli.color)?;
+    terminal::print(&linted.render(options.format, terminal::width()), cli.color)?;
     Ok(if linted.summary().has(options.fail_on) { crate::FAILED } else { 0 })
 }

@@ -12,7 +12,8 @@ use super::describe::{STAMP, describe, stamp};
 use super::spans::{Ended, Span, spans};
 use super::{Conclusion, Judged, Outcome};
 use crate::check::Verdict;
-use crate::terminal::{self, width, wrap};
+use crate::terminal::{self, width};
+use crate::text::wrap;
 use crate::text::{in_line, inert};
 
 const PLAIN: Style = Style::new();
@@ -246,7 +247,7 @@ mod tests {
     use super::*;
     use crate::evidence::Evidence;
     use crate::report::sample;
-    use crate::terminal::WIDTH;
+    use crate::text::WIDTH;
 
     fn colourless(outcome: &Outcome<'_>) -> String {
         anstream::adapter::strip_str(&render(outcome, WIDTH)).to_string()

@@ -29,10 +29,11 @@ use tokio_util::sync::CancellationToken;
 use crate::check::{Check, Verdict};
 use crate::cluster::kind::{self, KindCluster};
 use crate::cluster::{Lab, book, engine};
-use crate::evidence::{Evidence, Leftover, Log, Snapshot, SnapshotOf, What};
+use crate::evidence::{Evidence, Leftover, Snapshot, SnapshotOf, What};
+use crate::record::Log;
 use crate::report::{self, Judged, Outcome, Progress};
 use crate::scenario::Journal;
-use crate::terminal::quoted;
+use crate::text::quoted;
 use crate::workload::{self};
 
 pub use bench::{Bench, Surroundings, Target};

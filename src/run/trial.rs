@@ -17,10 +17,9 @@ use super::names::{short_name, usable, word_of};
 use super::password::password;
 use super::scope::{Disruption, Scope};
 use super::{RunError, preflight, witness};
-use crate::evidence::{
-    Budgets, Expect, Note, Recorder, Replication, Run, SCHEMA, Subject, Substitution, Upgrade, What,
-};
+use crate::evidence::{Budgets, Expect, Note, Replication, Run, SCHEMA, Subject, Substitution, Upgrade, What};
 use crate::probe::Session;
+use crate::record::Recorder;
 use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Hints, Manifest};

@@ -8,7 +8,8 @@ use super::deploy::{settled, started};
 use super::recover::recovered;
 use super::replicate::follow;
 use super::sabotage::Point;
-use crate::evidence::{Act, ClaimLife, Moment, Retention, Sight};
+use crate::evidence::{Act, ClaimLife, Moment, Retention};
+use crate::record::Sight;
 
 pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
     let all = context.subject.replicas;

@@ -8,7 +8,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::ScenarioError;
 use super::context::Context;
-use crate::evidence::{Patience, Subject, Timeline};
+use crate::evidence::{Subject, Timeline};
+use crate::record::Patience;
 
 /// From a wait that was in vain to the end of the clean-up that its scenario does.
 const CLEAN_UP_WITHIN: Duration = Duration::from_secs(25);

@@ -18,9 +18,10 @@ use super::sabotage::Sabotage;
 use super::undo::Disrupted;
 use super::upgrade::Newer;
 use crate::cluster::Nodes;
-use crate::evidence::{PodLife, Replication, Sight, Subject, Timeline};
+use crate::evidence::{PodLife, Replication, Subject, Timeline};
 use crate::mysql::flavour::Flavour;
 use crate::probe::Session;
+use crate::record::Sight;
 use crate::witness::protocol::Secret;
 use crate::workload::{Hints, Manifest, Owned};
 

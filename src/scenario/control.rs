@@ -3,7 +3,8 @@
 use super::ScenarioError;
 use super::context::Context;
 use super::recover::recovered;
-use crate::evidence::{Act, Sight, SnapshotOf};
+use crate::evidence::{Act, SnapshotOf};
+use crate::record::Sight;
 
 pub(super) async fn control(context: &Context) -> Result<(), ScenarioError> {
     let nodes = context.control_planes().await?;

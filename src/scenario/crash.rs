@@ -6,7 +6,8 @@ use super::ScenarioError;
 use super::context::Context;
 use super::recover::recovered;
 use crate::cluster::SERVERS;
-use crate::evidence::{Act, Moment, Sight, runs_anew};
+use crate::evidence::{Act, Moment, runs_anew};
+use crate::record::Sight;
 
 /// Rows that are written before the server is killed.
 const ROWS: usize = 5;

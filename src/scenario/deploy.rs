@@ -6,7 +6,8 @@ use super::ScenarioError;
 use super::context::Context;
 use super::disrupt::quiet;
 use super::sabotage::Point;
-use crate::evidence::{Act, Moment, Sight, Snapshot, SnapshotOf, What};
+use crate::evidence::{Act, Moment, Snapshot, SnapshotOf, What};
+use crate::record::Sight;
 use crate::workload::apply;
 
 pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {

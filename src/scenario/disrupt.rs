@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::ScenarioError;
 use super::context::Context;
-use crate::evidence::{Act, Fault, Life, PodLife, Sight, Timeline, What};
+use crate::evidence::{Act, Fault, Life, PodLife, Timeline, What};
+use crate::record::Sight;
 use crate::workload::by_uid;
 
 /// An image that no kubelet can start, and for which none asks a registry: the letters make it no image's name.

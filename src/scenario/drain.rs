@@ -8,7 +8,8 @@ use super::context::Context;
 use super::disrupt::failed;
 use super::recover::recovered;
 use super::undo::Disrupted;
-use crate::evidence::{Act, PodLife, Sight};
+use crate::evidence::{Act, PodLife};
+use crate::record::Sight;
 use crate::workload::by_uid;
 
 /// What the scheduler says of a pod that no node may take.

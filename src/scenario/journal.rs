@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::evidence::{Log, Note, Phase, Step, What};
+use crate::evidence::{Note, Phase, Step, What};
+use crate::record::Log;
 use crate::report::Progress;
 
 /// Where a run writes down what it does.

@@ -66,9 +66,10 @@ mod upgrade;
 use std::time::Duration;
 
 use crate::cluster::kind::KindError;
-use crate::evidence::WaitError;
+use crate::record::WaitError;
 use crate::workload::{ApplyError, ManifestError};
 
+pub use crate::evidence::scenario::{SCENARIOS, needs, plan};
 pub use comeback::disrupts;
 pub use context::{Context, Limits, Made, Parts, Witnesses};
 pub use greet::greet;
@@ -77,47 +78,6 @@ pub use ledger::{Rate, collect};
 pub use sabotage::{Point, Sabotage, Strike};
 pub use teardown::teardown;
 pub use upgrade::{LostNode, Newer};
-
-/// The scenarios in the order in which they are acted. Each needs all that stand before it in [`needs`].
-pub const SCENARIOS: [&str; 18] = [
-    "deploy",
-    "replicate",
-    "upgrade",
-    "restart",
-    "unready",
-    "crash",
-    "together",
-    "scale",
-    "grow",
-    "roll",
-    "drain",
-    "freeze",
-    "outage",
-    "resolver",
-    "control",
-    "claims",
-    "settle",
-    "teardown",
-];
-
-/// What a scenario builds on.
-pub fn needs(scenario: &str) -> &'static [&'static str] {
-    match scenario {
-        "deploy" => &[],
-        "upgrade" | "restart" | "grow" | "settle" => &["deploy", "replicate"],
-        _ => &["deploy"],
-    }
-}
-
-/// The scenarios to act for these, with what they build on, in order. Teardown always comes last.
-pub fn plan<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut all = vec!["teardown"];
-    for scenario in wanted {
-        all.extend(needs(scenario));
-        all.push(scenario);
-    }
-    SCENARIOS.iter().filter(|scenario| all.contains(*scenario)).map(|&scenario| scenario.to_owned()).collect()
-}
 
 /// A scenario could not be acted to its end. What it recorded until then is evidence all the same.
 #[derive(Debug, thiserror::Error)]
@@ -207,18 +167,4 @@ pub async fn act(context: &Context, scenario: &str) -> Result<(), ScenarioError>
         }
     };
     context.journal.step(scenario, scenario, acted).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plan_has_what_a_scenario_builds_on() {
-        assert_eq!(plan(["restart"]), ["deploy", "replicate", "restart", "teardown"]);
-        assert_eq!(plan(["settle"]), ["deploy", "replicate", "settle", "teardown"]);
-        assert_eq!(plan(["scale", "deploy"]), ["deploy", "scale", "teardown"]);
-        assert_eq!(plan(["teardown"]), ["deploy", "teardown"]);
-        assert_eq!(plan([]), ["teardown"]);
-    }
 }

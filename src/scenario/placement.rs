@@ -11,8 +11,9 @@ use kube::api::{Api, ListParams};
 use super::ScenarioError;
 use super::context::Context;
 use super::disrupt::failed;
-use crate::evidence::{Sight, SnapshotOf};
+use crate::evidence::SnapshotOf;
 use crate::object::has_condition;
+use crate::record::Sight;
 
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 

@@ -13,8 +13,9 @@ use super::context::Context;
 use super::disrupt::failed;
 use super::placement::DNS_SERVERS;
 use super::recover::recovered;
-use crate::evidence::{Act, DnsServer, Sight, Snapshot, SnapshotOf, What};
+use crate::evidence::{Act, DnsServer, Snapshot, SnapshotOf, What};
 use crate::object::has_condition;
+use crate::record::Sight;
 use crate::workload::by_uid;
 
 /// The namespace of the cluster's own services.

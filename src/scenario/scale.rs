@@ -9,7 +9,8 @@ use super::deploy::{settled, started};
 use super::disrupt::{Held, quiet};
 use super::names::Name;
 use super::sabotage::Point;
-use crate::evidence::{Act, Moment, PodManagement, Sight, Timeline};
+use crate::evidence::{Act, Moment, PodManagement, Timeline};
+use crate::record::Sight;
 
 /// Rows that the pods which come back must catch up with.
 const ROWS: usize = 5;

@@ -7,7 +7,8 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams, PartialObjectMeta};
 use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt};
 
-use crate::evidence::{Act, ClaimLife, Fault, Leftover, Log, Sight, Snapshot, SnapshotOf, Timeline, What};
+use crate::evidence::{Act, ClaimLife, Fault, Leftover, Snapshot, SnapshotOf, Timeline, What};
+use crate::record::{Log, Sight};
 use crate::workload::{Owned, await_gone, delete};
 
 /// Kinds that are looked for in the namespace when it does not go.

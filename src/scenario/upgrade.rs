@@ -18,7 +18,8 @@ use super::drain::{empty, evict};
 use super::sabotage::Point;
 use super::undo::Disrupted;
 use crate::cluster::{Lab, NodeImage, Release};
-use crate::evidence::{Act, ComponentSummary, Sight, SnapshotOf, Stage, State};
+use crate::evidence::{Act, ComponentSummary, SnapshotOf, Stage, State};
+use crate::record::Sight;
 use crate::workload::{self, Manifest};
 
 pub(super) use components::ready as control_plane_ready;

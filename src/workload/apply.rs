@@ -12,8 +12,8 @@ use kube::discovery::Scope;
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 
+use super::Manifest;
 use super::kinds::kind_among;
-use super::manifests::Manifest;
 use super::namespaces::RUN_LABEL;
 use crate::evidence::Applied;
 

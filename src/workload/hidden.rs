@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::manifests::Manifest;
-use super::password::secret_text;
+use super::Manifest;
+use crate::lint::manifest::secret_text;
 use crate::object::{items, text};
 use crate::redaction::Redaction;
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::password::Key;
+use crate::choice::choice;
 use crate::witness::protocol::Tls;
 
 /// What the manifests do not say of the workload, or not clearly.
@@ -21,7 +22,7 @@ pub struct Hints {
     #[serde(default)]
     pub password_from: Option<Key>,
     /// Whether servers are asked over TLS: where they offer it, or never without it.
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "preferred")]
+    #[arg(long, value_parser = choice::<Tls>(), value_name = "WHEN", default_value = "preferred")]
     #[serde(default)]
     pub tls: Tls,
     /// A Secret of the cluster that the witness's image is pulled with; it is copied into the namespaces that the run makes.

@@ -8,8 +8,8 @@ use kube::core::{GroupVersionKind, TypeMeta};
 use kube::discovery::{Scope, oneshot::pinned_kind};
 use kube::error::DiscoveryError;
 
+use super::Manifest;
 use super::apply::{ApplyError, failed};
-use super::manifests::Manifest;
 
 /// The API groups of every cluster without `k8s.io` in their names
 /// (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/>).

@@ -4,7 +4,6 @@ mod apply;
 mod hidden;
 mod hints;
 mod kinds;
-mod manifests;
 mod namespaces;
 mod options;
 mod own_names;
@@ -12,14 +11,10 @@ mod password;
 mod placement;
 mod pod_security;
 mod quota;
-mod render;
-mod server;
-mod shell;
-mod sources;
 mod subject;
 mod unsupported;
-mod yaml;
 
+pub use crate::lint::manifest::{Loaded, Manifest, ManifestError, Sources, load, parse};
 pub(crate) use apply::by_uid;
 pub use apply::{
     ApplyError, Owned, apply, await_gone, delete, delete_after_dependents, random_password, random_word,
@@ -28,23 +23,13 @@ pub use apply::{
 pub use hidden::hide;
 pub use hints::Hints;
 pub use kinds::{defines_kind_of, kind_of, known_to_new_cluster};
-pub(crate) use manifests::objects_of;
-pub use manifests::{Loaded, Manifest, ManifestError, load, parse};
 pub use namespaces::{
     RUN_LABEL, create_namespace, labelled, name_is_free, namespace_is_free, namespace_is_there, namespace_is_unused,
     namespaces_of, with_labelled_claims,
 };
 pub use own_names::with_own_names;
 pub use password::{Credentials, Holder, Key};
-pub(crate) use password::{is_below, secret_text};
-pub(crate) use placement::is_kept_apart;
 pub use placement::{Apart, taints_of, taints_of_new};
 pub use quota::{Shortage, counts_resources, shortage, witness_takes};
-pub(crate) use render::kustomize;
-pub(crate) use server::{MYSQL_PORT, is_root_password, option, port, servers, target};
-pub(crate) use shell::{Command, Then, base_name, commands, script};
-pub use sources::Sources;
-pub(crate) use sources::{Text, kustomization, kustomization_file, read, texts};
 pub use subject::{SubjectError, choose, images, leave_default_namespace, namespace, pull_secrets, subject};
 pub use unsupported::{can_be_judged, is_no_group};
-pub(crate) use yaml::{Dialect, Placed, objects, step};

@@ -6,8 +6,8 @@ use kube::core::{GroupVersionKind, TypeMeta};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
+use super::Manifest;
 use super::apply::{ApplyError, Owned, failed};
-use super::manifests::Manifest;
 use super::pod_security::{RESTRICTED_AS_OF, is_restricted};
 use crate::object::strings;
 

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use super::manifests::Manifest;
-use super::server;
-use super::shell::{base_name, commands};
+use super::Manifest;
+use crate::lint::manifest::server;
+use crate::lint::manifest::{base_name, commands};
 use crate::object::{items, text};
 
 /// Programs of which it is known that they bring no options of their own.

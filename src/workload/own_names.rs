@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::manifests::Manifest;
+use super::Manifest;
 
 /// Kinds without a namespace, and the field by which objects name one of theirs. Others, such as a
 /// CustomResourceDefinition, have names with a meaning.

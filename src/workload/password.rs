@@ -1,10 +1,10 @@
 //! Where a server's root password comes from: the variables that images take it from, whichever way they get their value.
 
-use k8s_openapi::ByteString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::manifests::Manifest;
+use super::Manifest;
+use crate::lint::manifest::is_below;
 use crate::object::{items, text};
 
 /// Where the root password comes from.
@@ -251,20 +251,6 @@ fn keys<'a>(manifests: &'a [Manifest], kind: Holder, name: &str) -> Vec<&'a str>
     let object = manifests.iter().find(|manifest| manifest.kind() == kind.kind() && manifest.name() == name);
     let maps = ["/data", "/stringData"].into_iter().filter_map(|map| object?.object.pointer(map)?.as_object());
     maps.flat_map(|map| map.keys().map(String::as_str)).collect()
-}
-
-/// Whether a path is another one, or lies below it. The other one has no slash at its end.
-pub(crate) fn is_below(path: &str, above: &str) -> bool {
-    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// The text of a value in a Secret's data.
-///
-/// # Errors
-/// When it is no Base64, or no text.
-pub(crate) fn secret_text(value: &Value) -> Result<String, String> {
-    let bytes: ByteString = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes.0).map_err(|_| "it is no text".to_owned())
 }
 
 /// The key behind a file in a container: that of the Secret or ConfigMap whose volume is mounted there

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::manifests::Manifest;
+use super::Manifest;
 use crate::object::{items, text};
 
 /// The release whose standard this is: a later one may demand more.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::manifests::Manifest;
+use super::Manifest;
 use crate::object::{items, quantity, text};
 
 /// What the witness takes where a quota counts it: a share of a core, and memory for its ledger.

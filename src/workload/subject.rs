@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
+use super::Manifest;
 use super::hints::Hints;
-use super::manifests::Manifest;
 use super::password::{self, Credentials};
-use super::server;
 use crate::evidence::{ClaimPolicy, NamedPort, PodManagement, Retention, Subject};
+use crate::lint::manifest::server;
 use crate::object::{items, strings, text};
 
 /// Manifests that hold no workload that can be tested.

@@ -3,12 +3,12 @@
 
 use serde_json::Value;
 
-use super::manifests::Manifest;
+use super::Manifest;
 use super::options::Options;
-use super::server;
-use super::shell::base_name;
 use super::subject::SubjectError;
 use crate::image::Image;
+use crate::lint::manifest::base_name;
+use crate::lint::manifest::server;
 use crate::object::{items, text};
 
 /// Images whose server has the options that the manifests give it, and no others; `library` has them in mirrors too.

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, IpFamily, KindCluster};
-use steadfast::evidence::{Evidence, Expect, Log, Replication};
+use steadfast::evidence::{Evidence, Expect, Replication};
+use steadfast::record::Log;
 use steadfast::report::Progress;
 use steadfast::run::{self, Bench, Budget, Disruption, Ending, RunError, Surroundings, Target, Trial, exercise};
 use steadfast::scenario::{Journal, Rate, Sabotage};

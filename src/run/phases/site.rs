@@ -22,9 +22,10 @@ use super::super::{RunError, Target, Trial};
 use super::error::PhaseError;
 use super::saved::{Phase, Saved, Thing};
 use crate::cluster::{Cluster, Lab, book, engine};
-use crate::evidence::{Recorder, Replication, Run, Substitution, Upgrade};
+use crate::evidence::{Replication, Run, Substitution, Upgrade};
+use crate::record::Recorder;
 use crate::scenario::{Context, Limits, Made, Parts, Witnesses};
-use crate::terminal::quoted;
+use crate::text::quoted;
 use crate::witness::protocol::Secret;
 use crate::workload::{self, ApplyError, Hints, Manifest};
 

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::super::context::Context;
-use crate::evidence::{ComponentSummary, Sight};
+use crate::evidence::ComponentSummary;
+use crate::record::Sight;
 
 /// For how long the control plane is to be Ready without a break. A new kubelet says that its node is Ready seconds before it
 /// starts the pods of its own again, and nothing tells that it will.

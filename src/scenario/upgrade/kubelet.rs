@@ -10,7 +10,8 @@ use super::super::disrupt::failed;
 use super::super::placement::Renewed;
 use super::super::undo::Disrupted;
 use crate::cluster::Release;
-use crate::evidence::{Act, Sight, SnapshotOf};
+use crate::evidence::{Act, SnapshotOf};
+use crate::record::Sight;
 
 /// How the kubelet names what it ends with.
 const LAST_WORDS: &str = "\"command failed\"";

@@ -1,0 +1,132 @@
+//! Judging a history, and telling it differently.
+
+use crate::{
+    Finding, Verdict,
+    evidence::{Moment, Phase, Question, SqlAnswer, What},
+    find,
+};
+
+use super::History;
+
+impl History {
+    /// What the check with this id finds, by its judge alone: whether its scenarios ended is the catalogue's business.
+    pub fn judge(&self, id: &str) -> Finding {
+        (find(id).expect("a check").judge)(&self.evidence())
+    }
+
+    /// Asserts what a check finds, and returns its reason.
+    #[track_caller]
+    pub fn expect(&self, id: &str, verdict: Verdict) -> String {
+        let finding = self.judge(id);
+        assert_eq!(finding.verdict, verdict, "{id}: {}", finding.reason);
+        assert!(!finding.reason.is_empty(), "{id} gives no reason");
+        finding.reason
+    }
+
+    /// The same history with every record changed as told.
+    pub fn edit(mut self, mut edit: impl FnMut(&mut What)) -> Self {
+        self.records.iter_mut().for_each(|record| edit(&mut record.what));
+        self
+    }
+
+    /// The same history without some records.
+    pub fn without(mut self, mut unwanted: impl FnMut(&What) -> bool) -> Self {
+        self.records.retain(|record| !unwanted(&record.what));
+        self
+    }
+
+    /// The same history in which the step of this name failed instead of ending well.
+    pub fn failing(self, step: &str, why: &str) -> Self {
+        self.edit(|what| match what {
+            What::Step(it) if it.name == step && it.phase == Phase::End => it.phase = Phase::Failed(why.into()),
+            _ => {}
+        })
+    }
+
+    /// The same history with other answers of a pod to a question; all of them, at whatever moment.
+    pub fn answering(self, pod: &str, question: Question, answer: SqlAnswer) -> Self {
+        self.edit(|what| {
+            if let What::Sql(sql) = what
+                && (sql.pod.as_str(), sql.question) == (pod, question)
+            {
+                sql.answer = answer.clone();
+            }
+        })
+    }
+
+    /// The same history with another value in the rows of a pod's answers at the moments chosen.
+    pub fn telling(self, pod: &str, at: impl Fn(&Moment) -> bool, column: &str, value: &str) -> Self {
+        self.edit(|what| {
+            if let What::Sql(sql) = what
+                && sql.pod == pod
+                && at(&sql.moment)
+                && let SqlAnswer::Rows(rows) = &mut sql.answer
+            {
+                let cells = rows.iter_mut().filter_map(|row| row.get_mut(column));
+                cells.for_each(|cell| *cell = Some(value.to_owned()));
+            }
+        })
+    }
+
+    /// The same history with servers of MariaDB: another version, no `server_uuid`, and GTIDs of its form.
+    pub fn on_mariadb(self) -> Self {
+        self.edit(|what| {
+            let What::Sql(sql) = what else { return };
+            let SqlAnswer::Rows(rows) = &mut sql.answer else { return };
+            for (column, cell) in rows.iter_mut().flatten() {
+                match column.as_str() {
+                    "version" => *cell = Some("10.11.14-MariaDB-log".to_owned()),
+                    "server_uuid" => *cell = None,
+                    "gtid_executed" | "gtid_set" => {
+                        let last = cell.as_deref().and_then(|set| set.rsplit_once('-')).map_or("0", |(_, last)| last);
+                        *cell = Some(format!("0-100-{last}"));
+                    }
+                    _ => {}
+                }
+            }
+        })
+    }
+
+    /// The same history with commits that are to wait for a replica, and did.
+    pub fn with_semi_sync(self) -> Self {
+        self.edit(|what| match what {
+            What::Run(run) => run.semi_sync = true,
+            What::Entries(entries) => entries.writes.iter_mut().for_each(|entry| entry.semi_sync = Some(true)),
+            _ => {}
+        })
+    }
+
+    /// The same history in which more happens just before the first record of this kind.
+    pub fn preceded(mut self, before: impl Fn(&What) -> bool, happens: impl FnOnce(&mut Self)) -> Self {
+        let place = self.records.iter().position(|record| before(&record.what)).expect("such a record");
+        let tail = self.records.split_off(place);
+        // What happens then is told of that time, and what came later of its own.
+        let end_us = self.now_us;
+        self.now_us = self.records.last().map_or(0, |last| last.at_us);
+        happens(&mut self);
+        self.now_us = end_us;
+        let more = (self.records.len() - place) as u64;
+        let first = tail.first().map_or(u64::MAX, |record| record.seq);
+        self.records.extend(tail.into_iter().map(|mut record| {
+            record.seq += more;
+            if let What::Fault(fault) = &mut record.what {
+                fault.proof.iter_mut().flatten().filter(|seq| **seq >= first).for_each(|seq| *seq += more);
+            }
+            record
+        }));
+        self
+    }
+
+    /// The same history in which a watch lost a stretch just before the first record of this kind.
+    pub fn lost(self, object_kind: &str, before: impl Fn(&What) -> bool) -> Self {
+        self.preceded(before, |history| {
+            history.gap(object_kind);
+        })
+    }
+
+    /// The same history in which a claim of this name is there, bound to this volume, just before a pod's life begins.
+    pub fn with_claim_before(self, pod: &str, claim: &str, uid: &str, volume: &str) -> Self {
+        let begins = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == pod);
+        self.preceded(begins, |history| history.bound(claim, uid, volume))
+    }
+}

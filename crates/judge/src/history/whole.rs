@@ -1,0 +1,290 @@
+//! A whole run in which everything is right.
+
+use serde_json::json;
+
+use crate::evidence::scenario::SCENARIOS;
+use crate::evidence::{Act, LeftOut, Moment, Phase, Question, Run, SnapshotOf, SqlAnswer, Subject, What};
+
+use super::{History, error, row, subject};
+
+pub(super) const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa942956";
+pub(super) const COREFILE: &str = "\
+.:53 {
+    errors
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        pods insecure
+        ttl 30
+    }
+    forward . /etc/resolv.conf
+    cache 30 {
+        disable success cluster.local
+        disable denial cluster.local
+    }
+}
+";
+
+impl History {
+    /// A run in which everything is right.
+    pub fn good() -> Self {
+        Self::good_of(3)
+    }
+
+    /// A run of this many pods in which everything is right.
+    pub fn good_of(replicas: u32) -> Self {
+        Self::good_with(subject(replicas))
+    }
+
+    /// A run of this workload in which everything is right.
+    pub fn good_with(subject: Subject) -> Self {
+        let mut history = Self::started(subject);
+        history.finish();
+        history
+    }
+
+    /// A run of this many pods that must not act some scenarios, and in which everything is right.
+    pub fn good_without(replicas: u32, left_out: Vec<LeftOut>) -> Self {
+        let mut history = Self::started(subject(replicas));
+        history.described(|run| run.left_out.clone_from(&left_out));
+        history.finish_without(|scenario| left_out.iter().any(|it| it.scenario == scenario));
+        history
+    }
+
+    /// A run in which every pod is deleted, and the primary's server killed, and that again, and everything is right.
+    pub fn good_twice() -> Self {
+        let mut history = Self::started(subject(3));
+        history.deployed();
+        history.replicate();
+        for _ in 0..2 {
+            history.restart();
+            history.unready_pod();
+            history.crash();
+        }
+        history
+    }
+
+    /// A run in which every pod of this workload was started, one after the other.
+    pub(super) fn started(subject: Subject) -> Self {
+        let mut history = Self::in_its_own_cluster(subject);
+        history.step("deploy", Phase::Begin);
+        history.applied();
+        for pod in history.pod_names() {
+            history.starts(&pod);
+        }
+        history
+    }
+
+    /// A run of a set that creates its pods all at once, and else does everything right.
+    pub fn parallel() -> Self {
+        let mut history = Self::in_its_own_cluster(subject(3));
+        history.step("deploy", Phase::Begin);
+        history.applied();
+        let pods = history.pod_names();
+        for pod in &pods {
+            history.added(pod);
+        }
+        for pod in &pods {
+            history.pass_ms(1_500);
+            history.ready(pod);
+            history.pinged(pod, SqlAnswer::Rows(vec![row([("ping", "1")])]));
+        }
+        history.finish();
+        history
+    }
+
+    /// A run that made a cluster for itself and has just started.
+    fn in_its_own_cluster(subject: Subject) -> Self {
+        let mut history = Self::nothing_yet(subject);
+        history.run_step("create the cluster", Phase::Begin);
+        history.run_step("create the cluster", Phase::End);
+        history.begins();
+        history
+    }
+
+    /// The pods' names, lowest ordinal first.
+    pub fn pod_names(&self) -> Vec<String> {
+        self.subject.pods().collect()
+    }
+
+    /// A pod is created, becomes Ready, and its server answers.
+    pub fn starts(&mut self, pod: &str) {
+        self.added(pod);
+        self.pass_ms(1_500);
+        self.ready(pod);
+        self.pinged(pod, SqlAnswer::Rows(vec![row([("ping", "1")])]));
+    }
+
+    /// A pod goes.
+    pub fn goes(&mut self, pod: &str) -> u64 {
+        self.deleting(pod);
+        self.pass_ms(800);
+        self.server_ends(pod, 0);
+        self.deleted(pod)
+    }
+
+    /// All that comes after the pods' first start.
+    fn finish(&mut self) {
+        self.finish_without(|_| false);
+    }
+
+    fn finish_without(&mut self, left_out: impl Fn(&str) -> bool) {
+        self.acts(|scenario| scenario != "upgrade" && !left_out(scenario));
+        for scenario in SCENARIOS.into_iter().filter(|scenario| !left_out(scenario)) {
+            self.plays(scenario);
+        }
+    }
+
+    fn plays(&mut self, scenario: &str) {
+        match scenario {
+            "deploy" => self.deployed(),
+            "replicate" => self.replicate(),
+            "restart" => self.restart(),
+            "unready" => self.unready_pod(),
+            "crash" => self.crash(),
+            "together" => self.together(),
+            "scale" => self.scale(),
+            "grow" => self.grow(),
+            "roll" => self.roll(),
+            "drain" => self.drain(),
+            "freeze" | "outage" | "resolver" | "control" => self.node_or_service(scenario),
+            "claims" => self.claims(),
+            "settle" => self.settle(),
+            "teardown" => self.teardown(),
+            "upgrade" => {}
+            other => panic!("nobody knows how to play {other}"),
+        }
+    }
+
+    /// The run is to act only these scenarios.
+    pub(super) fn acts(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.described(|run| run.scenarios.retain(|scenario| wanted(scenario)));
+    }
+
+    fn described(&mut self, mut otherwise: impl FnMut(&mut Run)) {
+        for record in &mut self.records {
+            if let What::Run(run) = &mut record.what {
+                otherwise(run);
+            }
+        }
+    }
+
+    fn teardown(&mut self) {
+        self.step("teardown", Phase::Begin);
+        self.fault(Act::Teardown);
+        for pod in self.there() {
+            self.goes(&pod);
+        }
+        self.set_goes();
+        self.fault(Act::DeleteClaims);
+        for claim in self.claim_names() {
+            self.claim_goes(&claim);
+        }
+        let left = self.snapshot(SnapshotOf::LeftoverObjects, json!([]));
+        self.proved(Act::Teardown, left);
+        self.step("teardown", Phase::End);
+        self.run_step("delete the cluster", Phase::Begin);
+        self.run_step("delete the cluster", Phase::End);
+        self.snapshot(SnapshotOf::LeftoverResources, json!([]));
+    }
+
+    /// The pods that are there, highest ordinal first.
+    fn there(&mut self) -> Vec<String> {
+        let there = |pod: &String| self.pods.iter().any(|it| it.name == *pod && !it.gone);
+        let mut pods: Vec<String> = self.subject.pods().filter(there).collect();
+        pods.reverse();
+        pods
+    }
+
+    pub(super) fn deployed(&mut self) {
+        let moment = Moment::Deployed;
+        for pod in self.pod_names() {
+            self.names(&moment, &pod);
+            self.identity(&moment, &pod);
+            let settings = [("sync_binlog", "1"), ("innodb_flush_log_at_trx_commit", "1"), ("relay_log_recovery", "1")];
+            self.sql_row(&moment, &pod, Question::Settings, settings);
+        }
+        self.snapshot(SnapshotOf::Corefile, json!(COREFILE));
+        self.swept(&moment);
+        self.looked_up(&moment);
+        self.fault(Act::Reapply);
+        let proof = self.applied();
+        self.pass_ms(1_000);
+        self.proved(Act::Reapply, proof);
+        self.step("deploy", Phase::End);
+    }
+
+    pub fn swept(&mut self, moment: &Moment) {
+        self.asked_for_service(moment);
+        self.pod_names().iter().for_each(|pod| self.asked_for_pod(moment, pod));
+        self.asked_for_ports(moment);
+        self.asked_for_addresses(moment);
+    }
+
+    pub fn names(&mut self, moment: &Moment, pod: &str) {
+        self.exec(moment, pod, &["hostname"], pod);
+        self.exec(moment, pod, &["hostname", "-f"], &self.subject.fqdn(pod));
+    }
+
+    pub fn identity(&mut self, moment: &Moment, pod: &str) {
+        let ordinal = self.subject.ordinal_of(pod).unwrap_or_default();
+        let (id, uuid) = ((100 + ordinal).to_string(), format!("{UUID}{ordinal}"));
+        let columns = [("hostname", pod), ("server_id", &id), ("server_uuid", &uuid), ("version", "8.4.6")];
+        self.sql_row(moment, pod, Question::Identity, columns);
+    }
+
+    pub(super) fn gtids(&self) -> String {
+        format!("{UUID}0:1-{}", self.ledger.len())
+    }
+
+    pub fn status(&mut self, moment: &Moment, pod: &str) {
+        let host = self.subject.fqdn(&self.subject.primary());
+        let threads = [("Replica_IO_Running", "Yes"), ("Replica_SQL_Running", "Yes"), ("Source_Host", &host)];
+        self.sql_row(moment, pod, Question::ReplicaStatus, threads);
+    }
+
+    pub fn barrier(&mut self, moment: &Moment, pod: &str) {
+        let set = self.gtids();
+        self.sql_row(moment, pod, Question::Barrier, [("gtid_set", &set), ("reached", "1")]);
+    }
+
+    pub fn replicas(&self) -> Vec<String> {
+        self.subject.replica_pods().collect()
+    }
+
+    pub(super) fn replicate(&mut self) {
+        let moment = Moment::Replicating;
+        self.step("replicate", Phase::Begin);
+        for pod in self.replicas() {
+            self.sql(&moment, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
+        }
+        for _ in 0..8 {
+            self.write(&moment, "mysql-0");
+        }
+        self.compared(&moment);
+        self.ledger_starts();
+        self.step("replicate", Phase::End);
+    }
+
+    /// The replicas catch up, and all that the servers hold is asked for.
+    pub fn compared(&mut self, moment: &Moment) {
+        self.replicas().iter().for_each(|pod| self.barrier(moment, pod));
+        self.pod_names().iter().for_each(|pod| self.holds(moment, pod));
+        for pod in self.replicas() {
+            self.status(moment, &pod);
+            self.refuses(moment, &pod);
+        }
+    }
+
+    /// All that a server holds is asked for.
+    pub fn holds(&mut self, moment: &Moment, pod: &str) {
+        let set = self.gtids();
+        self.sql_row(moment, pod, Question::GtidExecuted, [("gtid_executed", &set)]);
+        let tables = vec![row([("table", "steadfast.ledger"), ("checksum", "77")])];
+        self.sql(moment, pod, Question::Digest, SqlAnswer::Rows(tables));
+        self.rows(moment, pod);
+    }
+
+    pub fn refuses(&mut self, moment: &Moment, pod: &str) {
+        let refusal = error(1290, "The MySQL server is running with the --super-read-only option");
+        self.sql(moment, pod, Question::TryWrite, refusal);
+    }
+}

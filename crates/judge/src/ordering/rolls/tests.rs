@@ -1,0 +1,352 @@
+//! Stories of updates, told both ways.
+
+use insta::assert_snapshot;
+
+use crate::{
+    Verdict::{Fail, Inconclusive, Pass, Skipped},
+    evidence::{Act, Phase, PodManagement, Step, Subject, What},
+    history::{History, PODS, subject},
+};
+
+const ROLLS: &str = "ordering::rolls_highest_ordinal_first";
+const WHOLE: Act = Act::Roll { partition: 0 };
+
+/// Three pods that an update is asked for.
+fn rolling() -> History {
+    rolling_of(subject(3), |_| ())
+}
+
+/// The pods of this set, of which an update is asked for after something happened to them.
+fn rolling_of(subject: Subject, happening: impl FnOnce(&mut History)) -> History {
+    let mut history = History::with(subject);
+    PODS.iter().for_each(|pod| history.starts(pod));
+    happening(&mut history);
+    history.set_seen();
+    history.step("roll", Phase::Begin);
+    history.fault(WHOLE);
+    history.template("rev-2");
+    history
+}
+
+/// The update was seen to its end, and is taken back in good order.
+fn reverted(mut history: History) -> History {
+    let proof = history.rolled_out();
+    history.proved(WHOLE, proof);
+    history.fault(Act::RevertTemplate);
+    history.template("rev-1");
+    PODS.iter().rev().for_each(|pod| history.replaced(pod));
+    let proof = history.rolled_out();
+    history.proved(Act::RevertTemplate, proof);
+    history
+}
+
+/// The update did not come to its end: this was awaited.
+fn given_up(mut history: History, what: &str, last_seen: &str) -> History {
+    history.expired(what, last_seen);
+    history.step("roll", Phase::Failed("it was not to be seen".into()));
+    history
+}
+
+#[test]
+fn an_update_from_the_highest_down_passes() {
+    let mut history = rolling();
+    PODS.iter().rev().for_each(|pod| history.replaced(pod));
+    assert_snapshot!(reverted(history).expect(ROLLS, Pass), @"told to go, each once all above it were Ready with the update: for rev-2 mysql-2 at #21, mysql-1 at #26, mysql-0 at #31; for rev-1 mysql-2 at #40, mysql-1 at #45, mysql-0 at #50");
+    assert_snapshot!(History::good().expect(ROLLS, Pass), @"told to go, each once all above it were Ready with the update: for rev-2 mysql-2 at #768; for rev-2 mysql-1 at #784, mysql-0 at #789; for rev-1 mysql-1 at #812, mysql-0 at #817");
+    History::good_of(2).expect(ROLLS, Pass);
+}
+
+#[test]
+fn what_is_not_of_the_update_does_not_count() {
+    // An event of before may come late, after the second change one of the first, and somebody may delete a pod once the update was seen to its end.
+    let mut history = History::of(3);
+    PODS.iter().for_each(|pod| history.starts(pod));
+    history.set_seen();
+    history.step("roll", Phase::Begin);
+    history.fault(WHOLE);
+    history.set_seen();
+    history.template("rev-2");
+    PODS.iter().rev().for_each(|pod| history.replaced(pod));
+    let proof = history.rolled_out();
+    history.proved(WHOLE, proof);
+    history.replaced("mysql-0");
+    history.fault(Act::RevertTemplate);
+    history.set_seen();
+    history.template("rev-1");
+    PODS.iter().rev().for_each(|pod| history.replaced(pod));
+    let proof = history.rolled_out();
+    history.proved(Act::RevertTemplate, proof);
+    history.expect(ROLLS, Pass);
+}
+
+#[test]
+fn an_update_from_the_lowest_up_fails() {
+    let mut history = rolling();
+    PODS.iter().for_each(|pod| history.replaced(pod));
+    assert_snapshot!(reverted(history).expect(ROLLS, Fail), @"mysql-0 was told to go at #21 while mysql-2 (uid 2.1) had rev-1 and not rev-2; mysql-0 was told to go at #21 while mysql-1 (uid 1.1) had rev-1 and not rev-2; mysql-1 was told to go at #26 while mysql-2 (uid 2.1) had rev-1 and not rev-2");
+}
+
+#[test]
+fn a_step_within_the_scenario_ends_no_update_and_its_end_does() {
+    let mut history = rolling();
+    let step = Step { scenario: "roll".into(), name: "wait for the update".into(), phase: Phase::Begin };
+    history.push(What::Step(step));
+    history.deleting("mysql-0");
+    history.expect(ROLLS, Fail);
+    let mut over = rolling();
+    over.step("roll", Phase::End);
+    over.deleting("mysql-0");
+    over.expect(ROLLS, Inconclusive);
+}
+
+#[test]
+fn two_pods_at_once_fail() {
+    let mut history = rolling();
+    history.deleting("mysql-2");
+    history.deleting("mysql-1");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #22 while mysql-2 (uid 2.1) had rev-1 and not rev-2");
+    let mut history = rolling();
+    history.goes("mysql-2");
+    history.deleting("mysql-1");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #23 while mysql-2 did not exist");
+}
+
+#[test]
+fn a_pod_that_does_not_wait_for_ready_fails() {
+    let mut history = rolling();
+    history.goes("mysql-2");
+    history.added("mysql-2");
+    history.deleting("mysql-1");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #24 while mysql-2 (uid 2.2) had never been Ready (#23–#23)");
+}
+
+#[test]
+fn a_pod_that_came_back_at_the_old_revision_is_not_updated() {
+    let mut history = rolling();
+    history.goes("mysql-2");
+    history.making("rev-1", |history| history.starts("mysql-2"));
+    history.deleting("mysql-1");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #26 while mysql-2 (uid 2.2) had rev-1 and not rev-2");
+}
+
+#[test]
+fn a_pod_that_has_the_update_must_not_go_again() {
+    let mut history = rolling();
+    history.replaced("mysql-2");
+    history.replaced("mysql-2");
+    history.replaced("mysql-1");
+    history.replaced("mysql-0");
+    assert_snapshot!(reverted(history).expect(ROLLS, Fail), @"mysql-2 was told to go at #26 although it had rev-2 already");
+}
+
+#[test]
+fn a_pod_above_that_flapped_is_a_race() {
+    let mut history = rolling();
+    history.replaced("mysql-2");
+    history.unready("mysql-2");
+    history.deleting("mysql-1");
+    assert_snapshot!(history.expect(ROLLS, Inconclusive), @"the template was not reverted; race: mysql-1 was told to go at #27 while mysql-2 (uid 2.2), Ready since #24, was not Ready any more; mysql-1 was not seen to be replaced by a pod of rev-2 that was Ready");
+    let mut going = rolling();
+    going.replaced("mysql-2");
+    let act = Act::DeletePod { pod: "mysql-2".into(), uid: "2.2".into(), grace_s: None };
+    going.fault(act);
+    going.deleting("mysql-2");
+    going.deleting("mysql-1");
+    assert!(going.expect(ROLLS, Inconclusive).contains("race"));
+}
+
+#[test]
+fn a_pod_above_that_has_not_been_ready_for_long_is_no_race() {
+    let mut history = rolling();
+    history.replaced("mysql-2");
+    history.unready("mysql-2");
+    history.pass_ms(60_000);
+    history.deleting("mysql-1");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #27 while mysql-2 (uid 2.2), Ready since #24, was not Ready any more (#26), for 60.0 s");
+}
+
+#[test]
+fn with_parallel_a_pod_that_is_not_ready_may_be_replaced_at_once() {
+    let parallel = |ready: bool| {
+        let pod_management = PodManagement::Parallel;
+        let mut history = rolling_of(Subject { pod_management, ..subject(3) }, |history| {
+            if !ready {
+                history.unready("mysql-0");
+            }
+        });
+        history.deleting("mysql-0");
+        history.replaced("mysql-2");
+        history.replaced("mysql-1");
+        history.deleted("mysql-0");
+        history.starts("mysql-0");
+        reverted(history)
+    };
+    parallel(false).expect(ROLLS, Pass);
+    parallel(true).expect(ROLLS, Fail);
+}
+
+#[test]
+fn an_update_that_never_reaches_a_pod_fails_when_it_was_awaited() {
+    let mut history = rolling();
+    history.replaced("mysql-2");
+    assert_snapshot!(history.expect(ROLLS, Inconclusive), @"the template was not reverted; mysql-1 was not seen to be replaced by a pod of rev-2 that was Ready");
+    let partition_forgotten = given_up(history, "mysql-1 (uid 1.1) told to go", "Running, Ready");
+    assert_snapshot!(partition_forgotten.expect(ROLLS, Fail), @"mysql-1 was never replaced by a pod of rev-2 (asked for at #19): `mysql-1 (uid 1.1) told to go` was awaited for 300.0 s; last seen: Running, Ready (#26)");
+    let on_delete = given_up(rolling(), "mysql-2 (uid 2.1) told to go", "Running, Ready");
+    assert_snapshot!(on_delete.expect(ROLLS, Fail), @"mysql-2 was never replaced by a pod of rev-2 (asked for at #19): `mysql-2 (uid 2.1) told to go` was awaited for 300.0 s; last seen: Running, Ready (#21)");
+}
+
+#[test]
+fn a_pod_that_does_not_come_back_fails_unless_the_cluster_is_to_blame() {
+    let gone = |last_seen: &str| {
+        let mut history = rolling();
+        history.goes("mysql-2");
+        given_up(history, "mysql-2 Ready under a new UID", last_seen)
+    };
+    assert_snapshot!(gone("there is no such pod").expect(ROLLS, Fail), @"mysql-2 did not come back as a pod of rev-2 (asked for at #19): `mysql-2 Ready under a new UID` was awaited for 300.0 s; last seen: there is no such pod (#23)");
+    assert!(gone("Pending, not Ready, ImagePullBackOff").expect(ROLLS, Inconclusive).contains("infrastructure"));
+}
+
+#[test]
+fn an_updated_pod_that_is_gone_again_leaves_it_open() {
+    let mut history = rolling();
+    PODS.iter().rev().for_each(|pod| history.replaced(pod));
+    history.fault(Act::DeletePod { pod: "mysql-0".into(), uid: "0.2".into(), grace_s: None });
+    history.goes("mysql-0");
+    let proof = history.rolled_out();
+    history.proved(WHOLE, proof);
+    assert!(history.expect(ROLLS, Inconclusive).contains("mysql-0 was not seen to be replaced"));
+}
+
+#[test]
+fn what_the_harness_restores_after_giving_up_does_not_count() {
+    let mut history = rolling();
+    history.replaced("mysql-2");
+    let mut history = given_up(history, "mysql-1 (uid 1.1) told to go", "Pending, not Ready, ErrImagePull");
+    history.template("rev-1");
+    history.goes("mysql-0");
+    history.expect(ROLLS, Inconclusive);
+}
+
+#[test]
+fn the_stuck_pod_is_the_harness_own() {
+    let mut history = rolling();
+    PODS.iter().rev().for_each(|pod| history.replaced(pod));
+    let proof = history.rolled_out();
+    history.proved(WHOLE, proof);
+    history.fault(Act::BreakTemplate);
+    history.template("rev-3");
+    history.goes("mysql-2");
+    let proof = history.stuck("mysql-2");
+    history.proved(Act::BreakTemplate, proof);
+    history.fault(Act::RevertTemplate);
+    history.template("rev-1");
+    let act = Act::DeletePod { pod: "mysql-2".into(), uid: "2.3".into(), grace_s: None };
+    history.fault(act);
+    history.goes("mysql-2");
+    let lost = given_up(history.clone(), "mysql-2 Ready under a new UID", "there is no such pod");
+    assert_snapshot!(lost.expect(ROLLS, Inconclusive), @"mysql-2, which the harness deleted, did not come back, so nothing below it could follow: `mysql-2 Ready under a new UID` was awaited for 300.0 s; last seen: there is no such pod (#50)");
+    // The pods below must wait for its successor all the same.
+    history.deleting("mysql-1");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #50 while mysql-2 did not exist");
+}
+
+#[test]
+fn an_update_that_its_controller_did_not_see_leaves_it_open() {
+    let mut history = rolling();
+    PODS.iter().rev().for_each(|pod| history.replaced(pod));
+    let unseen = reverted(history.clone()).edit(|what| {
+        if let What::Object(event) = what
+            && event.object_kind == "StatefulSet"
+        {
+            event.object["status"]["observedGeneration"] = serde_json::json!(1);
+        }
+    });
+    assert_snapshot!(unseen.expect(ROLLS, Inconclusive), @"the controller of StatefulSet mysql was not seen to have seen the change of #19; the controller of StatefulSet mysql was not seen to have seen the change of #38");
+    history.template("rev-3");
+    assert_snapshot!(reverted(history).expect(ROLLS, Inconclusive), @"the template of StatefulSet mysql was changed a second time: its update revision was rev-2 at #20 and rev-3 at #36");
+}
+
+#[test]
+fn a_lost_stretch_leaves_the_order_open() {
+    let mut history = rolling();
+    history.replaced("mysql-2");
+    history.gap("Pod");
+    history.replaced("mysql-0");
+    history.replaced("mysql-1");
+    reverted(history).expect(ROLLS, Inconclusive);
+    let mut history = rolling();
+    history.deleting("mysql-0");
+    history.gap("Pod");
+    history.expect(ROLLS, Fail);
+    let mut deployed = rolling().lost("Pod", |what| matches!(what, What::Step(step) if step.scenario == "roll"));
+    PODS.iter().rev().for_each(|pod| deployed.replaced(pod));
+    reverted(deployed).expect(ROLLS, Pass);
+}
+
+#[test]
+fn pods_of_unknown_revision_leave_it_open() {
+    let mut history = rolling();
+    PODS.iter().rev().for_each(|pod| history.replaced(pod));
+    let unlabelled = reverted(history).edit(|what| {
+        if let What::Object(event) = what
+            && event.object["metadata"]["uid"] == "2.2"
+        {
+            event.object["metadata"]["labels"] = serde_json::json!({});
+        }
+    });
+    assert_snapshot!(unlabelled.expect(ROLLS, Inconclusive), @"mysql-2 does not tell its revision (#23); mysql-2 was not seen to be replaced by a pod of rev-2 that was Ready");
+}
+
+#[test]
+fn a_template_that_was_not_changed_shows_no_order() {
+    let mut history = History::of(3);
+    PODS.iter().for_each(|pod| history.starts(pod));
+    assert_snapshot!(history.expect(ROLLS, Inconclusive), @"the template was not changed for all pods; the template was not reverted");
+    // A change that takes nothing away reaches nobody.
+    for act in [WHOLE, Act::RevertTemplate] {
+        history.fault(act.clone());
+        let proof = history.template("rev-1");
+        history.proved(act, proof);
+    }
+    assert_snapshot!(history.expect(ROLLS, Inconclusive), @"no pod was told to go to be updated");
+}
+
+#[test]
+fn a_partition_of_the_sets_own_keeps_pods_from_being_updated() {
+    let mut history = History::with(crate::evidence::Subject { partition: 1, ..subject(3) });
+    PODS.iter().for_each(|pod| history.starts(pod));
+    history.step("roll", Phase::Begin);
+    for (act, revision) in [(Act::Roll { partition: 1 }, "rev-2"), (Act::RevertTemplate, "rev-1")] {
+        history.fault(act.clone());
+        history.template(revision);
+        history.replaced("mysql-2");
+        history.replaced("mysql-1");
+        let proof = history.set_seen();
+        history.proved(act, proof);
+    }
+    assert_snapshot!(history.expect(ROLLS, Pass), @"told to go, each once all above it were Ready with the update: for rev-2 mysql-2 at #20, mysql-1 at #25; for rev-1 mysql-2 at #34, mysql-1 at #39");
+}
+
+#[test]
+fn where_no_order_can_be_seen_it_is_skipped() {
+    let of = |partition, on_delete| History::with(crate::evidence::Subject { partition, on_delete, ..subject(3) });
+    assert_snapshot!(of(0, true).expect(ROLLS, Skipped), @"the update strategy is OnDelete: nobody but the user replaces pods");
+    assert_snapshot!(of(2, false).expect(ROLLS, Skipped), @"an update reaches one pod only: it shows no order");
+    assert_snapshot!(of(3, false).expect(ROLLS, Skipped), @"the set's own partition, 3, keeps every pod from being updated");
+    History::good_of(1).expect(ROLLS, Skipped);
+}
+
+#[test]
+fn an_update_that_may_take_several_at_once_has_no_order() {
+    let several = |version: &str| {
+        History::good().edit(|what| {
+            if let What::Run(run) = what {
+                run.subject.max_unavailable = 2;
+                version.clone_into(&mut run.kubernetes);
+            }
+        })
+    };
+    assert_snapshot!(several("v1.35.0").expect(ROLLS, Skipped), @"maxUnavailable lets 2 pods go at once: 1.35 ≤ Kubernetes v1.35.0 < 1.35.4");
+    several("v1.36.0").expect(ROLLS, Pass);
+}

@@ -1,0 +1,345 @@
+//! Stories of claims that stay and claims that go, told both ways.
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::{
+    Verdict::{Fail, Inconclusive, Pass, Skipped},
+    evidence::{Act, ClaimPolicy, EventType, Fault, Retention, SnapshotOf, Subject, WaitOutcome, What},
+    history::{History, subject},
+};
+
+const KIND: &str = "PersistentVolumeClaim";
+const SURVIVE: &str = "persistence::claims_survive_scale_down";
+const POLICY: &str = "persistence::claim_policy_is_honoured";
+
+const DOWN: Act = Act::Scale { from: 3, to: 1 };
+const UP: Act = Act::Scale { from: 1, to: 3 };
+const AWAY: Act = Act::Scale { from: 3, to: 2 };
+const FREED: Act = Act::SetClaimPolicy { when_scaled: Retention::Delete };
+const HELD: Act = Act::SetClaimPolicy { when_scaled: Retention::Retain };
+
+fn asked(act: Act) -> impl Fn(&What) -> bool {
+    move |what| matches!(what, What::Fault(Fault { act: found, proof: None }) if *found == act)
+}
+
+fn proved(act: Act) -> impl Fn(&What) -> bool {
+    move |what| matches!(what, What::Fault(Fault { act: found, proof: Some(_) }) if *found == act)
+}
+
+/// A claim is told to go, or is gone at once.
+fn going(history: &mut History, event: EventType, claim: &str, uid: &str) {
+    let told = json!({"name": claim, "uid": uid, "deletionTimestamp": "2027-01-15T08:00:00Z"});
+    history.object(event, KIND, json!({"metadata": told}));
+}
+
+/// A good run in which a claim is told to go just before a record.
+fn told(before: impl Fn(&What) -> bool, claim: &str, uid: &str) -> History {
+    History::good().preceded(before, |history| going(history, EventType::Modified, claim, uid))
+}
+
+/// A good run of a workload with this policy.
+fn under(when_deleted: Retention, when_scaled: Retention) -> History {
+    with_subject(History::good(), |subject| subject.claim_policy = ClaimPolicy { when_deleted, when_scaled })
+}
+
+fn with_subject(history: History, change: impl Fn(&mut Subject)) -> History {
+    history.edit(|what| {
+        if let What::Run(run) = what {
+            change(&mut run.subject);
+        }
+    })
+}
+
+fn of_claim(what: &What, uid: &str, wanted: EventType) -> bool {
+    matches!(what, What::Object(it) if it.event == wanted && it.object["metadata"]["uid"] == uid)
+}
+
+fn is_torn_down(what: &What) -> bool {
+    matches!(what, What::Fault(fault) if matches!(fault.act, Act::Teardown | Act::DeleteClaims))
+}
+
+#[test]
+fn claims_that_stay_pass() {
+    let good = History::good();
+    assert_snapshot!(good.expect(SURVIVE, Pass), @"scaled to 1 and back with the same claims: data-mysql-1, data-mysql-2; the set's deletion left data-mysql-0, data-mysql-1, data-mysql-3, data-mysql-2");
+    assert_snapshot!(good.without(is_torn_down).expect(SURVIVE, Pass), @"scaled to 1 and back with the same claims: data-mysql-1, data-mysql-2");
+    assert_snapshot!(History::good_of(1).expect(SURVIVE, Pass), @"the set's deletion left data-mysql-0");
+}
+
+#[test]
+fn what_the_policy_lets_go_need_not_stay() {
+    assert_snapshot!(under(Retention::Retain, Retention::Delete).expect(SURVIVE, Pass), @"the set's deletion left data-mysql-0, data-mysql-1, data-mysql-3, data-mysql-2");
+    assert_snapshot!(under(Retention::Delete, Retention::Retain).expect(SURVIVE, Pass), @"scaled to 1 and back with the same claims: data-mysql-1, data-mysql-2");
+    assert_snapshot!(under(Retention::Delete, Retention::Delete).expect(SURVIVE, Skipped), @"whenScaled is Delete, and whenDeleted is Delete");
+    assert_snapshot!(History::good_of(1).without(is_torn_down).expect(SURVIVE, Skipped), @"the set has one pod, which stays, and the set was not deleted");
+    let without = with_subject(History::good(), |subject| subject.claims.clear());
+    assert_snapshot!(without.expect(SURVIVE, Skipped), @"the StatefulSet mysql has no volumeClaimTemplates, so it makes no claims");
+    without.expect(POLICY, Skipped);
+}
+
+#[test]
+fn a_claim_that_goes_with_its_pod_fails() {
+    assert_snapshot!(told(asked(UP), "data-mysql-2", "claim 2.1").expect(SURVIVE, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #527, after the scale-down to 1 was asked for (#492)");
+    let gone = |history: &mut History| going(history, EventType::Deleted, "data-mysql-1", "claim 1.1");
+    assert_snapshot!(History::good().preceded(proved(UP), gone).expect(SURVIVE, Fail), @"the claim data-mysql-1 (uid claim 1.…) was DELETED at #539, after the scale-down to 1 was asked for (#492)");
+    // Who was told before belongs to a pod that stays, or goes for another reason.
+    told(asked(UP), "data-mysql-0", "claim 0.1").expect(SURVIVE, Inconclusive);
+    told(asked(DOWN), "data-mysql-2", "claim 2.1").expect(SURVIVE, Inconclusive);
+}
+
+#[test]
+fn a_claim_that_was_told_before_the_scaling_fails_once_it_is_gone() {
+    let told = told(asked(DOWN), "data-mysql-2", "claim 2.1");
+    assert_snapshot!(told.expect(SURVIVE, Inconclusive), @"the claim data-mysql-2 (uid claim 2.…) had been told to go (#492) before #493");
+    let gone = told.preceded(asked(UP), |history| going(history, EventType::Deleted, "data-mysql-2", "claim 2.1"));
+    assert_snapshot!(gone.expect(SURVIVE, Fail), @"the claim data-mysql-2 (uid claim 2.…) was DELETED at #528, after the scale-down to 1 was asked for (#493)");
+}
+
+#[test]
+fn a_pod_that_comes_back_with_another_claim_fails() {
+    let other = History::good().with_claim_before("2.4", "data-mysql-2", "claim 2.4", "pv-new");
+    assert_snapshot!(other.expect(SURVIVE, Fail), @"the claim data-mysql-2 had the uid claim 2.1 before the scale-down and claim 2.4 after the scale-up");
+    let without = History::good().edit(|what| {
+        if let What::Object(event) = what
+            && event.object["metadata"]["uid"] == "1.4"
+        {
+            event.object["spec"]["volumes"] = json!([{"emptyDir": {}}]);
+        }
+    });
+    assert_snapshot!(without.expect(SURVIVE, Fail), @"mysql-1 (uid 1.4) came back without its claim data-mysql-1 (#532)");
+}
+
+#[test]
+fn each_template_makes_a_claim_that_must_stay() {
+    let two = || Subject { claims: vec!["data".into(), "logs".into()], ..subject(3) };
+    let good = History::good_with(two());
+    good.expect(SURVIVE, Pass);
+    good.expect(POLICY, Pass);
+    let lost = |history: &mut History| going(history, EventType::Modified, "logs-mysql-2", "second claim 2.1");
+    assert_snapshot!(good.clone().preceded(asked(UP), lost).expect(SURVIVE, Fail), @"the claim logs-mysql-2 (uid second c…) was told to go at #533, after the scale-down to 1 was asked for (#498)");
+    let kept = good.without(|what| of_claim(what, "second claim 2.1", EventType::Deleted));
+    assert_snapshot!(kept.expect(POLICY, Inconclusive), @"the claim logs-mysql-2 (uid second c…) was told to go at #1388, but is there after mysql-2 went (#1384), and nobody waited for it to go");
+}
+
+#[test]
+fn a_scaling_that_was_not_seen_leaves_it_open() {
+    let acts = |act: Act| move |what: &What| matches!(what, What::Fault(fault) if fault.act == act);
+    assert_snapshot!(History::good().without(acts(DOWN)).expect(SURVIVE, Inconclusive), @"the set was not scaled down");
+    assert_snapshot!(History::good().without(acts(UP)).expect(SURVIVE, Inconclusive), @"the set was not scaled up again");
+    assert_snapshot!(History::good().without(proved(UP)).expect(SURVIVE, Inconclusive), @"the set was not seen to be scaled up (#527)");
+    let mut stuck = History::good();
+    let place = stuck.records.iter().position(|record| asked(UP)(&record.what)).expect("a scale-up");
+    stuck.records.truncate(place + 1);
+    stuck.expired("mysql-1 Ready", "Pending, not Ready");
+    assert_snapshot!(stuck.expect(SURVIVE, Inconclusive), @"the set was not seen to be scaled up (#527): `mysql-1 Ready` was awaited for 300.0 s; last seen: Pending, not Ready (#528)");
+    let unseen = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "2.4");
+    assert_snapshot!(History::good().without(unseen).expect(SURVIVE, Inconclusive), @"the set was not seen to be scaled up (#527)");
+    let unbound = |what: &What| of_claim(what, "claim 1.1", EventType::Added);
+    assert_snapshot!(History::good().without(unbound).expect(SURVIVE, Inconclusive), @"the claim data-mysql-1 was not there before #492");
+}
+
+#[test]
+fn a_lost_stretch_leaves_it_open_and_excuses_nothing() {
+    assert_snapshot!(History::good().lost(KIND, asked(UP)).expect(SURVIVE, Inconclusive), @"the PersistentVolumeClaim watch lost a stretch of history at #527: 410 Gone: too old resource version");
+    History::good().lost(KIND, asked(Act::DeleteClaims)).expect(SURVIVE, Inconclusive);
+    History::good().lost(KIND, asked(DOWN)).expect(SURVIVE, Pass);
+    told(asked(UP), "data-mysql-2", "claim 2.1").lost(KIND, asked(UP)).expect(SURVIVE, Fail);
+    let unseen = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "2.4");
+    let lost = History::good().without(unseen).lost("Pod", proved(UP));
+    assert_snapshot!(lost.expect(SURVIVE, Inconclusive), @"the set was not seen to be scaled up (#527)");
+}
+
+#[test]
+fn claims_that_go_with_their_set_fail() {
+    assert_snapshot!(told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").expect(SURVIVE, Fail), @"the claim data-mysql-0 (uid claim 0.…) was told to go at #1511, after the set's deletion was asked for (#1503)");
+    told(asked(Act::Teardown), "data-mysql-0", "claim 0.1").expect(SURVIVE, Inconclusive);
+    // Claims of somebody else, and those that stand in the manifests, go for other reasons.
+    told(asked(Act::DeleteClaims), "backups", "claim of backups").expect(SURVIVE, Pass);
+    let applied =
+        json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "uid": "claim 0.1", "generation": null}]);
+    let listed = told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").edit(|what| match what {
+        What::Snapshot(snapshot) if snapshot.of == SnapshotOf::Applied => snapshot.value = applied.clone(),
+        _ => {}
+    });
+    listed.expect(SURVIVE, Pass);
+}
+
+#[test]
+fn a_teardown_that_did_not_come_to_the_claims_leaves_it_open() {
+    let midway = told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").without(asked(Act::DeleteClaims));
+    assert_snapshot!(midway.expect(SURVIVE, Inconclusive), @"the teardown (#1503) did not come to the deletion of the claims");
+    let none = History::good_of(1).without(|what| matches!(what, What::Object(event) if event.object_kind == KIND));
+    assert_snapshot!(none.expect(SURVIVE, Inconclusive), @"no claim of the set was there when its deletion was asked for (#629)");
+}
+
+#[test]
+fn exactly_the_claims_of_the_pod_that_went_pass() {
+    assert_snapshot!(History::good().expect(POLICY, Pass), @"with mysql-2 went data-mysql-2 (DELETED at #1378); data-mysql-0, data-mysql-1 stayed");
+    assert_snapshot!(History::good_of(1).expect(POLICY, Pass), @"with mysql-0 went data-mysql-0 (DELETED at #564); there were no others");
+}
+
+#[test]
+fn pods_that_go_before_their_claims_may_do_not_count() {
+    let early = History::good().preceded(asked(FREED), |history| {
+        history.fault(DOWN);
+    });
+    early.expect(POLICY, Pass);
+}
+
+#[test]
+fn an_older_cluster_honours_no_policy() {
+    let on = |version: &str| {
+        History::good().edit(|what| {
+            if let What::Run(run) = what {
+                version.clone_into(&mut run.kubernetes);
+            }
+        })
+    };
+    assert_snapshot!(on("v1.26.15").expect(POLICY, Skipped), @"the claims' policy is not honoured on this cluster: Kubernetes v1.26.15 < 1.27");
+    on("v1.9.0").expect(POLICY, Skipped);
+    for version in ["v1.27.0", "v1.27+", "1.30.4-gke.100", "v2.0.0", "main"] {
+        on(version).expect(POLICY, Pass);
+    }
+}
+
+/// A good run in which the claim of the pod that was scaled away stays.
+fn staying() -> History {
+    let goes = |what: &What| {
+        of_claim(what, "claim 2.1", EventType::Modified) || of_claim(what, "claim 2.1", EventType::Deleted)
+    };
+    History::good().without(goes)
+}
+
+#[test]
+fn a_claim_that_does_not_go_fails_where_it_was_awaited() {
+    assert_snapshot!(staying().expect(POLICY, Inconclusive), @"the claim data-mysql-2 (uid claim 2.…) is there after mysql-2 went (#1376), and nobody waited for it to go");
+    let awaited = |what: &'static str| {
+        move |history: &mut History| {
+            history.expired(what, "there, and not told to go");
+        }
+    };
+    let in_vain = staying().preceded(proved(AWAY), awaited("the claim data-mysql-2 gone"));
+    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) is there after mysql-2 went (#1376): `the claim data-mysql-2 gone` was awaited for 300.0 s; last seen: there, and not told to go (#1380)");
+    staying().preceded(proved(AWAY), awaited("the claim data-mysql-20 gone")).expect(POLICY, Inconclusive);
+    staying()
+        .preceded(proved(AWAY), |history| {
+            history.waited("the claim data-mysql-2 gone", "gone", WaitOutcome::Met);
+        })
+        .expect(POLICY, Inconclusive);
+    let told = |history: &mut History| going(history, EventType::Modified, "data-mysql-2", "claim 2.1");
+    let told = staying().preceded(proved(AWAY), told).preceded(proved(AWAY), awaited("the claim data-mysql-2 gone"));
+    assert_snapshot!(told.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #1380, but is there after mysql-2 went (#1376): `the claim data-mysql-2 gone` was awaited for 300.0 s; last seen: there, and not told to go (#1381)");
+    let lost = staying().lost(KIND, proved(AWAY));
+    lost.preceded(proved(AWAY), awaited("the claim data-mysql-2 gone")).expect(POLICY, Inconclusive);
+}
+
+#[test]
+fn a_claim_whose_pod_did_not_go_is_not_to_blame() {
+    let there = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "2.8" && event.event == EventType::Deleted);
+    let stuck = staying().without(there).preceded(proved(AWAY), |history| {
+        history.expired("the claim data-mysql-2 gone", "there, and not told to go");
+    });
+    assert_snapshot!(stuck.expect(POLICY, Inconclusive), @"mysql-2 was not seen to go in the scale-down (#1373)");
+}
+
+#[test]
+fn a_claim_that_goes_too_early_or_without_its_pod_fails() {
+    assert_snapshot!(told(asked(AWAY), "data-mysql-2", "claim 2.1").expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #1373, before the scale-down was asked for (#1374)");
+    assert_snapshot!(told(proved(AWAY), "data-mysql-1", "claim 1.1").expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was told to go at #1380, while only the claims that mysql-2 had at #1373 were to go");
+    assert_snapshot!(told(asked(HELD), "data-mysql-0", "claim 0.1").expect(POLICY, Fail), @"the claim data-mysql-0 (uid claim 0.…) was told to go at #1381, while only the claims that mysql-2 had at #1373 were to go");
+    assert_snapshot!(told(asked(FREED), "data-mysql-0", "claim 0.1").expect(POLICY, Inconclusive), @"the claim data-mysql-0 (uid claim 0.…) had been told to go (#1370) before #1371");
+    told(asked(FREED), "data-mysql-2", "claim 2.1").expect(POLICY, Inconclusive);
+    // After the scenario, and of somebody else.
+    told(asked(Act::Teardown), "data-mysql-0", "claim 0.1").expect(POLICY, Pass);
+    told(proved(AWAY), "backups", "claim of backups").expect(POLICY, Pass);
+}
+
+#[test]
+fn the_claim_of_a_pod_that_came_back_must_stay() {
+    let back = |history: &mut History| history.bound("data-mysql-2", "claim 2.7", "pv-new");
+    let back = History::good().preceded(proved(HELD), back);
+    back.expect(POLICY, Pass);
+    let ends = |what: &What| matches!(what, What::Step(step) if step.scenario == "teardown");
+    let again = back.preceded(ends, |history| going(history, EventType::Modified, "data-mysql-2", "claim 2.7"));
+    again.expect(POLICY, Pass);
+    let again = History::good().preceded(proved(HELD), |history| {
+        history.bound("data-mysql-2", "claim 2.7", "pv-new");
+        going(history, EventType::Modified, "data-mysql-2", "claim 2.7");
+    });
+    assert_snapshot!(again.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #1385, while only the claims that mysql-2 had at #1373 were to go");
+}
+
+#[test]
+fn a_policy_that_was_not_seen_to_be_set_leaves_it_open() {
+    let acts = |act: Act| move |what: &What| matches!(what, What::Fault(fault) if fault.act == act);
+    assert_snapshot!(History::good().without(acts(FREED)).expect(POLICY, Inconclusive), @"claims were never let go with their pods");
+    assert_snapshot!(History::good().without(acts(AWAY)).expect(POLICY, Inconclusive), @"no pod was scaled away while claims were to go");
+    let unseen = History::good().without(proved(FREED)).preceded(asked(AWAY), |history| {
+        history.expired("generation 8 seen", "generation 7 of 8");
+    });
+    assert_snapshot!(unseen.expect(POLICY, Inconclusive), @"the set's controller was not seen to know that claims are to go (#1370): `generation 8 seen` was awaited for 300.0 s; last seen: generation 7 of 8 (#1372)");
+    History::good().lost(KIND, asked(HELD)).expect(POLICY, Inconclusive);
+    let unbound = |what: &What| of_claim(what, "claim 0.1", EventType::Added);
+    assert_snapshot!(History::good().without(unbound).expect(POLICY, Inconclusive), @"the claim data-mysql-0 was not there before #1370");
+}
+
+/// The teardown comes after a scenario that was cut short too, and everything goes in it.
+#[test]
+fn claims_that_the_teardown_deletes_are_not_to_blame() {
+    let whole = History::good();
+    let ends = |what: &What| matches!(what, What::Step(step) if step.scenario == "claims");
+    let last = whole.records.iter().rposition(|record| ends(&record.what)).expect("an end");
+    let unended = whole.records[last].seq;
+    let mut cut = whole;
+    cut.records.retain(|record| record.seq != unended);
+    cut.expect(POLICY, Pass);
+}
+
+/// A good run of a workload whose claims are to go with the set, and do so but for some.
+fn deleting(stays: &[&str]) -> History {
+    let claims = [
+        ("data-mysql-0", "claim 0.1"),
+        ("data-mysql-1", "claim 1.1"),
+        ("data-mysql-2", "claim 2.9"),
+        ("data-mysql-3", "claim 3.1"),
+    ];
+    let run = under(Retention::Delete, Retention::Retain);
+    run.preceded(asked(Act::DeleteClaims), |history| {
+        for (claim, uid) in claims.iter().filter(|(claim, _)| !stays.contains(claim)) {
+            going(history, EventType::Modified, claim, uid);
+        }
+    })
+}
+
+#[test]
+fn claims_that_must_go_with_their_set_pass_when_they_do() {
+    assert_snapshot!(deleting(&[]).expect(POLICY, Pass), @"with mysql-2 went data-mysql-2 (DELETED at #1378); data-mysql-0, data-mysql-1 stayed; the set's deletion let data-mysql-0, data-mysql-1, data-mysql-3, data-mysql-2 go");
+    // Without a teardown nothing is known of it, and nothing is asked.
+    deleting(&[]).without(is_torn_down).expect(POLICY, Pass);
+}
+
+#[test]
+fn claims_that_must_go_with_their_set_and_stay_fail_where_they_were_awaited() {
+    assert_snapshot!(deleting(&["data-mysql-1"]).expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) was not told to go after the set's deletion was asked for (#1503), and nobody waited for it to go");
+    let awaited = |history: &mut History| {
+        history.expired("the claim data-mysql-1 told to go", "there, and not told to go");
+    };
+    let in_vain = deleting(&["data-mysql-1"]).preceded(asked(Act::DeleteClaims), |history| {
+        history.expired("the claims gone with the set", "still there: data-mysql-1, data-mysql-2");
+    });
+    in_vain.expect(POLICY, Fail);
+    let of_others = deleting(&["data-mysql-1"]).preceded(asked(Act::DeleteClaims), |history| {
+        history.expired("the claims gone with the set", "still there: data-mysql-10");
+    });
+    of_others.expect(POLICY, Inconclusive);
+    let in_vain = deleting(&["data-mysql-1"]).preceded(asked(Act::DeleteClaims), awaited);
+    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was not told to go after the set's deletion was asked for (#1503): `the claim data-mysql-1 told to go` was awaited for 300.0 s; last seen: there, and not told to go (#1514)");
+    let lost = in_vain.clone().lost(KIND, asked(Act::DeleteClaims));
+    lost.expect(POLICY, Inconclusive);
+    in_vain.without(asked(Act::DeleteClaims)).expect(POLICY, Inconclusive);
+    let early = deleting(&["data-mysql-1"]);
+    let early = early
+        .preceded(asked(Act::Teardown), |history| going(history, EventType::Modified, "data-mysql-1", "claim 1.1"));
+    assert_snapshot!(early.expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) had been told to go (#1503) before #1504");
+}

@@ -1,0 +1,218 @@
+//! Readiness: what tells the StatefulSet to go on, and DNS to give an address.
+
+use serde_json::Value;
+
+use super::{Level, Rule};
+use crate::manifest::{Command, MYSQL_PORT, Then, commands, script};
+use crate::object::items;
+use crate::set::{Container, Hit, Set};
+
+const ASK_LIKE_A_CLIENT: &str = "ask what a client would ask, over TCP: mysql --host=127.0.0.1 --execute='SELECT 1', with \
+                                 the password in MYSQL_PWD";
+
+pub(super) const NO_READINESS_PROBE: Rule = Rule {
+    id: "no-readiness-probe",
+    level: Level::Error,
+    summary: "A server has no readiness probe, or one that always succeeds.",
+    why: "The pod is Ready as soon as the process runs, while the server still initialises or recovers: the next pod \
+          is started too early, clients are sent to a server that refuses them, and an update goes on over broken \
+          pods.",
+    fix: ASK_LIKE_A_CLIENT,
+    source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
+    find: no_readiness_probe,
+};
+
+pub(super) const READINESS_PROBE_LIES: Rule = Rule {
+    id: "readiness-probe-lies",
+    level: Level::Warning,
+    summary: "A readiness probe can succeed while clients are refused.",
+    why: "mysqladmin ping exits with 0 also on access denied; the socket answers while the image initialises, when \
+          no client is let in; an open port answers nothing, and connections that are cut short count to \
+          max_connect_errors. Most of the time such a probe is right, which is why this is no error.",
+    fix: ASK_LIKE_A_CLIENT,
+    source: "https://dev.mysql.com/doc/refman/8.4/en/mysqladmin.html",
+    find: readiness_probe_lies,
+};
+
+pub(super) const PROBE_NEVER_SUCCEEDS: Rule = Rule {
+    id: "probe-never-succeeds",
+    level: Level::Error,
+    summary: "A readiness probe fails whatever the server does.",
+    why: "The first pod never becomes Ready, so that no other is started, and no name leads to it.",
+    fix: ASK_LIKE_A_CLIENT,
+    source: "https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/",
+    find: probe_never_succeeds,
+};
+
+/// The clients that ask something, and those that only ping.
+const CLIENTS: [&str; 2] = ["mysql", "mariadb"];
+const ADMINS: [&str; 2] = ["mysqladmin", "mariadb-admin"];
+
+const COMMAND: &str = "/readinessProbe/exec/command";
+
+/// The readiness probe's command.
+struct Probe<'a> {
+    argv: Vec<&'a str>,
+    commands: Vec<Command>,
+    has_shell: bool,
+}
+
+impl<'a> Probe<'a> {
+    fn of(server: &Container<'a>) -> Option<Self> {
+        let argv: Vec<&str> = items(server.value, COMMAND).filter_map(Value::as_str).collect();
+        let (commands, has_shell) = (commands(&argv), script(&argv).is_some());
+        (!argv.is_empty()).then_some(Self { argv, commands, has_shell })
+    }
+
+    /// What a shell runs, or the words themselves.
+    fn shown(&self) -> String {
+        script(&self.argv).map_or_else(|| self.argv.join(" "), |(script, _)| script.to_owned()).trim().to_owned()
+    }
+
+    /// Whether it ends with 0 whatever the server does: its last command succeeds, and nothing before it ends it early.
+    fn always_succeeds(&self) -> bool {
+        let outer: Vec<&Command> = self.commands.iter().filter(|command| command.depth == 0).collect();
+        let Some((last, before)) = outer.split_last() else { return false };
+        let succeeds = match (last.program(), last.call()) {
+            ("true" | ":" | "echo" | "sleep" | "printf", _) => true,
+            ("exit" | "return", [_, code, ..]) => code == "0",
+            // Assignments alone, as where a script's words were taken for arguments.
+            ("", _) => self.has_shell && self.commands.iter().all(|command| command.depth == 0),
+            _ => false,
+        };
+        let is_reached = before.last().is_none_or(|command| command.then != Then::And && command.then != Then::Pipe);
+        let ends_early = |command: &&Command| command.program() == "exit" || command.program() == "set";
+        succeeds && is_reached && !before.iter().any(ends_early)
+    }
+
+    /// The calls of clients.
+    fn calls(&self, names: &[&str]) -> Vec<&[String]> {
+        let all = self.commands.iter().filter(|command| names.contains(&command.program()));
+        all.map(Command::call).collect()
+    }
+
+    /// Whether this text is searched for in what the client prints.
+    fn is_filtered(&self) -> bool {
+        self.commands.windows(2).any(|pair| pair[0].then == Then::Pipe && pair[1].program().ends_with("grep"))
+    }
+}
+
+fn no_readiness_probe<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
+    let hit = |server: Container<'a>| {
+        let name = server.name();
+        let Some(given) = server.value.get("readinessProbe").filter(|probe| !probe.is_null()) else {
+            let message = format!("container `{name}` has no readiness probe");
+            return Some(server.hit("/name", "has no readinessProbe", message));
+        };
+        let handlers = ["exec", "httpGet", "tcpSocket", "grpc"];
+        if handlers.iter().all(|handler| given.get(handler).is_none()) {
+            let message = format!("the readiness probe of container `{name}` says not what to ask");
+            return Some(server.hit("/readinessProbe", "has no exec, httpGet, tcpSocket or grpc", message));
+        }
+        let probe = Probe::of(&server)?;
+        let message = format!("the readiness probe of container `{name}` always succeeds: `{}`", probe.shown());
+        probe.always_succeeds().then(|| server.hit(COMMAND, "always succeeds", message))
+    };
+    set.servers().into_iter().filter_map(hit).collect()
+}
+
+fn readiness_probe_lies<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
+    let hit = |server: Container<'a>| {
+        let name = server.name();
+        if server.value.pointer("/readinessProbe/tcpSocket").is_some() {
+            let message = format!("the readiness probe of container `{name}` only opens a connection");
+            return Some(server.hit("/readinessProbe/tcpSocket", "an open port is not a server that answers", message));
+        }
+        let probe = Probe::of(&server)?;
+        if !probe.commands.is_empty() && probe.commands.iter().all(|it| ["pgrep", "pidof"].contains(&it.program())) {
+            let message = format!("the readiness probe of container `{name}` only looks for the process");
+            return Some(server.hit(COMMAND, "a process is not a server that answers", message));
+        }
+        let (asks, pings) = (probe.calls(&CLIENTS), probe.calls(&ADMINS));
+        let all = || asks.iter().chain(&pings);
+        all().next()?;
+        let socket = all().all(|call| is_by_socket(call)) && !reaches_elsewhere(&server);
+        let only_pings = asks.is_empty() && pings.iter().any(|call| call.iter().any(|word| word == "ping"));
+        let (label, what) = match (only_pings && !probe.is_filtered(), socket) {
+            (true, true) => ("succeeds on access denied, and over the socket", "pings, over the socket"),
+            (true, false) => ("succeeds on access denied", "pings"),
+            (false, true) => ("asks over the socket", "asks over the socket"),
+            (false, false) => return None,
+        };
+        Some(server.hit(COMMAND, label, format!("the readiness probe of container `{name}` only {what}")))
+    };
+    set.servers().into_iter().filter_map(hit).collect()
+}
+
+/// Whether a client is told no host but the socket's. Options in a file are not seen.
+fn is_by_socket(call: &[String]) -> bool {
+    let by_file = call.iter().any(|word| word.starts_with("--defaults-") || word.starts_with("--login-path"));
+    let tcp = call.iter().any(|word| word.eq_ignore_ascii_case("--protocol=tcp"));
+    let host = value_of(call, "--host", "-h");
+    !by_file && !tcp && host.is_none_or(|host| host == "localhost")
+}
+
+/// Whether a variable tells the client the host, which may then not be this one's socket.
+fn reaches_elsewhere(server: &Container<'_>) -> bool {
+    server.variables().any(|(_, name, _)| name == "MYSQL_HOST")
+}
+
+/// The value of a client's option, joined to it or in the next word.
+fn value_of<'a>(call: &'a [String], long: &str, short: &str) -> Option<&'a str> {
+    call.iter().enumerate().find_map(|(place, word)| {
+        if word == long || word == short {
+            return call.get(place + 1).map(String::as_str);
+        }
+        let joined = word.strip_prefix(long).and_then(|rest| rest.strip_prefix('='));
+        joined.or_else(|| word.strip_prefix(short).filter(|_| !word.starts_with("--")))
+    })
+}
+
+fn probe_never_succeeds<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
+    let hit = |server: Container<'a>| {
+        let name = server.name();
+        if let Some(port) = server.value.pointer("/readinessProbe/httpGet/port") {
+            let of_server = *port == MYSQL_PORT || port == "mysql";
+            let message = format!("the readiness probe of container `{name}` asks a MySQL server by HTTP");
+            return of_server.then(|| server.hit("/readinessProbe/httpGet", "MySQL speaks no HTTP", message));
+        }
+        let probe = Probe::of(&server)?;
+        if probe.always_succeeds() {
+            return None;
+        }
+        let why = why_never(&server, &probe)?;
+        let message = format!("the readiness probe of container `{name}` can never succeed: {why}");
+        Some(server.hit(COMMAND, "never succeeds", message))
+    };
+    set.servers().into_iter().filter_map(hit).collect()
+}
+
+fn why_never(server: &Container<'_>, probe: &Probe<'_>) -> Option<String> {
+    let calls = probe.calls(&CLIENTS);
+    // Kubernetes puts in $(NAME), and nobody here $NAME.
+    let variable = |word: &&String| {
+        let after = word.split('$').nth(1);
+        after.is_some_and(|after| after.starts_with(|it: char| it.is_ascii_alphabetic() || "_{".contains(it)))
+    };
+    if let Some(word) = calls.iter().flat_map(|call| call.iter()).find(variable).filter(|_| !probe.has_shell) {
+        return Some(format!("no shell puts in the variable of `{word}`"));
+    }
+    if calls.iter().any(|call| call.windows(2).any(|pair| pair[0] == "-p" && !pair[1].starts_with('-'))) {
+        return Some("behind `-p` and a space stands the name of a schema, and the password is asked for".to_owned());
+    }
+    let [call] = calls.as_slice() else { return None };
+    let is_root = value_of(call, "--user", "-u").is_none_or(|user| user == "root");
+    let says = |word: &String| {
+        ["-p", "--password", "--defaults-", "--login-path"].iter().any(|option| word.starts_with(option))
+    };
+    let by_variable = server.variables().any(|(_, name, _)| name == "MYSQL_PWD")
+        || probe.argv.iter().any(|word| word.contains("MYSQL_PWD"));
+    let official = ["mysql", "mariadb"].contains(&server.image().name());
+    let has_password = server.variables().any(|(_, name, value)| {
+        let given = value.get("valueFrom").is_some() || value["value"].as_str().is_some_and(|value| !value.is_empty());
+        name.ends_with("_ROOT_PASSWORD") && !name.contains("RANDOM") && !name.contains("ALLOW_EMPTY") && given
+    });
+    let decides = probe.commands.len() == 1;
+    let denied = is_root && official && has_password && decides && !by_variable && !call.iter().any(says);
+    denied.then(|| "root has a password, and the probe gives none".to_owned())
+}

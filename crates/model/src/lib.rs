@@ -1,0 +1,96 @@
+//! What a run records: the records, their index and timeline, and the words that all parts of Steadfast share. Nothing here
+//! knows a cluster, a runtime or a command line.
+
+mod act;
+mod answer;
+mod choice;
+mod clock;
+mod clocks;
+mod entries;
+#[cfg(any(test, feature = "fixtures"))]
+pub mod fixtures;
+pub mod image;
+mod index;
+mod lapse;
+mod moment;
+pub mod mysql;
+pub mod object;
+mod read;
+mod record;
+pub mod regular;
+mod rules;
+mod run;
+pub mod scenario;
+mod state;
+mod subject;
+pub mod text;
+mod timeline;
+mod vain;
+
+use std::path::Path;
+
+pub use act::{Act, Fault};
+pub use answer::*;
+pub use choice::Choice;
+pub use clock::{BEAT, Reading, Sampler, Stopwatch, boot_us, wall_us};
+pub use clocks::{Clocks, Doubt, Lasted};
+pub use entries::*;
+pub use index::{Index, Places};
+pub use lapse::{Cause, Lapse};
+pub use moment::Moment;
+pub use read::ReadError;
+pub use record::*;
+pub use rules::LONGEST_RUN_US;
+pub use run::*;
+pub use state::*;
+pub use subject::*;
+pub use timeline::{
+    Change, ClaimLife, Family, Life, Lives, Mark, PodLife, SetState, Timeline, VolumeLife, other_address,
+};
+pub use vain::{LastWords, Warning};
+
+/// All that a check may look at. The parts are made from the records once, so nobody may change these afterwards.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The records, in order.
+    pub records: Vec<Record>,
+    /// The history of the run's objects.
+    pub timeline: Timeline,
+    /// Where the records of each kind are.
+    pub index: Index,
+    /// What the clocks say of each other, and which stretches of time are in doubt.
+    pub clocks: Clocks,
+}
+
+impl Evidence {
+    /// Evidence of these records, which are in order.
+    pub fn new(records: Vec<Record>) -> Self {
+        let (timeline, index, clocks) = (Timeline::of(&records), Index::of(&records), Clocks::of(&records));
+        Self { records, timeline, index, clocks }
+    }
+
+    /// Reads an `evidence.jsonl`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a line is not what a run writes: no record, out of sequence or of time, of another
+    /// format, of a second run, or about a pod that was never seen.
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        read::read(path).map(Self::new)
+    }
+
+    /// Reads the bytes of an `evidence.jsonl`.
+    ///
+    /// # Errors
+    /// As [`Evidence::read`], but for those of a file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ReadError> {
+        read::parse(bytes, Path::new("evidence")).map(Self::new)
+    }
+
+    /// The run's description, where the run came that far.
+    pub fn run(&self) -> Option<&Run> {
+        self.records.iter().find_map(|record| match &record.what {
+            What::Run(run) => Some(run.as_ref()),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! Text that others wrote, such as names, messages of servers and lines of logs, made harmless for those who read it: a
+//! terminal, a browser, a build service.
+
+/// The text without line breaks and other characters that are not seen.
+pub fn in_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || is_hidden(c)).filter(|word| !word.is_empty());
+    without_commands(&words.collect::<Vec<_>>().join(" "))
+}
+
+/// The text in its lines, with a sign in the place of each character that is not seen.
+pub fn inert(text: &str) -> String {
+    let seen = |c: char| if is_hidden(c) && !matches!(c, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { c };
+    without_commands(&text.chars().map(seen).collect::<String>())
+}
+
+/// Whether a character does something instead of being seen: it steers a terminal, or turns the direction of writing and so
+/// shows a text in another order (<https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>).
+pub fn is_hidden(c: char) -> bool {
+    let formats = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
+    c.is_control()
+        || formats
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text so that the runner of GitHub Actions finds no command in it: one begins a line by `::`, or stands anywhere as
+/// `##[…]` (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>).
+pub fn without_commands(text: &str) -> String {
+    let line = |line: &str| match line.trim_start().strip_prefix("::") {
+        Some(rest) => format!("{}: :{rest}", &line[..line.len() - line.trim_start().len()]),
+        None => line.to_owned(),
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n").replace("##[", "## [")
+}
+
+/// The width of a text that no terminal shows, in characters.
+pub const WIDTH: usize = 100;
+
+/// A word as a shell takes it for one.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_.:@%+,=-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Lines of at most this many characters, broken at spaces only: an id or an address stays whole.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut words = text.split(' ');
+    let mut line = words.next().unwrap_or_default().to_owned();
+    let mut lines = Vec::new();
+    for word in words {
+        if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(std::mem::replace(&mut line, word.to_owned()));
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+/// What somebody may write to harm who reads it: all of it goes through every writer.
+#[cfg(any(test, feature = "fixtures"))]
+pub const HOSTILE: &[&str] = &[
+    "\u{1b}[2J",
+    "\u{1b}]0;title\u{7}",
+    "\u{1b}]8;;http://127.0.0.1/\u{1b}\\link",
+    "\u{9b}31m",
+    "a\rb",
+    "a\nb",
+    "\u{8}\u{8}",
+    "\u{0}",
+    "\u{202e}gnp.exe",
+    "\u{2066}a\u{2069}",
+    "\u{200b}",
+    "\u{2028}::error::made up",
+    "::error::made up",
+    "\n  ::error::made up",
+    "##[error]made up",
+    "a ##[add-mask]b",
+    "<script>alert(1)</script>",
+    "' onclick='x",
+    "]]>",
+    "| a | b |",
+    "[a](http://127.0.0.1/)",
+    "`a`",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_hidden_and_no_command_stays() {
+        for hostile in HOSTILE {
+            let (line, lines) = (in_line(hostile), inert(hostile));
+            assert!(!line.contains(is_hidden), "{line:?}");
+            assert!(!lines.contains(|c| is_hidden(c) && c != '\n'), "{lines:?}");
+            for text in [line, lines] {
+                assert!(!text.contains("##["), "{text:?}");
+                assert!(text.lines().all(|line| !line.trim_start().starts_with("::")), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_harms_nobody_stays_as_it_is() {
+        assert_eq!(in_line("one\n\ttwo\u{1b}[2Jthree"), "one two [2Jthree");
+        assert_eq!(inert("a::b\n\tc: #[x] é 中\n"), "a::b\n\tc: #[x] é 中\n");
+        assert_eq!(inert("\u{1b}[1m\n  ::x"), "\u{fffd}[1m\n  : :x");
+    }
+
+    #[test]
+    fn words_stay_whole() {
+        assert_eq!(
+            wrap("one two ordering::starts_in_ordinal_order x", 8),
+            ["one two", "ordering::starts_in_ordinal_order", "x"]
+        );
+        assert_eq!(wrap("", 8), [""]);
+    }
+}

@@ -1,0 +1,352 @@
+//! The append-only log of a run: every record goes to disk before anybody acts on it, and waits are woken by it.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::evidence::Lapse;
+use crate::evidence::Timeline;
+use crate::evidence::{BEAT, Reading, Sampler, Stopwatch, boot_us};
+use crate::evidence::{Record, Wait, WaitOutcome, What};
+use crate::redaction::Redaction;
+
+/// Between two questions about what no record shows.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+/// What a wait sees when it looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight<T> {
+    /// What was awaited is there.
+    Met(T),
+    /// Not yet; this is there instead.
+    NotYet(String),
+    /// It can come no more, for this reason.
+    Never(String),
+}
+
+/// How long a wait may last.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    limit: Duration,
+    cut: bool,
+}
+
+impl From<Duration> for Patience {
+    /// What is awaited is to come within this time.
+    fn from(limit: Duration) -> Self {
+        Self { limit, cut: false }
+    }
+}
+
+impl Patience {
+    /// At most this time is spent on what may take longer: that it does not come says nothing then.
+    pub fn cut(limit: Duration) -> Self {
+        Self { limit, cut: true }
+    }
+}
+
+/// A wait ended without what was awaited.
+#[derive(Debug, thiserror::Error)]
+pub enum WaitError {
+    /// The deadline came first.
+    #[error("{what} did not come within {limit:?}; last seen: {last_seen}")]
+    Expired {
+        /// What was awaited.
+        what: String,
+        /// For how long.
+        limit: Duration,
+        /// The state seen last.
+        last_seen: String,
+    },
+    /// It can come no more.
+    #[error("{what} cannot come any more: {reason}")]
+    Impossible {
+        /// What was awaited.
+        what: String,
+        /// Why it cannot come.
+        reason: String,
+    },
+}
+
+/// The evidence log of a run in progress.
+pub struct Log {
+    path: PathBuf,
+    /// On the clock that goes on while the machine sleeps.
+    started_us: u64,
+    redaction: Redaction,
+    inner: Mutex<Inner>,
+    changed: watch::Sender<u64>,
+    /// How many lapses were noticed.
+    lapses: watch::Sender<usize>,
+    broken: CancellationToken,
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Log").field(&self.path).finish()
+    }
+}
+
+struct Inner {
+    file: Box<dyn Write + Send>,
+    timeline: Timeline,
+    /// Compares the clocks, while somebody keeps time.
+    sampler: Option<Sampler>,
+    failure: Option<std::io::Error>,
+}
+
+impl Log {
+    /// Creates the file; a run never writes into another run's log. The secrets that are known get into no record.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be created.
+    pub fn create(path: &Path, redaction: Redaction) -> std::io::Result<Self> {
+        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        Ok(Self::to(Box::new(file), path, redaction))
+    }
+
+    fn to(file: Box<dyn Write + Send>, path: &Path, redaction: Redaction) -> Self {
+        let inner = Inner { file, timeline: Timeline::default(), sampler: None, failure: None };
+        Self {
+            path: path.to_owned(),
+            started_us: boot_us(),
+            redaction,
+            inner: Mutex::new(inner),
+            changed: watch::Sender::new(0),
+            lapses: watch::Sender::new(0),
+            broken: CancellationToken::new(),
+        }
+    }
+
+    /// The secrets that get into no record.
+    pub fn redaction(&self) -> &Redaction {
+        &self.redaction
+    }
+
+    /// Where the log is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Microseconds since the log began, as its records count them.
+    pub fn now_us(&self) -> u64 {
+        boot_us().saturating_sub(self.started_us)
+    }
+
+    /// Appends a record and returns its sequence number; before it the lapse that was not noticed yet, for what comes next
+    /// may have happened in it. A write that fails is the last one: it is remembered for [`Log::failure`], because evidence
+    /// that did not reach the disk must not be judged, and ends [`Log::broken`].
+    pub fn record(&self, what: What) -> u64 {
+        let seq = {
+            let mut inner = self.inner();
+            self.compare_clocks(&mut inner);
+            self.append(&mut inner, self.now_us(), what)
+        };
+        self.changed.send_replace(seq);
+        seq
+    }
+
+    /// Appends a record of this time.
+    fn append(&self, inner: &mut Inner, at_us: u64, what: What) -> u64 {
+        let seq = inner.timeline.last_seq + 1;
+        let record = Record { seq, at_us, wall: jiff::Timestamp::now(), what };
+        if inner.failure.is_none()
+            && let Err(error) = self.line(&record).and_then(|line| inner.file.write_all(&line))
+        {
+            inner.failure = Some(error);
+            self.broken.cancel();
+        }
+        inner.timeline.observe(&record);
+        seq
+    }
+
+    /// A record as it is written, without the secrets that are known.
+    fn line(&self, record: &Record) -> std::io::Result<Vec<u8>> {
+        let mut line = serde_json::to_string(record)?;
+        if self.redaction.concerns(&line) {
+            let mut value = serde_json::to_value(record)?;
+            self.redaction.value(&mut value);
+            line = value.to_string();
+        }
+        line.push('\n');
+        Ok(line.into_bytes())
+    }
+
+    /// Compares the clocks, beat by beat, until it is dropped. A lapse becomes a record.
+    pub async fn keep_time(&self) {
+        self.inner().sampler = Some(Sampler::new(Reading::now()));
+        // Whoever ends this may do so just after a lapse.
+        let _last = Last(self);
+        loop {
+            tokio::time::sleep(BEAT).await;
+            self.compare_clocks(&mut self.inner());
+        }
+    }
+
+    /// Ends with the next lapse that is noticed.
+    pub async fn lapsed(&self) {
+        // It cannot fail while there is the log.
+        let _ = self.lapses.subscribe().changed().await;
+    }
+
+    fn compare_clocks(&self, inner: &mut Inner) {
+        let Some(sampler) = &mut inner.sampler else { return };
+        let lapses: Vec<Lapse> = sampler.observe(Reading::now()).collect();
+        for Lapse { from_us, to_us, cause } in lapses {
+            let [from_us, to_us] = [from_us, to_us].map(|us| us.saturating_sub(self.started_us));
+            let seq = self.append(inner, to_us, What::Lapse(Lapse { from_us, to_us, cause }));
+            self.changed.send_replace(seq);
+            self.lapses.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Looks at the timeline as it is now.
+    pub fn look<R>(&self, look: impl FnOnce(&Timeline) -> R) -> R {
+        look(&self.inner().timeline)
+    }
+
+    /// Tells of every record that comes from now on, by its sequence number.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Whether a record could not be written, and why.
+    pub fn failure(&self) -> Option<String> {
+        self.inner().failure.as_ref().map(ToString::to_string)
+    }
+
+    /// Waits until a record cannot be written, if that ever happens.
+    pub async fn broken(&self) {
+        self.broken.cancelled().await;
+    }
+
+    /// Waits until the timeline shows what is awaited, woken by records. How the wait ended becomes a record too.
+    ///
+    /// `seen` is told the state whenever it changes, for those who watch the run.
+    ///
+    /// # Errors
+    /// When the deadline comes first, or when what is awaited can come no more.
+    pub async fn wait<T>(
+        &self,
+        what: &str,
+        patience: impl Into<Patience>,
+        seen: impl Fn(&str),
+        sight: impl Fn(&Timeline) -> Sight<T>,
+    ) -> Result<T, WaitError> {
+        let mut changed = self.changed.subscribe();
+        let mut waiting = Waiting::new(what, patience.into(), seen);
+        let result = loop {
+            changed.mark_unchanged();
+            if let Some(ended) = waiting.sees(self.look(&sight)) {
+                break ended;
+            }
+            if tokio::time::timeout(waiting.left(), changed.changed()).await.is_err() {
+                break Err(waiting.expired());
+            }
+        };
+        self.record(waiting.ended(&result));
+        result
+    }
+
+    /// The same for what no record shows: it is asked for again and again.
+    ///
+    /// # Errors
+    /// When the deadline comes first, or when what is awaited can come no more.
+    pub async fn poll<T>(
+        &self,
+        what: &str,
+        patience: impl Into<Patience>,
+        seen: impl Fn(&str),
+        ask: impl AsyncFn() -> Sight<T>,
+    ) -> Result<T, WaitError> {
+        let mut waiting = Waiting::new(what, patience.into(), seen);
+        let result = loop {
+            let Ok(sight) = tokio::time::timeout(waiting.left(), ask()).await else {
+                break Err(waiting.expired());
+            };
+            if let Some(ended) = waiting.sees(sight) {
+                break ended;
+            }
+            // What no record shows wakes nobody.
+            tokio::time::sleep(ASK_AGAIN_AFTER.min(waiting.left())).await;
+        };
+        self.record(waiting.ended(&result));
+        result
+    }
+
+    // A panic while the lock was held leaves whole records behind, so the log stays usable for the clean-up.
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Compares the clocks for the last time when it is dropped.
+struct Last<'a>(&'a Log);
+
+impl Drop for Last<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.0.inner();
+        self.0.compare_clocks(&mut inner);
+        inner.sampler = None;
+    }
+}
+
+/// A wait that is under way.
+struct Waiting<'a, S> {
+    what: &'a str,
+    patience: Patience,
+    /// On the clock that rests while the machine sleeps: nobody waits meanwhile.
+    begun: Instant,
+    took: Stopwatch,
+    seen: S,
+    last_seen: String,
+}
+
+impl<'a, S: Fn(&str)> Waiting<'a, S> {
+    fn new(what: &'a str, patience: Patience, seen: S) -> Self {
+        Self { what, patience, begun: Instant::now(), took: Stopwatch::start(), seen, last_seen: String::new() }
+    }
+
+    fn left(&self) -> Duration {
+        self.patience.limit.saturating_sub(self.begun.elapsed())
+    }
+
+    /// How a look ends the wait, if it does.
+    fn sees<T>(&mut self, sight: Sight<T>) -> Option<Result<T, WaitError>> {
+        match sight {
+            Sight::Met(value) => return Some(Ok(value)),
+            Sight::Never(reason) => return Some(Err(WaitError::Impossible { what: self.what.to_owned(), reason })),
+            Sight::NotYet(state) if state != self.last_seen => {
+                (self.seen)(&state);
+                self.last_seen = state;
+            }
+            Sight::NotYet(_) => {}
+        }
+        None
+    }
+
+    fn expired(&self) -> WaitError {
+        let (what, last_seen) = (self.what.to_owned(), self.last_seen.clone());
+        WaitError::Expired { what, limit: self.patience.limit, last_seen }
+    }
+
+    /// The record of the wait's end.
+    fn ended<T>(self, result: &Result<T, WaitError>) -> What {
+        let outcome = match result {
+            Ok(_) => WaitOutcome::Met,
+            Err(WaitError::Impossible { reason, .. }) => WaitOutcome::Impossible(reason.clone()),
+            Err(WaitError::Expired { .. }) if self.patience.cut => WaitOutcome::CutShort,
+            Err(WaitError::Expired { .. }) => WaitOutcome::Expired,
+        };
+        What::Wait(Wait { what: self.what.to_owned(), outcome, took_us: self.took.us(), last_seen: self.last_seen })
+    }
+}
+
+#[cfg(test)]
+mod tests;
