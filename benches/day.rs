@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use steadfast::evidence::{EventType, Evidence, Moment, Question, Record, Row, SqlAnswer, What, Write, WriteOutcome};
+use steadfast::evidence::{
+    EventType, Evidence, Moment, Question, Record, Row, Scenario, SqlAnswer, What, Write, WriteOutcome,
+};
 
 /// Records between one round of restarts and the next, in which nothing happens but what always does.
 const QUIET: usize = 2_000;
@@ -65,7 +67,8 @@ impl Stored {
             |path: &Path| path.to_string_lossy().contains("/seed-") && path.extension().is_some_and(|it| it == "jsonl");
         let newest = files.filter(|path| of_seed(path)).max().expect("a stored run of the seed");
         let evidence = Evidence::read(&newest).expect("evidence");
-        let restarts = |record: &Record| matches!(&record.what, What::Step(step) if step.name == "restart");
+        let restarts =
+            |record: &Record| matches!(&record.what, What::Step(step) if step.whole() == Some(Scenario::Restart));
         let begin = 1 + evidence.records.iter().position(restarts).expect("restarts");
         let end = begin + evidence.records[begin..].iter().position(restarts).expect("their end");
         let uid = |pod: &str, place: usize| {

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, all, find};
 use steadfast::choice::choice;
 use steadfast::cluster::kind::IpFamily;
-use steadfast::evidence::{Choice, Expect, Replication};
+use steadfast::evidence::{Choice, Expect, Replication, Scenario};
 use steadfast::run::{Budget, Keep, Settings, Target};
 use steadfast::scenario::Rate;
 use steadfast::text::quoted;
@@ -201,7 +201,7 @@ impl RunOptions {
     pub fn settings(&self, mut checks: Vec<&'static Check>) -> Settings {
         if self.keep == Keep::Always {
             // What is kept on request cannot be judged for having gone.
-            checks.retain(|check| !check.scenarios.contains(&"teardown"));
+            checks.retain(|check| !check.scenarios.contains(&Scenario::Teardown));
         }
         let target = match (&self.cluster, &self.kubeconfig) {
             (Some(cluster), _) => Target::Kind(cluster.clone()),
@@ -245,8 +245,9 @@ impl RunOptions {
 
     /// The settings that `up` implies: everything up to replication, and nothing is removed.
     pub fn up(&self) -> Settings {
-        let checks =
-            CATALOGUE.iter().filter(|check| check.scenarios.iter().all(|name| ["deploy", "replicate"].contains(name)));
+        let checks = CATALOGUE
+            .iter()
+            .filter(|check| check.scenarios.iter().all(|name| [Scenario::Deploy, Scenario::Replicate].contains(name)));
         Settings { keep: Keep::Always, ..self.settings(checks.collect()) }
     }
 

@@ -12,10 +12,10 @@ use libtest_mimic::Failed;
 use serde::Deserialize;
 use steadfast::check::{Check, Verdict, find};
 use steadfast::cluster::kind::IpFamily;
-use steadfast::evidence::{Evidence, Expect, Replication};
+use steadfast::evidence::{Evidence, Expect, Replication, Scenario};
 use steadfast::report::{Judged, Outcome};
 use steadfast::run::Budget;
-use steadfast::scenario::{SCENARIOS, Sabotage, plan};
+use steadfast::scenario::{Sabotage, plan};
 use steadfast::trend::MUTANTS;
 use steadfast::workload::Hints;
 
@@ -51,10 +51,10 @@ struct Mutant {
     sabotage: Vec<Sabotage>,
     /// Scenarios that it is put through beside those of the checks that must fail.
     #[serde(default)]
-    scenarios: Vec<String>,
+    scenarios: Vec<Scenario>,
     /// Scenarios that it is put through in place of those of the checks that must fail: a check that judges a long run
     /// finds in a short one what is wrong.
-    within: Option<Vec<String>>,
+    within: Option<Vec<Scenario>>,
     /// What it is held to, where that is not the usual.
     #[serde(default)]
     budgets: Vec<Budget>,
@@ -93,15 +93,12 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/mutants")
 }
 
-/// The list, refused where it names a check or a scenario that does not exist: such a mutant could never be killed.
+/// The list, refused where it names a check that does not exist: such a mutant could never be killed.
 fn mutants() -> Vec<Mutant> {
     let mutants: Vec<Mutant> = staged::list(&folder().join("mutants.yaml"));
     for mutant in &mutants {
         let unknown = mutant.kills.iter().chain(&mutant.touches).find(|id| find(id).is_none());
         assert!(unknown.is_none(), "mutant {} names {unknown:?}, which is no check", mutant.name);
-        let acted = mutant.scenarios.iter().chain(mutant.within.iter().flatten());
-        let unknown = acted.into_iter().find(|name| !SCENARIOS.contains(&name.as_str()));
-        assert!(unknown.is_none(), "mutant {} names {unknown:?}, which is no scenario", mutant.name);
         assert!(!mutant.kills.is_empty(), "mutant {} names no check that must fail", mutant.name);
     }
     mutants
@@ -137,10 +134,10 @@ impl Piece for Mutant {
 
 impl Mutant {
     /// The scenarios of the checks that must kill it, and those that it needs besides.
-    fn plan(&self) -> Vec<String> {
-        let besides = self.scenarios.iter().map(String::as_str);
+    fn plan(&self) -> Vec<Scenario> {
+        let besides = self.scenarios.iter().copied();
         match &self.within {
-            Some(within) => plan(within.iter().map(String::as_str).chain(besides)),
+            Some(within) => plan(within.iter().copied().chain(besides)),
             None => plan(self.killers().flat_map(|check| check.scenarios).copied().chain(besides)),
         }
     }

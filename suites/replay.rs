@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+use steadfast::evidence::Scenario;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use steadfast::{

@@ -88,7 +88,7 @@ fn awaited(evidence: &Evidence, judged: &Judged) -> String {
     let (spans, scenarios) = (spans::spans(evidence), judged.check.scenarios);
     let within = |seq: u64| {
         let covers = |span: &spans::Span<'_>| (span.begin.seq..=span.end.seq).contains(&seq);
-        spans.iter().any(|span| scenarios.contains(&span.name) && covers(span))
+        spans.iter().any(|span| span.scenario.is_some_and(|it| scenarios.contains(&it)) && covers(span))
     };
     let in_vain = evidence.records.iter().rev().find_map(|record| match &record.what {
         What::Wait(wait) if unmet(wait) && within(record.seq) => Some((record, wait)),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::spans::seconds;
 use crate::check::measure::{Disruption, Measures, Outage, Outcomes, Overall, Spread};
-use crate::evidence::{Budgets, Evidence};
+use crate::evidence::{Budgets, Evidence, Scenario};
 
 /// A disruption as a row of a table.
 pub(super) struct Row {
@@ -99,7 +99,7 @@ pub(super) fn ledger(evidence: &Evidence) -> Vec<String> {
 /// A disruption in `results.json`: times in seconds, so that a trend needs no arithmetic.
 #[derive(Serialize)]
 pub(super) struct DisruptionResult {
-    scenario: String,
+    scenario: Scenario,
     acts: Vec<String>,
     evidence: Vec<u64>,
     began_s: f64,
@@ -178,7 +178,7 @@ fn result(disruption: &Disruption, budgets: &Budgets) -> DisruptionResult {
     let budget = |ms: u64| in_seconds(ms * 1000);
     let of_outage = |outage: Option<Outage>| outage.map_or(0.0, |outage| in_seconds(outage.us()));
     DisruptionResult {
-        scenario: disruption.scenario.clone(),
+        scenario: disruption.scenario,
         acts: disruption.acts.iter().map(|part| part.act.to_string()).collect(),
         evidence: disruption.acts.iter().map(|part| part.asked.seq).collect(),
         began_s: in_seconds(disruption.began().at_us),

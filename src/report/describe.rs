@@ -82,11 +82,7 @@ fn run_line(run: &Run) -> String {
 }
 
 fn step_line(step: &Step) -> String {
-    let name = if step.name == step.scenario || step.scenario == "run" {
-        step.name.clone()
-    } else {
-        format!("{}: {}", step.scenario, step.name)
-    };
+    let name = step.words();
     match &step.phase {
         Phase::Begin => format!("step begins: {name}"),
         Phase::End => format!("step ends: {name}"),

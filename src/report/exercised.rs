@@ -52,13 +52,13 @@ pub(super) fn exercised(evidence: &Evidence) -> Vec<Exercise> {
     }
     all.extend(run.left_out.iter().map(|left_out| {
         let text = format!("{} was left out: {}", left_out.scenario, left_out.why);
-        Exercise::new(&left_out.scenario, How::LeftOut, text)
+        Exercise::new(left_out.scenario.name(), How::LeftOut, text)
     }));
     all
 }
 
 fn disruptions(measures: &Measures) -> Option<Exercise> {
-    let mut scenarios: Vec<&str> = measures.disruptions.iter().map(|it| it.scenario.as_str()).collect();
+    let mut scenarios: Vec<&str> = measures.disruptions.iter().map(|it| it.scenario.name()).collect();
     scenarios.dedup();
     let acts: usize = measures.disruptions.iter().map(|it| it.acts.iter().filter(|part| part.proved).count()).sum();
     let text = format!("disruptions: exercised: {acts} proved to have happened, in {}", scenarios.join(", "));

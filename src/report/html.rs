@@ -107,7 +107,7 @@ fn facts(outcome: &Outcome<'_>) -> String {
     fact("Workload", &workload);
     fact("Kubernetes", &run.kubernetes);
     fact("Cluster", &run.cluster);
-    fact("Scenarios", &run.scenarios.join(", "));
+    fact("Scenarios", &run.scenarios.iter().map(|it| it.name()).collect::<Vec<_>>().join(", "));
     fact("Harness", &format!("steadfast {}", run.steadfast));
     for substitution in substitutions(outcome.evidence) {
         fact("Substitution", &substitution);

@@ -10,7 +10,7 @@ use super::versions::{Servers, servers};
 use super::{Judged, Outcome, Summary};
 use crate::check::Verdict;
 use crate::check::expectation::{self, Applied};
-use crate::evidence::{Evidence, LeftOut, Run, Substitution, Upgrade};
+use crate::evidence::{Evidence, LeftOut, Run, Scenario, Substitution, Upgrade};
 
 /// The version of the format.
 pub(crate) const SCHEMA: u32 = 1;
@@ -40,7 +40,7 @@ struct RunFacts<'a> {
     namespace: &'a str,
     set: &'a str,
     substitutions: &'a [Substitution],
-    scenarios: &'a [String],
+    scenarios: &'a [Scenario],
     expectations: Vec<Applied>,
 }
 

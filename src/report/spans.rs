@@ -1,14 +1,14 @@
 //! The outermost steps of a run, which are its time table: the cluster's steps and the scenarios.
 
-use crate::evidence::{Evidence, Mark, Phase, Record, Step, What};
+use crate::evidence::{Evidence, Mark, Phase, Record, Scenario, Step, What};
 
 /// A step from its beginning to its end.
 #[derive(Debug)]
 pub(super) struct Span<'a> {
     /// The scenario's name, or what was done around the scenarios.
     pub(super) name: &'a str,
-    /// Whether it is a scenario.
-    pub(super) scenario: bool,
+    /// The scenario, if it is one.
+    pub(super) scenario: Option<Scenario>,
     /// Where it begins.
     pub(super) begin: Mark,
     /// Where it ends; the last record, if it did not end.
@@ -46,7 +46,7 @@ pub(super) fn spans(evidence: &Evidence) -> Vec<Span<'_>> {
         }
         let ended = match &step.phase {
             Phase::Begin => {
-                let scenario = step.scenario == step.name;
+                let scenario = step.whole();
                 let (begin, end, ended) = (mark(record), last, Ended::CutShort);
                 spans.push(Span { name: &step.name, scenario, begin, end, ended });
                 continue;
@@ -63,9 +63,9 @@ pub(super) fn spans(evidence: &Evidence) -> Vec<Span<'_>> {
 }
 
 /// How long the scenarios of these names took together, each counted once.
-pub(super) fn seconds_of<'a>(spans: &[Span<'_>], scenarios: impl IntoIterator<Item = &'a str>) -> f64 {
-    let wanted: std::collections::BTreeSet<&str> = scenarios.into_iter().collect();
-    spans.iter().filter(|span| span.scenario && wanted.contains(span.name)).map(Span::seconds).sum()
+pub(super) fn seconds_of(spans: &[Span<'_>], scenarios: impl IntoIterator<Item = Scenario>) -> f64 {
+    let wanted: std::collections::BTreeSet<Scenario> = scenarios.into_iter().collect();
+    spans.iter().filter(|span| span.scenario.is_some_and(|it| wanted.contains(&it))).map(Span::seconds).sum()
 }
 
 /// Microseconds as seconds.
@@ -75,7 +75,7 @@ pub(super) fn seconds(us: u64) -> f64 {
 
 /// A scenario's step of its own name surrounds all its others; `run` is no scenario but what surrounds them all.
 fn is_outermost(step: &Step) -> bool {
-    (step.scenario == "run") != (step.scenario == step.name)
+    step.scenario.is_none() || step.whole().is_some()
 }
 
 fn mark(record: &Record) -> Mark {
@@ -91,7 +91,7 @@ mod tests {
     fn the_outermost_steps_are_the_time_table() {
         let evidence = sample::passing_evidence();
         let spans = spans(&evidence);
-        let table: Vec<_> = spans.iter().map(|span| (span.name, span.scenario, span.seconds())).collect();
+        let table: Vec<_> = spans.iter().map(|span| (span.name, span.scenario.is_some(), span.seconds())).collect();
         let expected = [
             ("create the cluster", false, 31.0),
             ("load images", false, 8.5),
@@ -100,7 +100,7 @@ mod tests {
             ("tear down", false, 6.0),
         ];
         assert_eq!(table, expected);
-        assert_eq!(seconds_of(&spans, ["deploy", "restart", "deploy"]), 68.0);
+        assert_eq!(seconds_of(&spans, [Scenario::Deploy, Scenario::Restart, Scenario::Deploy]), 68.0);
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Drawing<'_> {
     fn bands(&mut self, spans: &[Span<'_>]) {
         for span in spans {
             let (begin, end) = (span.begin.at_us, span.end.at_us);
-            let class = if span.scenario { "scenario" } else { "around" };
+            let class = if span.scenario.is_some() { "scenario" } else { "around" };
             let ended = match span.ended {
                 Ended::Done => String::new(),
                 Ended::Failed(reason) => format!(", failed: {reason}"),

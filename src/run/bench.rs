@@ -207,7 +207,7 @@ impl Bench {
         };
         let nodes: Api<Node> = Api::all(cluster.client.clone());
         let loader = Loader::new(&lab, &cluster.client, kind.clone());
-        let ready = around.journal.step("run", "wait for nodes and DNS", async {
+        let ready = around.journal.step(None, "wait for nodes and DNS", async {
             let limit = around.scaled(READY_WITHIN);
             // Of a cluster that is there, nodes may be away that nobody needs.
             let wanted = if owned.is_some() { Wanted::All } else { Wanted::Some };
@@ -299,7 +299,7 @@ pub(super) async fn reach(
             let (image, workers, domain) = (node.image.as_str(), nodes.saturating_sub(1), domain.as_deref());
             let shape = Shape { image, workers, domain, ip_family: *ip_family };
             let made = cluster.create(shape, around.scaled(kind::CREATE_WITHIN));
-            around.journal.step("run", "create the cluster", made).await?;
+            around.journal.step(None, "create the cluster", made).await?;
             let connected = Cluster::connect(&cluster.kubeconfig, None, false).await?;
             Ok(Reached { cluster: connected, kind: Some(name.clone()), nodes: Some(node), witness_image: None })
         }

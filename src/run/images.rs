@@ -110,7 +110,7 @@ impl Loader {
                     kind::load_images(&self.lab, cluster, &others)
                 )
             };
-            journal.step("run", "load images", loading).await?;
+            journal.step(None, "load images", loading).await?;
             loaded.extend(archives.iter().map(|(image, _)| *image).chain(others).map(str::to_owned));
         }
         let built = ready.into_iter().filter(|image| image.built);

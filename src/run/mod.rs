@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::check::{Check, Verdict};
 use crate::cluster::kind::{self, KindCluster};
 use crate::cluster::{Lab, book, engine};
-use crate::evidence::{Evidence, Leftover, Snapshot, SnapshotOf, What};
+use crate::evidence::{Evidence, Leftover, Scenario, Snapshot, SnapshotOf, What};
 use crate::record::Log;
 use crate::report::{self, Judged, Outcome, Progress};
 use crate::scenario::Journal;
@@ -135,8 +135,10 @@ fn read_back(around: &Surroundings, trouble: Option<RunError>) -> Result<Finishe
 /// How to remove what was kept on a cluster that was there before.
 fn kept_namespaces(settings: &Settings, run_id: &str, evidence: &Evidence) -> Option<String> {
     let namespace = &evidence.run()?.subject.namespace;
-    let torn_down =
-        evidence.records.iter().any(|record| matches!(&record.what, What::Step(step) if step.name == "teardown"));
+    let torn_down = evidence
+        .records
+        .iter()
+        .any(|record| matches!(&record.what, What::Step(step) if step.whole() == Some(Scenario::Teardown)));
     if torn_down {
         return None;
     }
@@ -159,7 +161,7 @@ fn kept_namespaces(settings: &Settings, run_id: &str, evidence: &Evidence) -> Op
 /// Deletes the run's cluster, and records what is left of it: all of it, where it cannot be deleted.
 async fn remove(cluster: KindCluster, journal: &Journal) -> Result<(), RunError> {
     let name = cluster.name.clone();
-    let deleted = journal.step("run", "delete the cluster", cluster.delete()).await;
+    let deleted = journal.step(None, "delete the cluster", cluster.delete()).await;
     let left = match &deleted {
         Ok(left) => left.clone(),
         Err(error) => vec![Leftover { kind: "cluster".to_owned(), name, held_by: Some(error.to_string()) }],
@@ -234,7 +236,7 @@ fn keep(settings: &Settings, evidence: &Path, acted: Result<(), &RunError>) -> b
         (Keep::Always, Ok(())) | (Keep::OnFailure, Err(_)) => true,
         (Keep::Always, Err(_)) => Evidence::read(evidence).is_ok_and(|evidence| evidence.run().is_some()),
         (Keep::OnFailure, Ok(())) => Evidence::read(evidence).is_ok_and(|evidence| {
-            let checks = settings.checks.iter().filter(|check| !check.scenarios.contains(&"teardown"));
+            let checks = settings.checks.iter().filter(|check| !check.scenarios.contains(&Scenario::Teardown));
             let mut verdicts = checks.map(|check| check.judge(&evidence).verdict);
             verdicts.any(|verdict| matches!(verdict, Verdict::Fail | Verdict::Inconclusive))
         }),

@@ -1,8 +1,7 @@
 //! What of its scenarios a trial may act on its cluster, and what it leaves out.
 
 use super::{Bench, Trial};
-use crate::evidence::LeftOut;
-use crate::scenario::disrupts;
+use crate::evidence::{Disrupts, LeftOut, Scenario};
 use crate::workload::{Apart, shortage};
 
 /// What a trial may disrupt.
@@ -20,7 +19,7 @@ pub enum Disruption {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Scope {
     /// Those to act, in order.
-    pub scenarios: Vec<String>,
+    pub scenarios: Vec<Scenario>,
     /// The others.
     pub left_out: Vec<LeftOut>,
 }
@@ -50,12 +49,12 @@ impl Scope {
         Self::on(ground, &trial.scenarios)
     }
 
-    fn on(ground: Ground, wanted: &[String]) -> Self {
+    fn on(ground: Ground, wanted: &[Scenario]) -> Self {
         let mut scope = Self::default();
-        for scenario in wanted {
+        for &scenario in wanted {
             match why_not(ground, scenario) {
-                Some(why) => scope.left_out.push(LeftOut { scenario: scenario.clone(), why: why.to_owned() }),
-                None => scope.scenarios.push(scenario.clone()),
+                Some(why) => scope.left_out.push(LeftOut { scenario, why: why.to_owned() }),
+                None => scope.scenarios.push(scenario),
             }
         }
         scope
@@ -63,24 +62,27 @@ impl Scope {
 }
 
 /// Why a scenario must not be acted on such a ground, as the end of a sentence.
-fn why_not(ground: Ground, scenario: &str) -> Option<&'static str> {
-    match scenario {
-        "crash" if !ground.containers => {
-            Some("a server is killed from its node, and the nodes are no containers of this machine")
-        }
-        "drain" | "freeze" | "outage" | "resolver" | "control" if ground.disruption != Disruption::Cluster => Some(
-            "nodes, DNS servers and the API server are left alone in a cluster that was not made for this workload",
-        ),
-        "freeze" | "outage" if ground.nodes < 2 => {
-            Some("the cluster's only node carries the API server, the DNS servers and the witnesses too")
-        }
-        "grow" if !ground.room => Some("no node takes one more pod, or a quota allows none"),
-        "claims" if ground.pods < 2 => Some("the set has one pod: with its claim would go every write"),
-        _ if ground.disruption == Disruption::Nothing && disrupts(scenario) => {
-            Some("no pod is disturbed in a cluster that was there before, unless --allow-disruption is given")
-        }
-        _ => None,
+fn why_not(ground: Ground, scenario: Scenario) -> Option<&'static str> {
+    let required = scenario.description();
+    if required.in_containers && !ground.containers {
+        return Some("a server is killed from its node, and the nodes are no containers of this machine");
     }
+    if required.disrupts == Disrupts::Cluster && ground.disruption != Disruption::Cluster {
+        return Some(
+            "nodes, DNS servers and the API server are left alone in a cluster that was not made for this workload",
+        );
+    }
+    if ground.nodes < required.nodes {
+        return Some("the cluster's only node carries the API server, the DNS servers and the witnesses too");
+    }
+    if required.one_more_pod && !ground.room {
+        return Some("no node takes one more pod, or a quota allows none");
+    }
+    if ground.pods < required.pods {
+        return Some("the set has one pod: with its claim would go every write");
+    }
+    let undisturbed = ground.disruption == Disruption::Nothing && scenario.disrupts();
+    undisturbed.then_some("no pod is disturbed in a cluster that was there before, unless --allow-disruption is given")
 }
 
 #[cfg(test)]
@@ -90,8 +92,8 @@ mod tests {
 
     const OWN: Ground = Ground { disruption: Disruption::Cluster, containers: true, nodes: 3, pods: 3, room: true };
 
-    fn left_out(ground: Ground) -> Vec<String> {
-        let wanted = crate::scenario::SCENARIOS.map(str::to_owned);
+    fn left_out(ground: Ground) -> Vec<Scenario> {
+        let wanted: Vec<Scenario> = Scenario::all().collect();
         let scope = Scope::on(ground, &wanted);
         assert_eq!(scope.scenarios.len() + scope.left_out.len(), wanted.len());
         scope.left_out.into_iter().map(|left| left.scenario).collect()
@@ -99,24 +101,28 @@ mod tests {
 
     #[test]
     fn whose_the_cluster_is_decides_what_is_disrupted() {
-        let beyond_the_workload = ["drain", "freeze", "outage", "resolver", "control"];
+        let beyond_the_workload =
+            [Scenario::Drain, Scenario::NodePause, Scenario::NodeStop, Scenario::DnsReplace, Scenario::ApiserverKill];
         let shared = Ground { disruption: Disruption::Workload, ..OWN };
         assert!(left_out(OWN).is_empty());
-        assert_eq!(left_out(Ground { nodes: 1, ..OWN }), ["freeze", "outage"]);
-        assert_eq!(left_out(Ground { room: false, ..OWN }), ["grow"]);
+        assert_eq!(left_out(Ground { nodes: 1, ..OWN }), [Scenario::NodePause, Scenario::NodeStop]);
+        assert_eq!(left_out(Ground { room: false, ..OWN }), [Scenario::Grow]);
         assert_eq!(left_out(shared), beyond_the_workload);
-        assert_eq!(left_out(Ground { containers: false, ..shared }), [&["crash"][..], &beyond_the_workload].concat());
+        assert_eq!(
+            left_out(Ground { containers: false, ..shared }),
+            [&[Scenario::ServerKill][..], &beyond_the_workload].concat()
+        );
     }
 
     #[test]
     fn the_only_copy_of_all_writes_is_not_taken_away() {
-        assert_eq!(left_out(Ground { pods: 1, ..OWN }), ["claims"]);
+        assert_eq!(left_out(Ground { pods: 1, ..OWN }), [Scenario::Claims]);
     }
 
     /// Checks that the run cannot decide are skipped, with the reason: whoever must not disturb more is not left in doubt.
     #[test]
     fn what_must_not_be_acted_leaves_no_check_undecided() {
-        let wanted = crate::scenario::SCENARIOS.map(str::to_owned);
+        let wanted: Vec<Scenario> = Scenario::all().collect();
         for disruption in [Disruption::Nothing, Disruption::Workload, Disruption::Cluster] {
             for (containers, nodes, pods) in [(true, 3, 3), (true, 1, 3), (false, 3, 3), (true, 3, 1), (false, 1, 1)] {
                 let ground = Ground { disruption, containers, nodes, pods, room: nodes < 3 };
@@ -133,14 +139,14 @@ mod tests {
 
     #[test]
     fn without_agreement_no_scenario_disturbs_a_pod() {
-        let wanted = crate::scenario::SCENARIOS.map(str::to_owned);
+        let wanted: Vec<Scenario> = Scenario::all().collect();
         let scope = Scope::on(Ground { disruption: Disruption::Nothing, pods: 1, ..OWN }, &wanted);
-        assert_eq!(scope.scenarios, ["deploy", "replicate", "settle", "teardown"]);
+        assert_eq!(scope.scenarios, [Scenario::Deploy, Scenario::Replicate, Scenario::Settle, Scenario::Teardown]);
         let why =
-            |scenario: &str| scope.left_out.iter().find(|left| left.scenario == scenario).map(|it| it.why.as_str());
-        assert!(why("restart").is_some_and(|why| why.contains("--allow-disruption")));
+            |scenario: Scenario| scope.left_out.iter().find(|left| left.scenario == scenario).map(|it| it.why.as_str());
+        assert!(why(Scenario::Restart).is_some_and(|why| why.contains("--allow-disruption")));
         // What the flag would not change is not said to be up to it.
-        for scenario in ["control", "claims"] {
+        for scenario in [Scenario::ApiserverKill, Scenario::Claims] {
             assert!(why(scenario).is_some_and(|why| !why.contains("--allow-disruption")), "{scenario}");
         }
     }

@@ -7,7 +7,7 @@ use super::budget::Budget;
 use super::{Disruption, RunError, Trial, names, preflight};
 use crate::check::Check;
 use crate::cluster::{Lab, Version};
-use crate::evidence::{Expect, Replication};
+use crate::evidence::{Expect, Replication, Scenario};
 use crate::scenario::{Rate, Sabotage, plan};
 use crate::workload::{self, Hints, Loaded, Sources};
 
@@ -88,10 +88,10 @@ impl Settings {
             around.journal.note(format!("{file} holds no objects and was passed over"));
         }
         // An upgrade is acted whole, and the ledger read back, whichever checks are asked for.
-        let of_upgrade = self.upgrade.map_or(&[][..], |_| &["upgrade", "settle"]);
+        let of_upgrade = self.upgrade.map_or(&[][..], |_| &[Scenario::Upgrade, Scenario::Settle]);
         let mut scenarios = plan(self.checks.iter().flat_map(|check| check.scenarios).chain(of_upgrade).copied());
         if self.keep == Keep::Always {
-            scenarios.retain(|scenario| scenario != "teardown");
+            scenarios.retain(|scenario| *scenario != Scenario::Teardown);
         }
         let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), self.sabotage.clone());
         let (replication, ledger) = (self.replication, self.ledger);
@@ -120,7 +120,7 @@ impl Settings {
             newer: None,
         };
         workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local", &trial.hints)?;
-        if trial.scenarios.iter().any(|scenario| scenario == "replicate") {
+        if trial.scenarios.contains(&Scenario::Replicate) {
             workload::can_be_judged(&trial.manifests)?;
         }
         preflight::quotas(&trial.manifests, false)?;

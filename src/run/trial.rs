@@ -17,10 +17,12 @@ use super::names::{short_name, usable, word_of};
 use super::password::password;
 use super::scope::{Disruption, Scope};
 use super::{RunError, preflight, witness};
-use crate::evidence::{Budgets, Expect, Note, Replication, Run, SCHEMA, Subject, Substitution, Upgrade, What};
+use crate::evidence::{
+    Budgets, Expect, Note, Replication, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What,
+};
 use crate::probe::Session;
 use crate::record::Recorder;
-use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, SCENARIOS, Sabotage, Witnesses};
+use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, Sabotage, Witnesses};
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Hints, Manifest};
 
@@ -37,7 +39,7 @@ pub struct Trial {
     /// What is said of the workload beside its manifests.
     pub hints: Hints,
     /// The scenarios, in order.
-    pub scenarios: Vec<String>,
+    pub scenarios: Vec<Scenario>,
     /// Who configures replication.
     pub replication: Replication,
     /// Whether commits are to wait for a replica.
@@ -134,7 +136,7 @@ async fn tear_down(bench: &Bench, trial: &Trial, standing: &Standing, limit: Dur
         }
         Ok::<_, RunError>(())
     };
-    let torn_down = journal.step("teardown", "teardown", torn_down);
+    let torn_down = journal.scenario(Scenario::Teardown, torn_down);
     // Every wait of the teardown has its limit; this one is for an API server that takes requests and never answers.
     match tokio::time::timeout(limit * 2, Box::pin(torn_down)).await {
         Ok(torn_down) => torn_down,
@@ -171,7 +173,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
     let _ = standing.recorder.set(recorder);
     let start = |namespace| start_witness(bench, trial, namespace, &witness, standing);
     let started = async { tokio::try_join!(start(namespace), start(&far)) };
-    let (near, far_session) = journal.step("run", "start the witnesses", started).await?;
+    let (near, far_session) = journal.step(None, "start the witnesses", started).await?;
     let dns_servers = bench.record_dns(journal, &near).await?;
     let context = Arc::new(Context::new(Parts {
         client: client.clone(),
@@ -192,7 +194,7 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
         replica_password: passwords.replica,
         writer_password: passwords.writer,
         admin_password: passwords.admin,
-        ledger: trial.scenarios.iter().any(|scenario| scenario == "settle").then_some(trial.ledger),
+        ledger: trial.scenarios.contains(&Scenario::Settle).then_some(trial.ledger),
         semi_sync: trial.semi_sync,
         limits,
         replication: trial.replication,
@@ -273,14 +275,14 @@ async fn settle_in(bench: &Bench, trial: &Trial, standing: &Standing, plans: &Pl
 
 /// Acts each scenario whose foundations stand. Once the workload does not come back from one, those that would disrupt it
 /// further are not begun: each would only wait for it once more.
-async fn act_scenarios(context: &Context, journal: &Journal, scenarios: &[String]) {
-    let mut fallen: Vec<&str> = Vec::new();
+async fn act_scenarios(context: &Context, journal: &Journal, scenarios: &[Scenario]) {
+    let mut fallen: Vec<Scenario> = Vec::new();
     let mut away = false;
-    for scenario in SCENARIOS.iter().filter(|scenario| scenarios.iter().any(|wanted| wanted == *scenario)) {
-        if *scenario == "teardown" || (away && scenario::disrupts(scenario)) {
+    for scenario in Scenario::all().filter(|scenario| scenarios.contains(scenario)) {
+        if scenario == Scenario::Teardown || (away && scenario.disrupts()) {
             continue;
         }
-        let missing = scenario::needs(scenario).iter().find(|needed| fallen.contains(needed));
+        let missing = scenario.needs().iter().find(|needed| fallen.contains(needed));
         if let Some(missing) = missing {
             journal.note(format!("{scenario} was not acted: {missing} did not come to its end"));
             fallen.push(scenario);

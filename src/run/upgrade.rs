@@ -5,14 +5,14 @@ use super::trial::{Ending, Trial, exercise};
 use super::{Keep, RunError, Settings, images, outcome, read_back, surroundings, write_reports};
 use crate::check::CATALOGUE;
 use crate::cluster::{Lab, Version};
-use crate::evidence::{Conformed, Evidence, Phase, Snapshot, SnapshotOf, What};
+use crate::evidence::{Conformed, Evidence, Phase, Scenario, Snapshot, SnapshotOf, What};
 use crate::scenario::Newer;
 use crate::workload;
 
 /// Beneath the run's directory: what the workload that is deployed once more left.
 const AGAIN: &str = "conformance";
 
-const SCENARIO: &str = "upgrade";
+const SCENARIO: Scenario = Scenario::Upgrade;
 
 /// The releases of an upgrade.
 pub(super) struct Path {
@@ -65,7 +65,8 @@ pub(super) fn possible(bench: &Bench, newer: &Newer) -> Result<(), RunError> {
 /// # Errors
 /// When the evidence cannot be read.
 pub(super) fn ended(evidence: &std::path::Path) -> Result<bool, RunError> {
-    let ended = |what: &What| matches!(what, What::Step(step) if step.name == SCENARIO && step.phase == Phase::End);
+    let ended =
+        |what: &What| matches!(what, What::Step(step) if step.whole() == Some(SCENARIO) && step.phase == Phase::End);
     Ok(Evidence::read(evidence)?.records.iter().any(|record| ended(&record.what)))
 }
 

@@ -8,16 +8,16 @@ use super::deploy::{settled, started};
 use super::recover::recovered;
 use super::replicate::follow;
 use super::sabotage::Point;
-use crate::evidence::{Act, ClaimLife, Moment, Retention};
+use crate::evidence::{Act, ClaimLife, Moment, Retention, Scenario};
 use crate::record::Sight;
 
 pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
     let all = context.subject.replicas;
     let set = set_policy(context, Retention::Delete);
-    context.journal.step("claims", "let claims go with their pods", set).await?;
+    context.journal.step(Scenario::Claims, "let claims go with their pods", set).await?;
     context.strike(Point::Claiming).await;
     let scaled = scale_away(context, all - 1);
-    let scaled = context.journal.step("claims", &format!("scale to {}", all - 1), scaled).await;
+    let scaled = context.journal.step(Scenario::Claims, &format!("scale to {}", all - 1), scaled).await;
     // Whatever came of it, the set is to be what it was.
     let back = async {
         set_policy(context, context.subject.claim_policy.when_scaled).await?;
@@ -28,13 +28,13 @@ pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
         };
         context.disrupt(Act::Scale { from: all - 1, to: all }, doing).await
     };
-    let back = context.journal.step("claims", &format!("scale to {all}"), back).await;
+    let back = context.journal.step(Scenario::Claims, &format!("scale to {all}"), back).await;
     scaled.and(back)?;
     if context.replicating() {
         // It came back empty, as it was meant to, and fetches everything again.
         follow(context, &Moment::Replicating, &[context.subject.nth(all - 1)]).await?;
     }
-    recovered(context, "claims").await
+    recovered(context, Scenario::Claims).await
 }
 
 async fn set_policy(context: &Context, when_scaled: Retention) -> Result<(), ScenarioError> {

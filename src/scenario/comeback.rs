@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::ScenarioError;
 use super::context::Context;
-use crate::evidence::{Subject, Timeline};
+use crate::evidence::{Scenario, Subject, Timeline};
 use crate::record::Patience;
 
 /// From a wait that was in vain to the end of the clean-up that its scenario does.
@@ -23,9 +23,6 @@ const BACK_WITHIN: Duration = Duration::from_secs(35);
 
 /// From a wait that was in vain to the end of the scenarios, with some seconds to spare of the minute.
 const END_WITHIN: Duration = Duration::from_secs(55);
-
-/// The scenarios that disturb no pod: they deploy, configure, write, read, and delete what the run made.
-const PEACEFUL: [&str; 4] = ["deploy", "replicate", "settle", "teardown"];
 
 /// The first wait for the workload that was in vain, since it was last there.
 #[derive(Debug, Default)]
@@ -107,9 +104,9 @@ impl Context {
     }
 
     /// What was awaited in vain, if the workload did not come back from a scenario, which has ended, after all.
-    pub async fn stays_away(&self, scenario: &str) -> Option<String> {
+    pub async fn stays_away(&self, scenario: Scenario) -> Option<String> {
         let awaited = self.vain.told()?;
-        if disrupts(scenario) && (awaited.for_good || !self.is_back_by(awaited.since + BACK_WITHIN).await) {
+        if scenario.disrupts() && (awaited.for_good || !self.is_back_by(awaited.since + BACK_WITHIN).await) {
             return Some(awaited.what);
         }
         self.vain.forget();
@@ -136,11 +133,6 @@ impl Context {
     }
 }
 
-/// Whether a scenario disrupts the workload.
-pub fn disrupts(scenario: &str) -> bool {
-    !PEACEFUL.contains(&scenario)
-}
-
 /// Whether every pod of the set is there and Ready.
 fn stands(timeline: &Timeline, subject: &Subject) -> bool {
     let serves = |pod: String| timeline.live_pod(&pod).is_some_and(|life| life.serving_at(timeline.last_seq));
@@ -149,7 +141,6 @@ fn stands(timeline: &Timeline, subject: &Subject) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SCENARIOS;
     use super::*;
 
     fn seconds(seconds: u64) -> Duration {
@@ -200,11 +191,5 @@ mod tests {
         assert!(stands(&evidence.timeline, subject));
         let deletion = |record: &&crate::evidence::Record| record.seq < 24;
         assert!(!stands(&Timeline::of(evidence.records.iter().filter(deletion)), subject));
-    }
-
-    #[test]
-    fn what_disrupts_nothing_is_acted_in_the_end_all_the_same() {
-        let peaceful: Vec<&str> = SCENARIOS.into_iter().filter(|scenario| !disrupts(scenario)).collect();
-        assert_eq!(peaceful, PEACEFUL);
     }
 }

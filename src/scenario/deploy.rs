@@ -6,13 +6,13 @@ use super::ScenarioError;
 use super::context::Context;
 use super::disrupt::quiet;
 use super::sabotage::Point;
-use crate::evidence::{Act, Moment, Snapshot, SnapshotOf, What};
+use crate::evidence::{Act, Moment, Scenario, Snapshot, SnapshotOf, What};
 use crate::record::Sight;
 use crate::workload::apply;
 
 pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {
-    context.journal.step("deploy", "apply the manifests", apply_all(context)).await?;
-    context.journal.step("deploy", "ordered start", started(context)).await?;
+    context.journal.step(Scenario::Deploy, "apply the manifests", apply_all(context)).await?;
+    context.journal.step(Scenario::Deploy, "ordered start", started(context)).await?;
     context.strike(Point::Deployed).await;
     let moment = Moment::Deployed;
     let questions = context.subject.pods().map(|pod| {
@@ -29,7 +29,7 @@ pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {
         quiet().await;
         Ok::<_, ScenarioError>(vec![proof])
     };
-    context.journal.step("deploy", "apply the manifests again", context.disrupt(Act::Reapply, again)).await
+    context.journal.step(Scenario::Deploy, "apply the manifests again", context.disrupt(Act::Reapply, again)).await
 }
 
 /// Applies the manifests, and records what the API server then has.

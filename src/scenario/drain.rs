@@ -8,7 +8,7 @@ use super::context::Context;
 use super::disrupt::failed;
 use super::recover::recovered;
 use super::undo::Disrupted;
-use crate::evidence::{Act, PodLife};
+use crate::evidence::{Act, PodLife, Scenario};
 use crate::record::Sight;
 use crate::workload::by_uid;
 
@@ -24,13 +24,13 @@ pub(super) async fn drain(context: &Context) -> Result<(), ScenarioError> {
     }
     let cordoned = Disrupted::Cordoned(node.clone());
     context.disrupts(&cordoned).await;
-    let emptied = context.journal.step("drain", &format!("drain {node}"), empty(context, &node, &pods)).await;
-    let back = context.journal.step("drain", &format!("uncordon {node}"), context.undo(&cordoned)).await;
+    let emptied = context.journal.step(Scenario::Drain, &format!("drain {node}"), empty(context, &node, &pods)).await;
+    let back = context.journal.step(Scenario::Drain, &format!("uncordon {node}"), context.undo(&cordoned)).await;
     emptied.and(back)?;
     for (pod, old) in &pods {
         context.ready(pod, context.gone_already(old).then_some(old)).await?;
     }
-    recovered(context, "drain").await
+    recovered(context, Scenario::Drain).await
 }
 
 /// Cordons a node, evicts these pods, and waits until the first one's place is taken by a pod that cannot come back there.

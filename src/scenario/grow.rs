@@ -8,7 +8,7 @@ use super::names::Name;
 use super::recover::{caught_up, recovered, whole};
 use super::replicate::follow;
 use super::sabotage::Point;
-use crate::evidence::{Act, Moment};
+use crate::evidence::{Act, Moment, Scenario};
 
 pub(super) async fn grow(context: &Context) -> Result<(), ScenarioError> {
     let all = context.subject.replicas;
@@ -17,15 +17,15 @@ pub(super) async fn grow(context: &Context) -> Result<(), ScenarioError> {
     }
     let pod = context.subject.nth(all);
     context.strike(Point::Growing).await;
-    let grown = context.journal.step("grow", &format!("scale to {}", all + 1), scale_up(context, &pod)).await;
+    let grown = context.journal.step(Scenario::Grow, &format!("scale to {}", all + 1), scale_up(context, &pod)).await;
     let joined = match grown {
-        Ok(()) => context.journal.step("grow", &format!("have {pod} join"), join(context, &pod)).await,
+        Ok(()) => context.journal.step(Scenario::Grow, &format!("have {pod} join"), join(context, &pod)).await,
         failed => failed,
     };
     // Whatever came of it, the set is to be what it was.
-    let back = context.journal.step("grow", &format!("scale to {all}"), scale_back(context, &pod)).await;
+    let back = context.journal.step(Scenario::Grow, &format!("scale to {all}"), scale_back(context, &pod)).await;
     joined.and(back)?;
-    recovered(context, "grow").await
+    recovered(context, Scenario::Grow).await
 }
 
 async fn scale_up(context: &Context, pod: &str) -> Result<(), ScenarioError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::evidence::{Note, Phase, Step, What};
+use crate::evidence::{Note, Phase, Scenario, Step, What};
 use crate::record::Log;
 use crate::report::Progress;
 
@@ -16,21 +16,32 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// Records the beginning and the end of a scenario, and tells both.
+    ///
+    /// # Errors
+    /// Those of the scenario.
+    pub async fn scenario<T, E: std::fmt::Display>(
+        &self,
+        scenario: Scenario,
+        acted: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.step(scenario, scenario.name(), acted).await
+    }
+
     /// Records the beginning and the end of an act, and tells both.
     ///
     /// # Errors
     /// Those of the act.
     pub async fn step<T, E: std::fmt::Display>(
         &self,
-        scenario: &str,
+        scenario: impl Into<Option<Scenario>>,
         name: &str,
         act: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let record =
-            |phase| self.log.record(What::Step(Step { scenario: scenario.to_owned(), name: name.to_owned(), phase }));
-        let shown = if scenario == name || scenario == "run" { name.to_owned() } else { format!("{scenario}: {name}") };
+        let begin = Step { scenario: scenario.into(), name: name.to_owned(), phase: Phase::Begin };
+        let open = Open::begin(&self.progress, begin.words());
+        let record = |phase| self.log.record(What::Step(Step { phase, ..begin.clone() }));
         record(Phase::Begin);
-        let open = Open::begin(&self.progress, shown);
         let result = act.await;
         let trouble = result.as_ref().err().map(ToString::to_string);
         open.end(trouble.as_deref());

@@ -28,15 +28,15 @@
 //! on the last pod's data is new.
 
 mod admit;
+mod apiserver_kill;
 mod claims;
 mod comeback;
 mod context;
-mod control;
-mod crash;
+mod delete_all;
 mod deploy;
 mod disrupt;
+mod dns_replace;
 mod drain;
-mod freeze;
 mod greet;
 mod grow;
 mod journal;
@@ -44,20 +44,20 @@ mod ledger;
 mod logs;
 mod lookups;
 mod names;
-mod outage;
+mod node_pause;
+mod node_stop;
 mod placement;
 mod recover;
 mod replicate;
-mod resolver;
 mod restart;
 mod roll;
 mod sabotage;
 mod scale;
+mod server_kill;
 mod servers;
 mod settle;
 mod state;
 mod teardown;
-mod together;
 mod undo;
 mod unready;
 pub mod unseen;
@@ -69,8 +69,7 @@ use crate::cluster::kind::KindError;
 use crate::record::WaitError;
 use crate::workload::{ApplyError, ManifestError};
 
-pub use crate::evidence::scenario::{SCENARIOS, needs, plan};
-pub use comeback::disrupts;
+pub use crate::evidence::{Scenario, plan};
 pub use context::{Context, Limits, Made, Parts, Witnesses};
 pub use greet::greet;
 pub use journal::Journal;
@@ -143,28 +142,29 @@ pub enum ScenarioError {
 ///
 /// # Errors
 /// When it cannot be acted to its end.
-pub async fn act(context: &Context, scenario: &str) -> Result<(), ScenarioError> {
+pub async fn act(context: &Context, scenario: Scenario) -> Result<(), ScenarioError> {
     let acted = async {
         match scenario {
-            "deploy" => Box::pin(deploy::deploy(context)).await,
-            "replicate" => Box::pin(replicate::replicate(context)).await,
-            "upgrade" => Box::pin(upgrade::upgrade(context)).await,
-            "restart" => Box::pin(restart::restart(context)).await,
-            "unready" => Box::pin(unready::unready(context)).await,
-            "crash" => Box::pin(crash::crash(context)).await,
-            "together" => Box::pin(together::together(context)).await,
-            "scale" => Box::pin(scale::scale(context)).await,
-            "grow" => Box::pin(grow::grow(context)).await,
-            "roll" => Box::pin(roll::roll(context)).await,
-            "drain" => Box::pin(drain::drain(context)).await,
-            "freeze" => Box::pin(freeze::freeze(context)).await,
-            "outage" => Box::pin(outage::outage(context)).await,
-            "resolver" => Box::pin(resolver::resolver(context)).await,
-            "control" => Box::pin(control::control(context)).await,
-            "claims" => Box::pin(claims::claims(context)).await,
-            "settle" => Box::pin(context.vain.in_time(settle::settle(context))).await,
-            _ => Ok(()),
+            Scenario::Deploy => Box::pin(deploy::deploy(context)).await,
+            Scenario::Replicate => Box::pin(replicate::replicate(context)).await,
+            Scenario::Upgrade => Box::pin(upgrade::upgrade(context)).await,
+            Scenario::Restart => Box::pin(restart::restart(context)).await,
+            Scenario::Unready => Box::pin(unready::unready(context)).await,
+            Scenario::ServerKill => Box::pin(server_kill::server_kill(context)).await,
+            Scenario::DeleteAll => Box::pin(delete_all::delete_all(context)).await,
+            Scenario::Scale => Box::pin(scale::scale(context)).await,
+            Scenario::Grow => Box::pin(grow::grow(context)).await,
+            Scenario::Roll => Box::pin(roll::roll(context)).await,
+            Scenario::Drain => Box::pin(drain::drain(context)).await,
+            Scenario::NodePause => Box::pin(node_pause::node_pause(context)).await,
+            Scenario::NodeStop => Box::pin(node_stop::node_stop(context)).await,
+            Scenario::DnsReplace => Box::pin(dns_replace::dns_replace(context)).await,
+            Scenario::ApiserverKill => Box::pin(apiserver_kill::apiserver_kill(context)).await,
+            Scenario::Claims => Box::pin(claims::claims(context)).await,
+            Scenario::Settle => Box::pin(context.vain.in_time(settle::settle(context))).await,
+            // The clean-up acts it, whatever ends the run.
+            Scenario::Teardown => Ok(()),
         }
     };
-    context.journal.step(scenario, scenario, acted).await
+    context.journal.scenario(scenario, acted).await
 }

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::ScenarioError;
 use super::context::Context;
 use super::deploy::settled;
-use crate::evidence::Moment;
+use crate::evidence::{Moment, Scenario};
 
 /// Rows that are written once every pod is Ready again.
 const ROWS: usize = 5;
@@ -17,7 +17,7 @@ const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// Waits until every pod is Ready, sees when all replicas follow again, and compares all that the servers hold. How long
 /// the recovery took shows in the first barrier, so that is asked for before anything else.
-pub(super) async fn recovered(context: &Context, scenario: &str) -> Result<(), ScenarioError> {
+pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(), ScenarioError> {
     let subject = &context.subject;
     let moment = Moment::Recovered { scenario: scenario.to_owned() };
     for pod in subject.pods() {

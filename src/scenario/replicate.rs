@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use super::ScenarioError;
 use super::context::Context;
 use super::sabotage::Point;
-use crate::evidence::{Moment, Replication};
+use crate::evidence::{Moment, Replication, Scenario};
 use crate::mysql::statements;
 
 /// Rows that are written before replicas are compared.
@@ -18,7 +18,7 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
     let replicas: Vec<String> = subject.replica_pods().collect();
     context
         .journal
-        .step("replicate", "configure replication", async {
+        .step(Scenario::Replicate, "configure replication", async {
             context
                 .demand(&moment, &subject.primary(), "make the tables and the accounts", statements::prepare())
                 .await?;

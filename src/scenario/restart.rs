@@ -8,7 +8,7 @@ use super::ScenarioError;
 use super::context::Context;
 use super::names::Name;
 use super::sabotage::Point;
-use crate::evidence::Moment;
+use crate::evidence::{Moment, Scenario};
 
 /// Rows that are written before a deletion, and again after it.
 const ROWS: usize = 5;
@@ -17,7 +17,7 @@ pub(super) async fn restart(context: &Context) -> Result<(), ScenarioError> {
     context.strike(Point::Restarting).await;
     for ordinal in context.subject.ordinals().rev() {
         let pod = context.subject.pod(ordinal);
-        context.journal.step("restart", &format!("delete {pod}"), restart_pod(context, &pod)).await?;
+        context.journal.step(Scenario::Restart, &format!("delete {pod}"), restart_pod(context, &pod)).await?;
     }
     Ok(())
 }

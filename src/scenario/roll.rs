@@ -8,7 +8,7 @@ use super::context::Context;
 use super::disrupt::{UNSTARTABLE, quiet};
 use super::recover::recovered;
 use super::sabotage::Point;
-use crate::evidence::Act;
+use crate::evidence::{Act, Scenario};
 
 /// An annotation of the pod template: it changes the revision and nothing that a server could notice.
 const ANNOTATION: &str = "steadfast/roll";
@@ -27,7 +27,7 @@ pub(super) async fn roll(context: &Context) -> Result<(), ScenarioError> {
         }
     }
     rolled?;
-    recovered(context, "roll").await
+    recovered(context, Scenario::Roll).await
 }
 
 async fn forth_and_back(context: &Context, image: &str) -> Result<(), ScenarioError> {
@@ -38,17 +38,17 @@ async fn forth_and_back(context: &Context, image: &str) -> Result<(), ScenarioEr
     let mut rest = all.as_slice();
     if subject.partition < last {
         let name = format!("update {}", all[0]);
-        context.journal.step("roll", &name, update(context, image, last, &all[..1])).await?;
+        context.journal.step(Scenario::Roll, &name, update(context, image, last, &all[..1])).await?;
         context.strike(Point::Partitioned).await;
         delete_below(context, last).await?;
         rest = &all[1..];
     }
-    context.journal.step("roll", "update all", update(context, image, subject.partition, rest)).await?;
+    context.journal.step(Scenario::Roll, "update all", update(context, image, subject.partition, rest)).await?;
     if subject.partition == last && last > 0 {
         delete_below(context, last).await?;
     }
-    let stuck = context.journal.step("roll", "break the template", break_template(context, &all)).await?;
-    context.journal.step("roll", "revert the template", revert(context, image, &all, stuck)).await
+    let stuck = context.journal.step(Scenario::Roll, "break the template", break_template(context, &all)).await?;
+    context.journal.step(Scenario::Roll, "revert the template", revert(context, image, &all, stuck)).await
 }
 
 /// Deletes the pod just below a partition: it must come back as it was.
@@ -59,7 +59,7 @@ async fn delete_below(context: &Context, partition: u32) -> Result<(), ScenarioE
         let old = context.delete(&pod, None).await?;
         context.ready(&pod, Some(&old)).await
     };
-    context.journal.step("roll", &format!("delete {pod}, which the update is not for"), delete).await
+    context.journal.step(Scenario::Roll, &format!("delete {pod}, which the update is not for"), delete).await
 }
 
 /// Changes the template harmlessly for the pods from an index on, and waits until these are replaced one by one.

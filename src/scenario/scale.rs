@@ -9,7 +9,7 @@ use super::deploy::{settled, started};
 use super::disrupt::{Held, quiet};
 use super::names::Name;
 use super::sabotage::Point;
-use crate::evidence::{Act, Moment, PodManagement, Timeline};
+use crate::evidence::{Act, Moment, PodManagement, Scenario, Timeline};
 use crate::record::Sight;
 
 /// Rows that the pods which come back must catch up with.
@@ -23,7 +23,7 @@ pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
     }
     let surplus: Vec<String> = subject.replica_pods().collect();
     context.strike(Point::Scaling).await;
-    context.journal.step("scale", "scale to 1", scale_down(context, &surplus)).await?;
+    context.journal.step(Scenario::Scale, "scale to 1", scale_down(context, &surplus)).await?;
     let mut names: Vec<Name> = surplus.iter().cloned().map(Name::Pod).collect();
     names.push(Name::Service);
     context.resolve(&Moment::ScaledDown, &names).await;
@@ -33,8 +33,8 @@ pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
     }
 
     let primary = subject.primary();
-    let held = context.journal.step("scale", &format!("hold {primary}"), context.hold(&primary)).await?;
-    context.journal.step("scale", &format!("scale to {all}"), scale_up(context, held)).await?;
+    let held = context.journal.step(Scenario::Scale, &format!("hold {primary}"), context.hold(&primary)).await?;
+    context.journal.step(Scenario::Scale, &format!("scale to {all}"), scale_up(context, held)).await?;
     let moment = Moment::ScaledUp;
     context.resolve(&moment, &context.all_names()).await;
     for pod in subject.pods() {

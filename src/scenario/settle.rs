@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::ScenarioError;
 use super::context::Context;
 use super::sabotage::Point;
-use crate::evidence::Moment;
+use crate::evidence::{Moment, Scenario};
 
 /// For how long the ledger goes on undisturbed: what is normal is measured then. With ten looks a second at a replica,
 /// fewer would say little about one in a hundred.
@@ -25,7 +25,7 @@ pub(super) async fn settle(context: &Context) -> Result<(), ScenarioError> {
         context.barrier(&moment, &replicas, context.limits.recovery).await;
         tokio::time::sleep(REST).await;
     }
-    context.journal.step("settle", "stop the ledger", context.stop_ledger()).await?;
+    context.journal.step(Scenario::Settle, "stop the ledger", context.stop_ledger()).await?;
     context.barrier(&moment, &replicas, context.limits.recovery).await;
     context.strike(Point::Settling).await;
     join_all(pods.iter().map(|pod| context.entries(&moment, pod))).await;
@@ -38,7 +38,7 @@ pub(super) async fn settle(context: &Context) -> Result<(), ScenarioError> {
 /// lost shows. Nothing else of them is at rest.
 async fn in_haste(context: &Context) -> Result<(), ScenarioError> {
     let moment = Moment::Settled;
-    context.journal.step("settle", "stop the ledger", context.stop_ledger()).await?;
+    context.journal.step(Scenario::Settle, "stop the ledger", context.stop_ledger()).await?;
     let ready: Vec<String> = context.journal.log.look(|timeline| {
         let serves = |pod: &String| timeline.live_pod(pod).is_some_and(|life| life.serving_at(timeline.last_seq));
         context.subject.pods().filter(serves).collect()

@@ -8,7 +8,7 @@ use super::ScenarioError;
 use super::context::Context;
 use super::disrupt::failed;
 use crate::cluster::Nodes;
-use crate::evidence::{Act, NodeState, Snapshot, SnapshotOf, What};
+use crate::evidence::{Act, NodeState, Scenario, Snapshot, SnapshotOf, What};
 
 /// What a scenario is about to do to a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Context {
             }
             Disrupted::Upgraded(node) => {
                 let doing = async { Ok::<_, ScenarioError>(self.machines()?.take_back_release(node).await?) };
-                self.journal.step("upgrade", &format!("take the release out of {node} again"), doing).await?;
+                self.journal.step(Scenario::Upgrade, &format!("take the release out of {node} again"), doing).await?;
             }
         }
         self.stands(what).await;

@@ -6,7 +6,7 @@ use super::ScenarioError;
 use super::context::Context;
 use super::names::Name;
 use super::sabotage::Point;
-use crate::evidence::Moment;
+use crate::evidence::{Moment, Scenario};
 
 /// Rows that are written before a deletion.
 const ROWS: usize = 5;
@@ -18,7 +18,7 @@ pub(super) async fn unready(context: &Context) -> Result<(), ScenarioError> {
     let alone = subject.replicas == 1;
     let pod = subject.nth(u32::from(!alone));
     context.strike(Point::Holding).await;
-    let held = context.journal.step("unready", &format!("hold {pod}"), context.hold(&pod)).await?;
+    let held = context.journal.step(Scenario::Unready, &format!("hold {pod}"), context.hold(&pod)).await?;
     let meanwhile = async {
         let moment = Moment::Held { pod: pod.clone() };
         context.resolve(&moment, &[Name::Pod(pod.clone()), Name::Service]).await;
@@ -26,10 +26,13 @@ pub(super) async fn unready(context: &Context) -> Result<(), ScenarioError> {
             return Ok(());
         }
         let primary = subject.primary();
-        context.journal.step("unready", &format!("delete {primary} without grace"), kill(context, &primary)).await
+        context
+            .journal
+            .step(Scenario::Unready, &format!("delete {primary} without grace"), kill(context, &primary))
+            .await
     };
     let acted = meanwhile.await;
-    let released = context.journal.step("unready", &format!("release {pod}"), context.release(held)).await;
+    let released = context.journal.step(Scenario::Unready, &format!("release {pod}"), context.release(held)).await;
     acted.and(released)?;
     if context.replicating() && !alone {
         let moment = Moment::Released { pod };

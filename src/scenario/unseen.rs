@@ -9,7 +9,7 @@ use super::context::Context;
 use super::deploy::started;
 use super::servers::column;
 use super::upgrade::{control_plane_ready, read};
-use crate::evidence::{Moment, Question, Replication, SqlAnswer, Stage, State};
+use crate::evidence::{Moment, Question, Replication, Scenario, SqlAnswer, Stage, State};
 use crate::mysql::statements;
 
 /// Looks at a workload that somebody else deployed, and refuses it where the harness would write into what is not its own.
@@ -35,7 +35,7 @@ pub async fn find(context: &Context) -> Result<(), ScenarioError> {
             answer: format!("it has {}; drop or rename it", there.join(", ")),
         })
     };
-    context.journal.step("deploy", "find the workload", doing).await
+    context.journal.step(Scenario::Deploy, "find the workload", doing).await
 }
 
 /// Makes what the ledger needs in servers that somebody else deployed, and starts it.
@@ -49,7 +49,7 @@ pub async fn lodge(context: &Context) -> Result<(), ScenarioError> {
         context.demand(&moment, &primary, "make the tables and the account", statements::lodge()).await?;
         context.start_ledger().await
     };
-    context.journal.step("replicate", "start the ledger", doing).await
+    context.journal.step(Scenario::Replicate, "start the ledger", doing).await
 }
 
 /// Has replicas forget whom an earlier try, which was cut short, had them follow.
@@ -91,7 +91,7 @@ pub async fn after(context: &Context, before: Option<&State>) -> Result<(), Scen
         control_plane_ready(context, known, Duration::ZERO).await;
         read(context, Stage::Unseen, 1).await.map(drop)
     };
-    context.journal.step("upgrade", "upgrade", doing).await
+    context.journal.scenario(Scenario::Upgrade, doing).await
 }
 
 /// Takes away what the harness made in servers that somebody else deployed.
@@ -101,7 +101,7 @@ pub async fn after(context: &Context, before: Option<&State>) -> Result<(), Scen
 pub async fn move_out(context: &Context) -> Result<(), ScenarioError> {
     let (moment, primary) = (Moment::Settled, context.subject.primary());
     let gone = context.demand(&moment, &primary, "drop the tables and the account", statements::move_out());
-    context.journal.step("run", "move out of the servers", gone).await
+    context.journal.step(None, "move out of the servers", gone).await
 }
 
 /// Learns what the servers are, once the workload runs, and takes over the ledger.

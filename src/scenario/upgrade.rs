@@ -18,7 +18,7 @@ use super::drain::{empty, evict};
 use super::sabotage::Point;
 use super::undo::Disrupted;
 use crate::cluster::{Lab, NodeImage, Release};
-use crate::evidence::{Act, ComponentSummary, SnapshotOf, Stage, State};
+use crate::evidence::{Act, ComponentSummary, Scenario, SnapshotOf, Stage, State};
 use crate::record::Sight;
 use crate::workload::{self, Manifest};
 
@@ -50,7 +50,7 @@ pub(super) async fn upgrade(context: &Context) -> Result<(), ScenarioError> {
     let all: Vec<String> = all.items.iter().map(ResourceExt::name_any).collect();
     let release = context
         .journal
-        .step("upgrade", "bring the release into the nodes", async {
+        .step(Scenario::Upgrade, "bring the release into the nodes", async {
             let beneath = context.logs.parent().unwrap_or(&context.logs);
             let release = Release::unpack(&newer.lab, &newer.node, beneath).await?;
             for node in &all {
@@ -64,7 +64,7 @@ pub(super) async fn upgrade(context: &Context) -> Result<(), ScenarioError> {
     let mut steps = 0;
     for (index, node) in control_planes.iter().enumerate() {
         let doing = control_plane(context, &release, node, index == 0, &known);
-        context.journal.step("upgrade", &format!("upgrade the control plane on {node}"), doing).await?;
+        context.journal.step(Scenario::Upgrade, &format!("upgrade the control plane on {node}"), doing).await?;
         steps += 1;
         read(context, Stage::ControlPlane { node: node.clone() }, steps).await?;
     }
@@ -85,7 +85,7 @@ pub(super) async fn read(context: &Context, stage: Stage, steps: u32) -> Result<
         context.dns_rolled_out().await?;
         context.state(stage, steps).await
     };
-    context.journal.step("upgrade", &name, doing).await
+    context.journal.step(Scenario::Upgrade, &name, doing).await
 }
 
 /// Upgrades the control plane on a node, and waits until the new controllers have seen every set: what they would do to
@@ -157,16 +157,16 @@ async fn renew(
     context.disrupts(&cordoned).await;
     let renewed = async {
         let drained = drain(context, node, &pods);
-        context.journal.step("upgrade", &format!("drain {node}"), drained).await?;
+        context.journal.step(Scenario::Upgrade, &format!("drain {node}"), drained).await?;
         let kubelet = kubelet::renew(context, release, node, worker);
-        context.journal.step("upgrade", &format!("upgrade the kubelet of {node}"), kubelet).await
+        context.journal.step(Scenario::Upgrade, &format!("upgrade the kubelet of {node}"), kubelet).await
     };
     let renewed = renewed.await;
     if !worker {
         // Its kubelet starts the API server again too.
         components::ready(context, known, components::STEADY).await;
     }
-    let back = context.journal.step("upgrade", &format!("uncordon {node}"), context.undo(&cordoned)).await;
+    let back = context.journal.step(Scenario::Upgrade, &format!("uncordon {node}"), context.undo(&cordoned)).await;
     let ready = async {
         for (pod, old) in pods.iter().filter(|(_, old)| context.gone_already(old)) {
             context.ready(pod, Some(old)).await?;
@@ -174,7 +174,7 @@ async fn renew(
         Ok::<_, ScenarioError>(())
     };
     // Also where the kubelet is the old one again: what was written meanwhile is read back in the end.
-    let ready = context.journal.step("upgrade", &format!("wait for the pods of {node}"), ready).await;
+    let ready = context.journal.step(Scenario::Upgrade, &format!("wait for the pods of {node}"), ready).await;
     renewed.and(back).and(ready)?;
     context.strike(Point::NodeUpgraded).await;
     Ok(())

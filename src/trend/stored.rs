@@ -1,10 +1,11 @@
 //! `results.json` as it is read again: what a trend needs of it. Runs of versions that said less can be read too.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::ledger::Counts;
 use crate::check::Verdict;
+use crate::evidence::Scenario;
 use crate::report::RESULTS_SCHEMA;
 
 /// A run's results.
@@ -51,10 +52,17 @@ pub(super) struct StoredCheck {
 /// What a disruption cost.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct StoredDisruption {
+    #[serde(deserialize_with = "current_name")]
     pub(super) scenario: String,
     pub(super) recovered_after_s: Option<f64>,
     pub(super) longest_outage_s: Option<f64>,
     pub(super) lag: Option<StoredLag>,
+}
+
+/// The name that a scenario has now: results keep the one that it had.
+fn current_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Ok(name.parse::<Scenario>().map_or(name, |scenario| scenario.name().to_owned()))
 }
 
 /// What the ledger came to.

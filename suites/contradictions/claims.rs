@@ -1,7 +1,7 @@
 //! Claims and volumes that become others, stay or go when they must not; and what outlives the run.
 
 use serde_json::{Value, json};
-use steadfast::evidence::{Act, ClaimLife, EventType, Gap, Leftover, PodLife, SnapshotOf, What};
+use steadfast::evidence::{Act, ClaimLife, EventType, Gap, Leftover, PodLife, Scenario, SnapshotOf, What};
 
 use super::{
     change::{Change, Places, added_after, added_before, dropped, moved_before},
@@ -65,7 +65,7 @@ fn successions(stored: &Stored) -> Vec<(&PodLife, &PodLife)> {
         let lives: Vec<&PodLife> = stored.timeline.lives(&pod).collect();
         lives.windows(2).map(|pair| (pair[0], pair[1])).collect::<Vec<_>>()
     });
-    pairs.filter(|(_, new)| new.name != last || stored.scenario(new.added.seq) != "claims").collect()
+    pairs.filter(|(_, new)| new.name != last || stored.scenario(new.added.seq) != Some(Scenario::Claims)).collect()
 }
 
 fn claim_of<'a>(stored: &'a Stored, pod: &PodLife) -> Option<&'a ClaimLife> {
@@ -147,7 +147,9 @@ fn other_volumes(stored: &Stored) -> Vec<History> {
 fn unseen(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for (old, new) in successions(stored) {
-        let Some(gone) = old.deleted.filter(|gone| stored.scenario(gone.seq) != "control") else { continue };
+        let Some(gone) = old.deleted.filter(|gone| stored.scenario(gone.seq) != Some(Scenario::ApiserverKill)) else {
+            continue;
+        };
         for kind in [CLAIM, VOLUME] {
             let gap = Gap { object_kind: kind.into(), after_version: "1".into(), reason: "too old".into() };
             for check in [&SAME[..1], &SAME[1..]] {
@@ -164,7 +166,7 @@ fn going(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let noticed = Wanted::SomeLeavesGreen(&["persistence::same_volume_returns", "identity::identity_survives_restart"]);
     for (scenario, places) in
-        stored.scenarios().into_iter().filter(|(it, _)| !matches!(it.as_str(), "deploy" | "teardown"))
+        stored.scenarios().into_iter().filter(|(it, _)| !matches!(it, Scenario::Deploy | Scenario::Teardown))
     {
         let Some(at) = places.first() else { continue };
         for claim in claims_at(stored, at) {
@@ -236,7 +238,8 @@ fn policy(stored: &Stored) -> Vec<History> {
     };
     let Act::Scale { from, to } = down.act else { return histories };
     let (fails, noticed) = (Wanted::Fails(POLICY), Wanted::LeavesGreen(POLICY));
-    let end = stored.scenarios().into_iter().find(|(it, _)| it == "claims").and_then(|(_, places)| places.last());
+    let end =
+        stored.scenarios().into_iter().find(|(it, _)| *it == Scenario::Claims).and_then(|(_, places)| places.last());
     let end = end.unwrap_or(down.asked + 2);
     let away: Vec<String> = (to..from).map(|index| stored.subject.nth(index)).collect();
     for claim in claims_at(stored, freed.asked) {

@@ -1,6 +1,6 @@
 //! Clocks: a machine that sleeps for ten minutes, at any place of a run. Nothing becomes shorter by it, and nobody is blamed.
 
-use steadfast::evidence::{Cause, What};
+use steadfast::evidence::{Cause, Scenario, What};
 
 use super::{
     change::{Change, lapsed, log_alone_paused, paused, witness_alone_paused},
@@ -84,7 +84,16 @@ fn anywhere(stored: &Stored, ways: &[(&'static str, Sleep)]) -> Vec<History> {
 fn within(stored: &Stored) -> Vec<u64> {
     let acts = stored.acts();
     let acts = acts.iter().filter(|acted| {
-        matches!(stored.scenario(acted.asked), "restart" | "crash" | "together" | "resolver" | "control")
+        matches!(
+            stored.scenario(acted.asked),
+            Some(
+                Scenario::Restart
+                    | Scenario::ServerKill
+                    | Scenario::DeleteAll
+                    | Scenario::DnsReplace
+                    | Scenario::ApiserverKill
+            )
+        )
     });
     acts.filter_map(|acted| acted.proved).collect()
 }

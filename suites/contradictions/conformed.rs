@@ -1,6 +1,7 @@
 //! What the checks conclude on an upgraded cluster: each must have concluded something, and nothing bad.
 
 use serde_json::{Value, json};
+use steadfast::evidence::Scenario;
 use steadfast::{
     check::{CATALOGUE, Verdict},
     evidence::SnapshotOf,
@@ -108,7 +109,7 @@ fn nothing(stored: &Stored) -> Vec<History> {
 fn not_applied(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for check in CATALOGUE {
-        let founded = check.scenarios.iter().all(|scenario| ["deploy", "replicate"].contains(scenario));
+        let founded = check.scenarios.iter().all(|scenario| [Scenario::Deploy, Scenario::Replicate].contains(scenario));
         let wanted = match stored.verdict(check.id) {
             // This run shows that it applies.
             Verdict::Pass if founded => Wanted::LeavesOpen(CONFORMS),

@@ -1,7 +1,7 @@
 //! Acts that were not carried out, or are not proved: who survived nothing has shown nothing.
 
 use serde_json::json;
-use steadfast::evidence::{Act, DnsServer, EventType, Fault, NodeState, SnapshotOf, What};
+use steadfast::evidence::{Act, DnsServer, EventType, Fault, NodeState, Scenario, SnapshotOf, What};
 
 use super::{
     change::{Change, Places, dropped, moved_before},
@@ -60,7 +60,9 @@ pub const CLASSES: &[Class] = &[
 fn acts(stored: &Stored) -> impl Iterator<Item = (String, Acted)> {
     let reverted = stored.acts().into_iter().find(|it| it.act == Act::RevertTemplate).map_or(u64::MAX, |it| it.asked);
     let stuck = |it: &Acted| {
-        matches!(it.act, Act::DeletePod { .. }) && stored.scenario(it.asked) == "roll" && it.asked > reverted
+        matches!(it.act, Act::DeletePod { .. })
+            && stored.scenario(it.asked) == Some(Scenario::Roll)
+            && it.asked > reverted
     };
     let acts = stored.acts().into_iter().filter(|it| !matches!(it.act, Act::StartLedger { .. } | Act::DeleteClaims));
     let acts: Vec<Acted> = acts.filter(|it| !stuck(it)).collect();
@@ -242,10 +244,14 @@ fn api_server_stays(stored: &Stored, histories: &mut Vec<History>) {
 
 /// All that a scenario did is left out, scenario by scenario.
 fn idle(stored: &Stored, wanted: Wanted) -> Vec<History> {
-    let disruptive =
-        |scenario: &str| !matches!(scenario, "deploy" | "replicate" | "claims" | "settle" | "teardown" | "run");
+    let disruptive = |scenario: Scenario| {
+        !matches!(
+            scenario,
+            Scenario::Deploy | Scenario::Replicate | Scenario::Claims | Scenario::Settle | Scenario::Teardown
+        )
+    };
     let mut histories = Vec::new();
-    for (scenario, places) in stored.scenarios().into_iter().filter(|(scenario, _)| disruptive(scenario)) {
+    for (scenario, places) in stored.scenarios().into_iter().filter(|(scenario, _)| disruptive(*scenario)) {
         let faults: Places = places.iter().filter(|seq| matches!(stored.at(*seq).what, What::Fault(_))).collect();
         let proofs: Places = faults
             .iter()

@@ -1,7 +1,7 @@
 //! The witness's ledger: what became of writes, what the tables hold in the end, how far behind replicas were.
 
 use steadfast::{
-    evidence::{Entries, Entry, Question, Record, What, WriteOutcome},
+    evidence::{Entries, Entry, Question, Record, Scenario, What, WriteOutcome},
     mysql::intervals::Intervals,
 };
 
@@ -199,11 +199,14 @@ fn windows(stored: &Stored) -> Vec<(String, u64, u64)> {
     let barriers = stored.places(|what| matches!(what, What::Sql(sql) if sql.question == Question::Barrier));
     let acts = stored.acts().into_iter().filter(|acted| {
         let scenario = stored.scenario(acted.asked);
-        !matches!(scenario, "deploy" | "replicate" | "settle" | "teardown" | "claims")
+        !matches!(
+            scenario,
+            Some(Scenario::Deploy | Scenario::Replicate | Scenario::Settle | Scenario::Teardown | Scenario::Claims)
+        )
     });
     let windows = acts.filter_map(|acted| {
         let recovered = barriers.since(acted.asked).iter().nth(1)?;
-        let title = format!("{}: {}", stored.scenario(acted.asked), acted.act);
+        let title = format!("{}: {}", stored.scenario_name(acted.asked), acted.act);
         Some((title, stored.at(acted.asked).at_us, stored.at(recovered).at_us))
     });
     // A second without a write lies between two of them.

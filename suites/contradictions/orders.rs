@@ -1,6 +1,6 @@
 //! Scaling and rolling go in another order than they must.
 
-use steadfast::evidence::{Act, EventType, PodLife};
+use steadfast::evidence::{Act, EventType, PodLife, Scenario};
 
 use super::{
     change::{Change, Places, added_after, added_before, at_once, dropped, moved_before},
@@ -57,9 +57,9 @@ pub const CLASSES: &[Class] = &[
 ];
 
 /// The first act of a kind in a scenario, from a record on.
-pub fn act(stored: &Stored, scenario: &str, from: u64, wanted: impl Fn(&Act) -> bool) -> Option<Acted> {
+pub fn act(stored: &Stored, scenario: Scenario, from: u64, wanted: impl Fn(&Act) -> bool) -> Option<Acted> {
     let mut acts = stored.acts().into_iter();
-    acts.find(|it| it.asked >= from && stored.scenario(it.asked) == scenario && wanted(&it.act))
+    acts.find(|it| it.asked >= from && stored.scenario(it.asked) == Some(scenario) && wanted(&it.act))
 }
 
 /// The next act that is asked for after a record.
@@ -83,26 +83,27 @@ fn scaling_down(stored: &Stored) -> Vec<History> {
     for acted in stored.acts() {
         let Act::Scale { from, to } = acted.act else { continue };
         let (asked, until) = (acted.asked, next_act(stored, acted.asked));
-        let scenario = stored.scenario(asked);
+        let (scenario, name) = (stored.scenario(asked), stored.scenario_name(asked));
         let going: Vec<&PodLife> = (to..from).rev().filter_map(|index| there(stored, index, asked)).collect();
         let ends: Vec<u64> =
             going.iter().filter_map(|life| Some(life.deleted?.seq)).filter(|seq| *seq < until).collect();
         if to >= from || ends.is_empty() {
             continue;
         }
-        let wanted = if scenario == "scale" { Wanted::Fails(DOWN) } else { Wanted::SomeLeavesGreen(DOWN) };
+        let wanted =
+            if scenario == Some(Scenario::Scale) { Wanted::Fails(DOWN) } else { Wanted::SomeLeavesGreen(DOWN) };
         // While each surplus pod is still there, and after the last one went.
         let moments = ends.iter().copied().chain([asked + 1, until.min(acted.proved.unwrap_or(until))]);
         for at in moments {
             for life in (0..to).filter_map(|index| there(stored, index, at)) {
-                let title = format!("{scenario}: {} before #{at}, which is to stay", life.name);
+                let title = format!("{name}: {} before #{at}, which is to stay", life.name);
                 let change = told_to_go(stored, life, at);
                 histories.extend(change.map(|change| History::new(title, wanted, change)));
             }
         }
         for (index, pair) in going.windows(2).enumerate() {
             for at in [asked + 1, ends[index]] {
-                let title = format!("{scenario}: {} before #{at}, while {} is there", pair[1].name, pair[0].name);
+                let title = format!("{name}: {} before #{at}, while {} is there", pair[1].name, pair[0].name);
                 let change = told_to_go(stored, pair[1], at);
                 histories.extend(change.map(|change| History::new(title, wanted, change)));
             }
@@ -112,7 +113,7 @@ fn scaling_down(stored: &Stored) -> Vec<History> {
 }
 
 /// A pod that is held in a scenario: its life, the proof, the request to release it and when it was Ready again.
-fn held<'a>(stored: &'a Stored, scenario: &str) -> Option<(&'a PodLife, u64, u64, u64)> {
+fn held<'a>(stored: &'a Stored, scenario: Scenario) -> Option<(&'a PodLife, u64, u64, u64)> {
     let hold = act(stored, scenario, 0, |act| matches!(act, Act::Hold { .. }))?;
     let Act::Hold { uid, .. } = &hold.act else { return None };
     let life = stored.timeline.pod_by_uid(uid)?;
@@ -130,13 +131,17 @@ fn flapping(stored: &Stored, life: &PodLife, at: u64) -> Option<Change> {
 }
 
 fn scaling_up(stored: &Stored) -> Vec<History> {
-    let Some((life, since, released, ready)) = held(stored, "scale") else { return Vec::new() };
-    let Some(up) = act(stored, "scale", since, |act| matches!(act, Act::Scale { from, to } if to > from)) else {
+    let Some((life, since, released, ready)) = held(stored, Scenario::Scale) else { return Vec::new() };
+    let Some(up) = act(stored, Scenario::Scale, since, |act| matches!(act, Act::Scale { from, to } if to > from))
+    else {
         return Vec::new();
     };
     let (fails, noticed) = (Wanted::Fails(HALTS), Wanted::LeavesGreen(HALTS));
     let mut histories = Vec::new();
-    for later in stored.lives().filter(|later| later.added.seq > ready && stored.scenario(later.added.seq) == "scale") {
+    for later in stored
+        .lives()
+        .filter(|later| later.added.seq > ready && stored.scenario(later.added.seq) == Some(Scenario::Scale))
+    {
         for at in [up.asked + 1, released, released + 1, ready] {
             let title = format!("{} comes before #{at}", later.name);
             histories.push(History::new(title, fails, moved_before(later.added.seq, at)));
@@ -157,8 +162,8 @@ fn scaling_up(stored: &Stored) -> Vec<History> {
 }
 
 fn deadlock(stored: &Stored) -> Vec<History> {
-    let Some((life, since, released, ready)) = held(stored, "unready") else { return Vec::new() };
-    let Some(deleted) = act(stored, "unready", since, |act| matches!(act, Act::DeletePod { .. })) else {
+    let Some((life, since, released, ready)) = held(stored, Scenario::Unready) else { return Vec::new() };
+    let Some(deleted) = act(stored, Scenario::Unready, since, |act| matches!(act, Act::DeletePod { .. })) else {
         return Vec::new();
     };
     let noticed = Wanted::LeavesGreen(NO_DEADLOCK);
@@ -184,11 +189,14 @@ fn deadlock(stored: &Stored) -> Vec<History> {
 pub fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
     let all = stored.acts().into_iter().filter(|it| {
         matches!(it.act, Act::Roll { .. } | Act::BreakTemplate | Act::RevertTemplate)
-            && stored.scenario(it.asked) == "roll"
+            && stored.scenario(it.asked) == Some(Scenario::Roll)
     });
     let all: Vec<Acted> = all.collect();
-    let end =
-        stored.scenarios().into_iter().find(|(scenario, _)| scenario == "roll").and_then(|(_, places)| places.last());
+    let end = stored
+        .scenarios()
+        .into_iter()
+        .find(|(scenario, _)| *scenario == Scenario::Roll)
+        .and_then(|(_, places)| places.last());
     let next = |index: usize| all.get(index + 1).map(|next| next.asked).or(end).unwrap_or(u64::MAX);
     all.iter().enumerate().map(|(index, acted)| (acted.clone(), next(index))).collect()
 }

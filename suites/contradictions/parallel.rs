@@ -1,6 +1,6 @@
 //! Pods that wait for one another although they need not, and those that are late for reasons of their own.
 
-use steadfast::evidence::{Act, Expect, PodLife, Wait, WaitOutcome, What};
+use steadfast::evidence::{Act, Expect, PodLife, Scenario, Wait, WaitOutcome, What};
 
 use super::{
     change::{Change, Places, added_before, dropped, moved_before, paused},
@@ -83,7 +83,7 @@ fn chances(stored: &Stored) -> Vec<Chance> {
         };
         let title = format!(
             "{}: {} (#{at}) comes once {} is Ready",
-            stored.scenario(at),
+            stored.scenario_name(at),
             life.name,
             stored.subject.nth(before)
         );
@@ -97,7 +97,7 @@ fn chances(stored: &Stored) -> Vec<Chance> {
         let above = stored.subject.index_of(&life.name).map_or(0, |index| index + 1);
         let other = stored.timeline.pod_at(&stored.subject.nth(above), asked).and_then(|other| other.deleted);
         let Some(gone) = other.filter(|gone| gone.seq > told) else { continue };
-        let title = format!("{}: {} (#{told}) goes once #{} is gone", stored.scenario(told), life.name, gone.seq);
+        let title = format!("{}: {} (#{told}) goes once #{} is gone", stored.scenario_name(told), life.name, gone.seq);
         chances.push(Chance { title, waits: only_after(stored, life, told, gone.seq) });
     }
     chances
@@ -127,8 +127,8 @@ fn waiting(stored: &Stored) -> Vec<History> {
 
 /// The pods that come while another one is held, when it is released, and when it is Ready again.
 fn beside(stored: &Stored) -> Option<(Vec<&PodLife>, u64, u64)> {
-    let up = act(stored, "scale", 0, |act| matches!(act, Act::Scale { from, to } if to > from))?;
-    let released = act(stored, "scale", up.asked, |act| matches!(act, Act::Release { .. }))?.asked;
+    let up = act(stored, Scenario::Scale, 0, |act| matches!(act, Act::Scale { from, to } if to > from))?;
+    let released = act(stored, Scenario::Scale, up.asked, |act| matches!(act, Act::Release { .. }))?.asked;
     let ready = ready_after(stored, 0, released)?;
     let came = stored.lives().filter(|life| (up.asked..released).contains(&life.added.seq)).collect();
     Some((came, released, ready))
@@ -158,10 +158,13 @@ fn beside_a_stuck_one(stored: &Stored) -> Vec<History> {
     let all = Change::all(came.iter().map(|life| only_after(stored, life, life.added.seq, ready)));
     histories.push(History::new("all come once the held one is Ready", noticed, all));
     // In the first scenario the first pod never becomes Ready, and nobody comes after it.
-    let first: Vec<&PodLife> = stored.lives().filter(|life| stored.scenario(life.added.seq) == "deploy").collect();
+    let first: Vec<&PodLife> =
+        stored.lives().filter(|life| stored.scenario(life.added.seq) == Some(Scenario::Deploy)).collect();
     if let [stuck, others @ ..] = &first[..] {
-        let end =
-            stored.scenarios().into_iter().find_map(|(scenario, places)| (scenario == "deploy").then_some(places));
+        let end = stored
+            .scenarios()
+            .into_iter()
+            .find_map(|(scenario, places)| (scenario == Scenario::Deploy).then_some(places));
         let end = end.and_then(|places| places.last()).expect("the scenario ends");
         let gone: Places =
             others.iter().flat_map(|life| stored.events_of("Pod", &life.uid).iter().collect::<Vec<_>>()).collect();

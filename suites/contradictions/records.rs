@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use steadfast::evidence::{
-    Act, EventType, Exec, Fault, Leftover, Moment, NodeState, ObjectEvent, Phase, PodLife, Question, Record, Snapshot,
-    SnapshotOf, Sql, SqlAnswer, Step, What, Write, WriteOutcome,
+    Act, EventType, Exec, Fault, Leftover, Moment, NodeState, ObjectEvent, Phase, PodLife, Question, Record, Scenario,
+    Snapshot, SnapshotOf, Sql, SqlAnswer, Step, What, Write, WriteOutcome,
 };
 
 use super::{
@@ -39,9 +39,9 @@ static EXCEPTIONS: &[(MayBeMissing, &str)] = &[
     (|what| matches!(what, What::Wait(_)), "what a wait waited for is in the watch; only one in vain is a reason"),
     (|what| matches!(what, What::Object(event) if matches!(event.object_kind.as_str(), "EndpointSlice" | "Service")),
         "endpoints are for people: DNS is asked instead; so is the Service, whose ports the run knows"),
-    (|what| matches!(what, What::Step(step) if step.scenario != step.name),
+    (|what| matches!(what, What::Step(step) if step.whole().is_none()),
         "what an inner step does is proved by its faults; that one failed is a class of its own"),
-    (|what| matches!(what, What::Step(step) if step.phase == Phase::Begin && !disrupts(&step.scenario)),
+    (|what| matches!(what, What::Step(step) if step.phase == Phase::Begin && !step.scenario.is_some_and(Scenario::disrupts)),
         "where nothing is disrupted the end of a scenario says as much as its beginning"),
     (|what| matches!(what, What::Sql(sql) if matches!(sql.question, Question::Configure | Question::Sabotage)),
         "statements of the harness: what they bring shows in the replication status"),
@@ -63,12 +63,7 @@ static EXCEPTIONS: &[(MayBeMissing, &str)] = &[
 
 /// Whether what a server says of itself at a moment may differ from what it said before.
 fn tells_alone(moment: &Moment) -> bool {
-    *moment == Moment::Joined || *moment == Moment::Recovered { scenario: "claims".into() }
-}
-
-/// Whether a scenario disrupts the workload.
-fn disrupts(scenario: &str) -> bool {
-    !matches!(scenario, "deploy" | "replicate" | "settle" | "teardown" | "run")
+    *moment == Moment::Joined || *moment == Moment::Recovered { scenario: Scenario::Claims }
 }
 
 /// The UIDs, as far as names have them, of pods that were told to go as they became Ready.
@@ -101,7 +96,7 @@ pub fn each(stored: &Stored, own: MayBeMissing, change: impl Fn(&Places) -> Chan
 
 /// The class of a record: its kind, its moment and what was asked for.
 fn class_of(stored: &Stored, record: &Record) -> Option<String> {
-    let scenario = stored.scenario(record.seq);
+    let scenario = stored.scenario_name(record.seq);
     let when = moment(&record.what).map(|moment| format!("{scenario}, {}", told(moment))).unwrap_or_default();
     Some(match &record.what {
         What::Dns(dns) => format!("{when}: {} of {}", dns.record_type, dns.name),
@@ -113,16 +108,16 @@ fn class_of(stored: &Stored, record: &Record) -> Option<String> {
             format!("{scenario}: {act} {}", if proof.is_some() { "proved" } else { "asked for" })
         }
         What::Snapshot(snapshot) => format!("{scenario}: {:?} (#{})", snapshot.of, record.seq),
-        What::Step(Step { scenario, phase: Phase::Begin, .. }) => format!("{scenario} begins"),
-        What::Step(Step { scenario, .. }) => format!("{scenario} ends"),
-        What::Object(event) => return class_of_event(stored, event, scenario),
+        What::Step(Step { phase: Phase::Begin, .. }) => format!("{scenario} begins"),
+        What::Step(_) => format!("{scenario} ends"),
+        What::Object(event) => return class_of_event(stored, event, stored.scenario(record.seq)),
         _ => return None,
     })
 }
 
 /// Events are no answers: of a pod its creation, its end, and all that changed meanwhile; of a claim or a volume all; of
 /// the set what it says in the scenarios that wait for its controller.
-fn class_of_event(stored: &Stored, event: &ObjectEvent, scenario: &str) -> Option<String> {
+fn class_of_event(stored: &Stored, event: &ObjectEvent, within: Option<Scenario>) -> Option<String> {
     let name = event.object["metadata"]["name"].as_str()?;
     let uid = event.object["metadata"]["uid"].as_str()?;
     let kind = event.object_kind.as_str();
@@ -138,14 +133,14 @@ fn class_of_event(stored: &Stored, event: &ObjectEvent, scenario: &str) -> Optio
         "Pod" => in_set(name) || name == stored.subject.nth(stored.subject.replicas),
         "PersistentVolumeClaim" => claims().any(|claim| claim == name),
         "PersistentVolume" => claims().any(|claim| event.object["spec"]["claimRef"]["name"] == claim.as_str()),
-        "StatefulSet" => matches!(scenario, "scale" | "roll"),
+        "StatefulSet" => matches!(within, Some(Scenario::Scale | Scenario::Roll)),
         _ => false,
     };
     // What the last pod has on its claim since that went with it on purpose is compared with nothing.
-    let since = stored.events_of(kind, uid).first().map_or("", |first| stored.scenario(first));
+    let since = stored.events_of(kind, uid).first().and_then(|first| stored.scenario(first));
     let uid = &uid[..8.min(uid.len())];
     Some(match (kind, event.event) {
-        _ if !is_ours || (kind.starts_with("Persistent") && since == "claims") => return None,
+        _ if !is_ours || (kind.starts_with("Persistent") && since == Some(Scenario::Claims)) => return None,
         ("Pod", EventType::Listed) => format!("{kind} listed"),
         // What is listed of claims, volumes and the set after a gap is what nobody lets go meanwhile.
         (_, EventType::Listed) => return None,

@@ -57,7 +57,7 @@ pub struct Asked {
 pub fn asked(stored: &Stored, question: Question) -> Vec<Asked> {
     let groups = stored.groups(|record| match &record.what {
         What::Sql(sql) if sql.question == question => {
-            Some((stored.scenario(record.seq).to_owned(), sql.moment.clone(), sql.pod.clone()))
+            Some((stored.scenario(record.seq), sql.moment.clone(), sql.pod.clone()))
         }
         _ => None,
     });

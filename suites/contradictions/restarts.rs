@@ -209,7 +209,7 @@ fn beyond(stored: &Stored) -> Vec<History> {
         let (Some(at), end) = (proved, end_of(stored, asked)) else { continue };
         let fails = |word: String, change: Option<Change>| {
             change.map(|change| {
-                History::new(format!("{}: {act}: {word}", stored.scenario(asked)), Wanted::Fails(ONLY), change)
+                History::new(format!("{}: {act}: {word}", stored.scenario_name(asked)), Wanted::Fails(ONLY), change)
             })
         };
         if let Some(own) = whose(stored, &act) {
@@ -240,7 +240,7 @@ fn explained(stored: &Stored) -> Vec<History> {
     let (mut histories, mut ways) = (Vec::new(), ways());
     for Acted { act, asked, .. } in stored.acts() {
         let passes = |word: String, change: Change| {
-            History::new(format!("{}: {act}: {word}", stored.scenario(asked)), Wanted::Passes(ONLY), change)
+            History::new(format!("{}: {act}: {word}", stored.scenario_name(asked)), Wanted::Passes(ONLY), change)
         };
         if let Some(own) = whose(stored, &act) {
             let events = stored.events_of("Pod", &own.uid).since(asked);

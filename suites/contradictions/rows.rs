@@ -1,6 +1,6 @@
 //! Rows that are lost or never were, writes on replicas, and replicas that go on late or with help.
 
-use steadfast::evidence::{Act, Moment, Question, Row, SqlAnswer, What, Write, WriteOutcome};
+use steadfast::evidence::{Act, Moment, Question, Row, Scenario, SqlAnswer, What, Write, WriteOutcome};
 
 use super::{
     change::{added_before, dropped, paused, said},
@@ -160,13 +160,16 @@ fn too_long(stored: &Stored) -> Vec<History> {
         let scenario = stored.scenario(*asked);
         // Only the last act before the barrier: the recovery counts from that.
         let Some(barrier) = barriers.since(*proved).first().filter(|barrier| *barrier < until) else { continue };
-        if matches!(scenario, "deploy" | "replicate" | "settle" | "teardown" | "claims") {
+        if matches!(
+            scenario,
+            Some(Scenario::Deploy | Scenario::Replicate | Scenario::Settle | Scenario::Teardown | Scenario::Claims)
+        ) {
             continue;
         }
-        let title = format!("{scenario}: {act}");
+        let title = format!("{}: {act}", stored.scenario_name(*asked));
         let change = paused(barrier, recovery_us);
         all.push(History::new(format!("{title}: too late for the budget"), Wanted::Fails(&[BUDGET]), change));
-        if let (Act::DeletePod { pod, .. }, "restart") = (act, scenario) {
+        if let (Act::DeletePod { pod, .. }, Some(Scenario::Restart)) = (act, scenario) {
             let check: Checks = if *pod == stored.subject.primary() { &[PRIMARY] } else { &[REPLICA] };
             let change = paused(barrier, resume_us);
             all.push(History::new(format!("{title}: too late to resume"), Wanted::Fails(check), change));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use steadfast::evidence::{Moment, Question, Record, Sql, SqlAnswer, What};
+use steadfast::evidence::{Moment, Question, Record, Scenario, Sql, SqlAnswer, What};
 
 use super::{
     change::{Change, Places, delayed, dropped},
@@ -63,20 +63,20 @@ pub const CLASSES: &[Class] = &[
 ];
 
 /// The scenario and the moment at which a pod was asked, and its answers.
-type Occasion = (String, Moment, Places);
+type Occasion = (Option<Scenario>, Moment, Places);
 
 /// The answers of each pod to one question, occasion by occasion.
 fn answers(stored: &Stored, question: Question) -> Vec<(String, Vec<Occasion>)> {
     let groups = stored.groups(|record| match &record.what {
         What::Sql(sql) if sql.question == question => {
-            Some((sql.pod.clone(), stored.scenario(record.seq).to_owned(), sql.moment.clone()))
+            Some((sql.pod.clone(), stored.scenario(record.seq), sql.moment.clone()))
         }
         _ => None,
     });
     let pods: BTreeSet<String> = groups.iter().map(|((pod, ..), _)| pod.clone()).collect();
     let of = |pod: &String| {
         let mine = groups.iter().filter(|((of, ..), _)| of == pod);
-        mine.map(|((_, scenario, moment), places)| (scenario.clone(), moment.clone(), places.clone())).collect()
+        mine.map(|((_, scenario, moment), places)| (*scenario, moment.clone(), places.clone())).collect()
     };
     pods.iter().map(|pod| (pod.clone(), of(pod))).collect()
 }
@@ -100,7 +100,7 @@ fn became_another(stored: &Stored, comes_back: bool) -> Vec<History> {
         for (index, (scenario, moment, places)) in occasions.iter().enumerate().skip(1) {
             let (now, before) = (at(stored, places), at(stored, &occasions[index - 1].2));
             // Its claim was meant to go with it, and so who it was.
-            let exempt = pod == last && scenario == "claims";
+            let exempt = pod == last && *scenario == Some(Scenario::Claims);
             if exempt || (uid(now) != uid(before)) != comes_back {
                 continue;
             }
@@ -152,7 +152,7 @@ fn called_otherwise(stored: &Stored) -> Vec<History> {
     }
     let commands = stored.groups(|record| match &record.what {
         What::Exec(exec) if exec.argv[0] == "hostname" => {
-            Some((exec.pod.clone(), stored.scenario(record.seq).to_owned(), exec.moment.clone(), exec.argv.join(" ")))
+            Some((exec.pod.clone(), stored.scenario(record.seq), exec.moment.clone(), exec.argv.join(" ")))
         }
         _ => None,
     });
@@ -191,11 +191,11 @@ fn readers(question: Question) -> Option<Checks> {
 fn somebody_else_answers(stored: &Stored) -> Vec<History> {
     let groups = stored.groups(|record| match &record.what {
         What::Sql(sql) if !matches!(sql.moment, Moment::Starting { .. }) => {
-            Some((sql.pod.clone(), stored.scenario(record.seq).to_owned(), sql.moment.clone(), sql.question))
+            Some((sql.pod.clone(), stored.scenario(record.seq), sql.moment.clone(), sql.question))
         }
         _ => None,
     });
-    let history = |((pod, _, moment, question), places): ((String, String, Moment, Question), Places)| {
+    let history = |((pod, _, moment, question), places): ((String, Option<Scenario>, Moment, Question), Places)| {
         let seq = places.first()?;
         let dead = stored.timeline.lives(&pod).rfind(|life| life.deleted.is_some_and(|gone| gone.seq < seq));
         let living = stored.timeline.pods.iter().find(|life| life.name != pod && life.alive_at(seq));

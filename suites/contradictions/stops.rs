@@ -79,7 +79,7 @@ fn stops(stored: &Stored) -> Vec<Stop<'_>> {
             .events("Pod", |event| event.object["metadata"]["uid"] == life.uid.as_str() && terminated(&event.object));
         let ends = ends.since(told);
         let deadline = object["metadata"]["deletionTimestamp"].as_str()?.to_owned();
-        let title = format!("{}: {} (#{told})", stored.scenario(told), life.name);
+        let title = format!("{}: {} (#{told})", stored.scenario_name(told), life.name);
         (serves && !ends.is_empty()).then_some(Stop { life, title, told, ends, deadline })
     });
     found.collect()
@@ -131,7 +131,7 @@ fn killed(stored: &Stored) -> Vec<History> {
         }
     }
     for (scenario, _) in stored.scenarios() {
-        let all = stops.iter().filter(|stop| stored.scenario(stop.told) == scenario);
+        let all = stops.iter().filter(|stop| stored.scenario(stop.told) == Some(scenario));
         let all: Places = all.flat_map(|stop| stop.ends.iter()).collect();
         if !all.is_empty() {
             let change = ending(stored, all, coded(137, "Error"));
@@ -174,7 +174,7 @@ fn held(stored: &Stored) -> Vec<History> {
         let events = stored.events_of("Pod", uid).since(acted.asked);
         for (code, reason) in codes().take(4) {
             let change = ending(stored, events.clone(), coded(code, reason));
-            let title = format!("{}: {pod}: {code} ({reason})", stored.scenario(acted.asked));
+            let title = format!("{}: {pod}: {code} ({reason})", stored.scenario_name(acted.asked));
             histories.push(History::new(title, Wanted::Fails(STOPS), change));
         }
     }
@@ -213,7 +213,7 @@ fn owes_nothing(stored: &Stored) -> Vec<History> {
     let passes = |title: String, change: Change| History::new(title, Wanted::Passes(STOPS), change);
     let mut histories = Vec::new();
     for acted in stored.acts() {
-        let scenario = stored.scenario(acted.asked);
+        let scenario = stored.scenario_name(acted.asked);
         match &acted.act {
             Act::DeletePod { pod, uid, grace_s: Some(0) } => {
                 let events = stored.events_of("Pod", uid).since(acted.asked);

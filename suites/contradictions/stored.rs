@@ -10,7 +10,7 @@ use std::{
 
 use steadfast::{
     check::{Verdict, all, find},
-    evidence::{Act, Evidence, Moment, ObjectEvent, Phase, PodLife, Record, Run, SnapshotOf, Subject, What},
+    evidence::{Act, Evidence, Moment, ObjectEvent, Phase, PodLife, Record, Run, Scenario, SnapshotOf, Subject, What},
 };
 
 use super::{
@@ -98,7 +98,7 @@ pub struct Stored {
     pub subject: Subject,
     evidence: Evidence,
     /// For each record the scenario that it was written in; empty outside of all.
-    scenarios: Vec<String>,
+    scenarios: Vec<Option<Scenario>>,
     /// What each check says, once it was asked.
     verdicts: BTreeMap<&'static str, OnceLock<Verdict>>,
 }
@@ -203,15 +203,19 @@ impl Stored {
         order.into_iter().filter_map(group).collect()
     }
 
-    /// The scenario that a record was written in; empty outside of all.
-    pub fn scenario(&self, seq: u64) -> &str {
-        &self.scenarios[seq as usize - 1]
+    /// The scenario that a record was written in; none outside of all.
+    pub fn scenario(&self, seq: u64) -> Option<Scenario> {
+        self.scenarios[seq as usize - 1]
+    }
+
+    /// Its name; empty outside of all.
+    pub fn scenario_name(&self, seq: u64) -> &'static str {
+        self.scenario(seq).map_or("", Scenario::name)
     }
 
     /// All scenarios that were acted, in order, each with its first and its last record.
-    pub fn scenarios(&self) -> Vec<(String, Places)> {
-        let groups = self.groups(|record| Some(self.scenario(record.seq).to_owned()));
-        groups.into_iter().filter(|(scenario, _)| !scenario.is_empty()).collect()
+    pub fn scenarios(&self) -> Vec<(Scenario, Places)> {
+        self.groups(|record| self.scenario(record.seq))
     }
 
     /// The acts that were asked for, in order, each with the first proof that follows it.
@@ -278,15 +282,15 @@ impl Stored {
 }
 
 /// The scenario that each record lies in.
-fn scenarios(records: &[Record]) -> Vec<String> {
-    let mut now = String::new();
+fn scenarios(records: &[Record]) -> Vec<Option<Scenario>> {
+    let mut now = None;
     let scenario = |record: &Record| {
-        let mut of = now.clone();
+        let mut of = now;
         if let What::Step(step) = &record.what
-            && step.scenario == step.name
+            && step.whole().is_some()
         {
-            of.clone_from(&step.scenario);
-            now = if step.phase == Phase::Begin { of.clone() } else { String::new() };
+            of = step.whole();
+            now = of.filter(|_| step.phase == Phase::Begin);
         }
         of
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use steadfast::evidence::{Act, EventType, PodLife, PodManagement, What};
+use steadfast::evidence::{Act, EventType, PodLife, PodManagement, Scenario, What};
 
 use super::{
     change::{Change, Places, added_after, added_before, hurried, moved_before, paused},
@@ -198,7 +198,7 @@ fn away(stored: &Stored, wanted: Wanted) -> Vec<History> {
             let above = stored.subject.ordinal_of(&other.name) > stored.subject.ordinal_of(&life.name);
             let mut earlier = stored.timeline.lives(&other.name).filter(|it| it.added.seq < other.added.seq);
             let taken = earlier.next_back().is_some_and(|it| !own(&it.uid));
-            if above && taken && stored.scenario(ready) == "roll" && life.serving_at(ready) {
+            if above && taken && stored.scenario(ready) == Some(Scenario::Roll) && life.serving_at(ready) {
                 let change = moved_before(at, ready);
                 histories.push(History::new(format!("{title} is not Ready yet"), wanted, change));
             }
@@ -262,7 +262,8 @@ fn excused(stored: &Stored) -> Vec<History> {
         }
     }
     // The harness deletes a pod below the partition before the controller takes the one above it.
-    let own = |it: &&Acted| matches!(it.act, Act::DeletePod { .. }) && stored.scenario(it.asked) == "roll";
+    let own =
+        |it: &&Acted| matches!(it.act, Act::DeletePod { .. }) && stored.scenario(it.asked) == Some(Scenario::Roll);
     let acts = stored.acts();
     if let (Some(deletion), Some((taken, at))) = (acts.iter().find(own), taken(stored).first().copied())
         && let Act::DeletePod { pod, uid, .. } = &deletion.act

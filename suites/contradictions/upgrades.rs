@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use steadfast::evidence::{
-    Act, Entries, Entry, EventType, Gap, Moment, PodLife, Question, Sql, Stage, What, WriteOutcome,
+    Act, Entries, Entry, EventType, Gap, Moment, PodLife, Question, Scenario, Sql, Stage, What, WriteOutcome,
 };
 
 use super::{
@@ -287,7 +287,7 @@ fn recorded(stored: &Stored, change: impl Fn(&Places) -> Change) -> Vec<History>
     let mut histories = records::each(stored, counts_for_nothing, change);
     // Where nobody watched, the pods were there before the log began, and little is known of the scenario deploy.
     if states(stored).iter().any(|(_, state)| state.stage == Stage::Unseen) {
-        histories.retain(|history| !history.name.starts_with("deploy"));
+        histories.retain(|history| !history.name.starts_with(Scenario::Deploy.name()));
     }
     histories
 }

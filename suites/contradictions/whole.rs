@@ -2,7 +2,7 @@
 
 use steadfast::{
     check::CATALOGUE,
-    evidence::{Act, EventType, Gap, Phase, SnapshotOf, Step, What},
+    evidence::{Act, EventType, Gap, Phase, Scenario, SnapshotOf, Step, What},
 };
 
 use super::{
@@ -70,8 +70,8 @@ pub const CLASSES: &[Class] = &[
 ];
 
 /// The first and last step of a scenario, which bear its name.
-fn outer(stored: &Stored, scenario: &str) -> Places {
-    stored.places(|what| matches!(what, What::Step(step) if step.scenario == scenario && step.name == scenario))
+fn outer(stored: &Stored, scenario: Scenario) -> Places {
+    stored.places(|what| matches!(what, What::Step(step) if step.whole() == Some(scenario)))
 }
 
 fn failed(places: impl Into<Places>) -> Change {
@@ -85,8 +85,8 @@ fn failed(places: impl Into<Places>) -> Change {
 fn not_carried_out(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for (scenario, places) in stored.scenarios() {
-        let Some(end) = outer(stored, &scenario).last() else { continue };
-        for check in CATALOGUE.iter().filter(|check| check.scenarios.contains(&scenario.as_str())) {
+        let Some(end) = outer(stored, scenario).last() else { continue };
+        for check in CATALOGUE.iter().filter(|check| check.scenarios.contains(&scenario)) {
             let wanted = Wanted::LeavesGreen(std::slice::from_ref(&check.id));
             let changes =
                 [("failed", failed(end)), ("did not end", dropped(end)), ("left no record", dropped(places.clone()))];
@@ -97,10 +97,10 @@ fn not_carried_out(stored: &Stored) -> Vec<History> {
 }
 
 fn failed_inside(stored: &Stored) -> Vec<History> {
-    let inner = |what: &What| matches!(what, What::Step(step) if step.scenario != step.name && step.scenario != "run" && step.phase == Phase::End);
+    let inner = |what: &What| matches!(what, What::Step(step) if step.whole().is_none() && step.scenario.is_some() && step.phase == Phase::End);
     let history = |seq: u64| {
         let What::Step(step) = &stored.at(seq).what else { unreachable!("a step") };
-        History::new(format!("{}: {}", step.scenario, step.name), Wanted::SomeLeavesGreen(&[]), failed(seq))
+        History::new(step.words(), Wanted::SomeLeavesGreen(&[]), failed(seq))
     };
     stored.places(inner).iter().map(history).collect()
 }
@@ -166,7 +166,8 @@ fn wall_clock(stored: &Stored) -> Vec<History> {
 }
 
 fn reapplied(stored: &Stored) -> Vec<History> {
-    let Some(Acted { asked, proved: Some(proved), .. }) = act(stored, "deploy", 0, |act| *act == Act::Reapply) else {
+    let Some(Acted { asked, proved: Some(proved), .. }) = act(stored, Scenario::Deploy, 0, |act| *act == Act::Reapply)
+    else {
         return Vec::new();
     };
     let (fails, noticed) = (Wanted::Fails(REAPPLY), Wanted::LeavesGreen(REAPPLY));

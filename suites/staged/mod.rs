@@ -14,7 +14,7 @@ use std::sync::Arc;
 use libtest_mimic::{Completion, Failed, Trial};
 use serde::de::DeserializeOwned;
 use steadfast::check::{CATALOGUE, Check};
-use steadfast::evidence::Evidence;
+use steadfast::evidence::{Evidence, Scenario};
 use steadfast::report::{Judged, Outcome, write_all};
 use steadfast::run::cancelled_by_signals;
 
@@ -99,7 +99,7 @@ pub fn judged<'a>(
     besides: &[&Check],
 ) -> Result<Outcome<'a>, String> {
     let has_evidence = |check: &&Check| {
-        let done = |name: &&str| evidence.run().is_some_and(|run| run.acts(name) || run.left_out(name).is_some());
+        let done = |it: &Scenario| evidence.run().is_some_and(|run| run.acts(*it) || run.left_out(*it).is_some());
         check.scenarios.iter().all(done) || besides.iter().any(|known| known.id == check.id)
     };
     let judged = CATALOGUE.iter().filter(has_evidence).map(|check| Judged::of(check, evidence)).collect();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, IpFamily, KindCluster};
-use steadfast::evidence::{Evidence, Expect, Replication};
+use steadfast::evidence::{Evidence, Expect, Replication, Scenario};
 use steadfast::record::Log;
 use steadfast::report::Progress;
 use steadfast::run::{self, Bench, Budget, Disruption, Ending, RunError, Surroundings, Target, Trial, exercise};
@@ -28,7 +28,7 @@ pub struct Act {
     /// Its manifests; the seed with its overlay unless given.
     pub manifests: Option<PathBuf>,
     /// What it is put through, in order.
-    pub scenarios: Vec<String>,
+    pub scenarios: Vec<Scenario>,
     /// Who configures its replication.
     pub replication: Replication,
     /// What is said of it beside its manifests.

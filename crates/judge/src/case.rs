@@ -26,8 +26,8 @@ use std::{
 use serde::Deserialize;
 
 use crate::evidence::{
-    Clocks, DnsServer, Entries, EventType, Evidence, Exec, Mark, Note, ObjectEvent, Phase, Run, SetState, Snapshot,
-    SnapshotOf, Sql, Step, Subject, Timeline, What, Write,
+    Clocks, DnsServer, Entries, EventType, Evidence, Exec, Mark, Note, ObjectEvent, Phase, Run, Scenario, SetState,
+    Snapshot, SnapshotOf, Sql, Step, Subject, Timeline, What, Write,
 };
 
 use crate::object::{number, text};
@@ -228,8 +228,8 @@ impl<'a> Case<'a> {
     }
 
     /// The outer steps of a scenario: each scenario has one that bears its name.
-    pub fn outer_steps<'b>(&'b self, scenario: &'b str) -> impl Iterator<Item = Seen<'a, Step>> + use<'a, 'b> {
-        self.steps().filter(move |step| step.scenario == scenario && step.name == scenario)
+    pub fn outer_steps<'b>(&'b self, scenario: Scenario) -> impl Iterator<Item = Seen<'a, Step>> + use<'a, 'b> {
+        self.steps().filter(move |step| step.whole() == Some(scenario))
     }
 
     /// Trouble of the harness.
@@ -249,14 +249,14 @@ impl<'a> Case<'a> {
     }
 
     /// The first and the last record of a scenario; the log's ends where it has no such step.
-    pub fn span(&self, scenario: &str) -> (u64, u64) {
+    pub fn span(&self, scenario: Scenario) -> (u64, u64) {
         let begin = self.outer_steps(scenario).find(|step| step.phase == Phase::Begin);
         let end = self.outer_steps(scenario).filter(|step| step.phase != Phase::Begin).last();
         (begin.map_or(0, |step| step.mark.seq), end.map_or(self.timeline.last_seq, |step| step.mark.seq))
     }
 
     /// Whether a scenario came to its end.
-    pub fn ended(&self, scenario: &str) -> bool {
+    pub fn ended(&self, scenario: Scenario) -> bool {
         self.outer_steps(scenario).last().is_some_and(|last| last.phase == Phase::End)
     }
 
@@ -273,7 +273,7 @@ impl<'a> Case<'a> {
     }
 
     /// The stretches of the log in which a scenario was acted, in order.
-    fn spans(&self, scenario: &str) -> Vec<RangeInclusive<u64>> {
+    fn spans(&self, scenario: Scenario) -> Vec<RangeInclusive<u64>> {
         let steps: Vec<_> = self.outer_steps(scenario).collect();
         let ends = steps.iter().skip(1).map(|step| step.mark.seq).chain([self.timeline.last_seq]);
         let spans = steps.iter().zip(ends).filter(|(step, _)| step.phase == Phase::Begin);

@@ -1,6 +1,6 @@
 //! The list of checks, and what holds for all of them.
 
-use crate::evidence::{Evidence, Phase, Step, What};
+use crate::evidence::{Evidence, Phase, Scenario, Step, What};
 
 use super::{
     Cause, Check, Finding, Verdict, case::Case, dns, identity, minimum, ordering, persistence, replication, upgrade,
@@ -80,14 +80,14 @@ pub fn find(id: &str) -> Option<&'static Check> {
 /// that the run must not act is not held against a check that needs others too.
 pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
     let Some(case) = Case::of(evidence) else { return did_not_start(evidence) };
-    let needed = check.scenarios.iter().filter(|scenario| case.run.left_out(scenario).is_none());
-    let needed: Vec<&'static str> = needed.copied().collect();
+    let needed = check.scenarios.iter().copied().filter(|scenario| case.run.left_out(*scenario).is_none());
+    let needed: Vec<Scenario> = needed.collect();
     if needed.is_empty() {
         // A violation stands, whatever was done to the workload.
         let finding = (check.judge)(evidence);
         return if finding.verdict == Verdict::Fail { finding } else { all_left_out(&case, check.scenarios) };
     }
-    let missing: Vec<_> = needed.iter().filter(|scenario| !case.run.acts(scenario)).copied().collect();
+    let missing: Vec<_> = needed.iter().copied().filter(|scenario| !case.run.acts(*scenario)).collect();
     if missing.len() == needed.len() {
         return not_part(&missing);
     }
@@ -96,8 +96,9 @@ pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
         Verdict::Fail | Verdict::Skipped => return finding,
         // Why the acts did not take place says more than what was not seen of them.
         Verdict::Inconclusive => {
-            let unbegun = |scenario: &&&str| !missing.contains(scenario) && case.outer_steps(scenario).next().is_none();
-            let unbegun = needed.iter().find(unbegun).and_then(|scenario| cut_short(&case, scenario));
+            let unbegun =
+                |scenario: &&Scenario| !missing.contains(scenario) && case.outer_steps(**scenario).next().is_none();
+            let unbegun = needed.iter().find(unbegun).and_then(|scenario| cut_short(&case, *scenario));
             return unbegun.unwrap_or_else(|| for_want_of_a_scenario(&case, &needed, finding));
         }
         Verdict::Pass => {}
@@ -105,29 +106,30 @@ pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
     if !missing.is_empty() {
         return not_part(&missing);
     }
-    let doubt = needed.iter().find_map(|scenario| cut_short(&case, scenario));
+    let doubt = needed.iter().find_map(|scenario| cut_short(&case, *scenario));
     doubt.or_else(|| minimum::missing(&case, check)).unwrap_or(finding)
 }
 
 /// Nothing is held against a workload that must not be touched like that.
-fn all_left_out(case: &Case<'_>, scenarios: &[&str]) -> Finding {
-    let why = |scenario: &&str| {
-        let part = case.run.left_out(scenario)?;
+fn all_left_out(case: &Case<'_>, scenarios: &[Scenario]) -> Finding {
+    let why = |scenario: &Scenario| {
+        let part = case.run.left_out(*scenario)?;
         Some(format!("{scenario} was left out: {}", part.why))
     };
     Finding::skipped(scenarios.iter().filter_map(why).collect::<Vec<_>>().join("; "))
 }
 
-fn not_part(missing: &[&str]) -> Finding {
+fn not_part(missing: &[Scenario]) -> Finding {
+    let names: Vec<&str> = missing.iter().map(|scenario| scenario.name()).collect();
     let scenarios = if missing.len() == 1 { "scenario" } else { "scenarios" };
     let was = if missing.len() == 1 { "was" } else { "were" };
-    Finding::inconclusive(format!("the {scenarios} {} {was} not part of this run", missing.join(", ")), [])
+    Finding::inconclusive(format!("the {scenarios} {} {was} not part of this run", names.join(", ")), [])
 }
 
 /// A doubt, with its cause where a scenario that the check needs was cut short, and nothing from before it speaks against
 /// the check.
-fn for_want_of_a_scenario(case: &Case<'_>, needed: &[&str], doubt: Finding) -> Finding {
-    let cut = needed.iter().filter(|scenario| case.run.acts(scenario));
+fn for_want_of_a_scenario(case: &Case<'_>, needed: &[Scenario], doubt: Finding) -> Finding {
+    let cut = needed.iter().copied().filter(|scenario| case.run.acts(*scenario));
     let Some((begin, cause)) = cut.filter_map(|it| Some((case.span(it).0, cut_short(case, it)?.cause?))).next() else {
         return doubt;
     };
@@ -140,7 +142,7 @@ fn for_want_of_a_scenario(case: &Case<'_>, needed: &[&str], doubt: Finding) -> F
 }
 
 /// The doubt that a scenario's end casts on it, unless it was carried out.
-fn cut_short(case: &Case<'_>, scenario: &str) -> Option<Finding> {
+fn cut_short(case: &Case<'_>, scenario: Scenario) -> Option<Finding> {
     let Some(last) = case.outer_steps(scenario).last() else {
         let told = told(case, scenario);
         let cause = told.as_ref().map(|told| root(case, told));
@@ -163,14 +165,14 @@ fn cut_short(case: &Case<'_>, scenario: &str) -> Option<Finding> {
 }
 
 /// The doubt about a scenario that came to its end and was not seen to begin.
-fn unbegun(case: &Case<'_>, scenario: &str) -> Option<Finding> {
+fn unbegun(case: &Case<'_>, scenario: Scenario) -> Option<Finding> {
     let began = case.outer_steps(scenario).any(|step| step.phase == Phase::Begin);
     (!began).then(|| Finding::inconclusive(format!("the scenario {scenario} was not seen to begin"), []))
 }
 
 /// The doubt about a scenario that came to its end although a step of it failed.
-fn failed_within(case: &Case<'_>, scenario: &str) -> Option<Finding> {
-    case.steps().filter(|step| step.scenario == scenario).find_map(|step| match &step.it.phase {
+fn failed_within(case: &Case<'_>, scenario: Scenario) -> Option<Finding> {
+    case.steps().filter(|step| step.scenario == Some(scenario)).find_map(|step| match &step.it.phase {
         Phase::Failed(why) => {
             let (name, seq) = (&step.name, step.mark.seq);
             let reason = format!("a step of the scenario {scenario} failed: {name}: {why} (#{seq})");
@@ -182,13 +184,13 @@ fn failed_within(case: &Case<'_>, scenario: &str) -> Option<Finding> {
 
 /// Why a scenario was not begun: the run itself failed, or the workload did not come back from another one, or what the
 /// scenario builds on failed, or somebody ended the run.
-fn told(case: &Case<'_>, scenario: &str) -> Option<(String, u64)> {
+fn told(case: &Case<'_>, scenario: Scenario) -> Option<(String, u64)> {
     // That the cluster could not be deleted in the end has hindered no scenario.
-    let of_run = failed(case).rfind(|(step, ..)| step.scenario == "run" && step.name != "delete the cluster");
+    let of_run = failed(case).rfind(|(step, ..)| step.scenario.is_none() && step.name != "delete the cluster");
     // The ledger is ended and the workload deleted whatever failed.
-    let stop = case.stopped().filter(|_| !["settle", "teardown"].contains(&scenario));
+    let stop = case.stopped().filter(|_| ![Scenario::Settle, Scenario::Teardown].contains(&scenario));
     let of_stop = || stop.map(|(mark, note)| (note.message.clone(), mark.seq));
-    let of_foundation = || failed(case).find(|(step, ..)| step.scenario == step.name && scenario != "teardown");
+    let of_foundation = || failed(case).find(|(step, ..)| step.whole().is_some() && scenario != Scenario::Teardown);
     let of_run = of_run.map(|(_, why, seq)| (why, seq));
     let of_step = of_run.or_else(of_stop).or_else(|| of_foundation().map(|(_, why, seq)| (why, seq)));
     of_step.or_else(|| case.notes().last().map(|note| (note.it.message.clone(), note.mark.seq)))
@@ -207,7 +209,7 @@ fn failed<'a>(case: &Case<'a>) -> impl DoubleEndedIterator<Item = (&'a Step, Str
 fn root(case: &Case<'_>, told: &(String, u64)) -> (String, u64) {
     let stop = case.stopped().filter(|(mark, _)| mark.seq == told.1);
     let away = stop.and_then(|(_, note)| note.stopped()).map(|(scenario, _)| scenario);
-    let ended = away.and_then(|away| failed(case).rfind(|(step, ..)| step.scenario == away && step.name == away));
+    let ended = away.and_then(|away| failed(case).rfind(|(step, ..)| step.whole() == Some(away)));
     ended.map_or_else(|| told.clone(), |(_, why, seq)| (why, seq))
 }
 

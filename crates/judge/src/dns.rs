@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::evidence::{Evidence, Mark, Moment, SnapshotOf};
+use crate::evidence::{Evidence, Mark, Moment, Scenario, SnapshotOf};
 
 use super::{
     Check, Finding,
@@ -169,7 +169,7 @@ those of IPv4 and AAAA those of IPv6, as far as the Service has the family; the 
 exists all the same.
 The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
 Usually wrong: the Service has a ClusterIP, or its selector matches no pod or pods of somebody else's.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[Need::Names(Names::Service)],
     judge: service_resolves_to_ready_pods,
 };
@@ -198,7 +198,7 @@ once all are Ready: that is what the server there will be told.
 The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
 Usually wrong: spec.serviceName is not the name of the Service, the Service is not headless, or it selects other pods;
 or, where only the lookups are wrong, hostAliases in the template give the name another address.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[Need::Names(Names::Pods), Need::Exec(LOOKUP)],
     judge: each_pod_has_its_name,
 };
@@ -238,7 +238,7 @@ A name that outlives its pod sends clients to an address that the next pod of so
 After the scale-down the names of the pods that went are asked for, of every CoreDNS pod, until all say NXDOMAIN. The
 limit is the Corefile's, counted from the pod's DELETED event. An answer without records but without NXDOMAIN is wrong.
 Usually wrong: the Corefile caches for long; or somebody keeps Endpoints by hand.",
-    scenarios: &["scale"],
+    scenarios: &[Scenario::Scale],
     minimum: &[Need::Acts],
     judge: absent_pod_is_nxdomain,
 };

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::evidence::{ClaimPolicy, PodManagement, Run};
+use crate::evidence::{ClaimPolicy, PodManagement, Run, Scenario};
 
 use table::TABLE;
 
@@ -65,11 +65,11 @@ impl Topic {
     /// Whether a run asks this question at all.
     fn concerns(self, run: &Run) -> bool {
         match self {
-            Self::PodIndexLabel | Self::ControllerView | Self::DnsBudget => run.acts("deploy"),
+            Self::PodIndexLabel | Self::ControllerView | Self::DnsBudget => run.acts(Scenario::Deploy),
             Self::StartOrdinal => run.subject.first_ordinal > 0,
-            Self::ClaimPolicy => run.acts("claims") || run.subject.claim_policy != ClaimPolicy::default(),
-            Self::MaxUnavailable => run.acts("roll"),
-            Self::StuckRollout => run.acts("roll") && !is_parallel(run),
+            Self::ClaimPolicy => run.acts(Scenario::Claims) || run.subject.claim_policy != ClaimPolicy::default(),
+            Self::MaxUnavailable => run.acts(Scenario::Roll),
+            Self::StuckRollout => run.acts(Scenario::Roll) && !is_parallel(run),
             Self::MinReadySeconds => run.subject.min_ready_seconds > 0,
             Self::ParallelMinReadySeconds => run.subject.min_ready_seconds > 0 && is_parallel(run),
         }

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::evidence::scenario::SCENARIOS;
 use crate::evidence::{
     Act, Budgets, ClaimPolicy, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, Moment, NamedPort, ObjectEvent,
-    Phase, PodManagement, Question, Record, Replication, Row, Run, SCHEMA, Snapshot, SnapshotOf, Sql, SqlAnswer, Step,
-    Subject, Wait, WaitOutcome, What, Write, WriteOutcome,
+    Phase, PodManagement, Question, Record, Replication, Row, Run, SCHEMA, Scenario, Snapshot, SnapshotOf, Sql,
+    SqlAnswer, Step, Subject, Wait, WaitOutcome, What, Write, WriteOutcome,
 };
 
 mod acts;
@@ -171,7 +170,7 @@ impl History {
                 outage_ms: 30_000,
                 lag_ms: 1_000,
             },
-            scenarios: SCENARIOS.map(str::to_owned).to_vec(),
+            scenarios: Scenario::all().collect(),
             left_out: Vec::new(),
             replication: Replication::Managed,
             semi_sync: false,
@@ -202,18 +201,18 @@ impl History {
     }
 
     /// A scenario begins or ends.
-    pub fn step(&mut self, scenario: &str, phase: Phase) -> u64 {
-        self.step_within(scenario, scenario, phase)
+    pub fn step(&mut self, scenario: Scenario, phase: Phase) -> u64 {
+        self.step_within(scenario, scenario.name(), phase)
     }
 
     /// A step within a scenario begins or ends.
-    pub fn step_within(&mut self, scenario: &str, name: &str, phase: Phase) -> u64 {
-        self.push(What::Step(Step { scenario: scenario.into(), name: name.into(), phase }))
+    pub fn step_within(&mut self, scenario: Scenario, name: &str, phase: Phase) -> u64 {
+        self.push(What::Step(Step { scenario: Some(scenario), name: name.into(), phase }))
     }
 
     /// A step of the run itself, outside of the scenarios.
     pub fn run_step(&mut self, name: &str, phase: Phase) -> u64 {
-        self.step_within("run", name, phase)
+        self.push(What::Step(Step { scenario: None, name: name.into(), phase }))
     }
 
     /// The watch of this kind lost a stretch.

@@ -23,6 +23,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::Scenario;
 use evidence::Evidence;
 use steadfast_model as evidence;
 use steadfast_model::{image, mysql, object};
@@ -120,7 +121,7 @@ pub struct Check {
     /// For people: why it matters, how it is judged, and what usually is wrong when it fails.
     pub explain: &'static str,
     /// The scenarios whose evidence it needs, by name.
-    pub scenarios: &'static [&'static str],
+    pub scenarios: &'static [Scenario],
     /// The evidence that a pass cannot do without.
     pub minimum: &'static [Need],
     /// The judge.

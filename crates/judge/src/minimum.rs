@@ -9,7 +9,7 @@ mod tests;
 
 use std::{collections::BTreeSet, fmt};
 
-use crate::evidence::{Moment, Question};
+use crate::evidence::{Moment, Question, Scenario};
 
 use super::{
     Check, Finding,
@@ -46,9 +46,9 @@ impl fmt::Display for Need {
 }
 
 /// One answer that a scenario must have left in the evidence.
-struct Expected<'a> {
+struct Expected {
     /// The scenario that asks.
-    scenario: &'a str,
+    scenario: Scenario,
     /// Its first and its last record.
     within: (u64, u64),
     moment: Moment,
@@ -57,7 +57,7 @@ struct Expected<'a> {
     need: Need,
 }
 
-impl Expected<'_> {
+impl Expected {
     /// Whether the answer is there, whatever it says.
     fn is_there(&self, case: &Case<'_>) -> bool {
         let ((from, to), moment, pod) = (self.within, &self.moment, self.pod.as_str());

@@ -4,7 +4,7 @@
 //! Order is read from one watch's stream. Timestamps have a resolution of a second and come from two clocks, so they
 //! prove no order.
 
-use crate::evidence::{Evidence, Mark, PodLife};
+use crate::evidence::{Evidence, Mark, PodLife, Scenario};
 
 use super::{
     Check, Finding,
@@ -95,7 +95,7 @@ had a second pod, since the first one's alone shows nothing.
 What the API server shows is judged. After a forced deletion (grace period 0) a container may still run on a node that
 cannot be reached, and no watch can show that.
 Usually wrong: nothing that a manifest can do; look for a second controller, or for a store that lost events.",
-    scenarios: &["restart"],
+    scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: at_most_one_pod_per_ordinal,
 };

@@ -15,7 +15,7 @@ mod semi_sync;
 mod tests;
 
 use crate::{
-    evidence::{Evidence, Mark, Moment, Question, Sql, SqlAnswer, Subject},
+    evidence::{Evidence, Mark, Moment, Question, Scenario, Sql, SqlAnswer, Subject},
     mysql::status::ReplicaStatus,
 };
 
@@ -50,7 +50,7 @@ both threads must say Yes, and the host must be <pod>.<service>, alone or with t
 several channels, the threads of each must run, and one of them must follow the first pod.
 Usually wrong: the source was configured by its IP or by the Service's name, which is any pod; the replication user is
 missing or its password is not taken (Last_IO_Error 1045); or a replica came back without its data.",
-    scenarios: &["replicate"],
+    scenarios: &[Scenario::Replicate],
     minimum: &[Need::Sql(Question::ReplicaStatus)],
     judge: replicas_follow_by_stable_name,
 };
@@ -199,7 +199,7 @@ MariaDB has read_only alone, which lets pass who has READ_ONLY ADMIN; there the 
 nothing but insert.
 Usually wrong: read_only is on without super_read_only, which lets administrators write; or it is set at run time only,
 and gone after a restart.",
-    scenarios: &["replicate"],
+    scenarios: &[Scenario::Replicate],
     minimum: &[Need::Sql(Question::TryWrite)],
     judge: replicas_refuse_writes,
 };

@@ -1,5 +1,6 @@
 //! A hand-made run, for tests.
 
+use crate::Scenario;
 use crate::*;
 
 /// The description of a run of the seed.
@@ -45,7 +46,7 @@ pub fn run() -> Run {
             outage_ms: 120_000,
             lag_ms: 1_000,
         },
-        scenarios: vec!["deploy".into(), "restart".into()],
+        scenarios: vec![Scenario::Deploy, Scenario::Restart],
         left_out: Vec::new(),
         replication: Replication::Managed,
         semi_sync: false,

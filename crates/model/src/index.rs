@@ -78,7 +78,7 @@ impl Index {
             What::Run(_) | What::Gap(_) | What::Lapse(_) => {}
             What::Step(step) => {
                 self.steps.push(place);
-                if step.scenario == step.name {
+                if step.whole().is_some() {
                     self.turns.push(place);
                 }
             }
@@ -231,7 +231,7 @@ mod tests {
         same(&index.asked, |what| matches!(what, What::Fault(fault) if fault.proof.is_none()));
         same(&index.snapshots, |what| matches!(what, What::Snapshot(_)));
         same(&index.turns, |what| match what {
-            What::Step(step) => step.scenario == step.name,
+            What::Step(step) => step.whole().is_some(),
             What::Fault(fault) => fault.proof.is_none(),
             _ => false,
         });

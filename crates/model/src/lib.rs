@@ -20,7 +20,7 @@ mod record;
 pub mod regular;
 mod rules;
 mod run;
-pub mod scenario;
+mod scenario;
 mod state;
 mod subject;
 pub mod text;
@@ -42,6 +42,7 @@ pub use read::ReadError;
 pub use record::*;
 pub use rules::LONGEST_RUN_US;
 pub use run::*;
+pub use scenario::{Description, Disrupts, SCENARIOS, Scenario, UnknownScenario, plan};
 pub use state::*;
 pub use subject::*;
 pub use timeline::{

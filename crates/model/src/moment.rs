@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::scenario::Scenario;
+
 /// When a question was asked: after which act of the scenarios.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "after", rename_all = "snake_case")]
@@ -62,7 +64,7 @@ pub enum Moment {
     /// A scenario disrupted the workload, and every pod is Ready again.
     Recovered {
         /// The scenario.
-        scenario: String,
+        scenario: Scenario,
     },
     /// The set was scaled to one pod more than it asks for, and the new pod replicates.
     Joined,

@@ -11,6 +11,7 @@ use super::answer::{Dns, Exec, Sql, Write};
 use super::entries::Entries;
 use super::lapse::Lapse;
 use super::run::Run;
+use super::scenario::{Scenario, UnknownScenario};
 
 /// The version of the evidence format. A reader refuses a log with another one.
 pub const SCHEMA: u32 = 1;
@@ -64,13 +65,60 @@ pub enum What {
 
 /// An act of a scenario begins or ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StoredStep", into = "StoredStep")]
 pub struct Step {
-    /// The scenario, such as `restart`; `run` for what surrounds them.
-    pub scenario: String,
+    /// The scenario; none for what surrounds them, which is written as `run`.
+    pub scenario: Option<Scenario>,
     /// What is done, in the imperative: `delete mysql-1`.
     pub name: String,
     /// How far it is.
     pub phase: Phase,
+}
+
+impl Step {
+    /// The scenario that this is the whole of.
+    pub fn whole(&self) -> Option<Scenario> {
+        self.scenario.filter(|scenario| scenario.name() == self.name)
+    }
+
+    /// The step with its scenario, for people.
+    pub fn words(&self) -> String {
+        match self.scenario {
+            Some(scenario) if self.whole().is_none() => format!("{scenario}: {}", self.name),
+            _ => self.name.clone(),
+        }
+    }
+}
+
+/// A step as it is written.
+#[derive(Serialize, Deserialize)]
+struct StoredStep {
+    scenario: String,
+    name: String,
+    phase: Phase,
+}
+
+/// What stands in the place of a scenario where a step belongs to none.
+const RUN: &str = "run";
+
+impl TryFrom<StoredStep> for Step {
+    type Error = UnknownScenario;
+
+    /// A step that is the whole of a scenario has the name that the scenario has now.
+    fn try_from(StoredStep { scenario, name, phase }: StoredStep) -> Result<Self, UnknownScenario> {
+        if scenario == RUN {
+            return Ok(Self { scenario: None, name, phase });
+        }
+        let known: Scenario = scenario.parse()?;
+        let name = if name == scenario { known.name().to_owned() } else { name };
+        Ok(Self { scenario: Some(known), name, phase })
+    }
+}
+
+impl From<Step> for StoredStep {
+    fn from(Step { scenario, name, phase }: Step) -> Self {
+        Self { scenario: scenario.map_or(RUN, Scenario::name).to_owned(), name, phase }
+    }
 }
 
 /// How far a step is.
@@ -242,13 +290,14 @@ const STOPS: &str = "nothing more is disrupted: the workload did not come back f
 
 impl Note {
     /// That the run disrupts nothing more, since the workload did not come back from a scenario: what was awaited in vain.
-    pub fn stops(scenario: &str, in_vain: &str) -> Self {
+    pub fn stops(scenario: Scenario, in_vain: &str) -> Self {
         Self { message: format!("{STOPS}{scenario}: {in_vain}") }
     }
 
     /// The scenario after which the run disrupted nothing more, and what was awaited in vain, where the note says that.
-    pub fn stopped(&self) -> Option<(&str, &str)> {
-        self.message.strip_prefix(STOPS)?.split_once(": ")
+    pub fn stopped(&self) -> Option<(Scenario, &str)> {
+        let (scenario, in_vain) = self.message.strip_prefix(STOPS)?.split_once(": ")?;
+        Some((scenario.parse().ok()?, in_vain))
     }
 }
 

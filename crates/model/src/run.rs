@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::choice::Choice;
+use super::scenario::Scenario;
 use super::subject::Subject;
 
 /// What is under test, and the expectations that the run was started with.
@@ -30,7 +31,7 @@ pub struct Run {
     /// Limits that checks hold the workload to.
     pub budgets: Budgets,
     /// The scenarios that this run acts out, in order.
-    pub scenarios: Vec<String>,
+    pub scenarios: Vec<Scenario>,
     /// The scenarios that would have been acted too, each with the reason why this run must not.
     #[serde(default)]
     pub left_out: Vec<LeftOut>,
@@ -50,12 +51,12 @@ pub struct Run {
 
 impl Run {
     /// Whether this scenario is one of those to act.
-    pub fn acts(&self, scenario: &str) -> bool {
-        self.scenarios.iter().any(|acted| acted == scenario)
+    pub fn acts(&self, scenario: Scenario) -> bool {
+        self.scenarios.contains(&scenario)
     }
 
     /// What is said of this scenario where it must not be acted.
-    pub fn left_out(&self, scenario: &str) -> Option<&LeftOut> {
+    pub fn left_out(&self, scenario: Scenario) -> Option<&LeftOut> {
         self.left_out.iter().find(|part| part.scenario == scenario)
     }
 }
@@ -89,7 +90,7 @@ pub struct Upgrade {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The scenario.
-    pub scenario: String,
+    pub scenario: Scenario,
     /// Why not, as the end of a sentence: `nodes of a cluster that was there before are left alone`.
     pub why: String,
 }

@@ -1,56 +1,266 @@
-//! The names of the scenarios, their order, and what each builds on.
+//! The scenarios of a run: one table of what each is called, builds on, requires and disrupts.
 
-/// The scenarios in the order in which they are acted. Each needs all that stand before it in [`needs`].
-pub const SCENARIOS: [&str; 18] = [
-    "deploy",
-    "replicate",
-    "upgrade",
-    "restart",
-    "unready",
-    "crash",
-    "together",
-    "scale",
-    "grow",
-    "roll",
-    "drain",
-    "freeze",
-    "outage",
-    "resolver",
-    "control",
-    "claims",
-    "settle",
-    "teardown",
-];
+use std::fmt;
+use std::str::FromStr;
 
-/// What a scenario builds on.
-pub fn needs(scenario: &str) -> &'static [&'static str] {
-    match scenario {
-        "deploy" => &[],
-        "upgrade" | "restart" | "grow" | "settle" => &["deploy", "replicate"],
-        _ => &["deploy"],
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A scenario: acts on a workload that checks need the evidence of. They are acted in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scenario {
+    /// Applies the manifests and waits for every pod.
+    Deploy,
+    /// Configures replication and starts the write ledger.
+    Replicate,
+    /// Upgrades the cluster.
+    Upgrade,
+    /// Deletes each pod in turn.
+    Restart,
+    /// Holds a pod un-Ready.
+    Unready,
+    /// Kills the primary's server.
+    ServerKill,
+    /// Deletes every pod at once.
+    DeleteAll,
+    /// Scales down and back.
+    Scale,
+    /// Scales up and back.
+    Grow,
+    /// Updates the template.
+    Roll,
+    /// Drains a node.
+    Drain,
+    /// Pauses a node.
+    NodePause,
+    /// Stops a node and starts it again.
+    NodeStop,
+    /// Replaces the DNS servers.
+    DnsReplace,
+    /// Kills the API server.
+    ApiserverKill,
+    /// Scales down while claims go with their pods.
+    Claims,
+    /// Ends the ledger and reads it back.
+    Settle,
+    /// Deletes what the run made.
+    Teardown,
+}
+
+/// What a scenario disrupts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Disrupts {
+    /// Nothing that somebody uses.
+    Nothing,
+    /// Pods of the workload.
+    Workload,
+    /// Nodes, DNS servers or the API server, and so whatever else runs on the cluster.
+    Cluster,
+}
+
+/// What a scenario is.
+#[derive(Debug, Clone, Copy)]
+pub struct Description {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Its name in options, records and reports.
+    pub name: &'static str,
+    /// Its name before version 0.2, which records and options may still have.
+    pub formerly: Option<&'static str>,
+    /// What it does, for people.
+    pub acts: &'static str,
+    /// The scenarios that it builds on.
+    pub needs: &'static [Scenario],
+    /// What it disrupts.
+    pub disrupts: Disrupts,
+    /// Whether it acts on nodes that are containers of this machine.
+    pub in_containers: bool,
+    /// How many nodes the cluster needs at least.
+    pub nodes: usize,
+    /// How many pods the set needs at least.
+    pub pods: u32,
+    /// Whether there has to be room for one pod more than the set has.
+    pub one_more_pod: bool,
+}
+
+/// All scenarios, in the order in which they are acted.
+///
+/// After what disrupts the workload from `server-kill` on, the whole state of it is asked for. Nodes come before the DNS
+/// servers: new ones may come to be on any node, and nodes with DNS servers are left alone. Claims come last: from there on the
+/// last pod's data is new.
+pub const SCENARIOS: [Description; 18] = {
+    use Disrupts::{Cluster, Nothing, Workload};
+    use Scenario::*;
+    const fn described(scenario: Scenario, name: &'static str, disrupts: Disrupts, acts: &'static str) -> Description {
+        let needs: &[Scenario] = match scenario {
+            Deploy => &[],
+            Upgrade | Restart | Grow | Settle => &[Deploy, Replicate],
+            _ => &[Deploy],
+        };
+        let (formerly, in_containers, nodes, pods, one_more_pod) = (None, false, 1, 1, false);
+        Description { scenario, name, formerly, acts, needs, disrupts, in_containers, nodes, pods, one_more_pod }
+    }
+    [
+        described(Deploy, "deploy", Nothing, "applies the manifests, waits for every pod, and asks each one who it is"),
+        described(
+            Replicate,
+            "replicate",
+            Nothing,
+            "configures replication by the primary's stable name, starts the ledger",
+        ),
+        described(Upgrade, "upgrade", Cluster, "upgrades the control plane, then each node, and compares the state"),
+        described(Restart, "restart", Workload, "deletes each pod in turn, highest ordinal first"),
+        described(Unready, "unready", Workload, "holds a pod un-Ready, and deletes the primary's pod meanwhile"),
+        Description {
+            formerly: Some("crash"),
+            in_containers: true,
+            ..described(ServerKill, "server-kill", Workload, "kills the primary's server process")
+        },
+        Description {
+            formerly: Some("together"),
+            ..described(DeleteAll, "delete-all", Workload, "deletes every pod at once")
+        },
+        described(Scale, "scale", Workload, "scales to one pod and back, at first while that one is held un-Ready"),
+        Description {
+            one_more_pod: true,
+            ..described(Grow, "grow", Workload, "scales to one pod more, which joins the replicas, and back")
+        },
+        described(Roll, "roll", Workload, "updates the template: one pod, all, an image that cannot start, and back"),
+        described(Drain, "drain", Cluster, "cordons a node and evicts the set's pods there"),
+        Description {
+            formerly: Some("freeze"),
+            nodes: 2,
+            ..described(NodePause, "node-pause", Cluster, "pauses a node for some seconds")
+        },
+        Description {
+            formerly: Some("outage"),
+            nodes: 2,
+            ..described(NodeStop, "node-stop", Cluster, "shuts a node down and starts it again")
+        },
+        Description {
+            formerly: Some("resolver"),
+            ..described(DnsReplace, "dns-replace", Cluster, "replaces the cluster's DNS servers")
+        },
+        Description {
+            formerly: Some("control"),
+            ..described(ApiserverKill, "apiserver-kill", Cluster, "kills the API server")
+        },
+        Description {
+            pods: 2,
+            ..described(Claims, "claims", Workload, "scales the last pod away while claims are to go with their pods")
+        },
+        described(Settle, "settle", Nothing, "ends the ledger, waits for the replicas, and reads back what they hold"),
+        described(Teardown, "teardown", Nothing, "deletes everything that the run made, and lists what is left"),
+    ]
+};
+
+impl Scenario {
+    /// All of them, in the order in which they are acted.
+    pub fn all() -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator {
+        SCENARIOS.iter().map(|described| described.scenario)
+    }
+
+    /// Its line of the table.
+    pub fn description(self) -> &'static Description {
+        &SCENARIOS[self as usize]
+    }
+
+    /// Its name in options, records and reports.
+    pub fn name(self) -> &'static str {
+        self.description().name
+    }
+
+    /// The scenarios that it builds on.
+    pub fn needs(self) -> &'static [Self] {
+        self.description().needs
+    }
+
+    /// Whether it disrupts the workload.
+    pub fn disrupts(self) -> bool {
+        self.description().disrupts != Disrupts::Nothing
+    }
+
+    /// The scenario of this name, or that had it before.
+    fn named(name: &str) -> Option<Self> {
+        let described = SCENARIOS.iter().find(|it| it.name == name || it.formerly == Some(name))?;
+        Some(described.scenario)
     }
 }
 
 /// The scenarios to act for these, with what they build on, in order. Teardown always comes last.
-pub fn plan<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut all = vec!["teardown"];
+pub fn plan(wanted: impl IntoIterator<Item = Scenario>) -> Vec<Scenario> {
+    let mut all = vec![Scenario::Teardown];
     for scenario in wanted {
-        all.extend(needs(scenario));
+        all.extend(scenario.needs());
         all.push(scenario);
     }
-    SCENARIOS.iter().filter(|scenario| all.contains(*scenario)).map(|&scenario| scenario.to_owned()).collect()
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// No scenario has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no scenario `{name}`; there is {}", Scenario::all().map(Scenario::name).collect::<Vec<_>>().join(", "))]
+pub struct UnknownScenario {
+    name: String,
+}
+
+impl FromStr for Scenario {
+    type Err = UnknownScenario;
+
+    fn from_str(name: &str) -> Result<Self, UnknownScenario> {
+        Self::named(name).ok_or_else(|| UnknownScenario { name: name.to_owned() })
+    }
+}
+
+impl Serialize for Scenario {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Scenario {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Scenario::*;
     use super::*;
 
     #[test]
     fn a_plan_has_what_a_scenario_builds_on() {
-        assert_eq!(plan(["restart"]), ["deploy", "replicate", "restart", "teardown"]);
-        assert_eq!(plan(["settle"]), ["deploy", "replicate", "settle", "teardown"]);
-        assert_eq!(plan(["scale", "deploy"]), ["deploy", "scale", "teardown"]);
-        assert_eq!(plan(["teardown"]), ["deploy", "teardown"]);
-        assert_eq!(plan([]), ["teardown"]);
+        assert_eq!(plan([Restart]), [Deploy, Replicate, Restart, Teardown]);
+        assert_eq!(plan([Settle]), [Deploy, Replicate, Settle, Teardown]);
+        assert_eq!(plan([Scale, Deploy]), [Deploy, Scale, Teardown]);
+        assert_eq!(plan([Teardown]), [Deploy, Teardown]);
+        assert_eq!(plan([]), [Teardown]);
+    }
+
+    #[test]
+    fn the_table_has_every_scenario_at_its_place() {
+        for (place, described) in SCENARIOS.iter().enumerate() {
+            assert_eq!(described.scenario as usize, place, "{}", described.name);
+            assert!(described.needs.iter().all(|needed| *needed < described.scenario), "{}", described.name);
+            for name in [Some(described.name), described.formerly].into_iter().flatten() {
+                assert_eq!(name.parse(), Ok(described.scenario));
+                assert_eq!(serde_json::from_value::<Scenario>(name.into()).ok(), Some(described.scenario));
+            }
+            assert_eq!(serde_json::to_value(described.scenario).ok(), Some(described.name.into()));
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_with_those_that_there_are() {
+        let error = "reboot".parse::<Scenario>().expect_err("no scenario").to_string();
+        assert!(error.starts_with("there is no scenario `reboot`; there is deploy, replicate, "), "{error}");
     }
 }

@@ -1,5 +1,6 @@
 //! A run whose last pod crashes until its time is up, so that little else can be decided.
 
+use crate::evidence::Scenario;
 use serde_json::json;
 
 use super::{CLAIMS, NAMES, ONE_LIFE, ORDER, ROWS, SERVING, Story, outcome, uid};
@@ -45,7 +46,7 @@ pub(crate) fn crashing_evidence() -> Evidence {
     };
     let value = serde_json::to_value(log).unwrap();
     story.at(246_600, What::Snapshot(Snapshot { of: SnapshotOf::ContainerLog, value }));
-    story.step(246_700, "deploy", "deploy", Phase::Failed(IN_VAIN.into()));
+    story.step(246_700, Scenario::Deploy, Scenario::Deploy, Phase::Failed(IN_VAIN.into()));
     story.teardown(247_000);
     Evidence::new(story.0)
 }

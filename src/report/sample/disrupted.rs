@@ -2,6 +2,7 @@
 
 use super::{Act, Entries, Entry, Evidence, Fault, Lag, LeftOut, Moment, Phase, Question, Sql, SqlAnswer, Story, What};
 use super::{EventType, WriteOutcome, uid};
+use crate::evidence::Scenario;
 
 /// What the witness's clock is ahead of the log's.
 const AHEAD_MS: u64 = 3_000;
@@ -15,9 +16,9 @@ pub(crate) fn disrupted_evidence() -> Evidence {
     {
         run.budgets.recovery_ms = 25_000;
         run.budgets.lag_ms = 500;
-        run.scenarios.push("settle".into());
+        run.scenarios.push(Scenario::Settle);
         let why = "nodes of a cluster that was there before are left alone".into();
-        run.left_out = vec![LeftOut { scenario: "drain".into(), why }];
+        run.left_out = vec![LeftOut { scenario: Scenario::Drain, why }];
     }
     story.deployed();
     for ordinal in 0..3 {
@@ -32,7 +33,7 @@ pub(crate) fn disrupted_evidence() -> Evidence {
     let act = Act::DeletePod { pod: "mysql-0".into(), uid: uid(0, 1), grace_s: None };
     story.at(110_000, What::Fault(Fault { act: act.clone(), proof: None }));
     story.comes_back(0, &act, (113_000, 138_000));
-    story.step(141_000, "restart", "restart", Phase::End);
+    story.step(141_000, Scenario::Restart, Scenario::Restart, Phase::End);
     story.writes(150_000, |at_ms| !(110_100..138_000).contains(&at_ms));
     story.teardown(151_000);
     Evidence::new(story.0)

@@ -1,5 +1,6 @@
 //! Every kind of record.
 
+use crate::evidence::Scenario;
 use serde_json::json;
 
 use super::{Story, run, set, uid};
@@ -9,8 +10,8 @@ use crate::evidence::*;
 pub(crate) fn one_of_each() -> Vec<Record> {
     let mut story = Story::default();
     story.at(0, What::Run(Box::new(run())));
-    story.step(10, "run", "create the cluster", Phase::Begin);
-    story.step(20, "restart", "delete mysql-1", Phase::Failed("409 Conflict: UID differs".into()));
+    story.step(10, None, "create the cluster", Phase::Begin);
+    story.step(20, Scenario::Restart, "delete mysql-1", Phase::Failed("409 Conflict: UID differs".into()));
     story.object(1_000, EventType::Listed, "StatefulSet", set());
     story.pod(1_345, EventType::Added, 1, 1, false, false);
     story.pod(2_000, EventType::Modified, 1, 1, false, true);

@@ -4,6 +4,7 @@ mod crashing;
 mod disrupted;
 mod each;
 
+use crate::evidence::Scenario;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -36,49 +37,49 @@ check!(
     "ordering::starts_in_ordinal_order",
     "Before a pod is created, every pod with a lower ordinal MUST have been Running and Ready.",
     "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
-    &["deploy"]
+    &[Scenario::Deploy]
 );
 check!(
     SERVING,
     "ordering::ready_means_serving",
     "A pod MUST become Ready in its time, and MUST NOT be Ready before its server answers.",
     "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes (readinessProbe)",
-    &["deploy"]
+    &[Scenario::Deploy]
 );
 check!(
     ONE_LIFE,
     "ordering::never_two_pods_of_one_name",
     "At most one pod of a name MUST exist at any time.",
     "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-identity",
-    &["deploy", "restart"]
+    &[Scenario::Deploy, Scenario::Restart]
 );
 check!(
     NAMES,
     "dns::every_ready_pod_resolves_from_another_namespace",
     "Each Ready pod's stable name MUST resolve to its current address, from every namespace and on every DNS server.",
     "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4",
-    &["deploy"]
+    &[Scenario::Deploy]
 );
 check!(
     ROWS,
     "persistence::acknowledged_writes_survive_deletion",
     "Every acknowledged write MUST be readable after the pod that took it was deleted and came back.",
     "https://dev.mysql.com/doc/refman/8.4/en/innodb-parameters.html#sysvar_innodb_flush_log_at_trx_commit",
-    &["restart"]
+    &[Scenario::Restart]
 );
 check!(
     RECOVERY,
     "replication::goes_on_in_time",
     "After each disruption writes MUST be acknowledged again, within the budget.",
     "https://dev.mysql.com/doc/refman/8.4/en/replication-solutions.html",
-    &["restart"]
+    &[Scenario::Restart]
 );
 check!(
     CLAIMS,
     "persistence::claims_are_kept",
     "A pod's claim MUST outlive the pod.",
     "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention",
-    &["restart"]
+    &[Scenario::Restart]
 );
 
 const SET_UID: &str = "0f7c1f52-5f0e-4f43-9c0f-4f0d2c9b1a00";
@@ -101,8 +102,8 @@ impl Story {
         seq
     }
 
-    fn step(&mut self, ms: u64, scenario: &str, name: &str, phase: Phase) {
-        self.at(ms, What::Step(Step { scenario: scenario.into(), name: name.into(), phase }));
+    fn step(&mut self, ms: u64, scenario: impl Into<Option<Scenario>>, name: impl ToString, phase: Phase) {
+        self.at(ms, What::Step(Step { scenario: scenario.into(), name: name.to_string(), phase }));
     }
 
     fn object(&mut self, ms: u64, event: EventType, kind: &str, object: Value) -> u64 {
@@ -130,14 +131,14 @@ impl Story {
     }
 
     fn cluster(&mut self) {
-        self.step(0, "run", "create the cluster", Phase::Begin);
-        self.step(31_000, "run", "create the cluster", Phase::End);
-        self.step(31_000, "run", "load images", Phase::Begin);
-        self.step(39_500, "run", "load images", Phase::End);
+        self.step(0, None, "create the cluster", Phase::Begin);
+        self.step(31_000, None, "create the cluster", Phase::End);
+        self.step(31_000, None, "load images", Phase::Begin);
+        self.step(39_500, None, "load images", Phase::End);
         self.at(39_600, What::Run(Box::new(run())));
-        self.step(40_000, "deploy", "deploy", Phase::Begin);
-        self.step(40_000, "deploy", "apply the manifests", Phase::Begin);
-        self.step(40_400, "deploy", "apply the manifests", Phase::End);
+        self.step(40_000, Scenario::Deploy, Scenario::Deploy, Phase::Begin);
+        self.step(40_000, Scenario::Deploy, "apply the manifests", Phase::Begin);
+        self.step(40_400, Scenario::Deploy, "apply the manifests", Phase::End);
         self.object(40_450, EventType::Added, "StatefulSet", set());
     }
 
@@ -149,12 +150,12 @@ impl Story {
             let what = format!("mysql-{ordinal} Ready");
             self.wait(start + 12_410, &what, WaitOutcome::Met, 12_400, "Running, Ready");
         }
-        self.step(81_000, "deploy", "deploy", Phase::End);
+        self.step(81_000, Scenario::Deploy, Scenario::Deploy, Phase::End);
     }
 
     fn deletion(&mut self) -> Act {
-        self.step(82_000, "restart", "restart", Phase::Begin);
-        self.step(82_000, "restart", "delete mysql-1", Phase::Begin);
+        self.step(82_000, Scenario::Restart, Scenario::Restart, Phase::Begin);
+        self.step(82_000, Scenario::Restart, "delete mysql-1", Phase::Begin);
         let act = Act::DeletePod { pod: "mysql-1".into(), uid: uid(1, 1), grace_s: None };
         self.at(82_100, What::Fault(Fault { act: act.clone(), proof: None }));
         self.pod(82_200, EventType::Modified, 1, 1, true, true);
@@ -163,9 +164,9 @@ impl Story {
     }
 
     fn teardown(&mut self, ms: u64) {
-        self.step(ms, "run", "tear down", Phase::Begin);
+        self.step(ms, None, "tear down", Phase::Begin);
         self.at(ms + 100, What::Fault(Fault { act: Act::Teardown, proof: None }));
-        self.step(ms + 6_000, "run", "tear down", Phase::End);
+        self.step(ms + 6_000, None, "tear down", Phase::End);
     }
 }
 
@@ -188,7 +189,7 @@ pub(crate) fn passing_evidence() -> Evidence {
     story.pod(87_500, EventType::Added, 1, 2, false, false);
     story.pod(106_200, EventType::Modified, 1, 2, true, false);
     story.wait(106_210, "mysql-1 Ready under a new UID", WaitOutcome::Met, 24_000, "Running, Ready");
-    story.step(109_000, "restart", "restart", Phase::End);
+    story.step(109_000, Scenario::Restart, Scenario::Restart, Phase::End);
     story.teardown(110_000);
     Evidence::new(story.0)
 }
@@ -207,13 +208,13 @@ pub(crate) fn failing_evidence() -> Evidence {
     let (object_kind, after_version) = ("EndpointSlice".into(), "4711".into());
     let reason = "410 Gone: too old resource version".into();
     story.at(70_000, What::Gap(Gap { object_kind, after_version, reason }));
-    story.step(81_000, "deploy", "deploy", Phase::End);
+    story.step(81_000, Scenario::Deploy, Scenario::Deploy, Phase::End);
     story.deletion();
     story.pod(86_000, EventType::Added, 1, 2, false, false);
     story.pod(99_000, EventType::Deleted, 1, 1, false, true);
     let waited = "mysql-1 Ready under a new UID";
     story.wait(206_000, waited, WaitOutcome::Expired, 120_000, "Pending, not Ready, ImagePullBackOff");
-    story.step(206_100, "restart", "restart", Phase::Failed("mysql-1 did not become Ready".into()));
+    story.step(206_100, Scenario::Restart, Scenario::Restart, Phase::Failed("mysql-1 did not become Ready".into()));
     story.teardown(207_000);
     Evidence::new(story.0)
 }
@@ -232,7 +233,7 @@ pub(crate) fn killed_api_server_evidence(same: u64, others: u64) -> Evidence {
     let mut story = Story::default();
     story.cluster();
     story.pod(41_000, EventType::Added, 0, 1, false, false);
-    story.step(50_000, "control", "control", Phase::Begin);
+    story.step(50_000, Scenario::ApiserverKill, Scenario::ApiserverKill, Phase::Begin);
     for time in 0..same + others {
         let (object_kind, after_version) = ("Pod".into(), "4711".into());
         story.at(51_000 + time, What::Gap(Gap { object_kind, after_version, reason: "410 Gone".into() }));
@@ -241,7 +242,7 @@ pub(crate) fn killed_api_server_evidence(same: u64, others: u64) -> Evidence {
             story.pod(51_000 + time, EventType::Listed, 1, 1, false, false);
         }
     }
-    story.step(60_000, "control", "control", Phase::End);
+    story.step(60_000, Scenario::ApiserverKill, Scenario::ApiserverKill, Phase::End);
     Evidence::new(story.0)
 }
 

@@ -12,7 +12,7 @@ use super::saved::{Conditions, Phase, Saved, SavedError};
 use super::site::{Met, Site, arrive};
 use crate::check::{UPGRADE_CHECKS, Verdict};
 use crate::cluster::Lab;
-use crate::evidence::{Evidence, Snapshot, SnapshotOf, Upgrade, What};
+use crate::evidence::{Evidence, Scenario, Snapshot, SnapshotOf, Upgrade, What};
 use crate::report::Progress;
 use crate::scenario::{self, Made, unseen};
 use crate::workload::Hints;
@@ -178,7 +178,7 @@ impl After {
             true => format!("the API server runs {to}, as before: whatever else was done to the cluster is compared"),
             false => format!("the API server ran {from} before, and runs {to} now"),
         });
-        let run = site.describe(&["upgrade", "settle"], Vec::new(), Some(Upgrade { from, to }));
+        let run = site.describe(&[Scenario::Upgrade, Scenario::Settle], Vec::new(), Some(Upgrade { from, to }));
         journal.log.record(What::Run(Box::new(run)));
         let value = serde_json::to_value(&site.saved.before).unwrap_or_default();
         journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::State, value }));
@@ -186,7 +186,7 @@ impl After {
         let (site, met) = there.insert((site, met));
         // That one of them could not be acted to its end is in the evidence, and no reason not to act the other.
         let _ = Box::pin(unseen::after(&met.context, site.saved.before.as_ref())).await;
-        let _ = Box::pin(scenario::act(&met.context, "settle")).await;
+        let _ = Box::pin(scenario::act(&met.context, Scenario::Settle)).await;
         met.context.save_all_logs().await;
         Ok(())
     }

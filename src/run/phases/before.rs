@@ -14,7 +14,7 @@ use super::error::PhaseError;
 use super::saved::{Conditions, Phase, Place, Saved, SavedError};
 use super::site::{Site, arrive, live, namespace_like};
 use crate::cluster::{Lab, kind};
-use crate::evidence::What;
+use crate::evidence::{Scenario, What};
 use crate::report::Progress;
 use crate::scenario::{self, Made, unseen};
 use crate::workload::{self, Hints, Manifest};
@@ -220,7 +220,7 @@ impl Before {
         };
         let beside = site.beside(&whole).await?;
         let manifests = if site.saved.adopted { whole } else { fresh(&site, whole).await? };
-        let scenarios: &[&str] = if site.saved.adopted { &[] } else { &["deploy", "replicate"] };
+        let scenarios: &[Scenario] = if site.saved.adopted { &[] } else { &[Scenario::Deploy, Scenario::Replicate] };
         site.around.journal.log.record(What::Run(Box::new(site.describe(scenarios, substitutions, None))));
         site.make_witnesses(&manifests, &beside).await?;
         let made = Made::default();
@@ -233,7 +233,7 @@ impl Before {
             }
             unseen::lodge(context).await?;
         } else {
-            let deployed = Box::pin(scenario::act(context, "deploy")).await;
+            let deployed = Box::pin(scenario::act(context, Scenario::Deploy)).await;
             site.saved.remember(&made.lock().await.clone());
             site.reached(Phase::Witnessed)?;
             deployed?;
@@ -241,7 +241,7 @@ impl Before {
             if resumed == Phase::Deployed {
                 unseen::unfollow(context).await;
             }
-            Box::pin(scenario::act(context, "replicate")).await?;
+            Box::pin(scenario::act(context, Scenario::Replicate)).await?;
         }
         site.reached(Phase::Writing)?;
         site.saved.before = Some(Box::pin(unseen::before(context, false)).await?);

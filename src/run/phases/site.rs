@@ -22,7 +22,7 @@ use super::super::{RunError, Target, Trial};
 use super::error::PhaseError;
 use super::saved::{Phase, Saved, Thing};
 use crate::cluster::{Cluster, Lab, book, engine};
-use crate::evidence::{Replication, Run, Substitution, Upgrade};
+use crate::evidence::{Replication, Run, Scenario, Substitution, Upgrade};
 use crate::record::Recorder;
 use crate::scenario::{Context, Limits, Made, Parts, Witnesses};
 use crate::text::quoted;
@@ -222,7 +222,7 @@ impl Site<'_> {
             }
             Ok::<_, ApplyError>(())
         };
-        let applied = self.around.journal.step("run", "start the witnesses", applied).await;
+        let applied = self.around.journal.step(None, "start the witnesses", applied).await;
         self.saved.remember(&made);
         self.reached(Phase::Begun)?;
         applied?;
@@ -230,8 +230,8 @@ impl Site<'_> {
     }
 
     /// What this run is, for its evidence.
-    pub fn describe(&self, scenarios: &[&str], substitutions: Vec<Substitution>, upgrade: Option<Upgrade>) -> Run {
-        let scenarios: Vec<String> = scenarios.iter().map(|&scenario| scenario.to_owned()).collect();
+    pub fn describe(&self, scenarios: &[Scenario], substitutions: Vec<Substitution>, upgrade: Option<Upgrade>) -> Run {
+        let scenarios: Vec<Scenario> = scenarios.iter().map(|&scenario| scenario.to_owned()).collect();
         let scope = Scope { scenarios: scenarios.clone(), left_out: Vec::new() };
         let conditions = &self.saved.conditions;
         let trial = Trial {
@@ -279,7 +279,7 @@ impl Site<'_> {
         let session = |namespace| witness::session(client, namespace, limit);
         let (near_namespace, far_namespace) = (self.saved.near.clone(), self.saved.far.clone());
         let met = async { tokio::try_join!(session(&near_namespace), session(&far_namespace)) };
-        let (near, far) = journal.step("run", "meet the witnesses", met).await?;
+        let (near, far) = journal.step(None, "meet the witnesses", met).await?;
         let dns_servers = self.bench.record_dns(journal, &near).await?;
         let context = Context::new(Parts {
             client: client.clone(),
@@ -323,7 +323,7 @@ impl Site<'_> {
             let removal = format!("steadfast after --abandon --state {}", quoted(&self.path.display().to_string()));
             Err(RunError::LeftBehind { left, removal, limit })
         };
-        self.around.journal.step("run", "remove what was made", removing).await
+        self.around.journal.step(None, "remove what was made", removing).await
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::disrupt::failed;
 use super::super::placement::Renewed;
 use super::super::undo::Disrupted;
 use crate::cluster::Release;
-use crate::evidence::{Act, SnapshotOf};
+use crate::evidence::{Act, Scenario, SnapshotOf};
 use crate::record::Sight;
 
 /// How the kubelet names what it ends with.
@@ -97,7 +97,7 @@ async fn restored(context: &Context, release: &Release, node: &str, old: &str, e
         back(context, node, &lease.await?, old).await
     };
     let step = format!("put the kubelet {old} of {node} back");
-    let after = match context.journal.step("upgrade", &step, restored).await {
+    let after = match context.journal.step(Scenario::Upgrade, &step, restored).await {
         Ok(_) => format!("the kubelet {old} is back, and the node Ready"),
         Err(error) => format!("the kubelet {old} could not be put back either: {error}"),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::evidence::{Act, Fault, Mark, What};
+use crate::evidence::{Act, Fault, Mark, Scenario, What};
 
 use super::{Case, Seen, proof::Proof, spanned};
 
@@ -48,7 +48,7 @@ impl<'a> Case<'a> {
     /// The first scale-down that was asked for, while claims are to stay and the set is to be smaller than it was: others
     /// have checks of their own.
     pub fn scale_down(&self) -> Option<ScaleDown> {
-        let others = [self.spans("claims"), self.spans("grow")];
+        let others = [self.spans(Scenario::Claims), self.spans(Scenario::Grow)];
         let apart = |seq: u64| others.iter().any(|spans| spanned(spans, seq));
         self.faults().find_map(|fault| match fault.it.act {
             Act::Scale { from, to } if to < from && !apart(fault.mark.seq) => {

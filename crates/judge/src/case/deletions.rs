@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::evidence::{Act, Mark, Moment, PodLife, Question, Sql};
+use crate::evidence::{Act, Mark, Moment, PodLife, Question, Scenario, Sql};
 
 use super::{
     super::{
@@ -35,7 +35,7 @@ impl<'a> Case<'a> {
     /// The deletions of pods that are proved, in order, but for those of a rolling update: these are meant to change
     /// what comes back, and nobody asks the server before and after.
     pub fn deletions(&self) -> Vec<Deletion<'a>> {
-        let (rolled, mut asked, mut deletions) = (self.spans("roll"), HashMap::new(), Vec::new());
+        let (rolled, mut asked, mut deletions) = (self.spans(Scenario::Roll), HashMap::new(), Vec::new());
         for fault in self.faults().filter(|fault| fault.proof.is_none()) {
             asked.entry(&fault.it.act).or_insert(fault.mark);
         }
@@ -86,7 +86,7 @@ impl<'a> Case<'a> {
             opinion.object(Finding::inconclusive(reason, []));
         }
         let judged = deletions.iter().filter_map(|deletion| opinion.weigh(judge(deletion))).collect();
-        let kills = self.subject.replicas > 1 && self.run.acts("unready");
+        let kills = self.subject.replicas > 1 && self.run.acts(Scenario::Unready);
         if kills && !deletions.iter().any(|deletion| deletion.killed) {
             let reason = "no pod was deleted without grace, so nothing is known of what one would keep then";
             opinion.object(Finding::inconclusive(reason, []));

@@ -3,14 +3,14 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::{
-    evidence::{EventType, Evidence, ObjectEvent},
+    evidence::{EventType, Evidence, ObjectEvent, Scenario},
     object::text,
 };
 
 use super::{super::Finding, Case, Seen, spanned};
 
 /// The scenarios that take the API server away, and every watch with it.
-const SCENARIOS: [&str; 2] = ["control", "upgrade"];
+const SCENARIOS: [Scenario; 2] = [Scenario::ApiserverKill, Scenario::Upgrade];
 
 /// The gaps of a run's history across which its order is proved all the same, by their records.
 pub fn bridged_gaps(evidence: &Evidence) -> HashSet<u64> {
@@ -82,7 +82,7 @@ fn uid(event: Seen<'_, ObjectEvent>) -> &str {
 mod tests {
     use super::super::super::history::{History, PODS};
     use super::*;
-    use crate::evidence::{Phase, What};
+    use crate::evidence::{Phase, Scenario, What};
 
     fn doubted(history: &History) -> bool {
         let evidence = history.evidence();
@@ -96,7 +96,7 @@ mod tests {
         history
     }
 
-    fn during(scenario: &str, happens: impl FnOnce(&mut History)) -> History {
+    fn during(scenario: Scenario, happens: impl FnOnce(&mut History)) -> History {
         let mut history = started();
         history.step(scenario, Phase::Begin);
         happens(&mut history);
@@ -109,12 +109,12 @@ mod tests {
         for scenario in SCENARIOS {
             assert!(!doubted(&during(scenario, History::lost_and_listed)), "{scenario}");
         }
-        let twice = during("control", |history| {
+        let twice = during(Scenario::ApiserverKill, |history| {
             history.lost_and_listed();
             history.lost_and_listed();
         });
         assert!(!doubted(&twice));
-        let going_on = during("control", |history| {
+        let going_on = during(Scenario::ApiserverKill, |history| {
             history.lost_and_listed();
             history.unready("mysql-1");
         });
@@ -123,25 +123,25 @@ mod tests {
 
     #[test]
     fn a_gap_that_nobody_made_is_one() {
-        assert!(doubted(&during("restart", History::lost_and_listed)));
-        let mut after = during("control", |_| {});
+        assert!(doubted(&during(Scenario::Restart, History::lost_and_listed)));
+        let mut after = during(Scenario::ApiserverKill, |_| {});
         after.lost_and_listed();
         assert!(doubted(&after));
     }
 
     #[test]
     fn what_is_listed_must_be_what_was_there() {
-        let unlisted = during("control", |history| {
+        let unlisted = during(Scenario::ApiserverKill, |history| {
             history.gap("Pod");
         });
         assert!(doubted(&unlisted));
-        let cut_short = during("control", |history| {
+        let cut_short = during(Scenario::ApiserverKill, |history| {
             history.gap("Pod");
             history.unready("mysql-1");
             history.lost_and_listed();
         });
         assert!(doubted(&cut_short));
-        let another = during("control", History::lost_and_listed).edit(|what| match what {
+        let another = during(Scenario::ApiserverKill, History::lost_and_listed).edit(|what| match what {
             What::Object(event)
                 if event.event == EventType::Listed && event.object["metadata"]["name"] == "mysql-2" =>
             {
@@ -155,32 +155,32 @@ mod tests {
     #[test]
     fn only_a_gap_that_leaves_no_doubt_is_told_as_bridged() {
         let mut history = started();
-        let own = history.step("control", Phase::Begin) + 1;
+        let own = history.step(Scenario::ApiserverKill, Phase::Begin) + 1;
         history.lost_and_listed();
-        history.step("control", Phase::End);
+        history.step(Scenario::ApiserverKill, Phase::End);
         history.lost_and_listed();
         assert_eq!(bridged_gaps(&history.evidence()), HashSet::from([own]));
-        assert_eq!(bridged_gaps(&during("drain", History::lost_and_listed).evidence()), HashSet::new());
+        assert_eq!(bridged_gaps(&during(Scenario::Drain, History::lost_and_listed).evidence()), HashSet::new());
     }
 
     #[test]
     fn a_pod_that_went_before_need_not_be_listed() {
         let mut history = started();
         history.goes("mysql-2");
-        history.step("control", Phase::Begin);
+        history.step(Scenario::ApiserverKill, Phase::Begin);
         history.lost_and_listed();
-        history.step("control", Phase::End);
+        history.step(Scenario::ApiserverKill, Phase::End);
         assert!(!doubted(&history));
     }
 
     #[test]
     fn what_is_listed_after_a_second_gap_says_nothing_of_the_first() {
-        let lost_again = during("control", |history| {
+        let lost_again = during(Scenario::ApiserverKill, |history| {
             history.gap("Pod");
             history.lost_and_listed();
         });
         assert!(doubted(&lost_again));
-        let history = during("control", |history| {
+        let history = during(Scenario::ApiserverKill, |history| {
             history.lost_and_listed();
             history.gap("Pod");
             history.object(

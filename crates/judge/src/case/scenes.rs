@@ -1,26 +1,26 @@
 //! In which scenario something happened.
 
-use crate::evidence::Phase;
+use crate::evidence::{Phase, Scenario};
 
 use super::Case;
 
 /// One scenario, as it was acted.
-struct Scene<'a> {
-    scenario: &'a str,
+struct Scene {
+    scenario: Scenario,
     from: u64,
     /// Its last record. What a scenario did that failed is undone when the run ends: it lasts until then.
     to: u64,
 }
 
 /// The scenarios of a run, in the order in which they were acted.
-pub(in super::super) struct Scenes<'a>(Vec<Scene<'a>>);
+pub(in super::super) struct Scenes(Vec<Scene>);
 
 impl<'a> Case<'a> {
     /// The scenarios that were begun.
-    pub fn scenes(&self) -> Scenes<'a> {
-        let mut scenes: Vec<Scene<'a>> = Vec::new();
-        for step in self.steps().filter(|step| step.it.scenario == step.it.name) {
-            let (scenario, seq) = (step.it.scenario.as_str(), step.mark.seq);
+    pub fn scenes(&self) -> Scenes {
+        let mut scenes: Vec<Scene> = Vec::new();
+        for step in self.steps() {
+            let (Some(scenario), seq) = (step.it.whole(), step.mark.seq) else { continue };
             match step.it.phase {
                 Phase::Begin => scenes.push(Scene { scenario, from: seq, to: u64::MAX }),
                 Phase::End => {
@@ -34,8 +34,8 @@ impl<'a> Case<'a> {
     }
 }
 
-impl Scenes<'_> {
-    fn at(&self, seq: u64) -> Option<&Scene<'_>> {
+impl Scenes {
+    fn at(&self, seq: u64) -> Option<&Scene> {
         self.0.iter().rfind(|scene| (scene.from..=scene.to).contains(&seq))
     }
 

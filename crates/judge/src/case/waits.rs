@@ -167,7 +167,7 @@ mod tests {
         assert_snapshot!(text, @r#"`mysql-1 Ready` was awaited for 300.0 s; last seen: Running, not Ready, CrashLoopBackOff (#11); container mysql of mysql-1 said last: "[ERROR] unknown variable 'x'", "[ERROR] Aborting", "[Note] Shutdown complete" (#14)"#);
         assert_eq!(finding.evidence, [1, 14]);
         let later = |history: &mut History| {
-            history.step("restart", crate::evidence::Phase::Begin);
+            history.step(crate::evidence::Scenario::Restart, crate::evidence::Phase::Begin);
             history.last_words("mysql-1", true, &lines);
         };
         let (text, _) = told(&awaited(WaitOutcome::Expired, nothing, later));

@@ -6,8 +6,7 @@ use crate::{
     CATALOGUE, Check, Finding, UPGRADE_CHECKS,
     Verdict::{self, Fail, Inconclusive, Pass},
     all,
-    evidence::scenario::SCENARIOS,
-    evidence::{Evidence, LeftOut, Note, Phase, Question, Record, SqlAnswer, Step, What},
+    evidence::{Evidence, LeftOut, Note, Phase, Question, Record, Scenario, SqlAnswer, Step, What},
     find,
     history::History,
 };
@@ -83,7 +82,7 @@ fn every_check_is_explained() {
         assert!((4..=12).contains(&check.explain.lines().count()), "{}", check.id);
         assert!(check.explain.contains("Usually wrong:"), "{}", check.id);
         assert!(check.explain.lines().all(|line| line.len() <= 120), "{}", check.id);
-        assert!(!check.scenarios.is_empty() && check.scenarios.iter().all(|it| SCENARIOS.contains(it)), "{}", check.id);
+        assert!(!check.scenarios.is_empty(), "{}", check.id);
     }
 }
 
@@ -117,7 +116,7 @@ fn no_check_passes_on_nothing() {
         let verdict = |evidence: &Evidence| check.judge(evidence).verdict;
         assert_eq!(verdict(&Evidence::new(Vec::new())), Inconclusive, "{}", check.id);
         let mut empty = History::with(good_for(check.id).subject);
-        for scenario in SCENARIOS {
+        for scenario in Scenario::all() {
             empty.step(scenario, Phase::Begin);
             empty.step(scenario, Phase::End);
         }
@@ -142,8 +141,7 @@ fn no_prefix_of_a_good_run_is_a_failure() {
 
 #[test]
 fn a_run_that_did_not_start_says_why() {
-    let step =
-        Step { scenario: "run".into(), name: "make the cluster".into(), phase: Phase::Failed("no engine".into()) };
+    let step = Step { scenario: None, name: "make the cluster".into(), phase: Phase::Failed("no engine".into()) };
     let note = Note { message: "docker is not there".into() };
     let evidence =
         |what: What| Evidence::new(vec![Record { seq: 1, at_us: 1, wall: jiff::Timestamp::UNIX_EPOCH, what }]);
@@ -154,13 +152,15 @@ fn a_run_that_did_not_start_says_why() {
 
 #[test]
 fn a_scenario_that_was_cut_short_takes_the_pass_back() {
-    let failed = History::good().failing("deploy", "no time left");
+    let failed = History::good().failing(Scenario::Deploy, "no time left");
     let finding = judge("ordering::ready_means_serving", &failed);
     assert_eq!(finding.verdict, Inconclusive);
     assert_snapshot!(finding.reason, @"the scenario deploy was cut short: no time left (#113)");
     assert_eq!(judge("persistence::rows_survive_pod_deletion", &failed).verdict, Pass);
     let begun_again = History::good().edit(|what| match what {
-        What::Step(step) if step.name == "deploy" && step.phase == Phase::End => step.phase = Phase::Begin,
+        What::Step(step) if step.whole() == Some(Scenario::Deploy) && step.phase == Phase::End => {
+            step.phase = Phase::Begin
+        }
         _ => {}
     });
     assert_eq!(judge("ordering::ready_means_serving", &begun_again).verdict, Inconclusive);
@@ -174,35 +174,35 @@ fn a_failure_outlives_a_scenario_that_was_cut_short() {
 
 #[test]
 fn a_scenario_that_was_not_asked_for_leaves_it_open() {
-    let only = |scenarios: &[&str]| {
+    let only = |scenarios: &[Scenario]| {
         History::good().edit(|what| {
             if let What::Run(run) = what {
                 run.scenarios = scenarios.iter().map(|&scenario| scenario.to_owned()).collect();
             }
         })
     };
-    let deploy = only(&["deploy"]);
+    let deploy = only(&[Scenario::Deploy]);
     assert_snapshot!(judge("persistence::same_volume_returns", &deploy).reason, @"the scenario restart was not part of this run");
     assert_eq!(judge("ordering::at_most_one_pod_per_ordinal", &deploy).verdict, Inconclusive);
     assert_eq!(judge("dns::each_pod_has_its_name", &deploy).verdict, Pass);
 }
 
 /// A good run from which these were left out.
-fn leaving_out(scenarios: &[&str]) -> History {
-    let left_out = |scenario: &str| scenarios.contains(&scenario);
+fn leaving_out(scenarios: &[Scenario]) -> History {
+    let left_out = |scenario: Scenario| scenarios.contains(&scenario);
     let history = History::good().edit(|what| {
         if let What::Run(run) = what {
-            run.scenarios.retain(|scenario| !left_out(scenario));
+            run.scenarios.retain(|scenario| !left_out(*scenario));
             let why = || "nodes of this cluster are left alone".to_owned();
-            run.left_out = scenarios.iter().map(|&it| LeftOut { scenario: it.to_owned(), why: why() }).collect();
+            run.left_out = scenarios.iter().map(|&it| LeftOut { scenario: it, why: why() }).collect();
         }
     });
-    history.without(|what| matches!(what, What::Step(step) if left_out(&step.scenario)))
+    history.without(|what| matches!(what, What::Step(step) if step.scenario.is_some_and(left_out)))
 }
 
 #[test]
 fn what_the_run_must_not_act_is_held_against_no_check_that_needs_others_too() {
-    let history = leaving_out(&["drain", "grow"]);
+    let history = leaving_out(&[Scenario::Drain, Scenario::Grow]);
     let finding = judge("replication::no_acknowledged_write_is_lost", &history);
     assert_eq!(finding.verdict, Pass, "{}", finding.reason);
     let grown = judge("replication::new_replica_joins", &history);
@@ -211,7 +211,7 @@ fn what_the_run_must_not_act_is_held_against_no_check_that_needs_others_too() {
     // What of the others was not acted is held against it all the same.
     let cut = history.edit(|what| {
         if let What::Run(run) = what {
-            run.scenarios.retain(|scenario| scenario != "roll");
+            run.scenarios.retain(|scenario| *scenario != Scenario::Roll);
         }
     });
     assert_snapshot!(judge("replication::no_acknowledged_write_is_lost", &cut).reason, @"the scenario roll was not part of this run");
@@ -219,7 +219,7 @@ fn what_the_run_must_not_act_is_held_against_no_check_that_needs_others_too() {
 
 #[test]
 fn a_violation_stands_where_all_that_the_check_needs_was_left_out() {
-    let mut history = leaving_out(&["restart"]);
+    let mut history = leaving_out(&[Scenario::Restart]);
     let finding = judge("ordering::at_most_one_pod_per_ordinal", &history);
     assert_eq!(finding.verdict, Verdict::Skipped);
     history.added("mysql-1");
@@ -235,7 +235,7 @@ fn a_violation_stands_in_a_run_that_did_little_of_what_the_check_needs() {
     let history = History::good().answering("mysql-0", Question::Entries, lost);
     let short = history.edit(|what| {
         if let What::Run(run) = what {
-            run.scenarios = ["deploy", "replicate", "settle"].map(str::to_owned).to_vec();
+            run.scenarios = vec![Scenario::Deploy, Scenario::Replicate, Scenario::Settle];
         }
     });
     assert_eq!(judge("replication::no_acknowledged_write_is_lost", &short).verdict, Fail);
@@ -245,10 +245,10 @@ fn a_violation_stands_in_a_run_that_did_little_of_what_the_check_needs() {
 fn what_no_scenario_of_a_check_was_acted_for_is_not_judged() {
     let mut history = History::of(3);
     if let What::Run(run) = &mut history.records[0].what {
-        run.scenarios = vec!["deploy".into()];
+        run.scenarios = vec![Scenario::Deploy];
     }
-    history.step("deploy", Phase::Begin);
-    history.step("deploy", Phase::End);
+    history.step(Scenario::Deploy, Phase::Begin);
+    history.step(Scenario::Deploy, Phase::End);
     assert_snapshot!(judge("persistence::same_volume_returns", &history).reason, @"the scenario restart was not part of this run");
 }
 
@@ -264,7 +264,7 @@ fn not_begun(what: What) -> History {
 fn a_run_that_ended_before_its_scenarios_says_why() {
     let witness = || {
         What::Step(Step {
-            scenario: "run".into(),
+            scenario: None,
             name: "start the witnesses".into(),
             phase: Phase::Failed("the witness was not Ready within 60 s".into()),
         })
@@ -290,8 +290,8 @@ fn a_run_that_ended_before_its_scenarios_says_why() {
 #[test]
 fn a_scenario_without_its_foundation_says_what_failed() {
     let mut history = History::of(3);
-    history.step("deploy", Phase::Begin);
-    history.step("deploy", Phase::Failed("mysql-1 was not Ready".into()));
+    history.step(Scenario::Deploy, Phase::Begin);
+    history.step(Scenario::Deploy, Phase::Failed("mysql-1 was not Ready".into()));
     history.push(What::Note(Note { message: "replicate was not acted: deploy did not come to its end".into() }));
     assert_snapshot!(judge("replication::replicas_refuse_writes", &history).reason, @"the scenario replicate was not begun: deploy: mysql-1 was not Ready (#3)");
     assert_snapshot!(judge("persistence::teardown_leaves_nothing", &history).reason, @"the scenario teardown was not begun: replicate was not acted: deploy did not come to its end (#4)");
@@ -302,11 +302,12 @@ fn a_scenario_without_its_foundation_says_what_failed() {
 #[test]
 fn a_scenario_that_did_not_end_says_who_ended_it() {
     let mut history = History::good();
-    let end = |what: &What| matches!(what, What::Step(it) if it.scenario == "deploy" && it.phase == Phase::End);
+    let end =
+        |what: &What| matches!(what, What::Step(it) if it.scenario == Some(Scenario::Deploy) && it.phase == Phase::End);
     let end = history.records.iter().position(|record| end(&record.what)).expect("an end");
     history.records.truncate(end);
     // A step within the scenario is not the scenario.
-    let step = Step { scenario: "deploy".into(), name: "apply the manifests again".into(), phase: Phase::Begin };
+    let step = Step { scenario: Some(Scenario::Deploy), name: "apply the manifests again".into(), phase: Phase::Begin };
     history.push(What::Step(step));
     history.push(What::Note(Note { message: "interrupted".into() }));
     assert_snapshot!(judge("ordering::ready_means_serving", &history).reason, @"the scenario deploy did not end (#4): interrupted (#114)");

@@ -1,6 +1,6 @@
 //! A name follows its pod: whoever bears it now is who it leads to, however the last bearer went.
 
-use crate::evidence::{Evidence, Moment};
+use crate::evidence::{Evidence, Moment, Scenario};
 
 use super::{
     super::{
@@ -27,7 +27,7 @@ asked for until every CoreDNS pod gives the new address everywhere. The limit is
 cache is off for the cluster's zone, as kubeadm sets it now, or else the cache's time and 5 s; it is counted from the
 new pod's Ready. An answer counts as late when it was wrong and its question was sent after that.
 Usually wrong: the Corefile caches for long; or CoreDNS has lost its watch of the API server.",
-    scenarios: &["restart"],
+    scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts, Need::Names(Names::Pods)],
     judge: name_follows_the_pod,
 };

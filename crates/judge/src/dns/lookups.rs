@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::evidence::{Evidence, Exec, ExecAnswer, Family, Moment, RESOLVER};
+use crate::evidence::{Evidence, Exec, ExecAnswer, Family, Moment, RESOLVER, Scenario};
 
 use super::{
     super::{
@@ -39,7 +39,7 @@ those in the Pod watch, and the last lookup counts, within the Corefile's budget
 Addresses of the Service's families are compared, of both where both are found, for a resolver may leave one out.
 Usually wrong: dnsPolicy is Default, or the pods are on the host's network without ClusterFirstWithHostNet, or dnsConfig
 replaces the search list. Of an image without the program `getent` the search list in /etc/resolv.conf is judged alone.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[Need::Exec(LOOKUP)],
     judge: short_names_resolve,
 };

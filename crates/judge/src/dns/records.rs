@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    evidence::{Evidence, Family, reverse_name},
+    evidence::{Evidence, Family, Scenario, reverse_name},
     object::items,
 };
 
@@ -39,7 +39,7 @@ and weight are free. The number is that of the port on the pod (targetPort): a h
 With publishNotReadyAddresses pods need not be Ready. The time is held to the Corefile's budget, as for addresses.
 Usually wrong: the Service's port has no name, so that DNS has no SRV record for it at all; or what also spoils
 addresses: spec.serviceName names another Service, or the selector finds other pods.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[Need::Names(Names::Ports)],
     judge: srv_lists_every_pod,
 };
@@ -97,7 +97,7 @@ cluster may stand beside it. Another name of the governing Service, which would 
 cluster's Services are wrong. The time is held to the Corefile's budget, as for addresses.
 Usually wrong: spec.serviceName names another Service, so that the pods' endpoints have no host name; the template sets
 `hostname`; or the Corefile's kubernetes plugin does not serve in-addr.arpa or ip6.arpa.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[Need::Names(Names::Addresses)],
     judge: ptr_points_back,
 };

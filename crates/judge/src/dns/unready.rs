@@ -1,6 +1,6 @@
 //! A pod that is not Ready has no names, unless its Service publishes them all the same.
 
-use crate::evidence::{Act, Evidence, Moment};
+use crate::evidence::{Act, Evidence, Moment, Scenario};
 
 use super::{
     super::{
@@ -32,7 +32,7 @@ the other pods, and no others. The limit is the Corefile's, counted from the rec
 With publishNotReadyAddresses, which replicas may need to find a source that is starting, nothing may change.
 Usually wrong: publishNotReadyAddresses is not what the manifest says; the Corefile caches for long; or somebody keeps
 EndpointSlices by hand.",
-    scenarios: &["unready"],
+    scenarios: &[Scenario::Unready],
     minimum: &[Need::Acts],
     judge: unready_pod_leaves_dns,
 };
@@ -40,7 +40,7 @@ EndpointSlices by hand.",
 fn unready_pod_leaves_dns(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         let zone = Zone::of(case)?;
-        let (begin, end) = case.span("unready");
+        let (begin, end) = case.span(Scenario::Unready);
         let mut holds = case.acts(|act| matches!(act, Act::Hold { .. }));
         holds.retain(|hold| (begin..=end).contains(&hold.asked.seq));
         if holds.is_empty() {

@@ -1,5 +1,6 @@
 //! What is expected of which version.
 
+use crate::evidence::Scenario;
 use insta::assert_snapshot;
 
 use super::table::MAX_UNAVAILABLE_OFF;
@@ -64,19 +65,19 @@ fn a_version_that_cannot_be_read_is_taken_for_the_newest() {
 #[test]
 fn only_what_a_run_touches_is_told() {
     let mut deploy = run("v1.37.2");
-    deploy.scenarios = vec!["deploy".into(), "teardown".into()];
+    deploy.scenarios = vec![Scenario::Deploy, Scenario::Teardown];
     let topics = |run: &Run| applied(run).iter().map(|applied| applied.topic).collect::<Vec<_>>();
     assert_eq!(topics(&deploy), [Topic::PodIndexLabel, Topic::ControllerView, Topic::DnsBudget]);
     deploy.subject.first_ordinal = 5;
     assert_eq!(topics(&deploy)[1], Topic::StartOrdinal);
-    deploy.scenarios = vec!["roll".into()];
+    deploy.scenarios = vec![Scenario::Roll];
     assert_eq!(topics(&deploy), [Topic::StartOrdinal, Topic::MaxUnavailable, Topic::StuckRollout]);
 }
 
 #[test]
 fn what_a_set_does_not_ask_for_is_not_told() {
     let mut run = run("v1.37.2");
-    run.scenarios = vec!["roll".into()];
+    run.scenarios = vec![Scenario::Roll];
     let topics = |run: &Run| applied(run).iter().map(|applied| applied.topic).collect::<Vec<_>>();
     run.subject.min_ready_seconds = 3;
     assert_eq!(topics(&run), [Topic::MaxUnavailable, Topic::MinReadySeconds, Topic::StuckRollout]);

@@ -1,16 +1,16 @@
 //! What the scenarios do to the workload, and what comes back.
 
-use crate::evidence::{Act, Moment, Phase, Question, Retention, SqlAnswer};
+use crate::evidence::{Act, Moment, Phase, Question, Retention, Scenario, SqlAnswer};
 
 use super::History;
 
 impl History {
     pub fn restart(&mut self) {
-        self.step("restart", Phase::Begin);
+        self.step(Scenario::Restart, Phase::Begin);
         for pod in self.pod_names().iter().rev() {
             self.restarts(pod);
         }
-        self.step("restart", Phase::End);
+        self.step(Scenario::Restart, Phase::End);
     }
 
     fn restarts(&mut self, pod: &str) {
@@ -43,7 +43,7 @@ impl History {
 
     /// The second pod is held un-Ready, or the only one; meanwhile the first one is deleted without grace.
     pub fn unready_pod(&mut self) {
-        self.step("unready", Phase::Begin);
+        self.step(Scenario::Unready, Phase::Begin);
         let alone = self.subject.replicas == 1;
         let held = self.subject.nth(u32::from(!alone));
         let moment = Moment::Held { pod: held.clone() };
@@ -61,7 +61,7 @@ impl History {
             self.rows(&moment, &replica);
         }
         self.hands_over();
-        self.step("unready", Phase::End);
+        self.step(Scenario::Unready, Phase::End);
     }
 
     /// A pod is deleted without grace and comes back.
@@ -84,7 +84,7 @@ impl History {
 
     pub fn scale(&mut self) {
         let (from, to) = (self.subject.replicas, 1);
-        self.step("scale", Phase::Begin);
+        self.step(Scenario::Scale, Phase::Begin);
         let surplus = self.replicas();
         if !surplus.is_empty() {
             let (down, up) = (Act::Scale { from, to }, Act::Scale { from: to, to: from });
@@ -113,14 +113,14 @@ impl History {
             self.compared(&Moment::ScaledUp);
         }
         self.hands_over();
-        self.step("scale", Phase::End);
+        self.step(Scenario::Scale, Phase::End);
     }
 
     /// The primary's server is killed in its pod.
     pub fn crash(&mut self) {
-        self.step("crash", Phase::Begin);
+        self.step(Scenario::ServerKill, Phase::Begin);
         self.crashes(&self.subject.primary());
-        self.recovered("crash");
+        self.recovered(Scenario::ServerKill);
     }
 
     /// A pod's server is killed, and its container is started again.
@@ -143,18 +143,18 @@ impl History {
 
     /// All pods go at once, and come back in order.
     pub fn together(&mut self) {
-        self.step("together", Phase::Begin);
+        self.step(Scenario::DeleteAll, Phase::Begin);
         self.fault(Act::DeleteAllPods);
         let pods = self.pod_names();
         let gone = pods.iter().rev().map(|pod| self.goes(pod)).last().unwrap_or_default();
         self.proved(Act::DeleteAllPods, gone);
         pods.iter().for_each(|pod| self.starts(pod));
-        self.recovered("together");
+        self.recovered(Scenario::DeleteAll);
     }
 
     /// The set gets one pod more, which joins, and loses it again.
     pub fn grow(&mut self) {
-        self.step("grow", Phase::Begin);
+        self.step(Scenario::Grow, Phase::Begin);
         let all = self.subject.replicas;
         if all > 1 {
             let (pod, moment) = (self.subject.nth(all), Moment::Joined);
@@ -171,7 +171,7 @@ impl History {
             let gone = self.goes(&pod);
             self.proved(down, gone);
         }
-        self.recovered("grow");
+        self.recovered(Scenario::Grow);
     }
 
     /// A new replica catches up with the others, and is asked for all that they are.
@@ -196,24 +196,24 @@ impl History {
     pub fn drain(&mut self) {
         let node = || "worker".to_owned();
         let last = self.subject.nth(self.subject.replicas - 1);
-        self.step("drain", Phase::Begin);
+        self.step(Scenario::Drain, Phase::Begin);
         self.fault(Act::Drain { node: node() });
         let cordoned = self.node_is("worker", "cordoned");
         let gone = self.goes(&last);
         self.proved_by(Act::Drain { node: node() }, vec![cordoned, gone]);
         self.at_once(Act::Uncordon { node: node() });
         self.starts(&last);
-        self.recovered("drain");
+        self.recovered(Scenario::Drain);
     }
 
     /// Something is done to a node, or to what the cluster itself runs, of which no pod goes.
-    pub fn node_or_service(&mut self, scenario: &str) {
+    pub fn node_or_service(&mut self, scenario: Scenario) {
         let node = || "worker".to_owned();
         let acts = match scenario {
-            "freeze" => vec![Act::PauseNode { node: node() }, Act::UnpauseNode { node: node() }],
-            "outage" => vec![Act::StopNode { node: node() }, Act::StartNode { node: node() }],
-            "resolver" => vec![Act::RestartDns],
-            "control" => vec![Act::RestartApiServer],
+            Scenario::NodePause => vec![Act::PauseNode { node: node() }, Act::UnpauseNode { node: node() }],
+            Scenario::NodeStop => vec![Act::StopNode { node: node() }, Act::StartNode { node: node() }],
+            Scenario::DnsReplace => vec![Act::RestartDns],
+            Scenario::ApiserverKill => vec![Act::RestartApiServer],
             other => panic!("{other} is about no node, nor a service of the cluster"),
         };
         self.step(scenario, Phase::Begin);
@@ -239,7 +239,7 @@ impl History {
     }
 
     /// The workload has recovered from what a scenario did to it, and all that it holds is asked for.
-    fn recovered(&mut self, scenario: &str) {
+    fn recovered(&mut self, scenario: Scenario) {
         let moment = Moment::Recovered { scenario: scenario.into() };
         self.write(&moment, "mysql-0");
         self.compared(&moment);
@@ -251,7 +251,7 @@ impl History {
 
     /// The template changes for the last pod, then for all; then it is broken and reverted.
     pub fn roll(&mut self) {
-        self.step("roll", Phase::Begin);
+        self.step(Scenario::Roll, Phase::Begin);
         let pods: Vec<String> = self.pod_names().into_iter().rev().collect();
         let last = self.subject.replicas - 1;
         if last > 0 {
@@ -275,7 +275,7 @@ impl History {
         let proof = self.rolled_out();
         self.proved(all, proof);
         self.broken_and_reverted(&pods);
-        self.recovered("roll");
+        self.recovered(Scenario::Roll);
     }
 
     fn broken_and_reverted(&mut self, pods: &[String]) {
@@ -298,7 +298,7 @@ impl History {
 
     /// The last pod is scaled away while claims are to go with their pods, and comes back with new ones.
     pub fn claims(&mut self) {
-        self.step("claims", Phase::Begin);
+        self.step(Scenario::Claims, Phase::Begin);
         let (from, to) = (self.subject.replicas, self.subject.replicas - 1);
         let pod = self.subject.nth(to);
         let own: Vec<String> = self.subject.claims.iter().map(|it| self.subject.claim(it, &pod)).collect();
@@ -319,6 +319,6 @@ impl History {
         let proof = self.set_seen();
         self.proved(back, proof);
         self.sql(&Moment::Replicating, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
-        self.recovered("claims");
+        self.recovered(Scenario::Claims);
     }
 }

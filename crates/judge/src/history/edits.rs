@@ -36,7 +36,8 @@ impl History {
     }
 
     /// The same history in which the step of this name failed instead of ending well.
-    pub fn failing(self, step: &str, why: &str) -> Self {
+    pub fn failing(self, step: impl ToString, why: &str) -> Self {
+        let step = step.to_string();
         self.edit(|what| match what {
             What::Step(it) if it.name == step && it.phase == Phase::End => it.phase = Phase::Failed(why.into()),
             _ => {}

@@ -1,6 +1,6 @@
 //! Runs of sets whose policies are not the usual ones.
 
-use crate::evidence::{Act, EventType, Phase, PodManagement, SqlAnswer, Subject, What};
+use crate::evidence::{Act, EventType, Phase, PodManagement, Scenario, SqlAnswer, Subject, What};
 
 use super::{History, row, subject};
 
@@ -21,7 +21,7 @@ impl History {
         history.all_ready(&surplus);
         let proof = history.set_seen();
         history.proved(up, proof);
-        history.step("scale", Phase::End);
+        history.step(Scenario::Scale, Phase::End);
         history
     }
 
@@ -38,15 +38,15 @@ impl History {
     /// The same run before its first pod.
     pub fn begun_in_parallel() -> Self {
         let mut history = Self::with(Subject { pod_management: PodManagement::Parallel, ..subject(3) });
-        history.acts(|scenario| ["deploy", "scale"].contains(&scenario));
-        history.step("deploy", Phase::Begin);
+        history.acts(|scenario| [Scenario::Deploy, Scenario::Scale].contains(&scenario));
+        history.step(Scenario::Deploy, Phase::Begin);
         history.applied();
         history
     }
 
     /// The set is scaled to one pod; the others are told to go, so many milliseconds after one another.
     pub fn scaled_down_in_parallel(&mut self, apart_ms: u64) {
-        self.step("scale", Phase::Begin);
+        self.step(Scenario::Scale, Phase::Begin);
         let down = Act::Scale { from: self.subject.replicas, to: 1 };
         self.fault(down.clone());
         self.scaled(1);

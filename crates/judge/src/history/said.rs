@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::evidence::{ContainerLog, EventType, Note, SnapshotOf, What};
+use crate::evidence::{ContainerLog, EventType, Note, Scenario, SnapshotOf, What};
 
 use super::History;
 
@@ -29,7 +29,7 @@ impl History {
     }
 
     /// The run disrupts nothing more, since the workload did not come back from a scenario.
-    pub fn stops(&mut self, scenario: &str, in_vain: &str) -> u64 {
+    pub fn stops(&mut self, scenario: Scenario, in_vain: &str) -> u64 {
         self.push(What::Note(Note::stops(scenario, in_vain)))
     }
 }

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use crate::{
     CATALOGUE,
-    evidence::{Act, Conformed, Fault, Moment, NodeState, Phase, SnapshotOf, SqlAnswer, Stage, State, Upgrade, What},
+    evidence::{
+        Act, Conformed, Fault, Moment, NodeState, Phase, Scenario, SnapshotOf, SqlAnswer, Stage, State, Upgrade, What,
+    },
 };
 
 use super::{
@@ -20,7 +22,7 @@ impl History {
     /// A run that upgrades its cluster, in which everything is right.
     pub fn upgraded() -> Self {
         let mut history = Self::before_an_upgrade();
-        history.step("upgrade", Phase::Begin);
+        history.step(Scenario::Upgrade, Phase::Begin);
         let mut done = Done::default();
         history.reads_state(Stage::Nothing, &done);
         history.control_plane_upgraded();
@@ -31,7 +33,7 @@ impl History {
             done.kubelets.push((*node).to_owned());
             history.reads_state(Stage::Node { node: (*node).into() }, &done);
         }
-        history.step("upgrade", Phase::End);
+        history.step(Scenario::Upgrade, Phase::End);
         history.settle();
         history.conformed();
         history
@@ -40,7 +42,7 @@ impl History {
     /// A run around an upgrade that nobody watched. It has a log of its own, into which the state of before was copied.
     pub fn around_an_upgrade() -> Self {
         let mut history = Self::before_an_upgrade();
-        history.step("upgrade", Phase::Begin);
+        history.step(Scenario::Upgrade, Phase::Begin);
         history.reads_state(Stage::Nothing, &Done::default());
         // What happens now is in no log.
         let seen = history.records.len();
@@ -54,7 +56,7 @@ impl History {
         history.records.retain(|record| !matches!(&record.what, What::Object(event) if event.object_kind == "Pod"));
         let kubelets = [CONTROL_PLANE].iter().chain(&WORKERS).map(|node| (*node).to_owned()).collect();
         history.reads_state(Stage::Unseen, &Done { control_plane: true, kubelets });
-        history.step("upgrade", Phase::End);
+        history.step(Scenario::Upgrade, Phase::End);
         history.settle();
         history.conformed();
         history
@@ -68,7 +70,9 @@ impl History {
                 run.upgrade = Some(Upgrade { from: "v1.36.3".into(), to: NEW.into() });
             }
         }
-        history.acts(|scenario| ["deploy", "replicate", "upgrade", "settle"].contains(&scenario));
+        history.acts(|scenario| {
+            [Scenario::Deploy, Scenario::Replicate, Scenario::Upgrade, Scenario::Settle].contains(&scenario)
+        });
         history.deployed();
         history.replicate();
         history

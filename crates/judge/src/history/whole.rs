@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use crate::evidence::scenario::SCENARIOS;
-use crate::evidence::{Act, LeftOut, Moment, Phase, Question, Run, SnapshotOf, SqlAnswer, Subject, What};
+use crate::evidence::{Act, LeftOut, Moment, Phase, Question, Run, Scenario, SnapshotOf, SqlAnswer, Subject, What};
 
 use super::{History, error, row, subject};
 
@@ -65,7 +64,7 @@ impl History {
     /// A run in which every pod of this workload was started, one after the other.
     pub(super) fn started(subject: Subject) -> Self {
         let mut history = Self::in_its_own_cluster(subject);
-        history.step("deploy", Phase::Begin);
+        history.step(Scenario::Deploy, Phase::Begin);
         history.applied();
         for pod in history.pod_names() {
             history.starts(&pod);
@@ -76,7 +75,7 @@ impl History {
     /// A run of a set that creates its pods all at once, and else does everything right.
     pub fn parallel() -> Self {
         let mut history = Self::in_its_own_cluster(subject(3));
-        history.step("deploy", Phase::Begin);
+        history.step(Scenario::Deploy, Phase::Begin);
         history.applied();
         let pods = history.pod_names();
         for pod in &pods {
@@ -126,37 +125,38 @@ impl History {
         self.finish_without(|_| false);
     }
 
-    fn finish_without(&mut self, left_out: impl Fn(&str) -> bool) {
-        self.acts(|scenario| scenario != "upgrade" && !left_out(scenario));
-        for scenario in SCENARIOS.into_iter().filter(|scenario| !left_out(scenario)) {
+    fn finish_without(&mut self, left_out: impl Fn(Scenario) -> bool) {
+        self.acts(|scenario| scenario != Scenario::Upgrade && !left_out(scenario));
+        for scenario in Scenario::all().filter(|scenario| !left_out(*scenario)) {
             self.plays(scenario);
         }
     }
 
-    fn plays(&mut self, scenario: &str) {
+    fn plays(&mut self, scenario: Scenario) {
         match scenario {
-            "deploy" => self.deployed(),
-            "replicate" => self.replicate(),
-            "restart" => self.restart(),
-            "unready" => self.unready_pod(),
-            "crash" => self.crash(),
-            "together" => self.together(),
-            "scale" => self.scale(),
-            "grow" => self.grow(),
-            "roll" => self.roll(),
-            "drain" => self.drain(),
-            "freeze" | "outage" | "resolver" | "control" => self.node_or_service(scenario),
-            "claims" => self.claims(),
-            "settle" => self.settle(),
-            "teardown" => self.teardown(),
-            "upgrade" => {}
-            other => panic!("nobody knows how to play {other}"),
+            Scenario::Deploy => self.deployed(),
+            Scenario::Replicate => self.replicate(),
+            Scenario::Restart => self.restart(),
+            Scenario::Unready => self.unready_pod(),
+            Scenario::ServerKill => self.crash(),
+            Scenario::DeleteAll => self.together(),
+            Scenario::Scale => self.scale(),
+            Scenario::Grow => self.grow(),
+            Scenario::Roll => self.roll(),
+            Scenario::Drain => self.drain(),
+            Scenario::NodePause | Scenario::NodeStop | Scenario::DnsReplace | Scenario::ApiserverKill => {
+                self.node_or_service(scenario)
+            }
+            Scenario::Claims => self.claims(),
+            Scenario::Settle => self.settle(),
+            Scenario::Teardown => self.teardown(),
+            Scenario::Upgrade => {}
         }
     }
 
     /// The run is to act only these scenarios.
-    pub(super) fn acts(&mut self, wanted: impl Fn(&str) -> bool) {
-        self.described(|run| run.scenarios.retain(|scenario| wanted(scenario)));
+    pub(super) fn acts(&mut self, wanted: impl Fn(Scenario) -> bool) {
+        self.described(|run| run.scenarios.retain(|scenario| wanted(*scenario)));
     }
 
     fn described(&mut self, mut otherwise: impl FnMut(&mut Run)) {
@@ -168,7 +168,7 @@ impl History {
     }
 
     fn teardown(&mut self) {
-        self.step("teardown", Phase::Begin);
+        self.step(Scenario::Teardown, Phase::Begin);
         self.fault(Act::Teardown);
         for pod in self.there() {
             self.goes(&pod);
@@ -180,7 +180,7 @@ impl History {
         }
         let left = self.snapshot(SnapshotOf::LeftoverObjects, json!([]));
         self.proved(Act::Teardown, left);
-        self.step("teardown", Phase::End);
+        self.step(Scenario::Teardown, Phase::End);
         self.run_step("delete the cluster", Phase::Begin);
         self.run_step("delete the cluster", Phase::End);
         self.snapshot(SnapshotOf::LeftoverResources, json!([]));
@@ -209,7 +209,7 @@ impl History {
         let proof = self.applied();
         self.pass_ms(1_000);
         self.proved(Act::Reapply, proof);
-        self.step("deploy", Phase::End);
+        self.step(Scenario::Deploy, Phase::End);
     }
 
     pub fn swept(&mut self, moment: &Moment) {
@@ -252,7 +252,7 @@ impl History {
 
     pub(super) fn replicate(&mut self) {
         let moment = Moment::Replicating;
-        self.step("replicate", Phase::Begin);
+        self.step(Scenario::Replicate, Phase::Begin);
         for pod in self.replicas() {
             self.sql(&moment, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
         }
@@ -261,7 +261,7 @@ impl History {
         }
         self.compared(&moment);
         self.ledger_starts();
-        self.step("replicate", Phase::End);
+        self.step(Scenario::Replicate, Phase::End);
     }
 
     /// The replicas catch up, and all that the servers hold is asked for.

@@ -1,6 +1,6 @@
 //! The ledger that the witness keeps: a write every half second, whatever is done to the workload.
 
-use crate::evidence::{Act, Entries, Entry, Lag, Moment, Phase, Question, SqlAnswer, What, WriteOutcome};
+use crate::evidence::{Act, Entries, Entry, Lag, Moment, Phase, Question, Scenario, SqlAnswer, What, WriteOutcome};
 use crate::mysql::intervals::Intervals;
 
 use super::{History, row};
@@ -79,7 +79,7 @@ impl History {
 
     /// The witness writes for a while and ends; then everything is read.
     pub fn settle(&mut self) {
-        self.step("settle", Phase::Begin);
+        self.step(Scenario::Settle, Phase::Begin);
         self.pass_ms(REST_MS);
         self.fault(Act::StopLedger);
         self.hands_over();
@@ -92,6 +92,6 @@ impl History {
             let entries = row([("ids", &ids), ("duplicates", "")]);
             self.sql(&moment, &pod, Question::Entries, SqlAnswer::Rows(vec![entries]));
         }
-        self.step("settle", Phase::End);
+        self.step(Scenario::Settle, Phase::End);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Evidence, Moment, Question, Sql};
+use crate::evidence::{Evidence, Moment, Question, Scenario, Sql};
 
 use super::{
     super::{
@@ -25,7 +25,7 @@ both lose data or never settle, mostly without an error that names the cause.
 Both values are read from every server once all pods are Ready, and again where one came back or joined: they must
 differ between all that are there at the time. MariaDB has no server_uuid: server_id alone tells its servers apart.
 Usually wrong: one --server-id for all pods in the template, or an auto.cnf that was copied with a data directory.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[Need::Sql(Question::Identity)],
     judge: server_ids_are_distinct,
 };

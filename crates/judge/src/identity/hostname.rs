@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Evidence, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Moment, PodLife, Question, Sql};
+use crate::evidence::{Evidence, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Moment, PodLife, Question, Scenario, Sql};
 
 use super::{
     super::{
@@ -29,7 +29,7 @@ pod's own line is what `hostname -f` prints; without `cat` too, @@hostname alone
 Names are compared without regard to case and to a trailing dot.
 Usually wrong: the template overrides `hostname`, `subdomain`, `setHostnameAsFQDN` or `hostNetwork`; or spec.serviceName
 is not the name of the Service.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[Need::Exec(HOSTNAME), Need::Exec(FULL_HOSTNAME), Need::Sql(Question::Identity)],
     judge: hostname_is_pod_name,
 };

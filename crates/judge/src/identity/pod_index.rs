@@ -1,6 +1,6 @@
 //! The label that tells a pod its ordinal.
 
-use crate::evidence::{Evidence, PodLife};
+use crate::evidence::{Evidence, PodLife, Scenario};
 
 use super::super::{
     Check, Finding, expectation,
@@ -22,7 +22,7 @@ Kubernetes sets it from 1.28 on (feature gate PodIndexLabel): before that the ch
 version cannot be read is taken for a new one.
 Usually wrong: nothing that a manifest can do; look for an admission webhook or a policy that rewrites labels, or for
 a controller manager with the feature gate off.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[],
     judge: pod_index_label_matches,
 };

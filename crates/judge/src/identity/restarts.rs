@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::evidence::{Act, Evidence, Fault, Mark, PodLife};
+use crate::evidence::{Act, Evidence, Fault, Mark, PodLife, Scenario};
 
 use super::super::{
     Check, Finding,
@@ -26,7 +26,7 @@ restart. The finding quotes how the container had ended before.
 Usually wrong: a liveness probe that fails under load, or asks for another server than its own, so that all are started
 again when the source is away; a memory limit (OOMKilled, exit code 137); or a server that crashes until another one is
 there.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[],
     judge: containers_restart_only_when_disrupted,
 };
@@ -68,7 +68,7 @@ pub(super) struct Cause<'a> {
 
 impl<'a> Cause<'a> {
     /// All that was done, in order.
-    pub fn all(case: &Case<'a>, scenes: &Scenes<'a>) -> Vec<Self> {
+    pub fn all(case: &Case<'a>, scenes: &Scenes) -> Vec<Self> {
         let asked = case.faults().filter(|fault| fault.it.proof.is_none());
         let cause = |fault: Seen<'a, Fault>| {
             let (act, asked) = (&fault.it.act, fault.mark.seq);
@@ -129,7 +129,7 @@ pub(super) struct Restart<'a> {
 }
 
 impl Restart<'_> {
-    fn caused(&self, case: &Case<'_>, scenes: &Scenes<'_>) -> Judged<String> {
+    fn caused(&self, case: &Case<'_>, scenes: &Scenes) -> Judged<String> {
         let Self { life, container, mark: Mark { seq, .. }, since, counts: [from, to], .. } = self;
         let whose = format!("{container} of {} (uid {})", life.name, short(&life.uid));
         if let Some(act) = self.cause {
@@ -157,7 +157,7 @@ pub(super) struct Restarts<'a> {
 }
 
 impl<'a> Restarts<'a> {
-    pub fn of(case: &Case<'a>, scenes: &Scenes<'a>) -> Self {
+    pub fn of(case: &Case<'a>, scenes: &Scenes) -> Self {
         let (mut causes, mut known) = (Cause::all(case, scenes), HashMap::new());
         let mut seen = Self { all: Vec::new(), pods: BTreeSet::new(), first: None };
         for (life, event) in case.pod_events() {

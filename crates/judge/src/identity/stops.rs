@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    evidence::{Act, Evidence, Mark, ObjectEvent, PodLife},
+    evidence::{Act, Evidence, Mark, ObjectEvent, PodLife, Scenario},
     object::{has_condition, number, text},
 };
 
@@ -38,7 +38,7 @@ judged: pods deleted without grace, servers that did not run or were not Ready s
 are stopped or paused. Where an end was not seen it does not count; for each pod one must have been.
 Usually wrong: a shell as the first process that starts the server without exec and passes no signal on (137 after the
 whole grace period); terminationGracePeriodSeconds too short for the buffer pool; or a preStop hook that uses it up.",
-    scenarios: &["restart"],
+    scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: servers_stop_within_their_grace,
 };
@@ -105,7 +105,7 @@ impl<'a> Stop<'a> {
     }
 
     /// Where the server's end was seen, that it was a good one.
-    fn judged(&self, case: &Case<'a>, scenes: &Scenes<'a>) -> Judged<Option<Mark>> {
+    fn judged(&self, case: &Case<'a>, scenes: &Scenes) -> Judged<Option<Mark>> {
         let (told, grace_s) = (self.told, self.grace_s);
         let (pod, when) = (&self.life.name, scenes.words(told.seq));
         let whose = format!("the server of {pod} (uid {})", short(&self.life.uid));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::evidence::{Evidence, Question, Sql};
+use crate::evidence::{Evidence, Question, Scenario, Sql};
 
 use super::{
     super::{
@@ -29,7 +29,7 @@ Claims that were to go with their pod (whenScaled: Delete) take volume and serve
 A new address is normal, and an old one may be handed out again: neither is judged. MariaDB has no server_uuid.
 Usually wrong: the data directory, where auto.cnf holds the server_uuid, is not on the claim (emptyDir, or a mount at
 another path); something deletes claims; or server_id does not come from the ordinal.",
-    scenarios: &["restart"],
+    scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts, Need::Sql(Question::Identity)],
     judge: identity_survives_restart,
 };
@@ -66,7 +66,7 @@ fn whom(returns: &[Return<'_>]) -> String {
 }
 
 /// That a pod has the claims of the one before it, by UID, and these their volumes. The record that shows the pod.
-fn same_claims(case: &Case<'_>, scenes: &Scenes<'_>, it: &Return<'_>) -> Judged<u64> {
+fn same_claims(case: &Case<'_>, scenes: &Scenes, it: &Return<'_>) -> Judged<u64> {
     let (pod, added) = (&it.new.name, it.new.added.seq);
     let marks = [it.old.added.seq, added];
     let when = format!("since it came back{} (#{added})", scenes.words(added));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::evidence::{Act, Mark, Phase, Question, Sql, Step};
+use crate::evidence::{Act, Mark, Phase, Question, Scenario, Sql, Step};
 
 use super::{
     super::case::{Case, Seen},
@@ -13,7 +13,7 @@ use super::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct Disruption {
     /// The scenario that it belongs to.
-    pub scenario: String,
+    pub scenario: Scenario,
     /// Its acts, in order.
     pub acts: Vec<Part>,
     /// The record up to which it lasted: the recovery, or the scenario's end, or the log's.
@@ -178,10 +178,10 @@ pub(super) fn disruptions(case: &Case<'_>) -> Vec<Disruption> {
     }));
     events.sort_by_key(|(mark, _)| mark.seq);
     let proved = acts.iter().filter(|acted| acted.proved.is_some()).map(|acted| acted.asked.seq).collect();
-    let mut walk = Walk { case, proved, scenario: "", open: None, settling: None, found: Vec::new() };
+    let mut walk = Walk { case, proved, scenario: None, open: None, settling: None, found: Vec::new() };
     for (mark, event) in events {
         match event {
-            Event::Step(step) if step.scenario == step.name => walk.scenario(mark, step),
+            Event::Step(step) if step.whole().is_some() => walk.scenario(mark, step),
             Event::Step(_) => {}
             Event::Act(act) => walk.asked(mark, act),
             Event::Barrier(sql) => walk.reached(mark, &sql.it.pod, case.earliest_asked_us(&sql)),
@@ -196,7 +196,7 @@ struct Walk<'a, 'c> {
     case: &'c Case<'a>,
     /// The acts that are proved, by the records that ask for them.
     proved: HashSet<u64>,
-    scenario: &'a str,
+    scenario: Option<Scenario>,
     open: Option<Open>,
     /// Who is behind since the recovery from the last disruption that was found; nobody knows once the workload rests.
     /// The barrier that proves a recovery stands for what the primary had when it was asked for, so what was written
@@ -207,6 +207,7 @@ struct Walk<'a, 'c> {
 
 /// A disruption that the workload has not recovered from.
 struct Open {
+    scenario: Scenario,
     acts: Vec<Part>,
     behind: Behind,
     /// When a server was first asked for its transactions after the last act.
@@ -233,11 +234,11 @@ impl Behind {
 impl<'a> Walk<'a, '_> {
     fn scenario(&mut self, mark: Mark, step: &'a Step) {
         self.end(mark);
-        self.scenario = if step.phase == Phase::Begin { &step.scenario } else { "" };
+        self.scenario = step.scenario.filter(|_| step.phase == Phase::Begin);
     }
 
     fn asked(&mut self, asked: Mark, act: &Act) {
-        let bearing = bearing(act);
+        let (Some(scenario), bearing) = (self.scenario, bearing(act)) else { return };
         let acts = match (&mut self.open, bearing) {
             (_, Bearing::None) | (None, Bearing::Heals) => return,
             (None, Bearing::Disturbs) => {
@@ -248,7 +249,7 @@ impl<'a> Walk<'a, '_> {
         };
         let part = Part { act: act.clone(), asked, proved: self.proved.contains(&asked.seq) };
         let acts = acts.into_iter().chain([part]).collect();
-        self.open = Some(Open { acts, behind: Behind::since(asked.at_us, self.case), compared_us: None });
+        self.open = Some(Open { scenario, acts, behind: Behind::since(asked.at_us, self.case), compared_us: None });
     }
 
     /// A server is asked for its transactions. The ledger rests whenever it is compared with others; it need not when it
@@ -286,10 +287,9 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn close(&mut self, until: Mark, recovered: Option<Mark>) {
-        let Some(Open { acts, compared_us, .. }) = self.open.take() else { return };
+        let Some(Open { scenario, acts, compared_us, .. }) = self.open.take() else { return };
         let began = acts.first().map_or(until.seq, |part| part.asked.seq);
         let ready = self.ready(began, until.seq);
-        let scenario = self.scenario.to_owned();
         let wanted_until_us = compared_us.unwrap_or(until.at_us).min(until.at_us);
         let rest = until;
         self.found.push(Disruption { scenario, acts, until, ready, recovered, rest, toll: None, wanted_until_us });

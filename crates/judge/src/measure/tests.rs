@@ -11,7 +11,7 @@ use super::{
     super::{case::Case, history::History},
     Measures, Outage, Outcomes, longest_outage_ever, longest_outages,
 };
-use crate::evidence::{Act, Entries, Entry, Evidence, Lag, Moment, Phase, Question, What, WriteOutcome};
+use crate::evidence::{Act, Entries, Entry, Evidence, Lag, Moment, Phase, Question, Scenario, What, WriteOutcome};
 
 fn measures(history: &History) -> Measures {
     Measures::of(&history.evidence()).expect("a run that started")
@@ -47,7 +47,7 @@ fn acts_are_one_disruption_until_every_replica_has_caught_up() {
 fn what_is_done_within_a_scenario_does_not_end_a_disruption() {
     let uncordon = |what: &What| matches!(what, What::Fault(fault) if matches!(fault.act, Act::Uncordon { .. }));
     let within = History::good().preceded(uncordon, |history| {
-        history.step_within("drain", "wait for the pods", Phase::End);
+        history.step_within(Scenario::Drain, "wait for the pods", Phase::End);
     });
     assert_eq!(titles(&measures(&within)), titles(&measures(&History::good())));
 }
@@ -106,7 +106,7 @@ fn evidence_without_a_run_has_no_measures() {
 /// A run in which something was disrupted.
 fn disrupted() -> History {
     let mut history = History::of(3);
-    history.step("restart", Phase::Begin);
+    history.step(Scenario::Restart, Phase::Begin);
     for pod in history.pod_names() {
         history.starts(&pod);
     }
@@ -166,13 +166,13 @@ fn what_heals_opens_no_disruption_and_what_is_no_disruption_joins_none() {
 #[test]
 fn a_disruption_is_over_with_its_scenario() {
     let mut history = disrupted();
-    let end = history.step("restart", Phase::Failed("no time left".into()));
-    history.step("roll", Phase::Begin);
+    let end = history.step(Scenario::Restart, Phase::Failed("no time left".into()));
+    history.step(Scenario::Roll, Phase::Begin);
     history.fault(Act::BreakTemplate);
     let found = measures(&history).disruptions;
     assert_eq!(
-        found.iter().map(|it| (it.scenario.as_str(), it.until.seq)).collect::<Vec<_>>(),
-        [("restart", end), ("roll", end + 2)]
+        found.iter().map(|it| (it.scenario, it.until.seq)).collect::<Vec<_>>(),
+        [(Scenario::Restart, end), (Scenario::Roll, end + 2)]
     );
 }
 

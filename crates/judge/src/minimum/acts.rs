@@ -1,6 +1,6 @@
 //! The acts that each scenario consists of.
 
-use crate::evidence::{Act, Retention};
+use crate::evidence::{Act, Retention, Scenario};
 
 use super::super::{Finding, case::Case};
 
@@ -15,7 +15,7 @@ fn step(words: impl Into<String>, is: impl Fn(&Act) -> bool + 'static) -> Step {
 }
 
 /// The acts that a scenario carries out where it comes to its end.
-fn steps(case: &Case<'_>, scenario: &str) -> Vec<Step> {
+fn steps(case: &Case<'_>, scenario: Scenario) -> Vec<Step> {
     let subject = case.subject;
     let (all, several, own) = (subject.replicas, subject.replicas > 1, subject.claim_policy.when_scaled);
     let scale =
@@ -29,52 +29,52 @@ fn steps(case: &Case<'_>, scenario: &str) -> Vec<Step> {
     let hold = || step("hold a pod", |act| matches!(act, Act::Hold { .. }));
     let release = || step("release the held pod", |act| matches!(act, Act::Release { .. }));
     match scenario {
-        "deploy" => vec![step("apply the manifests again", |act| *act == Act::Reapply)],
-        "replicate" if case.run.acts("settle") => {
+        Scenario::Deploy => vec![step("apply the manifests again", |act| *act == Act::Reapply)],
+        Scenario::Replicate if case.run.acts(Scenario::Settle) => {
             vec![step("start the ledger", |act| matches!(act, Act::StartLedger { .. }))]
         }
-        "settle" => vec![step("stop the ledger", |act| *act == Act::StopLedger)],
-        "restart" => subject.pods().map(|pod| delete(pod, None)).collect(),
-        "unready" if several => vec![hold(), delete(subject.primary(), Some(0)), release()],
-        "unready" => vec![hold(), release()],
-        "crash" => vec![step("kill the primary's server", |act| matches!(act, Act::KillServer { .. }))],
-        "together" => vec![step("delete every pod at once", |act| *act == Act::DeleteAllPods)],
-        "scale" if several => vec![scale(all, 1), hold(), release(), scale(1, all)],
-        "grow" if several => vec![scale(all, all + 1), scale(all + 1, all)],
-        "roll" if case.subject.is_updatable() => vec![
+        Scenario::Settle => vec![step("stop the ledger", |act| *act == Act::StopLedger)],
+        Scenario::Restart => subject.pods().map(|pod| delete(pod, None)).collect(),
+        Scenario::Unready if several => vec![hold(), delete(subject.primary(), Some(0)), release()],
+        Scenario::Unready => vec![hold(), release()],
+        Scenario::ServerKill => vec![step("kill the primary's server", |act| matches!(act, Act::KillServer { .. }))],
+        Scenario::DeleteAll => vec![step("delete every pod at once", |act| *act == Act::DeleteAllPods)],
+        Scenario::Scale if several => vec![scale(all, 1), hold(), release(), scale(1, all)],
+        Scenario::Grow if several => vec![scale(all, all + 1), scale(all + 1, all)],
+        Scenario::Roll if case.subject.is_updatable() => vec![
             step("update the pods", |act| matches!(act, Act::Roll { .. })),
             step("break the template", |act| *act == Act::BreakTemplate),
             step("revert the template", |act| *act == Act::RevertTemplate),
         ],
-        "drain" => vec![
+        Scenario::Drain => vec![
             step("drain a node", |act| matches!(act, Act::Drain { .. })),
             step("uncordon the node", |act| matches!(act, Act::Uncordon { .. })),
         ],
-        "freeze" => vec![
+        Scenario::NodePause => vec![
             step("pause a node", |act| matches!(act, Act::PauseNode { .. })),
             step("unpause the node", |act| matches!(act, Act::UnpauseNode { .. })),
         ],
-        "outage" => vec![
+        Scenario::NodeStop => vec![
             step("stop a node", |act| matches!(act, Act::StopNode { .. })),
             step("start the node", |act| matches!(act, Act::StartNode { .. })),
         ],
-        "resolver" => vec![step("replace the DNS servers", |act| *act == Act::RestartDns)],
-        "control" => vec![step("kill the API server", |act| *act == Act::RestartApiServer)],
-        "claims" => vec![
+        Scenario::DnsReplace => vec![step("replace the DNS servers", |act| *act == Act::RestartDns)],
+        Scenario::ApiserverKill => vec![step("kill the API server", |act| *act == Act::RestartApiServer)],
+        Scenario::Claims => vec![
             step("let claims go with their pods", |act| *act == Act::SetClaimPolicy { when_scaled: Retention::Delete }),
             scale(all, all.saturating_sub(1)),
             step("set the claims' policy back", move |act| *act == Act::SetClaimPolicy { when_scaled: own }),
             scale(all.saturating_sub(1), all),
         ],
-        "teardown" => vec![step("delete all that the run made", |act| *act == Act::Teardown)],
+        Scenario::Teardown => vec![step("delete all that the run made", |act| *act == Act::Teardown)],
         _ => Vec::new(),
     }
 }
 
 /// The doubt about a scenario of these that came to its end without an act, or without the proof of one.
-pub(super) fn unproved(case: &Case<'_>, scenarios: &[&str]) -> Option<Finding> {
-    let ended = scenarios.iter().filter(|scenario| case.run.acts(scenario) && case.ended(scenario));
-    ended.into_iter().find_map(|scenario| {
+pub(super) fn unproved(case: &Case<'_>, scenarios: &[Scenario]) -> Option<Finding> {
+    let mut ended = scenarios.iter().copied().filter(|scenario| case.run.acts(*scenario) && case.ended(*scenario));
+    ended.find_map(|scenario| {
         let (from, to) = case.span(scenario);
         let acts: Vec<_> =
             case.acts(|_| true).into_iter().filter(|acted| (from..=to).contains(&acted.asked.seq)).collect();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::evidence::{Family, Moment, NamedPort, Question, reverse_name};
+use crate::evidence::{Family, Moment, NamedPort, Question, Scenario, reverse_name};
 
 use super::{super::case::Case, Expected, Need};
 
@@ -116,7 +116,7 @@ enum Only {
 }
 
 struct Row {
-    scenarios: &'static [&'static str],
+    scenarios: &'static [Scenario],
     at: At,
     of: &'static [Of],
     only: Only,
@@ -137,11 +137,20 @@ const FOLLOWING: &[Need] =
     &[Need::Sql(Question::Barrier), Need::Sql(Question::ReplicaStatus), Need::Sql(Question::TryWrite)];
 
 /// The scenarios that end with a recovery whatever the set is like; `grow` and `roll` do nothing to some sets.
-const RECOVERED: &[&str] = &["crash", "together", "drain", "freeze", "outage", "resolver", "control", "claims"];
+const RECOVERED: &[Scenario] = &[
+    Scenario::ServerKill,
+    Scenario::DeleteAll,
+    Scenario::Drain,
+    Scenario::NodePause,
+    Scenario::NodeStop,
+    Scenario::DnsReplace,
+    Scenario::ApiserverKill,
+    Scenario::Claims,
+];
 
 const ROWS: &[Row] = &[
     row(
-        &["deploy"],
+        &[Scenario::Deploy],
         At::Deployed,
         &[Of::Pods],
         Only::Always,
@@ -153,57 +162,75 @@ const ROWS: &[Row] = &[
             Need::Exec(LOOKUP),
         ],
     ),
-    row(&["deploy"], At::Deployed, &[Of::Pods], Only::Always, ALL_NAMES),
-    row(&["replicate"], At::Replicating, &[Of::Pods], Only::Replicating, CONTENTS),
-    row(&["replicate"], At::Replicating, &[Of::Replicas], Only::Replicating, FOLLOWING),
-    row(&["restart"], At::BeforeDeletion, &[Of::Itself], Only::Always, IDENTITY),
-    row(&["restart"], At::BeforeDeletion, &[Of::Itself], Only::Replicating, &[Need::Sql(Question::Rows)]),
-    row(&["restart"], At::BeforeDeletion, &[Of::ItselfAsReplica], Only::Replicating, &[Need::Sql(Question::Barrier)]),
+    row(&[Scenario::Deploy], At::Deployed, &[Of::Pods], Only::Always, ALL_NAMES),
+    row(&[Scenario::Replicate], At::Replicating, &[Of::Pods], Only::Replicating, CONTENTS),
+    row(&[Scenario::Replicate], At::Replicating, &[Of::Replicas], Only::Replicating, FOLLOWING),
+    row(&[Scenario::Restart], At::BeforeDeletion, &[Of::Itself], Only::Always, IDENTITY),
+    row(&[Scenario::Restart], At::BeforeDeletion, &[Of::Itself], Only::Replicating, &[Need::Sql(Question::Rows)]),
     row(
-        &["restart"],
+        &[Scenario::Restart],
+        At::BeforeDeletion,
+        &[Of::ItselfAsReplica],
+        Only::Replicating,
+        &[Need::Sql(Question::Barrier)],
+    ),
+    row(
+        &[Scenario::Restart],
         At::Deletion,
         &[Of::Itself],
         Only::Always,
         &[Need::Sql(Question::Identity), Need::Exec(HOSTNAME), Need::Exec(FULL_HOSTNAME), Need::Names(Names::Pods)],
     ),
-    row(&["restart"], At::Deletion, &[Of::Itself, Of::Replicas], Only::Replicating, &[Need::Sql(Question::Rows)]),
-    row(&["restart"], At::Deletion, &[Of::Replicas], Only::Replicating, FOLLOWING),
-    row(&["unready"], At::Held, &[Of::Itself], Only::Always, &[Need::Names(Names::Pods), Need::Names(Names::Service)]),
     row(
-        &["unready"],
+        &[Scenario::Restart],
+        At::Deletion,
+        &[Of::Itself, Of::Replicas],
+        Only::Replicating,
+        &[Need::Sql(Question::Rows)],
+    ),
+    row(&[Scenario::Restart], At::Deletion, &[Of::Replicas], Only::Replicating, FOLLOWING),
+    row(
+        &[Scenario::Unready],
+        At::Held,
+        &[Of::Itself],
+        Only::Always,
+        &[Need::Names(Names::Pods), Need::Names(Names::Service)],
+    ),
+    row(
+        &[Scenario::Unready],
         At::Kill,
         &[Of::Primary],
         Only::Several,
         &[Need::Exec(HOSTNAME), Need::Exec(FULL_HOSTNAME), Need::Names(Names::Pods)],
     ),
     row(
-        &["unready"],
+        &[Scenario::Unready],
         At::Released,
         &[Of::Replicas],
         Only::ReplicatingSeveral,
         &[Need::Sql(Question::Barrier), Need::Sql(Question::Rows)],
     ),
-    row(&["unready"], At::BeforeKill, &[Of::Primary], Only::Several, IDENTITY),
-    row(&["unready"], At::Kill, &[Of::Primary], Only::Several, IDENTITY),
-    row(&["unready"], At::BeforeKill, &[Of::Primary], Only::ReplicatingSeveral, &[Need::Sql(Question::Rows)]),
-    row(&["unready"], At::Kill, &[Of::Primary], Only::ReplicatingSeveral, &[Need::Sql(Question::Rows)]),
-    row(&["crash"], At::BeforeKill, &[Of::Primary], Only::Always, IDENTITY),
-    row(&["crash"], At::Kill, &[Of::Primary], Only::Always, IDENTITY),
-    row(&["crash"], At::BeforeKill, &[Of::Primary], Only::Replicating, &[Need::Sql(Question::Rows)]),
-    row(&["crash"], At::Kill, &[Of::Primary], Only::Replicating, &[Need::Sql(Question::Rows)]),
+    row(&[Scenario::Unready], At::BeforeKill, &[Of::Primary], Only::Several, IDENTITY),
+    row(&[Scenario::Unready], At::Kill, &[Of::Primary], Only::Several, IDENTITY),
+    row(&[Scenario::Unready], At::BeforeKill, &[Of::Primary], Only::ReplicatingSeveral, &[Need::Sql(Question::Rows)]),
+    row(&[Scenario::Unready], At::Kill, &[Of::Primary], Only::ReplicatingSeveral, &[Need::Sql(Question::Rows)]),
+    row(&[Scenario::ServerKill], At::BeforeKill, &[Of::Primary], Only::Always, IDENTITY),
+    row(&[Scenario::ServerKill], At::Kill, &[Of::Primary], Only::Always, IDENTITY),
+    row(&[Scenario::ServerKill], At::BeforeKill, &[Of::Primary], Only::Replicating, &[Need::Sql(Question::Rows)]),
+    row(&[Scenario::ServerKill], At::Kill, &[Of::Primary], Only::Replicating, &[Need::Sql(Question::Rows)]),
     row(
-        &["scale"],
+        &[Scenario::Scale],
         At::ScaledDown,
         &[Of::Replicas],
         Only::Several,
         &[Need::Names(Names::Pods), Need::Names(Names::Service)],
     ),
-    row(&["scale"], At::ScaledUp, &[Of::Pods], Only::Several, IDENTITY),
-    row(&["scale"], At::ScaledUp, &[Of::Pods], Only::Several, ALL_NAMES),
-    row(&["scale"], At::ScaledUp, &[Of::Pods], Only::ReplicatingSeveral, CONTENTS),
-    row(&["scale"], At::ScaledUp, &[Of::Replicas], Only::ReplicatingSeveral, FOLLOWING),
+    row(&[Scenario::Scale], At::ScaledUp, &[Of::Pods], Only::Several, IDENTITY),
+    row(&[Scenario::Scale], At::ScaledUp, &[Of::Pods], Only::Several, ALL_NAMES),
+    row(&[Scenario::Scale], At::ScaledUp, &[Of::Pods], Only::ReplicatingSeveral, CONTENTS),
+    row(&[Scenario::Scale], At::ScaledUp, &[Of::Replicas], Only::ReplicatingSeveral, FOLLOWING),
     row(
-        &["grow"],
+        &[Scenario::Grow],
         At::Joined,
         &[Of::Newcomer],
         Only::Several,
@@ -215,24 +242,24 @@ const ROWS: &[Row] = &[
             Need::Names(Names::Service),
         ],
     ),
-    row(&["grow"], At::Joined, &[Of::Pods, Of::Newcomer], Only::ReplicatingSeveral, CONTENTS),
-    row(&["grow"], At::Joined, &[Of::Replicas, Of::Newcomer], Only::ReplicatingSeveral, FOLLOWING),
-    row(&["grow"], At::Recovered, &[Of::Pods], Only::Several, IDENTITY),
-    row(&["grow"], At::Recovered, &[Of::Pods], Only::Several, ALL_NAMES),
-    row(&["grow"], At::Recovered, &[Of::Pods], Only::ReplicatingSeveral, CONTENTS),
-    row(&["grow"], At::Recovered, &[Of::Replicas], Only::ReplicatingSeveral, FOLLOWING),
+    row(&[Scenario::Grow], At::Joined, &[Of::Pods, Of::Newcomer], Only::ReplicatingSeveral, CONTENTS),
+    row(&[Scenario::Grow], At::Joined, &[Of::Replicas, Of::Newcomer], Only::ReplicatingSeveral, FOLLOWING),
+    row(&[Scenario::Grow], At::Recovered, &[Of::Pods], Only::Several, IDENTITY),
+    row(&[Scenario::Grow], At::Recovered, &[Of::Pods], Only::Several, ALL_NAMES),
+    row(&[Scenario::Grow], At::Recovered, &[Of::Pods], Only::ReplicatingSeveral, CONTENTS),
+    row(&[Scenario::Grow], At::Recovered, &[Of::Replicas], Only::ReplicatingSeveral, FOLLOWING),
     row(RECOVERED, At::Recovered, &[Of::Pods], Only::Always, IDENTITY),
     row(RECOVERED, At::Recovered, &[Of::Pods], Only::Always, ALL_NAMES),
     row(RECOVERED, At::Recovered, &[Of::Pods], Only::Replicating, CONTENTS),
     row(RECOVERED, At::Recovered, &[Of::Replicas], Only::Replicating, FOLLOWING),
-    row(&["roll"], At::Recovered, &[Of::Pods], Only::Updatable, IDENTITY),
-    row(&["roll"], At::Recovered, &[Of::Pods], Only::Updatable, ALL_NAMES),
-    row(&["roll"], At::Recovered, &[Of::Pods], Only::ReplicatingUpdatable, CONTENTS),
-    row(&["roll"], At::Recovered, &[Of::Replicas], Only::ReplicatingUpdatable, FOLLOWING),
-    row(&["settle"], At::Settled, &[Of::Pods], Only::Replicating, CONTENTS),
-    row(&["settle"], At::Settled, &[Of::Pods], Only::Replicating, &[Need::Sql(Question::Entries)]),
+    row(&[Scenario::Roll], At::Recovered, &[Of::Pods], Only::Updatable, IDENTITY),
+    row(&[Scenario::Roll], At::Recovered, &[Of::Pods], Only::Updatable, ALL_NAMES),
+    row(&[Scenario::Roll], At::Recovered, &[Of::Pods], Only::ReplicatingUpdatable, CONTENTS),
+    row(&[Scenario::Roll], At::Recovered, &[Of::Replicas], Only::ReplicatingUpdatable, FOLLOWING),
+    row(&[Scenario::Settle], At::Settled, &[Of::Pods], Only::Replicating, CONTENTS),
+    row(&[Scenario::Settle], At::Settled, &[Of::Pods], Only::Replicating, &[Need::Sql(Question::Entries)]),
     row(
-        &["settle"],
+        &[Scenario::Settle],
         At::Settled,
         &[Of::Replicas],
         Only::Replicating,
@@ -240,14 +267,14 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-const fn row(scenarios: &'static [&'static str], at: At, of: &'static [Of], only: Only, needs: &'static [Need]) -> Row {
+const fn row(scenarios: &'static [Scenario], at: At, of: &'static [Of], only: Only, needs: &'static [Need]) -> Row {
     Row { scenarios, at, of, only, needs }
 }
 
 impl Only {
     pub(super) fn holds(self, case: &Case<'_>) -> bool {
         let several = case.subject.replicas > 1;
-        let replicating = case.ended("replicate");
+        let replicating = case.ended(Scenario::Replicate);
         let updatable = case.subject.is_updatable();
         match self {
             Self::Always => true,
@@ -262,7 +289,7 @@ impl Only {
 
 impl At {
     /// The moments of a scenario, each with the pod that it is about.
-    fn moments(self, case: &Case<'_>, scenario: &str) -> Vec<(Moment, String)> {
+    fn moments(self, case: &Case<'_>, scenario: Scenario) -> Vec<(Moment, String)> {
         let subject = case.subject;
         let each = |moment: fn(String) -> Moment| subject.pods().map(|pod| (moment(pod.clone()), pod)).collect();
         let of = |moment: fn(String) -> Moment, pod: String| vec![(moment(pod.clone()), pod)];
@@ -280,7 +307,7 @@ impl At {
             Self::ScaledDown => none(Moment::ScaledDown),
             Self::ScaledUp => none(Moment::ScaledUp),
             Self::Joined => none(Moment::Joined),
-            Self::Recovered => none(Moment::Recovered { scenario: scenario.to_owned() }),
+            Self::Recovered => none(Moment::Recovered { scenario }),
             Self::Settled => none(Moment::Settled),
         }
     }
@@ -301,11 +328,11 @@ impl Of {
 }
 
 /// The answers of these kinds that the scenarios must have left which came to their end.
-pub(super) fn expected<'a>(case: &Case<'a>, minimum: &[Need]) -> Vec<Expected<'a>> {
+pub(super) fn expected(case: &Case<'_>, minimum: &[Need]) -> Vec<Expected> {
     let mut expected = Vec::new();
-    for scenario in case.run.scenarios.iter().filter(|scenario| case.ended(scenario)) {
+    for &scenario in case.run.scenarios.iter().filter(|scenario| case.ended(**scenario)) {
         let within = case.span(scenario);
-        for row in ROWS.iter().filter(|row| row.scenarios.contains(&scenario.as_str()) && row.only.holds(case)) {
+        for row in ROWS.iter().filter(|row| row.scenarios.contains(&scenario) && row.only.holds(case)) {
             for (moment, itself) in row.at.moments(case, scenario) {
                 for pod in row.of.iter().flat_map(|of| of.pods(case, &itself)) {
                     expected.extend(row.needs.iter().filter(|need| minimum.contains(need)).map(|need| Expected {

@@ -6,7 +6,7 @@ use super::{HOSTNAME, Need, missing, table};
 use crate::{
     CATALOGUE, Verdict,
     case::Case,
-    evidence::{Act, LeftOut, Moment, NodeState, Question, SnapshotOf, Subject, What},
+    evidence::{Act, LeftOut, Moment, NodeState, Question, Scenario, SnapshotOf, Subject, What},
     find,
     history::{History, subject},
 };
@@ -34,7 +34,7 @@ fn a_whole_run_has_all_that_a_pass_needs() {
 fn an_answer_that_is_missing_at_one_moment_takes_the_pass_back() {
     let after_drain = |what: &What| match what {
         What::Sql(sql) => {
-            let moment = Moment::Recovered { scenario: "drain".into() };
+            let moment = Moment::Recovered { scenario: Scenario::Drain };
             sql.moment == moment && sql.question == Question::ReplicaStatus && sql.pod == "mysql-2"
         }
         _ => false,
@@ -72,7 +72,7 @@ fn a_proof_that_shows_something_else_is_none() {
 
 #[test]
 fn nothing_is_asked_of_a_scenario_that_did_not_end() {
-    let after_drain = |moment: &Moment| *moment == Moment::Recovered { scenario: "drain".into() };
+    let after_drain = |moment: &Moment| *moment == Moment::Recovered { scenario: Scenario::Drain };
     let cut = History::good()
         .without(|what| match what {
             What::Sql(sql) => after_drain(&sql.moment),
@@ -80,7 +80,7 @@ fn nothing_is_asked_of_a_scenario_that_did_not_end() {
             What::Dns(dns) => after_drain(&dns.moment),
             _ => false,
         })
-        .failing("drain", "the node did not come back");
+        .failing(Scenario::Drain, "the node did not come back");
     for id in ["dns::each_pod_has_its_name", "identity::server_ids_are_distinct"] {
         assert_eq!(verdict(&cut, id).0, Verdict::Pass, "{id}");
     }
@@ -128,13 +128,13 @@ fn counted(history: &History) -> String {
     let evidence = history.evidence();
     let case = Case::of(&evidence).expect("a run");
     let expected = table::expected(&case, &needs);
-    let count = |scenario: &String| expected.iter().filter(|it| it.scenario == scenario).count();
-    case.run.scenarios.iter().map(|scenario| format!("{scenario} {}", count(scenario))).collect::<Vec<_>>().join(", ")
+    let count = |scenario: Scenario| expected.iter().filter(|it| it.scenario == scenario).count();
+    case.run.scenarios.iter().map(|scenario| format!("{scenario} {}", count(*scenario))).collect::<Vec<_>>().join(", ")
 }
 
 #[test]
 fn how_much_is_asked_follows_the_workload() {
-    let left_out = vec![LeftOut { scenario: "replicate".into(), why: "as the test wants".into() }];
+    let left_out = vec![LeftOut { scenario: Scenario::Replicate, why: "as the test wants".into() }];
     let by_hand = |replicas| History::good_with(Subject { on_delete: true, ..subject(replicas) });
     let runs = [
         ("three pods", History::good()),
@@ -149,7 +149,7 @@ fn how_much_is_asked_follows_the_workload() {
 
 #[test]
 fn a_name_that_was_not_asked_for_is_told_in_words() {
-    let after_drain = Moment::Recovered { scenario: "drain".into() };
+    let after_drain = Moment::Recovered { scenario: Scenario::Drain };
     let mut told = Vec::new();
     for (id, record_type, start) in [
         ("dns::service_resolves_to_ready_pods", "A", "mysql-h."),
@@ -182,7 +182,7 @@ fn another_command_does_not_stand_for_one_that_was_not_run() {
 
 #[test]
 fn an_address_that_a_pod_had_before_does_not_stand_for_its_own() {
-    let after_drain = Moment::Recovered { scenario: "drain".into() };
+    let after_drain = Moment::Recovered { scenario: Scenario::Drain };
     let history = History::good().edit(|what| match what {
         What::Dns(dns) if dns.moment == after_drain && dns.name.ends_with(".1.0.10.in-addr.arpa") => {
             dns.name = "1.1.0.10.in-addr.arpa".into();

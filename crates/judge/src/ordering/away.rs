@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::evidence::{Act, Evidence, Mark, PodLife};
+use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
 
 use super::{
     super::{
@@ -33,7 +33,7 @@ A pod that the harness deleted or holds does not count until its name has a Read
 itself less than 10 s before is a `race`, since the controller may not have known yet. The pod that is stuck with the
 broken template counts until the harness deletes it.
 Usually wrong: a second tool, or a person, deletes pods while an update goes on.",
-    scenarios: &["roll"],
+    scenarios: &[Scenario::Roll],
     minimum: &[Need::Acts],
     judge: respects_max_unavailable,
 };

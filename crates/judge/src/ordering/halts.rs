@@ -1,6 +1,6 @@
 //! What a pod that is not Ready holds up, and what it must not.
 
-use crate::evidence::{Act, Evidence, Mark, PodLife};
+use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
 
 use super::{
     super::{
@@ -32,7 +32,7 @@ Then the held pod is released, and the next one must come. A held pod that was R
 the history, leaves it open. With podManagementPolicy Parallel nobody has to wait, and the check is skipped, unless
 `--expect ordered-ready` demands it.
 Usually wrong: podManagementPolicy is Parallel, so that nobody waits for anybody.",
-    scenarios: &["scale"],
+    scenarios: &[Scenario::Scale],
     minimum: &[Need::Acts],
     judge: halts_while_predecessor_unready,
 };
@@ -43,7 +43,7 @@ fn halts_while_predecessor_unready(evidence: &Evidence) -> Finding {
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: nobody comes after it"));
         }
-        let held = held(case, "scale")?;
+        let held = held(case, Scenario::Scale)?;
         let (pod, since) = (&held.life.name, held.since.seq);
         for life in later(case, &held).filter(|life| (since..held.ends(case)).contains(&life.added.seq)) {
             let at = life.added.seq;
@@ -91,7 +91,7 @@ impl Held<'_> {
 }
 
 /// The pod that is held in a scenario.
-pub(super) fn held<'a>(case: &Case<'a>, scenario: &str) -> Judged<Held<'a>> {
+pub(super) fn held<'a>(case: &Case<'a>, scenario: Scenario) -> Judged<Held<'a>> {
     let hold = acted(case, scenario, 0, |act| matches!(act, Act::Hold { .. }));
     let Some(Acted { act: Act::Hold { pod, uid }, asked, proved }) = hold else {
         return Err(Finding::inconclusive(format!("no pod was held un-Ready in the scenario {scenario}"), []));
@@ -110,7 +110,7 @@ pub(super) fn held<'a>(case: &Case<'a>, scenario: &str) -> Judged<Held<'a>> {
 }
 
 /// The first act of a kind that was asked for in a scenario, after a record.
-fn acted<'a>(case: &Case<'a>, scenario: &str, after: u64, wanted: impl Fn(&Act) -> bool) -> Option<Acted<'a>> {
+fn acted<'a>(case: &Case<'a>, scenario: Scenario, after: u64, wanted: impl Fn(&Act) -> bool) -> Option<Acted<'a>> {
     let (begin, end) = case.span(scenario);
     let mut acts = case.acts(wanted).into_iter();
     acts.find(|acted| (begin.max(after)..=end).contains(&acted.asked.seq))
@@ -130,7 +130,7 @@ fn size_seen(case: &Case<'_>, held: &Held<'_>) -> Judged<(Mark, u32)> {
     let Some(released) = held.released else {
         return Err(left_open(case, format!("{pod}, held since #{since}, was not released"), since, held.ends(case)));
     };
-    let up = acted(case, "scale", since, |act| matches!(act, Act::Scale { from, to } if to > from));
+    let up = acted(case, Scenario::Scale, since, |act| matches!(act, Act::Scale { from, to } if to > from));
     let Some(Acted { act: Act::Scale { to, .. }, asked, .. }) = up else {
         let reason = format!("the set was not scaled up while {pod} was held (#{since}–#{})", released.seq);
         return Err(Finding::inconclusive(reason, [since, released.seq]));
@@ -194,7 +194,7 @@ must be Ready again, under a new UID, before the held one is released. The Pod w
 the while: if it was Ready in between, nothing is proved.
 Usually wrong: the first pod cannot start while its replica is away, because its start script or its probe asks for it;
 or its volume is still held by the pod that was killed.",
-    scenarios: &["unready"],
+    scenarios: &[Scenario::Unready],
     minimum: &[Need::Acts],
     judge: no_deadlock_on_failed_predecessor,
 };
@@ -204,10 +204,10 @@ fn no_deadlock_on_failed_predecessor(evidence: &Evidence) -> Finding {
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: nobody comes after it"));
         }
-        let held = held(case, "unready")?;
+        let held = held(case, Scenario::Unready)?;
         let (name, since, index) = (&held.life.name, held.since.seq, case.subject.index_of(&held.life.name));
         let before = |act: &Act| matches!(act, Act::DeletePod { pod, .. } if case.subject.index_of(pod) < index);
-        let deletion = acted(case, "unready", since, before);
+        let deletion = acted(case, Scenario::Unready, since, before);
         let Some(Acted { act: Act::DeletePod { pod, .. }, asked, proved }) = deletion else {
             return Err(Finding::inconclusive(format!("no pod before {name} was deleted while it was held"), [since]));
         };

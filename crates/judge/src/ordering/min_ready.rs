@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    evidence::{Evidence, Mark, PodLife},
+    evidence::{Evidence, Mark, PodLife, Scenario},
     object::{items, number, text},
 };
 
@@ -38,7 +38,7 @@ forgiven. What the log calls earlier is a violation, unless the objects' own tim
 which leaves it open, as does a pod that was not Ready for a moment. Pods that are not Ready at all are the business of
 other checks. With podManagementPolicy Parallel only updates wait, and where maxUnavailable is above 1 none is judged.
 Usually wrong: nothing that a manifest can do; look for a second tool that deletes pods.",
-    scenarios: &["deploy", "scale", "roll"],
+    scenarios: &[Scenario::Deploy, Scenario::Scale, Scenario::Roll],
     minimum: &[Need::Acts],
     judge: waits_for_min_ready_seconds,
 };

@@ -1,6 +1,6 @@
 //! What holds in place of an order where pods need not wait for one another.
 
-use crate::evidence::{Act, Evidence, Expect, Mark, PodLife, PodManagement};
+use crate::evidence::{Act, Evidence, Expect, Mark, PodLife, PodManagement, Scenario};
 
 use super::{
     super::{
@@ -29,7 +29,7 @@ either for half a second, and that comes within a second after another one becam
 and leaves it open, twice is a violation. A controller that is slow for another reason is none.
 Updates are as with OrderedReady, and judged by the checks of updates. The order checks are skipped.
 Usually wrong: nothing that a manifest can do; look at the controller, or at a webhook that holds up new pods.",
-    scenarios: &["deploy", "scale"],
+    scenarios: &[Scenario::Deploy, Scenario::Scale],
     minimum: &[Need::Acts],
     judge: parallel_pods_do_not_wait,
 };
@@ -168,7 +168,7 @@ fn wanted_since(case: &Case<'_>, scales: &[(Mark, u32)], life: &PodLife, first: 
 
 /// Every pod must have been created in the scenario deploy, one at least beside another one that was not Ready yet.
 fn all_asked_for(case: &Case<'_>, opinion: &mut Opinion) {
-    let (begin, end) = case.span("deploy");
+    let (begin, end) = case.span(Scenario::Deploy);
     let mut beside = false;
     for pod in case.subject.pods() {
         let deployed = |life: &&PodLife| life.seen_created && (begin..=end).contains(&life.added.seq);
@@ -195,7 +195,7 @@ fn is_beside(case: &Case<'_>, life: &PodLife) -> bool {
 
 /// Every pod that the set was asked for while one is held un-Ready must be created all the same.
 fn came_beside_held(case: &Case<'_>, opinion: &mut Opinion) {
-    let Some(held) = opinion.weigh(held(case, "scale")) else { return };
+    let Some(held) = opinion.weigh(held(case, Scenario::Scale)) else { return };
     let (since, ends) = (held.since.seq, held.ends(case));
     let until = held.released.map_or(ends, |released| released.seq);
     let up = scales(case).into_iter().find(|(asked, _)| (since..until).contains(&asked.seq));

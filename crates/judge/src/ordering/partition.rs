@@ -1,6 +1,6 @@
 //! The pods that an update is not for.
 
-use crate::evidence::{Evidence, Mark};
+use crate::evidence::{Evidence, Mark, Scenario};
 
 use super::{
     super::{
@@ -27,7 +27,7 @@ and who comes back must have the controller-revision-hash of who went, and not t
 own is judged in the same way, for as long as the template is changed.
 Usually wrong: nothing that a manifest can do, but for a second tool that sets the partition, or deletes pods itself to
 have them updated; then the update reaches pods that it was not for.",
-    scenarios: &["roll"],
+    scenarios: &[Scenario::Roll],
     minimum: &[Need::Acts],
     judge: partition_is_respected,
 };

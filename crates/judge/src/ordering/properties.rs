@@ -1,5 +1,6 @@
 //! Random histories, judged a second time by brute force: no false pass and no false failure.
 
+use crate::evidence::Scenario;
 use proptest::prelude::*;
 
 use crate::{Verdict, evidence::Phase, history::History};
@@ -122,7 +123,7 @@ impl Expected {
 /// Tells the events as a history, and goes through them by brute force at the same time.
 fn told(events: &[Event]) -> (History, Expected) {
     let (mut history, mut expected, mut there) = (History::of(3), Expected::default(), Vec::<Pod>::new());
-    history.step("deploy", Phase::Begin);
+    history.step(Scenario::Deploy, Phase::Begin);
     for event in events {
         match *event {
             Event::Added(ordinal) => {

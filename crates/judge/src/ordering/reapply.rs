@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::evidence::{Act, Applied, Evidence, Mark, SnapshotOf};
+use crate::evidence::{Act, Applied, Evidence, Mark, Scenario, SnapshotOf};
 
 use super::{
     super::{
@@ -33,7 +33,7 @@ pod may be told to go or be ADDED, and the StatefulSet's events must show the sa
 long that was watched, and less than 0.8 s is too short.
 Usually wrong: a manifest with a value of the moment, such as a date in an annotation of the pod template or a name with
 a random part; a controller or a webhook that writes a field which the manifest sets too.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[Need::Acts],
     judge: reapply_changes_nothing,
 };

@@ -1,6 +1,6 @@
 //! The order in which pods go.
 
-use crate::evidence::{Evidence, Mark, PodLife};
+use crate::evidence::{Evidence, Mark, PodLife, Scenario};
 
 use super::super::{
     Check, Finding,
@@ -24,7 +24,7 @@ surplus pod must have been there, and must have gone.
 Where only one pod goes, as from two to one, there is no order to see, and the check is skipped; so it is with
 podManagementPolicy Parallel, unless `--expect ordered-ready` demands an order.
 Usually wrong: podManagementPolicy is Parallel, so that all surplus pods go at once.",
-    scenarios: &["scale"],
+    scenarios: &[Scenario::Scale],
     minimum: &[Need::Acts],
     judge: scales_down_in_reverse,
 };

@@ -1,6 +1,6 @@
 //! The order in which an update reaches the pods.
 
-use crate::evidence::{Act, Evidence, Mark, PodLife};
+use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
 
 use super::{
     super::{
@@ -36,7 +36,7 @@ Where maxUnavailable is above 1 and the cluster honours it there is no such orde
 podManagementPolicy changes nothing, but that a pod which is not Ready may be replaced whenever it is its turn or not.
 Usually wrong: a partition that somebody forgot, so that the update never reaches the pods below; or the update strategy
 is OnDelete behind everybody's back.",
-    scenarios: &["roll"],
+    scenarios: &[Scenario::Roll],
     minimum: &[Need::Acts],
     judge: rolls_highest_ordinal_first,
 };
@@ -76,7 +76,7 @@ fn rolls_highest_ordinal_first(evidence: &Evidence) -> Finding {
 /// Judges one update, and tells who was told to go when, if anybody was.
 fn in_order(case: &Case<'_>, opinion: &mut Opinion, update: &Update<'_>) -> Judged<Option<String>> {
     let revision = update.revision(case)?;
-    let (begin, _) = case.span("roll");
+    let (begin, _) = case.span(Scenario::Roll);
     let mut order = Vec::new();
     let told = told_to_go(case, update.asked.seq, update.until());
     // With Parallel whoever is unavailable anyway is replaced at once.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Evidence, Mark, Moment, PodLife, Question, Sql};
+use crate::evidence::{Evidence, Mark, Moment, PodLife, Question, Scenario, Sql};
 
 use super::super::{
     Check, Finding, Verdict,
@@ -31,7 +31,7 @@ probe never succeeds. Not so where nothing of it ran yet, for want of an image, 
 Usually wrong: there is no readinessProbe, so that a started container counts as Ready; or the probe is
 `mysqladmin ping`, which succeeds on `access denied` and, on the socket, while the image's entrypoint still
 initialises the data directory with a server that does not listen on TCP.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[],
     judge: ready_means_serving,
 };
@@ -86,7 +86,7 @@ fn untold(case: &Case<'_>, pod: &str) -> Finding {
 /// up, unless nothing of it ran yet.
 fn never_ready(case: &Case<'_>, pod: &str) -> Finding {
     let reason = format!("{pod} was never Ready");
-    let (begin, end) = case.span("deploy");
+    let (begin, end) = case.span(Scenario::Deploy);
     let wait = case.unmet_waits(begin, end).find(|wait| wait.is_about(pod));
     let awaited = |wait: &Unmet<'_>| case.timeline.pods.coming(pod, 0, wait.mark.seq).next_back();
     let Some((wait, life)) = wait.and_then(|wait| Some((wait, awaited(&wait)?))) else {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Evidence, Mark, PodLife};
+use crate::evidence::{Evidence, Mark, PodLife, Scenario};
 
 use super::{
     super::{Check, Finding, Verdict, case::Case, opinion::judged, words::short},
@@ -24,7 +24,7 @@ nor a failure. Pods that are created again, after a deletion or a scale-up, are 
 been created in the scenario deploy. A lost stretch of the watch makes the order unknown. With podManagementPolicy
 Parallel there is no order, and the check is skipped, unless `--expect ordered-ready` demands one.
 Usually wrong: podManagementPolicy is Parallel, or a pod never becomes Ready and the rest is never created.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[],
     judge: starts_in_ordinal_order,
 };
@@ -32,7 +32,7 @@ Usually wrong: podManagementPolicy is Parallel, or a pod never becomes Ready and
 fn starts_in_ordinal_order(evidence: &Evidence) -> Finding {
     judged(evidence, |case, opinion| {
         case.in_order()?;
-        let (begin, end) = case.span("deploy");
+        let (begin, end) = case.span(Scenario::Deploy);
         let created: Vec<&PodLife> = case.timeline.pods.iter().filter(|life| life.seen_created).collect();
         for finding in out_of_order(case) {
             let at = finding.evidence.first().copied().unwrap_or(begin);
@@ -158,7 +158,7 @@ fn lately_ready<'a>(lives: &[&'a PodLife], at: Mark) -> Option<(&'a PodLife, Mar
 }
 
 fn not_created(case: &Case<'_>, pod: &str) -> Finding {
-    let (begin, end) = case.span("deploy");
+    let (begin, end) = case.span(Scenario::Deploy);
     let later = case.timeline.lives(pod).find(|life| life.seen_created && life.added.seq > end);
     let what = match later {
         Some(life) => format!("{pod} was created only after the scenario deploy (#{})", life.added.seq),

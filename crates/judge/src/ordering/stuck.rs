@@ -1,6 +1,6 @@
 //! The way back from an update that cannot start.
 
-use crate::evidence::{Act, Evidence, Mark, PodLife};
+use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
 
 use super::{
     super::{
@@ -29,7 +29,7 @@ and all pods must end Ready at the revision that they had before the first chang
 That the kubelet calls the image's name invalid is the harness's doing and excuses nobody.
 Usually wrong: something else writes the template too, so that the reverted one does not last; the pods are not what
 they were, because a volume or a Secret changed meanwhile; or a finalizer keeps the stuck pod.",
-    scenarios: &["roll"],
+    scenarios: &[Scenario::Roll],
     minimum: &[Need::Acts],
     judge: stuck_rollout_recovers,
 };

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{EventType, Expect, Phase, PodManagement, Subject, WaitOutcome, What},
+    evidence::{EventType, Expect, Phase, PodManagement, Scenario, Subject, WaitOutcome, What},
     history::{History, PODS, subject},
 };
 
@@ -15,7 +15,7 @@ const ONE: &str = "ordering::at_most_one_pod_per_ordinal";
 /// A run that deploys, with the pods that have started so far.
 pub(super) fn started(pods: &[&str]) -> History {
     let mut history = History::of(3);
-    history.step("deploy", Phase::Begin);
+    history.step(Scenario::Deploy, Phase::Begin);
     pods.iter().for_each(|pod| history.starts(pod));
     history
 }
@@ -81,7 +81,7 @@ fn a_predecessor_that_has_just_gone_is_a_race() {
 #[test]
 fn each_pod_is_created_in_the_scenario_that_creates_them() {
     let mut history = started(&["mysql-0", "mysql-1"]);
-    history.step("deploy", Phase::End);
+    history.step(Scenario::Deploy, Phase::End);
     history.starts("mysql-2");
     assert_snapshot!(history.expect(STARTS, Inconclusive), @"mysql-2 was created only after the scenario deploy (#14)");
 }
@@ -89,7 +89,7 @@ fn each_pod_is_created_in_the_scenario_that_creates_them() {
 /// A run in which a thousand pods are created at once, or one after the other.
 fn a_thousand(at_once: bool) -> History {
     let mut history = History::with(Subject { claims: Vec::new(), ..subject(1_000) });
-    history.step("deploy", Phase::Begin);
+    history.step(Scenario::Deploy, Phase::Begin);
     for pod in history.pod_names() {
         history.added(&pod);
         if !at_once {
@@ -233,8 +233,8 @@ fn a_pod_that_was_never_seen_to_come_leaves_the_order_open() {
 fn a_pod_that_was_there_before_the_deployment_was_not_created_in_it() {
     let mut history = History::of(3);
     history.starts("mysql-0");
-    history.step("deploy", Phase::Begin);
+    history.step(Scenario::Deploy, Phase::Begin);
     PODS[1..].iter().for_each(|pod| history.starts(pod));
-    history.step("deploy", Phase::End);
+    history.step(Scenario::Deploy, Phase::End);
     assert_eq!(history.expect(STARTS, Inconclusive), "mysql-0 was not seen to be created");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::evidence::{Act, Mark, Phase, PodLife};
+use crate::evidence::{Act, Mark, Phase, PodLife, Scenario};
 
 use super::super::{
     Finding,
@@ -11,7 +11,7 @@ use super::super::{
 };
 
 /// The scenario that changes the template.
-const SCENARIO: &str = "roll";
+const SCENARIO: Scenario = Scenario::Roll;
 
 /// A change of the pod template.
 pub(super) struct Update<'a> {
@@ -48,9 +48,9 @@ pub(super) fn updates<'a>(case: &Case<'a>) -> Vec<Update<'a>> {
 /// Deletions of single pods belong to a change: the harness tries with them what it brought about.
 fn until_another(case: &Case<'_>, asked: u64) -> u64 {
     let mut faults = case.faults().filter(|fault| fault.proof.is_none() && !matches!(fault.act, Act::DeletePod { .. }));
-    let mut steps = case.steps().filter(|step| step.scenario == SCENARIO && is_after(asked)(&step.mark));
+    let mut steps = case.steps().filter(|step| step.scenario == Some(SCENARIO) && is_after(asked)(&step.mark));
     let another = faults.find(|fault| is_after(asked)(&fault.mark)).map(|fault| fault.mark.seq);
-    let end = steps.find(|step| step.name == SCENARIO || matches!(step.phase, Phase::Failed(_)));
+    let end = steps.find(|step| step.whole().is_some() || matches!(step.phase, Phase::Failed(_)));
     another.into_iter().chain(end.map(|step| step.mark.seq)).min().unwrap_or(case.timeline.last_seq)
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     Verdict::{self, Fail, Inconclusive, Pass},
-    evidence::{Act, Moment, Question, SqlAnswer, What, Write, WriteOutcome},
+    evidence::{Act, Moment, Question, Scenario, SqlAnswer, What, Write, WriteOutcome},
     history::{History, broken, error, refused, row},
 };
 
@@ -249,7 +249,7 @@ proptest! {
         let (kills, crashes) = planned;
         let mut history = History::of(2).edit(|what| {
             if let What::Run(run) = what {
-                run.scenarios.retain(|it| (kills || it != "unready") && (crashes || it != "crash"));
+                run.scenarios.retain(|it| (kills || *it != Scenario::Unready) && (crashes || *it != Scenario::ServerKill));
             }
         });
         history.starts("mysql-0");

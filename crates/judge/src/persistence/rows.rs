@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Act, Evidence, Moment, Question, Sql, SqlAnswer};
+use crate::evidence::{Act, Evidence, Moment, Question, Scenario, Sql, SqlAnswer};
 
 use super::super::{
     Check, Finding,
@@ -14,7 +14,7 @@ use super::super::{
 };
 
 /// The scenario that kills a server and leaves its pod.
-const CRASH: &str = "crash";
+const KILL: Scenario = Scenario::ServerKill;
 
 pub(in super::super) const ROWS_SURVIVE_POD_DELETION: Check = Check {
     id: "persistence::rows_survive_pod_deletion",
@@ -30,7 +30,7 @@ started again. The ids that the server held just before, as far as their insert 
 answer of the server that comes back. One that does not, or cannot answer, fails.
 Neither kind of kill takes the node's page cache away: this proves nothing about a loss of power.
 Usually wrong: the data directory is on an emptyDir, or the claim is mounted somewhere else than at the data directory.",
-    scenarios: &["restart", CRASH],
+    scenarios: &[Scenario::Restart, KILL],
     minimum: &[Need::Acts],
     judge: rows_survive_pod_deletion,
 };
@@ -40,7 +40,7 @@ fn rows_survive_pod_deletion(evidence: &Evidence) -> Finding {
         let ledger = Ledger::of(case);
         let deleted = case.weigh_deletions(opinion, |deletion| kept_by_pod(case, &ledger, deletion));
         let kills = case.acts(|act| matches!(act, Act::KillServer { .. }));
-        if kills.is_empty() && case.run.acts(CRASH) {
+        if kills.is_empty() && case.run.acts(KILL) {
             let reason = "no server was killed in its pod, so nothing is known of what one would keep then";
             opinion.object(Finding::inconclusive(reason, []));
         }

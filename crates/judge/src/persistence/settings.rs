@@ -1,6 +1,6 @@
 //! Settings: what the servers say they do to keep a commit.
 
-use crate::evidence::{Evidence, Moment, Question, Sql, SqlAnswer};
+use crate::evidence::{Evidence, Moment, Question, Scenario, Sql, SqlAnswer};
 
 use super::super::{
     Check, Finding,
@@ -28,7 +28,7 @@ lowest ordinal may be a replica tomorrow, so the third is required of all of the
 A server that does not know one of the variables (error 1193), or does not answer, leaves the question open.
 This judges what is set and not what the disks do with it: a volume that acknowledges early loses commits all the same.
 Usually wrong: values that were relaxed for speed; or relay_log_recovery, which is off unless somebody turns it on.",
-    scenarios: &["deploy"],
+    scenarios: &[Scenario::Deploy],
     minimum: &[Need::Sql(Question::Settings)],
     judge: durability_settings,
 };

@@ -1,6 +1,6 @@
 //! Whether anything outlives the run.
 
-use crate::evidence::{Act, EventType, Evidence, Leftover, Mark, Phase, SnapshotOf, Step};
+use crate::evidence::{Act, EventType, Evidence, Leftover, Mark, Phase, Scenario, SnapshotOf, Step};
 use crate::object::text;
 
 use super::{
@@ -32,7 +32,7 @@ container engine once that is deleted too: without both lists a run passes only 
 The watches must agree: the set, its pods, claims and volumes that a list does not name must have been seen to go.
 Usually wrong: a finalizer that nobody removes, a claim that a pod still mounts, or a PersistentVolume with the reclaim
 policy Retain. The finding names what remains and what holds it.",
-    scenarios: &["teardown"],
+    scenarios: &[Scenario::Teardown],
     minimum: &[Need::Acts],
     judge: teardown_leaves_nothing,
 };
@@ -60,7 +60,7 @@ fn teardown_leaves_nothing(evidence: &Evidence) -> Finding {
 
 /// The run's steps of this name.
 fn run_steps<'a>(case: &Case<'a>, name: &str) -> impl Iterator<Item = Seen<'a, Step>> {
-    case.steps().filter(move |step| step.scenario == "run" && step.name == name)
+    case.steps().filter(move |step| step.scenario.is_none() && step.name == name)
 }
 
 /// Whether the cluster was the run's own: it is called like the run then, is made and deleted, and listed in the end.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, Moment, Question, SqlAnswer, What, WriteOutcome},
+    evidence::{Act, Moment, Question, Scenario, SqlAnswer, What, WriteOutcome},
     history::{History, broken, error, refused, row, subject},
 };
 
@@ -138,7 +138,7 @@ fn a_kill_is_required_only_of_a_run_that_was_to_kill() {
     spared.expect(VOLUME, Inconclusive);
     let unplanned = spared.edit(|what| {
         if let What::Run(run) = what {
-            run.scenarios.retain(|scenario| scenario != "unready");
+            run.scenarios.retain(|scenario| *scenario != Scenario::Unready);
         }
     });
     assert_snapshot!(unplanned.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, and after the server was killed: 16 on mysql-0");
@@ -216,7 +216,7 @@ fn a_crash_is_required_only_of_a_run_that_was_to_crash() {
     assert_snapshot!(spared.expect(ROWS, Inconclusive), @"no server was killed in its pod, so nothing is known of what one would keep then");
     let unplanned = spared.edit(|what| {
         if let What::Run(run) = what {
-            run.scenarios.retain(|scenario| scenario != "crash");
+            run.scenarios.retain(|scenario| *scenario != Scenario::ServerKill);
         }
     });
     assert_snapshot!(unplanned.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace");

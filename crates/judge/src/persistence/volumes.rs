@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{ClaimLife, Evidence, Mark, PodLife, VolumeLife};
+use crate::evidence::{ClaimLife, Evidence, Mark, PodLife, Scenario, VolumeLife};
 
 use super::{
     super::{
@@ -30,7 +30,7 @@ claim's UID and the UID of the volume that it is bound to must be those of the p
 that go: the harness, the controller, a drain, an update. No volume may be DELETED while a claim of the set is bound to
 it that was not told to go. Claims that were to go with their pod (whenScaled: Delete) may be others once.
 Usually wrong: the set has no volumeClaimTemplates, or something deletes the claim together with its pod.",
-    scenarios: &["restart"],
+    scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: same_volume_returns,
 };
@@ -81,7 +81,7 @@ fn mounts(case: &Case<'_>, life: &PodLife, template: &str) -> Judged<()> {
 }
 
 /// The volume of a claim, which is what it was for the pod before.
-fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes<'_>, it: &Return<'a>, claim: &str) -> Judged<&'a str> {
+fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes, it: &Return<'a>, claim: &str) -> Judged<&'a str> {
     let (pod, before, after) = (&it.new.name, it.before, it.after);
     let going = format!("{pod} went{} (#{before})", scenes.words(before));
     if let Some(gap) = case.storage_gap(before, after) {
@@ -113,7 +113,7 @@ fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes<'_>, it: &Return<'a>, claim:
 }
 
 /// That a claim was not gone while a pod that mounts it was there and was not told to go.
-fn outlives_its_pod(case: &Case<'_>, scenes: &Scenes<'_>, claim: &ClaimLife) -> Judged<()> {
+fn outlives_its_pod(case: &Case<'_>, scenes: &Scenes, claim: &ClaimLife) -> Judged<()> {
     let Some(gone) = claim.deleted else { return Ok(()) };
     let seq = gone.seq;
     // Claims and pods are told of by two watches, one of which may be behind.
@@ -139,7 +139,7 @@ fn outlives_its_pod(case: &Case<'_>, scenes: &Scenes<'_>, claim: &ClaimLife) -> 
 }
 
 /// That a volume was not deleted while a claim of the set was bound to it that was not told to go.
-fn outlives_its_claims(case: &Case<'_>, scenes: &Scenes<'_>, volume: &VolumeLife) -> Judged<()> {
+fn outlives_its_claims(case: &Case<'_>, scenes: &Scenes, volume: &VolumeLife) -> Judged<()> {
     let Some(gone) = volume.deleted else { return Ok(()) };
     let seq = gone.seq;
     let holder = case.timeline.claims.iter().find(|claim| {

@@ -55,7 +55,7 @@ fn no_acknowledged_write_is_lost(evidence: &Evidence) -> Finding {
 
 /// What was not done to the workload, and why, as part of a sentence.
 fn left_out(case: &Case<'_>) -> String {
-    let of_interest = case.run.left_out.iter().filter(|it| DISRUPTIVE.contains(&it.scenario.as_str()));
+    let of_interest = case.run.left_out.iter().filter(|it| DISRUPTIVE.contains(&it.scenario));
     let told: Vec<String> = of_interest.map(|it| format!("{} ({})", it.scenario, it.why)).collect();
     if told.is_empty() { String::new() } else { format!("; not over {}", told.join(", ")) }
 }

@@ -1,6 +1,6 @@
 //! Whether the workload recovers in time, whatever is done to it.
 
-use crate::evidence::{Evidence, Question};
+use crate::evidence::{Evidence, Question, Scenario};
 
 use super::{
     super::{
@@ -36,21 +36,21 @@ server does not get the signal; SOURCE_CONNECT_RETRY at its 60 s; or a liveness 
 
 /// All scenarios that disrupt a workload which is to recover, with what the ledger needs. One in which claims are to go
 /// with their pods is none: what comes back is meant to be empty.
-pub(super) const DISRUPTIVE: [&str; 14] = [
-    "replicate",
-    "restart",
-    "unready",
-    "crash",
-    "together",
-    "scale",
-    "grow",
-    "roll",
-    "drain",
-    "freeze",
-    "outage",
-    "resolver",
-    "control",
-    "settle",
+pub(super) const DISRUPTIVE: [Scenario; 14] = [
+    Scenario::Replicate,
+    Scenario::Restart,
+    Scenario::Unready,
+    Scenario::ServerKill,
+    Scenario::DeleteAll,
+    Scenario::Scale,
+    Scenario::Grow,
+    Scenario::Roll,
+    Scenario::Drain,
+    Scenario::NodePause,
+    Scenario::NodeStop,
+    Scenario::DnsReplace,
+    Scenario::ApiserverKill,
+    Scenario::Settle,
 ];
 
 fn recovers_within_budget(evidence: &Evidence) -> Finding {
@@ -80,14 +80,14 @@ fn recovers_within_budget(evidence: &Evidence) -> Finding {
 }
 
 /// Those of them that only serve the ledger.
-const OF_THE_LEDGER: [&str; 2] = ["replicate", "settle"];
+const OF_THE_LEDGER: [Scenario; 2] = [Scenario::Replicate, Scenario::Settle];
 
 /// What is said where nothing was disrupted. Nothing is held against a workload that must not be.
 pub(super) fn undisrupted(case: &Case<'_>, so: &str) -> Finding {
-    let disrupts = |scenario: &str| DISRUPTIVE.contains(&scenario) && !OF_THE_LEDGER.contains(&scenario);
-    let left_out = case.run.left_out.iter().find(|part| disrupts(&part.scenario));
+    let disrupts = |scenario: Scenario| DISRUPTIVE.contains(&scenario) && !OF_THE_LEDGER.contains(&scenario);
+    let left_out = case.run.left_out.iter().find(|part| disrupts(part.scenario));
     match left_out {
-        Some(part) if !case.run.scenarios.iter().any(|scenario| disrupts(scenario)) => {
+        Some(part) if !case.run.scenarios.iter().any(|scenario| disrupts(*scenario)) => {
             Finding::skipped(format!("nothing was disrupted: {}", part.why))
         }
         _ => Finding::inconclusive(format!("nothing was disrupted, so {so}"), []),
@@ -96,7 +96,7 @@ pub(super) fn undisrupted(case: &Case<'_>, so: &str) -> Finding {
 
 /// The disruptions of scenarios that a workload is to recover from.
 pub(super) fn of_interest(disruptions: Vec<Disruption>) -> Vec<Disruption> {
-    disruptions.into_iter().filter(|it| DISRUPTIVE.contains(&it.scenario.as_str())).collect()
+    disruptions.into_iter().filter(|it| DISRUPTIVE.contains(&it.scenario)).collect()
 }
 
 /// A disruption, for people: its scenario and its acts.

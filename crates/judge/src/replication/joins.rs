@@ -1,6 +1,6 @@
 //! Whether a replica that the set did not have before becomes one like the others.
 
-use crate::evidence::{Evidence, Moment, Question};
+use crate::evidence::{Evidence, Moment, Question, Scenario};
 
 use super::{
     super::{Check, Finding, ledger::Ledger, minimum::Need, opinion::judged, words::during},
@@ -22,7 +22,7 @@ reach the barrier that is asked for then and have everything that was there befo
 compared both ways, then every table's checksum and the rows. Then the set gets its size back.
 Usually wrong: the source has purged its first binary logs (1236) and the new pod is given no copy of the data to begin
 with; rows were there before the binary log was on; or the new pod was initialised with transactions of its own.",
-    scenarios: &["grow"],
+    scenarios: &[Scenario::Grow],
     minimum: &[Need::Acts],
     judge: new_replica_joins,
 };
@@ -33,8 +33,8 @@ fn new_replica_joins(evidence: &Evidence) -> Finding {
         let (moment, primary) = (Moment::Joined, case.subject.primary());
         let pod = case.subject.nth(case.subject.replicas);
         if case.answers(&pod, Question::Barrier, &moment).next().is_none()
-            && case.outer_steps("grow").next().is_some()
-            && let (from, to) = case.span("grow")
+            && case.outer_steps(Scenario::Grow).next().is_some()
+            && let (from, to) = case.span(Scenario::Grow)
             && let Some(wait) = case.unmet_wait(from, to)
         {
             let reason = format!("{pod} did not join: {wait}");

@@ -1,6 +1,6 @@
 //! How far behind replicas are while nothing happens to them.
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Scenario};
 
 use super::{
     super::{
@@ -27,7 +27,7 @@ more than one in ten while the pod is Ready fail, and more than one in a hundred
 This measures what clients see. Seconds_Behind_Source does not: it is 0 on a replica that has lost its source.
 Usually wrong: SOURCE_DELAY is set; a replica applies with one thread what its source commits with many; or its disk is
 slower than that of the source.",
-    scenarios: &["replicate", "settle"],
+    scenarios: &[Scenario::Replicate, Scenario::Settle],
     minimum: &[],
     judge: read_lag_is_bounded,
 };

@@ -1,6 +1,6 @@
 //! Whether a replica goes on when it was created again.
 
-use crate::evidence::{Evidence, Mark, Question, Sql};
+use crate::evidence::{Evidence, Mark, Question, Scenario, Sql};
 
 use super::{
     super::{
@@ -28,7 +28,7 @@ had just before, under the same server_uuid, which MariaDB has not; both its thr
 and it must reach the barrier that is asked for then within the budget, counted from its Ready.
 Usually wrong: the server is started with skip_replica_start (skip_slave_start); the settings of replication are kept in
 files outside of the volume; the relay log is damaged and relay_log_recovery is off; or the volume is not its own.",
-    scenarios: &["restart"],
+    scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: replica_recreated_catches_up,
 };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    evidence::{Evidence, Mark, Question, Sql, WriteOutcome},
+    evidence::{Evidence, Mark, Question, Scenario, Sql, WriteOutcome},
     mysql::status::ReplicaStatus,
 };
 
@@ -30,7 +30,7 @@ The primary is deleted. A row that its successor acknowledges must reach every r
 a statement to any replica, and be read there within the budget, counted from the successor's Ready.
 Usually wrong: replicas follow an address; SOURCE_CONNECT_RETRY is long (60 s unless set) or its retries are used up;
 DNS answers from a cache; or the primary lost its data, so that replicas have what their source never wrote (1236).",
-    scenarios: &["restart"],
+    scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: primary_recreated_replicas_resume,
 };

@@ -1,6 +1,6 @@
 //! Whether all servers hold the same.
 
-use crate::evidence::{Evidence, Mark, Moment, Question, Sql};
+use crate::evidence::{Evidence, Mark, Moment, Question, Scenario, Sql};
 
 use super::{
     super::{
@@ -30,7 +30,7 @@ of the harness with the inserts that were acknowledged. An insert without an ans
 waits for nothing, or for less than the source was known to have by then, is none.
 Usually wrong: a replication filter; a replica that was written to before super_read_only was on, for which its own
 set-up is enough; or a source that has purged what a replica still needs.",
-    scenarios: &["replicate"],
+    scenarios: &[Scenario::Replicate],
     minimum: &[
         Need::Sql(Question::Barrier),
         Need::Sql(Question::GtidExecuted),

@@ -1,6 +1,6 @@
 //! Whether commits waited for a replica, where they are to.
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Scenario};
 
 use super::{
     super::{
@@ -25,7 +25,7 @@ up, after the recovery, with what was written up to it, or the scenario has ende
 waited.
 Usually wrong: the plugin is loaded and not enabled, on the source or on its replicas; it was enabled by SET GLOBAL and
 is off since the last restart; or the timeout is so short that a slow replica ends the waiting.",
-    scenarios: &["replicate", "settle"],
+    scenarios: &[Scenario::Replicate, Scenario::Settle],
     minimum: &[],
     judge: commits_wait_for_a_replica,
 };

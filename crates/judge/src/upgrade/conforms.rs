@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Conformed, Evidence, SnapshotOf};
+use crate::evidence::{Conformed, Evidence, Scenario, SnapshotOf};
 
 use super::super::{
     Check, Finding, Verdict,
@@ -12,7 +12,7 @@ use super::super::{
 };
 
 /// What checks build on that this run acts too: who applies to the workload here applies to it there.
-const FOUNDATION: [&str; 2] = ["deploy", "replicate"];
+const FOUNDATION: [Scenario; 2] = [Scenario::Deploy, Scenario::Replicate];
 
 /// The checks that every version of the harness had. A version that has one of the others has all of them.
 const FIRST: [&str; 38] = [
@@ -70,7 +70,7 @@ so does one that is missing, or that did not apply to the workload although it d
 The details are in the evidence of that run, which is a log of its own.
 Usually wrong: what the failed check's own explanation says; then the release notes of the new version, and its feature
 gates.",
-    scenarios: &["upgrade"],
+    scenarios: &[Scenario::Upgrade],
     minimum: &[],
     judge: new_version_still_conforms,
 };

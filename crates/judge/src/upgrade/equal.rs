@@ -1,6 +1,6 @@
 //! Whether the cluster and the workload are after an upgrade what they were before it.
 
-use crate::evidence::{Evidence, Subject};
+use crate::evidence::{Evidence, Scenario, Subject};
 
 use super::{
     super::{
@@ -29,7 +29,7 @@ kubeadm does it, as long as no plugin goes that serves the cluster's zone; a com
 started again once. In every state endpoints, EndpointSlices and pods must agree on who is ready.
 Usually wrong: a controller that sees a changed template in an old one and makes a revision of it; a kubelet that starts
 containers again which it should have found; owners of claims that are stamped anew; or a node that was left cordoned.",
-    scenarios: &["upgrade"],
+    scenarios: &[Scenario::Upgrade],
     minimum: &[],
     judge: state_is_equal_before_and_after,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Evidence, NameAnswer, Subject, Transport};
+use crate::evidence::{Evidence, NameAnswer, Scenario, Subject, Transport};
 
 use super::{
     super::{
@@ -30,7 +30,7 @@ What was wrong before already, such as a ready pod without a name or servers tha
 How soon a name follows its pod is for the conformance run on the upgraded cluster.
 Usually wrong: a CoreDNS that has no right to read EndpointSlices; a Corefile whose kubernetes plugin lost a zone; an
 Endpoints controller that dropped host names; or an answer that a cache keeps for longer than its pod lives.",
-    scenarios: &["upgrade"],
+    scenarios: &[Scenario::Upgrade],
     minimum: &[],
     judge: dns_matrix_is_equal,
 };

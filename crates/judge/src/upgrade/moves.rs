@@ -1,6 +1,6 @@
 //! Whether the upgrade of a node moves its pods in order.
 
-use crate::evidence::{Act, Evidence, Mark, PodSummary, Stage};
+use crate::evidence::{Act, Evidence, Mark, PodSummary, Scenario, Stage};
 
 use super::{
     super::{
@@ -32,7 +32,7 @@ states alone decide, and the reason says so.
 Usually wrong: no PodDisruptionBudget, so that a drain evicts all at once; a pod that ended Succeeded or Failed with its
 node and is never made anew; one that is made anew again and again; or a volume that cannot be mounted after the kubelet
 has changed.",
-    scenarios: &["upgrade"],
+    scenarios: &[Scenario::Upgrade],
     minimum: &[],
     judge: node_upgrade_moves_one_at_a_time,
 };
@@ -109,7 +109,7 @@ fn drained(case: &Case<'_>, step: Step<'_>, name: &str) -> Judged<Mark> {
 
 /// That every drain of the upgrade came to a state that was read: if not, what was awaited in vain may tell why.
 fn came_to_a_state(case: &Case<'_>, last: &Told) -> Judged<()> {
-    let (_, end) = case.span("upgrade");
+    let (_, end) = case.span(Scenario::Upgrade);
     let drains = case.acts(|act| matches!(act, Act::Drain { .. }));
     let later = drains.iter().find(|drain| (last.mark.seq..=end).contains(&drain.asked.seq));
     let Some(drain) = later else { return Ok(()) };

@@ -1,6 +1,6 @@
 //! Whether the upgrade of the control plane leaves the workload alone.
 
-use crate::evidence::{Act, Evidence, Stage};
+use crate::evidence::{Act, Evidence, Scenario, Stage};
 
 use super::{
     super::{
@@ -30,7 +30,7 @@ and volumes their UIDs, phases and owners. Nothing of this may change: the API s
 no history to go by.
 Usually wrong: a controller-manager or an admission webhook of the new version that writes the template anew; a
 kubelet that was upgraded on a node with pods and restarts what it finds; or somebody who applied a manifest meanwhile.",
-    scenarios: &["upgrade"],
+    scenarios: &[Scenario::Upgrade],
     minimum: &[],
     judge: control_plane_upgrade_touches_no_pod,
 };

@@ -1,6 +1,6 @@
 //! Whether what clients wrote while the cluster was upgraded is there.
 
-use crate::evidence::{Evidence, Stage};
+use crate::evidence::{Evidence, Scenario, Stage};
 
 use super::{
     super::{
@@ -29,7 +29,7 @@ an answer may be there or not. Not one may be lost, and each must be accounted f
 long no write was acknowledged is told for every step: how much is too much is yours to say.
 Usually wrong: a volume that did not follow its pod; innodb_flush_log_at_trx_commit or sync_binlog relaxed; a grace
 period that is too short for the server to shut down; or a drain that took all pods at once.",
-    scenarios: &["upgrade", "settle"],
+    scenarios: &[Scenario::Upgrade, Scenario::Settle],
     minimum: &[],
     judge: writes_survive_the_upgrade,
 };

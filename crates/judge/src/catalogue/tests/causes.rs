@@ -6,7 +6,7 @@ use crate::{
     CATALOGUE, Finding,
     Verdict::{Fail, Inconclusive, Skipped},
     case::Case,
-    evidence::{Note, Phase, What},
+    evidence::{Note, Phase, Scenario, What},
     history::{History, PODS},
 };
 
@@ -20,13 +20,13 @@ const AWAY: &str = "mysql-1 Ready under a new UID did not come within 180s";
 /// A run that disrupted nothing more after `restart`, in which a pod did not come back.
 fn stopped() -> History {
     let mut history = History::of(3);
-    for scenario in ["deploy", "replicate"] {
+    for scenario in [Scenario::Deploy, Scenario::Replicate] {
         history.step(scenario, Phase::Begin);
         history.step(scenario, Phase::End);
     }
-    history.step("restart", Phase::Begin);
-    history.step("restart", Phase::Failed(AWAY.into()));
-    history.stops("restart", AWAY);
+    history.step(Scenario::Restart, Phase::Begin);
+    history.step(Scenario::Restart, Phase::Failed(AWAY.into()));
+    history.stops(Scenario::Restart, AWAY);
     history.push(What::Note(Note { message: "the ledger cannot be read for now: broken".into() }));
     history
 }
@@ -51,11 +51,13 @@ fn scenarios_that_were_not_begun_since_the_workload_did_not_come_back_say_so() {
 #[test]
 fn a_workload_that_stands_and_does_not_recover_is_a_cause_of_its_own() {
     let mut history = History::of(3);
-    for scenario in ["deploy", "replicate", "restart", "unready", "crash"] {
+    for scenario in [Scenario::Deploy, Scenario::Replicate, Scenario::Restart, Scenario::Unready, Scenario::ServerKill]
+    {
         history.step(scenario, Phase::Begin);
         history.step(scenario, Phase::End);
     }
-    let note = history.stops("crash", "a write on the primary did not come within 120s after all pods were Ready");
+    let note = history
+        .stops(Scenario::ServerKill, "a write on the primary did not come within 120s after all pods were Ready");
     let finding = judge("ordering::stuck_rollout_recovers", &history);
     assert_eq!(finding.cause.map(|cause| cause.seq), Some(note));
     assert_snapshot!(finding.reason, @"the scenario roll was not begun: nothing more is disrupted: the workload did not come back from crash: a write on the primary did not come within 120s after all pods were Ready (#12)");
@@ -64,11 +66,11 @@ fn a_workload_that_stands_and_does_not_recover_is_a_cause_of_its_own() {
 #[test]
 fn checks_that_a_failed_deployment_leaves_undecided_have_one_cause() {
     let mut history = History::of(3);
-    history.step("deploy", Phase::Begin);
-    let failed = history.step("deploy", Phase::Failed("mysql-0 Ready did not come within 180s".into()));
+    history.step(Scenario::Deploy, Phase::Begin);
+    let failed = history.step(Scenario::Deploy, Phase::Failed("mysql-0 Ready did not come within 180s".into()));
     let evidence = history.with_semi_sync().evidence();
     // The teardown builds on nothing.
-    for check in CATALOGUE.iter().filter(|check| check.scenarios != ["teardown"]) {
+    for check in CATALOGUE.iter().filter(|check| check.scenarios != [Scenario::Teardown]) {
         let (id, finding) = (check.id, check.judge(&evidence));
         if finding.verdict == Skipped {
             continue;
@@ -85,10 +87,10 @@ fn what_was_in_doubt_before_a_scenario_failed_has_not_that_cause() {
     ["mysql-0", "mysql-1"].iter().for_each(|pod| history.starts(pod));
     let gap = history.gap("Pod");
     history.starts("mysql-2");
-    for scenario in ["deploy", "restart"] {
+    for scenario in [Scenario::Deploy, Scenario::Restart] {
         history.step(scenario, Phase::Begin);
     }
-    history.step("restart", Phase::Failed("the engine is gone".into()));
+    history.step(Scenario::Restart, Phase::Failed("the engine is gone".into()));
     let finding = judge("ordering::at_most_one_pod_per_ordinal", &history);
     assert_eq!(
         (finding.verdict, finding.evidence, finding.cause),
@@ -104,9 +106,9 @@ fn what_is_in_doubt_from_a_scenarios_begin_on_has_the_cause_of_its_failure() {
     let case = Case::of(&evidence).expect("a run");
     let caused = |seq: u64| {
         let doubt = Finding::inconclusive("nobody knows", [seq]);
-        for_want_of_a_scenario(&case, &["restart"], doubt).cause.is_some()
+        for_want_of_a_scenario(&case, &[Scenario::Restart], doubt).cause.is_some()
     };
-    let (begin, _) = case.span("restart");
+    let (begin, _) = case.span(Scenario::Restart);
     assert_eq!([begin - 1, begin, begin + 1].map(caused), [false, true, true]);
 }
 
@@ -114,10 +116,10 @@ fn what_is_in_doubt_from_a_scenarios_begin_on_has_the_cause_of_its_failure() {
 fn what_is_in_doubt_by_a_record_is_told_in_its_own_words() {
     let evidence = stopped().evidence();
     let case = Case::of(&evidence).expect("a run");
-    let (begin, _) = case.span("restart");
+    let (begin, _) = case.span(Scenario::Restart);
     let so = |seqs: &[u64]| {
         let doubt = Finding::inconclusive("nobody knows", seqs.iter().copied());
-        for_want_of_a_scenario(&case, &["restart"], doubt).cause.expect("a cause").so
+        for_want_of_a_scenario(&case, &[Scenario::Restart], doubt).cause.expect("a cause").so
     };
     assert_eq!(so(&[begin]), "nobody knows");
     // That nobody was asked says no more than the scenario's failure.
@@ -127,7 +129,7 @@ fn what_is_in_doubt_by_a_record_is_told_in_its_own_words() {
 #[test]
 fn a_step_that_failed_within_a_scenario_is_not_the_scenarios_end() {
     let mut history = stopped();
-    history.step_within("restart", "look names up", Phase::Failed("no time left".into()));
+    history.step_within(Scenario::Restart, "look names up", Phase::Failed("no time left".into()));
     let cause = judge("ordering::stuck_rollout_recovers", &history).cause.expect("a cause");
     assert_eq!((cause.seq, cause.why), (7, format!("restart: {AWAY}")));
 }
@@ -136,17 +138,16 @@ fn a_step_that_failed_within_a_scenario_is_not_the_scenarios_end() {
 fn a_scenario_that_ended_is_in_doubt_where_its_begin_was_not_seen_or_a_step_of_it_failed() {
     let doubt = |history: &History| {
         let evidence = history.evidence();
-        cut_short(&Case::of(&evidence).expect("a run"), "deploy")
+        cut_short(&Case::of(&evidence).expect("a run"), Scenario::Deploy)
     };
-    let of_deploy =
-        |what: &What, phase: &Phase| matches!(what, What::Step(it) if it.scenario == "deploy" && it.phase == *phase);
+    let of_deploy = |what: &What, phase: &Phase| matches!(what, What::Step(it) if it.scenario == Some(Scenario::Deploy) && it.phase == *phase);
     assert_eq!(doubt(&History::good()), None);
     let unseen = History::good().without(|what| of_deploy(what, &Phase::Begin));
     assert_eq!(doubt(&unseen), Some(Finding::inconclusive("the scenario deploy was not seen to begin", [])));
     let failed = History::good().preceded(
         |what| of_deploy(what, &Phase::End),
         |history| {
-            history.step_within("deploy", "look names up", Phase::Failed("no time left".into()));
+            history.step_within(Scenario::Deploy, "look names up", Phase::Failed("no time left".into()));
         },
     );
     let reason = "a step of the scenario deploy failed: look names up: no time left (#113)";
@@ -156,11 +157,11 @@ fn a_scenario_that_ended_is_in_doubt_where_its_begin_was_not_seen_or_a_step_of_i
 /// A run whose deployment fails since this pod crashes until its time is up.
 fn crashing(pod: &str) -> History {
     let mut history = History::of(3);
-    history.step("deploy", Phase::Begin);
+    history.step(Scenario::Deploy, Phase::Begin);
     PODS.iter().take_while(|before| **before != pod).for_each(|before| history.starts(before));
     history.added(pod);
     history.expired(&format!("{pod} Ready"), "Running, not Ready, CrashLoopBackOff");
-    history.step("deploy", Phase::Failed(format!("{pod} Ready did not come within 180s")));
+    history.step(Scenario::Deploy, Phase::Failed(format!("{pod} Ready did not come within 180s")));
     history
 }
 

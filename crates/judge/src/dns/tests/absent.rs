@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::{ABSENT, three_ready};
 use crate::{
     Verdict::{Inconclusive, Pass},
-    evidence::{Act, Moment, Phase},
+    evidence::{Act, Moment, Phase, Scenario},
     history::PODS,
 };
 
@@ -41,7 +41,7 @@ fn a_pod_that_did_not_go_leaves_it_open() {
 fn a_scale_down_in_which_claims_are_to_go_is_another_matter() {
     let mut history = three_ready();
     for phase in [Phase::Begin, Phase::End, Phase::Begin] {
-        history.step("claims", phase);
+        history.step(Scenario::Claims, phase);
     }
     history.fault(Act::Scale { from: 3, to: 2 });
     assert_snapshot!(history.expect(ABSENT, Inconclusive), @"the set was not scaled down");

@@ -5,19 +5,19 @@ use insta::assert_snapshot;
 use super::{ABSENT, FOLLOWS, POD, SERVICE, rcode, three_ready};
 use crate::{
     Verdict::{self, Fail, Inconclusive, Pass},
-    evidence::{Act, Dns, Moment, Phase, Transport, What, reverse_name},
+    evidence::{Act, Dns, Moment, Phase, Scenario, Transport, What, reverse_name},
     history::{History, PODS},
 };
 
 const SRV: &str = "dns::srv_lists_every_pod";
 const PTR: &str = "dns::ptr_points_back";
 
-fn recovered(scenario: &str) -> Moment {
+fn recovered(scenario: Scenario) -> Moment {
     Moment::Recovered { scenario: scenario.into() }
 }
 
 /// Three pods that are Ready and asked for, and again after a scenario that took the second one away.
-fn after(scenario: &str) -> History {
+fn after(scenario: Scenario) -> History {
     let mut history = three_ready();
     history.pass_ms(5_000);
     history.swept(&Moment::Deployed);
@@ -39,8 +39,18 @@ fn answering(history: History, wanted: impl Fn(&Dns) -> bool, answer: impl Fn(&m
 
 #[test]
 fn what_is_wrong_after_any_disruption_fails() {
-    for scenario in ["crash", "together", "drain", "freeze", "outage", "resolver", "control", "claims", "roll", "grow"]
-    {
+    for scenario in [
+        Scenario::ServerKill,
+        Scenario::DeleteAll,
+        Scenario::Drain,
+        Scenario::NodePause,
+        Scenario::NodeStop,
+        Scenario::DnsReplace,
+        Scenario::ApiserverKill,
+        Scenario::Claims,
+        Scenario::Roll,
+        Scenario::Grow,
+    ] {
         let moment = recovered(scenario);
         let right = after(scenario);
         for check in [SERVICE, POD, SRV, PTR] {
@@ -58,9 +68,9 @@ fn what_is_wrong_after_any_disruption_fails() {
 
 #[test]
 fn an_old_address_after_any_disruption_fails() {
-    let mut history = after("drain");
-    history.step("freeze", Phase::Begin);
-    history.asked(&recovered("freeze"), &history.subject.fqdn("mysql-1"), &["10.0.1.1".into()]);
+    let mut history = after(Scenario::Drain);
+    history.step(Scenario::NodePause, Phase::Begin);
+    history.asked(&recovered(Scenario::NodePause), &history.subject.fqdn("mysql-1"), &["10.0.1.1".into()]);
     assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.1.1 at #156, 5.0 s after the last change (#86); it must be 10.0.1.2; and 7 more of the kind");
     history.expect(POD, Fail);
 }
@@ -94,7 +104,7 @@ fn a_moment_that_comes_again_counts_each_time() {
     let kills = |first: &[&str], second: &[&str]| {
         let mut history = three_ready();
         PODS.iter().for_each(|pod| history.asked_for_pod(&Moment::Deployed, pod));
-        for (scenario, answer) in [("unready", first), ("crash", second)] {
+        for (scenario, answer) in [(Scenario::Unready, first), (Scenario::ServerKill, second)] {
             history.step(scenario, Phase::Begin);
             history.pass_ms(5_000);
             let addresses: Vec<String> = answer.iter().map(|&address| address.to_owned()).collect();
@@ -119,12 +129,12 @@ fn a_moment_that_comes_again_counts_each_time() {
 #[test]
 fn who_is_not_ready_when_asked_for_again_has_no_name() {
     let unready = |answer: &[&str], verdict: Verdict| {
-        let mut history = after("drain");
-        history.step("freeze", Phase::Begin);
+        let mut history = after(Scenario::Drain);
+        history.step(Scenario::NodePause, Phase::Begin);
         history.unready("mysql-1");
         history.pass_ms(5_000);
         let addresses: Vec<String> = answer.iter().map(|&address| address.to_owned()).collect();
-        history.asked(&recovered("freeze"), &history.subject.fqdn("mysql-1"), &addresses);
+        history.asked(&recovered(Scenario::NodePause), &history.subject.fqdn("mysql-1"), &addresses);
         history.expect(POD, verdict)
     };
     unready(&[], Pass);
@@ -139,10 +149,10 @@ fn a_pod_that_is_gone_has_no_name_whenever_it_is_asked_for() {
         history.goes("mysql-2");
         history.pass_ms(3_000);
         history.asked_for_pod(&Moment::ScaledDown, "mysql-2");
-        history.step("drain", Phase::Begin);
+        history.step(Scenario::Drain, Phase::Begin);
         history.fault(Act::Drain { node: "worker".into() });
         let addresses: Vec<String> = answer.iter().map(|&address| address.to_owned()).collect();
-        history.asked(&recovered("drain"), &history.subject.fqdn("mysql-2"), &addresses);
+        history.asked(&recovered(Scenario::Drain), &history.subject.fqdn("mysql-2"), &addresses);
         history
     };
     assert_snapshot!(gone(&[]).expect(ABSENT, Pass), @"NXDOMAIN: mysql-2 from the first question; and once besides (2.0 s: the Corefile has no cache)");
@@ -158,9 +168,9 @@ fn a_pod_that_is_published_until_it_is_gone_may_be_listed_while_it_goes() {
         history.asked_for_service(&Moment::Deployed);
         history.deleting("mysql-1");
         history.pass_ms(20_000);
-        history.step("drain", Phase::Begin);
+        history.step(Scenario::Drain, Phase::Begin);
         let addresses: Vec<String> = answer.iter().map(|&address| address.to_owned()).collect();
-        history.asked(&recovered("drain"), &history.subject.service_fqdn(), &addresses);
+        history.asked(&recovered(Scenario::Drain), &history.subject.service_fqdn(), &addresses);
         history
     };
     going(&["10.0.0.1", "10.0.1.1"]).expect(SERVICE, Pass);
@@ -169,10 +179,10 @@ fn a_pod_that_is_published_until_it_is_gone_may_be_listed_while_it_goes() {
     let mut gone = going(&["10.0.0.1"]);
     gone.deleted("mysql-1");
     gone.pass_ms(1_000);
-    gone.step("freeze", Phase::Begin);
-    gone.asked(&recovered("freeze"), &gone.subject.service_fqdn(), &["10.0.0.1".into(), "10.0.1.1".into()]);
+    gone.step(Scenario::NodePause, Phase::Begin);
+    gone.asked(&recovered(Scenario::NodePause), &gone.subject.service_fqdn(), &["10.0.0.1".into(), "10.0.1.1".into()]);
     gone.expect(SERVICE, Inconclusive);
     gone.pass_ms(3_000);
-    gone.asked(&recovered("freeze"), &gone.subject.service_fqdn(), &["10.0.0.1".into(), "10.0.1.1".into()]);
+    gone.asked(&recovered(Scenario::NodePause), &gone.subject.service_fqdn(), &["10.0.0.1".into(), "10.0.1.1".into()]);
     gone.expect(SERVICE, Fail);
 }

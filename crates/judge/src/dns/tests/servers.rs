@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{POD, SERVICE, rcode, service, three_ready};
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, Dns, DnsAnswer, DnsRecord, DnsServer, Moment, SnapshotOf, Transport, What},
+    evidence::{Act, Dns, DnsAnswer, DnsRecord, DnsServer, Moment, Scenario, SnapshotOf, Transport, What},
     history::{History, NAMESPACE, PODS},
 };
 
@@ -18,7 +18,7 @@ fn listed(history: &mut History, names: &[&str]) -> u64 {
 }
 
 fn after_resolver() -> Moment {
-    Moment::Recovered { scenario: "resolver".into() }
+    Moment::Recovered { scenario: Scenario::DnsReplace }
 }
 
 /// These servers are asked for the Service, and all answer so.

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::super::tests::ready;
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, Fault, Moment, Phase, What},
+    evidence::{Act, Fault, Moment, Phase, Scenario, What},
     history::{History, subject},
 };
 
@@ -20,7 +20,7 @@ fn held(publish_not_ready: bool) -> History {
     let mut subject = subject(3);
     subject.publish_not_ready = publish_not_ready;
     let mut history = ready(subject);
-    history.step("unready", Phase::Begin);
+    history.step(Scenario::Unready, Phase::Begin);
     history.held("mysql-1");
     history
 }
@@ -106,8 +106,8 @@ fn an_answer_from_before_says_nothing() {
 fn a_pod_that_is_held_by_another_scenario_is_not_asked_for() {
     let mut history = answered(false, 5_000, &[], &["10.0.0.1", "10.0.2.1"]);
     history.released("mysql-1");
-    history.step("unready", Phase::End);
-    history.step("scale", Phase::Begin);
+    history.step(Scenario::Unready, Phase::End);
+    history.step(Scenario::Scale, Phase::Begin);
     history.held("mysql-0");
     history.expect(UNREADY, Pass);
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{DISTINCT, HOSTNAME, SURVIVES, scaled_up};
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{ClaimPolicy, EventType, Moment, Phase, Question, Retention, SqlAnswer, Subject, What},
+    evidence::{ClaimPolicy, EventType, Moment, Phase, Question, Retention, Scenario, SqlAnswer, Subject, What},
     find,
     history::{History, broken, row, subject},
 };
@@ -15,13 +15,12 @@ const INDEX: &str = "identity::pod_index_label_matches";
 const VOLUME: &str = "persistence::same_volume_returns";
 const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa942956";
 
-fn end_of(scenario: &str) -> impl Fn(&What) -> bool {
-    let scenario = scenario.to_owned();
-    move |what| matches!(what, What::Step(it) if it.scenario == scenario && it.name == scenario && it.phase == Phase::End)
+fn end_of(scenario: Scenario) -> impl Fn(&What) -> bool {
+    move |what| matches!(what, What::Step(it) if it.whole() == Some(scenario) && it.phase == Phase::End)
 }
 
 /// The same history in which a pod, by its UID, says this of itself once a scenario has disrupted it.
-fn told(history: History, scenario: &str, uid: &str, server_id: &str, server_uuid: &str) -> History {
+fn told(history: History, scenario: Scenario, uid: &str, server_id: &str, server_uuid: &str) -> History {
     let name = format!("mysql-{}", &uid[..1]);
     let columns =
         [("hostname", name.as_str()), ("server_id", server_id), ("server_uuid", server_uuid), ("version", "8.4.6")];
@@ -29,22 +28,22 @@ fn told(history: History, scenario: &str, uid: &str, server_id: &str, server_uui
     answered(history, scenario, uid, answer)
 }
 
-fn answered(history: History, scenario: &str, uid: &str, answer: SqlAnswer) -> History {
-    let moment = Moment::Recovered { scenario: scenario.into() };
+fn answered(history: History, scenario: Scenario, uid: &str, answer: SqlAnswer) -> History {
+    let moment = Moment::Recovered { scenario };
     history.preceded(end_of(scenario), |history| {
         history.sql(&moment, uid, Question::Identity, answer);
     })
 }
 
 /// The pods that come back in a scenario, by the UID of the one that comes.
-const RETURNS: [(&str, &str); 7] = [
-    ("together", "0.4"),
-    ("together", "1.3"),
-    ("scale", "1.4"),
-    ("roll", "1.7"),
-    ("roll", "0.6"),
-    ("drain", "2.8"),
-    ("outage", "0.6"),
+const RETURNS: [(Scenario, &str); 7] = [
+    (Scenario::DeleteAll, "0.4"),
+    (Scenario::DeleteAll, "1.3"),
+    (Scenario::Scale, "1.4"),
+    (Scenario::Roll, "1.7"),
+    (Scenario::Roll, "0.6"),
+    (Scenario::Drain, "2.8"),
+    (Scenario::NodeStop, "0.6"),
 ];
 
 #[test]
@@ -58,13 +57,13 @@ fn a_server_that_is_another_one_after_any_scenario_fails() {
         told(History::good(), scenario, uid, "7", &uuid).expect(SURVIVES, Fail);
         answered(History::good(), scenario, uid, broken()).expect(SURVIVES, Inconclusive);
     }
-    let last = told(History::good(), "drain", "2.8", "102", "another");
+    let last = told(History::good(), Scenario::Drain, "2.8", "102", "another");
     assert_snapshot!(last.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#939) and is another after the scenario drain (#1005); server_uuid of mysql-2 was another (#1005) and is 3e11fa47-71ca-11e1-9e33-c80aa9429562 after the scenario freeze (#1032)");
 }
 
 #[test]
 fn another_claim_or_volume_after_any_scenario_fails() {
-    for (scenario, uid) in RETURNS.into_iter().filter(|(scenario, _)| *scenario != "outage") {
+    for (scenario, uid) in RETURNS.into_iter().filter(|(scenario, _)| *scenario != Scenario::NodeStop) {
         let claim = format!("data-mysql-{}", &uid[..1]);
         let old = format!("claim {}.1", &uid[..1]);
         for (claim_uid, volume) in [("another", "pv-new"), (&old, "pv-new")] {
@@ -83,15 +82,15 @@ fn another_claim_or_volume_after_any_scenario_fails() {
 #[test]
 fn a_claim_that_was_to_go_takes_the_servers_uuid_with_it_once() {
     let other = History::good().with_claim_before("2.9", "data-mysql-2", "another", "pv-new");
-    let back = |moment: &Moment| *moment == Moment::Recovered { scenario: "claims".into() };
+    let back = |moment: &Moment| *moment == Moment::Recovered { scenario: Scenario::Claims };
     let other = other.telling("mysql-2", back, "server_uuid", "another");
     other.expect(VOLUME, Pass);
     assert_snapshot!(other.expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-0 (back 5 times), mysql-1 (back 6 times), mysql-2 (back 8 times, once without its claims, which were to go)");
     // Its server_id does not come from the claim, and its server_uuid stays what it is from then on.
-    told(History::good(), "claims", "2.9", "7", "another").expect(SURVIVES, Fail);
-    told(other, "settle", "2.9", "102", "a third").expect(SURVIVES, Fail);
+    told(History::good(), Scenario::Claims, "2.9", "7", "another").expect(SURVIVES, Fail);
+    told(other, Scenario::Settle, "2.9", "102", "a third").expect(SURVIVES, Fail);
     // The claims of the others stay.
-    told(History::good(), "claims", "1.7", "101", "another").expect(SURVIVES, Fail);
+    told(History::good(), Scenario::Claims, "1.7", "101", "another").expect(SURVIVES, Fail);
 }
 
 #[test]
@@ -100,7 +99,9 @@ fn the_sets_own_policy_lets_claims_go_when_it_is_scaled_down() {
     let own = || History::good_with(Subject { claim_policy, ..subject(3) });
     let other = own().with_claim_before("2.4", "data-mysql-2", "another", "pv-new");
     let since = |moment: &Moment| match moment {
-        Moment::Recovered { scenario } => !["crash", "together", "claims"].contains(&scenario.as_str()),
+        Moment::Recovered { scenario } => {
+            ![Scenario::ServerKill, Scenario::DeleteAll, Scenario::Claims].contains(scenario)
+        }
         moment => scaled_up(moment),
     };
     other.clone().telling("mysql-2", since, "server_uuid", "another").expect(SURVIVES, Pass);
@@ -123,7 +124,7 @@ fn a_lost_stretch_of_claims_or_volumes_leaves_it_open() {
 
 #[test]
 fn a_volume_that_goes_before_its_claim_fails() {
-    let begin = |what: &What| matches!(what, What::Step(it) if it.name == "together" && it.phase == Phase::Begin);
+    let begin = |what: &What| matches!(what, What::Step(it) if it.whole() == Some(Scenario::DeleteAll) && it.phase == Phase::Begin);
     let gone = |volume: &str| {
         History::good().preceded(begin, |history| {
             history.volume_goes(volume);
@@ -131,7 +132,7 @@ fn a_volume_that_goes_before_its_claim_fails() {
     };
     assert_snapshot!(gone("pv-data-mysql-1").expect(VOLUME, Fail), @"the volume pv-data-mysql-1 was DELETED (#388) while the claim data-mysql-1 was bound to it");
     gone("pv-of-somebody").expect(VOLUME, Pass);
-    gone("pv-data-mysql-1").lost("PersistentVolume", end_of("deploy")).expect(VOLUME, Inconclusive);
+    gone("pv-data-mysql-1").lost("PersistentVolume", end_of(Scenario::Deploy)).expect(VOLUME, Inconclusive);
 }
 
 /// The record before which a pod of this UID is told to go.
@@ -218,7 +219,13 @@ fn what_a_pod_says_that_is_gone_is_not_said() {
 
 #[test]
 fn what_was_asked_again_at_once_counts_as_answered_last() {
-    let again = told(answered(History::good(), "drain", "2.8", broken()), "drain", "2.8", "102", &format!("{UUID}2"));
+    let again = told(
+        answered(History::good(), Scenario::Drain, "2.8", broken()),
+        Scenario::Drain,
+        "2.8",
+        "102",
+        &format!("{UUID}2"),
+    );
     again.expect(SURVIVES, Pass);
     again.expect(HOSTNAME, Pass);
     again.expect(DISTINCT, Pass);

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, EventType, Phase, What},
+    evidence::{Act, EventType, Phase, Scenario, What},
     history::History,
 };
 
 const RESTARTS: &str = "identity::containers_restart_only_when_disrupted";
 
-fn end_of(scenario: &'static str) -> impl Fn(&What) -> bool + Copy {
-    move |what| matches!(what, What::Step(it) if it.scenario == scenario && it.name == scenario && it.phase == Phase::End)
+fn end_of(scenario: Scenario) -> impl Fn(&What) -> bool + Copy {
+    move |what| matches!(what, What::Step(it) if it.whole() == Some(scenario) && it.phase == Phase::End)
 }
 
 /// A good run in which, just before a record, a pod's status changes, by the pod's UID.
@@ -36,7 +36,7 @@ fn started(restarts: i64, code: i64, reason: &str) -> Value {
 }
 
 /// A good run in which the server of a pod is started again at the end of a scenario.
-fn again(scenario: &'static str, uid: &str) -> History {
+fn again(scenario: Scenario, uid: &str) -> History {
     changed(end_of(scenario), uid, |status| status["containerStatuses"] = json!([started(5, 0, "Completed")]))
 }
 
@@ -51,15 +51,19 @@ fn containers_that_only_the_harness_had_start_again_pass() {
 #[test]
 fn a_container_that_starts_again_of_itself_fails() {
     let killed = |status: &mut Value| status["containerStatuses"] = json!([started(3, 137, "OOMKilled")]);
-    assert_snapshot!(changed(end_of("deploy"), "0.1", killed).expect(RESTARTS, Fail), @"the container mysql of mysql-0 (uid 0.1) started again in the scenario deploy (#113, restartCount 0 to 3): it had ended with exit code 137 (OOMKilled)");
+    assert_snapshot!(changed(end_of(Scenario::Deploy), "0.1", killed).expect(RESTARTS, Fail), @"the container mysql of mysql-0 (uid 0.1) started again in the scenario deploy (#113, restartCount 0 to 3): it had ended with exit code 137 (OOMKilled)");
     // While others are disrupted.
-    for (scenario, uid) in
-        [("restart", "2.2"), ("crash", "1.2"), ("drain", "0.6"), ("resolver", "0.6"), ("control", "1.7")]
-    {
+    for (scenario, uid) in [
+        (Scenario::Restart, "2.2"),
+        (Scenario::ServerKill, "1.2"),
+        (Scenario::Drain, "0.6"),
+        (Scenario::DnsReplace, "0.6"),
+        (Scenario::ApiserverKill, "1.7"),
+    ] {
         let reason = again(scenario, uid).expect(RESTARTS, Fail);
         assert!(reason.contains(&format!("in the scenario {scenario}")), "{reason}");
     }
-    let signalled = changed(end_of("together"), "1.3", |status| {
+    let signalled = changed(end_of(Scenario::DeleteAll), "1.3", |status| {
         let ended = json!({"terminated": {"exitCode": 0, "signal": 9}});
         status["containerStatuses"] = json!([{"name": "mysql", "restartCount": 1, "lastState": ended}]);
     });
@@ -69,7 +73,7 @@ fn a_container_that_starts_again_of_itself_fails() {
 #[test]
 fn containers_beside_the_server_count_too() {
     for part in ["containerStatuses", "initContainerStatuses"] {
-        let beside = changed(end_of("unready"), "1.2", |status| {
+        let beside = changed(end_of(Scenario::Unready), "1.2", |status| {
             let mut all = status[part].as_array().cloned().unwrap_or_default();
             all.push(json!({"name": "exporter", "restartCount": 1}));
             status[part] = json!(all);
@@ -97,7 +101,8 @@ fn an_act_explains_one_start() {
         History::good().without(|what| matches!(what, What::Fault(it) if matches!(it.act, Act::KillServer { .. })));
     unkilled.expect(RESTARTS, Fail);
     // After the scenario in which it was held.
-    let held = changed(end_of("together"), "1.2", |status| status["containerStatuses"] = json!([started(2, 0, "")]));
+    let held =
+        changed(end_of(Scenario::DeleteAll), "1.2", |status| status["containerStatuses"] = json!([started(2, 0, "")]));
     held.expect(RESTARTS, Fail);
 }
 
@@ -123,7 +128,7 @@ fn a_kill_explains_no_other_container() {
 
 #[test]
 fn a_node_that_was_disturbed_explains_what_starts_again_on_it() {
-    for scenario in ["freeze", "outage"] {
+    for scenario in [Scenario::NodePause, Scenario::NodeStop] {
         again(scenario, "0.6").expect(RESTARTS, Pass);
         let elsewhere = again(scenario, "0.6").edit(|what| match what {
             What::Object(event) if event.object["metadata"]["uid"] == "0.6" => {
@@ -133,19 +138,22 @@ fn a_node_that_was_disturbed_explains_what_starts_again_on_it() {
         });
         elsewhere.expect(RESTARTS, Fail);
     }
-    again("control", "0.6").expect(RESTARTS, Fail);
+    again(Scenario::ApiserverKill, "0.6").expect(RESTARTS, Fail);
     // Its scenario failed: what was disturbed is made good when the run ends.
-    again("control", "0.6")
-        .failing("outage", "?")
-        .without(|what| end_of("control")(what) || matches!(what, What::Step(step) if step.name == "control"))
+    again(Scenario::ApiserverKill, "0.6")
+        .failing(Scenario::NodeStop, "?")
+        .without(|what| {
+            end_of(Scenario::ApiserverKill)(what)
+                || matches!(what, What::Step(step) if step.whole() == Some(Scenario::ApiserverKill))
+        })
         .expect(RESTARTS, Pass);
 }
 
 #[test]
 fn a_lost_stretch_of_the_pods_leaves_it_open() {
-    History::good().lost("Pod", end_of("deploy")).expect(RESTARTS, Inconclusive);
-    again("restart", "2.2").lost("Pod", end_of("restart")).expect(RESTARTS, Fail);
-    let unseen = History::good().preceded(end_of("restart"), |history| {
+    History::good().lost("Pod", end_of(Scenario::Deploy)).expect(RESTARTS, Inconclusive);
+    again(Scenario::Restart, "2.2").lost("Pod", end_of(Scenario::Restart)).expect(RESTARTS, Fail);
+    let unseen = History::good().preceded(end_of(Scenario::Restart), |history| {
         history.gap("Pod");
         let object = json!({
             "metadata": {"name": "mysql-2", "uid": "2.2", "labels": {}},
@@ -184,12 +192,12 @@ fn containers_that_nobody_told_of_leave_it_open() {
 #[test]
 fn what_a_watch_tells_again_is_no_restart() {
     // An older state of a server that was killed and started again, which all later events show.
-    let old = changed(end_of("crash"), "0.3", |status| {
+    let old = changed(end_of(Scenario::ServerKill), "0.3", |status| {
         status["containerStatuses"] = json!([started(0, 0, "Completed")]);
     });
     old.expect(RESTARTS, Pass);
     // One more start after it is one.
-    let next = changed(end_of("crash"), "0.3", |status| {
+    let next = changed(end_of(Scenario::ServerKill), "0.3", |status| {
         status["containerStatuses"] = json!([started(2, 137, "Error")]);
     });
     next.expect(RESTARTS, Fail);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, EventType, Fault, Phase, What},
+    evidence::{Act, EventType, Fault, Phase, Scenario, What},
     history::{History, PODS},
 };
 
@@ -40,15 +40,15 @@ fn servers_that_end_by_themselves_pass() {
 #[test]
 fn a_server_that_has_to_be_killed_fails_whoever_deleted_its_pod() {
     for (uid, scenario) in [
-        ("1.1", "restart"),
-        ("1.2", "together"),
-        ("2.3", "scale"),
-        ("3.1", "grow"),
-        ("2.4", "roll"),
-        ("0.5", "roll"),
-        ("2.7", "drain"),
-        ("2.8", "claims"),
-        ("0.6", "teardown"),
+        ("1.1", Scenario::Restart),
+        ("1.2", Scenario::DeleteAll),
+        ("2.3", Scenario::Scale),
+        ("3.1", Scenario::Grow),
+        ("2.4", Scenario::Roll),
+        ("0.5", Scenario::Roll),
+        ("2.7", Scenario::Drain),
+        ("2.8", Scenario::Claims),
+        ("0.6", Scenario::Teardown),
     ] {
         let reason = ending(uid, &exit(137, "Error")).expect(STOPS, Fail);
         assert!(reason.contains(&format!("in the scenario {scenario}")), "{uid}: {reason}");
@@ -181,7 +181,7 @@ fn still_there(after_ms: u64) -> History {
     let place = history.records.iter().position(|record| gone(&record.what, "2.1")).expect("an end");
     history.records.truncate(place);
     let ended = history.records.last().map_or(0, |last| last.at_us);
-    history.step("restart", Phase::Failed("mysql-2 did not go".into()));
+    history.step(Scenario::Restart, Phase::Failed("mysql-2 did not go".into()));
     if let Some(last) = history.records.last_mut() {
         last.at_us = ended + after_ms * 1_000;
     }
@@ -297,6 +297,6 @@ fn a_node_that_is_stopped_before_patience_is_over_explains_a_server_that_does_no
     let mut history = still_there(90_000);
     let last = history.records.last_mut().expect("a record");
     last.what = What::Fault(Fault { act: Act::StopNode { node: "worker".into() }, proof: None });
-    history.step("restart", Phase::Failed("mysql-2 did not go".into()));
+    history.step(Scenario::Restart, Phase::Failed("mysql-2 did not go".into()));
     history.expect(STOPS, Inconclusive);
 }

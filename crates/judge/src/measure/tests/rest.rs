@@ -1,6 +1,7 @@
 //! When the workload is at rest: stories, and random ones beside a slower way to tell.
 
 use super::*;
+use crate::evidence::Scenario;
 use crate::measure::Waited;
 
 /// The barrier that was told of last was asked for so long before.
@@ -63,8 +64,8 @@ fn a_barrier_that_was_on_its_way_at_the_recovery_says_nothing_of_what_came_later
 #[test]
 fn the_scenarios_end_is_rest_and_so_is_what_nobody_recovered_from_by_then() {
     for mut history in [recovered(), disrupted()] {
-        let end = history.step("restart", Phase::End);
-        history.step("roll", Phase::Begin);
+        let end = history.step(Scenario::Restart, Phase::End);
+        history.step(Scenario::Roll, Phase::Begin);
         ["mysql-1", "mysql-2"].into_iter().for_each(|pod| barrier(&mut history, pod, "1"));
         assert_eq!(rests(&history), [end]);
     }
@@ -141,7 +142,7 @@ impl Happening {
     fn tell(&self, history: &mut History) -> u64 {
         match self {
             Self::Disrupted => drop(history.fault(Act::RestartDns)),
-            Self::Step(phase) => drop(history.step("restart", phase.clone())),
+            Self::Step(phase) => drop(history.step(Scenario::Restart, phase.clone())),
             Self::Barrier { pod, reached, took_us } => {
                 barrier(history, ["mysql-1", "mysql-2"][*pod], if *reached { "1" } else { "0" });
                 asked_earlier(history, *took_us);

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::{steps, unproved};
 use crate::{
     case::Case,
-    evidence::{Act, LeftOut, Subject, What},
+    evidence::{Act, LeftOut, Scenario, Subject, What},
     history::{History, subject},
 };
 
@@ -13,11 +13,11 @@ use crate::{
 fn told(history: &History) -> String {
     let evidence = history.evidence();
     let case = Case::of(&evidence).expect("a run");
-    let line = |scenario: &String| {
+    let line = |scenario: Scenario| {
         let words: Vec<String> = steps(&case, scenario).into_iter().map(|step| step.words).collect();
         format!("{scenario}: {}", words.join(", "))
     };
-    case.run.scenarios.iter().map(line).collect::<Vec<_>>().join("\n")
+    case.run.scenarios.iter().copied().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -34,13 +34,13 @@ fn a_set_of_one_pod_is_not_scaled_down_and_a_set_that_is_not_updated_not_rolled(
 
 #[test]
 fn a_ledger_that_is_not_to_end_is_not_started() {
-    let left_out = vec![LeftOut { scenario: "settle".into(), why: "as the test wants".into() }];
+    let left_out = vec![LeftOut { scenario: Scenario::Settle, why: "as the test wants".into() }];
     let told = told(&History::good_without(3, left_out));
     assert!(told.lines().any(|line| line == "replicate: "), "{told}");
 }
 
 /// What is missing of a scenario of a good run without these acts.
-fn missing(scenario: &str, unwanted: impl Fn(&Act) -> bool) -> String {
+fn missing(scenario: Scenario, unwanted: impl Fn(&Act) -> bool) -> String {
     let history = History::good().without(|what| matches!(what, What::Fault(fault) if unwanted(&fault.act)));
     let evidence = history.evidence();
     let case = Case::of(&evidence).expect("a run");
@@ -49,12 +49,13 @@ fn missing(scenario: &str, unwanted: impl Fn(&Act) -> bool) -> String {
 
 #[test]
 fn an_act_of_the_same_kind_does_not_stand_for_another() {
-    let said = missing("scale", |act| *act == Act::Scale { from: 3, to: 1 });
+    let said = missing(Scenario::Scale, |act| *act == Act::Scale { from: 3, to: 1 });
     assert!(said.ends_with("without an act: scale from 3 to 1"), "{said}");
-    let said = missing("restart", |act| matches!(act, Act::DeletePod { pod, grace_s: None, .. } if pod == "mysql-1"));
+    let said =
+        missing(Scenario::Restart, |act| matches!(act, Act::DeletePod { pod, grace_s: None, .. } if pod == "mysql-1"));
     assert!(said.ends_with("without an act: delete mysql-1"), "{said}");
     // The primary that is deleted at once while another pod is held was deleted before, with its grace.
-    let said = missing("unready", |act| matches!(act, Act::DeletePod { grace_s: Some(0), .. }));
+    let said = missing(Scenario::Unready, |act| matches!(act, Act::DeletePod { grace_s: Some(0), .. }));
     assert!(said.ends_with("without an act: delete mysql-0"), "{said}");
 }
 
@@ -63,20 +64,20 @@ fn every_act_of_a_scenario_must_be_proved() {
     let good = History::good();
     let evidence = good.evidence();
     let case = Case::of(&evidence).expect("a run");
-    for scenario in &case.run.scenarios {
+    for &scenario in &case.run.scenarios {
         assert_eq!(unproved(&case, &[scenario]).map(|finding| finding.reason), None, "{scenario}");
     }
     let proofs =
         |what: &What| matches!(what, What::Fault(fault) if fault.proof.is_some() && fault.act == Act::RestartDns);
     let evidence = History::good().without(proofs).evidence();
-    let found = unproved(&Case::of(&evidence).expect("a run"), &["resolver"]).expect("a doubt");
+    let found = unproved(&Case::of(&evidence).expect("a run"), &[Scenario::DnsReplace]).expect("a doubt");
     assert!(found.reason.starts_with("the scenario resolver did not prove that it came to"), "{}", found.reason);
 }
 
 #[test]
 fn nothing_is_missing_of_a_scenario_that_did_not_end() {
     let of_drain = |what: &What| matches!(what, What::Fault(fault) if matches!(fault.act, Act::Drain { .. }));
-    let cut = History::good().without(of_drain).failing("drain", "the node did not come back");
+    let cut = History::good().without(of_drain).failing(Scenario::Drain, "the node did not come back");
     let evidence = cut.evidence();
-    assert_eq!(unproved(&Case::of(&evidence).expect("a run"), &["drain"]), None);
+    assert_eq!(unproved(&Case::of(&evidence).expect("a run"), &[Scenario::Drain]), None);
 }

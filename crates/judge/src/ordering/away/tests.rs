@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Phase, PodManagement, Subject, What},
+    evidence::{Act, Phase, PodManagement, Scenario, Subject, What},
     history::{History, PODS, subject},
 };
 
@@ -18,7 +18,7 @@ fn rolling(subject: Subject, kubernetes: &str, happening: impl FnOnce(&mut Histo
     }
     PODS.iter().for_each(|pod| history.starts(pod));
     history.starts("mysql-3");
-    history.step("roll", Phase::Begin);
+    history.step(Scenario::Roll, Phase::Begin);
     happening(&mut history);
     history.fault(Act::Roll { partition: 0 });
     history.template("rev-2");

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::{
     Verdict,
-    evidence::{Act, Phase},
+    evidence::{Act, Phase, Scenario},
     history::History,
 };
 
@@ -57,7 +57,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 fn told(events: &[Event]) -> (History, Vec<Event>) {
     let (mut history, mut happened) = (History::of(3), Vec::new());
     history.starts("mysql-0");
-    history.step("scale", Phase::Begin);
+    history.step(Scenario::Scale, Phase::Begin);
     history.held("mysql-0");
     for &event in events {
         let once = matches!(event, Event::Asked | Event::Released);

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Phase, What},
+    evidence::{Act, Phase, Scenario, What},
     history::{History, PODS},
 };
 
@@ -12,7 +12,7 @@ const HALTS: &str = "ordering::halts_while_predecessor_unready";
 const DEADLOCK: &str = "ordering::no_deadlock_on_failed_predecessor";
 
 /// A run in a scenario, with these pods.
-fn acting(scenario: &str, pods: &[&str]) -> History {
+fn acting(scenario: Scenario, pods: &[&str]) -> History {
     let mut history = History::of(3);
     pods.iter().for_each(|pod| history.starts(pod));
     history.step(scenario, Phase::Begin);
@@ -21,7 +21,7 @@ fn acting(scenario: &str, pods: &[&str]) -> History {
 
 /// A set whose only pod is held, and which was asked to have three again.
 fn growing() -> History {
-    let mut history = acting("scale", &PODS[..1]);
+    let mut history = acting(Scenario::Scale, &PODS[..1]);
     history.held("mysql-0");
     history.fault(Act::Scale { from: 1, to: 3 });
     history.scaled(3);
@@ -48,7 +48,7 @@ fn a_set_that_waits_for_the_held_pod_passes() {
 #[test]
 fn a_halt_that_was_watched_for_a_moment_shows_nothing() {
     let watched = |ms: u64| {
-        let mut history = acting("scale", &PODS[..1]);
+        let mut history = acting(Scenario::Scale, &PODS[..1]);
         history.held("mysql-0");
         history.fault(Act::Scale { from: 1, to: 3 });
         history.scaled(3);
@@ -72,7 +72,7 @@ fn a_pod_that_comes_while_another_is_held_fails() {
     history.released("mysql-0");
     history.expect(HALTS, Fail);
     // Nor may it be the last that is known.
-    let mut last = acting("scale", &PODS[..2]);
+    let mut last = acting(Scenario::Scale, &PODS[..2]);
     last.goes("mysql-1");
     last.held("mysql-0");
     last.added("mysql-1");
@@ -90,7 +90,7 @@ fn a_pod_that_comes_between_the_release_and_ready_fails() {
 
 #[test]
 fn a_pod_that_comes_before_the_set_is_to_grow_fails() {
-    let mut history = acting("scale", &PODS[..1]);
+    let mut history = acting(Scenario::Scale, &PODS[..1]);
     history.held("mysql-0");
     history.added("mysql-1");
     history.expect(HALTS, Fail);
@@ -98,16 +98,16 @@ fn a_pod_that_comes_before_the_set_is_to_grow_fails() {
 
 #[test]
 fn a_pod_that_was_not_held_leaves_it_open() {
-    let mut history = acting("scale", &PODS[..1]);
+    let mut history = acting(Scenario::Scale, &PODS[..1]);
     assert_snapshot!(history.expect(HALTS, Inconclusive), @"no pod was held un-Ready in the scenario scale");
     history.fault(Act::Hold { pod: "mysql-0".into(), uid: "0.1".into() });
     history.expired("mysql-0 not Ready", "Running, Ready");
     assert_snapshot!(history.expect(HALTS, Inconclusive), @"mysql-0 was not seen to be un-Ready (#8): `mysql-0 not Ready` was awaited for 300.0 s; last seen: Running, Ready (#9)");
     // In another scenario it does not count.
-    let mut elsewhere = acting("unready", &PODS[..1]);
+    let mut elsewhere = acting(Scenario::Unready, &PODS[..1]);
     elsewhere.held("mysql-0");
-    elsewhere.step("unready", Phase::End);
-    elsewhere.step("scale", Phase::Begin);
+    elsewhere.step(Scenario::Unready, Phase::End);
+    elsewhere.step(Scenario::Scale, Phase::Begin);
     elsewhere.expect(HALTS, Inconclusive);
     let ready = |what: &What| matches!(what, What::Object(event) if event.object["status"]["conditions"][0]["status"] == "False");
     assert_snapshot!(released().without(ready).expect(HALTS, Inconclusive), @"mysql-0 was not seen to be un-Ready (#8)");
@@ -146,7 +146,7 @@ fn a_controller_that_has_not_seen_the_size_leaves_it_open() {
     unseen.starts("mysql-1");
     assert_snapshot!(unseen.expect(HALTS, Inconclusive), @"the controller was not seen to have seen 3 replicas while mysql-0 was held (#11–#13)");
     // Having seen it after the release comes too late.
-    let mut late = acting("scale", &PODS[..1]);
+    let mut late = acting(Scenario::Scale, &PODS[..1]);
     late.held("mysql-0");
     late.fault(Act::Scale { from: 1, to: 3 });
     late.released("mysql-0");
@@ -157,7 +157,7 @@ fn a_controller_that_has_not_seen_the_size_leaves_it_open() {
 
 #[test]
 fn a_set_that_was_not_to_grow_leaves_it_open() {
-    let mut history = acting("scale", &PODS[..1]);
+    let mut history = acting(Scenario::Scale, &PODS[..1]);
     history.held("mysql-0");
     assert_snapshot!(history.expect(HALTS, Inconclusive), @"mysql-0, held since #10, was not released");
     history.released("mysql-0");
@@ -230,7 +230,7 @@ fn where_nobody_comes_after_there_is_nothing_to_hold_up() {
 
 /// A set whose second pod is held.
 fn holding() -> History {
-    let mut history = acting("unready", &PODS);
+    let mut history = acting(Scenario::Unready, &PODS);
     history.held("mysql-1");
     history
 }
@@ -293,7 +293,7 @@ fn a_held_pod_that_is_held_no_more_proves_nothing() {
     gone.goes("mysql-1");
     gone.starts("mysql-0");
     gone.expect(DEADLOCK, Inconclusive);
-    let mut never = acting("unready", &PODS);
+    let mut never = acting(Scenario::Unready, &PODS);
     never.killed("mysql-0");
     never.expect(DEADLOCK, Inconclusive);
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, EventType, Phase, PodManagement, Subject, What},
+    evidence::{Act, EventType, Phase, PodManagement, Scenario, Subject, What},
     history::{History, PODS, subject},
 };
 
@@ -19,25 +19,25 @@ fn wanting(subject: Subject) -> Subject {
 /// Three pods, each of which is created so long after the one before it became Ready.
 fn started(subject: Subject, apart_ms: u64) -> History {
     let mut history = History::with(wanting(subject));
-    history.step("deploy", Phase::Begin);
+    history.step(Scenario::Deploy, Phase::Begin);
     for pod in PODS {
         history.starts(pod);
         history.pass_ms(apart_ms);
     }
-    history.step("deploy", Phase::End);
+    history.step(Scenario::Deploy, Phase::End);
     history
 }
 
 /// These are updated, each told to go so long after the one above it became Ready.
 fn rolled(mut history: History, apart_ms: u64) -> History {
-    history.step("roll", Phase::Begin);
+    history.step(Scenario::Roll, Phase::Begin);
     history.fault(Act::Roll { partition: 0 });
     history.template("rev-2");
     for pod in PODS.iter().rev() {
         history.replaced(pod);
         history.pass_ms(apart_ms);
     }
-    history.step("roll", Phase::End);
+    history.step(Scenario::Roll, Phase::End);
     history
 }
 
@@ -151,7 +151,7 @@ fn one_pod_that_follows_an_update_waits_for_nobody() {
 #[test]
 fn whom_the_harness_deletes_in_an_update_waits_for_nobody() {
     let mut history = started(subject(3), 10_000);
-    history.step("roll", Phase::Begin);
+    history.step(Scenario::Roll, Phase::Begin);
     history.fault(Act::Roll { partition: 0 });
     history.template("rev-2");
     history.replaced("mysql-2");

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Expect, Phase, PodManagement, Subject, What},
+    evidence::{Act, Expect, Phase, PodManagement, Scenario, Subject, What},
     history::{History, PODS, subject},
 };
 
@@ -34,7 +34,7 @@ fn one_by_one(pods: &[&str], apart_ms: u64) -> History {
         history.starts(pod);
         history.pass_ms(apart_ms);
     }
-    history.step("deploy", Phase::End);
+    history.step(Scenario::Deploy, Phase::End);
     history
 }
 
@@ -58,7 +58,7 @@ fn a_controller_that_is_slow_is_no_violation() {
     history.ready("mysql-0");
     history.added("mysql-2");
     history.ready("mysql-1");
-    history.step("deploy", Phase::End);
+    history.step(Scenario::Deploy, Phase::End);
     // Once may be chance.
     assert_snapshot!(grown(history).expect(PARALLEL, Inconclusive), @"mysql-2 could be created from #7 on, another pod became Ready, and it came at #11, 0.0 s later (#10)");
     // Who comes long after has another reason.
@@ -66,7 +66,7 @@ fn a_controller_that_is_slow_is_no_violation() {
     assert!(late.contains("5.0 s later"), "{late}");
     // Many pods take their time, while others are Ready already.
     let mut many = History::with(Subject { pod_management: PodManagement::Parallel, ..subject(40) });
-    many.step("deploy", Phase::Begin);
+    many.step(Scenario::Deploy, Phase::Begin);
     for pod in 0..40 {
         many.added(&format!("mysql-{pod}"));
         many.pass_ms(100);
@@ -74,7 +74,7 @@ fn a_controller_that_is_slow_is_no_violation() {
             many.ready(&format!("mysql-{}", pod - 20));
         }
     }
-    many.step("deploy", Phase::End);
+    many.step(Scenario::Deploy, Phase::End);
     let reason = many.expect(PARALLEL, Inconclusive);
     assert!(!reason.contains("became Ready"), "{reason}");
 }
@@ -90,7 +90,7 @@ fn a_stuck_first_pod_stops_nobody() {
             history.ready(pod);
         }
         history.expired("mysql-0 Ready", "Running, not Ready, CrashLoopBackOff");
-        history.step("deploy", Phase::Failed("mysql-0 was not Ready".into()));
+        history.step(Scenario::Deploy, Phase::Failed("mysql-0 was not Ready".into()));
         history
     };
     assert_snapshot!(stuck(&[]).expect(PARALLEL, Fail), @"mysql-1 was not created: `mysql-0 Ready` was awaited for 300.0 s; last seen: Running, not Ready, CrashLoopBackOff (#8); mysql-2 was not created: `mysql-0 Ready` was awaited for 300.0 s; last seen: Running, not Ready, CrashLoopBackOff (#8)");
@@ -118,11 +118,11 @@ fn pods_come_beside_a_held_one() {
 /// A set of four pods that is to have one.
 fn four_of_which_one_stays() -> History {
     let mut four = History::with(Subject { pod_management: PodManagement::Parallel, ..subject(4) });
-    four.step("deploy", Phase::Begin);
+    four.step(Scenario::Deploy, Phase::Begin);
     let pods = four.pod_names();
     pods.iter().for_each(|pod| drop(four.added(pod)));
     four.all_ready(&pods);
-    four.step("deploy", Phase::End);
+    four.step(Scenario::Deploy, Phase::End);
     four.fault(Act::Scale { from: 4, to: 1 });
     four
 }
@@ -130,7 +130,7 @@ fn four_of_which_one_stays() -> History {
 #[test]
 fn surplus_pods_go_together() {
     let mut one_by_one = History::deployed_in_parallel();
-    one_by_one.step("scale", Phase::Begin);
+    one_by_one.step(Scenario::Scale, Phase::Begin);
     one_by_one.fault(Act::Scale { from: 3, to: 1 });
     one_by_one.scaled(1);
     one_by_one.goes("mysql-2");
@@ -153,7 +153,7 @@ fn surplus_pods_go_together() {
 fn who_is_deleted_comes_back() {
     let deleted = |wait: bool| {
         let mut history = grown(History::deployed_in_parallel());
-        history.step("scale", Phase::End);
+        history.step(Scenario::Scale, Phase::End);
         let uid = history.uid("mysql-2");
         let act = Act::DeletePod { pod: "mysql-2".into(), uid, grace_s: None };
         history.fault(act.clone());
@@ -174,7 +174,7 @@ fn who_is_deleted_comes_back() {
 fn a_pod_waits_for_its_own_name() {
     // All go at once, and each comes back when its name is free.
     let mut history = grown(History::deployed_in_parallel());
-    history.step("scale", Phase::End);
+    history.step(Scenario::Scale, Phase::End);
     history.fault(Act::DeleteAllPods);
     for pod in PODS {
         history.deleting(pod);
@@ -216,7 +216,7 @@ fn a_start_in_which_nobody_stood_in_the_way_shows_nothing() {
         history.added(pod);
         history.ready(pod);
     }
-    history.step("deploy", Phase::End);
+    history.step(Scenario::Deploy, Phase::End);
     let reason = grown(history).expect(PARALLEL, Inconclusive);
     assert_eq!(reason, "in the scenario deploy each pod was created while all others were Ready: that shows nothing");
 }
@@ -225,10 +225,10 @@ fn a_start_in_which_nobody_stood_in_the_way_shows_nothing() {
 fn a_pod_that_was_there_before_the_deployment_was_not_created_in_it() {
     let mut history = History::with(Subject { pod_management: PodManagement::Parallel, ..subject(3) });
     history.added("mysql-1");
-    history.step("deploy", Phase::Begin);
+    history.step(Scenario::Deploy, Phase::Begin);
     ["mysql-0", "mysql-2"].iter().for_each(|pod| drop(history.added(pod)));
     history.all_ready(&PODS.map(str::to_owned));
-    history.step("deploy", Phase::End);
+    history.step(Scenario::Deploy, Phase::End);
     assert_eq!(grown(history).expect(PARALLEL, Inconclusive), "mysql-1 was not seen to be created");
 }
 
@@ -257,7 +257,7 @@ fn a_pod_is_wanted_from_when_it_was_asked_for() {
 #[test]
 fn one_surplus_pod_has_nobody_to_wait_for() {
     let mut history = History::deployed_in_parallel();
-    history.step("scale", Phase::Begin);
+    history.step(Scenario::Scale, Phase::Begin);
     history.fault(Act::Scale { from: 3, to: 2 });
     history.goes("mysql-2");
     let reason = history.expect(PARALLEL, Inconclusive);

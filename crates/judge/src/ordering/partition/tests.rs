@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Phase, Subject},
+    evidence::{Act, Phase, Scenario, Subject},
     history::{History, PODS, subject},
 };
 
@@ -14,7 +14,7 @@ const PARTITION: &str = "ordering::partition_is_respected";
 fn rolled() -> History {
     let mut history = History::of(3);
     PODS.iter().for_each(|pod| history.starts(pod));
-    history.step("roll", Phase::Begin);
+    history.step(Scenario::Roll, Phase::Begin);
     let act = Act::Roll { partition: 2 };
     history.fault(act.clone());
     history.template("rev-2");
@@ -92,7 +92,7 @@ fn a_pod_that_does_not_come_back_fails_when_it_was_awaited() {
 #[test]
 fn what_the_harness_restores_after_giving_up_does_not_count() {
     let mut history = deleted();
-    history.step("roll", Phase::Failed("no time left".into()));
+    history.step(Scenario::Roll, Phase::Failed("no time left".into()));
     history.starts("mysql-1");
     history.goes("mysql-0");
     history.expect(PARTITION, Inconclusive);
@@ -114,7 +114,7 @@ fn nothing_deleted_leaves_it_open() {
 fn a_template_that_did_not_change_shows_nothing() {
     let mut history = History::of(3);
     PODS.iter().for_each(|pod| history.starts(pod));
-    history.step("roll", Phase::Begin);
+    history.step(Scenario::Roll, Phase::Begin);
     history.fault(Act::Roll { partition: 2 });
     history.template("rev-1");
     deletes(&mut history, "mysql-1");
@@ -142,7 +142,7 @@ fn a_lost_stretch_leaves_the_partition_open() {
 fn a_partition_of_the_sets_own_holds_until_the_end() {
     let mut history = History::with(Subject { partition: 1, ..subject(3) });
     PODS.iter().for_each(|pod| history.starts(pod));
-    history.step("roll", Phase::Begin);
+    history.step(Scenario::Roll, Phase::Begin);
     history.fault(Act::Roll { partition: 1 });
     history.template("rev-2");
     deletes(&mut history, "mysql-0");

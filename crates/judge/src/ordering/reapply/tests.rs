@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, Phase, SnapshotOf, What},
+    evidence::{Act, Phase, Scenario, SnapshotOf, What},
     history::{History, PODS},
 };
 
@@ -14,7 +14,7 @@ const REAPPLY: &str = "ordering::reapply_changes_nothing";
 /// A run whose manifests are about to be applied a second time.
 fn deployed() -> History {
     let mut history = History::of(3);
-    history.step("deploy", Phase::Begin);
+    history.step(Scenario::Deploy, Phase::Begin);
     history.applied();
     PODS.iter().for_each(|pod| history.starts(pod));
     history.set_seen();
@@ -33,7 +33,7 @@ fn applied_while(mut history: History, happening: impl FnOnce(&mut History)) -> 
     happening(&mut history);
     history.pass_ms(1_000);
     history.proved(Act::Reapply, proof);
-    history.step("deploy", Phase::End);
+    history.step(Scenario::Deploy, Phase::End);
     history
 }
 

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Phase, Subject},
+    evidence::{Act, Phase, Scenario, Subject},
     history::{History, PODS, subject},
 };
 
@@ -15,7 +15,7 @@ const REVERSE: &str = "ordering::scales_down_in_reverse";
 /// A run whose set is being scaled to one pod.
 fn scaling() -> History {
     let mut history = started(&PODS);
-    history.step("scale", Phase::Begin);
+    history.step(Scenario::Scale, Phase::Begin);
     history.fault(Act::Scale { from: 3, to: 1 });
     history
 }
@@ -78,10 +78,10 @@ fn going_all_at_once_fails() {
 fn the_way_back_from_a_pod_that_was_added_is_no_scale_down() {
     let mut history = History::of(3);
     ["mysql-0", "mysql-1", "mysql-2", "mysql-3"].iter().for_each(|pod| history.starts(pod));
-    history.step("grow", Phase::Begin);
+    history.step(Scenario::Grow, Phase::Begin);
     history.fault(Act::Scale { from: 4, to: 3 });
     history.goes("mysql-3");
-    history.step("grow", Phase::End);
+    history.step(Scenario::Grow, Phase::End);
     assert_snapshot!(history.expect(REVERSE, Inconclusive), @"the set was not scaled down");
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::{
     Verdict,
-    evidence::{Act, Phase, Subject},
+    evidence::{Act, Phase, Scenario, Subject},
     history::{History, PODS, subject},
 };
 
@@ -209,7 +209,7 @@ proptest! {
     ) {
         let mut history = History::with(Subject { partition, ..subject(3) });
         PODS.iter().for_each(|pod| history.starts(pod));
-        history.step("roll", Phase::Begin);
+        history.step(Scenario::Roll, Phase::Begin);
         let act = Act::Roll { partition };
         history.fault(act.clone());
         history.template("rev-2");

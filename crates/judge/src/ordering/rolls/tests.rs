@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Phase, PodManagement, Step, Subject, What},
+    evidence::{Act, Phase, PodManagement, Scenario, Step, Subject, What},
     history::{History, PODS, subject},
 };
 
@@ -22,7 +22,7 @@ fn rolling_of(subject: Subject, happening: impl FnOnce(&mut History)) -> History
     PODS.iter().for_each(|pod| history.starts(pod));
     happening(&mut history);
     history.set_seen();
-    history.step("roll", Phase::Begin);
+    history.step(Scenario::Roll, Phase::Begin);
     history.fault(WHOLE);
     history.template("rev-2");
     history
@@ -43,7 +43,7 @@ fn reverted(mut history: History) -> History {
 /// The update did not come to its end: this was awaited.
 fn given_up(mut history: History, what: &str, last_seen: &str) -> History {
     history.expired(what, last_seen);
-    history.step("roll", Phase::Failed("it was not to be seen".into()));
+    history.step(Scenario::Roll, Phase::Failed("it was not to be seen".into()));
     history
 }
 
@@ -62,7 +62,7 @@ fn what_is_not_of_the_update_does_not_count() {
     let mut history = History::of(3);
     PODS.iter().for_each(|pod| history.starts(pod));
     history.set_seen();
-    history.step("roll", Phase::Begin);
+    history.step(Scenario::Roll, Phase::Begin);
     history.fault(WHOLE);
     history.set_seen();
     history.template("rev-2");
@@ -89,12 +89,12 @@ fn an_update_from_the_lowest_up_fails() {
 #[test]
 fn a_step_within_the_scenario_ends_no_update_and_its_end_does() {
     let mut history = rolling();
-    let step = Step { scenario: "roll".into(), name: "wait for the update".into(), phase: Phase::Begin };
+    let step = Step { scenario: Some(Scenario::Roll), name: "wait for the update".into(), phase: Phase::Begin };
     history.push(What::Step(step));
     history.deleting("mysql-0");
     history.expect(ROLLS, Fail);
     let mut over = rolling();
-    over.step("roll", Phase::End);
+    over.step(Scenario::Roll, Phase::End);
     over.deleting("mysql-0");
     over.expect(ROLLS, Inconclusive);
 }
@@ -279,7 +279,8 @@ fn a_lost_stretch_leaves_the_order_open() {
     history.deleting("mysql-0");
     history.gap("Pod");
     history.expect(ROLLS, Fail);
-    let mut deployed = rolling().lost("Pod", |what| matches!(what, What::Step(step) if step.scenario == "roll"));
+    let mut deployed =
+        rolling().lost("Pod", |what| matches!(what, What::Step(step) if step.scenario == Some(Scenario::Roll)));
     PODS.iter().rev().for_each(|pod| deployed.replaced(pod));
     reverted(deployed).expect(ROLLS, Pass);
 }
@@ -316,7 +317,7 @@ fn a_template_that_was_not_changed_shows_no_order() {
 fn a_partition_of_the_sets_own_keeps_pods_from_being_updated() {
     let mut history = History::with(crate::evidence::Subject { partition: 1, ..subject(3) });
     PODS.iter().for_each(|pod| history.starts(pod));
-    history.step("roll", Phase::Begin);
+    history.step(Scenario::Roll, Phase::Begin);
     for (act, revision) in [(Act::Roll { partition: 1 }, "rev-2"), (Act::RevertTemplate, "rev-1")] {
         history.fault(act.clone());
         history.template(revision);

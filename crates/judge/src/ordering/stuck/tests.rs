@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Phase, Subject, WaitOutcome, What},
+    evidence::{Act, Phase, Scenario, Subject, WaitOutcome, What},
     history::{History, PODS, subject},
 };
 
@@ -14,7 +14,7 @@ const STUCK: &str = "ordering::stuck_rollout_recovers";
 fn breaking() -> History {
     let mut history = History::of(3);
     PODS.iter().for_each(|pod| history.starts(pod));
-    history.step("roll", Phase::Begin);
+    history.step(Scenario::Roll, Phase::Begin);
     history.fault(Act::BreakTemplate);
     history.template("rev-2");
     history.goes("mysql-2");
@@ -52,7 +52,7 @@ fn ends(mut history: History) -> History {
 /// The harness waited for a pod in vain.
 fn given_up(mut history: History, pod: &str, last_seen: &str) -> History {
     history.expired(&format!("{pod} Ready under a new UID"), last_seen);
-    history.step("roll", Phase::Failed(format!("{pod} was not Ready")));
+    history.step(Scenario::Roll, Phase::Failed(format!("{pod} was not Ready")));
     history
 }
 

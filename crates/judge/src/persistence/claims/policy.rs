@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::evidence::{Act, ClaimLife, Evidence, Mark, Retention, Run};
+use crate::evidence::{Act, ClaimLife, Evidence, Mark, Retention, Run, Scenario};
 
 use super::{
     super::super::{
@@ -31,7 +31,7 @@ which the harness deletes what is left. A claim that stays fails where the harne
 The controller honours the policy by default from Kubernetes 1.27 on; on older ones the check is skipped.
 Usually wrong: the controller may not set finalizers on pods or claims (its RBAC was changed), the garbage collector
 does not run, or a finalizer on the claim is removed by nobody.",
-    scenarios: &["claims"],
+    scenarios: &[Scenario::Claims],
     minimum: &[Need::Acts],
     judge: claim_policy_is_honoured,
 };
@@ -71,7 +71,7 @@ struct Released {
 }
 
 fn released(case: &Case<'_>) -> Judged<Released> {
-    let (begin, end) = case.span("claims");
+    let (begin, end) = case.span(Scenario::Claims);
     let delete = Act::SetClaimPolicy { when_scaled: Retention::Delete };
     let inside = |seq: u64| (begin..=end).contains(&seq);
     let Some(policy) = case.acts(|act| *act == delete).into_iter().find(|policy| inside(policy.asked.seq)) else {

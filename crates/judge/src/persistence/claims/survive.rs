@@ -1,6 +1,6 @@
 //! Whether claims that are to stay do so.
 
-use crate::evidence::{Act, Evidence, Retention};
+use crate::evidence::{Act, Evidence, Retention, Scenario};
 
 use super::{
     super::super::{
@@ -27,7 +27,7 @@ Each part is judged where the manifests' persistentVolumeClaimRetentionPolicy sa
 whenScaled for the first, whenDeleted for the second, which needs a teardown in the run.
 Usually wrong: somebody changed the policy on the cluster, an operator or a script cleans up claims that no pod mounts,
 or the claims have an owner that is deleted.",
-    scenarios: &["scale"],
+    scenarios: &[Scenario::Scale],
     minimum: &[Need::Acts],
     judge: claims_survive_scale_down,
 };

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, ClaimPolicy, EventType, Fault, Retention, SnapshotOf, Subject, WaitOutcome, What},
+    evidence::{Act, ClaimPolicy, EventType, Fault, Retention, Scenario, SnapshotOf, Subject, WaitOutcome, What},
     history::{History, subject},
 };
 
@@ -260,7 +260,7 @@ fn the_claim_of_a_pod_that_came_back_must_stay() {
     let back = |history: &mut History| history.bound("data-mysql-2", "claim 2.7", "pv-new");
     let back = History::good().preceded(proved(HELD), back);
     back.expect(POLICY, Pass);
-    let ends = |what: &What| matches!(what, What::Step(step) if step.scenario == "teardown");
+    let ends = |what: &What| matches!(what, What::Step(step) if step.scenario == Some(Scenario::Teardown));
     let again = back.preceded(ends, |history| going(history, EventType::Modified, "data-mysql-2", "claim 2.7"));
     again.expect(POLICY, Pass);
     let again = History::good().preceded(proved(HELD), |history| {
@@ -288,7 +288,7 @@ fn a_policy_that_was_not_seen_to_be_set_leaves_it_open() {
 #[test]
 fn claims_that_the_teardown_deletes_are_not_to_blame() {
     let whole = History::good();
-    let ends = |what: &What| matches!(what, What::Step(step) if step.scenario == "claims");
+    let ends = |what: &What| matches!(what, What::Step(step) if step.scenario == Some(Scenario::Claims));
     let last = whole.records.iter().rposition(|record| ends(&record.what)).expect("an end");
     let unended = whole.records[last].seq;
     let mut cut = whole;

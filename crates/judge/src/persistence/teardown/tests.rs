@@ -44,7 +44,7 @@ fn of_the_objects(what: &What) -> bool {
 }
 
 fn run_step(what: &What, name: &str) -> bool {
-    matches!(what, What::Step(step) if step.scenario == "run" && step.name == name)
+    matches!(what, What::Step(step) if step.scenario.is_none() && step.name == name)
 }
 
 /// Whether this ends the deletion of the cluster, well or not.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::{
     Verdict::{self, Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Ids, LeftOut, Moment, Question, SqlAnswer, What, WriteOutcome},
+    evidence::{Act, Ids, LeftOut, Moment, Question, Scenario, SqlAnswer, What, WriteOutcome},
     history::{History, broken, error, refused, row},
     mysql::intervals::Intervals,
     opinion::judged,
@@ -53,8 +53,9 @@ fn a_run_in_which_all_is_there_passes_and_names_what_was_done_to_it() {
 fn what_was_left_out_is_named() {
     let history = History::good().edit(|what| {
         if let What::Run(run) = what {
-            let left_out = |scenario: &str| LeftOut { scenario: scenario.into(), why: "nodes are left alone".into() };
-            run.left_out = ["drain", "claims"].map(left_out).to_vec();
+            let left_out =
+                |scenario: Scenario| LeftOut { scenario: scenario.into(), why: "nodes are left alone".into() };
+            run.left_out = [Scenario::Drain, Scenario::Claims].map(left_out).to_vec();
         }
     });
     let reason = history.expect(LOST, Pass);
@@ -267,8 +268,9 @@ fn undisturbed() -> History {
     let disrupted = |what: &What| matches!(what, What::Fault(fault) if fault.act != Act::StopLedger);
     History::good().without(disrupted).edit(|what| {
         if let What::Run(run) = what {
-            let peaceful =
-                |scenario: &String| ["deploy", "replicate", "settle", "teardown"].contains(&scenario.as_str());
+            let peaceful = |scenario: &Scenario| {
+                [Scenario::Deploy, Scenario::Replicate, Scenario::Settle, Scenario::Teardown].contains(scenario)
+            };
             let (acted, others): (Vec<_>, Vec<_>) = run.scenarios.drain(..).partition(peaceful);
             let left_out = |scenario| LeftOut { scenario, why: "pods are left alone".into() };
             (run.scenarios, run.left_out) = (acted, others.into_iter().map(left_out).collect());

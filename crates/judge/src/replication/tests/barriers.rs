@@ -6,7 +6,7 @@ use super::answering_at;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Moment, Question, SqlAnswer, What},
+    evidence::{Moment, Question, Scenario, SqlAnswer, What},
     history::{History, broken, row},
 };
 
@@ -22,7 +22,7 @@ const FOLLOW: &str = "replication::replicas_follow_by_stable_name";
 const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa942956";
 
 fn drained(moment: &Moment) -> bool {
-    *moment == Moment::Recovered { scenario: "drain".into() }
+    *moment == Moment::Recovered { scenario: Scenario::Drain }
 }
 
 fn settled(moment: &Moment) -> bool {

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Budgets, Entries, Entry, Lag, LeftOut, Moment, Phase, Question, What, WriteOutcome},
+    evidence::{Act, Budgets, Entries, Entry, Lag, LeftOut, Moment, Phase, Question, Scenario, What, WriteOutcome},
     history::History,
 };
 
@@ -40,7 +40,7 @@ fn an_outage_that_is_longer_than_its_budget_fails() {
 
 /// The moment after a drain.
 fn drained(moment: &Moment) -> bool {
-    *moment == Moment::Recovered { scenario: "drain".into() }
+    *moment == Moment::Recovered { scenario: Scenario::Drain }
 }
 
 #[test]
@@ -69,17 +69,18 @@ fn what_nobody_looked_for_leaves_it_open() {
 
 #[test]
 fn a_scenario_that_was_left_out_does_not_excuse_one_that_disrupted_nothing() {
-    let left_out = |scenarios: &'static [&str]| {
+    let left_out = |scenarios: &'static [Scenario]| {
         let undisrupted = History::good().without(|what| matches!(what, What::Fault(_)));
         undisrupted.edit(move |what| {
             if let What::Run(run) = what {
-                run.left_out = vec![LeftOut { scenario: "drain".into(), why: "the nodes are others'".into() }];
-                run.scenarios.retain(|scenario| scenarios.contains(&scenario.as_str()));
+                run.left_out = vec![LeftOut { scenario: Scenario::Drain, why: "the nodes are others'".into() }];
+                run.scenarios.retain(|scenario| scenarios.contains(scenario));
             }
         })
     };
-    left_out(&["deploy", "replicate", "settle", "restart"]).expect(RECOVERS, Inconclusive);
-    left_out(&["deploy", "replicate", "settle"]).expect(RECOVERS, Skipped);
+    left_out(&[Scenario::Deploy, Scenario::Replicate, Scenario::Settle, Scenario::Restart])
+        .expect(RECOVERS, Inconclusive);
+    left_out(&[Scenario::Deploy, Scenario::Replicate, Scenario::Settle]).expect(RECOVERS, Skipped);
 }
 
 #[test]
@@ -90,15 +91,15 @@ fn a_disruption_that_is_not_proved_leaves_it_open() {
 }
 
 /// A good run in which the witness has written nothing in a scenario, from its first act on.
-fn unwritten(scenario: &str) -> History {
+fn unwritten(scenario: Scenario) -> History {
     let history = History::good();
     let begins = history.records.iter().position(
-        |record| matches!(&record.what, What::Step(step) if step.scenario == scenario && step.phase == Phase::Begin),
+        |record| matches!(&record.what, What::Step(step) if step.scenario == Some(scenario) && step.phase == Phase::Begin),
     );
     let mut records = history.records[begins.expect("a scenario")..].iter();
     let begun = records.find(|record| matches!(record.what, What::Fault(_))).expect("an act").at_us;
     let ended = records.find(
-        |record| matches!(&record.what, What::Step(step) if step.scenario == scenario && step.phase == Phase::End),
+        |record| matches!(&record.what, What::Step(step) if step.scenario == Some(scenario) && step.phase == Phase::End),
     );
     let ended = ended.expect("an end").at_us;
     // The witness's clock is five seconds ahead.
@@ -112,8 +113,10 @@ fn unwritten(scenario: &str) -> History {
 
 #[test]
 fn where_nobody_wanted_to_write_no_outage_is_known() {
-    assert_snapshot!(unwritten("together").expect(RECOVERS, Inconclusive), @"together: delete every pod at once: nobody wanted to write for 6.9 s, so no outage would show (#389)");
-    for scenario in ["restart", "unready", "crash", "scale", "roll", "drain"] {
+    assert_snapshot!(unwritten(Scenario::DeleteAll).expect(RECOVERS, Inconclusive), @"together: delete every pod at once: nobody wanted to write for 6.9 s, so no outage would show (#389)");
+    for scenario in
+        [Scenario::Restart, Scenario::Unready, Scenario::ServerKill, Scenario::Scale, Scenario::Roll, Scenario::Drain]
+    {
         let reason = unwritten(scenario).expect(RECOVERS, Inconclusive);
         assert!(reason.contains(&format!("{scenario}: ")) && reason.contains("nobody wanted to write"), "{reason}");
         let reason = unwritten(scenario).expect("replication::no_acknowledged_write_is_lost", Inconclusive);

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::answering_at;
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Moment, Question, SqlAnswer, What},
+    evidence::{Act, Moment, Question, Scenario, SqlAnswer, What},
     history::{History, broken, row},
 };
 
@@ -29,7 +29,7 @@ fn settled(moment: &Moment) -> bool {
 }
 
 fn recovered(moment: &Moment) -> bool {
-    *moment == Moment::Recovered { scenario: "crash".into() }
+    *moment == Moment::Recovered { scenario: Scenario::ServerKill }
 }
 
 #[test]

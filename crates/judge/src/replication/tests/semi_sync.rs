@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Entries, Entry, Phase, What, WriteOutcome},
+    evidence::{Act, Entries, Entry, Phase, Scenario, What, WriteOutcome},
     history::History,
 };
 
@@ -16,11 +16,11 @@ const WAIT: &str = "replication::commits_wait_for_a_replica";
 /// are replaced at 101 ms, and that is over with its scenario at 200 ms. These writes are told of as given.
 fn with_semi_sync_of(ids: RangeInclusive<u64>, told: Option<bool>) -> History {
     let mut history = History::of(3).with_semi_sync();
-    history.step("resolver", Phase::Begin);
+    history.step(Scenario::DnsReplace, Phase::Begin);
     history.pass_ms(98);
     history.fault(Act::RestartDns);
     history.pass_ms(98);
-    history.step("resolver", Phase::End);
+    history.step(Scenario::DnsReplace, Phase::End);
     let entry = |id: u64| Entry {
         id,
         sent_us: id * 1_000,

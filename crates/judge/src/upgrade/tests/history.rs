@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{AFTER_WORKER, AFTER_WORKER2, EQUAL, MOVES, UNTOUCHED};
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, EventType, Phase, SnapshotOf, Stage, State, WaitOutcome, What},
+    evidence::{Act, EventType, Phase, Scenario, SnapshotOf, Stage, State, WaitOutcome, What},
     history::History,
 };
 
@@ -167,7 +167,7 @@ fn stuck(outcome: WaitOutcome, last_seen: &str) -> History {
     let last = history.records.iter().position(|record| is_last(&record.what)).expect("a state");
     history.records.truncate(last);
     history.waited("mysql-1 Ready under a new UID", last_seen, outcome);
-    history.step("upgrade", Phase::Failed("mysql-1 was not Ready".into()));
+    history.step(Scenario::Upgrade, Phase::Failed("mysql-1 was not Ready".into()));
     history
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     Verdict::{Fail, Inconclusive},
-    evidence::{Phase, WaitOutcome, What},
+    evidence::{Phase, Scenario, WaitOutcome, What},
     history::{History, PODS},
 };
 
@@ -14,7 +14,7 @@ use super::{SERVING, started};
 /// A run of so many pods whose last one is there and was awaited in vain.
 fn last_one_waits(replicas: u32, last_seen: &str, outcome: WaitOutcome) -> History {
     let mut history = History::of(replicas);
-    history.step("deploy", Phase::Begin);
+    history.step(Scenario::Deploy, Phase::Begin);
     let (last, before) = PODS[..replicas as usize].split_last().expect("a pod");
     before.iter().for_each(|pod| history.starts(pod));
     history.added(last);

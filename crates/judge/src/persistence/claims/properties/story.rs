@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    evidence::{Act, ClaimPolicy, EventType, Phase, Retention, Subject},
+    evidence::{Act, ClaimPolicy, EventType, Phase, Retention, Scenario, Subject},
     history::{History, subject},
 };
 
@@ -169,8 +169,8 @@ pub(super) fn tell(history: &mut History, setting: Setting, event: Event, uid: u
     let (down, up) = (Act::Scale { from: all, to: 1 }, Act::Scale { from: 1, to: all });
     let freed = Act::SetClaimPolicy { when_scaled: Retention::Delete };
     match event {
-        Begins => history.step("claims", Phase::Begin),
-        Ends => history.step("claims", Phase::End),
+        Begins => history.step(Scenario::Claims, Phase::Begin),
+        Ends => history.step(Scenario::Claims, Phase::End),
         Down => history.fault(down),
         DownSeen => proved(history, down),
         Up => history.fault(up),

@@ -5,16 +5,16 @@ use futures::future::{join_all, try_join_all};
 use super::ScenarioError;
 use super::context::Context;
 use super::recover::recovered;
-use crate::evidence::Act;
+use crate::evidence::{Act, Scenario};
 
-pub(super) async fn together(context: &Context) -> Result<(), ScenarioError> {
+pub(super) async fn delete_all(context: &Context) -> Result<(), ScenarioError> {
     let pods: Vec<String> = context.subject.pods().collect();
     join_all(pods.iter().map(|pod| context.save_logs(pod))).await;
-    context.journal.step("together", "delete every pod", delete_all(context, &pods)).await?;
-    recovered(context, "together").await
+    context.journal.step(Scenario::DeleteAll, "delete every pod", delete_every_pod(context, &pods)).await?;
+    recovered(context, Scenario::DeleteAll).await
 }
 
-async fn delete_all(context: &Context, pods: &[String]) -> Result<(), ScenarioError> {
+async fn delete_every_pod(context: &Context, pods: &[String]) -> Result<(), ScenarioError> {
     let there: Vec<(&str, String)> = pods.iter().filter_map(|pod| Some((pod.as_str(), context.uid(pod)?))).collect();
     let doing = async {
         try_join_all(there.iter().map(|(pod, uid)| context.ask_to_go(pod, uid, None))).await?;

@@ -3,10 +3,10 @@
 use super::ScenarioError;
 use super::context::Context;
 use super::recover::recovered;
-use crate::evidence::{Act, SnapshotOf};
+use crate::evidence::{Act, Scenario, SnapshotOf};
 use crate::record::Sight;
 
-pub(super) async fn control(context: &Context) -> Result<(), ScenarioError> {
+pub(super) async fn apiserver_kill(context: &Context) -> Result<(), ScenarioError> {
     let nodes = context.control_planes().await?;
     let Some(node) = nodes.first() else {
         return Err(ScenarioError::NoNode {
@@ -14,8 +14,8 @@ pub(super) async fn control(context: &Context) -> Result<(), ScenarioError> {
             why: "the cluster shows no control plane".into(),
         });
     };
-    context.journal.step("control", "kill the API server", kill(context, node)).await?;
-    recovered(context, "control").await
+    context.journal.step(Scenario::ApiserverKill, "kill the API server", kill(context, node)).await?;
+    recovered(context, Scenario::ApiserverKill).await
 }
 
 /// Kills the API server of a node, and waits until another process answers in its place.

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::disrupt::failed;
 use super::placement::DNS_SERVERS;
 use super::recover::recovered;
-use crate::evidence::{Act, DnsServer, Snapshot, SnapshotOf, What};
+use crate::evidence::{Act, DnsServer, Scenario, Snapshot, SnapshotOf, What};
 use crate::object::has_condition;
 use crate::record::Sight;
 use crate::workload::by_uid;
@@ -21,10 +21,10 @@ use crate::workload::by_uid;
 /// The namespace of the cluster's own services.
 const NAMESPACE: &str = "kube-system";
 
-pub(super) async fn resolver(context: &Context) -> Result<(), ScenarioError> {
+pub(super) async fn dns_replace(context: &Context) -> Result<(), ScenarioError> {
     let replacing = context.disrupt(Act::RestartDns, replace(context));
-    context.journal.step("resolver", "replace the DNS servers", replacing).await?;
-    recovered(context, "resolver").await
+    context.journal.step(Scenario::DnsReplace, "replace the DNS servers", replacing).await?;
+    recovered(context, Scenario::DnsReplace).await
 }
 
 /// Deletes every DNS server, waits for as many new ones, and has these asked from now on.

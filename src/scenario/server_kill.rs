@@ -6,13 +6,13 @@ use super::ScenarioError;
 use super::context::Context;
 use super::recover::recovered;
 use crate::cluster::SERVERS;
-use crate::evidence::{Act, Moment, runs_anew};
+use crate::evidence::{Act, Moment, Scenario, runs_anew};
 use crate::record::Sight;
 
 /// Rows that are written before the server is killed.
 const ROWS: usize = 5;
 
-pub(super) async fn crash(context: &Context) -> Result<(), ScenarioError> {
+pub(super) async fn server_kill(context: &Context) -> Result<(), ScenarioError> {
     let pod = context.subject.primary();
     let (before, after) = (Moment::BeforeKill { pod: pod.clone() }, Moment::Kill { pod: pod.clone() });
     let rows = context.replicating();
@@ -22,19 +22,19 @@ pub(super) async fn crash(context: &Context) -> Result<(), ScenarioError> {
     }
     context.identity(&before, &pod).await;
     context.save_logs(&pod).await;
-    context.journal.step("crash", &format!("kill the server in {pod}"), kill(context, &pod)).await?;
+    context.journal.step(Scenario::ServerKill, &format!("kill the server in {pod}"), kill(context, &pod)).await?;
     if rows {
         context.rows(&after, &pod).await;
     }
     context.identity(&after, &pod).await;
-    recovered(context, "crash").await
+    recovered(context, Scenario::ServerKill).await
 }
 
 async fn kill(context: &Context, pod: &str) -> Result<(), ScenarioError> {
     let uid = context.uid(pod).unwrap_or_default();
     let node = context.node_of(pod).unwrap_or_default();
-    let asked_at = Instant::now();
-    let before = context.uptime(&Moment::BeforeKill { pod: pod.to_owned() }, pod).await.map(|it| (asked_at, it));
+    let before = context.uptime(&Moment::BeforeKill { pod: pod.to_owned() }, pod).await;
+    let before = before.map(|before_s| (Instant::now(), before_s));
     let doing = async {
         let asked = context.last_record();
         let killed = context.machines()?.kill_servers(&node, &uid).await?;
@@ -62,10 +62,14 @@ async fn another(context: &Context, pod: &str, before: Option<(Instant, u64)>) -
     // Whoever did not tell then cannot be told from another one now.
     let Some((then, before_s)) = before else { return std::future::pending().await };
     let moment = Moment::Kill { pod: pod.to_owned() };
-    let ask = async || match context.uptime(&moment, pod).await {
-        Some(now_s) if runs_anew(before_s, elapsed_us(then), now_s) => Sight::Met(context.last_record()),
-        Some(now_s) => Sight::NotYet(format!("it has been running for {now_s} s")),
-        None => Sight::NotYet("it does not answer".to_owned()),
+    let ask = async || {
+        // From one answer to the next question is less than from record to record, by which the act is proved.
+        let elapsed_us = elapsed_us(then);
+        match context.uptime(&moment, pod).await {
+            Some(now_s) if runs_anew(before_s, elapsed_us, now_s) => Sight::Met(context.last_record()),
+            Some(now_s) => Sight::NotYet(format!("it has been running for {now_s} s")),
+            None => Sight::NotYet("it does not answer".to_owned()),
+        }
     };
     let what = format!("another server in {pod}");
     context.comes_back(context.poll(&what, context.limits.pod_ready, ask)).await

@@ -6,19 +6,19 @@ use super::ScenarioError;
 use super::context::Context;
 use super::recover::recovered;
 use super::undo::Disrupted;
-use crate::evidence::Act;
+use crate::evidence::{Act, Scenario};
 
 /// For how long: shorter than it takes the cluster to give the node up, longer than a client waits for a query.
 const PAUSED_FOR: Duration = Duration::from_secs(10);
 
-pub(super) async fn freeze(context: &Context) -> Result<(), ScenarioError> {
+pub(super) async fn node_pause(context: &Context) -> Result<(), ScenarioError> {
     let node = context.free_node("paused").await?;
     let paused = Disrupted::Paused(node.clone());
     context.disrupts(&paused).await;
-    let frozen = context.journal.step("freeze", &format!("pause {node}"), pause(context, &node)).await;
-    let back = context.journal.step("freeze", &format!("unpause {node}"), context.undo(&paused)).await;
+    let frozen = context.journal.step(Scenario::NodePause, &format!("pause {node}"), pause(context, &node)).await;
+    let back = context.journal.step(Scenario::NodePause, &format!("unpause {node}"), context.undo(&paused)).await;
     frozen.and(back)?;
-    recovered(context, "freeze").await
+    recovered(context, Scenario::NodePause).await
 }
 
 async fn pause(context: &Context, node: &str) -> Result<(), ScenarioError> {

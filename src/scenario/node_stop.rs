@@ -4,9 +4,9 @@ use super::ScenarioError;
 use super::context::Context;
 use super::recover::recovered;
 use super::undo::Disrupted;
-use crate::evidence::Act;
+use crate::evidence::{Act, Scenario};
 
-pub(super) async fn outage(context: &Context) -> Result<(), ScenarioError> {
+pub(super) async fn node_stop(context: &Context) -> Result<(), ScenarioError> {
     let node = context.free_node("stopped").await?;
     let pods = context.pods_on(&node);
     for (pod, _) in &pods {
@@ -15,14 +15,14 @@ pub(super) async fn outage(context: &Context) -> Result<(), ScenarioError> {
     let asked = context.last_record();
     let stopped = Disrupted::Stopped(node.clone());
     context.disrupts(&stopped).await;
-    let shut = context.journal.step("outage", &format!("stop {node}"), stop(context, &node)).await;
-    let back = context.journal.step("outage", &format!("start {node}"), context.undo(&stopped)).await;
+    let shut = context.journal.step(Scenario::NodeStop, &format!("stop {node}"), stop(context, &node)).await;
+    let back = context.journal.step(Scenario::NodeStop, &format!("start {node}"), context.undo(&stopped)).await;
     shut.and(back)?;
     for (pod, uid) in &pods {
         // Until its kubelet says otherwise, a pod counts as Ready.
         context.restarted(pod, uid, asked).await?;
     }
-    recovered(context, "outage").await
+    recovered(context, Scenario::NodeStop).await
 }
 
 async fn stop(context: &Context, node: &str) -> Result<(), ScenarioError> {
