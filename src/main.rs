@@ -232,7 +232,7 @@ fn list(json: bool) -> anyhow::Result<u8> {
 fn explain(id: &str) -> u8 {
     match cli::check(id) {
         Ok(check) => {
-            let scenarios = check.scenarios.join(", ");
+            let scenarios = check.scenarios.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ");
             let Check { id, statement, source, explain, .. } = check;
             let minimum: String = check.minimum.iter().map(|need| format!("\n  - {need}")).collect();
             let minimum = if minimum.is_empty() { minimum } else { format!("\nA pass needs:{minimum}") };

@@ -10,7 +10,6 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use steadfast::evidence::Scenario;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use steadfast::{

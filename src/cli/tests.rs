@@ -2,6 +2,7 @@
 
 use super::*;
 use clap::CommandFactory as _;
+use steadfast::evidence::Scenario;
 
 fn options(arguments: &[&str]) -> RunOptions {
     let words = ["steadfast", "run"].iter().chain(arguments);
@@ -71,6 +72,6 @@ fn a_cluster_that_was_there_is_named_alone() {
 #[test]
 fn up_acts_what_stands_before_any_disruption() {
     let checks = options(&[]).up().checks;
-    assert!(checks.iter().any(|check| check.scenarios.contains(&"replicate")));
-    assert!(!checks.iter().any(|check| check.scenarios.contains(&"restart")));
+    assert!(checks.iter().any(|check| check.scenarios.contains(&Scenario::Replicate)));
+    assert!(!checks.iter().any(|check| check.scenarios.contains(&Scenario::Restart)));
 }

@@ -63,7 +63,7 @@ fn row(disruption: &Disruption, budgets: &Budgets) -> Row {
     let outage = toll.map(|toll| toll.longest_outage.map_or(0, |outage| outage.us()));
     let lag = toll.and_then(|toll| toll.lag).filter(|lag| lag.looks > 0);
     Row {
-        name: format!("{}: {}", disruption.scenario, disruption.name()),
+        name: disruption.title(),
         recovery: Cell::of(disruption.recovery_us(), budgets.recovery_ms),
         outage: Cell::of(outage, budgets.outage_ms),
         lag: lag.map_or_else(|| UNKNOWN.to_owned(), |lag| milliseconds(lag.p99_us)),
@@ -99,7 +99,7 @@ pub(super) fn ledger(evidence: &Evidence) -> Vec<String> {
 /// A disruption in `results.json`: times in seconds, so that a trend needs no arithmetic.
 #[derive(Serialize)]
 pub(super) struct DisruptionResult {
-    scenario: Scenario,
+    scenario: &'static str,
     acts: Vec<String>,
     evidence: Vec<u64>,
     began_s: f64,
@@ -178,7 +178,7 @@ fn result(disruption: &Disruption, budgets: &Budgets) -> DisruptionResult {
     let budget = |ms: u64| in_seconds(ms * 1000);
     let of_outage = |outage: Option<Outage>| outage.map_or(0.0, |outage| in_seconds(outage.us()));
     DisruptionResult {
-        scenario: disruption.scenario,
+        scenario: disruption.scenario.map_or("", Scenario::name),
         acts: disruption.acts.iter().map(|part| part.act.to_string()).collect(),
         evidence: disruption.acts.iter().map(|part| part.asked.seq).collect(),
         began_s: in_seconds(disruption.began().at_us),

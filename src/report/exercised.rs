@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::check::measure::Measures;
-use crate::evidence::{Evidence, Question, Replication, Row, Run, Sql, SqlAnswer, What};
+use crate::evidence::{Evidence, Question, Replication, Row, Run, Scenario, Sql, SqlAnswer, What};
 
 /// How far something was put to the test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,7 +58,8 @@ pub(super) fn exercised(evidence: &Evidence) -> Vec<Exercise> {
 }
 
 fn disruptions(measures: &Measures) -> Option<Exercise> {
-    let mut scenarios: Vec<&str> = measures.disruptions.iter().map(|it| it.scenario.name()).collect();
+    let mut scenarios: Vec<&str> =
+        measures.disruptions.iter().filter_map(|it| it.scenario).map(Scenario::name).collect();
     scenarios.dedup();
     let acts: usize = measures.disruptions.iter().map(|it| it.acts.iter().filter(|part| part.proved).count()).sum();
     let text = format!("disruptions: exercised: {acts} proved to have happened, in {}", scenarios.join(", "));

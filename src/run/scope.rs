@@ -101,16 +101,23 @@ mod tests {
 
     #[test]
     fn whose_the_cluster_is_decides_what_is_disrupted() {
-        let beyond_the_workload =
-            [Scenario::Drain, Scenario::NodePause, Scenario::NodeStop, Scenario::DnsReplace, Scenario::ApiserverKill];
+        let beyond_the_workload = [
+            Scenario::Upgrade,
+            Scenario::Drain,
+            Scenario::NodePause,
+            Scenario::NodeStop,
+            Scenario::DnsReplace,
+            Scenario::ApiserverKill,
+        ];
         let shared = Ground { disruption: Disruption::Workload, ..OWN };
         assert!(left_out(OWN).is_empty());
         assert_eq!(left_out(Ground { nodes: 1, ..OWN }), [Scenario::NodePause, Scenario::NodeStop]);
         assert_eq!(left_out(Ground { room: false, ..OWN }), [Scenario::Grow]);
         assert_eq!(left_out(shared), beyond_the_workload);
+        let [upgrade, others @ ..] = beyond_the_workload;
         assert_eq!(
             left_out(Ground { containers: false, ..shared }),
-            [&[Scenario::ServerKill][..], &beyond_the_workload].concat()
+            [&[upgrade, Scenario::ServerKill][..], &others].concat()
         );
     }
 

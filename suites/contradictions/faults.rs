@@ -67,7 +67,7 @@ fn acts(stored: &Stored) -> impl Iterator<Item = (String, Acted)> {
     let acts = stored.acts().into_iter().filter(|it| !matches!(it.act, Act::StartLedger { .. } | Act::DeleteClaims));
     let acts: Vec<Acted> = acts.filter(|it| !stuck(it)).collect();
     let acts = acts.into_iter();
-    acts.map(|acted| (format!("{}: {} (#{})", stored.scenario(acted.asked), acted.act, acted.asked), acted))
+    acts.map(|acted| (format!("{}: {} (#{})", stored.scenario_name(acted.asked), acted.act, acted.asked), acted))
 }
 
 fn noticed() -> Wanted {

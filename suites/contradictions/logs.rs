@@ -1,7 +1,6 @@
 //! Logs that no run writes, line by line.
 
 use serde_json::{Value, json};
-use steadfast::evidence::Scenario;
 
 /// A log's bytes, and what was done to them.
 pub type Bytes = (String, Vec<u8>);

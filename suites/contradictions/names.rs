@@ -90,7 +90,8 @@ fn dns_at(stored: &Stored, seq: u64) -> &Dns {
 
 /// All names at all occasions.
 fn named(stored: &Stored) -> Vec<Named> {
-    let key = |dns: &Dns, seq| (stored.scenario(seq), dns.moment.clone(), dns.record_type.clone(), dns.name.clone());
+    let key =
+        |dns: &Dns, seq| (stored.scenario_name(seq), dns.moment.clone(), dns.record_type.clone(), dns.name.clone());
     let groups = stored.groups(|record| match &record.what {
         What::Dns(dns) => Some(key(dns, record.seq)),
         _ => None,
@@ -209,7 +210,9 @@ fn some_are_not_asked(stored: &Stored) -> Vec<History> {
         [|dns| dns.server.clone(), |dns| format!("{:?}", dns.transport), |dns| dns.from.clone()];
     for of in kinds {
         let groups = stored.groups(|record| match &record.what {
-            What::Dns(dns) => Some((stored.scenario(record.seq), dns.moment.clone(), dns.record_type.clone(), of(dns))),
+            What::Dns(dns) => {
+                Some((stored.scenario_name(record.seq), dns.moment.clone(), dns.record_type.clone(), of(dns)))
+            }
             _ => None,
         });
         for ((scenario, moment, record_type, who), places) in groups {

@@ -113,7 +113,7 @@ fn scaling_down(stored: &Stored) -> Vec<History> {
 }
 
 /// A pod that is held in a scenario: its life, the proof, the request to release it and when it was Ready again.
-fn held<'a>(stored: &'a Stored, scenario: Scenario) -> Option<(&'a PodLife, u64, u64, u64)> {
+fn held(stored: &Stored, scenario: Scenario) -> Option<(&PodLife, u64, u64, u64)> {
     let hold = act(stored, scenario, 0, |act| matches!(act, Act::Hold { .. }))?;
     let Act::Hold { uid, .. } = &hold.act else { return None };
     let life = stored.timeline.pod_by_uid(uid)?;

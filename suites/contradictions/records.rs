@@ -145,7 +145,7 @@ fn class_of_event(stored: &Stored, event: &ObjectEvent, within: Option<Scenario>
         // What is listed of claims, volumes and the set after a gap is what nobody lets go meanwhile.
         (_, EventType::Listed) => return None,
         ("Pod", of) => format!("{kind} {name} {uid} {of:?}"),
-        ("StatefulSet", _) => format!("{kind} in {scenario}"),
+        ("StatefulSet", _) => format!("{kind} in {}", within.map_or("", Scenario::name)),
         _ => format!("{kind} {name} {uid}"),
     })
 }

@@ -124,7 +124,7 @@ fn right(stored: &Stored) -> Vec<History> {
 fn wrong(stored: &Stored) -> Vec<History> {
     let groups = stored.groups(|record| match &record.what {
         What::Dns(dns) if dns.record_type == "A" => {
-            Some((stored.scenario(record.seq), dns.moment.clone(), dns.name.clone()))
+            Some((stored.scenario_name(record.seq), dns.moment.clone(), dns.name.clone()))
         }
         _ => None,
     });

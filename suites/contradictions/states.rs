@@ -1,7 +1,7 @@
 //! The states between the steps of an upgrade: every field of them is compared, and what is wrong with one is noticed.
 
 use serde_json::{Value, json};
-use steadfast::evidence::{Scenario, SnapshotOf, Stage, State, What};
+use steadfast::evidence::{SnapshotOf, Stage, State, What};
 
 use super::{
     change::{Change, Places},

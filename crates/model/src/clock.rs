@@ -15,8 +15,9 @@ pub const BEAT: Duration = Duration::from_secs(1);
 
 const BEAT_US: u64 = BEAT.as_micros() as u64;
 
-/// A beat that is later than this was not only kept waiting by a busy machine: the program stood still.
-const LATE_US: u64 = 5_000_000;
+/// A busy machine keeps a program waiting for no longer, in microseconds: a beat that is later than this shows that the
+/// program stood still.
+pub const BUSY_US: u64 = 5_000_000;
 
 /// A machine that sleeps does so for longer than this; it is what lies between the readings of two clocks at most.
 const ASLEEP_US: u64 = 100_000;
@@ -107,7 +108,7 @@ impl Sampler {
         let (slept_us, late_us) = (passed_us.saturating_sub(awake_us), awake_us.saturating_sub(BEAT_US));
         let jumped_us = (now.wall_us - last.wall_us).saturating_sub_unsigned(passed_us);
         let unseen =
-            if slept_us > ASLEEP_US { Some(Cause::Slept) } else { (late_us > LATE_US).then_some(Cause::StoodStill) };
+            if slept_us > ASLEEP_US { Some(Cause::Slept) } else { (late_us > BUSY_US).then_some(Cause::StoodStill) };
         let jumped = (jumped_us.unsigned_abs() > JUMP_US).then_some(Cause::WallJumped { by_us: jumped_us });
         let (from_us, to_us) = (last.boot_us, now.boot_us);
         [unseen, jumped].into_iter().flatten().map(move |cause| Lapse { from_us, to_us, cause })
@@ -137,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_busy_machine_is_no_lapse() {
-        for awake_us in [0, BEAT_US, 3 * BEAT_US, BEAT_US + LATE_US] {
+        for awake_us in [0, BEAT_US, 3 * BEAT_US, BEAT_US + BUSY_US] {
             assert_eq!(noticed(awake_us, 0, 0), []);
             assert_eq!(noticed(awake_us, ASLEEP_US, JUMP_US.cast_signed()), []);
             assert_eq!(noticed(awake_us, ASLEEP_US, -JUMP_US.cast_signed()), []);
@@ -147,7 +148,7 @@ mod tests {
     #[test]
     fn who_slept_or_stood_still_or_was_set_is_noticed() {
         assert_eq!(causes(&noticed(BEAT_US, ASLEEP_US + 1, 0)), [Cause::Slept]);
-        assert_eq!(causes(&noticed(BEAT_US + LATE_US + 1, 0, 0)), [Cause::StoodStill]);
+        assert_eq!(causes(&noticed(BEAT_US + BUSY_US + 1, 0, 0)), [Cause::StoodStill]);
         assert_eq!(causes(&noticed(30_000_000, 600_000_000, 0)), [Cause::Slept]);
         for by_us in [JUMP_US.cast_signed() + 1, -JUMP_US.cast_signed() - 1, 600_000_000, -3_600_000_000] {
             assert_eq!(causes(&noticed(BEAT_US, 0, by_us)), [Cause::WallJumped { by_us }]);

@@ -32,7 +32,7 @@ use std::path::Path;
 pub use act::{Act, Fault};
 pub use answer::*;
 pub use choice::Choice;
-pub use clock::{BEAT, Reading, Sampler, Stopwatch, boot_us, wall_us};
+pub use clock::{BEAT, BUSY_US, Reading, Sampler, Stopwatch, boot_us, wall_us};
 pub use clocks::{Clocks, Doubt, Lasted};
 pub use entries::*;
 pub use index::{Index, Places};

@@ -240,7 +240,7 @@ impl History {
 
     /// The workload has recovered from what a scenario did to it, and all that it holds is asked for.
     fn recovered(&mut self, scenario: Scenario) {
-        let moment = Moment::Recovered { scenario: scenario.into() };
+        let moment = Moment::Recovered { scenario };
         self.write(&moment, "mysql-0");
         self.compared(&moment);
         self.pod_names().iter().for_each(|pod| self.identity(&moment, pod));

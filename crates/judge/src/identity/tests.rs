@@ -87,7 +87,7 @@ fn a_pod_that_comes_back_as_itself_passes() {
 #[test]
 fn a_server_that_comes_back_as_another_fails() {
     let history = History::good().telling("mysql-1", after_deletion, "server_uuid", "another");
-    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-1 was 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#180) and is another after the deletion of mysql-1 (#188); server_uuid of mysql-1 was another (#188) and is 3e11fa47-71ca-11e1-9e33-c80aa9429561 after the scenario crash (#320)");
+    assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-1 was 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#180) and is another after the deletion of mysql-1 (#188); server_uuid of mysql-1 was another (#188) and is 3e11fa47-71ca-11e1-9e33-c80aa9429561 after the scenario server-kill (#320)");
     History::good().telling("mysql-0", after_deletion, "server_id", "1").expect(SURVIVES, Fail);
 }
 

@@ -12,8 +12,8 @@ use super::{
 /// A disruption and what came of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Disruption {
-    /// The scenario that it belongs to.
-    pub scenario: Scenario,
+    /// The scenario that it belongs to; none where it was done outside of all.
+    pub scenario: Option<Scenario>,
     /// Its acts, in order.
     pub acts: Vec<Part>,
     /// The record up to which it lasted: the recovery, or the scenario's end, or the log's.
@@ -56,6 +56,11 @@ pub struct Toll {
 }
 
 impl Disruption {
+    /// What it was with its scenario, for people.
+    pub fn title(&self) -> String {
+        self.scenario.map_or_else(|| self.name(), |scenario| format!("{scenario}: {}", self.name()))
+    }
+
     /// What it was, in the imperative.
     pub fn name(&self) -> String {
         let names: Vec<String> = self.acts.iter().map(|part| part.act.to_string()).collect();
@@ -207,7 +212,7 @@ struct Walk<'a, 'c> {
 
 /// A disruption that the workload has not recovered from.
 struct Open {
-    scenario: Scenario,
+    scenario: Option<Scenario>,
     acts: Vec<Part>,
     behind: Behind,
     /// When a server was first asked for its transactions after the last act.
@@ -238,7 +243,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn asked(&mut self, asked: Mark, act: &Act) {
-        let (Some(scenario), bearing) = (self.scenario, bearing(act)) else { return };
+        let bearing = bearing(act);
         let acts = match (&mut self.open, bearing) {
             (_, Bearing::None) | (None, Bearing::Heals) => return,
             (None, Bearing::Disturbs) => {
@@ -249,7 +254,12 @@ impl<'a> Walk<'a, '_> {
         };
         let part = Part { act: act.clone(), asked, proved: self.proved.contains(&asked.seq) };
         let acts = acts.into_iter().chain([part]).collect();
-        self.open = Some(Open { scenario, acts, behind: Behind::since(asked.at_us, self.case), compared_us: None });
+        self.open = Some(Open {
+            scenario: self.scenario,
+            acts,
+            behind: Behind::since(asked.at_us, self.case),
+            compared_us: None,
+        });
     }
 
     /// A server is asked for its transactions. The ledger rests whenever it is compared with others; it need not when it

@@ -18,7 +18,7 @@ fn measures(history: &History) -> Measures {
 }
 
 fn titles(measures: &Measures) -> Vec<String> {
-    measures.disruptions.iter().map(|it| format!("{}: {}", it.scenario, it.name())).collect()
+    measures.disruptions.iter().map(|it| it.title()).collect()
 }
 
 #[test]
@@ -28,17 +28,17 @@ fn acts_are_one_disruption_until_every_replica_has_caught_up() {
     restart: delete mysql-1
     restart: delete mysql-0
     unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1
-    crash: kill the server in mysql-0
-    together: delete every pod at once
+    server-kill: kill the server in mysql-0
+    delete-all: delete every pod at once
     scale: scale from 3 to 1 … release mysql-0 (4 acts)
     grow: scale from 3 to 4
     grow: scale from 4 to 3
     roll: update the pods from index 2 on … delete mysql-2 (6 acts)
     drain: drain worker, uncordon worker
-    freeze: pause worker, unpause worker
-    outage: stop worker, start worker
-    resolver: replace the DNS servers
-    control: kill the API server
+    node-pause: pause worker, unpause worker
+    node-stop: stop worker, start worker
+    dns-replace: replace the DNS servers
+    apiserver-kill: kill the API server
     claims: scale from 3 to 2, scale from 2 to 3
     ");
 }
@@ -63,7 +63,7 @@ fn a_good_run_is_recovered_from_and_written_to() {
                 us.map_or("-".into(), |us| (us / 1000).to_string())
             });
             let out = toll.longest_outage.map(|outage| outage.us());
-            format!("{} {} {} {}", it.scenario, ms(it.ready_us()), ms(it.recovery_us()), ms(out))
+            format!("{} {} {} {}", it.scenario.expect("a scenario"), ms(it.ready_us()), ms(it.recovery_us()), ms(out))
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"), @"
@@ -71,17 +71,17 @@ fn a_good_run_is_recovered_from_and_written_to() {
     restart 2305 2624 4
     restart 2305 2624 2504
     unready 1101 1105 2504
-    crash 2702 2708 2504
-    together 6915 6919 2504
+    server-kill 2702 2708 2504
+    delete-all 6915 6919 2504
     scale 4107 4179 2504
     grow - 1511 4
     grow - 807 4
     roll 6915 6921 2504
     drain 2204 2208 2504
-    freeze - 705 4
-    outage - 706 4
-    resolver - 705 4
-    control - 705 4
+    node-pause - 705 4
+    node-stop - 706 4
+    dns-replace - 705 4
+    apiserver-kill - 705 4
     claims 1505 1512 4
     ");
     let overall = measures.ledger.expect("a ledger");
@@ -171,7 +171,7 @@ fn a_disruption_is_over_with_its_scenario() {
     history.fault(Act::BreakTemplate);
     let found = measures(&history).disruptions;
     assert_eq!(
-        found.iter().map(|it| (it.scenario, it.until.seq)).collect::<Vec<_>>(),
+        found.iter().map(|it| (it.scenario.expect("a scenario"), it.until.seq)).collect::<Vec<_>>(),
         [(Scenario::Restart, end), (Scenario::Roll, end + 2)]
     );
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::evidence::{Act, Clocks, Entry, WriteOutcome};
+use crate::evidence::{Act, BUSY_US, Clocks, Entry, WriteOutcome};
 
 use super::{super::case::Case, AtRest, Disruption, Overall, disruption::at_rest};
 
@@ -120,8 +120,8 @@ impl Wanted {
 const USUAL_BEAT_US: u64 = 1_000_000;
 
 /// For so long nobody needs to want to write while something is disrupted: a machine that is short of time, or a server of
-/// the API that begins anew, holds the witness up too, for less than a second in runs on two cores.
-const MOST_IDLE_US: u64 = 2_500_000;
+/// the API that begins anew, holds the witness up too. Beyond this the witness stood still.
+const MOST_IDLE_US: u64 = BUSY_US;
 
 /// For so long nobody needs to want to write in the shortest disruption. Of one that is over soon it is half.
 const LEAST_IDLE_US: u64 = 1_000_000;

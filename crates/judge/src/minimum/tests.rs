@@ -50,7 +50,7 @@ fn an_act_that_is_missing_takes_the_pass_back() {
     let history = History::good().without(|what| matches!(what, What::Fault(fault) if of_freeze(&fault.act)));
     let (found, reason) = verdict(&history, "replication::no_acknowledged_write_is_lost");
     assert_eq!(found, Verdict::Inconclusive, "{reason}");
-    assert!(reason.contains("the scenario freeze ended"), "{reason}");
+    assert!(reason.contains("the scenario node-pause ended"), "{reason}");
 }
 
 #[test]

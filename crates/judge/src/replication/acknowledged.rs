@@ -5,7 +5,7 @@ use crate::evidence::{Evidence, Question};
 use super::{
     super::{Check, Finding, case::Case, measure::Measures, minimum::Need, opinion::judged, words::seconds},
     account::Account,
-    budget::{DISRUPTIVE, of_interest, titled, took_place, undisrupted, was_written_to},
+    budget::{DISRUPTIVE, of_interest, took_place, undisrupted, was_written_to},
 };
 
 pub(in super::super) const NO_ACKNOWLEDGED_WRITE_IS_LOST: Check = Check {
@@ -42,7 +42,7 @@ fn no_acknowledged_write_is_lost(evidence: &Evidence) -> Finding {
             opinion.weigh(was_written_to(disruption));
         }
         opinion.prove(disruptions.iter().map(|disruption| disruption.began().seq));
-        let names: Vec<String> = disruptions.iter().map(titled).collect();
+        let names: Vec<String> = disruptions.iter().map(|it| it.title()).collect();
         Ok(format!(
             "{}, over {}{}; the longest time without an acknowledged write was {}",
             account.words(case),

@@ -66,9 +66,9 @@ fn recovers_within_budget(evidence: &Evidence) -> Finding {
             opinion.weigh(is_written_to(case, disruption));
         }
         let slowest = disruptions.iter().max_by_key(|it| it.recovery_us());
-        let recovery = slowest.and_then(|it| Some((seconds(it.recovery_us()?), titled(it))));
+        let recovery = slowest.and_then(|it| Some((seconds(it.recovery_us()?), it.title())));
         let outages = disruptions.iter().filter_map(|it| Some((it.toll.as_ref()?.longest_outage?.us(), it)));
-        let outage = outages.max_by_key(|(us, _)| *us).map(|(us, it)| (seconds(us), titled(it)));
+        let outage = outages.max_by_key(|(us, _)| *us).map(|(us, it)| (seconds(us), it.title()));
         let (took, of) = recovery.unwrap_or_default();
         let (out, by) = outage.unwrap_or_default();
         Ok(format!(
@@ -96,17 +96,12 @@ pub(super) fn undisrupted(case: &Case<'_>, so: &str) -> Finding {
 
 /// The disruptions of scenarios that a workload is to recover from.
 pub(super) fn of_interest(disruptions: Vec<Disruption>) -> Vec<Disruption> {
-    disruptions.into_iter().filter(|it| DISRUPTIVE.contains(&it.scenario)).collect()
-}
-
-/// A disruption, for people: its scenario and its acts.
-pub(super) fn titled(disruption: &Disruption) -> String {
-    format!("{}: {}", disruption.scenario, disruption.name())
+    disruptions.into_iter().filter(|it| it.scenario.is_some_and(|it| DISRUPTIVE.contains(&it))).collect()
 }
 
 /// That every replica caught up in time; the record that shows it.
 fn recovers(case: &Case<'_>, disruption: &Disruption) -> Judged<u64> {
-    let title = titled(disruption);
+    let title = disruption.title();
     let (began, ceased) = (disruption.began().seq, disruption.ceased().seq);
     let Some((recovered, took)) = disruption.recovered.zip(disruption.recovery_us()) else {
         return Err(unrecovered(case, disruption, &title));
@@ -132,7 +127,7 @@ pub(super) fn took_place(disruption: &Disruption) -> Judged<()> {
 
 /// That somebody wanted to write all the while.
 pub(super) fn was_written_to(disruption: &Disruption) -> Judged<&Toll> {
-    let (title, seq) = (titled(disruption), disruption.began().seq);
+    let (title, seq) = (disruption.title(), disruption.began().seq);
     let reason = match &disruption.toll {
         None => format!("{title}: the witness did not write meanwhile (#{seq})"),
         Some(Toll { unwritten_us: Some(us), .. }) => {
@@ -168,7 +163,7 @@ fn unrecovered(case: &Case<'_>, disruption: &Disruption, title: &str) -> Finding
 
 /// That writes were acknowledged again in time.
 fn is_written_to(case: &Case<'_>, disruption: &Disruption) -> Judged<()> {
-    let (title, seq) = (titled(disruption), disruption.began().seq);
+    let (title, seq) = (disruption.title(), disruption.began().seq);
     let outage = disruption.toll.as_ref().and_then(|toll| toll.longest_outage);
     let (out, budget) = (outage.map_or(0, |outage| outage.us()), case.run.budgets.outage_ms.saturating_mul(1000));
     if out <= budget {

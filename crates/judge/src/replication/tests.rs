@@ -100,7 +100,7 @@ fn a_set_that_cannot_be_read_leaves_it_open() {
 
 #[test]
 fn a_barrier_that_is_not_reached_fails() {
-    assert_snapshot!(History::good().telling("mysql-2", |_| true, "reached", "0").expect(SAME, Fail), @"mysql-2 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-8` once replication was configured (#126); mysql-2 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-17` after the scenario crash (#305); mysql-2 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-18` after the scenario together (#408); and 16 more of the kind");
+    assert_snapshot!(History::good().telling("mysql-2", |_| true, "reached", "0").expect(SAME, Fail), @"mysql-2 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-8` once replication was configured (#126); mysql-2 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-17` after the scenario server-kill (#305); mysql-2 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-18` after the scenario delete-all (#408); and 16 more of the kind");
 }
 
 #[test]

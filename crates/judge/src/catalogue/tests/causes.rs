@@ -60,7 +60,7 @@ fn a_workload_that_stands_and_does_not_recover_is_a_cause_of_its_own() {
         .stops(Scenario::ServerKill, "a write on the primary did not come within 120s after all pods were Ready");
     let finding = judge("ordering::stuck_rollout_recovers", &history);
     assert_eq!(finding.cause.map(|cause| cause.seq), Some(note));
-    assert_snapshot!(finding.reason, @"the scenario roll was not begun: nothing more is disrupted: the workload did not come back from crash: a write on the primary did not come within 120s after all pods were Ready (#12)");
+    assert_snapshot!(finding.reason, @"the scenario roll was not begun: nothing more is disrupted: the workload did not come back from server-kill: a write on the primary did not come within 120s after all pods were Ready (#12)");
 }
 
 #[test]

@@ -13,7 +13,7 @@ const SRV: &str = "dns::srv_lists_every_pod";
 const PTR: &str = "dns::ptr_points_back";
 
 fn recovered(scenario: Scenario) -> Moment {
-    Moment::Recovered { scenario: scenario.into() }
+    Moment::Recovered { scenario }
 }
 
 /// Three pods that are Ready and asked for, and again after a scenario that took the second one away.

@@ -93,7 +93,7 @@ fn once_they_were_replaced_only_the_new_ones_count() {
         history
     };
     asked(&["coredns-c", "coredns-d"]).expect(SERVICE, Pass);
-    assert_snapshot!(asked(&["coredns-c"]).expect(SERVICE, Inconclusive), @"A of mysql-h.steadfast.svc.cluster.local was not asked for after the scenario resolver: from namespace default, of coredns-d over UDP; from namespace default, of coredns-d over TCP; from namespace steadfast, of coredns-d over UDP; from namespace steadfast, of coredns-d over TCP");
+    assert_snapshot!(asked(&["coredns-c"]).expect(SERVICE, Inconclusive), @"A of mysql-h.steadfast.svc.cluster.local was not asked for after the scenario dns-replace: from namespace default, of coredns-d over UDP; from namespace default, of coredns-d over TCP; from namespace steadfast, of coredns-d over UDP; from namespace steadfast, of coredns-d over TCP");
     asked(&["coredns-a", "coredns-b"]).expect(SERVICE, Inconclusive);
     // Evidence without a list: those that were asked since then are known.
     let unlisted = |servers: &[&str]| {

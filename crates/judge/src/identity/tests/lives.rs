@@ -58,7 +58,7 @@ fn a_server_that_is_another_one_after_any_scenario_fails() {
         answered(History::good(), scenario, uid, broken()).expect(SURVIVES, Inconclusive);
     }
     let last = told(History::good(), Scenario::Drain, "2.8", "102", "another");
-    assert_snapshot!(last.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#939) and is another after the scenario drain (#1005); server_uuid of mysql-2 was another (#1005) and is 3e11fa47-71ca-11e1-9e33-c80aa9429562 after the scenario freeze (#1032)");
+    assert_snapshot!(last.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#939) and is another after the scenario drain (#1005); server_uuid of mysql-2 was another (#1005) and is 3e11fa47-71ca-11e1-9e33-c80aa9429562 after the scenario node-pause (#1032)");
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn with_outcome(id: u64, outcome: &WriteOutcome) -> History {
 
 #[test]
 fn a_run_in_which_all_is_there_passes_and_names_what_was_done_to_it() {
-    assert_snapshot!(History::good().expect(LOST, Pass), @"all 117 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and nothing else (0 were refused, 32 never answered), over restart: delete mysql-2; restart: delete mysql-1; restart: delete mysql-0; unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1; crash: kill the server in mysql-0; together: delete every pod at once; scale: scale from 3 to 1 … release mysql-0 (4 acts); grow: scale from 3 to 4; grow: scale from 4 to 3; roll: update the pods from index 2 on … delete mysql-2 (6 acts); drain: drain worker, uncordon worker; freeze: pause worker, unpause worker; outage: stop worker, start worker; resolver: replace the DNS servers; control: kill the API server; the longest time without an acknowledged write was 2.5 s");
+    assert_snapshot!(History::good().expect(LOST, Pass), @"all 117 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and nothing else (0 were refused, 32 never answered), over restart: delete mysql-2; restart: delete mysql-1; restart: delete mysql-0; unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1; server-kill: kill the server in mysql-0; delete-all: delete every pod at once; scale: scale from 3 to 1 … release mysql-0 (4 acts); grow: scale from 3 to 4; grow: scale from 4 to 3; roll: update the pods from index 2 on … delete mysql-2 (6 acts); drain: drain worker, uncordon worker; node-pause: pause worker, unpause worker; node-stop: stop worker, start worker; dns-replace: replace the DNS servers; apiserver-kill: kill the API server; the longest time without an acknowledged write was 2.5 s");
     // One pod has nobody to replicate to, and clients all the same.
     History::good_of(1).expect(LOST, Pass);
 }
@@ -53,8 +53,7 @@ fn a_run_in_which_all_is_there_passes_and_names_what_was_done_to_it() {
 fn what_was_left_out_is_named() {
     let history = History::good().edit(|what| {
         if let What::Run(run) = what {
-            let left_out =
-                |scenario: Scenario| LeftOut { scenario: scenario.into(), why: "nodes are left alone".into() };
+            let left_out = |scenario: Scenario| LeftOut { scenario, why: "nodes are left alone".into() };
             run.left_out = [Scenario::Drain, Scenario::Claims].map(left_out).to_vec();
         }
     });

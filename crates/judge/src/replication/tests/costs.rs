@@ -30,12 +30,12 @@ fn a_good_run_passes_and_one_pod_is_skipped() {
 
 #[test]
 fn a_recovery_that_takes_longer_than_its_budget_fails() {
-    assert_snapshot!(held_to(|budgets| budgets.recovery_ms = 4_000).expect(RECOVERS, Fail), @"together: delete every pod at once: every replica had caught up only after 6.9 s, not within 4.0 s (#389, #408); scale: scale from 3 to 1 … release mysql-0 (4 acts): every replica had caught up only after 4.1 s, not within 4.0 s (#529, #608); roll: update the pods from index 2 on … delete mysql-2 (6 acts): every replica had caught up only after 6.9 s, not within 4.0 s (#805, #826)");
+    assert_snapshot!(held_to(|budgets| budgets.recovery_ms = 4_000).expect(RECOVERS, Fail), @"delete-all: delete every pod at once: every replica had caught up only after 6.9 s, not within 4.0 s (#389, #408); scale: scale from 3 to 1 … release mysql-0 (4 acts): every replica had caught up only after 4.1 s, not within 4.0 s (#529, #608); roll: update the pods from index 2 on … delete mysql-2 (6 acts): every replica had caught up only after 6.9 s, not within 4.0 s (#805, #826)");
 }
 
 #[test]
 fn an_outage_that_is_longer_than_its_budget_fails() {
-    assert_snapshot!(held_to(|budgets| budgets.outage_ms = 2_000).expect(RECOVERS, Fail), @"restart: delete mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#213); unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1: no write was acknowledged for 2.5 s, not within 2.0 s (#244); crash: kill the server in mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#297); and 4 more of the kind");
+    assert_snapshot!(held_to(|budgets| budgets.outage_ms = 2_000).expect(RECOVERS, Fail), @"restart: delete mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#213); unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1: no write was acknowledged for 2.5 s, not within 2.0 s (#244); server-kill: kill the server in mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#297); and 4 more of the kind");
 }
 
 /// The moment after a drain.
@@ -113,7 +113,7 @@ fn unwritten(scenario: Scenario) -> History {
 
 #[test]
 fn where_nobody_wanted_to_write_no_outage_is_known() {
-    assert_snapshot!(unwritten(Scenario::DeleteAll).expect(RECOVERS, Inconclusive), @"together: delete every pod at once: nobody wanted to write for 6.9 s, so no outage would show (#389)");
+    assert_snapshot!(unwritten(Scenario::DeleteAll).expect(RECOVERS, Inconclusive), @"delete-all: delete every pod at once: nobody wanted to write for 6.9 s, so no outage would show (#389)");
     for scenario in
         [Scenario::Restart, Scenario::Unready, Scenario::ServerKill, Scenario::Scale, Scenario::Roll, Scenario::Drain]
     {
