@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use steadfast::evidence::{
-    EventType, Evidence, Moment, Question, Record, Row, Scenario, SqlAnswer, What, Write, WriteOutcome,
+    Checkpoint, EventType, Evidence, Question, Record, Row, Scenario, SqlAnswer, What, Write, WriteOutcome,
 };
 
 /// Records between one round of restarts and the next, in which nothing happens but what always does.
@@ -163,10 +163,15 @@ impl Day<'_> {
     /// Rows are written on the first pod, and acknowledged.
     fn write(&mut self, count: usize, rounds: usize) {
         let pod = self.stored.uids.keys().next().expect("a pod").clone();
-        let (uid, moment, outcome) = (uid(&pod, rounds), Moment::Replicating, WriteOutcome::Acknowledged);
+        let (uid, checkpoint, outcome) = (uid(&pod, rounds), Checkpoint::Replicating, WriteOutcome::Acknowledged);
         for id in new_ids(count) {
-            let write =
-                Write { id, pod: pod.clone(), uid: uid.clone(), moment: moment.clone(), outcome: outcome.clone() };
+            let write = Write {
+                id,
+                pod: pod.clone(),
+                uid: uid.clone(),
+                checkpoint: checkpoint.clone(),
+                outcome: outcome.clone(),
+            };
             self.push(self.now() + 5_000, What::Write(write));
         }
     }

@@ -230,7 +230,7 @@ impl RunOptions {
             semi_sync: self.semi_sync,
             expect: self.expect.clone(),
             upgrade: None,
-            sabotage: Vec::new(),
+            injections: Vec::new(),
             ledger: Rate { writers: self.writers, per_second: self.rate },
             timeout_scale: self.timeout_scale,
             budgets: self.budgets.clone(),

@@ -14,21 +14,21 @@ use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::{Phase, What};
 use steadfast::report::Progress;
 use steadfast::run::{self, Finished, Settings, Target};
-use steadfast::scenario::{Point, Sabotage, Strike};
+use steadfast::scenario::{FaultInjection, InjectedFault, InjectionPoint};
 use steadfast::trend::MUTANTS;
 use tokio_util::sync::CancellationToken;
 
 mod common;
+#[path = "common/older_cluster.rs"]
+mod older_cluster;
 #[path = "common/settings.rs"]
 mod settings;
-#[path = "common/town.rs"]
-mod town;
 #[path = "common/trials.rs"]
 mod trials;
 #[path = "common/upgrades.rs"]
 mod upgrades;
 
-use town::Town;
+use older_cluster::OlderCluster;
 
 /// Clusters at once: most of an upgrade is waiting, and nothing here is held to a budget of time.
 const AT_ONCE: usize = 2;
@@ -38,7 +38,7 @@ const AT_ONCE: usize = 2;
 const GATE: &str = "SidecarContainers";
 
 const TRIALS: [(&str, trials::Act); 2] = [
-    ("a_node_that_does_not_come_back_is_named_and_of_use_again", || Town::act("botched", 2, stranded)),
+    ("a_node_that_does_not_come_back_is_named_and_of_use_again", || OlderCluster::act("botched", 2, stranded)),
     ("every_check_of_an_upgrade_fails_where_it_must", sabotaged),
 ];
 
@@ -47,15 +47,17 @@ fn main() -> ExitCode {
 }
 
 /// An upgrade with a worker whose kubelet is told something that only the older one understands.
-fn stranded(town: &Town) -> Result<(), Failed> {
-    let worker = format!("{}-worker", town.cluster.name);
-    let others = town.kubectl(&["get", "namespaces", "--output=name"])?;
-    set_gate(town, &worker)?;
-    town.until(&["get", "--raw", &format!("/api/v1/nodes/{worker}/proxy/configz")], |said| said.contains(GATE))?;
+fn stranded(older_cluster: &OlderCluster) -> Result<(), Failed> {
+    let worker = format!("{}-worker", older_cluster.cluster.name);
+    let others = older_cluster.kubectl(&["get", "namespaces", "--output=name"])?;
+    set_gate(older_cluster, &worker)?;
+    older_cluster
+        .until(&["get", "--raw", &format!("/api/v1/nodes/{worker}/proxy/configz")], |said| said.contains(GATE))?;
     let kubelet = ["get", "node", &worker, "--output=jsonpath={.spec.unschedulable}{.status.nodeInfo.kubeletVersion}"];
-    let old = town.kubectl(&kubelet)?;
+    let old = older_cluster.kubectl(&kubelet)?;
 
-    let finished = upgrade("stranded", Some(&town.cancel), to_newest(Target::Kind(town.cluster.name.clone()))?)?;
+    let finished =
+        upgrade("stranded", Some(&older_cluster.cancel), to_newest(Target::Kind(older_cluster.cluster.name.clone()))?)?;
     let failed = finished.evidence.records.iter().find_map(|record| match &record.what {
         What::Step(step) if step.name == "upgrade" => match &step.phase {
             Phase::Failed(error) => Some(error.as_str()),
@@ -64,7 +66,7 @@ fn stranded(town: &Town) -> Result<(), Failed> {
         _ => None,
     });
     let failed = failed.ok_or("the upgrade came to its end")?;
-    let named = format!("{worker} did not come back with the kubelet v{}", town.newer.kubernetes);
+    let named = format!("{worker} did not come back with the kubelet v{}", older_cluster.newer.kubernetes);
     let restored = format!("the kubelet {old} is back, and the node Ready");
     let gate = format!("unrecognized feature gate: {GATE}");
     if ![named, gate, restored].iter().all(|words| failed.contains(words)) {
@@ -75,19 +77,21 @@ fn stranded(town: &Town) -> Result<(), Failed> {
         _ => Verdict::Inconclusive,
     })?;
 
-    let (now, there) = (town.kubectl(&kubelet)?, town.kubectl(&["get", "namespaces", "--output=name"])?);
+    let (now, there) =
+        (older_cluster.kubectl(&kubelet)?, older_cluster.kubectl(&["get", "namespaces", "--output=name"])?);
     if now != old || there != others {
         return Err(format!("the node has {now}, not {old}; namespaces: {there:?}, not {others:?}").into());
     }
-    town.kubectl(&["wait", "node", &worker, "--for=condition=Ready", "--timeout=1s"]).map(drop)
+    older_cluster.kubectl(&["wait", "node", &worker, "--for=condition=Ready", "--timeout=1s"]).map(drop)
 }
 
 /// Has a node tell its kubelet of the gate, by the file through which kubeadm gives it flags
 /// (<https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/kubelet-integration/>).
-fn set_gate(town: &Town, node: &str) -> Result<(), Failed> {
+fn set_gate(older_cluster: &OlderCluster, node: &str) -> Result<(), Failed> {
     let script = "sed -i \"s/^KUBELET_KUBEADM_ARGS=\\\"/&--feature-gates=$1=true /\" /var/lib/kubelet/kubeadm-flags.env && \
                   systemctl restart kubelet";
-    let status = Command::new(&town.lab.docker).args(["exec", node, "sh", "-c", script, "sh", GATE]).status()?;
+    let status =
+        Command::new(&older_cluster.lab.docker).args(["exec", node, "sh", "-c", script, "sh", GATE]).status()?;
     if status.success() { Ok(()) } else { Err(format!("{node} cannot be told of {GATE}: {status}").into()) }
 }
 
@@ -97,16 +101,17 @@ fn set_gate(town: &Town, node: &str) -> Result<(), Failed> {
 fn sabotaged() -> Result<(), Failed> {
     let rolled = json!({"spec": {"template": {"metadata": {"annotations": {"sabotage": "of the control plane"}}}}});
     let renamed = json!({"spec": {"ports": [{"port": 3306, "name": "renamed"}]}});
-    let rows = Strike::Sql { pod: 0, statements: vec!["DELETE FROM steadfast.entries ORDER BY id LIMIT 3".to_owned()] };
-    let sabotage = [
-        (Point::ControlPlaneUpgraded, Strike::Set(rolled)),
-        (Point::ControlPlaneUpgraded, Strike::Service(renamed)),
-        (Point::NodeUpgraded, Strike::ReplacePod { pod: 2 }),
-        (Point::Settling, rows),
+    let rows =
+        InjectedFault::Sql { pod: 0, statements: vec!["DELETE FROM steadfast.entries ORDER BY id LIMIT 3".to_owned()] };
+    let injections = [
+        (InjectionPoint::ControlPlaneUpgraded, InjectedFault::Set(rolled)),
+        (InjectionPoint::ControlPlaneUpgraded, InjectedFault::Service(renamed)),
+        (InjectionPoint::NodeUpgraded, InjectedFault::ReplacePod { pod: 2 }),
+        (InjectionPoint::Settling, rows),
     ];
-    let sabotage = sabotage.map(|(at, strike)| Sabotage { at, strike });
+    let injections = injections.map(|(at, strike)| FaultInjection { at, strike });
     let settings = Settings {
-        sabotage: sabotage.into(),
+        injections: injections.into(),
         budgets: vec!["lag=1ms".parse().expect("a budget")],
         ..to_newest(Target::New { nodes: 1, kubernetes: None, domain: None, ip_family: IpFamily::Ipv4 })?
     };

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 mod account;
 #[path = "common/apart.rs"]
 mod apart;
+#[path = "existing/bystanders.rs"]
+mod bystanders;
 mod common;
 #[path = "existing/killed.rs"]
 mod killed;
@@ -24,13 +26,11 @@ mod neighbours;
 mod program;
 #[path = "existing/runs.rs"]
 mod runs;
-#[path = "common/single.rs"]
-mod single;
-#[path = "existing/world.rs"]
-mod world;
+#[path = "common/shared_cluster.rs"]
+mod shared_cluster;
 
 use program::{Run, run};
-use single::{Act, Made};
+use shared_cluster::{Act, Made};
 
 const TRIALS: [(&str, Act); 11] = [
     ("nothing_is_written_to_a_cluster_that_nobody_confirmed", unconfirmed),
@@ -48,7 +48,7 @@ const TRIALS: [(&str, Act); 11] = [
 
 fn main() -> ExitCode {
     let offline = vec![Trial::test("what_a_run_changed_would_be_seen", what_changed_is_seen)];
-    single::run("existing", &common::arguments(), world::settle_in, &TRIALS, offline)
+    shared_cluster::run("existing", &common::arguments(), bystanders::settle_in, &TRIALS, offline)
 }
 
 /// What the trials rest on notices what it must, and nothing else.
@@ -59,8 +59,8 @@ fn what_changed_is_seen() -> Result<(), Failed> {
         json!({"kind": "Pod", "metadata": metadata, "status": {"containerStatuses": containers}})
     };
     let map = |version: u64| json!({"kind": "ConfigMap", "metadata": {"name": "orders", "resourceVersion": version}});
-    let was = world::known(vec![pod("1", 1, 0), map(1)]);
-    let seen = |objects| world::differences(&was, &world::known(objects)).len();
+    let was = bystanders::known(vec![pod("1", 1, 0), map(1)]);
+    let seen = |objects| bystanders::differences(&was, &bystanders::known(objects)).len();
     let (same, others) = (vec![pod("1", 2, 0), map(1)], [pod("2", 1, 0), pod("1", 1, 1)]);
     let replaced = others.into_iter().all(|pod| seen(vec![pod, map(1)]) == 1);
     let counts = [seen(same), seen(vec![map(1)]), seen(vec![pod("1", 1, 0), map(2)]), seen(vec![])];
@@ -70,21 +70,21 @@ fn what_changed_is_seen() -> Result<(), Failed> {
 /// A run that is refused says which flag is missing, with the identity that kubectl tells too.
 fn unconfirmed(made: &Made) -> Result<(), Failed> {
     let said = refused(made, &["--kubeconfig", &path(made)])?;
-    let flag = format!("say so by --cluster-uid {}", world::identity(made)?);
+    let flag = format!("say so by --cluster-uid {}", bystanders::identity(made)?);
     if said.stderr.contains(&flag) { Ok(()) } else { Err(said.stderr.into()) }
 }
 
 fn another(made: &Made) -> Result<(), Failed> {
     let uid = "00000000-0000-4000-8000-000000000000";
     let said = refused(made, &["--kubeconfig", &path(made), "--cluster-uid", uid])?;
-    let both = [uid.to_owned(), world::identity(made)?];
+    let both = [uid.to_owned(), bystanders::identity(made)?];
     if both.iter().all(|uid| said.stderr.contains(uid)) { Ok(()) } else { Err(said.stderr.into()) }
 }
 
 fn may_only_look(made: &Made) -> Result<(), Failed> {
     let viewer = account::viewer(made)?;
     let kubeconfig = viewer.path().display().to_string();
-    let said = refused(made, &["--kubeconfig", &kubeconfig, "--cluster-uid", &world::identity(made)?])?;
+    let said = refused(made, &["--kubeconfig", &kubeconfig, "--cluster-uid", &bystanders::identity(made)?])?;
     if said.stderr.contains("create, delete namespaces") { Ok(()) } else { Err(said.stderr.into()) }
 }
 
@@ -102,7 +102,7 @@ fn refused(made: &Made, options: &[&str]) -> Result<Run, Failed> {
 fn undisturbed(made: &Made) -> Result<(), Failed> {
     let runner = account::runner(made)?;
     let kubeconfig = runner.path().display().to_string();
-    let said = run(made, "undisturbed", &["--kubeconfig", &kubeconfig, "--cluster-uid", &world::identity(made)?])?;
+    let said = run(made, "undisturbed", &["--kubeconfig", &kubeconfig, "--cluster-uid", &bystanders::identity(made)?])?;
     let checks = said.green()?;
     let skipped = |check: &Value| check["reason"].as_str().is_some_and(|reason| reason.contains("--allow-disruption"));
     let verdict = |id: &str| checks.iter().find(|check| check["id"] == id).map(|check| check["verdict"].clone());
@@ -119,7 +119,7 @@ fn disturbed(made: &Made) -> Result<(), Failed> {
     let runner = account::runner(made)?;
     let kubeconfig = runner.path().display().to_string();
     let context = format!("kind-{}", made.name);
-    let uid = world::identity(made)?;
+    let uid = bystanders::identity(made)?;
     let named = ["--kubeconfig", &kubeconfig, "--context", &context, "--cluster-uid", &uid];
     let said = run(made, "disturbed", &[&named[..], &["--allow-disruption", "persistence"]].concat())?;
     let skipped: Vec<Value> = said.green()?.into_iter().filter(|check| check["verdict"] == "skipped").collect();

@@ -33,11 +33,11 @@ const CLEAN_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 const TRIALS: [(&str, Act); 8] = [
-    ("interrupted_before_the_cluster_leaves_nothing", || interrupted(&Moment::Said("create the cluster"))),
-    ("interrupted_in_the_making_leaves_nothing", || interrupted(&Moment::Container)),
-    ("interrupted_in_the_deployment_leaves_nothing", || interrupted(&Moment::Recorded("ordered start"))),
-    ("killed_in_the_making_is_swept_by_the_next_start", || killed(&Moment::Container)),
-    ("killed_in_the_deployment_is_swept_by_the_next_start", || killed(&Moment::Recorded("ordered start"))),
+    ("interrupted_before_the_cluster_leaves_nothing", || interrupted(&Checkpoint::Said("create the cluster"))),
+    ("interrupted_in_the_making_leaves_nothing", || interrupted(&Checkpoint::Container)),
+    ("interrupted_in_the_deployment_leaves_nothing", || interrupted(&Checkpoint::Recorded("ordered start"))),
+    ("killed_in_the_making_is_swept_by_the_next_start", || killed(&Checkpoint::Container)),
+    ("killed_in_the_deployment_is_swept_by_the_next_start", || killed(&Checkpoint::Recorded("ordered start"))),
     ("a_second_signal_ends_at_once", a_second_signal),
     ("a_panic_leaves_nothing", a_panic),
     ("evidence_that_cannot_be_written_ends_the_disruptions", a_full_disk),
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 /// When a signal is sent.
-enum Moment {
+enum Checkpoint {
     /// Standard error says this.
     Said(&'static str),
     /// The evidence has this.
@@ -79,15 +79,15 @@ impl Run {
     }
 
     /// Starts a run and waits for the moment.
-    fn until(moment: &Moment) -> Result<Self, Failed> {
+    fn until(checkpoint: &Checkpoint) -> Result<Self, Failed> {
         let mut run = Self::start()?;
-        run.wait_for(moment)?;
+        run.wait_for(checkpoint)?;
         Ok(run)
     }
 
-    fn wait_for(&mut self, moment: &Moment) -> Result<(), Failed> {
+    fn wait_for(&mut self, checkpoint: &Checkpoint) -> Result<(), Failed> {
         let begun = Instant::now();
-        while !self.is(moment)? {
+        while !self.is(checkpoint)? {
             let ended = self.child.try_wait()?;
             if ended.is_some() || begun.elapsed() > BEGIN_WITHIN {
                 return Err(format!("the moment did not come ({ended:?}):\n{}", self.text("stderr")).into());
@@ -97,11 +97,11 @@ impl Run {
         Ok(())
     }
 
-    fn is(&self, moment: &Moment) -> Result<bool, Failed> {
-        Ok(match moment {
-            Moment::Said(words) => self.text("stderr").contains(words),
-            Moment::Recorded(words) => self.text("artifacts/latest/evidence.jsonl").contains(words),
-            Moment::Container => match self.cluster() {
+    fn is(&self, checkpoint: &Checkpoint) -> Result<bool, Failed> {
+        Ok(match checkpoint {
+            Checkpoint::Said(words) => self.text("stderr").contains(words),
+            Checkpoint::Recorded(words) => self.text("artifacts/latest/evidence.jsonl").contains(words),
+            Checkpoint::Container => match self.cluster() {
                 Some(cluster) => !containers(&cluster, "status=running")?.is_empty(),
                 None => false,
             },
@@ -199,8 +199,8 @@ fn is_gone(cluster: &str, volumes: &[String]) -> Result<(), Failed> {
     if left.is_empty() { Ok(()) } else { Err(format!("left of {cluster}: {}", left.join(", ")).into()) }
 }
 
-fn interrupted(moment: &Moment) -> Result<(), Failed> {
-    let mut run = Run::until(moment)?;
+fn interrupted(checkpoint: &Checkpoint) -> Result<(), Failed> {
+    let mut run = Run::until(checkpoint)?;
     let volumes = volumes(&run.cluster().unwrap_or_default())?;
     run.signal("INT")?;
     let code = run.end(CLEAN_WITHIN)?;
@@ -213,8 +213,8 @@ fn interrupted(moment: &Moment) -> Result<(), Failed> {
     Ok(())
 }
 
-fn killed(moment: &Moment) -> Result<(), Failed> {
-    let mut run = Run::until(moment)?;
+fn killed(checkpoint: &Checkpoint) -> Result<(), Failed> {
+    let mut run = Run::until(checkpoint)?;
     let volumes = volumes(&run.cluster().unwrap_or_default())?;
     run.signal("KILL")?;
     run.end(CLEAN_WITHIN)?;
@@ -223,9 +223,9 @@ fn killed(moment: &Moment) -> Result<(), Failed> {
 }
 
 fn a_second_signal() -> Result<(), Failed> {
-    let mut run = Run::until(&Moment::Container)?;
+    let mut run = Run::until(&Checkpoint::Container)?;
     run.signal("INT")?;
-    run.wait_for(&Moment::Said("once more ends at once"))?;
+    run.wait_for(&Checkpoint::Said("once more ends at once"))?;
     run.signal("INT")?;
     let begun = Instant::now();
     let code = run.end(CLEAN_WITHIN)?;
@@ -248,7 +248,7 @@ fn limited(command: &Command, kib: u32) -> Command {
 /// With so much evidence a run has begun to scale the set, and not come to its claims.
 fn a_full_disk() -> Result<(), Failed> {
     let mut run = Run::of("persistence::claims_survive", |command| limited(&command, 400))?;
-    run.wait_for(&Moment::Said("scale: scale to 1"))?;
+    run.wait_for(&Checkpoint::Said("scale: scale to 1"))?;
     let volumes = volumes(&run.cluster().unwrap_or_default())?;
     let code = run.end(BEGIN_WITHIN)?;
     run.left_nothing(&volumes)?;

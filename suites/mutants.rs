@@ -15,14 +15,14 @@ use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::{Evidence, Expect, Replication, Scenario};
 use steadfast::report::{Judged, Outcome};
 use steadfast::run::Budget;
-use steadfast::scenario::{Sabotage, plan};
+use steadfast::scenario::{FaultInjection, plan};
 use steadfast::trend::MUTANTS;
 use steadfast::workload::Hints;
 
 mod common;
 mod staged;
 
-use staged::{Act, Ground, Piece, Stage, judged};
+use staged::{Act, Case, Ground, Stage, judged};
 
 /// Mutants at once: each is three servers, and two cores carry so many before readiness suffers.
 const AT_ONCE: usize = 3;
@@ -48,7 +48,7 @@ struct Mutant {
     expect: Vec<Expect>,
     /// What is done to it while it runs.
     #[serde(default)]
-    sabotage: Vec<Sabotage>,
+    injections: Vec<FaultInjection>,
     /// Scenarios that it is put through beside those of the checks that must fail.
     #[serde(default)]
     scenarios: Vec<Scenario>,
@@ -86,7 +86,7 @@ fn stale_names(corefile: &str) -> String {
 fn main() -> ExitCode {
     let two_nodes = Ground { nodes: 2, domain: None, ip_family: IpFamily::Ipv4, corefile: None };
     let stale = Ground { nodes: 1, corefile: Some(stale_names), ..two_nodes.clone() };
-    staged::play(mutants(), &[(MUTANTS, two_nodes), (&format!("{MUTANTS}-dns"), stale)], AT_ONCE)
+    staged::run(mutants(), &[(MUTANTS, two_nodes), (&format!("{MUTANTS}-dns"), stale)], AT_ONCE)
 }
 
 fn folder() -> PathBuf {
@@ -104,7 +104,7 @@ fn mutants() -> Vec<Mutant> {
     mutants
 }
 
-impl Piece for Mutant {
+impl Case for Mutant {
     fn name(&self) -> String {
         self.name.clone()
     }
@@ -113,7 +113,7 @@ impl Piece for Mutant {
         self.on as usize
     }
 
-    async fn play(&self, stage: &Stage) -> Result<(), Failed> {
+    async fn run(&self, stage: &Stage) -> Result<(), Failed> {
         let act = Act {
             name: self.name.clone(),
             namespace: format!("m-{}", self.name),
@@ -123,7 +123,7 @@ impl Piece for Mutant {
             hints: Hints::default(),
             semi_sync: self.semi_sync,
             expect: self.expect.clone(),
-            sabotage: self.sabotage.clone(),
+            injections: self.injections.clone(),
             patience: PATIENCE,
             budgets: self.budgets.clone(),
         };

@@ -15,29 +15,29 @@ use steadfast::cluster::kind::PREFIX;
 mod common;
 #[path = "common/neighbours.rs"]
 mod neighbours;
-#[path = "common/town.rs"]
-mod town;
+#[path = "common/older_cluster.rs"]
+mod older_cluster;
 #[path = "common/trials.rs"]
 mod trials;
 #[path = "common/upgrades.rs"]
 mod upgrades;
 
-use town::{READY_WITHIN, Town};
+use older_cluster::{OlderCluster, READY_WITHIN};
 use trials::Act;
 
 /// Clusters at once.
 const AT_ONCE: usize = 1;
 
 const TRIALS: [(&str, Act); 2] = [
-    ("a_cluster_that_others_upgrade_is_compared", || Town::act("phases", 2, upgraded)),
-    ("a_workload_of_others_is_adopted_and_left_as_it_was", || Town::act("phases", 1, adopted)),
+    ("a_cluster_that_others_upgrade_is_compared", || OlderCluster::act("phases", 2, upgraded)),
+    ("a_workload_of_others_is_adopted_and_left_as_it_was", || OlderCluster::act("phases", 1, adopted)),
 ];
 
 fn main() -> ExitCode {
     trials::run(common::arguments(), &TRIALS, AT_ONCE, upgrades::left_out())
 }
 
-impl Town {
+impl OlderCluster {
     /// Where runs are written.
     fn artifacts(&self) -> PathBuf {
         common::artifacts().join("phases").join(self.cluster.name.trim_start_matches(PREFIX))
@@ -135,74 +135,76 @@ impl Town {
 }
 
 /// Everything around an upgrade to another version, each half called twice.
-fn upgraded(town: &Town) -> Result<(), Failed> {
-    std::fs::create_dir_all(town.artifacts())?;
-    let others = town.namespaces()?;
-    let before = town.before(&[]);
-    town.cut_short(&before, "witnessed", "INT")?;
-    town.call(&["after"], 2, &["did not come to its end"])?;
-    town.cut_short(&before, "deployed", "KILL")?;
-    town.call(&["before"], 0, &["steadfast after --state"])?;
-    let (made, state) = (town.namespaces()?, std::fs::read_to_string(town.state())?);
+fn upgraded(older_cluster: &OlderCluster) -> Result<(), Failed> {
+    std::fs::create_dir_all(older_cluster.artifacts())?;
+    let others = older_cluster.namespaces()?;
+    let before = older_cluster.before(&[]);
+    older_cluster.cut_short(&before, "witnessed", "INT")?;
+    older_cluster.call(&["after"], 2, &["did not come to its end"])?;
+    older_cluster.cut_short(&before, "deployed", "KILL")?;
+    older_cluster.call(&["before"], 0, &["steadfast after --state"])?;
+    let (made, state) = (older_cluster.namespaces()?, std::fs::read_to_string(older_cluster.state())?);
     let pods =
         ["get", "pods", "--all-namespaces", "--selector=app.kubernetes.io/name=steadfast-witness", "--output=name"];
-    let witnesses = town.kubectl(&pods)?;
-    town.call(&["before"], 0, &["steadfast after --state"])?;
-    if town.namespaces()? != made
-        || town.kubectl(&pods)? != witnesses
-        || std::fs::read_to_string(town.state())? == state
+    let witnesses = older_cluster.kubectl(&pods)?;
+    older_cluster.call(&["before"], 0, &["steadfast after --state"])?;
+    if older_cluster.namespaces()? != made
+        || older_cluster.kubectl(&pods)? != witnesses
+        || std::fs::read_to_string(older_cluster.state())? == state
     {
         return Err("called again, `before` made something new, or read nothing new".into());
     }
-    town.upgrade()?;
-    town.call(&["after", "--keep", "always"], 0, &[" 0 failed, 0 inconclusive", "the API server ran v"])?;
-    town.call(&["after", "--keep", "on-failure", "--allow-disruption"], 0, &[" 0 failed, 0 inconclusive"])?;
-    gone(town, &others)
+    older_cluster.upgrade()?;
+    older_cluster.call(&["after", "--keep", "always"], 0, &[" 0 failed, 0 inconclusive", "the API server ran v"])?;
+    older_cluster.call(&["after", "--keep", "on-failure", "--allow-disruption"], 0, &[" 0 failed, 0 inconclusive"])?;
+    gone(older_cluster, &others)
 }
 
 /// A workload that others run, on a node that is drained meanwhile: nothing is left in it in the end.
-fn adopted(town: &Town) -> Result<(), Failed> {
+fn adopted(older_cluster: &OlderCluster) -> Result<(), Failed> {
     let databases =
         "mysql --user=root --password=\"$MYSQL_ROOT_PASSWORD\" --skip-column-names --execute='SHOW DATABASES'";
     let databases = ["exec", "--namespace=shop", "mysql-0", "--", "sh", "-c", databases];
-    for image in town.lab.images.iter().filter(|image| image.wanted == "mysql:5.7") {
-        let mut load = Command::new(&town.lab.kind);
-        load.args(["load", "image-archive", "--name", &town.cluster.name]).arg(&image.archive).stderr(Stdio::null());
+    for image in older_cluster.lab.images.iter().filter(|image| image.wanted == "mysql:5.7") {
+        let mut load = Command::new(&older_cluster.lab.kind);
+        load.args(["load", "image-archive", "--name", &older_cluster.cluster.name])
+            .arg(&image.archive)
+            .stderr(Stdio::null());
         if !load.status()?.success() {
             return Err("the server's image was not loaded".into());
         }
     }
-    town.kubectl(&["create", "namespace", "shop"])?;
-    let manifests = rendered(town, "one-pod")?;
-    town.kubectl(&["apply", "--namespace=shop", "--filename", &manifests])?;
+    older_cluster.kubectl(&["create", "namespace", "shop"])?;
+    let manifests = rendered(older_cluster, "one-pod")?;
+    older_cluster.kubectl(&["apply", "--namespace=shop", "--filename", &manifests])?;
     let ready = "--output=jsonpath={.status.readyReplicas}";
-    town.until(&["get", "statefulset", "mysql", "--namespace=shop", ready], |said| said == "1")?;
-    let (others, held) = (town.namespaces()?, town.kubectl(&databases)?);
+    older_cluster.until(&["get", "statefulset", "mysql", "--namespace=shop", ready], |said| said == "1")?;
+    let (others, held) = (older_cluster.namespaces()?, older_cluster.kubectl(&databases)?);
     let options = ["--adopt", "mysql", "--namespace", "shop", "--allow-writes"];
-    town.call(&town.before(&options), 0, &["steadfast after --state"])?;
-    if !town.kubectl(&databases)?.contains("steadfast") {
+    older_cluster.call(&older_cluster.before(&options), 0, &["steadfast after --state"])?;
+    if !older_cluster.kubectl(&databases)?.contains("steadfast") {
         return Err("nothing is written to the adopted server".into());
     }
     let known: Vec<&str> = others.split(' ').collect();
-    for namespace in town.namespaces()?.split(' ').filter(|name| !known.contains(name)) {
-        is_shown_nowhere(town, namespace)?;
+    for namespace in older_cluster.namespaces()?.split(' ').filter(|name| !known.contains(name)) {
+        is_shown_nowhere(older_cluster, namespace)?;
     }
-    let node = format!("{}-control-plane", town.cluster.name);
-    town.drained(&node, || Ok(()))?;
-    town.until(&["get", "statefulset", "mysql", "--namespace=shop", ready], |said| said == "1")?;
-    town.call(&["after", "--keep", "never"], 0, &[" 0 failed, 0 inconclusive", "as before"])?;
-    gone(town, &others)?;
-    let holds = town.kubectl(&databases)?;
+    let node = format!("{}-control-plane", older_cluster.cluster.name);
+    older_cluster.drained(&node, || Ok(()))?;
+    older_cluster.until(&["get", "statefulset", "mysql", "--namespace=shop", ready], |said| said == "1")?;
+    older_cluster.call(&["after", "--keep", "never"], 0, &[" 0 failed, 0 inconclusive", "as before"])?;
+    gone(older_cluster, &others)?;
+    let holds = older_cluster.kubectl(&databases)?;
     if holds == held { Ok(()) } else { Err(format!("the adopted server had {held}, and has {holds}").into()) }
 }
 
 /// That the passwords of a witness stand in no file that was written.
-fn is_shown_nowhere(town: &Town, namespace: &str) -> Result<(), Failed> {
+fn is_shown_nowhere(older_cluster: &OlderCluster, namespace: &str) -> Result<(), Failed> {
     let decoded = "--output=go-template={{range .data}}{{. | base64decode}}{{\"\\n\"}}{{end}}";
-    let secret = town.kubectl(&["get", "secret", "steadfast-witness", "--namespace", namespace, decoded])?;
+    let secret = older_cluster.kubectl(&["get", "secret", "steadfast-witness", "--namespace", namespace, decoded])?;
     let passwords: Vec<&str> = secret.lines().filter(|line| !line.is_empty()).collect();
-    let mut folders = vec![town.artifacts()];
-    let mut files = vec![town.state()];
+    let mut folders = vec![older_cluster.artifacts()];
+    let mut files = vec![older_cluster.state()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
@@ -220,24 +222,24 @@ fn is_shown_nowhere(town: &Town, namespace: &str) -> Result<(), Failed> {
 }
 
 /// The manifests of a variant with the image that this machine has.
-fn rendered(town: &Town, variant: &str) -> Result<String, Failed> {
+fn rendered(older_cluster: &OlderCluster, variant: &str) -> Result<String, Failed> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/variants").join(variant);
-    let mut text = town.kubectl(&["kustomize", &folder.display().to_string()])?;
-    for image in town.lab.images.iter().filter(|image| image.wanted == "mysql:5.7") {
+    let mut text = older_cluster.kubectl(&["kustomize", &folder.display().to_string()])?;
+    for image in older_cluster.lab.images.iter().filter(|image| image.wanted == "mysql:5.7") {
         text = text.replace("image: mysql:5.7\n", &format!("image: {}\n", image.image));
     }
-    let path = town.folder.path().join("workload.yaml");
+    let path = older_cluster.folder.path().join("workload.yaml");
     std::fs::write(&path, text)?;
     Ok(path.display().to_string())
 }
 
 /// That what `before` made is gone, and its state file with it.
-fn gone(town: &Town, others: &str) -> Result<(), Failed> {
-    let there = town.namespaces()?;
-    if there != others || town.state().exists() {
+fn gone(older_cluster: &OlderCluster, others: &str) -> Result<(), Failed> {
+    let there = older_cluster.namespaces()?;
+    if there != others || older_cluster.state().exists() {
         return Err(format!(
             "the namespaces were {others}, and are {there}; the state file: {}",
-            town.state().exists()
+            older_cluster.state().exists()
         )
         .into());
     }

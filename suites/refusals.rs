@@ -25,8 +25,8 @@ mod part;
 mod phases;
 #[path = "refusals/program.rs"]
 mod program;
-#[path = "common/single.rs"]
-mod single;
+#[path = "common/shared_cluster.rs"]
+mod shared_cluster;
 #[path = "refusals/trend.rs"]
 mod trend;
 #[path = "refusals/upgrade.rs"]
@@ -44,5 +44,5 @@ fn main() -> ExitCode {
         phases::trials(),
     ];
     let offline = offline.into_iter().flatten().collect();
-    single::run("refusals", &Arguments::from_args(), |_| Ok(()), &cluster::TRIALS, offline)
+    shared_cluster::run("refusals", &Arguments::from_args(), |_| Ok(()), &cluster::TRIALS, offline)
 }

@@ -20,7 +20,7 @@ use steadfast::workload::Hints;
 mod common;
 mod staged;
 
-use staged::{Act, Ground, Piece, Stage, judged};
+use staged::{Act, Case, Ground, Stage, judged};
 
 /// Variants at once, on all stages together: they share the machine, whatever cluster they are in.
 const AT_ONCE: usize = 2;
@@ -88,7 +88,7 @@ fn main() -> ExitCode {
     let dual = Ground { nodes: 2, ip_family: IpFamily::Dual, ..three_nodes.clone() };
     let grounds =
         [("variants", three_nodes), ("variants-domain", domain), ("variants-ipv6", six), ("variants-dual", dual)];
-    staged::play(variants(), &grounds, AT_ONCE)
+    staged::run(variants(), &grounds, AT_ONCE)
 }
 
 fn folder() -> PathBuf {
@@ -104,7 +104,7 @@ fn variants() -> Vec<Variant> {
     variants
 }
 
-impl Piece for Variant {
+impl Case for Variant {
     fn name(&self) -> String {
         self.name.clone()
     }
@@ -113,7 +113,7 @@ impl Piece for Variant {
         self.on as usize
     }
 
-    async fn play(&self, stage: &Stage) -> Result<(), Failed> {
+    async fn run(&self, stage: &Stage) -> Result<(), Failed> {
         let act = Act {
             name: self.name.clone(),
             namespace: self.namespace.clone().unwrap_or_else(|| format!("v-{}", self.name)),
@@ -123,7 +123,7 @@ impl Piece for Variant {
             hints: self.hints.clone(),
             semi_sync: self.semi_sync,
             expect: Vec::new(),
-            sabotage: Vec::new(),
+            injections: Vec::new(),
             patience: PATIENCE,
             budgets: Vec::new(),
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::lab::Lab;
-use super::program::{KindError, run};
+use super::program::{CommandError, run};
 use super::proxy::is_loopback;
 
 const ASK_WITHIN: Duration = Duration::from_secs(20);
@@ -18,7 +18,7 @@ const PROVIDER: &str = "KIND_EXPERIMENTAL_PROVIDER";
 pub enum EngineError {
     /// It does not answer.
     #[error("the container engine does not answer: {}; ci/setup starts it, `steadfast doctor` looks at the rest", .0.last_line())]
-    Silent(KindError),
+    Silent(CommandError),
     /// kind is told to use another one.
     #[error("{PROVIDER} is `{provider}`, and clusters are made with Docker alone; unset it, and have Docker run")]
     AnotherProvider {
@@ -78,7 +78,7 @@ pub async fn engine(lab: &Lab) -> Result<String, EngineError> {
 ///
 /// # Errors
 /// When it does not answer.
-pub(super) async fn id(lab: &Lab) -> Result<String, KindError> {
+pub(super) async fn id(lab: &Lab) -> Result<String, CommandError> {
     let said = run(Command::new(&lab.docker).args(["info", "--format", "{{.ID}}"]), ASK_WITHIN).await?;
     Ok(said.trim().to_owned())
 }

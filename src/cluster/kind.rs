@@ -8,7 +8,7 @@ use tokio::process::Command;
 use super::lab::{Lab, cache_dir};
 use super::lease::{self, Lease, Maker};
 pub use super::load::{has_image, load_archives, load_images, provide_image};
-pub use super::program::KindError;
+pub use super::program::CommandError;
 use super::program::{kill_leader, lives, run, run_known};
 pub use super::shape::{IpFamily, Shape};
 use crate::evidence::Leftover;
@@ -54,9 +54,9 @@ impl KindCluster {
     ///
     /// # Errors
     /// When the lease cannot be taken.
-    pub fn claim(lab: &Lab, name: &str, folder: &Path) -> Result<Self, KindError> {
+    pub fn claim(lab: &Lab, name: &str, folder: &Path) -> Result<Self, CommandError> {
         let lease = Lease::take(&lease_folder(), name)
-            .map_err(|source| KindError::File { path: lease_folder().join(name), source })?;
+            .map_err(|source| CommandError::File { path: lease_folder().join(name), source })?;
         let kubeconfig = folder.join("kubeconfig");
         Ok(Self {
             lab: lab.clone(),
@@ -73,10 +73,10 @@ impl KindCluster {
     ///
     /// # Errors
     /// When kind fails; its last lines are in the error.
-    pub async fn create(&mut self, shape: Shape<'_>, limit: Duration) -> Result<(), KindError> {
+    pub async fn create(&mut self, shape: Shape<'_>, limit: Duration) -> Result<(), CommandError> {
         let path = self.kubeconfig.with_file_name("kind.json");
         let text = super::shape::configuration(&self.lab, shape).to_string();
-        std::fs::write(&path, text).map_err(|source| KindError::File { path: path.clone(), source })?;
+        std::fs::write(&path, text).map_err(|source| CommandError::File { path: path.clone(), source })?;
         let mut command = Command::new(&self.lab.kind);
         command.args(["create", "cluster", "--name", &self.name, "--image", shape.image, "--config"]).arg(&path);
         command.arg("--kubeconfig").arg(&self.kubeconfig).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &self.name);
@@ -85,7 +85,7 @@ impl KindCluster {
         let known = |group| {
             (*maker, *begun) = (Some(group), true);
             let noted = lease::note(&folder, name, &Maker { group, engine });
-            noted.map_err(|source| KindError::File { path: folder.join(name), source })
+            noted.map_err(|source| CommandError::File { path: folder.join(name), source })
         };
         run_known(&mut command, limit, known).await?;
         // Nobody makes anything of it any more, and the number may soon be another group's.
@@ -98,7 +98,7 @@ impl KindCluster {
     ///
     /// # Errors
     /// When the engine cannot be asked.
-    pub async fn delete(mut self) -> Result<Vec<Leftover>, KindError> {
+    pub async fn delete(mut self) -> Result<Vec<Leftover>, CommandError> {
         if !self.begun {
             // kind did not even start: what could not make anything cannot delete it either.
             lease::forget(&lease_folder(), &self.name);
@@ -114,7 +114,7 @@ impl KindCluster {
         if left.is_empty()
             && let Some(lease) = self.lease.take()
         {
-            lease.release().map_err(|source| KindError::File { path: lease_folder(), source })?;
+            lease.release().map_err(|source| CommandError::File { path: lease_folder(), source })?;
         }
         self.lease = None;
         for file in [self.kubeconfig.clone(), self.kubeconfig.with_file_name("kind.json")] {
@@ -128,9 +128,9 @@ impl KindCluster {
     ///
     /// # Errors
     /// When the lease cannot be changed.
-    pub fn keep(mut self) -> Result<(), KindError> {
+    pub fn keep(mut self) -> Result<(), CommandError> {
         let Some(lease) = self.lease.take() else { return Ok(()) };
-        lease.keep().map_err(|source| KindError::File { path: lease_folder(), source })
+        lease.keep().map_err(|source| CommandError::File { path: lease_folder(), source })
     }
 }
 
@@ -156,7 +156,7 @@ impl Drop for KindCluster {
 ///
 /// # Errors
 /// When kind knows no such cluster.
-pub async fn export_kubeconfig(lab: &Lab, cluster: &str, path: &Path) -> Result<(), KindError> {
+pub async fn export_kubeconfig(lab: &Lab, cluster: &str, path: &Path) -> Result<(), CommandError> {
     let mut command = Command::new(&lab.kind);
     command.args(["export", "kubeconfig", "--name", cluster, "--kubeconfig"]).arg(path);
     run(&mut command, ASK_WITHIN).await.map(drop)
@@ -166,7 +166,7 @@ pub async fn export_kubeconfig(lab: &Lab, cluster: &str, path: &Path) -> Result<
 ///
 /// # Errors
 /// When kind cannot be asked.
-pub async fn clusters(lab: &Lab) -> Result<Vec<String>, KindError> {
+pub async fn clusters(lab: &Lab) -> Result<Vec<String>, CommandError> {
     let listed = run(Command::new(&lab.kind).args(["get", "clusters", "--quiet"]), ASK_WITHIN).await?;
     Ok(listed.lines().map(str::to_owned).collect())
 }
@@ -175,12 +175,12 @@ pub async fn clusters(lab: &Lab) -> Result<Vec<String>, KindError> {
 ///
 /// # Errors
 /// When kind or the engine fails.
-pub async fn remove(lab: &Lab, cluster: &str) -> Result<(), KindError> {
+pub async fn remove(lab: &Lab, cluster: &str) -> Result<(), CommandError> {
     remove_after(lab, cluster, None).await
 }
 
 /// Deletes a cluster, again and again until nobody is left who makes something of it.
-async fn remove_after(lab: &Lab, cluster: &str, maker: Option<u32>) -> Result<(), KindError> {
+async fn remove_after(lab: &Lab, cluster: &str, maker: Option<u32>) -> Result<(), CommandError> {
     let end = Instant::now() + SETTLE_WITHIN;
     loop {
         let in_the_making = maker.is_some_and(lives);
@@ -193,10 +193,10 @@ async fn remove_after(lab: &Lab, cluster: &str, maker: Option<u32>) -> Result<()
     }
 }
 
-async fn remove_once(lab: &Lab, cluster: &str) -> Result<(), KindError> {
+async fn remove_once(lab: &Lab, cluster: &str) -> Result<(), CommandError> {
     // kind edits the kubeconfig that it finds: it gets one that nobody needs, so that the user's stays as it is.
     let nowhere =
-        tempfile::NamedTempFile::new().map_err(|source| KindError::File { path: "kubeconfig".into(), source })?;
+        tempfile::NamedTempFile::new().map_err(|source| CommandError::File { path: "kubeconfig".into(), source })?;
     let mut command = Command::new(&lab.kind);
     command.args(["delete", "cluster", "--name", cluster, "--kubeconfig"]).arg(nowhere.path());
     run(command.env("KIND_EXPERIMENTAL_DOCKER_NETWORK", cluster), DELETE_WITHIN).await?;
@@ -210,7 +210,7 @@ async fn remove_once(lab: &Lab, cluster: &str) -> Result<(), KindError> {
 ///
 /// # Errors
 /// When kind or the engine fails.
-pub async fn sweep(lab: &Lab) -> Result<Vec<String>, KindError> {
+pub async fn sweep(lab: &Lab) -> Result<Vec<String>, CommandError> {
     let folder = lease_folder();
     let (mut removed, mut trouble) = (Vec::new(), None);
     // Whoever holds the lease removes the cluster: another start at the same time leaves it alone.
@@ -229,10 +229,10 @@ pub async fn sweep(lab: &Lab) -> Result<Vec<String>, KindError> {
 }
 
 /// Deletes a cluster whose maker may live still. kind says of one that this engine does not have that it is deleted.
-async fn remove_noted(lab: &Lab, cluster: &str, maker: Option<Maker>) -> Result<(), KindError> {
+async fn remove_noted(lab: &Lab, cluster: &str, maker: Option<Maker>) -> Result<(), CommandError> {
     let Some(Maker { group, engine }) = maker else { return remove_after(lab, cluster, None).await };
     if super::engine::id(lab).await? != engine {
-        return Err(KindError::AnotherEngine { cluster: cluster.to_owned(), engine });
+        return Err(CommandError::AnotherEngine { cluster: cluster.to_owned(), engine });
     }
     kill_leader(group, cluster);
     remove_after(lab, cluster, Some(group)).await
@@ -243,7 +243,7 @@ pub fn forget(cluster: &str) {
     lease::forget(&lease_folder(), cluster);
 }
 
-async fn ids(lab: &Lab, what: &str, cluster: &str) -> Result<Vec<String>, KindError> {
+async fn ids(lab: &Lab, what: &str, cluster: &str) -> Result<Vec<String>, CommandError> {
     let (filter, format) = match what {
         "container" => (format!("label=io.x-k8s.kind.cluster={cluster}"), "{{.Names}}"),
         _ => (format!("name=^{cluster}$"), "{{.Name}}"),
@@ -257,7 +257,7 @@ async fn ids(lab: &Lab, what: &str, cluster: &str) -> Result<Vec<String>, KindEr
 }
 
 /// The volumes that a cluster's nodes are on.
-async fn volumes(lab: &Lab, cluster: &str) -> Result<Vec<String>, KindError> {
+async fn volumes(lab: &Lab, cluster: &str) -> Result<Vec<String>, CommandError> {
     let format = "{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Name}}\n{{end}}{{end}}";
     let mut command = Command::new(&lab.docker);
     command.args(["container", "inspect", "--format", format]).args(ids(lab, "container", cluster).await?);
@@ -265,7 +265,7 @@ async fn volumes(lab: &Lab, cluster: &str) -> Result<Vec<String>, KindError> {
     Ok(listed.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
-async fn leftovers(lab: &Lab, cluster: &str, volumes: &[String]) -> Result<Vec<Leftover>, KindError> {
+async fn leftovers(lab: &Lab, cluster: &str, volumes: &[String]) -> Result<Vec<Leftover>, CommandError> {
     let mut left = Vec::new();
     for kind in ["container", "network"] {
         let names = ids(lab, kind, cluster).await?;

@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use super::engine;
 use super::lab::Lab;
-use super::program::{KindError, run};
+use super::program::{CommandError, run};
 
 const LOAD_WITHIN: Duration = Duration::from_secs(300);
 
@@ -18,7 +18,7 @@ const ASK_WITHIN: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// When kind fails.
-pub async fn load_archives(lab: &Lab, cluster: &str, archives: &[&Path]) -> Result<(), KindError> {
+pub async fn load_archives(lab: &Lab, cluster: &str, archives: &[&Path]) -> Result<(), CommandError> {
     let loads = archives.iter().map(|archive| async move {
         let mut command = Command::new(&lab.kind);
         command.args(["load", "image-archive", "--name", cluster]).arg(archive);
@@ -32,11 +32,11 @@ pub async fn load_archives(lab: &Lab, cluster: &str, archives: &[&Path]) -> Resu
 ///
 /// # Errors
 /// When kind or the engine fails.
-pub async fn load_images(lab: &Lab, cluster: &str, images: &[&str]) -> Result<(), KindError> {
+pub async fn load_images(lab: &Lab, cluster: &str, images: &[&str]) -> Result<(), CommandError> {
     if images.is_empty() {
         return Ok(());
     }
-    let folder = tempfile::tempdir().map_err(|source| KindError::File { path: std::env::temp_dir(), source })?;
+    let folder = tempfile::tempdir().map_err(|source| CommandError::File { path: std::env::temp_dir(), source })?;
     let saves = images.iter().enumerate().map(|(number, image)| {
         let path = folder.path().join(format!("{number}.tar"));
         async move {
@@ -60,7 +60,7 @@ pub async fn has_image(lab: &Lab, image: &str) -> bool {
 ///
 /// # Errors
 /// When it has it not and cannot pull it; the error holds the engine's words.
-pub async fn provide_image(lab: &Lab, image: &str) -> Result<(), KindError> {
+pub async fn provide_image(lab: &Lab, image: &str) -> Result<(), CommandError> {
     if has_image(lab, image).await {
         return Ok(());
     }

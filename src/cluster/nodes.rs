@@ -6,7 +6,7 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use super::lab::Lab;
-use super::program::{KindError, run};
+use super::program::{CommandError, run};
 use super::release;
 
 /// The engine pauses, unpauses and starts a container, or runs a short command in it, within moments.
@@ -60,7 +60,7 @@ impl Nodes {
         Self { docker: lab.docker.clone() }
     }
 
-    async fn engine(&self, words: &[&str], limit: Duration) -> Result<String, KindError> {
+    async fn engine(&self, words: &[&str], limit: Duration) -> Result<String, CommandError> {
         Ok(run(Command::new(&self.docker).args(words), limit).await?.trim().to_owned())
     }
 
@@ -69,7 +69,7 @@ impl Nodes {
     ///
     /// # Errors
     /// When something on the node cannot be moved, or started.
-    pub async fn take_back_release(&self, node: &str) -> Result<(), KindError> {
+    pub async fn take_back_release(&self, node: &str) -> Result<(), CommandError> {
         release::take_back(&self.docker, node).await
     }
 
@@ -77,7 +77,7 @@ impl Nodes {
     ///
     /// # Errors
     /// When the engine knows no such container, or does not answer.
-    pub async fn state(&self, node: &str) -> Result<String, KindError> {
+    pub async fn state(&self, node: &str) -> Result<String, CommandError> {
         self.engine(&["container", "inspect", "--format", "{{.State.Status}}", node], DONE_WITHIN).await
     }
 
@@ -86,7 +86,7 @@ impl Nodes {
     ///
     /// # Errors
     /// When the engine does not.
-    pub async fn pause(&self, node: &str) -> Result<(), KindError> {
+    pub async fn pause(&self, node: &str) -> Result<(), CommandError> {
         frozen(async || self.engine(&["pause", node], DONE_WITHIN).await, DONE_WITHIN).await
     }
 
@@ -94,7 +94,7 @@ impl Nodes {
     ///
     /// # Errors
     /// When the engine does not.
-    pub async fn unpause(&self, node: &str) -> Result<(), KindError> {
+    pub async fn unpause(&self, node: &str) -> Result<(), CommandError> {
         if self.state(node).await? != "paused" {
             return Ok(());
         }
@@ -105,7 +105,7 @@ impl Nodes {
     ///
     /// # Errors
     /// When the engine does not.
-    pub async fn stop(&self, node: &str) -> Result<(), KindError> {
+    pub async fn stop(&self, node: &str) -> Result<(), CommandError> {
         let seconds = SHUT_DOWN_WITHIN.as_secs().to_string();
         self.engine(&["stop", "-t", &seconds, node], SHUT_DOWN_WITHIN + DONE_WITHIN).await.map(drop)
     }
@@ -114,7 +114,7 @@ impl Nodes {
     ///
     /// # Errors
     /// When the engine does not.
-    pub async fn start(&self, node: &str) -> Result<(), KindError> {
+    pub async fn start(&self, node: &str) -> Result<(), CommandError> {
         self.engine(&["start", node], DONE_WITHIN).await.map(drop)
     }
 
@@ -123,7 +123,7 @@ impl Nodes {
     ///
     /// # Errors
     /// When nothing can be run on the node.
-    pub async fn kill_servers(&self, node: &str, pod_uid: &str) -> Result<Vec<Killed>, KindError> {
+    pub async fn kill_servers(&self, node: &str, pod_uid: &str) -> Result<Vec<Killed>, CommandError> {
         let by_systemd = pod_uid.replace('-', "_");
         let words = ["exec", node, "sh", "-c", KILL_SERVERS, "sh", pod_uid, &by_systemd];
         let killed = self.engine(&words, DONE_WITHIN).await?;
@@ -134,7 +134,7 @@ impl Nodes {
     ///
     /// # Errors
     /// When there is none, or nothing can be run on the node.
-    pub async fn api_server(&self, node: &str) -> Result<String, KindError> {
+    pub async fn api_server(&self, node: &str) -> Result<String, CommandError> {
         let words = ["exec", "--env", "LC_ALL=C", node, "ps", "-C", API_SERVER, "-o", "pid=,lstart="];
         let told = self.engine(&words, DONE_WITHIN).await?;
         let words: Vec<&str> = told.lines().next().unwrap_or_default().split_whitespace().collect();
@@ -145,7 +145,7 @@ impl Nodes {
     ///
     /// # Errors
     /// When there is none, or nothing can be run on the node.
-    pub async fn kill_api_server(&self, node: &str) -> Result<(), KindError> {
+    pub async fn kill_api_server(&self, node: &str) -> Result<(), CommandError> {
         self.engine(&["exec", node, "pkill", "-KILL", "-x", API_SERVER], DONE_WITHIN).await.map(drop)
     }
 }
@@ -160,11 +160,11 @@ fn killed_process(numbers: &str) -> Option<Killed> {
 }
 
 /// Has the engine freeze something until it has done so.
-async fn frozen(freeze: impl AsyncFn() -> Result<String, KindError>, limit: Duration) -> Result<(), KindError> {
+async fn frozen(freeze: impl AsyncFn() -> Result<String, CommandError>, limit: Duration) -> Result<(), CommandError> {
     let begun = Instant::now();
     loop {
         match freeze().await {
-            Err(KindError::Failed { output, .. }) if output.contains(NOT_FROZEN) && begun.elapsed() < limit => {
+            Err(CommandError::Failed { output, .. }) if output.contains(NOT_FROZEN) && begun.elapsed() < limit => {
                 // Nobody tells when the processes that came too fast are over.
                 tokio::time::sleep(PAUSE_AGAIN_AFTER).await;
             }
@@ -205,14 +205,14 @@ mod tests {
     }
 
     /// How often an engine is asked that says this so many times before it does what it is asked, and what comes of it.
-    async fn asked(says: &str, times: usize, limit: Duration) -> (usize, Result<(), KindError>) {
+    async fn asked(says: &str, times: usize, limit: Duration) -> (usize, Result<(), CommandError>) {
         let asked = Cell::new(0);
         let freeze = async || {
             asked.set(asked.get() + 1);
             if asked.get() > times {
                 return Ok("worker".to_owned());
             }
-            Err(KindError::Failed { command: "docker pause worker".to_owned(), output: says.to_owned() })
+            Err(CommandError::Failed { command: "docker pause worker".to_owned(), output: says.to_owned() })
         };
         let done = frozen(freeze, limit).await;
         (asked.get(), done)

@@ -12,7 +12,7 @@ const SHOWN_LINES: usize = 12;
 
 /// A program of the lab failed.
 #[derive(Debug, thiserror::Error)]
-pub enum KindError {
+pub enum CommandError {
     /// It could not be started.
     #[error("cannot run {program}: {source}; run ci/setup, or `steadfast doctor` to see what is missing")]
     Start {
@@ -60,7 +60,7 @@ pub enum KindError {
     },
 }
 
-impl KindError {
+impl CommandError {
     /// The last thing that the program said; most say there what is wrong.
     pub fn last_line(&self) -> String {
         match self {
@@ -71,7 +71,7 @@ impl KindError {
 }
 
 /// Runs a command to its end and returns its standard output.
-pub(super) async fn run(command: &mut Command, limit: Duration) -> Result<String, KindError> {
+pub(super) async fn run(command: &mut Command, limit: Duration) -> Result<String, CommandError> {
     run_known(command, limit, |_| Ok(())).await
 }
 
@@ -80,14 +80,15 @@ pub(super) async fn run(command: &mut Command, limit: Duration) -> Result<String
 pub(super) async fn run_known(
     command: &mut Command,
     limit: Duration,
-    begun: impl FnOnce(u32) -> Result<(), KindError>,
-) -> Result<String, KindError> {
+    begun: impl FnOnce(u32) -> Result<(), CommandError>,
+) -> Result<String, CommandError> {
     let shown = {
         let standard = command.as_std();
         let words = std::iter::once(standard.get_program()).chain(standard.get_args());
         words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
     };
-    let start = |source| KindError::Start { program: shown.split(' ').next().unwrap_or_default().to_owned(), source };
+    let start =
+        |source| CommandError::Start { program: shown.split(' ').next().unwrap_or_default().to_owned(), source };
     let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = piped.process_group(0).kill_on_drop(true).spawn().map_err(start)?;
     if let Some(group) = child.id() {
@@ -95,7 +96,7 @@ pub(super) async fn run_known(
     }
     let output = match tokio::time::timeout(limit, child.wait_with_output()).await {
         Ok(output) => output.map_err(start)?,
-        Err(_) => return Err(KindError::Slow { command: shown, limit }),
+        Err(_) => return Err(CommandError::Slow { command: shown, limit }),
     };
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
@@ -103,7 +104,7 @@ pub(super) async fn run_known(
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let output = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
-    Err(KindError::Failed { command: shown, output })
+    Err(CommandError::Failed { command: shown, output })
 }
 
 /// Kills the leader of a process group that a killed run left at work. It is known by the cluster's name among its

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::lab::{Lab, NodeImage};
-use super::program::{KindError, run};
+use super::program::{CommandError, run};
 
 /// Unpacking an image, or bringing it into a node: some hundred megabytes each.
 const MOVED_WITHIN: Duration = Duration::from_secs(300);
@@ -51,8 +51,8 @@ impl Release {
     ///
     /// # Errors
     /// When the engine cannot, or the folder cannot be made.
-    pub async fn unpack(lab: &Lab, node: &NodeImage, beneath: &Path) -> Result<Self, KindError> {
-        let refuse = |source| KindError::File { path: beneath.to_owned(), source };
+    pub async fn unpack(lab: &Lab, node: &NodeImage, beneath: &Path) -> Result<Self, CommandError> {
+        let refuse = |source| CommandError::File { path: beneath.to_owned(), source };
         let folder = tempfile::Builder::new().prefix("release-").tempdir_in(beneath).map_err(refuse)?;
         let release = Self { docker: lab.docker.clone(), version: format!("v{}", node.kubernetes), folder };
         let out = format!("{}:/out", release.folder.path().display());
@@ -65,7 +65,7 @@ impl Release {
     ///
     /// # Errors
     /// When the engine cannot, or the node does not take the images.
-    pub async fn bring(&self, node: &str) -> Result<(), KindError> {
+    pub async fn bring(&self, node: &str) -> Result<(), CommandError> {
         self.on(node, &["mkdir", "-p", FOLDER], DONE_WITHIN).await?;
         for part in PARTS {
             let from: PathBuf = self.folder.path().join(part);
@@ -83,7 +83,7 @@ impl Release {
     ///
     /// # Errors
     /// When kubeadm does not come to its end; its last lines are in the error.
-    pub async fn upgrade_control_plane(&self, node: &str, first: bool) -> Result<String, KindError> {
+    pub async fn upgrade_control_plane(&self, node: &str, first: bool) -> Result<String, CommandError> {
         if !first {
             return self.upgrade_configuration(node).await;
         }
@@ -95,11 +95,11 @@ impl Release {
     ///
     /// # Errors
     /// When kubeadm does not come to its end.
-    pub async fn upgrade_configuration(&self, node: &str) -> Result<String, KindError> {
+    pub async fn upgrade_configuration(&self, node: &str) -> Result<String, CommandError> {
         self.kubeadm(node, &["upgrade", "node", "--ignore-preflight-errors=all"]).await
     }
 
-    async fn kubeadm(&self, node: &str, words: &[&str]) -> Result<String, KindError> {
+    async fn kubeadm(&self, node: &str, words: &[&str]) -> Result<String, CommandError> {
         let kubeadm = format!("{FOLDER}/kubeadm");
         self.on(node, &[&[kubeadm.as_str()], words].concat(), KUBEADM_WITHIN).await
     }
@@ -110,7 +110,7 @@ impl Release {
     ///
     /// # Errors
     /// When something cannot be moved, or the service cannot be started.
-    pub async fn replace_kubelet(&self, node: &str) -> Result<(), KindError> {
+    pub async fn replace_kubelet(&self, node: &str) -> Result<(), CommandError> {
         let script = "set -e; exec 9> \"$1/lock\"; flock 9; mkdir -p \"$1/copy\"; \
                       cp -p /usr/bin/kubelet /usr/bin/kubeadm /kind/version \"$1/copy/\"; mv \"$1/copy\" \"$1/old\"; \
                       mv -f \"$1/kubelet\" \"$1/kubeadm\" /usr/bin/; echo \"$2\" > /kind/version; \
@@ -122,7 +122,7 @@ impl Release {
     ///
     /// # Errors
     /// When nothing can be run on the node.
-    pub async fn settle_kubelet(&self, node: &str) -> Result<(), KindError> {
+    pub async fn settle_kubelet(&self, node: &str) -> Result<(), CommandError> {
         self.on(node, &["rm", "-r", FOLDER], DONE_WITHIN).await.map(drop)
     }
 
@@ -130,11 +130,11 @@ impl Release {
     ///
     /// # Errors
     /// When nothing can be run on the node.
-    pub async fn kubelet_log(&self, node: &str) -> Result<String, KindError> {
+    pub async fn kubelet_log(&self, node: &str) -> Result<String, CommandError> {
         self.on(node, &["journalctl", "--no-pager", "--unit", "kubelet", "--lines", "200"], DONE_WITHIN).await
     }
 
-    async fn on(&self, node: &str, words: &[&str], limit: Duration) -> Result<String, KindError> {
+    async fn on(&self, node: &str, words: &[&str], limit: Duration) -> Result<String, CommandError> {
         run(Command::new(&self.docker).args(["exec", node]).args(words), limit).await
     }
 }
@@ -144,7 +144,7 @@ impl Release {
 ///
 /// # Errors
 /// When something cannot be moved, or the service cannot be started.
-pub(super) async fn take_back(docker: &str, node: &str) -> Result<(), KindError> {
+pub(super) async fn take_back(docker: &str, node: &str) -> Result<(), CommandError> {
     let script = "set -e; [ -d \"$1\" ] || exit 0; exec 9> \"$1/lock\"; flock 9; \
                   if [ -d \"$1/old\" ]; then systemctl stop kubelet; \
                   mv -f \"$1/old/kubelet\" \"$1/old/kubeadm\" /usr/bin/; mv -f \"$1/old/version\" /kind/; fi; \

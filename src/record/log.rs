@@ -21,13 +21,13 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// What a wait sees when it looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sight<T> {
+pub enum WaitStatus<T> {
     /// What was awaited is there.
     Met(T),
     /// Not yet; this is there instead.
-    NotYet(String),
+    Pending(String),
     /// It can come no more, for this reason.
-    Never(String),
+    Impossible(String),
 }
 
 /// How long a wait may last.
@@ -237,7 +237,7 @@ impl Log {
         what: &str,
         patience: impl Into<Patience>,
         seen: impl Fn(&str),
-        sight: impl Fn(&Timeline) -> Sight<T>,
+        sight: impl Fn(&Timeline) -> WaitStatus<T>,
     ) -> Result<T, WaitError> {
         let mut changed = self.changed.subscribe();
         let mut waiting = Waiting::new(what, patience.into(), seen);
@@ -263,7 +263,7 @@ impl Log {
         what: &str,
         patience: impl Into<Patience>,
         seen: impl Fn(&str),
-        ask: impl AsyncFn() -> Sight<T>,
+        ask: impl AsyncFn() -> WaitStatus<T>,
     ) -> Result<T, WaitError> {
         let mut waiting = Waiting::new(what, patience.into(), seen);
         let result = loop {
@@ -318,15 +318,17 @@ impl<'a, S: Fn(&str)> Waiting<'a, S> {
     }
 
     /// How a look ends the wait, if it does.
-    fn sees<T>(&mut self, sight: Sight<T>) -> Option<Result<T, WaitError>> {
+    fn sees<T>(&mut self, sight: WaitStatus<T>) -> Option<Result<T, WaitError>> {
         match sight {
-            Sight::Met(value) => return Some(Ok(value)),
-            Sight::Never(reason) => return Some(Err(WaitError::Impossible { what: self.what.to_owned(), reason })),
-            Sight::NotYet(state) if state != self.last_seen => {
+            WaitStatus::Met(value) => return Some(Ok(value)),
+            WaitStatus::Impossible(reason) => {
+                return Some(Err(WaitError::Impossible { what: self.what.to_owned(), reason }));
+            }
+            WaitStatus::Pending(state) if state != self.last_seen => {
                 (self.seen)(&state);
                 self.last_seen = state;
             }
-            Sight::NotYet(_) => {}
+            WaitStatus::Pending(_) => {}
         }
         None
     }

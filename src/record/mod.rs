@@ -3,5 +3,5 @@
 mod log;
 mod recorder;
 
-pub use log::{Log, Patience, Sight, WaitError};
+pub use log::{Log, Patience, WaitError, WaitStatus};
 pub use recorder::{Recorder, WatchError};

@@ -46,7 +46,7 @@ pub(super) fn account<'a>(outcome: &'a Outcome<'_>, judged: &Judged) -> Vec<Part
     let finding = &judged.finding;
     let quoted = finding.evidence.iter().map(|&seq| Quoted { seq, record: outcome.record(seq) }).collect();
     let mut parts = vec![part("required", judged.check.statement)];
-    if undecided(finding.verdict) {
+    if needs_attention(finding.verdict) {
         parts.push(part("awaited", &awaited(outcome.evidence, judged)));
     }
     parts.push(Part { quoted, ..part("seen", &in_line(&finding.reason)) });
@@ -79,7 +79,7 @@ fn lines(parts: &[Part<'_>]) -> String {
 }
 
 /// Whether someone has to look at this verdict.
-pub(super) fn undecided(verdict: Verdict) -> bool {
+pub(super) fn needs_attention(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Fail | Verdict::Inconclusive)
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::spans::seconds;
-use crate::check::measure::{Disruption, Measures, Outage, Outcomes, Overall, Spread};
+use crate::check::measure::{Disruption, Measures, Outage, Outcomes, Overall, Percentiles};
 use crate::evidence::{Budgets, Evidence, Scenario};
 
 /// A disruption as a row of a table.
@@ -59,9 +59,9 @@ pub(super) fn rows(evidence: &Evidence) -> Vec<Row> {
 }
 
 fn row(disruption: &Disruption, budgets: &Budgets) -> Row {
-    let toll = disruption.toll.as_ref();
-    let outage = toll.map(|toll| toll.longest_outage.map_or(0, |outage| outage.us()));
-    let lag = toll.and_then(|toll| toll.lag).filter(|lag| lag.looks > 0);
+    let impact = disruption.impact.as_ref();
+    let outage = impact.map(|impact| impact.longest_outage.map_or(0, |outage| outage.us()));
+    let lag = impact.and_then(|impact| impact.lag).filter(|lag| lag.looks > 0);
     Row {
         name: disruption.title(),
         recovery: Cell::of(disruption.recovery_us(), budgets.recovery_ms),
@@ -87,7 +87,7 @@ pub(super) fn ledger(evidence: &Evidence) -> Vec<String> {
         lines.push(format!("no write acknowledged for {took:.1} s at most, from {from:.1} s to {to:.1} s of the run"));
     }
     lines.extend(lag_at_rest.iter().map(|at_rest| {
-        let Spread { looks, unanswered, p50_us, p99_us, max_us, .. } = at_rest.lag;
+        let Percentiles { looks, unanswered, p50_us, p99_us, max_us, .. } = at_rest.lag;
         let [p50, p99, max] = [p50_us, p99_us, max_us].map(milliseconds);
         let pod = &at_rest.pod;
         let unanswered = if unanswered > 0 { format!(", {unanswered} unanswered") } else { String::new() };
@@ -147,9 +147,9 @@ fn in_seconds(us: u64) -> f64 {
     rounded(seconds(us))
 }
 
-impl From<Spread> for LagResult {
-    fn from(lag: Spread) -> Self {
-        let Spread { looks, unanswered, p50_us, p99_us, max_us, .. } = lag;
+impl From<Percentiles> for LagResult {
+    fn from(lag: Percentiles) -> Self {
+        let Percentiles { looks, unanswered, p50_us, p99_us, max_us, .. } = lag;
         let [p50_s, p99_s, max_s] = [p50_us, p99_us, max_us].map(seconds);
         Self { looks, unanswered, p50_s, p99_s, max_s }
     }
@@ -174,7 +174,7 @@ pub(super) fn results(evidence: &Evidence) -> (Vec<DisruptionResult>, Option<Led
 }
 
 fn result(disruption: &Disruption, budgets: &Budgets) -> DisruptionResult {
-    let toll = disruption.toll.as_ref();
+    let impact = disruption.impact.as_ref();
     let budget = |ms: u64| in_seconds(ms * 1000);
     let of_outage = |outage: Option<Outage>| outage.map_or(0.0, |outage| in_seconds(outage.us()));
     DisruptionResult {
@@ -185,9 +185,9 @@ fn result(disruption: &Disruption, budgets: &Budgets) -> DisruptionResult {
         ready_after_s: disruption.ready_us().map(in_seconds),
         recovered_after_s: disruption.recovery_us().map(in_seconds),
         recovery_budget_s: budget(budgets.recovery_ms),
-        longest_outage_s: toll.map(|toll| of_outage(toll.longest_outage)),
+        longest_outage_s: impact.map(|impact| of_outage(impact.longest_outage)),
         outage_budget_s: budget(budgets.outage_ms),
-        writes: toll.map(|toll| toll.writes),
-        lag: toll.and_then(|toll| toll.lag).map(LagResult::from),
+        writes: impact.map(|impact| impact.writes),
+        lag: impact.and_then(|impact| impact.lag).map(LagResult::from),
     }
 }

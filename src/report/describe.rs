@@ -8,8 +8,8 @@ use said::{last_lines, warning_line};
 
 use super::spans::seconds;
 use crate::evidence::{
-    Act, Applied, Conformed, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap, Leftover,
-    Mark, Moment, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer,
+    Act, Applied, Checkpoint, Conformed, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap,
+    Leftover, Mark, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer,
     State, Step, Transport, Wait, WaitOutcome, Warning, What, Write, WriteOutcome,
 };
 use crate::object::{has_condition, items, text};
@@ -165,7 +165,7 @@ fn dns_line(dns: &Dns) -> String {
         DnsAnswer::Broken { message } => format!("the probe broke after {took:.1} ms: {message}"),
     };
     let Dns { record_type, name, from, server, .. } = dns;
-    let asked = moment(&dns.moment);
+    let asked = checkpoint(&dns.checkpoint);
     format!("DNS {record_type} {name} asked {asked} from {from} at {server} by {transport}: {answer}")
 }
 
@@ -184,7 +184,7 @@ fn sql_line(sql: &Sql) -> String {
         Question::Entries => "entries of the ledger",
         Question::SemiSync => "semi-synchronous replication",
         Question::Uptime => "uptime",
-        Question::Sabotage => "sabotage",
+        Question::FaultInjection => "fault injection",
     };
     let answer = match &sql.answer {
         SqlAnswer::Rows(rows) => rows_text(sql.question, rows),
@@ -192,7 +192,7 @@ fn sql_line(sql: &Sql) -> String {
         SqlAnswer::Unreachable { message } => format!("unreachable: {message}"),
         SqlAnswer::Broken { message } => format!("the probe broke: {message}"),
     };
-    format!("SQL {question} on {} {} {}: {answer}", sql.pod, short(&sql.uid), moment(&sql.moment))
+    format!("SQL {question} on {} {} {}: {answer}", sql.pod, short(&sql.uid), checkpoint(&sql.checkpoint))
 }
 
 fn rows_text(question: Question, rows: &[Row]) -> String {
@@ -224,7 +224,7 @@ fn exec_line(exec: &Exec) -> String {
         }
         ExecAnswer::Broken { message } => format!("the probe broke: {message}"),
     };
-    format!("exec `{command}` in {} {} {}: {answer}", exec.pod, short(&exec.uid), moment(&exec.moment))
+    format!("exec `{command}` in {} {} {}: {answer}", exec.pod, short(&exec.uid), checkpoint(&exec.checkpoint))
 }
 
 fn write_line(write: &Write) -> String {
@@ -233,7 +233,7 @@ fn write_line(write: &Write) -> String {
         WriteOutcome::Rejected(why) => format!("rejected: {why}"),
         WriteOutcome::Unknown(why) => format!("unknown: {why}"),
     };
-    format!("write {} to {} {} {}: {outcome}", write.id, write.pod, short(&write.uid), moment(&write.moment))
+    format!("write {} to {} {} {}: {outcome}", write.id, write.pod, short(&write.uid), checkpoint(&write.checkpoint))
 }
 
 fn entries_line(entries: &Entries) -> String {
@@ -331,25 +331,25 @@ fn applied(value: &Value) -> String {
     objects.iter().map(described).collect::<Vec<_>>().join(", ")
 }
 
-fn moment(moment: &Moment) -> String {
-    match moment {
-        Moment::Starting { pod, .. } => format!("while {pod} started"),
-        Moment::Ready { pod, .. } => format!("once {pod} was Ready"),
-        Moment::Deployed => "once all were Ready".to_owned(),
-        Moment::Replicating => "once replication was set up".to_owned(),
-        Moment::BeforeDeletion { pod } => format!("before {pod} was deleted"),
-        Moment::Deletion { pod } => format!("after {pod} was deleted and came back"),
-        Moment::BeforeKill { pod } => format!("before {pod} was killed"),
-        Moment::Kill { pod } => format!("after {pod} was killed and came back"),
-        Moment::Held { pod } => format!("while {pod} was held un-Ready"),
-        Moment::Released { pod } => format!("after {pod} was held un-Ready and released"),
-        Moment::ScaledDown => "after scaling down".to_owned(),
-        Moment::ScaledUp => "after scaling up".to_owned(),
-        Moment::Recovered { scenario } => format!("after {scenario}"),
-        Moment::Joined => "once a new replica had joined".to_owned(),
-        Moment::Upgrading { steps: 0 } => "before the upgrade".to_owned(),
-        Moment::Upgrading { steps } => format!("after step {steps} of the upgrade"),
-        Moment::Settled => "in the end".to_owned(),
+fn checkpoint(checkpoint: &Checkpoint) -> String {
+    match checkpoint {
+        Checkpoint::Starting { pod, .. } => format!("while {pod} started"),
+        Checkpoint::Ready { pod, .. } => format!("once {pod} was Ready"),
+        Checkpoint::Deployed => "once all were Ready".to_owned(),
+        Checkpoint::Replicating => "once replication was set up".to_owned(),
+        Checkpoint::BeforeDeletion { pod } => format!("before {pod} was deleted"),
+        Checkpoint::Deletion { pod } => format!("after {pod} was deleted and came back"),
+        Checkpoint::BeforeKill { pod } => format!("before {pod} was killed"),
+        Checkpoint::Kill { pod } => format!("after {pod} was killed and came back"),
+        Checkpoint::Held { pod } => format!("while {pod} was held un-Ready"),
+        Checkpoint::Released { pod } => format!("after {pod} was held un-Ready and released"),
+        Checkpoint::ScaledDown => "after scaling down".to_owned(),
+        Checkpoint::ScaledUp => "after scaling up".to_owned(),
+        Checkpoint::Recovered { scenario } => format!("after {scenario}"),
+        Checkpoint::Joined => "once a new replica had joined".to_owned(),
+        Checkpoint::Upgrading { steps: 0 } => "before the upgrade".to_owned(),
+        Checkpoint::Upgrading { steps } => format!("after step {steps} of the upgrade"),
+        Checkpoint::Settled => "in the end".to_owned(),
     }
 }
 

@@ -122,7 +122,7 @@ fn semi_sync(evidence: &Evidence, run: &Run, measures: &Measures) -> Exercise {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{Moment, Record};
+    use crate::evidence::{Checkpoint, Record};
     use crate::report::sample;
 
     /// What is said of a run that is told differently.
@@ -156,7 +156,7 @@ mod tests {
         assert!(text.contains(expected), "{text}");
         let text = told(|what| {
             if let What::Sql(sql) = what
-                && sql.moment == Moment::Deployed
+                && sql.checkpoint == Checkpoint::Deployed
             {
                 let column = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
                 let row = [column("variable_name", "rpl_semi_sync_master_enabled"), column("value", "ON")];

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::account::{Part, account, exercised, expectations, of_cause, scope, substitutions, undecided};
+use super::account::{Part, account, exercised, expectations, needs_attention, of_cause, scope, substitutions};
 use super::causes::{Common, so};
 use super::costs::{Cell, ledger, rows};
 use super::describe::describe;
@@ -34,7 +34,7 @@ pub(super) fn page(outcome: &Outcome<'_>) -> String {
     for (property, members) in outcome.others_by_property() {
         let _ = writeln!(html, "<section>\n<h2>{}</h2>", escape(property));
         for judged in members {
-            html += &check(outcome, judged, undecided(judged.finding.verdict), &judged.finding.reason);
+            html += &check(outcome, judged, needs_attention(judged.finding.verdict), &judged.finding.reason);
         }
         html += "</section>\n";
     }

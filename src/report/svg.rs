@@ -160,7 +160,7 @@ impl Drawing<'_> {
         );
         self.text("", 0.0, y + 13.0, "writes");
         for disruption in &measures.disruptions {
-            let Some(outage) = disruption.toll.as_ref().and_then(|toll| toll.longest_outage) else { continue };
+            let Some(outage) = disruption.impact.as_ref().and_then(|impact| impact.longest_outage) else { continue };
             let title = format!("{}\nno write acknowledged for {:.1} s", disruption.name(), seconds(outage.us()));
             self.bar("outage", (outage.from_us, outage.to_us), (y + SPACE / 2.0, BAR / 2.0), &title);
         }

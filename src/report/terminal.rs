@@ -5,7 +5,7 @@ use std::io;
 
 use anstyle::{AnsiColor, Style};
 
-use super::account::{Part, account, exercised, expectations, of_cause, scope, substitutions, undecided};
+use super::account::{Part, account, exercised, expectations, needs_attention, of_cause, scope, substitutions};
 use super::causes::{Common, so};
 use super::costs::{Cell, Row, ledger, rows};
 use super::describe::{STAMP, describe, stamp};
@@ -110,7 +110,7 @@ impl Page {
         let (symbol, style) = symbol(judged.finding.verdict);
         let id = judged.check.id;
         let _ = write!(self.text, "  {style}{symbol}{style:#} ");
-        if undecided(judged.finding.verdict) {
+        if needs_attention(judged.finding.verdict) {
             self.line(BOLD, id);
             for part in account(outcome, judged) {
                 self.part(&part);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::phases::PhaseError;
-use crate::cluster::kind::KindError;
+use crate::cluster::kind::CommandError;
 use crate::cluster::{AdmissionError, ConnectError, EngineError, LabError, UpgradeError, VersionError};
 use crate::evidence::ReadError;
 use crate::record::{Log, WatchError};
@@ -26,7 +26,7 @@ pub enum RunError {
     Subject(#[from] SubjectError),
     /// kind or the engine failed.
     #[error(transparent)]
-    Kind(#[from] KindError),
+    Kind(#[from] CommandError),
     /// The cluster cannot be reached.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -72,7 +72,7 @@ pub enum RunError {
         /// The image.
         image: String,
         /// What the engine said.
-        source: KindError,
+        source: CommandError,
     },
     /// A StorageClass is not there.
     #[error(

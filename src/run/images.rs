@@ -9,7 +9,7 @@ use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
 use super::RunError;
-use super::bench::Target;
+use super::test_cluster::Target;
 use crate::cluster::{Image as LabImage, Lab, kind};
 use crate::evidence::Substitution;
 use crate::image::Image;

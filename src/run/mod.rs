@@ -1,6 +1,5 @@
 //! One run: from settings to a cluster, through the scenarios, to verdicts and reports.
 
-mod bench;
 mod beside;
 mod budget;
 mod dns;
@@ -16,9 +15,10 @@ mod scope;
 mod settings;
 mod shared;
 mod signals;
-mod trial;
+mod test_cluster;
 mod upgrade;
 mod witness;
+mod workload_run;
 
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,6 @@ use crate::scenario::Journal;
 use crate::text::quoted;
 use crate::workload::{self};
 
-pub use bench::{Bench, Surroundings, Target};
 pub use budget::{Budget, BudgetError};
 pub use error::RunError;
 pub use guest::sweep as sweep_cluster;
@@ -44,7 +43,8 @@ pub use scope::Disruption;
 pub use settings::{Keep, Settings};
 pub use shared::Shared;
 pub use signals::cancelled_by_signals;
-pub use trial::{Ending, Trial, exercise};
+pub use test_cluster::{RunContext, Target, TestCluster};
+pub use workload_run::{Ending, WorkloadRun, exercise};
 
 /// A run that ended, with all that was written.
 #[derive(Debug)]
@@ -81,21 +81,21 @@ pub async fn run_in(
     progress: &Progress,
 ) -> Result<Finished, RunError> {
     let name = format!("{}{run_id}", kind::PREFIX);
-    let around = surroundings(name, directory, settings.timeout_scale, progress)?;
-    let path = around.journal.log.path().to_owned();
+    let run_context = surroundings(name, directory, settings.timeout_scale, progress)?;
+    let path = run_context.journal.log.path().to_owned();
     let mut owned = None;
     // These futures are large, and a test's thread has a small stack: they live on the heap.
-    let mut result = Box::pin(attempt(settings, &around, &cancel, &mut owned)).await;
+    let mut result = Box::pin(attempt(settings, &run_context, &cancel, &mut owned)).await;
     let mut kept = None;
     if let Some(cluster) = owned {
         if keep(settings, &path, result.as_ref().map(drop)) {
             kept = Some(how_to_look(&cluster.name, &cluster.kubeconfig));
             cluster.keep()?;
         } else {
-            result = result.and(remove(cluster, &around.journal).await);
+            result = result.and(remove(cluster, &run_context.journal).await);
         }
     }
-    let finished = read_back(&around, result.err())?;
+    let finished = read_back(&run_context, result.err())?;
     let kept = kept.or_else(|| kept_namespaces(settings, run_id, &finished.evidence));
     Ok(Finished { kept, ..finished })
 }
@@ -106,19 +106,19 @@ fn surroundings(
     directory: PathBuf,
     timeout_scale: f64,
     progress: &Progress,
-) -> Result<Surroundings, RunError> {
+) -> Result<RunContext, RunError> {
     let path = directory.join("evidence.jsonl");
     let log = Log::create(&path, progress.redaction().clone()).map_err(|source| RunError::File { path, source })?;
     let journal = Journal { log: Arc::new(log), progress: progress.clone() };
-    Ok(Surroundings { name, directory, journal, timeout_scale })
+    Ok(RunContext { name, directory, journal, timeout_scale })
 }
 
 /// What a run left in its log, which has come to its end.
 ///
 /// # Errors
 /// When the evidence could not be written, or cannot be read back.
-fn read_back(around: &Surroundings, trouble: Option<RunError>) -> Result<Finished, RunError> {
-    let Surroundings { directory, journal, .. } = around;
+fn read_back(run_context: &RunContext, trouble: Option<RunError>) -> Result<Finished, RunError> {
+    let RunContext { directory, journal, .. } = run_context;
     if let Some(trouble) = &trouble {
         journal.note(trouble.to_string());
     }
@@ -173,34 +173,34 @@ async fn remove(cluster: KindCluster, journal: &Journal) -> Result<(), RunError>
 
 async fn attempt(
     settings: &Settings,
-    around: &Surroundings,
+    run_context: &RunContext,
     cancel: &CancellationToken,
     owned: &mut Option<KindCluster>,
 ) -> Result<(), RunError> {
     let lab = Lab::read()?;
-    let evidence = around.journal.log.path().to_owned();
+    let evidence = run_context.journal.log.path().to_owned();
     let own_cluster = matches!(settings.target, Target::New { .. });
     let open = Box::pin(async {
-        let upgrade::Path { target, newer } = upgrade::path(settings, &lab)?;
-        sweep(&lab, &around.journal).await;
-        let trial = Trial { newer, ..settings.trial(&lab, around).await? };
+        let upgrade::Route { target, newer } = upgrade::route(settings, &lab)?;
+        sweep(&lab, &run_context.journal).await;
+        let workload_run = WorkloadRun { newer, ..settings.workload_run(&lab, run_context).await? };
         if !matches!(settings.target, Target::Context { .. }) {
             engine(&lab).await?;
         }
-        let images = images::to_load(&lab, &target, &trial.manifests, &around.journal).await;
+        let images = images::to_load(&lab, &target, &workload_run.manifests, &run_context.journal).await;
         if own_cluster {
             // What cannot be had is said before minutes go into a cluster.
             for image in images.iter().filter(|image| lab.image(image).is_none()) {
                 images::provide_image(&lab, image).await?;
             }
         }
-        let bench = Bench::open(lab.clone(), &target, around, &images, owned).await?;
-        if let Some(newer) = &trial.newer {
-            upgrade::possible(&bench, newer)?;
+        let test_cluster = TestCluster::open(lab.clone(), &target, run_context, &images, owned).await?;
+        if let Some(newer) = &workload_run.newer {
+            upgrade::possible(&test_cluster, newer)?;
         }
-        Ok::<_, RunError>((bench, trial))
+        Ok::<_, RunError>((test_cluster, workload_run))
     });
-    let (bench, trial) = tokio::select! {
+    let (test_cluster, workload_run) = tokio::select! {
         opened = open => opened?,
         () = cancel.cancelled() => return Err(RunError::Interrupted),
     };
@@ -208,12 +208,12 @@ async fn attempt(
         // With the cluster of its own, an interrupted run's objects go too: no need to wait for them one by one.
         (acted.is_err() && own_cluster && cancel.is_cancelled()) || keep(settings, &evidence, acted)
     };
-    Box::pin(exercise(&bench, &trial, Ending { cancel: cancel.clone(), keep: &keep })).await?;
-    if trial.newer.is_some() && upgrade::ended(&evidence)? {
+    Box::pin(exercise(&test_cluster, &workload_run, Ending { cancel: cancel.clone(), keep: &keep })).await?;
+    if workload_run.newer.is_some() && upgrade::ended(&evidence)? {
         // With the cluster of its own, what the second run made goes too.
         let keep = |_: Result<(), &RunError>| own_cluster && cancel.is_cancelled();
         let ending = Ending { cancel: cancel.clone(), keep: &keep };
-        Box::pin(upgrade::conform(settings, &bench, around, ending)).await?;
+        Box::pin(upgrade::conform(settings, &test_cluster, run_context, ending)).await?;
     }
     Ok(())
 }

@@ -4,14 +4,14 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret as SecretObject};
 use kube::api::Api;
 
 use super::RunError;
-use super::bench::Bench;
+use super::test_cluster::TestCluster;
 use crate::scenario::Made;
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Holder, Key, Manifest};
 
 /// The root password, from where the pods take it. What holds it is applied first, so that it can be read.
 pub(super) async fn password(
-    bench: &Bench,
+    test_cluster: &TestCluster,
     manifests: &[Manifest],
     namespace: &str,
     credentials: &Credentials,
@@ -24,16 +24,17 @@ pub(super) async fn password(
     };
     let holds = |manifest: &&Manifest| manifest.kind() == key.kind.kind() && manifest.name() == key.name;
     let own: Vec<Manifest> = manifests.iter().filter(holds).cloned().collect();
-    workload::apply(&bench.cluster.client, &own, namespace, &mut *made.lock().await).await?;
-    let value =
-        value_of(bench, namespace, key).await.map_err(|source| RunError::api("read the root password", source))?;
+    workload::apply(&test_cluster.cluster.client, &own, namespace, &mut *made.lock().await).await?;
+    let value = value_of(test_cluster, namespace, key)
+        .await
+        .map_err(|source| RunError::api("read the root password", source))?;
     let value = value.ok_or_else(|| RunError::NoPassword { key: key.clone() })?;
     Ok(Secret::from(if key.as_file { value.trim_end_matches('\n').to_owned() } else { value }))
 }
 
 /// The value under a key of an object of a namespace, if both are there.
-async fn value_of(bench: &Bench, namespace: &str, key: &Key) -> Result<Option<String>, kube::Error> {
-    let client = bench.cluster.client.clone();
+async fn value_of(test_cluster: &TestCluster, namespace: &str, key: &Key) -> Result<Option<String>, kube::Error> {
+    let client = test_cluster.cluster.client.clone();
     if key.kind == Holder::ConfigMap {
         let map = Api::<ConfigMap>::namespaced(client, namespace).get_opt(&key.name).await?;
         return Ok(map.and_then(|map| map.data?.remove(&key.key)));

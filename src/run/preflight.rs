@@ -8,8 +8,8 @@ use kube::api::{Api, ListParams};
 use kube::discovery::Scope;
 
 use super::RunError;
-use super::bench::{Bench, Target};
 use super::guest::Place;
+use super::test_cluster::{Target, TestCluster};
 use crate::cluster::{Cluster, Right, demand, is_meant, is_new_enough};
 use crate::report::Progress;
 use crate::workload::{self, Apart, Manifest};
@@ -52,12 +52,12 @@ pub(super) async fn of_cluster(
 /// # Errors
 /// When it is so.
 pub(super) async fn of_workload<'a>(
-    bench: &Bench,
+    test_cluster: &TestCluster,
     manifests: &'a [Manifest],
     [workload, witness]: [&str; 2],
 ) -> Result<Vec<&'a Manifest>, RunError> {
-    let client = &bench.cluster.client;
-    let stays = bench.has_namespaces();
+    let client = &test_cluster.cluster.client;
+    let stays = test_cluster.has_namespaces();
     if stays {
         workload::namespace_is_unused(client, workload).await?;
         workload::namespace_is_there(client, witness).await?;
@@ -65,8 +65,8 @@ pub(super) async fn of_workload<'a>(
         workload::namespace_is_free(client, workload).await?;
         workload::namespace_is_free(client, witness).await?;
     }
-    storage_classes(bench, manifests).await?;
-    nodes(manifests, &bench.taints, None)?;
+    storage_classes(test_cluster, manifests).await?;
+    nodes(manifests, &test_cluster.taints, None)?;
     let (mut rights, mut cluster_wide) = (Vec::new(), Vec::new());
     for manifest in manifests {
         if workload::defines_kind_of(manifests, manifest) {
@@ -88,8 +88,8 @@ pub(super) async fn of_workload<'a>(
             rights.push(right);
         }
     }
-    if bench.nodes.is_none() {
-        demand(&bench.cluster, &rights).await?;
+    if test_cluster.nodes.is_none() {
+        demand(&test_cluster.cluster, &rights).await?;
     }
     Ok(cluster_wide)
 }
@@ -121,7 +121,7 @@ pub(super) fn nodes(manifests: &[Manifest], taints: &[Vec<Taint>], new: Option<u
 }
 
 /// A claim whose class does not exist stays Pending for ever: better to say so at once.
-pub(super) async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Result<(), RunError> {
+pub(super) async fn storage_classes(test_cluster: &TestCluster, manifests: &[Manifest]) -> Result<(), RunError> {
     let volumes = manifests.iter().filter(|manifest| manifest.kind() == "PersistentVolume");
     let of_volumes: Vec<&str> = volumes.map(|volume| volume.text("/spec/storageClassName")).collect();
     let wanted = manifests
@@ -131,7 +131,7 @@ pub(super) async fn storage_classes(bench: &Bench, manifests: &[Manifest]) -> Re
         .filter_map(|claim| claim.pointer("/spec/storageClassName")?.as_str())
         // Volumes that somebody made by hand need no class.
         .filter(|class| !class.is_empty() && !of_volumes.contains(class));
-    let api: Api<StorageClass> = Api::all(bench.cluster.client.clone());
+    let api: Api<StorageClass> = Api::all(test_cluster.cluster.client.clone());
     let there =
         api.list(&ListParams::default()).await.map_err(|source| RunError::api("list the StorageClasses", source))?;
     let there: Vec<String> = there.items.iter().map(ResourceExt::name_any).collect();

@@ -1,6 +1,6 @@
 //! What of its scenarios a trial may act on its cluster, and what it leaves out.
 
-use super::{Bench, Trial};
+use super::{TestCluster, WorkloadRun};
 use crate::evidence::{Disrupts, LeftOut, Scenario};
 use crate::workload::{Apart, shortage};
 
@@ -41,12 +41,13 @@ struct Ground {
 
 impl Scope {
     /// What a trial may act on this bench, with a workload of so many pods.
-    pub fn of(bench: &Bench, trial: &Trial, pods: u32) -> Self {
-        let containers = bench.nodes.is_some();
-        let on_nodes = Apart::of(&trial.manifests).is_none_or(|apart| apart.takers(&bench.taints) > apart.pods);
-        let room = on_nodes && shortage(&trial.manifests, 1, false).is_none();
-        let ground = Ground { disruption: trial.disruption, containers, nodes: bench.size, pods, room };
-        Self::on(ground, &trial.scenarios)
+    pub fn of(test_cluster: &TestCluster, workload_run: &WorkloadRun, pods: u32) -> Self {
+        let containers = test_cluster.nodes.is_some();
+        let on_nodes =
+            Apart::of(&workload_run.manifests).is_none_or(|apart| apart.takers(&test_cluster.taints) > apart.pods);
+        let room = on_nodes && shortage(&workload_run.manifests, 1, false).is_none();
+        let ground = Ground { disruption: workload_run.disruption, containers, nodes: test_cluster.size, pods, room };
+        Self::on(ground, &workload_run.scenarios)
     }
 
     fn on(ground: Ground, wanted: &[Scenario]) -> Self {

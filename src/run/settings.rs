@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::bench::{Surroundings, Target};
 use super::budget::Budget;
-use super::{Disruption, RunError, Trial, names, preflight};
+use super::test_cluster::{RunContext, Target};
+use super::{Disruption, RunError, WorkloadRun, names, preflight};
 use crate::check::Check;
 use crate::cluster::{Lab, Version};
 use crate::evidence::{Expect, Replication, Scenario};
-use crate::scenario::{Rate, Sabotage, plan};
+use crate::scenario::{FaultInjection, Rate, plan};
 use crate::workload::{self, Hints, Loaded, Sources};
 
 /// What becomes of the cluster, or of the workload on a cluster that was there, after the run.
@@ -50,7 +50,7 @@ pub struct Settings {
     /// The release that the cluster is upgraded to, where the run is about that.
     pub upgrade: Option<Version>,
     /// What a mutant injects.
-    pub sabotage: Vec<Sabotage>,
+    pub injections: Vec<FaultInjection>,
     /// How fast the ledger writes.
     pub ledger: Rate,
     /// Multiplies every time limit.
@@ -74,7 +74,7 @@ impl Settings {
     }
 
     /// The trial that is asked for; what is wrong with the manifests is said here.
-    pub(super) async fn trial(&self, lab: &Lab, around: &Surroundings) -> Result<Trial, RunError> {
+    pub(super) async fn workload_run(&self, lab: &Lab, run_context: &RunContext) -> Result<WorkloadRun, RunError> {
         if self.upgrade.is_some() {
             self.manifests.can_be_read_again()?;
         }
@@ -82,10 +82,10 @@ impl Settings {
         workload::choose(&mut manifests, &self.hints);
         if workload::leave_default_namespace(&mut manifests) {
             let note = "the manifests name the namespace default, which is left alone: the run has one of its own";
-            around.journal.note(note.to_owned());
+            run_context.journal.note(note.to_owned());
         }
         for file in passed_over {
-            around.journal.note(format!("{file} holds no objects and was passed over"));
+            run_context.journal.note(format!("{file} holds no objects and was passed over"));
         }
         // An upgrade is acted whole, and the ledger read back, whichever checks are asked for.
         let of_upgrade = self.upgrade.map_or(&[][..], |_| &[Scenario::Upgrade, Scenario::Settle]);
@@ -93,7 +93,8 @@ impl Settings {
         if self.keep == Keep::Always {
             scenarios.retain(|scenario| *scenario != Scenario::Teardown);
         }
-        let (around, namespace, sabotage) = (around.clone(), self.namespace.clone(), self.sabotage.clone());
+        let (run_context, namespace, injections) =
+            (run_context.clone(), self.namespace.clone(), self.injections.clone());
         let (replication, ledger) = (self.replication, self.ledger);
         let disruption = match self.target {
             Target::New { .. } => Disruption::Cluster,
@@ -104,8 +105,8 @@ impl Settings {
         // The seed's pods come in order, and whoever changes that is to notice.
         let expect = if self.manifests.paths.is_empty() { vec![Expect::OrderedReady] } else { self.expect.clone() };
         self.namespaces_are_fit()?;
-        let trial = Trial {
-            around,
+        let workload_run = WorkloadRun {
+            run_context,
             manifests,
             namespace,
             hints: self.hints.clone(),
@@ -113,25 +114,25 @@ impl Settings {
             replication,
             semi_sync,
             expect,
-            sabotage,
+            injections,
             ledger,
             disruption,
             budgets,
             newer: None,
         };
-        workload::subject(&trial.manifests, &trial.namespace()?, "cluster.local", &trial.hints)?;
-        if trial.scenarios.contains(&Scenario::Replicate) {
-            workload::can_be_judged(&trial.manifests)?;
+        workload::subject(&workload_run.manifests, &workload_run.namespace()?, "cluster.local", &workload_run.hints)?;
+        if workload_run.scenarios.contains(&Scenario::Replicate) {
+            workload::can_be_judged(&workload_run.manifests)?;
         }
-        preflight::quotas(&trial.manifests, false)?;
+        preflight::quotas(&workload_run.manifests, false)?;
         if let Target::New { nodes, .. } = self.target {
             // A cluster that is not there yet has no Secret.
             if let Some(place) = self.hints.pull_secret.clone() {
                 return Err(RunError::NoPullSecret { place });
             }
-            workload::known_to_new_cluster(&trial.manifests)?;
-            preflight::nodes(&trial.manifests, &workload::taints_of_new(nodes), Some(nodes))?;
+            workload::known_to_new_cluster(&workload_run.manifests)?;
+            preflight::nodes(&workload_run.manifests, &workload::taints_of_new(nodes), Some(nodes))?;
         }
-        Ok(trial)
+        Ok(workload_run)
     }
 }

@@ -1,7 +1,7 @@
 //! What an upgrade adds to a run: the releases that it goes from and to, and the checks once more on the new one.
 
-use super::bench::{Bench, Surroundings, Target};
-use super::trial::{Ending, Trial, exercise};
+use super::test_cluster::{RunContext, Target, TestCluster};
+use super::workload_run::{Ending, WorkloadRun, exercise};
 use super::{Keep, RunError, Settings, images, outcome, read_back, surroundings, write_reports};
 use crate::check::CATALOGUE;
 use crate::cluster::{Lab, Version};
@@ -15,7 +15,7 @@ const AGAIN: &str = "conformance";
 const SCENARIO: Scenario = Scenario::Upgrade;
 
 /// The releases of an upgrade.
-pub(super) struct Path {
+pub(super) struct Route {
     /// Where the cluster is that is to be upgraded, with the release that it begins with where it is made.
     pub target: Target,
     /// What it is upgraded to.
@@ -27,8 +27,8 @@ pub(super) struct Path {
 ///
 /// # Errors
 /// When there is no such release, or no way from one to the other.
-pub(super) fn path(settings: &Settings, lab: &Lab) -> Result<Path, RunError> {
-    let Some(to) = settings.upgrade else { return Ok(Path { target: settings.target.clone(), newer: None }) };
+pub(super) fn route(settings: &Settings, lab: &Lab) -> Result<Route, RunError> {
+    let Some(to) = settings.upgrade else { return Ok(Route { target: settings.target.clone(), newer: None }) };
     let node = lab.node_image(Some(&to.to_string()))?.clone();
     let target = match &settings.target {
         Target::New { nodes, kubernetes, domain, ip_family } => {
@@ -47,15 +47,15 @@ pub(super) fn path(settings: &Settings, lab: &Lab) -> Result<Path, RunError> {
         Target::Kind(_) => settings.target.clone(),
         Target::Context { .. } => return Err(RunError::NotUpgradable),
     };
-    Ok(Path { target, newer: Some(Newer { lab: lab.clone(), node }) })
+    Ok(Route { target, newer: Some(Newer { lab: lab.clone(), node }) })
 }
 
 /// Refuses an upgrade that there is no way for, once it is known what runs there.
 ///
 /// # Errors
 /// When the cluster's release does not lead to the one that is asked for.
-pub(super) fn possible(bench: &Bench, newer: &Newer) -> Result<(), RunError> {
-    let (from, to): (Version, Version) = (bench.cluster.version.parse()?, newer.node.kubernetes.parse()?);
+pub(super) fn possible(test_cluster: &TestCluster, newer: &Newer) -> Result<(), RunError> {
+    let (from, to): (Version, Version) = (test_cluster.cluster.version.parse()?, newer.node.kubernetes.parse()?);
     Ok(from.leads_to(to)?)
 }
 
@@ -77,32 +77,32 @@ pub(super) fn ended(evidence: &std::path::Path) -> Result<bool, RunError> {
 /// When the second run cannot begin or is cut short.
 pub(super) async fn conform(
     settings: &Settings,
-    first: &Bench,
-    around: &Surroundings,
+    first: &TestCluster,
+    run_context: &RunContext,
     ending: Ending<'_>,
 ) -> Result<(), RunError> {
-    let directory = around.directory.join(AGAIN);
+    let directory = run_context.directory.join(AGAIN);
     std::fs::create_dir_all(&directory).map_err(|source| RunError::File { path: directory.clone(), source })?;
     // A run of its own, whose name tells which one it belongs to; a namespace is called after the end of it.
-    let name = format!("{}-{}", around.name, &workload::random_word()[..6]);
-    let again = surroundings(name, directory, around.timeout_scale, &around.journal.progress)?;
+    let name = format!("{}-{}", run_context.name, &workload::random_word()[..6]);
+    let again = surroundings(name, directory, run_context.timeout_scale, &run_context.journal.progress)?;
     let settings = Settings {
         checks: CATALOGUE.iter().collect(),
         upgrade: None,
-        sabotage: Vec::new(),
+        injections: Vec::new(),
         keep: Keep::Never,
         ..settings.clone()
     };
     let acted = async {
-        let trial: Trial = settings.trial(&first.lab, &again).await?;
+        let workload_run: WorkloadRun = settings.workload_run(&first.lab, &again).await?;
         let target = match &settings.target {
             Target::New { .. } => Target::Kind(first.name.clone()),
             there => there.clone(),
         };
-        let images = images::to_load(&first.lab, &target, &trial.manifests, &again.journal).await;
-        let mut bench = Bench::open(first.lab.clone(), &target, &again, &images, &mut None).await?;
-        bench.node_substitution.clone_from(&first.node_substitution);
-        exercise(&bench, &trial, ending).await
+        let images = images::to_load(&first.lab, &target, &workload_run.manifests, &again.journal).await;
+        let mut test_cluster = TestCluster::open(first.lab.clone(), &target, &again, &images, &mut None).await?;
+        test_cluster.node_substitution.clone_from(&first.node_substitution);
+        exercise(&test_cluster, &workload_run, ending).await
     };
     let trouble = Box::pin(acted).await.err();
     let finished = read_back(&again, trouble)?;
@@ -114,6 +114,6 @@ pub(super) async fn conform(
         reason: judged.finding.reason.clone(),
     });
     let value = serde_json::to_value(conformed.collect::<Vec<_>>()).unwrap_or_default();
-    around.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Conformance, value }));
+    run_context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Conformance, value }));
     finished.trouble.map_or(Ok(()), Err)
 }

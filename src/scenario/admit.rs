@@ -2,7 +2,7 @@
 //! account is made that has what root has.
 
 use super::context::Context;
-use crate::evidence::{Exec, ExecAnswer, Moment, SqlAnswer, Stopwatch, What};
+use crate::evidence::{Checkpoint, Exec, ExecAnswer, SqlAnswer, Stopwatch, What};
 use crate::mysql::statements::{ADMIN_USER, PING, admit};
 use crate::probe::exec_with;
 use crate::witness::protocol::{Ask, Secret};
@@ -21,7 +21,7 @@ impl Context {
     }
 
     /// Makes the account in the server of a pod, and tells whether it is there. Servers that somebody else uses get none.
-    pub(super) async fn admit(&self, moment: &Moment, pod: &str) -> bool {
+    pub(super) async fn admit(&self, checkpoint: &Checkpoint, pod: &str) -> bool {
         if self.adopted {
             return false;
         }
@@ -41,8 +41,8 @@ impl Context {
                 ExecAnswer::Broken { .. } => self.lets_admin_in(pod).await,
             };
             let argv = argv.map(str::to_owned).to_vec();
-            let (moment, of) = (moment.clone(), pod.to_owned());
-            self.journal.log.record(What::Exec(Exec { moment, pod: of, uid, argv, took_us, answer }));
+            let (checkpoint, of) = (checkpoint.clone(), pod.to_owned());
+            self.journal.log.record(What::Exec(Exec { checkpoint, pod: of, uid, argv, took_us, answer }));
             if made {
                 self.root_is_local.store(true, Ordering::Relaxed);
                 return true;

@@ -4,7 +4,7 @@ use super::ScenarioError;
 use super::context::Context;
 use super::recover::recovered;
 use crate::evidence::{Act, Scenario, SnapshotOf};
-use crate::record::Sight;
+use crate::record::WaitStatus;
 
 pub(super) async fn apiserver_kill(context: &Context) -> Result<(), ScenarioError> {
     let nodes = context.control_planes().await?;
@@ -28,15 +28,16 @@ async fn kill(context: &Context, node: &str) -> Result<(), ScenarioError> {
         let new = context.poll("another API server", context.limits.pod_ready, async || {
             match machines.api_server(node).await {
                 Ok(process) if process != old => {}
-                Ok(_) => return Sight::NotYet("still the old one".to_owned()),
-                Err(_) => return Sight::NotYet("there is none".to_owned()),
+                Ok(_) => return WaitStatus::Pending("still the old one".to_owned()),
+                Err(_) => return WaitStatus::Pending("there is none".to_owned()),
             }
             // It is asked who it is once it has answered: the one that answers may be yet another one.
             match ready(context).await {
-                Ok(()) => {
-                    machines.api_server(node).await.map_or_else(|error| Sight::NotYet(error.last_line()), Sight::Met)
-                }
-                Err(error) => Sight::NotYet(error.to_string()),
+                Ok(()) => machines
+                    .api_server(node)
+                    .await
+                    .map_or_else(|error| WaitStatus::Pending(error.last_line()), WaitStatus::Met),
+                Err(error) => WaitStatus::Pending(error.to_string()),
             }
         });
         let new = new.await?;

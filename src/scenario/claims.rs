@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 use super::ScenarioError;
 use super::context::Context;
 use super::deploy::{settled, started};
+use super::fault_injection::InjectionPoint;
 use super::recover::recovered;
 use super::replicate::follow;
-use super::sabotage::Point;
-use crate::evidence::{Act, ClaimLife, Moment, Retention, Scenario};
-use crate::record::Sight;
+use crate::evidence::{Act, Checkpoint, ClaimLife, Retention, Scenario};
+use crate::record::WaitStatus;
 
 pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
     let all = context.subject.replicas;
     let set = set_policy(context, Retention::Delete);
     context.journal.step(Scenario::Claims, "let claims go with their pods", set).await?;
-    context.strike(Point::Claiming).await;
+    context.inject(InjectionPoint::Claiming).await;
     let scaled = scale_away(context, all - 1);
     let scaled = context.journal.step(Scenario::Claims, &format!("scale to {}", all - 1), scaled).await;
     // Whatever came of it, the set is to be what it was.
@@ -32,7 +32,7 @@ pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
     scaled.and(back)?;
     if context.replicating() {
         // It came back empty, as it was meant to, and fetches everything again.
-        follow(context, &Moment::Replicating, &[context.subject.nth(all - 1)]).await?;
+        follow(context, &Checkpoint::Replicating, &[context.subject.nth(all - 1)]).await?;
     }
     recovered(context, Scenario::Claims).await
 }
@@ -71,9 +71,9 @@ async fn scale_away(context: &Context, to: u32) -> Result<(), ScenarioError> {
 async fn claim_gone(context: &Context, claim: &str) -> Result<u64, ScenarioError> {
     let what = format!("the claim {claim} gone");
     let sight = |life: &ClaimLife| match (life.deleted, life.deleting) {
-        (Some(mark), _) => Sight::Met(mark.seq),
-        (None, Some(_)) => Sight::NotYet("being deleted".to_owned()),
-        (None, None) => Sight::NotYet("there, and not told to go".to_owned()),
+        (Some(mark), _) => WaitStatus::Met(mark.seq),
+        (None, Some(_)) => WaitStatus::Pending("being deleted".to_owned()),
+        (None, None) => WaitStatus::Pending("there, and not told to go".to_owned()),
     };
     let limit = context.limits.reaction;
     context.of_life(&what, limit, |timeline| timeline.claims.of_name(claim).next_back(), sight).await

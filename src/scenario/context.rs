@@ -12,16 +12,16 @@ use kube::api::Api;
 
 use super::ScenarioError;
 use super::comeback::Vain;
+use super::fault_injection::FaultInjection;
 use super::journal::Journal;
 use super::ledger::{Rate, Reader};
-use super::sabotage::Sabotage;
 use super::undo::Disrupted;
 use super::upgrade::Newer;
 use crate::cluster::Nodes;
 use crate::evidence::{PodLife, Replication, Subject, Timeline};
 use crate::mysql::flavour::Flavour;
 use crate::probe::Session;
-use crate::record::Sight;
+use crate::record::WaitStatus;
 use crate::witness::protocol::Secret;
 use crate::workload::{Hints, Manifest, Owned};
 
@@ -139,7 +139,7 @@ pub struct Parts {
     /// What the cluster's nodes are upgraded to, where the run is about that.
     pub newer: Option<Newer>,
     /// What a mutant injects.
-    pub sabotage: Vec<Sabotage>,
+    pub injections: Vec<FaultInjection>,
     /// What the run made so far, and must delete.
     pub made: Made,
 }
@@ -153,7 +153,7 @@ pub struct Context {
     next_write: AtomicU64,
     flavour: OnceLock<Flavour>,
     replicating: AtomicBool,
-    greeting: AtomicBool,
+    probing: AtomicBool,
     /// Whether root was seen to be let in from its own machine only.
     pub(super) root_is_local: AtomicBool,
     pub(super) reader: Reader,
@@ -179,7 +179,7 @@ impl Context {
             next_write: AtomicU64::new(1),
             flavour: OnceLock::new(),
             replicating: AtomicBool::new(false),
-            greeting: AtomicBool::new(false),
+            probing: AtomicBool::new(false),
             root_is_local: AtomicBool::new(false),
             reader: Reader::default(),
             disrupted: tokio::sync::Mutex::default(),
@@ -215,8 +215,8 @@ impl Context {
     }
 
     /// Remembers that every server is asked as its pod becomes Ready.
-    pub(super) fn now_greeting(&self) {
-        self.greeting.store(true, Ordering::Relaxed);
+    pub(super) fn now_probing(&self) {
+        self.probing.store(true, Ordering::Relaxed);
     }
 
     /// What the servers are; while none has said so, what most of them understand.
@@ -244,7 +244,7 @@ impl Context {
         &self,
         what: &str,
         limit: Duration,
-        sight: impl Fn(&Timeline) -> Sight<T>,
+        sight: impl Fn(&Timeline) -> WaitStatus<T>,
     ) -> Result<T, ScenarioError> {
         let seen = |state: &str| self.journal.progress.seen(&format!("{what}: {state}"));
         Ok(self.journal.log.wait(what, self.vain.patience(limit), seen, sight).await?)
@@ -255,7 +255,7 @@ impl Context {
         &self,
         what: &str,
         limit: Duration,
-        ask: impl AsyncFn() -> Sight<T>,
+        ask: impl AsyncFn() -> WaitStatus<T>,
     ) -> Result<T, ScenarioError> {
         let seen = |state: &str| self.journal.progress.seen(&format!("{what}: {state}"));
         Ok(self.journal.log.poll(what, self.vain.patience(limit), seen, ask).await?)
@@ -265,36 +265,38 @@ impl Context {
     pub(super) async fn ready(&self, pod: &str, not: Option<&str>) -> Result<(), ScenarioError> {
         let what = if not.is_some() { format!("{pod} Ready under a new UID") } else { format!("{pod} Ready") };
         let awaited = self.wait(&what, self.limits.pod_ready, |timeline| {
-            let Some(life) = timeline.live_pod(pod) else { return Sight::NotYet("there is no such pod".to_owned()) };
+            let Some(life) = timeline.live_pod(pod) else {
+                return WaitStatus::Pending("there is no such pod".to_owned());
+            };
             if Some(life.uid.as_str()) == not {
-                return Sight::NotYet(format!("still the old one: {}", life.summary));
+                return WaitStatus::Pending(format!("still the old one: {}", life.summary));
             }
-            ready_sight(life, timeline.last_seq)
+            ready_status(life, timeline.last_seq)
         });
         self.comes_back(awaited).await?;
-        self.greeted(pod).await;
+        self.probed(pod).await;
         Ok(())
     }
 
     /// Waits until a server was asked as its pod became Ready, where that is done: dozens of other questions, which come
     /// once all pods are Ready, would hold that one up until its answer tells nothing of that moment. Whoever is not
     /// asked in time holds up nobody; the evidence shows it.
-    async fn greeted(&self, pod: &str) {
-        let Some(uid) = self.uid(pod).filter(|_| self.greeting.load(Ordering::Relaxed)) else { return };
+    async fn probed(&self, pod: &str) {
+        let Some(uid) = self.uid(pod).filter(|_| self.probing.load(Ordering::Relaxed)) else { return };
         let what = format!("{pod} (uid {uid}) asked as it became Ready");
-        let _ = self.of_pod(&what, self.limits.sql, &uid, |life| life.greeted.then_some(())).await;
+        let _ = self.of_pod(&what, self.limits.sql, &uid, |life| life.probed.then_some(())).await;
     }
 }
 
-fn ready_sight(life: &PodLife, seq: u64) -> Sight<()> {
+fn ready_status(life: &PodLife, seq: u64) -> WaitStatus<()> {
     // These end only when somebody changes the manifest: waiting longer would tell nothing more. A pull that failed, or
     // a container that crashed, is tried again.
     let hopeless = ["ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"];
     if life.serving_at(seq) {
-        Sight::Met(())
+        WaitStatus::Met(())
     } else if let Some(reason) = hopeless.iter().find(|reason| life.summary.contains(**reason)) {
-        Sight::Never(format!("{} is in {reason} ({})", life.name, life.summary))
+        WaitStatus::Impossible(format!("{} is in {reason} ({})", life.name, life.summary))
     } else {
-        Sight::NotYet(life.summary.clone())
+        WaitStatus::Pending(life.summary.clone())
     }
 }

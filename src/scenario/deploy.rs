@@ -5,26 +5,30 @@ use futures::future::join_all;
 use super::ScenarioError;
 use super::context::Context;
 use super::disrupt::quiet;
-use super::sabotage::Point;
-use crate::evidence::{Act, Moment, Scenario, Snapshot, SnapshotOf, What};
-use crate::record::Sight;
+use super::fault_injection::InjectionPoint;
+use crate::evidence::{Act, Checkpoint, Scenario, Snapshot, SnapshotOf, What};
+use crate::record::WaitStatus;
 use crate::workload::apply;
 
 pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {
     context.journal.step(Scenario::Deploy, "apply the manifests", apply_all(context)).await?;
     context.journal.step(Scenario::Deploy, "ordered start", started(context)).await?;
-    context.strike(Point::Deployed).await;
-    let moment = Moment::Deployed;
+    context.inject(InjectionPoint::Deployed).await;
+    let checkpoint = Checkpoint::Deployed;
     let questions = context.subject.pods().map(|pod| {
-        let moment = &moment;
+        let checkpoint = &checkpoint;
         async move {
-            tokio::join!(context.identity(moment, &pod), context.hostname(moment, &pod), context.settings(moment, &pod))
+            tokio::join!(
+                context.identity(checkpoint, &pod),
+                context.hostname(checkpoint, &pod),
+                context.settings(checkpoint, &pod)
+            )
         }
     });
     let names = context.all_names();
-    tokio::join!(join_all(questions), context.resolve(&moment, &names), context.look_up(&moment));
+    tokio::join!(join_all(questions), context.resolve(&checkpoint, &names), context.look_up(&checkpoint));
     let again = async {
-        context.strike(Point::Reapplying).await;
+        context.inject(InjectionPoint::Reapplying).await;
         let proof = apply_all(context).await?;
         quiet().await;
         Ok::<_, ScenarioError>(vec![proof])
@@ -53,16 +57,16 @@ pub(super) async fn settled(context: &Context, replicas: u32) -> Result<(), Scen
     let wanted = i64::from(replicas);
     let what = format!("StatefulSet {} with {wanted} Ready pods", context.subject.set);
     let awaited = context.wait(&what, context.limits.pod_ready, |timeline| {
-        let Some(set) = &timeline.set else { return Sight::NotYet("there is no such set".to_owned()) };
+        let Some(set) = &timeline.set else { return WaitStatus::Pending("there is no such set".to_owned()) };
         let seen = set.observed_generation >= set.generation;
         if seen && set.replicas == wanted && set.current == wanted && set.ready == wanted {
-            return Sight::Met(());
+            return WaitStatus::Met(());
         }
         let state = format!(
             "{} of {} pods Ready, generation {} of {}",
             set.ready, set.current, set.observed_generation, set.generation
         );
-        Sight::NotYet(state)
+        WaitStatus::Pending(state)
     });
     context.comes_back(awaited).await
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::ScenarioError;
 use super::context::Context;
 use crate::evidence::{Act, Fault, Life, PodLife, Timeline, What};
-use crate::record::Sight;
+use crate::record::WaitStatus;
 use crate::workload::by_uid;
 
 /// An image that no kubelet can start, and for which none asks a registry: the letters make it no image's name.
@@ -88,9 +88,9 @@ impl Context {
     async fn seen(&self, generation: i64) -> Result<(), ScenarioError> {
         let what = format!("generation {generation} of StatefulSet {} seen by its controller", self.subject.set);
         self.wait(&what, self.limits.reaction, |timeline| match &timeline.set {
-            Some(set) if set.generation >= generation && set.observed_generation >= generation => Sight::Met(()),
-            Some(set) => Sight::NotYet(format!("generation {} of {}", set.observed_generation, set.generation)),
-            None => Sight::NotYet("there is no such set".to_owned()),
+            Some(set) if set.generation >= generation && set.observed_generation >= generation => WaitStatus::Met(()),
+            Some(set) => WaitStatus::Pending(format!("generation {} of {}", set.observed_generation, set.generation)),
+            None => WaitStatus::Pending("there is no such set".to_owned()),
         })
         .await
     }
@@ -119,12 +119,12 @@ impl Context {
         what: &str,
         limit: Duration,
         find: impl Fn(&Timeline) -> Option<&L>,
-        sight: impl Fn(&L) -> Sight<T>,
+        sight: impl Fn(&L) -> WaitStatus<T>,
     ) -> Result<T, ScenarioError> {
         self.wait(what, limit, |timeline| {
-            let Some(life) = find(timeline) else { return Sight::Never("it was never seen".to_owned()) };
+            let Some(life) = find(timeline) else { return WaitStatus::Impossible("it was never seen".to_owned()) };
             match sight(life) {
-                Sight::NotYet(_) if life.lasts().1.is_some() => Sight::Never("it is gone".to_owned()),
+                WaitStatus::Pending(_) if life.lasts().1.is_some() => WaitStatus::Impossible("it is gone".to_owned()),
                 sight => sight,
             }
         })
@@ -139,7 +139,8 @@ impl Context {
         uid: &str,
         met: impl Fn(&PodLife) -> Option<T>,
     ) -> Result<T, ScenarioError> {
-        let sight = |life: &PodLife| met(life).map_or_else(|| Sight::NotYet(life.summary.clone()), Sight::Met);
+        let sight =
+            |life: &PodLife| met(life).map_or_else(|| WaitStatus::Pending(life.summary.clone()), WaitStatus::Met);
         self.of_life(what, limit, |timeline| timeline.pod_by_uid(uid), sight).await
     }
 
@@ -231,10 +232,10 @@ impl Context {
     pub(super) async fn stuck(&self, pod: &str, old: &str) -> Result<u64, ScenarioError> {
         let what = format!("{pod} stuck with its image");
         self.wait(&what, self.limits.pod_gone, |timeline| match timeline.live_pod(pod) {
-            Some(life) if life.uid == old => Sight::NotYet(format!("still the old one: {}", life.summary)),
-            Some(life) if life.summary.contains(REFUSAL) => Sight::Met(timeline.last_seq),
-            Some(life) => Sight::NotYet(life.summary.clone()),
-            None => Sight::NotYet("there is no such pod".to_owned()),
+            Some(life) if life.uid == old => WaitStatus::Pending(format!("still the old one: {}", life.summary)),
+            Some(life) if life.summary.contains(REFUSAL) => WaitStatus::Met(timeline.last_seq),
+            Some(life) => WaitStatus::Pending(life.summary.clone()),
+            None => WaitStatus::Pending("there is no such pod".to_owned()),
         })
         .await
     }

@@ -15,7 +15,7 @@ use super::placement::DNS_SERVERS;
 use super::recover::recovered;
 use crate::evidence::{Act, DnsServer, Scenario, Snapshot, SnapshotOf, What};
 use crate::object::has_condition;
-use crate::record::Sight;
+use crate::record::WaitStatus;
 use crate::workload::by_uid;
 
 /// The namespace of the cluster's own services.
@@ -40,14 +40,14 @@ async fn replace(context: &Context) -> Result<Vec<u64>, ScenarioError> {
     let new = context.poll("new DNS servers Ready", context.limits.pod_ready, async || {
         let there = match context.pods_of(NAMESPACE, DNS_SERVERS).await {
             Ok(there) => there,
-            Err(error) => return Sight::NotYet(error.to_string()),
+            Err(error) => return WaitStatus::Pending(error.to_string()),
         };
         let left = there.iter().filter(|pod| pod.uid().is_some_and(|uid| old.contains(&uid))).count();
         let new: Vec<DnsServer> = there.iter().filter_map(ready_server).filter(|it| !old.contains(&it.uid)).collect();
         if left == 0 && new.len() >= wanted {
-            return Sight::Met(new);
+            return WaitStatus::Met(new);
         }
-        Sight::NotYet(format!("{left} old ones are there, and {} of {wanted} new ones Ready", new.len()))
+        WaitStatus::Pending(format!("{left} old ones are there, and {} of {wanted} new ones Ready", new.len()))
     });
     Ok(vec![ask_from_now_on(context, new.await?)])
 }
@@ -59,22 +59,22 @@ impl Context {
         let rolled_out = self.poll("the DNS servers rolled out", self.limits.pod_ready, async || {
             let wanted = match deployments.list(&ListParams::default().labels(DNS_SERVERS)).await {
                 Ok(list) => list.items.iter().map(replicas_rolled_out).sum::<Option<i32>>(),
-                Err(error) => return Sight::NotYet(error.to_string()),
+                Err(error) => return WaitStatus::Pending(error.to_string()),
             };
             let there = match self.pods_of(NAMESPACE, DNS_SERVERS).await {
                 Ok(there) => there,
-                Err(error) => return Sight::NotYet(error.to_string()),
+                Err(error) => return WaitStatus::Pending(error.to_string()),
             };
             let servers: Vec<DnsServer> = there.iter().filter_map(ready_server).collect();
             // Of a cluster that runs them in another way, those that are there have to do.
             let enough =
                 wanted.is_some_and(|wanted| usize::try_from(wanted).is_ok_and(|wanted| servers.len() >= wanted));
             if enough && servers.len() == there.len() {
-                return Sight::Met(servers);
+                return WaitStatus::Met(servers);
             }
             let wanted =
                 wanted.map_or_else(|| "a rollout is under way".to_owned(), |wanted| format!("{wanted} wanted"));
-            Sight::NotYet(format!("{} of {} Ready, {wanted}", servers.len(), there.len()))
+            WaitStatus::Pending(format!("{} of {} Ready, {wanted}", servers.len(), there.len()))
         });
         ask_from_now_on(self, rolled_out.await?);
         Ok(())

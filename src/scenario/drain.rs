@@ -9,7 +9,7 @@ use super::disrupt::failed;
 use super::recover::recovered;
 use super::undo::Disrupted;
 use crate::evidence::{Act, PodLife, Scenario};
-use crate::record::Sight;
+use crate::record::WaitStatus;
 use crate::workload::by_uid;
 
 /// What the scheduler says of a pod that no node may take.
@@ -58,11 +58,11 @@ pub(super) async fn empty(context: &Context, node: &str, pods: &[(String, String
 pub(super) async fn evict(context: &Context, pods: &Api<Pod>, pod: &str, uid: &str) -> Result<bool, ScenarioError> {
     let parameters = EvictParams { delete_options: Some(by_uid(uid)), ..EvictParams::default() };
     let ask = async || match pods.evict(pod, &parameters).await {
-        Ok(_) => Sight::Met(Ok(())),
+        Ok(_) => WaitStatus::Met(Ok(())),
         // It went by itself, and another one may have its name by now.
-        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Sight::Met(Ok(())),
-        Err(kube::Error::Api(status)) if status.code == 429 => Sight::NotYet(status.message.clone()),
-        Err(error) => Sight::Met(Err(error)),
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => WaitStatus::Met(Ok(())),
+        Err(kube::Error::Api(status)) if status.code == 429 => WaitStatus::Pending(status.message.clone()),
+        Err(error) => WaitStatus::Met(Err(error)),
     };
     match context.poll(&format!("the eviction of {pod}"), context.limits.reaction, ask).await {
         Ok(evicted) => evicted.map(|()| true).map_err(failed(format!("evict {pod}"))),
@@ -77,10 +77,10 @@ async fn waits(context: &Context, node: &str, pod: &str, old: &str) -> Result<u6
     let what = format!("a new {pod} kept off {node}");
     context
         .wait(&what, context.limits.pod_gone, |timeline| match timeline.live_pod(pod) {
-            Some(life) if life.uid == old => Sight::NotYet(format!("still the old one: {}", life.summary)),
-            Some(life) if elsewhere(life) || life.summary.contains(UNSCHEDULABLE) => Sight::Met(timeline.last_seq),
-            Some(life) => Sight::NotYet(life.summary.clone()),
-            None => Sight::NotYet("there is no such pod".to_owned()),
+            Some(life) if life.uid == old => WaitStatus::Pending(format!("still the old one: {}", life.summary)),
+            Some(life) if elsewhere(life) || life.summary.contains(UNSCHEDULABLE) => WaitStatus::Met(timeline.last_seq),
+            Some(life) => WaitStatus::Pending(life.summary.clone()),
+            None => WaitStatus::Pending("there is no such pod".to_owned()),
         })
         .await
 }

@@ -4,11 +4,11 @@
 use super::ScenarioError;
 use super::context::Context;
 use super::deploy::settled;
+use super::fault_injection::InjectionPoint;
 use super::names::Name;
 use super::recover::{caught_up, recovered, whole};
 use super::replicate::follow;
-use super::sabotage::Point;
-use crate::evidence::{Act, Moment, Scenario};
+use crate::evidence::{Act, Checkpoint, Scenario};
 
 pub(super) async fn grow(context: &Context) -> Result<(), ScenarioError> {
     let all = context.subject.replicas;
@@ -16,7 +16,7 @@ pub(super) async fn grow(context: &Context) -> Result<(), ScenarioError> {
         return Ok(());
     }
     let pod = context.subject.nth(all);
-    context.strike(Point::Growing).await;
+    context.inject(InjectionPoint::Growing).await;
     let grown = context.journal.step(Scenario::Grow, &format!("scale to {}", all + 1), scale_up(context, &pod)).await;
     let joined = match grown {
         Ok(()) => context.journal.step(Scenario::Grow, &format!("have {pod} join"), join(context, &pod)).await,
@@ -41,16 +41,20 @@ async fn scale_up(context: &Context, pod: &str) -> Result<(), ScenarioError> {
 
 /// Has the new pod follow the primary from the beginning of its history, and compares it with the others.
 async fn join(context: &Context, pod: &str) -> Result<(), ScenarioError> {
-    let moment = Moment::Joined;
+    let checkpoint = Checkpoint::Joined;
     let new = [pod.to_owned()];
     if context.replicating() {
-        follow(context, &moment, &new).await?;
+        follow(context, &checkpoint, &new).await?;
         let replicas: Vec<String> = context.subject.replica_pods().chain(new).collect();
-        caught_up(context, &moment, &replicas).await;
-        whole(context, &moment, &replicas).await?;
+        caught_up(context, &checkpoint, &replicas).await;
+        whole(context, &checkpoint, &replicas).await?;
     }
     let names = [Name::Pod(pod.to_owned()), Name::Service];
-    tokio::join!(context.identity(&moment, pod), context.hostname(&moment, pod), context.resolve(&moment, &names));
+    tokio::join!(
+        context.identity(&checkpoint, pod),
+        context.hostname(&checkpoint, pod),
+        context.resolve(&checkpoint, &names)
+    );
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use futures::future::join_all;
 
 use super::context::Context;
 use super::names::{ASK_AGAIN_AFTER, SLACK};
-use crate::evidence::{ExecAnswer, Family, Moment, RESOLVER, Timeline};
+use crate::evidence::{Checkpoint, ExecAnswer, Family, RESOLVER, Timeline};
 
 /// A name to look up in one pod.
 struct Lookup {
@@ -23,7 +23,7 @@ impl Context {
     /// Has every pod look up every other pod, in full and short, until the answers are right, or the budget and some
     /// slack have passed. A pod's own name is in its hosts file; the only pod of a set looks up the Service. Where the image
     /// has no program for that, its resolver's configuration is read.
-    pub(super) async fn look_up(&self, moment: &Moment) {
+    pub(super) async fn look_up(&self, checkpoint: &Checkpoint) {
         let subject = &self.subject;
         let mut open = Vec::new();
         for from in subject.pods() {
@@ -42,7 +42,7 @@ impl Context {
         loop {
             // What is asked after the budget and still wrong is wrong for good; what was asked before may be only late.
             let last = begun.elapsed() > limit;
-            let right = join_all(open.iter().map(|lookup| self.look_up_once(moment, lookup, &unaided))).await;
+            let right = join_all(open.iter().map(|lookup| self.look_up_once(checkpoint, lookup, &unaided))).await;
             let mut right = right.into_iter();
             open.retain(|_| !right.next().unwrap_or(false));
             if open.is_empty() || last {
@@ -51,15 +51,16 @@ impl Context {
             tokio::time::sleep(ASK_AGAIN_AFTER).await;
         }
         if unaided.into_inner() {
-            join_all(subject.pods().map(async |pod| self.run_in(moment, &pod, RESOLVER, self.limits.exec).await)).await;
+            join_all(subject.pods().map(async |pod| self.run_in(checkpoint, &pod, RESOLVER, self.limits.exec).await))
+                .await;
         }
     }
 
     /// True if the answer is right, or none will ever come, since the image has no program that looks names up.
-    async fn look_up_once(&self, moment: &Moment, lookup: &Lookup, unaided: &AtomicBool) -> bool {
+    async fn look_up_once(&self, checkpoint: &Checkpoint, lookup: &Lookup, unaided: &AtomicBool) -> bool {
         let argv = ["getent", "ahosts", &lookup.name];
         // A resolver whose servers do not answer tries each of them for some seconds, and not only once.
-        let answer = self.run_in(moment, &lookup.from, &argv, self.limits.exec * 3).await;
+        let answer = self.run_in(checkpoint, &lookup.from, &argv, self.limits.exec * 3).await;
         match answer {
             ExecAnswer::Exited { code: 0, stdout, .. } => {
                 let first = |line: &str| line.split_whitespace().next()?.parse().ok();

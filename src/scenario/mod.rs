@@ -37,7 +37,8 @@ mod deploy;
 mod disrupt;
 mod dns_replace;
 mod drain;
-mod greet;
+pub mod external_upgrade;
+mod fault_injection;
 mod grow;
 mod journal;
 mod ledger;
@@ -47,11 +48,11 @@ mod names;
 mod node_pause;
 mod node_stop;
 mod placement;
+mod probe_readiness;
 mod recover;
 mod replicate;
 mod restart;
 mod roll;
-mod sabotage;
 mod scale;
 mod server_kill;
 mod servers;
@@ -60,21 +61,20 @@ mod state;
 mod teardown;
 mod undo;
 mod unready;
-pub mod unseen;
 mod upgrade;
 
 use std::time::Duration;
 
-use crate::cluster::kind::KindError;
+use crate::cluster::kind::CommandError;
 use crate::record::WaitError;
 use crate::workload::{ApplyError, ManifestError};
 
 pub use crate::evidence::{Scenario, plan};
 pub use context::{Context, Limits, Made, Parts, Witnesses};
-pub use greet::greet;
+pub use fault_injection::{FaultInjection, InjectedFault, InjectionPoint};
 pub use journal::Journal;
 pub use ledger::{Rate, collect};
-pub use sabotage::{Point, Sabotage, Strike};
+pub use probe_readiness::probe_readiness;
 pub use teardown::teardown;
 pub use upgrade::{LostNode, Newer};
 
@@ -100,7 +100,7 @@ pub enum ScenarioError {
     },
     /// The engine did not do something to a node.
     #[error(transparent)]
-    Node(#[from] KindError),
+    Node(#[from] CommandError),
     /// No node may be disrupted.
     #[error("no node with a pod of the set can be {what}: {why}; give the cluster more nodes by --nodes")]
     NoNode {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 
 use super::context::Context;
-use crate::evidence::{Dns, DnsAnswer, Family, Moment, NamedPort, PodLife, Timeline, Transport, What, reverse_name};
+use crate::evidence::{
+    Checkpoint, Dns, DnsAnswer, Family, NamedPort, PodLife, Timeline, Transport, What, reverse_name,
+};
 use crate::probe::Session;
 use crate::witness::protocol::{Answer, Ask, DnsAsk};
 
@@ -57,11 +59,11 @@ impl Context {
 
     /// Asks for these names until every answer is right, or the budget and some slack have passed; returns the answers
     /// of the last round.
-    pub(super) async fn resolve(&self, moment: &Moment, names: &[Name]) -> Vec<Dns> {
+    pub(super) async fn resolve(&self, checkpoint: &Checkpoint, names: &[Name]) -> Vec<Dns> {
         let limit = Duration::from_millis(self.dns_budget_ms) + SLACK;
         let begun = Instant::now();
         loop {
-            let answers = self.resolve_once(moment, names).await;
+            let answers = self.resolve_once(checkpoint, names).await;
             if answers.iter().all(|(right, _)| *right) || begun.elapsed() >= limit {
                 return answers.into_iter().map(|(_, answer)| answer).collect();
             }
@@ -70,7 +72,7 @@ impl Context {
     }
 
     /// Asks every server for every name once, all at the same time, and tells which answers are right.
-    async fn resolve_once(&self, moment: &Moment, names: &[Name]) -> Vec<(bool, Dns)> {
+    async fn resolve_once(&self, checkpoint: &Checkpoint, names: &[Name]) -> Vec<(bool, Dns)> {
         let near = (&self.witnesses.near, self.witnesses.near_namespace.as_str());
         let far = (&self.witnesses.far, self.witnesses.far_namespace.as_str());
         let questions: Vec<Question> = names.iter().flat_map(|name| self.questions(name)).collect();
@@ -79,7 +81,7 @@ impl Context {
             for server in &servers {
                 for transport in [Transport::Udp, Transport::Tcp] {
                     asks.extend(
-                        questions.iter().map(|it| self.put_question(moment, session, from, server, transport, it)),
+                        questions.iter().map(|it| self.put_question(checkpoint, session, from, server, transport, it)),
                     );
                 }
             }
@@ -89,7 +91,7 @@ impl Context {
 
     async fn put_question(
         &self,
-        moment: &Moment,
+        checkpoint: &Checkpoint,
         session: &Session,
         from: &str,
         server: &(String, SocketAddr),
@@ -111,7 +113,7 @@ impl Context {
         };
         let right = is_right(&answer, &self.journal.log.look(|timeline| self.expected(timeline, question)));
         let asked = Dns {
-            moment: moment.clone(),
+            checkpoint: checkpoint.clone(),
             from: from.to_owned(),
             server: server.0.clone(),
             address: server.1.ip().to_string(),

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::disrupt::failed;
 use crate::evidence::SnapshotOf;
 use crate::object::has_condition;
-use crate::record::Sight;
+use crate::record::WaitStatus;
 
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 
@@ -105,13 +105,13 @@ impl Context {
         self.poll(&what, self.limits.pod_ready, async || {
             match self.lease(node).await {
                 Ok(renewed) if renewed != *before => {}
-                Ok(_) => return Sight::NotYet("its kubelet has said nothing yet".to_owned()),
-                Err(error) => return Sight::NotYet(error.to_string()),
+                Ok(_) => return WaitStatus::Pending("its kubelet has said nothing yet".to_owned()),
+                Err(error) => return WaitStatus::Pending(error.to_string()),
             }
             match nodes.get(node).await.map(|node| serde_json::to_value(node).unwrap_or_default()) {
-                Ok(node) if has_condition(&node, "Ready") => Sight::Met(()),
-                Ok(_) => Sight::NotYet("not Ready".to_owned()),
-                Err(error) => Sight::NotYet(error.to_string()),
+                Ok(node) if has_condition(&node, "Ready") => WaitStatus::Met(()),
+                Ok(_) => WaitStatus::Pending("not Ready".to_owned()),
+                Err(error) => WaitStatus::Pending(error.to_string()),
             }
         })
         .await?;

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::ScenarioError;
 use super::context::Context;
 use super::deploy::settled;
-use crate::evidence::{Moment, Scenario};
+use crate::evidence::{Checkpoint, Scenario};
 
 /// Rows that are written once every pod is Ready again.
 const ROWS: usize = 5;
@@ -19,7 +19,7 @@ const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// the recovery took shows in the first barrier, so that is asked for before anything else.
 pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(), ScenarioError> {
     let subject = &context.subject;
-    let moment = Moment::Recovered { scenario: scenario.to_owned() };
+    let checkpoint = Checkpoint::Recovered { scenario: scenario.to_owned() };
     for pod in subject.pods() {
         context.ready(&pod, None).await?;
     }
@@ -27,7 +27,7 @@ pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(
     let replicating = context.replicating();
     let mut follow = true;
     if replicating {
-        let (written, reached) = caught_up(context, &moment, &replicas).await;
+        let (written, reached) = caught_up(context, &checkpoint, &replicas).await;
         if !(written && reached) {
             let what = if reached { "a write on the primary" } else { "every replica at the primary's transactions" };
             let limit = context.limits.recovery;
@@ -37,40 +37,44 @@ pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(
     }
     settled(context, subject.replicas).await?;
     if replicating && follow {
-        whole(context, &moment, &replicas).await?;
+        whole(context, &checkpoint, &replicas).await?;
     } else if replicating {
         // It may tell why.
-        context.replica_status(&moment, &replicas).await;
+        context.replica_status(&checkpoint, &replicas).await;
     }
     let pods: Vec<String> = subject.pods().collect();
-    let (names, identities) = (context.all_names(), pods.iter().map(|pod| context.identity(&moment, pod)));
-    tokio::join!(join_all(identities), context.resolve(&moment, &names));
+    let (names, identities) = (context.all_names(), pods.iter().map(|pod| context.identity(&checkpoint, pod)));
+    tokio::join!(join_all(identities), context.resolve(&checkpoint, &names));
     Ok(())
 }
 
 /// Writes until the primary acknowledges it, and has the replicas wait for that. Tells whether a write was acknowledged,
 /// and whether all replicas came that far.
-pub(super) async fn caught_up(context: &Context, moment: &Moment, replicas: &[String]) -> (bool, bool) {
+pub(super) async fn caught_up(context: &Context, checkpoint: &Checkpoint, replicas: &[String]) -> (bool, bool) {
     let limit = context.limits.recovery;
     let begun = Instant::now();
-    let mut written = context.write(moment, ROWS).await;
+    let mut written = context.write(checkpoint, ROWS).await;
     while !written && begun.elapsed() < limit {
         tokio::time::sleep(WRITE_AGAIN_AFTER).await;
-        written = context.write(moment, ROWS).await;
+        written = context.write(checkpoint, ROWS).await;
     }
-    (written, context.barrier(moment, replicas, limit).await)
+    (written, context.barrier(checkpoint, replicas, limit).await)
 }
 
 /// Compares the primary and these replicas while nobody writes.
-pub(super) async fn whole(context: &Context, moment: &Moment, replicas: &[String]) -> Result<(), ScenarioError> {
+pub(super) async fn whole(
+    context: &Context,
+    checkpoint: &Checkpoint,
+    replicas: &[String],
+) -> Result<(), ScenarioError> {
     let compared = async {
-        context.barrier(moment, replicas, context.limits.barrier).await;
+        context.barrier(checkpoint, replicas, context.limits.barrier).await;
         let pods: Vec<String> = std::iter::once(context.subject.primary()).chain(replicas.iter().cloned()).collect();
-        context.contents(moment, &pods).await;
+        context.contents(checkpoint, &pods).await;
         Ok(())
     };
     context.at_rest(compared).await?;
-    context.replica_status(moment, replicas).await;
-    context.try_writes(moment, replicas).await;
+    context.replica_status(checkpoint, replicas).await;
+    context.try_writes(checkpoint, replicas).await;
     Ok(())
 }

@@ -5,45 +5,49 @@ use futures::future::try_join_all;
 
 use super::ScenarioError;
 use super::context::Context;
-use super::sabotage::Point;
-use crate::evidence::{Moment, Replication, Scenario};
+use super::fault_injection::InjectionPoint;
+use crate::evidence::{Checkpoint, Replication, Scenario};
 use crate::mysql::statements;
 
 /// Rows that are written before replicas are compared.
 const ROWS: usize = 20;
 
 pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
-    let moment = Moment::Replicating;
+    let checkpoint = Checkpoint::Replicating;
     let subject = &context.subject;
     let replicas: Vec<String> = subject.replica_pods().collect();
     context
         .journal
         .step(Scenario::Replicate, "configure replication", async {
             context
-                .demand(&moment, &subject.primary(), "make the tables and the accounts", statements::prepare())
+                .demand(&checkpoint, &subject.primary(), "make the tables and the accounts", statements::prepare())
                 .await?;
-            follow(context, &moment, &replicas).await
+            follow(context, &checkpoint, &replicas).await
         })
         .await?;
     context.now_replicating();
-    context.strike(Point::Configured).await;
-    context.write(&moment, ROWS).await;
+    context.inject(InjectionPoint::Configured).await;
+    context.write(&checkpoint, ROWS).await;
     let limit = match context.replication {
         Replication::Managed => context.limits.barrier,
         // Whoever configures it may not have come to it yet.
         Replication::Observed => context.limits.recovery,
     };
-    context.barrier(&moment, &replicas, limit).await;
-    context.strike(Point::Written).await;
+    context.barrier(&checkpoint, &replicas, limit).await;
+    context.inject(InjectionPoint::Written).await;
     let pods: Vec<String> = subject.pods().collect();
-    context.contents(&moment, &pods).await;
-    context.replica_status(&moment, &replicas).await;
-    context.try_writes(&moment, &replicas).await;
+    context.contents(&checkpoint, &pods).await;
+    context.replica_status(&checkpoint, &replicas).await;
+    context.try_writes(&checkpoint, &replicas).await;
     context.start_ledger().await
 }
 
 /// Has these replicas follow the primary by its stable name, unless the workload sees to that.
-pub(super) async fn follow(context: &Context, moment: &Moment, replicas: &[String]) -> Result<(), ScenarioError> {
+pub(super) async fn follow(
+    context: &Context,
+    checkpoint: &Checkpoint,
+    replicas: &[String],
+) -> Result<(), ScenarioError> {
     if context.replication == Replication::Observed {
         return Ok(());
     }
@@ -58,8 +62,9 @@ pub(super) async fn follow(context: &Context, moment: &Moment, replicas: &[Strin
         );
         return Err(ScenarioError::Server { pod: replicas.join(", "), what, answer });
     }
-    let tls = context.is_over_tls(moment, &subject.primary()).await?;
+    let tls = context.is_over_tls(checkpoint, &subject.primary()).await?;
     let statements = context.flavour().follow(&source, subject.port, tls);
-    let configured = replicas.iter().map(|pod| context.demand(moment, pod, "follow the primary", statements.clone()));
+    let configured =
+        replicas.iter().map(|pod| context.demand(checkpoint, pod, "follow the primary", statements.clone()));
     try_join_all(configured).await.map(drop)
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::ScenarioError;
 use super::context::Context;
 use super::disrupt::{UNSTARTABLE, quiet};
+use super::fault_injection::InjectionPoint;
 use super::recover::recovered;
-use super::sabotage::Point;
 use crate::evidence::{Act, Scenario};
 
 /// An annotation of the pod template: it changes the revision and nothing that a server could notice.
@@ -39,7 +39,7 @@ async fn forth_and_back(context: &Context, image: &str) -> Result<(), ScenarioEr
     if subject.partition < last {
         let name = format!("update {}", all[0]);
         context.journal.step(Scenario::Roll, &name, update(context, image, last, &all[..1])).await?;
-        context.strike(Point::Partitioned).await;
+        context.inject(InjectionPoint::Partitioned).await;
         delete_below(context, last).await?;
         rest = &all[1..];
     }
@@ -67,7 +67,7 @@ async fn update(context: &Context, image: &str, partition: u32, pods: &[String])
     let doing = async {
         let olds = uids(context, pods);
         context.patch_set("change the template", template(context, Some("1"), image, partition)).await?;
-        context.strike(Point::Rolling { partition }).await;
+        context.inject(InjectionPoint::Rolling { partition }).await;
         follow(context, pods, &olds).await
     };
     context.disrupt(Act::Roll { partition }, doing).await
@@ -111,7 +111,7 @@ async fn revert(context: &Context, image: &str, all: &[String], stuck: String) -
         let olds = uids(context, &all[1..]);
         let before = template(context, None, image, context.subject.partition);
         context.patch_set("revert the template", before).await?;
-        context.strike(Point::Reverted).await;
+        context.inject(InjectionPoint::Reverted).await;
         if context.uid(pod).as_ref() == Some(&stuck) {
             match context.delete(pod, None).await {
                 // The controller was quicker, which is all the better.

@@ -7,10 +7,10 @@ use super::ScenarioError;
 use super::context::Context;
 use super::deploy::{settled, started};
 use super::disrupt::{Held, quiet};
+use super::fault_injection::InjectionPoint;
 use super::names::Name;
-use super::sabotage::Point;
-use crate::evidence::{Act, Moment, PodManagement, Scenario, Timeline};
-use crate::record::Sight;
+use crate::evidence::{Act, Checkpoint, PodManagement, Scenario, Timeline};
+use crate::record::WaitStatus;
 
 /// Rows that the pods which come back must catch up with.
 const ROWS: usize = 5;
@@ -22,34 +22,34 @@ pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
         return Ok(());
     }
     let surplus: Vec<String> = subject.replica_pods().collect();
-    context.strike(Point::Scaling).await;
+    context.inject(InjectionPoint::Scaling).await;
     context.journal.step(Scenario::Scale, "scale to 1", scale_down(context, &surplus)).await?;
     let mut names: Vec<Name> = surplus.iter().cloned().map(Name::Pod).collect();
     names.push(Name::Service);
-    context.resolve(&Moment::ScaledDown, &names).await;
+    context.resolve(&Checkpoint::ScaledDown, &names).await;
     let replicating = context.replicating();
     if replicating {
-        context.write(&Moment::ScaledDown, ROWS).await;
+        context.write(&Checkpoint::ScaledDown, ROWS).await;
     }
 
     let primary = subject.primary();
     let held = context.journal.step(Scenario::Scale, &format!("hold {primary}"), context.hold(&primary)).await?;
     context.journal.step(Scenario::Scale, &format!("scale to {all}"), scale_up(context, held)).await?;
-    let moment = Moment::ScaledUp;
-    context.resolve(&moment, &context.all_names()).await;
+    let checkpoint = Checkpoint::ScaledUp;
+    context.resolve(&checkpoint, &context.all_names()).await;
     for pod in subject.pods() {
-        context.identity(&moment, &pod).await;
+        context.identity(&checkpoint, &pod).await;
     }
     if replicating {
         let pods: Vec<String> = subject.pods().collect();
         let compare = async {
-            context.barrier(&moment, &surplus, context.limits.barrier).await;
-            context.contents(&moment, &pods).await;
+            context.barrier(&checkpoint, &surplus, context.limits.barrier).await;
+            context.contents(&checkpoint, &pods).await;
             Ok(())
         };
         context.at_rest(compare).await?;
-        context.replica_status(&moment, &surplus).await;
-        context.try_writes(&moment, &surplus).await;
+        context.replica_status(&checkpoint, &surplus).await;
+        context.try_writes(&checkpoint, &surplus).await;
     }
     Ok(())
 }
@@ -97,8 +97,8 @@ async fn scale_up(context: &Context, held: Held) -> Result<(), ScenarioError> {
 async fn others_there(context: &Context) -> Result<(), ScenarioError> {
     for pod in context.subject.replica_pods() {
         let there = |timeline: &Timeline| match timeline.live_pod(&pod) {
-            Some(_) => Sight::Met(()),
-            None => Sight::NotYet("there is no such pod".to_owned()),
+            Some(_) => WaitStatus::Met(()),
+            None => WaitStatus::Pending("there is no such pod".to_owned()),
         };
         context.wait(&format!("{pod} created"), context.limits.reaction, there).await?;
     }

@@ -6,15 +6,15 @@ use super::ScenarioError;
 use super::context::Context;
 use super::recover::recovered;
 use crate::cluster::SERVERS;
-use crate::evidence::{Act, Moment, Scenario, runs_anew};
-use crate::record::Sight;
+use crate::evidence::{Act, Checkpoint, Scenario, runs_anew};
+use crate::record::WaitStatus;
 
 /// Rows that are written before the server is killed.
 const ROWS: usize = 5;
 
 pub(super) async fn server_kill(context: &Context) -> Result<(), ScenarioError> {
     let pod = context.subject.primary();
-    let (before, after) = (Moment::BeforeKill { pod: pod.clone() }, Moment::Kill { pod: pod.clone() });
+    let (before, after) = (Checkpoint::BeforeKill { pod: pod.clone() }, Checkpoint::Kill { pod: pod.clone() });
     let rows = context.replicating();
     if rows {
         context.write(&before, ROWS).await;
@@ -33,7 +33,7 @@ pub(super) async fn server_kill(context: &Context) -> Result<(), ScenarioError> 
 async fn kill(context: &Context, pod: &str) -> Result<(), ScenarioError> {
     let uid = context.uid(pod).unwrap_or_default();
     let node = context.node_of(pod).unwrap_or_default();
-    let before = context.uptime(&Moment::BeforeKill { pod: pod.to_owned() }, pod).await;
+    let before = context.uptime(&Checkpoint::BeforeKill { pod: pod.to_owned() }, pod).await;
     let before = before.map(|before_s| (Instant::now(), before_s));
     let doing = async {
         let asked = context.last_record();
@@ -61,14 +61,14 @@ async fn kill(context: &Context, pod: &str) -> Result<(), ScenarioError> {
 async fn another(context: &Context, pod: &str, before: Option<(Instant, u64)>) -> Result<u64, ScenarioError> {
     // Whoever did not tell then cannot be told from another one now.
     let Some((then, before_s)) = before else { return std::future::pending().await };
-    let moment = Moment::Kill { pod: pod.to_owned() };
+    let checkpoint = Checkpoint::Kill { pod: pod.to_owned() };
     let ask = async || {
         // From one answer to the next question is less than from record to record, by which the act is proved.
         let elapsed_us = elapsed_us(then);
-        match context.uptime(&moment, pod).await {
-            Some(now_s) if runs_anew(before_s, elapsed_us, now_s) => Sight::Met(context.last_record()),
-            Some(now_s) => Sight::NotYet(format!("it has been running for {now_s} s")),
-            None => Sight::NotYet("it does not answer".to_owned()),
+        match context.uptime(&checkpoint, pod).await {
+            Some(now_s) if runs_anew(before_s, elapsed_us, now_s) => WaitStatus::Met(context.last_record()),
+            Some(now_s) => WaitStatus::Pending(format!("it has been running for {now_s} s")),
+            None => WaitStatus::Pending("it does not answer".to_owned()),
         }
     };
     let what = format!("another server in {pod}");

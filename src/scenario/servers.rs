@@ -9,7 +9,7 @@ use super::ScenarioError;
 use super::context::Context;
 use super::ledger;
 use crate::evidence::{
-    Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Moment, Question, Row, Sql, SqlAnswer, Stopwatch, What, Write,
+    Checkpoint, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Question, Row, Sql, SqlAnswer, Stopwatch, What, Write,
     WriteOutcome,
 };
 use crate::mysql::statements;
@@ -23,29 +23,29 @@ impl Context {
     /// Asks a pod's server, at the address that the pod has now, and records question and answer.
     pub(super) async fn ask(
         &self,
-        moment: &Moment,
+        checkpoint: &Checkpoint,
         pod: &str,
         question: Question,
         statements: Vec<String>,
     ) -> SqlAnswer {
-        self.ask_within(moment, pod, question, statements, self.limits.sql).await
+        self.ask_within(checkpoint, pod, question, statements, self.limits.sql).await
     }
 
     async fn ask_within(
         &self,
-        moment: &Moment,
+        checkpoint: &Checkpoint,
         pod: &str,
         question: Question,
         statements: Vec<String>,
         limit: Duration,
     ) -> SqlAnswer {
-        self.ask_as(moment, pod, question, statements, limit, std::convert::identity).await
+        self.ask_as(checkpoint, pod, question, statements, limit, std::convert::identity).await
     }
 
     /// Asks, and records the answer in another form than the server's.
     async fn ask_as(
         &self,
-        moment: &Moment,
+        checkpoint: &Checkpoint,
         pod: &str,
         question: Question,
         statements: Vec<String>,
@@ -57,35 +57,41 @@ impl Context {
         let ordinary = self.flavour().ordinary_writer().filter(|_| question == Question::TryWrite);
         let (took_us, answer) = match ordinary {
             Some(user) => self.put_as(Ask::Sql, (user, self.writer_password.clone()), pod, &statements, limit).await,
-            None => self.put(moment, pod, &statements, limit).await,
+            None => self.put(checkpoint, pod, &statements, limit).await,
         };
         let answer = form(answer);
-        let (moment, pod, answer_copy) = (moment.clone(), pod.to_owned(), answer.clone());
-        self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+        let (checkpoint, pod, answer_copy) = (checkpoint.clone(), pod.to_owned(), answer.clone());
+        self.journal.log.record(What::Sql(Sql { checkpoint, pod, uid, question, statements, took_us, answer }));
         answer_copy
     }
 
     /// Has a pod's server asked until it answers a query, for so long at most, and tells whether it did. Only an answer
     /// has its record: that there is none yet says nothing.
-    pub(super) async fn ask_until_answered(&self, moment: &Moment, pod: &str, limit: Duration) -> bool {
+    pub(super) async fn ask_until_answered(&self, checkpoint: &Checkpoint, pod: &str, limit: Duration) -> bool {
         let uid = self.uid(pod).unwrap_or_default();
         let statements = vec![statements::PING.to_owned()];
         let (mut took_us, mut answer) = self.put_as(Ask::Await, self.login(), pod, &statements, limit).await;
         if answer.is_denied() {
-            (took_us, answer) = self.put(moment, pod, &statements, limit).await;
+            (took_us, answer) = self.put(checkpoint, pod, &statements, limit).await;
         }
         let answered = matches!(answer, SqlAnswer::Rows(_));
         if answered {
-            let (moment, pod, question) = (moment.clone(), pod.to_owned(), Question::Ping);
-            self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+            let (checkpoint, pod, question) = (checkpoint.clone(), pod.to_owned(), Question::Ping);
+            self.journal.log.record(What::Sql(Sql { checkpoint, pod, uid, question, statements, took_us, answer }));
         }
         answered
     }
 
     /// Puts statements to a pod's server without a record. Where root is not let in from here, an account is made first.
-    async fn put(&self, moment: &Moment, pod: &str, statements: &[String], limit: Duration) -> (u64, SqlAnswer) {
+    async fn put(
+        &self,
+        checkpoint: &Checkpoint,
+        pod: &str,
+        statements: &[String],
+        limit: Duration,
+    ) -> (u64, SqlAnswer) {
         let told = self.put_as(Ask::Sql, self.login(), pod, statements, limit).await;
-        if told.1.is_denied() && self.admit(moment, pod).await {
+        if told.1.is_denied() && self.admit(checkpoint, pod).await {
             return self.put_as(Ask::Sql, self.login(), pod, statements, limit).await;
         }
         told
@@ -123,30 +129,31 @@ impl Context {
     }
 
     /// Asks a server who it is.
-    pub(super) async fn identity(&self, moment: &Moment, pod: &str) {
-        let answer = self.ask(moment, pod, Question::Identity, vec![statements::IDENTITY.to_owned()]).await;
+    pub(super) async fn identity(&self, checkpoint: &Checkpoint, pod: &str) {
+        let answer = self.ask(checkpoint, pod, Question::Identity, vec![statements::IDENTITY.to_owned()]).await;
         if let Some(version) = first(&answer, "version") {
             self.learn_flavour(&version);
         }
     }
 
     /// Asks a server what it does to keep a commit.
-    pub(super) async fn settings(&self, moment: &Moment, pod: &str) {
-        self.ask(moment, pod, Question::Settings, vec![statements::SETTINGS.to_owned()]).await;
+    pub(super) async fn settings(&self, checkpoint: &Checkpoint, pod: &str) {
+        self.ask(checkpoint, pod, Question::Settings, vec![statements::SETTINGS.to_owned()]).await;
         let statements = vec![statements::SEMI_SYNC.to_owned()];
-        self.ask_as(moment, pod, Question::SemiSync, statements, self.limits.sql, in_small_letters).await;
+        self.ask_as(checkpoint, pod, Question::SemiSync, statements, self.limits.sql, in_small_letters).await;
     }
 
     /// Asks a server for how many seconds it has been running.
-    pub(super) async fn uptime(&self, moment: &Moment, pod: &str) -> Option<u64> {
+    pub(super) async fn uptime(&self, checkpoint: &Checkpoint, pod: &str) -> Option<u64> {
         let statements = vec![statements::UPTIME.to_owned()];
-        let answer = self.ask_as(moment, pod, Question::Uptime, statements, self.limits.sql, in_small_letters).await;
+        let answer =
+            self.ask_as(checkpoint, pod, Question::Uptime, statements, self.limits.sql, in_small_letters).await;
         first(&answer, "value")?.parse().ok()
     }
 
     /// Whether a server answers this run over TLS.
-    pub(super) async fn is_over_tls(&self, moment: &Moment, pod: &str) -> Result<bool, ScenarioError> {
-        let (_, answer) = self.put(moment, pod, &[statements::CIPHER.to_owned()], self.limits.sql).await;
+    pub(super) async fn is_over_tls(&self, checkpoint: &Checkpoint, pod: &str) -> Result<bool, ScenarioError> {
+        let (_, answer) = self.put(checkpoint, pod, &[statements::CIPHER.to_owned()], self.limits.sql).await;
         match answer.trouble() {
             Some(trouble) => Err(self.unwilling(pod, "tell whether it speaks TLS", trouble)),
             None => Ok(first(&in_small_letters(answer), "value").is_some_and(|cipher| !cipher.is_empty())),
@@ -154,140 +161,161 @@ impl Context {
     }
 
     /// Asks the container for its host name, short and full; where it has no program for that, its files.
-    pub(super) async fn hostname(&self, moment: &Moment, pod: &str) {
+    pub(super) async fn hostname(&self, checkpoint: &Checkpoint, pod: &str) {
         for (argv, instead) in [(&["hostname"][..], KERNEL_HOSTNAME), (&["hostname", "-f"], HOSTS)] {
-            if self.run_in(moment, pod, argv, self.limits.exec).await.lacks_program() {
-                self.run_in(moment, pod, instead, self.limits.exec).await;
+            if self.run_in(checkpoint, pod, argv, self.limits.exec).await.lacks_program() {
+                self.run_in(checkpoint, pod, instead, self.limits.exec).await;
             }
         }
     }
 
     /// Runs a command in the server's container, and records what came of it.
-    pub(super) async fn run_in(&self, moment: &Moment, pod: &str, argv: &[&str], limit: Duration) -> ExecAnswer {
+    pub(super) async fn run_in(
+        &self,
+        checkpoint: &Checkpoint,
+        pod: &str,
+        argv: &[&str],
+        limit: Duration,
+    ) -> ExecAnswer {
         let uid = self.uid(pod).unwrap_or_default();
         let begun = Stopwatch::start();
         let answer = exec(&self.pods(), pod, &self.subject.container, argv, limit).await;
         let took_us = begun.us();
-        let (moment, pod, words) = (moment.clone(), pod.to_owned(), argv.iter().map(|&word| word.to_owned()).collect());
-        self.journal.log.record(What::Exec(Exec { moment, pod, uid, argv: words, took_us, answer: answer.clone() }));
+        let (checkpoint, pod, words) =
+            (checkpoint.clone(), pod.to_owned(), argv.iter().map(|&word| word.to_owned()).collect());
+        self.journal.log.record(What::Exec(Exec {
+            checkpoint,
+            pod,
+            uid,
+            argv: words,
+            took_us,
+            answer: answer.clone(),
+        }));
         answer
     }
 
     /// Writes rows on the primary, all at once, records what became of each, and tells whether all are acknowledged.
-    pub(super) async fn write(&self, moment: &Moment, rows: usize) -> bool {
+    pub(super) async fn write(&self, checkpoint: &Checkpoint, rows: usize) -> bool {
         let pod = self.subject.primary();
         let writes = (0..rows).map(|_| async {
             let id = self.next_write();
             let uid = self.uid(&pod).unwrap_or_default();
-            let (_, answer) = self.put(moment, &pod, &[statements::write(id)], self.limits.sql).await;
+            let (_, answer) = self.put(checkpoint, &pod, &[statements::write(id)], self.limits.sql).await;
             let outcome = match answer {
                 SqlAnswer::Rows(_) => WriteOutcome::Acknowledged,
                 SqlAnswer::Error { code, message } => WriteOutcome::Rejected(format!("{code}: {message}")),
                 SqlAnswer::Unreachable { message } | SqlAnswer::Broken { message } => WriteOutcome::Unknown(message),
             };
             let acknowledged = outcome == WriteOutcome::Acknowledged;
-            self.journal.log.record(What::Write(Write { id, pod: pod.clone(), uid, moment: moment.clone(), outcome }));
+            self.journal.log.record(What::Write(Write {
+                id,
+                pod: pod.clone(),
+                uid,
+                checkpoint: checkpoint.clone(),
+                outcome,
+            }));
             acknowledged
         });
         join_all(writes).await.into_iter().all(|acknowledged| acknowledged)
     }
 
     /// Has these replicas wait until they have executed what the primary has by now, and tells whether all have.
-    pub(super) async fn barrier(&self, moment: &Moment, replicas: &[String], limit: Duration) -> bool {
+    pub(super) async fn barrier(&self, checkpoint: &Checkpoint, replicas: &[String], limit: Duration) -> bool {
         let primary = self.subject.primary();
         let question = vec![self.flavour().executed().to_owned()];
-        let answer = self.ask(moment, &primary, Question::GtidExecuted, question).await;
+        let answer = self.ask(checkpoint, &primary, Question::GtidExecuted, question).await;
         let Some(set) = first(&answer, "barrier") else { return replicas.is_empty() };
         let waits = replicas.iter().map(|pod| {
             let statements = vec![self.flavour().barrier(&set, limit.as_secs().max(1))];
-            self.ask_within(moment, pod, Question::Barrier, statements, limit + self.limits.sql)
+            self.ask_within(checkpoint, pod, Question::Barrier, statements, limit + self.limits.sql)
         });
         join_all(waits).await.iter().all(|answer| first(answer, "reached").as_deref() == Some("1"))
     }
 
     /// The same with little time. Of a replica that does not come that far there is no record: it was given less than the
     /// budget, so nothing follows from it.
-    pub(super) async fn barrier_in_haste(&self, moment: &Moment, replicas: &[String]) {
+    pub(super) async fn barrier_in_haste(&self, checkpoint: &Checkpoint, replicas: &[String]) {
         let primary = self.subject.primary();
         let question = vec![self.flavour().executed().to_owned()];
-        let answer = self.ask(moment, &primary, Question::GtidExecuted, question).await;
+        let answer = self.ask(checkpoint, &primary, Question::GtidExecuted, question).await;
         let Some(set) = first(&answer, "barrier") else { return };
         let statements = vec![self.flavour().barrier(&set, HASTE.as_secs())];
         let waits = replicas.iter().map(async |pod| {
             let uid = self.uid(pod).unwrap_or_default();
-            let (took_us, answer) = self.put(moment, pod, &statements, self.limits.sql).await;
+            let (took_us, answer) = self.put(checkpoint, pod, &statements, self.limits.sql).await;
             if first(&answer, "reached").as_deref() == Some("1") {
-                let (moment, pod, statements) = (moment.clone(), pod.clone(), statements.clone());
+                let (checkpoint, pod, statements) = (checkpoint.clone(), pod.clone(), statements.clone());
                 let question = Question::Barrier;
-                self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+                self.journal.log.record(What::Sql(Sql { checkpoint, pod, uid, question, statements, took_us, answer }));
             }
         });
         join_all(waits).await;
     }
 
     /// Asks these servers for their transactions, rows and checksums.
-    pub(super) async fn contents(&self, moment: &Moment, pods: &[String]) {
+    pub(super) async fn contents(&self, checkpoint: &Checkpoint, pods: &[String]) {
         let asks = pods.iter().map(|pod| async move {
-            self.ask(moment, pod, Question::GtidExecuted, vec![self.flavour().executed().to_owned()]).await;
-            self.rows(moment, pod).await;
-            self.digest(moment, pod).await;
+            self.ask(checkpoint, pod, Question::GtidExecuted, vec![self.flavour().executed().to_owned()]).await;
+            self.rows(checkpoint, pod).await;
+            self.digest(checkpoint, pod).await;
         });
         join_all(asks).await;
     }
 
     /// Asks a server which rows of the ledger it has.
-    pub(super) async fn rows(&self, moment: &Moment, pod: &str) {
-        self.ask(moment, pod, Question::Rows, vec![statements::ROWS.to_owned()]).await;
+    pub(super) async fn rows(&self, checkpoint: &Checkpoint, pod: &str) {
+        self.ask(checkpoint, pod, Question::Rows, vec![statements::ROWS.to_owned()]).await;
     }
 
     /// Asks a server which writes of the witness's ledger it has.
-    pub(super) async fn entries(&self, moment: &Moment, pod: &str) {
+    pub(super) async fn entries(&self, checkpoint: &Checkpoint, pod: &str) {
         let statements = vec![statements::ENTRIES.to_owned()];
-        self.ask_as(moment, pod, Question::Entries, statements, self.limits.sql, ledger::condensed).await;
+        self.ask_as(checkpoint, pod, Question::Entries, statements, self.limits.sql, ledger::condensed).await;
     }
 
     /// Asks a server for the checksum of every table that it has; of one that others use, only of the harness's own.
-    pub(super) async fn digest(&self, moment: &Moment, pod: &str) -> SqlAnswer {
+    pub(super) async fn digest(&self, checkpoint: &Checkpoint, pod: &str) -> SqlAnswer {
         let list = if self.adopted { statements::OWN_TABLES } else { statements::TABLES }.to_owned();
-        let (mut took_us, mut answer) = self.put(moment, pod, std::slice::from_ref(&list), self.limits.sql).await;
+        let (mut took_us, mut answer) = self.put(checkpoint, pod, std::slice::from_ref(&list), self.limits.sql).await;
         let mut statements = vec![list];
         if let SqlAnswer::Rows(rows) = &answer
             && !rows.is_empty()
         {
             let tables: Vec<String> = rows.iter().filter_map(|row| column(row, "name")).collect();
             statements = vec![statements::digest(&tables)];
-            (took_us, answer) = self.put(moment, pod, &statements, self.limits.sql).await;
+            (took_us, answer) = self.put(checkpoint, pod, &statements, self.limits.sql).await;
             answer = in_small_letters(answer);
         }
         let uid = self.uid(pod).unwrap_or_default();
-        let (moment, pod, question, copy) = (moment.clone(), pod.to_owned(), Question::Digest, answer.clone());
-        self.journal.log.record(What::Sql(Sql { moment, pod, uid, question, statements, took_us, answer }));
+        let (checkpoint, pod, question, copy) = (checkpoint.clone(), pod.to_owned(), Question::Digest, answer.clone());
+        self.journal.log.record(What::Sql(Sql { checkpoint, pod, uid, question, statements, took_us, answer }));
         copy
     }
 
     /// Asks these replicas how replication is.
-    pub(super) async fn replica_status(&self, moment: &Moment, replicas: &[String]) {
+    pub(super) async fn replica_status(&self, checkpoint: &Checkpoint, replicas: &[String]) {
         let statement = self.flavour().status().to_owned();
-        let asks = replicas.iter().map(|pod| self.ask(moment, pod, Question::ReplicaStatus, vec![statement.clone()]));
+        let asks =
+            replicas.iter().map(|pod| self.ask(checkpoint, pod, Question::ReplicaStatus, vec![statement.clone()]));
         join_all(asks).await;
     }
 
     /// Tries to write on these replicas.
-    pub(super) async fn try_writes(&self, moment: &Moment, replicas: &[String]) {
+    pub(super) async fn try_writes(&self, checkpoint: &Checkpoint, replicas: &[String]) {
         let statements = statements::TRY_WRITE.map(str::to_owned).to_vec();
-        let tries = replicas.iter().map(|pod| self.ask(moment, pod, Question::TryWrite, statements.clone()));
+        let tries = replicas.iter().map(|pod| self.ask(checkpoint, pod, Question::TryWrite, statements.clone()));
         join_all(tries).await;
     }
 
     /// Asks for something without which the scenario cannot go on.
     pub(super) async fn demand(
         &self,
-        moment: &Moment,
+        checkpoint: &Checkpoint,
         pod: &str,
         what: &str,
         statements: Vec<String>,
     ) -> Result<(), ScenarioError> {
-        match self.ask(moment, pod, Question::Configure, statements).await {
+        match self.ask(checkpoint, pod, Question::Configure, statements).await {
             SqlAnswer::Rows(_) => Ok(()),
             SqlAnswer::Error { code, message } => Err(self.unwilling(pod, what, format!("error {code}: {message}"))),
             SqlAnswer::Unreachable { message } | SqlAnswer::Broken { message } => {

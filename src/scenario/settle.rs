@@ -6,8 +6,8 @@ use futures::future::join_all;
 
 use super::ScenarioError;
 use super::context::Context;
-use super::sabotage::Point;
-use crate::evidence::{Moment, Scenario};
+use super::fault_injection::InjectionPoint;
+use crate::evidence::{Checkpoint, Scenario};
 
 /// For how long the ledger goes on undisturbed: what is normal is measured then. With ten looks a second at a replica,
 /// fewer would say little about one in a hundred.
@@ -17,27 +17,27 @@ pub(super) async fn settle(context: &Context) -> Result<(), ScenarioError> {
     if context.vain.awaited() {
         return in_haste(context).await;
     }
-    let moment = Moment::Settled;
+    let checkpoint = Checkpoint::Settled;
     let subject = &context.subject;
     let (pods, replicas): (Vec<String>, Vec<String>) = (subject.pods().collect(), subject.replica_pods().collect());
     if context.ledger.is_some() {
         // Whoever still catches up from the last disruption is not at rest.
-        context.barrier(&moment, &replicas, context.limits.recovery).await;
+        context.barrier(&checkpoint, &replicas, context.limits.recovery).await;
         tokio::time::sleep(REST).await;
     }
     context.journal.step(Scenario::Settle, "stop the ledger", context.stop_ledger()).await?;
-    context.barrier(&moment, &replicas, context.limits.recovery).await;
-    context.strike(Point::Settling).await;
-    join_all(pods.iter().map(|pod| context.entries(&moment, pod))).await;
-    context.contents(&moment, &pods).await;
-    context.replica_status(&moment, &replicas).await;
+    context.barrier(&checkpoint, &replicas, context.limits.recovery).await;
+    context.inject(InjectionPoint::Settling).await;
+    join_all(pods.iter().map(|pod| context.entries(&checkpoint, pod))).await;
+    context.contents(&checkpoint, &pods).await;
+    context.replica_status(&checkpoint, &replicas).await;
     Ok(())
 }
 
 /// The same for a workload that did not come back: those that are Ready tell what they hold of the ledger, so that what was
 /// lost shows. Nothing else of them is at rest.
 async fn in_haste(context: &Context) -> Result<(), ScenarioError> {
-    let moment = Moment::Settled;
+    let checkpoint = Checkpoint::Settled;
     context.journal.step(Scenario::Settle, "stop the ledger", context.stop_ledger()).await?;
     let ready: Vec<String> = context.journal.log.look(|timeline| {
         let serves = |pod: &String| timeline.live_pod(pod).is_some_and(|life| life.serving_at(timeline.last_seq));
@@ -46,9 +46,9 @@ async fn in_haste(context: &Context) -> Result<(), ScenarioError> {
     let primary = context.subject.primary();
     if ready.contains(&primary) {
         let replicas: Vec<String> = ready.iter().filter(|pod| **pod != primary).cloned().collect();
-        context.barrier_in_haste(&moment, &replicas).await;
+        context.barrier_in_haste(&checkpoint, &replicas).await;
     }
-    context.strike(Point::Settling).await;
-    join_all(ready.iter().map(|pod| context.entries(&moment, pod))).await;
+    context.inject(InjectionPoint::Settling).await;
+    join_all(ready.iter().map(|pod| context.entries(&checkpoint, pod))).await;
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::disrupt::failed;
 use super::servers::{column, first};
 use crate::evidence::{
-    ComponentSummary, Dns, DnsAnswer, Moment, NameAnswer, Question, ServerSummary, Snapshot, SnapshotOf, SqlAnswer,
+    Checkpoint, ComponentSummary, Dns, DnsAnswer, NameAnswer, Question, ServerSummary, Snapshot, SnapshotOf, SqlAnswer,
     Stage, State, What,
 };
 use crate::mysql::statements;
@@ -38,10 +38,10 @@ const CONTROL_PLANE: &str = "tier=control-plane";
 impl Context {
     /// Reads the state, and records it. The ledger rests while the servers are asked, so that they have the same.
     pub(super) async fn state(&self, stage: Stage, steps: u32) -> Result<State, ScenarioError> {
-        let moment = Moment::Upgrading { steps };
-        let servers = self.at_rest(async { Ok(self.server_summaries(&moment).await) }).await?;
+        let checkpoint = Checkpoint::Upgrading { steps };
+        let servers = self.at_rest(async { Ok(self.server_summaries(&checkpoint).await) }).await?;
         let names = self.all_names();
-        let answers = self.resolve(&moment, &names).await;
+        let answers = self.resolve(&checkpoint, &names).await;
         let mut state = self.objects(stage).await?;
         state.servers = servers;
         state.answers = answers.into_iter().map(name_answer).collect();
@@ -145,20 +145,20 @@ impl Context {
     }
 
     /// What the servers say of themselves once the replicas have what the primary has.
-    async fn server_summaries(&self, moment: &Moment) -> Vec<ServerSummary> {
+    async fn server_summaries(&self, checkpoint: &Checkpoint) -> Vec<ServerSummary> {
         let replicas: Vec<String> = self.subject.replica_pods().collect();
-        self.barrier(moment, &replicas, self.limits.recovery).await;
+        self.barrier(checkpoint, &replicas, self.limits.recovery).await;
         let pods: Vec<String> = self.subject.pods().collect();
-        join_all(pods.iter().map(|pod| self.server_summary(moment, pod))).await
+        join_all(pods.iter().map(|pod| self.server_summary(checkpoint, pod))).await
     }
 
-    async fn server_summary(&self, moment: &Moment, pod: &str) -> ServerSummary {
+    async fn server_summary(&self, checkpoint: &Checkpoint, pod: &str) -> ServerSummary {
         let flavour = self.flavour();
         let one = |statement: &str| vec![statement.to_owned()];
-        let identity = self.ask(moment, pod, Question::Identity, one(statements::IDENTITY)).await;
-        let executed = self.ask(moment, pod, Question::GtidExecuted, one(flavour.executed())).await;
-        let status = self.ask(moment, pod, Question::ReplicaStatus, one(flavour.status())).await;
-        let digest = self.digest(moment, pod).await;
+        let identity = self.ask(checkpoint, pod, Question::Identity, one(statements::IDENTITY)).await;
+        let executed = self.ask(checkpoint, pod, Question::GtidExecuted, one(flavour.executed())).await;
+        let status = self.ask(checkpoint, pod, Question::ReplicaStatus, one(flavour.status())).await;
+        let digest = self.digest(checkpoint, pod).await;
         let said = |name| first(&identity, name).unwrap_or_default();
         let source = match &status {
             SqlAnswer::Rows(rows) => rows.first().map(|row| ReplicaStatus::of(row).host.to_owned()),

@@ -8,7 +8,7 @@ use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt};
 
 use crate::evidence::{Act, ClaimLife, Fault, Leftover, Snapshot, SnapshotOf, Timeline, What};
-use crate::record::{Log, Sight};
+use crate::record::{Log, WaitStatus};
 use crate::workload::{Owned, await_gone, delete};
 
 /// Kinds that are looked for in the namespace when it does not go.
@@ -87,8 +87,8 @@ async fn await_none(log: &Log, what: &str, end: Instant, there: impl Fn(&Timelin
         limit,
         |_| {},
         |timeline| match there(timeline) {
-            names if names.is_empty() => Sight::Met(()),
-            names => Sight::NotYet(format!("still there: {}", names.join(", "))),
+            names if names.is_empty() => WaitStatus::Met(()),
+            names => WaitStatus::Pending(format!("still there: {}", names.join(", "))),
         },
     );
     if gone.await.is_ok() { Vec::new() } else { log.look(there) }

@@ -4,9 +4,9 @@ use futures::future::join_all;
 
 use super::ScenarioError;
 use super::context::Context;
+use super::fault_injection::InjectionPoint;
 use super::names::Name;
-use super::sabotage::Point;
-use crate::evidence::{Moment, Scenario};
+use crate::evidence::{Checkpoint, Scenario};
 
 /// Rows that are written before a deletion.
 const ROWS: usize = 5;
@@ -17,11 +17,11 @@ pub(super) async fn unready(context: &Context) -> Result<(), ScenarioError> {
     let subject = &context.subject;
     let alone = subject.replicas == 1;
     let pod = subject.nth(u32::from(!alone));
-    context.strike(Point::Holding).await;
+    context.inject(InjectionPoint::Holding).await;
     let held = context.journal.step(Scenario::Unready, &format!("hold {pod}"), context.hold(&pod)).await?;
     let meanwhile = async {
-        let moment = Moment::Held { pod: pod.clone() };
-        context.resolve(&moment, &[Name::Pod(pod.clone()), Name::Service]).await;
+        let checkpoint = Checkpoint::Held { pod: pod.clone() };
+        context.resolve(&checkpoint, &[Name::Pod(pod.clone()), Name::Service]).await;
         if alone {
             return Ok(());
         }
@@ -35,17 +35,17 @@ pub(super) async fn unready(context: &Context) -> Result<(), ScenarioError> {
     let released = context.journal.step(Scenario::Unready, &format!("release {pod}"), context.release(held)).await;
     acted.and(released)?;
     if context.replicating() && !alone {
-        let moment = Moment::Released { pod };
+        let checkpoint = Checkpoint::Released { pod };
         let replicas: Vec<String> = subject.replica_pods().collect();
-        context.barrier(&moment, &replicas, context.limits.resume).await;
-        join_all(replicas.iter().map(|replica| context.rows(&moment, replica))).await;
+        context.barrier(&checkpoint, &replicas, context.limits.resume).await;
+        join_all(replicas.iter().map(|replica| context.rows(&checkpoint, replica))).await;
     }
     Ok(())
 }
 
 /// Deletes a pod without grace, and sees whether who comes back is who went.
 async fn kill(context: &Context, pod: &str) -> Result<(), ScenarioError> {
-    let (before, after) = (Moment::BeforeKill { pod: pod.to_owned() }, Moment::Kill { pod: pod.to_owned() });
+    let (before, after) = (Checkpoint::BeforeKill { pod: pod.to_owned() }, Checkpoint::Kill { pod: pod.to_owned() });
     let rows = context.replicating();
     if rows {
         context.write(&before, ROWS).await;

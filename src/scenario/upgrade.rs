@@ -15,11 +15,11 @@ use super::context::Context;
 use super::deploy::settled;
 use super::disrupt::failed;
 use super::drain::{empty, evict};
-use super::sabotage::Point;
+use super::fault_injection::InjectionPoint;
 use super::undo::Disrupted;
 use crate::cluster::{Lab, NodeImage, Release};
 use crate::evidence::{Act, ComponentSummary, Scenario, SnapshotOf, Stage, State};
-use crate::record::Sight;
+use crate::record::WaitStatus;
 use crate::workload::{self, Manifest};
 
 pub(super) use components::ready as control_plane_ready;
@@ -104,16 +104,16 @@ async fn control_plane(
         let what = format!("an API server {to}");
         let version =
             context.poll(&what, context.limits.pod_ready, async || match context.client.apiserver_version().await {
-                Ok(version) if version.git_version == to => Sight::Met(version.git_version),
-                Ok(version) => Sight::NotYet(version.git_version),
-                Err(error) => Sight::NotYet(error.to_string()),
+                Ok(version) if version.git_version == to => WaitStatus::Met(version.git_version),
+                Ok(version) => WaitStatus::Pending(version.git_version),
+                Err(error) => WaitStatus::Pending(error.to_string()),
             });
         let version = version.await?;
         Ok::<_, ScenarioError>(vec![context.node_state(SnapshotOf::ApiServer, node, &version)])
     };
     context.disrupt(Act::UpgradeControlPlane { node: node.to_owned(), to: to.clone() }, doing).await?;
     controllers_at_work(context).await?;
-    context.strike(Point::ControlPlaneUpgraded).await;
+    context.inject(InjectionPoint::ControlPlaneUpgraded).await;
     // Meanwhile the recorder watches for what must not happen to the workload.
     components::ready(context, known, components::STEADY).await;
     Ok(())
@@ -131,9 +131,9 @@ async fn controllers_at_work(context: &Context) -> Result<(), ScenarioError> {
     context
         .poll("the controller of StatefulSets at work", context.limits.pod_ready, async || {
             match set.api.get(&set.name).await {
-                Ok(there) if there.data.pointer("/status/observedGeneration").is_some() => Sight::Met(()),
-                Ok(_) => Sight::NotYet(format!("it has not seen StatefulSet {} of {namespace} yet", set.name)),
-                Err(error) => Sight::NotYet(error.to_string()),
+                Ok(there) if there.data.pointer("/status/observedGeneration").is_some() => WaitStatus::Met(()),
+                Ok(_) => WaitStatus::Pending(format!("it has not seen StatefulSet {} of {namespace} yet", set.name)),
+                Err(error) => WaitStatus::Pending(error.to_string()),
             }
         })
         .await?;
@@ -176,7 +176,7 @@ async fn renew(
     // Also where the kubelet is the old one again: what was written meanwhile is read back in the end.
     let ready = context.journal.step(Scenario::Upgrade, &format!("wait for the pods of {node}"), ready).await;
     renewed.and(back).and(ready)?;
-    context.strike(Point::NodeUpgraded).await;
+    context.inject(InjectionPoint::NodeUpgraded).await;
     Ok(())
 }
 
@@ -214,10 +214,10 @@ async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Resu
     let gone = context.poll(&what, context.limits.pod_gone, async || {
         let there = match all.list(&on_node).await {
             Ok(there) => there,
-            Err(error) => return Sight::NotYet(error.to_string()),
+            Err(error) => return WaitStatus::Pending(error.to_string()),
         };
         let still = there.iter().find(|pod| pod.metadata.uid.as_ref().is_some_and(|uid| evicted.contains(uid)));
-        still.map_or(Sight::Met(()), |pod| Sight::NotYet(format!("{} is there", pod.name_any())))
+        still.map_or(WaitStatus::Met(()), |pod| WaitStatus::Pending(format!("{} is there", pod.name_any())))
     });
     gone.await
 }

@@ -3,9 +3,9 @@
 //! [`gather`] reads; all else is a function of what was read. A run counts once, whole or not at all: one that was
 //! interrupted, never began or was of a mutant is told apart, and results that cannot be read are named.
 
+mod checks;
 mod figures;
 mod gather;
-mod ledger;
 mod page;
 mod stored;
 #[cfg(test)]
@@ -19,9 +19,9 @@ use serde::Serialize;
 
 use crate::cluster::kind::PREFIX;
 
+pub use checks::{CheckTrend, Counts, Rate};
 pub use figures::{Figure, Spread};
 pub use gather::{Found, Gathered, gather};
-pub use ledger::{CheckTrend, Counts, Rate};
 pub use page::Form;
 pub use wilson::{Interval, interval};
 
@@ -109,7 +109,7 @@ impl Trend {
             runs: all.iter().map(|run| run.id().to_owned()).collect(),
             steadfast,
             apart,
-            checks: ledger::checks(&all),
+            checks: checks::checks(&all),
             groups: groups.into_iter().map(|(key, runs)| Group::of(key, &runs)).collect(),
             figures: figures::figures(&all),
         }
@@ -131,7 +131,7 @@ impl Group {
         let red_runs = Rate::of(runs.iter().map(|run| run.counts()).fold((0, 0), |(red, decided), counts| {
             (red + usize::from(counts.fail > 0), decided + usize::from(counts.pass + counts.fail > 0))
         }));
-        Self { kubernetes, server, runs: runs.len(), red_runs, checks: ledger::checks(runs) }
+        Self { kubernetes, server, runs: runs.len(), red_runs, checks: checks::checks(runs) }
     }
 }
 

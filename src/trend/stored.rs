@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::ledger::Counts;
+use super::checks::Counts;
 use crate::check::Verdict;
 use crate::evidence::Scenario;
 use crate::report::RESULTS_SCHEMA;

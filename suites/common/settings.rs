@@ -26,7 +26,7 @@ pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settin
         semi_sync: false,
         expect: Vec::new(),
         upgrade: None,
-        sabotage: Vec::new(),
+        injections: Vec::new(),
         ledger: Rate::default(),
         timeout_scale: common::timeout_scale(),
         budgets: Vec::new(),

@@ -81,9 +81,9 @@ impl<'a> Bench<'a> {
 /// Whether two records differ in nothing by which they are found: neither a timeline nor an index looks at answers.
 fn is_same_question(one: &What, other: &What) -> bool {
     match (one, other) {
-        (What::Dns(one), What::Dns(other)) => (&one.name, &one.moment) == (&other.name, &other.moment),
+        (What::Dns(one), What::Dns(other)) => (&one.name, &one.checkpoint) == (&other.name, &other.checkpoint),
         (What::Sql(one), What::Sql(other)) => {
-            (&one.pod, one.question, &one.moment) == (&other.pod, other.question, &other.moment)
+            (&one.pod, one.question, &one.checkpoint) == (&other.pod, other.question, &other.checkpoint)
         }
         (What::Exec(one), What::Exec(other)) => one.pod == other.pod,
         (What::Entries(_), What::Entries(_)) | (What::Write(_), What::Write(_)) => true,

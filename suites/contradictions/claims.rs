@@ -245,8 +245,8 @@ fn policy(stored: &Stored) -> Vec<History> {
     for claim in claims_at(stored, freed.asked) {
         let leaves = away.iter().any(|pod| claim.name.ends_with(pod.as_str()));
         let before = [freed.asked + 1, down.asked];
-        let moments = if leaves { before.to_vec() } else { [before.to_vec(), vec![down.asked + 1, end]].concat() };
-        for at in moments {
+        let checkpoints = if leaves { before.to_vec() } else { [before.to_vec(), vec![down.asked + 1, end]].concat() };
+        for at in checkpoints {
             let all = goes(stored, claim, at).into_iter();
             histories.extend(
                 all.map(|(word, change)| History::new(format!("{} is {word} before #{at}", claim.name), fails, change)),

@@ -1,6 +1,6 @@
 //! DNS says otherwise: to one asker, to all, by one server, at one moment or from one on.
 
-use steadfast::evidence::{Dns, Moment, SnapshotOf, Transport, What};
+use steadfast::evidence::{Checkpoint, Dns, SnapshotOf, Transport, What};
 
 use super::{
     change::{Change, Places, dropped},
@@ -67,7 +67,7 @@ pub const CLASSES: &[Class] = &[
 /// A name that was asked for at one occasion.
 struct Named {
     title: String,
-    moment: Moment,
+    checkpoint: Checkpoint,
     record_type: String,
     name: String,
     /// All questions for it.
@@ -91,29 +91,29 @@ fn dns_at(stored: &Stored, seq: u64) -> &Dns {
 /// All names at all occasions.
 fn named(stored: &Stored) -> Vec<Named> {
     let key =
-        |dns: &Dns, seq| (stored.scenario_name(seq), dns.moment.clone(), dns.record_type.clone(), dns.name.clone());
+        |dns: &Dns, seq| (stored.scenario_name(seq), dns.checkpoint.clone(), dns.record_type.clone(), dns.name.clone());
     let groups = stored.groups(|record| match &record.what {
         What::Dns(dns) => Some(key(dns, record.seq)),
         _ => None,
     });
-    let named = groups.into_iter().map(|((scenario, moment, record_type, name), places)| {
-        let title = format!("{scenario}, {}: {record_type} of {name}", told(&moment));
+    let named = groups.into_iter().map(|((scenario, checkpoint, record_type, name), places)| {
+        let title = format!("{scenario}, {}: {record_type} of {name}", told(&checkpoint));
         let expected = data(dns_at(stored, places.last().expect("a question")));
-        let checks = concerned(stored, &moment, &record_type, &name);
-        Named { title, moment, record_type, name, places, expected, checks }
+        let checks = concerned(stored, &checkpoint, &record_type, &name);
+        Named { title, checkpoint, record_type, name, places, expected, checks }
     });
     named.collect()
 }
 
-fn concerned(stored: &Stored, moment: &Moment, record_type: &str, name: &str) -> Checks {
+fn concerned(stored: &Stored, checkpoint: &Checkpoint, record_type: &str, name: &str) -> Checks {
     let service = name == stored.subject.service_fqdn();
-    match (moment, record_type) {
-        (Moment::Held { .. }, _) => &["dns::unready_pod_leaves_dns"],
+    match (checkpoint, record_type) {
+        (Checkpoint::Held { .. }, _) => &["dns::unready_pod_leaves_dns"],
         (_, "SRV") => &["dns::srv_lists_every_pod"],
         (_, "PTR") => &["dns::ptr_points_back"],
         _ if service => &[SERVICE],
-        (Moment::Deletion { .. } | Moment::Kill { .. }, _) => &["dns::name_follows_the_pod", POD],
-        (Moment::ScaledDown, _) => &["dns::absent_pod_is_nxdomain"],
+        (Checkpoint::Deletion { .. } | Checkpoint::Kill { .. }, _) => &["dns::name_follows_the_pod", POD],
+        (Checkpoint::ScaledDown, _) => &["dns::absent_pod_is_nxdomain"],
         _ => &[POD, "dns::name_follows_the_pod"],
     }
 }
@@ -211,14 +211,14 @@ fn some_are_not_asked(stored: &Stored) -> Vec<History> {
     for of in kinds {
         let groups = stored.groups(|record| match &record.what {
             What::Dns(dns) => {
-                Some((stored.scenario_name(record.seq), dns.moment.clone(), dns.record_type.clone(), of(dns)))
+                Some((stored.scenario_name(record.seq), dns.checkpoint.clone(), dns.record_type.clone(), of(dns)))
             }
             _ => None,
         });
-        for ((scenario, moment, record_type, who), places) in groups {
-            let title = format!("{scenario}, {}: {record_type}: nothing by way of {who}", told(&moment));
+        for ((scenario, checkpoint, record_type, who), places) in groups {
+            let title = format!("{scenario}, {}: {record_type}: nothing by way of {who}", told(&checkpoint));
             let first = dns_at(stored, places.first().expect("a question"));
-            let wanted = Wanted::LeavesGreen(concerned(stored, &moment, &record_type, &first.name));
+            let wanted = Wanted::LeavesGreen(concerned(stored, &checkpoint, &record_type, &first.name));
             histories.push(History::new(title, wanted, dropped(places)));
         }
         // One that was never asked is one that nobody knows of, unless the run listed it.
@@ -240,15 +240,15 @@ fn nothing_resolves(stored: &Stored) -> Vec<History> {
     let names = named(stored);
     let asked = stored.places(|what| matches!(what, What::Dns(_)));
     let mut histories: Vec<History> = Vec::new();
-    let mut known: Vec<&Moment> = Vec::new();
+    let mut known: Vec<&Checkpoint> = Vec::new();
     for named in names.iter().filter(|named| !named.expected.is_empty()) {
-        if known.last() == Some(&&named.moment) {
+        if known.last() == Some(&&named.checkpoint) {
             continue;
         }
-        known.push(&named.moment);
+        known.push(&named.checkpoint);
         let from = named.places.first().expect("a question");
         for (word, reply) in [("NXDOMAIN", Reply::Code("NXDOMAIN")), ("no answer", Reply::Nothing)] {
-            let title = format!("{word} to everything from `{}` on", told(&named.moment));
+            let title = format!("{word} to everything from `{}` on", told(&named.checkpoint));
             let wanted = Wanted::SomeLeavesGreen(named.checks);
             histories.push(History::new(title, wanted, replied(asked.since(from), reply)));
         }
@@ -280,13 +280,14 @@ fn an_old_address(stored: &Stored) -> Vec<History> {
 
 fn swapped(stored: &Stored) -> Vec<History> {
     let names = named(stored);
-    let of = |moment: &Moment, pod: &str| {
+    let of = |checkpoint: &Checkpoint, pod: &str| {
         let name = stored.subject.fqdn(pod);
-        names.iter().find(|named| named.moment == *moment && named.name == name && named.expected.len() == 1)
+        names.iter().find(|named| named.checkpoint == *checkpoint && named.name == name && named.expected.len() == 1)
     };
     let mut histories = Vec::new();
     for one in names.iter().filter(|named| named.record_type == "A" && named.expected.len() == 1) {
-        for other in stored.subject.pods().filter_map(|pod| of(&one.moment, &pod)).filter(|other| other.name > one.name)
+        for other in
+            stored.subject.pods().filter_map(|pod| of(&one.checkpoint, &pod)).filter(|other| other.name > one.name)
         {
             let change = replied(one.places.clone(), Reply::Data(other.expected.clone()))
                 .then(replied(other.places.clone(), Reply::Data(one.expected.clone())));
@@ -305,7 +306,7 @@ fn looked_up_otherwise(stored: &Stored) -> Vec<History> {
         let name = exec.argv.last().expect("a name");
         let full = name.ends_with(&stored.subject.domain);
         let wanted = Wanted::LeavesGreen(if full { &[POD] } else { &["dns::short_names_resolve"] });
-        let title = format!("{}: {name} in {}", told(&exec.moment), exec.pod);
+        let title = format!("{}: {name} in {}", told(&exec.checkpoint), exec.pod);
         let changes = [
             ("another address", exited(seq, 0, "10.99.99.99     STREAM x\n10.99.99.99     DGRAM")),
             ("nothing", exited(seq, 0, "")),

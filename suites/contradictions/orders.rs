@@ -93,8 +93,8 @@ fn scaling_down(stored: &Stored) -> Vec<History> {
         let wanted =
             if scenario == Some(Scenario::Scale) { Wanted::Fails(DOWN) } else { Wanted::SomeLeavesGreen(DOWN) };
         // While each surplus pod is still there, and after the last one went.
-        let moments = ends.iter().copied().chain([asked + 1, until.min(acted.proved.unwrap_or(until))]);
-        for at in moments {
+        let checkpoints = ends.iter().copied().chain([asked + 1, until.min(acted.proved.unwrap_or(until))]);
+        for at in checkpoints {
             for life in (0..to).filter_map(|index| there(stored, index, at)) {
                 let title = format!("{name}: {} before #{at}, which is to stay", life.name);
                 let change = told_to_go(stored, life, at);

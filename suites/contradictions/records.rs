@@ -2,15 +2,15 @@
 
 use serde_json::json;
 use steadfast::evidence::{
-    Act, EventType, Exec, Fault, Leftover, Moment, NodeState, ObjectEvent, Phase, PodLife, Question, Record, Scenario,
-    Snapshot, SnapshotOf, Sql, SqlAnswer, Step, What, Write, WriteOutcome,
+    Act, Checkpoint, EventType, Exec, Fault, Leftover, NodeState, ObjectEvent, Phase, PodLife, Question, Record,
+    Scenario, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, What, Write, WriteOutcome,
 };
 
 use super::{
     change::{Change, Places, dropped, said},
     class::{Class, History, Wanted},
     edits::{Reply, broken, data, error, shown, value, valued},
-    stored::{Part, Stored, moment, told},
+    stored::{Part, Stored, checkpoint, told},
 };
 
 /// The classes of this kind.
@@ -43,7 +43,7 @@ static EXCEPTIONS: &[(MayBeMissing, &str)] = &[
         "what an inner step does is proved by its faults; that one failed is a class of its own"),
     (|what| matches!(what, What::Step(step) if step.phase == Phase::Begin && !step.scenario.is_some_and(Scenario::disrupts)),
         "where nothing is disrupted the end of a scenario says as much as its beginning"),
-    (|what| matches!(what, What::Sql(sql) if matches!(sql.question, Question::Configure | Question::Sabotage)),
+    (|what| matches!(what, What::Sql(sql) if matches!(sql.question, Question::Configure | Question::FaultInjection)),
         "statements of the harness: what they bring shows in the replication status"),
     (|what| matches!(what, What::Sql(sql) if sql.question == Question::SemiSync),
         "shown to people: whether commits waited is judged by the ledger's entries"),
@@ -55,15 +55,15 @@ static EXCEPTIONS: &[(MayBeMissing, &str)] = &[
         "that the ledger began shows in its entries, and that the claims went in the list of what remains"),
     (|what| matches!(what, What::Snapshot(snapshot) if snapshot.of == SnapshotOf::ApiServer),
         "which process it was before is told by newer runs alone: there a class of its own has it"),
-    (|what| matches!(what, What::Sql(sql) if sql.question == Question::Identity && tells_alone(&sql.moment)),
+    (|what| matches!(what, What::Sql(sql) if sql.question == Question::Identity && tells_alone(&sql.checkpoint)),
         "what a pod says that is asked once, or whose claim is new, is held against the others alone"),
     (|what| matches!(what, What::Gap(_)), "a history of which nothing was lost has no gap"),
     (|what| matches!(what, What::Run(_)), "without it the run did not start, which a class of its own says"),
 ];
 
 /// Whether what a server says of itself at a moment may differ from what it said before.
-fn tells_alone(moment: &Moment) -> bool {
-    *moment == Moment::Joined || *moment == Moment::Recovered { scenario: Scenario::Claims }
+fn tells_alone(checkpoint: &Checkpoint) -> bool {
+    *checkpoint == Checkpoint::Joined || *checkpoint == Checkpoint::Recovered { scenario: Scenario::Claims }
 }
 
 /// The UIDs, as far as names have them, of pods that were told to go as they became Ready.
@@ -97,7 +97,8 @@ pub fn each(stored: &Stored, own: MayBeMissing, change: impl Fn(&Places) -> Chan
 /// The class of a record: its kind, its moment and what was asked for.
 fn class_of(stored: &Stored, record: &Record) -> Option<String> {
     let scenario = stored.scenario_name(record.seq);
-    let when = moment(&record.what).map(|moment| format!("{scenario}, {}", told(moment))).unwrap_or_default();
+    let when =
+        checkpoint(&record.what).map(|checkpoint| format!("{scenario}, {}", told(checkpoint))).unwrap_or_default();
     Some(match &record.what {
         What::Dns(dns) => format!("{when}: {} of {}", dns.record_type, dns.name),
         What::Sql(sql) => format!("{when}: {:?} of {}", sql.question, sql.pod),

@@ -1,6 +1,6 @@
 //! Replication goes wrong: threads, barriers, transactions, tables.
 
-use steadfast::evidence::{Moment, Question, Row, SqlAnswer, What};
+use steadfast::evidence::{Checkpoint, Question, Row, SqlAnswer, What};
 
 use super::{
     change::{Change, Places, dropped},
@@ -48,7 +48,7 @@ pub const CLASSES: &[Class] = &[
 pub struct Asked {
     pub title: String,
     pub pod: String,
-    pub moment: Moment,
+    pub checkpoint: Checkpoint,
     /// The answers, in order.
     pub places: Places,
 }
@@ -57,14 +57,14 @@ pub struct Asked {
 pub fn asked(stored: &Stored, question: Question) -> Vec<Asked> {
     let groups = stored.groups(|record| match &record.what {
         What::Sql(sql) if sql.question == question => {
-            Some((stored.scenario(record.seq), sql.moment.clone(), sql.pod.clone()))
+            Some((stored.scenario(record.seq), sql.checkpoint.clone(), sql.pod.clone()))
         }
         _ => None,
     });
-    let asked = groups.into_iter().map(|((_, moment, pod), places)| Asked {
-        title: format!("{pod} at `{}`", told(&moment)),
+    let asked = groups.into_iter().map(|((_, checkpoint, pod), places)| Asked {
+        title: format!("{pod} at `{}`", told(&checkpoint)),
         pod,
-        moment,
+        checkpoint,
         places,
     });
     asked.collect()

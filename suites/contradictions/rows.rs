@@ -1,6 +1,6 @@
 //! Rows that are lost or never were, writes on replicas, and replicas that go on late or with help.
 
-use steadfast::evidence::{Act, Moment, Question, Row, Scenario, SqlAnswer, What, Write, WriteOutcome};
+use steadfast::evidence::{Act, Checkpoint, Question, Row, Scenario, SqlAnswer, What, Write, WriteOutcome};
 
 use super::{
     change::{added_before, dropped, paused, said},
@@ -54,7 +54,7 @@ pub const CLASSES: &[Class] = &[
 fn other_rows(stored: &Stored) -> Vec<History> {
     let mut all = Vec::new();
     for asked in asked(stored, Question::Rows) {
-        let before = matches!(asked.moment, Moment::BeforeDeletion { .. } | Moment::BeforeKill { .. });
+        let before = matches!(asked.checkpoint, Checkpoint::BeforeDeletion { .. } | Checkpoint::BeforeKill { .. });
         let checks: Checks = match asked.compared(stored) {
             [JOINS] => &[JOINS],
             _ if before => &[SURVIVE, SAME, REPLICA],
@@ -112,7 +112,7 @@ fn was_told(stored: &Stored) -> Vec<History> {
     let mut all = Vec::new();
     let configured = asked(stored, Question::Configure);
     for barrier in asked(stored, Question::Barrier) {
-        let Moment::Deletion { pod: deleted } = &barrier.moment else { continue };
+        let Checkpoint::Deletion { pod: deleted } = &barrier.checkpoint else { continue };
         let wanted = match *deleted == stored.subject.primary() {
             true => Wanted::LeavesGreen(&[PRIMARY]),
             false if *deleted == barrier.pod => Wanted::LeavesGreen(&[REPLICA]),
@@ -121,7 +121,7 @@ fn was_told(stored: &Stored) -> Vec<History> {
         let Some(configure) = configured.iter().find(|asked| asked.pod == barrier.pod) else { continue };
         let What::Sql(statement) = &stored.at(configure.last()).what else { continue };
         let mut statement = statement.clone();
-        statement.moment = barrier.moment.clone();
+        statement.checkpoint = barrier.checkpoint.clone();
         let change = added_before(barrier.last(), [What::Sql(statement)]);
         all.push(History::new(format!("{}: it is configured again", barrier.title), wanted, change));
     }
@@ -129,8 +129,8 @@ fn was_told(stored: &Stored) -> Vec<History> {
 }
 
 fn no_writes_on_the_primary(stored: &Stored) -> Vec<History> {
-    let after = |moment: &Moment| matches!(moment, Moment::Deletion { pod } if *pod == stored.subject.primary());
-    let writes = stored.places(|what| matches!(what, What::Write(write) if after(&write.moment)));
+    let after = |checkpoint: &Checkpoint| matches!(checkpoint, Checkpoint::Deletion { pod } if *pod == stored.subject.primary());
+    let writes = stored.places(|what| matches!(what, What::Write(write) if after(&write.checkpoint)));
     let outcome = |outcome: WriteOutcome| {
         said(writes.clone(), move |what| {
             if let What::Write(Write { outcome: known, .. }) = what {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use steadfast::evidence::{Moment, Question, Record, Scenario, Sql, SqlAnswer, What};
+use steadfast::evidence::{Checkpoint, Question, Record, Scenario, Sql, SqlAnswer, What};
 
 use super::{
     change::{Change, Places, delayed, dropped},
@@ -63,20 +63,20 @@ pub const CLASSES: &[Class] = &[
 ];
 
 /// The scenario and the moment at which a pod was asked, and its answers.
-type Occasion = (Option<Scenario>, Moment, Places);
+type Occasion = (Option<Scenario>, Checkpoint, Places);
 
 /// The answers of each pod to one question, occasion by occasion.
 fn answers(stored: &Stored, question: Question) -> Vec<(String, Vec<Occasion>)> {
     let groups = stored.groups(|record| match &record.what {
         What::Sql(sql) if sql.question == question => {
-            Some((sql.pod.clone(), stored.scenario(record.seq), sql.moment.clone()))
+            Some((sql.pod.clone(), stored.scenario(record.seq), sql.checkpoint.clone()))
         }
         _ => None,
     });
     let pods: BTreeSet<String> = groups.iter().map(|((pod, ..), _)| pod.clone()).collect();
     let of = |pod: &String| {
         let mine = groups.iter().filter(|((of, ..), _)| of == pod);
-        mine.map(|((_, scenario, moment), places)| (*scenario, moment.clone(), places.clone())).collect()
+        mine.map(|((_, scenario, checkpoint), places)| (*scenario, checkpoint.clone(), places.clone())).collect()
     };
     pods.iter().map(|pod| (pod.clone(), of(pod))).collect()
 }
@@ -97,7 +97,7 @@ fn became_another(stored: &Stored, comes_back: bool) -> Vec<History> {
     let mut histories = Vec::new();
     let last = stored.subject.nth(stored.subject.replicas - 1);
     for (pod, occasions) in answers(stored, Question::Identity) {
-        for (index, (scenario, moment, places)) in occasions.iter().enumerate().skip(1) {
+        for (index, (scenario, checkpoint, places)) in occasions.iter().enumerate().skip(1) {
             let (now, before) = (at(stored, places), at(stored, &occasions[index - 1].2));
             // Its claim was meant to go with it, and so who it was.
             let exempt = pod == last && *scenario == Some(Scenario::Claims);
@@ -108,9 +108,9 @@ fn became_another(stored: &Stored, comes_back: bool) -> Vec<History> {
             for (column, other) in COLUMNS.into_iter().filter(|(column, _)| value(&now.what, column).is_some()) {
                 let for_good: Places =
                     occasions[index..].iter().flat_map(|it| it.2.iter().collect::<Vec<_>>()).collect();
-                let title = format!("{column} of {pod} is another from `{}` on", told(moment));
+                let title = format!("{column} of {pod} is another from `{}` on", told(checkpoint));
                 histories.push(History::new(title, wanted, valued(for_good, column, other)));
-                let title = format!("{column} of {pod} is another at `{}`", told(moment));
+                let title = format!("{column} of {pod} is another at `{}`", told(checkpoint));
                 histories.push(History::new(title, wanted, valued(places.clone(), column, other)));
             }
         }
@@ -123,7 +123,7 @@ fn two_are_one(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let all = answers(stored, Question::Identity);
     for (pod, occasions) in &all {
-        for (_, moment, places) in occasions {
+        for (_, checkpoint, places) in occasions {
             let seq = places.first().expect("an answer");
             for (other, theirs) in all.iter().filter(|(other, _)| other != pod) {
                 let there =
@@ -132,7 +132,7 @@ fn two_are_one(stored: &Stored) -> Vec<History> {
                 let Some(known) = known.filter(|record| record.seq < seq).rfind(there) else { continue };
                 for (column, _) in COLUMNS {
                     let Some(same) = value(&known.what, column) else { continue };
-                    let title = format!("{column} of {pod} is that of {other} at `{}`", told(moment));
+                    let title = format!("{column} of {pod} is that of {other} at `{}`", told(checkpoint));
                     histories.push(History::new(title, Wanted::Fails(DISTINCT), valued(places.clone(), column, same)));
                 }
             }
@@ -144,20 +144,20 @@ fn two_are_one(stored: &Stored) -> Vec<History> {
 fn called_otherwise(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for (pod, occasions) in answers(stored, Question::Identity) {
-        for (_, moment, places) in occasions {
-            let title = format!("@@hostname of {pod} is another at `{}`", told(&moment));
+        for (_, checkpoint, places) in occasions {
+            let title = format!("@@hostname of {pod} is another at `{}`", told(&checkpoint));
             let change = valued(places, "hostname", "another");
             histories.push(History::new(title, Wanted::Fails(HOSTNAME), change));
         }
     }
     let commands = stored.groups(|record| match &record.what {
         What::Exec(exec) if exec.argv[0] == "hostname" => {
-            Some((exec.pod.clone(), stored.scenario(record.seq), exec.moment.clone(), exec.argv.join(" ")))
+            Some((exec.pod.clone(), stored.scenario(record.seq), exec.checkpoint.clone(), exec.argv.join(" ")))
         }
         _ => None,
     });
-    for ((pod, _, moment, command), places) in commands {
-        let title = format!("`{command}` in {pod} at `{}`", told(&moment));
+    for ((pod, _, checkpoint, command), places) in commands {
+        let title = format!("`{command}` in {pod} at `{}`", told(&checkpoint));
         let changes = [
             ("another", Wanted::Fails(HOSTNAME), exited(places.clone(), 0, "another")),
             ("the name of another pod", Wanted::Fails(HOSTNAME), exited(places.clone(), 0, format!("{pod}0"))),
@@ -183,38 +183,40 @@ fn readers(question: Question) -> Option<Checks> {
         Question::TryWrite => &["replication::replicas_refuse_writes"],
         Question::Settings => &["persistence::durability_settings"],
         Question::Entries => &["replication::no_acknowledged_write_is_lost"],
-        Question::Configure | Question::SemiSync | Question::Uptime | Question::Sabotage => return None,
+        Question::Configure | Question::SemiSync | Question::Uptime | Question::FaultInjection => return None,
     })
 }
 
 /// Each answer was given under the UID of the pod's last life, or of another pod where it had none.
 fn somebody_else_answers(stored: &Stored) -> Vec<History> {
     let groups = stored.groups(|record| match &record.what {
-        What::Sql(sql) if !matches!(sql.moment, Moment::Starting { .. }) => {
-            Some((sql.pod.clone(), stored.scenario(record.seq), sql.moment.clone(), sql.question))
+        What::Sql(sql) if !matches!(sql.checkpoint, Checkpoint::Starting { .. }) => {
+            Some((sql.pod.clone(), stored.scenario(record.seq), sql.checkpoint.clone(), sql.question))
         }
         _ => None,
     });
-    let history = |((pod, _, moment, question), places): ((String, Option<Scenario>, Moment, Question), Places)| {
-        let seq = places.first()?;
-        let dead = stored.timeline.lives(&pod).rfind(|life| life.deleted.is_some_and(|gone| gone.seq < seq));
-        let living = stored.timeline.pods.iter().find(|life| life.name != pod && life.alive_at(seq));
-        let (whose, other) = dead.map(|life| ("its dead self", life)).or(living.map(|life| ("another pod", life)))?;
-        let title = format!("{whose} answers for {pod} at `{}`: {question:?}", told(&moment));
-        let other = other.uid.clone();
-        let change = sql(places, move |sql| sql.uid.clone_from(&other));
-        Some(History::new(title, Wanted::SomeLeavesGreen(readers(question)?), change))
-    };
+    let history =
+        |((pod, _, checkpoint, question), places): ((String, Option<Scenario>, Checkpoint, Question), Places)| {
+            let seq = places.first()?;
+            let dead = stored.timeline.lives(&pod).rfind(|life| life.deleted.is_some_and(|gone| gone.seq < seq));
+            let living = stored.timeline.pods.iter().find(|life| life.name != pod && life.alive_at(seq));
+            let (whose, other) =
+                dead.map(|life| ("its dead self", life)).or(living.map(|life| ("another pod", life)))?;
+            let title = format!("{whose} answers for {pod} at `{}`: {question:?}", told(&checkpoint));
+            let other = other.uid.clone();
+            let change = sql(places, move |sql| sql.uid.clone_from(&other));
+            Some(History::new(title, Wanted::SomeLeavesGreen(readers(question)?), change))
+        };
     groups.into_iter().filter_map(history).collect()
 }
 
 fn not_serving(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for life in stored.lives() {
-        let of_life = |moment: &Moment| matches!(moment, Moment::Ready { uid, .. } | Moment::Starting { uid, .. } if *uid == life.uid);
-        let asked = stored.places(|what| matches!(what, What::Sql(sql) if of_life(&sql.moment)));
+        let of_life = |checkpoint: &Checkpoint| matches!(checkpoint, Checkpoint::Ready { uid, .. } | Checkpoint::Starting { uid, .. } if *uid == life.uid);
+        let asked = stored.places(|what| matches!(what, What::Sql(sql) if of_life(&sql.checkpoint)));
         let greeting = stored.places(
-            |what| matches!(what, What::Sql(Sql { moment: Moment::Ready { uid, .. }, .. }) if *uid == life.uid),
+            |what| matches!(what, What::Sql(Sql { checkpoint: Checkpoint::Ready { uid, .. }, .. }) if *uid == life.uid),
         );
         let Some(seq) = greeting.first().filter(|seq| !life.deleting_at(*seq)) else { continue };
         let title = format!("{} (#{seq})", life.name);
@@ -240,15 +242,16 @@ fn not_serving(stored: &Stored) -> Vec<History> {
 }
 
 fn starting(stored: &Stored, of: &str) -> Places {
-    stored.places(|what| matches!(what, What::Sql(Sql { moment: Moment::Starting { uid, .. }, .. }) if uid == of))
+    stored
+        .places(|what| matches!(what, What::Sql(Sql { checkpoint: Checkpoint::Starting { uid, .. }, .. }) if uid == of))
 }
 
 fn not_durable(stored: &Stored) -> Vec<History> {
     const DURABLE: Checks = &["persistence::durability_settings"];
     let mut histories = Vec::new();
     for (pod, occasions) in answers(stored, Question::Settings) {
-        for (_, moment, places) in occasions {
-            let title = format!("{pod} at `{}`", told(&moment));
+        for (_, checkpoint, places) in occasions {
+            let title = format!("{pod} at `{}`", told(&checkpoint));
             let columns = [
                 ("sync_binlog", "0"),
                 ("sync_binlog", "1000"),

@@ -124,12 +124,12 @@ fn right(stored: &Stored) -> Vec<History> {
 fn wrong(stored: &Stored) -> Vec<History> {
     let groups = stored.groups(|record| match &record.what {
         What::Dns(dns) if dns.record_type == "A" => {
-            Some((stored.scenario_name(record.seq), dns.moment.clone(), dns.name.clone()))
+            Some((stored.scenario_name(record.seq), dns.checkpoint.clone(), dns.name.clone()))
         }
         _ => None,
     });
     let mut histories = Vec::new();
-    for ((scenario, moment, name), places) in groups {
+    for ((scenario, checkpoint, name), places) in groups {
         // The wrong answer comes last, and the last one counts.
         let last = places.last().expect("a question");
         let What::Dns(four) = &stored.at(last).what else { continue };
@@ -137,7 +137,7 @@ fn wrong(stored: &Stored) -> Vec<History> {
         let record = DnsRecord { ttl: 30, data: "fd00::99".into() };
         lie.answer = DnsAnswer::Response { rcode: "NOERROR".into(), records: vec![record] };
         let change = added_after(last, [What::Dns(lie)]).then(on(stored, Family::Six));
-        let title = format!("{scenario}, {}: {name}", told(&moment));
+        let title = format!("{scenario}, {}: {name}", told(&checkpoint));
         histories.push(History::new(title, Wanted::SomeLeavesGreen(&["dns::each_pod_has_its_name"]), change));
     }
     histories

@@ -10,7 +10,9 @@ use std::{
 
 use steadfast::{
     check::{Verdict, all, find},
-    evidence::{Act, Evidence, Moment, ObjectEvent, Phase, PodLife, Record, Run, Scenario, SnapshotOf, Subject, What},
+    evidence::{
+        Act, Checkpoint, Evidence, ObjectEvent, Phase, PodLife, Record, Run, Scenario, SnapshotOf, Subject, What,
+    },
 };
 
 use super::{
@@ -298,19 +300,19 @@ fn scenarios(records: &[Record]) -> Vec<Option<Scenario>> {
 }
 
 /// The moment of a question, a command or a write.
-pub fn moment(what: &What) -> Option<&Moment> {
+pub fn checkpoint(what: &What) -> Option<&Checkpoint> {
     match what {
-        What::Dns(dns) => Some(&dns.moment),
-        What::Sql(sql) => Some(&sql.moment),
-        What::Exec(exec) => Some(&exec.moment),
-        What::Write(write) => Some(&write.moment),
+        What::Dns(dns) => Some(&dns.checkpoint),
+        What::Sql(sql) => Some(&sql.checkpoint),
+        What::Exec(exec) => Some(&exec.checkpoint),
+        What::Write(write) => Some(&write.checkpoint),
         _ => None,
     }
 }
 
 /// A moment in one word, or a few.
-pub fn told(moment: &Moment) -> String {
-    let value = serde_json::to_value(moment).expect("a moment is told");
+pub fn told(checkpoint: &Checkpoint) -> String {
+    let value = serde_json::to_value(checkpoint).expect("a moment is told");
     let word = |name: &str| value[name].as_str().map(str::to_owned);
     let words =
         [word("after"), word("pod"), word("scenario"), word("uid").map(|uid| uid[..8.min(uid.len())].to_owned())];

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use steadfast::evidence::{
-    Act, Entries, Entry, EventType, Gap, Moment, PodLife, Question, Scenario, Sql, Stage, What, WriteOutcome,
+    Act, Checkpoint, Entries, Entry, EventType, Gap, PodLife, Question, Scenario, Sql, Stage, What, WriteOutcome,
 };
 
 use super::{
@@ -202,7 +202,7 @@ fn batches_of(stored: &Stored) -> Places {
 fn writes(stored: &Stored) -> Vec<History> {
     let (fails, noticed) = (Wanted::Fails(&[WRITES]), Wanted::LeavesGreen(&[WRITES]));
     let mut histories = Vec::new();
-    let settled = asked(stored, Question::Entries).into_iter().filter(|asked| asked.moment == Moment::Settled);
+    let settled = asked(stored, Question::Entries).into_iter().filter(|asked| asked.checkpoint == Checkpoint::Settled);
     for asked in settled {
         let mut add = |word: &str, wanted, change| {
             histories.push(History::new(format!("{}: {word}", asked.title), wanted, change));
@@ -217,7 +217,9 @@ fn writes(stored: &Stored) -> Vec<History> {
         add("not asked", noticed, dropped(places()));
     }
     for barrier in stored
-        .places(|what| matches!(what, What::Sql(Sql { question: Question::Barrier, moment: Moment::Settled, .. })))
+        .places(|what| {
+            matches!(what, What::Sql(Sql { question: Question::Barrier, checkpoint: Checkpoint::Settled, .. }))
+        })
         .iter()
     {
         histories.push(History::new(format!("the barrier #{barrier} is missing"), noticed, dropped(barrier)));
@@ -272,10 +274,10 @@ fn counts_for_nothing(what: &What) -> bool {
     match what {
         // How the harness came to rest before it read a state shows in the state, as do claims, volumes and kubelets.
         What::Sql(sql) => {
-            matches!(sql.moment, Moment::Upgrading { .. })
-                || (sql.question == Question::TryWrite && sql.moment == Moment::Settled)
+            matches!(sql.checkpoint, Checkpoint::Upgrading { .. })
+                || (sql.question == Question::TryWrite && sql.checkpoint == Checkpoint::Settled)
                 // Who is asked once is held against the others alone.
-                || (sql.question == Question::Identity && sql.moment == Moment::Deployed)
+                || (sql.question == Question::Identity && sql.checkpoint == Checkpoint::Deployed)
         }
         What::Object(event) => event.object_kind.starts_with("Persistent"),
         What::Snapshot(it) => it.value["state"].as_str().is_some_and(|state| state.starts_with("kubelet")),

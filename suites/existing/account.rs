@@ -4,7 +4,7 @@ use libtest_mimic::Failed;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use super::single::Made;
+use super::shared_cluster::Made;
 
 /// Reads what is no secret.
 pub fn viewer(made: &Made) -> Result<NamedTempFile, Failed> {

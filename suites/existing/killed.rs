@@ -7,10 +7,10 @@ use libtest_mimic::Failed;
 
 use super::least;
 use super::runs::{Run, Runs, with_runs, with_runs_of};
-use super::single::Made;
+use super::shared_cluster::Made;
 
 /// When a run is killed.
-struct Moment {
+struct Checkpoint {
     /// The checks that it runs, and so the scenarios that it acts.
     checks: &'static str,
     /// The step that it has begun; none where it has just written its book.
@@ -19,31 +19,31 @@ struct Moment {
     later: Duration,
 }
 
-const fn moment(checks: &'static str, step: Option<&'static str>, later_ms: u64) -> Moment {
-    Moment { checks, step, later: Duration::from_millis(later_ms) }
+const fn checkpoint(checks: &'static str, step: Option<&'static str>, later_ms: u64) -> Checkpoint {
+    Checkpoint { checks, step, later: Duration::from_millis(later_ms) }
 }
 
 /// From before the first write until the first pod is on its way.
-const EARLY: [Moment; 7] = [
-    moment("dns::each", Some("wait for nodes and DNS"), 0),
-    moment("dns::each", None, 0),
-    moment("dns::each", None, 12),
-    moment("dns::each", Some("start the witnesses"), 0),
-    moment("dns::each", Some("start the witnesses"), 400),
-    moment("dns::each", Some("deploy: apply the manifests"), 20),
-    moment("dns::each", Some("deploy: ordered start"), 2_000),
+const EARLY: [Checkpoint; 7] = [
+    checkpoint("dns::each", Some("wait for nodes and DNS"), 0),
+    checkpoint("dns::each", None, 0),
+    checkpoint("dns::each", None, 12),
+    checkpoint("dns::each", Some("start the witnesses"), 0),
+    checkpoint("dns::each", Some("start the witnesses"), 400),
+    checkpoint("dns::each", Some("deploy: apply the manifests"), 20),
+    checkpoint("dns::each", Some("deploy: ordered start"), 2_000),
 ];
 
 /// While replication begins, and while the set is scaled and its pod held un-Ready.
-const REPLICATED: [Moment; 2] = [
-    moment("replication::replicas_refuse_writes", Some("replicate: configure replication"), 200),
-    moment("persistence::claims_survive", Some("scale: hold mysql-0"), 500),
+const REPLICATED: [Checkpoint; 2] = [
+    checkpoint("replication::replicas_refuse_writes", Some("replicate: configure replication"), 200),
+    checkpoint("persistence::claims_survive", Some("scale: hold mysql-0"), 500),
 ];
 
 /// While a pod is deleted, and half-way through the end.
-const DELETED: [Moment; 2] = [
-    moment("persistence::same_volume", Some("restart: delete mysql-1"), 300),
-    moment("dns::each", Some("teardown"), 700),
+const DELETED: [Checkpoint; 2] = [
+    checkpoint("persistence::same_volume", Some("restart: delete mysql-1"), 300),
+    checkpoint("dns::each", Some("teardown"), 700),
 ];
 
 /// Until a run comes to a moment; before it, it removes what the one before left.
@@ -59,9 +59,10 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
 pub fn killed(made: &Made) -> Result<(), Failed> {
     with_runs(made, |runs| {
         // One removes what another one left, and none what a living one has made.
-        let lanes: [(&str, &[Moment]); 3] = [("early", &EARLY), ("replicated", &REPLICATED), ("deleted", &DELETED)];
+        let lanes: [(&str, &[Checkpoint]); 3] = [("early", &EARLY), ("replicated", &REPLICATED), ("deleted", &DELETED)];
         let kills: Result<usize, String> = std::thread::scope(|scope| {
-            let lanes = lanes.map(|(lane, moments)| scope.spawn(move || one_after_another(runs, lane, moments)));
+            let lanes =
+                lanes.map(|(lane, checkpoints)| scope.spawn(move || one_after_another(runs, lane, checkpoints)));
             lanes.map(|lane| lane.join().expect("no panic")).into_iter().sum()
         });
         let kills = kills?;
@@ -76,17 +77,17 @@ pub fn killed(made: &Made) -> Result<(), Failed> {
 }
 
 /// Kills a run at each of these moments, and sees that the next one's start removes what it left. Returns how many were.
-fn one_after_another(runs: &Runs<'_>, lane: &str, moments: &[Moment]) -> Result<usize, String> {
+fn one_after_another(runs: &Runs<'_>, lane: &str, checkpoints: &[Checkpoint]) -> Result<usize, String> {
     let mut before: Option<String> = None;
-    for moment in moments {
-        let told = |why: String| format!("killed at {:?} + {:?}: {why}", moment.step, moment.later);
-        let run = kill(runs, lane, moment).map_err(|failed| told(said(failed)))?;
+    for checkpoint in checkpoints {
+        let told = |why: String| format!("killed at {:?} + {:?}: {why}", checkpoint.step, checkpoint.later);
+        let run = kill(runs, lane, checkpoint).map_err(|failed| told(said(failed)))?;
         if let Some(before) = &before {
             gone(runs, before).map_err(told)?;
         }
         before = Some(run);
     }
-    Ok(moments.len())
+    Ok(checkpoints.len())
 }
 
 fn said(failed: Failed) -> String {
@@ -94,28 +95,28 @@ fn said(failed: Failed) -> String {
 }
 
 /// Starts a run and kills it at a moment; returns its name.
-fn kill(runs: &Runs<'_>, lane: &str, moment: &Moment) -> Result<String, Failed> {
-    let name = kill_with(runs, lane, moment, &[])?;
-    let (there, writes) = (runs.there(Some(&name))?, moment.step != Some("wait for nodes and DNS"));
-    if there.is_empty() && writes && moment.step.is_some() {
+fn kill(runs: &Runs<'_>, lane: &str, checkpoint: &Checkpoint) -> Result<String, Failed> {
+    let name = kill_with(runs, lane, checkpoint, &[])?;
+    let (there, writes) = (runs.there(Some(&name))?, checkpoint.step != Some("wait for nodes and DNS"));
+    if there.is_empty() && writes && checkpoint.step.is_some() {
         return Err(format!("{name} has left nothing").into());
     }
     Ok(name)
 }
 
-fn kill_with(runs: &Runs<'_>, lane: &str, moment: &Moment, options: &[&str]) -> Result<String, Failed> {
-    let mut run = runs.start(lane, &[&["--allow-disruption", moment.checks], options].concat())?;
-    let came = comes(runs, &mut run, moment);
-    std::thread::sleep(moment.later);
+fn kill_with(runs: &Runs<'_>, lane: &str, checkpoint: &Checkpoint, options: &[&str]) -> Result<String, Failed> {
+    let mut run = runs.start(lane, &[&["--allow-disruption", checkpoint.checks], options].concat())?;
+    let came = comes(runs, &mut run, checkpoint);
+    std::thread::sleep(checkpoint.later);
     run.child.kill()?;
     run.child.wait()?;
     came?;
     Ok(run.name().ok_or("it has no directory")?)
 }
 
-fn comes(runs: &Runs<'_>, run: &mut Run, moment: &Moment) -> Result<(), Failed> {
+fn comes(runs: &Runs<'_>, run: &mut Run, checkpoint: &Checkpoint) -> Result<(), Failed> {
     let begun = Instant::now();
-    let has_come = |run: &Run| match moment.step {
+    let has_come = |run: &Run| match checkpoint.step {
         Some(step) => run.said().contains(step),
         None => run.name().is_some_and(|name| runs.book(&name).is_some()),
     };
@@ -181,10 +182,10 @@ pub fn kept(made: &Made) -> Result<(), Failed> {
 pub fn beside_each_other(made: &Made) -> Result<(), Failed> {
     with_runs(made, |runs| {
         let mut two = [runs.start("one", &["dns::each"])?, runs.start("other", &["dns::each"])?];
-        let applied = moment("dns::each", Some("deploy: ordered start"), 0);
+        let applied = checkpoint("dns::each", Some("deploy: ordered start"), 0);
         two.iter_mut().try_for_each(|run| comes(runs, run, &applied))?;
         let names: Vec<String> = two.iter().filter_map(Run::name).collect();
-        let third = kill(runs, "third", &moment("dns::each", Some("start the witnesses"), 200))?;
+        let third = kill(runs, "third", &checkpoint("dns::each", Some("start the witnesses"), 200))?;
         let down = runs.down()?;
         let class =
             |name: &String| Ok::<_, Failed>(runs.there(Some(name))?.into_iter().find(|it| it.contains("storageclass")));

@@ -12,8 +12,8 @@ use steadfast::workload;
 use tempfile::NamedTempFile;
 
 use super::program::{run, run_with};
-use super::single::Made;
-use super::{account, path, refused, runs, world};
+use super::shared_cluster::Made;
+use super::{account, bystanders, path, refused, runs};
 
 /// The names that the manifests give.
 const NAMESPACES: [&str; 2] = ["workload", "witness"];
@@ -24,7 +24,7 @@ pub fn enough(made: &Made) -> Result<(), Failed> {
     let (kubeconfig, _, options) = place(made)?;
     let everybody = account::of(made, "workload", "default")?;
     no_more_than_written(made, [kubeconfig.path(), everybody.path()], &std::fs::read_to_string(roles)?)?;
-    let (file, uid) = (kubeconfig.path().display().to_string(), world::identity(made)?);
+    let (file, uid) = (kubeconfig.path().display().to_string(), bystanders::identity(made)?);
     let place = [&["--kubeconfig", &file, "--cluster-uid", &uid], &options[..]].concat();
     // The seed's overlay brings a StorageClass, which belongs to no namespace.
     let class = run(made, "least-refused", &place)?;
@@ -33,7 +33,7 @@ pub fn enough(made: &Made) -> Result<(), Failed> {
     }
     let filter = ["--allow-disruption", "persistence"];
     let said = run_with(made, "least", &[&place[..], &filter].concat(), |made| {
-        Ok(without_class(&world::workload(made, None)?))
+        Ok(without_class(&bystanders::workload(made, None)?))
     })?;
     let skipped: Vec<Value> = said.green()?.into_iter().filter(|check| check["verdict"] == "skipped").collect();
     if skipped.is_empty() { Ok(()) } else { Err(format!("{skipped:?}").into()) }
@@ -43,7 +43,7 @@ pub fn enough(made: &Made) -> Result<(), Failed> {
 pub fn place(made: &Made) -> Result<(NamedTempFile, String, [&'static str; 4]), Failed> {
     let [workload, witness] = NAMESPACES;
     let options = ["--namespace", workload, "--witness-namespace", witness];
-    let manifests = without_class(&world::workload(made, Some(runs::PODS))?);
+    let manifests = without_class(&bystanders::workload(made, Some(runs::PODS))?);
     Ok((account::of(made, "workload", "steadfast")?, manifests, options))
 }
 
@@ -61,7 +61,7 @@ fn without_class(documents: &str) -> String {
 
 /// A namespace that somebody uses is left alone.
 pub fn in_use(made: &Made) -> Result<(), Failed> {
-    let (file, uid) = (path(made), world::identity(made)?);
+    let (file, uid) = (path(made), bystanders::identity(made)?);
     let place =
         ["--kubeconfig", &file, "--cluster-uid", &uid, "--namespace", "shop", "--witness-namespace", "default-2"];
     let said = refused(made, &place)?;

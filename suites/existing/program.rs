@@ -6,7 +6,7 @@ use std::process::Command;
 use libtest_mimic::Failed;
 use serde_json::Value;
 
-use super::{common, neighbours, single::Made, world};
+use super::{bystanders, common, neighbours, shared_cluster::Made};
 
 /// What a run said.
 pub struct Run {
@@ -22,7 +22,7 @@ pub type Workload = fn(&Made) -> Result<String, Failed>;
 /// Runs the seed's workload on the cluster, which pulls nothing: the images in its nodes are named. The run has no use
 /// for the container engine, so it gets none.
 pub fn run(made: &Made, name: &str, options: &[&str]) -> Result<Run, Failed> {
-    run_with(made, name, options, |made| world::workload(made, None))
+    run_with(made, name, options, |made| bystanders::workload(made, None))
 }
 
 /// The same with another workload.
@@ -32,7 +32,7 @@ pub fn run_with(made: &Made, name: &str, options: &[&str], workload: Workload) -
     std::fs::create_dir_all(&artifacts)?;
     let manifests = artifacts.join("manifests.yaml");
     std::fs::write(&manifests, workload(made)?)?;
-    let before = world::objects(made)?;
+    let before = bystanders::objects(made)?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
     command.arg("run").args(options).args(neighbours::BUDGET).arg("--manifests").arg(&manifests);
     command.args(["--witness-image", &made.lab.witness.image]);
@@ -41,7 +41,7 @@ pub fn run_with(made: &Made, name: &str, options: &[&str], workload: Workload) -
     let output = command.output()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    let changed = world::differences(&before, &world::objects(made)?);
+    let changed = bystanders::differences(&before, &bystanders::objects(made)?);
     if changed.is_empty() {
         return Ok(Run { code: output.status.code(), stdout, stderr, artifacts });
     }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use libtest_mimic::Failed;
 use tempfile::TempDir;
 
-use super::{account, apart, common, single::Made, world};
+use super::{account, apart, bystanders, common, shared_cluster::Made};
 
 /// Pods of the workload's set: as few as there may be for all that is acted.
 pub const PODS: u64 = 2;
@@ -111,7 +111,7 @@ impl Runs<'_> {
 
 /// Acts with runs, after which everything is to be as it was.
 pub fn with_runs(made: &Made, act: impl FnOnce(&Runs<'_>) -> Result<(), Failed>) -> Result<(), Failed> {
-    with_runs_of(made, account::runner(made)?.path(), &world::workload(made, Some(PODS))?, act)
+    with_runs_of(made, account::runner(made)?.path(), &bystanders::workload(made, Some(PODS))?, act)
 }
 
 /// The same by this account, and of these manifests.
@@ -122,12 +122,12 @@ pub fn with_runs_of(
     act: impl FnOnce(&Runs<'_>) -> Result<(), Failed>,
 ) -> Result<(), Failed> {
     let _turn = made.turn.lock();
-    let (kubeconfig, uid) = (account.to_owned(), world::identity(made)?);
+    let (kubeconfig, uid) = (account.to_owned(), bystanders::identity(made)?);
     let runs = Runs { made, folder: tempfile::tempdir()?, kubeconfig, uid };
     std::fs::write(runs.manifests(), manifests)?;
-    let before = world::objects(made)?;
+    let before = bystanders::objects(made)?;
     act(&runs)?;
-    let changed = world::differences(&before, &world::objects(made)?);
+    let changed = bystanders::differences(&before, &bystanders::objects(made)?);
     let books = std::fs::read_dir(runs.books()).map_or(0, Iterator::count);
     if changed.is_empty() && books == 0 {
         return Ok(());

@@ -4,7 +4,7 @@ use libtest_mimic::Failed;
 
 use super::offline::WORKLOAD;
 use super::program::{Answer, Place};
-use super::single::{Act, Made};
+use super::shared_cluster::{Act, Made};
 
 pub const TRIALS: [(&str, Act); 6] = [
     ("cluster::no_storage_class", no_storage_class),

@@ -16,7 +16,7 @@ mod world;
 
 use crate::part::Part;
 use act::{Case, Next};
-use script::{Fault, Point};
+use script::{Fault, InjectionPoint};
 
 /// Runs at once: they compute.
 const AT_ONCE: usize = 12;
@@ -32,7 +32,7 @@ const OF_WRITES: [Fault; 7] =
     [Fault::Busy, Fault::Fails, Fault::Unavailable, Fault::Reset, Fault::Lost, Fault::Expires, Fault::Away];
 
 pub fn trials() -> Vec<Trial> {
-    let trial = |name: &str, cases: fn(&[Point]) -> Vec<Case>, at_once| {
+    let trial = |name: &str, cases: fn(&[InjectionPoint]) -> Vec<Case>, at_once| {
         Trial::test(format!("faults::{name}"), move || {
             let part = Part::from_environment();
             let cases = cases(&passes()?).into_iter().enumerate().filter(|(index, _)| part.has(*index));
@@ -47,24 +47,24 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// The requests of a run in which all is well, in their order.
-fn passes() -> Result<Vec<Point>, Failed> {
+fn passes() -> Result<Vec<InjectionPoint>, Failed> {
     let (said, points) = act::without_a_fault()?;
     if said.code == Some(0) { Ok(points) } else { Err(format!("{:?}\n{}", said.code, said.text).into()) }
 }
 
 /// Each of these faults at each point; of requests that are made again and again, the first one meets all, and each later one
 /// the next of them.
-fn everywhere<'a>(points: impl IntoIterator<Item = &'a Point>, faults: &[Fault], next: Next) -> Vec<Case> {
+fn everywhere<'a>(points: impl IntoIterator<Item = &'a InjectionPoint>, faults: &[Fault], next: Next) -> Vec<Case> {
     let mut later = faults.iter().cycle();
-    let of = |point: &Point| {
+    let of = |point: &InjectionPoint| {
         let faults = if point.turn == 0 { faults } else { later.next().map_or(&[][..], std::slice::from_ref) };
         faults.iter().map(|fault| Case { point: point.clone(), fault: *fault, next }).collect::<Vec<_>>()
     };
     points.into_iter().flat_map(of).collect()
 }
 
-fn failures(points: &[Point]) -> Vec<Case> {
-    let (writes, reads): (Vec<&Point>, Vec<&Point>) = points.iter().partition(|it| it.is_write());
+fn failures(points: &[InjectionPoint]) -> Vec<Case> {
+    let (writes, reads): (Vec<&InjectionPoint>, Vec<&InjectionPoint>) = points.iter().partition(|it| it.is_write());
     let creations = writes.iter().copied().filter(|it| it.takes_name());
     let mut cases = everywhere(creations, &[Fault::Taken], Next::Down);
     cases.extend(everywhere(writes, &OF_WRITES, Next::Down));
@@ -73,7 +73,7 @@ fn failures(points: &[Point]) -> Vec<Case> {
     cases
 }
 
-fn silences(points: &[Point]) -> Vec<Case> {
+fn silences(points: &[InjectionPoint]) -> Vec<Case> {
     let first = || points.iter().filter(|it| it.turn == 0);
     let mut cases = everywhere(first().filter(|it| it.makes()), &[Fault::ExpiresForGood], Next::Down);
     cases.extend(everywhere(first().filter(|it| it.is_write()), &[Fault::Stuck], Next::Down));
@@ -81,8 +81,8 @@ fn silences(points: &[Point]) -> Vec<Case> {
     cases
 }
 
-fn kills(points: &[Point]) -> Vec<Case> {
-    let (writes, reads): (Vec<&Point>, Vec<&Point>) = points.iter().partition(|it| it.is_write());
+fn kills(points: &[InjectionPoint]) -> Vec<Case> {
+    let (writes, reads): (Vec<&InjectionPoint>, Vec<&InjectionPoint>) = points.iter().partition(|it| it.is_write());
     let reads = reads.into_iter().filter(|it| it.turn == 0);
     let mut cases = everywhere(writes.iter().copied(), &[Fault::KilledAfter], Next::Run);
     cases.extend(everywhere(writes, &[Fault::Killed, Fault::KilledAfter], Next::Down));

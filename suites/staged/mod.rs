@@ -19,47 +19,47 @@ use steadfast::report::{Judged, Outcome, write_all};
 use steadfast::run::cancelled_by_signals;
 
 use part::Part;
-use stage::House;
+use stage::SuiteContext;
 pub use stage::{Act, Ground, Stage};
 
 /// One trial of such a suite.
-pub trait Piece: Send + 'static {
+pub trait Case: Send + 'static {
     /// Its name.
     fn name(&self) -> String;
     /// On which of the suite's stages it is played.
     fn stage(&self) -> usize;
     /// Plays it, and judges what was seen.
-    fn play(&self, stage: &Stage) -> impl Future<Output = Result<(), Failed>>;
+    fn run(&self, stage: &Stage) -> impl Future<Output = Result<(), Failed>>;
 }
 
 /// Plays the pieces of a suite, or the part of them that is asked for, so many at once, and removes the stages. Those of
 /// the last stage come first: all clusters are made before anything is played, and the ones of few pieces soon go.
-pub fn play<P: Piece>(mut pieces: Vec<P>, grounds: &[(&str, Ground)], at_once: usize) -> ExitCode {
+pub fn run<P: Case>(mut cases: Vec<P>, grounds: &[(&str, Ground)], at_once: usize) -> ExitCode {
     let mut arguments = crate::common::arguments();
     if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
         let reason = "STEADFAST_CLUSTER=none: no cluster is wanted";
-        let trials = pieces.iter().map(|piece| ignored(piece.name(), reason.to_owned()));
+        let trials = cases.iter().map(|case| ignored(case.name(), reason.to_owned()));
         return libtest_mimic::run(&arguments, trials.collect()).exit_code();
     }
     let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
-    let house = House { cancel: runtime.block_on(async { cancelled_by_signals() }), quiet: Arc::default() };
-    let stage = |(suite, ground): &(&str, Ground)| Arc::new(Stage::new(suite, ground.clone(), at_once, house.clone()));
+    let suite = SuiteContext { cancel: runtime.block_on(async { cancelled_by_signals() }), quiet: Arc::default() };
+    let stage = |(suite, ground): &(&str, Ground)| Arc::new(Stage::new(suite, ground.clone(), at_once, suite.clone()));
     let stages: Vec<Arc<Stage>> = grounds.iter().map(stage).collect();
     let part = Part::from_environment();
-    pieces.sort_by_key(|piece| Reverse(piece.stage()));
-    let trials = pieces.into_iter().enumerate().map(|(index, piece)| {
+    cases.sort_by_key(|case| Reverse(case.stage()));
+    let trials = cases.into_iter().enumerate().map(|(index, case)| {
         if !part.has(index) {
-            return ignored(piece.name(), format!("not in part {part} of the suite"));
+            return ignored(case.name(), format!("not in part {part} of the suite"));
         }
-        let (runtime, stage) = (runtime.clone(), stages[piece.stage()].clone());
+        let (runtime, stage) = (runtime.clone(), stages[case.stage()].clone());
         stage.expect_one();
-        Trial::test(piece.name(), move || runtime.block_on(play_one(piece, &stage)))
+        Trial::test(case.name(), move || runtime.block_on(play_one(case, &stage)))
     });
     // A trial mostly waits, so the number at once follows from what the clusters carry, not from the cores here.
     arguments.test_threads.get_or_insert(at_once);
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    let struck = runtime.block_on(futures::future::join_all(stages.iter().map(|stage| stage.strike())));
-    match struck.into_iter().collect::<Result<(), String>>() {
+    let torn_down = runtime.block_on(futures::future::join_all(stages.iter().map(|stage| stage.tear_down())));
+    match torn_down.into_iter().collect::<Result<(), String>>() {
         Ok(()) => conclusion.exit_code(),
         Err(error) => {
             steadfast::terminal::complain(&format!("error: {error}"));
@@ -68,8 +68,8 @@ pub fn play<P: Piece>(mut pieces: Vec<P>, grounds: &[(&str, Ground)], at_once: u
     }
 }
 
-async fn play_one(piece: impl Piece, stage: &Stage) -> Result<(), Failed> {
-    let played = piece.play(stage).await;
+async fn play_one(case: impl Case, stage: &Stage) -> Result<(), Failed> {
+    let played = case.run(stage).await;
     let left = stage.leave().await;
     played?;
     Ok(left?)

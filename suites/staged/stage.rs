@@ -10,8 +10,10 @@ use steadfast::cluster::kind::{self, IpFamily, KindCluster};
 use steadfast::evidence::{Evidence, Expect, Replication, Scenario};
 use steadfast::record::Log;
 use steadfast::report::Progress;
-use steadfast::run::{self, Bench, Budget, Disruption, Ending, RunError, Surroundings, Target, Trial, exercise};
-use steadfast::scenario::{Journal, Rate, Sabotage};
+use steadfast::run::{
+    self, Budget, Disruption, Ending, RunContext, RunError, Target, TestCluster, WorkloadRun, exercise,
+};
+use steadfast::scenario::{FaultInjection, Journal, Rate};
 use steadfast::workload::{self, Hints, Manifest, Sources};
 use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -38,7 +40,7 @@ pub struct Act {
     /// What is demanded of it beyond what holds for every one.
     pub expect: Vec<Expect>,
     /// What is done to it behind the scenarios' back.
-    pub sabotage: Vec<Sabotage>,
+    pub injections: Vec<FaultInjection>,
     /// Multiplies every time limit.
     pub patience: f64,
     /// The budgets that are not the usual ones of a workload with neighbours.
@@ -60,7 +62,7 @@ pub struct Ground {
 
 /// What the stages of a suite share.
 #[derive(Clone)]
-pub struct House {
+pub struct SuiteContext {
     /// Cuts short what is played.
     pub cancel: CancellationToken,
     /// Held by every workload that is put through its scenarios, and alone by who makes a cluster: that takes all of two
@@ -72,20 +74,20 @@ pub struct House {
 pub struct Stage {
     run_id: String,
     ground: Ground,
-    house: House,
+    suite: SuiteContext,
     room: Semaphore,
     /// How many trials are still to be played on it.
     expected: AtomicUsize,
-    bench: OnceCell<Result<Bench, String>>,
+    test_cluster: OnceCell<Result<TestCluster, String>>,
     cluster: Mutex<Option<KindCluster>>,
 }
 
 impl Stage {
     /// A stage on which so many workloads find room at once; nothing is made yet.
-    pub fn new(suite: &str, ground: Ground, at_once: usize, house: House) -> Self {
+    pub fn new(suite: &str, ground: Ground, at_once: usize, suite: SuiteContext) -> Self {
         let run_id = format!("{suite}-{}", run::run_id());
         let (room, expected) = (Semaphore::new(at_once), AtomicUsize::new(0));
-        Self { run_id, ground, house, room, expected, bench: OnceCell::new(), cluster: Mutex::default() }
+        Self { run_id, ground, suite, room, expected, test_cluster: OnceCell::new(), cluster: Mutex::default() }
     }
 
     /// One trial more is to be played on it.
@@ -95,7 +97,7 @@ impl Stage {
 
     /// One of these trials is over. The last one removes the cluster, which would take from the others by idling.
     pub async fn leave(&self) -> Result<(), String> {
-        if self.expected.fetch_sub(1, Ordering::Relaxed) == 1 { self.strike().await } else { Ok(()) }
+        if self.expected.fetch_sub(1, Ordering::Relaxed) == 1 { self.tear_down().await } else { Ok(()) }
     }
 
     /// Where a workload's evidence and reports are.
@@ -106,21 +108,22 @@ impl Stage {
     /// Puts a workload through its scenarios once there is room, and returns what was seen.
     pub async fn perform(&self, act: &Act) -> Result<Evidence, String> {
         let _room = self.room.acquire().await.map_err(|error| error.to_string())?;
-        let bench = self.bench.get_or_init(|| async { self.open().await.map_err(|error| error.to_string()) }).await;
-        let bench = bench.as_ref().map_err(Clone::clone)?;
-        let _playing = self.house.quiet.read().await;
-        self.put_through(bench, act).await.map_err(|error| error.to_string())
+        let test_cluster =
+            self.test_cluster.get_or_init(|| async { self.open().await.map_err(|error| error.to_string()) }).await;
+        let test_cluster = test_cluster.as_ref().map_err(Clone::clone)?;
+        let _playing = self.suite.quiet.read().await;
+        self.put_through(test_cluster, act).await.map_err(|error| error.to_string())
     }
 
-    async fn open(&self) -> Result<Bench, RunError> {
-        let _alone = self.house.quiet.write().await;
+    async fn open(&self) -> Result<TestCluster, RunError> {
+        let _alone = self.suite.quiet.write().await;
         let lab = Lab::read()?;
         let directory = run::make_directory(&artifacts(), &self.run_id)?;
         kind::sweep(&lab).await?;
         let journal = journal(&directory, Progress::new())?;
         let overlay = workload::load(&Sources::default(), &lab.kubectl).await?.manifests;
         let name = format!("{}{}", kind::PREFIX, self.run_id);
-        let around = Surroundings { name, directory, journal, timeout_scale: timeout_scale() };
+        let run_context = RunContext { name, directory, journal, timeout_scale: timeout_scale() };
         let images = workload::images(&overlay);
         let mut cluster = self.cluster.lock().await;
         let target = Target::New {
@@ -129,56 +132,56 @@ impl Stage {
             domain: self.ground.domain.clone(),
             ip_family: self.ground.ip_family,
         };
-        let open = Box::pin(Bench::open(lab, &target, &around, &images, &mut cluster));
-        let bench = tokio::select! {
-            bench = open => bench?,
-            () = self.house.cancel.cancelled() => return Err(RunError::Interrupted),
+        let open = Box::pin(TestCluster::open(lab, &target, &run_context, &images, &mut cluster));
+        let test_cluster = tokio::select! {
+            test_cluster = open => test_cluster?,
+            () = self.suite.cancel.cancelled() => return Err(RunError::Interrupted),
         };
-        let bench = match self.ground.corefile {
-            Some(edit) => self.reopen(bench, &around, &images, edit).await?,
-            None => bench,
+        let test_cluster = match self.ground.corefile {
+            Some(edit) => self.reopen(test_cluster, &run_context, &images, edit).await?,
+            None => test_cluster,
         };
         // All workloads use the overlay's StorageClass: none of them is to take it away under the others.
         let classes: Vec<Manifest> = overlay.into_iter().filter(|it| it.kind() == "StorageClass").collect();
-        workload::apply(&bench.cluster.client, &classes, "default", &mut Vec::new()).await?;
-        Ok(bench)
+        workload::apply(&test_cluster.cluster.client, &classes, "default", &mut Vec::new()).await?;
+        Ok(test_cluster)
     }
 
     /// Changes the cluster's Corefile, and reads anew what depends on it.
     async fn reopen(
         &self,
-        bench: Bench,
-        around: &Surroundings,
+        test_cluster: TestCluster,
+        run_context: &RunContext,
         images: &[String],
         edit: fn(&str) -> String,
-    ) -> Result<Bench, RunError> {
+    ) -> Result<TestCluster, RunError> {
         let trouble = |error| RunError::File { path: "Corefile".into(), source: std::io::Error::other(error) };
-        super::corefile::change(&bench.cluster.client, edit).await.map_err(trouble)?;
-        let target = Target::Kind(around.name.clone());
-        Box::pin(Bench::open(bench.lab, &target, around, images, &mut None)).await
+        super::corefile::change(&test_cluster.cluster.client, edit).await.map_err(trouble)?;
+        let target = Target::Kind(run_context.name.clone());
+        Box::pin(TestCluster::open(test_cluster.lab, &target, run_context, images, &mut None)).await
     }
 
-    async fn put_through(&self, bench: &Bench, act: &Act) -> Result<Evidence, RunError> {
+    async fn put_through(&self, test_cluster: &TestCluster, act: &Act) -> Result<Evidence, RunError> {
         let [_, lag] = neighbours::BUDGET;
         let directory = self.directory(&act.name);
         let journal = journal(&directory, Progress::silent())?;
         let evidence = journal.log.path().to_owned();
-        let trial = Trial {
-            manifests: workload::load(&Sources::of(act.manifests.clone()), &bench.lab.kubectl).await?.manifests,
+        let workload_run = WorkloadRun {
+            manifests: workload::load(&Sources::of(act.manifests.clone()), &test_cluster.lab.kubectl).await?.manifests,
             namespace: Some(act.namespace.clone()),
             hints: act.hints.clone(),
             scenarios: act.scenarios.clone(),
             replication: act.replication,
             semi_sync: act.semi_sync,
             expect: act.expect.clone(),
-            sabotage: act.sabotage.clone(),
+            injections: act.injections.clone(),
             // They share the machine with others.
             ledger: Rate { writers: 2, per_second: 5 },
             // Other workloads are on it too.
             disruption: Disruption::Workload,
             budgets: iter::once(lag.parse().expect("a budget")).chain(act.budgets.clone()).collect(),
             newer: None,
-            around: Surroundings {
+            run_context: RunContext {
                 // Namespaces are found by it when their trial is cut short.
                 name: format!("{}.{}", self.run_id, act.name),
                 directory,
@@ -186,13 +189,13 @@ impl Stage {
                 timeout_scale: act.patience * timeout_scale(),
             },
         };
-        let ending = Ending { cancel: self.house.cancel.clone(), keep: &|_| self.house.cancel.is_cancelled() };
-        Box::pin(exercise(bench, &trial, ending)).await?;
+        let ending = Ending { cancel: self.suite.cancel.clone(), keep: &|_| self.suite.cancel.is_cancelled() };
+        Box::pin(exercise(test_cluster, &workload_run, ending)).await?;
         Ok(Evidence::read(&evidence)?)
     }
 
     /// Removes the cluster; it is an error if something of it is left.
-    pub async fn strike(&self) -> Result<(), String> {
+    pub async fn tear_down(&self) -> Result<(), String> {
         let Some(cluster) = self.cluster.lock().await.take() else { return Ok(()) };
         let left = cluster.delete().await.map_err(|error| error.to_string())?;
         if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}")) }

@@ -22,13 +22,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::evidence::{Evidence, Mark, Moment, Scenario, SnapshotOf};
+use crate::evidence::{Checkpoint, Evidence, Mark, Scenario, SnapshotOf};
 
 use super::{
     Check, Finding,
+    assessment::{Assessment, Judged, judged},
     case::{Asking, Case, ScaleDown},
     minimum::{LOOKUP, Names, Need},
-    opinion::{Judged, Opinion, judged},
     words::{during, seconds},
 };
 use converge::Settled;
@@ -84,18 +84,18 @@ fn budget(case: &Case<'_>) -> Judged<Budget> {
 #[derive(Default)]
 struct Told<'e> {
     settled: Vec<Settled>,
-    moments: BTreeSet<(usize, &'e Moment)>,
+    checkpoints: BTreeSet<(usize, &'e Checkpoint)>,
 }
 
 impl<'e> Told<'e> {
     fn add(&mut self, asking: &Asking<'e>, settled: Option<Settled>) {
-        self.moments.insert((asking.turn, asking.moment));
+        self.checkpoints.insert((asking.turn, asking.checkpoint));
         self.settled.extend(settled);
     }
 
     /// At how many moments, in words.
     fn when(&self) -> String {
-        match self.moments.len() {
+        match self.checkpoints.len() {
             1 => "at 1 moment".to_owned(),
             count => format!("at {count} moments"),
         }
@@ -103,22 +103,22 @@ impl<'e> Told<'e> {
 }
 
 /// Judges the answers to a name at one moment, and remembers the last one.
-fn weigh(zone: &Zone<'_, '_>, opinion: &mut Opinion, asking: &Asking<'_>, query: &Query) -> Option<Settled> {
-    let settled = opinion.weigh(known(zone.case, asking.to).and_then(|()| settle(zone, asking, query)))?;
-    opinion.prove(settled.last.iter().max().copied());
+fn weigh(zone: &Zone<'_, '_>, assessment: &mut Assessment, asking: &Asking<'_>, query: &Query) -> Option<Settled> {
+    let settled = assessment.check(known(zone.case, asking.to).and_then(|()| settle(zone, asking, query)))?;
+    assessment.cite(settled.last.iter().max().copied());
     Some(settled)
 }
 
 /// Judges the answers to a name at every moment at which it was asked for; at one of them at least it must lead
 /// somewhere.
-fn weigh_all<'e>(zone: &Zone<'_, 'e>, opinion: &mut Opinion, query: &Query, told: &mut Told<'e>) {
+fn weigh_all<'e>(zone: &Zone<'_, 'e>, assessment: &mut Assessment, query: &Query, told: &mut Told<'e>) {
     let askings = zone.case.askings(&query.name);
     for asking in &askings {
-        told.add(asking, weigh(zone, opinion, asking, query));
+        told.add(asking, weigh(zone, assessment, asking, query));
     }
-    let Some(first) = askings.first() else { return opinion.object(unasked(query)) };
+    let Some(first) = askings.first() else { return assessment.reject(unasked(query)) };
     if !askings.iter().any(|asking| query.leads_somewhere(asking.to)) {
-        opinion.object(nobody_there(&query.name, first.moment, first.to));
+        assessment.reject(nobody_there(&query.name, first.checkpoint, first.to));
     }
 }
 
@@ -128,8 +128,8 @@ fn unasked(query: &Query) -> Finding {
 }
 
 /// Where no pod was Ready when its name was asked for, nothing can be said.
-fn nobody_there(name: &str, moment: &Moment, seq: u64) -> Finding {
-    let reason = format!("no pod that {name} must lead to was Ready {} (#{seq})", during(moment));
+fn nobody_there(name: &str, checkpoint: &Checkpoint, seq: u64) -> Finding {
+    let reason = format!("no pod that {name} must lead to was Ready {} (#{seq})", during(checkpoint));
     Finding::inconclusive(reason, [seq])
 }
 
@@ -175,9 +175,9 @@ Usually wrong: the Service has a ClusterIP, or its selector matches no pod or po
 };
 
 fn service_resolves_to_ready_pods(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let (zone, query, mut told) = (Zone::of(case)?, Query::service(case), Told::default());
-        weigh_all(&zone, opinion, &query, &mut told);
+        weigh_all(&zone, assessment, &query, &mut told);
         let (types, name, when) = (query.types(), &query.name, told.when());
         Ok(format!("{types} of {name} was the set of the ready pods {when}; {}", slowest(&told.settled, &zone.budget)))
     })
@@ -204,12 +204,12 @@ or, where only the lookups are wrong, hostAliases in the template give the name 
 };
 
 fn each_pod_has_its_name(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let (zone, mut told) = (Zone::of(case)?, Told::default());
         let queries: Vec<Query> = asked_pods(case).iter().map(|pod| Query::pod(case, pod)).collect();
-        queries.iter().for_each(|query| weigh_all(&zone, opinion, query, &mut told));
+        queries.iter().for_each(|query| weigh_all(&zone, assessment, query, &mut told));
         let when = told.when();
-        let whom = lookups::weigh_full_names(&zone, opinion, &mut told.settled);
+        let whom = lookups::weigh_full_names(&zone, assessment, &mut told.settled);
         let types: BTreeSet<String> = queries.iter().map(Query::types).collect();
         let types = Vec::from_iter(types).join(" and ");
         let (pods, slowest) = (asked_pods(case).join(", "), slowest(&told.settled, &zone.budget));
@@ -244,7 +244,7 @@ Usually wrong: the Corefile caches for long; or somebody keeps Endpoints by hand
 };
 
 fn absent_pod_is_nxdomain(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let zone = Zone::of(case)?;
         let Some(ScaleDown { asked, to, .. }) = case.scale_down() else {
             return Err(match case.subject.replicas {
@@ -254,28 +254,28 @@ fn absent_pod_is_nxdomain(evidence: &Evidence) -> Finding {
         };
         let mut texts = Vec::new();
         for pod in case.subject.ordinals().skip(to as usize).map(|ordinal| case.subject.pod(ordinal)) {
-            let Some(since) = opinion.weigh(gone_by(case, &pod, asked)) else { continue };
+            let Some(since) = assessment.check(gone_by(case, &pod, asked)) else { continue };
             let (query, until) = (Query::gone(case, &pod, since), case.next_fault(asked));
             let mut askings = case.askings(&query.name).into_iter().filter(|it| (asked..until).contains(&it.to));
             match askings.next_back() {
                 Some(asking) => {
-                    texts.extend(weigh(&zone, opinion, &asking, &query).map(|it| format!("{pod} {}", it.after())))
+                    texts.extend(weigh(&zone, assessment, &asking, &query).map(|it| format!("{pod} {}", it.after())))
                 }
                 None => {
-                    let when = during(&Moment::ScaledDown);
+                    let when = during(&Checkpoint::ScaledDown);
                     let reason = format!("{} of {} was not asked for {when}: by anybody", query.types(), query.name);
-                    opinion.object(Finding::inconclusive(reason, []));
+                    assessment.reject(Finding::inconclusive(reason, []));
                 }
             }
         }
-        let besides = weigh_other_absences(&zone, opinion, asked);
+        let besides = weigh_other_absences(&zone, assessment, asked);
         let limit = format!("{}: {}", seconds(zone.budget.ms * 1000), zone.budget.why);
         Ok(format!("NXDOMAIN: {}{besides} ({limit})", texts.join(", ")))
     })
 }
 
 /// Judges the name of every pod that was gone when it was asked for at another time than after that scale-down.
-fn weigh_other_absences(zone: &Zone<'_, '_>, opinion: &mut Opinion, scale_down: u64) -> String {
+fn weigh_other_absences(zone: &Zone<'_, '_>, assessment: &mut Assessment, scale_down: u64) -> String {
     let (case, mut count) = (zone.case, 0);
     let after = scale_down..case.next_fault(scale_down);
     for pod in asked_pods(case) {
@@ -283,7 +283,7 @@ fn weigh_other_absences(zone: &Zone<'_, '_>, opinion: &mut Opinion, scale_down: 
             let last = case.timeline.lives(&pod).rfind(|life| life.added.seq <= asking.to);
             let gone = last.and_then(|life| life.deleted).filter(|gone| gone.seq <= asking.to);
             if let Some(since) = gone {
-                count += usize::from(weigh(zone, opinion, asking, &Query::gone(case, &pod, since)).is_some());
+                count += usize::from(weigh(zone, assessment, asking, &Query::gone(case, &pod, since)).is_some());
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::evidence::{
-    Act, Budgets, ClaimPolicy, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, Moment, NamedPort, ObjectEvent,
+    Act, Budgets, Checkpoint, ClaimPolicy, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, NamedPort, ObjectEvent,
     Phase, PodManagement, Question, Record, Replication, Row, Run, SCHEMA, Scenario, Snapshot, SnapshotOf, Sql,
     SqlAnswer, Step, Subject, Wait, WaitOutcome, What, Write, WriteOutcome,
 };
@@ -238,56 +238,57 @@ impl History {
     }
 
     /// A question to the server of a pod.
-    pub fn sql(&mut self, moment: &Moment, pod: &str, question: Question, answer: SqlAnswer) -> u64 {
+    pub fn sql(&mut self, checkpoint: &Checkpoint, pod: &str, question: Question, answer: SqlAnswer) -> u64 {
         let uid = self.uid(pod);
-        let (moment, pod) = (moment.clone(), self.pod(pod).name.clone());
-        self.push(What::Sql(Sql { moment, pod, uid, question, statements: Vec::new(), took_us: 500, answer }))
+        let (checkpoint, pod) = (checkpoint.clone(), self.pod(pod).name.clone());
+        self.push(What::Sql(Sql { checkpoint, pod, uid, question, statements: Vec::new(), took_us: 500, answer }))
     }
 
     /// A question to the server of a pod, answered by one row.
     pub fn sql_row<const N: usize>(
         &mut self,
-        moment: &Moment,
+        checkpoint: &Checkpoint,
         pod: &str,
         question: Question,
         columns: [(&str, &str); N],
     ) {
-        self.sql(moment, pod, question, SqlAnswer::Rows(vec![row(columns)]));
+        self.sql(checkpoint, pod, question, SqlAnswer::Rows(vec![row(columns)]));
     }
 
     /// What a pod answers to a query while it starts.
     pub fn answered_starting(&mut self, pod: &str, answer: SqlAnswer) -> u64 {
-        let moment = Moment::Starting { pod: pod.to_owned(), uid: self.uid(pod) };
-        self.sql(&moment, pod, Question::Ping, answer)
+        let checkpoint = Checkpoint::Starting { pod: pod.to_owned(), uid: self.uid(pod) };
+        self.sql(&checkpoint, pod, Question::Ping, answer)
     }
 
     /// What a pod answers to the first query when it becomes Ready.
     pub fn pinged(&mut self, pod: &str, answer: SqlAnswer) -> u64 {
         let uid = self.uid(pod);
-        let moment = Moment::Ready { pod: self.pod(pod).name.clone(), uid };
-        self.sql(&moment, pod, Question::Ping, answer)
+        let checkpoint = Checkpoint::Ready { pod: self.pod(pod).name.clone(), uid };
+        self.sql(&checkpoint, pod, Question::Ping, answer)
     }
 
     /// A command in a pod that prints this.
-    pub fn exec(&mut self, moment: &Moment, pod: &str, argv: &[&str], stdout: &str) -> u64 {
-        let (moment, uid, argv) = (moment.clone(), self.uid(pod), argv.iter().map(|&word| word.to_owned()).collect());
+    pub fn exec(&mut self, checkpoint: &Checkpoint, pod: &str, argv: &[&str], stdout: &str) -> u64 {
+        let (checkpoint, uid, argv) =
+            (checkpoint.clone(), self.uid(pod), argv.iter().map(|&word| word.to_owned()).collect());
         let answer = ExecAnswer::Exited { code: 0, stdout: stdout.into(), stderr: String::new() };
-        self.push(What::Exec(Exec { moment, pod: pod.into(), uid, argv, took_us: 400, answer }))
+        self.push(What::Exec(Exec { checkpoint, pod: pod.into(), uid, argv, took_us: 400, answer }))
     }
 
     /// A write of the ledger on a pod that is acknowledged. Its id is the next one.
-    pub fn write(&mut self, moment: &Moment, pod: &str) -> u64 {
+    pub fn write(&mut self, checkpoint: &Checkpoint, pod: &str) -> u64 {
         let (id, uid) = (self.ledger.len() as u64 + 1, self.uid(pod));
         self.ledger.push(id);
         let outcome = WriteOutcome::Acknowledged;
-        self.push(What::Write(Write { id, pod: pod.into(), uid, moment: moment.clone(), outcome }));
+        self.push(What::Write(Write { id, pod: pod.into(), uid, checkpoint: checkpoint.clone(), outcome }));
         id
     }
 
     /// A pod is asked for the ledger's rows and has all.
-    pub fn rows(&mut self, moment: &Moment, pod: &str) -> u64 {
+    pub fn rows(&mut self, checkpoint: &Checkpoint, pod: &str) -> u64 {
         let rows = self.ledger.iter().map(|id| row([("id", &id.to_string())])).collect();
-        self.sql(moment, pod, Question::Rows, SqlAnswer::Rows(rows))
+        self.sql(checkpoint, pod, Question::Rows, SqlAnswer::Rows(rows))
     }
 
     /// A disruption is asked for.

@@ -1,6 +1,7 @@
 //! The catalogue of checks and their judges: pure functions from evidence to a finding. Nothing here does I/O, so a
 //! stored run can be judged again, and a hand-made history can prove that a judge fails when it must.
 
+mod assessment;
 mod case;
 mod catalogue;
 mod dns;
@@ -12,7 +13,6 @@ mod identity;
 mod ledger;
 pub mod measure;
 mod minimum;
-mod opinion;
 mod ordering;
 mod persistence;
 mod replication;

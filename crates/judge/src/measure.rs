@@ -27,12 +27,12 @@ mod writes;
 
 use serde::Serialize;
 
-use crate::evidence::{Evidence, Moment};
+use crate::evidence::{Checkpoint, Evidence};
 
 use super::case::Case;
 
-pub use disruption::{Disruption, Toll};
-pub use lag::{Silence, Spread};
+pub use disruption::{Disruption, Impact};
+pub use lag::{Percentiles, Silence};
 pub use writes::{Outage, Outcomes, Waited};
 
 use lag::Looks;
@@ -71,7 +71,7 @@ pub struct AtRest {
     pub pod: String,
     /// How far.
     #[serde(flatten)]
-    pub lag: Spread,
+    pub lag: Percentiles,
     /// What it did not show in time.
     #[serde(skip)]
     pub silence: Silence,
@@ -82,7 +82,7 @@ pub struct AtRest {
 pub(super) fn longest_outages(case: &Case<'_>, windows: &[(u64, u64)]) -> Vec<Option<u64>> {
     let Some(writes) = Writes::of(case) else { return vec![None; windows.len()] };
     // The servers are asked for their part of the state while the ledger rests.
-    let of_state = case.heard().filter(|sql| matches!(sql.it.moment, Moment::Upgrading { .. }));
+    let of_state = case.heard().filter(|sql| matches!(sql.it.checkpoint, Checkpoint::Upgrading { .. }));
     let mut asked: Vec<u64> = of_state.map(|sql| sql.asked_us()).collect();
     asked.sort_unstable();
     let longest = |(from_us, to_us): &(u64, u64)| {
@@ -112,7 +112,7 @@ impl Measures {
         for disruption in &mut disruptions {
             let (from, to) = disruption.window_us();
             let unwritten_us = writes.too_long_idle_us(from, disruption.wanted_until_us());
-            disruption.toll = writes.within(from, to).map(|(outcomes, longest_outage)| Toll {
+            disruption.impact = writes.within(from, to).map(|(outcomes, longest_outage)| Impact {
                 longest_outage,
                 unwritten_us,
                 writes: outcomes,

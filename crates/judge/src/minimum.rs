@@ -9,7 +9,7 @@ mod tests;
 
 use std::{collections::BTreeSet, fmt};
 
-use crate::evidence::{Moment, Question, Scenario};
+use crate::evidence::{Checkpoint, Question, Scenario};
 
 use super::{
     Check, Finding,
@@ -51,7 +51,7 @@ struct Expected {
     scenario: Scenario,
     /// Its first and its last record.
     within: (u64, u64),
-    moment: Moment,
+    checkpoint: Checkpoint,
     /// Whom it asks, or whose name it asks for.
     pod: String,
     need: Need,
@@ -60,14 +60,14 @@ struct Expected {
 impl Expected {
     /// Whether the answer is there, whatever it says.
     fn is_there(&self, case: &Case<'_>) -> bool {
-        let ((from, to), moment, pod) = (self.within, &self.moment, self.pod.as_str());
+        let ((from, to), checkpoint, pod) = (self.within, &self.checkpoint, self.pod.as_str());
         match self.need {
-            Need::Sql(question) => case.answers_between(pod, question, moment, from, to).next().is_some(),
-            Need::Exec(argv) => case
-                .execs_in(pod)
-                .any(|exec| exec.moment == *moment && (from..=to).contains(&exec.mark.seq) && runs(&exec.argv, argv)),
+            Need::Sql(question) => case.answers_between(pod, question, checkpoint, from, to).next().is_some(),
+            Need::Exec(argv) => case.execs_in(pod).any(|exec| {
+                exec.checkpoint == *checkpoint && (from..=to).contains(&exec.mark.seq) && runs(&exec.argv, argv)
+            }),
             Need::Names(names) => names.of(case, pod, self.within).iter().all(|spellings| {
-                let asked = |name: &String| case.dns_for(moment, name, from, to).next().is_some();
+                let asked = |name: &String| case.dns_for(checkpoint, name, from, to).next().is_some();
                 spellings.iter().any(asked)
             }),
             Need::Acts => true,
@@ -75,14 +75,14 @@ impl Expected {
     }
 
     fn words(&self) -> String {
-        let Self { scenario, moment, pod, need, .. } = self;
+        let Self { scenario, checkpoint, pod, need, .. } = self;
         let what = match need {
             Need::Sql(question) => format!("{pod} was not asked for {}", topic(*question)),
             Need::Exec(argv) => format!("`{}` was not run in {pod}", argv.join(" ")),
             Need::Names(names) => format!("DNS was not asked for {}", names.words(pod)),
             Need::Acts => String::new(),
         };
-        format!("{what} {} (scenario {scenario})", during(moment))
+        format!("{what} {} (scenario {scenario})", during(checkpoint))
     }
 }
 

@@ -8,9 +8,9 @@ use crate::evidence::{Evidence, Mark, PodLife, Scenario};
 
 use super::{
     Check, Finding,
+    assessment::{Assessment, Judged, judged},
     case::Case,
     minimum::Need,
-    opinion::{Judged, Opinion, judged},
     words::{seconds, short},
 };
 
@@ -101,7 +101,7 @@ Usually wrong: nothing that a manifest can do; look for a second controller, or 
 };
 
 fn at_most_one_pod_per_ordinal(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         for life in &case.timeline.pods {
             let at = life.added.seq;
             for other in case.timeline.pods.bearing(&life.name, at).filter(|other| other.added.seq < at) {
@@ -110,31 +110,31 @@ fn at_most_one_pod_per_ordinal(evidence: &Evidence) -> Finding {
                 let (new, old) = (short(&life.uid), short(&other.uid));
                 let reason = format!("{} was borne by uid {new} from #{at} while uid {old} {ends}", life.name);
                 let fail = Finding::fail(reason, [at, other.added.seq].into_iter().chain(other.deleted.map(|m| m.seq)));
-                opinion.object(case.gap("Pod", 0, at).unwrap_or(fail));
+                assessment.reject(case.gap("Pod", 0, at).unwrap_or(fail));
             }
         }
         if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
             return Err(gap);
         }
-        bearers(case, opinion)
+        bearers(case, assessment)
     })
 }
 
 /// How many pods bore each name.
-fn bearers(case: &Case<'_>, opinion: &mut Opinion) -> Judged<String> {
+fn bearers(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
     let mut counts = Vec::new();
     for pod in case.subject.pods() {
         let lives: Vec<_> = case.timeline.lives(&pod).collect();
         match lives.as_slice() {
-            [] => opinion.object(Finding::inconclusive(format!("{pod} was never seen"), [])),
+            [] => assessment.reject(Finding::inconclusive(format!("{pod} was never seen"), [])),
             [only] => {
                 let reason =
                     format!("{pod} was never replaced (#{}): nobody could have borne its name too", only.added.seq);
-                opinion.object(Finding::inconclusive(reason, [only.added.seq]));
+                assessment.reject(Finding::inconclusive(reason, [only.added.seq]));
             }
             _ => {}
         }
-        opinion.prove(lives.iter().map(|life| life.added.seq));
+        assessment.cite(lives.iter().map(|life| life.added.seq));
         counts.push(format!("{pod} {}", lives.len()));
     }
     Ok(format!("pods that bore a name, one after the other: {}", counts.join(", ")))

@@ -15,15 +15,15 @@ mod semi_sync;
 mod tests;
 
 use crate::{
-    evidence::{Evidence, Mark, Moment, Question, Scenario, Sql, SqlAnswer, Subject},
+    evidence::{Checkpoint, Evidence, Mark, Question, Scenario, Sql, SqlAnswer, Subject},
     mysql::status::ReplicaStatus,
 };
 
 use super::{
     Check, Finding,
+    assessment::{Judged, all_of, judged},
     case::{Case, Seen, unasked},
     minimum::Need,
-    opinion::{Judged, all_of, judged},
     words::during,
 };
 
@@ -56,13 +56,13 @@ missing or its password is not taken (Last_IO_Error 1045); or a replica came bac
 };
 
 fn replicas_follow_by_stable_name(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         has_replicas(case)?;
         let mut replicas = Vec::new();
         for pod in case.subject.replica_pods() {
-            for moment in case.moments(Moment::Replicating, &pod, Question::ReplicaStatus) {
-                let follows = opinion.weigh(follows(case, &pod, &moment));
-                opinion.prove(follows.into_iter().flatten());
+            for checkpoint in case.checkpoints(Checkpoint::Replicating, &pod, Question::ReplicaStatus) {
+                let follows = assessment.check(follows(case, &pod, &checkpoint));
+                assessment.cite(follows.into_iter().flatten());
             }
             replicas.push(pod);
         }
@@ -71,24 +71,25 @@ fn replicas_follow_by_stable_name(evidence: &Evidence) -> Finding {
 }
 
 /// That every status that a replica gave at a moment is right; the records that show it.
-fn follows(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<Vec<u64>> {
-    let answers = case.answers(pod, Question::ReplicaStatus, moment);
-    let follows = all_of(answers.map(|answer| follows_by(case, answer, moment)))?;
-    if follows.is_empty() { Err(unasked(pod, Question::ReplicaStatus, moment)) } else { Ok(follows) }
+fn follows(case: &Case<'_>, pod: &str, checkpoint: &Checkpoint) -> Judged<Vec<u64>> {
+    let answers = case.answers(pod, Question::ReplicaStatus, checkpoint);
+    let follows = all_of(answers.map(|answer| follows_by(case, answer, checkpoint)))?;
+    if follows.is_empty() { Err(unasked(pod, Question::ReplicaStatus, checkpoint)) } else { Ok(follows) }
 }
 
-fn follows_by(case: &Case<'_>, answer: Seen<'_, Sql>, moment: &Moment) -> Judged<u64> {
+fn follows_by(case: &Case<'_>, answer: Seen<'_, Sql>, checkpoint: &Checkpoint) -> Judged<u64> {
     let (channels, pod, seq) = (channels(answer)?, &answer.it.pod, answer.mark.seq);
     if let Some((thread, state)) = stopped(&channels) {
-        let reason = format!("the {thread} of {pod} is `{state}` {} (#{seq}){}", during(moment), errors(&channels));
+        let reason = format!("the {thread} of {pod} is `{state}` {} (#{seq}){}", during(checkpoint), errors(&channels));
         // Whoever lost the source with its pod connects again within a second or so; not to have caught up is too long.
-        let may_be_about_to = state == "Connecting" && *moment != Moment::Replicating && !missed(case, pod, moment);
+        let may_be_about_to =
+            state == "Connecting" && *checkpoint != Checkpoint::Replicating && !missed(case, pod, checkpoint);
         let found = if may_be_about_to { Finding::inconclusive } else { Finding::fail };
         return Err(found(reason, vec![seq]));
     }
     if !channels.iter().any(|channel| is_stable_name(case.subject, channel.host)) {
         let (hosts, name) = (hosts(&channels), case.subject.fqdn(&case.subject.primary()));
-        let reason = format!("{pod} follows {hosts}, not `{name}` {} (#{seq})", during(moment));
+        let reason = format!("{pod} follows {hosts}, not `{name}` {} (#{seq})", during(checkpoint));
         return Err(Finding::fail(reason, [seq]));
     }
     Ok(seq)
@@ -116,8 +117,8 @@ fn hosts(channels: &[ReplicaStatus<'_>]) -> String {
 }
 
 /// Whether the replica was seen not to reach a barrier of this moment.
-fn missed(case: &Case<'_>, pod: &str, moment: &Moment) -> bool {
-    let mut barriers = case.answers(pod, Question::Barrier, moment);
+fn missed(case: &Case<'_>, pod: &str, checkpoint: &Checkpoint) -> bool {
+    let mut barriers = case.answers(pod, Question::Barrier, checkpoint);
     barriers.any(|barrier| barrier.value("reached").is_ok_and(|reached| reached != "1"))
 }
 
@@ -146,10 +147,10 @@ fn channels<'a>(answer: Seen<'a, Sql>) -> Judged<Vec<ReplicaStatus<'a>>> {
 }
 
 /// That the replica reached every barrier that it was asked for at this moment, the last one of which this is.
-fn reached_barrier(case: &Case<'_>, pod: &str, moment: &Moment) -> Judged<Mark> {
-    let barriers = case.answers(pod, Question::Barrier, moment);
-    let last = || case.last_answer(pod, Question::ReplicaStatus, moment);
-    reached_all(case, barriers, last)?.ok_or_else(|| unasked(pod, Question::Barrier, moment))
+fn reached_barrier(case: &Case<'_>, pod: &str, checkpoint: &Checkpoint) -> Judged<Mark> {
+    let barriers = case.answers(pod, Question::Barrier, checkpoint);
+    let last = || case.last_answer(pod, Question::ReplicaStatus, checkpoint);
+    reached_all(case, barriers, last)?.ok_or_else(|| unasked(pod, Question::Barrier, checkpoint))
 }
 
 /// The same of these barriers; the last one of them.
@@ -174,7 +175,7 @@ fn reached<'a>(case: &Case<'a>, barrier: Seen<'a, Sql>, last: impl Fn() -> Judge
     }
     let wanted = barrier.value("gtid_set").unwrap_or("the transactions of its source");
     let errors = last().and_then(channels).map_or(String::new(), |channels| errors(&channels));
-    let (pod, when) = (&barrier.pod, during(&barrier.moment));
+    let (pod, when) = (&barrier.pod, during(&barrier.checkpoint));
     Err(Finding::fail(format!("{pod} did not reach the barrier `{wanted}` {when} (#{seq}){errors}"), [seq]))
 }
 
@@ -208,17 +209,17 @@ and gone after a restart.",
 const OPTION_PREVENTS_STATEMENT: u16 = 1290;
 
 fn replicas_refuse_writes(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         has_replicas(case)?;
         let joined = case.subject.nth(case.subject.replicas);
         for pod in case.subject.replica_pods().chain([joined.clone()]) {
             if pod != joined {
-                opinion.weigh(case.last_answer(&pod, Question::TryWrite, &Moment::Replicating));
+                assessment.check(case.last_answer(&pod, Question::TryWrite, &Checkpoint::Replicating));
             }
             // All of them, whenever: one that was accepted is one too many.
             for attempt in case.heard().filter(|sql| sql.pod == pod && sql.question == Question::TryWrite) {
-                let refused = opinion.weigh(refused(attempt));
-                opinion.prove(refused);
+                let refused = assessment.check(refused(attempt));
+                assessment.cite(refused);
             }
         }
         let replicas: Vec<_> = case.subject.replica_pods().collect();
@@ -233,6 +234,6 @@ fn refused(attempt: Seen<'_, Sql>) -> Judged<u64> {
         return Ok(seq);
     }
     attempt.rows()?;
-    let (pod, when) = (&attempt.pod, during(&attempt.moment));
+    let (pod, when) = (&attempt.pod, during(&attempt.checkpoint));
     Err(Finding::fail(format!("{pod} accepted a write {when} (#{seq})"), [seq]))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::evidence::{Moment, Question};
+use crate::evidence::{Checkpoint, Question};
 
 /// A duration in seconds, for people.
 pub(super) fn seconds(us: u64) -> String {
@@ -41,25 +41,25 @@ pub(super) fn short(uid: &str) -> String {
 }
 
 /// A moment, for people.
-pub(super) fn during(moment: &Moment) -> String {
-    match moment {
-        Moment::Starting { pod, .. } => format!("while {pod} started"),
-        Moment::Ready { pod, .. } => format!("when {pod} became Ready"),
-        Moment::Deployed => "after all pods were Ready".to_owned(),
-        Moment::Replicating => "once replication was configured".to_owned(),
-        Moment::BeforeDeletion { pod } => format!("before the deletion of {pod}"),
-        Moment::Deletion { pod } => format!("after the deletion of {pod}"),
-        Moment::BeforeKill { pod } => format!("before {pod} was killed"),
-        Moment::Kill { pod } => format!("after {pod} was killed"),
-        Moment::Held { pod } => format!("while {pod} was held un-Ready"),
-        Moment::Released { pod } => format!("once {pod} was Ready again"),
-        Moment::ScaledDown => "after the scale-down".to_owned(),
-        Moment::ScaledUp => "after the scale-up".to_owned(),
-        Moment::Recovered { scenario } => format!("after the scenario {scenario}"),
-        Moment::Joined => "once a new replica had joined".to_owned(),
-        Moment::Upgrading { steps: 0 } => "before the upgrade".to_owned(),
-        Moment::Upgrading { steps } => format!("after step {steps} of the upgrade"),
-        Moment::Settled => "in the end".to_owned(),
+pub(super) fn during(checkpoint: &Checkpoint) -> String {
+    match checkpoint {
+        Checkpoint::Starting { pod, .. } => format!("while {pod} started"),
+        Checkpoint::Ready { pod, .. } => format!("when {pod} became Ready"),
+        Checkpoint::Deployed => "after all pods were Ready".to_owned(),
+        Checkpoint::Replicating => "once replication was configured".to_owned(),
+        Checkpoint::BeforeDeletion { pod } => format!("before the deletion of {pod}"),
+        Checkpoint::Deletion { pod } => format!("after the deletion of {pod}"),
+        Checkpoint::BeforeKill { pod } => format!("before {pod} was killed"),
+        Checkpoint::Kill { pod } => format!("after {pod} was killed"),
+        Checkpoint::Held { pod } => format!("while {pod} was held un-Ready"),
+        Checkpoint::Released { pod } => format!("once {pod} was Ready again"),
+        Checkpoint::ScaledDown => "after the scale-down".to_owned(),
+        Checkpoint::ScaledUp => "after the scale-up".to_owned(),
+        Checkpoint::Recovered { scenario } => format!("after the scenario {scenario}"),
+        Checkpoint::Joined => "once a new replica had joined".to_owned(),
+        Checkpoint::Upgrading { steps: 0 } => "before the upgrade".to_owned(),
+        Checkpoint::Upgrading { steps } => format!("after step {steps} of the upgrade"),
+        Checkpoint::Settled => "in the end".to_owned(),
     }
 }
 
@@ -79,6 +79,6 @@ pub(super) fn topic(question: Question) -> &'static str {
         Question::Entries => "the rows of the witness's ledger",
         Question::SemiSync => "its state of semi-synchronous replication",
         Question::Uptime => "its uptime",
-        Question::Sabotage => "an injected fault",
+        Question::FaultInjection => "an injected fault",
     }
 }

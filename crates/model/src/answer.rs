@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::moment::Moment;
+use super::checkpoint::Checkpoint;
 
 /// How a DNS question travelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,7 +20,8 @@ pub enum Transport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dns {
     /// When it was asked.
-    pub moment: Moment,
+    #[serde(rename = "moment")]
+    pub checkpoint: Checkpoint,
     /// The namespace of the pod that asked.
     pub from: String,
     /// The DNS server's pod.
@@ -98,14 +99,16 @@ pub enum Question {
     /// For how long the server has been running: one row `variable_name`, `value` in seconds.
     Uptime,
     /// A statement that a mutant injects to break the workload on purpose.
-    Sabotage,
+    #[serde(rename = "sabotage")]
+    FaultInjection,
 }
 
 /// An SQL question to one server and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sql {
     /// When it was asked.
-    pub moment: Moment,
+    #[serde(rename = "moment")]
+    pub checkpoint: Checkpoint,
     /// The pod asked.
     pub pod: String,
     /// Its UID.
@@ -178,7 +181,8 @@ impl SqlAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exec {
     /// When it was run.
-    pub moment: Moment,
+    #[serde(rename = "moment")]
+    pub checkpoint: Checkpoint,
     /// The pod.
     pub pod: String,
     /// Its UID.
@@ -239,7 +243,8 @@ pub struct Write {
     /// Its UID.
     pub uid: String,
     /// When it was written.
-    pub moment: Moment,
+    #[serde(rename = "moment")]
+    pub checkpoint: Checkpoint,
     /// What is known of it.
     pub outcome: WriteOutcome,
 }

@@ -7,7 +7,7 @@ use std::{
     hash::Hash,
 };
 
-use super::{Dns, Moment, Question, Record, Sql, WaitOutcome, What};
+use super::{Checkpoint, Dns, Question, Record, Sql, WaitOutcome, What};
 
 /// Positions of records, in order.
 pub type Places = Vec<usize>;
@@ -41,7 +41,7 @@ pub struct Index {
     /// Questions to DNS servers.
     pub dns: Places,
     objects: HashMap<String, Places>,
-    names: HashMap<Moment, Names>,
+    names: HashMap<Checkpoint, Names>,
     /// By the name in small letters and without a trailing dot.
     dns_of: HashMap<String, Places>,
     questions: HashMap<String, HashMap<Question, Asked>>,
@@ -59,8 +59,8 @@ struct Names {
 #[derive(Debug, Clone, Default)]
 struct Asked {
     /// The moments at which it was, in the order of the first question at each.
-    moments: Vec<Moment>,
-    at: HashMap<Moment, Places>,
+    checkpoints: Vec<Checkpoint>,
+    at: HashMap<Checkpoint, Places>,
 }
 
 impl Index {
@@ -114,7 +114,7 @@ impl Index {
     }
 
     fn add_name(&mut self, place: usize, dns: &Dns) {
-        update(&mut self.names, &dns.moment, |names: &mut Names| {
+        update(&mut self.names, &dns.checkpoint, |names: &mut Names| {
             names.all.push(place);
             update(&mut names.by_name, &*plain(&dns.name), |places: &mut Places| places.push(place));
         });
@@ -125,9 +125,9 @@ impl Index {
         self.sql.push(place);
         update(&mut self.questions, sql.pod.as_str(), |of_pod: &mut HashMap<Question, Asked>| {
             let asked = of_pod.entry(sql.question).or_default();
-            update(&mut asked.at, &sql.moment, |places: &mut Places| {
+            update(&mut asked.at, &sql.checkpoint, |places: &mut Places| {
                 if places.is_empty() {
-                    asked.moments.push(sql.moment.clone());
+                    asked.checkpoints.push(sql.checkpoint.clone());
                 }
                 places.push(place);
             });
@@ -145,13 +145,13 @@ impl Index {
     }
 
     /// Names that were asked for at a moment.
-    pub fn dns_at(&self, moment: &Moment) -> &[usize] {
-        self.names.get(moment).map_or(&[], |names| &names.all)
+    pub fn dns_at(&self, checkpoint: &Checkpoint) -> &[usize] {
+        self.names.get(checkpoint).map_or(&[], |names| &names.all)
     }
 
     /// Questions for one name at a moment, however the name was written.
-    pub fn dns_for(&self, moment: &Moment, name: &str) -> &[usize] {
-        let names = self.names.get(moment).and_then(|names| names.by_name.get(&*plain(name)));
+    pub fn dns_for(&self, checkpoint: &Checkpoint, name: &str) -> &[usize] {
+        let names = self.names.get(checkpoint).and_then(|names| names.by_name.get(&*plain(name)));
         names.map_or(&[], Vec::as_slice)
     }
 
@@ -161,13 +161,13 @@ impl Index {
     }
 
     /// What a pod was asked for at a moment.
-    pub fn answers(&self, pod: &str, question: Question, moment: &Moment) -> &[usize] {
-        self.asked(pod, question).and_then(|asked| asked.at.get(moment)).map_or(&[], Vec::as_slice)
+    pub fn answers(&self, pod: &str, question: Question, checkpoint: &Checkpoint) -> &[usize] {
+        self.asked(pod, question).and_then(|asked| asked.at.get(checkpoint)).map_or(&[], Vec::as_slice)
     }
 
     /// The moments at which a pod was asked for something, in the order of the first question at each.
-    pub fn moments(&self, pod: &str, question: Question) -> &[Moment] {
-        self.asked(pod, question).map_or(&[], |asked| &asked.moments)
+    pub fn checkpoints(&self, pod: &str, question: Question) -> &[Checkpoint] {
+        self.asked(pod, question).map_or(&[], |asked| &asked.checkpoints)
     }
 
     fn asked(&self, pod: &str, question: Question) -> Option<&Asked> {
@@ -248,32 +248,32 @@ mod tests {
         {
             let of_pod =
                 |what: &What| matches!(what, What::Sql(it) if (&it.pod, it.question) == (&sql.pod, sql.question));
-            let same = |what: &What| of_pod(what) && matches!(what, What::Sql(it) if it.moment == sql.moment);
-            assert_eq!(index.answers(&sql.pod, sql.question, &sql.moment), found(&records, same));
-            let mut moments: Vec<Moment> = Vec::new();
+            let same = |what: &What| of_pod(what) && matches!(what, What::Sql(it) if it.checkpoint == sql.checkpoint);
+            assert_eq!(index.answers(&sql.pod, sql.question, &sql.checkpoint), found(&records, same));
+            let mut checkpoints: Vec<Checkpoint> = Vec::new();
             for place in found(&records, of_pod) {
                 if let What::Sql(it) = &records[place].what
-                    && !moments.contains(&it.moment)
+                    && !checkpoints.contains(&it.checkpoint)
                 {
-                    moments.push(it.moment.clone());
+                    checkpoints.push(it.checkpoint.clone());
                 }
             }
-            assert_eq!(index.moments(&sql.pod, sql.question), moments);
+            assert_eq!(index.checkpoints(&sql.pod, sql.question), checkpoints);
         }
-        assert!(index.answers("mysql-9", Question::Ping, &Moment::Deployed).is_empty());
-        assert!(index.moments("mysql-9", Question::Ping).is_empty());
+        assert!(index.answers("mysql-9", Question::Ping, &Checkpoint::Deployed).is_empty());
+        assert!(index.checkpoints("mysql-9", Question::Ping).is_empty());
     }
 
     #[test]
     fn names_are_found_however_they_are_written() {
         let mut records = stored();
-        let asked = found(&records, |what| matches!(what, What::Dns(dns) if dns.moment == Moment::Deployed));
+        let asked = found(&records, |what| matches!(what, What::Dns(dns) if dns.checkpoint == Checkpoint::Deployed));
         let What::Dns(first) = &mut records[asked[0]].what else { panic!("a question for a name") };
         let name = first.name.clone();
         first.name = format!("{}.", name.to_uppercase());
         let index = Index::of(&records);
         let same = |what: &What| {
-            matches!(what, What::Dns(dns) if dns.moment == Moment::Deployed
+            matches!(what, What::Dns(dns) if dns.checkpoint == Checkpoint::Deployed
             && dns.name.trim_end_matches('.').eq_ignore_ascii_case(&name))
         };
         let anywhen =
@@ -281,10 +281,10 @@ mod tests {
         let everywhere = found(&records, anywhen);
         let found = found(&records, same);
         assert_eq!(found[0], asked[0]);
-        assert_eq!(index.dns_for(&Moment::Deployed, &name), found);
-        assert_eq!(index.dns_for(&Moment::Deployed, &format!("{}.", name.to_uppercase())), found);
-        assert_eq!(index.dns_at(&Moment::Deployed), asked);
+        assert_eq!(index.dns_for(&Checkpoint::Deployed, &name), found);
+        assert_eq!(index.dns_for(&Checkpoint::Deployed, &format!("{}.", name.to_uppercase())), found);
+        assert_eq!(index.dns_at(&Checkpoint::Deployed), asked);
         assert_eq!(index.dns_of(&name.to_uppercase()), everywhere);
-        assert!(index.dns_at(&Moment::Replicating).is_empty());
+        assert!(index.dns_at(&Checkpoint::Replicating).is_empty());
     }
 }

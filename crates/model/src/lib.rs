@@ -3,6 +3,7 @@
 
 mod act;
 mod answer;
+mod checkpoint;
 mod choice;
 mod clock;
 mod clocks;
@@ -12,7 +13,6 @@ pub mod fixtures;
 pub mod image;
 mod index;
 mod lapse;
-mod moment;
 pub mod mysql;
 pub mod object;
 mod read;
@@ -31,13 +31,13 @@ use std::path::Path;
 
 pub use act::{Act, Fault};
 pub use answer::*;
+pub use checkpoint::Checkpoint;
 pub use choice::Choice;
 pub use clock::{BEAT, BUSY_US, Reading, Sampler, Stopwatch, boot_us, wall_us};
 pub use clocks::{Clocks, Doubt, Lasted};
 pub use entries::*;
 pub use index::{Index, Places};
 pub use lapse::{Cause, Lapse};
-pub use moment::Moment;
 pub use read::ReadError;
 pub use record::*;
 pub use rules::LONGEST_RUN_US;

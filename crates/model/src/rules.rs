@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::act::Act;
+use super::checkpoint::Checkpoint;
 use super::lapse::Lapse;
-use super::moment::Moment;
 use super::record::{Record, What};
 use super::run::Run;
 use super::subject::MAX_REPLICAS;
@@ -47,10 +47,10 @@ impl Rules {
                 self.pods.insert(uid, name);
                 Ok(())
             }
-            What::Sql(sql) => self.pod(&sql.pod, &sql.uid).and_then(|()| self.moment(&sql.moment)),
-            What::Exec(exec) => self.pod(&exec.pod, &exec.uid).and_then(|()| self.moment(&exec.moment)),
-            What::Write(write) => self.pod(&write.pod, &write.uid).and_then(|()| self.moment(&write.moment)),
-            What::Dns(dns) => self.moment(&dns.moment),
+            What::Sql(sql) => self.pod(&sql.pod, &sql.uid).and_then(|()| self.checkpoint(&sql.checkpoint)),
+            What::Exec(exec) => self.pod(&exec.pod, &exec.uid).and_then(|()| self.checkpoint(&exec.checkpoint)),
+            What::Write(write) => self.pod(&write.pod, &write.uid).and_then(|()| self.checkpoint(&write.checkpoint)),
+            What::Dns(dns) => self.checkpoint(&dns.checkpoint),
             What::Entries(entries) => {
                 entries.lapses.iter().try_for_each(|lapse| is_lapse(lapse, entries.now_us))?;
                 entries.lags.iter().try_for_each(|lag| self.pod(&lag.pod, ""))
@@ -102,15 +102,15 @@ impl Rules {
         }
     }
 
-    fn moment(&self, moment: &Moment) -> Result<(), String> {
-        match moment {
-            Moment::Starting { pod, uid } | Moment::Ready { pod, uid } => self.pod(pod, uid),
-            Moment::BeforeDeletion { pod }
-            | Moment::Deletion { pod }
-            | Moment::BeforeKill { pod }
-            | Moment::Kill { pod }
-            | Moment::Held { pod }
-            | Moment::Released { pod } => self.pod(pod, ""),
+    fn checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), String> {
+        match checkpoint {
+            Checkpoint::Starting { pod, uid } | Checkpoint::Ready { pod, uid } => self.pod(pod, uid),
+            Checkpoint::BeforeDeletion { pod }
+            | Checkpoint::Deletion { pod }
+            | Checkpoint::BeforeKill { pod }
+            | Checkpoint::Kill { pod }
+            | Checkpoint::Held { pod }
+            | Checkpoint::Released { pod } => self.pod(pod, ""),
             _ => Ok(()),
         }
     }

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::answer::Sql;
-use super::moment::Moment;
+use super::checkpoint::Checkpoint;
 use super::record::{EventType, Gap, ObjectEvent, Record, What};
 use super::subject::{Retention, Subject};
 use crate::object::{items, text};
@@ -70,9 +70,9 @@ impl Timeline {
             What::Run(run) => self.subject = Some(run.subject.clone()),
             What::Gap(gap) => self.lose(mark, gap.clone()),
             What::Object(event) => self.observe_object(mark, event),
-            What::Sql(Sql { moment: Moment::Ready { uid, .. }, .. }) => {
+            What::Sql(Sql { checkpoint: Checkpoint::Ready { uid, .. }, .. }) => {
                 if let Some(pod) = self.pods.known(uid) {
-                    pod.greeted = true;
+                    pod.probed = true;
                 }
             }
             _ => {}

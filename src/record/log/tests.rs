@@ -26,7 +26,7 @@ async fn what_no_record_shows_is_asked_for_until_it_is_there() {
     let (log, asked) = (log(&folder), Cell::new(0));
     let ask = async || {
         asked.set(asked.get() + 1);
-        if asked.get() < 2 { Sight::NotYet("nobody".to_owned()) } else { Sight::Met(asked.get()) }
+        if asked.get() < 2 { WaitStatus::Pending("nobody".to_owned()) } else { WaitStatus::Met(asked.get()) }
     };
     let met = log.poll("somebody", Duration::from_secs(10), |_| {}, ask).await;
     assert_eq!(met.expect("it comes"), 2);
@@ -37,13 +37,13 @@ async fn what_no_record_shows_is_asked_for_until_it_is_there() {
 async fn a_question_that_is_never_answered_ends_with_the_wait() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = log(&folder);
-    let never = async || std::future::pending::<Sight<()>>().await;
+    let never = async || std::future::pending::<WaitStatus<()>>().await;
     let expired = log.poll("somebody", Duration::from_millis(10), |_| {}, never).await;
     assert!(matches!(expired, Err(WaitError::Expired { .. })));
-    let impossible = async || Sight::<()>::Never("it is gone".to_owned());
+    let impossible = async || WaitStatus::<()>::Impossible("it is gone".to_owned());
     assert!(log.poll("somebody", Duration::from_secs(10), |_| {}, impossible).await.is_err());
     let brief = Patience::cut(Duration::from_millis(10));
-    assert!(log.wait("somebody", brief, |_| {}, |_| Sight::<()>::NotYet("nobody".to_owned())).await.is_err());
+    assert!(log.wait("somebody", brief, |_| {}, |_| WaitStatus::<()>::Pending("nobody".to_owned())).await.is_err());
     let outcomes = waits(&log).into_iter().map(|(outcome, _)| outcome).collect::<Vec<_>>();
     let impossible = WaitOutcome::Impossible("it is gone".to_owned());
     assert_eq!(outcomes, [WaitOutcome::Expired, impossible, WaitOutcome::CutShort]);

@@ -54,21 +54,21 @@ pub(crate) fn crashing_evidence() -> Evidence {
 /// Its outcome: one violation, and a cause that left four checks undecided.
 pub(crate) fn crashing(evidence: &Evidence) -> Outcome<'_> {
     let why = format!("deploy: {IN_VAIN}");
-    let undecided = |so: &str, reason: String| {
+    let needs_attention = |so: &str, reason: String| {
         let cause = Cause { why: why.clone(), seq: FAILED, so: so.to_owned() };
         Finding { cause: Some(cause), ..Finding::inconclusive(reason, [FAILED]) }
     };
     let cut = "the scenario deploy was cut short";
     let unbegun = "the scenario restart was not begun";
     let unasked = "mysql-2 has no address, so nobody asked for its name";
-    let not_begun = || undecided(unbegun, format!("{unbegun}: {why} (#{FAILED})"));
+    let not_begun = || needs_attention(unbegun, format!("{unbegun}: {why} (#{FAILED})"));
     let crashed = "mysql-2 was never Ready: `mysql-2 Ready` was awaited for 180.0 s; last seen: Running, not Ready, \
                    CrashLoopBackOff (#18)";
     let findings: Vec<(&'static Check, Finding)> = vec![
-        (&ORDER, undecided(cut, format!("{cut}: {IN_VAIN} (#{FAILED})"))),
+        (&ORDER, needs_attention(cut, format!("{cut}: {IN_VAIN} (#{FAILED})"))),
         (&SERVING, Finding::fail(crashed, [16, 18, 17, 19])),
         (&ONE_LIFE, not_begun()),
-        (&NAMES, undecided(unasked, unasked.to_owned())),
+        (&NAMES, needs_attention(unasked, unasked.to_owned())),
         (&ROWS, not_begun()),
         (&CLAIMS, Finding::skipped("the set has no volumeClaimTemplates")),
     ];

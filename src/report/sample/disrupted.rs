@@ -1,6 +1,8 @@
 //! A run with a ledger: what a disruption costs, what was only read back, and what was left out.
 
-use super::{Act, Entries, Entry, Evidence, Fault, Lag, LeftOut, Moment, Phase, Question, Sql, SqlAnswer, Story, What};
+use super::{
+    Act, Checkpoint, Entries, Entry, Evidence, Fault, Lag, LeftOut, Phase, Question, Sql, SqlAnswer, Story, What,
+};
 use super::{EventType, WriteOutcome, uid};
 use crate::evidence::Scenario;
 
@@ -22,9 +24,9 @@ pub(crate) fn disrupted_evidence() -> Evidence {
     }
     story.deployed();
     for ordinal in 0..3 {
-        story.answer(81_100, &Moment::Deployed, ordinal, Question::Identity, &[("version", "5.7.22-log")]);
+        story.answer(81_100, &Checkpoint::Deployed, ordinal, Question::Identity, &[("version", "5.7.22-log")]);
         let settings = [("innodb_flush_log_at_trx_commit", "1"), ("relay_log_recovery", "1"), ("sync_binlog", "1")];
-        story.answer(81_100, &Moment::Deployed, ordinal, Question::Settings, &settings);
+        story.answer(81_100, &Checkpoint::Deployed, ordinal, Question::Settings, &settings);
     }
     let start = Act::StartLedger { writers: 1, per_second: 4 };
     story.at(81_200, What::Fault(Fault { act: start, proof: None }));
@@ -40,22 +42,22 @@ pub(crate) fn disrupted_evidence() -> Evidence {
 }
 
 impl Story {
-    fn answer(&mut self, ms: u64, moment: &Moment, ordinal: u32, question: Question, row: &[(&str, &str)]) {
-        self.answer_of(ms, moment, (ordinal, 1), question, row);
+    fn answer(&mut self, ms: u64, checkpoint: &Checkpoint, ordinal: u32, question: Question, row: &[(&str, &str)]) {
+        self.answer_of(ms, checkpoint, (ordinal, 1), question, row);
     }
 
     fn answer_of(
         &mut self,
         ms: u64,
-        moment: &Moment,
+        checkpoint: &Checkpoint,
         (ordinal, life): (u32, u32),
         question: Question,
         row: &[(&str, &str)],
     ) {
         let row = row.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned()))).collect();
-        let (pod, uid, moment) = (format!("mysql-{ordinal}"), uid(ordinal, life), moment.clone());
+        let (pod, uid, checkpoint) = (format!("mysql-{ordinal}"), uid(ordinal, life), checkpoint.clone());
         let (statements, answer) = (Vec::new(), SqlAnswer::Rows(vec![row]));
-        self.at(ms, What::Sql(Sql { moment, pod, uid, question, statements, took_us: 900, answer }));
+        self.at(ms, What::Sql(Sql { checkpoint, pod, uid, question, statements, took_us: 900, answer }));
     }
 
     /// A pod that was deleted is gone, comes back, and the replicas catch up.
@@ -64,11 +66,11 @@ impl Story {
         self.at(gone + 10, What::Fault(Fault { act: act.clone(), proof: Some(vec![deleted]) }));
         self.pod(gone + 200, EventType::Added, ordinal, 2, false, false);
         self.pod(ready, EventType::Modified, ordinal, 2, true, false);
-        let moment = Moment::Deletion { pod: format!("mysql-{ordinal}") };
+        let checkpoint = Checkpoint::Deletion { pod: format!("mysql-{ordinal}") };
         for (replica, life) in [(1, 2), (2, 1)] {
             let reached = [("gtid_set", "3e11fa47-71ca-11e1-9e33-c80aa9429560:1-9"), ("reached", "1")];
             let at = ready + 1_500 + u64::from(replica);
-            self.answer_of(at, &moment, (replica, life), Question::Barrier, &reached);
+            self.answer_of(at, &checkpoint, (replica, life), Question::Barrier, &reached);
         }
     }
 

@@ -89,7 +89,7 @@ fn questions(story: &mut Story) {
         DnsAnswer::Broken { message: "no answer within 5 s".into() },
     ] {
         let dns = Dns {
-            moment: Moment::Ready { pod: pod(), uid: uid(1, 1) },
+            checkpoint: Checkpoint::Ready { pod: pod(), uid: uid(1, 1) },
             from: "steadfast-b".into(),
             server: "coredns-5d78c9869d-abcde".into(),
             address: "10.244.0.3:53".into(),
@@ -119,16 +119,23 @@ fn questions(story: &mut Story) {
         (Question::Ping, SqlAnswer::Unreachable { message: "connection refused".into() }),
     ] {
         let statements = vec!["SELECT 1".to_owned()];
-        let sql =
-            Sql { moment: Moment::Replicating, pod: pod(), uid: uid(1, 1), question, statements, took_us: 900, answer };
+        let sql = Sql {
+            checkpoint: Checkpoint::Replicating,
+            pod: pod(),
+            uid: uid(1, 1),
+            question,
+            statements,
+            took_us: 900,
+            answer,
+        };
         story.at(8_500, What::Sql(sql));
     }
-    let (argv, moment) = (vec!["hostname".to_owned(), "-f".to_owned()], Moment::BeforeDeletion { pod: pod() });
+    let (argv, checkpoint) = (vec!["hostname".to_owned(), "-f".to_owned()], Checkpoint::BeforeDeletion { pod: pod() });
     let answer = ExecAnswer::Exited { code: 0, stdout: "mysql-1.mysql-h".into(), stderr: String::new() };
-    story.at(8_600, What::Exec(Exec { moment, pod: pod(), uid: uid(1, 1), argv, took_us: 70_000, answer }));
+    story.at(8_600, What::Exec(Exec { checkpoint, pod: pod(), uid: uid(1, 1), argv, took_us: 70_000, answer }));
     for (id, outcome) in [(16, WriteOutcome::Acknowledged), (17, WriteOutcome::Unknown("connection reset".into()))] {
-        let moment = Moment::Deletion { pod: pod() };
-        story.at(8_700, What::Write(Write { id, pod: pod(), uid: uid(1, 1), moment, outcome }));
+        let checkpoint = Checkpoint::Deletion { pod: pod() };
+        story.at(8_700, What::Write(Write { id, pod: pod(), uid: uid(1, 1), checkpoint, outcome }));
     }
     let refused = "1290: the server runs with --super-read-only";
     let outcomes = [

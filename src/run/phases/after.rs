@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::bench::{Bench, Surroundings, Target};
+use super::super::test_cluster::{RunContext, Target, TestCluster};
 use super::super::{Ending, Finished, Keep, RunError, Settings, read_back, upgrade};
 use super::begin;
 use super::error::PhaseError;
@@ -14,7 +14,7 @@ use crate::check::{UPGRADE_CHECKS, Verdict};
 use crate::cluster::Lab;
 use crate::evidence::{Evidence, Scenario, Snapshot, SnapshotOf, Upgrade, What};
 use crate::report::Progress;
-use crate::scenario::{self, Made, unseen};
+use crate::scenario::{self, Made, external_upgrade};
 use crate::workload::Hints;
 
 /// What `after` is asked to do.
@@ -46,12 +46,12 @@ pub async fn after(wish: &After, cancel: CancellationToken, progress: &Progress)
         return Err(PhaseError::HalfFinished { path: wish.state.clone(), got_to: saved.phase.words() }.into());
     }
     let settings = wish.settings(&saved);
-    let around = begin(&settings, progress)?;
+    let run_context = begin(&settings, progress)?;
     let mut there = None;
-    let mut trouble = Box::pin(wish.compare(saved, &settings, &around, &cancel, &mut there)).await.err();
+    let mut trouble = Box::pin(wish.compare(saved, &settings, &run_context, &cancel, &mut there)).await.err();
     let mut kept = None;
     if let Some((site, met)) = &there {
-        if matches!(trouble, Some(RunError::Interrupted)) || wish.keeps(&around, trouble.as_ref()) {
+        if matches!(trouble, Some(RunError::Interrupted)) || wish.keeps(&run_context, trouble.as_ref()) {
             let state = wish.state.display();
             kept = Some(format!(
                 "the workload stays\ncompare once more: {}\nremove:            steadfast after --state {state} --abandon",
@@ -61,7 +61,7 @@ pub async fn after(wish: &After, cancel: CancellationToken, progress: &Progress)
             trouble.get_or_insert(error);
         }
     }
-    let finished = read_back(&around, trouble)?;
+    let finished = read_back(&run_context, trouble)?;
     Ok(Finished { kept, ..finished })
 }
 
@@ -72,16 +72,16 @@ pub async fn after(wish: &After, cancel: CancellationToken, progress: &Progress)
 pub async fn abandon(wish: &After, progress: &Progress) -> Result<(), RunError> {
     let saved = Saved::read(&wish.state).map_err(PhaseError::from)?;
     let settings = wish.settings(&saved);
-    let around = begin(&settings, progress)?;
-    let site = wish.site(saved, &settings, &around).await?;
+    let run_context = begin(&settings, progress)?;
+    let site = wish.site(saved, &settings, &run_context).await?;
     let met = match site.standing().await {
         _ if !site.saved.has_lodgers() => None,
         Ok(manifests) => {
-            around.journal.log.record(What::Run(Box::new(site.describe(&[], Vec::new(), None))));
+            run_context.journal.log.record(What::Run(Box::new(site.describe(&[], Vec::new(), None))));
             Some(site.meet(manifests, &Made::default()).await?)
         }
         Err(RunError::Phase(PhaseError::Gone { what, .. })) => {
-            around.journal.progress.say(&format!("{what}, so nothing can be taken away from its servers"));
+            run_context.journal.progress.say(&format!("{what}, so nothing can be taken away from its servers"));
             None
         }
         Err(error) => return Err(error),
@@ -123,7 +123,7 @@ impl After {
             semi_sync,
             expect,
             upgrade: None,
-            sabotage: Vec::new(),
+            injections: Vec::new(),
             ledger,
             timeout_scale: self.timeout_scale.unwrap_or(timeout_scale),
             budgets,
@@ -135,31 +135,31 @@ impl After {
         &'a self,
         saved: Saved,
         settings: &Settings,
-        around: &'a Surroundings,
+        run_context: &'a RunContext,
     ) -> Result<Site<'a>, RunError> {
         let lab = Lab::read()?;
-        arrive(&lab, &settings.target, around, Some((&saved, &self.state))).await?;
-        let bench = Bench::open(lab, &settings.target, around, &[], &mut None).await?;
-        Ok(Site { bench, around, saved, path: &self.state })
+        arrive(&lab, &settings.target, run_context, Some((&saved, &self.state))).await?;
+        let test_cluster = TestCluster::open(lab, &settings.target, run_context, &[], &mut None).await?;
+        Ok(Site { test_cluster, run_context, saved, path: &self.state })
     }
 
     async fn compare<'a>(
         &'a self,
         saved: Saved,
         settings: &Settings,
-        around: &'a Surroundings,
+        run_context: &'a RunContext,
         cancel: &CancellationToken,
         there: &mut Option<(Site<'a>, Met)>,
     ) -> Result<(), RunError> {
         let looked = tokio::select! {
-            looked = Box::pin(self.look(saved, settings, around, there)) => looked,
+            looked = Box::pin(self.look(saved, settings, run_context, there)) => looked,
             () = cancel.cancelled() => Err(RunError::Interrupted),
         };
         looked?;
         let Some((site, _)) = there else { return Ok(()) };
         // What this makes it removes by itself, also when it is cut short.
         let ending = Ending { cancel: cancel.clone(), keep: &|_| false };
-        Box::pin(upgrade::conform(settings, &site.bench, around, ending)).await
+        Box::pin(upgrade::conform(settings, &site.test_cluster, run_context, ending)).await
     }
 
     /// Reads the state and the ledger.
@@ -167,13 +167,13 @@ impl After {
         &'a self,
         saved: Saved,
         settings: &Settings,
-        around: &'a Surroundings,
+        run_context: &'a RunContext,
         there: &mut Option<(Site<'a>, Met)>,
     ) -> Result<(), RunError> {
-        let site = self.site(saved, settings, around).await?;
+        let site = self.site(saved, settings, run_context).await?;
         let manifests = site.standing().await?;
-        let journal = &around.journal;
-        let (from, to) = (site.saved.place.kubernetes.clone(), site.bench.cluster.version.clone());
+        let journal = &run_context.journal;
+        let (from, to) = (site.saved.place.kubernetes.clone(), site.test_cluster.cluster.version.clone());
         journal.progress.say(&match from == to {
             true => format!("the API server runs {to}, as before: whatever else was done to the cluster is compared"),
             false => format!("the API server ran {from} before, and runs {to} now"),
@@ -185,14 +185,14 @@ impl After {
         let met = site.meet(manifests, &Made::default()).await?;
         let (site, met) = there.insert((site, met));
         // That one of them could not be acted to its end is in the evidence, and no reason not to act the other.
-        let _ = Box::pin(unseen::after(&met.context, site.saved.before.as_ref())).await;
+        let _ = Box::pin(external_upgrade::after(&met.context, site.saved.before.as_ref())).await;
         let _ = Box::pin(scenario::act(&met.context, Scenario::Settle)).await;
         met.context.save_all_logs().await;
         Ok(())
     }
 
     /// Whether what `before` made stays.
-    fn keeps(&self, around: &Surroundings, trouble: Option<&RunError>) -> bool {
+    fn keeps(&self, run_context: &RunContext, trouble: Option<&RunError>) -> bool {
         match self.keep {
             Keep::Never => false,
             Keep::Always => true,
@@ -201,14 +201,14 @@ impl After {
                     let mut verdicts = UPGRADE_CHECKS.iter().map(|check| check.judge(evidence).verdict);
                     verdicts.all(|verdict| matches!(verdict, Verdict::Pass | Verdict::Skipped))
                 };
-                trouble.is_some() || !Evidence::read(around.journal.log.path()).is_ok_and(|it| passed(&it))
+                trouble.is_some() || !Evidence::read(run_context.journal.log.path()).is_ok_and(|it| passed(&it))
             }
         }
     }
 
     async fn clear(&self, site: &Site<'_>, met: Option<&Met>) -> Result<(), RunError> {
         if let (true, Some(met)) = (site.saved.has_lodgers(), met) {
-            unseen::move_out(&met.context).await?;
+            external_upgrade::uninstall_schema(&met.context).await?;
         }
         site.remove().await?;
         let removed = std::fs::remove_file(&self.state);

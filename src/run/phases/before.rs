@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::bench::{Bench, Surroundings, Target};
 use super::super::guest::Plans;
 use super::super::images::{self, substituted};
 use super::super::names;
+use super::super::test_cluster::{RunContext, Target, TestCluster};
 use super::super::{Finished, RunError, Settings, preflight, read_back};
 use super::begin;
 use super::error::PhaseError;
@@ -16,7 +16,7 @@ use super::site::{Site, arrive, live, namespace_like};
 use crate::cluster::{Lab, kind};
 use crate::evidence::{Scenario, What};
 use crate::report::Progress;
-use crate::scenario::{self, Made, unseen};
+use crate::scenario::{self, Made, external_upgrade};
 use crate::workload::{self, Hints, Manifest};
 
 /// What `before` is asked to do.
@@ -44,12 +44,12 @@ pub async fn before(wish: &Before, cancel: CancellationToken, progress: &Progres
         wish.is_about(saved)?;
     }
     wish.target(known.as_ref())?;
-    let around = begin(&wish.settings, progress)?;
+    let run_context = begin(&wish.settings, progress)?;
     let acted = tokio::select! {
-        acted = Box::pin(wish.act(known, &around)) => acted,
+        acted = Box::pin(wish.act(known, &run_context)) => acted,
         () = cancel.cancelled() => Err(RunError::Interrupted),
     };
-    let finished = read_back(&around, acted.err())?;
+    let finished = read_back(&run_context, acted.err())?;
     let kept = Saved::read(&wish.state).ok().map(|saved| stays(saved.phase, &wish.state));
     Ok(Finished { kept, ..finished })
 }
@@ -95,12 +95,12 @@ impl Before {
         }
     }
 
-    async fn act(&self, known: Option<Saved>, around: &Surroundings) -> Result<(), RunError> {
+    async fn act(&self, known: Option<Saved>, run_context: &RunContext) -> Result<(), RunError> {
         self.settings.manifests.can_be_read_again()?;
         let lab = Lab::read()?;
         let target = self.target(known.as_ref())?.clone();
         let about = known.as_ref().map(|saved| (saved, self.state.as_path()));
-        let (cluster, uid) = arrive(&lab, &target, around, about).await?;
+        let (cluster, uid) = arrive(&lab, &target, run_context, about).await?;
         let (path, deployed) = match &known {
             Some(saved) => (&saved.conditions.manifests, saved.adopted || saved.phase >= Phase::Writing),
             None => (&self.settings.manifests, self.adopt.is_some()),
@@ -112,13 +112,13 @@ impl Before {
         workload::leave_default_namespace(&mut manifests);
         workload::can_be_judged(&manifests)?;
         preflight::quotas(&manifests, true)?;
-        let run = known.as_ref().map_or_else(|| around.name.clone(), Saved::name);
+        let run = known.as_ref().map_or_else(|| run_context.name.clone(), Saved::name);
         if let Target::Context { .. } = target {
             manifests = workload::with_own_names(manifests, names::word_of(&run));
         }
         let manifests = workload::labelled(manifests, &run);
-        let images = images::to_load(&lab, &target, &manifests, &around.journal).await;
-        let bench = Bench::open(lab, &target, around, &images, &mut None).await?;
+        let images = images::to_load(&lab, &target, &manifests, &run_context.journal).await;
+        let test_cluster = TestCluster::open(lab, &target, run_context, &images, &mut None).await?;
         let saved = match known {
             Some(saved) => saved,
             None => {
@@ -129,42 +129,42 @@ impl Before {
                     kubernetes: cluster.version,
                     target: absolute(target),
                 };
-                self.first(&bench, around, &manifests, place).await?
+                self.first(&test_cluster, run_context, &manifests, place).await?
             }
         };
-        let site = Site { bench, around, saved, path: &self.state };
+        let site = Site { test_cluster, run_context, saved, path: &self.state };
         if site.saved.phase >= Phase::Writing { again(site).await } else { self.prepare(site, manifests).await }
     }
 
     /// What is known before anything was made. Whatever can be refused is refused here.
     async fn first(
         &self,
-        bench: &Bench,
-        around: &Surroundings,
+        test_cluster: &TestCluster,
+        run_context: &RunContext,
         manifests: &[Manifest],
         place: Place,
     ) -> Result<Saved, RunError> {
-        let run_id = around.name.trim_start_matches(kind::PREFIX).to_owned();
+        let run_id = run_context.name.trim_start_matches(kind::PREFIX).to_owned();
         let (own, settings) = (names::short_name(&run_id), &self.settings);
         let hints = &settings.hints;
         let (subject, near, far, cluster_wide) = match &self.adopt {
             Some(set) => {
                 let namespace = settings.namespace.clone().unwrap_or_else(|| "default".to_owned());
                 let gone = |kind, name| PhaseError::NothingToAdopt { kind, name, namespace: namespace.clone() };
-                let manifests = live(bench, &namespace, set, gone).await?;
+                let manifests = live(test_cluster, &namespace, set, gone).await?;
                 let of_manifests = Hints { statefulset: None, ..hints.clone() };
-                let (subject, _) = workload::subject(&manifests, &namespace, &bench.domain, &of_manifests)?;
+                let (subject, _) = workload::subject(&manifests, &namespace, &test_cluster.domain, &of_manifests)?;
                 workload::is_no_group(&manifests)?;
                 let (near, far) = (format!("{own}-near"), format!("{own}-far"));
-                let none = preflight::of_workload(bench, &[], [&near, &far]).await?;
+                let none = preflight::of_workload(test_cluster, &[], [&near, &far]).await?;
                 (subject, near, far, none)
             }
             None => {
                 let named = workload::namespace(manifests, settings.namespace.as_deref())?;
                 let namespace = names::usable(named.unwrap_or(own))?;
-                let (subject, _) = workload::subject(manifests, &namespace, &bench.domain, hints)?;
+                let (subject, _) = workload::subject(manifests, &namespace, &test_cluster.domain, hints)?;
                 let far = format!("{namespace}-witness");
-                let cluster_wide = preflight::of_workload(bench, manifests, [&namespace, &far]).await?;
+                let cluster_wide = preflight::of_workload(test_cluster, manifests, [&namespace, &far]).await?;
                 (subject, namespace, far, cluster_wide)
             }
         };
@@ -194,7 +194,7 @@ impl Before {
             made: Vec::new(),
             phase: Phase::Begun,
             before: None,
-            evidence: around.directory.clone(),
+            evidence: run_context.directory.clone(),
         };
         saved.write(&self.state).map_err(PhaseError::from)?;
         Ok(saved)
@@ -205,33 +205,33 @@ impl Before {
         let resumed = site.saved.phase;
         site.namespaces_stand().await?;
         if site.saved.adopted {
-            let like = namespace_like(&site.bench, &site.saved.subject.namespace).await?;
+            let like = namespace_like(&site.test_cluster, &site.saved.subject.namespace).await?;
             site.make_namespaces(&[like]).await?;
         } else {
             site.make_namespaces(&manifests).await?;
         }
-        let journal = &site.around.journal;
-        let images = images::to_load(&site.bench.lab, &site.saved.place.target, &manifests, journal).await;
-        let substitutions = site.bench.provide(&images, journal).await?;
+        let journal = &site.run_context.journal;
+        let images = images::to_load(&site.test_cluster.lab, &site.saved.place.target, &manifests, journal).await;
+        let substitutions = site.test_cluster.provide(&images, journal).await?;
         let whole = if site.saved.adopted {
             site.standing().await?
         } else {
-            site.bench.taking_from_nodes(substituted(&manifests, &substitutions), &site.around.journal)
+            site.test_cluster.taking_from_nodes(substituted(&manifests, &substitutions), &site.run_context.journal)
         };
         let beside = site.beside(&whole).await?;
         let manifests = if site.saved.adopted { whole } else { fresh(&site, whole).await? };
         let scenarios: &[Scenario] = if site.saved.adopted { &[] } else { &[Scenario::Deploy, Scenario::Replicate] };
-        site.around.journal.log.record(What::Run(Box::new(site.describe(scenarios, substitutions, None))));
+        site.run_context.journal.log.record(What::Run(Box::new(site.describe(scenarios, substitutions, None))));
         site.make_witnesses(&manifests, &beside).await?;
         let made = Made::default();
         let met = site.meet(manifests, &made).await?;
         let context = &met.context;
         if site.saved.adopted {
             if resumed < Phase::Deployed {
-                unseen::find(context).await?;
+                external_upgrade::find(context).await?;
                 site.reached(Phase::Deployed)?;
             }
-            unseen::lodge(context).await?;
+            external_upgrade::install_schema(context).await?;
         } else {
             let deployed = Box::pin(scenario::act(context, Scenario::Deploy)).await;
             site.saved.remember(&made.lock().await.clone());
@@ -239,12 +239,12 @@ impl Before {
             deployed?;
             site.reached(Phase::Deployed)?;
             if resumed == Phase::Deployed {
-                unseen::unfollow(context).await;
+                external_upgrade::unfollow(context).await;
             }
             Box::pin(scenario::act(context, Scenario::Replicate)).await?;
         }
         site.reached(Phase::Writing)?;
-        site.saved.before = Some(Box::pin(unseen::before(context, false)).await?);
+        site.saved.before = Some(Box::pin(external_upgrade::before(context, false)).await?);
         site.reached(Phase::Complete)
     }
 }
@@ -252,11 +252,11 @@ impl Before {
 /// Reads the state once more, of a workload that stands.
 async fn again(mut site: Site<'_>) -> Result<(), RunError> {
     let manifests = site.standing().await?;
-    site.around.journal.log.record(What::Run(Box::new(site.describe(&[], Vec::new(), None))));
+    site.run_context.journal.log.record(What::Run(Box::new(site.describe(&[], Vec::new(), None))));
     let met = site.meet(manifests, &Made::default()).await?;
-    site.saved.before = Some(Box::pin(unseen::before(&met.context, true)).await?);
-    site.saved.place.kubernetes.clone_from(&site.bench.cluster.version);
-    site.saved.evidence.clone_from(&site.around.directory);
+    site.saved.before = Some(Box::pin(external_upgrade::before(&met.context, true)).await?);
+    site.saved.place.kubernetes.clone_from(&site.test_cluster.cluster.version);
+    site.saved.evidence.clone_from(&site.run_context.directory);
     site.reached(Phase::Complete)
 }
 

@@ -8,7 +8,7 @@ mod error;
 mod saved;
 mod site;
 
-use super::bench::Surroundings;
+use super::test_cluster::RunContext;
 use super::{RunError, Settings, make_directory, run_id, surroundings};
 use crate::cluster::kind;
 use crate::report::Progress;
@@ -19,7 +19,7 @@ pub use error::PhaseError;
 pub use saved::SavedError;
 
 /// A directory, a log and a name for one call.
-fn begin(settings: &Settings, progress: &Progress) -> Result<Surroundings, RunError> {
+fn begin(settings: &Settings, progress: &Progress) -> Result<RunContext, RunError> {
     let run_id = run_id();
     let directory = make_directory(&settings.artifacts, &run_id)?;
     surroundings(format!("{}{run_id}", kind::PREFIX), directory, settings.timeout_scale, progress)

@@ -10,15 +10,15 @@ use kube::api::{Api, ApiResource, DynamicObject};
 use kube::core::GroupVersionKind;
 use serde_json::json;
 
-use super::super::bench::{Bench, Surroundings, reach};
 use super::super::beside::Beside;
 use super::super::budget::held_to;
 use super::super::guest;
 use super::super::password::password;
 use super::super::scope::{Disruption, Scope};
-use super::super::trial::description;
+use super::super::test_cluster::{RunContext, TestCluster, reach};
 use super::super::witness::{self, Passwords};
-use super::super::{RunError, Target, Trial};
+use super::super::workload_run::description;
+use super::super::{RunError, Target, WorkloadRun};
 use super::error::PhaseError;
 use super::saved::{Phase, Saved, Thing};
 use crate::cluster::{Cluster, Lab, book, engine};
@@ -34,8 +34,8 @@ const WITNESS_READY_WITHIN: Duration = Duration::from_secs(180);
 
 /// A phase at work.
 pub(super) struct Site<'a> {
-    pub bench: Bench,
-    pub around: &'a Surroundings,
+    pub test_cluster: TestCluster,
+    pub run_context: &'a RunContext,
     pub saved: Saved,
     /// The state file.
     pub path: &'a Path,
@@ -54,13 +54,13 @@ pub(super) struct Met {
 pub(super) async fn arrive(
     lab: &Lab,
     target: &Target,
-    around: &Surroundings,
+    run_context: &RunContext,
     known: Option<(&Saved, &Path)>,
 ) -> Result<(Cluster, String), RunError> {
     if let Target::Kind(_) = target {
         engine(lab).await?;
     }
-    let cluster = reach(lab, target, around, &mut None).await?.cluster;
+    let cluster = reach(lab, target, run_context, &mut None).await?.cluster;
     let uid = cluster.identity().await?;
     match known {
         Some((saved, path)) if saved.place.uid != uid => {
@@ -78,13 +78,13 @@ pub(super) async fn arrive(
 
 /// An object as it is now.
 async fn read(
-    bench: &Bench,
+    test_cluster: &TestCluster,
     kind: (&str, &str),
     namespace: &str,
     name: &str,
 ) -> Result<Option<DynamicObject>, RunError> {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(kind.0, "v1", kind.1));
-    let api: Api<DynamicObject> = Api::namespaced_with(bench.cluster.client.clone(), namespace, &resource);
+    let api: Api<DynamicObject> = Api::namespaced_with(test_cluster.cluster.client.clone(), namespace, &resource);
     let there = api.get_opt(name).await;
     there.map_err(|source| RunError::api(&format!("read the {} {name} of {namespace}", kind.1), source))
 }
@@ -94,15 +94,15 @@ async fn read(
 /// # Errors
 /// `gone` with the kind and the name of what is not there.
 pub(super) async fn live(
-    bench: &Bench,
+    test_cluster: &TestCluster,
     namespace: &str,
     set: &str,
     gone: impl Fn(&'static str, String) -> PhaseError,
 ) -> Result<Vec<Manifest>, RunError> {
-    let there = read(bench, ("apps", "StatefulSet"), namespace, set).await?;
+    let there = read(test_cluster, ("apps", "StatefulSet"), namespace, set).await?;
     let there = there.ok_or_else(|| gone("StatefulSet", set.to_owned()))?;
     let service = there.data.pointer("/spec/serviceName").and_then(|name| name.as_str()).unwrap_or_default().to_owned();
-    let governing = read(bench, ("", "Service"), namespace, &service).await?;
+    let governing = read(test_cluster, ("", "Service"), namespace, &service).await?;
     let governing = governing.ok_or_else(|| gone("Service", service.clone()))?;
     let manifest = |object: DynamicObject, api_version: &str, kind: &str| {
         let mut object = serde_json::to_value(object).unwrap_or_default();
@@ -120,8 +120,8 @@ const ADMITTING: [&str; 4] = ["pod-security.kubernetes.io/", "istio-injection", 
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) async fn namespace_like(bench: &Bench, name: &str) -> Result<Manifest, RunError> {
-    let namespaces: Api<Namespace> = Api::all(bench.cluster.client.clone());
+pub(super) async fn namespace_like(test_cluster: &TestCluster, name: &str) -> Result<Manifest, RunError> {
+    let namespaces: Api<Namespace> = Api::all(test_cluster.cluster.client.clone());
     let there = namespaces.get_metadata(name).await;
     let there = there.map_err(|source| RunError::api(&format!("read the namespace {name}"), source))?;
     let mut labels = there.metadata.labels.unwrap_or_default();
@@ -133,7 +133,7 @@ pub(super) async fn namespace_like(bench: &Bench, name: &str) -> Result<Manifest
 
 impl Site<'_> {
     pub fn limits(&self) -> Limits {
-        held_to(Limits::scaled(self.around.timeout_scale), &self.saved.conditions.budgets)
+        held_to(Limits::scaled(self.run_context.timeout_scale), &self.saved.conditions.budgets)
     }
 
     /// Writes down how far it got.
@@ -144,7 +144,7 @@ impl Site<'_> {
 
     /// Makes the namespaces, or finds those that a call made which was cut short.
     pub async fn make_namespaces(&mut self, manifests: &[Manifest]) -> Result<(), RunError> {
-        let (client, run) = (self.bench.cluster.client.clone(), self.saved.name());
+        let (client, run) = (self.test_cluster.cluster.client.clone(), self.saved.name());
         for name in [self.saved.near.clone(), self.saved.far.clone()] {
             if self.saved.namespace(&name).is_some() {
                 continue;
@@ -169,13 +169,13 @@ impl Site<'_> {
         let subject = &self.saved.subject;
         let namespace = &subject.namespace;
         let gone = |kind, name| self.gone(format!("{kind} {name} of the namespace {namespace} is gone"));
-        live(&self.bench, namespace, &subject.set, gone).await
+        live(&self.test_cluster, namespace, &subject.set, gone).await
     }
 
     /// Refuses where a namespace that was made is not there any more.
     pub async fn namespaces_stand(&self) -> Result<(), RunError> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
-        let namespaces: Api<DynamicObject> = Api::all_with(self.bench.cluster.client.clone(), &resource);
+        let namespaces: Api<DynamicObject> = Api::all_with(self.test_cluster.cluster.client.clone(), &resource);
         for Thing { name, uid, .. } in self.saved.made.iter().filter(|thing| thing.kind == "Namespace") {
             let there = namespaces.get_metadata_opt(name).await;
             let there = there.map_err(|source| RunError::api(&format!("look for the namespace {name}"), source))?;
@@ -192,12 +192,12 @@ impl Site<'_> {
 
     /// Whether the workload's namespace has a Secret of this name.
     pub async fn has_secret(&self, name: &str) -> Result<bool, RunError> {
-        Ok(read(&self.bench, ("", "Secret"), &self.saved.subject.namespace, name).await?.is_some())
+        Ok(read(&self.test_cluster, ("", "Secret"), &self.saved.subject.namespace, name).await?.is_some())
     }
 
     /// What the witnesses need beside a workload of these manifests.
     pub async fn beside(&self, manifests: &[Manifest]) -> Result<Beside, RunError> {
-        let (client, hints) = (&self.bench.cluster.client, &self.saved.conditions.hints);
+        let (client, hints) = (&self.test_cluster.cluster.client, &self.saved.conditions.hints);
         match self.saved.adopted {
             true => Beside::adopted(client, manifests, hints, &self.saved.subject.namespace).await,
             false => Beside::of(client, manifests, hints).await,
@@ -206,12 +206,12 @@ impl Site<'_> {
 
     /// Starts the witnesses; those that run stay as they are.
     pub async fn make_witnesses(&mut self, manifests: &[Manifest], beside: &Beside) -> Result<(), RunError> {
-        let client = self.bench.cluster.client.clone();
+        let client = self.test_cluster.cluster.client.clone();
         let passwords = Passwords::kept(&client, &self.saved.near).await?.unwrap_or_else(Passwords::random);
         let class = manifests.iter().find(|manifest| manifest.kind() == "StatefulSet");
         let class = class.map(|set| set.text("/spec/volumeClaimTemplates/0/spec/storageClassName"));
         let class = class.filter(|class| !class.is_empty());
-        let keepers = witness::keeper(&self.bench.witness_image, &passwords, class, beside)?;
+        let keepers = witness::keeper(&self.test_cluster.witness_image, &passwords, class, beside)?;
         let classes: Vec<Manifest> =
             manifests.iter().filter(|manifest| manifest.kind() == "StorageClass").cloned().collect();
         let mut made = Vec::new();
@@ -222,7 +222,7 @@ impl Site<'_> {
             }
             Ok::<_, ApplyError>(())
         };
-        let applied = self.around.journal.step(None, "start the witnesses", applied).await;
+        let applied = self.run_context.journal.step(None, "start the witnesses", applied).await;
         self.saved.remember(&made);
         self.reached(Phase::Begun)?;
         applied?;
@@ -234,8 +234,8 @@ impl Site<'_> {
         let scenarios: Vec<Scenario> = scenarios.iter().map(|&scenario| scenario.to_owned()).collect();
         let scope = Scope { scenarios: scenarios.clone(), left_out: Vec::new() };
         let conditions = &self.saved.conditions;
-        let trial = Trial {
-            around: self.around.clone(),
+        let workload_run = WorkloadRun {
+            run_context: self.run_context.clone(),
             manifests: Vec::new(),
             namespace: None,
             hints: self.saved.conditions.hints.clone(),
@@ -243,13 +243,14 @@ impl Site<'_> {
             replication: self.replication(),
             semi_sync: conditions.semi_sync,
             expect: conditions.expect.clone(),
-            sabotage: Vec::new(),
+            injections: Vec::new(),
             ledger: conditions.ledger,
             disruption: Disruption::Nothing,
             budgets: conditions.budgets.clone(),
             newer: None,
         };
-        let run = description(&self.bench, &trial, &scope, &self.saved.subject, substitutions, self.limits());
+        let run =
+            description(&self.test_cluster, &workload_run, &scope, &self.saved.subject, substitutions, self.limits());
         Run { upgrade, ..run }
     }
 
@@ -265,9 +266,11 @@ impl Site<'_> {
 
     /// Meets the workload and the witnesses. What is made from here on is in `made`.
     pub async fn meet(&self, manifests: Vec<Manifest>, made: &Made) -> Result<Met, RunError> {
-        let (client, journal, subject) = (&self.bench.cluster.client, &self.around.journal, &self.saved.subject);
-        let (_, credentials) = workload::subject(&manifests, &subject.namespace, &self.bench.domain, &self.hints())?;
-        let root_password = password(&self.bench, &manifests, &subject.namespace, &credentials, made).await?;
+        let (client, journal, subject) =
+            (&self.test_cluster.cluster.client, &self.run_context.journal, &self.saved.subject);
+        let (_, credentials) =
+            workload::subject(&manifests, &subject.namespace, &self.test_cluster.domain, &self.hints())?;
+        let root_password = password(&self.test_cluster, &manifests, &subject.namespace, &credentials, made).await?;
         let kept = Passwords::kept(client, &self.saved.near).await?;
         let Passwords { writer, replica, admin } =
             kept.unwrap_or(Passwords { writer: empty(), replica: empty(), admin: empty() });
@@ -275,21 +278,21 @@ impl Site<'_> {
         workload::hide(redaction, &manifests);
         redaction.learn([&root_password, &replica, &writer, &admin].map(Secret::expose));
         let recorder = Recorder::start(client, &subject.namespace, &journal.log).await?;
-        let limit = WITNESS_READY_WITHIN.mul_f64(self.around.timeout_scale);
+        let limit = WITNESS_READY_WITHIN.mul_f64(self.run_context.timeout_scale);
         let session = |namespace| witness::session(client, namespace, limit);
         let (near_namespace, far_namespace) = (self.saved.near.clone(), self.saved.far.clone());
         let met = async { tokio::try_join!(session(&near_namespace), session(&far_namespace)) };
         let (near, far) = journal.step(None, "meet the witnesses", met).await?;
-        let dns_servers = self.bench.record_dns(journal, &near).await?;
+        let dns_servers = self.test_cluster.record_dns(journal, &near).await?;
         let context = Context::new(Parts {
             client: client.clone(),
             manifests,
             journal: journal.clone(),
-            logs: self.around.directory.join("logs"),
+            logs: self.run_context.directory.join("logs"),
             witnesses: Witnesses { near, near_namespace, far, far_namespace },
             dns_servers: Mutex::new(dns_servers),
-            nodes: self.bench.nodes.clone(),
-            dns_budget_ms: self.bench.dns_budget_ms,
+            nodes: self.test_cluster.nodes.clone(),
+            dns_budget_ms: self.test_cluster.dns_budget_ms,
             hints: self.saved.conditions.hints.clone(),
             root_password,
             replica_password: replica,
@@ -301,7 +304,7 @@ impl Site<'_> {
             replication: self.replication(),
             adopted: self.saved.adopted,
             newer: None,
-            sabotage: Vec::new(),
+            injections: Vec::new(),
             made: made.clone(),
             subject: subject.clone(),
         });
@@ -316,14 +319,14 @@ impl Site<'_> {
         let (run, limit) = (self.saved.name(), self.limits().teardown * 2);
         let made = book::Made { run: &run, intents: &self.saved.intents, claims_in: None };
         let removing = async {
-            let left = guest::remove(&self.bench.cluster.client, &made, limit).await;
+            let left = guest::remove(&self.test_cluster.cluster.client, &made, limit).await;
             if left.is_empty() {
                 return Ok(());
             }
             let removal = format!("steadfast after --abandon --state {}", quoted(&self.path.display().to_string()));
             Err(RunError::LeftBehind { left, removal, limit })
         };
-        self.around.journal.step(None, "remove what was made", removing).await
+        self.run_context.journal.step(None, "remove what was made", removing).await
     }
 }
 

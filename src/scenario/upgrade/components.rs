@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::context::Context;
 use crate::evidence::ComponentSummary;
-use crate::record::Sight;
+use crate::record::WaitStatus;
 
 /// For how long the control plane is to be Ready without a break. A new kubelet says that its node is Ready seconds before it
 /// starts the pods of its own again, and nothing tells that it will.
@@ -22,11 +22,15 @@ pub async fn ready(context: &Context, known: &[ComponentSummary], steady: Durati
         };
         if let Some(state) = state {
             since.set(None);
-            return Sight::NotYet(state);
+            return WaitStatus::Pending(state);
         }
         let begun = since.get().unwrap_or_else(Instant::now);
         since.set(Some(begun));
-        if begun.elapsed() >= steady { Sight::Met(()) } else { Sight::NotYet("Ready, but only just".to_owned()) }
+        if begun.elapsed() >= steady {
+            WaitStatus::Met(())
+        } else {
+            WaitStatus::Pending("Ready, but only just".to_owned())
+        }
     });
     if let Err(error) = ready.await {
         context.journal.note(error.to_string());

@@ -11,7 +11,7 @@ use super::super::placement::Renewed;
 use super::super::undo::Disrupted;
 use crate::cluster::Release;
 use crate::evidence::{Act, Scenario, SnapshotOf};
-use crate::record::Sight;
+use crate::record::WaitStatus;
 
 /// How the kubelet names what it ends with.
 const LAST_WORDS: &str = "\"command failed\"";
@@ -73,9 +73,9 @@ async fn back(context: &Context, node: &str, before: &Renewed, wanted: &str) -> 
     let what = format!("a kubelet {wanted} on {node}");
     // Of a control plane it has meanwhile started the API server again, which at first knows nobody.
     let version = context.poll(&what, context.limits.pod_ready, async || match version(context, node).await {
-        Ok(version) if version == wanted => Sight::Met(version),
-        Ok(version) => Sight::NotYet(version),
-        Err(error) => Sight::NotYet(error.to_string()),
+        Ok(version) if version == wanted => WaitStatus::Met(version),
+        Ok(version) => WaitStatus::Pending(version),
+        Err(error) => WaitStatus::Pending(error.to_string()),
     });
     let state = format!("kubelet {}", version.await?);
     Ok(vec![ready, context.node_state(SnapshotOf::Node, node, &state)])
@@ -91,8 +91,8 @@ async fn restored(context: &Context, release: &Release, node: &str, old: &str, e
         // Only now, since without a kubelet the node may have no API server to read it from.
         let what = format!("the lease of {node}");
         let lease = context.poll(&what, context.limits.pod_ready, async || match context.lease(node).await {
-            Ok(renewed) => Sight::Met(renewed),
-            Err(error) => Sight::NotYet(error.to_string()),
+            Ok(renewed) => WaitStatus::Met(renewed),
+            Err(error) => WaitStatus::Pending(error.to_string()),
         });
         back(context, node, &lease.await?, old).await
     };

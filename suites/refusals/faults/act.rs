@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use super::script::{Fault, Point, Script, points};
+use super::script::{Fault, InjectionPoint, Script, points};
 use super::world::{NAMESPACE, WORKLOAD, others};
 use crate::apiserver::{ApiServer, UID};
 use crate::program::Place;
@@ -29,7 +29,7 @@ pub enum Next {
 
 /// A fault at a point, and who comes next.
 pub struct Case {
-    pub point: Point,
+    pub point: InjectionPoint,
     pub fault: Fault,
     pub next: Next,
 }
@@ -49,7 +49,7 @@ pub struct Said {
 }
 
 /// A run in which all is well, and its requests.
-pub fn without_a_fault() -> Result<(Said, Vec<Point>), String> {
+pub fn without_a_fault() -> Result<(Said, Vec<InjectionPoint>), String> {
     let server = ApiServer::start(|_| None, others());
     let place = place(&server);
     let (_keep, never) = mpsc::channel();

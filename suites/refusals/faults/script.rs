@@ -48,13 +48,13 @@ pub enum Fault {
 
 /// The turn-th request of a kind, from 0 on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Point {
+pub struct InjectionPoint {
     /// Its method, or `WATCH`, and its path.
     pub request: String,
     pub turn: usize,
 }
 
-impl Point {
+impl InjectionPoint {
     pub fn is_write(&self) -> bool {
         !["GET ", "WATCH "].iter().any(|read| self.request.starts_with(read)) && !self.request.contains("/selfsubject")
     }
@@ -74,7 +74,7 @@ impl Point {
     }
 }
 
-impl fmt::Display for Point {
+impl fmt::Display for InjectionPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (no. {})", self.request, self.turn + 1)
     }
@@ -94,20 +94,20 @@ pub fn kind_of(request: &Request) -> String {
 }
 
 /// The points of these requests, in order.
-pub fn points(requests: &[Request]) -> Vec<Point> {
+pub fn points(requests: &[Request]) -> Vec<InjectionPoint> {
     let mut turns: BTreeMap<String, usize> = BTreeMap::new();
     let point = |request: &Request| {
         let request = kind_of(request);
         let next = turns.entry(request.clone()).or_default();
         *next += 1;
-        Point { request, turn: *next - 1 }
+        InjectionPoint { request, turn: *next - 1 }
     };
     requests.iter().map(point).collect()
 }
 
 /// A fault at a point, as it is acted.
 pub struct Script {
-    point: Point,
+    point: InjectionPoint,
     fault: Fault,
     turns: Mutex<usize>,
     struck: Mutex<Option<Instant>>,
@@ -117,7 +117,7 @@ pub struct Script {
 
 impl Script {
     /// The program is killed by who listens to the other end of `kill`.
-    pub fn new(point: Point, fault: Fault, kill: Sender<()>) -> Self {
+    pub fn new(point: InjectionPoint, fault: Fault, kill: Sender<()>) -> Self {
         let (turns, struck, healed) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         Self { point, fault, turns, struck, healed, kill: Mutex::new(kill) }
     }

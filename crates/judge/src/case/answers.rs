@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    super::{Finding, opinion::Judged, words::topic},
+    super::{Finding, assessment::Judged, words::topic},
     Case, Seen,
 };
 

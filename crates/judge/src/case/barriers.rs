@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    evidence::{Moment, Question, Sql},
+    evidence::{Checkpoint, Question, Sql},
     mysql::gtid::GtidSet,
 };
 
@@ -20,7 +20,7 @@ struct Known<'a> {
     /// the sets that are told.
     most: Option<(GtidSet, u64)>,
     /// Its last own word at each moment, and whether it then had all that it was known to have.
-    said: HashMap<&'a Moment, (Seen<'a, Sql>, bool)>,
+    said: HashMap<&'a Checkpoint, (Seen<'a, Sql>, bool)>,
     /// Whether it is asked what its replicas are to wait for just before they are, so that a barrier without that is not
     /// to be trusted.
     is_asked: bool,
@@ -70,7 +70,7 @@ impl<'a> Known<'a> {
             let has: Option<GtidSet> = told.value("gtid_executed").ok().and_then(|set| set.parse().ok());
             let has_all =
                 has.is_some_and(|has| self.most.as_ref().is_none_or(|(most, _)| most.beyond(&has).is_empty()));
-            self.said.insert(&told.it.moment, (told, has_all));
+            self.said.insert(&told.it.checkpoint, (told, has_all));
         }
         let Some(set) = set_of(&told) else { return };
         if self.most.as_ref().is_none_or(|(most, _)| most.beyond(&set).is_empty()) {
@@ -90,7 +90,7 @@ impl<'a> Known<'a> {
         {
             return Some(format!("it did not wait for {missing}, which {primary} was known to have (#{seq})"));
         }
-        let Some((said, has_all)) = self.said.get(&barrier.it.moment) else {
+        let Some((said, has_all)) = self.said.get(&barrier.it.checkpoint) else {
             return self.is_asked.then(|| format!("{primary} was not asked what it had to wait for"));
         };
         if !has_all {
@@ -129,19 +129,19 @@ mod tests {
 
     fn waits(history: &mut History, set: &str) {
         let columns = [("gtid_set", set), ("reached", "1")];
-        history.sql_row(&Moment::Settled, "mysql-1", Question::Barrier, columns);
+        history.sql_row(&Checkpoint::Settled, "mysql-1", Question::Barrier, columns);
     }
 
     fn has(history: &mut History, pod: &str, barrier: &str, executed: &str) {
         let columns = [("barrier", barrier), ("gtid_executed", executed)];
-        history.sql_row(&Moment::Settled, pod, Question::GtidExecuted, columns);
+        history.sql_row(&Checkpoint::Settled, pod, Question::GtidExecuted, columns);
     }
 
     /// Why the last barrier of a history proves nothing.
     fn hollow(history: &History) -> Option<String> {
         let evidence = history.evidence();
         let case = Case::of(&evidence).expect("a run");
-        let last = case.answers("mysql-1", Question::Barrier, &Moment::Settled).next_back().expect("a barrier");
+        let last = case.answers("mysql-1", Question::Barrier, &Checkpoint::Settled).next_back().expect("a barrier");
         case.hollow(&last).map(|finding| finding.reason)
     }
 
@@ -167,7 +167,7 @@ mod tests {
     fn what_was_told_after_the_question_was_not_known() {
         let mut history = started();
         let columns = [("gtid_executed", &*format!("{A}:1-9"))];
-        history.sql_row(&Moment::Settled, "mysql-0", Question::GtidExecuted, columns);
+        history.sql_row(&Checkpoint::Settled, "mysql-0", Question::GtidExecuted, columns);
         for (took_us, doubted) in [(999, true), (1_000, true), (1_001, false)] {
             let mut other = history.clone();
             waits(&mut other, &format!("{A}:1-8"));
@@ -187,7 +187,7 @@ mod tests {
         let mut other = history.clone();
         waits(&mut other, &format!("{A}:1-10"));
         insta::assert_snapshot!(hollow(&other).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 did not ask for what it waited for (#17) (#18)");
-        history.sql(&Moment::Settled, "mysql-0", Question::GtidExecuted, broken());
+        history.sql(&Checkpoint::Settled, "mysql-0", Question::GtidExecuted, broken());
         waits(&mut history, &format!("{A}:1-9"));
         assert!(hollow(&history).is_some());
         let mut less = started();
@@ -196,13 +196,13 @@ mod tests {
         waits(&mut less, &format!("{A}:1-10"));
         insta::assert_snapshot!(hollow(&less).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 did not say that it had all it was known to have (#18) (#19)");
         let mut untold = started();
-        untold.sql(&Moment::Replicating, "mysql-0", Question::GtidExecuted, SqlAnswer::Rows(Vec::new()));
+        untold.sql(&Checkpoint::Replicating, "mysql-0", Question::GtidExecuted, SqlAnswer::Rows(Vec::new()));
         waits(&mut untold, &format!("{A}:1-9"));
         assert_eq!(hollow(&untold), None, "that was asked at another moment");
         // Where the primary is asked before its replicas wait, it is so each time.
         let mut elsewhere = started();
         let columns = [("barrier", "0-1-1"), ("gtid_executed", "0-1-1")];
-        elsewhere.sql_row(&Moment::Replicating, "mysql-0", Question::GtidExecuted, columns);
+        elsewhere.sql_row(&Checkpoint::Replicating, "mysql-0", Question::GtidExecuted, columns);
         waits(&mut elsewhere, "0-1-1");
         insta::assert_snapshot!(hollow(&elsewhere).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 was not asked what it had to wait for (#18)");
     }

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::evidence::{Act, Mark, Moment, PodLife, Question, Scenario, Sql};
+use crate::evidence::{Act, Checkpoint, Mark, PodLife, Question, Scenario, Sql};
 
 use super::{
     super::{
         Finding,
-        opinion::{Judged, Opinion},
+        assessment::{Assessment, Judged},
     },
     Case, Seen,
     proof::Proof,
@@ -55,9 +55,9 @@ impl<'a> Case<'a> {
 
     /// The last answer of a pod to a question just before its deletion; never having asked is a doubt.
     pub fn answer_before(&self, deletion: &Deletion<'a>, question: Question) -> Judged<Seen<'a, Sql>> {
-        let (pod, moment) = (deletion.pod, deletion.before());
-        let mut answers = self.answers_between(pod, question, &moment, 0, deletion.asked.seq);
-        answers.next_back().ok_or_else(|| unasked(pod, question, &moment))
+        let (pod, checkpoint) = (deletion.pod, deletion.before());
+        let mut answers = self.answers_between(pod, question, &checkpoint, 0, deletion.asked.seq);
+        answers.next_back().ok_or_else(|| unasked(pod, question, &checkpoint))
     }
 
     /// The answers of any pod to a question after a deletion and before the next disruption.
@@ -78,18 +78,22 @@ impl<'a> Case<'a> {
 
     /// Judges every deletion. An ordinal that never was deleted with its grace period proves nothing, which is a doubt;
     /// so is a run that was to delete a pod without grace and did not.
-    pub fn weigh_deletions<T>(&self, opinion: &mut Opinion, judge: impl Fn(&Deletion<'a>) -> Judged<T>) -> Vec<T> {
+    pub fn weigh_deletions<T>(
+        &self,
+        assessment: &mut Assessment,
+        judge: impl Fn(&Deletion<'a>) -> Judged<T>,
+    ) -> Vec<T> {
         let deletions = self.deletions();
         let deleted = |pod: &String| deletions.iter().any(|deletion| deletion.pod == pod && !deletion.killed);
         for pod in self.subject.pods().filter(|pod| !deleted(pod)) {
             let reason = format!("{pod} was not deleted, so nothing is known of what it would keep");
-            opinion.object(Finding::inconclusive(reason, []));
+            assessment.reject(Finding::inconclusive(reason, []));
         }
-        let judged = deletions.iter().filter_map(|deletion| opinion.weigh(judge(deletion))).collect();
+        let judged = deletions.iter().filter_map(|deletion| assessment.check(judge(deletion))).collect();
         let kills = self.subject.replicas > 1 && self.run.acts(Scenario::Unready);
         if kills && !deletions.iter().any(|deletion| deletion.killed) {
             let reason = "no pod was deleted without grace, so nothing is known of what one would keep then";
-            opinion.object(Finding::inconclusive(reason, []));
+            assessment.reject(Finding::inconclusive(reason, []));
         }
         judged
     }
@@ -122,15 +126,15 @@ impl Deletion<'_> {
     }
 
     /// The moment of what is asked once the successor is Ready.
-    pub fn after(&self) -> Moment {
+    pub fn after(&self) -> Checkpoint {
         let pod = self.pod.to_owned();
-        if self.killed { Moment::Kill { pod } } else { Moment::Deletion { pod } }
+        if self.killed { Checkpoint::Kill { pod } } else { Checkpoint::Deletion { pod } }
     }
 
     /// The moment of what is asked just before.
-    pub fn before(&self) -> Moment {
+    pub fn before(&self) -> Checkpoint {
         let pod = self.pod.to_owned();
-        if self.killed { Moment::BeforeKill { pod } } else { Moment::BeforeDeletion { pod } }
+        if self.killed { Checkpoint::BeforeKill { pod } } else { Checkpoint::BeforeDeletion { pod } }
     }
 
     /// Whether a record lies between this deletion and the next disruption.

@@ -80,7 +80,7 @@ impl<'a> Case<'a> {
 mod tests {
     use super::super::super::history::{History, PODS};
     use super::*;
-    use crate::evidence::{Moment, Question, SqlAnswer, What};
+    use crate::evidence::{Checkpoint, Question, SqlAnswer, What};
 
     fn started() -> History {
         let mut history = History::of(3);
@@ -90,8 +90,8 @@ mod tests {
 
     /// Whether the last answer of a history counts, asked so long before it was there.
     fn counts(mut history: History, took_us: u64, uid: &str) -> bool {
-        history.sql(&Moment::Settled, "mysql-1", Question::Rows, SqlAnswer::Rows(Vec::new()));
-        history.exec(&Moment::Settled, "mysql-1", &["hostname"], "mysql-1");
+        history.sql(&Checkpoint::Settled, "mysql-1", Question::Rows, SqlAnswer::Rows(Vec::new()));
+        history.exec(&Checkpoint::Settled, "mysql-1", &["hostname"], "mysql-1");
         for record in history.records.iter_mut().rev().take(2) {
             match &mut record.what {
                 What::Sql(sql) => (sql.uid, sql.took_us) = (uid.to_owned(), took_us),
@@ -101,7 +101,7 @@ mod tests {
         }
         let evidence = history.evidence();
         let case = Case::of(&evidence).expect("a run");
-        let sql = case.answers("mysql-1", Question::Rows, &Moment::Settled).next().is_some();
+        let sql = case.answers("mysql-1", Question::Rows, &Checkpoint::Settled).next().is_some();
         assert_eq!(case.execs_in("mysql-1").next().is_some(), sql);
         assert_eq!(case.execs().next().is_some(), sql);
         sql
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_write_that_another_pod_took_is_not_acknowledged() {
         let mut history = started();
-        let id = history.write(&Moment::Replicating, "mysql-0");
+        let id = history.write(&Checkpoint::Replicating, "mysql-0");
         let known = |history: &History| {
             let evidence = history.evidence();
             let ledger = super::super::super::ledger::Ledger::of(&Case::of(&evidence).expect("a run"));

@@ -3,7 +3,7 @@
 use crate::evidence::{Doubt, Lasted, Mark};
 
 use super::{
-    super::{Finding, opinion::Judged},
+    super::{Finding, assessment::Judged},
     Case,
 };
 

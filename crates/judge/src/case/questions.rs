@@ -1,11 +1,11 @@
 //! What was asked of servers, of pods and of DNS.
 
-use crate::evidence::{Dns, Moment, Question, Sql, What};
+use crate::evidence::{Checkpoint, Dns, Question, Sql, What};
 
 use super::{
     super::{
         Finding,
-        opinion::Judged,
+        assessment::Judged,
         words::{during, topic},
     },
     Case, Seen,
@@ -16,7 +16,7 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Asking<'a> {
     /// The moment.
-    pub moment: &'a Moment,
+    pub checkpoint: &'a Checkpoint,
     /// The first question.
     pub from: u64,
     /// The last question.
@@ -40,12 +40,12 @@ impl<'a> Case<'a> {
         let (records, turns) = (&self.evidence.records, &self.evidence.index.turns);
         let mut stretches: Vec<Asking<'a>> = Vec::new();
         for dns in asked {
-            let (moment, seq) = (&dns.it.moment, dns.mark.seq);
+            let (checkpoint, seq) = (&dns.it.checkpoint, dns.mark.seq);
             let turn = turns.partition_point(|place| records[*place].seq < seq);
             let mut known = stretches.iter_mut().rev().take_while(|asking| asking.turn == turn);
-            match known.find(|asking| asking.moment == moment) {
+            match known.find(|asking| asking.checkpoint == checkpoint) {
                 Some(asking) => asking.to = seq,
-                None => stretches.push(Asking { moment, from: seq, to: seq, turn }),
+                None => stretches.push(Asking { checkpoint, from: seq, to: seq, turn }),
             }
         }
         stretches
@@ -54,22 +54,22 @@ impl<'a> Case<'a> {
     /// Names that were asked for at a moment and between two records, in order.
     pub fn dns_at(
         &self,
-        moment: &Moment,
+        checkpoint: &Checkpoint,
         from: u64,
         to: u64,
     ) -> impl DoubleEndedIterator<Item = Seen<'a, Dns>> + use<'a> {
-        self.names(self.between(self.evidence.index.dns_at(moment), from, to))
+        self.names(self.between(self.evidence.index.dns_at(checkpoint), from, to))
     }
 
     /// Questions for one name, however it was written, at a moment and between two records, in order.
     pub fn dns_for(
         &self,
-        moment: &Moment,
+        checkpoint: &Checkpoint,
         name: &str,
         from: u64,
         to: u64,
     ) -> impl DoubleEndedIterator<Item = Seen<'a, Dns>> + use<'a> {
-        self.names(self.between(self.evidence.index.dns_for(moment, name), from, to))
+        self.names(self.between(self.evidence.index.dns_for(checkpoint, name), from, to))
     }
 
     fn names(&self, places: &'a [usize]) -> impl DoubleEndedIterator<Item = Seen<'a, Dns>> + use<'a> {
@@ -81,9 +81,9 @@ impl<'a> Case<'a> {
         &self,
         pod: &str,
         question: Question,
-        moment: &Moment,
+        checkpoint: &Checkpoint,
     ) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
-        self.answers_between(pod, question, moment, 0, u64::MAX)
+        self.answers_between(pod, question, checkpoint, 0, u64::MAX)
     }
 
     /// The same between two records: a moment comes again where a pod is deleted again.
@@ -91,39 +91,42 @@ impl<'a> Case<'a> {
         &self,
         pod: &str,
         question: Question,
-        moment: &Moment,
+        checkpoint: &Checkpoint,
         from: u64,
         to: u64,
     ) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
-        let places = self.between(self.evidence.index.answers(pod, question, moment), from, to);
+        let places = self.between(self.evidence.index.answers(pod, question, checkpoint), from, to);
         let hearing = self.hearing();
         let answers = self.seen(places, |what| if let What::Sql(sql) = what { Some(sql) } else { None });
         answers.filter(move |sql| hearing.counts(sql))
     }
 
     /// The moments at which a pod was asked a question: this one, at which it must have been, and whichever others.
-    pub fn moments(&self, must: Moment, pod: &str, question: Question) -> Vec<Moment> {
-        with_others(must, self.evidence.index.moments(pod, question).iter())
+    pub fn checkpoints(&self, must: Checkpoint, pod: &str, question: Question) -> Vec<Checkpoint> {
+        with_others(must, self.evidence.index.checkpoints(pod, question).iter())
     }
 
     /// The last answer of one pod to one question at one moment; never having asked is a doubt.
-    pub fn last_answer(&self, pod: &str, question: Question, moment: &Moment) -> Judged<Seen<'a, Sql>> {
-        self.answers(pod, question, moment).next_back().ok_or_else(|| unasked(pod, question, moment))
+    pub fn last_answer(&self, pod: &str, question: Question, checkpoint: &Checkpoint) -> Judged<Seen<'a, Sql>> {
+        self.answers(pod, question, checkpoint).next_back().ok_or_else(|| unasked(pod, question, checkpoint))
     }
 }
 
 /// The doubt that is left by a question that nobody asked.
-pub(in super::super) fn unasked(pod: &str, question: Question, moment: &Moment) -> Finding {
-    Finding::inconclusive(format!("{pod} was not asked for {} {}", topic(question), during(moment)), [])
+pub(in super::super) fn unasked(pod: &str, question: Question, checkpoint: &Checkpoint) -> Finding {
+    Finding::inconclusive(format!("{pod} was not asked for {} {}", topic(question), during(checkpoint)), [])
 }
 
 /// A moment and the others of a list, each once.
-pub(in super::super) fn with_others<'a>(first: Moment, others: impl Iterator<Item = &'a Moment>) -> Vec<Moment> {
-    let mut moments = vec![first];
+pub(in super::super) fn with_others<'a>(
+    first: Checkpoint,
+    others: impl Iterator<Item = &'a Checkpoint>,
+) -> Vec<Checkpoint> {
+    let mut checkpoints = vec![first];
     for other in others {
-        if !moments.contains(other) {
-            moments.push(other.clone());
+        if !checkpoints.contains(other) {
+            checkpoints.push(other.clone());
         }
     }
-    moments
+    checkpoints
 }

@@ -3,7 +3,7 @@
 use crate::evidence::{Change, Clocks, Lasted, Mark};
 
 use super::{
-    super::{Finding, case::out_of_time, opinion::Judged, words::seconds},
+    super::{Finding, assessment::Judged, case::out_of_time, words::seconds},
     corefile::Budget,
     query::{Data, Right, Rule, Truth, at},
 };

@@ -1,13 +1,13 @@
 //! A name follows its pod: whoever bears it now is who it leads to, however the last bearer went.
 
-use crate::evidence::{Evidence, Moment, Scenario};
+use crate::evidence::{Checkpoint, Evidence, Scenario};
 
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, judged},
         case::Asking,
         minimum::{Names, Need},
-        opinion::{Opinion, judged},
         words::{during, seconds},
     },
     Zone, asked_pods, nobody_there,
@@ -33,9 +33,9 @@ Usually wrong: the Corefile caches for long; or CoreDNS has lost its watch of th
 };
 
 fn name_follows_the_pod(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let zone = Zone::of(case)?;
-        let returned = case.weigh_deletions(opinion, |deletion| {
+        let returned = case.weigh_deletions(assessment, |deletion| {
             case.successor(deletion)?;
             Ok((deletion.pod, deletion.manner(), deletion.after(), deletion.asked.seq..deletion.until))
         });
@@ -43,28 +43,28 @@ fn name_follows_the_pod(evidence: &Evidence) -> Finding {
         for (pod, manner, after, within) in returned {
             let (query, askings) = (Query::pod(case, pod), case.askings(&case.subject.fqdn(pod)));
             let asking = askings.into_iter().rfind(|asking| within.contains(&asking.to));
-            let Some(asking) = opinion.weigh(asking.ok_or_else(|| unasked_after(&query, &after))) else { continue };
+            let Some(asking) = assessment.check(asking.ok_or_else(|| unasked_after(&query, &after))) else { continue };
             judged.push((pod, asking));
             if !query.leads_somewhere(asking.to) {
-                opinion.object(nobody_there(&query.name, asking.moment, asking.to));
-            } else if let Some(settled) = weigh(&zone, opinion, &asking, &query) {
+                assessment.reject(nobody_there(&query.name, asking.checkpoint, asking.to));
+            } else if let Some(settled) = weigh(&zone, assessment, &asking, &query) {
                 let how = if manner.is_empty() { String::new() } else { format!(", deleted{manner},") };
                 texts.push(format!("{pod}{how} {}", settled.after()));
             }
         }
-        let besides = weigh_other_returns(&zone, opinion, &judged);
+        let besides = weigh_other_returns(&zone, assessment, &judged);
         let limit = format!("{}: {}", seconds(zone.budget.ms * 1000), zone.budget.why);
         Ok(format!("names led to the new pods: {}{besides} ({limit})", texts.join(", ")))
     })
 }
 
-fn unasked_after(query: &Query, moment: &Moment) -> Finding {
-    let (types, name, when) = (query.types(), &query.name, during(moment));
+fn unasked_after(query: &Query, checkpoint: &Checkpoint) -> Finding {
+    let (types, name, when) = (query.types(), &query.name, during(checkpoint));
     Finding::inconclusive(format!("{types} of {name} was not asked for {when}: by anybody"), [])
 }
 
 /// Judges each pod's name wherever else it was asked for after the pod had been created again.
-fn weigh_other_returns(zone: &Zone<'_, '_>, opinion: &mut Opinion, judged: &[(&str, Asking<'_>)]) -> String {
+fn weigh_other_returns(zone: &Zone<'_, '_>, assessment: &mut Assessment, judged: &[(&str, Asking<'_>)]) -> String {
     let (case, mut count) = (zone.case, 0);
     for pod in asked_pods(case) {
         let query = Query::pod(case, &pod);
@@ -72,7 +72,7 @@ fn weigh_other_returns(zone: &Zone<'_, '_>, opinion: &mut Opinion, judged: &[(&s
         for asking in case.askings(&query.name).iter().filter(|asking| !known(asking)) {
             let again = case.timeline.lives(&pod).filter(|life| life.added.seq <= asking.to).count() > 1;
             if again && query.leads_somewhere(asking.to) {
-                count += usize::from(weigh(zone, opinion, asking, &query).is_some());
+                count += usize::from(weigh(zone, assessment, asking, &query).is_some());
             }
         }
     }

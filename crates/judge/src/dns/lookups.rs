@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use crate::evidence::{Evidence, Exec, ExecAnswer, Family, Moment, RESOLVER, Scenario};
+use crate::evidence::{Checkpoint, Evidence, Exec, ExecAnswer, Family, RESOLVER, Scenario};
 
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, Judged, judged},
         case::{Case, Seen},
         minimum::{LOOKUP, Need},
-        opinion::{Judged, Opinion, judged},
         words::during,
     },
     Zone,
@@ -23,7 +23,7 @@ use super::{
 mod tests;
 
 /// When every pod looks the others up.
-const MOMENT: Moment = Moment::Deployed;
+const MOMENT: Checkpoint = Checkpoint::Deployed;
 
 pub(in super::super) const SHORT_NAMES_RESOLVE: Check = Check {
     id: "dns::short_names_resolve",
@@ -45,18 +45,18 @@ replaces the search list. Of an image without the program `getent` the search li
 };
 
 fn short_names_resolve(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let zone = Zone::of(case)?;
         let mut settled = Vec::new();
         if let [alone] = &case.subject.pods().collect::<Vec<_>>()[..] {
             let (name, query) = (&case.subject.service, Query::service(case));
-            settled.extend(weigh_lookup(&zone, opinion, alone, name, &query));
+            settled.extend(weigh_lookup(&zone, assessment, alone, name, &query));
             let found = if goes_by_search_list(case) { "leads on by the search list" } else { "was found" };
             return Ok(format!("{name} {found} in {alone}; {}", slowest(&settled, &zone.budget)));
         }
         for pod in case.subject.pods() {
             let (name, query) = (case.subject.short_name(&pod), Query::pod(case, &pod));
-            settled.extend(weigh_lookups(&zone, opinion, &pod, &name, &query));
+            settled.extend(weigh_lookups(&zone, assessment, &pod, &name, &query));
         }
         let names: Vec<_> = case.subject.pods().map(|pod| case.subject.short_name(&pod)).collect();
         let found = if goes_by_search_list(case) { "lead on by the search list" } else { "were found" };
@@ -66,41 +66,57 @@ fn short_names_resolve(evidence: &Evidence) -> Finding {
 
 /// Whether the image has no program that looks names up, so that the resolver's configuration was read instead.
 fn goes_by_search_list(case: &Case<'_>) -> bool {
-    case.execs().any(|exec| exec.moment == MOMENT && exec.argv == RESOLVER)
+    case.execs().any(|exec| exec.checkpoint == MOMENT && exec.argv == RESOLVER)
 }
 
 /// Judges the lookups of the full names, where the run had anything looked up, and says so for the reason of a
 /// pass: DNS may be right and yet be masked by the hosts file.
-pub(super) fn weigh_full_names(zone: &Zone<'_, '_>, opinion: &mut Opinion, settled: &mut Vec<Settled>) -> &'static str {
+pub(super) fn weigh_full_names(
+    zone: &Zone<'_, '_>,
+    assessment: &mut Assessment,
+    settled: &mut Vec<Settled>,
+) -> &'static str {
     let case = zone.case;
-    let any = case.execs().any(|exec| exec.moment == MOMENT && looked_up(&exec).is_some());
+    let any = case.execs().any(|exec| exec.checkpoint == MOMENT && looked_up(&exec).is_some());
     // A search list says nothing of a name that is complete.
     if !any || case.subject.replicas < 2 || goes_by_search_list(case) {
         return "";
     }
     for pod in case.subject.pods() {
         let query = Query::pod(case, &pod);
-        settled.extend(weigh_lookups(zone, opinion, &pod, &query.name, &query));
+        settled.extend(weigh_lookups(zone, assessment, &pod, &query.name, &query));
     }
     ", and when the pods looked them up"
 }
 
 /// Judges the lookups of a pod's name in every other pod.
-fn weigh_lookups(zone: &Zone<'_, '_>, opinion: &mut Opinion, pod: &str, name: &str, query: &Query) -> Vec<Settled> {
+fn weigh_lookups(
+    zone: &Zone<'_, '_>,
+    assessment: &mut Assessment,
+    pod: &str,
+    name: &str,
+    query: &Query,
+) -> Vec<Settled> {
     let others = zone.case.subject.pods().filter(|from| from != pod);
-    others.filter_map(|from| weigh_lookup(zone, opinion, &from, name, query)).collect()
+    others.filter_map(|from| weigh_lookup(zone, assessment, &from, name, query)).collect()
 }
 
 /// Judges the lookups of a name in one pod.
-fn weigh_lookup(zone: &Zone<'_, '_>, opinion: &mut Opinion, from: &str, name: &str, query: &Query) -> Option<Settled> {
-    let settled = opinion.weigh(lookup(zone, from, name, query))?;
-    opinion.prove(settled.last.iter().copied());
+fn weigh_lookup(
+    zone: &Zone<'_, '_>,
+    assessment: &mut Assessment,
+    from: &str,
+    name: &str,
+    query: &Query,
+) -> Option<Settled> {
+    let settled = assessment.check(lookup(zone, from, name, query))?;
+    assessment.cite(settled.last.iter().copied());
     Some(settled)
 }
 
 fn lookup(zone: &Zone<'_, '_>, from: &str, name: &str, query: &Query) -> Judged<Settled> {
     let case = zone.case;
-    let same = |exec: &Seen<'_, Exec>| exec.moment == MOMENT && looked_up(exec) == Some(name);
+    let same = |exec: &Seen<'_, Exec>| exec.checkpoint == MOMENT && looked_up(exec) == Some(name);
     let lookups: Vec<_> = case.execs_in(from).filter(same).collect();
     let question = format!("`getent ahosts {name}` in {from}");
     let Some(last) = lookups.last() else {
@@ -130,7 +146,7 @@ fn lookup(zone: &Zone<'_, '_>, from: &str, name: &str, query: &Query) -> Judged<
 
 /// The domains that a pod's resolver completes names with, and the record that tells; the last line of them counts.
 fn search_list<'a>(case: &Case<'a>, from: &str) -> Option<(u64, Vec<&'a str>)> {
-    let told = case.execs_in(from).rfind(|exec| exec.moment == MOMENT && exec.argv == RESOLVER)?;
+    let told = case.execs_in(from).rfind(|exec| exec.checkpoint == MOMENT && exec.argv == RESOLVER)?;
     let ExecAnswer::Exited { code: 0, stdout, .. } = &told.it.answer else { return None };
     let line = stdout.lines().filter_map(|line| line.strip_prefix("search")).next_back().unwrap_or_default();
     Some((told.mark.seq, line.split_whitespace().collect()))

@@ -13,9 +13,9 @@ use crate::{
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, judged},
         case::{Asking, Case},
         minimum::{Names, Need},
-        opinion::{Opinion, judged},
         words::during,
     },
     Told, Zone,
@@ -45,13 +45,13 @@ addresses: spec.serviceName names another Service, or the selector finds other p
 };
 
 fn srv_lists_every_pod(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let (zone, mut told) = (Zone::of(case)?, Told::default());
         let ports = &case.subject.named_ports;
         if ports.is_empty() {
             return Err(no_named_port(case));
         }
-        ports.iter().for_each(|port| weigh_all(&zone, opinion, &Query::port(case, port), &mut told));
+        ports.iter().for_each(|port| weigh_all(&zone, assessment, &Query::port(case, port), &mut told));
         let names: Vec<String> = ports.iter().map(|port| case.subject.srv_name(port)).collect();
         let (names, when, slowest) = (names.join(", "), told.when(), slowest(&told.settled, &zone.budget));
         Ok(format!("SRV of {names} listed exactly the ready pods {when}; {slowest}"))
@@ -103,7 +103,7 @@ Usually wrong: spec.serviceName names another Service, so that the pods' endpoin
 };
 
 fn ptr_points_back(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let (zone, mut told) = (Zone::of(case)?, Told::default());
         let (pointers, mut led_back) = (Pointers::of(case), BTreeSet::new());
         let askings = case.askings_for("PTR");
@@ -111,16 +111,16 @@ fn ptr_points_back(evidence: &Evidence) -> Finding {
             return Err(Finding::inconclusive("PTR of the pods' addresses was not asked for by anybody", []));
         }
         for asking in &askings {
-            for address in pointers.to_ask_for(case, opinion, asking) {
+            for address in pointers.to_ask_for(case, assessment, asking) {
                 let Some(query) = pointers.queries.get(&address) else { continue };
-                told.add(asking, weigh(&zone, opinion, asking, query));
+                told.add(asking, weigh(&zone, assessment, asking, query));
                 led_back.extend(pointers.bearers(case, address, asking.to));
             }
         }
         let pods: Vec<String> = case.subject.pods().collect();
         for pod in pods.iter().filter(|pod| !led_back.contains(*pod)) {
             let reason = format!("{pod} was never Ready when its address was asked for");
-            opinion.object(Finding::inconclusive(reason, []));
+            assessment.reject(Finding::inconclusive(reason, []));
         }
         let (when, slowest) = (told.when(), slowest(&told.settled, &zone.budget));
         Ok(format!("PTR led back to {} {when}; {slowest}", pods.join(", ")))
@@ -147,9 +147,9 @@ impl Pointers {
 
     /// The addresses to be judged at a moment: those that the set's pods had then, and others that were asked for. An
     /// address that no ready pod had then leads nowhere, or wherever others say.
-    fn to_ask_for(&self, case: &Case<'_>, opinion: &mut Opinion, asking: &Asking<'_>) -> Vec<IpAddr> {
+    fn to_ask_for(&self, case: &Case<'_>, assessment: &mut Assessment, asking: &Asking<'_>) -> Vec<IpAddr> {
         let asked: BTreeSet<&str> =
-            case.dns_at(asking.moment, asking.from, asking.to).map(|dns| dns.it.name.as_str()).collect();
+            case.dns_at(asking.checkpoint, asking.from, asking.to).map(|dns| dns.it.name.as_str()).collect();
         let asked: BTreeSet<String> =
             asked.into_iter().map(|name| name.trim_end_matches('.').to_ascii_lowercase()).collect();
         let mut wanted: BTreeSet<IpAddr> =
@@ -159,8 +159,8 @@ impl Pointers {
             let had = life.into_iter().flat_map(|life| life.addresses_at(asking.to));
             let had: Vec<IpAddr> = had.filter(|address| self.queries.contains_key(address)).collect();
             if had.is_empty() {
-                let (when, seq) = (during(asking.moment), asking.to);
-                opinion.object(Finding::inconclusive(format!("{pod} had no address {when} (#{seq})"), [seq]));
+                let (when, seq) = (during(asking.checkpoint), asking.to);
+                assessment.reject(Finding::inconclusive(format!("{pod} had no address {when} (#{seq})"), [seq]));
             }
             wanted.extend(had);
         }

@@ -7,8 +7,8 @@ use crate::evidence::{Dns, DnsAnswer, Transport};
 use super::{
     super::{
         Finding,
+        assessment::{Assessment, Judged},
         case::{Asking, Case, Seen},
-        opinion::{Judged, Opinion},
         words::during,
     },
     Zone,
@@ -26,7 +26,7 @@ type Answers<'a> = BTreeMap<Asker<'a>, Vec<Heard>>;
 /// must have been asked for that the name must have, and at least one.
 pub(super) fn settle(zone: &Zone<'_, '_>, asking: &Asking<'_>, query: &Query) -> Judged<Settled> {
     // Whoever asks mostly gets the same answer: one of them says it all.
-    let mut opinion = Opinion::quoting(1);
+    let mut assessment = Assessment::quoting(1);
     let mut settled = Settled { latency_us: None, last: Vec::new() };
     let all: Vec<Answers<'_>> =
         query.records.iter().map(|(record_type, _)| answers(zone.case, asking, &query.name, record_type)).collect();
@@ -37,24 +37,24 @@ pub(super) fn settle(zone: &Zone<'_, '_>, asking: &Asking<'_>, query: &Query) ->
             continue;
         }
         let what = format!("{record_type} of {}", query.name);
-        complete(zone, asking, &what, answers).unwrap_or_else(|finding| opinion.object(finding));
+        complete(zone, asking, &what, answers).unwrap_or_else(|finding| assessment.reject(finding));
         for (asker, heard) in answers {
             let new_since = zone.servers.new_since(asker.1, asking.to);
             let expected = Expected { truth, rule: &query.rule, new_since, clocks: zone.case.clocks };
             let question = format!("{what}, asked {},", asked(*asker));
-            if let Some(one) = opinion.weigh(converged(&question, heard, &expected, &zone.budget)) {
+            if let Some(one) = assessment.check(converged(&question, heard, &expected, &zone.budget)) {
                 settled.latency_us = settled.latency_us.max(one.latency_us);
                 settled.last.extend(one.last);
             }
         }
     }
-    opinion.accept(settled)
+    assessment.accept(settled)
 }
 
 /// Everybody's answers to a name at a moment, in order.
 fn answers<'a>(case: &Case<'a>, asking: &Asking<'_>, name: &str, record_type: &str) -> Answers<'a> {
     let mut answers = Answers::new();
-    let asked = case.dns_for(asking.moment, name, asking.from, asking.to);
+    let asked = case.dns_for(asking.checkpoint, name, asking.from, asking.to);
     for dns in asked.filter(|dns| dns.record_type == record_type) {
         let it = dns.it;
         answers.entry((it.from.as_str(), it.server.as_str(), it.transport)).or_default().push(heard(dns));
@@ -106,7 +106,7 @@ fn complete(zone: &Zone<'_, '_>, asking: &Asking<'_>, what: &str, answers: &Answ
     if missing.is_empty() {
         return Ok(());
     }
-    let when = during(asking.moment);
+    let when = during(asking.checkpoint);
     Err(Finding::inconclusive(format!("{what} was not asked for {when}: {}", missing.join("; ")), []))
 }
 

@@ -1,8 +1,8 @@
 //! Stories of names, told both ways.
 
 mod absent;
+mod checkpoints;
 mod families;
-mod moments;
 mod servers;
 
 use insta::assert_snapshot;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
     dns_budget_ms, dns_zone,
-    evidence::{Act, Dns, DnsAnswer, Moment, SnapshotOf, Subject, Transport, What},
+    evidence::{Act, Checkpoint, Dns, DnsAnswer, SnapshotOf, Subject, Transport, What},
     history::{History, NAMESPACE, PODS, subject},
 };
 
@@ -65,7 +65,7 @@ fn a_good_run_passes() {
 fn a_pod_that_is_missing_from_the_service_fails() {
     let mut history = three_ready();
     history.pass_ms(5_000);
-    history.asked(&Moment::Deployed, &service(), &["10.0.0.1".into(), "10.0.1.1".into()]);
+    history.asked(&Checkpoint::Deployed, &service(), &["10.0.0.1".into(), "10.0.1.1".into()]);
     assert_snapshot!(history.expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.0.1, 10.0.1.1 at #20, 5.0 s after the last change (#15); it must be 10.0.0.1, 10.0.1.1, 10.0.2.1; and 7 more of the kind");
 }
 
@@ -75,9 +75,9 @@ fn a_name_that_leads_nowhere_or_elsewhere_fails() {
         let mut history = three_ready();
         history.pass_ms(5_000);
         for pod in ["mysql-0", "mysql-2"] {
-            history.asked_for_pod(&Moment::Deployed, pod);
+            history.asked_for_pod(&Checkpoint::Deployed, pod);
         }
-        history.asked(&Moment::Deployed, &history.subject.fqdn("mysql-1"), &answer);
+        history.asked(&Checkpoint::Deployed, &history.subject.fqdn("mysql-1"), &answer);
         history.expect(POD, Fail);
     }
 }
@@ -85,7 +85,7 @@ fn a_name_that_leads_nowhere_or_elsewhere_fails() {
 #[test]
 fn a_server_that_fails_at_last_fails() {
     let failing = with_dns(|dns| {
-        if dns.moment == Moment::ScaledUp && dns.server == "coredns-b" {
+        if dns.checkpoint == Checkpoint::ScaledUp && dns.server == "coredns-b" {
             dns.answer = rcode("SERVFAIL");
         }
     });
@@ -93,7 +93,7 @@ fn a_server_that_fails_at_last_fails() {
     failing.expect(SERVICE, Inconclusive);
     let mut late = three_ready();
     late.pass_ms(5_000);
-    late.asked_for_service(&Moment::Deployed);
+    late.asked_for_service(&Checkpoint::Deployed);
     late = late.edit(|what| {
         if let What::Dns(dns) = what
             && (dns.server.as_str(), dns.transport) == ("coredns-b", Transport::Tcp)
@@ -107,9 +107,9 @@ fn a_server_that_fails_at_last_fails() {
 #[test]
 fn an_answer_that_is_right_in_the_end_passes() {
     let mut history = three_ready();
-    history.asked(&Moment::Deployed, &service(), &[]);
+    history.asked(&Checkpoint::Deployed, &service(), &[]);
     history.pass_ms(1_200);
-    history.asked_for_service(&Moment::Deployed);
+    history.asked_for_service(&Checkpoint::Deployed);
     assert_snapshot!(history.expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local was the set of the ready pods at 1 moment; the slowest was right 1.2 s after the last change (the budget is 2.0 s: the Corefile has no cache)");
 }
 
@@ -117,8 +117,8 @@ fn an_answer_that_is_right_in_the_end_passes() {
 fn an_answer_that_is_right_too_late_fails() {
     let mut history = three_ready();
     history.pass_ms(2_500);
-    history.asked(&Moment::Deployed, &service(), &[]);
-    history.asked_for_service(&Moment::Deployed);
+    history.asked(&Checkpoint::Deployed, &service(), &[]);
+    history.asked_for_service(&Checkpoint::Deployed);
     assert_snapshot!(history.expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was right only 2.5 s after the last change (#15), not within 2.0 s (the Corefile has no cache); still wrong at #20; and 7 more of the kind");
 }
 
@@ -127,8 +127,8 @@ fn a_question_at_the_very_end_of_the_budget_may_still_be_answered_wrong() {
     for (after_ms, verdict) in [(1_998, Pass), (1_999, Fail)] {
         let mut history = three_ready();
         history.pass_ms(after_ms);
-        history.asked(&Moment::Deployed, &service(), &[]);
-        history.asked_for_service(&Moment::Deployed);
+        history.asked(&Checkpoint::Deployed, &service(), &[]);
+        history.asked_for_service(&Checkpoint::Deployed);
         // All are sent at once, and answered a millisecond after one another.
         let mut took_us = 0;
         let history = history.edit(|what| {
@@ -145,7 +145,7 @@ fn a_question_at_the_very_end_of_the_budget_may_still_be_answered_wrong() {
 fn asking_late_is_not_converging_late() {
     let mut history = three_ready();
     history.pass_ms(60_000);
-    history.asked_for_service(&Moment::Deployed);
+    history.asked_for_service(&Checkpoint::Deployed);
     history.expect(SERVICE, Pass);
 }
 
@@ -179,7 +179,7 @@ fn a_broken_question_leaves_it_open_unless_another_shows_a_violation() {
     }
     let mut worse = three_ready();
     worse.pass_ms(5_000);
-    worse.asked(&Moment::Deployed, &service(), &[]);
+    worse.asked(&Checkpoint::Deployed, &service(), &[]);
     let worse = worse.edit(|what| match what {
         What::Dns(dns) if dns.transport == Transport::Udp => dns.answer = broken.clone(),
         _ => {}
@@ -198,7 +198,7 @@ fn without_the_corefile_or_the_pods_nobody_knows() {
     }
     let mut unready = three_ready();
     unready.unready("mysql-1");
-    PODS.iter().for_each(|pod| unready.asked_for_pod(&Moment::Deployed, pod));
+    PODS.iter().for_each(|pod| unready.asked_for_pod(&Checkpoint::Deployed, pod));
     assert_snapshot!(unready.expect(POD, Inconclusive), @"no pod that mysql-1.mysql-h.steadfast.svc.cluster.local must lead to was Ready after all pods were Ready (#34)");
 }
 
@@ -208,8 +208,8 @@ fn where_there_is_no_corefile_the_usual_time_counts() {
         let mut history = three_ready();
         history.snapshot(SnapshotOf::Corefile, json!(false));
         history.pass_ms(ms);
-        history.asked(&Moment::Deployed, &service(), &[]);
-        history.asked_for_service(&Moment::Deployed);
+        history.asked(&Checkpoint::Deployed, &service(), &[]);
+        history.asked_for_service(&Checkpoint::Deployed);
         history
     };
     assert_snapshot!(after(34_000).expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local was the set of the ready pods at 1 moment; the slowest was right 34.0 s after the last change (the budget is 35.0 s: no Corefile was found, and servers usually cache answers for 30 s)");
@@ -230,10 +230,10 @@ fn addresses_may_be_published_before_ready() {
     history.starts("mysql-0");
     history.unready("mysql-0");
     history.snapshot(SnapshotOf::Corefile, json!(". {\n}\n"));
-    history.asked_for_service(&Moment::Deployed);
+    history.asked_for_service(&Checkpoint::Deployed);
     history.expect(SERVICE, Pass);
     history.deleting("mysql-0");
-    history.asked_for_service(&Moment::Deployed);
+    history.asked_for_service(&Checkpoint::Deployed);
     history.expect(SERVICE, Inconclusive);
 }
 
@@ -241,10 +241,10 @@ fn addresses_may_be_published_before_ready() {
 fn an_answer_that_was_right_before_the_last_change_is_not_late() {
     let mut history = three_ready();
     history.pass_ms(60_000);
-    history.asked_for_service(&Moment::Deployed);
+    history.asked_for_service(&Checkpoint::Deployed);
     history.goes("mysql-2");
     history.starts("mysql-2");
-    history.asked_for_service(&Moment::Deployed);
+    history.asked_for_service(&Checkpoint::Deployed);
     assert!(history.expect(SERVICE, Pass).contains("from the first question"));
 }
 
@@ -262,23 +262,23 @@ fn returned() -> History {
 #[test]
 fn a_name_that_stays_behind_fails() {
     let mut history = returned();
-    let (moment, name) = (Moment::Deletion { pod: "mysql-1".into() }, history.subject.fqdn("mysql-1"));
+    let (checkpoint, name) = (Checkpoint::Deletion { pod: "mysql-1".into() }, history.subject.fqdn("mysql-1"));
     history.pass_ms(4_000);
-    history.asked(&moment, &name, &["10.0.1.1".into()]);
+    history.asked(&checkpoint, &name, &["10.0.1.1".into()]);
     assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.1.1 at #27, 4.0 s after the last change (#23); it must be 10.0.1.2; and 7 more of the kind");
-    history.asked_for_pod(&moment, "mysql-1");
+    history.asked_for_pod(&checkpoint, "mysql-1");
     assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was right only 4.0 s after the last change (#23), not within 2.0 s (the Corefile has no cache); still wrong at #27; and 7 more of the kind");
 }
 
 #[test]
 fn a_name_follows_a_pod_that_was_deleted_without_grace() {
     let mut history = returned();
-    history.asked_for_pod(&Moment::Deletion { pod: "mysql-1".into() }, "mysql-1");
+    history.asked_for_pod(&Checkpoint::Deletion { pod: "mysql-1".into() }, "mysql-1");
     history.killed("mysql-1");
-    let unasked = |what: &What| matches!(what, What::Dns(dns) if matches!(dns.moment, Moment::Kill { .. }));
+    let unasked = |what: &What| matches!(what, What::Dns(dns) if matches!(dns.checkpoint, Checkpoint::Kill { .. }));
     assert_snapshot!(history.clone().without(unasked).expect(FOLLOWS, Inconclusive), @"mysql-0 was not deleted, so nothing is known of what it would keep; mysql-2 was not deleted, so nothing is known of what it would keep; A of mysql-1.mysql-h.steadfast.svc.cluster.local was not asked for after mysql-1 was killed: by anybody");
     history.pass_ms(4_000);
-    history.asked(&Moment::Kill { pod: "mysql-1".into() }, &history.subject.fqdn("mysql-1"), &["10.0.1.2".into()]);
+    history.asked(&Checkpoint::Kill { pod: "mysql-1".into() }, &history.subject.fqdn("mysql-1"), &["10.0.1.2".into()]);
     assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.1.2 at #56, 4.3 s after the last change (#40); it must be 10.0.1.3; and 7 more of the kind");
 }
 
@@ -287,9 +287,9 @@ fn an_answer_that_was_late_counts_whatever_came_after_it() {
     let late_then = |answer: fn() -> DnsAnswer| {
         let mut history = three_ready();
         history.pass_ms(5_000);
-        history.asked(&Moment::Deployed, &service(), &[]);
+        history.asked(&Checkpoint::Deployed, &service(), &[]);
         // The next one had been under way for long.
-        history.asked(&Moment::Deployed, &service(), &["10.0.0.1".into()]);
+        history.asked(&Checkpoint::Deployed, &service(), &["10.0.0.1".into()]);
         history.edit(|what| {
             if let What::Dns(dns) = what
                 && dns.answer != rcode("NXDOMAIN")
@@ -308,10 +308,10 @@ fn an_answer_that_was_late_counts_whatever_came_after_it() {
 fn a_cache_that_is_on_gives_more_time() {
     let mut history = returned();
     history.snapshot(SnapshotOf::Corefile, json!(". {\n  cache 30\n}\n"));
-    let (moment, name) = (Moment::Deletion { pod: "mysql-1".into() }, history.subject.fqdn("mysql-1"));
+    let (checkpoint, name) = (Checkpoint::Deletion { pod: "mysql-1".into() }, history.subject.fqdn("mysql-1"));
     history.pass_ms(20_000);
-    history.asked(&moment, &name, &["10.0.1.1".into()]);
-    history.asked_for_pod(&moment, "mysql-1");
+    history.asked(&checkpoint, &name, &["10.0.1.1".into()]);
+    history.asked_for_pod(&checkpoint, "mysql-1");
     let reason = history.expect(FOLLOWS, Inconclusive);
     assert_snapshot!(reason, @"mysql-0 was not deleted, so nothing is known of what it would keep; mysql-2 was not deleted, so nothing is known of what it would keep; no pod was deleted without grace, so nothing is known of what one would keep then");
 }
@@ -324,8 +324,8 @@ fn a_name_that_outlives_its_pod_fails() {
         history.goes("mysql-2");
         history.goes("mysql-1");
         history.pass_ms(3_000);
-        history.asked_for_pod(&Moment::ScaledDown, "mysql-1");
-        history.asked_for_pod(&Moment::ScaledDown, "mysql-2");
+        history.asked_for_pod(&Checkpoint::ScaledDown, "mysql-1");
+        history.asked_for_pod(&Checkpoint::ScaledDown, "mysql-2");
         history.expect(ABSENT, Pass);
         let history = history.edit(|what| match what {
             What::Dns(dns) if dns.name.starts_with("mysql-2") => dns.answer = answer.clone(),

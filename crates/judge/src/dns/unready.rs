@@ -1,13 +1,13 @@
 //! A pod that is not Ready has no names, unless its Service publishes them all the same.
 
-use crate::evidence::{Act, Evidence, Moment, Scenario};
+use crate::evidence::{Act, Checkpoint, Evidence, Scenario};
 
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, Judged, judged},
         case::{Acted, Case},
         minimum::Need,
-        opinion::{Judged, Opinion, judged},
         words::{during, seconds},
     },
     Zone,
@@ -38,7 +38,7 @@ EndpointSlices by hand.",
 };
 
 fn unready_pod_leaves_dns(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let zone = Zone::of(case)?;
         let (begin, end) = case.span(Scenario::Unready);
         let mut holds = case.acts(|act| matches!(act, Act::Hold { .. }));
@@ -47,7 +47,7 @@ fn unready_pod_leaves_dns(evidence: &Evidence) -> Finding {
             return Err(Finding::inconclusive("no pod was held un-Ready", []));
         }
         let service = Query::service(case);
-        let texts = holds.iter().filter_map(|hold| weigh_hold(&zone, opinion, hold, &service));
+        let texts = holds.iter().filter_map(|hold| weigh_hold(&zone, assessment, hold, &service));
         let texts: Vec<String> = texts.collect();
         let limit = format!("{}: {}", seconds(zone.budget.ms * 1000), zone.budget.why);
         Ok(format!("{} ({limit})", texts.join("; ")))
@@ -55,16 +55,16 @@ fn unready_pod_leaves_dns(evidence: &Evidence) -> Finding {
 }
 
 /// Judges what was answered while a pod was held, and says it for the reason of a pass.
-fn weigh_hold(zone: &Zone<'_, '_>, opinion: &mut Opinion, hold: &Acted<'_>, service: &Query) -> Option<String> {
+fn weigh_hold(zone: &Zone<'_, '_>, assessment: &mut Assessment, hold: &Acted<'_>, service: &Query) -> Option<String> {
     let (case, Act::Hold { pod, .. }) = (zone.case, hold.act) else { return None };
-    let proved = opinion.weigh(proved(pod, hold))?;
-    let own = weigh_name(zone, opinion, pod, hold, &Query::pod(case, pod));
-    let service = weigh_name(zone, opinion, pod, hold, service);
+    let proved = assessment.check(proved(pod, hold))?;
+    let own = weigh_name(zone, assessment, pod, hold, &Query::pod(case, pod));
+    let service = weigh_name(zone, assessment, pod, hold, service);
     let (own, service) = (own?, service?);
     for settled in [&own, &service] {
-        opinion.weigh(while_held(case, pod, proved, settled))?;
+        assessment.check(while_held(case, pod, proved, settled))?;
     }
-    opinion.prove([proved]);
+    assessment.cite([proved]);
     Some(match case.subject.publish_not_ready {
         true => format!("{pod}, held un-Ready, kept its name and its place in the Service"),
         false => {
@@ -76,20 +76,20 @@ fn weigh_hold(zone: &Zone<'_, '_>, opinion: &mut Opinion, hold: &Acted<'_>, serv
 /// Judges what was answered to a name while a pod was held, until something else was done.
 fn weigh_name(
     zone: &Zone<'_, '_>,
-    opinion: &mut Opinion,
+    assessment: &mut Assessment,
     pod: &str,
     hold: &Acted<'_>,
     query: &Query,
 ) -> Option<Settled> {
-    let (moment, until) = (Moment::Held { pod: pod.to_owned() }, zone.case.next_fault(hold.asked.seq));
+    let (checkpoint, until) = (Checkpoint::Held { pod: pod.to_owned() }, zone.case.next_fault(hold.asked.seq));
     let mut askings = zone.case.askings(&query.name);
-    askings.retain(|asking| *asking.moment == moment && (hold.asked.seq..until).contains(&asking.to));
+    askings.retain(|asking| *asking.checkpoint == checkpoint && (hold.asked.seq..until).contains(&asking.to));
     if askings.is_empty() {
-        let (types, name, when) = (query.types(), &query.name, during(&moment));
+        let (types, name, when) = (query.types(), &query.name, during(&checkpoint));
         let reason = format!("{types} of {name} was not asked for {when}: by anybody");
-        opinion.object(Finding::inconclusive(reason, []));
+        assessment.reject(Finding::inconclusive(reason, []));
     }
-    askings.iter().filter_map(|asking| weigh(zone, opinion, asking, query)).last()
+    askings.iter().filter_map(|asking| weigh(zone, assessment, asking, query)).last()
 }
 
 /// The record that proves that a pod was held.

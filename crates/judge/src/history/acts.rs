@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::evidence::{Act, Applied, DnsServer, EventType, Moment, NodeState, Retention, SnapshotOf, reverse_name};
+use crate::evidence::{Act, Applied, Checkpoint, DnsServer, EventType, NodeState, Retention, SnapshotOf, reverse_name};
 
 use super::{History, Set};
 
@@ -166,46 +166,46 @@ impl History {
     }
 
     /// Every server is asked for the SRV records of the Service's ports and gives those of all pods that are Ready.
-    pub fn asked_for_ports(&mut self, moment: &Moment) {
+    pub fn asked_for_ports(&mut self, checkpoint: &Checkpoint) {
         let there: Vec<String> = self.subject.pods().filter(|pod| self.address(pod).is_some()).collect();
         for port in self.subject.named_ports.clone() {
             let target = |pod: &String| format!("0 33 {} {}", port.number, self.subject.fqdn(pod));
             let records: Vec<String> = there.iter().map(target).collect();
-            self.asked_for(moment, "SRV", &self.subject.srv_name(&port), &records);
+            self.asked_for(checkpoint, "SRV", &self.subject.srv_name(&port), &records);
         }
     }
 
     /// Every server is asked for the names of the pods' addresses and gives the stable ones.
-    pub fn asked_for_addresses(&mut self, moment: &Moment) {
+    pub fn asked_for_addresses(&mut self, checkpoint: &Checkpoint) {
         for pod in self.pod_names() {
             let Some(address) = self.address(&pod).and_then(|address| address.parse().ok()) else { continue };
             let name = self.subject.fqdn(&pod);
-            self.asked_for(moment, "PTR", &reverse_name(address), &[name]);
+            self.asked_for(checkpoint, "PTR", &reverse_name(address), &[name]);
         }
     }
 
     /// Every pod looks up the name of every pod but itself, in full and short, as its own resolver does. An only pod
     /// looks up the Service: its own name is in its hosts file.
-    pub fn looked_up(&mut self, moment: &Moment) {
+    pub fn looked_up(&mut self, checkpoint: &Checkpoint) {
         if let [alone] = &self.pod_names()[..] {
             let service = self.subject.service.clone();
             let addresses = Vec::from_iter(self.address(alone));
-            self.looks_up(moment, alone, &service, &addresses);
+            self.looks_up(checkpoint, alone, &service, &addresses);
         }
         for from in self.pod_names() {
             for pod in self.pod_names() {
                 let Some(address) = self.address(&pod).filter(|_| pod != from) else { continue };
                 for name in [self.subject.fqdn(&pod), self.subject.short_name(&pod)] {
-                    self.looks_up(moment, &from, &name, std::slice::from_ref(&address));
+                    self.looks_up(checkpoint, &from, &name, std::slice::from_ref(&address));
                 }
             }
         }
     }
 
     /// A pod looks up a name and finds these addresses.
-    pub fn looks_up(&mut self, moment: &Moment, from: &str, name: &str, addresses: &[String]) -> u64 {
+    pub fn looks_up(&mut self, checkpoint: &Checkpoint, from: &str, name: &str, addresses: &[String]) -> u64 {
         let printed = |address: &String| format!("{address:15} STREAM {name}\n{address:15} DGRAM\n{address:15} RAW");
         let printed: Vec<String> = addresses.iter().map(printed).collect();
-        self.exec(moment, from, &["getent", "ahosts", name], &printed.join("\n"))
+        self.exec(checkpoint, from, &["getent", "ahosts", name], &printed.join("\n"))
     }
 }

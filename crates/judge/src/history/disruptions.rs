@@ -1,6 +1,6 @@
 //! What the scenarios do to the workload, and what comes back.
 
-use crate::evidence::{Act, Moment, Phase, Question, Retention, Scenario, SqlAnswer};
+use crate::evidence::{Act, Checkpoint, Phase, Question, Retention, Scenario, SqlAnswer};
 
 use super::History;
 
@@ -14,7 +14,8 @@ impl History {
     }
 
     fn restarts(&mut self, pod: &str) {
-        let (before, after) = (Moment::BeforeDeletion { pod: pod.into() }, Moment::Deletion { pod: pod.into() });
+        let (before, after) =
+            (Checkpoint::BeforeDeletion { pod: pod.into() }, Checkpoint::Deletion { pod: pod.into() });
         self.write(&before, "mysql-0");
         if self.replicas().iter().any(|replica| replica == pod) {
             self.barrier(&before, pod);
@@ -46,19 +47,19 @@ impl History {
         self.step(Scenario::Unready, Phase::Begin);
         let alone = self.subject.replicas == 1;
         let held = self.subject.nth(u32::from(!alone));
-        let moment = Moment::Held { pod: held.clone() };
+        let checkpoint = Checkpoint::Held { pod: held.clone() };
         self.held(&held);
         self.pass_ms(200);
-        self.asked_for_pod(&moment, &held);
-        self.asked_for_service(&moment);
+        self.asked_for_pod(&checkpoint, &held);
+        self.asked_for_service(&checkpoint);
         if !alone {
             self.killed(&self.subject.primary());
         }
         self.released(&held);
-        let moment = Moment::Released { pod: held };
+        let checkpoint = Checkpoint::Released { pod: held };
         for replica in self.replicas() {
-            self.barrier(&moment, &replica);
-            self.rows(&moment, &replica);
+            self.barrier(&checkpoint, &replica);
+            self.rows(&checkpoint, &replica);
         }
         self.hands_over();
         self.step(Scenario::Unready, Phase::End);
@@ -66,7 +67,7 @@ impl History {
 
     /// A pod is deleted without grace and comes back.
     pub fn killed(&mut self, pod: &str) {
-        let (before, after) = (Moment::BeforeKill { pod: pod.into() }, Moment::Kill { pod: pod.into() });
+        let (before, after) = (Checkpoint::BeforeKill { pod: pod.into() }, Checkpoint::Kill { pod: pod.into() });
         self.write(&before, "mysql-0");
         self.rows(&before, pod);
         self.identity(&before, pod);
@@ -96,9 +97,9 @@ impl History {
             }
             self.proved(down, gone);
             self.pass_ms(200);
-            surplus.iter().for_each(|pod| self.asked_for_pod(&Moment::ScaledDown, pod));
-            self.asked_for_service(&Moment::ScaledDown);
-            self.write(&Moment::ScaledDown, "mysql-0");
+            surplus.iter().for_each(|pod| self.asked_for_pod(&Checkpoint::ScaledDown, pod));
+            self.asked_for_service(&Checkpoint::ScaledDown);
+            self.write(&Checkpoint::ScaledDown, "mysql-0");
             let primary = self.subject.primary();
             self.held(&primary);
             self.fault(up.clone());
@@ -108,9 +109,9 @@ impl History {
             surplus.iter().for_each(|pod| self.starts(pod));
             let proof = self.set_seen();
             self.proved(up, proof);
-            self.swept(&Moment::ScaledUp);
-            self.pod_names().iter().for_each(|pod| self.identity(&Moment::ScaledUp, pod));
-            self.compared(&Moment::ScaledUp);
+            self.swept(&Checkpoint::ScaledUp);
+            self.pod_names().iter().for_each(|pod| self.identity(&Checkpoint::ScaledUp, pod));
+            self.compared(&Checkpoint::ScaledUp);
         }
         self.hands_over();
         self.step(Scenario::Scale, Phase::End);
@@ -125,7 +126,7 @@ impl History {
 
     /// A pod's server is killed, and its container is started again.
     fn crashes(&mut self, pod: &str) {
-        let (before, after) = (Moment::BeforeKill { pod: pod.into() }, Moment::Kill { pod: pod.into() });
+        let (before, after) = (Checkpoint::BeforeKill { pod: pod.into() }, Checkpoint::Kill { pod: pod.into() });
         self.write(&before, "mysql-0");
         self.rows(&before, pod);
         self.identity(&before, pod);
@@ -157,15 +158,15 @@ impl History {
         self.step(Scenario::Grow, Phase::Begin);
         let all = self.subject.replicas;
         if all > 1 {
-            let (pod, moment) = (self.subject.nth(all), Moment::Joined);
+            let (pod, checkpoint) = (self.subject.nth(all), Checkpoint::Joined);
             let (up, down) = (Act::Scale { from: all, to: all + 1 }, Act::Scale { from: all + 1, to: all });
             self.fault(up.clone());
             self.scaled(all + 1);
             self.starts(&pod);
             let proof = self.set_seen();
             self.proved(up, proof);
-            self.sql(&moment, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
-            self.joins(&moment, &pod);
+            self.sql(&checkpoint, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
+            self.joins(&checkpoint, &pod);
             self.fault(down.clone());
             self.scaled(all);
             let gone = self.goes(&pod);
@@ -175,21 +176,21 @@ impl History {
     }
 
     /// A new replica catches up with the others, and is asked for all that they are.
-    fn joins(&mut self, moment: &Moment, pod: &str) {
+    fn joins(&mut self, checkpoint: &Checkpoint, pod: &str) {
         let replicas: Vec<String> = self.replicas().into_iter().chain([pod.to_owned()]).collect();
-        replicas.iter().for_each(|replica| self.barrier(moment, replica));
-        self.holds(moment, &self.subject.primary());
+        replicas.iter().for_each(|replica| self.barrier(checkpoint, replica));
+        self.holds(checkpoint, &self.subject.primary());
         for replica in &replicas {
-            self.holds(moment, replica);
-            self.status(moment, replica);
-            self.refuses(moment, replica);
+            self.holds(checkpoint, replica);
+            self.status(checkpoint, replica);
+            self.refuses(checkpoint, replica);
         }
-        self.identity(moment, pod);
-        self.names(moment, pod);
-        self.asked_for_pod(moment, pod);
+        self.identity(checkpoint, pod);
+        self.names(checkpoint, pod);
+        self.asked_for_pod(checkpoint, pod);
         let addresses: Vec<String> =
             self.pod_names().into_iter().chain([pod.to_owned()]).filter_map(|pod| self.address(&pod)).collect();
-        self.asked(moment, &self.subject.service_fqdn(), &addresses);
+        self.asked(checkpoint, &self.subject.service_fqdn(), &addresses);
     }
 
     /// A node is drained, and its pod comes back elsewhere.
@@ -240,11 +241,11 @@ impl History {
 
     /// The workload has recovered from what a scenario did to it, and all that it holds is asked for.
     fn recovered(&mut self, scenario: Scenario) {
-        let moment = Moment::Recovered { scenario };
-        self.write(&moment, "mysql-0");
-        self.compared(&moment);
-        self.pod_names().iter().for_each(|pod| self.identity(&moment, pod));
-        self.swept(&moment);
+        let checkpoint = Checkpoint::Recovered { scenario };
+        self.write(&checkpoint, "mysql-0");
+        self.compared(&checkpoint);
+        self.pod_names().iter().for_each(|pod| self.identity(&checkpoint, pod));
+        self.swept(&checkpoint);
         self.hands_over();
         self.step(scenario, Phase::End);
     }
@@ -318,7 +319,7 @@ impl History {
         self.starts(&pod);
         let proof = self.set_seen();
         self.proved(back, proof);
-        self.sql(&Moment::Replicating, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
+        self.sql(&Checkpoint::Replicating, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
         self.recovered(Scenario::Claims);
     }
 }

@@ -1,24 +1,24 @@
 //! Questions to DNS.
 
-use crate::evidence::{Dns, DnsAnswer, DnsRecord, Moment, Transport, What};
+use crate::evidence::{Checkpoint, Dns, DnsAnswer, DnsRecord, Transport, What};
 
 use super::{History, NAMESPACE};
 
 impl History {
     /// Every server is asked for a name, over both transports from two namespaces, and all give these addresses.
-    pub fn asked(&mut self, moment: &Moment, name: &str, addresses: &[String]) {
-        self.asked_for(moment, "A", name, addresses);
+    pub fn asked(&mut self, checkpoint: &Checkpoint, name: &str, addresses: &[String]) {
+        self.asked_for(checkpoint, "A", name, addresses);
     }
 
     /// Every server is asked for a name's records of a type, and all give these.
-    pub fn asked_for(&mut self, moment: &Moment, record_type: &str, name: &str, data: &[String]) {
+    pub fn asked_for(&mut self, checkpoint: &Checkpoint, record_type: &str, name: &str, data: &[String]) {
         let [one, other] = self.dns_servers;
         for (server, from) in [(one, NAMESPACE), (one, "default"), (other, NAMESPACE), (other, "default")] {
             for transport in [Transport::Udp, Transport::Tcp] {
                 let rcode = if data.is_empty() { "NXDOMAIN" } else { "NOERROR" }.to_owned();
                 let records = data.iter().map(|data| DnsRecord { ttl: 30, data: data.clone() }).collect();
                 self.push(What::Dns(Dns {
-                    moment: moment.clone(),
+                    checkpoint: checkpoint.clone(),
                     from: from.into(),
                     server: server.into(),
                     address: "10.96.0.2".into(),
@@ -33,14 +33,14 @@ impl History {
     }
 
     /// Every server is asked for a pod's name and gives its address, or NXDOMAIN where there is no such pod.
-    pub fn asked_for_pod(&mut self, moment: &Moment, name: &str) {
+    pub fn asked_for_pod(&mut self, checkpoint: &Checkpoint, name: &str) {
         let addresses: Vec<String> = self.address(name).into_iter().collect();
-        self.asked(moment, &self.subject.fqdn(name), &addresses);
+        self.asked(checkpoint, &self.subject.fqdn(name), &addresses);
     }
 
     /// Every server is asked for the Service and gives the addresses of all pods.
-    pub fn asked_for_service(&mut self, moment: &Moment) {
+    pub fn asked_for_service(&mut self, checkpoint: &Checkpoint) {
         let addresses: Vec<String> = self.subject.pods().filter_map(|pod| self.address(&pod)).collect();
-        self.asked(moment, &self.subject.service_fqdn(), &addresses);
+        self.asked(checkpoint, &self.subject.service_fqdn(), &addresses);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Finding, Verdict,
-    evidence::{Moment, Phase, Question, SqlAnswer, What},
+    evidence::{Checkpoint, Phase, Question, SqlAnswer, What},
     find,
 };
 
@@ -56,11 +56,11 @@ impl History {
     }
 
     /// The same history with another value in the rows of a pod's answers at the moments chosen.
-    pub fn telling(self, pod: &str, at: impl Fn(&Moment) -> bool, column: &str, value: &str) -> Self {
+    pub fn telling(self, pod: &str, at: impl Fn(&Checkpoint) -> bool, column: &str, value: &str) -> Self {
         self.edit(|what| {
             if let What::Sql(sql) = what
                 && sql.pod == pod
-                && at(&sql.moment)
+                && at(&sql.checkpoint)
                 && let SqlAnswer::Rows(rows) = &mut sql.answer
             {
                 let cells = rows.iter_mut().filter_map(|row| row.get_mut(column));

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::{
     CATALOGUE,
     evidence::{
-        Act, Conformed, Fault, Moment, NodeState, Phase, Scenario, SnapshotOf, SqlAnswer, Stage, State, Upgrade, What,
+        Act, Checkpoint, Conformed, Fault, NodeState, Phase, Scenario, SnapshotOf, SqlAnswer, Stage, State, Upgrade,
+        What,
     },
 };
 
@@ -88,8 +89,8 @@ impl History {
     }
 
     fn caught_up(&mut self) {
-        let moment = Moment::Upgrading { steps: 0 };
-        self.replicas().iter().for_each(|pod| self.barrier(&moment, pod));
+        let checkpoint = Checkpoint::Upgrading { steps: 0 };
+        self.replicas().iter().for_each(|pod| self.barrier(&checkpoint, pod));
     }
 
     /// The control plane is upgraded; the API server is away meanwhile.

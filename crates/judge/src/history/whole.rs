@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::evidence::{Act, LeftOut, Moment, Phase, Question, Run, Scenario, SnapshotOf, SqlAnswer, Subject, What};
+use crate::evidence::{Act, Checkpoint, LeftOut, Phase, Question, Run, Scenario, SnapshotOf, SqlAnswer, Subject, What};
 
 use super::{History, error, row, subject};
 
@@ -195,16 +195,16 @@ impl History {
     }
 
     pub(super) fn deployed(&mut self) {
-        let moment = Moment::Deployed;
+        let checkpoint = Checkpoint::Deployed;
         for pod in self.pod_names() {
-            self.names(&moment, &pod);
-            self.identity(&moment, &pod);
+            self.names(&checkpoint, &pod);
+            self.identity(&checkpoint, &pod);
             let settings = [("sync_binlog", "1"), ("innodb_flush_log_at_trx_commit", "1"), ("relay_log_recovery", "1")];
-            self.sql_row(&moment, &pod, Question::Settings, settings);
+            self.sql_row(&checkpoint, &pod, Question::Settings, settings);
         }
         self.snapshot(SnapshotOf::Corefile, json!(COREFILE));
-        self.swept(&moment);
-        self.looked_up(&moment);
+        self.swept(&checkpoint);
+        self.looked_up(&checkpoint);
         self.fault(Act::Reapply);
         let proof = self.applied();
         self.pass_ms(1_000);
@@ -212,38 +212,38 @@ impl History {
         self.step(Scenario::Deploy, Phase::End);
     }
 
-    pub fn swept(&mut self, moment: &Moment) {
-        self.asked_for_service(moment);
-        self.pod_names().iter().for_each(|pod| self.asked_for_pod(moment, pod));
-        self.asked_for_ports(moment);
-        self.asked_for_addresses(moment);
+    pub fn swept(&mut self, checkpoint: &Checkpoint) {
+        self.asked_for_service(checkpoint);
+        self.pod_names().iter().for_each(|pod| self.asked_for_pod(checkpoint, pod));
+        self.asked_for_ports(checkpoint);
+        self.asked_for_addresses(checkpoint);
     }
 
-    pub fn names(&mut self, moment: &Moment, pod: &str) {
-        self.exec(moment, pod, &["hostname"], pod);
-        self.exec(moment, pod, &["hostname", "-f"], &self.subject.fqdn(pod));
+    pub fn names(&mut self, checkpoint: &Checkpoint, pod: &str) {
+        self.exec(checkpoint, pod, &["hostname"], pod);
+        self.exec(checkpoint, pod, &["hostname", "-f"], &self.subject.fqdn(pod));
     }
 
-    pub fn identity(&mut self, moment: &Moment, pod: &str) {
+    pub fn identity(&mut self, checkpoint: &Checkpoint, pod: &str) {
         let ordinal = self.subject.ordinal_of(pod).unwrap_or_default();
         let (id, uuid) = ((100 + ordinal).to_string(), format!("{UUID}{ordinal}"));
         let columns = [("hostname", pod), ("server_id", &id), ("server_uuid", &uuid), ("version", "8.4.6")];
-        self.sql_row(moment, pod, Question::Identity, columns);
+        self.sql_row(checkpoint, pod, Question::Identity, columns);
     }
 
     pub(super) fn gtids(&self) -> String {
         format!("{UUID}0:1-{}", self.ledger.len())
     }
 
-    pub fn status(&mut self, moment: &Moment, pod: &str) {
+    pub fn status(&mut self, checkpoint: &Checkpoint, pod: &str) {
         let host = self.subject.fqdn(&self.subject.primary());
         let threads = [("Replica_IO_Running", "Yes"), ("Replica_SQL_Running", "Yes"), ("Source_Host", &host)];
-        self.sql_row(moment, pod, Question::ReplicaStatus, threads);
+        self.sql_row(checkpoint, pod, Question::ReplicaStatus, threads);
     }
 
-    pub fn barrier(&mut self, moment: &Moment, pod: &str) {
+    pub fn barrier(&mut self, checkpoint: &Checkpoint, pod: &str) {
         let set = self.gtids();
-        self.sql_row(moment, pod, Question::Barrier, [("gtid_set", &set), ("reached", "1")]);
+        self.sql_row(checkpoint, pod, Question::Barrier, [("gtid_set", &set), ("reached", "1")]);
     }
 
     pub fn replicas(&self) -> Vec<String> {
@@ -251,40 +251,40 @@ impl History {
     }
 
     pub(super) fn replicate(&mut self) {
-        let moment = Moment::Replicating;
+        let checkpoint = Checkpoint::Replicating;
         self.step(Scenario::Replicate, Phase::Begin);
         for pod in self.replicas() {
-            self.sql(&moment, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
+            self.sql(&checkpoint, &pod, Question::Configure, SqlAnswer::Rows(Vec::new()));
         }
         for _ in 0..8 {
-            self.write(&moment, "mysql-0");
+            self.write(&checkpoint, "mysql-0");
         }
-        self.compared(&moment);
+        self.compared(&checkpoint);
         self.ledger_starts();
         self.step(Scenario::Replicate, Phase::End);
     }
 
     /// The replicas catch up, and all that the servers hold is asked for.
-    pub fn compared(&mut self, moment: &Moment) {
-        self.replicas().iter().for_each(|pod| self.barrier(moment, pod));
-        self.pod_names().iter().for_each(|pod| self.holds(moment, pod));
+    pub fn compared(&mut self, checkpoint: &Checkpoint) {
+        self.replicas().iter().for_each(|pod| self.barrier(checkpoint, pod));
+        self.pod_names().iter().for_each(|pod| self.holds(checkpoint, pod));
         for pod in self.replicas() {
-            self.status(moment, &pod);
-            self.refuses(moment, &pod);
+            self.status(checkpoint, &pod);
+            self.refuses(checkpoint, &pod);
         }
     }
 
     /// All that a server holds is asked for.
-    pub fn holds(&mut self, moment: &Moment, pod: &str) {
+    pub fn holds(&mut self, checkpoint: &Checkpoint, pod: &str) {
         let set = self.gtids();
-        self.sql_row(moment, pod, Question::GtidExecuted, [("gtid_executed", &set)]);
+        self.sql_row(checkpoint, pod, Question::GtidExecuted, [("gtid_executed", &set)]);
         let tables = vec![row([("table", "steadfast.ledger"), ("checksum", "77")])];
-        self.sql(moment, pod, Question::Digest, SqlAnswer::Rows(tables));
-        self.rows(moment, pod);
+        self.sql(checkpoint, pod, Question::Digest, SqlAnswer::Rows(tables));
+        self.rows(checkpoint, pod);
     }
 
-    pub fn refuses(&mut self, moment: &Moment, pod: &str) {
+    pub fn refuses(&mut self, checkpoint: &Checkpoint, pod: &str) {
         let refusal = error(1290, "The MySQL server is running with the --super-read-only option");
-        self.sql(moment, pod, Question::TryWrite, refusal);
+        self.sql(checkpoint, pod, Question::TryWrite, refusal);
     }
 }

@@ -1,6 +1,6 @@
 //! The ledger that the witness keeps: a write every half second, whatever is done to the workload.
 
-use crate::evidence::{Act, Entries, Entry, Lag, Moment, Phase, Question, Scenario, SqlAnswer, What, WriteOutcome};
+use crate::evidence::{Act, Checkpoint, Entries, Entry, Lag, Phase, Question, Scenario, SqlAnswer, What, WriteOutcome};
 use crate::mysql::intervals::Intervals;
 
 use super::{History, row};
@@ -86,11 +86,11 @@ impl History {
         self.witness.next_us = None;
         let last = self.records.last().map_or(0, |last| last.seq);
         self.proved(Act::StopLedger, last);
-        let (moment, ids) = (Moment::Settled, self.witness.there.to_string());
-        self.compared(&moment);
+        let (checkpoint, ids) = (Checkpoint::Settled, self.witness.there.to_string());
+        self.compared(&checkpoint);
         for pod in self.pod_names() {
             let entries = row([("ids", &ids), ("duplicates", "")]);
-            self.sql(&moment, &pod, Question::Entries, SqlAnswer::Rows(vec![entries]));
+            self.sql(&checkpoint, &pod, Question::Entries, SqlAnswer::Rows(vec![entries]));
         }
         self.step(Scenario::Settle, Phase::End);
     }

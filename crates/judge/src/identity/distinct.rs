@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Evidence, Moment, Question, Scenario, Sql};
+use crate::evidence::{Checkpoint, Evidence, Question, Scenario, Sql};
 
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, judged},
         case::{Case, Seen, doubt, unasked},
         minimum::Need,
-        opinion::{Opinion, judged},
     },
     lacks,
     told::{identities, teller},
@@ -31,23 +31,23 @@ Usually wrong: one --server-id for all pods in the template, or an auto.cnf that
 };
 
 fn server_ids_are_distinct(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         if case.subject.replicas < 2 {
             return Err(Finding::skipped("the set has one pod: there is nothing to tell apart"));
         }
         let answers = identities(case);
         for pod in case.subject.pods().filter(|pod| answers.iter().all(|answer| answer.it.pod != *pod)) {
-            opinion.object(unasked(&pod, Question::Identity, &Moment::Deployed));
+            assessment.reject(unasked(&pod, Question::Identity, &Checkpoint::Deployed));
         }
         let mut texts = Vec::new();
         for column in ["server_id", "server_uuid"] {
-            let told = told(case, opinion, &answers, column);
+            let told = told(case, assessment, &answers, column);
             if told.is_empty() && column == "server_uuid" && !case.have_server_uuids() {
                 texts.push("MariaDB has no server_uuid".to_owned());
                 continue;
             }
-            find_clashes(case, opinion, column, &told);
-            opinion.prove(told.iter().map(|told| told.answer.mark.seq));
+            find_clashes(case, assessment, column, &told);
+            assessment.cite(told.iter().map(|told| told.answer.mark.seq));
             // Of each pod what it said first.
             let mut first = BTreeMap::new();
             for told in &told {
@@ -66,20 +66,20 @@ struct Told<'a> {
 }
 
 /// What all servers said of themselves, whenever they were asked, in order.
-fn told<'a>(case: &Case<'a>, opinion: &mut Opinion, answers: &[Seen<'a, Sql>], column: &str) -> Vec<Told<'a>> {
+fn told<'a>(case: &Case<'a>, assessment: &mut Assessment, answers: &[Seen<'a, Sql>], column: &str) -> Vec<Told<'a>> {
     let mut all = Vec::new();
     for answer in answers.iter().copied().filter(|answer| !lacks(answer, column)) {
         let told = answer.value(column).map_err(doubt).and_then(|value| {
             teller(case, &answer.it.pod, &answer.it.uid, answer.it.took_us, answer.mark)?;
             Ok(Told { answer, value })
         });
-        all.extend(opinion.weigh(told));
+        all.extend(assessment.check(told));
     }
     all
 }
 
 /// Objects to every two servers that said the same while both were there; once, however often they are asked.
-fn find_clashes(case: &Case<'_>, opinion: &mut Opinion, column: &str, told: &[Told<'_>]) {
+fn find_clashes(case: &Case<'_>, assessment: &mut Assessment, column: &str, told: &[Told<'_>]) {
     let (mut current, mut known) = (BTreeMap::<&str, &Told<'_>>::new(), BTreeSet::new());
     for new in told {
         let pod = new.answer.it.pod.as_str();
@@ -87,7 +87,7 @@ fn find_clashes(case: &Case<'_>, opinion: &mut Opinion, column: &str, told: &[To
             let [first, seq] = [old, new].map(|told| told.answer.mark.seq);
             if known.insert(BTreeSet::from([*other, pod])) {
                 let reason = format!("{other} (#{first}) and {pod} (#{seq}) both have {column} {}", new.value);
-                opinion.object(Finding::fail(reason, [first, seq]));
+                assessment.reject(Finding::fail(reason, [first, seq]));
             }
         }
         current.insert(pod, new);
@@ -97,5 +97,5 @@ fn find_clashes(case: &Case<'_>, opinion: &mut Opinion, column: &str, told: &[To
 /// Whether two pods said the same, and the first was still there when the second said it.
 fn clash(case: &Case<'_>, old: &Told<'_>, new: &Told<'_>) -> bool {
     let lives = case.timeline.pod_by_uid(&old.answer.uid).is_some_and(|life| life.alive_at(new.answer.mark.seq));
-    old.value == new.value && (lives || old.answer.moment == new.answer.moment)
+    old.value == new.value && (lives || old.answer.checkpoint == new.answer.checkpoint)
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Evidence, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Moment, PodLife, Question, Scenario, Sql};
+use crate::evidence::{
+    Checkpoint, Evidence, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, PodLife, Question, Scenario, Sql,
+};
 
 use super::{
     super::{
         Check, Finding,
+        assessment::{Judged, judged},
         case::{Case, Seen, doubt, unasked},
         minimum::{FULL_HOSTNAME, HOSTNAME, Need},
-        opinion::{Judged, judged},
         words::short,
     },
     told::{identities, outputs, teller},
@@ -35,34 +37,34 @@ is not the name of the Service.",
 };
 
 fn hostname_is_pod_name(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let (execs, servers) = (outputs(case, &[HOSTNAME, FULL_HOSTNAME]), identities(case));
         let mut sources = BTreeSet::new();
         for exec in &execs {
             let told = if exec.answer.lacks_program() { in_its_place(case, *exec, &servers) } else { Ok(*exec) };
             let named = told.and_then(|told| printed(case, told).map(|seq| (seq, told)));
-            if let Some((seq, told)) = opinion.weigh(named) {
-                opinion.prove([seq]);
+            if let Some((seq, told)) = assessment.check(named) {
+                assessment.cite([seq]);
                 sources.extend((!told.answer.lacks_program()).then(|| told.argv.join(" ")));
             }
         }
         for server in &servers {
             let named = server_is_named(case, *server);
-            opinion.weigh(named).into_iter().for_each(|seq| opinion.prove([seq]));
+            assessment.check(named).into_iter().for_each(|seq| assessment.cite([seq]));
         }
         for pod in case.subject.pods() {
             for argv in [HOSTNAME, FULL_HOSTNAME] {
                 if execs.iter().all(|exec| exec.it.pod != pod || exec.it.argv != argv) {
                     let reason = format!("`{}` was not run in {pod}", argv.join(" "));
-                    opinion.object(Finding::inconclusive(reason, []));
+                    assessment.reject(Finding::inconclusive(reason, []));
                 }
             }
             if servers.iter().all(|server| server.it.pod != pod) {
-                opinion.object(unasked(&pod, Question::Identity, &Moment::Deployed));
+                assessment.reject(unasked(&pod, Question::Identity, &Checkpoint::Deployed));
             }
         }
         for life in case.shown_pods() {
-            opinion.weigh(labelled(life));
+            assessment.check(labelled(life));
         }
         let pods: Vec<_> = case.subject.pods().collect();
         let sources: Vec<String> = sources.into_iter().map(|source| format!("{source}, ")).collect();
@@ -75,7 +77,8 @@ fn hostname_is_pod_name(evidence: &Evidence) -> Finding {
 fn in_its_place<'a>(case: &Case<'a>, exec: Seen<'a, Exec>, servers: &[Seen<'a, Sql>]) -> Judged<Seen<'a, Exec>> {
     let instead = if exec.argv == HOSTNAME { KERNEL_HOSTNAME } else { HOSTS };
     let mut others = outputs(case, &[instead]).into_iter();
-    let other = others.find(|other| (&other.pod, &other.uid, &other.moment) == (&exec.pod, &exec.uid, &exec.moment));
+    let other =
+        others.find(|other| (&other.pod, &other.uid, &other.checkpoint) == (&exec.pod, &exec.uid, &exec.checkpoint));
     let spoke = || servers.iter().any(|server| (&server.pod, &server.uid) == (&exec.pod, &exec.uid));
     match other {
         Some(other) if !other.answer.lacks_program() => Ok(other),

@@ -3,8 +3,9 @@
 use crate::evidence::{Evidence, PodLife, Scenario};
 
 use super::super::{
-    Check, Finding, expectation,
-    opinion::{Judged, judged},
+    Check, Finding,
+    assessment::{Judged, judged},
+    expectation,
     words::short,
 };
 
@@ -28,7 +29,7 @@ a controller manager with the feature gate off.",
 };
 
 fn pod_index_label_matches(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let ruling = expectation::pod_index_label(case.run);
         if !ruling.holds {
             return Err(Finding::skipped(format!("no pod has the label {LABEL} yet: {}", ruling.why)));
@@ -36,11 +37,11 @@ fn pod_index_label_matches(evidence: &Evidence) -> Finding {
         let lives: Vec<_> = case.shown_pods().collect();
         for life in &lives {
             let ordinal = case.subject.ordinal_of(&life.name).map(|ordinal| ordinal.to_string());
-            let matched = opinion.weigh(matches(life, ordinal.as_deref(), &ruling.why));
-            matched.into_iter().for_each(|seq| opinion.prove([seq]));
+            let matched = assessment.check(matches(life, ordinal.as_deref(), &ruling.why));
+            matched.into_iter().for_each(|seq| assessment.cite([seq]));
         }
         for pod in case.subject.pods().filter(|pod| lives.iter().all(|life| life.name != *pod)) {
-            opinion.object(Finding::inconclusive(format!("{pod} was never seen"), []));
+            assessment.reject(Finding::inconclusive(format!("{pod} was never seen"), []));
         }
         if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
             return Err(gap);

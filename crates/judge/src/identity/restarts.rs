@@ -6,8 +6,8 @@ use crate::evidence::{Act, Evidence, Fault, Mark, PodLife, Scenario};
 
 use super::super::{
     Check, Finding,
+    assessment::{Judged, judged},
     case::{Case, Exit, Scenes, Seen, containers},
-    opinion::{Judged, judged},
     words::{short, some_of},
 };
 
@@ -32,21 +32,21 @@ there.",
 };
 
 fn containers_restart_only_when_disrupted(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let scenes = case.scenes();
         let seen = Restarts::of(case, &scenes);
         for pod in case.subject.pods().filter(|pod| !seen.pods.contains(pod.as_str())) {
             let reason = format!("no state of a container of {pod} was seen");
-            opinion.object(Finding::inconclusive(reason, []));
+            assessment.reject(Finding::inconclusive(reason, []));
         }
         let mut caused = Vec::new();
         for restart in &seen.all {
-            caused.extend(opinion.weigh(restart.caused(case, &scenes)));
+            caused.extend(assessment.check(restart.caused(case, &scenes)));
         }
         if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
             return Err(gap);
         }
-        opinion.prove(seen.first.into_iter().chain(seen.all.iter().map(|restart| restart.mark.seq)));
+        assessment.cite(seen.first.into_iter().chain(seen.all.iter().map(|restart| restart.mark.seq)));
         let pods = case.shown_pods().count();
         Ok(match caused.is_empty() {
             true => format!("no container started again in {pods} pods"),

@@ -10,9 +10,9 @@ use crate::{
 use super::{
     super::{
         Check, Finding,
+        assessment::{Judged, judged},
         case::{Case, Exit, Scenes, Seen, containers, out_of_time, seconds_of},
         minimum::Need,
-        opinion::{Judged, judged},
         words::{seconds, short, some_of, times},
     },
     restarts::{Cause, Restarts},
@@ -44,7 +44,7 @@ whole grace period); terminationGracePeriodSeconds too short for the buffer pool
 };
 
 fn servers_stop_within_their_grace(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let scenes = case.scenes();
         let causes = Cause::all(case, &scenes);
         // Of each pod how often its server was seen to end, and how long that took at most.
@@ -54,8 +54,8 @@ fn servers_stop_within_their_grace(evidence: &Evidence) -> Finding {
             if causes.iter().any(|cause| cause.disturbs(stop.life, stop.told.seq, until)) {
                 continue;
             }
-            let Some(Some(mark)) = opinion.weigh(stop.judged(case, &scenes)) else { continue };
-            opinion.prove([mark.seq]);
+            let Some(Some(mark)) = assessment.check(stop.judged(case, &scenes)) else { continue };
+            assessment.cite([mark.seq]);
             ended.entry(&stop.life.name).or_default().push(mark.at_us.saturating_sub(stop.told.at_us));
         }
         for restart in Restarts::of(case, &scenes).all {
@@ -64,13 +64,13 @@ fn servers_stop_within_their_grace(evidence: &Evidence) -> Finding {
                 let (pod, seq) = (&restart.life.name, restart.mark.seq);
                 let reason =
                     format!("the server of {pod}, told to stop by the loss of its image, ended with {exit} (#{seq})");
-                opinion.object(Finding::fail(reason, [seq]));
+                assessment.reject(Finding::fail(reason, [seq]));
             }
         }
         for pod in case.subject.pods().filter(|pod| !ended.contains_key(pod.as_str())) {
             let unseen =
                 Finding::inconclusive(format!("how the server of {pod} ends when it is told to was not seen"), []);
-            opinion.object(case.gap("Pod", 0, case.timeline.last_seq).unwrap_or(unseen));
+            assessment.reject(case.gap("Pod", 0, case.timeline.last_seq).unwrap_or(unseen));
         }
         let each = ended.iter().map(|(pod, took)| {
             let longest = took.iter().max().copied().unwrap_or_default();

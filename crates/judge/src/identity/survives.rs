@@ -7,9 +7,9 @@ use crate::evidence::{Evidence, Question, Scenario, Sql};
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, Judged, judged},
         case::{Case, Return, Scenes, Seen, doubt, renewals},
         minimum::Need,
-        opinion::{Judged, Opinion, judged},
         words::{during, some_of, times},
     },
     lacks,
@@ -35,14 +35,14 @@ another path); something deletes claims; or server_id does not come from the ord
 };
 
 fn identity_survives_restart(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
-        let deleted = case.weigh_deletions(opinion, |deletion| Ok((deletion.proved, case.successor(deletion)?)));
-        opinion.prove(deleted.iter().map(|(proved, _)| proved.seq));
+    judged(evidence, |case, assessment| {
+        let deleted = case.weigh_deletions(assessment, |deletion| Ok((deletion.proved, case.successor(deletion)?)));
+        assessment.cite(deleted.iter().map(|(proved, _)| proved.seq));
         let (scenes, returns) = (case.scenes(), case.returns());
         for it in returns.iter().filter(|it| !it.renewed) {
-            opinion.weigh(same_claims(case, &scenes, it)).into_iter().for_each(|seq| opinion.prove([seq]));
+            assessment.check(same_claims(case, &scenes, it)).into_iter().for_each(|seq| assessment.cite([seq]));
         }
-        same_servers(case, opinion, &renewals(&returns));
+        same_servers(case, assessment, &renewals(&returns));
         let same = match case.have_server_uuids() {
             true => "claims, volumes, server_id and server_uuid are what they were",
             false => "claims, volumes and server_id are what they were (MariaDB has no server_uuid)",
@@ -97,12 +97,12 @@ fn same_claims(case: &Case<'_>, scenes: &Scenes, it: &Return<'_>) -> Judged<u64>
 }
 
 /// Compares all that each server said of itself with what it said before.
-fn same_servers<'a>(case: &Case<'a>, opinion: &mut Opinion, renewals: &HashMap<&str, usize>) {
+fn same_servers<'a>(case: &Case<'a>, assessment: &mut Assessment, renewals: &HashMap<&str, usize>) {
     let mut known: HashMap<(&str, &str), (Seen<'a, Sql>, usize)> = HashMap::new();
     for answer in identities(case) {
         let told = answer.rows().map_err(doubt);
         let told = told.and_then(|_| teller(case, &answer.pod, &answer.uid, answer.took_us, answer.mark));
-        let Some(life) = opinion.weigh(told) else { continue };
+        let Some(life) = assessment.check(told) else { continue };
         let renewals = renewals.get(life.uid.as_str()).copied().unwrap_or(0);
         for column in ["server_id", "server_uuid"].into_iter().filter(|column| !lacks(&answer, column)) {
             let before = known.insert((answer.it.pod.as_str(), column), (answer, renewals));
@@ -112,9 +112,9 @@ fn same_servers<'a>(case: &Case<'a>, opinion: &mut Opinion, renewals: &HashMap<&
                 Some((before, _)) => same_value(column, before, answer),
                 None => answer.value(column).map(drop).map_err(doubt),
             };
-            opinion.weigh(same);
+            assessment.check(same);
         }
-        opinion.prove([answer.mark.seq]);
+        assessment.cite([answer.mark.seq]);
     }
 }
 
@@ -123,7 +123,7 @@ fn same_value(column: &str, before: Seen<'_, Sql>, after: Seen<'_, Sql>) -> Judg
     if was == is {
         return Ok(());
     }
-    let (pod, then, now, when) = (&after.it.pod, before.mark.seq, after.mark.seq, during(&after.it.moment));
+    let (pod, then, now, when) = (&after.it.pod, before.mark.seq, after.mark.seq, during(&after.it.checkpoint));
     let reason = format!("{column} of {pod} was {was} (#{then}) and is {is} {when} (#{now})");
     Err(Finding::fail(reason, [then, now]))
 }

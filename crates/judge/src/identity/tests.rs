@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, ExecAnswer, Moment, Question, What},
+    evidence::{Act, Checkpoint, ExecAnswer, Question, What},
     history::{History, broken, refused},
 };
 
@@ -71,12 +71,12 @@ fn a_name_that_was_not_read_leaves_it_open() {
     History::good().answering("mysql-0", Question::Identity, refused()).expect(HOSTNAME, Inconclusive);
 }
 
-fn scaled_up(moment: &Moment) -> bool {
-    *moment == Moment::ScaledUp
+fn scaled_up(checkpoint: &Checkpoint) -> bool {
+    *checkpoint == Checkpoint::ScaledUp
 }
 
-fn after_deletion(moment: &Moment) -> bool {
-    matches!(moment, Moment::Deletion { .. })
+fn after_deletion(checkpoint: &Checkpoint) -> bool {
+    matches!(checkpoint, Checkpoint::Deletion { .. })
 }
 
 #[test]
@@ -130,7 +130,8 @@ fn a_server_that_comes_back_with_the_id_of_another_fails() {
 
 #[test]
 fn an_id_may_pass_to_another_pod_once_its_bearer_is_gone() {
-    let later = |moment: &Moment| !matches!(moment, Moment::Deployed | Moment::BeforeDeletion { .. });
+    let later =
+        |checkpoint: &Checkpoint| !matches!(checkpoint, Checkpoint::Deployed | Checkpoint::BeforeDeletion { .. });
     let history = History::good().telling("mysql-2", later, "server_id", "7");
     let history = history.telling("mysql-1", later, "server_id", "102");
     history.clone().expect(DISTINCT, Pass);
@@ -154,7 +155,7 @@ fn an_identity_of_the_old_pod_is_not_one_of_the_new() {
     let history = History::good().edit(|what| {
         if let What::Sql(sql) = what
             && sql.question == Question::Identity
-            && after_deletion(&sql.moment)
+            && after_deletion(&sql.checkpoint)
         {
             sql.uid = "0.1".into();
         }
@@ -166,7 +167,7 @@ fn an_identity_of_the_old_pod_is_not_one_of_the_new() {
 fn another_hostname_after_a_deletion_or_the_scale_up_fails() {
     let history = History::good().edit(|what| {
         if let What::Exec(exec) = what
-            && after_deletion(&exec.moment)
+            && after_deletion(&exec.checkpoint)
             && (exec.pod.as_str(), exec.argv.len()) == ("mysql-1", 2)
         {
             exec.answer = exited(0, "mysql-1", "");
@@ -176,8 +177,8 @@ fn another_hostname_after_a_deletion_or_the_scale_up_fails() {
     History::good().telling("mysql-2", after_deletion, "hostname", "db").expect(HOSTNAME, Fail);
     History::good().telling("mysql-2", scaled_up, "hostname", "db").expect(HOSTNAME, Fail);
     let unasked = |what: &What| match what {
-        What::Exec(exec) => exec.moment != Moment::Deployed,
-        What::Sql(sql) => sql.question == Question::Identity && sql.moment != Moment::Deployed,
+        What::Exec(exec) => exec.checkpoint != Checkpoint::Deployed,
+        What::Sql(sql) => sql.question == Question::Identity && sql.checkpoint != Checkpoint::Deployed,
         _ => false,
     };
     History::good().without(unasked).expect(HOSTNAME, Pass);
@@ -190,7 +191,7 @@ fn a_server_that_comes_back_as_another_from_scaling_fails() {
     assert_snapshot!(history.expect(SURVIVES, Fail), @"server_uuid of mysql-2 was 3e11fa47-71ca-11e1-9e33-c80aa9429562 (#424) and is another after the scale-up (#606); server_uuid of mysql-2 was another (#606) and is 3e11fa47-71ca-11e1-9e33-c80aa9429562 after the scenario grow (#698)");
     History::good().telling("mysql-1", scaled_up, "server_id", "1").expect(SURVIVES, Fail);
     let silent = History::good().edit(|what| match what {
-        What::Sql(sql) if sql.question == Question::Identity && scaled_up(&sql.moment) => sql.answer = refused(),
+        What::Sql(sql) if sql.question == Question::Identity && scaled_up(&sql.checkpoint) => sql.answer = refused(),
         _ => {}
     });
     silent.expect(SURVIVES, Inconclusive);

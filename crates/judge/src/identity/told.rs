@@ -2,41 +2,41 @@
 
 use std::{collections::HashMap, hash::Hash};
 
-use crate::evidence::{Exec, ExecAnswer, Mark, Moment, PodLife, Question, Sql};
+use crate::evidence::{Checkpoint, Exec, ExecAnswer, Mark, PodLife, Question, Sql};
 
 use super::super::{
     Finding,
+    assessment::Judged,
     case::{Case, Seen},
-    opinion::Judged,
     words::short,
 };
 
 /// What servers answered when they were asked who they are, in order.
 pub(super) fn identities<'a>(case: &Case<'a>) -> Vec<Seen<'a, Sql>> {
     let all = case.sql().filter(|sql| sql.question == Question::Identity).collect();
-    last_words(all, |sql| (&sql.pod, ""), |sql| &sql.moment, |sql| sql.rows().is_ok())
+    last_words(all, |sql| (&sql.pod, ""), |sql| &sql.checkpoint, |sql| sql.rows().is_ok())
 }
 
 /// What these commands came to in containers, in order.
 pub(super) fn outputs<'a>(case: &Case<'a>, commands: &[&[&str]]) -> Vec<Seen<'a, Exec>> {
     let all = case.execs().filter(|exec| commands.iter().any(|argv| exec.argv == *argv)).collect();
     let worked = |exec: &Seen<'a, Exec>| matches!(exec.answer, ExecAnswer::Exited { code: 0, .. });
-    last_words(all, |exec| (&exec.pod, exec.argv.last().map_or("", String::as_str)), |exec| &exec.moment, worked)
+    last_words(all, |exec| (&exec.pod, exec.argv.last().map_or("", String::as_str)), |exec| &exec.checkpoint, worked)
 }
 
 /// These answers without those that came to nothing and were followed by another one to the same at the same moment.
 fn last_words<'a, T, K: Hash + Eq>(
     all: Vec<Seen<'a, T>>,
     whom: impl Fn(&'a T) -> K,
-    moment: impl Fn(&'a T) -> &'a Moment,
+    checkpoint: impl Fn(&'a T) -> &'a Checkpoint,
     worked: impl Fn(&Seen<'a, T>) -> bool,
 ) -> Vec<Seen<'a, T>> {
-    let mut next: HashMap<K, &Moment> = HashMap::new();
+    let mut next: HashMap<K, &Checkpoint> = HashMap::new();
     let mut kept: Vec<_> = all
         .into_iter()
         .rev()
         .filter(|answer| {
-            let at = moment(answer.it);
+            let at = checkpoint(answer.it);
             next.insert(whom(answer.it), at) != Some(at) || worked(answer)
         })
         .collect();

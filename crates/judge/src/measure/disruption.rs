@@ -6,7 +6,7 @@ use crate::evidence::{Act, Mark, Phase, Question, Scenario, Sql, Step};
 
 use super::{
     super::case::{Case, Seen},
-    Outage, Outcomes, Spread,
+    Outage, Outcomes, Percentiles,
 };
 
 /// A disruption and what came of it.
@@ -26,7 +26,7 @@ pub struct Disruption {
     /// the scenario had ended, or the log. Where the next disruption came first, its beginning.
     pub rest: Mark,
     /// What it cost writers and readers, where the ledger was written to.
-    pub toll: Option<Toll>,
+    pub impact: Option<Impact>,
     /// Until when somebody had to want to write: then servers are asked for what they hold, while the ledger rests.
     wanted_until_us: u64,
 }
@@ -44,7 +44,7 @@ pub struct Part {
 
 /// What a disruption cost writers and readers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Toll {
+pub struct Impact {
     /// The longest outage that touches it.
     pub longest_outage: Option<Outage>,
     /// For how long nobody wanted to write before the recovery, where that is too long for an outage to be known.
@@ -52,7 +52,7 @@ pub struct Toll {
     /// What became of the writes that ended in it.
     pub writes: Outcomes,
     /// How far behind replicas were in it, all together; nothing where nobody looked.
-    pub lag: Option<Spread>,
+    pub lag: Option<Percentiles>,
 }
 
 impl Disruption {
@@ -302,7 +302,7 @@ impl<'a> Walk<'a, '_> {
         let ready = self.ready(began, until.seq);
         let wanted_until_us = compared_us.unwrap_or(until.at_us).min(until.at_us);
         let rest = until;
-        self.found.push(Disruption { scenario, acts, until, ready, recovered, rest, toll: None, wanted_until_us });
+        self.found.push(Disruption { scenario, acts, until, ready, recovered, rest, impact: None, wanted_until_us });
     }
 
     /// When the last of the set's pods became Ready between two records, if all are in the end.

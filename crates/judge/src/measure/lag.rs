@@ -9,7 +9,7 @@ use super::{super::case::Case, AtRest, Disruption, disruption::at_rest, writes::
 /// How far behind looks found a replica, in microseconds. A percentile is the least value that so many of a hundred
 /// looks do not exceed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Spread {
+pub struct Percentiles {
     /// Looks that were answered.
     pub looks: usize,
     /// Looks that were not.
@@ -70,7 +70,7 @@ impl<'a> Looks<'a> {
     }
 
     /// What the looks at all replicas in this window found; nothing where there was none.
-    pub fn within(&self, from_us: u64, to_us: u64) -> Option<Spread> {
+    pub fn within(&self, from_us: u64, to_us: u64) -> Option<Percentiles> {
         let place = |us: u64| self.all.partition_point(|look| look.at_us < us);
         let from = place(from_us);
         let looks = &self.all[from..place(to_us.saturating_add(1)).max(from)];
@@ -130,7 +130,7 @@ impl Served {
     }
 }
 
-fn spread<'a>(looks: impl IntoIterator<Item = &'a Look<'a>>) -> Spread {
+fn spread<'a>(looks: impl IntoIterator<Item = &'a Look<'a>>) -> Percentiles {
     let (mut behind, mut unanswered) = (Vec::new(), 0);
     for look in looks {
         match look.behind_us {
@@ -139,8 +139,10 @@ fn spread<'a>(looks: impl IntoIterator<Item = &'a Look<'a>>) -> Spread {
         }
     }
     behind.sort_unstable();
-    let Some((max_us, max_in)) = behind.last().copied() else { return Spread { unanswered, ..Spread::default() } };
+    let Some((max_us, max_in)) = behind.last().copied() else {
+        return Percentiles { unanswered, ..Percentiles::default() };
+    };
     let percentile = |hundredths: usize| behind[(behind.len() * hundredths).div_ceil(100) - 1].0;
     let (p50_us, p99_us) = (percentile(50), percentile(99));
-    Spread { looks: behind.len(), unanswered, p50_us, p99_us, max_us, max_in }
+    Percentiles { looks: behind.len(), unanswered, p50_us, p99_us, max_us, max_in }
 }

@@ -11,7 +11,7 @@ use super::{
     super::{case::Case, history::History},
     Measures, Outage, Outcomes, longest_outage_ever, longest_outages,
 };
-use crate::evidence::{Act, Entries, Entry, Evidence, Lag, Moment, Phase, Question, Scenario, What, WriteOutcome};
+use crate::evidence::{Act, Checkpoint, Entries, Entry, Evidence, Lag, Phase, Question, Scenario, What, WriteOutcome};
 
 fn measures(history: &History) -> Measures {
     Measures::of(&history.evidence()).expect("a run that started")
@@ -59,10 +59,10 @@ fn a_good_run_is_recovered_from_and_written_to() {
         .disruptions
         .iter()
         .map(|it| {
-            let (toll, ms) = (it.toll.as_ref().expect("writes"), |us: Option<u64>| {
+            let (impact, ms) = (it.impact.as_ref().expect("writes"), |us: Option<u64>| {
                 us.map_or("-".into(), |us| (us / 1000).to_string())
             });
-            let out = toll.longest_outage.map(|outage| outage.us());
+            let out = impact.longest_outage.map(|outage| outage.us());
             format!("{} {} {} {}", it.scenario.expect("a scenario"), ms(it.ready_us()), ms(it.recovery_us()), ms(out))
         })
         .collect();
@@ -94,7 +94,7 @@ fn a_good_run_is_recovered_from_and_written_to() {
 fn a_run_without_a_ledger_has_recoveries_alone() {
     let measures = measures(&History::good().without(|what| matches!(what, What::Entries(_))));
     assert_eq!(measures.ledger, None);
-    assert!(measures.disruptions.iter().all(|it| it.toll.is_none()));
+    assert!(measures.disruptions.iter().all(|it| it.impact.is_none()));
     assert!(measures.disruptions.iter().all(|it| it.recovered.is_some()));
 }
 
@@ -116,7 +116,7 @@ fn disrupted() -> History {
 
 fn barrier(history: &mut History, pod: &str, reached: &str) {
     let columns = [("gtid_set", "3e11fa47-71ca-11e1-9e33-c80aa9429560:1"), ("reached", reached)];
-    history.sql_row(&Moment::Replicating, pod, Question::Barrier, columns);
+    history.sql_row(&Checkpoint::Replicating, pod, Question::Barrier, columns);
 }
 
 #[test]
@@ -280,12 +280,12 @@ proptest! {
         for disruption in &measures.disruptions {
             let (from, to) = disruption.window_us();
             let ended = |ok: bool| sent.iter().filter(|it| (from..=to).contains(&it.1) && it.2 == ok).count() as u64;
-            match &disruption.toll {
+            match &disruption.impact {
                 None => prop_assert!(first > Some(to) || last < Some(from)),
-                Some(toll) => {
+                Some(impact) => {
                     let (acknowledged, unknown) = (ended(true), ended(false));
-                    prop_assert_eq!(toll.writes, Outcomes { acknowledged, rejected: 0, unknown });
-                    prop_assert_eq!(toll.longest_outage.map(|it| it.us()), slowly(&sent, from, to));
+                    prop_assert_eq!(impact.writes, Outcomes { acknowledged, rejected: 0, unknown });
+                    prop_assert_eq!(impact.longest_outage.map(|it| it.us()), slowly(&sent, from, to));
                 }
             }
         }

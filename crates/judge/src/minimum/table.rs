@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::evidence::{Family, Moment, NamedPort, Question, Scenario, reverse_name};
+use crate::evidence::{Checkpoint, Family, NamedPort, Question, Scenario, reverse_name};
 
 use super::{super::case::Case, Expected, Need};
 
@@ -289,26 +289,27 @@ impl Only {
 
 impl At {
     /// The moments of a scenario, each with the pod that it is about.
-    fn moments(self, case: &Case<'_>, scenario: Scenario) -> Vec<(Moment, String)> {
+    fn checkpoints(self, case: &Case<'_>, scenario: Scenario) -> Vec<(Checkpoint, String)> {
         let subject = case.subject;
-        let each = |moment: fn(String) -> Moment| subject.pods().map(|pod| (moment(pod.clone()), pod)).collect();
-        let of = |moment: fn(String) -> Moment, pod: String| vec![(moment(pod.clone()), pod)];
-        let none = |moment| vec![(moment, String::new())];
+        let each =
+            |checkpoint: fn(String) -> Checkpoint| subject.pods().map(|pod| (checkpoint(pod.clone()), pod)).collect();
+        let of = |checkpoint: fn(String) -> Checkpoint, pod: String| vec![(checkpoint(pod.clone()), pod)];
+        let none = |checkpoint| vec![(checkpoint, String::new())];
         let held = || subject.nth(u32::from(subject.replicas > 1));
         match self {
-            Self::Deployed => none(Moment::Deployed),
-            Self::Replicating => none(Moment::Replicating),
-            Self::BeforeDeletion => each(|pod| Moment::BeforeDeletion { pod }),
-            Self::Deletion => each(|pod| Moment::Deletion { pod }),
-            Self::Held => of(|pod| Moment::Held { pod }, held()),
-            Self::Released => of(|pod| Moment::Released { pod }, held()),
-            Self::BeforeKill => of(|pod| Moment::BeforeKill { pod }, subject.primary()),
-            Self::Kill => of(|pod| Moment::Kill { pod }, subject.primary()),
-            Self::ScaledDown => none(Moment::ScaledDown),
-            Self::ScaledUp => none(Moment::ScaledUp),
-            Self::Joined => none(Moment::Joined),
-            Self::Recovered => none(Moment::Recovered { scenario }),
-            Self::Settled => none(Moment::Settled),
+            Self::Deployed => none(Checkpoint::Deployed),
+            Self::Replicating => none(Checkpoint::Replicating),
+            Self::BeforeDeletion => each(|pod| Checkpoint::BeforeDeletion { pod }),
+            Self::Deletion => each(|pod| Checkpoint::Deletion { pod }),
+            Self::Held => of(|pod| Checkpoint::Held { pod }, held()),
+            Self::Released => of(|pod| Checkpoint::Released { pod }, held()),
+            Self::BeforeKill => of(|pod| Checkpoint::BeforeKill { pod }, subject.primary()),
+            Self::Kill => of(|pod| Checkpoint::Kill { pod }, subject.primary()),
+            Self::ScaledDown => none(Checkpoint::ScaledDown),
+            Self::ScaledUp => none(Checkpoint::ScaledUp),
+            Self::Joined => none(Checkpoint::Joined),
+            Self::Recovered => none(Checkpoint::Recovered { scenario }),
+            Self::Settled => none(Checkpoint::Settled),
         }
     }
 }
@@ -333,12 +334,12 @@ pub(super) fn expected(case: &Case<'_>, minimum: &[Need]) -> Vec<Expected> {
     for &scenario in case.run.scenarios.iter().filter(|scenario| case.ended(**scenario)) {
         let within = case.span(scenario);
         for row in ROWS.iter().filter(|row| row.scenarios.contains(&scenario) && row.only.holds(case)) {
-            for (moment, itself) in row.at.moments(case, scenario) {
+            for (checkpoint, itself) in row.at.checkpoints(case, scenario) {
                 for pod in row.of.iter().flat_map(|of| of.pods(case, &itself)) {
                     expected.extend(row.needs.iter().filter(|need| minimum.contains(need)).map(|need| Expected {
                         scenario,
                         within,
-                        moment: moment.clone(),
+                        checkpoint: checkpoint.clone(),
                         pod: pod.clone(),
                         need: *need,
                     }));

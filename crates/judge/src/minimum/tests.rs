@@ -6,7 +6,7 @@ use super::{HOSTNAME, Need, missing, table};
 use crate::{
     CATALOGUE, Verdict,
     case::Case,
-    evidence::{Act, LeftOut, Moment, NodeState, Question, Scenario, SnapshotOf, Subject, What},
+    evidence::{Act, Checkpoint, LeftOut, NodeState, Question, Scenario, SnapshotOf, Subject, What},
     find,
     history::{History, subject},
 };
@@ -34,8 +34,8 @@ fn a_whole_run_has_all_that_a_pass_needs() {
 fn an_answer_that_is_missing_at_one_moment_takes_the_pass_back() {
     let after_drain = |what: &What| match what {
         What::Sql(sql) => {
-            let moment = Moment::Recovered { scenario: Scenario::Drain };
-            sql.moment == moment && sql.question == Question::ReplicaStatus && sql.pod == "mysql-2"
+            let checkpoint = Checkpoint::Recovered { scenario: Scenario::Drain };
+            sql.checkpoint == checkpoint && sql.question == Question::ReplicaStatus && sql.pod == "mysql-2"
         }
         _ => false,
     };
@@ -72,12 +72,12 @@ fn a_proof_that_shows_something_else_is_none() {
 
 #[test]
 fn nothing_is_asked_of_a_scenario_that_did_not_end() {
-    let after_drain = |moment: &Moment| *moment == Moment::Recovered { scenario: Scenario::Drain };
+    let after_drain = |checkpoint: &Checkpoint| *checkpoint == Checkpoint::Recovered { scenario: Scenario::Drain };
     let cut = History::good()
         .without(|what| match what {
-            What::Sql(sql) => after_drain(&sql.moment),
-            What::Exec(exec) => after_drain(&exec.moment),
-            What::Dns(dns) => after_drain(&dns.moment),
+            What::Sql(sql) => after_drain(&sql.checkpoint),
+            What::Exec(exec) => after_drain(&exec.checkpoint),
+            What::Dns(dns) => after_drain(&dns.checkpoint),
             _ => false,
         })
         .failing(Scenario::Drain, "the node did not come back");
@@ -149,7 +149,7 @@ fn how_much_is_asked_follows_the_workload() {
 
 #[test]
 fn a_name_that_was_not_asked_for_is_told_in_words() {
-    let after_drain = Moment::Recovered { scenario: Scenario::Drain };
+    let after_drain = Checkpoint::Recovered { scenario: Scenario::Drain };
     let mut told = Vec::new();
     for (id, record_type, start) in [
         ("dns::service_resolves_to_ready_pods", "A", "mysql-h."),
@@ -159,7 +159,7 @@ fn a_name_that_was_not_asked_for_is_told_in_words() {
     ] {
         let asked = |what: &What| match what {
             What::Dns(dns) => {
-                dns.moment == after_drain && dns.record_type == record_type && dns.name.starts_with(start)
+                dns.checkpoint == after_drain && dns.record_type == record_type && dns.name.starts_with(start)
             }
             _ => false,
         };
@@ -172,8 +172,8 @@ fn a_name_that_was_not_asked_for_is_told_in_words() {
 
 #[test]
 fn another_command_does_not_stand_for_one_that_was_not_run() {
-    let at = Moment::Deletion { pod: "mysql-1".into() };
-    let run = |what: &What| matches!(what, What::Exec(exec) if exec.moment == at && exec.argv == HOSTNAME);
+    let at = Checkpoint::Deletion { pod: "mysql-1".into() };
+    let run = |what: &What| matches!(what, What::Exec(exec) if exec.checkpoint == at && exec.argv == HOSTNAME);
     let evidence = History::good().without(run).evidence();
     let check = find("identity::hostname_is_pod_name").expect("a check");
     let found = missing(&Case::of(&evidence).expect("a run"), check).expect("a doubt");
@@ -182,9 +182,9 @@ fn another_command_does_not_stand_for_one_that_was_not_run() {
 
 #[test]
 fn an_address_that_a_pod_had_before_does_not_stand_for_its_own() {
-    let after_drain = Moment::Recovered { scenario: Scenario::Drain };
+    let after_drain = Checkpoint::Recovered { scenario: Scenario::Drain };
     let history = History::good().edit(|what| match what {
-        What::Dns(dns) if dns.moment == after_drain && dns.name.ends_with(".1.0.10.in-addr.arpa") => {
+        What::Dns(dns) if dns.checkpoint == after_drain && dns.name.ends_with(".1.0.10.in-addr.arpa") => {
             dns.name = "1.1.0.10.in-addr.arpa".into();
         }
         _ => {}

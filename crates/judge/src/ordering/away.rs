@@ -7,10 +7,10 @@ use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
 use super::{
     super::{
         Check, Finding,
+        assessment::{Judged, judged},
         case::{Case, is_after, is_before},
         expectation::max_unavailable,
         minimum::Need,
-        opinion::{Judged, judged},
         words::some_of,
     },
     is_news, lost,
@@ -39,7 +39,7 @@ Usually wrong: a second tool, or a person, deletes pods while an update goes on.
 };
 
 fn respects_max_unavailable(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         updatable(case)?;
         let bound = Bound::of(case)?;
         let updates = updates(case);
@@ -52,8 +52,8 @@ fn respects_max_unavailable(evidence: &Evidence) -> Finding {
         for told in told_to_go(case, from, to).iter().filter(|told| counts(case, told)) {
             let judged = bound.holds(case, &harness, told);
             let known = case.gap("Pod", from, told.at.seq).map_or(judged, Err);
-            most = most.max(opinion.weigh(known).unwrap_or(0));
-            opinion.prove([told.at.seq]);
+            most = most.max(assessment.check(known).unwrap_or(0));
+            assessment.cite([told.at.seq]);
             told_in_all.push(format!("{} at #{}", told.life.name, told.at.seq));
         }
         if let Some(gap) = case.gap("Pod", from, to) {

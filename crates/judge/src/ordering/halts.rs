@@ -5,9 +5,9 @@ use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
 use super::{
     super::{
         Check, Finding,
+        assessment::{Judged, judged},
         case::{Acted, Case, is_after, is_before},
         minimum::Need,
-        opinion::{Judged, judged},
         words::seconds,
     },
     WATCHED_US, left_open,
@@ -38,7 +38,7 @@ Usually wrong: podManagementPolicy is Parallel, so that nobody waits for anybody
 };
 
 fn halts_while_predecessor_unready(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         case.in_order()?;
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: nobody comes after it"));
@@ -48,12 +48,12 @@ fn halts_while_predecessor_unready(evidence: &Evidence) -> Finding {
         for life in later(case, &held).filter(|life| (since..held.ends(case)).contains(&life.added.seq)) {
             let at = life.added.seq;
             let reason = format!("{} was ADDED at #{at} while {pod} was held un-Ready (since #{since})", life.name);
-            opinion.object(case.gap("Pod", since, at).unwrap_or(Finding::fail(reason, [at, since])));
+            assessment.reject(case.gap("Pod", since, at).unwrap_or(Finding::fail(reason, [at, since])));
         }
         let (seen, to) = size_seen(case, &held)?;
         let ready = ready_again(case, &held)?;
         let next = went_on(case, &held, ready)?;
-        opinion.prove([since, seen.seq, ready.seq, next.added.seq]);
+        assessment.cite([since, seen.seq, ready.seq, next.added.seq]);
         let watched = case.lasted(seen, ready).least_us;
         let bound = seconds(watched);
         let halted =
@@ -200,7 +200,7 @@ or its volume is still held by the pod that was killed.",
 };
 
 fn no_deadlock_on_failed_predecessor(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: nobody comes after it"));
         }
@@ -224,7 +224,7 @@ fn no_deadlock_on_failed_predecessor(evidence: &Evidence) -> Finding {
             let reason = format!("{name} was held only until #{ends}, before {pod} was Ready (#{})", ready.seq);
             return Err(Finding::inconclusive(reason, [since, ends]));
         }
-        opinion.prove([since, asked.seq, added, ready.seq]);
+        assessment.cite([since, asked.seq, added, ready.seq]);
         let took = seconds(ready.at_us.saturating_sub(asked.at_us));
         let came = format!("{pod}, deleted at #{}, came back at #{added} and was Ready at #{}", asked.seq, ready.seq);
         Ok(format!("{came}, after {took}, while {name} was un-Ready (since #{since})"))

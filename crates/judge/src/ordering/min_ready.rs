@@ -11,10 +11,10 @@ use crate::{
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, Judged, judged},
         case::{Case, is_before, out_of_time},
         expectation::{max_unavailable, min_ready_seconds, parallel_min_ready_seconds},
         minimum::Need,
-        opinion::{Judged, Opinion, judged},
         words::seconds,
     },
     is_news,
@@ -47,7 +47,7 @@ Usually wrong: nothing that a manifest can do; look for a second tool that delet
 const FORGIVEN_US: u64 = 1_500_000;
 
 fn waits_for_min_ready_seconds(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let wanted = case.subject.min_ready_seconds;
         if wanted == 0 {
             return Err(Finding::skipped("minReadySeconds is 0: Ready is all that is waited for"));
@@ -72,14 +72,14 @@ fn waits_for_min_ready_seconds(evidence: &Evidence) -> Finding {
         let mut told = Vec::new();
         for (what, turns) in parts {
             if turns.is_empty() {
-                opinion
-                    .object(Finding::inconclusive(format!("no pod was {what} after another one had become Ready"), []));
+                assessment
+                    .reject(Finding::inconclusive(format!("no pod was {what} after another one had become Ready"), []));
             }
-            let waited = turns.iter().filter_map(|turn| opinion.weigh(turn.judged(case, wanted)));
+            let waited = turns.iter().filter_map(|turn| assessment.check(turn.judged(case, wanted)));
             let waited: Vec<u64> = waited.collect();
             let shortest = waited.iter().min().copied().unwrap_or(0);
             told.push(format!("{} were {what}, the soonest after {}", waited.len(), seconds(shortest)));
-            prove(opinion, &turns);
+            prove(assessment, &turns);
         }
         if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
             return Err(gap);
@@ -88,8 +88,8 @@ fn waits_for_min_ready_seconds(evidence: &Evidence) -> Finding {
     })
 }
 
-fn prove(opinion: &mut Opinion, turns: &[Turn<'_>]) {
-    opinion.prove(turns.iter().flat_map(|turn| [turn.ready.seq, turn.at.seq]));
+fn prove(assessment: &mut Assessment, turns: &[Turn<'_>]) {
+    assessment.cite(turns.iter().flat_map(|turn| [turn.ready.seq, turn.at.seq]));
 }
 
 /// Whether updates have to wait, one pod at a time.

@@ -5,9 +5,9 @@ use crate::evidence::{Act, Evidence, Expect, Mark, PodLife, PodManagement, Scena
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, Judged, judged},
         case::{Case, is_after, is_before},
         minimum::Need,
-        opinion::{Judged, Opinion, judged},
         words::seconds,
     },
     halts::held,
@@ -41,7 +41,7 @@ const STILL_US: u64 = 500_000;
 const AT_ONCE_US: u64 = 1_000_000;
 
 fn parallel_pods_do_not_wait(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         if case.subject.pod_management == PodManagement::OrderedReady {
             return Err(Finding::skipped("podManagementPolicy is OrderedReady: pods have to wait for one another"));
         }
@@ -54,15 +54,15 @@ fn parallel_pods_do_not_wait(evidence: &Evidence) -> Finding {
         if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
             return Err(gap);
         }
-        all_asked_for(case, opinion);
-        came_beside_held(case, opinion);
-        came_back(case, opinion);
+        all_asked_for(case, assessment);
+        came_beside_held(case, assessment);
+        came_back(case, assessment);
         let (creations, ready) = (creations(case), became_ready(case));
         let mut waits: Vec<Wait> = creations.iter().filter_map(|creation| creation.waited(case, &ready)).collect();
-        waits.extend(departures(case, opinion));
-        opinion.prove(creations.iter().map(|creation| creation.at.seq));
+        waits.extend(departures(case, assessment));
+        assessment.cite(creations.iter().map(|creation| creation.at.seq));
         for finding in weighed(&waits) {
-            opinion.object(finding);
+            assessment.reject(finding);
         }
         Ok(format!("{} pods were created, and those that had to go told to, without waiting", creations.len()))
     })
@@ -167,14 +167,14 @@ fn wanted_since(case: &Case<'_>, scales: &[(Mark, u32)], life: &PodLife, first: 
 }
 
 /// Every pod must have been created in the scenario deploy, one at least beside another one that was not Ready yet.
-fn all_asked_for(case: &Case<'_>, opinion: &mut Opinion) {
+fn all_asked_for(case: &Case<'_>, assessment: &mut Assessment) {
     let (begin, end) = case.span(Scenario::Deploy);
     let mut beside = false;
     for pod in case.subject.pods() {
         let deployed = |life: &&PodLife| life.seen_created && (begin..=end).contains(&life.added.seq);
         match case.timeline.lives(&pod).find(deployed) {
             Some(life) => beside = beside || is_beside(case, life),
-            None => opinion.object(match case.unmet_wait(begin, end) {
+            None => assessment.reject(match case.unmet_wait(begin, end) {
                 Some(wait) => wait.blame(format!("{pod} was not created: {wait}"), [wait.mark.seq]),
                 None => Finding::inconclusive(format!("{pod} was not seen to be created"), []),
             }),
@@ -182,7 +182,7 @@ fn all_asked_for(case: &Case<'_>, opinion: &mut Opinion) {
     }
     if !beside {
         let reason = "in the scenario deploy each pod was created while all others were Ready: that shows nothing";
-        opinion.object(Finding::inconclusive(reason, []));
+        assessment.reject(Finding::inconclusive(reason, []));
     }
 }
 
@@ -194,14 +194,14 @@ fn is_beside(case: &Case<'_>, life: &PodLife) -> bool {
 }
 
 /// Every pod that the set was asked for while one is held un-Ready must be created all the same.
-fn came_beside_held(case: &Case<'_>, opinion: &mut Opinion) {
-    let Some(held) = opinion.weigh(held(case, Scenario::Scale)) else { return };
+fn came_beside_held(case: &Case<'_>, assessment: &mut Assessment) {
+    let Some(held) = assessment.check(held(case, Scenario::Scale)) else { return };
     let (since, ends) = (held.since.seq, held.ends(case));
     let until = held.released.map_or(ends, |released| released.seq);
     let up = scales(case).into_iter().find(|(asked, _)| (since..until).contains(&asked.seq));
     let Some((asked, to)) = up else {
         let reason = format!("the set was not scaled up while {} was held (#{since})", held.life.name);
-        return opinion.object(Finding::inconclusive(reason, [since]));
+        return assessment.reject(Finding::inconclusive(reason, [since]));
     };
     for name in (0..to.min(case.subject.replicas)).map(|index| case.subject.nth(index)) {
         let mut there =
@@ -210,7 +210,7 @@ fn came_beside_held(case: &Case<'_>, opinion: &mut Opinion) {
             continue;
         }
         let reason = format!("{name} was not created while {} was held un-Ready (#{since}–#{ends})", held.life.name);
-        opinion.object(match case.unmet_wait(asked.seq, until) {
+        assessment.reject(match case.unmet_wait(asked.seq, until) {
             Some(wait) => wait.blame(format!("{reason}: {wait}"), [asked.seq, wait.mark.seq]),
             None => Finding::inconclusive(reason, [asked.seq, ends]),
         });
@@ -218,7 +218,7 @@ fn came_beside_held(case: &Case<'_>, opinion: &mut Opinion) {
 }
 
 /// Whoever the harness deleted must have a successor where one was awaited.
-fn came_back(case: &Case<'_>, opinion: &mut Opinion) {
+fn came_back(case: &Case<'_>, assessment: &mut Assessment) {
     for acted in case.acts(|act| matches!(act, Act::DeletePod { .. })) {
         let (Act::DeletePod { pod, uid, .. }, asked) = (acted.act, acted.asked.seq) else { continue };
         let Some(gone) = case.timeline.pod_by_uid(uid).and_then(|life| life.deleted) else { continue };
@@ -228,7 +228,7 @@ fn came_back(case: &Case<'_>, opinion: &mut Opinion) {
         }
         if let Some(wait) = case.unmet_wait(gone.seq, until) {
             let reason = format!("{pod}, deleted at #{asked}, did not come back: {wait}");
-            opinion.object(wait.blame(reason, [asked, wait.mark.seq]));
+            assessment.reject(wait.blame(reason, [asked, wait.mark.seq]));
         }
     }
 }
@@ -243,14 +243,14 @@ struct Surplus<'a> {
 }
 
 /// The waits of surplus pods for one another to be gone.
-fn departures(case: &Case<'_>, opinion: &mut Opinion) -> Vec<Wait> {
-    let Some(Surplus { asked, told, gone }) = opinion.weigh(surplus(case)) else { return Vec::new() };
+fn departures(case: &Case<'_>, assessment: &mut Assessment) -> Vec<Wait> {
+    let Some(Surplus { asked, told, gone }) = assessment.check(surplus(case)) else { return Vec::new() };
     let none_between = |from: Mark, to: Mark| !gone.iter().any(|(gone, _)| (from..to).contains(gone));
     if told.len() > 1 && !told.windows(2).any(|pair| none_between(pair[0].0, pair[1].0)) {
         let reason = "each surplus pod was told to go when the one before it was gone: that shows nothing";
-        opinion.object(Finding::inconclusive(reason, [asked.seq]));
+        assessment.reject(Finding::inconclusive(reason, [asked.seq]));
     }
-    opinion.prove(told.iter().map(|(mark, _)| mark.seq));
+    assessment.cite(told.iter().map(|(mark, _)| mark.seq));
     let waits = told.iter().enumerate().filter_map(|(place, (at, name))| {
         let from = place.checked_sub(1).map_or(asked, |place| told[place].0);
         let (after, at_once) = late(case, name, (from, *at), &gone)?;

@@ -5,9 +5,9 @@ use crate::evidence::{Evidence, Mark, Scenario};
 use super::{
     super::{
         Check, Finding,
+        assessment::{Judged, judged},
         case::{Case, is_after},
         minimum::Need,
-        opinion::{Judged, judged},
     },
     updates::{Told, Update, revision_of, told_to_go, updatable, updates},
 };
@@ -33,7 +33,7 @@ have them updated; then the update reaches pods that it was not for.",
 };
 
 fn partition_is_respected(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: a partition leaves none below it to be updated"));
         }
@@ -46,12 +46,12 @@ fn partition_is_respected(evidence: &Evidence) -> Finding {
                 tried |= told.by_harness;
                 let judged = if told.by_harness { came_back(case, update, told) } else { Err(replaced(update, told)) };
                 let known = case.gap("Pod", update.asked.seq, told.at.seq).map_or(judged, Err);
-                if let Some((added, revision)) = opinion.weigh(known) {
-                    opinion.prove([told.at.seq, added.seq]);
+                if let Some((added, revision)) = assessment.check(known) {
+                    assessment.cite([told.at.seq, added.seq]);
                     came.push(format!("{} at {revision} (#{})", told.life.name, added.seq));
                 }
             }
-            case.gap("Pod", update.asked.seq, update.holds).into_iter().for_each(|gap| opinion.object(gap));
+            case.gap("Pod", update.asked.seq, update.holds).into_iter().for_each(|gap| assessment.reject(gap));
         }
         if !tried {
             return Err(Finding::inconclusive("no pod below a partition was deleted to see what comes back", []));

@@ -7,9 +7,9 @@ use crate::evidence::{Act, Applied, Evidence, Mark, Scenario, SnapshotOf};
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, Judged, judged},
         case::{Case, is_after},
         minimum::Need,
-        opinion::{Judged, Opinion, judged},
         words::{seconds, short, some_of},
     },
     WATCHED_US, left_open,
@@ -39,7 +39,7 @@ a random part; a controller or a webhook that writes a field which the manifest 
 };
 
 fn reapply_changes_nothing(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let acts = case.acts(|act| *act == Act::Reapply);
         let Some(again) = acts.first() else {
             return Err(Finding::inconclusive("the manifests were not applied a second time", []));
@@ -47,19 +47,19 @@ fn reapply_changes_nothing(evidence: &Evidence) -> Finding {
         let asked = again.asked;
         let (first, second) = answers(case, asked)?;
         let same: Vec<_> =
-            first.objects.iter().filter_map(|old| opinion.weigh(unchanged(old, &first, &second))).collect();
+            first.objects.iter().filter_map(|old| assessment.check(unchanged(old, &first, &second))).collect();
         for new in second.objects.iter().filter(|new| first.find(new).is_none()) {
             let reason = format!("{} {} was not applied at first (#{})", new.kind, new.name, first.seq);
-            opinion.object(Finding::inconclusive(reason, [second.seq]));
+            assessment.reject(Finding::inconclusive(reason, [second.seq]));
         }
         let until = again.proved.map_or(case.next_fault(asked.seq), |(proved, _)| proved.seq);
-        nothing_moves(case, opinion, asked, until);
-        same_generation(case, opinion, &first, asked.seq..until);
+        nothing_moves(case, assessment, asked, until);
+        same_generation(case, assessment, &first, asked.seq..until);
         let Some((proved, _)) = again.proved else {
             let reason = format!("that the manifests were applied again (#{}) was not proved", asked.seq);
             return Err(left_open(case, reason, asked.seq, until));
         };
-        opinion.prove([first.seq, second.seq]);
+        assessment.cite([first.seq, second.seq]);
         // To apply takes its time too, in which nothing could follow from it yet.
         let watched_us = case.lasted(second.mark, proved).least_us;
         let watched = seconds(watched_us);
@@ -123,7 +123,7 @@ fn unchanged(old: &Applied, first: &Answer, second: &Answer) -> Judged<String> {
 }
 
 /// No pod may be told to go or be created from the second time on, for as long as that is watched.
-fn nothing_moves(case: &Case<'_>, opinion: &mut Opinion, asked: Mark, until: u64) {
+fn nothing_moves(case: &Case<'_>, assessment: &mut Assessment, asked: Mark, until: u64) {
     let span = asked.seq..until;
     let told = told_to_go(case, span.start, span.end);
     let told = told.iter().map(|told| (told.at.seq, format!("{} was told to go", told.life.name)));
@@ -131,25 +131,25 @@ fn nothing_moves(case: &Case<'_>, opinion: &mut Opinion, asked: Mark, until: u64
     let created = created.map(|life| (life.added.seq, format!("{} was ADDED", life.name)));
     for (seq, what) in told.chain(created) {
         let reason = format!("{what} at #{seq}, after the manifests were applied again (#{})", span.start);
-        opinion.object(Finding::fail(reason, [seq, span.start]));
+        assessment.reject(Finding::fail(reason, [seq, span.start]));
     }
-    case.gap("Pod", span.start, span.end).into_iter().for_each(|gap| opinion.object(gap));
+    case.gap("Pod", span.start, span.end).into_iter().for_each(|gap| assessment.reject(gap));
 }
 
 /// Every event of the set must show the generation of the first time: it only ever grows, so that a lost stretch hides
 /// nothing that the next event would not show.
-fn same_generation(case: &Case<'_>, opinion: &mut Opinion, first: &Answer, span: Range<u64>) {
+fn same_generation(case: &Case<'_>, assessment: &mut Assessment, first: &Answer, span: Range<u64>) {
     let set = &case.subject.set;
     let applied = first.objects.iter().find(|object| object.kind == "StatefulSet" && object.name == *set);
     let Some(generation) = applied.and_then(|object| object.generation) else {
         let reason = format!("StatefulSet {set} is not among the objects that were applied (#{})", first.seq);
-        return opinion.object(Finding::inconclusive(reason, [first.seq]));
+        return assessment.reject(Finding::inconclusive(reason, [first.seq]));
     };
     let changed = case.set_states(span.start, span.end).find(|(_, state)| state.generation != generation);
     if let Some((mark, state)) = changed {
         let (seq, now) = (mark.seq, state.generation);
         let reason =
             format!("StatefulSet {set} had generation {generation} at first (#{}), and {now} at #{seq}", first.seq);
-        opinion.object(Finding::fail(reason, [first.seq, seq]));
+        assessment.reject(Finding::fail(reason, [first.seq, seq]));
     }
 }

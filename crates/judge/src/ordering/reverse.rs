@@ -4,9 +4,9 @@ use crate::evidence::{Evidence, Mark, PodLife, Scenario};
 
 use super::super::{
     Check, Finding,
+    assessment::{Assessment, Judged, judged},
     case::{Case, ScaleDown, Unmet, is_after, is_before},
     minimum::Need,
-    opinion::{Judged, Opinion, judged},
 };
 
 #[cfg(test)]
@@ -30,7 +30,7 @@ Usually wrong: podManagementPolicy is Parallel, so that all surplus pods go at o
 };
 
 fn scales_down_in_reverse(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         case.in_order()?;
         let scaled = case.scale_down();
         let several = scaled.as_ref().is_some_and(|scaled| scaled.from - scaled.to > 1);
@@ -40,12 +40,12 @@ fn scales_down_in_reverse(evidence: &Evidence) -> Finding {
         }
         let scaled = scaled.ok_or_else(|| Finding::inconclusive("the set was not scaled down", []))?;
         let until = case.next_fault(scaled.asked);
-        those_that_stay(case, opinion, &scaled, until);
-        let gone = one_after_the_other(case, opinion, &scaled, until)?;
+        those_that_stay(case, assessment, &scaled, until);
+        let gone = one_after_the_other(case, assessment, &scaled, until)?;
         if let Some(gap) = case.gap("Pod", scaled.asked, until) {
             return Err(gap);
         }
-        opinion.prove([scaled.asked].into_iter().chain(gone.iter().map(|(_, seq)| *seq)));
+        assessment.cite([scaled.asked].into_iter().chain(gone.iter().map(|(_, seq)| *seq)));
         let order: Vec<_> = gone.iter().map(|(pod, seq)| format!("{pod} at #{seq}")).collect();
         Ok(format!("DELETED one after the other: {}", order.join(", ")))
     })
@@ -57,21 +57,21 @@ fn told(life: &PodLife, scaled: &ScaleDown, until: u64) -> Option<Mark> {
 }
 
 /// None of the pods that are to stay may be told to go.
-fn those_that_stay(case: &Case<'_>, opinion: &mut Opinion, scaled: &ScaleDown, until: u64) {
+fn those_that_stay(case: &Case<'_>, assessment: &mut Assessment, scaled: &ScaleDown, until: u64) {
     let asked = scaled.asked;
     for life in &case.timeline.pods {
         let stays = case.subject.index_of(&life.name).is_some_and(|index| index < scaled.to);
         let Some(told) = told(life, scaled, until).filter(|_| stays) else { continue };
         let reason = format!("{} was told to go at #{}, and was to stay (#{asked})", life.name, told.seq);
         let fail = Finding::fail(reason, [told.seq, asked]);
-        opinion.object(case.gap("Pod", asked, told.seq).unwrap_or(fail));
+        assessment.reject(case.gap("Pod", asked, told.seq).unwrap_or(fail));
     }
 }
 
 /// When each surplus pod was gone, highest ordinal first.
 fn one_after_the_other<'a>(
     case: &Case<'a>,
-    opinion: &mut Opinion,
+    assessment: &mut Assessment,
     scaled: &ScaleDown,
     until: u64,
 ) -> Judged<Vec<(&'a str, u64)>> {
@@ -89,11 +89,11 @@ fn one_after_the_other<'a>(
             && went.filter(is_before(told.seq)).is_none()
         {
             let fail = told_too_early(above, went, life, told);
-            opinion.object(case.gap("Pod", asked, told.seq).unwrap_or(fail));
+            assessment.reject(case.gap("Pod", asked, told.seq).unwrap_or(fail));
         }
         match left {
             Some(mark) => gone.push((life.name.as_str(), mark.seq)),
-            None => opinion.object(still_there(life, case.unmet_wait(asked, until), asked)),
+            None => assessment.reject(still_there(life, case.unmet_wait(asked, until), asked)),
         }
         if above.is_none_or(|(_, went)| went.is_some_and(|went| left.is_none_or(|left| left > went))) {
             above = Some((life, left));

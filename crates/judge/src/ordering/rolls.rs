@@ -5,10 +5,10 @@ use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, Judged, judged},
         case::{Case, is_before},
         expectation::max_unavailable,
         minimum::Need,
-        opinion::{Judged, Opinion, judged},
         words::short,
     },
     done_without,
@@ -42,7 +42,7 @@ is OnDelete behind everybody's back.",
 };
 
 fn rolls_highest_ordinal_first(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         updatable(case)?;
         let subject = case.subject;
         if subject.replicas - subject.partition < 2 {
@@ -57,13 +57,13 @@ fn rolls_highest_ordinal_first(evidence: &Evidence) -> Finding {
         let whole = Act::Roll { partition: subject.partition };
         for (act, what) in [(whole, "changed for all pods"), (Act::RevertTemplate, "reverted")] {
             if updates.iter().all(|update| *update.act != act) {
-                opinion.object(Finding::inconclusive(format!("the template was not {what}"), []));
+                assessment.reject(Finding::inconclusive(format!("the template was not {what}"), []));
             }
         }
         let mut orders = Vec::new();
         for update in updates.iter().filter(|update| *update.act != Act::BreakTemplate) {
-            let order = in_order(case, opinion, update);
-            orders.extend(opinion.weigh(order));
+            let order = in_order(case, assessment, update);
+            orders.extend(assessment.check(order));
         }
         if !orders.is_empty() && orders.iter().all(Option::is_none) {
             return Err(Finding::inconclusive("no pod was told to go to be updated", []));
@@ -74,7 +74,7 @@ fn rolls_highest_ordinal_first(evidence: &Evidence) -> Finding {
 }
 
 /// Judges one update, and tells who was told to go when, if anybody was.
-fn in_order(case: &Case<'_>, opinion: &mut Opinion, update: &Update<'_>) -> Judged<Option<String>> {
+fn in_order(case: &Case<'_>, assessment: &mut Assessment, update: &Update<'_>) -> Judged<Option<String>> {
     let revision = update.revision(case)?;
     let (begin, _) = case.span(Scenario::Roll);
     let mut order = Vec::new();
@@ -86,9 +86,9 @@ fn in_order(case: &Case<'_>, opinion: &mut Opinion, update: &Update<'_>) -> Judg
         let at = told.at.seq;
         for judged in waited_for_all_above(case, &revision, told) {
             let known = case.gap("Pod", begin, at).map_or(judged, Err);
-            opinion.weigh(known).into_iter().for_each(|ready| opinion.prove([ready.seq]));
+            assessment.check(known).into_iter().for_each(|ready| assessment.cite([ready.seq]));
         }
-        opinion.prove([at]);
+        assessment.cite([at]);
         order.push(format!("{} at #{at}", told.life.name));
     }
     if let Some(gap) = case.gap("Pod", begin, update.until()) {

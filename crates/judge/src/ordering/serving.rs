@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Evidence, Mark, Moment, PodLife, Question, Scenario, Sql};
+use crate::evidence::{Checkpoint, Evidence, Mark, PodLife, Question, Scenario, Sql};
 
 use super::super::{
     Check, Finding, Verdict,
+    assessment::{Judged, judged},
     case::{Case, Seen, Unmet},
-    opinion::{Judged, judged},
     words::{seconds, short},
 };
 
@@ -43,19 +43,19 @@ const AT_ONCE_US: u64 = 1_000_000;
 const ANSWERED_US: u64 = 2_000_000;
 
 fn ready_means_serving(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let (mut answered, mut told) = (Vec::new(), BTreeSet::new());
         for life in &case.timeline.pods {
             let Some(ready) = life.first_ready() else { continue };
             match serves(case, life, ready) {
                 Ok(Some(ping)) => {
-                    opinion.prove([ready.seq, ping]);
+                    assessment.cite([ready.seq, ping]);
                     answered.push(life.name.as_str());
                     told.insert(life.name.clone());
                 }
                 Ok(None) => {}
                 Err(finding) => {
-                    opinion.object(finding);
+                    assessment.reject(finding);
                     told.insert(life.name.clone());
                 }
             }
@@ -64,7 +64,7 @@ fn ready_means_serving(evidence: &Evidence) -> Finding {
         let others = others.filter(|life| life.first_ready().is_some()).map(|life| life.name.clone());
         let names: BTreeSet<String> = case.subject.pods().chain(others).collect();
         for pod in names.difference(&told) {
-            opinion.object(untold(case, pod));
+            assessment.reject(untold(case, pod));
         }
         Ok(format!("{} servers answered when their pods became Ready: {}", answered.len(), answered.join(", ")))
     })
@@ -106,7 +106,7 @@ fn serves(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
         decided => return decided,
     };
     let (pod, uid) = (life.name.clone(), life.uid.clone());
-    let mut starting = case.answers(&life.name, Question::Ping, &Moment::Starting { pod, uid });
+    let mut starting = case.answers(&life.name, Question::Ping, &Checkpoint::Starting { pod, uid });
     // What a container answered that was started again since says nothing of the one that is Ready.
     let in_time = starting.find(|ping| {
         let same = ping.uid == life.uid && life.restarts_at(ping.mark.seq) == life.restarts_at(ready.seq);
@@ -117,10 +117,10 @@ fn serves(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
 
 /// The same by the questions at Ready alone: a violation in any answer, or the first that proves it.
 fn served_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
-    let moment = Moment::Ready { pod: life.name.clone(), uid: life.uid.clone() };
+    let checkpoint = Checkpoint::Ready { pod: life.name.clone(), uid: life.uid.clone() };
     let (mut proof, mut doubt) = (None, None);
     // Another pod's answer is none of this one.
-    for ping in case.answers(&life.name, Question::Ping, &moment).filter(|ping| ping.uid == life.uid) {
+    for ping in case.answers(&life.name, Question::Ping, &checkpoint).filter(|ping| ping.uid == life.uid) {
         match told_at_ready(case, life, ready, &ping) {
             Err(finding) if finding.verdict == Verdict::Fail => return Err(finding),
             Err(finding) => doubt = doubt.or(Some(Err(finding))),

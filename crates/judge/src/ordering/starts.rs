@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::evidence::{Evidence, Mark, PodLife, Scenario};
 
 use super::{
-    super::{Check, Finding, Verdict, case::Case, opinion::judged, words::short},
+    super::{Check, Finding, Verdict, assessment::judged, case::Case, words::short},
     done_without, is_news, lost,
     updates::newest,
 };
@@ -30,13 +30,13 @@ Usually wrong: podManagementPolicy is Parallel, or a pod never becomes Ready and
 };
 
 fn starts_in_ordinal_order(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         case.in_order()?;
         let (begin, end) = case.span(Scenario::Deploy);
         let created: Vec<&PodLife> = case.timeline.pods.iter().filter(|life| life.seen_created).collect();
         for finding in out_of_order(case) {
             let at = finding.evidence.first().copied().unwrap_or(begin);
-            opinion.object(case.gap("Pod", begin, at).unwrap_or(finding));
+            assessment.reject(case.gap("Pod", begin, at).unwrap_or(finding));
         }
         let last = created.iter().map(|life| life.added.seq).max().unwrap_or(case.timeline.last_seq);
         if let Some(gap) = case.gap("Pod", begin, last) {
@@ -44,13 +44,13 @@ fn starts_in_ordinal_order(evidence: &Evidence) -> Finding {
         }
         let deployed = |life: &PodLife| life.seen_created && (begin..=end).contains(&life.added.seq);
         for pod in case.subject.pods().filter(|pod| !case.timeline.lives(pod).any(deployed)) {
-            opinion.object(not_created(case, &pod));
+            assessment.reject(not_created(case, &pod));
         }
         for life in &created {
             let before = case.subject.index_of(&life.name).and_then(|index| index.checked_sub(1));
             let before = before.and_then(|before| case.timeline.pod_at(&case.subject.nth(before), life.added.seq));
-            opinion.prove(before.and_then(PodLife::first_ready).map(|ready| ready.seq));
-            opinion.prove([life.added.seq]);
+            assessment.cite(before.and_then(PodLife::first_ready).map(|ready| ready.seq));
+            assessment.cite([life.added.seq]);
         }
         let order: Vec<_> = created.iter().map(|life| format!("{} at #{}", life.name, life.added.seq)).collect();
         Ok(format!("ADDED, each after all before it were Ready: {}", order.join(", ")))

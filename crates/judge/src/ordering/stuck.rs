@@ -5,9 +5,9 @@ use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
 use super::{
     super::{
         Check, Finding,
+        assessment::{Judged, judged},
         case::{Case, is_after},
         minimum::Need,
-        opinion::{Judged, judged},
     },
     left_open,
     updates::{Update, newest, revision_of, told_to_go, updatable, updates},
@@ -38,7 +38,7 @@ they were, because a volume or a Secret changed meanwhile; or a finalizer keeps 
 const OWN_TROUBLE: &str = "InvalidImageName";
 
 fn stuck_rollout_recovers(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         updatable(case)?;
         let updates = updates(case);
         let find = |act: Act, what: &str| {
@@ -53,7 +53,7 @@ fn stuck_rollout_recovers(evidence: &Evidence) -> Finding {
         for told in told.iter().filter(|told| told.life.name != stuck.name && !told.by_harness) {
             let (name, at) = (&told.life.name, told.at.seq);
             let reason = format!("{name} was told to go at #{at} while {} could not start (#{asked})", stuck.name);
-            opinion.object(case.gap("Pod", asked, at).unwrap_or(Finding::fail(reason, [at, asked])));
+            assessment.reject(case.gap("Pod", asked, at).unwrap_or(Finding::fail(reason, [at, asked])));
         }
         let reverted = find(Act::RevertTemplate, "reverted")?;
         if let Some(gap) = case.gap("Pod", asked, reverted.until()) {
@@ -61,10 +61,10 @@ fn stuck_rollout_recovers(evidence: &Evidence) -> Finding {
         }
         // Lower pods wait for higher ones: the first that is not what it was is at fault.
         for ordinal in case.subject.ordinals().rev() {
-            opinion.prove([ended(case, reverted, &case.subject.pod(ordinal), old)?.seq]);
+            assessment.cite([ended(case, reverted, &case.subject.pod(ordinal), old)?.seq]);
         }
         let told = set_is_back(case, reverted, old)?;
-        opinion.prove([stuck.added.seq, told.seq]);
+        assessment.cite([stuck.added.seq, told.seq]);
         let how = how_it_went(case, stuck, reverted);
         let halted = format!("{} was stuck from #{} and nobody else was told to go", stuck.name, stuck.added.seq);
         Ok(format!("{halted}; it {how}, and every pod ended Ready at {old}, as before"))

@@ -6,8 +6,8 @@ use crate::evidence::{Act, Mark, Phase, PodLife, Scenario};
 
 use super::super::{
     Finding,
+    assessment::Judged,
     case::{Case, is_after, is_before},
-    opinion::Judged,
 };
 
 /// The scenario that changes the template.

@@ -14,8 +14,8 @@ use crate::evidence::{Act, Applied, ClaimLife, Mark, SnapshotOf, Subject};
 
 use super::super::{
     Finding,
+    assessment::{Assessment, Judged},
     case::{Acted, Case, is_after, is_before},
-    opinion::{Judged, Opinion},
     words::{short, some_of},
 };
 
@@ -144,14 +144,14 @@ impl<'a> Teardown<'a> {
     fn weigh(
         &self,
         case: &Case<'a>,
-        opinion: &mut Opinion,
+        assessment: &mut Assessment,
         judge: impl Fn(&'a ClaimLife) -> Judged<()>,
     ) -> Judged<String> {
         for claim in &self.claims {
-            opinion.weigh(judge(claim));
+            assessment.check(judge(claim));
         }
         self.stretch.unbroken(case)?;
-        opinion.prove([*self.stretch.within.start(), *self.stretch.within.end()]);
+        assessment.cite([*self.stretch.within.start(), *self.stretch.within.end()]);
         Ok(some_of(self.claims.iter().map(|claim| &claim.name)))
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     Verdict::{self, Fail, Inconclusive, Pass},
-    evidence::{Act, Moment, Question, Scenario, SqlAnswer, What, Write, WriteOutcome},
+    evidence::{Act, Checkpoint, Question, Scenario, SqlAnswer, What, Write, WriteOutcome},
     history::{History, broken, error, refused, row},
 };
 
@@ -145,9 +145,9 @@ impl Deletion {
     fn tell(&self, history: &mut History, ledger: &mut Ledger) {
         let pod = format!("mysql-{}", self.pod);
         let (before, after) = if self.how == How::Deleted {
-            (Moment::BeforeDeletion { pod: pod.clone() }, Moment::Deletion { pod: pod.clone() })
+            (Checkpoint::BeforeDeletion { pod: pod.clone() }, Checkpoint::Deletion { pod: pod.clone() })
         } else {
-            (Moment::BeforeKill { pod: pod.clone() }, Moment::Kill { pod: pod.clone() })
+            (Checkpoint::BeforeKill { pod: pod.clone() }, Checkpoint::Kill { pod: pod.clone() })
         };
         for outcome in &self.writes {
             ledger.written += 1;
@@ -159,8 +159,8 @@ impl Deletion {
             if outcome == WriteOutcome::Acknowledged {
                 ledger.acknowledged.insert(ledger.written);
             }
-            let (id, moment, uid) = (ledger.written, before.clone(), history.uid(&pod));
-            history.push(What::Write(Write { id, pod: pod.clone(), uid, moment, outcome }));
+            let (id, checkpoint, uid) = (ledger.written, before.clone(), history.uid(&pod));
+            history.push(What::Write(Write { id, pod: pod.clone(), uid, checkpoint, outcome }));
         }
         if let Some(answer) = self.before {
             history.sql(&before, &pod, Question::Rows, answer.told(ledger.written));
@@ -198,7 +198,7 @@ impl Deletion {
         history.server_starts_again(pod, 137);
         history.unready(pod);
         if let Some(answer) = self.early {
-            history.sql(&Moment::Kill { pod: pod.to_owned() }, pod, Question::Rows, answer.told(written));
+            history.sql(&Checkpoint::Kill { pod: pod.to_owned() }, pod, Question::Rows, answer.told(written));
         }
         let last = self.comes(history, pod);
         if self.comes == Return::Ready {

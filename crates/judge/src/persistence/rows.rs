@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Act, Evidence, Moment, Question, Scenario, Sql, SqlAnswer};
+use crate::evidence::{Act, Checkpoint, Evidence, Question, Scenario, Sql, SqlAnswer};
 
 use super::super::{
     Check, Finding,
+    assessment::{Judged, judged},
     case::{Acted, Case, Deletion, Seen, doubt, unasked},
     ledger::Ledger,
     minimum::Need,
-    opinion::{Judged, judged},
     words::some_of,
 };
 
@@ -36,20 +36,20 @@ Usually wrong: the data directory is on an emptyDir, or the claim is mounted som
 };
 
 fn rows_survive_pod_deletion(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let ledger = Ledger::of(case);
-        let deleted = case.weigh_deletions(opinion, |deletion| kept_by_pod(case, &ledger, deletion));
+        let deleted = case.weigh_deletions(assessment, |deletion| kept_by_pod(case, &ledger, deletion));
         let kills = case.acts(|act| matches!(act, Act::KillServer { .. }));
         if kills.is_empty() && case.run.acts(KILL) {
             let reason = "no server was killed in its pod, so nothing is known of what one would keep then";
-            opinion.object(Finding::inconclusive(reason, []));
+            assessment.reject(Finding::inconclusive(reason, []));
         }
         let kept = kills.iter().filter_map(|kill| match kill.act {
-            Act::KillServer { pod, uid } => opinion.weigh(kept_by_container(case, &ledger, (pod, uid), kill)),
+            Act::KillServer { pod, uid } => assessment.check(kept_by_container(case, &ledger, (pod, uid), kill)),
             _ => None,
         });
         let killed: Vec<Kept> = kept.collect();
-        opinion.prove(deleted.iter().chain(&killed).flat_map(|kept| kept.evidence));
+        assessment.cite(deleted.iter().chain(&killed).flat_map(|kept| kept.evidence));
         let told = |kept: &[Kept]| kept.iter().map(|kept| kept.text.as_str()).collect::<Vec<_>>().join(", ");
         let after = if killed.is_empty() { "" } else { ", and after the server was killed: " };
         Ok(format!("every acknowledged row was there after the deletion: {}{after}{}", told(&deleted), told(&killed)))
@@ -136,7 +136,7 @@ fn kept_by_container<'a>(
     kill: &Acted<'a>,
 ) -> Judged<Kept> {
     let asked = kill.asked.seq;
-    let (before, after) = (Moment::BeforeKill { pod: pod.to_owned() }, Moment::Kill { pod: pod.to_owned() });
+    let (before, after) = (Checkpoint::BeforeKill { pod: pod.to_owned() }, Checkpoint::Kill { pod: pod.to_owned() });
     let told = case.answers_between(pod, Question::Rows, &before, 0, asked).next_back();
     let told = told.ok_or_else(|| unasked(pod, Question::Rows, &before))?;
     let end = End::of(ledger, (pod, uid), ("server's kill", ""), told)?;

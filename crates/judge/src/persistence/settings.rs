@@ -1,12 +1,12 @@
 //! Settings: what the servers say they do to keep a commit.
 
-use crate::evidence::{Evidence, Moment, Question, Scenario, Sql, SqlAnswer};
+use crate::evidence::{Checkpoint, Evidence, Question, Scenario, Sql, SqlAnswer};
 
 use super::super::{
     Check, Finding,
+    assessment::{Judged, judged},
     case::{Case, Seen, doubt},
     minimum::Need,
-    opinion::{Judged, judged},
 };
 
 #[cfg(test)]
@@ -72,20 +72,20 @@ impl Setting {
 const UNKNOWN_VARIABLE: u16 = 1193;
 
 fn durability_settings(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let mut answers = Vec::new();
         for pod in case.subject.pods() {
-            for moment in case.moments(Moment::Deployed, &pod, Question::Settings) {
-                answers.extend(opinion.weigh(told(case, &pod, &moment)));
+            for checkpoint in case.checkpoints(Checkpoint::Deployed, &pod, Question::Settings) {
+                answers.extend(assessment.check(told(case, &pod, &checkpoint)));
             }
         }
-        opinion.prove(answers.iter().map(|answer| answer.mark.seq));
+        assessment.cite(answers.iter().map(|answer| answer.mark.seq));
         let required = SETTINGS.iter().filter(|setting| !setting.of_replicas || case.subject.replicas > 1);
         let required: Vec<_> =
             required.map(|setting| (setting, format!("{} is {}", setting.name, setting.must))).collect();
         // By setting: who has one wrong mostly has it wrong on every pod.
         for (setting, _) in &required {
-            opinion.weigh(setting.holds(&answers));
+            assessment.check(setting.holds(&answers));
         }
         let settings: Vec<_> = required.iter().map(|(_, text)| text.as_str()).collect();
         let pods: Vec<_> = case.subject.pods().collect();
@@ -94,8 +94,8 @@ fn durability_settings(evidence: &Evidence) -> Finding {
 }
 
 /// What a server last said of its settings at a moment.
-fn told<'a>(case: &Case<'a>, pod: &str, moment: &Moment) -> Judged<Seen<'a, Sql>> {
-    let answer = case.last_answer(pod, Question::Settings, moment)?;
+fn told<'a>(case: &Case<'a>, pod: &str, checkpoint: &Checkpoint) -> Judged<Seen<'a, Sql>> {
+    let answer = case.last_answer(pod, Question::Settings, checkpoint)?;
     if let SqlAnswer::Error { code: UNKNOWN_VARIABLE, message } = &answer.answer {
         let seq = answer.mark.seq;
         let unknown = format!("the server of {pod} does not know a setting (error {UNKNOWN_VARIABLE}: {message})");

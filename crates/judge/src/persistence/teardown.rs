@@ -6,9 +6,9 @@ use crate::object::text;
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, Judged, judged},
         case::{Case, Seen},
         minimum::Need,
-        opinion::{Judged, Opinion, judged},
         words::some_of,
     },
     claims::is_of_set,
@@ -38,20 +38,20 @@ policy Retain. The finding names what remains and what holds it.",
 };
 
 fn teardown_leaves_nothing(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let mut lists = vec!["object"];
         let objects = torn_down(case).and_then(|after| listed(case, SnapshotOf::LeftoverObjects, after));
-        if let Some(list) = opinion.weigh(objects) {
-            opinion.weigh(list.is_empty());
-            opinion.prove([list.mark.seq]);
-            seen_to_go(case, opinion, &list);
+        if let Some(list) = assessment.check(objects) {
+            assessment.check(list.is_empty());
+            assessment.cite([list.mark.seq]);
+            seen_to_go(case, assessment, &list);
         }
         if made_its_cluster(case) {
             lists.push("engine resource");
             let resources = unmade(case).and_then(|after| listed(case, SnapshotOf::LeftoverResources, after));
-            if let Some(list) = opinion.weigh(resources) {
-                opinion.weigh(list.is_empty());
-                opinion.prove([list.mark.seq]);
+            if let Some(list) = assessment.check(resources) {
+                assessment.check(list.is_empty());
+                assessment.cite([list.mark.seq]);
             }
         }
         Ok(format!("no {} remains", lists.join(" and no ")))
@@ -144,7 +144,7 @@ fn described(left: &Leftover) -> String {
 }
 
 /// Objects to all of the set that the list does not name and that the watches did not see go.
-fn seen_to_go(case: &Case<'_>, opinion: &mut Opinion, list: &List) {
+fn seen_to_go(case: &Case<'_>, assessment: &mut Assessment, list: &List) {
     let (timeline, subject) = (case.timeline, case.subject);
     let claims: Vec<_> = timeline.claims.iter().filter(|claim| is_of_set(subject, &claim.name)).collect();
     let bound = |name: &str| claims.iter().any(|claim| claim.volume.iter().any(|change| change.value == name));
@@ -167,7 +167,7 @@ fn seen_to_go(case: &Case<'_>, opinion: &mut Opinion, list: &List) {
             let is_it = text(&event.it.object, "/metadata/uid") == Some(uid) && event.it.event != EventType::Deleted;
             is_it && case.lasted(list.mark, event.mark).least_us > LATE_US
         });
-        opinion.object(match late {
+        assessment.reject(match late {
             Some(late) => {
                 let reason = format!("{kind} {name} was there (#{}) after the teardown (#{seq})", late.mark.seq);
                 Finding::fail(reason, [late.mark.seq, seq])

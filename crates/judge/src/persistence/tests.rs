@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, Moment, Question, Scenario, SqlAnswer, What, WriteOutcome},
+    evidence::{Act, Checkpoint, Question, Scenario, SqlAnswer, What, WriteOutcome},
     history::{History, broken, error, refused, row, subject},
 };
 
@@ -16,7 +16,7 @@ const VOLUME: &str = "persistence::same_volume_returns";
 fn coming_back_with(pod: &str, answer: &SqlAnswer) -> History {
     History::good().edit(|what| {
         if let What::Sql(sql) = what
-            && sql.moment == (Moment::Deletion { pod: pod.into() })
+            && sql.checkpoint == (Checkpoint::Deletion { pod: pod.into() })
             && (sql.pod.as_str(), sql.question) == (pod, Question::Rows)
         {
             sql.answer = answer.clone();
@@ -101,7 +101,7 @@ fn coming_back_from_a_kill_with(time: usize, answer: &SqlAnswer) -> History {
     History::good().edit(|what| {
         if let What::Sql(sql) = what
             && sql.question == Question::Rows
-            && matches!(sql.moment, Moment::Kill { .. })
+            && matches!(sql.checkpoint, Checkpoint::Kill { .. })
         {
             times += 1;
             if times == time {
@@ -174,9 +174,9 @@ fn a_server_that_does_not_come_back_from_a_crash_fails() {
 }
 
 /// A good run without the last answer to what the ledger holds at such a moment.
-fn without_last_rows(at: fn(&Moment) -> bool) -> History {
+fn without_last_rows(at: fn(&Checkpoint) -> bool) -> History {
     let mut history = History::good();
-    let told = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::Rows && at(&sql.moment));
+    let told = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::Rows && at(&sql.checkpoint));
     let place = history.records.iter().rposition(|record| told(&record.what)).expect("an answer");
     history.records.remove(place);
     history
@@ -185,15 +185,15 @@ fn without_last_rows(at: fn(&Moment) -> bool) -> History {
 #[test]
 fn a_crash_that_nobody_asked_before_or_after_leaves_it_open() {
     // What was told before the pod was deleted is of another pod, and so is what another one says after the crash.
-    let before = without_last_rows(|moment| matches!(moment, Moment::BeforeKill { .. }));
+    let before = without_last_rows(|checkpoint| matches!(checkpoint, Checkpoint::BeforeKill { .. }));
     assert_snapshot!(before.expect(ROWS, Inconclusive), @"mysql-0 was not seen to hold an acknowledged row before its server's kill (#264)");
-    let after = without_last_rows(|moment| matches!(moment, Moment::Kill { .. }));
+    let after = without_last_rows(|checkpoint| matches!(checkpoint, Checkpoint::Kill { .. }));
     assert_snapshot!(after.expect(ROWS, Inconclusive), @"mysql-0 was not asked for its rows after its server's kill");
     let mut crashed = false;
     let of_another = History::good().edit(|what| {
         crashed |= crash(what);
         match what {
-            What::Sql(sql) if crashed && matches!(sql.moment, Moment::Kill { .. }) => sql.uid = "0.2".into(),
+            What::Sql(sql) if crashed && matches!(sql.checkpoint, Checkpoint::Kill { .. }) => sql.uid = "0.2".into(),
             _ => {}
         }
     });
@@ -205,7 +205,7 @@ fn what_a_server_says_before_it_is_proved_to_be_another_one_does_not_count() {
     let nothing = SqlAnswer::Rows(Vec::new());
     let killed = |what: &What| matches!(what, What::Fault(it) if it.proof.is_some()) && crash(what);
     let early = History::good().preceded(killed, |history| {
-        history.sql(&Moment::Kill { pod: "mysql-0".into() }, "0.3", Question::Rows, nothing);
+        history.sql(&Checkpoint::Kill { pod: "mysql-0".into() }, "0.3", Question::Rows, nothing);
     });
     early.expect(ROWS, Pass);
 }
@@ -285,7 +285,7 @@ fn a_lost_stretch_leaves_the_volumes_open() {
 fn rows_of_another_pod_are_not_those_of_the_new_one() {
     let history = History::good().edit(|what| {
         if let What::Sql(sql) = what
-            && sql.moment == (Moment::Deletion { pod: "mysql-0".into() })
+            && sql.checkpoint == (Checkpoint::Deletion { pod: "mysql-0".into() })
         {
             sql.uid = "0.1".into();
         }

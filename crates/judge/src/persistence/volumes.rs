@@ -7,9 +7,9 @@ use crate::evidence::{ClaimLife, Evidence, Mark, PodLife, Scenario, VolumeLife};
 use super::{
     super::{
         Check, Finding,
+        assessment::{Judged, judged},
         case::{Case, Return, Scenes, out_of_time},
         minimum::Need,
-        opinion::{Judged, judged},
         words::{short, some_of, times},
     },
     claims::is_of_set,
@@ -39,30 +39,30 @@ Usually wrong: the set has no volumeClaimTemplates, or something deletes the cla
 const BEHIND_US: u64 = 2_000_000;
 
 fn same_volume_returns(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         if case.subject.claims.is_empty() {
             let reason = format!("the StatefulSet {} has no volumeClaimTemplates: nothing persists", case.subject.set);
             return Err(Finding::fail(reason, []));
         }
-        let deleted = case.weigh_deletions(opinion, |deletion| Ok((deletion.proved, case.successor(deletion)?)));
-        opinion.prove(deleted.iter().map(|(proved, _)| proved.seq));
+        let deleted = case.weigh_deletions(assessment, |deletion| Ok((deletion.proved, case.successor(deletion)?)));
+        assessment.cite(deleted.iter().map(|(proved, _)| proved.seq));
         let (scenes, mut kept) = (case.scenes(), BTreeMap::new());
         for (life, template) in case.shown_pods().flat_map(|life| case.subject.claims.iter().map(move |it| (life, it)))
         {
-            opinion.weigh(mounts(case, life, template));
+            assessment.check(mounts(case, life, template));
         }
         for it in case.returns().iter().filter(|it| !it.renewed) {
             for template in &case.subject.claims {
                 let claim = case.subject.claim(template, &it.new.name);
-                let Some(volume) = opinion.weigh(same_volume(case, &scenes, it, &claim)) else { continue };
+                let Some(volume) = assessment.check(same_volume(case, &scenes, it, &claim)) else { continue };
                 *kept.entry((claim, volume)).or_insert(0_usize) += 1;
             }
         }
         for volume in &case.timeline.volumes {
-            opinion.weigh(outlives_its_claims(case, &scenes, volume));
+            assessment.check(outlives_its_claims(case, &scenes, volume));
         }
         for claim in case.timeline.claims.iter().filter(|claim| is_of_set(case.subject, &claim.name)) {
-            opinion.weigh(outlives_its_pod(case, &scenes, claim));
+            assessment.check(outlives_its_pod(case, &scenes, claim));
         }
         let volumes =
             kept.iter().map(|((claim, volume), count)| format!("{claim} on {volume} (back {})", times(*count)));

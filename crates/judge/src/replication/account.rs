@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    evidence::{Act, Mark, Moment, Question, Sql, SqlAnswer, WriteOutcome},
+    evidence::{Act, Checkpoint, Mark, Question, Sql, SqlAnswer, WriteOutcome},
     mysql::intervals::Intervals,
 };
 
 use super::{
     super::{
         Finding,
+        assessment::{Assessment, Judged, all_of},
         case::{Acted, Case, Seen, doubt, unasked},
-        opinion::{Judged, Opinion, all_of},
         words::five_of,
     },
     reached,
@@ -41,18 +41,18 @@ pub(in super::super) struct Account {
 
 impl Account {
     /// The account of all writes, once every pod's table was held against it; objections go to the opinion.
-    pub fn weighed(case: &Case<'_>, opinion: &mut Opinion) -> Judged<Self> {
+    pub fn weighed(case: &Case<'_>, assessment: &mut Assessment) -> Judged<Self> {
         let account = Self::of(case);
         if account.acknowledged.is_empty() {
             let reason = "the witness had no write acknowledged, so there was nothing to lose";
             return Err(account.open.unwrap_or_else(|| Finding::inconclusive(reason, [])));
         }
         for pod in case.subject.pods() {
-            let proof = opinion.weigh(holds(case, &account, &pod));
-            opinion.prove(proof.into_iter().flatten());
+            let proof = assessment.check(holds(case, &account, &pod));
+            assessment.cite(proof.into_iter().flatten());
         }
         if let Some(open) = &account.open {
-            opinion.object(open.clone());
+            assessment.reject(open.clone());
         }
         Ok(account)
     }
@@ -145,10 +145,10 @@ fn open(case: &Case<'_>, last: u64, known: &Intervals, twice: Option<(u64, u64)>
 /// That a pod holds all that was acknowledged, once, and else only what was never answered, whenever it was asked once the
 /// ledger had ended.
 fn holds(case: &Case<'_>, account: &Account, pod: &str) -> Judged<Vec<u64>> {
-    let moment = Moment::Settled;
-    let last = case.last_answer(pod, Question::Entries, &moment)?;
+    let checkpoint = Checkpoint::Settled;
+    let last = case.last_answer(pod, Question::Entries, &checkpoint)?;
     let in_the_end = |sql: &Seen<'_, Sql>| account.ended.is_none_or(|ended| case.earliest_asked_us(sql) >= ended.at_us);
-    let tables: Vec<_> = case.answers(pod, Question::Entries, &moment).filter(in_the_end).collect();
+    let tables: Vec<_> = case.answers(pod, Question::Entries, &checkpoint).filter(in_the_end).collect();
     if tables.is_empty() {
         let seq = last.mark.seq;
         let reason = format!("{pod} was asked for the writes that it holds before the ledger had ended (#{seq})");
@@ -156,9 +156,9 @@ fn holds(case: &Case<'_>, account: &Account, pod: &str) -> Judged<Vec<u64>> {
     }
     if pod != case.subject.primary() {
         // What has not arrived is not lost.
-        let barrier = case.answers(pod, Question::Barrier, &moment).rfind(in_the_end);
-        let barrier = barrier.ok_or_else(|| unasked(pod, Question::Barrier, &moment))?;
-        reached(case, barrier, || case.last_answer(pod, Question::ReplicaStatus, &moment)).map_err(doubt)?;
+        let barrier = case.answers(pod, Question::Barrier, &checkpoint).rfind(in_the_end);
+        let barrier = barrier.ok_or_else(|| unasked(pod, Question::Barrier, &checkpoint))?;
+        reached(case, barrier, || case.last_answer(pod, Question::ReplicaStatus, &checkpoint)).map_err(doubt)?;
     }
     all_of(tables.into_iter().map(|table| agrees(account, table)))
 }

@@ -3,7 +3,7 @@
 use crate::evidence::{Evidence, Question};
 
 use super::{
-    super::{Check, Finding, case::Case, measure::Measures, minimum::Need, opinion::judged, words::seconds},
+    super::{Check, Finding, assessment::judged, case::Case, measure::Measures, minimum::Need, words::seconds},
     account::Account,
     budget::{DISRUPTIVE, of_interest, took_place, undisrupted, was_written_to},
 };
@@ -29,8 +29,8 @@ that was replaced by a replica which did not have everything.",
 };
 
 fn no_acknowledged_write_is_lost(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
-        let account = Account::weighed(case, opinion)?;
+    judged(evidence, |case, assessment| {
+        let account = Account::weighed(case, assessment)?;
         let measures = Measures::taken(case);
         let longest = measures.ledger.and_then(|ledger| ledger.longest_outage).map_or(0, |outage| outage.us());
         let disruptions = of_interest(measures.disruptions);
@@ -38,10 +38,10 @@ fn no_acknowledged_write_is_lost(evidence: &Evidence) -> Finding {
             return Err(undisrupted(case, "nothing was in danger"));
         }
         for disruption in &disruptions {
-            opinion.weigh(took_place(disruption));
-            opinion.weigh(was_written_to(disruption));
+            assessment.check(took_place(disruption));
+            assessment.check(was_written_to(disruption));
         }
-        opinion.prove(disruptions.iter().map(|disruption| disruption.began().seq));
+        assessment.cite(disruptions.iter().map(|disruption| disruption.began().seq));
         let names: Vec<String> = disruptions.iter().map(|it| it.title()).collect();
         Ok(format!(
             "{}, over {}{}; the longest time without an acknowledged write was {}",

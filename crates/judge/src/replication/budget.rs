@@ -5,10 +5,10 @@ use crate::evidence::{Evidence, Question, Scenario};
 use super::{
     super::{
         Check, Finding,
+        assessment::{Judged, judged},
         case::{Case, Seen, out_of_time},
-        measure::{Disruption, Measures, Toll},
+        measure::{Disruption, Impact, Measures},
         minimum::Need,
-        opinion::{Judged, judged},
         words::seconds,
     },
     has_replicas,
@@ -54,20 +54,20 @@ pub(super) const DISRUPTIVE: [Scenario; 14] = [
 ];
 
 fn recovers_within_budget(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         has_replicas(case)?;
         let disruptions = of_interest(Measures::taken(case).disruptions);
         if disruptions.is_empty() {
             return Err(undisrupted(case, "there was nothing to recover from"));
         }
         for disruption in &disruptions {
-            let recovered = opinion.weigh(recovers(case, disruption));
-            opinion.prove(recovered);
-            opinion.weigh(is_written_to(case, disruption));
+            let recovered = assessment.check(recovers(case, disruption));
+            assessment.cite(recovered);
+            assessment.check(is_written_to(case, disruption));
         }
         let slowest = disruptions.iter().max_by_key(|it| it.recovery_us());
         let recovery = slowest.and_then(|it| Some((seconds(it.recovery_us()?), it.title())));
-        let outages = disruptions.iter().filter_map(|it| Some((it.toll.as_ref()?.longest_outage?.us(), it)));
+        let outages = disruptions.iter().filter_map(|it| Some((it.impact.as_ref()?.longest_outage?.us(), it)));
         let outage = outages.max_by_key(|(us, _)| *us).map(|(us, it)| (seconds(us), it.title()));
         let (took, of) = recovery.unwrap_or_default();
         let (out, by) = outage.unwrap_or_default();
@@ -126,14 +126,14 @@ pub(super) fn took_place(disruption: &Disruption) -> Judged<()> {
 }
 
 /// That somebody wanted to write all the while.
-pub(super) fn was_written_to(disruption: &Disruption) -> Judged<&Toll> {
+pub(super) fn was_written_to(disruption: &Disruption) -> Judged<&Impact> {
     let (title, seq) = (disruption.title(), disruption.began().seq);
-    let reason = match &disruption.toll {
+    let reason = match &disruption.impact {
         None => format!("{title}: the witness did not write meanwhile (#{seq})"),
-        Some(Toll { unwritten_us: Some(us), .. }) => {
+        Some(Impact { unwritten_us: Some(us), .. }) => {
             format!("{title}: nobody wanted to write for {}, so no outage would show (#{seq})", seconds(*us))
         }
-        Some(toll) => return Ok(toll),
+        Some(impact) => return Ok(impact),
     };
     Err(Finding::inconclusive(reason, [seq]))
 }
@@ -164,7 +164,7 @@ fn unrecovered(case: &Case<'_>, disruption: &Disruption, title: &str) -> Finding
 /// That writes were acknowledged again in time.
 fn is_written_to(case: &Case<'_>, disruption: &Disruption) -> Judged<()> {
     let (title, seq) = (disruption.title(), disruption.began().seq);
-    let outage = disruption.toll.as_ref().and_then(|toll| toll.longest_outage);
+    let outage = disruption.impact.as_ref().and_then(|impact| impact.longest_outage);
     let (out, budget) = (outage.map_or(0, |outage| outage.us()), case.run.budgets.outage_ms.saturating_mul(1000));
     if out <= budget {
         return was_written_to(disruption).map(drop);

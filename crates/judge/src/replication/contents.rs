@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    evidence::{Moment, Question, Sql},
+    evidence::{Checkpoint, Question, Sql},
     mysql::gtid::GtidSet,
 };
 
 use super::super::{
     Finding,
+    assessment::Judged,
     case::{Case, Seen, is_after},
-    opinion::Judged,
     words::some_of,
 };
 
@@ -26,11 +26,11 @@ pub(super) struct Transactions {
 
 impl Transactions {
     /// What both said last at a moment.
-    pub fn of(case: &Case<'_>, moment: &Moment, primary: &str, pod: &str) -> Judged<Self> {
-        let barrier = case.last_answer(pod, Question::Barrier, moment)?;
+    pub fn of(case: &Case<'_>, checkpoint: &Checkpoint, primary: &str, pod: &str) -> Judged<Self> {
+        let barrier = case.last_answer(pod, Question::Barrier, checkpoint)?;
         // Nobody is blamed for not having what a barrier asked for that stands for nothing of the primary's.
         let awaited = if case.hollow(&barrier).is_some() { GtidSet::default() } else { read(barrier, "gtid_set")? };
-        let (ours, theirs) = (executed(case, moment, primary)?, executed(case, moment, pod)?);
+        let (ours, theirs) = (executed(case, checkpoint, primary)?, executed(case, checkpoint, pod)?);
         let told = [ours.mark.seq, theirs.mark.seq];
         let (ours, theirs) = (read(ours, "gtid_executed")?, read(theirs, "gtid_executed")?);
         Ok(Self { awaited, ours, theirs, told })
@@ -72,8 +72,8 @@ impl Transactions {
     }
 }
 
-fn executed<'a>(case: &Case<'a>, moment: &Moment, pod: &str) -> Judged<Seen<'a, Sql>> {
-    case.last_answer(pod, Question::GtidExecuted, moment)
+fn executed<'a>(case: &Case<'a>, checkpoint: &Checkpoint, pod: &str) -> Judged<Seen<'a, Sql>> {
+    case.last_answer(pod, Question::GtidExecuted, checkpoint)
 }
 
 fn read(answer: Seen<'_, Sql>, column: &str) -> Judged<GtidSet> {
@@ -96,8 +96,8 @@ fn later(case: &Case<'_>, primary: &str, pod: &str, seq: u64) -> Judged<GtidSet>
 /// Each table with its checksum; a table that cannot be read has none.
 type Digest<'a> = BTreeMap<&'a str, Option<&'a str>>;
 
-fn digest<'a>(case: &Case<'a>, moment: &Moment, pod: &str) -> Judged<(Digest<'a>, u64)> {
-    let answer = case.last_answer(pod, Question::Digest, moment)?;
+fn digest<'a>(case: &Case<'a>, checkpoint: &Checkpoint, pod: &str) -> Judged<(Digest<'a>, u64)> {
+    let answer = case.last_answer(pod, Question::Digest, checkpoint)?;
     let rows = answer.rows()?.iter();
     let column = |name: &str, row: &'a BTreeMap<String, Option<String>>| row.get(name).and_then(Option::as_deref);
     let tables = rows.filter_map(|row| Some((column("table", row)?, column("checksum", row)))).collect();
@@ -105,8 +105,8 @@ fn digest<'a>(case: &Case<'a>, moment: &Moment, pod: &str) -> Judged<(Digest<'a>
 }
 
 /// That the replica has the primary's tables and no others, each with the same checksum.
-pub(super) fn same_tables(case: &Case<'_>, moment: &Moment, primary: &str, pod: &str) -> Judged<[u64; 2]> {
-    let ((ours, first), (theirs, second)) = (digest(case, moment, primary)?, digest(case, moment, pod)?);
+pub(super) fn same_tables(case: &Case<'_>, checkpoint: &Checkpoint, primary: &str, pod: &str) -> Judged<[u64; 2]> {
+    let ((ours, first), (theirs, second)) = (digest(case, checkpoint, primary)?, digest(case, checkpoint, pod)?);
     if ours.is_empty() {
         return Err(Finding::inconclusive(format!("{primary} has no table to compare (#{first})"), [first]));
     }

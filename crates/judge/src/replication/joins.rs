@@ -1,9 +1,9 @@
 //! Whether a replica that the set did not have before becomes one like the others.
 
-use crate::evidence::{Evidence, Moment, Question, Scenario};
+use crate::evidence::{Checkpoint, Evidence, Question, Scenario};
 
 use super::{
-    super::{Check, Finding, ledger::Ledger, minimum::Need, opinion::judged, words::during},
+    super::{Check, Finding, assessment::judged, ledger::Ledger, minimum::Need, words::during},
     contents::{Transactions, same_tables},
     follows, has_replicas, reached_barrier,
     rows::same_rows,
@@ -28,11 +28,11 @@ with; rows were there before the binary log was on; or the new pod was initialis
 };
 
 fn new_replica_joins(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         has_replicas(case)?;
-        let (moment, primary) = (Moment::Joined, case.subject.primary());
+        let (checkpoint, primary) = (Checkpoint::Joined, case.subject.primary());
         let pod = case.subject.nth(case.subject.replicas);
-        if case.answers(&pod, Question::Barrier, &moment).next().is_none()
+        if case.answers(&pod, Question::Barrier, &checkpoint).next().is_none()
             && case.outer_steps(Scenario::Grow).next().is_some()
             && let (from, to) = case.span(Scenario::Grow)
             && let Some(wait) = case.unmet_wait(from, to)
@@ -40,27 +40,27 @@ fn new_replica_joins(evidence: &Evidence) -> Finding {
             let reason = format!("{pod} did not join: {wait}");
             return Err(wait.blame(reason, [wait.mark.seq]));
         }
-        let barrier = opinion.weigh(reached_barrier(case, &pod, &moment));
-        opinion.prove(barrier.map(|barrier| barrier.seq));
-        if let Some(transactions) = opinion.weigh(Transactions::of(case, &moment, &primary, &pod)) {
-            let same = opinion.weigh(transactions.same(case, &primary, &pod));
-            opinion.prove(same.into_iter().flatten());
+        let barrier = assessment.check(reached_barrier(case, &pod, &checkpoint));
+        assessment.cite(barrier.map(|barrier| barrier.seq));
+        if let Some(transactions) = assessment.check(Transactions::of(case, &checkpoint, &primary, &pod)) {
+            let same = assessment.check(transactions.same(case, &primary, &pod));
+            assessment.cite(same.into_iter().flatten());
             if transactions.at_rest() {
-                let same = opinion.weigh(same_tables(case, &moment, &primary, &pod));
-                opinion.prove(same.into_iter().flatten());
+                let same = assessment.check(same_tables(case, &checkpoint, &primary, &pod));
+                assessment.cite(same.into_iter().flatten());
             } else {
                 let why = format!(
                     "{primary} was written to {}, so its tables say nothing of those of {pod}",
-                    during(&moment)
+                    during(&checkpoint)
                 );
-                opinion.object(Finding::inconclusive(why, []));
+                assessment.reject(Finding::inconclusive(why, []));
             }
         }
         let ledger = Ledger::of(case);
-        let rows = opinion.weigh(same_rows(case, &ledger, &pod, &moment)).unwrap_or_default();
+        let rows = assessment.check(same_rows(case, &ledger, &pod, &checkpoint)).unwrap_or_default();
         let count = rows.iter().map(|(count, _)| *count).max().unwrap_or(0);
-        let follows = opinion.weigh(follows(case, &pod, &moment));
-        opinion.prove(follows.into_iter().flatten().chain(rows.iter().map(|(_, seq)| *seq)));
+        let follows = assessment.check(follows(case, &pod, &checkpoint));
+        assessment.cite(follows.into_iter().flatten().chain(rows.iter().map(|(_, seq)| *seq)));
         Ok(format!("{pod} has the transactions of {primary}, its tables and all {count} rows of the ledger"))
     })
 }

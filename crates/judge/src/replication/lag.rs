@@ -5,8 +5,8 @@ use crate::evidence::{Evidence, Scenario};
 use super::{
     super::{
         Check, Finding,
-        measure::{AtRest, Measures, Spread},
-        opinion::{Judged, judged},
+        assessment::{Judged, judged},
+        measure::{AtRest, Measures, Percentiles},
         words::milliseconds,
     },
     has_replicas,
@@ -44,7 +44,7 @@ const LATE: usize = 100;
 const SILENT: usize = 10;
 
 fn read_lag_is_bounded(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         has_replicas(case)?;
         let measures = Measures::taken(case);
         let Some(ledger) = measures.ledger else {
@@ -56,10 +56,10 @@ fn read_lag_is_bounded(evidence: &Evidence) -> Finding {
             let at_rest = ledger.lag_at_rest.iter().find(|at_rest| at_rest.pod == pod);
             let bounded = match at_rest {
                 Some(at_rest) => bounded(at_rest, budget_us),
-                None => Err(too_few(&pod, &Spread::default())),
+                None => Err(too_few(&pod, &Percentiles::default())),
             };
-            if let Some(lag) = opinion.weigh(bounded) {
-                opinion.prove([lag.max_in]);
+            if let Some(lag) = assessment.check(bounded) {
+                assessment.cite([lag.max_in]);
                 told.push(format!("{pod} by {}", words(&lag)));
             }
         }
@@ -68,7 +68,7 @@ fn read_lag_is_bounded(evidence: &Evidence) -> Finding {
 }
 
 /// That a replica showed what was acknowledged in time. A look without an answer shows nothing, so it is late.
-fn bounded(AtRest { pod, lag, silence }: &AtRest, budget_us: u64) -> Judged<Spread> {
+fn bounded(AtRest { pod, lag, silence }: &AtRest, budget_us: u64) -> Judged<Percentiles> {
     let all = lag.looks + lag.unanswered;
     if all < FEWEST || silence.unheard {
         return Err(too_few(pod, lag));
@@ -91,14 +91,14 @@ fn bounded(AtRest { pod, lag, silence }: &AtRest, budget_us: u64) -> Judged<Spre
     if lag.looks < FEWEST { Err(too_few(pod, lag)) } else { Ok(*lag) }
 }
 
-fn too_few(pod: &str, lag: &Spread) -> Finding {
-    let Spread { looks, unanswered, .. } = lag;
+fn too_few(pod: &str, lag: &Percentiles) -> Finding {
+    let Percentiles { looks, unanswered, .. } = lag;
     let unanswered = if *unanswered > 0 { format!(", and {unanswered} without an answer") } else { String::new() };
     let reason = format!("{pod} was looked at {looks} times at rest{unanswered}: {FEWEST} are needed to decide");
     Finding::inconclusive(reason, [])
 }
 
-fn words(lag: &Spread) -> String {
+fn words(lag: &Percentiles) -> String {
     let [p50, p99, max] = [lag.p50_us, lag.p99_us, lag.max_us].map(milliseconds);
     let unanswered =
         if lag.unanswered > 0 { format!("; {} more had no answer", lag.unanswered) } else { String::new() };

@@ -5,9 +5,9 @@ use crate::evidence::{Evidence, Mark, Question, Scenario, Sql};
 use super::{
     super::{
         Check, Finding,
+        assessment::{Judged, all_of, judged},
         case::{Case, Deletion, Seen, unasked},
         minimum::Need,
-        opinion::{Judged, all_of, judged},
         words::{seconds, some_of},
     },
     channels, errors, has_replicas, reached_all,
@@ -34,19 +34,19 @@ files outside of the volume; the relay log is damaged and relay_log_recovery is 
 };
 
 fn replica_recreated_catches_up(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         has_replicas(case)?;
         let deletions = case.deletions();
         let mut times = Vec::new();
         for pod in case.subject.replica_pods() {
             let Some(deletion) = deletions.iter().find(|deletion| deletion.pod == pod && !deletion.killed) else {
-                opinion.object(Finding::inconclusive(format!("the replica {pod} was not deleted"), []));
+                assessment.reject(Finding::inconclusive(format!("the replica {pod} was not deleted"), []));
                 continue;
             };
             let (ready, caught_up) = (case.successor(deletion), catches_up(case, deletion));
-            if let (Some((_, ready)), Some(caught_up)) = (opinion.weigh(ready), opinion.weigh(caught_up)) {
-                opinion.weigh(in_time(case, deletion, ready, caught_up));
-                opinion.prove([deletion.proved.seq, ready.seq, caught_up.seq]);
+            if let (Some((_, ready)), Some(caught_up)) = (assessment.check(ready), assessment.check(caught_up)) {
+                assessment.check(in_time(case, deletion, ready, caught_up));
+                assessment.cite([deletion.proved.seq, ready.seq, caught_up.seq]);
                 times.push(format!("{pod} after {}", seconds(caught_up.at_us.saturating_sub(ready.at_us))));
             }
         }

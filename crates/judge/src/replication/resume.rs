@@ -10,9 +10,9 @@ use crate::{
 use super::{
     super::{
         Check, Finding,
+        assessment::{Judged, judged},
         case::{Case, Deletion, Seen, is_after, is_before, unasked},
         minimum::Need,
-        opinion::{Judged, judged},
         words::seconds,
     },
     channels, has_replicas, hosts, reached_all,
@@ -36,7 +36,7 @@ DNS answers from a cache; or the primary lost its data, so that replicas have wh
 };
 
 fn primary_recreated_replicas_resume(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         has_replicas(case)?;
         let primary = case.subject.primary();
         let deletions = case.deletions();
@@ -45,11 +45,11 @@ fn primary_recreated_replicas_resume(evidence: &Evidence) -> Finding {
         };
         let (life, ready) = case.successor(deletion)?;
         let (id, written) = first_write(case, deletion, &life.uid)?;
-        opinion.prove([deletion.proved.seq, ready.seq, written]);
+        assessment.cite([deletion.proved.seq, ready.seq, written]);
         let mut times = Vec::new();
         for pod in case.subject.replica_pods() {
-            if let Some(resumed) = opinion.weigh(resumes(case, deletion, &pod, (id, written), ready)) {
-                opinion.prove([resumed.seq]);
+            if let Some(resumed) = assessment.check(resumes(case, deletion, &pod, (id, written), ready)) {
+                assessment.cite([resumed.seq]);
                 times.push(format!("{pod} after {}", seconds(resumed.at_us.saturating_sub(ready.at_us))));
             }
         }
@@ -61,7 +61,7 @@ fn primary_recreated_replicas_resume(evidence: &Evidence) -> Finding {
 /// The first write that the new primary acknowledged, with its record.
 fn first_write(case: &Case<'_>, deletion: &Deletion<'_>, uid: &str) -> Judged<(u64, u64)> {
     let after = deletion.after();
-    let writes: Vec<_> = case.writes().filter(|write| write.uid == uid && write.moment == after).collect();
+    let writes: Vec<_> = case.writes().filter(|write| write.uid == uid && write.checkpoint == after).collect();
     if let Some(write) = writes.iter().find(|write| write.outcome == WriteOutcome::Acknowledged) {
         return Ok((write.id, write.mark.seq));
     }
@@ -105,7 +105,7 @@ fn resumes(
 
 /// That nobody told a replica anything after a deletion: what it did then, it did by itself.
 pub(super) fn untold(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Judged<()> {
-    let told = |sql: &Seen<'_, Sql>| matches!(sql.question, Question::Configure | Question::Sabotage);
+    let told = |sql: &Seen<'_, Sql>| matches!(sql.question, Question::Configure | Question::FaultInjection);
     if let Some(told) = case.sql().find(|sql| sql.pod == pod && told(sql) && deletion.spans(sql.mark)) {
         let seq = told.mark.seq;
         return Err(Finding::inconclusive(format!("{pod} was told something after the deletion (#{seq})"), [seq]));

@@ -1,14 +1,14 @@
 //! Whether all servers hold the same.
 
-use crate::evidence::{Evidence, Mark, Moment, Question, Scenario, Sql};
+use crate::evidence::{Checkpoint, Evidence, Mark, Question, Scenario, Sql};
 
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, Judged, all_of, judged},
         case::{Case, Seen, unasked, with_others},
         ledger::Ledger,
         minimum::Need,
-        opinion::{Judged, Opinion, all_of, judged},
         words::{during, five_of, some_of},
     },
     contents::{Transactions, same_tables},
@@ -41,27 +41,28 @@ set-up is enough; or a source that has purged what a replica still needs.",
 };
 
 fn replicas_hold_the_same_rows(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         has_replicas(case)?;
         let (ledger, primary) = (Ledger::of(case), case.subject.primary());
         for pod in case.subject.replica_pods() {
-            let whole = case.moments(Moment::Replicating, &pod, Question::Digest);
-            for moment in &whole {
-                compare(case, opinion, moment, &primary, &pod);
+            let whole = case.checkpoints(Checkpoint::Replicating, &pod, Question::Digest);
+            for checkpoint in &whole {
+                compare(case, assessment, checkpoint, &primary, &pod);
             }
-            let moments = case.moments(Moment::Replicating, &pod, Question::Barrier);
-            for moment in moments.iter().filter(|moment| !whole.contains(moment)) {
-                let barrier = opinion.weigh(reached_barrier(case, &pod, moment));
-                opinion.prove(barrier.map(|barrier| barrier.seq));
+            let checkpoints = case.checkpoints(Checkpoint::Replicating, &pod, Question::Barrier);
+            for checkpoint in checkpoints.iter().filter(|checkpoint| !whole.contains(checkpoint)) {
+                let barrier = assessment.check(reached_barrier(case, &pod, checkpoint));
+                assessment.cite(barrier.map(|barrier| barrier.seq));
             }
         }
         let mut rows = 0;
         for pod in case.subject.pods() {
-            let whole = case.moments(Moment::Replicating, &pod, Question::Digest);
-            let others = case.moments(Moment::Replicating, &pod, Question::Rows);
-            for moment in with_others(Moment::Replicating, whole.iter().chain(&others)) {
-                for (count, seq) in opinion.weigh(same_rows(case, &ledger, &pod, &moment)).into_iter().flatten() {
-                    opinion.prove([seq]);
+            let whole = case.checkpoints(Checkpoint::Replicating, &pod, Question::Digest);
+            let others = case.checkpoints(Checkpoint::Replicating, &pod, Question::Rows);
+            for checkpoint in with_others(Checkpoint::Replicating, whole.iter().chain(&others)) {
+                for (count, seq) in assessment.check(same_rows(case, &ledger, &pod, &checkpoint)).into_iter().flatten()
+                {
+                    assessment.cite([seq]);
                     rows = rows.max(count);
                 }
             }
@@ -74,44 +75,50 @@ fn replicas_hold_the_same_rows(evidence: &Evidence) -> Finding {
 
 /// Compares all that a replica holds at a moment with what its source holds. Writes that went on meanwhile keep the
 /// tables from being compared, which is a doubt where nobody was to write.
-fn compare(case: &Case<'_>, opinion: &mut Opinion, moment: &Moment, primary: &str, pod: &str) {
-    let barrier = opinion.weigh(reached_barrier(case, pod, moment));
-    opinion.prove(barrier.map(|barrier| barrier.seq));
-    let transactions = opinion.weigh(Transactions::of(case, moment, primary, pod));
+fn compare(case: &Case<'_>, assessment: &mut Assessment, checkpoint: &Checkpoint, primary: &str, pod: &str) {
+    let barrier = assessment.check(reached_barrier(case, pod, checkpoint));
+    assessment.cite(barrier.map(|barrier| barrier.seq));
+    let transactions = assessment.check(Transactions::of(case, checkpoint, primary, pod));
     let at_rest = transactions.as_ref().is_none_or(Transactions::at_rest);
     let mut same =
         transactions.map(|transactions| transactions.same(case, primary, pod)).into_iter().collect::<Vec<_>>();
     if at_rest {
-        same.push(same_tables(case, moment, primary, pod));
-    } else if matches!(moment, Moment::Replicating | Moment::Settled) {
+        same.push(same_tables(case, checkpoint, primary, pod));
+    } else if matches!(checkpoint, Checkpoint::Replicating | Checkpoint::Settled) {
         let reason =
-            format!("{primary} was written to {}, so its tables say nothing of those of {pod}", during(moment));
+            format!("{primary} was written to {}, so its tables say nothing of those of {pod}", during(checkpoint));
         same.push(Err(Finding::inconclusive(reason, [])));
     }
     for same in same {
-        let same = opinion.weigh(same);
-        opinion.prove(same.into_iter().flatten());
+        let same = assessment.check(same);
+        assessment.cite(same.into_iter().flatten());
     }
 }
 
 /// That a pod had the rows whenever it was asked for them at this moment: the primary where nobody writes meanwhile, and a
 /// replica between a barrier that it reached and the next disruption. An answer to a question that was sent before is none
 /// of these; it must have no rows that nobody wrote.
-pub(super) fn same_rows(case: &Case<'_>, ledger: &Ledger, pod: &str, moment: &Moment) -> Judged<Vec<(usize, u64)>> {
-    let whole = *moment == Moment::Replicating || case.answers(pod, Question::Digest, moment).next().is_some();
-    let reached = case.answers(pod, Question::Barrier, moment).filter(|barrier| has_reached(case, barrier));
+pub(super) fn same_rows(
+    case: &Case<'_>,
+    ledger: &Ledger,
+    pod: &str,
+    checkpoint: &Checkpoint,
+) -> Judged<Vec<(usize, u64)>> {
+    let whole =
+        *checkpoint == Checkpoint::Replicating || case.answers(pod, Question::Digest, checkpoint).next().is_some();
+    let reached = case.answers(pod, Question::Barrier, checkpoint).filter(|barrier| has_reached(case, barrier));
     let reached: Vec<(Mark, u64)> = reached.map(|barrier| (barrier.mark, case.next_fault(barrier.mark.seq))).collect();
     let is_primary = pod == case.subject.primary();
-    let unwritten = whole || matches!(moment, Moment::BeforeDeletion { .. } | Moment::BeforeKill { .. });
+    let unwritten = whole || matches!(checkpoint, Checkpoint::BeforeDeletion { .. } | Checkpoint::BeforeKill { .. });
     let counts = |answer: &Seen<'_, Sql>| {
         let before = reached.partition_point(|(barrier, _)| barrier.at_us <= case.earliest_asked_us(answer));
         let caught_up = reached[..before].last().is_some_and(|(_, until)| answer.mark.seq < *until);
         if is_primary { unwritten } else { caught_up }
     };
-    let (answers, others): (Vec<_>, Vec<_>) = case.answers(pod, Question::Rows, moment).partition(counts);
+    let (answers, others): (Vec<_>, Vec<_>) = case.answers(pod, Question::Rows, checkpoint).partition(counts);
     all_of(others.into_iter().map(|answer| no_phantoms(ledger, answer)))?;
     if answers.is_empty() && whole && (is_primary || !reached.is_empty()) {
-        return Err(unasked(pod, Question::Rows, moment));
+        return Err(unasked(pod, Question::Rows, checkpoint));
     }
     all_of(answers.into_iter().map(|answer| rows_of_the_ledger(ledger, answer)))
 }

@@ -5,8 +5,8 @@ use crate::evidence::{Evidence, Scenario};
 use super::{
     super::{
         Check, Finding,
+        assessment::judged,
         measure::{Measures, Waited},
-        opinion::judged,
     },
     has_replicas,
 };
@@ -31,7 +31,7 @@ is off since the last restart; or the timeout is so short that a slow replica en
 };
 
 fn commits_wait_for_a_replica(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         has_replicas(case)?;
         if !case.run.semi_sync {
             return Err(Finding::skipped("commits are not asked to wait for a replica: `--semi-sync` does"));
@@ -48,7 +48,7 @@ fn commits_wait_for_a_replica(evidence: &Evidence) -> Finding {
         if waited * 100 < acknowledged * 99 {
             return Err(Finding::fail(told, ends));
         }
-        opinion.prove(ends);
+        assessment.cite(ends);
         Ok(told)
     })
 }

@@ -10,7 +10,7 @@ use insta::assert_snapshot;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Moment, Question, SqlAnswer, What, WriteOutcome},
+    evidence::{Checkpoint, Question, SqlAnswer, What, WriteOutcome},
     history::{History, broken, error, refused, row},
 };
 
@@ -20,8 +20,8 @@ const REFUSE: &str = "replication::replicas_refuse_writes";
 const RESUME: &str = "replication::primary_recreated_replicas_resume";
 
 /// The moment after the primary's deletion.
-fn primary_gone(moment: &Moment) -> bool {
-    *moment == Moment::Deletion { pod: "mysql-0".into() }
+fn primary_gone(checkpoint: &Checkpoint) -> bool {
+    *checkpoint == Checkpoint::Deletion { pod: "mysql-0".into() }
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_replica_that_goes_on_too_late_fails() {
 
 #[test]
 fn a_replica_that_followed_another_name_before_the_deletion_fails() {
-    let before = |moment: &Moment| *moment == Moment::Deletion { pod: "mysql-1".into() };
+    let before = |checkpoint: &Checkpoint| *checkpoint == Checkpoint::Deletion { pod: "mysql-1".into() };
     let history = History::good().telling("mysql-1", before, "Source_Host", "10.0.0.1");
     assert_snapshot!(history.expect(RESUME, Fail), @"mysql-1 followed `10.0.0.1` (#202) and follows `mysql-0.mysql-h.steadfast.svc.cluster.local` now (#234)");
 }
@@ -188,7 +188,7 @@ fn a_replica_that_followed_another_name_before_the_deletion_fails() {
 fn a_replica_that_was_told_proves_nothing() {
     let told = History::good().edit(|what| {
         if let What::Sql(sql) = what
-            && primary_gone(&sql.moment)
+            && primary_gone(&sql.checkpoint)
             && (sql.pod.as_str(), sql.question) == ("mysql-1", Question::ReplicaStatus)
         {
             sql.question = Question::Configure;
@@ -202,7 +202,7 @@ fn a_new_primary_that_refuses_writes_fails() {
     let rejected = WriteOutcome::Rejected("1146: no such table".into());
     let refusing = |outcome: &WriteOutcome| {
         History::good().edit(|what| match what {
-            What::Write(write) if primary_gone(&write.moment) => write.outcome = outcome.clone(),
+            What::Write(write) if primary_gone(&write.checkpoint) => write.outcome = outcome.clone(),
             _ => {}
         })
     };
@@ -212,21 +212,21 @@ fn a_new_primary_that_refuses_writes_fails() {
 }
 
 /// A moment after the first comparison.
-fn scaled_up(moment: &Moment) -> bool {
-    *moment == Moment::ScaledUp
+fn scaled_up(checkpoint: &Checkpoint) -> bool {
+    *checkpoint == Checkpoint::ScaledUp
 }
 
 /// The moment after the deletion of a replica.
-fn replica_back(moment: &Moment) -> bool {
-    *moment == Moment::Deletion { pod: "mysql-2".into() }
+fn replica_back(checkpoint: &Checkpoint) -> bool {
+    *checkpoint == Checkpoint::Deletion { pod: "mysql-2".into() }
 }
 
 /// A good run with other answers of a pod to a question at the moments chosen.
-fn answering_at(at: fn(&Moment) -> bool, pod: &str, question: Question, answer: &SqlAnswer) -> History {
+fn answering_at(at: fn(&Checkpoint) -> bool, pod: &str, question: Question, answer: &SqlAnswer) -> History {
     History::good().edit(|what| {
         if let What::Sql(sql) = what
             && (sql.pod.as_str(), sql.question) == (pod, question)
-            && at(&sql.moment)
+            && at(&sql.checkpoint)
         {
             sql.answer = answer.clone();
         }
@@ -259,9 +259,9 @@ fn the_rows_after_the_scale_up_are_all_that_were_acknowledged_by_then() {
 
 #[test]
 fn what_was_not_asked_after_the_scale_up_is_missed_only_where_something_was() {
-    History::good().without(|what| matches!(what, What::Sql(sql) if scaled_up(&sql.moment))).expect(SAME, Pass);
+    History::good().without(|what| matches!(what, What::Sql(sql) if scaled_up(&sql.checkpoint))).expect(SAME, Pass);
     let barrier =
-        |what: &What| matches!(what, What::Sql(sql) if scaled_up(&sql.moment) && sql.question == Question::Barrier);
+        |what: &What| matches!(what, What::Sql(sql) if scaled_up(&sql.checkpoint) && sql.question == Question::Barrier);
     History::good().without(barrier).expect(SAME, Inconclusive);
     answering_at(scaled_up, "mysql-1", Question::Digest, &broken()).expect(SAME, Inconclusive);
 }
@@ -271,10 +271,10 @@ fn a_replica_that_does_not_catch_up_after_a_deletion_fails() {
     for at in [replica_back, primary_gone] {
         History::good().telling("mysql-2", at, "reached", "0").expect(SAME, Fail);
     }
-    let before = |moment: &Moment| matches!(moment, Moment::BeforeDeletion { .. });
+    let before = |checkpoint: &Checkpoint| matches!(checkpoint, Checkpoint::BeforeDeletion { .. });
     let history = History::good().edit(|what| {
         if let What::Sql(sql) = what
-            && before(&sql.moment)
+            && before(&sql.checkpoint)
         {
             sql.question = Question::Barrier;
             sql.answer = SqlAnswer::Rows(vec![row([("gtid_set", "a:1"), ("reached", "0")])]);
@@ -292,7 +292,7 @@ fn rows_are_compared_after_a_deletion_only_once_the_barrier_is_reached() {
     let mut first = true;
     let history = History::good().edit(|what| {
         if let What::Sql(sql) = what
-            && replica_back(&sql.moment)
+            && replica_back(&sql.checkpoint)
             && (sql.pod.as_str(), sql.question) == ("mysql-2", Question::Rows)
             && std::mem::take(&mut first)
         {
@@ -302,7 +302,7 @@ fn rows_are_compared_after_a_deletion_only_once_the_barrier_is_reached() {
     history.expect(SAME, Pass);
     // So is one that was sent before the barrier and came after it.
     let history = answering_at(replica_back, "mysql-2", Question::Rows, &nothing).edit(|what| match what {
-        What::Sql(sql) if replica_back(&sql.moment) && sql.question == Question::Rows => sql.took_us = 5_000_000,
+        What::Sql(sql) if replica_back(&sql.checkpoint) && sql.question == Question::Rows => sql.took_us = 5_000_000,
         _ => {}
     });
     history.expect(SAME, Pass);
@@ -314,7 +314,7 @@ fn a_replica_that_follows_another_or_nobody_after_a_deletion_fails() {
     History::good().telling("mysql-1", replica_back, "Replica_SQL_Running", "No").expect(FOLLOW, Fail);
     History::good().telling("mysql-1", scaled_up, "Source_Host", "mysql-h").expect(FOLLOW, Fail);
     answering_at(replica_back, "mysql-2", Question::ReplicaStatus, &broken()).expect(FOLLOW, Inconclusive);
-    let unasked = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::ReplicaStatus && sql.moment != Moment::Replicating);
+    let unasked = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::ReplicaStatus && sql.checkpoint != Checkpoint::Replicating);
     History::good().without(unasked).expect(FOLLOW, Pass);
 }
 
@@ -332,7 +332,7 @@ fn a_replica_that_takes_a_write_later_fails() {
     answering_at(primary_gone, "mysql-1", Question::TryWrite, &accepted).expect(REFUSE, Fail);
     answering_at(scaled_up, "mysql-1", Question::TryWrite, &accepted).expect(REFUSE, Fail);
     answering_at(scaled_up, "mysql-1", Question::TryWrite, &broken()).expect(REFUSE, Inconclusive);
-    let unasked = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::TryWrite && sql.moment != Moment::Replicating);
+    let unasked = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::TryWrite && sql.checkpoint != Checkpoint::Replicating);
     History::good().without(unasked).expect(REFUSE, Pass);
 }
 

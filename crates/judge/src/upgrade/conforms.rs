@@ -6,8 +6,8 @@ use crate::evidence::{Conformed, Evidence, Scenario, SnapshotOf};
 
 use super::super::{
     Check, Finding, Verdict,
+    assessment::{Assessment, judged},
     catalogue::{CATALOGUE, find},
-    opinion::{Opinion, judged},
     words::some_of,
 };
 
@@ -76,7 +76,7 @@ gates.",
 };
 
 fn new_version_still_conforms(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let snapshot = case
             .snapshot(SnapshotOf::Conformance)
             .ok_or_else(|| Finding::inconclusive("the checks were not run on the upgraded cluster", []))?;
@@ -89,15 +89,15 @@ fn new_version_still_conforms(evidence: &Evidence) -> Finding {
             match verdict.as_str() {
                 "pass" => drop(passed.insert(id.as_str())),
                 "skipped" => drop(skipped.insert(id.as_str())),
-                "fail" => opinion.object(Finding::fail(reason, [seq])),
-                _ => opinion.object(Finding::inconclusive(reason, [seq])),
+                "fail" => assessment.reject(Finding::fail(reason, [seq])),
+                _ => assessment.reject(Finding::inconclusive(reason, [seq])),
             }
         }
         let known: BTreeSet<&str> = told.iter().map(|conformed| conformed.id.as_str()).collect();
-        object_to_missing(opinion, &known, seq);
-        object_to_skipped(opinion, evidence, (&passed, &skipped), seq);
+        object_to_missing(assessment, &known, seq);
+        object_to_skipped(assessment, evidence, (&passed, &skipped), seq);
         let (passed, skipped) = (passed.len(), skipped.len());
-        opinion.prove([seq]);
+        assessment.cite([seq]);
         if passed == 0 {
             let reason = format!("none of {} checks passed on the upgraded cluster (#{seq})", told.len());
             return Err(Finding::inconclusive(reason, [seq]));
@@ -107,21 +107,21 @@ fn new_version_still_conforms(evidence: &Evidence) -> Finding {
 }
 
 /// A check that the harness knew and that concluded nothing leaves the question open.
-fn object_to_missing(opinion: &mut Opinion, told: &BTreeSet<&str>, seq: u64) {
+fn object_to_missing(assessment: &mut Assessment, told: &BTreeSet<&str>, seq: u64) {
     let later = || CATALOGUE.iter().map(|check| check.id).filter(|id| !FIRST.contains(id));
     let knows_later = later().any(|id| told.contains(id));
     let expected = FIRST.into_iter().chain(later().filter(|_| knows_later));
     let missing: Vec<&str> = expected.filter(|id| !told.contains(id)).collect();
     if !missing.is_empty() {
         let reason = format!("the upgraded cluster was not put to {} (#{seq})", some_of(missing));
-        opinion.object(Finding::inconclusive(reason, [seq]));
+        assessment.reject(Finding::inconclusive(reason, [seq]));
     }
 }
 
 /// A check that did not apply to the workload on the upgraded cluster, and did before, leaves the question open; so does
 /// a property of which no check applied.
 fn object_to_skipped(
-    opinion: &mut Opinion,
+    assessment: &mut Assessment,
     evidence: &Evidence,
     (passed, skipped): (&BTreeSet<&str>, &BTreeSet<&str>),
     seq: u64,
@@ -131,7 +131,7 @@ fn object_to_skipped(
     for check in skipped.iter().filter_map(|id| find(id)).filter(founded).filter(applied) {
         let reason =
             format!("{} was skipped on the upgraded cluster, though it applies to the workload (#{seq})", check.id);
-        opinion.object(Finding::inconclusive(reason, [seq]));
+        assessment.reject(Finding::inconclusive(reason, [seq]));
     }
     let property = |id: &&str| id.split_once("::").map_or(*id, |(property, _)| property).to_owned();
     let some: BTreeSet<String> = passed.iter().map(property).collect();
@@ -139,6 +139,6 @@ fn object_to_skipped(
     let none: Vec<&String> = skipped.difference(&some).collect();
     if !none.is_empty() {
         let reason = format!("no check of {} passed on the upgraded cluster (#{seq})", some_of(none));
-        opinion.object(Finding::inconclusive(reason, [seq]));
+        assessment.reject(Finding::inconclusive(reason, [seq]));
     }
 }

@@ -5,7 +5,7 @@ use crate::evidence::{Evidence, Scenario, Subject};
 use super::{
     super::{
         Check, Finding,
-        opinion::{Opinion, judged},
+        assessment::{Assessment, judged},
         words::some_of,
     },
     compare::{Class, Classed, compare},
@@ -35,40 +35,40 @@ containers again which it should have found; owners of claims that are stamped a
 };
 
 fn state_is_equal_before_and_after(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let states = states(case)?;
         let mut known = Vec::new();
         for (place, told) in states.iter().enumerate() {
             let found = defects(case.subject, &told.state);
-            object_to_defects(opinion, told, &found, |defect| place == 0 || known.contains(defect));
+            object_to_defects(assessment, told, &found, |defect| place == 0 || known.contains(defect));
             known = found;
         }
         let mut changed = Vec::new();
         for step in steps(&states) {
-            changed.push(weigh(opinion, case.subject, step));
-            opinion.prove(step.seqs());
+            changed.push(weigh(assessment, case.subject, step));
+            assessment.cite(step.seqs());
         }
-        covered(case, opinion, &states);
+        covered(case, assessment, &states);
         let across = across(case, steps(&states));
         Ok(format!("{} states are equal but for what the steps explain ({}){across}", states.len(), changed.join("; ")))
     })
 }
 
 /// Defects are held against the upgrade unless they were there before.
-fn object_to_defects(opinion: &mut Opinion, told: &Told, found: &[Defect], known: impl Fn(&Defect) -> bool) {
+fn object_to_defects(assessment: &mut Assessment, told: &Told, found: &[Defect], known: impl Fn(&Defect) -> bool) {
     let (seq, stage) = (told.mark.seq, &told.state.stage);
     for defect in found {
         let reason = format!("{} {stage} (#{seq})", defect.what);
         let open = defect.class == Class::Open || known(defect);
-        opinion.object(if open { Finding::inconclusive(reason, [seq]) } else { Finding::fail(reason, [seq]) });
+        assessment.reject(if open { Finding::inconclusive(reason, [seq]) } else { Finding::fail(reason, [seq]) });
     }
 }
 
 /// Weighs the differences that a step made; tells what it changed as it may.
-fn weigh(opinion: &mut Opinion, subject: &Subject, step: Step<'_>) -> String {
+fn weigh(assessment: &mut Assessment, subject: &Subject, step: Step<'_>) -> String {
     let found = compare(subject, &step.before.state, &step.after.state);
     for classed in &found {
-        object(opinion, step, classed);
+        object(assessment, step, classed);
     }
     let mut changed: Vec<String> = found.iter().map(|classed| classed.difference.subject()).collect();
     changed.dedup();
@@ -77,11 +77,11 @@ fn weigh(opinion: &mut Opinion, subject: &Subject, step: Step<'_>) -> String {
 }
 
 /// Holds a difference against the property, unless the step explains it.
-pub(super) fn object(opinion: &mut Opinion, step: Step<'_>, classed: &Classed) {
+pub(super) fn object(assessment: &mut Assessment, step: Step<'_>, classed: &Classed) {
     let reason = format!("{}, during {} ({})", classed.words(), step.stage().step(), step.quote());
     match classed.class {
         Class::Allowed => {}
-        Class::Open => opinion.object(Finding::inconclusive(reason, step.seqs())),
-        Class::Wrong => opinion.object(Finding::fail(reason, step.seqs())),
+        Class::Open => assessment.reject(Finding::inconclusive(reason, step.seqs())),
+        Class::Wrong => assessment.reject(Finding::fail(reason, step.seqs())),
     }
 }

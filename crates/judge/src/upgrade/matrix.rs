@@ -7,8 +7,8 @@ use crate::evidence::{Evidence, NameAnswer, Scenario, Subject, Transport};
 use super::{
     super::{
         Check, Finding, Verdict,
+        assessment::{Assessment, Judged, judged},
         case::{Case, doubt},
-        opinion::{Judged, Opinion, judged},
     },
     answers::{Answer, Names, Question, right_answers},
     states::{Step, Told, across, covered, states, steps},
@@ -36,24 +36,24 @@ Endpoints controller that dropped host names; or an answer that a cache keeps fo
 };
 
 fn dns_matrix_is_equal(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let states = states(case)?;
-        covered(case, opinion, &states);
+        covered(case, assessment, &states);
         let mut matrices: Vec<Matrix> = Vec::new();
         for told in &states {
-            let matrix = Matrix::of(opinion, case.subject, told, matrices.last());
+            let matrix = Matrix::of(assessment, case.subject, told, matrices.last());
             matrices.push(matrix);
         }
         let before = states.iter().map(|told| told.mark.seq);
         for (told, before) in states.iter().zip([0].into_iter().chain(before)) {
-            opinion.weigh(all_servers(case, told, before));
+            assessment.check(all_servers(case, told, before));
         }
         if let (Some(first), Some(told)) = (matrices.first(), states.first()) {
-            first.defects(told).into_iter().for_each(|finding| opinion.object(finding));
+            first.defects(told).into_iter().for_each(|finding| assessment.reject(finding));
         }
         for (step, pair) in steps(&states).zip(matrices.windows(2)) {
             if let [before, after] = pair {
-                weigh(opinion, step, before, after);
+                weigh(assessment, step, before, after);
             }
         }
         let questions = matrices.first().map_or(0, |matrix| matrix.said.len());
@@ -77,7 +77,7 @@ type Asker<'a> = (&'a str, &'a str, Transport);
 impl Matrix {
     /// What everybody answered in a state; what is not known, or what servers do not agree on, is objected to. That they
     /// did not agree before the upgrade already is none of its doing.
-    fn of(opinion: &mut Opinion, subject: &Subject, told: &Told, before: Option<&Self>) -> Self {
+    fn of(assessment: &mut Assessment, subject: &Subject, told: &Told, before: Option<&Self>) -> Self {
         let (state, seq) = (&told.state, told.mark.seq);
         let (names, right) = (Names::of(state), right_answers(subject, state));
         let mut asked: BTreeMap<Question, Vec<&NameAnswer>> = BTreeMap::new();
@@ -85,7 +85,7 @@ impl Matrix {
             asked.entry(names.question(answer)).or_default().push(answer);
         }
         for finding in unasked(told, &right, &asked) {
-            opinion.object(finding);
+            assessment.reject(finding);
         }
         let (mut said, mut split) = (BTreeMap::new(), BTreeSet::new());
         for (question, answers) in asked {
@@ -93,13 +93,13 @@ impl Matrix {
             match agreed(&names, told, &question, &answers) {
                 Ok(answer) => drop(said.insert(question, answer)),
                 Err(finding) if finding.verdict == Verdict::Fail => {
-                    opinion.object(if known { doubt(finding) } else { finding });
+                    assessment.reject(if known { doubt(finding) } else { finding });
                     split.insert(question);
                 }
-                Err(finding) => opinion.object(finding),
+                Err(finding) => assessment.reject(finding),
             }
         }
-        opinion.prove([seq]);
+        assessment.cite([seq]);
         Self { said, right, split }
     }
 
@@ -209,7 +209,7 @@ fn unasked(
 }
 
 /// That what was said after a step is what was said before it.
-fn weigh(opinion: &mut Opinion, step: Step<'_>, before: &Matrix, after: &Matrix) {
+fn weigh(assessment: &mut Assessment, step: Step<'_>, before: &Matrix, after: &Matrix) {
     for (question, said) in &before.said {
         let (stage, quote) = (step.stage(), step.quote());
         match after.said.get(question) {
@@ -218,11 +218,11 @@ fn weigh(opinion: &mut Opinion, step: Step<'_>, before: &Matrix, after: &Matrix)
             Some(_) if after.is_right(question) && (before.is_right(question) || before.lacks(question)) => {}
             Some(now) => {
                 let reason = format!("{question} was {said}, and is {now} {stage} ({quote})");
-                opinion.object(Finding::fail(reason, step.seqs()));
+                assessment.reject(Finding::fail(reason, step.seqs()));
             }
             None => {
                 let reason = format!("what {question} is {stage} is not known ({quote})");
-                opinion.object(Finding::inconclusive(reason, step.seqs()));
+                assessment.reject(Finding::inconclusive(reason, step.seqs()));
             }
         }
     }

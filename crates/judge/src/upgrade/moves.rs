@@ -5,8 +5,8 @@ use crate::evidence::{Act, Evidence, Mark, PodSummary, Scenario, Stage};
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, Judged, judged},
         case::Case,
-        opinion::{Judged, Opinion, judged},
         words::some_of,
     },
     compare::compare,
@@ -41,14 +41,14 @@ has changed.",
 const PARTS: [&str; 3] = ["pods", "claims", "volumes"];
 
 fn node_upgrade_moves_one_at_a_time(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let states = states(case)?;
         let mut upgraded = Vec::new();
         for step in steps(&states) {
             match step.stage() {
                 Stage::Node { node } => {
-                    let told = weigh(case, opinion, step, node);
-                    opinion.prove(step.seqs());
+                    let told = weigh(case, assessment, step, node);
+                    assessment.cite(step.seqs());
                     upgraded.push((step, told));
                 }
                 Stage::Unseen => return Err(unseen(step)),
@@ -56,9 +56,9 @@ fn node_upgrade_moves_one_at_a_time(evidence: &Evidence) -> Finding {
             }
         }
         if let Some(last) = states.last() {
-            opinion.weigh(came_to_a_state(case, last));
+            assessment.check(came_to_a_state(case, last));
         }
-        nodes_left(case, &states).into_iter().for_each(|finding| opinion.object(finding));
+        nodes_left(case, &states).into_iter().for_each(|finding| assessment.reject(finding));
         let across = across(case, upgraded.iter().map(|(step, _)| *step));
         let told: Vec<String> = upgraded.into_iter().map(|(_, told)| told).collect();
         Ok(format!("{}{across}", told.join("; ")))
@@ -66,20 +66,20 @@ fn node_upgrade_moves_one_at_a_time(evidence: &Evidence) -> Finding {
 }
 
 /// Weighs the upgrade of a node; tells what became of its pods.
-fn weigh(case: &Case<'_>, opinion: &mut Opinion, step: Step<'_>, node: &str) -> String {
-    let drained = opinion.weigh(drained(case, step, node));
+fn weigh(case: &Case<'_>, assessment: &mut Assessment, step: Step<'_>, node: &str) -> String {
+    let drained = assessment.check(drained(case, step, node));
     let found = compare(case.subject, &step.before.state, &step.after.state);
     let of_pods = found.iter().filter(|classed| PARTS.contains(&classed.difference.part.as_str()));
-    of_pods.for_each(|classed| object(opinion, step, classed));
+    of_pods.for_each(|classed| object(assessment, step, classed));
     let before: Vec<String> = pods(case.subject, &step.before.state).collect();
     for away in pods(case.subject, &step.after.state) {
         let seq = step.after.mark.seq;
         let found = if before.contains(&away) { Finding::inconclusive } else { Finding::fail };
-        opinion.object(found(format!("{away} {} (#{seq})", step.stage()), vec![seq]));
+        assessment.reject(found(format!("{away} {} (#{seq})", step.stage()), vec![seq]));
     }
     let evicted: Vec<&PodSummary> =
         step.before.state.pods.iter().filter(|pod| pod.node.as_deref() == Some(node)).collect();
-    let whole = drained.is_some_and(|since| watched::weigh(case, opinion, step, since, &evicted));
+    let whole = drained.is_some_and(|since| watched::weigh(case, assessment, step, since, &evicted));
     if evicted.is_empty() {
         return format!("{node} had no pod of the set");
     }

@@ -5,8 +5,8 @@ use crate::image::Image;
 
 use super::super::{
     Finding,
+    assessment::{Assessment, Judged},
     case::Case,
-    opinion::{Judged, Opinion},
     words::{seconds, some_of},
 };
 
@@ -137,9 +137,9 @@ pub(super) fn nodes_left(case: &Case<'_>, states: &[Told]) -> Vec<Finding> {
 }
 
 /// Objects where the states do not cover every step of an upgrade.
-pub(super) fn covered(case: &Case<'_>, opinion: &mut Opinion, states: &[Told]) {
-    opinion.weigh(control_plane_upgraded(case, states));
-    nodes_left(case, states).into_iter().for_each(|finding| opinion.object(finding));
+pub(super) fn covered(case: &Case<'_>, assessment: &mut Assessment, states: &[Told]) {
+    assessment.check(control_plane_upgraded(case, states));
+    nodes_left(case, states).into_iter().for_each(|finding| assessment.reject(finding));
 }
 
 /// The version that the upgrade leads to; what it led to where the run does not say.

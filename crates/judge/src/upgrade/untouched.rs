@@ -5,8 +5,8 @@ use crate::evidence::{Act, Evidence, Scenario, Stage};
 use super::{
     super::{
         Check, Finding,
+        assessment::{Assessment, Judged, judged},
         case::Case,
-        opinion::{Judged, Opinion, judged},
         words::some_of,
     },
     compare::{Class, Classed, compare},
@@ -39,7 +39,7 @@ kubelet that was upgraded on a node with pods and restarts what it finds; or som
 const PARTS: [&str; 5] = ["pods", "set", "revisions", "claims", "volumes"];
 
 fn control_plane_upgrade_touches_no_pod(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         let states = states(case)?;
         let (mut nodes, mut looked_at) = (Vec::new(), Vec::new());
         for step in steps(&states) {
@@ -47,21 +47,21 @@ fn control_plane_upgrade_touches_no_pod(evidence: &Evidence) -> Finding {
             let of_workload = found.iter().filter(|classed| PARTS.contains(&classed.difference.part.as_str()));
             match step.stage() {
                 Stage::ControlPlane { node } => {
-                    opinion.weigh(asked(case, step, node));
-                    of_workload.for_each(|classed| object(opinion, step, classed));
+                    assessment.check(asked(case, step, node));
+                    of_workload.for_each(|classed| object(assessment, step, classed));
                     nodes.push(node.as_str());
                 }
-                Stage::Unseen => unseen(opinion, step, of_workload)?,
+                Stage::Unseen => unseen(assessment, step, of_workload)?,
                 Stage::Node { .. } | Stage::Nothing => continue,
             }
-            opinion.prove(step.seqs());
+            assessment.cite(step.seqs());
             looked_at.push(step);
         }
         let Some(first) = looked_at.first() else {
             let seqs = states.iter().map(|told| told.mark.seq);
             return Err(Finding::inconclusive("no state was read after the control plane was upgraded", seqs));
         };
-        whole(case, opinion, &states, &looked_at);
+        whole(case, assessment, &states, &looked_at);
         let pods = first.before.state.pods.len();
         let on = if nodes.is_empty() { String::new() } else { format!(" on {}", some_of(nodes)) };
         Ok(format!(
@@ -73,15 +73,15 @@ fn control_plane_upgrade_touches_no_pod(evidence: &Evidence) -> Finding {
 }
 
 /// That the control plane became another version, and that every pod of the set was there to be touched.
-fn whole(case: &Case<'_>, opinion: &mut Opinion, states: &[Told], looked_at: &[Step<'_>]) {
-    opinion.weigh(control_plane_upgraded(case, states));
+fn whole(case: &Case<'_>, assessment: &mut Assessment, states: &[Told], looked_at: &[Step<'_>]) {
+    assessment.check(control_plane_upgraded(case, states));
     if let (Some(first), Some(last)) = (states.first(), states.last())
         && first.state.kubernetes == last.state.kubernetes
     {
         // Somebody may have done other things to the cluster while nobody watched.
         let version = &last.state.kubernetes;
         let reason = format!("the API server is {version} as before: its upgrade was not among what was done");
-        opinion.object(Finding::skipped(reason));
+        assessment.reject(Finding::skipped(reason));
     }
     for step in looked_at {
         let (there, seq) = (&step.before.state.pods, step.before.mark.seq);
@@ -90,7 +90,7 @@ fn whole(case: &Case<'_>, opinion: &mut Opinion, states: &[Told], looked_at: &[S
         if there.is_empty() || !missing.is_empty() {
             let missing = if missing.is_empty() { "a pod of the set".to_owned() } else { some_of(missing) };
             let reason = format!("{missing} was not there before the upgrade of the control plane (#{seq})");
-            opinion.object(Finding::inconclusive(reason, [seq]));
+            assessment.reject(Finding::inconclusive(reason, [seq]));
         }
     }
 }
@@ -103,9 +103,9 @@ fn asked(case: &Case<'_>, step: Step<'_>, node: &str) -> Judged<()> {
 }
 
 /// Where nobody watched, what changed at all cannot be laid at the control plane's door; what did not, was not touched.
-fn unseen<'c>(opinion: &mut Opinion, step: Step<'_>, found: impl Iterator<Item = &'c Classed>) -> Judged<()> {
+fn unseen<'c>(assessment: &mut Assessment, step: Step<'_>, found: impl Iterator<Item = &'c Classed>) -> Judged<()> {
     let (explained, unexplained): (Vec<_>, Vec<_>) = found.partition(|classed| classed.class == Class::Allowed);
-    unexplained.into_iter().for_each(|classed| object(opinion, step, classed));
+    unexplained.into_iter().for_each(|classed| object(assessment, step, classed));
     let mut touched: Vec<String> = explained.iter().map(|classed| classed.difference.subject()).collect();
     touched.dedup();
     if touched.is_empty() {

@@ -7,8 +7,8 @@ use crate::evidence::{Mark, PodLife, PodSummary};
 use super::{
     super::{
         Finding,
+        assessment::{Assessment, Judged},
         case::Case,
-        opinion::{Judged, Opinion},
         words::{short, some_of},
     },
     states::Step,
@@ -18,7 +18,7 @@ use super::{
 /// is.
 pub(super) fn weigh(
     case: &Case<'_>,
-    opinion: &mut Opinion,
+    assessment: &mut Assessment,
     step: Step<'_>,
     since: Mark,
     evicted: &[&PodSummary],
@@ -26,11 +26,11 @@ pub(super) fn weigh(
     let window = (since.seq, step.after.mark.seq);
     let whole = case.gap("Pod", window.0, window.1).is_none();
     for pod in evicted {
-        replaced_once(case, opinion, step, window, pod, whole);
+        replaced_once(case, assessment, step, window, pod, whole);
     }
     // Across a gap it is not known who was gone when.
     if whole {
-        one_at_a_time(case, opinion, step, window, evicted);
+        one_at_a_time(case, assessment, step, window, evicted);
     }
     whole
 }
@@ -38,7 +38,7 @@ pub(super) fn weigh(
 /// That one pod took the place of one that was evicted.
 fn replaced_once(
     case: &Case<'_>,
-    opinion: &mut Opinion,
+    assessment: &mut Assessment,
     step: Step<'_>,
     (from, to): (u64, u64),
     pod: &PodSummary,
@@ -47,26 +47,26 @@ fn replaced_once(
     let gone = case.timeline.pod_by_uid(&pod.uid).and_then(|life| life.deleted);
     if whole && !gone.is_some_and(|gone| (from..=to).contains(&gone.seq)) {
         let reason = format!("{} (uid {}) was not seen to go ({})", pod.name, short(&pod.uid), step.quote());
-        opinion.object(Finding::inconclusive(reason, step.seqs()));
+        assessment.reject(Finding::inconclusive(reason, step.seqs()));
     }
     let came: Vec<&PodLife> = case.timeline.pods.coming(&pod.name, from, to).collect();
     match &came[..] {
         [] if whole => {
             let reason = format!("no pod was seen to take the place of {} ({})", pod.name, step.quote());
-            opinion.object(Finding::inconclusive(reason, step.seqs()));
+            assessment.reject(Finding::inconclusive(reason, step.seqs()));
         }
         [] => {}
         [one] => {
-            opinion.prove([one.added.seq]);
+            assessment.cite([one.added.seq]);
             if whole {
-                opinion.weigh(is_in_state(step, one));
+                assessment.check(is_in_state(step, one));
             }
         }
         many => {
             let lives = some_of(many.iter().map(|life| format!("{} (#{})", short(&life.uid), life.added.seq)));
             let reason =
                 format!("{} pods took the place of {} during {}: {lives}", many.len(), pod.name, step.stage().step());
-            opinion.object(Finding::fail(reason, many.iter().map(|life| life.added.seq)));
+            assessment.reject(Finding::fail(reason, many.iter().map(|life| life.added.seq)));
         }
     }
 }
@@ -92,7 +92,7 @@ fn is_in_state(step: Step<'_>, came: &PodLife) -> Judged<()> {
 /// node, and were told to go one after the other.
 fn one_at_a_time(
     case: &Case<'_>,
-    opinion: &mut Opinion,
+    assessment: &mut Assessment,
     step: Step<'_>,
     (from, to): (u64, u64),
     evicted: &[&PodSummary],
@@ -110,10 +110,10 @@ fn one_at_a_time(
         if away.len() > 1 && !away.is_subset(&bound) {
             let away = some_of(away);
             let reason = format!("{away} were away at the same time during {} (#{seq})", step.stage().step());
-            return opinion.object(Finding::fail(reason, [seq]));
+            return assessment.reject(Finding::fail(reason, [seq]));
         }
     }
-    gone_in_turn(case, opinion, step, (from, to), &bound);
+    gone_in_turn(case, assessment, step, (from, to), &bound);
 }
 
 /// Whether a pod that was evicted came back to the same node: nothing else could take it.
@@ -135,7 +135,7 @@ fn changes(case: &Case<'_>, names: &[String], from: u64, to: u64) -> BTreeSet<u6
 /// That of the pods which can be nowhere else each was gone before the next was told to go.
 fn gone_in_turn(
     case: &Case<'_>,
-    opinion: &mut Opinion,
+    assessment: &mut Assessment,
     step: Step<'_>,
     (from, to): (u64, u64),
     bound: &BTreeSet<&str>,
@@ -150,7 +150,7 @@ fn gone_in_turn(
         if first.deleted.is_none_or(|gone| gone.seq > *told) {
             let (first, next, step) = (&first.name, &next.name, step.stage().step());
             let reason = format!("{next} was told to go before {first} was gone, during {step} (#{told})");
-            opinion.object(Finding::fail(reason, [*told]));
+            assessment.reject(Finding::fail(reason, [*told]));
         }
     }
 }

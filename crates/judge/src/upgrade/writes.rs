@@ -5,9 +5,9 @@ use crate::evidence::{Evidence, Scenario, Stage};
 use super::{
     super::{
         Check, Finding,
+        assessment::judged,
         case::Case,
         measure::{longest_outage_ever, longest_outages},
-        opinion::judged,
         replication::Account,
         words::seconds,
     },
@@ -35,10 +35,10 @@ period that is too short for the server to shut down; or a drain that took all p
 };
 
 fn writes_survive_the_upgrade(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
-        let account = Account::weighed(case, opinion)?;
+    judged(evidence, |case, assessment| {
+        let account = Account::weighed(case, assessment)?;
         let states = states(case)?;
-        covered(case, opinion, &states);
+        covered(case, assessment, &states);
         let steps: Vec<Step<'_>> = steps(&states).collect();
         let mut told = Vec::new();
         for (step, longest) in steps.iter().zip(outages(case, &steps)) {
@@ -46,10 +46,10 @@ fn writes_survive_the_upgrade(evidence: &Evidence) -> Finding {
                 Some(longest) => told.push(format!("{} {}", seconds(longest), during(step))),
                 None => {
                     let reason = format!("the witness did not write during {} ({})", step.stage().step(), step.quote());
-                    opinion.object(Finding::inconclusive(reason, step.seqs()));
+                    assessment.reject(Finding::inconclusive(reason, step.seqs()));
                 }
             }
-            opinion.prove(step.seqs());
+            assessment.cite(step.seqs());
         }
         let across = across(case, steps);
         let longest = told.join(", ");

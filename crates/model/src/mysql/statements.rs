@@ -80,12 +80,12 @@ pub fn prepare() -> Vec<String> {
         format!("CREATE USER IF NOT EXISTS '{REPLICA_USER}'@'%' IDENTIFIED BY ${{{REPLICA_PASSWORD}}}"),
         format!("GRANT REPLICATION SLAVE ON *.* TO '{REPLICA_USER}'@'%'"),
     ];
-    replicas.into_iter().chain(lodge()).collect()
+    replicas.into_iter().chain(install_schema()).collect()
 }
 
 /// Makes the tables and the account of the witness's ledger, and no account of replicas. In that ledger's table the id is
 /// no key: a write that was applied twice is to show.
-pub fn lodge() -> Vec<String> {
+pub fn install_schema() -> Vec<String> {
     vec![
         format!("CREATE USER IF NOT EXISTS '{WRITER_USER}'@'%' IDENTIFIED BY ${{{WRITER_PASSWORD}}}"),
         format!("GRANT INSERT, SELECT ON {SCHEMA}.* TO '{WRITER_USER}'@'%'"),
@@ -114,13 +114,13 @@ pub fn admit(password: &str, logged: bool) -> String {
     )
 }
 
-/// Takes away what [`lodge`] makes.
-pub fn move_out() -> Vec<String> {
+/// Takes away what [`install_schema`] makes.
+pub fn uninstall_schema() -> Vec<String> {
     vec![format!("DROP DATABASE IF EXISTS {SCHEMA}"), format!("DROP USER IF EXISTS '{WRITER_USER}'@'%'")]
 }
 
 /// Asks whether the harness's schema and account are there: a row for each.
-pub fn lodgers() -> String {
+pub fn name_conflicts() -> String {
     format!(
         "SELECT CONCAT('schema ', schema_name) AS name FROM information_schema.schemata WHERE schema_name = '{SCHEMA}' \
          UNION SELECT CONCAT('account ', user) FROM mysql.user WHERE user = '{WRITER_USER}'"
@@ -161,12 +161,12 @@ mod tests {
 
     #[test]
     fn in_servers_of_others_nothing_else_is_made_and_all_of_it_taken_away() {
-        assert_eq!(lodge(), prepare()[2..]);
-        insta::assert_snapshot!(move_out().join(";\n"), @"
+        assert_eq!(install_schema(), prepare()[2..]);
+        insta::assert_snapshot!(uninstall_schema().join(";\n"), @"
         DROP DATABASE IF EXISTS steadfast;
         DROP USER IF EXISTS 'steadfast_writer'@'%'
         ");
-        insta::assert_snapshot!(lodgers(), @"SELECT CONCAT('schema ', schema_name) AS name FROM information_schema.schemata WHERE schema_name = 'steadfast' UNION SELECT CONCAT('account ', user) FROM mysql.user WHERE user = 'steadfast_writer'");
+        insta::assert_snapshot!(name_conflicts(), @"SELECT CONCAT('schema ', schema_name) AS name FROM information_schema.schemata WHERE schema_name = 'steadfast' UNION SELECT CONCAT('account ', user) FROM mysql.user WHERE user = 'steadfast_writer'");
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub struct PodLife {
     /// How often its containers were started again, all together, change by change.
     pub restarts: Vec<Change<i64>>,
     /// Whether its server was asked as it became Ready. The records have what came of that.
-    pub greeted: bool,
+    pub probed: bool,
     /// When `metadata.deletionTimestamp` was first seen.
     pub deleting: Option<Mark>,
     /// When it was gone.
@@ -101,7 +101,7 @@ impl PodLife {
             address: Vec::new(),
             other_address: Vec::new(),
             restarts: Vec::new(),
-            greeted: false,
+            probed: false,
             deleting: None,
             deleted: None,
             labels: Vec::new(),

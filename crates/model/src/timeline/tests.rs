@@ -36,10 +36,10 @@ impl Watched {
         self.observe(What::Object(Box::new(ObjectEvent { event, object_kind: object_kind.into(), object })));
     }
 
-    fn ask(&mut self, moment: Moment, pod: &str, uid: &str) {
+    fn ask(&mut self, checkpoint: Checkpoint, pod: &str, uid: &str) {
         let (pod, uid, statements) = (pod.into(), uid.into(), Vec::new());
         let answer = SqlAnswer::Rows(Vec::new());
-        self.observe(What::Sql(Sql { moment, pod, uid, question: Question::Ping, statements, took_us: 0, answer }));
+        self.observe(What::Sql(Sql { checkpoint, pod, uid, question: Question::Ping, statements, took_us: 0, answer }));
     }
 
     fn pod(&mut self, event: EventType, name: &str, uid: &str, ready: bool) {
@@ -129,14 +129,14 @@ fn a_life_ends_once() {
 #[test]
 fn a_pod_is_greeted_by_one_question() {
     let mut watched = Watched::new();
-    let greeted =
-        |watched: &Watched| ["first", "second"].map(|uid| watched.timeline.pod_by_uid(uid).map(|pod| pod.greeted));
+    let probed =
+        |watched: &Watched| ["first", "second"].map(|uid| watched.timeline.pod_by_uid(uid).map(|pod| pod.probed));
     watched.pod(EventType::Added, "mysql-0", "first", true);
     watched.pod(EventType::Added, "mysql-1", "second", true);
-    watched.ask(Moment::Deployed, "mysql-0", "first");
-    assert_eq!(greeted(&watched), [Some(false), Some(false)]);
-    watched.ask(Moment::Ready { pod: "mysql-0".into(), uid: "first".into() }, "mysql-0", "first");
-    assert_eq!(greeted(&watched), [Some(true), Some(false)]);
+    watched.ask(Checkpoint::Deployed, "mysql-0", "first");
+    assert_eq!(probed(&watched), [Some(false), Some(false)]);
+    watched.ask(Checkpoint::Ready { pod: "mysql-0".into(), uid: "first".into() }, "mysql-0", "first");
+    assert_eq!(probed(&watched), [Some(true), Some(false)]);
 }
 
 /// The pods that the timeline keeps of one event each: one of every pair of name and owners.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::Case;
 use crate::{
-    evidence::{Act, DnsServer, Moment, NodeState, Question, Retention, SnapshotOf, SqlAnswer, What},
+    evidence::{Act, Checkpoint, DnsServer, NodeState, Question, Retention, SnapshotOf, SqlAnswer, What},
     history::{History, PODS, row},
 };
 
@@ -90,16 +90,16 @@ fn a_server_was_killed_where_its_pod_stays_and_it_was_started_again() {
 #[test]
 fn a_server_that_its_supervisor_starts_again_is_known_by_its_uptime() {
     let kill = Act::KillServer { pod: "mysql-0".into(), uid: "0.1".into() };
-    let tells = |history: &mut History, moment: Moment, seconds: &str| {
+    let tells = |history: &mut History, checkpoint: Checkpoint, seconds: &str| {
         let columns = [("variable_name", "Uptime"), ("value", seconds)];
-        history.sql(&moment, "mysql-0", Question::Uptime, SqlAnswer::Rows(vec![row(columns)]))
+        history.sql(&checkpoint, "mysql-0", Question::Uptime, SqlAnswer::Rows(vec![row(columns)]))
     };
     let pod = || "mysql-0".to_owned();
     let proved = |before: Option<&str>, after: &str| {
         let mut history = started();
-        before.map(|seconds| tells(&mut history, Moment::BeforeKill { pod: pod() }, seconds));
+        before.map(|seconds| tells(&mut history, Checkpoint::BeforeKill { pod: pod() }, seconds));
         history.fault(kill.clone());
-        let last = tells(&mut history, Moment::Kill { pod: pod() }, after);
+        let last = tells(&mut history, Checkpoint::Kill { pod: pod() }, after);
         history.proved(kill.clone(), last);
         is_proved(&history, &kill)
     };
@@ -109,8 +109,8 @@ fn a_server_that_its_supervisor_starts_again_is_known_by_its_uptime() {
     // What was told after the kill says nothing of the server before it.
     let mut late = started();
     late.fault(kill.clone());
-    tells(&mut late, Moment::Kill { pod: pod() }, "60");
-    let last = tells(&mut late, Moment::Kill { pod: pod() }, "1");
+    tells(&mut late, Checkpoint::Kill { pod: pod() }, "60");
+    let last = tells(&mut late, Checkpoint::Kill { pod: pod() }, "1");
     late.proved(kill.clone(), last);
     assert!(!is_proved(&late, &kill));
 }

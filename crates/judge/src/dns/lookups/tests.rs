@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::super::tests::three_ready;
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Exec, ExecAnswer, Moment, RESOLVER, What},
+    evidence::{Checkpoint, Exec, ExecAnswer, RESOLVER, What},
     history::History,
 };
 
@@ -21,8 +21,8 @@ fn exited(code: i32, stdout: &str, stderr: &str) -> ExecAnswer {
 fn looked_up() -> History {
     let mut history = three_ready();
     history.pass_ms(5_000);
-    history.pod_names().iter().for_each(|pod| history.asked_for_pod(&Moment::Deployed, pod));
-    history.looked_up(&Moment::Deployed);
+    history.pod_names().iter().for_each(|pod| history.asked_for_pod(&Checkpoint::Deployed, pod));
+    history.looked_up(&Checkpoint::Deployed);
     history
 }
 
@@ -30,10 +30,10 @@ fn looked_up() -> History {
 fn without_getent(resolver: &str) -> History {
     let mut history = looked_up();
     for pod in history.pod_names() {
-        history.exec(&Moment::Deployed, &pod, RESOLVER, resolver);
+        history.exec(&Checkpoint::Deployed, &pod, RESOLVER, resolver);
         // Neither another command nor another moment tells the search list that counts.
-        history.exec(&Moment::Deployed, &pod, &["hostname"], "search other.example\n");
-        history.exec(&Moment::Deletion { pod: pod.clone() }, &pod, RESOLVER, "search later.example\n");
+        history.exec(&Checkpoint::Deployed, &pod, &["hostname"], "search other.example\n");
+        history.exec(&Checkpoint::Deletion { pod: pod.clone() }, &pod, RESOLVER, "search later.example\n");
     }
     history.edit(|what| match what {
         What::Exec(exec) if exec.argv[0] == "getent" => exec.answer = exited(127, "", "no such program"),
@@ -146,10 +146,10 @@ fn only_the_last_lookup_counts_within_the_budget() {
     let twice = |first_ms: u64, then: &[String]| {
         let mut history = three_ready();
         history.pass_ms(first_ms);
-        history.looked_up(&Moment::Deployed);
+        history.looked_up(&Checkpoint::Deployed);
         let mut history = finding(history, NAME, |exec| exec.answer = exited(2, "", ""));
         for from in ["mysql-0", "mysql-2"] {
-            history.looks_up(&Moment::Deployed, from, NAME, then);
+            history.looks_up(&Checkpoint::Deployed, from, NAME, then);
         }
         history
     };
@@ -170,9 +170,9 @@ fn a_pod_that_is_not_ready_has_no_name_to_look_up() {
     let mut history = three_ready();
     history.unready("mysql-1");
     history.pass_ms(5_000);
-    history.looked_up(&Moment::Deployed);
+    history.looked_up(&Checkpoint::Deployed);
     for from in ["mysql-0", "mysql-2"] {
-        history.looks_up(&Moment::Deployed, from, NAME, &[]);
+        history.looks_up(&Checkpoint::Deployed, from, NAME, &[]);
     }
     assert_snapshot!(history.expect(SHORT, Inconclusive), @"no pod that mysql-1.mysql-h must lead to was Ready after all pods were Ready (#27); no pod that mysql-1.mysql-h must lead to was Ready after all pods were Ready (#28)");
 }

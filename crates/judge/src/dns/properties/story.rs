@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{super::tests::ready, ASKERS, Answer, Event, Name};
 use crate::{
     Verdict,
-    evidence::{Act, Dns, DnsAnswer, DnsRecord, Moment, What},
+    evidence::{Act, Checkpoint, Dns, DnsAnswer, DnsRecord, What},
     history::{History, subject},
 };
 
@@ -24,7 +24,7 @@ struct Pod {
 
 /// What was heard, once.
 struct Heard {
-    moment: Moment,
+    checkpoint: Checkpoint,
     /// How many pods had been asked to be held before.
     turn: usize,
     name: Name,
@@ -179,10 +179,10 @@ impl Story {
             Name::Pod(ordinal) => ("A", subject.fqdn(&format!("mysql-{ordinal}"))),
             Name::Port => ("SRV", subject.srv_name(&subject.named_ports[0])),
         };
-        let moment = if held { Moment::Held { pod: "mysql-0".into() } } else { Moment::Deployed };
+        let checkpoint = if held { Checkpoint::Held { pod: "mysql-0".into() } } else { Checkpoint::Deployed };
         let (from, server, transport) = ASKERS[asker];
         let seq = self.history.push(What::Dns(Dns {
-            moment: moment.clone(),
+            checkpoint: checkpoint.clone(),
             from: from.into(),
             server: server.into(),
             address: "10.96.0.2".into(),
@@ -194,7 +194,7 @@ impl Story {
         }));
         let sent_us = self.history.records.last().map_or(0, |record| record.at_us.saturating_sub(took_us));
         let turn = self.proofs.len();
-        self.heard.push(Heard { moment, turn, name, asker, seq, sent_us, answer });
+        self.heard.push(Heard { checkpoint, turn, name, asker, seq, sent_us, answer });
     }
 }
 
@@ -215,22 +215,28 @@ impl Story {
     /// The verdict on a name at every moment at which it was asked for; at one of them it must exist.
     pub fn always(&self, name: Name) -> Verdict {
         let asked = self.heard.iter().filter(|heard| heard.name == name);
-        let moments: BTreeSet<(usize, &Moment)> = asked.map(|heard| (heard.turn, &heard.moment)).collect();
-        let exists = |(turn, moment): &(usize, &Moment)| {
-            let last = self.told(moment, *turn, name).map(|heard| heard.seq).max();
+        let checkpoints: BTreeSet<(usize, &Checkpoint)> = asked.map(|heard| (heard.turn, &heard.checkpoint)).collect();
+        let exists = |(turn, checkpoint): &(usize, &Checkpoint)| {
+            let last = self.told(checkpoint, *turn, name).map(|heard| heard.seq).max();
             last.and_then(|last| self.must(name, last)).is_some_and(|(data, ..)| !data.is_empty())
         };
-        let somewhere = if moments.iter().any(exists) { Verdict::Pass } else { Verdict::Inconclusive };
-        let verdicts: Vec<Verdict> = moments.iter().map(|(turn, moment)| self.name(moment, *turn, name)).collect();
+        let somewhere = if checkpoints.iter().any(exists) { Verdict::Pass } else { Verdict::Inconclusive };
+        let verdicts: Vec<Verdict> =
+            checkpoints.iter().map(|(turn, checkpoint)| self.name(checkpoint, *turn, name)).collect();
         all(&[&verdicts[..], &[somewhere]].concat())
     }
 
-    fn told<'s>(&'s self, moment: &'s Moment, turn: usize, name: Name) -> impl Iterator<Item = &'s Heard> + Clone {
-        self.heard.iter().filter(move |it| (it.turn, it.name) == (turn, name) && it.moment == *moment)
+    fn told<'s>(
+        &'s self,
+        checkpoint: &'s Checkpoint,
+        turn: usize,
+        name: Name,
+    ) -> impl Iterator<Item = &'s Heard> + Clone {
+        self.heard.iter().filter(move |it| (it.turn, it.name) == (turn, name) && it.checkpoint == *checkpoint)
     }
 
-    fn name(&self, moment: &Moment, turn: usize, name: Name) -> Verdict {
-        let asked = self.told(moment, turn, name);
+    fn name(&self, checkpoint: &Checkpoint, turn: usize, name: Name) -> Verdict {
+        let asked = self.told(checkpoint, turn, name);
         let Some(last) = asked.clone().map(|heard| heard.seq).max() else { return Verdict::Inconclusive };
         if self.gap.is_some_and(|gap| gap < last) {
             return Verdict::Inconclusive;
@@ -256,15 +262,15 @@ impl Story {
     }
 
     fn held_since(&self, turn: usize, proof: u64) -> Verdict {
-        let moment = Moment::Held { pod: "mysql-0".into() };
+        let checkpoint = Checkpoint::Held { pod: "mysql-0".into() };
         let names = [Name::Pod(0), Name::Service];
-        let verdict = all(&names.map(|name| self.name(&moment, turn, name)));
+        let verdict = all(&names.map(|name| self.name(&checkpoint, turn, name)));
         if verdict != Verdict::Pass {
             return verdict;
         }
         let mut last = [0; 2 * ASKERS.len()];
         for (place, name) in names.into_iter().enumerate() {
-            self.told(&moment, turn, name).for_each(|heard| last[place * ASKERS.len() + heard.asker] = heard.seq);
+            self.told(&checkpoint, turn, name).for_each(|heard| last[place * ASKERS.len() + heard.asker] = heard.seq);
         }
         let unready = |seq: u64| {
             let (_, _, pods) = self.states.iter().rfind(|(at, ..)| *at <= seq)?;

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::super::tests::{rcode, ready, three_ready};
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{EventType, Moment, NamedPort, What, reverse_name},
+    evidence::{Checkpoint, EventType, NamedPort, What, reverse_name},
     history::{History, subject},
 };
 
@@ -19,7 +19,7 @@ fn answered(targets: &[&str]) -> History {
     history.pass_ms(5_000);
     let name = history.subject.srv_name(&history.subject.named_ports[0]);
     let data: Vec<String> = targets.iter().map(|&target| target.to_owned()).collect();
-    history.asked_for(&Moment::Deployed, "SRV", &name, &data);
+    history.asked_for(&Checkpoint::Deployed, "SRV", &name, &data);
     history
 }
 
@@ -58,7 +58,7 @@ fn every_named_port_is_asked_for_with_the_number_that_pods_listen_on() {
     subject.named_ports.push(NamedPort { name: "mysqlx".into(), protocol: "tcp".into(), number: 33060 });
     let mut history = ready(subject);
     history.pass_ms(5_000);
-    history.asked_for_ports(&Moment::Deployed);
+    history.asked_for_ports(&Checkpoint::Deployed);
     assert_snapshot!(history.expect(SRV, Pass), @"SRV of _mysql._tcp.mysql-h.steadfast.svc.cluster.local, _mysqlx._tcp.mysql-h.steadfast.svc.cluster.local listed exactly the ready pods at 1 moment; all were right from the first question (the budget is 2.0 s: the Corefile has no cache)");
     let of_x = |what: &What| matches!(what, What::Dns(dns) if dns.name.starts_with("_mysqlx"));
     assert_snapshot!(history.clone().without(of_x).expect(SRV, Inconclusive), @"SRV of _mysqlx._tcp.mysql-h.steadfast.svc.cluster.local was not asked for by anybody");
@@ -96,7 +96,7 @@ fn who_is_not_ready_is_listed_only_where_all_are_published() {
         let mut history = ready(subject);
         history.unready("mysql-1");
         history.pass_ms(5_000);
-        history.asked_for_ports(&Moment::Deployed);
+        history.asked_for_ports(&Checkpoint::Deployed);
         history.edit(|what| {
             if let What::Run(run) = what {
                 run.subject.publish_not_ready = publish_not_ready;
@@ -114,7 +114,7 @@ fn records_that_are_wrong_after_the_scale_up_fail() {
     // The last pod had only just become Ready again, so its port may be behind; the first one's address is old.
     for (check, record_type, verdict) in [(SRV, "SRV", Inconclusive), (PTR, "PTR", Fail)] {
         let scaled_up = |what: &What| match what {
-            What::Dns(dns) => dns.moment == Moment::ScaledUp && dns.record_type == record_type,
+            What::Dns(dns) => dns.checkpoint == Checkpoint::ScaledUp && dns.record_type == record_type,
             _ => false,
         };
         let wrong = History::good().edit(|what| {
@@ -133,9 +133,9 @@ fn records_that_are_wrong_after_the_scale_up_fail() {
 fn named(names: &[&str]) -> History {
     let mut history = three_ready();
     history.pass_ms(5_000);
-    history.asked_for_addresses(&Moment::Deployed);
+    history.asked_for_addresses(&Checkpoint::Deployed);
     let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-    history.asked_for(&Moment::Deployed, "PTR", &reverse_name([10, 0, 1, 1].into()), &names);
+    history.asked_for(&Checkpoint::Deployed, "PTR", &reverse_name([10, 0, 1, 1].into()), &names);
     history
 }
 
@@ -172,12 +172,12 @@ fn an_address_with_a_wrong_name_fails() {
 fn an_address_that_was_not_asked_for_leaves_it_open() {
     let mut history = three_ready();
     assert_snapshot!(history.expect(PTR, Inconclusive), @"PTR of the pods' addresses was not asked for by anybody");
-    history.asked_for_addresses(&Moment::Deployed);
+    history.asked_for_addresses(&Checkpoint::Deployed);
     history.expect(PTR, Pass);
     let of_one = |what: &What| matches!(what, What::Dns(dns) if dns.name.starts_with("1.1."));
     assert_snapshot!(history.clone().without(of_one).expect(PTR, Inconclusive), @"PTR of 1.1.0.10.in-addr.arpa was not asked for after all pods were Ready: by anybody");
     history.goes("mysql-2");
-    history.asked_for_addresses(&Moment::Deployed);
+    history.asked_for_addresses(&Checkpoint::Deployed);
     assert_snapshot!(history.expect(PTR, Inconclusive), @"mysql-2 had no address after all pods were Ready (#59); mysql-2 was never Ready when its address was asked for");
 }
 
@@ -191,9 +191,9 @@ fn an_address_that_passed_to_another_pod_has_the_name_of_that_one() {
     history.modified("mysql-1", "status", status);
     history.starts("mysql-2");
     history.pass_ms(5_000);
-    history.asked_for_addresses(&Moment::Deployed);
+    history.asked_for_addresses(&Checkpoint::Deployed);
     history.expect(PTR, Pass);
     let stale = "mysql-2.mysql-h.steadfast.svc.cluster.local".to_owned();
-    history.asked_for(&Moment::Deployed, "PTR", &reverse_name([10, 0, 2, 1].into()), &[stale]);
+    history.asked_for(&Checkpoint::Deployed, "PTR", &reverse_name([10, 0, 2, 1].into()), &[stale]);
     history.expect(PTR, Fail);
 }

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::{ABSENT, three_ready};
 use crate::{
     Verdict::{Inconclusive, Pass},
-    evidence::{Act, Moment, Phase, Scenario},
+    evidence::{Act, Checkpoint, Phase, Scenario},
     history::PODS,
 };
 
@@ -18,9 +18,9 @@ fn a_name_has_time_until_its_pod_is_gone() {
     history.pass_ms(30_000);
     history.deleted("mysql-2");
     history.pass_ms(500);
-    history.asked(&Moment::ScaledDown, &history.subject.fqdn("mysql-2"), &["10.0.2.1".into()]);
+    history.asked(&Checkpoint::ScaledDown, &history.subject.fqdn("mysql-2"), &["10.0.2.1".into()]);
     history.pass_ms(500);
-    history.asked_for_pod(&Moment::ScaledDown, "mysql-2");
+    history.asked_for_pod(&Checkpoint::ScaledDown, "mysql-2");
     assert_snapshot!(history.expect(ABSENT, Pass), @"NXDOMAIN: mysql-2 after 1.0 s (2.0 s: the Corefile has no cache)");
 }
 
@@ -33,7 +33,7 @@ fn a_pod_that_did_not_go_leaves_it_open() {
     history.fault(Act::Scale { from: 3, to: 1 });
     history.goes("mysql-2");
     history.pass_ms(3_000);
-    PODS.iter().for_each(|pod| history.asked_for_pod(&Moment::ScaledDown, pod));
+    PODS.iter().for_each(|pod| history.asked_for_pod(&Checkpoint::ScaledDown, pod));
     assert_snapshot!(history.expect(ABSENT, Inconclusive), @"mysql-1 was not seen to go in the scale-down");
 }
 
@@ -54,7 +54,7 @@ fn a_pod_that_goes_with_the_teardown_did_not_go_in_the_scale_down() {
     history.fault(Act::Teardown);
     history.goes("mysql-2");
     history.goes("mysql-1");
-    PODS.iter().for_each(|pod| history.asked_for_pod(&Moment::ScaledDown, pod));
+    PODS.iter().for_each(|pod| history.asked_for_pod(&Checkpoint::ScaledDown, pod));
     history.expect(ABSENT, Inconclusive);
 }
 
@@ -64,6 +64,6 @@ fn a_name_of_which_something_else_was_asked_leaves_it_open() {
     history.fault(Act::Scale { from: 3, to: 2 });
     history.goes("mysql-2");
     history.pass_ms(3_000);
-    history.asked_for(&Moment::ScaledDown, "TXT", &history.subject.fqdn("mysql-2"), &[]);
+    history.asked_for(&Checkpoint::ScaledDown, "TXT", &history.subject.fqdn("mysql-2"), &[]);
     assert_snapshot!(history.expect(ABSENT, Inconclusive), @"A of mysql-2.mysql-h.steadfast.svc.cluster.local was not asked for after the scale-down: by anybody");
 }

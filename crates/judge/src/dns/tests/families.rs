@@ -6,9 +6,9 @@ use super::{FOLLOWS, POD, SERVICE, rcode, three_ready};
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
     evidence::{
-        Dns, DnsAnswer, DnsRecord, ExecAnswer,
+        Checkpoint, Dns, DnsAnswer, DnsRecord, ExecAnswer,
         Family::{self, Four, Six},
-        Moment, What,
+        What,
     },
     history::{History, six},
 };
@@ -34,8 +34,8 @@ const CLUSTERS: [(&[Family], &[Family]); 7] = [
 fn at_rest() -> History {
     let mut history = three_ready();
     history.pass_ms(5_000);
-    history.swept(&Moment::Deployed);
-    history.looked_up(&Moment::Deployed);
+    history.swept(&Checkpoint::Deployed);
+    history.looked_up(&Checkpoint::Deployed);
     history
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{POD, SERVICE, rcode, service, three_ready};
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, Dns, DnsAnswer, DnsRecord, DnsServer, Moment, Scenario, SnapshotOf, Transport, What},
+    evidence::{Act, Checkpoint, Dns, DnsAnswer, DnsRecord, DnsServer, Scenario, SnapshotOf, Transport, What},
     history::{History, NAMESPACE, PODS},
 };
 
@@ -17,8 +17,8 @@ fn listed(history: &mut History, names: &[&str]) -> u64 {
     history.snapshot(SnapshotOf::DnsServers, json!(servers))
 }
 
-fn after_resolver() -> Moment {
-    Moment::Recovered { scenario: Scenario::DnsReplace }
+fn after_resolver() -> Checkpoint {
+    Checkpoint::Recovered { scenario: Scenario::DnsReplace }
 }
 
 /// These servers are asked for the Service, and all answer so.
@@ -28,7 +28,7 @@ fn asked_of(history: &mut History, servers: &[&str], answer: &DnsAnswer) {
             [NAMESPACE, "default"].into_iter().flat_map(|from| [(from, Transport::Udp), (from, Transport::Tcp)])
         {
             history.push(What::Dns(Dns {
-                moment: after_resolver(),
+                checkpoint: after_resolver(),
                 from: from.into(),
                 server: (*server).into(),
                 address: "10.96.0.2".into(),
@@ -51,7 +51,7 @@ fn right() -> DnsAnswer {
 fn replaced(names: &[&str]) -> History {
     let mut history = three_ready();
     history.pass_ms(5_000);
-    history.asked_for_service(&Moment::Deployed);
+    history.asked_for_service(&Checkpoint::Deployed);
     history.fault(Act::RestartDns);
     history.pass_ms(3_000);
     let proof = listed(&mut history, names);
@@ -62,8 +62,8 @@ fn replaced(names: &[&str]) -> History {
 #[test]
 fn a_server_that_was_asked_for_other_names_must_be_asked_for_each() {
     let mut history = three_ready();
-    history.asked_for_service(&Moment::Deployed);
-    PODS.iter().for_each(|pod| history.asked_for_pod(&Moment::Deployed, pod));
+    history.asked_for_service(&Checkpoint::Deployed);
+    PODS.iter().for_each(|pod| history.asked_for_pod(&Checkpoint::Deployed, pod));
     let of_b = |dns: &Dns, name: &str| dns.server == "coredns-b" && dns.name.starts_with(name);
     let one = history.clone().without(|what| matches!(what, What::Dns(dns) if of_b(dns, "mysql-h.")));
     assert_snapshot!(one.expect(SERVICE, Inconclusive), @"A of mysql-h.steadfast.svc.cluster.local was not asked for after all pods were Ready: from namespace default, of coredns-b over UDP; from namespace default, of coredns-b over TCP; from namespace steadfast, of coredns-b over UDP; from namespace steadfast, of coredns-b over TCP");
@@ -76,7 +76,7 @@ fn a_server_that_is_listed_must_be_asked() {
     let listing = |names: &[&str]| {
         let mut history = three_ready();
         listed(&mut history, names);
-        history.asked_for_service(&Moment::Deployed);
+        history.asked_for_service(&Checkpoint::Deployed);
         history
     };
     listing(&["coredns-a", "coredns-b"]).expect(SERVICE, Pass);

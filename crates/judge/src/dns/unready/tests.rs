@@ -5,14 +5,14 @@ use insta::assert_snapshot;
 use super::super::tests::ready;
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, Fault, Moment, Phase, Scenario, What},
+    evidence::{Act, Checkpoint, Fault, Phase, Scenario, What},
     history::{History, subject},
 };
 
 const UNREADY: &str = "dns::unready_pod_leaves_dns";
 
-fn moment() -> Moment {
-    Moment::Held { pod: "mysql-1".into() }
+fn checkpoint() -> Checkpoint {
+    Checkpoint::Held { pod: "mysql-1".into() }
 }
 
 /// Three pods that have been Ready for long, the second of which is held.
@@ -30,8 +30,8 @@ fn answered(publish_not_ready: bool, after_ms: u64, pod: &[&str], service: &[&st
     let mut history = held(publish_not_ready);
     history.pass_ms(after_ms);
     let addresses = |list: &[&str]| list.iter().map(|&address| address.to_owned()).collect::<Vec<_>>();
-    history.asked(&moment(), &history.subject.fqdn("mysql-1"), &addresses(pod));
-    history.asked(&moment(), &history.subject.service_fqdn(), &addresses(service));
+    history.asked(&checkpoint(), &history.subject.fqdn("mysql-1"), &addresses(pod));
+    history.asked(&checkpoint(), &history.subject.service_fqdn(), &addresses(service));
     history
 }
 
@@ -62,8 +62,8 @@ fn a_pod_may_leave_within_the_budget() {
     stays().expect(UNREADY, Inconclusive);
     let then_leaves = |after_ms: u64| {
         let mut history = answered(false, after_ms, &["10.0.1.1"], &["10.0.0.1", "10.0.1.1", "10.0.2.1"]);
-        history.asked_for_pod(&moment(), "mysql-1");
-        history.asked_for_service(&moment());
+        history.asked_for_pod(&checkpoint(), "mysql-1");
+        history.asked_for_service(&checkpoint());
         history
     };
     assert_snapshot!(then_leaves(1_000).expect(UNREADY, Pass), @"mysql-1, held un-Ready, was NXDOMAIN after 1.0 s and not in the Service after 1.0 s (2.0 s: the Corefile has no cache)");
@@ -88,16 +88,16 @@ fn a_pod_that_was_not_held_leaves_it_open() {
     let mut again = held(false);
     again.ready("mysql-1");
     again.pass_ms(5_000);
-    again.asked_for_pod(&moment(), "mysql-1");
-    again.asked_for_service(&moment());
+    again.asked_for_pod(&checkpoint(), "mysql-1");
+    again.asked_for_service(&checkpoint());
     assert_snapshot!(again.expect(UNREADY, Inconclusive), @"mysql-1 was not un-Ready when it was asked for (#25)");
 }
 
 #[test]
 fn an_answer_from_before_says_nothing() {
     let mut history = ready(subject(3));
-    history.asked_for_pod(&moment(), "mysql-1");
-    history.asked_for_service(&moment());
+    history.asked_for_pod(&checkpoint(), "mysql-1");
+    history.asked_for_service(&checkpoint());
     history.held("mysql-1");
     assert_snapshot!(history.expect(UNREADY, Inconclusive), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local was not asked for while mysql-1 was held un-Ready: by anybody; A of mysql-h.steadfast.svc.cluster.local was not asked for while mysql-1 was held un-Ready: by anybody");
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{DISTINCT, HOSTNAME, SURVIVES, scaled_up};
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{ClaimPolicy, EventType, Moment, Phase, Question, Retention, Scenario, SqlAnswer, Subject, What},
+    evidence::{Checkpoint, ClaimPolicy, EventType, Phase, Question, Retention, Scenario, SqlAnswer, Subject, What},
     find,
     history::{History, broken, row, subject},
 };
@@ -29,9 +29,9 @@ fn told(history: History, scenario: Scenario, uid: &str, server_id: &str, server
 }
 
 fn answered(history: History, scenario: Scenario, uid: &str, answer: SqlAnswer) -> History {
-    let moment = Moment::Recovered { scenario };
+    let checkpoint = Checkpoint::Recovered { scenario };
     history.preceded(end_of(scenario), |history| {
-        history.sql(&moment, uid, Question::Identity, answer);
+        history.sql(&checkpoint, uid, Question::Identity, answer);
     })
 }
 
@@ -82,7 +82,7 @@ fn another_claim_or_volume_after_any_scenario_fails() {
 #[test]
 fn a_claim_that_was_to_go_takes_the_servers_uuid_with_it_once() {
     let other = History::good().with_claim_before("2.9", "data-mysql-2", "another", "pv-new");
-    let back = |moment: &Moment| *moment == Moment::Recovered { scenario: Scenario::Claims };
+    let back = |checkpoint: &Checkpoint| *checkpoint == Checkpoint::Recovered { scenario: Scenario::Claims };
     let other = other.telling("mysql-2", back, "server_uuid", "another");
     other.expect(VOLUME, Pass);
     assert_snapshot!(other.expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-0 (back 5 times), mysql-1 (back 6 times), mysql-2 (back 8 times, once without its claims, which were to go)");
@@ -98,11 +98,11 @@ fn the_sets_own_policy_lets_claims_go_when_it_is_scaled_down() {
     let claim_policy = ClaimPolicy { when_deleted: Retention::Retain, when_scaled: Retention::Delete };
     let own = || History::good_with(Subject { claim_policy, ..subject(3) });
     let other = own().with_claim_before("2.4", "data-mysql-2", "another", "pv-new");
-    let since = |moment: &Moment| match moment {
-        Moment::Recovered { scenario } => {
+    let since = |checkpoint: &Checkpoint| match checkpoint {
+        Checkpoint::Recovered { scenario } => {
             ![Scenario::ServerKill, Scenario::DeleteAll, Scenario::Claims].contains(scenario)
         }
-        moment => scaled_up(moment),
+        checkpoint => scaled_up(checkpoint),
     };
     other.clone().telling("mysql-2", since, "server_uuid", "another").expect(SURVIVES, Pass);
     other.expect(VOLUME, Pass);
@@ -146,7 +146,7 @@ fn told_to_go(uid: &'static str) -> impl Fn(&What) -> bool {
 /// A good run in which mysql-3 is asked who it is, just before it goes.
 fn fourth(columns: [(&str, &str); 4]) -> History {
     History::good().preceded(told_to_go("3.1"), |history| {
-        history.sql(&Moment::Joined, "3.1", Question::Identity, SqlAnswer::Rows(vec![row(columns)]));
+        history.sql(&Checkpoint::Joined, "3.1", Question::Identity, SqlAnswer::Rows(vec![row(columns)]));
     })
 }
 
@@ -161,7 +161,7 @@ fn the_pod_that_joins_is_judged_like_the_others() {
     told("mysql-3", "103", &of_another).expect(DISTINCT, Fail);
     assert_snapshot!(told("db", "103", &uuid).expect(HOSTNAME, Fail), @"@@hostname of mysql-3 is `db` (#677)");
     let printed = History::good().preceded(told_to_go("3.1"), |history| {
-        history.exec(&Moment::Joined, "3.1", &["hostname"], "db");
+        history.exec(&Checkpoint::Joined, "3.1", &["hostname"], "db");
     });
     let printed = printed.edit(|what| match what {
         What::Exec(exec) if exec.pod == "3.1" => exec.pod = "mysql-3".into(),
@@ -209,7 +209,9 @@ fn a_label_that_was_wrong_for_a_while_fails() {
 fn what_a_pod_says_that_is_gone_is_not_said() {
     for dead in ["0.1", ""] {
         let history = History::good().edit(|what| match what {
-            What::Exec(exec) if exec.argv == ["hostname"] && exec.moment != Moment::Deployed => exec.uid = dead.into(),
+            What::Exec(exec) if exec.argv == ["hostname"] && exec.checkpoint != Checkpoint::Deployed => {
+                exec.uid = dead.into()
+            }
             _ => {}
         });
         let finding = find(HOSTNAME).expect("a check").judge(&history.evidence());

@@ -14,7 +14,7 @@ fn looks_in_a_disruption_are_those_from_its_first_act_to_its_recovery() {
     let writes = vec![Entry { id: 1, sent_us, ended_us: sent_us + 1, outcome, semi_sync: None }];
     let now_us = to_us + 1_000;
     history.push(What::Entries(Entries { now_us, writes, lags, ..Entries::default() }));
-    let lag = measures(&history).disruptions[0].toll.as_ref().and_then(|toll| toll.lag);
+    let lag = measures(&history).disruptions[0].impact.as_ref().and_then(|impact| impact.lag);
     assert_eq!(lag.map(|lag| (lag.looks, lag.max_us)), Some((2, 7)));
 }
 

@@ -45,7 +45,7 @@ fn unwritten_for(lasts_ms: u64, idle_ms: u64) -> Option<u64> {
     history.pass_ms(2_000);
     let now_us = history.records.last().map_or(0, |last| last.at_us) + 2_001_000;
     handed_over(&mut history, &sent, now_us);
-    measures(&history).disruptions[0].toll.as_ref().expect("writes").unwritten_us
+    measures(&history).disruptions[0].impact.as_ref().expect("writes").unwritten_us
 }
 
 #[test]
@@ -62,22 +62,22 @@ fn the_ledger_may_rest_while_servers_are_compared() {
     let mut history = disrupted();
     history.pass_ms(20_000);
     let set = [("gtid_executed", "3e11fa47-71ca-11e1-9e33-c80aa9429560:1")];
-    history.sql_row(&Moment::Replicating, "mysql-0", Question::GtidExecuted, set);
+    history.sql_row(&Checkpoint::Replicating, "mysql-0", Question::GtidExecuted, set);
     let compared_us = history.records.last().map_or(0, |last| last.at_us);
     history.pass_ms(30_000);
     ["mysql-1", "mysql-2"].into_iter().for_each(|pod| barrier(&mut history, pod, "1"));
     let now_us = history.records.last().map_or(0, |last| last.at_us) + 1_000;
     let written =
         |until_us: u64| -> Vec<Sent> { (0..until_us).step_by(50_000).map(|us| (us, us + 1_000, true)).collect() };
-    let toll = |sent: &[Sent]| {
+    let impact = |sent: &[Sent]| {
         let mut history = history.clone();
         let last = (now_us, now_us, true);
         handed_over(&mut history, &[sent, &[last]].concat(), now_us);
-        measures(&history).disruptions[0].toll.clone().expect("writes")
+        measures(&history).disruptions[0].impact.clone().expect("writes")
     };
-    assert_eq!(toll(&written(compared_us)).unwritten_us, None);
+    assert_eq!(impact(&written(compared_us)).unwritten_us, None);
     // Not before that.
-    assert!(toll(&written(compared_us - 7_000_000)).unwritten_us.is_some_and(|us| us > 6_900_000));
+    assert!(impact(&written(compared_us - 7_000_000)).unwritten_us.is_some_and(|us| us > 6_900_000));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_barrier_that_proves_nothing_recovers_from_nothing() {
         let mut history = disrupted();
         barrier(&mut history, "mysql-1", "1");
         let columns = [("gtid_set", set), ("reached", "1")];
-        history.sql_row(&Moment::Replicating, "mysql-2", Question::Barrier, columns);
+        history.sql_row(&Checkpoint::Replicating, "mysql-2", Question::Barrier, columns);
         assert_eq!(measures(&history).disruptions[0].recovered, None, "`{set}`");
         barrier(&mut history, "mysql-2", "1");
         assert!(measures(&history).disruptions[0].recovered.is_some());

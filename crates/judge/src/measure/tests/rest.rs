@@ -116,8 +116,8 @@ fn looks_and_writes_between_the_recovery_and_rest_do_not_count() {
     let rest_us = history.records.last().map_or(0, |last| last.at_us);
     looked_and_wrote(&mut history, &[1, recovered_us + 1, rest_us - 1, rest_us, rest_us + 1, rest_us + 2]);
     assert_eq!(at_rest(&history), (Waited { acknowledged: 3, waited: 3 }, 3));
-    let toll = measures(&history).disruptions.remove(0).toll.expect("writes");
-    assert_eq!((toll.writes.acknowledged, toll.lag), (0, None));
+    let impact = measures(&history).disruptions.remove(0).impact.expect("writes");
+    assert_eq!((impact.writes.acknowledged, impact.lag), (0, None));
 }
 
 /// What a random run is made of.

@@ -46,8 +46,8 @@ fn slept(records: &[Record], place: usize, us: u64, counted: Counted) -> Vec<Rec
 fn outages(evidence: &Evidence) -> Vec<(Vec<u64>, u64, bool)> {
     let measures = Measures::of(evidence).expect("a run that started");
     let told = |it: &super::super::Disruption| {
-        let longest_us = it.toll.as_ref().and_then(|toll| toll.longest_outage).map_or(0, |outage| outage.us());
-        let known = it.toll.as_ref().is_some_and(|toll| toll.unwritten_us.is_none());
+        let longest_us = it.impact.as_ref().and_then(|impact| impact.longest_outage).map_or(0, |outage| outage.us());
+        let known = it.impact.as_ref().is_some_and(|impact| impact.unwritten_us.is_none());
         (it.acts.iter().map(|part| part.asked.seq).collect(), longest_us, known)
     };
     measures.disruptions.iter().map(told).collect()

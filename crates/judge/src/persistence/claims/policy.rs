@@ -7,10 +7,10 @@ use crate::evidence::{Act, ClaimLife, Evidence, Mark, Retention, Run, Scenario};
 use super::{
     super::super::{
         Check, Finding,
+        assessment::{Assessment, Judged, judged},
         case::{Case, Unmet, is_after},
         expectation::claim_policy,
         minimum::Need,
-        opinion::{Judged, Opinion, judged},
         words::some_of,
     },
     KIND, Stretch, Teardown, claim_before, claims_in, claims_of, has_templates, named, unproved,
@@ -37,15 +37,15 @@ does not run, or a finalizer on the claim is removed by nobody.",
 };
 
 fn claim_policy_is_honoured(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         has_claim_policy(case.run)?;
         has_templates(case.subject)?;
-        let mut texts = vec![scaled_away(case, opinion)];
+        let mut texts = vec![scaled_away(case, assessment)];
         if case.subject.claim_policy.when_deleted == Retention::Delete {
             let teardown = Teardown::of(case).into_iter();
-            texts.extend(teardown.map(|teardown| all_go(case, opinion, &teardown?)));
+            texts.extend(teardown.map(|teardown| all_go(case, assessment, &teardown?)));
         }
-        let texts: Vec<_> = texts.into_iter().filter_map(|text| opinion.weigh(text)).collect();
+        let texts: Vec<_> = texts.into_iter().filter_map(|text| assessment.check(text)).collect();
         Ok(texts.join("; "))
     })
 }
@@ -90,28 +90,28 @@ fn released(case: &Case<'_>) -> Judged<Released> {
     Ok(Released { freed: policy.asked.seq, asked, end: end.min(torn_down), away })
 }
 
-fn scaled_away(case: &Case<'_>, opinion: &mut Opinion) -> Judged<String> {
+fn scaled_away(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
     let Released { freed, asked, end, away } = released(case)?;
     let before = Stretch { within: freed..=asked, when: format!("before the scale-down was asked for (#{asked})") };
     let (mut going, mut gone) = (Vec::new(), Vec::new());
     for (pod, claim) in away.iter().flat_map(|pod| claims_of(case.subject, pod).map(move |claim| (pod, claim))) {
-        let Some(life) = opinion.weigh(claim_before(case, &claim, freed)) else { continue };
+        let Some(life) = assessment.check(claim_before(case, &claim, freed)) else { continue };
         going.push(life.uid.as_str());
         let went = before.keeps(life).and_then(|()| went(case, life, pod, &(asked..=end)));
-        gone.extend(opinion.weigh(went).map(|seq| (claim, seq)));
+        gone.extend(assessment.check(went).map(|seq| (claim, seq)));
     }
     let when = format!("while only the claims that {} had at #{asked} were to go", away.join(", "));
     let stretch = Stretch { within: freed..=end, when };
     for life in claims_in(case, &stretch.within).filter(|life| !going.contains(&life.uid.as_str())) {
-        opinion.weigh(stretch.keeps(life));
+        assessment.check(stretch.keeps(life));
     }
     let stay = case.subject.pods().filter(|pod| !away.contains(pod)).collect::<Vec<_>>();
     let stay: Vec<_> = stay.iter().flat_map(|pod| claims_of(case.subject, pod)).collect();
     for claim in &stay {
-        opinion.weigh(claim_before(case, claim, freed));
+        assessment.check(claim_before(case, claim, freed));
     }
     stretch.unbroken(case)?;
-    opinion.prove([freed, asked].into_iter().chain(gone.iter().map(|(_, seq)| *seq)));
+    assessment.cite([freed, asked].into_iter().chain(gone.iter().map(|(_, seq)| *seq)));
     let gone = some_of(gone.iter().map(|(claim, seq)| format!("{claim} (DELETED at #{seq})")));
     let stayed = if stay.is_empty() { "there were no others".to_owned() } else { format!("{} stayed", some_of(stay)) };
     Ok(format!("with {} went {gone}; {stayed}", away.join(", ")))
@@ -148,8 +148,8 @@ fn in_vain(case: &Case<'_>, claim: &ClaimLife, reason: String, from: u64, to: u6
     }
 }
 
-fn all_go(case: &Case<'_>, opinion: &mut Opinion, teardown: &Teardown<'_>) -> Judged<String> {
-    let gone = teardown.weigh(case, opinion, |claim| is_told_to_go(case, claim, &teardown.stretch))?;
+fn all_go(case: &Case<'_>, assessment: &mut Assessment, teardown: &Teardown<'_>) -> Judged<String> {
+    let gone = teardown.weigh(case, assessment, |claim| is_told_to_go(case, claim, &teardown.stretch))?;
     Ok(format!("the set's deletion let {gone} go"))
 }
 

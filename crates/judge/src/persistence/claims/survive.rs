@@ -5,9 +5,9 @@ use crate::evidence::{Act, Evidence, Retention, Scenario};
 use super::{
     super::super::{
         Check, Finding,
+        assessment::{Assessment, Judged, judged},
         case::{Acted, Case, ScaleDown, is_after},
         minimum::Need,
-        opinion::{Judged, Opinion, judged},
         words::{short, some_of},
     },
     Stretch, Teardown, claim_before, claims_of, has_templates, unproved, until_claims_may_go,
@@ -33,34 +33,34 @@ or the claims have an owner that is deleted.",
 };
 
 fn claims_survive_scale_down(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, opinion| {
+    judged(evidence, |case, assessment| {
         has_templates(case.subject)?;
         let policy = case.subject.claim_policy;
         let (mut texts, mut besides) = (Vec::new(), Vec::new());
         match policy.when_scaled {
             Retention::Delete => besides.push("whenScaled is Delete"),
             Retention::Retain if case.subject.replicas < 2 => besides.push("the set has one pod, which stays"),
-            Retention::Retain => texts.push(across_scaling(case, opinion)),
+            Retention::Retain => texts.push(across_scaling(case, assessment)),
         }
         match Teardown::of(case) {
             _ if policy.when_deleted == Retention::Delete => besides.push("whenDeleted is Delete"),
             None => besides.push("the set was not deleted"),
-            Some(teardown) => texts.push(teardown.and_then(|teardown| after_deletion(case, opinion, &teardown))),
+            Some(teardown) => texts.push(teardown.and_then(|teardown| after_deletion(case, assessment, &teardown))),
         }
         if texts.is_empty() {
             return Err(Finding::skipped(besides.join(", and ")));
         }
-        let texts: Vec<_> = texts.into_iter().filter_map(|text| opinion.weigh(text)).collect();
+        let texts: Vec<_> = texts.into_iter().filter_map(|text| assessment.check(text)).collect();
         Ok(texts.join("; "))
     })
 }
 
-fn after_deletion(case: &Case<'_>, opinion: &mut Opinion, teardown: &Teardown<'_>) -> Judged<String> {
-    let kept = teardown.weigh(case, opinion, |claim| teardown.stretch.keeps(claim))?;
+fn after_deletion(case: &Case<'_>, assessment: &mut Assessment, teardown: &Teardown<'_>) -> Judged<String> {
+    let kept = teardown.weigh(case, assessment, |claim| teardown.stretch.keeps(claim))?;
     Ok(format!("the set's deletion left {kept}"))
 }
 
-fn across_scaling(case: &Case<'_>, opinion: &mut Opinion) -> Judged<String> {
+fn across_scaling(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
     let down = case.scale_down().ok_or_else(|| Finding::inconclusive("the set was not scaled down", []))?;
     let limit = until_claims_may_go(case, down.asked);
     let up = case.acts(|act| matches!(act, Act::Scale { from, to } if from < to && *from == down.to));
@@ -73,16 +73,16 @@ fn across_scaling(case: &Case<'_>, opinion: &mut Opinion) -> Judged<String> {
     let mut kept = Vec::new();
     for claim in away.iter().flat_map(|pod| claims_of(case.subject, pod)) {
         let stayed = claim_before(case, &claim, down.asked).and_then(|life| stretch.keeps(life));
-        kept.extend(opinion.weigh(stayed).map(|()| claim));
+        kept.extend(assessment.check(stayed).map(|()| claim));
     }
     stretch.unbroken(case)?;
     let Some(up) = up else { return Err(Finding::inconclusive("the set was not scaled up again", [down.asked])) };
     let Some(end) = ended else { return Err(unproved(case, &up, "the set was not seen to be scaled up")) };
     for pod in &away {
         let mounted = came_back(case, &down, &up, end, pod, &kept);
-        opinion.weigh(mounted).into_iter().for_each(|seq| opinion.prove([seq]));
+        assessment.check(mounted).into_iter().for_each(|seq| assessment.cite([seq]));
     }
-    opinion.prove([down.asked, end]);
+    assessment.cite([down.asked, end]);
     Ok(format!("scaled to {} and back with the same claims: {}", down.to, some_of(kept)))
 }
 

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{AtRest, FEWEST, LATE, SILENT, Spread, bounded};
+use super::{AtRest, FEWEST, LATE, Percentiles, SILENT, bounded};
 use crate::{
     Verdict::{self, Fail, Inconclusive, Pass},
     measure::Silence,
@@ -11,8 +11,8 @@ use crate::{
 const BUDGET_US: u64 = 1_000_000;
 
 /// What is concluded of a replica with so many looks that were answered, and so many that were not.
-fn concluded(looks: usize, unanswered: usize, change: impl Fn(&mut Spread, &mut Silence)) -> (Verdict, String) {
-    let mut lag = Spread { looks, unanswered, ..Spread::default() };
+fn concluded(looks: usize, unanswered: usize, change: impl Fn(&mut Percentiles, &mut Silence)) -> (Verdict, String) {
+    let mut lag = Percentiles { looks, unanswered, ..Percentiles::default() };
     let mut silence = Silence::default();
     change(&mut lag, &mut silence);
     match bounded(&AtRest { pod: "mysql-1".into(), lag, silence }, BUDGET_US) {
@@ -21,7 +21,7 @@ fn concluded(looks: usize, unanswered: usize, change: impl Fn(&mut Spread, &mut 
     }
 }
 
-fn verdict(looks: usize, unanswered: usize, change: impl Fn(&mut Spread, &mut Silence)) -> Verdict {
+fn verdict(looks: usize, unanswered: usize, change: impl Fn(&mut Percentiles, &mut Silence)) -> Verdict {
     concluded(looks, unanswered, change).0
 }
 

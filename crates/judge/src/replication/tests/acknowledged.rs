@@ -5,10 +5,10 @@ use proptest::prelude::*;
 
 use crate::{
     Verdict::{self, Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Ids, LeftOut, Moment, Question, Scenario, SqlAnswer, What, WriteOutcome},
+    assessment::judged,
+    evidence::{Act, Checkpoint, Ids, LeftOut, Question, Scenario, SqlAnswer, What, WriteOutcome},
     history::{History, broken, error, refused, row},
     mysql::intervals::Intervals,
-    opinion::judged,
     replication::Account,
 };
 
@@ -86,7 +86,7 @@ fn a_write_that_is_there_twice_fails() {
 
 #[test]
 fn what_has_not_arrived_at_a_replica_is_not_lost() {
-    let settled = |moment: &Moment| *moment == Moment::Settled;
+    let settled = |checkpoint: &Checkpoint| *checkpoint == Checkpoint::Settled;
     let short = SqlAnswer::Rows(vec![row([("ids", "1-3"), ("duplicates", "")])]);
     let history = History::good().answering("mysql-1", Question::Entries, short);
     history.clone().expect(LOST, Fail);
@@ -241,7 +241,9 @@ fn a_table_that_was_read_before_the_ledger_ended_says_nothing() {
     });
     again.expect(LOST, Pass);
     let barrier = History::good().edit(|what| match what {
-        What::Sql(sql) if sql.question == Question::Barrier && sql.moment == Moment::Settled => sql.took_us = 5_000_000,
+        What::Sql(sql) if sql.question == Question::Barrier && sql.checkpoint == Checkpoint::Settled => {
+            sql.took_us = 5_000_000
+        }
         _ => {}
     });
     barrier.expect(LOST, Inconclusive);
@@ -342,7 +344,7 @@ proptest! {
         };
         // The account alone: that somebody wrote all the while is another matter.
         let evidence = history.evidence();
-        let found = judged(&evidence, |case, opinion| Ok(Account::weighed(case, opinion)?.words(case)));
+        let found = judged(&evidence, |case, assessment| Ok(Account::weighed(case, assessment)?.words(case)));
         prop_assert_eq!(found.verdict, expected, "{}", found.reason);
     }
 }

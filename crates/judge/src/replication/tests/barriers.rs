@@ -6,7 +6,7 @@ use super::answering_at;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Moment, Question, Scenario, SqlAnswer, What},
+    evidence::{Checkpoint, Question, Scenario, SqlAnswer, What},
     history::{History, broken, row},
 };
 
@@ -21,30 +21,30 @@ const FOLLOW: &str = "replication::replicas_follow_by_stable_name";
 
 const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa942956";
 
-fn drained(moment: &Moment) -> bool {
-    *moment == Moment::Recovered { scenario: Scenario::Drain }
+fn drained(checkpoint: &Checkpoint) -> bool {
+    *checkpoint == Checkpoint::Recovered { scenario: Scenario::Drain }
 }
 
-fn settled(moment: &Moment) -> bool {
-    *moment == Moment::Settled
+fn settled(checkpoint: &Checkpoint) -> bool {
+    *checkpoint == Checkpoint::Settled
 }
 
-fn gone(pod: &'static str) -> impl Fn(&Moment) -> bool {
-    move |moment| *moment == Moment::Deletion { pod: pod.into() }
+fn gone(pod: &'static str) -> impl Fn(&Checkpoint) -> bool {
+    move |checkpoint| *checkpoint == Checkpoint::Deletion { pod: pod.into() }
 }
 
 #[test]
 fn a_barrier_that_waits_for_nothing_or_for_too_little_is_not_reached() {
     for set in ["", "?", &format!("{UUID}0:1-2"), &format!("{UUID}1:1-99")] {
-        let waiting = |pod: &str, at: &dyn Fn(&Moment) -> bool| History::good().telling(pod, at, "gtid_set", set);
+        let waiting = |pod: &str, at: &dyn Fn(&Checkpoint) -> bool| History::good().telling(pod, at, "gtid_set", set);
         for (check, pod, at) in [
-            (SAME, "mysql-1", &drained as &dyn Fn(&Moment) -> bool),
+            (SAME, "mysql-1", &drained as &dyn Fn(&Checkpoint) -> bool),
             (SAME, "mysql-1", &gone("mysql-2")),
             (SAME, "mysql-2", &settled),
             (RECOVERS, "mysql-1", &drained),
             (RESUME, "mysql-1", &gone("mysql-0")),
             (BACK, "mysql-1", &gone("mysql-1")),
-            (JOINS, "mysql-3", &|moment| *moment == Moment::Joined),
+            (JOINS, "mysql-3", &|checkpoint| *checkpoint == Checkpoint::Joined),
             (LOST, "mysql-1", &settled),
         ] {
             let reason = waiting(pod, at).expect(check, Inconclusive);
@@ -73,7 +73,7 @@ fn rows_after_a_barrier_that_proves_nothing_are_not_missed() {
 #[test]
 fn a_barrier_that_belongs_to_no_disruption_is_not_held_against_one() {
     let of_drain =
-        |what: &What| matches!(what, What::Sql(sql) if drained(&sql.moment) && sql.question == Question::Barrier);
+        |what: &What| matches!(what, What::Sql(sql) if drained(&sql.checkpoint) && sql.question == Question::Barrier);
     let unasked = History::good().without(of_drain).telling("mysql-1", settled, "reached", "0");
     unasked.expect(RECOVERS, Inconclusive);
 }
@@ -84,9 +84,8 @@ fn what_a_disruption_was_not_recovered_from_by_is_told() {
 }
 
 /// A good run in which a question of this kind was asked twice at a moment, and the first answer was another one.
-fn at_first(at: fn(&Moment) -> bool, pod: &str, question: Question, answer: &SqlAnswer) -> History {
-    let is =
-        |what: &What| matches!(what, What::Sql(sql) if at(&sql.moment) && sql.pod == pod && sql.question == question);
+fn at_first(at: fn(&Checkpoint) -> bool, pod: &str, question: Question, answer: &SqlAnswer) -> History {
+    let is = |what: &What| matches!(what, What::Sql(sql) if at(&sql.checkpoint) && sql.pod == pod && sql.question == question);
     History::good().told_before(is, |what| {
         if let What::Sql(sql) = what {
             sql.answer = answer.clone();
@@ -100,10 +99,10 @@ fn every_answer_at_a_moment_counts() {
     let unreached = SqlAnswer::Rows(vec![unreached]);
     at_first(settled, "mysql-1", Question::Barrier, &unreached).expect(SAME, Fail);
     at_first(drained, "mysql-1", Question::Barrier, &unreached).expect(SAME, Fail);
-    let at_gone: fn(&Moment) -> bool = |moment| *moment == Moment::Deletion { pod: "mysql-0".into() };
+    let at_gone: fn(&Checkpoint) -> bool = |checkpoint| *checkpoint == Checkpoint::Deletion { pod: "mysql-0".into() };
     at_first(at_gone, "mysql-1", Question::Barrier, &unreached).expect(RESUME, Fail);
     at_first(at_gone, "mysql-1", Question::Barrier, &unreached).expect(SAME, Fail);
-    let at_back: fn(&Moment) -> bool = |moment| *moment == Moment::Deletion { pod: "mysql-1".into() };
+    let at_back: fn(&Checkpoint) -> bool = |checkpoint| *checkpoint == Checkpoint::Deletion { pod: "mysql-1".into() };
     at_first(at_back, "mysql-1", Question::Barrier, &unreached).expect(BACK, Fail);
     at_first(drained, "mysql-1", Question::Barrier, &broken()).expect(SAME, Inconclusive);
     let nothing = SqlAnswer::Rows(Vec::new());
@@ -118,9 +117,9 @@ fn every_answer_at_a_moment_counts() {
 }
 
 /// A good run in which a pod's answers to a question come from a pod that is no more, or from another one.
-fn answered_by(uid: &str, pod: &str, question: Question, at: fn(&Moment) -> bool) -> History {
+fn answered_by(uid: &str, pod: &str, question: Question, at: fn(&Checkpoint) -> bool) -> History {
     History::good().edit(|what| match what {
-        What::Sql(sql) if at(&sql.moment) && sql.pod == pod && sql.question == question => sql.uid = uid.into(),
+        What::Sql(sql) if at(&sql.checkpoint) && sql.pod == pod && sql.question == question => sql.uid = uid.into(),
         _ => {}
     })
 }
@@ -129,13 +128,13 @@ fn answered_by(uid: &str, pod: &str, question: Question, at: fn(&Moment) -> bool
 fn an_answer_of_another_pod_is_none() {
     for uid in ["1.1", "0.1", "", "another"] {
         for (check, question, at) in [
-            (LOST, Question::Entries, settled as fn(&Moment) -> bool),
+            (LOST, Question::Entries, settled as fn(&Checkpoint) -> bool),
             (LOST, Question::Barrier, settled),
             (SAME, Question::Rows, settled),
             (SAME, Question::Digest, settled),
             (SAME, Question::GtidExecuted, settled),
             (RECOVERS, Question::Barrier, drained),
-            (BACK, Question::Barrier, |moment| *moment == Moment::Deletion { pod: "mysql-1".into() }),
+            (BACK, Question::Barrier, |checkpoint| *checkpoint == Checkpoint::Deletion { pod: "mysql-1".into() }),
         ] {
             let reason = answered_by(uid, "mysql-1", question, at).expect(check, Inconclusive);
             assert!(reason.contains("mysql-1 was not asked") || check == RECOVERS, "{check} {uid}: {reason}");

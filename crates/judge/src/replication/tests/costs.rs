@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Budgets, Entries, Entry, Lag, LeftOut, Moment, Phase, Question, Scenario, What, WriteOutcome},
+    evidence::{Act, Budgets, Checkpoint, Entries, Entry, Lag, LeftOut, Phase, Question, Scenario, What, WriteOutcome},
     history::History,
 };
 
@@ -39,8 +39,8 @@ fn an_outage_that_is_longer_than_its_budget_fails() {
 }
 
 /// The moment after a drain.
-fn drained(moment: &Moment) -> bool {
-    *moment == Moment::Recovered { scenario: Scenario::Drain }
+fn drained(checkpoint: &Checkpoint) -> bool {
+    *checkpoint == Checkpoint::Recovered { scenario: Scenario::Drain }
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_replica_that_never_catches_up_again_fails() {
 #[test]
 fn what_nobody_looked_for_leaves_it_open() {
     let barrier =
-        |what: &What| matches!(what, What::Sql(sql) if drained(&sql.moment) && sql.question == Question::Barrier);
+        |what: &What| matches!(what, What::Sql(sql) if drained(&sql.checkpoint) && sql.question == Question::Barrier);
     let unseen = History::good().without(barrier);
     assert_snapshot!(unseen.clone().expect(RECOVERS, Inconclusive), @"drain: drain worker, uncordon worker: nobody saw every replica catch up (#915)");
     let healed = |what: &What| matches!(what, What::Fault(fault) if matches!(fault.act, Act::Uncordon { .. }));

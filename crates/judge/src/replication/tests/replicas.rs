@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::answering_at;
 use crate::{
     Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Moment, Question, Scenario, SqlAnswer, What},
+    evidence::{Act, Checkpoint, Question, Scenario, SqlAnswer, What},
     history::{History, broken, row},
 };
 
@@ -16,20 +16,20 @@ const REFUSE: &str = "replication::replicas_refuse_writes";
 
 const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa942956";
 
-fn back(moment: &Moment) -> bool {
-    *moment == Moment::Deletion { pod: "mysql-1".into() }
+fn back(checkpoint: &Checkpoint) -> bool {
+    *checkpoint == Checkpoint::Deletion { pod: "mysql-1".into() }
 }
 
-fn joined(moment: &Moment) -> bool {
-    *moment == Moment::Joined
+fn joined(checkpoint: &Checkpoint) -> bool {
+    *checkpoint == Checkpoint::Joined
 }
 
-fn settled(moment: &Moment) -> bool {
-    *moment == Moment::Settled
+fn settled(checkpoint: &Checkpoint) -> bool {
+    *checkpoint == Checkpoint::Settled
 }
 
-fn recovered(moment: &Moment) -> bool {
-    *moment == Moment::Recovered { scenario: Scenario::ServerKill }
+fn recovered(checkpoint: &Checkpoint) -> bool {
+    *checkpoint == Checkpoint::Recovered { scenario: Scenario::ServerKill }
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_replica_that_begins_anew_fails() {
     let mut first = true;
     let empty = History::good().edit(|what| {
         if let What::Sql(sql) = what
-            && back(&sql.moment)
+            && back(&sql.checkpoint)
             && (sql.pod.as_str(), sql.question) == ("mysql-1", Question::Rows)
             && std::mem::take(&mut first)
         {
@@ -98,7 +98,7 @@ fn a_replica_that_was_told_or_not_asked_leaves_it_open() {
         (Question::Identity, None),
         (Question::ReplicaStatus, None),
     ] {
-        let of_it = |what: &What| matches!(what, What::Sql(sql) if back(&sql.moment) && sql.pod == "mysql-1" && sql.question == question);
+        let of_it = |what: &What| matches!(what, What::Sql(sql) if back(&sql.checkpoint) && sql.pod == "mysql-1" && sql.question == question);
         let history = match instead {
             None => History::good().without(of_it),
             Some(instead) => History::good().edit(|what| {
@@ -131,7 +131,7 @@ fn a_new_replica_that_lacks_something_fails() {
 #[test]
 fn a_new_replica_that_was_not_asked_leaves_it_open() {
     answering_at(joined, "mysql-3", Question::Digest, &broken()).expect(JOINS, Inconclusive);
-    let unasked = |what: &What| matches!(what, What::Sql(sql) if joined(&sql.moment));
+    let unasked = |what: &What| matches!(what, What::Sql(sql) if joined(&sql.checkpoint));
     let silent = History::good().without(unasked);
     silent.clone().expect(JOINS, Inconclusive);
     let shrinks = |what: &What| matches!(what, What::Fault(fault) if fault.act == Act::Scale { from: 4, to: 3 });
@@ -153,12 +153,12 @@ fn data_that_differ_although_the_transactions_agree_fail_whenever_they_are_compa
         History::good().telling("mysql-1", at, "gtid_executed", &errant).expect(SAME, Fail);
         answering_at(at, "mysql-1", Question::Rows, &SqlAnswer::Rows(vec![row([("id", "1")])])).expect(SAME, Fail);
     }
-    History::good().without(|what| matches!(what, What::Sql(sql) if recovered(&sql.moment))).expect(SAME, Pass);
+    History::good().without(|what| matches!(what, What::Sql(sql) if recovered(&sql.checkpoint))).expect(SAME, Pass);
 }
 
 /// A good run in which the primary goes on while it is compared with its replicas, which wait for so many transactions and
 /// have two more in the end.
-fn written_to_meanwhile(at: fn(&Moment) -> bool, awaited: u64) -> History {
+fn written_to_meanwhile(at: fn(&Checkpoint) -> bool, awaited: u64) -> History {
     let set = |last: u64| format!("{UUID}0:1-{last}");
     let primary = History::good().telling("mysql-0", at, "gtid_executed", &set(awaited + 1));
     ["mysql-1", "mysql-2"].into_iter().fold(primary, |history, pod| {
@@ -187,7 +187,7 @@ fn what_is_written_meanwhile_is_neither_missing_nor_errant() {
 
 #[test]
 fn a_write_that_the_primary_accepts_is_none_of_a_replicas() {
-    let rows = |what: &What| matches!(what, What::Sql(sql) if settled(&sql.moment) && sql.pod == "mysql-0" && sql.question == Question::Rows);
+    let rows = |what: &What| matches!(what, What::Sql(sql) if settled(&sql.checkpoint) && sql.pod == "mysql-0" && sql.question == Question::Rows);
     let tried = History::good().told_before(rows, |what| {
         if let What::Sql(sql) = what {
             (sql.question, sql.answer) = (Question::TryWrite, SqlAnswer::Rows(Vec::new()));

@@ -22,7 +22,7 @@ const INTERRUPTED: &str = "interrupted";
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Such a cluster.
-pub struct Town {
+pub struct OlderCluster {
     pub lab: Lab,
     pub cluster: KindCluster,
     /// For the suite's own files; it goes with the value.
@@ -33,14 +33,14 @@ pub struct Town {
     pub cancel: CancellationToken,
 }
 
-impl Town {
+impl OlderCluster {
     /// Acts in a cluster of so many nodes, which is gone afterwards whatever happens.
     pub fn act(suite: &str, nodes: usize, act: fn(&Self) -> Result<(), Failed>) -> Result<(), Failed> {
         let runtime = tokio::runtime::Runtime::new()?;
         let cancel = runtime.block_on(async { run::cancelled_by_signals() });
-        let acted = runtime.block_on(Self::found(suite, nodes, cancel.clone())).and_then(|town| {
-            let acted = act(&town);
-            let left = runtime.block_on(town.cluster.delete())?;
+        let acted = runtime.block_on(Self::found(suite, nodes, cancel.clone())).and_then(|older_cluster| {
+            let acted = act(&older_cluster);
+            let left = runtime.block_on(older_cluster.cluster.delete())?;
             acted.and(if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}").into()) })
         });
         trials::INTERRUPTED.fetch_or(cancel.is_cancelled(), Ordering::Relaxed);

@@ -65,7 +65,7 @@ pub enum Target {
 
 /// The surroundings of a run: what it is called, and where it writes.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct RunContext {
     /// Names the run, and the cluster that it makes.
     pub name: String,
     /// The run's directory.
@@ -76,14 +76,14 @@ pub struct Surroundings {
     pub timeout_scale: f64,
 }
 
-impl Surroundings {
+impl RunContext {
     fn scaled(&self, limit: Duration) -> Duration {
         limit.mul_f64(self.timeout_scale)
     }
 }
 
 /// A cluster that is ready for workloads.
-pub struct Bench {
+pub struct TestCluster {
     /// What the machine has.
     pub lab: Lab,
     /// The connection.
@@ -125,7 +125,7 @@ pub(super) struct Reached {
     witness_image: Option<String>,
 }
 
-impl Bench {
+impl TestCluster {
     /// The witness's namespace, where somebody made it and the workload's beforehand.
     pub(super) fn witness_namespace(&self) -> Option<&str> {
         let [_, witness] = self.place.as_ref()?.namespaces.as_ref()?;
@@ -184,18 +184,18 @@ impl Bench {
     pub async fn open(
         lab: Lab,
         target: &Target,
-        around: &Surroundings,
+        run_context: &RunContext,
         images: &[String],
         owned: &mut Option<KindCluster>,
     ) -> Result<Self, RunError> {
-        let Reached { cluster, kind, nodes: made, witness_image } = reach(&lab, target, around, owned).await?;
-        around.journal.log.redaction().learn_distinctive(&cluster.secrets);
+        let Reached { cluster, kind, nodes: made, witness_image } = reach(&lab, target, run_context, owned).await?;
+        run_context.journal.log.redaction().learn_distinctive(&cluster.secrets);
         let (context, server, version) = (&cluster.context, &cluster.server, &cluster.version);
-        let progress = &around.journal.progress;
+        let progress = &run_context.journal.progress;
         progress.say(&format!("context {context}, server {server}, Kubernetes {version}"));
         let place = preflight::of_cluster(target, &cluster, progress).await?;
         if let Some(place) = &place {
-            guest::sweep_dead_runs(&cluster, &place.uid, &around.journal).await;
+            guest::sweep_dead_runs(&cluster, &place.uid, &run_context.journal).await;
         }
         let witness_image = match (&kind, witness_image) {
             (_, Some(image)) => image,
@@ -207,14 +207,14 @@ impl Bench {
         };
         let nodes: Api<Node> = Api::all(cluster.client.clone());
         let loader = Loader::new(&lab, &cluster.client, kind.clone());
-        let ready = around.journal.step(None, "wait for nodes and DNS", async {
-            let limit = around.scaled(READY_WITHIN);
+        let ready = run_context.journal.step(None, "wait for nodes and DNS", async {
+            let limit = run_context.scaled(READY_WITHIN);
             // Of a cluster that is there, nodes may be away that nobody needs.
             let wanted = if owned.is_some() { Wanted::All } else { Wanted::Some };
             tokio::try_join!(ready(&nodes, "", "nodes", wanted, limit), dns::find(&cluster.client, wanted, limit))
         });
         // Nodes take images long before they are Ready.
-        let ((nodes, dns), _) = tokio::try_join!(ready, loader.provide(images, &around.journal))?;
+        let ((nodes, dns), _) = tokio::try_join!(ready, loader.provide(images, &run_context.journal))?;
         let gates = feature_gates(&cluster.client).await;
         let corefile = dns.corefile.as_deref();
         let domain = dns.zone.clone().unwrap_or_else(|| "cluster.local".to_owned());
@@ -286,20 +286,20 @@ fn node_substitution(node: &NodeImage) -> Substitution {
 pub(super) async fn reach(
     lab: &Lab,
     target: &Target,
-    around: &Surroundings,
+    run_context: &RunContext,
     owned: &mut Option<KindCluster>,
 ) -> Result<Reached, RunError> {
     match target {
         Target::New { nodes, kubernetes, domain, ip_family } => {
             let node = lab.node_image(kubernetes.as_deref())?.clone();
-            let (name, nodes_in_words) = (&around.name, plural(*nodes, "node"));
-            let progress = &around.journal.progress;
+            let (name, nodes_in_words) = (&run_context.name, plural(*nodes, "node"));
+            let progress = &run_context.journal.progress;
             progress.say(&format!("kind cluster {name}: {nodes_in_words}, Kubernetes {}", node.kubernetes));
-            let cluster = owned.insert(KindCluster::claim(lab, name, &around.directory)?);
+            let cluster = owned.insert(KindCluster::claim(lab, name, &run_context.directory)?);
             let (image, workers, domain) = (node.image.as_str(), nodes.saturating_sub(1), domain.as_deref());
             let shape = Shape { image, workers, domain, ip_family: *ip_family };
-            let made = cluster.create(shape, around.scaled(kind::CREATE_WITHIN));
-            around.journal.step(None, "create the cluster", made).await?;
+            let made = cluster.create(shape, run_context.scaled(kind::CREATE_WITHIN));
+            run_context.journal.step(None, "create the cluster", made).await?;
             let connected = Cluster::connect(&cluster.kubeconfig, None, false).await?;
             Ok(Reached { cluster: connected, kind: Some(name.clone()), nodes: Some(node), witness_image: None })
         }

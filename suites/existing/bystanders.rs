@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use steadfast::cluster::kind;
 use steadfast::workload::{self, Manifest, Sources};
 
-use super::single::Made;
+use super::shared_cluster::Made;
 
 /// The image that the seed names.
 const SERVER: &str = "mysql:5.7";

@@ -25,14 +25,14 @@ pub(super) fn all_of<T>(judged: impl IntoIterator<Item = Judged<T>>) -> Judged<V
 }
 
 /// What was found so far, for and against a property.
-pub(super) struct Opinion {
+pub(super) struct Assessment {
     against: Vec<Finding>,
     known: HashSet<Finding>,
     proof: Vec<u64>,
     quoted: usize,
 }
 
-impl Opinion {
+impl Assessment {
     /// No opinion yet. Of the objections of a kind the reason will quote so many: a workload that is wrong everywhere
     /// needs no longer text.
     pub fn quoting(quoted: usize) -> Self {
@@ -40,19 +40,19 @@ impl Opinion {
     }
 
     /// Takes a part's value; remembers what stands in its way.
-    pub fn weigh<T>(&mut self, judged: Judged<T>) -> Option<T> {
-        judged.map_err(|finding| self.object(finding)).ok()
+    pub fn check<T>(&mut self, judged: Judged<T>) -> Option<T> {
+        judged.map_err(|finding| self.reject(finding)).ok()
     }
 
     /// Remembers an objection, once: one lost stretch of the history spoils many parts in the same words.
-    pub fn object(&mut self, finding: Finding) {
+    pub fn reject(&mut self, finding: Finding) {
         if self.known.insert(finding.clone()) {
             self.against.push(finding);
         }
     }
 
     /// Remembers records that speak for the property.
-    pub fn prove(&mut self, records: impl IntoIterator<Item = u64>) {
+    pub fn cite(&mut self, records: impl IntoIterator<Item = u64>) {
         self.proof.extend(records);
     }
 
@@ -80,12 +80,12 @@ impl Opinion {
 
 /// Runs a judge over the case that the evidence makes. The judge returns the reason for a pass, which counts unless an
 /// objection was remembered.
-pub(super) fn judged(evidence: &Evidence, judge: impl FnOnce(&Case<'_>, &mut Opinion) -> Judged<String>) -> Finding {
+pub(super) fn judged(evidence: &Evidence, judge: impl FnOnce(&Case<'_>, &mut Assessment) -> Judged<String>) -> Finding {
     let Some(case) = Case::of(evidence) else { return Finding::inconclusive("the run did not start", []) };
-    let mut opinion = Opinion::quoting(3);
-    let reason = judge(&case, &mut opinion);
-    let reason = opinion.weigh(reason).unwrap_or_default();
-    opinion.conclude(reason)
+    let mut assessment = Assessment::quoting(3);
+    let reason = judge(&case, &mut assessment);
+    let reason = assessment.check(reason).unwrap_or_default();
+    assessment.conclude(reason)
 }
 
 /// The records in their order, each once.
@@ -108,8 +108,8 @@ mod tests {
 
     #[test]
     fn records_are_told_once_in_the_order_in_which_they_matter() {
-        let mut opinion = Opinion::quoting(1);
-        opinion.prove([7, 3, 7]);
-        assert_eq!(opinion.conclude(String::new()), Finding::pass("", [7, 3]));
+        let mut assessment = Assessment::quoting(1);
+        assessment.cite([7, 3, 7]);
+        assert_eq!(assessment.conclude(String::new()), Finding::pass("", [7, 3]));
     }
 }

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 /// The cluster, from a suite's first trial to its last.
-pub struct Single {
+pub struct SharedCluster {
     suite: &'static str,
     runtime: Runtime,
     cancel: CancellationToken,
@@ -49,13 +49,13 @@ pub fn run(
         others.extend(on_cluster.iter().map(|(name, _)| ignored(name)));
         return libtest_mimic::run(arguments, others).exit_code();
     }
-    let single = Arc::new(Single::new(suite));
+    let shared_cluster = Arc::new(SharedCluster::new(suite));
     others.extend(on_cluster.iter().map(|&(name, act)| {
-        let single = single.clone();
-        Trial::test(name, move || single.made(prepare).map_err(Failed::from).and_then(act))
+        let shared_cluster = shared_cluster.clone();
+        Trial::test(name, move || shared_cluster.made(prepare).map_err(Failed::from).and_then(act))
     }));
     let conclusion = libtest_mimic::run(arguments, others);
-    match single.strike() {
+    match shared_cluster.tear_down() {
         Ok(()) => conclusion.exit_code(),
         Err(error) => {
             steadfast::terminal::complain(&format!("error: {error}"));
@@ -64,7 +64,7 @@ pub fn run(
     }
 }
 
-impl Single {
+impl SharedCluster {
     fn new(suite: &'static str) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let cancel = runtime.block_on(async { run::cancelled_by_signals() });
@@ -97,7 +97,7 @@ impl Single {
         Ok(Made { name, lab, kubeconfig: cluster.kubeconfig.clone(), turn: Mutex::default() })
     }
 
-    fn strike(&self) -> Result<(), String> {
+    fn tear_down(&self) -> Result<(), String> {
         let Some(cluster) = self.cluster.lock().map_err(|error| error.to_string())?.take() else { return Ok(()) };
         let left = self.runtime.block_on(cluster.delete()).map_err(|error| error.to_string())?;
         if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}")) }

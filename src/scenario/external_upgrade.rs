@@ -9,7 +9,7 @@ use super::context::Context;
 use super::deploy::started;
 use super::servers::column;
 use super::upgrade::{control_plane_ready, read};
-use crate::evidence::{Moment, Question, Replication, Scenario, SqlAnswer, Stage, State};
+use crate::evidence::{Checkpoint, Question, Replication, Scenario, SqlAnswer, Stage, State};
 use crate::mysql::statements;
 
 /// Looks at a workload that somebody else deployed, and refuses it where the harness would write into what is not its own.
@@ -17,11 +17,11 @@ use crate::mysql::statements;
 /// # Errors
 /// When it does not run, or has something that is called like the harness's own.
 pub async fn find(context: &Context) -> Result<(), ScenarioError> {
-    let (moment, primary) = (Moment::Deployed, context.subject.primary());
+    let (checkpoint, primary) = (Checkpoint::Deployed, context.subject.primary());
     let doing = async {
         started(context).await?;
-        context.identity(&moment, &primary).await;
-        let answer = context.ask(&moment, &primary, Question::Configure, vec![statements::lodgers()]).await;
+        context.identity(&checkpoint, &primary).await;
+        let answer = context.ask(&checkpoint, &primary, Question::Configure, vec![statements::name_conflicts()]).await;
         let there: Vec<String> = match &answer {
             SqlAnswer::Rows(rows) => rows.iter().filter_map(|row| column(row, "name")).collect(),
             other => vec![format!("no answer to that: {other:?}")],
@@ -42,11 +42,11 @@ pub async fn find(context: &Context) -> Result<(), ScenarioError> {
 ///
 /// # Errors
 /// When a server or the witness does not do as it is asked.
-pub async fn lodge(context: &Context) -> Result<(), ScenarioError> {
-    let (moment, primary) = (Moment::Replicating, context.subject.primary());
+pub async fn install_schema(context: &Context) -> Result<(), ScenarioError> {
+    let (checkpoint, primary) = (Checkpoint::Replicating, context.subject.primary());
     let doing = async {
-        context.identity(&moment, &primary).await;
-        context.demand(&moment, &primary, "make the tables and the account", statements::lodge()).await?;
+        context.identity(&checkpoint, &primary).await;
+        context.demand(&checkpoint, &primary, "make the tables and the account", statements::install_schema()).await?;
         context.start_ledger().await
     };
     context.journal.step(Scenario::Replicate, "start the ledger", doing).await
@@ -57,14 +57,14 @@ pub async fn unfollow(context: &Context) {
     if context.replication == Replication::Observed {
         return;
     }
-    let moment = Moment::Replicating;
-    context.identity(&moment, &context.subject.primary()).await;
+    let checkpoint = Checkpoint::Replicating;
+    context.identity(&checkpoint, &context.subject.primary()).await;
     let flavour = context.flavour();
     let replicas: Vec<String> = context.subject.replica_pods().collect();
     // One that follows nobody yet may say so.
     let forgetting = replicas.iter().map(|pod| {
         let statements = [flavour.stop(), flavour.forget_source()].map(str::to_owned).to_vec();
-        context.ask(&moment, pod, Question::Configure, statements)
+        context.ask(&checkpoint, pod, Question::Configure, statements)
     });
     join_all(forgetting).await;
 }
@@ -98,15 +98,15 @@ pub async fn after(context: &Context, before: Option<&State>) -> Result<(), Scen
 ///
 /// # Errors
 /// When the primary does not do as it is asked.
-pub async fn move_out(context: &Context) -> Result<(), ScenarioError> {
-    let (moment, primary) = (Moment::Settled, context.subject.primary());
-    let gone = context.demand(&moment, &primary, "drop the tables and the account", statements::move_out());
+pub async fn uninstall_schema(context: &Context) -> Result<(), ScenarioError> {
+    let (checkpoint, primary) = (Checkpoint::Settled, context.subject.primary());
+    let gone = context.demand(&checkpoint, &primary, "drop the tables and the account", statements::uninstall_schema());
     context.journal.step(None, "move out of the servers", gone).await
 }
 
 /// Learns what the servers are, once the workload runs, and takes over the ledger.
 async fn meet_again(context: &Context, steps: u32) -> Result<(), ScenarioError> {
     started(context).await?;
-    context.identity(&Moment::Upgrading { steps }, &context.subject.primary()).await;
+    context.identity(&Checkpoint::Upgrading { steps }, &context.subject.primary()).await;
     context.take_over_ledger().await
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
-use crate::evidence::{Moment, PodLife, Question, Timeline};
+use crate::evidence::{Checkpoint, PodLife, Question, Timeline};
 use crate::mysql::statements;
 
 /// How long the witness awaits a server at a time: so long it may go on after nobody wants to know any more.
@@ -19,23 +19,23 @@ const TURN: Duration = Duration::from_secs(2);
 /// the pod has an address until there is an answer. On a busy cluster the question at Ready may come too late to tell
 /// anything of that moment; a server that had answered before it was serving then. Ends once all who were asked have
 /// answered.
-pub async fn greet(context: Arc<Context>, ended: CancellationToken) {
+pub async fn probe_readiness(context: Arc<Context>, ended: CancellationToken) {
     let mut changed = context.journal.log.subscribe();
-    let (mut awaited, mut greeted) = (HashSet::new(), HashSet::new());
+    let (mut awaited, mut probed) = (HashSet::new(), HashSet::new());
     let mut questions = JoinSet::new();
-    context.now_greeting();
+    context.now_probing();
     loop {
         for (pod, uid) in pods(&context, |life, timeline| is_starting(life, timeline) && !awaited.contains(&life.uid)) {
             awaited.insert(uid.clone());
             questions.spawn(until_answered(context.clone(), ended.clone(), pod, uid));
         }
         // Also who is told to go already: that nobody asked would leave open what it was.
-        for (pod, uid) in pods(&context, |life, _| life.first_ready().is_some() && !greeted.contains(&life.uid)) {
-            greeted.insert(uid.clone());
+        for (pod, uid) in pods(&context, |life, _| life.first_ready().is_some() && !probed.contains(&life.uid)) {
+            probed.insert(uid.clone());
             let context = context.clone();
             questions.spawn(async move {
-                let moment = Moment::Ready { pod: pod.clone(), uid };
-                context.ask(&moment, &pod, Question::Ping, vec![statements::PING.to_owned()]).await;
+                let checkpoint = Checkpoint::Ready { pod: pod.clone(), uid };
+                context.ask(&checkpoint, &pod, Question::Ping, vec![statements::PING.to_owned()]).await;
             });
         }
         if ended.is_cancelled() {
@@ -65,12 +65,12 @@ fn is_starting(life: &PodLife, timeline: &Timeline) -> bool {
 
 /// Has a server that starts asked until it answers, as long as its pod is there and was not asked as it became Ready.
 async fn until_answered(context: Arc<Context>, ended: CancellationToken, pod: String, uid: String) {
-    let moment = Moment::Starting { pod: pod.clone(), uid: uid.clone() };
+    let checkpoint = Checkpoint::Starting { pod: pod.clone(), uid: uid.clone() };
     let is_wanted =
-        |timeline: &Timeline| timeline.pod_by_uid(&uid).is_some_and(|life| life.deleted.is_none() && !life.greeted);
+        |timeline: &Timeline| timeline.pod_by_uid(&uid).is_some_and(|life| life.deleted.is_none() && !life.probed);
     while !ended.is_cancelled() && context.journal.log.look(is_wanted) {
         let next = Instant::now() + TURN;
-        if context.ask_until_answered(&moment, &pod, TURN).await {
+        if context.ask_until_answered(&checkpoint, &pod, TURN).await {
             return;
         }
         // The witness could not be asked at all where the turn is not over yet.

@@ -5,22 +5,22 @@ use insta::assert_snapshot;
 use super::{ABSENT, FOLLOWS, POD, SERVICE, rcode, three_ready};
 use crate::{
     Verdict::{self, Fail, Inconclusive, Pass},
-    evidence::{Act, Dns, Moment, Phase, Scenario, Transport, What, reverse_name},
+    evidence::{Act, Checkpoint, Dns, Phase, Scenario, Transport, What, reverse_name},
     history::{History, PODS},
 };
 
 const SRV: &str = "dns::srv_lists_every_pod";
 const PTR: &str = "dns::ptr_points_back";
 
-fn recovered(scenario: Scenario) -> Moment {
-    Moment::Recovered { scenario }
+fn recovered(scenario: Scenario) -> Checkpoint {
+    Checkpoint::Recovered { scenario }
 }
 
 /// Three pods that are Ready and asked for, and again after a scenario that took the second one away.
 fn after(scenario: Scenario) -> History {
     let mut history = three_ready();
     history.pass_ms(5_000);
-    history.swept(&Moment::Deployed);
+    history.swept(&Checkpoint::Deployed);
     history.step(scenario, Phase::Begin);
     history.goes("mysql-1");
     history.starts("mysql-1");
@@ -51,17 +51,19 @@ fn what_is_wrong_after_any_disruption_fails() {
         Scenario::Roll,
         Scenario::Grow,
     ] {
-        let moment = recovered(scenario);
+        let checkpoint = recovered(scenario);
         let right = after(scenario);
         for check in [SERVICE, POD, SRV, PTR] {
             assert!(right.expect(check, Pass).contains(" moments"), "{check}");
         }
-        let nothing = answering(right.clone(), |dns| dns.moment == moment, |dns| dns.answer = rcode("NXDOMAIN"));
+        let nothing =
+            answering(right.clone(), |dns| dns.checkpoint == checkpoint, |dns| dns.answer = rcode("NXDOMAIN"));
         for check in [SERVICE, POD, SRV, PTR, FOLLOWS] {
             nothing.expect(check, Fail);
         }
         // One server alone, over one transport.
-        let one = |dns: &Dns| dns.moment == moment && dns.server == "coredns-b" && dns.transport == Transport::Tcp;
+        let one =
+            |dns: &Dns| dns.checkpoint == checkpoint && dns.server == "coredns-b" && dns.transport == Transport::Tcp;
         answering(right, one, |dns| dns.answer = rcode("NXDOMAIN")).expect(SERVICE, Fail);
     }
 }
@@ -80,11 +82,11 @@ fn the_pod_that_joins_counts_like_the_others() {
     let joined = |answer: &[&str]| {
         let mut history = three_ready();
         history.pass_ms(5_000);
-        history.swept(&Moment::Deployed);
+        history.swept(&Checkpoint::Deployed);
         history.starts("mysql-3");
         history.pass_ms(5_000);
         let addresses: Vec<String> = answer.iter().map(|&address| address.to_owned()).collect();
-        history.asked(&Moment::Joined, &history.subject.fqdn("mysql-3"), &addresses);
+        history.asked(&Checkpoint::Joined, &history.subject.fqdn("mysql-3"), &addresses);
         history
     };
     assert_snapshot!(joined(&["10.0.3.1"]).expect(POD, Pass), @"A of mysql-0, mysql-1, mysql-2, mysql-3 led to each pod's own address at 2 moments; all were right from the first question (the budget is 2.0 s: the Corefile has no cache)");
@@ -92,10 +94,10 @@ fn the_pod_that_joins_counts_like_the_others() {
         joined(wrong).expect(POD, Fail);
     }
     let mut history = joined(&["10.0.3.1"]);
-    history.asked(&Moment::Joined, &history.subject.service_fqdn(), &["10.0.0.1".into(), "10.0.1.1".into()]);
+    history.asked(&Checkpoint::Joined, &history.subject.service_fqdn(), &["10.0.0.1".into(), "10.0.1.1".into()]);
     history.expect(SERVICE, Fail);
     let mut history = joined(&["10.0.3.1"]);
-    history.asked_for(&Moment::Joined, "PTR", &reverse_name([10, 0, 3, 1].into()), &["elsewhere".into()]);
+    history.asked_for(&Checkpoint::Joined, "PTR", &reverse_name([10, 0, 3, 1].into()), &["elsewhere".into()]);
     history.expect(PTR, Fail);
 }
 
@@ -103,12 +105,12 @@ fn the_pod_that_joins_counts_like_the_others() {
 fn a_moment_that_comes_again_counts_each_time() {
     let kills = |first: &[&str], second: &[&str]| {
         let mut history = three_ready();
-        PODS.iter().for_each(|pod| history.asked_for_pod(&Moment::Deployed, pod));
+        PODS.iter().for_each(|pod| history.asked_for_pod(&Checkpoint::Deployed, pod));
         for (scenario, answer) in [(Scenario::Unready, first), (Scenario::ServerKill, second)] {
             history.step(scenario, Phase::Begin);
             history.pass_ms(5_000);
             let addresses: Vec<String> = answer.iter().map(|&address| address.to_owned()).collect();
-            history.asked(&Moment::Kill { pod: "mysql-1".into() }, &history.subject.fqdn("mysql-1"), &addresses);
+            history.asked(&Checkpoint::Kill { pod: "mysql-1".into() }, &history.subject.fqdn("mysql-1"), &addresses);
             history.step(scenario, Phase::End);
         }
         history
@@ -120,9 +122,9 @@ fn a_moment_that_comes_again_counts_each_time() {
     // Within a scenario it is what is done that sets them apart.
     let mut history = three_ready();
     history.pass_ms(5_000);
-    history.asked(&Moment::Deployed, &history.subject.service_fqdn(), &[]);
+    history.asked(&Checkpoint::Deployed, &history.subject.service_fqdn(), &[]);
     history.fault(Act::Reapply);
-    history.asked_for_service(&Moment::Deployed);
+    history.asked_for_service(&Checkpoint::Deployed);
     history.expect(SERVICE, Fail);
 }
 
@@ -148,7 +150,7 @@ fn a_pod_that_is_gone_has_no_name_whenever_it_is_asked_for() {
         history.fault(Act::Scale { from: 3, to: 2 });
         history.goes("mysql-2");
         history.pass_ms(3_000);
-        history.asked_for_pod(&Moment::ScaledDown, "mysql-2");
+        history.asked_for_pod(&Checkpoint::ScaledDown, "mysql-2");
         history.step(Scenario::Drain, Phase::Begin);
         history.fault(Act::Drain { node: "worker".into() });
         let addresses: Vec<String> = answer.iter().map(|&address| address.to_owned()).collect();
@@ -165,7 +167,7 @@ fn a_pod_that_is_published_until_it_is_gone_may_be_listed_while_it_goes() {
     subject.publish_not_ready = true;
     let going = |answer: &[&str]| {
         let mut history = super::ready(subject.clone());
-        history.asked_for_service(&Moment::Deployed);
+        history.asked_for_service(&Checkpoint::Deployed);
         history.deleting("mysql-1");
         history.pass_ms(20_000);
         history.step(Scenario::Drain, Phase::Begin);

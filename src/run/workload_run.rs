@@ -8,7 +8,6 @@ use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::bench::{Bench, Surroundings};
 use super::beside::Beside;
 use super::budget::{Budget, held_to};
 use super::guest::{Guest, Plans};
@@ -16,22 +15,23 @@ use super::images::substituted;
 use super::names::{short_name, usable, word_of};
 use super::password::password;
 use super::scope::{Disruption, Scope};
+use super::test_cluster::{RunContext, TestCluster};
 use super::{RunError, preflight, witness};
 use crate::evidence::{
     Budgets, Expect, Note, Replication, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What,
 };
 use crate::probe::Session;
 use crate::record::Recorder;
-use crate::scenario::{self, Context, Journal, Limits, Made, Newer, Parts, Rate, Sabotage, Witnesses};
+use crate::scenario::{self, Context, FaultInjection, Journal, Limits, Made, Newer, Parts, Rate, Witnesses};
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Hints, Manifest};
 
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// What a trial puts to the test.
-pub struct Trial {
+pub struct WorkloadRun {
     /// Its name, its directory, its journal.
-    pub around: Surroundings,
+    pub run_context: RunContext,
     /// The workload's manifests.
     pub manifests: Vec<Manifest>,
     /// The namespace; one named after the run, unless given or named by the manifests.
@@ -47,7 +47,7 @@ pub struct Trial {
     /// What is demanded of the workload beyond what holds for every one.
     pub expect: Vec<Expect>,
     /// What a mutant injects.
-    pub sabotage: Vec<Sabotage>,
+    pub injections: Vec<FaultInjection>,
     /// How fast the witness's ledger writes, where the scenarios need it.
     pub ledger: Rate,
     /// What it may disrupt.
@@ -80,11 +80,15 @@ struct Standing {
 ///
 /// # Errors
 /// When the trial cannot begin, or was cut short. A scenario that fails is evidence, not an error.
-pub async fn exercise(bench: &Bench, trial: &Trial, ending: Ending<'_>) -> Result<(), RunError> {
-    let journal = &trial.around.journal;
+pub async fn exercise(
+    test_cluster: &TestCluster,
+    workload_run: &WorkloadRun,
+    ending: Ending<'_>,
+) -> Result<(), RunError> {
+    let journal = &workload_run.run_context.journal;
     let standing = Standing::default();
     let acted = tokio::select! {
-        acted = caught(Box::pin(act(bench, trial, &standing))) => acted,
+        acted = caught(Box::pin(act(test_cluster, workload_run, &standing))) => acted,
         () = ending.cancel.cancelled() => Err(RunError::Interrupted),
         // What is not on record proves nothing: nothing is disturbed any more.
         () = journal.log.broken() => Err(RunError::unwritten(&journal.log)),
@@ -96,8 +100,8 @@ pub async fn exercise(bench: &Bench, trial: &Trial, ending: Ending<'_>) -> Resul
     if (ending.keep)(acted.as_ref().map(drop)) {
         return acted.and(standing.guest.into_inner().map_or(Ok(()), Guest::stay));
     }
-    let limit = Limits::scaled(trial.around.timeout_scale).teardown;
-    let torn_down = tear_down(bench, trial, &standing, limit).await;
+    let limit = Limits::scaled(workload_run.run_context.timeout_scale).teardown;
+    let torn_down = tear_down(test_cluster, workload_run, &standing, limit).await;
     // The teardown asks once, in an order that can be judged; this asks until nothing is left.
     let cleaned = match standing.guest.into_inner() {
         Some(guest) => guest.leave(limit).await,
@@ -123,16 +127,23 @@ async fn caught(acting: impl Future<Output = Result<(), RunError>>) -> Result<()
 }
 
 /// Deletes what the scenarios made, on record.
-async fn tear_down(bench: &Bench, trial: &Trial, standing: &Standing, limit: Duration) -> Result<(), RunError> {
-    let journal = &trial.around.journal;
+async fn tear_down(
+    test_cluster: &TestCluster,
+    workload_run: &WorkloadRun,
+    standing: &Standing,
+    limit: Duration,
+) -> Result<(), RunError> {
+    let journal = &workload_run.run_context.journal;
     let namespace = standing.namespace.get().map(String::as_str).unwrap_or_default();
     let torn_down = async {
         let mut made = std::mem::take(&mut *standing.made.lock().await);
-        if !bench.has_namespaces() {
-            made.extend(workload::namespaces_of(&bench.cluster.client, &trial.around.name, &made).await?);
+        if !test_cluster.has_namespaces() {
+            made.extend(
+                workload::namespaces_of(&test_cluster.cluster.client, &workload_run.run_context.name, &made).await?,
+            );
         }
         if !made.is_empty() {
-            scenario::teardown(&bench.cluster.client, &journal.log, namespace, made, limit).await;
+            scenario::teardown(&test_cluster.cluster.client, &journal.log, namespace, made, limit).await;
         }
         Ok::<_, RunError>(())
     };
@@ -144,42 +155,50 @@ async fn tear_down(bench: &Bench, trial: &Trial, standing: &Standing, limit: Dur
     }
 }
 
-async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), RunError> {
-    let (client, journal) = (&bench.cluster.client, &trial.around.journal);
-    let namespace = trial.namespace()?;
+async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &Standing) -> Result<(), RunError> {
+    let (client, journal) = (&test_cluster.cluster.client, &workload_run.run_context.journal);
+    let namespace = workload_run.namespace()?;
     let namespace = standing.namespace.get_or_init(|| namespace);
-    let limits = held_to(Limits::scaled(trial.around.timeout_scale), &trial.budgets);
-    let Prepared { subject, credentials, manifests, substitutions } = prepare(bench, trial, namespace).await?;
-    let far = bench.witness_namespace().map_or_else(|| format!("{namespace}-witness"), str::to_owned);
-    let cluster_wide = preflight::of_workload(bench, &manifests, [namespace, &far]).await?;
-    let beside = Beside::of(client, &manifests, &trial.hints).await?;
+    let limits = held_to(Limits::scaled(workload_run.run_context.timeout_scale), &workload_run.budgets);
+    let Prepared { subject, credentials, manifests, substitutions } =
+        prepare(test_cluster, workload_run, namespace).await?;
+    let far = test_cluster.witness_namespace().map_or_else(|| format!("{namespace}-witness"), str::to_owned);
+    let cluster_wide = preflight::of_workload(test_cluster, &manifests, [namespace, &far]).await?;
+    let beside = Beside::of(client, &manifests, &workload_run.hints).await?;
     let passwords = witness::Passwords::random();
-    let witness = witness::pod(&bench.witness_image, &passwords.writer, &beside)?;
-    let witness = workload::labelled(witness, &trial.around.name);
+    let witness = witness::pod(&test_cluster.witness_image, &passwords.writer, &beside)?;
+    let witness = workload::labelled(witness, &workload_run.run_context.name);
     let namespaces = [namespace.as_str(), &far];
     let plans = Plans { namespaces, manifests: &manifests, cluster_wide: &cluster_wide, witness: &witness };
-    settle_in(bench, trial, standing, &plans).await?;
-    let scope = Scope::of(bench, trial, subject.replicas);
+    settle_in(test_cluster, workload_run, standing, &plans).await?;
+    let scope = Scope::of(test_cluster, workload_run, subject.replicas);
     for left in &scope.left_out {
         journal.progress.say(&format!("left out: {}: {}", left.scenario, left.why));
     }
-    journal.log.record(What::Run(Box::new(description(bench, trial, &scope, &subject, substitutions, limits))));
+    journal.log.record(What::Run(Box::new(description(
+        test_cluster,
+        workload_run,
+        &scope,
+        &subject,
+        substitutions,
+        limits,
+    ))));
     let redaction = journal.log.redaction();
     workload::hide(redaction, &manifests);
-    let root_password = password(bench, &manifests, namespace, &credentials, &standing.made).await?;
+    let root_password = password(test_cluster, &manifests, namespace, &credentials, &standing.made).await?;
     redaction.learn([&root_password, &passwords.replica, &passwords.writer, &passwords.admin].map(Secret::expose));
     let recorder = Recorder::start(client, namespace, &journal.log).await?;
     // It is set once: a trial is acted once.
     let _ = standing.recorder.set(recorder);
-    let start = |namespace| start_witness(bench, trial, namespace, &witness, standing);
+    let start = |namespace| start_witness(test_cluster, workload_run, namespace, &witness, standing);
     let started = async { tokio::try_join!(start(namespace), start(&far)) };
     let (near, far_session) = journal.step(None, "start the witnesses", started).await?;
-    let dns_servers = bench.record_dns(journal, &near).await?;
+    let dns_servers = test_cluster.record_dns(journal, &near).await?;
     let context = Arc::new(Context::new(Parts {
         client: client.clone(),
         manifests,
         journal: journal.clone(),
-        logs: trial.around.directory.join("logs"),
+        logs: workload_run.run_context.directory.join("logs"),
         witnesses: Witnesses {
             near,
             near_namespace: namespace.to_owned(),
@@ -187,31 +206,31 @@ async fn act(bench: &Bench, trial: &Trial, standing: &Standing) -> Result<(), Ru
             far_namespace: far.clone(),
         },
         dns_servers: Mutex::new(dns_servers),
-        nodes: bench.nodes.clone(),
-        dns_budget_ms: bench.dns_budget_ms,
-        hints: trial.hints.clone(),
+        nodes: test_cluster.nodes.clone(),
+        dns_budget_ms: test_cluster.dns_budget_ms,
+        hints: workload_run.hints.clone(),
         root_password,
         replica_password: passwords.replica,
         writer_password: passwords.writer,
         admin_password: passwords.admin,
-        ledger: trial.scenarios.contains(&Scenario::Settle).then_some(trial.ledger),
-        semi_sync: trial.semi_sync,
+        ledger: workload_run.scenarios.contains(&Scenario::Settle).then_some(workload_run.ledger),
+        semi_sync: workload_run.semi_sync,
         limits,
-        replication: trial.replication,
+        replication: workload_run.replication,
         adopted: false,
-        newer: trial.newer.clone(),
-        sabotage: trial.sabotage.clone(),
+        newer: workload_run.newer.clone(),
+        injections: workload_run.injections.clone(),
         made: standing.made.clone(),
         subject,
     }));
     let ended = CancellationToken::new();
-    let greeter = AbortOnDropHandle::new(tokio::spawn(scenario::greet(context.clone(), ended.clone())));
+    let prober = AbortOnDropHandle::new(tokio::spawn(scenario::probe_readiness(context.clone(), ended.clone())));
     let collector = AbortOnDropHandle::new(tokio::spawn(scenario::collect(context.clone(), ended.clone())));
     let context = standing.context.get_or_init(|| context);
     act_scenarios(context, journal, &scope.scenarios).await;
     ended.cancel();
     // Every question has a deadline of its own. A greeter that panicked leaves pods unasked, which shows in the evidence.
-    let _ = greeter.await;
+    let _ = prober.await;
     // What the witness still holds then belongs to a ledger that nobody stopped.
     let _ = collector.await;
     Ok(())
@@ -226,29 +245,38 @@ struct Prepared {
 }
 
 /// Brings the images, and has the manifests say what this run applies.
-async fn prepare(bench: &Bench, trial: &Trial, namespace: &str) -> Result<Prepared, RunError> {
-    let journal = &trial.around.journal;
-    let brought = match &bench.place {
-        Some(_) => workload::with_own_names(trial.manifests.clone(), word_of(&trial.around.name)),
-        None => trial.manifests.clone(),
+async fn prepare(
+    test_cluster: &TestCluster,
+    workload_run: &WorkloadRun,
+    namespace: &str,
+) -> Result<Prepared, RunError> {
+    let journal = &workload_run.run_context.journal;
+    let brought = match &test_cluster.place {
+        Some(_) => workload::with_own_names(workload_run.manifests.clone(), word_of(&workload_run.run_context.name)),
+        None => workload_run.manifests.clone(),
     };
-    let (subject, credentials) = workload::subject(&brought, namespace, &bench.domain, &trial.hints)?;
-    let mut substitutions = bench.provide(&bench.images_of(&brought, journal).await, journal).await?;
+    let (subject, credentials) = workload::subject(&brought, namespace, &test_cluster.domain, &workload_run.hints)?;
+    let mut substitutions = test_cluster.provide(&test_cluster.images_of(&brought, journal).await, journal).await?;
     let manifests = workload::with_random_values(substituted(&brought, &substitutions));
-    let mut manifests = workload::labelled(manifests, &trial.around.name);
-    if bench.has_namespaces() {
-        manifests = workload::with_labelled_claims(manifests, &trial.around.name);
+    let mut manifests = workload::labelled(manifests, &workload_run.run_context.name);
+    if test_cluster.has_namespaces() {
+        manifests = workload::with_labelled_claims(manifests, &workload_run.run_context.name);
     }
-    let manifests = bench.taking_from_nodes(manifests, journal);
-    substitutions.extend(bench.node_substitution.clone());
+    let manifests = test_cluster.taking_from_nodes(manifests, journal);
+    substitutions.extend(test_cluster.node_substitution.clone());
     Ok(Prepared { subject, credentials, manifests, substitutions })
 }
 
 /// Makes the run's namespaces, or finds those that somebody made fit; on somebody else's cluster they, and all that comes into
 /// them, stand in the run's book first.
-async fn settle_in(bench: &Bench, trial: &Trial, standing: &Standing, plans: &Plans<'_>) -> Result<(), RunError> {
-    let (client, run) = (&bench.cluster.client, &trial.around.name);
-    if bench.has_namespaces() {
+async fn settle_in(
+    test_cluster: &TestCluster,
+    workload_run: &WorkloadRun,
+    standing: &Standing,
+    plans: &Plans<'_>,
+) -> Result<(), RunError> {
+    let (client, run) = (&test_cluster.cluster.client, &workload_run.run_context.name);
+    if test_cluster.has_namespaces() {
         for manifest in plans.witness {
             let (kind, _) = workload::kind_of(client, manifest).await?;
             for namespace in plans.namespaces {
@@ -256,12 +284,12 @@ async fn settle_in(bench: &Bench, trial: &Trial, standing: &Standing, plans: &Pl
             }
         }
     }
-    if let Some(place) = &bench.place {
-        let guest = Guest::arrive(&bench.cluster, place, run, plans)?;
+    if let Some(place) = &test_cluster.place {
+        let guest = Guest::arrive(&test_cluster.cluster, place, run, plans)?;
         // It is set once: a trial is acted once.
         let _ = standing.guest.set(guest);
     }
-    if !bench.has_namespaces() {
+    if !test_cluster.has_namespaces() {
         // The second one is like the first, but takes no pods of the workload.
         let like = plans.manifests.iter().filter(|manifest| manifest.is_namespace());
         let far: Vec<Manifest> = like.chain(plans.witness).cloned().collect();
@@ -299,20 +327,20 @@ async fn act_scenarios(context: &Context, journal: &Journal, scenarios: &[Scenar
     context.take_time();
 }
 
-impl Trial {
+impl WorkloadRun {
     /// The namespace, refused before anything is made where no run may use it.
     ///
     /// # Errors
     /// When the manifests do not agree on one, or it cannot be used.
     pub fn namespace(&self) -> Result<String, RunError> {
         let named = workload::namespace(&self.manifests, self.namespace.as_deref())?;
-        usable(named.unwrap_or_else(|| short_name(&self.around.name)))
+        usable(named.unwrap_or_else(|| short_name(&self.run_context.name)))
     }
 }
 
 pub(super) fn description(
-    bench: &Bench,
-    trial: &Trial,
+    test_cluster: &TestCluster,
+    workload_run: &WorkloadRun,
     scope: &Scope,
     subject: &Subject,
     substitutions: Vec<Substitution>,
@@ -321,11 +349,11 @@ pub(super) fn description(
     let milliseconds = |limit: Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
     Run {
         schema: SCHEMA,
-        run_id: trial.around.name.clone(),
+        run_id: workload_run.run_context.name.clone(),
         steadfast: env!("CARGO_PKG_VERSION").to_owned(),
-        kubernetes: bench.cluster.version.clone(),
-        gates: bench.gates.clone(),
-        cluster: bench.description.clone(),
+        kubernetes: test_cluster.cluster.version.clone(),
+        gates: test_cluster.gates.clone(),
+        cluster: test_cluster.description.clone(),
         substitutions,
         subject: subject.clone(),
         budgets: Budgets {
@@ -337,27 +365,27 @@ pub(super) fn description(
         },
         scenarios: scope.scenarios.clone(),
         left_out: scope.left_out.clone(),
-        replication: trial.replication,
-        semi_sync: trial.semi_sync,
-        expect: trial.expect.clone(),
-        upgrade: trial
-            .newer
-            .as_ref()
-            .map(|newer| Upgrade { from: bench.cluster.version.clone(), to: format!("v{}", newer.node.kubernetes) }),
+        replication: workload_run.replication,
+        semi_sync: workload_run.semi_sync,
+        expect: workload_run.expect.clone(),
+        upgrade: workload_run.newer.as_ref().map(|newer| Upgrade {
+            from: test_cluster.cluster.version.clone(),
+            to: format!("v{}", newer.node.kubernetes),
+        }),
     }
 }
 
 /// Starts a witness in a namespace, and opens the conversation with it.
 async fn start_witness(
-    bench: &Bench,
-    trial: &Trial,
+    test_cluster: &TestCluster,
+    workload_run: &WorkloadRun,
     namespace: &str,
     manifests: &[Manifest],
     standing: &Standing,
 ) -> Result<Session, RunError> {
-    let client = &bench.cluster.client;
+    let client = &test_cluster.cluster.client;
     workload::apply(client, manifests, namespace, &mut *standing.made.lock().await).await?;
-    witness::session(client, namespace, WITNESS_READY_WITHIN.mul_f64(trial.around.timeout_scale)).await
+    witness::session(client, namespace, WITNESS_READY_WITHIN.mul_f64(workload_run.run_context.timeout_scale)).await
 }
 
 #[cfg(test)]

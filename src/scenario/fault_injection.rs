@@ -1,4 +1,4 @@
-//! Sabotage: what a mutant does to the running workload behind the scenarios' back, to prove that a check notices.
+//! FaultInjection: what a mutant does to the running workload behind the scenarios' back, to prove that a check notices.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Service};
@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::ScenarioError;
 use super::context::Context;
 use super::disrupt::failed;
-use crate::evidence::{Moment, Question};
+use crate::evidence::{Checkpoint, Question};
 use crate::workload::by_uid;
 
-/// Where in the scenarios sabotage strikes.
+/// Where in the scenarios a fault is injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Point {
+pub enum InjectionPoint {
     /// Every pod is Ready; nothing is asked yet.
     Deployed,
     /// The manifests are about to be applied again.
@@ -54,17 +54,17 @@ pub enum Point {
 /// What is done at one point.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Sabotage {
+pub struct FaultInjection {
     /// When.
-    pub at: Point,
+    pub at: InjectionPoint,
     /// What.
-    pub strike: Strike,
+    pub fault: InjectedFault,
 }
 
-/// One blow.
+/// One fault.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Strike {
+pub enum InjectedFault {
     /// Statements for one server.
     Sql {
         /// The pod, counted from the set's first one.
@@ -89,24 +89,24 @@ pub enum Strike {
 }
 
 impl Context {
-    /// Does what the sabotage of a point is; no act of it is in the evidence. A statement that fails shows as such in the evidence; that an object was
+    /// Injects the faults of a point; no act of it is in the evidence. A statement that fails shows as such in the evidence; that an object was
     /// changed is seen by its watch.
-    pub(super) async fn strike(&self, point: Point) {
-        for sabotage in self.sabotage.iter().filter(|sabotage| sabotage.at == point) {
-            let struck = match &sabotage.strike {
-                Strike::Sql { pod, statements } => {
+    pub(super) async fn inject(&self, point: InjectionPoint) {
+        for injection in self.injections.iter().filter(|injection| injection.at == point) {
+            let injected = match &injection.fault {
+                InjectedFault::Sql { pod, statements } => {
                     let pod = self.subject.nth(*pod);
                     let statements = statements.iter().map(|statement| fill(self, statement)).collect();
-                    self.ask(&Moment::Replicating, &pod, Question::Sabotage, statements).await;
+                    self.ask(&Checkpoint::Replicating, &pod, Question::FaultInjection, statements).await;
                     Ok(())
                 }
-                Strike::Set(patch) => self.patch::<StatefulSet>(&self.subject.set, patch).await,
-                Strike::Service(patch) => self.patch::<Service>(&self.subject.service, patch).await,
-                Strike::ReplacePod { pod } => self.replace_pod(&self.subject.nth(*pod)).await,
-                Strike::DeleteClaims { pod } => self.delete_claims(&self.subject.nth(*pod)).await,
+                InjectedFault::Set(patch) => self.patch::<StatefulSet>(&self.subject.set, patch).await,
+                InjectedFault::Service(patch) => self.patch::<Service>(&self.subject.service, patch).await,
+                InjectedFault::ReplacePod { pod } => self.replace_pod(&self.subject.nth(*pod)).await,
+                InjectedFault::DeleteClaims { pod } => self.delete_claims(&self.subject.nth(*pod)).await,
             };
-            if let Err(error) = struck {
-                self.journal.note(format!("the sabotage at {point:?} failed: {error}"));
+            if let Err(error) = injected {
+                self.journal.note(format!("the fault injection at {point:?} failed: {error}"));
             }
         }
     }
