@@ -109,7 +109,7 @@ fn sabotaged() -> Result<(), Failed> {
         (InjectionPoint::NodeUpgraded, InjectedFault::ReplacePod { pod: 2 }),
         (InjectionPoint::Settling, rows),
     ];
-    let injections = injections.map(|(at, strike)| FaultInjection { at, strike });
+    let injections = injections.map(|(at, fault)| FaultInjection { at, fault });
     let settings = Settings {
         injections: injections.into(),
         budgets: vec!["lag=1ms".parse().expect("a budget")],

@@ -6,37 +6,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::Limits;
-
-/// What a budget is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum For {
-    Resume,
-    Barrier,
-    Recovery,
-    Outage,
-    Lag,
-}
-
-impl For {
-    const ALL: [Self; 5] = [Self::Resume, Self::Barrier, Self::Recovery, Self::Outage, Self::Lag];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Resume => "resume",
-            Self::Barrier => "barrier",
-            Self::Recovery => "recovery",
-            Self::Outage => "outage",
-            Self::Lag => "lag",
-        }
-    }
-}
+use crate::evidence::{BUDGETS, BudgetKind, Budgets};
 
 /// One budget, as in `outage=30s`. It is meant as it stands: no scale multiplies it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Budget {
-    of: For,
+    of: BudgetKind,
     within: Duration,
 }
 
@@ -62,7 +38,7 @@ pub enum BudgetError {
 }
 
 fn names() -> String {
-    For::ALL.map(For::name).join(", ")
+    BUDGETS.map(|described| described.name).join(", ")
 }
 
 impl FromStr for Budget {
@@ -70,8 +46,8 @@ impl FromStr for Budget {
 
     fn from_str(text: &str) -> Result<Self, BudgetError> {
         let (name, duration) = text.split_once('=').unwrap_or((text, ""));
-        let of = For::ALL.into_iter().find(|of| of.name() == name.trim());
-        let of = of.ok_or_else(|| BudgetError::Unknown { name: name.trim().to_owned() })?;
+        let described = BUDGETS.iter().find(|described| described.name == name.trim());
+        let of = described.ok_or_else(|| BudgetError::Unknown { name: name.trim().to_owned() })?.kind;
         let within = read(duration.trim()).ok_or_else(|| BudgetError::Duration { text: duration.trim().to_owned() })?;
         Ok(Self { of, within })
     }
@@ -107,23 +83,19 @@ fn read(text: &str) -> Option<Duration> {
 
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, ms) = (self.of.name(), self.within.as_millis());
+        let (name, ms) = (self.of.description().name, self.within.as_millis());
         if ms % 1_000 == 0 { write!(f, "{name}={}s", ms / 1_000) } else { write!(f, "{name}={ms}ms") }
     }
 }
 
-/// The limits in which these budgets stand in for the usual ones; the last of several for one thing counts.
-pub(super) fn held_to(mut limits: Limits, budgets: &[Budget]) -> Limits {
-    for Budget { of, within } in budgets {
-        *match of {
-            For::Resume => &mut limits.resume,
-            For::Barrier => &mut limits.barrier,
-            For::Recovery => &mut limits.recovery,
-            For::Outage => &mut limits.outage,
-            For::Lag => &mut limits.lag,
-        } = *within;
+/// The usual budgets of a machine that takes so many times as long, and these in place of the usual ones; the last of
+/// several for one thing counts.
+pub(super) fn held_to(timeout_scale: f64, given: &[Budget]) -> Budgets {
+    let mut budgets = Budgets::scaled(timeout_scale);
+    for Budget { of, within } in given {
+        *budgets.of(*of) = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
     }
-    limits
+    budgets
 }
 
 #[cfg(test)]
@@ -162,8 +134,7 @@ mod tests {
     #[test]
     fn a_budget_is_not_scaled_and_the_last_one_counts() {
         let budgets = ["outage=7s", "lag=2s", "outage=9s"].map(|text| text.parse().expect("a budget"));
-        let (usual, held) = (Limits::scaled(3.0), held_to(Limits::scaled(3.0), &budgets));
-        assert_eq!((held.outage, held.lag), (Duration::from_secs(9), Duration::from_secs(2)));
-        assert_eq!((held.recovery, held.resume, held.barrier), (usual.recovery, usual.resume, usual.barrier));
+        let (usual, held) = (Budgets::scaled(3.0), held_to(3.0, &budgets));
+        assert_eq!(held, Budgets { outage_ms: 9_000, lag_ms: 2_000, ..usual });
     }
 }

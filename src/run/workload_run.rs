@@ -22,7 +22,7 @@ use crate::evidence::{
 };
 use crate::probe::Session;
 use crate::record::Recorder;
-use crate::scenario::{self, Context, FaultInjection, Journal, Limits, Made, Newer, Parts, Rate, Witnesses};
+use crate::scenario::{self, Context, FaultInjection, Journal, Made, Newer, Parts, Rate, Timeouts, Witnesses};
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Hints, Manifest};
 
@@ -100,7 +100,7 @@ pub async fn exercise(
     if (ending.keep)(acted.as_ref().map(drop)) {
         return acted.and(standing.guest.into_inner().map_or(Ok(()), Guest::stay));
     }
-    let limit = Limits::scaled(workload_run.run_context.timeout_scale).teardown;
+    let limit = Timeouts::scaled(workload_run.run_context.timeout_scale).teardown;
     let torn_down = tear_down(test_cluster, workload_run, &standing, limit).await;
     // The teardown asks once, in an order that can be judged; this asks until nothing is left.
     let cleaned = match standing.guest.into_inner() {
@@ -159,7 +159,9 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
     let (client, journal) = (&test_cluster.cluster.client, &workload_run.run_context.journal);
     let namespace = workload_run.namespace()?;
     let namespace = standing.namespace.get_or_init(|| namespace);
-    let limits = held_to(Limits::scaled(workload_run.run_context.timeout_scale), &workload_run.budgets);
+    let scale = workload_run.run_context.timeout_scale;
+    let budgets = held_to(scale, &workload_run.budgets);
+    let timeouts = Timeouts::scaled(scale).at_least(&budgets);
     let Prepared { subject, credentials, manifests, substitutions } =
         prepare(test_cluster, workload_run, namespace).await?;
     let far = test_cluster.witness_namespace().map_or_else(|| format!("{namespace}-witness"), str::to_owned);
@@ -181,7 +183,7 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
         &scope,
         &subject,
         substitutions,
-        limits,
+        budgets,
     ))));
     let redaction = journal.log.redaction();
     workload::hide(redaction, &manifests);
@@ -215,7 +217,7 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
         admin_password: passwords.admin,
         ledger: workload_run.scenarios.contains(&Scenario::Settle).then_some(workload_run.ledger),
         semi_sync: workload_run.semi_sync,
-        limits,
+        timeouts,
         replication: workload_run.replication,
         adopted: false,
         newer: workload_run.newer.clone(),
@@ -344,9 +346,8 @@ pub(super) fn description(
     scope: &Scope,
     subject: &Subject,
     substitutions: Vec<Substitution>,
-    limits: Limits,
+    budgets: Budgets,
 ) -> Run {
-    let milliseconds = |limit: Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
     Run {
         schema: SCHEMA,
         run_id: workload_run.run_context.name.clone(),
@@ -356,13 +357,7 @@ pub(super) fn description(
         cluster: test_cluster.description.clone(),
         substitutions,
         subject: subject.clone(),
-        budgets: Budgets {
-            resume_ms: milliseconds(limits.resume),
-            barrier_ms: milliseconds(limits.barrier),
-            recovery_ms: milliseconds(limits.recovery),
-            outage_ms: milliseconds(limits.outage),
-            lag_ms: milliseconds(limits.lag),
-        },
+        budgets,
         scenarios: scope.scenarios.clone(),
         left_out: scope.left_out.clone(),
         replication: workload_run.replication,

@@ -31,7 +31,8 @@ impl Context {
         for client in CLIENTS {
             let argv = [client, "--defaults-extra-file=/dev/stdin", "--protocol=socket", "--execute=SELECT 1"];
             let (uid, begun) = (self.uid(pod).unwrap_or_default(), Stopwatch::start());
-            let answer = exec_with(&self.pods(), pod, &self.subject.container, &argv, &options, self.limits.exec).await;
+            let answer =
+                exec_with(&self.pods(), pod, &self.subject.container, &argv, &options, self.timeouts.exec).await;
             let took_us = begun.us();
             let lacks = answer.lacks_program();
             let answer = without_words(answer);
@@ -58,7 +59,7 @@ impl Context {
 impl Context {
     async fn lets_admin_in(&self, pod: &str) -> bool {
         let login = (ADMIN_USER, self.admin_password.clone());
-        let (_, answer) = self.put_as(Ask::Sql, login, pod, &[PING.to_owned()], self.limits.sql).await;
+        let (_, answer) = self.put_as(Ask::Sql, login, pod, &[PING.to_owned()], self.timeouts.sql).await;
         matches!(answer, SqlAnswer::Rows(_))
     }
 }

@@ -25,7 +25,7 @@ async fn kill(context: &Context, node: &str) -> Result<(), ScenarioError> {
         let old = machines.api_server(node).await?;
         context.node_state(SnapshotOf::ApiServer, node, &old);
         machines.kill_api_server(node).await?;
-        let new = context.poll("another API server", context.limits.pod_ready, async || {
+        let new = context.poll("another API server", context.timeouts.pod_ready, async || {
             match machines.api_server(node).await {
                 Ok(process) if process != old => {}
                 Ok(_) => return WaitStatus::Pending("still the old one".to_owned()),

@@ -75,6 +75,6 @@ async fn claim_gone(context: &Context, claim: &str) -> Result<u64, ScenarioError
         (None, Some(_)) => WaitStatus::Pending("being deleted".to_owned()),
         (None, None) => WaitStatus::Pending("there, and not told to go".to_owned()),
     };
-    let limit = context.limits.reaction;
+    let limit = context.timeouts.reaction;
     context.of_life(&what, limit, |timeline| timeline.claims.of_name(claim).next_back(), sight).await
 }

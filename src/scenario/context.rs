@@ -15,6 +15,7 @@ use super::comeback::Vain;
 use super::fault_injection::FaultInjection;
 use super::journal::Journal;
 use super::ledger::{Rate, Reader};
+use super::timeouts::Timeouts;
 use super::undo::Disrupted;
 use super::upgrade::Newer;
 use crate::cluster::Nodes;
@@ -24,65 +25,6 @@ use crate::probe::Session;
 use crate::record::WaitStatus;
 use crate::witness::protocol::Secret;
 use crate::workload::{Hints, Manifest, Owned};
-
-/// How long the scenarios wait, each limit for one named thing. `--timeout-scale` multiplies them all.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// A pod, from being asked for to Ready: a first start initialises the server.
-    pub pod_ready: Duration,
-    /// A pod, from its deletion to being gone: a shutdown writes everything back.
-    pub pod_gone: Duration,
-    /// A controller, to begin with what it was asked for.
-    pub reaction: Duration,
-    /// A replica, to reach what the primary has executed.
-    pub barrier: Duration,
-    /// The replicas, to go on after the primary came back.
-    pub resume: Duration,
-    /// The workload, to have recovered from a disruption: every replica at a barrier. A server that shuts down within its
-    /// grace period, starts, recovers and is connected to again is well within it, on a slow machine too.
-    pub recovery: Duration,
-    /// The longest time without an acknowledged write: there is one primary, so it is as long as a recovery.
-    pub outage: Duration,
-    /// How far a replica may be behind while nothing is disrupted: asynchronous replication takes milliseconds, and a
-    /// second tells a delay from a machine that is busy.
-    pub lag: Duration,
-    /// One write of the witness's ledger, with its connection; no answer until then is none.
-    pub write: Duration,
-    /// One SQL or DNS question.
-    pub sql: Duration,
-    /// One DNS question.
-    pub dns: Duration,
-    /// One command in a container.
-    pub exec: Duration,
-    /// Everything that the run made, to be gone after its deletion: pods within their grace period, then their volumes,
-    /// then the namespaces.
-    pub teardown: Duration,
-}
-
-impl Limits {
-    /// The limits for an ordinary machine, times `factor`.
-    pub fn scaled(factor: f64) -> Self {
-        let seconds = |seconds: f64| Duration::from_secs_f64(seconds * factor);
-        // Suites of broken workloads wait for less. How fast a replica follows on a busy machine, and how long a server that
-        // is deleted may use its grace period, are other matters.
-        let at_least = |seconds: f64| Duration::from_secs_f64(seconds * factor.max(1.0));
-        Self {
-            pod_ready: seconds(180.0),
-            pod_gone: seconds(90.0),
-            reaction: seconds(30.0),
-            barrier: seconds(30.0),
-            resume: seconds(30.0),
-            recovery: seconds(120.0),
-            outage: seconds(120.0),
-            lag: at_least(1.0),
-            write: seconds(2.0),
-            sql: seconds(10.0),
-            dns: seconds(2.0),
-            exec: seconds(10.0),
-            teardown: at_least(90.0),
-        }
-    }
-}
 
 /// The witnesses: one in the workload's namespace where that is the run's own, one in another.
 pub struct Witnesses {
@@ -130,8 +72,8 @@ pub struct Parts {
     pub ledger: Option<Rate>,
     /// Whether commits are to wait for a replica, which the ledger then asks around each write.
     pub semi_sync: bool,
-    /// The time limits.
-    pub limits: Limits,
+    /// How long to wait.
+    pub timeouts: Timeouts,
     /// Who configures replication.
     pub replication: Replication,
     /// Whether somebody else deployed the workload, and uses it.
@@ -264,7 +206,7 @@ impl Context {
     /// Waits until a name's bearer is Ready under another UID than `not`, and was asked as it became so.
     pub(super) async fn ready(&self, pod: &str, not: Option<&str>) -> Result<(), ScenarioError> {
         let what = if not.is_some() { format!("{pod} Ready under a new UID") } else { format!("{pod} Ready") };
-        let awaited = self.wait(&what, self.limits.pod_ready, |timeline| {
+        let awaited = self.wait(&what, self.timeouts.pod_ready, |timeline| {
             let Some(life) = timeline.live_pod(pod) else {
                 return WaitStatus::Pending("there is no such pod".to_owned());
             };
@@ -284,7 +226,7 @@ impl Context {
     async fn probed(&self, pod: &str) {
         let Some(uid) = self.uid(pod).filter(|_| self.probing.load(Ordering::Relaxed)) else { return };
         let what = format!("{pod} (uid {uid}) asked as it became Ready");
-        let _ = self.of_pod(&what, self.limits.sql, &uid, |life| life.probed.then_some(())).await;
+        let _ = self.of_pod(&what, self.timeouts.sql, &uid, |life| life.probed.then_some(())).await;
     }
 }
 

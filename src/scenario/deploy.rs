@@ -56,7 +56,7 @@ pub(super) async fn started(context: &Context) -> Result<(), ScenarioError> {
 pub(super) async fn settled(context: &Context, replicas: u32) -> Result<(), ScenarioError> {
     let wanted = i64::from(replicas);
     let what = format!("StatefulSet {} with {wanted} Ready pods", context.subject.set);
-    let awaited = context.wait(&what, context.limits.pod_ready, |timeline| {
+    let awaited = context.wait(&what, context.timeouts.pod_ready, |timeline| {
         let Some(set) = &timeline.set else { return WaitStatus::Pending("there is no such set".to_owned()) };
         let seen = set.observed_generation >= set.generation;
         if seen && set.replicas == wanted && set.current == wanted && set.ready == wanted {

@@ -87,7 +87,7 @@ impl Context {
     /// Waits until the controller has seen this generation of the set.
     async fn seen(&self, generation: i64) -> Result<(), ScenarioError> {
         let what = format!("generation {generation} of StatefulSet {} seen by its controller", self.subject.set);
-        self.wait(&what, self.limits.reaction, |timeline| match &timeline.set {
+        self.wait(&what, self.timeouts.reaction, |timeline| match &timeline.set {
             Some(set) if set.generation >= generation && set.observed_generation >= generation => WaitStatus::Met(()),
             Some(set) => WaitStatus::Pending(format!("generation {} of {}", set.observed_generation, set.generation)),
             None => WaitStatus::Pending("there is no such set".to_owned()),
@@ -148,14 +148,14 @@ impl Context {
     pub(super) async fn gone(&self, pod: &str, uid: &str) -> Result<u64, ScenarioError> {
         let gone = |life: &PodLife| life.deleted.map(|mark| mark.seq);
         let what = format!("{pod} (uid {uid}) gone");
-        self.comes_back(self.of_pod(&what, self.limits.pod_gone, uid, gone)).await
+        self.comes_back(self.of_pod(&what, self.timeouts.pod_gone, uid, gone)).await
     }
 
     /// Waits until the controller has replaced a pod that was there under this UID, and the new one is Ready.
     pub(super) async fn replaced(&self, pod: &str, old: &str) -> Result<(), ScenarioError> {
         let what = format!("{pod} (uid {old}) told to go");
         let going = |life: &PodLife| life.deleting.or(life.deleted).map(drop);
-        self.of_pod(&what, self.limits.reaction, old, going).await?;
+        self.of_pod(&what, self.timeouts.reaction, old, going).await?;
         self.ready(pod, Some(old)).await
     }
 
@@ -204,12 +204,12 @@ impl Context {
 
     async fn unready(&self, held: &Held) -> Result<u64, ScenarioError> {
         let what = format!("{} not Ready", held.pod);
-        self.of_pod(&what, self.limits.pod_gone, &held.uid, |life| turned(life, false)).await
+        self.of_pod(&what, self.timeouts.pod_gone, &held.uid, |life| turned(life, false)).await
     }
 
     async fn ready_again(&self, held: &Held) -> Result<u64, ScenarioError> {
         let what = format!("{} Ready again", held.pod);
-        self.comes_back(self.of_pod(&what, self.limits.pod_ready, &held.uid, |life| turned(life, true))).await
+        self.comes_back(self.of_pod(&what, self.timeouts.pod_ready, &held.uid, |life| turned(life, true))).await
     }
 
     /// Waits until containers of the pod with this UID were started again after a record, and it is Ready; returns the
@@ -220,9 +220,9 @@ impl Context {
             let last = life.restarts.last().filter(|last| last.value > life.restarts_at(after))?;
             Some(last.since.seq)
         };
-        let started = self.comes_back(self.of_pod(&what, self.limits.pod_ready, uid, again)).await?;
+        let started = self.comes_back(self.of_pod(&what, self.timeouts.pod_ready, uid, again)).await?;
         let what = format!("{pod} (uid {uid}) Ready again");
-        let ready = self.of_pod(&what, self.limits.pod_ready, uid, |life| turned(life, true));
+        let ready = self.of_pod(&what, self.timeouts.pod_ready, uid, |life| turned(life, true));
         let ready = self.comes_back(ready).await?;
         Ok([started, ready])
     }
@@ -231,7 +231,7 @@ impl Context {
     /// the record that shows it.
     pub(super) async fn stuck(&self, pod: &str, old: &str) -> Result<u64, ScenarioError> {
         let what = format!("{pod} stuck with its image");
-        self.wait(&what, self.limits.pod_gone, |timeline| match timeline.live_pod(pod) {
+        self.wait(&what, self.timeouts.pod_gone, |timeline| match timeline.live_pod(pod) {
             Some(life) if life.uid == old => WaitStatus::Pending(format!("still the old one: {}", life.summary)),
             Some(life) if life.summary.contains(REFUSAL) => WaitStatus::Met(timeline.last_seq),
             Some(life) => WaitStatus::Pending(life.summary.clone()),

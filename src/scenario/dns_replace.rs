@@ -37,7 +37,7 @@ async fn replace(context: &Context) -> Result<Vec<u64>, ScenarioError> {
         old.push(uid);
     }
     let wanted = old.len();
-    let new = context.poll("new DNS servers Ready", context.limits.pod_ready, async || {
+    let new = context.poll("new DNS servers Ready", context.timeouts.pod_ready, async || {
         let there = match context.pods_of(NAMESPACE, DNS_SERVERS).await {
             Ok(there) => there,
             Err(error) => return WaitStatus::Pending(error.to_string()),
@@ -56,7 +56,7 @@ impl Context {
     /// Waits until the DNS servers are those that their Deployment wants, all Ready, and has these asked from now on.
     pub(super) async fn dns_rolled_out(&self) -> Result<(), ScenarioError> {
         let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let rolled_out = self.poll("the DNS servers rolled out", self.limits.pod_ready, async || {
+        let rolled_out = self.poll("the DNS servers rolled out", self.timeouts.pod_ready, async || {
             let wanted = match deployments.list(&ListParams::default().labels(DNS_SERVERS)).await {
                 Ok(list) => list.items.iter().map(replicas_rolled_out).sum::<Option<i32>>(),
                 Err(error) => return WaitStatus::Pending(error.to_string()),

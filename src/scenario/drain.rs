@@ -64,7 +64,7 @@ pub(super) async fn evict(context: &Context, pods: &Api<Pod>, pod: &str, uid: &s
         Err(kube::Error::Api(status)) if status.code == 429 => WaitStatus::Pending(status.message.clone()),
         Err(error) => WaitStatus::Met(Err(error)),
     };
-    match context.poll(&format!("the eviction of {pod}"), context.limits.reaction, ask).await {
+    match context.poll(&format!("the eviction of {pod}"), context.timeouts.reaction, ask).await {
         Ok(evicted) => evicted.map(|()| true).map_err(failed(format!("evict {pod}"))),
         Err(_) => Ok(false),
     }
@@ -76,7 +76,7 @@ async fn waits(context: &Context, node: &str, pod: &str, old: &str) -> Result<u6
     let elsewhere = |life: &PodLife| life.node.as_deref().is_some_and(|other| other != node);
     let what = format!("a new {pod} kept off {node}");
     context
-        .wait(&what, context.limits.pod_gone, |timeline| match timeline.live_pod(pod) {
+        .wait(&what, context.timeouts.pod_gone, |timeline| match timeline.live_pod(pod) {
             Some(life) if life.uid == old => WaitStatus::Pending(format!("still the old one: {}", life.summary)),
             Some(life) if elsewhere(life) || life.summary.contains(UNSCHEDULABLE) => WaitStatus::Met(timeline.last_seq),
             Some(life) => WaitStatus::Pending(life.summary.clone()),

@@ -176,7 +176,7 @@ impl Context {
             table: statements::ENTRIES_TABLE.to_owned(),
             writers: rate.writers,
             per_second: rate.per_second,
-            write_timeout_ms: milliseconds(self.limits.write),
+            write_timeout_ms: milliseconds(self.timeouts.write),
             replicas: subject.replica_pods().map(|pod| Replica { host: subject.fqdn(&pod), pod }).collect(),
             look_every_ms: milliseconds(LOOK_EVERY),
             semi_sync: self.semi_sync.then(|| statements::SEMI_SYNC_STATUS.to_owned()),
@@ -189,7 +189,7 @@ impl Context {
 
     /// Tries until it is done: the way to the witness may be broken for a while.
     async fn patiently<T>(&self, what: &str, attempt: impl AsyncFn() -> Result<T, String>) -> Result<T, ScenarioError> {
-        let (begun, limit) = (Instant::now(), self.vain.brief(self.limits.recovery));
+        let (begun, limit) = (Instant::now(), self.vain.brief(self.timeouts.recovery));
         loop {
             match attempt().await {
                 Ok(done) => return Ok(done),
@@ -202,7 +202,7 @@ impl Context {
     }
 
     async fn tell(&self, ask: LedgerAsk) -> Result<LedgerAnswer, String> {
-        match self.witnesses.near.ask(Ask::Ledger(ask), self.limits.sql).await {
+        match self.witnesses.near.ask(Ask::Ledger(ask), self.timeouts.sql).await {
             Ok((_, Answer::Ledger(LedgerAnswer::Refused { message }))) => Err(message),
             Ok((_, Answer::Ledger(answer))) => Ok(answer),
             Ok(_) => Err("the witness answered another question".to_owned()),

@@ -51,7 +51,7 @@ impl Context {
             tokio::time::sleep(ASK_AGAIN_AFTER).await;
         }
         if unaided.into_inner() {
-            join_all(subject.pods().map(async |pod| self.run_in(checkpoint, &pod, RESOLVER, self.limits.exec).await))
+            join_all(subject.pods().map(async |pod| self.run_in(checkpoint, &pod, RESOLVER, self.timeouts.exec).await))
                 .await;
         }
     }
@@ -60,7 +60,7 @@ impl Context {
     async fn look_up_once(&self, checkpoint: &Checkpoint, lookup: &Lookup, unaided: &AtomicBool) -> bool {
         let argv = ["getent", "ahosts", &lookup.name];
         // A resolver whose servers do not answer tries each of them for some seconds, and not only once.
-        let answer = self.run_in(checkpoint, &lookup.from, &argv, self.limits.exec * 3).await;
+        let answer = self.run_in(checkpoint, &lookup.from, &argv, self.timeouts.exec * 3).await;
         match answer {
             ExecAnswer::Exited { code: 0, stdout, .. } => {
                 let first = |line: &str| line.split_whitespace().next()?.parse().ok();

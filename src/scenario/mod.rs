@@ -59,6 +59,7 @@ mod servers;
 mod settle;
 mod state;
 mod teardown;
+mod timeouts;
 mod undo;
 mod unready;
 mod upgrade;
@@ -70,12 +71,13 @@ use crate::record::WaitError;
 use crate::workload::{ApplyError, ManifestError};
 
 pub use crate::evidence::{Scenario, plan};
-pub use context::{Context, Limits, Made, Parts, Witnesses};
+pub use context::{Context, Made, Parts, Witnesses};
 pub use fault_injection::{FaultInjection, InjectedFault, InjectionPoint};
 pub use journal::Journal;
 pub use ledger::{Rate, collect};
 pub use probe_readiness::probe_readiness;
 pub use teardown::teardown;
+pub use timeouts::Timeouts;
 pub use upgrade::{LostNode, Newer};
 
 /// A scenario could not be acted to its end. What it recorded until then is evidence all the same.

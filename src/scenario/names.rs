@@ -106,7 +106,7 @@ impl Context {
             name: name.clone(),
             record_type: record_type.clone(),
         };
-        let (took_us, answer) = match session.ask(Ask::Dns(ask), self.limits.dns).await {
+        let (took_us, answer) = match session.ask(Ask::Dns(ask), self.timeouts.dns).await {
             Ok((took_us, Answer::Dns(answer))) => (took_us, answer),
             Ok((took_us, _)) => (took_us, broken("the witness answered another question")),
             Err(trouble) => (0, broken(trouble)),

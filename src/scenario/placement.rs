@@ -102,7 +102,7 @@ impl Context {
     pub(super) async fn node_ready(&self, node: &str, before: &Renewed) -> Result<u64, ScenarioError> {
         let nodes: Api<Node> = Api::all(self.client.clone());
         let what = format!("the node {node} Ready");
-        self.poll(&what, self.limits.pod_ready, async || {
+        self.poll(&what, self.timeouts.pod_ready, async || {
             match self.lease(node).await {
                 Ok(renewed) if renewed != *before => {}
                 Ok(_) => return WaitStatus::Pending("its kubelet has said nothing yet".to_owned()),

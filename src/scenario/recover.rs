@@ -30,7 +30,7 @@ pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(
         let (written, reached) = caught_up(context, &checkpoint, &replicas).await;
         if !(written && reached) {
             let what = if reached { "a write on the primary" } else { "every replica at the primary's transactions" };
-            let limit = context.limits.recovery;
+            let limit = context.timeouts.recovery;
             context.does_not_recover(format!("{what} did not come within {limit:?} after all pods were Ready"));
         }
         follow = reached;
@@ -51,7 +51,7 @@ pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(
 /// Writes until the primary acknowledges it, and has the replicas wait for that. Tells whether a write was acknowledged,
 /// and whether all replicas came that far.
 pub(super) async fn caught_up(context: &Context, checkpoint: &Checkpoint, replicas: &[String]) -> (bool, bool) {
-    let limit = context.limits.recovery;
+    let limit = context.timeouts.recovery;
     let begun = Instant::now();
     let mut written = context.write(checkpoint, ROWS).await;
     while !written && begun.elapsed() < limit {
@@ -68,7 +68,7 @@ pub(super) async fn whole(
     replicas: &[String],
 ) -> Result<(), ScenarioError> {
     let compared = async {
-        context.barrier(checkpoint, replicas, context.limits.barrier).await;
+        context.barrier(checkpoint, replicas, context.timeouts.barrier).await;
         let pods: Vec<String> = std::iter::once(context.subject.primary()).chain(replicas.iter().cloned()).collect();
         context.contents(checkpoint, &pods).await;
         Ok(())

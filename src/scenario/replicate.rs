@@ -29,9 +29,9 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
     context.inject(InjectionPoint::Configured).await;
     context.write(&checkpoint, ROWS).await;
     let limit = match context.replication {
-        Replication::Managed => context.limits.barrier,
+        Replication::Managed => context.timeouts.barrier,
         // Whoever configures it may not have come to it yet.
-        Replication::Observed => context.limits.recovery,
+        Replication::Observed => context.timeouts.recovery,
     };
     context.barrier(&checkpoint, &replicas, limit).await;
     context.inject(InjectionPoint::Written).await;

@@ -27,7 +27,7 @@ async fn restart_pod(context: &Context, pod: &str) -> Result<(), ScenarioError> 
     let checkpoint = Checkpoint::BeforeDeletion { pod: pod.to_owned() };
     context.write(&checkpoint, ROWS).await;
     if replicas.iter().any(|replica| replica == pod) {
-        context.barrier(&checkpoint, &[pod.to_owned()], context.limits.barrier).await;
+        context.barrier(&checkpoint, &[pod.to_owned()], context.timeouts.barrier).await;
     }
     tokio::join!(context.rows(&checkpoint, pod), context.identity(&checkpoint, pod));
 
@@ -61,5 +61,5 @@ async fn resume(context: &Context, checkpoint: &Checkpoint, replicas: &[String])
 
 /// A replica that resumes too late is still worth measuring, so the wait goes on for a while after the budget.
 fn limit(context: &Context) -> Duration {
-    context.limits.resume + context.limits.resume / 2
+    context.timeouts.resume + context.timeouts.resume / 2
 }

@@ -43,7 +43,7 @@ pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
     if replicating {
         let pods: Vec<String> = subject.pods().collect();
         let compare = async {
-            context.barrier(&checkpoint, &surplus, context.limits.barrier).await;
+            context.barrier(&checkpoint, &surplus, context.timeouts.barrier).await;
             context.contents(&checkpoint, &pods).await;
             Ok(())
         };
@@ -100,7 +100,7 @@ async fn others_there(context: &Context) -> Result<(), ScenarioError> {
             Some(_) => WaitStatus::Met(()),
             None => WaitStatus::Pending("there is no such pod".to_owned()),
         };
-        context.wait(&format!("{pod} created"), context.limits.reaction, there).await?;
+        context.wait(&format!("{pod} created"), context.timeouts.reaction, there).await?;
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ async fn another(context: &Context, pod: &str, before: Option<(Instant, u64)>) -
         }
     };
     let what = format!("another server in {pod}");
-    context.comes_back(context.poll(&what, context.limits.pod_ready, ask)).await
+    context.comes_back(context.poll(&what, context.timeouts.pod_ready, ask)).await
 }
 
 fn elapsed_us(since: Instant) -> u64 {

@@ -28,7 +28,7 @@ impl Context {
         question: Question,
         statements: Vec<String>,
     ) -> SqlAnswer {
-        self.ask_within(checkpoint, pod, question, statements, self.limits.sql).await
+        self.ask_within(checkpoint, pod, question, statements, self.timeouts.sql).await
     }
 
     async fn ask_within(
@@ -140,20 +140,20 @@ impl Context {
     pub(super) async fn settings(&self, checkpoint: &Checkpoint, pod: &str) {
         self.ask(checkpoint, pod, Question::Settings, vec![statements::SETTINGS.to_owned()]).await;
         let statements = vec![statements::SEMI_SYNC.to_owned()];
-        self.ask_as(checkpoint, pod, Question::SemiSync, statements, self.limits.sql, in_small_letters).await;
+        self.ask_as(checkpoint, pod, Question::SemiSync, statements, self.timeouts.sql, in_small_letters).await;
     }
 
     /// Asks a server for how many seconds it has been running.
     pub(super) async fn uptime(&self, checkpoint: &Checkpoint, pod: &str) -> Option<u64> {
         let statements = vec![statements::UPTIME.to_owned()];
         let answer =
-            self.ask_as(checkpoint, pod, Question::Uptime, statements, self.limits.sql, in_small_letters).await;
+            self.ask_as(checkpoint, pod, Question::Uptime, statements, self.timeouts.sql, in_small_letters).await;
         first(&answer, "value")?.parse().ok()
     }
 
     /// Whether a server answers this run over TLS.
     pub(super) async fn is_over_tls(&self, checkpoint: &Checkpoint, pod: &str) -> Result<bool, ScenarioError> {
-        let (_, answer) = self.put(checkpoint, pod, &[statements::CIPHER.to_owned()], self.limits.sql).await;
+        let (_, answer) = self.put(checkpoint, pod, &[statements::CIPHER.to_owned()], self.timeouts.sql).await;
         match answer.trouble() {
             Some(trouble) => Err(self.unwilling(pod, "tell whether it speaks TLS", trouble)),
             None => Ok(first(&in_small_letters(answer), "value").is_some_and(|cipher| !cipher.is_empty())),
@@ -163,8 +163,8 @@ impl Context {
     /// Asks the container for its host name, short and full; where it has no program for that, its files.
     pub(super) async fn hostname(&self, checkpoint: &Checkpoint, pod: &str) {
         for (argv, instead) in [(&["hostname"][..], KERNEL_HOSTNAME), (&["hostname", "-f"], HOSTS)] {
-            if self.run_in(checkpoint, pod, argv, self.limits.exec).await.lacks_program() {
-                self.run_in(checkpoint, pod, instead, self.limits.exec).await;
+            if self.run_in(checkpoint, pod, argv, self.timeouts.exec).await.lacks_program() {
+                self.run_in(checkpoint, pod, instead, self.timeouts.exec).await;
             }
         }
     }
@@ -200,7 +200,7 @@ impl Context {
         let writes = (0..rows).map(|_| async {
             let id = self.next_write();
             let uid = self.uid(&pod).unwrap_or_default();
-            let (_, answer) = self.put(checkpoint, &pod, &[statements::write(id)], self.limits.sql).await;
+            let (_, answer) = self.put(checkpoint, &pod, &[statements::write(id)], self.timeouts.sql).await;
             let outcome = match answer {
                 SqlAnswer::Rows(_) => WriteOutcome::Acknowledged,
                 SqlAnswer::Error { code, message } => WriteOutcome::Rejected(format!("{code}: {message}")),
@@ -227,7 +227,7 @@ impl Context {
         let Some(set) = first(&answer, "barrier") else { return replicas.is_empty() };
         let waits = replicas.iter().map(|pod| {
             let statements = vec![self.flavour().barrier(&set, limit.as_secs().max(1))];
-            self.ask_within(checkpoint, pod, Question::Barrier, statements, limit + self.limits.sql)
+            self.ask_within(checkpoint, pod, Question::Barrier, statements, limit + self.timeouts.sql)
         });
         join_all(waits).await.iter().all(|answer| first(answer, "reached").as_deref() == Some("1"))
     }
@@ -242,7 +242,7 @@ impl Context {
         let statements = vec![self.flavour().barrier(&set, HASTE.as_secs())];
         let waits = replicas.iter().map(async |pod| {
             let uid = self.uid(pod).unwrap_or_default();
-            let (took_us, answer) = self.put(checkpoint, pod, &statements, self.limits.sql).await;
+            let (took_us, answer) = self.put(checkpoint, pod, &statements, self.timeouts.sql).await;
             if first(&answer, "reached").as_deref() == Some("1") {
                 let (checkpoint, pod, statements) = (checkpoint.clone(), pod.clone(), statements.clone());
                 let question = Question::Barrier;
@@ -270,20 +270,20 @@ impl Context {
     /// Asks a server which writes of the witness's ledger it has.
     pub(super) async fn entries(&self, checkpoint: &Checkpoint, pod: &str) {
         let statements = vec![statements::ENTRIES.to_owned()];
-        self.ask_as(checkpoint, pod, Question::Entries, statements, self.limits.sql, ledger::condensed).await;
+        self.ask_as(checkpoint, pod, Question::Entries, statements, self.timeouts.sql, ledger::condensed).await;
     }
 
     /// Asks a server for the checksum of every table that it has; of one that others use, only of the harness's own.
     pub(super) async fn digest(&self, checkpoint: &Checkpoint, pod: &str) -> SqlAnswer {
         let list = if self.adopted { statements::OWN_TABLES } else { statements::TABLES }.to_owned();
-        let (mut took_us, mut answer) = self.put(checkpoint, pod, std::slice::from_ref(&list), self.limits.sql).await;
+        let (mut took_us, mut answer) = self.put(checkpoint, pod, std::slice::from_ref(&list), self.timeouts.sql).await;
         let mut statements = vec![list];
         if let SqlAnswer::Rows(rows) = &answer
             && !rows.is_empty()
         {
             let tables: Vec<String> = rows.iter().filter_map(|row| column(row, "name")).collect();
             statements = vec![statements::digest(&tables)];
-            (took_us, answer) = self.put(checkpoint, pod, &statements, self.limits.sql).await;
+            (took_us, answer) = self.put(checkpoint, pod, &statements, self.timeouts.sql).await;
             answer = in_small_letters(answer);
         }
         let uid = self.uid(pod).unwrap_or_default();

@@ -22,11 +22,11 @@ pub(super) async fn settle(context: &Context) -> Result<(), ScenarioError> {
     let (pods, replicas): (Vec<String>, Vec<String>) = (subject.pods().collect(), subject.replica_pods().collect());
     if context.ledger.is_some() {
         // Whoever still catches up from the last disruption is not at rest.
-        context.barrier(&checkpoint, &replicas, context.limits.recovery).await;
+        context.barrier(&checkpoint, &replicas, context.timeouts.recovery).await;
         tokio::time::sleep(REST).await;
     }
     context.journal.step(Scenario::Settle, "stop the ledger", context.stop_ledger()).await?;
-    context.barrier(&checkpoint, &replicas, context.limits.recovery).await;
+    context.barrier(&checkpoint, &replicas, context.timeouts.recovery).await;
     context.inject(InjectionPoint::Settling).await;
     join_all(pods.iter().map(|pod| context.entries(&checkpoint, pod))).await;
     context.contents(&checkpoint, &pods).await;

@@ -147,7 +147,7 @@ impl Context {
     /// What the servers say of themselves once the replicas have what the primary has.
     async fn server_summaries(&self, checkpoint: &Checkpoint) -> Vec<ServerSummary> {
         let replicas: Vec<String> = self.subject.replica_pods().collect();
-        self.barrier(checkpoint, &replicas, self.limits.recovery).await;
+        self.barrier(checkpoint, &replicas, self.timeouts.recovery).await;
         let pods: Vec<String> = self.subject.pods().collect();
         join_all(pods.iter().map(|pod| self.server_summary(checkpoint, pod))).await
     }

@@ -37,7 +37,7 @@ pub(super) async fn unready(context: &Context) -> Result<(), ScenarioError> {
     if context.replicating() && !alone {
         let checkpoint = Checkpoint::Released { pod };
         let replicas: Vec<String> = subject.replica_pods().collect();
-        context.barrier(&checkpoint, &replicas, context.limits.resume).await;
+        context.barrier(&checkpoint, &replicas, context.timeouts.resume).await;
         join_all(replicas.iter().map(|replica| context.rows(&checkpoint, replica))).await;
     }
     Ok(())

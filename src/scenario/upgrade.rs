@@ -103,7 +103,7 @@ async fn control_plane(
         context.save_text(&format!("{node}.kubeadm.log"), &said);
         let what = format!("an API server {to}");
         let version =
-            context.poll(&what, context.limits.pod_ready, async || match context.client.apiserver_version().await {
+            context.poll(&what, context.timeouts.pod_ready, async || match context.client.apiserver_version().await {
                 Ok(version) if version.git_version == to => WaitStatus::Met(version.git_version),
                 Ok(version) => WaitStatus::Pending(version.git_version),
                 Err(error) => WaitStatus::Pending(error.to_string()),
@@ -129,7 +129,7 @@ async fn controllers_at_work(context: &Context) -> Result<(), ScenarioError> {
     applied?;
     let Some(set) = made.first() else { return Ok(()) };
     context
-        .poll("the controller of StatefulSets at work", context.limits.pod_ready, async || {
+        .poll("the controller of StatefulSets at work", context.timeouts.pod_ready, async || {
             match set.api.get(&set.name).await {
                 Ok(there) if there.data.pointer("/status/observedGeneration").is_some() => WaitStatus::Met(()),
                 Ok(_) => WaitStatus::Pending(format!("it has not seen StatefulSet {} of {namespace} yet", set.name)),
@@ -211,7 +211,7 @@ async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Resu
         }
     }
     let what = format!("what was evicted gone from {node}");
-    let gone = context.poll(&what, context.limits.pod_gone, async || {
+    let gone = context.poll(&what, context.timeouts.pod_gone, async || {
         let there = match all.list(&on_node).await {
             Ok(there) => there,
             Err(error) => return WaitStatus::Pending(error.to_string()),

@@ -43,7 +43,7 @@ pub fn run<P: Case>(mut cases: Vec<P>, grounds: &[(&str, Ground)], at_once: usiz
     }
     let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
     let suite = SuiteContext { cancel: runtime.block_on(async { cancelled_by_signals() }), quiet: Arc::default() };
-    let stage = |(suite, ground): &(&str, Ground)| Arc::new(Stage::new(suite, ground.clone(), at_once, suite.clone()));
+    let stage = |(name, ground): &(&str, Ground)| Arc::new(Stage::new(name, ground.clone(), at_once, suite.clone()));
     let stages: Vec<Arc<Stage>> = grounds.iter().map(stage).collect();
     let part = Part::from_environment();
     cases.sort_by_key(|case| Reverse(case.stage()));

@@ -84,8 +84,8 @@ pub struct Stage {
 
 impl Stage {
     /// A stage on which so many workloads find room at once; nothing is made yet.
-    pub fn new(suite: &str, ground: Ground, at_once: usize, suite: SuiteContext) -> Self {
-        let run_id = format!("{suite}-{}", run::run_id());
+    pub fn new(name: &str, ground: Ground, at_once: usize, suite: SuiteContext) -> Self {
+        let run_id = format!("{name}-{}", run::run_id());
         let (room, expected) = (Semaphore::new(at_once), AtomicUsize::new(0));
         Self { run_id, ground, suite, room, expected, test_cluster: OnceCell::new(), cluster: Mutex::default() }
     }

@@ -3,6 +3,7 @@
 
 mod act;
 mod answer;
+mod budget;
 mod checkpoint;
 mod choice;
 mod clock;
@@ -31,6 +32,7 @@ use std::path::Path;
 
 pub use act::{Act, Fault};
 pub use answer::*;
+pub use budget::{BUDGETS, BudgetDescription, BudgetKind, Budgets};
 pub use checkpoint::Checkpoint;
 pub use choice::Choice;
 pub use clock::{BEAT, BUSY_US, Reading, Sampler, Stopwatch, boot_us, wall_us};

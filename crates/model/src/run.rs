@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::budget::Budgets;
 use super::choice::Choice;
 use super::scenario::Scenario;
 use super::subject::Subject;
@@ -122,30 +123,4 @@ pub struct Substitution {
     pub image: String,
     /// Why.
     pub why: String,
-}
-
-/// Limits that checks hold the workload to, in milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Budgets {
-    /// From the primary's new pod being Ready until every replica has a row written after that.
-    pub resume_ms: u64,
-    /// A GTID barrier on a replica that is following.
-    pub barrier_ms: u64,
-    /// From a disruption until every replica has reached a barrier.
-    #[serde(default = "two_minutes")]
-    pub recovery_ms: u64,
-    /// The longest time without an acknowledged write.
-    #[serde(default = "two_minutes")]
-    pub outage_ms: u64,
-    /// How far 99 of 100 looks at a replica may find it behind, while nothing is disrupted.
-    #[serde(default = "a_second")]
-    pub lag_ms: u64,
-}
-
-fn two_minutes() -> u64 {
-    120_000
-}
-
-fn a_second() -> u64 {
-    1_000
 }

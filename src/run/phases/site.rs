@@ -22,9 +22,9 @@ use super::super::{RunError, Target, WorkloadRun};
 use super::error::PhaseError;
 use super::saved::{Phase, Saved, Thing};
 use crate::cluster::{Cluster, Lab, book, engine};
-use crate::evidence::{Replication, Run, Scenario, Substitution, Upgrade};
+use crate::evidence::{Budgets, Replication, Run, Scenario, Substitution, Upgrade};
 use crate::record::Recorder;
-use crate::scenario::{Context, Limits, Made, Parts, Witnesses};
+use crate::scenario::{Context, Made, Parts, Timeouts, Witnesses};
 use crate::text::quoted;
 use crate::witness::protocol::Secret;
 use crate::workload::{self, ApplyError, Hints, Manifest};
@@ -132,8 +132,12 @@ pub(super) async fn namespace_like(test_cluster: &TestCluster, name: &str) -> Re
 }
 
 impl Site<'_> {
-    pub fn limits(&self) -> Limits {
-        held_to(Limits::scaled(self.run_context.timeout_scale), &self.saved.conditions.budgets)
+    fn budgets(&self) -> Budgets {
+        held_to(self.run_context.timeout_scale, &self.saved.conditions.budgets)
+    }
+
+    pub fn timeouts(&self) -> Timeouts {
+        Timeouts::scaled(self.run_context.timeout_scale).at_least(&self.budgets())
     }
 
     /// Writes down how far it got.
@@ -250,7 +254,7 @@ impl Site<'_> {
             newer: None,
         };
         let run =
-            description(&self.test_cluster, &workload_run, &scope, &self.saved.subject, substitutions, self.limits());
+            description(&self.test_cluster, &workload_run, &scope, &self.saved.subject, substitutions, self.budgets());
         Run { upgrade, ..run }
     }
 
@@ -300,7 +304,7 @@ impl Site<'_> {
             admin_password: admin,
             ledger: Some(self.saved.conditions.ledger),
             semi_sync: self.saved.conditions.semi_sync,
-            limits: self.limits(),
+            timeouts: self.timeouts(),
             replication: self.replication(),
             adopted: self.saved.adopted,
             newer: None,
@@ -316,7 +320,7 @@ impl Site<'_> {
     /// # Errors
     /// When something stays.
     pub async fn remove(&self) -> Result<(), RunError> {
-        let (run, limit) = (self.saved.name(), self.limits().teardown * 2);
+        let (run, limit) = (self.saved.name(), self.timeouts().teardown * 2);
         let made = book::Made { run: &run, intents: &self.saved.intents, claims_in: None };
         let removing = async {
             let left = guest::remove(&self.test_cluster.cluster.client, &made, limit).await;

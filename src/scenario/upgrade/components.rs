@@ -15,7 +15,7 @@ pub(super) const STEADY: Duration = Duration::from_secs(15);
 /// Ready for so long. One that does not become or stay so is in the state, which is read all the same.
 pub async fn ready(context: &Context, known: &[ComponentSummary], steady: Duration) {
     let since = Cell::new(None);
-    let ready = context.poll("the control plane Ready, and steady", context.limits.pod_ready, async || {
+    let ready = context.poll("the control plane Ready, and steady", context.timeouts.pod_ready, async || {
         let state = match context.components().await {
             Ok(there) => unready(known, &there),
             Err(error) => Some(error.to_string()),

@@ -72,7 +72,7 @@ async fn back(context: &Context, node: &str, before: &Renewed, wanted: &str) -> 
     let ready = context.node_ready(node, before).await?;
     let what = format!("a kubelet {wanted} on {node}");
     // Of a control plane it has meanwhile started the API server again, which at first knows nobody.
-    let version = context.poll(&what, context.limits.pod_ready, async || match version(context, node).await {
+    let version = context.poll(&what, context.timeouts.pod_ready, async || match version(context, node).await {
         Ok(version) if version == wanted => WaitStatus::Met(version),
         Ok(version) => WaitStatus::Pending(version),
         Err(error) => WaitStatus::Pending(error.to_string()),
@@ -90,7 +90,7 @@ async fn restored(context: &Context, release: &Release, node: &str, old: &str, e
         context.undo(&Disrupted::Upgraded(node.to_owned())).await?;
         // Only now, since without a kubelet the node may have no API server to read it from.
         let what = format!("the lease of {node}");
-        let lease = context.poll(&what, context.limits.pod_ready, async || match context.lease(node).await {
+        let lease = context.poll(&what, context.timeouts.pod_ready, async || match context.lease(node).await {
             Ok(renewed) => WaitStatus::Met(renewed),
             Err(error) => WaitStatus::Pending(error.to_string()),
         });

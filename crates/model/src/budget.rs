@@ -1,0 +1,161 @@
+//! What a workload may take: one table of names, units and usual values that the command line, judges and reports read.
+
+use serde::{Deserialize, Serialize};
+
+/// One of the budgets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BudgetKind {
+    /// Until replication goes on after the primary came back.
+    Resume,
+    /// Until a replica that follows has reached a barrier.
+    Barrier,
+    /// Until the workload has recovered from a disruption.
+    Recovery,
+    /// The longest time without an acknowledged write.
+    Outage,
+    /// How far behind a replica may be.
+    Lag,
+}
+
+/// What a budget is.
+#[derive(Debug, Clone, Copy)]
+pub struct BudgetDescription {
+    /// The budget.
+    pub kind: BudgetKind,
+    /// Its name in options and reports.
+    pub name: &'static str,
+    /// What it is unless somebody says otherwise, in milliseconds, on an ordinary machine.
+    pub usual_ms: u64,
+    /// Whether a scale below 1 makes it smaller: how fast a replica follows on a busy machine is another matter.
+    pub shrinks: bool,
+    /// What it is held against, for people.
+    pub means: &'static str,
+}
+
+/// All budgets.
+pub const BUDGETS: [BudgetDescription; 5] = [
+    BudgetDescription {
+        kind: BudgetKind::Resume,
+        name: "resume",
+        usual_ms: 30_000,
+        shrinks: true,
+        means: "from the primary's new pod being Ready until every replica has a row written after that",
+    },
+    BudgetDescription {
+        kind: BudgetKind::Barrier,
+        name: "barrier",
+        usual_ms: 30_000,
+        shrinks: true,
+        means: "until a replica that is following has reached what the primary has executed",
+    },
+    BudgetDescription {
+        kind: BudgetKind::Recovery,
+        name: "recovery",
+        usual_ms: 120_000,
+        shrinks: true,
+        means: "from a disruption until every replica has reached a barrier",
+    },
+    BudgetDescription {
+        kind: BudgetKind::Outage,
+        name: "outage",
+        usual_ms: 120_000,
+        shrinks: true,
+        means: "the longest time without an acknowledged write",
+    },
+    BudgetDescription {
+        kind: BudgetKind::Lag,
+        name: "lag",
+        usual_ms: 1_000,
+        shrinks: false,
+        means: "how far 99 of 100 samples of a replica may find it behind while nothing is disrupted",
+    },
+];
+
+/// What checks hold the workload to, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budgets {
+    /// [`BudgetKind::Resume`].
+    pub resume_ms: u64,
+    /// [`BudgetKind::Barrier`].
+    pub barrier_ms: u64,
+    /// [`BudgetKind::Recovery`].
+    #[serde(default = "usual_recovery_ms")]
+    pub recovery_ms: u64,
+    /// [`BudgetKind::Outage`].
+    #[serde(default = "usual_outage_ms")]
+    pub outage_ms: u64,
+    /// [`BudgetKind::Lag`].
+    #[serde(default = "usual_lag_ms")]
+    pub lag_ms: u64,
+}
+
+fn usual_recovery_ms() -> u64 {
+    BudgetKind::Recovery.description().usual_ms
+}
+
+fn usual_outage_ms() -> u64 {
+    BudgetKind::Outage.description().usual_ms
+}
+
+fn usual_lag_ms() -> u64 {
+    BudgetKind::Lag.description().usual_ms
+}
+
+impl BudgetKind {
+    /// Its line of the table.
+    pub fn description(self) -> &'static BudgetDescription {
+        &BUDGETS[self as usize]
+    }
+}
+
+impl Budgets {
+    /// The usual ones on a machine that takes `factor` times as long as an ordinary one.
+    pub fn scaled(factor: f64) -> Self {
+        let ms = |kind: BudgetKind| {
+            let BudgetDescription { usual_ms, shrinks, .. } = *kind.description();
+            let factor = if shrinks { factor } else { factor.max(1.0) };
+            (usual_ms as f64 * factor).round() as u64
+        };
+        Self {
+            resume_ms: ms(BudgetKind::Resume),
+            barrier_ms: ms(BudgetKind::Barrier),
+            recovery_ms: ms(BudgetKind::Recovery),
+            outage_ms: ms(BudgetKind::Outage),
+            lag_ms: ms(BudgetKind::Lag),
+        }
+    }
+
+    /// The place of one of them.
+    pub fn of(&mut self, kind: BudgetKind) -> &mut u64 {
+        match kind {
+            BudgetKind::Resume => &mut self.resume_ms,
+            BudgetKind::Barrier => &mut self.barrier_ms,
+            BudgetKind::Recovery => &mut self.recovery_ms,
+            BudgetKind::Outage => &mut self.outage_ms,
+            BudgetKind::Lag => &mut self.lag_ms,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_every_budget_at_its_place() {
+        for described in BUDGETS {
+            assert_eq!(described.kind.description().name, described.name);
+            let mut budgets = Budgets::scaled(1.0);
+            assert_eq!(*budgets.of(described.kind), described.usual_ms);
+            *budgets.of(described.kind) = 7;
+            assert_ne!(budgets, Budgets::scaled(1.0));
+        }
+    }
+
+    #[test]
+    fn a_scale_below_one_leaves_the_lag() {
+        let budgets = Budgets::scaled(0.5);
+        assert_eq!((budgets.recovery_ms, budgets.lag_ms), (60_000, 1_000));
+        assert_eq!(Budgets::scaled(2.0).lag_ms, 2_000);
+    }
+}
