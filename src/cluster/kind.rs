@@ -13,8 +13,7 @@ use super::program::{kill_leader, lives, run, run_known};
 pub use super::shape::{IpFamily, Shape};
 use crate::evidence::Leftover;
 
-/// The names of the clusters that this program makes begin so.
-pub const PREFIX: &str = "steadfast-";
+pub use super::lease::PREFIX;
 
 /// How long making a cluster may take.
 pub const CREATE_WITHIN: Duration = Duration::from_secs(420);

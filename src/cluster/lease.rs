@@ -4,7 +4,8 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use super::kind::PREFIX;
+/// The names of the clusters that this program makes begin so.
+pub const PREFIX: &str = "steadfast-";
 
 /// The claim on a cluster of the run that made it.
 #[derive(Debug)]

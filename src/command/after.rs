@@ -8,7 +8,8 @@ use steadfast::report::Progress;
 use steadfast::run::{self, Keep, Target, phases};
 use steadfast::text::quoted;
 
-use crate::cli::{Cli, scale};
+use super::ending::{refused, report};
+use super::options::scale;
 
 /// What `after` can be told.
 #[derive(Debug, Args)]
@@ -71,16 +72,16 @@ impl AfterOptions {
 }
 
 /// Acts it.
-pub async fn act(cli: &Cli, options: &AfterOptions) -> anyhow::Result<u8> {
+pub async fn act(options: &AfterOptions, color: clap::ColorChoice) -> anyhow::Result<u8> {
     let (wish, progress) = (options.wish(), Progress::new());
     if options.abandon {
         let done = phases::abandon(&wish, &progress).await;
-        return done.map_or_else(|error| crate::refused(&error, &progress), |()| Ok(0));
+        return done.map_or_else(|error| refused(&error, &progress), |()| Ok(0));
     }
     let finished = match phases::after(&wish, run::cancelled_by_signals(), &progress).await {
-        Err(error) => return crate::refused(&error, &progress),
+        Err(error) => return refused(&error, &progress),
         Ok(finished) => finished,
     };
     let checks: Vec<_> = UPGRADE_CHECKS.iter().collect();
-    crate::report(cli, &finished, &progress, (&checks, &wish.rerun))
+    report(&finished, &progress, (&checks, &wish.rerun), color)
 }

@@ -7,7 +7,8 @@ use steadfast::report::Progress;
 use steadfast::run::{self, phases};
 use steadfast::terminal::tell;
 
-use crate::cli::RunOptions;
+use super::ending::{INTERRUPTED, refused, tell_kept, trouble, usage};
+use super::options::RunOptions;
 
 /// What `before` can be told.
 #[derive(Debug, Args)]
@@ -47,19 +48,17 @@ impl BeforeOptions {
 /// Acts it.
 pub async fn act(options: &BeforeOptions) -> anyhow::Result<u8> {
     if options.run.has_namespaces() {
-        return Ok(crate::usage(
-            "--witness-namespace is for `steadfast run`: `before` makes its namespaces; leave it out",
-        ));
+        return Ok(usage("--witness-namespace is for `steadfast run`: `before` makes its namespaces; leave it out"));
     }
     let progress = Progress::new();
     let finished = match phases::before(&options.wish(), run::cancelled_by_signals(), &progress).await {
-        Err(error) => return crate::refused(&error, &progress),
+        Err(error) => return refused(&error, &progress),
         Ok(finished) => finished,
     };
-    let trouble = crate::trouble(&finished, &progress);
+    let trouble = trouble(&finished, &progress);
     tell(&format!("evidence: {}", finished.directory.join("evidence.jsonl").display()));
-    crate::tell_kept(&finished);
-    let interrupted = matches!(finished.trouble, Some(run::RunError::Interrupted)).then_some(crate::INTERRUPTED);
+    tell_kept(&finished);
+    let interrupted = matches!(finished.trouble, Some(run::RunError::Interrupted)).then_some(INTERRUPTED);
     Ok(trouble.or(interrupted).unwrap_or(0))
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::ending::usage;
 use clap::Args;
 use steadfast::cluster::book::Of;
 use steadfast::cluster::{Cluster, Lab, is_meant, kept, kind};
@@ -39,7 +40,7 @@ pub async fn act(options: &DownOptions) -> anyhow::Result<u8> {
 async fn on_a_cluster(kubeconfig: &Path, options: &DownOptions) -> anyhow::Result<u8> {
     let found = find(kubeconfig, options).await;
     let (cluster, uid) = match found {
-        Err(error) if error.is_bad_input() => return Ok(crate::usage(&error.to_string())),
+        Err(error) if error.is_bad_input() => return Ok(usage(&error.to_string())),
         found => found?,
     };
     let removed = run::sweep_cluster(&cluster, &uid, Of::KeptRuns).await?;
@@ -71,7 +72,7 @@ async fn clusters(cluster: Option<&str>) -> anyhow::Result<u8> {
         Some(name) if kept.iter().any(|known| known == name) => vec![name.to_owned()],
         Some(name) => {
             let known = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
-            return Ok(crate::usage(&format!("no cluster `{name}` was kept by this program; kept: {known}")));
+            return Ok(usage(&format!("no cluster `{name}` was kept by this program; kept: {known}")));
         }
         None => kept,
     };

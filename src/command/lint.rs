@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::ending::{FAILED, usage};
 use clap::Args;
 use steadfast::choice::choice;
 use steadfast::cluster::Lab;
 use steadfast::lint::{Format, Level};
 use steadfast::terminal;
 use steadfast::workload::Sources;
-
-use crate::cli::Cli;
 
 /// With which codes it ends.
 pub const EXIT_CODES: &str =
@@ -44,13 +43,13 @@ impl LintOptions {
 }
 
 /// Acts it.
-pub async fn act(cli: &Cli, options: &LintOptions) -> anyhow::Result<u8> {
+pub async fn act(options: &LintOptions, color: clap::ColorChoice) -> anyhow::Result<u8> {
     // Most manifests need no kubectl, so a machine without a lab is no obstacle.
     let kubectl = Lab::read().map_or_else(|_| "kubectl".to_owned(), |lab| lab.kubectl);
     let linted = match steadfast::lint::lint(&options.sources(), &options.accept, &kubectl).await {
         Ok(linted) => linted,
-        Err(error) => return Ok(crate::usage(&error.to_string())),
+        Err(error) => return Ok(usage(&error.to_string())),
     };
-    terminal::print(&linted.render(options.format, terminal::width()), cli.color)?;
-    Ok(if linted.summary().has(options.fail_on) { crate::FAILED } else { 0 })
+    terminal::print(&linted.render(options.format, terminal::width()), color)?;
+    Ok(if linted.summary().has(options.fail_on) { FAILED } else { 0 })
 }

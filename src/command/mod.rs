@@ -1,8 +1,17 @@
-//! Commands that have more to say than a line in the list of them.
+//! The commands, a file each, and what they share: options, checks by id, and how a command ends.
 
 pub mod after;
 pub mod before;
+pub mod doctor;
 pub mod down;
+pub mod ending;
+pub mod explain;
+pub mod judge;
 pub mod lint;
+pub mod list;
+pub mod options;
+pub mod run;
+pub mod select;
 pub mod trend;
+pub mod up;
 pub mod upgrade;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::ending::usage;
 use clap::Args;
 use steadfast::terminal::tell;
 use steadfast::trend::{Form, Trend, gather};
@@ -35,7 +36,7 @@ pub fn run(args: &TrendArgs) -> u8 {
     if trend.is_whole() {
         return 0;
     }
-    crate::usage(&format!(
+    usage(&format!(
         "{} of what was found could not be read and is missing from the trend, which names it; give directories of runs, \
          with the results.json that this version of steadfast writes",
         trend.apart.unread.len()

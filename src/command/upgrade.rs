@@ -5,7 +5,8 @@ use steadfast::check::{Check, UPGRADE_CHECKS};
 use steadfast::cluster::Version;
 use steadfast::run::{Settings, Target};
 
-use crate::cli::{RunOptions, among};
+use super::options::RunOptions;
+use super::select::matching;
 
 /// What an upgrade can be told.
 #[derive(Debug, Args)]
@@ -26,7 +27,7 @@ impl UpgradeOptions {
     /// # Errors
     /// When the filter leaves no check, or a cluster that was there is not to be disrupted; the message says what to do.
     pub fn settings(&self) -> Result<Settings, String> {
-        let checks: Vec<&'static Check> = among(UPGRADE_CHECKS.iter(), self.filter.as_deref())?;
+        let checks: Vec<&'static Check> = matching(UPGRADE_CHECKS.iter(), self.filter.as_deref())?;
         let settings = self.run.settings(checks);
         if !settings.allow_disruption && !matches!(settings.target, Target::New { .. }) {
             return Err(

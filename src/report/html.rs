@@ -6,10 +6,11 @@ use super::account::{Part, account, exercised, expectations, needs_attention, of
 use super::causes::{Common, so};
 use super::costs::{Cell, ledger, rows};
 use super::describe::describe;
+use super::escape::escape;
 use super::spans::{Ended, seconds, spans};
 use super::{Conclusion, Judged, Outcome, svg};
 use crate::check::Verdict;
-use crate::text::{in_line, is_hidden};
+use crate::text::in_line;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -45,23 +46,6 @@ pub(super) fn page(outcome: &Outcome<'_>) -> String {
     html += &list("scope", &scope(outcome.evidence));
     html += &time_table(outcome);
     html + "</main>\n</body>\n</html>\n"
-}
-
-/// The text where HTML may stand, in attributes too, without the control characters that HTML cannot hold.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            '\'' => escaped += "&#39;",
-            c if is_hidden(c) && !matches!(c, '\n' | '\t') => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 fn header(outcome: &Outcome<'_>, conclusion: Conclusion) -> String {

@@ -6,6 +6,7 @@ mod account;
 mod causes;
 mod costs;
 mod describe;
+mod escape;
 mod exercised;
 mod github;
 mod html;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::account::{exercised, substitutions, text, text_of_cause};
 use super::causes::{Common, so};
 use super::costs::{Cell, ledger, rows};
-use super::html::escape;
+use super::escape::escape;
 use super::versions::versions;
 use super::{Conclusion, Judged, Outcome};
 use crate::check::Verdict;

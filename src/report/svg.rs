@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Outcome;
 use super::describe::describe;
-use super::html::escape;
+use super::escape::escape;
 use super::spans::{Ended, Span, seconds, spans};
 use crate::check::measure::Measures;
 use crate::evidence::{Evidence, Mark, PodLife, Record, What};

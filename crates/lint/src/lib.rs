@@ -7,6 +7,7 @@ mod for_people;
 mod json;
 mod kustomization;
 pub mod manifest;
+mod object_places;
 mod origin;
 mod read;
 mod rules;
@@ -21,7 +22,8 @@ use std::ops::Range;
 use serde::Serialize;
 
 use manifest::{ManifestError, Sources};
-use read::{Input, Place};
+use object_places::Place;
+use read::Input;
 use set::{Hit, Set};
 use source::{Position, Source};
 use steadfast_model::{Choice, image, object, text};

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::kustomization::Tree;
-use super::read::{Object, Place, shown};
+use super::object_places::{Object, Place, shown};
 use super::source::Source;
 use crate::manifest::{self, Dialect, step};
 

@@ -1,16 +1,13 @@
 //! Reads what is linted: objects with the places of their fields. This is the only part of the room that does I/O.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Component, Path, PathBuf};
-
-use serde_json::Value;
+use std::path::Path;
 
 use super::kustomization::Tree;
+use super::object_places::{Object, Place, shown};
 use super::origin::Origins;
 use super::source::Source;
 use crate::manifest::{self, Dialect, ManifestError, Placed, Sources, Text, objects_of};
-use crate::object::text;
 
 /// The texts that were read, and the objects in them.
 #[derive(Debug, Default)]
@@ -19,50 +16,6 @@ pub(super) struct Input {
     pub objects: Vec<Object>,
     /// Files beside them that hold no objects.
     pub passed_over: Vec<String>,
-}
-
-/// One object and where its fields stand.
-#[derive(Debug)]
-pub(super) struct Object {
-    pub value: Value,
-    /// By JSON pointer.
-    pub places: BTreeMap<String, Place>,
-    /// Keys that stand more than once in one map, by JSON pointer, each where it stands again.
-    pub repeated: Vec<(String, Place)>,
-}
-
-/// Where a field stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    /// Which of the sources.
-    pub source: usize,
-    /// The bytes to point at.
-    pub range: Range<usize>,
-    /// Whether the field itself stands there, and not only its object.
-    pub exact: bool,
-}
-
-impl Object {
-    pub(super) fn kind(&self) -> &str {
-        text(&self.value, "/kind").unwrap_or_default()
-    }
-
-    pub(super) fn name(&self) -> &str {
-        let named = |pointer| text(&self.value, pointer);
-        named("/metadata/name").or_else(|| named("/metadata/generateName")).unwrap_or_default()
-    }
-
-    /// Where a field stands, or the nearest one above it.
-    pub(super) fn place(&self, pointer: &str) -> Option<&Place> {
-        let mut pointer = pointer;
-        loop {
-            match (self.places.get(pointer), pointer.rfind('/')) {
-                (Some(place), _) => return Some(place),
-                (None, Some(above)) => pointer = &pointer[..above],
-                (None, None) => return None,
-            }
-        }
-    }
 }
 
 /// Reads kustomizations, folders, files, charts, or `-` for standard input.
@@ -135,22 +88,6 @@ impl Object {
             repeated: placed.repeated.into_iter().map(|(pointer, range)| (pointer, place(range))).collect(),
         }
     }
-}
-
-/// A path as people and code hosts write it: without detours, and relative where it lies below the current folder.
-pub(super) fn shown(path: &Path) -> String {
-    let mut clean = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(clean.components().next_back(), Some(Component::Normal(_))) => {
-                clean.pop();
-            }
-            part => clean.push(part),
-        }
-    }
-    let below = std::env::current_dir().ok().and_then(|here| clean.strip_prefix(here).ok().map(Path::to_owned));
-    below.unwrap_or(clean).display().to_string()
 }
 
 #[cfg(test)]

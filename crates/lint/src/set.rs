@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Level;
-use super::read::Object;
+use super::object_places::Object;
 use crate::image::Image;
 use crate::manifest;
 use crate::object::{items, strings, text};

@@ -147,8 +147,3 @@ fn right_too_late(question: &str, stale: &Heard, right: &Heard, now: &Change<Rig
 fn after(heard: &Heard, now: &Change<Right>) -> String {
     seconds(heard.mark.at_us.saturating_sub(now.since.at_us))
 }
-
-/// Data for people.
-pub(super) fn list(data: &Data) -> String {
-    data.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
-}

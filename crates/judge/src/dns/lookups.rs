@@ -13,9 +13,9 @@ use super::{
         words::during,
     },
     Zone,
-    converge::{Expected, Heard, Said, Settled, converged, list},
+    converge::{Expected, Heard, Said, Settled, converged},
     known, nobody_there,
-    query::{Data, Query},
+    query::{Data, Query, list},
     slowest,
 };
 

@@ -7,7 +7,7 @@ use std::{
 
 use crate::evidence::{Change, Family, Mark, NamedPort, PodLife, reverse_name};
 
-use super::{super::case::Case, converge::list};
+use super::super::case::Case;
 
 /// What a name's records hold, without what is free to differ.
 pub(super) type Data = BTreeSet<String>;
@@ -259,6 +259,11 @@ fn service_data(port: impl std::fmt::Display, target: &str) -> String {
 
 fn host(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// Data for people.
+pub(super) fn list(data: &Data) -> String {
+    data.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use super::{
         words::during,
     },
     Zone,
-    converge::{Expected, Heard, Said, Settled, converged, list},
-    query::{Data, Query, at, read},
+    converge::{Expected, Heard, Said, Settled, converged},
+    query::{Data, Query, at, list, read},
 };
 
 /// Who asked whom, and how.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Level, Rule};
 use crate::manifest;
 use crate::object::{items, text};
-use crate::read::Object;
+use crate::object_places::Object;
 use crate::set::{Container, Hit, POD, Set};
 
 pub(super) const LIVENESS_KILLS_RECOVERY: Rule = Rule {

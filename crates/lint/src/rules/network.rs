@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Level, Rule};
 use crate::manifest;
 use crate::object::{items, strings, text};
-use crate::read::Object;
+use crate::object_places::Object;
 use crate::set::{Container, Hit, Set};
 
 pub(super) const NO_GOVERNING_SERVICE: Rule = Rule {

@@ -3,7 +3,7 @@
 use super::{Level, Rule};
 use crate::manifest::{self, step};
 use crate::object::{quantity, text};
-use crate::read::Object;
+use crate::object_places::Object;
 use crate::set::{Container, Hit, Set};
 
 pub(super) const BUFFER_POOL_TOO_LARGE: Rule = Rule {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Level, Rule};
 use crate::manifest::{is_below, is_root_password, secret_text, step};
 use crate::object::{items, text};
-use crate::read::Object;
+use crate::object_places::Object;
 use crate::set::{Container, Hit, Set};
 
 pub(super) const NO_ROOT_PASSWORD: Rule = Rule {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Level, Rule};
 use crate::object::{items, text};
-use crate::read::Object;
+use crate::object_places::Object;
 use crate::set::{Container, Hit, POD, Set};
 
 pub(super) const IMAGE_TAG_MOVES: Rule = Rule {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Level, Rule};
 use crate::manifest::step;
 use crate::object::{items, text};
-use crate::read::Object;
+use crate::object_places::Object;
 use crate::set::{Container, Hit, Set};
 
 pub(super) const WRONG_TYPE: Rule = Rule {

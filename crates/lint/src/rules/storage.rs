@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Level, Rule};
 use crate::manifest::is_below;
 use crate::object::{items, text};
-use crate::read::Object;
+use crate::object_places::Object;
 use crate::set::{Container, Hit, Set};
 
 pub(super) const DATA_OUTSIDE_CLAIM: Rule = Rule {

@@ -6,8 +6,16 @@ use serde_json::Value;
 
 use super::super::record::{EventType, ObjectEvent, Record};
 use super::family::Family;
-use super::lives::Life;
 use crate::object::{has_condition, has_strings, items, number, strings, text};
+
+/// What begins and ends under one UID.
+pub trait Life {
+    /// The object's name, which others may bear before and after it, and its UID.
+    fn known_as(&self) -> (&str, &str);
+
+    /// The first record that shows it, and the one that shows it gone, where one does.
+    fn lasts(&self) -> (Mark, Option<Mark>);
+}
 
 /// A place in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,16 +3,7 @@
 
 use std::{collections::HashMap, ops::Deref, slice};
 
-use super::life::Mark;
-
-/// What begins and ends under one UID.
-pub trait Life {
-    /// The object's name, which others may bear before and after it, and its UID.
-    fn known_as(&self) -> (&str, &str);
-
-    /// The first record that shows it, and the one that shows it gone, where one does.
-    fn lasts(&self) -> (Mark, Option<Mark>);
-}
+use super::life::Life;
 
 /// All lives of one kind of object, in the order of appearance.
 #[derive(Debug, Clone)]

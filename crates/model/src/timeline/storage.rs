@@ -1,8 +1,8 @@
 //! The lives of claims and volumes.
 
 use super::super::record::{EventType, ObjectEvent};
+use super::life::Life;
 use super::life::{Change, Mark, at, push_if_new};
-use super::lives::Life;
 use crate::object::text;
 
 /// The life of one PersistentVolumeClaim, known by its UID.

@@ -1,8 +1,9 @@
 //! The command line, from its words to its settings.
 
+use clap::{CommandFactory as _, Parser as _};
+
 use super::*;
-use clap::CommandFactory as _;
-use steadfast::evidence::Scenario;
+use crate::cli::{Cli, Command};
 
 fn options(arguments: &[&str]) -> RunOptions {
     let words = ["steadfast", "run"].iter().chain(arguments);

@@ -1,0 +1,81 @@
+//! How a command ends: what it tells, and with which code.
+
+use steadfast::check::Check;
+use steadfast::report::{Conclusion, GitHub, Progress};
+use steadfast::run::{self, Finished, RunError};
+use steadfast::terminal::{complain, tell};
+
+/// A check failed.
+pub const FAILED: u8 = Conclusion::Failed as u8;
+/// The command line or the manifests cannot be used.
+pub const USAGE: u8 = 2;
+/// Nothing is proved either way.
+pub const INCONCLUSIVE: u8 = Conclusion::Inconclusive as u8;
+/// Somebody ended it.
+pub const INTERRUPTED: u8 = Conclusion::Interrupted as u8;
+
+/// Tells what is wrong with the command line, or with what it names.
+pub fn usage(message: &str) -> u8 {
+    complain(&format!("error: {message}"));
+    USAGE
+}
+
+/// An error of a run as people may see it.
+pub fn without_secrets(error: &RunError, progress: &Progress) -> anyhow::Error {
+    anyhow::Error::msg(progress.redaction().text(&error.to_string()))
+}
+
+/// Tells of an error by which a run did not come to be, and with which code the program ends then.
+pub fn refused(error: &RunError, progress: &Progress) -> anyhow::Result<u8> {
+    let words = without_secrets(error, progress);
+    if error.is_bad_input() { Ok(usage(&words.to_string())) } else { Err(words) }
+}
+
+/// Judges a finished run by these checks, writes and prints its reports, and tells with which code the program ends.
+pub fn report(
+    finished: &Finished,
+    progress: &Progress,
+    (checks, rerun): (&[&'static Check], &str),
+    color: clap::ColorChoice,
+) -> anyhow::Result<u8> {
+    let outcome = run::outcome(finished, checks, rerun);
+    let written = run::write_reports(&outcome);
+    // Verdicts that were reached stand, also when something went wrong afterwards.
+    let started = finished.evidence.run().is_some() || matches!(finished.trouble, Some(RunError::Interrupted));
+    if started {
+        steadfast::report::print(&outcome, color)?;
+    }
+    let told = GitHub::from_environment().map_or(Ok(()), |step| step.tell(&outcome));
+    let trouble = trouble(finished, progress);
+    tell_kept(finished);
+    written?;
+    told?;
+    Ok(match (outcome.exit_code(), trouble) {
+        (_, Some(USAGE)) => USAGE,
+        (verdict @ (FAILED | INTERRUPTED), _) if started => verdict,
+        (verdict, trouble) => trouble.unwrap_or(verdict),
+    })
+}
+
+/// Says why a run did not begin or did not come to its end, and with which code the program ends then. That it was
+/// interrupted is in the report.
+pub fn trouble(finished: &Finished, progress: &Progress) -> Option<u8> {
+    match &finished.trouble {
+        None | Some(RunError::Interrupted) => None,
+        Some(error) => {
+            let error_text = without_secrets(error, progress);
+            complain(&format!(
+                "error: {error_text}\nevidence: {}",
+                finished.directory.join("evidence.jsonl").display()
+            ));
+            Some(if error.is_bad_input() { USAGE } else { INCONCLUSIVE })
+        }
+    }
+}
+
+/// Tells what was kept, and how to remove it.
+pub fn tell_kept(finished: &Finished) {
+    if let Some(kept) = &finished.kept {
+        tell(&format!("\n{kept}"));
+    }
+}

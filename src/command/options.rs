@@ -1,0 +1,213 @@
+//! What a run can be told on the command line, and the settings that it means.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use steadfast::check::{CATALOGUE, Check};
+use steadfast::choice::choice;
+use steadfast::cluster::kind::IpFamily;
+use steadfast::evidence::{Choice, Expect, Replication, Scenario};
+use steadfast::run::{Budget, Keep, Settings, Target};
+use steadfast::scenario::Rate;
+use steadfast::text::quoted;
+use steadfast::workload::{Hints, Sources};
+
+/// What a run can be told.
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    /// A kustomization, a folder of YAML or JSON, a file, a Helm chart, or `-` for standard input, with the StatefulSet and
+    /// its Service; can be repeated [default: the seed].
+    #[arg(long, value_name = "PATH")]
+    manifests: Vec<PathBuf>,
+    /// Render the chart with this file of values; can be repeated.
+    #[arg(long, value_name = "FILE", requires = "manifests")]
+    values: Vec<PathBuf>,
+    /// Nodes of the cluster that is made: the control plane and workers.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9), conflicts_with_all = ["cluster", "context", "kubeconfig"])]
+    nodes: u8,
+    /// Kubernetes version of the cluster that is made [default: the lab's].
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["cluster", "context", "kubeconfig"])]
+    kubernetes: Option<String>,
+    /// The addresses of the cluster that is made: of IPv4, of IPv6, or of both.
+    #[arg(long, value_enum, value_name = "FAMILY", default_value = "ipv4", conflicts_with_all = ["cluster", "context", "kubeconfig"])]
+    ip_family: IpFamily,
+    /// Use this kind cluster of this machine instead of making one.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["context", "kubeconfig"])]
+    cluster: Option<String>,
+    /// Use this context of the kubeconfig instead of making a cluster.
+    #[arg(long, requires = "kubeconfig")]
+    context: Option<String>,
+    /// The kubeconfig file of an existing cluster; never taken from the environment.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The UID of that cluster's namespace kube-system, which no other cluster has; a run without it tells it and ends.
+    #[arg(long, value_name = "UID", requires = "kubeconfig")]
+    cluster_uid: Option<String>,
+    /// Use an API server that does not prove who it is: whoever stands in between reads and changes all that is asked.
+    #[arg(long, requires = "kubeconfig")]
+    allow_insecure: bool,
+    /// The witness's image for a cluster that pulls its images; ci/setup makes the one to push.
+    #[arg(long, value_name = "IMAGE", requires = "kubeconfig")]
+    witness_image: Option<String>,
+    /// Agree that pods of the run's own namespace are deleted, killed and scaled on a cluster that was there before;
+    /// without it, what needs that is skipped.
+    #[arg(long)]
+    allow_disruption: bool,
+    /// The workload's namespace; it must not exist [default: the manifests', or one named after the run].
+    #[arg(long)]
+    namespace: Option<String>,
+    /// Make no namespaces: that of --namespace is there and unused, and so is this one, for a witness. The account then needs
+    /// rights in these two alone (manifests/account/namespaces.yaml).
+    #[arg(long, value_name = "NAMESPACE", requires_all = ["kubeconfig", "namespace"])]
+    witness_namespace: Option<String>,
+    #[command(flatten)]
+    hints: Hints,
+    /// Where the directories of runs are made.
+    #[arg(long, value_name = "DIR", env = "ARTIFACTS", default_value = "target/steadfast")]
+    artifacts: PathBuf,
+    /// What becomes of cluster and workload after the run.
+    #[arg(long, value_enum, default_value = "never")]
+    keep: Keep,
+    /// Who configures replication: the harness, or the workload itself (its init containers, its operator), at which the
+    /// harness only looks.
+    #[arg(long, value_parser = choice::<Replication>(), default_value = "managed")]
+    replication: Replication,
+    /// Have the ledger ask around every write whether its commit waited for a replica (semi-synchronous replication, which
+    /// the manifests switch on), and judge it.
+    #[arg(long)]
+    semi_sync: bool,
+    /// Demand more of the workload than holds for every one; can be repeated. `ordered-ready`: its pods come and go in
+    /// the order of their ordinals, also where spec.podManagementPolicy is Parallel. It is always demanded of the seed.
+    #[arg(long, value_parser = choice::<Expect>(), value_name = "WHAT")]
+    expect: Vec<Expect>,
+    /// How many clients write the ledger side by side.
+    #[arg(long, value_name = "N", default_value_t = Rate::default().writers, value_parser = clap::value_parser!(u32).range(1..=64))]
+    writers: u32,
+    /// Inserts a second of each of them.
+    #[arg(long, value_name = "N", default_value_t = Rate::default().per_second, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rate: u32,
+    /// Multiply every time limit, for a slow machine.
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
+    timeout_scale: f64,
+    /// Hold the workload to another budget, as in `outage=30s`; can be repeated. No scale multiplies it.
+    ///
+    /// `resume` [30s]: replicas go on after their source came back. `barrier` [30s]: a replica reaches what its source
+    /// has. `recovery` [2m]: all replicas have caught up after a disruption. `outage` [2m]: the longest time without an
+    /// acknowledged write. `lag` [1s]: how far behind 99 of 100 looks may find a replica while nothing is disrupted.
+    #[arg(long = "budget", value_name = "NAME=DURATION")]
+    budgets: Vec<Budget>,
+}
+
+pub(crate) fn scale(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(factor) if (0.1..=100.0).contains(&factor) => Ok(factor),
+        _ => Err("give a number from 0.1 to 100".to_owned()),
+    }
+}
+
+impl RunOptions {
+    /// The settings of a run of these checks.
+    pub fn settings(&self, mut checks: Vec<&'static Check>) -> Settings {
+        if self.keep == Keep::Always {
+            // What is kept on request cannot be judged for having gone.
+            checks.retain(|check| !check.scenarios.contains(&Scenario::Teardown));
+        }
+        let target = match (&self.cluster, &self.kubeconfig) {
+            (Some(cluster), _) => Target::Kind(cluster.clone()),
+            (None, Some(kubeconfig)) => {
+                let (kubeconfig, context) = (kubeconfig.clone(), self.context.clone());
+                let (uid, witness_image) = (self.cluster_uid.clone(), self.witness_image.clone());
+                let allow_insecure = self.allow_insecure;
+                let namespaces = self.namespace.clone().zip(self.witness_namespace.clone()).map(<[String; 2]>::from);
+                Target::Context { kubeconfig, context, uid, witness_image, allow_insecure, namespaces }
+            }
+            (None, None) => {
+                let (nodes, kubernetes) = (usize::from(self.nodes), self.kubernetes.clone());
+                Target::New { nodes, kubernetes, domain: None, ip_family: self.ip_family }
+            }
+        };
+        Settings {
+            checks,
+            manifests: Sources { paths: self.manifests.clone(), values: self.values.clone() },
+            target,
+            allow_disruption: self.allow_disruption,
+            namespace: self.namespace.clone(),
+            hints: self.hints.clone(),
+            artifacts: self.artifacts.clone(),
+            keep: self.keep,
+            replication: self.replication,
+            semi_sync: self.semi_sync,
+            expect: self.expect.clone(),
+            upgrade: None,
+            injections: Vec::new(),
+            ledger: Rate { writers: self.writers, per_second: self.rate },
+            timeout_scale: self.timeout_scale,
+            budgets: self.budgets.clone(),
+            rerun: self.rerun(),
+        }
+    }
+
+    /// Whether namespaces are named that somebody made beforehand.
+    pub fn has_namespaces(&self) -> bool {
+        self.witness_namespace.is_some()
+    }
+
+    /// The settings that `up` implies: everything up to replication, and nothing is removed.
+    pub fn up(&self) -> Settings {
+        let checks = CATALOGUE
+            .iter()
+            .filter(|check| check.scenarios.iter().all(|name| [Scenario::Deploy, Scenario::Replicate].contains(name)));
+        Settings { keep: Keep::Always, ..self.settings(checks.collect()) }
+    }
+
+    /// The command that repeats a run, with the options that are not the defaults.
+    fn rerun(&self) -> String {
+        let mut words = vec!["steadfast run".to_owned()];
+        let named = |flag: &'static str, paths: &[PathBuf]| {
+            let word = |path: &PathBuf| format!("{flag} {}", quoted(&path.display().to_string()));
+            paths.iter().map(word).collect::<Vec<_>>()
+        };
+        words.extend(named("--manifests", &self.manifests));
+        words.extend(named("--values", &self.values));
+        words.extend(named("--kubeconfig", self.kubeconfig.as_slice()));
+        let texts = [
+            ("--cluster", &self.cluster),
+            ("--context", &self.context),
+            ("--cluster-uid", &self.cluster_uid),
+            ("--namespace", &self.namespace),
+            ("--witness-namespace", &self.witness_namespace),
+            ("--kubernetes", &self.kubernetes),
+            ("--witness-image", &self.witness_image),
+        ];
+        words.extend(texts.iter().filter_map(|(flag, text)| Some(format!("{flag} {}", quoted(text.as_ref()?)))));
+        words.extend(self.hints.options());
+        if self.nodes != 3 {
+            words.push(format!("--nodes {}", self.nodes));
+        }
+        if let Some(family) = self.ip_family.to_possible_value().filter(|_| self.ip_family != IpFamily::default()) {
+            words.push(format!("--ip-family {}", family.get_name()));
+        }
+        let usual = Rate::default();
+        let ledger = [("--writers", self.writers, usual.writers), ("--rate", self.rate, usual.per_second)];
+        let others = ledger.iter().filter(|(_, number, usual)| number != usual);
+        words.extend(others.map(|(flag, number, _)| format!("{flag} {number}")));
+        if self.semi_sync {
+            words.push("--semi-sync".to_owned());
+        }
+        words.extend(self.expect.iter().map(|demand| format!("--expect {}", demand.name())));
+        if self.replication == Replication::Observed {
+            words.push("--replication observed".to_owned());
+        }
+        if (self.timeout_scale - 1.0).abs() > f64::EPSILON {
+            words.push(format!("--timeout-scale {}", self.timeout_scale));
+        }
+        words.extend(self.budgets.iter().map(|budget| format!("--budget {budget}")));
+        if self.allow_disruption {
+            words.push("--allow-disruption".to_owned());
+        }
+        words.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests;
