@@ -24,6 +24,7 @@
 
 pub mod choice;
 pub mod cluster;
+pub mod driver;
 pub mod probe;
 pub mod record;
 pub mod redaction;

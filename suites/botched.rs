@@ -11,10 +11,10 @@ use serde_json::json;
 use steadfast::check::{UPGRADE_CHECKS, Verdict};
 use steadfast::cluster::Lab;
 use steadfast::cluster::kind::IpFamily;
+use steadfast::driver::{FaultInjection, InjectedFault, InjectionPoint};
 use steadfast::evidence::{Phase, What};
 use steadfast::report::Progress;
 use steadfast::run::{self, Finished, Settings, Target};
-use steadfast::scenario::{FaultInjection, InjectedFault, InjectionPoint};
 use steadfast::trend::MUTANTS;
 use tokio_util::sync::CancellationToken;
 

@@ -12,10 +12,11 @@ use libtest_mimic::Failed;
 use serde::Deserialize;
 use steadfast::check::{Check, Verdict, find};
 use steadfast::cluster::kind::IpFamily;
+use steadfast::driver::FaultInjection;
 use steadfast::evidence::{Evidence, Expect, Replication, Scenario};
 use steadfast::report::{Judged, Outcome};
 use steadfast::run::Budget;
-use steadfast::scenario::{FaultInjection, plan};
+use steadfast::scenario::plan;
 use steadfast::trend::MUTANTS;
 use steadfast::workload::Hints;
 

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 use steadfast::check::UPGRADE_CHECKS;
 use steadfast::cluster::{Lab, Version};
+use steadfast::driver::Rate;
 use steadfast::run::Settings;
-use steadfast::scenario::Rate;
 
 mod common;
 #[path = "common/settings.rs"]

@@ -65,7 +65,7 @@ pub async fn act(options: &BeforeOptions) -> anyhow::Result<u8> {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
-    use steadfast::scenario::Rate;
+    use steadfast::driver::Rate;
 
     use super::*;
     use crate::cli::{Cli, Command};

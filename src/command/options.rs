@@ -6,9 +6,9 @@ use clap::{Args, ValueEnum};
 use steadfast::check::{CATALOGUE, Check};
 use steadfast::choice::choice;
 use steadfast::cluster::kind::IpFamily;
+use steadfast::driver::Rate;
 use steadfast::evidence::{Choice, Expect, Replication, Scenario};
 use steadfast::run::{Budget, Keep, Settings, Target};
-use steadfast::scenario::Rate;
 use steadfast::text::quoted;
 use steadfast::workload::{Hints, Sources};
 

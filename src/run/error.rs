@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::phases::PhaseError;
 use crate::cluster::kind::CommandError;
 use crate::cluster::{AdmissionError, ConnectError, EngineError, LabError, UpgradeError, VersionError};
+use crate::driver::ScenarioError;
 use crate::evidence::ReadError;
 use crate::record::{Log, WatchError};
 use crate::report::ReportError;
-use crate::scenario::ScenarioError;
 use crate::workload::{ApplyError, Key, ManifestError, Shortage, SubjectError};
 
 /// A run that could not begin, or was cut short.

@@ -16,7 +16,7 @@ use super::RunError;
 use crate::cluster::book::{Book, Intent, Made, Of, take_over};
 use crate::cluster::kind::lease_folder;
 use crate::cluster::{Cluster, Lease, words};
-use crate::scenario::Journal;
+use crate::driver::Journal;
 use crate::workload::{self, ApplyError, Manifest, Owned, RUN_LABEL};
 
 /// Before the second look; it doubles for each further one.

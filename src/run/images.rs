@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use super::RunError;
 use super::test_cluster::Target;
 use crate::cluster::{Image as LabImage, Lab, kind};
+use crate::driver::Journal;
 use crate::evidence::Substitution;
 use crate::image::Image;
 use crate::object::text;
-use crate::scenario::Journal;
 use crate::workload::{self, Manifest};
 
 /// The containers of the pods that a manifest brings.

@@ -29,10 +29,10 @@ use tokio_util::sync::CancellationToken;
 use crate::check::{Check, Verdict};
 use crate::cluster::kind::{self, KindCluster};
 use crate::cluster::{Lab, book, engine};
+use crate::driver::Journal;
 use crate::evidence::{Evidence, Leftover, Scenario, Snapshot, SnapshotOf, What};
 use crate::record::Log;
 use crate::report::{self, Judged, Outcome, Progress};
-use crate::scenario::Journal;
 use crate::text::quoted;
 use crate::workload::{self};
 

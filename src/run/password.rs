@@ -5,7 +5,7 @@ use kube::api::Api;
 
 use super::RunError;
 use super::test_cluster::TestCluster;
-use crate::scenario::Made;
+use crate::driver::Made;
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Holder, Key, Manifest};
 

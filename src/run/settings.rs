@@ -7,8 +7,9 @@ use super::test_cluster::{RunContext, Target};
 use super::{Disruption, RunError, WorkloadRun, names, preflight};
 use crate::check::Check;
 use crate::cluster::{Lab, Version};
+use crate::driver::{FaultInjection, Rate};
 use crate::evidence::{Expect, Replication, Scenario};
-use crate::scenario::{FaultInjection, Rate, plan};
+use crate::scenario::plan;
 use crate::workload::{self, Hints, Loaded, Sources};
 
 /// What becomes of the cluster, or of the workload on a cluster that was there, after the run.

@@ -17,9 +17,9 @@ use super::{RunError, dns, preflight};
 use crate::check::dns_budget_ms;
 use crate::cluster::kind::{self, IpFamily, KindCluster, Shape};
 use crate::cluster::{Cluster, Lab, NodeImage, Nodes, feature_gates};
+use crate::driver::Journal;
 use crate::evidence::{DnsServer, Snapshot, SnapshotOf, Substitution, What};
 use crate::probe::Session;
-use crate::scenario::Journal;
 use crate::workload::{self, Manifest};
 
 const READY_WITHIN: Duration = Duration::from_secs(180);

@@ -5,8 +5,8 @@ use super::workload_run::{Ending, WorkloadRun, exercise};
 use super::{Keep, RunError, Settings, images, outcome, read_back, surroundings, write_reports};
 use crate::check::CATALOGUE;
 use crate::cluster::{Lab, Version};
+use crate::driver::Newer;
 use crate::evidence::{Conformed, Evidence, Phase, Scenario, Snapshot, SnapshotOf, What};
-use crate::scenario::Newer;
 use crate::workload;
 
 /// Beneath the run's directory: what the workload that is deployed once more left.

@@ -17,12 +17,13 @@ use super::password::password;
 use super::scope::{Disruption, Scope};
 use super::test_cluster::{RunContext, TestCluster};
 use super::{RunError, preflight, witness};
+use crate::driver::{self, Context, FaultInjection, Journal, Made, Newer, Parts, Rate, Timeouts, Witnesses};
 use crate::evidence::{
     Budgets, Expect, Note, Replication, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What,
 };
 use crate::probe::Session;
 use crate::record::Recorder;
-use crate::scenario::{self, Context, FaultInjection, Journal, Made, Newer, Parts, Rate, Timeouts, Witnesses};
+use crate::scenario::{self};
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Hints, Manifest};
 
@@ -226,8 +227,8 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
         subject,
     }));
     let ended = CancellationToken::new();
-    let prober = AbortOnDropHandle::new(tokio::spawn(scenario::probe_readiness(context.clone(), ended.clone())));
-    let collector = AbortOnDropHandle::new(tokio::spawn(scenario::collect(context.clone(), ended.clone())));
+    let prober = AbortOnDropHandle::new(tokio::spawn(driver::probe_readiness(context.clone(), ended.clone())));
+    let collector = AbortOnDropHandle::new(tokio::spawn(driver::collect(context.clone(), ended.clone())));
     let context = standing.context.get_or_init(|| context);
     act_scenarios(context, journal, &scope.scenarios).await;
     ended.cancel();

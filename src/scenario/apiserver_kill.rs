@@ -1,8 +1,8 @@
 //! Kills the API server: the workload must go on without it, and the run's own view of it must come back.
 
-use super::ScenarioError;
-use super::context::Context;
 use super::recover::recovered;
+use crate::driver::Context;
+use crate::driver::ScenarioError;
 use crate::evidence::{Act, Scenario, SnapshotOf};
 use crate::record::WaitStatus;
 

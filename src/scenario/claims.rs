@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::ScenarioError;
-use super::context::Context;
 use super::deploy::{settled, started};
-use super::fault_injection::InjectionPoint;
 use super::recover::recovered;
 use super::replicate::follow;
+use crate::driver::Context;
+use crate::driver::InjectionPoint;
+use crate::driver::ScenarioError;
 use crate::evidence::{Act, Checkpoint, ClaimLife, Retention, Scenario};
 use crate::record::WaitStatus;
 

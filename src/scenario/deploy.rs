@@ -2,10 +2,10 @@
 
 use futures::future::join_all;
 
-use super::ScenarioError;
-use super::context::Context;
-use super::disrupt::quiet;
-use super::fault_injection::InjectionPoint;
+use crate::driver::Context;
+use crate::driver::InjectionPoint;
+use crate::driver::ScenarioError;
+use crate::driver::disrupt::quiet;
 use crate::evidence::{Act, Checkpoint, Scenario, Snapshot, SnapshotOf, What};
 use crate::record::WaitStatus;
 use crate::workload::apply;

@@ -8,11 +8,11 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
-use super::ScenarioError;
-use super::context::Context;
-use super::disrupt::failed;
-use super::placement::DNS_SERVERS;
 use super::recover::recovered;
+use crate::driver::Context;
+use crate::driver::ScenarioError;
+use crate::driver::disrupt::failed;
+use crate::driver::placement::DNS_SERVERS;
 use crate::evidence::{Act, DnsServer, Scenario, Snapshot, SnapshotOf, What};
 use crate::object::has_condition;
 use crate::record::WaitStatus;

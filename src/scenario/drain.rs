@@ -3,11 +3,11 @@
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, EvictParams};
 
-use super::ScenarioError;
-use super::context::Context;
-use super::disrupt::failed;
 use super::recover::recovered;
-use super::undo::Disrupted;
+use crate::driver::Context;
+use crate::driver::Disrupted;
+use crate::driver::ScenarioError;
+use crate::driver::disrupt::failed;
 use crate::evidence::{Act, PodLife, Scenario};
 use crate::record::WaitStatus;
 use crate::workload::by_uid;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::ScenarioError;
-use super::context::Context;
 use super::deploy::started;
-use super::servers::column;
 use super::upgrade::{control_plane_ready, read};
+use crate::driver::Context;
+use crate::driver::ScenarioError;
+use crate::driver::servers::column;
 use crate::evidence::{Checkpoint, Question, Replication, Scenario, SqlAnswer, Stage, State};
 use crate::mysql::statements;
 

@@ -1,13 +1,13 @@
 //! Scales the set to one pod more than it asks for, has that pod replicate, and scales back. The new pod's claim stays
 //! until the teardown.
 
-use super::ScenarioError;
-use super::context::Context;
 use super::deploy::settled;
-use super::fault_injection::InjectionPoint;
-use super::names::Name;
 use super::recover::{caught_up, recovered, whole};
 use super::replicate::follow;
+use crate::driver::Context;
+use crate::driver::InjectionPoint;
+use crate::driver::ScenarioError;
+use crate::driver::names::Name;
 use crate::evidence::{Act, Checkpoint, Scenario};
 
 pub(super) async fn grow(context: &Context) -> Result<(), ScenarioError> {

@@ -27,118 +27,31 @@
 //! servers: new ones may come to be on any node, and nodes with DNS servers are left alone. Claims come last: from there
 //! on the last pod's data is new.
 
-mod admit;
 mod apiserver_kill;
 mod claims;
-mod comeback;
-mod context;
 mod delete_all;
 mod deploy;
-mod disrupt;
 mod dns_replace;
 mod drain;
 pub mod external_upgrade;
-mod fault_injection;
 mod grow;
-mod journal;
-mod ledger;
-mod logs;
-mod lookups;
-mod names;
 mod node_pause;
 mod node_stop;
-mod placement;
-mod probe_readiness;
 mod recover;
 mod replicate;
 mod restart;
 mod roll;
 mod scale;
 mod server_kill;
-mod servers;
 mod settle;
-mod state;
 mod teardown;
-mod timeouts;
-mod undo;
 mod unready;
 mod upgrade;
 
-use std::time::Duration;
-
-use crate::cluster::kind::CommandError;
-use crate::record::WaitError;
-use crate::workload::{ApplyError, ManifestError};
-
 pub use crate::evidence::{Scenario, plan};
-pub use context::{Context, Made, Parts, Witnesses};
-pub use fault_injection::{FaultInjection, InjectedFault, InjectionPoint};
-pub use journal::Journal;
-pub use ledger::{Rate, collect};
-pub use probe_readiness::probe_readiness;
 pub use teardown::teardown;
-pub use timeouts::Timeouts;
-pub use upgrade::{LostNode, Newer};
 
-/// A scenario could not be acted to its end. What it recorded until then is evidence all the same.
-#[derive(Debug, thiserror::Error)]
-pub enum ScenarioError {
-    /// A wait ended without what was awaited.
-    #[error(transparent)]
-    Wait(#[from] WaitError),
-    /// A manifest of the harness's own is not one.
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    /// The API server refused an object.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    /// The API server could not be asked.
-    #[error("cannot {what}: {source}")]
-    Api {
-        /// What was tried.
-        what: String,
-        /// What happened.
-        source: Box<kube::Error>,
-    },
-    /// The engine did not do something to a node.
-    #[error(transparent)]
-    Node(#[from] CommandError),
-    /// No node may be disrupted.
-    #[error("no node with a pod of the set can be {what}: {why}; give the cluster more nodes by --nodes")]
-    NoNode {
-        /// What was to be done to it.
-        what: &'static str,
-        /// What each of them carries.
-        why: String,
-    },
-    /// A server, or a node, did not do what the scenario needs.
-    #[error("{pod} did not {what}: {answer}")]
-    Server {
-        /// The pod, or the node.
-        pod: String,
-        /// What was asked of it.
-        what: String,
-        /// What it answered.
-        answer: String,
-    },
-    /// A node did not come back with a newer kubelet.
-    #[error(transparent)]
-    Lost(Box<LostNode>),
-    /// The end of the scenarios came first, since the workload did not come back.
-    #[error("cut short {after:?} after the workload had been awaited in vain")]
-    CutShort {
-        /// How long after that.
-        after: Duration,
-    },
-    /// The witness did not do with its ledger what the scenario needs.
-    #[error("the witness did not {what}: {reason}")]
-    Ledger {
-        /// What was asked of it.
-        what: String,
-        /// Why not.
-        reason: String,
-    },
-}
+use crate::driver::{Context, ScenarioError};
 
 /// Acts one scenario other than teardown.
 ///

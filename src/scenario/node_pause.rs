@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::ScenarioError;
-use super::context::Context;
 use super::recover::recovered;
-use super::undo::Disrupted;
+use crate::driver::Context;
+use crate::driver::Disrupted;
+use crate::driver::ScenarioError;
 use crate::evidence::{Act, Scenario};
 
 /// For how long: shorter than it takes the cluster to give the node up, longer than a client waits for a query.

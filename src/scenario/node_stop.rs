@@ -1,9 +1,9 @@
 //! Shuts a node down and starts it again: its pods stay what they are, and all their containers are new.
 
-use super::ScenarioError;
-use super::context::Context;
 use super::recover::recovered;
-use super::undo::Disrupted;
+use crate::driver::Context;
+use crate::driver::Disrupted;
+use crate::driver::ScenarioError;
 use crate::evidence::{Act, Scenario};
 
 pub(super) async fn node_stop(context: &Context) -> Result<(), ScenarioError> {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
-use super::ScenarioError;
-use super::context::Context;
 use super::deploy::settled;
+use crate::driver::Context;
+use crate::driver::ScenarioError;
 use crate::evidence::{Checkpoint, Scenario};
 
 /// Rows that are written once every pod is Ready again.

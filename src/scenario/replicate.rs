@@ -3,9 +3,9 @@
 
 use futures::future::try_join_all;
 
-use super::ScenarioError;
-use super::context::Context;
-use super::fault_injection::InjectionPoint;
+use crate::driver::Context;
+use crate::driver::InjectionPoint;
+use crate::driver::ScenarioError;
 use crate::evidence::{Checkpoint, Replication, Scenario};
 use crate::mysql::statements;
 

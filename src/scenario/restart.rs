@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::ScenarioError;
-use super::context::Context;
-use super::fault_injection::InjectionPoint;
-use super::names::Name;
+use crate::driver::Context;
+use crate::driver::InjectionPoint;
+use crate::driver::ScenarioError;
+use crate::driver::names::Name;
 use crate::evidence::{Checkpoint, Scenario};
 
 /// Rows that are written before a deletion, and again after it.

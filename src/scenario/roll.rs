@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::ScenarioError;
-use super::context::Context;
-use super::disrupt::{UNSTARTABLE, quiet};
-use super::fault_injection::InjectionPoint;
 use super::recover::recovered;
+use crate::driver::Context;
+use crate::driver::InjectionPoint;
+use crate::driver::ScenarioError;
+use crate::driver::disrupt::{UNSTARTABLE, quiet};
 use crate::evidence::{Act, Scenario};
 
 /// An annotation of the pod template: it changes the revision and nothing that a server could notice.

@@ -3,12 +3,12 @@
 
 use futures::future::join_all;
 
-use super::ScenarioError;
-use super::context::Context;
 use super::deploy::{settled, started};
-use super::disrupt::{Held, quiet};
-use super::fault_injection::InjectionPoint;
-use super::names::Name;
+use crate::driver::Context;
+use crate::driver::InjectionPoint;
+use crate::driver::ScenarioError;
+use crate::driver::disrupt::{Held, quiet};
+use crate::driver::names::Name;
 use crate::evidence::{Act, Checkpoint, PodManagement, Scenario, Timeline};
 use crate::record::WaitStatus;
 

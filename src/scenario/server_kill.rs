@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use super::ScenarioError;
-use super::context::Context;
 use super::recover::recovered;
 use crate::cluster::SERVERS;
+use crate::driver::Context;
+use crate::driver::ScenarioError;
 use crate::evidence::{Act, Checkpoint, Scenario, runs_anew};
 use crate::record::WaitStatus;
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::ScenarioError;
-use super::context::Context;
-use super::fault_injection::InjectionPoint;
+use crate::driver::Context;
+use crate::driver::InjectionPoint;
+use crate::driver::ScenarioError;
 use crate::evidence::{Checkpoint, Scenario};
 
 /// For how long the ledger goes on undisturbed: what is normal is measured then. With ten looks a second at a replica,

@@ -10,35 +10,25 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
-use super::ScenarioError;
-use super::context::Context;
 use super::deploy::settled;
-use super::disrupt::failed;
 use super::drain::{empty, evict};
-use super::fault_injection::InjectionPoint;
-use super::undo::Disrupted;
-use crate::cluster::{Lab, NodeImage, Release};
+use crate::cluster::Release;
+use crate::driver::Context;
+use crate::driver::Disrupted;
+use crate::driver::InjectionPoint;
+use crate::driver::ScenarioError;
+use crate::driver::disrupt::failed;
 use crate::evidence::{Act, ComponentSummary, Scenario, SnapshotOf, Stage, State};
 use crate::record::WaitStatus;
 use crate::workload::{self, Manifest};
 
 pub(super) use components::ready as control_plane_ready;
-pub use kubelet::LostNode;
 
 /// A set without pods: that it is seen proves that the controller of the sets has seen every older one too.
 const HANDSHAKE: &str = include_str!("../../manifests/witness/handshake.yaml");
 
 /// Bears a kubelet's own pods, which no API server can evict.
 const MIRROR: &str = "kubernetes.io/config.mirror";
-
-/// What the nodes are upgraded to.
-#[derive(Debug, Clone)]
-pub struct Newer {
-    /// What this machine has.
-    pub lab: Lab,
-    /// The node image with the newer release.
-    pub node: NodeImage,
-}
 
 pub(super) async fn upgrade(context: &Context) -> Result<(), ScenarioError> {
     let Some(newer) = &context.newer else {

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use steadfast::check::Check;
+use steadfast::driver::Rate;
 use steadfast::evidence::Replication;
 use steadfast::run::{Keep, Settings, Target};
-use steadfast::scenario::Rate;
 use steadfast::workload::{Hints, Sources};
 
 use crate::common;

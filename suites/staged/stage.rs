@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, IpFamily, KindCluster};
+use steadfast::driver::{FaultInjection, Journal, Rate};
 use steadfast::evidence::{Evidence, Expect, Replication, Scenario};
 use steadfast::record::Log;
 use steadfast::report::Progress;
 use steadfast::run::{
     self, Budget, Disruption, Ending, RunContext, RunError, Target, TestCluster, WorkloadRun, exercise,
 };
-use steadfast::scenario::{FaultInjection, Journal, Rate};
 use steadfast::workload::{self, Hints, Manifest, Sources};
 use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;

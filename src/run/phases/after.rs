@@ -12,9 +12,10 @@ use super::saved::{Conditions, Phase, Saved, SavedError};
 use super::site::{Met, Site, arrive};
 use crate::check::{UPGRADE_CHECKS, Verdict};
 use crate::cluster::Lab;
+use crate::driver::Made;
 use crate::evidence::{Evidence, Scenario, Snapshot, SnapshotOf, Upgrade, What};
 use crate::report::Progress;
-use crate::scenario::{self, Made, external_upgrade};
+use crate::scenario::{self, external_upgrade};
 use crate::workload::Hints;
 
 /// What `after` is asked to do.

@@ -14,9 +14,10 @@ use super::error::PhaseError;
 use super::saved::{Conditions, Phase, Place, Saved, SavedError};
 use super::site::{Site, arrive, live, namespace_like};
 use crate::cluster::{Lab, kind};
+use crate::driver::Made;
 use crate::evidence::{Scenario, What};
 use crate::report::Progress;
-use crate::scenario::{self, Made, external_upgrade};
+use crate::scenario::{self, external_upgrade};
 use crate::workload::{self, Hints, Manifest};
 
 /// What `before` is asked to do.

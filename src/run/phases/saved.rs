@@ -10,10 +10,10 @@ use tempfile::NamedTempFile;
 
 use crate::cluster::book::Intent;
 use crate::cluster::kind::PREFIX;
+use crate::driver::Rate;
 use crate::evidence::{Expect, Replication, State, Subject};
 use crate::regular;
 use crate::run::{Budget, Target};
-use crate::scenario::Rate;
 use crate::workload::{Hints, Owned, Sources};
 
 /// The version of the file's format. A reader refuses a file with another one.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use super::super::context::Context;
+use crate::driver::Context;
 use crate::evidence::ComponentSummary;
 use crate::record::WaitStatus;
 

@@ -4,38 +4,17 @@
 use k8s_openapi::api::core::v1::Node;
 use kube::api::Api;
 
-use super::super::ScenarioError;
-use super::super::context::Context;
-use super::super::disrupt::failed;
-use super::super::placement::Renewed;
-use super::super::undo::Disrupted;
 use crate::cluster::Release;
+use crate::driver::Context;
+use crate::driver::Disrupted;
+use crate::driver::disrupt::failed;
+use crate::driver::placement::Renewed;
+use crate::driver::{LostNode, ScenarioError};
 use crate::evidence::{Act, Scenario, SnapshotOf};
 use crate::record::WaitStatus;
 
 /// How the kubelet names what it ends with.
 const LAST_WORDS: &str = "\"command failed\"";
-
-/// A node that did not come back with a newer kubelet, and what became of it.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{node} did not come back with the kubelet {to} ({source}); it ended with: {said}; {after}; mend its flags or its \
-     configuration before the next upgrade; its log: logs/{file}"
-)]
-pub struct LostNode {
-    /// The node.
-    pub node: String,
-    /// The version that it was to have.
-    pub to: String,
-    /// What was waited for in vain.
-    pub source: ScenarioError,
-    /// The new kubelet's last error.
-    pub said: String,
-    /// What became of the node then.
-    pub after: String,
-    /// The log, among the run's logs.
-    pub file: String,
-}
 
 /// Has a node start the new kubelet.
 pub(super) async fn renew(context: &Context, release: &Release, node: &str, worker: bool) -> Result<(), ScenarioError> {

@@ -8,9 +8,9 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::core::GroupVersionKind;
 use serde_json::Value;
 
-use super::ScenarioError;
 use super::context::Context;
 use super::disrupt::failed;
+use super::error::ScenarioError;
 use super::servers::{column, first};
 use crate::evidence::{
     Checkpoint, ComponentSummary, Dns, DnsAnswer, NameAnswer, Question, ServerSummary, Snapshot, SnapshotOf, SqlAnswer,
@@ -37,7 +37,7 @@ const CONTROL_PLANE: &str = "tier=control-plane";
 
 impl Context {
     /// Reads the state, and records it. The ledger rests while the servers are asked, so that they have the same.
-    pub(super) async fn state(&self, stage: Stage, steps: u32) -> Result<State, ScenarioError> {
+    pub(crate) async fn state(&self, stage: Stage, steps: u32) -> Result<State, ScenarioError> {
         let checkpoint = Checkpoint::Upgrading { steps };
         let servers = self.at_rest(async { Ok(self.server_summaries(&checkpoint).await) }).await?;
         let names = self.all_names();
@@ -105,7 +105,7 @@ impl Context {
     }
 
     /// The components of the control plane that the cluster shows.
-    pub(super) async fn components(&self) -> Result<Vec<ComponentSummary>, ScenarioError> {
+    pub(crate) async fn components(&self) -> Result<Vec<ComponentSummary>, ScenarioError> {
         let pods = self.list(("", "Pod"), Some(SYSTEM), CONTROL_PLANE).await?;
         Ok(pods.iter().map(component_summary).collect())
     }

@@ -8,9 +8,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
-use super::ScenarioError;
 use super::context::Context;
 use super::disrupt::failed;
+use super::error::ScenarioError;
 use crate::evidence::SnapshotOf;
 use crate::object::has_condition;
 use crate::record::WaitStatus;
@@ -18,17 +18,17 @@ use crate::record::WaitStatus;
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 
 /// The pods that serve DNS, in the namespace kube-system.
-pub(super) const DNS_SERVERS: &str = "k8s-app=kube-dns";
+pub(crate) const DNS_SERVERS: &str = "k8s-app=kube-dns";
 
 const WITNESSES: &str = "app.kubernetes.io/name=steadfast-witness";
 
 /// When a kubelet last said that its node is there; nothing before it ever did.
-pub(super) type Renewed = Option<MicroTime>;
+pub(crate) type Renewed = Option<MicroTime>;
 
 impl Context {
     /// The node of the primary, or else of another pod of the set, that carries nothing by which the run itself goes on:
     /// without the API server, DNS or a witness nobody would see what becomes of the workload.
-    pub(super) async fn free_node(&self, what: &'static str) -> Result<String, ScenarioError> {
+    pub(crate) async fn free_node(&self, what: &'static str) -> Result<String, ScenarioError> {
         let taken = self.taken_nodes().await?;
         let mut nodes: Vec<String> = Vec::new();
         for node in self.subject.pods().filter_map(|pod| self.node_of(&pod)) {
@@ -65,7 +65,7 @@ impl Context {
     }
 
     /// The nodes with an API server.
-    pub(super) async fn control_planes(&self) -> Result<Vec<String>, ScenarioError> {
+    pub(crate) async fn control_planes(&self) -> Result<Vec<String>, ScenarioError> {
         let nodes: Api<Node> = Api::all(self.client.clone());
         let list = nodes.list(&ListParams::default().labels(CONTROL_PLANE)).await;
         let list = list.map_err(failed("list the control-plane nodes".to_owned()))?;
@@ -73,25 +73,25 @@ impl Context {
     }
 
     /// The pods of any namespace with these labels.
-    pub(super) async fn pods_of(&self, namespace: &str, selector: &str) -> Result<Vec<Pod>, ScenarioError> {
+    pub(crate) async fn pods_of(&self, namespace: &str, selector: &str) -> Result<Vec<Pod>, ScenarioError> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let list = pods.list(&ListParams::default().labels(selector)).await;
         Ok(list.map_err(failed(format!("list the pods {selector} of {namespace}")))?.items)
     }
 
     /// The node that a pod of the set runs on.
-    pub(super) fn node_of(&self, pod: &str) -> Option<String> {
+    pub(crate) fn node_of(&self, pod: &str) -> Option<String> {
         self.journal.log.look(|timeline| timeline.live_pod(pod)?.node.clone())
     }
 
     /// The pods of the set on a node, with their UIDs, lowest ordinal first.
-    pub(super) fn pods_on(&self, node: &str) -> Vec<(String, String)> {
+    pub(crate) fn pods_on(&self, node: &str) -> Vec<(String, String)> {
         let there = self.subject.pods().filter(|pod| self.node_of(pod).as_deref() == Some(node));
         there.filter_map(|pod| Some((self.uid(&pod)?, pod))).map(|(uid, pod)| (pod, uid)).collect()
     }
 
     /// When a node's kubelet last said that the node is there.
-    pub(super) async fn lease(&self, node: &str) -> Result<Renewed, ScenarioError> {
+    pub(crate) async fn lease(&self, node: &str) -> Result<Renewed, ScenarioError> {
         let leases: Api<Lease> = Api::namespaced(self.client.clone(), "kube-node-lease");
         let lease = leases.get_opt(node).await.map_err(failed(format!("read the lease of {node}")))?;
         Ok(lease.and_then(|lease| lease.spec).and_then(|spec| spec.renew_time))
@@ -99,7 +99,7 @@ impl Context {
 
     /// Waits until a node is Ready, by the word of a kubelet that has renewed its lease since: the condition stays what it
     /// was for most of a minute after a node has gone. Returns the record that says it.
-    pub(super) async fn node_ready(&self, node: &str, before: &Renewed) -> Result<u64, ScenarioError> {
+    pub(crate) async fn node_ready(&self, node: &str, before: &Renewed) -> Result<u64, ScenarioError> {
         let nodes: Api<Node> = Api::all(self.client.clone());
         let what = format!("the node {node} Ready");
         self.poll(&what, self.timeouts.pod_ready, async || {

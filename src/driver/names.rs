@@ -14,14 +14,14 @@ use crate::probe::Session;
 use crate::witness::protocol::{Answer, Ask, DnsAsk};
 
 /// DNS cannot be watched: this is the resolution of the latencies that are reported.
-pub(super) const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+pub(crate) const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Asking goes on for so long after the budget, so that a late answer is told from one that never comes.
-pub(super) const SLACK: Duration = Duration::from_secs(3);
+pub(crate) const SLACK: Duration = Duration::from_secs(3);
 
 /// A name to ask for. What a right answer is, only decides when asking may stop: the answers are judged elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Name {
+pub(crate) enum Name {
     /// The Service.
     Service,
     /// A pod's stable name.
@@ -47,7 +47,7 @@ struct Question {
 
 impl Context {
     /// Every name that DNS has for the workload.
-    pub(super) fn all_names(&self) -> Vec<Name> {
+    pub(crate) fn all_names(&self) -> Vec<Name> {
         let pods = || self.subject.pods();
         let ports = self.subject.named_ports.iter().cloned().map(Name::Port);
         std::iter::once(Name::Service)
@@ -59,7 +59,7 @@ impl Context {
 
     /// Asks for these names until every answer is right, or the budget and some slack have passed; returns the answers
     /// of the last round.
-    pub(super) async fn resolve(&self, checkpoint: &Checkpoint, names: &[Name]) -> Vec<Dns> {
+    pub(crate) async fn resolve(&self, checkpoint: &Checkpoint, names: &[Name]) -> Vec<Dns> {
         let limit = Duration::from_millis(self.dns_budget_ms) + SLACK;
         let begun = Instant::now();
         loop {

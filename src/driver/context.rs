@@ -10,14 +10,14 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::Api;
 
-use super::ScenarioError;
-use super::comeback::Vain;
-use super::fault_injection::FaultInjection;
+use super::disrupted::Disrupted;
+use super::error::ScenarioError;
+use super::injection::FaultInjection;
 use super::journal::Journal;
-use super::ledger::{Rate, Reader};
+use super::newer::Newer;
+use super::rate::{Rate, Reader};
 use super::timeouts::Timeouts;
-use super::undo::Disrupted;
-use super::upgrade::Newer;
+use super::vain::Vain;
 use crate::cluster::Nodes;
 use crate::evidence::{PodLife, Replication, Subject, Timeline};
 use crate::mysql::flavour::Flavour;
@@ -97,12 +97,12 @@ pub struct Context {
     replicating: AtomicBool,
     probing: AtomicBool,
     /// Whether root was seen to be let in from its own machine only.
-    pub(super) root_is_local: AtomicBool,
-    pub(super) reader: Reader,
+    pub(crate) root_is_local: AtomicBool,
+    pub(crate) reader: Reader,
     /// What is to be made good, whatever happens.
-    pub(super) disrupted: tokio::sync::Mutex<Vec<Disrupted>>,
+    pub(crate) disrupted: tokio::sync::Mutex<Vec<Disrupted>>,
     /// Whether the workload was awaited in vain.
-    pub(super) vain: Vain,
+    pub(crate) vain: Vain,
 }
 
 impl std::ops::Deref for Context {
@@ -130,59 +130,59 @@ impl Context {
     }
 
     /// The DNS servers as they are now.
-    pub(super) fn dns_servers(&self) -> Vec<(String, SocketAddr)> {
+    pub(crate) fn dns_servers(&self) -> Vec<(String, SocketAddr)> {
         self.dns_servers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn pods(&self) -> Api<Pod> {
+    pub(crate) fn pods(&self) -> Api<Pod> {
         Api::namespaced(self.client.clone(), &self.subject.namespace)
     }
 
-    pub(super) fn next_write(&self) -> u64 {
+    pub(crate) fn next_write(&self) -> u64 {
         self.next_write.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Remembers what the servers are, by what one of them says of itself.
-    pub(super) fn learn_flavour(&self, version: &str) {
+    pub(crate) fn learn_flavour(&self, version: &str) {
         self.flavour.get_or_init(|| Flavour::of(version));
     }
 
     /// Whether replication is configured.
-    pub(super) fn replicating(&self) -> bool {
+    pub(crate) fn replicating(&self) -> bool {
         self.replicating.load(Ordering::Relaxed)
     }
 
-    pub(super) fn now_replicating(&self) {
+    pub(crate) fn now_replicating(&self) {
         self.replicating.store(true, Ordering::Relaxed);
     }
 
     /// Remembers that every server is asked as its pod becomes Ready.
-    pub(super) fn now_probing(&self) {
+    pub(crate) fn now_probing(&self) {
         self.probing.store(true, Ordering::Relaxed);
     }
 
     /// What the servers are; while none has said so, what most of them understand.
-    pub(super) fn flavour(&self) -> Flavour {
+    pub(crate) fn flavour(&self) -> Flavour {
         self.flavour.get().copied().unwrap_or(Flavour::MySql((5, 7, 0)))
     }
 
     /// The UID of the pod that bears this name now.
-    pub(super) fn uid(&self, pod: &str) -> Option<String> {
+    pub(crate) fn uid(&self, pod: &str) -> Option<String> {
         self.journal.log.look(|timeline| timeline.live_pod(pod).map(|life| life.uid.clone()))
     }
 
     /// Whether the pod with this UID is gone.
-    pub(super) fn gone_already(&self, uid: &str) -> bool {
+    pub(crate) fn gone_already(&self, uid: &str) -> bool {
         self.journal.log.look(|timeline| timeline.pod_by_uid(uid).is_some_and(|life| life.deleted.is_some()))
     }
 
     /// The address of the pod that bears this name now.
-    pub(super) fn address(&self, pod: &str) -> Option<String> {
+    pub(crate) fn address(&self, pod: &str) -> Option<String> {
         self.journal.log.look(|timeline| timeline.live_pod(pod)?.address_at(timeline.last_seq).map(str::to_owned))
     }
 
     /// Waits for something of the timeline, and tells who watches what is seen meanwhile.
-    pub(super) async fn wait<T>(
+    pub(crate) async fn wait<T>(
         &self,
         what: &str,
         limit: Duration,
@@ -193,7 +193,7 @@ impl Context {
     }
 
     /// Waits for something that no watch of the run shows, and tells who watches what is seen meanwhile.
-    pub(super) async fn poll<T>(
+    pub(crate) async fn poll<T>(
         &self,
         what: &str,
         limit: Duration,
@@ -204,7 +204,7 @@ impl Context {
     }
 
     /// Waits until a name's bearer is Ready under another UID than `not`, and was asked as it became so.
-    pub(super) async fn ready(&self, pod: &str, not: Option<&str>) -> Result<(), ScenarioError> {
+    pub(crate) async fn ready(&self, pod: &str, not: Option<&str>) -> Result<(), ScenarioError> {
         let what = if not.is_some() { format!("{pod} Ready under a new UID") } else { format!("{pod} Ready") };
         let awaited = self.wait(&what, self.timeouts.pod_ready, |timeline| {
             let Some(life) = timeline.live_pod(pod) else {

@@ -7,14 +7,14 @@ use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::ScenarioError;
 use super::context::Context;
+use super::error::ScenarioError;
 use crate::evidence::{Act, Fault, Life, PodLife, Timeline, What};
 use crate::record::WaitStatus;
 use crate::workload::by_uid;
 
 /// An image that no kubelet can start, and for which none asks a registry: the letters make it no image's name.
-pub(super) const UNSTARTABLE: &str = "STEADFAST/UNSTARTABLE";
+pub(crate) const UNSTARTABLE: &str = "STEADFAST/UNSTARTABLE";
 
 /// What the kubelet says of such an image.
 const REFUSAL: &str = "InvalidImageName";
@@ -24,12 +24,12 @@ const REFUSAL: &str = "InvalidImageName";
 const QUIET: Duration = Duration::from_secs(1);
 
 /// Lets the recorder watch for what must not happen.
-pub(super) async fn quiet() {
+pub(crate) async fn quiet() {
     tokio::time::sleep(QUIET).await;
 }
 
 /// A pod that is held un-Ready, and what it takes to release it.
-pub(super) struct Held {
+pub(crate) struct Held {
     pod: String,
     uid: String,
     image: String,
@@ -40,7 +40,7 @@ fn turned(life: &PodLife, ready: bool) -> Option<u64> {
     life.ready.last().filter(|last| last.value == ready).map(|last| last.since.seq)
 }
 
-pub(super) fn failed(what: String) -> impl FnOnce(kube::Error) -> ScenarioError {
+pub(crate) fn failed(what: String) -> impl FnOnce(kube::Error) -> ScenarioError {
     move |source| ScenarioError::Api { what, source: Box::new(source) }
 }
 
@@ -58,7 +58,7 @@ impl Context {
     }
 
     /// Does something that disrupts the workload: asked for before, and proved by the records that `act` returns.
-    pub(super) async fn disrupt<E>(&self, act: Act, doing: impl Future<Output = Result<Vec<u64>, E>>) -> Result<(), E> {
+    pub(crate) async fn disrupt<E>(&self, act: Act, doing: impl Future<Output = Result<Vec<u64>, E>>) -> Result<(), E> {
         self.asked(&act);
         let proof = doing.await?;
         self.proved(act, proof);
@@ -66,12 +66,12 @@ impl Context {
     }
 
     /// The number of the record that was written last.
-    pub(super) fn last_record(&self) -> u64 {
+    pub(crate) fn last_record(&self) -> u64 {
         self.journal.log.look(|timeline| timeline.last_seq)
     }
 
     /// Changes the set, and waits until its controller has seen the change. Lists of containers are merged by name.
-    pub(super) async fn patch_set(&self, what: &str, patch: Value) -> Result<(), ScenarioError> {
+    pub(crate) async fn patch_set(&self, what: &str, patch: Value) -> Result<(), ScenarioError> {
         let set = &self.subject.set;
         let patched = self.sets().patch(set, &PatchParams::default(), &Patch::Strategic(patch)).await;
         let patched = patched.map_err(failed(what.to_owned()))?;
@@ -79,7 +79,7 @@ impl Context {
     }
 
     /// Asks for another number of pods, and waits until the controller has seen it.
-    pub(super) async fn patch_scale(&self, to: u32) -> Result<(), ScenarioError> {
+    pub(crate) async fn patch_scale(&self, to: u32) -> Result<(), ScenarioError> {
         let patch = json!({"spec": {"replicas": to}});
         self.patch_set(&format!("scale {} to {to}", self.subject.set), patch).await
     }
@@ -96,7 +96,7 @@ impl Context {
     }
 
     /// Deletes a pod by UID, with its own grace period or this one, waits until it is gone, and returns its UID.
-    pub(super) async fn delete(&self, pod: &str, grace_s: Option<u32>) -> Result<String, ScenarioError> {
+    pub(crate) async fn delete(&self, pod: &str, grace_s: Option<u32>) -> Result<String, ScenarioError> {
         let uid = self.uid(pod).unwrap_or_default();
         let act = Act::DeletePod { pod: pod.to_owned(), uid: uid.clone(), grace_s };
         let doing = async {
@@ -108,13 +108,13 @@ impl Context {
     }
 
     /// Has the API server delete the pod with this UID, and nobody who took its place.
-    pub(super) async fn ask_to_go(&self, pod: &str, uid: &str, grace_s: Option<u32>) -> Result<(), ScenarioError> {
+    pub(crate) async fn ask_to_go(&self, pod: &str, uid: &str, grace_s: Option<u32>) -> Result<(), ScenarioError> {
         let parameters = DeleteParams { grace_period_seconds: grace_s, ..by_uid(uid) };
         self.pods().delete(pod, &parameters).await.map(drop).map_err(failed(format!("delete {pod}")))
     }
 
     /// Waits for something of one object's life; where that has ended without, it comes no more.
-    pub(super) async fn of_life<L: Life, T>(
+    pub(crate) async fn of_life<L: Life, T>(
         &self,
         what: &str,
         limit: Duration,
@@ -132,7 +132,7 @@ impl Context {
     }
 
     /// The same for the pod with this UID.
-    pub(super) async fn of_pod<T>(
+    pub(crate) async fn of_pod<T>(
         &self,
         what: &str,
         limit: Duration,
@@ -145,14 +145,14 @@ impl Context {
     }
 
     /// Waits until the pod with this UID is gone, and returns the record that shows it.
-    pub(super) async fn gone(&self, pod: &str, uid: &str) -> Result<u64, ScenarioError> {
+    pub(crate) async fn gone(&self, pod: &str, uid: &str) -> Result<u64, ScenarioError> {
         let gone = |life: &PodLife| life.deleted.map(|mark| mark.seq);
         let what = format!("{pod} (uid {uid}) gone");
         self.comes_back(self.of_pod(&what, self.timeouts.pod_gone, uid, gone)).await
     }
 
     /// Waits until the controller has replaced a pod that was there under this UID, and the new one is Ready.
-    pub(super) async fn replaced(&self, pod: &str, old: &str) -> Result<(), ScenarioError> {
+    pub(crate) async fn replaced(&self, pod: &str, old: &str) -> Result<(), ScenarioError> {
         let what = format!("{pod} (uid {old}) told to go");
         let going = |life: &PodLife| life.deleting.or(life.deleted).map(drop);
         self.of_pod(&what, self.timeouts.reaction, old, going).await?;
@@ -162,7 +162,7 @@ impl Context {
     /// Keeps a pod from being Ready, whatever its readiness probe asks: its server gets an image that cannot be started.
     /// The image is one of the few fields of a pod that may change
     /// (<https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement>); the set's template stays.
-    pub(super) async fn hold(&self, pod: &str) -> Result<Held, ScenarioError> {
+    pub(crate) async fn hold(&self, pod: &str) -> Result<Held, ScenarioError> {
         let there = self.pods().get(pod).await.map_err(failed(format!("read {pod}")))?;
         let containers = there.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
         let server = containers.iter().find(|container| container.name == self.subject.container);
@@ -184,7 +184,7 @@ impl Context {
     }
 
     /// Gives a held pod its image back, and waits until it is Ready.
-    pub(super) async fn release(&self, held: Held) -> Result<(), ScenarioError> {
+    pub(crate) async fn release(&self, held: Held) -> Result<(), ScenarioError> {
         let act = Act::Release { pod: held.pod.clone(), uid: held.uid.clone() };
         let doing = async {
             self.patch_image(&held, &held.image).await?;
@@ -214,7 +214,7 @@ impl Context {
 
     /// Waits until containers of the pod with this UID were started again after a record, and it is Ready; returns the
     /// records that show it. What the kubelet says of a pod is all of one time, so a Ready from before is none of these.
-    pub(super) async fn restarted(&self, pod: &str, uid: &str, after: u64) -> Result<[u64; 2], ScenarioError> {
+    pub(crate) async fn restarted(&self, pod: &str, uid: &str, after: u64) -> Result<[u64; 2], ScenarioError> {
         let what = format!("a container of {pod} (uid {uid}) started again");
         let again = |life: &PodLife| {
             let last = life.restarts.last().filter(|last| last.value > life.restarts_at(after))?;
@@ -229,7 +229,7 @@ impl Context {
 
     /// Waits until a pod that took the place of another one is stuck with an image that cannot be started, and returns
     /// the record that shows it.
-    pub(super) async fn stuck(&self, pod: &str, old: &str) -> Result<u64, ScenarioError> {
+    pub(crate) async fn stuck(&self, pod: &str, old: &str) -> Result<u64, ScenarioError> {
         let what = format!("{pod} stuck with its image");
         self.wait(&what, self.timeouts.pod_gone, |timeline| match timeline.live_pod(pod) {
             Some(life) if life.uid == old => WaitStatus::Pending(format!("still the old one: {}", life.summary)),

@@ -13,7 +13,7 @@ const CLIENTS: [&str; 2] = ["mysql", "mariadb"];
 
 impl Context {
     /// The account that the harness logs in as, with its password.
-    pub(super) fn login(&self) -> (&str, Secret) {
+    pub(crate) fn login(&self) -> (&str, Secret) {
         if self.root_is_local.load(Ordering::Relaxed) {
             return (ADMIN_USER, self.admin_password.clone());
         }
@@ -21,7 +21,7 @@ impl Context {
     }
 
     /// Makes the account in the server of a pod, and tells whether it is there. Servers that somebody else uses get none.
-    pub(super) async fn admit(&self, checkpoint: &Checkpoint, pod: &str) -> bool {
+    pub(crate) async fn admit(&self, checkpoint: &Checkpoint, pod: &str) -> bool {
         if self.adopted {
             return false;
         }

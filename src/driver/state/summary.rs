@@ -20,7 +20,7 @@ fn flag(object: &Value, pointer: &str) -> Option<bool> {
     object.pointer(pointer).and_then(Value::as_bool)
 }
 
-pub(super) fn node_summary(node: &Value) -> NodeSummary {
+pub(crate) fn node_summary(node: &Value) -> NodeSummary {
     NodeSummary {
         name: string(node, "/metadata/name"),
         uid: string(node, "/metadata/uid"),
@@ -30,7 +30,7 @@ pub(super) fn node_summary(node: &Value) -> NodeSummary {
     }
 }
 
-pub(super) fn set_summary(set: &Value) -> SetSummary {
+pub(crate) fn set_summary(set: &Value) -> SetSummary {
     SetSummary {
         uid: string(set, "/metadata/uid"),
         generation: number(set, "/metadata/generation"),
@@ -46,7 +46,7 @@ pub(super) fn set_summary(set: &Value) -> SetSummary {
     }
 }
 
-pub(super) fn revision_summary(revision: &Value) -> RevisionSummary {
+pub(crate) fn revision_summary(revision: &Value) -> RevisionSummary {
     RevisionSummary {
         name: string(revision, "/metadata/name"),
         uid: string(revision, "/metadata/uid"),
@@ -55,7 +55,7 @@ pub(super) fn revision_summary(revision: &Value) -> RevisionSummary {
     }
 }
 
-pub(super) fn pod_summary(pod: &Value) -> PodSummary {
+pub(crate) fn pod_summary(pod: &Value) -> PodSummary {
     let asked = |name: &str| items(pod, "/spec/containers").find(|container| text(container, "/name") == Some(name));
     let container = |status: &Value| {
         let name = string(status, "/name");
@@ -85,7 +85,7 @@ pub(super) fn pod_summary(pod: &Value) -> PodSummary {
     }
 }
 
-pub(super) fn claim_summary(claim: &Value) -> ClaimSummary {
+pub(crate) fn claim_summary(claim: &Value) -> ClaimSummary {
     let owner = |owner: &Value| OwnerSummary {
         kind: string(owner, "/kind"),
         name: string(owner, "/name"),
@@ -103,7 +103,7 @@ pub(super) fn claim_summary(claim: &Value) -> ClaimSummary {
     }
 }
 
-pub(super) fn volume_summary(volume: &Value) -> VolumeSummary {
+pub(crate) fn volume_summary(volume: &Value) -> VolumeSummary {
     VolumeSummary {
         name: string(volume, "/metadata/name"),
         uid: string(volume, "/metadata/uid"),
@@ -113,7 +113,7 @@ pub(super) fn volume_summary(volume: &Value) -> VolumeSummary {
     }
 }
 
-pub(super) fn service_summary(service: &Value) -> ServiceSummary {
+pub(crate) fn service_summary(service: &Value) -> ServiceSummary {
     let port = |port: &Value| {
         let target = port.pointer("/targetPort").map(ToString::to_string).unwrap_or_default();
         let (name, protocol) = (string(port, "/name"), string(port, "/protocol"));
@@ -131,7 +131,7 @@ pub(super) fn service_summary(service: &Value) -> ServiceSummary {
 
 /// The endpoints of a slice. What a condition leaves open counts as the API has it: ready and serving, not terminating
 /// (<https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions>).
-pub(super) fn endpoint_summaries(slice: &Value) -> Vec<EndpointSummary> {
+pub(crate) fn endpoint_summaries(slice: &Value) -> Vec<EndpointSummary> {
     let summaries = |endpoint: &Value| {
         let condition = |name: &str| flag(endpoint, &format!("/conditions/{name}"));
         let ready = condition("ready").unwrap_or(true);
@@ -149,7 +149,7 @@ pub(super) fn endpoint_summaries(slice: &Value) -> Vec<EndpointSummary> {
     items(slice, "/endpoints").flat_map(summaries).collect()
 }
 
-pub(super) fn legacy_endpoints(endpoints: &Value) -> LegacyEndpoints {
+pub(crate) fn legacy_endpoints(endpoints: &Value) -> LegacyEndpoints {
     let addresses = |of: &str| {
         let subsets = items(endpoints, "/subsets").flat_map(|subset| items(subset, of));
         subsets.filter_map(|address| optional(address, "/ip")).collect()
@@ -157,7 +157,7 @@ pub(super) fn legacy_endpoints(endpoints: &Value) -> LegacyEndpoints {
     LegacyEndpoints { ready: addresses("/addresses"), not_ready: addresses("/notReadyAddresses") }
 }
 
-pub(super) fn dns_setup(config: &Value, deployments: &[Value]) -> DnsSetup {
+pub(crate) fn dns_setup(config: &Value, deployments: &[Value]) -> DnsSetup {
     let sum = |pointer: &str| deployments.iter().map(|deployment| number(deployment, pointer)).sum();
     DnsSetup {
         corefile: string(config, "/data/Corefile"),
@@ -169,7 +169,7 @@ pub(super) fn dns_setup(config: &Value, deployments: &[Value]) -> DnsSetup {
     }
 }
 
-pub(super) fn component_summary(pod: &Value) -> ComponentSummary {
+pub(crate) fn component_summary(pod: &Value) -> ComponentSummary {
     ComponentSummary {
         component: string(pod, "/metadata/labels/component"),
         node: string(pod, "/spec/nodeName"),

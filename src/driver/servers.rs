@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::ScenarioError;
 use super::context::Context;
+use super::error::ScenarioError;
 use super::ledger;
 use crate::evidence::{
     Checkpoint, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Question, Row, Sql, SqlAnswer, Stopwatch, What, Write,
@@ -21,7 +21,7 @@ const HASTE: Duration = Duration::from_secs(3);
 
 impl Context {
     /// Asks a pod's server, at the address that the pod has now, and records question and answer.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         checkpoint: &Checkpoint,
         pod: &str,
@@ -67,7 +67,7 @@ impl Context {
 
     /// Has a pod's server asked until it answers a query, for so long at most, and tells whether it did. Only an answer
     /// has its record: that there is none yet says nothing.
-    pub(super) async fn ask_until_answered(&self, checkpoint: &Checkpoint, pod: &str, limit: Duration) -> bool {
+    pub(crate) async fn ask_until_answered(&self, checkpoint: &Checkpoint, pod: &str, limit: Duration) -> bool {
         let uid = self.uid(pod).unwrap_or_default();
         let statements = vec![statements::PING.to_owned()];
         let (mut took_us, mut answer) = self.put_as(Ask::Await, self.login(), pod, &statements, limit).await;
@@ -97,7 +97,7 @@ impl Context {
         told
     }
 
-    pub(super) async fn put_as(
+    pub(crate) async fn put_as(
         &self,
         way: fn(SqlAsk) -> Ask,
         (user, password): (&str, Secret),
@@ -129,7 +129,7 @@ impl Context {
     }
 
     /// Asks a server who it is.
-    pub(super) async fn identity(&self, checkpoint: &Checkpoint, pod: &str) {
+    pub(crate) async fn identity(&self, checkpoint: &Checkpoint, pod: &str) {
         let answer = self.ask(checkpoint, pod, Question::Identity, vec![statements::IDENTITY.to_owned()]).await;
         if let Some(version) = first(&answer, "version") {
             self.learn_flavour(&version);
@@ -137,14 +137,14 @@ impl Context {
     }
 
     /// Asks a server what it does to keep a commit.
-    pub(super) async fn settings(&self, checkpoint: &Checkpoint, pod: &str) {
+    pub(crate) async fn settings(&self, checkpoint: &Checkpoint, pod: &str) {
         self.ask(checkpoint, pod, Question::Settings, vec![statements::SETTINGS.to_owned()]).await;
         let statements = vec![statements::SEMI_SYNC.to_owned()];
         self.ask_as(checkpoint, pod, Question::SemiSync, statements, self.timeouts.sql, in_small_letters).await;
     }
 
     /// Asks a server for how many seconds it has been running.
-    pub(super) async fn uptime(&self, checkpoint: &Checkpoint, pod: &str) -> Option<u64> {
+    pub(crate) async fn uptime(&self, checkpoint: &Checkpoint, pod: &str) -> Option<u64> {
         let statements = vec![statements::UPTIME.to_owned()];
         let answer =
             self.ask_as(checkpoint, pod, Question::Uptime, statements, self.timeouts.sql, in_small_letters).await;
@@ -152,7 +152,7 @@ impl Context {
     }
 
     /// Whether a server answers this run over TLS.
-    pub(super) async fn is_over_tls(&self, checkpoint: &Checkpoint, pod: &str) -> Result<bool, ScenarioError> {
+    pub(crate) async fn is_over_tls(&self, checkpoint: &Checkpoint, pod: &str) -> Result<bool, ScenarioError> {
         let (_, answer) = self.put(checkpoint, pod, &[statements::CIPHER.to_owned()], self.timeouts.sql).await;
         match answer.trouble() {
             Some(trouble) => Err(self.unwilling(pod, "tell whether it speaks TLS", trouble)),
@@ -161,7 +161,7 @@ impl Context {
     }
 
     /// Asks the container for its host name, short and full; where it has no program for that, its files.
-    pub(super) async fn hostname(&self, checkpoint: &Checkpoint, pod: &str) {
+    pub(crate) async fn hostname(&self, checkpoint: &Checkpoint, pod: &str) {
         for (argv, instead) in [(&["hostname"][..], KERNEL_HOSTNAME), (&["hostname", "-f"], HOSTS)] {
             if self.run_in(checkpoint, pod, argv, self.timeouts.exec).await.lacks_program() {
                 self.run_in(checkpoint, pod, instead, self.timeouts.exec).await;
@@ -170,7 +170,7 @@ impl Context {
     }
 
     /// Runs a command in the server's container, and records what came of it.
-    pub(super) async fn run_in(
+    pub(crate) async fn run_in(
         &self,
         checkpoint: &Checkpoint,
         pod: &str,
@@ -195,7 +195,7 @@ impl Context {
     }
 
     /// Writes rows on the primary, all at once, records what became of each, and tells whether all are acknowledged.
-    pub(super) async fn write(&self, checkpoint: &Checkpoint, rows: usize) -> bool {
+    pub(crate) async fn write(&self, checkpoint: &Checkpoint, rows: usize) -> bool {
         let pod = self.subject.primary();
         let writes = (0..rows).map(|_| async {
             let id = self.next_write();
@@ -220,7 +220,7 @@ impl Context {
     }
 
     /// Has these replicas wait until they have executed what the primary has by now, and tells whether all have.
-    pub(super) async fn barrier(&self, checkpoint: &Checkpoint, replicas: &[String], limit: Duration) -> bool {
+    pub(crate) async fn barrier(&self, checkpoint: &Checkpoint, replicas: &[String], limit: Duration) -> bool {
         let primary = self.subject.primary();
         let question = vec![self.flavour().executed().to_owned()];
         let answer = self.ask(checkpoint, &primary, Question::GtidExecuted, question).await;
@@ -234,7 +234,7 @@ impl Context {
 
     /// The same with little time. Of a replica that does not come that far there is no record: it was given less than the
     /// budget, so nothing follows from it.
-    pub(super) async fn barrier_in_haste(&self, checkpoint: &Checkpoint, replicas: &[String]) {
+    pub(crate) async fn barrier_in_haste(&self, checkpoint: &Checkpoint, replicas: &[String]) {
         let primary = self.subject.primary();
         let question = vec![self.flavour().executed().to_owned()];
         let answer = self.ask(checkpoint, &primary, Question::GtidExecuted, question).await;
@@ -253,7 +253,7 @@ impl Context {
     }
 
     /// Asks these servers for their transactions, rows and checksums.
-    pub(super) async fn contents(&self, checkpoint: &Checkpoint, pods: &[String]) {
+    pub(crate) async fn contents(&self, checkpoint: &Checkpoint, pods: &[String]) {
         let asks = pods.iter().map(|pod| async move {
             self.ask(checkpoint, pod, Question::GtidExecuted, vec![self.flavour().executed().to_owned()]).await;
             self.rows(checkpoint, pod).await;
@@ -263,18 +263,18 @@ impl Context {
     }
 
     /// Asks a server which rows of the ledger it has.
-    pub(super) async fn rows(&self, checkpoint: &Checkpoint, pod: &str) {
+    pub(crate) async fn rows(&self, checkpoint: &Checkpoint, pod: &str) {
         self.ask(checkpoint, pod, Question::Rows, vec![statements::ROWS.to_owned()]).await;
     }
 
     /// Asks a server which writes of the witness's ledger it has.
-    pub(super) async fn entries(&self, checkpoint: &Checkpoint, pod: &str) {
+    pub(crate) async fn entries(&self, checkpoint: &Checkpoint, pod: &str) {
         let statements = vec![statements::ENTRIES.to_owned()];
         self.ask_as(checkpoint, pod, Question::Entries, statements, self.timeouts.sql, ledger::condensed).await;
     }
 
     /// Asks a server for the checksum of every table that it has; of one that others use, only of the harness's own.
-    pub(super) async fn digest(&self, checkpoint: &Checkpoint, pod: &str) -> SqlAnswer {
+    pub(crate) async fn digest(&self, checkpoint: &Checkpoint, pod: &str) -> SqlAnswer {
         let list = if self.adopted { statements::OWN_TABLES } else { statements::TABLES }.to_owned();
         let (mut took_us, mut answer) = self.put(checkpoint, pod, std::slice::from_ref(&list), self.timeouts.sql).await;
         let mut statements = vec![list];
@@ -293,7 +293,7 @@ impl Context {
     }
 
     /// Asks these replicas how replication is.
-    pub(super) async fn replica_status(&self, checkpoint: &Checkpoint, replicas: &[String]) {
+    pub(crate) async fn replica_status(&self, checkpoint: &Checkpoint, replicas: &[String]) {
         let statement = self.flavour().status().to_owned();
         let asks =
             replicas.iter().map(|pod| self.ask(checkpoint, pod, Question::ReplicaStatus, vec![statement.clone()]));
@@ -301,14 +301,14 @@ impl Context {
     }
 
     /// Tries to write on these replicas.
-    pub(super) async fn try_writes(&self, checkpoint: &Checkpoint, replicas: &[String]) {
+    pub(crate) async fn try_writes(&self, checkpoint: &Checkpoint, replicas: &[String]) {
         let statements = statements::TRY_WRITE.map(str::to_owned).to_vec();
         let tries = replicas.iter().map(|pod| self.ask(checkpoint, pod, Question::TryWrite, statements.clone()));
         join_all(tries).await;
     }
 
     /// Asks for something without which the scenario cannot go on.
-    pub(super) async fn demand(
+    pub(crate) async fn demand(
         &self,
         checkpoint: &Checkpoint,
         pod: &str,
@@ -333,11 +333,11 @@ fn broken(message: impl ToString) -> SqlAnswer {
     SqlAnswer::Broken { message: message.to_string() }
 }
 
-pub(super) fn column(row: &Row, name: &str) -> Option<String> {
+pub(crate) fn column(row: &Row, name: &str) -> Option<String> {
     row.get(name).cloned().flatten()
 }
 
-pub(super) fn first(answer: &SqlAnswer, name: &str) -> Option<String> {
+pub(crate) fn first(answer: &SqlAnswer, name: &str) -> Option<String> {
     match answer {
         SqlAnswer::Rows(rows) => column(rows.first()?, name),
         _ => None,

@@ -25,7 +25,7 @@ const LONGEST_LINE: u64 = 1 << 20;
 impl Context {
     /// Saves the logs of a pod's containers, those of containers that were restarted too. A log that cannot be had is
     /// noted, and no failure.
-    pub(super) async fn save_logs(&self, pod: &str) {
+    pub(crate) async fn save_logs(&self, pod: &str) {
         let Some((uid, containers)) = self.containers(pod).await else { return };
         let reads = containers.iter().flat_map(|container| [(container, false), (container, true)]).map(
             async |(container, previous)| {
@@ -59,7 +59,7 @@ impl Context {
     }
 
     /// Saves a text beside the logs. That it cannot be saved is noted, and no failure.
-    pub(super) fn save_text(&self, name: &str, text: &str) {
+    pub(crate) fn save_text(&self, name: &str, text: &str) {
         let text = self.journal.log.redaction().text(text);
         let written = std::fs::create_dir_all(&self.logs).and_then(|()| std::fs::write(self.logs.join(name), text));
         if let Err(error) = written {
@@ -76,7 +76,7 @@ impl Context {
     }
 
     /// Records the last that was written by the containers of every pod that is there and not Ready: it may tell why.
-    pub(super) async fn last_words(&self) {
+    pub(crate) async fn last_words(&self) {
         let pods: Vec<(String, String)> = self.journal.log.look(|timeline| {
             let waiting =
                 timeline.pods.iter().filter(|life| life.deleted.is_none() && !life.ready_at(timeline.last_seq));

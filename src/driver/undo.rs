@@ -4,28 +4,16 @@ use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 
-use super::ScenarioError;
 use super::context::Context;
 use super::disrupt::failed;
+use super::disrupted::Disrupted;
+use super::error::ScenarioError;
 use crate::cluster::Nodes;
 use crate::evidence::{Act, NodeState, Scenario, Snapshot, SnapshotOf, What};
 
-/// What a scenario is about to do to a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Disrupted {
-    /// It is paused.
-    Paused(String),
-    /// It is stopped.
-    Stopped(String),
-    /// It is cordoned.
-    Cordoned(String),
-    /// A newer release is brought into it, whose kubelet takes the place of its own.
-    Upgraded(String),
-}
-
 impl Context {
     /// The nodes of this machine. Scenarios that need them are left out where there are none.
-    pub(super) fn machines(&self) -> Result<&Nodes, ScenarioError> {
+    pub(crate) fn machines(&self) -> Result<&Nodes, ScenarioError> {
         self.nodes.as_ref().ok_or_else(|| ScenarioError::NoNode {
             what: "reached",
             why: "the cluster's nodes are no containers of this machine".to_owned(),
@@ -33,12 +21,12 @@ impl Context {
     }
 
     /// Remembers what must be undone, before it is done.
-    pub(super) async fn disrupts(&self, what: &Disrupted) {
+    pub(crate) async fn disrupts(&self, what: &Disrupted) {
         self.disrupted.lock().await.push(what.clone());
     }
 
     /// Makes it good, with its records. What fails is tried once more at the end of the trial.
-    pub(super) async fn undo(&self, what: &Disrupted) -> Result<(), ScenarioError> {
+    pub(crate) async fn undo(&self, what: &Disrupted) -> Result<(), ScenarioError> {
         match what {
             Disrupted::Paused(node) => {
                 let doing = async {
@@ -72,7 +60,7 @@ impl Context {
     }
 
     /// Forgets what need not be undone any more.
-    pub(super) async fn stands(&self, what: &Disrupted) {
+    pub(crate) async fn stands(&self, what: &Disrupted) {
         self.disrupted.lock().await.retain(|disrupted| disrupted != what);
     }
 
@@ -87,7 +75,7 @@ impl Context {
     }
 
     /// Keeps new pods off a node, or lets them come again; returns the record of what the API server then says.
-    pub(super) async fn cordon(&self, node: &str, off: bool) -> Result<u64, ScenarioError> {
+    pub(crate) async fn cordon(&self, node: &str, off: bool) -> Result<u64, ScenarioError> {
         let nodes: Api<Node> = Api::all(self.client.clone());
         let patch = Patch::Strategic(json!({"spec": {"unschedulable": off}}));
         let (verb, wanted) = if off { ("cordon", "cordoned") } else { ("uncordon", "schedulable") };
@@ -98,7 +86,7 @@ impl Context {
     }
 
     /// Records that the engine says of a node what was brought about.
-    pub(super) async fn node_is(&self, node: &str, wanted: &str) -> Result<u64, ScenarioError> {
+    pub(crate) async fn node_is(&self, node: &str, wanted: &str) -> Result<u64, ScenarioError> {
         let state = self.machines()?.state(node).await?;
         self.node_has(node, wanted, &state)
     }
@@ -114,7 +102,7 @@ impl Context {
     }
 
     /// Records how a node, or the API server on it, is.
-    pub(super) fn node_state(&self, of: SnapshotOf, node: &str, state: &str) -> u64 {
+    pub(crate) fn node_state(&self, of: SnapshotOf, node: &str, state: &str) -> u64 {
         let state = NodeState { node: node.to_owned(), state: state.to_owned() };
         let value = serde_json::to_value(state).unwrap_or_default();
         self.journal.log.record(What::Snapshot(Snapshot { of, value }))

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::ScenarioError;
 use super::context::Context;
+use super::error::ScenarioError;
+use super::rate::Rate;
 use crate::evidence::{Act, Row, SqlAnswer, What};
 use crate::mysql::intervals::Intervals;
 use crate::mysql::statements;
@@ -26,25 +25,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Between two tries to reach a witness that could not be reached.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
-
-/// How fast the ledger writes. A run of all checks takes some six minutes, and for a third of them there is nobody to take
-/// a write: eighty a second make more than ten thousand that are acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rate {
-    /// How many write side by side.
-    pub writers: u32,
-    /// Inserts a second of each.
-    pub per_second: u32,
-}
-
-/// What the harness knows of the witness's ledger.
-#[derive(Debug, Default)]
-pub(super) struct Reader {
-    /// Whether it is to run. Whoever wants it to rest holds this meanwhile.
-    wanted: Mutex<bool>,
-    /// How much was read, while there is something to read.
-    position: Mutex<Option<u64>>,
-}
 
 /// Reads the ledger again and again while there is one, until the scenarios have ended.
 pub async fn collect(context: Arc<Context>, ended: CancellationToken) {
@@ -71,15 +51,9 @@ pub async fn collect(context: Arc<Context>, ended: CancellationToken) {
     }
 }
 
-impl Default for Rate {
-    fn default() -> Self {
-        Self { writers: 8, per_second: 10 }
-    }
-}
-
 impl Context {
     /// Starts the ledger, where the run has one. From now on what is compared is compared [`Context::at_rest`].
-    pub(super) async fn start_ledger(&self) -> Result<(), ScenarioError> {
+    pub(crate) async fn start_ledger(&self) -> Result<(), ScenarioError> {
         let (mut wanted, Some(rate)) = (self.reader.wanted.lock().await, self.ledger) else { return Ok(()) };
         let doing = async {
             self.insist("start its ledger", LedgerAsk::Start(self.plan(rate))).await?;
@@ -92,7 +66,7 @@ impl Context {
     }
 
     /// Takes over the ledger that an earlier run of the program started, from its first entry on.
-    pub(super) async fn take_over_ledger(&self) -> Result<(), ScenarioError> {
+    pub(crate) async fn take_over_ledger(&self) -> Result<(), ScenarioError> {
         let mut wanted = self.reader.wanted.lock().await;
         // Whoever paused it may have been killed meanwhile.
         self.insist("go on with its ledger", LedgerAsk::Resume).await?;
@@ -102,7 +76,7 @@ impl Context {
     }
 
     /// Ends the ledger, and records all that it still has.
-    pub(super) async fn stop_ledger(&self) -> Result<(), ScenarioError> {
+    pub(crate) async fn stop_ledger(&self) -> Result<(), ScenarioError> {
         let mut wanted = self.reader.wanted.lock().await;
         if !*wanted {
             return Ok(());
@@ -120,7 +94,7 @@ impl Context {
 
     /// Does something while the ledger writes nothing: what it sent before has its outcome, and it goes on afterwards,
     /// also when this fails.
-    pub(super) async fn at_rest<T>(
+    pub(crate) async fn at_rest<T>(
         &self,
         doing: impl Future<Output = Result<T, ScenarioError>>,
     ) -> Result<T, ScenarioError> {
@@ -212,7 +186,7 @@ impl Context {
 }
 
 /// One row in place of one for each id: the ids, and those that are there more than once.
-pub(super) fn condensed(answer: SqlAnswer) -> SqlAnswer {
+pub(crate) fn condensed(answer: SqlAnswer) -> SqlAnswer {
     let SqlAnswer::Rows(rows) = answer else { return answer };
     let mut ids: Vec<u64> = rows.iter().filter_map(|row| row.get("id")?.as_ref()?.parse().ok()).collect();
     ids.sort_unstable();

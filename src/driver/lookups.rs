@@ -23,7 +23,7 @@ impl Context {
     /// Has every pod look up every other pod, in full and short, until the answers are right, or the budget and some
     /// slack have passed. A pod's own name is in its hosts file; the only pod of a set looks up the Service. Where the image
     /// has no program for that, its resolver's configuration is read.
-    pub(super) async fn look_up(&self, checkpoint: &Checkpoint) {
+    pub(crate) async fn look_up(&self, checkpoint: &Checkpoint) {
         let subject = &self.subject;
         let mut open = Vec::new();
         for from in subject.pods() {

@@ -1,0 +1,29 @@
+//! How fast the ledger writes, and how much of it was read.
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+/// How fast the ledger writes. A run of all checks takes some six minutes, and for a third of them there is nobody to take
+/// a write: eighty a second make more than ten thousand that are acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// How many write side by side.
+    pub writers: u32,
+    /// Inserts a second of each.
+    pub per_second: u32,
+}
+
+/// What the harness knows of the witness's ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    /// Whether it is to run. Whoever wants it to rest holds this meanwhile.
+    pub(crate) wanted: Mutex<bool>,
+    /// How much was read, while there is something to read.
+    pub(crate) position: Mutex<Option<u64>>,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { writers: 8, per_second: 10 }
+    }
+}
