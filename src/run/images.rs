@@ -9,7 +9,7 @@ use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
 use super::RunError;
-use super::test_cluster::Target;
+use super::target::Target;
 use crate::cluster::{Image as LabImage, Lab, kind};
 use crate::driver::Journal;
 use crate::evidence::Substitution;

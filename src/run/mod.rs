@@ -11,10 +11,12 @@ mod names;
 mod password;
 pub mod phases;
 mod preflight;
+mod preflight_workload;
 mod scope;
 mod settings;
 mod shared;
 mod signals;
+mod target;
 mod test_cluster;
 mod upgrade;
 mod witness;
@@ -43,7 +45,8 @@ pub use scope::Disruption;
 pub use settings::{Keep, Settings};
 pub use shared::Shared;
 pub use signals::cancelled_by_signals;
-pub use test_cluster::{RunContext, Target, TestCluster};
+pub use target::Target;
+pub use test_cluster::{RunContext, TestCluster};
 pub use workload_run::{Ending, WorkloadRun, exercise};
 
 /// A run that ended, with all that was written.

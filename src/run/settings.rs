@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::budget::Budget;
-use super::test_cluster::{RunContext, Target};
+use super::target::Target;
+use super::test_cluster::RunContext;
 use super::{Disruption, RunError, WorkloadRun, names, preflight};
 use crate::check::Check;
 use crate::cluster::{Lab, Version};

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node, Taint};
 use kube::api::Api;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::guest::{self, Place};
 use super::images::{Loader, taken_from_nodes, to_load};
 use super::listed::{Wanted, ready};
+use super::target::Target;
 use super::{RunError, dns, preflight};
 use crate::check::dns_budget_ms;
-use crate::cluster::kind::{self, IpFamily, KindCluster, Shape};
+use crate::cluster::kind::{self, KindCluster, Shape};
 use crate::cluster::{Cluster, Lab, NodeImage, Nodes, feature_gates};
 use crate::driver::Journal;
 use crate::evidence::{DnsServer, Snapshot, SnapshotOf, Substitution, What};
@@ -26,42 +26,6 @@ const READY_WITHIN: Duration = Duration::from_secs(180);
 
 /// What the server is called that pods ask, where those behind it are not known.
 const OF_PODS: &str = "resolv.conf";
-
-/// Where a run takes place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// A kind cluster of its own.
-    New {
-        /// Nodes, the control plane among them.
-        nodes: usize,
-        /// The Kubernetes version, the lab's default unless given.
-        kubernetes: Option<String>,
-        /// The cluster's DNS zone, `cluster.local` unless given.
-        domain: Option<String>,
-        /// The families of its addresses.
-        ip_family: IpFamily,
-    },
-    /// A kind cluster that is there.
-    Kind(String),
-    /// A context of a kubeconfig file. Its cluster pulls the images that the manifests name.
-    Context {
-        /// The file.
-        kubeconfig: PathBuf,
-        /// The context; the file's current one unless given.
-        context: Option<String>,
-        /// The UID of its namespace kube-system, as whoever means this cluster typed it in.
-        uid: Option<String>,
-        /// The witness's image, where the cluster can pull it.
-        witness_image: Option<String>,
-        /// Whether an API server may be used that does not prove who it is.
-        #[serde(default)]
-        allow_insecure: bool,
-        /// The workload's namespace and a witness's, where somebody made them beforehand.
-        #[serde(default)]
-        namespaces: Option<[String; 2]>,
-    },
-}
 
 /// The surroundings of a run: what it is called, and where it writes.
 #[derive(Debug, Clone)]

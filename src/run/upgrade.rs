@@ -1,6 +1,7 @@
 //! What an upgrade adds to a run: the releases that it goes from and to, and the checks once more on the new one.
 
-use super::test_cluster::{RunContext, Target, TestCluster};
+use super::target::Target;
+use super::test_cluster::{RunContext, TestCluster};
 use super::workload_run::{Ending, WorkloadRun, exercise};
 use super::{Keep, RunError, Settings, images, outcome, read_back, surroundings, write_reports};
 use crate::check::CATALOGUE;

@@ -16,7 +16,7 @@ use super::names::{short_name, usable, word_of};
 use super::password::password;
 use super::scope::{Disruption, Scope};
 use super::test_cluster::{RunContext, TestCluster};
-use super::{RunError, preflight, witness};
+use super::{RunError, preflight_workload, witness};
 use crate::driver::{self, Context, FaultInjection, Journal, Made, Newer, Parts, Rate, Timeouts, Witnesses};
 use crate::evidence::{
     Budgets, Expect, Note, Replication, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What,
@@ -166,7 +166,7 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
     let Prepared { subject, credentials, manifests, substitutions } =
         prepare(test_cluster, workload_run, namespace).await?;
     let far = test_cluster.witness_namespace().map_or_else(|| format!("{namespace}-witness"), str::to_owned);
-    let cluster_wide = preflight::of_workload(test_cluster, &manifests, [namespace, &far]).await?;
+    let cluster_wide = preflight_workload::of_workload(test_cluster, &manifests, [namespace, &far]).await?;
     let beside = Beside::of(client, &manifests, &workload_run.hints).await?;
     let passwords = witness::Passwords::random();
     let witness = witness::pod(&test_cluster.witness_image, &passwords.writer, &beside)?;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
+use super::counts::Counts;
 use super::figures::Spread;
 use super::stored::Stored;
 use super::wilson::{Interval, interval};
@@ -28,34 +29,6 @@ pub struct CheckTrend {
     pub last_red: Option<String>,
     /// How long the scenarios that it needs took, where it applied.
     pub seconds: Option<Spread>,
-}
-
-/// How many verdicts of each kind there are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Passed.
-    pub pass: usize,
-    /// Red.
-    pub fail: usize,
-    /// Undecided: neither red nor green.
-    pub inconclusive: usize,
-    /// Skipped.
-    pub skipped: usize,
-}
-
-impl FromIterator<Verdict> for Counts {
-    fn from_iter<I: IntoIterator<Item = Verdict>>(verdicts: I) -> Self {
-        let mut counts = Self::default();
-        for verdict in verdicts {
-            *match verdict {
-                Verdict::Pass => &mut counts.pass,
-                Verdict::Fail => &mut counts.fail,
-                Verdict::Inconclusive => &mut counts.inconclusive,
-                Verdict::Skipped => &mut counts.skipped,
-            } += 1;
-        }
-        counts
-    }
 }
 
 /// How often something was red, and how far that can be trusted; nothing where nothing was decided.

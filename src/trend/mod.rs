@@ -4,6 +4,7 @@
 //! interrupted, never began or was of a mutant is told apart, and results that cannot be read are named.
 
 mod checks;
+mod counts;
 mod figures;
 mod gather;
 mod page;
@@ -19,7 +20,8 @@ use serde::Serialize;
 
 use crate::cluster::kind::PREFIX;
 
-pub use checks::{CheckTrend, Counts, Rate};
+pub use checks::{CheckTrend, Rate};
+pub use counts::Counts;
 pub use figures::{Figure, Spread};
 pub use gather::{Found, Gathered, gather};
 pub use page::Form;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::checks::Counts;
+use super::counts::Counts;
 use crate::check::Verdict;
 use crate::evidence::Scenario;
 use crate::report::RESULTS_SCHEMA;

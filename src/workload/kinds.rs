@@ -9,7 +9,7 @@ use kube::discovery::{Scope, oneshot::pinned_kind};
 use kube::error::DiscoveryError;
 
 use super::Manifest;
-use super::apply::{ApplyError, failed};
+use super::owned::{ApplyError, failed};
 
 /// The API groups of every cluster without `k8s.io` in their names
 /// (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/>).

@@ -7,12 +7,9 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::Manifest;
-use super::apply::{ApplyError, Owned, failed};
+use super::owned::{ApplyError, Owned, RUN_LABEL, failed};
 use super::pod_security::{RESTRICTED_AS_OF, is_restricted};
 use crate::object::strings;
-
-/// Marks an object with the run that made it.
-pub const RUN_LABEL: &str = "steadfast/run";
 
 /// The manifests, each marked with the run that applies it, so that what it leaves is known for its own.
 pub fn labelled(mut manifests: Vec<Manifest>, run: &str) -> Vec<Manifest> {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::test_cluster::{RunContext, Target, TestCluster};
+use super::super::target::Target;
+use super::super::test_cluster::{RunContext, TestCluster};
 use super::super::{Ending, Finished, Keep, RunError, Settings, read_back, upgrade};
 use super::begin;
 use super::error::PhaseError;

@@ -7,8 +7,9 @@ use tokio_util::sync::CancellationToken;
 use super::super::guest::Plans;
 use super::super::images::{self, substituted};
 use super::super::names;
-use super::super::test_cluster::{RunContext, Target, TestCluster};
-use super::super::{Finished, RunError, Settings, preflight, read_back};
+use super::super::target::Target;
+use super::super::test_cluster::{RunContext, TestCluster};
+use super::super::{Finished, RunError, Settings, preflight, preflight_workload, read_back};
 use super::begin;
 use super::error::PhaseError;
 use super::saved::{Conditions, Phase, Place, Saved, SavedError};
@@ -157,7 +158,7 @@ impl Before {
                 let (subject, _) = workload::subject(&manifests, &namespace, &test_cluster.domain, &of_manifests)?;
                 workload::is_no_group(&manifests)?;
                 let (near, far) = (format!("{own}-near"), format!("{own}-far"));
-                let none = preflight::of_workload(test_cluster, &[], [&near, &far]).await?;
+                let none = preflight_workload::of_workload(test_cluster, &[], [&near, &far]).await?;
                 (subject, near, far, none)
             }
             None => {
@@ -165,7 +166,7 @@ impl Before {
                 let namespace = names::usable(named.unwrap_or(own))?;
                 let (subject, _) = workload::subject(manifests, &namespace, &test_cluster.domain, hints)?;
                 let far = format!("{namespace}-witness");
-                let cluster_wide = preflight::of_workload(test_cluster, manifests, [&namespace, &far]).await?;
+                let cluster_wide = preflight_workload::of_workload(test_cluster, manifests, [&namespace, &far]).await?;
                 (subject, namespace, far, cluster_wide)
             }
         };

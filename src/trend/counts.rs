@@ -1,0 +1,33 @@
+//! How many verdicts of each kind there are.
+
+use serde::Serialize;
+
+use crate::check::Verdict;
+
+/// How many verdicts of each kind there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Passed.
+    pub pass: usize,
+    /// Red.
+    pub fail: usize,
+    /// Undecided: neither red nor green.
+    pub inconclusive: usize,
+    /// Skipped.
+    pub skipped: usize,
+}
+
+impl FromIterator<Verdict> for Counts {
+    fn from_iter<I: IntoIterator<Item = Verdict>>(verdicts: I) -> Self {
+        let mut counts = Self::default();
+        for verdict in verdicts {
+            *match verdict {
+                Verdict::Pass => &mut counts.pass,
+                Verdict::Fail => &mut counts.fail,
+                Verdict::Inconclusive => &mut counts.inconclusive,
+                Verdict::Skipped => &mut counts.skipped,
+            } += 1;
+        }
+        counts
+    }
+}
