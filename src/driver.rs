@@ -25,7 +25,7 @@ mod timeouts;
 mod undo;
 mod vain;
 
-pub use context::{Context, Made, Parts, Witnesses};
+pub use context::{Accounts, ClusterAccess, Context, LedgerOptions, Made, Parts, Witnesses, Workload};
 pub(crate) use disrupted::Disrupted;
 pub use error::{LostNode, ScenarioError};
 pub use injection::{FaultInjection, InjectedFault, InjectionPoint};

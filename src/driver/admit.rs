@@ -15,24 +15,25 @@ impl Context {
     /// The account that the harness logs in as, with its password.
     pub(crate) fn login(&self) -> (&str, Secret) {
         if self.root_is_local.load(Ordering::Relaxed) {
-            return (ADMIN_USER, self.admin_password.clone());
+            return (ADMIN_USER, self.accounts.admin_password.clone());
         }
-        (self.hints.user(), self.root_password.clone())
+        (self.workload.hints.user(), self.accounts.root_password.clone())
     }
 
     /// Makes the account in the server of a pod, and tells whether it is there. Servers that somebody else uses get none.
     pub(crate) async fn admit(&self, checkpoint: &Checkpoint, pod: &str) -> bool {
-        if self.adopted {
+        if self.workload.adopted {
             return false;
         }
         // What a replica is given must be no transaction of its own.
-        let statements = admit(self.admin_password.expose(), pod == self.subject.primary());
-        let options = options(self.hints.user(), self.root_password.expose(), &statements);
+        let statements = admit(self.accounts.admin_password.expose(), pod == self.workload.subject.primary());
+        let options = options(self.workload.hints.user(), self.accounts.root_password.expose(), &statements);
         for client in CLIENTS {
             let argv = [client, "--defaults-extra-file=/dev/stdin", "--protocol=socket", "--execute=SELECT 1"];
             let (uid, begun) = (self.uid(pod).unwrap_or_default(), Stopwatch::start());
             let answer =
-                exec_with(&self.pods(), pod, &self.subject.container, &argv, &options, self.timeouts.exec).await;
+                exec_with(&self.pods(), pod, &self.workload.subject.container, &argv, &options, self.timeouts.exec)
+                    .await;
             let took_us = begun.us();
             let lacks = answer.lacks_program();
             let answer = without_words(answer);
@@ -58,7 +59,7 @@ impl Context {
 
 impl Context {
     async fn lets_admin_in(&self, pod: &str) -> bool {
-        let login = (ADMIN_USER, self.admin_password.clone());
+        let login = (ADMIN_USER, self.accounts.admin_password.clone());
         let (_, answer) = self.put_as(Ask::Sql, login, pod, &[PING.to_owned()], self.timeouts.sql).await;
         matches!(answer, SqlAnswer::Rows(_))
     }

@@ -53,7 +53,8 @@ impl Context {
         let back = async {
             loop {
                 changed.mark_unchanged();
-                if self.journal.log.look(|timeline| stands(timeline, &self.subject)) || changed.changed().await.is_err()
+                if self.journal.log.look(|timeline| stands(timeline, &self.workload.subject))
+                    || changed.changed().await.is_err()
                 {
                     return;
                 }

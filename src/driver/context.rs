@@ -38,52 +38,76 @@ pub struct Witnesses {
     pub far_namespace: String,
 }
 
+/// The cluster, as far as scenarios need it.
+pub struct ClusterAccess {
+    /// The connection.
+    pub client: Client,
+    /// The nodes, where they are containers of this machine.
+    pub nodes: Option<Nodes>,
+    /// The DNS servers: pod name and address. They change where a scenario replaces them.
+    pub dns_servers: Mutex<Vec<(String, SocketAddr)>>,
+    /// How long DNS may take to follow a change, in milliseconds.
+    pub dns_budget_ms: u64,
+    /// What the nodes are upgraded to, where the run is about that.
+    pub newer: Option<Newer>,
+}
+
+/// The workload, as far as scenarios need it.
+pub struct Workload {
+    /// What is under test.
+    pub subject: Subject,
+    /// Its manifests, ready to apply.
+    pub manifests: Vec<Manifest>,
+    /// What is said of it beside its manifests.
+    pub hints: Hints,
+    /// Who configures replication.
+    pub replication: Replication,
+    /// Whether somebody else deployed it, and uses it.
+    pub adopted: bool,
+    /// What the run made so far, and must delete.
+    pub made: Made,
+}
+
+/// The passwords of the accounts that a run uses.
+pub struct Accounts {
+    /// Of the account that servers are logged in as.
+    pub root_password: Secret,
+    /// The replicas'.
+    pub replica_password: Secret,
+    /// Of who writes the witness's ledger.
+    pub writer_password: Secret,
+    /// Of the account that is made where root may log in from its own machine only.
+    pub admin_password: Secret,
+}
+
+/// The witness's ledger, as the run wants it.
+pub struct LedgerOptions {
+    /// How fast it writes, if it is kept.
+    pub rate: Option<Rate>,
+    /// Whether commits are to wait for a replica, which the ledger then asks around each write.
+    pub semi_sync: bool,
+}
+
 /// What a context is made of.
 pub struct Parts {
     /// The cluster.
-    pub client: Client,
+    pub cluster: ClusterAccess,
     /// The workload.
-    pub subject: Subject,
-    /// The workload's manifests, ready to apply.
-    pub manifests: Vec<Manifest>,
+    pub workload: Workload,
+    /// The accounts.
+    pub accounts: Accounts,
+    /// The ledger.
+    pub ledger: LedgerOptions,
+    /// The witnesses.
+    pub witnesses: Witnesses,
     /// Where all that is done and seen is written down.
     pub journal: Journal,
     /// Where the servers' logs are saved.
     pub logs: PathBuf,
-    /// The witnesses.
-    pub witnesses: Witnesses,
-    /// The DNS servers: pod name and address. They change where a scenario replaces them.
-    pub dns_servers: Mutex<Vec<(String, SocketAddr)>>,
-    /// The cluster's nodes, where they are containers of this machine.
-    pub nodes: Option<Nodes>,
-    /// How long DNS may take to follow a change, in milliseconds.
-    pub dns_budget_ms: u64,
-    /// What is said of the workload beside its manifests.
-    pub hints: Hints,
-    /// The password of the account that it is logged in as.
-    pub root_password: Secret,
-    /// The replicas' password.
-    pub replica_password: Secret,
-    /// The password of who writes the witness's ledger.
-    pub writer_password: Secret,
-    /// The password of the account that is made where root may log in from its own machine only.
-    pub admin_password: Secret,
-    /// How fast the witness's ledger writes, if it is kept.
-    pub ledger: Option<Rate>,
-    /// Whether commits are to wait for a replica, which the ledger then asks around each write.
-    pub semi_sync: bool,
     /// How long to wait.
     pub timeouts: Timeouts,
-    /// Who configures replication.
-    pub replication: Replication,
-    /// Whether somebody else deployed the workload, and uses it.
-    pub adopted: bool,
-    /// What the cluster's nodes are upgraded to, where the run is about that.
-    pub newer: Option<Newer>,
     /// What a mutant injects.
     pub injections: Vec<FaultInjection>,
-    /// What the run made so far, and must delete.
-    pub made: Made,
 }
 
 /// What a run made, in the order of its making; shared with whoever cleans up when the run is cut short.
@@ -91,7 +115,15 @@ pub type Made = Arc<tokio::sync::Mutex<Vec<Owned>>>;
 
 /// What every scenario works with.
 pub struct Context {
-    parts: Parts,
+    pub(crate) cluster: ClusterAccess,
+    pub(crate) workload: Workload,
+    pub(crate) accounts: Accounts,
+    pub(crate) ledger: LedgerOptions,
+    pub(crate) witnesses: Witnesses,
+    pub(crate) journal: Journal,
+    pub(crate) logs: PathBuf,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) injections: Vec<FaultInjection>,
     next_write: AtomicU64,
     flavour: OnceLock<Flavour>,
     replicating: AtomicBool,
@@ -105,19 +137,20 @@ pub struct Context {
     pub(crate) vain: Vain,
 }
 
-impl std::ops::Deref for Context {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.parts
-    }
-}
-
 impl Context {
     /// A context of these parts.
     pub fn new(parts: Parts) -> Self {
+        let Parts { cluster, workload, accounts, ledger, witnesses, journal, logs, timeouts, injections } = parts;
         Self {
-            parts,
+            cluster,
+            workload,
+            accounts,
+            ledger,
+            witnesses,
+            journal,
+            logs,
+            timeouts,
+            injections,
             next_write: AtomicU64::new(1),
             flavour: OnceLock::new(),
             replicating: AtomicBool::new(false),
@@ -131,11 +164,11 @@ impl Context {
 
     /// The DNS servers as they are now.
     pub(crate) fn dns_servers(&self) -> Vec<(String, SocketAddr)> {
-        self.dns_servers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.cluster.dns_servers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn pods(&self) -> Api<Pod> {
-        Api::namespaced(self.client.clone(), &self.subject.namespace)
+        Api::namespaced(self.cluster.client.clone(), &self.workload.subject.namespace)
     }
 
     pub(crate) fn next_write(&self) -> u64 {

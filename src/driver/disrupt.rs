@@ -46,7 +46,7 @@ pub(crate) fn failed(what: String) -> impl FnOnce(kube::Error) -> ScenarioError 
 
 impl Context {
     fn sets(&self) -> Api<StatefulSet> {
-        Api::namespaced(self.client.clone(), &self.subject.namespace)
+        Api::namespaced(self.cluster.client.clone(), &self.workload.subject.namespace)
     }
 
     fn asked(&self, act: &Act) {
@@ -72,7 +72,7 @@ impl Context {
 
     /// Changes the set, and waits until its controller has seen the change. Lists of containers are merged by name.
     pub(crate) async fn patch_set(&self, what: &str, patch: Value) -> Result<(), ScenarioError> {
-        let set = &self.subject.set;
+        let set = &self.workload.subject.set;
         let patched = self.sets().patch(set, &PatchParams::default(), &Patch::Strategic(patch)).await;
         let patched = patched.map_err(failed(what.to_owned()))?;
         self.seen(patched.metadata.generation.unwrap_or_default()).await
@@ -81,12 +81,13 @@ impl Context {
     /// Asks for another number of pods, and waits until the controller has seen it.
     pub(crate) async fn patch_scale(&self, to: u32) -> Result<(), ScenarioError> {
         let patch = json!({"spec": {"replicas": to}});
-        self.patch_set(&format!("scale {} to {to}", self.subject.set), patch).await
+        self.patch_set(&format!("scale {} to {to}", self.workload.subject.set), patch).await
     }
 
     /// Waits until the controller has seen this generation of the set.
     async fn seen(&self, generation: i64) -> Result<(), ScenarioError> {
-        let what = format!("generation {generation} of StatefulSet {} seen by its controller", self.subject.set);
+        let what =
+            format!("generation {generation} of StatefulSet {} seen by its controller", self.workload.subject.set);
         self.wait(&what, self.timeouts.reaction, |timeline| match &timeline.set {
             Some(set) if set.generation >= generation && set.observed_generation >= generation => WaitStatus::Met(()),
             Some(set) => WaitStatus::Pending(format!("generation {} of {}", set.observed_generation, set.generation)),
@@ -165,7 +166,7 @@ impl Context {
     pub(crate) async fn hold(&self, pod: &str) -> Result<Held, ScenarioError> {
         let there = self.pods().get(pod).await.map_err(failed(format!("read {pod}")))?;
         let containers = there.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
-        let server = containers.iter().find(|container| container.name == self.subject.container);
+        let server = containers.iter().find(|container| container.name == self.workload.subject.container);
         let image = server.and_then(|server| server.image.clone()).unwrap_or_default();
         let held = Held { pod: pod.to_owned(), uid: there.uid().unwrap_or_default(), image };
         let act = Act::Hold { pod: held.pod.clone(), uid: held.uid.clone() };
@@ -196,7 +197,7 @@ impl Context {
     async fn patch_image(&self, held: &Held, image: &str) -> Result<(), ScenarioError> {
         let patch = json!({
             "metadata": {"uid": held.uid},
-            "spec": {"containers": [{"name": self.subject.container, "image": image}]},
+            "spec": {"containers": [{"name": self.workload.subject.container, "image": image}]},
         });
         let patched = self.pods().patch(&held.pod, &PatchParams::default(), &Patch::Strategic(patch)).await;
         patched.map(drop).map_err(failed(format!("change the image of {}", held.pod)))

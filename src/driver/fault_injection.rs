@@ -19,15 +19,15 @@ impl Context {
         for injection in self.injections.iter().filter(|injection| injection.at == point) {
             let injected = match &injection.fault {
                 InjectedFault::Sql { pod, statements } => {
-                    let pod = self.subject.nth(*pod);
+                    let pod = self.workload.subject.nth(*pod);
                     let statements = statements.iter().map(|statement| fill(self, statement)).collect();
                     self.ask(&Checkpoint::Replicating, &pod, Question::FaultInjection, statements).await;
                     Ok(())
                 }
-                InjectedFault::Set(patch) => self.patch::<StatefulSet>(&self.subject.set, patch).await,
-                InjectedFault::Service(patch) => self.patch::<Service>(&self.subject.service, patch).await,
-                InjectedFault::ReplacePod { pod } => self.replace_pod(&self.subject.nth(*pod)).await,
-                InjectedFault::DeleteClaims { pod } => self.delete_claims(&self.subject.nth(*pod)).await,
+                InjectedFault::Set(patch) => self.patch::<StatefulSet>(&self.workload.subject.set, patch).await,
+                InjectedFault::Service(patch) => self.patch::<Service>(&self.workload.subject.service, patch).await,
+                InjectedFault::ReplacePod { pod } => self.replace_pod(&self.workload.subject.nth(*pod)).await,
+                InjectedFault::DeleteClaims { pod } => self.delete_claims(&self.workload.subject.nth(*pod)).await,
             };
             if let Err(error) = injected {
                 self.journal.note(format!("the fault injection at {point:?} failed: {error}"));
@@ -41,7 +41,7 @@ impl Context {
         K: serde::de::DeserializeOwned,
         K::DynamicType: Default,
     {
-        let api: Api<K> = Api::namespaced(self.client.clone(), &self.subject.namespace);
+        let api: Api<K> = Api::namespaced(self.cluster.client.clone(), &self.workload.subject.namespace);
         let patched = api.patch(name, &PatchParams::default(), &Patch::Strategic(patch)).await;
         patched.map(drop).map_err(failed(format!("patch {name}")))
     }
@@ -53,9 +53,10 @@ impl Context {
     }
 
     async fn delete_claims(&self, pod: &str) -> Result<(), ScenarioError> {
-        let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &self.subject.namespace);
-        for template in &self.subject.claims {
-            let claim = self.subject.claim(template, pod);
+        let api: Api<PersistentVolumeClaim> =
+            Api::namespaced(self.cluster.client.clone(), &self.workload.subject.namespace);
+        for template in &self.workload.subject.claims {
+            let claim = self.workload.subject.claim(template, pod);
             let there = api.get_metadata(&claim).await.map_err(failed(format!("read {claim}")))?;
             let uid = there.metadata.uid.unwrap_or_default();
             api.delete(&claim, &by_uid(&uid)).await.map_err(failed(format!("delete {claim}")))?;
@@ -66,10 +67,10 @@ impl Context {
 
 fn fill(context: &Context, statement: &str) -> String {
     let mut statement = statement.to_owned();
-    for index in 0..context.subject.replicas {
+    for index in 0..context.workload.subject.replicas {
         let place = format!("{{address:{index}}}");
         if statement.contains(&place) {
-            let address = context.address(&context.subject.nth(index)).unwrap_or_default();
+            let address = context.address(&context.workload.subject.nth(index)).unwrap_or_default();
             statement = statement.replace(&place, &address);
         }
     }

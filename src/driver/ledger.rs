@@ -54,7 +54,7 @@ pub async fn collect(context: Arc<Context>, ended: CancellationToken) {
 impl Context {
     /// Starts the ledger, where the run has one. From now on what is compared is compared [`Context::at_rest`].
     pub(crate) async fn start_ledger(&self) -> Result<(), ScenarioError> {
-        let (mut wanted, Some(rate)) = (self.reader.wanted.lock().await, self.ledger) else { return Ok(()) };
+        let (mut wanted, Some(rate)) = (self.reader.wanted.lock().await, self.ledger.rate) else { return Ok(()) };
         let doing = async {
             self.insist("start its ledger", LedgerAsk::Start(self.plan(rate))).await?;
             Ok::<_, ScenarioError>(vec![self.last_record()])
@@ -141,19 +141,19 @@ impl Context {
 
     fn plan(&self, rate: Rate) -> Plan {
         let milliseconds = |limit: Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        let subject = &self.subject;
+        let subject = &self.workload.subject;
         Plan {
             host: subject.fqdn(&subject.primary()),
             port: subject.port,
             user: statements::WRITER_USER.to_owned(),
-            tls: self.hints.tls,
+            tls: self.workload.hints.tls,
             table: statements::ENTRIES_TABLE.to_owned(),
             writers: rate.writers,
             per_second: rate.per_second,
             write_timeout_ms: milliseconds(self.timeouts.write),
             replicas: subject.replica_pods().map(|pod| Replica { host: subject.fqdn(&pod), pod }).collect(),
             look_every_ms: milliseconds(LOOK_EVERY),
-            semi_sync: self.semi_sync.then(|| statements::SEMI_SYNC_STATUS.to_owned()),
+            semi_sync: self.ledger.semi_sync.then(|| statements::SEMI_SYNC_STATUS.to_owned()),
         }
     }
 

@@ -24,7 +24,7 @@ impl Context {
     /// slack have passed. A pod's own name is in its hosts file; the only pod of a set looks up the Service. Where the image
     /// has no program for that, its resolver's configuration is read.
     pub(crate) async fn look_up(&self, checkpoint: &Checkpoint) {
-        let subject = &self.subject;
+        let subject = &self.workload.subject;
         let mut open = Vec::new();
         for from in subject.pods() {
             for of in subject.pods().filter(|of| *of != from) {
@@ -36,7 +36,7 @@ impl Context {
                 open.push(Lookup { from, name: subject.service.clone(), of: None });
             }
         }
-        let limit = Duration::from_millis(self.dns_budget_ms) + SLACK;
+        let limit = Duration::from_millis(self.cluster.dns_budget_ms) + SLACK;
         let begun = Instant::now();
         let unaided = AtomicBool::new(false);
         loop {

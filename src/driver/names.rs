@@ -48,8 +48,8 @@ struct Question {
 impl Context {
     /// Every name that DNS has for the workload.
     pub(crate) fn all_names(&self) -> Vec<Name> {
-        let pods = || self.subject.pods();
-        let ports = self.subject.named_ports.iter().cloned().map(Name::Port);
+        let pods = || self.workload.subject.pods();
+        let ports = self.workload.subject.named_ports.iter().cloned().map(Name::Port);
         std::iter::once(Name::Service)
             .chain(pods().map(Name::Pod))
             .chain(ports)
@@ -60,7 +60,7 @@ impl Context {
     /// Asks for these names until every answer is right, or the budget and some slack have passed; returns the answers
     /// of the last round.
     pub(crate) async fn resolve(&self, checkpoint: &Checkpoint, names: &[Name]) -> Vec<Dns> {
-        let limit = Duration::from_millis(self.dns_budget_ms) + SLACK;
+        let limit = Duration::from_millis(self.cluster.dns_budget_ms) + SLACK;
         let begun = Instant::now();
         loop {
             let answers = self.resolve_once(checkpoint, names).await;
@@ -143,9 +143,9 @@ impl Context {
             families.iter().map(of_family).collect()
         };
         match of {
-            Name::Service => by_family(self.subject.service_fqdn()),
-            Name::Pod(pod) => by_family(self.subject.fqdn(pod)),
-            Name::Port(port) => vec![question(self.subject.srv_name(port), "SRV", None, None)],
+            Name::Service => by_family(self.workload.subject.service_fqdn()),
+            Name::Pod(pod) => by_family(self.workload.subject.fqdn(pod)),
+            Name::Port(port) => vec![question(self.workload.subject.srv_name(port), "SRV", None, None)],
             Name::AddressOf(pod) => {
                 let given = self.addresses(pod).into_iter().filter(|address| families.contains(&Family::of(*address)));
                 given.map(|address| question(reverse_name(address), "PTR", None, Some(address))).collect()
@@ -167,7 +167,8 @@ impl Context {
             Name::Pod(wanted) | Name::AddressOf(wanted) => &pod.name == wanted,
         };
         let published = |pod: &&PodLife| {
-            pod.serving_at(seq) || (self.subject.publish_not_ready && pod.alive_at(seq) && !pod.deleting_at(seq))
+            pod.serving_at(seq)
+                || (self.workload.subject.publish_not_ready && pod.alive_at(seq) && !pod.deleting_at(seq))
         };
         let listed: Vec<&PodLife> = timeline.pods.iter().filter(named).filter(published).collect();
         let data = listed.iter().flat_map(|pod| self.records(pod, seq, question)).collect();
@@ -184,12 +185,12 @@ impl Context {
                 of_family.map(|address| address.to_string()).collect()
             }
             Name::Port(port) => {
-                let target = || format!("{} {}", port.number, self.subject.fqdn(&pod.name));
+                let target = || format!("{} {}", port.number, self.workload.subject.fqdn(&pod.name));
                 Vec::from_iter(addresses.next().map(|_| target()))
             }
             Name::AddressOf(name) => {
                 let had = addresses.any(|address| question.address == Some(address));
-                Vec::from_iter(had.then(|| self.subject.fqdn(name)))
+                Vec::from_iter(had.then(|| self.workload.subject.fqdn(name)))
             }
         }
     }

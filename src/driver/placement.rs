@@ -31,7 +31,7 @@ impl Context {
     pub(crate) async fn free_node(&self, what: &'static str) -> Result<String, ScenarioError> {
         let taken = self.taken_nodes().await?;
         let mut nodes: Vec<String> = Vec::new();
-        for node in self.subject.pods().filter_map(|pod| self.node_of(&pod)) {
+        for node in self.workload.subject.pods().filter_map(|pod| self.node_of(&pod)) {
             if !nodes.contains(&node) {
                 nodes.push(node);
             }
@@ -50,7 +50,7 @@ impl Context {
             taken.entry(node).or_insert("the API server");
         }
         let of_run = [
-            (&self.subject.namespace, WITNESSES, "a witness"),
+            (&self.workload.subject.namespace, WITNESSES, "a witness"),
             (&self.witnesses.far_namespace, WITNESSES, "a witness"),
             (&"kube-system".to_owned(), DNS_SERVERS, "a DNS server"),
         ];
@@ -66,7 +66,7 @@ impl Context {
 
     /// The nodes with an API server.
     pub(crate) async fn control_planes(&self) -> Result<Vec<String>, ScenarioError> {
-        let nodes: Api<Node> = Api::all(self.client.clone());
+        let nodes: Api<Node> = Api::all(self.cluster.client.clone());
         let list = nodes.list(&ListParams::default().labels(CONTROL_PLANE)).await;
         let list = list.map_err(failed("list the control-plane nodes".to_owned()))?;
         Ok(list.items.iter().map(ResourceExt::name_any).collect())
@@ -74,7 +74,7 @@ impl Context {
 
     /// The pods of any namespace with these labels.
     pub(crate) async fn pods_of(&self, namespace: &str, selector: &str) -> Result<Vec<Pod>, ScenarioError> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), namespace);
         let list = pods.list(&ListParams::default().labels(selector)).await;
         Ok(list.map_err(failed(format!("list the pods {selector} of {namespace}")))?.items)
     }
@@ -86,13 +86,13 @@ impl Context {
 
     /// The pods of the set on a node, with their UIDs, lowest ordinal first.
     pub(crate) fn pods_on(&self, node: &str) -> Vec<(String, String)> {
-        let there = self.subject.pods().filter(|pod| self.node_of(pod).as_deref() == Some(node));
+        let there = self.workload.subject.pods().filter(|pod| self.node_of(pod).as_deref() == Some(node));
         there.filter_map(|pod| Some((self.uid(&pod)?, pod))).map(|(uid, pod)| (pod, uid)).collect()
     }
 
     /// When a node's kubelet last said that the node is there.
     pub(crate) async fn lease(&self, node: &str) -> Result<Renewed, ScenarioError> {
-        let leases: Api<Lease> = Api::namespaced(self.client.clone(), "kube-node-lease");
+        let leases: Api<Lease> = Api::namespaced(self.cluster.client.clone(), "kube-node-lease");
         let lease = leases.get_opt(node).await.map_err(failed(format!("read the lease of {node}")))?;
         Ok(lease.and_then(|lease| lease.spec).and_then(|spec| spec.renew_time))
     }
@@ -100,7 +100,7 @@ impl Context {
     /// Waits until a node is Ready, by the word of a kubelet that has renewed its lease since: the condition stays what it
     /// was for most of a minute after a node has gone. Returns the record that says it.
     pub(crate) async fn node_ready(&self, node: &str, before: &Renewed) -> Result<u64, ScenarioError> {
-        let nodes: Api<Node> = Api::all(self.client.clone());
+        let nodes: Api<Node> = Api::all(self.cluster.client.clone());
         let what = format!("the node {node} Ready");
         self.poll(&what, self.timeouts.pod_ready, async || {
             match self.lease(node).await {

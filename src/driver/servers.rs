@@ -56,7 +56,9 @@ impl Context {
         // A write that is to be refused has to come from whom this server can refuse.
         let ordinary = self.flavour().ordinary_writer().filter(|_| question == Question::TryWrite);
         let (took_us, answer) = match ordinary {
-            Some(user) => self.put_as(Ask::Sql, (user, self.writer_password.clone()), pod, &statements, limit).await,
+            Some(user) => {
+                self.put_as(Ask::Sql, (user, self.accounts.writer_password.clone()), pod, &statements, limit).await
+            }
             None => self.put(checkpoint, pod, &statements, limit).await,
         };
         let answer = form(answer);
@@ -111,14 +113,14 @@ impl Context {
         };
         let ask = SqlAsk {
             address,
-            port: self.subject.port,
+            port: self.workload.subject.port,
             user: user.to_owned(),
             password,
-            tls: self.hints.tls,
+            tls: self.workload.hints.tls,
             statements: statements.to_vec(),
             secrets: BTreeMap::from([
-                (statements::REPLICA_PASSWORD.to_owned(), self.replica_password.clone()),
-                (statements::WRITER_PASSWORD.to_owned(), self.writer_password.clone()),
+                (statements::REPLICA_PASSWORD.to_owned(), self.accounts.replica_password.clone()),
+                (statements::WRITER_PASSWORD.to_owned(), self.accounts.writer_password.clone()),
             ]),
         };
         match self.witnesses.near.ask(way(ask), limit).await {
@@ -179,7 +181,7 @@ impl Context {
     ) -> ExecAnswer {
         let uid = self.uid(pod).unwrap_or_default();
         let begun = Stopwatch::start();
-        let answer = exec(&self.pods(), pod, &self.subject.container, argv, limit).await;
+        let answer = exec(&self.pods(), pod, &self.workload.subject.container, argv, limit).await;
         let took_us = begun.us();
         let (checkpoint, pod, words) =
             (checkpoint.clone(), pod.to_owned(), argv.iter().map(|&word| word.to_owned()).collect());
@@ -196,7 +198,7 @@ impl Context {
 
     /// Writes rows on the primary, all at once, records what became of each, and tells whether all are acknowledged.
     pub(crate) async fn write(&self, checkpoint: &Checkpoint, rows: usize) -> bool {
-        let pod = self.subject.primary();
+        let pod = self.workload.subject.primary();
         let writes = (0..rows).map(|_| async {
             let id = self.next_write();
             let uid = self.uid(&pod).unwrap_or_default();
@@ -221,7 +223,7 @@ impl Context {
 
     /// Has these replicas wait until they have executed what the primary has by now, and tells whether all have.
     pub(crate) async fn barrier(&self, checkpoint: &Checkpoint, replicas: &[String], limit: Duration) -> bool {
-        let primary = self.subject.primary();
+        let primary = self.workload.subject.primary();
         let question = vec![self.flavour().executed().to_owned()];
         let answer = self.ask(checkpoint, &primary, Question::GtidExecuted, question).await;
         let Some(set) = first(&answer, "barrier") else { return replicas.is_empty() };
@@ -235,7 +237,7 @@ impl Context {
     /// The same with little time. Of a replica that does not come that far there is no record: it was given less than the
     /// budget, so nothing follows from it.
     pub(crate) async fn barrier_in_haste(&self, checkpoint: &Checkpoint, replicas: &[String]) {
-        let primary = self.subject.primary();
+        let primary = self.workload.subject.primary();
         let question = vec![self.flavour().executed().to_owned()];
         let answer = self.ask(checkpoint, &primary, Question::GtidExecuted, question).await;
         let Some(set) = first(&answer, "barrier") else { return };
@@ -275,7 +277,7 @@ impl Context {
 
     /// Asks a server for the checksum of every table that it has; of one that others use, only of the harness's own.
     pub(crate) async fn digest(&self, checkpoint: &Checkpoint, pod: &str) -> SqlAnswer {
-        let list = if self.adopted { statements::OWN_TABLES } else { statements::TABLES }.to_owned();
+        let list = if self.workload.adopted { statements::OWN_TABLES } else { statements::TABLES }.to_owned();
         let (mut took_us, mut answer) = self.put(checkpoint, pod, std::slice::from_ref(&list), self.timeouts.sql).await;
         let mut statements = vec![list];
         if let SqlAnswer::Rows(rows) = &answer

@@ -52,11 +52,11 @@ impl Context {
 
     /// The objects, as the API server has them now.
     async fn objects(&self, stage: Stage) -> Result<State, ScenarioError> {
-        let subject = &self.subject;
+        let subject = &self.workload.subject;
         let namespace = Some(subject.namespace.as_str());
         let selector: Vec<String> = subject.selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let (selector, of_service) = (selector.join(","), format!("kubernetes.io/service-name={}", subject.service));
-        let version = self.client.apiserver_version().await.map_err(failed("read the version".to_owned()))?;
+        let version = self.cluster.client.apiserver_version().await.map_err(failed("read the version".to_owned()))?;
         let set = self.object(("apps", "StatefulSet"), namespace, &subject.set).await?.unwrap_or_default();
         let set_uid = text(&set, "/metadata/uid").unwrap_or_default().to_owned();
         let service = self.object(("", "Service"), namespace, &subject.service).await?.unwrap_or_default();
@@ -113,8 +113,8 @@ impl Context {
     fn api(&self, (group, kind): (&str, &str), namespace: Option<&str>) -> Api<DynamicObject> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
         match namespace {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
-            None => Api::all_with(self.client.clone(), &resource),
+            Some(namespace) => Api::namespaced_with(self.cluster.client.clone(), namespace, &resource),
+            None => Api::all_with(self.cluster.client.clone(), &resource),
         }
     }
 
@@ -146,9 +146,9 @@ impl Context {
 
     /// What the servers say of themselves once the replicas have what the primary has.
     async fn server_summaries(&self, checkpoint: &Checkpoint) -> Vec<ServerSummary> {
-        let replicas: Vec<String> = self.subject.replica_pods().collect();
+        let replicas: Vec<String> = self.workload.subject.replica_pods().collect();
         self.barrier(checkpoint, &replicas, self.timeouts.recovery).await;
-        let pods: Vec<String> = self.subject.pods().collect();
+        let pods: Vec<String> = self.workload.subject.pods().collect();
         join_all(pods.iter().map(|pod| self.server_summary(checkpoint, pod))).await
     }
 

@@ -14,7 +14,7 @@ use crate::evidence::{Act, NodeState, Scenario, Snapshot, SnapshotOf, What};
 impl Context {
     /// The nodes of this machine. Scenarios that need them are left out where there are none.
     pub(crate) fn machines(&self) -> Result<&Nodes, ScenarioError> {
-        self.nodes.as_ref().ok_or_else(|| ScenarioError::NoNode {
+        self.cluster.nodes.as_ref().ok_or_else(|| ScenarioError::NoNode {
             what: "reached",
             why: "the cluster's nodes are no containers of this machine".to_owned(),
         })
@@ -76,7 +76,7 @@ impl Context {
 
     /// Keeps new pods off a node, or lets them come again; returns the record of what the API server then says.
     pub(crate) async fn cordon(&self, node: &str, off: bool) -> Result<u64, ScenarioError> {
-        let nodes: Api<Node> = Api::all(self.client.clone());
+        let nodes: Api<Node> = Api::all(self.cluster.client.clone());
         let patch = Patch::Strategic(json!({"spec": {"unschedulable": off}}));
         let (verb, wanted) = if off { ("cordon", "cordoned") } else { ("uncordon", "schedulable") };
         let patched = nodes.patch(node, &PatchParams::default(), &patch).await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node, Taint};
@@ -17,7 +18,7 @@ use super::{RunError, dns, preflight};
 use crate::check::dns_budget_ms;
 use crate::cluster::kind::{self, KindCluster, Shape};
 use crate::cluster::{Cluster, Lab, NodeImage, Nodes, feature_gates};
-use crate::driver::Journal;
+use crate::driver::{ClusterAccess, Journal, Newer};
 use crate::evidence::{DnsServer, Snapshot, SnapshotOf, Substitution, What};
 use crate::probe::Session;
 use crate::workload::{self, Manifest};
@@ -90,6 +91,17 @@ pub(super) struct Reached {
 }
 
 impl TestCluster {
+    /// What scenarios need of it.
+    pub(super) fn access(&self, dns_servers: Vec<(String, SocketAddr)>, newer: Option<Newer>) -> ClusterAccess {
+        ClusterAccess {
+            client: self.cluster.client.clone(),
+            nodes: self.nodes.clone(),
+            dns_servers: Mutex::new(dns_servers),
+            dns_budget_ms: self.dns_budget_ms,
+            newer,
+        }
+    }
+
     /// The witness's namespace, where somebody made it and the workload's beforehand.
     pub(super) fn witness_namespace(&self) -> Option<&str> {
         let [_, witness] = self.place.as_ref()?.namespaces.as_ref()?;

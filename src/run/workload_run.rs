@@ -1,7 +1,7 @@
 //! A trial: one workload, put through scenarios on a bench, with everything recorded.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -17,7 +17,10 @@ use super::password::password;
 use super::scope::{Disruption, Scope};
 use super::test_cluster::{RunContext, TestCluster};
 use super::{RunError, preflight_workload, witness};
-use crate::driver::{self, Context, FaultInjection, Journal, Made, Newer, Parts, Rate, Timeouts, Witnesses};
+use crate::driver::{
+    self, Accounts, Context, FaultInjection, Journal, LedgerOptions, Made, Newer, Parts, Rate, Timeouts, Witnesses,
+    Workload,
+};
 use crate::evidence::{
     Budgets, Expect, Note, Replication, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What,
 };
@@ -198,33 +201,35 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
     let (near, far_session) = journal.step(None, "start the witnesses", started).await?;
     let dns_servers = test_cluster.record_dns(journal, &near).await?;
     let context = Arc::new(Context::new(Parts {
-        client: client.clone(),
-        manifests,
-        journal: journal.clone(),
-        logs: workload_run.run_context.directory.join("logs"),
+        cluster: test_cluster.access(dns_servers, workload_run.newer.clone()),
+        workload: Workload {
+            subject,
+            manifests,
+            hints: workload_run.hints.clone(),
+            replication: workload_run.replication,
+            adopted: false,
+            made: standing.made.clone(),
+        },
+        accounts: Accounts {
+            root_password,
+            replica_password: passwords.replica,
+            writer_password: passwords.writer,
+            admin_password: passwords.admin,
+        },
+        ledger: LedgerOptions {
+            rate: workload_run.scenarios.contains(&Scenario::Settle).then_some(workload_run.ledger),
+            semi_sync: workload_run.semi_sync,
+        },
         witnesses: Witnesses {
             near,
             near_namespace: namespace.to_owned(),
             far: far_session,
             far_namespace: far.clone(),
         },
-        dns_servers: Mutex::new(dns_servers),
-        nodes: test_cluster.nodes.clone(),
-        dns_budget_ms: test_cluster.dns_budget_ms,
-        hints: workload_run.hints.clone(),
-        root_password,
-        replica_password: passwords.replica,
-        writer_password: passwords.writer,
-        admin_password: passwords.admin,
-        ledger: workload_run.scenarios.contains(&Scenario::Settle).then_some(workload_run.ledger),
-        semi_sync: workload_run.semi_sync,
+        journal: journal.clone(),
+        logs: workload_run.run_context.directory.join("logs"),
         timeouts,
-        replication: workload_run.replication,
-        adopted: false,
-        newer: workload_run.newer.clone(),
         injections: workload_run.injections.clone(),
-        made: standing.made.clone(),
-        subject,
     }));
     let ended = CancellationToken::new();
     let prober = AbortOnDropHandle::new(tokio::spawn(driver::probe_readiness(context.clone(), ended.clone())));

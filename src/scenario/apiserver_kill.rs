@@ -49,5 +49,5 @@ async fn kill(context: &Context, node: &str) -> Result<(), ScenarioError> {
 /// Whether the API server says that it is ready (<https://kubernetes.io/docs/reference/using-api/health-checks/>).
 async fn ready(context: &Context) -> kube::Result<()> {
     let request = http::Request::get("/readyz").body(Vec::new()).map_err(kube::Error::HttpError)?;
-    context.client.request_text(request).await.map(drop)
+    context.cluster.client.request_text(request).await.map(drop)
 }

@@ -12,7 +12,7 @@ use crate::evidence::{Act, Checkpoint, ClaimLife, Retention, Scenario};
 use crate::record::WaitStatus;
 
 pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
-    let all = context.subject.replicas;
+    let all = context.workload.subject.replicas;
     let set = set_policy(context, Retention::Delete);
     context.journal.step(Scenario::Claims, "let claims go with their pods", set).await?;
     context.inject(InjectionPoint::Claiming).await;
@@ -20,7 +20,7 @@ pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
     let scaled = context.journal.step(Scenario::Claims, &format!("scale to {}", all - 1), scaled).await;
     // Whatever came of it, the set is to be what it was.
     let back = async {
-        set_policy(context, context.subject.claim_policy.when_scaled).await?;
+        set_policy(context, context.workload.subject.claim_policy.when_scaled).await?;
         let doing = async {
             context.patch_scale(all).await?;
             started(context).await?;
@@ -32,7 +32,7 @@ pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
     scaled.and(back)?;
     if context.replicating() {
         // It came back empty, as it was meant to, and fetches everything again.
-        follow(context, &Checkpoint::Replicating, &[context.subject.nth(all - 1)]).await?;
+        follow(context, &Checkpoint::Replicating, &[context.workload.subject.nth(all - 1)]).await?;
     }
     recovered(context, Scenario::Claims).await
 }
@@ -51,7 +51,7 @@ fn policy(when_scaled: Retention) -> Value {
 
 /// Scales the last pod away, and waits until it and its claims are gone.
 async fn scale_away(context: &Context, to: u32) -> Result<(), ScenarioError> {
-    let subject = &context.subject;
+    let subject = &context.workload.subject;
     let pod = subject.nth(to);
     context.save_logs(&pod).await;
     let uid = context.uid(&pod).unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::driver::ScenarioError;
 use crate::evidence::{Act, Scenario};
 
 pub(super) async fn delete_all(context: &Context) -> Result<(), ScenarioError> {
-    let pods: Vec<String> = context.subject.pods().collect();
+    let pods: Vec<String> = context.workload.subject.pods().collect();
     join_all(pods.iter().map(|pod| context.save_logs(pod))).await;
     context.journal.step(Scenario::DeleteAll, "delete every pod", delete_every_pod(context, &pods)).await?;
     recovered(context, Scenario::DeleteAll).await

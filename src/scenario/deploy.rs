@@ -15,7 +15,7 @@ pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {
     context.journal.step(Scenario::Deploy, "ordered start", started(context)).await?;
     context.inject(InjectionPoint::Deployed).await;
     let checkpoint = Checkpoint::Deployed;
-    let questions = context.subject.pods().map(|pod| {
+    let questions = context.workload.subject.pods().map(|pod| {
         let checkpoint = &checkpoint;
         async move {
             tokio::join!(
@@ -38,24 +38,26 @@ pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {
 
 /// Applies the manifests, and records what the API server then has.
 async fn apply_all(context: &Context) -> Result<u64, ScenarioError> {
-    let mut made = context.made.lock().await;
-    let applied = apply(&context.client, &context.manifests, &context.subject.namespace, &mut made).await?;
+    let mut made = context.workload.made.lock().await;
+    let applied =
+        apply(&context.cluster.client, &context.workload.manifests, &context.workload.subject.namespace, &mut made)
+            .await?;
     let value = serde_json::to_value(applied).unwrap_or_default();
     Ok(context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Applied, value })))
 }
 
 /// Waits until every pod of the set is Ready. The limit is one pod's, again for each pod that became Ready.
 pub(super) async fn started(context: &Context) -> Result<(), ScenarioError> {
-    for pod in context.subject.pods() {
+    for pod in context.workload.subject.pods() {
         context.ready(&pod, None).await?;
     }
-    settled(context, context.subject.replicas).await
+    settled(context, context.workload.subject.replicas).await
 }
 
 /// Waits until the controller has seen the set's latest spec and reports as many pods, all Ready.
 pub(super) async fn settled(context: &Context, replicas: u32) -> Result<(), ScenarioError> {
     let wanted = i64::from(replicas);
-    let what = format!("StatefulSet {} with {wanted} Ready pods", context.subject.set);
+    let what = format!("StatefulSet {} with {wanted} Ready pods", context.workload.subject.set);
     let awaited = context.wait(&what, context.timeouts.pod_ready, |timeline| {
         let Some(set) = &timeline.set else { return WaitStatus::Pending("there is no such set".to_owned()) };
         let seen = set.observed_generation >= set.generation;

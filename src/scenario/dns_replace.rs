@@ -29,7 +29,7 @@ pub(super) async fn dns_replace(context: &Context) -> Result<(), ScenarioError> 
 
 /// Deletes every DNS server, waits for as many new ones, and has these asked from now on.
 async fn replace(context: &Context) -> Result<Vec<u64>, ScenarioError> {
-    let servers: Api<Pod> = Api::namespaced(context.client.clone(), NAMESPACE);
+    let servers: Api<Pod> = Api::namespaced(context.cluster.client.clone(), NAMESPACE);
     let mut old = Vec::new();
     for pod in context.pods_of(NAMESPACE, DNS_SERVERS).await? {
         let (name, uid) = (pod.name_any(), pod.uid().unwrap_or_default());
@@ -55,7 +55,7 @@ async fn replace(context: &Context) -> Result<Vec<u64>, ScenarioError> {
 impl Context {
     /// Waits until the DNS servers are those that their Deployment wants, all Ready, and has these asked from now on.
     pub(super) async fn dns_rolled_out(&self) -> Result<(), ScenarioError> {
-        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let deployments: Api<Deployment> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
         let rolled_out = self.poll("the DNS servers rolled out", self.timeouts.pod_ready, async || {
             let wanted = match deployments.list(&ListParams::default().labels(DNS_SERVERS)).await {
                 Ok(list) => list.items.iter().map(replicas_rolled_out).sum::<Option<i32>>(),
@@ -94,7 +94,7 @@ fn replicas_rolled_out(deployment: &Deployment) -> Option<i32> {
 /// Has these servers asked from now on, and returns the record that tells of them.
 fn ask_from_now_on(context: &Context, servers: Vec<DnsServer>) -> u64 {
     let asked = servers.iter().map(|server| (server.name.clone(), SocketAddr::new(server.address, 53))).collect();
-    *context.dns_servers.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+    *context.cluster.dns_servers.lock().unwrap_or_else(PoisonError::into_inner) = asked;
     let value = serde_json::to_value(servers).unwrap_or_default();
     context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::DnsServers, value }))
 }

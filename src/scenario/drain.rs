@@ -17,7 +17,7 @@ const UNSCHEDULABLE: &str = "nodes are available";
 
 /// Only the set's pods are evicted: whatever else the node carries stays, so it may be any node.
 pub(super) async fn drain(context: &Context) -> Result<(), ScenarioError> {
-    let node = context.node_of(&context.subject.primary()).unwrap_or_default();
+    let node = context.node_of(&context.workload.subject.primary()).unwrap_or_default();
     let pods = context.pods_on(&node);
     for (pod, _) in &pods {
         context.save_logs(pod).await;

@@ -17,7 +17,7 @@ use crate::mysql::statements;
 /// # Errors
 /// When it does not run, or has something that is called like the harness's own.
 pub async fn find(context: &Context) -> Result<(), ScenarioError> {
-    let (checkpoint, primary) = (Checkpoint::Deployed, context.subject.primary());
+    let (checkpoint, primary) = (Checkpoint::Deployed, context.workload.subject.primary());
     let doing = async {
         started(context).await?;
         context.identity(&checkpoint, &primary).await;
@@ -43,7 +43,7 @@ pub async fn find(context: &Context) -> Result<(), ScenarioError> {
 /// # Errors
 /// When a server or the witness does not do as it is asked.
 pub async fn install_schema(context: &Context) -> Result<(), ScenarioError> {
-    let (checkpoint, primary) = (Checkpoint::Replicating, context.subject.primary());
+    let (checkpoint, primary) = (Checkpoint::Replicating, context.workload.subject.primary());
     let doing = async {
         context.identity(&checkpoint, &primary).await;
         context.demand(&checkpoint, &primary, "make the tables and the account", statements::install_schema()).await?;
@@ -54,13 +54,13 @@ pub async fn install_schema(context: &Context) -> Result<(), ScenarioError> {
 
 /// Has replicas forget whom an earlier try, which was cut short, had them follow.
 pub async fn unfollow(context: &Context) {
-    if context.replication == Replication::Observed {
+    if context.workload.replication == Replication::Observed {
         return;
     }
     let checkpoint = Checkpoint::Replicating;
-    context.identity(&checkpoint, &context.subject.primary()).await;
+    context.identity(&checkpoint, &context.workload.subject.primary()).await;
     let flavour = context.flavour();
-    let replicas: Vec<String> = context.subject.replica_pods().collect();
+    let replicas: Vec<String> = context.workload.subject.replica_pods().collect();
     // One that follows nobody yet may say so.
     let forgetting = replicas.iter().map(|pod| {
         let statements = [flavour.stop(), flavour.forget_source()].map(str::to_owned).to_vec();
@@ -99,7 +99,7 @@ pub async fn after(context: &Context, before: Option<&State>) -> Result<(), Scen
 /// # Errors
 /// When the primary does not do as it is asked.
 pub async fn uninstall_schema(context: &Context) -> Result<(), ScenarioError> {
-    let (checkpoint, primary) = (Checkpoint::Settled, context.subject.primary());
+    let (checkpoint, primary) = (Checkpoint::Settled, context.workload.subject.primary());
     let gone = context.demand(&checkpoint, &primary, "drop the tables and the account", statements::uninstall_schema());
     context.journal.step(None, "move out of the servers", gone).await
 }
@@ -107,6 +107,6 @@ pub async fn uninstall_schema(context: &Context) -> Result<(), ScenarioError> {
 /// Learns what the servers are, once the workload runs, and takes over the ledger.
 async fn meet_again(context: &Context, steps: u32) -> Result<(), ScenarioError> {
     started(context).await?;
-    context.identity(&Checkpoint::Upgrading { steps }, &context.subject.primary()).await;
+    context.identity(&Checkpoint::Upgrading { steps }, &context.workload.subject.primary()).await;
     context.take_over_ledger().await
 }

@@ -11,11 +11,11 @@ use crate::driver::names::Name;
 use crate::evidence::{Act, Checkpoint, Scenario};
 
 pub(super) async fn grow(context: &Context) -> Result<(), ScenarioError> {
-    let all = context.subject.replicas;
+    let all = context.workload.subject.replicas;
     if all < 2 {
         return Ok(());
     }
-    let pod = context.subject.nth(all);
+    let pod = context.workload.subject.nth(all);
     context.inject(InjectionPoint::Growing).await;
     let grown = context.journal.step(Scenario::Grow, &format!("scale to {}", all + 1), scale_up(context, &pod)).await;
     let joined = match grown {
@@ -29,7 +29,7 @@ pub(super) async fn grow(context: &Context) -> Result<(), ScenarioError> {
 }
 
 async fn scale_up(context: &Context, pod: &str) -> Result<(), ScenarioError> {
-    let all = context.subject.replicas;
+    let all = context.workload.subject.replicas;
     let doing = async {
         context.patch_scale(all + 1).await?;
         context.ready(pod, None).await?;
@@ -45,7 +45,7 @@ async fn join(context: &Context, pod: &str) -> Result<(), ScenarioError> {
     let new = [pod.to_owned()];
     if context.replicating() {
         follow(context, &checkpoint, &new).await?;
-        let replicas: Vec<String> = context.subject.replica_pods().chain(new).collect();
+        let replicas: Vec<String> = context.workload.subject.replica_pods().chain(new).collect();
         caught_up(context, &checkpoint, &replicas).await;
         whole(context, &checkpoint, &replicas).await?;
     }
@@ -59,7 +59,7 @@ async fn join(context: &Context, pod: &str) -> Result<(), ScenarioError> {
 }
 
 async fn scale_back(context: &Context, pod: &str) -> Result<(), ScenarioError> {
-    let all = context.subject.replicas;
+    let all = context.workload.subject.replicas;
     context.save_logs(pod).await;
     let uid = context.uid(pod);
     let doing = async {

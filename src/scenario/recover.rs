@@ -18,7 +18,7 @@ const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// Waits until every pod is Ready, sees when all replicas follow again, and compares all that the servers hold. How long
 /// the recovery took shows in the first barrier, so that is asked for before anything else.
 pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(), ScenarioError> {
-    let subject = &context.subject;
+    let subject = &context.workload.subject;
     let checkpoint = Checkpoint::Recovered { scenario: scenario.to_owned() };
     for pod in subject.pods() {
         context.ready(&pod, None).await?;
@@ -69,7 +69,8 @@ pub(super) async fn whole(
 ) -> Result<(), ScenarioError> {
     let compared = async {
         context.barrier(checkpoint, replicas, context.timeouts.barrier).await;
-        let pods: Vec<String> = std::iter::once(context.subject.primary()).chain(replicas.iter().cloned()).collect();
+        let pods: Vec<String> =
+            std::iter::once(context.workload.subject.primary()).chain(replicas.iter().cloned()).collect();
         context.contents(checkpoint, &pods).await;
         Ok(())
     };

@@ -14,7 +14,7 @@ const ROWS: usize = 20;
 
 pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
     let checkpoint = Checkpoint::Replicating;
-    let subject = &context.subject;
+    let subject = &context.workload.subject;
     let replicas: Vec<String> = subject.replica_pods().collect();
     context
         .journal
@@ -28,7 +28,7 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
     context.now_replicating();
     context.inject(InjectionPoint::Configured).await;
     context.write(&checkpoint, ROWS).await;
-    let limit = match context.replication {
+    let limit = match context.workload.replication {
         Replication::Managed => context.timeouts.barrier,
         // Whoever configures it may not have come to it yet.
         Replication::Observed => context.timeouts.recovery,
@@ -48,10 +48,10 @@ pub(super) async fn follow(
     checkpoint: &Checkpoint,
     replicas: &[String],
 ) -> Result<(), ScenarioError> {
-    if context.replication == Replication::Observed {
+    if context.workload.replication == Replication::Observed {
         return Ok(());
     }
-    let subject = &context.subject;
+    let subject = &context.workload.subject;
     let source = subject.fqdn(&subject.primary());
     let longest = context.flavour().longest_host();
     if source.len() > longest {

@@ -15,15 +15,15 @@ const ROWS: usize = 5;
 
 pub(super) async fn restart(context: &Context) -> Result<(), ScenarioError> {
     context.inject(InjectionPoint::Restarting).await;
-    for ordinal in context.subject.ordinals().rev() {
-        let pod = context.subject.pod(ordinal);
+    for ordinal in context.workload.subject.ordinals().rev() {
+        let pod = context.workload.subject.pod(ordinal);
         context.journal.step(Scenario::Restart, &format!("delete {pod}"), restart_pod(context, &pod)).await?;
     }
     Ok(())
 }
 
 async fn restart_pod(context: &Context, pod: &str) -> Result<(), ScenarioError> {
-    let replicas: Vec<String> = context.subject.replica_pods().collect();
+    let replicas: Vec<String> = context.workload.subject.replica_pods().collect();
     let checkpoint = Checkpoint::BeforeDeletion { pod: pod.to_owned() };
     context.write(&checkpoint, ROWS).await;
     if replicas.iter().any(|replica| replica == pod) {

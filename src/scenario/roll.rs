@@ -14,7 +14,7 @@ use crate::evidence::{Act, Scenario};
 const ANNOTATION: &str = "steadfast/roll";
 
 pub(super) async fn roll(context: &Context) -> Result<(), ScenarioError> {
-    let subject = &context.subject;
+    let subject = &context.workload.subject;
     if !subject.is_updatable() {
         return Ok(());
     }
@@ -31,7 +31,7 @@ pub(super) async fn roll(context: &Context) -> Result<(), ScenarioError> {
 }
 
 async fn forth_and_back(context: &Context, image: &str) -> Result<(), ScenarioError> {
-    let subject = &context.subject;
+    let subject = &context.workload.subject;
     let last = subject.replicas - 1;
     // The pods that a whole update reaches, highest ordinal first.
     let all: Vec<String> = (subject.partition..=last).rev().map(|index| subject.nth(index)).collect();
@@ -53,7 +53,7 @@ async fn forth_and_back(context: &Context, image: &str) -> Result<(), ScenarioEr
 
 /// Deletes the pod just below a partition: it must come back as it was.
 async fn delete_below(context: &Context, partition: u32) -> Result<(), ScenarioError> {
-    let pod = context.subject.nth(partition - 1);
+    let pod = context.workload.subject.nth(partition - 1);
     let delete = async {
         context.save_logs(&pod).await;
         let old = context.delete(&pod, None).await?;
@@ -93,7 +93,7 @@ async fn break_template(context: &Context, all: &[String]) -> Result<String, Sce
     let pod = &all[0];
     let old = context.uid(pod).unwrap_or_default();
     let doing = async {
-        let broken = template(context, Some("1"), UNSTARTABLE, context.subject.partition);
+        let broken = template(context, Some("1"), UNSTARTABLE, context.workload.subject.partition);
         context.patch_set("break the template", broken).await?;
         let proof = context.stuck(pod, &old).await?;
         quiet().await;
@@ -109,7 +109,7 @@ async fn revert(context: &Context, image: &str, all: &[String], stuck: String) -
     let pod = &all[0];
     let doing = async {
         let olds = uids(context, &all[1..]);
-        let before = template(context, None, image, context.subject.partition);
+        let before = template(context, None, image, context.workload.subject.partition);
         context.patch_set("revert the template", before).await?;
         context.inject(InjectionPoint::Reverted).await;
         if context.uid(pod).as_ref() == Some(&stuck) {
@@ -122,7 +122,7 @@ async fn revert(context: &Context, image: &str, all: &[String], stuck: String) -
         context.ready(pod, Some(&stuck)).await?;
         let mut proof = vec![context.last_record()];
         proof.extend(follow(context, &all[1..], &olds).await?);
-        super::deploy::settled(context, context.subject.replicas).await?;
+        super::deploy::settled(context, context.workload.subject.replicas).await?;
         Ok::<_, ScenarioError>(proof)
     };
     context.disrupt(Act::RevertTemplate, doing).await
@@ -140,20 +140,20 @@ fn template(context: &Context, annotation: Option<&str>, image: &str, partition:
         "updateStrategy": strategy,
         "template": {
             "metadata": {"annotations": {ANNOTATION: annotation}},
-            "spec": {"containers": [{"name": context.subject.container, "image": image}]},
+            "spec": {"containers": [{"name": context.workload.subject.container, "image": image}]},
         },
     }})
 }
 
 /// The image that the template names for the server.
 async fn server_image(context: &Context) -> Result<String, ScenarioError> {
-    let container = &context.subject.container;
-    let set = context.manifests.iter().find(|manifest| manifest.kind() == "StatefulSet");
+    let container = &context.workload.subject.container;
+    let set = context.workload.manifests.iter().find(|manifest| manifest.kind() == "StatefulSet");
     let containers = set.and_then(|set| set.object.pointer("/spec/template/spec/containers")?.as_array());
     let server = containers.into_iter().flatten().find(|it| it["name"] == container.as_str());
     let image = server.and_then(|server| server["image"].as_str());
     image.map(str::to_owned).ok_or_else(|| ScenarioError::Server {
-        pod: context.subject.set.clone(),
+        pod: context.workload.subject.set.clone(),
         what: "name an image for its server".to_owned(),
         answer: format!("the container {container} has none"),
     })

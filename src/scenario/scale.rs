@@ -16,7 +16,7 @@ use crate::record::WaitStatus;
 const ROWS: usize = 5;
 
 pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
-    let subject = &context.subject;
+    let subject = &context.workload.subject;
     let all = subject.replicas;
     if all < 2 {
         return Ok(());
@@ -68,17 +68,17 @@ async fn scale_down(context: &Context, surplus: &[String]) -> Result<(), Scenari
         settled(context, 1).await?;
         Ok::<_, ScenarioError>(proof)
     };
-    context.disrupt(Act::Scale { from: context.subject.replicas, to: 1 }, doing).await
+    context.disrupt(Act::Scale { from: context.workload.subject.replicas, to: 1 }, doing).await
 }
 
 /// Asks for all pods while the only one is held un-Ready; releases it once the controller has seen that, or once the others
 /// have come where they need not wait for it, and waits for all.
 async fn scale_up(context: &Context, held: Held) -> Result<(), ScenarioError> {
-    let all = context.subject.replicas;
+    let all = context.workload.subject.replicas;
     // The controller is to know that the pod is not Ready before it knows what is asked of it.
     quiet().await;
     let doing = async {
-        let parallel = context.subject.pod_management == PodManagement::Parallel;
+        let parallel = context.workload.subject.pod_management == PodManagement::Parallel;
         let mut asked = context.patch_scale(all).await;
         if asked.is_ok() && parallel {
             asked = others_there(context).await;
@@ -95,7 +95,7 @@ async fn scale_up(context: &Context, held: Held) -> Result<(), ScenarioError> {
 
 /// Waits until every pod but the first has been created, whatever state it is in.
 async fn others_there(context: &Context) -> Result<(), ScenarioError> {
-    for pod in context.subject.replica_pods() {
+    for pod in context.workload.subject.replica_pods() {
         let there = |timeline: &Timeline| match timeline.live_pod(&pod) {
             Some(_) => WaitStatus::Met(()),
             None => WaitStatus::Pending("there is no such pod".to_owned()),

@@ -13,7 +13,7 @@ use crate::record::WaitStatus;
 const ROWS: usize = 5;
 
 pub(super) async fn server_kill(context: &Context) -> Result<(), ScenarioError> {
-    let pod = context.subject.primary();
+    let pod = context.workload.subject.primary();
     let (before, after) = (Checkpoint::BeforeKill { pod: pod.clone() }, Checkpoint::Kill { pod: pod.clone() });
     let rows = context.replicating();
     if rows {

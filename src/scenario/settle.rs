@@ -18,9 +18,9 @@ pub(super) async fn settle(context: &Context) -> Result<(), ScenarioError> {
         return in_haste(context).await;
     }
     let checkpoint = Checkpoint::Settled;
-    let subject = &context.subject;
+    let subject = &context.workload.subject;
     let (pods, replicas): (Vec<String>, Vec<String>) = (subject.pods().collect(), subject.replica_pods().collect());
-    if context.ledger.is_some() {
+    if context.ledger.rate.is_some() {
         // Whoever still catches up from the last disruption is not at rest.
         context.barrier(&checkpoint, &replicas, context.timeouts.recovery).await;
         tokio::time::sleep(REST).await;
@@ -41,9 +41,9 @@ async fn in_haste(context: &Context) -> Result<(), ScenarioError> {
     context.journal.step(Scenario::Settle, "stop the ledger", context.stop_ledger()).await?;
     let ready: Vec<String> = context.journal.log.look(|timeline| {
         let serves = |pod: &String| timeline.live_pod(pod).is_some_and(|life| life.serving_at(timeline.last_seq));
-        context.subject.pods().filter(serves).collect()
+        context.workload.subject.pods().filter(serves).collect()
     });
-    let primary = context.subject.primary();
+    let primary = context.workload.subject.primary();
     if ready.contains(&primary) {
         let replicas: Vec<String> = ready.iter().filter(|pod| **pod != primary).cloned().collect();
         context.barrier_in_haste(&checkpoint, &replicas).await;

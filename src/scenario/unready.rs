@@ -14,7 +14,7 @@ const ROWS: usize = 5;
 /// Holds the second pod, or the only one. The first one, which everybody needs, is deleted without grace beside it: who
 /// waits for the un-Ready one would never be back.
 pub(super) async fn unready(context: &Context) -> Result<(), ScenarioError> {
-    let subject = &context.subject;
+    let subject = &context.workload.subject;
     let alone = subject.replicas == 1;
     let pod = subject.nth(u32::from(!alone));
     context.inject(InjectionPoint::Holding).await;

@@ -31,11 +31,11 @@ const HANDSHAKE: &str = include_str!("../../manifests/witness/handshake.yaml");
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
 pub(super) async fn upgrade(context: &Context) -> Result<(), ScenarioError> {
-    let Some(newer) = &context.newer else {
+    let Some(newer) = &context.cluster.newer else {
         return Err(ScenarioError::NoNode { what: "upgraded", why: "no newer release was named".to_owned() });
     };
     let control_planes = context.control_planes().await?;
-    let nodes: Api<Node> = Api::all(context.client.clone());
+    let nodes: Api<Node> = Api::all(context.cluster.client.clone());
     let all = nodes.list(&ListParams::default()).await.map_err(failed("list the nodes".to_owned()))?;
     let all: Vec<String> = all.items.iter().map(ResourceExt::name_any).collect();
     let release = context
@@ -71,7 +71,7 @@ pub(super) async fn upgrade(context: &Context) -> Result<(), ScenarioError> {
 pub(super) async fn read(context: &Context, stage: Stage, steps: u32) -> Result<State, ScenarioError> {
     let name = format!("read the state {stage}");
     let doing = async {
-        settled(context, context.subject.replicas).await?;
+        settled(context, context.workload.subject.replicas).await?;
         context.dns_rolled_out().await?;
         context.state(stage, steps).await
     };
@@ -92,12 +92,13 @@ async fn control_plane(
         let said = release.upgrade_control_plane(node, first).await?;
         context.save_text(&format!("{node}.kubeadm.log"), &said);
         let what = format!("an API server {to}");
-        let version =
-            context.poll(&what, context.timeouts.pod_ready, async || match context.client.apiserver_version().await {
+        let version = context.poll(&what, context.timeouts.pod_ready, async || {
+            match context.cluster.client.apiserver_version().await {
                 Ok(version) if version.git_version == to => WaitStatus::Met(version.git_version),
                 Ok(version) => WaitStatus::Pending(version.git_version),
                 Err(error) => WaitStatus::Pending(error.to_string()),
-            });
+            }
+        });
         let version = version.await?;
         Ok::<_, ScenarioError>(vec![context.node_state(SnapshotOf::ApiServer, node, &version)])
     };
@@ -114,8 +115,8 @@ async fn controllers_at_work(context: &Context) -> Result<(), ScenarioError> {
     let manifests: Vec<Manifest> = workload::parse("the handshake's manifest", HANDSHAKE)?;
     let namespace = &context.witnesses.far_namespace;
     let mut made = Vec::new();
-    let applied = workload::apply(&context.client, &manifests, namespace, &mut made).await;
-    context.made.lock().await.extend(made.iter().cloned());
+    let applied = workload::apply(&context.cluster.client, &manifests, namespace, &mut made).await;
+    context.workload.made.lock().await.extend(made.iter().cloned());
     applied?;
     let Some(set) = made.first() else { return Ok(()) };
     context
@@ -182,7 +183,7 @@ async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Resu
                 .to_owned(),
         });
     }
-    let all: Api<Pod> = Api::all(context.client.clone());
+    let all: Api<Pod> = Api::all(context.cluster.client.clone());
     let on_node = ListParams::default().fields(&format!("spec.nodeName={node}"));
     let there = all.list(&on_node).await.map_err(failed(format!("list the pods on {node}")))?;
     let mut evicted = Vec::new();
@@ -193,7 +194,7 @@ async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Resu
             continue;
         }
         let (name, namespace) = (pod.name_any(), pod.namespace().unwrap_or_default());
-        let (pods, uid): (Api<Pod>, _) = (Api::namespaced(context.client.clone(), &namespace), pod.uid());
+        let (pods, uid): (Api<Pod>, _) = (Api::namespaced(context.cluster.client.clone(), &namespace), pod.uid());
         if evict(context, &pods, &name, uid.as_deref().unwrap_or_default()).await? {
             evicted.extend(uid);
         } else {

@@ -1,7 +1,7 @@
 //! The cluster as both phases meet it: what was made there is found again by what the state file remembers.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -22,7 +22,7 @@ use super::super::{RunError, Target, WorkloadRun};
 use super::error::PhaseError;
 use super::saved::{Phase, Saved, Thing};
 use crate::cluster::{Cluster, Lab, book, engine};
-use crate::driver::{Context, Made, Parts, Timeouts, Witnesses};
+use crate::driver::{Accounts, Context, LedgerOptions, Made, Parts, Timeouts, Witnesses, Workload};
 use crate::evidence::{Budgets, Replication, Run, Scenario, Substitution, Upgrade};
 use crate::record::Recorder;
 use crate::text::quoted;
@@ -288,29 +288,29 @@ impl Site<'_> {
         let met = async { tokio::try_join!(session(&near_namespace), session(&far_namespace)) };
         let (near, far) = journal.step(None, "meet the witnesses", met).await?;
         let dns_servers = self.test_cluster.record_dns(journal, &near).await?;
+        let conditions = &self.saved.conditions;
         let context = Context::new(Parts {
-            client: client.clone(),
-            manifests,
+            cluster: self.test_cluster.access(dns_servers, None),
+            workload: Workload {
+                subject: subject.clone(),
+                manifests,
+                hints: conditions.hints.clone(),
+                replication: self.replication(),
+                adopted: self.saved.adopted,
+                made: made.clone(),
+            },
+            accounts: Accounts {
+                root_password,
+                replica_password: replica,
+                writer_password: writer,
+                admin_password: admin,
+            },
+            ledger: LedgerOptions { rate: Some(conditions.ledger), semi_sync: conditions.semi_sync },
+            witnesses: Witnesses { near, near_namespace, far, far_namespace },
             journal: journal.clone(),
             logs: self.run_context.directory.join("logs"),
-            witnesses: Witnesses { near, near_namespace, far, far_namespace },
-            dns_servers: Mutex::new(dns_servers),
-            nodes: self.test_cluster.nodes.clone(),
-            dns_budget_ms: self.test_cluster.dns_budget_ms,
-            hints: self.saved.conditions.hints.clone(),
-            root_password,
-            replica_password: replica,
-            writer_password: writer,
-            admin_password: admin,
-            ledger: Some(self.saved.conditions.ledger),
-            semi_sync: self.saved.conditions.semi_sync,
             timeouts: self.timeouts(),
-            replication: self.replication(),
-            adopted: self.saved.adopted,
-            newer: None,
             injections: Vec::new(),
-            made: made.clone(),
-            subject: subject.clone(),
         });
         Ok(Met { context: Arc::new(context), _recorder: recorder })
     }

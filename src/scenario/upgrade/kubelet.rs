@@ -41,7 +41,7 @@ pub(super) async fn renew(context: &Context, release: &Release, node: &str, work
 }
 
 async fn version(context: &Context, node: &str) -> Result<String, ScenarioError> {
-    let nodes: Api<Node> = Api::all(context.client.clone());
+    let nodes: Api<Node> = Api::all(context.cluster.client.clone());
     let there = nodes.get(node).await.map_err(failed(format!("read the node {node}")))?;
     Ok(there.status.and_then(|status| status.node_info).map(|info| info.kubelet_version).unwrap_or_default())
 }
