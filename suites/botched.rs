@@ -110,11 +110,9 @@ fn sabotaged() -> Result<(), Failed> {
         (InjectionPoint::Settling, rows),
     ];
     let injections = injections.map(|(at, fault)| FaultInjection { at, fault });
-    let settings = Settings {
-        injections: injections.into(),
-        budgets: vec!["lag=1ms".parse().expect("a budget")],
-        ..to_newest(Target::New { nodes: 1, kubernetes: None, domain: None, ip_family: IpFamily::Ipv4 })?
-    };
+    let mut settings = to_newest(Target::New { nodes: 1, kubernetes: None, domain: None, ip_family: IpFamily::Ipv4 })?;
+    settings.injections = injections.into();
+    settings.config.budgets = vec!["lag=1ms".parse().expect("a budget")];
     let finished = upgrade("upgrade", None, settings)?;
     differ(&finished, |_| Verdict::Fail)
 }

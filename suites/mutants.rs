@@ -13,12 +13,11 @@ use serde::Deserialize;
 use steadfast::check::{Check, Verdict, find};
 use steadfast::cluster::kind::IpFamily;
 use steadfast::driver::FaultInjection;
-use steadfast::evidence::{Evidence, Expect, Replication, Scenario};
+use steadfast::evidence::{Evidence, Expect, Scenario};
 use steadfast::report::{Judged, Outcome};
-use steadfast::run::Budget;
+use steadfast::run::{Budget, RunConfig};
 use steadfast::scenario::plan;
 use steadfast::trend::MUTANTS;
-use steadfast::workload::Hints;
 
 mod common;
 mod staged;
@@ -120,13 +119,14 @@ impl Case for Mutant {
             namespace: format!("m-{}", self.name),
             manifests: self.manifests.as_ref().map(|path| folder().join(path)),
             scenarios: self.plan(),
-            replication: Replication::Managed,
-            hints: Hints::default(),
-            semi_sync: self.semi_sync,
-            expect: self.expect.clone(),
+            config: RunConfig {
+                semi_sync: self.semi_sync,
+                expect: self.expect.clone(),
+                budgets: self.budgets.clone(),
+                ..RunConfig::default()
+            },
             injections: self.injections.clone(),
             patience: PATIENCE,
-            budgets: self.budgets.clone(),
         };
         let evidence = stage.perform(&act).await?;
         self.verdict(&evidence, &stage.directory(&self.name))

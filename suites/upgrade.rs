@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use steadfast::check::UPGRADE_CHECKS;
 use steadfast::cluster::{Lab, Version};
 use steadfast::driver::Rate;
-use steadfast::run::Settings;
+use steadfast::run::{RunConfig, Settings};
 
 mod common;
 #[path = "common/settings.rs"]
@@ -39,6 +39,6 @@ fn main() -> ExitCode {
     let rerun = "cargo test --test upgrade -- --exact";
     shared::run(UPGRADE_CHECKS, |checks| {
         let settings = settings::usual(shared::new_cluster(), checks, rerun);
-        Settings { upgrade: to, ledger: LEDGER, ..settings }
+        Settings { upgrade: to, config: RunConfig { ledger: LEDGER, ..settings.config }, ..settings }
     })
 }

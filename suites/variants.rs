@@ -13,6 +13,7 @@ use serde::Deserialize;
 use steadfast::check::{CATALOGUE, Verdict, find};
 use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::{Evidence, Replication, Scenario};
+use steadfast::run::RunConfig;
 
 use steadfast::scenario::plan;
 use steadfast::workload::Hints;
@@ -119,13 +120,14 @@ impl Case for Variant {
             namespace: self.namespace.clone().unwrap_or_else(|| format!("v-{}", self.name)),
             manifests: self.manifests.as_ref().map(|path| folder().join(path)),
             scenarios: self.plan(),
-            replication: self.replication,
-            hints: self.hints.clone(),
-            semi_sync: self.semi_sync,
-            expect: Vec::new(),
+            config: RunConfig {
+                replication: self.replication,
+                hints: self.hints.clone(),
+                semi_sync: self.semi_sync,
+                ..RunConfig::default()
+            },
             injections: Vec::new(),
             patience: PATIENCE,
-            budgets: Vec::new(),
         };
         let evidence = stage.perform(&act).await?;
         self.verdict(&evidence, &stage.directory(&self.name))

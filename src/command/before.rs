@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_ledger_writes_slowly_unless_told_otherwise() {
-        let rate = |arguments: &[&str]| parsed(arguments).expect("valid").wish().settings.ledger;
+        let rate = |arguments: &[&str]| parsed(arguments).expect("valid").wish().settings.config.ledger;
         assert_eq!(rate(&[]), Rate { writers: 2, per_second: 2 });
         assert_eq!(rate(&["--writers", "8", "--rate", "10"]), Rate { writers: 8, per_second: 10 });
     }

@@ -4,13 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use steadfast::check::{CATALOGUE, Check};
-use steadfast::choice::choice;
 use steadfast::cluster::kind::IpFamily;
-use steadfast::driver::Rate;
-use steadfast::evidence::{Choice, Expect, Replication, Scenario};
-use steadfast::run::{Budget, Keep, Settings, Target};
+use steadfast::evidence::Scenario;
+use steadfast::run::{Keep, RunConfig, Settings, Target};
 use steadfast::text::quoted;
-use steadfast::workload::{Hints, Sources};
+use steadfast::workload::Sources;
 
 /// What a run can be told.
 #[derive(Debug, Args)]
@@ -61,41 +59,16 @@ pub struct RunOptions {
     #[arg(long, value_name = "NAMESPACE", requires_all = ["kubeconfig", "namespace"])]
     witness_namespace: Option<String>,
     #[command(flatten)]
-    hints: Hints,
+    config: RunConfig,
     /// Where the directories of runs are made.
     #[arg(long, value_name = "DIR", env = "ARTIFACTS", default_value = "target/steadfast")]
     artifacts: PathBuf,
     /// What becomes of cluster and workload after the run.
     #[arg(long, value_enum, default_value = "never")]
     keep: Keep,
-    /// Who configures replication: the harness, or the workload itself (its init containers, its operator), at which the
-    /// harness only looks.
-    #[arg(long, value_parser = choice::<Replication>(), default_value = "managed")]
-    replication: Replication,
-    /// Have the ledger ask around every write whether its commit waited for a replica (semi-synchronous replication, which
-    /// the manifests switch on), and judge it.
-    #[arg(long)]
-    semi_sync: bool,
-    /// Demand more of the workload than holds for every one; can be repeated. `ordered-ready`: its pods come and go in
-    /// the order of their ordinals, also where spec.podManagementPolicy is Parallel. It is always demanded of the seed.
-    #[arg(long, value_parser = choice::<Expect>(), value_name = "WHAT")]
-    expect: Vec<Expect>,
-    /// How many clients write the ledger side by side.
-    #[arg(long, value_name = "N", default_value_t = Rate::default().writers, value_parser = clap::value_parser!(u32).range(1..=64))]
-    writers: u32,
-    /// Inserts a second of each of them.
-    #[arg(long, value_name = "N", default_value_t = Rate::default().per_second, value_parser = clap::value_parser!(u32).range(1..=100))]
-    rate: u32,
     /// Multiply every time limit, for a slow machine.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
     timeout_scale: f64,
-    /// Hold the workload to another budget, as in `outage=30s`; can be repeated. No scale multiplies it.
-    ///
-    /// `resume` [30s]: replicas go on after their source came back. `barrier` [30s]: a replica reaches what its source
-    /// has. `recovery` [2m]: all replicas have caught up after a disruption. `outage` [2m]: the longest time without an
-    /// acknowledged write. `lag` [1s]: how far behind 99 of 100 looks may find a replica while nothing is disrupted.
-    #[arg(long = "budget", value_name = "NAME=DURATION")]
-    budgets: Vec<Budget>,
 }
 
 pub(crate) fn scale(text: &str) -> Result<f64, String> {
@@ -132,17 +105,12 @@ impl RunOptions {
             target,
             allow_disruption: self.allow_disruption,
             namespace: self.namespace.clone(),
-            hints: self.hints.clone(),
+            config: self.config.clone(),
             artifacts: self.artifacts.clone(),
             keep: self.keep,
-            replication: self.replication,
-            semi_sync: self.semi_sync,
-            expect: self.expect.clone(),
             upgrade: None,
             injections: Vec::new(),
-            ledger: Rate { writers: self.writers, per_second: self.rate },
             timeout_scale: self.timeout_scale,
-            budgets: self.budgets.clone(),
             rerun: self.rerun(),
         }
     }
@@ -180,28 +148,16 @@ impl RunOptions {
             ("--witness-image", &self.witness_image),
         ];
         words.extend(texts.iter().filter_map(|(flag, text)| Some(format!("{flag} {}", quoted(text.as_ref()?)))));
-        words.extend(self.hints.options());
         if self.nodes != 3 {
             words.push(format!("--nodes {}", self.nodes));
         }
         if let Some(family) = self.ip_family.to_possible_value().filter(|_| self.ip_family != IpFamily::default()) {
             words.push(format!("--ip-family {}", family.get_name()));
         }
-        let usual = Rate::default();
-        let ledger = [("--writers", self.writers, usual.writers), ("--rate", self.rate, usual.per_second)];
-        let others = ledger.iter().filter(|(_, number, usual)| number != usual);
-        words.extend(others.map(|(flag, number, _)| format!("{flag} {number}")));
-        if self.semi_sync {
-            words.push("--semi-sync".to_owned());
-        }
-        words.extend(self.expect.iter().map(|demand| format!("--expect {}", demand.name())));
-        if self.replication == Replication::Observed {
-            words.push("--replication observed".to_owned());
-        }
+        words.extend(self.config.options());
         if (self.timeout_scale - 1.0).abs() > f64::EPSILON {
             words.push(format!("--timeout-scale {}", self.timeout_scale));
         }
-        words.extend(self.budgets.iter().map(|budget| format!("--budget {budget}")));
         if self.allow_disruption {
             words.push("--allow-disruption".to_owned());
         }

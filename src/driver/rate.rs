@@ -5,11 +5,13 @@ use tokio::sync::Mutex;
 
 /// How fast the ledger writes. A run of all checks takes some six minutes, and for a third of them there is nobody to take
 /// a write: eighty a second make more than ten thousand that are acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
 pub struct Rate {
-    /// How many write side by side.
+    /// How many clients write the ledger side by side.
+    #[arg(long, value_name = "N", default_value_t = Self::default().writers, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub writers: u32,
-    /// Inserts a second of each.
+    /// Inserts a second of each of them.
+    #[arg(id = "rate", long, value_name = "N", default_value_t = Self::default().per_second, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub per_second: u32,
 }
 

@@ -2,6 +2,7 @@
 
 mod beside;
 mod budget;
+mod config;
 mod dns;
 mod error;
 mod guest;
@@ -39,6 +40,7 @@ use crate::text::quoted;
 use crate::workload::{self};
 
 pub use budget::{Budget, BudgetError};
+pub use config::RunConfig;
 pub use error::RunError;
 pub use guest::sweep as sweep_cluster;
 pub use scope::Disruption;

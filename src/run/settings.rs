@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use super::budget::Budget;
+use super::RunConfig;
 use super::target::Target;
 use super::test_cluster::RunContext;
 use super::{Disruption, RunError, WorkloadRun, names, preflight};
 use crate::check::Check;
 use crate::cluster::{Lab, Version};
-use crate::driver::{FaultInjection, Rate};
-use crate::evidence::{Expect, Replication, Scenario};
+use crate::driver::FaultInjection;
+use crate::evidence::{Expect, Scenario};
 use crate::scenario::plan;
-use crate::workload::{self, Hints, Loaded, Sources};
+use crate::workload::{self, Loaded, Sources};
 
 /// What becomes of the cluster, or of the workload on a cluster that was there, after the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -41,24 +41,14 @@ pub struct Settings {
     pub artifacts: PathBuf,
     /// What becomes of what was made.
     pub keep: Keep,
-    /// What is said of the workload beside its manifests.
-    pub hints: Hints,
-    /// Who configures replication.
-    pub replication: Replication,
-    /// Whether commits are to wait for a replica.
-    pub semi_sync: bool,
-    /// What is demanded of the workload beyond what holds for every one.
-    pub expect: Vec<Expect>,
+    /// What is said of the workload beside its manifests, and what it is held to.
+    pub config: RunConfig,
     /// The release that the cluster is upgraded to, where the run is about that.
     pub upgrade: Option<Version>,
     /// What a mutant injects.
     pub injections: Vec<FaultInjection>,
-    /// How fast the ledger writes.
-    pub ledger: Rate,
     /// Multiplies every time limit.
     pub timeout_scale: f64,
-    /// The budgets that are not the usual ones.
-    pub budgets: Vec<Budget>,
     /// The command that repeats the run, to which a check's id is appended.
     pub rerun: String,
 }
@@ -81,7 +71,7 @@ impl Settings {
             self.manifests.can_be_read_again()?;
         }
         let Loaded { mut manifests, passed_over } = workload::load(&self.manifests, &lab.kubectl).await?;
-        workload::choose(&mut manifests, &self.hints);
+        workload::choose(&mut manifests, &self.config.hints);
         if workload::leave_default_namespace(&mut manifests) {
             let note = "the manifests name the namespace default, which is left alone: the run has one of its own";
             run_context.journal.note(note.to_owned());
@@ -97,39 +87,32 @@ impl Settings {
         }
         let (run_context, namespace, injections) =
             (run_context.clone(), self.namespace.clone(), self.injections.clone());
-        let (replication, ledger) = (self.replication, self.ledger);
         let disruption = match self.target {
             Target::New { .. } => Disruption::Cluster,
             _ if self.allow_disruption => Disruption::Workload,
             _ => Disruption::Nothing,
         };
-        let (budgets, semi_sync) = (self.budgets.clone(), self.semi_sync);
         // The seed's pods come in order, and whoever changes that is to notice.
-        let expect = if self.manifests.paths.is_empty() { vec![Expect::OrderedReady] } else { self.expect.clone() };
+        let mut config = self.config.clone();
+        if self.manifests.paths.is_empty() {
+            config.expect = vec![Expect::OrderedReady];
+        }
         self.namespaces_are_fit()?;
-        let workload_run = WorkloadRun {
-            run_context,
-            manifests,
-            namespace,
-            hints: self.hints.clone(),
-            scenarios,
-            replication,
-            semi_sync,
-            expect,
-            injections,
-            ledger,
-            disruption,
-            budgets,
-            newer: None,
-        };
-        workload::subject(&workload_run.manifests, &workload_run.namespace()?, "cluster.local", &workload_run.hints)?;
+        let workload_run =
+            WorkloadRun { run_context, manifests, namespace, config, scenarios, injections, disruption, newer: None };
+        workload::subject(
+            &workload_run.manifests,
+            &workload_run.namespace()?,
+            "cluster.local",
+            &workload_run.config.hints,
+        )?;
         if workload_run.scenarios.contains(&Scenario::Replicate) {
             workload::can_be_judged(&workload_run.manifests)?;
         }
         preflight::quotas(&workload_run.manifests, false)?;
         if let Target::New { nodes, .. } = self.target {
             // A cluster that is not there yet has no Secret.
-            if let Some(place) = self.hints.pull_secret.clone() {
+            if let Some(place) = self.config.hints.pull_secret.clone() {
                 return Err(RunError::NoPullSecret { place });
             }
             workload::known_to_new_cluster(&workload_run.manifests)?;

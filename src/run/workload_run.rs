@@ -8,8 +8,9 @@ use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::RunConfig;
 use super::beside::Beside;
-use super::budget::{Budget, held_to};
+use super::budget::held_to;
 use super::guest::{Guest, Plans};
 use super::images::substituted;
 use super::names::{short_name, usable, word_of};
@@ -18,17 +19,14 @@ use super::scope::{Disruption, Scope};
 use super::test_cluster::{RunContext, TestCluster};
 use super::{RunError, preflight_workload, witness};
 use crate::driver::{
-    self, Accounts, Context, FaultInjection, Journal, LedgerOptions, Made, Newer, Parts, Rate, Timeouts, Witnesses,
-    Workload,
+    self, Accounts, Context, FaultInjection, Journal, LedgerOptions, Made, Newer, Parts, Timeouts, Witnesses, Workload,
 };
-use crate::evidence::{
-    Budgets, Expect, Note, Replication, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What,
-};
+use crate::evidence::{Budgets, Note, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What};
 use crate::probe::Session;
 use crate::record::Recorder;
 use crate::scenario::{self};
 use crate::witness::protocol::Secret;
-use crate::workload::{self, Credentials, Hints, Manifest};
+use crate::workload::{self, Credentials, Manifest};
 
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -40,24 +38,14 @@ pub struct WorkloadRun {
     pub manifests: Vec<Manifest>,
     /// The namespace; one named after the run, unless given or named by the manifests.
     pub namespace: Option<String>,
-    /// What is said of the workload beside its manifests.
-    pub hints: Hints,
+    /// What is said of it beside its manifests, and what it is held to.
+    pub config: RunConfig,
     /// The scenarios, in order.
     pub scenarios: Vec<Scenario>,
-    /// Who configures replication.
-    pub replication: Replication,
-    /// Whether commits are to wait for a replica.
-    pub semi_sync: bool,
-    /// What is demanded of the workload beyond what holds for every one.
-    pub expect: Vec<Expect>,
     /// What a mutant injects.
     pub injections: Vec<FaultInjection>,
-    /// How fast the witness's ledger writes, where the scenarios need it.
-    pub ledger: Rate,
     /// What it may disrupt.
     pub disruption: Disruption,
-    /// The budgets that are not the usual ones.
-    pub budgets: Vec<Budget>,
     /// What the cluster is upgraded to, where the trial is about that.
     pub newer: Option<Newer>,
 }
@@ -164,13 +152,13 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
     let namespace = workload_run.namespace()?;
     let namespace = standing.namespace.get_or_init(|| namespace);
     let scale = workload_run.run_context.timeout_scale;
-    let budgets = held_to(scale, &workload_run.budgets);
+    let budgets = held_to(scale, &workload_run.config.budgets);
     let timeouts = Timeouts::scaled(scale).at_least(&budgets);
     let Prepared { subject, credentials, manifests, substitutions } =
         prepare(test_cluster, workload_run, namespace).await?;
     let far = test_cluster.witness_namespace().map_or_else(|| format!("{namespace}-witness"), str::to_owned);
     let cluster_wide = preflight_workload::of_workload(test_cluster, &manifests, [namespace, &far]).await?;
-    let beside = Beside::of(client, &manifests, &workload_run.hints).await?;
+    let beside = Beside::of(client, &manifests, &workload_run.config.hints).await?;
     let passwords = witness::Passwords::random();
     let witness = witness::pod(&test_cluster.witness_image, &passwords.writer, &beside)?;
     let witness = workload::labelled(witness, &workload_run.run_context.name);
@@ -205,8 +193,8 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
         workload: Workload {
             subject,
             manifests,
-            hints: workload_run.hints.clone(),
-            replication: workload_run.replication,
+            hints: workload_run.config.hints.clone(),
+            replication: workload_run.config.replication,
             adopted: false,
             made: standing.made.clone(),
         },
@@ -217,8 +205,8 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
             admin_password: passwords.admin,
         },
         ledger: LedgerOptions {
-            rate: workload_run.scenarios.contains(&Scenario::Settle).then_some(workload_run.ledger),
-            semi_sync: workload_run.semi_sync,
+            rate: workload_run.scenarios.contains(&Scenario::Settle).then_some(workload_run.config.ledger),
+            semi_sync: workload_run.config.semi_sync,
         },
         witnesses: Witnesses {
             near,
@@ -263,7 +251,8 @@ async fn prepare(
         Some(_) => workload::with_own_names(workload_run.manifests.clone(), word_of(&workload_run.run_context.name)),
         None => workload_run.manifests.clone(),
     };
-    let (subject, credentials) = workload::subject(&brought, namespace, &test_cluster.domain, &workload_run.hints)?;
+    let (subject, credentials) =
+        workload::subject(&brought, namespace, &test_cluster.domain, &workload_run.config.hints)?;
     let mut substitutions = test_cluster.provide(&test_cluster.images_of(&brought, journal).await, journal).await?;
     let manifests = workload::with_random_values(substituted(&brought, &substitutions));
     let mut manifests = workload::labelled(manifests, &workload_run.run_context.name);
@@ -366,9 +355,9 @@ pub(super) fn description(
         budgets,
         scenarios: scope.scenarios.clone(),
         left_out: scope.left_out.clone(),
-        replication: workload_run.replication,
-        semi_sync: workload_run.semi_sync,
-        expect: workload_run.expect.clone(),
+        replication: workload_run.config.replication,
+        semi_sync: workload_run.config.semi_sync,
+        expect: workload_run.config.expect.clone(),
         upgrade: workload_run.newer.as_ref().map(|newer| Upgrade {
             from: test_cluster.cluster.version.clone(),
             to: format!("v{}", newer.node.kubernetes),

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 
 use steadfast::check::Check;
-use steadfast::driver::Rate;
-use steadfast::evidence::Replication;
-use steadfast::run::{Keep, Settings, Target};
-use steadfast::workload::{Hints, Sources};
+use steadfast::run::{Keep, RunConfig, Settings, Target};
+use steadfast::workload::Sources;
 
 use crate::common;
 
@@ -19,17 +17,12 @@ pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settin
         // Whoever names a cluster to a suite wants all of it.
         allow_disruption: true,
         namespace: None,
-        hints: Hints::default(),
+        config: RunConfig::default(),
         artifacts: common::artifacts(),
         keep: Keep::Never,
-        replication: Replication::Managed,
-        semi_sync: false,
-        expect: Vec::new(),
         upgrade: None,
         injections: Vec::new(),
-        ledger: Rate::default(),
         timeout_scale: common::timeout_scale(),
-        budgets: Vec::new(),
         rerun: rerun.to_owned(),
     }
 }

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, IpFamily, KindCluster};
 use steadfast::driver::{FaultInjection, Journal, Rate};
-use steadfast::evidence::{Evidence, Expect, Replication, Scenario};
+use steadfast::evidence::{Evidence, Scenario};
 use steadfast::record::Log;
 use steadfast::report::Progress;
 use steadfast::run::{
-    self, Budget, Disruption, Ending, RunContext, RunError, Target, TestCluster, WorkloadRun, exercise,
+    self, Disruption, Ending, RunConfig, RunContext, RunError, Target, TestCluster, WorkloadRun, exercise,
 };
-use steadfast::workload::{self, Hints, Manifest, Sources};
+use steadfast::workload::{self, Manifest, Sources};
 use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -31,20 +31,12 @@ pub struct Act {
     pub manifests: Option<PathBuf>,
     /// What it is put through, in order.
     pub scenarios: Vec<Scenario>,
-    /// Who configures its replication.
-    pub replication: Replication,
-    /// What is said of it beside its manifests.
-    pub hints: Hints,
-    /// Whether its commits are to wait for a replica.
-    pub semi_sync: bool,
-    /// What is demanded of it beyond what holds for every one.
-    pub expect: Vec<Expect>,
+    /// What is said of it beside its manifests, and what it is held to.
+    pub config: RunConfig,
     /// What is done to it behind the scenarios' back.
     pub injections: Vec<FaultInjection>,
     /// Multiplies every time limit.
     pub patience: f64,
-    /// The budgets that are not the usual ones of a workload with neighbours.
-    pub budgets: Vec<Budget>,
 }
 
 /// What a stage's cluster is like.
@@ -169,17 +161,16 @@ impl Stage {
         let workload_run = WorkloadRun {
             manifests: workload::load(&Sources::of(act.manifests.clone()), &test_cluster.lab.kubectl).await?.manifests,
             namespace: Some(act.namespace.clone()),
-            hints: act.hints.clone(),
+            config: RunConfig {
+                // They share the machine with others.
+                ledger: Rate { writers: 2, per_second: 5 },
+                budgets: iter::once(lag.parse().expect("a budget")).chain(act.config.budgets.clone()).collect(),
+                ..act.config.clone()
+            },
             scenarios: act.scenarios.clone(),
-            replication: act.replication,
-            semi_sync: act.semi_sync,
-            expect: act.expect.clone(),
             injections: act.injections.clone(),
-            // They share the machine with others.
-            ledger: Rate { writers: 2, per_second: 5 },
             // Other workloads are on it too.
             disruption: Disruption::Workload,
-            budgets: iter::once(lag.parse().expect("a budget")).chain(act.budgets.clone()).collect(),
             newer: None,
             run_context: RunContext {
                 // Namespaces are found by it when their trial is cut short.

@@ -2,6 +2,8 @@
 
 use clap::{CommandFactory as _, Parser as _};
 
+use steadfast::evidence::Expect;
+
 use super::*;
 use crate::cli::{Cli, Command};
 
@@ -32,7 +34,7 @@ fn a_run_is_repeated_by_what_is_not_the_default() {
     assert_eq!(options(&["--semi-sync"]).rerun(), "steadfast run --semi-sync");
     let ordered = ["--expect", "ordered-ready"];
     assert_eq!(options(&ordered).rerun(), "steadfast run --expect ordered-ready");
-    assert_eq!(options(&ordered).settings(vec![]).expect, [Expect::OrderedReady]);
+    assert_eq!(options(&ordered).settings(vec![]).config.expect, [Expect::OrderedReady]);
     let observed = ["--replication", "observed"];
     assert_eq!(options(&observed).rerun(), "steadfast run --replication observed");
     let slow = ["--timeout-scale", "3"];

@@ -107,28 +107,24 @@ impl After {
     /// The settings of the workload that is deployed once more, and of this call.
     fn settings(&self, saved: &Saved) -> Settings {
         let conditions = saved.conditions.clone();
-        let Conditions { manifests, hints, replication, semi_sync, expect, ledger, timeout_scale, budgets } =
-            conditions;
+        let Conditions { manifests, mut config, timeout_scale } = conditions;
         // Of a workload that somebody else deployed the seed's servers know nothing.
         let of_seed = saved.adopted && manifests.paths.is_empty();
-        let hints = if of_seed { Hints { pull_secret: hints.pull_secret, ..Hints::default() } } else { hints };
+        if of_seed {
+            config.hints = Hints { pull_secret: config.hints.pull_secret, ..Hints::default() };
+        }
         Settings {
             checks: UPGRADE_CHECKS.iter().collect(),
             manifests,
             target: self.target(saved),
             allow_disruption: self.allow_disruption,
             namespace: None,
-            hints,
+            config,
             artifacts: self.artifacts.clone(),
             keep: self.keep,
-            replication,
-            semi_sync,
-            expect,
             upgrade: None,
             injections: Vec::new(),
-            ledger,
             timeout_scale: self.timeout_scale.unwrap_or(timeout_scale),
-            budgets,
             rerun: self.rerun.clone(),
         }
     }

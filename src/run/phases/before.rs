@@ -109,7 +109,7 @@ impl Before {
         };
         let mut manifests = if deployed { Vec::new() } else { workload::load(path, &lab.kubectl).await?.manifests };
         // What an earlier call was told goes on counting.
-        let hints = known.as_ref().map_or(&self.settings.hints, |saved| &saved.conditions.hints);
+        let hints = known.as_ref().map_or(&self.settings.config.hints, |saved| &saved.conditions.config.hints);
         workload::choose(&mut manifests, hints);
         workload::leave_default_namespace(&mut manifests);
         workload::can_be_judged(&manifests)?;
@@ -148,7 +148,7 @@ impl Before {
     ) -> Result<Saved, RunError> {
         let run_id = run_context.name.trim_start_matches(kind::PREFIX).to_owned();
         let (own, settings) = (names::short_name(&run_id), &self.settings);
-        let hints = &settings.hints;
+        let hints = &settings.config.hints;
         let (subject, near, far, cluster_wide) = match &self.adopt {
             Some(set) => {
                 let namespace = settings.namespace.clone().unwrap_or_else(|| "default".to_owned());
@@ -180,13 +180,8 @@ impl Before {
             place,
             conditions: Conditions {
                 manifests: settings.manifests.absolute(),
-                hints: settings.hints.clone(),
-                replication: settings.replication,
-                semi_sync: settings.semi_sync,
-                expect: settings.expect.clone(),
-                ledger: settings.ledger,
+                config: settings.config.clone(),
                 timeout_scale: settings.timeout_scale,
-                budgets: settings.budgets.clone(),
             },
             adopted: self.adopt.is_some(),
             subject,

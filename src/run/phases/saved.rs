@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use super::super::RunConfig;
 use crate::cluster::book::Intent;
 use crate::cluster::kind::PREFIX;
-use crate::driver::Rate;
-use crate::evidence::{Expect, Replication, State, Subject};
+use crate::evidence::{State, Subject};
 use crate::regular;
-use crate::run::{Budget, Target};
-use crate::workload::{Hints, Owned, Sources};
+use crate::run::Target;
+use crate::workload::{Owned, Sources};
 
 /// The version of the file's format. A reader refuses a file with another one.
 const SCHEMA: u32 = 2;
@@ -114,22 +114,11 @@ pub(super) struct Place {
 pub(super) struct Conditions {
     /// The manifests; the seed with its overlay unless given.
     pub manifests: Sources,
-    /// What is said of the workload beside its manifests.
+    /// What is said of the workload beside its manifests, and what it is held to.
     #[serde(flatten)]
-    pub hints: Hints,
-    /// Who configures replication.
-    pub replication: Replication,
-    /// Whether commits are to wait for a replica.
-    pub semi_sync: bool,
-    /// What is demanded of the workload beyond what holds for every one.
-    #[serde(default)]
-    pub expect: Vec<Expect>,
-    /// How fast the ledger writes.
-    pub ledger: Rate,
+    pub config: RunConfig,
     /// Multiplies every time limit.
     pub timeout_scale: f64,
-    /// The budgets that are not the usual ones.
-    pub budgets: Vec<Budget>,
 }
 
 /// A cluster-wide object that was made, and is deleted in the end.
@@ -244,6 +233,7 @@ mod tests {
     use kube::core::GroupVersionKind;
 
     use super::*;
+    use crate::driver::Rate;
     use crate::report::sample;
 
     /// What a `before` saves that has just begun.
@@ -261,13 +251,12 @@ mod tests {
             },
             conditions: Conditions {
                 manifests: Sources::default(),
-                hints: Hints::default(),
-                replication: Replication::Managed,
-                semi_sync: false,
-                expect: Vec::new(),
-                ledger: Rate { writers: 2, per_second: 2 },
+                config: RunConfig {
+                    ledger: Rate { writers: 2, per_second: 2 },
+                    budgets: vec!["outage=30s".parse().expect("a budget")],
+                    ..RunConfig::default()
+                },
                 timeout_scale: 1.0,
-                budgets: vec!["outage=30s".parse().expect("a budget")],
             },
             adopted: false,
             subject: sample::run().subject,

@@ -10,6 +10,7 @@ use kube::api::{Api, ApiResource, DynamicObject};
 use kube::core::GroupVersionKind;
 use serde_json::json;
 
+use super::super::RunConfig;
 use super::super::beside::Beside;
 use super::super::budget::held_to;
 use super::super::guest;
@@ -133,7 +134,7 @@ pub(super) async fn namespace_like(test_cluster: &TestCluster, name: &str) -> Re
 
 impl Site<'_> {
     fn budgets(&self) -> Budgets {
-        held_to(self.run_context.timeout_scale, &self.saved.conditions.budgets)
+        held_to(self.run_context.timeout_scale, &self.saved.conditions.config.budgets)
     }
 
     pub fn timeouts(&self) -> Timeouts {
@@ -201,7 +202,7 @@ impl Site<'_> {
 
     /// What the witnesses need beside a workload of these manifests.
     pub async fn beside(&self, manifests: &[Manifest]) -> Result<Beside, RunError> {
-        let (client, hints) = (&self.test_cluster.cluster.client, &self.saved.conditions.hints);
+        let (client, hints) = (&self.test_cluster.cluster.client, &self.saved.conditions.config.hints);
         match self.saved.adopted {
             true => Beside::adopted(client, manifests, hints, &self.saved.subject.namespace).await,
             false => Beside::of(client, manifests, hints).await,
@@ -242,15 +243,10 @@ impl Site<'_> {
             run_context: self.run_context.clone(),
             manifests: Vec::new(),
             namespace: None,
-            hints: self.saved.conditions.hints.clone(),
+            config: RunConfig { replication: self.replication(), ..conditions.config.clone() },
             scenarios,
-            replication: self.replication(),
-            semi_sync: conditions.semi_sync,
-            expect: conditions.expect.clone(),
             injections: Vec::new(),
-            ledger: conditions.ledger,
             disruption: Disruption::Nothing,
-            budgets: conditions.budgets.clone(),
             newer: None,
         };
         let run =
@@ -260,12 +256,12 @@ impl Site<'_> {
 
     /// What is said of the workload: which set it is, was said of manifests, and not of one that runs.
     fn hints(&self) -> Hints {
-        let hints = self.saved.conditions.hints.clone();
+        let hints = self.saved.conditions.config.hints.clone();
         if self.saved.adopted { Hints { statefulset: None, ..hints } } else { hints }
     }
 
     fn replication(&self) -> Replication {
-        if self.saved.adopted { Replication::Observed } else { self.saved.conditions.replication }
+        if self.saved.adopted { Replication::Observed } else { self.saved.conditions.config.replication }
     }
 
     /// Meets the workload and the witnesses. What is made from here on is in `made`.
@@ -294,7 +290,7 @@ impl Site<'_> {
             workload: Workload {
                 subject: subject.clone(),
                 manifests,
-                hints: conditions.hints.clone(),
+                hints: conditions.config.hints.clone(),
                 replication: self.replication(),
                 adopted: self.saved.adopted,
                 made: made.clone(),
@@ -305,7 +301,7 @@ impl Site<'_> {
                 writer_password: writer,
                 admin_password: admin,
             },
-            ledger: LedgerOptions { rate: Some(conditions.ledger), semi_sync: conditions.semi_sync },
+            ledger: LedgerOptions { rate: Some(conditions.config.ledger), semi_sync: conditions.config.semi_sync },
             witnesses: Witnesses { near, near_namespace, far, far_namespace },
             journal: journal.clone(),
             logs: self.run_context.directory.join("logs"),

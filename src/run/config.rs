@@ -1,0 +1,64 @@
+//! What a run is told of its workload beside the manifests, and what it holds the workload to. It is one thing from the
+//! command line to the suites and to the state that `before` saves.
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::budget::Budget;
+use crate::choice::choice;
+use crate::driver::Rate;
+use crate::evidence::{Choice, Expect, Replication};
+use crate::workload::Hints;
+
+/// What a run is told of its workload beside the manifests, and what it holds the workload to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct RunConfig {
+    /// What the manifests do not say.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub hints: Hints,
+    /// Who configures replication: the harness, or the workload itself (its init containers, its operator), at which the
+    /// harness only looks.
+    #[arg(long, value_parser = choice::<Replication>(), default_value = "managed")]
+    pub replication: Replication,
+    /// Have the ledger ask around every write whether its commit waited for a replica (semi-synchronous replication, which
+    /// the manifests switch on), and judge it.
+    #[arg(long)]
+    pub semi_sync: bool,
+    /// Demand more of the workload than holds for every one; can be repeated. `ordered-ready`: its pods come and go in
+    /// the order of their ordinals, also where spec.podManagementPolicy is Parallel. It is always demanded of the seed.
+    #[arg(long, value_parser = choice::<Expect>(), value_name = "WHAT")]
+    #[serde(default)]
+    pub expect: Vec<Expect>,
+    /// How fast the ledger writes.
+    #[command(flatten)]
+    pub ledger: Rate,
+    /// Hold the workload to another budget, as in `outage=30s`; can be repeated. No scale multiplies it.
+    ///
+    /// `resume` [30s]: replicas go on after their source came back. `barrier` [30s]: a replica reaches what its source
+    /// has. `recovery` [2m]: all replicas have caught up after a disruption. `outage` [2m]: the longest time without an
+    /// acknowledged write. `lag` [1s]: how far behind 99 of 100 looks may find a replica while nothing is disrupted.
+    #[arg(long = "budget", value_name = "NAME=DURATION")]
+    pub budgets: Vec<Budget>,
+}
+
+impl RunConfig {
+    /// The options that say this, where it is not what a run assumes.
+    pub fn options(&self) -> Vec<String> {
+        let mut options = self.hints.options();
+        let usual = Rate::default();
+        let ledger =
+            [("--writers", self.ledger.writers, usual.writers), ("--rate", self.ledger.per_second, usual.per_second)];
+        let others = ledger.iter().filter(|(_, number, usual)| number != usual);
+        options.extend(others.map(|(flag, number, _)| format!("{flag} {number}")));
+        if self.semi_sync {
+            options.push("--semi-sync".to_owned());
+        }
+        options.extend(self.expect.iter().map(|demand| format!("--expect {}", demand.name())));
+        if self.replication == Replication::Observed {
+            options.push("--replication observed".to_owned());
+        }
+        options.extend(self.budgets.iter().map(|budget| format!("--budget {budget}")));
+        options
+    }
+}
