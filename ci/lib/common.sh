@@ -35,7 +35,7 @@ finish() {
   [ -z "$SCRATCH" ] || strike_absent_packages
   if [ "$status" != 0 ] && [ -n "$CURRENT_STEP" ]; then
     say "failed"
-    say "ci/setup: the step \"$CURRENT_STEP\" failed (status $status). The end of $LOG:"
+    say "ci/${0##*/}: the step \"$CURRENT_STEP\" failed (status $status). The end of $LOG:"
     tail -n 15 "$LOG" | sed 's/^/    /' >&3
     [ -z "$REMEDY" ] || say "Remedy: $REMEDY"
     [ ! -s "$NOTES" ] || say "What ci/setup changed on this machine until now, ci/setup --remove undoes."
