@@ -5,7 +5,7 @@ mod command;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use cli::{Cli, Command};
 use command::ending::{INCONCLUSIVE, usage};
 use command::select::select;
@@ -60,5 +60,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Lint { options } => command::lint::act(options, cli.color).await,
         Command::Trend(args) => Ok(command::trend::run(args)),
         Command::Doctor => Ok(command::doctor::act().await),
+        Command::Completions(args) => command::completions::act(Cli::command(), args),
+        Command::Man(args) => command::man::act(Cli::command(), args),
     }
 }

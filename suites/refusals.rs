@@ -17,8 +17,12 @@ mod deletes;
 mod faults;
 #[path = "refusals/leftovers.rs"]
 mod leftovers;
+#[path = "refusals/lint.rs"]
+mod lint;
 #[path = "refusals/offline.rs"]
 mod offline;
+#[path = "refusals/outputs.rs"]
+mod outputs;
 #[path = "staged/part.rs"]
 mod part;
 #[path = "refusals/phases.rs"]

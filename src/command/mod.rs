@@ -2,6 +2,7 @@
 
 pub mod after;
 pub mod before;
+pub mod completions;
 pub mod doctor;
 pub mod down;
 pub mod ending;
@@ -9,6 +10,7 @@ pub mod explain;
 pub mod judge;
 pub mod lint;
 pub mod list;
+pub mod man;
 pub mod options;
 pub mod run;
 pub mod select;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use steadfast::cluster::Lab;
 
 use super::program::Place;
-use super::{phases, trend, upgrade};
+use super::{lint, outputs, phases, trend, upgrade};
 
 /// A workload that could be tested.
 pub const WORKLOAD: &str = "\
@@ -39,7 +39,7 @@ spec:
 const MONITOR: &str = "---\napiVersion: monitoring.example.com/v1\nkind: ServiceMonitor\nmetadata: {name: db}\n";
 
 /// What the workload lacks to be without errors.
-const TO_RUN: &str =
+pub const TO_RUN: &str =
     "        readinessProbe: {exec: {command: [mysql, --host=127.0.0.1, --password=secret, --execute=SELECT 1]}}
         volumeMounts: [{name: data, mountPath: /var/lib/mysql}]
   volumeClaimTemplates: [{metadata: {name: data}}]
@@ -112,7 +112,8 @@ impl Case {
         Self { begun: false, ..self }
     }
 
-    fn holding(self, words: &'static str) -> Self {
+    /// Looks only for these words on standard output.
+    pub fn holding(self, words: &'static str) -> Self {
         Self { holds: Some(words), ..self }
     }
 
@@ -147,14 +148,12 @@ pub fn lab(kind: &str, docker: &str) -> Value {
 }
 
 pub fn trials() -> Vec<Trial> {
-    let others = [trend::cases(), upgrade::cases(), phases::cases()];
-    let cases =
-        [manifests(), surroundings(), command_lines(), stored_runs(), outputs(), lints()].into_iter().chain(others);
+    let others = [outputs::cases(), lint::cases(), trend::cases(), upgrade::cases(), phases::cases()];
+    let cases = [manifests(), surroundings(), command_lines(), stored_runs()].into_iter().chain(others);
     let mut trials: Vec<Trial> = cases.flatten().map(|case| Trial::test(case.name, move || case.act())).collect();
     trials.push(Trial::test("surroundings::engine_not_reachable", engine_not_reachable));
     trials.push(Trial::test("trend::stored_runs", trend::of_the_stored_runs));
-    trials.push(Trial::test("lint::overlay", lint_of_the_overlay));
-    trials.push(Trial::test("lint::mutants", lint_of_mutants));
+    trials.extend(lint::trials());
     trials
 }
 
@@ -273,6 +272,8 @@ fn command_lines() -> Vec<Case> {
         refused("usage::explain_unknown", &["explain", "nothing::like_this"]),
         refused("usage::explain_without_property", &["explain", "each_pod_has_its_name"]),
         refused("usage::down_unknown", &["down", "nothing"]),
+        refused("usage::completions_unknown", &["completions", "tcsh"]),
+        refused("usage::completions_of_nothing", &["completions"]),
     ]
 }
 
@@ -304,42 +305,6 @@ fn stored_runs() -> Vec<Case> {
     ]
 }
 
-fn outputs() -> Vec<Case> {
-    vec![
-        case("output::list", 0, &["list"]),
-        case("output::list_json", 0, &["list", "--json"]),
-        case("output::explain", 0, &["explain", "dns::each_pod_has_its_name"]),
-        case("output::help", 0, &["--help"]),
-        case("output::run_help", 0, &["run", "--help"]).at_once(),
-        case("output::lint_help", 0, &["lint", "--help"]),
-    ]
-}
-
-/// What lint says of the seed, and what it refuses. None of it needs a kubectl, but for the kustomization with a patch.
-fn lints() -> Vec<Case> {
-    let of_seed = |name, format| {
-        case(name, 1, &["lint", "seed", "--format", format])
-            .with("seed/kustomization.yaml", include_str!("../../manifests/seed/kustomization.yaml"))
-            .with("seed/service.yaml", include_str!("../../manifests/seed/service.yaml"))
-            .with("seed/statefulset.yaml", include_str!("../../manifests/seed/statefulset.yaml"))
-    };
-    let of = |name, code, text: String| case(name, code, &["lint", "@/db.yaml"]).with("db.yaml", text);
-    vec![
-        of_seed("lint::seed_text", "text"),
-        of_seed("lint::seed_json", "json"),
-        of_seed("lint::seed_sarif", "sarif"),
-        of("lint::no_error", 0, format!("{WORKLOAD}{TO_RUN}")).holding("0 errors, 5 warnings, 0 notes in 2 objects"),
-        of("lint::not_yaml", 2, WORKLOAD.replace("selector: {app: db}", "selector: {app: db")),
-        of("lint::no_kind", 2, WORKLOAD.replace("kind: Service\n", "")),
-        of("lint::no_stateful_set", 2, WORKLOAD.split("---\n").next().unwrap_or_default().to_owned()),
-        case("lint::empty_folder", 2, &["lint", "@/empty"]).with("empty/README", ""),
-        case("lint::nothing_there", 2, &["lint", "@/nothing"]),
-        case("lint::no_kubectl", 2, &["lint", "@"]).with("kustomization.yaml", "namePrefix: my-\n"),
-        case("lint::no_path", 2, &["lint"]),
-        case("lint::unknown_format", 2, &["lint", "@", "--format", "xml"]),
-    ]
-}
-
 /// kind says in many lines what the engine did not answer; only the frame is this program's.
 fn engine_not_reachable() -> Result<(), Failed> {
     let real = Lab::read()?;
@@ -355,51 +320,4 @@ fn engine_not_reachable() -> Result<(), Failed> {
     let results = place.results()?;
     let reason = results["checks"][0]["reason"].as_str().unwrap_or_default();
     if reason.contains("unix:///nowhere") { Ok(()) } else { Err(format!("results.json says: {reason}").into()) }
-}
-
-/// The findings of lint on a folder of the manifests, by the lab's kubectl: rule and level.
-fn linted(folder: &str) -> Result<Vec<(String, String)>, Failed> {
-    let place = Place::new();
-    let mut ready = lab("/nowhere/kind", "docker");
-    ready["kubectl"] = Lab::read()?.kubectl.into();
-    place.write("lab.json", &ready.to_string());
-    let path = format!("{}/manifests/{folder}", env!("CARGO_MANIFEST_DIR"));
-    let answer = place.call(&["lint", &path, "--format", "json"], &[("STEADFAST_LAB", "@/lab.json")]);
-    if answer.code > 1 {
-        return Err(answer.error.into());
-    }
-    let output: Value = serde_json::from_str(&answer.stdout)?;
-    let text = |finding: &Value, field: &str| finding[field].as_str().unwrap_or_default().to_owned();
-    let findings = output["findings"].as_array().cloned().unwrap_or_default();
-    Ok(findings.iter().map(|finding| (text(finding, "rule"), text(finding, "level"))).collect())
-}
-
-/// The overlay supplies what the seed lacks to run.
-fn lint_of_the_overlay() -> Result<(), Failed> {
-    let findings = linted("overlay")?;
-    let errors = findings.iter().filter(|(_, level)| level == "error").count();
-    if errors == 0 && !findings.is_empty() { Ok(()) } else { Err(format!("{findings:?}").into()) }
-}
-
-/// What can be seen in the manifests of a mutant, lint sees.
-fn lint_of_mutants() -> Result<(), Failed> {
-    let mutants = [
-        ("cluster-ip", "service-not-headless"),
-        ("datadir-outside-mount", "data-outside-claim"),
-        ("empty-dir", "data-outside-claim"),
-        ("no-readiness-probe", "no-readiness-probe"),
-        ("parallel", "parallel-pods"),
-        ("readiness-always-true", "no-readiness-probe"),
-        ("same-server-id", "same-server-id"),
-        ("scaling-deletes-claims", "claims-deleted"),
-        ("selector-typo", "selector-mismatch"),
-        ("service-of-another", "selector-mismatch"),
-    ];
-    for (mutant, rule) in mutants {
-        let findings = linted(&format!("mutants/{mutant}"))?;
-        if !findings.iter().any(|(found, _)| found == rule) {
-            return Err(format!("{mutant} is not found by {rule}: {findings:?}").into());
-        }
-    }
-    Ok(())
 }
