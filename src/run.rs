@@ -86,7 +86,7 @@ pub async fn run_in(
     progress: &Progress,
 ) -> Result<Finished, RunError> {
     let name = format!("{}{run_id}", kind::PREFIX);
-    let run_context = surroundings(name, directory, settings.timeout_scale, progress)?;
+    let run_context = open_context(name, directory, settings.timeout_scale, progress)?;
     let path = run_context.journal.log.path().to_owned();
     let mut owned = None;
     // These futures are large, and a test's thread has a small stack: they live on the heap.
@@ -105,8 +105,8 @@ pub async fn run_in(
     Ok(Finished { kept, ..finished })
 }
 
-/// The surroundings of a run in this directory, with a log of its own.
-fn surroundings(
+/// The context of a run in this directory, with a log of its own.
+fn open_context(
     name: String,
     directory: PathBuf,
     timeout_scale: f64,

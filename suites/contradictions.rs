@@ -10,8 +10,6 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-#[path = "contradictions/bench.rs"]
-mod bench;
 #[path = "contradictions/change.rs"]
 mod change;
 #[path = "contradictions/claims.rs"]
@@ -50,6 +48,8 @@ mod records;
 mod replicas;
 #[path = "contradictions/restarts.rs"]
 mod restarts;
+#[path = "contradictions/rewriter.rs"]
+mod rewriter;
 #[path = "contradictions/right.rs"]
 mod right;
 #[path = "contradictions/rows.rs"]

@@ -219,10 +219,10 @@ impl Context {
         &self,
         what: &str,
         limit: Duration,
-        sight: impl Fn(&Timeline) -> WaitStatus<T>,
+        status: impl Fn(&Timeline) -> WaitStatus<T>,
     ) -> Result<T, ScenarioError> {
         let seen = |state: &str| self.journal.progress.seen(&format!("{what}: {state}"));
-        Ok(self.journal.log.wait(what, self.vain.patience(limit), seen, sight).await?)
+        Ok(self.journal.log.wait(what, self.vain.patience(limit), seen, status).await?)
     }
 
     /// Waits for something that no watch of the run shows, and tells who watches what is seen meanwhile.

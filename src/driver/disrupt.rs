@@ -120,13 +120,13 @@ impl Context {
         what: &str,
         limit: Duration,
         find: impl Fn(&Timeline) -> Option<&L>,
-        sight: impl Fn(&L) -> WaitStatus<T>,
+        status: impl Fn(&L) -> WaitStatus<T>,
     ) -> Result<T, ScenarioError> {
         self.wait(what, limit, |timeline| {
             let Some(life) = find(timeline) else { return WaitStatus::Impossible("it was never seen".to_owned()) };
-            match sight(life) {
+            match status(life) {
                 WaitStatus::Pending(_) if life.lasts().1.is_some() => WaitStatus::Impossible("it is gone".to_owned()),
-                sight => sight,
+                status => status,
             }
         })
         .await
@@ -140,9 +140,9 @@ impl Context {
         uid: &str,
         met: impl Fn(&PodLife) -> Option<T>,
     ) -> Result<T, ScenarioError> {
-        let sight =
+        let status =
             |life: &PodLife| met(life).map_or_else(|| WaitStatus::Pending(life.summary.clone()), WaitStatus::Met);
-        self.of_life(what, limit, |timeline| timeline.pod_by_uid(uid), sight).await
+        self.of_life(what, limit, |timeline| timeline.pod_by_uid(uid), status).await
     }
 
     /// Waits until the pod with this UID is gone, and returns the record that shows it.

@@ -237,13 +237,13 @@ impl Log {
         what: &str,
         patience: impl Into<Patience>,
         seen: impl Fn(&str),
-        sight: impl Fn(&Timeline) -> WaitStatus<T>,
+        status: impl Fn(&Timeline) -> WaitStatus<T>,
     ) -> Result<T, WaitError> {
         let mut changed = self.changed.subscribe();
         let mut waiting = Waiting::new(what, patience.into(), seen);
         let result = loop {
             changed.mark_unchanged();
-            if let Some(ended) = waiting.sees(self.look(&sight)) {
+            if let Some(ended) = waiting.sees(self.look(&status)) {
                 break ended;
             }
             if tokio::time::timeout(waiting.left(), changed.changed()).await.is_err() {
@@ -267,10 +267,10 @@ impl Log {
     ) -> Result<T, WaitError> {
         let mut waiting = Waiting::new(what, patience.into(), seen);
         let result = loop {
-            let Ok(sight) = tokio::time::timeout(waiting.left(), ask()).await else {
+            let Ok(status) = tokio::time::timeout(waiting.left(), ask()).await else {
                 break Err(waiting.expired());
             };
-            if let Some(ended) = waiting.sees(sight) {
+            if let Some(ended) = waiting.sees(status) {
                 break ended;
             }
             // What no record shows wakes nobody.
@@ -318,8 +318,8 @@ impl<'a, S: Fn(&str)> Waiting<'a, S> {
     }
 
     /// How a look ends the wait, if it does.
-    fn sees<T>(&mut self, sight: WaitStatus<T>) -> Option<Result<T, WaitError>> {
-        match sight {
+    fn sees<T>(&mut self, status: WaitStatus<T>) -> Option<Result<T, WaitError>> {
+        match status {
             WaitStatus::Met(value) => return Some(Ok(value)),
             WaitStatus::Impossible(reason) => {
                 return Some(Err(WaitError::Impossible { what: self.what.to_owned(), reason }));

@@ -9,7 +9,7 @@ mod saved;
 mod site;
 
 use super::test_cluster::RunContext;
-use super::{RunError, Settings, make_directory, run_id, surroundings};
+use super::{RunError, Settings, make_directory, open_context, run_id};
 use crate::cluster::kind;
 use crate::report::Progress;
 
@@ -22,5 +22,5 @@ pub use saved::SavedError;
 fn begin(settings: &Settings, progress: &Progress) -> Result<RunContext, RunError> {
     let run_id = run_id();
     let directory = make_directory(&settings.artifacts, &run_id)?;
-    surroundings(format!("{}{run_id}", kind::PREFIX), directory, settings.timeout_scale, progress)
+    open_context(format!("{}{run_id}", kind::PREFIX), directory, settings.timeout_scale, progress)
 }

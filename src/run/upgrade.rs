@@ -3,7 +3,7 @@
 use super::target::Target;
 use super::test_cluster::{RunContext, TestCluster};
 use super::workload_run::{Ending, WorkloadRun, exercise};
-use super::{Keep, RunError, Settings, images, outcome, read_back, surroundings, write_reports};
+use super::{Keep, RunError, Settings, images, open_context, outcome, read_back, write_reports};
 use crate::check::CATALOGUE;
 use crate::cluster::{Lab, Version};
 use crate::driver::Newer;
@@ -86,7 +86,7 @@ pub(super) async fn conform(
     std::fs::create_dir_all(&directory).map_err(|source| RunError::File { path: directory.clone(), source })?;
     // A run of its own, whose name tells which one it belongs to; a namespace is called after the end of it.
     let name = format!("{}-{}", run_context.name, &workload::random_word()[..6]);
-    let again = surroundings(name, directory, run_context.timeout_scale, &run_context.journal.progress)?;
+    let again = open_context(name, directory, run_context.timeout_scale, &run_context.journal.progress)?;
     let settings = Settings {
         checks: CATALOGUE.iter().collect(),
         upgrade: None,

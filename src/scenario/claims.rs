@@ -70,11 +70,11 @@ async fn scale_away(context: &Context, to: u32) -> Result<(), ScenarioError> {
 
 async fn claim_gone(context: &Context, claim: &str) -> Result<u64, ScenarioError> {
     let what = format!("the claim {claim} gone");
-    let sight = |life: &ClaimLife| match (life.deleted, life.deleting) {
+    let status = |life: &ClaimLife| match (life.deleted, life.deleting) {
         (Some(mark), _) => WaitStatus::Met(mark.seq),
         (None, Some(_)) => WaitStatus::Pending("being deleted".to_owned()),
         (None, None) => WaitStatus::Pending("there, and not told to go".to_owned()),
     };
     let limit = context.timeouts.reaction;
-    context.of_life(&what, limit, |timeline| timeline.claims.of_name(claim).next_back(), sight).await
+    context.of_life(&what, limit, |timeline| timeline.claims.of_name(claim).next_back(), status).await
 }

@@ -50,7 +50,7 @@ pub(super) struct Options<'a> {
     /// Texts of ConfigMaps that the pod uses, each with the map's name, and whether it is a script of the first start.
     files: Vec<(&'a str, &'a str, bool)>,
     /// Whether there may be more.
-    pub unseen: bool,
+    pub not_seen: bool,
 }
 
 /// The value of an option, and where it stands.
@@ -70,7 +70,7 @@ impl Said {
 impl<'a> Options<'a> {
     /// Those of the server in this container of a pod template.
     pub fn of(manifests: &'a [Manifest], pod: &'a Value, server: &'a Value) -> Self {
-        let mut options = Self { server, files: Vec::new(), unseen: false };
+        let mut options = Self { server, files: Vec::new(), not_seen: false };
         let map = |name: &str| manifests.iter().find(|it| it.kind() == "ConfigMap" && it.name() == name);
         for mount in containers(pod).flat_map(|container| items(container, "/volumeMounts")) {
             let path = text(mount, "/mountPath").unwrap_or_default();
@@ -78,14 +78,14 @@ impl<'a> Options<'a> {
             let Some(volume) = volume else { continue };
             match text(volume, "/configMap/name").map(map) {
                 Some(Some(map)) => options.add(map, volume, mount, path.contains(SCRIPTS)),
-                _ if volume.get("emptyDir").is_some() => options.unseen |= filled_by_somebody(pod, mount),
-                _ => options.unseen |= PATHS.iter().any(|part| path.contains(part)),
+                _ if volume.get("emptyDir").is_some() => options.not_seen |= filled_by_somebody(pod, mount),
+                _ => options.not_seen |= PATHS.iter().any(|part| path.contains(part)),
             }
         }
         let argv: Vec<&str> = words(server).collect();
         let in_files = ["defaults-file", "defaults-extra-file"];
-        options.unseen |= in_files.iter().any(|name| server::option(server, name).is_some());
-        options.unseen |= has_opaque_program(&argv);
+        options.not_seen |= in_files.iter().any(|name| server::option(server, name).is_some());
+        options.not_seen |= has_opaque_program(&argv);
         // What a variable holds that is taken from an object may be options.
         let of_object = |variable: &Value| {
             let is_password = text(variable, "/name").is_some_and(|name| name.contains("PASSWORD"));
@@ -93,12 +93,12 @@ impl<'a> Options<'a> {
             !is_password && sources.iter().any(|source| variable.pointer(source).is_some())
         };
         let from_objects = items(server, "/envFrom").next().is_some() || items(server, "/env").any(of_object);
-        options.unseen |= from_objects && argv.iter().any(|word| word.contains('$'));
+        options.not_seen |= from_objects && argv.iter().any(|word| word.contains('$'));
         options
     }
 
     fn add(&mut self, map: &'a Manifest, volume: &Value, mount: &Value, is_script: bool) {
-        self.unseen |= map.object.get("binaryData").is_some();
+        self.not_seen |= map.object.get("binaryData").is_some();
         let keys: Vec<&str> = items(volume, "/configMap/items").filter_map(|item| text(item, "/key")).collect();
         let sub_path = text(mount, "/subPath");
         let files = map.object.get("data").and_then(Value::as_object).into_iter().flatten();

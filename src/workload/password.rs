@@ -148,9 +148,9 @@ pub(crate) fn credentials(manifests: &[Manifest], pod: &Value, container: &Value
         return Ok(Credentials::Empty);
     }
     let name = text(container, "/name").unwrap_or_default();
-    Err(match environment.unseen.as_slice() {
+    Err(match environment.not_seen.as_slice() {
         [] => format!("the container `{name}` has neither MYSQL_ROOT_PASSWORD nor a variable that stands for it"),
-        unseen => format!("its variables come from {}, which the manifests do not bring", unseen.join(", ")),
+        not_seen => format!("its variables come from {}, which the manifests do not bring", not_seen.join(", ")),
     })
 }
 
@@ -159,12 +159,12 @@ struct Environment {
     /// Of equal names the last one counts.
     variables: Vec<(String, Given)>,
     /// Objects that `envFrom` names and the manifests do not bring.
-    unseen: Vec<String>,
+    not_seen: Vec<String>,
 }
 
 impl Environment {
     fn of(manifests: &[Manifest], container: &Value) -> Self {
-        let mut environment = Self { variables: Vec::new(), unseen: Vec::new() };
+        let mut environment = Self { variables: Vec::new(), not_seen: Vec::new() };
         for from in items(container, "/envFrom") {
             let prefix = text(from, "/prefix").unwrap_or_default();
             let references = [(Holder::Secret, "/secretRef/name"), (Holder::ConfigMap, "/configMapRef/name")];
@@ -172,7 +172,7 @@ impl Environment {
             let Some((kind, name)) = named else { continue };
             let keys = keys(manifests, kind, name);
             if keys.is_empty() {
-                environment.unseen.push(format!("{} {name}", kind.kind()));
+                environment.not_seen.push(format!("{} {name}", kind.kind()));
             }
             let key = |key: &str| Key { kind, name: name.to_owned(), key: key.to_owned(), as_file: false };
             environment.variables.extend(keys.iter().map(|it| (format!("{prefix}{it}"), Given::Key(key(it)))));

@@ -110,7 +110,7 @@ fn way(manifests: &[Manifest], pod: &Value, server: &Value) -> Option<(Way, Stri
         .iter()
         .any(|known| repository.strip_suffix(known).is_some_and(|before| before.is_empty() || before.ends_with('/')));
     let official = in_library || OFFICIAL.contains(&repository);
-    let silent = official && !options.unseen && !options.mention(pod, "gtid");
+    let silent = official && !options.not_seen && !options.mention(pod, "gtid");
     silent.then(|| (Way::WithoutGtids, "neither its command nor a file of options speaks of them".to_owned()))
 }
 

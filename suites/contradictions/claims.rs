@@ -29,7 +29,7 @@ pub const CLASSES: &[Class] = &[
         name: "claims::nobody_saw_what_became_of_one",
         why: "Where the history of claims or volumes is lost around a deletion nobody knows that they are the same.",
         part: Part::Watches,
-        of: unseen,
+        of: not_seen,
     },
     Class {
         name: "claims::one_goes_while_its_pod_is_there",
@@ -144,7 +144,7 @@ fn other_volumes(stored: &Stored) -> Vec<History> {
     histories
 }
 
-fn unseen(stored: &Stored) -> Vec<History> {
+fn not_seen(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for (old, new) in successions(stored) {
         let Some(gone) = old.deleted.filter(|gone| stored.scenario(gone.seq) != Some(Scenario::ApiserverKill)) else {

@@ -13,8 +13,8 @@ use steadfast::{
 };
 
 use super::{
-    bench::Bench,
     change::Change,
+    rewriter::Rewriter,
     stored::{Part, Stored, runs},
 };
 
@@ -196,10 +196,10 @@ impl Class {
     pub fn judge(&self) -> Option<Result<(), String>> {
         let (mut wrong, mut judged) = (Vec::new(), 0);
         for stored in runs(self.part) {
-            let mut bench = Bench::new(&stored.records);
+            let mut rewriter = Rewriter::new(&stored.records);
             let histories = (self.of)(stored).into_iter();
             for History { name, wanted, change } in histories.filter(|it| !it.wanted.concerned(stored).is_empty()) {
-                let found = judge(stored, &mut bench, wanted, &change);
+                let found = judge(stored, &mut rewriter, wanted, &change);
                 count(wanted.counted_for(), found.is_ok());
                 judged += 1;
                 if let Err(found) = found {
@@ -227,8 +227,8 @@ pub fn told(why: &str, judged: usize, wrong: &[String]) -> Result<(), String> {
 }
 
 /// Judges one history; what is found instead of what is wanted.
-fn judge(stored: &Stored, bench: &mut Bench<'_>, wanted: Wanted, change: &Change) -> Result<(), String> {
-    let (records, changed) = bench.made(change);
+fn judge(stored: &Stored, rewriter: &mut Rewriter<'_>, wanted: Wanted, change: &Change) -> Result<(), String> {
+    let (records, changed) = rewriter.made(change);
     if changed == 0 {
         return Err("that nothing was changed: the class is wrong".to_owned());
     }
@@ -236,10 +236,10 @@ fn judge(stored: &Stored, bench: &mut Bench<'_>, wanted: Wanted, change: &Change
         return Err(format!("that time runs backwards at #{}: the class is wrong", pair[1].seq));
     }
     let judged = catch_unwind(AssertUnwindSafe(|| {
-        let evidence = bench.evidence(records);
+        let evidence = rewriter.evidence(records);
         (wanted.holds(stored, &evidence), evidence)
     }));
     let (found, evidence) = judged.map_err(|_| "a panic".to_owned())?;
-    bench.take_back(evidence);
+    rewriter.take_back(evidence);
     found
 }

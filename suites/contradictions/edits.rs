@@ -118,7 +118,7 @@ pub fn exited(places: impl Into<Places>, code: i32, stdout: impl Into<String>) -
 }
 
 /// A command's end is not seen.
-pub fn unseen(places: impl Into<Places>) -> Change {
+pub fn not_seen(places: impl Into<Places>) -> Change {
     exec(places, |exec| exec.answer = ExecAnswer::Broken { message: "the stream ended".to_owned() })
 }
 

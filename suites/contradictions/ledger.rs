@@ -308,8 +308,8 @@ fn behind(stored: &Stored) -> Vec<History> {
             histories.push(History::new(format!("{pod}: one of {of} looks late"), fails, late));
         }
         let pod_of = pod.clone();
-        let unseen = entries(all.clone(), move |it| it.lags.retain(|lag| lag.pod != pod_of));
-        histories.push(History::new(format!("{pod}: not looked at"), noticed, unseen));
+        let not_seen = entries(all.clone(), move |it| it.lags.retain(|lag| lag.pod != pod_of));
+        histories.push(History::new(format!("{pod}: not looked at"), noticed, not_seen));
     }
     histories.push(History::new("no entries", noticed, dropped(all)));
     histories

@@ -5,7 +5,7 @@ use steadfast::evidence::{Checkpoint, Dns, SnapshotOf, Transport, What};
 use super::{
     change::{Change, Places, dropped},
     class::{Checks, Class, History, Wanted},
-    edits::{Reply, data, exited, replied, unseen},
+    edits::{Reply, data, exited, not_seen, replied},
     stored::{Part, Stored, told},
 };
 
@@ -312,7 +312,7 @@ fn looked_up_otherwise(stored: &Stored) -> Vec<History> {
             ("nothing", exited(seq, 0, "")),
             ("no such name", exited(seq, 2, "")),
             ("no such program", exited(seq, 127, "")),
-            ("not seen", unseen(seq)),
+            ("not seen", not_seen(seq)),
             ("not looked up", dropped(seq)),
         ];
         histories.extend(changes.map(|(word, change)| History::new(format!("{title}: {word}"), wanted, change)));

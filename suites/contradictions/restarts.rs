@@ -244,12 +244,12 @@ fn explained(stored: &Stored) -> Vec<History> {
         };
         if let Some(own) = whose(stored, &act) {
             let events = stored.events_of("Pod", &own.uid).since(asked);
-            let unseen = shown(events, |object| {
+            let not_seen = shown(events, |object| {
                 for status in container_statuses(object) {
                     status["lastState"] = json!({});
                 }
             });
-            histories.push(passes(format!("nobody saw how the server of {} had ended", own.name), unseen));
+            histories.push(passes(format!("nobody saw how the server of {} had ended", own.name), not_seen));
         }
         let Some(node) = node(&act) else { continue };
         for life in stored.pods_at(asked).filter(|life| life.node.as_deref() == Some(node)) {

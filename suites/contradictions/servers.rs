@@ -7,7 +7,7 @@ use steadfast::evidence::{Checkpoint, Question, Record, Scenario, Sql, SqlAnswer
 use super::{
     change::{Change, Places, delayed, dropped},
     class::{Checks, Class, History, Wanted},
-    edits::{answered, broken, error, exited, sql, unreachable, unseen, value, valued},
+    edits::{answered, broken, error, exited, not_seen, sql, unreachable, value, valued},
     stored::{Part, Stored, told},
 };
 
@@ -163,7 +163,7 @@ fn called_otherwise(stored: &Stored) -> Vec<History> {
             ("the name of another pod", Wanted::Fails(HOSTNAME), exited(places.clone(), 0, format!("{pod}0"))),
             ("exit code 1", Wanted::Fails(HOSTNAME), exited(places.clone(), 1, "")),
             ("no such program", Wanted::LeavesGreen(HOSTNAME), exited(places.clone(), 127, "")),
-            ("not seen", Wanted::LeavesGreen(HOSTNAME), unseen(places.clone())),
+            ("not seen", Wanted::LeavesGreen(HOSTNAME), not_seen(places.clone())),
             ("not run", Wanted::LeavesGreen(HOSTNAME), dropped(places)),
         ];
         histories

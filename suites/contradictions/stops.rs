@@ -37,7 +37,7 @@ pub const CLASSES: &[Class] = &[
         name: "stops::nobody_saw_one_end",
         why: "Of each pod one end at least must have been seen.",
         part: Part::Watches,
-        of: unseen,
+        of: not_seen,
     },
     Class {
         name: "stops::one_was_not_told_or_had_no_time",
@@ -187,7 +187,7 @@ fn not_told(stored: &Stored, places: Places) -> Change {
     shown(places, move |object| status_of(object, &server).for_each(|status| status["state"] = json!({})))
 }
 
-fn unseen(stored: &Stored) -> Vec<History> {
+fn not_seen(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let stops = stops(stored);
     for pod in stored.subject.pods() {

@@ -138,9 +138,9 @@ fn moved_together(stored: &Stored) -> Vec<History> {
             let its_end = event(first, EventType::Deleted, |object| object["metadata"]["uid"] = "another".into());
             let twice = added_before(life.added.seq, [another, its_end]);
             histories.push(History::new(format!("{node}: {} is replaced twice", life.name), fails, twice));
-            let unseen = dropped(stored.events_of("Pod", &life.uid).before(after));
+            let not_seen = dropped(stored.events_of("Pod", &life.uid).before(after));
             let title = format!("{node}: {} was not seen to come", life.name);
-            histories.push(History::new(title, Wanted::LeavesGreen(&[MOVES]), unseen));
+            histories.push(History::new(title, Wanted::LeavesGreen(&[MOVES]), not_seen));
         }
         // Where the history is lost the states alone decide.
         let gap = What::Gap(Gap { object_kind: "Pod".into(), after_version: "1".into(), reason: "too old".into() });

@@ -149,9 +149,9 @@ pub fn lab(kind: &str, docker: &str) -> Value {
 
 pub fn trials() -> Vec<Trial> {
     let others = [outputs::cases(), lint::cases(), trend::cases(), upgrade::cases(), phases::cases()];
-    let cases = [manifests(), surroundings(), command_lines(), stored_runs()].into_iter().chain(others);
+    let cases = [manifests(), environment(), command_lines(), stored_runs()].into_iter().chain(others);
     let mut trials: Vec<Trial> = cases.flatten().map(|case| Trial::test(case.name, move || case.act())).collect();
-    trials.push(Trial::test("surroundings::engine_not_reachable", engine_not_reachable));
+    trials.push(Trial::test("environment::engine_not_reachable", engine_not_reachable));
     trials.push(Trial::test("trend::stored_runs", trend::of_the_stored_runs));
     trials.extend(lint::trials());
     trials
@@ -213,44 +213,44 @@ impl Case {
     }
 }
 
-fn surroundings() -> Vec<Case> {
+fn environment() -> Vec<Case> {
     let run = |name, code, more: &[&'static str]| {
         case(name, code, &["run", "--manifests", "@/db.yaml"]).with("db.yaml", WORKLOAD).and_arguments(more)
     };
     let context = ["--kubeconfig", "@/config", "--allow-disruption"];
     vec![
-        run("surroundings::no_lab", 3, &[]).under("STEADFAST_LAB", "@/nothing.json"),
-        run("surroundings::broken_lab", 3, &[]).with("lab.json", "{\"schema\": 1,\n"),
-        run("surroundings::lab_of_another_format", 3, &[])
+        run("environment::no_lab", 3, &[]).under("STEADFAST_LAB", "@/nothing.json"),
+        run("environment::broken_lab", 3, &[]).with("lab.json", "{\"schema\": 1,\n"),
+        run("environment::lab_of_another_format", 3, &[])
             .with("lab.json", lab("kind", "docker").to_string().replace("\"schema\":1", "\"schema\":2")),
-        run("surroundings::no_kind", 3, &[]),
-        run("surroundings::unknown_kubernetes", 2, &["--kubernetes", "1.10"]),
-        run("surroundings::no_kubeconfig", 2, &context),
-        run("surroundings::kubeconfig_is_not_one", 2, &context).with("config", "- nothing\n"),
-        run("surroundings::unknown_context", 2, &context)
+        run("environment::no_kind", 3, &[]),
+        run("environment::unknown_kubernetes", 2, &["--kubernetes", "1.10"]),
+        run("environment::no_kubeconfig", 2, &context),
+        run("environment::kubeconfig_is_not_one", 2, &context).with("config", "- nothing\n"),
+        run("environment::unknown_context", 2, &context)
             .and_arguments(&["--context", "other"])
             .with("config", KUBECONFIG),
-        run("surroundings::closed_server", 3, &context).with("config", KUBECONFIG),
-        run("surroundings::closed_server_and_a_proxy", 3, &context)
+        run("environment::closed_server", 3, &context).with("config", KUBECONFIG),
+        run("environment::closed_server_and_a_proxy", 3, &context)
             .with("config", KUBECONFIG)
             .under("HTTPS_PROXY", "http://127.0.0.1:2"),
-        run("surroundings::closed_proxy", 3, &context)
+        run("environment::closed_proxy", 3, &context)
             .with("config", KUBECONFIG.replace("127.0.0.1:1", "db.example:6443"))
             .under("HTTPS_PROXY", "http://127.0.0.1:2"),
-        run("surroundings::proxy_is_none", 2, &context)
+        run("environment::proxy_is_none", 2, &context)
             .with("config", KUBECONFIG.replace("127.0.0.1:1", "db.example:6443"))
             .under("HTTPS_PROXY", "ftp://127.0.0.1:2"),
-        run("surroundings::nothing_checks_the_certificate", 2, &context)
+        run("environment::nothing_checks_the_certificate", 2, &context)
             .with("config", KUBECONFIG.replace("cluster: {", "cluster: {insecure-skip-tls-verify: true, ")),
-        run("surroundings::nothing_checks_the_certificate_as_agreed", 3, &context)
+        run("environment::nothing_checks_the_certificate_as_agreed", 3, &context)
             .and_arguments(&["--allow-insecure"])
             .with("config", KUBECONFIG.replace("cluster: {", "cluster: {insecure-skip-tls-verify: true, ")),
-        run("surroundings::no_certificate", 2, &context)
+        run("environment::no_certificate", 2, &context)
             .with("config", KUBECONFIG.replace("https://127.0.0.1:1", "http://db.example:6443")),
-        run("surroundings::plugin_fails", 2, &context).with("config", KUBECONFIG.replace("token: none", PLUGIN)),
-        run("surroundings::another_provider", 2, &[]).under("KIND_EXPERIMENTAL_PROVIDER", "podman"),
-        run("surroundings::engine_of_another_machine", 2, &[]).under("DOCKER_HOST", "ssh://build.example"),
-        run("surroundings::artifacts_is_a_file", 3, &["--artifacts", "@/db.yaml"]).at_once(),
+        run("environment::plugin_fails", 2, &context).with("config", KUBECONFIG.replace("token: none", PLUGIN)),
+        run("environment::another_provider", 2, &[]).under("KIND_EXPERIMENTAL_PROVIDER", "podman"),
+        run("environment::engine_of_another_machine", 2, &[]).under("DOCKER_HOST", "ssh://build.example"),
+        run("environment::artifacts_is_a_file", 3, &["--artifacts", "@/db.yaml"]).at_once(),
     ]
 }
 

@@ -107,11 +107,11 @@ impl Sampler {
         let awake_us = now.awake_us.saturating_sub(last.awake_us);
         let (slept_us, late_us) = (passed_us.saturating_sub(awake_us), awake_us.saturating_sub(BEAT_US));
         let jumped_us = (now.wall_us - last.wall_us).saturating_sub_unsigned(passed_us);
-        let unseen =
+        let not_seen =
             if slept_us > ASLEEP_US { Some(Cause::Slept) } else { (late_us > BUSY_US).then_some(Cause::StoodStill) };
         let jumped = (jumped_us.unsigned_abs() > JUMP_US).then_some(Cause::WallJumped { by_us: jumped_us });
         let (from_us, to_us) = (last.boot_us, now.boot_us);
-        [unseen, jumped].into_iter().flatten().map(move |cause| Lapse { from_us, to_us, cause })
+        [not_seen, jumped].into_iter().flatten().map(move |cause| Lapse { from_us, to_us, cause })
     }
 }
 

@@ -21,11 +21,11 @@ impl<'a> Case<'a> {
     pub(super) fn is_proof(&self, act: &Act, proof: &Proof<'a>) -> bool {
         let (asked, proved) = (proof.asked.seq, proof.proved.seq);
         // What the witness does with its ledger may show in no record, and what an upgrade brings about shows in the states.
-        let unseen = matches!(
+        let not_seen = matches!(
             act,
             Act::StartLedger { .. } | Act::StopLedger | Act::UpgradeControlPlane { .. } | Act::UpgradeNode { .. }
         );
-        let first = if unseen { asked } else { asked + 1 };
+        let first = if not_seen { asked } else { asked + 1 };
         if proof.by.is_empty() || !proof.by.iter().all(|seq| (first..=proved).contains(seq)) {
             return false;
         }

@@ -22,8 +22,8 @@ use super::{
 #[cfg(test)]
 mod tests;
 
-/// When every pod looks the others up.
-const MOMENT: Checkpoint = Checkpoint::Deployed;
+/// At which every pod looks the others up.
+const CHECKPOINT: Checkpoint = Checkpoint::Deployed;
 
 pub(in super::super) const SHORT_NAMES_RESOLVE: Check = Check {
     id: "dns::short_names_resolve",
@@ -66,7 +66,7 @@ fn short_names_resolve(evidence: &Evidence) -> Finding {
 
 /// Whether the image has no program that looks names up, so that the resolver's configuration was read instead.
 fn goes_by_search_list(case: &Case<'_>) -> bool {
-    case.execs().any(|exec| exec.checkpoint == MOMENT && exec.argv == RESOLVER)
+    case.execs().any(|exec| exec.checkpoint == CHECKPOINT && exec.argv == RESOLVER)
 }
 
 /// Judges the lookups of the full names, where the run had anything looked up, and says so for the reason of a
@@ -77,7 +77,7 @@ pub(super) fn weigh_full_names(
     settled: &mut Vec<Settled>,
 ) -> &'static str {
     let case = zone.case;
-    let any = case.execs().any(|exec| exec.checkpoint == MOMENT && looked_up(&exec).is_some());
+    let any = case.execs().any(|exec| exec.checkpoint == CHECKPOINT && looked_up(&exec).is_some());
     // A search list says nothing of a name that is complete.
     if !any || case.subject.replicas < 2 || goes_by_search_list(case) {
         return "";
@@ -116,15 +116,15 @@ fn weigh_lookup(
 
 fn lookup(zone: &Zone<'_, '_>, from: &str, name: &str, query: &Query) -> Judged<Settled> {
     let case = zone.case;
-    let same = |exec: &Seen<'_, Exec>| exec.checkpoint == MOMENT && looked_up(exec) == Some(name);
+    let same = |exec: &Seen<'_, Exec>| exec.checkpoint == CHECKPOINT && looked_up(exec) == Some(name);
     let lookups: Vec<_> = case.execs_in(from).filter(same).collect();
     let question = format!("`getent ahosts {name}` in {from}");
     let Some(last) = lookups.last() else {
-        return Err(Finding::inconclusive(format!("{question} was not run {}", during(&MOMENT)), []));
+        return Err(Finding::inconclusive(format!("{question} was not run {}", during(&CHECKPOINT)), []));
     };
     known(case, last.mark.seq)?;
     if !query.leads_somewhere(last.mark.seq) {
-        return Err(nobody_there(name, &MOMENT, last.mark.seq));
+        return Err(nobody_there(name, &CHECKPOINT, last.mark.seq));
     }
     if last.answer.lacks_program()
         && let Some((seq, search)) = search_list(case, from)
@@ -146,7 +146,7 @@ fn lookup(zone: &Zone<'_, '_>, from: &str, name: &str, query: &Query) -> Judged<
 
 /// The domains that a pod's resolver completes names with, and the record that tells; the last line of them counts.
 fn search_list<'a>(case: &Case<'a>, from: &str) -> Option<(u64, Vec<&'a str>)> {
-    let told = case.execs_in(from).rfind(|exec| exec.checkpoint == MOMENT && exec.argv == RESOLVER)?;
+    let told = case.execs_in(from).rfind(|exec| exec.checkpoint == CHECKPOINT && exec.argv == RESOLVER)?;
     let ExecAnswer::Exited { code: 0, stdout, .. } = &told.it.answer else { return None };
     let line = stdout.lines().filter_map(|line| line.strip_prefix("search")).next_back().unwrap_or_default();
     Some((told.mark.seq, line.split_whitespace().collect()))

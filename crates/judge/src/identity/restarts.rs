@@ -165,9 +165,9 @@ impl<'a> Restarts<'a> {
                 seen.pods.insert(&life.name);
                 seen.first.get_or_insert(event.mark.seq);
                 // Who was there before the watch has started as often as it says.
-                let unseen = if life.seen_created { 0 } else { container.restarts };
+                let not_seen = if life.seen_created { 0 } else { container.restarts };
                 let key = (life.uid.as_str(), container.name);
-                let (before, since) = known.get(&key).copied().unwrap_or((unseen, life.added.seq));
+                let (before, since) = known.get(&key).copied().unwrap_or((not_seen, life.added.seq));
                 // A count never falls: a lower one is older, from a watch that tells again what it had told.
                 known.insert(key, (container.restarts.max(before), event.mark.seq));
                 if container.restarts <= before {

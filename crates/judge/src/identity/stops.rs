@@ -68,9 +68,9 @@ fn servers_stop_within_their_grace(evidence: &Evidence) -> Finding {
             }
         }
         for pod in case.subject.pods().filter(|pod| !ended.contains_key(pod.as_str())) {
-            let unseen =
+            let not_seen =
                 Finding::inconclusive(format!("how the server of {pod} ends when it is told to was not seen"), []);
-            assessment.reject(case.gap("Pod", 0, case.timeline.last_seq).unwrap_or(unseen));
+            assessment.reject(case.gap("Pod", 0, case.timeline.last_seq).unwrap_or(not_seen));
         }
         let each = ended.iter().map(|(pod, took)| {
             let longest = took.iter().max().copied().unwrap_or_default();

@@ -92,8 +92,8 @@ fn claims_in<'a>(case: &Case<'a>, within: &RangeInclusive<u64>) -> impl Iterator
 
 /// The claim of this name that was there at that record; not to have seen it is a doubt.
 fn claim_before<'a>(case: &Case<'a>, name: &str, seq: u64) -> Judged<&'a ClaimLife> {
-    let unseen = || Finding::inconclusive(format!("the claim {name} was not there before #{seq}"), [seq]);
-    case.timeline.claim_at(name, seq).ok_or_else(unseen)
+    let not_seen = || Finding::inconclusive(format!("the claim {name} was not there before #{seq}"), [seq]);
+    case.timeline.claim_at(name, seq).ok_or_else(not_seen)
 }
 
 /// The next act that may make claims go, or the log's last record.

@@ -260,11 +260,11 @@ proptest! {
             verdicts.push(deletion.verdict(&ledger));
         }
         let ended = |how| deletions.iter().filter(move |it| it.how == how).count();
-        let unseen =
+        let not_seen =
             ended(How::Deleted) < 2 || (kills && ended(How::Killed) == 0) || (crashes && ended(How::Crashed) == 0);
         let expected = if verdicts.contains(&Fail) {
             Fail
-        } else if unseen || verdicts.contains(&Inconclusive) {
+        } else if not_seen || verdicts.contains(&Inconclusive) {
             Inconclusive
         } else {
             Pass

@@ -87,8 +87,8 @@ fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes, it: &Return<'a>, claim: &st
     if let Some(gap) = case.storage_gap(before, after) {
         return Err(gap);
     }
-    let unseen = |what: &str| Finding::inconclusive(format!("{what} of {claim} was not seen"), [before]);
-    let old = case.bound(claim, before).ok_or_else(|| unseen(&format!("the claim before {going}")))?;
+    let not_seen = |what: &str| Finding::inconclusive(format!("{what} of {claim} was not seen"), [before]);
+    let old = case.bound(claim, before).ok_or_else(|| not_seen(&format!("the claim before {going}")))?;
     let Some(new) = case.bound(claim, after) else {
         let reason = format!("the claim {claim} was gone after {going}");
         return Err(Finding::fail(reason, [before].into_iter().chain(old.claim.deleted.map(|mark| mark.seq))));
@@ -98,8 +98,8 @@ fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes, it: &Return<'a>, claim: &st
         let reason = format!("the claim {claim} had the uid {was} before {going} and {is} after it");
         return Err(Finding::fail(reason, [old.claim.added.seq, before, new.claim.added.seq]));
     }
-    let was = old.volume.ok_or_else(|| unseen(&format!("the volume before {going}")))?;
-    let is = new.volume.ok_or_else(|| unseen(&format!("the volume after {going}")))?;
+    let was = old.volume.ok_or_else(|| not_seen(&format!("the volume before {going}")))?;
+    let is = new.volume.ok_or_else(|| not_seen(&format!("the volume after {going}")))?;
     if was.uid == is.uid {
         return Ok(&is.name);
     }

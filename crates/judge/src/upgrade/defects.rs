@@ -39,8 +39,8 @@ fn cluster<'a>(subject: &Subject, state: &'a State) -> impl Iterator<Item = Stri
     let set = &state.set;
     let nodes =
         state.nodes.iter().filter(|node| !node.ready).map(|node| format!("the node {} is not Ready", node.name));
-    let unseen = set.observed_generation != set.generation;
-    let unseen = unseen.then(|| "the set's controller has not seen the set as it is".to_owned());
+    let not_seen = set.observed_generation != set.generation;
+    let not_seen = not_seen.then(|| "the set's controller has not seen the set as it is".to_owned());
     let few =
         |what: &str, count: i64| (count < set.replicas).then(|| format!("{count} of {} pods are {what}", set.replicas));
     // Who must be Ready for a while before being available may not have been yet.
@@ -50,7 +50,7 @@ fn cluster<'a>(subject: &Subject, state: &'a State) -> impl Iterator<Item = Stri
         .then(|| format!("{} of {} DNS servers are Ready", state.dns.ready, state.dns.wanted));
     let components = state.control_plane.iter().filter(|it| !it.ready);
     let components = components.map(|it| format!("{} on {} is not Ready", it.component, it.node));
-    nodes.chain(unseen).chain(counts).chain(dns).chain(components)
+    nodes.chain(not_seen).chain(counts).chain(dns).chain(components)
 }
 
 fn storage(state: &State) -> impl Iterator<Item = String> + '_ {

@@ -51,7 +51,7 @@ fn node_upgrade_moves_one_at_a_time(evidence: &Evidence) -> Finding {
                     assessment.cite(step.seqs());
                     upgraded.push((step, told));
                 }
-                Stage::Unseen => return Err(unseen(step)),
+                Stage::Unseen => return Err(not_seen(step)),
                 Stage::ControlPlane { .. } | Stage::Nothing => {}
             }
         }
@@ -124,7 +124,7 @@ fn came_to_a_state(case: &Case<'_>, last: &Told) -> Judged<()> {
 }
 
 /// Where nobody watched, pods that are the same ones were not moved at all, and of others nobody knows in what order.
-fn unseen(step: Step<'_>) -> Finding {
+fn not_seen(step: Step<'_>) -> Finding {
     let quote = step.quote();
     Finding::skipped(format!("nobody watched the upgrade, so it is not known in what order pods were moved ({quote})"))
 }

@@ -51,7 +51,7 @@ fn control_plane_upgrade_touches_no_pod(evidence: &Evidence) -> Finding {
                     of_workload.for_each(|classed| object(assessment, step, classed));
                     nodes.push(node.as_str());
                 }
-                Stage::Unseen => unseen(assessment, step, of_workload)?,
+                Stage::Unseen => not_seen(assessment, step, of_workload)?,
                 Stage::Node { .. } | Stage::Nothing => continue,
             }
             assessment.cite(step.seqs());
@@ -103,7 +103,7 @@ fn asked(case: &Case<'_>, step: Step<'_>, node: &str) -> Judged<()> {
 }
 
 /// Where nobody watched, what changed at all cannot be laid at the control plane's door; what did not, was not touched.
-fn unseen<'c>(assessment: &mut Assessment, step: Step<'_>, found: impl Iterator<Item = &'c Classed>) -> Judged<()> {
+fn not_seen<'c>(assessment: &mut Assessment, step: Step<'_>, found: impl Iterator<Item = &'c Classed>) -> Judged<()> {
     let (explained, unexplained): (Vec<_>, Vec<_>) = found.partition(|classed| classed.class == Class::Allowed);
     unexplained.into_iter().for_each(|classed| object(assessment, step, classed));
     let mut touched: Vec<String> = explained.iter().map(|classed| classed.difference.subject()).collect();

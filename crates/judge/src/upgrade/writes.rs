@@ -61,8 +61,8 @@ fn writes_survive_the_upgrade(evidence: &Evidence) -> Finding {
 fn outages(case: &Case<'_>, steps: &[Step<'_>]) -> Vec<Option<u64>> {
     let windows: Vec<(u64, u64)> = steps.iter().map(|step| (step.before.mark.at_us, step.after.mark.at_us)).collect();
     let within = longest_outages(case, &windows);
-    let unseen = |step: &Step<'_>| *step.stage() == Stage::Unseen;
-    let longest = |(step, within)| if unseen(step) { longest_outage_ever(case) } else { within };
+    let not_seen = |step: &Step<'_>| *step.stage() == Stage::Unseen;
+    let longest = |(step, within)| if not_seen(step) { longest_outage_ever(case) } else { within };
     steps.iter().zip(within).map(longest).collect()
 }
 

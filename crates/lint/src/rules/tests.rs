@@ -9,8 +9,8 @@ use crate::read::Input;
 use crate::source::Position;
 
 mod bad_days;
+mod environment;
 mod in_shape;
-mod surroundings;
 
 /// Manifests in which nothing is wrong.
 const GOOD: &str = "\

@@ -142,8 +142,8 @@ fn a_scenario_that_ended_is_in_doubt_where_its_begin_was_not_seen_or_a_step_of_i
     };
     let of_deploy = |what: &What, phase: &Phase| matches!(what, What::Step(it) if it.scenario == Some(Scenario::Deploy) && it.phase == *phase);
     assert_eq!(doubt(&History::good()), None);
-    let unseen = History::good().without(|what| of_deploy(what, &Phase::Begin));
-    assert_eq!(doubt(&unseen), Some(Finding::inconclusive("the scenario deploy was not seen to begin", [])));
+    let not_seen = History::good().without(|what| of_deploy(what, &Phase::Begin));
+    assert_eq!(doubt(&not_seen), Some(Finding::inconclusive("the scenario deploy was not seen to begin", [])));
     let failed = History::good().preceded(
         |what| of_deploy(what, &Phase::End),
         |history| {

@@ -84,8 +84,9 @@ fn a_port_without_a_name_fails() {
     with(json!(null)).expect(SRV, Fail);
     // As in evidence from before ports were written down.
     assert_snapshot!(with(json!([{"port": 1}, {"port": 3306, "name": "mysql"}])).expect(SRV, Inconclusive), @"the run did not know of the port mysql of the Service mysql-h (#18), nor ask for it");
-    let unseen = with(json!([])).without(|what| matches!(what, What::Object(event) if event.object_kind == "Service"));
-    assert_snapshot!(unseen.expect(SRV, Inconclusive), @"the Service mysql-h was not seen, so nobody knows its ports");
+    let not_seen =
+        with(json!([])).without(|what| matches!(what, What::Object(event) if event.object_kind == "Service"));
+    assert_snapshot!(not_seen.expect(SRV, Inconclusive), @"the Service mysql-h was not seen, so nobody knows its ports");
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn a_node_that_was_disturbed_explains_what_starts_again_on_it() {
 fn a_lost_stretch_of_the_pods_leaves_it_open() {
     History::good().lost("Pod", end_of(Scenario::Deploy)).expect(RESTARTS, Inconclusive);
     again(Scenario::Restart, "2.2").lost("Pod", end_of(Scenario::Restart)).expect(RESTARTS, Fail);
-    let unseen = History::good().preceded(end_of(Scenario::Restart), |history| {
+    let not_seen = History::good().preceded(end_of(Scenario::Restart), |history| {
         history.gap("Pod");
         let object = json!({
             "metadata": {"name": "mysql-2", "uid": "2.2", "labels": {}},
@@ -161,7 +161,7 @@ fn a_lost_stretch_of_the_pods_leaves_it_open() {
         });
         history.object(EventType::Listed, "Pod", object);
     });
-    unseen.expect(RESTARTS, Inconclusive);
+    not_seen.expect(RESTARTS, Inconclusive);
 }
 
 #[test]

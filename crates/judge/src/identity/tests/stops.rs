@@ -239,7 +239,7 @@ fn three_seconds_beyond_the_deadline_are_a_matter_of_rounding() {
 
 #[test]
 fn ends_that_were_not_seen_leave_it_open_where_none_was() {
-    let unseen = |only: Option<&'static str>| {
+    let not_seen = |only: Option<&'static str>| {
         History::good().edit(move |what| match what {
             What::Object(event)
                 if event.event == EventType::Deleted
@@ -251,14 +251,14 @@ fn ends_that_were_not_seen_leave_it_open_where_none_was() {
             _ => {}
         })
     };
-    unseen(Some("1.1")).expect(STOPS, Pass);
-    assert_snapshot!(unseen(None).expect(STOPS, Inconclusive), @"how the server of mysql-1 ends when it is told to was not seen");
+    not_seen(Some("1.1")).expect(STOPS, Pass);
+    assert_snapshot!(not_seen(None).expect(STOPS, Inconclusive), @"how the server of mysql-1 ends when it is told to was not seen");
     let untold = History::good().edit(|what| match what {
         What::Object(event) if event.object_kind == "Pod" => event.object["status"]["containerStatuses"] = json!(null),
         _ => {}
     });
     untold.expect(STOPS, Inconclusive);
-    unseen(None)
+    not_seen(None)
         .lost("Pod", |what| matches!(what, What::Fault(Fault { act: Act::Teardown, .. })))
         .expect(STOPS, Inconclusive);
 }

@@ -136,15 +136,15 @@ fn a_held_pod_that_goes_leaves_it_open() {
 
 #[test]
 fn a_controller_that_has_not_seen_the_size_leaves_it_open() {
-    let mut unseen = released().edit(|what| {
+    let mut not_seen = released().edit(|what| {
         if let What::Object(event) = what
             && event.object_kind == "StatefulSet"
         {
             event.object["status"]["observedGeneration"] = serde_json::json!(1);
         }
     });
-    unseen.starts("mysql-1");
-    assert_snapshot!(unseen.expect(HALTS, Inconclusive), @"the controller was not seen to have seen 3 replicas while mysql-0 was held (#11–#13)");
+    not_seen.starts("mysql-1");
+    assert_snapshot!(not_seen.expect(HALTS, Inconclusive), @"the controller was not seen to have seen 3 replicas while mysql-0 was held (#11–#13)");
     // Having seen it after the release comes too late.
     let mut late = acting(Scenario::Scale, &PODS[..1]);
     late.held("mysql-0");

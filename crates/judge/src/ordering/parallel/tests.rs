@@ -106,10 +106,10 @@ fn pods_come_beside_a_held_one() {
     PODS[1..].iter().for_each(|pod| drop(waited.added(pod)));
     assert_snapshot!(waited.expect(PARALLEL, Fail), @"mysql-1 was not created while mysql-0 was held un-Ready (#122–#127): `mysql-1 created` was awaited for 300.0 s; last seen: there is no such pod (#125); mysql-2 was not created while mysql-0 was held un-Ready (#122–#127): `mysql-1 created` was awaited for 300.0 s; last seen: there is no such pod (#125)");
     // Where nobody waited for them it may be chance.
-    let mut unseen = growing(History::deployed_in_parallel());
-    unseen.released("mysql-0");
-    PODS[1..].iter().for_each(|pod| drop(unseen.added(pod)));
-    unseen.expect(PARALLEL, Inconclusive);
+    let mut not_seen = growing(History::deployed_in_parallel());
+    not_seen.released("mysql-0");
+    PODS[1..].iter().for_each(|pod| drop(not_seen.added(pod)));
+    not_seen.expect(PARALLEL, Inconclusive);
     let mut not_held = History::deployed_in_parallel();
     not_held.scaled_down_in_parallel(100);
     assert!(not_held.expect(PARALLEL, Inconclusive).contains("no pod was held"));

@@ -255,14 +255,14 @@ fn the_stuck_pod_is_the_harness_own() {
 fn an_update_that_its_controller_did_not_see_leaves_it_open() {
     let mut history = rolling();
     PODS.iter().rev().for_each(|pod| history.replaced(pod));
-    let unseen = reverted(history.clone()).edit(|what| {
+    let not_seen = reverted(history.clone()).edit(|what| {
         if let What::Object(event) = what
             && event.object_kind == "StatefulSet"
         {
             event.object["status"]["observedGeneration"] = serde_json::json!(1);
         }
     });
-    assert_snapshot!(unseen.expect(ROLLS, Inconclusive), @"the controller of StatefulSet mysql was not seen to have seen the change of #19; the controller of StatefulSet mysql was not seen to have seen the change of #38");
+    assert_snapshot!(not_seen.expect(ROLLS, Inconclusive), @"the controller of StatefulSet mysql was not seen to have seen the change of #19; the controller of StatefulSet mysql was not seen to have seen the change of #38");
     history.template("rev-3");
     assert_snapshot!(reverted(history).expect(ROLLS, Inconclusive), @"the template of StatefulSet mysql was changed a second time: its update revision was rev-2 at #20 and rev-3 at #36");
 }

@@ -174,9 +174,9 @@ fn a_template_that_did_not_break_leaves_it_open() {
     unproved.starts("mysql-2");
     let proof = |what: &What| matches!(what, What::Fault(it) if it.act == Act::BreakTemplate && it.proof.is_some());
     ends(unproved).without(proof).expect(STUCK, Inconclusive);
-    let mut unseen = breaking();
-    unseen.expired("mysql-2 stuck with its image", "there is no such pod");
-    assert_snapshot!(unseen.expect(STUCK, Inconclusive), @"mysql-2 was not seen to be stuck with the template that was broken at #18: `mysql-2 stuck with its image` was awaited for 300.0 s; last seen: there is no such pod (#22)");
+    let mut not_seen = breaking();
+    not_seen.expired("mysql-2 stuck with its image", "there is no such pod");
+    assert_snapshot!(not_seen.expect(STUCK, Inconclusive), @"mysql-2 was not seen to be stuck with the template that was broken at #18: `mysql-2 stuck with its image` was awaited for 300.0 s; last seen: there is no such pod (#22)");
 }
 
 #[test]

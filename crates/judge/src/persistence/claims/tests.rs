@@ -133,8 +133,8 @@ fn a_scaling_that_was_not_seen_leaves_it_open() {
     stuck.records.truncate(place + 1);
     stuck.expired("mysql-1 Ready", "Pending, not Ready");
     assert_snapshot!(stuck.expect(SURVIVE, Inconclusive), @"the set was not seen to be scaled up (#527): `mysql-1 Ready` was awaited for 300.0 s; last seen: Pending, not Ready (#528)");
-    let unseen = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "2.4");
-    assert_snapshot!(History::good().without(unseen).expect(SURVIVE, Inconclusive), @"the set was not seen to be scaled up (#527)");
+    let not_seen = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "2.4");
+    assert_snapshot!(History::good().without(not_seen).expect(SURVIVE, Inconclusive), @"the set was not seen to be scaled up (#527)");
     let unbound = |what: &What| of_claim(what, "claim 1.1", EventType::Added);
     assert_snapshot!(History::good().without(unbound).expect(SURVIVE, Inconclusive), @"the claim data-mysql-1 was not there before #492");
 }
@@ -145,8 +145,8 @@ fn a_lost_stretch_leaves_it_open_and_excuses_nothing() {
     History::good().lost(KIND, asked(Act::DeleteClaims)).expect(SURVIVE, Inconclusive);
     History::good().lost(KIND, asked(DOWN)).expect(SURVIVE, Pass);
     told(asked(UP), "data-mysql-2", "claim 2.1").lost(KIND, asked(UP)).expect(SURVIVE, Fail);
-    let unseen = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "2.4");
-    let lost = History::good().without(unseen).lost("Pod", proved(UP));
+    let not_seen = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "2.4");
+    let lost = History::good().without(not_seen).lost("Pod", proved(UP));
     assert_snapshot!(lost.expect(SURVIVE, Inconclusive), @"the set was not seen to be scaled up (#527)");
 }
 
@@ -275,10 +275,10 @@ fn a_policy_that_was_not_seen_to_be_set_leaves_it_open() {
     let acts = |act: Act| move |what: &What| matches!(what, What::Fault(fault) if fault.act == act);
     assert_snapshot!(History::good().without(acts(FREED)).expect(POLICY, Inconclusive), @"claims were never let go with their pods");
     assert_snapshot!(History::good().without(acts(AWAY)).expect(POLICY, Inconclusive), @"no pod was scaled away while claims were to go");
-    let unseen = History::good().without(proved(FREED)).preceded(asked(AWAY), |history| {
+    let not_seen = History::good().without(proved(FREED)).preceded(asked(AWAY), |history| {
         history.expired("generation 8 seen", "generation 7 of 8");
     });
-    assert_snapshot!(unseen.expect(POLICY, Inconclusive), @"the set's controller was not seen to know that claims are to go (#1370): `generation 8 seen` was awaited for 300.0 s; last seen: generation 7 of 8 (#1372)");
+    assert_snapshot!(not_seen.expect(POLICY, Inconclusive), @"the set's controller was not seen to know that claims are to go (#1370): `generation 8 seen` was awaited for 300.0 s; last seen: generation 7 of 8 (#1372)");
     History::good().lost(KIND, asked(HELD)).expect(POLICY, Inconclusive);
     let unbound = |what: &What| of_claim(what, "claim 0.1", EventType::Added);
     assert_snapshot!(History::good().without(unbound).expect(POLICY, Inconclusive), @"the claim data-mysql-0 was not there before #1370");

@@ -123,14 +123,14 @@ const LAST: [(&str, &str, &str); 4] = [
 #[test]
 fn what_the_watches_did_not_see_go_is_in_doubt_unless_it_is_listed() {
     for (kind, name, uid) in LAST {
-        let unseen = History::good().without(|what| goes(what, kind, uid));
-        let reason = unseen.expect(TEARDOWN, Inconclusive);
+        let not_seen = History::good().without(|what| goes(what, kind, uid));
+        let reason = not_seen.expect(TEARDOWN, Inconclusive);
         assert!(reason.starts_with(&format!("{kind} {name} was not seen to go")), "{reason}");
-        unseen
+        not_seen
             .clone()
             .lost(kind, |what| matches!(what, What::Fault(it) if it.act == Act::Teardown))
             .expect(TEARDOWN, Pass);
-        let listed = listing_object(unseen, kind, name);
+        let listed = listing_object(not_seen, kind, name);
         assert!(listed.expect(TEARDOWN, Fail).starts_with("after the teardown remain"));
     }
 }

@@ -53,11 +53,11 @@ fn a_replica_that_never_catches_up_again_fails() {
 fn what_nobody_looked_for_leaves_it_open() {
     let barrier =
         |what: &What| matches!(what, What::Sql(sql) if drained(&sql.checkpoint) && sql.question == Question::Barrier);
-    let unseen = History::good().without(barrier);
-    assert_snapshot!(unseen.clone().expect(RECOVERS, Inconclusive), @"drain: drain worker, uncordon worker: nobody saw every replica catch up (#915)");
+    let not_seen = History::good().without(barrier);
+    assert_snapshot!(not_seen.clone().expect(RECOVERS, Inconclusive), @"drain: drain worker, uncordon worker: nobody saw every replica catch up (#915)");
     let healed = |what: &What| matches!(what, What::Fault(fault) if matches!(fault.act, Act::Uncordon { .. }));
     let waits = |last_seen: &'static str| {
-        unseen.clone().preceded(healed, |history| {
+        not_seen.clone().preceded(healed, |history| {
             history.expired("mysql-2 Ready", last_seen);
         })
     };
@@ -195,8 +195,8 @@ fn a_look_at_a_pod_that_is_not_ready_blames_nobody() {
     away.pass_ms(20_000);
     away.push(entries);
     away.expect(LAG, Inconclusive);
-    let unseen = silent.without(|what| matches!(what, What::Object(_)));
-    unseen.expect(LAG, Inconclusive);
+    let not_seen = silent.without(|what| matches!(what, What::Object(_)));
+    not_seen.expect(LAG, Inconclusive);
 }
 
 /// A good run in which each look at a replica finds something else.

@@ -99,7 +99,7 @@ fn drained(change: impl Fn(&mut State)) -> History {
     History::upgraded().with_states(AFTER_WORKER, change)
 }
 
-fn unseen(change: impl Fn(&mut State)) -> History {
+fn not_seen(change: impl Fn(&mut State)) -> History {
     History::around_an_upgrade().with_states(AFTER, change)
 }
 
@@ -185,7 +185,7 @@ fn pod_names_answer(rcode: &'static str) -> History {
 /// The new kubelet has another hash for a container that did not change.
 fn containers_restart_where_nobody_drained() -> History {
     let before = History::around_an_upgrade().states().remove(0);
-    unseen(move |state| {
+    not_seen(move |state| {
         state.pods.clone_from(&before.pods);
         state.endpoints.clone_from(&before.endpoints);
         state.legacy_endpoints.clone_from(&before.legacy_endpoints);

@@ -104,9 +104,9 @@ fn a_component_may_be_started_once_more_with_another_image() {
 
 #[test]
 fn the_controller_may_have_seen_the_set_since() {
-    let unseen = |state: &mut State| state.set.observed_generation -= 1;
-    assert_eq!(ruled(node("worker"), "set observed_generation", unseen, as_it_was), Some(Allowed));
-    assert_eq!(ruled(node("worker"), "set observed_generation", as_it_was, unseen), Some(Wrong));
+    let not_seen = |state: &mut State| state.set.observed_generation -= 1;
+    assert_eq!(ruled(node("worker"), "set observed_generation", not_seen, as_it_was), Some(Allowed));
+    assert_eq!(ruled(node("worker"), "set observed_generation", as_it_was, not_seen), Some(Wrong));
 }
 
 #[test]

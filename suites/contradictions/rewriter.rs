@@ -6,7 +6,7 @@ use super::change::{Change, Made};
 
 /// A copy of a run that histories are made of, one after the other. What a change leaves alone goes from one to the next:
 /// to copy it each time would take longer than to judge.
-pub struct Bench<'a> {
+pub struct Rewriter<'a> {
     run: &'a [Record],
     copy: Vec<Record>,
     /// Of each record that was handed out, its place in the run, where it has one and says what it says there.
@@ -17,7 +17,7 @@ pub struct Bench<'a> {
     lent: bool,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> Rewriter<'a> {
     /// A copy of this run.
     pub fn new(run: &'a [Record]) -> Self {
         Self { run, copy: Vec::new(), origins: Vec::new(), found: None, lent: false }
