@@ -1,0 +1,118 @@
+//! The tidy suite: the repository's own files hold to CONTRIBUTING.md. It needs no cluster and no container, and compiles
+//! with the rest. Each rule is a function from a text to findings, with a test that shows it failing.
+//!
+//! `docs/checks.md` and `docs/scenarios.md` are written from the catalogue: `UPDATE_DOCS=1 cargo test --test tidy`.
+
+#[path = "tidy/documents.rs"]
+mod documents;
+#[path = "tidy/generated.rs"]
+mod generated;
+#[path = "tidy/places.rs"]
+mod places;
+#[path = "tidy/repository.rs"]
+mod repository;
+#[path = "tidy/sizes.rs"]
+mod sizes;
+#[path = "tidy/source.rs"]
+mod source;
+#[path = "tidy/words.rs"]
+mod words;
+
+use repository::{File, documents, path_of, read, rust, scripts};
+use steadfast::check::all;
+use steadfast::evidence::SCENARIOS;
+
+/// Fails with all findings of a rule, each on its line.
+#[track_caller]
+fn none(findings: Vec<String>) {
+    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
+}
+
+/// What a rule finds in each of these files, with its path.
+fn found(files: &[File], rule: impl Fn(&File) -> Vec<String>) -> Vec<String> {
+    let of =
+        |file: &File| rule(file).into_iter().map(|finding| format!("{}: {finding}", file.path)).collect::<Vec<_>>();
+    files.iter().flat_map(of).collect()
+}
+
+#[test]
+fn the_repository_is_read() {
+    let (rust, documents, scripts) = (rust(), documents(), scripts());
+    assert!(rust.len() > 300 && documents.len() > 15 && scripts.len() > 20);
+    assert!(rust.iter().any(|file| file.path == "suites/tidy.rs"));
+}
+
+#[test]
+fn modules_are_named_by_their_files() {
+    none(found(&rust(), |file| places::module_style(&file.path)));
+}
+
+#[test]
+fn tests_stand_where_they_are_looked_for() {
+    none(found(&rust(), |file| places::of_tests(&file.path, &file.text)));
+}
+
+#[test]
+fn files_are_short() {
+    let lengths: Vec<_> = rust().into_iter().map(|file| (file.path, sizes::lines_without_tests(&file.text))).collect();
+    none(sizes::above("lines without its tests", &lengths, sizes::FILE, sizes::LONGER_FILES));
+}
+
+#[test]
+fn functions_are_short() {
+    let of = |file: File| {
+        let named = move |(name, lines)| (format!("{}: {name}", file.path), lines);
+        sizes::functions(&file.text).into_iter().map(named).collect::<Vec<_>>()
+    };
+    let lengths: Vec<_> = rust().into_iter().flat_map(of).collect();
+    none(sizes::above("lines", &lengths, sizes::FUNCTION, sizes::LONGER_FUNCTIONS));
+}
+
+#[test]
+fn lints_are_allowed_only_with_a_reason() {
+    none(found(&rust(), |file| words::allowed_without_reason(&file.text)));
+}
+
+#[test]
+fn what_is_to_be_done_is_an_issue() {
+    let may_be_undone = |file: &File| !words::undone(&file.text).is_empty();
+    let files: Vec<File> = rust().into_iter().filter(may_be_undone).collect();
+    none(found(&files, |file| words::undone(&source::comments(&file.text))));
+    none(found(&[documents(), scripts()].concat(), |file| words::undone(&file.text)));
+}
+
+#[test]
+fn names_are_those_of_the_field() {
+    none(found(&rust(), |file| words::banned_in_code(&file.text)));
+    none(found(&documents(), |file| words::banned_in_spans(&file.text)));
+}
+
+#[test]
+fn scenarios_have_their_present_names_in_tables() {
+    let former: Vec<&str> = SCENARIOS.iter().filter_map(|scenario| scenario.formerly).collect();
+    none(found(&documents(), |file| match file.path.as_str() {
+        // It tells of the renames.
+        "CHANGELOG.md" => Vec::new(),
+        _ => words::former_scenarios(&file.text, &former),
+    }));
+}
+
+#[test]
+fn links_lead_to_files() {
+    none(found(&documents(), |file| documents::broken_links(&file.path, &file.text, |path| path_of(path).exists())));
+}
+
+#[test]
+fn the_readme_is_a_page() {
+    none(documents::too_long(&read("README.md"), 150));
+}
+
+#[test]
+fn the_page_of_checks_is_the_catalogue() {
+    none(generated::compared("docs/checks.md", &generated::checks(all())));
+}
+
+#[test]
+fn the_page_of_scenarios_is_their_table() {
+    none(generated::compared("docs/scenarios.md", &generated::scenarios(&SCENARIOS)));
+}

@@ -1,0 +1,70 @@
+//! Where modules and tests stand.
+
+use super::source::{closes, lines};
+
+/// A module is `x.rs`, its children are in `x/`. What suites share may keep a `mod.rs`, because each file of `suites/` is a
+/// program.
+pub fn module_style(path: &str) -> Vec<String> {
+    let is_suite = path.starts_with("suites/");
+    let Some(module) = path.strip_suffix("/mod.rs").filter(|_| !is_suite) else { return Vec::new() };
+    vec![format!("a module is a file beside its folder: git mv {path} {module}.rs")]
+}
+
+/// What is no test, but is called as one: it writes the stored runs again.
+const CALLED_AS_TESTS: [&str; 1] = ["crates/judge/src/history/store.rs"];
+
+/// Tests are in `mod tests` of the file, in `x/tests.rs` or below `x/tests/`; properties likewise. Suites are nothing else.
+pub fn of_tests(path: &str, text: &str) -> Vec<String> {
+    let is_library = ["src/", "crates/"].iter().any(|root| path.starts_with(root));
+    let is_of_tests = |part: &str| matches!(part, "tests" | "tests.rs" | "properties" | "properties.rs");
+    if !is_library || path.split('/').any(is_of_tests) || CALLED_AS_TESTS.contains(&path) {
+        return Vec::new();
+    }
+    if !["mod tests", "#[test]", "#[tokio::test"].iter().any(|word| text.contains(word)) {
+        return Vec::new();
+    }
+    let lines = lines(text);
+    let (mut findings, mut inside) = (Vec::new(), 0..0);
+    for (number, line) in lines.iter().enumerate() {
+        let code = line.code.trim();
+        if code.starts_with("mod tests") {
+            inside = number..closes(&lines, number).unwrap_or(number);
+            if number == 0 || !lines[number - 1].code.contains("cfg(test)") {
+                findings.push(format!("line {}: `mod tests` wants #[cfg(test)]", number + 1));
+            }
+        }
+        let is_test = ["#[test]", "#[tokio::test"].iter().any(|attribute| code.starts_with(attribute));
+        if is_test && !inside.contains(&number) {
+            findings.push(format!("line {}: a test stands in `mod tests`, or in a file tests.rs", number + 1));
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mod_rs_is_found() {
+        assert_eq!(
+            module_style("src/run/mod.rs"),
+            ["a module is a file beside its folder: git mv src/run/mod.rs src/run.rs"]
+        );
+        assert!(module_style("src/run.rs").is_empty());
+        assert!(module_style("suites/common/mod.rs").is_empty());
+    }
+
+    #[test]
+    fn a_test_that_stands_elsewhere_is_found() {
+        let astray = "fn a() {}\n#[test]\nfn b() {}\n";
+        let inline = "fn a() {}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn b() {}\n}\n";
+        assert_eq!(of_tests("src/a.rs", astray), ["line 2: a test stands in `mod tests`, or in a file tests.rs"]);
+        assert!(of_tests("src/a/tests.rs", astray).is_empty());
+        assert!(of_tests("suites/a.rs", astray).is_empty());
+        assert!(of_tests("src/a.rs", inline).is_empty());
+        assert_eq!(of_tests("src/a.rs", &format!("{inline}#[tokio::test]\n")).len(), 1);
+        let built_always = inline.replace("#[cfg(test)]\n", "");
+        assert_eq!(of_tests("src/a.rs", &built_always), ["line 2: `mod tests` wants #[cfg(test)]"]);
+    }
+}

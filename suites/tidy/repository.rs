@@ -1,0 +1,66 @@
+//! The files of the repository that rules are about. They are found by their folders, because a copy may have no Git.
+
+use std::path::{Path, PathBuf};
+
+/// A file of the repository.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// Its path from the root, with `/`.
+    pub path: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// The path of a file that is named from the root.
+pub fn path_of(name: impl AsRef<Path>) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// A file's text; nothing, where it is not there.
+pub fn read(name: &str) -> String {
+    std::fs::read_to_string(path_of(name)).unwrap_or_default()
+}
+
+/// All of the Rust code.
+pub fn rust() -> Vec<File> {
+    let roots = ["src", "crates", "suites", "benches", "fuzz/src", "fuzz/fuzz_targets"];
+    below(&roots, &|path| path.extension().is_some_and(|extension| extension == "rs"))
+}
+
+/// All pages.
+pub fn documents() -> Vec<File> {
+    below(&[".", "docs", "ci"], &|path| path.extension().is_some_and(|extension| extension == "md"))
+}
+
+/// What runs without Rust: scripts, and what they read.
+pub fn scripts() -> Vec<File> {
+    below(&["ci", ".github"], &|path| path.extension().is_none_or(|extension| extension == "sh" || extension == "yml"))
+}
+
+/// The files below these folders, of the root itself without what is deeper, in order.
+fn below(roots: &[&str], wanted: &dyn Fn(&Path) -> bool) -> Vec<File> {
+    let mut paths = Vec::new();
+    for root in roots {
+        collect(&path_of(root), *root != ".", wanted, &mut paths);
+    }
+    paths.sort();
+    let file = |path: PathBuf| {
+        let name = path.strip_prefix(path_of("")).expect("below the root").display().to_string();
+        Some(File { path: name.trim_start_matches("./").to_owned(), text: std::fs::read_to_string(&path).ok()? })
+    };
+    paths.into_iter().filter_map(file).collect()
+}
+
+fn collect(folder: &Path, deep: bool, wanted: &dyn Fn(&Path) -> bool, paths: &mut Vec<PathBuf>) {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    for entry in entries {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            if deep && !path.ends_with("target") {
+                collect(&path, deep, wanted, paths);
+            }
+        } else if wanted(&path) {
+            paths.push(path);
+        }
+    }
+}
