@@ -35,9 +35,9 @@ pub struct RunConfig {
     pub ledger: Rate,
     /// Hold the workload to another budget, as in `outage=30s`; can be repeated. No scale multiplies it.
     ///
-    /// `resume` [30s]: replicas go on after their source came back. `barrier` [30s]: a replica reaches what its source
-    /// has. `recovery` [2m]: all replicas have caught up after a disruption. `outage` [2m]: the longest time without an
-    /// acknowledged write. `lag` [1s]: how far behind 99 of 100 looks may find a replica while nothing is disrupted.
+    /// `resume` (30s): replicas go on after their source came back. `barrier` (30s): a replica reaches what its source
+    /// has. `recovery` (2m): all replicas have caught up after a disruption. `outage` (2m): the longest time without an
+    /// acknowledged write. `lag` (1s): how far behind 99 of 100 looks may find a replica while nothing is disrupted.
     #[arg(long = "budget", value_name = "NAME=DURATION")]
     pub budgets: Vec<Budget>,
 }
