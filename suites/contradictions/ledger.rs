@@ -1,7 +1,7 @@
 //! The witness's ledger: what became of writes, what the tables hold in the end, how far behind replicas were.
 
 use steadfast::{
-    evidence::{Entries, Entry, Question, Record, Scenario, What, WriteOutcome},
+    evidence::{Act, BUSY_US, Entries, Entry, Question, Record, Scenario, What, WriteOutcome},
     mysql::intervals::Intervals,
 };
 
@@ -207,10 +207,13 @@ fn windows(stored: &Stored) -> Vec<(String, u64, u64)> {
     let windows = acts.filter_map(|acted| {
         let recovered = barriers.since(acted.asked).iter().nth(1)?;
         let title = format!("{}: {}", stored.scenario_name(acted.asked), acted.act);
-        Some((title, stored.at(acted.asked).at_us, stored.at(recovered).at_us))
+        let (from_us, to_us) = (stored.at(acted.asked).at_us, stored.at(recovered).at_us);
+        // A second without a write lies between two of them. An act that heals is the end of a longer disruption, of which
+        // a busy machine explains more.
+        let explained_us = if heals(&acted.act) { BUSY_US } else { 0 };
+        (to_us - from_us > explained_us + 2_000_000).then_some((title, from_us, to_us))
     });
-    // A second without a write lies between two of them.
-    windows.filter(|(_, from_us, to_us)| to_us - from_us > 2_000_000).collect()
+    windows.collect()
 }
 
 /// No entry ended between two times of the log; ids close up, as if nobody had wanted to write then.
@@ -330,4 +333,9 @@ fn not_waiting(stored: &Stored) -> Vec<History> {
         History::new("nothing is told", noticed, told(None, 1)),
         History::new("no entries", noticed, dropped(all)),
     ]
+}
+
+/// Whether an act takes back what another one did.
+fn heals(act: &Act) -> bool {
+    matches!(act, Act::Uncordon { .. } | Act::UnpauseNode { .. } | Act::StartNode { .. } | Act::Release { .. })
 }
