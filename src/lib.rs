@@ -1,26 +1,45 @@
 //! Steadfast: an end-to-end conformance harness for StatefulSets that run MySQL.
 //!
-//! A scenario acts, a recorder writes down all that is seen, and checks judge the record. The rooms of the house:
+//! A scenario acts, a recorder writes down all that is seen, and checks judge the record.
 //!
-//! | room         | what belongs there |
-//! |--------------|--------------------|
-//! | [`cluster`]  | where a run takes place: kind, an existing context, the lab, preflight |
-//! | [`workload`] | what is under test: manifests parsed, understood, applied, deleted |
-//! | [`evidence`] | what was seen: records, the log, the recorder, the timeline |
-//! | [`probe`]    | asks the running workload, through the witness and in containers |
-//! | [`witness`]  | the part that runs as a pod, asks DNS and MySQL from inside, and keeps the write ledger |
-//! | [`scenario`] | the order of acts, one file each |
-//! | [`mysql`]    | statements by what a server is, its replication status, GTID sets |
-//! | [`check`]    | the catalogue and its judges: pure functions of the evidence |
-//! | [`lint`]     | manifests judged without a cluster: rules, and the places that they point to |
-//! | [`report`]   | terminal, results.json, JUnit, HTML, GitHub Actions, progress |
+//! | module        | what belongs there |
+//! |---------------|--------------------|
+//! | [`cluster`]   | where a run takes place: kind, an existing context, the lab |
+//! | [`workload`]  | what is under test: manifests understood, applied, deleted |
+//! | [`record`]    | the append-only log and the recorder that fills it |
+//! | [`probe`]     | asks the running workload, through the witness and in containers |
+//! | [`driver`]    | what acts on pods, servers, nodes and the ledger |
+//! | [`scenario`]  | the order of acts, one file each |
+//! | [`run`]       | one run, from settings to verdicts |
+//! | [`report`]    | terminal, results.json, JUnit, HTML, GitHub Actions, progress |
+//! | [`trend`]     | many runs: how often each check was red, and where figures are going |
 //! | [`redaction`] | takes passwords out of all that is written |
-//! | [`run`]      | one run, from settings to verdicts |
-//! | [`terminal`] | the one writer to standard output and standard error |
-//! | [`trend`]    | many runs: how often each check was red, and where figures are going |
+//! | [`terminal`]  | the one writer to standard output and standard error |
+//! | [`choice`]    | settings of a few values, on the command line |
 //!
-//! Dependencies point one way: [`check`] knows only [`evidence`] and the pure part of [`mysql`], and [`lint`] only the
-//! part of [`workload`] that reads manifests.
+//! Crates of their own, whose walls the compiler guards:
+//!
+//! | here          | crate               | what belongs there |
+//! |---------------|---------------------|--------------------|
+//! | [`evidence`], [`mysql`], [`text`] | `steadfast-model` | records, index, timeline, scenarios, budgets; what servers say |
+//! | [`check`]     | `steadfast-judge`   | the catalogue of checks and their judges: pure functions of the evidence |
+//! | [`lint`]      | `steadfast-lint`    | manifests read and judged without a cluster |
+//! | [`witness`]   | `steadfast-witness` | the part that runs as a pod, asks DNS and MySQL from inside, and keeps the write ledger |
+//!
+//! A stored run is judged again without a cluster:
+//!
+//! ```
+//! use steadfast::check::{Verdict, find};
+//! use steadfast::evidence::Evidence;
+//!
+//! let log = concat!(env!("CARGO_MANIFEST_DIR"), "/suites/replay/made-good.jsonl");
+//! let evidence = Evidence::read(log.as_ref())?;
+//! let check = find("ordering::starts_in_ordinal_order").ok_or("no such check")?;
+//! assert_eq!(check.judge(&evidence).verdict, Verdict::Pass);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `docs/architecture.md` follows an option, a pod's event and a write through all of them.
 
 pub mod choice;
 pub mod cluster;

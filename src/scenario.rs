@@ -1,31 +1,8 @@
 //! Scenarios: the acts of a run, in order. They act and have everything recorded; what it means is the checks' business.
+//! What each is called, acts, builds on and disrupts stands in [`crate::evidence::SCENARIOS`].
 //!
-//! | scenario  | acts |
-//! |-----------|------|
-//! | deploy    | applies the manifests, waits for every pod, asks each who it is, and DNS for every name |
-//! | replicate | configures replication by the primary's stable name, writes, compares, starts the write ledger |
-//! | upgrade   | upgrades the control plane, then each node, and reads the whole state between the steps |
-//! | restart   | deletes each pod in turn, highest ordinal first, and sees what comes back |
-//! | unready   | holds a pod un-Ready, and takes the primary away meanwhile |
-//! | crash     | kills the primary's server |
-//! | together  | deletes every pod at once |
-//! | scale     | scales to one pod and back, at first while that one is held un-Ready |
-//! | grow      | scales to one pod more, which joins the replicas, and back |
-//! | roll      | updates the template for the last pod, for all, with an image that cannot start, and back |
-//! | drain     | cordons a node and evicts the set's pods there, which must wait for it |
-//! | freeze    | pauses a node for some seconds |
-//! | outage    | shuts a node down and starts it again |
-//! | resolver  | replaces the cluster's DNS servers |
-//! | control   | kills the API server |
-//! | claims    | scales the last pod away while claims are to go with their pods |
-//! | settle    | stops the write ledger, waits for the replicas, and reads back what they hold |
-//! | teardown  | deletes everything that the run made, and lists what is left |
-//!
-//! Where the workload does not come back from one of them, `comeback` sees to it that nothing more is disrupted.
-//!
-//! After what disrupts the workload from `crash` on, `recover` asks for the whole state of it. Nodes come before the DNS
-//! servers: new ones may come to be on any node, and nodes with DNS servers are left alone. Claims come last: from there
-//! on the last pod's data is new.
+//! Where the workload does not come back from one of them, the driver sees to it that nothing more is disrupted. After what
+//! disrupts the workload from `server-kill` on, `recover` asks for the whole state of it.
 
 mod apiserver_kill;
 mod claims;

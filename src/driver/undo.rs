@@ -25,7 +25,7 @@ impl Context {
         self.disrupted.lock().await.push(what.clone());
     }
 
-    /// Makes it good, with its records. What fails is tried once more at the end of the trial.
+    /// Makes it good, with its records. What fails is tried once more at the end of the run.
     pub(crate) async fn undo(&self, what: &Disrupted) -> Result<(), ScenarioError> {
         match what {
             Disrupted::Paused(node) => {

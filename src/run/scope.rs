@@ -1,21 +1,21 @@
-//! What of its scenarios a trial may act on its cluster, and what it leaves out.
+//! What of its scenarios a run may act on its cluster, and what it leaves out.
 
 use super::{TestCluster, WorkloadRun};
 use crate::evidence::{Disrupts, LeftOut, Scenario};
 use crate::workload::{Apart, shortage};
 
-/// What a trial may disrupt.
+/// What a run may disrupt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disruption {
     /// Nothing: somebody else's cluster, and no word that more is welcome.
     Nothing,
-    /// Pods of the trial's own namespace.
+    /// Pods of the run's own namespace.
     Workload,
-    /// Nodes, DNS servers and the API server too, since the cluster was made for this trial alone.
+    /// Nodes, DNS servers and the API server too, since the cluster was made for this run alone.
     Cluster,
 }
 
-/// The scenarios of a trial.
+/// The scenarios of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Scope {
     /// Those to act, in order.
@@ -40,7 +40,7 @@ struct Ground {
 }
 
 impl Scope {
-    /// What a trial may act on this bench, with a workload of so many pods.
+    /// What a run may act on this cluster, with a workload of so many pods.
     pub fn of(test_cluster: &TestCluster, workload_run: &WorkloadRun, pods: u32) -> Self {
         let containers = test_cluster.nodes.is_some();
         let on_nodes =

@@ -1,4 +1,4 @@
-//! What a run is asked to do, and the trial that follows from it.
+//! What a run is asked to do, and the run of a workload that follows from it.
 
 use std::path::PathBuf;
 
@@ -55,7 +55,7 @@ pub struct Settings {
 
 impl Settings {
     /// Refuses namespaces that somebody made beforehand, unless no two are one and a run may use them. Of the workload's the
-    /// trial says that.
+    /// run of the workload says that.
     fn namespaces_are_fit(&self) -> Result<(), RunError> {
         let Target::Context { namespaces: Some([workload, witness]), .. } = &self.target else { return Ok(()) };
         if workload == witness {
@@ -65,7 +65,7 @@ impl Settings {
         names::usable(witness.clone()).map(drop)
     }
 
-    /// The trial that is asked for; what is wrong with the manifests is said here.
+    /// The run of a workload that is asked for; what is wrong with the manifests is said here.
     pub(super) async fn workload_run(&self, lab: &Lab, run_context: &RunContext) -> Result<WorkloadRun, RunError> {
         if self.upgrade.is_some() {
             self.manifests.can_be_read_again()?;

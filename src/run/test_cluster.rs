@@ -1,4 +1,4 @@
-//! The bench: a cluster that is ready for workloads, with what was read there once for all of them.
+//! A cluster that is ready for workloads, with what was read there once for all of them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ const READY_WITHIN: Duration = Duration::from_secs(180);
 /// What the server is called that pods ask, where those behind it are not known.
 const OF_PODS: &str = "resolv.conf";
 
-/// The surroundings of a run: what it is called, and where it writes.
+/// What a run is called, and where it writes.
 #[derive(Debug, Clone)]
 pub struct RunContext {
     /// Names the run, and the cluster that it makes.

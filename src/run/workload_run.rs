@@ -1,4 +1,4 @@
-//! A trial: one workload, put through scenarios on a bench, with everything recorded.
+//! The run of one workload: it is put through scenarios on a cluster, and everything is recorded.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
@@ -30,7 +30,7 @@ use crate::workload::{self, Credentials, Manifest};
 
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(60);
 
-/// What a trial puts to the test.
+/// What is put to the test.
 pub struct WorkloadRun {
     /// Its name, its directory, its journal.
     pub run_context: RunContext,
@@ -46,11 +46,11 @@ pub struct WorkloadRun {
     pub injections: Vec<FaultInjection>,
     /// What it may disrupt.
     pub disruption: Disruption,
-    /// What the cluster is upgraded to, where the trial is about that.
+    /// What the cluster is upgraded to, where the run is about that.
     pub newer: Option<Newer>,
 }
 
-/// How a trial is cut short, and what then becomes of what it made.
+/// How a run is cut short, and what then becomes of what it made.
 pub struct Ending<'a> {
     /// Cuts the scenarios short.
     pub cancel: CancellationToken,
@@ -71,7 +71,7 @@ struct Standing {
 /// Acts the scenarios and deletes what they made.
 ///
 /// # Errors
-/// When the trial cannot begin, or was cut short. A scenario that fails is evidence, not an error.
+/// When it cannot begin, or was cut short. A scenario that fails is evidence, not an error.
 pub async fn exercise(
     test_cluster: &TestCluster,
     workload_run: &WorkloadRun,
@@ -182,7 +182,7 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
     let root_password = password(test_cluster, &manifests, namespace, &credentials, &standing.made).await?;
     redaction.learn([&root_password, &passwords.replica, &passwords.writer, &passwords.admin].map(Secret::expose));
     let recorder = Recorder::start(client, namespace, &journal.log).await?;
-    // It is set once: a trial is acted once.
+    // It is set once: a workload is run once.
     let _ = standing.recorder.set(recorder);
     let start = |namespace| start_witness(test_cluster, workload_run, namespace, &witness, standing);
     let started = async { tokio::try_join!(start(namespace), start(&far)) };
@@ -225,7 +225,7 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
     let context = standing.context.get_or_init(|| context);
     act_scenarios(context, journal, &scope.scenarios).await;
     ended.cancel();
-    // Every question has a deadline of its own. A greeter that panicked leaves pods unasked, which shows in the evidence.
+    // Every question has a deadline of its own. A prober that panicked leaves pods unasked, which shows in the evidence.
     let _ = prober.await;
     // What the witness still holds then belongs to a ledger that nobody stopped.
     let _ = collector.await;
@@ -283,7 +283,7 @@ async fn settle_in(
     }
     if let Some(place) = &test_cluster.place {
         let guest = Guest::arrive(&test_cluster.cluster, place, run, plans)?;
-        // It is set once: a trial is acted once.
+        // It is set once: a workload is run once.
         let _ = standing.guest.set(guest);
     }
     if !test_cluster.has_namespaces() {

@@ -187,6 +187,14 @@ impl Scenario {
 }
 
 /// The scenarios to act for these, with what they build on, in order. Teardown always comes last.
+///
+/// ```
+/// use steadfast_model::{Scenario, plan};
+///
+/// let wanted = "crash".parse::<Scenario>()?; // as it was called before
+/// assert_eq!(plan([wanted]), [Scenario::Deploy, Scenario::ServerKill, Scenario::Teardown]);
+/// # Ok::<(), steadfast_model::UnknownScenario>(())
+/// ```
 pub fn plan(wanted: impl IntoIterator<Item = Scenario>) -> Vec<Scenario> {
     let mut all = vec![Scenario::Teardown];
     for scenario in wanted {

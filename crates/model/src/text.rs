@@ -36,6 +36,12 @@ pub fn without_commands(text: &str) -> String {
 pub const WIDTH: usize = 100;
 
 /// A word as a shell takes it for one.
+///
+/// ```
+/// use steadfast_model::text::quoted;
+///
+/// assert_eq!([quoted("db.yaml"), quoted("my db.yaml")], ["db.yaml", "'my db.yaml'"]);
+/// ```
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/_.:@%+,=-".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -85,6 +85,17 @@ impl GtidSet {
     }
 
     /// The transactions that are in this set and not in the other one.
+    ///
+    /// ```
+    /// use steadfast_model::mysql::gtid::GtidSet;
+    ///
+    /// let server = "3e11fa47-71ca-11e1-9e33-c80aa9429560";
+    /// let primary: GtidSet = format!("{server}:1-9").parse()?;
+    /// let replica: GtidSet = format!("{server}:1-7").parse()?;
+    /// assert_eq!(primary.subtract(&replica), format!("{server}:8-9").parse()?);
+    /// assert!(replica.subtract(&primary).is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn subtract(&self, other: &Self) -> Self {
         let left = self.origins.iter().map(|(origin, numbers)| {
