@@ -1,6 +1,7 @@
 //! `steadfast explain`: one check.
 
 use steadfast::check::Check;
+use steadfast::evidence::Scenario;
 use steadfast::terminal::tell;
 
 use super::ending::usage;
@@ -10,7 +11,7 @@ use super::select::check;
 pub fn act(id: &str) -> u8 {
     match check(id) {
         Ok(check) => {
-            let scenarios = check.scenarios.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ");
+            let scenarios = Scenario::names(check.scenarios.iter().copied());
             let Check { id, statement, source, explain, .. } = check;
             let minimum: String = check.minimum.iter().map(|need| format!("\n  - {need}")).collect();
             let minimum = if minimum.is_empty() { minimum } else { format!("\nA pass needs:{minimum}") };

@@ -10,6 +10,7 @@ use super::escape::escape;
 use super::spans::{Ended, seconds, spans};
 use super::{Conclusion, Judged, Outcome, svg};
 use crate::check::Verdict;
+use crate::evidence::Scenario;
 use crate::text::in_line;
 
 const STYLE: &str = include_str!("style.css");
@@ -91,7 +92,7 @@ fn facts(outcome: &Outcome<'_>) -> String {
     fact("Workload", &workload);
     fact("Kubernetes", &run.kubernetes);
     fact("Cluster", &run.cluster);
-    fact("Scenarios", &run.scenarios.iter().map(|it| it.name()).collect::<Vec<_>>().join(", "));
+    fact("Scenarios", &Scenario::names(run.scenarios.iter().copied()));
     fact("Harness", &format!("steadfast {}", run.steadfast));
     for substitution in substitutions(outcome.evidence) {
         fact("Substitution", &substitution);

@@ -19,7 +19,7 @@ const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// the recovery took shows in the first barrier, so that is asked for before anything else.
 pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(), ScenarioError> {
     let subject = &context.workload.subject;
-    let checkpoint = Checkpoint::Recovered { scenario: scenario.to_owned() };
+    let checkpoint = Checkpoint::Recovered { scenario };
     for pod in subject.pods() {
         context.ready(&pod, None).await?;
     }

@@ -120,10 +120,12 @@ fn all_left_out(case: &Case<'_>, scenarios: &[Scenario]) -> Finding {
 }
 
 fn not_part(missing: &[Scenario]) -> Finding {
-    let names: Vec<&str> = missing.iter().map(|scenario| scenario.name()).collect();
     let scenarios = if missing.len() == 1 { "scenario" } else { "scenarios" };
     let was = if missing.len() == 1 { "was" } else { "were" };
-    Finding::inconclusive(format!("the {scenarios} {} {was} not part of this run", names.join(", ")), [])
+    Finding::inconclusive(
+        format!("the {scenarios} {} {was} not part of this run", Scenario::names(missing.iter().copied())),
+        [],
+    )
 }
 
 /// A doubt, with its cause where a scenario that the check needs was cut short, and nothing from before it speaks against

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::evidence::{
-    Act, Budgets, Checkpoint, ClaimPolicy, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, NamedPort, ObjectEvent,
-    Phase, PodManagement, Question, Record, Replication, Row, Run, SCHEMA, Scenario, Snapshot, SnapshotOf, Sql,
-    SqlAnswer, Step, Subject, Wait, WaitOutcome, What, Write, WriteOutcome,
+    Act, Budgets, Checkpoint, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, ObjectEvent, Phase, Question, Record,
+    Replication, Row, Run, SCHEMA, Scenario, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Wait, WaitOutcome,
+    What, Write, WriteOutcome,
 };
 
 mod acts;
@@ -26,6 +26,7 @@ mod upgrades;
 mod whole;
 mod witness;
 
+pub use crate::evidence::fixtures::subject;
 #[cfg(test)]
 pub(crate) use families::six;
 use witness::Witness;
@@ -75,30 +76,6 @@ struct Set {
     revision: String,
     /// The revision of pods that no update has reached.
     current: String,
-}
-
-/// What the workload of these histories is.
-pub fn subject(replicas: u32) -> Subject {
-    Subject {
-        namespace: NAMESPACE.into(),
-        domain: "cluster.local".into(),
-        set: "mysql".into(),
-        replicas,
-        first_ordinal: 0,
-        service: "mysql-h".into(),
-        publish_not_ready: false,
-        port: 3306,
-        named_ports: vec![NamedPort { name: "mysql".into(), protocol: "tcp".into(), number: 3306 }],
-        claims: vec!["data".into()],
-        container: "mysql".into(),
-        selector: BTreeMap::from([("app".into(), "mysql".into())]),
-        min_ready_seconds: 0,
-        pod_management: PodManagement::default(),
-        on_delete: false,
-        partition: 0,
-        max_unavailable: 1,
-        claim_policy: ClaimPolicy::default(),
-    }
 }
 
 /// One row of an answer.

@@ -1,20 +1,14 @@
 //! A hand-made run, for tests.
 
-use crate::Scenario;
 use crate::*;
 
-/// The description of a run of the seed.
-pub fn run() -> Run {
-    let substitution = Substitution {
-        wanted: "mysql:5.7".into(),
-        image: "steadfast.local/mysql:5.7.22".into(),
-        why: "the registry's image has no build for this machine".into(),
-    };
-    let subject = Subject {
+/// The seed with so many pods.
+pub fn subject(replicas: u32) -> Subject {
+    Subject {
         namespace: "steadfast".into(),
         domain: "cluster.local".into(),
         set: "mysql".into(),
-        replicas: 3,
+        replicas,
         first_ordinal: 0,
         service: "mysql-h".into(),
         publish_not_ready: false,
@@ -29,6 +23,15 @@ pub fn run() -> Run {
         partition: 0,
         max_unavailable: 1,
         claim_policy: ClaimPolicy::default(),
+    }
+}
+
+/// The description of a run of the seed.
+pub fn run() -> Run {
+    let substitution = Substitution {
+        wanted: "mysql:5.7".into(),
+        image: "steadfast.local/mysql:5.7.22".into(),
+        why: "the registry's image has no build for this machine".into(),
     };
     Run {
         schema: SCHEMA,
@@ -38,7 +41,7 @@ pub fn run() -> Run {
         gates: [].into(),
         cluster: "kind cluster steadfast-7f3a (3 nodes)".into(),
         substitutions: vec![substitution],
-        subject,
+        subject: subject(3),
         budgets: Budgets {
             resume_ms: 30_000,
             barrier_ms: 10_000,

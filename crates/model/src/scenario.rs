@@ -169,6 +169,11 @@ impl Scenario {
         self.description().name
     }
 
+    /// The names of some, for people.
+    pub fn names(scenarios: impl IntoIterator<Item = Self>) -> String {
+        scenarios.into_iter().map(Self::name).collect::<Vec<_>>().join(", ")
+    }
+
     /// The scenarios that it builds on.
     pub fn needs(self) -> &'static [Self] {
         self.description().needs
@@ -214,7 +219,7 @@ impl fmt::Display for Scenario {
 
 /// No scenario has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no scenario `{name}`; there is {}", Scenario::all().map(Scenario::name).collect::<Vec<_>>().join(", "))]
+#[error("there is no scenario `{name}`; there is {}", Scenario::names(Scenario::all()))]
 pub struct UnknownScenario {
     name: String,
 }

@@ -236,7 +236,7 @@ impl Site<'_> {
 
     /// What this run is, for its evidence.
     pub fn describe(&self, scenarios: &[Scenario], substitutions: Vec<Substitution>, upgrade: Option<Upgrade>) -> Run {
-        let scenarios: Vec<Scenario> = scenarios.iter().map(|&scenario| scenario.to_owned()).collect();
+        let scenarios = scenarios.to_vec();
         let scope = Scope { scenarios: scenarios.clone(), left_out: Vec::new() };
         let conditions = &self.saved.conditions;
         let workload_run = WorkloadRun {

@@ -177,7 +177,7 @@ fn a_scenario_that_was_not_asked_for_leaves_it_open() {
     let only = |scenarios: &[Scenario]| {
         History::good().edit(|what| {
             if let What::Run(run) = what {
-                run.scenarios = scenarios.iter().map(|&scenario| scenario.to_owned()).collect();
+                run.scenarios = scenarios.to_vec();
             }
         })
     };
