@@ -9,13 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-#[path = "apiserver/cluster.rs"]
 mod cluster;
-#[path = "apiserver/controllers.rs"]
 mod controllers;
-#[path = "apiserver/store.rs"]
 mod store;
-#[path = "apiserver/witness.rs"]
 mod witness;
 
 use store::Store;

@@ -7,11 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Failed, Trial};
 
-#[path = "faults/act.rs"]
 mod act;
-#[path = "faults/script.rs"]
 mod script;
-#[path = "faults/world.rs"]
 mod world;
 
 use crate::part::Part;

@@ -10,69 +10,37 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-#[path = "contradictions/change.rs"]
 mod change;
-#[path = "contradictions/claims.rs"]
 mod claims;
-#[path = "contradictions/class.rs"]
 mod class;
-#[path = "contradictions/clocks.rs"]
 mod clocks;
-#[path = "contradictions/conformed.rs"]
 mod conformed;
-#[path = "contradictions/control.rs"]
 mod control;
-#[path = "contradictions/edits.rs"]
 mod edits;
-#[path = "contradictions/faults.rs"]
 mod faults;
-#[path = "contradictions/ledger.rs"]
 mod ledger;
-#[path = "contradictions/logs.rs"]
 mod logs;
-#[path = "contradictions/matrix.rs"]
 mod matrix;
-#[path = "contradictions/names.rs"]
 mod names;
-#[path = "contradictions/orders.rs"]
 mod orders;
-#[path = "contradictions/parallel.rs"]
 mod parallel;
-#[path = "contradictions/pods.rs"]
 mod pods;
-#[path = "contradictions/reader.rs"]
 mod reader;
-#[path = "contradictions/records.rs"]
 mod records;
-#[path = "contradictions/replicas.rs"]
 mod replicas;
-#[path = "contradictions/restarts.rs"]
 mod restarts;
-#[path = "contradictions/rewriter.rs"]
 mod rewriter;
-#[path = "contradictions/right.rs"]
 mod right;
-#[path = "contradictions/rows.rs"]
 mod rows;
-#[path = "contradictions/servers.rs"]
 mod servers;
-#[path = "contradictions/settings.rs"]
 mod settings;
-#[path = "contradictions/six.rs"]
 mod six;
-#[path = "contradictions/states.rs"]
 mod states;
-#[path = "contradictions/steps.rs"]
 mod steps;
-#[path = "contradictions/stops.rs"]
 mod stops;
-#[path = "contradictions/stored.rs"]
 mod stored;
-#[path = "contradictions/turns.rs"]
 mod turns;
-#[path = "contradictions/upgrades.rs"]
 mod upgrades;
-#[path = "contradictions/whole.rs"]
 mod whole;
 
 fn main() -> ExitCode {

@@ -9,24 +9,19 @@ use std::process::ExitCode;
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 
-#[path = "existing/account.rs"]
 mod account;
-#[path = "common/apart.rs"]
+#[path = "../common/apart.rs"]
 mod apart;
-#[path = "existing/bystanders.rs"]
 mod bystanders;
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "existing/killed.rs"]
 mod killed;
-#[path = "existing/least.rs"]
 mod least;
-#[path = "common/neighbours.rs"]
+#[path = "../common/neighbours.rs"]
 mod neighbours;
-#[path = "existing/program.rs"]
 mod program;
-#[path = "existing/runs.rs"]
 mod runs;
-#[path = "common/shared_cluster.rs"]
+#[path = "../common/shared_cluster.rs"]
 mod shared_cluster;
 
 use program::{Run, run};

@@ -7,35 +7,22 @@ use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
-#[path = "refusals/apiserver.rs"]
 mod apiserver;
-#[path = "refusals/cluster.rs"]
 mod cluster;
-#[path = "refusals/deletes.rs"]
 mod deletes;
-#[path = "refusals/faults.rs"]
 mod faults;
-#[path = "refusals/leftovers.rs"]
 mod leftovers;
-#[path = "refusals/lint.rs"]
 mod lint;
-#[path = "refusals/offline.rs"]
 mod offline;
-#[path = "refusals/outputs.rs"]
 mod outputs;
-#[path = "staged/part.rs"]
+#[path = "../staged/part.rs"]
 mod part;
-#[path = "refusals/phases.rs"]
 mod phases;
-#[path = "refusals/program.rs"]
 mod program;
-#[path = "common/shared_cluster.rs"]
+#[path = "../common/shared_cluster.rs"]
 mod shared_cluster;
-#[path = "refusals/trend.rs"]
 mod trend;
-#[path = "refusals/upgrade.rs"]
 mod upgrade;
-#[path = "refusals/wrong_cluster.rs"]
 mod wrong_cluster;
 
 fn main() -> ExitCode {

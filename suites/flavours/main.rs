@@ -11,18 +11,13 @@ use libtest_mimic::{Completion, Trial};
 use steadfast::cluster::Lab;
 use steadfast::run::cancelled_by_signals;
 
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "flavours/follow.rs"]
 mod follow;
-#[path = "flavours/pair.rs"]
 mod pair;
-#[path = "flavours/server.rs"]
 mod server;
-#[path = "flavours/sets.rs"]
 mod sets;
-#[path = "flavours/stage.rs"]
 mod stage;
-#[path = "flavours/words.rs"]
 mod words;
 
 use stage::{Ground, Play, Stage};
