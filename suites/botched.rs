@@ -16,19 +16,11 @@ use steadfast::evidence::{Phase, What};
 use steadfast::report::Progress;
 use steadfast::run::{self, Finished, Settings, Target};
 use steadfast::trend::MUTANTS;
+use steadfast_suites::older_cluster::OlderCluster;
+use steadfast_suites::part::no_upgrades;
+use steadfast_suites::settings;
+use steadfast_suites::trials::{self, TrialFunction};
 use tokio_util::sync::CancellationToken;
-
-mod common;
-#[path = "common/older_cluster.rs"]
-mod older_cluster;
-#[path = "common/settings.rs"]
-mod settings;
-#[path = "common/trials.rs"]
-mod trials;
-#[path = "common/upgrades.rs"]
-mod upgrades;
-
-use older_cluster::OlderCluster;
 
 /// Clusters at once: most of an upgrade is waiting, and nothing here is held to a budget of time.
 const AT_ONCE: usize = 2;
@@ -37,13 +29,13 @@ const AT_ONCE: usize = 2;
 /// (<https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates-removed/>).
 const GATE: &str = "SidecarContainers";
 
-const TRIALS: [(&str, trials::Act); 2] = [
-    ("a_node_that_does_not_come_back_is_named_and_of_use_again", || OlderCluster::act("botched", 2, stranded)),
+const TRIALS: [(&str, TrialFunction); 2] = [
+    ("a_node_that_does_not_come_back_is_named_and_of_use_again", || OlderCluster::with("botched", 2, stranded)),
     ("every_check_of_an_upgrade_fails_where_it_must", sabotaged),
 ];
 
 fn main() -> ExitCode {
-    trials::run(common::arguments(), &TRIALS, AT_ONCE, upgrades::left_out())
+    trials::run(trials::arguments(), &TRIALS, AT_ONCE, no_upgrades())
 }
 
 /// An upgrade with a worker whose kubelet is told something that only the older one understands.

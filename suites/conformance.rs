@@ -8,21 +8,14 @@ use std::process::ExitCode;
 
 use steadfast::check::CATALOGUE;
 use steadfast::run::Target;
-
-mod common;
-#[path = "common/settings.rs"]
-mod settings;
-#[path = "common/shared.rs"]
-mod shared;
+use steadfast_suites::environment::{no_cluster, variable};
+use steadfast_suites::{check_trials, settings};
 
 fn main() -> ExitCode {
-    let target = match common::variable::<String>("STEADFAST_CLUSTER") {
-        Some(none) if none == "none" => {
-            return shared::ignore(CATALOGUE, "STEADFAST_CLUSTER=none: no cluster is wanted");
-        }
-        Some(cluster) => Target::Kind(cluster),
-        None => shared::new_cluster(),
-    };
+    if let Some(reason) = no_cluster() {
+        return check_trials::ignore(CATALOGUE, &reason);
+    }
+    let target = variable("STEADFAST_CLUSTER").map_or_else(settings::new_cluster, Target::Kind);
     let rerun = "cargo test --test conformance -- --exact";
-    shared::run(CATALOGUE, |checks| settings::usual(target, checks, rerun))
+    check_trials::run(CATALOGUE, |checks| settings::usual(target, checks, rerun))
 }

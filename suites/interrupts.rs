@@ -3,6 +3,7 @@
 //!
 //! `STEADFAST_CLUSTER=none` ignores the trials, visibly.
 
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,15 +11,9 @@ use libtest_mimic::{Arguments, Failed};
 use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{CREATE_WITHIN, IpFamily, KindCluster, PREFIX, Shape, lease_folder};
 use steadfast::run;
+use steadfast_suites::program;
+use steadfast_suites::trials::{self, TrialFunction};
 use tempfile::TempDir;
-
-#[path = "common/apart.rs"]
-mod apart;
-#[path = "common/trials.rs"]
-mod trials;
-
-use apart::program;
-use trials::Act;
 
 /// Clusters at once.
 const AT_ONCE: usize = 2;
@@ -32,7 +27,7 @@ const CLEAN_WITHIN: Duration = Duration::from_secs(60);
 /// A file that another process writes tells nobody of it.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
-const TRIALS: [(&str, Act); 8] = [
+const TRIALS: [(&str, TrialFunction); 8] = [
     ("interrupted_before_the_cluster_leaves_nothing", || interrupted(&Checkpoint::Said("create the cluster"))),
     ("interrupted_in_the_making_leaves_nothing", || interrupted(&Checkpoint::Container)),
     ("interrupted_in_the_deployment_leaves_nothing", || interrupted(&Checkpoint::Recorded("ordered start"))),
@@ -45,6 +40,11 @@ const TRIALS: [(&str, Act); 8] = [
 
 fn main() -> ExitCode {
     trials::run(Arguments::from_args(), &TRIALS, AT_ONCE, None)
+}
+
+/// The program, with leases and artifacts in this folder.
+fn program(folder: &Path) -> Command {
+    program::isolated(env!("CARGO_BIN_EXE_steadfast"), folder)
 }
 
 /// When a signal is sent.

@@ -18,11 +18,8 @@ use steadfast::report::{Judged, Outcome};
 use steadfast::run::{Budget, RunConfig};
 use steadfast::scenario::plan;
 use steadfast::trend::MUTANTS;
-
-mod common;
-mod staged;
-
-use staged::{Act, Case, Ground, Stage, judged};
+use steadfast_suites::workload_cluster::{ClusterSpec, WorkloadCluster, WorkloadSpec};
+use steadfast_suites::workload_trials::{self, WorkloadTrial, judged};
 
 /// Mutants at once: each is three servers, and two cores carry so many before readiness suffers.
 const AT_ONCE: usize = 3;
@@ -84,9 +81,9 @@ fn stale_names(corefile: &str) -> String {
 }
 
 fn main() -> ExitCode {
-    let two_nodes = Ground { nodes: 2, domain: None, ip_family: IpFamily::Ipv4, corefile: None };
-    let stale = Ground { nodes: 1, corefile: Some(stale_names), ..two_nodes.clone() };
-    staged::run(mutants(), &[(MUTANTS, two_nodes), (&format!("{MUTANTS}-dns"), stale)], AT_ONCE)
+    let two_nodes = ClusterSpec { nodes: 2, domain: None, ip_family: IpFamily::Ipv4, corefile: None };
+    let stale = ClusterSpec { nodes: 1, corefile: Some(stale_names), ..two_nodes.clone() };
+    workload_trials::run(mutants(), &[(MUTANTS, two_nodes), (&format!("{MUTANTS}-dns"), stale)], AT_ONCE)
 }
 
 fn folder() -> PathBuf {
@@ -95,7 +92,7 @@ fn folder() -> PathBuf {
 
 /// The list, refused where it names a check that does not exist: such a mutant could never be killed.
 fn mutants() -> Vec<Mutant> {
-    let mutants: Vec<Mutant> = staged::list(&folder().join("mutants.yaml"));
+    let mutants: Vec<Mutant> = workload_trials::list(&folder().join("mutants.yaml"));
     for mutant in &mutants {
         let unknown = mutant.kills.iter().chain(&mutant.touches).find(|id| find(id).is_none());
         assert!(unknown.is_none(), "mutant {} names {unknown:?}, which is no check", mutant.name);
@@ -104,17 +101,17 @@ fn mutants() -> Vec<Mutant> {
     mutants
 }
 
-impl Case for Mutant {
+impl WorkloadTrial for Mutant {
     fn name(&self) -> String {
         self.name.clone()
     }
 
-    fn stage(&self) -> usize {
+    fn cluster(&self) -> usize {
         self.on as usize
     }
 
-    async fn run(&self, stage: &Stage) -> Result<(), Failed> {
-        let act = Act {
+    async fn run(&self, cluster: &WorkloadCluster) -> Result<(), Failed> {
+        let workload = WorkloadSpec {
             name: self.name.clone(),
             namespace: format!("m-{}", self.name),
             manifests: self.manifests.as_ref().map(|path| folder().join(path)),
@@ -128,8 +125,8 @@ impl Case for Mutant {
             injections: self.injections.clone(),
             patience: PATIENCE,
         };
-        let evidence = stage.perform(&act).await?;
-        self.verdict(&evidence, &stage.directory(&self.name))
+        let evidence = cluster.run(&workload).await?;
+        self.verdict(&evidence, &cluster.directory(&self.name))
     }
 }
 

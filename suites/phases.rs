@@ -11,58 +11,55 @@ use std::time::Duration;
 use libtest_mimic::Failed;
 use steadfast::cluster::Release;
 use steadfast::cluster::kind::PREFIX;
-
-mod common;
-#[path = "common/neighbours.rs"]
-mod neighbours;
-#[path = "common/older_cluster.rs"]
-mod older_cluster;
-#[path = "common/trials.rs"]
-mod trials;
-#[path = "common/upgrades.rs"]
-mod upgrades;
-
-use older_cluster::{OlderCluster, READY_WITHIN};
-use trials::Act;
+use steadfast_suites::environment::{artifacts, timeout_scale};
+use steadfast_suites::older_cluster::{OlderCluster, READY_WITHIN};
+use steadfast_suites::part::no_upgrades;
+use steadfast_suites::settings::BUSY_MACHINE_BUDGET;
+use steadfast_suites::trials::{self, TrialFunction};
 
 /// Clusters at once.
 const AT_ONCE: usize = 1;
 
-const TRIALS: [(&str, Act); 2] = [
-    ("a_cluster_that_others_upgrade_is_compared", || OlderCluster::act("phases", 2, upgraded)),
-    ("a_workload_of_others_is_adopted_and_left_as_it_was", || OlderCluster::act("phases", 1, adopted)),
+const TRIALS: [(&str, TrialFunction); 2] = [
+    ("a_cluster_that_others_upgrade_is_compared", || OlderCluster::with("phases", 2, upgraded)),
+    ("a_workload_of_others_is_adopted_and_left_as_it_was", || OlderCluster::with("phases", 1, adopted)),
 ];
 
 fn main() -> ExitCode {
-    trials::run(common::arguments(), &TRIALS, AT_ONCE, upgrades::left_out())
+    trials::run(trials::arguments(), &TRIALS, AT_ONCE, no_upgrades())
 }
 
-impl OlderCluster {
+/// The program's calls on such a cluster, with one state file.
+struct Program<'a> {
+    older_cluster: &'a OlderCluster,
+}
+
+impl<'a> Program<'a> {
     /// Where runs are written.
     fn artifacts(&self) -> PathBuf {
-        common::artifacts().join("phases").join(self.cluster.name.trim_start_matches(PREFIX))
+        artifacts().join("phases").join(self.older_cluster.cluster.name.trim_start_matches(PREFIX))
     }
 
     fn state(&self) -> PathBuf {
-        self.folder.path().join("state.json")
+        self.older_cluster.folder.path().join("state.json")
     }
 
     /// The arguments of the first call.
-    fn before<'a>(&'a self, options: &[&'a str]) -> Vec<&'a str> {
-        [&["before", "--cluster", &self.cluster.name], &neighbours::BUDGET[..], options].concat()
+    fn before(&self, options: &[&'a str]) -> Vec<&'a str> {
+        [&["before", "--cluster", &self.older_cluster.cluster.name], &BUSY_MACHINE_BUDGET[..], options].concat()
     }
 
-    fn program(&self, arguments: &[&str]) -> Command {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
         command.args(arguments).arg("--state").arg(self.state()).env("ARTIFACTS", self.artifacts());
-        command.args(["--timeout-scale", &common::timeout_scale().to_string()]).stdin(Stdio::null());
+        command.args(["--timeout-scale", &timeout_scale().to_string()]).stdin(Stdio::null());
         command
     }
 
     /// Calls the program, and sends it this signal once the state file says that it got to this phase.
     fn cut_short(&self, arguments: &[&str], phase: &str, signal: &str) -> Result<(), Failed> {
         let file = std::fs::File::create(self.artifacts().join(format!("cut-short-{phase}")))?;
-        let mut child = self.program(arguments).stdout(file.try_clone()?).stderr(file).spawn()?;
+        let mut child = self.command(arguments).stdout(file.try_clone()?).stderr(file).spawn()?;
         let (begun, words) = (std::time::Instant::now(), format!("\"phase\": \"{phase}\""));
         while !std::fs::read_to_string(self.state()).is_ok_and(|text| text.contains(&words)) {
             if let Some(ended) =
@@ -80,88 +77,91 @@ impl OlderCluster {
 
     /// Calls the program with the state file; what it says has to hold these words.
     fn call(&self, arguments: &[&str], code: i32, words: &[&str]) -> Result<String, Failed> {
-        self.goes_on()?;
-        let output = self.program(arguments).output()?;
+        self.older_cluster.goes_on()?;
+        let output = self.command(arguments).output()?;
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         if output.status.code() == Some(code) && words.iter().all(|words| said.contains(words)) {
             return Ok(said);
         }
         Err(format!("steadfast {arguments:?}: {}, not {code} with {words:?}:\n{said}", output.status).into())
     }
+}
 
-    fn until_done(&self, arguments: &[&str]) -> Result<(), Failed> {
-        self.until(arguments, |_| true)
-    }
+fn until_done(older_cluster: &OlderCluster, arguments: &[&str]) -> Result<(), Failed> {
+    older_cluster.until(arguments, |_| true)
+}
 
-    /// Upgrades the cluster as its owner would, and drains every node.
-    fn upgrade(&self) -> Result<(), Failed> {
-        let runtime = tokio::runtime::Runtime::new()?;
-        let nodes = self.kubectl(&["get", "nodes", "--output", "name"])?;
-        let nodes: Vec<&str> = nodes.lines().filter_map(|line| line.strip_prefix("node/")).collect();
-        let release = runtime.block_on(Release::unpack(&self.lab, &self.newer, self.folder.path()))?;
-        for node in &nodes {
-            runtime.block_on(release.bring(node))?;
-        }
-        let (planes, workers): (Vec<&str>, Vec<&str>) = nodes.iter().partition(|node| node.ends_with("control-plane"));
-        for node in &planes {
-            runtime.block_on(release.upgrade_control_plane(node, true))?;
-        }
-        self.until(&["get", "--raw", "/readyz"], |said| said == "ok")?;
-        for node in planes.iter().chain(&workers) {
-            self.drained(node, || {
-                if workers.contains(node) {
-                    runtime.block_on(release.upgrade_configuration(node))?;
-                }
-                runtime.block_on(release.replace_kubelet(node))?;
-                let kubelet = "--output=jsonpath={.status.nodeInfo.kubeletVersion}";
-                self.until(&["get", "node", node, kubelet], |said| said == release.version)?;
-                self.until_done(&["wait", "node", node, "--for=condition=Ready", "--timeout=180s"])?;
-                Ok(runtime.block_on(release.settle_kubelet(node))?)
-            })?;
-        }
-        Ok(())
+/// Upgrades the cluster as its owner would, and drains every node.
+fn upgrade(older_cluster: &OlderCluster) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let nodes = older_cluster.kubectl(&["get", "nodes", "--output", "name"])?;
+    let nodes: Vec<&str> = nodes.lines().filter_map(|line| line.strip_prefix("node/")).collect();
+    let release =
+        runtime.block_on(Release::unpack(&older_cluster.lab, &older_cluster.newer, older_cluster.folder.path()))?;
+    for node in &nodes {
+        runtime.block_on(release.bring(node))?;
     }
+    let (planes, workers): (Vec<&str>, Vec<&str>) = nodes.iter().partition(|node| node.ends_with("control-plane"));
+    for node in &planes {
+        runtime.block_on(release.upgrade_control_plane(node, true))?;
+    }
+    older_cluster.until(&["get", "--raw", "/readyz"], |said| said == "ok")?;
+    for node in planes.iter().chain(&workers) {
+        drained(older_cluster, node, || {
+            if workers.contains(node) {
+                runtime.block_on(release.upgrade_configuration(node))?;
+            }
+            runtime.block_on(release.replace_kubelet(node))?;
+            let kubelet = "--output=jsonpath={.status.nodeInfo.kubeletVersion}";
+            older_cluster.until(&["get", "node", node, kubelet], |said| said == release.version)?;
+            until_done(older_cluster, &["wait", "node", node, "--for=condition=Ready", "--timeout=180s"])?;
+            Ok(runtime.block_on(release.settle_kubelet(node))?)
+        })?;
+    }
+    Ok(())
+}
 
-    /// Does something to a node without the pods of others, by nothing more than a plain drain.
-    fn drained(&self, node: &str, doing: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
-        self.until_done(&["drain", node, "--ignore-daemonsets", "--timeout=180s"])?;
-        doing()?;
-        self.until_done(&["uncordon", node])
-    }
+/// Does something to a node without the pods of others, by nothing more than a plain drain.
+fn drained(older_cluster: &OlderCluster, node: &str, doing: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
+    until_done(older_cluster, &["drain", node, "--ignore-daemonsets", "--timeout=180s"])?;
+    doing()?;
+    until_done(older_cluster, &["uncordon", node])
+}
 
-    fn namespaces(&self) -> Result<String, Failed> {
-        self.kubectl(&["get", "namespaces", "--output=jsonpath={.items[*].metadata.name}"])
-    }
+fn namespaces(older_cluster: &OlderCluster) -> Result<String, Failed> {
+    older_cluster.kubectl(&["get", "namespaces", "--output=jsonpath={.items[*].metadata.name}"])
 }
 
 /// Everything around an upgrade to another version, each half called twice.
 fn upgraded(older_cluster: &OlderCluster) -> Result<(), Failed> {
-    std::fs::create_dir_all(older_cluster.artifacts())?;
-    let others = older_cluster.namespaces()?;
-    let before = older_cluster.before(&[]);
-    older_cluster.cut_short(&before, "witnessed", "INT")?;
-    older_cluster.call(&["after"], 2, &["did not come to its end"])?;
-    older_cluster.cut_short(&before, "deployed", "KILL")?;
-    older_cluster.call(&["before"], 0, &["steadfast after --state"])?;
-    let (made, state) = (older_cluster.namespaces()?, std::fs::read_to_string(older_cluster.state())?);
+    let program = Program { older_cluster };
+    std::fs::create_dir_all(program.artifacts())?;
+    let others = namespaces(older_cluster)?;
+    let before = program.before(&[]);
+    program.cut_short(&before, "witnessed", "INT")?;
+    program.call(&["after"], 2, &["did not come to its end"])?;
+    program.cut_short(&before, "deployed", "KILL")?;
+    program.call(&["before"], 0, &["steadfast after --state"])?;
+    let (made, state) = (namespaces(older_cluster)?, std::fs::read_to_string(program.state())?);
     let pods =
         ["get", "pods", "--all-namespaces", "--selector=app.kubernetes.io/name=steadfast-witness", "--output=name"];
     let witnesses = older_cluster.kubectl(&pods)?;
-    older_cluster.call(&["before"], 0, &["steadfast after --state"])?;
-    if older_cluster.namespaces()? != made
+    program.call(&["before"], 0, &["steadfast after --state"])?;
+    if namespaces(older_cluster)? != made
         || older_cluster.kubectl(&pods)? != witnesses
-        || std::fs::read_to_string(older_cluster.state())? == state
+        || std::fs::read_to_string(program.state())? == state
     {
         return Err("called again, `before` made something new, or read nothing new".into());
     }
-    older_cluster.upgrade()?;
-    older_cluster.call(&["after", "--keep", "always"], 0, &[" 0 failed, 0 inconclusive", "the API server ran v"])?;
-    older_cluster.call(&["after", "--keep", "on-failure", "--allow-disruption"], 0, &[" 0 failed, 0 inconclusive"])?;
-    gone(older_cluster, &others)
+    upgrade(older_cluster)?;
+    program.call(&["after", "--keep", "always"], 0, &[" 0 failed, 0 inconclusive", "the API server ran v"])?;
+    program.call(&["after", "--keep", "on-failure", "--allow-disruption"], 0, &[" 0 failed, 0 inconclusive"])?;
+    gone(&program, &others)
 }
 
 /// A workload that others run, on a node that is drained meanwhile: nothing is left in it in the end.
 fn adopted(older_cluster: &OlderCluster) -> Result<(), Failed> {
+    let program = Program { older_cluster };
     let databases =
         "mysql --user=root --password=\"$MYSQL_ROOT_PASSWORD\" --skip-column-names --execute='SHOW DATABASES'";
     let databases = ["exec", "--namespace=shop", "mysql-0", "--", "sh", "-c", databases];
@@ -179,32 +179,33 @@ fn adopted(older_cluster: &OlderCluster) -> Result<(), Failed> {
     older_cluster.kubectl(&["apply", "--namespace=shop", "--filename", &manifests])?;
     let ready = "--output=jsonpath={.status.readyReplicas}";
     older_cluster.until(&["get", "statefulset", "mysql", "--namespace=shop", ready], |said| said == "1")?;
-    let (others, held) = (older_cluster.namespaces()?, older_cluster.kubectl(&databases)?);
+    let (others, held) = (namespaces(older_cluster)?, older_cluster.kubectl(&databases)?);
     let options = ["--adopt", "mysql", "--namespace", "shop", "--allow-writes"];
-    older_cluster.call(&older_cluster.before(&options), 0, &["steadfast after --state"])?;
+    program.call(&program.before(&options), 0, &["steadfast after --state"])?;
     if !older_cluster.kubectl(&databases)?.contains("steadfast") {
         return Err("nothing is written to the adopted server".into());
     }
     let known: Vec<&str> = others.split(' ').collect();
-    for namespace in older_cluster.namespaces()?.split(' ').filter(|name| !known.contains(name)) {
-        is_shown_nowhere(older_cluster, namespace)?;
+    for namespace in namespaces(older_cluster)?.split(' ').filter(|name| !known.contains(name)) {
+        is_shown_nowhere(&program, namespace)?;
     }
     let node = format!("{}-control-plane", older_cluster.cluster.name);
-    older_cluster.drained(&node, || Ok(()))?;
+    drained(older_cluster, &node, || Ok(()))?;
     older_cluster.until(&["get", "statefulset", "mysql", "--namespace=shop", ready], |said| said == "1")?;
-    older_cluster.call(&["after", "--keep", "never"], 0, &[" 0 failed, 0 inconclusive", "as before"])?;
-    gone(older_cluster, &others)?;
+    program.call(&["after", "--keep", "never"], 0, &[" 0 failed, 0 inconclusive", "as before"])?;
+    gone(&program, &others)?;
     let holds = older_cluster.kubectl(&databases)?;
     if holds == held { Ok(()) } else { Err(format!("the adopted server had {held}, and has {holds}").into()) }
 }
 
 /// That the passwords of a witness stand in no file that was written.
-fn is_shown_nowhere(older_cluster: &OlderCluster, namespace: &str) -> Result<(), Failed> {
+fn is_shown_nowhere(program: &Program<'_>, namespace: &str) -> Result<(), Failed> {
     let decoded = "--output=go-template={{range .data}}{{. | base64decode}}{{\"\\n\"}}{{end}}";
-    let secret = older_cluster.kubectl(&["get", "secret", "steadfast-witness", "--namespace", namespace, decoded])?;
+    let secret =
+        program.older_cluster.kubectl(&["get", "secret", "steadfast-witness", "--namespace", namespace, decoded])?;
     let passwords: Vec<&str> = secret.lines().filter(|line| !line.is_empty()).collect();
-    let mut folders = vec![older_cluster.artifacts()];
-    let mut files = vec![older_cluster.state()];
+    let mut folders = vec![program.artifacts()];
+    let mut files = vec![program.state()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
@@ -234,12 +235,12 @@ fn rendered(older_cluster: &OlderCluster, variant: &str) -> Result<String, Faile
 }
 
 /// That what `before` made is gone, and its state file with it.
-fn gone(older_cluster: &OlderCluster, others: &str) -> Result<(), Failed> {
-    let there = older_cluster.namespaces()?;
-    if there != others || older_cluster.state().exists() {
+fn gone(program: &Program<'_>, others: &str) -> Result<(), Failed> {
+    let there = namespaces(program.older_cluster)?;
+    if there != others || program.state().exists() {
         return Err(format!(
             "the namespaces were {others}, and are {there}; the state file: {}",
-            older_cluster.state().exists()
+            program.state().exists()
         )
         .into());
     }

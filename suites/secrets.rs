@@ -11,14 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-
-mod common;
-#[path = "common/neighbours.rs"]
-mod neighbours;
-#[path = "common/trials.rs"]
-mod trials;
-
-use trials::Act;
+use steadfast_suites::environment::{artifacts, timeout_scale};
+use steadfast_suites::settings::BUSY_MACHINE_BUDGET;
+use steadfast_suites::trials::{self, TrialFunction};
 
 /// Runs at once, each with a cluster of its own.
 const AT_ONCE: usize = 2;
@@ -32,7 +27,7 @@ const FILTER: &str = "replication::read_lag_is_bounded";
 /// A run ends by itself; this is for one that does not.
 const END_WITHIN: Duration = Duration::from_secs(600);
 
-const TRIALS: [(&str, Act); 4] = [
+const TRIALS: [(&str, TrialFunction); 4] = [
     ("a_password_of_a_secret_is_shown_nowhere", || is_shown_nowhere("in-a-secret", "canary-in-a-secret", true)),
     ("a_password_in_the_template_is_shown_nowhere", || {
         is_shown_nowhere("in-the-template", "canary-in-the-template", true)
@@ -43,12 +38,12 @@ const TRIALS: [(&str, Act); 4] = [
 ];
 
 fn main() -> ExitCode {
-    trials::run(common::arguments(), &TRIALS, AT_ONCE, None)
+    trials::run(trials::arguments(), &TRIALS, AT_ONCE, None)
 }
 
 /// Runs with the password of these manifests and looks for it, where wanted also among the arguments of processes.
 fn is_shown_nowhere(manifests: &str, password: &str, among_arguments: bool) -> Result<(), Failed> {
-    let folder = common::artifacts().join("secrets").join(manifests);
+    let folder = artifacts().join("secrets").join(manifests);
     match std::fs::remove_dir_all(&folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
         _ => std::fs::create_dir_all(&folder)?,
@@ -56,8 +51,8 @@ fn is_shown_nowhere(manifests: &str, password: &str, among_arguments: bool) -> R
     let output = |name: &str| std::fs::File::create(folder.join(name));
     let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
     command.args(["run", "--nodes", "1", "--manifests"]).arg(kustomization(manifests));
-    command.args(neighbours::BUDGET).arg(FILTER);
-    command.args(["--timeout-scale", &common::timeout_scale().to_string()]).env("ARTIFACTS", &folder);
+    command.args(BUSY_MACHINE_BUDGET).arg(FILTER);
+    command.args(["--timeout-scale", &timeout_scale().to_string()]).env("ARTIFACTS", &folder);
     command.stdin(Stdio::null()).stdout(output("stdout")?).stderr(output("stderr")?);
     let forms = forms(password);
     let (ended, seen) = watched(&mut command.spawn()?, if among_arguments { &forms } else { &[] })?;

@@ -11,34 +11,24 @@ use steadfast::check::UPGRADE_CHECKS;
 use steadfast::cluster::{Lab, Version};
 use steadfast::driver::Rate;
 use steadfast::run::{RunConfig, Settings};
-
-mod common;
-#[path = "common/settings.rs"]
-mod settings;
-#[path = "common/shared.rs"]
-mod shared;
-#[path = "common/upgrades.rs"]
-mod upgrades;
+use steadfast_suites::environment::{no_cluster, variable};
+use steadfast_suites::part::no_upgrades;
+use steadfast_suites::{check_trials, settings};
 
 /// An upgrade takes several times as long as a run, and a replica that begins anew has to fetch all that was written.
 const LEDGER: Rate = Rate { writers: 8, per_second: 2 };
 
 fn main() -> ExitCode {
-    let reason = if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
-        Some("STEADFAST_CLUSTER=none: no cluster is wanted".to_owned())
-    } else {
-        upgrades::left_out()
-    };
-    if let Some(reason) = reason {
-        return shared::ignore(UPGRADE_CHECKS, &reason);
+    if let Some(reason) = no_cluster().or_else(no_upgrades) {
+        return check_trials::ignore(UPGRADE_CHECKS, &reason);
     }
-    let to = common::variable::<Version>("STEADFAST_UPGRADE").or_else(|| {
+    let to = variable::<Version>("STEADFAST_UPGRADE").or_else(|| {
         let lab = Lab::read().unwrap_or_else(|error| panic!("{error}"));
         lab.default_kubernetes.parse().ok()
     });
     let rerun = "cargo test --test upgrade -- --exact";
-    shared::run(UPGRADE_CHECKS, |checks| {
-        let settings = settings::usual(shared::new_cluster(), checks, rerun);
+    check_trials::run(UPGRADE_CHECKS, |checks| {
+        let settings = settings::usual(settings::new_cluster(), checks, rerun);
         Settings { upgrade: to, config: RunConfig { ledger: LEDGER, ..settings.config }, ..settings }
     })
 }

@@ -14,16 +14,12 @@ use steadfast::check::{CATALOGUE, Verdict, find};
 use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::{Evidence, Replication, Scenario};
 use steadfast::run::RunConfig;
-
 use steadfast::scenario::plan;
 use steadfast::workload::Hints;
+use steadfast_suites::workload_cluster::{ClusterSpec, WorkloadCluster, WorkloadSpec};
+use steadfast_suites::workload_trials::{self, WorkloadTrial, judged};
 
-mod common;
-mod staged;
-
-use staged::{Act, Case, Ground, Stage, judged};
-
-/// Variants at once, on all stages together: they share the machine, whatever cluster they are in.
+/// Variants at once, on all clusters together: they share the machine, whatever cluster they are in.
 const AT_ONCE: usize = 2;
 
 /// Several workloads share two cores: what one alone would do in time takes longer.
@@ -83,13 +79,13 @@ enum On {
 }
 
 fn main() -> ExitCode {
-    let three_nodes = Ground { nodes: 3, domain: None, ip_family: IpFamily::Ipv4, corefile: None };
-    let domain = Ground { nodes: 1, domain: Some("db.example".to_owned()), ..three_nodes.clone() };
-    let six = Ground { nodes: 2, ip_family: IpFamily::Ipv6, ..three_nodes.clone() };
-    let dual = Ground { nodes: 2, ip_family: IpFamily::Dual, ..three_nodes.clone() };
-    let grounds =
+    let three_nodes = ClusterSpec { nodes: 3, domain: None, ip_family: IpFamily::Ipv4, corefile: None };
+    let domain = ClusterSpec { nodes: 1, domain: Some("db.example".to_owned()), ..three_nodes.clone() };
+    let six = ClusterSpec { nodes: 2, ip_family: IpFamily::Ipv6, ..three_nodes.clone() };
+    let dual = ClusterSpec { nodes: 2, ip_family: IpFamily::Dual, ..three_nodes.clone() };
+    let clusters =
         [("variants", three_nodes), ("variants-domain", domain), ("variants-ipv6", six), ("variants-dual", dual)];
-    staged::run(variants(), &grounds, AT_ONCE)
+    workload_trials::run(variants(), &clusters, AT_ONCE)
 }
 
 fn folder() -> PathBuf {
@@ -97,7 +93,7 @@ fn folder() -> PathBuf {
 }
 
 fn variants() -> Vec<Variant> {
-    let variants: Vec<Variant> = staged::list(&folder().join("variants.yaml"));
+    let variants: Vec<Variant> = workload_trials::list(&folder().join("variants.yaml"));
     for variant in &variants {
         let unknown = variant.skips.iter().chain(&variant.applies).find(|id| find(id).is_none());
         assert!(unknown.is_none(), "variant {} names {unknown:?}, which is no check", variant.name);
@@ -105,17 +101,17 @@ fn variants() -> Vec<Variant> {
     variants
 }
 
-impl Case for Variant {
+impl WorkloadTrial for Variant {
     fn name(&self) -> String {
         self.name.clone()
     }
 
-    fn stage(&self) -> usize {
+    fn cluster(&self) -> usize {
         self.on as usize
     }
 
-    async fn run(&self, stage: &Stage) -> Result<(), Failed> {
-        let act = Act {
+    async fn run(&self, cluster: &WorkloadCluster) -> Result<(), Failed> {
+        let workload = WorkloadSpec {
             name: self.name.clone(),
             namespace: self.namespace.clone().unwrap_or_else(|| format!("v-{}", self.name)),
             manifests: self.manifests.as_ref().map(|path| folder().join(path)),
@@ -129,8 +125,8 @@ impl Case for Variant {
             injections: Vec::new(),
             patience: PATIENCE,
         };
-        let evidence = stage.perform(&act).await?;
-        self.verdict(&evidence, &stage.directory(&self.name))
+        let evidence = cluster.run(&workload).await?;
+        self.verdict(&evidence, &cluster.directory(&self.name))
     }
 }
 

@@ -2,24 +2,23 @@
 
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
+use steadfast_suites::shared_cluster::SharedCluster;
 use tempfile::NamedTempFile;
 
-use super::shared_cluster::Made;
-
 /// Reads what is no secret.
-pub fn viewer(made: &Made) -> Result<NamedTempFile, Failed> {
-    of(made, "shop", "viewer")
+pub fn viewer(cluster: &SharedCluster) -> Result<NamedTempFile, Failed> {
+    of(cluster, "shop", "viewer")
 }
 
 /// Has the rights of `manifests/account`.
-pub fn runner(made: &Made) -> Result<NamedTempFile, Failed> {
-    of(made, "shop", "runner")
+pub fn runner(cluster: &SharedCluster) -> Result<NamedTempFile, Failed> {
+    of(cluster, "shop", "runner")
 }
 
 /// The cluster's kubeconfig with a token of this account in place of the administrator's certificate.
-pub fn of(made: &Made, namespace: &str, account: &str) -> Result<NamedTempFile, Failed> {
-    let token = made.kubectl(&["create", "token", account, "--namespace", namespace, "--duration=1h"])?;
-    let text = made.kubectl(&["config", "view", "--raw", "--output", "json"])?;
+pub fn of(cluster: &SharedCluster, namespace: &str, account: &str) -> Result<NamedTempFile, Failed> {
+    let token = cluster.kubectl(&["create", "token", account, "--namespace", namespace, "--duration=1h"])?;
+    let text = cluster.kubectl(&["config", "view", "--raw", "--output", "json"])?;
     let mut kubeconfig: Value = serde_json::from_str(&text)?;
     kubeconfig["users"][0]["user"] = json!({"token": token.trim()});
     let file = NamedTempFile::new()?;

@@ -7,8 +7,7 @@ use libtest_mimic::Failed;
 use serde_json::{Value, json};
 use steadfast::cluster::kind;
 use steadfast::workload::{self, Manifest, Sources};
-
-use super::shared_cluster::Made;
+use steadfast_suites::shared_cluster::SharedCluster;
 
 /// The image that the seed names.
 const SERVER: &str = "mysql:5.7";
@@ -22,31 +21,34 @@ const KINDS: &str = "namespaces,nodes,storageclasses,persistentvolumes,clusterro
                      persistentvolumeclaims,roles,rolebindings";
 
 /// Loads the images, and puts somebody else's workload on the cluster, with accounts.
-pub fn settle_in(made: &Made) -> Result<(), Failed> {
-    let server = made.lab.image(SERVER).ok_or("ci/setup made no image ready for the seed")?;
+pub fn settle_in(cluster: &SharedCluster) -> Result<(), Failed> {
+    let server = cluster.lab.image(SERVER).ok_or("ci/setup made no image ready for the seed")?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let archives = [server.archive.as_path(), &made.lab.witness.archive];
-    runtime.block_on(kind::load_archives(&made.lab, &made.name, &archives))?;
+    let archives = [server.archive.as_path(), &cluster.lab.witness.archive];
+    runtime.block_on(kind::load_archives(&cluster.lab, &cluster.name, &archives))?;
     let account = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/account");
     let roles = ["cluster-role.yaml", "namespaces.yaml"].map(|name| account.join(name));
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("bystanders.yaml");
     std::fs::write(&file, BYSTANDERS.replace(SERVER, &server.image))?;
     for file in roles.iter().chain([&file]) {
-        made.kubectl(&["apply", "--filename", &file.display().to_string()])?;
+        cluster.kubectl(&["apply", "--filename", &file.display().to_string()])?;
     }
-    made.kubectl(&["rollout", "status", "statefulset/mysql", "--namespace", "shop", "--timeout=180s"])?;
+    cluster.kubectl(&["rollout", "status", "statefulset/mysql", "--namespace", "shop", "--timeout=180s"])?;
     // What the cluster itself starts comes to rest too.
-    made.kubectl(&["rollout", "status", "deployment", "--namespace", "kube-system", "--timeout=180s"])?;
-    made.kubectl(&["rollout", "status", "deployment", "--namespace", "local-path-storage", "--timeout=180s"]).map(drop)
+    cluster.kubectl(&["rollout", "status", "deployment", "--namespace", "kube-system", "--timeout=180s"])?;
+    cluster
+        .kubectl(&["rollout", "status", "deployment", "--namespace", "local-path-storage", "--timeout=180s"])
+        .map(drop)
 }
 
 /// The seed's workload with the image that the nodes have, for nothing stands in for another one on such a cluster, and with
 /// so many pods, or its own.
-pub fn workload(made: &Made, pods: Option<u64>) -> Result<String, Failed> {
+pub fn workload(cluster: &SharedCluster, pods: Option<u64>) -> Result<String, Failed> {
     let runtime = tokio::runtime::Runtime::new()?;
-    let server = made.lab.image(SERVER).ok_or("ci/setup made no image ready for the seed")?;
-    let manifests: Vec<Manifest> = runtime.block_on(workload::load(&Sources::default(), &made.lab.kubectl))?.manifests;
+    let server = cluster.lab.image(SERVER).ok_or("ci/setup made no image ready for the seed")?;
+    let manifests: Vec<Manifest> =
+        runtime.block_on(workload::load(&Sources::default(), &cluster.lab.kubectl))?.manifests;
     let documents: Vec<String> = manifests
         .iter()
         .map(|manifest| {
@@ -63,14 +65,14 @@ pub fn workload(made: &Made, pods: Option<u64>) -> Result<String, Failed> {
 }
 
 /// The UID of the namespace kube-system, as kubectl tells it.
-pub fn identity(made: &Made) -> Result<String, Failed> {
-    made.kubectl(&["get", "namespace", "kube-system", "--output", "jsonpath={.metadata.uid}"])
+pub fn identity(cluster: &SharedCluster) -> Result<String, Failed> {
+    cluster.kubectl(&["get", "namespace", "kube-system", "--output", "jsonpath={.metadata.uid}"])
 }
 
 /// Every object of these kinds.
-pub fn objects(made: &Made) -> Result<BTreeMap<String, Value>, Failed> {
+pub fn objects(cluster: &SharedCluster) -> Result<BTreeMap<String, Value>, Failed> {
     let listed: Value =
-        serde_json::from_str(&made.kubectl(&["get", KINDS, "--all-namespaces", "--output", "json"])?)?;
+        serde_json::from_str(&cluster.kubectl(&["get", KINDS, "--all-namespaces", "--output", "json"])?)?;
     Ok(known(listed["items"].as_array().cloned().unwrap_or_default()))
 }
 

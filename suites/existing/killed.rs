@@ -4,10 +4,10 @@
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
+use steadfast_suites::shared_cluster::SharedCluster;
 
 use super::least;
 use super::runs::{Run, Runs, with_runs, with_runs_of};
-use super::shared_cluster::Made;
 
 /// When a run is killed.
 struct Checkpoint {
@@ -56,8 +56,8 @@ const GONE_WITHIN: Duration = Duration::from_secs(90);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
 
 /// Some come before anything is made; whatever is, is there after the kill, and gone once the next one has started.
-pub fn killed(made: &Made) -> Result<(), Failed> {
-    with_runs(made, |runs| {
+pub fn killed(cluster: &SharedCluster) -> Result<(), Failed> {
+    with_runs(cluster, |runs| {
         // One removes what another one left, and none what a living one has made.
         let lanes: [(&str, &[Checkpoint]); 3] = [("early", &EARLY), ("replicated", &REPLICATED), ("deleted", &DELETED)];
         let kills: Result<usize, String> = std::thread::scope(|scope| {
@@ -146,12 +146,12 @@ fn gone(runs: &Runs<'_>, name: &str) -> Result<(), String> {
 }
 
 /// In namespaces that stay, what a killed run made is found by its book, and its claims by their label.
-pub fn in_two_namespaces(made: &Made) -> Result<(), Failed> {
-    let (account, manifests, options) = least::place(made)?;
-    with_runs_of(made, account.path(), &manifests, |runs| {
+pub fn in_two_namespaces(cluster: &SharedCluster) -> Result<(), Failed> {
+    let (account, manifests, options) = least::place(cluster)?;
+    with_runs_of(cluster, account.path(), &manifests, |runs| {
         kill_with(runs, "two-namespaces", &DELETED[0], &options)?;
         let there =
-            || made.kubectl(&["get", "pods,pvc,secrets,services", "--namespace", "workload", "--output", "name"]);
+            || cluster.kubectl(&["get", "pods,pvc,secrets,services", "--namespace", "workload", "--output", "name"]);
         let (left, said, after) = (there()?, runs.down()?, there()?);
         let kinds = ["pod/mysql-0", "pod/steadfast-witness", "persistentvolumeclaim/", "secret/", "service/mysql"];
         let whole = kinds.iter().all(|kind| left.contains(kind));
@@ -163,8 +163,8 @@ pub fn in_two_namespaces(made: &Made) -> Result<(), Failed> {
 }
 
 /// What is kept outlives the next start, and goes by the command that the run told.
-pub fn kept(made: &Made) -> Result<(), Failed> {
-    with_runs(made, |runs| {
+pub fn kept(cluster: &SharedCluster) -> Result<(), Failed> {
+    with_runs(cluster, |runs| {
         let mut run = runs.start("kept", &["--keep", "always", "dns::each"])?;
         let status = run.child.wait()?;
         let (said, there) = (run.said(), runs.there(None)?);
@@ -179,8 +179,8 @@ pub fn kept(made: &Made) -> Result<(), Failed> {
 
 /// Two runs of the same manifests at once, a third one that is killed meanwhile, and `down` for that: the two pass, each with a
 /// StorageClass of its own.
-pub fn beside_each_other(made: &Made) -> Result<(), Failed> {
-    with_runs(made, |runs| {
+pub fn beside_each_other(cluster: &SharedCluster) -> Result<(), Failed> {
+    with_runs(cluster, |runs| {
         let mut two = [runs.start("one", &["dns::each"])?, runs.start("other", &["dns::each"])?];
         let applied = checkpoint("dns::each", Some("deploy: ordered start"), 0);
         two.iter_mut().try_for_each(|run| comes(runs, run, &applied))?;

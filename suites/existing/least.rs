@@ -9,42 +9,42 @@ use libtest_mimic::Failed;
 use serde_json::{Value, json};
 use steadfast::cluster::Cluster;
 use steadfast::workload;
+use steadfast_suites::shared_cluster::SharedCluster;
 use tempfile::NamedTempFile;
 
 use super::program::{run, run_with};
-use super::shared_cluster::Made;
 use super::{account, bystanders, path, refused, runs};
 
 /// The names that the manifests give.
 const NAMESPACES: [&str; 2] = ["workload", "witness"];
 
 /// The account has the rights that are written down, and a run with them is green.
-pub fn enough(made: &Made) -> Result<(), Failed> {
+pub fn enough(cluster: &SharedCluster) -> Result<(), Failed> {
     let roles = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/account/namespaces.yaml");
-    let (kubeconfig, _, options) = place(made)?;
-    let everybody = account::of(made, "workload", "default")?;
-    no_more_than_written(made, [kubeconfig.path(), everybody.path()], &std::fs::read_to_string(roles)?)?;
-    let (file, uid) = (kubeconfig.path().display().to_string(), bystanders::identity(made)?);
+    let (kubeconfig, _, options) = place(cluster)?;
+    let everybody = account::of(cluster, "workload", "default")?;
+    no_more_than_written(cluster, [kubeconfig.path(), everybody.path()], &std::fs::read_to_string(roles)?)?;
+    let (file, uid) = (kubeconfig.path().display().to_string(), bystanders::identity(cluster)?);
     let place = [&["--kubeconfig", &file, "--cluster-uid", &uid], &options[..]].concat();
     // The seed's overlay brings a StorageClass, which belongs to no namespace.
-    let class = run(made, "least-refused", &place)?;
+    let class = run(cluster, "least-refused", &place)?;
     if class.code != Some(2) || !class.stderr.contains("create, delete, get, watch storageclasses.storage.k8s.io") {
         return Err(format!("{:?}\n{}", class.code, class.stderr).into());
     }
     let filter = ["--allow-disruption", "persistence"];
-    let said = run_with(made, "least", &[&place[..], &filter].concat(), |made| {
-        Ok(without_class(&bystanders::workload(made, None)?))
+    let said = run_with(cluster, "least", &[&place[..], &filter].concat(), |cluster| {
+        Ok(without_class(&bystanders::workload(cluster, None)?))
     })?;
     let skipped: Vec<Value> = said.green()?.into_iter().filter(|check| check["verdict"] == "skipped").collect();
     if skipped.is_empty() { Ok(()) } else { Err(format!("{skipped:?}").into()) }
 }
 
 /// The account, a workload that brings nothing beyond its namespace, and where it goes.
-pub fn place(made: &Made) -> Result<(NamedTempFile, String, [&'static str; 4]), Failed> {
+pub fn place(cluster: &SharedCluster) -> Result<(NamedTempFile, String, [&'static str; 4]), Failed> {
     let [workload, witness] = NAMESPACES;
     let options = ["--namespace", workload, "--witness-namespace", witness];
-    let manifests = without_class(&bystanders::workload(made, Some(runs::PODS))?);
-    Ok((account::of(made, "workload", "steadfast")?, manifests, options))
+    let manifests = without_class(&bystanders::workload(cluster, Some(runs::PODS))?);
+    Ok((account::of(cluster, "workload", "steadfast")?, manifests, options))
 }
 
 /// The workload with the class of the cluster.
@@ -60,11 +60,11 @@ fn without_class(documents: &str) -> String {
 }
 
 /// A namespace that somebody uses is left alone.
-pub fn in_use(made: &Made) -> Result<(), Failed> {
-    let (file, uid) = (path(made), bystanders::identity(made)?);
+pub fn in_use(cluster: &SharedCluster) -> Result<(), Failed> {
+    let (file, uid) = (path(cluster), bystanders::identity(cluster)?);
     let place =
         ["--kubeconfig", &file, "--cluster-uid", &uid, "--namespace", "shop", "--witness-namespace", "default-2"];
-    let said = refused(made, &place)?;
+    let said = refused(cluster, &place)?;
     if said.stderr.contains("the namespace shop is in use: it has StatefulSet mysql") {
         Ok(())
     } else {
@@ -74,9 +74,9 @@ pub fn in_use(made: &Made) -> Result<(), Failed> {
 
 /// Asks the API server for all rights of the account beyond those that everybody has, namespace by namespace, and compares them
 /// with the manifests.
-fn no_more_than_written(made: &Made, accounts: [&Path; 2], manifests: &str) -> Result<(), Failed> {
+fn no_more_than_written(cluster: &SharedCluster, accounts: [&Path; 2], manifests: &str) -> Result<(), Failed> {
     let roles = workload::parse("the roles", manifests)?;
-    let context = format!("kind-{}", made.name);
+    let context = format!("kind-{}", cluster.name);
     let runtime = tokio::runtime::Runtime::new()?;
     for namespace in [&NAMESPACES[..], &["kube-system", "shop"]].concat() {
         let [has, everybody] = accounts.map(|kubeconfig| runtime.block_on(rights(kubeconfig, &context, namespace)));

@@ -8,26 +8,19 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
+use steadfast_suites::shared_cluster::{self, ClusterTrialFunction, SharedCluster};
+use steadfast_suites::trials;
 
 mod account;
-#[path = "../common/apart.rs"]
-mod apart;
 mod bystanders;
-#[path = "../common/mod.rs"]
-mod common;
 mod killed;
 mod least;
-#[path = "../common/neighbours.rs"]
-mod neighbours;
 mod program;
 mod runs;
-#[path = "../common/shared_cluster.rs"]
-mod shared_cluster;
 
 use program::{Run, run};
-use shared_cluster::{Act, Made};
 
-const TRIALS: [(&str, Act); 11] = [
+const TRIALS: [(&str, ClusterTrialFunction); 11] = [
     ("nothing_is_written_to_a_cluster_that_nobody_confirmed", unconfirmed),
     ("nothing_is_written_to_another_cluster", another),
     ("an_account_that_may_only_look_is_refused", may_only_look),
@@ -43,7 +36,7 @@ const TRIALS: [(&str, Act); 11] = [
 
 fn main() -> ExitCode {
     let offline = vec![Trial::test("what_a_run_changed_would_be_seen", what_changed_is_seen)];
-    shared_cluster::run("existing", &common::arguments(), bystanders::settle_in, &TRIALS, offline)
+    shared_cluster::run("existing", &trials::arguments(), bystanders::settle_in, &TRIALS, offline)
 }
 
 /// What the trials rest on notices what it must, and nothing else.
@@ -63,28 +56,28 @@ fn what_changed_is_seen() -> Result<(), Failed> {
 }
 
 /// A run that is refused says which flag is missing, with the identity that kubectl tells too.
-fn unconfirmed(made: &Made) -> Result<(), Failed> {
-    let said = refused(made, &["--kubeconfig", &path(made)])?;
-    let flag = format!("say so by --cluster-uid {}", bystanders::identity(made)?);
+fn unconfirmed(cluster: &SharedCluster) -> Result<(), Failed> {
+    let said = refused(cluster, &["--kubeconfig", &path(cluster)])?;
+    let flag = format!("say so by --cluster-uid {}", bystanders::identity(cluster)?);
     if said.stderr.contains(&flag) { Ok(()) } else { Err(said.stderr.into()) }
 }
 
-fn another(made: &Made) -> Result<(), Failed> {
+fn another(cluster: &SharedCluster) -> Result<(), Failed> {
     let uid = "00000000-0000-4000-8000-000000000000";
-    let said = refused(made, &["--kubeconfig", &path(made), "--cluster-uid", uid])?;
-    let both = [uid.to_owned(), bystanders::identity(made)?];
+    let said = refused(cluster, &["--kubeconfig", &path(cluster), "--cluster-uid", uid])?;
+    let both = [uid.to_owned(), bystanders::identity(cluster)?];
     if both.iter().all(|uid| said.stderr.contains(uid)) { Ok(()) } else { Err(said.stderr.into()) }
 }
 
-fn may_only_look(made: &Made) -> Result<(), Failed> {
-    let viewer = account::viewer(made)?;
+fn may_only_look(cluster: &SharedCluster) -> Result<(), Failed> {
+    let viewer = account::viewer(cluster)?;
     let kubeconfig = viewer.path().display().to_string();
-    let said = refused(made, &["--kubeconfig", &kubeconfig, "--cluster-uid", &bystanders::identity(made)?])?;
+    let said = refused(cluster, &["--kubeconfig", &kubeconfig, "--cluster-uid", &bystanders::identity(cluster)?])?;
     if said.stderr.contains("create, delete namespaces") { Ok(()) } else { Err(said.stderr.into()) }
 }
 
-fn refused(made: &Made, options: &[&str]) -> Result<Run, Failed> {
-    let said = run(made, "refused", options)?;
+fn refused(cluster: &SharedCluster, options: &[&str]) -> Result<Run, Failed> {
+    let said = run(cluster, "refused", options)?;
     let printed_first = said.stderr.find(", server https://127.0.0.1:") < said.stderr.find("error: ");
     if said.code == Some(2) && printed_first {
         Ok(said)
@@ -94,10 +87,11 @@ fn refused(made: &Made, options: &[&str]) -> Result<Run, Failed> {
 }
 
 /// With an account that has the rights which the documentation asks for, and no more.
-fn undisturbed(made: &Made) -> Result<(), Failed> {
-    let runner = account::runner(made)?;
+fn undisturbed(cluster: &SharedCluster) -> Result<(), Failed> {
+    let runner = account::runner(cluster)?;
     let kubeconfig = runner.path().display().to_string();
-    let said = run(made, "undisturbed", &["--kubeconfig", &kubeconfig, "--cluster-uid", &bystanders::identity(made)?])?;
+    let said =
+        run(cluster, "undisturbed", &["--kubeconfig", &kubeconfig, "--cluster-uid", &bystanders::identity(cluster)?])?;
     let checks = said.green()?;
     let skipped = |check: &Value| check["reason"].as_str().is_some_and(|reason| reason.contains("--allow-disruption"));
     let verdict = |id: &str| checks.iter().find(|check| check["id"] == id).map(|check| check["verdict"].clone());
@@ -110,17 +104,17 @@ fn undisturbed(made: &Made) -> Result<(), Failed> {
 }
 
 /// By the name of its context, and with no more rights either.
-fn disturbed(made: &Made) -> Result<(), Failed> {
-    let runner = account::runner(made)?;
+fn disturbed(cluster: &SharedCluster) -> Result<(), Failed> {
+    let runner = account::runner(cluster)?;
     let kubeconfig = runner.path().display().to_string();
-    let context = format!("kind-{}", made.name);
-    let uid = bystanders::identity(made)?;
+    let context = format!("kind-{}", cluster.name);
+    let uid = bystanders::identity(cluster)?;
     let named = ["--kubeconfig", &kubeconfig, "--context", &context, "--cluster-uid", &uid];
-    let said = run(made, "disturbed", &[&named[..], &["--allow-disruption", "persistence"]].concat())?;
+    let said = run(cluster, "disturbed", &[&named[..], &["--allow-disruption", "persistence"]].concat())?;
     let skipped: Vec<Value> = said.green()?.into_iter().filter(|check| check["verdict"] == "skipped").collect();
     if skipped.is_empty() { Ok(()) } else { Err(format!("{skipped:?}").into()) }
 }
 
-fn path(made: &Made) -> String {
-    made.kubeconfig.display().to_string()
+fn path(cluster: &SharedCluster) -> String {
+    cluster.kubeconfig.display().to_string()
 }

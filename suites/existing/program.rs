@@ -5,8 +5,14 @@ use std::process::Command;
 
 use libtest_mimic::Failed;
 use serde_json::Value;
+use steadfast_suites::environment::{artifacts, timeout_scale};
+use steadfast_suites::settings::BUSY_MACHINE_BUDGET;
+use steadfast_suites::shared_cluster::SharedCluster;
 
-use super::{bystanders, common, neighbours, shared_cluster::Made};
+use super::bystanders;
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_steadfast");
 
 /// What a run said.
 pub struct Run {
@@ -17,31 +23,31 @@ pub struct Run {
 }
 
 /// The text of a workload's manifests.
-pub type Workload = fn(&Made) -> Result<String, Failed>;
+pub type Workload = fn(&SharedCluster) -> Result<String, Failed>;
 
 /// Runs the seed's workload on the cluster, which pulls nothing: the images in its nodes are named. The run has no use
 /// for the container engine, so it gets none.
-pub fn run(made: &Made, name: &str, options: &[&str]) -> Result<Run, Failed> {
-    run_with(made, name, options, |made| bystanders::workload(made, None))
+pub fn run(cluster: &SharedCluster, name: &str, options: &[&str]) -> Result<Run, Failed> {
+    run_with(cluster, name, options, |cluster| bystanders::workload(cluster, None))
 }
 
 /// The same with another workload.
-pub fn run_with(made: &Made, name: &str, options: &[&str], workload: Workload) -> Result<Run, Failed> {
-    let _turn = made.turn.lock();
-    let artifacts = common::artifacts().join("existing").join(name);
+pub fn run_with(cluster: &SharedCluster, name: &str, options: &[&str], workload: Workload) -> Result<Run, Failed> {
+    let _turn = cluster.turn.lock();
+    let artifacts = artifacts().join("existing").join(name);
     std::fs::create_dir_all(&artifacts)?;
     let manifests = artifacts.join("manifests.yaml");
-    std::fs::write(&manifests, workload(made)?)?;
-    let before = bystanders::objects(made)?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
-    command.arg("run").args(options).args(neighbours::BUDGET).arg("--manifests").arg(&manifests);
-    command.args(["--witness-image", &made.lab.witness.image]);
-    command.args(["--timeout-scale", &common::timeout_scale().to_string()]);
+    std::fs::write(&manifests, workload(cluster)?)?;
+    let before = bystanders::objects(cluster)?;
+    let mut command = Command::new(PROGRAM);
+    command.arg("run").args(options).args(BUSY_MACHINE_BUDGET).arg("--manifests").arg(&manifests);
+    command.args(["--witness-image", &cluster.lab.witness.image]);
+    command.args(["--timeout-scale", &timeout_scale().to_string()]);
     command.env("ARTIFACTS", &artifacts).env("DOCKER_HOST", "unix:///nowhere").env_remove("KUBECONFIG");
     let output = command.output()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    let changed = bystanders::differences(&before, &bystanders::objects(made)?);
+    let changed = bystanders::differences(&before, &bystanders::objects(cluster)?);
     if changed.is_empty() {
         return Ok(Run { code: output.status.code(), stdout, stderr, artifacts });
     }

@@ -6,16 +6,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use libtest_mimic::Failed;
+use steadfast_suites::environment::timeout_scale;
+use steadfast_suites::program::isolated;
+use steadfast_suites::shared_cluster::SharedCluster;
 use tempfile::TempDir;
 
-use super::{account, apart, bystanders, common, shared_cluster::Made};
+use super::program::PROGRAM;
+use super::{account, bystanders};
 
 /// Pods of the workload's set: as few as there may be for all that is acted.
 pub const PODS: u64 = 2;
 
 /// The runs of a trial.
 pub struct Runs<'a> {
-    made: &'a Made,
+    cluster: &'a SharedCluster,
     folder: TempDir,
     kubeconfig: PathBuf,
     uid: String,
@@ -52,7 +56,7 @@ impl Drop for Run {
 impl Runs<'_> {
     /// The program, with artifacts in a folder of this name.
     pub fn bare(&self, name: &str) -> Command {
-        let mut command = apart::program(self.folder.path());
+        let mut command = isolated(PROGRAM, self.folder.path());
         command.env("DOCKER_HOST", "unix:///nowhere").env("ARTIFACTS", self.folder.path().join(name).join("artifacts"));
         command
     }
@@ -72,8 +76,8 @@ impl Runs<'_> {
         }
         std::fs::create_dir_all(&folder)?;
         let mut command = self.program(name, &[&["run"], arguments].concat());
-        command.arg("--manifests").arg(self.manifests()).args(["--witness-image", &self.made.lab.witness.image]);
-        command.args(["--timeout-scale", &common::timeout_scale().to_string()]);
+        command.arg("--manifests").arg(self.manifests()).args(["--witness-image", &self.cluster.lab.witness.image]);
+        command.args(["--timeout-scale", &timeout_scale().to_string()]);
         let [out, err] = ["stdout", "stderr"].map(|name| File::create(folder.join(name)));
         Ok(Run { child: command.stdout(out?).stderr(err?).stdin(Stdio::null()).spawn()?, folder })
     }
@@ -94,7 +98,7 @@ impl Runs<'_> {
     pub fn there(&self, run: Option<&str>) -> Result<Vec<String>, Failed> {
         let selector = run.map_or("steadfast/run".to_owned(), |run| format!("steadfast/run={run}"));
         let kinds = "namespaces,storageclasses,persistentvolumes";
-        let listed = self.made.kubectl(&["get", kinds, "--selector", &selector, "--output", "name"])?;
+        let listed = self.cluster.kubectl(&["get", kinds, "--selector", &selector, "--output", "name"])?;
         Ok(listed.lines().map(str::to_owned).collect())
     }
 
@@ -110,24 +114,24 @@ impl Runs<'_> {
 }
 
 /// Acts with runs, after which everything is to be as it was.
-pub fn with_runs(made: &Made, act: impl FnOnce(&Runs<'_>) -> Result<(), Failed>) -> Result<(), Failed> {
-    with_runs_of(made, account::runner(made)?.path(), &bystanders::workload(made, Some(PODS))?, act)
+pub fn with_runs(cluster: &SharedCluster, act: impl FnOnce(&Runs<'_>) -> Result<(), Failed>) -> Result<(), Failed> {
+    with_runs_of(cluster, account::runner(cluster)?.path(), &bystanders::workload(cluster, Some(PODS))?, act)
 }
 
 /// The same by this account, and of these manifests.
 pub fn with_runs_of(
-    made: &Made,
+    cluster: &SharedCluster,
     account: &Path,
     manifests: &str,
     act: impl FnOnce(&Runs<'_>) -> Result<(), Failed>,
 ) -> Result<(), Failed> {
-    let _turn = made.turn.lock();
-    let (kubeconfig, uid) = (account.to_owned(), bystanders::identity(made)?);
-    let runs = Runs { made, folder: tempfile::tempdir()?, kubeconfig, uid };
+    let _turn = cluster.turn.lock();
+    let (kubeconfig, uid) = (account.to_owned(), bystanders::identity(cluster)?);
+    let runs = Runs { cluster, folder: tempfile::tempdir()?, kubeconfig, uid };
     std::fs::write(runs.manifests(), manifests)?;
-    let before = bystanders::objects(made)?;
+    let before = bystanders::objects(cluster)?;
     act(&runs)?;
-    let changed = bystanders::differences(&before, &bystanders::objects(made)?);
+    let changed = bystanders::differences(&before, &bystanders::objects(cluster)?);
     let books = std::fs::read_dir(runs.books()).map_or(0, Iterator::count);
     if changed.is_empty() && books == 0 {
         return Ok(());

@@ -12,9 +12,9 @@ use tokio::try_join;
 
 use crate::pair::Pair;
 use crate::server::ensure;
-use crate::stage::Play;
+use crate::shared_pair::PairTrialFunction;
 
-pub const TRIALS: &[(&str, Play)] = &[
+pub const TRIALS: &[(&str, PairTrialFunction)] = &[
     ("a_replica_follows_by_name", |pair| a_replica_follows_by_name(pair).boxed()),
     ("both_speak_tls_where_they_offer_it", |pair| both_speak_tls_where_they_offer_it(pair).boxed()),
     ("a_replica_refuses_writes", |pair| a_replica_refuses_writes(pair).boxed()),

@@ -7,20 +7,23 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Completion, Trial};
+use futures::future::join_all;
+use libtest_mimic::Trial;
 use steadfast::cluster::Lab;
 use steadfast::run::cancelled_by_signals;
+use steadfast_suites::environment::no_cluster;
+use steadfast_suites::trials;
 
-#[path = "../common/mod.rs"]
-mod common;
+mod context;
 mod follow;
 mod pair;
 mod server;
 mod sets;
-mod stage;
+mod shared_pair;
 mod words;
 
-use stage::{Ground, Play, Stage};
+use context::FlavoursContext;
+use shared_pair::SharedPair;
 
 /// The servers that no run of the suite goes without, as manifests name their images.
 const REQUIRED: [&str; 4] = ["mysql:5.7", "mysql:8.0", "mysql:9.7", "mariadb:10.11"];
@@ -29,31 +32,28 @@ const REQUIRED: [&str; 4] = ["mysql:5.7", "mysql:8.0", "mysql:9.7", "mariadb:10.
 const AT_ONCE: usize = 2;
 
 fn main() -> ExitCode {
-    let mut arguments = common::arguments();
+    let mut arguments = trials::arguments();
     let names = || [words::TRIALS, sets::TRIALS, follow::TRIALS].concat();
     let wanted = wanted();
-    if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
-        let ignored = |(wanted, (name, _)): (&String, (&str, Play))| {
-            Trial::ignorable_test(format!("{wanted}::{name}"), || {
-                Ok(Completion::ignored_with("STEADFAST_CLUSTER=none: no container is wanted"))
-            })
-        };
-        let trials = wanted.iter().flat_map(|wanted| names().into_iter().map(move |trial| (wanted, trial)));
-        return libtest_mimic::run(&arguments, trials.map(ignored).collect()).exit_code();
+    if let Some(reason) = no_cluster() {
+        let names =
+            wanted.iter().flat_map(|wanted| names().into_iter().map(move |(name, _)| format!("{wanted}::{name}")));
+        return libtest_mimic::run(&arguments, names.map(|name| trials::ignored(name, &reason)).collect()).exit_code();
     }
     let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
     let cancel = runtime.block_on(async { cancelled_by_signals() });
-    let ground = Arc::new(Ground::new(AT_ONCE, cancel));
-    let stages: Vec<Arc<Stage>> = wanted.iter().map(|wanted| Arc::new(Stage::new(wanted, ground.clone()))).collect();
+    let context = Arc::new(FlavoursContext::new(AT_ONCE, cancel));
+    let pairs: Vec<Arc<SharedPair>> =
+        wanted.iter().map(|wanted| Arc::new(SharedPair::new(wanted, context.clone()))).collect();
     let mut trials = Vec::new();
     // So many flavours take turns, and those after them begin when all trials of these have begun.
-    for stages in stages.chunks(AT_ONCE) {
-        for (name, play) in names() {
-            for stage in stages {
-                let (runtime, of_trial) = (runtime.clone(), stage.clone());
+    for pairs in pairs.chunks(AT_ONCE) {
+        for (name, function) in names() {
+            for pair in pairs {
+                let (runtime, of_trial) = (runtime.clone(), pair.clone());
                 let trial =
-                    Trial::test(format!("{}::{name}", stage.wanted), move || runtime.block_on(of_trial.play(play)));
-                stage.expect(!arguments.is_filtered_out(&trial));
+                    Trial::test(format!("{}::{name}", pair.wanted), move || runtime.block_on(of_trial.run(function)));
+                pair.expect(!arguments.is_filtered_out(&trial));
                 trials.push(trial);
             }
         }
@@ -61,7 +61,8 @@ fn main() -> ExitCode {
     // A trial mostly waits, so the number at once follows from what the machine carries, not from its cores.
     arguments.test_threads.get_or_insert(AT_ONCE);
     let conclusion = libtest_mimic::run(&arguments, trials);
-    match runtime.block_on(ground.strike(&stages)) {
+    runtime.block_on(join_all(pairs.iter().map(|pair| pair.remove())));
+    match context.tear_down() {
         Ok(()) => conclusion.exit_code(),
         Err(error) => {
             steadfast::terminal::complain(&format!("error: {error}"));
@@ -74,7 +75,12 @@ fn main() -> ExitCode {
 fn wanted() -> Vec<String> {
     let mut wanted = REQUIRED.map(str::to_owned).to_vec();
     let ready = Lab::read().map(|lab| lab.images).unwrap_or_default();
-    let servers = ready.into_iter().map(|image| image.wanted).filter(|name| stage::is_server(name));
+    let servers = ready.into_iter().map(|image| image.wanted).filter(|name| is_server(name));
     wanted.extend(servers.filter(|name| !REQUIRED.contains(&name.as_str())));
     wanted
+}
+
+/// Whether manifests would name a server's image so.
+fn is_server(wanted: &str) -> bool {
+    wanted.starts_with("mysql:") || wanted.starts_with("mariadb:")
 }

@@ -8,6 +8,7 @@ use steadfast::mysql::flavour::Flavour;
 use steadfast::mysql::gtid::GtidSet;
 use steadfast::mysql::statements::{self, PURGE, REPLICA_USER, SCHEMA, WRITER_USER};
 use steadfast::mysql::status::ReplicaStatus;
+use steadfast_suites::environment::artifacts;
 use tokio::try_join;
 use tokio_util::sync::CancellationToken;
 
@@ -56,7 +57,7 @@ impl Pair {
 
     /// Saves what both have said so far, and tells where.
     pub async fn save_logs(&self) -> String {
-        let folder = crate::common::artifacts().join("flavours");
+        let folder = artifacts().join("flavours");
         let mut saved = Vec::new();
         for (server, role) in [(&self.source, "source"), (&self.replica, "replica")] {
             let path = folder.join(format!("{}-{role}.log", self.wanted.replace(':', "-")));

@@ -9,6 +9,7 @@ use steadfast::mysql::flavour::Flavour;
 use steadfast::mysql::statements::{self, REPLICA_PASSWORD, WRITER_PASSWORD};
 use steadfast::witness::protocol::{Secret, SqlAsk, Tls};
 use steadfast::witness::sql;
+use steadfast_suites::environment::timeout_scale;
 use testcontainers::core::error::TestcontainersError;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt};
@@ -65,7 +66,7 @@ impl Server {
                 return Ok(());
             }
             let runs = self.container.is_running().await?;
-            if !runs || begun.elapsed() > START.mul_f64(crate::common::timeout_scale()) {
+            if !runs || begun.elapsed() > START.mul_f64(timeout_scale()) {
                 let what = if runs { "answers no query" } else { "has ended" };
                 let log = self.log().await;
                 let last: Vec<&str> = log.lines().rev().take(12).collect();
@@ -128,7 +129,7 @@ impl Server {
             statements: statements.iter().map(|statement| statement.as_ref().to_owned()).collect(),
             secrets: BTreeMap::from(secrets.map(|(name, secret)| (name.to_owned(), Secret::from(secret)))),
         };
-        sql::ask(&ask, limit.mul_f64(crate::common::timeout_scale())).await
+        sql::ask(&ask, limit.mul_f64(timeout_scale())).await
     }
 
     /// The rows that these statements end with.
@@ -169,14 +170,14 @@ impl Server {
             if right(&rows) {
                 return Ok(rows);
             }
-            if begun.elapsed() > SOON.mul_f64(crate::common::timeout_scale()) {
+            if begun.elapsed() > SOON.mul_f64(timeout_scale()) {
                 return Err(format!("{}: awaited {what} for {SOON:?}; last seen: {rows:?}", self.name).into());
             }
             sleep(PAUSE).await;
         }
     }
 
-    /// Removes the container. One that is gone is what is wanted, and a failure shows when the stage is struck.
+    /// Removes the container. One that is gone is what is wanted, and a failure shows in the end, when all that is left is removed.
     pub async fn remove(self) {
         let _: Result<(), TestcontainersError> = self.container.rm().await;
     }

@@ -12,9 +12,9 @@ use steadfast::mysql::gtid::GtidSet;
 
 use crate::pair::Pair;
 use crate::server::{ensure, value};
-use crate::stage::Play;
+use crate::shared_pair::PairTrialFunction;
 
-pub const TRIALS: &[(&str, Play)] = &[("counts_sets_as_we_do", |pair| counts_sets_as_we_do(pair).boxed())];
+pub const TRIALS: &[(&str, PairTrialFunction)] = &[("counts_sets_as_we_do", |pair| counts_sets_as_we_do(pair).boxed())];
 
 /// Random pairs that are tried.
 const PAIRS: usize = 100;

@@ -73,13 +73,13 @@ pub enum Fate {
 pub struct ApiServer {
     /// Its address, as a kubeconfig has it.
     pub address: String,
-    world: Arc<World>,
+    backend: Arc<Backend>,
 }
 
 /// The fate of the request of a number, if it is not the usual one.
 type Fates = Box<dyn Fn(usize, &Request) -> Option<Fate> + Send + Sync>;
 
-struct World {
+struct Backend {
     fates: Fates,
     requests: Mutex<Vec<Request>>,
     store: Store,
@@ -100,21 +100,22 @@ impl ApiServer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let store = Store::new(cluster::objects(), objects);
-        let world = World { fates: Box::new(fates), requests: Mutex::default(), store, closed: AtomicBool::new(false) };
-        let world = Arc::new(world);
-        let (here, acts) = (world.clone(), world.clone());
-        std::thread::spawn(move || controllers::act(&acts.store));
+        let backend =
+            Backend { fates: Box::new(fates), requests: Mutex::default(), store, closed: AtomicBool::new(false) };
+        let backend = Arc::new(backend);
+        let (here, controlled) = (backend.clone(), backend.clone());
+        std::thread::spawn(move || controllers::act(&controlled.store));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if here.closed.load(Ordering::Relaxed) {
                     return;
                 }
-                let world = here.clone();
+                let backend = here.clone();
                 // A client that goes away in the middle is its own business.
-                std::thread::spawn(move || world.serve(stream).ok());
+                std::thread::spawn(move || backend.serve(stream).ok());
             }
         });
-        Self { address, world }
+        Self { address, backend }
     }
 
     /// A kubeconfig whose current context leads to it.
@@ -124,7 +125,7 @@ impl ApiServer {
 
     /// All requests so far.
     pub fn requests(&self) -> Vec<Request> {
-        self.world.requests.lock().expect("requests").clone()
+        self.backend.requests.lock().expect("requests").clone()
     }
 
     /// Those that could change something.
@@ -135,18 +136,18 @@ impl ApiServer {
 
     /// The objects beside the cluster's own, by path.
     pub fn objects(&self) -> Vec<String> {
-        self.world.store.beside_its_own()
+        self.backend.store.beside_its_own()
     }
 
     /// Those that nobody but its clients can have made, by path.
     pub fn made(&self) -> Vec<String> {
-        self.world.store.made()
+        self.backend.store.made()
     }
 
     /// What was there before its clients came and is otherwise, and what of it they asked to be otherwise. Whoever names the
     /// UID of an object of its own means no other one.
     pub fn touched(&self) -> Vec<String> {
-        let store = &self.world.store;
+        let store = &self.backend.store;
         let is_meant = |it: &Request| it.body.pointer("/preconditions/uid").is_none() && store.is_others(&it.path);
         let asked = self.requests().into_iter().filter(|it| it.is_write() && is_meant(it));
         asked.map(|it| format!("{} {}", it.method, it.path)).chain(store.changed()).collect()
@@ -155,8 +156,8 @@ impl ApiServer {
 
 impl Drop for ApiServer {
     fn drop(&mut self) {
-        self.world.closed.store(true, Ordering::Relaxed);
-        self.world.store.close();
+        self.backend.closed.store(true, Ordering::Relaxed);
+        self.backend.store.close();
         // The listener is waiting for somebody.
         let _ = TcpStream::connect(self.address.trim_start_matches("http://"));
     }
@@ -205,7 +206,7 @@ impl Request {
     }
 }
 
-impl World {
+impl Backend {
     fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
         let Some(request) = Request::read(&stream)? else { return Ok(()) };
         let number = {

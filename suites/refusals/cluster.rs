@@ -1,12 +1,12 @@
 //! What only a cluster can refuse, and that a run on a cluster that was there leaves it as it was.
 
 use libtest_mimic::Failed;
+use steadfast_suites::shared_cluster::{ClusterTrialFunction, SharedCluster};
 
 use super::offline::WORKLOAD;
 use super::program::{Answer, Place};
-use super::shared_cluster::{Act, Made};
 
-pub const TRIALS: [(&str, Act); 6] = [
+pub const TRIALS: [(&str, ClusterTrialFunction); 6] = [
     ("cluster::no_storage_class", no_storage_class),
     ("cluster::namespace_exists", namespace_exists),
     ("cluster::no_image", no_image),
@@ -16,21 +16,26 @@ pub const TRIALS: [(&str, Act); 6] = [
 ];
 
 /// Runs on the cluster; everything that is there must be there afterwards, and nothing else.
-fn run(made: &Made, place: &Place, more: &[&str]) -> Result<Answer, Failed> {
-    run_under(made, place, more, &[])
+fn run(cluster: &SharedCluster, place: &Place, more: &[&str]) -> Result<Answer, Failed> {
+    run_under(cluster, place, more, &[])
 }
 
-fn run_under(made: &Made, place: &Place, more: &[&str], environment: &[(&str, &str)]) -> Result<Answer, Failed> {
-    let _turn = made.turn.lock();
-    let before = objects(made)?;
+fn run_under(
+    cluster: &SharedCluster,
+    place: &Place,
+    more: &[&str],
+    environment: &[(&str, &str)],
+) -> Result<Answer, Failed> {
+    let _turn = cluster.turn.lock();
+    let before = objects(cluster)?;
     let lab = std::env::var(steadfast::cluster::LAB_VARIABLE).ok();
     let lab = lab.unwrap_or_else(|| steadfast::cluster::cache_dir().join("lab.json").display().to_string());
-    let mut arguments = vec!["run", "--cluster", &made.name, "--allow-disruption"];
+    let mut arguments = vec!["run", "--cluster", &cluster.name, "--allow-disruption"];
     arguments.extend(more);
     let environment = [&[("STEADFAST_LAB", lab.as_str())], environment].concat();
     let mut answer = place.call(&arguments, &environment);
-    answer.error = answer.error.replace(&made.name, "[CLUSTER]");
-    let after = objects(made)?;
+    answer.error = answer.error.replace(&cluster.name, "[CLUSTER]");
+    let after = objects(cluster)?;
     if before == after {
         return Ok(answer);
     }
@@ -38,34 +43,34 @@ fn run_under(made: &Made, place: &Place, more: &[&str], environment: &[(&str, &s
 }
 
 /// What a run could leave, by name and UID.
-fn objects(made: &Made) -> Result<String, Failed> {
+fn objects(cluster: &SharedCluster) -> Result<String, Failed> {
     let columns = "custom-columns=KIND:.kind,NAME:.metadata.name,UID:.metadata.uid";
-    made.kubectl(&["get", "namespaces,storageclasses,persistentvolumes", "--output", columns])
+    cluster.kubectl(&["get", "namespaces,storageclasses,persistentvolumes", "--output", columns])
 }
 
-fn refuses(made: &Made, name: &str, text: &str, more: &[&str]) -> Result<(), Failed> {
+fn refuses(cluster: &SharedCluster, name: &str, text: &str, more: &[&str]) -> Result<(), Failed> {
     let place = Place::new();
     place.write("db.yaml", text);
-    let answer = run(made, &place, &[&["--manifests", "@/db.yaml"], more].concat())?;
+    let answer = run(cluster, &place, &[&["--manifests", "@/db.yaml"], more].concat())?;
     answer.is(name, 2)?;
     place.is_refused(&answer)
 }
 
-fn no_storage_class(made: &Made) -> Result<(), Failed> {
+fn no_storage_class(cluster: &SharedCluster) -> Result<(), Failed> {
     let claim = "  volumeClaimTemplates:\n  - metadata: {name: data}\n    spec: {storageClassName: nowhere}\n";
-    refuses(made, "cluster::no_storage_class", &format!("{WORKLOAD}{claim}"), &[])
+    refuses(cluster, "cluster::no_storage_class", &format!("{WORKLOAD}{claim}"), &[])
 }
 
-fn namespace_exists(made: &Made) -> Result<(), Failed> {
+fn namespace_exists(cluster: &SharedCluster) -> Result<(), Failed> {
     // kind brings this one.
-    refuses(made, "cluster::namespace_exists", WORKLOAD, &["--namespace", "local-path-storage"])
+    refuses(cluster, "cluster::namespace_exists", WORKLOAD, &["--namespace", "local-path-storage"])
 }
 
 /// What the engine says of a name that leads nowhere depends on the resolver; the rest is this program's.
-fn no_image(made: &Made) -> Result<(), Failed> {
+fn no_image(cluster: &SharedCluster) -> Result<(), Failed> {
     let place = Place::new();
     place.write("db.yaml", &WORKLOAD.replace("mysql:5.7", "registry.invalid/mysql:0"));
-    let answer = run(made, &place, &["--manifests", "@/db.yaml"])?;
+    let answer = run(cluster, &place, &["--manifests", "@/db.yaml"])?;
     let expected =
         "error: the image registry.invalid/mysql:0 is neither made ready by ci/setup, nor in the engine, nor";
     if answer.code == 2 && answer.error.starts_with(expected) {
@@ -74,11 +79,11 @@ fn no_image(made: &Made) -> Result<(), Failed> {
     Err(format!("exit code {}\n{}", answer.code, answer.error).into())
 }
 
-fn no_secret(made: &Made) -> Result<(), Failed> {
+fn no_secret(cluster: &SharedCluster) -> Result<(), Failed> {
     let reference = "valueFrom: {secretKeyRef: {name: db, key: root}}";
     let place = Place::new();
     place.write("db.yaml", &WORKLOAD.replace("value: secret", reference));
-    let answer = run(made, &place, &["--manifests", "@/db.yaml", "dns::each"])?;
+    let answer = run(cluster, &place, &["--manifests", "@/db.yaml", "dns::each"])?;
     let expected =
         "error: the root password is to be in secret/db/root, which the namespace does not have; add it to the";
     if answer.code == 2 && answer.error.starts_with(expected) {
@@ -87,18 +92,18 @@ fn no_secret(made: &Made) -> Result<(), Failed> {
     Err(format!("exit code {}\n{}{}", answer.code, answer.stdout, answer.error).into())
 }
 
-fn is_left_as_it_was(made: &Made) -> Result<(), Failed> {
-    passes(made, &[])
+fn is_left_as_it_was(cluster: &SharedCluster) -> Result<(), Failed> {
+    passes(cluster, &[])
 }
 
 /// kind's API servers are on the loopback interface, which a proxy, be it dead or alive, has no part in.
-fn no_proxy_leads_to_it(made: &Made) -> Result<(), Failed> {
-    passes(made, &[("HTTPS_PROXY", "http://127.0.0.1:1"), ("HTTP_PROXY", "http://127.0.0.1:1")])
+fn no_proxy_leads_to_it(cluster: &SharedCluster) -> Result<(), Failed> {
+    passes(cluster, &[("HTTPS_PROXY", "http://127.0.0.1:1"), ("HTTP_PROXY", "http://127.0.0.1:1")])
 }
 
-fn passes(made: &Made, environment: &[(&str, &str)]) -> Result<(), Failed> {
+fn passes(cluster: &SharedCluster, environment: &[(&str, &str)]) -> Result<(), Failed> {
     let place = Place::new();
-    let answer = run_under(made, &place, &["dns::each"], environment)?;
+    let answer = run_under(cluster, &place, &["dns::each"], environment)?;
     if answer.code != 0 {
         return Err(format!("exit code {}\n{}{}", answer.code, answer.stdout, answer.error).into());
     }

@@ -6,13 +6,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Failed, Trial};
+use steadfast_suites::part::Part;
 
-mod act;
+mod fault_trial;
+mod fixtures;
 mod script;
-mod world;
 
-use crate::part::Part;
-use act::{Case, Next};
+use fault_trial::{FaultTrial, Next};
 use script::{Fault, InjectionPoint};
 
 /// Runs at once: they compute.
@@ -29,11 +29,11 @@ const OF_WRITES: [Fault; 7] =
     [Fault::Busy, Fault::Fails, Fault::Unavailable, Fault::Reset, Fault::Lost, Fault::Expires, Fault::Away];
 
 pub fn trials() -> Vec<Trial> {
-    let trial = |name: &str, cases: fn(&[InjectionPoint]) -> Vec<Case>, at_once| {
+    let trial = |name: &str, fault_trials: fn(&[InjectionPoint]) -> Vec<FaultTrial>, at_once| {
         Trial::test(format!("faults::{name}"), move || {
             let part = Part::from_environment();
-            let cases = cases(&passes()?).into_iter().enumerate().filter(|(index, _)| part.has(*index));
-            act_all(&cases.map(|(_, case)| case).collect::<Vec<_>>(), at_once)
+            let fault_trials = fault_trials(&passes()?).into_iter().enumerate().filter(|(index, _)| part.has(*index));
+            run_all(&fault_trials.map(|(_, fault_trial)| fault_trial).collect::<Vec<_>>(), at_once)
         })
     };
     vec![
@@ -45,67 +45,74 @@ pub fn trials() -> Vec<Trial> {
 
 /// The requests of a run in which all is well, in their order.
 fn passes() -> Result<Vec<InjectionPoint>, Failed> {
-    let (said, points) = act::without_a_fault()?;
+    let (said, points) = fault_trial::without_a_fault()?;
     if said.code == Some(0) { Ok(points) } else { Err(format!("{:?}\n{}", said.code, said.text).into()) }
 }
 
 /// Each of these faults at each point; of requests that are made again and again, the first one meets all, and each later one
 /// the next of them.
-fn everywhere<'a>(points: impl IntoIterator<Item = &'a InjectionPoint>, faults: &[Fault], next: Next) -> Vec<Case> {
+fn everywhere<'a>(
+    points: impl IntoIterator<Item = &'a InjectionPoint>,
+    faults: &[Fault],
+    next: Next,
+) -> Vec<FaultTrial> {
     let mut later = faults.iter().cycle();
     let of = |point: &InjectionPoint| {
         let faults = if point.turn == 0 { faults } else { later.next().map_or(&[][..], std::slice::from_ref) };
-        faults.iter().map(|fault| Case { point: point.clone(), fault: *fault, next }).collect::<Vec<_>>()
+        faults.iter().map(|fault| FaultTrial { point: point.clone(), fault: *fault, next }).collect::<Vec<_>>()
     };
     points.into_iter().flat_map(of).collect()
 }
 
-fn failures(points: &[InjectionPoint]) -> Vec<Case> {
+fn failures(points: &[InjectionPoint]) -> Vec<FaultTrial> {
     let (writes, reads): (Vec<&InjectionPoint>, Vec<&InjectionPoint>) = points.iter().partition(|it| it.is_write());
     let creations = writes.iter().copied().filter(|it| it.takes_name());
-    let mut cases = everywhere(creations, &[Fault::Taken], Next::Down);
-    cases.extend(everywhere(writes, &OF_WRITES, Next::Down));
+    let mut fault_trials = everywhere(creations, &[Fault::Taken], Next::Down);
+    fault_trials.extend(everywhere(writes, &OF_WRITES, Next::Down));
     // The later ones of these differ in nothing but what they ask for.
-    cases.extend(everywhere(reads.into_iter().filter(|it| it.turn < 2), &OF_READS, Next::Down));
-    cases
+    fault_trials.extend(everywhere(reads.into_iter().filter(|it| it.turn < 2), &OF_READS, Next::Down));
+    fault_trials
 }
 
-fn silences(points: &[InjectionPoint]) -> Vec<Case> {
+fn silences(points: &[InjectionPoint]) -> Vec<FaultTrial> {
     let first = || points.iter().filter(|it| it.turn == 0);
-    let mut cases = everywhere(first().filter(|it| it.makes()), &[Fault::ExpiresForGood], Next::Down);
-    cases.extend(everywhere(first().filter(|it| it.is_write()), &[Fault::Stuck], Next::Down));
-    cases.extend(everywhere(first(), &[Fault::Hangs], Next::Down));
-    cases
+    let mut fault_trials = everywhere(first().filter(|it| it.makes()), &[Fault::ExpiresForGood], Next::Down);
+    fault_trials.extend(everywhere(first().filter(|it| it.is_write()), &[Fault::Stuck], Next::Down));
+    fault_trials.extend(everywhere(first(), &[Fault::Hangs], Next::Down));
+    fault_trials
 }
 
-fn kills(points: &[InjectionPoint]) -> Vec<Case> {
+fn kills(points: &[InjectionPoint]) -> Vec<FaultTrial> {
     let (writes, reads): (Vec<&InjectionPoint>, Vec<&InjectionPoint>) = points.iter().partition(|it| it.is_write());
     let reads = reads.into_iter().filter(|it| it.turn == 0);
-    let mut cases = everywhere(writes.iter().copied(), &[Fault::KilledAfter], Next::Run);
-    cases.extend(everywhere(writes, &[Fault::Killed, Fault::KilledAfter], Next::Down));
-    cases.extend(everywhere(reads, &[Fault::Killed], Next::Down));
-    cases
+    let mut fault_trials = everywhere(writes.iter().copied(), &[Fault::KilledAfter], Next::Run);
+    fault_trials.extend(everywhere(writes, &[Fault::Killed, Fault::KilledAfter], Next::Down));
+    fault_trials.extend(everywhere(reads, &[Fault::Killed], Next::Down));
+    fault_trials
 }
 
-/// Acts all of these, some at once, and tells of every one after which something was not as it has to be. At each request,
+/// Runs all of these, some at once, and tells of every one after which something was not as it has to be. At each request,
 /// one has to have come about at least: how often something is asked depends on the moment, that it is asked does not.
-fn act_all(cases: &[Case], at_once: usize) -> Result<(), Failed> {
+fn run_all(fault_trials: &[FaultTrial], at_once: usize) -> Result<(), Failed> {
     let next = AtomicUsize::new(0);
     let tried: Mutex<BTreeMap<&str, usize>> = Mutex::default();
     let wrong: Mutex<Vec<String>> = Mutex::default();
     let work = || {
-        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match case.act() {
-                Ok(true) => *tried.lock().expect("no panic").entry(&case.point.request).or_default() += 1,
+        while let Some(fault_trial) = fault_trials.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match fault_trial.run() {
+                Ok(true) => *tried.lock().expect("no panic").entry(&fault_trial.point.request).or_default() += 1,
                 Ok(false) => {}
-                Err(why) => wrong.lock().expect("no panic").push(format!("{case}: {why}")),
+                Err(why) => wrong.lock().expect("no panic").push(format!("{fault_trial}: {why}")),
             }
         }
     };
     std::thread::scope(|scope| (0..at_once).for_each(|_| drop(scope.spawn(work))));
     let (tried, mut wrong) = (tried.into_inner().expect("no panic"), wrong.into_inner().expect("no panic"));
     let failed = wrong.len();
-    let asked = cases.iter().filter(|case| !case.point.is_watch()).map(|case| case.point.request.as_str());
+    let asked = fault_trials
+        .iter()
+        .filter(|fault_trial| !fault_trial.point.is_watch())
+        .map(|fault_trial| fault_trial.point.request.as_str());
     let never: BTreeSet<&str> = asked.filter(|request| !tried.contains_key(request)).collect();
     wrong.extend(never.iter().map(|request| format!("no fault came about at {request}")));
     if wrong.is_empty() {
@@ -113,5 +120,5 @@ fn act_all(cases: &[Case], at_once: usize) -> Result<(), Failed> {
         steadfast::terminal::complain(&format!("{tried} faults tried, left behind 0, others touched 0"));
         return Ok(());
     }
-    Err(format!("{failed} of {} faults:\n{}", cases.len(), wrong.join("\n")).into())
+    Err(format!("{failed} of {} faults:\n{}", fault_trials.len(), wrong.join("\n")).into())
 }

@@ -4,7 +4,7 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use steadfast::cluster::Lab;
 
-use super::offline::{Case, TO_RUN, WORKLOAD, case, lab};
+use super::offline::{Call, TO_RUN, WORKLOAD, call, lab};
 use super::program::Place;
 
 pub fn trials() -> [Trial; 2] {
@@ -12,14 +12,14 @@ pub fn trials() -> [Trial; 2] {
 }
 
 /// What lint says of the seed, and what it refuses. None of it needs a kubectl, but for the kustomization with a patch.
-pub fn cases() -> Vec<Case> {
+pub fn calls() -> Vec<Call> {
     let of_seed = |name, format| {
-        case(name, 1, &["lint", "seed", "--format", format])
+        call(name, 1, &["lint", "seed", "--format", format])
             .with("seed/kustomization.yaml", include_str!("../../manifests/seed/kustomization.yaml"))
             .with("seed/service.yaml", include_str!("../../manifests/seed/service.yaml"))
             .with("seed/statefulset.yaml", include_str!("../../manifests/seed/statefulset.yaml"))
     };
-    let of = |name, code, text: String| case(name, code, &["lint", "@/db.yaml"]).with("db.yaml", text);
+    let of = |name, code, text: String| call(name, code, &["lint", "@/db.yaml"]).with("db.yaml", text);
     vec![
         of_seed("lint::seed_text", "text"),
         of_seed("lint::seed_json", "json"),
@@ -28,11 +28,11 @@ pub fn cases() -> Vec<Case> {
         of("lint::not_yaml", 2, WORKLOAD.replace("selector: {app: db}", "selector: {app: db")),
         of("lint::no_kind", 2, WORKLOAD.replace("kind: Service\n", "")),
         of("lint::no_stateful_set", 2, WORKLOAD.split("---\n").next().unwrap_or_default().to_owned()),
-        case("lint::empty_folder", 2, &["lint", "@/empty"]).with("empty/README", ""),
-        case("lint::nothing_there", 2, &["lint", "@/nothing"]),
-        case("lint::no_kubectl", 2, &["lint", "@"]).with("kustomization.yaml", "namePrefix: my-\n"),
-        case("lint::no_path", 2, &["lint"]),
-        case("lint::unknown_format", 2, &["lint", "@", "--format", "xml"]),
+        call("lint::empty_folder", 2, &["lint", "@/empty"]).with("empty/README", ""),
+        call("lint::nothing_there", 2, &["lint", "@/nothing"]),
+        call("lint::no_kubectl", 2, &["lint", "@"]).with("kustomization.yaml", "namePrefix: my-\n"),
+        call("lint::no_path", 2, &["lint"]),
+        call("lint::unknown_format", 2, &["lint", "@", "--format", "xml"]),
     ]
 }
 

@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
+use steadfast_suites::shared_cluster;
 
 mod apiserver;
 mod cluster;
@@ -15,12 +16,8 @@ mod leftovers;
 mod lint;
 mod offline;
 mod outputs;
-#[path = "../staged/part.rs"]
-mod part;
 mod phases;
 mod program;
-#[path = "../common/shared_cluster.rs"]
-mod shared_cluster;
 mod trend;
 mod upgrade;
 mod wrong_cluster;

@@ -71,7 +71,7 @@ const PLUGIN: &str = "exec: {apiVersion: client.authentication.k8s.io/v1, comman
 pub const STORED: &str = include_str!("../replay/made-good.jsonl");
 
 /// A call that is refused, or whose output is under review.
-pub struct Case {
+pub struct Call {
     name: &'static str,
     files: Vec<(&'static str, String)>,
     pipes: Vec<&'static str>,
@@ -84,13 +84,13 @@ pub struct Case {
     begun: bool,
 }
 
-pub fn case(name: &'static str, code: i32, arguments: &[&'static str]) -> Case {
+pub fn call(name: &'static str, code: i32, arguments: &[&'static str]) -> Call {
     let begun = matches!(arguments[0], "run" | "upgrade");
     let (files, pipes, environment) = Default::default();
-    Case { name, files, pipes, arguments: arguments.to_vec(), environment, code, holds: None, begun }
+    Call { name, files, pipes, arguments: arguments.to_vec(), environment, code, holds: None, begun }
 }
 
-impl Case {
+impl Call {
     pub fn with(mut self, name: &'static str, text: impl Into<String>) -> Self {
         self.files.push((name, text.into()));
         self
@@ -117,7 +117,7 @@ impl Case {
         Self { holds: Some(words), ..self }
     }
 
-    fn act(self) -> Result<(), Failed> {
+    fn run(self) -> Result<(), Failed> {
         let place = Place::new();
         // Programs that are not there prove that none is needed.
         place.write("lab.json", &lab("/nowhere/kind", "docker").to_string());
@@ -148,17 +148,17 @@ pub fn lab(kind: &str, docker: &str) -> Value {
 }
 
 pub fn trials() -> Vec<Trial> {
-    let others = [outputs::cases(), lint::cases(), trend::cases(), upgrade::cases(), phases::cases()];
-    let cases = [manifests(), environment(), command_lines(), stored_runs()].into_iter().chain(others);
-    let mut trials: Vec<Trial> = cases.flatten().map(|case| Trial::test(case.name, move || case.act())).collect();
+    let others = [outputs::calls(), lint::calls(), trend::calls(), upgrade::calls(), phases::calls()];
+    let calls = [manifests(), environment(), command_lines(), stored_runs()].into_iter().chain(others);
+    let mut trials: Vec<Trial> = calls.flatten().map(|call| Trial::test(call.name, move || call.run())).collect();
     trials.push(Trial::test("environment::engine_not_reachable", engine_not_reachable));
     trials.push(Trial::test("trend::stored_runs", trend::of_the_stored_runs));
     trials.extend(lint::trials());
     trials
 }
 
-fn manifests() -> Vec<Case> {
-    let refused = |name, text: String| case(name, 2, &["run", "--manifests", "@/db.yaml"]).with("db.yaml", text);
+fn manifests() -> Vec<Call> {
+    let refused = |name, text: String| call(name, 2, &["run", "--manifests", "@/db.yaml"]).with("db.yaml", text);
     let without = |what: &str| WORKLOAD.replace(what, "");
     let documents: Vec<&str> = WORKLOAD.split("---\n").collect();
     vec![
@@ -201,21 +201,21 @@ fn manifests() -> Vec<Case> {
             WORKLOAD.replace("        env:", "        args: [--group-replication-group-name=a]\n        env:"),
         ),
         refused("manifests::unknown_kind", format!("{WORKLOAD}{MONITOR}")),
-        case("manifests::empty_folder", 2, &["run", "--manifests", "@/empty"]).with("empty/README", ""),
-        case("manifests::nothing_there", 2, &["run", "--manifests", "@/nothing"]),
+        call("manifests::empty_folder", 2, &["run", "--manifests", "@/empty"]).with("empty/README", ""),
+        call("manifests::nothing_there", 2, &["run", "--manifests", "@/nothing"]),
     ]
 }
 
-impl Case {
+impl Call {
     pub fn and_arguments(mut self, arguments: &[&'static str]) -> Self {
         self.arguments.extend(arguments);
         self
     }
 }
 
-fn environment() -> Vec<Case> {
+fn environment() -> Vec<Call> {
     let run = |name, code, more: &[&'static str]| {
-        case(name, code, &["run", "--manifests", "@/db.yaml"]).with("db.yaml", WORKLOAD).and_arguments(more)
+        call(name, code, &["run", "--manifests", "@/db.yaml"]).with("db.yaml", WORKLOAD).and_arguments(more)
     };
     let context = ["--kubeconfig", "@/config", "--allow-disruption"];
     vec![
@@ -254,8 +254,8 @@ fn environment() -> Vec<Case> {
     ]
 }
 
-fn command_lines() -> Vec<Case> {
-    let refused = |name, arguments: &[&'static str]| case(name, 2, arguments).at_once();
+fn command_lines() -> Vec<Call> {
+    let refused = |name, arguments: &[&'static str]| call(name, 2, arguments).at_once();
     vec![
         refused("usage::upgrade_without_agreement", &["upgrade", "--to", "1.37.2", "--cluster", "ci"]),
         refused("usage::context_without_kubeconfig", &["run", "--context", "ci"]),
@@ -277,7 +277,7 @@ fn command_lines() -> Vec<Case> {
     ]
 }
 
-fn stored_runs() -> Vec<Case> {
+fn stored_runs() -> Vec<Call> {
     let lines: Vec<&str> = STORED.lines().collect();
     let holey = [&lines[..3], &lines[4..]].concat().join("\n");
     let (before, after) = lines[9].split_once("\"at_us\":").expect("a record");
@@ -285,21 +285,21 @@ fn stored_runs() -> Vec<Case> {
     let backwards = [&lines[..9], &[earlier.as_str()], &lines[10..]].concat().join("\n");
     let cut_short = &STORED[..STORED.len() / 2];
     let torn = STORED.replacen("\"seq\":5,", "\"se\n", 1);
-    let judge = |name, text: &str| case(name, 2, &["judge", "@/run"]).with("run/evidence.jsonl", text);
+    let judge = |name, text: &str| call(name, 2, &["judge", "@/run"]).with("run/evidence.jsonl", text);
     vec![
         // The last line of a run that was killed may be half a record: what stands before it is evidence.
-        case("judge::cut_short", 3, &["judge", "@/run"]).holding(" 0 failed, ").with("run/evidence.jsonl", cut_short),
-        case("judge::nothing_there", 2, &["judge", "nothing"]),
-        case("judge::no_evidence", 2, &["judge", "@/run"]).with("run/results.json", "{}"),
+        call("judge::cut_short", 3, &["judge", "@/run"]).holding(" 0 failed, ").with("run/evidence.jsonl", cut_short),
+        call("judge::nothing_there", 2, &["judge", "nothing"]),
+        call("judge::no_evidence", 2, &["judge", "@/run"]).with("run/results.json", "{}"),
         judge("judge::torn", &torn),
         judge("judge::holey", &holey),
         judge("judge::time_goes_back", &backwards),
-        case("judge::a_pipe", 2, &["judge", "@/run"]).with_pipe("run/evidence.jsonl"),
+        call("judge::a_pipe", 2, &["judge", "@/run"]).with_pipe("run/evidence.jsonl"),
         judge("judge::another_format", &STORED.replacen("\"schema\":1", "\"schema\":9", 1)),
-        case("judge::latest", 0, &["judge"])
+        call("judge::latest", 0, &["judge"])
             .holding("40 passed, 0 failed, 0 inconclusive, 3 skipped")
             .with("artifacts/latest/evidence.jsonl", STORED),
-        case("judge::by_id", 1, &["judge", "20260105-1"])
+        call("judge::by_id", 1, &["judge", "20260105-1"])
             .holding("39 passed, 1 failed, 0 inconclusive, 3 skipped")
             .with("artifacts/20260105-1/evidence.jsonl", include_str!("../replay/made-parallel.jsonl")),
     ]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use steadfast::workload::{self, Hints};
 
 use super::apiserver::{ApiServer, UID, namespace};
-use super::offline::{Case, WORKLOAD, case};
+use super::offline::{Call, WORKLOAD, call};
 use super::program::Place;
 
 /// How the cluster is named, by a file that another test may have changed the address of.
@@ -32,13 +32,13 @@ fn state(phase: &str, uid: &str) -> Value {
     })
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn calls() -> Vec<Call> {
     let complete = state("complete", UID).to_string();
-    let after = |name, text: String| case(name, 2, &["after", "--state", "@/state.json"]).with("state.json", text);
+    let after = |name, text: String| call(name, 2, &["after", "--state", "@/state.json"]).with("state.json", text);
     let before =
-        |name, words: &[&'static str]| case(name, 2, &[&["before", "--state", "@/state.json"], words].concat());
+        |name, words: &[&'static str]| call(name, 2, &[&["before", "--state", "@/state.json"], words].concat());
     vec![
-        case("phases::after_without_before", 2, &["after", "--state", "@/state.json"]),
+        call("phases::after_without_before", 2, &["after", "--state", "@/state.json"]),
         after("phases::state_file_torn", complete[..complete.len() / 2].to_owned()),
         after("phases::state_file_of_another_format", complete.replacen("\"schema\":2", "\"schema\":9", 1)),
         after("phases::no_state_file", "{\"schema\":2}".to_owned()),
@@ -48,9 +48,9 @@ pub fn cases() -> Vec<Case> {
         before("phases::before_of_an_adopted_one", &["--adopt", "db", "--namespace", "shop", "--allow-writes"])
             .with("state.json", complete),
         before("phases::adopted_without_agreement", &["--adopt", "db", "--namespace", "shop"]),
-        case("phases::abandoned_and_kept", 2, &["after", "--abandon", "--keep", "always"]),
-        case("output::before_help", 0, &["before", "--help"]),
-        case("output::after_help", 0, &["after", "--help"]),
+        call("phases::abandoned_and_kept", 2, &["after", "--abandon", "--keep", "always"]),
+        call("output::before_help", 0, &["before", "--help"]),
+        call("output::after_help", 0, &["after", "--help"]),
     ]
 }
 

@@ -6,15 +6,15 @@ use steadfast::evidence::{Evidence, What};
 use steadfast::report::write_all;
 use steadfast::run::{Finished, outcome};
 
-use super::offline::{Case, STORED, case};
+use super::offline::{Call, STORED, call};
 use super::program::Place;
 
 /// What is missing from a trend, it names.
-pub fn cases() -> Vec<Case> {
+pub fn calls() -> Vec<Call> {
     let results = r#"{"schema":1,"run":{"run_id":"mine","steadfast":"0.1.0","kubernetes":"v1.37.2"},
         "interrupted":false,"checks":[{"id":"mine::holds","verdict":"pass","seconds":1.5}]}"#;
     let runs = |name, form: &[&'static str]| {
-        case(name, 2, &["trend", "@/runs"])
+        call(name, 2, &["trend", "@/runs"])
             .and_arguments(form)
             .with("runs/good/results.json", results)
             .with("runs/new/results.json", results.replace("\"schema\":1", "\"schema\":2"))
@@ -22,18 +22,18 @@ pub fn cases() -> Vec<Case> {
             .with("runs/without/results.json", "{}")
     };
     vec![
-        case("output::trend_help", 0, &["trend", "--help"]),
-        case("trend::no_folder", 2, &["trend"]),
-        case("trend::nothing_there", 2, &["trend", "@/nothing"]),
-        case("trend::empty_folder", 2, &["trend", "@/empty"]).with("empty/README", ""),
-        case("trend::a_file", 2, &["trend", "@/README"]).with("README", ""),
-        case("trend::two_forms", 2, &["trend", "@", "--json", "--markdown"]),
-        case("trend::a_pipe", 2, &["trend", "@/runs"]).with_pipe("runs/mine/results.json"),
+        call("output::trend_help", 0, &["trend", "--help"]),
+        call("trend::no_folder", 2, &["trend"]),
+        call("trend::nothing_there", 2, &["trend", "@/nothing"]),
+        call("trend::empty_folder", 2, &["trend", "@/empty"]).with("empty/README", ""),
+        call("trend::a_file", 2, &["trend", "@/README"]).with("README", ""),
+        call("trend::two_forms", 2, &["trend", "@", "--json", "--markdown"]),
+        call("trend::a_pipe", 2, &["trend", "@/runs"]).with_pipe("runs/mine/results.json"),
         runs("trend::unread", &[]),
         runs("trend::unread_markdown", &["--markdown"]),
         runs("trend::unread_json", &["--json"]),
         // What was killed left nothing to count, which is no mistake of whoever asks.
-        case("trend::killed", 0, &["trend", "@/run"]).with("run/evidence.jsonl", STORED),
+        call("trend::killed", 0, &["trend", "@/run"]).with("run/evidence.jsonl", STORED),
     ]
 }
 

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::offline::{Case, WORKLOAD, case, lab};
+use super::offline::{Call, WORKLOAD, call, lab};
 
-pub fn cases() -> Vec<Case> {
+pub fn calls() -> Vec<Call> {
     let of = |name, words: &[&'static str]| {
         let words = [&["upgrade", "--manifests", "@/db.yaml"], words].concat();
-        case(name, 2, &words).with("db.yaml", WORKLOAD).with("lab.json", with_nodes().to_string())
+        call(name, 2, &words).with("db.yaml", WORKLOAD).with("lab.json", with_nodes().to_string())
     };
     vec![
         of("upgrade::downgrade", &["--kubernetes", "1.37.2", "--to", "1.36.3"]),
@@ -20,8 +20,8 @@ pub fn cases() -> Vec<Case> {
         of("upgrade::no_version", &["--to", "newest"]).at_once(),
         of("upgrade::nowhere", &[]).at_once(),
         of("upgrade::unknown_filter", &["--to", "1.37.2", "ordering"]).at_once(),
-        case("upgrade::by_run", 2, &["run", "upgrade::"]).at_once(),
-        case("output::upgrade_help", 0, &["upgrade", "--help"]).at_once(),
+        call("upgrade::by_run", 2, &["run", "upgrade::"]).at_once(),
+        call("output::upgrade_help", 0, &["upgrade", "--help"]).at_once(),
     ]
 }
 

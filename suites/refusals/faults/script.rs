@@ -105,12 +105,12 @@ pub fn points(requests: &[Request]) -> Vec<InjectionPoint> {
     requests.iter().map(point).collect()
 }
 
-/// A fault at a point, as it is acted.
+/// A fault at a point, as the API server has it.
 pub struct Script {
     point: InjectionPoint,
     fault: Fault,
     turns: Mutex<usize>,
-    struck: Mutex<Option<Instant>>,
+    occurred: Mutex<Option<Instant>>,
     healed: AtomicBool,
     kill: Mutex<Sender<()>>,
 }
@@ -118,13 +118,13 @@ pub struct Script {
 impl Script {
     /// The program is killed by who listens to the other end of `kill`.
     pub fn new(point: InjectionPoint, fault: Fault, kill: Sender<()>) -> Self {
-        let (turns, struck, healed) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
-        Self { point, fault, turns, struck, healed, kill: Mutex::new(kill) }
+        let (turns, occurred, healed) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
+        Self { point, fault, turns, occurred, healed, kill: Mutex::new(kill) }
     }
 
     /// Whether the request came that the fault is for.
-    pub fn has_struck(&self) -> bool {
-        self.struck.lock().expect("no panic").is_some()
+    pub fn has_occurred(&self) -> bool {
+        self.occurred.lock().expect("no panic").is_some()
     }
 
     /// From here on all is well.
@@ -142,17 +142,17 @@ impl Script {
             Fault::ExpiresForGood | Fault::Killed | Fault::KilledAfter => Duration::MAX,
             _ => Duration::ZERO,
         };
-        let mut struck = self.struck.lock().expect("no panic");
-        let now = match *struck {
+        let mut occurred = self.occurred.lock().expect("no panic");
+        let now = match *occurred {
             Some(since) => since.elapsed() < lasting,
             None => self.is_it(request),
         };
         if !now {
             return None;
         }
-        let first = struck.is_none();
-        struck.get_or_insert_with(Instant::now);
-        drop(struck);
+        let first = occurred.is_none();
+        occurred.get_or_insert_with(Instant::now);
+        drop(occurred);
         Some(self.as_fault(first))
     }
 

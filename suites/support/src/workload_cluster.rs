@@ -1,4 +1,6 @@
-//! A stage: one kind cluster for many workloads, each in namespaces of its own. The first trial makes it.
+//! One kind cluster for many workloads, each in namespaces of its own. The first trial creates it.
+
+mod corefile;
 
 use std::iter;
 use std::path::{Path, PathBuf};
@@ -18,12 +20,12 @@ use steadfast::workload::{self, Manifest, Sources};
 use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::neighbours;
-use crate::common::{artifacts, timeout_scale};
+use crate::environment::{artifacts, timeout_scale};
+use crate::settings::BUSY_MACHINE_BUDGET;
 
-/// A workload for the stage.
-pub struct Act {
-    /// Its directory below the stage's.
+/// A workload, and what is done with it.
+pub struct WorkloadSpec {
+    /// Its directory below the cluster's.
     pub name: String,
     /// Its namespace.
     pub namespace: String,
@@ -39,9 +41,9 @@ pub struct Act {
     pub patience: f64,
 }
 
-/// What a stage's cluster is like.
+/// What a cluster is like.
 #[derive(Clone)]
-pub struct Ground {
+pub struct ClusterSpec {
     /// Nodes, the control plane among them.
     pub nodes: usize,
     /// The DNS zone, `cluster.local` unless given.
@@ -52,37 +54,37 @@ pub struct Ground {
     pub corefile: Option<fn(&str) -> String>,
 }
 
-/// What the stages of a suite share.
+/// What the clusters of a suite share.
 #[derive(Clone)]
 pub struct SuiteContext {
-    /// Cuts short what is played.
+    /// Cuts all trials short.
     pub cancel: CancellationToken,
     /// Held by every workload that is put through its scenarios, and alone by who makes a cluster: that takes all of two
     /// cores for a minute, in which questions that have to be asked at once come late.
     pub quiet: Arc<RwLock<()>>,
 }
 
-/// The cluster that the trials of a suite share.
-pub struct Stage {
+/// The cluster.
+pub struct WorkloadCluster {
     run_id: String,
-    ground: Ground,
+    spec: ClusterSpec,
     suite: SuiteContext,
     room: Semaphore,
-    /// How many trials are still to be played on it.
+    /// How many trials are still to come to their end on it.
     expected: AtomicUsize,
     test_cluster: OnceCell<Result<TestCluster, String>>,
     cluster: Mutex<Option<KindCluster>>,
 }
 
-impl Stage {
-    /// A stage on which so many workloads find room at once; nothing is made yet.
-    pub fn new(name: &str, ground: Ground, at_once: usize, suite: SuiteContext) -> Self {
+impl WorkloadCluster {
+    /// A cluster in which so many workloads find room at once; nothing is created yet.
+    pub fn new(name: &str, spec: ClusterSpec, at_once: usize, suite: SuiteContext) -> Self {
         let run_id = format!("{name}-{}", run::run_id());
         let (room, expected) = (Semaphore::new(at_once), AtomicUsize::new(0));
-        Self { run_id, ground, suite, room, expected, test_cluster: OnceCell::new(), cluster: Mutex::default() }
+        Self { run_id, spec, suite, room, expected, test_cluster: OnceCell::new(), cluster: Mutex::default() }
     }
 
-    /// One trial more is to be played on it.
+    /// One trial more is to run on it.
     pub fn expect_one(&self) {
         self.expected.fetch_add(1, Ordering::Relaxed);
     }
@@ -98,13 +100,13 @@ impl Stage {
     }
 
     /// Puts a workload through its scenarios once there is room, and returns what was seen.
-    pub async fn perform(&self, act: &Act) -> Result<Evidence, String> {
+    pub async fn run(&self, workload: &WorkloadSpec) -> Result<Evidence, String> {
         let _room = self.room.acquire().await.map_err(|error| error.to_string())?;
         let test_cluster =
             self.test_cluster.get_or_init(|| async { self.open().await.map_err(|error| error.to_string()) }).await;
         let test_cluster = test_cluster.as_ref().map_err(Clone::clone)?;
-        let _playing = self.suite.quiet.read().await;
-        self.put_through(test_cluster, act).await.map_err(|error| error.to_string())
+        let _running = self.suite.quiet.read().await;
+        self.put_through(test_cluster, workload).await.map_err(|error| error.to_string())
     }
 
     async fn open(&self) -> Result<TestCluster, RunError> {
@@ -119,17 +121,17 @@ impl Stage {
         let images = workload::images(&overlay);
         let mut cluster = self.cluster.lock().await;
         let target = Target::New {
-            nodes: self.ground.nodes,
+            nodes: self.spec.nodes,
             kubernetes: None,
-            domain: self.ground.domain.clone(),
-            ip_family: self.ground.ip_family,
+            domain: self.spec.domain.clone(),
+            ip_family: self.spec.ip_family,
         };
         let open = Box::pin(TestCluster::open(lab, &target, &run_context, &images, &mut cluster));
         let test_cluster = tokio::select! {
             test_cluster = open => test_cluster?,
             () = self.suite.cancel.cancelled() => return Err(RunError::Interrupted),
         };
-        let test_cluster = match self.ground.corefile {
+        let test_cluster = match self.spec.corefile {
             Some(edit) => self.reopen(test_cluster, &run_context, &images, edit).await?,
             None => test_cluster,
         };
@@ -148,36 +150,36 @@ impl Stage {
         edit: fn(&str) -> String,
     ) -> Result<TestCluster, RunError> {
         let trouble = |error| RunError::File { path: "Corefile".into(), source: std::io::Error::other(error) };
-        super::corefile::change(&test_cluster.cluster.client, edit).await.map_err(trouble)?;
+        corefile::change(&test_cluster.cluster.client, edit).await.map_err(trouble)?;
         let target = Target::Kind(run_context.name.clone());
         Box::pin(TestCluster::open(test_cluster.lab, &target, run_context, images, &mut None)).await
     }
 
-    async fn put_through(&self, test_cluster: &TestCluster, act: &Act) -> Result<Evidence, RunError> {
-        let [_, lag] = neighbours::BUDGET;
-        let directory = self.directory(&act.name);
+    async fn put_through(&self, test_cluster: &TestCluster, spec: &WorkloadSpec) -> Result<Evidence, RunError> {
+        let [_, lag] = BUSY_MACHINE_BUDGET;
+        let directory = self.directory(&spec.name);
         let journal = journal(&directory, Progress::silent())?;
         let evidence = journal.log.path().to_owned();
         let workload_run = WorkloadRun {
-            manifests: workload::load(&Sources::of(act.manifests.clone()), &test_cluster.lab.kubectl).await?.manifests,
-            namespace: Some(act.namespace.clone()),
+            manifests: workload::load(&Sources::of(spec.manifests.clone()), &test_cluster.lab.kubectl).await?.manifests,
+            namespace: Some(spec.namespace.clone()),
             config: RunConfig {
                 // They share the machine with others.
                 ledger: Rate { writers: 2, per_second: 5 },
-                budgets: iter::once(lag.parse().expect("a budget")).chain(act.config.budgets.clone()).collect(),
-                ..act.config.clone()
+                budgets: iter::once(lag.parse().expect("a budget")).chain(spec.config.budgets.clone()).collect(),
+                ..spec.config.clone()
             },
-            scenarios: act.scenarios.clone(),
-            injections: act.injections.clone(),
+            scenarios: spec.scenarios.clone(),
+            injections: spec.injections.clone(),
             // Other workloads are on it too.
             disruption: Disruption::Workload,
             newer: None,
             run_context: RunContext {
                 // Namespaces are found by it when their trial is cut short.
-                name: format!("{}.{}", self.run_id, act.name),
+                name: format!("{}.{}", self.run_id, spec.name),
                 directory,
                 journal,
-                timeout_scale: act.patience * timeout_scale(),
+                timeout_scale: spec.patience * timeout_scale(),
             },
         };
         let ending = Ending { cancel: self.suite.cancel.clone(), keep: &|_| self.suite.cancel.is_cancelled() };

@@ -1,4 +1,4 @@
-//! Acts one fault: a run that meets it, the next start or `down`, and what has to be so afterwards.
+//! One fault: a run that meets it, the next start or `down`, and what has to be so afterwards.
 
 use std::fmt;
 use std::fs::File;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+use super::fixtures::{NAMESPACE, WORKLOAD, others};
 use super::script::{Fault, InjectionPoint, Script, points};
-use super::world::{NAMESPACE, WORKLOAD, others};
 use crate::apiserver::{ApiServer, UID};
 use crate::program::Place;
 
@@ -28,13 +28,13 @@ pub enum Next {
 }
 
 /// A fault at a point, and who comes next.
-pub struct Case {
+pub struct FaultTrial {
     pub point: InjectionPoint,
     pub fault: Fault,
     pub next: Next,
 }
 
-impl fmt::Display for Case {
+impl fmt::Display for FaultTrial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} at {}, then {:?}", self.fault, self.point, self.next)
     }
@@ -58,9 +58,9 @@ pub fn without_a_fault() -> Result<(Said, Vec<InjectionPoint>), String> {
     Ok((said, points(&server.requests())))
 }
 
-impl Case {
-    /// Acts it, and tells whether the request came that it is for.
-    pub fn act(&self) -> Result<bool, String> {
+impl FaultTrial {
+    /// Runs it, and tells whether the request came that the fault is for.
+    pub fn run(&self) -> Result<bool, String> {
         let (kill, killed) = mpsc::channel();
         let script = Arc::new(Script::new(self.point.clone(), self.fault, kill));
         let here = script.clone();
@@ -73,7 +73,7 @@ impl Case {
             return Err(format!("it ended with {:?}\n{}", said.code, said.text));
         }
         if said.code.is_some() && told(&at_rest(&server), &place, &said)? {
-            return is_clean(&server, &place, &said.text).map(|()| script.has_struck());
+            return is_clean(&server, &place, &said.text).map(|()| script.has_occurred());
         }
         let next = match self.next {
             Next::Down => place.call(&["down", "--kubeconfig", "@/config", "--cluster-uid", UID], &[LAB]),
@@ -84,7 +84,7 @@ impl Case {
             return Err(format!("who came next ended with {}\n{text}", next.code));
         }
         is_clean(&server, &place, &text)?;
-        Ok(script.has_struck())
+        Ok(script.has_occurred())
     }
 }
 

@@ -1,12 +1,16 @@
-//! What a suite's run is asked to do, as the environment has it.
+//! What a suite's run is asked to do.
 
 use std::path::PathBuf;
 
 use steadfast::check::Check;
+use steadfast::cluster::kind::IpFamily;
 use steadfast::run::{Keep, RunConfig, Settings, Target};
 use steadfast::workload::Sources;
 
-use crate::common;
+use crate::environment::{artifacts, timeout_scale, variable};
+
+/// How far behind replicas may be where others keep the machine and its disk busy, in suites that try something else.
+pub const BUSY_MACHINE_BUDGET: [&str; 2] = ["--budget", "lag=1m"];
 
 /// The usual settings of a run of these checks.
 pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settings {
@@ -18,11 +22,17 @@ pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settin
         allow_disruption: true,
         namespace: None,
         config: RunConfig::default(),
-        artifacts: common::artifacts(),
+        artifacts: artifacts(),
         keep: Keep::Never,
         upgrade: None,
         injections: Vec::new(),
-        timeout_scale: common::timeout_scale(),
+        timeout_scale: timeout_scale(),
         rerun: rerun.to_owned(),
     }
+}
+
+/// A cluster of the suite's own, as the environment describes it.
+pub fn new_cluster() -> Target {
+    let nodes = variable("STEADFAST_NODES").unwrap_or(3);
+    Target::New { nodes, kubernetes: variable("STEADFAST_KUBERNETES"), domain: None, ip_family: IpFamily::Ipv4 }
 }

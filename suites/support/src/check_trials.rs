@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::check::{Check, Verdict};
-use steadfast::cluster::kind::IpFamily;
 use steadfast::report::GitHub;
-use steadfast::run::{Settings, Shared, Target, cancelled_by_signals};
+use steadfast::run::{Settings, Shared, cancelled_by_signals};
 
-use crate::common;
+use crate::trials;
 
 /// Makes each of these checks a trial of one run with the settings that `settings` has for those that are asked for.
 pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) -> Settings) -> ExitCode {
-    let arguments = common::arguments();
+    let arguments = trials::arguments();
     let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
     let cancel = runtime.block_on(async { cancelled_by_signals() });
     let shared = Arc::new(Shared::new(settings(wanted(&arguments, checks)), cancel));
@@ -34,17 +33,8 @@ pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) 
 
 /// Ignores all of these checks, visibly.
 pub fn ignore(checks: &'static [Check], reason: &str) -> ExitCode {
-    let ignored = |check: &Check| {
-        let reason = reason.to_owned();
-        Trial::ignorable_test(check.id, || Ok(Completion::ignored_with(reason)))
-    };
-    libtest_mimic::run(&common::arguments(), checks.iter().map(ignored).collect()).exit_code()
-}
-
-/// A cluster of the suite's own, as the environment describes it.
-pub fn new_cluster() -> Target {
-    let nodes = common::variable("STEADFAST_NODES").unwrap_or(3);
-    Target::New { nodes, kubernetes: common::variable("STEADFAST_KUBERNETES"), domain: None, ip_family: IpFamily::Ipv4 }
+    let ignored = checks.iter().map(|check| trials::ignored(check.id, reason));
+    libtest_mimic::run(&trials::arguments(), ignored.collect()).exit_code()
 }
 
 /// The checks that the filters leave: only the scenarios that they need are acted. A process of nextest has one check,

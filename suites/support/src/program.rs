@@ -1,13 +1,15 @@
-//! The program apart from this machine's other runs: with leases and artifacts in a folder, and this machine's lab.
+//! The program apart from other runs on this machine.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use steadfast::cluster::{LAB_VARIABLE, cache_dir};
 
-pub fn program(folder: &Path) -> Command {
+/// A call of this program with its leases and artifacts below `folder`, and with this machine's lab. Only the suite knows
+/// the program: `env!("CARGO_BIN_EXE_steadfast")`.
+pub fn isolated(program: &str, folder: &Path) -> Command {
     let lab = std::env::var_os(LAB_VARIABLE).map_or_else(|| cache_dir().join("lab.json"), PathBuf::from);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
+    let mut command = Command::new(program);
     command.env(LAB_VARIABLE, lab).env("XDG_CACHE_HOME", folder.join("cache"));
     command.env("ARTIFACTS", folder.join("artifacts")).stdin(Stdio::null());
     command

@@ -1,4 +1,4 @@
-//! Another Corefile for a stage's cluster.
+//! Another Corefile for a cluster.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,64 +1,59 @@
-//! What the suites share that put many workloads into one cluster.
-
-mod corefile;
-#[path = "../common/neighbours.rs"]
-mod neighbours;
-mod part;
-mod stage;
+//! Trials that are workloads, many in one cluster.
 
 use std::cmp::Reverse;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use serde::de::DeserializeOwned;
 use steadfast::check::{CATALOGUE, Check};
 use steadfast::evidence::{Evidence, Scenario};
 use steadfast::report::{Judged, Outcome, write_all};
 use steadfast::run::cancelled_by_signals;
 
-use part::Part;
-use stage::SuiteContext;
-pub use stage::{Act, Ground, Stage};
+use crate::environment;
+use crate::part::Part;
+use crate::trials::{self, ignored};
+use crate::workload_cluster::{ClusterSpec, SuiteContext, WorkloadCluster};
 
 /// One trial of such a suite.
-pub trait Case: Send + 'static {
+pub trait WorkloadTrial: Send + 'static {
     /// Its name.
     fn name(&self) -> String;
-    /// On which of the suite's stages it is played.
-    fn stage(&self) -> usize;
-    /// Plays it, and judges what was seen.
-    fn run(&self, stage: &Stage) -> impl Future<Output = Result<(), Failed>>;
+    /// On which of the suite's clusters it runs.
+    fn cluster(&self) -> usize;
+    /// Runs it, and judges what was seen.
+    fn run(&self, cluster: &WorkloadCluster) -> impl Future<Output = Result<(), Failed>>;
 }
 
-/// Plays the pieces of a suite, or the part of them that is asked for, so many at once, and removes the stages. Those of
-/// the last stage come first: all clusters are made before anything is played, and the ones of few pieces soon go.
-pub fn run<P: Case>(mut cases: Vec<P>, grounds: &[(&str, Ground)], at_once: usize) -> ExitCode {
-    let mut arguments = crate::common::arguments();
-    if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
-        let reason = "STEADFAST_CLUSTER=none: no cluster is wanted";
-        let trials = cases.iter().map(|case| ignored(case.name(), reason.to_owned()));
+/// Runs the trials of a suite, or the part of them that is asked for, so many at once, and deletes the clusters. Those of
+/// the last cluster come first: all clusters are created before anything else is done, and the ones of few trials soon go.
+pub fn run<T: WorkloadTrial>(mut suite_trials: Vec<T>, clusters: &[(&str, ClusterSpec)], at_once: usize) -> ExitCode {
+    let mut arguments = trials::arguments();
+    if let Some(reason) = environment::no_cluster() {
+        let trials = suite_trials.iter().map(|trial| ignored(trial.name(), &reason));
         return libtest_mimic::run(&arguments, trials.collect()).exit_code();
     }
     let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
     let suite = SuiteContext { cancel: runtime.block_on(async { cancelled_by_signals() }), quiet: Arc::default() };
-    let stage = |(name, ground): &(&str, Ground)| Arc::new(Stage::new(name, ground.clone(), at_once, suite.clone()));
-    let stages: Vec<Arc<Stage>> = grounds.iter().map(stage).collect();
+    let cluster =
+        |(name, spec): &(&str, ClusterSpec)| Arc::new(WorkloadCluster::new(name, spec.clone(), at_once, suite.clone()));
+    let clusters: Vec<Arc<WorkloadCluster>> = clusters.iter().map(cluster).collect();
     let part = Part::from_environment();
-    cases.sort_by_key(|case| Reverse(case.stage()));
-    let trials = cases.into_iter().enumerate().map(|(index, case)| {
+    suite_trials.sort_by_key(|trial| Reverse(trial.cluster()));
+    let trials = suite_trials.into_iter().enumerate().map(|(index, trial)| {
         if !part.has(index) {
-            return ignored(case.name(), format!("not in part {part} of the suite"));
+            return ignored(trial.name(), format!("not in part {part} of the suite"));
         }
-        let (runtime, stage) = (runtime.clone(), stages[case.stage()].clone());
-        stage.expect_one();
-        Trial::test(case.name(), move || runtime.block_on(play_one(case, &stage)))
+        let (runtime, cluster) = (runtime.clone(), clusters[trial.cluster()].clone());
+        cluster.expect_one();
+        Trial::test(trial.name(), move || runtime.block_on(run_one(trial, &cluster)))
     });
     // A trial mostly waits, so the number at once follows from what the clusters carry, not from the cores here.
     arguments.test_threads.get_or_insert(at_once);
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    let torn_down = runtime.block_on(futures::future::join_all(stages.iter().map(|stage| stage.tear_down())));
+    let torn_down = runtime.block_on(futures::future::join_all(clusters.iter().map(|cluster| cluster.tear_down())));
     match torn_down.into_iter().collect::<Result<(), String>>() {
         Ok(()) => conclusion.exit_code(),
         Err(error) => {
@@ -68,15 +63,11 @@ pub fn run<P: Case>(mut cases: Vec<P>, grounds: &[(&str, Ground)], at_once: usiz
     }
 }
 
-async fn play_one(case: impl Case, stage: &Stage) -> Result<(), Failed> {
-    let played = case.run(stage).await;
-    let left = stage.leave().await;
-    played?;
+async fn run_one(trial: impl WorkloadTrial, cluster: &WorkloadCluster) -> Result<(), Failed> {
+    let result = trial.run(cluster).await;
+    let left = cluster.leave().await;
+    result?;
     Ok(left?)
-}
-
-fn ignored(name: String, reason: String) -> Trial {
-    Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
 }
 
 /// The list of a suite's workloads.

@@ -1,10 +1,10 @@
-//! A kind cluster of one node that the trials of a suite share: made when the first of them asks, removed in the end.
+//! A kind cluster of one node that the trials of a suite share: created for the first of them, deleted after the last.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
 use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, IpFamily, KindCluster, Shape};
 use steadfast::run;
@@ -12,50 +12,54 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-/// The cluster, from a suite's first trial to its last.
-pub struct SharedCluster {
-    suite: &'static str,
-    runtime: Runtime,
-    cancel: CancellationToken,
-    folder: TempDir,
-    cluster: Mutex<Option<KindCluster>>,
-    made: OnceLock<Result<Made, String>>,
-}
+use crate::environment;
+use crate::trials::ignored;
 
-/// A cluster that can be used.
-pub struct Made {
+/// The cluster, as a trial has it.
+pub struct SharedCluster {
+    /// Its name, as kind knows it.
     pub name: String,
+    /// What this machine has ready.
     pub lab: Lab,
+    /// Leads to the cluster as its administrator.
     pub kubeconfig: PathBuf,
     /// One run at a time: each is to find the cluster as it was.
     pub turn: Mutex<()>,
 }
 
 /// What a trial does on it.
-pub type Act = fn(&Made) -> Result<(), Failed>;
+pub type ClusterTrialFunction = fn(&SharedCluster) -> Result<(), Failed>;
+
+/// Creates the cluster when the first trial asks for it, and deletes it.
+struct Owner {
+    suite: &'static str,
+    runtime: Runtime,
+    cancel: CancellationToken,
+    folder: TempDir,
+    kind: Mutex<Option<KindCluster>>,
+    cluster: OnceLock<Result<SharedCluster, String>>,
+}
 
 /// Runs a suite: these trials on a cluster, and others that need none. `STEADFAST_CLUSTER=none` ignores the first,
 /// visibly. It is a failure if something of the cluster is left.
 pub fn run(
     suite: &'static str,
     arguments: &Arguments,
-    prepare: Act,
-    on_cluster: &[(&'static str, Act)],
+    prepare: ClusterTrialFunction,
+    on_cluster: &[(&'static str, ClusterTrialFunction)],
     mut others: Vec<Trial>,
 ) -> ExitCode {
-    if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
-        let reason = "STEADFAST_CLUSTER=none: no cluster is wanted";
-        let ignored = |name: &str| Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)));
-        others.extend(on_cluster.iter().map(|(name, _)| ignored(name)));
+    if let Some(reason) = environment::no_cluster() {
+        others.extend(on_cluster.iter().map(|(name, _)| ignored(*name, &reason)));
         return libtest_mimic::run(arguments, others).exit_code();
     }
-    let shared_cluster = Arc::new(SharedCluster::new(suite));
-    others.extend(on_cluster.iter().map(|&(name, act)| {
-        let shared_cluster = shared_cluster.clone();
-        Trial::test(name, move || shared_cluster.made(prepare).map_err(Failed::from).and_then(act))
+    let owner = Arc::new(Owner::new(suite));
+    others.extend(on_cluster.iter().map(|&(name, function)| {
+        let owner = owner.clone();
+        Trial::test(name, move || owner.cluster(prepare).map_err(Failed::from).and_then(function))
     }));
     let conclusion = libtest_mimic::run(arguments, others);
-    match shared_cluster.tear_down() {
+    match owner.tear_down() {
         Ok(()) => conclusion.exit_code(),
         Err(error) => {
             steadfast::terminal::complain(&format!("error: {error}"));
@@ -64,47 +68,47 @@ pub fn run(
     }
 }
 
-impl SharedCluster {
+impl Owner {
     fn new(suite: &'static str) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let cancel = runtime.block_on(async { run::cancelled_by_signals() });
         let folder = tempfile::tempdir().expect("a folder");
-        Self { suite, runtime, cancel, folder, cluster: Mutex::default(), made: OnceLock::new() }
+        Self { suite, runtime, cancel, folder, kind: Mutex::default(), cluster: OnceLock::new() }
     }
 
-    fn made(&self, prepare: Act) -> Result<&Made, String> {
-        let made = self.made.get_or_init(|| {
-            let made = self.make()?;
-            prepare(&made).map_err(|failed| failed.message().unwrap_or("it cannot be prepared").to_owned())?;
-            Ok(made)
+    fn cluster(&self, prepare: ClusterTrialFunction) -> Result<&SharedCluster, String> {
+        let cluster = self.cluster.get_or_init(|| {
+            let cluster = self.create()?;
+            prepare(&cluster).map_err(|failed| failed.message().unwrap_or("it cannot be prepared").to_owned())?;
+            Ok(cluster)
         });
-        made.as_ref().map_err(Clone::clone)
+        cluster.as_ref().map_err(Clone::clone)
     }
 
-    fn make(&self) -> Result<Made, String> {
+    fn create(&self) -> Result<SharedCluster, String> {
         let lab = Lab::read().map_err(|error| error.to_string())?;
         let name = format!("{}{}-{}", kind::PREFIX, self.suite, run::run_id());
         let claimed = KindCluster::claim(&lab, &name, self.folder.path()).map_err(|error| error.to_string())?;
-        let mut owned = self.cluster.lock().map_err(|error| error.to_string())?;
-        let cluster = owned.insert(claimed);
+        let mut kind_cluster = self.kind.lock().map_err(|error| error.to_string())?;
+        let cluster = kind_cluster.insert(claimed);
         let node = lab.node_image(None).map_err(|error| error.to_string())?.image.clone();
         self.runtime.block_on(async {
             tokio::select! {
-                made = cluster.create(Shape { image: &node, workers: 0, domain: None, ip_family: IpFamily::Ipv4 }, kind::CREATE_WITHIN) => made.map_err(|error| error.to_string()),
+                created = cluster.create(Shape { image: &node, workers: 0, domain: None, ip_family: IpFamily::Ipv4 }, kind::CREATE_WITHIN) => created.map_err(|error| error.to_string()),
                 () = self.cancel.cancelled() => Err("interrupted".to_owned()),
             }
         })?;
-        Ok(Made { name, lab, kubeconfig: cluster.kubeconfig.clone(), turn: Mutex::default() })
+        Ok(SharedCluster { name, lab, kubeconfig: cluster.kubeconfig.clone(), turn: Mutex::default() })
     }
 
     fn tear_down(&self) -> Result<(), String> {
-        let Some(cluster) = self.cluster.lock().map_err(|error| error.to_string())?.take() else { return Ok(()) };
+        let Some(cluster) = self.kind.lock().map_err(|error| error.to_string())?.take() else { return Ok(()) };
         let left = self.runtime.block_on(cluster.delete()).map_err(|error| error.to_string())?;
         if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}")) }
     }
 }
 
-impl Made {
+impl SharedCluster {
     /// What kubectl says, asked with the cluster's own kubeconfig.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String, Failed> {
         let mut command = std::process::Command::new(&self.lab.kubectl);

@@ -1,4 +1,4 @@
-//! A kind cluster of somebody's, with the release before the default one, which is gone after the trial.
+//! A kind cluster for a trial to upgrade: it has the release before the default one, and is gone after the trial.
 
 use std::process::Command;
 use std::sync::atomic::Ordering;
@@ -11,7 +11,8 @@ use steadfast::run;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::{common, trials};
+use crate::environment::timeout_scale;
+use crate::trials;
 
 /// A new API server, or a node's pods, may take so long to be there.
 pub const READY_WITHIN: Duration = Duration::from_secs(180);
@@ -23,7 +24,9 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Such a cluster.
 pub struct OlderCluster {
+    /// What this machine has ready.
     pub lab: Lab,
+    /// The cluster itself.
     pub cluster: KindCluster,
     /// For the suite's own files; it goes with the value.
     pub folder: TempDir,
@@ -34,20 +37,20 @@ pub struct OlderCluster {
 }
 
 impl OlderCluster {
-    /// Acts in a cluster of so many nodes, which is gone afterwards whatever happens.
-    pub fn act(suite: &str, nodes: usize, act: fn(&Self) -> Result<(), Failed>) -> Result<(), Failed> {
+    /// Runs a trial on a cluster of so many nodes, which is gone afterwards whatever happens.
+    pub fn with(suite: &str, nodes: usize, trial: fn(&Self) -> Result<(), Failed>) -> Result<(), Failed> {
         let runtime = tokio::runtime::Runtime::new()?;
         let cancel = runtime.block_on(async { run::cancelled_by_signals() });
-        let acted = runtime.block_on(Self::found(suite, nodes, cancel.clone())).and_then(|older_cluster| {
-            let acted = act(&older_cluster);
+        let result = runtime.block_on(Self::create(suite, nodes, cancel.clone())).and_then(|older_cluster| {
+            let result = trial(&older_cluster);
             let left = runtime.block_on(older_cluster.cluster.delete())?;
-            acted.and(if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}").into()) })
+            result.and(if left.is_empty() { Ok(()) } else { Err(format!("left of the cluster: {left:?}").into()) })
         });
         trials::INTERRUPTED.fetch_or(cancel.is_cancelled(), Ordering::Relaxed);
-        acted
+        result
     }
 
-    async fn found(suite: &str, nodes: usize, cancel: CancellationToken) -> Result<Self, Failed> {
+    async fn create(suite: &str, nodes: usize, cancel: CancellationToken) -> Result<Self, Failed> {
         let lab = Lab::read()?;
         let newer = lab.node_image(None)?.clone();
         let ready: Vec<Version> = lab.nodes.iter().filter_map(|node| node.kubernetes.parse().ok()).collect();
@@ -57,7 +60,7 @@ impl OlderCluster {
         let mut cluster = KindCluster::claim(&lab, &name, folder.path())?;
         let shape = Shape { image: &image, workers: nodes - 1, domain: None, ip_family: IpFamily::Ipv4 };
         let created = tokio::select! {
-            created = cluster.create(shape, CREATE_WITHIN.mul_f64(common::timeout_scale())) => created.map_err(Failed::from),
+            created = cluster.create(shape, CREATE_WITHIN.mul_f64(timeout_scale())) => created.map_err(Failed::from),
             () = cancel.cancelled() => Err(INTERRUPTED.into()),
         };
         if let Err(failed) = created {
