@@ -41,6 +41,11 @@ fn modules_are_named_by_their_files() {
 }
 
 #[test]
+fn modules_are_found_by_their_names() {
+    none(found(&rust(), |file| places::path_attributes(&file.text)));
+}
+
+#[test]
 fn tests_stand_where_they_are_looked_for() {
     none(found(&rust(), |file| places::of_tests(&file.path, &file.text)));
 }

@@ -1,13 +1,21 @@
 //! Where modules and tests stand.
 
-use super::source::{closes, lines};
+use super::source::{Line, closes, lines};
 
-/// A module is `x.rs`, its children are in `x/`. What suites share may keep a `mod.rs`, because each file of `suites/` is a
-/// program.
+/// A module is `x.rs`, its children are in `x/`.
 pub fn module_style(path: &str) -> Vec<String> {
-    let is_suite = path.starts_with("suites/");
-    let Some(module) = path.strip_suffix("/mod.rs").filter(|_| !is_suite) else { return Vec::new() };
+    let Some(module) = path.strip_suffix("/mod.rs") else { return Vec::new() };
     vec![format!("a module is a file beside its folder: git mv {path} {module}.rs")]
+}
+
+/// Modules that `#[path]` has elsewhere than their names say: nobody finds them, and each crate compiles them again.
+pub fn path_attributes(text: &str) -> Vec<String> {
+    let has_path = |code: &str| code.contains("#[path") || (code.contains("cfg_attr(") && code.contains(",path="));
+    let of = |(number, line): (usize, Line)| {
+        let finding = "a module is found by its name: no #[path]; what suites share is in suites/support";
+        has_path(&line.code.replace(' ', "")).then(|| format!("line {}: {finding}", number + 1))
+    };
+    lines(text).into_iter().enumerate().filter_map(of).collect()
 }
 
 /// What is no test, but is called as one: it writes the stored runs again.
@@ -15,7 +23,7 @@ const CALLED_AS_TESTS: [&str; 1] = ["crates/judge/src/history/store.rs"];
 
 /// Tests are in `mod tests` of the file, in `x/tests.rs` or below `x/tests/`; properties likewise. Suites are nothing else.
 pub fn of_tests(path: &str, text: &str) -> Vec<String> {
-    let is_library = ["src/", "crates/"].iter().any(|root| path.starts_with(root));
+    let is_library = ["src/", "crates/", "suites/support/"].iter().any(|root| path.starts_with(root));
     let is_of_tests = |part: &str| matches!(part, "tests" | "tests.rs" | "properties" | "properties.rs");
     if !is_library || path.split('/').any(is_of_tests) || CALLED_AS_TESTS.contains(&path) {
         return Vec::new();
@@ -52,7 +60,15 @@ mod tests {
             ["a module is a file beside its folder: git mv src/run/mod.rs src/run.rs"]
         );
         assert!(module_style("src/run.rs").is_empty());
-        assert!(module_style("suites/common/mod.rs").is_empty());
+        assert_eq!(module_style("suites/refusals/mod.rs").len(), 1);
+    }
+
+    #[test]
+    fn a_path_attribute_is_found() {
+        let finding = "line 2: a module is found by its name: no #[path]; what suites share is in suites/support";
+        assert_eq!(path_attributes("mod a;\n#[path = \"x/b.rs\"]\nmod b;\n"), [finding]);
+        assert_eq!(path_attributes("\n#[cfg_attr(test, path = \"x/b.rs\")]\nmod b;\n"), [finding]);
+        assert!(path_attributes("// #[path = \"x/b.rs\"]\nlet a = \"#[path]\";\nlet path = 1;\n").is_empty());
     }
 
     #[test]
@@ -62,6 +78,7 @@ mod tests {
         assert_eq!(of_tests("src/a.rs", astray), ["line 2: a test stands in `mod tests`, or in a file tests.rs"]);
         assert!(of_tests("src/a/tests.rs", astray).is_empty());
         assert!(of_tests("suites/a.rs", astray).is_empty());
+        assert_eq!(of_tests("suites/support/src/a.rs", astray).len(), 1);
         assert!(of_tests("src/a.rs", inline).is_empty());
         assert_eq!(of_tests("src/a.rs", &format!("{inline}#[tokio::test]\n")).len(), 1);
         let built_always = inline.replace("#[cfg(test)]\n", "");
