@@ -29,13 +29,13 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::check::{Check, Verdict};
+use crate::check::{Check, Outcome, Verdict};
 use crate::cluster::kind::{self, KindCluster};
 use crate::cluster::{Lab, book, engine};
 use crate::driver::Journal;
 use crate::evidence::{Evidence, Leftover, Scenario, Snapshot, SnapshotOf, What};
 use crate::record::Log;
-use crate::report::{self, Judged, Outcome, Progress};
+use crate::report::{self, Progress};
 use crate::text::quoted;
 use crate::workload::{self};
 
@@ -254,13 +254,14 @@ fn how_to_look(cluster: &str, kubeconfig: &Path) -> String {
 
 /// Judges a finished run by these checks.
 pub fn outcome<'a>(finished: &'a Finished, checks: &[&'static Check], rerun: &str) -> Outcome<'a> {
-    Outcome {
-        judged: checks.iter().map(|check| Judged::of(check, &finished.evidence)).collect(),
-        interrupted: matches!(finished.trouble, Some(RunError::Interrupted)),
-        evidence: &finished.evidence,
-        directory: finished.directory.clone(),
-        rerun: rerun.to_owned(),
-    }
+    with_run(finished, Outcome::of(&finished.evidence, checks.iter().copied()), rerun)
+}
+
+/// An outcome with what a finished run adds to its evidence.
+fn with_run<'a>(finished: &Finished, outcome: Outcome<'a>, rerun: &str) -> Outcome<'a> {
+    let mut outcome = outcome.of_run(finished.directory.clone(), rerun);
+    outcome.interrupted = matches!(finished.trouble, Some(RunError::Interrupted));
+    outcome
 }
 
 /// Writes the reports of a finished run.

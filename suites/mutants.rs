@@ -10,11 +10,11 @@ use std::process::ExitCode;
 
 use libtest_mimic::Failed;
 use serde::Deserialize;
-use steadfast::check::{Check, Verdict, find};
+use steadfast::check::{Check, Judged, Outcome, Verdict, find};
 use steadfast::cluster::kind::IpFamily;
 use steadfast::driver::FaultInjection;
 use steadfast::evidence::{Evidence, Expect, Scenario};
-use steadfast::report::{Judged, Outcome};
+use steadfast::report::explain;
 use steadfast::run::{Budget, RunConfig};
 use steadfast::scenario::plan;
 use steadfast::trend::MUTANTS;
@@ -166,6 +166,6 @@ impl Mutant {
             let untouched = !self.touches.contains(id) && !matches!(verdict, Verdict::Pass | Verdict::Skipped);
             untouched.then(|| format!("{id} says {verdict:?}, though the mutant does not touch it"))
         };
-        text.map(|text| format!("{text}:\n{}", outcome.explain(judged)))
+        text.map(|text| format!("{text}:\n{}", explain(outcome, judged)))
     }
 }

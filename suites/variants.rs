@@ -13,6 +13,7 @@ use serde::Deserialize;
 use steadfast::check::{CATALOGUE, Verdict, find};
 use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::{Evidence, Replication, Scenario};
+use steadfast::report::explain;
 use steadfast::run::RunConfig;
 
 use steadfast::scenario::plan;
@@ -151,8 +152,9 @@ impl Variant {
             let skipped = self.skips.contains(id) || (OF_FEW.contains(&id) && !self.applies.contains(id));
             let expected = if skipped { Verdict::Skipped } else { Verdict::Pass };
             let found = judged.finding.verdict;
-            (found != expected)
-                .then(|| format!("{} is to say {expected:?}: {found:?}\n{}", judged.check.id, outcome.explain(judged)))
+            (found != expected).then(|| {
+                format!("{} is to say {expected:?}: {found:?}\n{}", judged.check.id, explain(&outcome, judged))
+            })
         });
         let wrong: Vec<String> = wrong.collect();
         if wrong.is_empty() { Ok(()) } else { Err(Failed::from(wrong.join("\n"))) }

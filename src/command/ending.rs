@@ -1,7 +1,8 @@
 //! How a command ends: what it tells, and with which code.
 
 use steadfast::check::Check;
-use steadfast::report::{Conclusion, GitHub, Progress};
+use steadfast::check::Conclusion;
+use steadfast::report::{GitHub, Progress};
 use steadfast::run::{self, Finished, RunError};
 use steadfast::terminal::{complain, tell};
 

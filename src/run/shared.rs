@@ -3,15 +3,18 @@
 
 use std::fs::OpenOptions;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::{Finished, RunError, Settings, make_directory, outcome, run_in, write_reports};
-use crate::check::Check;
+use super::{Finished, RunError, Settings, make_directory, run_in, with_run, write_reports};
+use crate::check::{Check, Finding, Judged, Outcome};
 use crate::evidence::Evidence;
-use crate::report::{Judged, Outcome, Progress};
+use crate::report::Progress;
 
 /// The variable by which nextest names a run of many processes.
 const NEXTEST_RUN: &str = "NEXTEST_RUN_ID";
@@ -22,12 +25,20 @@ pub struct Shared {
     cancel: CancellationToken,
     finished: OnceCell<Result<Finished, String>>,
     carried_out: AtomicBool,
+    /// What the checks conclude, once a trial has asked.
+    findings: OnceLock<Vec<(&'static Check, Finding)>>,
 }
 
 impl Shared {
     /// A run with these settings, not started yet.
     pub fn new(settings: Settings, cancel: CancellationToken) -> Self {
-        Self { settings, cancel, finished: OnceCell::new(), carried_out: AtomicBool::new(false) }
+        Self {
+            settings,
+            cancel,
+            finished: OnceCell::new(),
+            carried_out: AtomicBool::new(false),
+            findings: OnceLock::new(),
+        }
     }
 
     /// Judges a check by the run's evidence.
@@ -42,15 +53,25 @@ impl Shared {
         let finished =
             self.finished.get_or_init(|| async { self.finish().await.map_err(|error| error.to_string()) }).await;
         let finished = finished.as_ref().map_err(Clone::clone)?;
-        let outcome = outcome(finished, &self.settings.checks, &self.settings.rerun);
-        let judged = Judged::of(check, &finished.evidence);
-        Ok(look(&outcome, &judged))
+        let outcome = self.outcome(finished);
+        let judged = outcome.judged.iter().find(|judged| judged.check.id == check.id);
+        let judged = judged.ok_or_else(|| format!("{} is not among this run's checks", check.id))?;
+        Ok(look(&outcome, judged))
+    }
+
+    /// The outcome of the run. All trials ask for it, so the evidence is judged once.
+    fn outcome<'a>(&self, finished: &'a Finished) -> Outcome<'a> {
+        let findings = self.findings.get_or_init(|| {
+            let outcome = Outcome::of(&finished.evidence, self.settings.checks.iter().copied());
+            outcome.judged.into_iter().map(|judged| (judged.check, judged.finding)).collect()
+        });
+        with_run(finished, Outcome::with(&finished.evidence, findings.iter().cloned()), &self.settings.rerun)
     }
 
     /// The outcome of the run, where this process has carried it out: of the many that ask, one is to tell of it.
     pub fn carried_out(&self) -> Option<Outcome<'_>> {
         let finished = self.finished.get().filter(|_| self.carried_out.load(Ordering::Relaxed))?.as_ref().ok()?;
-        Some(outcome(finished, &self.settings.checks, &self.settings.rerun))
+        Some(self.outcome(finished))
     }
 
     async fn finish(&self) -> Result<Finished, RunError> {
@@ -66,7 +87,7 @@ impl Shared {
     async fn run(&self, folder: &str, run_id: &str) -> Result<Finished, RunError> {
         let directory = make_directory(&self.settings.artifacts, folder)?;
         let finished = run_in(&self.settings, run_id, directory, self.cancel.clone(), &Progress::new()).await?;
-        write_reports(&outcome(&finished, &self.settings.checks, &self.settings.rerun))?;
+        write_reports(&self.outcome(&finished))?;
         self.carried_out.store(true, Ordering::Relaxed);
         Ok(finished)
     }

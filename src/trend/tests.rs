@@ -1,6 +1,7 @@
 use super::*;
+use crate::check::Outcome;
 use crate::evidence::{Evidence, Record, Upgrade, What};
-use crate::report::{Outcome, sample, write_all};
+use crate::report::{sample, write_all};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

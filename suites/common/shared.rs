@@ -6,7 +6,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::check::{Check, Verdict};
 use steadfast::cluster::kind::IpFamily;
-use steadfast::report::GitHub;
+use steadfast::report::{GitHub, explain};
 use steadfast::run::{Settings, Shared, Target, cancelled_by_signals};
 
 use crate::common;
@@ -59,8 +59,8 @@ async fn judge(shared: &Shared, check: &'static Check) -> Result<Completion, Fai
     let judged = shared.judge(check, |outcome, judged| match judged.finding.verdict {
         Verdict::Pass => Ok(Completion::Completed),
         Verdict::Skipped => Ok(Completion::ignored_with(&judged.finding.reason)),
-        Verdict::Fail => Err(Failed::from(outcome.explain(judged))),
-        Verdict::Inconclusive => Err(Failed::from(format!("inconclusive\n{}", outcome.explain(judged)))),
+        Verdict::Fail => Err(Failed::from(explain(outcome, judged))),
+        Verdict::Inconclusive => Err(Failed::from(format!("inconclusive\n{}", explain(outcome, judged)))),
     });
     judged.await.map_err(Failed::from)?
 }

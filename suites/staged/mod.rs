@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use libtest_mimic::{Completion, Failed, Trial};
 use serde::de::DeserializeOwned;
-use steadfast::check::{CATALOGUE, Check};
+use steadfast::check::{CATALOGUE, Check, Outcome};
 use steadfast::evidence::{Evidence, Scenario};
-use steadfast::report::{Judged, Outcome, write_all};
+use steadfast::report::write_all;
 use steadfast::run::cancelled_by_signals;
 
 use part::Part;
@@ -102,8 +102,8 @@ pub fn judged<'a>(
         let done = |it: &Scenario| evidence.run().is_some_and(|run| run.acts(*it) || run.left_out(*it).is_some());
         check.scenarios.iter().all(done) || besides.iter().any(|known| known.id == check.id)
     };
-    let judged = CATALOGUE.iter().filter(has_evidence).map(|check| Judged::of(check, evidence)).collect();
-    let outcome = Outcome { evidence, judged, interrupted: false, directory: directory.to_owned(), rerun };
+    let checks = CATALOGUE.iter().filter(has_evidence);
+    let outcome = Outcome::of(evidence, checks).of_run(directory.to_owned(), rerun);
     write_all(&outcome, directory).map_err(|error| error.to_string())?;
     Ok(outcome)
 }

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::evidence::Evidence;
-
-use super::{Finding, Verdict, case::Case};
+use super::{CaseFile, Finding, Verdict, case::Case};
 
 /// A value, or the finding that stands in its way.
 pub(super) type Judged<T> = Result<T, Finding>;
@@ -78,12 +76,10 @@ impl Assessment {
     }
 }
 
-/// Runs a judge over the case that the evidence makes. The judge returns the reason for a pass, which counts unless an
-/// objection was remembered.
-pub(super) fn judged(evidence: &Evidence, judge: impl FnOnce(&Case<'_>, &mut Assessment) -> Judged<String>) -> Finding {
-    let Some(case) = Case::of(evidence) else { return Finding::inconclusive("the run did not start", []) };
+/// Runs a judge. The judge returns the reason for a pass, which counts unless an objection was remembered.
+pub(super) fn judged(file: &CaseFile<'_>, judge: impl FnOnce(&Case<'_>, &mut Assessment) -> Judged<String>) -> Finding {
     let mut assessment = Assessment::quoting(3);
-    let reason = judge(&case, &mut assessment);
+    let reason = judge(file.case(), &mut assessment);
     let reason = assessment.check(reason).unwrap_or_default();
     assessment.conclude(reason)
 }

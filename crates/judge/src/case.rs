@@ -37,7 +37,6 @@ use super::Finding;
 pub(super) use acts::{Acted, ScaleDown};
 pub(super) use containers::{Exit, containers, seconds_of};
 pub(super) use deletions::Deletion;
-pub use gaps::bridged_gaps;
 pub(super) use lasting::out_of_time;
 pub(super) use marks::{is_after, is_before};
 pub(super) use questions::{Asking, unasked, with_others};
@@ -82,7 +81,7 @@ pub(super) struct Case<'a> {
     /// Which stretches of time are in doubt.
     pub clocks: &'a Clocks,
     /// The gaps of the history that leave no doubt, by their records.
-    bridged: HashSet<u64>,
+    pub bridged: HashSet<u64>,
     /// Barriers that prove nothing, once somebody asked for them.
     hollow: OnceCell<barriers::Hollow>,
 }

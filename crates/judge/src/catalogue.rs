@@ -3,7 +3,8 @@
 use crate::evidence::{Evidence, Phase, Scenario, Step, What};
 
 use super::{
-    Cause, Check, Finding, Verdict, case::Case, dns, identity, minimum, ordering, persistence, replication, upgrade,
+    CaseFile, Cause, Check, Finding, Verdict, case::Case, dns, identity, minimum, ordering, persistence, replication,
+    upgrade,
 };
 
 #[cfg(test)]
@@ -78,36 +79,36 @@ pub fn find(id: &str) -> Option<&'static Check> {
 
 /// Judges the evidence, and takes a pass back where a scenario that the check needs was not carried out to its end. One
 /// that the run must not act is not held against a check that needs others too.
-pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
-    let Some(case) = Case::of(evidence) else { return did_not_start(evidence) };
+pub(super) fn judge(check: &Check, file: &CaseFile<'_>) -> Finding {
+    let case = file.case();
     let needed = check.scenarios.iter().copied().filter(|scenario| case.run.left_out(*scenario).is_none());
     let needed: Vec<Scenario> = needed.collect();
     if needed.is_empty() {
         // A violation stands, whatever was done to the workload.
-        let finding = (check.judge)(evidence);
-        return if finding.verdict == Verdict::Fail { finding } else { all_left_out(&case, check.scenarios) };
+        let finding = (check.judge)(file);
+        return if finding.verdict == Verdict::Fail { finding } else { all_left_out(case, check.scenarios) };
     }
     let missing: Vec<_> = needed.iter().copied().filter(|scenario| !case.run.acts(*scenario)).collect();
     if missing.len() == needed.len() {
         return not_part(&missing);
     }
-    let finding = (check.judge)(evidence);
+    let finding = (check.judge)(file);
     match finding.verdict {
         Verdict::Fail | Verdict::Skipped => return finding,
         // Why the acts did not take place says more than what was not seen of them.
         Verdict::Inconclusive => {
             let unbegun =
                 |scenario: &&Scenario| !missing.contains(scenario) && case.outer_steps(**scenario).next().is_none();
-            let unbegun = needed.iter().find(unbegun).and_then(|scenario| cut_short(&case, *scenario));
-            return unbegun.unwrap_or_else(|| for_want_of_a_scenario(&case, &needed, finding));
+            let unbegun = needed.iter().find(unbegun).and_then(|scenario| cut_short(case, *scenario));
+            return unbegun.unwrap_or_else(|| for_want_of_a_scenario(case, &needed, finding));
         }
         Verdict::Pass => {}
     }
     if !missing.is_empty() {
         return not_part(&missing);
     }
-    let doubt = needed.iter().find_map(|scenario| cut_short(&case, *scenario));
-    doubt.or_else(|| minimum::missing(&case, check)).unwrap_or(finding)
+    let doubt = needed.iter().find_map(|scenario| cut_short(case, *scenario));
+    doubt.or_else(|| minimum::missing(case, check)).unwrap_or(finding)
 }
 
 /// Nothing is held against a workload that must not be touched like that.
@@ -224,7 +225,7 @@ fn because(doubt: String, evidence: Option<u64>, told: Option<(String, u64)>, ca
     Finding { cause, ..Finding::inconclusive(reason, evidence.into_iter().chain(seq).chain(behind)) }
 }
 
-fn did_not_start(evidence: &Evidence) -> Finding {
+pub(super) fn did_not_start(evidence: &Evidence) -> Finding {
     let trouble = evidence.records.iter().rev().find_map(|record| match &record.what {
         What::Step(Step { name, phase: Phase::Failed(why), .. }) => Some((format!("{name}: {why}"), record.seq)),
         What::Note(note) => Some((note.message.clone(), record.seq)),

@@ -22,10 +22,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::evidence::{Checkpoint, Evidence, Mark, Scenario, SnapshotOf};
+use crate::evidence::{Checkpoint, Mark, Scenario, SnapshotOf};
 
 use super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Assessment, Judged, judged},
     case::{Asking, Case, ScaleDown},
     minimum::{LOOKUP, Names, Need},
@@ -174,8 +174,8 @@ Usually wrong: the Service has a ClusterIP, or its selector matches no pod or po
     judge: service_resolves_to_ready_pods,
 };
 
-fn service_resolves_to_ready_pods(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn service_resolves_to_ready_pods(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let (zone, query, mut told) = (Zone::of(case)?, Query::service(case), Told::default());
         weigh_all(&zone, assessment, &query, &mut told);
         let (types, name, when) = (query.types(), &query.name, told.when());
@@ -203,8 +203,8 @@ or, where only the lookups are wrong, hostAliases in the template give the name 
     judge: each_pod_has_its_name,
 };
 
-fn each_pod_has_its_name(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn each_pod_has_its_name(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let (zone, mut told) = (Zone::of(case)?, Told::default());
         let queries: Vec<Query> = asked_pods(case).iter().map(|pod| Query::pod(case, pod)).collect();
         queries.iter().for_each(|query| weigh_all(&zone, assessment, query, &mut told));
@@ -243,8 +243,8 @@ Usually wrong: the Corefile caches for long; or somebody keeps Endpoints by hand
     judge: absent_pod_is_nxdomain,
 };
 
-fn absent_pod_is_nxdomain(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn absent_pod_is_nxdomain(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let zone = Zone::of(case)?;
         let Some(ScaleDown { asked, to, .. }) = case.scale_down() else {
             return Err(match case.subject.replicas {

@@ -3,6 +3,7 @@
 
 mod assessment;
 mod case;
+mod case_file;
 mod catalogue;
 mod dns;
 pub mod expectation;
@@ -14,8 +15,10 @@ mod ledger;
 pub mod measure;
 mod minimum;
 mod ordering;
+mod outcome;
 mod persistence;
 mod replication;
+mod spans;
 mod upgrade;
 mod words;
 
@@ -28,10 +31,12 @@ use evidence::Evidence;
 use steadfast_model as evidence;
 use steadfast_model::{image, mysql, object};
 
-pub use case::bridged_gaps;
+pub use case_file::CaseFile;
 pub use catalogue::{CATALOGUE, UPGRADE_CHECKS, all, find};
 pub use dns::{dns_budget_ms, dns_zone};
 pub use minimum::{Names, Need};
+pub use outcome::{CommonCause, Conclusion, Judged, Outcome, Summary};
+pub use spans::{Ended, Span, seconds_of};
 
 /// What a check concludes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -125,7 +130,7 @@ pub struct Check {
     /// The evidence that a pass cannot do without.
     pub minimum: &'static [Need],
     /// The judge.
-    pub judge: fn(&Evidence) -> Finding,
+    pub judge: fn(&CaseFile<'_>) -> Finding,
 }
 
 impl Check {
@@ -137,6 +142,11 @@ impl Check {
     /// Judges the evidence. Evidence without a `Run` record, or of a scenario that was not carried out to its end,
     /// is inconclusive unless it already shows a violation.
     pub fn judge(&self, evidence: &Evidence) -> Finding {
-        catalogue::judge(self, evidence)
+        CaseFile::of(evidence).map_or_else(|| catalogue::did_not_start(evidence), |file| self.judge_file(&file))
+    }
+
+    /// Does what [`Check::judge`] does with evidence that was prepared once for several checks.
+    pub fn judge_file(&self, file: &CaseFile<'_>) -> Finding {
+        catalogue::judge(self, file)
     }
 }

@@ -27,7 +27,7 @@ mod writes;
 
 use serde::Serialize;
 
-use crate::evidence::{Checkpoint, Evidence};
+use crate::evidence::Checkpoint;
 
 use super::case::Case;
 
@@ -99,13 +99,8 @@ pub(super) fn longest_outage_ever(case: &Case<'_>) -> Option<u64> {
 }
 
 impl Measures {
-    /// The measures of a run; none of one that never started.
-    pub fn of(evidence: &Evidence) -> Option<Self> {
-        Case::of(evidence).map(|case| Self::taken(&case))
-    }
-
-    /// The measures of a run that started.
-    pub(super) fn taken(case: &Case<'_>) -> Self {
+    /// Takes the measures of a run that started.
+    pub(super) fn of(case: &Case<'_>) -> Self {
         let mut disruptions = disruption::disruptions(case);
         let Some(writes) = Writes::of(case) else { return Self { disruptions, ledger: None } };
         let looks = Looks::of(case);

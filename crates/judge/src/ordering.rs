@@ -4,10 +4,10 @@
 //! Order is read from one watch's stream. Timestamps have a resolution of a second and come from two clocks, so they
 //! prove no order.
 
-use crate::evidence::{Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Mark, PodLife, Scenario};
 
 use super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Assessment, Judged, judged},
     case::Case,
     minimum::Need,
@@ -100,8 +100,8 @@ Usually wrong: nothing that a manifest can do; look for a second controller, or 
     judge: at_most_one_pod_per_ordinal,
 };
 
-fn at_most_one_pod_per_ordinal(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn at_most_one_pod_per_ordinal(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         for life in &case.timeline.pods {
             let at = life.added.seq;
             for other in case.timeline.pods.bearing(&life.name, at).filter(|other| other.added.seq < at) {

@@ -15,12 +15,12 @@ mod semi_sync;
 mod tests;
 
 use crate::{
-    evidence::{Checkpoint, Evidence, Mark, Question, Scenario, Sql, SqlAnswer, Subject},
+    evidence::{Checkpoint, Mark, Question, Scenario, Sql, SqlAnswer, Subject},
     mysql::status::ReplicaStatus,
 };
 
 use super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Judged, all_of, judged},
     case::{Case, Seen, unasked},
     minimum::Need,
@@ -55,8 +55,8 @@ missing or its password is not taken (Last_IO_Error 1045); or a replica came bac
     judge: replicas_follow_by_stable_name,
 };
 
-fn replicas_follow_by_stable_name(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn replicas_follow_by_stable_name(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
         let mut replicas = Vec::new();
         for pod in case.subject.replica_pods() {
@@ -208,8 +208,8 @@ and gone after a restart.",
 /// ER_OPTION_PREVENTS_STATEMENT: the server runs with --super-read-only, or MariaDB with --read-only.
 const OPTION_PREVENTS_STATEMENT: u16 = 1290;
 
-fn replicas_refuse_writes(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn replicas_refuse_writes(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
         let joined = case.subject.nth(case.subject.replicas);
         for pod in case.subject.replica_pods().chain([joined.clone()]) {

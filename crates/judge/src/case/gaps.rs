@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::{
-    evidence::{EventType, Evidence, ObjectEvent, Scenario},
+    evidence::{EventType, ObjectEvent, Scenario},
     object::text,
 };
 
@@ -11,11 +11,6 @@ use super::{super::Finding, Case, Seen, spanned};
 
 /// The scenarios that take the API server away, and every watch with it.
 const SCENARIOS: [Scenario; 2] = [Scenario::ApiserverKill, Scenario::Upgrade];
-
-/// The gaps of a run's history across which its order is proved all the same, by their records.
-pub fn bridged_gaps(evidence: &Evidence) -> HashSet<u64> {
-    Case::of(evidence).map(|case| case.bridged).unwrap_or_default()
-}
 
 impl<'a> Case<'a> {
     /// The doubt that a lost stretch of this kind's history casts on what was seen between two records.
@@ -104,6 +99,10 @@ mod tests {
         history
     }
 
+    fn bridged_gaps(history: &History) -> HashSet<u64> {
+        Case::of(&history.evidence()).expect("a run").bridged
+    }
+
     #[test]
     fn the_same_pods_after_the_api_server_was_killed_leave_no_doubt() {
         for scenario in SCENARIOS {
@@ -159,8 +158,8 @@ mod tests {
         history.lost_and_listed();
         history.step(Scenario::ApiserverKill, Phase::End);
         history.lost_and_listed();
-        assert_eq!(bridged_gaps(&history.evidence()), HashSet::from([own]));
-        assert_eq!(bridged_gaps(&during(Scenario::Drain, History::lost_and_listed).evidence()), HashSet::new());
+        assert_eq!(bridged_gaps(&history), HashSet::from([own]));
+        assert_eq!(bridged_gaps(&during(Scenario::Drain, History::lost_and_listed)), HashSet::new());
     }
 
     #[test]
@@ -189,8 +188,7 @@ mod tests {
                 serde_json::json!({"metadata": {"name": "mysql-0", "uid": "0.9"}}),
             );
         });
-        let evidence = history.evidence();
-        let gaps: Vec<u64> = evidence.timeline.gaps.iter().map(|(mark, _)| mark.seq).collect();
-        assert!(gaps.len() > 1 && bridged_gaps(&evidence) == HashSet::from([gaps[0]]), "{gaps:?}");
+        let gaps: Vec<u64> = history.evidence().timeline.gaps.iter().map(|(mark, _)| mark.seq).collect();
+        assert!(gaps.len() > 1 && bridged_gaps(&history) == HashSet::from([gaps[0]]), "{gaps:?}");
     }
 }

@@ -1,10 +1,10 @@
 //! A name follows its pod: whoever bears it now is who it leads to, however the last bearer went.
 
-use crate::evidence::{Checkpoint, Evidence, Scenario};
+use crate::evidence::{Checkpoint, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, judged},
         case::Asking,
         minimum::{Names, Need},
@@ -32,8 +32,8 @@ Usually wrong: the Corefile caches for long; or CoreDNS has lost its watch of th
     judge: name_follows_the_pod,
 };
 
-fn name_follows_the_pod(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn name_follows_the_pod(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let zone = Zone::of(case)?;
         let returned = case.weigh_deletions(assessment, |deletion| {
             case.successor(deletion)?;

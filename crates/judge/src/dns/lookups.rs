@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::evidence::{Checkpoint, Evidence, Exec, ExecAnswer, Family, RESOLVER, Scenario};
+use crate::evidence::{Checkpoint, Exec, ExecAnswer, Family, RESOLVER, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, Seen},
         minimum::{LOOKUP, Need},
@@ -44,8 +44,8 @@ replaces the search list. Of an image without the program `getent` the search li
     judge: short_names_resolve,
 };
 
-fn short_names_resolve(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn short_names_resolve(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let zone = Zone::of(case)?;
         let mut settled = Vec::new();
         if let [alone] = &case.subject.pods().collect::<Vec<_>>()[..] {

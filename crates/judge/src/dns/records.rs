@@ -6,13 +6,13 @@ use std::{
 };
 
 use crate::{
-    evidence::{Evidence, Family, Scenario, reverse_name},
+    evidence::{Family, Scenario, reverse_name},
     object::items,
 };
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, judged},
         case::{Asking, Case},
         minimum::{Names, Need},
@@ -44,8 +44,8 @@ addresses: spec.serviceName names another Service, or the selector finds other p
     judge: srv_lists_every_pod,
 };
 
-fn srv_lists_every_pod(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn srv_lists_every_pod(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let (zone, mut told) = (Zone::of(case)?, Told::default());
         let ports = &case.subject.named_ports;
         if ports.is_empty() {
@@ -102,8 +102,8 @@ Usually wrong: spec.serviceName names another Service, so that the pods' endpoin
     judge: ptr_points_back,
 };
 
-fn ptr_points_back(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn ptr_points_back(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let (zone, mut told) = (Zone::of(case)?, Told::default());
         let (pointers, mut led_back) = (Pointers::of(case), BTreeSet::new());
         let askings = case.askings_for("PTR");

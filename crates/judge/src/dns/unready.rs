@@ -1,10 +1,10 @@
 //! A pod that is not Ready has no names, unless its Service publishes them all the same.
 
-use crate::evidence::{Act, Checkpoint, Evidence, Scenario};
+use crate::evidence::{Act, Checkpoint, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Acted, Case},
         minimum::Need,
@@ -37,8 +37,8 @@ EndpointSlices by hand.",
     judge: unready_pod_leaves_dns,
 };
 
-fn unready_pod_leaves_dns(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn unready_pod_leaves_dns(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let zone = Zone::of(case)?;
         let (begin, end) = case.span(Scenario::Unready);
         let mut holds = case.acts(|act| matches!(act, Act::Hold { .. }));

@@ -1,7 +1,7 @@
 //! Judging a history, and telling it differently.
 
 use crate::{
-    Finding, Verdict,
+    CaseFile, Finding, Verdict,
     evidence::{Checkpoint, Phase, Question, SqlAnswer, What},
     find,
 };
@@ -11,7 +11,7 @@ use super::History;
 impl History {
     /// What the check with this id finds, by its judge alone: whether its scenarios ended is the catalogue's business.
     pub fn judge(&self, id: &str) -> Finding {
-        (find(id).expect("a check").judge)(&self.evidence())
+        (find(id).expect("a check").judge)(&CaseFile::of(&self.evidence()).expect("a run"))
     }
 
     /// Asserts what a check finds, and returns its reason.

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Checkpoint, Evidence, Question, Scenario, Sql};
+use crate::evidence::{Checkpoint, Question, Scenario, Sql};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, judged},
         case::{Case, Seen, doubt, unasked},
         minimum::Need,
@@ -30,8 +30,8 @@ Usually wrong: one --server-id for all pods in the template, or an auto.cnf that
     judge: server_ids_are_distinct,
 };
 
-fn server_ids_are_distinct(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn server_ids_are_distinct(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         if case.subject.replicas < 2 {
             return Err(Finding::skipped("the set has one pod: there is nothing to tell apart"));
         }

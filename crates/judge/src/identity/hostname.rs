@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{
-    Checkpoint, Evidence, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, PodLife, Question, Scenario, Sql,
-};
+use crate::evidence::{Checkpoint, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, PodLife, Question, Scenario, Sql};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, Seen, doubt, unasked},
         minimum::{FULL_HOSTNAME, HOSTNAME, Need},
@@ -36,8 +34,8 @@ is not the name of the Service.",
     judge: hostname_is_pod_name,
 };
 
-fn hostname_is_pod_name(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn hostname_is_pod_name(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let (execs, servers) = (outputs(case, &[HOSTNAME, FULL_HOSTNAME]), identities(case));
         let mut sources = BTreeSet::new();
         for exec in &execs {

@@ -1,9 +1,9 @@
 //! The label that tells a pod its ordinal.
 
-use crate::evidence::{Evidence, PodLife, Scenario};
+use crate::evidence::{PodLife, Scenario};
 
 use super::super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Judged, judged},
     expectation,
     words::short,
@@ -28,8 +28,8 @@ a controller manager with the feature gate off.",
     judge: pod_index_label_matches,
 };
 
-fn pod_index_label_matches(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn pod_index_label_matches(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let ruling = expectation::pod_index_label(case.run);
         if !ruling.holds {
             return Err(Finding::skipped(format!("no pod has the label {LABEL} yet: {}", ruling.why)));

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::evidence::{Act, Evidence, Fault, Mark, PodLife, Scenario};
+use crate::evidence::{Act, Fault, Mark, PodLife, Scenario};
 
 use super::super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Judged, judged},
     case::{Case, Exit, Scenes, Seen, containers},
     words::{short, some_of},
@@ -31,8 +31,8 @@ there.",
     judge: containers_restart_only_when_disrupted,
 };
 
-fn containers_restart_only_when_disrupted(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn containers_restart_only_when_disrupted(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let scenes = case.scenes();
         let seen = Restarts::of(case, &scenes);
         for pod in case.subject.pods().filter(|pod| !seen.pods.contains(pod.as_str())) {

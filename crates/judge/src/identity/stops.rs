@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    evidence::{Act, Evidence, Mark, ObjectEvent, PodLife, Scenario},
+    evidence::{Act, Mark, ObjectEvent, PodLife, Scenario},
     object::{has_condition, number, text},
 };
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, Exit, Scenes, Seen, containers, out_of_time, seconds_of},
         minimum::Need,
@@ -43,8 +43,8 @@ whole grace period); terminationGracePeriodSeconds too short for the buffer pool
     judge: servers_stop_within_their_grace,
 };
 
-fn servers_stop_within_their_grace(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn servers_stop_within_their_grace(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let scenes = case.scenes();
         let causes = Cause::all(case, &scenes);
         // Of each pod how often its server was seen to end, and how long that took at most.

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::evidence::{Evidence, Question, Scenario, Sql};
+use crate::evidence::{Question, Scenario, Sql};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, Return, Scenes, Seen, doubt, renewals},
         minimum::Need,
@@ -34,8 +34,8 @@ another path); something deletes claims; or server_id does not come from the ord
     judge: identity_survives_restart,
 };
 
-fn identity_survives_restart(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn identity_survives_restart(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let deleted = case.weigh_deletions(assessment, |deletion| Ok((deletion.proved, case.successor(deletion)?)));
         assessment.cite(deleted.iter().map(|(proved, _)| proved.seq));
         let (scenes, returns) = (case.scenes(), case.returns());

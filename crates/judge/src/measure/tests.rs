@@ -8,13 +8,17 @@ mod slept;
 use proptest::prelude::*;
 
 use super::{
-    super::{case::Case, history::History},
+    super::{CaseFile, case::Case, history::History},
     Measures, Outage, Outcomes, longest_outage_ever, longest_outages,
 };
 use crate::evidence::{Act, Checkpoint, Entries, Entry, Evidence, Lag, Phase, Question, Scenario, What, WriteOutcome};
 
+fn measures_of(evidence: &Evidence) -> Option<Measures> {
+    CaseFile::of(evidence).map(|file| file.measures().clone())
+}
+
 fn measures(history: &History) -> Measures {
-    Measures::of(&history.evidence()).expect("a run that started")
+    measures_of(&history.evidence()).expect("a run that started")
 }
 
 fn titles(measures: &Measures) -> Vec<String> {
@@ -100,7 +104,7 @@ fn a_run_without_a_ledger_has_recoveries_alone() {
 
 #[test]
 fn evidence_without_a_run_has_no_measures() {
-    assert_eq!(Measures::of(&Evidence::new(Vec::new())), None);
+    assert_eq!(measures_of(&Evidence::new(Vec::new())), None);
 }
 
 /// A run in which something was disrupted.

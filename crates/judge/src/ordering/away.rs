@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Act, Mark, PodLife, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, is_after, is_before},
         expectation::max_unavailable,
@@ -38,8 +38,8 @@ Usually wrong: a second tool, or a person, deletes pods while an update goes on.
     judge: respects_max_unavailable,
 };
 
-fn respects_max_unavailable(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn respects_max_unavailable(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         updatable(case)?;
         let bound = Bound::of(case)?;
         let updates = updates(case);

@@ -1,10 +1,10 @@
 //! What a pod that is not Ready holds up, and what it must not.
 
-use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Act, Mark, PodLife, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Acted, Case, is_after, is_before},
         minimum::Need,
@@ -37,8 +37,8 @@ Usually wrong: podManagementPolicy is Parallel, so that nobody waits for anybody
     judge: halts_while_predecessor_unready,
 };
 
-fn halts_while_predecessor_unready(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn halts_while_predecessor_unready(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         case.in_order()?;
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: nobody comes after it"));
@@ -199,8 +199,8 @@ or its volume is still held by the pod that was killed.",
     judge: no_deadlock_on_failed_predecessor,
 };
 
-fn no_deadlock_on_failed_predecessor(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn no_deadlock_on_failed_predecessor(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: nobody comes after it"));
         }

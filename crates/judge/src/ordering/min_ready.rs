@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    evidence::{Evidence, Mark, PodLife, Scenario},
+    evidence::{Mark, PodLife, Scenario},
     object::{items, number, text},
 };
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, is_before, out_of_time},
         expectation::{max_unavailable, min_ready_seconds, parallel_min_ready_seconds},
@@ -46,8 +46,8 @@ Usually wrong: nothing that a manifest can do; look for a second tool that delet
 /// How much too early the next pod may come: a second by the resolution of the condition's time, and what a watch takes.
 const FORGIVEN_US: u64 = 1_500_000;
 
-fn waits_for_min_ready_seconds(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn waits_for_min_ready_seconds(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let wanted = case.subject.min_ready_seconds;
         if wanted == 0 {
             return Err(Finding::skipped("minReadySeconds is 0: Ready is all that is waited for"));

@@ -1,10 +1,10 @@
 //! What holds in place of an order where pods need not wait for one another.
 
-use crate::evidence::{Act, Evidence, Expect, Mark, PodLife, PodManagement, Scenario};
+use crate::evidence::{Act, Expect, Mark, PodLife, PodManagement, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, is_after, is_before},
         minimum::Need,
@@ -40,8 +40,8 @@ const STILL_US: u64 = 500_000;
 /// How soon a controller that waited goes on.
 const AT_ONCE_US: u64 = 1_000_000;
 
-fn parallel_pods_do_not_wait(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn parallel_pods_do_not_wait(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         if case.subject.pod_management == PodManagement::OrderedReady {
             return Err(Finding::skipped("podManagementPolicy is OrderedReady: pods have to wait for one another"));
         }

@@ -1,10 +1,10 @@
 //! The pods that an update is not for.
 
-use crate::evidence::{Evidence, Mark, Scenario};
+use crate::evidence::{Mark, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, is_after},
         minimum::Need,
@@ -32,8 +32,8 @@ have them updated; then the update reaches pods that it was not for.",
     judge: partition_is_respected,
 };
 
-fn partition_is_respected(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn partition_is_respected(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: a partition leaves none below it to be updated"));
         }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use crate::evidence::{Act, Applied, Evidence, Mark, Scenario, SnapshotOf};
+use crate::evidence::{Act, Applied, Mark, Scenario, SnapshotOf};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, is_after},
         minimum::Need,
@@ -38,8 +38,8 @@ a random part; a controller or a webhook that writes a field which the manifest 
     judge: reapply_changes_nothing,
 };
 
-fn reapply_changes_nothing(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn reapply_changes_nothing(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let acts = case.acts(|act| *act == Act::Reapply);
         let Some(again) = acts.first() else {
             return Err(Finding::inconclusive("the manifests were not applied a second time", []));

@@ -1,9 +1,9 @@
 //! The order in which pods go.
 
-use crate::evidence::{Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Mark, PodLife, Scenario};
 
 use super::super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Assessment, Judged, judged},
     case::{Case, ScaleDown, Unmet, is_after, is_before},
     minimum::Need,
@@ -29,8 +29,8 @@ Usually wrong: podManagementPolicy is Parallel, so that all surplus pods go at o
     judge: scales_down_in_reverse,
 };
 
-fn scales_down_in_reverse(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn scales_down_in_reverse(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         case.in_order()?;
         let scaled = case.scale_down();
         let several = scaled.as_ref().is_some_and(|scaled| scaled.from - scaled.to > 1);

@@ -1,10 +1,10 @@
 //! The order in which an update reaches the pods.
 
-use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Act, Mark, PodLife, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, is_before},
         expectation::max_unavailable,
@@ -41,8 +41,8 @@ is OnDelete behind everybody's back.",
     judge: rolls_highest_ordinal_first,
 };
 
-fn rolls_highest_ordinal_first(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn rolls_highest_ordinal_first(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         updatable(case)?;
         let subject = case.subject;
         if subject.replicas - subject.partition < 2 {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Checkpoint, Evidence, Mark, PodLife, Question, Scenario, Sql};
+use crate::evidence::{Checkpoint, Mark, PodLife, Question, Scenario, Sql};
 
 use super::super::{
-    Check, Finding, Verdict,
+    CaseFile, Check, Finding, Verdict,
     assessment::{Judged, judged},
     case::{Case, Seen, Unmet},
     words::{seconds, short},
@@ -42,8 +42,8 @@ const AT_ONCE_US: u64 = 1_000_000;
 /// How long after Ready the answer may come: a server that needs longer for a constant was not serving yet.
 const ANSWERED_US: u64 = 2_000_000;
 
-fn ready_means_serving(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn ready_means_serving(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let (mut answered, mut told) = (Vec::new(), BTreeSet::new());
         for life in &case.timeline.pods {
             let Some(ready) = life.first_ready() else { continue };

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Mark, PodLife, Scenario};
 
 use super::{
-    super::{Check, Finding, Verdict, assessment::judged, case::Case, words::short},
+    super::{CaseFile, Check, Finding, Verdict, assessment::judged, case::Case, words::short},
     done_without, is_news, lost,
     updates::newest,
 };
@@ -29,8 +29,8 @@ Usually wrong: podManagementPolicy is Parallel, or a pod never becomes Ready and
     judge: starts_in_ordinal_order,
 };
 
-fn starts_in_ordinal_order(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn starts_in_ordinal_order(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         case.in_order()?;
         let (begin, end) = case.span(Scenario::Deploy);
         let created: Vec<&PodLife> = case.timeline.pods.iter().filter(|life| life.seen_created).collect();

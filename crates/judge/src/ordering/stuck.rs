@@ -1,10 +1,10 @@
 //! The way back from an update that cannot start.
 
-use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Act, Mark, PodLife, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, is_after},
         minimum::Need,
@@ -37,8 +37,8 @@ they were, because a volume or a Secret changed meanwhile; or a finalizer keeps 
 /// What the kubelet says of the image that the harness gives the template.
 const OWN_TROUBLE: &str = "InvalidImageName";
 
-fn stuck_rollout_recovers(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn stuck_rollout_recovers(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         updatable(case)?;
         let updates = updates(case);
         let find = |act: Act, what: &str| {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Act, Checkpoint, Evidence, Question, Scenario, Sql, SqlAnswer};
+use crate::evidence::{Act, Checkpoint, Question, Scenario, Sql, SqlAnswer};
 
 use super::super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Judged, judged},
     case::{Acted, Case, Deletion, Seen, doubt, unasked},
     ledger::Ledger,
@@ -35,8 +35,8 @@ Usually wrong: the data directory is on an emptyDir, or the claim is mounted som
     judge: rows_survive_pod_deletion,
 };
 
-fn rows_survive_pod_deletion(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn rows_survive_pod_deletion(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let ledger = Ledger::of(case);
         let deleted = case.weigh_deletions(assessment, |deletion| kept_by_pod(case, &ledger, deletion));
         let kills = case.acts(|act| matches!(act, Act::KillServer { .. }));

@@ -1,9 +1,9 @@
 //! Settings: what the servers say they do to keep a commit.
 
-use crate::evidence::{Checkpoint, Evidence, Question, Scenario, Sql, SqlAnswer};
+use crate::evidence::{Checkpoint, Question, Scenario, Sql, SqlAnswer};
 
 use super::super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Judged, judged},
     case::{Case, Seen, doubt},
     minimum::Need,
@@ -71,8 +71,8 @@ impl Setting {
 /// ER_UNKNOWN_SYSTEM_VARIABLE.
 const UNKNOWN_VARIABLE: u16 = 1193;
 
-fn durability_settings(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn durability_settings(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let mut answers = Vec::new();
         for pod in case.subject.pods() {
             for checkpoint in case.checkpoints(Checkpoint::Deployed, &pod, Question::Settings) {

@@ -1,11 +1,11 @@
 //! Whether anything outlives the run.
 
-use crate::evidence::{Act, EventType, Evidence, Leftover, Mark, Phase, Scenario, SnapshotOf, Step};
+use crate::evidence::{Act, EventType, Leftover, Mark, Phase, Scenario, SnapshotOf, Step};
 use crate::object::text;
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, Seen},
         minimum::Need,
@@ -37,8 +37,8 @@ policy Retain. The finding names what remains and what holds it.",
     judge: teardown_leaves_nothing,
 };
 
-fn teardown_leaves_nothing(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn teardown_leaves_nothing(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let mut lists = vec!["object"];
         let objects = torn_down(case).and_then(|after| listed(case, SnapshotOf::LeftoverObjects, after));
         if let Some(list) = assessment.check(objects) {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{ClaimLife, Evidence, Mark, PodLife, Scenario, VolumeLife};
+use crate::evidence::{ClaimLife, Mark, PodLife, Scenario, VolumeLife};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, Return, Scenes, out_of_time},
         minimum::Need,
@@ -38,8 +38,8 @@ Usually wrong: the set has no volumeClaimTemplates, or something deletes the cla
 /// How far apart what two watches tell may be, in microseconds.
 const BEHIND_US: u64 = 2_000_000;
 
-fn same_volume_returns(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn same_volume_returns(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         if case.subject.claims.is_empty() {
             let reason = format!("the StatefulSet {} has no volumeClaimTemplates: nothing persists", case.subject.set);
             return Err(Finding::fail(reason, []));

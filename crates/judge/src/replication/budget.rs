@@ -1,13 +1,13 @@
 //! Whether the workload recovers in time, whatever is done to it.
 
-use crate::evidence::{Evidence, Question, Scenario};
+use crate::evidence::{Question, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, Seen, out_of_time},
-        measure::{Disruption, Impact, Measures},
+        measure::{Disruption, Impact},
         minimum::Need,
         words::seconds,
     },
@@ -53,10 +53,10 @@ pub(super) const DISRUPTIVE: [Scenario; 14] = [
     Scenario::Settle,
 ];
 
-fn recovers_within_budget(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn recovers_within_budget(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
-        let disruptions = of_interest(Measures::taken(case).disruptions);
+        let disruptions = of_interest(&file.measures().disruptions);
         if disruptions.is_empty() {
             return Err(undisrupted(case, "there was nothing to recover from"));
         }
@@ -95,8 +95,8 @@ pub(super) fn undisrupted(case: &Case<'_>, so: &str) -> Finding {
 }
 
 /// The disruptions of scenarios that a workload is to recover from.
-pub(super) fn of_interest(disruptions: Vec<Disruption>) -> Vec<Disruption> {
-    disruptions.into_iter().filter(|it| it.scenario.is_some_and(|it| DISRUPTIVE.contains(&it))).collect()
+pub(super) fn of_interest(disruptions: &[Disruption]) -> Vec<&Disruption> {
+    disruptions.iter().filter(|it| it.scenario.is_some_and(|it| DISRUPTIVE.contains(&it))).collect()
 }
 
 /// That every replica caught up in time; the record that shows it.

@@ -1,12 +1,12 @@
 //! How far behind replicas are while nothing happens to them.
 
-use crate::evidence::{Evidence, Scenario};
+use crate::evidence::Scenario;
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
-        measure::{AtRest, Measures, Percentiles},
+        measure::{AtRest, Percentiles},
         words::milliseconds,
     },
     has_replicas,
@@ -43,11 +43,10 @@ const LATE: usize = 100;
 /// as this takes, with two seconds for each.
 const SILENT: usize = 10;
 
-fn read_lag_is_bounded(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn read_lag_is_bounded(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
-        let measures = Measures::taken(case);
-        let Some(ledger) = measures.ledger else {
+        let Some(ledger) = &file.measures().ledger else {
             return Err(Finding::inconclusive("the witness wrote nothing, so nobody looked for it on replicas", []));
         };
         let budget_us = case.run.budgets.lag_ms.saturating_mul(1000);

@@ -1,10 +1,10 @@
 //! Whether a replica goes on when it was created again.
 
-use crate::evidence::{Evidence, Mark, Question, Scenario, Sql};
+use crate::evidence::{Mark, Question, Scenario, Sql};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, all_of, judged},
         case::{Case, Deletion, Seen, unasked},
         minimum::Need,
@@ -33,8 +33,8 @@ files outside of the volume; the relay log is damaged and relay_log_recovery is 
     judge: replica_recreated_catches_up,
 };
 
-fn replica_recreated_catches_up(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn replica_recreated_catches_up(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
         let deletions = case.deletions();
         let mut times = Vec::new();

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    evidence::{Evidence, Mark, Question, Scenario, Sql, WriteOutcome},
+    evidence::{Mark, Question, Scenario, Sql, WriteOutcome},
     mysql::status::ReplicaStatus,
 };
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, Deletion, Seen, is_after, is_before, unasked},
         minimum::Need,
@@ -35,8 +35,8 @@ DNS answers from a cache; or the primary lost its data, so that replicas have wh
     judge: primary_recreated_replicas_resume,
 };
 
-fn primary_recreated_replicas_resume(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn primary_recreated_replicas_resume(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
         let primary = case.subject.primary();
         let deletions = case.deletions();

@@ -1,10 +1,10 @@
 //! Whether all servers hold the same.
 
-use crate::evidence::{Checkpoint, Evidence, Mark, Question, Scenario, Sql};
+use crate::evidence::{Checkpoint, Mark, Question, Scenario, Sql};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, all_of, judged},
         case::{Case, Seen, unasked, with_others},
         ledger::Ledger,
@@ -40,8 +40,8 @@ set-up is enough; or a source that has purged what a replica still needs.",
     judge: replicas_hold_the_same_rows,
 };
 
-fn replicas_hold_the_same_rows(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn replicas_hold_the_same_rows(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
         let (ledger, primary) = (Ledger::of(case), case.subject.primary());
         for pod in case.subject.replica_pods() {

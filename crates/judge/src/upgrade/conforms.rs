@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Conformed, Evidence, Scenario, SnapshotOf};
+use crate::evidence::{Conformed, Scenario, SnapshotOf};
 
 use super::super::{
-    Check, Finding, Verdict,
+    CaseFile, Check, Finding, Verdict,
     assessment::{Assessment, judged},
     catalogue::{CATALOGUE, find},
     words::some_of,
@@ -75,8 +75,8 @@ gates.",
     judge: new_version_still_conforms,
 };
 
-fn new_version_still_conforms(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn new_version_still_conforms(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let snapshot = case
             .snapshot(SnapshotOf::Conformance)
             .ok_or_else(|| Finding::inconclusive("the checks were not run on the upgraded cluster", []))?;
@@ -95,7 +95,7 @@ fn new_version_still_conforms(evidence: &Evidence) -> Finding {
         }
         let known: BTreeSet<&str> = told.iter().map(|conformed| conformed.id.as_str()).collect();
         object_to_missing(assessment, &known, seq);
-        object_to_skipped(assessment, evidence, (&passed, &skipped), seq);
+        object_to_skipped(assessment, file, (&passed, &skipped), seq);
         let (passed, skipped) = (passed.len(), skipped.len());
         assessment.cite([seq]);
         if passed == 0 {
@@ -122,12 +122,12 @@ fn object_to_missing(assessment: &mut Assessment, told: &BTreeSet<&str>, seq: u6
 /// a property of which no check applied.
 fn object_to_skipped(
     assessment: &mut Assessment,
-    evidence: &Evidence,
+    file: &CaseFile<'_>,
     (passed, skipped): (&BTreeSet<&str>, &BTreeSet<&str>),
     seq: u64,
 ) {
     let founded = |check: &&Check| check.scenarios.iter().all(|scenario| FOUNDATION.contains(scenario));
-    let applied = |check: &&Check| check.judge(evidence).verdict == Verdict::Pass;
+    let applied = |check: &&Check| check.judge_file(file).verdict == Verdict::Pass;
     for check in skipped.iter().filter_map(|id| find(id)).filter(founded).filter(applied) {
         let reason =
             format!("{} was skipped on the upgraded cluster, though it applies to the workload (#{seq})", check.id);

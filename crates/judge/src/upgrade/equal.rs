@@ -1,10 +1,10 @@
 //! Whether the cluster and the workload are after an upgrade what they were before it.
 
-use crate::evidence::{Evidence, Scenario, Subject};
+use crate::evidence::{Scenario, Subject};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, judged},
         words::some_of,
     },
@@ -34,8 +34,8 @@ containers again which it should have found; owners of claims that are stamped a
     judge: state_is_equal_before_and_after,
 };
 
-fn state_is_equal_before_and_after(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn state_is_equal_before_and_after(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let states = states(case)?;
         let mut known = Vec::new();
         for (place, told) in states.iter().enumerate() {

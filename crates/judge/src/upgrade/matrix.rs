@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Evidence, NameAnswer, Scenario, Subject, Transport};
+use crate::evidence::{NameAnswer, Scenario, Subject, Transport};
 
 use super::{
     super::{
-        Check, Finding, Verdict,
+        CaseFile, Check, Finding, Verdict,
         assessment::{Assessment, Judged, judged},
         case::{Case, doubt},
     },
@@ -35,8 +35,8 @@ Endpoints controller that dropped host names; or an answer that a cache keeps fo
     judge: dns_matrix_is_equal,
 };
 
-fn dns_matrix_is_equal(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn dns_matrix_is_equal(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let states = states(case)?;
         covered(case, assessment, &states);
         let mut matrices: Vec<Matrix> = Vec::new();

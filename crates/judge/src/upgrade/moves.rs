@@ -1,10 +1,10 @@
 //! Whether the upgrade of a node moves its pods in order.
 
-use crate::evidence::{Act, Evidence, Mark, PodSummary, Scenario, Stage};
+use crate::evidence::{Act, Mark, PodSummary, Scenario, Stage};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::Case,
         words::some_of,
@@ -40,8 +40,8 @@ has changed.",
 /// The parts of a state that tell of pods and what they are on.
 const PARTS: [&str; 3] = ["pods", "claims", "volumes"];
 
-fn node_upgrade_moves_one_at_a_time(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn node_upgrade_moves_one_at_a_time(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let states = states(case)?;
         let mut upgraded = Vec::new();
         for step in steps(&states) {

@@ -1,10 +1,10 @@
 //! Whether the upgrade of the control plane leaves the workload alone.
 
-use crate::evidence::{Act, Evidence, Scenario, Stage};
+use crate::evidence::{Act, Scenario, Stage};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::Case,
         words::some_of,
@@ -38,8 +38,8 @@ kubelet that was upgraded on a node with pods and restarts what it finds; or som
 /// The parts of a state that are looked at.
 const PARTS: [&str; 5] = ["pods", "set", "revisions", "claims", "volumes"];
 
-fn control_plane_upgrade_touches_no_pod(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn control_plane_upgrade_touches_no_pod(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let states = states(case)?;
         let (mut nodes, mut looked_at) = (Vec::new(), Vec::new());
         for step in steps(&states) {

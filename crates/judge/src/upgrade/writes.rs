@@ -1,10 +1,10 @@
 //! Whether what clients wrote while the cluster was upgraded is there.
 
-use crate::evidence::{Evidence, Scenario, Stage};
+use crate::evidence::{Scenario, Stage};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::judged,
         case::Case,
         measure::{longest_outage_ever, longest_outages},
@@ -34,8 +34,8 @@ period that is too short for the server to shut down; or a drain that took all p
     judge: writes_survive_the_upgrade,
 };
 
-fn writes_survive_the_upgrade(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn writes_survive_the_upgrade(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let account = Account::weighed(case, assessment)?;
         let states = states(case)?;
         covered(case, assessment, &states);

@@ -282,7 +282,7 @@ fn what_happens_to_a_node_later_explains_no_bad_end() {
         killed.without(move |what| gone(what, uid))
     };
     // The deletion is not proved where nobody saw the pod gone, so a pass is taken back.
-    let stops = |history: &History| (crate::find(STOPS).expect("a check").judge)(&history.evidence()).verdict;
+    let stops = |history: &History| history.judge(STOPS).verdict;
     assert_eq!(stops(&ends(143)), Fail);
     assert_eq!(stops(&ends(0)), Pass);
     // Nor does it explain that one had not ended long before.

@@ -44,7 +44,7 @@ fn slept(records: &[Record], place: usize, us: u64, counted: Counted) -> Vec<Rec
 /// Of each disruption its acts, by the records that ask for them, the longest outage, and whether it is known that somebody
 /// wanted to write.
 fn outages(evidence: &Evidence) -> Vec<(Vec<u64>, u64, bool)> {
-    let measures = Measures::of(evidence).expect("a run that started");
+    let measures = super::measures_of(evidence).expect("a run that started");
     let told = |it: &super::super::Disruption| {
         let longest_us = it.impact.as_ref().and_then(|impact| impact.longest_outage).map_or(0, |outage| outage.us());
         let known = it.impact.as_ref().is_some_and(|impact| impact.unwritten_us.is_none());
@@ -78,7 +78,7 @@ const FAR_US: u64 = 10_000_000;
 fn ten_minutes_of_sleep_anywhere_in_a_stored_run_shorten_no_outage() {
     let records = stored();
     let evidence = Evidence::new(records.clone());
-    let (was, measures) = (outages(&evidence), Measures::of(&evidence).expect("a run that started"));
+    let (was, measures) = (outages(&evidence), super::measures_of(&evidence).expect("a run that started"));
     for counted in [Counted::Log, Counted::Witness, Counted::Both] {
         for place in (2..records.len()).step_by(records.len() / 60) {
             none_is_shorter(&was, &records, place, (600_000_000, counted));

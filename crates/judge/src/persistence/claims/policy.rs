@@ -2,11 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use crate::evidence::{Act, ClaimLife, Evidence, Mark, Retention, Run, Scenario};
+use crate::evidence::{Act, ClaimLife, Mark, Retention, Run, Scenario};
 
 use super::{
     super::super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, Unmet, is_after},
         expectation::claim_policy,
@@ -36,8 +36,8 @@ does not run, or a finalizer on the claim is removed by nobody.",
     judge: claim_policy_is_honoured,
 };
 
-fn claim_policy_is_honoured(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn claim_policy_is_honoured(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_claim_policy(case.run)?;
         has_templates(case.subject)?;
         let mut texts = vec![scaled_away(case, assessment)];

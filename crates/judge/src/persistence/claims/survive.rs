@@ -1,10 +1,10 @@
 //! Whether claims that are to stay do so.
 
-use crate::evidence::{Act, Evidence, Retention, Scenario};
+use crate::evidence::{Act, Retention, Scenario};
 
 use super::{
     super::super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Acted, Case, ScaleDown, is_after},
         minimum::Need,
@@ -32,8 +32,8 @@ or the claims have an owner that is deleted.",
     judge: claims_survive_scale_down,
 };
 
-fn claims_survive_scale_down(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn claims_survive_scale_down(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_templates(case.subject)?;
         let policy = case.subject.claim_policy;
         let (mut texts, mut besides) = (Vec::new(), Vec::new());

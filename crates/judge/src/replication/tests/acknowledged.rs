@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use crate::{
+    CaseFile,
     Verdict::{self, Fail, Inconclusive, Pass, Skipped},
     assessment::judged,
     evidence::{Act, Checkpoint, Ids, LeftOut, Question, Scenario, SqlAnswer, What, WriteOutcome},
@@ -344,7 +345,7 @@ proptest! {
         };
         // The account alone: that somebody wrote all the while is another matter.
         let evidence = history.evidence();
-        let found = judged(&evidence, |case, assessment| Ok(Account::weighed(case, assessment)?.words(case)));
+        let found = judged(&CaseFile::of(&evidence).expect("a run"), |case, assessment| Ok(Account::weighed(case, assessment)?.words(case)));
         prop_assert_eq!(found.verdict, expected, "{}", found.reason);
     }
 }
