@@ -7,6 +7,8 @@
 mod documents;
 #[path = "tidy/generated.rs"]
 mod generated;
+#[path = "tidy/options.rs"]
+mod options;
 #[path = "tidy/places.rs"]
 mod places;
 #[path = "tidy/repository.rs"]
@@ -115,4 +117,11 @@ fn the_page_of_checks_is_the_catalogue() {
 #[test]
 fn the_page_of_scenarios_is_their_table() {
     none(generated::compared("docs/scenarios.md", &generated::scenarios(&SCENARIOS)));
+}
+
+#[test]
+fn the_page_of_options_lists_where_they_act() {
+    let page = options::page(&rust());
+    none(generated::compared("docs/options.md", &page));
+    none(options::without_effect(&page));
 }

@@ -329,7 +329,7 @@ proptest! {
         let (last, known) = if tells_last { (given, given) } else { (last, if told { given } else { last }) };
         let open = !told && doubtful.iter().any(|id| *id <= last);
         let lost = (1..=outcomes.len() as u64).any(|id| outcome(id) == Some(0) && !ids.contains(&id));
-        // Those that come right after the last one may have been given, unless that one is told.
+        // Those right after the last one may have been given, unless that one is told.
         let untold = |id: u64| !tells_last && id > known && (known + 1..=id).all(|id| ids.contains(&id));
         let phantom = ids.iter().any(|id| match outcome(*id) {
             Some(1) => true,
@@ -345,7 +345,8 @@ proptest! {
         };
         // The account alone: that somebody wrote all the while is another matter.
         let evidence = history.evidence();
-        let found = judged(&CaseFile::of(&evidence).expect("a run"), |case, assessment| Ok(Account::weighed(case, assessment)?.words(case)));
+        let file = CaseFile::of(&evidence).expect("a run");
+        let found = judged(&file, |case, assessment| Ok(Account::weighed(case, assessment)?.words(case)));
         prop_assert_eq!(found.verdict, expected, "{}", found.reason);
     }
 }
