@@ -1,14 +1,14 @@
-//! Machines that slept: no outage and no lag becomes shorter, whoever counted it.
+//! Machines that slept: no outage and no lag becomes shorter, whichever clock counted the sleep.
 
 use super::*;
 use crate::evidence::{Cause, Clocks, Lapse, Record};
 
-/// By whose clock it took so long.
+/// Which clock counted the sleep.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Counted {
     Log,
     Witness,
-    /// And the harness noticed.
+    /// Both clocks, and the harness reported it.
     Both,
 }
 
@@ -35,14 +35,14 @@ fn slept(records: &[Record], place: usize, us: u64, counted: Counted) -> Vec<Rec
     if counted == Counted::Both {
         let (to_us, last) = (records[place].at_us, records[records.len() - 1].clone());
         let lapse = Lapse { from_us: to_us - us, to_us, cause: Cause::Slept };
-        // Proofs name records by their numbers, so it is told of in the end.
+        // Proofs refer to records by number, so the lapse goes to the end.
         records.push(Record { seq: last.seq + 1, what: What::Lapse(lapse), ..last });
     }
     records
 }
 
-/// Of each disruption its acts, by the records that ask for them, the longest outage, and whether it is known that somebody
-/// wanted to write.
+/// For each disruption the records of its requests, the longest outage, and whether the ledger's writes make that
+/// known.
 fn outages(evidence: &Evidence) -> Vec<(Vec<u64>, u64, bool)> {
     let measures = Measures::of(evidence).expect("a run that started");
     let told = |it: &super::super::Disruption| {
@@ -53,8 +53,8 @@ fn outages(evidence: &Evidence) -> Vec<(Vec<u64>, u64, bool)> {
     measures.disruptions.iter().map(told).collect()
 }
 
-/// That no outage is shorter than it was without the sleep, as far as one is told. Where a sleep leaves open whether a
-/// replica had caught up, a disruption has the next one's acts too.
+/// Asserts that no outage is shorter than without the sleep, as far as outages are known. If a sleep makes a recovery
+/// uncertain, a disruption also has the acts of the next one.
 fn none_is_shorter(was: &[(Vec<u64>, u64, bool)], records: &[Record], place: usize, (us, counted): (u64, Counted)) {
     let is = outages(&Evidence::new(slept(records, place, us, counted)));
     for (acts, was_us, known) in was.iter().filter(|(.., known)| *known) {
@@ -71,7 +71,7 @@ fn stored() -> Vec<Record> {
     Evidence::read(std::path::Path::new(path)).expect("a stored run").records
 }
 
-/// How far from a sleep nothing of it is felt: the witness is read every second, and watches are behind for some.
+/// How far from a sleep it has no effect: the witness is read every second, and watches lag for some seconds.
 const FAR_US: u64 = 10_000_000;
 
 #[test]
