@@ -231,7 +231,7 @@ pub enum SnapshotOf {
     State,
     /// The verdicts on the upgraded cluster: an array of [`Conformed`](super::Conformed).
     Conformance,
-    /// The last lines of a container whose pod the harness awaited in vain: a [`ContainerLog`].
+    /// The last lines of a container, read when a wait for its pod was not met: a [`ContainerLog`].
     ContainerLog,
 }
 

@@ -191,7 +191,7 @@ impl Scenario {
     }
 }
 
-/// The scenarios to act for these, with what they build on, in order. Teardown always comes last.
+/// The wanted scenarios and those that they need, in the order of a run. Teardown is always the last one.
 ///
 /// ```
 /// use steadfast_model::{Scenario, plan};

@@ -1,4 +1,4 @@
-//! Upgrades of the cluster, by the scenario and by somebody whom nobody watched.
+//! Upgrades of the cluster: by the scenario, and by somebody else while no run watched.
 
 use serde_json::{Value, json};
 

@@ -77,7 +77,7 @@ impl Pod {
     }
 }
 
-/// The existing pods, and what speaks against the update so far.
+/// The existing pods, and the evidence against the update so far.
 struct Expected {
     there: [Option<Pod>; 3],
     partition: u32,

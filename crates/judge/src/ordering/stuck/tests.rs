@@ -49,7 +49,7 @@ fn ends(mut history: History) -> History {
     history
 }
 
-/// The harness waits for a pod in vain.
+/// The harness waits for a pod until the deadline.
 fn given_up(mut history: History, pod: &str, last_seen: &str) -> History {
     history.expired(&format!("{pod} Ready under a new UID"), last_seen);
     history.step(Scenario::Roll, Phase::Failed(format!("{pod} was not Ready")));

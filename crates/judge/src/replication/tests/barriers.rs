@@ -140,7 +140,7 @@ fn an_answer_of_another_pod_is_none() {
             assert!(reason.contains("mysql-1 was not asked") || check == RECOVERS, "{check} {uid}: {reason}");
         }
     }
-    // Not even if the answer speaks for the pod.
+    // Not even an answer in favour of the pod.
     let accepted = |history: History| history.answering("mysql-1", Question::TryWrite, SqlAnswer::Rows(Vec::new()));
     accepted(History::good()).expect(REFUSE, Fail);
     accepted(answered_by("another", "mysql-1", Question::TryWrite, |_| true)).expect(REFUSE, Inconclusive);

@@ -171,7 +171,7 @@ fn recreated_again_and_again() -> History {
     })
 }
 
-/// The names of pods that were not recreated do not exist any more.
+/// The names of pods that were not recreated no longer exist.
 fn pod_names_answer(rcode: &'static str) -> History {
     controlled(move |state| {
         let of_pods = |name: &str| name.starts_with("mysql-1.");

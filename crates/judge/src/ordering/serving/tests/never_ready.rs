@@ -11,7 +11,7 @@ use crate::{
 
 use super::{SERVING, started};
 
-/// A run of this many pods, the last of which exists and was awaited in vain.
+/// A run of this many pods, the last of which exists but did not become Ready; the wait for it ended like this.
 fn last_one_waits(replicas: u32, last_seen: &str, outcome: WaitOutcome) -> History {
     let mut history = History::of(replicas);
     history.step(Scenario::Deploy, Phase::Begin);
