@@ -68,7 +68,10 @@ fn text_of<'a>(code: &'a [File], path: &str) -> &'a str {
 }
 
 fn is_test(path: &str) -> bool {
-    !(path.starts_with("src/") || path.starts_with("crates/")) || path.contains("/tests") || path.contains("/history") || path.contains("/sample")
+    !(path.starts_with("src/") || path.starts_with("crates/"))
+        || path.contains("/tests")
+        || path.contains("/history")
+        || path.contains("/sample")
 }
 
 /// Whether code outside of unit tests reads the field from one of its holders.

@@ -1,5 +1,5 @@
-//! Asks one DNS server one question, once: no cache, no search list, no second attempt. What a pod gets when it asks is
-//! what is to be seen; how often to ask is the harness's business.
+//! Sends one query to one DNS server, once: no cache, no search list, no retry. The harness wants to see what a pod
+//! gets when it asks, and decides itself how often to ask.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use super::protocol::DnsAsk;
 use crate::evidence::{DnsAnswer, DnsRecord, Transport};
 
-/// The largest answer by UDP that the server may send, as EDNS0 advertises it (RFC 6891 section 6.2.5).
+/// The largest UDP answer that the server may send in bytes, advertised by EDNS0 (RFC 6891 section 6.2.5).
 const UDP_PAYLOAD: u16 = 4096;
 
 /// Why there is no answer.
@@ -33,7 +33,7 @@ enum Trouble {
     Truncated,
 }
 
-/// Asks, and answers within the deadline.
+/// Sends the query, and answers within the deadline.
 pub async fn ask(ask: &DnsAsk, deadline: Duration) -> DnsAnswer {
     let began = Instant::now();
     let outcome = timeout(deadline, resolve(ask)).await;
@@ -72,7 +72,7 @@ fn unaskable(what: &str, error: impl ToString) -> Trouble {
     Trouble::Question(what.to_owned(), error.to_string())
 }
 
-/// A query under a random id, with recursion desired as a pod's resolver does.
+/// Builds a query with a random id, and with recursion desired like a pod's resolver.
 fn question(name: &str, record_type: RecordType) -> Result<Message, Trouble> {
     let mut name = Name::from_ascii(name).map_err(|error| unaskable(name, error))?;
     name.set_fqdn(true);
@@ -84,7 +84,7 @@ fn question(name: &str, record_type: RecordType) -> Result<Message, Trouble> {
     Ok(message)
 }
 
-/// Passes over datagrams that do not answer the question: anyone can send one.
+/// Queries over UDP. Ignores datagrams that do not answer the query, because anyone can send one.
 async fn by_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, Trouble> {
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).await?;
@@ -100,11 +100,11 @@ async fn by_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<
     }
 }
 
-/// A message by TCP comes after its length (RFC 1035 section 4.2.2).
+/// Queries over TCP, where the length precedes each message (RFC 1035 section 4.2.2).
 async fn by_tcp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, Trouble> {
     let mut stream = TcpStream::connect(server).await?;
     let length = u16::try_from(bytes.len()).map_err(io::Error::other)?;
-    // One write, for some servers expect length and message in one segment (RFC 7766 section 8).
+    // One write, because some servers expect length and message in one segment (RFC 7766 section 8).
     stream.write_all(&[&length.to_be_bytes(), bytes].concat()).await?;
     let mut answer = vec![0; usize::from(stream.read_u16().await?)];
     stream.read_exact(&mut answer).await?;
@@ -118,7 +118,7 @@ fn answers(message: &Message, question: &Message) -> bool {
         && message.queries == question.queries
 }
 
-/// The code's name in the RFCs, which is how the variants are called but for the case.
+/// The name of a response code in the RFCs: the variant's name in upper case.
 fn rcode(code: ResponseCode) -> String {
     match code {
         ResponseCode::Unknown(number) => format!("RCODE{number}"),
@@ -168,7 +168,7 @@ mod tests {
         message
     }
 
-    /// Asks a server by UDP that answers with the messages that `answer` makes of the question.
+    /// Queries a UDP server that answers with the messages that `answer` makes of the query.
     async fn by_udp(name: &str, record_type: &str, answer: impl Fn(&Message) -> Vec<Message>) -> DnsAnswer {
         let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let question = ask_of(server.local_addr().unwrap(), Transport::Udp, name, record_type);
@@ -182,7 +182,7 @@ mod tests {
         tokio::join!(ask(&question, DEADLINE), serve).0
     }
 
-    /// As [`by_udp`], by TCP.
+    /// As [`by_udp`], over TCP.
     async fn by_tcp(name: &str, record_type: &str, answer: impl Fn(&Message) -> Message) -> DnsAnswer {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let question = ask_of(server.local_addr().unwrap(), Transport::Tcp, name, record_type);

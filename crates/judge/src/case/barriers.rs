@@ -1,5 +1,5 @@
-//! Which barriers prove anything. One that waits for nothing, or for less than the primary was known to have by then, is
-//! reached by whoever is behind.
+//! Which barriers prove anything. A barrier for no transaction, or for fewer than the primary was known to have by
+//! then, is reached by a replica that lags.
 
 use std::collections::HashMap;
 
@@ -10,24 +10,24 @@ use crate::{
 
 use super::{super::Finding, Case, Seen};
 
-/// Why barriers prove nothing, by their records: of the others nothing is here.
+/// The reasons why barriers prove nothing, by sequence number; other barriers have no entry.
 pub(super) type Hollow = HashMap<u64, String>;
 
-/// What the primary was known to have by some time.
+/// What the primary was known to have at some time.
 #[derive(Default)]
 struct Known<'a> {
-    /// The most that was told of it, with the record. What does not go beyond adds nothing, so this stays as short as
-    /// the sets that are told.
+    /// The largest set that was reported of the primary, with its record. A set is stored only if it contains the one
+    /// before, so this stays as short as one reported set.
     most: Option<(GtidSet, u64)>,
-    /// Its last own word at each moment, and whether it then had all that it was known to have.
+    /// The primary's own last answer at each checkpoint, and whether it had all known transactions then.
     said: HashMap<&'a Checkpoint, (Seen<'a, Sql>, bool)>,
-    /// Whether it is asked what its replicas are to wait for just before they are, so that a barrier without that is not
-    /// to be trusted.
+    /// Whether the run asks the primary for the set before its replicas wait for it. A barrier without that question is
+    /// then not trusted.
     is_asked: bool,
 }
 
 impl<'a> Case<'a> {
-    /// The doubt about what a barrier proves that was reached.
+    /// The inconclusive finding about a reached barrier, if it proves nothing.
     pub fn hollow(&self, barrier: &Seen<'a, Sql>) -> Option<Finding> {
         let (pod, seq) = (&barrier.it.pod, barrier.mark.seq);
         let why = self.hollow.get_or_init(|| self.find_hollow()).get(&seq)?;
@@ -78,7 +78,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// What is wrong with waiting for this, if anything is.
+    /// What is wrong with the set that a barrier waited for, if anything.
     fn objection(&self, barrier: &Seen<'a, Sql>, primary: &str) -> Option<String> {
         let Some(set) = set_of(barrier) else { return Some("nobody can read what it waited for".to_owned()) };
         if set.is_empty() {
@@ -101,12 +101,12 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Whether this is the primary's own word, and not that of who waited.
+/// Whether this is the primary's own answer and not a replica's barrier.
 fn is_word(sql: &Seen<'_, Sql>) -> bool {
     sql.it.question == Question::GtidExecuted
 }
 
-/// The transactions that an answer tells of: those that were waited for, or those that are to be.
+/// The GTID set in an answer: the one that a barrier waited for, or the one that replicas are to wait for.
 fn set_of(sql: &Seen<'_, Sql>) -> Option<GtidSet> {
     let columns: &[&str] =
         if sql.it.question == Question::Barrier { &["gtid_set"] } else { &["barrier", "gtid_executed"] };
@@ -199,7 +199,7 @@ mod tests {
         untold.sql(&Checkpoint::Replicating, "mysql-0", Question::GtidExecuted, SqlAnswer::Rows(Vec::new()));
         waits(&mut untold, &format!("{A}:1-9"));
         assert_eq!(hollow(&untold), None, "that was asked at another moment");
-        // Where the primary is asked before its replicas wait, it is so each time.
+        // A run that asks the primary before one barrier does so before each.
         let mut elsewhere = started();
         let columns = [("barrier", "0-1-1"), ("gtid_executed", "0-1-1")];
         elsewhere.sql_row(&Checkpoint::Replicating, "mysql-0", Question::GtidExecuted, columns);

@@ -1,4 +1,4 @@
-//! Lost stretches of the history, and which of them leave no doubt.
+//! Gaps of the watch history, and which of them do no harm.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -9,11 +9,11 @@ use crate::{
 
 use super::{super::Finding, Case, Seen, spanned};
 
-/// The scenarios that take the API server away, and every watch with it.
+/// The scenarios that interrupt the API server and with it every watch.
 const SCENARIOS: [Scenario; 2] = [Scenario::ApiserverKill, Scenario::Upgrade];
 
 impl<'a> Case<'a> {
-    /// The doubt that a lost stretch of this kind's history casts on what was seen between two records.
+    /// The inconclusive finding if this kind's history has a harmful gap between two records.
     pub fn gap(&self, object_kind: &str, from: u64, to: u64) -> Option<Finding> {
         let mut gaps = self.timeline.gaps_between(object_kind, from, to);
         gaps.find(|(mark, _)| !self.bridged.contains(&mark.seq)).map(|(mark, gap)| {
@@ -22,8 +22,8 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The gaps that are the harness's own doing and that nothing happened in: the same objects were there, under the
-    /// same UIDs, before the API server was killed or upgraded and in the list that was taken after it.
+    /// The gaps that the harness caused itself and in which nothing happened: the objects before the API server was
+    /// killed or upgraded and those in the list after the gap have the same UIDs.
     pub(super) fn bridged(&self) -> HashSet<u64> {
         let gaps = &self.timeline.gaps;
         if gaps.is_empty() {
@@ -39,7 +39,7 @@ impl<'a> Case<'a> {
         bridged.map(|(mark, _)| mark.seq).collect()
     }
 
-    /// The UIDs of the objects of a kind that were there at a record.
+    /// The UIDs of the objects of a kind that existed at a record.
     fn there_before(&self, object_kind: &str, seq: u64) -> BTreeSet<&'a str> {
         let mut there = BTreeSet::new();
         for event in self.events(object_kind, 0, seq) {
@@ -51,7 +51,7 @@ impl<'a> Case<'a> {
         there
     }
 
-    /// The UIDs of the objects that were listed after a record, before anything else was told of their kind.
+    /// The UIDs of the objects that were listed after a record, before any other event of their kind.
     fn listed(&self, object_kind: &str, after: u64, until: u64) -> BTreeSet<&'a str> {
         let events = self.events(object_kind, after, until);
         events.take_while(|event| event.event == EventType::Listed).map(uid).collect()

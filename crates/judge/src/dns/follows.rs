@@ -1,4 +1,4 @@
-//! A name follows its pod: whoever bears it now is who it leads to, however the last bearer went.
+//! A name follows its pod: it resolves to the pod that has the name now, whatever deleted the last one.
 
 use crate::evidence::{Checkpoint, Scenario};
 
@@ -63,7 +63,7 @@ fn unasked_after(query: &Query, checkpoint: &Checkpoint) -> Finding {
     Finding::inconclusive(format!("{types} of {name} was not asked for {when}: by anybody"), [])
 }
 
-/// Judges each pod's name wherever else it was asked for after the pod had been created again.
+/// Judges all other queries for a pod's name after the pod was created again.
 fn weigh_other_returns(zone: &Zone<'_, '_>, assessment: &mut Assessment, judged: &[(&str, Asking<'_>)]) -> String {
     let (case, mut count) = (zone.case, 0);
     for pod in asked_pods(case) {

@@ -1,4 +1,4 @@
-//! The pods that an update is not for.
+//! The pods that a partition keeps from an update.
 
 use crate::evidence::{Mark, Scenario};
 
@@ -69,7 +69,7 @@ fn replaced(update: &Update<'_>, told: &Told<'_>) -> Finding {
     Finding::fail(format!("{name}, {below}, was told to go at #{at}, and not by the harness"), [at, asked])
 }
 
-/// Who took the place of a pod that the harness deleted: when, and with which revision.
+/// The successor of a pod that the harness deleted: when it was created, and its revision.
 fn came_back<'a>(case: &Case<'a>, update: &Update<'_>, told: &Told<'a>) -> Judged<(Mark, &'a str)> {
     let (name, at) = (&told.life.name, told.at.seq);
     let old = revision_of(told.life)?;

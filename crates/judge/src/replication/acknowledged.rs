@@ -1,4 +1,4 @@
-//! Whether what clients were told of is there in the end.
+//! Whether acknowledged writes are still there at the end.
 
 use crate::evidence::Question;
 
@@ -53,7 +53,7 @@ fn no_acknowledged_write_is_lost(file: &CaseFile<'_>) -> Finding {
     })
 }
 
-/// What was not done to the workload, and why, as part of a sentence.
+/// The disruptions that were left out, and why, as part of a sentence.
 fn left_out(case: &Case<'_>) -> String {
     let of_interest = case.run.left_out.iter().filter(|it| DISRUPTIVE.contains(&it.scenario));
     let told: Vec<String> = of_interest.map(|it| format!("{} ({})", it.scenario, it.why)).collect();

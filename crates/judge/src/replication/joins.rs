@@ -1,4 +1,4 @@
-//! Whether a replica that the set did not have before becomes one like the others.
+//! Whether an additional replica becomes like the others.
 
 use crate::evidence::{Checkpoint, Question, Scenario};
 

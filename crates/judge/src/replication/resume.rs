@@ -1,4 +1,4 @@
-//! Whether replicas go on when their source was created again.
+//! Whether replicas resume after their source was created again.
 
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ fn first_write(case: &Case<'_>, deletion: &Deletion<'_>, uid: &str) -> Judged<(u
     })
 }
 
-/// When a replica was seen to have the row: at the barrier that was asked for after the write, where it reached that.
+/// When a replica was seen to have the row: at the barrier that was asked for after the write, if it reached that.
 fn resumes(
     case: &Case<'_>,
     deletion: &Deletion<'_>,
@@ -103,7 +103,7 @@ fn resumes(
     Err(Finding::fail(format!("{pod} had row {id} only {when} (#{seq})"), [ready.seq, seq]))
 }
 
-/// That nobody told a replica anything after a deletion: what it did then, it did by itself.
+/// Checks that nobody configured a replica after a deletion, so that it resumed by itself.
 pub(super) fn untold(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Judged<()> {
     let told = |sql: &Seen<'_, Sql>| matches!(sql.question, Question::Configure | Question::FaultInjection);
     if let Some(told) = case.sql().find(|sql| sql.pod == pod && told(sql) && deletion.spans(sql.mark)) {
@@ -113,7 +113,7 @@ pub(super) fn untold(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Jud
     Ok(())
 }
 
-/// That a replica follows the same host as before, by each of its channels: the same name, that is, wherever it leads now.
+/// Checks that a replica's channels follow the same host names as before, wherever these resolve to now.
 pub(super) fn same_host(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Judged<()> {
     let after = case.answer_after(deletion, pod, Question::ReplicaStatus)?;
     let asked = |sql: &Seen<'_, Sql>| sql.pod == pod && sql.question == Question::ReplicaStatus;

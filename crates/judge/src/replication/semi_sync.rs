@@ -1,4 +1,4 @@
-//! Whether commits waited for a replica, where they are to.
+//! Whether commits waited for a replica, if they should.
 
 use crate::evidence::Scenario;
 

@@ -1,4 +1,4 @@
-//! Whether the upgraded cluster does what the old one did.
+//! Whether the upgraded cluster passes the checks that the old one passed.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,11 @@ use super::super::{
     words::some_of,
 };
 
-/// What checks build on that this run acts too: who applies to the workload here applies to it there.
+/// The scenarios that this run has in common with the run on the upgraded cluster: a check of these that applies here
+/// applies there too.
 const FOUNDATION: [Scenario; 2] = [Scenario::Deploy, Scenario::Replicate];
 
-/// The checks that every version of the harness had. A version that has one of the others has all of them.
+/// The checks of the harness's first version. A version that has one of the later checks has all of them.
 const FIRST: [&str; 38] = [
     "ordering::starts_in_ordinal_order",
     "ordering::ready_means_serving",
@@ -106,7 +107,7 @@ fn new_version_still_conforms(file: &CaseFile<'_>) -> Finding {
     })
 }
 
-/// A check that the harness knew and that concluded nothing leaves the question open.
+/// Rejects as inconclusive if a known check has no verdict.
 fn object_to_missing(assessment: &mut Assessment, told: &BTreeSet<&str>, seq: u64) {
     let later = || CATALOGUE.iter().map(|check| check.id).filter(|id| !FIRST.contains(id));
     let knows_later = later().any(|id| told.contains(id));
@@ -118,8 +119,8 @@ fn object_to_missing(assessment: &mut Assessment, told: &BTreeSet<&str>, seq: u6
     }
 }
 
-/// A check that did not apply to the workload on the upgraded cluster, and did before, leaves the question open; so does
-/// a property of which no check applied.
+/// Rejects as inconclusive a check that was skipped on the upgraded cluster although it applies to the workload, and a
+/// property without any check that passed.
 fn object_to_skipped(
     assessment: &mut Assessment,
     file: &CaseFile<'_>,

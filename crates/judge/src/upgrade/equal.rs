@@ -1,4 +1,4 @@
-//! Whether the cluster and the workload are after an upgrade what they were before it.
+//! Whether cluster and workload are the same after an upgrade as before it.
 
 use crate::evidence::{Scenario, Subject};
 
@@ -54,7 +54,7 @@ fn state_is_equal_before_and_after(file: &CaseFile<'_>) -> Finding {
     })
 }
 
-/// Defects are held against the upgrade unless they were there before.
+/// Holds defects against the upgrade, unless they were there before.
 fn object_to_defects(assessment: &mut Assessment, told: &Told, found: &[Defect], known: impl Fn(&Defect) -> bool) {
     let (seq, stage) = (told.mark.seq, &told.state.stage);
     for defect in found {
@@ -64,7 +64,7 @@ fn object_to_defects(assessment: &mut Assessment, told: &Told, found: &[Defect],
     }
 }
 
-/// Weighs the differences that a step made; tells what it changed as it may.
+/// Judges the differences that a step made, and returns what it changed.
 fn weigh(assessment: &mut Assessment, subject: &Subject, step: Step<'_>) -> String {
     let found = compare(subject, &step.before.state, &step.after.state);
     for classed in &found {

@@ -1,4 +1,4 @@
-//! Whether what clients wrote while the cluster was upgraded is there.
+//! Whether the writes of clients during the upgrade are still there.
 
 use crate::evidence::{Scenario, Stage};
 
@@ -57,7 +57,8 @@ fn writes_survive_the_upgrade(file: &CaseFile<'_>) -> Finding {
     })
 }
 
-/// The longest outage of each step. Of an upgrade that nobody watched no time is known: it is the longest of all then.
+/// The longest outage of each step. The time of an upgrade that nobody watched is unknown: the longest outage of all
+/// counts.
 fn outages(case: &Case<'_>, steps: &[Step<'_>]) -> Vec<Option<u64>> {
     let windows: Vec<(u64, u64)> = steps.iter().map(|step| (step.before.mark.at_us, step.after.mark.at_us)).collect();
     let within = longest_outages(case, &windows);

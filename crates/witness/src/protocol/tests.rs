@@ -1,4 +1,4 @@
-//! What the two sides say, as it is documented, and that no secret shows.
+//! The messages of both sides, as documented, and that no secret is printed.
 
 use super::*;
 
