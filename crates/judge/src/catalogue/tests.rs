@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::{
-    CATALOGUE, Check, Finding, UPGRADE_CHECKS,
+    CATALOGUE, Check, Finding, Judged, Outcome, UPGRADE_CHECKS,
     Verdict::{self, Fail, Inconclusive, Pass},
     all,
     evidence::{Evidence, LeftOut, Note, Phase, Question, Record, Scenario, SqlAnswer, Step, What},
@@ -131,8 +131,7 @@ fn no_prefix_of_a_good_run_is_a_failure() {
             let mut cut = whole.clone();
             cut.records.truncate(length);
             let evidence = cut.evidence();
-            for check in checks {
-                let finding = check.judge(&evidence);
+            for Judged { check, finding, .. } in Outcome::of(&evidence, checks).judged {
                 assert_ne!(finding.verdict, Verdict::Fail, "{} after {length}: {}", check.id, finding.reason);
             }
         }
