@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::error::ScenarioError;
-use crate::evidence::{Act, Fault, Life, PodLife, Timeline, What};
+use crate::evidence::{Act, Fault, Incarnation, PodLife, Timeline, What};
 use crate::record::WaitStatus;
 use crate::workload::by_uid;
 
@@ -115,7 +115,7 @@ impl Context {
     }
 
     /// Waits for something of one object's life; where that has ended without, it comes no more.
-    pub(crate) async fn of_life<L: Life, T>(
+    pub(crate) async fn of_life<L: Incarnation, T>(
         &self,
         what: &str,
         limit: Duration,

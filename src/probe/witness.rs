@@ -29,7 +29,7 @@ const WAY: Duration = Duration::from_secs(10);
 /// The witness could not be asked. It says nothing about what it was to be asked of.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the witness {pod} could not be asked: {reason}")]
-pub struct Trouble {
+pub struct WitnessError {
     pod: String,
     reason: String,
 }
@@ -50,7 +50,7 @@ pub struct Session {
 struct Slot {
     link: Option<Link>,
     /// When the witness could not be reached, and why.
-    refused: Option<(Instant, Trouble)>,
+    refused: Option<(Instant, WitnessError)>,
 }
 
 struct Link {
@@ -77,7 +77,7 @@ impl Session {
     ///
     /// # Errors
     /// When the witness cannot be reached.
-    pub async fn open(&self) -> Result<(), Trouble> {
+    pub async fn open(&self) -> Result<(), WitnessError> {
         let mut slot = self.link.lock().await;
         self.connected(&mut slot).await.map(drop)
     }
@@ -86,7 +86,7 @@ impl Session {
     ///
     /// # Errors
     /// When the witness cannot be reached, or its answer does not come back.
-    pub async fn ask(&self, ask: Ask, limit: Duration) -> Result<(u64, Answer), Trouble> {
+    pub async fn ask(&self, ask: Ask, limit: Duration) -> Result<(u64, Answer), WitnessError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let deadline_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let mut line = serde_json::to_vec(&Request { id, deadline_ms, ask }).map_err(|error| self.trouble(error))?;
@@ -105,7 +105,7 @@ impl Session {
     ///
     /// # Errors
     /// When the witness cannot be reached, or does not know.
-    pub async fn resolver(&self) -> Result<Option<IpAddr>, Trouble> {
+    pub async fn resolver(&self) -> Result<Option<IpAddr>, WitnessError> {
         self.open().await?;
         if self.protocol.load(Ordering::Relaxed) < TELLS_RESOLVER {
             return Ok(None);
@@ -116,7 +116,7 @@ impl Session {
         }
     }
 
-    async fn send(&self, id: u64, line: &[u8]) -> Result<oneshot::Receiver<Reply>, Trouble> {
+    async fn send(&self, id: u64, line: &[u8]) -> Result<oneshot::Receiver<Reply>, WitnessError> {
         let mut slot = self.link.lock().await;
         let link = self.connected(&mut slot).await?;
         let (sender, receiver) = oneshot::channel();
@@ -136,7 +136,7 @@ impl Session {
 
     /// The open link. Those who ask while the witness cannot be reached are told so at once: each of them waiting for
     /// yet another try would hold up a whole scenario.
-    async fn connected<'a>(&self, slot: &'a mut Slot) -> Result<&'a mut Link, Trouble> {
+    async fn connected<'a>(&self, slot: &'a mut Slot) -> Result<&'a mut Link, WitnessError> {
         if slot.link.as_ref().is_none_or(|link| link.reader.is_finished()) {
             if let Some((since, trouble)) = &slot.refused
                 && since.elapsed() < REFUSED_FOR
@@ -155,7 +155,7 @@ impl Session {
         slot.link.as_mut().ok_or_else(|| self.trouble("the session is closed"))
     }
 
-    async fn attach(&self) -> Result<Link, Trouble> {
+    async fn attach(&self) -> Result<Link, WitnessError> {
         let buffer = 64 * 1024;
         let parameters = AttachParams::default().stdin(true).stdout(true).stderr(false);
         let parameters = parameters.max_stdin_buf_size(buffer).max_stdout_buf_size(buffer);
@@ -189,8 +189,8 @@ impl Session {
         Ok(Link { input: Box::new(input), pending, reader, _process: process })
     }
 
-    fn trouble(&self, reason: impl ToString) -> Trouble {
-        Trouble { pod: self.pod.clone(), reason: reason.to_string() }
+    fn trouble(&self, reason: impl ToString) -> WitnessError {
+        WitnessError { pod: self.pod.clone(), reason: reason.to_string() }
     }
 }
 

@@ -164,7 +164,7 @@ pub enum RunError {
     },
     /// The witness could not be asked.
     #[error(transparent)]
-    Witness(#[from] crate::probe::Trouble),
+    Witness(#[from] crate::probe::WitnessError),
     /// The clean-up did not come to its end.
     #[error("what the run made in the namespace {namespace} could not be deleted within {limit:?}; delete it by hand")]
     NotTornDown {

@@ -83,7 +83,7 @@ pub(super) struct Case<'a> {
     /// Sequence numbers of the gaps across which order is proved all the same.
     pub bridged: HashSet<u64>,
     /// Barriers that prove nothing, computed on first use.
-    hollow: OnceCell<barriers::Hollow>,
+    unproven: OnceCell<barriers::UnprovenBarriers>,
 }
 
 impl<'a> Case<'a> {
@@ -91,8 +91,8 @@ impl<'a> Case<'a> {
     pub fn of(evidence: &'a Evidence) -> Option<Self> {
         let run = evidence.run()?;
         let (subject, timeline, clocks) = (&run.subject, &evidence.timeline, &evidence.clocks);
-        let (bridged, hollow) = (HashSet::new(), OnceCell::new());
-        let case = Self { evidence, run, subject, timeline, clocks, bridged, hollow };
+        let (bridged, unproven) = (HashSet::new(), OnceCell::new());
+        let case = Self { evidence, run, subject, timeline, clocks, bridged, unproven };
         Some(Self { bridged: case.bridged(), ..case })
     }
 

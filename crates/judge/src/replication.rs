@@ -165,14 +165,14 @@ fn reached_all<'a>(
 
 /// Whether a replica reached a barrier that proves something.
 fn has_reached<'a>(case: &Case<'a>, barrier: &Seen<'a, Sql>) -> bool {
-    barrier.value("reached").is_ok_and(|reached| reached == "1") && case.hollow(barrier).is_none()
+    barrier.value("reached").is_ok_and(|reached| reached == "1") && case.unproven(barrier).is_none()
 }
 
 /// Checks that a replica reached a barrier that proves something. If it did not, its status may give the reason.
 fn reached<'a>(case: &Case<'a>, barrier: Seen<'a, Sql>, last: impl Fn() -> Judged<Seen<'a, Sql>>) -> Judged<Mark> {
     let seq = barrier.mark.seq;
     if barrier.value("reached")? == "1" {
-        return case.hollow(&barrier).map_or(Ok(barrier.mark), Err);
+        return case.unproven(&barrier).map_or(Ok(barrier.mark), Err);
     }
     let wanted = barrier.value("gtid_set").unwrap_or("the transactions of its source");
     let errors = last().and_then(channels).map_or(String::new(), |channels| errors(&channels));

@@ -48,7 +48,7 @@ pub use scenario::{Description, Disrupts, SCENARIOS, Scenario, UnknownScenario, 
 pub use state::*;
 pub use subject::*;
 pub use timeline::{
-    Change, ClaimLife, Family, Life, Lives, Mark, PodLife, SetState, Timeline, VolumeLife, other_address,
+    Change, ClaimLife, Family, Incarnation, Lives, Mark, PodLife, SetState, Timeline, VolumeLife, other_address,
 };
 pub use vain::{LastWords, Warning};
 

@@ -21,7 +21,7 @@ use super::subject::{Retention, Subject};
 use crate::object::{items, text};
 
 pub use family::Family;
-pub use life::{Change, Life, Mark, PodLife, other_address};
+pub use life::{Change, Incarnation, Mark, PodLife, other_address};
 pub use lives::Lives;
 pub use set::SetState;
 pub use storage::{ClaimLife, VolumeLife};

@@ -20,7 +20,7 @@ const UDP_PAYLOAD: u16 = 4096;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
-enum Trouble {
+enum DnsError {
     #[error("{0:?} cannot be asked for: {1}")]
     Question(String, String),
     #[error("{0}")]
@@ -51,7 +51,7 @@ pub async fn ask(ask: &DnsAsk, deadline: Duration) -> DnsAnswer {
     }
 }
 
-async fn resolve(ask: &DnsAsk) -> Result<DnsAnswer, Trouble> {
+async fn resolve(ask: &DnsAsk) -> Result<DnsAnswer, DnsError> {
     let server = SocketAddr::new(ask.address, ask.port);
     let record_type = ask.record_type.parse().map_err(|error| unaskable(&ask.record_type, error))?;
     let question = question(&ask.name, record_type)?;
@@ -61,19 +61,19 @@ async fn resolve(ask: &DnsAsk) -> Result<DnsAnswer, Trouble> {
         Transport::Tcp => by_tcp(server, &question, &bytes).await?,
     };
     if response.metadata.truncation {
-        return Err(Trouble::Truncated);
+        return Err(DnsError::Truncated);
     }
     let records = response.answers.iter().filter(|record| record.record_type() == record_type);
     let records = records.map(|record| DnsRecord { ttl: record.ttl, data: text(&record.data) }).collect();
     Ok(DnsAnswer::Response { rcode: rcode(response.metadata.response_code), records })
 }
 
-fn unaskable(what: &str, error: impl ToString) -> Trouble {
-    Trouble::Question(what.to_owned(), error.to_string())
+fn unaskable(what: &str, error: impl ToString) -> DnsError {
+    DnsError::Question(what.to_owned(), error.to_string())
 }
 
 /// Builds a query with a random id, and with recursion desired like a pod's resolver.
-fn question(name: &str, record_type: RecordType) -> Result<Message, Trouble> {
+fn question(name: &str, record_type: RecordType) -> Result<Message, DnsError> {
     let mut name = Name::from_ascii(name).map_err(|error| unaskable(name, error))?;
     name.set_fqdn(true);
     let mut edns = Edns::new();
@@ -85,7 +85,7 @@ fn question(name: &str, record_type: RecordType) -> Result<Message, Trouble> {
 }
 
 /// Queries over UDP. Ignores datagrams that do not answer the query, because anyone can send one.
-async fn by_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, Trouble> {
+async fn by_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, DnsError> {
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).await?;
     socket.connect(server).await?;
@@ -101,7 +101,7 @@ async fn by_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<
 }
 
 /// Queries over TCP, where the length precedes each message (RFC 1035 section 4.2.2).
-async fn by_tcp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, Trouble> {
+async fn by_tcp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, DnsError> {
     let mut stream = TcpStream::connect(server).await?;
     let length = u16::try_from(bytes.len()).map_err(io::Error::other)?;
     // One write, because some servers expect length and message in one segment (RFC 7766 section 8).
@@ -109,7 +109,7 @@ async fn by_tcp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<
     let mut answer = vec![0; usize::from(stream.read_u16().await?)];
     stream.read_exact(&mut answer).await?;
     let message = Message::from_vec(&answer)?;
-    if answers(&message, question) { Ok(message) } else { Err(Trouble::Stray) }
+    if answers(&message, question) { Ok(message) } else { Err(DnsError::Stray) }
 }
 
 fn answers(message: &Message, question: &Message) -> bool {

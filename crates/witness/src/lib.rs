@@ -25,7 +25,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use ledger::Ledger;
-use protocol::{Answer, Ask, Hello, Line, PROTOCOL, Reply, Request, Trouble};
+use protocol::{Answer, Ask, Hello, InvalidRequest, Line, PROTOCOL, Reply, Request};
 use steadfast_model as evidence;
 use steadfast_model::Stopwatch;
 
@@ -145,9 +145,9 @@ async fn answer(request: Request, socket: &Path) -> Reply {
 }
 
 /// A parse error without the parser's message, which may quote the line and so a password.
-fn trouble(error: &serde_json::Error) -> Trouble {
+fn trouble(error: &serde_json::Error) -> InvalidRequest {
     let kind = error.classify();
-    Trouble { message: format!("the line is not a request: {kind:?} error at column {}", error.column()) }
+    InvalidRequest { message: format!("the line is not a request: {kind:?} error at column {}", error.column()) }
 }
 
 #[cfg(test)]

@@ -207,7 +207,7 @@ pub enum Line {
     /// The answer to a request.
     Reply(Reply),
     /// A line was not a request.
-    Trouble(Trouble),
+    Trouble(InvalidRequest),
 }
 
 /// The first line of a session.
@@ -280,7 +280,7 @@ pub enum Activity {
 
 /// A line was not a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct InvalidRequest {
     /// What is wrong with it, without quoting it.
     pub message: String,
 }

@@ -175,7 +175,7 @@ pub(super) fn disruptions(case: &Case<'_>) -> Vec<Disruption> {
     events.extend(acts.iter().map(|acted| (acted.asked, Event::Act(acted.act))));
     events.extend(case.heard().filter_map(|sql| match sql.it.question {
         Question::Barrier => {
-            let reached = sql.value("reached").is_ok_and(|reached| reached == "1") && case.hollow(&sql).is_none();
+            let reached = sql.value("reached").is_ok_and(|reached| reached == "1") && case.unproven(&sql).is_none();
             reached.then_some((sql.mark, Event::Barrier(sql)))
         }
         Question::GtidExecuted => Some((sql.mark, Event::Asked(sql))),

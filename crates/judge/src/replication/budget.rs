@@ -151,11 +151,11 @@ fn unrecovered(case: &Case<'_>, disruption: &Disruption, title: &str) -> Finding
             [ceased, seq],
         );
     }
-    let hollow = || barriers.iter().rev().find_map(|barrier| case.hollow(barrier));
+    let unproven = || barriers.iter().rev().find_map(|barrier| case.unproven(barrier));
     match case.unmet_wait(disruption.began().seq, until) {
         Some(wait) => wait.blame(format!("{title}: not recovered from (#{ceased}): {wait}"), [ceased, wait.mark.seq]),
         None => {
-            let why = hollow().map_or(String::new(), |hollow| format!(": {}", hollow.reason));
+            let why = unproven().map_or(String::new(), |unproven| format!(": {}", unproven.reason));
             Finding::inconclusive(format!("{title}: nobody saw every replica catch up (#{ceased}){why}"), [ceased])
         }
     }

@@ -9,7 +9,7 @@ use super::family::Family;
 use crate::object::{has_condition, has_strings, items, number, strings, text};
 
 /// An object with a beginning and an end under one UID.
-pub trait Life {
+pub trait Incarnation {
     /// The object's name, which may be reused before and after it, and its UID.
     fn known_as(&self) -> (&str, &str);
 
@@ -88,7 +88,7 @@ pub struct PodLife {
     pub summary: String,
 }
 
-impl Life for PodLife {
+impl Incarnation for PodLife {
     fn known_as(&self) -> (&str, &str) {
         (&self.name, &self.uid)
     }

@@ -3,19 +3,19 @@
 
 use std::{collections::HashMap, ops::Deref, slice};
 
-use super::life::Life;
+use super::life::Incarnation;
 
 /// All lives of one kind of object, by first appearance.
 #[derive(Debug, Clone)]
 pub struct Lives<T> {
     all: Vec<T>,
     by_uid: HashMap<String, usize>,
-    by_name: HashMap<String, Bearers>,
+    by_name: HashMap<String, Holders>,
 }
 
 /// The positions of all lives of a name, by first appearance.
 #[derive(Debug, Clone, Default)]
-struct Bearers {
+struct Holders {
     places: Vec<usize>,
     /// For each, the position in `places` of the oldest life that had not ended when this one began.
     oldest: Vec<usize>,
@@ -44,7 +44,7 @@ impl<'a, T> IntoIterator for &'a Lives<T> {
     }
 }
 
-impl<T: Life> Lives<T> {
+impl<T: Incarnation> Lives<T> {
     /// The life with this UID.
     pub fn of_uid(&self, uid: &str) -> Option<&T> {
         self.by_uid.get(uid).map(|place| &self.all[*place])

@@ -1,7 +1,7 @@
 //! The lives of claims and volumes.
 
 use super::super::record::{EventType, ObjectEvent};
-use super::life::Life;
+use super::life::Incarnation;
 use super::life::{Change, Mark, at, push_if_new};
 use crate::object::text;
 
@@ -22,7 +22,7 @@ pub struct ClaimLife {
     pub deleted: Option<Mark>,
 }
 
-impl Life for ClaimLife {
+impl Incarnation for ClaimLife {
     fn known_as(&self) -> (&str, &str) {
         (&self.name, &self.uid)
     }
@@ -75,7 +75,7 @@ pub struct VolumeLife {
     pub deleted: Option<Mark>,
 }
 
-impl Life for VolumeLife {
+impl Incarnation for VolumeLife {
     fn known_as(&self) -> (&str, &str) {
         (&self.name, &self.uid)
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::evidence::{BEAT, Entry, Ids, Lag, Lapse, Reading, Sampler, WriteOutcome, boot_us, wall_us};
-use story::{Extent, Life, Line, Story};
+use story::{Extent, Line, ProcessLife, Story};
 
 pub use story::{Item, Orders};
 
@@ -47,13 +47,13 @@ struct State {
 /// The state of a process that begins after what the journal has. If the last process was on the same boot, none of its
 /// lines is missing and its clock continues; nor is a line missing after a process that ended by itself. On another
 /// boot or another node the only other clock is the wall clock.
-fn begin_life(story: &Story, boot: &str) -> Life {
+fn begin_life(story: &Story, boot: &str) -> ProcessLife {
     let same = story.life.as_ref().filter(|life| life.boot == boot);
     let continued = || wall_us().max(story.latest_us).saturating_sub(boot_us());
     let whole = story.life.is_none() || same.is_some() || story.at_rest || story.orders.plan.is_none();
     let (first, last) = (story.highest + 1, story.highest + LEAP);
     let doubtful = (!whole).then_some(Ids { first, last });
-    Life { boot: boot.to_owned(), ahead_us: same.map_or_else(continued, |life| life.ahead_us), doubtful }
+    ProcessLife { boot: boot.to_owned(), ahead_us: same.map_or_else(continued, |life| life.ahead_us), doubtful }
 }
 
 impl Journal {

@@ -16,7 +16,7 @@ const MARK_EVERY: u64 = 1_000;
 #[serde(rename_all = "snake_case")]
 pub enum Line {
     /// A process began to use the journal.
-    Life(Life),
+    Life(ProcessLife),
     /// The process ended by itself: no line before this one is missing.
     Rest,
     /// The orders from here on.
@@ -38,7 +38,7 @@ pub enum Line {
 
 /// A process that uses the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Life {
+pub struct ProcessLife {
     /// The boot id of its kernel: a process on the same boot finds all lines of an earlier one, whatever ended that.
     pub boot: String,
     /// How far the journal's clock is ahead of the time since this boot.
@@ -108,7 +108,7 @@ pub struct Extent {
 #[derive(Debug, Default)]
 pub struct Story {
     /// The process of the last lines.
-    pub life: Option<Life>,
+    pub life: Option<ProcessLife>,
     /// Whether that process ended by itself.
     pub at_rest: bool,
     /// Its last orders.
