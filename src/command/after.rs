@@ -1,4 +1,4 @@
-//! `steadfast after`: the second half of an upgrade that somebody else made.
+//! `steadfast after`: the second half of an upgrade that somebody else makes.
 
 use std::path::PathBuf;
 
@@ -52,7 +52,7 @@ impl AfterOptions {
         let target = self.kubeconfig.clone().map(|kubeconfig| Target::Context {
             kubeconfig,
             context: self.context.clone(),
-            // The state file tells which one is meant.
+            // The UID comes from the state file.
             uid: None,
             witness_image: self.witness_image.clone(),
             allow_insecure: self.allow_insecure,
@@ -71,7 +71,7 @@ impl AfterOptions {
     }
 }
 
-/// Acts it.
+/// Runs the command.
 pub async fn act(options: &AfterOptions, color: clap::ColorChoice) -> anyhow::Result<u8> {
     let (wish, progress) = (options.wish(), Progress::new());
     if options.abandon {

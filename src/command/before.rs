@@ -14,7 +14,7 @@ use super::options::RunOptions;
 #[derive(Debug, Args)]
 #[command(mut_arg("writers", |arg| arg.default_value("2")), mut_arg("rate", |arg| arg.default_value("2")))]
 #[command(mut_args(|arg| {
-    // A cluster is named, not made; what is made stays until `after`; and nothing is disrupted.
+    // The cluster exists already, its objects stay until `after`, and nothing is disrupted.
     let hidden = ["nodes", "kubernetes", "ip_family", "keep", "allow_disruption", "witness_namespace"].contains(&arg.get_id().as_str());
     arg.hide(hidden)
 }))]
@@ -45,7 +45,7 @@ impl BeforeOptions {
     }
 }
 
-/// Acts it.
+/// Runs the command.
 pub async fn act(options: &BeforeOptions) -> anyhow::Result<u8> {
     if options.run.has_namespaces() {
         return Ok(usage("--witness-namespace is for `steadfast run`: `before` makes its namespaces; leave it out"));

@@ -1,4 +1,4 @@
-//! What of its scenarios a run may act on its cluster, and what it leaves out.
+//! Which scenarios a run may act on its cluster, and which it leaves out.
 
 use super::{TestCluster, WorkloadRun};
 use crate::evidence::{Disrupts, LeftOut, Scenario};
@@ -7,40 +7,40 @@ use crate::workload::{Apart, shortage};
 /// What a run may disrupt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disruption {
-    /// Nothing: somebody else's cluster, and no word that more is welcome.
+    /// Nothing: an existing cluster, without permission for more.
     Nothing,
     /// Pods of the run's own namespace.
     Workload,
-    /// Nodes, DNS servers and the API server too, since the cluster was made for this run alone.
+    /// Nodes, DNS servers and the API server too, because the cluster was created for this run alone.
     Cluster,
 }
 
 /// The scenarios of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Scope {
-    /// Those to act, in order.
+    /// The scenarios to act, in order.
     pub scenarios: Vec<Scenario>,
-    /// The others.
+    /// The other scenarios.
     pub left_out: Vec<LeftOut>,
 }
 
-/// What decides which scenarios may be acted.
+/// The facts that decide which scenarios may be acted.
 #[derive(Debug, Clone, Copy)]
 struct Ground {
     /// What may be disrupted.
     disruption: Disruption,
-    /// Whether its nodes are containers of this machine.
+    /// Whether the nodes are containers of this machine.
     containers: bool,
-    /// How many there are.
+    /// The number of nodes.
     nodes: usize,
-    /// How many pods the workload has.
+    /// The number of the workload's pods.
     pods: u32,
-    /// Whether one more pod would find a node, and be within the quotas.
+    /// Whether there are a node and quota for one more pod.
     room: bool,
 }
 
 impl Scope {
-    /// What a run may act on this cluster, with a workload of so many pods.
+    /// The scenarios that a run may act on this cluster, with a workload of this many pods.
     pub fn of(test_cluster: &TestCluster, workload_run: &WorkloadRun, pods: u32) -> Self {
         let containers = test_cluster.nodes.is_some();
         let on_nodes =
@@ -62,7 +62,7 @@ impl Scope {
     }
 }
 
-/// Why a scenario must not be acted on such a ground, as the end of a sentence.
+/// Why a scenario must not be acted under these conditions, as the end of a sentence.
 fn why_not(ground: Ground, scenario: Scenario) -> Option<&'static str> {
     let required = scenario.description();
     if required.in_containers && !ground.containers {
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(left_out(Ground { pods: 1, ..OWN }), [Scenario::Claims]);
     }
 
-    /// Checks that the run cannot decide are skipped, with the reason: whoever must not disturb more is not left in doubt.
+    /// Checks that the run cannot decide are skipped with the reason, not left undecided.
     #[test]
     fn what_must_not_be_acted_leaves_no_check_undecided() {
         let wanted: Vec<Scenario> = Scenario::all().collect();
@@ -153,7 +153,7 @@ mod tests {
         let why =
             |scenario: Scenario| scope.left_out.iter().find(|left| left.scenario == scenario).map(|it| it.why.as_str());
         assert!(why(Scenario::Restart).is_some_and(|why| why.contains("--allow-disruption")));
-        // What the flag would not change is not said to be up to it.
+        // If the flag would not help, the reason must not suggest it.
         for scenario in [Scenario::ApiserverKill, Scenario::Claims] {
             assert!(why(scenario).is_some_and(|why| !why.contains("--allow-disruption")), "{scenario}");
         }

@@ -1,5 +1,5 @@
-//! One run for many who ask: the trials of a suite, in one process or, under nextest, in a process each. The first to
-//! ask runs, the others wait and read what it wrote.
+//! One run shared by all trials of a suite, in one process or, under nextest, in one process per trial. The first trial
+//! carries out the run; the others wait and read what it wrote.
 
 use std::fs::OpenOptions;
 use std::path::PathBuf;
@@ -16,10 +16,10 @@ use crate::check::{Check, Finding, Judged, Outcome};
 use crate::evidence::Evidence;
 use crate::report::Progress;
 
-/// The variable by which nextest names a run of many processes.
+/// The variable that identifies a nextest run across processes.
 const NEXTEST_RUN: &str = "NEXTEST_RUN_ID";
 
-/// A run that is started by the first question about it.
+/// A run that starts when its first trial asks for it.
 pub struct Shared {
     settings: Settings,
     cancel: CancellationToken,
@@ -44,7 +44,7 @@ impl Shared {
     /// Judges a check by the run's evidence.
     ///
     /// # Errors
-    /// When the run could not be carried out; the text says why.
+    /// When the run could not be carried out. The text says why.
     pub async fn judge<R>(
         &self,
         check: &'static Check,
@@ -68,7 +68,7 @@ impl Shared {
         with_run(finished, Outcome::with(&finished.evidence, findings.iter().cloned()), &self.settings.rerun)
     }
 
-    /// The outcome of the run, where this process has carried it out: of the many that ask, one is to tell of it.
+    /// The outcome of the run if this process carried it out, so that only one of the trials reports it.
     pub fn carried_out(&self) -> Option<Outcome<'_>> {
         let finished = self.finished.get().filter(|_| self.carried_out.load(Ordering::Relaxed))?.as_ref().ok()?;
         Some(self.outcome(finished))
@@ -92,7 +92,7 @@ impl Shared {
         Ok(finished)
     }
 
-    /// Runs unless another process has, or waits for the one that does.
+    /// Carries out the run unless another process has done so; waits for one that is doing so.
     async fn finish_once(&self, name: &str) -> Result<Finished, RunError> {
         let artifacts = &self.settings.artifacts;
         let path = artifacts.join(format!("{name}.lock"));
@@ -103,7 +103,7 @@ impl Shared {
         let _lock = locked.map_err(|error| refuse(std::io::Error::other(error)))?.map_err(refuse)?;
         let directory = artifacts.join(name);
         if !directory.join("results.json").is_file() {
-            // What is there without a result is of a process that was killed.
+            // A directory without a result is of a killed process.
             match std::fs::remove_dir_all(&directory) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(refuse(error)),
                 _ => return self.run(name, &super::run_id()).await,

@@ -1,4 +1,4 @@
-//! `after`: what has become of the workload and its ledger, and how the cluster does now.
+//! `after`: what happened to the workload and its ledger, and whether the cluster passes the checks now.
 
 use std::path::PathBuf;
 
@@ -19,29 +19,29 @@ use crate::report::Progress;
 use crate::scenario::{self, external_upgrade};
 use crate::workload::Hints;
 
-/// What `after` is asked to do.
+/// The options of `after`.
 #[derive(Debug, Clone)]
 pub struct After {
     /// The state file.
     pub state: PathBuf,
-    /// Where the cluster is, unless it is reached as before.
+    /// How to reach the cluster; `None` to reach it as before.
     pub target: Option<Target>,
-    /// Whether pods of the workload that is deployed once more may be disturbed.
+    /// Whether pods of the workload that is deployed again may be disrupted.
     pub allow_disruption: bool,
-    /// Under which folder the run's directory is made.
+    /// The folder in which the run's directory is created.
     pub artifacts: PathBuf,
-    /// What becomes of what `before` made.
+    /// Whether to keep what `before` created.
     pub keep: Keep,
-    /// Multiplies every time limit, unless as before.
+    /// Multiplies every time limit; `None` to use the same factor as before.
     pub timeout_scale: Option<f64>,
     /// The command that repeats this.
     pub rerun: String,
 }
 
-/// Compares the cluster with the state file, reads the ledger back, and puts all checks to the cluster once more.
+/// Compares the cluster with the state file, reads the ledger back, and runs all checks again.
 ///
 /// # Errors
-/// When the state file cannot be used, or the evidence not be written. Anything else is the finished run's trouble.
+/// When the state file cannot be used, or the evidence cannot be written. Other errors are in `Finished::trouble`.
 pub async fn after(wish: &After, cancel: CancellationToken, progress: &Progress) -> Result<Finished, RunError> {
     let saved = Saved::read(&wish.state).map_err(PhaseError::from)?;
     if saved.phase < Phase::Complete {
@@ -67,10 +67,10 @@ pub async fn after(wish: &After, cancel: CancellationToken, progress: &Progress)
     Ok(Finished { kept, ..finished })
 }
 
-/// Removes what `before` made, and its state file.
+/// Removes what `before` created, and its state file.
 ///
 /// # Errors
-/// When the state file cannot be used, the cluster is another one or not reached, or something stays.
+/// When the state file cannot be used, the cluster is another one or cannot be reached, or something is left.
 pub async fn abandon(wish: &After, progress: &Progress) -> Result<(), RunError> {
     let saved = Saved::read(&wish.state).map_err(PhaseError::from)?;
     let settings = wish.settings(&saved);
@@ -92,7 +92,7 @@ pub async fn abandon(wish: &After, progress: &Progress) -> Result<(), RunError> 
 }
 
 impl After {
-    /// The cluster as it is reached now. That it is the one that is meant is for the state file to tell.
+    /// How to reach the cluster now. The UID in the state file identifies it.
     fn target(&self, saved: &Saved) -> Target {
         let known = &saved.place.target;
         let Some(Target::Context { kubeconfig, context, witness_image, allow_insecure, .. }) = self.target.clone()
@@ -104,11 +104,11 @@ impl After {
         Target::Context { kubeconfig, context, uid, witness_image, allow_insecure, namespaces: None }
     }
 
-    /// The settings of the workload that is deployed once more, and of this call.
+    /// The settings for this call and for the workload that is deployed again.
     fn settings(&self, saved: &Saved) -> Settings {
         let conditions = saved.conditions.clone();
         let Conditions { manifests, mut config, timeout_scale } = conditions;
-        // Of a workload that somebody else deployed the seed's servers know nothing.
+        // Hints about an adopted workload do not apply to the seed.
         let of_seed = saved.adopted && manifests.paths.is_empty();
         if of_seed {
             config.hints = Hints { pull_secret: config.hints.pull_secret, ..Hints::default() };
@@ -155,7 +155,7 @@ impl After {
         };
         looked?;
         let Some((site, _)) = there else { return Ok(()) };
-        // What this makes it removes by itself, also when it is cut short.
+        // The second workload is always removed, even if it is cut short.
         let ending = Ending { cancel: cancel.clone(), keep: &|_| false };
         Box::pin(upgrade::conform(settings, &site.test_cluster, run_context, ending)).await
     }
@@ -182,14 +182,14 @@ impl After {
         journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::State, value }));
         let met = site.meet(manifests, &Made::default()).await?;
         let (site, met) = there.insert((site, met));
-        // That one of them could not be acted to its end is in the evidence, and no reason not to act the other.
+        // A failure of one scenario is in the evidence and does not prevent the other.
         let _ = Box::pin(external_upgrade::after(&met.context, site.saved.before.as_ref())).await;
         let _ = Box::pin(scenario::act(&met.context, Scenario::Settle)).await;
         met.context.save_all_logs().await;
         Ok(())
     }
 
-    /// Whether what `before` made stays.
+    /// Whether what `before` created stays.
     fn keeps(&self, run_context: &RunContext, trouble: Option<&RunError>) -> bool {
         match self.keep {
             Keep::Never => false,

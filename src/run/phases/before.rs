@@ -1,4 +1,4 @@
-//! `before`: the workload and its ledger, and the state that they are in.
+//! `before`: the workload and its ledger, and their state.
 
 use std::path::{Path, PathBuf};
 
@@ -21,21 +21,21 @@ use crate::report::Progress;
 use crate::scenario::{self, external_upgrade};
 use crate::workload::{self, Hints, Manifest};
 
-/// What `before` is asked to do.
+/// The options of `before`.
 #[derive(Debug, Clone)]
 pub struct Before {
     /// The state file.
     pub state: PathBuf,
-    /// The StatefulSet to adopt, in the settings' namespace; a workload is deployed unless given.
+    /// The StatefulSet to adopt, in the settings' namespace; `None` to deploy a workload.
     pub adopt: Option<String>,
-    /// Everything else.
+    /// All other settings.
     pub settings: Settings,
 }
 
-/// Deploys or adopts a workload, starts the ledger, and writes the state of the cluster into the state file.
+/// Deploys or adopts a workload, starts the ledger, and saves the state of the cluster in the state file.
 ///
 /// # Errors
-/// When the state file cannot be used, or the evidence not be written. Anything else is the finished run's trouble.
+/// When the state file cannot be used, or the evidence cannot be written. Other errors are in `Finished::trouble`.
 pub async fn before(wish: &Before, cancel: CancellationToken, progress: &Progress) -> Result<Finished, RunError> {
     let known = match Saved::read(&wish.state) {
         Ok(saved) => Some(saved),
@@ -56,7 +56,7 @@ pub async fn before(wish: &Before, cancel: CancellationToken, progress: &Progres
     Ok(Finished { kept, ..finished })
 }
 
-/// What stays after `before`, and how to go on.
+/// What stays after `before`, and what to do next.
 fn stays(phase: Phase, state: &Path) -> String {
     let state = state.display();
     let (what, next) = match phase {
@@ -73,7 +73,7 @@ fn stays(phase: Phase, state: &Path) -> String {
 }
 
 impl Before {
-    /// Refuses a state file that is about something else than what is asked for.
+    /// Rejects a state file about another workload than the requested one.
     fn is_about(&self, saved: &Saved) -> Result<(), PhaseError> {
         let (subject, namespace) = (&saved.subject, self.settings.namespace.as_ref());
         let set = self.adopt.as_ref().is_none_or(|set| saved.adopted && *set == subject.set);
@@ -88,7 +88,7 @@ impl Before {
         Err(PhaseError::AnotherWorkload { path: self.state.clone(), known, asked: format!("{what}{place}") })
     }
 
-    /// The cluster that is named; for a state file that is there, its own one will do.
+    /// The requested cluster. With an existing state file, that file's cluster is the default.
     fn target<'a>(&'a self, known: Option<&'a Saved>) -> Result<&'a Target, PhaseError> {
         match (&self.settings.target, known) {
             (Target::New { .. }, None) => Err(PhaseError::NoCluster),
@@ -108,7 +108,7 @@ impl Before {
             None => (&self.settings.manifests, self.adopt.is_some()),
         };
         let mut manifests = if deployed { Vec::new() } else { workload::load(path, &lab.kubectl).await?.manifests };
-        // What an earlier call was told goes on counting.
+        // The hints of an earlier call stay in force.
         let hints = known.as_ref().map_or(&self.settings.config.hints, |saved| &saved.conditions.config.hints);
         workload::choose(&mut manifests, hints);
         workload::leave_default_namespace(&mut manifests);
@@ -138,7 +138,7 @@ impl Before {
         if site.saved.phase >= Phase::Writing { again(site).await } else { self.prepare(site, manifests).await }
     }
 
-    /// What is known before anything was made. Whatever can be refused is refused here.
+    /// What is known before anything is created. Everything that can be refused is refused here.
     async fn first(
         &self,
         test_cluster: &TestCluster,
@@ -197,7 +197,7 @@ impl Before {
         Ok(saved)
     }
 
-    /// Brings the workload and the ledger to where they stay, and reads the state.
+    /// Deploys the workload, starts the ledger, and reads the state.
     async fn prepare(&self, mut site: Site<'_>, manifests: Vec<Manifest>) -> Result<(), RunError> {
         let resumed = site.saved.phase;
         site.namespaces_stand().await?;
@@ -246,7 +246,7 @@ impl Before {
     }
 }
 
-/// Reads the state once more, of a workload that stands.
+/// Reads the state again, of a workload that is complete.
 async fn again(mut site: Site<'_>) -> Result<(), RunError> {
     let manifests = site.standing().await?;
     site.run_context.journal.log.record(What::Run(Box::new(site.describe(&[], Vec::new(), None))));
@@ -257,7 +257,8 @@ async fn again(mut site: Site<'_>) -> Result<(), RunError> {
     site.reached(Phase::Complete)
 }
 
-/// The manifests with random values, but for Secrets that a call has made which was cut short: servers have theirs.
+/// The manifests with random values, except Secrets that an interrupted call created: the servers already use their
+/// values.
 async fn fresh(site: &Site<'_>, manifests: Vec<Manifest>) -> Result<Vec<Manifest>, RunError> {
     let mut fresh = Vec::new();
     for manifest in workload::with_random_values(manifests) {
@@ -268,7 +269,7 @@ async fn fresh(site: &Site<'_>, manifests: Vec<Manifest>) -> Result<Vec<Manifest
     Ok(fresh)
 }
 
-/// A target that is found from any folder.
+/// A target that works from any working directory.
 fn absolute(target: Target) -> Target {
     match target {
         Target::Context { kubeconfig, context, uid, witness_image, allow_insecure, namespaces } => {

@@ -1,4 +1,4 @@
-//! The cluster as both phases meet it: what was made there is found again by what the state file remembers.
+//! The cluster as both phases find it: the state file tells which objects were created there.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,10 +30,10 @@ use crate::text::quoted;
 use crate::witness::protocol::Secret;
 use crate::workload::{self, ApplyError, Hints, Manifest};
 
-/// A claim is made first, and an image may have to be pulled.
+/// Time for a witness to become Ready: its claim is provisioned first, and its image may have to be pulled.
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(180);
 
-/// A phase at work.
+/// A phase in progress.
 pub(super) struct Site<'a> {
     pub test_cluster: TestCluster,
     pub run_context: &'a RunContext,
@@ -42,16 +42,16 @@ pub(super) struct Site<'a> {
     pub path: &'a Path,
 }
 
-/// A context, and the watches that it sees by.
+/// A context, and the watches that feed it.
 pub(super) struct Met {
     pub context: Arc<Context>,
     _recorder: Recorder,
 }
 
-/// Reaches the cluster, and refuses one that the state file is not about, before anything is written to it.
+/// Connects to the cluster, and rejects one that the state file is not about, before anything is written to it.
 ///
 /// # Errors
-/// When it is another one, or cannot be reached.
+/// When it is another cluster, or when it cannot be reached.
 pub(super) async fn arrive(
     lab: &Lab,
     target: &Target,
@@ -77,7 +77,7 @@ pub(super) async fn arrive(
     }
 }
 
-/// An object as it is now.
+/// Reads an object as it is now.
 async fn read(
     test_cluster: &TestCluster,
     kind: (&str, &str),
@@ -90,10 +90,10 @@ async fn read(
     there.map_err(|source| RunError::api(&format!("read the {} {name} of {namespace}", kind.1), source))
 }
 
-/// A workload as it runs: its StatefulSet, and the Service that governs it.
+/// A running workload: its StatefulSet and governing Service.
 ///
 /// # Errors
-/// `gone` with the kind and the name of what is not there.
+/// `gone`, with kind and name, for an object that does not exist.
 pub(super) async fn live(
     test_cluster: &TestCluster,
     namespace: &str,
@@ -107,17 +107,17 @@ pub(super) async fn live(
     let governing = governing.ok_or_else(|| gone("Service", service.clone()))?;
     let manifest = |object: DynamicObject, api_version: &str, kind: &str| {
         let mut object = serde_json::to_value(object).unwrap_or_default();
-        // A single object is answered without saying what it is.
+        // The API server returns a single object without its apiVersion and kind.
         (object["apiVersion"], object["kind"]) = (json!(api_version), json!(kind));
         Manifest { origin: format!("the cluster's {kind}"), object }
     };
     Ok(vec![manifest(governing, "v1", "Service"), manifest(there, "apps/v1", "StatefulSet")])
 }
 
-/// The labels of a namespace by which its pods are admitted, or given sidecars, begin so.
+/// The prefixes of a namespace's labels that control the admission of its pods or the injection of sidecars.
 const ADMITTING: [&str; 4] = ["pod-security.kubernetes.io/", "istio-injection", "istio.io/", "linkerd.io/"];
 
-/// A namespace as manifests would bring it, with those labels.
+/// A Namespace manifest with these labels of an existing namespace.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -126,7 +126,7 @@ pub(super) async fn namespace_like(test_cluster: &TestCluster, name: &str) -> Re
     let there = namespaces.get_metadata(name).await;
     let there = there.map_err(|source| RunError::api(&format!("read the namespace {name}"), source))?;
     let mut labels = there.metadata.labels.unwrap_or_default();
-    // By others a tool may take the namespace for one of its own.
+    // Other labels might make a tool treat the namespace as its own.
     labels.retain(|label, _| ADMITTING.iter().any(|prefix| label.starts_with(prefix)));
     let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
     Ok(Manifest { origin: format!("the namespace {name}"), object })
@@ -141,13 +141,13 @@ impl Site<'_> {
         Timeouts::scaled(self.run_context.timeout_scale).at_least(&self.budgets())
     }
 
-    /// Writes down how far it got.
+    /// Saves the progress in the state file.
     pub fn reached(&mut self, phase: Phase) -> Result<(), RunError> {
         self.saved.phase = self.saved.phase.max(phase);
         Ok(self.saved.write(self.path).map_err(PhaseError::from)?)
     }
 
-    /// Makes the namespaces, or finds those that a call made which was cut short.
+    /// Creates the namespaces, or finds those that an interrupted call created.
     pub async fn make_namespaces(&mut self, manifests: &[Manifest]) -> Result<(), RunError> {
         let (client, run) = (self.test_cluster.cluster.client.clone(), self.saved.name());
         for name in [self.saved.near.clone(), self.saved.far.clone()] {
@@ -168,7 +168,7 @@ impl Site<'_> {
         Ok(())
     }
 
-    /// Refuses where a namespace that was made, or the workload, is not there any more; returns the workload.
+    /// Returns the workload. Fails if a created namespace, or the workload, no longer exists.
     pub async fn standing(&self) -> Result<Vec<Manifest>, RunError> {
         self.namespaces_stand().await?;
         let subject = &self.saved.subject;
@@ -177,7 +177,7 @@ impl Site<'_> {
         live(&self.test_cluster, namespace, &subject.set, gone).await
     }
 
-    /// Refuses where a namespace that was made is not there any more.
+    /// Fails if a created namespace no longer exists.
     pub async fn namespaces_stand(&self) -> Result<(), RunError> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
         let namespaces: Api<DynamicObject> = Api::all_with(self.test_cluster.cluster.client.clone(), &resource);
@@ -200,7 +200,7 @@ impl Site<'_> {
         Ok(read(&self.test_cluster, ("", "Secret"), &self.saved.subject.namespace, name).await?.is_some())
     }
 
-    /// What the witnesses need beside a workload of these manifests.
+    /// What the witnesses need to run beside the workload of these manifests.
     pub async fn beside(&self, manifests: &[Manifest]) -> Result<Beside, RunError> {
         let (client, hints) = (&self.test_cluster.cluster.client, &self.saved.conditions.config.hints);
         match self.saved.adopted {
@@ -209,7 +209,7 @@ impl Site<'_> {
         }
     }
 
-    /// Starts the witnesses; those that run stay as they are.
+    /// Starts the witnesses. Running ones stay as they are.
     pub async fn make_witnesses(&mut self, manifests: &[Manifest], beside: &Beside) -> Result<(), RunError> {
         let client = self.test_cluster.cluster.client.clone();
         let passwords = Passwords::kept(&client, &self.saved.near).await?.unwrap_or_else(Passwords::random);
@@ -234,7 +234,7 @@ impl Site<'_> {
         self.reached(Phase::Witnessed)
     }
 
-    /// What this run is, for its evidence.
+    /// The description of this run for its evidence.
     pub fn describe(&self, scenarios: &[Scenario], substitutions: Vec<Substitution>, upgrade: Option<Upgrade>) -> Run {
         let scenarios = scenarios.to_vec();
         let scope = Scope { scenarios: scenarios.clone(), left_out: Vec::new() };
@@ -254,7 +254,7 @@ impl Site<'_> {
         Run { upgrade, ..run }
     }
 
-    /// What is said of the workload: which set it is, was said of manifests, and not of one that runs.
+    /// The hints about the workload. An adopted workload needs no `--statefulset`, which selects one in manifests.
     fn hints(&self) -> Hints {
         let hints = self.saved.conditions.config.hints.clone();
         if self.saved.adopted { Hints { statefulset: None, ..hints } } else { hints }
@@ -264,7 +264,7 @@ impl Site<'_> {
         if self.saved.adopted { Replication::Observed } else { self.saved.conditions.config.replication }
     }
 
-    /// Meets the workload and the witnesses. What is made from here on is in `made`.
+    /// Connects to the workload and the witnesses. Whatever is created from here on is added to `made`.
     pub async fn meet(&self, manifests: Vec<Manifest>, made: &Made) -> Result<Met, RunError> {
         let (client, journal, subject) =
             (&self.test_cluster.cluster.client, &self.run_context.journal, &self.saved.subject);
@@ -311,10 +311,10 @@ impl Site<'_> {
         Ok(Met { context: Arc::new(context), _recorder: recorder })
     }
 
-    /// Deletes what was made, until nothing of it is left.
+    /// Deletes everything that was created, until nothing of it is left.
     ///
     /// # Errors
-    /// When something stays.
+    /// When something is left.
     pub async fn remove(&self) -> Result<(), RunError> {
         let (run, limit) = (self.saved.name(), self.timeouts().teardown * 2);
         let made = book::Made { run: &run, intents: &self.saved.intents, claims_in: None };
@@ -330,7 +330,7 @@ impl Site<'_> {
     }
 }
 
-/// Without its Secret, a witness has no password either.
+/// A placeholder password: a witness without its Secret has none.
 fn empty() -> Secret {
     Secret::from(String::new())
 }
