@@ -1,4 +1,4 @@
-//! All that is done with a log that was read.
+//! Everything that is done with a log that was read.
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use steadfast::check::all;
 use steadfast::evidence::Evidence;
 use steadfast::report::{Judged, Outcome};
 
-/// Has every check judge the evidence, and accounts for every verdict, as `steadfast judge` does.
+/// Judges the evidence with every check and explains every verdict, as `steadfast judge` does.
 pub fn report(evidence: &Evidence) {
     let judge = |check| Judged { check, finding: check.judge(evidence), seconds: 0.0 };
     let judged = all().map(judge).collect();
