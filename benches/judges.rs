@@ -1,5 +1,5 @@
-//! How many records a second the timeline, the index and each judge get through, and that it stays so however many there
-//! are. The arguments are criterion's: `cargo bench --bench judges -- timeline`.
+//! Measures how many records a second the timeline, the index and each judge process, and whether the rate stays the
+//! same for longer logs. The arguments are criterion's: `cargo bench --bench judges -- timeline`.
 
 use std::{hint::black_box, time::Duration};
 
@@ -11,10 +11,10 @@ use steadfast::{
 
 mod day;
 
-/// How long the logs are, in records.
+/// The lengths of the logs, in records.
 const LENGTHS: [usize; 3] = [10_000, 100_000, 1_000_000];
 
-/// How long the log is of which every record is an event of a pod: these are the dearest ones, also in memory.
+/// The length of the log in which every record is an event of a pod. These records cost the most time and memory.
 const IDLE: usize = 100_000;
 
 fn logs(criterion: &mut Criterion) {
@@ -32,12 +32,16 @@ fn logs(criterion: &mut Criterion) {
     over(criterion, "timeline of idle pods", &day::idle(IDLE), Timeline::of);
 }
 
+<<<<<<< HEAD
 /// What a judge does with evidence that nothing was derived from yet.
 fn judge(check: &Check, evidence: &Evidence) -> Finding {
     CaseFile::of(evidence).map(|file| (check.judge)(&file)).expect("a run that started")
 }
 
 /// Measures what is done with a whole log, in records a second.
+=======
+/// Measures work on a whole log, in records a second.
+>>>>>>> h-words3
 fn over<'a, T>(criterion: &mut Criterion, what: &str, records: &'a [Record], work: impl Fn(&'a [Record]) -> T) {
     let mut group = criterion.benchmark_group(what);
     group.sample_size(10).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1));

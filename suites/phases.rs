@@ -1,8 +1,8 @@
-//! The phases suite: `steadfast before` and `steadfast after` around an upgrade that somebody else makes. The suite is that
-//! somebody: it has a kind cluster, and does to it what its owner would, by kubeadm and kubectl.
+//! The phases suite: `steadfast before` and `steadfast after` around an upgrade by somebody else. The suite plays the
+//! owner of a kind cluster, and upgrades it with kubeadm and kubectl as an owner would.
 //!
-//! `STEADFAST_CLUSTER=none` ignores the trials, visibly. Where only a part of the suites is asked for (`STEADFAST_PART`),
-//! upgrades are none of it.
+//! `STEADFAST_CLUSTER=none` ignores the trials visibly. If only a part of the suites is selected (`STEADFAST_PART`),
+//! the upgrades are ignored too.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
@@ -25,7 +25,7 @@ mod upgrades;
 use older_cluster::{OlderCluster, READY_WITHIN};
 use trials::Act;
 
-/// Clusters at once.
+/// The number of clusters at once.
 const AT_ONCE: usize = 1;
 
 const TRIALS: [(&str, Act); 2] = [
@@ -59,7 +59,7 @@ impl OlderCluster {
         command
     }
 
-    /// Calls the program, and sends it this signal once the state file says that it got to this phase.
+    /// Calls the program, and sends it this signal when the state file has reached this phase.
     fn cut_short(&self, arguments: &[&str], phase: &str, signal: &str) -> Result<(), Failed> {
         let file = std::fs::File::create(self.artifacts().join(format!("cut-short-{phase}")))?;
         let mut child = self.program(arguments).stdout(file.try_clone()?).stderr(file).spawn()?;
@@ -78,7 +78,7 @@ impl OlderCluster {
         if ended.success() { Err(format!("{signal} at {phase} came too late").into()) } else { Ok(()) }
     }
 
-    /// Calls the program with the state file; what it says has to hold these words.
+    /// Calls the program with the state file. Its output must contain these words.
     fn call(&self, arguments: &[&str], code: i32, words: &[&str]) -> Result<String, Failed> {
         self.goes_on()?;
         let output = self.program(arguments).output()?;
@@ -122,7 +122,7 @@ impl OlderCluster {
         Ok(())
     }
 
-    /// Does something to a node without the pods of others, by nothing more than a plain drain.
+    /// Drains a node with a plain `kubectl drain`, does something to it, and uncordons it.
     fn drained(&self, node: &str, doing: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
         self.until_done(&["drain", node, "--ignore-daemonsets", "--timeout=180s"])?;
         doing()?;
@@ -134,7 +134,7 @@ impl OlderCluster {
     }
 }
 
-/// Everything around an upgrade to another version, each half called twice.
+/// An upgrade to another version. Both halves are called twice.
 fn upgraded(older_cluster: &OlderCluster) -> Result<(), Failed> {
     std::fs::create_dir_all(older_cluster.artifacts())?;
     let others = older_cluster.namespaces()?;
@@ -160,7 +160,7 @@ fn upgraded(older_cluster: &OlderCluster) -> Result<(), Failed> {
     gone(older_cluster, &others)
 }
 
-/// A workload that others run, on a node that is drained meanwhile: nothing is left in it in the end.
+/// A workload that somebody else runs, on a node that is drained in between. Nothing is left in it at the end.
 fn adopted(older_cluster: &OlderCluster) -> Result<(), Failed> {
     let databases =
         "mysql --user=root --password=\"$MYSQL_ROOT_PASSWORD\" --skip-column-names --execute='SHOW DATABASES'";
@@ -198,7 +198,7 @@ fn adopted(older_cluster: &OlderCluster) -> Result<(), Failed> {
     if holds == held { Ok(()) } else { Err(format!("the adopted server had {held}, and has {holds}").into()) }
 }
 
-/// That the passwords of a witness stand in no file that was written.
+/// Checks that the passwords of a witness are in no file that was written.
 fn is_shown_nowhere(older_cluster: &OlderCluster, namespace: &str) -> Result<(), Failed> {
     let decoded = "--output=go-template={{range .data}}{{. | base64decode}}{{\"\\n\"}}{{end}}";
     let secret = older_cluster.kubectl(&["get", "secret", "steadfast-witness", "--namespace", namespace, decoded])?;
@@ -221,7 +221,7 @@ fn is_shown_nowhere(older_cluster: &OlderCluster, namespace: &str) -> Result<(),
     Ok(())
 }
 
-/// The manifests of a variant with the image that this machine has.
+/// The manifests of a variant with the image of this machine's lab.
 fn rendered(older_cluster: &OlderCluster, variant: &str) -> Result<String, Failed> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/variants").join(variant);
     let mut text = older_cluster.kubectl(&["kustomize", &folder.display().to_string()])?;
@@ -233,7 +233,7 @@ fn rendered(older_cluster: &OlderCluster, variant: &str) -> Result<String, Faile
     Ok(path.display().to_string())
 }
 
-/// That what `before` made is gone, and its state file with it.
+/// Checks that everything that `before` made is gone, and its state file too.
 fn gone(older_cluster: &OlderCluster, others: &str) -> Result<(), Failed> {
     let there = older_cluster.namespaces()?;
     if there != others || older_cluster.state().exists() {

@@ -1,4 +1,4 @@
-//! All that is done with a log that was read.
+//! Everything that is done with a log that was read.
 
 use std::hint::black_box;
 
@@ -6,7 +6,7 @@ use steadfast::check::{Outcome, all};
 use steadfast::evidence::Evidence;
 use steadfast::report::explain;
 
-/// Has every check judge the evidence, and accounts for every verdict, as `steadfast judge` does.
+/// Judges the evidence with every check and explains every verdict, as `steadfast judge` does.
 pub fn report(evidence: &Evidence) {
     let outcome = Outcome::of(evidence, all());
     for judged in &outcome.judged {

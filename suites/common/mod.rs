@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use libtest_mimic::Arguments;
 
-/// The arguments, with the spelling of libtest that libtest-mimic does not know.
+/// The arguments. libtest-mimic does not know one spelling of libtest, so it is translated.
 pub fn arguments() -> Arguments {
     let known = |argument: String| if argument == "--no-capture" { "--nocapture".to_owned() } else { argument };
     Arguments::from_iter(std::env::args().map(known))
 }
 
-/// A variable's value, where it is set and not empty.
+/// The value of a variable, if it is set and not empty.
 ///
 /// # Panics
-/// When it is not what is asked for: a suite that went on would test something else.
+/// If the value cannot be parsed. Otherwise the suite would test something else than requested.
 pub fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
     let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`, which is not what it takes")))

@@ -1,4 +1,5 @@
-//! What runs are held to that share the machine, as the trials of a suite and the stages of a night do.
+//! Budgets for runs that share the machine, such as the trials of a suite and the stages of a nightly run.
 
-/// How far behind replicas may be: others keep the machine and its disk busy, and the suites that use this try something else.
+/// How far replicas may be behind. Other runs keep the machine and its disk busy, and the suites that use this test
+/// other properties.
 pub const BUDGET: [&str; 2] = ["--budget", "lag=1m"];

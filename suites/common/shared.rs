@@ -1,4 +1,4 @@
-//! Suites whose trials are checks, all of which rest on one run.
+//! Suites in which each trial is a check and all checks share one run.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use steadfast::run::{Settings, Shared, Target, cancelled_by_signals};
 
 use crate::common;
 
-/// Makes each of these checks a trial of one run with the settings that `settings` has for those that are asked for.
+/// Makes each of these checks a trial of one run. `settings` gives the settings of the run for the selected checks.
 pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) -> Settings) -> ExitCode {
     let arguments = common::arguments();
     let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
@@ -22,7 +22,7 @@ pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) 
         Trial::ignorable_test(check.id, move || runtime.block_on(judge(&shared, check)))
     };
     let conclusion = libtest_mimic::run(&arguments, checks.iter().map(trial).collect());
-    // Not while trials report: a workflow command has to begin its line.
+    // Not while trials print: a workflow command must be at the start of a line.
     match GitHub::from_environment().zip(shared.carried_out()).map(|(step, outcome)| step.tell(&outcome)) {
         Some(Err(error)) => {
             steadfast::terminal::complain(&format!("error: {error}"));
@@ -32,7 +32,7 @@ pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) 
     }
 }
 
-/// Ignores all of these checks, visibly.
+/// Ignores all of these checks visibly.
 pub fn ignore(checks: &'static [Check], reason: &str) -> ExitCode {
     let ignored = |check: &Check| {
         let reason = reason.to_owned();
@@ -41,14 +41,14 @@ pub fn ignore(checks: &'static [Check], reason: &str) -> ExitCode {
     libtest_mimic::run(&common::arguments(), checks.iter().map(ignored).collect()).exit_code()
 }
 
-/// A cluster of the suite's own, as the environment describes it.
+/// A new cluster for the suite, as the environment describes it.
 pub fn new_cluster() -> Target {
     let nodes = common::variable("STEADFAST_NODES").unwrap_or(3);
     Target::New { nodes, kubernetes: common::variable("STEADFAST_KUBERNETES"), domain: None, ip_family: IpFamily::Ipv4 }
 }
 
-/// The checks that the filters leave: only the scenarios that they need are acted. A process of nextest has one check,
-/// but runs for all of them.
+/// The checks that the filters select: only the scenarios that they need are run. A process of nextest has only one
+/// check, but its run is for all of them.
 fn wanted(arguments: &Arguments, checks: &'static [Check]) -> Vec<&'static Check> {
     let alone = std::env::var_os("NEXTEST_RUN_ID").is_none();
     let selected = |check: &&Check| !alone || !arguments.is_filtered_out(&Trial::test(check.id, || Ok(())));

@@ -1,4 +1,5 @@
-//! A kind cluster of one node that the trials of a suite share: made when the first of them asks, removed in the end.
+//! A kind cluster with one node that the trials of a suite share. The first trial that needs it creates it, and it is
+//! removed at the end.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,20 +23,20 @@ pub struct SharedCluster {
     made: OnceLock<Result<Made, String>>,
 }
 
-/// A cluster that can be used.
+/// A cluster that is ready.
 pub struct Made {
     pub name: String,
     pub lab: Lab,
     pub kubeconfig: PathBuf,
-    /// One run at a time: each is to find the cluster as it was.
+    /// Lets only one run use the cluster at a time, so that each finds it unchanged.
     pub turn: Mutex<()>,
 }
 
-/// What a trial does on it.
+/// The body of a trial on the cluster.
 pub type Act = fn(&Made) -> Result<(), Failed>;
 
-/// Runs a suite: these trials on a cluster, and others that need none. `STEADFAST_CLUSTER=none` ignores the first,
-/// visibly. It is a failure if something of the cluster is left.
+/// Runs a suite: trials that need the cluster, and others that do not. `STEADFAST_CLUSTER=none` ignores the trials on
+/// the cluster visibly. If something of the cluster is left, the suite fails.
 pub fn run(
     suite: &'static str,
     arguments: &Arguments,
@@ -105,7 +106,7 @@ impl SharedCluster {
 }
 
 impl Made {
-    /// What kubectl says, asked with the cluster's own kubeconfig.
+    /// What kubectl prints when it uses the cluster's kubeconfig.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String, Failed> {
         let mut command = std::process::Command::new(&self.lab.kubectl);
         command.args(arguments).arg("--kubeconfig").arg(&self.kubeconfig);

@@ -1,18 +1,18 @@
-//! Trials that share nothing, each with a cluster of its own.
+//! Independent trials, each with its own cluster.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-/// What a trial does.
+/// The body of a trial.
 pub type Act = fn() -> Result<(), Failed>;
 
-/// Set by a trial that was interrupted: no other one begins after it.
+/// Set by a trial that was interrupted. No other trial starts after that.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Runs the trials that are asked for, so many at once. Where there is a reason not to, or `STEADFAST_CLUSTER=none`, they are
-/// ignored, visibly.
+/// Runs the selected trials, this many at once. If there is a reason not to run them, or with `STEADFAST_CLUSTER=none`,
+/// they are ignored visibly.
 pub fn run(
     mut arguments: Arguments,
     trials: &[(&'static str, Act)],

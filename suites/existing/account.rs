@@ -1,4 +1,4 @@
-//! Accounts of the cluster, each as a kubeconfig of its own.
+//! Accounts of the cluster, each as its own kubeconfig.
 
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
@@ -6,17 +6,17 @@ use tempfile::NamedTempFile;
 
 use super::shared_cluster::Made;
 
-/// Reads what is no secret.
+/// An account that may read everything except Secrets.
 pub fn viewer(made: &Made) -> Result<NamedTempFile, Failed> {
     of(made, "shop", "viewer")
 }
 
-/// Has the rights of `manifests/account`.
+/// An account with the rights of `manifests/account`.
 pub fn runner(made: &Made) -> Result<NamedTempFile, Failed> {
     of(made, "shop", "runner")
 }
 
-/// The cluster's kubeconfig with a token of this account in place of the administrator's certificate.
+/// The cluster's kubeconfig with a token of this account instead of the administrator's certificate.
 pub fn of(made: &Made, namespace: &str, account: &str) -> Result<NamedTempFile, Failed> {
     let token = made.kubectl(&["create", "token", account, "--namespace", namespace, "--duration=1h"])?;
     let text = made.kubectl(&["config", "view", "--raw", "--output", "json"])?;

@@ -1,5 +1,5 @@
-//! Where the trials of a flavour are played: its two servers start with the first trial, serve one trial after the
-//! other, and are gone after the last one.
+//! Where the trials of a flavour run. Its two servers start with the first trial and are removed after the last one.
+//! Trials run one after the other.
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -17,32 +17,32 @@ use tokio_util::sync::CancellationToken;
 use crate::pair::Pair;
 use crate::server::LABEL;
 
-/// A trial: what it does with the two servers.
+/// The body of a trial, which gets the two servers.
 pub type Play = for<'a> fn(&'a Pair) -> BoxFuture<'a, Result<(), Failed>>;
 
-/// Whether manifests would name a server's image so.
+/// Whether this is an image name of a server in manifests.
 pub fn is_server(wanted: &str) -> bool {
     wanted.starts_with("mysql:") || wanted.starts_with("mariadb:")
 }
 
 /// What all flavours share.
 pub struct Ground {
-    /// Names what this process makes.
+    /// Names everything that this process makes.
     run: String,
     cancel: CancellationToken,
     at_once: Arc<Semaphore>,
-    /// The lab, and the lease on all that bears the run's name; made when the first servers are wanted.
+    /// The lab, and the lease on everything with the run's name. Created when the first servers are needed.
     lab: OnceCell<Result<(Lab, Lease), String>>,
 }
 
 impl Ground {
-    /// The ground for so many flavours at once.
+    /// Shared state with room for this many flavours at once.
     pub fn new(at_once: usize, cancel: CancellationToken) -> Self {
         let run = format!("steadfast-flavours-{}", std::process::id());
         Self { run, cancel, at_once: Arc::new(Semaphore::new(at_once)), lab: OnceCell::new() }
     }
 
-    /// The lab, after what killed runs left was removed.
+    /// The lab. First removes what killed runs left.
     async fn lab(&self) -> Result<&Lab, Failed> {
         let made = self.lab.get_or_init(|| async {
             let lab = Lab::read().map_err(|error| error.to_string())?;
@@ -58,13 +58,13 @@ impl Ground {
         made.await.as_ref().map(|(lab, _)| lab).map_err(Failed::from)
     }
 
-    /// Removes what is left of the servers, and gives up the lease.
+    /// Removes what is left of the servers, and releases the lease.
     pub async fn strike(&self, stages: &[Arc<Stage>]) -> Result<(), String> {
         for stage in stages {
             stage.set.lock().await.remove().await;
         }
         let Some(Ok((lab, _))) = self.lab.get() else { return Ok(()) };
-        // Nothing, unless a removal failed.
+        // There is nothing to remove here unless a removal failed.
         remove_all(&lab.docker, &self.run)?;
         let lease = leases().join(format!("{}.lease", self.run));
         std::fs::remove_file(&lease).map_err(|error| format!("cannot remove {}: {error}", lease.display()))
@@ -75,7 +75,7 @@ fn leases() -> PathBuf {
     cache_dir().join("flavours")
 }
 
-/// Removes the containers and networks that bear a run's name.
+/// Removes the containers and networks with a run's name.
 fn remove_all(docker: &str, run: &str) -> Result<(), String> {
     let said = |arguments: &[&str]| {
         let output = Command::new(docker).args(arguments).output().map_err(|error| format!("{docker}: {error}"))?;
@@ -89,7 +89,7 @@ fn remove_all(docker: &str, run: &str) -> Result<(), String> {
     for container in containers.lines() {
         said(&["rm", "--force", "--volumes", container])?;
     }
-    // The filter finds names with more before and behind too.
+    // The filter also matches names that only contain this text.
     let networks = said(&["network", "ls", "--format", "{{.Name}}", "--filter", &format!("name={run}-")])?;
     for network in networks.lines().filter(|name| name.starts_with(&format!("{run}-"))) {
         said(&["network", "rm", network])?;
@@ -97,7 +97,7 @@ fn remove_all(docker: &str, run: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The servers of a flavour, as far as they came.
+/// The servers of a flavour: not started, running, or failed.
 enum Set {
     Unbuilt,
     Standing(Box<Pair>, OwnedSemaphorePermit),
@@ -114,26 +114,26 @@ impl Set {
 
 /// The stage of one flavour.
 pub struct Stage {
-    /// The image, as manifests name it.
+    /// The image name in manifests.
     pub wanted: String,
     ground: Arc<Ground>,
     set: Mutex<Set>,
-    /// Trials that are still to come.
+    /// The number of trials that are still to run.
     left: AtomicUsize,
 }
 
 impl Stage {
-    /// A stage with nothing on it.
+    /// A stage without servers.
     pub fn new(wanted: &str, ground: Arc<Ground>) -> Self {
         Self { wanted: wanted.to_owned(), ground, set: Mutex::new(Set::Unbuilt), left: AtomicUsize::new(0) }
     }
 
-    /// Counts a trial that will be played here.
+    /// Counts a trial that will run here.
     pub fn expect(&self, will_be_played: bool) {
         self.left.fetch_add(will_be_played.into(), Ordering::Relaxed);
     }
 
-    /// Plays a trial, alone on the stage. The servers go with the last one, however it ends.
+    /// Runs a trial alone on the stage. The last trial removes the servers, however it ends.
     pub async fn play(&self, play: Play) -> Result<(), Failed> {
         let mut set = self.set.lock().await;
         let mut played = AssertUnwindSafe(self.play_on(&mut set, play)).catch_unwind().await;

@@ -1,4 +1,4 @@
-//! What the suites share that put many workloads into one cluster.
+//! What suites share that run many workloads in one cluster.
 
 mod corefile;
 #[path = "../common/neighbours.rs"]
@@ -26,14 +26,15 @@ pub use stage::{Act, Ground, Stage};
 pub trait Case: Send + 'static {
     /// Its name.
     fn name(&self) -> String;
-    /// On which of the suite's stages it is played.
+    /// The number of the stage on which it runs.
     fn stage(&self) -> usize;
-    /// Plays it, and judges what was seen.
+    /// Runs it and judges what was recorded.
     fn run(&self, stage: &Stage) -> impl Future<Output = Result<(), Failed>>;
 }
 
-/// Plays the pieces of a suite, or the part of them that is asked for, so many at once, and removes the stages. Those of
-/// the last stage come first: all clusters are made before anything is played, and the ones of few pieces soon go.
+/// Runs the trials of a suite, or the selected part of them, this many at once, and removes the stages. The trials of
+/// the last stage come first: all clusters are created before any trial runs, and clusters with few trials are removed
+/// early.
 pub fn run<P: Case>(mut cases: Vec<P>, grounds: &[(&str, Ground)], at_once: usize) -> ExitCode {
     let mut arguments = crate::common::arguments();
     if std::env::var("STEADFAST_CLUSTER").as_deref() == Ok("none") {
@@ -55,7 +56,8 @@ pub fn run<P: Case>(mut cases: Vec<P>, grounds: &[(&str, Ground)], at_once: usiz
         stage.expect_one();
         Trial::test(case.name(), move || runtime.block_on(play_one(case, &stage)))
     });
-    // A trial mostly waits, so the number at once follows from what the clusters carry, not from the cores here.
+    // A trial mostly waits, so the number at once depends on what the clusters can carry, not on the cores of this
+    // machine.
     arguments.test_threads.get_or_insert(at_once);
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     let torn_down = runtime.block_on(futures::future::join_all(stages.iter().map(|stage| stage.tear_down())));
@@ -79,10 +81,10 @@ fn ignored(name: String, reason: String) -> Trial {
     Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
 }
 
-/// The list of a suite's workloads.
+/// Reads the list of a suite's workloads.
 ///
 /// # Panics
-/// When it cannot be read: a suite without its list must not look like success.
+/// If it cannot be read: a suite without its list must not look like success.
 pub fn list<T: DeserializeOwned>(path: &Path) -> Vec<T> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
     let list: Vec<T> = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -90,8 +92,8 @@ pub fn list<T: DeserializeOwned>(path: &Path) -> Vec<T> {
     list
 }
 
-/// Judges what was seen by these checks and every one whose scenarios were all acted, but for those that must not be on
-/// such a cluster, and writes the reports.
+/// Judges the evidence with these checks and with all checks whose scenarios were run, except those that do not apply
+/// to such a cluster. Writes the reports.
 pub fn judged<'a>(
     evidence: &'a Evidence,
     directory: &Path,

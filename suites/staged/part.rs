@@ -1,4 +1,5 @@
-//! A part of a suite, so that short runs get through all of it in turn: `STEADFAST_PART=2/5` is the second fifth.
+//! A part of a suite: `STEADFAST_PART=2/5` is the second fifth. With parts, short runs can cover the whole suite in
+//! turn.
 
 /// Which trials of a suite run: all, or one part of several.
 #[derive(Debug, Clone, Copy)]
@@ -8,10 +9,10 @@ pub struct Part {
 }
 
 impl Part {
-    /// The part that the environment asks for.
+    /// The part that the environment selects.
     ///
     /// # Panics
-    /// When it asks for something else: a suite that went on would test something else.
+    /// If the value is invalid: otherwise the suite would test something else than requested.
     pub fn from_environment() -> Self {
         let Ok(text) = std::env::var("STEADFAST_PART") else { return Self { number: 1, of: 1 } };
         let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
@@ -21,7 +22,7 @@ impl Part {
         }
     }
 
-    /// Whether the trial with this place in its list belongs to the part.
+    /// Whether the trial at this index belongs to the part.
     pub fn has(self, index: usize) -> bool {
         index % self.of == self.number - 1
     }
