@@ -32,16 +32,12 @@ fn logs(criterion: &mut Criterion) {
     over(criterion, "timeline of idle pods", &day::idle(IDLE), Timeline::of);
 }
 
-<<<<<<< HEAD
 /// What a judge does with evidence that nothing was derived from yet.
 fn judge(check: &Check, evidence: &Evidence) -> Finding {
     CaseFile::of(evidence).map(|file| (check.judge)(&file)).expect("a run that started")
 }
 
-/// Measures what is done with a whole log, in records a second.
-=======
 /// Measures work on a whole log, in records a second.
->>>>>>> h-words3
 fn over<'a, T>(criterion: &mut Criterion, what: &str, records: &'a [Record], work: impl Fn(&'a [Record]) -> T) {
     let mut group = criterion.benchmark_group(what);
     group.sample_size(10).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1));

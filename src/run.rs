@@ -43,7 +43,6 @@ pub use budget::{Budget, BudgetError};
 pub use config::RunConfig;
 pub use error::RunError;
 pub use guest::sweep as sweep_cluster;
-pub use scope::Disruption;
 pub use settings::{Keep, Settings};
 pub use shared::Shared;
 pub use signals::cancelled_by_signals;

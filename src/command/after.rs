@@ -48,7 +48,7 @@ pub struct AfterOptions {
 }
 
 impl AfterOptions {
-    fn wish(&self) -> phases::After {
+    fn request(&self) -> phases::After {
         let target = self.kubeconfig.clone().map(|kubeconfig| Target::Context {
             kubeconfig,
             context: self.context.clone(),
@@ -73,15 +73,15 @@ impl AfterOptions {
 
 /// Runs the command.
 pub async fn act(options: &AfterOptions, color: clap::ColorChoice) -> anyhow::Result<u8> {
-    let (wish, progress) = (options.wish(), Progress::new());
+    let (request, progress) = (options.request(), Progress::new());
     if options.abandon {
-        let done = phases::abandon(&wish, &progress).await;
+        let done = phases::abandon(&request, &progress).await;
         return done.map_or_else(|error| refused(&error, &progress), |()| Ok(0));
     }
-    let finished = match phases::after(&wish, run::cancelled_by_signals(), &progress).await {
+    let finished = match phases::after(&request, run::cancelled_by_signals(), &progress).await {
         Err(error) => return refused(&error, &progress),
         Ok(finished) => finished,
     };
     let checks: Vec<_> = UPGRADE_CHECKS.iter().collect();
-    report(&finished, &progress, (&checks, &wish.rerun), color)
+    report(&finished, &progress, (&checks, &request.rerun), color)
 }

@@ -5,8 +5,8 @@
 mod after;
 mod before;
 mod error;
+mod phase_run;
 mod saved;
-mod site;
 
 use super::test_cluster::RunContext;
 use super::{RunError, Settings, make_directory, open_context, run_id};

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use super::RunConfig;
 use super::target::Target;
 use super::test_cluster::RunContext;
-use super::{Disruption, RunError, WorkloadRun, names, preflight};
+use super::{RunError, WorkloadRun, names, preflight};
 use crate::check::Check;
 use crate::cluster::{Lab, Version};
 use crate::driver::FaultInjection;
-use crate::evidence::{Expect, Scenario};
+use crate::evidence::{Disrupts, Expect, Scenario};
 use crate::scenario::plan;
 use crate::workload::{self, Loaded, Sources};
 
@@ -87,10 +87,10 @@ impl Settings {
         }
         let (run_context, namespace, injections) =
             (run_context.clone(), self.namespace.clone(), self.injections.clone());
-        let disruption = match self.target {
-            Target::New { .. } => Disruption::Cluster,
-            _ if self.allow_disruption => Disruption::Workload,
-            _ => Disruption::Nothing,
+        let may_disrupt = match self.target {
+            Target::New { .. } => Disrupts::Cluster,
+            _ if self.allow_disruption => Disrupts::Workload,
+            _ => Disrupts::Nothing,
         };
         // The seed's pods start in order, and a change of that must be noticed.
         let mut config = self.config.clone();
@@ -99,7 +99,7 @@ impl Settings {
         }
         self.namespaces_are_fit()?;
         let workload_run =
-            WorkloadRun { run_context, manifests, namespace, config, scenarios, injections, disruption, newer: None };
+            WorkloadRun { run_context, manifests, namespace, config, scenarios, injections, may_disrupt, newer: None };
         workload::subject(
             &workload_run.manifests,
             &workload_run.namespace()?,

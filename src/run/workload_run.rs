@@ -15,13 +15,13 @@ use super::guest::{Guest, Plans};
 use super::images::substituted;
 use super::names::{short_name, usable, word_of};
 use super::password::password;
-use super::scope::{Disruption, Scope};
+use super::scope::Scope;
 use super::test_cluster::{RunContext, TestCluster};
 use super::{RunError, preflight_workload, witness};
 use crate::driver::{
     self, Accounts, Context, FaultInjection, Journal, LedgerOptions, Made, Newer, Parts, Timeouts, Witnesses, Workload,
 };
-use crate::evidence::{Budgets, Note, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What};
+use crate::evidence::{Budgets, Disrupts, Note, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What};
 use crate::probe::Session;
 use crate::record::Recorder;
 use crate::scenario::{self};
@@ -45,7 +45,7 @@ pub struct WorkloadRun {
     /// The faults that a mutant injects.
     pub injections: Vec<FaultInjection>,
     /// What the run may disrupt.
-    pub disruption: Disruption,
+    pub may_disrupt: Disrupts,
     /// The release to upgrade the cluster to, in a run that upgrades.
     pub newer: Option<Newer>,
 }

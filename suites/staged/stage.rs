@@ -8,12 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, IpFamily, KindCluster};
 use steadfast::driver::{FaultInjection, Journal, Rate};
-use steadfast::evidence::{Evidence, Scenario};
+use steadfast::evidence::{Disrupts, Evidence, Scenario};
 use steadfast::record::Log;
 use steadfast::report::Progress;
-use steadfast::run::{
-    self, Disruption, Ending, RunConfig, RunContext, RunError, Target, TestCluster, WorkloadRun, exercise,
-};
+use steadfast::run::{self, Ending, RunConfig, RunContext, RunError, Target, TestCluster, WorkloadRun, exercise};
 use steadfast::workload::{self, Manifest, Sources};
 use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -170,7 +168,7 @@ impl Stage {
             scenarios: act.scenarios.clone(),
             injections: act.injections.clone(),
             // Other workloads run on the cluster too.
-            disruption: Disruption::Workload,
+            may_disrupt: Disrupts::Workload,
             newer: None,
             run_context: RunContext {
                 // The namespaces of an interrupted trial are found by this name.

@@ -104,7 +104,7 @@ fn at_most_one_pod_per_ordinal(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         for life in &case.timeline.pods {
             let at = life.added.seq;
-            for other in case.timeline.pods.bearing(&life.name, at).filter(|other| other.added.seq < at) {
+            for other in case.timeline.pods.alive_at(&life.name, at).filter(|other| other.added.seq < at) {
                 let ends =
                     other.deleted.map_or("was never seen to go".to_owned(), |gone| format!("went at #{}", gone.seq));
                 let (new, old) = (short(&life.uid), short(&other.uid));

@@ -90,12 +90,12 @@ impl Timeline {
 
     /// The pod of this name that is alive now; the newest if there are two.
     pub fn live_pod(&self, name: &str) -> Option<&PodLife> {
-        self.pods.bearing(name, self.last_seq).next_back()
+        self.pods.alive_at(name, self.last_seq).next_back()
     }
 
     /// The pod of this name that was alive at that record; the newest if there are two.
     pub fn pod_at(&self, name: &str, seq: u64) -> Option<&PodLife> {
-        self.pods.bearing(name, seq).next_back()
+        self.pods.alive_at(name, seq).next_back()
     }
 
     /// The pod with this UID.
@@ -110,7 +110,7 @@ impl Timeline {
 
     /// The claim of this name that was alive at that record.
     pub fn claim_at(&self, name: &str, seq: u64) -> Option<&ClaimLife> {
-        self.claims.bearing(name, seq).next_back()
+        self.claims.alive_at(name, seq).next_back()
     }
 
     /// The volume that a claim was bound to at that record.

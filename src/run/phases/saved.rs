@@ -217,7 +217,7 @@ impl Saved {
     }
 
     /// Whether the harness has tables and an account in adopted servers.
-    pub fn has_lodgers(&self) -> bool {
+    pub fn has_schemas(&self) -> bool {
         self.adopted && self.phase >= Phase::Deployed
     }
 

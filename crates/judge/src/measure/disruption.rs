@@ -122,7 +122,7 @@ pub(super) fn at_rest<'a, T>(
 
 /// How an act relates to disruptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bearing {
+enum Effect {
     /// It disturbs the workload.
     Disturbs,
     /// It undoes what another act did.
@@ -131,7 +131,7 @@ enum Bearing {
     None,
 }
 
-fn bearing(act: &Act) -> Bearing {
+fn effect(act: &Act) -> Effect {
     match act {
         Act::DeletePod { .. }
         | Act::Hold { .. }
@@ -147,14 +147,14 @@ fn bearing(act: &Act) -> Bearing {
         | Act::RestartDns
         | Act::RestartApiServer
         | Act::UpgradeControlPlane { .. }
-        | Act::UpgradeNode { .. } => Bearing::Disturbs,
-        Act::Release { .. } | Act::UnpauseNode { .. } | Act::StartNode { .. } | Act::Uncordon { .. } => Bearing::Heals,
+        | Act::UpgradeNode { .. } => Effect::Disturbs,
+        Act::Release { .. } | Act::UnpauseNode { .. } | Act::StartNode { .. } | Act::Uncordon { .. } => Effect::Heals,
         Act::Reapply
         | Act::SetClaimPolicy { .. }
         | Act::DeleteClaims
         | Act::StartLedger { .. }
         | Act::StopLedger
-        | Act::Teardown => Bearing::None,
+        | Act::Teardown => Effect::None,
     }
 }
 
@@ -243,10 +243,10 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn asked(&mut self, asked: Mark, act: &Act) {
-        let bearing = bearing(act);
-        let acts = match (&mut self.open, bearing) {
-            (_, Bearing::None) | (None, Bearing::Heals) => return,
-            (None, Bearing::Disturbs) => {
+        let effect = effect(act);
+        let acts = match (&mut self.open, effect) {
+            (_, Effect::None) | (None, Effect::Heals) => return,
+            (None, Effect::Disturbs) => {
                 self.rests(asked);
                 Vec::new()
             }

@@ -133,7 +133,7 @@ fn not_waited_for(case: &Case<'_>, later: &PodLife, name: &str) -> Finding {
     let at = later.added;
     let added = format!("{} was ADDED at #{}", later.name, at.seq);
     let was_ready = |life: &PodLife| life.first_ready().filter(|ready| ready.seq < at.seq);
-    let lives: Vec<&PodLife> = case.timeline.pods.bearing(name, at.seq).collect();
+    let lives: Vec<&PodLife> = case.timeline.pods.alive_at(name, at.seq).collect();
     let Some(life) = lives.last() else {
         let went = newest(case, name, at.seq).and_then(|life| Some((life, was_ready(life)?)));
         let went = went.filter(|(life, _)| lost(life, at.seq).is_some_and(|since| is_news(case, since, at)));

@@ -63,7 +63,7 @@ impl<T: Incarnation> Lives<T> {
     }
 
     /// Lives of a name at that record, oldest first.
-    pub fn bearing(&self, name: &str, seq: u64) -> impl DoubleEndedIterator<Item = &T> + use<'_, T> {
+    pub fn alive_at(&self, name: &str, seq: u64) -> impl DoubleEndedIterator<Item = &T> + use<'_, T> {
         let places = self.places(name);
         let come = self.come_by(places, seq);
         let oldest = come.checked_sub(1).map_or(0, |last| self.by_name[name].oldest[last]);

@@ -199,7 +199,7 @@ proptest! {
             prop_assert!(timeline.lives(name).eq(of_name()));
             prop_assert_eq!(timeline.live_pod(name), of_name().rev().find(|pod| pod.deleted.is_none()));
             for seq in 0..=timeline.last_seq + 1 {
-                prop_assert!(timeline.pods.bearing(name, seq).eq(of_name().filter(|pod| pod.alive_at(seq))));
+                prop_assert!(timeline.pods.alive_at(name, seq).eq(of_name().filter(|pod| pod.alive_at(seq))));
                 let coming = of_name().filter(|pod| pod.added.seq > seq && pod.added.seq < timeline.last_seq);
                 prop_assert!(timeline.pods.coming(name, seq, timeline.last_seq).eq(coming));
             }

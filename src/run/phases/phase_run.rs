@@ -15,7 +15,7 @@ use super::super::beside::Beside;
 use super::super::budget::held_to;
 use super::super::guest;
 use super::super::password::password;
-use super::super::scope::{Disruption, Scope};
+use super::super::scope::Scope;
 use super::super::test_cluster::{RunContext, TestCluster, reach};
 use super::super::witness::{self, Passwords};
 use super::super::workload_run::description;
@@ -24,7 +24,7 @@ use super::error::PhaseError;
 use super::saved::{Phase, Saved, Thing};
 use crate::cluster::{Cluster, Lab, book, engine};
 use crate::driver::{Accounts, Context, LedgerOptions, Made, Parts, Timeouts, Witnesses, Workload};
-use crate::evidence::{Budgets, Replication, Run, Scenario, Substitution, Upgrade};
+use crate::evidence::{Budgets, Disrupts, Replication, Run, Scenario, Substitution, Upgrade};
 use crate::record::Recorder;
 use crate::text::quoted;
 use crate::witness::protocol::Secret;
@@ -34,7 +34,7 @@ use crate::workload::{self, ApplyError, Hints, Manifest};
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(180);
 
 /// A phase in progress.
-pub(super) struct Site<'a> {
+pub(super) struct PhaseRun<'a> {
     pub test_cluster: TestCluster,
     pub run_context: &'a RunContext,
     pub saved: Saved,
@@ -43,7 +43,7 @@ pub(super) struct Site<'a> {
 }
 
 /// A context, and the watches that feed it.
-pub(super) struct Met {
+pub(super) struct WatchedContext {
     pub context: Arc<Context>,
     _recorder: Recorder,
 }
@@ -52,7 +52,7 @@ pub(super) struct Met {
 ///
 /// # Errors
 /// When it is another cluster, or when it cannot be reached.
-pub(super) async fn arrive(
+pub(super) async fn connect(
     lab: &Lab,
     target: &Target,
     run_context: &RunContext,
@@ -132,7 +132,7 @@ pub(super) async fn namespace_like(test_cluster: &TestCluster, name: &str) -> Re
     Ok(Manifest { origin: format!("the namespace {name}"), object })
 }
 
-impl Site<'_> {
+impl PhaseRun<'_> {
     fn budgets(&self) -> Budgets {
         held_to(self.run_context.timeout_scale, &self.saved.conditions.config.budgets)
     }
@@ -246,7 +246,7 @@ impl Site<'_> {
             config: RunConfig { replication: self.replication(), ..conditions.config.clone() },
             scenarios,
             injections: Vec::new(),
-            disruption: Disruption::Nothing,
+            may_disrupt: Disrupts::Nothing,
             newer: None,
         };
         let run =
@@ -265,7 +265,7 @@ impl Site<'_> {
     }
 
     /// Connects to the workload and the witnesses. Whatever is created from here on is added to `made`.
-    pub async fn meet(&self, manifests: Vec<Manifest>, made: &Made) -> Result<Met, RunError> {
+    pub async fn watch(&self, manifests: Vec<Manifest>, made: &Made) -> Result<WatchedContext, RunError> {
         let (client, journal, subject) =
             (&self.test_cluster.cluster.client, &self.run_context.journal, &self.saved.subject);
         let (_, credentials) =
@@ -281,8 +281,8 @@ impl Site<'_> {
         let limit = WITNESS_READY_WITHIN.mul_f64(self.run_context.timeout_scale);
         let session = |namespace| witness::session(client, namespace, limit);
         let (near_namespace, far_namespace) = (self.saved.near.clone(), self.saved.far.clone());
-        let met = async { tokio::try_join!(session(&near_namespace), session(&far_namespace)) };
-        let (near, far) = journal.step(None, "meet the witnesses", met).await?;
+        let watched = async { tokio::try_join!(session(&near_namespace), session(&far_namespace)) };
+        let (near, far) = journal.step(None, "meet the witnesses", watched).await?;
         let dns_servers = self.test_cluster.record_dns(journal, &near).await?;
         let conditions = &self.saved.conditions;
         let context = Context::new(Parts {
@@ -308,7 +308,7 @@ impl Site<'_> {
             timeouts: self.timeouts(),
             injections: Vec::new(),
         });
-        Ok(Met { context: Arc::new(context), _recorder: recorder })
+        Ok(WatchedContext { context: Arc::new(context), _recorder: recorder })
     }
 
     /// Deletes everything that was created, until nothing of it is left.
