@@ -1,4 +1,4 @@
-//! A day in a log: a stored run whose restarts go on and on, with long quiet stretches between them.
+//! A day in a log: a stored run in which restarts repeat, with long quiet stretches between them.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -6,16 +6,16 @@ use steadfast::evidence::{
     Checkpoint, EventType, Evidence, Question, Record, Row, Scenario, SqlAnswer, What, Write, WriteOutcome,
 };
 
-/// Records between one round of restarts and the next, in which nothing happens but what always does.
+/// The number of records between two rounds of restarts. In this time only routine records are written.
 const QUIET: usize = 2_000;
 
-/// One quiet record in so many is the status of a pod, the others are answers to questions for a name.
+/// One of this many quiet records is the status of a pod. The others are DNS answers.
 const TOLD: usize = 10;
 
-/// One record in so many is a write of the ledger.
+/// One of this many records is a write of the ledger.
 const WRITES: usize = 10;
 
-/// The log of a run that goes on for about this many records, and in which all is right.
+/// The log of a run of about this many records, in which every check passes.
 pub fn day(length: usize) -> Vec<Record> {
     let stored = Stored::read();
     let writes = length / WRITES;
@@ -34,7 +34,7 @@ pub fn day(length: usize) -> Vec<Record> {
     day.records
 }
 
-/// So many events of a pod that is Ready, and of which nothing changes.
+/// This many events of Ready pods that do not change.
 pub fn idle(length: usize) -> Vec<Record> {
     let stored = Stored::read();
     let mut day = Day { records: Vec::with_capacity(length), stored: &stored };
@@ -47,19 +47,19 @@ pub fn idle(length: usize) -> Vec<Record> {
     day.records
 }
 
-/// A stored run in three parts: up to the first restart, one round of restarts, and all that comes after.
+/// A stored run in three parts: up to the first restart, one round of restarts, and the rest.
 struct Stored {
     before: Vec<Record>,
     round: Vec<Record>,
     after: Vec<Record>,
     /// The pods' UIDs before and after the round.
     uids: BTreeMap<String, [String; 2]>,
-    /// What the servers hold at the end of the round.
+    /// The rows that the servers hold at the end of the round.
     rows: Vec<Row>,
 }
 
 impl Stored {
-    /// The newest run of the seed that is stored.
+    /// Reads the newest stored run of the seed.
     fn read() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/replay");
         let files = fs::read_dir(&folder).expect("stored runs").map(|entry| entry.expect("a stored run").path());
@@ -94,7 +94,7 @@ impl Stored {
         events.collect::<BTreeMap<_, _>>().into_values().collect()
     }
 
-    /// The last answer to each question for a name in the round.
+    /// The last answer to each DNS question in the round.
     fn asked(&self) -> Vec<&What> {
         let answers = self.round.iter().filter_map(|record| match &record.what {
             What::Dns(dns) => Some(((&dns.name, &dns.from, &dns.server, dns.transport), &record.what)),
@@ -121,7 +121,8 @@ struct Day<'a> {
 }
 
 impl Day<'_> {
-    /// Repeats a part of the stored run. Every pod has been created again so many times before it, and so many after it.
+    /// Repeats a part of the stored run. Every pod was recreated `before` times before this part, and `after` times
+    /// after it.
     fn repeat(&mut self, part: &[Record], before: usize, after: usize) {
         let (seq, at_us) = part.first().map_or((1, 0), |first| (first.seq, first.at_us));
         let (next, now) = (self.next(), self.now());
@@ -130,7 +131,7 @@ impl Day<'_> {
             if let What::Fault(fault) = &mut what {
                 fault.proof.iter_mut().flatten().for_each(|proof| *proof = *proof + next - seq);
             }
-            // From the second round on there is all that a whole round wrote.
+            // From the second round on, the servers hold all rows of a whole round.
             if let Some(rows) = rows(&mut what).filter(|_| before > 0 && before < after) {
                 rows.clone_from(&self.stored.rows);
             }
@@ -138,7 +139,7 @@ impl Day<'_> {
         }
     }
 
-    /// The same with the UIDs that the pods have after so many rounds, before and after the next one.
+    /// The same record, with the UIDs that the pods have after `before` rounds and after `after` rounds.
     fn renamed(&self, what: &What, before: usize, after: usize) -> What {
         let mut text = serde_json::to_string(what).expect("a record");
         for (pod, [old, new]) in &self.stored.uids {
@@ -147,7 +148,7 @@ impl Day<'_> {
         serde_json::from_str(&text).expect("a record")
     }
 
-    /// Names are asked for, and the pods' status is told, again and again, as they are.
+    /// Repeats DNS answers and pod statuses without changes.
     fn quiet(&mut self, round: usize) {
         let told: Vec<What> = self.stored.told().into_iter().map(|what| self.renamed(what, round - 1, round)).collect();
         let asked = self.stored.asked();
@@ -160,7 +161,7 @@ impl Day<'_> {
         }
     }
 
-    /// Rows are written on the first pod, and acknowledged.
+    /// Adds acknowledged writes on the first pod.
     fn write(&mut self, count: usize, rounds: usize) {
         let pod = self.stored.uids.keys().next().expect("a pod").clone();
         let (uid, checkpoint, outcome) = (uid(&pod, rounds), Checkpoint::Replicating, WriteOutcome::Acknowledged);
@@ -176,7 +177,7 @@ impl Day<'_> {
         }
     }
 
-    /// Whoever is asked after that has these rows too.
+    /// Adds these rows to all later answers of the servers.
     fn know_rows(&mut self, from: usize, count: usize) {
         for rows in self.records[from..].iter_mut().filter_map(|record| rows(&mut record.what)) {
             rows.extend(new_ids(count).map(|id| Row::from([("id".to_owned(), Some(id.to_string()))])));
@@ -197,12 +198,12 @@ impl Day<'_> {
     }
 }
 
-/// The UID of a pod that has been created again so many times.
+/// The UID of a pod that was recreated this many times.
 fn uid(pod: &str, rounds: usize) -> String {
     format!("{pod}-{rounds:012}")
 }
 
-/// Ids of rows that no stored run has.
+/// Ids of rows that are in no stored run.
 fn new_ids(count: usize) -> impl Iterator<Item = u64> {
     (1_000_000..).take(count)
 }

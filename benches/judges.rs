@@ -1,20 +1,20 @@
-//! How many records a second the timeline, the index and each judge get through, and that it stays so however many there
-//! are. The arguments are criterion's: `cargo bench --bench judges -- timeline`.
+//! Measures how many records a second the timeline, the index and each judge process, and whether the rate stays the
+//! same for longer logs. The arguments are criterion's: `cargo bench --bench judges -- timeline`.
 
 use std::{hint::black_box, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use steadfast::{
-    check::{CATALOGUE, Verdict},
+    check::{CATALOGUE, CaseFile, Check, Finding, Verdict},
     evidence::{Evidence, Index, Record, Timeline},
 };
 
 mod day;
 
-/// How long the logs are, in records.
+/// The lengths of the logs, in records.
 const LENGTHS: [usize; 3] = [10_000, 100_000, 1_000_000];
 
-/// How long the log is of which every record is an event of a pod: these are the dearest ones, also in memory.
+/// The length of the log in which every record is an event of a pod. These records cost the most time and memory.
 const IDLE: usize = 100_000;
 
 fn logs(criterion: &mut Criterion) {
@@ -24,15 +24,20 @@ fn logs(criterion: &mut Criterion) {
         over(criterion, "index", &records, Index::of);
         let evidence = Evidence::new(records);
         for check in CATALOGUE {
-            let finding = (check.judge)(&evidence);
+            let finding = judge(check, &evidence);
             assert_ne!(finding.verdict, Verdict::Fail, "{}: {}", check.id, finding.reason);
-            over(criterion, check.id, &evidence.records, |_| (check.judge)(&evidence));
+            over(criterion, check.id, &evidence.records, |_| judge(check, &evidence));
         }
     }
     over(criterion, "timeline of idle pods", &day::idle(IDLE), Timeline::of);
 }
 
-/// Measures what is done with a whole log, in records a second.
+/// What a judge does with evidence that nothing was derived from yet.
+fn judge(check: &Check, evidence: &Evidence) -> Finding {
+    CaseFile::of(evidence).map(|file| (check.judge)(&file)).expect("a run that started")
+}
+
+/// Measures work on a whole log, in records a second.
 fn over<'a, T>(criterion: &mut Criterion, what: &str, records: &'a [Record], work: impl Fn(&'a [Record]) -> T) {
     let mut group = criterion.benchmark_group(what);
     group.sample_size(10).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1));

@@ -1,4 +1,4 @@
-//! The command line: its commands, each with its options.
+//! The command line: its commands and their options.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Where a run takes place: a kind cluster that it makes, or one that is there and that it was told to use by name.
+//! The cluster of a run: a kind cluster that the run creates, or an existing one that the user named.
 
 mod admission;
 pub mod book;
@@ -36,12 +36,13 @@ pub use release::Release;
 pub use rights::{Right, demand};
 pub use version::{UpgradeError, Version, VersionError};
 
-/// The API server sends a bookmark on every watch about once a minute, and answers anything else far sooner.
+/// The API server sends a bookmark on every watch about once a minute and answers other requests much sooner.
 const SILENT_FOR: Duration = Duration::from_secs(120);
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
-/// How long a plugin and what it started may take to tell credentials: it is ended before, but what it started need not be.
+/// How long a credential plugin and its child processes may take. The plugin is killed earlier, but its children may
+/// live on.
 const CREDENTIALS_WITHIN: Duration = Duration::from_secs(90);
 
 /// A cluster cannot be reached.
@@ -73,7 +74,7 @@ pub enum ConnectError {
         /// The contexts there are.
         known: String,
     },
-    /// The context is not usable.
+    /// The context cannot be used.
     #[error("context `{context}` of {path} cannot be used: {reason}; mend it there, or name another one by --context")]
     Context {
         /// The file.
@@ -83,7 +84,7 @@ pub enum ConnectError {
         /// Why.
         reason: String,
     },
-    /// The API server does not know who asks.
+    /// The API server rejects the credentials (401).
     #[error(
         "the API server {server} does not take the credentials of context `{context}` (401 Unauthorized): they are wrong \
          or have expired; renew them in the kubeconfig, or name another context by --context"
@@ -94,7 +95,7 @@ pub enum ConnectError {
         /// The context.
         context: String,
     },
-    /// The API server does not say so much as what it is.
+    /// The API server forbids a request that every run needs (403).
     #[error(
         "the API server {server} does not let the account of context `{context}` {what} (403 Forbidden): {reason}; have \
          it allowed, or name the context of another account by --context"
@@ -109,7 +110,7 @@ pub enum ConnectError {
         /// The API server's words.
         reason: String,
     },
-    /// Something else answers.
+    /// Something other than a Kubernetes API server answers.
     #[error(
         "what answers at {server} is no API server of Kubernetes, for it cannot be asked to {what}: {reason}; correct the \
          address of the cluster of context `{context}` in the kubeconfig"
@@ -124,7 +125,7 @@ pub enum ConnectError {
         /// What came.
         reason: String,
     },
-    /// Nothing proves that the API server is the one that is meant.
+    /// The connection does not authenticate the API server.
     #[error(
         "the API server {server} of context `{context}` does not prove who it is, for {why}: whoever stands in between reads \
          the passwords and changes the answers; give its certificate's authority in the kubeconfig, or agree by \
@@ -148,7 +149,7 @@ pub enum ConnectError {
     },
 }
 
-/// A connection to a cluster, and what was read there first.
+/// A connection to a cluster, and what the first requests returned.
 #[derive(Clone)]
 pub struct Cluster {
     /// The client.
@@ -157,19 +158,19 @@ pub struct Cluster {
     pub context: String,
     /// The API server's address.
     pub server: String,
-    /// How it is reached, in words, where that is not directly.
+    /// How the API server is reached, in words, if not directly.
     by: Option<String>,
     /// The API server's version, such as `v1.37.2`.
     pub version: String,
-    /// What the users of the kubeconfig log in with.
+    /// The credentials of the kubeconfig's users.
     pub secrets: Vec<String>,
 }
 
 impl Cluster {
-    /// Connects by a kubeconfig file and one of its contexts, the current one unless another one is named.
+    /// Connects with a kubeconfig file and one of its contexts: the current one unless `context` names another.
     ///
     /// # Errors
-    /// When the file, the context or the API server is not there.
+    /// When the file or the context does not exist or cannot be used, or when the API server cannot be reached.
     pub async fn connect(path: &Path, context: Option<&str>, allow_insecure: bool) -> Result<Self, ConnectError> {
         let unreadable = |error: kube::config::KubeconfigError| ConnectError::Kubeconfig {
             path: path.to_owned(),
@@ -193,7 +194,7 @@ impl Cluster {
         kubeconfig::bound_plugins(&mut kubeconfig);
         let mut config =
             Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(error.to_string()))?;
-        // A connection that has gone dead says nothing: without this, a watch on it would be silent for ever.
+        // A dead connection reports nothing: without a timeout a watch on it would stay silent for ever.
         config.read_timeout = Some(SILENT_FOR);
         let server = config.cluster_url.to_string();
         if let (Some(why), false) = (unproven(&config), allow_insecure) {
@@ -201,7 +202,7 @@ impl Cluster {
         }
         kubeconfig::tell_proxy(&mut config, proxy.as_deref());
         let proxy = proxy::Environment::read().proxy(&config.cluster_url, proxy.as_deref()).map_err(unusable)?;
-        // A plugin that tells the credentials is waited for without giving way to anything else.
+        // Running a credential plugin blocks the thread, so it gets one of its own.
         let by = proxy.as_ref().map(|proxy| format!("through the proxy {} of {}", proxy.place(), proxy.source));
         let building =
             tokio::task::spawn_blocking(move || client::client(config, proxy.map(|proxy| proxy.to).as_ref()));
@@ -215,17 +216,17 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// What tells this cluster from every other one: the UID of its namespace kube-system, which nobody can delete.
+    /// The identity of this cluster: the UID of the namespace kube-system, which nobody can delete.
     ///
     /// # Errors
-    /// When the API server does not tell.
+    /// When the API server does not answer or refuses.
     pub async fn identity(&self) -> Result<String, ConnectError> {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         let there = self.answer("read the namespace kube-system", namespaces.get_metadata("kube-system")).await?;
         Ok(there.metadata.uid.unwrap_or_default())
     }
 
-    /// Waits for an answer, and tells what stands in its way from whose side it does.
+    /// Waits for an answer and maps a failure to the error that says whose side it is on.
     async fn answer<T>(
         &self,
         what: &'static str,
@@ -258,7 +259,7 @@ impl Cluster {
     }
 }
 
-/// What of a kubeconfig leaves open who answers; nothing is in between on the way to this machine itself.
+/// Why the kubeconfig leaves the API server unauthenticated. A loopback address counts as safe: nothing is in between.
 fn unproven(config: &Config) -> Option<&'static str> {
     if config.accept_invalid_certs {
         return Some("the kubeconfig has insecure-skip-tls-verify");
@@ -268,7 +269,7 @@ fn unproven(config: &Config) -> Option<&'static str> {
     (plain && !here).then_some("its address is http://")
 }
 
-/// What an API server said, or why it said nothing.
+/// The API server's message, or why there is none.
 pub(crate) fn words(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
@@ -276,7 +277,7 @@ pub(crate) fn words(error: &kube::Error) -> String {
     }
 }
 
-/// An error with its causes, each once: the client's own words leave out what the system said.
+/// An error with its causes, each once: the client's own message leaves out what the system reported.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

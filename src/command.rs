@@ -1,4 +1,4 @@
-//! The commands, a file each, and what they share: options, checks by id, and how a command ends.
+//! The commands, one file each, and what they share: options, selection of checks, and how a command ends.
 
 pub mod after;
 pub mod before;

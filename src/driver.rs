@@ -1,6 +1,6 @@
-//! What acts on pods, servers, nodes and the ledger, and what is known of them: scenarios are made of it.
+//! What acts on pods, servers, nodes and the ledger, and reads their state. Scenarios are built from it.
 //!
-//! [`Context`] is what every scenario works with; each file beside it adds what it can do to one thing.
+//! Every scenario works with a [`Context`]. Each file beside it adds the operations on one kind of thing.
 
 mod admit;
 mod comeback;

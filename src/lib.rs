@@ -1,23 +1,23 @@
 //! Steadfast: an end-to-end conformance harness for StatefulSets that run MySQL.
 //!
-//! A scenario acts, a recorder writes down all that is seen, and checks judge the record.
+//! A scenario acts, a recorder writes down everything that it sees, and checks judge the records.
 //!
 //! | module        | what belongs there |
 //! |---------------|--------------------|
 //! | [`cluster`]   | where a run takes place: kind, an existing context, the lab |
-//! | [`workload`]  | what is under test: manifests understood, applied, deleted |
+//! | [`workload`]  | what is under test: manifests are parsed, applied and deleted |
 //! | [`record`]    | the append-only log and the recorder that fills it |
 //! | [`probe`]     | asks the running workload, through the witness and in containers |
 //! | [`driver`]    | what acts on pods, servers, nodes and the ledger |
 //! | [`scenario`]  | the order of acts, one file each |
 //! | [`run`]       | one run, from settings to verdicts |
 //! | [`report`]    | terminal, results.json, JUnit, HTML, GitHub Actions, progress |
-//! | [`trend`]     | many runs: how often each check was red, and where figures are going |
-//! | [`redaction`] | takes passwords out of all that is written |
+//! | [`trend`]     | many runs: how often each check was red, and how figures develop |
+//! | [`redaction`] | removes passwords from everything that is written |
 //! | [`terminal`]  | the one writer to standard output and standard error |
-//! | [`choice`]    | settings of a few values, on the command line |
+//! | [`choice`]    | settings with a few named values, on the command line |
 //!
-//! Crates of their own, whose walls the compiler guards:
+//! Crates of their own, so that the compiler enforces the boundaries:
 //!
 //! | here          | crate               | what belongs there |
 //! |---------------|---------------------|--------------------|

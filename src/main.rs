@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Err(error) => return refuse(INCONCLUSIVE, &format!("cannot start: {error}")),
     };
     let code = runtime.block_on(dispatch(&cli));
-    // A read of standard input that is under way cannot be cancelled, and would hold the end up.
+    // A pending read of standard input cannot be cancelled and would delay the exit.
     runtime.shutdown_background();
     match code {
         Ok(code) => ExitCode::from(code),
@@ -31,7 +31,7 @@ fn refuse(code: u8, message: &str) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// An error with its causes, each once: most errors of this program quote theirs.
+/// An error with its causes, each once: most errors of this program already quote theirs.
 fn with_causes(error: &anyhow::Error) -> String {
     error
         .chain()

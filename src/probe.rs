@@ -4,4 +4,4 @@ mod exec;
 mod witness;
 
 pub use exec::{exec, exec_with};
-pub use witness::{Session, Trouble};
+pub use witness::{Session, WitnessError};

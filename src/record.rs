@@ -1,4 +1,4 @@
-//! Records a run: the append-only log that waits are woken by, and the recorder that watches the cluster.
+//! Records a run: the append-only log, which also wakes waits, and the recorder, which watches the cluster.
 
 mod log;
 mod recorder;

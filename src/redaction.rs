@@ -1,5 +1,5 @@
-//! The one redactor: it takes the passwords that a run knows out of every record, log and line on the terminal, in every
-//! encoding that turns up. Reports are made of records.
+//! The only redactor. It removes the passwords that a run knows from every record, log and terminal line, in every
+//! encoding that occurs. Reports are made from records.
 
 mod forms;
 
@@ -15,16 +15,17 @@ use forms::forms;
 
 const REDACTED: &str = "[redacted]";
 
-/// Shorter texts are found by chance in names, versions and identifiers.
+/// Shorter texts occur by chance in names, versions and identifiers.
 const SHORTEST: usize = 6;
 
-/// Shorter hexadecimal numbers are found by chance in UIDs.
+/// Shorter hexadecimal numbers occur by chance in UIDs.
 const SHORTEST_NUMBER: usize = 12;
 
-/// From this length on, a line of a secret of several lines is a secret of its own: files are quoted line by line.
+/// A line of a multi-line secret that is at least this long is a secret of its own, because files are quoted line by
+/// line.
 const LONG_LINE: usize = 16;
 
-/// Fields of records and objects in which people and servers write freely. No judge finds an object by what stands there.
+/// Fields of records and objects that hold free text of people and servers. No judge identifies an object by them.
 const FREE: [&str; 12] = [
     "Err",
     "Failed",
@@ -40,10 +41,10 @@ const FREE: [&str; 12] = [
     "trouble",
 ];
 
-/// The secrets of a run. Clones know of the same ones, and more can be learned while a run lasts.
+/// The secrets of a run. Clones share them, and more can be added while a run lasts.
 ///
-/// A secret that is a plain word, short, or part of a name that the workload uses is taken out where people and servers
-/// write freely, and where it stands alone; elsewhere it stays, because a run whose pods have no names proves nothing.
+/// A secret that is a plain word, short, or part of a name that the workload uses is removed only from free text and
+/// only where it stands alone. Elsewhere it stays, because a run whose pods have no names proves nothing.
 #[derive(Clone, Default)]
 pub struct Redaction(Arc<RwLock<Known>>);
 
@@ -51,7 +52,7 @@ pub struct Redaction(Arc<RwLock<Known>>);
 struct Known {
     secrets: BTreeSet<String>,
     names: BTreeSet<String>,
-    /// Finds every form of every secret, and whether the form is one that names have too.
+    /// Matches every form of every secret, and whether that form also looks like a name.
     forms: Option<(AhoCorasick, Vec<bool>)>,
 }
 
@@ -62,7 +63,7 @@ impl fmt::Debug for Redaction {
 }
 
 impl Redaction {
-    /// Takes these texts out from now on, also the long lines of a text of several.
+    /// Adds secrets, and the long lines of multi-line secrets.
     pub fn learn(&self, secrets: impl IntoIterator<Item = impl AsRef<str>>) {
         let mut known = self.known_mut();
         for secret in secrets {
@@ -73,15 +74,15 @@ impl Redaction {
         known.build();
     }
 
-    /// The same for texts that are no secrets all the time, such as the values of a Secret, of which one is a user's name:
-    /// those that could be a name are not taken out.
+    /// Adds texts that may or may not be secret, such as the values of a Secret, one of which is a user name. Values
+    /// that look like a name are ignored.
     pub fn learn_distinctive(&self, texts: impl IntoIterator<Item = impl AsRef<str>>) {
         let names = self.known().names.clone();
         let texts = texts.into_iter().filter(|text| !is_like_a_name(text.as_ref().trim(), &names));
         self.learn(texts.collect::<Vec<_>>());
     }
 
-    /// Leaves these names where a judge needs them.
+    /// Protects these names: judges need them.
     pub fn keep(&self, names: impl IntoIterator<Item = String>) {
         let mut known = self.known_mut();
         known.names.extend(names);
@@ -93,7 +94,7 @@ impl Redaction {
         self.known().without(text, true).unwrap_or_else(|| text.to_owned())
     }
 
-    /// A line of a server's log: images and servers write down the passwords that they make up themselves
+    /// A line of a server's log. It also redacts passwords that images and servers generate and log
     /// (<https://hub.docker.com/_/mysql>, `MYSQL_RANDOM_ROOT_PASSWORD`).
     pub fn line(&self, line: &str) -> String {
         let line = self.text(line);
@@ -106,12 +107,12 @@ impl Redaction {
         }
     }
 
-    /// Whether a text may hold a secret: a record in which none is found is written as it is.
+    /// Whether a text may hold a secret. A record without one is written unchanged.
     pub fn concerns(&self, text: &str) -> bool {
         self.known().forms.as_ref().is_some_and(|(finder, _)| finder.is_match(text))
     }
 
-    /// Takes the secrets out of every string of a record.
+    /// Removes the secrets from every string of a record.
     pub fn value(&self, value: &mut Value) {
         self.known().value(value, false);
     }
@@ -130,7 +131,7 @@ impl Known {
         let forms: BTreeSet<String> = self.secrets.iter().flat_map(|secret| forms(secret)).collect();
         let like_names = forms.iter().map(|form| is_like_a_name(form, &self.names)).collect();
         let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms);
-        // It fails only for more text than a run can know.
+        // Building fails only for more text than a run can know.
         self.forms = Some((built.expect("so few secrets can be searched for"), like_names));
     }
 
@@ -157,8 +158,7 @@ impl Known {
         }
     }
 
-    /// The text without the secrets, if there are any in it; where nobody writes freely, only without those that are like
-    /// no name.
+    /// The text without its secrets; `None` if it has none. Outside of free text, secrets that look like a name stay.
     fn without(&self, text: &str, free: bool) -> Option<String> {
         let (finder, like_names) = self.forms.as_ref()?;
         let (mut without, mut end) = (String::new(), 0);
@@ -173,7 +173,7 @@ impl Known {
     }
 }
 
-/// Whether a text may be found where nobody meant the secret: in a name, a word of the language, a version, an identifier.
+/// Whether a text may occur where nobody meant the secret: in a name, a word, a version or an identifier.
 fn is_like_a_name(text: &str, names: &BTreeSet<String>) -> bool {
     let is_word = text.chars().all(|it| it.is_ascii_alphabetic() || "-._:/ ".contains(it));
     let is_number = text.chars().all(|it| !it.is_ascii_alphabetic());
@@ -186,7 +186,7 @@ fn is_like_a_name(text: &str, names: &BTreeSet<String>) -> bool {
     text.len() < SHORTEST || is_word || is_number || is_id || is_name
 }
 
-/// Whether a part of a text is no part of a longer word or name; that of `-psecret` is none.
+/// Whether a part of a text is not part of a longer word or name. The `secret` of `-psecret` stands alone.
 fn stands_alone(text: &str, part: Range<usize>) -> bool {
     let (before, after) = (&text[..part.start], &text[part.end..]);
     let joins = |it: char| it.is_ascii_alphanumeric() || it == '_';
@@ -200,7 +200,7 @@ fn stands_alone(text: &str, part: Range<usize>) -> bool {
     (before.ends_with("-p") || !goes_on(&before_it)) && !goes_on(&after_it)
 }
 
-/// Blanks every literal value of a container's environment, whether anybody knows that it is secret or not.
+/// Blanks every literal value of a container's environment, secret or not.
 pub(crate) fn blank_variables(object: &mut Value) {
     match object {
         Value::Object(fields) => {

@@ -3,7 +3,6 @@
 //! same bytes.
 
 mod account;
-mod causes;
 mod costs;
 mod describe;
 mod escape;
@@ -15,7 +14,6 @@ mod progress;
 mod results;
 #[cfg(test)]
 pub(crate) mod sample;
-mod spans;
 mod summary;
 mod svg;
 mod terminal;
@@ -26,10 +24,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
-use crate::check::{Check, Finding, Verdict};
-use crate::evidence::{Evidence, Record};
+use crate::check::{Judged, Outcome};
 
 pub use describe::{describe, line};
 pub use github::GitHub;
@@ -38,149 +33,14 @@ pub(crate) use results::SCHEMA as RESULTS_SCHEMA;
 pub(crate) use summary::plain as plain_markdown;
 pub use terminal::print;
 
-/// One check's result.
-#[derive(Debug)]
-pub struct Judged {
-    /// The check.
-    pub check: &'static Check,
-    /// What it concludes.
-    pub finding: Finding,
-    /// How long the scenarios that it needs took, by the evidence.
-    pub seconds: f64,
+/// Microseconds as seconds.
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
 }
 
-impl Judged {
-    /// Judges the evidence by this check.
-    pub fn of(check: &'static Check, evidence: &Evidence) -> Self {
-        let seconds = spans::seconds_of(&spans::spans(evidence), check.scenarios.iter().copied());
-        Self { check, finding: check.judge(evidence), seconds }
-    }
-}
-
-/// All that the reports say of a run.
-#[derive(Debug)]
-pub struct Outcome<'a> {
-    /// What was seen.
-    pub evidence: &'a Evidence,
-    /// The checks' results, in the catalogue's order.
-    pub judged: Vec<Judged>,
-    /// Whether the run was interrupted.
-    pub interrupted: bool,
-    /// The run's directory, where the evidence lies.
-    pub directory: PathBuf,
-    /// The command that runs a check again, such as `steadfast run --cluster ci`: the check's id is appended.
-    pub rerun: String,
-}
-
-impl Outcome<'_> {
-    /// How many checks reached which verdict.
-    pub fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
-        for judged in &self.judged {
-            *match judged.finding.verdict {
-                Verdict::Pass => &mut summary.pass,
-                Verdict::Fail => &mut summary.fail,
-                Verdict::Inconclusive => &mut summary.inconclusive,
-                Verdict::Skipped => &mut summary.skipped,
-            } += 1;
-        }
-        summary
-    }
-
-    /// What the run as a whole comes to.
-    pub fn conclusion(&self) -> Conclusion {
-        let summary = self.summary();
-        match () {
-            () if self.interrupted => Conclusion::Interrupted,
-            () if summary.fail > 0 => Conclusion::Failed,
-            () if summary.inconclusive > 0 => Conclusion::Inconclusive,
-            () if summary.pass == 0 => Conclusion::NothingRan,
-            () => Conclusion::Passed,
-        }
-    }
-
-    /// All that a person needs about one check, as plain text.
-    pub fn explain(&self, judged: &Judged) -> String {
-        account::text(self, judged)
-    }
-
-    /// The program's exit code.
-    pub fn exit_code(&self) -> u8 {
-        self.conclusion() as u8
-    }
-
-    /// The results grouped by property, in the order in which the properties first appear.
-    fn by_property(&self) -> Vec<(&'static str, Vec<&Judged>)> {
-        let mut groups: Vec<(&'static str, Vec<&Judged>)> = Vec::new();
-        for judged in &self.judged {
-            let property = judged.check.property();
-            match groups.iter_mut().find(|(name, _)| *name == property) {
-                Some((_, members)) => members.push(judged),
-                None => groups.push((property, vec![judged])),
-            }
-        }
-        groups
-    }
-
-    /// How long the run took: its records carry the time, so that judging it again says the same.
-    fn seconds(&self) -> f64 {
-        self.evidence.records.last().map_or(0.0, |record| spans::seconds(record.at_us))
-    }
-
-    /// The record of this number.
-    fn record(&self, seq: u64) -> Option<&Record> {
-        let records = &self.evidence.records;
-        records.binary_search_by_key(&seq, |record| record.seq).ok().map(|index| &records[index])
-    }
-}
-
-/// What a run as a whole comes to; its number is the program's exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Conclusion {
-    /// Every check that applies passed.
-    Passed = 0,
-    /// A check failed.
-    Failed = 1,
-    /// Nothing failed, but something could not be decided.
-    Inconclusive = 3,
-    /// No check was judged, or none applied.
-    NothingRan = 4,
-    /// The run was interrupted.
-    Interrupted = 130,
-}
-
-impl Conclusion {
-    /// A word or two for headings.
-    fn title(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Inconclusive => "inconclusive",
-            Self::NothingRan => "nothing ran",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
-
-/// How many checks reached which verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// Passed.
-    pub pass: usize,
-    /// Failed.
-    pub fail: usize,
-    /// Inconclusive.
-    pub inconclusive: usize,
-    /// Skipped.
-    pub skipped: usize,
-}
-
-impl std::fmt::Display for Summary {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { pass, fail, inconclusive, skipped } = self;
-        write!(f, "{pass} passed, {fail} failed, {inconclusive} inconclusive, {skipped} skipped")
-    }
+/// All that a person needs about one check, as plain text.
+pub fn explain(outcome: &Outcome<'_>, judged: &Judged) -> String {
+    account::text(outcome, judged)
 }
 
 /// A report could not be written.
@@ -218,23 +78,7 @@ fn write(directory: &Path, name: &str, content: impl FnOnce() -> io::Result<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn exit_codes_follow_the_worst_verdict() {
-        let evidence = Evidence::new(Vec::new());
-        let code = |verdicts: &[Verdict], interrupted| {
-            let judged = verdicts.iter().map(|verdict| sample::judged_as(*verdict)).collect();
-            let (directory, rerun) = (PathBuf::new(), String::new());
-            Outcome { evidence: &evidence, judged, interrupted, directory, rerun }.exit_code()
-        };
-        use Verdict::{Fail, Inconclusive, Pass, Skipped};
-        assert_eq!(code(&[Pass, Skipped], false), 0);
-        assert_eq!(code(&[Pass, Inconclusive, Fail], false), 1);
-        assert_eq!(code(&[Pass, Inconclusive], false), 3);
-        assert_eq!(code(&[Skipped], false), 4);
-        assert_eq!(code(&[], false), 4);
-        assert_eq!(code(&[Pass, Fail], true), 130);
-    }
+    use crate::evidence::Evidence;
 
     #[test]
     fn all_three_reports_are_written_whole_and_nothing_else() {

@@ -29,13 +29,13 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::check::{Check, Verdict};
+use crate::check::{Check, Outcome, Verdict};
 use crate::cluster::kind::{self, KindCluster};
 use crate::cluster::{Lab, book, engine};
 use crate::driver::Journal;
 use crate::evidence::{Evidence, Leftover, Scenario, Snapshot, SnapshotOf, What};
 use crate::record::Log;
-use crate::report::{self, Judged, Outcome, Progress};
+use crate::report::{self, Progress};
 use crate::text::quoted;
 use crate::workload::{self};
 
@@ -43,7 +43,6 @@ pub use budget::{Budget, BudgetError};
 pub use config::RunConfig;
 pub use error::RunError;
 pub use guest::sweep as sweep_cluster;
-pub use scope::Disruption;
 pub use settings::{Keep, Settings};
 pub use shared::Shared;
 pub use signals::cancelled_by_signals;
@@ -51,12 +50,12 @@ pub use target::Target;
 pub use test_cluster::{RunContext, TestCluster};
 pub use workload_run::{Ending, WorkloadRun, exercise};
 
-/// A run that ended, with all that was written.
+/// A run that ended, with its evidence.
 #[derive(Debug)]
 pub struct Finished {
     /// Where evidence and reports are.
     pub directory: PathBuf,
-    /// What was seen.
+    /// What was recorded.
     pub evidence: Evidence,
     /// Why the run did not begin or was cut short, if so.
     pub trouble: Option<RunError>,
@@ -64,7 +63,8 @@ pub struct Finished {
     pub kept: Option<String>,
 }
 
-/// Makes the run's directory, does all that is asked, and removes what was made. The reports are the caller's to write.
+/// Creates the run's directory, runs everything that the settings ask for, and removes what it made. The caller writes
+/// the reports.
 ///
 /// # Errors
 /// When the evidence cannot be written or read back.
@@ -74,7 +74,7 @@ pub async fn run(settings: &Settings, cancel: CancellationToken, progress: &Prog
     run_in(settings, &run_id, directory, cancel, progress).await
 }
 
-/// Does a run in a directory that is there.
+/// Does a run in an existing directory.
 ///
 /// # Errors
 /// When the evidence cannot be written or read back.
@@ -105,7 +105,7 @@ pub async fn run_in(
     Ok(Finished { kept, ..finished })
 }
 
-/// The context of a run in this directory, with a log of its own.
+/// The context of a run in this directory, with its own log.
 fn open_context(
     name: String,
     directory: PathBuf,
@@ -118,7 +118,7 @@ fn open_context(
     Ok(RunContext { name, directory, journal, timeout_scale })
 }
 
-/// What a run left in its log, which has come to its end.
+/// Reads back the log of a run that ended.
 ///
 /// # Errors
 /// When the evidence could not be written, or cannot be read back.
@@ -129,7 +129,7 @@ fn read_back(run_context: &RunContext, trouble: Option<RunError>) -> Result<Fini
     }
     if journal.log.failure().is_some() {
         if let Some(trouble) = trouble.filter(|trouble| !matches!(trouble, RunError::File { .. })) {
-            // Its record is lost too.
+            // The log cannot hold this record, so it goes to the terminal.
             journal.progress.say(&trouble.to_string());
         }
         return Err(RunError::unwritten(&journal.log));
@@ -137,7 +137,7 @@ fn read_back(run_context: &RunContext, trouble: Option<RunError>) -> Result<Fini
     Ok(Finished { directory: directory.clone(), evidence: Evidence::read(journal.log.path())?, trouble, kept: None })
 }
 
-/// How to remove what was kept on a cluster that was there before.
+/// How to remove what was kept on a cluster that existed before the run.
 fn kept_namespaces(settings: &Settings, run_id: &str, evidence: &Evidence) -> Option<String> {
     let namespace = &evidence.run()?.subject.namespace;
     let torn_down = evidence
@@ -163,7 +163,7 @@ fn kept_namespaces(settings: &Settings, run_id: &str, evidence: &Evidence) -> Op
     }
 }
 
-/// Deletes the run's cluster, and records what is left of it: all of it, where it cannot be deleted.
+/// Deletes the run's cluster and records what is left: all of it if the deletion fails.
 async fn remove(cluster: KindCluster, journal: &Journal) -> Result<(), RunError> {
     let name = cluster.name.clone();
     let deleted = journal.step(None, "delete the cluster", cluster.delete()).await;
@@ -194,7 +194,7 @@ async fn attempt(
         }
         let images = images::to_load(&lab, &target, &workload_run.manifests, &run_context.journal).await;
         if own_cluster {
-            // What cannot be had is said before minutes go into a cluster.
+            // Report a missing image before spending minutes on a cluster.
             for image in images.iter().filter(|image| lab.image(image).is_none()) {
                 images::provide_image(&lab, image).await?;
             }
@@ -210,12 +210,12 @@ async fn attempt(
         () = cancel.cancelled() => return Err(RunError::Interrupted),
     };
     let keep = |acted: Result<(), &RunError>| {
-        // With the cluster of its own, an interrupted run's objects go too: no need to wait for them one by one.
+        // An interrupted run deletes its own cluster with all objects: no need to wait for each of them.
         (acted.is_err() && own_cluster && cancel.is_cancelled()) || keep(settings, &evidence, acted)
     };
     Box::pin(exercise(&test_cluster, &workload_run, Ending { cancel: cancel.clone(), keep: &keep })).await?;
     if workload_run.newer.is_some() && upgrade::ended(&evidence)? {
-        // With the cluster of its own, what the second run made goes too.
+        // The second run's objects go with the run's own cluster too.
         let keep = |_: Result<(), &RunError>| own_cluster && cancel.is_cancelled();
         let ending = Ending { cancel: cancel.clone(), keep: &keep };
         Box::pin(upgrade::conform(settings, &test_cluster, run_context, ending)).await?;
@@ -223,7 +223,7 @@ async fn attempt(
     Ok(())
 }
 
-/// Removes what killed runs left. What cannot be removed now does not hinder this run: the next start tries again.
+/// Removes the leftovers of killed runs. A failure does not stop this run: the next start tries again.
 async fn sweep(lab: &Lab, journal: &Journal) {
     let message = match kind::sweep(lab).await {
         Ok(removed) if removed.is_empty() => return,
@@ -233,8 +233,8 @@ async fn sweep(lab: &Lab, journal: &Journal) {
     journal.announce(&message);
 }
 
-/// Whether what was made stays. A run that was interrupted leaves nothing, and one that never came to its scenarios
-/// leaves nothing that was asked for.
+/// Whether the run's objects stay. An interrupted run leaves nothing, and a run that never reached its scenarios leaves
+/// nothing that should have been kept.
 fn keep(settings: &Settings, evidence: &Path, acted: Result<(), &RunError>) -> bool {
     match (settings.keep, acted) {
         (Keep::Never, _) | (_, Err(RunError::Interrupted)) => false,
@@ -254,13 +254,14 @@ fn how_to_look(cluster: &str, kubeconfig: &Path) -> String {
 
 /// Judges a finished run by these checks.
 pub fn outcome<'a>(finished: &'a Finished, checks: &[&'static Check], rerun: &str) -> Outcome<'a> {
-    Outcome {
-        judged: checks.iter().map(|check| Judged::of(check, &finished.evidence)).collect(),
-        interrupted: matches!(finished.trouble, Some(RunError::Interrupted)),
-        evidence: &finished.evidence,
-        directory: finished.directory.clone(),
-        rerun: rerun.to_owned(),
-    }
+    with_run(finished, Outcome::of(&finished.evidence, checks.iter().copied()), rerun)
+}
+
+/// An outcome with what a finished run adds to its evidence.
+fn with_run<'a>(finished: &Finished, outcome: Outcome<'a>, rerun: &str) -> Outcome<'a> {
+    let mut outcome = outcome.of_run(finished.directory.clone(), rerun);
+    outcome.interrupted = matches!(finished.trouble, Some(RunError::Interrupted));
+    outcome
 }
 
 /// Writes the reports of a finished run.
@@ -271,7 +272,7 @@ pub fn write_reports(outcome: &Outcome<'_>) -> Result<(), RunError> {
     Ok(report::write_all(outcome, &outcome.directory)?)
 }
 
-/// A run's name: the time, so that runs sort, and some random digits, so that two never meet.
+/// A run's id: the time, so that runs sort, and random digits, so that two runs never share one.
 pub fn run_id() -> String {
     let now = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC);
     format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &workload::random_word()[..6])
@@ -284,7 +285,7 @@ pub fn run_id() -> String {
 pub fn make_directory(artifacts: &Path, run_id: &str) -> Result<PathBuf, RunError> {
     let path = artifacts.join(run_id);
     let refuse = |source| RunError::File { path: path.clone(), source };
-    // Evidence says what others may not know: names, addresses, whatever the servers logged.
+    // Evidence holds private facts: names, addresses, and whatever the servers logged.
     let mut private = std::fs::DirBuilder::new();
     private.mode(0o700);
     let made = private.create(&path).or_else(|error| match error.kind() {
@@ -293,7 +294,7 @@ pub fn make_directory(artifacts: &Path, run_id: &str) -> Result<PathBuf, RunErro
     });
     made.map_err(refuse)?;
     let path = path.canonicalize().map_err(refuse)?;
-    // The link is a convenience: a file system without links still has the run.
+    // The link is a convenience: without it, the run is still complete.
     let link = artifacts.join("latest");
     let fresh = artifacts.join(format!(".latest-{run_id}"));
     let _ = std::os::unix::fs::symlink(run_id, &fresh).and_then(|()| std::fs::rename(&fresh, &link));

@@ -1,8 +1,8 @@
-//! Scenarios: the acts of a run, in order. They act and have everything recorded; what it means is the checks' business.
-//! What each is called, acts, builds on and disrupts stands in [`crate::evidence::SCENARIOS`].
+//! Scenarios: the acts of a run, in order. Scenarios act and cause records; checks interpret the records. The names,
+//! acts, requirements and disruptions of all scenarios are in [`crate::evidence::SCENARIOS`].
 //!
-//! Where the workload does not come back from one of them, the driver sees to it that nothing more is disrupted. After what
-//! disrupts the workload from `server-kill` on, `recover` asks for the whole state of it.
+//! If the workload does not recover from a scenario, the driver disrupts nothing more. After each disruptive scenario
+//! from `server-kill` on, `recover` records the complete state of the workload.
 
 mod apiserver_kill;
 mod claims;
@@ -30,10 +30,10 @@ pub use teardown::teardown;
 
 use crate::driver::{Context, ScenarioError};
 
-/// Acts one scenario other than teardown.
+/// Runs one scenario other than teardown.
 ///
 /// # Errors
-/// When it cannot be acted to its end.
+/// When it cannot be completed.
 pub async fn act(context: &Context, scenario: Scenario) -> Result<(), ScenarioError> {
     let acted = async {
         match scenario {
@@ -54,7 +54,7 @@ pub async fn act(context: &Context, scenario: Scenario) -> Result<(), ScenarioEr
             Scenario::ApiserverKill => Box::pin(apiserver_kill::apiserver_kill(context)).await,
             Scenario::Claims => Box::pin(claims::claims(context)).await,
             Scenario::Settle => Box::pin(context.vain.in_time(settle::settle(context))).await,
-            // The clean-up acts it, whatever ends the run.
+            // Clean-up runs teardown, however the run ends.
             Scenario::Teardown => Ok(()),
         }
     };

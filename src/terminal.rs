@@ -1,24 +1,24 @@
-//! The one writer to standard output and standard error: whether a text has colours, how wide it is, where lines break, and
-//! that nobody who does not read it any more ends the program.
+//! The only writer to standard output and standard error. It decides about colours, width and line breaks, and a closed
+//! pipe does not end the program.
 
 use std::io::{self, Write as _};
 
 use crate::text::{WIDTH, inert};
 
-/// Prints a line to standard output, whose reader may have gone.
+/// Prints a line to standard output. A closed pipe is no error.
 pub fn tell(text: &str) {
-    // There is nobody to tell of it.
+    // Nobody reads the error either.
     let _ = writeln!(io::stdout(), "{}", inert(text));
 }
 
-/// Prints a line to standard error, whose reader may have gone.
+/// Prints a line to standard error. A closed pipe is no error.
 pub fn complain(text: &str) {
-    // There is nobody to tell of it.
+    // Nobody reads the error either.
     let _ = writeln!(io::stderr(), "{}", inert(text));
 }
 
-/// Prints a text that has been rendered, in colours where `--color`, the environment and the terminal agree to them. A
-/// reader that has seen enough, such as `head`, and a terminal that was closed are no errors.
+/// Prints rendered text, with colours if `--color`, the environment and the terminal allow them. A reader that stopped
+/// early, such as `head`, or a closed terminal is no error.
 ///
 /// # Errors
 /// When standard output is a file that cannot be written.
@@ -35,13 +35,13 @@ pub fn print(text: &str, color: clap::ColorChoice) -> io::Result<()> {
     }
 }
 
-/// Whether nobody reads any more: a pipe without a reader, a terminal that was closed (EIO, see tty_ioctl(4)).
+/// Whether the reader is gone: a pipe without a reader, or a closed terminal (EIO, see tty_ioctl(4)).
 fn is_gone(error: &io::Error) -> bool {
     const EIO: i32 = 5;
     error.kind() == io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(EIO)
 }
 
-/// The terminal's width, as far as text is still easy to read.
+/// The terminal's width in columns, limited to what is easy to read.
 pub fn width() -> usize {
     terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(width, _)| usize::from(width.0)).clamp(60, 120)
 }

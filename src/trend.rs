@@ -1,7 +1,7 @@
-//! What many runs say together: how often each check was red, and where recovery, outage, lag and time are going.
+//! What many runs show together: how often each check was red, and how recovery, outage, lag and time develop.
 //!
-//! [`gather`] reads; all else is a function of what was read. A run counts once, whole or not at all: one that was
-//! interrupted, never began or was of a mutant is told apart, and results that cannot be read are named.
+//! [`gather`] reads files; everything else is a function of what it read. Each run counts once, as a whole or not at
+//! all. Runs that were interrupted, never began or used a mutant are listed apart, and unreadable results are named.
 
 mod checks;
 mod counts;
@@ -29,40 +29,40 @@ pub use wilson::{Interval, interval};
 
 use stored::{Refused, Stored};
 
-/// How the runs of mutants are called, and of upgrades that are sabotaged: red is right for them.
+/// The name prefix of runs with mutants and of upgrades with an injected fault, which are expected to be red.
 pub const MUTANTS: &str = "mutants";
 
-/// What many runs say together.
+/// What many runs show together.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Trend {
-    /// The version of this format.
+    /// The version of this JSON format.
     pub schema: u32,
     /// The ids of the runs that count, by time.
     pub runs: Vec<String>,
-    /// The versions of the harness that they were judged by.
+    /// The harness versions that judged them.
     pub steadfast: Vec<String>,
     /// What does not count.
     pub apart: Apart,
-    /// The checks, those that were red most often first.
+    /// The checks, most often red first.
     pub checks: Vec<CheckTrend>,
-    /// The same by Kubernetes version and server, in their order.
+    /// The same checks, grouped by Kubernetes version and server.
     pub groups: Vec<Group>,
-    /// What disruptions cost, run by run.
+    /// The costs of disruptions over the runs.
     pub figures: Vec<Figure>,
 }
 
-/// What was found and does not count.
+/// What was found but does not count.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Apart {
-    /// The runs that were interrupted, by id, or by path where they had none yet.
+    /// The interrupted runs, by id, or by path if they have no id yet.
     pub interrupted: Vec<String>,
     /// The results of runs that ended before anything was under test.
     pub never_began: Vec<PathBuf>,
-    /// The directories of runs without results, which were killed or go on.
+    /// The directories of runs without results: killed, or still going on.
     pub without_results: Vec<PathBuf>,
-    /// How many runs of mutants there are.
+    /// The number of runs of mutants.
     pub mutants: usize,
-    /// How many results are there again.
+    /// The number of duplicate results.
     pub repeated: usize,
     /// What cannot be read.
     pub unread: Vec<Unread>,
@@ -80,20 +80,20 @@ pub struct Unread {
 /// The runs on one Kubernetes version with one server.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Group {
-    /// The version; both of an upgrade.
+    /// The Kubernetes version, or both versions of an upgrade.
     pub kubernetes: String,
-    /// What the servers said of their version; `unknown` where none was asked.
+    /// The version that the servers reported; `unknown` if none was asked.
     pub server: String,
-    /// How many runs there are.
+    /// The number of runs.
     pub runs: usize,
-    /// How many of them had a check that was red, of those in which one was decided.
+    /// The share of runs with a red check, among the runs with a decided check.
     pub red_runs: Rate,
     /// The checks.
     pub checks: Vec<CheckTrend>,
 }
 
 impl Trend {
-    /// What was gathered, counted.
+    /// Builds the trend from what was gathered.
     pub fn of(gathered: Gathered) -> Self {
         let Gathered { found, without_results, unread } = gathered;
         let mut apart = Apart { without_results, unread, ..Apart::default() };
@@ -122,7 +122,7 @@ impl Trend {
         self.apart.unread.is_empty()
     }
 
-    /// The trend in this form.
+    /// Renders the trend in this form.
     pub fn render(&self, form: Form) -> String {
         page::render(self, form)
     }

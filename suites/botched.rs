@@ -1,7 +1,7 @@
-//! The botched suite: upgrades that go wrong, because the suite sees to it.
+//! The botched suite: upgrades that go wrong because the suite injects faults.
 //!
-//! `STEADFAST_CLUSTER=none` ignores the trials, visibly. Where only a part of the suites is asked for (`STEADFAST_PART`),
-//! upgrades are none of it.
+//! `STEADFAST_CLUSTER=none` ignores the trials visibly. If only a part of the suites is selected (`STEADFAST_PART`),
+//! the upgrades are ignored too.
 
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode};
@@ -22,10 +22,10 @@ use steadfast_suites::settings;
 use steadfast_suites::trials::{self, TrialFunction};
 use tokio_util::sync::CancellationToken;
 
-/// Clusters at once: most of an upgrade is waiting, and nothing here is held to a budget of time.
+/// The number of clusters at once. An upgrade mostly waits, and no time budget applies here.
 const AT_ONCE: usize = 2;
 
-/// Kubernetes 1.37 has no such gate any more: the feature is always there
+/// Kubernetes 1.37 no longer has this gate: the feature is always on
 /// (<https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates-removed/>).
 const GATE: &str = "SidecarContainers";
 
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     trials::run(trials::arguments(), &TRIALS, AT_ONCE, no_upgrades())
 }
 
-/// An upgrade with a worker whose kubelet is told something that only the older one understands.
+/// An upgrade of a worker whose kubelet has a flag that only the older version understands.
 fn stranded(older_cluster: &OlderCluster) -> Result<(), Failed> {
     let worker = format!("{}-worker", older_cluster.cluster.name);
     let others = older_cluster.kubectl(&["get", "namespaces", "--output=name"])?;
@@ -77,7 +77,7 @@ fn stranded(older_cluster: &OlderCluster) -> Result<(), Failed> {
     older_cluster.kubectl(&["wait", "node", &worker, "--for=condition=Ready", "--timeout=1s"]).map(drop)
 }
 
-/// Has a node tell its kubelet of the gate, by the file through which kubeadm gives it flags
+/// Sets the gate for a node's kubelet, in the file through which kubeadm passes flags
 /// (<https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/kubelet-integration/>).
 fn set_gate(older_cluster: &OlderCluster, node: &str) -> Result<(), Failed> {
     let script = "sed -i \"s/^KUBELET_KUBEADM_ARGS=\\\"/&--feature-gates=$1=true /\" /var/lib/kubelet/kubeadm-flags.env && \
@@ -87,9 +87,9 @@ fn set_gate(older_cluster: &OlderCluster, node: &str) -> Result<(), Failed> {
     if status.success() { Ok(()) } else { Err(format!("{node} cannot be told of {GATE}: {status}").into()) }
 }
 
-/// An upgrade during which everything happens that must not: the new control plane rolls the set, as that of Kubernetes
-/// 1.34.0 did, the Service's port gets another name, a pod is replaced again after its node was upgraded, and acknowledged
-/// rows go. Replicas are allowed no lag at all, which the checks of the new version judge.
+/// An upgrade during which every forbidden thing happens. The new control plane rolls the StatefulSet, as that of
+/// Kubernetes 1.34.0 did. The Service's port gets another name. A pod is replaced again after its node was upgraded.
+/// Acknowledged rows disappear. Replicas may have no lag at all, so that the checks of the new version fail too.
 fn sabotaged() -> Result<(), Failed> {
     let rolled = json!({"spec": {"template": {"metadata": {"annotations": {"sabotage": "of the control plane"}}}}});
     let renamed = json!({"spec": {"ports": [{"port": 3306, "name": "renamed"}]}});
@@ -116,7 +116,7 @@ fn to_newest(target: Target) -> Result<Settings, Failed> {
     Ok(Settings { upgrade: Some(newest), ..usual })
 }
 
-/// Upgrades, and writes reports as every run does.
+/// Runs an upgrade, and writes reports as every run does.
 fn upgrade(name: &str, cancel: Option<&CancellationToken>, settings: Settings) -> Result<Finished, Failed> {
     let id = format!("{MUTANTS}-{name}-{}", run::run_id());
     let runtime = tokio::runtime::Runtime::new()?;
@@ -132,7 +132,7 @@ fn upgrade(name: &str, cancel: Option<&CancellationToken>, settings: Settings) -
     }
 }
 
-/// Refuses verdicts other than these.
+/// Returns an error for verdicts other than these.
 fn differ(finished: &Finished, wanted: impl Fn(&str) -> Verdict) -> Result<(), Failed> {
     let judged = UPGRADE_CHECKS.iter().map(|check| (check.id, check.judge(&finished.evidence)));
     let others: BTreeMap<_, _> = judged

@@ -1,8 +1,8 @@
-//! The conformance suite: every check is a trial, and all of them rest on one run against a kind cluster.
+//! The conformance suite: every check is a trial, and all trials share one run on a kind cluster.
 //!
-//! `STEADFAST_CLUSTER` names an existing kind cluster to use; `none` ignores the trials, visibly. `STEADFAST_MANIFESTS`
-//! names manifests other than the seed's, `STEADFAST_NODES` the nodes of the cluster that is made, `STEADFAST_KUBERNETES`
-//! its version, `STEADFAST_TIMEOUT_SCALE` multiplies every time limit.
+//! `STEADFAST_CLUSTER` names an existing kind cluster to use; `none` ignores the trials visibly. `STEADFAST_MANIFESTS`
+//! names manifests other than the seed's. `STEADFAST_NODES` sets the number of nodes of a new cluster, and
+//! `STEADFAST_KUBERNETES` its version. `STEADFAST_TIMEOUT_SCALE` multiplies every timeout.
 
 use std::process::ExitCode;
 

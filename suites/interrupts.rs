@@ -1,7 +1,7 @@
-//! The interrupts suite: a run that is cut short leaves nothing, and what a killed one left is removed by the next
-//! start. With real signals, on the real engine, each trial with leases of its own, so that no other run is touched.
+//! The interrupts suite: an interrupted run leaves nothing, and the next start removes what a killed run left. The
+//! trials use real signals and the real engine. Each trial has its own leases, so that it does not touch other runs.
 //!
-//! `STEADFAST_CLUSTER=none` ignores the trials, visibly.
+//! `STEADFAST_CLUSTER=none` ignores the trials visibly.
 
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -15,16 +15,16 @@ use steadfast_suites::program;
 use steadfast_suites::trials::{self, TrialFunction};
 use tempfile::TempDir;
 
-/// Clusters at once.
+/// The number of clusters at once.
 const AT_ONCE: usize = 2;
 
-/// Until a cluster of one node has been made and its workload is being deployed.
+/// How long it may take until a cluster of one node exists and its workload is being deployed.
 const BEGIN_WITHIN: Duration = Duration::from_secs(300);
 
-/// What a person who pressed Ctrl-C waits for, at most.
+/// How long a person who pressed Ctrl-C waits at most.
 const CLEAN_WITHIN: Duration = Duration::from_secs(60);
 
-/// A file that another process writes tells nobody of it.
+/// Nothing announces that another process has written to a file.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 const TRIALS: [(&str, TrialFunction); 8] = [
@@ -49,15 +49,15 @@ fn program(folder: &Path) -> Command {
 
 /// When a signal is sent.
 enum Checkpoint {
-    /// Standard error says this.
+    /// When standard error has this text.
     Said(&'static str),
-    /// The evidence has this.
+    /// When the evidence has this text.
     Recorded(&'static str),
-    /// The cluster's first container runs.
+    /// When the cluster's first container runs.
     Container,
 }
 
-/// A run of the program with a cache and artifacts of its own.
+/// A run of the program with its own cache and artifacts.
 struct Run {
     folder: TempDir,
     child: Child,
@@ -68,7 +68,7 @@ impl Run {
         Self::of("dns::each", |command| command)
     }
 
-    /// A run of these checks, whose command something is done to before.
+    /// Starts a run of these checks. `with` changes its command first.
     fn of(checks: &str, with: impl FnOnce(Command) -> Command) -> Result<Self, Failed> {
         let folder = tempfile::tempdir()?;
         let stderr = std::fs::File::create(folder.path().join("stderr"))?;
@@ -78,7 +78,7 @@ impl Run {
         Ok(Self { folder, child })
     }
 
-    /// Starts a run and waits for the moment.
+    /// Starts a run and waits for the checkpoint.
     fn until(checkpoint: &Checkpoint) -> Result<Self, Failed> {
         let mut run = Self::start()?;
         run.wait_for(checkpoint)?;
@@ -122,7 +122,7 @@ impl Run {
         if status.success() { Ok(()) } else { Err(format!("kill -{name}: {status}").into()) }
     }
 
-    /// Waits for the end and returns the exit code; none after a signal that was not caught.
+    /// Waits for the end and returns the exit code, or `None` after a signal that was not caught.
     fn end(&mut self, limit: Duration) -> Result<Option<i32>, Failed> {
         let begun = Instant::now();
         loop {
@@ -136,7 +136,7 @@ impl Run {
         }
     }
 
-    /// The next start, which asks for nothing: it only sweeps.
+    /// Starts the program again with nothing to do, so that it only cleans up.
     fn start_again(&self) -> Result<(), Failed> {
         let output = program(self.folder.path()).args(["down", "nothing"]).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -147,7 +147,7 @@ impl Run {
         Err(format!("it did not sweep {cluster}:\n{text}{}", String::from_utf8_lossy(&output.stderr)).into())
     }
 
-    /// That nothing of the run's cluster is there, these volumes among it, and no lease.
+    /// Checks that nothing of the run's cluster is left: no container, none of these volumes, and no lease.
     fn left_nothing(&self, volumes: &[String]) -> Result<(), Failed> {
         let leases = std::fs::read_dir(self.folder.path().join("cache/steadfast/runs")).map_or(0, Iterator::count);
         let cluster = self.cluster().ok_or("the run has no directory")?;
@@ -159,7 +159,7 @@ impl Run {
 }
 
 impl Drop for Run {
-    /// A trial that failed removes what it left too.
+    /// A failed trial also removes what it left.
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
             let _ = self.child.kill().and_then(|()| self.child.wait());
@@ -182,7 +182,8 @@ fn containers(cluster: &str, state: &str) -> Result<Vec<String>, Failed> {
     docker(&["container", "ls", "--all", "--quiet", "--filter", &label, "--filter", state])
 }
 
-/// The volumes of the cluster's containers: without these, nobody knows whose they are.
+/// The volumes of the cluster's containers. They must be read while the containers exist: later nothing shows whose
+/// they are.
 fn volumes(cluster: &str) -> Result<Vec<String>, Failed> {
     let format = "{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Name}}\n{{end}}{{end}}";
     let containers = containers(cluster, "status=running")?;
@@ -236,7 +237,7 @@ fn a_second_signal() -> Result<(), Failed> {
     run.left_nothing(&[])
 }
 
-/// The same command, but none of its files gets larger than this, in KiB: a write beyond fails, as on a full disk.
+/// The same command with a limit on file size in KiB. A write beyond it fails, as on a full disk.
 fn limited(command: &Command, kib: u32) -> Command {
     let mut limited = Command::new("bash");
     limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\""), "bash"]);
@@ -245,7 +246,7 @@ fn limited(command: &Command, kib: u32) -> Command {
     limited
 }
 
-/// With so much evidence a run has begun to scale the set, and not come to its claims.
+/// With this much evidence a run has begun to scale the StatefulSet, and has not yet reached the scenario `claims`.
 fn a_full_disk() -> Result<(), Failed> {
     let mut run = Run::of("persistence::claims_survive", |command| limited(&command, 400))?;
     run.wait_for(&Checkpoint::Said("scale: scale to 1"))?;
@@ -257,7 +258,7 @@ fn a_full_disk() -> Result<(), Failed> {
     if code == Some(3) && told && !said.contains("claims") { Ok(()) } else { Err(format!("{code:?}:\n{said}").into()) }
 }
 
-/// The last resort: the cluster goes with the value that owns it, wherever a panic drops that.
+/// The last resort: the cluster is deleted when its owner is dropped, also in a panic.
 fn a_panic() -> Result<(), Failed> {
     let lab = Lab::read()?;
     let folder = tempfile::tempdir()?;

@@ -1,8 +1,8 @@
-//! The mutants suite: workloads that are wrong on purpose, each in a namespace of its own of one kind cluster. A mutant
-//! is killed when the checks that it names fail; it survives when one of them does not, or when a check that it does not
-//! touch fails too. A check that cannot fail proves nothing.
+//! The mutants suite: workloads that are wrong on purpose. They run in one kind cluster, each in its own namespace. A
+//! mutant is killed if the checks that it names fail. It survives if one of them does not fail, or if a check that it
+//! does not touch fails too. A check that cannot fail proves nothing.
 //!
-//! `STEADFAST_PART=2/5` runs the second fifth of them, so that short runs get through all in turn.
+//! `STEADFAST_PART=2/5` runs the second fifth of the mutants. So short runs can cover all of them in turn.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,21 +10,21 @@ use std::process::ExitCode;
 
 use libtest_mimic::Failed;
 use serde::Deserialize;
-use steadfast::check::{Check, Verdict, find};
+use steadfast::check::{Check, Judged, Outcome, Verdict, find};
 use steadfast::cluster::kind::IpFamily;
 use steadfast::driver::FaultInjection;
 use steadfast::evidence::{Evidence, Expect, Scenario};
-use steadfast::report::{Judged, Outcome};
+use steadfast::report::explain;
 use steadfast::run::{Budget, RunConfig};
 use steadfast::scenario::plan;
 use steadfast::trend::MUTANTS;
 use steadfast_suites::workload_cluster::{ClusterSpec, WorkloadCluster, WorkloadSpec};
 use steadfast_suites::workload_trials::{self, WorkloadTrial, judged};
 
-/// Mutants at once: each is three servers, and two cores carry so many before readiness suffers.
+/// The number of mutants at once. Each has three servers. With more, two cores are too slow for readiness.
 const AT_ONCE: usize = 3;
 
-/// A mutant fails by design, often by not answering: it gets less time than a workload that is to pass.
+/// A mutant fails by design, often because it does not answer. It gets less time than a workload that must pass.
 const PATIENCE: f64 = 0.5;
 
 /// A workload that is wrong on purpose.
@@ -32,27 +32,27 @@ const PATIENCE: f64 = 0.5;
 #[serde(deny_unknown_fields)]
 struct Mutant {
     name: String,
-    /// The kustomization beside the list; the seed with its overlay unless given.
+    /// The kustomization beside the list. Default: the seed with its overlay.
     manifests: Option<PathBuf>,
-    /// Where it is put.
+    /// The cluster that it runs on.
     #[serde(default)]
     on: On,
-    /// Whether its commits are to wait for a replica.
+    /// Whether its commits must wait for a replica.
     #[serde(default)]
     semi_sync: bool,
-    /// What is demanded of it beyond what holds for every workload.
+    /// What it must hold to beyond what holds for every workload.
     #[serde(default)]
     expect: Vec<Expect>,
     /// What is done to it while it runs.
     #[serde(default)]
     injections: Vec<FaultInjection>,
-    /// Scenarios that it is put through beside those of the checks that must fail.
+    /// Scenarios that it runs in addition to those of the checks that must fail.
     #[serde(default)]
     scenarios: Vec<Scenario>,
-    /// Scenarios that it is put through in place of those of the checks that must fail: a check that judges a long run
-    /// finds in a short one what is wrong.
+    /// Scenarios that it runs instead of those of the checks that must fail. A check that judges a long run also finds
+    /// the fault in a short one.
     within: Option<Vec<Scenario>>,
-    /// What it is held to, where that is not the usual.
+    /// Its budgets, if they differ from the default.
     #[serde(default)]
     budgets: Vec<Budget>,
     /// The checks that must fail.
@@ -66,14 +66,14 @@ struct Mutant {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum On {
-    /// Two nodes, for which nothing is to be said.
+    /// Two nodes, the default.
     #[default]
     TwoNodes,
-    /// One node, and DNS servers that keep every answer for five minutes.
+    /// One node, with DNS servers that cache every answer for five minutes.
     OneNodeOfStaleNames,
 }
 
-/// The Corefile that kubeadm writes keeps nothing of the cluster's zone, and lets others keep it for half a minute.
+/// In the Corefile of kubeadm, the servers do not cache the cluster's zone, and clients may cache it for half a minute.
 fn stale_names(corefile: &str) -> String {
     let kept = |line: &&str| !line.trim_start().starts_with("disable ");
     let lines: Vec<&str> = corefile.lines().filter(kept).collect();
@@ -90,7 +90,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/mutants")
 }
 
-/// The list, refused where it names a check that does not exist: such a mutant could never be killed.
+/// Reads the list. A check that does not exist is refused, because such a mutant could never be killed.
 fn mutants() -> Vec<Mutant> {
     let mutants: Vec<Mutant> = workload_trials::list(&folder().join("mutants.yaml"));
     for mutant in &mutants {
@@ -131,7 +131,7 @@ impl WorkloadTrial for Mutant {
 }
 
 impl Mutant {
-    /// The scenarios of the checks that must kill it, and those that it needs besides.
+    /// The scenarios of the checks that must kill it, and its additional ones.
     fn plan(&self) -> Vec<Scenario> {
         let besides = self.scenarios.iter().copied();
         match &self.within {
@@ -145,7 +145,7 @@ impl Mutant {
         self.kills.iter().filter_map(|id| find(id))
     }
 
-    /// Whether it was killed by the checks that it names, and nothing else died of it.
+    /// Checks that the named checks failed, and no others.
     fn verdict(&self, evidence: &Evidence, directory: &Path) -> Result<(), Failed> {
         let rerun = format!("cargo test --test mutants -- --exact {}; the check:", self.name);
         let killers: Vec<&Check> = self.killers().collect();
@@ -163,6 +163,6 @@ impl Mutant {
             let untouched = !self.touches.contains(id) && !matches!(verdict, Verdict::Pass | Verdict::Skipped);
             untouched.then(|| format!("{id} says {verdict:?}, though the mutant does not touch it"))
         };
-        text.map(|text| format!("{text}:\n{}", outcome.explain(judged)))
+        text.map(|text| format!("{text}:\n{}", explain(outcome, judged)))
     }
 }

@@ -1,8 +1,8 @@
-//! The phases suite: `steadfast before` and `steadfast after` around an upgrade that somebody else makes. The suite is that
-//! somebody: it has a kind cluster, and does to it what its owner would, by kubeadm and kubectl.
+//! The phases suite: `steadfast before` and `steadfast after` around an upgrade by somebody else. The suite plays the
+//! owner of a kind cluster, and upgrades it with kubeadm and kubectl as an owner would.
 //!
-//! `STEADFAST_CLUSTER=none` ignores the trials, visibly. Where only a part of the suites is asked for (`STEADFAST_PART`),
-//! upgrades are none of it.
+//! `STEADFAST_CLUSTER=none` ignores the trials visibly. If only a part of the suites is selected (`STEADFAST_PART`),
+//! the upgrades are ignored too.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
@@ -17,7 +17,7 @@ use steadfast_suites::part::no_upgrades;
 use steadfast_suites::settings::BUSY_MACHINE_BUDGET;
 use steadfast_suites::trials::{self, TrialFunction};
 
-/// Clusters at once.
+/// The number of clusters at once.
 const AT_ONCE: usize = 1;
 
 const TRIALS: [(&str, TrialFunction); 2] = [
@@ -56,7 +56,7 @@ impl<'a> Program<'a> {
         command
     }
 
-    /// Calls the program, and sends it this signal once the state file says that it got to this phase.
+    /// Calls the program, and sends it this signal when the state file has reached this phase.
     fn cut_short(&self, arguments: &[&str], phase: &str, signal: &str) -> Result<(), Failed> {
         let file = std::fs::File::create(self.artifacts().join(format!("cut-short-{phase}")))?;
         let mut child = self.command(arguments).stdout(file.try_clone()?).stderr(file).spawn()?;
@@ -75,7 +75,7 @@ impl<'a> Program<'a> {
         if ended.success() { Err(format!("{signal} at {phase} came too late").into()) } else { Ok(()) }
     }
 
-    /// Calls the program with the state file; what it says has to hold these words.
+    /// Calls the program with the state file. Its output must contain these words.
     fn call(&self, arguments: &[&str], code: i32, words: &[&str]) -> Result<String, Failed> {
         self.older_cluster.goes_on()?;
         let output = self.command(arguments).output()?;
@@ -121,7 +121,7 @@ fn upgrade(older_cluster: &OlderCluster) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Does something to a node without the pods of others, by nothing more than a plain drain.
+/// Drains a node with a plain `kubectl drain`, does something to it, and uncordons it.
 fn drained(older_cluster: &OlderCluster, node: &str, doing: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
     until_done(older_cluster, &["drain", node, "--ignore-daemonsets", "--timeout=180s"])?;
     doing()?;
@@ -132,7 +132,7 @@ fn namespaces(older_cluster: &OlderCluster) -> Result<String, Failed> {
     older_cluster.kubectl(&["get", "namespaces", "--output=jsonpath={.items[*].metadata.name}"])
 }
 
-/// Everything around an upgrade to another version, each half called twice.
+/// An upgrade to another version. Both halves are called twice.
 fn upgraded(older_cluster: &OlderCluster) -> Result<(), Failed> {
     let program = Program { older_cluster };
     std::fs::create_dir_all(program.artifacts())?;
@@ -159,7 +159,7 @@ fn upgraded(older_cluster: &OlderCluster) -> Result<(), Failed> {
     gone(&program, &others)
 }
 
-/// A workload that others run, on a node that is drained meanwhile: nothing is left in it in the end.
+/// A workload that somebody else runs, on a node that is drained in between. Nothing is left in it at the end.
 fn adopted(older_cluster: &OlderCluster) -> Result<(), Failed> {
     let program = Program { older_cluster };
     let databases =
@@ -198,7 +198,7 @@ fn adopted(older_cluster: &OlderCluster) -> Result<(), Failed> {
     if holds == held { Ok(()) } else { Err(format!("the adopted server had {held}, and has {holds}").into()) }
 }
 
-/// That the passwords of a witness stand in no file that was written.
+/// Checks that the passwords of a witness are in no file that was written.
 fn is_shown_nowhere(program: &Program<'_>, namespace: &str) -> Result<(), Failed> {
     let decoded = "--output=go-template={{range .data}}{{. | base64decode}}{{\"\\n\"}}{{end}}";
     let secret =
@@ -222,7 +222,7 @@ fn is_shown_nowhere(program: &Program<'_>, namespace: &str) -> Result<(), Failed
     Ok(())
 }
 
-/// The manifests of a variant with the image that this machine has.
+/// The manifests of a variant with the image of this machine's lab.
 fn rendered(older_cluster: &OlderCluster, variant: &str) -> Result<String, Failed> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/variants").join(variant);
     let mut text = older_cluster.kubectl(&["kustomize", &folder.display().to_string()])?;
@@ -234,7 +234,7 @@ fn rendered(older_cluster: &OlderCluster, variant: &str) -> Result<String, Faile
     Ok(path.display().to_string())
 }
 
-/// That what `before` made is gone, and its state file with it.
+/// Checks that everything that `before` made is gone, and its state file too.
 fn gone(program: &Program<'_>, others: &str) -> Result<(), Failed> {
     let there = namespaces(program.older_cluster)?;
     if there != others || program.state().exists() {

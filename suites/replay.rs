@@ -1,8 +1,8 @@
-//! Judges stored runs again, without a cluster: `suites/replay/<name>.jsonl` is the evidence, and
-//! `suites/replay/<name>.verdicts.json` what every check must conclude from it.
+//! Judges stored runs again, without a cluster. `suites/replay/<name>.jsonl` is the evidence, and
+//! `suites/replay/<name>.verdicts.json` has the verdict that every check must reach.
 //!
-//! A judge that changes its mind about a run that people have looked at changes what the harness promises. Then the
-//! expectation is changed too, under review; a failure prints the verdicts to write down.
+//! A judge with a new verdict on a stored run changes what the harness promises. Then the expected verdicts are changed
+//! too, in a review. A failed trial prints the new verdicts.
 
 use std::{
     collections::BTreeMap,
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.chain([passwords]).collect()).exit_code()
 }
 
-/// The stored logs, by name. None at all is a mistake of whoever moved them, and must not look like success.
+/// The stored logs, by name. No log at all is a mistake and must not look like success.
 fn logs(stored: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(stored).unwrap_or_else(|error| panic!("failed to list {}: {error}", stored.display()));
     let mut logs: Vec<PathBuf> = entries
@@ -65,7 +65,7 @@ fn replay(log: &Path) -> Result<(), Failed> {
     Err(format!("{}\nIf this is right, {} is to be:\n{now}", differ.join("\n"), expectation.display()).into())
 }
 
-/// Passwords of tutorials, and words that records are made of.
+/// Passwords from tutorials, and words that occur in records.
 const PASSWORDS: [&str; 14] = [
     "mysql",
     "root",
@@ -83,7 +83,7 @@ const PASSWORDS: [&str; 14] = [
     "S3cr3t!",
 ];
 
-/// Takes each of them out of a stored run, as it would have been while the run lasted.
+/// Redacts each of them in a stored run, as the run itself would have done.
 fn words_as_passwords() -> Result<(), Failed> {
     let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/replay/seed-1.37.2.jsonl");
     let text = fs::read_to_string(&stored)?;

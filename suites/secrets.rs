@@ -1,8 +1,8 @@
-//! The secrets suite: a run whose root password is known shows it nowhere, neither in what it writes nor in the
-//! arguments of any process. The password is looked for as it is, in Base64, in hexadecimal digits, and as it stands in JSON,
-//! in URLs and in HTML.
+//! The secrets suite: a run with a known root password shows the password nowhere: not in the files that it writes, and
+//! not in the arguments of any process. The suite looks for it as plain text, in Base64, in hexadecimal digits, and as
+//! escaped in JSON, URLs and HTML.
 //!
-//! `STEADFAST_CLUSTER=none` ignores the trials, visibly.
+//! `STEADFAST_CLUSTER=none` ignores the trials visibly.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ use steadfast_suites::environment::{artifacts, timeout_scale};
 use steadfast_suites::settings::BUSY_MACHINE_BUDGET;
 use steadfast_suites::trials::{self, TrialFunction};
 
-/// Runs at once, each with a cluster of its own.
+/// The number of runs at once. Each has its own cluster.
 const AT_ONCE: usize = 2;
 
-/// Short-lived processes are to be seen too: a probe's client takes some tens of milliseconds.
+/// Short, so that short-lived processes are seen too: a probe's client lives some tens of milliseconds.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
-/// What is asked of a run: replication and the ledger, so that every account has been used.
+/// The checks of the run: with replication and the ledger, every account is used.
 const FILTER: &str = "replication::read_lag_is_bounded";
 
-/// A run ends by itself; this is for one that does not.
+/// A run ends by itself. This limit is for one that hangs.
 const END_WITHIN: Duration = Duration::from_secs(600);
 
 const TRIALS: [(&str, TrialFunction); 4] = [
@@ -32,7 +32,7 @@ const TRIALS: [(&str, TrialFunction); 4] = [
     ("a_password_in_the_template_is_shown_nowhere", || {
         is_shown_nowhere("in-the-template", "canary-in-the-template", true)
     }),
-    // The workload itself hands it to a client.
+    // Here the workload itself passes the password to a client as an argument.
     ("a_password_that_is_repeated_is_shown_nowhere", || is_shown_nowhere("repeated", "canary&every<kind>/1", false)),
     ("a_password_that_is_shown_is_found", a_leak_is_found),
 ];
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     trials::run(trials::arguments(), &TRIALS, AT_ONCE, None)
 }
 
-/// Runs with the password of these manifests and looks for it, where wanted also among the arguments of processes.
+/// Runs with the password of these manifests and looks for it, if wanted also in the arguments of processes.
 fn is_shown_nowhere(manifests: &str, password: &str, among_arguments: bool) -> Result<(), Failed> {
     let folder = artifacts().join("secrets").join(manifests);
     match std::fs::remove_dir_all(&folder) {
@@ -71,8 +71,8 @@ fn kustomization(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/canary").join(name)
 }
 
-/// A process from its start to its end: whether it succeeded, and where the password stood among any process's
-/// arguments meanwhile.
+/// Watches a process from start to end. Returns whether it succeeded, and which processes had the password in their
+/// arguments in the meantime.
 fn watched(child: &mut Child, forms: &[String]) -> Result<(bool, BTreeSet<String>), Failed> {
     let (over, begun) = (AtomicBool::new(false), std::time::Instant::now());
     std::thread::scope(|scope| {
@@ -118,7 +118,7 @@ fn forms(text: &str) -> Vec<String> {
     forms
 }
 
-/// Base64 as a Secret's data has it (RFC 4648 section 4), without the end, which depends on what follows.
+/// Base64 as in the data of a Secret (RFC 4648 section 4), without the end, which depends on what follows.
 fn base64(text: &str) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let whole = text.as_bytes().chunks_exact(3);
@@ -129,7 +129,7 @@ fn base64(text: &str) -> String {
     letters.collect()
 }
 
-/// The processes among whose arguments one of these forms stands.
+/// The processes with one of these forms in their arguments.
 fn in_arguments(forms: &[String]) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     let arguments = processes.filter_map(|process| {
@@ -139,7 +139,7 @@ fn in_arguments(forms: &[String]) -> Vec<String> {
     arguments.filter(|arguments| has(arguments, forms)).map(|arguments| format!("a process: {arguments}")).collect()
 }
 
-/// The files under a folder in which one of these forms stands.
+/// The files in a folder that contain one of these forms.
 fn in_files(folder: &Path, forms: &[String]) -> Result<Vec<String>, Failed> {
     let mut shown = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -161,7 +161,7 @@ fn has(text: &str, forms: &[String]) -> bool {
     forms.iter().any(|form| text.contains(form))
 }
 
-/// Shows a password in every way that is looked for, and sees that each is found.
+/// Leaks a password in every form, and checks that each leak is found.
 fn a_leak_is_found() -> Result<(), Failed> {
     let (folder, forms) = (tempfile::tempdir()?, forms("canary-on-purpose"));
     std::fs::create_dir(folder.path().join("logs"))?;

@@ -1,9 +1,10 @@
-//! The upgrade suite: every check of an upgrade is a trial, and all of them rest on one run, which upgrades a kind cluster
-//! of its own in place and then puts the new version to all other checks.
+//! The upgrade suite: every check of an upgrade is a trial, and all trials share one run. The run upgrades its own kind
+//! cluster in place, and then runs all other checks on the new version.
 //!
-//! `STEADFAST_KUBERNETES` is the version to begin with, and `STEADFAST_UPGRADE` the one to end with; otherwise the
-//! default version is the end, and the latest that is ready and leads there the beginning. Where only a part of the suites
-//! is asked for (`STEADFAST_PART`), the upgrade is none of it: it takes as long as several parts.
+//! `STEADFAST_KUBERNETES` is the version to start with, and `STEADFAST_UPGRADE` the version to end with. By default the
+//! run ends with the default version, and starts with the latest version in the lab from which an upgrade to it is
+//! possible. If only a part of the suites is selected (`STEADFAST_PART`), the upgrade is left out: it takes as long as
+//! several parts.
 
 use std::process::ExitCode;
 
@@ -15,7 +16,7 @@ use steadfast_suites::environment::{no_cluster, variable};
 use steadfast_suites::part::no_upgrades;
 use steadfast_suites::{check_trials, settings};
 
-/// An upgrade takes several times as long as a run, and a replica that begins anew has to fetch all that was written.
+/// An upgrade takes several times as long as a run, and a recreated replica must fetch everything that was written.
 const LEDGER: Rate = Rate { writers: 8, per_second: 2 };
 
 fn main() -> ExitCode {

@@ -1,8 +1,8 @@
-//! The variants suite: workloads that differ from the seed and are right all the same, each in a namespace of its own.
-//! Every check must pass on them, or be skipped where the list says that it does not apply. A harness that is red on
-//! them would be red on somebody's cluster for no reason.
+//! The variants suite: workloads that differ from the seed and are right too, each in its own namespace. Every check
+//! must pass on them, or be skipped if the list says that it does not apply. A harness that fails on them would also
+//! fail on users' clusters without reason.
 //!
-//! `STEADFAST_PART=2/5` runs the second fifth of them, so that short runs get through all in turn.
+//! `STEADFAST_PART=2/5` runs the second fifth of the variants. So short runs can cover all of them in turn.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,20 @@ use serde::Deserialize;
 use steadfast::check::{CATALOGUE, Verdict, find};
 use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::{Evidence, Replication, Scenario};
+use steadfast::report::explain;
 use steadfast::run::RunConfig;
 use steadfast::scenario::plan;
 use steadfast::workload::Hints;
 use steadfast_suites::workload_cluster::{ClusterSpec, WorkloadCluster, WorkloadSpec};
 use steadfast_suites::workload_trials::{self, WorkloadTrial, judged};
 
-/// Variants at once, on all clusters together: they share the machine, whatever cluster they are in.
+/// The number of variants at once on all stages. They share the machine, whatever cluster they are in.
 const AT_ONCE: usize = 2;
 
-/// Several workloads share two cores: what one alone would do in time takes longer.
+/// Several workloads share two cores, so each takes longer than it would alone.
 const PATIENCE: f64 = 1.5;
 
-/// The checks that are about what most workloads do not ask for: a variant that does names them.
+/// The checks of features that few workloads use. A variant that uses one names its check.
 const OF_FEW: [&str; 3] = [
     "ordering::parallel_pods_do_not_wait",
     "ordering::waits_for_min_ready_seconds",
@@ -37,25 +38,25 @@ const OF_FEW: [&str; 3] = [
 #[serde(deny_unknown_fields)]
 struct Variant {
     name: String,
-    /// The kustomization, by its path from the list; the seed with its overlay unless given.
+    /// The kustomization, by its path relative to the list. Default: the seed with its overlay.
     manifests: Option<PathBuf>,
-    /// The namespace that its manifests name; one of the suite's unless given.
+    /// The namespace that its manifests name. Default: one that the suite chooses.
     namespace: Option<String>,
-    /// Where it is put.
+    /// The cluster that it runs on.
     #[serde(default)]
     on: On,
     /// Who configures its replication.
     #[serde(default)]
     replication: Replication,
-    /// Whether its commits are to wait for a replica.
+    /// Whether its commits must wait for a replica.
     #[serde(default)]
     semi_sync: bool,
-    /// What is said of it beside its manifests.
+    /// Facts about it that its manifests do not tell.
     #[serde(default)]
     hints: Hints,
-    /// What it is put through; everything unless given.
+    /// The scenarios that it runs. Default: all.
     scenarios: Option<Vec<Scenario>>,
-    /// The checks that do not apply to it, which must say so.
+    /// The checks that do not apply to it. They must say so.
     #[serde(default)]
     skips: BTreeSet<String>,
     /// The checks of few workloads that apply to it.
@@ -72,7 +73,7 @@ enum On {
     ThreeNodes,
     /// One node, and names under another domain.
     OneNodeOfAnotherDomain,
-    /// Two nodes, and addresses of IPv6 alone.
+    /// Two nodes, and only IPv6 addresses.
     TwoNodesOfIpv6,
     /// Two nodes, and addresses of both families, IPv4 first.
     TwoNodesOfBothFamilies,
@@ -138,7 +139,7 @@ impl Variant {
         }
     }
 
-    /// Whether everything that was acted passed, but for what does not apply.
+    /// Checks that everything passed, except what does not apply.
     fn verdict(&self, evidence: &Evidence, directory: &Path) -> Result<(), Failed> {
         let rerun = format!("cargo test --test variants -- --exact {}; the check:", self.name);
         let outcome = judged(evidence, directory, rerun, &[])?;
@@ -147,8 +148,9 @@ impl Variant {
             let skipped = self.skips.contains(id) || (OF_FEW.contains(&id) && !self.applies.contains(id));
             let expected = if skipped { Verdict::Skipped } else { Verdict::Pass };
             let found = judged.finding.verdict;
-            (found != expected)
-                .then(|| format!("{} is to say {expected:?}: {found:?}\n{}", judged.check.id, outcome.explain(judged)))
+            (found != expected).then(|| {
+                format!("{} is to say {expected:?}: {found:?}\n{}", judged.check.id, explain(&outcome, judged))
+            })
         });
         let wrong: Vec<String> = wrong.collect();
         if wrong.is_empty() { Ok(()) } else { Err(Failed::from(wrong.join("\n"))) }

@@ -1,4 +1,4 @@
-# What every step uses: messages, logs, the cache, and the end.
+# What every step uses: messages, logs, the cache, and cleanup.
 # shellcheck shell=bash disable=SC2034,SC2153
 
 CURRENT_STEP="" RESULT="" REMEDY="" SCRATCH="" LOG="" PULL="" PULLED="" RUN=""
@@ -6,7 +6,7 @@ CURRENT_STEP="" RESULT="" REMEDY="" SCRATCH="" LOG="" PULL="" PULLED="" RUN=""
 say() { printf '%s\n' "$*" >&3; }
 
 # step NAME FUNCTION [ARGUMENT...] runs the function with its output in a log, and prints the name, the function's
-# RESULT and the time. The function must not be called in a condition: errexit would be off inside it.
+# RESULT and the time. Do not call step in a condition: errexit would be off inside the function.
 step() {
   local start=$SECONDS
   CURRENT_STEP=$1 RESULT="done" REMEDY=""
@@ -24,7 +24,7 @@ fail() { # MESSAGE REMEDY
   exit 1
 }
 
-# Runs at every exit: tells what failed, and removes what this run would leave behind.
+# Runs at every exit: reports what failed, and removes the temporary things of this run.
 finish() {
   local status=$?
   trap - EXIT
@@ -44,7 +44,7 @@ finish() {
     if command -v docker > /dev/null; then
       docker ps -aq --filter "label=steadfast.setup=$RUN" | xargs -r docker rm -fv > /dev/null 2>&1
       docker rmi -f "steadfast.local/draft:$RUN" > /dev/null 2>&1
-      # What an image of the same name has replaced; other people's images do not have the label.
+      # Removes images that lost their name to a newer one. Images of other people do not have the label.
       docker image prune --force --filter label=steadfast.recipe > /dev/null 2>&1
     fi
     rm -rf "$SCRATCH"
@@ -52,21 +52,21 @@ finish() {
   exit "$status"
 }
 
-# What outlives its step, or may, is started with these two closed: 3 is the output, for whose end a reader waits, and 9
-# the lock, which is held until this process ends.
+# Opens file descriptors 3 and 9. 3 is the output; a reader waits until every process has closed it. 9 is the lock, held
+# until this process ends. So a command that may outlive its step is started with both closed.
 open_cache() {
   exec 3>&1
   mkdir -p "$CACHE/log" || { say "ci/setup: set XDG_CACHE_HOME to a directory that $(id -un) may write to"; exit 1; }
   lock
-  # A `ci/setup --remove` that was waited for has taken the file away, and the lock of one that is gone keeps nobody off.
+  # If we waited for a `ci/setup --remove`, it deleted the lock file. A lock on a deleted file protects nothing, so lock again.
   until [ "$CACHE/lock" -ef /proc/self/fd/9 ]; do
     mkdir -p "$CACHE/log"
     lock
   done
-  # Whoever was killed with the lock left these.
+  # Left over from a run that was killed while it held the lock.
   rm -rf "$CACHE"/scratch.*
   SCRATCH=$(mktemp -d "$CACHE/scratch.XXXXXX")
-  # With the host's name, because the engine may serve setups in other containers, whose processes are not seen from here.
+  # The host name is part of it because the engine may serve setups in other containers, whose processes are not visible here.
   RUN=$HOSTNAME.$BASHPID
   trap finish EXIT
   trap 'REMEDY=""; exit 130' INT
@@ -80,8 +80,8 @@ lock() {
   flock -w 3600 9 || { say "ci/setup: it is still at work after an hour"; exit 1; }
 }
 
-# Whoever was killed had no time to remove its containers and its draft. Kind's nodes may have inherited an empty label
-# from their image, and are not looked at.
+# Removes containers and draft images of setups that were killed. Kind's nodes may have inherited an empty label from their
+# image, so they are skipped.
 remove_leftovers() {
   local kind id owner
   {
@@ -94,7 +94,7 @@ remove_leftovers() {
   done
 }
 
-# fingerprint TEXT_OR_FILE... is short for the content of these files and words.
+# fingerprint TEXT_OR_FILE... prints a short hash of these words and the content of these files.
 fingerprint() {
   local part
   for part; do
@@ -102,9 +102,9 @@ fingerprint() {
   done | sha256sum | cut -c1-12
 }
 
-# cached NAME FINGERPRINT FUNCTION [ARGUMENT...] makes $CACHE/NAME-FINGERPRINT by calling the function with the path of
-# an empty directory before its arguments. The directory is moved into place only when the function has succeeded, and
-# then its predecessors go. MADE is the path, RESULT tells whether there was anything to do.
+# cached NAME FINGERPRINT FUNCTION [ARGUMENT...] creates $CACHE/NAME-FINGERPRINT unless it exists. It calls the function with
+# the path of an empty directory before its arguments. Only if the function succeeds, the directory is moved into place and
+# older ones of this name are deleted. MADE is the path. RESULT is `cached` or `built`.
 cached() {
   local name=$1 place=$CACHE/$1-$2 draft
   shift 2
@@ -120,7 +120,7 @@ cached() {
   MADE=$place RESULT=built
 }
 
-# need COMMAND_OR_FILE=PACKAGE... sees to what Debian's packages hold.
+# need COMMAND_OR_FILE=PACKAGE... installs the Debian package of each command or file that is missing.
 need() {
   local pair missing=()
   for pair; do
@@ -131,9 +131,10 @@ need() {
     fail "missing: ${missing[*]}" "install the packages ${missing[*]} (as root: apt-get install ${missing[*]})"
   fi
   REMEDY="apt-get could not install ${missing[*]}; see the log above"
-  # A machine that has just started may be at its own updates. What a package starts must not keep the lock.
+  # A machine that has just started may be running its own updates, so wait for their lock. Services that a package starts
+  # must not hold our lock.
   apt-get -o DPkg::Lock::Timeout=300 update 3>&- 9>&- || echo "not every list of packages could be read; trying with those that could"
-  # Newer releases have the engine's client in a package of its own.
+  # Newer releases have the engine's client in a separate package.
   if [[ " $* " == *" docker=docker.io "* ]] && ! is_there docker && apt-cache show docker-cli > /dev/null 2>&1; then missing+=(docker-cli); fi
   note_packages "${missing[@]}"
   DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" 3>&- 9>&-

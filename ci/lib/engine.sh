@@ -1,15 +1,15 @@
-# The Docker engine: the one that runs, or one that is started here.
+# The Docker engine: uses the running one, or starts one.
 # shellcheck shell=bash disable=SC2034
 
-# In ci/lab/engine; for machines that may not hold CAP_SYS_RESOURCE.
+# This runtime is in ci/lab/engine. It is for machines that may not hold CAP_SYS_RESOURCE.
 OWN_RUNTIME=runc-without-sys-resource
 
-# Every node watches files in a dozen places, and Linux lets a user have 128 by default
+# Every node needs about a dozen inotify instances, and Linux allows 128 per user by default
 # (https://kind.sigs.k8s.io/docs/user/known-issues/#pod-errors-due-to-too-many-open-files).
 INOTIFY=/proc/sys/fs/inotify/max_user_instances
 INOTIFY_WANTED=512
 
-# Where dockerd says which process it is.
+# The pid file of dockerd.
 ENGINE_PID=/var/run/docker.pid
 
 engine() {
@@ -32,7 +32,7 @@ engine() {
   make_room
 }
 
-# Whoever may not do that is told by `steadfast doctor`.
+# If this user may not raise the limit, `steadfast doctor` says so later.
 make_room() {
   local had
   had=$(cat "$INOTIFY" 2> /dev/null) && ((had < INOTIFY_WANTED)) || return 0
@@ -46,8 +46,8 @@ make_room() {
 
 answers() { timeout 10 docker version > /dev/null 2>&1; }
 
-# An engine that was started here keeps the path of its runtime, also when the cache has been emptied since, and with it
-# the note of its start.
+# An engine that ci/setup started still uses the path of its runtime after the cache was emptied. Then the runtime and the note
+# of the engine's start are missing and must be restored.
 restore_runtime() {
   local path process
   path=$(docker info --format '{{json .Runtimes}}' | jq -r --arg name "$OWN_RUNTIME" '.[$name].path // empty')
@@ -62,7 +62,7 @@ start_engine() {
   forget_dead "$ENGINE_PID" dockerd
   forget_dead /var/run/docker/containerd/containerd.pid containerd
   if ! may_hold_sys_resource; then
-    # The engine keeps the path of its runtime, so it must not be one in a checkout that goes away.
+    # The engine keeps using this path, so it must not be in a checkout that may be deleted.
     install -m 755 "$CI/lab/engine/$OWN_RUNTIME" "$home/"
     options=(--add-runtime "$OWN_RUNTIME=$home/$OWN_RUNTIME" --default-runtime "$OWN_RUNTIME")
   fi
@@ -77,8 +77,8 @@ start_engine() {
   fail "dockerd does not answer" "see $home/dockerd.log; clusters need an engine on this machine"
 }
 
-# A pid file that outlived its program keeps the next one from starting, be it that the number is another process's by
-# now or that of a dead one which nobody has waited for; the latter has no program.
+# A stale pid file stops the next daemon from starting. Its number may now belong to another program, or to a zombie process,
+# which has no program.
 forget_dead() { # PID_FILE PROGRAM
   local pid
   if pid=$(cat "$1" 2> /dev/null) && [[ $(readlink "/proc/$pid/exe") != */$2 ]]; then
@@ -86,20 +86,20 @@ forget_dead() { # PID_FILE PROGRAM
   fi
 }
 
-# Bit 24 of the bounding set.
+# CAP_SYS_RESOURCE is bit 24 of the bounding set.
 may_hold_sys_resource() {
   local bounding
   bounding=$(awk '$1 == "CapBnd:" {print $2}' /proc/self/status)
   (((16#$bounding >> 24) & 1))
 }
 
-# What the kubelet must be told on this machine, as JSON.
+# Prints the kubelet settings that this machine needs, as JSON.
 kubelet_patches() {
   local cgroup_v1=false files
   [ "$(docker info --format '{{.CgroupVersion}}')" = 2 ] || cgroup_v1=true
   files=$(ulimit -Hn)
   [ "$files" != unlimited ] || files=1000000
-  # The kubelet asks for 1,000,000 open files, and refuses cgroup v1, unless it is told otherwise.
+  # By default the kubelet asks for 1,000,000 open files and refuses cgroup v1.
   jq -n --argjson v1 "$cgroup_v1" --argjson files "$files" '
     (if $v1 then {failCgroupV1: false} else {} end) + (if $files < 1000000 then {maxOpenFiles: $files} else {} end)'
 }

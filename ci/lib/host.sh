@@ -1,12 +1,12 @@
-# What ci/setup changes on the machine outside of its cache: noted, so that it can be said, and undone by ci/setup --remove.
+# Notes of what ci/setup changes on the machine outside its cache. It prints them, and ci/setup --remove undoes the changes.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-# A line for each change, which is written before the change is made, and struck out when nothing came of it:
+# One line for each change. It is written before the change, and removed if the change fails:
 #   package NAME             installed by apt-get
 #   inotify FROM TO          fs.inotify.max_user_instances
-#   engine PROCESS BEGUN     dockerd, and when it began, as /proc/PROCESS/stat has it
-#   image NAME               pulled into the engine; those that are built bear the label steadfast.recipe
-# Whoever calls ci/setup again adds to them.
+#   engine PROCESS BEGUN     dockerd, and its start time from /proc/PROCESS/stat
+#   image NAME               pulled into the engine; images that are built have the label steadfast.recipe
+# Later calls of ci/setup add lines.
 NOTES=$CACHE/host
 
 note() { grep -qxF -- "$*" "$NOTES" 2> /dev/null || echo "$*" >> "$NOTES"; }
@@ -17,18 +17,19 @@ strike() {
   mv "$NOTES.new" "$NOTES"
 }
 
-# noted KIND prints what follows the kind in its lines.
+# noted KIND prints the lines of this kind, without the kind.
 noted() { [ ! -f "$NOTES" ] || sed -n "s/^$1 //p" "$NOTES"; }
 
-# note_packages PACKAGE... are those that apt-get is about to install, with what they need; what it only brings up to date,
-# it names with the version that is there.
+# note_packages PACKAGE... notes the packages that apt-get is about to install, with their dependencies. A package that is only
+# upgraded is left out: apt-get prints its installed version in brackets.
 note_packages() {
   local package
   apt-get install --simulate --no-install-recommends "$@" > "$SCRATCH/simulated"
   while read -r package; do note package "$package"; done < <(awk '$1 == "Inst" && $3 !~ /^\[/ {print $2}' "$SCRATCH/simulated")
 }
 
-# An installation may have failed half-way, and a package that somebody removed since and installs again is theirs.
+# Forgets packages that are not installed. An installation may have failed half-way. If somebody removed a package and installs
+# it again, it is theirs.
 strike_absent_packages() {
   local package
   for package in $(noted package); do is_installed "$package" || strike package "$package"; done
@@ -37,15 +38,15 @@ strike_absent_packages() {
 # shellcheck disable=SC2016 # dpkg-query expands it.
 is_installed() { dpkg-query --show --showformat '${db:Status-Abbrev}\n' "$1" 2> /dev/null | grep -q '^.[^nc]'; }
 
-# begun PROCESS is when it began, in ticks since the machine did: the number alone may be another process's by now.
+# begun PROCESS prints the start time of a process in clock ticks since boot. The process number alone may be reused.
 begun() { sed 's/.*) //' "/proc/$1/stat" 2> /dev/null | cut -d' ' -f20; }
 
 note_engine() { note engine "$1" "$(begun "$1")"; } # PROCESS
 
-# A dead process for which nobody has waited has no program.
+# A zombie process has no program.
 is_our_engine() { [[ $(readlink "/proc/$1/exe") == */dockerd* && $(begun "$1") == "$2" ]]; } # PROCESS BEGUN
 
-# Of engines that are gone and of changes that a restart took back, nothing need be said.
+# Prints only engines that still run. Those that are gone need no mention, nor do changes that a reboot undid.
 our_engines() {
   local process begun
   while read -r process begun; do

@@ -1,9 +1,9 @@
-# Images without a builder: layers are tar files, and an image is written in the format of docker save, so that it can be
-# loaded by any engine and by a node's containerd, and images that share a layer hold it once.
+# Builds images without a builder. Layers are tar files, and an image is written in the format of docker save. Any engine and a
+# node's containerd can load it, and images that share a layer store it once.
 # shellcheck shell=bash disable=SC2034
 
-# debian_tree DIRECTORY RELEASE PACKAGES [OPTION...] makes DIRECTORY/tree.tar, a Debian with these packages, and in it
-# the list of all that is installed.
+# debian_tree DIRECTORY RELEASE PACKAGES [OPTION...] makes DIRECTORY/tree.tar: a Debian with these packages and a list of
+# everything that is installed.
 debian_tree() {
   need_mmdebstrap
   REMEDY="see that the Debian mirror answers (apt-get update) and that mmdebstrap may make a chroot here (root, or user namespaces)"
@@ -15,17 +15,17 @@ debian_tree() {
 
 need_mmdebstrap() { need mmdebstrap=mmdebstrap /usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring; }
 
-# These come with packages that need Perl for a script of theirs which nobody calls here.
+# Removes Perl. Packages bring it for scripts that are not used here.
 # shellcheck disable=SC2016 # mmdebstrap's shell expands it.
 WITHOUT_PERL='rm -rf "$1"/usr/bin/perl* "$1"/usr/share/perl "$1"/usr/lib/*/perl "$1"/usr/lib/*/libperl.so*'
 
-# layer TAR DIRECTORY puts a directory in a tar file that is the same for the same content.
+# layer TAR DIRECTORY packs a directory into a tar file. The same content gives the same file.
 layer() {
   tar --create --file "$1" --directory "$2" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner .
 }
 
-# add_image DIRECTORY NAME CONFIGURATION LAYER... adds an image to a directory that archive_images then makes a file of.
-# CONFIGURATION is the image's, as JSON: Entrypoint, Env and so on.
+# add_image DIRECTORY NAME CONFIGURATION LAYER... adds an image to a directory, from which archive_images makes one file.
+# CONFIGURATION is the image's configuration as JSON: Entrypoint, Env and so on.
 add_image() {
   local directory=$1 name=$2 configuration=$3 tar digest layers=() json
   shift 3

@@ -1,11 +1,11 @@
-# The node images: pulled, or put together from Debian packages and Go programs.
+# The node images: pulled, or built from Debian packages and Go programs.
 # shellcheck shell=bash disable=SC2034
 
 NODE_PACKAGES=systemd,systemd-sysv,dbus,iproute2,iptables,nftables,runc,procps,kmod,mount,util-linux,ca-certificates
 NODE_PACKAGES+=,conntrack,ethtool,socat,ebtables,jq,curl,containernetworking-plugins,e2fsprogs,dnsmasq-base,catatonit
 POD_PACKAGES=iproute2,iptables
 
-# Units that would touch the host's devices, or wait for what a container does not have.
+# Removes units that would touch the host's devices, or wait for things that a container does not have.
 # shellcheck disable=SC2016 # mmdebstrap's shell expands it.
 NODE_HOOK='cd "$1" && rm -f lib/systemd/system/multi-user.target.wants/* etc/systemd/system/*.wants/*
   lib/systemd/system/local-fs.target.wants/* lib/systemd/system/basic.target.wants/*
@@ -13,13 +13,13 @@ NODE_HOOK='cd "$1" && rm -f lib/systemd/system/multi-user.target.wants/* etc/sys
   lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service'
 NODE_HOOK=${NODE_HOOK//$'\n'/ }
 
-# What says in lab.json which image serves a version, and by which digest it was pulled.
+# For each Kubernetes version, the node image and the digest by which it was pulled, for lab.json.
 declare -A NODE_IMAGE=() NODE_DIGEST=()
 
 coordinates() { awk -v version="$1" '$1 == version' <<< "$BUILDABLE_KUBERNETES"; }
 
-# node_image VERSION takes an official image that is there or can be pulled; else one that was built before; else it
-# leaves NODE_IMAGE empty, and build_node_image is called for.
+# find_node_image VERSION takes the official image if the engine has it, or else one that was built before, or else the official
+# image if it can be pulled. Otherwise it leaves NODE_IMAGE empty, and build_node_image builds one.
 find_node_image() {
   local version=$1 official=kindest/node:v$1 built=steadfast.local/node:v$1 recipe
   if in_engine "$official"; then
@@ -83,7 +83,7 @@ build_node_image() { # VERSION
   NODE_IMAGE[$version]=steadfast.local/node:v$version
 }
 
-# add_program NAME FILE DESTINATION ENTRYPOINT_AS_JSON: an image that is one static program.
+# add_program NAME FILE DESTINATION ENTRYPOINT_AS_JSON adds an image that holds one static program.
 add_program() {
   local tree
   tree=$(mktemp -d "$SCRATCH/tree.XXXXXX")
@@ -93,7 +93,7 @@ add_program() {
   add_image "$SCRATCH/inner" "$1" "{\"Entrypoint\": $4}" "$tree.tar"
 }
 
-# The images of the node's own containerd, under the names that kubeadm asks for.
+# Makes the images for the node's own containerd, under the names that kubeadm asks for.
 inner_images() { # VERSION
   local kubernetes name base tree=$SCRATCH/kube pod_tree
   kubernetes=$CACHE/kubernetes-$1-$(kubernetes_recipe "$1")
@@ -138,7 +138,7 @@ node_layer() { # VERSION TAR
     ln -s "/etc/systemd/system/$name.service" "$tree/etc/systemd/system/multi-user.target.wants/"
   done
   ln -s /dev/null "$tree/etc/systemd/system/systemd-binfmt.service"
-  # The host's kernel log is not the node's.
+  # The kernel log belongs to the host, not to the node.
   printf '[Journal]\nReadKMsg=no\n' > "$tree/etc/systemd/journald.conf.d/node.conf"
   sed "s|@PAUSE@|$PAUSE|" "$source/containerd.toml" > "$tree/etc/containerd/config.toml"
   ln -s /usr/lib/cni "$tree/opt/cni/bin"
@@ -150,7 +150,7 @@ node_layer() { # VERSION TAR
 
 assemble_node() { # DIRECTORY VERSION RECIPE
   local image=steadfast.local/node:v$2 draft=steadfast.local/draft:$RUN container configuration
-  # Of the version before, if this run builds several.
+  # Left over from the previous version if this run builds several.
   rm -rf "$SCRATCH"/{inner,outer,kube,node,podnet,pause,tree.*}
   inner_images "$2"
   node_layer "$2" "$SCRATCH/node.tar"
@@ -162,7 +162,7 @@ assemble_node() { # DIRECTORY VERSION RECIPE
   archive_images "$SCRATCH/outer" "$SCRATCH/outer.tar"
   docker load --input "$SCRATCH/outer.tar"
 
-  # Its own containerd takes the images in.
+  # The node's own containerd imports the images.
   container=$(docker run --detach --privileged --label "steadfast.setup=$RUN" --entrypoint sleep "$draft" infinity)
   docker exec "$container" sh -c "ctr oci spec | jq 'del(.process.rlimits)' > /etc/containerd/cri-base.json"
   docker exec --detach "$container" containerd
@@ -175,7 +175,7 @@ assemble_node() { # DIRECTORY VERSION RECIPE
   docker commit --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' --change 'CMD []' \
     --change 'LABEL steadfast.setup=' "$container" "$draft"
   docker rm -fv "$container"
-  # The next run takes an image of the final name as it is, so this gets it last.
+  # The next run trusts an image that has the final name, so the image gets this name last.
   boots "$draft"
   docker tag "$draft" "$image"
   docker rmi "$draft"
@@ -199,7 +199,7 @@ wait_for() { # SECONDS COMMAND...
   done
 }
 
-# boots IMAGE starts it as kind does, and looks for what kind and kubeadm look for.
+# boots IMAGE starts the image as kind does, and checks what kind and kubeadm check.
 boots() {
   local container name
   container=$(docker run --detach --privileged --tty --label "steadfast.setup=$RUN" --security-opt seccomp=unconfined --cgroupns=private \

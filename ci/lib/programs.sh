@@ -1,4 +1,4 @@
-# Programs that are built from Go modules. Every go.mod and go.sum is in the repository.
+# Builds programs from Go modules. Every go.mod and go.sum is in the repository.
 # shellcheck shell=bash disable=SC2034
 
 build() { # DIRECTORY_OF_THE_MODULE ARGUMENT...
@@ -7,7 +7,7 @@ build() { # DIRECTORY_OF_THE_MODULE ARGUMENT...
   REMEDY=""
 }
 
-# says COMMAND... TEXT verifies a program by what it prints about itself.
+# says COMMAND... TEXT fails unless the command prints this text, such as its version.
 says() {
   local text=${*: -1} answer
   answer=$("${@:1:$#-1}" 2>&1 || true)
@@ -21,7 +21,7 @@ build_kind() { # DIRECTORY
 
 kind_recipe() { fingerprint "$KIND" "$CI"/lab/tools/kind/go.*; }
 
-# find_kind tells whether there is one that need not be built.
+# find_kind succeeds if a usable kind exists, so that none needs to be built.
 find_kind() {
   local version
   if KIND_PATH=$(command -v kind) && version=$("$KIND_PATH" version -q 2> /dev/null) && at_least "$KIND" "${version#v}"; then
@@ -40,7 +40,8 @@ kind_command() {
   KIND_PATH=$CACHE/bin/kind
 }
 
-# kubectl may be one minor version away from the cluster; otherwise the node image's own is taken.
+# An installed kubectl is used if it is at most one minor version away from the cluster. Otherwise the one in the node image is
+# copied.
 kubectl_command() { # NODE_IMAGE
   local found version minor
   minor=$(cut -d. -f2 <<< "$DEFAULT_KUBERNETES")
@@ -62,7 +63,7 @@ copy_kubectl() { # DIRECTORY NODE_IMAGE
 }
 
 build_containerd() { # DIRECTORY
-  # Its snapshotters for file systems that a node does not have are left out.
+  # Leaves out the snapshotters for file systems that a node does not have.
   build "$CI/lab/tools/containerd" -tags no_btrfs,no_devmapper,no_zfs \
     -ldflags "-s -w -X github.com/containerd/containerd/v2/version.Version=v$CONTAINERD" -o "$1/" \
     github.com/containerd/containerd/v2/cmd/{containerd,containerd-shim-runc-v2,ctr}
@@ -71,11 +72,11 @@ build_containerd() { # DIRECTORY
   says "$1/ctr" --version "v$CONTAINERD"
 }
 
-# build_kubernetes DIRECTORY VERSION COREDNS ETCD makes one program for all that Kubernetes itself has in a node, and
-# CoreDNS, etcd and the provisioner from the same modules: most of what they are made of is compiled once.
+# build_kubernetes DIRECTORY VERSION COREDNS ETCD builds one program with all Kubernetes components of a node. It builds CoreDNS,
+# etcd and the provisioner from the same modules, so that shared code is compiled once.
 build_kubernetes() {
   local directory=$1 version=$2 coredns=$3 etcd=$4 module=$CI/lab/kubernetes package flags="-s -w" name
-  # kubeadm reads its own version from there.
+  # kubeadm reads its own version from these variables.
   for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
     flags+=" -X $package.gitVersion=v$version -X $package.gitMajor=${version%%.*} -X $package.gitMinor=$(cut -d. -f2 <<< "$version")"
     flags+=" -X $package.gitTreeState=clean"
@@ -94,7 +95,7 @@ build_kubernetes() {
   says "$directory/kubectl" version --client "v$version"
   says "$directory/coredns" -version "$coredns"
   says "$directory/etcd" --version "$etcd"
-  # The provisioner does not know its own version; the module it was built from does.
+  # The provisioner does not print its version, so check the version of its module.
   says "$directory/local-path-provisioner" --version local-path-provisioner
   says go version -m "$directory/local-path-provisioner" "v$LOCAL_PATH_PROVISIONER"
 }

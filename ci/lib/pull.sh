@@ -1,13 +1,13 @@
-# What comes from registries, and by which digest it is known. A tag is moved by whoever owns it, a digest by nobody.
+# Pulls images and checks digests. The owner of a tag can move it; nobody can move a digest.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-# What the engine has of the image that check_digest was called for last; nothing if it was loaded by hand.
+# The digest of the image that check_digest checked last. Empty if the image was loaded by hand.
 DIGEST=""
 
-# pinned NAME is the digest in ci/digests, if there is one.
+# pinned NAME prints the digest in ci/digests, if there is one.
 pinned() { awk -v name="$1" '$1 == name {print $2}' "$CI/digests"; }
 
-# known_digest IMAGE is the pinned one, or the one that was there when this machine first pulled the image.
+# known_digest IMAGE prints the pinned digest, or else the digest that this machine got at its first pull.
 known_digest() {
   local digest
   digest=$(pinned "$1")
@@ -15,8 +15,8 @@ known_digest() {
   echo "$digest"
 }
 
-# check_digest IMAGE refuses an image of the engine that is not the known one. The first one is noted, and is the known one
-# from then on.
+# check_digest IMAGE fails if the engine's image does not have the known digest. The first digest seen is noted and is the
+# known one from then on.
 check_digest() {
   local known found where="ci/digests"
   known=$(known_digest "$1")
@@ -33,8 +33,8 @@ check_digest() {
     "docker rmi $1, and ci/setup pulls the known one again; if the other one is wanted, put its digest in the line there"
 }
 
-# check_file NAME FILE REMOVAL refuses a file that is not the pinned one, and names the command that removes the copy of it
-# that is kept. What cannot be verified otherwise has to be pinned.
+# check_file NAME FILE REMOVAL fails if the file does not have the pinned SHA-256. REMOVAL is the command that removes the
+# cached copy, for the message. Files that cannot be verified in another way must be pinned.
 check_file() {
   local wanted found
   wanted=$(pinned "$1") found=sha256:$(sha256sum "$2" | cut -d' ' -f1)
@@ -45,8 +45,8 @@ check_file() {
 its mirror has another file under this name: tell who runs it"
 }
 
-# pull IMAGE tells whether the engine got the image from its registry, by its digest where one is known. A registry that
-# does not answer is asked once in a run, for 20 seconds at most; one that does may take its time.
+# pull IMAGE pulls an image, by its digest if one is known, and returns whether it succeeded. A registry that does not answer
+# within 20 seconds is not asked again in this run. A registry that answers gets more time.
 declare -A UNREACHED=()
 pull() {
   local registry=${1%%/*} answer=$SCRATCH/pull tick digest reference=$1
@@ -65,7 +65,7 @@ pull() {
   done
   grep -q 'Pulling from' "$answer" || kill "$PULL" 2> /dev/null || true
   if wait "$PULL"; then
-    # What is pulled by digest has no tag.
+    # An image that is pulled by digest has no tag.
     PULL=""
     [ -z "$digest" ] || docker tag "$reference" "$1" || fail "$reference was pulled, but cannot be named $1" "see the log above"
     PULLED=""

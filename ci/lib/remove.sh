@@ -1,8 +1,8 @@
-# Undoes what ci/setup has changed: ci/setup --remove. What is undone is struck out of the notes, and the cache, where they
-# are, goes last, so that after a removal that fails or is interrupted another one goes on with it.
+# ci/setup --remove undoes what ci/setup changed. Each undone change is removed from the notes, and the cache with the notes is
+# deleted last. So after a failed or interrupted removal, the next one continues.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-# Whether there is an engine whose images are to be removed.
+# Not empty if there is an engine whose images must be removed.
 ENGINE=""
 
 remove() {
@@ -12,13 +12,13 @@ remove() {
   step "inotify" restore_inotify
   step "container engine" stop_engines
   step "packages" remove_packages
-  # The lock and the logs go too: nothing may be written there from here on.
+  # The lock and the logs are deleted too, so nothing may write to the cache after this line.
   trap - EXIT
   rm -rf "$CACHE"
   say "Removed: $CACHE"
 }
 
-# Without the cache nobody would know any more of kept clusters, and of what runs left on clusters of other machines.
+# Only the cache knows which clusters were kept, and what runs left on clusters of other machines.
 refuse_what_is_used() {
   local names running
   find_engine
@@ -32,7 +32,7 @@ refuse_what_is_used() {
   RESULT="nothing"
 }
 
-# One that was started here and has ended since, as with the machine, still has the images.
+# An engine that ci/setup started may have ended since, for example in a reboot. It still has the images, so start it again.
 find_engine() {
   command -v docker > /dev/null || return 0
   if ! answers; then
@@ -47,7 +47,7 @@ find_engine() {
   ENGINE=yes
 }
 
-# leases prints the runs that hold or left a cluster, as src/cluster/lease.rs and book.rs write them down.
+# leases prints the runs that hold a cluster or left one, from the files of src/cluster/lease.rs and book.rs.
 leases() {
   [ ! -d "$CACHE/runs" ] ||
     find "$CACHE/runs" \( -name 'steadfast-*.lease' -o -name 'steadfast-*.kept' \) -printf '%f\n' | sed 's/\.[a-z]*$//'
@@ -58,7 +58,7 @@ clusters() {
     sed -n '/^steadfast-/p'
 }
 
-# By their names: an image with two goes with the last one.
+# Removes images by name. An image with two names is deleted with its last name.
 remove_images() {
   local name count=0
   RESULT="none"
@@ -80,7 +80,7 @@ remove_images() {
   REMEDY=""
 }
 
-# Only where it is still what ci/setup made of it: whoever set another value wants that one.
+# Restores the limit only if it still has the value that ci/setup set. Somebody who set another value wants to keep it.
 restore_inotify() {
   local raised
   raised=$(raised_inotify) RESULT="as it is"
@@ -108,8 +108,8 @@ stop_engines() {
 
 ended() { ! is_our_engine "$@"; }
 
-# Only those that apt-get installed for ci/setup, and none that others need by now. Their settings and data stay, which may
-# be somebody's: /var/lib/docker has volumes.
+# Removes only packages that apt-get installed for ci/setup, and none that other packages now need. Their settings and data
+# stay because they may belong to somebody: /var/lib/docker has volumes.
 remove_packages() {
   local packages others
   strike_absent_packages

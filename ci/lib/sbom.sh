@@ -1,9 +1,9 @@
-# What the built images are made of, as SPDX 2.3 beside each (https://spdx.github.io/spdx-spec/v2.3/). apt, go and cargo
-# know that; here it only gets its form. Parts are lines of tab-separated fields: the package URL
+# Writes what each built image consists of, as SPDX 2.3 beside the image (https://spdx.github.io/spdx-spec/v2.3/). apt, go and
+# cargo know the parts. Here they are lines of tab-separated fields: the package URL
 # (https://github.com/package-url/purl-spec), name, version, SHA-256 or nothing, licence or nothing.
 # shellcheck shell=bash disable=SC2016
 
-# sbom IMAGE FILE makes the file of the parts that it reads.
+# sbom IMAGE FILE reads parts from standard input and writes the file.
 sbom() {
   jq --raw-input --null-input --arg image "$1" --arg uuid "$(< /proc/sys/kernel/random/uuid)" --arg created "$(date -u +%FT%TZ)" '
     def package: {downloadLocation: "NOASSERTION", filesAnalyzed: false} + .;
@@ -21,7 +21,7 @@ sbom() {
   mv "$SCRATCH/sbom" "$2"
 }
 
-# debian_packages TAR prints name, version, architecture and SHA-256 of all that is installed in a tree.
+# debian_packages TAR prints name, version, architecture and SHA-256 of every package that is installed in a tree.
 debian_packages() { tar --extract --to-stdout --file "$1" ./var/lib/dpkg/sha256; }
 
 debian_parts() { # TAR RELEASE
@@ -29,7 +29,7 @@ debian_parts() { # TAR RELEASE
     ["pkg:deb/debian/\($name)@\($version | @uri)?arch=\($arch)&distro=\($release)", $name, $version, $sha256, ""] | join("\t")'
 }
 
-# go_parts PROGRAM... prints their modules, and the Go that compiled them; ci/lab has the go.sum of each.
+# go_parts PROGRAM... prints the modules of these programs and the Go version that compiled them. ci/lab has their go.sum files.
 go_parts() {
   go version -m "$@" | awk -v OFS='\t' '
     function out(name, version) {if (name != "") print "pkg:golang/" name "@" version, name, version, "", ""}
@@ -39,8 +39,8 @@ go_parts() {
     END {out(name, version)}'
 }
 
-# cargo_parts TARGET prints the crates that the project's program is made of, and what a static program has of the machine
-# that compiled it. The sums are those of Cargo.lock, which cargo verifies.
+# cargo_parts TARGET prints the crates in the witness program, and what a static program takes from the machine that compiled
+# it: Rust's standard library and libc. The sums come from Cargo.lock, which cargo verifies.
 cargo_parts() {
   local version
   version=$(cd "$CI/.." && rustc --version | cut -d' ' -f2)

@@ -1,16 +1,16 @@
-# The servers' images: the official ones, or ones that are put together from Debian's packages and a server found in a
-# Java package registry.
+# The servers' images: the official ones, or images built from Debian's packages, some with a server from a Java package
+# registry.
 # shellcheck shell=bash disable=SC2034,SC2153
 
-# What lab.json says about them.
+# The entries for lab.json.
 IMAGES_JSON=[]
 
-# server_row IMAGE is what ci/versions says about it, server_field ROW NAME one field of that.
+# server_row IMAGE prints the image's line in ci/versions; server_field ROW NAME prints one field of that line.
 server_names() { awk 'NF {print $1}' <<< "$SERVERS"; }
 server_row() { awk -v image="$1" '$1 == image' <<< "$SERVERS"; }
 server_field() { tr ' ' '\n' <<< "$1" | sed -n "s/^$2=//p"; }
 
-# server_pins ROW prints what ci/digests says of its parts.
+# server_pins ROW prints the lines of ci/digests for the parts of a server.
 server_pins() {
   local names
   names=$(server_field "$1" java; server_field "$1" packages | tr , '\n' | sed 's/^/deb:/')
@@ -44,7 +44,7 @@ server_image() { # IMAGE
     '. + [$ARGS.named]' <<< "$IMAGES_JSON")
 }
 
-# Servers that an earlier run made ready stay known, as long as their archive is there.
+# Servers from earlier runs stay listed as long as their archive exists.
 other_servers() {
   local entry archive wanted
   while read -r entry; do
@@ -55,21 +55,22 @@ other_servers() {
   done < <(jq -c '.images[]?' "$CACHE/lab.json" 2> /dev/null)
 }
 
-# An engine that keeps images in containerd has of other platforms only the names, and saves all unless it is told one.
+# An engine that keeps images in containerd knows other platforms only by name, but tries to save them all unless it is told
+# one platform.
 save_pulled() { # DIRECTORY IMAGE
   local platform=()
   if docker info --format '{{json .DriverStatus}}' | grep -q io.containerd.snapshotter; then platform=(--platform linux/amd64); fi
   docker save "${platform[@]}" --output "$1/image.tar" "$2"
 }
 
-# server_tree DIRECTORY RELEASE PACKAGES makes DIRECTORY/tree.tar, a Debian with these packages and a place for a server.
+# server_tree DIRECTORY RELEASE PACKAGES makes DIRECTORY/tree.tar: a Debian with these packages, prepared for a server.
 server_tree() {
-  # A mirror that was not brought up to date for a week has the packages all the same, under the same signature.
+  # A mirror that is a week out of date still has the packages with the same signature.
   debian_tree "$@" --customize-hook="$CI/lab/mysql/prepare-tree" --aptopt='Acquire::Check-Valid-Until "false"'
 }
 
-# check_packages TAR PACKAGES refuses those of which ci/digests has this version with another SHA-256, and prints those of
-# which it has not this version: the release has moved on, and what it has now is signed as well.
+# check_packages TAR PACKAGES fails if ci/digests has the same version of a package with another SHA-256. It prints packages
+# whose version is not in ci/digests: the release has moved on, and the new version is signed too.
 check_packages() {
   local package version found wanted
   for package in ${2//,/ }; do
@@ -85,13 +86,13 @@ check_packages() {
   done
 }
 
-# What build_server leaves beside the image: its name, and why there is one.
+# Builds a server image. The file `origin` beside it has its name and the reason why it was built.
 build_server() { # DIRECTORY IMAGE
   local row suite packages java wanted tree version built base=/usr source product=MySQL name=${2//[:\/]/-}
   row=$(server_row "$2")
   suite=$(server_field "$row" debian) packages=$(server_field "$row" packages)
   java=$(server_field "$row" java) wanted=$(server_field "$row" version)
-  # Two that need the same Debian share it, here and on the nodes.
+  # Servers that need the same Debian share its layer, here and on the nodes.
   cached "server-tree-$suite-${packages//,/-}" "$(fingerprint "$suite" "$packages" "$CI"/lab/{mysql/prepare-tree,debian/list-packages})" \
     server_tree "$suite" "$packages"
   check_packages "$MADE/tree.tar" "$packages" > "$1/unpinned"
@@ -99,7 +100,7 @@ build_server() { # DIRECTORY IMAGE
   tree=$SCRATCH/$name
   mkdir -p "$tree"/{etc/mysql/conf.d,usr/local/bin}
   mkdir -m 755 "$tree/run"
-  mkdir -m 1777 "$tree/run/mysqld" # Whatever user a pod runs as.
+  mkdir -m 1777 "$tree/run/mysqld" # A pod may run as any user.
   if [ -n "$java" ]; then
     base=/opt/mysql version=$wanted source="a Java package registry"
     java_server "$java" "$tree"
@@ -122,7 +123,7 @@ build_server() { # DIRECTORY IMAGE
   printf '%s\n' "$built" "image registry not reached; built from the $product $version package of $source" > "$1/origin"
 }
 
-# The plugin is pinned too: without a version, Maven takes the one that its own release names.
+# Pins the plugin. Without a version, Maven takes the one that its own release names.
 MAVEN_DEPENDENCY=org.apache.maven.plugins:maven-dependency-plugin:3.9.0
 
 java_server() { # PACKAGE TREE
@@ -148,7 +149,7 @@ java_part() { # PACKAGE
   printf 'pkg:maven/%s/%s@%s\t%s\t%s\t%s\t\n' "$group" "$name" "$version" "$name" "$version" "${digest#sha256:}"
 }
 
-# package_version TAR PACKAGE is what a Debian there has installed, without what Debian adds to the version.
+# package_version TAR PACKAGE prints the upstream version of a package in a tree, without the parts that Debian adds.
 package_version() {
   local version
   version=$(tar --extract --to-stdout --file "$1" ./var/lib/dpkg/status |
@@ -157,7 +158,7 @@ package_version() {
   echo "${version%%-*}"
 }
 
-# serves TAR IMAGE VERSION starts the image as the suites do, and asks it as a probe does.
+# serves TAR IMAGE VERSION starts the image as the suites do, and queries it as a probe does.
 serves() {
   local container answer password="it's \"quoted\" \\ here" gtid=@@gtid_executed
   local arguments=(--server-id=100 --log-bin=binlog --relay-log-recovery=ON --read-only=ON --gtid-mode=ON --enforce-gtid-consistency=ON --super-read-only=ON)

@@ -1,9 +1,9 @@
-# The compilers, which ci/setup does not install: asked for at the start, because a build that needs them comes late.
+# Checks the compilers, which ci/setup does not install. It checks at the start because the builds that need them come late.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 tools() {
   [ "$witness" = no ] || need_rust
-  # Go modules are needed for nothing else where node images can be pulled; whether they can, the engine has to tell.
+  # If node images can be pulled, Go is needed only for kind. Only the engine can tell whether they can.
   find_kind || need_go tools/kind
   RESULT="found"
 }
@@ -18,8 +18,8 @@ need_rust() {
   at_least "$wanted" "${have%%-*}" || fail "this is Rust $have, but the project needs $wanted" "rustup update stable"
 }
 
-# need_go MODULE... sees to a Go that builds these directories of ci/lab. It is asked inside of them, where it may fetch a
-# newer Go by itself, if GOTOOLCHAIN lets it.
+# need_go MODULE... fails unless Go can build these directories of ci/lab. It asks Go inside each directory, because there Go
+# may fetch a newer version of itself if GOTOOLCHAIN allows it.
 need_go() {
   local module wanted have
   for module; do

@@ -1,13 +1,13 @@
-# The witness: its own program in an image that holds nothing else, for pods that observe from inside.
+# The witness image: one program and nothing else, for pods that observe from inside the cluster.
 # shellcheck shell=bash disable=SC2034
 
-# What the program is made of: as long as that stays the same, so does the image.
+# Prints everything that goes into the program. While it stays the same, the image is reused.
 witness_sources() {
   (cd "$CI/.." && rustc -vV && cat Cargo.toml Cargo.lock .cargo/config.toml &&
     find crates/witness crates/model -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
 }
 
-# WITNESS_JSON is what lab.json says about it.
+# Sets WITNESS_JSON, the entry for lab.json.
 witness_image() {
   local target id image
   target=$(cd "$CI/.." && rustc -vV | sed -n 's/^host: //p')
@@ -33,7 +33,7 @@ build_witness() { # TARGET IMAGE ARCHIVE
   local target_directory program tree=$SCRATCH/witness
   need readelf=binutils
   REMEDY="the project does not compile: see the log above"
-  # Nothing but what .cargo/config.toml says: it makes the program static, which an image without a C library needs.
+  # Only .cargo/config.toml may set flags: it makes the program static, because the image has no C library.
   (cd "$CI/.." && env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u CARGO_BUILD_TARGET \
     cargo build --locked --package steadfast-witness --profile witness)
   REMEDY=""
@@ -42,14 +42,14 @@ build_witness() { # TARGET IMAGE ARCHIVE
   [[ $(readelf --program-headers "$program") != *INTERP* ]] || fail "$program is not static" \
     "let nothing take +crt-static of .cargo/config.toml away: neither rustflags in ~/.cargo/config.toml nor CARGO_TARGET_*_RUSTFLAGS"
   mkdir -p "$tree" "$SCRATCH/witness-image"
-  # A session is opened by this name, also one with a witness that an earlier version left in the cluster.
+  # Sessions start the program by this name, also in a witness that an earlier version left in the cluster.
   install -m 755 "$program" "$tree/steadfast"
   layer "$SCRATCH/witness.tar" "$tree"
   add_image "$SCRATCH/witness-image" "$2" '{"Entrypoint": ["/steadfast"], "Labels": {"steadfast.recipe": "witness"}}' "$SCRATCH/witness.tar"
   archive_images "$SCRATCH/witness-image" "$3"
 }
 
-# The newest two stay: a run that began before this one may still use the one before.
+# Keeps the newest two: a run that started earlier may still use the previous one.
 forget_old_witnesses() {
   local archive
   find "$CACHE/witness" -name '*.tar' -printf '%T@ %f\n' | sort -rn | tail -n +3 | while read -r _ archive; do

@@ -1,5 +1,5 @@
-# What the tests of these scripts share: a cache of their own, and commands that only write down how they were called.
-# Sourced. What is tested touches nothing of this machine but a folder that goes with the test.
+# What the tests of the scripts share: a separate cache, and fake commands that only record how they were called.
+# Sourced. The tests change nothing on this machine except a temporary folder.
 # shellcheck shell=bash disable=SC2034
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -10,14 +10,14 @@ trap 'rm -rf "$T"' EXIT
 export T XDG_CACHE_HOME=$T/cache CARGO_HOME=$T/cargo PATH=$T/bin:$PATH
 CACHE=$XDG_CACHE_HOME/steadfast
 
-# fake COMMAND: its body is read. It notes its words in $T/calls.
+# fake COMMAND creates a fake command; its body is read from standard input. It records its arguments in $T/calls.
 fake() {
   # shellcheck disable=SC2016 # The command expands it.
   { printf '#!/bin/bash\nexec 4>> "$T/calls"\necho "%s $*" >&4\n' "$1"; cat; } > "$T/bin/$1"
   chmod +x "$T/bin/$1"
 }
 
-# ends STATUS COMMAND... wants this status; what the command says is in $T/said.
+# ends STATUS COMMAND... checks the exit status. The output of the command is in $T/said.
 ends() {
   local status=0
   : > "$T/calls"
@@ -29,7 +29,7 @@ says() { grep -qF -- "$1" "$T/said" || wrong "it did not say: $1"; }
 did() { grep -qxF -- "$1" "$T/calls" || wrong "it did not call: $1"; }
 did_not() { ! grep -qE -- "$1" "$T/calls" || wrong "it called: $1"; }
 
-# lab FUNCTION... calls what ci/setup is made of, with files in the place of this machine's settings.
+# lab FUNCTION... calls functions of ci/setup, with files instead of this machine's settings.
 lab() {
   # shellcheck disable=SC2016 # That shell expands it.
   bash -c 'set -euo pipefail

@@ -1,4 +1,4 @@
-//! A stored run, edited in any way that the reader takes, and judged by every check.
+//! Edits a stored run so that the reader still accepts it, and judges it with every check.
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -6,7 +6,8 @@ use steadfast::evidence::Evidence;
 use steadfast_fuzz::{Log, Story};
 
 fuzz_target!(|story: Story| -> Corpus {
-    // What is refused is the other target's business: it is not kept, so that more and more of the corpus is judged.
+    // Inputs that the reader refuses are covered by the other target. They are rejected, so that more of the corpus
+    // reaches the judges.
     match Evidence::parse(&Log::of(&story).bytes()) {
         Ok(evidence) => {
             steadfast_fuzz::report(&evidence);

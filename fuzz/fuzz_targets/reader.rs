@@ -1,4 +1,4 @@
-//! Any bytes as a stored log: they are refused, or what they say is judged by every check.
+//! Reads any bytes as a stored log. The reader refuses them, or every check judges the evidence.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,24 +1,24 @@
-//! Edits of a stored run, as the bytes of a fuzz target spell them.
+//! Edits of a stored run, decoded from the bytes of a fuzz target.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::stored::Stored;
 use crate::values::New;
 
-/// More edits than that make no history that fewer could not.
+/// More edits than this give no history that fewer could not give.
 const MOST_EDITS: usize = 24;
 
-/// A stored run, and what is done to it.
+/// A stored run and its edits.
 #[derive(Debug)]
 pub struct Story {
-    /// Which stored run it is.
+    /// Selects the stored run.
     pub run: u8,
-    /// What is done to it, one after the other.
+    /// The edits, in order.
     pub edits: Vec<Edit>,
 }
 
 impl Story {
-    /// The run that the story is about.
+    /// The stored run of this story.
     pub fn stored(&self) -> &'static Stored {
         let all = Stored::all();
         &all[usize::from(self.run) % all.len()]
@@ -36,84 +36,84 @@ impl<'a> Arbitrary<'a> for Story {
     }
 }
 
-/// A record: of the kinds that there are any one is as likely as any other, however many records it has.
+/// Selects a record. Every kind of record is equally likely, however many records it has.
 #[derive(Debug, Clone, Copy, Arbitrary)]
 pub struct Pick {
     /// The kind.
     pub kind: u8,
-    /// Which record of that kind.
+    /// Selects a record of that kind.
     pub nth: u8,
 }
 
-/// A field of a record: of one type it is found sooner than among all.
+/// Selects a field of a record. With a type, the field is found sooner than among all fields.
 #[derive(Debug, Clone, Copy, Arbitrary)]
 pub struct Field {
-    /// Of which type it is: a number, a text, anything else, or any.
+    /// The type: a number, a text, anything else, or any.
     pub class: u8,
-    /// Which field of that type.
+    /// Selects a field of that type.
     pub nth: u16,
 }
 
-/// A change of a log.
+/// A change to a log.
 #[derive(Debug, Clone, Arbitrary)]
 pub enum Edit {
-    /// These records are left out.
+    /// Leaves out consecutive records.
     Drop {
-        /// The first of them.
+        /// The first of these records.
         from: Pick,
-        /// How many more there are.
+        /// How many more records.
         more: u8,
     },
-    /// All records of a kind are left out.
+    /// Leaves out all records of a kind.
     DropKind(u8),
-    /// The log ends before this record.
+    /// Ends the log before this record.
     Cut(Pick),
-    /// These records are there again and again, behind themselves.
+    /// Repeats consecutive records directly after themselves.
     Repeat {
-        /// The first of them.
+        /// The first of these records.
         from: Pick,
-        /// How many more there are.
+        /// How many more records.
         more: u8,
         /// How often they are repeated.
         times: u8,
     },
-    /// Two records are in each other's place.
+    /// Exchanges two records.
     Swap(Pick, Pick),
-    /// From this record on, everything is later by a power of ten of microseconds.
+    /// Delays this record and all later ones by a power of ten, in microseconds.
     Later {
-        /// The first that is.
+        /// The first delayed record.
         from: Pick,
         /// The exponent.
         power: u8,
     },
-    /// A field holds something else.
+    /// Replaces the value of a field.
     Set {
         /// The record.
         of: Pick,
         /// The field.
         field: Field,
-        /// What it holds.
+        /// The new value.
         new: New,
     },
-    /// A field holds something else in each record of a kind from one on.
+    /// Replaces the value of a field in a record and in all later records of its kind.
     SetFrom {
         /// The first record.
         of: Pick,
         /// The field.
         field: Field,
-        /// What it holds.
+        /// The new value.
         new: New,
     },
-    /// Numbers and texts of many records of a kind are others, at random.
+    /// Replaces random numbers and texts in many records of a kind.
     Scatter {
         /// The first record.
         from: Pick,
-        /// How far they are apart.
+        /// The average distance between changed fields.
         apart: u8,
-        /// What the random numbers come of.
+        /// The seed of the random numbers.
         seed: u16,
     },
-    /// A field is not there.
+    /// Removes a field.
     Remove {
         /// The record.
         of: Pick,

@@ -1,8 +1,8 @@
-//! What the fuzz targets share: stored runs, edits of them, and the judging of what comes of that.
+//! What the fuzz targets share: stored runs, edits of them, and judging the result.
 //!
-//! The target `reader` has any bytes read. Of these hardly any are a log, so the target `judges` takes its bytes for a list
-//! of [edits](Edit) of a stored run, which it numbers anew and sees to that the reader takes it. Neither looks at verdicts:
-//! a panic, an overflow and a hang are what they find.
+//! The target `reader` reads any bytes. Hardly any bytes are a log, so the target `judges` decodes its bytes as a list
+//! of [edits](Edit) of a stored run. It then renumbers the records and repairs the log so that the reader accepts it.
+//! Neither target looks at verdicts. They find panics, overflows and hangs.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! A stored run that is edited.
+//! A stored run with edits.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -13,20 +13,20 @@ use crate::seen::{Seen, named};
 use crate::stored::{self, Stored, pointers};
 use crate::values::New;
 
-/// How many times as long as the stored run a log becomes at most.
+/// An edited log is at most this many times as long as the stored run.
 const LONGEST: usize = 3;
 
-/// How many fields are changed at random by one edit.
+/// One edit changes at most this many fields at random.
 const MOST_SCATTERED: usize = 64;
 
-/// A log, which its edits change.
+/// A log that edits change.
 #[derive(Debug)]
 pub struct Log {
     stored: &'static Stored,
     lines: Vec<Line>,
 }
 
-/// A record, and what it says if that is not what it said.
+/// A record, with its new content if it was changed.
 #[derive(Debug, Clone)]
 struct Line {
     of: &'static stored::Line,
@@ -35,7 +35,7 @@ struct Line {
 }
 
 impl Log {
-    /// The log that a story tells.
+    /// The log of a story.
     pub fn of(story: &Story) -> Self {
         let stored = story.stored();
         let lines = stored.lines.iter().map(|of| Line { of, at_us: of.at_us, changed: None }).collect();
@@ -83,11 +83,11 @@ impl Log {
         }
     }
 
-    /// Where the picked record is. A log without records of that kind has none.
+    /// The position of the picked record, or `None` if the log has no record of that kind.
     fn place(&self, pick: Pick) -> Option<usize> {
         let kind = usize::from(pick.kind) % self.stored.kinds;
         let places = || self.lines.iter().enumerate().filter(|(_, line)| line.of.kind == kind).map(|(at, _)| at);
-        // A kind can have more records than a byte counts: so that all of them are in reach, they are counted in steps.
+        // A kind can have more records than a byte can count. Steps make all of them reachable.
         let count = places().count();
         let nth = usize::from(pick.nth) * count.div_ceil(256).max(1);
         places().nth(nth % count.max(1))
@@ -135,8 +135,8 @@ impl Log {
         });
     }
 
-    /// The bytes of the log, such that the reader can take it: records are numbered anew and proofs with them, time does
-    /// not go back, one run is described, and what is said of pods that were not seen is left out.
+    /// The bytes of the log, repaired so that the reader accepts it: records and proofs get new numbers, time does not
+    /// go back, only one run is described, and records about pods that the log has not shown are left out.
     pub fn bytes(&self) -> Vec<u8> {
         let (mut bytes, mut numbers) = (Vec::with_capacity(1 << 20), HashMap::new());
         let (mut seq, mut now, mut has_run, mut seen) = (0, 0, false, Seen::default());
@@ -163,7 +163,7 @@ impl Line {
         self.changed.as_ref().unwrap_or(&self.of.what)
     }
 
-    /// Any of its fields.
+    /// Selects one of its fields.
     fn field(&self, which: Field) -> Option<String> {
         let mut pointers = pointers(self.what());
         let is_of_class = |value: &Value| match which.class % 4 {
@@ -176,7 +176,7 @@ impl Line {
         pointers.get(usize::from(which.nth) % pointers.len().max(1)).cloned()
     }
 
-    /// Has a field hold something else, if it is there.
+    /// Replaces the value of a field, if the field exists.
     fn set(&mut self, pointer: &str, new: &New, stored: &Stored) {
         let new = self.what().pointer(pointer).and_then(|old| new.instead_of(old, stored, self.of.kind, pointer));
         if let Some(new) = new {
@@ -184,7 +184,7 @@ impl Line {
         }
     }
 
-    /// Changes what it says, where that is then a record still.
+    /// Changes the content, if the result is still a record.
     fn change(&mut self, change: impl FnOnce(&mut Value)) {
         let mut what = self.what().clone();
         change(&mut what);
@@ -197,8 +197,8 @@ impl Line {
         self.changed.as_ref().map_or_else(|| seen.has(&self.of.named), |what| seen.has(&named(what)))
     }
 
-    /// What the record says if it does not say what it said, with the numbers that its proofs have now. Those that are not
-    /// before it are none.
+    /// The content of the record, if it or the numbers of its proofs have changed. Proofs that no longer come before
+    /// the record are left out.
     fn proved_by(&self, numbers: &HashMap<u64, u64>) -> Option<Value> {
         let proofs = |what: &Value| Some(what["proof"].as_array()?.iter().filter_map(Value::as_u64).collect());
         let Some(old): Option<Vec<u64>> = proofs(self.what()) else { return self.changed.clone() };

@@ -1,19 +1,15 @@
-//! All that is done with a log that was read.
+//! Everything that is done with a log that was read.
 
 use std::hint::black_box;
-use std::path::PathBuf;
 
-use steadfast::check::all;
+use steadfast::check::{Outcome, all};
 use steadfast::evidence::Evidence;
-use steadfast::report::{Judged, Outcome};
+use steadfast::report::explain;
 
-/// Has every check judge the evidence, and accounts for every verdict, as `steadfast judge` does.
+/// Judges the evidence with every check and explains every verdict, as `steadfast judge` does.
 pub fn report(evidence: &Evidence) {
-    let judge = |check| Judged { check, finding: check.judge(evidence), seconds: 0.0 };
-    let judged = all().map(judge).collect();
-    let (directory, rerun) = (PathBuf::new(), "steadfast run".to_owned());
-    let outcome = Outcome { evidence, judged, interrupted: false, directory, rerun };
+    let outcome = Outcome::of(evidence, all());
     for judged in &outcome.judged {
-        black_box(outcome.explain(judged));
+        black_box(explain(&outcome, judged));
     }
 }

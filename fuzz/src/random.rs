@@ -1,4 +1,4 @@
-//! Random numbers that are the same for the same seed.
+//! Random numbers. The same seed gives the same numbers.
 
 /// Splitmix64 (<https://prng.di.unimi.it/splitmix64.c>).
 #[derive(Debug)]

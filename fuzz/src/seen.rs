@@ -1,13 +1,14 @@
-//! Which pods a log has shown: the reader refuses a log in which somebody is asked who was not seen.
+//! Which pods a log has shown. The reader refuses a log in which a question goes to a pod that the log has not shown.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-/// A pod that a record names, with its UID where it has one.
+/// A pod that a record names, with its UID if the record has one.
 pub type Named = (String, Option<String>);
 
-/// The pods that a record says were there: whom it asked, whom it acted on, or at whose moment.
+/// The pods that must have existed according to a record: it asked them, acted on them, or names them in its
+/// checkpoint.
 pub fn named(what: &Value) -> Vec<Named> {
     let named = |place: &Value| {
         let text = |field: &str| place[field].as_str().map(str::to_owned);
@@ -26,7 +27,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Takes in what a record shows.
+    /// Notes the pods that a record shows.
     pub fn look(&mut self, what: &Value) {
         if what["object_kind"] == "Pod" && what["kind"] == "object" {
             let text = |field: &str| what["object"]["metadata"][field].as_str().unwrap_or_default().to_owned();
@@ -35,7 +36,7 @@ impl Seen {
         }
     }
 
-    /// Whether the reader takes these for pods that it knows: in a log without pods anything may be asked.
+    /// Whether the reader accepts that these pods are known. In a log without pods it accepts all of them.
     pub fn has(&self, named: &[Named]) -> bool {
         let knows = |(name, uid): &Named| {
             let by_uid = uid.as_ref().is_none_or(|uid| self.names_by_uid.get(uid).is_some_and(|known| known == name));

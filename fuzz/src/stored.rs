@@ -1,4 +1,4 @@
-//! Stored runs, taken to pieces once.
+//! Stored runs, parsed once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -8,13 +8,13 @@ use serde_json::Value;
 use crate::seen::{Named, named};
 use crate::thin::Thin;
 
-/// How much is taken of the real run, in records: up to the end of the scenario `crash`. Its objects hold all that an API
-/// server says of them, and it has events and waits.
+/// How many records of the real run are used: up to the end of the scenario `server-kill`. Its objects are complete, as
+/// an API server returns them, and it has events and waits.
 const BEGINNING: usize = 728;
 
 static RUNS: LazyLock<[Stored; 3]> = LazyLock::new(|| {
     [
-        // All scenarios, and a cluster that is upgraded.
+        // Runs of all scenarios, and of a cluster upgrade.
         Stored::of(include_str!("../../suites/replay/made-good.jsonl").lines()),
         Stored::of(include_str!("../../suites/replay/made-upgraded.jsonl").lines()),
         Stored::of(include_str!("../../suites/replay/mysql-9.7-semi-sync.jsonl").lines().take(BEGINNING)),
@@ -28,22 +28,22 @@ pub struct Stored {
     pub lines: Vec<Line>,
     /// How many kinds of records it has.
     pub kinds: usize,
-    /// The values that it has at each kind of place.
+    /// The values at each kind of place.
     alike: BTreeMap<String, Vec<Value>>,
-    /// Its values of each type.
+    /// The values of each type.
     by_type: BTreeMap<&'static str, Vec<Value>>,
 }
 
-/// A record of it.
+/// A record of a stored run.
 #[derive(Debug)]
 pub struct Line {
     /// Its number.
     pub seq: u64,
     /// When it was written.
     pub at_us: u64,
-    /// What it says.
+    /// Its content.
     pub what: Value,
-    /// The line from behind the time on.
+    /// The rest of the line after the time.
     pub tail: String,
     /// The pods that it names.
     pub named: Vec<Named>,
@@ -52,12 +52,12 @@ pub struct Line {
 }
 
 impl Stored {
-    /// All stored runs that are edited.
+    /// All stored runs that stories use.
     pub fn all() -> &'static [Self] {
         &*RUNS
     }
 
-    /// Takes the lines of a log to pieces.
+    /// Parses the lines of a log.
     fn of<'a>(log: impl Iterator<Item = &'a str>) -> Self {
         let mut kinds: Vec<String> = Vec::new();
         let line = |mut record: Value| {
@@ -79,7 +79,7 @@ impl Stored {
         Self { lines, kinds: kinds.len(), alike, by_type }
     }
 
-    /// The values that the run has at places such as this one of a record of this kind.
+    /// The values of the run at similar places: the same field in records of the same kind.
     pub fn alike(&self, kind: usize, pointer: &str) -> &[Value] {
         self.alike.get(&place(kind, pointer)).map_or(&[], Vec::as_slice)
     }
@@ -90,7 +90,7 @@ impl Stored {
     }
 }
 
-/// What kind of record it is: two of one kind have the same fields.
+/// The kind of a record. Two records of one kind have the same fields.
 fn kind(what: &Value) -> String {
     let words = ["kind", "object_kind", "of", "question", "act"].map(|field| match &what[field] {
         Value::String(word) => word.clone(),
@@ -100,13 +100,13 @@ fn kind(what: &Value) -> String {
     words.join(" ")
 }
 
-/// A place of a record, where every item of a list is at the same one.
+/// A place in a record. All items of a list have the same place.
 fn place(kind: usize, pointer: &str) -> String {
     let parts = pointer.split('/').map(|part| if part.parse::<usize>().is_ok() { "*" } else { part });
     format!("{kind}{}", parts.collect::<Vec<_>>().join("/"))
 }
 
-/// Values by their place, and by their type.
+/// Values by place, and by type.
 type Values = (BTreeMap<String, Vec<Value>>, BTreeMap<&'static str, Vec<Value>>);
 
 /// The distinct values of these records, by place and by type.
@@ -128,7 +128,7 @@ fn values(lines: &[Line]) -> Values {
     (alike, by_type)
 }
 
-/// Where the values of a record are, as JSON pointers; what says of which kind it is belongs to none of them.
+/// The places of the values in a record, as JSON pointers. The fields that give the record's kind are left out.
 pub fn pointers(what: &Value) -> Vec<String> {
     let mut found = Vec::new();
     collect(what, "", &mut found);

@@ -6,10 +6,10 @@ use steadfast::evidence::Evidence;
 
 use super::{random::Random, *};
 
-/// How many stories are told.
+/// How many stories the test tells.
 const STORIES: u64 = 400;
 
-/// Random bytes, and the same ones for the same seed.
+/// Random bytes. The same seed gives the same bytes.
 fn bytes(seed: u64, length: usize) -> Vec<u8> {
     Random(seed).flat_map(u64::to_le_bytes).take(length).collect()
 }

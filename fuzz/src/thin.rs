@@ -1,20 +1,21 @@
-//! Makes a stored run small, so that an input takes few milliseconds: what the judges tell apart stays.
+//! Makes a stored run small, so that an input takes only a few milliseconds. It keeps everything that the judges can
+//! tell apart.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// Fields of an object's `spec` that are long, and that no judge reads.
+/// Long fields of an object's `spec` that no judge reads.
 const LONG: &[&str] = &["affinity", "containers", "initContainers", "template", "tolerations", "volumeClaimTemplates"];
 
-/// Which records of a run are kept, and what of them.
+/// Decides which records of a run are kept, and which of their fields.
 #[derive(Debug, Default)]
 pub struct Thin {
     asked: BTreeSet<String>,
 }
 
 impl Thin {
-    /// The record without what is long; nothing of an answer to a question that was asked like this before.
+    /// The record without long fields, or `None` if it answers a question that was already asked in the same way.
     pub fn keep(&mut self, mut record: Value) -> Option<Value> {
         if question(&record["what"]).is_some_and(|question| !self.asked.insert(question)) {
             return None;
@@ -29,8 +30,8 @@ impl Thin {
     }
 }
 
-/// What was asked, of whom and when, as far as answers to others differ from answers to it; nothing where a record is no
-/// answer.
+/// The question that a record answers: what was asked, of whom and when. Records with the same question are alike for
+/// the judges. `None` if the record is no answer.
 fn question(what: &Value) -> Option<String> {
     match what["kind"].as_str()? {
         "dns" => Some(format!("{} {}", what["moment"], what["name"])),

@@ -1,14 +1,14 @@
-//! What a field can hold instead.
+//! New values for fields.
 
 use arbitrary::Arbitrary;
 use serde_json::{Value, json};
 
 use crate::stored::Stored;
 
-/// The longest that a text or list becomes by repetition, in bytes or items.
+/// The maximum length of a repeated text or list, in bytes or items.
 const LONGEST: usize = 2_000;
 
-/// Numbers at the ends of what types hold.
+/// Numbers at the limits of types.
 const NUMBERS: &[i128] = &[
     0,
     1,
@@ -27,7 +27,7 @@ const NUMBERS: &[i128] = &[
     u64::MAX as i128,
 ];
 
-/// Texts that parsers stumble over: numbers out of range, and the edges of names, addresses, times, percentages, sets of
+/// Texts that break parsers: numbers out of range, and edge cases of names, addresses, times, percentages, sets of
 /// transactions and Corefiles.
 const TEXTS: &[&str] = &[
     "",
@@ -76,35 +76,35 @@ const TEXTS: &[&str] = &[
     "(a) {\n import a\n}\n. {\n import a\n}\n",
 ];
 
-/// What a field holds instead. All but the last is of the type that was there, so that the record still is one; what makes
-/// no sense of that type is an extreme of it.
+/// A new value for a field. All variants except the last keep the type, so that the record still parses. If a variant
+/// makes no sense for a type, the field gets an extreme value.
 #[derive(Debug, Clone, Arbitrary)]
 pub enum New {
-    /// What the stored run holds at another such place.
+    /// The value at a similar place of the stored run.
     Alike(u16),
-    /// What the stored run holds anywhere.
+    /// Any value of the stored run.
     Elsewhere(u16),
-    /// A number or a text at the end of what is possible.
+    /// A number or a text at the limits.
     Extreme(u8),
-    /// A number that is larger by so much, or smaller.
+    /// The number plus this difference.
     Near(i8),
-    /// The text with a part of it replaced.
+    /// The text with a part replaced.
     Spliced {
-        /// Where the part begins, in characters.
+        /// The start of the part, in characters.
         at: u8,
-        /// How long it is.
+        /// The length of the part.
         cut: u8,
-        /// What is there instead.
+        /// The replacement.
         text: String,
     },
-    /// The text, or the list, so many times over.
+    /// The text or the list, repeated this many times.
     Repeated(u8),
     /// A value of any type.
     AnyType(u8),
 }
 
 impl New {
-    /// A value out of a random number.
+    /// A value from a random number.
     pub fn drawn(random: u64) -> Self {
         let [how, which, more, ..] = random.to_le_bytes();
         match how % 8 {
@@ -115,7 +115,7 @@ impl New {
         }
     }
 
-    /// What is there instead of `old`, which is at this place of a record of this kind.
+    /// The new value for `old`, which is at this place in a record of this kind.
     pub fn instead_of(&self, old: &Value, stored: &Stored, kind: usize, pointer: &str) -> Option<Value> {
         match (self, old) {
             (Self::Alike(which), _) => nth(stored.alike(kind, pointer), (*which).into()),
@@ -165,7 +165,7 @@ impl New {
         }
     }
 
-    /// Some byte that is in it.
+    /// One of its bytes.
     fn byte(&self) -> u8 {
         match self {
             Self::Extreme(byte) | Self::Repeated(byte) | Self::AnyType(byte) | Self::Spliced { at: byte, .. } => *byte,
@@ -179,7 +179,7 @@ fn nth<T: Clone>(values: &[T], which: usize) -> Option<T> {
     values.get(which % values.len().max(1)).cloned()
 }
 
-/// A text, or a number as a text: that is how servers answer.
+/// A text, or a number as text, because servers answer with texts.
 fn text(which: u8) -> String {
     match usize::from(which) % (TEXTS.len() + NUMBERS.len()) {
         at if at < TEXTS.len() => TEXTS[at].to_owned(),

@@ -1,18 +1,17 @@
-//! Whether a cluster that the run did not make is the one that is meant, and new enough: asked before anything is written
-//! to it.
+//! Checks, before anything is written to an existing cluster, that it is the intended one and new enough.
 
 use super::{Cluster, Version};
 
-/// The oldest release that a run understands. Retention policies of claims, which teardown and scaling are judged by, and
-/// start ordinals, which the names of pods follow from, are there by default from then on
+/// The oldest supported release. Since then, PVC retention policies, which teardown and scaling are judged by, and
+/// start ordinals, which determine pod names, are on by default
 /// (<https://kubernetes.io/blog/2023/05/04/kubernetes-1-27-statefulset-pvc-auto-deletion-beta/>,
 /// <https://kubernetes.io/blog/2023/04/28/statefulset-start-ordinal/>).
 pub const OLDEST: Version = Version(1, 27, 0);
 
-/// A cluster that nothing is written to.
+/// The run must not write to this cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmissionError {
-    /// Nobody said that it is the one.
+    /// The user has not confirmed that this is the intended cluster.
     #[error(
         "nothing says yet that the cluster of context `{context}` is the one that is meant: its API server is {server}, \
          it runs Kubernetes {version}, and the UID of its namespace kube-system is {uid}; if that is the one, \
@@ -28,7 +27,7 @@ pub enum AdmissionError {
         /// The cluster's identity.
         uid: String,
     },
-    /// It is not the one.
+    /// It is not the intended cluster.
     #[error(
         "the cluster of context `{context}` is not the one that is meant: --cluster-uid says {meant}, and the namespace \
          kube-system behind {server} has the UID {uid}; name the context of the other one by --context, its file by \
@@ -39,12 +38,12 @@ pub enum AdmissionError {
         context: String,
         /// The API server's address.
         server: String,
-        /// The identity that was typed in.
+        /// The identity that the user gave.
         meant: String,
         /// The cluster's identity.
         uid: String,
     },
-    /// It lacks what a run relies on.
+    /// Its release is too old.
     #[error(
         "the API server {server} runs Kubernetes {version}, and a run needs {OLDEST} or later: retention policies of \
          claims and start ordinals of sets are on only from there on; upgrade the cluster, or name another one"
@@ -55,7 +54,7 @@ pub enum AdmissionError {
         /// The API server's version.
         version: Version,
     },
-    /// Nobody knows what it lacks.
+    /// Its release cannot be determined.
     #[error(
         "the API server {server} says that it runs Kubernetes `{version}`, which is no release, so nobody knows whether \
          it has what a run needs ({OLDEST} or later); name a cluster whose `kubectl version` tells its release"
@@ -63,7 +62,7 @@ pub enum AdmissionError {
     UnknownVersion {
         /// The API server's address.
         server: String,
-        /// What it says.
+        /// The version that it reports.
         version: String,
     },
     /// The account lacks rights.
@@ -80,7 +79,7 @@ pub enum AdmissionError {
         /// The rights.
         missing: String,
     },
-    /// What the account may do is not known.
+    /// The account's rights cannot be determined.
     #[error(
         "the API server {server} does not tell what the account of context `{context}` may do: {reason}; \
          `kubectl auth can-i --list` has to work for it, so name the context of another account by --context"
@@ -95,11 +94,11 @@ pub enum AdmissionError {
     },
 }
 
-/// Refuses a cluster that has another identity than the one that was typed in, or whose identity nobody typed in: a
-/// context is a word of a file, and the address behind it may be anybody's by now.
+/// Rejects a cluster whose identity the user did not give or gave differently: a context is only a name in a file, and
+/// its address may lead to another cluster by now.
 ///
 /// # Errors
-/// When it is not known to be the one that is meant.
+/// When it is not known to be the intended cluster.
 pub fn is_meant(cluster: &Cluster, uid: &str, meant: Option<&str>) -> Result<(), AdmissionError> {
     let (context, server, uid) = (cluster.context.clone(), cluster.server.clone(), uid.to_owned());
     match meant {
@@ -109,7 +108,7 @@ pub fn is_meant(cluster: &Cluster, uid: &str, meant: Option<&str>) -> Result<(),
     }
 }
 
-/// Refuses a cluster that is too old, or that does not tell how old it is.
+/// Rejects a cluster that is too old or that does not report its release.
 ///
 /// # Errors
 /// When its release is not known to be new enough.

@@ -1,5 +1,5 @@
-//! The book of a run on a cluster that was there before it: what it is about to make, on disk before it is made, so that
-//! whoever starts next there, or `steadfast down`, finds what a killed run left.
+//! The book of a run on an existing cluster: a list, written to disk beforehand, of the objects that the run is about
+//! to create. From it the next start, or `steadfast down`, finds what a killed run left.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,58 +10,58 @@ use super::kind::lease_folder;
 use super::lease::{self, Lease};
 use crate::text::quoted;
 
-/// An object that a run was about to make.
+/// An object that a run was about to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
     /// The API that its kind belongs to, such as `storage.k8s.io/v1`.
     pub api_version: String,
     /// Its kind.
     pub kind: String,
-    /// Its namespace, where that was there before the run; what is in a namespace of the run's own goes with it.
+    /// Its namespace, if that existed before the run. Objects in the run's own namespaces are deleted with these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// Its name.
     pub name: String,
 }
 
-/// What a run makes, and where.
+/// What a run creates, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Book {
-    /// The run, which labels all that it makes.
+    /// The run, whose label all its objects have.
     pub run: String,
     /// The UID of the cluster's namespace kube-system.
     pub cluster: String,
     /// The API server's address.
     pub server: String,
-    /// The kubeconfig by which the run reached it.
+    /// The kubeconfig that the run used.
     pub kubeconfig: PathBuf,
-    /// The context there.
+    /// The context in it.
     pub context: String,
-    /// The objects, in the order in which they are made.
+    /// The objects, in the order of their creation.
     pub intents: Vec<Intent>,
-    /// The namespace that was there before, and in which the set's claims are to be found by the run's label.
+    /// The namespace that existed before, where the StatefulSet's claims can be found by the run's label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims_in: Option<String>,
 }
 
-/// What a run may have made.
+/// What a run may have created.
 #[derive(Debug, Clone, Copy)]
 pub struct Made<'a> {
-    /// The run, whose label it bears.
+    /// The run, whose label its objects have.
     pub run: &'a str,
     /// The objects.
     pub intents: &'a [Intent],
-    /// The namespace in which the claims of its set are to be found by that label.
+    /// The namespace where the claims of its StatefulSet can be found by that label.
     pub claims_in: Option<&'a str>,
 }
 
 impl Book {
-    /// What the run may have made.
+    /// What the run may have created.
     pub fn made(&self) -> Made<'_> {
         Made { run: &self.run, intents: &self.intents, claims_in: self.claims_in.as_deref() }
     }
 
-    /// Writes the book and holds it: until the lease is given up, nobody takes the run for dead.
+    /// Writes the book and locks it: as long as the lease is held, nobody considers the run dead.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -85,7 +85,7 @@ impl Book {
 
 /// Where the books of a cluster are.
 fn folder(cluster: &str) -> PathBuf {
-    // The API server tells the UID, and it is to name a folder, whatever it says.
+    // The UID comes from the API server, so make it safe as the name of a folder.
     let name = cluster.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "_");
     books().join(name)
 }
@@ -94,16 +94,16 @@ fn books() -> PathBuf {
     lease_folder().join("clusters")
 }
 
-/// Which books of a cluster are meant.
+/// Which books of a cluster to take over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Of {
-    /// Those of runs that ended without removing what they made.
+    /// The books of runs that ended without removing their objects.
     DeadRuns,
-    /// Also those of runs that were to keep it.
+    /// Also the books of runs that kept their objects on request.
     KeptRuns,
 }
 
-/// A book that was taken over: nobody else removes what stands in it meanwhile.
+/// A book that was taken over. While it is held, nobody else removes its objects.
 #[derive(Debug)]
 pub struct TakenOver {
     /// The book.
@@ -113,7 +113,7 @@ pub struct TakenOver {
 }
 
 impl TakenOver {
-    /// Forgets the book, because all that it names is gone.
+    /// Deletes the book, because all its objects are gone.
     pub fn forget(self) {
         lease::forget(&self.folder, &self.book.run);
     }
@@ -129,9 +129,9 @@ fn take_over_in(folder: &Path, of: Of) -> Vec<TakenOver> {
     for (run, held) in lease::taken_over(folder) {
         match read(&folder.join(format!("{run}.lease"))) {
             Ok(book) => taken.push(TakenOver { book, folder: folder.to_owned(), _lease: Some(held) }),
-            // The run was killed before the book was whole, and so before anything was made.
+            // The run was killed before the book was complete, so before it created anything.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => lease::forget(folder, &run),
-            // It is of another version of this program: that one can read it.
+            // Another version of this program wrote it, and can read it.
             Err(_) => {}
         }
     }
@@ -146,12 +146,12 @@ fn read(path: &Path) -> io::Result<Book> {
     Ok(serde_json::from_slice(&std::fs::read(path)?)?)
 }
 
-/// The books that somebody may have to act on, of every cluster.
+/// The books that may need action, of every cluster.
 #[derive(Debug, Default)]
 pub struct Left {
-    /// Of runs that ended without removing what they made.
+    /// Of runs that ended without removing their objects.
     pub dead: Vec<Book>,
-    /// Of runs that were to keep it.
+    /// Of runs that kept their objects on request.
     pub kept: Vec<Book>,
 }
 

@@ -1,4 +1,4 @@
-//! The client of an API server: it goes through the proxy that leads there, and asks a busy API server again.
+//! The client of an API server. It uses a proxy if one is needed, and retries when the API server is busy.
 
 use std::time::Duration;
 
@@ -17,26 +17,26 @@ use tower::retry::{Policy, RetryLayer};
 use tower::timeout::error::Elapsed;
 use tower::{BoxError, Service, ServiceBuilder};
 
-/// How often a request is sent at most.
+/// The maximum number of attempts for a request.
 const ATTEMPTS: u32 = 5;
 
-/// Before the second attempt; it doubles for each further one.
+/// The pause before the second attempt. It doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// An API server ends a request by itself after a minute (`--request-timeout`): whoever waits a little longer knows that
-/// nothing comes any more, and that what was not done by then is not done later. Watches are open, and answered, at once
-/// (<https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/>).
+/// The API server itself ends a request after a minute (`--request-timeout`). After a little longer nothing will come
+/// any more, and what was not done by then will not be done later. Watches are not affected: they open and answer at
+/// once (<https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/>).
 const ANSWERED_WITHIN: Duration = Duration::from_secs(65);
 
-/// The longest pause that an API server can ask for: callers have deadlines of their own.
+/// The longest pause that an API server can request: callers have their own deadlines.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// A client for this API server, through this proxy.
+/// A client for this API server, optionally through a proxy.
 ///
 /// # Errors
 /// When the certificates or the credentials cannot be used.
 pub(super) fn client(mut config: Config, proxy: Option<&Intercept>) -> kube::Result<Client> {
-    // A plugin that tells credentials is called once: the connector would call it again for a certificate.
+    // Call a credential plugin only once: the connector would call it again for a certificate.
     let auth = config.auth_layer()?;
     if auth.is_some() {
         config.auth_info.exec = None;
@@ -69,7 +69,7 @@ fn tunnel<C>(proxy: &Intercept, tunnel: Tunnel<C>) -> Tunnel<C> {
     }
 }
 
-/// A client whose connections this connector makes.
+/// A client that connects with this connector.
 fn through<C>(connector: C, config: Config, auth: Option<AuthLayer>) -> kube::Result<Client>
 where
     C: Service<Uri> + Clone + Send + Sync + 'static,
@@ -85,25 +85,25 @@ where
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(Patience { attempts: 1 }))
-        // What a plugin was called with, and what it said, is told nowhere.
+        // The plugin's arguments and output may be secret.
         .map_err(|error: BoxError| of_credentials(&*error).map_or_else(|| in_words(error), BoxError::from))
         .option_layer(auth)
         .layer(config.extra_headers_layer()?)
-        // A plugin has a limit of its own.
+        // A plugin has its own time limit.
         .timeout(ANSWERED_WITHIN)
         .service(http);
     Ok(Client::new(service, config.default_namespace))
 }
 
-/// A silence tells for how long it lasted.
+/// Adds how long the client waited to a timeout error.
 fn in_words(error: BoxError) -> BoxError {
     if error.is::<Elapsed>() { format!("nothing came within {ANSWERED_WITHIN:?}").into() } else { error }
 }
 
-/// Asks again where the API server says that it is too busy, or fails.
+/// Retries when the API server reports that it is too busy, or fails.
 #[derive(Debug, Clone)]
 struct Patience {
-    /// Those that were made.
+    /// The attempts so far.
     attempts: u32,
 }
 
@@ -136,16 +136,16 @@ impl<B> Policy<Request<Body>, Response<B>, BoxError> for Patience {
     }
 }
 
-/// The pause after so many attempts: twice the last one, or what the API server asks for, whichever is longer.
+/// The pause after so many attempts: twice the last one or what the API server requests, whichever is longer.
 fn pause(attempts: u32, asked_for: Option<Duration>) -> Duration {
     let own = FIRST_PAUSE * 2_u32.saturating_pow(attempts.saturating_sub(1));
     asked_for.map_or(own, |asked_for| asked_for.max(own)).min(LONGEST_PAUSE)
 }
 
-/// Whether asking again may help and cannot do harm. An API server that says when to ask again has not served the request
-/// (<https://kubernetes.io/docs/concepts/cluster-administration/flow-control/>); after any other error of it, or of what
-/// stands before it, one that creates something, or runs a command, may have done so. A 429 to an eviction is a disruption
-/// budget's answer.
+/// Whether a retry may help and cannot do harm. If the API server says when to retry, it has not processed the request
+/// (<https://kubernetes.io/docs/concepts/cluster-administration/flow-control/>). After any other error, of the API
+/// server or of a proxy, a request that creates an object or runs a command may have taken effect. A 429 response to an
+/// eviction comes from a PodDisruptionBudget.
 fn is_passing(method: &Method, path: &str, status: StatusCode, says_when: bool) -> bool {
     let unserved = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&status);
     let acts = *method == Method::POST || path.ends_with("/exec");

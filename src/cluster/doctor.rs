@@ -1,4 +1,4 @@
-//! Preflight: everything that a run needs of this machine, all looked at before anything is made, each finding with
+//! Preflight: checks everything that a run needs from this machine before the run creates anything. Each finding names
 //! its remedy.
 
 use std::path::Path;
@@ -13,19 +13,19 @@ use super::program::run;
 use super::proxy::Environment;
 use super::{abandoned, kept};
 
-/// Below this much free disk a cluster is likely to fail late and obscurely: kind turns eviction off.
+/// With less free disk (MiB) a cluster is likely to fail late and obscurely, because kind turns eviction off.
 const FREE_DISK_MIB: u64 = 4 * 1024;
 
-/// Three nodes with three servers use about this much.
+/// The memory (MiB) that three nodes with three servers use.
 const FREE_MEMORY_MIB: u64 = 3 * 1024;
 
-/// kind's own recommendation for clusters of several nodes (<https://kind.sigs.k8s.io/docs/user/known-issues/>).
+/// kind's recommendation for clusters of several nodes (<https://kind.sigs.k8s.io/docs/user/known-issues/>).
 const INOTIFY_INSTANCES: u64 = 512;
 
-/// A program that says nothing for so long hangs.
+/// A program that stays silent for so long hangs.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
-/// How one thing is.
+/// The result of one check of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     /// As it should be.
@@ -36,14 +36,14 @@ pub enum Health {
     Bad,
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// How it is.
+    /// The result.
     pub health: Health,
-    /// What was looked at.
+    /// What was checked.
     pub name: &'static str,
-    /// What was found, with the remedy where it is not good.
+    /// What was found, with the remedy if it is not good.
     pub found: String,
 }
 
@@ -51,7 +51,7 @@ fn item(health: Health, name: &'static str, found: impl Into<String>) -> Item {
     Item { health, name, found: found.into() }
 }
 
-/// Looks at everything and reports all of it, also after the first trouble.
+/// Checks everything and reports all results, even after a failure.
 pub async fn examine() -> Vec<Item> {
     let mut items = Vec::new();
     match Lab::read() {
@@ -111,7 +111,7 @@ async fn images(lab: &Lab) -> Vec<Item> {
 
 fn proxy() -> Item {
     let Environment { https, no, .. } = Environment::read();
-    // It may hold a password.
+    // The variable may hold a password, so do not print it.
     let found = match (https.is_empty(), no.is_empty()) {
         (true, _) => "none".to_owned(),
         (false, true) => "HTTPS_PROXY is set: clusters of other machines are reached through it".to_owned(),
@@ -170,7 +170,7 @@ fn inotify() -> Item {
     }
 }
 
-/// What runs left on clusters that they did not make, run by run.
+/// What runs left on existing clusters, one item per run.
 fn left_elsewhere() -> Vec<Item> {
     let left = book::left();
     let of = |health, what: &'static str| {

@@ -1,4 +1,4 @@
-//! The container engine that clusters are made with: Docker, on this machine.
+//! The container engine that clusters run on: Docker, on this machine.
 
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use super::proxy::is_loopback;
 
 const ASK_WITHIN: Duration = Duration::from_secs(20);
 
-/// Has kind use another engine (<https://kind.sigs.k8s.io/docs/user/rootless/>).
+/// The variable that makes kind use another engine (<https://kind.sigs.k8s.io/docs/user/rootless/>).
 const PROVIDER: &str = "KIND_EXPERIMENTAL_PROVIDER";
 
-/// An engine that no cluster can be made with.
+/// An engine that cannot host a cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// It does not answer.
     #[error("the container engine does not answer: {}; ci/setup starts it, `steadfast doctor` looks at the rest", .0.last_line())]
     Silent(CommandError),
-    /// kind is told to use another one.
+    /// kind is configured to use another engine.
     #[error("{PROVIDER} is `{provider}`, and clusters are made with Docker alone; unset it, and have Docker run")]
     AnotherProvider {
         /// The engine's name.
         provider: String,
     },
-    /// Something answers in Docker's place.
+    /// Another engine answers instead of Docker.
     #[error(
         "{engine} answers to `{program}`, and clusters are made with Docker alone; install Docker's own client and engine"
     )]
     NotDocker {
-        /// What it is.
+        /// The engine.
         engine: String,
         /// The program that was called.
         program: String,
@@ -49,7 +49,7 @@ pub enum EngineError {
 /// The engine's version.
 ///
 /// # Errors
-/// When it does not answer, or no cluster can be made with it.
+/// When it does not answer, or when it cannot host a cluster.
 pub async fn engine(lab: &Lab) -> Result<String, EngineError> {
     let provider = std::env::var(PROVIDER).unwrap_or_default();
     if !["", "docker"].contains(&provider.as_str()) {
@@ -60,7 +60,7 @@ pub async fn engine(lab: &Lab) -> Result<String, EngineError> {
     }
     let called = run(Command::new(&lab.docker).arg("--version"), ASK_WITHIN).await.map_err(EngineError::Silent)?;
     let format = "{{.Server.Version}}|{{range .Server.Components}}{{.Name}},{{end}}";
-    // The client of another engine does not have to know the fields of this one.
+    // The client of another engine may not support Docker's format fields, so ask for its name first.
     let engine = called.split_whitespace().next().unwrap_or_default().to_owned();
     if engine != "Docker" {
         return Err(EngineError::NotDocker { engine, program: lab.docker.clone() });
@@ -74,7 +74,7 @@ pub async fn engine(lab: &Lab) -> Result<String, EngineError> {
     }
 }
 
-/// What tells this engine from every other one.
+/// The unique ID of this engine.
 ///
 /// # Errors
 /// When it does not answer.
@@ -83,7 +83,7 @@ pub(super) async fn id(lab: &Lab) -> Result<String, CommandError> {
     Ok(said.trim().to_owned())
 }
 
-/// Where the client finds the engine: the environment comes before the context that was chosen
+/// The engine's address. The environment wins over the selected context
 /// (<https://docs.docker.com/engine/manage-resources/contexts/>).
 async fn host(lab: &Lab) -> Option<String> {
     if let Some(host) = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()) {
@@ -100,8 +100,9 @@ fn is_here(host: &str) -> bool {
     ["unix", "npipe", "fd"].contains(&scheme) || (["tcp", "http", "https"].contains(&scheme) && local)
 }
 
-/// How an image is to be saved. An engine that keeps images in containerd has of other platforms than its own only the names,
-/// and has to be told one, by who can be told (<https://docs.docker.com/reference/cli/docker/image/save/#platform>).
+/// Options to save an image. An engine with the containerd image store holds only the names of other platforms, so it
+/// must be told which platform to save, if its API supports that
+/// (<https://docs.docker.com/reference/cli/docker/image/save/#platform>).
 pub(super) async fn save_options(lab: &Lab, image: &str) -> Vec<String> {
     let ask = async |words: &[&str]| {
         run(Command::new(&lab.docker).args(words), ASK_WITHIN)
@@ -118,7 +119,7 @@ pub(super) async fn save_options(lab: &Lab, image: &str) -> Vec<String> {
     if platform.contains('/') { vec!["--platform".to_owned(), platform] } else { Vec::new() }
 }
 
-/// Whether an engine of this API's version is: from 1.48 on.
+/// Whether an engine with this API version accepts a platform: from 1.48 on.
 fn can_be_told_platforms(version: &str) -> bool {
     let numbers: Vec<u32> = version.split('.').filter_map(|number| number.parse().ok()).collect();
     numbers.as_slice() >= &[1, 48]

@@ -1,4 +1,4 @@
-//! The API server's feature gates, which it tells among its metrics
+//! The API server's feature gates, read from its metrics
 //! (<https://kubernetes.io/docs/reference/instrumentation/metrics/>, `kubernetes_feature_enabled`).
 
 use std::collections::BTreeMap;
@@ -7,8 +7,8 @@ use kube::Client;
 
 const METRIC: &str = "kubernetes_feature_enabled{";
 
-/// Each gate, and whether it is on; nothing where whoever asks may not read metrics. The controllers run in another
-/// process: that it has the same gates is the rule (kubeadm sets them for all), and no more than that.
+/// Each feature gate and whether it is on. Empty if the account may not read metrics. The controllers run in another
+/// process; they usually, but not necessarily, have the same gates (kubeadm sets them for all).
 pub async fn feature_gates(client: &Client) -> BTreeMap<String, bool> {
     let Ok(request) = http::Request::get("/metrics").body(Vec::new()) else { return BTreeMap::new() };
     client.request_text(request).await.map(|metrics| parse(&metrics)).unwrap_or_default()
@@ -18,7 +18,7 @@ fn parse(metrics: &str) -> BTreeMap<String, bool> {
     metrics.lines().filter_map(gate).collect()
 }
 
-/// A line such as `kubernetes_feature_enabled{name="PodIndexLabel",stage=""} 1`.
+/// Parses a line such as `kubernetes_feature_enabled{name="PodIndexLabel",stage=""} 1`.
 fn gate(line: &str) -> Option<(String, bool)> {
     let (labels, value) = line.strip_prefix(METRIC)?.rsplit_once("} ")?;
     let name = labels.split(',').find_map(|label| label.strip_prefix("name=\"")?.strip_suffix('"'))?;

@@ -1,4 +1,4 @@
-//! kind clusters: made, loaded with images, deleted without a trace, and found again when their run was killed.
+//! kind clusters: creates them, loads images, deletes them without a trace, and finds those of killed runs.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,24 +15,24 @@ use crate::evidence::Leftover;
 
 pub use super::lease::PREFIX;
 
-/// How long making a cluster may take.
+/// The time limit for creating a cluster.
 pub const CREATE_WITHIN: Duration = Duration::from_secs(420);
 
 const DELETE_WITHIN: Duration = Duration::from_secs(120);
 const ASK_WITHIN: Duration = Duration::from_secs(20);
 
-/// How long clients of the engine may outlive the kind that started them.
+/// How long clients of the engine may outlive the kind process that started them.
 const SETTLE_WITHIN: Duration = Duration::from_secs(30);
 
-/// Between two looks at whether they are gone.
+/// The polling interval for their end.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// Where leases are.
+/// The folder of the leases.
 pub fn lease_folder() -> PathBuf {
     cache_dir().join("runs")
 }
 
-/// A kind cluster that this process made and removes.
+/// A kind cluster that this process creates and removes.
 #[derive(Debug)]
 pub struct KindCluster {
     lab: Lab,
@@ -42,14 +42,14 @@ pub struct KindCluster {
     pub kubeconfig: PathBuf,
     lease: Option<Lease>,
     volumes: Vec<String>,
-    /// The process group that makes the cluster.
+    /// The process group that creates the cluster.
     maker: Option<u32>,
     /// Whether kind was started, so that there may be something to delete.
     begun: bool,
 }
 
 impl KindCluster {
-    /// Claims the name. The cluster comes with [`KindCluster::create`]; from here on, dropping the value removes it.
+    /// Claims the name. [`KindCluster::create`] then creates the cluster. From here on, dropping the value removes it.
     ///
     /// # Errors
     /// When the lease cannot be taken.
@@ -68,7 +68,7 @@ impl KindCluster {
         })
     }
 
-    /// Makes the cluster on a network of its own, which goes with it.
+    /// Creates the cluster on its own network, which is deleted with it.
     ///
     /// # Errors
     /// When kind fails; its last lines are in the error.
@@ -87,25 +87,25 @@ impl KindCluster {
             noted.map_err(|source| CommandError::File { path: folder.join(name), source })
         };
         run_known(&mut command, limit, known).await?;
-        // Nobody makes anything of it any more, and the number may soon be another group's.
+        // Creation is complete, and the kernel may reuse the process group's number.
         self.maker = None;
         self.volumes = volumes(&self.lab, &self.name).await?;
         Ok(())
     }
 
-    /// Deletes the cluster and its network, and returns what is still there of it.
+    /// Deletes the cluster and its network, and returns what is left of them.
     ///
     /// # Errors
     /// When the engine cannot be asked.
     pub async fn delete(mut self) -> Result<Vec<Leftover>, CommandError> {
         if !self.begun {
-            // kind did not even start: what could not make anything cannot delete it either.
+            // kind never started, so there is nothing to delete.
             lease::forget(&lease_folder(), &self.name);
             self.lease = None;
             return Ok(Vec::new());
         }
         if self.volumes.is_empty() {
-            // The making of the cluster was cut short, perhaps before there was a container to ask.
+            // Creation was cut short, perhaps before there was a container to inspect.
             self.volumes = volumes(&self.lab, &self.name).await.unwrap_or_default();
         }
         remove_after(&self.lab, &self.name, self.maker).await?;
@@ -117,13 +117,13 @@ impl KindCluster {
         }
         self.lease = None;
         for file in [self.kubeconfig.clone(), self.kubeconfig.with_file_name("kind.json")] {
-            // It leads nowhere any more; where the cluster was never made, it is not there.
+            // The file is useless now. If the cluster was never created, it does not exist.
             let _ = std::fs::remove_file(file);
         }
         Ok(left)
     }
 
-    /// Lets the cluster live on after the run.
+    /// Keeps the cluster after the run.
     ///
     /// # Errors
     /// When the lease cannot be changed.
@@ -134,13 +134,13 @@ impl KindCluster {
 }
 
 impl Drop for KindCluster {
-    /// The last resort, after a panic: the ordinary ways are [`KindCluster::delete`] and [`KindCluster::keep`].
+    /// The last resort, after a panic. The normal ways are [`KindCluster::delete`] and [`KindCluster::keep`].
     fn drop(&mut self) {
         if self.lease.is_none() {
             return;
         }
         let (lab, name, maker) = (self.lab.clone(), self.name.clone(), self.maker);
-        // A value can be dropped where nothing can be awaited: a thread with a runtime of its own can.
+        // `drop` cannot await, so use a thread with its own runtime.
         let remover = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
             runtime.block_on(remove_after(&lab, &name, maker)).ok()
@@ -151,7 +151,7 @@ impl Drop for KindCluster {
     }
 }
 
-/// Writes an existing cluster's kubeconfig to a file of the run's.
+/// Writes an existing cluster's kubeconfig to a file of the run.
 ///
 /// # Errors
 /// When kind knows no such cluster.
@@ -170,7 +170,7 @@ pub async fn clusters(lab: &Lab) -> Result<Vec<String>, CommandError> {
     Ok(listed.lines().map(str::to_owned).collect())
 }
 
-/// Deletes a cluster of this program by name, with its network.
+/// Deletes a cluster of this program, and its network, by name.
 ///
 /// # Errors
 /// When kind or the engine fails.
@@ -178,7 +178,7 @@ pub async fn remove(lab: &Lab, cluster: &str) -> Result<(), CommandError> {
     remove_after(lab, cluster, None).await
 }
 
-/// Deletes a cluster, again and again until nobody is left who makes something of it.
+/// Deletes a cluster repeatedly until no process is left that creates parts of it.
 async fn remove_after(lab: &Lab, cluster: &str, maker: Option<u32>) -> Result<(), CommandError> {
     let end = Instant::now() + SETTLE_WITHIN;
     loop {
@@ -187,13 +187,13 @@ async fn remove_after(lab: &Lab, cluster: &str, maker: Option<u32>) -> Result<()
         if !in_the_making || Instant::now() >= end {
             return removed;
         }
-        // Nobody tells when a process ends that is no child of this one.
+        // Nothing reports the end of a process that is not our child.
         tokio::time::sleep(ASK_AGAIN_AFTER).await;
     }
 }
 
 async fn remove_once(lab: &Lab, cluster: &str) -> Result<(), CommandError> {
-    // kind edits the kubeconfig that it finds: it gets one that nobody needs, so that the user's stays as it is.
+    // kind edits the kubeconfig that it finds. Give it a throw-away file, so that the user's stays unchanged.
     let nowhere =
         tempfile::NamedTempFile::new().map_err(|source| CommandError::File { path: "kubeconfig".into(), source })?;
     let mut command = Command::new(&lab.kind);
@@ -205,21 +205,21 @@ async fn remove_once(lab: &Lab, cluster: &str) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Removes what killed runs left behind, and returns the names of the clusters.
+/// Removes what killed runs left, and returns the names of their clusters.
 ///
 /// # Errors
 /// When kind or the engine fails.
 pub async fn sweep(lab: &Lab) -> Result<Vec<String>, CommandError> {
     let folder = lease_folder();
     let (mut removed, mut trouble) = (Vec::new(), None);
-    // Whoever holds the lease removes the cluster: another start at the same time leaves it alone.
+    // Only the holder of the lease removes a cluster, so concurrent starts do not interfere.
     for (cluster, lease) in lease::taken_over(&folder) {
         match remove_noted(lab, &cluster, lease::noted(&folder, &cluster)).await {
             Ok(()) => {
                 lease::forget(&folder, &cluster);
                 removed.push(cluster);
             }
-            // One that cannot be removed is no reason to leave the others.
+            // A cluster that cannot be removed must not block the others.
             Err(error) => trouble = Some(error),
         }
         drop(lease);
@@ -227,7 +227,8 @@ pub async fn sweep(lab: &Lab) -> Result<Vec<String>, CommandError> {
     trouble.map_or(Ok(removed), Err)
 }
 
-/// Deletes a cluster whose maker may live still. kind says of one that this engine does not have that it is deleted.
+/// Deletes a cluster whose maker may still be alive. The engine is compared because kind reports success for a cluster
+/// that another engine has.
 async fn remove_noted(lab: &Lab, cluster: &str, maker: Option<Maker>) -> Result<(), CommandError> {
     let Some(Maker { group, engine }) = maker else { return remove_after(lab, cluster, None).await };
     if super::engine::id(lab).await? != engine {
@@ -237,7 +238,7 @@ async fn remove_noted(lab: &Lab, cluster: &str, maker: Option<Maker>) -> Result<
     remove_after(lab, cluster, Some(group)).await
 }
 
-/// Forgets a kept cluster that is gone.
+/// Deletes the file of a kept cluster that is gone.
 pub fn forget(cluster: &str) {
     lease::forget(&lease_folder(), cluster);
 }
@@ -255,7 +256,7 @@ async fn ids(lab: &Lab, what: &str, cluster: &str) -> Result<Vec<String>, Comman
     Ok(run(&mut command, ASK_WITHIN).await?.lines().map(str::to_owned).collect())
 }
 
-/// The volumes that a cluster's nodes are on.
+/// The volumes that a cluster's nodes use.
 async fn volumes(lab: &Lab, cluster: &str) -> Result<Vec<String>, CommandError> {
     let format = "{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Name}}\n{{end}}{{end}}";
     let mut command = Command::new(&lab.docker);

@@ -1,4 +1,5 @@
-//! A kubeconfig, as the harness needs it: its proxy is chosen elsewhere, and what tells its credentials has a deadline.
+//! Prepares a kubeconfig for the harness: takes out the proxy, which is chosen elsewhere, and sets a deadline for
+//! credential plugins.
 
 use std::process::Command;
 
@@ -9,17 +10,17 @@ use serde_json::Value;
 
 use crate::object::{items, text};
 
-/// How long a plugin may take to tell credentials: it may have to ask an identity provider.
+/// The time limit of a credential plugin, in seconds: it may have to contact an identity provider.
 const PLUGIN_WITHIN_S: u32 = 60;
 
-/// What `timeout` ends with when the time is up.
+/// The exit code of `timeout` when the time is up.
 const TIMED_OUT: i32 = 124;
 
-/// What it ends with when the plugin did not go by itself then.
+/// The exit code of `timeout` when the plugin also had to be killed.
 const KILLED: i32 = 137;
 
-/// Takes the proxy out that a context's cluster is reached by, and leaves one that nobody uses: the library would take one
-/// from the environment otherwise, and compare NO_PROXY with the proxy's own address.
+/// Removes and returns the proxy of a context's cluster. Leaves a placeholder, which is never used: otherwise the
+/// library would take a proxy from the environment, and compare NO_PROXY with the proxy's own address.
 pub(super) fn take_proxy(kubeconfig: &mut Kubeconfig, context: &str) -> Option<String> {
     let context = kubeconfig.contexts.iter().find(|named| named.name == context)?.context.as_ref()?;
     let named = kubeconfig.clusters.iter_mut().find(|named| named.name == context.cluster)?;
@@ -28,9 +29,9 @@ pub(super) fn take_proxy(kubeconfig: &mut Kubeconfig, context: &str) -> Option<S
     proxy.filter(|proxy| !proxy.is_empty())
 }
 
-/// Has every plugin that tells credentials end in time
-/// (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins>): `timeout` of
-/// the coreutils ends it, with all that it started where it does not need the terminal.
+/// Limits the time of every credential plugin
+/// (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins>). The
+/// `timeout` program of coreutils ends the plugin, with its child processes unless it may need the terminal.
 pub(super) fn bound_plugins(kubeconfig: &mut Kubeconfig) {
     if !has_timeout() {
         return;
@@ -46,14 +47,14 @@ pub(super) fn bound_plugins(kubeconfig: &mut Kubeconfig) {
     }
 }
 
-/// Whether there is a `timeout` that knows these options.
+/// Whether a `timeout` program with these options is installed.
 fn has_timeout() -> bool {
     let tried = Command::new("timeout").args(["--foreground", "--kill-after=1", "1", "true"]).status();
     tried.is_ok_and(|status| status.success())
 }
 
-/// What the users of a kubeconfig log in with: their tokens, passwords and keys, what plugins are told by their environment, and
-/// the passwords of proxies.
+/// The credentials of a kubeconfig's users: tokens, passwords and keys, the environment of plugins, and the passwords
+/// of proxies.
 pub(super) fn secrets(kubeconfig: &Kubeconfig) -> Vec<String> {
     let file = serde_json::to_value(kubeconfig).unwrap_or_default();
     let of_users = items(&file, "/users").flat_map(|named| {
@@ -70,15 +71,15 @@ pub(super) fn secrets(kubeconfig: &Kubeconfig) -> Vec<String> {
     of_users.chain(of_proxies).map(str::to_owned).collect()
 }
 
-/// Tells a plugin of the proxy that its cluster is really reached by.
+/// Passes the cluster's real proxy to a plugin.
 pub(super) fn tell_proxy(config: &mut Config, proxy: Option<&str>) {
     if let Some(cluster) = config.auth_info.exec.as_mut().and_then(|exec| exec.cluster.as_mut()) {
         cluster.proxy_url = proxy.map(str::to_owned);
     }
 }
 
-/// Why credentials cannot be had, if an error says so. What a plugin is called with, and what it answers, may be secret and
-/// is not repeated.
+/// Why there are no credentials, if the error says so. The plugin's arguments and output may be secret and are not
+/// repeated.
 pub(super) fn of_credentials(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let error = causes.filter_map(|cause| cause.downcast_ref::<AuthError>()).next()?;

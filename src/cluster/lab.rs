@@ -1,4 +1,4 @@
-//! What `ci/setup` made ready, read from the file that it writes: programs, node images, stand-in images.
+//! The lab that `ci/setup` prepared, read from the file that it writes: programs, node images, stand-in images.
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +19,9 @@ pub struct Lab {
     pub kubectl: String,
     /// The container engine's program.
     pub docker: String,
-    /// The Kubernetes version of a new cluster, unless another one is asked for.
+    /// The default Kubernetes version of a new cluster.
     pub default_kubernetes: String,
-    /// Node images, one a Kubernetes version.
+    /// Node images, one per Kubernetes version.
     pub nodes: Vec<NodeImage>,
     /// Images for the workload.
     pub images: Vec<Image>,
@@ -39,7 +39,7 @@ pub struct NodeImage {
     pub kubernetes: String,
     /// The image.
     pub image: String,
-    /// Whether it was built here, rather than pulled.
+    /// Whether it was built locally instead of pulled.
     pub built: bool,
 }
 
@@ -50,9 +50,9 @@ pub struct Image {
     pub wanted: String,
     /// The image that runs.
     pub image: String,
-    /// A saved copy, quick to load into nodes.
+    /// A saved copy, which loads quickly into nodes.
     pub archive: PathBuf,
-    /// Whether it was built here, rather than pulled.
+    /// Whether it was built locally instead of pulled.
     pub built: bool,
     /// Why it was built.
     #[serde(default)]
@@ -64,7 +64,7 @@ pub struct Image {
 pub struct WitnessImage {
     /// The image.
     pub image: String,
-    /// A saved copy, quick to load into nodes.
+    /// A saved copy, which loads quickly into nodes.
     pub archive: PathBuf,
 }
 
@@ -76,10 +76,10 @@ pub enum LabError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What happened.
+        /// The I/O error.
         source: std::io::Error,
     },
-    /// The file is not what this program reads.
+    /// The file has another format.
     #[error("{path} is not a lab file of format 1: {reason}; run ci/setup again")]
     Format {
         /// The file.
@@ -87,12 +87,12 @@ pub enum LabError {
         /// Why.
         reason: String,
     },
-    /// No node image of the version that was asked for.
+    /// No node image of the requested version.
     #[error("no node image of Kubernetes {wanted} is ready (there is {ready}); run ci/setup --kubernetes {wanted}")]
     NoNodeImage {
-        /// The version asked for.
+        /// The requested version.
         wanted: String,
-        /// The versions there are.
+        /// The available versions.
         ready: String,
     },
 }
@@ -101,7 +101,7 @@ impl Lab {
     /// Reads the file that [`LAB_VARIABLE`] names, or the one in the cache directory.
     ///
     /// # Errors
-    /// When it is not there or has another format.
+    /// When it does not exist or has another format.
     pub fn read() -> Result<Self, LabError> {
         let path = std::env::var_os(LAB_VARIABLE).map_or_else(|| cache_dir().join("lab.json"), PathBuf::from);
         let text =
@@ -123,13 +123,13 @@ impl Lab {
         })
     }
 
-    /// The image that stands for a name of the manifests.
+    /// The image used for a name in the manifests.
     pub fn image(&self, wanted: &str) -> Option<&Image> {
         self.images.iter().find(|image| image.wanted == wanted)
     }
 }
 
-/// Where the lab keeps what outlives a run: `$XDG_CACHE_HOME/steadfast`, or `~/.cache/steadfast`.
+/// The folder of what outlives a run: `$XDG_CACHE_HOME/steadfast`, or `~/.cache/steadfast`.
 pub fn cache_dir() -> PathBuf {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));

@@ -1,13 +1,13 @@
-//! Leases: a file per cluster, locked for as long as the run that made the cluster lives. The lock goes with the
-//! process however it ends, so that the next start knows a cluster whose owner was killed.
+//! Leases: one file per cluster, locked while the run that created the cluster lives. The lock ends with the process,
+//! however that ends, so the next start recognises the cluster of a killed run.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-/// The names of the clusters that this program makes begin so.
+/// The prefix of the names of all clusters that this program creates.
 pub const PREFIX: &str = "steadfast-";
 
-/// The claim on a cluster of the run that made it.
+/// A run's claim on the cluster that it creates.
 #[derive(Debug)]
 pub struct Lease {
     path: PathBuf,
@@ -16,14 +16,14 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Claims a cluster's name before the cluster is made.
+    /// Claims a cluster's name before the cluster is created.
     ///
     /// # Errors
     /// When the file cannot be written, or another run holds the name.
     pub fn take(folder: &Path, cluster: &str) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let path = folder.join(format!("{cluster}.lease"));
-        // It is locked before it bears its name: whoever looks for abandoned leases never finds it free.
+        // Lock the file before it gets its name, so that a search for abandoned leases never finds it unlocked.
         let fresh = tempfile::NamedTempFile::new_in(folder)?;
         fresh.as_file().lock()?;
         let file = fresh.persist_noclobber(&path).map_err(|error| {
@@ -32,7 +32,7 @@ impl Lease {
         Ok(Self { path, file })
     }
 
-    /// Takes over the lease of a run that was killed; none if its holder lives.
+    /// Takes over the lease of a killed run. `None` if the holder is alive.
     pub fn take_over(folder: &Path, cluster: &str) -> Option<Self> {
         let path = folder.join(format!("{cluster}.lease"));
         let file = OpenOptions::new().append(true).open(&path).ok()?;
@@ -40,7 +40,7 @@ impl Lease {
         Some(Self { path, file })
     }
 
-    /// Writes down what the claim is for, and sees it onto the disk.
+    /// Writes the purpose of the claim to the file and syncs it to disk.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -49,7 +49,7 @@ impl Lease {
         self.file.sync_all()
     }
 
-    /// Gives the claim up, because the cluster is gone.
+    /// Gives up the claim, because the cluster is gone.
     ///
     /// # Errors
     /// When the file cannot be removed.
@@ -57,7 +57,7 @@ impl Lease {
         std::fs::remove_file(&self.path)
     }
 
-    /// Turns the claim into one that lasts: the cluster was asked to be kept, and no start is to remove it.
+    /// Makes the claim permanent: the cluster is kept on request, and no start removes it.
     ///
     /// # Errors
     /// When the file cannot be renamed.
@@ -66,16 +66,16 @@ impl Lease {
     }
 }
 
-/// Who makes a cluster.
+/// The process that creates a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maker {
-    /// The process group, for it may outlive the run.
+    /// The process group: it may outlive the run.
     pub group: u32,
     /// The ID of the engine.
     pub engine: String,
 }
 
-/// Notes who makes a cluster.
+/// Records which process creates a cluster.
 ///
 /// # Errors
 /// When the lease cannot be written.
@@ -83,14 +83,14 @@ pub fn note(folder: &Path, cluster: &str, maker: &Maker) -> std::io::Result<()> 
     std::fs::write(folder.join(format!("{cluster}.lease")), format!("{} {}", maker.group, maker.engine))
 }
 
-/// Who was noted.
+/// The recorded maker.
 pub fn noted(folder: &Path, cluster: &str) -> Option<Maker> {
     let text = std::fs::read_to_string(folder.join(format!("{cluster}.lease"))).ok()?;
     let (group, engine) = text.split_once(' ')?;
     Some(Maker { group: group.parse().ok()?, engine: engine.trim().to_owned() })
 }
 
-/// The leases of runs that ended without removing their clusters, each with the cluster's name: nobody held the lock.
+/// The leases of runs that ended without removing their clusters, with the clusters' names. Nobody held the lock.
 pub fn taken_over(folder: &Path) -> impl Iterator<Item = (String, Lease)> {
     named(folder, "lease").into_iter().filter_map(move |cluster| {
         let lease = Lease::take_over(folder, &cluster)?;
@@ -103,15 +103,15 @@ pub fn abandoned(folder: &Path) -> Vec<String> {
     taken_over(folder).map(|(cluster, _)| cluster).collect()
 }
 
-/// The clusters that were asked to be kept.
+/// The clusters kept on request.
 pub fn kept(folder: &Path) -> Vec<String> {
     named(folder, "kept")
 }
 
-/// Forgets a cluster that is gone.
+/// Deletes the files of a cluster that is gone.
 pub fn forget(folder: &Path, cluster: &str) {
     for extension in ["lease", "kept"] {
-        // A file that is not there is what is wanted.
+        // It is fine if the file does not exist.
         let _ = std::fs::remove_file(folder.join(format!("{cluster}.{extension}")));
     }
 }
@@ -122,7 +122,7 @@ fn named(folder: &Path, extension: &str) -> Vec<String> {
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|found| found == extension))
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
-        // Whatever else lies there, only what a run made is removed.
+        // Never remove anything that a run did not create.
         .filter(|name| name.starts_with(PREFIX))
         .collect();
     names.sort();

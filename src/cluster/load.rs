@@ -1,4 +1,4 @@
-//! Images: into the engine, and from there into the nodes of kind clusters.
+//! Images: pulled into the engine and loaded into the nodes of kind clusters.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +14,7 @@ const LOAD_WITHIN: Duration = Duration::from_secs(300);
 
 const ASK_WITHIN: Duration = Duration::from_secs(20);
 
-/// Loads image archives into every node of a cluster, all at once.
+/// Loads image archives into every node of a cluster, concurrently.
 ///
 /// # Errors
 /// When kind fails.
@@ -27,8 +27,9 @@ pub async fn load_archives(lab: &Lab, cluster: &str, archives: &[&Path]) -> Resu
     try_join_all(loads).await.map(drop)
 }
 
-/// Loads images of the engine into every node of a cluster, all at once. Each is saved first: of an engine that keeps
-/// images in containerd, kind would ask for platforms that are not there (<https://github.com/kubernetes-sigs/kind/issues/3795>).
+/// Loads images from the engine into every node of a cluster, concurrently. Each is saved to a file first, because with
+/// the containerd image store kind would ask for platforms that are missing
+/// (<https://github.com/kubernetes-sigs/kind/issues/3795>).
 ///
 /// # Errors
 /// When kind or the engine fails.
@@ -56,10 +57,10 @@ pub async fn has_image(lab: &Lab, image: &str) -> bool {
     run(Command::new(&lab.docker).args(inspect), ASK_WITHIN).await.is_ok()
 }
 
-/// Has the engine hold an image: the one it has, or one that it pulls.
+/// Makes the engine have an image: pulls it unless it is there.
 ///
 /// # Errors
-/// When it has it not and cannot pull it; the error holds the engine's words.
+/// When the image is missing and cannot be pulled. The error holds the engine's message.
 pub async fn provide_image(lab: &Lab, image: &str) -> Result<(), CommandError> {
     if has_image(lab, image).await {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The nodes of a kind cluster as what they are on this machine: containers of the engine, by the names of the nodes.
+//! The nodes of a kind cluster on this machine: containers of the engine with the names of the nodes.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use super::lab::Lab;
 use super::program::{CommandError, run};
 use super::release;
 
-/// The engine pauses, unpauses and starts a container, or runs a short command in it, within moments.
+/// The engine pauses, unpauses or starts a container, or runs a short command in it, well within this time.
 const DONE_WITHIN: Duration = Duration::from_secs(30);
 
-/// What the engine's runtime says where a node starts processes faster than the freezer of cgroup v1 stops them. It has let
-/// all of them go on then.
+/// The runtime's message when a node starts processes faster than the cgroup v1 freezer stops them. It has let all of
+/// them continue by then.
 const NOT_FROZEN: &str = "unable to freeze";
 
-/// Between two tries to freeze a node: processes that came too fast are over by then.
+/// The pause between two attempts to freeze a node, in which short-lived processes end.
 const PAUSE_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// How long a node may take to shut down before the engine kills what is left: servers write everything back first.
+/// How long a node may take to shut down before the engine kills the rest: servers flush everything first.
 const SHUT_DOWN_WITHIN: Duration = Duration::from_secs(60);
 
-/// The programs that a MySQL or MariaDB server can be.
+/// The program names of MySQL and MariaDB servers.
 pub const SERVERS: [&str; 2] = ["mysqld", "mariadbd"];
 
 const API_SERVER: &str = "kube-apiserver";
 
-/// Kills the servers in a pod, and prints the numbers of their processes, on the node and in their containers. The pod's UID stands in the names of its cgroups,
-/// with hyphens or, where systemd made them, with underscores: on cgroup v1 and on v2. A server is known by its program,
-/// for some name their threads otherwise.
+/// Kills the servers in a pod, and prints their process IDs on the node and in their containers. The names of the pod's
+/// cgroups contain its UID, with hyphens or, if systemd created them, with underscores, on cgroup v1 and v2. A server
+/// is recognised by its executable, because some servers rename their threads.
 const KILL_SERVERS: &str = "\
 for cgroup in $(grep -lsF -e \"$1\" -e \"$2\" /proc/[0-9]*/cgroup); do
   process=${cgroup%/cgroup}
@@ -38,17 +38,17 @@ for cgroup in $(grep -lsF -e \"$1\" -e \"$2\" /proc/[0-9]*/cgroup); do
   if kill -KILL ${process#/proc/}; then echo $numbers; fi
 done 2> /dev/null";
 
-/// A server's process that was killed.
+/// A server process that was killed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Killed {
-    /// Its number on the node.
+    /// Its process ID on the node.
     pub process: String,
-    /// Whether its container ends with it: the first process of a container is number 1 there
+    /// Whether its container ends with it: the first process of a container has process ID 1 there
     /// (<https://man7.org/linux/man-pages/man7/pid_namespaces.7.html>).
     pub is_first: bool,
 }
 
-/// The containers that the nodes of a kind cluster of this machine are.
+/// The containers of this machine that are nodes of kind clusters.
 #[derive(Debug, Clone)]
 pub struct Nodes {
     docker: String,
@@ -64,8 +64,7 @@ impl Nodes {
         Ok(run(Command::new(&self.docker).args(words), limit).await?.trim().to_owned())
     }
 
-    /// Takes out of a node what an upgrade that did not come to its end brought into it; its kubelet is the one from before
-    /// then.
+    /// Removes what an unfinished upgrade brought into a node. Its kubelet is then the old one.
     ///
     /// # Errors
     /// When something on the node cannot be moved, or started.
@@ -73,7 +72,7 @@ impl Nodes {
         release::take_back(&self.docker, node).await
     }
 
-    /// The engine's word for how a node's container is: `running`, `paused`, `exited`.
+    /// The engine's state of a node's container: `running`, `paused`, `exited`.
     ///
     /// # Errors
     /// When the engine knows no such container, or does not answer.
@@ -81,19 +80,19 @@ impl Nodes {
         self.engine(&["container", "inspect", "--format", "{{.State.Status}}", node], DONE_WITHIN).await
     }
 
-    /// Stops all processes of a node where they are. On cgroup v1 that is a race with the processes that the node starts
-    /// (<https://docs.kernel.org/admin-guide/cgroup-v1/freezer-subsystem.html>), and is tried until it is won.
+    /// Freezes all processes of a node. On cgroup v1 this races with processes that the node starts
+    /// (<https://docs.kernel.org/admin-guide/cgroup-v1/freezer-subsystem.html>), so it is retried until it succeeds.
     ///
     /// # Errors
-    /// When the engine does not.
+    /// When the engine fails.
     pub async fn pause(&self, node: &str) -> Result<(), CommandError> {
         frozen(async || self.engine(&["pause", node], DONE_WITHIN).await, DONE_WITHIN).await
     }
 
-    /// Lets the processes of a node go on, where it is paused.
+    /// Resumes the processes of a node if it is paused.
     ///
     /// # Errors
-    /// When the engine does not.
+    /// When the engine fails.
     pub async fn unpause(&self, node: &str) -> Result<(), CommandError> {
         if self.state(node).await? != "paused" {
             return Ok(());
@@ -104,25 +103,26 @@ impl Nodes {
     /// Shuts a node down.
     ///
     /// # Errors
-    /// When the engine does not.
+    /// When the engine fails.
     pub async fn stop(&self, node: &str) -> Result<(), CommandError> {
         let seconds = SHUT_DOWN_WITHIN.as_secs().to_string();
         self.engine(&["stop", "-t", &seconds, node], SHUT_DOWN_WITHIN + DONE_WITHIN).await.map(drop)
     }
 
-    /// Starts a node, unless it runs.
+    /// Starts a node unless it is running.
     ///
     /// # Errors
-    /// When the engine does not.
+    /// When the engine fails.
     pub async fn start(&self, node: &str) -> Result<(), CommandError> {
         self.engine(&["start", node], DONE_WITHIN).await.map(drop)
     }
 
-    /// Kills the servers in the pod with this UID by SIGKILL, and returns their processes. It is done from there: the first process of a container takes no SIGKILL from inside
+    /// Kills the servers in the pod with this UID by SIGKILL from the node, and returns their processes. The first
+    /// process of a container ignores a SIGKILL from inside
     /// (<https://man7.org/linux/man-pages/man7/pid_namespaces.7.html>).
     ///
     /// # Errors
-    /// When nothing can be run on the node.
+    /// When no command can run on the node.
     pub async fn kill_servers(&self, node: &str, pod_uid: &str) -> Result<Vec<Killed>, CommandError> {
         let by_systemd = pod_uid.replace('-', "_");
         let words = ["exec", node, "sh", "-c", KILL_SERVERS, "sh", pod_uid, &by_systemd];
@@ -130,10 +130,10 @@ impl Nodes {
         Ok(killed.lines().filter_map(killed_process).collect())
     }
 
-    /// The API server's process on a control-plane node: its number, and since when it is there.
+    /// The API server's process on a control plane node: its ID and start time.
     ///
     /// # Errors
-    /// When there is none, or nothing can be run on the node.
+    /// When there is none, or when no command can run on the node.
     pub async fn api_server(&self, node: &str) -> Result<String, CommandError> {
         let words = ["exec", "--env", "LC_ALL=C", node, "ps", "-C", API_SERVER, "-o", "pid=,lstart="];
         let told = self.engine(&words, DONE_WITHIN).await?;
@@ -141,16 +141,16 @@ impl Nodes {
         Ok(words.split_first().map_or(String::new(), |(number, since)| format!("{number} since {}", since.join(" "))))
     }
 
-    /// Kills the API server of a control-plane node by SIGKILL.
+    /// Kills the API server on a control plane node by SIGKILL.
     ///
     /// # Errors
-    /// When there is none, or nothing can be run on the node.
+    /// When there is none, or when no command can run on the node.
     pub async fn kill_api_server(&self, node: &str) -> Result<(), CommandError> {
         self.engine(&["exec", node, "pkill", "-KILL", "-x", API_SERVER], DONE_WITHIN).await.map(drop)
     }
 }
 
-/// A process by its numbers, the node's first.
+/// Parses a process from its IDs, the node's first.
 fn killed_process(numbers: &str) -> Option<Killed> {
     let numbers: Vec<&str> = numbers.split_whitespace().collect();
     Some(Killed {
@@ -159,13 +159,13 @@ fn killed_process(numbers: &str) -> Option<Killed> {
     })
 }
 
-/// Has the engine freeze something until it has done so.
+/// Retries freezing until the engine succeeds.
 async fn frozen(freeze: impl AsyncFn() -> Result<String, CommandError>, limit: Duration) -> Result<(), CommandError> {
     let begun = Instant::now();
     loop {
         match freeze().await {
             Err(CommandError::Failed { output, .. }) if output.contains(NOT_FROZEN) && begun.elapsed() < limit => {
-                // Nobody tells when the processes that came too fast are over.
+                // Nothing reports when the short-lived processes have ended.
                 tokio::time::sleep(PAUSE_AGAIN_AFTER).await;
             }
             done => return done.map(drop),
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(is_first(""), None);
     }
 
-    /// How often an engine is asked that says this so many times before it does what it is asked, and what comes of it.
+    /// How often an engine is asked that fails so often before it succeeds, and the result.
     async fn asked(says: &str, times: usize, limit: Duration) -> (usize, Result<(), CommandError>) {
         let asked = Cell::new(0);
         let freeze = async || {

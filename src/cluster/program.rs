@@ -1,4 +1,4 @@
-//! Programs of the lab: run to their end, or killed, and what lives on of them then.
+//! Runs programs of the lab to their end or kills them, and deals with processes that outlive them.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
-/// The lines of a failed program's output that are shown: the last ones say what was wrong.
+/// How many of the last lines of a failed program's output to show: the cause is there.
 const SHOWN_LINES: usize = 12;
 
 /// A program of the lab failed.
@@ -18,7 +18,7 @@ pub enum CommandError {
     Start {
         /// The program.
         program: String,
-        /// What happened.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// It ended with an error.
@@ -36,10 +36,10 @@ pub enum CommandError {
     Slow {
         /// The command.
         command: String,
-        /// How long it was given.
+        /// Its time limit.
         limit: Duration,
     },
-    /// A cluster is to be removed that is not on this engine.
+    /// The cluster to remove is not on this engine.
     #[error(
         "the cluster {cluster}, which a killed run left, is on another container engine (its ID is {engine}); call \
          `steadfast down` where DOCKER_HOST or the docker context leads to that one"
@@ -55,13 +55,13 @@ pub enum CommandError {
     File {
         /// The file.
         path: PathBuf,
-        /// What happened.
+        /// The I/O error.
         source: std::io::Error,
     },
 }
 
 impl CommandError {
-    /// The last thing that the program said; most say there what is wrong.
+    /// The last line of the program's output, where most programs name the cause.
     pub fn last_line(&self) -> String {
         match self {
             Self::Failed { output, .. } => output.lines().last().unwrap_or("it said nothing").to_owned(),
@@ -75,8 +75,8 @@ pub(super) async fn run(command: &mut Command, limit: Duration) -> Result<String
     run_known(command, limit, |_| Ok(())).await
 }
 
-/// Runs a command to its end and returns its standard output; `begun` is told its process group. The child has a group
-/// of its own: a Ctrl-C is this program's to handle, and a child that dies of it would leave half a cluster.
+/// Runs a command to its end and returns its standard output; `begun` receives its process group. The child has its own
+/// group because this program handles Ctrl-C: a child that died of it would leave half a cluster.
 pub(super) async fn run_known(
     command: &mut Command,
     limit: Duration,
@@ -107,24 +107,24 @@ pub(super) async fn run_known(
     Err(CommandError::Failed { command: shown, output })
 }
 
-/// Kills the leader of a process group that a killed run left at work. It is known by the cluster's name among its
-/// arguments, for the numbers of processes are given again.
+/// Kills the leader of a process group that a killed run left running. It is recognised by the cluster's name among its
+/// arguments, because process IDs are reused.
 pub(super) fn kill_leader(group: u32, cluster: &str) {
     let arguments = std::fs::read(format!("/proc/{group}/cmdline")).unwrap_or_default();
     if arguments.split(|byte| *byte == 0).any(|argument| argument == cluster.as_bytes())
         && let Some(leader) = i32::try_from(group).ok().and_then(Pid::from_raw)
     {
-        // A process that has ended in between is what is wanted.
+        // It is fine if the process has ended in between.
         let _ = kill_process(leader, Signal::KILL);
     }
 }
 
-/// Whether a process of this group is at work: kind that is killed leaves clients of the engine behind, and what they
-/// asked for comes to be.
+/// Whether a process of this group is running. A killed kind leaves clients of the engine behind, and the engine
+/// completes their requests.
 pub(super) fn lives(group: u32) -> bool {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok()).any(|stat| {
-        // The name, in parentheses, can hold anything; behind it are the state, the parent and the group.
+        // The name, in parentheses, can hold anything. After it come state, parent and group.
         let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
         let mut words = behind.split_whitespace();
         words.next().is_some_and(|state| state != "Z") && words.nth(1) == Some(&group.to_string())
@@ -159,11 +159,11 @@ mod tests {
         let group = leader.id().expect("it runs");
         assert!(lives(group));
         leader.kill().await.expect("it dies");
-        // What it left reads until the pipe is closed, or ends at once, where a shell gives it no input.
+        // The remaining process reads until the pipe is closed, or ends at once if the shell gives it no input.
         drop(leader);
         let gone = async {
             while lives(group) {
-                // Nobody tells when a process ends that is no child of this one.
+                // Nothing reports the end of a process that is not our child.
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
@@ -176,7 +176,7 @@ mod tests {
         kill_leader(sleeper.id(), "steadfast-x");
         assert!(sleeper.try_wait().expect("its state").is_none(), "another one was killed");
         let begun = std::time::Instant::now();
-        // Its arguments can be read a moment after it began.
+        // A new process shows its arguments only after a short time.
         while sleeper.try_wait().expect("its state").is_none() && begun.elapsed() < SOON {
             kill_leader(sleeper.id(), "1000");
         }

@@ -1,22 +1,22 @@
-//! Which proxy leads to an API server, chosen as kubectl does.
+//! Chooses the proxy for an API server, as kubectl does.
 
 use std::net::IpAddr;
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
-/// What the environment says of proxies (<https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config>).
+/// The proxy settings of the environment (<https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config>).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Environment {
-    /// For API servers that speak HTTPS.
+    /// The proxy for API servers that use HTTPS.
     pub https: String,
-    /// For those that do not.
+    /// The proxy for those that use HTTP.
     pub http: String,
-    /// Who is reached without one.
+    /// The hosts to reach without a proxy.
     pub no: String,
 }
 
-/// A proxy, and what names it.
+/// A proxy, and the setting that names it.
 #[derive(Debug, Clone)]
 pub(super) struct Proxy {
     pub to: Intercept,
@@ -24,7 +24,7 @@ pub(super) struct Proxy {
 }
 
 impl Environment {
-    /// As it is. An empty variable counts as none.
+    /// Reads the environment. An empty variable counts as unset.
     pub fn read() -> Self {
         let first = |names: [&str; 2]| {
             names.into_iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
@@ -36,8 +36,8 @@ impl Environment {
         }
     }
 
-    /// The proxy for an API server: the one that the kubeconfig names, else the environment's, which is none for this
-    /// machine's own addresses and for whom NO_PROXY names.
+    /// The proxy for an API server: the kubeconfig's, else the environment's. The environment's is not used for
+    /// loopback addresses and for hosts in NO_PROXY.
     ///
     /// # Errors
     /// When it cannot be used, with the variable or field that names it.
@@ -53,14 +53,14 @@ impl Environment {
         usable(variable, named, server).map(Some)
     }
 
-    /// Whether NO_PROXY names a server: by an address, a range, a domain with all below it, `.DOMAIN` or `*.DOMAIN` with only
-    /// that, each perhaps with a port, or `*`.
+    /// Whether NO_PROXY exempts a server. Entries are addresses, ranges, domains including their subdomains, `.DOMAIN`
+    /// or `*.DOMAIN` for subdomains only, each with an optional port, or `*`.
     fn exempts(&self, server: &Uri) -> bool {
         let port = server.port_u16().unwrap_or(if server.scheme_str() == Some("http") { 80 } else { 443 });
         let host = server.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
         self.no.split(',').map(|entry| entry.trim().to_ascii_lowercase()).any(|entry| {
             let entry = match entry.rsplit_once(':') {
-                // An IPv6 address has more than one colon, unless it stands in brackets.
+                // An IPv6 address has more than one colon, unless it is in brackets.
                 Some((named, of)) if !named.contains(':') || named.ends_with(']') => {
                     if !of.is_empty() && of.parse() != Ok(port) {
                         return false;
@@ -84,7 +84,7 @@ impl Environment {
 }
 
 impl Proxy {
-    /// Where it is, without what one logs in to it with.
+    /// Its address, without credentials.
     pub fn place(&self) -> String {
         let uri = self.to.uri();
         let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
@@ -92,13 +92,13 @@ impl Proxy {
     }
 }
 
-/// Whether a host is this machine itself; an IPv6 address may stand in brackets.
+/// Whether a host is a loopback name or address. An IPv6 address may be in brackets.
 pub(super) fn is_loopback(host: &str) -> bool {
     let host = host.trim_matches(['[', ']']);
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// A proxy by what names it. A login ends with the last `@`, and SOCKS has a port of its own (RFC 1928), as kubectl has it.
+/// Parses a proxy setting as kubectl does: credentials end at the last `@`, and SOCKS has a default port (RFC 1928).
 fn usable(source: &'static str, named: &str, server: &Uri) -> Result<Proxy, String> {
     let (before, place) = named.rsplit_once('@').map_or(("", named), |(before, place)| (before, place));
     let (scheme, login) = before.split_once("://").unwrap_or(("", before));

@@ -1,6 +1,6 @@
-//! Another release of Kubernetes, for nodes that are there: what a node image of it holds is brought into them, and
-//! kubeadm does the rest inside (<https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/>). kind
-//! itself has no upgrade.
+//! Upgrades existing nodes to another Kubernetes release: the contents of that release's node image are copied into
+//! them, and kubeadm does the rest (<https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/>).
+//! kind itself cannot upgrade.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,21 +10,21 @@ use tokio::process::Command;
 use super::lab::{Lab, NodeImage};
 use super::program::{CommandError, run};
 
-/// Unpacking an image, or bringing it into a node: some hundred megabytes each.
+/// The time limit to unpack an image or to copy it into a node: each is a few hundred megabytes.
 const MOVED_WITHIN: Duration = Duration::from_secs(300);
 
-/// How long kubeadm may take: it waits for each component to come back, up to five minutes for one.
+/// The time limit for kubeadm: it waits for each component to come back, up to five minutes each.
 const KUBEADM_WITHIN: Duration = Duration::from_secs(900);
 
 const DONE_WITHIN: Duration = Duration::from_secs(60);
 
-/// Where a node keeps what was brought into it until it is put to use.
+/// The folder on a node that holds the copied release until it is used.
 const FOLDER: &str = "/kind/upgrade";
 
-/// Takes out of a node image what an upgrade needs: kubeadm, the kubelet, and the images that its containerd holds, under
-/// the names that kubeadm asks for. It ends by itself, whatever becomes of who started it. The archive is written by ctr
-/// itself, where it can be told so: the transfer service, which is the default since containerd 2.0, sends it as a stream
-/// whose end ctr does not wait for, and what comes last in the archive is its index
+/// Extracts what an upgrade needs from a node image: kubeadm, the kubelet, and the images in its containerd, under the
+/// names that kubeadm uses. The script has its own time limits, so it ends even if its caller is killed. If possible,
+/// ctr writes the archive itself (`--local`): the transfer service, the default since containerd 2.0, sends the archive
+/// as a stream, and ctr does not wait for its end, where the index is
 /// (<https://github.com/containerd/containerd/blob/v2.3.7/core/transfer/archive/exporter.go>).
 const UNPACK: &str = "set -e
 containerd > /dev/null 2>&1 &
@@ -33,24 +33,24 @@ local=$(ctr images export --help | grep -o -m 1 -e --local || true)
 timeout 200 ctr --namespace k8s.io images export $local /out/images.tar $(ctr --namespace k8s.io images ls -q | grep -vE '^(sha256:|import-)')
 cp -L /usr/bin/kubeadm /usr/bin/kubelet /out/";
 
-/// What an unpacked release consists of.
+/// The files of an unpacked release.
 const PARTS: [&str; 3] = ["images.tar", "kubeadm", "kubelet"];
 
-/// A release that nodes can be upgraded to.
+/// A release to upgrade nodes to.
 #[derive(Debug)]
 pub struct Release {
     docker: String,
     /// Its version, such as `v1.37.2`.
     pub version: String,
-    /// Goes with this value.
+    /// Deleted when this value is dropped.
     folder: tempfile::TempDir,
 }
 
 impl Release {
-    /// Unpacks a node image into a folder beneath this one, which goes with the value.
+    /// Unpacks a node image into a new folder below `beneath`, which is deleted when the value is dropped.
     ///
     /// # Errors
-    /// When the engine cannot, or the folder cannot be made.
+    /// When the engine fails, or when the folder cannot be created.
     pub async fn unpack(lab: &Lab, node: &NodeImage, beneath: &Path) -> Result<Self, CommandError> {
         let refuse = |source| CommandError::File { path: beneath.to_owned(), source };
         let folder = tempfile::Builder::new().prefix("release-").tempdir_in(beneath).map_err(refuse)?;
@@ -61,10 +61,10 @@ impl Release {
         Ok(release)
     }
 
-    /// Brings the release into a node, where it waits.
+    /// Copies the release into a node without using it yet.
     ///
     /// # Errors
-    /// When the engine cannot, or the node does not take the images.
+    /// When the engine fails, or when the node rejects the images.
     pub async fn bring(&self, node: &str) -> Result<(), CommandError> {
         self.on(node, &["mkdir", "-p", FOLDER], DONE_WITHIN).await?;
         for part in PARTS {
@@ -78,11 +78,11 @@ impl Release {
         self.on(node, &["rm", &archive], DONE_WITHIN).await.map(drop)
     }
 
-    /// Upgrades the control plane: on its first node for the whole cluster, on others for themselves. Returns what
-    /// kubeadm said.
+    /// Upgrades the control plane: on the first node for the whole cluster, on others only their own part. Returns
+    /// kubeadm's output.
     ///
     /// # Errors
-    /// When kubeadm does not come to its end; its last lines are in the error.
+    /// When kubeadm fails. Its last lines are in the error.
     pub async fn upgrade_control_plane(&self, node: &str, first: bool) -> Result<String, CommandError> {
         if !first {
             return self.upgrade_configuration(node).await;
@@ -91,10 +91,10 @@ impl Release {
         self.kubeadm(node, &words).await
     }
 
-    /// Upgrades what a node's kubelet is told. Returns what kubeadm said.
+    /// Upgrades the configuration of a node's kubelet. Returns kubeadm's output.
     ///
     /// # Errors
-    /// When kubeadm does not come to its end.
+    /// When kubeadm fails.
     pub async fn upgrade_configuration(&self, node: &str) -> Result<String, CommandError> {
         self.kubeadm(node, &["upgrade", "node", "--ignore-preflight-errors=all"]).await
     }
@@ -104,12 +104,12 @@ impl Release {
         self.on(node, &[&[kubeadm.as_str()], words].concat(), KUBEADM_WITHIN).await
     }
 
-    /// Puts the new kubelet in the old one's place, with its kubeadm, and starts it. The old ones stay on the node until
-    /// [`Release::settle_kubelet`] or [`super::Nodes::take_back_release`]. The engine lets a command go on whose caller was
-    /// interrupted: whoever puts the old ones back waits for it, by the lock.
+    /// Replaces the kubelet and its kubeadm, and starts the new kubelet. The old ones stay on the node until
+    /// [`Release::settle_kubelet`] or [`super::Nodes::take_back_release`]. The engine continues a command whose caller
+    /// was interrupted, so restoring the old ones waits for it on a lock.
     ///
     /// # Errors
-    /// When something cannot be moved, or the service cannot be started.
+    /// When a file cannot be moved, or when the service cannot be started.
     pub async fn replace_kubelet(&self, node: &str) -> Result<(), CommandError> {
         let script = "set -e; exec 9> \"$1/lock\"; flock 9; mkdir -p \"$1/copy\"; \
                       cp -p /usr/bin/kubelet /usr/bin/kubeadm /kind/version \"$1/copy/\"; mv \"$1/copy\" \"$1/old\"; \
@@ -121,15 +121,15 @@ impl Release {
     /// Removes the old kubelet from a node.
     ///
     /// # Errors
-    /// When nothing can be run on the node.
+    /// When no command can run on the node.
     pub async fn settle_kubelet(&self, node: &str) -> Result<(), CommandError> {
         self.on(node, &["rm", "-r", FOLDER], DONE_WITHIN).await.map(drop)
     }
 
-    /// The last lines that a node's kubelet wrote down.
+    /// The last lines of a node's kubelet log.
     ///
     /// # Errors
-    /// When nothing can be run on the node.
+    /// When no command can run on the node.
     pub async fn kubelet_log(&self, node: &str) -> Result<String, CommandError> {
         self.on(node, &["journalctl", "--no-pager", "--unit", "kubelet", "--lines", "200"], DONE_WITHIN).await
     }
@@ -139,11 +139,11 @@ impl Release {
     }
 }
 
-/// Takes a release out of a node again. Where the kubelet had been replaced, the old one is put back, which may be older than
-/// the API server (<https://kubernetes.io/releases/version-skew-policy/#kubelet>), and started.
+/// Removes a release from a node again. If the kubelet was replaced, the old one is restored and started. It may be
+/// older than the API server (<https://kubernetes.io/releases/version-skew-policy/#kubelet>).
 ///
 /// # Errors
-/// When something cannot be moved, or the service cannot be started.
+/// When a file cannot be moved, or when the service cannot be started.
 pub(super) async fn take_back(docker: &str, node: &str) -> Result<(), CommandError> {
     let script = "set -e; [ -d \"$1\" ] || exit 0; exec 9> \"$1/lock\"; flock 9; \
                   if [ -d \"$1/old\" ]; then systemctl stop kubelet; \

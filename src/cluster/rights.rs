@@ -1,8 +1,9 @@
-//! What an account must be allowed to do, asked of the API server right by right before anything is written.
+//! Asks the API server, right by right, whether the account has the rights that a run needs, before anything is
+//! written.
 //!
-//! The question is a `SelfSubjectAccessReview`: a POST, as every review is, of an object that no API server stores
-//! (<https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access>). It is the only one
-//! whose answer holds for every authorizer; the list of rules that a `SelfSubjectRulesReview` gives may be incomplete.
+//! The question is a `SelfSubjectAccessReview`: like every review, a POST of an object that no API server stores
+//! (<https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access>). Only its answer
+//! holds for every authorizer; the rules that a `SelfSubjectRulesReview` returns may be incomplete.
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
@@ -12,7 +13,7 @@ use kube::discovery::Scope;
 use super::Cluster;
 use super::admission::AdmissionError;
 
-/// Reviews under way at once.
+/// The number of concurrent reviews.
 const AT_ONCE: usize = 8;
 
 /// Verbs on a resource of an API group.
@@ -25,15 +26,15 @@ const OF_THE_CLUSTER: [Rule; 3] = [
     ("storage.k8s.io", "storageclasses", &["list"]),
 ];
 
-/// What every run does in both of its namespaces. Secrets are neither listed nor watched.
+/// What every run does in both of its namespaces. It neither lists nor watches Secrets.
 const OF_A_WITNESS: [Rule; 3] = [
     ("", "pods", &["create", "delete", "get", "list", "patch", "watch"]),
-    // Which verb an exec over a web socket takes depends on the release.
+    // The verb of an exec over a WebSocket depends on the release.
     ("", "pods/exec", &["create", "get"]),
     ("", "secrets", &["create", "delete", "get", "patch"]),
 ];
 
-/// What every run does in the workload's namespace beside that, whatever its manifests hold.
+/// What every run also does in the workload's namespace, whatever its manifests hold.
 const OF_A_WORKLOAD: [Rule; 4] = [
     ("", "persistentvolumeclaims", &["delete", "get", "list", "watch"]),
     ("", "services", &["list", "watch"]),
@@ -41,20 +42,20 @@ const OF_A_WORKLOAD: [Rule; 4] = [
     ("discovery.k8s.io", "endpointslices", &["list", "watch"]),
 ];
 
-/// How a run without rights in all namespaces finds the cluster's DNS.
+/// What a run needs to find the cluster's DNS without rights in all namespaces.
 const OF_DNS: [Rule; 3] = [
     ("", "pods", &["get", "list", "watch"]),
     ("", "services", &["list", "watch"]),
     ("discovery.k8s.io", "endpointslices", &["list", "watch"]),
 ];
 
-/// Where a cluster's own services are.
+/// The namespace of the cluster's own services.
 const SYSTEM: &str = "kube-system";
 
 /// Some verbs on a kind of object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Right {
-    /// Empty where it has to hold in all of them.
+    /// Empty if the right must hold in all namespaces.
     namespace: String,
     group: String,
     resource: String,
@@ -66,8 +67,8 @@ impl Right {
         Self { namespace: namespace.to_owned(), group: group.to_owned(), resource: resource.to_owned(), verbs }
     }
 
-    /// Those that a run needs which makes its namespaces. They are not there yet, so nobody can have been given a right in
-    /// them: its rights have to hold in all namespaces.
+    /// The rights for a run that creates its namespaces. Nobody can grant rights in a namespace that does not exist
+    /// yet, so these must hold in all namespaces.
     pub fn of_every_run() -> Vec<Self> {
         let namespaces: Rule = ("", "namespaces", &["create", "delete", "get", "list", "watch"]);
         let everywhere = [namespaces].into_iter().chain(OF_THE_CLUSTER).chain(OF_A_WITNESS).chain(OF_A_WORKLOAD);
@@ -75,7 +76,7 @@ impl Right {
         everywhere.map(|rule| Self::of("", rule)).chain([corefile]).collect()
     }
 
-    /// Those that a run needs in two namespaces that are there: the workload's and a witness's.
+    /// The rights for a run in two existing namespaces: the workload's and a witness's.
     pub fn in_namespaces([workload, witness]: [&str; 2]) -> Vec<Self> {
         let looked_at: Rule = ("", "namespaces", &["get"]);
         let of = |namespace, rules: &[Rule]| rules.iter().map(|rule| Self::of(namespace, *rule)).collect::<Vec<_>>();
@@ -84,13 +85,13 @@ impl Right {
         [apart.concat(), of(workload, &of_both), of(workload, &OF_A_WORKLOAD)].concat()
     }
 
-    /// What it takes to apply objects of a kind, in a namespace or in any, and to delete them again.
+    /// The rights to apply objects of a kind, in a namespace or cluster-wide, and to delete them again.
     pub fn to_apply(kind: &ApiResource, scope: &Scope, namespace: &str) -> Self {
         let (namespace, verbs): (_, &[&str]) = match scope {
-            // Whether one has gone is asked, so that nobody has to be able to watch all of them.
+            // The deletion of a Secret is polled, so that no account needs the right to watch all Secrets.
             Scope::Namespaced if kind.kind == "Secret" => (namespace, &["create", "delete", "get", "patch"]),
             Scope::Namespaced => (namespace, &["create", "delete", "get", "patch", "watch"]),
-            // They are created, never changed.
+            // Cluster-wide objects are created, never changed.
             Scope::Cluster => ("", &["create", "delete", "get", "watch"]),
         };
         let (namespace, group, resource) = (namespace.to_owned(), kind.group.clone(), kind.plural.clone());
@@ -112,7 +113,7 @@ impl Right {
         SelfSubjectAccessReview { spec, ..Default::default() }
     }
 
-    /// As in `create, delete namespaces` or `patch statefulsets.apps`.
+    /// In words, such as `create, delete namespaces` or `patch statefulsets.apps`.
     fn described(&self, verbs: &[&str]) -> String {
         let dot = if self.group.is_empty() { "" } else { "." };
         let place = if self.namespace.is_empty() { String::new() } else { format!(" in {}", self.namespace) };
@@ -120,10 +121,10 @@ impl Right {
     }
 }
 
-/// Refuses an account that lacks one of these rights; the error names all that it lacks.
+/// Rejects an account that lacks one of these rights. The error names all missing rights.
 ///
 /// # Errors
-/// When it lacks one, or nobody tells.
+/// When one is missing, or when the API server does not answer.
 pub async fn demand(cluster: &Cluster, rights: &[Right]) -> Result<(), AdmissionError> {
     let api: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
     let asked = rights.iter().flat_map(|right| right.verbs.iter().map(move |verb| (right, *verb)));
@@ -172,7 +173,7 @@ mod tests {
         assert_eq!((asked.verb.as_deref(), asked.group, asked.namespace), (Some("create"), None, None));
     }
 
-    /// A role of the manifests: its groups, resources and verbs.
+    /// The rules of a role in the manifests: API groups, resources and verbs.
     fn rules(role: &Value) -> Vec<[Vec<String>; 3]> {
         let names = |value: &Value| -> Vec<String> {
             value.as_array().into_iter().flatten().filter_map(|it| Some(it.as_str()?.to_owned())).collect()
@@ -187,7 +188,7 @@ mod tests {
         })
     }
 
-    /// What it takes to apply the seed.
+    /// The rights to apply the seed.
     fn of_the_seed(namespace: &str, with_class: bool) -> Vec<Right> {
         let kind = |group, version, kind, plural| {
             ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
@@ -202,7 +203,7 @@ mod tests {
         namespaced.into_iter().chain(class).collect()
     }
 
-    /// The role that people are given has what is demanded for the seed's kinds, and no wildcard.
+    /// The published role has every demanded right for the seed's kinds, and no wildcard.
     #[test]
     fn the_role_has_what_is_demanded() {
         let documents = crate::workload::parse("the role", include_str!("../../manifests/account/cluster-role.yaml"));
@@ -215,7 +216,8 @@ mod tests {
         }
     }
 
-    /// Those for two namespaces have that, and nothing more but what a run can do without, which they say.
+    /// The published roles for two namespaces have every demanded right, and otherwise only optional ones, which they
+    /// mark as such.
     #[test]
     fn the_roles_for_two_namespaces_have_what_is_demanded_and_no_more() {
         let text = include_str!("../../manifests/account/namespaces.yaml");

@@ -1,5 +1,4 @@
-//! What a new kind cluster is like, as kind's configuration has it
-//! (<https://kind.sigs.k8s.io/docs/user/configuration/>).
+//! The configuration of a new kind cluster (<https://kind.sigs.k8s.io/docs/user/configuration/>).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,26 +19,26 @@ pub enum IpFamily {
     Dual,
 }
 
-/// What a new cluster is made of.
+/// The properties of a new cluster.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape<'a> {
     /// The node image.
     pub image: &'a str,
-    /// Nodes beside the control plane.
+    /// The number of nodes besides the control plane.
     pub workers: usize,
-    /// The DNS zone, kubeadm's default unless given.
+    /// The DNS zone; `None` for kubeadm's default.
     pub domain: Option<&'a str>,
-    /// The families of its addresses.
+    /// The address families.
     pub ip_family: IpFamily,
 }
 
-/// kind's configuration of a new cluster.
+/// kind's configuration for a new cluster.
 pub(super) fn configuration(lab: &Lab, shape: Shape<'_>) -> Value {
     let mut nodes = vec![json!({"role": "control-plane"})];
     nodes.extend(std::iter::repeat_n(json!({"role": "worker"}), shape.workers));
     let mut configuration = json!({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes});
     if shape.ip_family != IpFamily::Ipv4 {
-        // The engine of this machine need not publish ports on IPv6.
+        // The engine may not publish ports on IPv6.
         configuration["networking"] = json!({"ipFamily": shape.ip_family, "apiServerAddress": "127.0.0.1"});
     }
     let mut patches = Vec::new();

@@ -1,4 +1,4 @@
-//! Kubernetes versions, and which upgrade from one to another there is.
+//! Kubernetes versions, and which upgrades between them are possible.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ pub struct Version(pub u32, pub u32, pub u32);
 #[error("`{0}` is no Kubernetes version; give one such as 1.37.2")]
 pub struct VersionError(String);
 
-/// An upgrade that there is no way for.
+/// An upgrade that is not possible.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum UpgradeError {
     /// It is a downgrade.
@@ -23,12 +23,12 @@ pub enum UpgradeError {
         /// The version asked for.
         to: Version,
     },
-    /// Nothing is to be done.
+    /// The cluster already runs this version.
     #[error(
         "the cluster runs {0} already; name a version above that by --to, or an older one to begin with by --kubernetes"
     )]
     Same(Version),
-    /// A minor version is left out.
+    /// The upgrade skips a minor version.
     #[error(
         "{from} to {to} skips a minor version, which kubeadm does not support; upgrade to a release of {}.{} first, \
          or name one of those by --kubernetes to begin with",
@@ -40,7 +40,7 @@ pub enum UpgradeError {
         /// The version asked for.
         to: Version,
     },
-    /// There is nothing older that leads to it.
+    /// No older version is ready that can be upgraded to it.
     #[error(
         "no node image is ready that can be upgraded to {to} (there is {ready}); \
          run ci/setup --kubernetes VERSION with a release of {}.{} or an earlier one of {}.{}",
@@ -57,7 +57,7 @@ pub enum UpgradeError {
 impl FromStr for Version {
     type Err = VersionError;
 
-    /// Reads `1.37.2` or `v1.37.2`; what follows a hyphen or a plus sign tells builds apart, not releases.
+    /// Parses `1.37.2` or `v1.37.2`. A suffix after a hyphen or plus sign marks a build and is ignored.
     fn from_str(text: &str) -> Result<Self, VersionError> {
         let refuse = || VersionError(text.to_owned());
         let release = text.trim_start_matches('v').split(['-', '+']).next().unwrap_or_default();
@@ -76,11 +76,11 @@ impl fmt::Display for Version {
 }
 
 impl Version {
-    /// Whether this can be upgraded to another version: to a later patch, or to the next minor version
+    /// Whether an upgrade from this version to another one is possible: to a later patch, or to the next minor version
     /// (<https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/>).
     ///
     /// # Errors
-    /// When it cannot; the error says what to ask for instead.
+    /// When it is not. The error says what to request instead.
     pub fn leads_to(self, to: Self) -> Result<(), UpgradeError> {
         match () {
             () if to == self => Err(UpgradeError::Same(self)),

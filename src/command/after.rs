@@ -1,4 +1,4 @@
-//! `steadfast after`: the second half of an upgrade that somebody else made.
+//! `steadfast after`: the second half of an upgrade that somebody else makes.
 
 use std::path::PathBuf;
 
@@ -48,11 +48,11 @@ pub struct AfterOptions {
 }
 
 impl AfterOptions {
-    fn wish(&self) -> phases::After {
+    fn request(&self) -> phases::After {
         let target = self.kubeconfig.clone().map(|kubeconfig| Target::Context {
             kubeconfig,
             context: self.context.clone(),
-            // The state file tells which one is meant.
+            // The UID comes from the state file.
             uid: None,
             witness_image: self.witness_image.clone(),
             allow_insecure: self.allow_insecure,
@@ -71,17 +71,17 @@ impl AfterOptions {
     }
 }
 
-/// Acts it.
+/// Runs the command.
 pub async fn act(options: &AfterOptions, color: clap::ColorChoice) -> anyhow::Result<u8> {
-    let (wish, progress) = (options.wish(), Progress::new());
+    let (request, progress) = (options.request(), Progress::new());
     if options.abandon {
-        let done = phases::abandon(&wish, &progress).await;
+        let done = phases::abandon(&request, &progress).await;
         return done.map_or_else(|error| refused(&error, &progress), |()| Ok(0));
     }
-    let finished = match phases::after(&wish, run::cancelled_by_signals(), &progress).await {
+    let finished = match phases::after(&request, run::cancelled_by_signals(), &progress).await {
         Err(error) => return refused(&error, &progress),
         Ok(finished) => finished,
     };
     let checks: Vec<_> = UPGRADE_CHECKS.iter().collect();
-    report(&finished, &progress, (&checks, &wish.rerun), color)
+    report(&finished, &progress, (&checks, &request.rerun), color)
 }

@@ -14,7 +14,7 @@ use super::options::RunOptions;
 #[derive(Debug, Args)]
 #[command(mut_arg("writers", |arg| arg.default_value("2")), mut_arg("rate", |arg| arg.default_value("2")))]
 #[command(mut_args(|arg| {
-    // A cluster is named, not made; what is made stays until `after`; and nothing is disrupted.
+    // The cluster exists already, its objects stay until `after`, and nothing is disrupted.
     let hidden = ["nodes", "kubernetes", "ip_family", "keep", "allow_disruption", "witness_namespace"].contains(&arg.get_id().as_str());
     arg.hide(hidden)
 }))]
@@ -40,18 +40,18 @@ pub struct BeforeOptions {
 }
 
 impl BeforeOptions {
-    fn wish(&self) -> phases::Before {
+    fn request(&self) -> phases::Before {
         phases::Before { state: self.state.clone(), adopt: self.adopt.clone(), settings: self.run.settings(Vec::new()) }
     }
 }
 
-/// Acts it.
+/// Runs the command.
 pub async fn act(options: &BeforeOptions) -> anyhow::Result<u8> {
     if options.run.has_namespaces() {
         return Ok(usage("--witness-namespace is for `steadfast run`: `before` makes its namespaces; leave it out"));
     }
     let progress = Progress::new();
-    let finished = match phases::before(&options.wish(), run::cancelled_by_signals(), &progress).await {
+    let finished = match phases::before(&options.request(), run::cancelled_by_signals(), &progress).await {
         Err(error) => return refused(&error, &progress),
         Ok(finished) => finished,
     };
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_ledger_writes_slowly_unless_told_otherwise() {
-        let rate = |arguments: &[&str]| parsed(arguments).expect("valid").wish().settings.config.ledger;
+        let rate = |arguments: &[&str]| parsed(arguments).expect("valid").request().settings.config.ledger;
         assert_eq!(rate(&[]), Rate { writers: 2, per_second: 2 });
         assert_eq!(rate(&["--writers", "8", "--rate", "10"]), Rate { writers: 8, per_second: 10 });
     }
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn a_workload_is_adopted_with_its_namespace_and_agreement() {
         let adopted = ["--adopt", "db", "--namespace", "shop", "--allow-writes"];
-        assert_eq!(parsed(&adopted).expect("valid").wish().adopt.as_deref(), Some("db"));
+        assert_eq!(parsed(&adopted).expect("valid").request().adopt.as_deref(), Some("db"));
         for refused in [&adopted[..2], &adopted[..4], &["--allow-writes"], &["--adopt", "db", "--allow-writes"]] {
             assert!(parsed(refused).is_err(), "{refused:?} was taken");
         }

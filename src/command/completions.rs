@@ -1,4 +1,4 @@
-//! `steadfast completions`: what a shell needs to complete the program's commands and options.
+//! `steadfast completions`: prints a shell's completion script.
 
 use clap::{Args, ColorChoice, Command};
 use clap_complete::Shell;
@@ -12,12 +12,12 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Prints the completions of this program.
+/// Prints the completion script.
 ///
 /// # Errors
 /// When standard output cannot be written.
 pub fn act(program: Command, args: &CompletionsArgs) -> anyhow::Result<u8> {
-    // `Always` leaves the script as it is: it has no colours to take out.
+    // The script has no colours to strip.
     print(&script(program, args.shell), ColorChoice::Always)?;
     Ok(0)
 }

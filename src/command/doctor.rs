@@ -1,11 +1,11 @@
-//! `steadfast doctor`: what this machine has.
+//! `steadfast doctor`: checks this machine.
 
 use steadfast::cluster::doctor::{Health, examine};
 use steadfast::terminal::tell;
 
 use super::ending::INCONCLUSIVE;
 
-/// Tells whether this machine has what a run needs.
+/// Prints whether this machine has what a run needs.
 pub async fn act() -> u8 {
     let items = examine().await;
     for item in &items {

@@ -1,4 +1,4 @@
-//! `steadfast down`: what runs left, or were to keep, is removed.
+//! `steadfast down`: removes what runs left or kept.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ pub struct DownOptions {
     allow_insecure: bool,
 }
 
-/// Acts it.
+/// Runs the command.
 pub async fn act(options: &DownOptions) -> anyhow::Result<u8> {
     match &options.kubeconfig {
         Some(kubeconfig) => on_a_cluster(kubeconfig, options).await,
@@ -36,7 +36,7 @@ pub async fn act(options: &DownOptions) -> anyhow::Result<u8> {
     }
 }
 
-/// Removes what dead and kept runs made on a cluster that was there before them.
+/// Removes what dead and kept runs made on a cluster that existed before them.
 async fn on_a_cluster(kubeconfig: &Path, options: &DownOptions) -> anyhow::Result<u8> {
     let found = find(kubeconfig, options).await;
     let (cluster, uid) = match found {
@@ -53,7 +53,7 @@ async fn on_a_cluster(kubeconfig: &Path, options: &DownOptions) -> anyhow::Resul
     Ok(0)
 }
 
-/// The cluster that is meant, and its UID.
+/// The cluster in question, and its UID.
 async fn find(kubeconfig: &Path, options: &DownOptions) -> Result<(Cluster, String), RunError> {
     let cluster = Cluster::connect(kubeconfig, options.context.as_deref(), options.allow_insecure).await?;
     let uid = cluster.identity().await?;
@@ -61,7 +61,7 @@ async fn find(kubeconfig: &Path, options: &DownOptions) -> Result<(Cluster, Stri
     Ok((cluster, uid))
 }
 
-/// Removes clusters that were kept, and what killed runs left of theirs.
+/// Removes kept clusters and the clusters of killed runs.
 async fn clusters(cluster: Option<&str>) -> anyhow::Result<u8> {
     let lab = Lab::read()?;
     for name in kind::sweep(&lab).await? {

@@ -1,7 +1,8 @@
-//! How a command ends: what it tells, and with which code.
+//! How a command ends: its last messages and its exit code.
 
 use steadfast::check::Check;
-use steadfast::report::{Conclusion, GitHub, Progress};
+use steadfast::check::Conclusion;
+use steadfast::report::{GitHub, Progress};
 use steadfast::run::{self, Finished, RunError};
 use steadfast::terminal::{complain, tell};
 
@@ -11,27 +12,27 @@ pub const FAILED: u8 = Conclusion::Failed as u8;
 pub const USAGE: u8 = 2;
 /// Nothing is proved either way.
 pub const INCONCLUSIVE: u8 = Conclusion::Inconclusive as u8;
-/// Somebody ended it.
+/// The user interrupted it.
 pub const INTERRUPTED: u8 = Conclusion::Interrupted as u8;
 
-/// Tells what is wrong with the command line, or with what it names.
+/// Prints what is wrong with the command line or with what it names.
 pub fn usage(message: &str) -> u8 {
     complain(&format!("error: {message}"));
     USAGE
 }
 
-/// An error of a run as people may see it.
+/// An error of a run, without secrets.
 pub fn without_secrets(error: &RunError, progress: &Progress) -> anyhow::Error {
     anyhow::Error::msg(progress.redaction().text(&error.to_string()))
 }
 
-/// Tells of an error by which a run did not come to be, and with which code the program ends then.
+/// Prints the error that kept a run from starting, and returns the exit code.
 pub fn refused(error: &RunError, progress: &Progress) -> anyhow::Result<u8> {
     let words = without_secrets(error, progress);
     if error.is_bad_input() { Ok(usage(&words.to_string())) } else { Err(words) }
 }
 
-/// Judges a finished run by these checks, writes and prints its reports, and tells with which code the program ends.
+/// Judges a finished run by these checks, writes and prints its reports, and returns the exit code.
 pub fn report(
     finished: &Finished,
     progress: &Progress,
@@ -40,7 +41,7 @@ pub fn report(
 ) -> anyhow::Result<u8> {
     let outcome = run::outcome(finished, checks, rerun);
     let written = run::write_reports(&outcome);
-    // Verdicts that were reached stand, also when something went wrong afterwards.
+    // Verdicts count even if something went wrong after them.
     let started = finished.evidence.run().is_some() || matches!(finished.trouble, Some(RunError::Interrupted));
     if started {
         steadfast::report::print(&outcome, color)?;
@@ -57,8 +58,7 @@ pub fn report(
     })
 }
 
-/// Says why a run did not begin or did not come to its end, and with which code the program ends then. That it was
-/// interrupted is in the report.
+/// Prints why a run did not begin or did not finish, and returns the exit code. The report covers interruptions.
 pub fn trouble(finished: &Finished, progress: &Progress) -> Option<u8> {
     match &finished.trouble {
         None | Some(RunError::Interrupted) => None,
@@ -73,7 +73,7 @@ pub fn trouble(finished: &Finished, progress: &Progress) -> Option<u8> {
     }
 }
 
-/// Tells what was kept, and how to remove it.
+/// Prints what was kept and how to remove it.
 pub fn tell_kept(finished: &Finished) {
     if let Some(kept) = &finished.kept {
         tell(&format!("\n{kept}"));

@@ -1,4 +1,4 @@
-//! `steadfast explain`: one check.
+//! `steadfast explain`: explains one check.
 
 use steadfast::check::Check;
 use steadfast::evidence::Scenario;

@@ -1,4 +1,4 @@
-//! `steadfast judge`: the verdicts of a run that has ended.
+//! `steadfast judge`: judges a finished run again.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use steadfast::run::{self, Finished, RunError};
 
 use super::ending::usage;
 
-/// Judges a run that has ended once more.
+/// Judges a finished run again.
 pub fn act(run: &Path, artifacts: &Path, color: clap::ColorChoice) -> anyhow::Result<u8> {
     let path = match evidence_of(run, artifacts) {
         Ok(path) => path,
@@ -30,7 +30,7 @@ pub fn act(run: &Path, artifacts: &Path, color: clap::ColorChoice) -> anyhow::Re
     Ok(outcome.exit_code())
 }
 
-/// The checks that the run was judged by, as its results say; without results, those whose scenarios were acted.
+/// The checks in the run's results. Without results: the checks whose scenarios ran.
 fn judged_then(directory: &Path, evidence: &Evidence) -> Vec<&'static Check> {
     let results = std::fs::read(directory.join("results.json")).unwrap_or_default();
     let results: serde_json::Value = serde_json::from_slice(&results).unwrap_or_default();
@@ -44,7 +44,7 @@ fn judged_then(directory: &Path, evidence: &Evidence) -> Vec<&'static Check> {
     all().filter(|check| ids.contains(&check.id)).collect()
 }
 
-/// The evidence of a run that is named by its directory, by the log itself, or by its id among the artifacts.
+/// The evidence of a run, which is given as its directory, its log, or its id below the artifacts folder.
 fn evidence_of(run: &Path, artifacts: &Path) -> Result<PathBuf, String> {
     let among = artifacts.join(run);
     let directory = if run.exists() { run } else { &among };

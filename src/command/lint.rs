@@ -1,4 +1,4 @@
-//! `steadfast lint`: manifests are judged without a cluster.
+//! `steadfast lint`: judges manifests without a cluster.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use steadfast::lint::{Format, Level};
 use steadfast::terminal;
 use steadfast::workload::Sources;
 
-/// With which codes it ends.
+/// The exit codes.
 pub const EXIT_CODES: &str =
     "Exit codes: 0 no finding is as bad as --fail-on says; 1 at least one is; 2 the manifests cannot be read.";
 
@@ -42,9 +42,9 @@ impl LintOptions {
     }
 }
 
-/// Acts it.
+/// Runs the command.
 pub async fn act(options: &LintOptions, color: clap::ColorChoice) -> anyhow::Result<u8> {
-    // Most manifests need no kubectl, so a machine without a lab is no obstacle.
+    // Most manifests need no kubectl, so a missing lab is no error.
     let kubectl = Lab::read().map_or_else(|_| "kubectl".to_owned(), |lab| lab.kubectl);
     let linted = match steadfast::lint::lint(&options.sources(), &options.accept, &kubectl).await {
         Ok(linted) => linted,

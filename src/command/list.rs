@@ -1,4 +1,4 @@
-//! `steadfast list`: the checks.
+//! `steadfast list`: lists the checks.
 
 use steadfast::check::{Check, all};
 use steadfast::terminal::tell;

@@ -1,4 +1,4 @@
-//! `steadfast man`: the manual pages of the program.
+//! `steadfast man`: the manual pages.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub fn act(program: Command, args: &ManArgs) -> anyhow::Result<u8> {
     let Some(dir) = &args.dir else {
         let mut page = Vec::new();
         Man::new(program).render(&mut page)?;
-        // `Always` leaves the page as it is: it has no colours to take out.
+        // The page has no colours to strip.
         print(&String::from_utf8_lossy(&page), ColorChoice::Always)?;
         return Ok(0);
     };
@@ -40,7 +40,7 @@ pub fn act(program: Command, args: &ManArgs) -> anyhow::Result<u8> {
     }
 }
 
-/// Writes `steadfast.1` and a page for each command, such as `steadfast-run.1`, and tells how many there are.
+/// Writes `steadfast.1` and a page for each command, such as `steadfast-run.1`, and returns their number.
 fn write_pages(program: Command, dir: &Path) -> io::Result<usize> {
     std::fs::create_dir_all(dir)?;
     let mut program = program.disable_help_subcommand(true);
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn each_command_has_a_page_with_its_options() {
         let folder = tempfile::tempdir().expect("a folder");
-        // Also into a folder that is not there yet.
+        // The folder need not exist.
         let dir = folder.path().join("share/man1");
         assert_eq!(write_pages(program(), &dir).expect("written"), 3);
         assert_eq!(std::fs::read_dir(&dir).expect("the folder").count(), 3);

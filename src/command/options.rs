@@ -1,4 +1,4 @@
-//! What a run can be told on the command line, and the settings that it means.
+//! The options of a run on the command line, and the settings that they stand for.
 
 use std::path::PathBuf;
 
@@ -82,7 +82,7 @@ impl RunOptions {
     /// The settings of a run of these checks.
     pub fn settings(&self, mut checks: Vec<&'static Check>) -> Settings {
         if self.keep == Keep::Always {
-            // What is kept on request cannot be judged for having gone.
+            // What is kept on request cannot be judged for its removal.
             checks.retain(|check| !check.scenarios.contains(&Scenario::Teardown));
         }
         let target = match (&self.cluster, &self.kubeconfig) {
@@ -115,12 +115,12 @@ impl RunOptions {
         }
     }
 
-    /// Whether namespaces are named that somebody made beforehand.
+    /// Whether the options name namespaces that exist beforehand.
     pub fn has_namespaces(&self) -> bool {
         self.witness_namespace.is_some()
     }
 
-    /// The settings that `up` implies: everything up to replication, and nothing is removed.
+    /// The settings of `up`: everything up to replication, and nothing is removed.
     pub fn up(&self) -> Settings {
         let checks = CATALOGUE
             .iter()
@@ -128,7 +128,7 @@ impl RunOptions {
         Settings { keep: Keep::Always, ..self.settings(checks.collect()) }
     }
 
-    /// The command that repeats a run, with the options that are not the defaults.
+    /// The command that repeats a run, with all options that differ from the defaults.
     fn rerun(&self) -> String {
         let mut words = vec!["steadfast run".to_owned()];
         let named = |flag: &'static str, paths: &[PathBuf]| {

@@ -1,4 +1,4 @@
-//! `steadfast run` and `steadfast upgrade`: a run, and its verdicts.
+//! `steadfast run` and `steadfast upgrade`: does a run and reports its verdicts.
 
 use steadfast::report::Progress;
 use steadfast::run::{self, Settings};

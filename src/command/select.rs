@@ -1,11 +1,11 @@
-//! Checks by their ids.
+//! Selects checks by id.
 
 use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, all, find};
 
 /// The checks whose ids contain the filter.
 ///
 /// # Errors
-/// When there is none; the message names the properties.
+/// When there is none. The message names the properties.
 pub fn select(filter: Option<&str>) -> Result<Vec<&'static Check>, String> {
     matching(CATALOGUE.iter(), filter).map_err(|message| {
         let of_upgrades = filter.is_some_and(|filter| UPGRADE_CHECKS.iter().any(|check| check.id.contains(filter)));
@@ -13,7 +13,7 @@ pub fn select(filter: Option<&str>) -> Result<Vec<&'static Check>, String> {
     })
 }
 
-/// Those of some checks whose ids contain the filter.
+/// The given checks whose ids contain the filter.
 ///
 /// # Errors
 /// When there is none.
@@ -32,7 +32,7 @@ pub fn matching(
 /// The check with this id.
 ///
 /// # Errors
-/// When there is none; the message offers those that look like it.
+/// When there is none. The message suggests similar ids.
 pub fn check(id: &str) -> Result<&'static Check, String> {
     find(id).ok_or_else(|| {
         let last = id.rsplit("::").next().unwrap_or(id);

@@ -1,4 +1,4 @@
-//! `steadfast trend`: what many runs say together.
+//! `steadfast trend`: what many runs show together.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::Args;
 use steadfast::terminal::tell;
 use steadfast::trend::{Form, Trend, gather};
 
-/// The codes that it ends with.
+/// The exit codes.
 pub const EXIT_CODES: &str = "Exit codes: 0 everything was read, however red it is; 2 something could not be read.";
 
 /// What it takes.
@@ -24,7 +24,7 @@ pub struct TrendArgs {
     markdown: bool,
 }
 
-/// Reads the results that are there, and prints what they come to.
+/// Reads results and prints their trend.
 pub fn run(args: &TrendArgs) -> u8 {
     let trend = Trend::of(gather(&args.directories));
     let form = match (args.json, args.markdown) {

@@ -1,4 +1,4 @@
-//! `steadfast up`: everything up to replication, which stays.
+//! `steadfast up`: deploys the workload up to replication and leaves it running.
 
 use steadfast::report::Progress;
 use steadfast::run;
@@ -7,7 +7,7 @@ use steadfast::terminal::tell;
 use super::ending::{tell_kept, trouble, without_secrets};
 use super::options::RunOptions;
 
-/// Deploys, and leaves everything as it is.
+/// Deploys, and leaves everything running.
 pub async fn act(options: &RunOptions) -> anyhow::Result<u8> {
     let settings = options.up();
     let progress = Progress::new();

@@ -25,7 +25,7 @@ impl UpgradeOptions {
     /// The settings of the run.
     ///
     /// # Errors
-    /// When the filter leaves no check, or a cluster that was there is not to be disrupted; the message says what to do.
+    /// When the filter matches no check, or when an existing cluster may not be disrupted. The message says what to do.
     pub fn settings(&self) -> Result<Settings, String> {
         let checks: Vec<&'static Check> = matching(UPGRADE_CHECKS.iter(), self.filter.as_deref())?;
         let settings = self.run.settings(checks);

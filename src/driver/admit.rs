@@ -1,5 +1,5 @@
-//! Lets the harness in where root may log in from its own machine only: over the server's socket, in its container, an
-//! account is made that has what root has.
+//! Gives the harness access to servers where root may log in only locally: over the server's socket, in its container,
+//! it creates an account with root's privileges.
 
 use super::context::Context;
 use crate::evidence::{Checkpoint, Exec, ExecAnswer, SqlAnswer, Stopwatch, What};
@@ -8,11 +8,11 @@ use crate::probe::exec_with;
 use crate::witness::protocol::{Ask, Secret};
 use std::sync::atomic::Ordering;
 
-/// The client programs, one of which images bring.
+/// The client programs. Each image has one of them.
 const CLIENTS: [&str; 2] = ["mysql", "mariadb"];
 
 impl Context {
-    /// The account that the harness logs in as, with its password.
+    /// The account and password that the harness logs in with.
     pub(crate) fn login(&self) -> (&str, Secret) {
         if self.root_is_local.load(Ordering::Relaxed) {
             return (ADMIN_USER, self.accounts.admin_password.clone());
@@ -20,12 +20,12 @@ impl Context {
         (self.workload.hints.user(), self.accounts.root_password.clone())
     }
 
-    /// Makes the account in the server of a pod, and tells whether it is there. Servers that somebody else uses get none.
+    /// Creates the account in the server of a pod, and returns whether it exists. Adopted servers get none.
     pub(crate) async fn admit(&self, checkpoint: &Checkpoint, pod: &str) -> bool {
         if self.workload.adopted {
             return false;
         }
-        // What a replica is given must be no transaction of its own.
+        // On a replica the statements must not become a transaction of its own.
         let statements = admit(self.accounts.admin_password.expose(), pod == self.workload.subject.primary());
         let options = options(self.workload.hints.user(), self.accounts.root_password.expose(), &statements);
         for client in CLIENTS {
@@ -39,7 +39,8 @@ impl Context {
             let answer = without_words(answer);
             let made = match answer {
                 ExecAnswer::Exited { code, .. } => code == 0,
-                // Before 1.30 an API server hangs up where the input ends, and nobody hears how the client fared.
+                // Before 1.30 an API server closes the connection when the input ends, so the client's exit code is
+                // lost.
                 ExecAnswer::Broken { .. } => self.lets_admin_in(pod).await,
             };
             let argv = argv.map(str::to_owned).to_vec();
@@ -65,7 +66,7 @@ impl Context {
     }
 }
 
-/// What came of the client without its words, which may quote what it was told: the numbers of errors alone.
+/// A client's result without its output, which may quote its input: only error numbers are kept.
 fn without_words(answer: ExecAnswer) -> ExecAnswer {
     let numbers = |text: &str| {
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -81,7 +82,7 @@ fn without_words(answer: ExecAnswer) -> ExecAnswer {
     }
 }
 
-/// An option file for a client, which it reads from its standard input: arguments are seen by everybody
+/// An option file that a client reads from its standard input, because everybody can see its arguments
 /// (<https://dev.mysql.com/doc/refman/8.4/en/option-files.html>).
 fn options(user: &str, password: &str, statements: &str) -> String {
     let escapes = [('\\', "\\\\"), ('"', "\\\""), ('\n', "\\n"), ('\r', "\\r"), ('\t', "\\t")];

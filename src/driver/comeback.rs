@@ -1,5 +1,5 @@
-//! Whether the workload comes back. Once it was awaited in vain, whatever else a scenario waits for is given little time; if
-//! the workload stays away, nothing more is disrupted, and all is over within a minute.
+//! Whether the workload recovers. After the first wait for it that failed, everything else that a scenario waits for
+//! gets little time. If the workload stays away, nothing more is disrupted, and the scenarios end within a minute.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::context::Context;
 use super::error::ScenarioError;
 use crate::evidence::{Scenario, Subject, Timeline};
 
-/// From a wait that was in vain until the workload must be back after all, once its scenario has ended: a server that was
-/// only late is not far then.
+/// The time from a failed wait until the workload must be back after all, once its scenario has ended. A server that
+/// was only late is back by then.
 const BACK_WITHIN: Duration = Duration::from_secs(35);
 
 impl Context {
-    /// Waits for the workload, or a part of it, to come back or to go. Where that is in vain, the last words of those that
-    /// are not Ready are recorded, and nothing else is waited for as long as usual.
+    /// Waits for the workload, or a part of it, to come back or to go. If that fails, it records the last log lines of
+    /// pods that are not Ready, and shortens all further waits.
     pub(crate) async fn comes_back<T>(
         &self,
         awaited: impl Future<Output = Result<T, ScenarioError>>,
@@ -28,12 +28,12 @@ impl Context {
         ended
     }
 
-    /// Remembers that servers whose pods are Ready did not recover within their time.
+    /// Records that servers whose pods are Ready did not recover in time.
     pub(crate) fn does_not_recover(&self, what: String) {
         self.vain.tell(what, true);
     }
 
-    /// What was awaited in vain, if the workload did not come back from a scenario, which has ended, after all.
+    /// What the failed wait was for, if the workload is still not back after a scenario that has ended.
     pub async fn stays_away(&self, scenario: Scenario) -> Option<String> {
         let awaited = self.vain.told()?;
         if scenario.disrupts() && (awaited.for_good || !self.is_back_by(awaited.since + BACK_WITHIN).await) {
@@ -43,7 +43,7 @@ impl Context {
         None
     }
 
-    /// Lets everything take its time again: what is made good once the scenarios have ended must not fail of haste.
+    /// Restores the normal time limits: clean-up after the scenarios must not fail for lack of time.
     pub fn take_time(&self) {
         self.vain.forget();
     }
@@ -64,7 +64,7 @@ impl Context {
     }
 }
 
-/// Whether every pod of the set is there and Ready.
+/// Whether every pod of the StatefulSet exists and is Ready.
 fn stands(timeline: &Timeline, subject: &Subject) -> bool {
     let serves = |pod: String| timeline.live_pod(&pod).is_some_and(|life| life.serving_at(timeline.last_seq));
     subject.pods().all(serves)

@@ -1,4 +1,4 @@
-//! What every scenario works with: the cluster, the workload, the log, the witnesses.
+//! The context of every scenario: the cluster, the workload, the log, the witnesses.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,11 +26,11 @@ use crate::record::WaitStatus;
 use crate::witness::protocol::Secret;
 use crate::workload::{Hints, Manifest, Owned};
 
-/// The witnesses: one in the workload's namespace where that is the run's own, one in another.
+/// The witnesses: one in the workload's namespace if that belongs to the run, one in another namespace.
 pub struct Witnesses {
-    /// In the workload's namespace, or as near as may be. It keeps the ledger.
+    /// In the workload's namespace if possible. It keeps the ledger.
     pub near: Session,
-    /// The namespace that it is in.
+    /// Its namespace.
     pub near_namespace: String,
     /// In the other namespace.
     pub far: Session,
@@ -42,13 +42,13 @@ pub struct Witnesses {
 pub struct ClusterAccess {
     /// The connection.
     pub client: Client,
-    /// The nodes, where they are containers of this machine.
+    /// The nodes, if they are containers of this machine.
     pub nodes: Option<Nodes>,
-    /// The DNS servers: pod name and address. They change where a scenario replaces them.
+    /// The DNS servers: pod name and address. Scenarios may replace them.
     pub dns_servers: Mutex<Vec<(String, SocketAddr)>>,
     /// How long DNS may take to follow a change, in milliseconds.
     pub dns_budget_ms: u64,
-    /// What the nodes are upgraded to, where the run is about that.
+    /// The release to upgrade nodes to, in a run that upgrades.
     pub newer: Option<Newer>,
 }
 
@@ -58,37 +58,37 @@ pub struct Workload {
     pub subject: Subject,
     /// Its manifests, ready to apply.
     pub manifests: Vec<Manifest>,
-    /// What is said of it beside its manifests.
+    /// What the user said about it besides the manifests.
     pub hints: Hints,
     /// Who configures replication.
     pub replication: Replication,
-    /// Whether somebody else deployed it, and uses it.
+    /// Whether it was deployed, and is used, by somebody else.
     pub adopted: bool,
-    /// What the run made so far, and must delete.
+    /// The objects that the run created so far and must delete.
     pub made: Made,
 }
 
 /// The passwords of the accounts that a run uses.
 pub struct Accounts {
-    /// Of the account that servers are logged in as.
+    /// Of the account that the harness logs in with.
     pub root_password: Secret,
-    /// The replicas'.
+    /// Of the replication account.
     pub replica_password: Secret,
-    /// Of who writes the witness's ledger.
+    /// Of the account that writes the witness's ledger.
     pub writer_password: Secret,
-    /// Of the account that is made where root may log in from its own machine only.
+    /// Of the account that is created if root may log in only locally.
     pub admin_password: Secret,
 }
 
-/// The witness's ledger, as the run wants it.
+/// The options of the witness's ledger.
 pub struct LedgerOptions {
-    /// How fast it writes, if it is kept.
+    /// How fast it writes; `None` without a ledger.
     pub rate: Option<Rate>,
-    /// Whether commits are to wait for a replica, which the ledger then asks around each write.
+    /// Whether commits wait for a replica. If so, the ledger also asks the servers around each write.
     pub semi_sync: bool,
 }
 
-/// What a context is made of.
+/// The parts of a context.
 pub struct Parts {
     /// The cluster.
     pub cluster: ClusterAccess,
@@ -100,20 +100,20 @@ pub struct Parts {
     pub ledger: LedgerOptions,
     /// The witnesses.
     pub witnesses: Witnesses,
-    /// Where all that is done and seen is written down.
+    /// Where everything that is done and seen is recorded.
     pub journal: Journal,
-    /// Where the servers' logs are saved.
+    /// The folder for the servers' logs.
     pub logs: PathBuf,
-    /// How long to wait.
+    /// The time limits of waits.
     pub timeouts: Timeouts,
-    /// What a mutant injects.
+    /// The faults that a mutant injects.
     pub injections: Vec<FaultInjection>,
 }
 
-/// What a run made, in the order of its making; shared with whoever cleans up when the run is cut short.
+/// The objects that a run created, in order of creation. Shared with the clean-up of a run that is cut short.
 pub type Made = Arc<tokio::sync::Mutex<Vec<Owned>>>;
 
-/// What every scenario works with.
+/// The context of every scenario.
 pub struct Context {
     pub(crate) cluster: ClusterAccess,
     pub(crate) workload: Workload,
@@ -128,17 +128,17 @@ pub struct Context {
     flavour: OnceLock<Flavour>,
     replicating: AtomicBool,
     probing: AtomicBool,
-    /// Whether root was seen to be let in from its own machine only.
+    /// Whether a server was seen to let root log in only locally.
     pub(crate) root_is_local: AtomicBool,
     pub(crate) reader: Reader,
-    /// What is to be made good, whatever happens.
+    /// What must be undone, whatever happens.
     pub(crate) disrupted: tokio::sync::Mutex<Vec<Disrupted>>,
-    /// Whether the workload was awaited in vain.
+    /// Whether a wait for the workload failed.
     pub(crate) vain: Vain,
 }
 
 impl Context {
-    /// A context of these parts.
+    /// Builds a context from its parts.
     pub fn new(parts: Parts) -> Self {
         let Parts { cluster, workload, accounts, ledger, witnesses, journal, logs, timeouts, injections } = parts;
         Self {
@@ -162,7 +162,7 @@ impl Context {
         }
     }
 
-    /// The DNS servers as they are now.
+    /// The present DNS servers.
     pub(crate) fn dns_servers(&self) -> Vec<(String, SocketAddr)> {
         self.cluster.dns_servers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -175,7 +175,7 @@ impl Context {
         self.next_write.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Remembers what the servers are, by what one of them says of itself.
+    /// Remembers the servers' flavour, from the version that one of them reported.
     pub(crate) fn learn_flavour(&self, version: &str) {
         self.flavour.get_or_init(|| Flavour::of(version));
     }
@@ -189,17 +189,17 @@ impl Context {
         self.replicating.store(true, Ordering::Relaxed);
     }
 
-    /// Remembers that every server is asked as its pod becomes Ready.
+    /// Remembers that every server is asked when its pod becomes Ready.
     pub(crate) fn now_probing(&self) {
         self.probing.store(true, Ordering::Relaxed);
     }
 
-    /// What the servers are; while none has said so, what most of them understand.
+    /// The servers' flavour. Until one has reported its version, a flavour whose statements most servers understand.
     pub(crate) fn flavour(&self) -> Flavour {
         self.flavour.get().copied().unwrap_or(Flavour::MySql((5, 7, 0)))
     }
 
-    /// The UID of the pod that bears this name now.
+    /// The UID of the pod that has this name now.
     pub(crate) fn uid(&self, pod: &str) -> Option<String> {
         self.journal.log.look(|timeline| timeline.live_pod(pod).map(|life| life.uid.clone()))
     }
@@ -209,12 +209,12 @@ impl Context {
         self.journal.log.look(|timeline| timeline.pod_by_uid(uid).is_some_and(|life| life.deleted.is_some()))
     }
 
-    /// The address of the pod that bears this name now.
+    /// The address of the pod that has this name now.
     pub(crate) fn address(&self, pod: &str) -> Option<String> {
         self.journal.log.look(|timeline| timeline.live_pod(pod)?.address_at(timeline.last_seq).map(str::to_owned))
     }
 
-    /// Waits for something of the timeline, and tells who watches what is seen meanwhile.
+    /// Waits for a state of the timeline, and shows what is seen meanwhile as progress.
     pub(crate) async fn wait<T>(
         &self,
         what: &str,
@@ -225,7 +225,7 @@ impl Context {
         Ok(self.journal.log.wait(what, self.vain.patience(limit), seen, status).await?)
     }
 
-    /// Waits for something that no watch of the run shows, and tells who watches what is seen meanwhile.
+    /// Waits for a state that no watch of the run shows, and shows what is seen meanwhile as progress.
     pub(crate) async fn poll<T>(
         &self,
         what: &str,
@@ -236,7 +236,7 @@ impl Context {
         Ok(self.journal.log.poll(what, self.vain.patience(limit), seen, ask).await?)
     }
 
-    /// Waits until a name's bearer is Ready under another UID than `not`, and was asked as it became so.
+    /// Waits until the pod of this name is Ready, under another UID than `not`, and was asked when it became Ready.
     pub(crate) async fn ready(&self, pod: &str, not: Option<&str>) -> Result<(), ScenarioError> {
         let what = if not.is_some() { format!("{pod} Ready under a new UID") } else { format!("{pod} Ready") };
         let awaited = self.wait(&what, self.timeouts.pod_ready, |timeline| {
@@ -253,9 +253,9 @@ impl Context {
         Ok(())
     }
 
-    /// Waits until a server was asked as its pod became Ready, where that is done: dozens of other questions, which come
-    /// once all pods are Ready, would hold that one up until its answer tells nothing of that moment. Whoever is not
-    /// asked in time holds up nobody; the evidence shows it.
+    /// Waits until a server was asked when its pod became Ready, if that is enabled. Otherwise the dozens of questions
+    /// that follow once all pods are Ready would delay that one until its answer says nothing about that time. A server
+    /// that is not asked in time delays nothing; the evidence shows it.
     async fn probed(&self, pod: &str) {
         let Some(uid) = self.uid(pod).filter(|_| self.probing.load(Ordering::Relaxed)) else { return };
         let what = format!("{pod} (uid {uid}) asked as it became Ready");
@@ -264,8 +264,8 @@ impl Context {
 }
 
 fn ready_status(life: &PodLife, seq: u64) -> WaitStatus<()> {
-    // These end only when somebody changes the manifest: waiting longer would tell nothing more. A pull that failed, or
-    // a container that crashed, is tried again.
+    // These states end only when somebody changes the manifest, so waiting is useless. The kubelet retries failed pulls
+    // and crashed containers.
     let hopeless = ["ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"];
     if life.serving_at(seq) {
         WaitStatus::Met(())

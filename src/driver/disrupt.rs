@@ -1,4 +1,4 @@
-//! Disruptions: each is asked for in the evidence, done, and proved by the records that show it.
+//! Disruptions: each one is announced in the evidence, done, and proved by the records that show it.
 
 use std::time::Duration;
 
@@ -9,33 +9,33 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::error::ScenarioError;
-use crate::evidence::{Act, Fault, Life, PodLife, Timeline, What};
+use crate::evidence::{Act, Fault, Incarnation, PodLife, Timeline, What};
 use crate::record::WaitStatus;
 use crate::workload::by_uid;
 
-/// An image that no kubelet can start, and for which none asks a registry: the letters make it no image's name.
+/// An image that no kubelet can start and no registry is asked for: upper-case letters make the name invalid.
 pub(crate) const UNSTARTABLE: &str = "STEADFAST/UNSTARTABLE";
 
-/// What the kubelet says of such an image.
+/// The kubelet's reason for such an image.
 const REFUSAL: &str = "InvalidImageName";
 
-/// For how long something that must not happen is watched for. A controller that has seen a change acts upon it in the
-/// same round, within milliseconds; the recorder goes on meanwhile. The reports say how long it was.
+/// How long to watch for something that must not happen. A controller that has seen a change acts on it in the same
+/// round, within milliseconds. The recorder continues meanwhile, and the reports give the actual duration.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Lets the recorder watch for what must not happen.
+/// Gives the recorder time to see what must not happen.
 pub(crate) async fn quiet() {
     tokio::time::sleep(QUIET).await;
 }
 
-/// A pod that is held un-Ready, and what it takes to release it.
+/// A pod that is held un-Ready, and what is needed to release it.
 pub(crate) struct Held {
     pod: String,
     uid: String,
     image: String,
 }
 
-/// The record since which a pod is Ready, or is not.
+/// The record since which a pod is Ready, or not Ready.
 fn turned(life: &PodLife, ready: bool) -> Option<u64> {
     life.ready.last().filter(|last| last.value == ready).map(|last| last.since.seq)
 }
@@ -57,7 +57,8 @@ impl Context {
         self.journal.log.record(What::Fault(Fault { act, proof: Some(by.into_iter().collect()) }));
     }
 
-    /// Does something that disrupts the workload: asked for before, and proved by the records that `act` returns.
+    /// Does something that disrupts the workload. The act is recorded before, and proved by the records that `doing`
+    /// returns.
     pub(crate) async fn disrupt<E>(&self, act: Act, doing: impl Future<Output = Result<Vec<u64>, E>>) -> Result<(), E> {
         self.asked(&act);
         let proof = doing.await?;
@@ -65,12 +66,13 @@ impl Context {
         Ok(())
     }
 
-    /// The number of the record that was written last.
+    /// The number of the last record.
     pub(crate) fn last_record(&self) -> u64 {
         self.journal.log.look(|timeline| timeline.last_seq)
     }
 
-    /// Changes the set, and waits until its controller has seen the change. Lists of containers are merged by name.
+    /// Patches the StatefulSet, and waits until its controller has seen the change. Lists of containers are merged by
+    /// name.
     pub(crate) async fn patch_set(&self, what: &str, patch: Value) -> Result<(), ScenarioError> {
         let set = &self.workload.subject.set;
         let patched = self.sets().patch(set, &PatchParams::default(), &Patch::Strategic(patch)).await;
@@ -78,13 +80,13 @@ impl Context {
         self.seen(patched.metadata.generation.unwrap_or_default()).await
     }
 
-    /// Asks for another number of pods, and waits until the controller has seen it.
+    /// Scales the StatefulSet, and waits until its controller has seen the change.
     pub(crate) async fn patch_scale(&self, to: u32) -> Result<(), ScenarioError> {
         let patch = json!({"spec": {"replicas": to}});
         self.patch_set(&format!("scale {} to {to}", self.workload.subject.set), patch).await
     }
 
-    /// Waits until the controller has seen this generation of the set.
+    /// Waits until the controller has seen this generation of the StatefulSet.
     async fn seen(&self, generation: i64) -> Result<(), ScenarioError> {
         let what =
             format!("generation {generation} of StatefulSet {} seen by its controller", self.workload.subject.set);
@@ -96,7 +98,8 @@ impl Context {
         .await
     }
 
-    /// Deletes a pod by UID, with its own grace period or this one, waits until it is gone, and returns its UID.
+    /// Deletes a pod by UID, with its own grace period or with `grace_s` seconds, waits until it is gone, and returns
+    /// its UID.
     pub(crate) async fn delete(&self, pod: &str, grace_s: Option<u32>) -> Result<String, ScenarioError> {
         let uid = self.uid(pod).unwrap_or_default();
         let act = Act::DeletePod { pod: pod.to_owned(), uid: uid.clone(), grace_s };
@@ -108,14 +111,14 @@ impl Context {
         Ok(uid)
     }
 
-    /// Has the API server delete the pod with this UID, and nobody who took its place.
+    /// Requests the deletion of the pod with this UID, not of its replacement.
     pub(crate) async fn ask_to_go(&self, pod: &str, uid: &str, grace_s: Option<u32>) -> Result<(), ScenarioError> {
         let parameters = DeleteParams { grace_period_seconds: grace_s, ..by_uid(uid) };
         self.pods().delete(pod, &parameters).await.map(drop).map_err(failed(format!("delete {pod}")))
     }
 
-    /// Waits for something of one object's life; where that has ended without, it comes no more.
-    pub(crate) async fn of_life<L: Life, T>(
+    /// Waits for something in one object's life. If that life ends first, it can no longer happen.
+    pub(crate) async fn of_life<L: Incarnation, T>(
         &self,
         what: &str,
         limit: Duration,
@@ -132,7 +135,7 @@ impl Context {
         .await
     }
 
-    /// The same for the pod with this UID.
+    /// Like [`Context::of_life`], for the pod with this UID.
     pub(crate) async fn of_pod<T>(
         &self,
         what: &str,
@@ -152,7 +155,7 @@ impl Context {
         self.comes_back(self.of_pod(&what, self.timeouts.pod_gone, uid, gone)).await
     }
 
-    /// Waits until the controller has replaced a pod that was there under this UID, and the new one is Ready.
+    /// Waits until the controller has replaced the pod with the UID `old`, and the new one is Ready.
     pub(crate) async fn replaced(&self, pod: &str, old: &str) -> Result<(), ScenarioError> {
         let what = format!("{pod} (uid {old}) told to go");
         let going = |life: &PodLife| life.deleting.or(life.deleted).map(drop);
@@ -160,9 +163,10 @@ impl Context {
         self.ready(pod, Some(old)).await
     }
 
-    /// Keeps a pod from being Ready, whatever its readiness probe asks: its server gets an image that cannot be started.
-    /// The image is one of the few fields of a pod that may change
-    /// (<https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement>); the set's template stays.
+    /// Keeps a pod un-Ready, whatever its readiness probe checks: its server gets an image that cannot be started. The
+    /// image is one of the few mutable fields of a pod
+    /// (<https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement>). The StatefulSet's template
+    /// stays unchanged.
     pub(crate) async fn hold(&self, pod: &str) -> Result<Held, ScenarioError> {
         let there = self.pods().get(pod).await.map_err(failed(format!("read {pod}")))?;
         let containers = there.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
@@ -177,14 +181,14 @@ impl Context {
         match self.disrupt(act, doing).await {
             Ok(()) => Ok(held),
             Err(error) => {
-                // Nobody else would give it its image back.
+                // Nothing else would restore the image.
                 let _ = self.patch_image(&held, &held.image).await;
                 Err(error)
             }
         }
     }
 
-    /// Gives a held pod its image back, and waits until it is Ready.
+    /// Restores the image of a held pod, and waits until it is Ready.
     pub(crate) async fn release(&self, held: Held) -> Result<(), ScenarioError> {
         let act = Act::Release { pod: held.pod.clone(), uid: held.uid.clone() };
         let doing = async {
@@ -213,8 +217,8 @@ impl Context {
         self.comes_back(self.of_pod(&what, self.timeouts.pod_ready, &held.uid, |life| turned(life, true))).await
     }
 
-    /// Waits until containers of the pod with this UID were started again after a record, and it is Ready; returns the
-    /// records that show it. What the kubelet says of a pod is all of one time, so a Ready from before is none of these.
+    /// Waits until containers of the pod with this UID restarted after a record and the pod is Ready. Returns the
+    /// records that show it. The kubelet reports a pod's state as a whole, so an earlier Ready does not count.
     pub(crate) async fn restarted(&self, pod: &str, uid: &str, after: u64) -> Result<[u64; 2], ScenarioError> {
         let what = format!("a container of {pod} (uid {uid}) started again");
         let again = |life: &PodLife| {
@@ -228,8 +232,8 @@ impl Context {
         Ok([started, ready])
     }
 
-    /// Waits until a pod that took the place of another one is stuck with an image that cannot be started, and returns
-    /// the record that shows it.
+    /// Waits until the replacement of a pod is stuck with an image that cannot be started, and returns the record that
+    /// shows it.
     pub(crate) async fn stuck(&self, pod: &str, old: &str) -> Result<u64, ScenarioError> {
         let what = format!("{pod} stuck with its image");
         self.wait(&what, self.timeouts.pod_gone, |timeline| match timeline.live_pod(pod) {

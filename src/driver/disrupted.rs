@@ -1,4 +1,4 @@
-//! What a scenario did to a node that has to be made good.
+//! What a scenario did to a node and must be undone.
 
 /// What a scenario is about to do to a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,6 @@ pub(crate) enum Disrupted {
     Stopped(String),
     /// It is cordoned.
     Cordoned(String),
-    /// A newer release is brought into it, whose kubelet takes the place of its own.
+    /// It gets a newer release, whose kubelet replaces its own.
     Upgraded(String),
 }

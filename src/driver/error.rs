@@ -1,4 +1,4 @@
-//! Why a scenario could not be acted to its end.
+//! Why a scenario could not be completed.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use crate::cluster::kind::CommandError;
 use crate::record::WaitError;
 use crate::workload::{ApplyError, ManifestError};
 
-/// A scenario could not be acted to its end. What it recorded until then is evidence all the same.
+/// A scenario could not be completed. Its records up to then are evidence all the same.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// A wait ended without what was awaited.
+    /// A wait failed.
     #[error(transparent)]
     Wait(#[from] WaitError),
-    /// A manifest of the harness's own is not one.
+    /// A manifest of the harness itself is invalid.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// The API server refused an object.
+    /// The API server rejected an object.
     #[error(transparent)]
     Apply(#[from] ApplyError),
     /// The API server could not be asked.
@@ -23,18 +23,18 @@ pub enum ScenarioError {
     Api {
         /// What was tried.
         what: String,
-        /// What happened.
+        /// The API server's error.
         source: Box<kube::Error>,
     },
-    /// The engine did not do something to a node.
+    /// The engine failed to do something to a node.
     #[error(transparent)]
     Node(#[from] CommandError),
     /// No node may be disrupted.
     #[error("no node with a pod of the set can be {what}: {why}; give the cluster more nodes by --nodes")]
     NoNode {
-        /// What was to be done to it.
+        /// What the scenario would do to it.
         what: &'static str,
-        /// What each of them carries.
+        /// What each node carries.
         why: String,
     },
     /// A server, or a node, did not do what the scenario needs.
@@ -50,13 +50,13 @@ pub enum ScenarioError {
     /// A node did not come back with a newer kubelet.
     #[error(transparent)]
     Lost(Box<LostNode>),
-    /// The end of the scenarios came first, since the workload did not come back.
+    /// The scenarios were cut short because the workload did not come back.
     #[error("cut short {after:?} after the workload had been awaited in vain")]
     CutShort {
-        /// How long after that.
+        /// The time since the failed wait.
         after: Duration,
     },
-    /// The witness did not do with its ledger what the scenario needs.
+    /// The witness failed to do what the scenario needs with its ledger.
     #[error("the witness did not {what}: {reason}")]
     Ledger {
         /// What was asked of it.
@@ -66,7 +66,7 @@ pub enum ScenarioError {
     },
 }
 
-/// A node that did not come back with a newer kubelet, and what became of it.
+/// A node that did not come back with a newer kubelet, and its fate.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{node} did not come back with the kubelet {to} ({source}); it ended with: {said}; {after}; mend its flags or its \
@@ -75,14 +75,14 @@ pub enum ScenarioError {
 pub struct LostNode {
     /// The node.
     pub node: String,
-    /// The version that it was to have.
+    /// The version that it should have had.
     pub to: String,
-    /// What was waited for in vain.
+    /// The wait that failed.
     pub source: ScenarioError,
     /// The new kubelet's last error.
     pub said: String,
-    /// What became of the node then.
+    /// What was done with the node then.
     pub after: String,
-    /// The log, among the run's logs.
+    /// The name of the log file in the run's log folder.
     pub file: String,
 }

@@ -1,4 +1,5 @@
-//! FaultInjection: what a mutant does to the running workload behind the scenarios' back, to prove that a check notices.
+//! Fault injection: what a mutant does to the running workload without the scenarios' knowledge, to prove that a check
+//! notices.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Service};
@@ -13,8 +14,8 @@ use crate::evidence::{Checkpoint, Question};
 use crate::workload::by_uid;
 
 impl Context {
-    /// Injects the faults of a point; no act of it is in the evidence. A statement that fails shows as such in the evidence; that an object was
-    /// changed is seen by its watch.
+    /// Injects the faults of a point. The evidence holds no act of it. It shows a statement that fails, though, and the
+    /// watch shows a changed object.
     pub(crate) async fn inject(&self, point: InjectionPoint) {
         for injection in self.injections.iter().filter(|injection| injection.at == point) {
             let injected = match &injection.fault {

@@ -1,4 +1,4 @@
-//! Faults that a mutant injects: when, and what.
+//! The faults that a mutant injects, and when.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,36 +13,36 @@ pub enum InjectionPoint {
     Reapplying,
     /// Replication is configured; nothing is written yet.
     Configured,
-    /// The rows are written and the replicas have them; nothing is compared yet.
+    /// The rows are written and replicated; nothing is compared yet.
     Written,
     /// The first pod is about to be deleted.
     Restarting,
     /// A pod is about to be held un-Ready.
     Holding,
-    /// The set is about to be scaled down.
+    /// The StatefulSet is about to be scaled down.
     Scaling,
     /// The last pod was updated; the one before it is about to be deleted.
     Partitioned,
-    /// The template was changed for the pods from this index on.
+    /// The template was changed for the pods from this ordinal on.
     Rolling {
         /// The partition.
         partition: u32,
     },
-    /// The template was made what it had been.
+    /// The template was reverted.
     Reverted,
-    /// Claims are to go with their pods; none is scaled away yet.
+    /// Claims are now deleted with their pods; no pod is scaled away yet.
     Claiming,
-    /// The set is about to get one pod more.
+    /// The StatefulSet is about to get one more pod.
     Growing,
-    /// The control plane was upgraded, and its controllers are at work; the state is not read yet.
+    /// The control plane was upgraded and its controllers work again; the state is not read yet.
     ControlPlaneUpgraded,
     /// A node was upgraded and its pods are back; the state is not read yet.
     NodeUpgraded,
-    /// The witness's ledger has ended and the replicas have all of it; nothing is read back yet.
+    /// The ledger has ended and the replicas have all of it; nothing is read back yet.
     Settling,
 }
 
-/// What is done at one point.
+/// What is injected at one point.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultInjection {
@@ -58,23 +58,23 @@ pub struct FaultInjection {
 pub enum InjectedFault {
     /// Statements for one server.
     Sql {
-        /// The pod, counted from the set's first one.
+        /// The pod, counted from the first pod of the StatefulSet.
         pod: u32,
-        /// What; `{address:N}` becomes the address of pod N, counted likewise.
+        /// The statements. `{address:N}` becomes the address of pod N, counted likewise.
         statements: Vec<String>,
     },
     /// A strategic merge patch of the StatefulSet.
     Set(Value),
     /// A strategic merge patch of its Service.
     Service(Value),
-    /// One pod is deleted, and another one takes its place.
+    /// One pod is deleted, and the controller replaces it.
     ReplacePod {
-        /// The pod, counted from the set's first one.
+        /// The pod, counted from the first pod of the StatefulSet.
         pod: u32,
     },
-    /// The claims of one pod are deleted; they stay for as long as the pod does.
+    /// The claims of one pod are deleted. They stay as long as the pod does.
     DeleteClaims {
-        /// The pod, counted from the set's first one.
+        /// The pod, counted from the first pod of the StatefulSet.
         pod: u32,
     },
 }

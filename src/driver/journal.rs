@@ -1,4 +1,4 @@
-//! The journal of a run: what is done goes into the evidence, and to who watches.
+//! The journal of a run: writes what is done to the evidence and to the progress output.
 
 use std::sync::Arc;
 
@@ -6,20 +6,20 @@ use crate::evidence::{Note, Phase, Scenario, Step, What};
 use crate::record::Log;
 use crate::report::Progress;
 
-/// Where a run writes down what it does.
+/// Where a run records what it does.
 #[derive(Debug, Clone)]
 pub struct Journal {
     /// The evidence.
     pub log: Arc<Log>,
-    /// Who watches.
+    /// The progress output.
     pub progress: Progress,
 }
 
 impl Journal {
-    /// Records the beginning and the end of a scenario, and tells both.
+    /// Records the beginning and end of a scenario, and shows both.
     ///
     /// # Errors
-    /// Those of the scenario.
+    /// The error of the scenario.
     pub async fn scenario<T, E: std::fmt::Display>(
         &self,
         scenario: Scenario,
@@ -28,10 +28,10 @@ impl Journal {
         self.step(scenario, scenario.name(), acted).await
     }
 
-    /// Records the beginning and the end of an act, and tells both.
+    /// Records the beginning and end of an act, and shows both.
     ///
     /// # Errors
-    /// Those of the act.
+    /// The error of the act.
     pub async fn step<T, E: std::fmt::Display>(
         &self,
         scenario: impl Into<Option<Scenario>>,
@@ -49,19 +49,19 @@ impl Journal {
         result
     }
 
-    /// Writes down trouble of the harness itself.
+    /// Records a problem of the harness itself.
     pub fn note(&self, message: impl Into<String>) {
         self.log.record(What::Note(Note { message: message.into() }));
     }
 
-    /// Writes down what people are to hear at once, too.
+    /// Records a message, and shows it to the user at once.
     pub fn announce(&self, message: &str) {
         self.progress.say(message);
         self.note(message);
     }
 }
 
-/// A step that is shown as under way. An act that is cut short is dropped with it, and is under way no more.
+/// A step shown as in progress. Dropping a cut-short act drops this too, which ends the step.
 struct Open<'a> {
     progress: &'a Progress,
     name: String,

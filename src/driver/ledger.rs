@@ -1,5 +1,5 @@
-//! The harness's end of the ledger that the witness keeps: it says when to write, and collects what was written. The
-//! witness goes on by itself while the way to it is broken; what it did meanwhile is read when the way is there again.
+//! The harness's side of the witness's ledger: says when to write, and reads what was written. The witness continues
+//! while the connection is broken; its entries are read once the connection is back.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,16 +17,16 @@ use crate::witness::protocol::{Activity, Answer, Ask, LedgerAnswer, LedgerAsk, P
 
 const READ_EVERY: Duration = Duration::from_secs(1);
 
-/// How much is handed over at a time: a line of it stays well below a megabyte.
+/// The number of entries per answer, whose line stays well below a megabyte.
 const AT_ONCE: usize = 1_000;
 
-/// Between two looks at a replica.
+/// The interval at which the witness samples a replica's lag.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Between two tries to reach a witness that could not be reached.
+/// The pause before trying again to reach the witness.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
-/// Reads the ledger again and again while there is one, until the scenarios have ended.
+/// Reads the ledger repeatedly while there is one, until the scenarios have ended.
 pub async fn collect(context: Arc<Context>, ended: CancellationToken) {
     let mut beat = interval(READ_EVERY);
     beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -43,7 +43,7 @@ pub async fn collect(context: Arc<Context>, ended: CancellationToken) {
             }
             read => read.map(drop),
         };
-        // Once for each time that the way breaks: the next reading makes up for it.
+        // Note each interruption only once: the next successful read catches up.
         if let (Err(error), None) = (&read, &trouble) {
             context.journal.note(format!("the ledger cannot be read for now: {error}"));
         }
@@ -52,7 +52,7 @@ pub async fn collect(context: Arc<Context>, ended: CancellationToken) {
 }
 
 impl Context {
-    /// Starts the ledger, where the run has one. From now on what is compared is compared [`Context::at_rest`].
+    /// Starts the ledger, if the run has one. From now on servers are compared only [`Context::at_rest`].
     pub(crate) async fn start_ledger(&self) -> Result<(), ScenarioError> {
         let (mut wanted, Some(rate)) = (self.reader.wanted.lock().await, self.ledger.rate) else { return Ok(()) };
         let doing = async {
@@ -68,14 +68,14 @@ impl Context {
     /// Takes over the ledger that an earlier run of the program started, from its first entry on.
     pub(crate) async fn take_over_ledger(&self) -> Result<(), ScenarioError> {
         let mut wanted = self.reader.wanted.lock().await;
-        // Whoever paused it may have been killed meanwhile.
+        // The run that paused the ledger may have been killed before resuming it.
         self.insist("go on with its ledger", LedgerAsk::Resume).await?;
         *self.reader.position.lock().await = Some(0);
         *wanted = true;
         Ok(())
     }
 
-    /// Ends the ledger, and records all that it still has.
+    /// Ends the ledger, and records its remaining entries.
     pub(crate) async fn stop_ledger(&self) -> Result<(), ScenarioError> {
         let mut wanted = self.reader.wanted.lock().await;
         if !*wanted {
@@ -92,8 +92,8 @@ impl Context {
         Ok(())
     }
 
-    /// Does something while the ledger writes nothing: what it sent before has its outcome, and it goes on afterwards,
-    /// also when this fails.
+    /// Does something while the ledger does not write. Every write sent before has its outcome by then. The ledger
+    /// resumes afterwards, even after an error.
     pub(crate) async fn at_rest<T>(
         &self,
         doing: impl Future<Output = Result<T, ScenarioError>>,
@@ -111,8 +111,8 @@ impl Context {
         resumed.map(|()| done)
     }
 
-    /// Records what the ledger has by now, each entry once, and returns what it does, if it was begun. Of one that has ended
-    /// the last record says so, also where nothing was written since the one before.
+    /// Records the ledger's new entries, each once, and returns its activity if it was started. With `ended`, the last
+    /// record says that the ledger has ended, even without new entries.
     async fn read_on(&self, ended: bool) -> Result<Option<Activity>, String> {
         let mut position = self.reader.position.lock().await;
         let Some(position) = position.as_mut() else { return Ok(None) };
@@ -134,7 +134,7 @@ impl Context {
         }
     }
 
-    /// Whether the ledger is to be under way, and nobody is about to change that.
+    /// Whether the ledger should be writing, and no one is about to change that.
     fn ledger_is_wanted(&self) -> bool {
         self.reader.wanted.try_lock().is_ok_and(|wanted| *wanted)
     }
@@ -161,7 +161,7 @@ impl Context {
         self.patiently(what, async || self.tell(ask.clone()).await.map(drop)).await
     }
 
-    /// Tries until it is done: the way to the witness may be broken for a while.
+    /// Retries until it succeeds: the connection to the witness may be broken for a while.
     async fn patiently<T>(&self, what: &str, attempt: impl AsyncFn() -> Result<T, String>) -> Result<T, ScenarioError> {
         let (begun, limit) = (Instant::now(), self.vain.brief(self.timeouts.recovery));
         loop {
@@ -185,7 +185,7 @@ impl Context {
     }
 }
 
-/// One row in place of one for each id: the ids, and those that are there more than once.
+/// One row instead of one per id: the ids, and the duplicate ids.
 pub(crate) fn condensed(answer: SqlAnswer) -> SqlAnswer {
     let SqlAnswer::Rows(rows) = answer else { return answer };
     let mut ids: Vec<u64> = rows.iter().filter_map(|row| row.get("id")?.as_ref()?.parse().ok()).collect();

@@ -1,4 +1,4 @@
-//! Saves what the workload's containers wrote, before it goes with them, and records their last words.
+//! Saves the logs of the workload's containers before they are deleted, and records their last lines.
 
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -13,25 +13,25 @@ use crate::evidence::{ContainerLog, Snapshot, SnapshotOf, What};
 
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
-/// So many lines are a container's last words.
+/// The number of last lines that are recorded of a container.
 const LAST_LINES: i64 = 20;
 
-/// The longest part of such a line, in characters.
+/// The maximum length of such a line, in characters.
 const LONGEST_WORDS: usize = 500;
 
-/// What goes beyond this in a line is left out, in bytes: a log may be of any size, and of a single line.
+/// The maximum length of a saved line, in bytes; the rest is left out. A log may have any size and consist of one line.
 const LONGEST_LINE: u64 = 1 << 20;
 
 impl Context {
-    /// Saves the logs of a pod's containers, those of containers that were restarted too. A log that cannot be had is
-    /// noted, and no failure.
+    /// Saves the logs of a pod's containers, including those before a restart. A log that cannot be read is noted and
+    /// no failure.
     pub(crate) async fn save_logs(&self, pod: &str) {
         let Some((uid, containers)) = self.containers(pod).await else { return };
         let reads = containers.iter().flat_map(|container| [(container, false), (container, true)]).map(
             async |(container, previous)| {
                 let parameters = LogParams { previous, container: Some(container.clone()), ..LogParams::default() };
                 let pods = self.pods();
-                // Most containers were never restarted: they have no earlier log.
+                // Most containers never restarted and have no earlier log.
                 let limit = self.vain.brief(READ_WITHIN);
                 let opened = tokio::time::timeout(limit, pods.log_stream(pod, &parameters)).await;
                 let Ok(Ok(mut log)) = opened else { return };
@@ -47,7 +47,7 @@ impl Context {
         join_all(reads).await;
     }
 
-    /// Writes a log line by line, as it comes.
+    /// Saves a log line by line, as it arrives.
     async fn save_lines(&self, name: &str, log: &mut (impl AsyncBufRead + Unpin)) -> io::Result<()> {
         let redaction = self.journal.log.redaction();
         std::fs::create_dir_all(&self.logs)?;
@@ -58,7 +58,7 @@ impl Context {
         file.flush()
     }
 
-    /// Saves a text beside the logs. That it cannot be saved is noted, and no failure.
+    /// Saves a text beside the logs. A failure is only noted.
     pub(crate) fn save_text(&self, name: &str, text: &str) {
         let text = self.journal.log.redaction().text(text);
         let written = std::fs::create_dir_all(&self.logs).and_then(|()| std::fs::write(self.logs.join(name), text));
@@ -67,7 +67,7 @@ impl Context {
         }
     }
 
-    /// Saves the logs of every pod that is there.
+    /// Saves the logs of every existing pod.
     pub async fn save_all_logs(&self) {
         let pods: Vec<String> = self.journal.log.look(|timeline| {
             timeline.pods.iter().filter(|pod| pod.deleted.is_none()).map(|pod| pod.name.clone()).collect()
@@ -75,7 +75,7 @@ impl Context {
         join_all(pods.iter().map(|pod| self.save_logs(pod))).await;
     }
 
-    /// Records the last that was written by the containers of every pod that is there and not Ready: it may tell why.
+    /// Records the last log lines of every existing pod that is not Ready: they may say why.
     pub(crate) async fn last_words(&self) {
         let pods: Vec<(String, String)> = self.journal.log.look(|timeline| {
             let waiting =
@@ -89,8 +89,7 @@ impl Context {
         }
     }
 
-    /// Of each container of a pod, the last lines of the one that ended before, where there was one, and those of the one
-    /// that is there.
+    /// For each container of a pod: the last lines of its previous instance, if there was one, and of the present one.
     async fn last_words_of(&self, pod: &str, uid: &str) -> Vec<ContainerLog> {
         let Some((_, containers)) = self.containers(pod).await.filter(|(there, _)| there == uid) else {
             return Vec::new();
@@ -124,7 +123,7 @@ impl Context {
     }
 }
 
-/// The next line of a log, without its end; of a line that is too long, the beginning.
+/// The next line of a log, without its line break. Of a line that is too long, only the beginning.
 async fn next_line(log: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     if (&mut *log).take(LONGEST_LINE).read_until(b'\n', &mut line).await? == 0 {
@@ -148,7 +147,7 @@ async fn next_line(log: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<S
     }
 }
 
-/// The lines of the end of a log.
+/// The last lines of a log.
 async fn last_lines(log: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Vec<String>> {
     let mut lines = Vec::new();
     while let Some(line) = next_line(log).await? {

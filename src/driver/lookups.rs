@@ -1,4 +1,4 @@
-//! Lookups inside the workload's pods: what their own resolver makes of a name, with its search list and hosts file.
+//! Lookups inside the workload's pods: the result of the pod's own resolver, with its search list and hosts file.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,14 +15,15 @@ use crate::evidence::{Checkpoint, ExecAnswer, Family, RESOLVER, Timeline};
 struct Lookup {
     from: String,
     name: String,
-    /// The pod that the name is of; the Service otherwise.
+    /// The pod whose name it is; `None` for the Service.
     of: Option<String>,
 }
 
 impl Context {
-    /// Has every pod look up every other pod, in full and short, until the answers are right, or the budget and some
-    /// slack have passed. A pod's own name is in its hosts file; the only pod of a set looks up the Service. Where the image
-    /// has no program for that, its resolver's configuration is read.
+    /// Looks up every pod from every other pod, by full and short name, until the answers are right, or until the
+    /// budget and some slack have passed. Pods do not look up themselves, because a pod's own name is in its hosts
+    /// file. A single pod looks up the Service. If the image has no program for lookups, the resolver's configuration
+    /// is read instead.
     pub(crate) async fn look_up(&self, checkpoint: &Checkpoint) {
         let subject = &self.workload.subject;
         let mut open = Vec::new();
@@ -40,7 +41,7 @@ impl Context {
         let begun = Instant::now();
         let unaided = AtomicBool::new(false);
         loop {
-            // What is asked after the budget and still wrong is wrong for good; what was asked before may be only late.
+            // An answer that is still wrong after the budget counts as wrong; an earlier one may only be late.
             let last = begun.elapsed() > limit;
             let right = join_all(open.iter().map(|lookup| self.look_up_once(checkpoint, lookup, &unaided))).await;
             let mut right = right.into_iter();
@@ -56,10 +57,10 @@ impl Context {
         }
     }
 
-    /// True if the answer is right, or none will ever come, since the image has no program that looks names up.
+    /// True if the answer is right, or if no answer will ever come because the image has no program for lookups.
     async fn look_up_once(&self, checkpoint: &Checkpoint, lookup: &Lookup, unaided: &AtomicBool) -> bool {
         let argv = ["getent", "ahosts", &lookup.name];
-        // A resolver whose servers do not answer tries each of them for some seconds, and not only once.
+        // A resolver whose servers do not answer tries each of them for several seconds, more than once.
         let answer = self.run_in(checkpoint, &lookup.from, &argv, self.timeouts.exec * 3).await;
         match answer {
             ExecAnswer::Exited { code: 0, stdout, .. } => {
@@ -76,7 +77,7 @@ impl Context {
     }
 }
 
-/// Whether these are the addresses of a pod, or else of the Service, of each of its families that was found at all.
+/// Whether these are the addresses of a pod (or of the Service) in each address family that was found at all.
 fn is_found(timeline: &Timeline, of: Option<&str>, found: &BTreeSet<IpAddr>) -> bool {
     let seq = timeline.last_seq;
     let listed = timeline.pods.iter().filter(|pod| pod.serving_at(seq) && of.is_none_or(|name| name == pod.name));

@@ -1,4 +1,5 @@
-//! DNS questions as pods ask them: every DNS server, by UDP and TCP, from the workload's namespace and another one.
+//! DNS questions as pods ask them: to every DNS server, over UDP and TCP, from the workload's namespace and from
+//! another one.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -13,13 +14,13 @@ use crate::evidence::{
 use crate::probe::Session;
 use crate::witness::protocol::{Answer, Ask, DnsAsk};
 
-/// DNS cannot be watched: this is the resolution of the latencies that are reported.
+/// DNS cannot be watched, so it is polled. This is the resolution of the reported latencies.
 pub(crate) const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// Asking goes on for so long after the budget, so that a late answer is told from one that never comes.
+/// How long polling continues after the budget, to tell late answers from missing ones.
 pub(crate) const SLACK: Duration = Duration::from_secs(3);
 
-/// A name to ask for. What a right answer is, only decides when asking may stop: the answers are judged elsewhere.
+/// A name to ask for. What counts as a right answer here only decides when to stop asking: checks judge the answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Name {
     /// The Service.
@@ -28,18 +29,18 @@ pub(crate) enum Name {
     Pod(String),
     /// The SRV records of one of the Service's ports.
     Port(NamedPort),
-    /// The name behind a pod's address.
+    /// The name of a pod's address.
     AddressOf(String),
 }
 
-/// One question for a name.
+/// One question about a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Question {
     /// The absolute name, without the trailing dot.
     name: String,
     /// The type of the records.
     record_type: &'static str,
-    /// What is asked for, and of which family or behind which address.
+    /// What the question is about, and its address family or address.
     of: Name,
     family: Option<Family>,
     address: Option<IpAddr>,
@@ -57,8 +58,8 @@ impl Context {
             .collect()
     }
 
-    /// Asks for these names until every answer is right, or the budget and some slack have passed; returns the answers
-    /// of the last round.
+    /// Asks for these names until every answer is right, or until the budget and some slack have passed. Returns the
+    /// answers of the last round.
     pub(crate) async fn resolve(&self, checkpoint: &Checkpoint, names: &[Name]) -> Vec<Dns> {
         let limit = Duration::from_millis(self.cluster.dns_budget_ms) + SLACK;
         let begun = Instant::now();
@@ -71,7 +72,7 @@ impl Context {
         }
     }
 
-    /// Asks every server for every name once, all at the same time, and tells which answers are right.
+    /// Asks every server for every name once, concurrently, and says which answers are right.
     async fn resolve_once(&self, checkpoint: &Checkpoint, names: &[Name]) -> Vec<(bool, Dns)> {
         let near = (&self.witnesses.near, self.witnesses.near_namespace.as_str());
         let far = (&self.witnesses.far, self.witnesses.far_namespace.as_str());
@@ -127,8 +128,7 @@ impl Context {
         (right, asked)
     }
 
-    /// What is to be asked for a name: addresses of each family that the Service has; nothing for a pod that has no
-    /// address.
+    /// The questions for a name: addresses of each family that the Service has. None for a pod without an address.
     fn questions(&self, of: &Name) -> Vec<Question> {
         let question = |name: String, record_type, family, address| Question {
             name,
@@ -153,7 +153,7 @@ impl Context {
         }
     }
 
-    /// The addresses of the pod that bears this name now.
+    /// The addresses of the pod that has this name now.
     fn addresses(&self, pod: &str) -> Vec<IpAddr> {
         self.journal.log.look(|timeline| {
             timeline.live_pod(pod).map(|life| life.addresses_at(timeline.last_seq).collect()).unwrap_or_default()
@@ -176,7 +176,7 @@ impl Context {
         Expected { data, exists: addressed && question.address.is_none() }
     }
 
-    /// What a question is to be told of a pod that is listed.
+    /// The records that a question should get for a listed pod.
     fn records(&self, pod: &PodLife, seq: u64, question: &Question) -> Vec<String> {
         let mut addresses = pod.addresses_at(seq);
         match &question.of {
@@ -196,18 +196,18 @@ impl Context {
     }
 }
 
-/// What a right answer is.
+/// The right answer.
 struct Expected {
     data: BTreeSet<String>,
-    /// Whether the name exists, also where it has no record of the type.
+    /// Whether the name exists, even without a record of this type.
     exists: bool,
 }
 
-/// Whether an answer is this data; a name without any must not exist, unless it has records of another type (DNS
-/// specification, section 2.4).
+/// Whether an answer has exactly this data. A name without any data must not exist unless it has records of another
+/// type (Kubernetes DNS specification, section 2.4).
 fn is_right(answer: &DnsAnswer, expected: &Expected) -> bool {
     let DnsAnswer::Response { rcode, records } = answer else { return false };
-    // Of an SRV record priority and weight are free: `priority weight port target`.
+    // In an SRV record, `priority weight port target`, priority and weight may have any value.
     let data = |text: &str| text.splitn(3, ' ').nth(2).unwrap_or(text).to_owned();
     let found: BTreeSet<String> = records.iter().map(|record| data(&record.data)).collect();
     let exists = expected.exists || !expected.data.is_empty();

@@ -1,11 +1,11 @@
-//! What a cluster is upgraded to.
+//! The target of a cluster upgrade.
 
 use crate::cluster::{Lab, NodeImage};
 
-/// What the nodes are upgraded to.
+/// The release to upgrade nodes to.
 #[derive(Debug, Clone)]
 pub struct Newer {
-    /// What this machine has.
+    /// The lab of this machine.
     pub lab: Lab,
     /// The node image with the newer release.
     pub node: NodeImage,

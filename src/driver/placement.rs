@@ -1,4 +1,4 @@
-//! Which node carries what, and how a node is.
+//! Which node runs which pods, and the state of nodes.
 
 use std::collections::BTreeMap;
 
@@ -17,17 +17,18 @@ use crate::record::WaitStatus;
 
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 
-/// The pods that serve DNS, in the namespace kube-system.
+/// The selector of the DNS servers' pods in the namespace kube-system.
 pub(crate) const DNS_SERVERS: &str = "k8s-app=kube-dns";
 
 const WITNESSES: &str = "app.kubernetes.io/name=steadfast-witness";
 
-/// When a kubelet last said that its node is there; nothing before it ever did.
+/// When a kubelet last renewed its node's lease; `None` if it never did.
 pub(crate) type Renewed = Option<MicroTime>;
 
 impl Context {
-    /// The node of the primary, or else of another pod of the set, that carries nothing by which the run itself goes on:
-    /// without the API server, DNS or a witness nobody would see what becomes of the workload.
+    /// A node that may be disrupted: the primary's, or else that of another pod of the StatefulSet. It must not run
+    /// what the run itself needs: without the API server, DNS or a witness nobody would see what happens to the
+    /// workload.
     pub(crate) async fn free_node(&self, what: &'static str) -> Result<String, ScenarioError> {
         let taken = self.taken_nodes().await?;
         let mut nodes: Vec<String> = Vec::new();
@@ -43,7 +44,7 @@ impl Context {
         Err(ScenarioError::NoNode { what, why: carries.collect::<Vec<_>>().join(", ") })
     }
 
-    /// Nodes that carry what a run needs, with what that is.
+    /// The nodes that run what a run needs, and what that is.
     async fn taken_nodes(&self) -> Result<BTreeMap<String, &'static str>, ScenarioError> {
         let mut taken = BTreeMap::new();
         for node in self.control_planes().await? {
@@ -72,33 +73,33 @@ impl Context {
         Ok(list.items.iter().map(ResourceExt::name_any).collect())
     }
 
-    /// The pods of any namespace with these labels.
+    /// The pods of a namespace that match this label selector.
     pub(crate) async fn pods_of(&self, namespace: &str, selector: &str) -> Result<Vec<Pod>, ScenarioError> {
         let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), namespace);
         let list = pods.list(&ListParams::default().labels(selector)).await;
         Ok(list.map_err(failed(format!("list the pods {selector} of {namespace}")))?.items)
     }
 
-    /// The node that a pod of the set runs on.
+    /// The node that a pod of the StatefulSet runs on.
     pub(crate) fn node_of(&self, pod: &str) -> Option<String> {
         self.journal.log.look(|timeline| timeline.live_pod(pod)?.node.clone())
     }
 
-    /// The pods of the set on a node, with their UIDs, lowest ordinal first.
+    /// The pods of the StatefulSet on a node, with their UIDs, by ascending ordinal.
     pub(crate) fn pods_on(&self, node: &str) -> Vec<(String, String)> {
         let there = self.workload.subject.pods().filter(|pod| self.node_of(pod).as_deref() == Some(node));
         there.filter_map(|pod| Some((self.uid(&pod)?, pod))).map(|(uid, pod)| (pod, uid)).collect()
     }
 
-    /// When a node's kubelet last said that the node is there.
+    /// When a node's kubelet last renewed the lease.
     pub(crate) async fn lease(&self, node: &str) -> Result<Renewed, ScenarioError> {
         let leases: Api<Lease> = Api::namespaced(self.cluster.client.clone(), "kube-node-lease");
         let lease = leases.get_opt(node).await.map_err(failed(format!("read the lease of {node}")))?;
         Ok(lease.and_then(|lease| lease.spec).and_then(|spec| spec.renew_time))
     }
 
-    /// Waits until a node is Ready, by the word of a kubelet that has renewed its lease since: the condition stays what it
-    /// was for most of a minute after a node has gone. Returns the record that says it.
+    /// Waits until a node is Ready according to a kubelet that has renewed its lease since `before`: after a node has
+    /// gone, its condition stays unchanged for most of a minute. Returns the record that shows it.
     pub(crate) async fn node_ready(&self, node: &str, before: &Renewed) -> Result<u64, ScenarioError> {
         let nodes: Api<Node> = Api::all(self.cluster.client.clone());
         let what = format!("the node {node} Ready");

@@ -1,4 +1,4 @@
-//! Asks each server while its pod starts and as it becomes Ready: readiness that comes too early shows only then.
+//! Asks each server while its pod starts and when it becomes Ready: only then does readiness that comes too early show.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use super::context::Context;
 use crate::evidence::{Checkpoint, PodLife, Question, Timeline};
 use crate::mysql::statements;
 
-/// How long the witness awaits a server at a time: so long it may go on after nobody wants to know any more.
+/// How long the witness waits for a server per question. It may go on for this long after the answer is no longer
+/// wanted.
 const TURN: Duration = Duration::from_secs(2);
 
-/// Asks each server once the moment its pod turns Ready for the first time, until the scenarios have ended; and from when
-/// the pod has an address until there is an answer. On a busy cluster the question at Ready may come too late to tell
-/// anything of that moment; a server that had answered before it was serving then. Ends once all who were asked have
-/// answered.
+/// Asks each server once when its pod first becomes Ready, and repeatedly from when the pod has an address until it
+/// answers. On a busy cluster the question at Ready may come too late to say anything about that time, but a server
+/// that answered earlier was already serving. Runs until the scenarios have ended and all questions are answered.
 pub async fn probe_readiness(context: Arc<Context>, ended: CancellationToken) {
     let mut changed = context.journal.log.subscribe();
     let (mut awaited, mut probed) = (HashSet::new(), HashSet::new());
@@ -29,7 +29,7 @@ pub async fn probe_readiness(context: Arc<Context>, ended: CancellationToken) {
             awaited.insert(uid.clone());
             questions.spawn(until_answered(context.clone(), ended.clone(), pod, uid));
         }
-        // Also who is told to go already: that nobody asked would leave open what it was.
+        // Include pods that are already being deleted: without a question their state would stay unknown.
         for (pod, uid) in pods(&context, |life, _| life.first_ready().is_some() && !probed.contains(&life.uid)) {
             probed.insert(uid.clone());
             let context = context.clone();
@@ -49,7 +49,7 @@ pub async fn probe_readiness(context: Arc<Context>, ended: CancellationToken) {
     while questions.join_next().await.is_some() {}
 }
 
-/// Names and UIDs of the pods that are so.
+/// Names and UIDs of the pods that satisfy the predicate.
 fn pods(context: &Context, are: impl Fn(&PodLife, &Timeline) -> bool) -> Vec<(String, String)> {
     context.journal.log.look(|timeline| {
         let pods = timeline.pods.iter().filter(|life| are(life, timeline));
@@ -57,13 +57,13 @@ fn pods(context: &Context, are: impl Fn(&PodLife, &Timeline) -> bool) -> Vec<(St
     })
 }
 
-/// Whether a pod has an address and was not Ready yet.
+/// Whether a pod has an address and was never Ready yet.
 fn is_starting(life: &PodLife, timeline: &Timeline) -> bool {
     let here = life.deleted.is_none() && life.address_at(timeline.last_seq).is_some();
     here && life.first_ready().is_none()
 }
 
-/// Has a server that starts asked until it answers, as long as its pod is there and was not asked as it became Ready.
+/// Asks a starting server until it answers, as long as its pod exists and was not asked when it became Ready.
 async fn until_answered(context: Arc<Context>, ended: CancellationToken, pod: String, uid: String) {
     let checkpoint = Checkpoint::Starting { pod: pod.clone(), uid: uid.clone() };
     let is_wanted =
@@ -73,7 +73,7 @@ async fn until_answered(context: Arc<Context>, ended: CancellationToken, pod: St
         if context.ask_until_answered(&checkpoint, &pod, TURN).await {
             return;
         }
-        // The witness could not be asked at all where the turn is not over yet.
+        // If the turn is not over, the witness could not be asked at all. Wait before the next try.
         tokio::select! {
             () = sleep_until(next) => {}
             () = ended.cancelled() => {}

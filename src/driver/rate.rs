@@ -15,12 +15,12 @@ pub struct Rate {
     pub per_second: u32,
 }
 
-/// What the harness knows of the witness's ledger.
+/// What the harness knows about the witness's ledger.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
-    /// Whether it is to run. Whoever wants it to rest holds this meanwhile.
+    /// Whether it should run. Whoever pauses it holds this lock meanwhile.
     pub(crate) wanted: Mutex<bool>,
-    /// How much was read, while there is something to read.
+    /// How much of it was read; `None` while there is no ledger.
     pub(crate) position: Mutex<Option<u64>>,
 }
 

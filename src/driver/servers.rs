@@ -16,11 +16,11 @@ use crate::mysql::statements;
 use crate::probe::exec;
 use crate::witness::protocol::{Answer, Ask, Secret, SqlAsk};
 
-/// How long a replica may take to reach a barrier where the scenarios have to end soon.
+/// The time limit of a barrier when the scenarios must end soon.
 const HASTE: Duration = Duration::from_secs(3);
 
 impl Context {
-    /// Asks a pod's server, at the address that the pod has now, and records question and answer.
+    /// Asks a pod's server at the pod's present address, and records question and answer.
     pub(crate) async fn ask(
         &self,
         checkpoint: &Checkpoint,
@@ -42,7 +42,7 @@ impl Context {
         self.ask_as(checkpoint, pod, question, statements, limit, std::convert::identity).await
     }
 
-    /// Asks, and records the answer in another form than the server's.
+    /// Asks, and records the answer after converting it.
     async fn ask_as(
         &self,
         checkpoint: &Checkpoint,
@@ -53,7 +53,7 @@ impl Context {
         form: fn(SqlAnswer) -> SqlAnswer,
     ) -> SqlAnswer {
         let uid = self.uid(pod).unwrap_or_default();
-        // A write that is to be refused has to come from whom this server can refuse.
+        // A write that must be rejected needs an account that this server can reject.
         let ordinary = self.flavour().ordinary_writer().filter(|_| question == Question::TryWrite);
         let (took_us, answer) = match ordinary {
             Some(user) => {
@@ -67,8 +67,8 @@ impl Context {
         answer_copy
     }
 
-    /// Has a pod's server asked until it answers a query, for so long at most, and tells whether it did. Only an answer
-    /// has its record: that there is none yet says nothing.
+    /// Asks a pod's server repeatedly until it answers a query, for at most `limit`, and returns whether it did. Only
+    /// an answer is recorded: no answer yet says nothing.
     pub(crate) async fn ask_until_answered(&self, checkpoint: &Checkpoint, pod: &str, limit: Duration) -> bool {
         let uid = self.uid(pod).unwrap_or_default();
         let statements = vec![statements::PING.to_owned()];
@@ -84,7 +84,7 @@ impl Context {
         answered
     }
 
-    /// Puts statements to a pod's server without a record. Where root is not let in from here, an account is made first.
+    /// Sends statements to a pod's server without a record. Creates an account first if root may not log in from here.
     async fn put(
         &self,
         checkpoint: &Checkpoint,
@@ -130,7 +130,7 @@ impl Context {
         }
     }
 
-    /// Asks a server who it is.
+    /// Asks a server for its identity.
     pub(crate) async fn identity(&self, checkpoint: &Checkpoint, pod: &str) {
         let answer = self.ask(checkpoint, pod, Question::Identity, vec![statements::IDENTITY.to_owned()]).await;
         if let Some(version) = first(&answer, "version") {
@@ -138,14 +138,14 @@ impl Context {
         }
     }
 
-    /// Asks a server what it does to keep a commit.
+    /// Asks a server for its durability settings.
     pub(crate) async fn settings(&self, checkpoint: &Checkpoint, pod: &str) {
         self.ask(checkpoint, pod, Question::Settings, vec![statements::SETTINGS.to_owned()]).await;
         let statements = vec![statements::SEMI_SYNC.to_owned()];
         self.ask_as(checkpoint, pod, Question::SemiSync, statements, self.timeouts.sql, in_small_letters).await;
     }
 
-    /// Asks a server for how many seconds it has been running.
+    /// Asks a server how many seconds it has been running.
     pub(crate) async fn uptime(&self, checkpoint: &Checkpoint, pod: &str) -> Option<u64> {
         let statements = vec![statements::UPTIME.to_owned()];
         let answer =
@@ -162,7 +162,7 @@ impl Context {
         }
     }
 
-    /// Asks the container for its host name, short and full; where it has no program for that, its files.
+    /// Asks the container for its host name, short and full. Without a program for that, reads its files.
     pub(crate) async fn hostname(&self, checkpoint: &Checkpoint, pod: &str) {
         for (argv, instead) in [(&["hostname"][..], KERNEL_HOSTNAME), (&["hostname", "-f"], HOSTS)] {
             if self.run_in(checkpoint, pod, argv, self.timeouts.exec).await.lacks_program() {
@@ -171,7 +171,7 @@ impl Context {
         }
     }
 
-    /// Runs a command in the server's container, and records what came of it.
+    /// Runs a command in the server's container, and records the result.
     pub(crate) async fn run_in(
         &self,
         checkpoint: &Checkpoint,
@@ -196,7 +196,7 @@ impl Context {
         answer
     }
 
-    /// Writes rows on the primary, all at once, records what became of each, and tells whether all are acknowledged.
+    /// Writes rows on the primary concurrently, records each result, and returns whether all were acknowledged.
     pub(crate) async fn write(&self, checkpoint: &Checkpoint, rows: usize) -> bool {
         let pod = self.workload.subject.primary();
         let writes = (0..rows).map(|_| async {
@@ -221,7 +221,7 @@ impl Context {
         join_all(writes).await.into_iter().all(|acknowledged| acknowledged)
     }
 
-    /// Has these replicas wait until they have executed what the primary has by now, and tells whether all have.
+    /// Makes these replicas wait until they have executed what the primary has now, and returns whether all did.
     pub(crate) async fn barrier(&self, checkpoint: &Checkpoint, replicas: &[String], limit: Duration) -> bool {
         let primary = self.workload.subject.primary();
         let question = vec![self.flavour().executed().to_owned()];
@@ -234,8 +234,8 @@ impl Context {
         join_all(waits).await.iter().all(|answer| first(answer, "reached").as_deref() == Some("1"))
     }
 
-    /// The same with little time. Of a replica that does not come that far there is no record: it was given less than the
-    /// budget, so nothing follows from it.
+    /// Like [`Context::barrier`] with little time. A replica that does not get there has no record: it had less time
+    /// than the budget, so nothing follows from it.
     pub(crate) async fn barrier_in_haste(&self, checkpoint: &Checkpoint, replicas: &[String]) {
         let primary = self.workload.subject.primary();
         let question = vec![self.flavour().executed().to_owned()];
@@ -264,18 +264,18 @@ impl Context {
         join_all(asks).await;
     }
 
-    /// Asks a server which rows of the ledger it has.
+    /// Asks a server which rows of the table `steadfast.ledger` it has.
     pub(crate) async fn rows(&self, checkpoint: &Checkpoint, pod: &str) {
         self.ask(checkpoint, pod, Question::Rows, vec![statements::ROWS.to_owned()]).await;
     }
 
-    /// Asks a server which writes of the witness's ledger it has.
+    /// Asks a server which entries of the witness's ledger it has.
     pub(crate) async fn entries(&self, checkpoint: &Checkpoint, pod: &str) {
         let statements = vec![statements::ENTRIES.to_owned()];
         self.ask_as(checkpoint, pod, Question::Entries, statements, self.timeouts.sql, ledger::condensed).await;
     }
 
-    /// Asks a server for the checksum of every table that it has; of one that others use, only of the harness's own.
+    /// Asks a server for the checksum of every table. On an adopted server, only of the harness's own tables.
     pub(crate) async fn digest(&self, checkpoint: &Checkpoint, pod: &str) -> SqlAnswer {
         let list = if self.workload.adopted { statements::OWN_TABLES } else { statements::TABLES }.to_owned();
         let (mut took_us, mut answer) = self.put(checkpoint, pod, std::slice::from_ref(&list), self.timeouts.sql).await;
@@ -294,7 +294,7 @@ impl Context {
         copy
     }
 
-    /// Asks these replicas how replication is.
+    /// Asks these replicas for their replication status.
     pub(crate) async fn replica_status(&self, checkpoint: &Checkpoint, replicas: &[String]) {
         let statement = self.flavour().status().to_owned();
         let asks =
@@ -309,7 +309,7 @@ impl Context {
         join_all(tries).await;
     }
 
-    /// Asks for something without which the scenario cannot go on.
+    /// Sends statements that the scenario cannot go on without.
     pub(crate) async fn demand(
         &self,
         checkpoint: &Checkpoint,
@@ -346,7 +346,7 @@ pub(crate) fn first(answer: &SqlAnswer, name: &str) -> Option<String> {
     }
 }
 
-/// `CHECKSUM TABLE` and `SHOW` begin the names of their columns large; the records have them in small letters.
+/// `CHECKSUM TABLE` and `SHOW` capitalise their column names; records have them in lower case.
 fn in_small_letters(answer: SqlAnswer) -> SqlAnswer {
     let SqlAnswer::Rows(rows) = answer else { return answer };
     let rows = rows.into_iter().map(|row| row.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect());

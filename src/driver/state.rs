@@ -1,5 +1,5 @@
-//! Reads everything that an upgrade must leave as it is: the workload's objects, the cluster's DNS and control plane, what
-//! the servers say of themselves, and what DNS answers.
+//! Reads everything that an upgrade must not change: the workload's objects, the cluster's DNS and control plane, what
+//! the servers report about themselves, and the DNS answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,11 +32,12 @@ const SYSTEM: &str = "kube-system";
 
 const DNS: &str = "k8s-app=kube-dns";
 
-/// The pods of the control plane, where the cluster shows them.
+/// The selector of the control plane's pods, if the cluster shows them.
 const CONTROL_PLANE: &str = "tier=control-plane";
 
 impl Context {
-    /// Reads the state, and records it. The ledger rests while the servers are asked, so that they have the same.
+    /// Reads the state, and records it. The ledger is paused while the servers are asked, so that their contents are
+    /// the same.
     pub(crate) async fn state(&self, stage: Stage, steps: u32) -> Result<State, ScenarioError> {
         let checkpoint = Checkpoint::Upgrading { steps };
         let servers = self.at_rest(async { Ok(self.server_summaries(&checkpoint).await) }).await?;
@@ -50,7 +51,7 @@ impl Context {
         Ok(state)
     }
 
-    /// The objects, as the API server has them now.
+    /// The objects as the API server has them now.
     async fn objects(&self, stage: Stage) -> Result<State, ScenarioError> {
         let subject = &self.workload.subject;
         let namespace = Some(subject.namespace.as_str());
@@ -104,7 +105,7 @@ impl Context {
         })
     }
 
-    /// The components of the control plane that the cluster shows.
+    /// The components of the control plane, as far as the cluster shows them.
     pub(crate) async fn components(&self) -> Result<Vec<ComponentSummary>, ScenarioError> {
         let pods = self.list(("", "Pod"), Some(SYSTEM), CONTROL_PLANE).await?;
         Ok(pods.iter().map(component_summary).collect())
@@ -129,7 +130,7 @@ impl Context {
         Ok(there.map(|object| serde_json::to_value(object).unwrap_or_default()))
     }
 
-    /// The objects with these labels, by name.
+    /// The objects that match this label selector, by name.
     async fn list(
         &self,
         kind: (&str, &str),
@@ -144,7 +145,7 @@ impl Context {
         Ok(objects)
     }
 
-    /// What the servers say of themselves once the replicas have what the primary has.
+    /// What the servers report about themselves once the replicas have caught up with the primary.
     async fn server_summaries(&self, checkpoint: &Checkpoint) -> Vec<ServerSummary> {
         let replicas: Vec<String> = self.workload.subject.replica_pods().collect();
         self.barrier(checkpoint, &replicas, self.timeouts.recovery).await;
@@ -178,7 +179,7 @@ impl Context {
     }
 }
 
-/// Every table with its checksum, but for the witness's, which is written to all the while.
+/// The checksum of every table except the witness's, which is written all the time.
 fn tables(digest: &SqlAnswer) -> BTreeMap<String, Option<String>> {
     let SqlAnswer::Rows(rows) = digest else { return BTreeMap::new() };
     let named = rows.iter().filter_map(|row| Some((column(row, "table")?, column(row, "checksum"))));

@@ -1,35 +1,35 @@
-//! How long the scenarios wait. What a workload may take is the budgets' business.
+//! How long the scenarios wait. How long a workload may take is set by budgets.
 
 use std::time::Duration;
 
 use crate::evidence::Budgets;
 
-/// How long the scenarios wait, each limit for one named thing. `--timeout-scale` multiplies them all.
+/// How long the scenarios wait, one limit per awaited thing. `--timeout-scale` multiplies all of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// A pod, from being asked for to Ready: a first start initialises the server.
+    /// From the request for a pod until it is Ready: a first start initialises the server.
     pub pod_ready: Duration,
-    /// A pod, from its deletion to being gone: a shutdown writes everything back.
+    /// From the deletion of a pod until it is gone: a shutdown flushes everything.
     pub pod_gone: Duration,
-    /// A controller, to begin with what it was asked for.
+    /// For a controller to start what it was asked for.
     pub reaction: Duration,
-    /// A replica, to reach what the primary has executed.
+    /// For a replica to execute what the primary has executed.
     pub barrier: Duration,
-    /// The replicas, to go on after the primary came back.
+    /// For the replicas to resume after the primary came back.
     pub resume: Duration,
-    /// The workload, to have recovered from a disruption: every replica at a barrier. A server that shuts down within its
-    /// grace period, starts, recovers and is connected to again is well within it, on a slow machine too.
+    /// For the workload to recover from a disruption, with every replica at a barrier. It is ample, even on a slow
+    /// machine, for a server to shut down within its grace period, start, recover and get its connections back.
     pub recovery: Duration,
-    /// One write of the witness's ledger, with its connection; no answer until then is none.
+    /// For one write of the ledger, including its connection. A later answer counts as none.
     pub write: Duration,
-    /// One SQL or DNS question.
+    /// For one SQL or DNS question.
     pub sql: Duration,
-    /// One DNS question.
+    /// For one DNS question.
     pub dns: Duration,
-    /// One command in a container.
+    /// For one command in a container.
     pub exec: Duration,
-    /// Everything that the run made, to be gone after its deletion: pods within their grace period, then their volumes,
-    /// then the namespaces.
+    /// For everything that the run created to be gone after its deletion: pods within their grace period, then their
+    /// volumes, then the namespaces.
     pub teardown: Duration,
 }
 
@@ -48,12 +48,12 @@ impl Timeouts {
             sql: seconds(10.0),
             dns: seconds(2.0),
             exec: seconds(10.0),
-            // Suites of broken workloads wait for less; a server that is deleted uses its grace period all the same.
+            // Suites with broken workloads use a factor below 1, but a deleted server still uses its grace period.
             teardown: Duration::from_secs_f64(90.0 * factor.max(1.0)),
         }
     }
 
-    /// The same, and for nothing less long than the workload may take.
+    /// The same, but none shorter than what the budgets allow the workload.
     #[must_use]
     pub fn at_least(self, budgets: &Budgets) -> Self {
         let longer = |limit: Duration, ms: u64| limit.max(Duration::from_millis(ms));

@@ -1,4 +1,4 @@
-//! What is made good whatever happens: nodes that a scenario paused, stopped, cordoned or began to upgrade.
+//! What is undone whatever happens: nodes that a scenario paused, stopped, cordoned or began to upgrade.
 
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, Patch, PatchParams};
@@ -12,7 +12,7 @@ use crate::cluster::Nodes;
 use crate::evidence::{Act, NodeState, Scenario, Snapshot, SnapshotOf, What};
 
 impl Context {
-    /// The nodes of this machine. Scenarios that need them are left out where there are none.
+    /// The nodes of this machine. Without them, scenarios that need nodes are skipped.
     pub(crate) fn machines(&self) -> Result<&Nodes, ScenarioError> {
         self.cluster.nodes.as_ref().ok_or_else(|| ScenarioError::NoNode {
             what: "reached",
@@ -25,7 +25,7 @@ impl Context {
         self.disrupted.lock().await.push(what.clone());
     }
 
-    /// Makes it good, with its records. What fails is tried once more at the end of the run.
+    /// Undoes it, with records. What fails is tried again at the end of the run.
     pub(crate) async fn undo(&self, what: &Disrupted) -> Result<(), ScenarioError> {
         match what {
             Disrupted::Paused(node) => {
@@ -59,12 +59,12 @@ impl Context {
         Ok(())
     }
 
-    /// Forgets what need not be undone any more.
+    /// Forgets what no longer needs to be undone.
     pub(crate) async fn stands(&self, what: &Disrupted) {
         self.disrupted.lock().await.retain(|disrupted| disrupted != what);
     }
 
-    /// Makes good what scenarios that failed or were cut short left, the last first.
+    /// Undoes what failed or interrupted scenarios left, in reverse order.
     pub async fn undo_all(&self) {
         let left = self.disrupted.lock().await.clone();
         for disrupted in left.iter().rev() {
@@ -74,7 +74,7 @@ impl Context {
         }
     }
 
-    /// Keeps new pods off a node, or lets them come again; returns the record of what the API server then says.
+    /// Cordons a node, or uncordons it. Returns the record of the API server's answer.
     pub(crate) async fn cordon(&self, node: &str, off: bool) -> Result<u64, ScenarioError> {
         let nodes: Api<Node> = Api::all(self.cluster.client.clone());
         let patch = Patch::Strategic(json!({"spec": {"unschedulable": off}}));
@@ -85,13 +85,13 @@ impl Context {
         self.node_has(node, wanted, state)
     }
 
-    /// Records that the engine says of a node what was brought about.
+    /// Records the engine's state of a node, which must be the wanted one.
     pub(crate) async fn node_is(&self, node: &str, wanted: &str) -> Result<u64, ScenarioError> {
         let state = self.machines()?.state(node).await?;
         self.node_has(node, wanted, &state)
     }
 
-    /// Records how a node is, which must be as it was made.
+    /// Records a node's state, which must be the wanted one.
     fn node_has(&self, node: &str, wanted: &str, state: &str) -> Result<u64, ScenarioError> {
         let seq = self.node_state(SnapshotOf::Node, node, state);
         if state == wanted {
@@ -101,7 +101,7 @@ impl Context {
         Err(ScenarioError::Server { pod: node.to_owned(), what, answer })
     }
 
-    /// Records how a node, or the API server on it, is.
+    /// Records the state of a node, or of the API server on it.
     pub(crate) fn node_state(&self, of: SnapshotOf, node: &str, state: &str) -> u64 {
         let state = NodeState { node: node.to_owned(), state: state.to_owned() };
         let value = serde_json::to_value(state).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The wait for the workload that was in vain: whatever else is waited for afterwards is given little time.
+//! A failed wait for the workload: every wait after it gets little time.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,16 +8,16 @@ use tokio::time::{Instant, timeout_at};
 use super::error::ScenarioError;
 use crate::record::Patience;
 
-/// From a wait that was in vain to the end of the clean-up that its scenario does.
+/// From a failed wait to the end of its scenario's clean-up.
 const CLEAN_UP_WITHIN: Duration = Duration::from_secs(25);
 
-/// What a single wait or question gets from then on.
+/// The least that a single wait or question gets after that.
 const BRIEFLY: Duration = Duration::from_secs(5);
 
-/// From a wait that was in vain to the end of the scenarios, with some seconds to spare of the minute.
+/// From a failed wait to the end of the scenarios: a minute, less some seconds of reserve.
 const END_WITHIN: Duration = Duration::from_secs(55);
 
-/// The first wait for the workload that was in vain, since it was last there.
+/// The first failed wait for the workload since it was last complete.
 #[derive(Debug, Default)]
 pub struct Vain(Mutex<Option<Awaited>>);
 
@@ -25,7 +25,7 @@ pub struct Vain(Mutex<Option<Awaited>>);
 pub(crate) struct Awaited {
     pub(crate) what: String,
     pub(crate) since: Instant,
-    /// Whether pods that are Ready do not make up for it.
+    /// Whether the workload counts as lost even if all pods become Ready.
     pub(crate) for_good: bool,
 }
 
@@ -42,30 +42,30 @@ impl Vain {
         self.tell_since(what, for_good, Instant::now());
     }
 
-    /// The first one counts.
+    /// Only the first failed wait counts.
     fn tell_since(&self, what: String, for_good: bool, since: Instant) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.get_or_insert(Awaited { what, since, for_good });
     }
 
-    /// Whether there was one.
+    /// Whether a wait failed.
     pub(crate) fn awaited(&self) -> bool {
         self.told().is_some()
     }
 
-    /// How long something may be waited for that usually gets this long.
+    /// The patience for a wait that usually gets `limit`.
     pub(crate) fn patience(&self, limit: Duration) -> Patience {
         let brief = self.brief(limit);
         if brief < limit { Patience::cut(brief) } else { Patience::from(limit) }
     }
 
-    /// The same as a time.
+    /// The time for a wait that usually gets `limit`.
     pub(crate) fn brief(&self, limit: Duration) -> Duration {
         let Some(awaited) = self.told() else { return limit };
         limit.min(CLEAN_UP_WITHIN.saturating_sub(awaited.since.elapsed()).max(BRIEFLY))
     }
 
-    /// Does something until the end of the scenarios, where that is near.
+    /// Does something, but not beyond the end of the scenarios after a failed wait.
     pub(crate) async fn in_time<T>(
         &self,
         doing: impl Future<Output = Result<T, ScenarioError>>,
@@ -84,7 +84,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// As it is so long after a wait that was in vain.
+    /// The state this long after a failed wait.
     fn after(passed: Duration) -> Vain {
         let vain = Vain::default();
         vain.tell_since("mysql-1 Ready".to_owned(), false, Instant::now() - passed);

@@ -1,4 +1,4 @@
-//! Runs a fixed command in a container. No shell is involved and nothing of the cluster gets into the command.
+//! Runs a fixed command in a container, without a shell and without any text from the cluster in the command.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use crate::evidence::ExecAnswer;
 
-/// Runs `argv` in a container and waits for its end, for at most `limit`.
+/// Runs `argv` in a container and waits at most `limit` for its end.
 pub async fn exec(pods: &Api<Pod>, pod: &str, container: &str, argv: &[&str], limit: Duration) -> ExecAnswer {
     within(argv, limit, attempt(pods, pod, container, argv, None)).await
 }
 
-/// The same with a standard input.
+/// Like [`exec`], with a standard input.
 pub async fn exec_with(
     pods: &Api<Pod>,
     pod: &str,
@@ -72,8 +72,8 @@ async fn attempt(
     Ok(ExecAnswer::Exited { code, stdout, stderr })
 }
 
-/// Whether a runtime says that there is no such program, in runc's words or in crun's: no shell stands between to make an
-/// exit code of it.
+/// Whether a container runtime says, in the words of runc or crun, that the program does not exist. No shell is
+/// involved that would turn this into an exit code.
 fn lacks_program(message: &str) -> bool {
     let in_path = message.contains("executable file") && message.contains("not found");
     in_path || (message.contains("exec: \"") && message.contains("no such file or directory"))
@@ -89,7 +89,7 @@ fn exit_code(status: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Status) ->
 async fn read(stream: Option<impl AsyncRead + Unpin>) -> String {
     let mut bytes = Vec::new();
     if let Some(mut stream) = stream {
-        // What came before the connection broke is still worth reading; the missing status tells the rest.
+        // Output from before the connection broke is still useful; the missing status reports the break.
         let _ = stream.read_to_end(&mut bytes).await;
     }
     String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned()

@@ -1,5 +1,5 @@
-//! The harness's end of the conversation with a witness pod: one exec session, over which many questions are under way
-//! at once. A session that breaks is opened anew by the next question; those under way are answered as broken.
+//! The harness's side of a witness session: one exec session that carries many concurrent questions. The next question
+//! reopens a broken session; pending questions are answered with an error.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -20,28 +20,28 @@ const COMMAND: [&str; 3] = ["/steadfast", "witness", "serve"];
 
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long a witness that could not be reached is left alone.
+/// How long to wait before trying again to reach a witness that could not be reached.
 const REFUSED_FOR: Duration = Duration::from_secs(3);
 
-/// What the way to the witness and back may take beyond the question's own deadline.
+/// Time for the transport to the witness and back, on top of the question's own deadline.
 const WAY: Duration = Duration::from_secs(10);
 
-/// The witness could not be asked. It says nothing about what it was to be asked of.
+/// The witness could not be asked. This says nothing about the target of the question.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the witness {pod} could not be asked: {reason}")]
-pub struct Trouble {
+pub struct WitnessError {
     pod: String,
     reason: String,
 }
 
 type Pending = Arc<Mutex<HashMap<u64, oneshot::Sender<Reply>>>>;
 
-/// A conversation with one witness pod.
+/// A session with one witness pod.
 pub struct Session {
     pods: Api<Pod>,
     pod: String,
     next: AtomicU64,
-    /// The version that the witness speaks.
+    /// The protocol version that the witness speaks.
     protocol: AtomicU32,
     link: tokio::sync::Mutex<Slot>,
 }
@@ -49,8 +49,8 @@ pub struct Session {
 #[derive(Default)]
 struct Slot {
     link: Option<Link>,
-    /// When the witness could not be reached, and why.
-    refused: Option<(Instant, Trouble)>,
+    /// When and why the witness could not be reached.
+    refused: Option<(Instant, WitnessError)>,
 }
 
 struct Link {
@@ -62,7 +62,7 @@ struct Link {
 }
 
 impl Session {
-    /// A conversation with this pod; it is opened by the first question.
+    /// A session with this pod. The first question opens it.
     pub fn new(pods: Api<Pod>, pod: &str) -> Self {
         Self {
             pods,
@@ -73,20 +73,20 @@ impl Session {
         }
     }
 
-    /// Opens the conversation now, so that the first question does not wait for it.
+    /// Opens the session now, so that the first question does not wait for it.
     ///
     /// # Errors
     /// When the witness cannot be reached.
-    pub async fn open(&self) -> Result<(), Trouble> {
+    pub async fn open(&self) -> Result<(), WitnessError> {
         let mut slot = self.link.lock().await;
         self.connected(&mut slot).await.map(drop)
     }
 
-    /// Asks, and waits for the answer. Returns the microseconds that the witness took too.
+    /// Asks, and waits for the answer. Also returns how many microseconds the witness took.
     ///
     /// # Errors
     /// When the witness cannot be reached, or its answer does not come back.
-    pub async fn ask(&self, ask: Ask, limit: Duration) -> Result<(u64, Answer), Trouble> {
+    pub async fn ask(&self, ask: Ask, limit: Duration) -> Result<(u64, Answer), WitnessError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let deadline_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let mut line = serde_json::to_vec(&Request { id, deadline_ms, ask }).map_err(|error| self.trouble(error))?;
@@ -101,11 +101,12 @@ impl Session {
         }
     }
 
-    /// The DNS server that the witness's own resolver asks, as every pod's does; none where the witness is too old to tell.
+    /// The DNS server in the witness's resolver configuration, the same as every pod's. `None` if the witness is too
+    /// old to report it.
     ///
     /// # Errors
-    /// When the witness cannot be reached, or does not know.
-    pub async fn resolver(&self) -> Result<Option<IpAddr>, Trouble> {
+    /// When the witness cannot be reached or does not know it.
+    pub async fn resolver(&self) -> Result<Option<IpAddr>, WitnessError> {
         self.open().await?;
         if self.protocol.load(Ordering::Relaxed) < TELLS_RESOLVER {
             return Ok(None);
@@ -116,7 +117,7 @@ impl Session {
         }
     }
 
-    async fn send(&self, id: u64, line: &[u8]) -> Result<oneshot::Receiver<Reply>, Trouble> {
+    async fn send(&self, id: u64, line: &[u8]) -> Result<oneshot::Receiver<Reply>, WitnessError> {
         let mut slot = self.link.lock().await;
         let link = self.connected(&mut slot).await?;
         let (sender, receiver) = oneshot::channel();
@@ -134,9 +135,9 @@ impl Session {
         Err(trouble)
     }
 
-    /// The open link. Those who ask while the witness cannot be reached are told so at once: each of them waiting for
-    /// yet another try would hold up a whole scenario.
-    async fn connected<'a>(&self, slot: &'a mut Slot) -> Result<&'a mut Link, Trouble> {
+    /// The open link. Shortly after a failed attempt it fails at once: if every question retried, one unreachable
+    /// witness would delay a whole scenario.
+    async fn connected<'a>(&self, slot: &'a mut Slot) -> Result<&'a mut Link, WitnessError> {
         if slot.link.as_ref().is_none_or(|link| link.reader.is_finished()) {
             if let Some((since, trouble)) = &slot.refused
                 && since.elapsed() < REFUSED_FOR
@@ -155,7 +156,7 @@ impl Session {
         slot.link.as_mut().ok_or_else(|| self.trouble("the session is closed"))
     }
 
-    async fn attach(&self) -> Result<Link, Trouble> {
+    async fn attach(&self) -> Result<Link, WitnessError> {
         let buffer = 64 * 1024;
         let parameters = AttachParams::default().stdin(true).stdout(true).stderr(false);
         let parameters = parameters.max_stdin_buf_size(buffer).max_stdout_buf_size(buffer);
@@ -179,7 +180,7 @@ impl Session {
         let pending = Pending::default();
         let waiting = pending.clone();
         let reader = tokio::spawn(async move {
-            // A connection that breaks ends the session, but not what is read of it: that only falls silent.
+            // A broken connection ends the session but not the read side, which just stays silent.
             tokio::select! {
                 () = read(lines, &waiting) => {}
                 _ = ended => {}
@@ -189,8 +190,8 @@ impl Session {
         Ok(Link { input: Box::new(input), pending, reader, _process: process })
     }
 
-    fn trouble(&self, reason: impl ToString) -> Trouble {
-        Trouble { pod: self.pod.clone(), reason: reason.to_string() }
+    fn trouble(&self, reason: impl ToString) -> WitnessError {
+        WitnessError { pod: self.pod.clone(), reason: reason.to_string() }
     }
 }
 
@@ -200,13 +201,13 @@ impl Drop for Link {
     }
 }
 
-/// Hands answers to those who wait for them. When the session ends, dropping the senders tells them so.
+/// Delivers answers to the waiting callers. When the session ends, the dropped senders report it to them.
 async fn read(mut lines: Lines<BufReader<impl AsyncRead + Unpin>>, pending: &Pending) {
     while let Ok(Some(line)) = lines.next_line().await {
         if let Ok(Line::Reply(reply)) = serde_json::from_str(&line) {
             let waiting = pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&reply.id);
             if let Some(waiting) = waiting {
-                // Nobody waits any more for an answer that came too late.
+                // The caller may have timed out already.
                 let _ = waiting.send(reply);
             }
         }

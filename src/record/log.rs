@@ -1,4 +1,4 @@
-//! The append-only log of a run: every record goes to disk before anybody acts on it, and waits are woken by it.
+//! The append-only log of a run. Every record goes to disk before anything acts on it, and wakes waits.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -16,17 +16,17 @@ use crate::evidence::{BEAT, Reading, Sampler, Stopwatch, boot_us};
 use crate::evidence::{Record, Wait, WaitOutcome, What};
 use crate::redaction::Redaction;
 
-/// Between two questions about what no record shows.
+/// The interval for polling what no record shows.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
-/// What a wait sees when it looks.
+/// What a wait finds when it looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WaitStatus<T> {
-    /// What was awaited is there.
+    /// The awaited state is there.
     Met(T),
-    /// Not yet; this is there instead.
+    /// Not yet; this is the current state.
     Pending(String),
-    /// It can come no more, for this reason.
+    /// It can no longer happen, for this reason.
     Impossible(String),
 }
 
@@ -38,20 +38,20 @@ pub struct Patience {
 }
 
 impl From<Duration> for Patience {
-    /// What is awaited is to come within this time.
+    /// The awaited state should come within this time.
     fn from(limit: Duration) -> Self {
         Self { limit, cut: false }
     }
 }
 
 impl Patience {
-    /// At most this time is spent on what may take longer: that it does not come says nothing then.
+    /// Waits at most this long for something that may take longer, so a timeout proves nothing.
     pub fn cut(limit: Duration) -> Self {
         Self { limit, cut: true }
     }
 }
 
-/// A wait ended without what was awaited.
+/// A wait ended without the awaited state.
 #[derive(Debug, thiserror::Error)]
 pub enum WaitError {
     /// The deadline came first.
@@ -59,17 +59,17 @@ pub enum WaitError {
     Expired {
         /// What was awaited.
         what: String,
-        /// For how long.
+        /// The time limit.
         limit: Duration,
-        /// The state seen last.
+        /// The last state seen.
         last_seen: String,
     },
-    /// It can come no more.
+    /// It can no longer happen.
     #[error("{what} cannot come any more: {reason}")]
     Impossible {
         /// What was awaited.
         what: String,
-        /// Why it cannot come.
+        /// Why not.
         reason: String,
     },
 }
@@ -77,12 +77,12 @@ pub enum WaitError {
 /// The evidence log of a run in progress.
 pub struct Log {
     path: PathBuf,
-    /// On the clock that goes on while the machine sleeps.
+    /// On the clock that keeps running while the machine sleeps.
     started_us: u64,
     redaction: Redaction,
     inner: Mutex<Inner>,
     changed: watch::Sender<u64>,
-    /// How many lapses were noticed.
+    /// The number of lapses noticed.
     lapses: watch::Sender<usize>,
     broken: CancellationToken,
 }
@@ -96,13 +96,13 @@ impl fmt::Debug for Log {
 struct Inner {
     file: Box<dyn Write + Send>,
     timeline: Timeline,
-    /// Compares the clocks, while somebody keeps time.
+    /// Compares the clocks while [`Log::keep_time`] runs.
     sampler: Option<Sampler>,
     failure: Option<std::io::Error>,
 }
 
 impl Log {
-    /// Creates the file; a run never writes into another run's log. The secrets that are known get into no record.
+    /// Creates the file. A run never writes into another run's log. Known secrets are kept out of the records.
     ///
     /// # Errors
     /// When the file exists or cannot be created.
@@ -124,7 +124,7 @@ impl Log {
         }
     }
 
-    /// The secrets that get into no record.
+    /// The redactor of the records.
     pub fn redaction(&self) -> &Redaction {
         &self.redaction
     }
@@ -134,14 +134,14 @@ impl Log {
         &self.path
     }
 
-    /// Microseconds since the log began, as its records count them.
+    /// Microseconds since the log began: the time base of its records.
     pub fn now_us(&self) -> u64 {
         boot_us().saturating_sub(self.started_us)
     }
 
-    /// Appends a record and returns its sequence number; before it the lapse that was not noticed yet, for what comes next
-    /// may have happened in it. A write that fails is the last one: it is remembered for [`Log::failure`], because evidence
-    /// that did not reach the disk must not be judged, and ends [`Log::broken`].
+    /// Appends a record and returns its sequence number. A lapse not noticed yet is recorded first, because the new
+    /// record may have happened during it. After a failed write nothing more is written: the error is kept for
+    /// [`Log::failure`], because evidence that is not on disk must not be judged, and [`Log::broken`] completes.
     pub fn record(&self, what: What) -> u64 {
         let seq = {
             let mut inner = self.inner();
@@ -152,7 +152,7 @@ impl Log {
         seq
     }
 
-    /// Appends a record of this time.
+    /// Appends a record with this time.
     fn append(&self, inner: &mut Inner, at_us: u64, what: What) -> u64 {
         let seq = inner.timeline.last_seq + 1;
         let record = Record { seq, at_us, wall: jiff::Timestamp::now(), what };
@@ -166,7 +166,7 @@ impl Log {
         seq
     }
 
-    /// A record as it is written, without the secrets that are known.
+    /// A record as a line, without the known secrets.
     fn line(&self, record: &Record) -> std::io::Result<Vec<u8>> {
         let mut line = serde_json::to_string(record)?;
         if self.redaction.concerns(&line) {
@@ -178,10 +178,10 @@ impl Log {
         Ok(line.into_bytes())
     }
 
-    /// Compares the clocks, beat by beat, until it is dropped. A lapse becomes a record.
+    /// Compares the clocks at every beat until the future is dropped. Each lapse becomes a record.
     pub async fn keep_time(&self) {
         self.inner().sampler = Some(Sampler::new(Reading::now()));
-        // Whoever ends this may do so just after a lapse.
+        // The future may be dropped just after a lapse.
         let _last = Last(self);
         loop {
             tokio::time::sleep(BEAT).await;
@@ -189,9 +189,9 @@ impl Log {
         }
     }
 
-    /// Ends with the next lapse that is noticed.
+    /// Completes with the next lapse.
     pub async fn lapsed(&self) {
-        // It cannot fail while there is the log.
+        // It cannot fail while the log exists.
         let _ = self.lapses.subscribe().changed().await;
     }
 
@@ -206,32 +206,32 @@ impl Log {
         }
     }
 
-    /// Looks at the timeline as it is now.
+    /// Reads the current timeline.
     pub fn look<R>(&self, look: impl FnOnce(&Timeline) -> R) -> R {
         look(&self.inner().timeline)
     }
 
-    /// Tells of every record that comes from now on, by its sequence number.
+    /// Reports the sequence number of every new record.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
 
-    /// Whether a record could not be written, and why.
+    /// Why a record could not be written, if so.
     pub fn failure(&self) -> Option<String> {
         self.inner().failure.as_ref().map(ToString::to_string)
     }
 
-    /// Waits until a record cannot be written, if that ever happens.
+    /// Completes when a record cannot be written; otherwise never.
     pub async fn broken(&self) {
         self.broken.cancelled().await;
     }
 
-    /// Waits until the timeline shows what is awaited, woken by records. How the wait ended becomes a record too.
+    /// Waits until the timeline shows the awaited state. Records wake it, and its end becomes a record too.
     ///
-    /// `seen` is told the state whenever it changes, for those who watch the run.
+    /// `seen` receives the state whenever it changes, for progress output.
     ///
     /// # Errors
-    /// When the deadline comes first, or when what is awaited can come no more.
+    /// When the deadline passes, or when the state can no longer come.
     pub async fn wait<T>(
         &self,
         what: &str,
@@ -254,10 +254,10 @@ impl Log {
         result
     }
 
-    /// The same for what no record shows: it is asked for again and again.
+    /// Like [`Log::wait`], for state that no record shows: it polls.
     ///
     /// # Errors
-    /// When the deadline comes first, or when what is awaited can come no more.
+    /// When the deadline passes, or when the state can no longer come.
     pub async fn poll<T>(
         &self,
         what: &str,
@@ -273,20 +273,20 @@ impl Log {
             if let Some(ended) = waiting.sees(status) {
                 break ended;
             }
-            // What no record shows wakes nobody.
+            // No record wakes this wait.
             tokio::time::sleep(ASK_AGAIN_AFTER.min(waiting.left())).await;
         };
         self.record(waiting.ended(&result));
         result
     }
 
-    // A panic while the lock was held leaves whole records behind, so the log stays usable for the clean-up.
+    // A panic while the lock was held leaves whole records behind, so clean-up can still use the log.
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Compares the clocks for the last time when it is dropped.
+/// Compares the clocks one last time when dropped.
 struct Last<'a>(&'a Log);
 
 impl Drop for Last<'_> {
@@ -297,11 +297,11 @@ impl Drop for Last<'_> {
     }
 }
 
-/// A wait that is under way.
+/// A wait in progress.
 struct Waiting<'a, S> {
     what: &'a str,
     patience: Patience,
-    /// On the clock that rests while the machine sleeps: nobody waits meanwhile.
+    /// On the clock that stops while the machine sleeps: the wait stops too.
     begun: Instant,
     took: Stopwatch,
     seen: S,
@@ -317,7 +317,7 @@ impl<'a, S: Fn(&str)> Waiting<'a, S> {
         self.patience.limit.saturating_sub(self.begun.elapsed())
     }
 
-    /// How a look ends the wait, if it does.
+    /// Whether and how a look ends the wait.
     fn sees<T>(&mut self, status: WaitStatus<T>) -> Option<Result<T, WaitError>> {
         match status {
             WaitStatus::Met(value) => return Some(Ok(value)),

@@ -1,7 +1,7 @@
-//! The recorder: one raw watch per kind of object, opened from the resourceVersion of a list that was taken before the
-//! first apply, so that the history is complete from its beginning. Whatever is lost becomes a `Gap`, never silence
-//! (<https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>). The cluster's warnings are
-//! recorded beside that, as far as they come.
+//! The recorder: one raw watch per kind of object. Each watch starts from the resourceVersion of a list taken before
+//! the first apply, so the history is complete from its beginning. Lost history becomes a `Gap`
+//! (<https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>). The cluster's
+//! warnings are recorded as well, as far as they arrive.
 
 mod warnings;
 
@@ -20,13 +20,13 @@ use crate::evidence::{EventType, Gap, Note, ObjectEvent, What};
 use crate::redaction::blank_variables;
 use warnings::Warnings;
 
-/// The API server ends a watch after this time, which is below its own limit of 295 s.
+/// The API server closes a watch after this many seconds, which is below its own limit of 295 s.
 const WATCH_SECONDS: u32 = 290;
 
-/// Between a watch that broke and the next try: the API server may be restarting.
+/// The pause after a broken watch: the API server may be restarting.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
-/// Trouble opening a watch.
+/// A watch could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot list {kind} before watching: {source}")]
 pub struct WatchError {
@@ -34,7 +34,7 @@ pub struct WatchError {
     source: Box<kube::Error>,
 }
 
-/// The kinds whose history is recorded: group, version, kind, whether it is namespaced.
+/// The kinds whose history is recorded: group, version, kind, and whether it is namespaced.
 const KINDS: [(&str, &str, &str, bool); 6] = [
     ("", "v1", "Pod", true),
     ("apps", "v1", "StatefulSet", true),
@@ -44,14 +44,14 @@ const KINDS: [(&str, &str, &str, bool); 6] = [
     ("discovery.k8s.io", "v1", "EndpointSlice", true),
 ];
 
-/// Watches the run's namespace until it is dropped.
+/// Watches the run's namespace until dropped.
 #[derive(Debug)]
 pub struct Recorder {
     _watches: JoinSet<()>,
 }
 
 impl Recorder {
-    /// Lists every kind, records what is there, and goes on watching from that very resourceVersion.
+    /// Lists every kind, records the objects, and watches from the list's resourceVersion.
     ///
     /// # Errors
     /// When a kind cannot be listed.
@@ -87,9 +87,9 @@ struct Watch {
 
 /// How one watch request ended.
 enum End {
-    /// The API server closed it in the ordinary way, or the connection broke: resume from the version seen last.
+    /// The API server closed it normally, or the connection broke: resume from the last version seen.
     Resume(Option<String>),
-    /// The version seen last is too old to resume from.
+    /// The last version seen is too old to resume from.
     TooOld(String),
 }
 
@@ -106,7 +106,7 @@ impl Watch {
         loop {
             let parameters = WatchParams::default();
             let watched = watch_once(&self.api, parameters, &mut version, |event, object| self.record(event, object));
-            // The connection of a machine that slept may be dead, and nobody says so.
+            // After the machine slept its connection may be dead without any error.
             let end = tokio::select! {
                 end = watched => end,
                 () = self.log.lapsed() => End::Resume(None),
@@ -116,7 +116,7 @@ impl Watch {
                     if let Some(trouble) = trouble {
                         self.log.record(What::Note(Note { message: format!("watch of {}: {trouble}", self.kind) }));
                     }
-                    // Something between here and the API server may close watches as fast as they are opened.
+                    // A proxy may close watches as fast as they are opened.
                     tokio::time::sleep(RETRY_AFTER).await;
                 }
                 End::TooOld(reason) => version = self.relist(version, reason).await,
@@ -124,7 +124,7 @@ impl Watch {
         }
     }
 
-    /// Starts again from a fresh list after the history was lost.
+    /// Starts again from a fresh list after history was lost.
     async fn relist(&self, lost: String, reason: String) -> String {
         self.log.record(What::Gap(Gap { object_kind: self.kind.to_owned(), after_version: lost, reason }));
         loop {
@@ -133,7 +133,7 @@ impl Watch {
                 Err(error) => {
                     let message = format!("list of {} after a gap: {error}", self.kind);
                     self.log.record(What::Note(Note { message }));
-                    // An API server that is away tells nobody when it is back.
+                    // Nothing reports when the API server is back.
                     tokio::time::sleep(RETRY_AFTER).await;
                 }
             }
@@ -153,14 +153,14 @@ impl Watch {
         self.log.record(What::Object(Box::new(ObjectEvent { event, object_kind: self.kind.to_owned(), object })));
     }
 
-    /// PersistentVolumes belong to no namespace: only those that a claim of the run's namespace holds are evidence.
+    /// PersistentVolumes have no namespace: only those bound to a claim of the run's namespace are evidence.
     fn concerns_others(&self, object: &Value) -> bool {
         let holder = object.pointer("/spec/claimRef/namespace").and_then(Value::as_str);
         self.kind == "PersistentVolume" && holder != Some(self.namespace.as_str())
     }
 }
 
-/// Watches until the watch ends, and hands on each event with its object.
+/// Watches until the watch ends, and passes on each event with its object.
 async fn watch_once(
     api: &Api<DynamicObject>,
     parameters: WatchParams,

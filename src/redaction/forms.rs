@@ -1,4 +1,4 @@
-//! The ways in which a secret is written: as it is, and in every encoding that turns up around Kubernetes and MySQL.
+//! The forms of a secret: plain, and in every encoding that occurs around Kubernetes and MySQL.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Shorter texts than this are found everywhere by chance.
+/// Shorter texts occur everywhere by chance.
 const SHORTEST_CODE: usize = 6;
 
-/// What a URL's user information has to escape (RFC 3986, section 3.2.1), and what `encodeURIComponent` escapes.
+/// What the user information of a URL must escape (RFC 3986, section 3.2.1), and what `encodeURIComponent` escapes.
 const USER_INFO: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -35,7 +35,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 /// All forms of a secret, each once.
 pub(super) fn forms(secret: &str) -> BTreeSet<String> {
     let mut forms = BTreeSet::from([secret.to_owned()]);
-    // A kubectl annotation has JSON within JSON.
+    // A kubectl annotation holds JSON inside JSON.
     let json = [json(secret), go_json(secret)];
     let nested = json.iter().flat_map(|once| [self::json(once), go_json(once)]);
     forms.extend(nested.collect::<Vec<_>>());
@@ -47,13 +47,13 @@ pub(super) fn forms(secret: &str) -> BTreeSet<String> {
     forms
 }
 
-/// A JSON string's content, as most write it.
+/// The content of a JSON string, as most writers write it.
 fn json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-/// The same as Go writes it, which Kubernetes is written in: it escapes what has a meaning in HTML
+/// The same as Go, and so Kubernetes, writes it: Go escapes characters with a meaning in HTML
 /// (<https://pkg.go.dev/encoding/json#Marshal>).
 fn go_json(text: &str) -> String {
     json(text).replace('<', r"\u003c").replace('>', r"\u003e").replace('&', r"\u0026")
@@ -66,7 +66,7 @@ fn in_url(text: &str, escaped: &'static AsciiSet) -> Vec<String> {
     [vec![upper, lower], plus.to_vec()].concat()
 }
 
-/// Percent-encoding with lower-case digits.
+/// Lower-cases the digits of percent-encoding.
 fn lower_digits(encoded: &str) -> String {
     let mut parts = encoded.split('%');
     let first = parts.next().unwrap_or_default().to_owned();
@@ -81,8 +81,8 @@ fn in_html(text: &str, apostrophe: &str) -> String {
     text.replace('"', "&quot;").replace('\'', apostrophe)
 }
 
-/// Base64 and hexadecimal digits. Base64 depends on how many bytes stand before, modulo three (RFC 4648, section 4): of
-/// each case, the characters that the secret alone decides.
+/// Hexadecimal digits and Base64. Base64 depends on the number of preceding bytes modulo three (RFC 4648, section 4):
+/// for each case, this yields the characters that depend on the secret alone.
 fn codes(secret: &[u8]) -> impl Iterator<Item = String> {
     let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let aligned = (0..3).flat_map(move |before: usize| {

@@ -1,12 +1,10 @@
 //! The account of one check: what a person reads at a failure, in five parts that always come in the same order. The
 //! terminal, JUnit and HTML reports only differ in how they set it.
 
-use super::causes::{Common, so};
 use super::describe::{gap_line, line};
 use super::exercised;
-use super::spans::{self, seconds};
-use super::{Judged, Outcome};
-use crate::check::{Verdict, bridged_gaps, expectation};
+use super::seconds;
+use crate::check::{CaseFile, CommonCause, Judged, Outcome, Span, Verdict, expectation};
 use crate::evidence::{Evidence, Mark, Record, Wait, WaitOutcome, What};
 use crate::text::in_line;
 
@@ -47,7 +45,7 @@ pub(super) fn account<'a>(outcome: &'a Outcome<'_>, judged: &Judged) -> Vec<Part
     let quoted = finding.evidence.iter().map(|&seq| Quoted { seq, record: outcome.record(seq) }).collect();
     let mut parts = vec![part("required", judged.check.statement)];
     if needs_attention(finding.verdict) {
-        parts.push(part("awaited", &awaited(outcome.evidence, judged)));
+        parts.push(part("awaited", &awaited(outcome, judged)));
     }
     parts.push(Part { quoted, ..part("seen", &in_line(&finding.reason)) });
     parts.push(part("written in", judged.check.source));
@@ -62,8 +60,8 @@ pub(super) fn text(outcome: &Outcome<'_>, judged: &Judged) -> String {
 }
 
 /// The account of a cause as plain lines, and the checks that it left undecided.
-pub(super) fn text_of_cause(outcome: &Outcome<'_>, common: &Common<'_>) -> String {
-    let checks = common.judged.iter().map(|judged| format!("  {}: {}\n", judged.check.id, in_line(so(judged))));
+pub(super) fn text_of_cause(outcome: &Outcome<'_>, common: &CommonCause<'_>) -> String {
+    let checks = common.judged.iter().map(|judged| format!("  {}: {}\n", judged.check.id, in_line(judged.doubt())));
     format!("{}undecided:\n{}", lines(&of_cause(outcome, common)), checks.collect::<String>())
 }
 
@@ -84,11 +82,11 @@ pub(super) fn needs_attention(verdict: Verdict) -> bool {
 }
 
 /// The last wait that was in vain in one of these scenarios: often it says more than the finding does.
-fn awaited(evidence: &Evidence, judged: &Judged) -> String {
-    let (spans, scenarios) = (spans::spans(evidence), judged.check.scenarios);
+fn awaited(outcome: &Outcome<'_>, judged: &Judged) -> String {
+    let (evidence, scenarios) = (outcome.evidence, judged.check.scenarios);
     let within = |seq: u64| {
-        let covers = |span: &spans::Span<'_>| (span.begin.seq..=span.end.seq).contains(&seq);
-        spans.iter().any(|span| span.scenario.is_some_and(|it| scenarios.contains(&it)) && covers(span))
+        let covers = |span: &Span<'_>| (span.begin.seq..=span.end.seq).contains(&seq);
+        outcome.spans.iter().any(|span| span.scenario.is_some_and(|it| scenarios.contains(&it)) && covers(span))
     };
     let in_vain = evidence.records.iter().rev().find_map(|record| match &record.what {
         What::Wait(wait) if unmet(wait) && within(record.seq) => Some((record, wait)),
@@ -130,10 +128,10 @@ fn explained(evidence: &Evidence, record: &Record, wait: &Wait) -> String {
 }
 
 /// The account of a cause that left several checks undecided, without these.
-pub(super) fn of_cause<'a>(outcome: &'a Outcome<'_>, common: &Common<'_>) -> Vec<Part<'a>> {
+pub(super) fn of_cause<'a>(outcome: &'a Outcome<'_>, common: &CommonCause<'_>) -> Vec<Part<'a>> {
     let plain = |label, text: String| Part { label, text, verbatim: false, quoted: Vec::new() };
     let (evidence, seq) = (outcome.evidence, common.cause.seq);
-    let within = spans::spans(evidence).into_iter().find(|span| (span.begin.seq..=span.end.seq).contains(&seq));
+    let within = outcome.spans.iter().find(|span| (span.begin.seq..=span.end.seq).contains(&seq));
     let in_vain = within.and_then(|span| {
         let before = evidence.records.iter().rev().filter(|record| (span.begin.seq..=seq).contains(&record.seq));
         before.into_iter().find_map(|record| match &record.what {
@@ -163,19 +161,20 @@ pub(super) fn expectations(evidence: &Evidence) -> Vec<String> {
 }
 
 /// What was exercised, what was only read back, and what was left out, a sentence each.
-pub(super) fn exercised(evidence: &Evidence) -> Vec<String> {
-    exercised::exercised(evidence).into_iter().map(|one| one.text).collect()
+pub(super) fn exercised(outcome: &Outcome<'_>) -> Vec<String> {
+    exercised::exercised(outcome).into_iter().map(|one| one.text).collect()
 }
 
 /// What the verdicts rest on and where they end.
-pub(super) fn scope(evidence: &Evidence) -> Vec<String> {
+pub(super) fn scope(outcome: &Outcome<'_>) -> Vec<String> {
+    let evidence = outcome.evidence;
     let mut lines = Vec::new();
     // The cluster's warnings prove nothing.
     let watched = |record: &&Record| matches!(&record.what, What::Object(event) if event.object_kind != "Event");
     let events = evidence.records.iter().filter(watched).count();
-    let bridged = bridged_gaps(evidence);
+    let bridged = outcome.case_file().map(CaseFile::bridged_gaps);
     let (across, open): (Vec<_>, Vec<_>) =
-        evidence.timeline.gaps.iter().partition(|(mark, _)| bridged.contains(&mark.seq));
+        evidence.timeline.gaps.iter().partition(|(mark, _)| bridged.is_some_and(|bridged| bridged.contains(&mark.seq)));
     if events == 0 {
         lines.push("order is not proved: nothing was watched".to_owned());
     } else if open.is_empty() {
@@ -198,12 +197,12 @@ pub(super) fn scope(evidence: &Evidence) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::scope;
+    use super::{Outcome, scope};
     use crate::evidence::Evidence;
     use crate::report::sample::{self, killed_api_server_evidence};
 
     fn told(evidence: &Evidence) -> String {
-        scope(evidence).join("\n")
+        scope(&Outcome::with(evidence, [])).join("\n")
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::spans::seconds;
-use crate::check::measure::{Disruption, Measures, Outage, Outcomes, Overall, Percentiles};
-use crate::evidence::{Budgets, Evidence, Scenario};
+use super::seconds;
+use crate::check::Outcome;
+use crate::check::measure::{Disruption, Outage, Outcomes, Overall, Percentiles};
+use crate::evidence::{Budgets, Scenario};
 
 /// A disruption as a row of a table.
 pub(super) struct Row {
@@ -53,8 +54,8 @@ fn milliseconds(us: u64) -> String {
 }
 
 /// The rows of the disruptions' table.
-pub(super) fn rows(evidence: &Evidence) -> Vec<Row> {
-    let (Some(run), Some(measures)) = (evidence.run(), Measures::of(evidence)) else { return Vec::new() };
+pub(super) fn rows(outcome: &Outcome<'_>) -> Vec<Row> {
+    let (Some(run), Some(measures)) = (outcome.evidence.run(), outcome.measures()) else { return Vec::new() };
     measures.disruptions.iter().map(|disruption| row(disruption, &run.budgets)).collect()
 }
 
@@ -71,9 +72,9 @@ fn row(disruption: &Disruption, budgets: &Budgets) -> Row {
 }
 
 /// What the ledger came to, a sentence each; nothing where there was none.
-pub(super) fn ledger(evidence: &Evidence) -> Vec<String> {
+pub(super) fn ledger(outcome: &Outcome<'_>) -> Vec<String> {
     let Some(Overall { writes, per_second, longest_outage, lag_at_rest, .. }) =
-        Measures::of(evidence).and_then(|measures| measures.ledger)
+        outcome.measures().and_then(|measures| measures.ledger.as_ref())
     else {
         return Vec::new();
     };
@@ -156,18 +157,18 @@ impl From<Percentiles> for LagResult {
 }
 
 /// The disruptions, and the ledger where there was one.
-pub(super) fn results(evidence: &Evidence) -> (Vec<DisruptionResult>, Option<LedgerResult>) {
-    let (Some(run), Some(measures)) = (evidence.run(), Measures::of(evidence)) else { return (Vec::new(), None) };
-    let disruptions = measures.disruptions.into_iter().map(|it| result(&it, &run.budgets)).collect();
-    let ledger = measures.ledger.map(|overall| LedgerResult {
+pub(super) fn results(outcome: &Outcome<'_>) -> (Vec<DisruptionResult>, Option<LedgerResult>) {
+    let (Some(run), Some(measures)) = (outcome.evidence.run(), outcome.measures()) else { return (Vec::new(), None) };
+    let disruptions = measures.disruptions.iter().map(|it| result(it, &run.budgets)).collect();
+    let ledger = measures.ledger.as_ref().map(|overall| LedgerResult {
         writes: overall.writes,
         per_second: rounded(overall.per_second),
         semi_sync: overall.semi_sync,
         longest_outage_s: overall.longest_outage.map(|outage| in_seconds(outage.us())),
         lag_at_rest: overall
             .lag_at_rest
-            .into_iter()
-            .map(|it| AtRestResult { pod: it.pod, lag: it.lag.into() })
+            .iter()
+            .map(|it| AtRestResult { pod: it.pod.clone(), lag: it.lag.into() })
             .collect(),
     });
     (disruptions, ledger)

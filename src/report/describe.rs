@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use said::{last_lines, warning_line};
 
-use super::spans::seconds;
+use super::seconds;
 use crate::evidence::{
     Act, Applied, Checkpoint, Conformed, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap,
     Leftover, Mark, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer,

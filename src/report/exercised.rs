@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::check::measure::Measures;
+use crate::check::{Outcome, measure::Measures};
 use crate::evidence::{Evidence, Question, Replication, Row, Run, Scenario, Sql, SqlAnswer, What};
 
 /// How far something was put to the test.
@@ -39,12 +39,13 @@ impl Exercise {
 }
 
 /// What was put to the test and how far; nothing of a run that never started.
-pub(super) fn exercised(evidence: &Evidence) -> Vec<Exercise> {
-    let (Some(run), Some(measures)) = (evidence.run(), Measures::of(evidence)) else { return Vec::new() };
-    let mut all = Vec::from_iter(disruptions(&measures));
+pub(super) fn exercised(outcome: &Outcome<'_>) -> Vec<Exercise> {
+    let evidence = outcome.evidence;
+    let (Some(run), Some(measures)) = (evidence.run(), outcome.measures()) else { return Vec::new() };
+    let mut all = Vec::from_iter(disruptions(measures));
     all.push(durability(evidence));
     if run.subject.replicas > 1 {
-        all.push(semi_sync(evidence, run, &measures));
+        all.push(semi_sync(evidence, run, measures));
     }
     if run.replication == Replication::Observed {
         let text = "replication was configured by the workload itself: looked at, and never told anything";
@@ -129,7 +130,8 @@ mod tests {
     fn told(mut change: impl FnMut(&mut What)) -> String {
         let mut records: Vec<Record> = sample::disrupted_evidence().records;
         records.iter_mut().for_each(|record| change(&mut record.what));
-        let lines: Vec<String> = exercised(&Evidence::new(records)).into_iter().map(|one| one.text).collect();
+        let lines: Vec<String> =
+            exercised(&Outcome::with(&Evidence::new(records), [])).into_iter().map(|one| one.text).collect();
         lines.join("\n")
     }
 

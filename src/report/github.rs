@@ -8,9 +8,8 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use super::causes::so;
-use super::{Judged, Outcome, ReportError, summary};
-use crate::check::{Cause, Verdict};
+use super::{ReportError, summary};
+use crate::check::{Cause, Judged, Outcome, Verdict};
 use crate::text::in_line;
 
 /// GitHub shows so many annotations of a kind in a step
@@ -108,7 +107,8 @@ fn annotation(kind: &str, group: &[&Judged], outcome: &Outcome<'_>) -> String {
     let others = if group.len() > 1 { format!(" and {} more", group.len() - 1) } else { String::new() };
     let again = format!("run alone: {} {}", outcome.rerun, check.id);
     if let Some(cause) = common(group) {
-        let checks: Vec<String> = group.iter().map(|judged| format!("{}: {}", judged.check.id, so(judged))).collect();
+        let checks: Vec<String> =
+            group.iter().map(|judged| format!("{}: {}", judged.check.id, judged.doubt())).collect();
         let (why, checks) = (clipped(&cause.why), checks.join("\n"));
         let title = format!("{} checks are undecided for one cause", group.len());
         return command(kind, &title, &format!("{why} (#{})\n{checks}\n{again}", cause.seq));

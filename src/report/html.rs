@@ -3,13 +3,12 @@
 use std::fmt::Write as _;
 
 use super::account::{Part, account, exercised, expectations, needs_attention, of_cause, scope, substitutions};
-use super::causes::{Common, so};
 use super::costs::{Cell, ledger, rows};
 use super::describe::describe;
 use super::escape::escape;
-use super::spans::{Ended, seconds, spans};
-use super::{Conclusion, Judged, Outcome, svg};
-use crate::check::Verdict;
+use super::seconds;
+use super::svg;
+use crate::check::{CommonCause, Conclusion, Ended, Judged, Outcome, Verdict};
 use crate::evidence::Scenario;
 use crate::text::in_line;
 
@@ -41,10 +40,10 @@ pub(super) fn page(outcome: &Outcome<'_>) -> String {
         html += "</section>\n";
     }
     html += &disruptions(outcome);
-    html += &list("ledger", &ledger(outcome.evidence));
-    html += &list("exercised", &exercised(outcome.evidence));
+    html += &list("ledger", &ledger(outcome));
+    html += &list("exercised", &exercised(outcome));
     html += &list("expectations", &expectations(outcome.evidence));
-    html += &list("scope", &scope(outcome.evidence));
+    html += &list("scope", &scope(outcome));
     html += &time_table(outcome);
     html + "</main>\n</body>\n</html>\n"
 }
@@ -101,12 +100,12 @@ fn facts(outcome: &Outcome<'_>) -> String {
 }
 
 /// A cause that left several checks undecided, and these below it, folded.
-fn cause(outcome: &Outcome<'_>, common: &Common<'_>) -> String {
+fn cause(outcome: &Outcome<'_>, common: &CommonCause<'_>) -> String {
     let parts = of_cause(outcome, common);
     let (why, parts) =
         parts.split_first().map_or((String::new(), &parts[..]), |(why, parts)| (escape(&why.text), parts));
     let (title, parts) = (escape(&common.title()), parts.iter().map(part).collect::<String>());
-    let checks: String = common.judged.iter().map(|judged| check(outcome, judged, false, so(judged))).collect();
+    let checks: String = common.judged.iter().map(|judged| check(outcome, judged, false, judged.doubt())).collect();
     format!(
         "<section>\n<h2>{title}</h2>\n<details class=\"inconclusive cause\" open>\n<summary><span class=\"symbol\" \
          title=\"inconclusive\">?</span><span class=\"why\">{why}</span></summary>\n<dl>\n{parts}</dl>\n</details>\n\
@@ -167,7 +166,7 @@ fn list(heading: &str, lines: &[String]) -> String {
 }
 
 fn disruptions(outcome: &Outcome<'_>) -> String {
-    let rows = rows(outcome.evidence);
+    let rows = rows(outcome);
     if rows.is_empty() {
         return String::new();
     }
@@ -188,12 +187,12 @@ fn disruptions(outcome: &Outcome<'_>) -> String {
 }
 
 fn time_table(outcome: &Outcome<'_>) -> String {
-    let spans = spans(outcome.evidence);
+    let spans = &outcome.spans;
     if spans.is_empty() {
         return String::new();
     }
     let mut html = String::from("<section>\n<h2>time</h2>\n<table class=\"times\">\n");
-    for span in &spans {
+    for span in spans {
         let note = match span.ended {
             Ended::Done => String::new(),
             Ended::Failed(reason) => format!("<span class=\"fail\">failed: {}</span>", escape(reason)),

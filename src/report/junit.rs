@@ -6,36 +6,27 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::account::{exercised, substitutions, text, text_of_cause};
-use super::causes::{Common, so};
 use super::costs::{Row, ledger, rows};
-use super::spans::{Span, seconds_of, spans};
 use super::versions::versions;
-use super::{Judged, Outcome};
-use crate::check::Verdict;
+use crate::check::{CommonCause, Judged, Outcome, Verdict, seconds_of};
 use crate::text::is_hidden;
 
 /// The content of `junit.xml`.
 pub(super) fn xml(outcome: &Outcome<'_>) -> io::Result<String> {
-    let (spans, causes) = (spans(outcome.evidence), outcome.common_causes());
+    let causes = outcome.common_causes();
     let mut report = Report::new("steadfast");
     report.set_time(Duration::from_secs_f64(outcome.seconds()));
     for (property, members) in outcome.by_property() {
-        report.add_test_suite(suite(outcome, &spans, &causes, property, &members));
+        report.add_test_suite(suite(outcome, &causes, property, &members));
     }
     report.to_string().map_err(io::Error::other)
 }
 
-fn suite(
-    outcome: &Outcome<'_>,
-    spans: &[Span<'_>],
-    causes: &[Common<'_>],
-    property: &str,
-    members: &[&Judged],
-) -> TestSuite {
+fn suite(outcome: &Outcome<'_>, causes: &[CommonCause<'_>], property: &str, members: &[&Judged]) -> TestSuite {
     let mut suite = TestSuite::new(property);
     // Checks share scenarios: the sum of the cases' times would count a scenario as often as it is judged.
     let scenarios = members.iter().flat_map(|judged| judged.check.scenarios.iter().copied());
-    suite.set_time(Duration::from_secs_f64(seconds_of(spans, scenarios)));
+    suite.set_time(Duration::from_secs_f64(seconds_of(&outcome.spans, scenarios)));
     suite.add_properties(versions(outcome.evidence).iter().map(|(name, value)| Property::new(*name, clean(value))));
     suite.add_properties(substitutions(outcome.evidence).iter().map(|one| Property::new("substitution", clean(one))));
     if property == "replication" {
@@ -47,19 +38,19 @@ fn suite(
 
 /// What disruptions cost, beside the checks that judge it.
 fn properties(outcome: &Outcome<'_>) -> Vec<Property> {
-    let of_rows = rows(outcome.evidence).into_iter().map(|row| {
+    let of_rows = rows(outcome).into_iter().map(|row| {
         let Row { name, recovery, outage, lag } = row;
         let (took, out) =
             (format!("{} of {}", recovery.text, recovery.budget), format!("{} of {}", outage.text, outage.budget));
         let value = format!("{name}: recovered after {took}, longest outage {out}, lag p99 {lag}");
         Property::new("disruption", clean(&value))
     });
-    let of_ledger = ledger(outcome.evidence).into_iter().map(|line| Property::new("ledger", clean(&line)));
-    let of_exercises = exercised(outcome.evidence).into_iter().map(|line| Property::new("exercised", clean(&line)));
+    let of_ledger = ledger(outcome).into_iter().map(|line| Property::new("ledger", clean(&line)));
+    let of_exercises = exercised(outcome).into_iter().map(|line| Property::new("exercised", clean(&line)));
     of_rows.chain(of_ledger).chain(of_exercises).collect()
 }
 
-fn case(outcome: &Outcome<'_>, judged: &Judged, causes: &[Common<'_>]) -> TestCase {
+fn case(outcome: &Outcome<'_>, judged: &Judged, causes: &[CommonCause<'_>]) -> TestCase {
     let trouble = |kind, r#type| {
         let (message, description) = told(outcome, judged, causes);
         let mut status = TestCaseStatus::non_success(kind);
@@ -83,7 +74,7 @@ fn case(outcome: &Outcome<'_>, judged: &Judged, causes: &[Common<'_>]) -> TestCa
 
 /// What is said of a case that did not pass. A cause that several have is told at the first of them, with all their names,
 /// and the others point there: a file of this kind has no place of its own for it.
-fn told(outcome: &Outcome<'_>, judged: &Judged, causes: &[Common<'_>]) -> (String, String) {
+fn told(outcome: &Outcome<'_>, judged: &Judged, causes: &[CommonCause<'_>]) -> (String, String) {
     let (id, reason) = (judged.check.id, judged.finding.reason.clone());
     let common = causes.iter().find(|common| common.judged.iter().any(|it| it.check.id == id));
     let Some(common) = common else { return (reason, text(outcome, judged)) };
@@ -91,7 +82,7 @@ fn told(outcome: &Outcome<'_>, judged: &Judged, causes: &[Common<'_>]) -> (Strin
     if id == first {
         return (reason, format!("{}:\n{}", common.title(), text_of_cause(outcome, common)));
     }
-    let pointer = format!("{}; the cause is told at {first}", so(judged));
+    let pointer = format!("{}; the cause is told at {first}", judged.doubt());
     let description = format!("{pointer}\nrequired: {}\nrun alone: {} {id}\n", judged.check.statement, outcome.rerun);
     (pointer, description)
 }

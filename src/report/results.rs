@@ -7,9 +7,8 @@ use serde::Serialize;
 use super::costs::{self, DisruptionResult, LedgerResult};
 use super::exercised::{Exercise, exercised};
 use super::versions::{Servers, servers};
-use super::{Judged, Outcome, Summary};
-use crate::check::Verdict;
 use crate::check::expectation::{self, Applied};
+use crate::check::{Judged, Outcome, Summary, Verdict};
 use crate::evidence::{Evidence, LeftOut, Run, Scenario, Substitution, Upgrade};
 
 /// The version of the format.
@@ -90,7 +89,7 @@ impl<'a> From<&'a Judged> for CheckResult<'a> {
 /// The content of `results.json`.
 pub(super) fn json(outcome: &Outcome<'_>) -> io::Result<String> {
     let run = outcome.evidence.run();
-    let (disruptions, ledger) = costs::results(outcome.evidence);
+    let (disruptions, ledger) = costs::results(outcome);
     let results = Results {
         schema: SCHEMA,
         run: RunFacts::of(outcome.evidence),
@@ -100,7 +99,7 @@ pub(super) fn json(outcome: &Outcome<'_>) -> io::Result<String> {
         disruptions,
         ledger,
         left_out: run.map(|run| run.left_out.as_slice()).unwrap_or_default(),
-        exercised: exercised(outcome.evidence),
+        exercised: exercised(outcome),
     };
     Ok(serde_json::to_string_pretty(&results)? + "\n")
 }

@@ -9,8 +9,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{Judged, Outcome};
-use crate::check::{Check, Finding, Verdict};
+use crate::check::{Check, Finding, Judged, Outcome, Verdict};
 use crate::evidence::*;
 
 pub(crate) use crate::evidence::fixtures::run;
@@ -247,14 +246,8 @@ pub(crate) fn killed_api_server_evidence(same: u64, others: u64) -> Evidence {
 }
 
 fn outcome<'a>(evidence: &'a Evidence, findings: Vec<(&'static Check, Finding)>) -> Outcome<'a> {
-    let spans = super::spans::spans(evidence);
-    let judged = |(check, finding): (&'static Check, Finding)| {
-        let seconds = super::spans::seconds_of(&spans, check.scenarios.iter().copied());
-        Judged { check, finding, seconds }
-    };
     let directory = PathBuf::from("/artifacts/20260105-030000-7f3a");
-    let judged = findings.into_iter().map(judged).collect();
-    Outcome { evidence, judged, interrupted: false, directory, rerun: "steadfast run --cluster ci".into() }
+    Outcome::with(evidence, findings).of_run(directory, "steadfast run --cluster ci")
 }
 
 /// A green outcome, with one check that does not apply.
@@ -300,7 +293,9 @@ pub(crate) fn inconclusive(evidence: &Evidence) -> Outcome<'_> {
 pub(crate) fn interrupted(evidence: &Evidence) -> Outcome<'_> {
     let cut = "scenario deploy was cut short";
     let findings = vec![(&ORDER, Finding::inconclusive(cut, [6])), (&ONE_LIFE, Finding::inconclusive(cut, [6]))];
-    Outcome { interrupted: true, ..outcome(evidence, findings) }
+    let mut outcome = outcome(evidence, findings);
+    outcome.interrupted = true;
+    outcome
 }
 
 /// An outcome without a single verdict.

@@ -3,12 +3,10 @@
 use std::fmt::Write as _;
 
 use super::account::{exercised, substitutions, text, text_of_cause};
-use super::causes::{Common, so};
 use super::costs::{Cell, ledger, rows};
 use super::escape::escape;
 use super::versions::versions;
-use super::{Conclusion, Judged, Outcome};
-use crate::check::Verdict;
+use crate::check::{CommonCause, Conclusion, Judged, Outcome, Verdict};
 use crate::text::in_line;
 
 /// The bytes that a step's summary may have: of one with more, GitHub shows nothing
@@ -33,11 +31,11 @@ pub(super) fn markdown(outcome: &Outcome<'_>, room: usize) -> String {
 }
 
 /// A cause that left several checks undecided, and these below it.
-fn cause(common: &Common<'_>) -> String {
+fn cause(common: &CommonCause<'_>) -> String {
     let why = clipped(&common.cause.why);
     let mut section = format!("#### ❔ {}\n\n{} (#{})\n\n", common.title(), plain(&why), common.cause.seq);
     for judged in &common.judged {
-        let _ = writeln!(section, "- {}: {}", code(judged.check.id), plain(&clipped(so(judged))));
+        let _ = writeln!(section, "- {}: {}", code(judged.check.id), plain(&clipped(judged.doubt())));
     }
     section + "\n"
 }
@@ -124,7 +122,7 @@ fn findings(others: &[&Judged]) -> String {
 }
 
 fn disruptions(outcome: &Outcome<'_>) -> String {
-    let rows = rows(outcome.evidence);
+    let rows = rows(outcome);
     let mut text = String::new();
     if !rows.is_empty() {
         text += "#### What disruptions cost\n\n";
@@ -141,7 +139,7 @@ fn disruptions(outcome: &Outcome<'_>) -> String {
         let (name, recovery, outage) = (plain(&row.name), cell(&row.recovery), cell(&row.outage));
         let _ = writeln!(text, "| {name} | {recovery} | {outage} | {} |", row.lag);
     }
-    text + "\n" + &list(ledger(outcome.evidence))
+    text + "\n" + &list(ledger(outcome))
 }
 
 fn facts(outcome: &Outcome<'_>) -> String {
@@ -158,7 +156,7 @@ fn facts(outcome: &Outcome<'_>) -> String {
 
 /// What was exercised, only read back, or left out.
 fn remarks(outcome: &Outcome<'_>) -> String {
-    let lines = exercised(outcome.evidence);
+    let lines = exercised(outcome);
     if lines.is_empty() { String::new() } else { format!("#### What was exercised\n\n{}", list(lines)) }
 }
 

@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::Outcome;
 use super::describe::describe;
 use super::escape::escape;
-use super::spans::{Ended, Span, seconds, spans};
-use crate::check::measure::Measures;
+use super::seconds;
+use crate::check::{Ended, Outcome, Span};
 use crate::evidence::{Evidence, Mark, PodLife, Record, What};
 
 const WIDTH: f64 = 1080.0;
@@ -24,11 +23,11 @@ pub(super) fn timeline(outcome: &Outcome<'_>) -> String {
     let evidence = outcome.evidence;
     let Some(last) = evidence.records.last().filter(|record| record.at_us > 0) else { return String::new() };
     let mut drawing = Drawing { svg: String::new(), left: gutter(evidence), total_us: last.at_us, last, y: 0.0 };
-    drawing.bands(&spans(evidence));
+    drawing.bands(&outcome.spans);
     drawing.fault_names(evidence);
     let top = drawing.y;
     drawing.lanes(evidence);
-    drawing.outages(evidence);
+    drawing.outages(outcome);
     drawing.across(evidence, top);
     drawing.axis(top);
     let Drawing { svg, y: height, .. } = drawing;
@@ -149,8 +148,8 @@ impl Drawing<'_> {
     }
 
     /// The longest time without an acknowledged write of each disruption, in a lane of their own, where there was a ledger.
-    fn outages(&mut self, evidence: &Evidence) {
-        let Some(measures) = Measures::of(evidence).filter(|measures| measures.ledger.is_some()) else { return };
+    fn outages(&mut self, outcome: &Outcome<'_>) {
+        let Some(measures) = outcome.measures().filter(|measures| measures.ledger.is_some()) else { return };
         let (height, left) = (BAR / 2.0 + SPACE, self.left);
         let width = WIDTH - left - RIGHT;
         let y = self.y;

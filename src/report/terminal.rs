@@ -6,12 +6,9 @@ use std::io;
 use anstyle::{AnsiColor, Style};
 
 use super::account::{Part, account, exercised, expectations, needs_attention, of_cause, scope, substitutions};
-use super::causes::{Common, so};
 use super::costs::{Cell, Row, ledger, rows};
 use super::describe::{STAMP, describe, stamp};
-use super::spans::{Ended, Span, spans};
-use super::{Conclusion, Judged, Outcome};
-use crate::check::Verdict;
+use crate::check::{CommonCause, Conclusion, Ended, Judged, Outcome, Span, Verdict};
 use crate::terminal::{self, width};
 use crate::text::wrap;
 use crate::text::{in_line, inert};
@@ -57,12 +54,12 @@ pub(super) fn render(outcome: &Outcome<'_>, width: usize) -> String {
         }
     }
     page.list("images", &substitutions(outcome.evidence));
-    page.disruptions(&rows(outcome.evidence));
-    page.list("ledger", &ledger(outcome.evidence));
-    page.list("exercised", &exercised(outcome.evidence));
+    page.disruptions(&rows(outcome));
+    page.list("ledger", &ledger(outcome));
+    page.list("exercised", &exercised(outcome));
     page.list("expectations", &expectations(outcome.evidence));
-    page.list("scope", &scope(outcome.evidence));
-    page.time_table(&spans(outcome.evidence));
+    page.list("scope", &scope(outcome));
+    page.time_table(&outcome.spans);
     page.footer(outcome);
     page.text
 }
@@ -133,7 +130,7 @@ impl Page {
     }
 
     /// A cause that left several checks undecided, and these below it.
-    fn cause(&mut self, outcome: &Outcome<'_>, common: &Common<'_>, longest: usize) {
+    fn cause(&mut self, outcome: &Outcome<'_>, common: &CommonCause<'_>, longest: usize) {
         self.heading(&common.title());
         for part in of_cause(outcome, common) {
             self.part(&part);
@@ -141,7 +138,7 @@ impl Page {
         let (symbol, style) = symbol(Verdict::Inconclusive);
         for judged in &common.judged {
             let _ = write!(self.text, "  {style}{symbol}{style:#} ");
-            self.beside(judged.check.id, longest, so(judged));
+            self.beside(judged.check.id, longest, judged.doubt());
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a witness needs to run where the workload's pods run.
+//! What a witness needs to run beside the workload's pods.
 
 use k8s_openapi::api::core::v1::Secret as SecretObject;
 use kube::Client;
@@ -9,32 +9,32 @@ use super::RunError;
 use crate::object::items;
 use crate::workload::{self, Hints, Manifest};
 
-/// The copies of Secrets of the cluster that its image is pulled with begin so.
+/// The name prefix of copied image pull Secrets.
 const COPY: &str = "steadfast-pull";
 
-/// What the workload and the cluster ask of a witness.
+/// What the workload and the cluster require of a witness's pod.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
-    /// Secrets that its image is pulled with.
+    /// The Secrets to pull its image with.
     pub pull_secrets: Vec<Manifest>,
-    /// The taints that the set's pods put up with.
+    /// The tolerations of the StatefulSet's pods.
     tolerations: Vec<Value>,
-    /// Whether a quota counts its cores.
+    /// Whether a quota counts CPU or memory.
     counted: bool,
 }
 
 impl Beside {
-    /// For a workload that these manifests deploy: with the Secrets that its pods name and they bring, and the one of the
-    /// cluster that is named.
+    /// For a workload that these manifests deploy: uses the manifests' Secrets that its pods name, and the cluster's
+    /// Secret named by the user.
     ///
     /// # Errors
-    /// When the one of the cluster is not there, or cannot be read.
+    /// When the cluster's Secret does not exist or cannot be read.
     pub async fn of(client: &Client, manifests: &[Manifest], hints: &Hints) -> Result<Self, RunError> {
         let named = workload::pull_secrets(manifests);
         let brought = manifests.iter().filter(|it| it.kind() == "Secret" && named.contains(&it.name()));
         let mut pull_secrets: Vec<Manifest> = brought.cloned().collect();
         for secret in &mut pull_secrets {
-            // It is applied to both namespaces.
+            // It is applied to both namespaces, so it must name none.
             if let Some(metadata) = secret.object["metadata"].as_object_mut() {
                 metadata.remove("namespace");
             }
@@ -46,8 +46,8 @@ impl Beside {
         Ok(Self { pull_secrets, ..Self::without_secrets(manifests) })
     }
 
-    /// For a workload that somebody else deployed in this namespace: with the Secrets that its pods name, as far as they are
-    /// there, as kubelets do.
+    /// For an adopted workload in this namespace: uses the Secrets that its pods name, as far as they exist, as
+    /// kubelets do.
     ///
     /// # Errors
     /// When one cannot be read.
@@ -74,7 +74,7 @@ impl Beside {
         Self { pull_secrets: Vec::new(), tolerations, counted: workload::counts_resources(manifests) }
     }
 
-    /// Has a witness's pod fit there.
+    /// Adapts a witness's pod to these requirements.
     pub fn fit(&self, pod: &mut Value) {
         let named = self.pull_secrets.iter().map(|secret| json!({"name": secret.name()}));
         pod["spec"]["imagePullSecrets"] = named.collect();
@@ -87,7 +87,7 @@ impl Beside {
     }
 }
 
-/// A copy of a Secret of the cluster, under a name of the harness's.
+/// A copy of a Secret of the cluster, under the harness's own name.
 async fn copied(client: &Client, namespace: &str, name: &str, copy: String) -> Result<Manifest, RunError> {
     let place = format!("{namespace}/{name}");
     let secrets: Api<SecretObject> = Api::namespaced(client.clone(), namespace);

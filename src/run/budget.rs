@@ -1,4 +1,4 @@
-//! Budgets: what a workload may take, where somebody says so.
+//! Budgets given by the user: how long the workload may take for something.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::{BUDGETS, BudgetKind, Budgets};
 
-/// One budget, as in `outage=30s`. It is meant as it stands: no scale multiplies it.
+/// One budget, such as `outage=30s`. It is exact: no scale multiplies it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Budget {
@@ -16,7 +16,7 @@ pub struct Budget {
     within: Duration,
 }
 
-/// Why a text is no budget.
+/// Why a text is not a budget.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BudgetError {
     /// There is no budget of this name.
@@ -32,7 +32,7 @@ pub enum BudgetError {
         names()
     )]
     Duration {
-        /// What stands there.
+        /// The text.
         text: String,
     },
 }
@@ -67,7 +67,7 @@ impl TryFrom<String> for Budget {
     }
 }
 
-/// A duration with its unit: evidence counts in whole milliseconds, and a day is longer than any run.
+/// Parses a duration with its unit. Evidence counts whole milliseconds, and no run takes a day.
 fn read(text: &str) -> Option<Duration> {
     let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(unit);
@@ -88,8 +88,7 @@ impl fmt::Display for Budget {
     }
 }
 
-/// The usual budgets of a machine that takes so many times as long, and these in place of the usual ones; the last of
-/// several for one thing counts.
+/// The default budgets for this timeout scale, replaced by the given ones. The last budget of a kind wins.
 pub(super) fn held_to(timeout_scale: f64, given: &[Budget]) -> Budgets {
     let mut budgets = Budgets::scaled(timeout_scale);
     for Budget { of, within } in given {

@@ -1,5 +1,5 @@
-//! What a run is told of its workload beside the manifests, and what it holds the workload to. It is one thing from the
-//! command line to the suites and to the state that `before` saves.
+//! What the user says about the workload besides the manifests, and the demands on it. The command line, the suites and
+//! the state that `before` saves all use this one struct.
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub struct RunConfig {
 }
 
 impl RunConfig {
-    /// The options that say this, where it is not what a run assumes.
+    /// The options that set this, as far as it differs from the defaults.
     pub fn options(&self) -> Vec<String> {
         let mut options = self.hints.options();
         let usual = Rate::default();

@@ -1,4 +1,4 @@
-//! The cluster's DNS: which servers pods ask, and how they are configured.
+//! The cluster's DNS: which servers pods ask, and their configuration.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -13,15 +13,15 @@ use super::listed::{Wanted, listed, ready};
 use crate::check::dns_zone;
 use crate::evidence::DnsServer;
 
-/// Where clusters have their DNS: the namespace, and how its Service is found there. OpenShift has it in a namespace of its
-/// own (<https://docs.redhat.com/en/documentation/openshift_container_platform/4.18/html/networking_operators/dns-operator>).
+/// Where clusters run DNS: the namespace, and the label selector of its Service. OpenShift uses a namespace of its own:
+/// <https://docs.redhat.com/en/documentation/openshift_container_platform/4.18/html/networking_operators/dns-operator>
 const PLACES: [(&str, &str); 2] =
     [(NAMESPACE, "k8s-app=kube-dns"), ("openshift-dns", "dns.operator.openshift.io/owning-dns")];
 
 /// The namespace of a cluster's own services.
 const NAMESPACE: &str = "kube-system";
 
-/// Marks the pods of a cache on every node, which pods ask in place of the servers
+/// The label of NodeLocal DNSCache pods, one per node, which pods ask instead of the servers
 /// (<https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/>).
 const NODE_LOCAL: &str = "k8s-app=node-local-dns";
 
@@ -30,11 +30,11 @@ const COREFILE: &str = "Corefile";
 /// The port of DNS (RFC 1035 section 4.2).
 const PORT: u16 = 53;
 
-/// How long a Service of a cluster that is there may be without a server, before it counts as one that nobody stands behind:
-/// where nodes answer by themselves, such a Service is left for those who look for one.
+/// How long an existing cluster's Service may have no server before it counts as unused: where nodes answer DNS
+/// themselves, such a Service is kept only for programs that look for one.
 const SERVED_WITHIN: Duration = Duration::from_secs(15);
 
-/// A server, and where it is asked.
+/// A DNS server, and the address to ask it at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Server {
     pub server: DnsServer,
@@ -44,23 +44,23 @@ pub(super) struct Server {
 /// A cluster's DNS.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Dns {
-    /// Those behind the Service, each of which is asked: one of them may be behind the others. None where pods ask somebody
-    /// else.
+    /// The servers behind the Service. Each one is asked, because one may lag behind the others. Empty if pods ask
+    /// something else.
     pub servers: Vec<Server>,
-    /// The addresses of the Service, which pods ask.
+    /// The Service's addresses, which pods ask.
     pub asked: Vec<IpAddr>,
-    /// The Corefile of who is asked, where it is a CoreDNS.
+    /// The Corefile of the server that pods ask, if that is CoreDNS.
     pub corefile: Option<String>,
-    /// Why nobody knows whether there is one.
+    /// Why it is unknown whether there is a Corefile.
     pub unread: Option<String>,
-    /// The zone of the cluster's names, where a Corefile tells.
+    /// The zone of the cluster's names, if a Corefile shows it.
     pub zone: Option<String>,
 }
 
-/// Finds the DNS servers once all of them serve, or, of a cluster that is there, some.
+/// Finds the DNS servers once all of them serve (on an existing cluster: once some do).
 ///
 /// # Errors
-/// When none serves in time, or the API server does not tell.
+/// When none serves in time, or when the API server does not answer.
 pub(super) async fn find(client: &Client, wanted: Wanted, limit: Duration) -> Result<Dns, RunError> {
     let Some(service) = service(client, limit).await? else { return Ok(Dns::default()) };
     let namespace = service.namespace().unwrap_or_default();
@@ -71,7 +71,7 @@ pub(super) async fn find(client: &Client, wanted: Wanted, limit: Duration) -> Re
         Err(error) => return Err(error),
     };
     if wanted == Wanted::All {
-        // One that has no address yet is no endpoint.
+        // A server without an address is not an endpoint yet, so count the pods as well.
         let selector = service.spec.as_ref().and_then(|spec| spec.selector.clone()).unwrap_or_default();
         let labels: Vec<String> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
@@ -98,14 +98,14 @@ pub(super) async fn find(client: &Client, wanted: Wanted, limit: Duration) -> Re
     Ok(Dns { servers, asked, ..known(read) })
 }
 
-/// A pod of the cache on every node, if the cluster has one.
+/// A pod of NodeLocal DNSCache, if the cluster has one.
 async fn node_local(client: &Client, limit: Duration) -> Result<Option<Pod>, RunError> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
     listed(&pods, NODE_LOCAL, "the list of NodeLocal DNSCache", limit, |pods: Vec<Pod>| Ok(pods.into_iter().next()))
         .await
 }
 
-/// The Service that pods ask. A cluster whose nodes answer by themselves may have none.
+/// The Service that pods ask. A cluster whose nodes answer DNS themselves may have none.
 async fn service(client: &Client, limit: Duration) -> Result<Option<Service>, RunError> {
     let is_asked = |service: &Service| {
         let spec = service.spec.as_ref();
@@ -124,7 +124,7 @@ async fn service(client: &Client, limit: Duration) -> Result<Option<Service>, Ru
     Ok(None)
 }
 
-/// The servers behind the Service, once there are so many, and all of them or enough are ready.
+/// The servers behind the Service, once there are this many, and all of them or enough are ready.
 async fn serving(
     client: &Client,
     service: &Service,
@@ -149,7 +149,7 @@ async fn serving(
     listed(&slices, &labels, &what, limit, look).await
 }
 
-/// Those behind a Service, by its first family: who is ready, and who is not.
+/// The servers behind a Service, in its first address family: ready ones, and others.
 fn servers_of(slices: &[EndpointSlice], family: &str) -> (Vec<Server>, Vec<Server>) {
     let of_family = slices.iter().filter(|slice| slice.address_type == family);
     let endpoints = of_family.flat_map(|slice| slice.endpoints.iter().map(move |endpoint| (slice, endpoint)));
@@ -169,14 +169,14 @@ fn servers_of(slices: &[EndpointSlice], family: &str) -> (Vec<Server>, Vec<Serve
     (alone(ready), alone(waiting))
 }
 
-/// The port at which servers listen, which need not be the Service's: that of UDP, which TCP has too.
+/// The port that servers listen on, which may differ from the Service's: the UDP port, which TCP shares.
 fn port_of(slice: &EndpointSlice) -> u16 {
     let ports = slice.ports.as_deref().unwrap_or_default();
     let udp = ports.iter().find(|port| port.protocol.as_deref() == Some("UDP"));
     udp.and_then(|port| u16::try_from(port.port?).ok()).unwrap_or(PORT)
 }
 
-/// The Corefile that a server's pod has from a ConfigMap. Whatever is no CoreDNS has none.
+/// The Corefile that a server's pod has from a ConfigMap. Servers other than CoreDNS have none.
 async fn corefile_of(client: &Client, namespace: &str, pod: &str) -> kube::Result<Option<String>> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let spec = pods.get_opt(pod).await?.and_then(|pod| pod.spec);

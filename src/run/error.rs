@@ -1,4 +1,4 @@
-//! Why a run could not begin, or was cut short, and whose mistake that is.
+//! Why a run could not begin or was cut short, and whether that is the user's mistake.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub enum RunError {
     /// The lab is not ready.
     #[error(transparent)]
     Lab(#[from] LabError),
-    /// A manifest is not one.
+    /// A manifest is invalid.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// The manifests hold no workload to test.
@@ -30,10 +30,10 @@ pub enum RunError {
     /// The cluster cannot be reached.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// A text is no version.
+    /// A text is not a version.
     #[error(transparent)]
     Version(#[from] VersionError),
-    /// There is no way from one release to the other.
+    /// There is no upgrade from one release to the other.
     #[error(transparent)]
     Upgrade(#[from] UpgradeError),
     /// The cluster's nodes cannot be reached.
@@ -42,13 +42,13 @@ pub enum RunError {
          `steadfast before`, upgrade it in your own way, and call `steadfast after`"
     )]
     NotUpgradable,
-    /// The cluster is not one that the run may write to.
+    /// The run may not write to this cluster.
     #[error(transparent)]
     Admission(#[from] AdmissionError),
-    /// No cluster can be made with the container engine.
+    /// The container engine cannot host a cluster.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// An object was refused.
+    /// An object was rejected.
     #[error(transparent)]
     Apply(#[from] ApplyError),
     /// The history cannot be recorded.
@@ -60,21 +60,21 @@ pub enum RunError {
     /// The evidence cannot be read back.
     #[error(transparent)]
     Evidence(#[from] ReadError),
-    /// A phase of an upgrade that somebody else makes is refused.
+    /// A phase of an external upgrade was refused.
     #[error(transparent)]
     Phase(#[from] PhaseError),
-    /// A scenario could not be acted to its end.
+    /// A scenario could not be completed.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
-    /// An image is not to be had.
+    /// An image is not available.
     #[error("the image {image} is neither made ready by ci/setup, nor in the engine, nor to be pulled: {source}")]
     NoImage {
         /// The image.
         image: String,
-        /// What the engine said.
+        /// The engine's error.
         source: CommandError,
     },
-    /// A StorageClass is not there.
+    /// A StorageClass does not exist.
     #[error(
         "the StorageClass {class} is neither in the manifests nor in the cluster (it has: {there}); \
          add it, or name one of those"
@@ -85,28 +85,28 @@ pub enum RunError {
         /// The classes there are.
         there: String,
     },
-    /// The root password is not there.
+    /// The root password does not exist.
     #[error(
         "the root password is to be in {key}, which the namespace does not have; add it to the manifests, or say where \
          the password is by --password-from secret/NAME/KEY"
     )]
     NoPassword {
-        /// The key of an object that was looked for.
+        /// The key where it should be.
         key: Key,
     },
-    /// A Secret that images are to be pulled with is not there.
+    /// An image pull Secret does not exist.
     #[error("the cluster has no Secret {place}; correct --pull-secret, which is NAMESPACE/NAME")]
     NoPullSecret {
         /// Its namespace and name.
         place: String,
     },
-    /// A quota leaves too little room.
+    /// A quota is too small.
     #[error(
         "the ResourceQuota {} allows {} of {}: {}; raise it, or leave it out of the manifests",
         .0.quota, .0.hard, .0.resource, .0.why
     )]
     Quota(Shortage),
-    /// No two pods may share a node, and there are too few.
+    /// No two pods may share a node, and there are too few nodes.
     #[error(
         "the {pods} pods of StatefulSet {set} need a node each ({why}), and {takers} of the cluster's nodes take them: \
          {mend}"
@@ -114,16 +114,16 @@ pub enum RunError {
     TooFewNodes {
         /// The StatefulSet.
         set: String,
-        /// Its pods.
+        /// The number of its pods.
         pods: usize,
-        /// What keeps its pods apart.
+        /// What keeps them apart.
         why: String,
-        /// How many nodes take one.
+        /// The number of nodes that can take such a pod.
         takers: usize,
         /// What to do.
         mend: String,
     },
-    /// No kind cluster of that name.
+    /// There is no kind cluster of that name.
     #[error(
         "there is no kind cluster `{name}` (there is: {known}); name one of these, or leave --cluster out to make one"
     )]
@@ -133,7 +133,7 @@ pub enum RunError {
         /// The clusters there are.
         known: String,
     },
-    /// A cluster that images cannot be loaded into needs one that it can pull.
+    /// Images cannot be loaded into the cluster, so the user must name a witness image that it can pull.
     #[error(
         "the cluster of context {context} is no kind cluster of this machine, so the witness's image cannot be loaded \
          into it; push {image} to a registry that the cluster reaches, and name it by --witness-image"
@@ -152,37 +152,37 @@ pub enum RunError {
         /// Why not.
         why: &'static str,
     },
-    /// Something of the cluster did not get ready.
+    /// Something in the cluster did not become Ready.
     #[error("{what} did not get Ready within {limit:?}; last seen: {last_seen}")]
     NotReady {
         /// What.
         what: String,
-        /// For how long it was awaited.
+        /// The time limit.
         limit: Duration,
-        /// The state seen last.
+        /// The last state seen.
         last_seen: String,
     },
     /// The witness could not be asked.
     #[error(transparent)]
-    Witness(#[from] crate::probe::Trouble),
-    /// The clean-up did not come to its end.
+    Witness(#[from] crate::probe::WitnessError),
+    /// The clean-up did not finish.
     #[error("what the run made in the namespace {namespace} could not be deleted within {limit:?}; delete it by hand")]
     NotTornDown {
         /// The namespace.
         namespace: String,
-        /// How long it was given.
+        /// Its time limit.
         limit: Duration,
     },
-    /// Something that the run made is there still.
+    /// Objects of the run are left.
     #[error(
         "still there after {limit:?} of deleting what the run made: {}; remove it by: {removal}", .left.join(", ")
     )]
     LeftBehind {
-        /// The objects, each with what stands in its way.
+        /// The objects, each with what blocks its deletion.
         left: Vec<String>,
         /// The command that removes them.
         removal: String,
-        /// How long they were given.
+        /// The time limit for their deletion.
         limit: Duration,
     },
     /// The API server could not be asked.
@@ -190,7 +190,7 @@ pub enum RunError {
     Api {
         /// What was tried.
         what: String,
-        /// What happened.
+        /// The API server's error.
         source: Box<kube::Error>,
     },
     /// A file of the run cannot be written.
@@ -198,13 +198,13 @@ pub enum RunError {
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What happened.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// A defect of this program.
     #[error("this program has a defect, on which the run ended: {0}; report it with the evidence")]
     Panicked(String),
-    /// Ctrl-C or a request to end.
+    /// Ctrl-C or another request to end.
     #[error("interrupted")]
     Interrupted,
 }
@@ -214,13 +214,13 @@ impl RunError {
         Self::Api { what: what.to_owned(), source: Box::new(source) }
     }
 
-    /// Evidence that did not reach the disk.
+    /// The error for evidence that did not reach the disk.
     pub(super) fn unwritten(log: &Log) -> Self {
         let why = log.failure().unwrap_or_default();
         Self::File { path: log.path().to_owned(), source: std::io::Error::other(why) }
     }
 
-    /// Whether the user asked for something that cannot be; anything else is the environment's trouble.
+    /// Whether the user asked for something impossible. All other errors come from the environment.
     pub fn is_bad_input(&self) -> bool {
         matches!(
             self,

@@ -1,5 +1,5 @@
-//! A run on a cluster that was there before it: what it makes stands in its book first, and is removed until nothing is
-//! left.
+//! A run on an existing cluster. Every object is noted in the run's book before it is created, and removed until
+//! nothing is left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -19,43 +19,43 @@ use crate::cluster::{Cluster, Lease, words};
 use crate::driver::Journal;
 use crate::workload::{self, ApplyError, Manifest, Owned, RUN_LABEL};
 
-/// Before the second look; it doubles for each further one.
+/// The pause before the second look. It doubles for each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The longest pause between two looks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// An API server that takes a request and says nothing for so long is asked again.
+/// How long to wait for an API server that accepted a request before asking again.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
-/// How long what dead runs left may take to go.
+/// The time limit to remove the leftovers of dead runs.
 pub const SWEEP_WITHIN: Duration = Duration::from_secs(90);
 
-/// How a cluster that was there before is reached.
+/// How to reach an existing cluster.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     /// The UID of its namespace kube-system.
     pub(super) uid: String,
-    /// The file.
+    /// The kubeconfig file.
     pub(super) kubeconfig: PathBuf,
-    /// The workload's namespace and a witness's, where somebody made them beforehand.
+    /// The workload's namespace and a witness's, if they were prepared beforehand.
     pub(super) namespaces: Option<[String; 2]>,
 }
 
-/// What a run is about to make.
+/// What a run is about to create.
 pub(super) struct Plans<'a> {
     /// The workload's namespace and the witness's.
     pub(super) namespaces: [&'a str; 2],
     /// The workload's objects.
     pub(super) manifests: &'a [Manifest],
-    /// Those of them of which it is not known that they belong to a namespace.
+    /// The objects among them that may be cluster-wide.
     pub(super) cluster_wide: &'a [&'a Manifest],
     /// A witness's objects.
     pub(super) witness: &'a [Manifest],
 }
 
 impl Plans<'_> {
-    /// All that is removed by its name. What is in a namespace of the run's own goes with it.
+    /// All objects that must be removed by name. Objects in the run's own namespaces are deleted with them.
     pub(super) fn intents(&self, namespaces_stay: bool) -> Vec<Intent> {
         let object = |namespace: Option<&str>, manifest: &Manifest| Intent {
             api_version: manifest.text("/apiVersion").to_owned(),
@@ -85,7 +85,7 @@ impl Plans<'_> {
     }
 }
 
-/// A run on somebody's cluster, with its book.
+/// A run on an existing cluster, with its book.
 pub(super) struct Guest {
     client: Client,
     book: Book,
@@ -93,7 +93,7 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    /// Notes all that a run is about to make, before it makes any of it.
+    /// Writes down everything that a run is about to create, before it creates any of it.
     ///
     /// # Errors
     /// When the book cannot be written.
@@ -111,7 +111,7 @@ impl Guest {
         Ok(Self { client: cluster.client.clone(), book, lease })
     }
 
-    /// Leaves everything as it is, for `steadfast down` to remove.
+    /// Leaves everything in place, for `steadfast down` to remove.
     ///
     /// # Errors
     /// When the book cannot be renamed.
@@ -119,10 +119,10 @@ impl Guest {
         self.lease.keep().map_err(unwritable)
     }
 
-    /// Removes what is there still, and gives the book up once nothing is.
+    /// Removes what is left, and deletes the book once nothing is.
     ///
     /// # Errors
-    /// When something is left; its book stays for the next start.
+    /// When something is left. The book then stays for the next start.
     pub(super) async fn leave(self, limit: Duration) -> Result<(), RunError> {
         let left = remove(&self.client, &self.book.made(), limit).await;
         if left.is_empty() {
@@ -136,10 +136,10 @@ fn unwritable(source: std::io::Error) -> RunError {
     RunError::File { path: lease_folder(), source }
 }
 
-/// Removes what runs left on a cluster, and tells of which runs.
+/// Removes what runs left on a cluster, and returns the names of those runs.
 ///
 /// # Errors
-/// When something is left; what could be removed is.
+/// When something is left. Everything else is removed nevertheless.
 pub async fn sweep(cluster: &Cluster, uid: &str, of: Of) -> Result<Vec<String>, RunError> {
     let books = take_over(uid, of);
     let removals = books.iter().map(|taken| async { remove(&cluster.client, &taken.book.made(), SWEEP_WITHIN).await });
@@ -156,7 +156,7 @@ pub async fn sweep(cluster: &Cluster, uid: &str, of: Of) -> Result<Vec<String>, 
     trouble.map_or(Ok(removed), Err)
 }
 
-/// Says what was swept. What cannot be removed now does not hinder this run: the next start tries again.
+/// Removes the leftovers of dead runs and says so. A failure does not stop this run: the next start tries again.
 pub(super) async fn sweep_dead_runs(cluster: &Cluster, uid: &str, journal: &Journal) {
     let message = match sweep(cluster, uid, Of::DeadRuns).await {
         Ok(removed) if removed.is_empty() => return,
@@ -166,8 +166,8 @@ pub(super) async fn sweep_dead_runs(cluster: &Cluster, uid: &str, journal: &Jour
     journal.announce(&message);
 }
 
-/// Deletes the objects that a run may have made and that bear its label, again and again until none is there or the time is up.
-/// Returns what is left, each with what stands in its way.
+/// Deletes the objects that a run may have created and that have its label, repeatedly until all are gone or the time
+/// is up. Returns what is left, each with what blocks its deletion.
 pub(super) async fn remove(client: &Client, made: &Made<'_>, limit: Duration) -> Vec<String> {
     let end = Instant::now() + limit;
     let (mut pause, mut kinds) = (FIRST_PAUSE, Kinds::default());
@@ -196,22 +196,22 @@ pub(super) async fn remove(client: &Client, made: &Made<'_>, limit: Duration) ->
     }
 }
 
-/// The answer, if it comes within the time.
+/// The answer, if it comes in time.
 async fn answered<T>(asked: impl Future<Output = Result<T, String>>, end: Instant) -> Result<T, String> {
     let limit = end.min(Instant::now() + ANSWER_WITHIN);
     let answer = tokio::time::timeout_at(limit.into(), asked).await;
     answer.unwrap_or_else(|_| Err("the API server does not answer".to_owned()))
 }
 
-/// Where objects are found, by API and kind; nowhere where the cluster does not know the kind, and so has none.
+/// The resources of objects, by API and kind. `None` if the cluster does not serve the kind and so has no such object.
 #[derive(Default)]
 struct Kinds(BTreeMap<(String, String), Result<Found, String>>);
 
-/// A kind's resource, and whether it belongs to namespaces, if the cluster knows it.
+/// A kind's resource and scope, if the cluster serves it.
 type Found = Option<(ApiResource, Scope)>;
 
 impl Kinds {
-    /// Looks up those that are not known yet.
+    /// Looks up the kinds that are not known yet.
     async fn look_up(&mut self, client: &Client, intents: &[Intent], end: Instant) {
         let kinds: BTreeSet<_> = intents.iter().map(kind_of).collect();
         let unknown = kinds.into_iter().filter(|kind| !matches!(self.0.get(kind), Some(Ok(_))));
@@ -240,14 +240,14 @@ async fn resource(client: &Client, (api_version, kind): &(String, String)) -> Re
     }
 }
 
-/// Asks for the deletion of an object, if this run made it, and tells what keeps it; nothing once it is gone.
+/// Requests the deletion of an object, if this run created it, and returns what blocks it; `None` once it is gone.
 async fn delete(client: &Client, intent: &Intent, found: Found, run: &str) -> Result<Option<String>, String> {
     let api: Api<DynamicObject> = match (found, &intent.namespace) {
         (Some((resource, Scope::Cluster)), _) => Api::all_with(client.clone(), &resource),
         (Some((resource, Scope::Namespaced)), Some(namespace)) => {
             Api::namespaced_with(client.clone(), namespace, &resource)
         }
-        // It goes with its namespace.
+        // It is deleted with its namespace.
         (Some((_, Scope::Namespaced)), None) | (None, _) => return Ok(None),
     };
     let there = api.get_metadata_opt(&intent.name).await.map_err(|error| words(&error))?;
@@ -258,7 +258,7 @@ async fn delete(client: &Client, intent: &Intent, found: Found, run: &str) -> Re
     if there.metadata.deletion_timestamp.is_none() {
         let Intent { api_version, kind, name, .. } = intent.clone();
         let owned = Owned { api_version, kind, name, uid, api };
-        // In a namespace that stays, what an object owns is not found by any name.
+        // In a namespace that stays, nothing else would find the object's dependents.
         let asked = match intent.namespace {
             Some(_) => workload::delete_after_dependents(&owned).await,
             None => workload::delete(&owned).await,
@@ -270,7 +270,7 @@ async fn delete(client: &Client, intent: &Intent, found: Found, run: &str) -> Re
     Ok(Some(held.unwrap_or_else(|| "being deleted".to_owned())))
 }
 
-/// Asks for the deletion of the claims that a controller made for the run's set, and tells which are there still.
+/// Requests the deletion of the claims that a controller created for the run's StatefulSet, and returns those left.
 async fn delete_claims(client: &Client, namespace: &str, run: &str) -> Result<Option<String>, String> {
     let (api_version, kind) = ("v1", "PersistentVolumeClaim");
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", api_version, kind));
@@ -286,7 +286,7 @@ async fn delete_claims(client: &Client, namespace: &str, run: &str) -> Result<Op
     Ok((!names.is_empty()).then(|| format!("{} being deleted", names.join(", "))))
 }
 
-/// What the API server said. What it was asked for, whoever tells it has said already.
+/// The API server's message alone. The caller has already named the request.
 fn in_words(error: ApplyError) -> String {
     match error {
         ApplyError::Api { source, .. } => words(&source),

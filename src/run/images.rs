@@ -1,4 +1,4 @@
-//! The images that run in place of those that manifests name, and how nodes come by them.
+//! The images that replace those in manifests, and how nodes get them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::image::Image;
 use crate::object::text;
 use crate::workload::{self, Manifest};
 
-/// The containers of the pods that a manifest brings.
+/// The containers of a manifest's pods.
 fn containers(manifest: &mut Manifest) -> Vec<&mut Value> {
     let Some(pod) = manifest.object.pointer_mut("/spec/template/spec").and_then(Value::as_object_mut) else {
         return Vec::new();
@@ -26,7 +26,7 @@ fn containers(manifest: &mut Manifest) -> Vec<&mut Value> {
     lists.filter_map(|(_, list)| list.as_array_mut()).flatten().collect()
 }
 
-/// The manifests with the images that run in place of those they name.
+/// The manifests with the substituted images.
 pub(super) fn substituted(manifests: &[Manifest], substitutions: &[Substitution]) -> Vec<Manifest> {
     let mut manifests = manifests.to_vec();
     for container in manifests.iter_mut().flat_map(containers) {
@@ -38,8 +38,8 @@ pub(super) fn substituted(manifests: &[Manifest], substitutions: &[Substitution]
     manifests
 }
 
-/// The manifests for nodes that the images were loaded into, and the containers of which they say otherwise than before: a
-/// kubelet that is to pull each time, as it is for the tag `latest` too, asks a registry for what it has
+/// The manifests for nodes into which images were loaded, and the names of the containers that changed. A kubelet with
+/// the pull policy `Always`, the default for the tag `latest`, asks a registry even for images that it has
 /// (<https://kubernetes.io/docs/concepts/containers/images/#image-pull-policy>).
 pub(super) fn taken_from_nodes(mut manifests: Vec<Manifest>) -> (Vec<Manifest>, Vec<String>) {
     let mut changed = Vec::new();
@@ -56,7 +56,7 @@ pub(super) fn taken_from_nodes(mut manifests: Vec<Manifest>) -> (Vec<Manifest>, 
     (manifests, changed)
 }
 
-/// Loads images into a cluster's nodes, each once.
+/// Loads images into a cluster's nodes, each image once.
 pub(super) struct Loader {
     lab: Lab,
     nodes: Api<Node>,
@@ -65,12 +65,12 @@ pub(super) struct Loader {
 }
 
 impl Loader {
-    /// Loads into this kind cluster, if it is one.
+    /// A loader for this kind cluster; it loads nothing if `kind` is `None`.
     pub fn new(lab: &Lab, client: &Client, kind: Option<String>) -> Self {
         Self { lab: lab.clone(), nodes: Api::all(client.clone()), kind, loaded: tokio::sync::Mutex::default() }
     }
 
-    /// Whether a node says that it has an image, by its full name.
+    /// Whether a node reports that it has an image, by its full name.
     async fn is_on_nodes(&self, image: &str) -> bool {
         let nodes = self.nodes.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default();
         let images = nodes.into_iter().filter_map(|node| node.status?.images).flatten();
@@ -78,12 +78,12 @@ impl Loader {
         ["", "docker.io/", "docker.io/library/"].iter().any(|host| names.contains(&format!("{host}{image}")))
     }
 
-    /// Brings images into the cluster, and tells which stand in for others.
+    /// Brings images into the cluster, and returns the substitutions.
     ///
     /// # Errors
-    /// When an image is neither ready, nor in the engine, nor to be pulled, nor on a node.
+    /// When an image is neither in the lab, in the engine or on a node, nor can be pulled.
     pub async fn provide(&self, images: &[String], journal: &Journal) -> Result<Vec<Substitution>, RunError> {
-        // A cluster that images cannot be loaded into pulls what the manifests name.
+        // A cluster that images cannot be loaded into pulls the manifests' images itself.
         let Some(cluster) = &self.kind else { return Ok(Vec::new()) };
         let ready: Vec<&LabImage> = images.iter().filter_map(|wanted| self.lab.image(wanted)).collect();
         let mut loaded = self.loaded.lock().await;
@@ -124,11 +124,11 @@ impl Loader {
     }
 }
 
-/// The images of these manifests that are to be loaded: all of them, but for those that the engine cannot pull where the
-/// pods name a Secret with which nodes may.
+/// The images of these manifests to load: all, except those that the engine cannot pull while the pods name a Secret
+/// that lets nodes pull them.
 pub(super) async fn to_load(lab: &Lab, target: &Target, manifests: &[Manifest], journal: &Journal) -> Vec<String> {
     let mut images = workload::images(manifests);
-    // A cluster that images cannot be loaded into pulls them all.
+    // A cluster that images cannot be loaded into pulls all of them.
     if matches!(target, Target::Context { .. }) || workload::pull_secrets(manifests).is_empty() {
         return images;
     }
@@ -143,10 +143,10 @@ pub(super) async fn to_load(lab: &Lab, target: &Target, manifests: &[Manifest], 
     images
 }
 
-/// Has the engine hold an image that the lab does not bring.
+/// Makes the engine have an image that the lab does not provide.
 ///
 /// # Errors
-/// When it has it not and cannot pull it.
+/// When the image is missing and cannot be pulled.
 pub(super) async fn provide_image(lab: &Lab, image: &str) -> Result<(), RunError> {
     let provided = kind::provide_image(lab, image).await;
     provided.map_err(|source| RunError::NoImage { image: image.to_owned(), source })

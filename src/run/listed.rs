@@ -1,4 +1,4 @@
-//! Waits until the objects that a selector chooses are as they have to be.
+//! Waits until the objects that match a selector are in the wanted state.
 
 use std::time::{Duration, Instant};
 
@@ -11,23 +11,23 @@ use serde::de::DeserializeOwned;
 use super::RunError;
 use crate::object::has_condition;
 
-/// Between two questions to an API server that does not answer as it should.
+/// The pause before asking an API server again after an error.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
-/// An API server that has just started refuses everybody, until it knows its roles.
+/// How long to retry after a 403: an API server that has just started forbids everything until it has loaded its roles.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
 
-/// How many of some objects must be Ready.
+/// How many of the objects must be Ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     All,
     Some,
 }
 
-/// Waits until `look` is content with the list of the objects that are there; it says what it misses otherwise.
+/// Waits until `look` accepts the list of objects. Otherwise `look` returns what it misses.
 ///
 /// # Errors
-/// When it is not in time, with what it missed last.
+/// When that takes too long, with what was missing last.
 pub(super) async fn listed<K, T>(
     api: &Api<K>,
     selector: &str,
@@ -59,12 +59,12 @@ where
                 Err(missed) => last_seen = missed,
             }
             let Ok(events) = api.watch(&WatchParams::default().labels(selector).timeout(30), &version).await else {
-                // A watch that is refused is refused at once: without a pause this would only burden the API server.
+                // A refused watch returns at once, so pause to spare the API server.
                 tokio::time::sleep(RETRY_AFTER).await;
                 continue;
             };
             pin_mut!(events);
-            // Any change is a reason to look at the whole again.
+            // Any change is a reason to list again.
             let _ = events.next().await;
         }
     };
@@ -74,10 +74,10 @@ where
     }
 }
 
-/// Waits until there are such objects and all of them, or some, have the condition Ready; returns those that have it.
+/// Waits until there are such objects and all (or some) of them have the condition Ready. Returns the Ready ones.
 ///
 /// # Errors
-/// When it is not so in time.
+/// When that takes too long.
 pub(super) async fn ready<K>(
     api: &Api<K>,
     selector: &str,

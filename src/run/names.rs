@@ -1,16 +1,16 @@
-//! Names that follow from the run's.
+//! Names derived from the run's name.
 
 use super::RunError;
 use crate::cluster::kind::PREFIX;
 
-/// Refuses a name that no namespace of a run may have.
+/// Rejects a name that no namespace of a run may have.
 ///
 /// # Errors
 /// When it cannot be used.
 pub(super) fn usable(name: String) -> Result<String, RunError> {
     let refuse = |why| Err(RunError::BadNamespace { name: name.clone(), why });
     let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    // Another namespace of the run is called after this one.
+    // The run derives another namespace's name from this one.
     if !letters || name.is_empty() || name.len() > 55 || name.starts_with('-') || name.ends_with('-') {
         return refuse("it takes 1 to 55 small letters, digits and inner hyphens");
     }
@@ -20,8 +20,8 @@ pub(super) fn usable(name: String) -> Result<String, RunError> {
     Ok(name)
 }
 
-/// A namespace named after the run, and short: MySQL before 8.0.17 takes at most 60 characters for a source's name
-/// (<https://dev.mysql.com/doc/relnotes/mysql/8.0/en/news-8-0-17.html>).
+/// A namespace named after the run. It is short because MySQL before 8.0.17 accepts at most 60 characters for a
+/// source's host name (<https://dev.mysql.com/doc/relnotes/mysql/8.0/en/news-8-0-17.html>).
 pub(super) fn short_name(run_id: &str) -> String {
     format!("{}{}", PREFIX, word_of(run_id))
 }

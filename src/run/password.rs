@@ -9,7 +9,8 @@ use crate::driver::Made;
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Holder, Key, Manifest};
 
-/// The root password, from where the pods take it. What holds it is applied first, so that it can be read.
+/// Reads the root password from where the pods get it. The object that holds it is applied first, so that it can be
+/// read.
 pub(super) async fn password(
     test_cluster: &TestCluster,
     manifests: &[Manifest],
@@ -32,7 +33,7 @@ pub(super) async fn password(
     Ok(Secret::from(if key.as_file { value.trim_end_matches('\n').to_owned() } else { value }))
 }
 
-/// The value under a key of an object of a namespace, if both are there.
+/// The value of a key in an object of a namespace, if both exist.
 async fn value_of(test_cluster: &TestCluster, namespace: &str, key: &Key) -> Result<Option<String>, kube::Error> {
     let client = test_cluster.cluster.client.clone();
     if key.kind == Holder::ConfigMap {

@@ -1,12 +1,12 @@
-//! The two halves of an upgrade that somebody else makes, on any cluster: `before` deploys or adopts a workload, starts the
-//! ledger, and keeps the state in a file; `after` compares, reads the ledger back, and puts all checks to the cluster once
-//! more. Each can be called again: one that was cut short goes on, one that was complete looks anew.
+//! The two halves of an external upgrade, which the user performs on any cluster. `before` deploys or adopts a
+//! workload, starts the ledger, and saves the state in a file. `after` compares the state, reads the ledger back, and
+//! runs all checks again. Each can be called again: an interrupted call is resumed, and a complete one is repeated.
 
 mod after;
 mod before;
 mod error;
+mod phase_run;
 mod saved;
-mod site;
 
 use super::test_cluster::RunContext;
 use super::{RunError, Settings, make_directory, open_context, run_id};
@@ -18,7 +18,7 @@ pub use before::{Before, before};
 pub use error::PhaseError;
 pub use saved::SavedError;
 
-/// A directory, a log and a name for one call.
+/// Creates a directory, a log and a name for one call.
 fn begin(settings: &Settings, progress: &Progress) -> Result<RunContext, RunError> {
     let run_id = run_id();
     let directory = make_directory(&settings.artifacts, &run_id)?;

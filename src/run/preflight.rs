@@ -1,5 +1,5 @@
-//! What can be refused before anything is written to the cluster, and is: the wrong cluster, an account without rights, a
-//! namespace that is there, a StorageClass that is not.
+//! Rejects, before anything is written to the cluster: the wrong cluster, an account without the needed rights, a
+//! namespace that exists already, or a StorageClass that does not exist.
 
 use k8s_openapi::api::core::v1::Taint;
 
@@ -10,12 +10,12 @@ use crate::cluster::{Cluster, Right, demand, is_meant, is_new_enough};
 use crate::report::Progress;
 use crate::workload::{self, Apart, Manifest};
 
-/// Refuses a cluster that the run did not make, unless it is known to be the one that is meant, is new enough, and the
-/// account may do there what every run does. A kind cluster of this machine is known by its name. Tells how to find a cluster of
-/// somebody else again.
+/// Rejects an existing cluster unless it is known to be the intended one, is new enough, and lets the account do what
+/// every run does. A kind cluster of this machine is identified by its name. Returns how to find an existing cluster of
+/// a kubeconfig again.
 ///
 /// # Errors
-/// When it is not.
+/// When it is rejected.
 pub(super) async fn of_cluster(
     target: &Target,
     cluster: &Cluster,
@@ -42,16 +42,17 @@ pub(super) async fn of_cluster(
     }
 }
 
-/// A pod that a quota leaves no room for is never made, be it a witness's that keeps its ledger in a claim.
+/// Rejects manifests whose quotas leave no room for a pod or for a witness: the API server would never admit that pod.
+/// A witness that is a `keeper` also has a claim.
 ///
 /// # Errors
-/// When there is one.
+/// When a quota is too small.
 pub(super) fn quotas(manifests: &[Manifest], keeper: bool) -> Result<(), RunError> {
     workload::shortage(manifests, 0, keeper).map_or(Ok(()), |shortage| Err(RunError::Quota(shortage)))
 }
 
-/// A pod for which no node is left stays Pending for ever: better to say so at once. `new` is how many nodes the cluster
-/// has that the run makes.
+/// Rejects a workload with too few nodes for its pods: a pod without a node would stay Pending for ever. `new` is the
+/// number of nodes of a cluster that the run creates.
 ///
 /// # Errors
 /// When there are too few.
@@ -61,7 +62,7 @@ pub(super) fn nodes(manifests: &[Manifest], taints: &[Vec<Taint>], new: Option<u
     if takers >= apart.pods {
         return Ok(());
     }
-    // One more than that lets the scenario `grow` add a pod.
+    // One node more lets the scenario `grow` add a pod.
     let wanted = new.map(|nodes| nodes + apart.pods + 1 - takers);
     let mend =
         wanted.map_or("add nodes, or have pods share them".to_owned(), |nodes| format!("give it --nodes {nodes}"));

@@ -1,4 +1,4 @@
-//! Refuses a workload that a cluster cannot take, before anything of it is made.
+//! Rejects a workload that a cluster cannot take, before any of it is created.
 
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
@@ -11,11 +11,11 @@ use super::test_cluster::TestCluster;
 use crate::cluster::{Right, demand};
 use crate::workload::{self, Manifest};
 
-/// Refuses a workload that could not be deployed, or not taken away again, or whose namespaces are in use. Tells of which
-/// objects it is not known that they belong to a namespace.
+/// Rejects a workload that could not be deployed or removed again, or whose namespaces are in use. Returns the objects
+/// that may be cluster-wide.
 ///
 /// # Errors
-/// When it is so.
+/// When it is rejected.
 pub(super) async fn of_workload<'a>(
     test_cluster: &TestCluster,
     manifests: &'a [Manifest],
@@ -38,7 +38,7 @@ pub(super) async fn of_workload<'a>(
             cluster_wide.push(manifest);
             continue;
         }
-        // A Namespace says what that of the workload is to be like.
+        // A manifest's Namespace only describes the workload's namespace.
         if stays && manifest.is_namespace() {
             continue;
         }
@@ -59,7 +59,7 @@ pub(super) async fn of_workload<'a>(
     Ok(cluster_wide)
 }
 
-/// A claim whose class does not exist stays Pending for ever: better to say so at once.
+/// Rejects a claim whose class does not exist: it would stay Pending for ever.
 pub(super) async fn storage_classes(test_cluster: &TestCluster, manifests: &[Manifest]) -> Result<(), RunError> {
     let volumes = manifests.iter().filter(|manifest| manifest.kind() == "PersistentVolume");
     let of_volumes: Vec<&str> = volumes.map(|volume| volume.text("/spec/storageClassName")).collect();
@@ -68,7 +68,7 @@ pub(super) async fn storage_classes(test_cluster: &TestCluster, manifests: &[Man
         .filter_map(|manifest| manifest.object.pointer("/spec/volumeClaimTemplates")?.as_array())
         .flatten()
         .filter_map(|claim| claim.pointer("/spec/storageClassName")?.as_str())
-        // Volumes that somebody made by hand need no class.
+        // Statically provisioned volumes need no class.
         .filter(|class| !class.is_empty() && !of_volumes.contains(class));
     let api: Api<StorageClass> = Api::all(test_cluster.cluster.client.clone());
     let there =

@@ -1,59 +1,49 @@
-//! What of its scenarios a run may act on its cluster, and what it leaves out.
+//! Which scenarios a run may act on its cluster, and which it leaves out.
 
 use super::{TestCluster, WorkloadRun};
 use crate::evidence::{Disrupts, LeftOut, Scenario};
 use crate::workload::{Apart, shortage};
 
-/// What a run may disrupt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disruption {
-    /// Nothing: somebody else's cluster, and no word that more is welcome.
-    Nothing,
-    /// Pods of the run's own namespace.
-    Workload,
-    /// Nodes, DNS servers and the API server too, since the cluster was made for this run alone.
-    Cluster,
-}
-
 /// The scenarios of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Scope {
-    /// Those to act, in order.
+    /// The scenarios to act, in order.
     pub scenarios: Vec<Scenario>,
-    /// The others.
+    /// The other scenarios.
     pub left_out: Vec<LeftOut>,
 }
 
-/// What decides which scenarios may be acted.
+/// The facts that decide which scenarios may be acted.
 #[derive(Debug, Clone, Copy)]
-struct Ground {
+struct Capabilities {
     /// What may be disrupted.
-    disruption: Disruption,
-    /// Whether its nodes are containers of this machine.
+    may_disrupt: Disrupts,
+    /// Whether the nodes are containers of this machine.
     containers: bool,
-    /// How many there are.
+    /// The number of nodes.
     nodes: usize,
-    /// How many pods the workload has.
+    /// The number of the workload's pods.
     pods: u32,
-    /// Whether one more pod would find a node, and be within the quotas.
+    /// Whether there are a node and quota for one more pod.
     room: bool,
 }
 
 impl Scope {
-    /// What a run may act on this cluster, with a workload of so many pods.
+    /// The scenarios that a run may act on this cluster, with a workload of this many pods.
     pub fn of(test_cluster: &TestCluster, workload_run: &WorkloadRun, pods: u32) -> Self {
         let containers = test_cluster.nodes.is_some();
         let on_nodes =
             Apart::of(&workload_run.manifests).is_none_or(|apart| apart.takers(&test_cluster.taints) > apart.pods);
         let room = on_nodes && shortage(&workload_run.manifests, 1, false).is_none();
-        let ground = Ground { disruption: workload_run.disruption, containers, nodes: test_cluster.size, pods, room };
-        Self::on(ground, &workload_run.scenarios)
+        let capabilities =
+            Capabilities { may_disrupt: workload_run.may_disrupt, containers, nodes: test_cluster.size, pods, room };
+        Self::on(capabilities, &workload_run.scenarios)
     }
 
-    fn on(ground: Ground, wanted: &[Scenario]) -> Self {
+    fn on(capabilities: Capabilities, wanted: &[Scenario]) -> Self {
         let mut scope = Self::default();
         for &scenario in wanted {
-            match why_not(ground, scenario) {
+            match reason_to_leave_out(capabilities, scenario) {
                 Some(why) => scope.left_out.push(LeftOut { scenario, why: why.to_owned() }),
                 None => scope.scenarios.push(scenario),
             }
@@ -62,27 +52,27 @@ impl Scope {
     }
 }
 
-/// Why a scenario must not be acted on such a ground, as the end of a sentence.
-fn why_not(ground: Ground, scenario: Scenario) -> Option<&'static str> {
+/// Why a scenario must not be acted under these conditions, as the end of a sentence.
+fn reason_to_leave_out(capabilities: Capabilities, scenario: Scenario) -> Option<&'static str> {
     let required = scenario.description();
-    if required.in_containers && !ground.containers {
+    if required.in_containers && !capabilities.containers {
         return Some("a server is killed from its node, and the nodes are no containers of this machine");
     }
-    if required.disrupts == Disrupts::Cluster && ground.disruption != Disruption::Cluster {
+    if required.disrupts == Disrupts::Cluster && capabilities.may_disrupt != Disrupts::Cluster {
         return Some(
             "nodes, DNS servers and the API server are left alone in a cluster that was not made for this workload",
         );
     }
-    if ground.nodes < required.nodes {
+    if capabilities.nodes < required.nodes {
         return Some("the cluster's only node carries the API server, the DNS servers and the witnesses too");
     }
-    if required.one_more_pod && !ground.room {
+    if required.one_more_pod && !capabilities.room {
         return Some("no node takes one more pod, or a quota allows none");
     }
-    if ground.pods < required.pods {
+    if capabilities.pods < required.pods {
         return Some("the set has one pod: with its claim would go every write");
     }
-    let undisturbed = ground.disruption == Disruption::Nothing && scenario.disrupts();
+    let undisturbed = capabilities.may_disrupt == Disrupts::Nothing && scenario.disrupts();
     undisturbed.then_some("no pod is disturbed in a cluster that was there before, unless --allow-disruption is given")
 }
 
@@ -91,11 +81,12 @@ mod tests {
     use super::*;
     use crate::check::{CATALOGUE, Verdict, history::History};
 
-    const OWN: Ground = Ground { disruption: Disruption::Cluster, containers: true, nodes: 3, pods: 3, room: true };
+    const OWN: Capabilities =
+        Capabilities { may_disrupt: Disrupts::Cluster, containers: true, nodes: 3, pods: 3, room: true };
 
-    fn left_out(ground: Ground) -> Vec<Scenario> {
+    fn left_out(capabilities: Capabilities) -> Vec<Scenario> {
         let wanted: Vec<Scenario> = Scenario::all().collect();
-        let scope = Scope::on(ground, &wanted);
+        let scope = Scope::on(capabilities, &wanted);
         assert_eq!(scope.scenarios.len() + scope.left_out.len(), wanted.len());
         scope.left_out.into_iter().map(|left| left.scenario).collect()
     }
@@ -110,36 +101,36 @@ mod tests {
             Scenario::DnsReplace,
             Scenario::ApiserverKill,
         ];
-        let shared = Ground { disruption: Disruption::Workload, ..OWN };
+        let shared = Capabilities { may_disrupt: Disrupts::Workload, ..OWN };
         assert!(left_out(OWN).is_empty());
-        assert_eq!(left_out(Ground { nodes: 1, ..OWN }), [Scenario::NodePause, Scenario::NodeStop]);
-        assert_eq!(left_out(Ground { room: false, ..OWN }), [Scenario::Grow]);
+        assert_eq!(left_out(Capabilities { nodes: 1, ..OWN }), [Scenario::NodePause, Scenario::NodeStop]);
+        assert_eq!(left_out(Capabilities { room: false, ..OWN }), [Scenario::Grow]);
         assert_eq!(left_out(shared), beyond_the_workload);
         let [upgrade, others @ ..] = beyond_the_workload;
         assert_eq!(
-            left_out(Ground { containers: false, ..shared }),
+            left_out(Capabilities { containers: false, ..shared }),
             [&[upgrade, Scenario::ServerKill][..], &others].concat()
         );
     }
 
     #[test]
     fn the_only_copy_of_all_writes_is_not_taken_away() {
-        assert_eq!(left_out(Ground { pods: 1, ..OWN }), [Scenario::Claims]);
+        assert_eq!(left_out(Capabilities { pods: 1, ..OWN }), [Scenario::Claims]);
     }
 
-    /// Checks that the run cannot decide are skipped, with the reason: whoever must not disturb more is not left in doubt.
+    /// Checks that the run cannot decide are skipped with the reason, not left undecided.
     #[test]
     fn what_must_not_be_acted_leaves_no_check_undecided() {
         let wanted: Vec<Scenario> = Scenario::all().collect();
-        for disruption in [Disruption::Nothing, Disruption::Workload, Disruption::Cluster] {
+        for may_disrupt in [Disrupts::Nothing, Disrupts::Workload, Disrupts::Cluster] {
             for (containers, nodes, pods) in [(true, 3, 3), (true, 1, 3), (false, 3, 3), (true, 3, 1), (false, 1, 1)] {
-                let ground = Ground { disruption, containers, nodes, pods, room: nodes < 3 };
-                let scope = Scope::on(ground, &wanted);
+                let capabilities = Capabilities { may_disrupt, containers, nodes, pods, room: nodes < 3 };
+                let scope = Scope::on(capabilities, &wanted);
                 let evidence = History::good_without(pods, scope.left_out).evidence();
                 for check in CATALOGUE {
                     let finding = check.judge(&evidence);
                     let decided = matches!(finding.verdict, Verdict::Pass | Verdict::Skipped);
-                    assert!(decided, "{ground:?}: {} {}: {}", check.id, finding.verdict, finding.reason);
+                    assert!(decided, "{capabilities:?}: {} {}: {}", check.id, finding.verdict, finding.reason);
                 }
             }
         }
@@ -148,12 +139,12 @@ mod tests {
     #[test]
     fn without_agreement_no_scenario_disturbs_a_pod() {
         let wanted: Vec<Scenario> = Scenario::all().collect();
-        let scope = Scope::on(Ground { disruption: Disruption::Nothing, pods: 1, ..OWN }, &wanted);
+        let scope = Scope::on(Capabilities { may_disrupt: Disrupts::Nothing, pods: 1, ..OWN }, &wanted);
         assert_eq!(scope.scenarios, [Scenario::Deploy, Scenario::Replicate, Scenario::Settle, Scenario::Teardown]);
         let why =
             |scenario: Scenario| scope.left_out.iter().find(|left| left.scenario == scenario).map(|it| it.why.as_str());
         assert!(why(Scenario::Restart).is_some_and(|why| why.contains("--allow-disruption")));
-        // What the flag would not change is not said to be up to it.
+        // If the flag would not help, the reason must not suggest it.
         for scenario in [Scenario::ApiserverKill, Scenario::Claims] {
             assert!(why(scenario).is_some_and(|why| !why.contains("--allow-disruption")), "{scenario}");
         }

@@ -1,15 +1,15 @@
-//! What a run is asked to do, and the run of a workload that follows from it.
+//! The settings of a run, and the workload run that follows from them.
 
 use std::path::PathBuf;
 
 use super::RunConfig;
 use super::target::Target;
 use super::test_cluster::RunContext;
-use super::{Disruption, RunError, WorkloadRun, names, preflight};
+use super::{RunError, WorkloadRun, names, preflight};
 use crate::check::Check;
 use crate::cluster::{Lab, Version};
 use crate::driver::FaultInjection;
-use crate::evidence::{Expect, Scenario};
+use crate::evidence::{Disrupts, Expect, Scenario};
 use crate::scenario::plan;
 use crate::workload::{self, Loaded, Sources};
 
@@ -24,28 +24,28 @@ pub enum Keep {
     Always,
 }
 
-/// What a run is asked to do.
+/// The settings of a run.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The checks.
     pub checks: Vec<&'static Check>,
-    /// The manifests; the seed with its overlay unless given.
+    /// The manifests; empty for the seed with its overlay.
     pub manifests: Sources,
-    /// Where.
+    /// Where the run takes place.
     pub target: Target,
-    /// Whether pods of the run's own namespace may be disturbed on a cluster that the run does not make.
+    /// Whether pods of the run's own namespace may be disrupted on an existing cluster.
     pub allow_disruption: bool,
     /// The namespace, unless the manifests name one.
     pub namespace: Option<String>,
-    /// Under which folder the run's directory is made.
+    /// The folder in which the run's directory is created.
     pub artifacts: PathBuf,
-    /// What becomes of what was made.
+    /// Whether to keep what was created.
     pub keep: Keep,
-    /// What is said of the workload beside its manifests, and what it is held to.
+    /// What the user said about the workload besides the manifests, and the demands on it.
     pub config: RunConfig,
-    /// The release that the cluster is upgraded to, where the run is about that.
+    /// The release to upgrade the cluster to, in a run that upgrades.
     pub upgrade: Option<Version>,
-    /// What a mutant injects.
+    /// The faults that a mutant injects.
     pub injections: Vec<FaultInjection>,
     /// Multiplies every time limit.
     pub timeout_scale: f64,
@@ -54,8 +54,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Refuses namespaces that somebody made beforehand, unless no two are one and a run may use them. Of the workload's the
-    /// run of the workload says that.
+    /// Rejects prepared namespaces that are the same or that no run may use. The workload run checks the workload's
+    /// own.
     fn namespaces_are_fit(&self) -> Result<(), RunError> {
         let Target::Context { namespaces: Some([workload, witness]), .. } = &self.target else { return Ok(()) };
         if workload == witness {
@@ -65,7 +65,7 @@ impl Settings {
         names::usable(witness.clone()).map(drop)
     }
 
-    /// The run of a workload that is asked for; what is wrong with the manifests is said here.
+    /// The workload run for these settings. Errors in the manifests are reported here.
     pub(super) async fn workload_run(&self, lab: &Lab, run_context: &RunContext) -> Result<WorkloadRun, RunError> {
         if self.upgrade.is_some() {
             self.manifests.can_be_read_again()?;
@@ -79,7 +79,7 @@ impl Settings {
         for file in passed_over {
             run_context.journal.note(format!("{file} holds no objects and was passed over"));
         }
-        // An upgrade is acted whole, and the ledger read back, whichever checks are asked for.
+        // An upgrade always runs completely and reads the ledger back, whichever checks are selected.
         let of_upgrade = self.upgrade.map_or(&[][..], |_| &[Scenario::Upgrade, Scenario::Settle]);
         let mut scenarios = plan(self.checks.iter().flat_map(|check| check.scenarios).chain(of_upgrade).copied());
         if self.keep == Keep::Always {
@@ -87,19 +87,19 @@ impl Settings {
         }
         let (run_context, namespace, injections) =
             (run_context.clone(), self.namespace.clone(), self.injections.clone());
-        let disruption = match self.target {
-            Target::New { .. } => Disruption::Cluster,
-            _ if self.allow_disruption => Disruption::Workload,
-            _ => Disruption::Nothing,
+        let may_disrupt = match self.target {
+            Target::New { .. } => Disrupts::Cluster,
+            _ if self.allow_disruption => Disrupts::Workload,
+            _ => Disrupts::Nothing,
         };
-        // The seed's pods come in order, and whoever changes that is to notice.
+        // The seed's pods start in order, and a change of that must be noticed.
         let mut config = self.config.clone();
         if self.manifests.paths.is_empty() {
             config.expect = vec![Expect::OrderedReady];
         }
         self.namespaces_are_fit()?;
         let workload_run =
-            WorkloadRun { run_context, manifests, namespace, config, scenarios, injections, disruption, newer: None };
+            WorkloadRun { run_context, manifests, namespace, config, scenarios, injections, may_disrupt, newer: None };
         workload::subject(
             &workload_run.manifests,
             &workload_run.namespace()?,
@@ -111,7 +111,7 @@ impl Settings {
         }
         preflight::quotas(&workload_run.manifests, false)?;
         if let Target::New { nodes, .. } = self.target {
-            // A cluster that is not there yet has no Secret.
+            // A cluster that does not exist yet has no Secret.
             if let Some(place) = self.config.hints.pull_secret.clone() {
                 return Err(RunError::NoPullSecret { place });
             }

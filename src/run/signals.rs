@@ -7,9 +7,9 @@ use crate::terminal::complain;
 
 const INTERRUPTED: i32 = 130;
 
-/// A first signal asks the run to end and clean up; a second one ends the program at once, and what it leaves is
-/// removed by the next start. Where signals cannot be caught, they end the program as they always do. A program that was
-/// started by `nohup` outlives its terminal.
+/// The first signal asks the run to end and clean up. A second one ends the program at once, and the next start removes
+/// what it leaves. If signals cannot be caught, they end the program as usual. A program started by `nohup` outlives
+/// its terminal.
 pub fn cancelled_by_signals() -> CancellationToken {
     let cancel = CancellationToken::new();
     let kinds = [SignalKind::interrupt(), SignalKind::terminate()];

@@ -10,33 +10,33 @@ use crate::cluster::kind::IpFamily;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// A kind cluster of its own.
+    /// A new kind cluster.
     New {
-        /// Nodes, the control plane among them.
+        /// The number of nodes, including the control plane.
         nodes: usize,
-        /// The Kubernetes version, the lab's default unless given.
+        /// The Kubernetes version; `None` for the lab's default.
         kubernetes: Option<String>,
-        /// The cluster's DNS zone, `cluster.local` unless given.
+        /// The cluster's DNS zone; `None` for `cluster.local`.
         domain: Option<String>,
-        /// The families of its addresses.
+        /// The address families.
         ip_family: IpFamily,
     },
-    /// A kind cluster that is there.
+    /// An existing kind cluster.
     Kind(String),
-    /// A context of a kubeconfig file. Its cluster pulls the images that the manifests name.
+    /// A context of a kubeconfig file. Its cluster pulls the manifests' images itself.
     Context {
-        /// The file.
+        /// The kubeconfig file.
         kubeconfig: PathBuf,
-        /// The context; the file's current one unless given.
+        /// The context; `None` for the file's current one.
         context: Option<String>,
-        /// The UID of its namespace kube-system, as whoever means this cluster typed it in.
+        /// The UID of its namespace kube-system, as the user gave it to confirm the cluster.
         uid: Option<String>,
-        /// The witness's image, where the cluster can pull it.
+        /// The witness's image, which the cluster must be able to pull.
         witness_image: Option<String>,
-        /// Whether an API server may be used that does not prove who it is.
+        /// Whether an unauthenticated API server may be used.
         #[serde(default)]
         allow_insecure: bool,
-        /// The workload's namespace and a witness's, where somebody made them beforehand.
+        /// The workload's namespace and a witness's, if they were prepared beforehand.
         #[serde(default)]
         namespaces: Option<[String; 2]>,
     },

@@ -1,4 +1,4 @@
-//! A cluster that is ready for workloads, with what was read there once for all of them.
+//! A cluster that is ready for workloads, and facts read there once for all of them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,17 +25,17 @@ use crate::workload::{self, Manifest};
 
 const READY_WITHIN: Duration = Duration::from_secs(180);
 
-/// What the server is called that pods ask, where those behind it are not known.
+/// The name of the DNS server that pods ask when the servers behind it are unknown.
 const OF_PODS: &str = "resolv.conf";
 
-/// What a run is called, and where it writes.
+/// A run's name, and where it writes.
 #[derive(Debug, Clone)]
 pub struct RunContext {
-    /// Names the run, and the cluster that it makes.
+    /// The name of the run, and of the cluster that it creates.
     pub name: String,
     /// The run's directory.
     pub directory: PathBuf,
-    /// Where all that is done is written down.
+    /// Where everything that is done is recorded.
     pub journal: Journal,
     /// Multiplies every time limit.
     pub timeout_scale: f64,
@@ -49,26 +49,26 @@ impl RunContext {
 
 /// A cluster that is ready for workloads.
 pub struct TestCluster {
-    /// What the machine has.
+    /// The lab of this machine.
     pub lab: Lab,
     /// The connection.
     pub cluster: Cluster,
     /// The name of the kind cluster, or of the context.
     pub name: String,
-    /// In words: for reports.
+    /// The description for reports.
     pub description: String,
     loader: Loader,
-    /// The image that witnesses run.
+    /// The witness's image.
     pub witness_image: String,
     /// The node image that stands in for another one.
     pub node_substitution: Option<Substitution>,
-    /// The API server's feature gates, as far as they may be read.
+    /// The API server's feature gates, as far as the account may read them.
     pub gates: BTreeMap<String, bool>,
     /// The taints of each node that takes pods.
     pub taints: Vec<Vec<Taint>>,
-    /// How many nodes it has.
+    /// The number of nodes.
     pub size: usize,
-    /// The nodes, where they are containers of this machine.
+    /// The nodes, if they are containers of this machine.
     pub nodes: Option<Nodes>,
     /// The cluster's DNS.
     dns: dns::Dns,
@@ -76,22 +76,22 @@ pub struct TestCluster {
     pub domain: String,
     /// How long DNS may take to follow a change, in milliseconds.
     pub dns_budget_ms: u64,
-    /// How to find it again, where it is somebody else's.
+    /// How to find an existing cluster of a kubeconfig again.
     pub(super) place: Option<Place>,
 }
 
-/// How a cluster is reached.
+/// How a cluster was reached.
 pub(super) struct Reached {
     /// The connection.
     pub cluster: Cluster,
-    /// The kind cluster's name, where it is one of this machine: images can be loaded then.
+    /// The name of the kind cluster, if it is on this machine. Then images can be loaded.
     kind: Option<String>,
     nodes: Option<NodeImage>,
     witness_image: Option<String>,
 }
 
 impl TestCluster {
-    /// What scenarios need of it.
+    /// What scenarios need of the cluster.
     pub(super) fn access(&self, dns_servers: Vec<(String, SocketAddr)>, newer: Option<Newer>) -> ClusterAccess {
         ClusterAccess {
             client: self.cluster.client.clone(),
@@ -102,22 +102,22 @@ impl TestCluster {
         }
     }
 
-    /// The witness's namespace, where somebody made it and the workload's beforehand.
+    /// The witness's namespace, if the run's namespaces were prepared beforehand.
     pub(super) fn witness_namespace(&self) -> Option<&str> {
         let [_, witness] = self.place.as_ref()?.namespaces.as_ref()?;
         Some(witness)
     }
 
-    /// Whether somebody made the run's namespaces beforehand.
+    /// Whether the run's namespaces were prepared beforehand.
     pub(super) fn has_namespaces(&self) -> bool {
         self.witness_namespace().is_some()
     }
 
-    /// Records how DNS is set up, and tells which servers are to be asked, by name and address: those behind the Service, or
-    /// where pods ask somebody else, as the witness tells, that one.
+    /// Records the DNS setup, and returns the servers to ask, by name and address: the servers behind the Service, or,
+    /// if the witness reports that pods ask another server, that one.
     ///
     /// # Errors
-    /// When the witness does not tell.
+    /// When the witness does not answer.
     pub(super) async fn record_dns(
         &self,
         journal: &Journal,
@@ -132,7 +132,7 @@ impl TestCluster {
         let (servers, corefile) = if let Some(own) = own {
             journal.note(format!("pods ask {own} for names, and what stands behind it is not asked by itself"));
             let server = DnsServer { name: OF_PODS.to_owned(), uid: OF_PODS.to_owned(), address: own };
-            // A Corefile of servers that pods do not ask says nothing of what they are told.
+            // The Corefile of servers that pods do not ask says nothing about their answers.
             let corefile = corefile.as_ref().filter(|_| servers.is_empty());
             (vec![dns::Server { server, at: SocketAddr::new(own, 53) }], corefile)
         } else {
@@ -144,7 +144,7 @@ impl TestCluster {
         }
         let record = |of, value| journal.log.record(What::Snapshot(Snapshot { of, value }));
         match unread.as_ref().filter(|_| behind) {
-            // Without it nobody knows how late DNS may be.
+            // Without the Corefile the possible delay of DNS is unknown.
             Some(why) => journal.note(format!("the Corefile cannot be read: {why}")),
             None => drop(record(SnapshotOf::Corefile, corefile.map_or(json!(false), |text| json!(text)))),
         }
@@ -152,11 +152,11 @@ impl TestCluster {
         Ok(servers.into_iter().map(|it| (it.server.name, it.at)).collect())
     }
 
-    /// Makes or finds the cluster, and brings these images into it. A cluster that is made is put into `owned` before it
-    /// comes to be, so that the caller can remove it whatever happens.
+    /// Creates or finds the cluster, and brings these images into it. A new cluster is stored in `owned` before it is
+    /// created, so that the caller can remove it whatever happens.
     ///
     /// # Errors
-    /// When the cluster cannot be made, found, or does not get ready.
+    /// When the cluster cannot be created or found, or does not become ready.
     pub async fn open(
         lab: Lab,
         target: &Target,
@@ -185,11 +185,11 @@ impl TestCluster {
         let loader = Loader::new(&lab, &cluster.client, kind.clone());
         let ready = run_context.journal.step(None, "wait for nodes and DNS", async {
             let limit = run_context.scaled(READY_WITHIN);
-            // Of a cluster that is there, nodes may be away that nobody needs.
+            // An existing cluster may have unneeded nodes that are down.
             let wanted = if owned.is_some() { Wanted::All } else { Wanted::Some };
             tokio::try_join!(ready(&nodes, "", "nodes", wanted, limit), dns::find(&cluster.client, wanted, limit))
         });
-        // Nodes take images long before they are Ready.
+        // Nodes accept images long before they are Ready.
         let ((nodes, dns), _) = tokio::try_join!(ready, loader.provide(images, &run_context.journal))?;
         let gates = feature_gates(&cluster.client).await;
         let corefile = dns.corefile.as_deref();
@@ -215,7 +215,7 @@ impl TestCluster {
         })
     }
 
-    /// The manifests as nodes take them that images were loaded into.
+    /// The manifests for nodes into which images were loaded.
     pub(super) fn taking_from_nodes(&self, manifests: Vec<Manifest>, journal: &Journal) -> Vec<Manifest> {
         if self.nodes.is_none() {
             return manifests;
@@ -230,17 +230,16 @@ impl TestCluster {
         manifests
     }
 
-    /// The images of these manifests that are to be loaded.
+    /// The images of these manifests to load.
     pub(super) async fn images_of(&self, manifests: &[Manifest], journal: &Journal) -> Vec<String> {
         let target = Target::Kind(self.name.clone());
         if self.nodes.is_none() { Vec::new() } else { to_load(&self.lab, &target, manifests, journal).await }
     }
 
-    /// Brings images into the cluster, where it is one that images can be loaded into, and tells which stand in for
-    /// others.
+    /// Brings images into the cluster, if it is one that images can be loaded into, and returns the substitutions.
     ///
     /// # Errors
-    /// When an image is neither ready, nor in the engine, nor to be pulled.
+    /// When an image is neither in the lab nor in the engine, and cannot be pulled.
     pub async fn provide(&self, images: &[String], journal: &Journal) -> Result<Vec<Substitution>, RunError> {
         self.loader.provide(images, journal).await
     }
@@ -258,7 +257,7 @@ fn node_substitution(node: &NodeImage) -> Substitution {
     }
 }
 
-/// Makes the cluster, or finds the one that is there.
+/// Creates the cluster, or finds an existing one.
 pub(super) async fn reach(
     lab: &Lab,
     target: &Target,
@@ -285,7 +284,7 @@ pub(super) async fn reach(
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                 return Err(RunError::NoCluster { name: name.clone(), known });
             }
-            // It holds the keys to a cluster that lives on: it stays out of the run's directory.
+            // This file holds the keys to a cluster that lives on, so it must not be in the run's directory.
             let keys = tempfile::NamedTempFile::new()
                 .map_err(|source| RunError::File { path: std::env::temp_dir(), source })?;
             kind::export_kubeconfig(lab, name, keys.path()).await?;

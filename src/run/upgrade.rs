@@ -1,4 +1,4 @@
-//! What an upgrade adds to a run: the releases that it goes from and to, and the checks once more on the new one.
+//! The upgrade part of a run: the releases to upgrade from and to, and the checks again on the new release.
 
 use super::target::Target;
 use super::test_cluster::{RunContext, TestCluster};
@@ -10,24 +10,24 @@ use crate::driver::Newer;
 use crate::evidence::{Conformed, Evidence, Phase, Scenario, Snapshot, SnapshotOf, What};
 use crate::workload;
 
-/// Beneath the run's directory: what the workload that is deployed once more left.
+/// The folder, below the run's directory, for the workload that is deployed again.
 const AGAIN: &str = "conformance";
 
 const SCENARIO: Scenario = Scenario::Upgrade;
 
 /// The releases of an upgrade.
 pub(super) struct Route {
-    /// Where the cluster is that is to be upgraded, with the release that it begins with where it is made.
+    /// The cluster to upgrade; for a new cluster, with the release to begin with.
     pub target: Target,
-    /// What it is upgraded to.
+    /// The release to upgrade to.
     pub newer: Option<Newer>,
 }
 
-/// The target of a run. One that is made for an upgrade gets the latest release that leads to the one asked for, unless
-/// another one is asked for too.
+/// The target of a run. A new cluster for an upgrade gets the latest release that can be upgraded to the requested one,
+/// unless the user chose a release to begin with.
 ///
 /// # Errors
-/// When there is no such release, or no way from one to the other.
+/// When there is no such release, or when one cannot be upgraded to the other.
 pub(super) fn route(settings: &Settings, lab: &Lab) -> Result<Route, RunError> {
     let Some(to) = settings.upgrade else { return Ok(Route { target: settings.target.clone(), newer: None }) };
     let node = lab.node_image(Some(&to.to_string()))?.clone();
@@ -51,17 +51,16 @@ pub(super) fn route(settings: &Settings, lab: &Lab) -> Result<Route, RunError> {
     Ok(Route { target, newer: Some(Newer { lab: lab.clone(), node }) })
 }
 
-/// Refuses an upgrade that there is no way for, once it is known what runs there.
+/// Rejects an impossible upgrade, once it is known what runs on the cluster.
 ///
 /// # Errors
-/// When the cluster's release does not lead to the one that is asked for.
+/// When the cluster's release cannot be upgraded to the requested one.
 pub(super) fn possible(test_cluster: &TestCluster, newer: &Newer) -> Result<(), RunError> {
     let (from, to): (Version, Version) = (test_cluster.cluster.version.parse()?, newer.node.kubernetes.parse()?);
     Ok(from.leads_to(to)?)
 }
 
-/// Whether the scenario has come to its end, by the evidence so far: a cluster that is upgraded by half is not put to the
-/// checks of the new version.
+/// Whether the evidence shows that the scenario finished: a half-upgraded cluster is not checked on the new release.
 ///
 /// # Errors
 /// When the evidence cannot be read.
@@ -71,8 +70,8 @@ pub(super) fn ended(evidence: &std::path::Path) -> Result<bool, RunError> {
     Ok(Evidence::read(evidence)?.records.iter().any(|record| ended(&record.what)))
 }
 
-/// Deploys the workload once more on the upgraded cluster, acts every scenario, writes reports of their own, and records
-/// in the first run what the checks say.
+/// Deploys the workload again on the upgraded cluster, acts every scenario, writes separate reports, and records the
+/// verdicts in the first run.
 ///
 /// # Errors
 /// When the second run cannot begin or is cut short.
@@ -84,7 +83,7 @@ pub(super) async fn conform(
 ) -> Result<(), RunError> {
     let directory = run_context.directory.join(AGAIN);
     std::fs::create_dir_all(&directory).map_err(|source| RunError::File { path: directory.clone(), source })?;
-    // A run of its own, whose name tells which one it belongs to; a namespace is called after the end of it.
+    // A run of its own, whose name shows which run it belongs to. The end of that name is in its namespace's name.
     let name = format!("{}-{}", run_context.name, &workload::random_word()[..6]);
     let again = open_context(name, directory, run_context.timeout_scale, &run_context.journal.progress)?;
     let settings = Settings {

@@ -1,4 +1,4 @@
-//! Witnesses: the pods that ask, and keep the ledger, from inside the cluster.
+//! Witnesses: the pods that ask questions, and keep the ledger, inside the cluster.
 
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ const KEEPER: &str = include_str!("../../manifests/witness/keeper.yaml");
 
 const LABEL: &str = "app.kubernetes.io/name=steadfast-witness";
 
-/// The Secret that a witness has its password from, and its keys.
+/// The Secret with a witness's password, and its keys.
 const SECRET: &str = "steadfast-witness";
 const WRITER: &str = "password";
 const REPLICA: &str = "replica-password";
 const ADMIN: &str = "admin-password";
 
-/// The manifests of a witness for one run: a pod without a controller, which no drain takes away.
+/// The manifests of a witness for one run: a pod without a controller, which a drain does not evict.
 pub(super) fn pod(image: &str, password: &Secret, beside: &Beside) -> Result<Vec<Manifest>, RunError> {
     let mut manifests = workload::parse("the witness's manifests", POD)?;
     for Manifest { object, .. } in &mut manifests {
@@ -42,24 +42,24 @@ pub(super) fn pod(image: &str, password: &Secret, beside: &Beside) -> Result<Vec
     Ok(beside.pull_secrets.iter().cloned().chain(manifests).collect())
 }
 
-/// What the accounts log in with that the harness makes.
+/// The passwords of the accounts that the harness creates.
 pub(super) struct Passwords {
-    /// The ledger's.
+    /// Of the account that writes the ledger.
     pub writer: Secret,
-    /// The replicas'. A witness does not see it: `before` keeps it for who has to configure them once more.
+    /// Of the replication account. A witness does not see it: `before` keeps it for a later configuration of replicas.
     pub replica: Secret,
-    /// That of the account which is made where root may not come from elsewhere; kept likewise.
+    /// Of the account that is created if root may log in only locally. It is kept likewise.
     pub admin: Secret,
 }
 
 impl Passwords {
-    /// New ones.
+    /// New random passwords.
     pub fn random() -> Self {
         let random = || Secret::from(workload::random_password());
         Self { writer: random(), replica: random(), admin: random() }
     }
 
-    /// Those that a keeper of this namespace has, if there is one.
+    /// The passwords that a keeper in this namespace holds, if there is one.
     ///
     /// # Errors
     /// When the API server cannot be asked.
@@ -74,8 +74,8 @@ impl Passwords {
     }
 }
 
-/// The manifests of a witness for the time until somebody has upgraded the cluster: a drain moves it, and its ledger goes
-/// with it. Its claim has this class, or the cluster's default one.
+/// The manifests of a witness for an external upgrade: a drain moves its pod, and its ledger moves along. Its claim has
+/// this class, or the cluster's default class.
 pub(super) fn keeper(
     image: &str,
     passwords: &Passwords,
@@ -105,7 +105,7 @@ pub(super) fn keeper(
     Ok(manifests)
 }
 
-/// Opens the conversation with the witness of a namespace, once it is Ready.
+/// Opens a session with the witness of a namespace, once it is Ready.
 pub(super) async fn session(client: &Client, namespace: &str, limit: Duration) -> Result<Session, RunError> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let ready = ready(&pods, LABEL, &format!("the witness in {namespace}"), Wanted::All, limit).await?;

@@ -1,4 +1,4 @@
-//! The run of one workload: it is put through scenarios on a cluster, and everything is recorded.
+//! The run of one workload: acts scenarios on it in a cluster, with everything recorded.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
@@ -15,13 +15,13 @@ use super::guest::{Guest, Plans};
 use super::images::substituted;
 use super::names::{short_name, usable, word_of};
 use super::password::password;
-use super::scope::{Disruption, Scope};
+use super::scope::Scope;
 use super::test_cluster::{RunContext, TestCluster};
 use super::{RunError, preflight_workload, witness};
 use crate::driver::{
     self, Accounts, Context, FaultInjection, Journal, LedgerOptions, Made, Newer, Parts, Timeouts, Witnesses, Workload,
 };
-use crate::evidence::{Budgets, Note, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What};
+use crate::evidence::{Budgets, Disrupts, Note, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What};
 use crate::probe::Session;
 use crate::record::Recorder;
 use crate::scenario::{self};
@@ -30,35 +30,35 @@ use crate::workload::{self, Credentials, Manifest};
 
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(60);
 
-/// What is put to the test.
+/// The workload under test.
 pub struct WorkloadRun {
     /// Its name, its directory, its journal.
     pub run_context: RunContext,
     /// The workload's manifests.
     pub manifests: Vec<Manifest>,
-    /// The namespace; one named after the run, unless given or named by the manifests.
+    /// The namespace; `None` for the one that the manifests name, or else one named after the run.
     pub namespace: Option<String>,
-    /// What is said of it beside its manifests, and what it is held to.
+    /// What the user said about it besides its manifests, and the demands on it.
     pub config: RunConfig,
     /// The scenarios, in order.
     pub scenarios: Vec<Scenario>,
-    /// What a mutant injects.
+    /// The faults that a mutant injects.
     pub injections: Vec<FaultInjection>,
-    /// What it may disrupt.
-    pub disruption: Disruption,
-    /// What the cluster is upgraded to, where the run is about that.
+    /// What the run may disrupt.
+    pub may_disrupt: Disrupts,
+    /// The release to upgrade the cluster to, in a run that upgrades.
     pub newer: Option<Newer>,
 }
 
-/// How a run is cut short, and what then becomes of what it made.
+/// How a run is cut short, and whether its objects are kept.
 pub struct Ending<'a> {
     /// Cuts the scenarios short.
     pub cancel: CancellationToken,
-    /// Whether to leave everything as it is, asked once the scenarios have ended.
+    /// Whether to leave everything in place. Asked once the scenarios have ended.
     pub keep: &'a (dyn Fn(Result<(), &RunError>) -> bool + Send + Sync),
 }
 
-/// What outlives the acting of the scenarios: the clean-up needs it, also when they were cut short.
+/// What the clean-up needs, even if the scenarios were cut short.
 #[derive(Default)]
 struct Standing {
     made: Made,
@@ -68,10 +68,10 @@ struct Standing {
     guest: OnceLock<Guest>,
 }
 
-/// Acts the scenarios and deletes what they made.
+/// Acts the scenarios and deletes what they created.
 ///
 /// # Errors
-/// When it cannot begin, or was cut short. A scenario that fails is evidence, not an error.
+/// When it cannot begin, or when it was cut short. A scenario that fails is evidence, not an error.
 pub async fn exercise(
     test_cluster: &TestCluster,
     workload_run: &WorkloadRun,
@@ -82,7 +82,7 @@ pub async fn exercise(
     let acted = tokio::select! {
         acted = caught(Box::pin(act(test_cluster, workload_run, &standing))) => acted,
         () = ending.cancel.cancelled() => Err(RunError::Interrupted),
-        // What is not on record proves nothing: nothing is disturbed any more.
+        // Unrecorded acts prove nothing, so stop disrupting.
         () = journal.log.broken() => Err(RunError::unwritten(&journal.log)),
     };
     if let Some(context) = standing.context.get() {
@@ -94,14 +94,14 @@ pub async fn exercise(
     }
     let limit = Timeouts::scaled(workload_run.run_context.timeout_scale).teardown;
     let torn_down = tear_down(test_cluster, workload_run, &standing, limit).await;
-    // The teardown asks once, in an order that can be judged; this asks until nothing is left.
+    // The teardown asks once, in an order that can be judged. This asks until nothing is left.
     let cleaned = match standing.guest.into_inner() {
         Some(guest) => guest.leave(limit).await,
         None => torn_down,
     };
     match (acted, cleaned) {
         (Err(first), Err(second)) => {
-            // Only one of them can be the run's trouble; both are told.
+            // Only one of them can be the run's error, so announce the other.
             journal.announce(&second.to_string());
             Err(first)
         }
@@ -109,7 +109,7 @@ pub async fn exercise(
     }
 }
 
-/// A panic is an error like others: what was made has to go.
+/// Turns a panic into an error, because the run's objects must be removed.
 async fn caught(acting: impl Future<Output = Result<(), RunError>>) -> Result<(), RunError> {
     AssertUnwindSafe(acting).catch_unwind().await.unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
@@ -118,7 +118,7 @@ async fn caught(acting: impl Future<Output = Result<(), RunError>>) -> Result<()
     })
 }
 
-/// Deletes what the scenarios made, on record.
+/// Deletes what the scenarios created, on record.
 async fn tear_down(
     test_cluster: &TestCluster,
     workload_run: &WorkloadRun,
@@ -140,7 +140,7 @@ async fn tear_down(
         Ok::<_, RunError>(())
     };
     let torn_down = journal.scenario(Scenario::Teardown, torn_down);
-    // Every wait of the teardown has its limit; this one is for an API server that takes requests and never answers.
+    // Every wait of the teardown has a limit. This one is for an API server that accepts requests and never answers.
     match tokio::time::timeout(limit * 2, Box::pin(torn_down)).await {
         Ok(torn_down) => torn_down,
         Err(_) => Err(RunError::NotTornDown { namespace: namespace.to_owned(), limit: limit * 2 }),
@@ -182,7 +182,7 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
     let root_password = password(test_cluster, &manifests, namespace, &credentials, &standing.made).await?;
     redaction.learn([&root_password, &passwords.replica, &passwords.writer, &passwords.admin].map(Secret::expose));
     let recorder = Recorder::start(client, namespace, &journal.log).await?;
-    // It is set once: a workload is run once.
+    // It is empty, because a workload is run once.
     let _ = standing.recorder.set(recorder);
     let start = |namespace| start_witness(test_cluster, workload_run, namespace, &witness, standing);
     let started = async { tokio::try_join!(start(namespace), start(&far)) };
@@ -225,9 +225,9 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
     let context = standing.context.get_or_init(|| context);
     act_scenarios(context, journal, &scope.scenarios).await;
     ended.cancel();
-    // Every question has a deadline of its own. A prober that panicked leaves pods unasked, which shows in the evidence.
+    // Every question has its own deadline. If the prober panicked, the evidence shows pods that were not asked.
     let _ = prober.await;
-    // What the witness still holds then belongs to a ledger that nobody stopped.
+    // Entries that the witness still holds belong to a ledger that nobody stopped.
     let _ = collector.await;
     Ok(())
 }
@@ -240,7 +240,7 @@ struct Prepared {
     substitutions: Vec<Substitution>,
 }
 
-/// Brings the images, and has the manifests say what this run applies.
+/// Brings the images, and adapts the manifests to this run.
 async fn prepare(
     test_cluster: &TestCluster,
     workload_run: &WorkloadRun,
@@ -264,8 +264,8 @@ async fn prepare(
     Ok(Prepared { subject, credentials, manifests, substitutions })
 }
 
-/// Makes the run's namespaces, or finds those that somebody made fit; on somebody else's cluster they, and all that comes into
-/// them, stand in the run's book first.
+/// Creates the run's namespaces, or adapts prepared ones. On an existing cluster, namespaces and objects are first
+/// noted in the run's book.
 async fn settle_in(
     test_cluster: &TestCluster,
     workload_run: &WorkloadRun,
@@ -283,11 +283,11 @@ async fn settle_in(
     }
     if let Some(place) = &test_cluster.place {
         let guest = Guest::arrive(&test_cluster.cluster, place, run, plans)?;
-        // It is set once: a workload is run once.
+        // It is empty, because a workload is run once.
         let _ = standing.guest.set(guest);
     }
     if !test_cluster.has_namespaces() {
-        // The second one is like the first, but takes no pods of the workload.
+        // The second namespace is like the first, but has no pods of the workload.
         let like = plans.manifests.iter().filter(|manifest| manifest.is_namespace());
         let far: Vec<Manifest> = like.chain(plans.witness).cloned().collect();
         for (name, manifests) in plans.namespaces.into_iter().zip([plans.manifests, &far]) {
@@ -298,8 +298,8 @@ async fn settle_in(
     Ok(())
 }
 
-/// Acts each scenario whose foundations stand. Once the workload does not come back from one, those that would disrupt it
-/// further are not begun: each would only wait for it once more.
+/// Acts each scenario whose required scenarios succeeded. Once the workload does not recover from one, further
+/// disruptive scenarios are not begun: each would only wait for it again.
 async fn act_scenarios(context: &Context, journal: &Journal, scenarios: &[Scenario]) {
     let mut fallen: Vec<Scenario> = Vec::new();
     let mut away = false;
@@ -325,10 +325,10 @@ async fn act_scenarios(context: &Context, journal: &Journal, scenarios: &[Scenar
 }
 
 impl WorkloadRun {
-    /// The namespace, refused before anything is made where no run may use it.
+    /// The namespace. Unusable ones are rejected before anything is created.
     ///
     /// # Errors
-    /// When the manifests do not agree on one, or it cannot be used.
+    /// When the manifests name different namespaces, or when it cannot be used.
     pub fn namespace(&self) -> Result<String, RunError> {
         let named = workload::namespace(&self.manifests, self.namespace.as_deref())?;
         usable(named.unwrap_or_else(|| short_name(&self.run_context.name)))
@@ -365,7 +365,7 @@ pub(super) fn description(
     }
 }
 
-/// Starts a witness in a namespace, and opens the conversation with it.
+/// Starts a witness in a namespace, and opens a session with it.
 async fn start_witness(
     test_cluster: &TestCluster,
     workload_run: &WorkloadRun,

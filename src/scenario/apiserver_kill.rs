@@ -1,4 +1,4 @@
-//! Kills the API server: the workload must go on without it, and the run's own view of it must come back.
+//! Kills the API server: the workload must continue without it, and the run's watches must recover.
 
 use super::recover::recovered;
 use crate::driver::Context;
@@ -31,7 +31,7 @@ async fn kill(context: &Context, node: &str) -> Result<(), ScenarioError> {
                 Ok(_) => return WaitStatus::Pending("still the old one".to_owned()),
                 Err(_) => return WaitStatus::Pending("there is none".to_owned()),
             }
-            // It is asked who it is once it has answered: the one that answers may be yet another one.
+            // Ask for its identity only after it has answered: the process may have been replaced again.
             match ready(context).await {
                 Ok(()) => machines
                     .api_server(node)
@@ -46,7 +46,7 @@ async fn kill(context: &Context, node: &str) -> Result<(), ScenarioError> {
     context.disrupt(Act::RestartApiServer, doing).await
 }
 
-/// Whether the API server says that it is ready (<https://kubernetes.io/docs/reference/using-api/health-checks/>).
+/// Whether the API server reports that it is ready (<https://kubernetes.io/docs/reference/using-api/health-checks/>).
 async fn ready(context: &Context) -> kube::Result<()> {
     let request = http::Request::get("/readyz").body(Vec::new()).map_err(kube::Error::HttpError)?;
     context.cluster.client.request_text(request).await.map(drop)

@@ -1,4 +1,4 @@
-//! Scales the last pod away while claims are to go with their pods, and sees which of them go.
+//! Scales the last pod away while the policy deletes claims with their pods, and records which claims are deleted.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
     context.inject(InjectionPoint::Claiming).await;
     let scaled = scale_away(context, all - 1);
     let scaled = context.journal.step(Scenario::Claims, &format!("scale to {}", all - 1), scaled).await;
-    // Whatever came of it, the set is to be what it was.
+    // Restore the StatefulSet whatever happened.
     let back = async {
         set_policy(context, context.workload.subject.claim_policy.when_scaled).await?;
         let doing = async {
@@ -31,7 +31,7 @@ pub(super) async fn claims(context: &Context) -> Result<(), ScenarioError> {
     let back = context.journal.step(Scenario::Claims, &format!("scale to {all}"), back).await;
     scaled.and(back)?;
     if context.replicating() {
-        // It came back empty, as it was meant to, and fetches everything again.
+        // The pod came back empty, as intended, and copies everything again.
         follow(context, &Checkpoint::Replicating, &[context.workload.subject.nth(all - 1)]).await?;
     }
     recovered(context, Scenario::Claims).await

@@ -1,4 +1,4 @@
-//! Deletes every pod of the set at once: the set must come up again from nothing but its claims.
+//! Deletes every pod of the StatefulSet at once: the workload must recover from its claims alone.
 
 use futures::future::{join_all, try_join_all};
 

@@ -1,4 +1,4 @@
-//! Deploys the workload, and asks it who it is once every pod is Ready.
+//! Deploys the workload, and asks for its identity once every pod is Ready.
 
 use futures::future::join_all;
 
@@ -36,7 +36,7 @@ pub(super) async fn deploy(context: &Context) -> Result<(), ScenarioError> {
     context.journal.step(Scenario::Deploy, "apply the manifests again", context.disrupt(Act::Reapply, again)).await
 }
 
-/// Applies the manifests, and records what the API server then has.
+/// Applies the manifests, and records the resulting objects of the API server.
 async fn apply_all(context: &Context) -> Result<u64, ScenarioError> {
     let mut made = context.workload.made.lock().await;
     let applied =
@@ -46,7 +46,7 @@ async fn apply_all(context: &Context) -> Result<u64, ScenarioError> {
     Ok(context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Applied, value })))
 }
 
-/// Waits until every pod of the set is Ready. The limit is one pod's, again for each pod that became Ready.
+/// Waits until every pod of the StatefulSet is Ready. The time limit starts again for each pod.
 pub(super) async fn started(context: &Context) -> Result<(), ScenarioError> {
     for pod in context.workload.subject.pods() {
         context.ready(&pod, None).await?;
@@ -54,7 +54,7 @@ pub(super) async fn started(context: &Context) -> Result<(), ScenarioError> {
     settled(context, context.workload.subject.replicas).await
 }
 
-/// Waits until the controller has seen the set's latest spec and reports as many pods, all Ready.
+/// Waits until the controller has seen the StatefulSet's latest spec and reports this many pods, all Ready.
 pub(super) async fn settled(context: &Context, replicas: u32) -> Result<(), ScenarioError> {
     let wanted = i64::from(replicas);
     let what = format!("StatefulSet {} with {wanted} Ready pods", context.workload.subject.set);

@@ -1,4 +1,4 @@
-//! Replaces the cluster's DNS servers, all at once.
+//! Replaces all DNS servers of the cluster at once.
 
 use std::net::SocketAddr;
 use std::sync::PoisonError;
@@ -27,7 +27,7 @@ pub(super) async fn dns_replace(context: &Context) -> Result<(), ScenarioError> 
     recovered(context, Scenario::DnsReplace).await
 }
 
-/// Deletes every DNS server, waits for as many new ones, and has these asked from now on.
+/// Deletes every DNS server, waits for as many new ones, and uses these from now on.
 async fn replace(context: &Context) -> Result<Vec<u64>, ScenarioError> {
     let servers: Api<Pod> = Api::namespaced(context.cluster.client.clone(), NAMESPACE);
     let mut old = Vec::new();
@@ -53,7 +53,8 @@ async fn replace(context: &Context) -> Result<Vec<u64>, ScenarioError> {
 }
 
 impl Context {
-    /// Waits until the DNS servers are those that their Deployment wants, all Ready, and has these asked from now on.
+    /// Waits until the DNS servers are those of their Deployment's latest revision, all Ready, and uses these from now
+    /// on.
     pub(super) async fn dns_rolled_out(&self) -> Result<(), ScenarioError> {
         let deployments: Api<Deployment> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
         let rolled_out = self.poll("the DNS servers rolled out", self.timeouts.pod_ready, async || {
@@ -66,7 +67,7 @@ impl Context {
                 Err(error) => return WaitStatus::Pending(error.to_string()),
             };
             let servers: Vec<DnsServer> = there.iter().filter_map(ready_server).collect();
-            // Of a cluster that runs them in another way, those that are there have to do.
+            // If the cluster runs DNS without a Deployment, the existing servers must suffice.
             let enough =
                 wanted.is_some_and(|wanted| usize::try_from(wanted).is_ok_and(|wanted| servers.len() >= wanted));
             if enough && servers.len() == there.len() {
@@ -81,7 +82,7 @@ impl Context {
     }
 }
 
-/// How many pods a Deployment has, once it has no other ones than it wants
+/// The number of a Deployment's pods once its rollout is complete
 /// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment>).
 fn replicas_rolled_out(deployment: &Deployment) -> Option<i32> {
     let (spec, status) = (deployment.spec.as_ref()?, deployment.status.as_ref()?);
@@ -91,7 +92,7 @@ fn replicas_rolled_out(deployment: &Deployment) -> Option<i32> {
     (seen && all.iter().all(|count| count.unwrap_or(0) == wanted)).then_some(wanted)
 }
 
-/// Has these servers asked from now on, and returns the record that tells of them.
+/// Makes these the servers to ask from now on, and returns the record that says so.
 fn ask_from_now_on(context: &Context, servers: Vec<DnsServer>) -> u64 {
     let asked = servers.iter().map(|server| (server.name.clone(), SocketAddr::new(server.address, 53))).collect();
     *context.cluster.dns_servers.lock().unwrap_or_else(PoisonError::into_inner) = asked;
@@ -99,7 +100,7 @@ fn ask_from_now_on(context: &Context, servers: Vec<DnsServer>) -> u64 {
     context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::DnsServers, value }))
 }
 
-/// A server that can be asked: one that is told to go still says that it is Ready.
+/// A server that can be asked. A pod that is being deleted still reports Ready, so it does not count.
 fn ready_server(pod: &Pod) -> Option<DnsServer> {
     let ready = pod.metadata.deletion_timestamp.is_none() && has_condition(&serde_json::to_value(pod).ok()?, "Ready");
     let address = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! Drains the primary's node: its volume is there, so the pod that takes the primary's place has to wait for the node.
+//! Drains the primary's node. The primary's volume is on that node, so the replacement pod must wait for the node.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, EvictParams};
@@ -12,10 +12,10 @@ use crate::evidence::{Act, PodLife, Scenario};
 use crate::record::WaitStatus;
 use crate::workload::by_uid;
 
-/// What the scheduler says of a pod that no node may take.
+/// The scheduler's message for a pod that fits on no node.
 const UNSCHEDULABLE: &str = "nodes are available";
 
-/// Only the set's pods are evicted: whatever else the node carries stays, so it may be any node.
+/// Evicts only the StatefulSet's pods. Everything else stays, so any node may be drained.
 pub(super) async fn drain(context: &Context) -> Result<(), ScenarioError> {
     let node = context.node_of(&context.workload.subject.primary()).unwrap_or_default();
     let pods = context.pods_on(&node);
@@ -33,7 +33,7 @@ pub(super) async fn drain(context: &Context) -> Result<(), ScenarioError> {
     recovered(context, Scenario::Drain).await
 }
 
-/// Cordons a node, evicts these pods, and waits until the first one's place is taken by a pod that cannot come back there.
+/// Cordons a node, evicts these pods, and waits until the first pod has a replacement that cannot return to the node.
 pub(super) async fn empty(context: &Context, node: &str, pods: &[(String, String)]) -> Result<(), ScenarioError> {
     let doing = async {
         let mut proof = vec![context.cordon(node, true).await?];
@@ -54,12 +54,12 @@ pub(super) async fn empty(context: &Context, node: &str, pods: &[(String, String
     context.disrupt(Act::Drain { node: node.to_owned() }, doing).await
 }
 
-/// Asks for the eviction of the pod with this UID until a disruption budget lets it go, if it does in time.
+/// Evicts the pod with this UID, retrying until a PodDisruptionBudget allows it. Returns whether that happened in time.
 pub(super) async fn evict(context: &Context, pods: &Api<Pod>, pod: &str, uid: &str) -> Result<bool, ScenarioError> {
     let parameters = EvictParams { delete_options: Some(by_uid(uid)), ..EvictParams::default() };
     let ask = async || match pods.evict(pod, &parameters).await {
         Ok(_) => WaitStatus::Met(Ok(())),
-        // It went by itself, and another one may have its name by now.
+        // The pod is gone already, and another one may have its name.
         Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => WaitStatus::Met(Ok(())),
         Err(kube::Error::Api(status)) if status.code == 429 => WaitStatus::Pending(status.message.clone()),
         Err(error) => WaitStatus::Met(Err(error)),
@@ -70,8 +70,7 @@ pub(super) async fn evict(context: &Context, pods: &Api<Pod>, pod: &str, uid: &s
     }
 }
 
-/// Waits until the pod that took an evicted one's place finds no node, or, where its volumes may move, has found another
-/// one.
+/// Waits until the replacement of an evicted pod is unschedulable, or, if its volumes can move, is on another node.
 async fn waits(context: &Context, node: &str, pod: &str, old: &str) -> Result<u64, ScenarioError> {
     let elsewhere = |life: &PodLife| life.node.as_deref().is_some_and(|other| other != node);
     let what = format!("a new {pod} kept off {node}");

@@ -1,4 +1,4 @@
-//! What is done before and after an upgrade that somebody else makes, and nobody watches.
+//! What is done before and after an upgrade that the user performs and the harness does not watch.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::driver::servers::column;
 use crate::evidence::{Checkpoint, Question, Replication, Scenario, SqlAnswer, Stage, State};
 use crate::mysql::statements;
 
-/// Looks at a workload that somebody else deployed, and refuses it where the harness would write into what is not its own.
+/// Inspects an adopted workload, and rejects it if the harness would write to something that it does not own.
 ///
 /// # Errors
-/// When it does not run, or has something that is called like the harness's own.
+/// When it does not run, or when it has something with the name of the harness's own objects.
 pub async fn find(context: &Context) -> Result<(), ScenarioError> {
     let (checkpoint, primary) = (Checkpoint::Deployed, context.workload.subject.primary());
     let doing = async {
@@ -38,10 +38,10 @@ pub async fn find(context: &Context) -> Result<(), ScenarioError> {
     context.journal.step(Scenario::Deploy, "find the workload", doing).await
 }
 
-/// Makes what the ledger needs in servers that somebody else deployed, and starts it.
+/// Creates what the ledger needs in adopted servers, and starts the ledger.
 ///
 /// # Errors
-/// When a server or the witness does not do as it is asked.
+/// When a server or the witness fails to do so.
 pub async fn install_schema(context: &Context) -> Result<(), ScenarioError> {
     let (checkpoint, primary) = (Checkpoint::Replicating, context.workload.subject.primary());
     let doing = async {
@@ -52,7 +52,7 @@ pub async fn install_schema(context: &Context) -> Result<(), ScenarioError> {
     context.journal.step(Scenario::Replicate, "start the ledger", doing).await
 }
 
-/// Has replicas forget whom an earlier try, which was cut short, had them follow.
+/// Makes replicas forget the source that an earlier, interrupted call configured.
 pub async fn unfollow(context: &Context) {
     if context.workload.replication == Replication::Observed {
         return;
@@ -61,7 +61,7 @@ pub async fn unfollow(context: &Context) {
     context.identity(&checkpoint, &context.workload.subject.primary()).await;
     let flavour = context.flavour();
     let replicas: Vec<String> = context.workload.subject.replica_pods().collect();
-    // One that follows nobody yet may say so.
+    // A replica without a source may answer with an error.
     let forgetting = replicas.iter().map(|pod| {
         let statements = [flavour.stop(), flavour.forget_source()].map(str::to_owned).to_vec();
         context.ask(&checkpoint, pod, Question::Configure, statements)
@@ -69,10 +69,10 @@ pub async fn unfollow(context: &Context) {
     join_all(forgetting).await;
 }
 
-/// Reads the state before the upgrade. With a ledger that an earlier call started, `again`.
+/// Reads the state before the upgrade. With `again`, an earlier call has started the ledger.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the state cannot be read.
 pub async fn before(context: &Context, again: bool) -> Result<State, ScenarioError> {
     if again {
         meet_again(context, 0).await?;
@@ -80,10 +80,10 @@ pub async fn before(context: &Context, again: bool) -> Result<State, ScenarioErr
     read(context, Stage::Nothing, 0).await
 }
 
-/// Reads the state after the upgrade, once the control plane is as it was before.
+/// Reads the state after the upgrade, once all components of the control plane are back.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the state cannot be read.
 pub async fn after(context: &Context, before: Option<&State>) -> Result<(), ScenarioError> {
     let doing = async {
         meet_again(context, 1).await?;
@@ -94,17 +94,17 @@ pub async fn after(context: &Context, before: Option<&State>) -> Result<(), Scen
     context.journal.scenario(Scenario::Upgrade, doing).await
 }
 
-/// Takes away what the harness made in servers that somebody else deployed.
+/// Removes what the harness created in adopted servers.
 ///
 /// # Errors
-/// When the primary does not do as it is asked.
+/// When the primary fails to do so.
 pub async fn uninstall_schema(context: &Context) -> Result<(), ScenarioError> {
     let (checkpoint, primary) = (Checkpoint::Settled, context.workload.subject.primary());
     let gone = context.demand(&checkpoint, &primary, "drop the tables and the account", statements::uninstall_schema());
     context.journal.step(None, "move out of the servers", gone).await
 }
 
-/// Learns what the servers are, once the workload runs, and takes over the ledger.
+/// Learns the servers' flavour once the workload runs, and takes over the ledger.
 async fn meet_again(context: &Context, steps: u32) -> Result<(), ScenarioError> {
     started(context).await?;
     context.identity(&Checkpoint::Upgrading { steps }, &context.workload.subject.primary()).await;

@@ -1,5 +1,5 @@
-//! Scales the set to one pod more than it asks for, has that pod replicate, and scales back. The new pod's claim stays
-//! until the teardown.
+//! Scales the StatefulSet to one more pod than it specifies, makes that pod replicate, and scales back. The new pod's
+//! claim stays until the teardown.
 
 use super::deploy::settled;
 use super::recover::{caught_up, recovered, whole};
@@ -22,7 +22,7 @@ pub(super) async fn grow(context: &Context) -> Result<(), ScenarioError> {
         Ok(()) => context.journal.step(Scenario::Grow, &format!("have {pod} join"), join(context, &pod)).await,
         failed => failed,
     };
-    // Whatever came of it, the set is to be what it was.
+    // Restore the StatefulSet whatever happened.
     let back = context.journal.step(Scenario::Grow, &format!("scale to {all}"), scale_back(context, &pod)).await;
     joined.and(back)?;
     recovered(context, Scenario::Grow).await
@@ -39,7 +39,7 @@ async fn scale_up(context: &Context, pod: &str) -> Result<(), ScenarioError> {
     context.disrupt(Act::Scale { from: all, to: all + 1 }, doing).await
 }
 
-/// Has the new pod follow the primary from the beginning of its history, and compares it with the others.
+/// Makes the new pod replicate the primary's complete history, and compares it with the others.
 async fn join(context: &Context, pod: &str) -> Result<(), ScenarioError> {
     let checkpoint = Checkpoint::Joined;
     let new = [pod.to_owned()];

@@ -1,4 +1,4 @@
-//! Pauses a node for some seconds: nothing there runs or answers, and nobody says so.
+//! Pauses a node for some seconds: nothing there runs or answers, and nothing reports it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::driver::Disrupted;
 use crate::driver::ScenarioError;
 use crate::evidence::{Act, Scenario};
 
-/// For how long: shorter than it takes the cluster to give the node up, longer than a client waits for a query.
+/// How long to pause: shorter than the cluster needs to give the node up, longer than a client waits for a query.
 const PAUSED_FOR: Duration = Duration::from_secs(10);
 
 pub(super) async fn node_pause(context: &Context) -> Result<(), ScenarioError> {

@@ -1,4 +1,4 @@
-//! Shuts a node down and starts it again: its pods stay what they are, and all their containers are new.
+//! Shuts a node down and starts it again: its pods stay, and all their containers are new.
 
 use super::recover::recovered;
 use crate::driver::Context;
@@ -19,7 +19,7 @@ pub(super) async fn node_stop(context: &Context) -> Result<(), ScenarioError> {
     let back = context.journal.step(Scenario::NodeStop, &format!("start {node}"), context.undo(&stopped)).await;
     shut.and(back)?;
     for (pod, uid) in &pods {
-        // Until its kubelet says otherwise, a pod counts as Ready.
+        // A pod counts as Ready until its kubelet reports otherwise, so wait for the restart.
         context.restarted(pod, uid, asked).await?;
     }
     recovered(context, Scenario::NodeStop).await

@@ -1,4 +1,4 @@
-//! What every disruption ends with: the workload is awaited, and asked for all that it is.
+//! The end of every disruption: waits for the workload, and asks for its complete state.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ use crate::driver::Context;
 use crate::driver::ScenarioError;
 use crate::evidence::{Checkpoint, Scenario};
 
-/// Rows that are written once every pod is Ready again.
+/// The number of rows to write once every pod is Ready again.
 const ROWS: usize = 5;
 
-/// Between two tries to write on a primary that does not take it yet.
+/// The pause between two attempts to write on a primary that does not accept it yet.
 const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
-/// Waits until every pod is Ready, sees when all replicas follow again, and compares all that the servers hold. How long
-/// the recovery took shows in the first barrier, so that is asked for before anything else.
+/// Waits until every pod is Ready, measures when all replicas have caught up, and compares the servers' contents. The
+/// first barrier shows the recovery time, so it comes before everything else.
 pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(), ScenarioError> {
     let subject = &context.workload.subject;
     let checkpoint = Checkpoint::Recovered { scenario };
@@ -39,7 +39,7 @@ pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(
     if replicating && follow {
         whole(context, &checkpoint, &replicas).await?;
     } else if replicating {
-        // It may tell why.
+        // The replication status may say why.
         context.replica_status(&checkpoint, &replicas).await;
     }
     let pods: Vec<String> = subject.pods().collect();
@@ -48,8 +48,8 @@ pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(
     Ok(())
 }
 
-/// Writes until the primary acknowledges it, and has the replicas wait for that. Tells whether a write was acknowledged,
-/// and whether all replicas came that far.
+/// Writes until the primary acknowledges it, and makes the replicas wait for that. Returns whether a write was
+/// acknowledged, and whether all replicas caught up.
 pub(super) async fn caught_up(context: &Context, checkpoint: &Checkpoint, replicas: &[String]) -> (bool, bool) {
     let limit = context.timeouts.recovery;
     let begun = Instant::now();
@@ -61,7 +61,7 @@ pub(super) async fn caught_up(context: &Context, checkpoint: &Checkpoint, replic
     (written, context.barrier(checkpoint, replicas, limit).await)
 }
 
-/// Compares the primary and these replicas while nobody writes.
+/// Compares the primary and these replicas while the ledger is paused.
 pub(super) async fn whole(
     context: &Context,
     checkpoint: &Checkpoint,

@@ -1,5 +1,5 @@
-//! Configures replication by the primary's stable name, unless the workload does that itself; writes, and compares what
-//! the servers then hold.
+//! Configures replication by the primary's stable name, unless the workload does that itself. Then writes, and compares
+//! the servers' contents.
 
 use futures::future::try_join_all;
 
@@ -9,7 +9,7 @@ use crate::driver::ScenarioError;
 use crate::evidence::{Checkpoint, Replication, Scenario};
 use crate::mysql::statements;
 
-/// Rows that are written before replicas are compared.
+/// The number of rows to write before replicas are compared.
 const ROWS: usize = 20;
 
 pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
@@ -30,7 +30,7 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
     context.write(&checkpoint, ROWS).await;
     let limit = match context.workload.replication {
         Replication::Managed => context.timeouts.barrier,
-        // Whoever configures it may not have come to it yet.
+        // The workload may not have configured replication yet.
         Replication::Observed => context.timeouts.recovery,
     };
     context.barrier(&checkpoint, &replicas, limit).await;
@@ -42,7 +42,7 @@ pub(super) async fn replicate(context: &Context) -> Result<(), ScenarioError> {
     context.start_ledger().await
 }
 
-/// Has these replicas follow the primary by its stable name, unless the workload sees to that.
+/// Makes these replicas replicate from the primary by its stable name, unless the workload does that itself.
 pub(super) async fn follow(
     context: &Context,
     checkpoint: &Checkpoint,

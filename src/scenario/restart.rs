@@ -1,4 +1,4 @@
-//! Deletes each pod in turn, highest ordinal first, and sees whether who comes back is who went.
+//! Deletes each pod in turn, highest ordinal first, and records whether it comes back with the same identity.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::driver::ScenarioError;
 use crate::driver::names::Name;
 use crate::evidence::{Checkpoint, Scenario};
 
-/// Rows that are written before a deletion, and again after it.
+/// The number of rows to write before a deletion, and again after it.
 const ROWS: usize = 5;
 
 pub(super) async fn restart(context: &Context) -> Result<(), ScenarioError> {
@@ -47,7 +47,7 @@ async fn restart_pod(context: &Context, pod: &str) -> Result<(), ScenarioError> 
     Ok(())
 }
 
-/// Writes on the primary and sees whether the replicas follow, with nobody telling them to.
+/// Writes on the primary, and measures whether the replicas resume by themselves.
 async fn resume(context: &Context, checkpoint: &Checkpoint, replicas: &[String]) {
     if replicas.is_empty() {
         return;
@@ -59,7 +59,7 @@ async fn resume(context: &Context, checkpoint: &Checkpoint, replicas: &[String])
     context.try_writes(checkpoint, replicas).await;
 }
 
-/// A replica that resumes too late is still worth measuring, so the wait goes on for a while after the budget.
+/// A replica that resumes late is still worth measuring, so wait longer than the budget.
 fn limit(context: &Context) -> Duration {
     context.timeouts.resume + context.timeouts.resume / 2
 }

@@ -1,5 +1,5 @@
-//! Updates the pod template: for the last pod, for all, with an image that cannot start, and back again. In the end the
-//! set is what it was.
+//! Updates the pod template: for the last pod, for all pods, with an image that cannot start, and back again. In the
+//! end the StatefulSet is unchanged.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::driver::ScenarioError;
 use crate::driver::disrupt::{UNSTARTABLE, quiet};
 use crate::evidence::{Act, Scenario};
 
-/// An annotation of the pod template: it changes the revision and nothing that a server could notice.
+/// An annotation of the pod template, which changes the revision without any effect on the servers.
 const ANNOTATION: &str = "steadfast/roll";
 
 pub(super) async fn roll(context: &Context) -> Result<(), ScenarioError> {
@@ -33,7 +33,7 @@ pub(super) async fn roll(context: &Context) -> Result<(), ScenarioError> {
 async fn forth_and_back(context: &Context, image: &str) -> Result<(), ScenarioError> {
     let subject = &context.workload.subject;
     let last = subject.replicas - 1;
-    // The pods that a whole update reaches, highest ordinal first.
+    // The pods that a complete update reaches, highest ordinal first.
     let all: Vec<String> = (subject.partition..=last).rev().map(|index| subject.nth(index)).collect();
     let mut rest = all.as_slice();
     if subject.partition < last {
@@ -51,7 +51,7 @@ async fn forth_and_back(context: &Context, image: &str) -> Result<(), ScenarioEr
     context.journal.step(Scenario::Roll, "revert the template", revert(context, image, &all, stuck)).await
 }
 
-/// Deletes the pod just below a partition: it must come back as it was.
+/// Deletes the pod just below a partition: it must come back with the old revision.
 async fn delete_below(context: &Context, partition: u32) -> Result<(), ScenarioError> {
     let pod = context.workload.subject.nth(partition - 1);
     let delete = async {
@@ -62,7 +62,7 @@ async fn delete_below(context: &Context, partition: u32) -> Result<(), ScenarioE
     context.journal.step(Scenario::Roll, &format!("delete {pod}, which the update is not for"), delete).await
 }
 
-/// Changes the template harmlessly for the pods from an index on, and waits until these are replaced one by one.
+/// Changes the template harmlessly for the pods from an ordinal on, and waits until these are replaced one by one.
 async fn update(context: &Context, image: &str, partition: u32, pods: &[String]) -> Result<(), ScenarioError> {
     let doing = async {
         let olds = uids(context, pods);
@@ -87,8 +87,8 @@ fn uids(context: &Context, pods: &[String]) -> Vec<String> {
     pods.iter().map(|pod| context.uid(pod).unwrap_or_default()).collect()
 }
 
-/// Gives the template an image that cannot start, and waits until the last pod is stuck with it. For a while longer the
-/// others are watched: none may follow. Returns the stuck pod's UID.
+/// Gives the template an image that cannot start, and waits until the last pod is stuck with it. Then gives the
+/// recorder time to see that no other pod follows. Returns the stuck pod's UID.
 async fn break_template(context: &Context, all: &[String]) -> Result<String, ScenarioError> {
     let pod = &all[0];
     let old = context.uid(pod).unwrap_or_default();
@@ -103,7 +103,7 @@ async fn break_template(context: &Context, all: &[String]) -> Result<String, Sce
     Ok(context.uid(pod).unwrap_or_default())
 }
 
-/// Takes both changes back, and deletes the stuck pod, for which the controller would wait
+/// Reverts both changes, and deletes the stuck pod, because the controller would wait for it
 /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback>).
 async fn revert(context: &Context, image: &str, all: &[String], stuck: String) -> Result<(), ScenarioError> {
     let pod = &all[0];
@@ -114,7 +114,7 @@ async fn revert(context: &Context, image: &str, all: &[String], stuck: String) -
         context.inject(InjectionPoint::Reverted).await;
         if context.uid(pod).as_ref() == Some(&stuck) {
             match context.delete(pod, None).await {
-                // The controller was quicker, which is all the better.
+                // The controller has replaced the pod already.
                 Err(ScenarioError::Api { source, .. }) if is_another(&source) => {}
                 deleted => drop(deleted?),
             }
@@ -128,12 +128,12 @@ async fn revert(context: &Context, image: &str, all: &[String], stuck: String) -
     context.disrupt(Act::RevertTemplate, doing).await
 }
 
-/// Whether the API server refused because the pod is gone, or another one bears its name.
+/// Whether the API server rejected the request because the pod is gone or was replaced.
 fn is_another(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 || status.code == 409)
 }
 
-/// A patch of the set: the template's annotation and the server's image, and who is to be updated.
+/// A patch of the StatefulSet: the template's annotation, the server's image, and the partition.
 fn template(context: &Context, annotation: Option<&str>, image: &str, partition: u32) -> Value {
     let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": partition}});
     json!({"spec": {
@@ -145,7 +145,7 @@ fn template(context: &Context, annotation: Option<&str>, image: &str, partition:
     }})
 }
 
-/// The image that the template names for the server.
+/// The server's image in the template.
 async fn server_image(context: &Context) -> Result<String, ScenarioError> {
     let container = &context.workload.subject.container;
     let set = context.workload.manifests.iter().find(|manifest| manifest.kind() == "StatefulSet");

@@ -1,5 +1,5 @@
-//! Scales the set to one pod and back: up at first while that pod is held un-Ready, so that the others have to wait, or
-//! have to come all the same where the set's pods need not wait.
+//! Scales the StatefulSet to one pod and back. When scaling up, that pod is held un-Ready at first. The others must
+//! wait for it, or, with parallel pod management, must start all the same.
 
 use futures::future::join_all;
 
@@ -12,7 +12,7 @@ use crate::driver::names::Name;
 use crate::evidence::{Act, Checkpoint, PodManagement, Scenario, Timeline};
 use crate::record::WaitStatus;
 
-/// Rows that the pods which come back must catch up with.
+/// The number of rows that the returning pods must catch up with.
 const ROWS: usize = 5;
 
 pub(super) async fn scale(context: &Context) -> Result<(), ScenarioError> {
@@ -71,11 +71,11 @@ async fn scale_down(context: &Context, surplus: &[String]) -> Result<(), Scenari
     context.disrupt(Act::Scale { from: context.workload.subject.replicas, to: 1 }, doing).await
 }
 
-/// Asks for all pods while the only one is held un-Ready; releases it once the controller has seen that, or once the others
-/// have come where they need not wait for it, and waits for all.
+/// Scales up while the only pod is held un-Ready. Releases it once the controller has seen that or, with parallel pod
+/// management, once the others exist. Then waits for all pods.
 async fn scale_up(context: &Context, held: Held) -> Result<(), ScenarioError> {
     let all = context.workload.subject.replicas;
-    // The controller is to know that the pod is not Ready before it knows what is asked of it.
+    // Let the controller learn that the pod is not Ready before it is asked to scale.
     quiet().await;
     let doing = async {
         let parallel = context.workload.subject.pod_management == PodManagement::Parallel;
@@ -93,7 +93,7 @@ async fn scale_up(context: &Context, held: Held) -> Result<(), ScenarioError> {
     context.disrupt(Act::Scale { from: 1, to: all }, doing).await
 }
 
-/// Waits until every pod but the first has been created, whatever state it is in.
+/// Waits until every pod but the first was created, in whatever state.
 async fn others_there(context: &Context) -> Result<(), ScenarioError> {
     for pod in context.workload.subject.replica_pods() {
         let there = |timeline: &Timeline| match timeline.live_pod(&pod) {

@@ -1,4 +1,4 @@
-//! Kills the primary's server from its node: the pod stays, and its container is started again.
+//! Kills the primary's server from its node: the pod stays, and its container restarts.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::driver::ScenarioError;
 use crate::evidence::{Act, Checkpoint, Scenario, runs_anew};
 use crate::record::WaitStatus;
 
-/// Rows that are written before the server is killed.
+/// The number of rows to write before the server is killed.
 const ROWS: usize = 5;
 
 pub(super) async fn server_kill(context: &Context) -> Result<(), ScenarioError> {
@@ -47,7 +47,7 @@ async fn kill(context: &Context, pod: &str) -> Result<(), ScenarioError> {
         if killed.iter().any(|killed| killed.is_first) {
             return restarted.await;
         }
-        // What started the server as its child may start it once more, and the container goes on.
+        // A parent process in the container may restart the server itself, so that the container continues.
         tokio::select! {
             restarted = restarted => restarted,
             another = another(context, pod, before) => Ok(vec![another?]),
@@ -56,14 +56,13 @@ async fn kill(context: &Context, pod: &str) -> Result<(), ScenarioError> {
     context.disrupt(Act::KillServer { pod: pod.to_owned(), uid: uid.clone() }, doing).await
 }
 
-/// Waits until a pod's server is another one than the one that had been running for so long then, and returns the record
-/// that shows it.
+/// Waits until a pod's server is not the one whose uptime was `before`, and returns the record that shows it.
 async fn another(context: &Context, pod: &str, before: Option<(Instant, u64)>) -> Result<u64, ScenarioError> {
-    // Whoever did not tell then cannot be told from another one now.
+    // Without an earlier uptime a new server cannot be recognised.
     let Some((then, before_s)) = before else { return std::future::pending().await };
     let checkpoint = Checkpoint::Kill { pod: pod.to_owned() };
     let ask = async || {
-        // From one answer to the next question is less than from record to record, by which the act is proved.
+        // This is less than the time between the records that prove the act, so the comparison is safe.
         let elapsed_us = elapsed_us(then);
         match context.uptime(&checkpoint, pod).await {
             Some(now_s) if runs_anew(before_s, elapsed_us, now_s) => WaitStatus::Met(context.last_record()),

@@ -1,4 +1,4 @@
-//! Ends the write ledger once nothing disrupts the workload any more, and reads back what the servers hold of it.
+//! Ends the ledger once nothing disrupts the workload any more, and reads back which entries the servers have.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::driver::InjectionPoint;
 use crate::driver::ScenarioError;
 use crate::evidence::{Checkpoint, Scenario};
 
-/// For how long the ledger goes on undisturbed: what is normal is measured then. With ten looks a second at a replica,
-/// fewer would say little about one in a hundred.
+/// How long the ledger goes on undisturbed to measure the normal lag. At ten samples a second and replica, fewer would
+/// say little about the 99th percentile.
 const REST: Duration = Duration::from_secs(5);
 
 pub(super) async fn settle(context: &Context) -> Result<(), ScenarioError> {
@@ -21,7 +21,7 @@ pub(super) async fn settle(context: &Context) -> Result<(), ScenarioError> {
     let subject = &context.workload.subject;
     let (pods, replicas): (Vec<String>, Vec<String>) = (subject.pods().collect(), subject.replica_pods().collect());
     if context.ledger.rate.is_some() {
-        // Whoever still catches up from the last disruption is not at rest.
+        // A replica that still catches up from the last disruption is not at rest.
         context.barrier(&checkpoint, &replicas, context.timeouts.recovery).await;
         tokio::time::sleep(REST).await;
     }
@@ -34,8 +34,8 @@ pub(super) async fn settle(context: &Context) -> Result<(), ScenarioError> {
     Ok(())
 }
 
-/// The same for a workload that did not come back: those that are Ready tell what they hold of the ledger, so that what was
-/// lost shows. Nothing else of them is at rest.
+/// The same for a workload that did not recover: Ready servers report which entries they have, so that losses show.
+/// Nothing else can be compared.
 async fn in_haste(context: &Context) -> Result<(), ScenarioError> {
     let checkpoint = Checkpoint::Settled;
     context.journal.step(Scenario::Settle, "stop the ledger", context.stop_ledger()).await?;

@@ -1,4 +1,4 @@
-//! Deletes everything that the run made, and lists what is left of it.
+//! Deletes everything that the run created, and lists what is left.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::evidence::{Act, ClaimLife, Fault, Leftover, Snapshot, SnapshotOf, Tim
 use crate::record::{Log, WaitStatus};
 use crate::workload::{Owned, await_gone, delete};
 
-/// Kinds that are looked for in the namespace when it does not go.
+/// The kinds to look for in a namespace that does not go.
 const KINDS: [(&str, &str, &str); 6] = [
     ("apps", "v1", "StatefulSet"),
     ("", "v1", "Pod"),
@@ -21,12 +21,12 @@ const KINDS: [(&str, &str, &str); 6] = [
     ("", "v1", "ConfigMap"),
 ];
 
-/// How long claims may take to go with their set, where that is their policy.
+/// How long claims may take to be deleted with their StatefulSet, if that is their policy.
 const CLAIMS_GO_WITHIN: Duration = Duration::from_secs(20);
 
-/// Deletes by recorded UID: the workload, then its claims, then the namespaces, each once the one before is gone, for a
-/// namespace that still has pods is looked at again only after a long pause. Where something stays, it is in the
-/// snapshot with what holds it: teardown reports, it does not fail.
+/// Deletes by recorded UID: the workload, then its claims, then the namespaces. Each step waits for the one before,
+/// because a namespace that still has pods is checked again only after a long pause. Leftovers are in the snapshot with
+/// what blocks them: teardown reports, it does not fail.
 pub async fn teardown(client: &Client, log: &Log, namespace: &str, made: Vec<Owned>, limit: Duration) {
     log.record(What::Fault(Fault { act: Act::Teardown, proof: None }));
     let end = Instant::now() + limit;
@@ -37,7 +37,7 @@ pub async fn teardown(client: &Client, log: &Log, namespace: &str, made: Vec<Own
     })
     .await;
     if log.look(Timeline::claims_go_with_set) {
-        // They go by themselves; what then still stands is deleted by name.
+        // The claims are deleted automatically. What is left then is deleted by name.
         let limit = end.min(Instant::now() + CLAIMS_GO_WITHIN);
         await_none(log, "the claims gone with the set", limit, |timeline| {
             let there = timeline.claims.iter().filter(|claim| claim.deleted.is_none());
@@ -66,7 +66,7 @@ pub async fn teardown(client: &Client, log: &Log, namespace: &str, made: Vec<Own
     log.record(What::Fault(Fault { act: Act::Teardown, proof: Some(vec![seq]) }));
 }
 
-/// Deletes objects and waits until they are gone; returns those that are not.
+/// Deletes objects, waits until they are gone, and returns those that are left.
 async fn remove(objects: &[Owned], end: Instant) -> Vec<Leftover> {
     let removals = objects.iter().map(|owned| async move {
         let held_by = match delete(owned).await {
@@ -79,7 +79,7 @@ async fn remove(objects: &[Owned], end: Instant) -> Vec<Leftover> {
     join_all(removals).await.into_iter().flatten().collect()
 }
 
-/// Waits until nothing of a kind is left in the timeline; returns what is.
+/// Waits until nothing of a kind is left in the timeline, and returns what is left.
 async fn await_none(log: &Log, what: &str, end: Instant, there: impl Fn(&Timeline) -> Vec<String>) -> Vec<String> {
     let limit = end.saturating_duration_since(Instant::now());
     let gone = log.wait(
@@ -94,7 +94,7 @@ async fn await_none(log: &Log, what: &str, end: Instant, there: impl Fn(&Timelin
     if gone.await.is_ok() { Vec::new() } else { log.look(there) }
 }
 
-/// The claims of the namespace, which is the run's own.
+/// The claims of the namespace, which belongs to the run.
 fn claims(client: &Client, log: &Log, namespace: &str) -> Vec<Owned> {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "PersistentVolumeClaim"));
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
@@ -111,7 +111,7 @@ fn claims(client: &Client, log: &Log, namespace: &str) -> Vec<Owned> {
     })
 }
 
-/// What keeps an object: its finalizers.
+/// What blocks an object's deletion: its finalizers.
 async fn held_by(owned: &Owned) -> Option<String> {
     let there = owned.api.get_metadata_opt(&owned.name).await.ok().flatten()?;
     finalizers(&there)

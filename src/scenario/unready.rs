@@ -1,4 +1,4 @@
-//! Holds a pod un-Ready, sees it leave DNS, and takes another one away meanwhile.
+//! Holds a pod un-Ready, records when it leaves DNS, and deletes another pod meanwhile.
 
 use futures::future::join_all;
 
@@ -8,11 +8,11 @@ use crate::driver::ScenarioError;
 use crate::driver::names::Name;
 use crate::evidence::{Checkpoint, Scenario};
 
-/// Rows that are written before a deletion.
+/// The number of rows to write before a deletion.
 const ROWS: usize = 5;
 
-/// Holds the second pod, or the only one. The first one, which everybody needs, is deleted without grace beside it: who
-/// waits for the un-Ready one would never be back.
+/// Holds the second pod, or the only one. Meanwhile the first pod, which the others depend on, is deleted without
+/// grace: it must come back without waiting for the un-Ready one.
 pub(super) async fn unready(context: &Context) -> Result<(), ScenarioError> {
     let subject = &context.workload.subject;
     let alone = subject.replicas == 1;
@@ -43,7 +43,7 @@ pub(super) async fn unready(context: &Context) -> Result<(), ScenarioError> {
     Ok(())
 }
 
-/// Deletes a pod without grace, and sees whether who comes back is who went.
+/// Deletes a pod without grace, and records whether it comes back with the same identity.
 async fn kill(context: &Context, pod: &str) -> Result<(), ScenarioError> {
     let (before, after) = (Checkpoint::BeforeKill { pod: pod.to_owned() }, Checkpoint::Kill { pod: pod.to_owned() });
     let rows = context.replicating();

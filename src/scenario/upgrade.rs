@@ -1,5 +1,5 @@
-//! Upgrades the cluster in place, step by step, as kubeadm's documentation has it: the control plane, then each node by
-//! drain, new kubelet and uncordon; between any two steps the whole state is read
+//! Upgrades the cluster in place, following kubeadm's documentation: the control plane, then each node by drain, new
+//! kubelet and uncordon. Between any two steps the complete state is read
 //! (<https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/>).
 
 mod components;
@@ -24,10 +24,10 @@ use crate::workload::{self, Manifest};
 
 pub(super) use components::ready as control_plane_ready;
 
-/// A set without pods: that it is seen proves that the controller of the sets has seen every older one too.
+/// A StatefulSet without pods. Once the StatefulSet controller has seen it, it has seen every older one too.
 const HANDSHAKE: &str = include_str!("../../manifests/witness/handshake.yaml");
 
-/// Bears a kubelet's own pods, which no API server can evict.
+/// The annotation of static pods, which no API server can evict.
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
 pub(super) async fn upgrade(context: &Context) -> Result<(), ScenarioError> {
@@ -67,7 +67,7 @@ pub(super) async fn upgrade(context: &Context) -> Result<(), ScenarioError> {
     Ok(())
 }
 
-/// Reads the state, once the workload and DNS have come to rest.
+/// Reads the state, once the workload and DNS are stable.
 pub(super) async fn read(context: &Context, stage: Stage, steps: u32) -> Result<State, ScenarioError> {
     let name = format!("read the state {stage}");
     let doing = async {
@@ -78,8 +78,8 @@ pub(super) async fn read(context: &Context, stage: Stage, steps: u32) -> Result<
     context.journal.step(Scenario::Upgrade, &name, doing).await
 }
 
-/// Upgrades the control plane on a node, and waits until the new controllers have seen every set: what they would do to
-/// one they do then.
+/// Upgrades the control plane on a node, and waits until the new controllers have seen every StatefulSet: whatever they
+/// would do to one happens then.
 async fn control_plane(
     context: &Context,
     release: &Release,
@@ -110,7 +110,7 @@ async fn control_plane(
     Ok(())
 }
 
-/// Waits until the controller of the sets has seen a new one: those that were there it has seen before.
+/// Waits until the StatefulSet controller has seen a new StatefulSet: it has then seen the existing ones.
 async fn controllers_at_work(context: &Context) -> Result<(), ScenarioError> {
     let manifests: Vec<Manifest> = workload::parse("the handshake's manifest", HANDSHAKE)?;
     let namespace = &context.witnesses.far_namespace;
@@ -132,7 +132,7 @@ async fn controllers_at_work(context: &Context) -> Result<(), ScenarioError> {
     Ok(())
 }
 
-/// Drains a node, has it start the new kubelet, and takes it back, whatever came of that.
+/// Drains a node, makes it start the new kubelet, and uncordons it even after an error.
 async fn renew(
     context: &Context,
     release: &Release,
@@ -154,7 +154,7 @@ async fn renew(
     };
     let renewed = renewed.await;
     if !worker {
-        // Its kubelet starts the API server again too.
+        // The node's kubelet also restarts the API server.
         components::ready(context, known, components::STEADY).await;
     }
     let back = context.journal.step(Scenario::Upgrade, &format!("uncordon {node}"), context.undo(&cordoned)).await;
@@ -164,15 +164,15 @@ async fn renew(
         }
         Ok::<_, ScenarioError>(())
     };
-    // Also where the kubelet is the old one again: what was written meanwhile is read back in the end.
+    // Wait even if the old kubelet was restored: everything written meanwhile is read back in the end.
     let ready = context.journal.step(Scenario::Upgrade, &format!("wait for the pods of {node}"), ready).await;
     renewed.and(back).and(ready)?;
     context.inject(InjectionPoint::NodeUpgraded).await;
     Ok(())
 }
 
-/// Evicts everything that can come back elsewhere or later: what somebody controls, but for the pods that belong to the
-/// node itself. A witness has no controller and stays, so the ledger goes on.
+/// Evicts every pod that can come back elsewhere or later: pods with a controller, except those bound to the node. A
+/// witness has no controller and stays, so the ledger continues.
 async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Result<(), ScenarioError> {
     empty(context, node, pods).await?;
     if let Some((pod, _)) = pods.iter().find(|(_, uid)| !context.gone_already(uid)) {

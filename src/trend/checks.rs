@@ -15,12 +15,12 @@ use crate::check::Verdict;
 pub struct CheckTrend {
     /// The check.
     pub id: String,
-    /// In how many runs it was judged.
+    /// The number of runs that judged it.
     pub runs: usize,
-    /// To what.
+    /// How often it had which verdict.
     #[serde(flatten)]
     pub counts: Counts,
-    /// How often it was red, of the times that it was decided.
+    /// The rate of red among the decided verdicts.
     #[serde(flatten)]
     pub red: Rate,
     /// The first run in which it was red.
@@ -31,23 +31,23 @@ pub struct CheckTrend {
     pub seconds: Option<Spread>,
 }
 
-/// How often something was red, and how far that can be trusted; nothing where nothing was decided.
+/// How often something was red, with a confidence interval. Empty if nothing was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rate {
-    /// The share of reds, from 0 to 1.
+    /// The share of red, from 0 to 1.
     pub rate: Option<f64>,
-    /// Where the share lies with a confidence of 95 %, were there many more runs.
+    /// The 95 % confidence interval of the share.
     pub interval: Option<Interval>,
 }
 
 impl Rate {
-    /// The rate of so many reds in so many cases that were decided.
+    /// The rate for these numbers of red and of decided cases.
     pub(super) fn of((red, decided): (usize, usize)) -> Self {
         Self { rate: (decided > 0).then(|| red as f64 / decided as f64), interval: interval(red, decided) }
     }
 }
 
-/// The checks of these runs: red ones first, then undecided ones, and otherwise in the order in which they came.
+/// The checks of these runs: red ones first, then undecided ones, otherwise in their original order.
 pub(super) fn checks(runs: &[&Stored]) -> Vec<CheckTrend> {
     let mut ids: Vec<&str> = Vec::new();
     for check in runs.iter().flat_map(|run| &run.checks) {

@@ -1,10 +1,10 @@
-//! How many verdicts of each kind there are.
+//! The number of verdicts of each kind.
 
 use serde::Serialize;
 
 use crate::check::Verdict;
 
-/// How many verdicts of each kind there are.
+/// The number of verdicts of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Passed.

@@ -1,4 +1,4 @@
-//! Figures over many runs. Of a run that disrupted more than once in a scenario, the worst counts.
+//! Figures over many runs. If a scenario disrupted more than once in a run, the worst value counts.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use super::stored::{Stored, StoredDisruption};
 /// A figure over many runs.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Figure {
-    /// What it is: `recovery`, `outage`, `lag` (99 of 100 looks).
+    /// The figure: `recovery`, `outage`, or `lag` (the 99th percentile).
     pub what: &'static str,
-    /// Of what: a scenario, `whole run`, or `at rest`.
+    /// What it is measured on: a scenario, `whole run`, or `at rest`.
     pub of: String,
-    /// How it is spread.
+    /// Its distribution.
     #[serde(flatten)]
     pub spread: Spread,
 }
@@ -21,28 +21,28 @@ pub struct Figure {
 /// Seconds over many runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Spread {
-    /// How many runs have the figure.
+    /// The number of runs that have the figure.
     pub runs: usize,
-    /// Half of them have no more.
+    /// The median.
     pub median: f64,
-    /// The most.
+    /// The maximum.
     pub worst: f64,
-    /// The first run with the most.
+    /// The first run with the maximum.
     pub worst_run: String,
-    /// That of the last run.
+    /// The value of the last run.
     pub last: f64,
 }
 
 impl Spread {
-    /// Of the runs' figures, in the runs' order; none without a run.
+    /// The distribution of the runs' figures, given in the runs' order. `None` without a run.
     pub(super) fn of<'a>(figures: impl Iterator<Item = (&'a str, f64)>) -> Option<Self> {
         let figures: Vec<(&str, f64)> = figures.collect();
         let &(_, last) = figures.last()?;
         let mut sorted = figures.clone();
-        // Stable: of equals the first run stays first.
+        // The sort is stable: of equal values the first run stays first.
         sorted.sort_by(|(_, one), (_, other)| other.total_cmp(one));
         let middle = sorted.len() / 2;
-        // Descending, so that of an even number the lower of the two in the middle is the figure of a run that was.
+        // In descending order an even number of values takes the lower middle one, which a run really had.
         let ((run, worst), (_, median)) = (sorted[0], sorted[middle]);
         Some(Self { runs: figures.len(), median, worst, worst_run: run.to_owned(), last })
     }
@@ -97,7 +97,7 @@ fn worst(figures: impl Iterator<Item = f64>) -> Option<f64> {
     figures.max_by(f64::total_cmp)
 }
 
-/// The scenarios, in the order in which most runs have them.
+/// The scenarios, in the order that most runs have.
 fn scenarios(runs: &[&Stored]) -> Vec<String> {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for run in runs {

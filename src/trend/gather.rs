@@ -1,4 +1,4 @@
-//! Looks for the results of runs.
+//! Finds the results of runs.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use crate::regular;
 const RESULTS: &str = "results.json";
 const EVIDENCE: &str = "evidence.jsonl";
 
-/// All that was found below some folders.
+/// Everything found below some folders.
 #[derive(Debug, Default)]
 pub struct Gathered {
     /// The results, by path.
     pub found: Vec<Found>,
-    /// Directories with evidence and no results, neither there nor below.
+    /// Directories with evidence but without results, there or below.
     pub without_results: Vec<PathBuf>,
     /// What cannot be read, and folders that hold nothing.
     pub unread: Vec<Unread>,
@@ -29,8 +29,8 @@ pub struct Found {
     pub text: String,
 }
 
-/// Looks into these folders, each a run's directory or one with such directories at any depth. Links are followed only
-/// when they are named: `latest` among the runs is one of them.
+/// Searches these folders. Each is a run's directory or holds such directories at any depth. Links are followed only if
+/// they are named: `latest`, beside the runs, is one.
 pub fn gather<P: AsRef<Path>>(folders: &[P]) -> Gathered {
     let mut gathered = Gathered::default();
     for folder in folders {
@@ -45,7 +45,7 @@ pub fn gather<P: AsRef<Path>>(folders: &[P]) -> Gathered {
     gathered
 }
 
-/// Whether there are results in the folder or below.
+/// Whether the folder or a folder below holds results.
 fn walk(folder: &Path, gathered: &mut Gathered) -> bool {
     let entries = match entries(folder) {
         Ok(entries) => entries,

@@ -1,10 +1,10 @@
-//! A trend as a page: for people, for programs, or for GitHub's summary of a step.
+//! A trend as a page: for people, for programs, or for GitHub's step summary.
 
 use std::fmt::Write as _;
 
 use super::{Apart, CheckTrend, Figure, Rate, Trend};
 
-/// How a trend is written.
+/// The form in which a trend is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// For people, on a terminal.
@@ -28,12 +28,12 @@ pub(super) fn render(trend: &Trend, form: Form) -> String {
     match form {
         Form::Text => text(&about, &tables),
         Form::Markdown => markdown(&about, &tables),
-        // Strings and numbers only: nothing in it can fail.
+        // Strings and numbers cannot fail to serialise.
         Form::Json => serde_json::to_string_pretty(trend).unwrap_or_default() + "\n",
     }
 }
 
-/// What the figures rest on, a sentence each.
+/// What the figures are based on, one sentence each.
 fn about(trend: &Trend) -> Vec<String> {
     let mut lines = Vec::new();
     match trend.runs.as_slice() {
@@ -92,7 +92,7 @@ fn counts(check: &CheckTrend) -> Vec<String> {
     [check.runs, counts.pass, counts.fail, counts.inconclusive, counts.skipped].map(|count| count.to_string()).to_vec()
 }
 
-/// The rate and its interval in per cent; dashes where nothing was decided.
+/// The rate and its interval in per cent; dashes if nothing was decided.
 fn rate(red: &Rate) -> Vec<String> {
     let per_cent = |rate: f64| format!("{:.1}", rate * 100.0);
     let rate = red.rate.map(|rate| per_cent(rate) + " %");
@@ -115,7 +115,7 @@ fn groups(trend: &Trend) -> Table {
     Table { title: "by Kubernetes and server", heads, rows: rows.collect() }
 }
 
-/// The checks that were not always green, on everything that they ran on: where they were tells why.
+/// The checks that were not always green, for each group: where a check was red hints at why.
 fn flaky_by_group(trend: &Trend) -> Table {
     let doubtful = |check: &&CheckTrend| check.counts.fail + check.counts.inconclusive > 0;
     let rows = trend.checks.iter().filter(doubtful).flat_map(|check| {
@@ -173,9 +173,9 @@ fn text(about: &[String], tables: &[Table]) -> String {
     text
 }
 
-/// Which columns hold figures: these are set to the right.
+/// Whether each column holds figures, which are right-aligned.
 fn numeric(table: &Table) -> impl Iterator<Item = bool> {
-    // Of a figure the last is one too; beside the first it is a run.
+    // `last` is a figure, except beside `first`, where it names a run.
     let names_runs = table.heads.contains(&"first");
     table.heads.iter().map(move |head| match *head {
         "check" | "figure" | "Kubernetes" | "server" | "first" | "worst in" => false,
@@ -198,7 +198,7 @@ fn markdown(about: &[String], tables: &[Table]) -> String {
     text + "\n"
 }
 
-/// Text that has no meaning for Markdown.
+/// Text without special meaning in Markdown.
 fn cell(text: &str) -> String {
     crate::report::plain_markdown(text)
 }

@@ -1,4 +1,4 @@
-//! `results.json` as it is read again: what a trend needs of it. Runs of versions that said less can be read too.
+//! `results.json` as far as a trend needs it. Results of older versions, with fewer fields, can be read too.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -49,7 +49,7 @@ pub(super) struct StoredCheck {
     pub(super) seconds: f64,
 }
 
-/// What a disruption cost.
+/// The cost of a disruption.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct StoredDisruption {
     #[serde(deserialize_with = "current_name")]
@@ -59,32 +59,32 @@ pub(super) struct StoredDisruption {
     pub(super) lag: Option<StoredLag>,
 }
 
-/// The name that a scenario has now: results keep the one that it had.
+/// The present name of a scenario: results keep the name of their time.
 fn current_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let name = String::deserialize(deserializer)?;
     Ok(name.parse::<Scenario>().map_or(name, |scenario| scenario.name().to_owned()))
 }
 
-/// What the ledger came to.
+/// The figures of the ledger.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct StoredLedger {
     pub(super) longest_outage_s: Option<f64>,
     pub(super) lag_at_rest: Vec<StoredLag>,
 }
 
-/// How far behind replicas were.
+/// The lag of a replica.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct StoredLag {
     pub(super) looks: u64,
     pub(super) p99_s: f64,
 }
 
-/// Why a text is not read.
+/// Why a text is not accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refused(pub(super) String);
 
 impl Stored {
-    /// Reads a text.
+    /// Parses a text.
     pub(super) fn parse(text: &str) -> Result<Self, Refused> {
         let refuse = |error: serde_json::Error| Refused(format!("it holds no results: {error}"));
         let value: Value = serde_json::from_str(text).map_err(refuse)?;
@@ -111,7 +111,7 @@ impl Stored {
         self.run.as_ref().map_or("", |run| &run.steadfast)
     }
 
-    /// The version of Kubernetes; both of an upgrade.
+    /// The Kubernetes version, or both versions of an upgrade.
     pub(super) fn kubernetes(&self) -> String {
         let run = self.run.as_ref();
         let upgrade = run.and_then(|run| run.upgrade.as_ref());
@@ -119,19 +119,19 @@ impl Stored {
         upgrade.map_or_else(plain, |StoredUpgrade { from, to }| format!("{from} to {to}"))
     }
 
-    /// What the servers said of their version.
+    /// The version that the servers reported.
     pub(super) fn server(&self) -> String {
         let versions = self.run.as_ref().map(|run| run.servers.versions.as_slice()).unwrap_or_default();
         if versions.is_empty() { "unknown".to_owned() } else { versions.join(", ") }
     }
 
-    /// How many of its checks came to which verdict.
+    /// The number of its checks with each verdict.
     pub(super) fn counts(&self) -> Counts {
         self.checks.iter().map(|check| check.verdict).collect()
     }
 }
 
-/// The part of a run's id that tells when it began: suites put their names before it.
+/// The part of a run's id that holds its start time: suites put their names before it.
 pub(super) fn when(id: &str) -> &str {
     const SHAPE: &[u8] = b"dddddddd-dddddd";
     let fits = |part: &[u8]| {

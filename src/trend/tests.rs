@@ -1,6 +1,7 @@
 use super::*;
+use crate::check::Outcome;
 use crate::evidence::{Evidence, Record, Upgrade, What};
-use crate::report::{Outcome, sample, write_all};
+use crate::report::{sample, write_all};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ fn found(path: &str, results: &Value) -> Found {
     Found { path: path.into(), text: results.to_string() }
 }
 
-/// The results of a run on some day, on a version of Kubernetes with some server: checks with their verdicts.
+/// The results of a run on this Kubernetes version and server: checks with their verdicts and seconds.
 fn results(id: &str, (kubernetes, server): (&str, &str), checks: &[(&str, &str, f64)]) -> Value {
     let checks: Vec<Value> = checks
         .iter()
@@ -35,7 +36,7 @@ fn costing(mut results: Value, recovery: Option<f64>, outage: f64, lag: f64) -> 
     results
 }
 
-/// Nights as they come: two versions, a flake, a check that was undecided once, and all that does not count.
+/// Nightly runs: two versions, a flake, a check that was undecided once, and everything that does not count.
 fn nights() -> Gathered {
     let night = |day: u32, on, first: &str, second: &str| {
         let id = format!("steadfast-202611{day:02}-030000-00000{day}");
@@ -95,7 +96,7 @@ fn nothing_is_said_of_nothing() {
     assert_eq!(trend.render(Form::Text), "no run counts\n");
 }
 
-/// Whatever a run writes, a trend reads.
+/// A trend reads whatever a run writes.
 #[test]
 fn the_results_of_a_run_are_read() {
     let written = |outcome: &Outcome<'_>| {
@@ -126,7 +127,7 @@ fn the_results_of_a_run_are_read() {
     assert_eq!(written(&sample::interrupted(&interrupted)).apart.interrupted, ["20260105-030000-7f3a"]);
 }
 
-/// Results from before servers were told apart.
+/// Results from before server versions were recorded.
 #[test]
 fn older_results_are_read() {
     let mut old = results("steadfast-20261001-030000-000001", NEW, &[("order::a", "pass", 1.0)]);

@@ -1,25 +1,25 @@
-//! How far a rate can be trusted that was seen in few runs.
+//! How far to trust a rate seen in few runs.
 
 use serde::Serialize;
 
-/// The 97.5 % point of the normal distribution: 2.5 % are left out on either side.
+/// The 97.5 % point of the normal distribution: it leaves out 2.5 % on either side.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// Where a rate lies, with a confidence of 95 %.
+/// A 95 % confidence interval of a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
-    /// It is hardly less.
+    /// The lower bound.
     pub low: f64,
-    /// It is hardly more.
+    /// The upper bound.
     pub high: f64,
 }
 
-/// Wilson's score interval of a rate that was seen so many times in so many cases; none without a case.
+/// Wilson's score interval of a rate seen `seen` times in `cases` cases. `None` without a case.
 ///
-/// It is good for few cases and for rates near 0, unlike the rate plus or minus its standard error: no red in ten runs
-/// leaves up to 28 %. E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927,
-/// <https://doi.org/10.1080/01621459.1927.10502953>; recommended for small numbers by Brown, Cai and DasGupta, "Interval
-/// estimation for a binomial proportion", 2001, <https://doi.org/10.1214/ss/1009213286>.
+/// It suits few cases and rates near 0, unlike the rate plus or minus its standard error: no red in ten runs still
+/// allows up to 28 %. Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
+/// 1927, <https://doi.org/10.1080/01621459.1927.10502953>. Brown, Cai and DasGupta, "Interval estimation for a binomial
+/// proportion", 2001, <https://doi.org/10.1214/ss/1009213286>, recommend it for small numbers.
 pub fn interval(seen: usize, cases: usize) -> Option<Interval> {
     if cases == 0 {
         return None;
@@ -28,7 +28,7 @@ pub fn interval(seen: usize, cases: usize) -> Option<Interval> {
     let shrunk = 1.0 + Z * Z / n;
     let centre = (rate + Z * Z / (2.0 * n)) / shrunk;
     let half = Z / shrunk * (rate * (1.0 - rate) / n + Z * Z / (4.0 * n * n)).sqrt();
-    // At both ends the bound is the rate itself, which rounding may miss.
+    // At both ends the bound equals the rate, which rounding may miss.
     Some(Interval { low: (centre - half).clamp(0.0, rate), high: (centre + half).clamp(rate, 1.0) })
 }
 
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn it_is_what_tables_have() {
-        // Brown, Cai and DasGupta have n = 5 to 50 in their table 5; R: binom::binom.confint(methods = "wilson").
+        // Brown, Cai and DasGupta cover n = 5 to 50 in their table 5; R: binom::binom.confint(methods = "wilson").
         assert_eq!(rounded(0, 10), (0, 278));
         assert_eq!(rounded(1, 20), (9, 236));
         assert_eq!(rounded(5, 10), (237, 763));

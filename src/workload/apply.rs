@@ -1,5 +1,5 @@
-//! Server-side apply of the manifests, and deletion of exactly what was applied: by UID, so that an object that
-//! somebody put in its place is left alone.
+//! Server-side apply of the manifests, and deletion of exactly what was applied. Deletion is by UID, so a replacement
+//! of the same name is left alone.
 
 use std::time::Duration;
 
@@ -19,18 +19,18 @@ use crate::evidence::Applied;
 
 const FIELD_MANAGER: &str = "steadfast";
 
-/// Between two questions to an API server that does not answer.
+/// The pause before asking an API server again that does not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
-/// Asks for a random value: it names the key of `stringData` to fill in.
+/// The annotation that asks for a random value. It names the key of `stringData` to fill in.
 const RANDOM: &str = "/metadata/annotations/steadfast~1random";
 
-/// Applies the manifests, definitions of kinds first and StatefulSets last, so that what is needed is there, and tells what the
-/// API server then has in the namespace. What was made, also before an error, is in `made`, for the clean-up. A Namespace
-/// is left out: [`create_namespace`](super::create_namespace) makes it.
+/// Applies the manifests: CustomResourceDefinitions first and StatefulSets last, so that dependencies exist. Returns
+/// the objects in the namespace as the API server then has them. Every created object is added to `made` for clean-up,
+/// even if an error follows. A Namespace is left out: [`create_namespace`](super::create_namespace) creates it.
 ///
 /// # Errors
-/// When an object is refused, or a cluster-wide one is there already and differs.
+/// When an object is rejected, or when a cluster-wide object exists already and differs.
 pub async fn apply(
     client: &Client,
     manifests: &[Manifest],
@@ -74,7 +74,8 @@ pub async fn apply(
     Ok(applied)
 }
 
-/// Cluster-wide objects are shared: one that is there and says the same is used and left, since the run did not make it.
+/// Cluster-wide objects are shared. An existing one with the same content is used but not deleted later, because the
+/// run did not create it.
 async fn create_unless_there(
     api: &Api<DynamicObject>,
     kind: &str,
@@ -88,7 +89,7 @@ async fn create_unless_there(
         Err(kube::Error::Api(status)) if status.code == 409 => {
             let there = api.get(name).await.map_err(failed("read", kind, name))?;
             let there = serde_json::to_value(there).unwrap_or_default();
-            // Another run's is as good, unlike its label.
+            // An object of another run serves as well; only the label differs.
             match first_difference(&without_run(object), &there, "") {
                 None => Ok(None),
                 Some(pointer) => Err(ApplyError::Differs { kind: kind.to_owned(), name: name.to_owned(), pointer }),
@@ -98,7 +99,7 @@ async fn create_unless_there(
     }
 }
 
-/// The object without the label of its run, as its manifest has it.
+/// The object without the run's label, as the manifest has it.
 fn without_run(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut)
@@ -112,7 +113,7 @@ fn without_run(object: &Value) -> Value {
     object
 }
 
-/// The first field of `wanted` that `there` does not have with the same value.
+/// The first field of `wanted` whose value differs or is missing in `there`.
 fn first_difference(wanted: &Value, there: &Value, pointer: &str) -> Option<String> {
     match (wanted, there) {
         (Value::Object(wanted), Value::Object(there)) => wanted.iter().find_map(|(key, value)| {
@@ -123,7 +124,7 @@ fn first_difference(wanted: &Value, there: &Value, pointer: &str) -> Option<Stri
     }
 }
 
-/// Fills in the values that manifests ask to be random: the annotation names the key.
+/// Fills in the random values that manifests ask for. The annotation names the key.
 pub fn with_random_values(mut manifests: Vec<Manifest>) -> Vec<Manifest> {
     for manifest in &mut manifests {
         let key = manifest.text(RANDOM).to_owned();
@@ -141,32 +142,33 @@ pub fn random_word() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A password that validate_password's policies take: a large and a small letter, a digit, another character, and some
-/// hundred random bits (<https://dev.mysql.com/doc/refman/8.4/en/validate-password.html>). It has the 32 characters that the
-/// password of a replica's account may have (<https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html>).
+/// A password that satisfies the policies of validate_password: upper case, lower case, a digit, another character, and
+/// about a hundred random bits (<https://dev.mysql.com/doc/refman/8.4/en/validate-password.html>). It has 32
+/// characters, the maximum for a replication account
+/// (<https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html>).
 pub fn random_password() -> String {
     format!("Aa1-{}", &random_word()[..28])
 }
 
-/// Has only the object with this UID deleted, and none that has taken its name.
+/// Deletes only the object with this UID, not a replacement of the same name.
 pub(crate) fn by_uid(uid: &str) -> DeleteParams {
     let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
     DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }
 }
 
-/// Asks for an object's deletion, by UID. An object that is gone, or whose name another object bears, is left alone.
+/// Requests the deletion of an object by UID. An object that is gone or was replaced is left alone.
 ///
 /// # Errors
-/// When the API server refuses.
+/// When the API server rejects the request.
 pub async fn delete(owned: &Owned) -> Result<(), ApplyError> {
     delete_with(owned, PropagationPolicy::Background).await
 }
 
-/// The same, but the object stays until all that it owns is gone
+/// Like [`delete`], but the object stays until all its dependents are gone
 /// (<https://kubernetes.io/docs/concepts/architecture/garbage-collection/#foreground-deletion>).
 ///
 /// # Errors
-/// When the API server refuses.
+/// When the API server rejects the request.
 pub async fn delete_after_dependents(owned: &Owned) -> Result<(), ApplyError> {
     delete_with(owned, PropagationPolicy::Foreground).await
 }
@@ -180,7 +182,7 @@ async fn delete_with(owned: &Owned, policy: PropagationPolicy) -> Result<(), App
     }
 }
 
-/// Waits until an object is gone; true if it went within `limit`.
+/// Waits until an object is gone. True if that happened within `limit`.
 pub async fn await_gone(owned: &Owned, limit: Duration) -> bool {
     let gone = async {
         loop {
@@ -188,13 +190,13 @@ pub async fn await_gone(owned: &Owned, limit: Duration) -> bool {
                 Ok(Some(there)) if there.metadata.uid.as_deref() == Some(&owned.uid) => there.metadata.resource_version,
                 Ok(_) => return,
                 Err(_) => {
-                    // The API server is away: asking again at once would only add to its trouble.
+                    // Do not add load while the API server is away.
                     tokio::time::sleep(RETRY_AFTER).await;
                     continue;
                 }
             };
             if owned.kind == "Secret" {
-                // A right to watch one is a right to read them all. They go at once.
+                // A right to watch one of these is a right to read all of them, so this polls. They go quickly.
                 tokio::time::sleep(RETRY_AFTER).await;
                 continue;
             }

@@ -1,4 +1,4 @@
-//! What manifests hold that is told nobody, and the names that have to be told.
+//! The secrets in manifests, and the names that must stay readable.
 
 use serde_json::Value;
 
@@ -7,15 +7,15 @@ use crate::lint::manifest::secret_text;
 use crate::object::{items, text};
 use crate::redaction::Redaction;
 
-/// Parts of variables' names whose values are secret.
+/// Words in the names of variables whose values are secret.
 const SECRET_WORDS: [&str; 6] = ["PASSWORD", "PASSWD", "PWD", "SECRET", "TOKEN", "KEY"];
 
-/// Fields in which no names stand that somebody looks for.
+/// Fields that hold no object names.
 const NO_NAMES: [&str; 8] =
     ["annotations", "args", "binaryData", "command", "data", "httpHeaders", "stringData", "value"];
 
-/// Has the values of the manifests' Secrets, and those of variables that are called like a password, told nowhere, and the
-/// names of objects kept.
+/// Redacts the values of the manifests' Secrets and of variables with a name like a password's, and keeps the names of
+/// objects readable.
 pub fn hide(redaction: &Redaction, manifests: &[Manifest]) {
     let (mut names, mut secrets) = (Vec::new(), Vec::new());
     for Manifest { object, .. } in manifests {

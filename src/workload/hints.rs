@@ -1,4 +1,4 @@
-//! What a run is told of the workload beside its manifests.
+//! What a run is told about the workload besides its manifests.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ impl Hints {
         self.user.as_deref().unwrap_or("root")
     }
 
-    /// The options that say this, where it is not what a run assumes.
+    /// The options that set these hints, as far as they differ from the defaults.
     pub fn options(&self) -> Vec<String> {
         let texts =
             [("--statefulset", &self.statefulset), ("--user", &self.user), ("--pull-secret", &self.pull_secret)];

@@ -1,4 +1,4 @@
-//! The kinds of objects that a cluster knows: its own, and those of the CustomResourceDefinitions that it was given.
+//! The kinds of objects that a cluster serves: the built-in ones, and those of applied CustomResourceDefinitions.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,11 @@ use kube::error::DiscoveryError;
 use super::Manifest;
 use super::owned::{ApplyError, failed};
 
-/// The API groups of every cluster without `k8s.io` in their names
+/// The built-in API groups without `k8s.io` in their names
 /// (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/>).
 const PLAIN: [&str; 5] = ["", "apps", "autoscaling", "batch", "policy"];
 
-/// The others of every cluster; further ones of `k8s.io` are those of projects beside Kubernetes.
+/// The other built-in groups. Further groups of `k8s.io` belong to projects beside Kubernetes.
 const OF_KUBERNETES: [&str; 16] = [
     "admissionregistration",
     "apiextensions",
@@ -35,10 +35,10 @@ const OF_KUBERNETES: [&str; 16] = [
     "storage",
 ];
 
-/// How long the API server may take to serve a kind that it was just given.
+/// How long the API server may take to serve a new kind.
 const SERVED_WITHIN: Duration = Duration::from_secs(15);
 
-/// Between two questions for it.
+/// The polling interval for a new kind.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 fn api_version(manifest: &Manifest) -> &str {
@@ -68,7 +68,7 @@ fn unknown(manifest: &Manifest) -> ApplyError {
     }
 }
 
-/// Refuses objects of kinds that a new cluster does not know and the manifests do not define.
+/// Rejects objects whose kind a new cluster does not serve and the manifests do not define.
 ///
 /// # Errors
 /// When there is one.
@@ -82,7 +82,7 @@ pub fn known_to_new_cluster(manifests: &[Manifest]) -> Result<(), ApplyError> {
     manifests.iter().find(foreign).map_or(Ok(()), |manifest| Err(unknown(manifest)))
 }
 
-/// A manifest's kind as the API server has it, and whether it belongs to namespaces.
+/// A manifest's kind as the API server serves it, and whether it is namespaced.
 ///
 /// # Errors
 /// When the API server does not know the kind, or cannot be asked.
@@ -99,7 +99,7 @@ pub async fn kind_of(client: &Client, manifest: &Manifest) -> Result<(ApiResourc
     }
 }
 
-/// The same of one of these manifests, which are being applied: a kind that they define is served a little later.
+/// Like [`kind_of`], while these manifests are being applied: a kind that they define is served a little later.
 ///
 /// # Errors
 /// As [`kind_of`].

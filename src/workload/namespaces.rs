@@ -1,5 +1,6 @@
-//! The namespaces of a run: those that it makes are refused where they are there, labelled with the run, and found again by
-//! that; those that somebody made for it have to be there, with nothing in them that a run could take for its own.
+//! The namespaces of a run. A namespace that the run creates must not exist before, and gets the run's label to be
+//! found again. A namespace that was prepared for the run must exist and hold nothing that a run could mistake for its
+//! own.
 
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, ObjectMeta, PostParams};
 use kube::core::{GroupVersionKind, TypeMeta};
@@ -11,7 +12,7 @@ use super::owned::{ApplyError, Owned, RUN_LABEL, failed};
 use super::pod_security::{RESTRICTED_AS_OF, is_restricted};
 use crate::object::strings;
 
-/// The manifests, each marked with the run that applies it, so that what it leaves is known for its own.
+/// The manifests, each with the label of the run that applies it, so that its leftovers can be recognised.
 pub fn labelled(mut manifests: Vec<Manifest>, run: &str) -> Vec<Manifest> {
     manifests.iter_mut().for_each(|manifest| label(&mut manifest.object, run));
     manifests
@@ -21,7 +22,7 @@ fn label(object: &mut Value, run: &str) {
     let metadata = object.as_object_mut().map(|it| it.entry("metadata").or_insert_with(|| json!({})));
     if let Some(metadata) = metadata.and_then(Value::as_object_mut) {
         let labels = metadata.entry("labels").or_insert(Value::Null);
-        // `labels:` with nothing behind it is null.
+        // `labels:` without a value is null.
         if labels.is_null() {
             *labels = json!({});
         }
@@ -33,23 +34,23 @@ fn namespaces(client: &Client) -> Api<DynamicObject> {
     Api::all_with(client.clone(), &ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace")))
 }
 
-/// Refuses a namespace that is there, before anything is written.
+/// Rejects a namespace that exists, before anything is written.
 ///
 /// # Errors
-/// When it is there, or the API server cannot be asked.
+/// When it exists, or when the API server cannot be asked.
 pub async fn namespace_is_free(client: &Client, name: &str) -> Result<(), ApplyError> {
     let there = namespaces(client).get_metadata_opt(name).await.map_err(failed("look for", "Namespace", name))?;
     there.map_or(Ok(()), |_| Err(ApplyError::NamespaceExists(name.to_owned())))
 }
 
-/// Kinds whose history a run records, and of which the workload's namespace must hold none before it.
+/// The recorded kinds, of which the workload's namespace must hold no objects before the run.
 const RECORDED: [(&str, &str); 4] =
     [("apps", "StatefulSet"), ("", "Pod"), ("", "PersistentVolumeClaim"), ("", "Service")];
 
-/// Refuses the namespace that somebody made for the workload, unless it is there and unused.
+/// Rejects a namespace prepared for the workload unless it exists and is unused.
 ///
 /// # Errors
-/// When it is not, or the API server cannot be asked.
+/// When it is rejected, or when the API server cannot be asked.
 pub async fn namespace_is_unused(client: &Client, name: &str) -> Result<(), ApplyError> {
     namespace_is_there(client, name).await?;
     for (group, kind) in RECORDED {
@@ -66,10 +67,10 @@ pub async fn namespace_is_unused(client: &Client, name: &str) -> Result<(), Appl
     Ok(())
 }
 
-/// Refuses a namespace that is not there, or about to go.
+/// Rejects a namespace that does not exist or is being deleted.
 ///
 /// # Errors
-/// When it is so, or the API server cannot be asked.
+/// When it is rejected, or when the API server cannot be asked.
 pub async fn namespace_is_there(client: &Client, name: &str) -> Result<(), ApplyError> {
     let there = namespaces(client).get_metadata_opt(name).await.map_err(failed("look for", "Namespace", name))?;
     match there {
@@ -78,10 +79,10 @@ pub async fn namespace_is_there(client: &Client, name: &str) -> Result<(), Apply
     }
 }
 
-/// Refuses a namespace that has an object of the kind and name of one that is about to be applied there.
+/// Rejects a namespace that already has an object with the kind and name of one to be applied there.
 ///
 /// # Errors
-/// When it has one, or the API server cannot be asked.
+/// When there is one, or when the API server cannot be asked.
 pub async fn name_is_free(
     client: &Client,
     resource: &ApiResource,
@@ -98,8 +99,8 @@ pub async fn name_is_free(
     }
 }
 
-/// Has the claims of the manifests' sets marked with the run too, which their controller makes: in a namespace that stays they
-/// are found again by that.
+/// Adds the run's label to the claims that the StatefulSet controller creates, so that they can be found again in a
+/// namespace that stays.
 pub fn with_labelled_claims(mut manifests: Vec<Manifest>, run: &str) -> Vec<Manifest> {
     for manifest in manifests.iter_mut().filter(|it| it.kind() == "StatefulSet") {
         let claims = manifest.object.pointer_mut("/spec/volumeClaimTemplates").and_then(Value::as_array_mut);
@@ -108,12 +109,12 @@ pub fn with_labelled_claims(mut manifests: Vec<Manifest>, run: &str) -> Vec<Mani
     manifests
 }
 
-/// Makes a namespace that must not be there yet. It gets the labels and annotations of the manifests' Namespace, if they
-/// bring one: Pod Security and the injection of sidecars go by them. Otherwise it
-/// takes restricted pods only, where the manifests' are.
+/// Creates a namespace that must not exist yet. It gets the labels and annotations of the manifests' Namespace, if
+/// there is one, because Pod Security and sidecar injection depend on them. Otherwise, if all pods of the manifests are
+/// restricted, it admits only restricted pods.
 ///
 /// # Errors
-/// When it is there already, or the API server refuses.
+/// When it exists already, or when the API server rejects it.
 pub async fn create_namespace(
     client: &Client,
     name: &str,
@@ -148,8 +149,8 @@ pub async fn create_namespace(
     }
 }
 
-/// The namespaces that a run made, by its label: those whose making was asked for when the run was cut short, and which
-/// are not among `known`.
+/// The namespaces with the run's label that are not in `known`: their creation was in progress when the run was cut
+/// short.
 ///
 /// # Errors
 /// When the API server cannot be asked.

@@ -1,5 +1,5 @@
-//! What manifests say of a server's options: on its command line, in files of ConfigMaps, and whether there may be more that
-//! they do not show.
+//! The options that manifests give a server, on its command line and in files from ConfigMaps, and whether there may be
+//! options that the manifests do not show.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::lint::manifest::server;
 use crate::lint::manifest::{base_name, commands};
 use crate::object::{items, text};
 
-/// Programs of which it is known that they bring no options of their own.
+/// Programs that are known to add no options.
 const KNOWN: [&str; 26] = [
     "docker-entrypoint.sh",
     "mysqld",
@@ -38,29 +38,29 @@ const KNOWN: [&str; 26] = [
     "hostname",
 ];
 
-/// Parts of paths at which servers look for options, or for what sets them.
+/// Parts of paths where servers look for options or for scripts that set them.
 const PATHS: [&str; 5] = ["conf", "cnf", "/etc/my", "entrypoint", "initdb"];
 
-/// Where scripts lie that a first start runs: what they say is no option.
+/// The folder of scripts that run at the first start. Their text is not options.
 const SCRIPTS: &str = "initdb";
 
-/// A server's options, as far as manifests tell.
+/// The options of a server, as far as manifests show them.
 pub(super) struct Options<'a> {
     server: &'a Value,
-    /// Texts of ConfigMaps that the pod uses, each with the map's name, and whether it is a script of the first start.
+    /// ConfigMap texts that the pod uses, each with the map's name, and whether it is a script of the first start.
     files: Vec<(&'a str, &'a str, bool)>,
-    /// Whether there may be more.
+    /// Whether there may be options that the manifests do not show.
     pub not_seen: bool,
 }
 
-/// The value of an option, and where it stands.
+/// The value of an option, and where it is set.
 pub(super) struct Said {
     pub value: String,
     pub place: String,
 }
 
 impl Said {
-    /// Whether it is switched on, or off.
+    /// Whether it is switched on (`true`) or off (`false`).
     pub fn is(&self, on: bool) -> bool {
         let words = if on { ["on", "1", "true"] } else { ["off", "0", "false"] };
         words.contains(&self.value.to_ascii_lowercase().as_str())
@@ -68,7 +68,7 @@ impl Said {
 }
 
 impl<'a> Options<'a> {
-    /// Those of the server in this container of a pod template.
+    /// The options of the server in this container of a pod template.
     pub fn of(manifests: &'a [Manifest], pod: &'a Value, server: &'a Value) -> Self {
         let mut options = Self { server, files: Vec::new(), not_seen: false };
         let map = |name: &str| manifests.iter().find(|it| it.kind() == "ConfigMap" && it.name() == name);
@@ -86,7 +86,7 @@ impl<'a> Options<'a> {
         let in_files = ["defaults-file", "defaults-extra-file"];
         options.not_seen |= in_files.iter().any(|name| server::option(server, name).is_some());
         options.not_seen |= has_opaque_program(&argv);
-        // What a variable holds that is taken from an object may be options.
+        // A variable whose value comes from an object may hold options.
         let of_object = |variable: &Value| {
             let is_password = text(variable, "/name").is_some_and(|name| name.contains("PASSWORD"));
             let sources = ["/valueFrom/secretKeyRef", "/valueFrom/configMapKeyRef"];
@@ -111,7 +111,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// What an option is set to: the command line wins, then the last file that says. Names have `_` between words.
+    /// The value of an option: the command line wins, then the last file that sets it. `name` has `_` between words.
     pub fn get(&self, name: &str) -> Option<Said> {
         let hyphened = name.replace('_', "-");
         let on_command_line = ["", "loose-"].iter().find_map(|prefix| {
@@ -134,7 +134,7 @@ impl<'a> Options<'a> {
         on_command_line.or_else(in_files)
     }
 
-    /// Whether anything speaks of something, scripts of the first start too.
+    /// Whether the pod or a file mentions `what`, scripts of the first start included.
     pub fn mention(&self, pod: &Value, what: &str) -> bool {
         let speaks = |text: &str| text.to_ascii_lowercase().contains(what);
         let in_pod = containers(pod).any(|container| {
@@ -155,9 +155,9 @@ fn words(container: &Value) -> impl Iterator<Item = &str> {
     ["/command", "/args"].into_iter().flat_map(|list| items(container, list)).filter_map(Value::as_str)
 }
 
-/// Whether a command runs a program that may bring options.
+/// Whether a command runs a program that may add options.
 fn has_opaque_program(argv: &[&str]) -> bool {
-    // A shell that is not given its commands runs those of a file.
+    // A shell without `-c` runs the commands of a file.
     let is_shell = argv.first().is_some_and(|program| ["sh", "bash", "dash", "ash"].contains(&base_name(program)));
     if is_shell && argv.len() > 1 && !argv[1..].iter().any(|word| word.starts_with('-') && word.contains('c')) {
         return true;
@@ -167,7 +167,7 @@ fn has_opaque_program(argv: &[&str]) -> bool {
     commands(argv).iter().any(|command| !is_known(command.program()))
 }
 
-/// Whether an empty volume is filled by a container of which the manifests do not show what it does.
+/// Whether an init container fills an empty volume in a way that the manifests do not show.
 fn filled_by_somebody(pod: &Value, mount: &Value) -> bool {
     items(pod, "/initContainers").any(|container| {
         let mounts = items(container, "/volumeMounts").any(|it| it.get("name") == mount.get("name"));

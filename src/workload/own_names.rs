@@ -1,5 +1,5 @@
-//! Names of a run's own for what its manifests bring that belongs to no namespace: two runs on one cluster then share
-//! nothing, and neither deletes what the other one uses.
+//! Renames the cluster-wide objects of the manifests for each run, so that two runs on one cluster share nothing and
+//! neither deletes what the other uses.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::Manifest;
 
-/// Kinds without a namespace, and the field by which objects name one of theirs. Others, such as a
-/// CustomResourceDefinition, have names with a meaning.
+/// Cluster-wide kinds, and the fields by which other objects refer to them. The names of other kinds, such as a
+/// CustomResourceDefinition, have a meaning and cannot change.
 const KINDS: [(&str, &str); 7] = [
     ("StorageClass", "storageClassName"),
     ("StorageClass", "volume.beta.kubernetes.io/storage-class"),
@@ -21,7 +21,7 @@ const KINDS: [(&str, &str); 7] = [
 
 const ROLE: &str = "ClusterRole";
 
-/// The manifests in which every such object has this word at the end of its name, wherever it is named.
+/// The manifests with this word appended to the name of every such object, wherever it is referred to.
 pub fn with_own_names(mut manifests: Vec<Manifest>, word: &str) -> Vec<Manifest> {
     let brought: BTreeSet<(String, String)> = manifests
         .iter()
@@ -46,7 +46,7 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// Puts the run's own name in the place of one that the manifests bring.
+    /// Replaces the name of an object of the manifests by the run's own name.
     fn put(&self, kind: &str, name: &mut Value) {
         let Some(there) = name.as_str() else { return };
         if self.brought.contains(&(kind.to_owned(), there.to_owned())) {
@@ -67,7 +67,7 @@ impl Names<'_> {
             match (KINDS.iter().find(|(_, field)| field == key), key.as_str()) {
                 (Some((kind, _)), _) => self.put(kind, value),
                 (None, "roleRef") if value["kind"] == ROLE => self.put(ROLE, &mut value["name"]),
-                // What programs read is theirs.
+                // The data of ConfigMaps and Secrets is for programs and stays.
                 (None, "data" | "stringData" | "binaryData") => {}
                 (None, _) => self.rewrite(value),
             }

@@ -1,11 +1,11 @@
-//! What a run made, how it is marked, and why something could not be made.
+//! The objects that a run created, their label, and errors from creating them.
 
 use kube::api::{Api, DynamicObject};
 
-/// Marks an object with the run that made it.
+/// The label with the run that created an object.
 pub const RUN_LABEL: &str = "steadfast/run";
 
-/// An object that the run made, and may therefore delete.
+/// An object that the run created and may therefore delete.
 #[derive(Debug, Clone)]
 pub struct Owned {
     /// The API that the object's kind belongs to, such as `apps/v1`.
@@ -21,7 +21,7 @@ pub struct Owned {
 }
 
 impl Owned {
-    /// Whether it belongs to no namespace.
+    /// Whether it is cluster-wide.
     pub fn is_cluster_wide(&self) -> bool {
         !self.api.resource_url().contains("/namespaces/")
     }
@@ -30,7 +30,7 @@ impl Owned {
 /// An object could not be applied or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The API server refused or could not be asked.
+    /// The API server rejected the request or could not be asked.
     #[error("cannot {verb} {kind} {name}: {source}")]
     Api {
         /// What was tried.
@@ -39,10 +39,10 @@ pub enum ApplyError {
         kind: String,
         /// The object's name.
         name: String,
-        /// What happened.
+        /// The API server's error.
         source: Box<kube::Error>,
     },
-    /// The API server does not know a kind.
+    /// The API server does not serve a kind.
     #[error(
         "{origin}: the cluster knows no kind {kind} of {api_version}, which {name} is of; add its CustomResourceDefinition \
          to the manifests, or leave the object out"
@@ -57,19 +57,19 @@ pub enum ApplyError {
         /// Where the object stands.
         origin: String,
     },
-    /// The namespace was there before the run.
+    /// The namespace existed before the run.
     #[error(
         "the namespace {0} exists already, and a run never touches a namespace that it did not make; \
          choose another one by --namespace, or delete it"
     )]
     NamespaceExists(String),
-    /// A namespace that was to be there is not.
+    /// A namespace that should exist does not.
     #[error(
         "there is no namespace {0}, which is to be there beforehand; make it (manifests/account/namespaces.yaml), or leave \
          --witness-namespace out, and the run makes its own"
     )]
     NoNamespace(String),
-    /// A namespace that was to be unused is not.
+    /// A namespace that should be unused is in use.
     #[error(
         "the namespace {namespace} is in use: it has {object}, and a run never touches what it did not make; name an unused \
          one, or delete what is in it"
@@ -77,10 +77,10 @@ pub enum ApplyError {
     NamespaceInUse {
         /// The namespace.
         namespace: String,
-        /// Something that is there, by kind and name.
+        /// An object in it, by kind and name.
         object: String,
     },
-    /// A cluster-wide object of that name is there and differs.
+    /// A cluster-wide object of that name exists and differs.
     #[error("{kind} {name} exists already and differs from the manifest at {pointer}; rename one of the two")]
     Differs {
         /// The object's kind.

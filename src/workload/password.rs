@@ -1,4 +1,4 @@
-//! Where a server's root password comes from: the variables that images take it from, whichever way they get their value.
+//! Finds the source of a server's root password: the environment variables that images read, with all ways to set them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::object::{items, text};
 /// Where the root password comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
-    /// The image is told to do without one.
+    /// The image is configured to have none.
     Empty,
     /// A literal in the pod template.
     Literal(String),
@@ -28,7 +28,7 @@ pub enum Holder {
 }
 
 impl Holder {
-    /// The kind, as manifests have it.
+    /// The kind, as written in manifests.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Secret => "Secret",
@@ -47,14 +47,14 @@ pub struct Key {
     pub name: String,
     /// The key.
     pub key: String,
-    /// Whether it is read as a file, of which images leave the newlines at the end out.
+    /// Whether it is read as a file. Images strip trailing newlines from files.
     pub as_file: bool,
 }
 
 impl std::str::FromStr for Key {
     type Err = String;
 
-    /// Reads `secret/NAME/KEY` or `configmap/NAME/KEY`.
+    /// Parses `secret/NAME/KEY` or `configmap/NAME/KEY`.
     fn from_str(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.splitn(3, '/').collect();
         let kind = match parts.first().map(|kind| kind.to_ascii_lowercase()).as_deref() {
@@ -91,14 +91,14 @@ impl std::fmt::Display for Key {
     }
 }
 
-/// The variables that give a password, the strongest first. An image of MariaDB looks at its own names first
-/// (<https://mariadb.com/kb/en/mariadb-server-docker-official-image-environment-variables/>); one of MySQL knows only the
-/// others (<https://dev.mysql.com/doc/refman/8.4/en/docker-mysql-more-topics.html>).
+/// The variables that set a password, in order of precedence. MariaDB images read their own names first
+/// (<https://mariadb.com/kb/en/mariadb-server-docker-official-image-environment-variables/>); MySQL images know only
+/// the `MYSQL_` names (<https://dev.mysql.com/doc/refman/8.4/en/docker-mysql-more-topics.html>).
 const PASSWORDS: [&str; 2] = ["MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD"];
-/// The variables that give one which nobody knows beforehand.
+/// The variables that set a password which nobody knows beforehand.
 const UNKNOWABLE: [&str; 3] =
     ["MARIADB_ROOT_PASSWORD_HASH", "MARIADB_RANDOM_ROOT_PASSWORD", "MYSQL_RANDOM_ROOT_PASSWORD"];
-/// The variables that agree to none.
+/// The variables that allow an empty password.
 const EMPTY: [&str; 4] = [
     "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD",
     "MARIADB_ALLOW_EMPTY_PASSWORD",
@@ -111,15 +111,15 @@ const EMPTY: [&str; 4] = [
 enum Given {
     Text(String),
     Key(Key),
-    /// It cannot be told from the manifests, for this reason.
+    /// The manifests do not show it, for this reason.
     Unknown(String),
 }
 
-/// Where the password of the server in this container of a pod template comes from. A password beats the word that none
-/// is needed, whichever comes first.
+/// Where the password of the server in this container of a pod template comes from. A set password wins over a variable
+/// that allows an empty one, in any order.
 ///
 /// # Errors
-/// When it cannot be told, with the reason.
+/// When the manifests do not show it, with the reason.
 pub(crate) fn credentials(manifests: &[Manifest], pod: &Value, container: &Value) -> Result<Credentials, String> {
     let environment = Environment::of(manifests, container);
     let image = text(container, "/image").unwrap_or_default();
@@ -154,11 +154,11 @@ pub(crate) fn credentials(manifests: &[Manifest], pod: &Value, container: &Value
     })
 }
 
-/// The variables of a container, and what may bring more.
+/// The variables of a container, and the sources that may add more.
 struct Environment {
-    /// Of equal names the last one counts.
+    /// The last variable of a name wins.
     variables: Vec<(String, Given)>,
-    /// Objects that `envFrom` names and the manifests do not bring.
+    /// Objects that `envFrom` names and the manifests do not contain.
     not_seen: Vec<String>,
 }
 
@@ -185,7 +185,7 @@ impl Environment {
         environment
     }
 
-    /// The value of a variable that is listed.
+    /// The value of a listed variable.
     fn given(&self, variable: &Value) -> Given {
         if let Some(value) = variable.get("value").and_then(Value::as_str) {
             return self.expanded(value);
@@ -204,7 +204,7 @@ impl Environment {
         }
     }
 
-    /// A literal in which Kubernetes puts in `$(NAME)`; `$$` stands for one `$`
+    /// A literal after Kubernetes expanded `$(NAME)`; `$$` stands for one `$`
     /// (<https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>).
     fn expanded(&self, value: &str) -> Given {
         let (mut text, mut rest) = (String::new(), value);
@@ -240,25 +240,25 @@ impl Environment {
         self.variables.iter().rev().find(|(known, _)| known == name).map(|(_, given)| given)
     }
 
-    /// The value of a variable that is not empty: to images an empty one is none.
+    /// The value of a variable. Images treat an empty value as unset.
     fn get(&self, name: &str) -> Option<&Given> {
         self.named(name).filter(|given| **given != Given::Text(String::new()))
     }
 }
 
-/// The keys of a Secret or ConfigMap of the manifests.
+/// The keys of a Secret or ConfigMap in the manifests.
 fn keys<'a>(manifests: &'a [Manifest], kind: Holder, name: &str) -> Vec<&'a str> {
     let object = manifests.iter().find(|manifest| manifest.kind() == kind.kind() && manifest.name() == name);
     let maps = ["/data", "/stringData"].into_iter().filter_map(|map| object?.object.pointer(map)?.as_object());
     maps.flat_map(|map| map.keys().map(String::as_str)).collect()
 }
 
-/// The key behind a file in a container: that of the Secret or ConfigMap whose volume is mounted there
+/// The key that a file in a container shows, from the Secret or ConfigMap volume mounted at its path
 /// (<https://kubernetes.io/docs/concepts/configuration/secret/#using-secrets-as-files-from-a-pod>).
 fn key_of_file(pod: &Value, container: &Value, file: &str) -> Result<Key, String> {
     let below = |mount: &Value| {
         let path = text(mount, "/mountPath")?.trim_end_matches('/');
-        // A file that is mounted itself bears its name in the volume as subPath.
+        // A mount of a single file names it in subPath.
         let inner = file.strip_prefix(path).filter(|_| is_below(file, path))?;
         let inner = inner.strip_prefix('/').unwrap_or_default();
         let above = text(mount, "/subPath").unwrap_or_default();
@@ -277,7 +277,7 @@ fn key_of_file(pod: &Value, container: &Value, file: &str) -> Result<Key, String
     })
 }
 
-/// The key that a source of a volume has at this path.
+/// The key that a volume source shows at this path.
 fn key_at(source: &Value, path: &str) -> Option<Key> {
     let sources =
         [(Holder::Secret, "/secret", ["/secretName", "/name"]), (Holder::ConfigMap, "/configMap", ["/name", "/name"])];

@@ -1,4 +1,4 @@
-//! How many nodes a workload's pods ask for: known from the manifests, before any cluster is made.
+//! How many nodes a workload's pods need, according to the manifests, before any cluster exists.
 
 use k8s_openapi::api::core::v1::{Node, Taint};
 use serde_json::Value;
@@ -7,15 +7,15 @@ use super::Manifest;
 use crate::lint::manifest::why_apart;
 use crate::object::{items, text};
 
-/// The taint of a control plane's node.
+/// The taint of a control plane node.
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 
-/// A StatefulSet of which no two pods may share a node.
+/// A StatefulSet whose pods must be on different nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Apart {
     /// The StatefulSet's name.
     pub set: String,
-    /// Its pods.
+    /// The number of its pods.
     pub pods: usize,
     /// What keeps them apart.
     pub why: String,
@@ -23,7 +23,7 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// Reads it from the manifests of a workload; none where pods may share a node.
+    /// Reads it from the manifests of a workload. `None` if pods may share a node.
     pub fn of(manifests: &[Manifest]) -> Option<Self> {
         let set = manifests.iter().find(|manifest| manifest.kind() == "StatefulSet")?;
         let template = set.object.pointer("/spec/template")?;
@@ -36,14 +36,14 @@ impl Apart {
         })
     }
 
-    /// How many of these nodes, each by its taints, take such a pod.
+    /// The number of nodes, given by their taints, that such a pod can be scheduled on.
     pub fn takers(&self, nodes: &[Vec<Taint>]) -> usize {
         let keeps_away = |taint: &&Taint| taint.effect != "PreferNoSchedule";
         let takes = |taints: &&Vec<Taint>| taints.iter().filter(keeps_away).all(|taint| self.tolerates(taint));
         nodes.iter().filter(takes).count()
     }
 
-    /// Whether a pod goes to a node in spite of a taint
+    /// Whether the pods tolerate a taint
     /// (<https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/>).
     fn tolerates(&self, taint: &Taint) -> bool {
         self.tolerations.iter().any(|it| {
@@ -64,7 +64,7 @@ pub fn taints_of(node: &Node) -> Option<Vec<Taint>> {
     (spec.unschedulable != Some(true)).then(|| spec.taints.clone().unwrap_or_default())
 }
 
-/// The taints of a new cluster's nodes: kind keeps pods from the control plane's node where there are workers.
+/// The taints of a new cluster's nodes: kind taints the control plane node if there are workers.
 pub fn taints_of_new(nodes: usize) -> Vec<Vec<Taint>> {
     let taint = || Taint { key: CONTROL_PLANE.to_owned(), effect: "NoSchedule".to_owned(), ..Taint::default() };
     (0..nodes).map(|node| if node == 0 && nodes > 1 { vec![taint()] } else { Vec::new() }).collect()

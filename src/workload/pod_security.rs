@@ -1,16 +1,16 @@
-//! Whether pods keep to the Pod Security Standard `restricted`
-//! (<https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted>): a namespace that demands it refuses
-//! all others.
+//! Whether pods comply with the Pod Security Standard `restricted`
+//! (<https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted>). A namespace that enforces it
+//! rejects all others.
 
 use serde_json::Value;
 
 use super::Manifest;
 use crate::object::{items, text};
 
-/// The release whose standard this is: a later one may demand more.
+/// The release of the standard implemented here: a later one may demand more.
 pub(super) const RESTRICTED_AS_OF: &str = "v1.34";
 
-/// Where kinds have their pods' specs.
+/// Where each kind has its pod spec.
 const TEMPLATES: [(&str, &str); 8] = [
     ("Pod", "/spec"),
     ("StatefulSet", "/spec/template/spec"),
@@ -22,7 +22,7 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("CronJob", "/spec/jobTemplate/spec/template/spec"),
 ];
 
-/// Kinds of Kubernetes that make no pods. What others do nobody knows.
+/// Built-in kinds that create no pods. Other kinds might.
 const WITHOUT_PODS: [&str; 20] = [
     "ClusterRole",
     "ClusterRoleBinding",
@@ -64,7 +64,7 @@ const SYSCTLS: [&str; 10] = [
 
 const SELINUX: [&str; 5] = ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
 
-/// Whether all pods that the manifests bring are restricted.
+/// Whether all pods of the manifests are restricted.
 pub(super) fn is_restricted(manifests: &[Manifest]) -> bool {
     manifests.iter().all(|manifest| {
         let template = TEMPLATES.iter().find(|(kind, _)| *kind == manifest.kind());
@@ -88,7 +88,7 @@ fn pod(spec: &Value) -> bool {
     !shares && volumes && sysctls && context(spec.get("securityContext").unwrap_or(&Value::Null)) && containers
 }
 
-/// What holds for the security contexts of pods and of containers.
+/// The rules for the security contexts of both pods and containers.
 fn context(context: &Value) -> bool {
     let confined = |pointer| text(context, pointer) != Some("Unconfined");
     let labels = text(context, "/seLinuxOptions/type").is_none_or(|kind| SELINUX.contains(&kind))
@@ -118,7 +118,7 @@ fn container(pod: &Value, container: &Value) -> bool {
         && hosts(container).is_none()
 }
 
-/// The host that a probe or a hook asks in place of the pod, which newer releases refuse.
+/// The host that a probe or hook contacts instead of the pod, which newer releases forbid.
 fn hosts(container: &Value) -> Option<&str> {
     let asked = ["livenessProbe", "readinessProbe", "startupProbe", "lifecycle/postStart", "lifecycle/preStop"];
     let hosts =

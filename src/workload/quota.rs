@@ -1,12 +1,12 @@
-//! What the ResourceQuotas of the manifests leave room for: the API server refuses a pod beyond it, again and again, and
-//! the set waits for ever (<https://kubernetes.io/docs/concepts/policy/resource-quotas/>).
+//! Whether the ResourceQuotas of the manifests leave enough room. The API server rejects every pod beyond a quota, so
+//! the StatefulSet would wait for ever (<https://kubernetes.io/docs/concepts/policy/resource-quotas/>).
 
 use serde_json::{Value, json};
 
 use super::Manifest;
 use crate::object::{items, quantity, text};
 
-/// What the witness takes where a quota counts it: a share of a core, and memory for its ledger.
+/// The witness's resources if a quota counts them: a share of a core, and memory for its ledger.
 const WITNESS: [(&str, &str, &str); 4] = [
     ("requests", "cpu", "50m"),
     ("requests", "memory", "64Mi"),
@@ -14,10 +14,10 @@ const WITNESS: [(&str, &str, &str); 4] = [
     ("limits", "memory", "256Mi"),
 ];
 
-/// The storage that a keeper of the witness's ledger asks for, in bytes: that of manifests/witness/keeper.yaml.
+/// The storage of the claim for the witness's ledger, in bytes, as in manifests/witness/keeper.yaml.
 const KEEPER_BYTES: f64 = 1024.0 * 1024.0 * 1024.0;
 
-/// The same as the resources of a container.
+/// The same, as the resources of a container.
 pub fn witness_takes() -> Value {
     let mut takes = json!({});
     for (list, what, amount) in WITNESS {
@@ -26,26 +26,26 @@ pub fn witness_takes() -> Value {
     takes
 }
 
-/// A quota that lets a run make less than it has to.
+/// A quota that is too small for the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortage {
     /// The ResourceQuota.
     pub quota: String,
-    /// What it limits, as it says there.
+    /// The limited resource, as written in the quota.
     pub resource: String,
-    /// What it allows, as it says there.
+    /// The limit, as written in the quota.
     pub hard: String,
     /// Why that is too little.
     pub why: String,
 }
 
-/// Whether a quota counts cores or memory, so that every pod has to say how much it takes.
+/// Whether a quota counts CPU or memory, so that every pod must declare its resources.
 pub fn counts_resources(manifests: &[Manifest]) -> bool {
     limits(manifests).any(|(_, resource, _)| compute(resource).is_some())
 }
 
-/// The first limit of a quota that leaves too little room for all pods of the manifests and so many more of the set, and the
-/// witness beside them, which has a claim of its own where it is a keeper.
+/// The first quota limit that is too small for all pods of the manifests, `more` pods of the StatefulSet, and the
+/// witness. A witness that is a keeper has a claim of its own.
 pub fn shortage(manifests: &[Manifest], more: u64, keeper: bool) -> Option<Shortage> {
     let pods = pods(manifests, more);
     limits(manifests).find_map(|(quota, resource, hard)| {
@@ -64,7 +64,7 @@ pub fn shortage(manifests: &[Manifest], more: u64, keeper: bool) -> Option<Short
             _ => return None,
         };
         let why = match needed {
-            // Sums of hundredths are not exact.
+            // The sum of decimal fractions is not exact.
             Ok(needed) if needed <= allowed * (1.0 + 1e-9) => return None,
             Ok(needed) => format!("the pods of the manifests and the witness need {}", rounded(needed)),
             Err(container) => format!("the container `{container}` does not say how much it takes"),
@@ -74,7 +74,7 @@ pub fn shortage(manifests: &[Manifest], more: u64, keeper: bool) -> Option<Short
     })
 }
 
-/// The limits of the manifests' quotas. One with scopes counts only some pods, and is left to the API server.
+/// The limits of the manifests' quotas. A quota with scopes counts only some pods and is left to the API server.
 fn limits(manifests: &[Manifest]) -> impl Iterator<Item = (&str, &str, &Value)> {
     let quotas = manifests.iter().filter(|manifest| {
         let scoped = ["/spec/scopes", "/spec/scopeSelector"].iter().any(|it| manifest.object.pointer(it).is_some());
@@ -86,7 +86,7 @@ fn limits(manifests: &[Manifest]) -> impl Iterator<Item = (&str, &str, &Value)> 
     })
 }
 
-/// Where containers say how much they take of what a quota counts: under requests or under limits.
+/// Where containers declare what a quota counts: under requests or under limits.
 fn compute(resource: &str) -> Option<(&'static str, &'static str)> {
     Some(match resource {
         "cpu" | "requests.cpu" => ("requests", "cpu"),
@@ -119,14 +119,15 @@ fn pods(manifests: &[Manifest], more: u64) -> Vec<Pods<'_>> {
     controllers
         .map(|it| {
             let replicas = it.object.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1) as f64;
-            // The first set is the one under test.
+            // The first StatefulSet is the one under test.
             let added = if it.kind() == "StatefulSet" { std::mem::take(&mut more) } else { 0.0 };
             Pods { object: &it.object, count: replicas + added }
         })
         .collect()
 }
 
-/// What all pods and the witness take together; a container that does not say, and is not told by a LimitRange, is an error.
+/// The total of all pods and the witness. A container without a declared value, and without a default from a
+/// LimitRange, is an error.
 fn of_all(manifests: &[Manifest], pods: &[Pods<'_>], (list, what): (&str, &str)) -> Result<f64, String> {
     let own = WITNESS.iter().find(|(its, of, _)| (*its, *of) == (list, what));
     let mut sum = own.and_then(|(.., amount)| quantity(&Value::from(*amount))).unwrap_or(0.0);
@@ -137,7 +138,7 @@ fn of_all(manifests: &[Manifest], pods: &[Pods<'_>], (list, what): (&str, &str))
     Ok(sum)
 }
 
-/// What a container takes that does not say
+/// The default for a container that declares nothing
 /// (<https://kubernetes.io/docs/concepts/policy/limit-range/#limitrange-and-admission-checks-for-pods>).
 fn usual(manifests: &[Manifest], list: &str, what: &str) -> Option<f64> {
     let ranges = manifests.iter().filter(|it| it.kind() == "LimitRange");
@@ -151,10 +152,10 @@ fn usual(manifests: &[Manifest], list: &str, what: &str) -> Option<f64> {
 }
 
 impl Pods<'_> {
-    /// What one of the pods takes: all its containers and sidecars together, or, where that is more, the largest of those that
-    /// only prepare it (<https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers>).
+    /// The total of one pod: the sum of all containers and sidecars, or the largest init container if that is more
+    /// (<https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers>).
     fn takes(&self, list: &str, what: &str, usual: Option<f64>) -> Result<f64, String> {
-        // Who limits itself asks for as much, unless it says otherwise.
+        // A missing request defaults to the limit.
         let said = |of: &Value| {
             [list, "limits"].into_iter().find_map(|list| quantity(of.pointer(&format!("/resources/{list}/{what}"))?))
         };
@@ -174,7 +175,7 @@ impl Pods<'_> {
     }
 }
 
-/// A number without the digits that nobody asked for.
+/// A number without trailing zeros.
 fn rounded(number: f64) -> String {
     let text = format!("{number:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -1,4 +1,4 @@
-//! What is under test, read from its manifests: every name, number and credential that the harness uses comes from
+//! The workload under test, read from its manifests: every name, number and credential that the harness uses comes from
 //! the objects themselves.
 
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::evidence::{ClaimPolicy, NamedPort, PodManagement, Retention, Subject}
 use crate::lint::manifest::server;
 use crate::object::{items, strings, text};
 
-/// Manifests that hold no workload that can be tested.
+/// The manifests hold no workload that can be tested.
 #[derive(Debug, thiserror::Error)]
 pub enum SubjectError {
     /// No StatefulSet.
@@ -22,20 +22,20 @@ pub enum SubjectError {
     /// More than one StatefulSet.
     #[error("the manifests hold {count} StatefulSets ({names}); a run tests one: say which by --statefulset NAME")]
     SeveralStatefulSets {
-        /// How many.
+        /// The number of StatefulSets.
         count: usize,
         /// Their names.
         names: String,
     },
-    /// No StatefulSet of the name that was asked for.
+    /// No StatefulSet has the requested name.
     #[error("the manifests hold no StatefulSet `{name}` ({found}); correct --statefulset")]
     NoSuchStatefulSet {
         /// The name.
         name: String,
-        /// The StatefulSets there are.
+        /// The StatefulSets in the manifests.
         found: String,
     },
-    /// The governing Service is not there.
+    /// The governing Service is missing.
     #[error(
         "StatefulSet {set} names the Service `{service}` in spec.serviceName, which the manifests do not hold \
          ({found}); add it, or correct serviceName: without it no pod has a DNS name"
@@ -45,7 +45,7 @@ pub enum SubjectError {
         set: String,
         /// The Service it names.
         service: String,
-        /// The Services that are there.
+        /// The Services in the manifests.
         found: String,
     },
     /// A field that the harness needs is missing or of the wrong kind.
@@ -53,17 +53,17 @@ pub enum SubjectError {
     Field {
         /// The StatefulSet.
         set: String,
-        /// What is wrong and how to mend it.
+        /// What is wrong and how to fix it.
         what: String,
     },
-    /// Its replication is none that a run can judge.
+    /// A run cannot judge this kind of replication.
     #[error("StatefulSet {set} cannot be tested: {what} ({seen}); {remedy}")]
     Unsupported {
         /// The StatefulSet.
         set: String,
-        /// What it is.
+        /// The kind of replication.
         what: &'static str,
-        /// What says so.
+        /// What shows it.
         seen: String,
         /// What would work.
         remedy: &'static str,
@@ -82,7 +82,8 @@ pub enum SubjectError {
     },
 }
 
-/// The workload of these manifests, in a namespace and DNS zone, and its root password's source, which may be given.
+/// The workload in these manifests, for this namespace and DNS zone, and the source of its root password, which `hints`
+/// may name.
 ///
 /// # Errors
 /// When there is not exactly one StatefulSet with its governing Service and a root password.
@@ -139,7 +140,7 @@ pub fn subject(
     Ok((subject, credentials))
 }
 
-/// The namespace that the manifests agree on, if they name or bring one.
+/// The one namespace that the manifests name or contain, if any.
 ///
 /// # Errors
 /// When two objects name different ones, or one differs from `asked`.
@@ -163,7 +164,7 @@ pub fn namespace(manifests: &[Manifest], asked: Option<&str>) -> Result<Option<S
     Ok(agreed)
 }
 
-/// The names of the Secrets that pods name to pull their images with, themselves or by their account
+/// The names of the image pull Secrets of pods and of ServiceAccounts
 /// (<https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/>).
 pub fn pull_secrets(manifests: &[Manifest]) -> Vec<&str> {
     let of_pods = manifests.iter().flat_map(|it| items(&it.object, "/spec/template/spec/imagePullSecrets"));
@@ -185,8 +186,8 @@ pub fn images(manifests: &[Manifest]) -> Vec<String> {
     images
 }
 
-/// Takes out of objects that they are of the namespace `default`, which no run may use: it stands for the one that somebody
-/// applies them to. Tells whether one named it.
+/// Removes the namespace `default` from all objects: it stands for whichever namespace they are applied to, and no run
+/// may use it itself. Returns whether any object named it.
 pub fn leave_default_namespace(manifests: &mut Vec<Manifest>) -> bool {
     let is_default = |manifest: &Manifest| manifest.text("/metadata/namespace") == "default";
     let mut named = manifests.iter().any(is_default);
@@ -207,7 +208,7 @@ fn is_set(manifest: &Manifest) -> bool {
     manifest.kind() == "StatefulSet"
 }
 
-/// Has the StatefulSet that is named come before the others, so that it is the one that is found.
+/// Moves the StatefulSet that the hints name before the others, so that it is found first.
 pub fn choose(manifests: &mut [Manifest], hints: &Hints) {
     let first = manifests.iter().position(is_set);
     let wanted = hints.statefulset.as_deref();
@@ -288,7 +289,7 @@ fn unknown_password(why: &str) -> String {
     )
 }
 
-/// A number of pods, or a share of them, which is rounded up
+/// A number of pods, or a percentage of them, which is rounded up
 /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#maximum-unavailable-pods>).
 fn max_unavailable(set: &Value, replicas: u32) -> u32 {
     let pods = match set.pointer("/spec/updateStrategy/rollingUpdate/maxUnavailable") {

@@ -1,5 +1,5 @@
-//! Workloads that a run cannot judge, known from their manifests: what it compares are the transactions of one primary and
-//! its replicas, by GTID.
+//! Recognises, from their manifests, workloads that a run cannot judge: a run compares the transactions of one primary
+//! and its replicas by GTID.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::lint::manifest::base_name;
 use crate::lint::manifest::server;
 use crate::object::{items, text};
 
-/// Images whose server has the options that the manifests give it, and no others; `library` has them in mirrors too.
+/// Images whose server has exactly the options that the manifests give it. Mirrors have them under `library` too.
 const OFFICIAL: [&str; 8] = [
     "mysql",
     "docker.io/mysql",
@@ -24,7 +24,7 @@ const OFFICIAL: [&str; 8] = [
 ];
 const IN_LIBRARY: [&str; 2] = ["library/mysql", "library/percona"];
 
-/// How several servers hold the same rows.
+/// How several servers get the same rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Galera,
@@ -54,18 +54,18 @@ impl Way {
     }
 }
 
-/// Refuses a workload whose replication no run can judge.
+/// Rejects a workload whose replication a run cannot judge.
 ///
 /// # Errors
-/// When it is one.
+/// When the workload is such a one.
 pub fn can_be_judged(manifests: &[Manifest]) -> Result<(), SubjectError> {
     refused(manifests, |_| true)
 }
 
-/// Refuses members of a group, and no others: a server that runs may have GTIDs without any manifest that says so.
+/// Rejects only group members. A running server may have GTIDs although no manifest shows it.
 ///
 /// # Errors
-/// When it is one.
+/// When the workload is such a one.
 pub fn is_no_group(manifests: &[Manifest]) -> Result<(), SubjectError> {
     refused(manifests, |way| way != Way::WithoutGtids)
 }
@@ -85,7 +85,7 @@ fn refused(manifests: &[Manifest], counts: impl Fn(Way) -> bool) -> Result<(), S
     }
 }
 
-/// The way in which a server's rows get to the others, where no run can judge it, and where that is seen.
+/// How the servers replicate, if no run can judge that, and where it shows.
 fn way(manifests: &[Manifest], pod: &Value, server: &Value) -> Option<(Way, String)> {
     let image = text(server, "/image").unwrap_or_default();
     let repository = Image::parse(image).repository;

@@ -1,51 +1,51 @@
-//! Changes of a history: small functions over its records, put together.
+//! Changes of a history: small functions on its records that can be combined.
 //!
-//! A change knows records by their place in the stored run, `#seq`, whatever changes were made before it. What is put in
-//! has no such place. In the end [`Change::made`] numbers the records anew, and what proves a fault with them.
+//! A change identifies records by their place in the stored run, `#seq`, regardless of earlier changes. Added records
+//! have no such place. At the end [`Change::make`] renumbers the records, and the proofs of faults with them.
 
 use steadfast::evidence::{Cause, Clocks, Lapse, Record, What};
 
-/// Records of the stored run, by their numbers, in order.
+/// Sorted numbers of records of the stored run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places(Vec<u64>);
 
 impl Places {
-    /// Those that are at this one or come after it.
+    /// The places from this one on.
     pub fn since(&self, seq: u64) -> Self {
         self.iter().filter(|place| *place >= seq).collect()
     }
 
-    /// Those that come before this one.
+    /// The places before this one.
     pub fn before(&self, seq: u64) -> Self {
         self.iter().filter(|place| *place < seq).collect()
     }
 
-    /// The first.
+    /// The first place.
     pub fn first(&self) -> Option<u64> {
         self.0.first().copied()
     }
 
-    /// The last.
+    /// The last place.
     pub fn last(&self) -> Option<u64> {
         self.0.last().copied()
     }
 
-    /// How many there are.
+    /// The number of places.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no places.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a record is one of these.
+    /// Whether a record is at one of these places.
     pub fn has(&self, seq: u64) -> bool {
         self.0.binary_search(&seq).is_ok()
     }
 
-    /// All of them.
+    /// All places.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
         self.0.iter().copied()
     }
@@ -66,35 +66,35 @@ impl From<u64> for Places {
     }
 }
 
-/// A history that was made.
+/// A history that a change made.
 pub struct Made {
-    /// Its records, numbered without a hole.
+    /// Its records, numbered without gaps.
     pub records: Vec<Record>,
-    /// The place of each in the run; 0 of one that was put in.
+    /// The place of each record in the run, or 0 for an added record.
     pub origins: Vec<u64>,
-    /// The places in the run of those that do not say what they said.
+    /// The places in the run of the records whose content changed.
     pub said: Places,
-    /// How many were changed.
+    /// The number of changed records.
     pub changed: usize,
 }
 
-/// A history in the making.
+/// A history that is being made.
 struct Draft {
     /// Its records.
     records: Vec<Record>,
-    /// The places of those that do not say what they said.
+    /// The places of the records whose content changed.
     said: Vec<u64>,
 }
 
-/// Changes a draft, and tells how many records it changed.
+/// Changes a draft, and returns how many records it changed.
 type Make = dyn Fn(&mut Draft) -> usize + Send + Sync;
 
 /// A change of a history.
 pub struct Change(Box<Make>);
 
 impl Change {
-    /// Changes these records, which are a run's, and numbers them anew. Tells where each was in the run, 0 for one that was
-    /// put in, which of them do not say what they said, and how many were changed.
+    /// Changes the records of a run and renumbers them. Returns the place of each record in the run (0 for an added
+    /// record), the records whose content changed, and the number of changed records.
     pub fn make(&self, records: Vec<Record>) -> Made {
         let mut draft = Draft { records, said: Vec::new() };
         let changed = self.0(&mut draft);
@@ -107,28 +107,28 @@ impl Change {
         Self(Box::new(move |draft| make(&mut draft.records)))
     }
 
-    /// None at all.
+    /// A change that does nothing.
     pub fn nothing() -> Self {
         Self::new(|_| 0)
     }
 
-    /// This one, and then another.
+    /// This change, and then another.
     pub fn then(self, next: Self) -> Self {
         Self(Box::new(move |draft| self.0(draft) + next.0(draft)))
     }
 
-    /// All of these, one after the other.
+    /// All of these changes, in order.
     pub fn all(changes: impl IntoIterator<Item = Self>) -> Self {
         changes.into_iter().fold(Self::nothing(), Self::then)
     }
 }
 
-/// Numbers records anew. A proof goes on naming the records that it named; those that are gone it names no more.
+/// Renumbers records. Proofs keep naming the same records. Records that are gone are removed from proofs.
 fn number(records: &mut [Record]) {
     let highest = records.iter().map(|record| record.seq).max().unwrap_or(0);
     let mut now = vec![0; usize::try_from(highest).unwrap_or(0) + 1];
     for (seq, record) in (1..).zip(records.iter_mut()) {
-        // What stands there twice is known by its first place, and what was put in by none.
+        // A repeated record is known by its first place, and an added record by none.
         let known = &mut now[record.seq as usize];
         if record.seq > 0 && *known == 0 {
             *known = seq;
@@ -145,7 +145,7 @@ fn number(records: &mut [Record]) {
     }
 }
 
-/// These records were never written.
+/// Removes these records.
 pub fn dropped(places: impl Into<Places>) -> Change {
     let places = places.into();
     Change::new(move |records| {
@@ -155,7 +155,7 @@ pub fn dropped(places: impl Into<Places>) -> Change {
     })
 }
 
-/// These records say something else.
+/// Changes the content of these records.
 pub fn said(places: impl Into<Places>, otherwise: impl Fn(&mut What) + Send + Sync + 'static) -> Change {
     let places = places.into();
     Change(Box::new(move |draft| {
@@ -171,12 +171,12 @@ pub fn said(places: impl Into<Places>, otherwise: impl Fn(&mut What) + Send + Sy
     }))
 }
 
-/// Something more was seen, just before a record.
+/// Adds records just before a record.
 pub fn added_before(seq: u64, what: impl IntoIterator<Item = What>) -> Change {
     added(seq, 0, what)
 }
 
-/// Something more was seen, just after a record.
+/// Adds records just after a record.
 pub fn added_after(seq: u64, what: impl IntoIterator<Item = What>) -> Change {
     added(seq, 1, what)
 }
@@ -193,20 +193,21 @@ fn added(seq: u64, behind: usize, what: impl IntoIterator<Item = What>) -> Chang
     })
 }
 
-/// These records were written so much later, behind all that was seen until then.
+/// Delays these records by this time, behind everything that was recorded until then.
 pub fn delayed(places: impl Into<Places>, by_us: u64) -> Change {
     let places = places.into();
     Change::new(move |records| {
         for record in records.iter_mut().filter(|record| places.has(record.seq)) {
             record.at_us += by_us;
         }
-        // Of two that were written at one time the delayed one comes last; the sort leaves others where they are.
+        // Of two records with the same time, the delayed one comes last. The sort is stable, so all others keep their
+        // order.
         records.sort_by_key(|record| (record.at_us, places.has(record.seq)));
         places.len()
     })
 }
 
-/// These records were written just before another one.
+/// Moves these records to just before another one.
 pub fn moved_before(places: impl Into<Places>, seq: u64) -> Change {
     let places = places.into();
     Change::new(move |records| {
@@ -222,7 +223,7 @@ pub fn moved_before(places: impl Into<Places>, seq: u64) -> Change {
     })
 }
 
-/// These records were written twice, one after the other.
+/// Repeats each of these records directly after itself.
 pub fn repeated(places: impl Into<Places>) -> Change {
     let places = places.into();
     Change::new(move |records| {
@@ -235,7 +236,7 @@ pub fn repeated(places: impl Into<Places>) -> Change {
     })
 }
 
-/// Every record from one on was written otherwise.
+/// Changes every record from this one on.
 fn from(seq: u64, otherwise: impl Fn(&mut Record) + Send + Sync + 'static) -> Change {
     Change::new(move |records| {
         let place = records.iter().position(|record| record.seq == seq).unwrap_or(records.len());
@@ -244,28 +245,28 @@ fn from(seq: u64, otherwise: impl Fn(&mut Record) + Send + Sync + 'static) -> Ch
     })
 }
 
-/// Everything from a record on came so much later, by the witness's clock too.
+/// Delays everything from a record on, also by the witness's clock.
 pub fn paused(seq: u64, by_us: u64) -> Change {
     witness_alone_paused(seq, by_us).then(log_alone_paused(seq, by_us))
 }
 
-/// Everything from a record on came so much later by the log's clock, and by the witness's no time passed.
+/// Delays everything from a record on by the log's clock. No time passes by the witness's clock.
 pub fn log_alone_paused(seq: u64, by_us: u64) -> Change {
     from(seq, move |record| record.at_us += by_us)
 }
 
-/// Everything from a record on came so much later by the witness's clock, and by the log's no time passed.
+/// Delays everything from a record on by the witness's clock. No time passes by the log's clock.
 pub fn witness_alone_paused(seq: u64, by_us: u64) -> Change {
     witness_moved(seq, by_us, u64::saturating_add)
 }
 
-/// Everything from a record on came so much earlier: what had been waited for before it was waited for less long.
+/// Moves everything from a record on to an earlier time, so that waits before it become shorter.
 pub fn hurried(seq: u64, by_us: u64) -> Change {
     let log = from(seq, move |record| record.at_us = record.at_us.saturating_sub(by_us));
     witness_moved(seq, by_us, u64::saturating_sub).then(log)
 }
 
-/// The harness noticed just before a record what had happened since so much earlier.
+/// Just before a record, the harness notices a lapse of this length.
 pub fn lapsed(seq: u64, us: u64, cause: Cause) -> Change {
     Change::new(move |records| {
         let Some(place) = records.iter().position(|record| record.seq == seq) else { return 0 };
@@ -276,7 +277,7 @@ pub fn lapsed(seq: u64, us: u64, cause: Cause) -> Change {
     })
 }
 
-/// The witness's times from a record on are others.
+/// Changes the witness's times from a record on.
 fn witness_moved(seq: u64, by_us: u64, otherwise: fn(u64, u64) -> u64) -> Change {
     Change(Box::new(move |draft| {
         let Some(place) = draft.records.iter().position(|record| record.seq == seq) else { return 0 };
@@ -297,7 +298,7 @@ fn witness_moved(seq: u64, by_us: u64, otherwise: fn(u64, u64) -> u64) -> Change
     }))
 }
 
-/// From one record to another everything happened at once.
+/// Everything from one record to another happens at the same time.
 pub fn at_once(from: u64, to: u64) -> Change {
     Change::new(move |records| {
         let at_us = records.iter().find(|record| record.seq == to).map_or(0, |record| record.at_us);
@@ -306,7 +307,7 @@ pub fn at_once(from: u64, to: u64) -> Change {
     })
 }
 
-/// Nothing was written from a record on.
+/// Removes everything from a record on.
 pub fn ended_before(seq: u64) -> Change {
     Change::new(move |records| {
         let place = records.iter().position(|record| record.seq == seq).unwrap_or(records.len());
@@ -314,7 +315,7 @@ pub fn ended_before(seq: u64) -> Change {
     })
 }
 
-/// Another clock went back by so many seconds from a record on: the one for people.
+/// Sets the wall clock back by this many seconds from a record on.
 pub fn set_back(seq: u64, by_s: i64) -> Change {
     from(seq, move |record| record.wall -= jiff::SignedDuration::from_secs(by_s))
 }

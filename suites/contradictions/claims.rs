@@ -1,4 +1,4 @@
-//! Claims and volumes that become others, stay or go when they must not; and what outlives the run.
+//! Claims and volumes that are replaced, stay or disappear when they must not, and objects that survive the run.
 
 use serde_json::{Value, json};
 use steadfast::evidence::{Act, ClaimLife, EventType, Gap, Leftover, PodLife, Scenario, SnapshotOf, What};
@@ -17,7 +17,7 @@ const SURVIVE: Checks = &["persistence::claims_survive_scale_down"];
 const POLICY: Checks = &["persistence::claim_policy_is_honoured"];
 const TEARDOWN: Checks = &["persistence::teardown_leaves_nothing"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "claims::a_pod_comes_back_on_something_else",
@@ -57,7 +57,7 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// A pod and the one that took its place, but for the last pod's whose claim was meant to go.
+/// Each pod and its replacement, except the last pod if its claim had to be deleted.
 fn successions(stored: &Stored) -> Vec<(&PodLife, &PodLife)> {
     let last = stored.subject.nth(stored.subject.replicas - 1);
     let pods = stored.subject.pods();
@@ -72,13 +72,13 @@ fn claim_of<'a>(stored: &'a Stored, pod: &PodLife) -> Option<&'a ClaimLife> {
     stored.timeline.claim_at(pod.claims.first()?, pod.added.seq)
 }
 
-/// The claim of one of the set's pods at a record.
+/// The claims of the StatefulSet's pods at a record.
 fn claims_at(stored: &Stored, seq: u64) -> Vec<&ClaimLife> {
     let names = stored.subject.pods().flat_map(|pod| stored.subject.claims.iter().map(move |it| format!("{it}-{pod}")));
     names.filter_map(|name| stored.timeline.claim_at(&name, seq)).collect()
 }
 
-/// One more event of an object, as it was shown last before a record.
+/// One more event of an object, based on its last event before a record.
 fn once_more(
     stored: &Stored,
     (kind, uid): (&str, &str),
@@ -89,7 +89,7 @@ fn once_more(
     Some(event(stored.last_event(kind, uid, at + 1)?, of, otherwise))
 }
 
-/// The volume of a claim is another from a record on, and its claim too if so wanted.
+/// From a record on, a claim has another volume, and if wanted the claim is another one too.
 fn bound_elsewhere(stored: &Stored, claim: &ClaimLife, at: u64, other_claim: bool, volume: &str) -> Option<Change> {
     let old = stored.timeline.volume_at(claim, at)?;
     let (uid, name) = (other_claim.then(|| format!("another {}", claim.uid)), volume.to_owned());
@@ -114,7 +114,8 @@ fn bound_elsewhere(stored: &Stored, claim: &ClaimLife, at: u64, other_claim: boo
 
 fn other_volumes(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
-    // An edit of an object that a later list has too takes away what shows that nothing happened in the gap before that.
+    // A changed event of an object that a later list contains removes the proof that nothing happened in the gap before
+    // the list.
     let fails = Wanted::LeavesGreen(SAME);
     for (old, new) in successions(stored) {
         let (Some(gone), Some(claim)) = (old.deleted, claim_of(stored, old)) else { continue };
@@ -185,7 +186,7 @@ fn act(stored: &Stored, from: u64, wanted: impl Fn(&Act) -> bool) -> Option<Acte
     stored.acts().into_iter().find(|it| it.asked >= from && wanted(&it.act))
 }
 
-/// A claim is told to go, or gone, at a record.
+/// A claim is being deleted, or is gone, at a record.
 fn goes(stored: &Stored, claim: &ClaimLife, at: u64) -> Vec<(&'static str, Change)> {
     let told = once_more(stored, (CLAIM, &claim.uid), at, EventType::Modified, tell_to_go);
     let gone = once_more(stored, (CLAIM, &claim.uid), at, EventType::Deleted, |_| {});

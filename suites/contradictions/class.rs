@@ -1,4 +1,4 @@
-//! Classes of histories, what is wanted of the checks for each, and how they are judged.
+//! Classes of histories, their expected verdicts, and how they are judged.
 
 use std::{
     collections::BTreeMap,
@@ -18,13 +18,14 @@ use super::{
     stored::{Part, Stored, runs},
 };
 
-/// Of what a class judged wrongly so much is listed, evenly, unless `STEADFAST_LISTED` says otherwise; the rest is counted.
+/// How many wrong verdicts of a class are listed, evenly spread. `STEADFAST_LISTED` changes it. The others are only
+/// counted.
 const LISTED: usize = 8;
 
-/// Checks of which one has to notice, the likeliest first.
+/// At least one of these checks must notice. The most likely one comes first.
 pub type Checks = &'static [&'static str];
 
-/// The verdict that is wanted of a history.
+/// The expected verdict on a history.
 #[derive(Debug, Clone, Copy)]
 pub enum Wanted {
     /// One of these checks fails.
@@ -33,13 +34,13 @@ pub enum Wanted {
     LeavesGreen(Checks),
     /// One of these checks is inconclusive, and none fails.
     LeavesOpen(Checks),
-    /// Any check does not pass that passes on the run as it is stored. These are looked at first.
+    /// At least one check that passes on the stored run does not pass. These are asked first.
     SomeLeavesGreen(Checks),
-    /// No check fails that does not on the run as it is stored.
+    /// No check fails that did not fail on the stored run.
     NothingTurnsRed,
-    /// Every check has the verdict that it has on the run as it is stored.
+    /// Every check has the same verdict as on the stored run.
     StaysAsItWas,
-    /// These checks pass, as they do on the run as it is stored.
+    /// These checks pass, as on the stored run.
     Passes(Checks),
     /// None of these checks fails.
     NoneFails(Checks),
@@ -47,34 +48,34 @@ pub enum Wanted {
 
 /// A history, as a change of the stored run.
 pub struct History {
-    /// What was changed, in a few words.
+    /// A short description of the change.
     pub name: String,
-    /// What is wanted of it.
+    /// The expected verdict.
     pub wanted: Wanted,
     /// The change.
     pub change: Change,
 }
 
 impl History {
-    /// A history with what is wanted of it.
+    /// A history with its expected verdict.
     pub fn new(name: impl Into<String>, wanted: Wanted, change: Change) -> Self {
         Self { name: name.into(), wanted, change }
     }
 }
 
-/// Histories that are alike.
+/// Similar histories.
 pub struct Class {
     /// Its name, `part::what_is_wrong`.
     pub name: &'static str,
-    /// Why the verdict is wanted, in a sentence.
+    /// The reason for the expected verdict, in a sentence.
     pub why: &'static str,
-    /// What it is about, which decides the runs that it is made of.
+    /// Its subject, which decides which runs are used.
     pub part: Part,
-    /// Its histories of one run.
+    /// The histories that it makes from a run.
     pub of: fn(&Stored) -> Vec<History>,
 }
 
-/// How many histories were judged for each check, and how many of them rightly.
+/// For each check, the number of histories that were judged, and of those that were judged correctly.
 static TALLY: Mutex<BTreeMap<String, (usize, usize)>> = Mutex::new(BTreeMap::new());
 
 /// Counts a history.
@@ -85,7 +86,7 @@ pub fn count(of: &str, right: bool) {
     *rightly += usize::from(right);
 }
 
-/// How many histories were judged, by check, in the catalogue's order; nothing where there was none.
+/// The number of judged histories by check, in the catalogue's order. Empty if there were none.
 pub fn summary() -> String {
     let tally = TALLY.lock().unwrap_or_else(PoisonError::into_inner);
     let mut text = String::new();
@@ -103,7 +104,7 @@ pub fn summary() -> String {
 }
 
 impl Wanted {
-    /// What it is counted for.
+    /// The row of the summary in which it is counted.
     fn counted_for(self) -> &'static str {
         match self {
             Self::Fails(checks) | Self::LeavesGreen(checks) | Self::LeavesOpen(checks) => {
@@ -116,7 +117,7 @@ impl Wanted {
         }
     }
 
-    /// In words, after "wanted".
+    /// A description that follows "wanted".
     fn words(self) -> String {
         match self {
             Self::Fails(checks) => format!("that {} fails", one_of(checks)),
@@ -130,7 +131,7 @@ impl Wanted {
         }
     }
 
-    /// The checks of which this can be wanted of a run: what does not pass as it is stored has no green to leave.
+    /// The checks to which this expectation applies. A check that does not pass on the stored run cannot stop passing.
     fn concerned(self, stored: &Stored) -> Vec<&'static str> {
         let green = |check: &&'static str| stored.verdict(check) == Verdict::Pass;
         match self {
@@ -146,7 +147,7 @@ impl Wanted {
         }
     }
 
-    /// Whether the checks find what is wanted; what they find instead.
+    /// Whether the verdicts are as expected. The error has the actual verdicts.
     fn holds(self, stored: &Stored, evidence: &Evidence) -> Result<(), String> {
         let concerned = self.concerned(stored);
         let found = concerned.iter().map(|id| (*id, find(id).expect("a check of the catalogue").judge(evidence)));
@@ -192,7 +193,7 @@ fn short(id: &str, finding: &Finding) -> String {
 }
 
 impl Class {
-    /// Judges all of its histories; nothing where no stored run has what it changes.
+    /// Judges all histories of the class. `None` if no stored run has the records that it changes.
     pub fn judge(&self) -> Option<Result<(), String>> {
         let (mut wrong, mut judged) = (Vec::new(), 0);
         for stored in runs(self.part) {
@@ -211,7 +212,7 @@ impl Class {
     }
 }
 
-/// The outcome of a class: what was judged wrongly, in short.
+/// The result of a class, with a short list of the wrong verdicts.
 pub fn told(why: &str, judged: usize, wrong: &[String]) -> Result<(), String> {
     if wrong.is_empty() {
         return Ok(());
@@ -226,7 +227,7 @@ pub fn told(why: &str, judged: usize, wrong: &[String]) -> Result<(), String> {
     Err(text)
 }
 
-/// Judges one history; what is found instead of what is wanted.
+/// Judges one history. The error has the verdicts that differ from the expectation.
 fn judge(stored: &Stored, rewriter: &mut Rewriter<'_>, wanted: Wanted, change: &Change) -> Result<(), String> {
     let (records, changed) = rewriter.made(change);
     if changed == 0 {

@@ -1,4 +1,5 @@
-//! Clocks: a machine that sleeps for ten minutes, at any place of a run. Nothing becomes shorter by it, and nobody is blamed.
+//! Clocks: a machine sleeps for ten minutes at any place of a run. No duration gets shorter, and no check blames the
+//! workload.
 
 use steadfast::evidence::{Cause, Scenario, What};
 
@@ -10,13 +11,13 @@ use super::{
 
 const BUDGET: Checks = &["replication::recovers_within_budget"];
 
-/// For how long the machine slept.
+/// How long the machine sleeps.
 const SLEPT_US: u64 = 600_000_000;
 
-/// At so many places of a run it sleeps, evenly.
+/// The number of places in a run at which it sleeps, evenly spread.
 const PLACES: usize = 40;
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "clocks::a_sleep_blames_nobody",
@@ -47,12 +48,12 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// The machine slept before a record, and both its clock and the beat of the harness tell.
+/// The machine sleeps before a record. Both its clock and the heartbeat of the harness show it.
 fn noticed(at: u64, us: u64) -> Change {
     paused(at, us).then(lapsed(at, us, Cause::Slept))
 }
 
-/// The clock on the harness's wall jumped, and no time passed.
+/// The harness's wall clock jumps ahead, but no time passes.
 fn ahead(at: u64, by_us: u64) -> Change {
     lapsed(at, 0, Cause::WallJumped { by_us: by_us.cast_signed() })
 }
@@ -61,13 +62,13 @@ fn back(at: u64, by_us: u64) -> Change {
     lapsed(at, 0, Cause::WallJumped { by_us: -by_us.cast_signed() })
 }
 
-/// Records of a run, evenly, as long as the witness writes.
+/// Records of a run, evenly spread over the time in which the witness writes.
 fn places(stored: &Stored) -> Vec<u64> {
     let last = stored.places(|what| matches!(what, What::Entries(_))).last().unwrap_or(0);
     (1..=PLACES as u64).map(|place| (place * last / (PLACES as u64 + 1)).max(2)).collect()
 }
 
-/// What makes a machine sleep before a record, for so long.
+/// Makes a machine sleep before a record for this time.
 type Sleep = fn(u64, u64) -> Change;
 
 fn anywhere(stored: &Stored, ways: &[(&'static str, Sleep)]) -> Vec<History> {
@@ -80,7 +81,7 @@ fn anywhere(stored: &Stored, ways: &[(&'static str, Sleep)]) -> Vec<History> {
     places(stored).into_iter().flat_map(of).collect()
 }
 
-/// Records just before what proves the last act of a disruption: the workload has not recovered then.
+/// Records just before the proof of a disruption's last act, when the workload has not yet recovered.
 fn within(stored: &Stored) -> Vec<u64> {
     let acts = stored.acts();
     let acts = acts.iter().filter(|acted| {

@@ -1,4 +1,4 @@
-//! What the checks conclude on an upgraded cluster: each must have concluded something, and nothing bad.
+//! The verdicts of the checks on an upgraded cluster: each check must have a verdict, and none may be bad.
 
 use serde_json::{Value, json};
 use steadfast::evidence::Scenario;
@@ -16,7 +16,7 @@ use super::{
 
 const CONFORMS: Checks = &["upgrade::new_version_still_conforms"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "conformed::a_check_did_not_pass",
@@ -42,7 +42,7 @@ fn told(stored: &Stored) -> Places {
     stored.snapshots(SnapshotOf::Conformance)
 }
 
-/// What is told of one check is otherwise.
+/// Changes what is recorded about one check.
 fn one(stored: &Stored, id: &'static str, otherwise: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
     snapshot(told(stored), move |all| {
         all.as_array_mut().into_iter().flatten().filter(|it| it["id"] == id).for_each(&otherwise);
@@ -53,7 +53,7 @@ fn concluded(stored: &Stored, id: &'static str, verdict: &'static str) -> Change
     one(stored, id, move |it| it["verdict"] = verdict.into())
 }
 
-/// The list is otherwise.
+/// Changes the list.
 fn list(stored: &Stored, otherwise: impl Fn(&mut Vec<Value>) + Send + Sync + 'static) -> Change {
     snapshot(told(stored), move |all| all.as_array_mut().into_iter().for_each(&otherwise))
 }
@@ -111,7 +111,7 @@ fn not_applied(stored: &Stored) -> Vec<History> {
     for check in CATALOGUE {
         let founded = check.scenarios.iter().all(|scenario| [Scenario::Deploy, Scenario::Replicate].contains(scenario));
         let wanted = match stored.verdict(check.id) {
-            // This run shows that it applies.
+            // This run shows that the check applies.
             Verdict::Pass if founded => Wanted::LeavesOpen(CONFORMS),
             Verdict::Skipped => Wanted::Passes(CONFORMS),
             _ => Wanted::NoneFails(CONFORMS),

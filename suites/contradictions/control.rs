@@ -1,4 +1,4 @@
-//! The API server's process before and after it was killed.
+//! The API server's process before and after it is killed.
 
 use serde_json::json;
 use steadfast::evidence::{Act, NodeState, SnapshotOf, What};
@@ -12,7 +12,7 @@ use super::{
 
 const LIKELY: Checks = &["replication::recovers_within_budget"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "control::the_api_server_was_not_killed",
@@ -28,7 +28,7 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// The records of the process before the kill and after it, and that which proves it.
+/// The records of the process before and after the kill, and the record of the proof.
 struct Kill {
     old: u64,
     new: u64,
@@ -50,7 +50,7 @@ fn process(stored: &Stored, seq: u64) -> NodeState {
     serde_json::from_value(snapshot.value.clone()).expect("a process")
 }
 
-/// A record tells of another process.
+/// The record shows another process.
 fn is(places: impl Into<Places>, process: NodeState) -> Change {
     snapshot(places, move |value| *value = json!(process))
 }

@@ -1,4 +1,4 @@
-//! What records can say otherwise: edits of one record each.
+//! Edits of the content of single records.
 
 use serde_json::{Value, json};
 use steadfast::evidence::{
@@ -8,7 +8,7 @@ use steadfast::evidence::{
 
 use super::change::{Change, Places, said};
 
-/// These answers of servers are otherwise.
+/// Changes these answers of servers.
 pub fn sql(places: impl Into<Places>, otherwise: impl Fn(&mut Sql) + Send + Sync + 'static) -> Change {
     said(places, move |what| {
         if let What::Sql(sql) = what {
@@ -17,12 +17,12 @@ pub fn sql(places: impl Into<Places>, otherwise: impl Fn(&mut Sql) + Send + Sync
     })
 }
 
-/// A server answers this instead.
+/// Replaces the answers of servers.
 pub fn answered(places: impl Into<Places>, answer: SqlAnswer) -> Change {
     sql(places, move |sql| sql.answer = answer.clone())
 }
 
-/// A column of every row of the answer has this value.
+/// Sets a column in every row of the answers.
 pub fn valued(places: impl Into<Places>, column: &'static str, value: impl Into<String>) -> Change {
     let value = value.into();
     sql(places, move |sql| {
@@ -32,28 +32,28 @@ pub fn valued(places: impl Into<Places>, column: &'static str, value: impl Into<
     })
 }
 
-/// A server refuses with an error.
+/// An answer in which a server refuses with an error.
 pub fn error(code: u16) -> SqlAnswer {
     SqlAnswer::Error { code, message: "an error of the server".to_owned() }
 }
 
-/// No server answers.
+/// An answer in which no server is reachable.
 pub fn unreachable() -> SqlAnswer {
     SqlAnswer::Unreachable { message: "connection refused".to_owned() }
 }
 
-/// The probe breaks.
+/// An answer in which the probe itself breaks.
 pub fn broken() -> SqlAnswer {
     SqlAnswer::Broken { message: "the witness could not be asked".to_owned() }
 }
 
-/// A value of an answer's first row.
+/// A column of an answer's first row.
 pub fn value<'a>(what: &'a What, column: &str) -> Option<&'a str> {
     let What::Sql(Sql { answer: SqlAnswer::Rows(rows), .. }) = what else { return None };
     rows.first()?.get(column)?.as_deref()
 }
 
-/// These questions for names are otherwise.
+/// Changes these DNS records.
 pub fn dns(places: impl Into<Places>, otherwise: impl Fn(&mut Dns) + Send + Sync + 'static) -> Change {
     said(places, move |what| {
         if let What::Dns(dns) = what {
@@ -62,24 +62,24 @@ pub fn dns(places: impl Into<Places>, otherwise: impl Fn(&mut Dns) + Send + Sync
     })
 }
 
-/// What a DNS server can say instead of what is right.
+/// A DNS reply that replaces the right one.
 #[derive(Debug, Clone)]
 pub enum Reply {
-    /// A code, without records.
+    /// A response code, without records.
     Code(&'static str),
-    /// Records that hold this.
+    /// Records with this data.
     Data(Vec<String>),
     /// No reply.
     Nothing,
 }
 
-/// A name is answered like this.
+/// Replaces the replies for a name.
 pub fn replied(places: impl Into<Places>, reply: Reply) -> Change {
     dns(places, move |dns| dns.answer = reply.answer())
 }
 
 impl Reply {
-    /// The answer that it is.
+    /// The reply as an answer.
     pub fn answer(&self) -> DnsAnswer {
         let record = |data: &String| DnsRecord { ttl: 30, data: data.clone() };
         match self {
@@ -92,7 +92,7 @@ impl Reply {
     }
 }
 
-/// The data of an answer; none where there was none.
+/// The data of an answer, or nothing if there was no answer.
 pub fn data(dns: &Dns) -> Vec<String> {
     match &dns.answer {
         DnsAnswer::Response { records, .. } => records.iter().map(|record| record.data.clone()).collect(),
@@ -100,7 +100,7 @@ pub fn data(dns: &Dns) -> Vec<String> {
     }
 }
 
-/// These commands are otherwise.
+/// Changes these commands.
 pub fn exec(places: impl Into<Places>, otherwise: impl Fn(&mut Exec) + Send + Sync + 'static) -> Change {
     said(places, move |what| {
         if let What::Exec(exec) = what {
@@ -109,7 +109,7 @@ pub fn exec(places: impl Into<Places>, otherwise: impl Fn(&mut Exec) + Send + Sy
     })
 }
 
-/// A command ends like this.
+/// Sets the exit code and the output of a command.
 pub fn exited(places: impl Into<Places>, code: i32, stdout: impl Into<String>) -> Change {
     let stdout = stdout.into();
     exec(places, move |exec| {
@@ -117,12 +117,12 @@ pub fn exited(places: impl Into<Places>, code: i32, stdout: impl Into<String>) -
     })
 }
 
-/// A command's end is not seen.
+/// The end of a command is not recorded.
 pub fn not_seen(places: impl Into<Places>) -> Change {
     exec(places, |exec| exec.answer = ExecAnswer::Broken { message: "the stream ended".to_owned() })
 }
 
-/// These events show their objects otherwise.
+/// Changes the objects in these events.
 pub fn shown(places: impl Into<Places>, otherwise: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
     said(places, move |what| {
         if let What::Object(event) = what {
@@ -131,7 +131,7 @@ pub fn shown(places: impl Into<Places>, otherwise: impl Fn(&mut Value) + Send + 
     })
 }
 
-/// These snapshots hold something else.
+/// Changes the values of these snapshots.
 pub fn snapshot(places: impl Into<Places>, otherwise: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
     said(places, move |what| {
         if let What::Snapshot(Snapshot { value, .. }) = what {
@@ -140,12 +140,12 @@ pub fn snapshot(places: impl Into<Places>, otherwise: impl Fn(&mut Value) + Send
     })
 }
 
-/// The process that an API server is, as it is recorded.
+/// A record of an API server's process.
 pub fn api_server(process: NodeState) -> What {
     What::Snapshot(Snapshot { of: SnapshotOf::ApiServer, value: json!(process) })
 }
 
-/// A proof names these records.
+/// Sets the records that a proof names.
 pub fn naming(proof: u64, records: Vec<u64>) -> Change {
     said(proof, move |what| {
         if let What::Fault(Fault { proof: Some(proof), .. }) = what {
@@ -154,17 +154,17 @@ pub fn naming(proof: u64, records: Vec<u64>) -> Change {
     })
 }
 
-/// What a pod tells of its containers, without those that prepare it.
+/// The statuses of a pod's containers, without init containers.
 pub fn container_statuses(object: &mut Value) -> impl Iterator<Item = &mut Value> {
     object["status"]["containerStatuses"].as_array_mut().into_iter().flatten()
 }
 
-/// What it tells of the container of this name.
+/// The statuses of the container with this name.
 pub fn status_of<'a>(object: &'a mut Value, container: &'a str) -> impl Iterator<Item = &'a mut Value> {
     container_statuses(object).filter(move |status| status["name"] == *container)
 }
 
-/// Makes a pod Ready, or takes that away.
+/// Makes a pod Ready or un-Ready.
 pub fn set_ready(object: &mut Value, ready: bool) {
     let word = if ready { "True" } else { "False" };
     if ready && object["status"]["conditions"].as_array().is_none_or(Vec::is_empty) {
@@ -177,13 +177,13 @@ pub fn set_ready(object: &mut Value, ready: bool) {
     container_statuses(object).for_each(|status| status["ready"] = ready.into());
 }
 
-/// Has an object been told to go.
+/// Marks an object as being deleted.
 pub fn tell_to_go(object: &mut Value) {
     object["metadata"]["deletionTimestamp"] = "2026-11-24T20:00:00Z".into();
     object["metadata"]["deletionGracePeriodSeconds"] = 30.into();
 }
 
-/// A label of an object, or none.
+/// Sets a label of an object, or removes it.
 pub fn set_label(object: &mut Value, label: &str, value: Option<&str>) {
     let Some(labels) = object["metadata"]["labels"].as_object_mut() else { return };
     match value {
@@ -192,14 +192,14 @@ pub fn set_label(object: &mut Value, label: &str, value: Option<&str>) {
     }
 }
 
-/// One more event of an object, as it was shown last and then made otherwise.
+/// One more event of an object: its last event with a change.
 pub fn event(of: &ObjectEvent, kind: EventType, otherwise: impl FnOnce(&mut Value)) -> What {
     let mut event = ObjectEvent { event: kind, ..of.clone() };
     otherwise(&mut event.object);
     What::Object(Box::new(event))
 }
 
-/// A claim that is bound to a volume, made of another claim.
+/// Turns a claim into another one that is bound to a volume.
 pub fn rebind(object: &mut Value, uid: Option<&str>, volume: &str) {
     if let Some(uid) = uid {
         object["metadata"]["uid"] = uid.into();

@@ -1,4 +1,4 @@
-//! Acts that were not carried out, or are not proved: who survived nothing has shown nothing.
+//! Acts that were not carried out or not proved: then survival is not shown either.
 
 use serde_json::json;
 use steadfast::evidence::{Act, DnsServer, EventType, Fault, NodeState, Scenario, SnapshotOf, What};
@@ -14,7 +14,7 @@ const BUDGET: Checks = &["replication::recovers_within_budget"];
 const LOST: Checks = &["replication::no_acknowledged_write_is_lost"];
 const LIKELY: Checks = &["replication::recovers_within_budget", "ordering::rolls_highest_ordinal_first"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "faults::an_act_was_not_carried_out",
@@ -54,9 +54,9 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// The acts that some verdict depends on: that the ledger began shows in its entries, and that the claims were deleted in
-/// the end in the list of what remains. That a pod which cannot start was deleted by the harness need not be told: its
-/// controller may replace it by itself.
+/// The acts on which a verdict depends. The entries show that the ledger began, and the list of leftovers shows that
+/// the claims were deleted at the end. The record that the harness deleted a pod which cannot start may be missing: its
+/// controller may replace it too.
 fn acts(stored: &Stored) -> impl Iterator<Item = (String, Acted)> {
     let reverted = stored.acts().into_iter().find(|it| it.act == Act::RevertTemplate).map_or(u64::MAX, |it| it.asked);
     let stuck = |it: &Acted| {
@@ -104,11 +104,11 @@ fn proof_elsewhere(stored: &Stored) -> Vec<History> {
         };
         add("nothing", Vec::new());
         add("the log's first record", vec![1]);
-        // What the witness does with its ledger may show in no record.
+        // What the witness does with its ledger may be in no record.
         if acted.act != Act::StopLedger {
             add("its own request", vec![acted.asked]);
         }
-        // An act of the same name may be proved by the same record: another one is taken then.
+        // The same record may prove an act of the same kind, so an act of another kind is used.
         let another = |other: &&(String, Acted)| {
             std::mem::discriminant(&other.1.act) != std::mem::discriminant(&acted.act) && other.1.proved.is_some()
         };
@@ -180,7 +180,7 @@ fn contradicted(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// The pod's containers were started as often as before the kill, until it was proved and after it.
+/// The restart count stays the same as before the kill, until the proof and after it.
 fn never_restarted(stored: &Stored, uid: &str, asked: u64) -> Change {
     shown(stored.events_of("Pod", uid).since(asked), |object| {
         for status in container_statuses(object) {
@@ -196,7 +196,7 @@ fn stayed_ready(stored: &Stored, uid: &str, asked: u64, proved: u64) -> Change {
     restarted.then(shown(meanwhile, |object| set_ready(object, true)))
 }
 
-/// The DNS servers after the act are those from before: by the list, and by whom the names were asked of.
+/// The DNS servers after the act are the same as before, both in the list and in the DNS records.
 fn dns_servers_stay(stored: &Stored, acted: &Acted) -> Vec<(String, Change)> {
     let servers = |after: bool| {
         let asked = stored.groups(|record| match &record.what {
@@ -231,7 +231,7 @@ fn dns_servers_stay(stored: &Stored, acted: &Acted) -> Vec<(String, Change)> {
     ]
 }
 
-/// The API server's process after the act is the one from before, where both were read.
+/// The API server's process after the act is the same as before, if both were read.
 fn api_server_stays(stored: &Stored, histories: &mut Vec<History>) {
     let states: Vec<u64> = stored.snapshots(SnapshotOf::ApiServer).iter().collect();
     for pair in states.windows(2) {
@@ -242,7 +242,7 @@ fn api_server_stays(stored: &Stored, histories: &mut Vec<History>) {
     }
 }
 
-/// All that a scenario did is left out, scenario by scenario.
+/// Removes everything that a scenario did, one scenario at a time.
 fn idle(stored: &Stored, wanted: Wanted) -> Vec<History> {
     let disruptive = |scenario: Scenario| {
         !matches!(

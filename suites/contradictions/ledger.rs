@@ -1,4 +1,4 @@
-//! The witness's ledger: what became of writes, what the tables hold in the end, how far behind replicas were.
+//! The witness's ledger: the outcomes of writes, the tables at the end, and the lag of replicas.
 
 use steadfast::{
     evidence::{Act, BUSY_US, Entries, Entry, Question, Record, Scenario, What, WriteOutcome},
@@ -18,7 +18,7 @@ const BUDGET: Checks = &["replication::recovers_within_budget"];
 const LAG: Checks = &["replication::read_lag_is_bounded"];
 const SEMI_SYNC: Checks = &["replication::commits_wait_for_a_replica"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "ledger::a_table_holds_something_else",
@@ -70,7 +70,7 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// Has these entries say something else.
+/// Changes these records of entries.
 fn entries(places: impl Into<Places>, otherwise: impl Fn(&mut Entries) + Send + Sync + 'static) -> Change {
     said(places, move |what| {
         if let What::Entries(entries) = what {
@@ -91,7 +91,7 @@ fn all_entries(stored: &Stored) -> impl Iterator<Item = (&Record, &Entries)> {
         .filter_map(|record| if let What::Entries(it) = &record.what { Some((record, it)) } else { None })
 }
 
-/// What the log's clock is ahead of the witness's.
+/// How far the log's clock is ahead of the witness's.
 fn offset_us(stored: &Stored) -> i64 {
     let offset = |(record, it): (&Record, &Entries)| record.at_us.cast_signed() - it.now_us.cast_signed();
     all_entries(stored).map(offset).min().unwrap_or(0)
@@ -101,7 +101,7 @@ fn refused() -> WriteOutcome {
     WriteOutcome::Rejected("read only".to_owned())
 }
 
-/// The ids whose writes came to this.
+/// The ids of writes with such an outcome.
 fn ids(stored: &Stored, wanted: fn(&WriteOutcome) -> bool) -> Vec<u64> {
     let writes = all_entries(stored).flat_map(|(_, it)| &it.writes);
     let mut ids: Vec<u64> = writes.filter(|write| wanted(&write.outcome)).map(|write| write.id).collect();
@@ -153,7 +153,7 @@ fn other_tables(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// One write in each scenario came to something else than the tables show.
+/// In each scenario, one write has another outcome than the tables show.
 fn other_outcomes(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let held = asked(stored, Question::Entries).first().and_then(|asked| {
@@ -194,7 +194,7 @@ fn other_outcomes(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// The acts that disrupt, each with the times between which nobody is to write.
+/// The disruptive acts, each with a time in which nothing is written.
 fn windows(stored: &Stored) -> Vec<(String, u64, u64)> {
     let barriers = stored.places(|what| matches!(what, What::Sql(sql) if sql.question == Question::Barrier));
     let acts = stored.acts().into_iter().filter(|acted| {
@@ -208,15 +208,15 @@ fn windows(stored: &Stored) -> Vec<(String, u64, u64)> {
         let recovered = barriers.since(acted.asked).iter().nth(1)?;
         let title = format!("{}: {}", stored.scenario_name(acted.asked), acted.act);
         let (from_us, to_us) = (stored.at(acted.asked).at_us, stored.at(recovered).at_us);
-        // A second without a write lies between two of them. An act that heals is the end of a longer disruption, of which
-        // a busy machine explains more.
+        // A second without a write is between two of them. An act that heals ends a longer disruption, of which a busy
+        // machine explains a larger part.
         let explained_us = if heals(&acted.act) { BUSY_US } else { 0 };
         (to_us - from_us > explained_us + 2_000_000).then_some((title, from_us, to_us))
     });
     windows.collect()
 }
 
-/// No entry ended between two times of the log; ids close up, as if nobody had wanted to write then.
+/// No write ended between two times of the log, and ids are renumbered, as if no writer wanted to write then.
 fn unwritten(stored: &Stored, from_us: u64, to_us: u64) -> Change {
     let offset_us = offset_us(stored);
     let inside = move |write: &Entry| {
@@ -279,7 +279,7 @@ fn lost_batches(stored: &Stored, wanted: Wanted) -> Vec<History> {
     }
     for last in 1..=5.min(all.len()) {
         let places: Places = all[all.len() - last..].iter().copied().collect();
-        // What is not told of at the end may have been a rest: the account is as complete as anybody knows.
+        // A missing record at the end may have meant a pause, so the ledger is as complete as anybody knows.
         let wanted = if matches!(wanted, Wanted::NothingTurnsRed) { wanted } else { continue };
         histories.push(History::new(format!("the last {last}"), wanted, dropped(places)));
     }
@@ -335,7 +335,7 @@ fn not_waiting(stored: &Stored) -> Vec<History> {
     ]
 }
 
-/// Whether an act takes back what another one did.
+/// Whether an act undoes another one.
 fn heals(act: &Act) -> bool {
     matches!(act, Act::Uncordon { .. } | Act::UnpauseNode { .. } | Act::StartNode { .. } | Act::Release { .. })
 }

@@ -1,13 +1,13 @@
-//! Logs that no run writes, line by line.
+//! Logs that no run writes, changed line by line.
 
 use serde_json::{Value, json};
 
-/// A log's bytes, and what was done to them.
+/// A description and the bytes of a changed log.
 pub type Bytes = (String, Vec<u8>);
 
 /// The lines of a stored run.
 pub struct Log {
-    /// Without their ends.
+    /// The lines without line endings.
     pub lines: Vec<String>,
 }
 
@@ -16,21 +16,21 @@ impl Log {
         serde_json::from_str(&self.lines[place]).expect("a record")
     }
 
-    /// The log with one line made otherwise.
+    /// The log with one line replaced.
     fn with(&self, place: usize, line: &str) -> Vec<u8> {
         let mut lines: Vec<&str> = self.lines.iter().map(String::as_str).collect();
         lines[place] = line;
         bytes(&lines)
     }
 
-    /// The log with one record made otherwise.
+    /// The log with one record changed.
     fn edited(&self, place: usize, edit: impl FnOnce(&mut Value)) -> Vec<u8> {
         let mut value = self.value(place);
         edit(&mut value);
         self.with(place, &value.to_string())
     }
 
-    /// The log with all records from one on made otherwise.
+    /// The log with all records from this one on changed.
     fn edited_from(&self, place: usize, mut edit: impl FnMut(&mut Value)) -> Vec<u8> {
         let mut lines = self.lines[..place].to_vec();
         for at in place..self.lines.len() {
@@ -41,13 +41,13 @@ impl Log {
         bytes(&lines)
     }
 
-    /// Some places, evenly.
+    /// Some places, evenly spread.
     fn some(&self, count: usize) -> impl Iterator<Item = usize> + use<> {
         let length = self.lines.len();
         (1..=count).map(move |part| part * (length - 1) / (count + 1))
     }
 
-    /// The first record of each kind, with what it asks where it asks.
+    /// The first record of each kind and, if it has one, of each question.
     fn of_each_kind(&self) -> Vec<(String, usize)> {
         let mut known: Vec<(String, usize)> = Vec::new();
         for place in 0..self.lines.len() {
@@ -70,7 +70,7 @@ fn bytes(lines: &[impl AsRef<str>]) -> Vec<u8> {
     lines.iter().flat_map(|line| line.as_ref().bytes().chain([b'\n'])).collect()
 }
 
-/// Time goes back, for one record or for good.
+/// Time goes backwards, for one record or for the rest.
 pub fn backwards(log: &Log) -> Vec<Bytes> {
     let mut all = Vec::new();
     for place in log.some(12) {
@@ -103,7 +103,7 @@ pub fn two_runs(log: &Log) -> Vec<Bytes> {
     all
 }
 
-/// Records are missing, doubled or swapped.
+/// Records are missing, repeated or swapped.
 pub fn holes(log: &Log) -> Vec<Bytes> {
     let mut all = Vec::new();
     for place in log.some(8) {
@@ -123,7 +123,7 @@ pub fn holes(log: &Log) -> Vec<Bytes> {
     all
 }
 
-/// Pods are asked and deleted that were never there.
+/// Pods that never existed are asked or deleted.
 pub fn unknown_pods(log: &Log) -> Vec<Bytes> {
     let mut all = Vec::new();
     for (kind, place) in log.of_each_kind() {
@@ -156,7 +156,7 @@ pub fn unknown_pods(log: &Log) -> Vec<Bytes> {
     all
 }
 
-/// Numbers that nothing has.
+/// Impossible numbers.
 pub fn insane(log: &Log) -> Vec<Bytes> {
     let run = log.run();
     let numbers: &[(&str, u64)] = &[
@@ -191,7 +191,7 @@ pub fn insane(log: &Log) -> Vec<Bytes> {
     all
 }
 
-/// Proofs name what was not written before them.
+/// Proofs name records that were not written before them.
 pub fn proofs(log: &Log) -> Vec<Bytes> {
     let mut all = Vec::new();
     for place in 0..log.lines.len() {
@@ -205,7 +205,7 @@ pub fn proofs(log: &Log) -> Vec<Bytes> {
     all.into_iter().step_by(3).collect()
 }
 
-/// Lines that are no records.
+/// Lines that are not records.
 pub fn garbage(log: &Log) -> Vec<Bytes> {
     let mut all: Vec<Bytes> = vec![
         ("nothing at all".into(), Vec::new()),
@@ -237,7 +237,7 @@ pub fn garbage(log: &Log) -> Vec<Bytes> {
     all
 }
 
-/// The log ends within a line.
+/// The log ends in the middle of a line.
 pub fn torn(log: &Log) -> Vec<Bytes> {
     let whole = bytes(&log.lines);
     let mut all = Vec::new();

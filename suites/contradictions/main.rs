@@ -1,10 +1,11 @@
-//! Histories that contradict a check, and right ones that are unusual: changes of the stored runs, made systematically and
-//! judged without a cluster. A trial is a class of them, with the verdict that is wanted and why.
+//! Histories that contradict a check, and unusual histories that are right. They are systematic changes of the stored
+//! runs, judged without a cluster. A trial is a class of histories, with the expected verdict and the reason.
 //!
-//! A harness is believed when it notices what is wrong and blames nothing that is right. Mutants prove that on clusters,
-//! some dozens of times; here it is proved of some thousand histories that no cluster would ever give. Each is one change of
-//! a run in which everything was right: records are dropped, delayed, repeated, or say something else, at one moment or
-//! from one on, of one pod or one DNS server. In the end stands by check how many were judged and how many rightly.
+//! Users trust a harness that notices faults and does not blame what is right. Mutants prove this on clusters, some
+//! dozens of times. Here it is proved with some thousand histories that no cluster would ever produce. Each history is
+//! one change of a run in which everything was right: records are dropped, delayed, repeated, or changed, once or from
+//! some record on, for one pod or one DNS server. The summary at the end shows for each check how many histories were
+//! judged, and how many correctly.
 
 use std::process::ExitCode;
 
@@ -81,7 +82,7 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-/// A trial of a class. One that no stored run has anything for is ignored, visibly.
+/// The trial of a class. If no stored run has records for the class, it is ignored visibly.
 fn trial(name: &str, judge: impl FnOnce() -> Option<Result<(), String>> + Send + 'static) -> Trial {
     Trial::ignorable_test(name, move || match judge() {
         Some(Ok(())) => Ok(Completion::Completed),

@@ -1,4 +1,4 @@
-//! What DNS answers before an upgrade and after each of its steps.
+//! The DNS answers before an upgrade and after each step.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,7 +17,7 @@ use super::{
 
 const MATRICES: Checks = &[MATRIX];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "matrix::a_name_is_answered_otherwise",
@@ -45,13 +45,13 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// Which of the answers of a state.
+/// Selects answers of a state.
 type Which = Box<dyn Fn(&NameAnswer) -> bool + Send + Sync>;
 
-/// The same, without anything of its own.
+/// The same as a plain function.
 type Of = fn(&NameAnswer) -> bool;
 
-/// What is answered instead.
+/// Changes an answer.
 type Lie = fn(&mut NameAnswer);
 
 const LIES: [(&str, Lie); 5] = [
@@ -71,8 +71,8 @@ fn elsewhere(answer: &NameAnswer) -> BTreeSet<String> {
     [data.to_owned()].into()
 }
 
-/// The questions of a state: each type and name. Those for the name of an address are told by their place, since the
-/// address of a pod changes with it.
+/// The questions of a state: each type and name. Questions for the name of an address are identified by their place,
+/// since a pod's address changes with the pod.
 fn questions(state: &State) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = Vec::new();
     for answer in &state.answers {
@@ -84,7 +84,7 @@ fn questions(state: &State) -> Vec<(String, String)> {
     all
 }
 
-/// The answers of these states to the question that has this place in each.
+/// The answers of these states to the question at this place.
 fn answers(
     places: Places,
     place: usize,
@@ -123,7 +123,7 @@ fn answered_otherwise(stored: &Stored) -> Vec<History> {
             });
             histories.push(History::new(format!("{title}: no answer"), Wanted::LeavesOpen(MATRICES), silent));
         }
-        // One of those who were asked, or one way of asking.
+        // One asker, or one way of asking.
         let some: [(&str, Of); 4] = [
             ("by one server", |it| it.server.ends_with('a')),
             ("over TCP", |it| it.transport == Transport::Tcp),
@@ -160,7 +160,7 @@ fn wrong_before(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// The DNS servers that a state was asked of, as a list of the cluster's, with one more.
+/// The cluster's list of DNS servers: those that a state was asked from, and one more.
 fn listed(state: &State, more: &str) -> What {
     let names: BTreeSet<&str> = state.answers.iter().map(|answer| answer.server.as_str()).chain([more]).collect();
     let server = |(place, name): (usize, &&str)| DnsServer {
@@ -231,7 +231,7 @@ fn spelled_otherwise(stored: &Stored) -> Vec<History> {
         ),
     ];
     histories.extend(changes.map(|(word, change)| History::new(word, passes, change)));
-    // The servers are others after each step, and listed.
+    // The servers are replaced after each step, and the list shows it.
     let servers: HashMap<&str, &str> = [("coredns-a", "coredns-d"), ("coredns-b", "coredns-e")].into();
     let renamed = state(since(&states, 1), move |state| {
         for answer in &mut state.answers {

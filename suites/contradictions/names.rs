@@ -1,4 +1,4 @@
-//! DNS says otherwise: to one asker, to all, by one server, at one moment or from one on.
+//! Wrong DNS answers: to one asker or to all, from one server, at one checkpoint or from some checkpoint on.
 
 use steadfast::evidence::{Checkpoint, Dns, SnapshotOf, Transport, What};
 
@@ -12,7 +12,7 @@ use super::{
 const SERVICE: &str = "dns::service_resolves_to_ready_pods";
 const POD: &str = "dns::each_pod_has_its_name";
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "names::all_are_told_otherwise",
@@ -70,15 +70,15 @@ struct Named {
     checkpoint: Checkpoint,
     record_type: String,
     name: String,
-    /// All questions for it.
+    /// All questions for the name.
     places: Places,
-    /// What the last answer holds, which is right.
+    /// The data of the last answer, which is right.
     expected: Vec<String>,
-    /// Who has to notice what is wrong.
+    /// The checks that must notice a wrong answer.
     checks: Checks,
 }
 
-/// Who asked whom, and how.
+/// Who asked, which server, and with which transport.
 type Asker = (String, String, Transport);
 
 fn dns_at(stored: &Stored, seq: u64) -> &Dns {
@@ -119,7 +119,7 @@ fn concerned(stored: &Stored, checkpoint: &Checkpoint, record_type: &str, name: 
 }
 
 impl Named {
-    /// Who asked for it, each with the questions.
+    /// The askers of the name, each with its questions.
     fn askers(&self, stored: &Stored) -> Vec<(Asker, Places)> {
         stored.groups(|record| match &record.what {
             What::Dns(dns) if self.places.has(record.seq) => {
@@ -129,7 +129,7 @@ impl Named {
         })
     }
 
-    /// What is wrong for it, each with a word.
+    /// Wrong answers for the name, each with a description.
     fn lies(&self, stored: &Stored) -> Vec<(&'static str, Reply)> {
         let stranger = "10.99.99.99".to_owned();
         let mut lies = vec![("SERVFAIL", Reply::Code("SERVFAIL")), ("no answer", Reply::Nothing)];
@@ -171,7 +171,7 @@ fn all_are_told_otherwise(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// All answers, each wrong in one of the ways in turn.
+/// Every answer, each wrong in one of the ways in turn.
 fn one_asker_is_told_otherwise(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for named in named(stored) {
@@ -221,7 +221,7 @@ fn some_are_not_asked(stored: &Stored) -> Vec<History> {
             let wanted = Wanted::LeavesGreen(concerned(stored, &checkpoint, &record_type, &first.name));
             histories.push(History::new(title, wanted, dropped(places)));
         }
-        // One that was never asked is one that nobody knows of, unless the run listed it.
+        // A server that was never asked is unknown, unless the run has listed it.
         let listed = stored.snapshots(SnapshotOf::DnsServers).len() > 1;
         for (who, places) in
             stored.groups(|record| if let What::Dns(dns) = &record.what { Some(of(dns)) } else { None })

@@ -1,4 +1,4 @@
-//! Scaling and rolling go in another order than they must.
+//! Scaling and rolling updates in a wrong order.
 
 use steadfast::evidence::{Act, EventType, PodLife, Scenario};
 
@@ -16,7 +16,7 @@ const ROLLS: Checks = &["ordering::rolls_highest_ordinal_first"];
 const PARTITION: Checks = &["ordering::partition_is_respected"];
 const STUCK: Checks = &["ordering::stuck_rollout_recovers"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "orders::one_is_told_to_go_too_early_while_scaling",
@@ -56,24 +56,24 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// The first act of a kind in a scenario, from a record on.
+/// The first act of a kind in a scenario, at or after a record.
 pub fn act(stored: &Stored, scenario: Scenario, from: u64, wanted: impl Fn(&Act) -> bool) -> Option<Acted> {
     let mut acts = stored.acts().into_iter();
     acts.find(|it| it.asked >= from && stored.scenario(it.asked) == Some(scenario) && wanted(&it.act))
 }
 
-/// The next act that is asked for after a record.
+/// The request of the next act after a record.
 fn next_act(stored: &Stored, seq: u64) -> u64 {
     stored.acts().iter().map(|it| it.asked).find(|asked| *asked > seq).unwrap_or(stored.records.len() as u64)
 }
 
-/// An event that tells a pod to go, put in before a record.
+/// Adds an event that marks a pod as being deleted, before a record.
 pub fn told_to_go(stored: &Stored, life: &PodLife, before: u64) -> Option<Change> {
     let last = stored.last_event("Pod", &life.uid, before)?;
     Some(added_before(before, [event(last, EventType::Modified, tell_to_go)]))
 }
 
-/// The pod of an index that is there at a record.
+/// The pod with an index at a record, if there is one.
 pub fn there(stored: &Stored, index: u32, seq: u64) -> Option<&PodLife> {
     stored.timeline.pod_at(&stored.subject.nth(index), seq)
 }
@@ -92,7 +92,7 @@ fn scaling_down(stored: &Stored) -> Vec<History> {
         }
         let wanted =
             if scenario == Some(Scenario::Scale) { Wanted::Fails(DOWN) } else { Wanted::SomeLeavesGreen(DOWN) };
-        // While each surplus pod is still there, and after the last one went.
+        // While each surplus pod still exists, and after the last one has gone.
         let checkpoints = ends.iter().copied().chain([asked + 1, until.min(acted.proved.unwrap_or(until))]);
         for at in checkpoints {
             for life in (0..to).filter_map(|index| there(stored, index, at)) {
@@ -112,7 +112,7 @@ fn scaling_down(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// A pod that is held in a scenario: its life, the proof, the request to release it and when it was Ready again.
+/// The pod that a scenario holds: its life, the proof, the request to release it, and when it was Ready again.
 fn held(stored: &Stored, scenario: Scenario) -> Option<(&PodLife, u64, u64, u64)> {
     let hold = act(stored, scenario, 0, |act| matches!(act, Act::Hold { .. }))?;
     let Act::Hold { uid, .. } = &hold.act else { return None };
@@ -123,7 +123,7 @@ fn held(stored: &Stored, scenario: Scenario) -> Option<(&PodLife, u64, u64, u64)
     Some((life, since, release.asked, ready.since.seq))
 }
 
-/// The held pod was Ready for a moment.
+/// The held pod is Ready for a moment.
 fn flapping(stored: &Stored, life: &PodLife, at: u64) -> Option<Change> {
     let last = stored.last_event("Pod", &life.uid, at)?;
     let turned = |ready| event(last, EventType::Modified, |object| set_ready(object, ready));
@@ -185,7 +185,7 @@ fn deadlock(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// The changes of the template, each with the record that ends it.
+/// The changes of the template, each with the record at which the update ends.
 pub fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
     let all = stored.acts().into_iter().filter(|it| {
         matches!(it.act, Act::Roll { .. } | Act::BreakTemplate | Act::RevertTemplate)
@@ -201,7 +201,7 @@ pub fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
     all.iter().enumerate().map(|(index, acted)| (acted.clone(), next(index))).collect()
 }
 
-/// Pods that were told to go between two records, and not by the harness.
+/// The pods whose deletion began between two records and was not requested by the harness.
 pub fn replaced(stored: &Stored, from: u64, to: u64) -> Vec<&PodLife> {
     let told = stored.lives().filter(|life| life.deleting.is_some_and(|mark| mark.seq > from && mark.seq < to));
     told.filter(|life| !stored.is_deleted_by_harness(&life.uid)).collect()

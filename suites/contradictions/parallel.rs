@@ -1,4 +1,4 @@
-//! Pods that wait for one another although they need not, and those that are late for reasons of their own.
+//! Pods that wait for each other unnecessarily, and pods that are late for other reasons.
 
 use steadfast::evidence::{Act, Expect, PodLife, Scenario, Wait, WaitOutcome, What};
 
@@ -13,7 +13,7 @@ use super::{
 
 const PARALLEL: Checks = &["ordering::parallel_pods_do_not_wait"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "parallel::pods_wait_for_one_another",
@@ -47,7 +47,7 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// A pod that comes or goes without waiting, and how it would if it waited.
+/// A pod that starts or stops without waiting, and the change that makes it wait.
 struct Chance {
     title: String,
     waits: Change,
@@ -60,13 +60,13 @@ fn ready_after(stored: &Stored, index: u32, seq: u64) -> Option<u64> {
     ready.map(|change| change.since.seq).min()
 }
 
-/// What was seen of a pod until a record comes only then.
+/// Moves all events of a pod up to a record behind that record.
 fn only_after(stored: &Stored, life: &PodLife, from: u64, seq: u64) -> Change {
     let events = stored.events_of("Pod", &life.uid).since(from).before(seq + 1);
     moved_before(events, seq + 1)
 }
 
-/// All chances to wait for another pod that becomes Ready, or goes.
+/// Every occasion at which a pod could wait for another pod to become Ready or to stop.
 fn chances(stored: &Stored) -> Vec<Chance> {
     let mut chances = Vec::new();
     for life in stored.lives() {
@@ -125,7 +125,8 @@ fn waiting(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// The pods that come while another one is held, when it is released, and when it is Ready again.
+/// The pods that start while another one is held, the record that releases it, and the record at which it is Ready
+/// again.
 fn beside(stored: &Stored) -> Option<(Vec<&PodLife>, u64, u64)> {
     let up = act(stored, Scenario::Scale, 0, |act| matches!(act, Act::Scale { from, to } if to > from))?;
     let released = act(stored, Scenario::Scale, up.asked, |act| matches!(act, Act::Release { .. }))?.asked;
@@ -157,7 +158,7 @@ fn beside_a_stuck_one(stored: &Stored) -> Vec<History> {
     }
     let all = Change::all(came.iter().map(|life| only_after(stored, life, life.added.seq, ready)));
     histories.push(History::new("all come once the held one is Ready", noticed, all));
-    // In the first scenario the first pod never becomes Ready, and nobody comes after it.
+    // In the first scenario, the first pod never becomes Ready, and no other pod starts.
     let first: Vec<&PodLife> =
         stored.lives().filter(|life| stored.scenario(life.added.seq) == Some(Scenario::Deploy)).collect();
     if let [stuck, others @ ..] = &first[..] {

@@ -1,4 +1,4 @@
-//! Pods that come too early, twice, wrongly labelled, or from somebody else.
+//! Pods that start too early, exist twice, have wrong labels, or belong to another owner.
 
 use serde_json::{Value, json};
 use steadfast::evidence::{EventType, ObjectEvent, PodLife, What};
@@ -15,7 +15,7 @@ const ONE: Checks = &["ordering::at_most_one_pod_per_ordinal"];
 const INDEX: Checks = &["identity::pod_index_label_matches"];
 const NAMED: Checks = &["identity::hostname_is_pod_name"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "pods::one_comes_before_another_was_ready",
@@ -53,7 +53,7 @@ fn title(life: &PodLife) -> String {
     format!("{} (#{})", life.name, life.added.seq)
 }
 
-/// The lives of the pods before another one that were there, and not going, when that one came.
+/// The earlier pods that existed, and were not being deleted, when a pod was created.
 fn before<'a>(stored: &'a Stored, life: &'a PodLife) -> impl Iterator<Item = &'a PodLife> {
     let (at, ordinal) = (life.added.seq, stored.subject.ordinal_of(&life.name));
     let before = stored.subject.ordinals().filter(move |before| Some(*before) < ordinal);
@@ -76,12 +76,12 @@ fn too_early(stored: &Stored) -> Vec<History> {
             let going = shown(seq, tell_to_go);
             histories.push(History::new(format!("{title} was going"), Wanted::LeavesGreen(ORDER), going));
             let ready = other.first_ready().expect("it was Ready").seq;
-            // Only one that came after the later one was gone can be said to have come after it.
+            // This pod's creation cannot be moved to a time before its previous life had gone.
             if other.added.seq > last_gone(stored, life) {
                 let change = moved_before(at, ready);
                 histories.push(History::new(format!("{title} was not yet Ready"), Wanted::Fails(ORDER), change));
                 let change = moved_before(at, other.added.seq);
-                // Of one that has just gone the controller may not have known.
+                // The controller may not have known that a pod had just gone.
                 histories.push(History::new(format!("{title} did not exist"), Wanted::LeavesGreen(ORDER), change));
             }
         }
@@ -89,13 +89,13 @@ fn too_early(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// When the last pod of the same name had gone before this one; 0 if there was none.
+/// When the last pod of the same name was gone before this one, or 0 if there was none.
 fn last_gone(stored: &Stored, life: &PodLife) -> u64 {
     let before = stored.timeline.lives(&life.name).filter(|other| other.added.seq < life.added.seq);
     before.filter_map(|other| other.deleted).map(|mark| mark.seq).max().unwrap_or(0)
 }
 
-/// An event that shows a pod as before a record, but for Ready.
+/// An event that shows a pod as before a record, except for Ready.
 fn turned(stored: &Stored, uid: &str, before: u64, ready: bool) -> Option<What> {
     let last = stored.last_event("Pod", uid, before)?;
     Some(event(last, EventType::Modified, |object| set_ready(object, ready)))
@@ -111,7 +111,7 @@ fn long_unready(stored: &Stored) -> Vec<History> {
             else {
                 continue;
             };
-            // The one that is created is to come a minute after the other one lost Ready.
+            // The new pod is created a minute after the other one lost Ready.
             let change = added_before(at, [lost]).then(paused(at, 60_000_000)).then(added_after(at, [again]));
             let title = format!("{}, a minute after {} lost Ready", title(life), other.name);
             histories.push(History::new(title, Wanted::Fails(ORDER), change));
@@ -169,7 +169,7 @@ fn labels(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// A pod of another owner, as the watch shows it from its creation to its end.
+/// The events of another owner's pod from its creation to its end.
 fn stranger(of: &ObjectEvent, name: &str, owner: Option<&str>) -> [What; 3] {
     let made = |object: &mut Value| {
         object["metadata"]["name"] = name.into();
@@ -202,7 +202,7 @@ fn stranger(of: &ObjectEvent, name: &str, owner: Option<&str>) -> [What; 3] {
 fn of_somebody_else(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let owners = [Some("ReplicaSet"), Some("Job"), None];
-    // Where the history has a gap the list that follows would have it too.
+    // After a gap in the history, the following list would contain the stranger too.
     let gaps = stored.places(|what| matches!(what, What::Gap(_)));
     let whole = stored.scenarios().into_iter().filter(|(_, places)| !gaps.iter().any(|gap| places.has(gap)));
     for (index, (scenario, places)) in whole.enumerate() {

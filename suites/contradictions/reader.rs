@@ -1,4 +1,4 @@
-//! What no run writes is refused with its line, whatever it is; what a killed run leaves is read.
+//! The reader refuses everything that no run writes, and names the line. It reads what a killed run leaves.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,7 +13,7 @@ use super::{
     stored::{Part, Stored, path, runs},
 };
 
-/// Logs that are alike.
+/// Similar logs.
 pub struct Class {
     /// Its name, `reader::what_is_wrong`.
     pub name: &'static str,
@@ -22,16 +22,16 @@ pub struct Class {
     of: fn(&Log) -> Vec<Bytes>,
 }
 
-/// What is wanted of the reader.
+/// What the reader must do.
 #[derive(Clone, Copy, PartialEq)]
 enum Wanted {
-    /// The log is refused.
+    /// It refuses the log.
     Refused,
-    /// It is read, and no check fails.
+    /// It reads the log, and no check fails.
     Read,
 }
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "reader::time_runs_backwards",
@@ -79,7 +79,7 @@ pub const CLASSES: &[Class] = &[
 ];
 
 impl Class {
-    /// Has all of its logs read; nothing where no stored run is good for that.
+    /// Reads all logs of the class. `None` if no stored run fits.
     pub fn judge(&self) -> Option<Result<(), String>> {
         let (mut wrong, mut judged) = (Vec::new(), 0);
         for stored in runs(Part::Reader) {
@@ -106,7 +106,7 @@ impl Wanted {
     fn holds(self, stored: &Stored, read: Result<Evidence, ReadError>) -> Result<(), String> {
         match (self, read) {
             (Self::Refused, Ok(_)) => Err("that it was read".to_owned()),
-            // That a file cannot be read says nothing of what is in it.
+            // An error while reading the file says nothing about its content.
             (Self::Refused, Err(error)) if !matches!(error, ReadError::Io { .. }) => Ok(()),
             (_, Err(error)) => Err(error.to_string().chars().take(160).collect()),
             (Self::Read, Ok(evidence)) => {

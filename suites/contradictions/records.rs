@@ -1,4 +1,4 @@
-//! What is recorded is judged: of every class of records, by kind, moment and question, each dropped and each corrupted.
+//! Every recorded fact is judged: each class of records, by kind, checkpoint and question, is dropped or corrupted.
 
 use serde_json::json;
 use steadfast::evidence::{
@@ -13,7 +13,7 @@ use super::{
     stored::{Part, Stored, checkpoint, told},
 };
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "records::what_was_asked_for_is_dropped",
@@ -29,10 +29,10 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// Whether a record is one of those that may be missing.
+/// Whether a record may be missing.
 pub type MayBeMissing = fn(&What) -> bool;
 
-/// Records that may be missing, or wrong, and every check passes: what they are, and why that is right.
+/// Records that may be missing or wrong while every check passes, and the reasons.
 #[rustfmt::skip]
 static EXCEPTIONS: &[(MayBeMissing, &str)] = &[
     (|what| matches!(what, What::Note(_)), "notes are for people"),
@@ -61,12 +61,12 @@ static EXCEPTIONS: &[(MayBeMissing, &str)] = &[
     (|what| matches!(what, What::Run(_)), "without it the run did not start, which a class of its own says"),
 ];
 
-/// Whether what a server says of itself at a moment may differ from what it said before.
+/// Whether a server's statement at a checkpoint may differ from its earlier ones.
 fn tells_alone(checkpoint: &Checkpoint) -> bool {
     *checkpoint == Checkpoint::Joined || *checkpoint == Checkpoint::Recovered { scenario: Scenario::Claims }
 }
 
-/// The UIDs, as far as names have them, of pods that were told to go as they became Ready.
+/// The UIDs of pods that were deleted when they had just become Ready, shortened as in names.
 fn briefly_ready(stored: &Stored) -> Vec<String> {
     let soon = |life: &&PodLife| {
         let ready = life.first_ready().map_or(0, |ready| ready.at_us);
@@ -75,7 +75,7 @@ fn briefly_ready(stored: &Stored) -> Vec<String> {
     stored.timeline.pods.iter().filter(soon).map(|life| life.uid.chars().take(8).collect()).collect()
 }
 
-/// A history for each class of records that is no exception, neither of all runs nor of this one.
+/// A history for each class of records that is not an exception, neither for all runs nor for this one.
 pub fn each(stored: &Stored, own: MayBeMissing, change: impl Fn(&Places) -> Change) -> Vec<History> {
     let of_all = |what: &What| EXCEPTIONS.iter().any(|(may_be_missing, _)| may_be_missing(what));
     let counts = |record: &Record| !of_all(&record.what) && !own(&record.what);
@@ -83,8 +83,8 @@ pub fn each(stored: &Stored, own: MayBeMissing, change: impl Fn(&Places) -> Chan
     let briefly = briefly_ready(stored);
     let last = stored.subject.nth(stored.subject.replicas - 1);
     let history = |(name, places): (String, Places)| {
-        // Whoever is told to go as it becomes Ready need not answer, and a pod that cannot start may be replaced by its
-        // controller without having been deleted.
+        // A pod that is deleted when it becomes Ready need not answer. A pod that cannot start may be replaced by its
+        // controller without a deletion by the harness.
         if briefly.iter().any(|uid| name.contains(uid.as_str())) || name == format!("roll: delete {last} asked for") {
             return None;
         }
@@ -94,7 +94,7 @@ pub fn each(stored: &Stored, own: MayBeMissing, change: impl Fn(&Places) -> Chan
     groups.into_iter().filter_map(history).collect()
 }
 
-/// The class of a record: its kind, its moment and what was asked for.
+/// The class of a record: its kind, its checkpoint and its question.
 fn class_of(stored: &Stored, record: &Record) -> Option<String> {
     let scenario = stored.scenario_name(record.seq);
     let when =
@@ -116,8 +116,8 @@ fn class_of(stored: &Stored, record: &Record) -> Option<String> {
     })
 }
 
-/// Events are no answers: of a pod its creation, its end, and all that changed meanwhile; of a claim or a volume all; of
-/// the set what it says in the scenarios that wait for its controller.
+/// Events are not answers. Of a pod, these count: creation, end, and all changes between. Of a claim or a volume, all
+/// events count. Of the StatefulSet, the events in scenarios that wait for its controller count.
 fn class_of_event(stored: &Stored, event: &ObjectEvent, within: Option<Scenario>) -> Option<String> {
     let name = event.object["metadata"]["name"].as_str()?;
     let uid = event.object["metadata"]["uid"].as_str()?;
@@ -137,13 +137,14 @@ fn class_of_event(stored: &Stored, event: &ObjectEvent, within: Option<Scenario>
         "StatefulSet" => matches!(within, Some(Scenario::Scale | Scenario::Roll)),
         _ => false,
     };
-    // What the last pod has on its claim since that went with it on purpose is compared with nothing.
+    // The scenario `claims` deletes the last pod's claim on purpose, so what the pod stores after that is not compared.
     let since = stored.events_of(kind, uid).first().and_then(|first| stored.scenario(first));
     let uid = &uid[..8.min(uid.len())];
     Some(match (kind, event.event) {
         _ if !is_ours || (kind.starts_with("Persistent") && since == Some(Scenario::Claims)) => return None,
         ("Pod", EventType::Listed) => format!("{kind} listed"),
-        // What is listed of claims, volumes and the set after a gap is what nobody lets go meanwhile.
+        // After a gap, listed claims, volumes and StatefulSets are unchanged, because nothing deleted them during the
+        // gap.
         (_, EventType::Listed) => return None,
         ("Pod", of) => format!("{kind} {name} {uid} {of:?}"),
         ("StatefulSet", _) => format!("{kind} in {}", within.map_or("", Scenario::name)),
@@ -151,7 +152,7 @@ fn class_of_event(stored: &Stored, event: &ObjectEvent, within: Option<Scenario>
     })
 }
 
-/// The checks that are likely to notice: to ask them first saves time.
+/// The checks that are likely to notice. To ask them first saves time.
 fn likely(what: &What) -> &'static [&'static str] {
     match what {
         What::Dns(dns) => match dns.record_type.as_str() {
@@ -177,12 +178,12 @@ fn likely(what: &What) -> &'static [&'static str] {
     }
 }
 
-/// Has these records say something that is wrong.
+/// Corrupts these records.
 pub fn corrupted(stored: &Stored, places: &Places) -> Change {
     let places = places.clone();
     let question = match places.first().map(|seq| &stored.at(seq).what) {
         Some(What::Sql(sql)) => sql.question,
-        // What is another one from its first event to its last is right: it has to become another.
+        // An object that is different from its first event on is right. It must change later.
         Some(What::Object(event)) if event.object_kind.starts_with("Persistent") => {
             let end = stored.scenarios().first().and_then(|(_, first)| first.last()).unwrap_or(1);
             return said(places.since(end), corrupt);
@@ -209,7 +210,7 @@ pub fn corrupted(stored: &Stored, places: &Places) -> Change {
     }
 }
 
-/// Has one record say something that is wrong.
+/// Corrupts one record.
 fn corrupt(what: &mut What) {
     match what {
         What::Dns(dns) => {

@@ -1,4 +1,4 @@
-//! Replication goes wrong: threads, barriers, transactions, tables.
+//! Faults of replication: threads, barriers, transactions, tables.
 
 use steadfast::evidence::{Checkpoint, Question, Row, SqlAnswer, What};
 
@@ -16,7 +16,7 @@ const PRIMARY: &str = "replication::primary_recreated_replicas_resume";
 const REPLICA: &str = "replication::replica_recreated_catches_up";
 const BUDGET: &str = "replication::recovers_within_budget";
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "replicas::one_does_not_follow",
@@ -44,7 +44,7 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// What was asked of one pod at one occasion.
+/// The answers of one pod at one occasion.
 pub struct Asked {
     pub title: String,
     pub pod: String,
@@ -53,7 +53,7 @@ pub struct Asked {
     pub places: Places,
 }
 
-/// Every occasion at which a question was asked, pod by pod.
+/// Every occasion at which a question was asked, for each pod.
 pub fn asked(stored: &Stored, question: Question) -> Vec<Asked> {
     let groups = stored.groups(|record| match &record.what {
         What::Sql(sql) if sql.question == question => {
@@ -71,7 +71,7 @@ pub fn asked(stored: &Stored, question: Question) -> Vec<Asked> {
 }
 
 impl Asked {
-    /// The last of them.
+    /// The last answer.
     pub fn last(&self) -> u64 {
         self.places.last().expect("an answer")
     }
@@ -80,19 +80,19 @@ impl Asked {
         self.pod != stored.subject.primary()
     }
 
-    /// Who compares what was asked here, the replica that joins included.
+    /// The checks that compare these answers, including those of the replica that joins.
     pub fn compared(&self, stored: &Stored) -> Checks {
         if self.pod == stored.subject.nth(stored.subject.replicas) { &[JOINS] } else { &[SAME] }
     }
 }
 
-/// Histories of one occasion.
+/// The histories of one occasion.
 pub fn histories<const N: usize>(asked: &Asked, changes: [(&str, Wanted, Change); N]) -> impl Iterator<Item = History> {
     let title = asked.title.clone();
     changes.map(|(word, wanted, change)| History::new(format!("{title}: {word}"), wanted, change)).into_iter()
 }
 
-/// Sets those columns of a status that are there: servers name them differently.
+/// Sets those columns of a status that exist: servers name them differently.
 fn status(places: &Places, columns: &'static [&'static str], value: impl Into<String>) -> Change {
     let value = value.into();
     sql(places.clone(), move |sql| {
@@ -145,7 +145,7 @@ fn not_following(stored: &Stored) -> Vec<History> {
     all
 }
 
-/// The set that the replicas were told to wait for at the occasion before.
+/// The set of transactions that replicas had to wait for at the previous occasion.
 fn stale(stored: &Stored, asked: &Asked) -> Option<String> {
     let first = asked.places.first()?;
     let barriers = stored
@@ -182,7 +182,7 @@ fn not_reached(stored: &Stored) -> Vec<History> {
     all
 }
 
-/// A set of transactions without the last one of its text.
+/// A set of transactions without the last one in its text.
 fn one_fewer(set: &str) -> Option<String> {
     let digits = set.len() - set.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     let (rest, number) = set.split_at(set.len() - digits);
@@ -219,7 +219,7 @@ fn other_transactions(stored: &Stored) -> Vec<History> {
     all
 }
 
-/// What the cells of a table's checksum are changed to.
+/// Edits the rows of a table's checksum.
 fn tables(places: &Places, table: &str, edit: fn(&mut Vec<Row>, usize)) -> Change {
     let table = table.to_owned();
     sql(places.clone(), move |sql| {

@@ -1,4 +1,4 @@
-//! Containers that start again, unasked or because of what the harness did.
+//! Containers that restart, on their own or because of an act of the harness.
 
 use serde_json::{Value, json};
 use steadfast::evidence::{Act, EventType, ObjectEvent, PodLife, What};
@@ -12,7 +12,7 @@ use super::{
 
 const ONLY: Checks = &["identity::containers_restart_only_when_disrupted"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "restarts::a_container_starts_again_unasked",
@@ -46,13 +46,13 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// Which container starts again.
+/// The container that restarts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Which {
     Server,
-    /// One beside the server.
+    /// A container beside the server.
     Sidecar,
-    /// One that prepares the pod.
+    /// An init container.
     Init,
 }
 
@@ -65,7 +65,7 @@ impl Which {
         }
     }
 
-    /// Has an object show the container as started again so often, and how it had ended.
+    /// Changes an object so that it shows this number of restarts, and how the container ended before.
     fn show(self, object: &mut Value, server: &str, times: i64, ended: Option<&Value>) {
         let last = ended.map_or_else(|| json!({}), |ended| json!({ "terminated": ended }));
         let extra = |name: &str| {
@@ -94,12 +94,12 @@ impl Which {
     }
 }
 
-/// How a container had ended, where anybody saw it.
+/// How a container ended before, if an event shows it.
 fn ended(code: i64, reason: &str) -> Option<Value> {
     Some(json!({ "exitCode": code, "reason": reason, "finishedAt": "2026-11-24T20:07:00Z" }))
 }
 
-/// The ways in which a container can start again, told one after the other.
+/// The ways in which a container can restart, in turn.
 fn ways() -> impl Iterator<Item = (Which, i64, Option<Value>, &'static str)> {
     let ways = [
         (Which::Server, 1, ended(137, "OOMKilled"), "OOMKilled"),
@@ -114,7 +114,7 @@ fn ways() -> impl Iterator<Item = (Which, i64, Option<Value>, &'static str)> {
     ways.into_iter().cycle()
 }
 
-/// A pod's container starts again so often just after a record, which all later events show.
+/// A pod's container restarts this many times just after a record, and all later events show it.
 fn again(
     stored: &Stored,
     life: &PodLife,
@@ -139,7 +139,7 @@ fn again(
     )
 }
 
-/// At the beginning of each scenario nothing was done yet; what was done before is over.
+/// At the beginning of a scenario nothing has been done yet, and earlier acts are over.
 fn unasked(stored: &Stored) -> Vec<History> {
     let (mut histories, mut ways) = (Vec::new(), ways());
     for (scenario, places) in stored.scenarios() {
@@ -169,7 +169,7 @@ fn shown_once(stored: &Stored) -> Vec<History> {
         for (word, seq) in alone.into_iter().chain([(from, after_gap)]) {
             let Some(seq) = seq else { continue };
             let (which, times, ended, how) = ways.next().expect("there is always another way");
-            // What is shown first is shown from then on.
+            // A restart that the first event shows is in all later events.
             let places = if word == "first" { events.clone() } else { Places::from(seq) };
             let server = server.clone();
             let change = shown(places, move |object| which.show(object, &server, times, ended.as_ref()));
@@ -180,7 +180,7 @@ fn shown_once(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// The pod that an act was done to.
+/// The pod of an act.
 fn whose<'a>(stored: &'a Stored, act: &Act) -> Option<&'a PodLife> {
     match act {
         Act::KillServer { uid, .. } | Act::Hold { uid, .. } => stored.timeline.pod_by_uid(uid),
@@ -188,7 +188,7 @@ fn whose<'a>(stored: &'a Stored, act: &Act) -> Option<&'a PodLife> {
     }
 }
 
-/// The node that an act was done to.
+/// The node of an act.
 fn node(act: &Act) -> Option<&str> {
     match act {
         Act::PauseNode { node } | Act::StopNode { node } => Some(node),
@@ -196,7 +196,7 @@ fn node(act: &Act) -> Option<&str> {
     }
 }
 
-/// The last record of the scenario that an act lies in.
+/// The last record of the scenario of an act.
 fn end_of(stored: &Stored, asked: u64) -> u64 {
     let scenarios = stored.scenarios().into_iter().find(|(_, places)| places.has(asked));
     scenarios.and_then(|(_, places)| places.last()).unwrap_or(asked)
@@ -227,7 +227,7 @@ fn beyond(stored: &Stored) -> Vec<History> {
         for life in stored.pods_at(at) {
             let on_node = life.node.as_deref() == Some(node);
             let (which, times, ended, _) = ways.next().expect("there is always another way");
-            // Where it is over what was on the node is none of its business either.
+            // After the scenario, the act on the node no longer explains restarts on it.
             let at = if on_node { end + 1 } else { at };
             let change = again(stored, life, at, (which, times, ended));
             histories.extend(fails(format!("{} of {} at #{at}", which.words(), life.name), change));
@@ -287,7 +287,7 @@ fn none(stored: &Stored) -> Vec<History> {
             histories.push(passes(format!("{pod} is once shown without containers"), gone));
         }
     }
-    // A watch that is opened again may tell a stretch again that it had told.
+    // A watch that is opened again may repeat events.
     for life in stored.timeline.pods.iter().filter(|life| life.restarts.len() > 1) {
         let risen: Vec<u64> = life.restarts.iter().skip(1).map(|change| change.since.seq).collect();
         for seq in risen {

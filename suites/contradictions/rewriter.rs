@@ -1,19 +1,19 @@
-//! Makes one history after the other of a run, and keeps what they have in common.
+//! Makes many histories from one run, and keeps what they have in common.
 
 use steadfast::evidence::{Clocks, Evidence, Index, Record, Timeline, What};
 
 use super::change::{Change, Made};
 
-/// A copy of a run that histories are made of, one after the other. What a change leaves alone goes from one to the next:
-/// to copy it each time would take longer than to judge.
+/// A copy of a run from which histories are made one after the other. Unchanged records go from one history to the
+/// next, because copying them each time would take longer than judging.
 pub struct Rewriter<'a> {
     run: &'a [Record],
     copy: Vec<Record>,
-    /// Of each record that was handed out, its place in the run, where it has one and says what it says there.
+    /// For each lent record its place in the run, if it has one and is unchanged.
     origins: Vec<Option<u64>>,
-    /// What is found in the run, unless it was handed out.
+    /// The timeline and the index of the run, unless they are lent.
     found: Option<(Timeline, Index)>,
-    /// Whether it was.
+    /// Whether they are lent.
     lent: bool,
 }
 
@@ -23,7 +23,7 @@ impl<'a> Rewriter<'a> {
         Self { run, copy: Vec::new(), origins: Vec::new(), found: None, lent: false }
     }
 
-    /// The changed history, numbered without a hole, and how many records were changed.
+    /// The changed history, numbered without gaps, and the number of changed records.
     pub fn made(&mut self, change: &Change) -> (Vec<Record>, usize) {
         let records = if self.copy.is_empty() { self.run.to_vec() } else { std::mem::take(&mut self.copy) };
         let made = change.make(records);
@@ -36,7 +36,7 @@ impl<'a> Rewriter<'a> {
         (made.records, made.changed)
     }
 
-    /// Whether the same is found in a history as in its run: only answers are others, and states that were read.
+    /// Whether a history has the same timeline and index as its run: only answers and recorded states differ.
     fn is_found_alike(&self, made: &Made) -> bool {
         let in_place =
             made.origins.len() == self.run.len() && made.origins.iter().copied().eq(1..=self.run.len() as u64);
@@ -47,18 +47,18 @@ impl<'a> Rewriter<'a> {
             })
     }
 
-    /// The evidence of the records that it made last.
+    /// The evidence of the last history.
     pub fn evidence(&mut self, records: Vec<Record>) -> Evidence {
         if !self.lent {
             return Evidence::new(records);
         }
         let found = self.found.take().unwrap_or_else(|| (Timeline::of(self.run), Index::of(self.run)));
-        // What the clocks say is in the entries, which are answers too.
+        // The clocks come from the entries, which are answers and may have changed.
         let clocks = Clocks::of(&records);
         Evidence { records, timeline: found.0, index: found.1, clocks }
     }
 
-    /// Takes back what it made last.
+    /// Takes back the evidence of the last history.
     pub fn take_back(&mut self, evidence: Evidence) {
         let Evidence { records, timeline, index, .. } = evidence;
         if self.lent {
@@ -78,7 +78,7 @@ impl<'a> Rewriter<'a> {
     }
 }
 
-/// Whether two records differ in nothing by which they are found: neither a timeline nor an index looks at answers.
+/// Whether two records are the same for the timeline and the index. Neither of them looks at answers.
 fn is_same_question(one: &What, other: &What) -> bool {
     match (one, other) {
         (What::Dns(one), What::Dns(other)) => (&one.name, &one.checkpoint) == (&other.name, &other.checkpoint),

@@ -1,4 +1,4 @@
-//! What is right and unusual: it must not turn a check.
+//! Unusual histories that are right. No check may change its verdict because of them.
 
 use steadfast::evidence::{
     DnsAnswer, Entries, EventType, Note, Question, Record, SqlAnswer, Wait, WaitOutcome, What, WriteOutcome,
@@ -11,7 +11,7 @@ use super::{
     stored::{Part, Stored},
 };
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "right::names_are_spelled_otherwise",
@@ -55,7 +55,7 @@ fn stays(name: &str, change: Change) -> History {
     History::new(name, Wanted::StaysAsItWas, change)
 }
 
-/// The records of DNS answers, each made otherwise.
+/// Changes the records in DNS answers.
 fn records(stored: &Stored, record_type: &'static str, otherwise: fn(&mut String, &mut u32)) -> Change {
     let asked = stored.places(|what| matches!(what, What::Dns(dns) if dns.record_type == record_type));
     dns(asked, move |dns| {
@@ -211,7 +211,7 @@ fn for_people(stored: &Stored) -> Vec<History> {
         .map(|(scenario, at)| stays(&format!("{scenario}: a note and a wait"), added_after(at, [note(), met()])))
         .collect();
     histories.push(stays("no notes", dropped(stored.places(|what| matches!(what, What::Note(_))))));
-    // A proof names the record that was written last, which may be of a wait.
+    // A proof names the last record, which may be the record of a wait.
     let met = |what: &What| matches!(what, What::Wait(it) if it.outcome == WaitOutcome::Met);
     let proofs: Vec<u64> = stored.records.iter().flat_map(|record| stored.named_by(record.seq)).collect();
     let unnamed = |record: &&Record| met(&record.what) && !proofs.contains(&record.seq);

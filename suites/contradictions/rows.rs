@@ -1,4 +1,4 @@
-//! Rows that are lost or never were, writes on replicas, and replicas that go on late or with help.
+//! Rows that are lost or never existed, writes on replicas, and replicas that resume late or with help.
 
 use steadfast::evidence::{Act, Checkpoint, Question, Row, Scenario, SqlAnswer, What, Write, WriteOutcome};
 
@@ -17,7 +17,7 @@ const REPLICA: &str = "replication::replica_recreated_catches_up";
 const BUDGET: &str = "replication::recovers_within_budget";
 const SURVIVE: &str = "persistence::rows_survive_pod_deletion";
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "rows::one_has_other_rows",
@@ -107,7 +107,7 @@ fn writes_taken(stored: &Stored) -> Vec<History> {
     all
 }
 
-/// A statement of the harness between the deletion and what shows that the replica went on.
+/// The harness sends a statement between the deletion and the proof that the replica resumed.
 fn was_told(stored: &Stored) -> Vec<History> {
     let mut all = Vec::new();
     let configured = asked(stored, Question::Configure);
@@ -147,7 +147,7 @@ fn no_writes_on_the_primary(stored: &Stored) -> Vec<History> {
     ]
 }
 
-/// Time passes between a disruption's act and the barrier that shows the recovery.
+/// Time passes between a disruption's act and the barrier that proves recovery.
 fn too_long(stored: &Stored) -> Vec<History> {
     let mut all = Vec::new();
     let barriers = stored.places(|what| matches!(what, What::Sql(sql) if sql.question == Question::Barrier));
@@ -158,7 +158,7 @@ fn too_long(stored: &Stored) -> Vec<History> {
         let Some(proved) = proved else { continue };
         let until = acts[index + 1..].iter().map(|next| next.asked).find(|next| next > proved).unwrap_or(u64::MAX);
         let scenario = stored.scenario(*asked);
-        // Only the last act before the barrier: the recovery counts from that.
+        // Only for the last act before the barrier, because the recovery counts from it.
         let Some(barrier) = barriers.since(*proved).first().filter(|barrier| *barrier < until) else { continue };
         if matches!(
             scenario,

@@ -1,4 +1,4 @@
-//! Servers are others than they were, or answer otherwise: who they are, what they are called, how they keep commits.
+//! Servers that change or answer differently: their identity, their names, and how they store commits.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ const DISTINCT: Checks = &["identity::server_ids_are_distinct"];
 const HOSTNAME: Checks = &["identity::hostname_is_pod_name"];
 const SERVING: Checks = &["ordering::ready_means_serving"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "servers::another_one_comes_back",
@@ -62,10 +62,10 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// The scenario and the moment at which a pod was asked, and its answers.
+/// The scenario and the checkpoint at which a pod was asked, and its answers.
 type Occasion = (Option<Scenario>, Checkpoint, Places);
 
-/// The answers of each pod to one question, occasion by occasion.
+/// The answers of each pod to one question, by occasion.
 fn answers(stored: &Stored, question: Question) -> Vec<(String, Vec<Occasion>)> {
     let groups = stored.groups(|record| match &record.what {
         What::Sql(sql) if sql.question == question => {
@@ -81,7 +81,7 @@ fn answers(stored: &Stored, question: Question) -> Vec<(String, Vec<Occasion>)> 
     pods.iter().map(|pod| (pod.clone(), of(pod))).collect()
 }
 
-/// The UID under which an answer was given.
+/// The pod UID of an answer.
 fn uid(record: &Record) -> &str {
     if let What::Sql(sql) = &record.what { &sql.uid } else { "" }
 }
@@ -92,14 +92,15 @@ fn at<'a>(stored: &'a Stored, places: &Places) -> &'a Record {
 
 const COLUMNS: [(&str, &str); 2] = [("server_id", "4711"), ("server_uuid", "00000000-0000-0000-0000-000000000000")];
 
-/// One pod's server is another from each occasion on, and at it alone, where its pod is a new one there, or is not.
+/// One pod's server is another one from each occasion on, or at this occasion only. `comes_back` selects occasions with
+/// a new pod or with the same pod.
 fn became_another(stored: &Stored, comes_back: bool) -> Vec<History> {
     let mut histories = Vec::new();
     let last = stored.subject.nth(stored.subject.replicas - 1);
     for (pod, occasions) in answers(stored, Question::Identity) {
         for (index, (scenario, checkpoint, places)) in occasions.iter().enumerate().skip(1) {
             let (now, before) = (at(stored, places), at(stored, &occasions[index - 1].2));
-            // Its claim was meant to go with it, and so who it was.
+            // Its claim had to be deleted with it, and so its identity.
             let exempt = pod == last && *scenario == Some(Scenario::Claims);
             if exempt || (uid(now) != uid(before)) != comes_back {
                 continue;
@@ -118,7 +119,7 @@ fn became_another(stored: &Stored, comes_back: bool) -> Vec<History> {
     histories
 }
 
-/// Every pod says what another one that is there said last, at each occasion.
+/// At each occasion, each pod gives the last answer of another existing pod.
 fn two_are_one(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let all = answers(stored, Question::Identity);
@@ -187,7 +188,7 @@ fn readers(question: Question) -> Option<Checks> {
     })
 }
 
-/// Each answer was given under the UID of the pod's last life, or of another pod where it had none.
+/// Each answer has the UID of the pod's previous life, or of another pod if there was none.
 fn somebody_else_answers(stored: &Stored) -> Vec<History> {
     let groups = stored.groups(|record| match &record.what {
         What::Sql(sql) if !matches!(sql.checkpoint, Checkpoint::Starting { .. }) => {
@@ -222,7 +223,7 @@ fn not_serving(stored: &Stored) -> Vec<History> {
         let title = format!("{} (#{seq})", life.name);
         let (noticed, fails) = (Wanted::LeavesGreen(SERVING), Wanted::Fails(SERVING));
         let late = |by_us: u64| {
-            // The answer is in time where the question was asked before: both are late.
+            // The answer counts as in time if the question was asked earlier, so both are late.
             dropped(starting(stored, &life.uid)).then(delayed(greeting.clone(), by_us))
         };
         let slow = sql(greeting.clone(), |sql| sql.took_us += 9_000_000).then(late(9_000_000));

@@ -1,4 +1,4 @@
-//! Settings that no stored run has: each makes another run of a stored one, in which everything is right again.
+//! Settings that no stored run has. Each one turns a stored run into another run in which everything is right.
 
 use steadfast::evidence::{Act, NodeState, PodLife, PodManagement, Run, SnapshotOf, What};
 
@@ -9,7 +9,7 @@ use super::{
     stored::Stored,
 };
 
-/// What the run is about is otherwise.
+/// Changes the description of the run.
 pub fn described(stored: &Stored, otherwise: impl Fn(&mut Run) + Send + Sync + 'static) -> Change {
     said(stored.places(|what| matches!(what, What::Run(_))), move |what| {
         if let What::Run(run) = what {
@@ -18,26 +18,26 @@ pub fn described(stored: &Stored, otherwise: impl Fn(&mut Run) + Send + Sync + '
     })
 }
 
-/// How long a pod has to be Ready, in seconds.
+/// `minReadySeconds` of the changed run.
 pub const MIN_READY_S: u64 = 10;
 
-/// A pod has its turn while another one serves that it has to wait for.
+/// A pod's turn to be created or deleted, while another pod that it must wait for is Ready.
 pub struct Turn<'a> {
     /// The pod.
     pub life: &'a PodLife,
-    /// The record that creates it or tells it to go.
+    /// The record that creates the pod or begins its deletion.
     pub at: u64,
-    /// Whether it goes, for an update.
+    /// Whether the pod is deleted for an update.
     pub goes: bool,
-    /// Of those that it has to wait for, the one that became Ready last.
+    /// Of the pods that it must wait for, the one that became Ready last.
     pub before: &'a PodLife,
-    /// The record with which that one did.
+    /// The record at which that pod became Ready.
     pub ready: u64,
-    /// For how long it had been Ready, in microseconds.
+    /// How long that pod had been Ready, in microseconds.
     pub waited_us: u64,
 }
 
-/// All turns: creations, and the deletions of updates.
+/// All turns: creations, and deletions for updates.
 pub fn turns(stored: &Stored) -> Vec<Turn<'_>> {
     let index = |life: &PodLife| stored.subject.index_of(&life.name);
     let created = stored.lives().filter_map(|life| {
@@ -69,7 +69,7 @@ fn turn<'a>(
     Some(Turn { life, at, goes, before, ready: ready.seq, waited_us })
 }
 
-/// Everybody waits until those before have been Ready for `minReadySeconds`, exactly.
+/// Every pod waits until the pods before it have been Ready for exactly `minReadySeconds`.
 pub fn min_ready_seconds(stored: &Stored) -> Change {
     let wanted_us = MIN_READY_S * 1_000_000;
     let waits = turns(stored).into_iter().filter(|turn| turn.waited_us < wanted_us);
@@ -82,7 +82,7 @@ pub fn two_unavailable(stored: &Stored) -> Change {
     described(stored, |run| run.subject.max_unavailable = 2)
 }
 
-/// No pod waits for another one: each is created as soon as it can be, and told to go as soon as it has to.
+/// No pod waits for another one: each is created and deleted as soon as possible.
 pub fn all_at_once(stored: &Stored) -> Change {
     let created = stored.lives().filter_map(|life| {
         let from = possible(stored, life)?;
@@ -94,7 +94,7 @@ pub fn all_at_once(stored: &Stored) -> Change {
     parallel.then(Change::all(created)).then(Change::all(departures))
 }
 
-/// The record from which on a pod can be created: its name is free, and the set is to have it.
+/// The record from which on a pod can be created: its name is free, and the StatefulSet wants it.
 pub fn possible(stored: &Stored, life: &PodLife) -> Option<u64> {
     let index = stored.subject.index_of(&life.name)?;
     let earlier = stored.timeline.lives(&life.name).filter_map(|other| other.deleted).map(|gone| gone.seq);
@@ -105,7 +105,7 @@ pub fn possible(stored: &Stored, life: &PodLife) -> Option<u64> {
     [Some(first), earlier, up.map(|acted| acted.asked).max()].into_iter().flatten().max()
 }
 
-/// The records with which surplus pods are told to go, each with the one that asks for it.
+/// The records at which deletions of surplus pods begin, each with the request of the act.
 pub fn departures(stored: &Stored) -> Vec<(u64, u64)> {
     let mut departures = Vec::new();
     for acted in stored.acts() {
@@ -116,7 +116,7 @@ pub fn departures(stored: &Stored) -> Vec<(u64, u64)> {
     departures
 }
 
-/// Which process the API server is was told before it was killed, as newer runs do.
+/// Adds the API server's process before the kill, as newer runs record it.
 pub fn old_api_server(stored: &Stored) -> Change {
     let killed = stored.acts().into_iter().filter(|acted| acted.act == Act::RestartApiServer);
     let told = killed.filter_map(|acted| {

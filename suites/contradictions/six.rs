@@ -1,4 +1,4 @@
-//! The same runs on clusters of the other address family, or of both.
+//! The same runs on clusters with IPv6, or with both address families.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -12,7 +12,7 @@ use super::{
     stored::{Part, Stored, told},
 };
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "six::pods_have_addresses_of_the_other_family",
@@ -29,7 +29,7 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// What a pod's addresses are.
+/// The address families of a pod.
 #[derive(Clone, Copy, PartialEq)]
 enum Family {
     Six,
@@ -37,7 +37,7 @@ enum Family {
     FourFirst,
 }
 
-/// The address that a pod has instead, or besides.
+/// The IPv6 address of a pod, instead of its IPv4 address or in addition.
 fn six(four: &str) -> Option<String> {
     let [a, b, c, d] = four.parse::<Ipv4Addr>().ok()?.octets().map(u16::from);
     Some(Ipv6Addr::new(0xfd00, 0, 0, 0, a, b, c, d).to_string())
@@ -74,7 +74,7 @@ fn on(stored: &Stored, family: Family) -> Change {
     if family == Family::Six { change.then(no_address(stored)) } else { change }
 }
 
-/// After each question for A one for AAAA, with the same answer made otherwise.
+/// Adds an AAAA question after each A question, with a changed copy of its answer.
 fn all_by_aaaa(stored: &Stored, otherwise: impl Fn(&mut Dns)) -> Change {
     let twin = |seq: u64| {
         let What::Dns(four) = &stored.at(seq).what else { return Change::nothing() };
@@ -90,7 +90,7 @@ fn by_a(stored: &Stored) -> Places {
     stored.places(|what| matches!(what, What::Dns(dns) if dns.record_type == "A"))
 }
 
-/// A name that has no address of this family is there all the same.
+/// A name without an address of this family still exists.
 fn no_address(stored: &Stored) -> Change {
     dns(by_a(stored), |dns| {
         if let DnsAnswer::Response { records, .. } = &mut dns.answer {
@@ -99,7 +99,7 @@ fn no_address(stored: &Stored) -> Change {
     })
 }
 
-/// Names of addresses are asked for by the first address.
+/// PTR questions are for the first address.
 fn pointers(stored: &Stored, family: Family) -> Change {
     if family == Family::FourFirst {
         return Change::nothing();

@@ -1,4 +1,4 @@
-//! The states between the steps of an upgrade: every field of them is compared, and what is wrong with one is noticed.
+//! The states between the steps of an upgrade: all their fields are compared, and every wrong value is noticed.
 
 use serde_json::{Value, json};
 use steadfast::evidence::{SnapshotOf, Stage, State, What};
@@ -16,7 +16,7 @@ pub const EQUAL: &str = "upgrade::state_is_equal_before_and_after";
 pub const MATRIX: &str = "upgrade::dns_matrix_is_equal";
 pub const WRITES: &str = "upgrade::writes_survive_the_upgrade";
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "states::a_field_changes",
@@ -38,7 +38,7 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// The states that were read, each with its record.
+/// The recorded states, each with its record.
 pub fn states(stored: &Stored) -> Vec<(u64, State)> {
     let read = |seq: u64| match &stored.at(seq).what {
         What::Snapshot(snapshot) => serde_json::from_value(snapshot.value.clone()).expect("a state"),
@@ -47,12 +47,12 @@ pub fn states(stored: &Stored) -> Vec<(u64, State)> {
     stored.snapshots(SnapshotOf::State).iter().map(|seq| (seq, read(seq))).collect()
 }
 
-/// The records of the states from this one on, counted from 0.
+/// The records of the states from this index on.
 pub fn since(states: &[(u64, State)], from: usize) -> Places {
     states.iter().skip(from).map(|(seq, _)| *seq).collect()
 }
 
-/// These states are otherwise.
+/// Changes these states.
 pub fn state(places: impl Into<Places>, otherwise: impl Fn(&mut State) + Send + Sync + 'static) -> Change {
     snapshot(places, move |value| {
         if let Ok(mut state) = serde_json::from_value::<State>(value.clone()) {
@@ -62,7 +62,7 @@ pub fn state(places: impl Into<Places>, otherwise: impl Fn(&mut State) + Send + 
     })
 }
 
-/// The ways to the values within a state, as far as a comparison of its own is not about them.
+/// The paths of the values in a state, except those with a comparison of their own.
 fn leaves(value: &Value, way: String, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
@@ -79,7 +79,7 @@ fn leaves(value: &Value, way: String, found: &mut Vec<String>) {
     }
 }
 
-/// What a value can be instead, of the same type.
+/// Replaces a value by another one of the same type.
 fn other(value: &mut Value) {
     *value = match value {
         Value::Bool(word) => json!(!*word),
@@ -89,7 +89,7 @@ fn other(value: &mut Value) {
     };
 }
 
-/// What may be another one in a state, by the step that led to it.
+/// Whether a value in a state may change in the step that led to the state.
 fn may_change(before: &State, after: &State, way: &str) -> bool {
     let parts: Vec<&str> = way.trim_start_matches('/').split('/').collect();
     let (watched, planes) = (after.stage != Stage::Unseen, matches!(after.stage, Stage::ControlPlane { .. }));
@@ -97,16 +97,16 @@ fn may_change(before: &State, after: &State, way: &str) -> bool {
     let moved = place.and_then(|place| Some((before.pods.get(place)?, after.pods.get(place)?)));
     let moved = moved.is_some_and(|(before, after)| before.uid != after.uid);
     match parts[..] {
-        // Who came in the place of a pod is another one; that the watch saw the same come is a class of its own.
+        // A pod that replaced another one has another UID. Another class compares it with the watch.
         ["pods", _, "uid"] if moved => !watched,
         ["pods", _, "node" | "ready_since"] | ["pods", _, "containers", _, "id" | "restarts"] => moved,
-        // A component may be started again once; a new one is made anew, of the new image. What became of the Corefile is
-        // a class of its own.
+        // A component may restart once, and a new one has a new image. Another class tests what happens to the
+        // Corefile.
         ["control_plane", _, "restarts"] => true,
         ["control_plane", _, "uid" | "image"] | ["dns", "image" | "corefile"] => planes || !watched,
-        // A pod that is made now may be the first one of an update.
+        // A pod that is created now may be the first one of an update.
         ["set", "updated"] => !planes,
-        // Who offers clusters may replace nodes, and change how many DNS servers there are.
+        // A cluster provider may replace nodes, and change the number of DNS servers.
         ["nodes", _, "uid" | "name" | "kubelet"] | ["control_plane", _, "node"] => !watched,
         _ => false,
     }
@@ -148,12 +148,12 @@ fn other_items(stored: &Stored) -> Vec<History> {
                 let gone = snapshot(since(&states, at), move |value| {
                     value[list].as_array_mut().into_iter().for_each(|items| drop(items.remove(place)));
                 });
-                // Who offers clusters may take a node away.
+                // A cluster provider may remove a node.
                 if list != "nodes" || after.stage != Stage::Unseen {
                     histories.push(History::new(title, Wanted::LeavesGreen(&[EQUAL]), gone));
                 }
             }
-            // Nor does anybody know how many nodes it had, or where its components are to be.
+            // The expected number of nodes, and the nodes of its components, are not known either.
             if ["nodes", "control_plane"].contains(&list) && after.stage == Stage::Unseen {
                 continue;
             }
@@ -168,7 +168,7 @@ fn other_items(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// What the control plane may do to pods and what they are made of, and must not.
+/// Forbidden changes that a control plane could make to pods and their objects.
 type Touch = fn(&mut State, usize);
 
 #[rustfmt::skip]

@@ -1,4 +1,4 @@
-//! The steps of an upgrade: versions that are not what they are to be, states that nobody read, and what a step explains.
+//! The steps of an upgrade: wrong versions, missing states, and changes that a step explains.
 
 use serde_json::Value;
 use steadfast::evidence::{Stage, State};
@@ -11,7 +11,7 @@ use super::{
     stored::{Part, Stored},
 };
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "steps::a_version_is_not_what_it_is_to_be",
@@ -33,7 +33,7 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// A history for each of these checks, which look at the same.
+/// A history for each of these checks, which read the same records.
 fn each(title: &str, wanted: fn(Checks) -> Wanted, checks: Checks, change: impl Fn() -> Change) -> Vec<History> {
     let history = |check| {
         let checks: Checks = std::slice::from_ref(check);
@@ -117,7 +117,7 @@ fn not_read(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// What a step may bring about.
+/// A change that a step may cause.
 type Right = fn(&mut State);
 
 #[rustfmt::skip]

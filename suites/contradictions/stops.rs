@@ -1,4 +1,4 @@
-//! Servers that are told to stop and have to be killed, or take longer than they may; and those that nobody told.
+//! Servers that were asked to stop and had to be killed or took too long, and servers that nobody asked to stop.
 
 use serde_json::{Value, json};
 use steadfast::evidence::{Act, EventType, PodLife};
@@ -13,7 +13,7 @@ use super::{
 
 const STOPS: Checks = &["identity::servers_stop_within_their_grace"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "stops::a_server_does_not_end_by_itself",
@@ -53,15 +53,15 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// A server that was told to stop with its pod, and was seen to end.
+/// A server that was asked to stop with its pod, and whose end was recorded.
 struct Stop<'a> {
     life: &'a PodLife,
     title: String,
-    /// The record with which it was told.
+    /// The record at which it was asked.
     told: u64,
-    /// The records that show that it has ended, in order.
+    /// The records that show its end, in order.
     ends: Places,
-    /// When its grace period was to be over, as the API server has it.
+    /// The end of its grace period according to the API server.
     deadline: String,
 }
 
@@ -85,7 +85,7 @@ fn stops(stored: &Stored) -> Vec<Stop<'_>> {
     found.collect()
 }
 
-/// The server ended otherwise, by these records.
+/// Changes how the server ended in these records.
 fn ending(stored: &Stored, places: Places, otherwise: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
     let server = stored.subject.container.clone();
     shown(places, move |object| {
@@ -103,7 +103,7 @@ fn coded(code: i64, reason: &'static str) -> impl Fn(&mut Value) + Send + Sync +
     move |terminated| (terminated["exitCode"], terminated["reason"]) = (code.into(), reason.into())
 }
 
-/// How servers end that do not end by themselves, told one after the other.
+/// The exit codes of servers that were killed, in turn.
 fn codes() -> impl Iterator<Item = (i64, &'static str)> {
     [(137, "Error"), (143, "Error"), (137, "OOMKilled"), (1, "Error"), (2, "Error"), (255, "Error")].into_iter().cycle()
 }
@@ -116,7 +116,7 @@ fn killed(stored: &Stored) -> Vec<History> {
             let change = ending(stored, stop.ends.clone(), coded(code, reason));
             histories.push(History::new(format!("{}: {code} ({reason})", stop.title), Wanted::Fails(STOPS), change));
         }
-        // Only the event that shows the pod gone tells of it.
+        // Only the event of the pod's deletion shows the end.
         let last = stop.ends.last().expect("an event");
         let alone = ending(stored, last.into(), coded(137, "Error")).then(dropped(stop.ends.before(last)));
         histories.push(History::new(
@@ -141,7 +141,7 @@ fn killed(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// The deadline and so many seconds.
+/// The deadline plus this many seconds.
 fn after(deadline: &str, by_s: i64) -> String {
     let deadline: jiff::Timestamp = deadline.parse().expect("a deadline");
     (deadline + jiff::SignedDuration::from_secs(by_s)).to_string()

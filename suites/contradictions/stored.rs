@@ -1,4 +1,4 @@
-//! The stored runs that histories are made of, and what is found in one.
+//! The stored runs from which histories are made, and queries on a run.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,50 +20,50 @@ use super::{
     settings::{all_at_once, min_ready_seconds, old_api_server, two_unavailable},
 };
 
-/// What a class of histories is about.
+/// The subject of a class of histories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// All that a run asks for.
+    /// All answers in a run.
     Answers,
-    /// What the cluster's watches tell.
+    /// The events of the cluster's watches.
     Watches,
-    /// What is right and unusual.
+    /// Unusual histories that are right.
     Right,
-    /// What is right and unusual of a server of its kind.
+    /// The same for particular kinds of servers.
     Servers,
     /// Commits that wait for a replica.
     SemiSync,
-    /// Pods that wait until those before them have been Ready for some time.
+    /// Pods that wait until the earlier ones have been Ready for some time.
     MinReady,
     /// Updates that take two pods at a time.
     MaxUnavailable,
-    /// Pods that need not wait for one another.
+    /// Pods that need not wait for each other.
     Parallel,
-    /// An API server whose process was told before it was killed.
+    /// An API server whose process was recorded before it was killed.
     ApiServer,
-    /// An upgrade of the cluster, watched or not.
+    /// An upgrade of the cluster, with or without watches.
     Upgrade,
-    /// What no run writes, which the reader refuses. Reading takes long, so a short run serves for it.
+    /// Logs that the reader refuses. Reading takes long, so a short run is used.
     Reader,
 }
 
-/// A stored run and what it is good for.
+/// A stored run and the classes that use it.
 struct Row {
     /// Its name in `suites/replay`, without `.jsonl`.
     name: &'static str,
     good_for: &'static [Part],
-    /// What makes another run of it in which everything is right, where the run as it is stored lacks a setting.
+    /// The setting that turns it into another run in which everything is right, if the stored run lacks a setting.
     set: Option<Setting>,
 }
 
-/// A setting that the workload of a stored run has not.
+/// A setting that a stored run does not have.
 struct Setting {
     change: fn(&Stored) -> Change,
-    /// What its run passes: its histories are about these checks.
+    /// The checks that pass on the changed run. Its histories are about these checks.
     passes: &'static [&'static str],
 }
 
-/// Every run that histories are made of.
+/// All runs from which histories are made.
 static RUNS: &[Row] = &[
     plain("seed-1.37.2", &[Part::Answers, Part::Watches, Part::Right, Part::Servers]),
     plain("mariadb-10.11", &[Part::Servers]),
@@ -99,9 +99,9 @@ pub struct Stored {
     /// The workload.
     pub subject: Subject,
     evidence: Evidence,
-    /// For each record the scenario that it was written in; empty outside of all.
+    /// The scenario of each record, or `None` between scenarios.
     scenarios: Vec<Option<Scenario>>,
-    /// What each check says, once it was asked.
+    /// The verdict of each check, once it was asked.
     verdicts: BTreeMap<&'static str, OnceLock<Verdict>>,
 }
 
@@ -113,23 +113,23 @@ impl Deref for Stored {
     }
 }
 
-/// A fault of a stored run.
+/// A fault in a stored run.
 #[derive(Debug, Clone)]
 pub struct Acted {
-    /// What was done.
+    /// The act.
     pub act: Act,
-    /// The record that asks for it.
+    /// The record of the request.
     pub asked: u64,
-    /// The record that proves it.
+    /// The record of the proof.
     pub proved: Option<u64>,
 }
 
-/// The runs that are good for a part, each read once.
+/// The runs for a part. Each is read only once.
 pub fn runs(part: Part) -> impl Iterator<Item = &'static Stored> {
     (0..RUNS.len()).filter(move |place| RUNS[*place].good_for.contains(&part)).map(read)
 }
 
-/// A run of the table, read once.
+/// A run of the table. It is read only once.
 fn read(place: usize) -> &'static Stored {
     static READ: [OnceLock<Stored>; RUNS.len()] = [const { OnceLock::new() }; RUNS.len()];
     let row = &RUNS[place];
@@ -145,7 +145,7 @@ fn read(place: usize) -> &'static Stored {
     })
 }
 
-/// Where a stored run is.
+/// The path of a stored run.
 pub fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("suites/replay/{name}.jsonl"))
 }
@@ -157,7 +157,7 @@ impl Stored {
         Self { name, subject, scenarios: scenarios(&evidence.records), evidence, verdicts }
     }
 
-    /// The same run with a setting that it has not.
+    /// The same run with a setting.
     fn with(&self, setting: &Setting) -> Self {
         let made = (setting.change)(self).make(self.records.clone());
         let other = Self::of(self.name, Evidence::new(made.records));
@@ -168,7 +168,7 @@ impl Stored {
         other
     }
 
-    /// What a check says of the run.
+    /// The verdict of a check on the run.
     pub fn verdict(&self, check: &str) -> Verdict {
         let verdict = self.verdicts.get(check).unwrap_or_else(|| panic!("no check is called {check}"));
         *verdict.get_or_init(|| find(check).expect("a check of the catalogue").judge(&self.evidence).verdict)
@@ -184,12 +184,12 @@ impl Stored {
         &self.records[seq as usize - 1]
     }
 
-    /// The records of which this holds.
+    /// The places of the records that match.
     pub fn places(&self, wanted: impl Fn(&What) -> bool) -> Places {
         self.records.iter().filter(|record| wanted(&record.what)).map(|record| record.seq).collect()
     }
 
-    /// The records that have something in common, by what that is, in the order of the first of each.
+    /// The places of the records by a common key, in the order in which the keys occur first.
     pub fn groups<K: Clone + Eq + Hash>(&self, key: impl Fn(&Record) -> Option<K>) -> Vec<(K, Places)> {
         let (mut order, mut groups): (Vec<K>, HashMap<K, Vec<u64>>) = (Vec::new(), HashMap::new());
         for record in &self.records {
@@ -205,22 +205,22 @@ impl Stored {
         order.into_iter().filter_map(group).collect()
     }
 
-    /// The scenario that a record was written in; none outside of all.
+    /// The scenario of a record, or `None` between scenarios.
     pub fn scenario(&self, seq: u64) -> Option<Scenario> {
         self.scenarios[seq as usize - 1]
     }
 
-    /// Its name; empty outside of all.
+    /// The name of that scenario, or an empty text.
     pub fn scenario_name(&self, seq: u64) -> &'static str {
         self.scenario(seq).map_or("", Scenario::name)
     }
 
-    /// All scenarios that were acted, in order, each with its first and its last record.
+    /// All scenarios that were run, in order, each with its first and its last record.
     pub fn scenarios(&self) -> Vec<(Scenario, Places)> {
         self.groups(|record| self.scenario(record.seq))
     }
 
-    /// The acts that were asked for, in order, each with the first proof that follows it.
+    /// The acts that were requested, in order, each with the first proof after it.
     pub fn acts(&self) -> Vec<Acted> {
         let faults: Vec<_> = self
             .records
@@ -235,7 +235,7 @@ impl Stored {
         acted.collect()
     }
 
-    /// The events of the objects of one kind of which this holds.
+    /// The places of events of one kind of object that match.
     pub fn events(&self, kind: &str, wanted: impl Fn(&ObjectEvent) -> bool) -> Places {
         self.places(|what| matches!(what, What::Object(event) if event.object_kind == kind && wanted(event)))
     }
@@ -245,22 +245,22 @@ impl Stored {
         self.events(kind, |event| event.object["metadata"]["uid"] == uid)
     }
 
-    /// The snapshots of this.
+    /// The places of snapshots of this subject.
     pub fn snapshots(&self, of: SnapshotOf) -> Places {
         self.places(|what| matches!(what, What::Snapshot(it) if it.of == of))
     }
 
-    /// The pods of the set that are there at a record.
+    /// The StatefulSet's pods at a record.
     pub fn pods_at(&self, seq: u64) -> impl Iterator<Item = &PodLife> {
         self.subject.pods().filter_map(move |pod| self.timeline.pod_at(&pod, seq))
     }
 
-    /// Whether the harness deletes a pod, at whatever time.
+    /// Whether the harness deletes a pod at any time.
     pub fn is_deleted_by_harness(&self, uid: &str) -> bool {
         self.acts().iter().any(|it| matches!(&it.act, Act::DeletePod { uid: deleted, .. } if deleted == uid))
     }
 
-    /// The records that a proof names; none where a record is no proof.
+    /// The records that a proof names. Empty if the record is no proof.
     pub fn named_by(&self, proof: u64) -> Vec<u64> {
         match &self.at(proof).what {
             What::Fault(fault) => fault.proof.clone().unwrap_or_default(),
@@ -268,12 +268,12 @@ impl Stored {
         }
     }
 
-    /// The lives of the set's pods that were seen to begin.
+    /// The lives of the StatefulSet's pods whose creation was recorded.
     pub fn lives(&self) -> impl Iterator<Item = &PodLife> {
         self.timeline.pods.iter().filter(|life| life.seen_created)
     }
 
-    /// The last event of an object before a record, as it showed the object then.
+    /// The last event of an object before a record.
     pub fn last_event(&self, kind: &str, uid: &str, before: u64) -> Option<&ObjectEvent> {
         let places = self.events_of(kind, uid).before(before);
         places.last().map(|seq| match &self.at(seq).what {
@@ -283,7 +283,7 @@ impl Stored {
     }
 }
 
-/// The scenario that each record lies in.
+/// The scenario of each record.
 fn scenarios(records: &[Record]) -> Vec<Option<Scenario>> {
     let mut now = None;
     let scenario = |record: &Record| {
@@ -299,7 +299,7 @@ fn scenarios(records: &[Record]) -> Vec<Option<Scenario>> {
     records.iter().map(scenario).collect()
 }
 
-/// The moment of a question, a command or a write.
+/// The checkpoint of a question, a command or a write.
 pub fn checkpoint(what: &What) -> Option<&Checkpoint> {
     match what {
         What::Dns(dns) => Some(&dns.checkpoint),
@@ -310,7 +310,7 @@ pub fn checkpoint(what: &What) -> Option<&Checkpoint> {
     }
 }
 
-/// A moment in one word, or a few.
+/// A short description of a checkpoint.
 pub fn told(checkpoint: &Checkpoint) -> String {
     let value = serde_json::to_value(checkpoint).expect("a moment is told");
     let word = |name: &str| value[name].as_str().map(str::to_owned);

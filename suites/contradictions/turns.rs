@@ -1,4 +1,5 @@
-//! Who has a turn before those before it have been Ready for long enough, and who is away while an update takes another.
+//! Pods whose turn comes before the earlier ones have been Ready for long enough, and pods that are away while an
+//! update takes another.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use super::{
 const WAITS: Checks = &["ordering::waits_for_min_ready_seconds"];
 const RESPECTS: Checks = &["ordering::respects_max_unavailable"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "turns::one_comes_before_another_was_ready_for_long",
@@ -61,12 +62,12 @@ fn title(turn: &Turn<'_>) -> String {
     format!("{} (#{}), {what} after {}", turn.life.name, turn.at, turn.before.name)
 }
 
-/// The turns that come as soon as they may.
+/// The turns that come as soon as possible.
 fn exact(stored: &Stored) -> impl Iterator<Item = Turn<'_>> {
     turns(stored).into_iter().filter(|turn| turn.waited_us == MIN_READY_S * 1_000_000)
 }
 
-/// An event that shows a pod as it was before a record, but for Ready.
+/// An event that shows a pod as before a record, except for Ready.
 fn turned(stored: &Stored, life: &PodLife, before: u64, ready: bool) -> What {
     let last = stored.last_event("Pod", &life.uid, before).expect("a pod that serves was shown");
     event(last, EventType::Modified, |object| set_ready(object, ready))
@@ -76,7 +77,7 @@ fn parallel(stored: &Stored) -> Change {
     described(stored, |run| run.subject.pod_management = PodManagement::Parallel)
 }
 
-/// A turn comes so much sooner, as far as nothing else was seen meanwhile.
+/// Moves a turn to an earlier time, but not before the previous record.
 fn sooner(stored: &Stored, at: u64, by_ms: u64) -> Change {
     hurried(at, (by_ms * 1_000).min(stored.at(at).at_us - stored.at(at - 1).at_us))
 }
@@ -85,14 +86,14 @@ fn too_soon(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for turn in exact(stored) {
         let title = title(&turn);
-        // Of one that was not Ready for a while, as the one that is held, the controller need not have known that.
+        // If a pod was un-Ready for a while, as the held one, the controller may not have known.
         let first = turn.before.first_ready().is_some_and(|ready| ready.seq == turn.ready);
         let wanted = if first { Wanted::Fails(WAITS) } else { Wanted::LeavesGreen(WAITS) };
         for (left_ms, word) in [(0, "at once"), (3_000, "after 3 s"), (8_400, "after 8.4 s")] {
             let change = sooner(stored, turn.at, MIN_READY_S * 1_000 - left_ms);
             histories.push(History::new(format!("{title}: {word}"), wanted, change));
         }
-        // Long before it the other one ceased to be Ready, and was so again only just then.
+        // Long before the turn the other pod became un-Ready, and it becomes Ready again only just before the turn.
         let (lost, again) = (turned(stored, turn.before, turn.at, false), turned(stored, turn.before, turn.at, true));
         let shown = stored.events_of("Pod", &turn.before.uid).before(turn.at).last().expect("it was shown");
         let flapped = added_after(shown, [lost]).then(paused(turn.at, 15_000_000)).then(added_before(turn.at, [again]));
@@ -105,7 +106,7 @@ fn too_soon(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// The objects' own times say that a pod had been Ready for so many seconds when another one had its turn.
+/// By the timestamps in the objects, a pod had been Ready for this many seconds when another pod's turn came.
 fn by_own_times(turn: &Turn<'_>, waited_s: i64) -> Change {
     let time = |by_s: i64| {
         let noon: jiff::Timestamp = "2026-11-24T12:00:00Z".parse().expect("a time");
@@ -154,24 +155,24 @@ fn long_enough(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// The pods that an update took away, each with the record with which it did.
+/// The pods that an update deleted, each with the record at which the deletion began.
 fn taken(stored: &Stored) -> Vec<(&PodLife, u64)> {
     let replaced = updates(stored).into_iter().flat_map(|(acted, until)| replaced(stored, acted.asked, until));
     let told = replaced.filter_map(|life| Some((life, life.deleting?.seq)));
     told.filter(|(life, at)| life.ready_at(*at)).collect()
 }
 
-/// The other pods of the set that serve at a record.
+/// The other pods of the StatefulSet that serve at a record.
 fn others<'a>(stored: &'a Stored, life: &PodLife, at: u64) -> Vec<&'a PodLife> {
     stored.pods_at(at).filter(|other| other.name != life.name && other.serving_at(at)).collect()
 }
 
-/// A pod is not Ready for half a minute before a record.
+/// A pod is un-Ready for half a minute before a record.
 fn long_unready(stored: &Stored, life: &PodLife, at: u64) -> Change {
     added_before(at, [turned(stored, life, at, false)]).then(paused(at, 30_000_000))
 }
 
-/// Somebody has a pod deleted just before a record: it is told to go, or gone already.
+/// Somebody deletes a pod just before a record: the deletion has begun, or the pod is gone.
 fn going(stored: &Stored, life: &PodLife, at: u64) -> [(&'static str, Change); 2] {
     let told = || told_to_go(stored, life, at).expect("a pod that serves was shown");
     let last = stored.last_event("Pod", &life.uid, at).expect("a pod that serves was shown");
@@ -184,7 +185,7 @@ fn away(stored: &Stored, wanted: Wanted) -> Vec<History> {
     for (life, at) in taken(stored) {
         for other in others(stored, life, at) {
             let title = format!("{} (#{at}) while {}", life.name, other.name);
-            // Whom the harness deletes later nobody else can have deleted.
+            // A pod that the harness deletes later cannot have been deleted by somebody else.
             let own = |uid: &str| stored.is_deleted_by_harness(uid);
             for (word, change) in
                 going(stored, other, at).into_iter().filter(|(word, _)| *word != "is gone" || !own(&other.uid))
@@ -193,7 +194,7 @@ fn away(stored: &Stored, wanted: Wanted) -> Vec<History> {
             }
             let unready = long_unready(stored, other, at);
             histories.push(History::new(format!("{title} has not been Ready for long"), wanted, unready));
-            // It is told to go as soon as the one above it is there.
+            // The deletion begins as soon as the pod above is Ready.
             let ready = other.first_ready().map_or(other.added.seq, |ready| ready.seq);
             let above = stored.subject.ordinal_of(&other.name) > stored.subject.ordinal_of(&life.name);
             let mut earlier = stored.timeline.lives(&other.name).filter(|it| it.added.seq < other.added.seq);

@@ -1,4 +1,4 @@
-//! What goes on while a cluster is upgraded: how pods move, what proves the steps, and what becomes of writes.
+//! Events during an upgrade of the cluster: how pods move, what proves the steps, and the outcomes of writes.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use super::{
     stored::{Acted, Part, Stored},
 };
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "upgrades::a_step_was_not_carried_out",
@@ -56,7 +56,7 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// The check that a step's act is for.
+/// The checks that judge the act of a step.
 fn check_of(act: &Act) -> Option<Checks> {
     match act {
         Act::UpgradeControlPlane { .. } => Some(&[UNTOUCHED]),
@@ -88,7 +88,7 @@ fn not_carried_out(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// A node's step: the record that asks for its drain, and the one that holds the state after it.
+/// A node's step: the record that requests its drain, and the record of the state after it.
 fn node_steps(stored: &Stored) -> Vec<(String, u64, u64)> {
     let drains = stored.acts().into_iter().filter_map(|acted| match acted.act {
         Act::Drain { node } => Some((node, acted.asked)),
@@ -142,7 +142,7 @@ fn moved_together(stored: &Stored) -> Vec<History> {
             let title = format!("{node}: {} was not seen to come", life.name);
             histories.push(History::new(title, Wanted::LeavesGreen(&[MOVES]), not_seen));
         }
-        // Where the history is lost the states alone decide.
+        // If the history is lost, only the states decide.
         let gap = What::Gap(Gap { object_kind: "Pod".into(), after_version: "1".into(), reason: "too old".into() });
         let lost = added_after(asked, [gap]);
         histories.push(History::new(format!("{node}: the history is lost"), Wanted::NoneFails(&[MOVES, EQUAL]), lost));
@@ -186,7 +186,7 @@ fn not_back(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// What the witness told of its writes is otherwise.
+/// Changes the outcomes of writes in the entries.
 fn told(stored: &Stored, otherwise: impl Fn(&mut Entry) + Send + Sync + 'static) -> Change {
     said(stored.places(|what| matches!(what, What::Entries(_))), move |what| {
         if let What::Entries(Entries { writes, .. }) = what {
@@ -210,7 +210,7 @@ fn writes(stored: &Stored) -> Vec<History> {
         let places = || asked.places.clone();
         add("all but one are lost", fails, valued(places(), "ids", "2"));
         add("all are lost", fails, valued(places(), "ids", ""));
-        // Which one it gave last the witness did not tell.
+        // The witness did not record which id it used last.
         add("some are there that nobody told of", noticed, valued(places(), "ids", "1-99999"));
         add("one is there twice", fails, valued(places(), "duplicates", "5"));
         add("not there", noticed, answered(places(), unreachable()));
@@ -249,7 +249,7 @@ fn writes(stored: &Stored) -> Vec<History> {
     for seq in end.into_iter().flat_map(|acted| [Some(acted.asked), acted.proved]).flatten() {
         histories.push(History::new(format!("the ledger does not end (#{seq})"), noticed, dropped(seq)));
     }
-    // In one of the steps nobody wrote: all that was written then was written before it.
+    // Nothing was written during one of the steps: all its writes come before it.
     let states = states(stored);
     let ahead_us = |seq: u64| match &stored.at(seq).what {
         What::Entries(entries) => entries.now_us.saturating_sub(stored.at(seq).at_us),
@@ -269,14 +269,14 @@ fn writes(stored: &Stored) -> Vec<History> {
     histories
 }
 
-/// What of an upgrade's run may be missing, or wrong, and every check passes.
+/// Records of an upgrade's run that may be missing or wrong while every check passes.
 fn counts_for_nothing(what: &What) -> bool {
     match what {
-        // How the harness came to rest before it read a state shows in the state, as do claims, volumes and kubelets.
+        // The state shows the result of the waits before it was read, and shows claims, volumes and kubelets.
         What::Sql(sql) => {
             matches!(sql.checkpoint, Checkpoint::Upgrading { .. })
                 || (sql.question == Question::TryWrite && sql.checkpoint == Checkpoint::Settled)
-                // Who is asked once is held against the others alone.
+                // A pod that is asked once is compared only with other pods.
                 || (sql.question == Question::Identity && sql.checkpoint == Checkpoint::Deployed)
         }
         What::Object(event) => event.object_kind.starts_with("Persistent"),
@@ -287,7 +287,7 @@ fn counts_for_nothing(what: &What) -> bool {
 
 fn recorded(stored: &Stored, change: impl Fn(&Places) -> Change) -> Vec<History> {
     let mut histories = records::each(stored, counts_for_nothing, change);
-    // Where nobody watched, the pods were there before the log began, and little is known of the scenario deploy.
+    // Without watches, the pods existed before the log began, and little is known about the scenario `deploy`.
     if states(stored).iter().any(|(_, state)| state.stage == Stage::Unseen) {
         histories.retain(|history| !history.name.starts_with(Scenario::Deploy.name()));
     }

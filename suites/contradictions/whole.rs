@@ -1,4 +1,4 @@
-//! Whole scenarios, whole logs: cut short, left out, lost in part, told twice or late, acted twice.
+//! Whole scenarios and whole logs: cut short, left out, partly lost, repeated, late, or run twice.
 
 use steadfast::{
     check::CATALOGUE,
@@ -17,7 +17,7 @@ use super::{
 
 const REAPPLY: Checks = &["ordering::reapply_changes_nothing"];
 
-/// The classes of this kind.
+/// The classes of this file.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "whole::a_scenario_was_not_carried_out",
@@ -69,7 +69,7 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// The first and last step of a scenario, which bear its name.
+/// The first and the last step of a scenario. They have its name.
 fn outer(stored: &Stored, scenario: Scenario) -> Places {
     stored.places(|what| matches!(what, What::Step(step) if step.whole() == Some(scenario)))
 }

@@ -1,21 +1,21 @@
-//! Accounts of the cluster, each as a kubeconfig of its own.
+//! Accounts of the cluster, each as its own kubeconfig.
 
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
 use steadfast_suites::shared_cluster::SharedCluster;
 use tempfile::NamedTempFile;
 
-/// Reads what is no secret.
+/// An account that may read everything except Secrets.
 pub fn viewer(cluster: &SharedCluster) -> Result<NamedTempFile, Failed> {
     of(cluster, "shop", "viewer")
 }
 
-/// Has the rights of `manifests/account`.
+/// An account with the rights of `manifests/account`.
 pub fn runner(cluster: &SharedCluster) -> Result<NamedTempFile, Failed> {
     of(cluster, "shop", "runner")
 }
 
-/// The cluster's kubeconfig with a token of this account in place of the administrator's certificate.
+/// The cluster's kubeconfig with a token of this account instead of the administrator's certificate.
 pub fn of(cluster: &SharedCluster, namespace: &str, account: &str) -> Result<NamedTempFile, Failed> {
     let token = cluster.kubectl(&["create", "token", account, "--namespace", namespace, "--duration=1h"])?;
     let text = cluster.kubectl(&["config", "view", "--raw", "--output", "json"])?;

@@ -1,4 +1,4 @@
-//! What is on the cluster: somebody else's workload, and everything that a run could touch.
+//! What is on the cluster: a workload of another user, and everything else that a run could touch.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,15 +12,16 @@ use steadfast_suites::shared_cluster::SharedCluster;
 /// The image that the seed names.
 const SERVER: &str = "mysql:5.7";
 
-/// Somebody else's: a set, a Service, a Secret and a StorageClass of the names that the run's have, and a ConfigMap.
+/// Objects of another user: a StatefulSet, a Service, a Secret and a StorageClass with the names that the run's objects
+/// have, and a ConfigMap.
 const BYSTANDERS: &str = include_str!("bystanders.yaml");
 
-/// Kinds that a run makes, disrupts or could leave; in every namespace, where they have one.
+/// Kinds that a run creates, disrupts or could leave, in all namespaces.
 const KINDS: &str = "namespaces,nodes,storageclasses,persistentvolumes,clusterroles,clusterrolebindings,pods,\
                      statefulsets,deployments,daemonsets,services,configmaps,secrets,serviceaccounts,\
                      persistentvolumeclaims,roles,rolebindings";
 
-/// Loads the images, and puts somebody else's workload on the cluster, with accounts.
+/// Loads the images, and deploys the other user's workload, with accounts.
 pub fn settle_in(cluster: &SharedCluster) -> Result<(), Failed> {
     let server = cluster.lab.image(SERVER).ok_or("ci/setup made no image ready for the seed")?;
     let runtime = tokio::runtime::Runtime::new()?;
@@ -35,15 +36,15 @@ pub fn settle_in(cluster: &SharedCluster) -> Result<(), Failed> {
         cluster.kubectl(&["apply", "--filename", &file.display().to_string()])?;
     }
     cluster.kubectl(&["rollout", "status", "statefulset/mysql", "--namespace", "shop", "--timeout=180s"])?;
-    // What the cluster itself starts comes to rest too.
+    // Waits until the cluster's own workloads are ready too.
     cluster.kubectl(&["rollout", "status", "deployment", "--namespace", "kube-system", "--timeout=180s"])?;
     cluster
         .kubectl(&["rollout", "status", "deployment", "--namespace", "local-path-storage", "--timeout=180s"])
         .map(drop)
 }
 
-/// The seed's workload with the image that the nodes have, for nothing stands in for another one on such a cluster, and with
-/// so many pods, or its own.
+/// The manifests of the seed's workload, with the image that the nodes have, because on an existing cluster no image is
+/// replaced by another. With `pods`, the number of replicas is changed.
 pub fn workload(cluster: &SharedCluster, pods: Option<u64>) -> Result<String, Failed> {
     let runtime = tokio::runtime::Runtime::new()?;
     let server = cluster.lab.image(SERVER).ok_or("ci/setup made no image ready for the seed")?;
@@ -64,7 +65,7 @@ pub fn workload(cluster: &SharedCluster, pods: Option<u64>) -> Result<String, Fa
     Ok(documents.join("\n---\n"))
 }
 
-/// The UID of the namespace kube-system, as kubectl tells it.
+/// The UID of the namespace kube-system, as kubectl shows it.
 pub fn identity(cluster: &SharedCluster) -> Result<String, Failed> {
     cluster.kubectl(&["get", "namespace", "kube-system", "--output", "jsonpath={.metadata.uid}"])
 }
@@ -76,7 +77,7 @@ pub fn objects(cluster: &SharedCluster) -> Result<BTreeMap<String, Value>, Faile
     Ok(known(listed["items"].as_array().cloned().unwrap_or_default()))
 }
 
-/// These objects by kind, namespace and name, without what changes by itself.
+/// These objects by kind, namespace and name, without the fields that change on their own.
 pub fn known(objects: Vec<Value>) -> BTreeMap<String, Value> {
     objects.into_iter().map(|object| (name(&object), at_rest(object))).collect()
 }
@@ -87,8 +88,8 @@ fn name(object: &Value) -> String {
     [text(&object["kind"]), text(&metadata["namespace"]), text(&metadata["name"])].join(" ")
 }
 
-/// An object whose status may change has another resourceVersion then; of a pod's status, what tells that its containers
-/// run on undisturbed stays.
+/// Removes what changes on its own. The resourceVersion changes with the status. Of a pod's status, keeps what shows
+/// that its containers run undisturbed.
 fn at_rest(mut object: Value) -> Value {
     let containers: Vec<Value> = object["status"]["containerStatuses"]
         .as_array()
@@ -106,7 +107,7 @@ fn at_rest(mut object: Value) -> Value {
     object
 }
 
-/// What is there no longer, newly, or otherwise.
+/// The objects that are missing, new or changed.
 pub fn differences(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Vec<String> {
     let gone = before.iter().filter(|(name, _)| !after.contains_key(*name)).map(|(name, _)| format!("gone: {name}"));
     let others = after.iter().filter_map(|(name, object)| match before.get(name) {

@@ -1,5 +1,5 @@
-//! Runs that are killed on the cluster, or are to keep what they made: the next start and `down` remove it, and nothing
-//! else, also while others run there.
+//! Runs that are killed on the cluster, or that keep what they made. The next start or `down` removes this and nothing
+//! else, also while other runs are active.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,11 @@ use super::runs::{Run, Runs, with_runs, with_runs_of};
 
 /// When a run is killed.
 struct Checkpoint {
-    /// The checks that it runs, and so the scenarios that it acts.
+    /// The checks of the run. They decide which scenarios it runs.
     checks: &'static str,
-    /// The step that it has begun; none where it has just written its book.
+    /// The step that has begun, or `None` if the run has just written its book.
     step: Option<&'static str>,
-    /// So long after that.
+    /// The delay after that.
     later: Duration,
 }
 
@@ -23,7 +23,7 @@ const fn checkpoint(checks: &'static str, step: Option<&'static str>, later_ms: 
     Checkpoint { checks, step, later: Duration::from_millis(later_ms) }
 }
 
-/// From before the first write until the first pod is on its way.
+/// From before the first write until the first pod starts.
 const EARLY: [Checkpoint; 7] = [
     checkpoint("dns::each", Some("wait for nodes and DNS"), 0),
     checkpoint("dns::each", None, 0),
@@ -34,31 +34,31 @@ const EARLY: [Checkpoint; 7] = [
     checkpoint("dns::each", Some("deploy: ordered start"), 2_000),
 ];
 
-/// While replication begins, and while the set is scaled and its pod held un-Ready.
+/// While replication is configured, and while the StatefulSet is scaled and its pod is held un-Ready.
 const REPLICATED: [Checkpoint; 2] = [
     checkpoint("replication::replicas_refuse_writes", Some("replicate: configure replication"), 200),
     checkpoint("persistence::claims_survive", Some("scale: hold mysql-0"), 500),
 ];
 
-/// While a pod is deleted, and half-way through the end.
+/// While a pod is deleted, and in the middle of teardown.
 const DELETED: [Checkpoint; 2] = [
     checkpoint("persistence::same_volume", Some("restart: delete mysql-1"), 300),
     checkpoint("dns::each", Some("teardown"), 700),
 ];
 
-/// Until a run comes to a moment; before it, it removes what the one before left.
+/// How long a run may take to reach a checkpoint. Before that, it removes what the previous run left.
 const COMES_WITHIN: Duration = Duration::from_secs(300);
 
-/// What a start has removed, another one that came at the same time may be removing still.
+/// Two starts at the same time may still be removing the same objects.
 const GONE_WITHIN: Duration = Duration::from_secs(90);
 
-/// A file that another process writes tells nobody of it.
+/// Nothing announces that another process has written to a file.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
 
-/// Some come before anything is made; whatever is, is there after the kill, and gone once the next one has started.
+/// Some runs are killed before they make anything. Everything that a killed run made is gone after the next start.
 pub fn killed(cluster: &SharedCluster) -> Result<(), Failed> {
     with_runs(cluster, |runs| {
-        // One removes what another one left, and none what a living one has made.
+        // The lanes run in parallel: each start removes what a dead run left, and nothing that a live run made.
         let lanes: [(&str, &[Checkpoint]); 3] = [("early", &EARLY), ("replicated", &REPLICATED), ("deleted", &DELETED)];
         let kills: Result<usize, String> = std::thread::scope(|scope| {
             let lanes =
@@ -67,7 +67,7 @@ pub fn killed(cluster: &SharedCluster) -> Result<(), Failed> {
         });
         let kills = kills?;
         let said = runs.down()?;
-        // What the last one left, no start has removed.
+        // No later start removes what the last run left, so `down` does.
         let there = runs.there(None)?;
         if said.contains("removed what steadfast-") && there.is_empty() {
             return Ok(());
@@ -76,7 +76,8 @@ pub fn killed(cluster: &SharedCluster) -> Result<(), Failed> {
     })
 }
 
-/// Kills a run at each of these moments, and sees that the next one's start removes what it left. Returns how many were.
+/// Kills a run at each of these checkpoints, and checks that the next start removes what it left. Returns how many were
+/// killed.
 fn one_after_another(runs: &Runs<'_>, lane: &str, checkpoints: &[Checkpoint]) -> Result<usize, String> {
     let mut before: Option<String> = None;
     for checkpoint in checkpoints {
@@ -94,7 +95,7 @@ fn said(failed: Failed) -> String {
     failed.message().unwrap_or_default().to_owned()
 }
 
-/// Starts a run and kills it at a moment; returns its name.
+/// Starts a run and kills it at a checkpoint. Returns its name.
 fn kill(runs: &Runs<'_>, lane: &str, checkpoint: &Checkpoint) -> Result<String, Failed> {
     let name = kill_with(runs, lane, checkpoint, &[])?;
     let (there, writes) = (runs.there(Some(&name))?, checkpoint.step != Some("wait for nodes and DNS"));
@@ -130,7 +131,7 @@ fn comes(runs: &Runs<'_>, run: &mut Run, checkpoint: &Checkpoint) -> Result<(), 
     Ok(())
 }
 
-/// Sees that nothing of a run is there any more.
+/// Checks that nothing of a run is left.
 fn gone(runs: &Runs<'_>, name: &str) -> Result<(), String> {
     let begun = Instant::now();
     loop {
@@ -145,7 +146,7 @@ fn gone(runs: &Runs<'_>, name: &str) -> Result<(), String> {
     }
 }
 
-/// In namespaces that stay, what a killed run made is found by its book, and its claims by their label.
+/// In namespaces that stay, the book tells what a killed run made, and labels mark its claims.
 pub fn in_two_namespaces(cluster: &SharedCluster) -> Result<(), Failed> {
     let (account, manifests, options) = least::place(cluster)?;
     with_runs_of(cluster, account.path(), &manifests, |runs| {
@@ -162,7 +163,7 @@ pub fn in_two_namespaces(cluster: &SharedCluster) -> Result<(), Failed> {
     })
 }
 
-/// What is kept outlives the next start, and goes by the command that the run told.
+/// Kept objects survive the next start, and the command that the run printed removes them.
 pub fn kept(cluster: &SharedCluster) -> Result<(), Failed> {
     with_runs(cluster, |runs| {
         let mut run = runs.start("kept", &["--keep", "always", "dns::each"])?;
@@ -177,8 +178,8 @@ pub fn kept(cluster: &SharedCluster) -> Result<(), Failed> {
     })
 }
 
-/// Two runs of the same manifests at once, a third one that is killed meanwhile, and `down` for that: the two pass, each with a
-/// StorageClass of its own.
+/// Two runs of the same manifests at once. A third one is killed in the meantime, and `down` cleans up after it. The
+/// two runs pass, and each has its own StorageClass.
 pub fn beside_each_other(cluster: &SharedCluster) -> Result<(), Failed> {
     with_runs(cluster, |runs| {
         let mut two = [runs.start("one", &["dns::each"])?, runs.start("other", &["dns::each"])?];

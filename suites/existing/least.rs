@@ -1,4 +1,4 @@
-//! With the rights of `manifests/account/namespaces.yaml`, and no others, in the two namespaces that it makes.
+//! Runs with only the rights of `manifests/account/namespaces.yaml`, in the two namespaces that this file creates.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,10 +15,10 @@ use tempfile::NamedTempFile;
 use super::program::{run, run_with};
 use super::{account, bystanders, path, refused, runs};
 
-/// The names that the manifests give.
+/// The names in the manifests.
 const NAMESPACES: [&str; 2] = ["workload", "witness"];
 
-/// The account has the rights that are written down, and a run with them is green.
+/// The account has exactly the documented rights, and a run with them passes.
 pub fn enough(cluster: &SharedCluster) -> Result<(), Failed> {
     let roles = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/account/namespaces.yaml");
     let (kubeconfig, _, options) = place(cluster)?;
@@ -26,7 +26,7 @@ pub fn enough(cluster: &SharedCluster) -> Result<(), Failed> {
     no_more_than_written(cluster, [kubeconfig.path(), everybody.path()], &std::fs::read_to_string(roles)?)?;
     let (file, uid) = (kubeconfig.path().display().to_string(), bystanders::identity(cluster)?);
     let place = [&["--kubeconfig", &file, "--cluster-uid", &uid], &options[..]].concat();
-    // The seed's overlay brings a StorageClass, which belongs to no namespace.
+    // The seed's overlay has a StorageClass, which belongs to no namespace, so the run is refused.
     let class = run(cluster, "least-refused", &place)?;
     if class.code != Some(2) || !class.stderr.contains("create, delete, get, watch storageclasses.storage.k8s.io") {
         return Err(format!("{:?}\n{}", class.code, class.stderr).into());
@@ -39,7 +39,7 @@ pub fn enough(cluster: &SharedCluster) -> Result<(), Failed> {
     if skipped.is_empty() { Ok(()) } else { Err(format!("{skipped:?}").into()) }
 }
 
-/// The account, a workload that brings nothing beyond its namespace, and where it goes.
+/// The account, a workload that stays inside its namespace, and the options that name the namespaces.
 pub fn place(cluster: &SharedCluster) -> Result<(NamedTempFile, String, [&'static str; 4]), Failed> {
     let [workload, witness] = NAMESPACES;
     let options = ["--namespace", workload, "--witness-namespace", witness];
@@ -47,7 +47,7 @@ pub fn place(cluster: &SharedCluster) -> Result<(NamedTempFile, String, [&'stati
     Ok((account::of(cluster, "workload", "steadfast")?, manifests, options))
 }
 
-/// The workload with the class of the cluster.
+/// The workload with the cluster's default StorageClass.
 fn without_class(documents: &str) -> String {
     let objects = documents.split("\n---\n").filter_map(|document| serde_json::from_str::<Value>(document).ok());
     let objects = objects.filter(|object| object["kind"] != "StorageClass").map(|mut object| {
@@ -59,7 +59,7 @@ fn without_class(documents: &str) -> String {
     objects.collect::<Vec<_>>().join("\n---\n")
 }
 
-/// A namespace that somebody uses is left alone.
+/// A namespace that somebody uses stays unchanged.
 pub fn in_use(cluster: &SharedCluster) -> Result<(), Failed> {
     let (file, uid) = (path(cluster), bystanders::identity(cluster)?);
     let place =
@@ -72,8 +72,8 @@ pub fn in_use(cluster: &SharedCluster) -> Result<(), Failed> {
     }
 }
 
-/// Asks the API server for all rights of the account beyond those that everybody has, namespace by namespace, and compares them
-/// with the manifests.
+/// Asks the API server for all rights of the account, without those that every account has, namespace by namespace, and
+/// compares them with the manifests.
 fn no_more_than_written(cluster: &SharedCluster, accounts: [&Path; 2], manifests: &str) -> Result<(), Failed> {
     let roles = workload::parse("the roles", manifests)?;
     let context = format!("kind-{}", cluster.name);
@@ -98,7 +98,7 @@ fn no_more_than_written(cluster: &SharedCluster, accounts: [&Path; 2], manifests
     Ok(())
 }
 
-/// The rights of an account in a namespace, as the API server tells them, one by one.
+/// The rights of an account in a namespace according to the API server, one by one.
 async fn rights(kubeconfig: &Path, context: &str, namespace: &str) -> Result<BTreeSet<String>, Failed> {
     let cluster = Cluster::connect(kubeconfig, Some(context), false).await?;
     let spec = SelfSubjectRulesReviewSpec { namespace: Some(namespace.to_owned()) };

@@ -1,8 +1,8 @@
-//! The existing suite: runs on a cluster that they did not make, as the program's options name one. Somebody else's
-//! workload is on it, whose objects have the names of the run's own; after every run all of that is as it was, and of
-//! the run nothing is left.
+//! The existing suite: runs on an existing cluster, which the program's options name. The cluster has a workload of
+//! another user, whose objects have the same names as those of the run. After every run this workload is unchanged, and
+//! nothing of the run is left.
 //!
-//! `STEADFAST_CLUSTER=none` ignores the trials, visibly.
+//! `STEADFAST_CLUSTER=none` ignores the trials visibly.
 
 use std::process::ExitCode;
 
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     shared_cluster::run("existing", &trials::arguments(), bystanders::settle_in, &TRIALS, offline)
 }
 
-/// What the trials rest on notices what it must, and nothing else.
+/// The comparison that the trials use notices every change that matters, and nothing else.
 fn what_changed_is_seen() -> Result<(), Failed> {
     let pod = |uid: &str, version: u64, restarts: u64| {
         let containers = json!([{"containerID": "containerd://1", "restartCount": restarts}]);
@@ -55,7 +55,7 @@ fn what_changed_is_seen() -> Result<(), Failed> {
     if replaced && counts == [0, 1, 1, 2] { Ok(()) } else { Err(format!("{replaced}, {counts:?}").into()) }
 }
 
-/// A run that is refused says which flag is missing, with the identity that kubectl tells too.
+/// A refused run names the missing flag, and the same cluster identity that kubectl shows.
 fn unconfirmed(cluster: &SharedCluster) -> Result<(), Failed> {
     let said = refused(cluster, &["--kubeconfig", &path(cluster)])?;
     let flag = format!("say so by --cluster-uid {}", bystanders::identity(cluster)?);
@@ -86,7 +86,7 @@ fn refused(cluster: &SharedCluster, options: &[&str]) -> Result<Run, Failed> {
     }
 }
 
-/// With an account that has the rights which the documentation asks for, and no more.
+/// Runs with an account that has the documented rights, and no more.
 fn undisturbed(cluster: &SharedCluster) -> Result<(), Failed> {
     let runner = account::runner(cluster)?;
     let kubeconfig = runner.path().display().to_string();
@@ -103,7 +103,7 @@ fn undisturbed(cluster: &SharedCluster) -> Result<(), Failed> {
     Err(format!("{skips} checks were skipped for want of the flag\n{}", said.stdout).into())
 }
 
-/// By the name of its context, and with no more rights either.
+/// Runs with the name of the context, and also with no more rights.
 fn disturbed(cluster: &SharedCluster) -> Result<(), Failed> {
     let runner = account::runner(cluster)?;
     let kubeconfig = runner.path().display().to_string();

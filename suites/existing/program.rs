@@ -1,4 +1,4 @@
-//! A run of the program on the cluster, and that it left everything as it was.
+//! A run of the program on the cluster, and a check that it left everything unchanged.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,7 +14,7 @@ use super::bystanders;
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_steadfast");
 
-/// What a run said.
+/// The output of a run.
 pub struct Run {
     pub code: Option<i32>,
     pub stdout: String,
@@ -25,8 +25,8 @@ pub struct Run {
 /// The text of a workload's manifests.
 pub type Workload = fn(&SharedCluster) -> Result<String, Failed>;
 
-/// Runs the seed's workload on the cluster, which pulls nothing: the images in its nodes are named. The run has no use
-/// for the container engine, so it gets none.
+/// Runs the seed's workload on the cluster. The options name images that are in the nodes, because nothing is pulled.
+/// The run does not need the container engine and gets none.
 pub fn run(cluster: &SharedCluster, name: &str, options: &[&str]) -> Result<Run, Failed> {
     run_with(cluster, name, options, |cluster| bystanders::workload(cluster, None))
 }
@@ -55,7 +55,7 @@ pub fn run_with(cluster: &SharedCluster, name: &str, options: &[&str], workload:
 }
 
 impl Run {
-    /// The checks of a run in which nothing was wrong, and something passed.
+    /// The checks of a run in which nothing failed and at least one check passed.
     pub fn green(&self) -> Result<Vec<Value>, Failed> {
         let results: Value = serde_json::from_slice(&std::fs::read(self.artifacts.join("latest/results.json"))?)?;
         let summary = &results["summary"];

@@ -1,5 +1,5 @@
-//! Runs of the program on the cluster that share one folder of books, as the runs of one machine do, by an account with the
-//! rights that the documentation asks for.
+//! Runs on the cluster that share one folder of books, as the runs of one machine do. They use an account with the
+//! documented rights.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::program::PROGRAM;
 use super::{account, bystanders};
 
-/// Pods of the workload's set: as few as there may be for all that is acted.
+/// The pods of the workload: as few as the scenarios allow.
 pub const PODS: u64 = 2;
 
 /// The runs of a trial.
@@ -28,18 +28,18 @@ pub struct Runs<'a> {
 /// A run that has been started.
 pub struct Run {
     pub child: Child,
-    /// What it says goes there, and below that is its directory.
+    /// The folder of its output and of its run directory.
     folder: PathBuf,
 }
 
 impl Run {
-    /// All that it has said so far.
+    /// Everything that it has printed so far.
     pub fn said(&self) -> String {
         let read = |name| std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         ["stdout", "stderr"].map(read).concat()
     }
 
-    /// What it is called, once it has a directory.
+    /// Its name, once it has a directory.
     pub fn name(&self) -> Option<String> {
         let id = std::fs::read_link(self.folder.join("artifacts/latest")).ok()?;
         Some(format!("steadfast-{}", id.display()))
@@ -48,13 +48,13 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        // A trial that fails leaves none behind; one that has ended cannot be killed.
+        // A failed trial leaves no process behind. A process that has ended cannot be killed.
         let _ = self.child.kill().and_then(|()| self.child.wait());
     }
 }
 
 impl Runs<'_> {
-    /// The program, with artifacts in a folder of this name.
+    /// The program, with artifacts in the folder of this name.
     pub fn bare(&self, name: &str) -> Command {
         let mut command = isolated(PROGRAM, self.folder.path());
         command.env("DOCKER_HOST", "unix:///nowhere").env("ARTIFACTS", self.folder.path().join(name).join("artifacts"));
@@ -67,10 +67,10 @@ impl Runs<'_> {
         command
     }
 
-    /// Starts a run of all that `name` has, one after another.
+    /// Starts a run in the folder `name`. Runs with the same name start one after the other.
     pub fn start(&self, name: &str, arguments: &[&str]) -> Result<Run, Failed> {
         let folder = self.folder.path().join(name);
-        // The link to the run before it would be taken for its own.
+        // A link to the previous run would be taken for this run's.
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
         }
@@ -86,7 +86,7 @@ impl Runs<'_> {
         self.folder.path().join("manifests.yaml")
     }
 
-    /// What `down` says, which has to remove all that dead runs left.
+    /// The output of `down`, which must remove everything that dead runs left.
     pub fn down(&self) -> Result<String, Failed> {
         let output = self.program("down", &["down"]).output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -94,7 +94,7 @@ impl Runs<'_> {
         if output.status.success() { Ok(stdout) } else { Err(format!("{stdout}{stderr}").into()) }
     }
 
-    /// What this run, or any, made that is still there and belongs to no namespace.
+    /// The objects outside namespaces that this run, or any run, made and that still exist.
     pub fn there(&self, run: Option<&str>) -> Result<Vec<String>, Failed> {
         let selector = run.map_or("steadfast/run".to_owned(), |run| format!("steadfast/run={run}"));
         let kinds = "namespaces,storageclasses,persistentvolumes";
@@ -113,12 +113,12 @@ impl Runs<'_> {
     }
 }
 
-/// Acts with runs, after which everything is to be as it was.
+/// Does something with runs, and checks that everything is unchanged afterwards.
 pub fn with_runs(cluster: &SharedCluster, act: impl FnOnce(&Runs<'_>) -> Result<(), Failed>) -> Result<(), Failed> {
     with_runs_of(cluster, account::runner(cluster)?.path(), &bystanders::workload(cluster, Some(PODS))?, act)
 }
 
-/// The same by this account, and of these manifests.
+/// The same with this account and these manifests.
 pub fn with_runs_of(
     cluster: &SharedCluster,
     account: &Path,

@@ -30,7 +30,7 @@ fn runs(status: ReplicaStatus<'_>) -> bool {
     (status.io_running, status.sql_running) == ("Yes", "Yes")
 }
 
-/// That both hold the same: transactions, rows and checksums.
+/// Checks that both hold the same transactions, rows and checksums.
 async fn same(pair: &Pair) -> Result<(), Failed> {
     let (ours, theirs) = pair.executed().await?;
     ensure(ours == theirs && !ours.is_empty(), || format!("the source has {ours}, the replica {theirs}"))?;
@@ -54,13 +54,13 @@ async fn a_replica_follows_by_name(pair: &Pair) -> Result<(), Failed> {
     let (ours, _) = pair.executed().await?;
     let retrieved: GtidSet = status.retrieved.parse()?;
     ensure(!retrieved.is_empty() && ours.contains(&retrieved), || format!("{ours} was executed: {status:?}"))?;
-    // MariaDB tells what was executed in a variable only.
+    // MariaDB has the executed transactions only in a variable.
     let told: GtidSet = status.executed.parse()?;
     ensure(told.is_empty() != pair.flavour.has_server_uuid() && ours.contains(&told), || format!("{status:?}"))
 }
 
-/// From 8.0 on MySQL makes its own certificate. The 8.0.15 that is built from Maven has OpenSSL 1.0.2, with which it offers no
-/// ECDHE; the others here have no certificate.
+/// MySQL 8.0 and later create their own certificate. Version 8.0.15 from Maven has OpenSSL 1.0.2 and so offers no
+/// ECDHE. The other servers here have no certificate.
 async fn both_speak_tls_where_they_offer_it(pair: &Pair) -> Result<(), Failed> {
     let offers = matches!(pair.flavour, Flavour::MySql(version) if version >= (8, 0, 16));
     ensure(pair.tls == offers, || format!("it offers TLS: {}", pair.tls))?;
@@ -81,11 +81,11 @@ async fn a_replica_refuses_writes(pair: &Pair) -> Result<(), Failed> {
     let refused = |answer: &SqlAnswer| matches!(answer, SqlAnswer::Error { code: 1290, .. });
     let answer = pair.replica.answer_to_trial(pair.flavour, &TRY_WRITE).await;
     ensure(refused(&answer), || format!("{answer:?}"))?;
-    // The account with every privilege is refused too, unless the flavour says that it cannot be.
+    // An account with all privileges is refused too, unless the flavour cannot refuse it.
     let answer = pair.replica.answer(&TRY_WRITE).await;
     let ordinary_only = pair.flavour.ordinary_writer().is_some();
     ensure(refused(&answer) != ordinary_only, || format!("root is answered {answer:?}"))?;
-    // What is refused is the replica's doing: the same account may write elsewhere.
+    // The replica refused the write, not the account's rights: the same account may write after this.
     pair.replica.ask(&[pair.flavour.make_writable()]).await?;
     for server in [&pair.source, &pair.replica] {
         let answer = server.answer_to_trial(pair.flavour, &TRY_WRITE).await;
@@ -108,7 +108,7 @@ async fn missing_and_errant_transactions_show(pair: &Pair) -> Result<(), Failed>
         try_join!(pair.source.row(&[statements::IDENTITY]), pair.replica.row(&[statements::IDENTITY]))?;
     let expected = match (&source["server_uuid"], &replica["server_uuid"]) {
         (Some(source), Some(replica)) => [format!("{source}:{}-{}", last + 1, last + 2), format!("{replica}:1")],
-        // Servers number what is of one domain together, and an entry stands for all up to its number.
+        // Servers number the transactions of a domain together, so an entry covers all numbers up to its own.
         _ => [format!("0-101-{}..{}", last + 1, last + 2), format!("0-102-{}", last + 1)],
     };
     ensure([missing.to_string(), errant.to_string()] == expected, || {
@@ -148,7 +148,7 @@ async fn purged_transactions_show(pair: &Pair) -> Result<(), Failed> {
     pair.source.ask(&statements::prepare()).await?;
     pair.purge().await?;
     pair.replica.ask(&pair.follow()).await?;
-    // MySQL 8.0 gave the error a number of its own, and names the old one in the text.
+    // MySQL 8.0 gave the error a new number, and has the old one in the text.
     let row = pair.status("error 1236", |status| matches!(status.io_error.0, 1236 | 13114)).await?;
     let status = ReplicaStatus::of(&row);
     ensure(status.io_running == "No" && status.errors().contains("error 1236"), || format!("{status:?}"))

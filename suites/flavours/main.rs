@@ -1,8 +1,9 @@
-//! The flavours suite: every statement, column, limit and GTID operation of the harness, against the real servers that
-//! it speaks with, two of each on a network of their own, without Kubernetes. The servers are asked as the witness asks.
+//! The flavours suite tests every statement, column, limit and GTID operation of the harness on the real servers that
+//! it supports. It starts two servers of each flavour in a separate network, without Kubernetes, and asks them as the
+//! witness does.
 //!
-//! The images are those that `ci/setup` made ready. `STEADFAST_CLUSTER=none` ignores the trials, visibly;
-//! `STEADFAST_TIMEOUT_SCALE` multiplies every time limit.
+//! `ci/setup` provides the images. `STEADFAST_CLUSTER=none` ignores the trials visibly. `STEADFAST_TIMEOUT_SCALE`
+//! multiplies every timeout.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,10 +26,10 @@ mod words;
 use context::FlavoursContext;
 use shared_pair::SharedPair;
 
-/// The servers that no run of the suite goes without, as manifests name their images.
+/// The servers that every run of the suite needs, by the image names in manifests.
 const REQUIRED: [&str; 4] = ["mysql:5.7", "mysql:8.0", "mysql:9.7", "mariadb:10.11"];
 
-/// Flavours at once: each has two servers, and they share the machine.
+/// The number of flavours at once. Each has two servers, and all share the machine.
 const AT_ONCE: usize = 2;
 
 fn main() -> ExitCode {
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     let pairs: Vec<Arc<SharedPair>> =
         wanted.iter().map(|wanted| Arc::new(SharedPair::new(wanted, context.clone()))).collect();
     let mut trials = Vec::new();
-    // So many flavours take turns, and those after them begin when all trials of these have begun.
+    // This many flavours take turns. The next ones start when all trials of these have started.
     for pairs in pairs.chunks(AT_ONCE) {
         for (name, function) in names() {
             for pair in pairs {
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    // A trial mostly waits, so the number at once follows from what the machine carries, not from its cores.
+    // A trial mostly waits, so the number at once depends on what the machine can carry, not on its cores.
     arguments.test_threads.get_or_insert(AT_ONCE);
     let conclusion = libtest_mimic::run(&arguments, trials);
     runtime.block_on(join_all(pairs.iter().map(|pair| pair.remove())));
@@ -71,7 +72,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The servers to be tried: all that are required, and what else the lab has of their kind.
+/// The servers to test: all required ones, and all others of their kind in the lab.
 fn wanted() -> Vec<String> {
     let mut wanted = REQUIRED.map(str::to_owned).to_vec();
     let ready = Lab::read().map(|lab| lab.images).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Two servers of a flavour on a network of their own: a source, and who may follow it.
+//! Two servers of a flavour on their own network: a source and a possible replica.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::{SOON, Server, ensure, value};
 
-/// The two of them.
+/// The two servers.
 pub struct Pair {
-    /// The image, as manifests name it.
+    /// The image name in manifests.
     pub wanted: String,
-    /// What they say they are.
+    /// The flavour that they report.
     pub flavour: Flavour,
     /// Whether they offer TLS.
     pub tls: bool,
@@ -29,11 +29,11 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Starts both. Only the wait can be cut short: who stops half-way through a creation leaves a container behind.
+    /// Starts both. Only the wait can be interrupted: an interrupted creation would leave a container behind.
     pub async fn start(wanted: &str, image: &str, run: &str, cancel: &CancellationToken) -> Result<Self, Failed> {
         let network = format!("{run}-{}", wanted.replace([':', '.'], "-"));
         let start = |role: &str, id| Server::start(image, run, &network, format!("{network}-{role}"), id);
-        // One after the other: the first makes the network.
+        // One after the other, because the first creates the network.
         let source = start("source", 101).await?;
         let replica = start("replica", 102).await?;
         let serve = async { try_join!(source.serves(), replica.serves()) };
@@ -49,13 +49,13 @@ impl Pair {
         Ok(Self { wanted: wanted.to_owned(), flavour, tls, source, replica })
     }
 
-    /// Removes both, and with the last one the network.
+    /// Removes both servers. The network is removed with the last one.
     pub async fn remove(self) {
         self.replica.remove().await;
         self.source.remove().await;
     }
 
-    /// Saves what both have said so far, and tells where.
+    /// Saves the logs of both servers, and returns where.
     pub async fn save_logs(&self) -> String {
         let folder = artifacts().join("flavours");
         let mut saved = Vec::new();
@@ -68,7 +68,7 @@ impl Pair {
         format!("the servers' logs: {}", saved.join(", "))
     }
 
-    /// Makes both what they were at first, whatever a trial before did.
+    /// Resets both servers to their first state, whatever an earlier trial did.
     pub async fn anew(&self) -> Result<(), Failed> {
         let mut statements: Vec<String> = vec![
             self.flavour.stop().to_owned(),
@@ -86,7 +86,7 @@ impl Pair {
         Ok(())
     }
 
-    /// Makes both anew, and has the replica follow and catch up with some rows.
+    /// Resets both servers, starts replication, and waits until the replica has some rows.
     pub async fn replicating(&self) -> Result<(), Failed> {
         self.anew().await?;
         self.source.ask(&statements::prepare()).await?;
@@ -95,7 +95,7 @@ impl Pair {
         self.caught_up().await
     }
 
-    /// Has the replica follow the source.
+    /// The statements that make the replica follow the source.
     pub fn follow(&self) -> Vec<String> {
         self.flavour.follow(&self.source.name, 3306, self.tls)
     }
@@ -106,7 +106,7 @@ impl Pair {
         self.source.ask(&writes).await.map(drop)
     }
 
-    /// Whether the replica reaches within so many seconds what the source has by now.
+    /// Whether the replica reaches the source's current position within this many seconds.
     pub async fn reaches(&self, seconds: u64) -> Result<bool, Failed> {
         let row = self.source.row(&[self.flavour.executed()]).await?;
         let set = value(&row, "barrier")?;
@@ -117,15 +117,15 @@ impl Pair {
         Ok(value(row, "reached")? == "1")
     }
 
-    /// That the replica reaches what the source has by now.
+    /// Checks that the replica reaches the source's current position.
     pub async fn caught_up(&self) -> Result<(), Failed> {
         let reached = self.reaches(SOON.as_secs()).await?;
         let status = self.replica.row(&[self.flavour.status()]).await?;
         ensure(reached, || format!("the barrier was not reached: {:?}", ReplicaStatus::of(&status)))
     }
 
-    /// Has the source throw away all of its binary log but the file that it writes to. MariaDB keeps a file until it needs
-    /// it no more for its own recovery, which is a moment later.
+    /// Purges the source's binary log except the current file. MariaDB keeps a file until it no longer needs it for its
+    /// own recovery, which is a little later.
     pub async fn purge(&self) -> Result<(), Failed> {
         let [flush, purge] = PURGE;
         self.source.ask(&[flush]).await?;
@@ -138,7 +138,7 @@ impl Pair {
         try_join!(executed(&self.source, self.flavour), executed(&self.replica, self.flavour))
     }
 
-    /// Waits until the replica's status is right.
+    /// Waits for a replica status that is right.
     pub async fn status(&self, what: &str, right: impl Fn(ReplicaStatus<'_>) -> bool) -> Result<Row, Failed> {
         let right = |rows: &[Row]| rows.first().is_some_and(|row| right(ReplicaStatus::of(row)));
         let mut rows = self.replica.until(what, &[self.flavour.status()], right).await?;

@@ -1,4 +1,4 @@
-//! A real server in a container, asked as the witness asks.
+//! A real server in a container. It is asked as the witness asks.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,35 +15,35 @@ use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt};
 use tokio::time::{Instant, sleep};
 
-/// Bears the name of the run on every container.
+/// The label with the name of the run, on every container.
 pub const LABEL: &str = "steadfast.flavours";
 
-/// Passwords that are cut short by whoever does not quote them.
+/// A password that is cut short if it is not quoted.
 const ROOT: &str = r#"it's "quoted" \ here"#;
 const REPLICA: &str = r#"r'e"p\l `i ca"#;
 const WRITER: &str = r#"w\'r";--"#;
 
-/// How often a server is asked again while something is awaited.
+/// The pause before a server is asked again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// One question.
+/// The time limit for one answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// A first start initialises the server.
+/// The first start initialises the server, which takes longer.
 const START: Duration = Duration::from_secs(180);
 
-/// How long servers may take to do what they were told.
+/// How long servers may take to do what they were asked to do.
 pub const SOON: Duration = Duration::from_secs(30);
 
 /// One server.
 pub struct Server {
     container: ContainerAsync<GenericImage>,
-    /// Its name on the network, and its host name.
+    /// Its name on the network, which is also its host name.
     pub name: String,
 }
 
 impl Server {
-    /// Creates the container; it serves when [`Self::serves`] says so.
+    /// Creates the container. Use [`Self::serves`] to wait until it answers.
     pub async fn start(image: &str, run: &str, network: &str, name: String, id: u32) -> Result<Self, Failed> {
         let (repository, tag) = image.rsplit_once(':').ok_or("an image without a tag")?;
         let request = GenericImage::new(repository, tag)
@@ -77,30 +77,30 @@ impl Server {
         }
     }
 
-    /// What the server has said so far.
+    /// The log of the server so far.
     pub async fn log(&self) -> String {
         let log = self.container.stderr_to_vec().await;
         log.map_or_else(|error| format!("no log: {error}"), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Stops the server as a pod is stopped, and starts it on the data that it has.
+    /// Stops the server as a pod is stopped, and starts it again with its data.
     pub async fn restart(&self) -> Result<(), Failed> {
         self.container.stop_with_timeout(Some(60)).await?;
         self.container.start().await?;
         self.serves().await
     }
 
-    /// What came of these statements, as root.
+    /// The answer to these statements, as root.
     pub async fn answer<S: AsRef<str>>(&self, statements: &[S]) -> SqlAnswer {
         self.answer_to("root", ROOT, statements, ANSWER, Tls::Preferred).await
     }
 
-    /// The same, or none where the server offers no TLS.
+    /// The same over TLS. It fails if the server offers no TLS.
     pub async fn answer_over_tls<S: AsRef<str>>(&self, statements: &[S]) -> SqlAnswer {
         self.answer_to("root", ROOT, statements, ANSWER, Tls::Required).await
     }
 
-    /// What came of these statements from the account that trial writes come from.
+    /// The answer to these statements from the account that makes trial writes.
     pub async fn answer_to_trial<S: AsRef<str>>(&self, flavour: Flavour, statements: &[S]) -> SqlAnswer {
         let (user, password) = flavour.ordinary_writer().map_or(("root", ROOT), |user| (user, WRITER));
         self.answer_to(user, password, statements, ANSWER, Tls::Preferred).await
@@ -114,7 +114,7 @@ impl Server {
         limit: Duration,
         tls: Tls,
     ) -> SqlAnswer {
-        // It changes when the container starts again.
+        // The address changes when the container starts again.
         let address = match self.container.get_bridge_ip_address().await {
             Ok(address) => address,
             Err(error) => return SqlAnswer::Unreachable { message: format!("{} has no address: {error}", self.name) },
@@ -132,12 +132,12 @@ impl Server {
         sql::ask(&ask, limit.mul_f64(timeout_scale())).await
     }
 
-    /// The rows that these statements end with.
+    /// The rows that the last of these statements returns.
     pub async fn ask<S: AsRef<str>>(&self, statements: &[S]) -> Result<Vec<Row>, Failed> {
         self.ask_within(statements, ANSWER).await
     }
 
-    /// The rows that these statements end with, where they may take longer.
+    /// The same, for statements that may take longer.
     pub async fn ask_within<S: AsRef<str>>(&self, statements: &[S], limit: Duration) -> Result<Vec<Row>, Failed> {
         match self.answer_to("root", ROOT, statements, limit, Tls::Preferred).await {
             SqlAnswer::Rows(rows) => Ok(rows),
@@ -148,7 +148,7 @@ impl Server {
         }
     }
 
-    /// The only row that these statements end with.
+    /// The only row that the last of these statements returns.
     pub async fn row<S: AsRef<str>>(&self, statements: &[S]) -> Result<Row, Failed> {
         let mut rows = self.ask(statements).await?;
         match (rows.pop(), rows.len()) {
@@ -157,7 +157,7 @@ impl Server {
         }
     }
 
-    /// Asks again and again until an answer is right.
+    /// Repeats a question until an answer is right.
     pub async fn until(
         &self,
         what: &str,
@@ -177,13 +177,13 @@ impl Server {
         }
     }
 
-    /// Removes the container. One that is gone is what is wanted, and a failure shows in the end, when all that is left is removed.
+    /// Removes the container. It may be gone already, and failures show later when the stage is removed.
     pub async fn remove(self) {
         let _: Result<(), TestcontainersError> = self.container.rm().await;
     }
 }
 
-/// How the manifests start a server, in the words of its version.
+/// The arguments with which the manifests start a server of this version.
 fn arguments(image: &str, id: u32) -> Vec<String> {
     let mut arguments = vec![format!("--server-id={id}")];
     let common = [
@@ -199,7 +199,7 @@ fn arguments(image: &str, id: u32) -> Vec<String> {
         false => &[
             "--gtid-mode=ON",
             "--enforce-gtid-consistency=ON",
-            // From 8.3 on there is nothing else.
+            // Since 8.3 this is the only choice.
             "--loose-relay-log-info-repository=TABLE",
             "--loose-master-info-repository=TABLE",
         ],
@@ -208,13 +208,13 @@ fn arguments(image: &str, id: u32) -> Vec<String> {
     arguments
 }
 
-/// A value that has to be there.
+/// A value that must exist.
 pub fn value<'a>(row: &'a Row, column: &str) -> Result<&'a str, Failed> {
     let value = row.get(column).ok_or_else(|| format!("no column {column} in {row:?}"))?;
     value.as_deref().ok_or_else(|| format!("{column} is NULL in {row:?}").into())
 }
 
-/// That something holds; if not, the failure says what.
+/// Fails with this message if something does not hold.
 pub fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
     if holds { Ok(()) } else { Err(otherwise().into()) }
 }

@@ -1,4 +1,4 @@
-//! The servers' own arithmetic of GTID sets, as the oracle of ours.
+//! Compares our arithmetic of GTID sets with that of the servers.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::shared_pair::PairTrialFunction;
 
 pub const TRIALS: &[(&str, PairTrialFunction)] = &[("counts_sets_as_we_do", |pair| counts_sets_as_we_do(pair).boxed())];
 
-/// Random pairs that are tried.
+/// The number of random pairs.
 const PAIRS: usize = 100;
 
 async fn counts_sets_as_we_do(pair: &Pair) -> Result<(), Failed> {
@@ -27,7 +27,7 @@ async fn counts_sets_as_we_do(pair: &Pair) -> Result<(), Failed> {
     }
 }
 
-/// So many values.
+/// This many random values.
 fn drawn<T>(strategy: impl Strategy<Value = T>) -> Result<Vec<T>, Failed> {
     let mut runner = TestRunner::default();
     let one = |_| strategy.new_tree(&mut runner).map(|tree| tree.current()).map_err(Failed::from);
@@ -40,7 +40,7 @@ const SERVERS: [&str; 3] = [
     "ffffffff-0000-4000-8000-00000000000a",
 ];
 
-/// A set as somebody may write it: in any order, with ranges that overlap.
+/// A set as a person may write it: in any order, with overlapping ranges.
 fn written(tags: bool) -> impl Strategy<Value = String> {
     let tag = if tags { vec!["", ":tag", ":Tag_2", ":a:7-9:b"] } else { vec![""] };
     let part = (prop::sample::select(&SERVERS), prop::sample::select(tag), 1_u64..25, 0_u64..6)
@@ -48,7 +48,7 @@ fn written(tags: bool) -> impl Strategy<Value = String> {
     prop::collection::vec(part, 0..8).prop_map(|parts| parts.join(", "))
 }
 
-/// All pairs in one statement, a row each.
+/// All pairs in one statement, one row each.
 async fn mysql(pair: &Pair, tags: bool) -> Result<(), Failed> {
     let pairs = drawn((written(tags), written(tags)))?;
     let row = |(index, (a, b)): (usize, &(String, String))| {
@@ -66,7 +66,7 @@ async fn mysql(pair: &Pair, tags: bool) -> Result<(), Failed> {
         for (ours, column) in [(x.subtract(&y), "difference"), (x.union(&y), "both_of_them")] {
             let theirs = value(row, column)?;
             ensure(ours == theirs.parse()?, || format!("{a} and {b}: {ours}, and on the server {theirs}"))?;
-            // Not only the same set, but in the same words.
+            // The text must be the same too, not only the set.
             let theirs = theirs.replace('\n', "");
             ensure(ours.to_string() == theirs, || format!("we print {ours}, and the server {theirs}"))?;
         }
@@ -74,7 +74,7 @@ async fn mysql(pair: &Pair, tags: bool) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A place in each of some domains, all numbered by one server: what waits for a set compares numbers alone.
+/// A position in some domains, all from one server, because waiting for a set compares only numbers.
 fn place() -> impl Strategy<Value = BTreeMap<u32, u64>> {
     prop::collection::btree_map(0_u32..4, 1_u64..6, 0..4)
 }
@@ -84,7 +84,8 @@ fn state() -> impl Strategy<Value = BTreeMap<(u32, u32), u64>> {
     prop::collection::btree_map((0_u32..3, 101_u32..104), 1_u64..9, 1..7)
 }
 
-/// MariaDB has no arithmetic of sets; but it keeps the states that it is given, and knows when a place is reached.
+/// MariaDB has no functions for sets. But it stores positions that it is given, and knows whether a position is
+/// reached.
 async fn mariadb(pair: &Pair) -> Result<(), Failed> {
     let text = |place: &BTreeMap<u32, u64>| {
         place.iter().map(|(domain, number)| format!("{domain}-101-{number}")).collect::<Vec<_>>().join(",")
@@ -105,7 +106,7 @@ async fn mariadb(pair: &Pair) -> Result<(), Failed> {
         let row = pair.replica.row(&["RESET MASTER", set.as_str(), pair.flavour.executed()]).await?;
         let ours: GtidSet = text.parse()?;
         ensure(ours == value(&row, "gtid_executed")?.parse()?, || format!("{text} became {row:?}"))?;
-        // What is waited for is the last number of each domain, which is of the set.
+        // The barrier is the last number of each domain, which is part of the set.
         let barrier: GtidSet = value(&row, "barrier")?.parse()?;
         ensure(ours.contains(&barrier) && !barrier.is_empty(), || format!("{text} became {row:?}"))?;
     }

@@ -1,4 +1,4 @@
-//! Whether the servers take the statements that they are sent, and answer in the columns that are read.
+//! Tests that the servers accept the harness's statements, and that answers have the expected columns.
 
 use futures::FutureExt;
 use libtest_mimic::Failed;
@@ -37,7 +37,7 @@ async fn says_who_it_is(pair: &Pair) -> Result<(), Failed> {
     Ok(())
 }
 
-/// The tables that the harness makes, by name.
+/// The tables that the harness creates, by name.
 const TABLES: [&str; 3] = ["steadfast.entries", "steadfast.ledger", "steadfast.reference"];
 
 async fn answers_in_the_columns_that_are_read(pair: &Pair) -> Result<(), Failed> {
@@ -62,7 +62,7 @@ async fn answers_in_the_columns_that_are_read(pair: &Pair) -> Result<(), Failed>
         ensure(names == TABLES, || format!("{digest:?}"))?;
         let entries = server.ask(&[statements::ENTRIES]).await?;
         ensure(entries.is_empty(), || format!("{entries:?}"))?;
-        // Not every server has plugins for it; all of them understand the question.
+        // Not every server has plugins for it, but all servers understand the question.
         server.ask(&[statements::SEMI_SYNC, statements::SEMI_SYNC_STATUS]).await?;
         let sets = server.row(&[pair.flavour.executed()]).await?;
         let (all, barrier) = (executed(server, pair.flavour).await?, value(&sets, "barrier")?.parse()?);
@@ -75,7 +75,7 @@ async fn answers_in_the_columns_that_are_read(pair: &Pair) -> Result<(), Failed>
 async fn takes_every_statement(pair: &Pair) -> Result<(), Failed> {
     let flavour = pair.flavour;
     pair.anew().await?;
-    // Twice where the harness may say it twice.
+    // Twice, where the harness may also repeat a statement.
     pair.source.ask(&statements::prepare()[..2]).await?;
     pair.source.ask(&statements::prepare()).await?;
     pair.source.ask(&TRY_WRITE).await?;
@@ -95,7 +95,7 @@ async fn takes_every_statement(pair: &Pair) -> Result<(), Failed> {
 async fn takes_a_host_name_so_long_and_no_longer(pair: &Pair) -> Result<(), Failed> {
     pair.anew().await?;
     let longest = pair.flavour.longest_host();
-    // MySQL cuts a name that is longer, and says nothing; MariaDB refuses it.
+    // MySQL silently truncates a longer name; MariaDB refuses it.
     for length in [longest, longest + 1] {
         let change = pair.flavour.follow(&"h".repeat(length), 3306, false).swap_remove(0);
         let kept = match pair.replica.answer(&[change]).await {

@@ -1,5 +1,5 @@
-//! An API server that is none: it answers on the loopback interface as a small cluster would, keeps what is written to it,
-//! and remembers every request. What is odd about it, a fixture says.
+//! A fake API server. It listens on the loopback interface, answers as a small cluster would, stores what is written to
+//! it, and remembers every request. Fixtures change single answers.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -31,52 +31,53 @@ users: [{name: somebody, user: {token: none}}]
 contexts: [{name: there, context: {cluster: there, user: somebody}}]
 ";
 
-/// How long a client has to be silent for the server to look whether anybody still waits for the end of a hang.
+/// How long the server waits for a client before it checks whether the client of a hanging request has gone.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// A request.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub method: String,
-    /// Without the query.
+    /// The path without the query.
     pub path: String,
     pub query: String,
     pub body: Value,
-    /// What a WebSocket's client sends for the server to prove that it speaks of that.
+    /// The key with which the client of a WebSocket checks that the server speaks this protocol.
     key: Option<String>,
 }
 
 /// A status and a body.
 pub type Answer = (u16, String);
 
-/// What a fixture answers in place of the small cluster.
+/// Answers that a fixture gives instead of the small cluster.
 pub type Odd = fn(&Request) -> Option<Answer>;
 
-/// What becomes of a request in place of what the small cluster says.
+/// What happens to a request instead of the normal answer.
 #[derive(Debug, Clone)]
 pub enum Fate {
-    /// It is not served, and this is said; with `Retry-After`, in seconds, where the API server says when to ask again.
+    /// The request is not served, and gets this answer. If the API server says when to retry, with `Retry-After` in
+    /// seconds.
     Said(Answer, Option<u64>),
-    /// It is not served, and the connection is closed.
+    /// The request is not served, and the connection is closed.
     Reset,
-    /// It is served, and the connection is closed before the answer.
+    /// The request is served, and the connection is closed before the answer.
     Lost,
-    /// It is not served, and no answer ever comes.
+    /// The request is not served, and never answered.
     Hang,
-    /// It is served, and no answer ever comes.
+    /// The request is served, and never answered.
     Stuck,
-    /// Somebody else's object takes the name that is asked for, before it is served.
+    /// Before the request is served, somebody else creates an object of the same name.
     Taken,
 }
 
-/// The server. Its threads end with it.
+/// The server. Its threads end when it is dropped.
 pub struct ApiServer {
-    /// Its address, as a kubeconfig has it.
+    /// Its address, for a kubeconfig.
     pub address: String,
     backend: Arc<Backend>,
 }
 
-/// The fate of the request of a number, if it is not the usual one.
+/// Decides the fate of a request by its number, if it is not the normal one.
 type Fates = Box<dyn Fn(usize, &Request) -> Option<Fate> + Send + Sync>;
 
 struct Backend {
@@ -87,12 +88,12 @@ struct Backend {
 }
 
 impl ApiServer {
-    /// A server that answers as a small cluster, but for what is odd about it, and holds these objects, by path.
+    /// A server that answers as a small cluster and has these objects, by path. `odd` changes some answers.
     pub fn start(odd: Odd, objects: impl IntoIterator<Item = (String, Value)>) -> Self {
         Self::start_with(move |_, request| odd(request).map(|answer| said(answer, 0)), objects)
     }
 
-    /// The same, where requests have other fates, also by how many came before.
+    /// The same, but requests may have other fates, which may depend on the number of earlier requests.
     pub fn start_with(
         fates: impl Fn(usize, &Request) -> Option<Fate> + Send + Sync + 'static,
         objects: impl IntoIterator<Item = (String, Value)>,
@@ -111,14 +112,14 @@ impl ApiServer {
                     return;
                 }
                 let backend = here.clone();
-                // A client that goes away in the middle is its own business.
+                // A client may close the connection at any time, so errors are ignored.
                 std::thread::spawn(move || backend.serve(stream).ok());
             }
         });
         Self { address, backend }
     }
 
-    /// A kubeconfig whose current context leads to it.
+    /// A kubeconfig whose current context leads to this server.
     pub fn kubeconfig(&self) -> String {
         KUBECONFIG.replace("SERVER", &self.address)
     }
@@ -128,24 +129,24 @@ impl ApiServer {
         self.backend.requests.lock().expect("requests").clone()
     }
 
-    /// Those that could change something.
+    /// The requests that could change something.
     pub fn writes(&self) -> Vec<String> {
         let requests = self.requests().into_iter().filter(Request::is_write);
         requests.map(|request| format!("{} {}", request.method, request.path)).collect()
     }
 
-    /// The objects beside the cluster's own, by path.
+    /// The objects by path, without the cluster's own.
     pub fn objects(&self) -> Vec<String> {
         self.backend.store.beside_its_own()
     }
 
-    /// Those that nobody but its clients can have made, by path.
+    /// The objects that only its clients can have made, by path.
     pub fn made(&self) -> Vec<String> {
         self.backend.store.made()
     }
 
-    /// What was there before its clients came and is otherwise, and what of it they asked to be otherwise. Whoever names the
-    /// UID of an object of its own means no other one.
+    /// The objects of others that have changed, and requests to change them. A request with the UID of an own object
+    /// cannot change another one.
     pub fn touched(&self) -> Vec<String> {
         let store = &self.backend.store;
         let is_meant = |it: &Request| it.body.pointer("/preconditions/uid").is_none() && store.is_others(&it.path);
@@ -158,7 +159,7 @@ impl Drop for ApiServer {
     fn drop(&mut self) {
         self.backend.closed.store(true, Ordering::Relaxed);
         self.backend.store.close();
-        // The listener is waiting for somebody.
+        // Wakes the listener, which waits for a connection.
         let _ = TcpStream::connect(self.address.trim_start_matches("http://"));
     }
 }
@@ -168,7 +169,7 @@ impl Request {
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {
-            // The client thought better of it.
+            // The client closed the connection without a request.
             return Ok(None);
         }
         let mut words = line.split_whitespace().map(str::to_owned);
@@ -191,12 +192,12 @@ impl Request {
         Ok(Some(Self { method, path, query, body, key }))
     }
 
-    /// Whether it asks to be told of what comes.
+    /// Whether this is a watch.
     pub fn is_watch(&self) -> bool {
         self.parameter("watch").is_some_and(|it| it == "true" || it == "1")
     }
 
-    /// Whether it could change something: reviews are POSTs and store nothing.
+    /// Whether the request could change something. Reviews are POSTs but store nothing.
     pub fn is_write(&self) -> bool {
         self.method != "GET" && self.path != REVIEWS
     }
@@ -234,7 +235,7 @@ impl Backend {
         say(&stream, &self.answer(&request), None)
     }
 
-    /// Says nothing until nobody listens any more.
+    /// Sends nothing until the client has gone.
     fn hang(&self, mut stream: &TcpStream) -> std::io::Result<()> {
         stream.set_read_timeout(Some(LOOK_AGAIN_AFTER))?;
         let is_patient = |kind| [std::io::ErrorKind::WouldBlock, std::io::ErrorKind::TimedOut].contains(&kind);
@@ -247,7 +248,7 @@ impl Backend {
         Ok(())
     }
 
-    /// What a small cluster says in which all is well.
+    /// The answer of a small cluster in which everything is fine.
     fn answer(&self, request: &Request) -> Answer {
         let (path, body) = (request.path.as_str(), &request.body);
         match request.method.as_str() {
@@ -268,13 +269,13 @@ fn say(mut stream: &TcpStream, (status, text): &Answer, after: Option<u64>) -> s
     stream.write_all(format!("{head}{after}Connection: close\r\n\r\n{text}").as_bytes())
 }
 
-/// This answer; an API server that does not serve a request says when to ask again.
+/// A fixed answer. An API server that refuses a request for now says when to retry.
 pub fn said(answer: Answer, after: u64) -> Fate {
     let unserved = [429, 503].contains(&answer.0);
     Fate::Said(answer, unserved.then_some(after))
 }
 
-/// A query with what stands for its signs replaced by them.
+/// Decodes the percent escapes of a query.
 fn decoded(query: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = query.as_bytes();
@@ -299,7 +300,7 @@ pub fn refusal(code: u16, message: &str) -> Answer {
     (code, status.to_string())
 }
 
-/// The answer to a review: whether the account may do what it asks about.
+/// The answer to a review: whether the account may do this.
 pub fn review(asked: &Value, allowed: bool) -> String {
     let mut answer = asked.clone();
     answer["status"] = json!({"allowed": allowed});

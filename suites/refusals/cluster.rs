@@ -1,4 +1,4 @@
-//! What only a cluster can refuse, and that a run on a cluster that was there leaves it as it was.
+//! What only a real cluster can refuse, and a check that a run leaves an existing cluster unchanged.
 
 use libtest_mimic::Failed;
 use steadfast_suites::shared_cluster::{ClusterTrialFunction, SharedCluster};
@@ -15,7 +15,7 @@ pub const TRIALS: [(&str, ClusterTrialFunction); 6] = [
     ("cluster::no_proxy_leads_to_it", no_proxy_leads_to_it),
 ];
 
-/// Runs on the cluster; everything that is there must be there afterwards, and nothing else.
+/// Runs on the cluster. Afterwards the objects must be the same as before.
 fn run(cluster: &SharedCluster, place: &Place, more: &[&str]) -> Result<Answer, Failed> {
     run_under(cluster, place, more, &[])
 }
@@ -42,7 +42,7 @@ fn run_under(
     Err(format!("before:\n{before}\nafter:\n{after}\n{}{}", answer.stdout, answer.error).into())
 }
 
-/// What a run could leave, by name and UID.
+/// The objects that a run could leave, by name and UID.
 fn objects(cluster: &SharedCluster) -> Result<String, Failed> {
     let columns = "custom-columns=KIND:.kind,NAME:.metadata.name,UID:.metadata.uid";
     cluster.kubectl(&["get", "namespaces,storageclasses,persistentvolumes", "--output", columns])
@@ -62,11 +62,11 @@ fn no_storage_class(cluster: &SharedCluster) -> Result<(), Failed> {
 }
 
 fn namespace_exists(cluster: &SharedCluster) -> Result<(), Failed> {
-    // kind brings this one.
+    // kind creates this namespace.
     refuses(cluster, "cluster::namespace_exists", WORKLOAD, &["--namespace", "local-path-storage"])
 }
 
-/// What the engine says of a name that leads nowhere depends on the resolver; the rest is this program's.
+/// The engine's message about an unknown name depends on the resolver. The rest is this program's.
 fn no_image(cluster: &SharedCluster) -> Result<(), Failed> {
     let place = Place::new();
     place.write("db.yaml", &WORKLOAD.replace("mysql:5.7", "registry.invalid/mysql:0"));
@@ -96,7 +96,7 @@ fn is_left_as_it_was(cluster: &SharedCluster) -> Result<(), Failed> {
     passes(cluster, &[])
 }
 
-/// kind's API servers are on the loopback interface, which a proxy, be it dead or alive, has no part in.
+/// kind's API servers are on the loopback interface. A proxy is not used for it, whether the proxy works or not.
 fn no_proxy_leads_to_it(cluster: &SharedCluster) -> Result<(), Failed> {
     passes(cluster, &[("HTTPS_PROXY", "http://127.0.0.1:1"), ("HTTP_PROXY", "http://127.0.0.1:1")])
 }

@@ -1,4 +1,5 @@
-//! Whoever takes the name of something that the run made is left alone: every deletion names the UID that was recorded.
+//! An object that took the name of one of the run's objects is never deleted: every deletion has the recorded UID as
+//! precondition.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use steadfast::workload::Owned;
 
 use super::apiserver::ApiServer;
 
-/// Kind, API group, and where it lies: what the run made, and what the workload's set made for it.
+/// Kind, API group and location of what the run made, and of what the StatefulSet made.
 const OBJECTS: [(&str, &str, &str); 4] = [
     ("StatefulSet", "apps", "/apis/apps/v1/namespaces/shop/statefulsets/db"),
     ("Pod", "", "/api/v1/namespaces/shop/pods/db"),
@@ -34,7 +35,8 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Tears down what was made under the UID `made`, where objects of those names have this UID, and looks at what is left.
+/// Runs the teardown for objects that were made with the UID `made`, while the objects of these names have the UID
+/// `uid`, and checks what is left.
 fn torn_down(uid: &str, expected: fn(&[String]) -> bool) -> Result<(), Failed> {
     let there = OBJECTS.map(|(kind, _, path)| (path.to_owned(), object(kind, path, uid)));
     let server = ApiServer::start(|_| None, there);

@@ -1,5 +1,5 @@
-//! A whole run on a cluster that is not its own, with a fault at every request in turn: nothing that it made is left after
-//! the run, or after the next start or `down`, and nothing else is touched. `STEADFAST_PART=2/8` tries the second eighth.
+//! A whole run on an existing cluster, with a fault at each request in turn. After the run, or after the next start or
+//! `down`, nothing that it made is left, and nothing else has changed. `STEADFAST_PART=2/8` runs the second eighth.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -15,16 +15,16 @@ mod script;
 use fault_trial::{FaultTrial, Next};
 use script::{Fault, InjectionPoint};
 
-/// Runs at once: they compute.
+/// The number of runs at once that use the processor.
 const AT_ONCE: usize = 12;
 
-/// Those that mostly wait.
+/// The number of runs at once that mostly wait.
 const WAITING_AT_ONCE: usize = 48;
 
-/// What a request meets that only reads, or is a review.
+/// The faults for requests that only read, and for reviews.
 const OF_READS: [Fault; 4] = [Fault::Busy, Fault::Fails, Fault::Reset, Fault::Expires];
 
-/// What one meets that may change something.
+/// The faults for requests that may change something.
 const OF_WRITES: [Fault; 7] =
     [Fault::Busy, Fault::Fails, Fault::Unavailable, Fault::Reset, Fault::Lost, Fault::Expires, Fault::Away];
 
@@ -43,14 +43,14 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-/// The requests of a run in which all is well, in their order.
+/// The requests of a run without faults, in order.
 fn passes() -> Result<Vec<InjectionPoint>, Failed> {
     let (said, points) = fault_trial::without_a_fault()?;
     if said.code == Some(0) { Ok(points) } else { Err(format!("{:?}\n{}", said.code, said.text).into()) }
 }
 
-/// Each of these faults at each point; of requests that are made again and again, the first one meets all, and each later one
-/// the next of them.
+/// A case for each of these faults at each point. Of a request that is repeated, the first one gets all faults, and
+/// each later one gets the next fault in turn.
 fn everywhere<'a>(
     points: impl IntoIterator<Item = &'a InjectionPoint>,
     faults: &[Fault],
@@ -69,7 +69,7 @@ fn failures(points: &[InjectionPoint]) -> Vec<FaultTrial> {
     let creations = writes.iter().copied().filter(|it| it.takes_name());
     let mut fault_trials = everywhere(creations, &[Fault::Taken], Next::Down);
     fault_trials.extend(everywhere(writes, &OF_WRITES, Next::Down));
-    // The later ones of these differ in nothing but what they ask for.
+    // Later requests of these kinds differ only in what they ask for.
     fault_trials.extend(everywhere(reads.into_iter().filter(|it| it.turn < 2), &OF_READS, Next::Down));
     fault_trials
 }
@@ -91,8 +91,8 @@ fn kills(points: &[InjectionPoint]) -> Vec<FaultTrial> {
     fault_trials
 }
 
-/// Runs all of these, some at once, and tells of every one after which something was not as it has to be. At each request,
-/// one has to have come about at least: how often something is asked depends on the moment, that it is asked does not.
+/// Runs these cases, some at once, and reports every case that failed. For each request, at least one case must have
+/// reached its fault: the number of requests of a kind may vary, but each kind always occurs.
 fn run_all(fault_trials: &[FaultTrial], at_once: usize) -> Result<(), Failed> {
     let next = AtomicUsize::new(0);
     let tried: Mutex<BTreeMap<&str, usize>> = Mutex::default();

@@ -1,5 +1,5 @@
-//! What a killed run left on a cluster goes with `steadfast down`, and nothing else does, whatever the API server does at
-//! whichever request.
+//! `steadfast down` removes what a killed run left on a cluster, and nothing else, whatever the API server does at any
+//! request.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use super::apiserver::{ApiServer, Fate, UID, refusal, said};
 use super::program::Place;
 
-/// The run whose book is there.
+/// The run with the book.
 const RUN: &str = "steadfast-20260105-030000-7f3a55";
 
-/// Kind, API, name, path, and the run by whose label it is: what stands in the book, of which two are somebody else's.
+/// Kind, API, name and path of the objects in the book, and the run in their label. Two of them belong to somebody
+/// else.
 const OBJECTS: [(&str, &str, &str, &str, Option<&str>); 5] = [
     ("Namespace", "v1", "shop", "/api/v1/namespaces/shop", Some(RUN)),
     ("Namespace", "v1", "shop-witness", "/api/v1/namespaces/shop-witness", Some(RUN)),
@@ -27,13 +28,13 @@ const OBJECTS: [(&str, &str, &str, &str, Option<&str>); 5] = [
     ),
 ];
 
-/// Stands for a connection that is closed.
+/// Means that the connection is closed.
 const RESET: u16 = 0;
 
-/// Requests that a call makes at most, and a few more.
+/// More requests than one call makes.
 const REQUESTS: usize = 24;
 
-/// How an API server fails, for how many requests in a row.
+/// The ways in which an API server fails, and for how many requests in a row.
 const FAULTS: [(&str, u16, usize); 10] = [
     ("429", 429, 1),
     ("500", 500, 1),
@@ -47,7 +48,7 @@ const FAULTS: [(&str, u16, usize); 10] = [
     ("resets", RESET, 4),
 ];
 
-/// Calls at once: they mostly wait.
+/// The number of calls at once. They mostly wait.
 const AT_ONCE: usize = 6;
 
 pub fn trials() -> Vec<Trial> {
@@ -84,7 +85,7 @@ fn removed_in_spite_of(at: usize, (_, status, times): (&str, u16, usize)) -> Res
     };
     let mut said = call();
     for _ in 0..times {
-        // It may give up, and says so; what it left is for the next call.
+        // It may give up if it says so. The next call removes the rest.
         if said.code == 0 || !said.error.starts_with("error: ") {
             break;
         }
@@ -105,7 +106,7 @@ fn object(kind: &str, name: &str, run: Option<&str>) -> Value {
     json!({"kind": kind, "metadata": {"name": name, "uid": format!("{kind}-{name}"), "labels": labels}})
 }
 
-/// A folder with a kubeconfig of the server, and the book of a run that nobody holds.
+/// A folder with a kubeconfig for the server, and the book of a run that is not active.
 fn place(server: &ApiServer) -> Place {
     let place = Place::of(server);
     let intents =

@@ -1,4 +1,4 @@
-//! What `steadfast lint` says, and what it refuses.
+//! What `steadfast lint` finds, and what it refuses.
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
@@ -11,7 +11,7 @@ pub fn trials() -> [Trial; 2] {
     [Trial::test("lint::overlay", lint_of_the_overlay), Trial::test("lint::mutants", lint_of_mutants)]
 }
 
-/// What lint says of the seed, and what it refuses. None of it needs a kubectl, but for the kustomization with a patch.
+/// The findings of lint on the seed, and what lint refuses. Only the kustomization with a patch needs kubectl.
 pub fn calls() -> Vec<Call> {
     let of_seed = |name, format| {
         call(name, 1, &["lint", "seed", "--format", format])
@@ -36,7 +36,7 @@ pub fn calls() -> Vec<Call> {
     ]
 }
 
-/// The findings of lint on a folder of the manifests, by the lab's kubectl: rule and level.
+/// The findings of lint on a folder of the manifests, with the lab's kubectl: rule and level.
 fn linted(folder: &str) -> Result<Vec<(String, String)>, Failed> {
     let place = Place::new();
     let mut ready = lab("/nowhere/kind", "docker");
@@ -53,14 +53,14 @@ fn linted(folder: &str) -> Result<Vec<(String, String)>, Failed> {
     Ok(findings.iter().map(|finding| (text(finding, "rule"), text(finding, "level"))).collect())
 }
 
-/// The overlay supplies what the seed lacks to run.
+/// The overlay adds what the seed needs to run.
 fn lint_of_the_overlay() -> Result<(), Failed> {
     let findings = linted("overlay")?;
     let errors = findings.iter().filter(|(_, level)| level == "error").count();
     if errors == 0 && !findings.is_empty() { Ok(()) } else { Err(format!("{findings:?}").into()) }
 }
 
-/// What can be seen in the manifests of a mutant, lint sees.
+/// Lint finds the faults of mutants that their manifests show.
 fn lint_of_mutants() -> Result<(), Failed> {
     let mutants = [
         ("cluster-ip", "service-not-headless"),

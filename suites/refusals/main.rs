@@ -1,7 +1,7 @@
-//! The refusals suite: bad input gets one clear error that says what is wrong, where, and how to mend it, with the
-//! right exit code, and leaves nothing behind. All through the program, as people call it.
+//! The refusals suite: for bad input the program prints one clear error that says what is wrong, where, and how to fix
+//! it. The exit code is right, and nothing is left behind. All trials call the program as people do.
 //!
-//! The trials under `cluster::` share a kind cluster of one node; `STEADFAST_CLUSTER=none` ignores them, visibly.
+//! The trials in `cluster::` share a kind cluster with one node; `STEADFAST_CLUSTER=none` ignores them visibly.
 
 use std::process::ExitCode;
 

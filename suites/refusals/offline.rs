@@ -1,4 +1,4 @@
-//! What is refused before anything is made, and what the program says of itself.
+//! What is refused before anything is made, and what the program says about itself.
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use steadfast::cluster::Lab;
 use super::program::Place;
 use super::{lint, outputs, phases, trend, upgrade};
 
-/// A workload that could be tested.
+/// A workload that can be tested.
 pub const WORKLOAD: &str = "\
 apiVersion: v1
 kind: Service
@@ -35,17 +35,17 @@ spec:
         env: [{name: MYSQL_ROOT_PASSWORD, value: secret}]
 ";
 
-/// An object of a kind that no new cluster knows.
+/// An object of a kind that a new cluster does not have.
 const MONITOR: &str = "---\napiVersion: monitoring.example.com/v1\nkind: ServiceMonitor\nmetadata: {name: db}\n";
 
-/// What the workload lacks to be without errors.
+/// What the workload needs to have no errors.
 pub const TO_RUN: &str =
     "        readinessProbe: {exec: {command: [mysql, --host=127.0.0.1, --password=secret, --execute=SELECT 1]}}
         volumeMounts: [{name: data, mountPath: /var/lib/mysql}]
   volumeClaimTemplates: [{metadata: {name: data}}]
 ";
 
-/// How the pod begins, and what keeps it from others of its kind.
+/// The start of the pod's spec, and settings that keep the pods on separate nodes.
 const OF_POD: &str = "    spec:\n      containers:\n";
 const APART: &str = "    spec:
       affinity:
@@ -64,13 +64,13 @@ users: [{name: nobody, user: {token: none}}]
 contexts: [{name: closed, context: {cluster: closed, user: nobody}}]
 ";
 
-/// Who tells the credentials, and does not.
+/// A plugin that prints credentials, and one that does not.
 const PLUGIN: &str = "exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, 'echo token-canary1; echo no login for canary1 >&2; exit 1'], interactiveMode: Never}";
 
-/// A stored run in which all is well.
+/// A stored run in which everything passes.
 pub const STORED: &str = include_str!("../replay/made-good.jsonl");
 
-/// A call that is refused, or whose output is under review.
+/// A call that is refused, or whose output is compared with a snapshot.
 pub struct Call {
     name: &'static str,
     files: Vec<(&'static str, String)>,
@@ -78,9 +78,10 @@ pub struct Call {
     arguments: Vec<&'static str>,
     environment: Vec<(&'static str, &'static str)>,
     code: i32,
-    /// What standard output holds, where the words are the judges' and may change: they have tests of their own.
+    /// Text that standard output must contain. Used where the text comes from judges and may change; they have their
+    /// own tests.
     holds: Option<&'static str>,
-    /// Whether a run's directory was made by then, which must hold the reason.
+    /// Whether the run already has a directory, which must contain the reason.
     begun: bool,
 }
 
@@ -96,7 +97,7 @@ impl Call {
         self
     }
 
-    /// A pipe that nobody writes into.
+    /// Adds a pipe that nobody writes to.
     pub fn with_pipe(mut self, name: &'static str) -> Self {
         self.pipes.push(name);
         self
@@ -107,19 +108,19 @@ impl Call {
         self
     }
 
-    /// Refused by the command line: no run is begun.
+    /// The command line is refused, so no run begins.
     pub fn at_once(self) -> Self {
         Self { begun: false, ..self }
     }
 
-    /// Looks only for these words on standard output.
+    /// Checks only for these words on standard output.
     pub fn holding(self, words: &'static str) -> Self {
         Self { holds: Some(words), ..self }
     }
 
     fn run(self) -> Result<(), Failed> {
         let place = Place::new();
-        // Programs that are not there prove that none is needed.
+        // Nonexistent programs prove that none is needed.
         place.write("lab.json", &lab("/nowhere/kind", "docker").to_string());
         for (name, text) in &self.files {
             place.write(name, text);
@@ -137,7 +138,7 @@ impl Call {
     }
 }
 
-/// A lab whose programs are these.
+/// A lab with these programs.
 pub fn lab(kind: &str, docker: &str) -> Value {
     json!({
         "schema": 1, "kind": kind, "kubectl": "/nowhere/kubectl", "docker": docker, "default_kubernetes": "1.37.2",
@@ -287,7 +288,7 @@ fn stored_runs() -> Vec<Call> {
     let torn = STORED.replacen("\"seq\":5,", "\"se\n", 1);
     let judge = |name, text: &str| call(name, 2, &["judge", "@/run"]).with("run/evidence.jsonl", text);
     vec![
-        // The last line of a run that was killed may be half a record: what stands before it is evidence.
+        // The last line of a killed run may be incomplete. The lines before it are evidence.
         call("judge::cut_short", 3, &["judge", "@/run"]).holding(" 0 failed, ").with("run/evidence.jsonl", cut_short),
         call("judge::nothing_there", 2, &["judge", "nothing"]),
         call("judge::no_evidence", 2, &["judge", "@/run"]).with("run/results.json", "{}"),
@@ -305,7 +306,7 @@ fn stored_runs() -> Vec<Call> {
     ]
 }
 
-/// kind says in many lines what the engine did not answer; only the frame is this program's.
+/// kind reports in many lines what the engine did not answer. Only the text around them is this program's.
 fn engine_not_reachable() -> Result<(), Failed> {
     let real = Lab::read()?;
     let place = Place::new();

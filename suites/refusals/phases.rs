@@ -1,5 +1,5 @@
-//! The halves of an upgrade that somebody else makes, where they are refused: state files that are none, and clusters that
-//! are not as the file says. Nothing may be written to any of them.
+//! Refusals of `before` and `after`: bad state files, and clusters that differ from the state file. Nothing may be
+//! written to any of these clusters.
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
@@ -9,10 +9,10 @@ use super::apiserver::{ApiServer, UID, namespace};
 use super::offline::{Call, WORKLOAD, call};
 use super::program::Place;
 
-/// How the cluster is named, by a file that another test may have changed the address of.
+/// Options that name the cluster by a file. A test may have changed the address in it.
 const HERE: [&str; 4] = ["--kubeconfig", "@/config", "--witness-image", "registry.example/witness"];
 
-/// What `before` writes, when it got this far.
+/// The state file that `before` writes when it has reached this phase.
 fn state(phase: &str, uid: &str) -> Value {
     let manifests = workload::parse("db.yaml", WORKLOAD).expect("YAML");
     let (subject, _) = workload::subject(&manifests, "shop", "cluster.local", &Hints::default()).expect("a workload");
@@ -78,7 +78,7 @@ fn path(namespace: &str) -> String {
     format!("/api/v1/namespaces/{namespace}")
 }
 
-/// A state file about the cluster with this UID, and one with these namespaces.
+/// A state file for the cluster with this UID, on a cluster with these namespaces, is refused.
 fn is_refused(name: &str, uid: &str, there: Vec<(String, Value)>, arguments: &[&str]) -> Result<(), Failed> {
     let server = ApiServer::start(|_| None, there);
     let mut place = Place::of(&server);

@@ -1,4 +1,4 @@
-//! One call of the program in a folder of its own, and what can be said of it afterwards.
+//! One call of the program in its own folder, and checks of the result.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,23 +11,23 @@ use tempfile::TempDir;
 use super::apiserver::ApiServer;
 use super::offline::lab;
 
-/// A call that hangs is ended.
+/// A call that takes longer hangs and is killed.
 const ENDS_WITHIN: Duration = Duration::from_secs(600);
 
-/// A folder for a call's input, cache and artifacts.
+/// A folder for the input, the cache and the artifacts of a call.
 pub struct Place {
     folder: TempDir,
-    /// What differs from call to call, and what stands for it in what is said.
+    /// Text that differs from call to call, and what replaces it in the output.
     varying: Vec<(String, &'static str)>,
 }
 
-/// What a call said, with what differs from call to call replaced.
+/// The output of a call, with all text replaced that differs from call to call.
 pub struct Answer {
     /// The exit code.
     pub code: i32,
     /// Standard output.
     pub stdout: String,
-    /// Standard error before the error, with its times.
+    /// Standard error before the error, including times.
     pub progress: String,
     /// Standard error from the error on.
     pub error: String,
@@ -40,7 +40,7 @@ impl Place {
         Self { folder, varying }
     }
 
-    /// A folder with a kubeconfig that leads to this server. Programs that are not there prove that no engine is needed.
+    /// A folder with a kubeconfig for this server. Nonexistent programs in the lab prove that no engine is needed.
     pub fn of(server: &ApiServer) -> Self {
         let place = Self::new();
         place.write("lab.json", &lab("/nowhere/kind", "/nowhere/docker").to_string());
@@ -48,7 +48,7 @@ impl Place {
         place
     }
 
-    /// Has a text that differs from call to call replaced in what is said.
+    /// Replaces a text in the output that differs from call to call.
     pub fn replace(&mut self, text: &str, by: &'static str) {
         self.varying.push((text.to_owned(), by));
     }
@@ -69,7 +69,7 @@ impl Place {
         path
     }
 
-    /// Makes a pipe that nobody writes into.
+    /// Creates a pipe that nobody writes to.
     pub fn pipe(&self, name: &str) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
@@ -77,7 +77,7 @@ impl Place {
         assert!(made.success(), "{}", path.display());
     }
 
-    /// A call of the program here; in the arguments, `@` stands for this folder.
+    /// The command that calls the program in this folder. In the arguments, `@` stands for the folder.
     pub fn program(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
         let here = self.folder.path().display().to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
@@ -88,7 +88,7 @@ impl Place {
         command
     }
 
-    /// Calls the program here.
+    /// Calls the program in this folder.
     pub fn call(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Answer {
         let program = self.program(arguments, environment);
         let output = assert_cmd::Command::from_std(program).timeout(ENDS_WITHIN).output().expect("it runs");
@@ -101,14 +101,14 @@ impl Place {
         Answer { code, stdout, progress, error }
     }
 
-    /// The run's `results.json`, which is there also when the run could not begin.
+    /// The run's `results.json`, which exists even if the run could not start.
     pub fn results(&self) -> Result<Value, Failed> {
         let path = self.path("artifacts/latest/results.json");
         let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// That a run was begun and refused: every check is inconclusive for this reason, and no lease is left.
+    /// Checks that a run started and was refused: every check is inconclusive for this reason, and no lease is left.
     pub fn is_refused(&self, answer: &Answer) -> Result<(), Failed> {
         let results = self.results()?;
         let checks = results["checks"].as_array().cloned().unwrap_or_default();
@@ -128,7 +128,7 @@ impl Place {
 }
 
 impl Answer {
-    /// That the code is this one, and the words are those under review.
+    /// Checks the exit code, and compares the output with a snapshot.
     pub fn is(&self, name: &str, code: i32) -> Result<(), Failed> {
         if self.code != code {
             return Err(format!("exit code {}, not {code}\n{}{}", self.code, self.stdout, self.error).into());
@@ -143,7 +143,7 @@ impl Answer {
     }
 }
 
-/// Replaces every run's id, which has the shape `20260105-030000-7f3a5c`.
+/// Replaces every run id, such as `20260105-030000-7f3a5c`.
 fn without_run_ids(text: &str) -> String {
     const SHAPE: &str = "dddddddd-dddddd-xxxxxx";
     let fits = |part: &str| {

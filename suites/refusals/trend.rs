@@ -1,4 +1,4 @@
-//! What a trend refuses and names, and what it says of the stored runs.
+//! What `steadfast trend` refuses or names as missing, and what it says about the stored runs.
 
 use libtest_mimic::Failed;
 use steadfast::check::CATALOGUE;
@@ -9,7 +9,7 @@ use steadfast::run::{Finished, outcome};
 use super::offline::{Call, STORED, call};
 use super::program::Place;
 
-/// What is missing from a trend, it names.
+/// It names what is missing.
 pub fn calls() -> Vec<Call> {
     let results = r#"{"schema":1,"run":{"run_id":"mine","steadfast":"0.1.0","kubernetes":"v1.37.2"},
         "interrupted":false,"checks":[{"id":"mine::holds","verdict":"pass","seconds":1.5}]}"#;
@@ -32,7 +32,7 @@ pub fn calls() -> Vec<Call> {
         runs("trend::unread", &[]),
         runs("trend::unread_markdown", &["--markdown"]),
         runs("trend::unread_json", &["--json"]),
-        // What was killed left nothing to count, which is no mistake of whoever asks.
+        // A killed run has nothing to count. This is not an error.
         call("trend::killed", 0, &["trend", "@/run"]).with("run/evidence.jsonl", STORED),
     ]
 }
@@ -44,7 +44,7 @@ pub fn of_the_stored_runs() -> Result<(), Failed> {
         let log = format!("{}/suites/replay/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
         let mut records = Evidence::read(log.as_ref())?.records;
         for record in &mut records {
-            // The runs that were made by hand share a name.
+            // Hand-made runs have the same name.
             if let What::Run(run) = &mut record.what
                 && run.run_id == "hand-made"
             {

@@ -25,7 +25,7 @@ pub fn calls() -> Vec<Call> {
     ]
 }
 
-/// A lab with several releases, none of which can be started.
+/// A lab with several releases that cannot be started.
 fn with_nodes() -> Value {
     let node = |version: &str| json!({"kubernetes": version, "image": "nowhere/node", "built": true});
     let mut lab = lab("/nowhere/kind", "/nowhere/docker");

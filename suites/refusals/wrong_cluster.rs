@@ -1,5 +1,5 @@
-//! Clusters that were there before, and that a run must not write to: each is an API server that remembers what it was
-//! asked, and all of it must have been reads and reviews.
+//! Existing clusters that a run must not write to. Each one is an API server that remembers its requests, and all of
+//! them must be reads and reviews.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -11,19 +11,20 @@ use super::apiserver::{Answer, ApiServer, Odd, Request, UID, namespace, refusal,
 use super::offline::WORKLOAD;
 use super::program::{Answer as Said, Place};
 
-/// Options that name the cluster that is meant, and all it takes.
+/// Options that name the right cluster, and everything else that a run needs.
 const MEANT: [&str; 4] = ["--cluster-uid", UID, "--witness-image", "registry.example/witness"];
 
-/// A cluster, and what a run is told about it.
+/// A cluster, and the options of a run on it.
 struct Fixture {
     name: &'static str,
     odd: Odd,
-    /// A namespace that is there.
+    /// A namespace that exists.
     there: Option<&'static str>,
     manifests: String,
     kubeconfig: Option<&'static str>,
     arguments: Vec<&'static str>,
-    /// Whether the cluster's version came before the refusal: then context, server and version were printed first.
+    /// Whether the run read the cluster's version before it was refused. Then it printed context, server and version
+    /// first.
     told: bool,
 }
 
@@ -32,7 +33,7 @@ fn fixture(name: &'static str, odd: Odd) -> Fixture {
     Fixture { name, odd, there: None, manifests, kubeconfig: None, arguments, told: true }
 }
 
-/// A file with two contexts; `production` is the current one.
+/// A kubeconfig with two contexts. `production` is the current one.
 const TWO: &str = "\
 apiVersion: v1
 kind: Config
@@ -66,7 +67,7 @@ contexts: [{name: there, context: {cluster: there, user: somebody}}]
 /// A Secret beside the workload.
 const SECRET: &str = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db}\n";
 
-/// An object of a kind that the cluster does not know.
+/// An object of a kind that the cluster does not have.
 const MONITOR: &str = "---\napiVersion: monitoring.example.com/v1\nkind: ServiceMonitor\nmetadata: {name: db}\n";
 
 const NOWHERE: &str = "  volumeClaimTemplates:\n  - metadata: {name: data}\n    spec: {storageClassName: nowhere}\n";
@@ -99,7 +100,7 @@ fn fixtures() -> Vec<Fixture> {
         with(fixture("wrong_cluster::not_confirmed", as_usual), &[]),
         with(fixture("wrong_cluster::another_uid", as_usual), &another),
         Fixture {
-            // Whoever typed the UID in meant the other context of the file.
+            // The user who typed the UID meant the other context of the file.
             kubeconfig: Some(TWO),
             ..with(fixture("wrong_cluster::current_context_is_another", as_usual), &another)
         },
@@ -144,7 +145,7 @@ fn with_namespace(name: &'static str) -> Vec<&'static str> {
     [&MEANT[..], &["--namespace", name]].concat()
 }
 
-/// An account that may read everything.
+/// An account that may read everything and nothing else.
 fn only_reads(request: &Request) -> Option<Answer> {
     let verb = request.body.pointer("/spec/resourceAttributes/verb")?.as_str()?;
     (!["get", "list", "watch"].contains(&verb)).then(|| (201, review(&request.body, false)))
@@ -179,7 +180,7 @@ impl Fixture {
 
     fn place(&self, server: &ApiServer) -> Place {
         let mut place = Place::of(server);
-        // It gets another port every time.
+        // The server has another port each time.
         place.replace(&server.address, "[SERVER]");
         place.write("db.yaml", &self.manifests);
         if let Some(own) = self.kubeconfig {
@@ -189,7 +190,7 @@ impl Fixture {
     }
 }
 
-/// A run on the cluster of the place's kubeconfig.
+/// Runs on the cluster of the place's kubeconfig.
 fn call(place: &Place, more: &[&str]) -> Said {
     call_under(place, more, &[])
 }
@@ -199,7 +200,7 @@ fn call_under(place: &Place, more: &[&str], environment: &[(&str, &str)]) -> Sai
     place.call(&arguments, &[&[("STEADFAST_LAB", "@/lab.json")], environment].concat())
 }
 
-/// The environment's kubeconfig is nobody's word: a run that names no cluster makes one.
+/// The kubeconfig in the environment is not a choice by the user: a run that names no cluster creates one.
 fn ambient_kubeconfig() -> Result<(), Failed> {
     let fixture = fixture("ambient", as_usual);
     let server = ApiServer::start(fixture.odd, []);
@@ -213,10 +214,10 @@ fn ambient_kubeconfig() -> Result<(), Failed> {
     Err(format!("exit code {}, and it was asked: {requests:?}\n{}", said.code, said.error).into())
 }
 
-/// A proxy that nobody is.
+/// The addresses of a proxy where no server listens.
 const DEAD_PROXY: [(&str, &str); 2] = [("HTTPS_PROXY", "http://127.0.0.1:1"), ("HTTP_PROXY", "http://127.0.0.1:1")];
 
-/// It serves a request when it is asked for the third time.
+/// Refuses each request twice, and then serves it.
 fn busy(request: &Request) -> Option<Answer> {
     static ASKED: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
     let mut asked = ASKED.lock().expect("requests");
@@ -229,18 +230,19 @@ fn busy(request: &Request) -> Option<Answer> {
     }
 }
 
-/// It stores nothing.
+/// Refuses to store anything.
 fn closed(request: &Request) -> Option<Answer> {
     request.is_write().then(|| refusal(403, "nothing is written here"))
 }
 
-/// The fixtures prove something: where nothing is wrong, the first write comes, and it makes the run's own namespace.
+/// Checks that the fixtures prove something: without a fault, the first write comes, and it creates the run's own
+/// namespace.
 fn is_written_to(odd: Odd, environment: &[(&str, &str)]) -> Result<(), Failed> {
     let fixture = fixture("right", odd);
     let server = ApiServer::start(fixture.odd, []);
     let said = call_under(&fixture.place(&server), &fixture.arguments, environment);
     let mut writes = server.writes();
-    // One that was not served is asked for again.
+    // A request that was not served is repeated.
     writes.dedup();
     if said.code == 3 && writes == ["POST /api/v1/namespaces"] && said.error.contains("nothing is written here") {
         return Ok(());

@@ -1,8 +1,9 @@
-//! What pages must hold to.
+//! Rules for pages.
 
 use std::path::{Component, Path, PathBuf};
 
-/// The relative links of a page that lead nowhere, told by their lines. `exists` is asked for a path from the root.
+/// The relative links of a page that lead nowhere, with their lines. `exists` gets a path from the root of the
+/// repository.
 pub fn broken_links(page: &str, text: &str, exists: impl Fn(&Path) -> bool) -> Vec<String> {
     let folder = Path::new(page).parent().unwrap_or(Path::new(""));
     let mut is_code = false;
@@ -24,7 +25,7 @@ pub fn broken_links(page: &str, text: &str, exists: impl Fn(&Path) -> bool) -> V
     findings
 }
 
-/// What the links of a line lead to.
+/// The targets of the links in a line.
 fn targets(line: &str) -> Vec<&str> {
     let target = |(at, start): (usize, &str)| {
         let rest = &line[at + start.len()..];
@@ -44,7 +45,7 @@ fn flat(path: &Path) -> PathBuf {
     })
 }
 
-/// Whether a page has more lines than it may.
+/// A finding if a page has too many lines.
 pub fn too_long(text: &str, limit: usize) -> Vec<String> {
     let lines = text.lines().count();
     let finding = format!("it has {lines} lines, {limit} are allowed: move what is not for the first visit to docs/");

@@ -1,4 +1,4 @@
-//! The pages that are written from the catalogue and from the table of scenarios.
+//! The pages that are generated from the catalogue and from the table of scenarios.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use steadfast::evidence::{Description, Disrupts, Scenario};
 
 use super::repository::{path_of, read};
 
-/// What sets the pages to what they should be.
+/// The variable that makes the suite update the pages.
 const UPDATE: &str = "UPDATE_DOCS";
 
-/// Compares a page with what it should be; with `UPDATE_DOCS=1`, writes it.
+/// Compares a page with its expected text. With `UPDATE_DOCS=1`, writes it.
 pub fn compared(path: &str, wanted: &str) -> Vec<String> {
     if std::env::var_os(UPDATE).is_some_and(|value| value == "1") {
         std::fs::write(path_of(path), wanted).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -18,7 +18,7 @@ pub fn compared(path: &str, wanted: &str) -> Vec<String> {
     differences(path, &read(path), wanted)
 }
 
-/// Where a page is not what it should be first.
+/// The first difference between a page and its expected text.
 pub fn differences(path: &str, there: &str, wanted: &str) -> Vec<String> {
     if there == wanted {
         return Vec::new();
@@ -55,7 +55,7 @@ pub fn checks<'a>(checks: impl Iterator<Item = &'a Check>) -> String {
     page
 }
 
-/// The page of all scenarios, in the order in which they are acted.
+/// The page of all scenarios, in the order in which they run.
 pub fn scenarios(all: &[Description]) -> String {
     let mut page = format!(
         "# Scenarios\n\nWritten from `crates/model/src/scenario.rs` by `{UPDATE}=1 cargo test --test tidy`: change that, not this page.\n\
@@ -91,7 +91,7 @@ fn names(scenarios: &[Scenario]) -> String {
     scenarios.iter().map(|scenario| format!("`{scenario}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// A text as a table can hold it.
+/// A text with everything escaped that a table cell cannot contain.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }

@@ -1,10 +1,11 @@
-//! The tidy suite: the repository's own files hold to CONTRIBUTING.md. It needs no cluster and no container, and compiles
-//! with the rest. Each rule is a function from a text to findings, with a test that shows it failing.
+//! The tidy suite: the files of the repository follow CONTRIBUTING.md. It needs no cluster and no container, and is
+//! compiled with the other suites. Each rule is a function from a text to findings, and has a test in which it fails.
 //!
-//! `docs/checks.md` and `docs/scenarios.md` are written from the catalogue: `UPDATE_DOCS=1 cargo test --test tidy`.
+//! `docs/checks.md` and `docs/scenarios.md` are generated from the catalogue: `UPDATE_DOCS=1 cargo test --test tidy`.
 
 mod documents;
 mod generated;
+mod options;
 mod places;
 mod repository;
 mod sizes;
@@ -15,13 +16,13 @@ use repository::{File, documents, path_of, read, rust, scripts};
 use steadfast::check::all;
 use steadfast::evidence::SCENARIOS;
 
-/// Fails with all findings of a rule, each on its line.
+/// Fails with all findings of a rule, one per line.
 #[track_caller]
 fn none(findings: Vec<String>) {
     assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
 }
 
-/// What a rule finds in each of these files, with its path.
+/// The findings of a rule in these files, each with its path.
 fn found(files: &[File], rule: impl Fn(&File) -> Vec<String>) -> Vec<String> {
     let of =
         |file: &File| rule(file).into_iter().map(|finding| format!("{}: {finding}", file.path)).collect::<Vec<_>>();
@@ -89,7 +90,7 @@ fn names_are_those_of_the_field() {
 fn scenarios_have_their_present_names_in_tables() {
     let former: Vec<&str> = SCENARIOS.iter().filter_map(|scenario| scenario.formerly).collect();
     none(found(&documents(), |file| match file.path.as_str() {
-        // It tells of the renames.
+        // The changelog mentions the old names.
         "CHANGELOG.md" => Vec::new(),
         _ => words::former_scenarios(&file.text, &former),
     }));
@@ -113,4 +114,11 @@ fn the_page_of_checks_is_the_catalogue() {
 #[test]
 fn the_page_of_scenarios_is_their_table() {
     none(generated::compared("docs/scenarios.md", &generated::scenarios(&SCENARIOS)));
+}
+
+#[test]
+fn the_page_of_options_lists_where_they_act() {
+    let page = options::page(&rust());
+    none(generated::compared("docs/options.md", &page));
+    none(options::without_effect(&page));
 }

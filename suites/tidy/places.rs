@@ -1,14 +1,15 @@
-//! Where modules and tests stand.
+//! Rules for the places of modules and tests.
 
 use super::source::{Line, closes, lines};
 
-/// A module is `x.rs`, its children are in `x/`.
+/// A module is `x.rs`, and its children are in `x/`. Shared modules of suites may be a `mod.rs`, because each file of
+/// `suites/` is a program.
 pub fn module_style(path: &str) -> Vec<String> {
     let Some(module) = path.strip_suffix("/mod.rs") else { return Vec::new() };
     vec![format!("a module is a file beside its folder: git mv {path} {module}.rs")]
 }
 
-/// Modules that `#[path]` has elsewhere than their names say: nobody finds them, and each crate compiles them again.
+/// Modules with a `#[path]`: readers do not find them by name, and each crate compiles them again.
 pub fn path_attributes(text: &str) -> Vec<String> {
     let has_path = |code: &str| code.contains("#[path") || (code.contains("cfg_attr(") && code.contains(",path="));
     let of = |(number, line): (usize, Line)| {
@@ -18,10 +19,11 @@ pub fn path_attributes(text: &str) -> Vec<String> {
     lines(text).into_iter().enumerate().filter_map(of).collect()
 }
 
-/// What is no test, but is called as one: it writes the stored runs again.
+/// A file with a function that is called as a test, but writes the stored runs.
 const CALLED_AS_TESTS: [&str; 1] = ["crates/judge/src/history/store.rs"];
 
-/// Tests are in `mod tests` of the file, in `x/tests.rs` or below `x/tests/`; properties likewise. Suites are nothing else.
+/// Tests are in `mod tests` of the file, in `x/tests.rs` or in `x/tests/`. Properties have the same places. All code in
+/// suites is test code.
 pub fn of_tests(path: &str, text: &str) -> Vec<String> {
     let is_library = ["src/", "crates/", "suites/support/"].iter().any(|root| path.starts_with(root));
     let is_of_tests = |part: &str| matches!(part, "tests" | "tests.rs" | "properties" | "properties.rs");

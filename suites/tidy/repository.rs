@@ -1,4 +1,4 @@
-//! The files of the repository that rules are about. They are found by their folders, because a copy may have no Git.
+//! The files of the repository that rules apply to. They are found by folder, because a copy may have no Git.
 
 use std::path::{Path, PathBuf};
 
@@ -7,21 +7,21 @@ use std::path::{Path, PathBuf};
 pub struct File {
     /// Its path from the root, with `/`.
     pub path: String,
-    /// What it says.
+    /// Its text.
     pub text: String,
 }
 
-/// The path of a file that is named from the root.
+/// The path of a file that is given relative to the root.
 pub fn path_of(name: impl AsRef<Path>) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// A file's text; nothing, where it is not there.
+/// A file's text, or an empty text if the file does not exist.
 pub fn read(name: &str) -> String {
     std::fs::read_to_string(path_of(name)).unwrap_or_default()
 }
 
-/// All of the Rust code.
+/// All Rust files.
 pub fn rust() -> Vec<File> {
     let roots = ["src", "crates", "suites", "benches", "fuzz/src", "fuzz/fuzz_targets"];
     below(&roots, &|path| path.extension().is_some_and(|extension| extension == "rs"))
@@ -32,12 +32,12 @@ pub fn documents() -> Vec<File> {
     below(&[".", "docs", "ci"], &|path| path.extension().is_some_and(|extension| extension == "md"))
 }
 
-/// What runs without Rust: scripts, and what they read.
+/// Everything that runs without Rust: scripts and the files that they read.
 pub fn scripts() -> Vec<File> {
     below(&["ci", ".github"], &|path| path.extension().is_none_or(|extension| extension == "sh" || extension == "yml"))
 }
 
-/// The files below these folders, of the root itself without what is deeper, in order.
+/// The files in these folders and their subfolders, sorted. The root itself is searched without its subfolders.
 fn below(roots: &[&str], wanted: &dyn Fn(&Path) -> bool) -> Vec<File> {
     let mut paths = Vec::new();
     for root in roots {

@@ -1,14 +1,14 @@
-//! How long files and functions are.
+//! Rules for the lengths of files and functions.
 
 use super::source::{closes, identifiers, lines};
 
-/// A file has at most so many lines without its tests.
+/// The maximum number of lines of a file, without its tests.
 pub const FILE: usize = 350;
 
-/// A function has at most so many lines.
+/// The maximum number of lines of a function.
 pub const FUNCTION: usize = 70;
 
-/// The files that are longer, and how long they may stay. Make them shorter and lower the number; add none.
+/// Files that are longer, and their limits. Make them shorter and lower the number. Do not add files.
 pub const LONGER_FILES: &[(&str, usize)] = &[
     ("crates/judge/src/minimum/table.rs", 351),
     ("crates/judge/src/ordering/rolls/tests.rs", 353),
@@ -18,11 +18,11 @@ pub const LONGER_FILES: &[(&str, usize)] = &[
     ("src/run/workload_run.rs", 392),
 ];
 
-/// The functions that are longer, likewise.
+/// Functions that are longer, and their limits.
 pub const LONGER_FUNCTIONS: &[(&str, usize)] =
     &[("src/report/sample/each.rs: questions", 74), ("src/run/workload_run.rs: act", 84)];
 
-/// The lines of a file that are not its `mod tests`.
+/// The number of lines of a file without its `mod tests`.
 pub fn lines_without_tests(text: &str) -> usize {
     let all = if text.contains("mod tests {") { lines(text) } else { Vec::new() };
     let first = all.iter().position(|line| line.code.trim() == "mod tests {");
@@ -30,7 +30,7 @@ pub fn lines_without_tests(text: &str) -> usize {
     text.lines().count() - tests.unwrap_or_default()
 }
 
-/// Each function of a file and its lines, from `fn` to the brace that closes it.
+/// Each function of a file and its number of lines, from `fn` to the closing brace.
 pub fn functions(text: &str) -> Vec<(String, usize)> {
     let lines = lines(text);
     let named = |(number, code): (usize, &str)| {
@@ -42,8 +42,8 @@ pub fn functions(text: &str) -> Vec<(String, usize)> {
     lines.iter().map(|line| line.code.as_str()).enumerate().filter_map(named).collect()
 }
 
-/// What is longer than the limit, unless it is known, and then no longer than it was. What is known and short by now comes
-/// off the list.
+/// The names that exceed the limit. A known name may have its listed length, but no more. A known name that is short
+/// enough must be removed from the list.
 pub fn above(unit: &str, lengths: &[(String, usize)], limit: usize, known: &[(&str, usize)]) -> Vec<String> {
     let long = lengths.iter().filter_map(|(name, length)| {
         let ceiling = known.iter().find(|(known, _)| known == name).map_or(limit, |(_, ceiling)| *ceiling);

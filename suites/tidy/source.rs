@@ -1,12 +1,13 @@
-//! Rust code as far as rules need it: each line's code without comments and texts, and its comment.
+//! Parses Rust code as far as the rules need it: each line's code without comments and string contents, and its
+//! comment.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// What a line of code says.
+/// The parts of a line of code.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Its code. Of a text only the quotes are left.
+    /// Its code. Of a string only the quotes are left.
     pub code: String,
     /// Its comment.
     pub comment: String,
@@ -21,19 +22,19 @@ pub fn lines(text: &str) -> Vec<Line> {
     reader.lines
 }
 
-/// The comments of a file, each on its line.
+/// The comments of a file, each on its own line.
 pub fn comments(text: &str) -> String {
     lines(text).into_iter().map(|line| line.comment).collect::<Vec<_>>().join("\n")
 }
 
-/// The names in code.
+/// The identifiers in code.
 pub fn identifiers(code: &str) -> impl Iterator<Item = &str> {
     let is_part = |char: char| char.is_alphanumeric() || char == '_';
     code.split(move |char| !is_part(char)).filter(|word| word.starts_with(|char: char| !char.is_ascii_digit()))
 }
 
-/// The number of the line, from 0, on which the braces close that open on the first one with a brace, from this line on.
-/// What ends at a `;` before has none.
+/// The number of the line, from 0, with the brace that closes the first brace at or after this line. `None` if a `;`
+/// comes before a brace.
 pub fn closes(lines: &[Line], first: usize) -> Option<usize> {
     let mut depth = 0_usize;
     let mut brackets = 0_isize;
@@ -59,7 +60,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The next character; a new line begins where the text has one.
+    /// The next character. A newline in the text begins a new line.
     fn next(&mut self) -> Option<char> {
         let char = self.rest.next()?;
         if char == '\n' {
@@ -93,7 +94,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the character before was one of a name, of which `b` and `c` before a raw text are none.
+    /// Whether the previous character is part of a name. `b` and `c` before a raw string are not.
     fn is_in_a_name(&self) -> bool {
         let code = self.lines.last().map_or("", |line| &line.code);
         let name = code.rsplit(|char: char| !char.is_alphanumeric() && char != '_').next().unwrap_or_default();
@@ -140,7 +141,7 @@ impl Reader<'_> {
             hashes += 1;
         }
         if self.rest.next_if_eq(&'"').is_none() {
-            // A raw name, as in `r#type`.
+            // A raw identifier, such as `r#type`.
             return;
         }
         self.code('"');

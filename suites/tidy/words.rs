@@ -1,8 +1,8 @@
-//! Words that are not to be used.
+//! Rules for words that must not be used.
 
 use super::source::{identifiers, lines};
 
-/// Names that say less than the field's own, and what to say instead.
+/// Vague names, and what to use instead.
 const BANNED: [(&str, &str); 8] = [
     ("Bench", "what it makes"),
     ("Surroundings", "environment or context"),
@@ -14,15 +14,15 @@ const BANNED: [(&str, &str); 8] = [
     ("unseen", "not_seen"),
 ];
 
-/// Whether a name is banned, however it is written where it is `anyhow`.
+/// The finding if a name is banned. With `anyhow`, in any spelling.
 fn banned(name: &str, anyhow: bool) -> Option<String> {
-    // `bench` is Cargo's word, and a variant `Unseen` is another name than the function.
+    // `bench` is Cargo's word, and the variant `Unseen` is not the banned function.
     let is_other = |word: &str| anyhow && !matches!(word, "Bench" | "unseen") && name.eq_ignore_ascii_case(word);
     let (_, better) = BANNED.iter().find(|(word, _)| name == *word || is_other(word))?;
     Some(format!("`{name}` is a name that was given up: say {better}"))
 }
 
-/// Banned names of a file of code, also in the code spans of its comments.
+/// Banned names in a code file, also in the code spans of its comments.
 pub fn banned_in_code(text: &str) -> Vec<String> {
     let small = text.to_ascii_lowercase();
     if !BANNED.iter().any(|(word, _)| small.contains(&word.to_ascii_lowercase())) {
@@ -36,17 +36,17 @@ pub fn banned_in_code(text: &str) -> Vec<String> {
     lines(text).into_iter().enumerate().flat_map(of).collect()
 }
 
-/// Banned names in the code spans of a text: as a word of prose each is right, and `moment` is a field of records.
+/// Banned names in the code spans of a text. In prose these words are fine, and `moment` is a field of records.
 pub fn banned_in_spans(text: &str) -> Vec<String> {
     text.lines().flat_map(spans).flat_map(identifiers).filter_map(|name| banned(name, false)).collect()
 }
 
-/// What is between backticks on a line.
+/// The texts between backticks on a line.
 fn spans(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
 
-/// What is left to be done without the number of an issue behind it, as in `TODO(#12)`.
+/// Marks of unfinished work without an issue number, which would be as in `TODO(#12)`.
 pub fn undone(text: &str) -> Vec<String> {
     let of = |(number, line): (usize, &str)| {
         let word = ["TODO", "FIXME"].into_iter().find(|word| {
@@ -77,7 +77,7 @@ pub fn allowed_without_reason(text: &str) -> Vec<String> {
     lines.iter().enumerate().filter_map(of).collect()
 }
 
-/// Former names of scenarios in tables: in the first column, and in columns that say that they are of scenarios.
+/// Former names of scenarios in tables: in the first column, and in columns with `scenario` in their title.
 pub fn former_scenarios(text: &str, former: &[&str]) -> Vec<String> {
     let (mut findings, mut header) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate() {

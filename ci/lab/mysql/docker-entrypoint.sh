@@ -16,8 +16,8 @@ case $1 in
   *) exec "$@" ;;
 esac
 
-# As process 1 a shell hears no signal to stop unless it says what is to be done then, and nothing while it is in a command
-# that it does not wait for. What was begun is begun anew at the next start, so it may end as it likes.
+# As process 1, a shell ignores stop signals without a trap, and it runs a trap only after a foreground command ends. So every
+# command runs in the background. A command may be killed because the next start repeats it.
 at_work=
 trap '[ -z "$at_work" ] || kill -KILL -- "-$at_work"; exit 143' TERM INT
 run() { # COMMAND...
@@ -46,14 +46,14 @@ if [ -n "${MYSQL_ROOT_PASSWORD_FILE:-}" ]; then
   MYSQL_ROOT_PASSWORD=$(< "$MYSQL_ROOT_PASSWORD_FILE")
 fi
 
-# A password or a name reaches SQL as hexadecimal digits or with its quotes doubled: it may hold any character.
+# Passwords and names reach SQL as hexadecimal digits or with doubled quotes, so they may contain any character.
 hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; }
 statements() {
   local host
   echo "SET NAMES utf8mb4;"
-  # Whatever the configuration makes of a backslash, QUOTE writes it for this.
+  # QUOTE escapes with backslashes, which the configured sql_mode might not understand.
   echo "SET SESSION sql_mode = '';"
-  # MariaDB brings these, without a password.
+  # MariaDB creates these users without a password.
   echo "DROP USER IF EXISTS root@'127.0.0.1', root@'::1';"
   if [ "$root_host" != localhost ]; then
     echo "CREATE USER root@'$root_host';"
@@ -72,15 +72,15 @@ statements() {
   echo "SELECT 'done' INTO OUTFILE '$outbox/done';"
 }
 
-# Has a server carry out a file of statements, and ends it. That the file itself ended it, by SHUTDOWN, would be simpler; but a
-# server that has just begun may not hear that, and then it would run for ever.
+# Starts a server that executes a file of statements, and stops it. A SHUTDOWN in the file would be simpler, but a server that
+# has just started may miss it and would then run forever.
 carry_out() { # FILE COMMAND...
   set -m
   "${@:2}" --skip-networking --secure-file-priv="$outbox" --init-file="$1" &
   at_work=$!
   set +m
   until [ -e "$outbox/done" ]; do
-    kill -0 "$at_work" || break # It says itself what it did not like, and ends with an error.
+    kill -0 "$at_work" || break # The server failed and has printed its error.
     sleep 0.1
   done
   while kill -TERM "$at_work" 2> /dev/null; do sleep 0.1; done
@@ -88,17 +88,17 @@ carry_out() { # FILE COMMAND...
   at_work=
 }
 
-# Everything is made in a directory beside the data, and the directory `mysql`, by which a filled data directory is
-# known, is moved last: an initialisation that was cut off is not taken for a whole one but done again. The name begins
-# with no dot, because InnoDB would not find its files there.
+# Everything is created in a directory `initialising` inside the data directory, and then moved out. The directory `mysql` marks
+# a complete data directory, so it is moved last: an interrupted initialisation is repeated at the next start. The name does not
+# start with a dot because InnoDB would not find its files there.
 take() { # PATH
   rm -rf "${datadir:?}/${1##*/}"
   mv "$1" "$datadir/"
 }
 initialise() {
   local draft=$datadir/initialising outbox file path
-  # Without a binary log and outside of read_only: an init that left transactions in gtid_executed would make every
-  # replica differ from its source before the first write.
+  # The binary log and read_only are off. Transactions from initialisation in gtid_executed would make every replica differ from
+  # its source before the first write.
   local plainly=(--datadir="$draft" --skip-log-bin --read-only=OFF --loose-super-read-only=OFF)
   rm -rf "$draft"
   mkdir -p "$draft"
@@ -112,10 +112,10 @@ initialise() {
   else
     run "$@" --initialize-insecure "${plainly[@]}"
   fi
-  # While it initialises, a server of 8.0 or newer has no accounts yet that statements could change.
+  # Statements run in a second start because servers since 8.0 have no accounts during initialisation.
   carry_out "$file" "$@" "${plainly[@]}"
   rm -rf "$outbox"
-  # The next start of this server makes its own; a copy of it would be the same server twice.
+  # The next start creates auto.cnf. A copy of this one would give two servers the same server_uuid.
   rm -f "$draft/auto.cnf"
   for path in "$draft"/*; do
     [ "$path" = "$draft/mysql" ] || take "$path"
@@ -125,7 +125,7 @@ initialise() {
   say Note "Database files initialized"
 }
 
-# The server itself knows best which directory its arguments and its configuration name.
+# Ask the server which data directory its arguments and its configuration name.
 settings=$("$@" --verbose --help --log-bin-index=/tmp/no-index 2> /tmp/refused) ||
   fail "$1 refuses its arguments or its configuration: $(cat /tmp/refused)"
 datadir=$(awk '$1 == "datadir" {print $2; exit}' <<< "$settings")

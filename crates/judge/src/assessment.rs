@@ -1,15 +1,13 @@
-//! Weighing: one violation outweighs any doubt, and a doubt outweighs a pass.
+//! Combines findings: one failure outweighs any number of inconclusive findings, and one of those outweighs a pass.
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::evidence::Evidence;
+use super::{CaseFile, Finding, Verdict, case::Case};
 
-use super::{Finding, Verdict, case::Case};
-
-/// A value, or the finding that stands in its way.
+/// A value, or the finding that prevents it.
 pub(super) type Judged<T> = Result<T, Finding>;
 
-/// All of these, unless an objection stands in the way: the gravest of them, and of its kind the first.
+/// All values, or else the gravest finding; of equally grave ones the first.
 pub(super) fn all_of<T>(judged: impl IntoIterator<Item = Judged<T>>) -> Judged<Vec<T>> {
     let (mut values, mut gravest) = (Vec::new(), None::<Finding>);
     for judged in judged {
@@ -24,7 +22,7 @@ pub(super) fn all_of<T>(judged: impl IntoIterator<Item = Judged<T>>) -> Judged<V
     gravest.map_or(Ok(values), Err)
 }
 
-/// What was found so far, for and against a property.
+/// The findings so far for and against a property.
 pub(super) struct Assessment {
     against: Vec<Finding>,
     known: HashSet<Finding>,
@@ -33,35 +31,35 @@ pub(super) struct Assessment {
 }
 
 impl Assessment {
-    /// No opinion yet. Of the objections of a kind the reason will quote so many: a workload that is wrong everywhere
-    /// needs no longer text.
+    /// Starts an assessment. Its reason quotes at most this many findings of the same verdict, so that a workload that
+    /// is wrong everywhere gets a short text.
     pub fn quoting(quoted: usize) -> Self {
         Self { against: Vec::new(), known: HashSet::new(), proof: Vec::new(), quoted }
     }
 
-    /// Takes a part's value; remembers what stands in its way.
+    /// Returns the value, or records the finding that prevents it.
     pub fn check<T>(&mut self, judged: Judged<T>) -> Option<T> {
         judged.map_err(|finding| self.reject(finding)).ok()
     }
 
-    /// Remembers an objection, once: one lost stretch of the history spoils many parts in the same words.
+    /// Records a finding against the property, once: one gap in the history spoils many parts in the same words.
     pub fn reject(&mut self, finding: Finding) {
         if self.known.insert(finding.clone()) {
             self.against.push(finding);
         }
     }
 
-    /// Remembers records that speak for the property.
+    /// Records the records that support the property.
     pub fn cite(&mut self, records: impl IntoIterator<Item = u64>) {
         self.proof.extend(records);
     }
 
-    /// The value that the parts make, unless one of them is objectionable.
+    /// Returns the value, unless a finding was recorded.
     pub fn accept<T>(self, value: T) -> Judged<T> {
         if self.against.is_empty() { Ok(value) } else { Err(self.conclude(String::new())) }
     }
 
-    /// The verdict: the gravest objection and all of its kind, or a pass for this reason.
+    /// The verdict: the gravest finding and all of the same verdict, or a pass with this reason.
     fn conclude(self, pass: String) -> Finding {
         let gravest = [Verdict::Fail, Verdict::Inconclusive, Verdict::Skipped]
             .into_iter()
@@ -78,17 +76,15 @@ impl Assessment {
     }
 }
 
-/// Runs a judge over the case that the evidence makes. The judge returns the reason for a pass, which counts unless an
-/// objection was remembered.
-pub(super) fn judged(evidence: &Evidence, judge: impl FnOnce(&Case<'_>, &mut Assessment) -> Judged<String>) -> Finding {
-    let Some(case) = Case::of(evidence) else { return Finding::inconclusive("the run did not start", []) };
+/// Runs a judge on the evidence. The judge returns the reason for a pass, which counts unless it recorded a finding.
+pub(super) fn judged(file: &CaseFile<'_>, judge: impl FnOnce(&Case<'_>, &mut Assessment) -> Judged<String>) -> Finding {
     let mut assessment = Assessment::quoting(3);
-    let reason = judge(&case, &mut assessment);
+    let reason = judge(file.case(), &mut assessment);
     let reason = assessment.check(reason).unwrap_or_default();
     assessment.conclude(reason)
 }
 
-/// The records in their order, each once.
+/// Removes duplicates and keeps the order.
 fn distinct(records: impl IntoIterator<Item = u64>) -> Vec<u64> {
     let mut seen = BTreeSet::new();
     records.into_iter().filter(|record| seen.insert(*record)).collect()

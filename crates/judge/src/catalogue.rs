@@ -1,15 +1,16 @@
-//! The list of checks, and what holds for all of them.
+//! The list of checks, and the rules that apply to all of them.
 
 use crate::evidence::{Evidence, Phase, Scenario, Step, What};
 
 use super::{
-    Cause, Check, Finding, Verdict, case::Case, dns, identity, minimum, ordering, persistence, replication, upgrade,
+    CaseFile, Cause, Check, Finding, Verdict, case::Case, dns, identity, minimum, ordering, persistence, replication,
+    upgrade,
 };
 
 #[cfg(test)]
 mod tests;
 
-/// Every check of a run, in the order in which people read them.
+/// Every check of an ordinary run, in the order of reports.
 pub static CATALOGUE: &[Check] = &[
     ordering::STARTS_IN_ORDINAL_ORDER,
     ordering::READY_MEANS_SERVING,
@@ -56,7 +57,7 @@ pub static CATALOGUE: &[Check] = &[
     replication::COMMITS_WAIT_FOR_A_REPLICA,
 ];
 
-/// The checks of an upgrade of the cluster, which no ordinary run acts.
+/// The checks of a cluster upgrade, which no ordinary run includes.
 pub static UPGRADE_CHECKS: &[Check] = &[
     upgrade::CONTROL_PLANE_UPGRADE_TOUCHES_NO_POD,
     upgrade::NODE_UPGRADE_MOVES_ONE_AT_A_TIME,
@@ -66,7 +67,7 @@ pub static UPGRADE_CHECKS: &[Check] = &[
     upgrade::NEW_VERSION_STILL_CONFORMS,
 ];
 
-/// All of them.
+/// All checks.
 pub fn all() -> impl Iterator<Item = &'static Check> {
     CATALOGUE.iter().chain(UPGRADE_CHECKS)
 }
@@ -76,41 +77,41 @@ pub fn find(id: &str) -> Option<&'static Check> {
     all().find(|check| check.id == id)
 }
 
-/// Judges the evidence, and takes a pass back where a scenario that the check needs was not carried out to its end. One
-/// that the run must not act is not held against a check that needs others too.
-pub(super) fn judge(check: &Check, evidence: &Evidence) -> Finding {
-    let Some(case) = Case::of(evidence) else { return did_not_start(evidence) };
+/// Judges the evidence. A pass becomes inconclusive if a scenario that the check needs did not complete. A scenario
+/// that the run must leave out does not count against a check that also needs others.
+pub(super) fn judge(check: &Check, file: &CaseFile<'_>) -> Finding {
+    let case = file.case();
     let needed = check.scenarios.iter().copied().filter(|scenario| case.run.left_out(*scenario).is_none());
     let needed: Vec<Scenario> = needed.collect();
     if needed.is_empty() {
-        // A violation stands, whatever was done to the workload.
-        let finding = (check.judge)(evidence);
-        return if finding.verdict == Verdict::Fail { finding } else { all_left_out(&case, check.scenarios) };
+        // A failure stands, whatever was done to the workload.
+        let finding = (check.judge)(file);
+        return if finding.verdict == Verdict::Fail { finding } else { all_left_out(case, check.scenarios) };
     }
     let missing: Vec<_> = needed.iter().copied().filter(|scenario| !case.run.acts(*scenario)).collect();
     if missing.len() == needed.len() {
         return not_part(&missing);
     }
-    let finding = (check.judge)(evidence);
+    let finding = (check.judge)(file);
     match finding.verdict {
         Verdict::Fail | Verdict::Skipped => return finding,
-        // Why the acts did not take place says more than what was not seen of them.
+        // The reason why acts are missing says more than what was not observed of them.
         Verdict::Inconclusive => {
             let unbegun =
                 |scenario: &&Scenario| !missing.contains(scenario) && case.outer_steps(**scenario).next().is_none();
-            let unbegun = needed.iter().find(unbegun).and_then(|scenario| cut_short(&case, *scenario));
-            return unbegun.unwrap_or_else(|| for_want_of_a_scenario(&case, &needed, finding));
+            let unbegun = needed.iter().find(unbegun).and_then(|scenario| cut_short(case, *scenario));
+            return unbegun.unwrap_or_else(|| for_want_of_a_scenario(case, &needed, finding));
         }
         Verdict::Pass => {}
     }
     if !missing.is_empty() {
         return not_part(&missing);
     }
-    let doubt = needed.iter().find_map(|scenario| cut_short(&case, *scenario));
-    doubt.or_else(|| minimum::missing(&case, check)).unwrap_or(finding)
+    let doubt = needed.iter().find_map(|scenario| cut_short(case, *scenario));
+    doubt.or_else(|| minimum::missing(case, check)).unwrap_or(finding)
 }
 
-/// Nothing is held against a workload that must not be touched like that.
+/// The check is skipped if the run must leave out all scenarios that it needs.
 fn all_left_out(case: &Case<'_>, scenarios: &[Scenario]) -> Finding {
     let why = |scenario: &Scenario| {
         let part = case.run.left_out(*scenario)?;
@@ -128,8 +129,8 @@ fn not_part(missing: &[Scenario]) -> Finding {
     )
 }
 
-/// A doubt, with its cause where a scenario that the check needs was cut short, and nothing from before it speaks against
-/// the check.
+/// Adds the cause to an inconclusive finding: a scenario that the check needs was cut short, and no evidence from
+/// before it speaks against the check.
 fn for_want_of_a_scenario(case: &Case<'_>, needed: &[Scenario], doubt: Finding) -> Finding {
     let cut = needed.iter().copied().filter(|scenario| case.run.acts(*scenario));
     let Some((begin, cause)) = cut.filter_map(|it| Some((case.span(it).0, cut_short(case, it)?.cause?))).next() else {
@@ -138,12 +139,12 @@ fn for_want_of_a_scenario(case: &Case<'_>, needed: &[Scenario], doubt: Finding) 
     if doubt.evidence.iter().any(|seq| *seq < begin) {
         return doubt;
     }
-    // That nobody was asked says no more than that.
+    // A finding without evidence only says that nobody asked; the scenario's failure says more.
     let so = if doubt.evidence.is_empty() { cause.so.clone() } else { doubt.reason.clone() };
     Finding { cause: Some(Cause { so, ..cause }), ..doubt }
 }
 
-/// The doubt that a scenario's end casts on it, unless it was carried out.
+/// The inconclusive finding about a scenario that did not complete.
 fn cut_short(case: &Case<'_>, scenario: Scenario) -> Option<Finding> {
     let Some(last) = case.outer_steps(scenario).last() else {
         let told = told(case, scenario);
@@ -166,13 +167,13 @@ fn cut_short(case: &Case<'_>, scenario: Scenario) -> Option<Finding> {
     }
 }
 
-/// The doubt about a scenario that came to its end and was not seen to begin.
+/// The inconclusive finding about a scenario that ended but was not seen to begin.
 fn unbegun(case: &Case<'_>, scenario: Scenario) -> Option<Finding> {
     let began = case.outer_steps(scenario).any(|step| step.phase == Phase::Begin);
     (!began).then(|| Finding::inconclusive(format!("the scenario {scenario} was not seen to begin"), []))
 }
 
-/// The doubt about a scenario that came to its end although a step of it failed.
+/// The inconclusive finding about a scenario that ended although one of its steps failed.
 fn failed_within(case: &Case<'_>, scenario: Scenario) -> Option<Finding> {
     case.steps().filter(|step| step.scenario == Some(scenario)).find_map(|step| match &step.it.phase {
         Phase::Failed(why) => {
@@ -184,12 +185,12 @@ fn failed_within(case: &Case<'_>, scenario: Scenario) -> Option<Finding> {
     })
 }
 
-/// Why a scenario was not begun: the run itself failed, or the workload did not come back from another one, or what the
-/// scenario builds on failed, or somebody ended the run.
+/// Why a scenario did not begin: the run itself failed, the workload did not recover from another scenario, a scenario
+/// that this one needs failed, or somebody interrupted the run.
 fn told(case: &Case<'_>, scenario: Scenario) -> Option<(String, u64)> {
-    // That the cluster could not be deleted in the end has hindered no scenario.
+    // Deleting the cluster comes last: its failure hinders no scenario.
     let of_run = failed(case).rfind(|(step, ..)| step.scenario.is_none() && step.name != "delete the cluster");
-    // The ledger is ended and the workload deleted whatever failed.
+    // `settle` and `teardown` run even after the run stopped disrupting.
     let stop = case.stopped().filter(|_| ![Scenario::Settle, Scenario::Teardown].contains(&scenario));
     let of_stop = || stop.map(|(mark, note)| (note.message.clone(), mark.seq));
     let of_foundation = || failed(case).find(|(step, ..)| step.whole().is_some() && scenario != Scenario::Teardown);
@@ -198,7 +199,7 @@ fn told(case: &Case<'_>, scenario: Scenario) -> Option<(String, u64)> {
     of_step.or_else(|| case.notes().last().map(|note| (note.it.message.clone(), note.mark.seq)))
 }
 
-/// The steps that failed, each with what it says of it and its record.
+/// The failed steps, each with its reason and its record.
 fn failed<'a>(case: &Case<'a>) -> impl DoubleEndedIterator<Item = (&'a Step, String, u64)> {
     case.steps().filter_map(|step| match &step.it.phase {
         Phase::Failed(why) => Some((step.it, format!("{}: {why}", step.it.name), step.mark.seq)),
@@ -206,8 +207,8 @@ fn failed<'a>(case: &Case<'a>) -> impl DoubleEndedIterator<Item = (&'a Step, Str
     })
 }
 
-/// What is behind that: where the run stopped since the workload did not come back from a scenario that failed, that
-/// scenario's end.
+/// The root of a reason: if the run stopped because the workload did not recover from a failed scenario, the failure of
+/// that scenario.
 fn root(case: &Case<'_>, told: &(String, u64)) -> (String, u64) {
     let stop = case.stopped().filter(|(mark, _)| mark.seq == told.1);
     let away = stop.and_then(|(_, note)| note.stopped()).map(|(scenario, _)| scenario);
@@ -215,7 +216,7 @@ fn root(case: &Case<'_>, told: &(String, u64)) -> (String, u64) {
     ended.map_or_else(|| told.clone(), |(_, why, seq)| (why, seq))
 }
 
-/// A doubt with its cause, where the evidence tells one: as it is told in the reason, and what is behind that.
+/// An inconclusive finding with its cause, if the evidence has one: `told` goes into the reason, `cause` is the root.
 fn because(doubt: String, evidence: Option<u64>, told: Option<(String, u64)>, cause: Option<(String, u64)>) -> Finding {
     let cause = cause.map(|(why, seq)| Cause { why, seq, so: doubt.clone() });
     let behind = cause.as_ref().map(|cause| cause.seq).filter(|seq| told.as_ref().is_none_or(|told| told.1 != *seq));
@@ -224,7 +225,7 @@ fn because(doubt: String, evidence: Option<u64>, told: Option<(String, u64)>, ca
     Finding { cause, ..Finding::inconclusive(reason, evidence.into_iter().chain(seq).chain(behind)) }
 }
 
-fn did_not_start(evidence: &Evidence) -> Finding {
+pub(super) fn did_not_start(evidence: &Evidence) -> Finding {
     let trouble = evidence.records.iter().rev().find_map(|record| match &record.what {
         What::Step(Step { name, phase: Phase::Failed(why), .. }) => Some((format!("{name}: {why}"), record.seq)),
         What::Note(note) => Some((note.message.clone(), record.seq)),

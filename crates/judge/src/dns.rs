@@ -1,8 +1,8 @@
-//! DNS: names lead to the pods that bear them, and to nothing once those are gone.
+//! DNS: names resolve to the current pods, and do not exist once those are gone.
 //!
-//! Every server is asked, over UDP and TCP, from the workload's namespace and from another one. At every moment at which
-//! a name was asked for, the last answer of each asker must be right, and no answer may be wrong for longer than the
-//! Corefile lets old answers live.
+//! Every server is queried over UDP and TCP, from the workload's namespace and from another one. At every checkpoint of
+//! a name, each asker's last answer must be right, and no answer may be wrong for longer than the Corefile lets old
+//! answers be cached.
 
 mod converge;
 mod corefile;
@@ -22,10 +22,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::evidence::{Checkpoint, Evidence, Mark, Scenario, SnapshotOf};
+use crate::evidence::{Checkpoint, Mark, Scenario, SnapshotOf};
 
 use super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Assessment, Judged, judged},
     case::{Asking, Case, ScaleDown},
     minimum::{LOOKUP, Names, Need},
@@ -43,18 +43,18 @@ pub(super) use lookups::SHORT_NAMES_RESOLVE;
 pub(super) use records::{PTR_POINTS_BACK, SRV_LISTS_EVERY_POD};
 pub(super) use unready::UNREADY_POD_LEAVES_DNS;
 
-/// For how many milliseconds after a change an old answer about the cluster's names is still right, by this Corefile, or
-/// where there is none: whoever asks DNS must go on asking for longer.
+/// How long after a change, in milliseconds, an old answer about the cluster's names is still right, by this Corefile
+/// or without one. A client must keep asking for longer than that.
 pub fn dns_budget_ms(corefile: Option<&str>, domain: &str) -> u64 {
     corefile.map_or_else(Budget::usual, |corefile| Budget::of(corefile, domain)).ms
 }
 
-/// The cluster's DNS zone, by this Corefile; none where it does not say.
+/// The cluster's DNS zone by this Corefile; `None` if it does not name one.
 pub fn dns_zone(corefile: &str) -> Option<String> {
     corefile::zone(corefile)
 }
 
-/// What it takes to judge names.
+/// What judging names needs.
 struct Zone<'c, 'e> {
     case: &'c Case<'e>,
     budget: Budget,
@@ -67,7 +67,7 @@ impl<'c, 'e> Zone<'c, 'e> {
     }
 }
 
-/// How long an old answer may live, by the Corefile that was read.
+/// How long an old answer may be cached, by the Corefile that the run read.
 fn budget(case: &Case<'_>) -> Judged<Budget> {
     let corefile = case.snapshot(SnapshotOf::Corefile);
     match corefile.as_ref().map(|corefile| &corefile.value) {
@@ -80,7 +80,7 @@ fn budget(case: &Case<'_>) -> Judged<Budget> {
     }
 }
 
-/// What the answers to names came to, moment by moment.
+/// The results for some names, with their checkpoints.
 #[derive(Default)]
 struct Told<'e> {
     settled: Vec<Settled>,
@@ -93,7 +93,7 @@ impl<'e> Told<'e> {
         self.settled.extend(settled);
     }
 
-    /// At how many moments, in words.
+    /// The number of checkpoints in words.
     fn when(&self) -> String {
         match self.checkpoints.len() {
             1 => "at 1 moment".to_owned(),
@@ -102,15 +102,14 @@ impl<'e> Told<'e> {
     }
 }
 
-/// Judges the answers to a name at one moment, and remembers the last one.
+/// Judges the answers to a name at one checkpoint, and cites the last one.
 fn weigh(zone: &Zone<'_, '_>, assessment: &mut Assessment, asking: &Asking<'_>, query: &Query) -> Option<Settled> {
     let settled = assessment.check(known(zone.case, asking.to).and_then(|()| settle(zone, asking, query)))?;
     assessment.cite(settled.last.iter().max().copied());
     Some(settled)
 }
 
-/// Judges the answers to a name at every moment at which it was asked for; at one of them at least it must lead
-/// somewhere.
+/// Judges the answers to a name at every checkpoint of it. At one of them at least the name must have records.
 fn weigh_all<'e>(zone: &Zone<'_, 'e>, assessment: &mut Assessment, query: &Query, told: &mut Told<'e>) {
     let askings = zone.case.askings(&query.name);
     for asking in &askings {
@@ -122,23 +121,23 @@ fn weigh_all<'e>(zone: &Zone<'_, 'e>, assessment: &mut Assessment, query: &Query
     }
 }
 
-/// The doubt that a name leaves which nobody asked for.
+/// The inconclusive finding about a name that was not queried.
 fn unasked(query: &Query) -> Finding {
     Finding::inconclusive(format!("{} of {} was not asked for by anybody", query.types(), query.name), [])
 }
 
-/// Where no pod was Ready when its name was asked for, nothing can be said.
+/// The inconclusive finding if no pod was Ready when its name was queried.
 fn nobody_there(name: &str, checkpoint: &Checkpoint, seq: u64) -> Finding {
     let reason = format!("no pod that {name} must lead to was Ready {} (#{seq})", during(checkpoint));
     Finding::inconclusive(reason, [seq])
 }
 
-/// Where the pods' own history has a gap nobody knows what would have been right.
+/// The inconclusive finding if the pods' history has a gap, so that the right answer is unknown.
 fn known(case: &Case<'_>, asked: u64) -> Judged<()> {
     case.gap("Pod", 0, asked).map_or(Ok(()), Err)
 }
 
-/// How often something was right besides, as the end of a list.
+/// How often else something was right, as the end of a list.
 fn times_besides(count: usize) -> String {
     match count {
         0 => String::new(),
@@ -174,8 +173,8 @@ Usually wrong: the Service has a ClusterIP, or its selector matches no pod or po
     judge: service_resolves_to_ready_pods,
 };
 
-fn service_resolves_to_ready_pods(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn service_resolves_to_ready_pods(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let (zone, query, mut told) = (Zone::of(case)?, Query::service(case), Told::default());
         weigh_all(&zone, assessment, &query, &mut told);
         let (types, name, when) = (query.types(), &query.name, told.when());
@@ -203,8 +202,8 @@ or, where only the lookups are wrong, hostAliases in the template give the name 
     judge: each_pod_has_its_name,
 };
 
-fn each_pod_has_its_name(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn each_pod_has_its_name(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let (zone, mut told) = (Zone::of(case)?, Told::default());
         let queries: Vec<Query> = asked_pods(case).iter().map(|pod| Query::pod(case, pod)).collect();
         queries.iter().for_each(|query| weigh_all(&zone, assessment, query, &mut told));
@@ -217,7 +216,7 @@ fn each_pod_has_its_name(evidence: &Evidence) -> Finding {
     })
 }
 
-/// The set's pods, and all others of its names that were ever there and asked for, such as one that it had for a while.
+/// The set's pods, and other pods of its names that existed and were queried, such as one that it had for a while.
 fn asked_pods(case: &Case<'_>) -> Vec<String> {
     let mut pods: Vec<String> = case.subject.pods().collect();
     let others: BTreeSet<&str> = case.timeline.pods.iter().map(|life| life.name.as_str()).collect();
@@ -243,8 +242,8 @@ Usually wrong: the Corefile caches for long; or somebody keeps Endpoints by hand
     judge: absent_pod_is_nxdomain,
 };
 
-fn absent_pod_is_nxdomain(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn absent_pod_is_nxdomain(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let zone = Zone::of(case)?;
         let Some(ScaleDown { asked, to, .. }) = case.scale_down() else {
             return Err(match case.subject.replicas {
@@ -274,7 +273,7 @@ fn absent_pod_is_nxdomain(evidence: &Evidence) -> Finding {
     })
 }
 
-/// Judges the name of every pod that was gone when it was asked for at another time than after that scale-down.
+/// Judges every query for the name of a gone pod, except those after that scale-down.
 fn weigh_other_absences(zone: &Zone<'_, '_>, assessment: &mut Assessment, scale_down: u64) -> String {
     let (case, mut count) = (zone.case, 0);
     let after = scale_down..case.next_fault(scale_down);
@@ -290,7 +289,7 @@ fn weigh_other_absences(zone: &Zone<'_, '_>, assessment: &mut Assessment, scale_
     times_besides(count)
 }
 
-/// When a pod went in a scale-down: its name must not exist any more since then.
+/// When a pod was gone in a scale-down: from then on its name must not exist.
 fn gone_by(case: &Case<'_>, pod: &str, asked: u64) -> Judged<Mark> {
     let until = case.next_fault(asked);
     let life = case.timeline.pod_at(pod, asked);

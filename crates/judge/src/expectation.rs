@@ -1,7 +1,7 @@
-//! What is expected of a cluster by its version: all that judges expect of one Kubernetes and not of another stands in
-//! one table here, and the reports print which of its lines a run was held to, and why.
+//! What judges expect of a cluster by its version. One table has everything that is expected of one Kubernetes version
+//! and not of another; reports print which of its lines a run had to meet, and why.
 //!
-//! A feature gate that the API server tells of decides before the version: somebody may have set it by hand.
+//! A feature gate that the API server reports takes precedence over the version: somebody may have set it.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use table::TABLE;
 
 mod table;
 
-/// What an expectation is about.
+/// The topic of an expectation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
@@ -23,17 +23,17 @@ pub enum Topic {
     StartOrdinal,
     /// Whether spec.persistentVolumeClaimRetentionPolicy is honoured.
     ClaimPolicy,
-    /// Whether a rolling update may take several pods at once.
+    /// Whether a rolling update may replace several pods at once.
     MaxUnavailable,
-    /// Whether spec.minReadySeconds is waited for.
+    /// Whether the controller waits for spec.minReadySeconds.
     MinReadySeconds,
-    /// Whether updates of a set whose pods need not wait for one another wait for it too.
+    /// Whether updates of a set with podManagementPolicy Parallel wait for spec.minReadySeconds too.
     ParallelMinReadySeconds,
-    /// Whether a stuck pod outlives the template that it is stuck with.
+    /// Whether a stuck pod stays after its template was reverted.
     StuckRollout,
-    /// Whether the set's controller awaits its own writes.
+    /// Whether the set's controller waits to see its own writes.
     ControllerView,
-    /// Whether kubeadm's Corefile has the cache off for the cluster's zone.
+    /// Whether kubeadm's Corefile disables the cache for the cluster's zone.
     DnsBudget,
 }
 
@@ -50,7 +50,7 @@ impl Topic {
         Self::DnsBudget,
     ];
 
-    /// The feature gate that decides, where there is one.
+    /// The feature gate that decides, if there is one.
     fn gate(self) -> Option<&'static str> {
         match self {
             Self::PodIndexLabel => Some("PodIndexLabel"),
@@ -62,7 +62,7 @@ impl Topic {
         }
     }
 
-    /// Whether a run asks this question at all.
+    /// Whether the topic matters to a run.
     fn concerns(self, run: &Run) -> bool {
         match self {
             Self::PodIndexLabel | Self::ControllerView | Self::DnsBudget => run.acts(Scenario::Deploy),
@@ -76,7 +76,7 @@ impl Topic {
     }
 }
 
-/// Whether the set's pods need not wait for one another.
+/// Whether the set has podManagementPolicy Parallel.
 fn is_parallel(run: &Run) -> bool {
     run.subject.pod_management == PodManagement::Parallel
 }
@@ -88,37 +88,37 @@ struct Expectation {
     holds: bool,
     /// What is expected, in words.
     what: &'static str,
-    /// The first version that it is expected of; none for all before `until`.
+    /// The first version that it applies to; `None` for all before `until`.
     since: Option<Version>,
-    /// The first version that it is not expected of any more; none for all from `since` on.
+    /// The first version that it no longer applies to; `None` for all from `since` on.
     until: Option<Version>,
-    /// Where it is written.
+    /// The source.
     source: &'static str,
 }
 
-/// An expectation that a run is held to.
+/// An expectation that a run had to meet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Applied {
-    /// What it is about.
+    /// The topic.
     pub topic: Topic,
-    /// What is expected.
+    /// The expectation in words.
     pub what: &'static str,
-    /// Why: the version, and the bounds between which it lies.
+    /// The reason: the version and the bounds that it lies between.
     pub why: String,
-    /// Where it is written.
+    /// The source.
     pub source: &'static str,
 }
 
-/// The answer to a question of judges.
+/// The answer to a topic's question for a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ruling {
     /// Whether it is expected.
     pub holds: bool,
-    /// Why, as in [`Applied::why`].
+    /// The reason, as in [`Applied::why`].
     pub why: String,
 }
 
-/// The expectations that this run is held to, one a topic that it touches.
+/// The expectations that this run must meet, one for each topic that matters to it.
 pub fn applied(run: &Run) -> Vec<Applied> {
     let concerned = Topic::ALL.into_iter().filter(|topic| topic.concerns(run));
     let applied = concerned.map(|topic| {
@@ -138,17 +138,17 @@ pub fn claim_policy(run: &Run) -> Ruling {
     ruling(run, Topic::ClaimPolicy)
 }
 
-/// Whether a rolling update may take several pods at once, where rollingUpdate.maxUnavailable is above 1.
+/// Whether a rolling update may replace several pods at once if rollingUpdate.maxUnavailable is above 1.
 pub fn max_unavailable(run: &Run) -> Ruling {
     ruling(run, Topic::MaxUnavailable)
 }
 
-/// Whether the next pod waits for spec.minReadySeconds.
+/// Whether the controller waits for spec.minReadySeconds before the next pod.
 pub fn min_ready_seconds(run: &Run) -> Ruling {
     ruling(run, Topic::MinReadySeconds)
 }
 
-/// Whether the next update of a set with podManagementPolicy Parallel waits for it.
+/// Whether updates of a set with podManagementPolicy Parallel wait for spec.minReadySeconds.
 pub fn parallel_min_ready_seconds(run: &Run) -> Ruling {
     ruling(run, Topic::ParallelMinReadySeconds)
 }
@@ -158,7 +158,7 @@ fn ruling(run: &Run, topic: Topic) -> Ruling {
     Ruling { holds: line.holds, why }
 }
 
-/// The line of the table that a run is held to, and why. The newest is expected of a version that nobody can read.
+/// The line of the table that a run must meet, and why. An unreadable version gets the newest line.
 fn of(run: &Run, topic: Topic) -> (&'static Expectation, String) {
     if let Some((gate, on)) = topic.gate().and_then(|gate| Some((gate, *run.gates.get(gate)?)))
         && let Some(line) = TABLE.iter().rev().find(|line| line.topic == topic && line.holds == on)
@@ -189,7 +189,7 @@ impl Expectation {
     }
 }
 
-/// A version of Kubernetes, as far as expectations tell them apart.
+/// A version of Kubernetes, as precise as the expectations need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Version {
     major: u32,
@@ -202,8 +202,8 @@ impl Version {
         Self { major, minor, patch }
     }
 
-    /// Reads what API servers say, such as `v1.35.4-eks-123`. What a distributor adds changes nothing, and a release
-    /// candidate already does what its release will do. Where the patch is not told it is the last of its line.
+    /// Parses an API server's version, such as `v1.35.4-eks-123`. Suffixes of distributors are ignored, and a release
+    /// candidate counts as its release. A missing patch counts as the last of its minor version.
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let text = text.strip_prefix('v').unwrap_or(text);

@@ -1,4 +1,4 @@
-//! Hand-made histories: a cluster in a few words, so that a test of a judge reads like the story that it judges.
+//! Hand-made histories: a cluster in a few words, so that the test of a judge is easy to read.
 
 use std::collections::BTreeMap;
 
@@ -36,8 +36,8 @@ pub const PODS: [&str; 3] = ["mysql-0", "mysql-1", "mysql-2"];
 /// The namespace of the workload.
 pub const NAMESPACE: &str = "steadfast";
 
-/// A run in the making. Pods are called by their name, which is the newest bearer, or by their UID, which is the ordinal
-/// and the number of the life: `0.1` is the first pod that was called mysql-0.
+/// A run under construction. Methods take a pod's name for the newest pod of that name, or a UID, which consists of the
+/// ordinal and the number of the life: `0.1` is the first pod named mysql-0.
 #[derive(Clone)]
 pub struct History {
     pub records: Vec<Record>,
@@ -60,7 +60,7 @@ struct Pod {
     gone: bool,
 }
 
-/// A claim that is there.
+/// A claim that exists.
 #[derive(Clone)]
 struct Claim {
     name: String,
@@ -74,7 +74,7 @@ struct Set {
     replicas: u32,
     /// The revision that new pods are made from.
     revision: String,
-    /// The revision of pods that no update has reached.
+    /// The revision of pods that are not updated yet.
     current: String,
 }
 
@@ -83,17 +83,17 @@ pub fn row<const N: usize>(columns: [(&str, &str); N]) -> Row {
     columns.into_iter().map(|(name, value)| (name.to_owned(), Some(value.to_owned()))).collect()
 }
 
-/// Nobody listened.
+/// An answer from a pod where no server listens.
 pub fn refused() -> SqlAnswer {
     SqlAnswer::Unreachable { message: "connection refused".into() }
 }
 
-/// The probe broke.
+/// An answer that says nothing about the server, because the probe failed.
 pub fn broken() -> SqlAnswer {
     SqlAnswer::Broken { message: "port-forward closed".into() }
 }
 
-/// The server answered with an error.
+/// An error of the server.
 pub fn error(code: u16, message: &str) -> SqlAnswer {
     SqlAnswer::Error { code, message: message.into() }
 }
@@ -111,7 +111,7 @@ impl History {
         history
     }
 
-    /// A run of which nothing is recorded yet.
+    /// A run without any records.
     pub fn nothing_yet(subject: Subject) -> Self {
         let (revision, current) = ("rev-1".to_owned(), "rev-1".to_owned());
         let set = Set { generation: 1, replicas: subject.replicas, revision, current };
@@ -129,7 +129,7 @@ impl History {
         }
     }
 
-    /// The run is described.
+    /// Writes the description of the run.
     pub fn begins(&mut self) {
         let run = Run {
             schema: SCHEMA,
@@ -157,7 +157,7 @@ impl History {
         self.push(What::Run(Box::new(run)));
     }
 
-    /// Adds a record, a millisecond after the last one, and tells its number.
+    /// Adds a record a millisecond after the last one, and returns its sequence number.
     pub fn push(&mut self, what: What) -> u64 {
         self.now_us += 1_000;
         let seq = self.records.last().map_or(0, |last| last.seq) + 1;
@@ -192,36 +192,36 @@ impl History {
         self.push(What::Step(Step { scenario: None, name: name.into(), phase }))
     }
 
-    /// The watch of this kind lost a stretch.
+    /// The watch of this kind has a gap.
     pub fn gap(&mut self, object_kind: &str) -> u64 {
         let reason = "410 Gone: too old resource version".into();
         self.push(What::Gap(Gap { object_kind: object_kind.into(), after_version: "1".into(), reason }))
     }
 
-    /// A wait expired.
+    /// A wait expires.
     pub fn expired(&mut self, what: &str, last_seen: &str) -> u64 {
         self.waited(what, last_seen, WaitOutcome::Expired)
     }
 
-    /// A wait ended.
+    /// A wait ends.
     pub fn waited(&mut self, what: &str, last_seen: &str, outcome: WaitOutcome) -> u64 {
         let (what, last_seen) = (what.into(), last_seen.into());
         self.push(What::Wait(Wait { what, outcome, took_us: 300_000_000, last_seen }))
     }
 
-    /// An object as a watch tells it.
+    /// A watch event.
     pub fn object(&mut self, event: EventType, object_kind: &str, object: Value) -> u64 {
         self.push(What::Object(Box::new(ObjectEvent { event, object_kind: object_kind.into(), object })))
     }
 
-    /// A question to the server of a pod.
+    /// Asks the server of a pod.
     pub fn sql(&mut self, checkpoint: &Checkpoint, pod: &str, question: Question, answer: SqlAnswer) -> u64 {
         let uid = self.uid(pod);
         let (checkpoint, pod) = (checkpoint.clone(), self.pod(pod).name.clone());
         self.push(What::Sql(Sql { checkpoint, pod, uid, question, statements: Vec::new(), took_us: 500, answer }))
     }
 
-    /// A question to the server of a pod, answered by one row.
+    /// Asks the server of a pod and gets one row.
     pub fn sql_row<const N: usize>(
         &mut self,
         checkpoint: &Checkpoint,
@@ -232,20 +232,20 @@ impl History {
         self.sql(checkpoint, pod, question, SqlAnswer::Rows(vec![row(columns)]));
     }
 
-    /// What a pod answers to a query while it starts.
+    /// A pod's answer to a query while it starts.
     pub fn answered_starting(&mut self, pod: &str, answer: SqlAnswer) -> u64 {
         let checkpoint = Checkpoint::Starting { pod: pod.to_owned(), uid: self.uid(pod) };
         self.sql(&checkpoint, pod, Question::Ping, answer)
     }
 
-    /// What a pod answers to the first query when it becomes Ready.
+    /// A pod's answer to the first query when it becomes Ready.
     pub fn pinged(&mut self, pod: &str, answer: SqlAnswer) -> u64 {
         let uid = self.uid(pod);
         let checkpoint = Checkpoint::Ready { pod: self.pod(pod).name.clone(), uid };
         self.sql(&checkpoint, pod, Question::Ping, answer)
     }
 
-    /// A command in a pod that prints this.
+    /// Runs a command in a pod that prints this.
     pub fn exec(&mut self, checkpoint: &Checkpoint, pod: &str, argv: &[&str], stdout: &str) -> u64 {
         let (checkpoint, uid, argv) =
             (checkpoint.clone(), self.uid(pod), argv.iter().map(|&word| word.to_owned()).collect());
@@ -253,7 +253,7 @@ impl History {
         self.push(What::Exec(Exec { checkpoint, pod: pod.into(), uid, argv, took_us: 400, answer }))
     }
 
-    /// A write of the ledger on a pod that is acknowledged. Its id is the next one.
+    /// A ledger write to a pod that is acknowledged, with the next id.
     pub fn write(&mut self, checkpoint: &Checkpoint, pod: &str) -> u64 {
         let (id, uid) = (self.ledger.len() as u64 + 1, self.uid(pod));
         self.ledger.push(id);
@@ -262,23 +262,23 @@ impl History {
         id
     }
 
-    /// A pod is asked for the ledger's rows and has all.
+    /// Asks a pod for the ledger's rows; it has all.
     pub fn rows(&mut self, checkpoint: &Checkpoint, pod: &str) -> u64 {
         let rows = self.ledger.iter().map(|id| row([("id", &id.to_string())])).collect();
         self.sql(checkpoint, pod, Question::Rows, SqlAnswer::Rows(rows))
     }
 
-    /// A disruption is asked for.
+    /// An act is asked for.
     pub fn fault(&mut self, act: Act) -> u64 {
         self.push(What::Fault(Fault { act, proof: None }))
     }
 
-    /// A disruption is proved by a record.
+    /// An act is proved by a record.
     pub fn proved(&mut self, act: Act, by: u64) -> u64 {
         self.proved_by(act, vec![by])
     }
 
-    /// A disruption is proved by these records.
+    /// An act is proved by these records.
     pub fn proved_by(&mut self, act: Act, by: Vec<u64>) -> u64 {
         self.push(What::Fault(Fault { act, proof: Some(by) }))
     }

@@ -1,4 +1,4 @@
-//! Identity: what a pod is called, and what stays the same when it is created again.
+//! Identity: the names of a pod, and what stays the same when it is created again.
 
 use crate::evidence::Sql;
 
@@ -21,7 +21,7 @@ pub(super) use restarts::CONTAINERS_RESTART_ONLY_WHEN_DISRUPTED;
 pub(super) use stops::SERVERS_STOP_WITHIN_THEIR_GRACE;
 pub(super) use survives::IDENTITY_SURVIVES_RESTART;
 
-/// Whether this is a column that the server's flavour has nothing to tell in.
+/// Whether the server's flavour does not have this column.
 fn lacks(answer: &Seen<'_, Sql>, column: &str) -> bool {
     column == "server_uuid" && answer.flavour().is_some_and(|flavour| !flavour.has_server_uuid())
 }

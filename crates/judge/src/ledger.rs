@@ -1,4 +1,4 @@
-//! The ledger: which rows were written, and by which record that was known.
+//! The ledger: which rows were written, and which record shows it.
 
 use std::collections::BTreeSet;
 
@@ -6,24 +6,24 @@ use crate::evidence::{Write, WriteOutcome};
 
 use super::case::{Case, Seen};
 
-/// What the run wrote. It is gone through once, however often servers are asked for what they hold of it.
+/// The rows that the run wrote. It is computed once for any number of comparisons.
 pub(super) struct Ledger {
     /// Rows whose insert was acknowledged.
     pub acknowledged: Rows,
-    /// Rows that may be there: their insert was acknowledged, or never answered.
+    /// Rows that may exist: their insert was acknowledged or never answered.
     pub possible: Rows,
 }
 
-/// Rows, each with the first record that tells of it.
+/// Rows, each with the first record that reports it.
 pub(super) struct Rows {
-    /// By id.
+    /// Pairs of id and record, by id.
     since: Vec<(u64, u64)>,
-    /// The records alone, in order.
+    /// The records alone, ascending.
     records: Vec<u64>,
 }
 
 impl Ledger {
-    /// The ledger of a run.
+    /// Collects the ledger of a run.
     pub fn of(case: &Case<'_>) -> Self {
         let told = |write: Seen<'_, Write>| (write.id, write.mark.seq);
         let acknowledged = case.writes().filter(|write| write.outcome == WriteOutcome::Acknowledged);
@@ -45,18 +45,18 @@ impl Rows {
         Self { since, records }
     }
 
-    /// Whether a row was told of before a record.
+    /// Whether a row was reported before a record.
     pub fn has(&self, id: u64, before: u64) -> bool {
         let place = self.since.binary_search_by_key(&id, |(id, _)| *id);
         place.is_ok_and(|place| self.since[place].1 < before)
     }
 
-    /// How many rows were told of before a record.
+    /// How many rows were reported before a record.
     pub fn count(&self, before: u64) -> usize {
         self.records.partition_point(|seq| *seq < before)
     }
 
-    /// The rows that were told of before a record and are not among these, lowest first.
+    /// The rows that were reported before a record and are not in `held`, by id.
     pub fn without<'a>(&'a self, held: &'a BTreeSet<u64>, before: u64) -> impl Iterator<Item = u64> + 'a {
         self.since.iter().filter(move |(id, seq)| *seq < before && !held.contains(id)).map(|(id, _)| *id)
     }

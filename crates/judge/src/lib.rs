@@ -3,6 +3,7 @@
 
 mod assessment;
 mod case;
+mod case_file;
 mod catalogue;
 mod dns;
 pub mod expectation;
@@ -14,8 +15,10 @@ mod ledger;
 pub mod measure;
 mod minimum;
 mod ordering;
+mod outcome;
 mod persistence;
 mod replication;
+mod spans;
 mod upgrade;
 mod words;
 
@@ -28,12 +31,14 @@ use evidence::Evidence;
 use steadfast_model as evidence;
 use steadfast_model::{image, mysql, object};
 
-pub use case::bridged_gaps;
+pub use case_file::CaseFile;
 pub use catalogue::{CATALOGUE, UPGRADE_CHECKS, all, find};
 pub use dns::{dns_budget_ms, dns_zone};
 pub use minimum::{Names, Need};
+pub use outcome::{CommonCause, Conclusion, Judged, Outcome, Summary};
+pub use spans::{Ended, Span, seconds_of};
 
-/// What a check concludes.
+/// The conclusion of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -41,14 +46,14 @@ pub enum Verdict {
     Pass,
     /// The property was violated.
     Fail,
-    /// The evidence cannot decide: a watch gap, a probe that broke, a scenario that was cut short. Never green.
+    /// The evidence cannot decide: a watch gap, a failed probe, a scenario that was cut short. Never green.
     Inconclusive,
     /// The property does not apply to this workload.
     Skipped,
 }
 
 impl fmt::Display for Verdict {
-    /// The word that results have for it.
+    /// The word for it in results.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Pass => "pass",
@@ -64,42 +69,42 @@ impl fmt::Display for Verdict {
 pub struct Finding {
     /// The verdict.
     pub verdict: Verdict,
-    /// What was seen, in a sentence or two, with records quoted as `#seq`.
+    /// What was seen, in a sentence or two that quote records as `#seq`.
     pub reason: String,
-    /// The records that decide, in the order in which they matter.
+    /// The records that decide, the most important first.
     pub evidence: Vec<u64>,
-    /// What kept the check from being decided, where that is no business of its own: others may be undecided for it too.
+    /// What outside of the check left it inconclusive, if known. Other checks may have the same cause.
     pub cause: Option<Cause>,
 }
 
-/// What left checks undecided whose property it is not about: a scenario that failed, a run that ended.
+/// Why checks are inconclusive for a reason outside of their property: a failed scenario, an interrupted run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cause {
     /// What happened: `deploy: mysql-1 Ready did not come within 180s`.
     pub why: String,
-    /// The record of it, which checks that have the same cause have in common.
+    /// Its record, the same for all checks with this cause.
     pub seq: u64,
-    /// What it means for the check, which is the reason without the cause: `the scenario restart was not begun`.
+    /// What it means for the check, that is, the reason without the cause: `the scenario restart was not begun`.
     pub so: String,
 }
 
 impl Finding {
-    /// The property held.
+    /// A pass: the property held.
     pub fn pass(reason: impl Into<String>, evidence: impl IntoIterator<Item = u64>) -> Self {
         Self::new(Verdict::Pass, reason, evidence)
     }
 
-    /// The property was violated.
+    /// A failure: the property was violated.
     pub fn fail(reason: impl Into<String>, evidence: impl IntoIterator<Item = u64>) -> Self {
         Self::new(Verdict::Fail, reason, evidence)
     }
 
-    /// The evidence cannot decide.
+    /// An inconclusive finding: the evidence cannot decide.
     pub fn inconclusive(reason: impl Into<String>, evidence: impl IntoIterator<Item = u64>) -> Self {
         Self::new(Verdict::Inconclusive, reason, evidence)
     }
 
-    /// The property does not apply.
+    /// A skipped check: the property does not apply.
     pub fn skipped(reason: impl Into<String>) -> Self {
         Self::new(Verdict::Skipped, reason, [])
     }
@@ -112,20 +117,20 @@ impl Finding {
 /// A property that a workload must have.
 #[derive(Debug)]
 pub struct Check {
-    /// `property::snake_case_sentence`, for ever.
+    /// `property::snake_case_sentence`; it never changes.
     pub id: &'static str,
     /// What must hold, in RFC 2119 words.
     pub statement: &'static str,
-    /// Where it is written: a section of the Kubernetes documentation, the DNS specification or the MySQL manual.
+    /// The source: a section of the Kubernetes documentation, the DNS specification or the MySQL manual.
     pub source: &'static str,
     /// For people: why it matters, how it is judged, and what usually is wrong when it fails.
     pub explain: &'static str,
-    /// The scenarios whose evidence it needs, by name.
+    /// The scenarios whose evidence it needs.
     pub scenarios: &'static [Scenario],
-    /// The evidence that a pass cannot do without.
+    /// The evidence that a pass requires.
     pub minimum: &'static [Need],
     /// The judge.
-    pub judge: fn(&Evidence) -> Finding,
+    pub judge: fn(&CaseFile<'_>) -> Finding,
 }
 
 impl Check {
@@ -134,9 +139,14 @@ impl Check {
         self.id.split_once("::").map_or(self.id, |(property, _)| property)
     }
 
-    /// Judges the evidence. Evidence without a `Run` record, or of a scenario that was not carried out to its end,
-    /// is inconclusive unless it already shows a violation.
+    /// Judges the evidence. Without a `Run` record, or if a needed scenario did not complete, the check is inconclusive
+    /// unless the evidence already shows a violation.
     pub fn judge(&self, evidence: &Evidence) -> Finding {
-        catalogue::judge(self, evidence)
+        CaseFile::of(evidence).map_or_else(|| catalogue::did_not_start(evidence), |file| self.judge_file(&file))
+    }
+
+    /// Does what [`Check::judge`] does with evidence that was prepared once for several checks.
+    pub fn judge_file(&self, file: &CaseFile<'_>) -> Finding {
+        catalogue::judge(self, file)
     }
 }

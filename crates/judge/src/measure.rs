@@ -1,23 +1,23 @@
-//! What disruptions cost, in numbers: pure functions of the evidence, for judges and reports alike.
+//! What disruptions cost, in numbers: pure functions of the evidence, for judges and reports.
 //!
-//! - A *disruption* begins with an act that disturbs the workload. Acts that follow before every replica has caught up
-//!   belong to it, such as the one that ends it; it is over with its scenario at the latest.
+//! - A *disruption* begins with an act that disturbs the workload. Later acts belong to it until every replica has
+//!   caught up, such as the act that undoes the disturbance. It ends with its scenario at the latest.
 //! - The *time to recover* counts from the disruption's last act until the last replica has reached a barrier that was
 //!   asked for after that act.
-//! - An *outage* is the time between two acknowledgements that follow one another, as far as somebody wanted to write:
-//!   it begins when the first write after the earlier one was sent. While the ledger rests there is none. The last one
-//!   may have no end; it lasts as long as somebody still tried.
-//! - That there was no outage is known only of times in which somebody wanted to write. The ledger rests on purpose while
-//!   servers are compared, which is after the recovery, or after an upgrade's step; where it rests before, the evidence
-//!   says nothing of writes.
-//! - *Lag* is for how long a replica had not shown what was acknowledged, look by look.
-//! - The workload is *at rest* before the first disruption, and after each one once every replica has reached a barrier
-//!   that was asked for after the recovery, or the scenario has ended: the barrier before stands for what the primary had
-//!   when it was asked for, and replicas that had lost their source may still be busy with what came meanwhile.
+//! - An *outage* is the time between two successive acknowledgements, as far as a writer wanted to write: it begins
+//!   when the first write after the earlier acknowledgement was sent. There is none while the ledger is paused. The
+//!   last outage may have no end; it lasts until the last attempt to write.
+//! - The absence of an outage is only known for times in which a writer wanted to write. The ledger is paused on
+//!   purpose while servers are compared, which is after the recovery or after a step of an upgrade. If it is paused
+//!   earlier, the evidence says nothing about writes.
+//! - *Lag* is the age of the oldest acknowledged write that a replica did not show, sample by sample.
+//! - The workload is *at rest* before the first disruption, and after each disruption once every replica has reached a
+//!   barrier that was asked for after the recovery, or once the scenario has ended. The first barrier is not enough: it
+//!   covers what the primary had when it was asked for, and replicas that had lost their source may still be applying
+//!   later writes.
 //!
-//! The witness has a clock of its own, which the log's [`Clocks`](crate::evidence::Clocks) tell the other's time of. Where
-//! these two do not agree, for a machine slept or was halted, an outage and a lag are as long as the one says that counted
-//! more.
+//! The witness has its own clock, which [`Clocks`](crate::evidence::Clocks) converts to the log's. If the two disagree
+//! because a machine slept or was halted, the duration of an outage or a lag is that of the clock that counted more.
 
 mod disruption;
 mod lag;
@@ -27,7 +27,7 @@ mod writes;
 
 use serde::Serialize;
 
-use crate::evidence::{Checkpoint, Evidence};
+use crate::evidence::Checkpoint;
 
 use super::case::Case;
 
@@ -38,50 +38,50 @@ pub use writes::{Outage, Outcomes, Waited};
 use lag::Looks;
 use writes::Writes;
 
-/// What a run's disruptions cost.
+/// The costs of a run's disruptions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measures {
     /// The disruptions, in order.
     pub disruptions: Vec<Disruption>,
-    /// The ledger as a whole, where there was one.
+    /// The ledger as a whole, if there was one.
     pub ledger: Option<Overall>,
 }
 
-/// What the ledger came to, over the whole run.
+/// The ledger's results over the whole run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Overall {
-    /// What became of the writes.
+    /// The outcomes of the writes.
     pub writes: Outcomes,
-    /// Acknowledged writes that waited for a replica.
+    /// The number of acknowledged writes that waited for a replica.
     pub semi_sync: u64,
-    /// The same of those that ended while the workload was at rest.
+    /// The share of writes that waited for a replica, among those that ended while the workload was at rest.
     pub waited_at_rest: Waited,
-    /// Acknowledged writes a second, from the first write to the last.
+    /// Acknowledged writes per second, from the first write to the last.
     pub per_second: f64,
     /// The longest outage.
     pub longest_outage: Option<Outage>,
-    /// How far behind each replica was while the workload was at rest.
+    /// The lag of each replica while the workload was at rest.
     pub lag_at_rest: Vec<AtRest>,
 }
 
-/// How far behind a replica was while the workload was at rest.
+/// The lag of a replica while the workload was at rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AtRest {
     /// The replica.
     pub pod: String,
-    /// How far.
+    /// The distribution of its lag.
     #[serde(flatten)]
     pub lag: Percentiles,
-    /// What it did not show in time.
+    /// Samples that were late or missing.
     #[serde(skip)]
     pub silence: Silence,
 }
 
-/// The longest time without an acknowledged write, in microseconds, in each of these windows of the log's clock, at the end
-/// of each of which a state is read; nothing where nobody wrote for a while. The windows are in order.
+/// The longest time without an acknowledged write, in microseconds, in each window of the log's clock; `None` if the
+/// ledger was not written to for too long. A state is read at the end of each window. The windows must be in order.
 pub(super) fn longest_outages(case: &Case<'_>, windows: &[(u64, u64)]) -> Vec<Option<u64>> {
     let Some(writes) = Writes::of(case) else { return vec![None; windows.len()] };
-    // The servers are asked for their part of the state while the ledger rests.
+    // The ledger is paused while the servers are asked for their part of the state.
     let of_state = case.heard().filter(|sql| matches!(sql.it.checkpoint, Checkpoint::Upgrading { .. }));
     let mut asked: Vec<u64> = of_state.map(|sql| sql.asked_us()).collect();
     asked.sort_unstable();
@@ -93,19 +93,14 @@ pub(super) fn longest_outages(case: &Case<'_>, windows: &[(u64, u64)]) -> Vec<Op
     windows.iter().map(longest).collect()
 }
 
-/// The same of everything that the witness ever wrote.
+/// The longest time without an acknowledged write over everything that the witness ever wrote, in microseconds.
 pub(super) fn longest_outage_ever(case: &Case<'_>) -> Option<u64> {
     writes::longest_ever(case)
 }
 
 impl Measures {
-    /// The measures of a run; none of one that never started.
-    pub fn of(evidence: &Evidence) -> Option<Self> {
-        Case::of(evidence).map(|case| Self::taken(&case))
-    }
-
     /// The measures of a run that started.
-    pub(super) fn taken(case: &Case<'_>) -> Self {
+    pub(super) fn of(case: &Case<'_>) -> Self {
         let mut disruptions = disruption::disruptions(case);
         let Some(writes) = Writes::of(case) else { return Self { disruptions, ledger: None } };
         let looks = Looks::of(case);

@@ -1,6 +1,6 @@
-//! The evidence that a pass cannot do without. Every scenario that came to its end asks fixed questions at fixed moments
-//! and carries out fixed acts: both stand in `table`. A check names which of them it needs; what is missing of these takes
-//! its pass back.
+//! The evidence that a pass requires. Every completed scenario asks fixed questions at fixed checkpoints, which `table`
+//! lists, and carries out fixed acts, which `acts` lists. A check names what it needs of them; if any of that is
+//! missing, a pass becomes inconclusive.
 
 mod acts;
 mod table;
@@ -20,21 +20,21 @@ use super::{
 pub use table::Names;
 pub(super) use table::{FULL_HOSTNAME, HOSTNAME, LOOKUP};
 
-/// A kind of evidence without which there is no pass.
+/// A kind of evidence that a pass requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// Every server that a scenario asks this question has its answer, at every moment.
+    /// The answers of every server to this question, at every checkpoint at which a scenario asks it.
     Sql(Question),
-    /// Every pod in which a scenario runs this command has its output, at every moment.
+    /// The output of this command in every pod, at every checkpoint at which a scenario runs it.
     Exec(&'static [&'static str]),
-    /// Every name of this kind that a scenario asks DNS for has its answers, at every moment.
+    /// The answers of DNS to every name of this kind, at every checkpoint at which a scenario queries it.
     Names(Names),
-    /// Every act of the scenarios that the check needs is proved.
+    /// The proof of every act of the scenarios that the check needs.
     Acts,
 }
 
 impl fmt::Display for Need {
-    /// What must be there, as `steadfast explain` says it.
+    /// What must be there, in the words of `steadfast explain`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sql(question) => write!(f, "the answer of each server that is asked for {}", topic(*question)),
@@ -45,20 +45,20 @@ impl fmt::Display for Need {
     }
 }
 
-/// One answer that a scenario must have left in the evidence.
+/// An answer that a scenario must have left in the evidence.
 struct Expected {
     /// The scenario that asks.
     scenario: Scenario,
-    /// Its first and its last record.
+    /// The scenario's first and last record.
     within: (u64, u64),
     checkpoint: Checkpoint,
-    /// Whom it asks, or whose name it asks for.
+    /// The pod that is asked, or whose name is queried.
     pod: String,
     need: Need,
 }
 
 impl Expected {
-    /// Whether the answer is there, whatever it says.
+    /// Whether there is an answer, whatever it says.
     fn is_there(&self, case: &Case<'_>) -> bool {
         let ((from, to), checkpoint, pod) = (self.within, &self.checkpoint, self.pod.as_str());
         match self.need {
@@ -86,13 +86,13 @@ impl Expected {
     }
 }
 
-/// Whether a command is this one. What is looked up differs.
+/// Whether this is the command. Lookups match with any name.
 fn runs(argv: &[String], command: &[&str]) -> bool {
     let argv = if command == LOOKUP { argv.get(..command.len()).unwrap_or_default() } else { argv };
     argv == command
 }
 
-/// The doubt about a pass of this check that evidence is missing for.
+/// The inconclusive finding if evidence is missing that a pass of this check requires.
 pub(super) fn missing(case: &Case<'_>, check: &Check) -> Option<Finding> {
     let acts = check.minimum.contains(&Need::Acts).then(|| acts::unproved(case, check.scenarios)).flatten();
     let expected = table::expected(case, check.minimum);

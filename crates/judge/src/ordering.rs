@@ -1,13 +1,13 @@
-//! Order: pods come one after the other, go in reverse, are updated in reverse, and a name has one bearer at a time; and
-//! what of that the set's own policy lifts.
+//! Order: pods are created one after the other, deleted and updated in reverse order, and a name belongs to one pod at
+//! a time; and which of that the set's own policy lifts.
 //!
-//! Order is read from one watch's stream. Timestamps have a resolution of a second and come from two clocks, so they
-//! prove no order.
+//! Order is read from the stream of one watch. Timestamps do not prove order: they have a resolution of a second and
+//! come from two clocks.
 
-use crate::evidence::{Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Mark, PodLife, Scenario};
 
 use super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Assessment, Judged, judged},
     case::Case,
     minimum::Need,
@@ -43,28 +43,28 @@ pub(super) use serving::READY_MEANS_SERVING;
 pub(super) use starts::STARTS_IN_ORDINAL_ORDER;
 pub(super) use stuck::STUCK_ROLLOUT_RECOVERS;
 
-/// How far behind the controller may be in what it knows of pods: it acts on a copy that a watch keeps up to date, within
-/// milliseconds where all is well and within some seconds where the API server is busy or a watch has to be opened again.
+/// How old the controller's view of the pods may be, in microseconds. It acts on a cache that a watch keeps up to date:
+/// within milliseconds usually, within some seconds if the API server is busy or the watch must reconnect.
 const CACHE_LAG_US: u64 = 10_000_000;
 
-/// For how long, at least, it must have been watched that something does not happen: most of the second for which the
-/// scenarios stand still.
+/// The least time for which the absence of an event must have been observed, in microseconds: most of the second for
+/// which the scenarios stand still.
 const WATCHED_US: u64 = 800_000;
 
-/// Since when a pod does not serve any more, seen from a record at which it does not. Only of one that did before.
+/// Since when a pod no longer serves, as of a record at which it does not. The pod must have served before.
 fn lost(life: &PodLife, seq: u64) -> Option<Mark> {
     let unready = life.ready.iter().rfind(|change| change.since.seq <= seq).filter(|change| !change.value);
     let ends = [unready.map(|change| change.since), life.deleting, life.deleted];
     ends.into_iter().flatten().filter(|mark| mark.seq <= seq).min()
 }
 
-/// Whether the controller may not have known yet at one place what had happened at another one.
+/// Whether the controller may have acted at `at` before it knew what had happened at `happened`.
 fn is_news(case: &Case<'_>, happened: Mark, at: Mark) -> bool {
     case.lasted(happened, at).least_us <= CACHE_LAG_US
 }
 
-/// What follows from something that was done while a pod, Ready since a record, did not serve any more: a race where the
-/// controller may not have known yet.
+/// The finding about an act of the controller while a pod, Ready since a record, no longer served: a race if the
+/// controller may not have known that.
 fn done_without(case: &Case<'_>, done: &str, life: &PodLife, ready: Mark, at: Mark) -> Finding {
     let which = format!("{} (uid {})", life.name, short(&life.uid));
     let gone = life.deleted.is_some_and(|gone| gone.seq <= at.seq);
@@ -100,11 +100,11 @@ Usually wrong: nothing that a manifest can do; look for a second controller, or 
     judge: at_most_one_pod_per_ordinal,
 };
 
-fn at_most_one_pod_per_ordinal(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn at_most_one_pod_per_ordinal(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         for life in &case.timeline.pods {
             let at = life.added.seq;
-            for other in case.timeline.pods.bearing(&life.name, at).filter(|other| other.added.seq < at) {
+            for other in case.timeline.pods.alive_at(&life.name, at).filter(|other| other.added.seq < at) {
                 let ends =
                     other.deleted.map_or("was never seen to go".to_owned(), |gone| format!("went at #{}", gone.seq));
                 let (new, old) = (short(&life.uid), short(&other.uid));
@@ -120,7 +120,7 @@ fn at_most_one_pod_per_ordinal(evidence: &Evidence) -> Finding {
     })
 }
 
-/// How many pods bore each name.
+/// How many pods had each name.
 fn bearers(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
     let mut counts = Vec::new();
     for pod in case.subject.pods() {
@@ -140,7 +140,7 @@ fn bearers(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
     Ok(format!("pods that bore a name, one after the other: {}", counts.join(", ")))
 }
 
-/// A doubt, with the wait of that stretch of the log that was not met, where there was one: it says why.
+/// An inconclusive finding, with the unmet wait of that stretch of the log as its reason if there is one.
 fn left_open(case: &Case<'_>, reason: String, from: u64, to: u64) -> Finding {
     match case.unmet_wait(from, to) {
         Some(wait) => Finding::inconclusive(format!("{reason}: {wait}"), [from, wait.mark.seq]),

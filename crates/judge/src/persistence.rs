@@ -1,4 +1,4 @@
-//! Persistence: what is on a claim outlives its pod, and nothing outlives the run.
+//! Persistence: data on a claim outlives its pod, and nothing outlives the run.
 
 mod claims;
 mod rows;

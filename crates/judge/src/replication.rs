@@ -1,4 +1,4 @@
-//! Replication: replicas follow their source by its stable name, hold what it holds, and refuse everything else.
+//! Replication: replicas follow their source by its stable name, have the same data, and refuse all other writes.
 
 mod account;
 mod acknowledged;
@@ -15,12 +15,12 @@ mod semi_sync;
 mod tests;
 
 use crate::{
-    evidence::{Checkpoint, Evidence, Mark, Question, Scenario, Sql, SqlAnswer, Subject},
+    evidence::{Checkpoint, Mark, Question, Scenario, Sql, SqlAnswer, Subject},
     mysql::status::ReplicaStatus,
 };
 
 use super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Judged, all_of, judged},
     case::{Case, Seen, unasked},
     minimum::Need,
@@ -55,8 +55,8 @@ missing or its password is not taken (Last_IO_Error 1045); or a replica came bac
     judge: replicas_follow_by_stable_name,
 };
 
-fn replicas_follow_by_stable_name(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn replicas_follow_by_stable_name(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
         let mut replicas = Vec::new();
         for pod in case.subject.replica_pods() {
@@ -70,7 +70,7 @@ fn replicas_follow_by_stable_name(evidence: &Evidence) -> Finding {
     })
 }
 
-/// That every status that a replica gave at a moment is right; the records that show it.
+/// Checks every replication status of a replica at a checkpoint, and returns their records.
 fn follows(case: &Case<'_>, pod: &str, checkpoint: &Checkpoint) -> Judged<Vec<u64>> {
     let answers = case.answers(pod, Question::ReplicaStatus, checkpoint);
     let follows = all_of(answers.map(|answer| follows_by(case, answer, checkpoint)))?;
@@ -81,7 +81,8 @@ fn follows_by(case: &Case<'_>, answer: Seen<'_, Sql>, checkpoint: &Checkpoint) -
     let (channels, pod, seq) = (channels(answer)?, &answer.it.pod, answer.mark.seq);
     if let Some((thread, state)) = stopped(&channels) {
         let reason = format!("the {thread} of {pod} is `{state}` {} (#{seq}){}", during(checkpoint), errors(&channels));
-        // Whoever lost the source with its pod connects again within a second or so; not to have caught up is too long.
+        // A replica that lost the source with its pod reconnects within about a second; if it had not caught up, it did
+        // not.
         let may_be_about_to =
             state == "Connecting" && *checkpoint != Checkpoint::Replicating && !missed(case, pod, checkpoint);
         let found = if may_be_about_to { Finding::inconclusive } else { Finding::fail };
@@ -95,7 +96,7 @@ fn follows_by(case: &Case<'_>, answer: Seen<'_, Sql>, checkpoint: &Checkpoint) -
     Ok(seq)
 }
 
-/// The first thread that does not run, by name, and what it is. One that is about to connect is told of last.
+/// The first thread that is not running, with its state. A thread that is connecting comes last.
 fn stopped<'a>(channels: &[ReplicaStatus<'a>]) -> Option<(String, &'a str)> {
     let threads = channels.iter().flat_map(|channel| {
         let of = if channel.channel.is_empty() { String::new() } else { format!(" of channel `{}`", channel.channel) };
@@ -111,18 +112,18 @@ fn errors(channels: &[ReplicaStatus<'_>]) -> String {
     channels.iter().map(ReplicaStatus::errors).collect()
 }
 
-/// Whom all channels follow, for people.
+/// The sources of all channels, for people.
 fn hosts(channels: &[ReplicaStatus<'_>]) -> String {
     channels.iter().map(|channel| format!("`{}`", channel.host)).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether the replica was seen not to reach a barrier of this moment.
+/// Whether the replica failed to reach a barrier of this checkpoint.
 fn missed(case: &Case<'_>, pod: &str, checkpoint: &Checkpoint) -> bool {
     let mut barriers = case.answers(pod, Question::Barrier, checkpoint);
     barriers.any(|barrier| barrier.value("reached").is_ok_and(|reached| reached != "1"))
 }
 
-/// Whether a host is the primary's stable name, in full or as far as a pod's search list completes it.
+/// Whether a host is the primary's stable name, in full or in a form that a pod's search list completes.
 fn is_stable_name(subject: &Subject, host: &str) -> bool {
     let (pod, service, namespace) = (subject.primary(), &subject.service, &subject.namespace);
     let host = host.trim_end_matches('.');
@@ -136,7 +137,7 @@ fn is_stable_name(subject: &Subject, host: &str) -> bool {
     .any(|name| name.eq_ignore_ascii_case(host))
 }
 
-/// The channels that a server replicates by, of which a replica has one at least.
+/// The replication channels of a server, which must have at least one.
 fn channels<'a>(answer: Seen<'a, Sql>) -> Judged<Vec<ReplicaStatus<'a>>> {
     let channels: Vec<_> = answer.rows()?.iter().map(ReplicaStatus::of).collect();
     if channels.is_empty() {
@@ -146,14 +147,14 @@ fn channels<'a>(answer: Seen<'a, Sql>) -> Judged<Vec<ReplicaStatus<'a>>> {
     Ok(channels)
 }
 
-/// That the replica reached every barrier that it was asked for at this moment, the last one of which this is.
+/// Checks that the replica reached every barrier of this checkpoint, and returns the last one.
 fn reached_barrier(case: &Case<'_>, pod: &str, checkpoint: &Checkpoint) -> Judged<Mark> {
     let barriers = case.answers(pod, Question::Barrier, checkpoint);
     let last = || case.last_answer(pod, Question::ReplicaStatus, checkpoint);
     reached_all(case, barriers, last)?.ok_or_else(|| unasked(pod, Question::Barrier, checkpoint))
 }
 
-/// The same of these barriers; the last one of them.
+/// Checks that the replica reached each of these barriers, and returns the last one.
 fn reached_all<'a>(
     case: &Case<'a>,
     barriers: impl Iterator<Item = Seen<'a, Sql>>,
@@ -162,16 +163,16 @@ fn reached_all<'a>(
     Ok(all_of(barriers.map(|barrier| reached(case, barrier, &last)))?.pop())
 }
 
-/// Whether a replica reached a barrier which proves something.
+/// Whether a replica reached a barrier that proves something.
 fn has_reached<'a>(case: &Case<'a>, barrier: &Seen<'a, Sql>) -> bool {
-    barrier.value("reached").is_ok_and(|reached| reached == "1") && case.hollow(barrier).is_none()
+    barrier.value("reached").is_ok_and(|reached| reached == "1") && case.unproven(barrier).is_none()
 }
 
-/// That a replica reached a barrier which proves something; if not, its replication status may tell why.
+/// Checks that a replica reached a barrier that proves something. If it did not, its status may give the reason.
 fn reached<'a>(case: &Case<'a>, barrier: Seen<'a, Sql>, last: impl Fn() -> Judged<Seen<'a, Sql>>) -> Judged<Mark> {
     let seq = barrier.mark.seq;
     if barrier.value("reached")? == "1" {
-        return case.hollow(&barrier).map_or(Ok(barrier.mark), Err);
+        return case.unproven(&barrier).map_or(Ok(barrier.mark), Err);
     }
     let wanted = barrier.value("gtid_set").unwrap_or("the transactions of its source");
     let errors = last().and_then(channels).map_or(String::new(), |channels| errors(&channels));
@@ -208,15 +209,15 @@ and gone after a restart.",
 /// ER_OPTION_PREVENTS_STATEMENT: the server runs with --super-read-only, or MariaDB with --read-only.
 const OPTION_PREVENTS_STATEMENT: u16 = 1290;
 
-fn replicas_refuse_writes(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn replicas_refuse_writes(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
         let joined = case.subject.nth(case.subject.replicas);
         for pod in case.subject.replica_pods().chain([joined.clone()]) {
             if pod != joined {
                 assessment.check(case.last_answer(&pod, Question::TryWrite, &Checkpoint::Replicating));
             }
-            // All of them, whenever: one that was accepted is one too many.
+            // All attempts at any checkpoint: a single accepted write is a failure.
             for attempt in case.heard().filter(|sql| sql.pod == pod && sql.question == Question::TryWrite) {
                 let refused = assessment.check(refused(attempt));
                 assessment.cite(refused);

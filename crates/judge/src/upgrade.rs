@@ -1,8 +1,8 @@
-//! Upgrades of the cluster: what is the same before and after each step, and what may not be.
+//! Upgrades of the cluster: what must be the same before and after each step, and what may change.
 //!
-//! An upgrade takes the API server away, and with it the history of watches. So the state of the cluster and of the
-//! workload is read before the upgrade and after each of its steps, and two states that follow one another are compared
-//! by what the step between them explains. History, where there is some, tells the order of what happened within a step.
+//! An upgrade interrupts the API server and with it the watch history. So the state of cluster and workload is read
+//! before the upgrade and after each of its steps, and every two successive states are compared: differences need the
+//! step as an explanation. The history, as far as there is one, shows the order of events within a step.
 
 mod answers;
 mod compare;
@@ -29,7 +29,7 @@ pub(super) use moves::NODE_UPGRADE_MOVES_ONE_AT_A_TIME;
 pub(super) use untouched::CONTROL_PLANE_UPGRADE_TOUCHES_NO_POD;
 pub(super) use writes::WRITES_SURVIVE_THE_UPGRADE;
 
-/// The transactions that a server says it has.
+/// Parses the transactions that a server reports.
 fn executed(text: &str) -> Result<GtidSet, String> {
     text.parse().map_err(|error| format!("the GTID set cannot be read: {error}"))
 }

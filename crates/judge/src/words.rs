@@ -1,4 +1,4 @@
-//! The words that findings are put in.
+//! The wording of findings.
 
 use std::fmt;
 
@@ -14,25 +14,25 @@ pub(super) fn milliseconds(us: u64) -> String {
     if us < 1_000_000 { format!("{}.{} ms", us / 1_000, us / 100 % 10) } else { seconds(us) }
 }
 
-/// The first five of many, and how many there are.
+/// The first five items, with the total if there are more.
 pub(super) fn some_of<T: fmt::Display>(all: impl IntoIterator<Item = T>) -> String {
     let all: Vec<T> = all.into_iter().collect();
     five_of(&all, all.len())
 }
 
-/// The first five of so many.
+/// The first five items of `count`, with that total if there are more.
 pub(super) fn five_of<T: fmt::Display>(all: impl IntoIterator<Item = T>, count: usize) -> String {
     let first: Vec<String> = all.into_iter().take(5).map(|one| one.to_string()).collect();
     let first = first.join(", ");
     if count > 5 { format!("{first} … ({count} in all)") } else { first }
 }
 
-/// How often something was, for people.
+/// A number of times, for people.
 pub(super) fn times(count: usize) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
-/// A UID as far as people need it.
+/// A UID, shortened for people.
 pub(super) fn short(uid: &str) -> String {
     match uid.char_indices().nth(8) {
         Some((end, _)) => format!("{}…", &uid[..end]),
@@ -40,7 +40,7 @@ pub(super) fn short(uid: &str) -> String {
     }
 }
 
-/// A moment, for people.
+/// A checkpoint, for people.
 pub(super) fn during(checkpoint: &Checkpoint) -> String {
     match checkpoint {
         Checkpoint::Starting { pod, .. } => format!("while {pod} started"),
@@ -63,7 +63,7 @@ pub(super) fn during(checkpoint: &Checkpoint) -> String {
     }
 }
 
-/// What was asked of a server, for people: it follows "asked for".
+/// The subject of a question, for people, to follow "asked for".
 pub(super) fn topic(question: Question) -> &'static str {
     match question {
         Question::Ping => "an authenticated query",

@@ -1,26 +1,25 @@
-//! Findings that somebody has agreed to, with the reason beside the line.
+//! Findings that somebody accepted, with the reason in a comment beside the line.
 
 use super::source::Source;
 use super::{Finding, LintError, RULES};
 
-/// How an agreement begins, in a comment.
+/// How an acceptance begins in a comment.
 const MARK: &str = "steadfast: accept ";
 
-/// An agreement in a manifest: `# steadfast: accept RULE: reason`, on the line that a finding points to or on the one
-/// before it.
+/// An acceptance in a manifest: `# steadfast: accept RULE: reason`, on the line of a finding or on the line before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Agreement {
     source: usize,
-    /// Counted from 1.
+    /// The line, counted from 1.
     line: usize,
     rule: String,
     reason: String,
 }
 
-/// The agreements in these texts.
+/// Collects the acceptances in these texts.
 ///
 /// # Errors
-/// When one names no rule, or gives no reason.
+/// If one names no rule or gives no reason.
 pub(super) fn agreements(sources: &[Source]) -> Result<Vec<Agreement>, LintError> {
     let mut found = Vec::new();
     for (source, text) in sources.iter().enumerate() {
@@ -46,10 +45,10 @@ fn is_no_rule(id: &str) -> bool {
     RULES.iter().all(|rule| rule.id != id)
 }
 
-/// Refuses a name that no rule has.
+/// Refuses ids that are not ids of rules.
 ///
 /// # Errors
-/// When it is so.
+/// If there is such an id.
 pub(super) fn must_be_rules(ids: &[String]) -> Result<(), LintError> {
     match ids.iter().find(|id| is_no_rule(id)) {
         Some(rule) => Err(LintError::UnknownRule { rule: rule.clone(), place: "--accept: ".to_owned() }),
@@ -58,7 +57,7 @@ pub(super) fn must_be_rules(ids: &[String]) -> Result<(), LintError> {
 }
 
 impl Finding {
-    /// Why somebody agreed to it, if somebody did.
+    /// The reason of an acceptance that covers this finding, if there is one.
     pub(super) fn agreed<'a>(&self, sources: &[Source], agreements: &'a [Agreement]) -> Option<&'a str> {
         let line = sources[self.source].position(self.range.start).line;
         let covers = |it: &&Agreement| {

@@ -1,4 +1,4 @@
-//! Findings for people, in the form that rustc made known.
+//! Findings for people, in the style of rustc.
 
 use annotate_snippets::{AnnotationKind, Level as Shown, Renderer, Snippet};
 
@@ -6,7 +6,7 @@ use super::{Finding, Level, Linted, Summary};
 use crate::text::wrap;
 use crate::text::{in_line, without_commands};
 
-/// The findings with their colours, and how many there are.
+/// The findings in colour, with their totals.
 pub(super) fn render(linted: &Linted, width: usize) -> String {
     let renderer = Renderer::styled().term_width(width);
     let findings = linted.findings.iter().map(|finding| one(linted, finding, &renderer, width) + "\n\n");
@@ -28,7 +28,7 @@ fn one(linted: &Linted, finding: &Finding, renderer: &Renderer, width: usize) ->
     let title = level(finding.level).primary_title(in_line(&finding.message)).id(finding.rule.id);
     let caret = AnnotationKind::Primary.span(finding.range.clone()).label(&finding.label);
     let snippet = Snippet::source(&source.text).path(&source.name).annotation(caret);
-    // Beside the line numbers and the label; a text may be narrower than it has to be.
+    // Leaves room for line numbers and labels; a text may be narrower than necessary.
     let room = width.saturating_sub(16);
     let part = |label, text| Shown::NOTE.with_name(Some(label)).message(wrap(text, room).join("\n"));
     let rule = finding.rule;

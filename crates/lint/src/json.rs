@@ -10,9 +10,9 @@ struct Output<'a> {
     schema: u32,
     findings: Vec<Entry<'a>>,
     summary: Summary,
-    /// What somebody has agreed to.
+    /// Findings that somebody accepted.
     accepted: Vec<Accepted<'a>>,
-    /// Files that hold no objects.
+    /// Files without objects.
     passed_over: &'a [String],
 }
 
@@ -42,7 +42,7 @@ pub(super) fn render(linted: &Linted) -> String {
     let findings = linted.findings.iter().map(|finding| entry(linted, finding)).collect();
     let accepted = linted.accepted.iter().map(|(it, reason)| Accepted { finding: entry(linted, it), reason }).collect();
     let output = Output { schema: 1, findings, summary: linted.summary(), accepted, passed_over: &linted.passed_over };
-    // Strings and numbers only: nothing in it can fail.
+    // The output has only strings and numbers, so serializing cannot fail.
     serde_json::to_string_pretty(&output).unwrap_or_default() + "\n"
 }
 

@@ -1,4 +1,4 @@
-//! Follows a kustomization to the local files that it is made from, without rendering it.
+//! Follows a kustomization to its local files, without rendering it.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -8,15 +8,15 @@ use serde_json::Value;
 use crate::manifest::{Dialect, kustomization_file, objects, read};
 use crate::object::items;
 
-/// The files below a kustomization.
+/// The files of a kustomization.
 #[derive(Debug)]
 pub(super) struct Tree {
-    /// The resources, in the order in which they are listed.
+    /// The resources, in the listed order.
     pub resources: Vec<PathBuf>,
     /// The patches.
     pub patches: Vec<PathBuf>,
-    /// Whether the kustomization comes to just these resources, so that nothing has to render it. What this program
-    /// does not know, and what is missing or broken, is left to kustomize, which has the better words for it.
+    /// Whether the kustomization only lists these resources, so that it needs no rendering. Anything unknown, missing
+    /// or broken is left to kustomize, which has better error messages.
     pub plain: bool,
     entered: BTreeSet<PathBuf>,
 }
@@ -66,7 +66,7 @@ impl Tree {
             self.enter(&path);
             return;
         }
-        // kustomize refuses a file outside of the kustomization's folder, and fetches what is no path.
+        // kustomize refuses a file outside of the kustomization's folder, and fetches an entry that is not a path.
         let inside = Path::new(entry).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         self.plain &= inside && path.is_file();
         if path.is_file() {
@@ -79,7 +79,7 @@ impl Tree {
 mod tests {
     use super::*;
 
-    /// The tree of a kustomization beside a base and two files.
+    /// The tree of a kustomization next to a base and two files.
     fn tree(kustomization: &str) -> (bool, Vec<String>, Vec<String>) {
         let folder = tempfile::tempdir().expect("a folder");
         let files = [

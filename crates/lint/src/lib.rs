@@ -1,6 +1,7 @@
-//! Judges manifests without a cluster: what they lack to run, to keep their rows and to replicate, and the line to mend.
+//! Judges manifests without a cluster: what they lack to run, to keep their rows and to replicate, and which line to
+//! fix.
 //!
-//! Reading is apart from judging: [`lint`] reads, and all else is a function of what was read.
+//! Only [`lint`] does I/O: it reads. Everything else is a pure function of what was read.
 
 mod accept;
 mod for_people;
@@ -30,14 +31,14 @@ use steadfast_model::{Choice, image, object, text};
 
 pub use rules::{Level, RULES, Rule};
 
-/// How findings are written.
+/// The output format of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For people: each with its line and a caret.
+    /// For people: each finding with its line and a caret.
     Text,
     /// For programs: `{"schema":1,"findings":[…],"summary":{…}}`.
     Json,
-    /// For code hosts: SARIF 2.1.0, as code scanning takes it.
+    /// For code hosts: SARIF 2.1.0, as code scanning accepts it.
     Sarif,
 }
 
@@ -49,12 +50,12 @@ impl Choice for Format {
     ];
 }
 
-/// What a rule found.
+/// A finding of a rule.
 #[derive(Debug)]
 pub struct Finding {
     /// The rule.
     pub rule: &'static Rule,
-    /// How bad it is.
+    /// The severity.
     pub level: Level,
     /// Kind and name of the object.
     pub object: String,
@@ -65,19 +66,19 @@ pub struct Finding {
     range: Range<usize>,
 }
 
-/// What came of the manifests.
+/// The result for some manifests.
 #[derive(Debug)]
 pub struct Linted {
-    /// What was found, by file and line.
+    /// The findings, by file and line.
     pub findings: Vec<Finding>,
-    /// What somebody has agreed to, each with the reason.
+    /// Findings that somebody accepted, each with the reason.
     pub accepted: Vec<(Finding, String)>,
     objects: usize,
     sources: Vec<Source>,
     passed_over: Vec<String>,
 }
 
-/// How many findings there are of each level.
+/// The number of findings of each level.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Errors.
@@ -89,28 +90,28 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether there is a finding of this level, or a worse one.
+    /// Whether there is a finding of this level or a worse one.
     pub fn has(&self, level: Level) -> bool {
         let of = [(Level::Error, self.errors), (Level::Warning, self.warnings), (Level::Note, self.notes)];
         of.iter().any(|(one, count)| *one <= level && *count > 0)
     }
 }
 
-/// Manifests that cannot be judged.
+/// Why manifests cannot be judged.
 #[derive(Debug, thiserror::Error)]
 pub enum LintError {
     /// They cannot be read.
     #[error(transparent)]
     Manifests(#[from] ManifestError),
-    /// An agreement names no rule.
+    /// An acceptance names no rule.
     #[error("{place}there is no rule `{rule}`; there is {known}", known = known_rules())]
     UnknownRule {
         /// The name.
         rule: String,
-        /// Where it stands.
+        /// The place of the acceptance.
         place: String,
     },
-    /// An agreement gives no reason.
+    /// An acceptance gives no reason.
     #[error("{file}, line {line}: say why {rule} is accepted: `# steadfast: accept {rule}: REASON`")]
     NoReason {
         /// The file.
@@ -120,7 +121,7 @@ pub enum LintError {
         /// The rule.
         rule: String,
     },
-    /// There is nothing to judge: to say that all is well would hide a wrong path.
+    /// There is no StatefulSet: reporting success would hide a wrong path.
     #[error("{path} holds no StatefulSet ({objects}); give the manifests of one")]
     NoStatefulSet {
         /// The path.
@@ -130,11 +131,12 @@ pub enum LintError {
     },
 }
 
-/// Judges kustomizations, folders, files, charts, or standard input. `kubectl` is called only for a kustomization that does
-/// more than list resources. Findings of the rules in `accept`, and those that a comment accepts, are set apart.
+/// Judges kustomizations, folders, files, charts, or standard input. `kubectl` is called only for a kustomization that
+/// does more than list resources. Findings of the rules in `accept`, and those that a comment accepts, are kept
+/// separate.
 ///
 /// # Errors
-/// When the manifests cannot be read, or hold no StatefulSet.
+/// If the manifests cannot be read, or if they have no StatefulSet.
 pub async fn lint(sources: &Sources, accept: &[String], kubectl: &str) -> Result<Linted, LintError> {
     accept::must_be_rules(accept)?;
     let input = read::read(sources, kubectl).await?;
@@ -169,10 +171,10 @@ impl Finding {
     }
 }
 
-/// What the rules find.
+/// Applies the rules.
 fn judge(input: Input) -> Linted {
     let mut findings: Vec<Finding> = Vec::new();
-    // Another application beside the servers is not judged; where there is no server at all, every set may be one.
+    // Other applications next to a server are not judged. Without any known server, every set may be one.
     let (servers, others): (Vec<Set<'_>>, Vec<Set<'_>>) =
         Set::of(&input.objects).partition(|set| !set.servers().is_empty());
     for set in if servers.is_empty() { others } else { servers } {
@@ -184,7 +186,7 @@ fn judge(input: Input) -> Linted {
                 let label = if place.exact { hit.label } else { format!("in this object, as patched: {}", hit.label) };
                 let level = hit.level.unwrap_or(rule.level);
                 let finding = Finding { rule, level, object, message: hit.message, label, source, range };
-                // Sets that share a Service have its faults in common.
+                // Sets that share a Service share its faults, which are reported once.
                 if !findings.iter().any(|known| known.says_the_same_as(&finding)) {
                     findings.push(finding);
                 }
@@ -201,7 +203,7 @@ fn judge(input: Input) -> Linted {
     }
 }
 
-/// The bytes to point at: in a text of several lines those words that the hit is about.
+/// The bytes to point at: in a text of several lines, the words that the hit is about.
 fn spoken_of(text: &str, place: &Place, hit: &Hit<'_>) -> Range<usize> {
     let whole = hit.object.value.pointer(&hit.pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
     let found = hit.words.as_deref().filter(|words| place.exact && whole.contains(words)).and_then(|words| {
@@ -213,13 +215,13 @@ fn spoken_of(text: &str, place: &Place, hit: &Hit<'_>) -> Range<usize> {
 }
 
 impl Linted {
-    /// How many findings there are of each level.
+    /// The number of findings of each level.
     pub fn summary(&self) -> Summary {
         let count = |level| self.findings.iter().filter(|finding| finding.level == level).count();
         Summary { errors: count(Level::Error), warnings: count(Level::Warning), notes: count(Level::Note) }
     }
 
-    /// The findings as a text, for people in lines of at most so many characters.
+    /// Renders the findings as a text; for people in lines of at most `width` characters.
     pub fn render(&self, format: Format, width: usize) -> String {
         match format {
             Format::Text => for_people::render(self, width),
@@ -232,7 +234,8 @@ impl Linted {
         &self.sources[finding.source]
     }
 
-    /// Where programs are pointed to. Rendered lines are in no file: the kustomization's first one stands for them.
+    /// The place of a finding for programs. A rendered line is in no file: the first line of the kustomization stands
+    /// for it.
     fn spot(&self, finding: &Finding) -> Spot<'_> {
         let source = self.source(finding);
         match &source.stands_for {

@@ -1,5 +1,5 @@
-//! Manifests from a kustomization, a folder of YAML or a single file, as untyped objects: what a user wrote reaches the
-//! API server field for field.
+//! Manifests from a kustomization, a folder of YAML files or a single file, as untyped objects: every field that a user
+//! wrote reaches the API server.
 
 mod affinity;
 mod mount;
@@ -23,7 +23,7 @@ pub use sources::Sources;
 pub(crate) use sources::{Text, kustomization, kustomization_file, read, texts};
 pub(crate) use yaml::{Dialect, Placed, objects, step};
 
-/// The default manifests travel inside the program, so that it needs no checkout to run.
+/// The default manifests are part of the program, so that it runs without a checkout.
 const BUILT_IN: [(&str, &str); 7] = [
     ("seed/kustomization.yaml", include_str!("../../../manifests/seed/kustomization.yaml")),
     ("seed/service.yaml", include_str!("../../../manifests/seed/service.yaml")),
@@ -34,13 +34,13 @@ const BUILT_IN: [(&str, &str); 7] = [
     ("overlay/server.yaml", include_str!("../../../manifests/overlay/server.yaml")),
 ];
 
-/// The names that make a file a kustomization.
+/// The names of kustomization files.
 pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// One object of the manifests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
-    /// Where it was read from, for messages.
+    /// Its source, for messages.
     pub origin: String,
     /// The object.
     pub object: Value,
@@ -66,48 +66,48 @@ impl Manifest {
         self.text("/metadata/name")
     }
 
-    /// Whether it is a Namespace, which a run makes itself.
+    /// Whether it is a Namespace, which a run creates itself.
     pub fn is_namespace(&self) -> bool {
         self.kind() == "Namespace" && self.text("/apiVersion") == "v1"
     }
 }
 
-/// Manifests that cannot be used.
+/// Why manifests cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// The path leads nowhere.
+    /// The path cannot be read.
     #[error("cannot read the manifests {path}: {source}; give a kustomization, a folder of YAML files, or one file")]
     Unreadable {
         /// The path.
         path: PathBuf,
-        /// What happened.
+        /// The cause.
         source: std::io::Error,
     },
-    /// There is no YAML in the folder.
+    /// The folder has no YAML files.
     #[error("{path} holds no .yaml, .yml or .json file and no kustomization; give the folder that holds the manifests")]
     Empty {
         /// The folder.
         path: PathBuf,
     },
-    /// Standard input, where the manifests are needed twice.
+    /// Standard input, although the manifests are needed twice.
     #[error(
         "manifests from standard input can be read only once, and an upgrade reads them again afterwards; keep them in a file"
     )]
     Piped,
-    /// An address.
+    /// A URL.
     #[error("{url} is an address, and manifests are read from files: curl -fsSL {url} | steadfast lint -")]
     Url {
-        /// The address.
+        /// The URL.
         url: String,
     },
-    /// The text is in another form than UTF-8.
+    /// The text is not UTF-8.
     #[error("{origin} is {what}; give it as text: {mend}")]
     Encoded {
         /// The file.
         origin: String,
-        /// What it is.
+        /// The encoding found.
         what: &'static str,
-        /// The command that makes text of it.
+        /// The command that converts it to text.
         mend: String,
     },
     /// A chart that could not be rendered.
@@ -120,20 +120,20 @@ pub enum ManifestError {
         chart: PathBuf,
         /// The arguments that render it.
         command: String,
-        /// Why it could not.
+        /// The reason.
         reason: String,
     },
-    /// A template that was not rendered.
+    /// An unrendered template of a chart.
     #[error(
         "{origin} is a template of a Helm chart and holds `{found}`; render it: helm template CHART | steadfast lint -"
     )]
     Unrendered {
         /// The file.
         origin: String,
-        /// What is to be put in.
+        /// The placeholder.
         found: String,
     },
-    /// A template of OpenShift.
+    /// An OpenShift template.
     #[error(
         "{origin} holds a Template of OpenShift; fill it in: oc process --local -f {origin} -o yaml | steadfast lint -"
     )]
@@ -149,14 +149,14 @@ pub enum ManifestError {
         /// Line, column and reason.
         reason: String,
     },
-    /// Two objects stand in one document.
+    /// Two objects in one document.
     #[error(
         "{origin}, line {line}: `{key}` stands a second time in one object; begin the next object with a line `---`"
     )]
     Joined {
         /// The file.
         origin: String,
-        /// The line of the second one.
+        /// The line of the repeated key.
         line: usize,
         /// The key.
         key: &'static str,
@@ -171,31 +171,31 @@ pub enum ManifestError {
         /// What is missing.
         field: &'static str,
     },
-    /// kustomize refused.
+    /// kustomize failed.
     #[error("`{program} kustomize {path}` failed: {reason}")]
     Kustomize {
         /// The kubectl that was called.
         program: String,
         /// The kustomization.
         path: PathBuf,
-        /// What it said.
+        /// Its error message.
         reason: String,
     },
 }
 
-/// Manifests, and the files beside them that hold none.
+/// Manifests, and the files among them that have none.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Loaded {
     /// The objects.
     pub manifests: Vec<Manifest>,
-    /// Files that were passed over, such as a chart's values.
+    /// Files without objects, such as a chart's values.
     pub passed_over: Vec<String>,
 }
 
-/// Reads manifests; without a path those built in: the seed with its overlay.
+/// Reads manifests. Without a path it reads the built-in ones: the seed with its overlay.
 ///
 /// # Errors
-/// When there is nothing to read, or what is there is not a list of Kubernetes objects.
+/// If there is nothing to read, or if it is not a list of Kubernetes objects.
 pub async fn load(sources: &Sources, kubectl: &str) -> Result<Loaded, ManifestError> {
     let mut loaded = Loaded::default();
     if sources.paths.is_empty() {
@@ -235,16 +235,16 @@ fn unreadable(path: &Path, source: std::io::Error) -> ManifestError {
     ManifestError::Unreadable { path: path.to_owned(), source }
 }
 
-/// Parses a stream of YAML documents or JSON values as kubectl would: `on` is true, `0755` is octal, of a repeated key
-/// the last one counts, a List is what it lists.
+/// Parses a stream of YAML documents or JSON values as kubectl does: `on` is true, `0755` is octal, the last of
+/// repeated keys counts, and a List stands for its items.
 ///
 /// # Errors
-/// When the text is not YAML or a document is not a Kubernetes object.
+/// If the text is not YAML or a document is not a Kubernetes object.
 pub fn parse(origin: &str, text: &str) -> Result<Vec<Manifest>, ManifestError> {
     Ok(manifests_of(&Text::alone(origin, text))?.unwrap_or_default())
 }
 
-/// The objects of a text as they can be applied: under a name of their own.
+/// The objects of a text, all of which must have a name to be applied.
 fn manifests_of(text: &Text) -> Result<Option<Vec<Manifest>>, ManifestError> {
     let Some(objects) = objects_of(text, Dialect::Kubectl)? else { return Ok(None) };
     let nameless = |it: &&Placed| object::text(&it.value, "/metadata/name").is_none();
@@ -255,7 +255,7 @@ fn manifests_of(text: &Text) -> Result<Option<Vec<Manifest>>, ManifestError> {
     Ok(Some(objects.into_iter().map(|object| Manifest::of(&text.name, object)).collect()))
 }
 
-/// The objects of a text; none where it is a file of a folder that holds something else.
+/// The objects of a text; `None` if it is a file of a folder and has something else.
 pub fn objects_of(text: &Text, dialect: Dialect) -> Result<Option<Vec<Placed>>, ManifestError> {
     let origin = &text.name;
     let unrendered = |found: &str| ManifestError::Unrendered { origin: origin.clone(), found: found.to_owned() };
@@ -289,19 +289,19 @@ pub fn objects_of(text: &Text, dialect: Dialect) -> Result<Option<Vec<Placed>>, 
     Ok(Some(objects))
 }
 
-/// Whether a text that is no YAML was meant to hold objects.
+/// Whether a text that is not valid YAML was meant to have objects.
 fn speaks_of_objects(text: &str) -> bool {
     text.contains("apiVersion")
 }
 
-/// What a template of a chart leaves to be put in.
+/// The first placeholder in a chart's template.
 fn placeholder(text: &str) -> Option<&str> {
     let begin = text.find("{{")?;
     let end = begin + text[begin..].find("}}")? + 2;
     Some(&text[begin..end]).filter(|found| !found.contains('\n'))
 }
 
-/// Refuses a document that lacks what every Kubernetes object has.
+/// Refuses a document that lacks a mandatory field of Kubernetes objects.
 fn must_be_object(origin: &str, object: &Placed) -> Result<(), ManifestError> {
     let is_there = |pointer| object::text(&object.value, pointer).is_some();
     let missing = [("apiVersion", "/apiVersion"), ("kind", "/kind"), ("metadata.name", "/metadata/name")]

@@ -8,24 +8,24 @@ use serde_json::Value;
 
 use crate::object::text;
 
-/// One object and where its fields stand.
+/// An object with the places of its fields.
 #[derive(Debug)]
 pub(super) struct Object {
     pub value: Value,
-    /// By JSON pointer.
+    /// The places, by JSON pointer.
     pub places: BTreeMap<String, Place>,
-    /// Keys that stand more than once in one map, by JSON pointer, each where it stands again.
+    /// Keys that are repeated in one map, by JSON pointer, with the place of each repetition.
     pub repeated: Vec<(String, Place)>,
 }
 
-/// Where a field stands.
+/// The place of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Which of the sources.
+    /// The index of the source.
     pub source: usize,
     /// The bytes to point at.
     pub range: Range<usize>,
-    /// Whether the field itself stands there, and not only its object.
+    /// Whether this is the place of the field itself, and not only of its object.
     pub exact: bool,
 }
 
@@ -39,7 +39,7 @@ impl Object {
         named("/metadata/name").or_else(|| named("/metadata/generateName")).unwrap_or_default()
     }
 
-    /// Where a field stands, or the nearest one above it.
+    /// The place of a field, or of its nearest ancestor.
     pub(super) fn place(&self, pointer: &str) -> Option<&Place> {
         let mut pointer = pointer;
         loop {
@@ -52,7 +52,7 @@ impl Object {
     }
 }
 
-/// A path as people and code hosts write it: without detours, and relative where it lies below the current folder.
+/// A path as people and code hosts write it: normalized, and relative if it lies below the current folder.
 pub(super) fn shown(path: &Path) -> String {
     let mut clean = PathBuf::new();
     for part in path.components() {

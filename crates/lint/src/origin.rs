@@ -1,4 +1,4 @@
-//! From the fields of a rendered kustomization back to the files that they come from.
+//! Maps the fields of a rendered kustomization back to the files that they come from.
 
 use serde_json::Value;
 
@@ -7,20 +7,20 @@ use super::object_places::{Object, Place, shown};
 use super::source::Source;
 use crate::manifest::{self, Dialect, step};
 
-/// The objects and patches in the files that a kustomization names.
+/// The objects and patches in the files of a kustomization.
 ///
-/// A rendered object is one of these by kind and name. Its field stands where a file gives the same value; members of
-/// lists are matched by what Kubernetes merges them by. A field that nothing but an inline patch or a generator gave is
-/// placed at its object's name, and an object that no file has, because its name was changed or it was generated, stays
-/// where it was rendered.
+/// A rendered object is matched by kind and name. Its field is placed where a file has the same value; list items are
+/// matched by the keys by which Kubernetes merges them. A field that comes from an inline patch or a generator is
+/// placed at its object's name. An object that is in no file, because it was renamed or generated, keeps its rendered
+/// place.
 #[derive(Debug)]
 pub(super) struct Origins {
     objects: Vec<Object>,
 }
 
 impl Origins {
-    /// Reads the files of a kustomization: resources first, then patches. Places count the texts from `known` on. kustomize
-    /// has read the files before, so what is not a list of objects, such as a JSON patch, is passed over.
+    /// Reads the files of a kustomization, resources first, then patches. Source indexes start at `known`. kustomize
+    /// has already read the files, so a file that is not a list of objects, such as a JSON patch, is skipped.
     pub(super) fn read(tree: &Tree, known: usize) -> (Self, Vec<Source>) {
         let (mut list, mut sources) = (Vec::new(), Vec::new());
         for file in tree.resources.iter().chain(&tree.patches) {
@@ -46,8 +46,8 @@ impl Origins {
     }
 }
 
-/// Where a field comes from: the first file that has the same value there, or for a map or a list that was merged, the
-/// last one that has a part of it.
+/// The origin of a field: the first file with the same value, or for a merged map or list the last file with a part of
+/// it.
 fn origin<'a>(originals: &[&'a Object], rendered: &Value, pointer: &str) -> Option<&'a Place> {
     let value = rendered.pointer(pointer)?;
     let found: Vec<(&Object, String)> =
@@ -77,11 +77,11 @@ fn counterpart(rendered: &Value, original: &Value, pointer: &str) -> Option<Stri
     Some(path)
 }
 
-/// The step in `there` that leads to what the step `token` leads to in `here`.
+/// The segment in `there` that leads to what the segment `token` leads to in `here`.
 fn member(here: &Value, there: &Value, token: &str) -> Option<String> {
     let (Value::Array(items), Value::Array(others)) = (here, there) else { return Some(format!("/{token}")) };
     let item = items.get(token.parse::<usize>().ok()?)?;
-    // What lists of a pod are merged by, and what claim templates are known by.
+    // The keys by which Kubernetes merges lists of a pod, and the name of a claim template.
     let key = ["/mountPath", "/containerPort", "/port", "/name", "/metadata/name"]
         .into_iter()
         .find(|key| item.pointer(key).is_some());
@@ -149,7 +149,7 @@ metadata: {name: generated-7f3a5c}
         input.add(&Text::alone(name, text), Dialect::Kustomize).expect("YAML");
     }
 
-    /// The texts, read as one after the other, and the origins of the last one's objects in those before it.
+    /// These texts, read in order, with the objects of the last one mapped to those before it.
     fn placed() -> Input {
         let mut input = Input::default();
         for (name, text) in [("base.yaml", BASE), ("patch.yaml", PATCH)] {

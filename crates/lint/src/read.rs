@@ -1,4 +1,4 @@
-//! Reads what is linted: objects with the places of their fields. This is the only part of the room that does I/O.
+//! Reads what is linted: objects with the places of their fields. Only this part of lint does I/O.
 
 use std::ops::Range;
 use std::path::Path;
@@ -14,14 +14,14 @@ use crate::manifest::{self, Dialect, ManifestError, Placed, Sources, Text, objec
 pub(super) struct Input {
     pub sources: Vec<Source>,
     pub objects: Vec<Object>,
-    /// Files beside them that hold no objects.
+    /// Files without objects.
     pub passed_over: Vec<String>,
 }
 
 /// Reads kustomizations, folders, files, charts, or `-` for standard input.
 ///
 /// A kustomization that only lists resources is followed to its files. Any other is rendered by `kubectl kustomize`,
-/// and each field is then looked for in the files that the kustomization names; see [`Origins`].
+/// and each field is then looked up in the files that the kustomization names; see [`Origins`].
 pub(super) async fn read(sources: &Sources, kubectl: &str) -> Result<Input, ManifestError> {
     let mut input = Input::default();
     for path in &sources.paths {
@@ -66,7 +66,7 @@ impl Input {
         Ok(())
     }
 
-    /// Adds a text and the objects in it.
+    /// Adds a text and its objects.
     pub(super) fn add(&mut self, text: &Text, dialect: Dialect) -> Result<(), ManifestError> {
         let Some(objects) = objects_of(text, dialect)? else {
             self.passed_over.push(text.name.clone());
@@ -79,7 +79,7 @@ impl Input {
 }
 
 impl Object {
-    /// An object of the source with this number.
+    /// An object of the source with this index.
     pub(super) fn of(placed: Placed, source: usize) -> Self {
         let place = |range: Range<usize>| Place { source, range, exact: true };
         Self {
@@ -104,7 +104,7 @@ mod tests {
         folder
     }
 
-    /// What is read with a kubectl that is not there.
+    /// Reads files without a usable kubectl.
     async fn read_here(files: &[(&str, &str)]) -> Result<Input, ManifestError> {
         let folder = folder(files);
         read(&Sources::of(Some(folder.path().to_owned())), "/nowhere/kubectl").await

@@ -1,7 +1,7 @@
-//! The rules, in the order in which people read them. Each looks at one StatefulSet among the objects beside it.
+//! The rules, in the order of the documentation. Each looks at one StatefulSet and the objects beside it.
 //!
-//! A rule that cannot know stays silent: lint sees neither the cluster nor what lies inside images, Secrets and
-//! ConfigMaps that the manifests do not bring.
+//! A rule that cannot know stays silent: lint sees neither the cluster nor the content of images, nor Secrets and
+//! ConfigMaps that are not among the manifests.
 
 mod bad_days;
 mod network;
@@ -20,15 +20,15 @@ use steadfast_model::Choice;
 
 use super::set::{Hit, Set};
 
-/// How bad it is.
+/// The severity of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// It does not run, loses data, or does not do what a StatefulSet is for.
     Error,
-    /// It runs, and goes wrong on a bad day, or depends on what lint cannot see.
+    /// It runs but fails on a bad day, or it depends on what lint cannot see.
     Warning,
-    /// It may be meant so.
+    /// It may be intended.
     Note,
 }
 
@@ -40,22 +40,22 @@ impl Choice for Level {
     ];
 }
 
-/// Something that manifests can have wrong.
+/// A rule about a mistake that manifests can have.
 #[derive(Debug)]
 pub struct Rule {
-    /// In kebab-case, for ever.
+    /// The id in kebab-case; it never changes.
     pub id: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub level: Level,
-    /// What is looked for, in a few words.
+    /// What it looks for, in a few words.
     pub summary: &'static str,
-    /// Why it matters, and with it why it has this level.
+    /// Why it matters, and why it has this level.
     pub why: &'static str,
-    /// What to do.
+    /// How to fix it.
     pub fix: &'static str,
-    /// Where it is written.
+    /// The source.
     pub source: &'static str,
-    /// What there is to tell of a set.
+    /// Finds the rule's hits in a set.
     pub(super) find: for<'a> fn(&Set<'a>) -> Vec<Hit<'a>>,
 }
 

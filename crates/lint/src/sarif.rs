@@ -1,4 +1,4 @@
-//! Findings for code hosts: SARIF 2.1.0, with all that GitHub's code scanning asks for
+//! Findings for code hosts: SARIF 2.1.0 with everything that GitHub's code scanning requires
 //! (<https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support-for-code-scanning>).
 
 use serde_json::{Value, json};
@@ -56,13 +56,13 @@ fn result(linted: &Linted, finding: &Finding) -> Value {
     })
 }
 
-/// A message as its readers show it: in one line, and without links
-/// (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html#_Toc34317464>), which names may be written like.
+/// A message for SARIF readers: on one line, and without links, because names may look like one
+/// (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html#_Toc34317464>).
 fn message(text: &str) -> String {
     in_line(text).replace("](", "] (")
 }
 
-/// A path as a URI reference: relative ones stay so.
+/// A path as a URI reference; a relative path stays relative.
 fn uri(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     let encoded: String = path

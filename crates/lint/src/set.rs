@@ -1,4 +1,4 @@
-//! A StatefulSet among the other objects, as rules ask about it.
+//! A StatefulSet among the other objects, with the queries that rules need.
 
 use serde_json::Value;
 
@@ -8,17 +8,17 @@ use crate::image::Image;
 use crate::manifest;
 use crate::object::{items, strings, text};
 
-/// What all pointers into a pod begin with.
+/// The prefix of all pointers into a pod.
 pub(super) const POD: &str = "/spec/template/spec";
 
-/// A StatefulSet and what stands beside it.
+/// A StatefulSet and the objects beside it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Set<'a> {
     pub object: &'a Object,
     all: &'a [Object],
 }
 
-/// Something to tell of a field.
+/// A mistake at a field.
 #[derive(Debug)]
 pub(super) struct Hit<'a> {
     pub object: &'a Object,
@@ -26,11 +26,11 @@ pub(super) struct Hit<'a> {
     pub pointer: String,
     /// What is wrong.
     pub message: String,
-    /// The same in a few words, beside the field.
+    /// The same in a few words, for the place of the field.
     pub label: String,
-    /// How bad it is here, where that is not as bad as the rule says.
+    /// The severity here, if it is lower than the rule's.
     pub level: Option<Level>,
-    /// The words in the field's text to point at, where it has several lines.
+    /// The words to point at, if the field's text has several lines.
     pub words: Option<String>,
 }
 
@@ -44,12 +44,12 @@ impl<'a> Hit<'a> {
         Self { object, pointer: pointer.into(), message: message.into(), label: label.into(), level: None, words: None }
     }
 
-    /// The same, as bad as this.
+    /// The same hit with this severity.
     pub(super) fn at(self, level: Level) -> Self {
         Self { level: Some(level), ..self }
     }
 
-    /// The same, pointing at these words of the field's text.
+    /// The same hit, pointing at these words of the field's text.
     pub(super) fn on(self, words: impl Into<String>) -> Self {
         Self { words: Some(words.into()), ..self }
     }
@@ -74,13 +74,13 @@ impl<'a> Set<'a> {
         self.object.value.pointer(pointer).and_then(Value::as_u64)
     }
 
-    /// How many pods there are: 1, where the manifest does not say. A number in quotes is meant as one.
+    /// The number of pods, 1 by default. A quoted number counts as a number.
     pub(super) fn replicas(&self) -> u64 {
         let quoted = || text(&self.object.value, "/spec/replicas")?.parse().ok();
         self.number("/spec/replicas").or_else(quoted).unwrap_or(1)
     }
 
-    /// The objects of a kind that this set can see: those of its namespace, where both name one.
+    /// The objects of a kind in the set's namespace. An object without a namespace may be in any.
     pub(super) fn beside(&self, kind: &'a str) -> impl Iterator<Item = &'a Object> {
         let here = self.object;
         let namespace = |object: &'a Object| text(&object.value, "/metadata/namespace");
@@ -101,20 +101,20 @@ impl<'a> Set<'a> {
         self.named("Service", text(&self.object.value, "/spec/serviceName")?)
     }
 
-    /// Whether a selector, at a pointer into an object, chooses the pods of this set. An empty one chooses none.
+    /// Whether a selector, at a pointer into an object, selects the pods of this set. An empty one selects none.
     pub(super) fn is_selected_by(&self, object: &Object, pointer: &str) -> bool {
         let (wanted, labels) =
             (strings(&object.value, pointer), strings(&self.object.value, "/spec/template/metadata/labels"));
         !wanted.is_empty() && wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
     }
 
-    /// The Services that lead to the pods of this set.
+    /// The Services that select the pods of this set.
     pub(super) fn services(&self) -> impl Iterator<Item = &'a Object> {
         let set = *self;
         self.beside("Service").filter(move |service| set.is_selected_by(service, "/spec/selector"))
     }
 
-    /// The budgets that name the pods of this set by their labels.
+    /// The PodDisruptionBudgets whose labels select the pods of this set.
     pub(super) fn budgets(&self) -> impl Iterator<Item = &'a Object> {
         let set = *self;
         self.beside("PodDisruptionBudget").filter(move |it| set.is_selected_by(it, "/spec/selector/matchLabels"))
@@ -125,7 +125,7 @@ impl<'a> Set<'a> {
         self.list("containers")
     }
 
-    /// Containers that run before the others, or beside them from the start.
+    /// The pod's init containers, including sidecars.
     pub(super) fn init_containers(&self) -> impl Iterator<Item = Container<'a>> {
         self.list("initContainers")
     }
@@ -139,13 +139,13 @@ impl<'a> Set<'a> {
             .into_iter()
     }
 
-    /// The containers that run a MySQL server, by the rule that `run` has too.
+    /// The containers that run a MySQL server, by the same rule as in `run`.
     pub(super) fn servers(&self) -> Vec<Container<'a>> {
         let places = self.object.value.pointer(POD).map(manifest::servers).unwrap_or_default();
         self.containers().enumerate().filter(|(place, _)| places.contains(place)).map(|(_, it)| it).collect()
     }
 
-    /// The volumes of a container, each with the path at which it is.
+    /// The volumes of a container, each with its mount path.
     pub(super) fn volumes(&self, container: &Container<'a>) -> impl Iterator<Item = (&'a str, &'a Value)> {
         let volumes: Vec<&Value> = items(&self.object.value, "/spec/template/spec/volumes").collect();
         items(container.value, "/volumeMounts").filter_map(move |mount| {
@@ -154,7 +154,7 @@ impl<'a> Set<'a> {
         })
     }
 
-    /// The files that a container has from ConfigMaps of the manifests: the ConfigMap, the file's name, and its content.
+    /// The files that a container mounts from ConfigMaps of the manifests: ConfigMap, file name and content.
     pub(super) fn files(&self, container: &Container<'a>) -> impl Iterator<Item = (&'a Object, &'a str, &'a str)> {
         let set = *self;
         let maps = self.volumes(container).filter_map(move |(_, volume)| set.config_map(volume));
@@ -164,7 +164,7 @@ impl<'a> Set<'a> {
         })
     }
 
-    /// Whether a container has files of options that the manifests do not bring: they may say anything.
+    /// Whether a container mounts option files that are not among the manifests: they may say anything.
     pub(super) fn has_unseen_options(&self, container: &Container<'a>) -> bool {
         self.volumes(container).any(|(path, volume)| {
             let configures = ["conf", "cnf", "/etc/my", "initdb", "entrypoint"].iter().any(|part| path.contains(part));
@@ -181,7 +181,7 @@ impl<'a> Set<'a> {
 #[derive(Debug)]
 pub(super) struct Container<'a> {
     object: &'a Object,
-    /// Where it is in its object.
+    /// The pointer to it in its object.
     pub pointer: String,
     pub value: &'a Value,
 }
@@ -200,13 +200,13 @@ impl<'a> Container<'a> {
         Hit::new(self.object, format!("{}{field}", self.pointer), label, message)
     }
 
-    /// The environment variables that are listed, with their fields in the container.
+    /// The environment variables of `env`, with their fields in the container.
     pub(super) fn variables(&self) -> impl Iterator<Item = (String, &'a str, &'a Value)> {
         let variables = items(self.value, "/env").enumerate();
         variables.filter_map(|(index, it)| Some((format!("/env/{index}"), text(it, "/name")?, it)))
     }
 
-    /// The words of command and arguments, in the order in which the program sees them, with their fields.
+    /// The words of command and arguments, as the program gets them, with their fields.
     pub(super) fn words(&self) -> impl Iterator<Item = (String, &'a str)> {
         ["/command", "/args"].into_iter().flat_map(|list| {
             let words = items(self.value, list).enumerate();

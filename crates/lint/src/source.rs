@@ -3,9 +3,9 @@
 /// A text that findings point into.
 #[derive(Debug)]
 pub(super) struct Source {
-    /// What people know it by: a path, relative where it lies below the current folder.
+    /// Its name for people: a path, relative if it lies below the current folder.
     pub name: String,
-    /// The file that programs are pointed to where the text itself is none: the kustomization that it was made from.
+    /// The file to report to programs if the text itself is not a file: the kustomization that it was rendered from.
     pub stands_for: Option<String>,
     /// The text.
     pub text: String,
@@ -28,7 +28,7 @@ impl Source {
         Self { name: name.into(), stands_for: None, text: text.into() }
     }
 
-    /// Where a byte offset is.
+    /// The position of a byte offset.
     pub(super) fn position(&self, offset: usize) -> Position {
         let before = &self.text[..offset];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);

@@ -1,4 +1,4 @@
-//! The three formats on findings of every kind, and what holds for all positions.
+//! The three formats with findings of every kind, and properties of all positions.
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use super::*;
 use crate::manifest::{Dialect, Text};
 use crate::text::WIDTH;
 
-/// An error, a warning and a note; a text that is rendered, and one with letters of several bytes.
+/// An error, a warning and a note; a rendered text, and a text with multi-byte characters.
 fn sample() -> Linted {
     let service = "# Der Dienst für alle\napiVersion: v1\nkind: Service\nmetadata: {name: dä}\n\
                    spec: {selector: {app: ü}, ports: [{port: 3306}], clusterIP: None}\n";
@@ -64,7 +64,7 @@ async fn manifests_without_a_set_are_refused() {
     assert_snapshot!(refused("").await, @"a.yaml holds no StatefulSet (it is empty); give the manifests of one");
 }
 
-/// What lint says of the sample's set with this comment, and with these rules accepted.
+/// The result for the sample's set with this comment, and with these rules accepted.
 async fn accepting(comment: &str, rules: &[&str]) -> Result<Linted, String> {
     let set = format!(
         "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: db}}\nspec:\n  serviceName: db # {comment}\n  \
@@ -114,7 +114,7 @@ fn hostile_names_are_inert_in_text_and_sarif() {
             "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": hostile},
             "spec": {"serviceName": hostile, "selector": {"matchLabels": {"app": hostile}}, "template": template},
         });
-        // As they are, YAML takes only some of these characters.
+        // Escaped, because YAML does not allow all of these characters literally.
         let escaped = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) };
         let text: String = set.to_string().chars().map(escaped).collect();
         let mut input = Input::default();
@@ -150,7 +150,7 @@ const SEED: &str = concat!(
 );
 
 proptest! {
-    /// Whatever is taken away from the seed or put between its lines, a finding points into its file.
+    /// Whatever is removed from the seed or inserted between its lines, a finding points into its file.
     #[test]
     fn positions_lie_inside_their_files(
         edits in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![
@@ -167,7 +167,7 @@ proptest! {
             }
         }
         let mut input = Input::default();
-        // What is no YAML, or no object, has no findings.
+        // A text that is not YAML, or not an object, has no findings.
         if input.add(&Text::alone("seed.yaml", lines.join(ending)), Dialect::Kubectl).is_err() {
             return Ok(());
         }

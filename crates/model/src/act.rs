@@ -1,4 +1,4 @@
-//! Disruptions: what the harness did to the workload, each asked for first and proved afterwards.
+//! Acts: what the harness does to the workload. Each act is recorded when it is asked for, and again with its proof.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use super::subject::Retention;
 
-/// A disruption was asked for, or is proved to have happened.
+/// An act was asked for, or is proved to have happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// What was done.
     pub act: Act,
-    /// `None` when it was asked for; the records that prove it when it happened.
+    /// `None` when the act was asked for; the sequence numbers of the records that prove it when it happened.
     pub proof: Option<Vec<u64>>,
 }
 
-/// A disruption.
+/// One thing that a scenario does to the workload or the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
-    /// A pod was deleted, by UID. `grace_s` is the grace period asked for, `None` for the pod's own.
+    /// Delete a pod by UID. `grace_s` is the requested grace period, `None` for the pod's own.
     DeletePod {
         /// The pod's name.
         pod: String,
@@ -28,119 +28,119 @@ pub enum Act {
         /// Grace period in seconds.
         grace_s: Option<u32>,
     },
-    /// A pod was kept from being Ready: its server's image was replaced by one that cannot be started.
+    /// Keep a pod from becoming Ready: replace its server's image by one that cannot start.
     Hold {
         /// The pod's name.
         pod: String,
         /// Its UID.
         uid: String,
     },
-    /// A pod that was held got its image back; proved when it is Ready.
+    /// Give a held pod its image back; proved when the pod is Ready.
     Release {
         /// The pod's name.
         pod: String,
         /// Its UID.
         uid: String,
     },
-    /// The set was scaled.
+    /// Scale the set.
     Scale {
         /// Replicas before.
         from: u32,
-        /// Replicas asked for.
+        /// Replicas requested.
         to: u32,
     },
-    /// A harmless change of the pod template is to reach the pods from this index on, counted from the set's first pod;
-    /// proved when they are Ready with it.
+    /// Roll out a harmless change of the pod template to the pods from this index on, counted from the set's first pod;
+    /// proved when these pods are Ready with it.
     Roll {
         /// `spec.updateStrategy.rollingUpdate.partition`.
         partition: u32,
     },
-    /// The pod template got an image that cannot be started; proved when a pod is stuck with it.
+    /// Give the pod template an image that cannot start; proved when a pod is stuck with it.
     BreakTemplate,
-    /// The pod template was made what it had been before the first change; proved when every pod is Ready with it.
+    /// Restore the pod template as it was before the first change; proved when every pod is Ready with it.
     RevertTemplate,
-    /// The manifests were applied a second time.
+    /// Apply the manifests a second time.
     Reapply,
-    /// What becomes of the claims of pods that are scaled away was set
+    /// Set what happens to the claims of pods that are scaled away
     /// (`spec.persistentVolumeClaimRetentionPolicy.whenScaled`).
     SetClaimPolicy {
         /// The policy.
         when_scaled: Retention,
     },
-    /// The claims were deleted: the set and its pods had gone before.
+    /// Delete the claims, after the set and its pods are gone.
     DeleteClaims,
-    /// A server was killed inside its pod by SIGKILL; proved when its container was started again.
+    /// Kill a server inside its pod with SIGKILL; proved when its container has restarted.
     KillServer {
         /// The pod's name.
         pod: String,
         /// Its UID.
         uid: String,
     },
-    /// Every pod of the set was deleted at once; proved when all of them are gone.
+    /// Delete every pod of the set at once; proved when all of them are gone.
     DeleteAllPods,
-    /// All processes of a node were stopped where they were.
+    /// Freeze all processes of a node.
     PauseNode {
         /// The node.
         node: String,
     },
-    /// All processes of a node that was paused went on.
+    /// Let all processes of a paused node continue.
     UnpauseNode {
         /// The node.
         node: String,
     },
-    /// A node was shut down.
+    /// Shut a node down.
     StopNode {
         /// The node.
         node: String,
     },
-    /// A node that was shut down was started; proved when it is Ready again.
+    /// Start a node that was shut down; proved when it is Ready again.
     StartNode {
         /// The node.
         node: String,
     },
-    /// A node was cordoned and its pods of the set were evicted; proved when they are gone.
+    /// Cordon a node and evict its pods of the set; proved when they are gone.
     Drain {
         /// The node.
         node: String,
     },
-    /// A node that was drained takes pods again.
+    /// Let a drained node take pods again.
     Uncordon {
         /// The node.
         node: String,
     },
-    /// The cluster's DNS servers were replaced; proved when the new ones are Ready.
+    /// Replace the cluster's DNS servers; proved when the new ones are Ready.
     RestartDns,
-    /// The API server was killed; proved when it answers again.
+    /// Kill the API server; proved when it answers again.
     RestartApiServer,
-    /// The control plane on a node was upgraded to this version, with the node's kubelet; proved when both say so.
+    /// Upgrade the control plane and the kubelet on a node to this version; proved when both report it.
     UpgradeControlPlane {
         /// The node.
         node: String,
         /// The version, such as `v1.37.2`.
         to: String,
     },
-    /// A node that was drained got the kubelet of this version; proved when it is Ready and says so.
+    /// Upgrade the kubelet of a drained node to this version; proved when the node is Ready and reports it.
     UpgradeNode {
         /// The node.
         node: String,
         /// The version, such as `v1.37.2`.
         to: String,
     },
-    /// The write ledger began: so many writers, each with so many inserts a second.
+    /// Start the write ledger with this many writers, each at this many inserts per second.
     StartLedger {
-        /// Writers.
+        /// Number of writers.
         writers: u32,
-        /// Inserts a second of each.
+        /// Inserts per second of each writer.
         per_second: u32,
     },
-    /// The write ledger ended: every write has its outcome.
+    /// Stop the write ledger; every write then has its outcome.
     StopLedger,
-    /// Everything that the run made was deleted.
+    /// Delete everything that the run made.
     Teardown,
 }
 
 impl fmt::Display for Act {
-    /// What is done, in the imperative.
+    /// The act in the imperative.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DeletePod { pod, .. } => write!(f, "delete {pod}"),

@@ -1,4 +1,4 @@
-//! What was asked, and what was answered: lookups, statements, commands, writes.
+//! Questions and answers: DNS lookups, SQL statements, commands, writes.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Checkpoint;
 
-/// How a DNS question travelled.
+/// The transport of a DNS query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
-    /// A datagram (RFC 1035 section 4.2.1).
+    /// UDP (RFC 1035 section 4.2.1).
     Udp,
-    /// A stream (RFC 1035 section 4.2.2).
+    /// TCP (RFC 1035 section 4.2.2).
     Tcp,
 }
 
-/// A DNS question and its answer.
+/// A DNS query and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dns {
     /// When it was asked.
@@ -26,7 +26,7 @@ pub struct Dns {
     pub from: String,
     /// The DNS server's pod.
     pub server: String,
-    /// The address it was asked at.
+    /// The address that the query was sent to.
     pub address: String,
     /// UDP or TCP.
     pub transport: Transport,
@@ -40,7 +40,7 @@ pub struct Dns {
     pub answer: DnsAnswer,
 }
 
-/// The answer to a DNS question.
+/// The answer to a DNS query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DnsAnswer {
@@ -48,10 +48,10 @@ pub enum DnsAnswer {
     Response {
         /// `NOERROR`, `NXDOMAIN`, `SERVFAIL` …
         rcode: String,
-        /// The answer section's records of the type that was asked for.
+        /// The answer section's records of the requested type.
         records: Vec<DnsRecord>,
     },
-    /// No answer: the probe broke or nothing came in time.
+    /// No answer: the probe failed or the query timed out.
     Broken {
         /// What happened.
         message: String,
@@ -67,7 +67,7 @@ pub struct DnsRecord {
     pub data: String,
 }
 
-/// What was asked of a server.
+/// What a server was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Question {
@@ -75,9 +75,9 @@ pub enum Question {
     Ping,
     /// One row: `hostname`, `server_id`, `server_uuid`, `version`.
     Identity,
-    /// A statement that configures replication; it answers nothing.
+    /// A statement that configures replication; it returns no rows.
     Configure,
-    /// The replication status: one row with the server's own column names, none on a server that replicates nothing.
+    /// The replication status: one row with the server's own column names, no row on a server that is not a replica.
     ReplicaStatus,
     /// One row `gtid_executed`.
     GtidExecuted,
@@ -87,35 +87,35 @@ pub enum Question {
     Rows,
     /// Every table with its checksum: rows `table`, `checksum`.
     Digest,
-    /// An insert inside a transaction that is rolled back; an acceptance is an empty answer.
+    /// An insert inside a transaction that is rolled back; an empty answer means that the server accepted it.
     TryWrite,
-    /// What the server does to keep a commit: one row `sync_binlog`, `innodb_flush_log_at_trx_commit`,
+    /// How durable the server makes a commit: one row `sync_binlog`, `innodb_flush_log_at_trx_commit`,
     /// `relay_log_recovery`.
     Settings,
     /// The ids in the table of the witness's ledger: one row `ids`, `duplicates`, both as ranges such as `1-5,7`.
     Entries,
     /// Whether commits wait for a replica (semi-synchronous replication): rows `variable_name`, `value`.
     SemiSync,
-    /// For how long the server has been running: one row `variable_name`, `value` in seconds.
+    /// How long the server has been running: one row `variable_name`, `value` in seconds.
     Uptime,
     /// A statement that a mutant injects to break the workload on purpose.
     #[serde(rename = "sabotage")]
     FaultInjection,
 }
 
-/// An SQL question to one server and its answer.
+/// An SQL question to one server, and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sql {
     /// When it was asked.
     #[serde(rename = "moment")]
     pub checkpoint: Checkpoint,
-    /// The pod asked.
+    /// The pod that was asked.
     pub pod: String,
     /// Its UID.
     pub uid: String,
     /// What was asked.
     pub question: Question,
-    /// The statements; secrets stand as `${name}`.
+    /// The statements, with `${name}` in place of each secret.
     pub statements: Vec<String>,
     /// Microseconds from connecting to the answer.
     pub took_us: u64,
@@ -144,7 +144,7 @@ pub enum SqlAnswer {
         /// What happened.
         message: String,
     },
-    /// The question never left the harness or its answer never came back: says nothing about the server.
+    /// The harness could not send the question or read the answer: this says nothing about the server.
     Broken {
         /// What happened.
         message: String,
@@ -152,7 +152,7 @@ pub enum SqlAnswer {
 }
 
 impl Sql {
-    /// For how many seconds the server had been running, where that was asked and answered.
+    /// How many seconds the server had been running, if this is the answer to [`Question::Uptime`].
     pub fn uptime_s(&self) -> Option<u64> {
         let SqlAnswer::Rows(rows) = &self.answer else { return None };
         let asked = self.question == Question::Uptime;
@@ -160,13 +160,13 @@ impl Sql {
     }
 }
 
-/// Whether a server that has been running for `now_s` seconds was started after one was asked that had been running for
-/// `before_s` seconds, so long before: the same one would be older. Servers tell whole seconds.
+/// Whether a server restarted between two questions about its uptime: `before_s` seconds at the first, `now_s` seconds
+/// at the second, `elapsed_us` microseconds later. Servers report whole seconds, so one second of slack is allowed.
 pub fn runs_anew(before_s: u64, elapsed_us: u64, now_s: u64) -> bool {
     now_s + 1 < before_s + elapsed_us / 1_000_000
 }
 
-/// What a server says to who may not log in from where it comes, or with that password
+/// The error codes for a client whose host or password the server rejects
 /// (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>).
 const DENIED: [u16; 3] = [1045, 1130, 1698];
 
@@ -192,11 +192,11 @@ pub struct Exec {
     /// Microseconds from the start to the end.
     #[serde(default)]
     pub took_us: u64,
-    /// What came of it.
+    /// The result.
     pub answer: ExecAnswer,
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExecAnswer {
@@ -209,25 +209,25 @@ pub enum ExecAnswer {
         /// Standard error, without the trailing newline.
         stderr: String,
     },
-    /// It could not be run, or its end was not seen.
+    /// It could not be run, or its end was not observed.
     Broken {
         /// What happened.
         message: String,
     },
 }
 
-/// Prints the short host name, as the kernel has it, in a container without the program `hostname`
+/// Prints the kernel's short host name, for containers without the program `hostname`
 /// (<https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html>).
 pub const KERNEL_HOSTNAME: &[&str] = &["cat", "/proc/sys/kernel/hostname"];
-/// Prints the file in which the kubelet gives a pod's address its full name
+/// Prints the file in which the kubelet maps a pod's address to its full name
 /// (<https://kubernetes.io/docs/tasks/network/customize-hosts-file-for-pods/>).
 pub const HOSTS: &[&str] = &["cat", "/etc/hosts"];
 
-/// Prints how names are looked up in a container (<https://man7.org/linux/man-pages/man5/resolv.conf.5.html>).
+/// Prints the resolver configuration of a container (<https://man7.org/linux/man-pages/man5/resolv.conf.5.html>).
 pub const RESOLVER: &[&str] = &["cat", "/etc/resolv.conf"];
 
 impl ExecAnswer {
-    /// Whether the container has no such program, or none that can be run: a shell's codes for that.
+    /// Whether the container lacks the program or cannot execute it: a shell exits with 127 or 126 then.
     pub fn lacks_program(&self) -> bool {
         matches!(self, Self::Exited { code: 126 | 127, .. })
     }
@@ -238,7 +238,7 @@ impl ExecAnswer {
 pub struct Write {
     /// The row's id, unique in the run.
     pub id: u64,
-    /// The pod written to.
+    /// The pod that was written to.
     pub pod: String,
     /// Its UID.
     pub uid: String,
@@ -253,10 +253,10 @@ pub struct Write {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteOutcome {
-    /// The server said that it is committed.
+    /// The server confirmed the commit.
     Acknowledged,
     /// The server refused it.
     Rejected(String),
-    /// No answer: it may be there or not.
+    /// No answer: the row may or may not be there.
     Unknown(String),
 }

@@ -1,34 +1,34 @@
-//! What a workload may take: one table of names, units and usual values that the command line, judges and reports read.
+//! The budgets of a workload: one table of names, units and defaults that the command line, judges and reports read.
 
 use serde::{Deserialize, Serialize};
 
 /// One of the budgets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BudgetKind {
-    /// Until replication goes on after the primary came back.
+    /// The time until replication resumes after the primary came back.
     Resume,
-    /// Until a replica that follows has reached a barrier.
+    /// The time until a replica has reached a barrier.
     Barrier,
-    /// Until the workload has recovered from a disruption.
+    /// The time until the workload has recovered from a disruption.
     Recovery,
     /// The longest time without an acknowledged write.
     Outage,
-    /// How far behind a replica may be.
+    /// The longest replication lag.
     Lag,
 }
 
-/// What a budget is.
+/// A line of the table of budgets.
 #[derive(Debug, Clone, Copy)]
 pub struct BudgetDescription {
     /// The budget.
     pub kind: BudgetKind,
     /// Its name in options and reports.
     pub name: &'static str,
-    /// What it is unless somebody says otherwise, in milliseconds, on an ordinary machine.
+    /// The default in milliseconds, on an ordinary machine.
     pub usual_ms: u64,
-    /// Whether a scale below 1 makes it smaller: how fast a replica follows on a busy machine is another matter.
+    /// Whether a scale below 1 makes it smaller. A fast machine does not promise that replicas lag less.
     pub shrinks: bool,
-    /// What it is held against, for people.
+    /// What the budget limits, for people.
     pub means: &'static str,
 }
 
@@ -71,7 +71,7 @@ pub const BUDGETS: [BudgetDescription; 5] = [
     },
 ];
 
-/// What checks hold the workload to, in milliseconds.
+/// The budgets of a run, in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budgets {
     /// [`BudgetKind::Resume`].
@@ -102,14 +102,14 @@ fn usual_lag_ms() -> u64 {
 }
 
 impl BudgetKind {
-    /// Its line of the table.
+    /// The budget's line of the table.
     pub fn description(self) -> &'static BudgetDescription {
         &BUDGETS[self as usize]
     }
 }
 
 impl Budgets {
-    /// The usual ones on a machine that takes `factor` times as long as an ordinary one.
+    /// The default budgets on a machine that takes `factor` times as long as an ordinary one.
     pub fn scaled(factor: f64) -> Self {
         let ms = |kind: BudgetKind| {
             let BudgetDescription { usual_ms, shrinks, .. } = *kind.description();
@@ -125,7 +125,7 @@ impl Budgets {
         }
     }
 
-    /// The place of one of them.
+    /// The field of this budget.
     pub fn of(&mut self, kind: BudgetKind) -> &mut u64 {
         match kind {
             BudgetKind::Resume => &mut self.resume_ms,

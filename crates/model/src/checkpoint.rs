@@ -1,21 +1,21 @@
-//! When a question was asked: after which act of the scenarios.
+//! The point in the scenarios at which a question was asked.
 
 use serde::{Deserialize, Serialize};
 
 use super::scenario::Scenario;
 
-/// When a question was asked: after which act of the scenarios.
+/// The point in the scenarios at which a question was asked, such as "after this pod was deleted".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "after", rename_all = "snake_case")]
 pub enum Checkpoint {
-    /// A pod has its address, and its server is asked until it answers.
+    /// A pod has an address, and the harness asks its server until it answers.
     Starting {
         /// The pod's name.
         pod: String,
         /// Its UID.
         uid: String,
     },
-    /// A pod's Ready condition turned true under this UID for the first time.
+    /// The pod with this UID became Ready for the first time.
     Ready {
         /// The pod's name.
         pod: String,
@@ -47,12 +47,12 @@ pub enum Checkpoint {
         /// The pod's name.
         pod: String,
     },
-    /// This pod is held un-Ready.
+    /// This pod is held unready.
     Held {
         /// The pod's name.
         pod: String,
     },
-    /// This pod was held un-Ready, and is Ready again.
+    /// This pod was held unready and is Ready again.
     Released {
         /// The pod's name.
         pod: String,
@@ -66,13 +66,13 @@ pub enum Checkpoint {
         /// The scenario.
         scenario: Scenario,
     },
-    /// The set was scaled to one pod more than it asks for, and the new pod replicates.
+    /// The set was scaled to one pod more than `spec.replicas`, and the new pod replicates.
     Joined,
-    /// The state is read before the upgrade, or between two of its steps, so many of which are done.
+    /// The state is read before the upgrade or between two of its steps.
     Upgrading {
-        /// Steps that are done.
+        /// The number of completed steps.
         steps: u32,
     },
-    /// Nothing disrupts the workload any more and the write ledger has ended.
+    /// All disruptions are over and the write ledger has ended.
     Settled,
 }

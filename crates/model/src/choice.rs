@@ -1,16 +1,16 @@
-//! Settings that have a few values, each with a name.
+//! Settings with a few named values.
 
-/// A setting that has a few values, each with a name: what the command line offers.
+/// A setting with a few named values, as the command line offers it.
 pub trait Choice: Copy + PartialEq + 'static {
-    /// All of them, the usual one first, with its name and what it means.
+    /// All values, the default first, each with its name and its meaning.
     const ALL: &'static [(Self, &'static str, &'static str)];
 
-    /// The name of this one.
+    /// The name of this value.
     fn name(self) -> &'static str {
         Self::ALL.iter().find(|(choice, ..)| *choice == self).map_or("", |(_, name, _)| name)
     }
 
-    /// The one of this name.
+    /// The value of this name.
     fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(choice, ..)| *choice)
     }

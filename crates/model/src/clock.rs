@@ -1,8 +1,9 @@
-//! The clock that a run counts by, and what shows that a machine slept, a program stood still or a clock jumped.
+//! The clock of a run, and how the harness detects that the machine slept, a program stood still or a wall clock
+//! jumped.
 //!
-//! It is the kernel's time since boot, which goes on while the machine sleeps
-//! (`CLOCK_BOOTTIME`, <https://man7.org/linux/man-pages/man2/clock_gettime.2.html>): a sleep shows as time that passed. That
-//! nothing was seen meanwhile shows in the other clocks and in the beat at which they are read.
+//! A run counts the kernel's time since boot, which continues while the machine sleeps (`CLOCK_BOOTTIME`,
+//! <https://man7.org/linux/man-pages/man2/clock_gettime.2.html>): a sleep appears as elapsed time. The other clocks and
+//! the beat at which all are read show that nothing was observed meanwhile.
 
 use std::time::Duration;
 
@@ -15,29 +16,29 @@ pub const BEAT: Duration = Duration::from_secs(1);
 
 const BEAT_US: u64 = BEAT.as_micros() as u64;
 
-/// A busy machine keeps a program waiting for no longer, in microseconds: a beat that is later than this shows that the
+/// The longest that a busy machine delays a program, in microseconds: a beat that is later than this shows that the
 /// program stood still.
 pub const BUSY_US: u64 = 5_000_000;
 
-/// A machine that sleeps does so for longer than this; it is what lies between the readings of two clocks at most.
+/// A sleep of the machine is longer than this, in microseconds. Two clocks are read at most this far apart.
 const ASLEEP_US: u64 = 100_000;
 
-/// What a clock on the wall is set by at once: less is within what its discipline makes it run faster or slower by
-/// (<https://man7.org/linux/man-pages/man2/adjtimex.2.html>: half a millisecond a second).
+/// The smallest step of a wall clock that counts as a jump, in microseconds. The kernel's clock discipline changes the
+/// speed of the clock by less (<https://man7.org/linux/man-pages/man2/adjtimex.2.html>: half a millisecond a second).
 const JUMP_US: u64 = 500_000;
 
-/// Clocks that are read one after the other belong together if no more than this lies between the first and the last.
+/// Clocks count as read together if the first and the last reading are at most this far apart, in microseconds.
 const TOGETHER_US: u64 = 20_000;
 
-/// How often they are read until they do. A machine that is busier than this is taken as it is.
+/// How often the clocks are read to get readings that belong together. On a busier machine the last readings count.
 const READINGS: usize = 8;
 
-/// Microseconds since boot, those included in which the machine slept.
+/// Microseconds since boot, including the time that the machine slept.
 pub fn boot_us() -> u64 {
     u64::try_from(microseconds(ClockId::Boottime)).unwrap_or_default()
 }
 
-/// Microseconds since 1970 on the clock on the wall.
+/// Microseconds since 1970 on the wall clock.
 pub fn wall_us() -> u64 {
     u64::try_from(microseconds(ClockId::Realtime)).unwrap_or_default()
 }
@@ -47,17 +48,17 @@ fn microseconds(clock: ClockId) -> i64 {
     now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1_000)
 }
 
-/// How long something takes, the sleep of the machine included.
+/// Measures how long something takes, including the time that the machine sleeps.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(u64);
 
 impl Stopwatch {
-    /// Begins.
+    /// Starts a stopwatch.
     pub fn start() -> Self {
         Self(boot_us())
     }
 
-    /// Microseconds since then.
+    /// Microseconds since the start.
     pub fn us(&self) -> u64 {
         boot_us().saturating_sub(self.0)
     }
@@ -68,14 +69,14 @@ impl Stopwatch {
 pub struct Reading {
     /// Microseconds since boot.
     pub boot_us: u64,
-    /// The same without those in which the machine slept.
+    /// Microseconds since boot without the time that the machine slept.
     pub awake_us: u64,
-    /// Microseconds since 1970 on the clock on the wall.
+    /// Microseconds since 1970 on the wall clock.
     pub wall_us: i64,
 }
 
 impl Reading {
-    /// The clocks as they are now.
+    /// Reads the clocks.
     pub fn now() -> Self {
         let read = || {
             let boot_us = boot_us();
@@ -87,20 +88,20 @@ impl Reading {
     }
 }
 
-/// Compares the clocks, beat by beat.
+/// Compares the clocks at each beat.
 #[derive(Debug)]
 pub struct Sampler {
     last: Reading,
 }
 
 impl Sampler {
-    /// One that begins with these clocks.
+    /// Starts with these readings.
     pub fn new(first: Reading) -> Self {
         Self { last: first }
     }
 
-    /// Compares the clocks with those of the last time: that the machine slept or else that the program stood still, and
-    /// that the clock on the wall jumped. The times are microseconds since boot.
+    /// Compares the clocks with the last readings. Returns that the machine slept or else that the program stood still,
+    /// and that the wall clock jumped. The times are microseconds since boot.
     pub fn observe(&mut self, now: Reading) -> impl Iterator<Item = Lapse> + use<> {
         let last = std::mem::replace(&mut self.last, now);
         let passed_us = now.boot_us.saturating_sub(last.boot_us);
@@ -121,8 +122,8 @@ mod tests {
 
     const FIRST: Reading = Reading { boot_us: 50_000_000, awake_us: 40_000_000, wall_us: 1_700_000_000_000_000 };
 
-    /// What is noticed where the machine was awake and asleep for so long since the last beat, and somebody set the clock
-    /// on the wall meanwhile.
+    /// The lapses that are reported if the machine was awake and asleep for these times since the last beat, and the
+    /// wall clock was set meanwhile.
     fn noticed(awake_us: u64, asleep_us: u64, set_by_us: i64) -> Vec<Lapse> {
         let boot_us = FIRST.boot_us + awake_us + asleep_us;
         let wall_us = FIRST.wall_us + (awake_us + asleep_us).cast_signed() + set_by_us;

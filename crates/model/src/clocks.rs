@@ -1,10 +1,11 @@
-//! What a log's clock and the witness's say of each other, and how long something took in spite of lapses.
+//! How the log's clock relates to the witness's, and how long something took despite lapses.
 //!
-//! The witness has a clock of its own. Whatever it hands over says what that clock shows: it was read after the harness had
-//! asked, or at least after it had written down what was handed over before, and before it wrote this down. So each of them
-//! bounds how far the log's clock is ahead, from both sides. As long as the bounds agree, the clocks go alike, and of all
-//! differences the smallest is the one that was delayed least. Where they do not, one of the machines slept and its clock did not count it, or a clock jumped:
-//! there the time before is moved by what held before, and the time after by what held after.
+//! The witness has its own clock. Each batch of entries that it hands over states what that clock shows. The witness
+//! read it after the harness had asked, or at least after the harness had recorded the batch before, and before the
+//! harness recorded this batch. So each batch bounds from both sides how far the log's clock is ahead. While the bounds
+//! agree, the clocks run alike, and the smallest of all differences is the one with the least delay. Where the bounds
+//! disagree, a machine slept and its clock did not count the sleep, or a clock jumped: earlier times are then converted
+//! by the difference that held before, later times by the difference that held after.
 
 mod lasted;
 mod parted;
@@ -19,30 +20,31 @@ use parted::Parted;
 
 pub use lasted::Lasted;
 
-/// For so long after a lapse what happened in it may still be on its way: watches are opened again.
+/// How long after a lapse, in microseconds, a watch event may still report what happened in it: watches reconnect
+/// first.
 const BEHIND_US: u64 = 5_000_000;
 
-/// For so long after a lapse an answer may not have been read yet that came in it.
+/// How long after a lapse, in microseconds, an answer may still be unread that arrived in it.
 const UNREAD_US: u64 = 1_000_000;
 
-/// Clocks that come apart by less are out of step, as those of two machines may be, and no stretch is in doubt.
+/// Clocks of two machines may drift apart by this much, in microseconds, without putting a stretch in doubt.
 const STEP_US: u64 = 1_000_000;
 
-/// Which stretches of a log are in doubt, and where the witness's times are on its clock.
+/// The stretches of a log that are in doubt, and the conversion of the witness's times to the log's clock.
 #[derive(Debug, Clone, Default)]
 pub struct Clocks {
     doubts: Vec<Doubt>,
     witness: Parted,
 }
 
-/// A stretch of the log's time of which it is not known how long it was for all concerned.
+/// A stretch of the log's time whose true length is unknown for some participant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// When it begins, in microseconds of the log's clock.
+    /// The beginning, in microseconds of the log's clock.
     pub from_us: u64,
-    /// When it ends.
+    /// The end, likewise.
     pub to_us: u64,
-    /// The records that tell of it.
+    /// The sequence numbers of the records that reveal it.
     pub seqs: Vec<u64>,
     kind: Kind,
 }
@@ -51,12 +53,12 @@ pub struct Doubt {
 enum Kind {
     Harness(Cause),
     Witness(Cause),
-    /// The log's clock was so much further ahead of the witness's after it.
+    /// The log's clock is ahead of the witness's by this many microseconds more after the stretch than before it.
     Parted(i64),
 }
 
 impl Clocks {
-    /// What the clocks of these records say.
+    /// Compares the clocks by these records.
     pub fn of(records: &[Record]) -> Self {
         let witness = Parted::of(records);
         let mut doubts = witness.doubts();
@@ -82,23 +84,23 @@ impl Clocks {
         &self.doubts
     }
 
-    /// When something was, at the earliest and at the latest, that the witness tells of: on the log's clock.
+    /// The earliest and the latest time on the log's clock that a time of the witness can be.
     pub fn bounds(&self, witness_us: u64) -> (u64, u64) {
         self.witness.bounds(witness_us)
     }
 
-    /// What the log's clock shows between two times of the witness. It may be less than nothing.
+    /// The time on the log's clock between two times of the witness, in microseconds. It may be negative.
     pub fn between(&self, from_us: u64, to_us: u64) -> i64 {
         self.witness.between(from_us, to_us)
     }
 
-    /// When that may have been at the earliest which a watch told of at a time of the log.
+    /// The earliest time at which something can have happened that a watch reported at a time of the log.
     pub fn earliest(&self, at_us: u64) -> u64 {
         self.held_up(at_us, BEHIND_US)
     }
 
-    /// When an answer may have come at the earliest that was written down at a time of the log: it was only waiting to be
-    /// read.
+    /// The earliest time at which an answer can have arrived that was recorded at a time of the log: it may have waited
+    /// to be read.
     pub fn earliest_answer(&self, at_us: u64) -> u64 {
         self.held_up(at_us, UNREAD_US)
     }
@@ -108,25 +110,26 @@ impl Clocks {
         late.map(|doubt| doubt.from_us).min().unwrap_or(at_us)
     }
 
-    /// How long it was from one time of the log to another.
+    /// The duration between two times of the log.
     pub fn lasted(&self, from_us: u64, to_us: u64) -> Lasted<'_> {
         Lasted::of(self, from_us, to_us)
     }
 
-    /// The stretch in which a clock on the wall jumped between two times of the log: times of the API server and of nodes are
-    /// not to be compared across it.
+    /// The stretch in which a wall clock jumped between two times of the log: timestamps of the API server and of nodes
+    /// must not be compared across it.
     pub fn wall_jump(&self, from_us: u64, to_us: u64) -> Option<&Doubt> {
         self.doubts.iter().find(|doubt| doubt.is_wall_jump() && doubt.touches(from_us, to_us))
     }
 }
 
 impl Doubt {
-    /// Whether what happened in it is written down after it.
+    /// Whether what happens in the stretch is recorded only after it.
     fn holds_up(&self) -> bool {
         matches!(self.kind, Kind::Harness(Cause::Slept | Cause::StoodStill))
     }
 
-    /// Whether a time is in it, or so soon after it that what is written down then may have happened in it.
+    /// Whether a time is in the stretch, or so soon after it that a record of that time may report something from
+    /// within it.
     fn reaches(&self, at_us: u64, behind_us: u64) -> bool {
         self.from_us < at_us && at_us <= self.to_us.saturating_add(behind_us)
     }
@@ -139,7 +142,7 @@ impl Doubt {
         matches!(self.kind, Kind::Harness(Cause::WallJumped { .. }) | Kind::Witness(Cause::WallJumped { .. }))
     }
 
-    /// How much of it nobody may have lived through, although the log's clock counts it.
+    /// How much of the stretch nothing may have run in although the log's clock counts it, in microseconds.
     fn lost_us(&self) -> u64 {
         match self.kind {
             Kind::Harness(Cause::Slept | Cause::StoodStill) | Kind::Witness(Cause::Slept | Cause::StoodStill) => {
@@ -149,10 +152,10 @@ impl Doubt {
         }
     }
 
-    /// How much more of it there may have been than the log's clock counts.
+    /// How much longer the stretch may have been than the log's clock counts, in microseconds.
     fn hidden_us(&self) -> u64 {
         match self.kind {
-            // A machine that is halted from outside does not count that until somebody sets its clock on the wall.
+            // A machine that is halted from outside does not count the halt until somebody sets its wall clock.
             Kind::Harness(Cause::WallJumped { by_us }) if by_us > 0 => by_us.unsigned_abs(),
             Kind::Parted(by_us) if by_us < 0 => by_us.unsigned_abs(),
             _ => 0,

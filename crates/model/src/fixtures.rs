@@ -2,7 +2,7 @@
 
 use crate::*;
 
-/// The seed with so many pods.
+/// The seed with this many pods.
 pub fn subject(replicas: u32) -> Subject {
     Subject {
         namespace: "steadfast".into(),

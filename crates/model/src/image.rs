@@ -1,18 +1,18 @@
-//! References of container images.
+//! References to container images.
 
-/// An image's name in parts.
+/// The parts of an image reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Image<'a> {
     /// Registry and path.
     pub repository: &'a str,
-    /// What stands behind the colon.
+    /// The part after the colon.
     pub tag: Option<&'a str>,
-    /// What stands behind the `@`.
+    /// The part after the `@`.
     pub digest: Option<&'a str>,
 }
 
 impl<'a> Image<'a> {
-    /// Takes a reference apart.
+    /// Parses a reference.
     pub fn parse(reference: &'a str) -> Self {
         let (rest, digest) = reference.split_once('@').map_or((reference, None), |(rest, digest)| (rest, Some(digest)));
         // A colon before the last slash belongs to the registry's port.
@@ -22,12 +22,12 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// Whether it means whatever is the latest.
+    /// Whether the reference means the latest image.
     pub fn is_latest(&self) -> bool {
         self.digest.is_none() && self.tag.is_none_or(|tag| tag == "latest")
     }
 
-    /// Whether this is one of Red Hat's, such as `rhel9/mysql-84`, which have variables and paths of their own.
+    /// Whether this is an image of Red Hat, such as `rhel9/mysql-84`. These have variables and paths of their own.
     pub fn is_of_red_hat(&self) -> bool {
         let ends_with_version = self.name().rsplit_once('-').is_some_and(|(_, end)| end.parse::<u32>().is_ok());
         let makers = ["rhel", "centos", "sclorg", "ubi"];
@@ -40,7 +40,7 @@ impl<'a> Image<'a> {
         self.repository.rsplit('/').next().unwrap_or(self.repository)
     }
 
-    /// Whether this is one of a Galera cluster, whose members may share a server_id.
+    /// Whether this is an image of a Galera cluster, whose members may share a `server_id`.
     pub fn is_of_galera(&self) -> bool {
         ["galera", "xtradb-cluster", "pxc"].iter().any(|word| self.name().contains(word))
     }

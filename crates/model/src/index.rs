@@ -1,5 +1,5 @@
-//! Where in the log the records are that checks ask for. It is made once, so that no check has to go through the whole
-//! log for each pod and each moment.
+//! Where the records are in the log that checks ask for. The index is built once, so that no check scans the whole log
+//! for each pod and each checkpoint.
 
 use std::{
     borrow::{Borrow, Cow},
@@ -9,17 +9,17 @@ use std::{
 
 use super::{Checkpoint, Dns, Question, Record, Sql, WaitOutcome, What};
 
-/// Positions of records, in order.
+/// Positions of records in the log, ascending.
 pub type Places = Vec<usize>;
 
-/// The records of a log, by what they are.
+/// The records of a log by kind.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
-    /// Begins and ends of acts.
+    /// Beginnings and ends of acts.
     pub steps: Places,
-    /// Where something else begins: a scenario begins or ends, or a disruption is asked for.
+    /// Where a scenario begins or ends, or an act is asked for.
     pub turns: Places,
-    /// Waits that ended without what they waited for.
+    /// Waits that did not get what they waited for.
     pub unmet: Places,
     /// Questions to servers.
     pub sql: Places,
@@ -30,41 +30,41 @@ pub struct Index {
     pub writes: Places,
     /// Entries of the witness's ledger.
     pub entries: Places,
-    /// Disruptions.
+    /// Faults: acts asked for, and acts proved.
     pub faults: Places,
-    /// Disruptions that were asked for.
+    /// Acts that were asked for.
     pub asked: Places,
-    /// States that were read.
+    /// Snapshots.
     pub snapshots: Places,
-    /// Trouble of the harness.
+    /// Notes on problems of the harness.
     pub notes: Places,
     /// Questions to DNS servers.
     pub dns: Places,
     objects: HashMap<String, Places>,
     names: HashMap<Checkpoint, Names>,
-    /// By the name in small letters and without a trailing dot.
+    /// By the name in lower case without a trailing dot.
     dns_of: HashMap<String, Places>,
     questions: HashMap<String, HashMap<Question, Asked>>,
 }
 
-/// The names that were asked for at one moment.
+/// The names that were queried at one checkpoint.
 #[derive(Debug, Clone, Default)]
 struct Names {
     all: Places,
-    /// By the name in small letters and without a trailing dot.
+    /// By the name in lower case without a trailing dot.
     by_name: HashMap<String, Places>,
 }
 
-/// What one pod was asked for.
+/// The places of one question to one pod.
 #[derive(Debug, Clone, Default)]
 struct Asked {
-    /// The moments at which it was, in the order of the first question at each.
+    /// The checkpoints of this question, in the order of the first time at each.
     checkpoints: Vec<Checkpoint>,
     at: HashMap<Checkpoint, Places>,
 }
 
 impl Index {
-    /// The index of these records.
+    /// Builds the index of these records.
     pub fn of(records: &[Record]) -> Self {
         let mut index = Self::default();
         for (place, record) in records.iter().enumerate() {
@@ -134,7 +134,7 @@ impl Index {
         });
     }
 
-    /// Events of one kind of object.
+    /// Watch events of one kind of object.
     pub fn objects(&self, kind: &str) -> &[usize] {
         self.objects.get(kind).map_or(&[], Vec::as_slice)
     }
@@ -144,28 +144,28 @@ impl Index {
         self.execs_in.get(pod).map_or(&[], Vec::as_slice)
     }
 
-    /// Names that were asked for at a moment.
+    /// DNS queries at a checkpoint.
     pub fn dns_at(&self, checkpoint: &Checkpoint) -> &[usize] {
         self.names.get(checkpoint).map_or(&[], |names| &names.all)
     }
 
-    /// Questions for one name at a moment, however the name was written.
+    /// DNS queries for one name at a checkpoint, regardless of case and trailing dot.
     pub fn dns_for(&self, checkpoint: &Checkpoint, name: &str) -> &[usize] {
         let names = self.names.get(checkpoint).and_then(|names| names.by_name.get(&*plain(name)));
         names.map_or(&[], Vec::as_slice)
     }
 
-    /// Questions for one name at any moment, however the name was written.
+    /// DNS queries for one name at any checkpoint, regardless of case and trailing dot.
     pub fn dns_of(&self, name: &str) -> &[usize] {
         self.dns_of.get(&*plain(name)).map_or(&[], Vec::as_slice)
     }
 
-    /// What a pod was asked for at a moment.
+    /// Answers of a pod to a question at a checkpoint.
     pub fn answers(&self, pod: &str, question: Question, checkpoint: &Checkpoint) -> &[usize] {
         self.asked(pod, question).and_then(|asked| asked.at.get(checkpoint)).map_or(&[], Vec::as_slice)
     }
 
-    /// The moments at which a pod was asked for something, in the order of the first question at each.
+    /// The checkpoints at which a pod was asked a question, in the order of the first time at each.
     pub fn checkpoints(&self, pod: &str, question: Question) -> &[Checkpoint] {
         self.asked(pod, question).map_or(&[], |asked| &asked.checkpoints)
     }
@@ -175,7 +175,7 @@ impl Index {
     }
 }
 
-/// Changes the value of a key, which is copied only for the first one.
+/// Changes the value of a key. The key is cloned only when it is new.
 fn update<K, Q, V>(map: &mut HashMap<K, V>, key: &Q, change: impl FnOnce(&mut V))
 where
     K: Borrow<Q> + Hash + Eq,
@@ -190,7 +190,7 @@ where
     map.insert(key.to_owned(), value);
 }
 
-/// A name as all that spell it in another way have it.
+/// The name in lower case without a trailing dot, so that all spellings of a name are equal.
 fn plain(name: &str) -> Cow<'_, str> {
     let name = name.trim_end_matches('.');
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -209,7 +209,7 @@ mod tests {
         Evidence::read(std::path::Path::new(path)).expect("a stored run").records
     }
 
-    /// Where going through the whole log finds records.
+    /// The places that a scan of the whole log finds.
     fn found(records: &[Record], wanted: impl Fn(&What) -> bool) -> Places {
         (0..records.len()).filter(|place| wanted(&records[*place].what)).collect()
     }

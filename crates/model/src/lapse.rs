@@ -1,37 +1,37 @@
-//! A stretch of time that nobody saw, or that a clock did not count as it should have.
+//! A stretch of time that was not observed, or that a clock counted wrongly.
 
 use serde::{Deserialize, Serialize};
 
-/// A stretch of time in which a program saw nothing, or in which a clock jumped. What happened in it may have taken longer or
-/// less long than records say.
+/// A stretch of time in which a program saw nothing, or in which a clock jumped. What happened in it may have taken
+/// longer or less long than the records say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lapse {
-    /// When the clocks were last as they should be, in microseconds of the clock that the lapse is told by.
+    /// When the clocks were last correct, in microseconds of the clock of the record that reports the lapse.
     pub from_us: u64,
     /// When it was noticed.
     pub to_us: u64,
-    /// What it was.
+    /// The cause.
     #[serde(flatten)]
     pub cause: Cause,
 }
 
-/// What a lapse was.
+/// The cause of a lapse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "cause", rename_all = "snake_case")]
 pub enum Cause {
     /// The machine slept.
     Slept,
-    /// The program did not run while the machine was awake: it was stopped, or its container was.
+    /// The program did not run although the machine was awake: the program or its container was stopped.
     StoodStill,
-    /// The clock on the wall was set.
+    /// The wall clock was set.
     WallJumped {
-        /// By so many microseconds, beyond those that passed.
+        /// By how many microseconds beyond the elapsed time.
         by_us: i64,
     },
 }
 
 impl Lapse {
-    /// What it was in words, of the harness or of the witness.
+    /// Describes the lapse; `of` says whether it is the harness's or the witness's.
     pub fn words(&self, of: &str) -> String {
         let [from, to] = [self.from_us, self.to_us].map(seconds);
         match self.cause {

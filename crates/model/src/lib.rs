@@ -1,5 +1,5 @@
-//! What a run records: the records, their index and timeline, and the words that all parts of Steadfast share. Nothing here
-//! knows a cluster, a runtime or a command line.
+//! What a run records: the records, their index and timeline, and the terms that all parts of Steadfast share. Nothing
+//! here depends on a cluster, an async runtime or a command line.
 
 mod act;
 mod answer;
@@ -48,11 +48,12 @@ pub use scenario::{Description, Disrupts, SCENARIOS, Scenario, UnknownScenario, 
 pub use state::*;
 pub use subject::*;
 pub use timeline::{
-    Change, ClaimLife, Family, Life, Lives, Mark, PodLife, SetState, Timeline, VolumeLife, other_address,
+    Change, ClaimLife, Family, Incarnation, Lives, Mark, PodLife, SetState, Timeline, VolumeLife, other_address,
 };
 pub use vain::{LastWords, Warning};
 
-/// All that a check may look at. The parts are made from the records once, so nobody may change these afterwards.
+/// All that a check may read. The other parts are derived from the records once, so the records must not change
+/// afterwards.
 #[derive(Debug, Clone)]
 pub struct Evidence {
     /// The records, in order.
@@ -61,12 +62,12 @@ pub struct Evidence {
     pub timeline: Timeline,
     /// Where the records of each kind are.
     pub index: Index,
-    /// What the clocks say of each other, and which stretches of time are in doubt.
+    /// How the clocks relate, and which stretches of time are in doubt.
     pub clocks: Clocks,
 }
 
 impl Evidence {
-    /// Evidence of these records, which are in order.
+    /// Builds the evidence of these records, which must be in order.
     pub fn new(records: Vec<Record>) -> Self {
         let (timeline, index, clocks) = (Timeline::of(&records), Index::of(&records), Clocks::of(&records));
         Self { records, timeline, index, clocks }
@@ -75,21 +76,21 @@ impl Evidence {
     /// Reads an `evidence.jsonl`.
     ///
     /// # Errors
-    /// When the file cannot be read, or a line is not what a run writes: no record, out of sequence or of time, of another
-    /// format, of a second run, or about a pod that was never seen.
+    /// If the file cannot be read, or if a line is not what a run writes: no record, out of order by sequence number or
+    /// time, of another format, of a second run, or about a pod that was never seen.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         read::read(path).map(Self::new)
     }
 
-    /// Reads the bytes of an `evidence.jsonl`.
+    /// Parses the bytes of an `evidence.jsonl`.
     ///
     /// # Errors
-    /// As [`Evidence::read`], but for those of a file.
+    /// As [`Evidence::read`], except for errors of the file.
     pub fn parse(bytes: &[u8]) -> Result<Self, ReadError> {
         read::parse(bytes, Path::new("evidence")).map(Self::new)
     }
 
-    /// The run's description, where the run came that far.
+    /// The description of the run, if the run got far enough to write it.
     pub fn run(&self) -> Option<&Run> {
         self.records.iter().find_map(|record| match &record.what {
             What::Run(run) => Some(run.as_ref()),

@@ -1,5 +1,5 @@
-//! What the harness knows of MySQL and MariaDB: statements by what the server is, what a replica says of itself, and
-//! GTID sets. All of it is pure.
+//! What the harness knows of MySQL and MariaDB: statements for each flavour of server, the replication status, and GTID
+//! sets. All of it is pure.
 
 pub mod flavour;
 pub mod gtid;

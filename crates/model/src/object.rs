@@ -1,11 +1,11 @@
-//! Reads fields of untyped Kubernetes objects. What is missing, or of another kind than asked for, reads as not there.
+//! Reads fields of untyped Kubernetes objects. A field that is missing or of another type reads as absent.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The value at a JSON pointer, as RFC 6901 has it but for `~`, which no field that is read here has in its name: to undo
-/// that would cost two copies of every name on the way.
+/// The value at a JSON pointer (RFC 6901) without support for the escape `~`: no field that is read here needs it, and
+/// unescaping would copy every name on the path twice.
 fn at<'a>(object: &'a Value, pointer: &str) -> Option<&'a Value> {
     pointer.split('/').skip(1).try_fold(object, |value, name| match value {
         Value::Object(fields) => fields.get(name),
@@ -19,7 +19,7 @@ pub fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
     at(object, pointer).and_then(Value::as_str)
 }
 
-/// The number at a JSON pointer; 0 where there is none, as the API server leaves it out then.
+/// The number at a JSON pointer; 0 if there is none, because the API server omits zeros.
 pub fn number(object: &Value, pointer: &str) -> i64 {
     at(object, pointer).and_then(Value::as_i64).unwrap_or(0)
 }
@@ -34,7 +34,7 @@ pub fn strings(object: &Value, pointer: &str) -> BTreeMap<String, String> {
     pairs(object, pointer).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// Whether the strings of the map at a JSON pointer are these.
+/// Whether the map at a JSON pointer equals `known`.
 pub fn has_strings(object: &Value, pointer: &str, known: &BTreeMap<String, String>) -> bool {
     pairs(object, pointer).eq(known.iter().map(|(key, value)| (key.as_str(), value.as_str())))
 }
@@ -44,13 +44,13 @@ fn pairs<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = (&'a str,
     fields.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
 }
 
-/// Whether the object's status has this condition, and it holds.
+/// Whether the object's status has this condition with status `True`.
 pub fn has_condition(object: &Value, name: &str) -> bool {
     items(object, "/status/conditions")
         .any(|condition| text(condition, "/type") == Some(name) && text(condition, "/status") == Some("True"))
 }
 
-/// The number of a quantity, such as `500m` or `1Gi`
+/// The numeric value of a quantity, such as `500m` or `1Gi`
 /// (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>).
 pub fn quantity(value: &Value) -> Option<f64> {
     if let Some(number) = value.as_f64() {

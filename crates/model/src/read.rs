@@ -1,4 +1,4 @@
-//! Reads a stored log. A log is what one run wrote: what no run writes is refused with its line, so that no check judges it.
+//! Reads a stored log. A line that no run writes is refused with its number, so that no check judges it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::record::{Record, SCHEMA, What};
 use super::rules::Rules;
 use crate::regular;
 
-/// The longest line that a run writes is well below this, in bytes; beyond it a line is not read into memory.
+/// The limit for a line in bytes. Lines of a run are much shorter; a longer one is not read into memory.
 const LONGEST_LINE: u64 = 16 << 20;
 
 /// A stored log that cannot be used.
@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Record>, ReadError> {
     parse(BufReader::new(file), path)
 }
 
-/// Reads a log from its bytes; `path` is what errors call it.
+/// Reads a log from bytes; `path` is its name in errors.
 pub(super) fn parse(mut reader: impl BufRead, path: &Path) -> Result<Vec<Record>, ReadError> {
     let (mut records, mut rules): (Vec<Record>, _) = (Vec::new(), Rules::default());
     let mut line = Vec::new();
@@ -51,7 +51,7 @@ pub(super) fn parse(mut reader: impl BufRead, path: &Path) -> Result<Vec<Record>
         if read as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
             return Err(refuse(format!("it is longer than {} MiB", LONGEST_LINE >> 20)));
         }
-        // A last line without its end is what a killed run was writing: nobody had acted on it.
+        // A killed run may have left an incomplete last line: nothing acted on it yet.
         if line.pop() != Some(b'\n') {
             if records.is_empty() {
                 return Err(refuse("the log has no whole record".to_owned()));

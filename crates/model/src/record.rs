@@ -1,7 +1,7 @@
-//! The records of a run: what `evidence.jsonl` holds, one a line.
+//! The records of a run: `evidence.jsonl` holds one a line.
 //!
-//! Records are the only thing that a check sees. They say what was seen and never what it means; the meaning is
-//! the checks' business. The format is versioned by [`SCHEMA`].
+//! Checks see nothing but records. Records say what was seen and never what it means: checks decide that. [`SCHEMA`] is
+//! the version of the format.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,17 +19,17 @@ pub const SCHEMA: u32 = 1;
 /// One line of the evidence log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Position in the log, counted from 1 without a hole. Failures quote it as `#seq`.
+    /// Position in the log, counted from 1 without gaps. Reports quote it as `#seq`.
     pub seq: u64,
-    /// Microseconds since the run began, those included in which the machine slept.
+    /// Microseconds since the run began, including the time that the machine slept.
     pub at_us: u64,
-    /// Wall-clock time, for people: two clocks and leap seconds make it unfit to judge by.
+    /// Wall-clock time, for people. Checks do not use it: it comes from several clocks and has leap seconds.
     pub wall: jiff::Timestamp,
     /// What was seen.
     pub what: What,
 }
 
-/// Everything that can be seen or done in a run.
+/// Everything that can be observed or done in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum What {
@@ -39,13 +39,13 @@ pub enum What {
     Step(Step),
     /// A watch event, as the API server sent it.
     Object(Box<ObjectEvent>),
-    /// A stretch of the history was lost: order cannot be proved across it.
+    /// A stretch of the history was lost: order is not proved across it.
     Gap(Gap),
-    /// The harness saw nothing for a while, or its clock on the wall jumped. The times are those of the log.
+    /// The harness saw nothing for a while, or its wall clock jumped. The times are those of the log.
     Lapse(Lapse),
     /// A wait of the harness ended.
     Wait(Wait),
-    /// A DNS question and its answer.
+    /// A DNS query and its answer.
     Dns(Dns),
     /// An SQL question to one server and its answer.
     Sql(Sql),
@@ -53,13 +53,13 @@ pub enum What {
     Exec(Exec),
     /// The outcome of one write of the ledger.
     Write(Write),
-    /// Entries of the ledger that the witness keeps, handed over by it.
+    /// Entries of the ledger that the witness handed over.
     Entries(Entries),
-    /// A disruption was asked for, or is proved to have happened.
+    /// An act was asked for, or is proved to have happened.
     Fault(Fault),
-    /// A state read at one moment, such as the Corefile or what remains after teardown.
+    /// A state read at one time, such as the Corefile or what remains after teardown.
     Snapshot(Snapshot),
-    /// Trouble of the harness itself, for people.
+    /// A problem of the harness itself, for people.
     Note(Note),
 }
 
@@ -67,16 +67,16 @@ pub enum What {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "StoredStep", into = "StoredStep")]
 pub struct Step {
-    /// The scenario; none for what surrounds them, which is written as `run`.
+    /// The scenario; `None` for a step outside of all scenarios, which is written as `run`.
     pub scenario: Option<Scenario>,
     /// What is done, in the imperative: `delete mysql-1`.
     pub name: String,
-    /// How far it is.
+    /// The phase.
     pub phase: Phase,
 }
 
 impl Step {
-    /// The scenario that this is the whole of.
+    /// The scenario, if this step is the whole scenario.
     pub fn whole(&self) -> Option<Scenario> {
         self.scenario.filter(|scenario| scenario.name() == self.name)
     }
@@ -90,7 +90,7 @@ impl Step {
     }
 }
 
-/// A step as it is written.
+/// A step as it is stored.
 #[derive(Serialize, Deserialize)]
 struct StoredStep {
     scenario: String,
@@ -98,13 +98,13 @@ struct StoredStep {
     phase: Phase,
 }
 
-/// What stands in the place of a scenario where a step belongs to none.
+/// The stored scenario of a step that belongs to none.
 const RUN: &str = "run";
 
 impl TryFrom<StoredStep> for Step {
     type Error = UnknownScenario;
 
-    /// A step that is the whole of a scenario has the name that the scenario has now.
+    /// A step that is a whole scenario gets the scenario's current name.
     fn try_from(StoredStep { scenario, name, phase }: StoredStep) -> Result<Self, UnknownScenario> {
         if scenario == RUN {
             return Ok(Self { scenario: None, name, phase });
@@ -121,41 +121,43 @@ impl From<Step> for StoredStep {
     }
 }
 
-/// How far a step is.
+/// The phase of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// It begins.
     Begin,
-    /// It was carried out.
+    /// It completed.
     End,
-    /// It could not be carried out, for this reason.
+    /// It failed, for this reason.
     Failed(String),
 }
 
-/// A watch event, or an object of the list that the watch was opened from.
+/// A watch event, or an object of the list that started the watch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ObjectEvent {
-    /// What the API server said.
+    /// The type of the event.
     pub event: EventType,
     /// The object's kind: `Pod`, `StatefulSet`, `PersistentVolumeClaim`, `PersistentVolume`, `Service`,
-    /// `EndpointSlice`; `Event` for a warning of the cluster, of which only the newest state is kept and none is judged.
+    /// `EndpointSlice`; `Event` for a warning of the cluster, of which only the newest state is kept and none is
+    /// judged.
     pub object_kind: String,
     /// The object, without managedFields and without secret values.
     pub object: Value,
 }
 
-/// The type of a watch event (<https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>).
+/// The type of a watch event
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum EventType {
-    /// The object was in the list that the watch was opened from; it carries no order.
+    /// The object was in the list that started the watch; it carries no order.
     Listed,
     /// The object was created.
     Added,
     /// The object changed.
     Modified,
-    /// The object is gone.
+    /// The object was deleted.
     Deleted,
 }
 
@@ -166,20 +168,20 @@ pub struct Gap {
     pub object_kind: String,
     /// The last resourceVersion seen before it.
     pub after_version: String,
-    /// Why: what the API server said.
+    /// What the API server said.
     pub reason: String,
 }
 
 /// A wait of the harness ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
-    /// What was awaited: `mysql-1 Ready under a new UID`.
+    /// What the harness waited for: `mysql-1 Ready under a new UID`.
     pub what: String,
     /// How it ended.
     pub outcome: WaitOutcome,
     /// How long it took, in microseconds.
     pub took_us: u64,
-    /// The state seen last.
+    /// The last state seen.
     pub last_seen: String,
 }
 
@@ -187,18 +189,18 @@ pub struct Wait {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitOutcome {
-    /// What was awaited came.
+    /// The condition was met.
     Met,
-    /// The deadline came first.
+    /// The deadline passed first.
     Expired,
-    /// It can come no more, for this reason.
+    /// The condition can no longer be met, for this reason.
     Impossible(String),
-    /// The run gave the wait up before its time: the workload had been awaited in vain already. It says nothing of what
-    /// was awaited.
+    /// The run ended the wait early because an earlier wait for the workload had failed. It says nothing about the
+    /// condition.
     CutShort,
 }
 
-/// A state read at one moment.
+/// A state read at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// What it is of.
@@ -211,35 +213,35 @@ pub struct Snapshot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SnapshotOf {
-    /// The Corefile's text, a string; `false` where the cluster's DNS has none.
+    /// The Corefile's text, a string; `false` if the cluster's DNS has none.
     Corefile,
-    /// The objects as the API server answered when the manifests were applied: an array of [`Applied`].
+    /// The API server's responses when the manifests were applied: an array of [`Applied`].
     Applied,
     /// What remains of the run's objects after teardown: an array of [`Leftover`].
     LeftoverObjects,
     /// What remains of the run's cluster in the engine: an array of [`Leftover`].
     LeftoverResources,
-    /// A node, or the container that it is, at a moment of a disruption: a [`NodeState`].
+    /// A node, or the container that runs it, during a disruption: a [`NodeState`].
     Node,
-    /// The cluster's DNS servers, when the run begins and whenever they were replaced: an array of [`DnsServer`].
+    /// The cluster's DNS servers, when the run begins and each time they are replaced: an array of [`DnsServer`].
     DnsServers,
-    /// The API server's process, as its node tells it: a [`NodeState`].
+    /// The API server's process, as its node reports it: a [`NodeState`].
     ApiServer,
     /// The cluster and the workload between two steps of an upgrade: a [`State`](super::State).
     State,
-    /// What the checks say of the upgraded cluster: an array of [`Conformed`](super::Conformed).
+    /// The verdicts on the upgraded cluster: an array of [`Conformed`](super::Conformed).
     Conformance,
-    /// The last that a container of a pod wrote which was awaited in vain: a [`ContainerLog`].
+    /// The last lines of a container, read when a wait for its pod was not met: a [`ContainerLog`].
     ContainerLog,
 }
 
-/// How a node was.
+/// The state of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeState {
     /// The node.
     pub node: String,
-    /// The engine's word for its container (`running`, `paused`, `exited`), or the cluster's for the node (`cordoned`,
-    /// `schedulable`, `Ready`); of the API server, the number of its process and since when that is there.
+    /// The engine's state of its container (`running`, `paused`, `exited`), or the cluster's of the node (`cordoned`,
+    /// `schedulable`, `Ready`); for the API server, its process id and start time.
     pub state: String,
 }
 
@@ -250,11 +252,11 @@ pub struct DnsServer {
     pub name: String,
     /// That pod's UID.
     pub uid: String,
-    /// Where it is asked.
+    /// The address that it answers at.
     pub address: std::net::IpAddr,
 }
 
-/// An object as the API server answered when its manifest was applied.
+/// An object as the API server returned it when its manifest was applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
     /// The object's kind.
@@ -263,7 +265,7 @@ pub struct Applied {
     pub name: String,
     /// Its UID.
     pub uid: String,
-    /// `metadata.generation`, which counts the changes of the spec; some kinds have none.
+    /// `metadata.generation`, which counts changes of the spec; some kinds have none.
     pub generation: Option<i64>,
 }
 
@@ -278,7 +280,7 @@ pub struct Leftover {
     pub held_by: Option<String>,
 }
 
-/// Trouble of the harness itself.
+/// A problem of the harness itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// What happened.
@@ -289,19 +291,20 @@ pub struct Note {
 const STOPS: &str = "nothing more is disrupted: the workload did not come back from ";
 
 impl Note {
-    /// That the run disrupts nothing more, since the workload did not come back from a scenario: what was awaited in vain.
+    /// A note that the run stops disrupting because the workload did not recover from a scenario. `in_vain` is what the
+    /// harness waited for.
     pub fn stops(scenario: Scenario, in_vain: &str) -> Self {
         Self { message: format!("{STOPS}{scenario}: {in_vain}") }
     }
 
-    /// The scenario after which the run disrupted nothing more, and what was awaited in vain, where the note says that.
+    /// The scenario after which the run stopped disrupting and what it waited for in vain, if the note says that.
     pub fn stopped(&self) -> Option<(Scenario, &str)> {
         let (scenario, in_vain) = self.message.strip_prefix(STOPS)?.split_once(": ")?;
         Some((scenario.parse().ok()?, in_vain))
     }
 }
 
-/// The last that a container wrote.
+/// The last lines of a container's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerLog {
     /// The pod's name.
@@ -310,7 +313,7 @@ pub struct ContainerLog {
     pub uid: String,
     /// The container.
     pub container: String,
-    /// Whether a container wrote it that has ended, and was followed by another one.
+    /// Whether the log is of a container that ended and was restarted.
     pub previous: bool,
     /// The lines, oldest first, without secret values.
     pub lines: Vec<String>,

@@ -1,14 +1,14 @@
-//! Opens files that end.
+//! Opens regular files.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// Opens a file to read it.
+/// Opens a file for reading.
 ///
 /// # Errors
-/// When it cannot be opened, or is a pipe or a device: to open a pipe waits for whoever writes into it, and what comes out
-/// of one need not end.
+/// If it cannot be opened, or is a pipe or a device: opening a pipe blocks until somebody writes to it, and its content
+/// may have no end.
 pub fn open(path: &Path) -> io::Result<File> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
@@ -16,10 +16,10 @@ pub fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// The text of a file.
+/// Reads a file as text.
 ///
 /// # Errors
-/// As [`open`], or when it cannot be read or is not UTF-8.
+/// As [`open`], or if it cannot be read or is not UTF-8.
 pub fn text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     open(path)?.read_to_string(&mut text)?;

@@ -1,5 +1,5 @@
-//! What holds for every log that a run wrote: time does not go back, there is one run, numbers are such as a cluster has,
-//! and whoever was asked had been seen.
+//! Rules that every log of a run obeys: time does not go back, there is one run, numbers are within a cluster's limits,
+//! and a pod is seen before it is asked.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,24 +11,24 @@ use super::run::Run;
 use super::subject::MAX_REPLICAS;
 use crate::object::text;
 
-/// A hundred years in microseconds: no run takes as long, and a reader refuses a log that does.
+/// A hundred years in microseconds. A reader refuses a log of a longer run.
 pub const LONGEST_RUN_US: u64 = 100 * 365 * 24 * 3_600 * 1_000_000;
 
-/// A limit of a check, in milliseconds: no more than seven weeks.
+/// The largest budget in milliseconds: about seven weeks.
 const LONGEST_BUDGET_MS: u64 = u32::MAX as u64;
 
-/// What is known of a log up to a record.
+/// What is known of the log so far.
 #[derive(Default)]
 pub(super) struct Rules {
     at_us: u64,
     has_run: bool,
-    /// Pods that the watch has shown: names by UID, and all names.
+    /// The pods that the watch has shown: names by UID, and all names.
     pods: HashMap<String, String>,
     names: HashSet<String>,
 }
 
 impl Rules {
-    /// Takes the next record in, and says which rule it breaks, if any.
+    /// Checks the next record. Returns the rule that it breaks, if any.
     pub fn hold(&mut self, record: &Record) -> Result<(), String> {
         let Record { seq, at_us, what, .. } = record;
         if *at_us < self.at_us {
@@ -86,7 +86,7 @@ impl Rules {
         }
     }
 
-    /// Whether a pod was seen before, under this UID where one is told. A log without a Pod watch tells of none.
+    /// Checks that the pod was seen before, under this UID unless that is empty. A log without a Pod watch has no pods.
     fn pod(&self, pod: &str, uid: &str) -> Result<(), String> {
         if self.pods.is_empty() {
             return Ok(());
@@ -130,7 +130,7 @@ impl Rules {
     }
 }
 
-/// Whether a lapse is one: it ends after its beginning, and before it is told of.
+/// Checks that a lapse does not end before it begins or after the time `told_us` at which it is reported.
 fn is_lapse(lapse: &Lapse, told_us: u64) -> Result<(), String> {
     let Lapse { from_us, to_us, .. } = *lapse;
     if from_us <= to_us && to_us <= told_us {

@@ -1,4 +1,4 @@
-//! What a run is about: the workload, the versions, the images and the limits. It is the first record that checks need.
+//! The description of a run: workload, versions, images and limits. It is the first record that checks need.
 
 use std::collections::BTreeMap;
 
@@ -14,59 +14,59 @@ use super::subject::Subject;
 pub struct Run {
     /// The evidence format, [`SCHEMA`](super::SCHEMA).
     pub schema: u32,
-    /// Names the run's directory and cluster.
+    /// The id in the names of the run's directory and cluster.
     pub run_id: String,
-    /// Version of the harness.
+    /// The version of the harness.
     pub steadfast: String,
-    /// Version that the API server reports, such as `v1.37.2`.
+    /// The version that the API server reports, such as `v1.37.2`.
     pub kubernetes: String,
-    /// The API server's feature gates, and whether each is on; none where they could not be read.
+    /// The API server's feature gates, and whether each is on; empty if they could not be read.
     #[serde(default)]
     pub gates: BTreeMap<String, bool>,
-    /// The cluster: `kind cluster steadfast-… (3 nodes)`, or the context of one that was there before.
+    /// The cluster: `kind cluster steadfast-… (3 nodes)`, or the context of an existing one.
     pub cluster: String,
-    /// Images that stand in for those the manifests name, each with the reason.
+    /// Images that replace those of the manifests, each with the reason.
     pub substitutions: Vec<Substitution>,
     /// The workload, read from its manifests.
     pub subject: Subject,
-    /// Limits that checks hold the workload to.
+    /// The limits of the checks.
     pub budgets: Budgets,
-    /// The scenarios that this run acts out, in order.
+    /// The scenarios of this run, in order.
     pub scenarios: Vec<Scenario>,
-    /// The scenarios that would have been acted too, each with the reason why this run must not.
+    /// Scenarios that this run must leave out, each with the reason.
     #[serde(default)]
     pub left_out: Vec<LeftOut>,
     /// Who configures replication.
     #[serde(default)]
     pub replication: Replication,
-    /// Whether the harness had commits wait for a replica.
+    /// Whether the harness enabled semi-synchronous replication.
     #[serde(default)]
     pub semi_sync: bool,
-    /// What is demanded of the workload beyond what holds for every one.
+    /// What the run expects of the workload beyond what every workload must have.
     #[serde(default)]
     pub expect: Vec<Expect>,
-    /// The upgrade of the cluster that this run is about.
+    /// The cluster upgrade that this run is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Upgrade>,
 }
 
 impl Run {
-    /// Whether this scenario is one of those to act.
+    /// Whether the run has this scenario.
     pub fn acts(&self, scenario: Scenario) -> bool {
         self.scenarios.contains(&scenario)
     }
 
-    /// What is said of this scenario where it must not be acted.
+    /// Why the run leaves this scenario out, if it does.
     pub fn left_out(&self, scenario: Scenario) -> Option<&LeftOut> {
         self.left_out.iter().find(|part| part.scenario == scenario)
     }
 }
 
-/// A right of the documentation's that a run does not grant its workload.
+/// A freedom that the Kubernetes documentation allows and this run does not grant its workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expect {
-    /// Pods come and go in the order of their ordinals, whatever `spec.podManagementPolicy` says.
+    /// Pods are created and deleted in the order of their ordinals, whatever `spec.podManagementPolicy` says.
     OrderedReady,
 }
 
@@ -87,12 +87,12 @@ pub struct Upgrade {
     pub to: String,
 }
 
-/// A scenario that is not acted.
+/// A scenario that the run leaves out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The scenario.
     pub scenario: Scenario,
-    /// Why not, as the end of a sentence: `nodes of a cluster that was there before are left alone`.
+    /// The reason, as the end of a sentence: `nodes of a cluster that was there before are left alone`.
     pub why: String,
 }
 
@@ -103,7 +103,7 @@ pub enum Replication {
     /// The harness.
     #[default]
     Managed,
-    /// The workload itself, or its operator: the harness only looks.
+    /// The workload itself, or its operator: the harness only observes.
     Observed,
 }
 
@@ -114,13 +114,13 @@ impl Choice for Replication {
     ];
 }
 
-/// An image that stands in for another one.
+/// An image that replaces another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Substitution {
-    /// What the manifests, or the harness, name.
+    /// The image that the manifests or the harness name.
     pub wanted: String,
     /// What runs instead.
     pub image: String,
-    /// Why.
+    /// The reason.
     pub why: String,
 }

@@ -1,11 +1,11 @@
-//! The scenarios of a run: one table of what each is called, builds on, requires and disrupts.
+//! The scenarios of a run: one table of their names, dependencies, requirements and disruptions.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A scenario: acts on a workload that checks need the evidence of. They are acted in this order.
+/// A named sequence of acts that produces the evidence of checks. The order of the variants is the order of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scenario {
     /// Applies the manifests and waits for every pod.
@@ -16,7 +16,7 @@ pub enum Scenario {
     Upgrade,
     /// Deletes each pod in turn.
     Restart,
-    /// Holds a pod un-Ready.
+    /// Holds a pod unready.
     Unready,
     /// Kills the primary's server.
     ServerKill,
@@ -38,7 +38,7 @@ pub enum Scenario {
     DnsReplace,
     /// Kills the API server.
     ApiserverKill,
-    /// Scales down while claims go with their pods.
+    /// Scales down while the retention policy deletes the claims with their pods.
     Claims,
     /// Ends the ledger and reads it back.
     Settle,
@@ -49,44 +49,44 @@ pub enum Scenario {
 /// What a scenario disrupts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Disrupts {
-    /// Nothing that somebody uses.
+    /// Nothing that anybody uses.
     Nothing,
     /// Pods of the workload.
     Workload,
-    /// Nodes, DNS servers or the API server, and so whatever else runs on the cluster.
+    /// Nodes, DNS servers or the API server, and so everything else that runs on the cluster.
     Cluster,
 }
 
-/// What a scenario is.
+/// A line of the table of scenarios.
 #[derive(Debug, Clone, Copy)]
 pub struct Description {
     /// The scenario.
     pub scenario: Scenario,
     /// Its name in options, records and reports.
     pub name: &'static str,
-    /// Its name before version 0.2, which records and options may still have.
+    /// The name before version 0.2; records and options may still have it.
     pub formerly: Option<&'static str>,
     /// What it does, for people.
     pub acts: &'static str,
-    /// The scenarios that it builds on.
+    /// The scenarios that must run before it.
     pub needs: &'static [Scenario],
     /// What it disrupts.
     pub disrupts: Disrupts,
-    /// Whether it acts on nodes that are containers of this machine.
+    /// Whether it needs nodes that are containers of this machine.
     pub in_containers: bool,
-    /// How many nodes the cluster needs at least.
+    /// How many nodes the cluster must have at least.
     pub nodes: usize,
-    /// How many pods the set needs at least.
+    /// How many pods the set must have at least.
     pub pods: u32,
-    /// Whether there has to be room for one pod more than the set has.
+    /// Whether the cluster must have room for one more pod.
     pub one_more_pod: bool,
 }
 
-/// All scenarios, in the order in which they are acted.
+/// All scenarios, in the order of a run.
 ///
-/// After what disrupts the workload from `server-kill` on, the whole state of it is asked for. Nodes come before the DNS
-/// servers: new ones may come to be on any node, and nodes with DNS servers are left alone. Claims come last: from there on the
-/// last pod's data is new.
+/// After each scenario that disrupts the workload, from `server-kill` on, the whole state is queried. Scenarios on
+/// nodes come before `dns-replace`: new DNS servers may land on any node, and nodes with DNS servers are left alone.
+/// `claims` comes last: after it the last pod has new data.
 pub const SCENARIOS: [Description; 18] = {
     use Disrupts::{Cluster, Nothing, Workload};
     use Scenario::*;
@@ -154,44 +154,44 @@ pub const SCENARIOS: [Description; 18] = {
 };
 
 impl Scenario {
-    /// All of them, in the order in which they are acted.
+    /// All scenarios, in the order of a run.
     pub fn all() -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator {
         SCENARIOS.iter().map(|described| described.scenario)
     }
 
-    /// Its line of the table.
+    /// The scenario's line of the table.
     pub fn description(self) -> &'static Description {
         &SCENARIOS[self as usize]
     }
 
-    /// Its name in options, records and reports.
+    /// The name in options, records and reports.
     pub fn name(self) -> &'static str {
         self.description().name
     }
 
-    /// The names of some, for people.
+    /// The names of these scenarios, for people.
     pub fn names(scenarios: impl IntoIterator<Item = Self>) -> String {
         scenarios.into_iter().map(Self::name).collect::<Vec<_>>().join(", ")
     }
 
-    /// The scenarios that it builds on.
+    /// The scenarios that must run before it.
     pub fn needs(self) -> &'static [Self] {
         self.description().needs
     }
 
-    /// Whether it disrupts the workload.
+    /// Whether it disrupts anything.
     pub fn disrupts(self) -> bool {
         self.description().disrupts != Disrupts::Nothing
     }
 
-    /// The scenario of this name, or that had it before.
+    /// The scenario of this name, current or former.
     fn named(name: &str) -> Option<Self> {
         let described = SCENARIOS.iter().find(|it| it.name == name || it.formerly == Some(name))?;
         Some(described.scenario)
     }
 }
 
-/// The scenarios to act for these, with what they build on, in order. Teardown always comes last.
+/// The wanted scenarios and those that they need, in the order of a run. Teardown is always the last one.
 ///
 /// ```
 /// use steadfast_model::{Scenario, plan};
@@ -217,7 +217,7 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// No scenario has this name.
+/// There is no scenario of this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no scenario `{name}`; there is {}", Scenario::names(Scenario::all()))]
 pub struct UnknownScenario {

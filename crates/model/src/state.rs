@@ -1,7 +1,7 @@
-//! All that an upgrade of the cluster must leave as it is, or may change only in known ways, read at one moment.
+//! The state of cluster and workload at one time: what an upgrade of the cluster must not change, or may change only in
+//! known ways.
 //!
-//! An upgrade takes the API server away for a while, and with it the history: what is the same before and after is told
-//! by comparing two states, not by watching
+//! An upgrade interrupts the API server and with it the watch history. So two states are compared instead of watching
 //! (<https://kubernetes.io/docs/reference/using-api/api-concepts/#the-resourceversion-parameter>).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +19,10 @@ pub use workload::{
     ServiceSummary, SetSummary, VolumeSummary,
 };
 
-/// The cluster and the workload at one moment.
+/// The cluster and the workload at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// After which step of the upgrade.
+    /// The step of the upgrade after which it was read.
     pub stage: Stage,
     /// The API server's version, such as `v1.37.2`.
     pub kubernetes: String,
@@ -36,31 +36,31 @@ pub struct State {
     pub pods: Vec<PodSummary>,
     /// The claims of the set's pods, by name.
     pub claims: Vec<ClaimSummary>,
-    /// The volumes that these are bound to, by name.
+    /// The volumes that the claims are bound to, by name.
     pub volumes: Vec<VolumeSummary>,
     /// The Service that governs the set.
     pub service: ServiceSummary,
-    /// The endpoints of the Service as EndpointSlices have them, all slices together, by address.
+    /// The endpoints of the Service from all its EndpointSlices, by address.
     pub endpoints: Vec<EndpointSummary>,
-    /// The addresses that the older Endpoints object has, where there is one.
+    /// The addresses of the older Endpoints object, if there is one.
     pub legacy_endpoints: Option<LegacyEndpoints>,
     /// The cluster's DNS.
     pub dns: DnsSetup,
-    /// The pods of the control plane, by name; none where the cluster hides them.
+    /// The pods of the control plane, by name; empty if the cluster hides them.
     pub control_plane: Vec<ComponentSummary>,
-    /// What the servers say of themselves, lowest ordinal first; read while the ledger rested.
+    /// What the servers report of themselves, lowest ordinal first; read while the ledger was paused.
     pub servers: Vec<ServerSummary>,
     /// What DNS answered.
     pub answers: Vec<NameAnswer>,
 }
 
-/// After which step of an upgrade a state was read.
+/// The step of an upgrade after which a state was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "after", rename_all = "snake_case")]
 pub enum Stage {
-    /// None yet.
+    /// No step yet.
     Nothing,
-    /// The control plane on this node was upgraded, with the node's kubelet.
+    /// The control plane and the kubelet on this node were upgraded.
     ControlPlane {
         /// The node.
         node: String,
@@ -70,12 +70,12 @@ pub enum Stage {
         /// The node.
         node: String,
     },
-    /// Whoever runs the cluster upgraded it, and nobody watched.
+    /// Somebody else upgraded the cluster, and the harness did not watch.
     Unseen,
 }
 
 impl State {
-    /// The families of the addresses that DNS must give: those of the Service, or else that of the pods' first address.
+    /// The address families that DNS must serve: those of the Service, or else that of the pods' first address.
     pub fn families(&self) -> Vec<Family> {
         let named = Family::named(self.service.ip_families.iter().map(String::as_str));
         if !named.is_empty() {
@@ -87,7 +87,7 @@ impl State {
 }
 
 impl Stage {
-    /// The step that led here, as the end of `during …`.
+    /// The step that led to this stage, as the end of `during …`.
     pub fn step(&self) -> String {
         match self {
             Self::Nothing => "the time before the upgrade".to_owned(),
@@ -99,7 +99,7 @@ impl Stage {
 }
 
 impl fmt::Display for Stage {
-    /// What had been done, as the end of `the state …`.
+    /// The stage, as the end of `the state …`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str("before the upgrade"),
@@ -121,7 +121,7 @@ pub struct NodeSummary {
     pub kubelet: String,
     /// Whether it is Ready.
     pub ready: bool,
-    /// Whether it takes pods.
+    /// Whether pods can be scheduled to it.
     pub schedulable: bool,
 }
 
@@ -130,11 +130,11 @@ pub struct NodeSummary {
 pub struct DnsSetup {
     /// The Corefile's text.
     pub corefile: String,
-    /// The servers' image, which tells the version.
+    /// The image of the DNS servers, which shows the version.
     pub image: String,
-    /// How many servers are wanted.
+    /// The wanted number of servers.
     pub wanted: i64,
-    /// How many are Ready.
+    /// The number of Ready servers.
     pub ready: i64,
 }
 
@@ -151,11 +151,11 @@ pub struct ComponentSummary {
     pub image: String,
     /// Whether it is Ready.
     pub ready: bool,
-    /// How often its container was started again.
+    /// How often its container restarted.
     pub restarts: i64,
 }
 
-/// What a server says of itself.
+/// What a server reports of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerSummary {
     /// Its pod.
@@ -170,19 +170,19 @@ pub struct ServerSummary {
     pub version: String,
     /// The transactions that it has executed.
     pub gtid_executed: String,
-    /// Every table with its checksum, but for that of the witness's ledger, which is judged by its own account.
+    /// Every table with its checksum, except the witness's ledger, which has checks of its own.
     pub tables: BTreeMap<String, Option<String>>,
     /// The host that it replicates from.
     pub source: Option<String>,
-    /// Why something of this could not be read, in the words of [`SqlAnswer::trouble`].
+    /// Why a part of this could not be read, as [`SqlAnswer::trouble`] puts it.
     pub trouble: Option<String>,
 }
 
-/// What a question came to that says nothing about the server.
+/// The words for an answer that says nothing about the server.
 const UNUSABLE: &str = "gave no usable answer";
 
 impl SqlAnswer {
-    /// What kept a question from being answered, with the server as the subject: `could not be reached: …`.
+    /// Why a question got no rows, as a predicate of the server: `could not be reached: …`.
     pub fn trouble(&self) -> Option<String> {
         match self {
             Self::Rows(_) => None,
@@ -213,20 +213,20 @@ pub struct NameAnswer {
     pub name: String,
     /// The record type.
     pub record_type: String,
-    /// `NOERROR`, `NXDOMAIN` …; none where no answer came.
+    /// `NOERROR`, `NXDOMAIN` …; `None` if no answer came.
     pub rcode: Option<String>,
     /// The records' data.
     pub data: BTreeSet<String>,
 }
 
-/// What a check concluded of the workload that was deployed once more after an upgrade.
+/// The verdict of a check on the workload that was deployed again after an upgrade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conformed {
-    /// The check.
+    /// The check's id.
     pub id: String,
     /// `pass`, `fail`, `inconclusive` or `skipped`.
     pub verdict: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 

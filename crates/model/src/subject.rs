@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The workload under test, as its manifests describe it. No name is written into a check: all come from here.
+/// The workload under test, as its manifests describe it. Checks take all names from here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     /// Namespace of the StatefulSet and Service.
@@ -15,7 +15,7 @@ pub struct Subject {
     pub set: String,
     /// `spec.replicas`.
     pub replicas: u32,
-    /// `spec.ordinals.start`, 0 unless the manifest says otherwise.
+    /// `spec.ordinals.start`, 0 by default.
     pub first_ordinal: u32,
     /// `spec.serviceName`: the Service that governs the network identity.
     pub service: String,
@@ -23,8 +23,8 @@ pub struct Subject {
     pub publish_not_ready: bool,
     /// The server's port.
     pub port: u16,
-    /// The Service's ports that have a name, with the numbers that pods listen on: DNS has an SRV record for each of
-    /// these and for no other.
+    /// The named ports of the Service, with the numbers that pods listen on: DNS has an SRV record for each of these
+    /// and for no other port.
     #[serde(default)]
     pub named_ports: Vec<NamedPort>,
     /// Names of the volumeClaimTemplates.
@@ -38,7 +38,7 @@ pub struct Subject {
     /// `spec.podManagementPolicy`.
     #[serde(default)]
     pub pod_management: PodManagement,
-    /// Whether `spec.updateStrategy` is `OnDelete`: nobody but its user replaces a pod then.
+    /// Whether `spec.updateStrategy` is `OnDelete`: only the user replaces pods then.
     #[serde(default)]
     pub on_delete: bool,
     /// `spec.updateStrategy.rollingUpdate.partition`, counted from the set's first pod.
@@ -67,38 +67,38 @@ pub enum PodManagement {
     Parallel,
 }
 
-/// A port of the Service that has a name.
+/// A named port of the Service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedPort {
     /// Its name.
     pub name: String,
     /// `tcp`, `udp` or `sctp`.
     pub protocol: String,
-    /// The number that pods listen on, which is the one that a headless Service's SRV records give.
+    /// The number that pods listen on, which the SRV records of a headless Service give.
     pub number: u16,
 }
 
-/// What becomes of claims
+/// What happens to claims
 /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention>).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimPolicy {
     /// When the set is deleted.
     pub when_deleted: Retention,
-    /// When their pod is scaled away.
+    /// When the claim's pod is scaled away.
     pub when_scaled: Retention,
 }
 
-/// Whether a claim stays.
+/// Whether a claim is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Retention {
-    /// It stays.
+    /// It is kept.
     #[default]
     Retain,
-    /// It goes.
+    /// It is deleted.
     Delete,
 }
 
-/// The most replicas that a run can be about.
+/// The largest number of replicas that a run supports.
 pub const MAX_REPLICAS: u32 = 1_000;
 
 impl Subject {
@@ -117,15 +117,15 @@ impl Subject {
         self.ordinals().map(|ordinal| self.pod(ordinal))
     }
 
-    /// The ordinal in a pod's name, if the name is one of the set's: the controller writes ordinals without leading zeros.
+    /// The ordinal in the name of a pod of the set, `None` for other names. The controller writes no leading zeros.
     pub fn ordinal_of(&self, pod: &str) -> Option<u32> {
         let digits = pod.strip_prefix(&self.set)?.strip_prefix('-')?;
         let canonical = digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
         digits.parse().ok().filter(|_| canonical)
     }
 
-    /// Why a change of the template is followed by no pod: with OnDelete nobody but the user replaces pods, and a partition
-    /// above the last pod keeps all of them. Nothing where pods follow.
+    /// Why no pod follows a change of the template: with OnDelete only the user replaces pods, and a partition above
+    /// the last pod holds all of them back. `None` if pods follow.
     pub fn keeps_from_updates(&self) -> Option<String> {
         if self.on_delete {
             return Some("the update strategy is OnDelete: nobody but the user replaces pods".to_owned());
@@ -139,7 +139,7 @@ impl Subject {
         self.keeps_from_updates().is_none()
     }
 
-    /// The pod that replicas replicate from: the first ordinal.
+    /// The pod that replicas replicate from: the one with the first ordinal.
     pub fn primary(&self) -> String {
         self.pod(self.first_ordinal)
     }
@@ -149,12 +149,12 @@ impl Subject {
         self.ordinals().skip(1).map(|ordinal| self.pod(ordinal))
     }
 
-    /// The name of the pod with this index, counted from the set's first one.
+    /// The name of the pod with this index, counted from the set's first pod.
     pub fn nth(&self, index: u32) -> String {
         self.pod(self.first_ordinal.saturating_add(index))
     }
 
-    /// A pod's index, counted from the set's first pod, if it belongs to the set.
+    /// A pod's index, counted from the set's first pod; `None` if it is not a pod of the set.
     pub fn index_of(&self, pod: &str) -> Option<u32> {
         self.ordinal_of(pod)?.checked_sub(self.first_ordinal)
     }
@@ -181,12 +181,12 @@ impl Subject {
         format!("{}.{}.svc.{}", self.service, self.namespace, self.domain)
     }
 
-    /// The name of a port's SRV records, without the trailing dot (DNS specification, section 2.4.2).
+    /// The owner name of a port's SRV records, without the trailing dot (DNS specification, section 2.4.2).
     pub fn srv_name(&self, port: &NamedPort) -> String {
         format!("_{}._{}.{}", port.name, port.protocol, self.service_fqdn())
     }
 
-    /// A pod's name as its own search list completes it, which begins with the namespace.
+    /// The short form of a pod's name, which the search list of its own namespace completes.
     pub fn short_name(&self, pod: &str) -> String {
         format!("{pod}.{}", self.service)
     }
@@ -198,7 +198,7 @@ impl Subject {
     }
 }
 
-/// The name of an address's PTR record, without the trailing dot (RFC 1035 section 3.5, RFC 3596 section 2.5).
+/// The owner name of an address's PTR record, without the trailing dot (RFC 1035 section 3.5, RFC 3596 section 2.5).
 pub fn reverse_name(address: std::net::IpAddr) -> String {
     match address {
         std::net::IpAddr::V4(address) => {
@@ -226,7 +226,7 @@ mod tests {
         for pod in ["mysql-007", "mysql-00", "mysql-+7", "mysql--7", "mysql-", "mysql-7a", "mysql-4294967296", "db-0"] {
             assert_eq!(subject.ordinal_of(pod), None, "{pod}");
         }
-        // Where ordinals end, pods do.
+        // The last ordinal is the last pod.
         assert_eq!(subject.ordinals().count(), 1);
         assert_eq!(subject.nth(7), "mysql-4294967295");
     }

@@ -1,19 +1,19 @@
-//! Text that others wrote, such as names, messages of servers and lines of logs, made harmless for those who read it: a
-//! terminal, a browser, a build service.
+//! Makes text of others, such as names, server messages and log lines, harmless for its readers: terminals, browsers
+//! and CI services.
 
-/// The text without line breaks and other characters that are not seen.
+/// The text on one line, without line breaks and other invisible characters.
 pub fn in_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || is_hidden(c)).filter(|word| !word.is_empty());
     without_commands(&words.collect::<Vec<_>>().join(" "))
 }
 
-/// The text in its lines, with a sign in the place of each character that is not seen.
+/// The text with its lines, and a replacement character for each invisible character.
 pub fn inert(text: &str) -> String {
     let seen = |c: char| if is_hidden(c) && !matches!(c, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { c };
     without_commands(&text.chars().map(seen).collect::<String>())
 }
 
-/// Whether a character does something instead of being seen: it steers a terminal, or turns the direction of writing and so
+/// Whether a character acts instead of being shown: it controls a terminal, or changes the writing direction and so
 /// shows a text in another order (<https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>).
 pub fn is_hidden(c: char) -> bool {
     let formats = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
@@ -22,8 +22,9 @@ pub fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The text so that the runner of GitHub Actions finds no command in it: one begins a line by `::`, or stands anywhere as
-/// `##[…]` (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>).
+/// The text with its workflow commands disarmed. The runner of GitHub Actions takes `::` at the beginning of a line and
+/// `##[…]` anywhere for a command
+/// (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>).
 pub fn without_commands(text: &str) -> String {
     let line = |line: &str| match line.trim_start().strip_prefix("::") {
         Some(rest) => format!("{}: :{rest}", &line[..line.len() - line.trim_start().len()]),
@@ -32,10 +33,10 @@ pub fn without_commands(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n").replace("##[", "## [")
 }
 
-/// The width of a text that no terminal shows, in characters.
+/// The width of a text that is not for a terminal, in characters.
 pub const WIDTH: usize = 100;
 
-/// A word as a shell takes it for one.
+/// Quotes a word for a shell, if it needs quoting.
 ///
 /// ```
 /// use steadfast_model::text::quoted;
@@ -51,7 +52,7 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
-/// Lines of at most this many characters, broken at spaces only: an id or an address stays whole.
+/// Wraps a text at spaces to lines of at most this many characters. A longer word, such as an id, stays whole.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut words = text.split(' ');
     let mut line = words.next().unwrap_or_default().to_owned();
@@ -68,7 +69,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// What somebody may write to harm who reads it: all of it goes through every writer.
+/// Hostile texts, which every writer is tested with.
 #[cfg(any(test, feature = "fixtures"))]
 pub const HOSTILE: &[&str] = &[
     "\u{1b}[2J",

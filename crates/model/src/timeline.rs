@@ -1,5 +1,5 @@
-//! Indexed views of the records: which pod lived when under which UID, when it was Ready, and where the history has
-//! gaps. The timeline grows record by record, so that waits during a run and checks after it read the same state.
+//! Views of the records: which pod lived when under which UID, when it was Ready, and where the history has gaps. The
+//! timeline grows record by record, so that waits during a run and checks after it read the same state.
 
 mod family;
 mod life;
@@ -21,39 +21,38 @@ use super::subject::{Retention, Subject};
 use crate::object::{items, text};
 
 pub use family::Family;
-pub use life::{Change, Life, Mark, PodLife, other_address};
+pub use life::{Change, Incarnation, Mark, PodLife, other_address};
 pub use lives::Lives;
 pub use set::SetState;
 pub use storage::{ClaimLife, VolumeLife};
 
-/// The history of a run's objects. It keeps each life once, and of a life each change of Ready, of its address, of its
-/// labels or of its volume once; and each gap. Events that change none of these leave nothing behind, so a quiet day
-/// costs no memory, and a pod whose Ready comes and goes costs a change for each turn.
+/// The history of a run's objects. It keeps each life, each change of a life's Ready condition, address, labels or
+/// volume, and each gap. Events that change none of these cost no memory.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     subject: Option<Subject>,
-    /// The set's pods, each life once, in the order of appearance.
+    /// The set's pods, each life once, by first appearance.
     pub pods: Lives<PodLife>,
-    /// Claims of the namespace, in the order of appearance.
+    /// Claims of the namespace, by first appearance.
     pub claims: Lives<ClaimLife>,
-    /// Volumes that claims of the namespace are bound to, in the order of appearance.
+    /// Volumes that claims of the namespace are bound to, by first appearance.
     pub volumes: Lives<VolumeLife>,
     /// The StatefulSet, as last seen.
     pub set: Option<SetState>,
-    /// The families that the Service that governs the set asks for, as last seen; none where it does not say.
+    /// `spec.ipFamilies` of the governing Service, as last seen; empty if it has none.
     service_families: Vec<Family>,
     /// Whether a pod was seen whose controller is the set.
     owned: bool,
     /// Gaps of the history.
     pub gaps: Vec<(Mark, Gap)>,
-    /// Where in `gaps` those of each kind are.
+    /// The positions in `gaps` by kind.
     gaps_of: HashMap<String, Vec<usize>>,
-    /// The records' highest sequence number.
+    /// The highest sequence number so far.
     pub last_seq: u64,
 }
 
 impl Timeline {
-    /// The timeline of these records.
+    /// Builds the timeline of these records.
     pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
         let mut timeline = Self::default();
         for record in records {
@@ -62,7 +61,7 @@ impl Timeline {
         timeline
     }
 
-    /// Takes one more record in. Records come in the order of their sequence numbers.
+    /// Adds a record. Records must come in the order of their sequence numbers.
     pub fn observe(&mut self, record: &Record) {
         let mark = Mark::of(record);
         self.last_seq = record.seq;
@@ -79,24 +78,24 @@ impl Timeline {
         }
     }
 
-    /// The workload, once the run was described.
+    /// The workload, once the run is described.
     pub fn subject(&self) -> Option<&Subject> {
         self.subject.as_ref()
     }
 
-    /// Whether the workload's claims are to go when its set is deleted.
+    /// Whether the workload's claims are deleted with its set.
     pub fn claims_go_with_set(&self) -> bool {
         self.subject.as_ref().is_some_and(|subject| subject.claim_policy.when_deleted == Retention::Delete)
     }
 
-    /// The pod of this name that is alive now; the newest, should there be two.
+    /// The pod of this name that is alive now; the newest if there are two.
     pub fn live_pod(&self, name: &str) -> Option<&PodLife> {
-        self.pods.bearing(name, self.last_seq).next_back()
+        self.pods.alive_at(name, self.last_seq).next_back()
     }
 
-    /// The pod that was the name's bearer at that record; the newest, should there be two.
+    /// The pod of this name that was alive at that record; the newest if there are two.
     pub fn pod_at(&self, name: &str, seq: u64) -> Option<&PodLife> {
-        self.pods.bearing(name, seq).next_back()
+        self.pods.alive_at(name, seq).next_back()
     }
 
     /// The pod with this UID.
@@ -109,19 +108,19 @@ impl Timeline {
         self.pods.of_name(name)
     }
 
-    /// The claim of this name that is alive at that record.
+    /// The claim of this name that was alive at that record.
     pub fn claim_at(&self, name: &str, seq: u64) -> Option<&ClaimLife> {
-        self.claims.bearing(name, seq).next_back()
+        self.claims.alive_at(name, seq).next_back()
     }
 
-    /// The volume that a claim is bound to at that record.
+    /// The volume that a claim was bound to at that record.
     pub fn volume_at(&self, claim: &ClaimLife, seq: u64) -> Option<&VolumeLife> {
         let name = claim.volume_at(seq)?;
         self.volumes.coming(name, 0, seq + 1).next_back()
     }
 
-    /// The families of the addresses that DNS must give: those of the Service that pods have addresses of, or else that of
-    /// the pods' first address.
+    /// The address families that DNS must serve: those of the Service if any pod has an address of them, or else that
+    /// of the pods' first address.
     pub fn families(&self) -> Vec<Family> {
         let has = |family: &Family| self.pods.iter().any(|pod| pod.all_addresses().any(|it| Family::of(it) == *family));
         if self.service_families.iter().any(has) {
@@ -182,7 +181,8 @@ impl Timeline {
         }
         match self.is_of_set(&event.object) {
             Some(true) => self.owned = true,
-            // A controller owns all that it makes; where it was seen to, who is nobody's is not the set's.
+            // The controller owns every pod that it makes. Once one was seen with it, a pod without an owner is not the
+            // set's.
             None if !self.owned => {}
             _ => return,
         }
@@ -192,8 +192,8 @@ impl Timeline {
         self.pods.add(PodLife::begun(mark, event, name, uid)).observe(mark, event);
     }
 
-    /// Whether the set made this pod, by its controller; nothing where it has none. That of a ReplicaSet may give its pod a
-    /// number for a name.
+    /// Whether the set's controller made this pod; `None` if it has no controller. A pod of a ReplicaSet may also have
+    /// a name that ends in a number.
     fn is_of_set(&self, pod: &Value) -> Option<bool> {
         let set = self.subject.as_ref().map(|subject| subject.set.as_str());
         let owner = items(pod, "/metadata/ownerReferences").find(|owner| owner["controller"] == true)?;
@@ -201,7 +201,7 @@ impl Timeline {
     }
 }
 
-/// The gap that shows in an object's coming without having been told of: whoever closed it said nothing.
+/// The gap that an object shows whose creation was not seen, although no gap was reported.
 fn unannounced(event: &ObjectEvent, name: &str) -> Gap {
     let after_version = text(&event.object, "/metadata/resourceVersion").unwrap_or_default().to_owned();
     let reason = format!("{name} is {:?} and was never seen to come to be", event.event);

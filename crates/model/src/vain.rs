@@ -1,5 +1,5 @@
-//! What the cluster and the containers said while the harness waited in vain. It explains, and is never judged: warnings
-//! come late, are folded together, or do not come at all.
+//! What the cluster and the containers said while the harness waited in vain. It explains and is never judged: warnings
+//! can be late, merged or missing.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::record::{ContainerLog, Note, ObjectEvent, Snapshot, SnapshotOf, Wait,
 use super::{Evidence, Mark, Subject};
 use crate::object::{number, text};
 
-/// So many warnings are quoted at a wait, each of another kind: the last ones.
+/// How many warnings are quoted for a wait: the last ones, each of another kind.
 const MOST: usize = 3;
 
 /// The longest part of a message that is quoted, in characters.
@@ -23,16 +23,16 @@ pub struct Warning<'a> {
     pub kind: &'a str,
     /// That object's name.
     pub name: &'a str,
-    /// A word for it, such as `FailedScheduling`.
+    /// The reason, such as `FailedScheduling`.
     pub reason: &'a str,
-    /// What is said.
+    /// The message.
     pub message: &'a str,
-    /// How often it had been said by then.
+    /// How often it had occurred by then.
     pub count: i64,
 }
 
 impl<'a> Warning<'a> {
-    /// The warning that an event of an Event is.
+    /// The warning in a watch event of an Event.
     pub fn of(event: &'a ObjectEvent, mark: Mark) -> Option<Self> {
         if event.object_kind != "Event" {
             return None;
@@ -50,7 +50,7 @@ impl<'a> Warning<'a> {
 }
 
 impl fmt::Display for Warning<'_> {
-    /// As in `FailedScheduling: 0/3 nodes are available (mysql-1, #123)`.
+    /// Such as `FailedScheduling: 0/3 nodes are available (mysql-1, #123)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { mark, name, reason, message, count, .. } = self;
         let times = if *count > 1 { format!(", {count} times") } else { String::new() };
@@ -58,17 +58,17 @@ impl fmt::Display for Warning<'_> {
     }
 }
 
-/// The last that a container wrote before the harness gave up waiting for its pod.
+/// The last lines of a container before the harness gave up waiting for its pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastWords {
     /// The record.
     pub mark: Mark,
-    /// What was written.
+    /// The lines.
     pub log: ContainerLog,
 }
 
 impl LastWords {
-    /// The last line, and before it the one or two that tell of errors, or else the line before.
+    /// The last line, preceded by one or two lines that report errors, or else by the line before it.
     fn telling(&self) -> Vec<&str> {
         let lines: Vec<&str> = self.log.lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
         let Some((last, before)) = lines.split_last() else { return Vec::new() };
@@ -84,7 +84,7 @@ impl LastWords {
 }
 
 impl fmt::Display for LastWords {
-    /// As in `container mysql of mysql-1 said last: "unknown variable"; "Aborting" (#124)`.
+    /// Such as `container mysql of mysql-1 said last: "unknown variable"; "Aborting" (#124)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ContainerLog { pod, container, .. } = &self.log;
         let lines: Vec<String> = self.telling().into_iter().map(|line| format!("\"{}\"", quoted(line))).collect();
@@ -92,7 +92,7 @@ impl fmt::Display for LastWords {
     }
 }
 
-/// A text of somebody else on one line, and no longer than needed.
+/// A text of others on one line, shortened.
 fn quoted(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
@@ -115,12 +115,12 @@ impl<'a> Named<'a> {
         Self { subject, names: words.filter(known).collect() }
     }
 
-    /// Whether one of the names is this, or nothing is named, so that all pods are meant.
+    /// Whether the wait names this object, or names none and so means all pods.
     fn has(&self, name: &str) -> bool {
         self.names.is_empty() || self.names.contains(&name)
     }
 
-    /// Whether a warning may have to do with it. What is said of the set may be said of any pod.
+    /// Whether a warning may be related. A warning about the set may concern any pod.
     fn concerns(&self, warning: &Warning<'_>) -> bool {
         let of_pod =
             |pod: &&str| self.subject.claims.iter().any(|template| self.subject.claim(template, pod) == warning.name);
@@ -138,8 +138,8 @@ impl Evidence {
         self.run().is_some_and(|run| Named::of(&run.subject, wait).has(pod))
     }
 
-    /// What the cluster warned of during a wait that ended with this record: of each kind of warning about what was awaited
-    /// the last one, oldest first.
+    /// The warnings of the cluster during a wait that ended with this record: the last one of each kind about what the
+    /// wait names, oldest first.
     pub fn warnings(&self, wait: &Wait, ended: Mark) -> Vec<Warning<'_>> {
         let Some(run) = self.run() else { return Vec::new() };
         let named = Named::of(&run.subject, wait);
@@ -163,8 +163,8 @@ impl Evidence {
         found
     }
 
-    /// The last that a container wrote whose pod was awaited in vain until this record: of one that ended, where there was
-    /// one. The harness asks for it as soon as the wait has ended.
+    /// The last lines of a container of a pod that was awaited in vain until this record, preferably of a container
+    /// that ended. The harness reads them right after the wait.
     pub fn last_words(&self, wait: &Wait, ended: Mark) -> Option<LastWords> {
         let named = Named::of(&self.run()?.subject, wait);
         let place = self.records.partition_point(|record| record.seq <= ended.seq);
@@ -182,7 +182,7 @@ impl Evidence {
         (!words.is_empty()).then(|| words.swap_remove(ended))
     }
 
-    /// The note that ended all disruptions, and its record.
+    /// The note that ended all disruptions, with its record.
     pub fn stopped(&self) -> Option<(Mark, &Note)> {
         self.index.notes.iter().find_map(|place| {
             let record = &self.records[*place];

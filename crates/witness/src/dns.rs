@@ -1,5 +1,5 @@
-//! Asks one DNS server one question, once: no cache, no search list, no second attempt. What a pod gets when it asks is
-//! what is to be seen; how often to ask is the harness's business.
+//! Sends one query to one DNS server, once: no cache, no search list, no retry. The harness wants to see what a pod
+//! gets when it asks, and decides itself how often to ask.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,12 +15,12 @@ use tokio::time::{Instant, timeout};
 use super::protocol::DnsAsk;
 use crate::evidence::{DnsAnswer, DnsRecord, Transport};
 
-/// The largest answer by UDP that the server may send, as EDNS0 advertises it (RFC 6891 section 6.2.5).
+/// The largest UDP answer that the server may send in bytes, advertised by EDNS0 (RFC 6891 section 6.2.5).
 const UDP_PAYLOAD: u16 = 4096;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
-enum Trouble {
+enum DnsError {
     #[error("{0:?} cannot be asked for: {1}")]
     Question(String, String),
     #[error("{0}")]
@@ -33,7 +33,7 @@ enum Trouble {
     Truncated,
 }
 
-/// Asks, and answers within the deadline.
+/// Sends the query, and answers within the deadline.
 pub async fn ask(ask: &DnsAsk, deadline: Duration) -> DnsAnswer {
     let began = Instant::now();
     let outcome = timeout(deadline, resolve(ask)).await;
@@ -51,7 +51,7 @@ pub async fn ask(ask: &DnsAsk, deadline: Duration) -> DnsAnswer {
     }
 }
 
-async fn resolve(ask: &DnsAsk) -> Result<DnsAnswer, Trouble> {
+async fn resolve(ask: &DnsAsk) -> Result<DnsAnswer, DnsError> {
     let server = SocketAddr::new(ask.address, ask.port);
     let record_type = ask.record_type.parse().map_err(|error| unaskable(&ask.record_type, error))?;
     let question = question(&ask.name, record_type)?;
@@ -61,19 +61,19 @@ async fn resolve(ask: &DnsAsk) -> Result<DnsAnswer, Trouble> {
         Transport::Tcp => by_tcp(server, &question, &bytes).await?,
     };
     if response.metadata.truncation {
-        return Err(Trouble::Truncated);
+        return Err(DnsError::Truncated);
     }
     let records = response.answers.iter().filter(|record| record.record_type() == record_type);
     let records = records.map(|record| DnsRecord { ttl: record.ttl, data: text(&record.data) }).collect();
     Ok(DnsAnswer::Response { rcode: rcode(response.metadata.response_code), records })
 }
 
-fn unaskable(what: &str, error: impl ToString) -> Trouble {
-    Trouble::Question(what.to_owned(), error.to_string())
+fn unaskable(what: &str, error: impl ToString) -> DnsError {
+    DnsError::Question(what.to_owned(), error.to_string())
 }
 
-/// A query under a random id, with recursion desired as a pod's resolver does.
-fn question(name: &str, record_type: RecordType) -> Result<Message, Trouble> {
+/// Builds a query with a random id, and with recursion desired like a pod's resolver.
+fn question(name: &str, record_type: RecordType) -> Result<Message, DnsError> {
     let mut name = Name::from_ascii(name).map_err(|error| unaskable(name, error))?;
     name.set_fqdn(true);
     let mut edns = Edns::new();
@@ -84,8 +84,8 @@ fn question(name: &str, record_type: RecordType) -> Result<Message, Trouble> {
     Ok(message)
 }
 
-/// Passes over datagrams that do not answer the question: anyone can send one.
-async fn by_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, Trouble> {
+/// Queries over UDP. Ignores datagrams that do not answer the query, because anyone can send one.
+async fn by_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, DnsError> {
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).await?;
     socket.connect(server).await?;
@@ -100,16 +100,16 @@ async fn by_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<
     }
 }
 
-/// A message by TCP comes after its length (RFC 1035 section 4.2.2).
-async fn by_tcp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, Trouble> {
+/// Queries over TCP, where the length precedes each message (RFC 1035 section 4.2.2).
+async fn by_tcp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, DnsError> {
     let mut stream = TcpStream::connect(server).await?;
     let length = u16::try_from(bytes.len()).map_err(io::Error::other)?;
-    // One write, for some servers expect length and message in one segment (RFC 7766 section 8).
+    // One write, because some servers expect length and message in one segment (RFC 7766 section 8).
     stream.write_all(&[&length.to_be_bytes(), bytes].concat()).await?;
     let mut answer = vec![0; usize::from(stream.read_u16().await?)];
     stream.read_exact(&mut answer).await?;
     let message = Message::from_vec(&answer)?;
-    if answers(&message, question) { Ok(message) } else { Err(Trouble::Stray) }
+    if answers(&message, question) { Ok(message) } else { Err(DnsError::Stray) }
 }
 
 fn answers(message: &Message, question: &Message) -> bool {
@@ -118,7 +118,7 @@ fn answers(message: &Message, question: &Message) -> bool {
         && message.queries == question.queries
 }
 
-/// The code's name in the RFCs, which is how the variants are called but for the case.
+/// The name of a response code in the RFCs: the variant's name in upper case.
 fn rcode(code: ResponseCode) -> String {
     match code {
         ResponseCode::Unknown(number) => format!("RCODE{number}"),
@@ -168,7 +168,7 @@ mod tests {
         message
     }
 
-    /// Asks a server by UDP that answers with the messages that `answer` makes of the question.
+    /// Queries a UDP server that answers with the messages that `answer` makes of the query.
     async fn by_udp(name: &str, record_type: &str, answer: impl Fn(&Message) -> Vec<Message>) -> DnsAnswer {
         let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let question = ask_of(server.local_addr().unwrap(), Transport::Udp, name, record_type);
@@ -182,7 +182,7 @@ mod tests {
         tokio::join!(ask(&question, DEADLINE), serve).0
     }
 
-    /// As [`by_udp`], by TCP.
+    /// As [`by_udp`], over TCP.
     async fn by_tcp(name: &str, record_type: &str, answer: impl Fn(&Message) -> Message) -> DnsAnswer {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let question = ask_of(server.local_addr().unwrap(), Transport::Tcp, name, record_type);

@@ -1,4 +1,4 @@
-//! A MySQL server for tests: it lets anyone in, and says what the test wants.
+//! A MySQL server for tests: it accepts every login and answers what the test wants.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,31 +8,31 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// The greeting of a server: protocol 10, version, connection id, nonce, capabilities (protocol 4.1, secure connection,
-/// plugin auth), collation, status, plugin.
+/// The initial handshake packet of a server: protocol 10, version, connection id, nonce, capabilities (protocol 4.1,
+/// secure connection, plugin auth), collation, status, plugin.
 const GREETING: &[u8] = b"\x0a5.7.22\0\x01\0\0\0abcdefgh\0\0\x82\x2d\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0\
     ijklmnopqrst\0mysql_native_password\0";
 
 /// The packet of a statement that succeeded.
 pub const OK: &[u8] = b"\0\0\0\x02\0\0\0";
 
-/// What the server says to a statement.
+/// The server's answer to a statement.
 pub enum Says {
     /// These packets.
     Packets(Vec<Vec<u8>>),
-    /// Nothing, and it keeps the connection.
+    /// Nothing; the connection stays open.
     Nothing,
-    /// Nothing, and it hangs up.
+    /// Nothing; the connection is closed.
     Goodbye,
 }
 
 impl Says {
-    /// It succeeded.
+    /// Success.
     pub fn ok() -> Self {
         Self::Packets(vec![OK.to_vec()])
     }
 
-    /// It failed with this code.
+    /// An error with this code.
     pub fn error(code: u16) -> Self {
         Self::Packets(vec![[&[0xff][..], &code.to_le_bytes(), b"#HY000no"].concat()])
     }
@@ -52,7 +52,7 @@ impl Says {
     }
 }
 
-/// A port of this machine.
+/// Listens on a free port of this machine.
 pub async fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -75,7 +75,7 @@ pub async fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(packet)
 }
 
-/// Waits for a client, and lets it in. Whoever hears that there is no TLS hangs up, and comes again.
+/// Waits for a client and logs it in. A client that finds no TLS closes the connection and connects again.
 pub async fn admit(listener: &TcpListener) -> io::Result<TcpStream> {
     loop {
         let (mut stream, _) = listener.accept().await?;
@@ -86,7 +86,7 @@ pub async fn admit(listener: &TcpListener) -> io::Result<TcpStream> {
     }
 }
 
-/// Lets a client in, whoever it is.
+/// Logs a client in, whatever its credentials.
 async fn let_in(stream: &mut TcpStream) -> io::Result<()> {
     send(stream, 0, GREETING).await?;
     receive(stream).await?;

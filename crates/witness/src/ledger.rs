@@ -1,6 +1,6 @@
-//! The write ledger: inserts at a steady rate that go on whatever becomes of the harness, the API server and this very
-//! process. It lives in the pod's main process; sessions tell it what to do through a socket, and read what it wrote
-//! down. What it was told is written down too, but for the password, which it takes from a file.
+//! The write ledger: inserts at a steady rate that continue whatever happens to the harness, the API server and this
+//! process. It runs in the pod's main process. Sessions control it through a socket and read its journal. Its orders
+//! are in the journal too, except the password, which it reads from a file.
 
 mod connect;
 mod journal;
@@ -29,18 +29,18 @@ pub use socket::{listen, relay};
 /// The ledger of one witness.
 pub struct Ledger {
     journal: Arc<Journal>,
-    /// The file with the writer's password.
+    /// The file with the password of the ledger's account.
     password: PathBuf,
-    /// Also those who ask are one after another here: a pause that waits must not be overtaken by a start.
+    /// Also serializes requests: a start must not overtake a pause that is still waiting.
     under_way: Mutex<Option<UnderWay>>,
     activity: watch::Sender<Activity>,
-    /// End with the ledger.
+    /// Background tasks that end with the ledger.
     _kept: [AbortOnDropHandle<()>; 2],
 }
 
-/// Writers and lookers at work.
+/// The running writers and lookers.
 struct UnderWay {
-    /// Every write holds it shared, and a pause alone.
+    /// A write holds it shared, a pause exclusively.
     gate: Arc<RwLock<()>>,
     pause: Option<OwnedRwLockWriteGuard<()>>,
     ended: CancellationToken,
@@ -48,11 +48,11 @@ struct UnderWay {
 }
 
 impl Ledger {
-    /// The ledger whose journal is in this folder. What an earlier process wrote there can be read; what it was told to
-    /// do is done from here on, with the password in this file.
+    /// Opens the ledger with its journal in this folder. Entries of an earlier process can be read, and its orders
+    /// continue from here on, with the password in this file.
     ///
     /// # Errors
-    /// When the journal cannot be read or written, or there is no password to go on with.
+    /// If the journal cannot be read or written, or if the password is needed and cannot be read.
     pub fn open(folder: &Path, password: &Path) -> io::Result<Self> {
         let journal = Arc::new(Journal::open(&folder.join("journal.jsonl"))?);
         let Orders { plan, paused } = journal.orders();
@@ -67,7 +67,7 @@ impl Ledger {
         Ok(Self { journal, password: password.to_owned(), under_way, activity, _kept: kept })
     }
 
-    /// Does as it is told.
+    /// Carries out a request.
     pub async fn answer(&self, ask: LedgerAsk) -> LedgerAnswer {
         let done = match ask {
             LedgerAsk::Start(plan) => self.start(plan).await,
@@ -90,7 +90,7 @@ impl Ledger {
         self.trouble().map(|()| LedgerAnswer::Done)
     }
 
-    /// What does not run is at rest already.
+    /// Pauses the writers; a ledger that is not running needs no pause.
     async fn pause(&self) -> Result<LedgerAnswer, String> {
         if let Some(under_way) = self.under_way.lock().await.as_mut()
             && under_way.pause.is_none()
@@ -124,19 +124,19 @@ impl Ledger {
         Ok(LedgerAnswer::Done)
     }
 
-    /// Ends with everything on the disk, and goes on when it is opened again.
+    /// Stops with everything on the disk; the ledger continues when it is opened again.
     pub async fn rest(&self) {
         if let Some(under_way) = self.under_way.lock().await.take() {
             under_way.end().await;
             self.journal.close("its writer broke");
         }
-        // A journal that is in trouble is found without its last line.
+        // If the journal has trouble, its last line is missing, which the next process detects.
         let _ = self.journal.rest();
         self.journal.sync().await;
     }
 
     fn read(&self, after: u64, limit: usize) -> Result<LedgerAnswer, String> {
-        // Looked at first: when it says that nothing runs, nothing comes after what is read now.
+        // Reads the activity first: if it is idle, no entry follows those that are read now.
         let activity = *self.activity.borrow();
         self.trouble()?;
         let (items, next) =
@@ -156,21 +156,21 @@ impl Ledger {
         Ok(LedgerAnswer::Read { next, activity, entries })
     }
 
-    /// Writes down what is to be done, and has it on the disk.
+    /// Writes the orders to the journal and syncs it to the disk.
     async fn order(&self, orders: Orders) -> Result<(), String> {
-        // What is wrong with the journal is told by it.
+        // The journal reports its own trouble.
         let (Ok(()) | Err(Broken)) = self.journal.order(orders);
         self.journal.sync().await;
         self.trouble()
     }
 
-    /// A journal that has lost something must not be taken for the whole story.
+    /// Fails if the journal has lost something, so that it is not taken for complete.
     fn trouble(&self) -> Result<(), String> {
         self.journal.trouble().map_or(Ok(()), |why| Err(format!("the ledger's journal cannot be kept: {why}")))
     }
 }
 
-/// The password in a file, without the line's end that an editor leaves.
+/// Reads a password from a file, without the final newline that an editor adds.
 fn secret(file: &Path) -> io::Result<Secret> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| io::Error::new(error.kind(), format!("the writer's password, {}: {error}", file.display())))?;
@@ -200,7 +200,7 @@ impl UnderWay {
         if self.pause.is_some() { Activity::Paused } else { Activity::Running }
     }
 
-    /// Ends once what is under way has its outcome.
+    /// Ends after every write that is under way has its outcome.
     async fn end(mut self) {
         self.ended.cancel();
         while self.tasks.join_next().await.is_some() {}

@@ -1,8 +1,9 @@
 //! The part of the program that runs as a pod. What pods see of DNS and of each other cannot be measured through the
-//! API server: the witness asks in their stead, one connection or datagram for each question, and says what came.
+//! API server: the witness asks in their place, with a new connection or datagram for each question, and reports the
+//! answer.
 //!
-//! The pod's main process [`stay`]s and keeps the write ledger; the harness runs [`serve`] in the pod, through the exec
-//! API, for each session. What a session is asked about the ledger it passes on to the main process.
+//! The pod's main process runs [`stay`] and keeps the write ledger. For each session the harness runs [`serve`] in the
+//! pod through the exec API. A session passes questions about the ledger on to the main process.
 
 mod dns;
 #[cfg(test)]
@@ -24,26 +25,26 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use ledger::Ledger;
-use protocol::{Answer, Ask, Hello, Line, PROTOCOL, Reply, Request, Trouble};
+use protocol::{Answer, Ask, Hello, InvalidRequest, Line, PROTOCOL, Reply, Request};
 use steadfast_model as evidence;
 use steadfast_model::Stopwatch;
 
-/// How many questions are asked at a time. The next line is read when one of them has its answer.
+/// How many questions are answered concurrently. The next line is read when one of them has its answer.
 const CONCURRENT: usize = 256;
 
 /// The pod's own volume: it outlives the container, and no other pod has it.
 pub const VOLUME: &str = "/ledger";
 
-/// The file with the password of the ledger's account, which a Secret brings: no session tells it, and it is written down
-/// nowhere else.
+/// The file with the password of the ledger's account, mounted from a Secret. The password is in no session and nowhere
+/// else on disk.
 pub const PASSWORD: &str = "/credentials/password";
 
-/// Keeps the ledger on this volume, with the password in this file, until SIGTERM or SIGINT; goes on with one that is
-/// under way. The first process of a container has to handle them itself:
-/// the kernel applies no default to it, so that a pod would end only when its grace period does.
+/// Keeps the ledger on this volume, with the password in this file, until SIGTERM or SIGINT. A ledger that is under way
+/// continues. The first process of a container must handle these signals itself: the kernel applies no default action
+/// to it, so the pod would end only after its grace period.
 ///
 /// # Errors
-/// When the signals cannot be handled, or the volume not be used.
+/// If the signals cannot be handled, or the volume cannot be used.
 pub async fn stay(volume: &Path, password: &Path) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -62,11 +63,11 @@ fn socket(volume: &Path) -> PathBuf {
     volume.join("socket")
 }
 
-/// Answers the requests of `input` on `output`, many at a time, until the input ends and all are answered. The ledger is
-/// the one that somebody keeps on this volume.
+/// Answers the requests from `input` on `output`, many concurrently, until the input ends and all are answered.
+/// Requests about the ledger go to the process that keeps it on this volume.
 ///
 /// # Errors
-/// When the input cannot be read or the output not be written.
+/// If the input cannot be read or the output cannot be written.
 pub async fn serve<I, O>(volume: &Path, input: I, output: O) -> io::Result<()>
 where
     I: AsyncRead + Unpin,
@@ -79,7 +80,7 @@ where
     read
 }
 
-/// Reads requests and has them answered, until the input ends or nobody listens any more.
+/// Reads requests and answers them, until the input ends or the output is gone.
 async fn read(volume: &Path, input: impl AsyncRead + Unpin, lines: mpsc::Sender<Line>) -> io::Result<()> {
     let socket: Arc<Path> = socket(volume).into();
     let permits = Arc::new(Semaphore::new(CONCURRENT));
@@ -106,12 +107,12 @@ async fn read(volume: &Path, input: impl AsyncRead + Unpin, lines: mpsc::Sender<
     }
 }
 
-/// The writer is gone only when the output is, and then says so itself.
+/// Sends a line. The writer is gone only if the output is, and reports that itself.
 async fn send(lines: &mpsc::Sender<Line>, line: Line) {
     let _ = lines.send(line).await;
 }
 
-/// The only writer of the output, so that lines do not mix.
+/// The only writer of the output, so that lines do not interleave.
 async fn write(mut lines: mpsc::Receiver<Line>, mut output: impl AsyncWrite + Unpin) -> io::Result<()> {
     while let Some(line) = lines.recv().await {
         let mut bytes = serde_json::to_vec(&line)?;
@@ -138,15 +139,15 @@ async fn answer(request: Request, socket: &Path) -> Reply {
         Ask::Ledger(ask) => Answer::Ledger(ledger::relay(socket, ask, deadline).await),
     };
     let awake_us = |since: Instant| u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
-    // Who asks counts the time in which the machine slept too.
+    // The requester's clock also counts the time in which the machine slept.
     let slept_us = whole.us().saturating_sub(awake_us(started));
     Reply { id: request.id, took_us: awake_us(began).saturating_add(slept_us), answer }
 }
 
-/// What the parser says of the line may quote it, and with it a password; only the kind and the place do not.
-fn trouble(error: &serde_json::Error) -> Trouble {
+/// A parse error without the parser's message, which may quote the line and so a password.
+fn trouble(error: &serde_json::Error) -> InvalidRequest {
     let kind = error.classify();
-    Trouble { message: format!("the line is not a request: {kind:?} error at column {}", error.column()) }
+    InvalidRequest { message: format!("the line is not a request: {kind:?} error at column {}", error.column()) }
 }
 
 #[cfg(test)]

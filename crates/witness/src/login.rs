@@ -1,4 +1,4 @@
-//! Logs in to a MySQL server: over TLS where it offers it, or demands it.
+//! Logs in to a MySQL server, over TLS if the server offers it or the harness demands it.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -8,20 +8,20 @@ use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, SslOpts}
 
 use super::protocol::{Secret, Tls};
 
-/// The largest packet that is exchanged, the server's own default of MySQL 8.0.
+/// The largest packet in bytes: the server's default in MySQL 8.0.
 const MAX_PACKET: usize = 64 << 20;
 
-/// How long the server may keep the connection idle; it is never idle, so that any value serves.
+/// How long the server may keep an idle connection, in seconds. The connection is never idle, so any value works.
 const IDLE_SECONDS: usize = 28_800;
 
-/// What a server says that refuses connections without TLS
+/// The error of a server that refuses connections without TLS
 /// (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html#error_er_secure_transport_required>).
 const TLS_REQUIRED: u16 = 3159;
 
-/// Servers that offer no TLS: they are spared a connection that comes to nothing.
+/// Servers without TLS, remembered to avoid a failing first connection to them.
 static PLAIN: Mutex<BTreeSet<SocketAddr>> = Mutex::new(BTreeSet::new());
 
-/// Who logs in where.
+/// The server and the credentials of a login.
 #[derive(Debug, Clone)]
 pub(super) struct Login<'a> {
     pub address: IpAddr,
@@ -32,10 +32,10 @@ pub(super) struct Login<'a> {
 }
 
 impl Login<'_> {
-    /// A connection of its own, over TLS unless the server offers none and none is required.
+    /// Opens a new connection, over TLS unless the server offers none and none is required.
     ///
     /// # Errors
-    /// When the server cannot be reached, or refuses.
+    /// If the server cannot be reached or refuses the login.
     pub async fn connect(&self) -> Result<Conn, Error> {
         let server = SocketAddr::new(self.address, self.port);
         let plain = || PLAIN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,8 +59,8 @@ impl Login<'_> {
         }
     }
 
-    /// No socket file, and no question that the harness did not ask: the driver reads the two settings that are not given
-    /// here from the server.
+    /// Options without a socket file and without extra queries: the driver would query the server for the two settings
+    /// that are given here.
     fn options(&self, tls: bool) -> Opts {
         let unverified = || SslOpts::default().with_danger_accept_invalid_certs(true);
         OptsBuilder::default()
@@ -76,7 +76,7 @@ impl Login<'_> {
     }
 }
 
-/// Whether a server does without TLS, or speaks none that this program does: versions before 1.2 are not.
+/// Whether a server has no TLS, or only versions before 1.2, which this program does not speak.
 pub(super) fn lacks_tls(error: &Error) -> bool {
     match error {
         Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_)) => true,

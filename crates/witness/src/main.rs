@@ -1,4 +1,4 @@
-//! The program of a witness pod.
+//! The main program of a witness pod.
 
 use std::io;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use steadfast_witness::{PASSWORD, VOLUME, serve, stay};
 
-/// The pod's main process stays; the harness has a session served by a second one.
+/// The pod's main process runs `stay`; the harness runs `serve` for a session.
 const USAGE: &str = "usage: steadfast witness stay | serve";
 
 fn main() -> ExitCode {
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 fn run(role: impl Future<Output = io::Result<()>>) -> io::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let ended = runtime.block_on(role);
-    // A read of standard input that is under way cannot be cancelled, and would hold the end up.
+    // A pending read of standard input cannot be cancelled and would delay the end.
     runtime.shutdown_background();
     ended
 }

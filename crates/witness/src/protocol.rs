@@ -1,6 +1,7 @@
-//! What the harness and its witness say to each other: one JSON value a line, requests one way and lines the other.
+//! The protocol between the harness and its witness: one JSON value a line, requests in one direction and replies in
+//! the other.
 //!
-//! Answers may come in another order than the questions; the id tells which is which.
+//! Replies may come in another order than the requests; the id matches them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,21 +11,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Choice, DnsAnswer, Entries, SqlAnswer, Transport};
 
-/// The version of this protocol. A harness refuses a witness that speaks another one.
+/// The version of this protocol. A harness refuses a witness with a newer version.
 pub const PROTOCOL: u32 = 5;
 
-/// The oldest version that a harness still speaks: a witness stays where it is from one call of the program to another.
+/// The oldest version that a harness still supports: a witness outlives a call of the program.
 pub const OLDEST: u32 = 4;
 
-/// Since when a witness tells which server its resolver asks.
+/// The first version in which a witness reports the server of its resolver.
 pub const TELLS_RESOLVER: u32 = 5;
 
-/// A question for the witness.
+/// A request to the witness.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// Chosen by the harness; the reply bears it.
+    /// Chosen by the harness; the reply has the same id.
     pub id: u64,
-    /// How long the witness may take, counted from when it begins with this question.
+    /// How long the witness may take in milliseconds, from when it begins with the question.
     pub deadline_ms: u64,
     /// The question.
     pub ask: Ask,
@@ -34,19 +35,19 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
-    /// To put one question to one DNS server, once.
+    /// Send one query to one DNS server, once.
     Dns(DnsAsk),
-    /// To run statements on one MySQL server, over a connection of their own.
+    /// Run statements on one MySQL server over a new connection.
     Sql(SqlAsk),
-    /// The same again and again, until the server answers with rows or the deadline comes.
+    /// The same repeatedly, until the server answers with rows or the deadline passes.
     Await(SqlAsk),
-    /// Which server its own resolver asks for names.
+    /// Report the DNS server of its own resolver.
     Resolver,
-    /// To do something about the ledger that its main process keeps.
+    /// A request about the ledger that its main process keeps.
     Ledger(LedgerAsk),
 }
 
-/// One question to one DNS server.
+/// One query to one DNS server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnsAsk {
     /// The server's address.
@@ -73,29 +74,31 @@ pub struct SqlAsk {
     pub address: IpAddr,
     /// The server's port.
     pub port: u16,
-    /// Who to log in as.
+    /// The user to log in as.
     pub user: String,
     /// The user's password.
     pub password: Secret,
-    /// Whether to ask over TLS.
+    /// Whether to use TLS.
     #[serde(default)]
     pub tls: Tls,
-    /// Run in order, until one fails. `${name}` stands where a string literal may stand, for a secret of that name.
+    /// Run in order until one fails. `${name}` stands for the secret of that name, wherever a string literal is
+    /// allowed.
     pub statements: Vec<String>,
     /// The values of the placeholders.
     #[serde(default)]
     pub secrets: BTreeMap<String, Secret>,
 }
 
-/// Whether a server is asked over TLS. Its certificate is not verified: servers make their own, and the witness asks an
-/// address that the API server told (<https://dev.mysql.com/doc/refman/8.4/en/connection-options.html#option_general_ssl-mode>).
+/// Whether to connect over TLS. The certificate is not verified: servers make their own, and the witness connects to an
+/// address from the API server
+/// (<https://dev.mysql.com/doc/refman/8.4/en/connection-options.html#option_general_ssl-mode>).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tls {
-    /// Where it offers it.
+    /// If the server offers it.
     #[default]
     Preferred,
-    /// Always: a server that does not offer it counts as one that does not answer.
+    /// Always: a server that does not offer it counts as unreachable.
     Required,
 }
 
@@ -106,66 +109,66 @@ impl Choice for Tls {
     ];
 }
 
-/// What the ledger can be told. Each may be said again when its answer did not come: it then changes nothing more.
+/// A request to the ledger. A request without an answer may be repeated: it has no further effect then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerAsk {
-    /// To begin, with ids that were never given before.
+    /// Start, with ids that were never used before.
     Start(Plan),
-    /// To send nothing until told to resume; answered once no write is under way.
+    /// Send nothing until `Resume`; answered once no write is under way.
     Pause,
-    /// To go on after a pause.
+    /// Continue after a pause.
     Resume,
-    /// To end; answered once every write has its outcome on the disk.
+    /// End; answered once every write has its outcome on the disk.
     Stop,
-    /// To hand over what came after a position.
+    /// Hand over the items after a position.
     Read {
-        /// How many writes and looks at replicas are known already.
+        /// The position: how many items are already known.
         after: u64,
-        /// How many of them to hand over at most.
+        /// How many items to hand over at most.
         limit: usize,
     },
 }
 
-/// What the ledger does until it is stopped, also after the witness's main process was started again.
+/// What the ledger does until it is stopped, also after the witness's main process restarts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The stable name of the server that is written to, absolute; it is resolved for each connection.
+    /// The absolute stable name of the server that is written to; it is resolved for each connection.
     pub host: String,
     /// The servers' port.
     pub port: u16,
-    /// Who to log in as, with the password that the witness finds in a file.
+    /// The user to log in as; the witness reads the password from a file.
     pub user: String,
-    /// Whether to write over TLS.
+    /// Whether to use TLS.
     #[serde(default)]
     pub tls: Tls,
-    /// The table, with its schema; it has a column `id`.
+    /// The table with its schema; it has a column `id`.
     pub table: String,
-    /// How many write side by side.
+    /// The number of concurrent writers.
     pub writers: u32,
-    /// Inserts a second of each.
+    /// Inserts per second of each writer.
     pub per_second: u32,
-    /// How long a write may take, its connection included.
+    /// How long a write may take in milliseconds, including its connection.
     pub write_timeout_ms: u64,
-    /// The replicas that are looked at.
+    /// The replicas whose lag is sampled.
     pub replicas: Vec<Replica>,
-    /// Between two looks at a replica.
+    /// Milliseconds between two lag samples of a replica.
     pub look_every_ms: u64,
-    /// Asks whether commits wait for a replica, before and after each write: rows `variable_name`, `value`, one whose
-    /// name ends in `_status` and one in `_yes_tx`.
+    /// A query that shows before and after each write whether commits wait for a replica: rows `variable_name`,
+    /// `value`, with one name that ends in `_status` and one in `_yes_tx`.
     pub semi_sync: Option<String>,
 }
 
-/// A replica that the ledger looks at.
+/// A replica whose lag the ledger samples.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replica {
     /// The pod's name.
     pub pod: String,
-    /// Its stable name, absolute.
+    /// Its absolute stable name.
     pub host: String,
 }
 
-/// A text that must not be seen: it can be sent, but not printed.
+/// A secret text: it can be sent but not printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -203,11 +206,11 @@ pub enum Line {
     Hello(Hello),
     /// The answer to a request.
     Reply(Reply),
-    /// A line came in that is not a request.
-    Trouble(Trouble),
+    /// A line was not a request.
+    Trouble(InvalidRequest),
 }
 
-/// Who speaks.
+/// The first line of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// [`PROTOCOL`].
@@ -221,63 +224,63 @@ pub struct Hello {
 pub struct Reply {
     /// The request's id.
     pub id: u64,
-    /// Microseconds from beginning with the question to having its answer; of an [`Ask::Await`] those of the last try.
+    /// Microseconds from beginning with the question to its answer; for [`Ask::Await`] those of the last attempt.
     pub took_us: u64,
     /// The answer.
     pub answer: Answer,
 }
 
-/// What came of a question.
+/// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// Of a [`DnsAsk`].
+    /// To a [`DnsAsk`].
     Dns(DnsAnswer),
-    /// Of an [`SqlAsk`], and the last one of those that were awaited.
+    /// To an [`SqlAsk`]; for [`Ask::Await`] the last answer.
     Sql(SqlAnswer),
-    /// The address of the server that its own resolver asks, or why it is not known.
+    /// The address of the resolver's server, or why it is not known.
     Resolver(Result<IpAddr, String>),
-    /// Of a [`LedgerAsk`].
+    /// To a [`LedgerAsk`].
     Ledger(LedgerAnswer),
 }
 
-/// What the ledger says.
+/// The ledger's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerAnswer {
-    /// It is as it was asked for.
+    /// Done, or it was so already.
     Done,
-    /// What was asked to be handed over.
+    /// The items.
     Read {
         /// The position after these entries.
         next: u64,
-        /// What it does now.
+        /// The ledger's current activity.
         activity: Activity,
-        /// Writes and looks at replicas that are on the disk.
+        /// The items that are on the disk.
         entries: Entries,
     },
-    /// It could not be done, or it is not known whether it was.
+    /// It could not be done, or it is unknown whether it was.
     Refused {
         /// Why.
         message: String,
     },
 }
 
-/// What the ledger does.
+/// The activity of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activity {
-    /// Nothing: it was stopped, or never begun.
+    /// Nothing: it was stopped or never started.
     Idle,
     /// It writes.
     Running,
-    /// It writes nothing until it is told to go on.
+    /// It is paused.
     Paused,
 }
 
-/// A line came in that is not a request.
+/// A line was not a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct InvalidRequest {
     /// What is wrong with it, without quoting it.
     pub message: String,
 }

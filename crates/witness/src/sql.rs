@@ -1,4 +1,4 @@
-//! Asks one MySQL server, over a connection of its own: a pool would hide when a server stops to answer.
+//! Asks one MySQL server over a new connection: a pool would hide when a server stops answering.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -14,14 +14,14 @@ use super::protocol::SqlAsk;
 use super::template::Template;
 use crate::evidence::{Row, SqlAnswer};
 
-/// What is awaited first.
+/// What the witness waits for first.
 const CONNECTION: &str = "a connection and its handshake";
 
-/// How long after a try the next one begins, where a server is awaited: a refused connection costs next to nothing.
+/// The time between the beginnings of two attempts to reach a server: a refused connection costs next to nothing.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// Asks again and again until the server answers with rows, or lets nobody in, or the deadline comes. Returns when the last try began, and
-/// what came of it.
+/// Asks repeatedly until the server answers with rows or denies the login, or until the deadline passes. Returns when
+/// the last attempt began, and its answer.
 pub async fn until_answered(question: &SqlAsk, deadline: Duration) -> (Instant, SqlAnswer) {
     let end = Instant::now() + deadline;
     loop {
@@ -70,18 +70,18 @@ async fn converse(ask: &SqlAsk, templates: &[Template<'_>], awaited: &mut String
         let answer = run(&mut conn, statement).await.map_err(|error| template.redact(error))?;
         rows = answer.unwrap_or(rows);
     }
-    // The answer is complete, whatever becomes of the goodbye.
+    // The answer is complete, whether or not the disconnect succeeds.
     let _ = conn.disconnect().await;
     Ok(rows)
 }
 
-/// Whether the session takes a backslash for an escape; the server says so with each answer.
+/// Whether the session takes a backslash for an escape; the server reports that with each answer.
 fn backslash_escapes(conn: &Conn) -> bool {
     let status = conn.last_ok_packet().map(|ok| ok.status_flags()).unwrap_or_default();
     !status.contains(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES)
 }
 
-/// Runs a statement and reads its answer to the end: the rows of the last result set, `None` when there was none.
+/// Runs a statement and reads its answer to the end: the rows of the last result set, `None` if there was none.
 pub(super) async fn run(conn: &mut Conn, statement: String) -> Result<Option<Vec<Row>>, Error> {
     let mut result = conn.query_iter(statement).await?;
     let mut rows = None;
@@ -100,7 +100,7 @@ fn row(row: mysql_async::Row) -> Row {
     columns.iter().map(|column| column.name_str().into_owned()).zip(row.unwrap().into_iter().map(text)).collect()
 }
 
-/// The text protocol brings every value as the text that `mysql` shows.
+/// The text of a value, as `mysql` shows it. The text protocol only brings texts.
 fn text(value: Value) -> Option<String> {
     match value {
         Value::NULL => None,
@@ -109,7 +109,7 @@ fn text(value: Value) -> Option<String> {
     }
 }
 
-/// Whether the error says that no server answers there as it is asked to, rather than that the question could not be asked.
+/// Whether the error says that no suitable server answers there, rather than that the question could not be asked.
 fn is_gone(error: &Error) -> bool {
     match error {
         Error::Driver(DriverError::ConnectionClosed) => true,
@@ -129,7 +129,7 @@ fn is_gone(error: &Error) -> bool {
     }
 }
 
-/// The driver wraps what the system says in two prefixes that say the same.
+/// The reason of an error, without the driver's two redundant prefixes.
 pub(super) fn reason(error: &Error) -> String {
     match error {
         Error::Driver(DriverError::NoClientSslFlagFromServer) => "the server offers no TLS".to_owned(),
@@ -161,7 +161,7 @@ mod tests {
         }
     }
 
-    /// A server that lets anyone in and answers the statements with these packets in turn.
+    /// A server that accepts every login and answers the statements with these packets in turn.
     async fn serve(listener: TcpListener, answers: &[&[&[u8]]]) -> Vec<String> {
         let mut stream = admit(&listener).await.unwrap();
         let mut statements = Vec::new();
@@ -272,7 +272,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_falls_silent_is_unreachable_and_the_statement_named() {
         let (listener, address) = listener().await;
-        // It never gets the third statement, and keeps the connection while it waits for it.
+        // It never gets the third statement, and keeps the connection open while it waits for it.
         let answers: &[&[&[u8]]] = &[&[OK], &[], &[]];
         let question = question(address, &["DO 1", "DO 2"]);
         let answer = tokio::select! {

@@ -1,4 +1,4 @@
-//! Statements with placeholders for secrets, so that what is recorded of them can be read by anyone.
+//! Statements with placeholders for secrets, so that records of them are safe to read.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use mysql_async::Error;
 
 use super::protocol::Secret;
 
-/// A statement, with a secret where `${name}` stood.
+/// A statement with its secrets in place of `${name}`.
 pub struct Template<'a> {
     parts: Vec<Part<'a>>,
 }
@@ -17,10 +17,10 @@ enum Part<'a> {
 }
 
 impl<'a> Template<'a> {
-    /// Finds the placeholders of a statement.
+    /// Parses the placeholders of a statement.
     ///
     /// # Errors
-    /// When a placeholder has no end, or no secret has its name.
+    /// If a placeholder has no end, or no secret has its name.
     pub fn parse(statement: &'a str, secrets: &'a BTreeMap<String, Secret>) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = statement;
@@ -34,8 +34,8 @@ impl<'a> Template<'a> {
         Ok(Self { parts })
     }
 
-    /// The statement as the server has to see it. `backslash_escapes` says whether the session takes a backslash in a
-    /// literal for an escape, which `NO_BACKSLASH_ESCAPES` in `sql_mode` turns off.
+    /// The statement for the server. `backslash_escapes` says whether a backslash in a literal is an escape in this
+    /// session; `NO_BACKSLASH_ESCAPES` in `sql_mode` turns that off.
     pub fn render(&self, backslash_escapes: bool) -> String {
         self.parts
             .iter()
@@ -46,8 +46,9 @@ impl<'a> Template<'a> {
             .collect()
     }
 
-    /// An error of this statement, without its secrets. A server quotes what it was sent, cut at a length of its own,
-    /// so that searching for the whole secret is not enough: nothing from the first quotation mark on is passed on.
+    /// Removes this statement's secrets from an error. A server quotes the statement and truncates it at a length of
+    /// its own, so searching for the whole secret is not enough: everything from the first quotation mark on is
+    /// removed.
     pub fn redact(&self, error: Error) -> Error {
         let secrets: Vec<_> = self.secrets().collect();
         match error {
@@ -64,7 +65,8 @@ impl<'a> Template<'a> {
         }
     }
 
-    /// The texts of the secrets. Replacing the empty text would put something between all letters.
+    /// The texts of the secrets, without empty ones: replacing an empty text would insert something between all
+    /// characters.
     fn secrets(&self) -> impl Iterator<Item = &'a str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Secret(secret) if !secret.expose().is_empty() => Some(secret.expose()),

@@ -1,4 +1,4 @@
-//! The command line, from its words to its settings.
+//! Tests of the command line: from its words to settings.
 
 use clap::{CommandFactory as _, Parser as _};
 

@@ -1,4 +1,4 @@
-//! From objects of the API server to what is compared of them.
+//! Extracts from API objects what is compared across an upgrade.
 
 use serde_json::Value;
 
@@ -129,7 +129,7 @@ pub(crate) fn service_summary(service: &Value) -> ServiceSummary {
     }
 }
 
-/// The endpoints of a slice. What a condition leaves open counts as the API has it: ready and serving, not terminating
+/// The endpoints of a slice. An unset condition has the API's default: ready and serving, not terminating
 /// (<https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions>).
 pub(crate) fn endpoint_summaries(slice: &Value) -> Vec<EndpointSummary> {
     let summaries = |endpoint: &Value| {

@@ -1,4 +1,4 @@
-//! Waits, and what becomes of a run that is stopped.
+//! Tests of waits, and of a run whose process is stopped.
 
 use std::cell::Cell;
 
@@ -49,7 +49,7 @@ async fn a_question_that_is_never_answered_ends_with_the_wait() {
     assert_eq!(outcomes, [WaitOutcome::Expired, impossible, WaitOutcome::CutShort]);
 }
 
-/// Where the process that is to be stopped writes its log. It is this very program.
+/// Where the stopped process, which is this same test program, writes its log.
 const STOPPED: &str = "STEADFAST_STOPPED_LOG";
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn who_is_stopped_and_goes_on_tells_of_it_before_anything_else() {
         assert!(child.try_wait().expect("a process").is_none(), "it ended before it began: is there a test {name}?");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // Once its clocks were read for the first time.
+    // Wait until it has read its clocks once.
     tokio::time::sleep(Duration::from_millis(500)).await;
     signal(rustix::process::Signal::STOP);
     tokio::time::sleep(Duration::from_millis(6_500)).await;
@@ -104,7 +104,7 @@ async fn who_keeps_time_on_a_machine_that_is_awake_tells_of_nothing() {
     assert_eq!(log.record(What::Note(crate::evidence::Note { message: "the first".to_owned() })), 1);
 }
 
-/// A file on a disk that gets full.
+/// A file on a disk that fills up.
 #[derive(Clone, Default)]
 struct Full(std::sync::Arc<Mutex<Vec<u8>>>);
 

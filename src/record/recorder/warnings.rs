@@ -1,6 +1,7 @@
-//! Warnings: what the cluster itself says of the set, its pods and claims, in Events of type Warning
-//! (<https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>). They explain and are never judged, so
-//! no history of them has to be whole: what is lost leaves no `Gap`, and an account that may not see them does without.
+//! Warnings: what the cluster itself reports about the set, its pods and claims in Events of type Warning
+//! (<https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>). They explain findings and are
+//! never judged. So their history need not be complete: losses leave no `Gap`, and an account that may not read Events
+//! goes without.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::object::{number, text};
 
 const KIND: &str = "Event";
 
-/// What the API server is asked for.
+/// The field selector.
 const OF_TYPE: &str = "type=Warning";
 
 /// The watch of the namespace's warnings.
@@ -30,8 +31,8 @@ pub(super) struct Warnings {
 }
 
 impl Warnings {
-    /// The watch, and the version to watch from; what was said before the run is none of it. Nothing where the account may
-    /// not see Events, which is noted.
+    /// The watch and the version to start from. Warnings from before the run are not recorded. `None`, with a note in
+    /// the log, if the account may not list Events.
     pub async fn begin(client: &Client, namespace: &str, log: &Arc<Log>) -> Option<(Self, String)> {
         let subject = log.look(|timeline| timeline.subject().cloned())?;
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", KIND));
@@ -47,7 +48,7 @@ impl Warnings {
         }
     }
 
-    /// Records warnings as they come. Nobody is told of trouble: no verdict needs them.
+    /// Records warnings as they come. Errors are ignored: no verdict needs warnings.
     pub async fn follow(mut self, mut version: String) {
         let api = self.api.clone();
         loop {
@@ -58,7 +59,7 @@ impl Warnings {
             {
                 version = fresh;
             }
-            // An API server that is away, or refuses, tells nobody when to come again.
+            // Nothing reports when the API server is back or stops refusing.
             tokio::time::sleep(RETRY_AFTER).await;
         }
     }
@@ -71,9 +72,9 @@ impl Warnings {
         Ok(list.metadata.resource_version.unwrap_or_default())
     }
 
-    /// Records a warning about the workload, if it is one and says anything new.
+    /// Records a warning about the workload if it says something new.
     fn hear(&mut self, event: EventType, object: DynamicObject, news: bool) {
-        // An Event goes an hour after it was said last.
+        // An Event is deleted an hour after its last occurrence.
         if event == EventType::Deleted {
             return;
         }
@@ -85,7 +86,7 @@ impl Warnings {
     }
 }
 
-/// What is kept of an Event, if it is a warning about the workload.
+/// The kept fields of an Event, if it is a warning about the workload.
 fn warning(event: &Value, subject: &Subject) -> Option<Value> {
     let field = |pointer| text(event, pointer);
     let (kind, name) = (field("/involvedObject/kind")?, field("/involvedObject/name")?);
@@ -106,13 +107,13 @@ fn warning(event: &Value, subject: &Subject) -> Option<Value> {
     }))
 }
 
-/// How often each thing had been said when it was recorded last.
+/// The count of each warning when it was last recorded.
 #[derive(Default)]
 struct Said(HashMap<[String; 3], i64>);
 
 impl Said {
-    /// Whether a warning is new, or was given at least twice as often as when it was recorded last: what is said every few
-    /// seconds for minutes makes a handful of records.
+    /// Whether a warning is new or has at least doubled its count since it was last recorded. So a warning that repeats
+    /// every few seconds for minutes makes only a handful of records.
     fn is_news(&mut self, warning: &Value) -> bool {
         let key = ["/involvedObject/uid", "/reason", "/message"];
         let key = key.map(|pointer| text(warning, pointer).unwrap_or_default().to_owned());

@@ -4,9 +4,8 @@ use crate::evidence::Scenario;
 use serde_json::json;
 
 use super::{CLAIMS, NAMES, ONE_LIFE, ORDER, ROWS, SERVING, Story, outcome, uid};
-use crate::check::{Cause, Check, Finding};
+use crate::check::{Cause, Check, Finding, Outcome};
 use crate::evidence::*;
-use crate::report::Outcome;
 
 const IN_VAIN: &str = "mysql-2 Ready did not come within 180s; last seen: Running, not Ready, CrashLoopBackOff";
 

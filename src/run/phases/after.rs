@@ -1,4 +1,4 @@
-//! `after`: what has become of the workload and its ledger, and how the cluster does now.
+//! `after`: what happened to the workload and its ledger, and whether the cluster passes the checks now.
 
 use std::path::PathBuf;
 
@@ -9,8 +9,8 @@ use super::super::test_cluster::{RunContext, TestCluster};
 use super::super::{Ending, Finished, Keep, RunError, Settings, read_back, upgrade};
 use super::begin;
 use super::error::PhaseError;
+use super::phase_run::{PhaseRun, WatchedContext, connect};
 use super::saved::{Conditions, Phase, Saved, SavedError};
-use super::site::{Met, Site, arrive};
 use crate::check::{UPGRADE_CHECKS, Verdict};
 use crate::cluster::Lab;
 use crate::driver::Made;
@@ -19,47 +19,47 @@ use crate::report::Progress;
 use crate::scenario::{self, external_upgrade};
 use crate::workload::Hints;
 
-/// What `after` is asked to do.
+/// The options of `after`.
 #[derive(Debug, Clone)]
 pub struct After {
     /// The state file.
     pub state: PathBuf,
-    /// Where the cluster is, unless it is reached as before.
+    /// How to reach the cluster; `None` to reach it as before.
     pub target: Option<Target>,
-    /// Whether pods of the workload that is deployed once more may be disturbed.
+    /// Whether pods of the workload that is deployed again may be disrupted.
     pub allow_disruption: bool,
-    /// Under which folder the run's directory is made.
+    /// The folder in which the run's directory is created.
     pub artifacts: PathBuf,
-    /// What becomes of what `before` made.
+    /// Whether to keep what `before` created.
     pub keep: Keep,
-    /// Multiplies every time limit, unless as before.
+    /// Multiplies every time limit; `None` to use the same factor as before.
     pub timeout_scale: Option<f64>,
     /// The command that repeats this.
     pub rerun: String,
 }
 
-/// Compares the cluster with the state file, reads the ledger back, and puts all checks to the cluster once more.
+/// Compares the cluster with the state file, reads the ledger back, and runs all checks again.
 ///
 /// # Errors
-/// When the state file cannot be used, or the evidence not be written. Anything else is the finished run's trouble.
-pub async fn after(wish: &After, cancel: CancellationToken, progress: &Progress) -> Result<Finished, RunError> {
-    let saved = Saved::read(&wish.state).map_err(PhaseError::from)?;
+/// When the state file cannot be used, or the evidence cannot be written. Other errors are in `Finished::trouble`.
+pub async fn after(request: &After, cancel: CancellationToken, progress: &Progress) -> Result<Finished, RunError> {
+    let saved = Saved::read(&request.state).map_err(PhaseError::from)?;
     if saved.phase < Phase::Complete {
-        return Err(PhaseError::HalfFinished { path: wish.state.clone(), got_to: saved.phase.words() }.into());
+        return Err(PhaseError::HalfFinished { path: request.state.clone(), got_to: saved.phase.words() }.into());
     }
-    let settings = wish.settings(&saved);
+    let settings = request.settings(&saved);
     let run_context = begin(&settings, progress)?;
     let mut there = None;
-    let mut trouble = Box::pin(wish.compare(saved, &settings, &run_context, &cancel, &mut there)).await.err();
+    let mut trouble = Box::pin(request.compare(saved, &settings, &run_context, &cancel, &mut there)).await.err();
     let mut kept = None;
-    if let Some((site, met)) = &there {
-        if matches!(trouble, Some(RunError::Interrupted)) || wish.keeps(&run_context, trouble.as_ref()) {
-            let state = wish.state.display();
+    if let Some((phase_run, watched)) = &there {
+        if matches!(trouble, Some(RunError::Interrupted)) || request.keeps(&run_context, trouble.as_ref()) {
+            let state = request.state.display();
             kept = Some(format!(
                 "the workload stays\ncompare once more: {}\nremove:            steadfast after --state {state} --abandon",
-                wish.rerun
+                request.rerun
             ));
-        } else if let Err(error) = wish.clear(site, Some(met)).await {
+        } else if let Err(error) = request.clear(phase_run, Some(watched)).await {
             trouble.get_or_insert(error);
         }
     }
@@ -67,20 +67,20 @@ pub async fn after(wish: &After, cancel: CancellationToken, progress: &Progress)
     Ok(Finished { kept, ..finished })
 }
 
-/// Removes what `before` made, and its state file.
+/// Removes what `before` created, and its state file.
 ///
 /// # Errors
-/// When the state file cannot be used, the cluster is another one or not reached, or something stays.
-pub async fn abandon(wish: &After, progress: &Progress) -> Result<(), RunError> {
-    let saved = Saved::read(&wish.state).map_err(PhaseError::from)?;
-    let settings = wish.settings(&saved);
+/// When the state file cannot be used, the cluster is another one or cannot be reached, or something is left.
+pub async fn abandon(request: &After, progress: &Progress) -> Result<(), RunError> {
+    let saved = Saved::read(&request.state).map_err(PhaseError::from)?;
+    let settings = request.settings(&saved);
     let run_context = begin(&settings, progress)?;
-    let site = wish.site(saved, &settings, &run_context).await?;
-    let met = match site.standing().await {
-        _ if !site.saved.has_lodgers() => None,
+    let phase_run = request.phase_run(saved, &settings, &run_context).await?;
+    let watched = match phase_run.standing().await {
+        _ if !phase_run.saved.has_schemas() => None,
         Ok(manifests) => {
-            run_context.journal.log.record(What::Run(Box::new(site.describe(&[], Vec::new(), None))));
-            Some(site.meet(manifests, &Made::default()).await?)
+            run_context.journal.log.record(What::Run(Box::new(phase_run.describe(&[], Vec::new(), None))));
+            Some(phase_run.watch(manifests, &Made::default()).await?)
         }
         Err(RunError::Phase(PhaseError::Gone { what, .. })) => {
             run_context.journal.progress.say(&format!("{what}, so nothing can be taken away from its servers"));
@@ -88,11 +88,11 @@ pub async fn abandon(wish: &After, progress: &Progress) -> Result<(), RunError> 
         }
         Err(error) => return Err(error),
     };
-    wish.clear(&site, met.as_ref()).await
+    request.clear(&phase_run, watched.as_ref()).await
 }
 
 impl After {
-    /// The cluster as it is reached now. That it is the one that is meant is for the state file to tell.
+    /// How to reach the cluster now. The UID in the state file identifies it.
     fn target(&self, saved: &Saved) -> Target {
         let known = &saved.place.target;
         let Some(Target::Context { kubeconfig, context, witness_image, allow_insecure, .. }) = self.target.clone()
@@ -104,11 +104,11 @@ impl After {
         Target::Context { kubeconfig, context, uid, witness_image, allow_insecure, namespaces: None }
     }
 
-    /// The settings of the workload that is deployed once more, and of this call.
+    /// The settings for this call and for the workload that is deployed again.
     fn settings(&self, saved: &Saved) -> Settings {
         let conditions = saved.conditions.clone();
         let Conditions { manifests, mut config, timeout_scale } = conditions;
-        // Of a workload that somebody else deployed the seed's servers know nothing.
+        // Hints about an adopted workload do not apply to the seed.
         let of_seed = saved.adopted && manifests.paths.is_empty();
         if of_seed {
             config.hints = Hints { pull_secret: config.hints.pull_secret, ..Hints::default() };
@@ -129,16 +129,16 @@ impl After {
         }
     }
 
-    async fn site<'a>(
+    async fn phase_run<'a>(
         &'a self,
         saved: Saved,
         settings: &Settings,
         run_context: &'a RunContext,
-    ) -> Result<Site<'a>, RunError> {
+    ) -> Result<PhaseRun<'a>, RunError> {
         let lab = Lab::read()?;
-        arrive(&lab, &settings.target, run_context, Some((&saved, &self.state))).await?;
+        connect(&lab, &settings.target, run_context, Some((&saved, &self.state))).await?;
         let test_cluster = TestCluster::open(lab, &settings.target, run_context, &[], &mut None).await?;
-        Ok(Site { test_cluster, run_context, saved, path: &self.state })
+        Ok(PhaseRun { test_cluster, run_context, saved, path: &self.state })
     }
 
     async fn compare<'a>(
@@ -147,17 +147,17 @@ impl After {
         settings: &Settings,
         run_context: &'a RunContext,
         cancel: &CancellationToken,
-        there: &mut Option<(Site<'a>, Met)>,
+        there: &mut Option<(PhaseRun<'a>, WatchedContext)>,
     ) -> Result<(), RunError> {
         let looked = tokio::select! {
             looked = Box::pin(self.look(saved, settings, run_context, there)) => looked,
             () = cancel.cancelled() => Err(RunError::Interrupted),
         };
         looked?;
-        let Some((site, _)) = there else { return Ok(()) };
-        // What this makes it removes by itself, also when it is cut short.
+        let Some((phase_run, _)) = there else { return Ok(()) };
+        // The second workload is always removed, even if it is cut short.
         let ending = Ending { cancel: cancel.clone(), keep: &|_| false };
-        Box::pin(upgrade::conform(settings, &site.test_cluster, run_context, ending)).await
+        Box::pin(upgrade::conform(settings, &phase_run.test_cluster, run_context, ending)).await
     }
 
     /// Reads the state and the ledger.
@@ -166,30 +166,30 @@ impl After {
         saved: Saved,
         settings: &Settings,
         run_context: &'a RunContext,
-        there: &mut Option<(Site<'a>, Met)>,
+        there: &mut Option<(PhaseRun<'a>, WatchedContext)>,
     ) -> Result<(), RunError> {
-        let site = self.site(saved, settings, run_context).await?;
-        let manifests = site.standing().await?;
+        let phase_run = self.phase_run(saved, settings, run_context).await?;
+        let manifests = phase_run.standing().await?;
         let journal = &run_context.journal;
-        let (from, to) = (site.saved.place.kubernetes.clone(), site.test_cluster.cluster.version.clone());
+        let (from, to) = (phase_run.saved.place.kubernetes.clone(), phase_run.test_cluster.cluster.version.clone());
         journal.progress.say(&match from == to {
             true => format!("the API server runs {to}, as before: whatever else was done to the cluster is compared"),
             false => format!("the API server ran {from} before, and runs {to} now"),
         });
-        let run = site.describe(&[Scenario::Upgrade, Scenario::Settle], Vec::new(), Some(Upgrade { from, to }));
+        let run = phase_run.describe(&[Scenario::Upgrade, Scenario::Settle], Vec::new(), Some(Upgrade { from, to }));
         journal.log.record(What::Run(Box::new(run)));
-        let value = serde_json::to_value(&site.saved.before).unwrap_or_default();
+        let value = serde_json::to_value(&phase_run.saved.before).unwrap_or_default();
         journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::State, value }));
-        let met = site.meet(manifests, &Made::default()).await?;
-        let (site, met) = there.insert((site, met));
-        // That one of them could not be acted to its end is in the evidence, and no reason not to act the other.
-        let _ = Box::pin(external_upgrade::after(&met.context, site.saved.before.as_ref())).await;
-        let _ = Box::pin(scenario::act(&met.context, Scenario::Settle)).await;
-        met.context.save_all_logs().await;
+        let watched = phase_run.watch(manifests, &Made::default()).await?;
+        let (phase_run, watched) = there.insert((phase_run, watched));
+        // A failure of one scenario is in the evidence and does not prevent the other.
+        let _ = Box::pin(external_upgrade::after(&watched.context, phase_run.saved.before.as_ref())).await;
+        let _ = Box::pin(scenario::act(&watched.context, Scenario::Settle)).await;
+        watched.context.save_all_logs().await;
         Ok(())
     }
 
-    /// Whether what `before` made stays.
+    /// Whether what `before` created stays.
     fn keeps(&self, run_context: &RunContext, trouble: Option<&RunError>) -> bool {
         match self.keep {
             Keep::Never => false,
@@ -204,11 +204,11 @@ impl After {
         }
     }
 
-    async fn clear(&self, site: &Site<'_>, met: Option<&Met>) -> Result<(), RunError> {
-        if let (true, Some(met)) = (site.saved.has_lodgers(), met) {
-            external_upgrade::uninstall_schema(&met.context).await?;
+    async fn clear(&self, phase_run: &PhaseRun<'_>, watched: Option<&WatchedContext>) -> Result<(), RunError> {
+        if let (true, Some(watched)) = (phase_run.saved.has_schemas(), watched) {
+            external_upgrade::uninstall_schema(&watched.context).await?;
         }
-        site.remove().await?;
+        phase_run.remove().await?;
         let removed = std::fs::remove_file(&self.state);
         removed.map_err(|source| PhaseError::from(SavedError::Io { path: self.state.clone(), source }).into())
     }

@@ -1,4 +1,4 @@
-//! `before`: the workload and its ledger, and the state that they are in.
+//! `before`: the workload and its ledger, and their state.
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +12,8 @@ use super::super::test_cluster::{RunContext, TestCluster};
 use super::super::{Finished, RunError, Settings, preflight, preflight_workload, read_back};
 use super::begin;
 use super::error::PhaseError;
+use super::phase_run::{PhaseRun, connect, live, namespace_like};
 use super::saved::{Conditions, Phase, Place, Saved, SavedError};
-use super::site::{Site, arrive, live, namespace_like};
 use crate::cluster::{Lab, kind};
 use crate::driver::Made;
 use crate::evidence::{Scenario, What};
@@ -21,42 +21,42 @@ use crate::report::Progress;
 use crate::scenario::{self, external_upgrade};
 use crate::workload::{self, Hints, Manifest};
 
-/// What `before` is asked to do.
+/// The options of `before`.
 #[derive(Debug, Clone)]
 pub struct Before {
     /// The state file.
     pub state: PathBuf,
-    /// The StatefulSet to adopt, in the settings' namespace; a workload is deployed unless given.
+    /// The StatefulSet to adopt, in the settings' namespace; `None` to deploy a workload.
     pub adopt: Option<String>,
-    /// Everything else.
+    /// All other settings.
     pub settings: Settings,
 }
 
-/// Deploys or adopts a workload, starts the ledger, and writes the state of the cluster into the state file.
+/// Deploys or adopts a workload, starts the ledger, and saves the state of the cluster in the state file.
 ///
 /// # Errors
-/// When the state file cannot be used, or the evidence not be written. Anything else is the finished run's trouble.
-pub async fn before(wish: &Before, cancel: CancellationToken, progress: &Progress) -> Result<Finished, RunError> {
-    let known = match Saved::read(&wish.state) {
+/// When the state file cannot be used, or the evidence cannot be written. Other errors are in `Finished::trouble`.
+pub async fn before(request: &Before, cancel: CancellationToken, progress: &Progress) -> Result<Finished, RunError> {
+    let known = match Saved::read(&request.state) {
         Ok(saved) => Some(saved),
         Err(SavedError::Missing { .. }) => None,
         Err(error) => return Err(PhaseError::from(error).into()),
     };
     if let Some(saved) = &known {
-        wish.is_about(saved)?;
+        request.is_about(saved)?;
     }
-    wish.target(known.as_ref())?;
-    let run_context = begin(&wish.settings, progress)?;
+    request.target(known.as_ref())?;
+    let run_context = begin(&request.settings, progress)?;
     let acted = tokio::select! {
-        acted = Box::pin(wish.act(known, &run_context)) => acted,
+        acted = Box::pin(request.act(known, &run_context)) => acted,
         () = cancel.cancelled() => Err(RunError::Interrupted),
     };
     let finished = read_back(&run_context, acted.err())?;
-    let kept = Saved::read(&wish.state).ok().map(|saved| stays(saved.phase, &wish.state));
+    let kept = Saved::read(&request.state).ok().map(|saved| stays(saved.phase, &request.state));
     Ok(Finished { kept, ..finished })
 }
 
-/// What stays after `before`, and how to go on.
+/// What stays after `before`, and what to do next.
 fn stays(phase: Phase, state: &Path) -> String {
     let state = state.display();
     let (what, next) = match phase {
@@ -73,7 +73,7 @@ fn stays(phase: Phase, state: &Path) -> String {
 }
 
 impl Before {
-    /// Refuses a state file that is about something else than what is asked for.
+    /// Rejects a state file about another workload than the requested one.
     fn is_about(&self, saved: &Saved) -> Result<(), PhaseError> {
         let (subject, namespace) = (&saved.subject, self.settings.namespace.as_ref());
         let set = self.adopt.as_ref().is_none_or(|set| saved.adopted && *set == subject.set);
@@ -88,7 +88,7 @@ impl Before {
         Err(PhaseError::AnotherWorkload { path: self.state.clone(), known, asked: format!("{what}{place}") })
     }
 
-    /// The cluster that is named; for a state file that is there, its own one will do.
+    /// The requested cluster. With an existing state file, that file's cluster is the default.
     fn target<'a>(&'a self, known: Option<&'a Saved>) -> Result<&'a Target, PhaseError> {
         match (&self.settings.target, known) {
             (Target::New { .. }, None) => Err(PhaseError::NoCluster),
@@ -102,13 +102,13 @@ impl Before {
         let lab = Lab::read()?;
         let target = self.target(known.as_ref())?.clone();
         let about = known.as_ref().map(|saved| (saved, self.state.as_path()));
-        let (cluster, uid) = arrive(&lab, &target, run_context, about).await?;
+        let (cluster, uid) = connect(&lab, &target, run_context, about).await?;
         let (path, deployed) = match &known {
             Some(saved) => (&saved.conditions.manifests, saved.adopted || saved.phase >= Phase::Writing),
             None => (&self.settings.manifests, self.adopt.is_some()),
         };
         let mut manifests = if deployed { Vec::new() } else { workload::load(path, &lab.kubectl).await?.manifests };
-        // What an earlier call was told goes on counting.
+        // The hints of an earlier call stay in force.
         let hints = known.as_ref().map_or(&self.settings.config.hints, |saved| &saved.conditions.config.hints);
         workload::choose(&mut manifests, hints);
         workload::leave_default_namespace(&mut manifests);
@@ -134,11 +134,15 @@ impl Before {
                 self.first(&test_cluster, run_context, &manifests, place).await?
             }
         };
-        let site = Site { test_cluster, run_context, saved, path: &self.state };
-        if site.saved.phase >= Phase::Writing { again(site).await } else { self.prepare(site, manifests).await }
+        let phase_run = PhaseRun { test_cluster, run_context, saved, path: &self.state };
+        if phase_run.saved.phase >= Phase::Writing {
+            again(phase_run).await
+        } else {
+            self.prepare(phase_run, manifests).await
+        }
     }
 
-    /// What is known before anything was made. Whatever can be refused is refused here.
+    /// What is known before anything is created. Everything that can be refused is refused here.
     async fn first(
         &self,
         test_cluster: &TestCluster,
@@ -197,78 +201,87 @@ impl Before {
         Ok(saved)
     }
 
-    /// Brings the workload and the ledger to where they stay, and reads the state.
-    async fn prepare(&self, mut site: Site<'_>, manifests: Vec<Manifest>) -> Result<(), RunError> {
-        let resumed = site.saved.phase;
-        site.namespaces_stand().await?;
-        if site.saved.adopted {
-            let like = namespace_like(&site.test_cluster, &site.saved.subject.namespace).await?;
-            site.make_namespaces(&[like]).await?;
+    /// Deploys the workload, starts the ledger, and reads the state.
+    async fn prepare(&self, mut phase_run: PhaseRun<'_>, manifests: Vec<Manifest>) -> Result<(), RunError> {
+        let resumed = phase_run.saved.phase;
+        phase_run.namespaces_stand().await?;
+        if phase_run.saved.adopted {
+            let like = namespace_like(&phase_run.test_cluster, &phase_run.saved.subject.namespace).await?;
+            phase_run.make_namespaces(&[like]).await?;
         } else {
-            site.make_namespaces(&manifests).await?;
+            phase_run.make_namespaces(&manifests).await?;
         }
-        let journal = &site.run_context.journal;
-        let images = images::to_load(&site.test_cluster.lab, &site.saved.place.target, &manifests, journal).await;
-        let substitutions = site.test_cluster.provide(&images, journal).await?;
-        let whole = if site.saved.adopted {
-            site.standing().await?
+        let journal = &phase_run.run_context.journal;
+        let images =
+            images::to_load(&phase_run.test_cluster.lab, &phase_run.saved.place.target, &manifests, journal).await;
+        let substitutions = phase_run.test_cluster.provide(&images, journal).await?;
+        let whole = if phase_run.saved.adopted {
+            phase_run.standing().await?
         } else {
-            site.test_cluster.taking_from_nodes(substituted(&manifests, &substitutions), &site.run_context.journal)
+            phase_run
+                .test_cluster
+                .taking_from_nodes(substituted(&manifests, &substitutions), &phase_run.run_context.journal)
         };
-        let beside = site.beside(&whole).await?;
-        let manifests = if site.saved.adopted { whole } else { fresh(&site, whole).await? };
-        let scenarios: &[Scenario] = if site.saved.adopted { &[] } else { &[Scenario::Deploy, Scenario::Replicate] };
-        site.run_context.journal.log.record(What::Run(Box::new(site.describe(scenarios, substitutions, None))));
-        site.make_witnesses(&manifests, &beside).await?;
+        let beside = phase_run.beside(&whole).await?;
+        let manifests = if phase_run.saved.adopted { whole } else { fresh(&phase_run, whole).await? };
+        let scenarios: &[Scenario] =
+            if phase_run.saved.adopted { &[] } else { &[Scenario::Deploy, Scenario::Replicate] };
+        phase_run.run_context.journal.log.record(What::Run(Box::new(phase_run.describe(
+            scenarios,
+            substitutions,
+            None,
+        ))));
+        phase_run.make_witnesses(&manifests, &beside).await?;
         let made = Made::default();
-        let met = site.meet(manifests, &made).await?;
-        let context = &met.context;
-        if site.saved.adopted {
+        let watched = phase_run.watch(manifests, &made).await?;
+        let context = &watched.context;
+        if phase_run.saved.adopted {
             if resumed < Phase::Deployed {
                 external_upgrade::find(context).await?;
-                site.reached(Phase::Deployed)?;
+                phase_run.reached(Phase::Deployed)?;
             }
             external_upgrade::install_schema(context).await?;
         } else {
             let deployed = Box::pin(scenario::act(context, Scenario::Deploy)).await;
-            site.saved.remember(&made.lock().await.clone());
-            site.reached(Phase::Witnessed)?;
+            phase_run.saved.remember(&made.lock().await.clone());
+            phase_run.reached(Phase::Witnessed)?;
             deployed?;
-            site.reached(Phase::Deployed)?;
+            phase_run.reached(Phase::Deployed)?;
             if resumed == Phase::Deployed {
                 external_upgrade::unfollow(context).await;
             }
             Box::pin(scenario::act(context, Scenario::Replicate)).await?;
         }
-        site.reached(Phase::Writing)?;
-        site.saved.before = Some(Box::pin(external_upgrade::before(context, false)).await?);
-        site.reached(Phase::Complete)
+        phase_run.reached(Phase::Writing)?;
+        phase_run.saved.before = Some(Box::pin(external_upgrade::before(context, false)).await?);
+        phase_run.reached(Phase::Complete)
     }
 }
 
-/// Reads the state once more, of a workload that stands.
-async fn again(mut site: Site<'_>) -> Result<(), RunError> {
-    let manifests = site.standing().await?;
-    site.run_context.journal.log.record(What::Run(Box::new(site.describe(&[], Vec::new(), None))));
-    let met = site.meet(manifests, &Made::default()).await?;
-    site.saved.before = Some(Box::pin(external_upgrade::before(&met.context, true)).await?);
-    site.saved.place.kubernetes.clone_from(&site.test_cluster.cluster.version);
-    site.saved.evidence.clone_from(&site.run_context.directory);
-    site.reached(Phase::Complete)
+/// Reads the state again, of a workload that is complete.
+async fn again(mut phase_run: PhaseRun<'_>) -> Result<(), RunError> {
+    let manifests = phase_run.standing().await?;
+    phase_run.run_context.journal.log.record(What::Run(Box::new(phase_run.describe(&[], Vec::new(), None))));
+    let watched = phase_run.watch(manifests, &Made::default()).await?;
+    phase_run.saved.before = Some(Box::pin(external_upgrade::before(&watched.context, true)).await?);
+    phase_run.saved.place.kubernetes.clone_from(&phase_run.test_cluster.cluster.version);
+    phase_run.saved.evidence.clone_from(&phase_run.run_context.directory);
+    phase_run.reached(Phase::Complete)
 }
 
-/// The manifests with random values, but for Secrets that a call has made which was cut short: servers have theirs.
-async fn fresh(site: &Site<'_>, manifests: Vec<Manifest>) -> Result<Vec<Manifest>, RunError> {
+/// The manifests with random values, except Secrets that an interrupted call created: the servers already use their
+/// values.
+async fn fresh(phase_run: &PhaseRun<'_>, manifests: Vec<Manifest>) -> Result<Vec<Manifest>, RunError> {
     let mut fresh = Vec::new();
     for manifest in workload::with_random_values(manifests) {
-        if manifest.kind() != "Secret" || !site.has_secret(manifest.name()).await? {
+        if manifest.kind() != "Secret" || !phase_run.has_secret(manifest.name()).await? {
             fresh.push(manifest);
         }
     }
     Ok(fresh)
 }
 
-/// A target that is found from any folder.
+/// A target that works from any working directory.
 fn absolute(target: Target) -> Target {
     match target {
         Target::Context { kubeconfig, context, uid, witness_image, allow_insecure, namespaces } => {

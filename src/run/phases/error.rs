@@ -10,7 +10,7 @@ pub enum PhaseError {
     /// The state file cannot be used.
     #[error(transparent)]
     Saved(#[from] SavedError),
-    /// No cluster is named, and none is made: who makes it upgrades it.
+    /// No cluster is named. None is created, because whoever creates it must upgrade it.
     #[error(
         "`steadfast before` needs the cluster that you are about to upgrade; name a kind cluster of this machine by \
          --cluster, or any other one by --kubeconfig and --cluster-uid"
@@ -24,9 +24,9 @@ pub enum PhaseError {
     AnotherCluster {
         /// The state file.
         path: PathBuf,
-        /// The cluster that it is about, and its identity.
+        /// The file's cluster and its identity.
         known: String,
-        /// The one that answers, and its identity.
+        /// The cluster that answers and its identity.
         found: String,
     },
     /// The state file is about another workload.
@@ -37,12 +37,12 @@ pub enum PhaseError {
     AnotherWorkload {
         /// The state file.
         path: PathBuf,
-        /// What it is about.
+        /// The file's workload.
         known: String,
-        /// What was asked for.
+        /// The requested workload.
         asked: String,
     },
-    /// `before` did not come to its end.
+    /// `before` did not finish.
     #[error(
         "`steadfast before` did not come to its end: it {got_to}, and the state of the cluster is not in {path}. Call it \
          again before you upgrade, or remove what it made by `steadfast after --abandon`"
@@ -53,7 +53,7 @@ pub enum PhaseError {
         /// How far it got, as part of a sentence.
         got_to: &'static str,
     },
-    /// Something that `before` made or found is not there.
+    /// Something that `before` created or found does not exist.
     #[error(
         "{what}, so there is nothing that could be compared with the state in {path}. If that is the upgrade's doing it \
          has destroyed the workload; remove what is left by `steadfast after --abandon`"
@@ -64,7 +64,7 @@ pub enum PhaseError {
         /// The state file.
         path: PathBuf,
     },
-    /// There is no such workload to adopt.
+    /// The workload to adopt does not exist.
     #[error(
         "there is no {kind} {name} in the namespace {namespace}; name one that is there by --adopt and --namespace"
     )]

@@ -1,5 +1,5 @@
-//! The state file: what `steadfast before` hands over to `steadfast after`, which comes when somebody has upgraded the
-//! cluster. It holds no password: those stay in Secrets of the cluster.
+//! The state file, which `steadfast before` writes and `steadfast after` reads once the user has upgraded the cluster.
+//! It holds no passwords: those stay in Secrets of the cluster.
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -19,13 +19,13 @@ use crate::workload::{Owned, Sources};
 /// The version of the file's format. A reader refuses a file with another one.
 const SCHEMA: u32 = 2;
 
-/// Who may read it: it tells where the cluster is.
+/// The file's mode: only the user may read where the cluster is.
 const MODE: u32 = 0o600;
 
 /// A state file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
-    /// It is not there.
+    /// It does not exist.
     #[error("there is no state file {path}; call `steadfast before` first, or name its file by --state")]
     Missing {
         /// The file.
@@ -36,10 +36,10 @@ pub enum SavedError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What happened.
+        /// The I/O error.
         source: io::Error,
     },
-    /// It is not what `before` writes.
+    /// `before` did not write it.
     #[error(
         "{path} is no state file of `steadfast before`: {reason}; name the right one by --state. What `before` made \
          bears the label steadfast/run"
@@ -47,7 +47,7 @@ pub enum SavedError {
     Torn {
         /// The file.
         path: PathBuf,
-        /// What stands there instead.
+        /// What is wrong with its content.
         reason: String,
     },
     /// Another version of the program wrote it.
@@ -60,22 +60,22 @@ pub enum SavedError {
         path: PathBuf,
         /// Its format.
         found: u64,
-        /// Who wrote it.
+        /// The version that wrote it.
         by: String,
     },
 }
 
-/// How far `before` got.
+/// The progress of `before`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Phase {
-    /// Namespaces and witnesses are being made.
+    /// Namespaces and witnesses are being created.
     Begun,
     /// The workload is being deployed, or looked for.
     Witnessed,
-    /// The harness's tables and accounts are being made in its servers.
+    /// The harness's tables and accounts are being created in its servers.
     Deployed,
-    /// The ledger is under way.
+    /// The ledger is running.
     Writing,
     /// The state was read.
     Complete,
@@ -94,34 +94,34 @@ impl Phase {
     }
 }
 
-/// The cluster that it is about.
+/// The cluster of the state file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
     /// The UID of its namespace kube-system.
     pub uid: String,
-    /// The context it was reached by.
+    /// The context it was reached with.
     pub context: String,
     /// Its API server's address.
     pub server: String,
-    /// Its version then.
+    /// Its version at that time.
     pub kubernetes: String,
     /// How it is reached.
     pub target: Target,
 }
 
-/// How both phases are run.
+/// The conditions that both phases run under.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Conditions {
-    /// The manifests; the seed with its overlay unless given.
+    /// The manifests; empty for the seed with its overlay.
     pub manifests: Sources,
-    /// What is said of the workload beside its manifests, and what it is held to.
+    /// What the user said about the workload besides the manifests, and the demands on it.
     #[serde(flatten)]
     pub config: RunConfig,
     /// Multiplies every time limit.
     pub timeout_scale: f64,
 }
 
-/// A cluster-wide object that was made, and is deleted in the end.
+/// A cluster-wide object that was created and must be deleted in the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Thing {
     pub api_version: String,
@@ -136,30 +136,30 @@ pub(super) struct Saved {
     pub schema: u32,
     /// Version of the harness.
     pub steadfast: String,
-    /// Names what was made.
+    /// The run's id, from which the names of all objects derive.
     pub run_id: String,
     pub place: Place,
     pub conditions: Conditions,
-    /// Whether somebody else deployed the workload.
+    /// Whether the workload was deployed by somebody else.
     pub adopted: bool,
     pub subject: Subject,
-    /// The namespace of the witness with the ledger; the workload's own where that was made for it.
+    /// The namespace of the witness with the ledger: the workload's own if it was created for the workload.
     pub near: String,
     /// The namespace of the other witness.
     pub far: String,
-    /// All that is made which belongs to no namespace, and the namespaces, noted before any of it is made.
+    /// All cluster-wide objects and namespaces to create, noted before any of them is created.
     pub intents: Vec<Intent>,
-    /// What was made beyond namespaces, and these themselves, in the order of their making.
+    /// All cluster-wide objects created, namespaces included, in order of creation.
     pub made: Vec<Thing>,
     pub phase: Phase,
     /// The state before the upgrade.
     pub before: Option<State>,
-    /// Where the evidence of `before` is.
+    /// The evidence of `before`.
     pub evidence: PathBuf,
 }
 
 impl Saved {
-    /// The run whose label all bears that was made.
+    /// The run's name, the value of the label on everything that was created.
     pub fn name(&self) -> String {
         format!("{PREFIX}{}", self.run_id)
     }
@@ -170,7 +170,7 @@ impl Saved {
     /// Reads the file.
     ///
     /// # Errors
-    /// When it is not there, or not what this program writes.
+    /// When it does not exist, or when this program cannot read it.
     pub fn read(path: &Path) -> Result<Self, SavedError> {
         let text = regular::text(path);
         let path = || path.to_owned();
@@ -189,7 +189,7 @@ impl Saved {
         }
     }
 
-    /// Writes the file in one step: whoever reads it finds all of it, the old or the new.
+    /// Replaces the file atomically, so that a reader finds all of the old or the new content.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -206,7 +206,7 @@ impl Saved {
         written().map_err(|source| SavedError::Io { path: path.to_owned(), source })
     }
 
-    /// Remembers what belongs to no namespace: with a namespace goes what is in it.
+    /// Remembers the cluster-wide objects. Objects in a namespace are deleted with it.
     pub fn remember(&mut self, made: &[Owned]) {
         for owned in made.iter().filter(|owned| owned.is_cluster_wide()) {
             let Owned { api_version, kind, name, uid, .. } = owned.clone();
@@ -216,12 +216,12 @@ impl Saved {
         }
     }
 
-    /// Whether the harness has tables and an account in servers that somebody else deployed.
-    pub fn has_lodgers(&self) -> bool {
+    /// Whether the harness has tables and an account in adopted servers.
+    pub fn has_schemas(&self) -> bool {
         self.adopted && self.phase >= Phase::Deployed
     }
 
-    /// The UID that a namespace was made with.
+    /// The namespace of this name, with the UID that it was created with.
     pub fn namespace(&self, name: &str) -> Option<&Thing> {
         self.made.iter().find(|thing| thing.kind == "Namespace" && thing.name == name)
     }

@@ -1,4 +1,4 @@
-//! Waits for a control plane, whose components a kubelet that was started again reports one after the other.
+//! Waits for a control plane, whose components a restarted kubelet reports one after the other.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -7,12 +7,12 @@ use crate::driver::Context;
 use crate::evidence::ComponentSummary;
 use crate::record::WaitStatus;
 
-/// For how long the control plane is to be Ready without a break. A new kubelet says that its node is Ready seconds before it
-/// starts the pods of its own again, and nothing tells that it will.
+/// How long the control plane must be Ready without a break. A new kubelet reports its node Ready seconds before it
+/// restarts its static pods, and nothing announces that restart.
 pub(super) const STEADY: Duration = Duration::from_secs(15);
 
-/// Waits until the kubelets have reported every component of the control plane that was there before, and all of them
-/// Ready for so long. One that does not become or stay so is in the state, which is read all the same.
+/// Waits until the kubelets have reported every known component of the control plane, and all of them have been Ready
+/// for `steady`. A component that fails this shows in the state, which is read all the same.
 pub async fn ready(context: &Context, known: &[ComponentSummary], steady: Duration) {
     let since = Cell::new(None);
     let ready = context.poll("the control plane Ready, and steady", context.timeouts.pod_ready, async || {
@@ -37,8 +37,8 @@ pub async fn ready(context: &Context, known: &[ComponentSummary], steady: Durati
     }
 }
 
-/// What keeps a control plane from being Ready. One that moved to other nodes is there all the same, and a kubelet may show
-/// a component only a minute after it was started again, though it runs all the while.
+/// What keeps a control plane from being Ready. A component that moved to another node counts as present. A kubelet may
+/// report a component only a minute after its own restart, although it runs all the time.
 fn unready(known: &[ComponentSummary], there: &[ComponentSummary]) -> Option<String> {
     let late = there.iter().find(|it| !it.ready).map(|it| format!("{} on {} is not Ready", it.component, it.node));
     let of = |all: &[ComponentSummary], name: &str| all.iter().filter(|it| it.component == name).count();

@@ -1,5 +1,5 @@
-//! A node's kubelet is replaced by a newer one; where that does not come to life, the old one is put back, so that the
-//! node is of use again.
+//! Replaces a node's kubelet by a newer one. If that does not start, the old one is restored, so that the node can be
+//! used again.
 
 use k8s_openapi::api::core::v1::Node;
 use kube::api::Api;
@@ -13,13 +13,13 @@ use crate::driver::{LostNode, ScenarioError};
 use crate::evidence::{Act, Scenario, SnapshotOf};
 use crate::record::WaitStatus;
 
-/// How the kubelet names what it ends with.
+/// The kubelet's message for its fatal error.
 const LAST_WORDS: &str = "\"command failed\"";
 
-/// Has a node start the new kubelet.
+/// Makes a node start the new kubelet.
 pub(super) async fn renew(context: &Context, release: &Release, node: &str, worker: bool) -> Result<(), ScenarioError> {
     if worker {
-        // On a control plane, kubeadm has done that with all the rest.
+        // On a control plane node, kubeadm has already done so.
         release.upgrade_configuration(node).await?;
     }
     let old = version(context, node).await?;
@@ -46,11 +46,11 @@ async fn version(context: &Context, node: &str) -> Result<String, ScenarioError>
     Ok(there.status.and_then(|status| status.node_info).map(|info| info.kubelet_version).unwrap_or_default())
 }
 
-/// Waits until a node is Ready by the word of a kubelet of this version, and returns the records that say it.
+/// Waits until a node is Ready according to a kubelet of this version, and returns the records that show it.
 async fn back(context: &Context, node: &str, before: &Renewed, wanted: &str) -> Result<Vec<u64>, ScenarioError> {
     let ready = context.node_ready(node, before).await?;
     let what = format!("a kubelet {wanted} on {node}");
-    // Of a control plane it has meanwhile started the API server again, which at first knows nobody.
+    // On a control plane node it has just restarted the API server, which at first rejects everyone.
     let version = context.poll(&what, context.timeouts.pod_ready, async || match version(context, node).await {
         Ok(version) if version == wanted => WaitStatus::Met(version),
         Ok(version) => WaitStatus::Pending(version),
@@ -60,14 +60,14 @@ async fn back(context: &Context, node: &str, before: &Renewed, wanted: &str) -> 
     Ok(vec![ready, context.node_state(SnapshotOf::Node, node, &state)])
 }
 
-/// Puts the old kubelet back, and returns the error that tells why, and what became of the node.
+/// Restores the old kubelet, and returns the error that explains the failure and what became of the node.
 async fn restored(context: &Context, release: &Release, node: &str, old: &str, error: ScenarioError) -> ScenarioError {
     let log = release.kubelet_log(node).await.unwrap_or_else(|error| error.to_string());
     let file = format!("{node}.kubelet.log");
     context.save_text(&file, &log);
     let restored = async {
         context.undo(&Disrupted::Upgraded(node.to_owned())).await?;
-        // Only now, since without a kubelet the node may have no API server to read it from.
+        // Read the lease only now: without a kubelet the node may have no API server.
         let what = format!("the lease of {node}");
         let lease = context.poll(&what, context.timeouts.pod_ready, async || match context.lease(node).await {
             Ok(renewed) => WaitStatus::Met(renewed),
@@ -84,7 +84,7 @@ async fn restored(context: &Context, release: &Release, node: &str, old: &str, e
     ScenarioError::Lost(Box::new(LostNode { node: node.to_owned(), to, source: error, said, after, file }))
 }
 
-/// What a kubelet ended with, by its log: what it says at its end, or else the last that it calls an error.
+/// A kubelet's last error, from its log: its fatal error, or else the last line logged as an error.
 fn last_error(log: &str) -> Option<&str> {
     let messages = || log.lines().rev().filter_map(|line| Some(line.split_once("]: ")?.1));
     let severe =

@@ -1,4 +1,4 @@
-//! Passwords in every place that images take them from.
+//! Tests of passwords in every place where images read them.
 
 use insta::assert_snapshot;
 
@@ -7,7 +7,7 @@ use crate::workload::parse;
 
 const OBJECTS: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {ROOT_PASSWORD: x, OTHER: y}\n";
 
-/// What is found in a container of an image with these fields, beside a Secret `db`.
+/// What is found for a container with this image and these fields, beside a Secret `db`.
 fn found_in(image: &str, fields: &str) -> String {
     let manifests = parse("a.yaml", OBJECTS).expect("YAML");
     let volumes = "[{name: file, secret: {secretName: db, items: [{key: ROOT_PASSWORD, path: root}]}}, \
@@ -33,7 +33,7 @@ fn it_is_found_wherever_images_take_it_from() {
     assert_snapshot!(found("env: [{name: MYSQL_ROOT_PASSWORD, valueFrom: {secretKeyRef: {name: a, key: b}}}]"), @"secret/a/b");
     assert_snapshot!(found("env: [{name: MYSQL_ROOT_PASSWORD, valueFrom: {configMapKeyRef: {name: a, key: b}}}]"), @"configmap/a/b");
     assert_snapshot!(found("envFrom: [{prefix: MYSQL_, secretRef: {name: db}}]"), @"secret/db/ROOT_PASSWORD");
-    // What is listed beats what envFrom brings, and the last of equal names counts.
+    // A listed variable wins over `envFrom`, and the last of equal names wins.
     let twice = "[{name: MYSQL_ROOT_PASSWORD, value: a}, {name: MYSQL_ROOT_PASSWORD, value: b}]";
     assert_eq!(
         found(&format!("envFrom: [{{prefix: MYSQL_, secretRef: {{name: db}}}}], env: {twice}")),

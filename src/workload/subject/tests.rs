@@ -1,4 +1,4 @@
-//! Workloads that are understood, and mistakes that are named.
+//! Tests of workloads that are understood, and of the messages for mistakes.
 
 use super::*;
 use crate::workload::{Key, parse};

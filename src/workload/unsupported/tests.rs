@@ -1,4 +1,4 @@
-//! Who is refused, and above all who is not.
+//! Tests of which workloads are rejected, and above all which are not.
 
 use insta::assert_snapshot;
 
@@ -13,7 +13,7 @@ fn refusal(pod: &str, beside: &str) -> Option<String> {
     can_be_judged(&parse("db.yaml", &text).expect("YAML")).err().map(|error| error.to_string())
 }
 
-/// A pod with one container of this image and these fields, and more of the pod.
+/// A pod with one container, which has this image and these fields, and with `more` in the pod.
 fn pod(image: &str, fields: &str, more: &str) -> String {
     format!("{{containers: [{{name: a, image: '{image}', {fields}}}], {more}}}")
 }
@@ -65,7 +65,7 @@ fn files_of_options_count_as_they_are_mounted() {
     let two = config_map("a.cnf: 'gtid_mode=ON', galera.cnf: 'wsrep_on=ON'");
     assert_eq!(refusal(&one_of_two, &two), None);
     assert!(refusal(&pod, &two).is_some_and(|error| error.contains("`wsrep_on=ON` in the ConfigMap conf")));
-    // A map of another set's has its own options.
+    // A ConfigMap of another StatefulSet does not count.
     assert_eq!(refusal(&mysql("args: [--gtid-mode=ON, --x=conf]"), &config_map("my.cnf: 'wsrep_on=ON'")), None);
 }
 

@@ -1,4 +1,4 @@
-//! What a small cluster in which all is well has of its own, and says of itself.
+//! The objects that a small cluster has itself, and its answers about itself.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ const COREFILE: &str =
 /// The kinds of an API: plural, kind, whether they belong to namespaces.
 type Kinds = &'static [(&'static str, &'static str, bool)];
 
-/// The APIs that it has.
+/// The APIs of the cluster.
 const APIS: [(&str, &str, Kinds); 3] = [
     (
         "/api/v1",
@@ -29,7 +29,7 @@ const APIS: [(&str, &str, Kinds); 3] = [
     ("/apis/storage.k8s.io/v1", "storage.k8s.io/v1", &[("storageclasses", "StorageClass", false)]),
 ];
 
-/// What is asked of the API server itself, and not of what it stores.
+/// The answers to requests about the API server itself, not about stored objects.
 pub fn of_itself(path: &str) -> Option<Answer> {
     match path {
         "/version" => Some((200, json!({"major": "1", "minor": "37", "gitVersion": "v1.37.2"}).to_string())),

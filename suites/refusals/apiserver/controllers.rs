@@ -1,5 +1,5 @@
-//! What acts in a small cluster by itself: pods of a set come and go in order and are Ready at once, claims are bound to
-//! volumes, and what is deleted takes along what belongs to it. What was there before its clients came has come to rest.
+//! The controllers of a small cluster. Pods of a StatefulSet start and stop in order and are Ready at once, claims are
+//! bound to volumes, and a deletion also deletes dependents. Objects that existed at the start do not change.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::store::{State, Store, is_ending, split};
 
-/// Between two acts: whoever watches sees each.
+/// The pause between two acts, so that a watch shows each one.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Acts until the cluster is closed.
@@ -25,7 +25,7 @@ pub fn act(store: &Store) {
     }
 }
 
-/// The next act, if there is one to do.
+/// Does the next act, if there is one.
 fn step(state: &mut State) -> bool {
     end_namespaces(state) || end_pods(state) || collect(state) || run_pods(state) || run_sets(state)
 }
@@ -59,7 +59,7 @@ fn end_pods(state: &mut State) -> bool {
     true
 }
 
-/// Takes away pods without their set, and volumes without their claim.
+/// Deletes pods without a StatefulSet, and volumes without a claim.
 fn collect(state: &mut State) -> bool {
     let owner = |object: &Value| object.pointer("/metadata/ownerReferences/0/uid").cloned();
     let sets: Vec<Value> =
@@ -77,7 +77,7 @@ fn collect(state: &mut State) -> bool {
     true
 }
 
-/// What a kubelet does: a pod is Ready, unless its image is no image's name.
+/// The kubelet: a pod becomes Ready, unless its image name is invalid.
 fn run_pods(state: &mut State) -> bool {
     for path in state.made_of("Pod") {
         let mut pod = state.objects[&path].clone();
@@ -106,13 +106,13 @@ fn run_pods(state: &mut State) -> bool {
     false
 }
 
-/// Pods get addresses by their UIDs, which are numbers here: a new one has another address.
+/// The number in a pod's UID, from which its address is made: a new pod has another address.
 fn uid_number(pod: &Value) -> u64 {
     let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
     uid.trim_start_matches("uid-").parse().unwrap_or_default()
 }
 
-/// What the controller of sets does.
+/// The StatefulSet controller.
 fn run_sets(state: &mut State) -> bool {
     state.made_of("StatefulSet").iter().any(|path| run_set(state, path))
 }
@@ -127,7 +127,7 @@ fn run_set(state: &mut State, path: &str) -> bool {
     let there = || (0..wanted + 10).filter_map(|ordinal| state.objects.get(&pod_path(ordinal)));
     let (count, ready) = (there().count(), there().filter(|pod| is_ready(pod)).count());
     let missing = (0..wanted).find(|ordinal| !state.objects.contains_key(&pod_path(*ordinal)));
-    // A pod waits for those before it, and for no other.
+    // A pod waits only for those before it.
     let may_come =
         |ordinal: &u64| (0..*ordinal).all(|before| state.objects.get(&pod_path(before)).is_some_and(is_ready));
     if let Some(ordinal) = missing.filter(may_come) {
@@ -157,7 +157,7 @@ fn run_set(state: &mut State, path: &str) -> bool {
     true
 }
 
-/// Makes a pod with its claims and their volumes; claims that are there stay.
+/// Creates a pod with its claims and their volumes. Existing claims stay.
 fn make_pod(state: &mut State, set: &Value, home: &str, ordinal: u64) {
     let (metadata, template) = (&set["metadata"], &set["spec"]["template"]);
     let name = format!("{}-{ordinal}", metadata["name"].as_str().unwrap_or_default());

@@ -1,5 +1,5 @@
-//! What a small cluster stores, as an API server does: every object with a UID, every change with a version, and whoever
-//! watches is told of each.
+//! The store of a small cluster. As in an API server, every object has a UID, every change has a version, and watches
+//! see every change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -11,20 +11,20 @@ use serde_json::{Value, json};
 
 use super::{Answer, Request, refusal};
 
-/// Until a watcher looks whether its time is up.
+/// How often a watch checks whether its time is up.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// Objects by path, and all that ever became of them.
+/// Objects by path, and all their events.
 pub struct Store {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-/// What is there.
+/// The current state.
 #[derive(Default)]
 pub struct State {
     pub objects: BTreeMap<String, Value>,
-    /// Those that were there before anybody came, as they were; the cluster's own are among them.
+    /// The objects that existed at the start, unchanged. The cluster's own are among them.
     before: BTreeMap<String, Value>,
     own: BTreeSet<String>,
     version: u64,
@@ -44,18 +44,18 @@ pub fn namespace(name: &str, uid: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "uid": uid}})
 }
 
-/// The path of what an object is among, and its name.
+/// The path of an object's collection, and the object's name.
 pub fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-/// The namespace that an object belongs to, by its path.
+/// The namespace of an object, from its path.
 fn namespace_of(path: &str) -> Option<&str> {
     let (name, rest) = path.split_once("/namespaces/")?.1.split_once('/')?;
     (!rest.is_empty()).then_some(name)
 }
 
-/// Whether a path is of all objects of a kind, in a namespace or beside them.
+/// Whether a path is a collection: all objects of a kind, with or without a namespace.
 fn is_collection(path: &str) -> bool {
     let names: Vec<&str> = path.split('/').collect();
     let of_api = if path.starts_with("/api/") { 3 } else { 4 };
@@ -63,7 +63,7 @@ fn is_collection(path: &str) -> bool {
 }
 
 impl Store {
-    /// With the cluster's own objects, and others.
+    /// A store with the cluster's own objects, and others.
     pub fn new(own: Vec<(String, Value)>, others: impl IntoIterator<Item = (String, Value)>) -> Self {
         let mut state = State { own: own.iter().map(|(path, _)| path.clone()).collect(), ..State::default() };
         for (path, object) in own.into_iter().chain(others) {
@@ -77,12 +77,12 @@ impl Store {
         self.state.lock().expect("the store")
     }
 
-    /// Tells those who wait that something is otherwise.
+    /// Wakes waiting threads after a change.
     pub fn tell(&self) {
         self.changed.notify_all();
     }
 
-    /// Waits until something may be otherwise.
+    /// Waits until something may have changed.
     pub fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.changed.wait_timeout(state, LOOK_AGAIN_AFTER).expect("the store").0
     }
@@ -102,19 +102,19 @@ impl Store {
         state.objects.keys().filter(|path| !state.before.contains_key(*path)).cloned().collect()
     }
 
-    /// What was there before and is otherwise.
+    /// The objects that existed at the start and have changed.
     pub fn changed(&self) -> Vec<String> {
         let state = self.lock();
         let changed = state.before.iter().filter(|(path, was)| state.objects.get(*path) != Some(was));
         changed.map(|(path, _)| format!("changed or gone: {path}")).collect()
     }
 
-    /// Whether a path is of something that was there before.
+    /// Whether a path is that of an object that existed at the start.
     pub fn is_others(&self, path: &str) -> bool {
         self.lock().before.keys().any(|other| path == other || path.starts_with(&format!("{other}/")))
     }
 
-    /// Puts somebody else's object where this one is about to be made.
+    /// Creates an object of somebody else with the name of the one that is about to be created.
     pub fn take_name(&self, collection: &str, body: &Value) {
         let mut state = self.lock();
         let path = format!("{collection}/{}", body["metadata"]["name"].as_str().unwrap_or_default());
@@ -125,7 +125,7 @@ impl Store {
         self.tell();
     }
 
-    /// An object, or the list of those that are chosen.
+    /// The object, or the list of selected objects.
     pub fn get(&self, request: &Request) -> Answer {
         let state = self.lock();
         if let Some(object) = state.objects.get(&request.path) {
@@ -150,7 +150,7 @@ impl Store {
         answer
     }
 
-    /// Merges into what is there, or makes it, as a server-side apply does.
+    /// Merges into an existing object or creates it, as a server-side apply does.
     pub fn patch(&self, path: &str, body: &Value) -> Answer {
         let mut state = self.lock();
         let answer = match state.objects.get(path).cloned() {
@@ -175,7 +175,7 @@ impl Store {
         answer
     }
 
-    /// Deletes the object at a path, unless the UID that is asked for is another one's. A namespace and a pod go later.
+    /// Deletes the object at a path, unless it has another UID than requested. Namespaces and pods are deleted later.
     pub fn delete(&self, path: &str, options: &Value) -> Answer {
         let mut state = self.lock();
         let Some(there) = state.objects.get(path).cloned() else { return refusal(404, "not found") };
@@ -189,7 +189,7 @@ impl Store {
         (200, there.to_string())
     }
 
-    /// Tells of changes since a version, until the time is up or nobody listens.
+    /// Sends the changes since a version until the time is up or the client has gone.
     pub fn watch(&self, request: &Request, mut stream: TcpStream) -> std::io::Result<()> {
         let number = |name| request.parameter(name).and_then(|it| it.parse::<u64>().ok());
         let mut told = number("resourceVersion").unwrap_or_default();
@@ -214,7 +214,7 @@ impl Store {
 }
 
 impl State {
-    /// Stores an object under a new version.
+    /// Stores an object with a new version.
     pub fn put(&mut self, what: &'static str, path: &str, mut object: Value) {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
@@ -229,7 +229,7 @@ impl State {
         self.changes.push(Change { version: self.version, what, path: path.to_owned(), object });
     }
 
-    /// Makes an object, if its namespace is there and not on its way out.
+    /// Creates an object, if its namespace exists and is not being deleted.
     pub fn make(&mut self, path: &str, mut object: Value, code: u16) -> Answer {
         if let Some(namespace) = namespace_of(path) {
             match self.objects.get(&format!("/api/v1/namespaces/{namespace}")) {
@@ -249,7 +249,7 @@ impl State {
         (code, self.objects[path].to_string())
     }
 
-    /// Deletes what is at a path, or begins to.
+    /// Deletes the object at a path, or begins to.
     pub fn end(&mut self, path: &str) {
         let Some(mut object) = self.objects.get(path).cloned() else { return };
         let later = ["Namespace", "Pod"].iter().any(|kind| object["kind"] == *kind);
@@ -261,19 +261,19 @@ impl State {
         }
     }
 
-    /// The paths of those that clients made, or the cluster for them.
+    /// The paths of objects that clients made, or that the cluster made for them.
     pub fn made_of(&self, kind: &str) -> Vec<String> {
         let made = self.objects.iter().filter(|(path, it)| it["kind"] == kind && !self.before.contains_key(*path));
         made.map(|(path, _)| path.clone()).collect()
     }
 }
 
-/// Whether somebody asked for its deletion.
+/// Whether an object is being deleted.
 pub fn is_ending(object: &Value) -> bool {
     !object["metadata"]["deletionTimestamp"].is_null()
 }
 
-/// Whether a request for a list, or a watch, is about this object.
+/// Whether a list or watch request selects this object.
 fn is_chosen(request: &Request, path: &str, object: &Value) -> bool {
     let words = |name| request.parameter(name).into_iter().flat_map(|it| it.split(',')).filter(|it| !it.is_empty());
     let labels = &object["metadata"]["labels"];
@@ -288,7 +288,7 @@ fn is_chosen(request: &Request, path: &str, object: &Value) -> bool {
     split(path).0 == request.path && labelled && named
 }
 
-/// Merges a patch: objects field by field, lists of named things by their names.
+/// Merges a patch: objects by field, lists of named items by name.
 fn merge(there: &mut Value, patch: &Value) {
     match (there, patch) {
         (Value::Object(there), Value::Object(patch)) => {

@@ -1,5 +1,5 @@
-//! A witness that is none: it speaks its protocol over the API server's exec, as a pod of the small cluster would. Other
-//! pods have no program in them.
+//! A fake witness. It speaks the witness's protocol over the API server's exec, as a pod of the small cluster would.
+//! Other pods have no program.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -12,16 +12,16 @@ use tungstenite::{Message, WebSocket};
 
 use super::store::{Store, is_ending};
 
-/// The channels of an exec: each message begins with one
+/// The channels of an exec. Each message begins with one
 /// (<https://kubernetes.io/blog/2024/08/20/websockets-transition/>).
 const INPUT: u8 = 0;
 const OUTPUT: u8 = 1;
 const STATUS: u8 = 3;
 
-/// The names of the cluster end so.
+/// The suffix of the names of the cluster.
 const ZONE: &str = ".svc.cluster.local";
 
-/// Takes the connection of an exec over: a witness answers until it ends, and nobody else has anything to run.
+/// Takes over the connection of an exec. A witness answers until it ends. Other pods cannot run a program.
 pub fn serve(mut stream: TcpStream, key: &str, path: &str, store: &Store) -> std::io::Result<()> {
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
     let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
@@ -35,7 +35,7 @@ pub fn serve(mut stream: TcpStream, key: &str, path: &str, store: &Store) -> std
         let status = json!({"status": "Failure", "message": message}).to_string();
         say(&mut socket, STATUS, status.as_bytes()).and_then(|()| socket.close(None))
     };
-    // A conversation that breaks off has ended.
+    // A session ends when its connection breaks.
     drop(said);
     Ok(())
 }
@@ -67,7 +67,7 @@ fn converse(socket: &mut WebSocket<TcpStream>, store: &Store) -> tungstenite::Re
     }
 }
 
-/// DNS has the names of pods that are Ready; a server has no rows, and there is no ledger.
+/// DNS has the names of Ready pods. A server has no rows, and there is no ledger.
 fn answer(ask: &Ask, store: &Store) -> Answer {
     match ask {
         Ask::Dns(ask) => Answer::Dns(resolve(ask, store)),
@@ -85,7 +85,7 @@ fn resolve(ask: &DnsAsk, store: &Store) -> DnsAnswer {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut data = Vec::new();
     for pod in state.objects.values().filter(serves) {
-        // A set's pods bear the name of their Service here, with a number.
+        // The names of a StatefulSet's pods are the Service's name with a number here.
         let (pod_name, home, address) =
             (text(&pod["metadata"]["name"]), text(&pod["metadata"]["namespace"]), text(&pod["status"]["podIP"]));
         let service = pod_name.rsplit_once('-').map_or("", |it| it.0);

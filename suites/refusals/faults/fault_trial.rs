@@ -1,4 +1,4 @@
-//! One fault: a run that meets it, the next start or `down`, and what has to be so afterwards.
+//! Runs one case: a run that meets the fault, the next start or `down`, and the checks afterwards.
 
 use std::fmt;
 use std::fs::File;
@@ -14,20 +14,20 @@ use crate::program::Place;
 /// A run that takes longer hangs.
 const ENDS_WITHIN: Duration = Duration::from_secs(600);
 
-/// Between two looks whether it has ended: another process tells nobody else of it.
+/// How often to check whether the program has ended. Nothing announces the end of another process.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
-/// How long the cluster may take to remove a volume whose claim is gone.
+/// How long the cluster may take to remove a volume after its claim.
 const COLLECTED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Who comes after the run.
+/// What follows the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     Down,
     Run,
 }
 
-/// A fault at a point, and who comes next.
+/// A fault at a point, and what follows.
 pub struct FaultTrial {
     pub point: InjectionPoint,
     pub fault: Fault,
@@ -42,13 +42,13 @@ impl fmt::Display for FaultTrial {
 
 /// How a run ended.
 pub struct Said {
-    /// None where it was killed.
+    /// `None` if it was killed.
     pub code: Option<i32>,
-    /// All that it said.
+    /// Its output.
     pub text: String,
 }
 
-/// A run in which all is well, and its requests.
+/// A run without faults, and its requests.
 pub fn without_a_fault() -> Result<(Said, Vec<InjectionPoint>), String> {
     let server = ApiServer::start(|_| None, others());
     let place = place(&server);
@@ -59,7 +59,7 @@ pub fn without_a_fault() -> Result<(Said, Vec<InjectionPoint>), String> {
 }
 
 impl FaultTrial {
-    /// Runs it, and tells whether the request came that the fault is for.
+    /// Runs the case. Returns whether the request with the fault occurred.
     pub fn run(&self) -> Result<bool, String> {
         let (kill, killed) = mpsc::channel();
         let script = Arc::new(Script::new(self.point.clone(), self.fault, kill));
@@ -68,7 +68,7 @@ impl FaultTrial {
         let place = place(&server);
         let said = run(&place, &killed)?;
         script.heal();
-        // Who is told when to ask again asks again.
+        // A client that is told when to retry must retry.
         if self.fault == Fault::Busy && said.code != Some(0) {
             return Err(format!("it ended with {:?}\n{}", said.code, said.text));
         }
@@ -102,7 +102,7 @@ fn place(server: &ApiServer) -> Place {
     place
 }
 
-/// Runs until the end, or until somebody has it killed.
+/// Runs until the end, or until the script has it killed.
 fn run(place: &Place, killed: &Receiver<()>) -> Result<Said, String> {
     let [out, err] = ["stdout", "stderr"].map(|name| place.path(name));
     let file = |path| File::create(path).map_err(|error| error.to_string());
@@ -125,7 +125,7 @@ fn run(place: &Place, killed: &Receiver<()>) -> Result<Said, String> {
     Ok(Said { code: ended.and_then(|status| status.code()), text })
 }
 
-/// What is left once the cluster has removed what goes by itself.
+/// What is left after the cluster has removed what it removes on its own.
 fn at_rest(server: &ApiServer) -> Vec<String> {
     let begun = Instant::now();
     loop {
@@ -138,16 +138,16 @@ fn at_rest(server: &ApiServer) -> Vec<String> {
     }
 }
 
-/// Whether a run left nothing. What it leaves, or may have left, it has to tell, with the command that removes it, and it does
-/// not end as if all were well.
+/// Whether a run left nothing. A run that left something, or may have, must name it and the command that removes it,
+/// and must not exit with success.
 fn told(left: &[String], place: &Place, said: &Said) -> Result<bool, String> {
-    // With a book, it does not know that nothing is left.
+    // A run with a book does not know that nothing is left.
     if left.is_empty() && books(place) == 0 {
         return Ok(true);
     }
     let file = place.path("config").display().to_string();
     let command = format!("remove it by: steadfast down --kubeconfig {file} --context there --cluster-uid {UID}");
-    // What is in a namespace, or a volume of it, goes with it.
+    // Objects in a namespace, and their volumes, are deleted with the namespace.
     let is_told = |path: &String| match path.rsplit_once('/') {
         Some(("/api/v1/namespaces", name)) => said.text.contains(&format!("Namespace {name} (")),
         Some(("/apis/storage.k8s.io/v1/storageclasses", name)) => said.text.contains(&format!("StorageClass {name} (")),
@@ -163,7 +163,7 @@ fn books(place: &Place) -> usize {
     std::fs::read_dir(place.path("cache/steadfast/runs/clusters").join(UID)).map_or(0, Iterator::count)
 }
 
-/// Nothing is left, and nothing else was touched.
+/// Checks that nothing is left, and that nothing else was changed.
 fn is_clean(server: &ApiServer, place: &Place, text: &str) -> Result<(), String> {
     let (left, touched, books) = (at_rest(server), server.touched(), books(place));
     if left.is_empty() && touched.is_empty() && books == 0 {

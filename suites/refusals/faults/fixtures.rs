@@ -1,10 +1,10 @@
-//! What a run brings to the cluster, and what is there before it and is not to be touched.
+//! The workload of the run, and existing objects that must not be changed.
 
 use serde_json::{Value, json};
 
 use crate::apiserver::namespace;
 
-/// A set of two pods with claims, a Secret that holds its root password, and a StorageClass.
+/// A StatefulSet of two pods with claims, a Secret with its root password, and a StorageClass.
 pub const WORKLOAD: &str = "\
 apiVersion: v1
 kind: Secret
@@ -47,7 +47,7 @@ spec:
 /// The run's namespace.
 pub const NAMESPACE: &str = "shop";
 
-/// Somebody else's objects: some with the names of the run's own, some of another run, some that look like a run's.
+/// Objects of others: some have the names of the run's objects, some belong to another run, and some look like a run's.
 pub fn others() -> Vec<(String, Value)> {
     let labelled = |run: &str| json!({"steadfast/run": run});
     let of = |kind: &str, name: &str, labels: Value| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "labels": labels}});

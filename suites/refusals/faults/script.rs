@@ -1,4 +1,4 @@
-//! Which request of a run meets which fault.
+//! Decides which request of a run meets which fault.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,44 +9,44 @@ use std::time::{Duration, Instant};
 
 use crate::apiserver::{Fate, Request, refusal};
 
-/// For how long credentials are not taken, or the API server is away, where that passes.
+/// How long credentials are refused, or the API server is away, if this is temporary.
 const PASSES_AFTER: Duration = Duration::from_millis(1_500);
 
-/// What the API server asks for, in seconds.
+/// The value of `Retry-After`, in seconds.
 const RETRY_AFTER: u64 = 1;
 
-/// What a request meets.
+/// The fault that a request meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// 429 with `Retry-After`.
+    /// Status 429 with `Retry-After`.
     Busy,
-    /// 500.
+    /// Status 500.
     Fails,
-    /// 503 of a load balancer, which does not say when to ask again.
+    /// Status 503 from a load balancer, which does not say when to retry.
     Unavailable,
-    /// The connection is closed before anything is done.
+    /// The connection is closed and nothing is done.
     Reset,
-    /// The connection is closed after it was done.
+    /// The request is served, and the connection is closed without an answer.
     Lost,
     /// No answer comes, and nothing is done.
     Hangs,
-    /// No answer comes, and it was done.
+    /// The request is served, and no answer comes.
     Stuck,
-    /// 401, for a while.
+    /// Status 401 for a while.
     Expires,
-    /// 401, until somebody comes with other credentials.
+    /// Status 401 until the client has other credentials.
     ExpiresForGood,
-    /// Nobody is there, for a while.
+    /// The server is away for a while.
     Away,
-    /// Somebody else made an object of that name a moment before.
+    /// Somebody else has just created an object of the same name.
     Taken,
-    /// The program is killed before anything is done.
+    /// The program is killed, and nothing is done.
     Killed,
-    /// The program is killed after it was done.
+    /// The request is served, and the program is killed.
     KilledAfter,
 }
 
-/// The turn-th request of a kind, from 0 on.
+/// The request of a kind with this number, from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InjectionPoint {
     /// Its method, or `WATCH`, and its path.
@@ -63,12 +63,12 @@ impl InjectionPoint {
         self.request.starts_with("WATCH ")
     }
 
-    /// Whether it makes something, or changes it.
+    /// Whether it creates or changes something.
     pub fn makes(&self) -> bool {
         self.is_write() && !self.request.starts_with("DELETE ")
     }
 
-    /// Whether it makes something whose name somebody else may have taken.
+    /// Whether it creates something whose name somebody else may have taken.
     pub fn takes_name(&self) -> bool {
         self.is_write() && self.request.starts_with("POST ")
     }
@@ -80,7 +80,7 @@ impl fmt::Display for InjectionPoint {
     }
 }
 
-/// What a request is, whichever run makes it.
+/// The kind of a request, which is the same in every run.
 pub fn kind_of(request: &Request) -> String {
     let method = if request.is_watch() { "WATCH" } else { &request.method };
     let names = request.path.split('/').map(|name| match name.rsplit_once('-') {
@@ -105,7 +105,7 @@ pub fn points(requests: &[Request]) -> Vec<InjectionPoint> {
     requests.iter().map(point).collect()
 }
 
-/// A fault at a point, as the API server has it.
+/// A fault at a point, while it is tested.
 pub struct Script {
     point: InjectionPoint,
     fault: Fault,
@@ -116,23 +116,23 @@ pub struct Script {
 }
 
 impl Script {
-    /// The program is killed by who listens to the other end of `kill`.
+    /// The receiver of `kill` kills the program.
     pub fn new(point: InjectionPoint, fault: Fault, kill: Sender<()>) -> Self {
         let (turns, occurred, healed) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         Self { point, fault, turns, occurred, healed, kill: Mutex::new(kill) }
     }
 
-    /// Whether the request came that the fault is for.
+    /// Whether the request with the fault has occurred.
     pub fn has_occurred(&self) -> bool {
         self.occurred.lock().expect("no panic").is_some()
     }
 
-    /// From here on all is well.
+    /// Ends the fault: all later requests are served.
     pub fn heal(&self) {
         self.healed.store(true, Ordering::Relaxed);
     }
 
-    /// What becomes of a request.
+    /// The fate of a request.
     pub fn fate(&self, request: &Request) -> Option<Fate> {
         if self.healed.load(Ordering::Relaxed) {
             return None;
@@ -178,7 +178,7 @@ impl Script {
             Fault::Expires | Fault::ExpiresForGood => refused(401, "Unauthorized", None),
             Fault::Taken => Fate::Taken,
             Fault::Killed | Fault::KilledAfter => {
-                // Nobody listens any more where it has been killed already.
+                // Nobody listens if the program was already killed.
                 let _ = self.kill.lock().expect("no panic").send(());
                 if first && self.fault == Fault::KilledAfter { Fate::Stuck } else { Fate::Hang }
             }

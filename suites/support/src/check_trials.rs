@@ -1,16 +1,16 @@
-//! Suites whose trials are checks, all of which rest on one run.
+//! Suites in which each trial is a check and all checks share one run.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::check::{Check, Verdict};
-use steadfast::report::GitHub;
+use steadfast::report::{GitHub, explain};
 use steadfast::run::{Settings, Shared, cancelled_by_signals};
 
 use crate::trials;
 
-/// Makes each of these checks a trial of one run with the settings that `settings` has for those that are asked for.
+/// Makes each of these checks a trial of one run. `settings` gives the settings of the run for the selected checks.
 pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) -> Settings) -> ExitCode {
     let arguments = trials::arguments();
     let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
@@ -21,7 +21,7 @@ pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) 
         Trial::ignorable_test(check.id, move || runtime.block_on(judge(&shared, check)))
     };
     let conclusion = libtest_mimic::run(&arguments, checks.iter().map(trial).collect());
-    // Not while trials report: a workflow command has to begin its line.
+    // Not while trials print: a workflow command must be at the start of a line.
     match GitHub::from_environment().zip(shared.carried_out()).map(|(step, outcome)| step.tell(&outcome)) {
         Some(Err(error)) => {
             steadfast::terminal::complain(&format!("error: {error}"));
@@ -31,14 +31,14 @@ pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) 
     }
 }
 
-/// Ignores all of these checks, visibly.
+/// Ignores all of these checks visibly.
 pub fn ignore(checks: &'static [Check], reason: &str) -> ExitCode {
     let ignored = checks.iter().map(|check| trials::ignored(check.id, reason));
     libtest_mimic::run(&trials::arguments(), ignored.collect()).exit_code()
 }
 
-/// The checks that the filters leave: only the scenarios that they need are acted. A process of nextest has one check,
-/// but runs for all of them.
+/// The checks that the filters select: only the scenarios that they need are run. A process of nextest has only one
+/// check, but its run is for all of them.
 fn wanted(arguments: &Arguments, checks: &'static [Check]) -> Vec<&'static Check> {
     let alone = std::env::var_os("NEXTEST_RUN_ID").is_none();
     let selected = |check: &&Check| !alone || !arguments.is_filtered_out(&Trial::test(check.id, || Ok(())));
@@ -49,8 +49,8 @@ async fn judge(shared: &Shared, check: &'static Check) -> Result<Completion, Fai
     let judged = shared.judge(check, |outcome, judged| match judged.finding.verdict {
         Verdict::Pass => Ok(Completion::Completed),
         Verdict::Skipped => Ok(Completion::ignored_with(&judged.finding.reason)),
-        Verdict::Fail => Err(Failed::from(outcome.explain(judged))),
-        Verdict::Inconclusive => Err(Failed::from(format!("inconclusive\n{}", outcome.explain(judged)))),
+        Verdict::Fail => Err(Failed::from(explain(outcome, judged))),
+        Verdict::Inconclusive => Err(Failed::from(format!("inconclusive\n{}", explain(outcome, judged)))),
     });
     judged.await.map_err(Failed::from)?
 }

@@ -1,4 +1,4 @@
-//! A kind cluster for a trial to upgrade: it has the release before the default one, and is gone after the trial.
+//! A kind cluster of a user, with the release before the default one. It is deleted after the trial.
 
 use std::process::Command;
 use std::sync::atomic::Ordering;
@@ -14,30 +14,30 @@ use tokio_util::sync::CancellationToken;
 use crate::environment::timeout_scale;
 use crate::trials;
 
-/// A new API server, or a node's pods, may take so long to be there.
+/// How long a new API server, or the pods of a node, may take to become ready.
 pub const READY_WITHIN: Duration = Duration::from_secs(180);
 
 const INTERRUPTED: &str = "interrupted";
 
-/// Between two questions to an API server that may be away, which tells nobody when it is back.
+/// The pause between two requests to an API server that may be away. Nothing announces when it is back.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Such a cluster.
+/// A cluster with the older release.
 pub struct OlderCluster {
     /// What this machine has ready.
     pub lab: Lab,
     /// The cluster itself.
     pub cluster: KindCluster,
-    /// For the suite's own files; it goes with the value.
+    /// For the suite's own files. It is deleted with the value.
     pub folder: TempDir,
-    /// The release that it is to be upgraded to.
+    /// The release to upgrade to.
     pub newer: NodeImage,
-    /// Whether somebody wants all of it to end.
+    /// Cancelled when the suite is interrupted.
     pub cancel: CancellationToken,
 }
 
 impl OlderCluster {
-    /// Runs a trial on a cluster of so many nodes, which is gone afterwards whatever happens.
+    /// Runs a trial in a cluster of this many nodes. The cluster is deleted afterwards in any case.
     pub fn with(suite: &str, nodes: usize, trial: fn(&Self) -> Result<(), Failed>) -> Result<(), Failed> {
         let runtime = tokio::runtime::Runtime::new()?;
         let cancel = runtime.block_on(async { run::cancelled_by_signals() });
@@ -70,12 +70,12 @@ impl OlderCluster {
         Ok(Self { lab, cluster, folder, newer, cancel })
     }
 
-    /// Refuses to go on where all of it is to end.
+    /// Returns an error if the suite was interrupted.
     pub fn goes_on(&self) -> Result<(), Failed> {
         if self.cancel.is_cancelled() { Err(INTERRUPTED.into()) } else { Ok(()) }
     }
 
-    /// What kubectl says, asked with the cluster's own kubeconfig.
+    /// What kubectl prints when it uses the cluster's kubeconfig.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String, Failed> {
         self.goes_on()?;
         let output = Command::new(&self.lab.kubectl)
@@ -91,7 +91,8 @@ impl OlderCluster {
         Err(format!("kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
     }
 
-    /// Asks kubectl until it says what is wanted: an API server that has just been started again refuses for a while.
+    /// Repeats a kubectl command until its output is right. An API server that has just restarted refuses requests for
+    /// a while.
     pub fn until(&self, arguments: &[&str], wanted: impl Fn(&str) -> bool) -> Result<(), Failed> {
         let begun = std::time::Instant::now();
         loop {

@@ -1,4 +1,5 @@
-//! The program apart from other runs on this machine.
+//! Runs the program isolated from other runs on this machine: its leases and artifacts are in a separate folder. It
+//! uses this machine's lab.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! What a suite's run is asked to do.
+//! The settings of a suite's run, from the environment.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settin
         checks,
         manifests: Sources::of(std::env::var_os("STEADFAST_MANIFESTS").map(PathBuf::from)),
         target,
-        // Whoever names a cluster to a suite wants all of it.
+        // Somebody who gives a suite a cluster allows the suite to disrupt it.
         allow_disruption: true,
         namespace: None,
         config: RunConfig::default(),

@@ -1,4 +1,5 @@
-//! A kind cluster of one node that the trials of a suite share: created for the first of them, deleted after the last.
+//! A kind cluster with one node that the trials of a suite share. The first trial that needs it creates it, and it is
+//! removed at the end.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ pub struct SharedCluster {
     pub lab: Lab,
     /// Leads to the cluster as its administrator.
     pub kubeconfig: PathBuf,
-    /// One run at a time: each is to find the cluster as it was.
+    /// Lets only one run use the cluster at a time, so that each finds it unchanged.
     pub turn: Mutex<()>,
 }
 
@@ -40,8 +41,8 @@ struct Owner {
     cluster: OnceLock<Result<SharedCluster, String>>,
 }
 
-/// Runs a suite: these trials on a cluster, and others that need none. `STEADFAST_CLUSTER=none` ignores the first,
-/// visibly. It is a failure if something of the cluster is left.
+/// Runs a suite: trials that need the cluster, and others that do not. `STEADFAST_CLUSTER=none` ignores the trials on
+/// the cluster visibly. If something of the cluster is left, the suite fails.
 pub fn run(
     suite: &'static str,
     arguments: &Arguments,
@@ -109,7 +110,7 @@ impl Owner {
 }
 
 impl SharedCluster {
-    /// What kubectl says, asked with the cluster's own kubeconfig.
+    /// What kubectl prints when it uses the cluster's kubeconfig.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String, Failed> {
         let mut command = std::process::Command::new(&self.lab.kubectl);
         command.args(arguments).arg("--kubeconfig").arg(&self.kubeconfig);

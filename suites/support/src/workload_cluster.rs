@@ -1,4 +1,4 @@
-//! One kind cluster for many workloads, each in namespaces of its own. The first trial creates it.
+//! A stage: one kind cluster for many workloads, each in its own namespaces. The first trial creates it.
 
 mod corefile;
 
@@ -10,12 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, IpFamily, KindCluster};
 use steadfast::driver::{FaultInjection, Journal, Rate};
-use steadfast::evidence::{Evidence, Scenario};
+use steadfast::evidence::{Disrupts, Evidence, Scenario};
 use steadfast::record::Log;
 use steadfast::report::Progress;
-use steadfast::run::{
-    self, Disruption, Ending, RunConfig, RunContext, RunError, Target, TestCluster, WorkloadRun, exercise,
-};
+use steadfast::run::{self, Ending, RunConfig, RunContext, RunError, Target, TestCluster, WorkloadRun, exercise};
 use steadfast::workload::{self, Manifest, Sources};
 use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -23,44 +21,44 @@ use tokio_util::sync::CancellationToken;
 use crate::environment::{artifacts, timeout_scale};
 use crate::settings::BUSY_MACHINE_BUDGET;
 
-/// A workload, and what is done with it.
+/// A workload for the stage.
 pub struct WorkloadSpec {
-    /// Its directory below the cluster's.
+    /// Its directory inside the stage's.
     pub name: String,
     /// Its namespace.
     pub namespace: String,
-    /// Its manifests; the seed with its overlay unless given.
+    /// Its manifests. Default: the seed with its overlay.
     pub manifests: Option<PathBuf>,
-    /// What it is put through, in order.
+    /// The scenarios that it runs, in order.
     pub scenarios: Vec<Scenario>,
-    /// What is said of it beside its manifests, and what it is held to.
+    /// Facts that its manifests do not tell, and what it must hold to.
     pub config: RunConfig,
-    /// What is done to it behind the scenarios' back.
+    /// The faults that are injected without the scenarios' knowledge.
     pub injections: Vec<FaultInjection>,
-    /// Multiplies every time limit.
+    /// Multiplies every timeout.
     pub patience: f64,
 }
 
-/// What a cluster is like.
+/// The properties of a stage's cluster.
 #[derive(Clone)]
 pub struct ClusterSpec {
-    /// Nodes, the control plane among them.
+    /// The number of nodes, including the control plane.
     pub nodes: usize,
-    /// The DNS zone, `cluster.local` unless given.
+    /// The DNS zone. Default: `cluster.local`.
     pub domain: Option<String>,
-    /// The families of its addresses.
+    /// The IP families of its addresses.
     pub ip_family: IpFamily,
-    /// Makes another Corefile of the cluster's own.
+    /// Makes a new Corefile from the cluster's own.
     pub corefile: Option<fn(&str) -> String>,
 }
 
 /// What the clusters of a suite share.
 #[derive(Clone)]
 pub struct SuiteContext {
-    /// Cuts all trials short.
+    /// Interrupts the trials.
     pub cancel: CancellationToken,
-    /// Held by every workload that is put through its scenarios, and alone by who makes a cluster: that takes all of two
-    /// cores for a minute, in which questions that have to be asked at once come late.
+    /// A read lock is held by every workload that runs its scenarios, and the write lock by the trial that creates a
+    /// cluster. Creating one uses both cores for a minute, and questions of other workloads would come late.
     pub quiet: Arc<RwLock<()>>,
 }
 
@@ -70,36 +68,36 @@ pub struct WorkloadCluster {
     spec: ClusterSpec,
     suite: SuiteContext,
     room: Semaphore,
-    /// How many trials are still to come to their end on it.
+    /// The number of trials that still have to run on it.
     expected: AtomicUsize,
     test_cluster: OnceCell<Result<TestCluster, String>>,
     cluster: Mutex<Option<KindCluster>>,
 }
 
 impl WorkloadCluster {
-    /// A cluster in which so many workloads find room at once; nothing is created yet.
+    /// A stage with room for this many workloads at once. Nothing is created yet.
     pub fn new(name: &str, spec: ClusterSpec, at_once: usize, suite: SuiteContext) -> Self {
         let run_id = format!("{name}-{}", run::run_id());
         let (room, expected) = (Semaphore::new(at_once), AtomicUsize::new(0));
         Self { run_id, spec, suite, room, expected, test_cluster: OnceCell::new(), cluster: Mutex::default() }
     }
 
-    /// One trial more is to run on it.
+    /// Counts one more trial for this stage.
     pub fn expect_one(&self) {
         self.expected.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One of these trials is over. The last one removes the cluster, which would take from the others by idling.
+    /// Counts a finished trial. The last one removes the cluster, because an idle cluster takes time from others.
     pub async fn leave(&self) -> Result<(), String> {
         if self.expected.fetch_sub(1, Ordering::Relaxed) == 1 { self.tear_down().await } else { Ok(()) }
     }
 
-    /// Where a workload's evidence and reports are.
+    /// The directory of a workload's evidence and reports.
     pub fn directory(&self, name: &str) -> PathBuf {
         artifacts().join(&self.run_id).join(name)
     }
 
-    /// Puts a workload through its scenarios once there is room, and returns what was seen.
+    /// Runs a workload's scenarios as soon as there is room, and returns the evidence.
     pub async fn run(&self, workload: &WorkloadSpec) -> Result<Evidence, String> {
         let _room = self.room.acquire().await.map_err(|error| error.to_string())?;
         let test_cluster =
@@ -135,13 +133,13 @@ impl WorkloadCluster {
             Some(edit) => self.reopen(test_cluster, &run_context, &images, edit).await?,
             None => test_cluster,
         };
-        // All workloads use the overlay's StorageClass: none of them is to take it away under the others.
+        // All workloads share the overlay's StorageClass, so it is created here: no workload may delete it.
         let classes: Vec<Manifest> = overlay.into_iter().filter(|it| it.kind() == "StorageClass").collect();
         workload::apply(&test_cluster.cluster.client, &classes, "default", &mut Vec::new()).await?;
         Ok(test_cluster)
     }
 
-    /// Changes the cluster's Corefile, and reads anew what depends on it.
+    /// Changes the cluster's Corefile, and reads again what depends on it.
     async fn reopen(
         &self,
         test_cluster: TestCluster,
@@ -164,18 +162,18 @@ impl WorkloadCluster {
             manifests: workload::load(&Sources::of(spec.manifests.clone()), &test_cluster.lab.kubectl).await?.manifests,
             namespace: Some(spec.namespace.clone()),
             config: RunConfig {
-                // They share the machine with others.
+                // The workloads share the machine with others.
                 ledger: Rate { writers: 2, per_second: 5 },
                 budgets: iter::once(lag.parse().expect("a budget")).chain(spec.config.budgets.clone()).collect(),
                 ..spec.config.clone()
             },
             scenarios: spec.scenarios.clone(),
             injections: spec.injections.clone(),
-            // Other workloads are on it too.
-            disruption: Disruption::Workload,
+            // Other workloads run on the cluster too.
+            may_disrupt: Disrupts::Workload,
             newer: None,
             run_context: RunContext {
-                // Namespaces are found by it when their trial is cut short.
+                // The namespaces of an interrupted trial are found by this name.
                 name: format!("{}.{}", self.run_id, spec.name),
                 directory,
                 journal,
@@ -187,7 +185,7 @@ impl WorkloadCluster {
         Ok(Evidence::read(&evidence)?)
     }
 
-    /// Removes the cluster; it is an error if something of it is left.
+    /// Removes the cluster. It is an error if something of it is left.
     pub async fn tear_down(&self) -> Result<(), String> {
         let Some(cluster) = self.cluster.lock().await.take() else { return Ok(()) };
         let left = cluster.delete().await.map_err(|error| error.to_string())?;

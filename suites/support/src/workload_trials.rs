@@ -1,4 +1,4 @@
-//! Trials that are workloads, many in one cluster.
+//! What suites share that run many workloads in one cluster.
 
 use std::cmp::Reverse;
 use std::path::Path;
@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use libtest_mimic::{Failed, Trial};
 use serde::de::DeserializeOwned;
-use steadfast::check::{CATALOGUE, Check};
+use steadfast::check::{CATALOGUE, Check, Outcome};
 use steadfast::evidence::{Evidence, Scenario};
-use steadfast::report::{Judged, Outcome, write_all};
+use steadfast::report::write_all;
 use steadfast::run::cancelled_by_signals;
 
 use crate::environment;
@@ -21,14 +21,15 @@ use crate::workload_cluster::{ClusterSpec, SuiteContext, WorkloadCluster};
 pub trait WorkloadTrial: Send + 'static {
     /// Its name.
     fn name(&self) -> String;
-    /// On which of the suite's clusters it runs.
+    /// The number of the stage on which it runs.
     fn cluster(&self) -> usize;
-    /// Runs it, and judges what was seen.
+    /// Runs it and judges what was recorded.
     fn run(&self, cluster: &WorkloadCluster) -> impl Future<Output = Result<(), Failed>>;
 }
 
-/// Runs the trials of a suite, or the part of them that is asked for, so many at once, and deletes the clusters. Those of
-/// the last cluster come first: all clusters are created before anything else is done, and the ones of few trials soon go.
+/// Runs the trials of a suite, or the selected part of them, this many at once, and removes the stages. The trials of
+/// the last stage come first: all clusters are created before any trial runs, and clusters with few trials are removed
+/// early.
 pub fn run<T: WorkloadTrial>(mut suite_trials: Vec<T>, clusters: &[(&str, ClusterSpec)], at_once: usize) -> ExitCode {
     let mut arguments = trials::arguments();
     if let Some(reason) = environment::no_cluster() {
@@ -50,7 +51,8 @@ pub fn run<T: WorkloadTrial>(mut suite_trials: Vec<T>, clusters: &[(&str, Cluste
         cluster.expect_one();
         Trial::test(trial.name(), move || runtime.block_on(run_one(trial, &cluster)))
     });
-    // A trial mostly waits, so the number at once follows from what the clusters carry, not from the cores here.
+    // A trial mostly waits, so the number at once depends on what the clusters can carry, not on the cores of this
+    // machine.
     arguments.test_threads.get_or_insert(at_once);
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     let torn_down = runtime.block_on(futures::future::join_all(clusters.iter().map(|cluster| cluster.tear_down())));
@@ -70,10 +72,10 @@ async fn run_one(trial: impl WorkloadTrial, cluster: &WorkloadCluster) -> Result
     Ok(left?)
 }
 
-/// The list of a suite's workloads.
+/// Reads the list of a suite's workloads.
 ///
 /// # Panics
-/// When it cannot be read: a suite without its list must not look like success.
+/// If it cannot be read: a suite without its list must not look like success.
 pub fn list<T: DeserializeOwned>(path: &Path) -> Vec<T> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
     let list: Vec<T> = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -81,8 +83,8 @@ pub fn list<T: DeserializeOwned>(path: &Path) -> Vec<T> {
     list
 }
 
-/// Judges what was seen by these checks and every one whose scenarios were all acted, but for those that must not be on
-/// such a cluster, and writes the reports.
+/// Judges the evidence with these checks and with all checks whose scenarios were run, except those that do not apply
+/// to such a cluster. Writes the reports.
 pub fn judged<'a>(
     evidence: &'a Evidence,
     directory: &Path,
@@ -93,8 +95,8 @@ pub fn judged<'a>(
         let done = |it: &Scenario| evidence.run().is_some_and(|run| run.acts(*it) || run.left_out(*it).is_some());
         check.scenarios.iter().all(done) || besides.iter().any(|known| known.id == check.id)
     };
-    let judged = CATALOGUE.iter().filter(has_evidence).map(|check| Judged::of(check, evidence)).collect();
-    let outcome = Outcome { evidence, judged, interrupted: false, directory: directory.to_owned(), rerun };
+    let checks = CATALOGUE.iter().filter(has_evidence);
+    let outcome = Outcome::of(evidence, checks).of_run(directory.to_owned(), rerun);
     write_all(&outcome, directory).map_err(|error| error.to_string())?;
     Ok(outcome)
 }

@@ -1,4 +1,4 @@
-//! What the harness did to the workload.
+//! The acts of the harness.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,47 +6,46 @@ use crate::evidence::{Act, Fault, Mark, Scenario, What};
 
 use super::{Case, Seen, proof::Proof, spanned};
 
-/// An act of the harness: asked for, and proved, where it came to that.
+/// An act that was asked for, with its proof if it has one.
 pub(in super::super) struct Acted<'a> {
-    /// What was done.
+    /// The act.
     pub act: &'a Act,
     /// When it was asked for.
     pub asked: Mark,
-    /// When it was proved, and by which records. Records that do not show that the act took place prove nothing.
+    /// When it was proved, and by which records; `None` if these records do not show that the act happened.
     pub proved: Option<(Mark, &'a [u64])>,
 }
 
 impl Acted<'_> {
-    /// Whether anybody was to prove it: what the teardown deletes is listed afterwards.
+    /// Whether the act needs a proof. `DeleteClaims` does not: teardown lists what remains afterwards.
     pub fn needs_proof(&self) -> bool {
         *self.act != Act::DeleteClaims
     }
 }
 
-/// The set was asked to have fewer pods.
+/// A request to reduce the set's replicas.
 pub(in super::super) struct ScaleDown {
     /// The record of the request.
     pub asked: u64,
     /// Replicas before.
     pub from: u32,
-    /// Replicas asked for.
+    /// Replicas requested.
     pub to: u32,
 }
 
 impl<'a> Case<'a> {
-    /// Disruptions.
+    /// All faults.
     pub fn faults(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Fault>> {
         self.seen(&self.evidence.index.faults, |what| if let What::Fault(fault) = what { Some(fault) } else { None })
     }
 
-    /// The same from a record on.
+    /// The faults since a record.
     pub fn faults_since(&self, from: u64) -> impl DoubleEndedIterator<Item = Seen<'a, Fault>> {
         let places = self.between(&self.evidence.index.faults, from, u64::MAX);
         self.seen(places, |what| if let What::Fault(fault) = what { Some(fault) } else { None })
     }
 
-    /// The first scale-down that was asked for, while claims are to stay and the set is to be smaller than it was: others
-    /// have checks of their own.
+    /// The first requested scale-down outside of the scenarios `claims` and `grow`, which have checks of their own.
     pub fn scale_down(&self) -> Option<ScaleDown> {
         let others = [self.spans(Scenario::Claims), self.spans(Scenario::Grow)];
         let apart = |seq: u64| others.iter().any(|spans| spanned(spans, seq));
@@ -58,9 +57,9 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The acts of a kind, in order, each with its proof.
+    /// The acts that match, in order, each with its proof.
     pub fn acts(&self, wanted: impl Fn(&Act) -> bool) -> Vec<Acted<'a>> {
-        // From the end, so that the proof known for an act is the first one that comes after it.
+        // Going backwards, the proof last seen for an act is the first one after its request.
         let (mut proofs, mut acted) = (HashMap::new(), Vec::new());
         for fault in self.faults().rev().filter(|fault| wanted(&fault.it.act)) {
             let act = &fault.it.act;
@@ -89,7 +88,7 @@ impl<'a> Case<'a> {
             .collect()
     }
 
-    /// The next disruption that was asked for after this record, or the end of the log.
+    /// The sequence number of the next requested act after this record, or one past the end of the log.
     pub fn next_fault(&self, seq: u64) -> u64 {
         let next = self.between(&self.evidence.index.asked, seq + 1, u64::MAX).first();
         next.map_or(self.timeline.last_seq + 1, |place| self.evidence.records[*place].seq)

@@ -13,8 +13,8 @@ use super::{
 };
 
 impl<'a> Seen<'a, Sql> {
-    /// The rows of the answer. A server that refuses or does not answer violates what was asked of it; a probe that
-    /// broke says nothing about the server.
+    /// The rows of the answer. An error or an unreachable server is a failure of the workload; a broken probe is
+    /// inconclusive.
     pub fn rows(&self) -> Judged<&'a [Row]> {
         let Self { mark, it } = self;
         let trouble = match &it.answer {
@@ -26,7 +26,7 @@ impl<'a> Seen<'a, Sql> {
         Err(found(reason, vec![mark.seq]))
     }
 
-    /// A value of the answer's only row; its absence is a doubt.
+    /// The value of a column in the only row; inconclusive if it is missing.
     pub fn value(&self, column: &str) -> Judged<&'a str> {
         self.rows()?.first().and_then(|row| row.get(column)).and_then(Option::as_deref).ok_or_else(|| {
             let reason = format!("{} did not tell its {column} (#{})", self.it.pod, self.mark.seq);
@@ -34,7 +34,7 @@ impl<'a> Seen<'a, Sql> {
         })
     }
 
-    /// What the server is, where this is the answer to who it is.
+    /// The server's flavour, if this is the answer to [`Question::Identity`].
     pub fn flavour(&self) -> Option<Flavour> {
         let asked = self.it.question == Question::Identity;
         asked.then(|| self.value("version").ok().map(Flavour::of)).flatten()
@@ -51,13 +51,14 @@ impl<'a> Seen<'a, Sql> {
 }
 
 impl Case<'_> {
-    /// Whether the servers are, as far as they said what they are, such as refuse writes to an ordinary account only.
+    /// Whether the servers can refuse writes to ordinary accounts only, judging by the first one that stated its
+    /// version.
     pub fn refuse_ordinary_writes_only(&self) -> bool {
         let mut flavours = self.sql().filter_map(|sql| sql.flavour());
         flavours.next().is_some_and(|flavour| flavour.ordinary_writer().is_some())
     }
 
-    /// Whether the servers have a `server_uuid`, which they have unless they said what they are and it has none.
+    /// Whether the servers have a `server_uuid`: true unless one states a version that has none.
     pub fn have_server_uuids(&self) -> bool {
         self.sql().filter_map(|sql| sql.flavour()).all(Flavour::has_server_uuid)
     }

@@ -1,5 +1,5 @@
-//! Which barriers prove anything. One that waits for nothing, or for less than the primary was known to have by then, is
-//! reached by whoever is behind.
+//! Which barriers prove anything. A barrier for no transaction, or for fewer than the primary was known to have by
+//! then, is reached by a replica that lags.
 
 use std::collections::HashMap;
 
@@ -10,31 +10,31 @@ use crate::{
 
 use super::{super::Finding, Case, Seen};
 
-/// Why barriers prove nothing, by their records: of the others nothing is here.
-pub(super) type Hollow = HashMap<u64, String>;
+/// The reasons why barriers prove nothing, by sequence number; other barriers have no entry.
+pub(super) type UnprovenBarriers = HashMap<u64, String>;
 
-/// What the primary was known to have by some time.
+/// What the primary was known to have at some time.
 #[derive(Default)]
 struct Known<'a> {
-    /// The most that was told of it, with the record. What does not go beyond adds nothing, so this stays as short as
-    /// the sets that are told.
+    /// The largest set that was reported of the primary, with its record. A set is stored only if it contains the one
+    /// before, so this stays as short as one reported set.
     most: Option<(GtidSet, u64)>,
-    /// Its last own word at each moment, and whether it then had all that it was known to have.
+    /// The primary's own last answer at each checkpoint, and whether it had all known transactions then.
     said: HashMap<&'a Checkpoint, (Seen<'a, Sql>, bool)>,
-    /// Whether it is asked what its replicas are to wait for just before they are, so that a barrier without that is not
-    /// to be trusted.
+    /// Whether the run asks the primary for the set before its replicas wait for it. A barrier without that question is
+    /// then not trusted.
     is_asked: bool,
 }
 
 impl<'a> Case<'a> {
-    /// The doubt about what a barrier proves that was reached.
-    pub fn hollow(&self, barrier: &Seen<'a, Sql>) -> Option<Finding> {
+    /// The inconclusive finding about a reached barrier, if it proves nothing.
+    pub fn unproven(&self, barrier: &Seen<'a, Sql>) -> Option<Finding> {
         let (pod, seq) = (&barrier.it.pod, barrier.mark.seq);
-        let why = self.hollow.get_or_init(|| self.find_hollow()).get(&seq)?;
+        let why = self.unproven.get_or_init(|| self.find_unproven()).get(&seq)?;
         Some(Finding::inconclusive(format!("the barrier of {pod} proves nothing: {why} (#{seq})"), [seq]))
     }
 
-    fn find_hollow(&self) -> Hollow {
+    fn find_unproven(&self) -> UnprovenBarriers {
         let primary = self.subject.primary();
         let (mut told, mut barriers) = (Vec::new(), Vec::new());
         for sql in self.heard() {
@@ -51,16 +51,16 @@ impl<'a> Case<'a> {
         barriers.sort_by_key(Seen::asked_us);
         let is_asked = told.iter().any(|sql| is_word(sql) && sql.value("barrier").is_ok());
         let (mut known, mut told) = (Known { is_asked, ..Known::default() }, told.into_iter().peekable());
-        let mut hollow = Hollow::new();
+        let mut unproven = UnprovenBarriers::new();
         for barrier in barriers {
             while let Some(earlier) = told.next_if(|sql| sql.mark.at_us <= barrier.asked_us()) {
                 known.learn(earlier);
             }
             if let Some(why) = known.objection(&barrier, &primary) {
-                hollow.insert(barrier.mark.seq, why);
+                unproven.insert(barrier.mark.seq, why);
             }
         }
-        hollow
+        unproven
     }
 }
 
@@ -78,7 +78,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// What is wrong with waiting for this, if anything is.
+    /// What is wrong with the set that a barrier waited for, if anything.
     fn objection(&self, barrier: &Seen<'a, Sql>, primary: &str) -> Option<String> {
         let Some(set) = set_of(barrier) else { return Some("nobody can read what it waited for".to_owned()) };
         if set.is_empty() {
@@ -101,12 +101,12 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Whether this is the primary's own word, and not that of who waited.
+/// Whether this is the primary's own answer and not a replica's barrier.
 fn is_word(sql: &Seen<'_, Sql>) -> bool {
     sql.it.question == Question::GtidExecuted
 }
 
-/// The transactions that an answer tells of: those that were waited for, or those that are to be.
+/// The GTID set in an answer: the one that a barrier waited for, or the one that replicas are to wait for.
 fn set_of(sql: &Seen<'_, Sql>) -> Option<GtidSet> {
     let columns: &[&str] =
         if sql.it.question == Question::Barrier { &["gtid_set"] } else { &["barrier", "gtid_executed"] };
@@ -138,29 +138,29 @@ mod tests {
     }
 
     /// Why the last barrier of a history proves nothing.
-    fn hollow(history: &History) -> Option<String> {
+    fn unproven(history: &History) -> Option<String> {
         let evidence = history.evidence();
         let case = Case::of(&evidence).expect("a run");
         let last = case.answers("mysql-1", Question::Barrier, &Checkpoint::Settled).next_back().expect("a barrier");
-        case.hollow(&last).map(|finding| finding.reason)
+        case.unproven(&last).map(|finding| finding.reason)
     }
 
     #[test]
     fn a_barrier_waits_for_something_and_for_all_that_was_known() {
         let mut history = started();
         waits(&mut history, "");
-        insta::assert_snapshot!(hollow(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: it waited for no transaction (#17)");
+        insta::assert_snapshot!(unproven(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: it waited for no transaction (#17)");
         waits(&mut history, "?");
-        insta::assert_snapshot!(hollow(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: nobody can read what it waited for (#18)");
+        insta::assert_snapshot!(unproven(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: nobody can read what it waited for (#18)");
         waits(&mut history, &format!("{A}:1-7"));
-        assert_eq!(hollow(&history), None);
+        assert_eq!(unproven(&history), None);
         has(&mut history, "mysql-2", &format!("{A}:1-9"), "");
         waits(&mut history, &format!("{A}:1-7"));
-        assert_eq!(hollow(&history), None, "what a replica has says nothing of the primary");
+        assert_eq!(unproven(&history), None, "what a replica has says nothing of the primary");
         waits(&mut history, &format!("{A}:1-6"));
-        insta::assert_snapshot!(hollow(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: it did not wait for 3e11fa47-71ca-11e1-9e33-c80aa9429560:7, which mysql-0 was known to have (#21) (#22)");
+        insta::assert_snapshot!(unproven(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: it did not wait for 3e11fa47-71ca-11e1-9e33-c80aa9429560:7, which mysql-0 was known to have (#21) (#22)");
         waits(&mut history, &format!("{A}:1-8"));
-        assert_eq!(hollow(&history), None);
+        assert_eq!(unproven(&history), None);
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
             waits(&mut other, &format!("{A}:1-8"));
             let Some(What::Sql(sql)) = other.records.last_mut().map(|last| &mut last.what) else { panic!("a barrier") };
             sql.took_us = took_us;
-            assert_eq!(hollow(&other).is_some(), doubted, "{took_us}");
+            assert_eq!(unproven(&other).is_some(), doubted, "{took_us}");
         }
     }
 
@@ -183,28 +183,28 @@ mod tests {
         has(&mut history, "mysql-0", &format!("{A}:1-9"), &format!("{A}:1-9"));
         let mut other = history.clone();
         waits(&mut other, &format!(" {}:1-5:6-9", A.to_uppercase()));
-        assert_eq!(hollow(&other), None);
+        assert_eq!(unproven(&other), None);
         let mut other = history.clone();
         waits(&mut other, &format!("{A}:1-10"));
-        insta::assert_snapshot!(hollow(&other).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 did not ask for what it waited for (#17) (#18)");
+        insta::assert_snapshot!(unproven(&other).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 did not ask for what it waited for (#17) (#18)");
         history.sql(&Checkpoint::Settled, "mysql-0", Question::GtidExecuted, broken());
         waits(&mut history, &format!("{A}:1-9"));
-        assert!(hollow(&history).is_some());
+        assert!(unproven(&history).is_some());
         let mut less = started();
         has(&mut less, "mysql-0", &format!("{A}:1-9"), &format!("{A}:1-9"));
         has(&mut less, "mysql-0", &format!("{A}:1-10"), &format!("{A}:1-8"));
         waits(&mut less, &format!("{A}:1-10"));
-        insta::assert_snapshot!(hollow(&less).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 did not say that it had all it was known to have (#18) (#19)");
+        insta::assert_snapshot!(unproven(&less).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 did not say that it had all it was known to have (#18) (#19)");
         let mut untold = started();
         untold.sql(&Checkpoint::Replicating, "mysql-0", Question::GtidExecuted, SqlAnswer::Rows(Vec::new()));
         waits(&mut untold, &format!("{A}:1-9"));
-        assert_eq!(hollow(&untold), None, "that was asked at another moment");
-        // Where the primary is asked before its replicas wait, it is so each time.
+        assert_eq!(unproven(&untold), None, "that was asked at another moment");
+        // A run that asks the primary before one barrier does so before each.
         let mut elsewhere = started();
         let columns = [("barrier", "0-1-1"), ("gtid_executed", "0-1-1")];
         elsewhere.sql_row(&Checkpoint::Replicating, "mysql-0", Question::GtidExecuted, columns);
         waits(&mut elsewhere, "0-1-1");
-        insta::assert_snapshot!(hollow(&elsewhere).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 was not asked what it had to wait for (#18)");
+        insta::assert_snapshot!(unproven(&elsewhere).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 was not asked what it had to wait for (#18)");
     }
 
     #[test]
@@ -212,9 +212,9 @@ mod tests {
         let mut history = started();
         has(&mut history, "mysql-0", "0-100-744", "0-100-744,0-7-3");
         waits(&mut history, "0-100-744");
-        assert_eq!(hollow(&history), None);
+        assert_eq!(unproven(&history), None);
         has(&mut history, "mysql-0", "0-100-745,5-7-1", "0-100-745,0-7-3,5-7-1");
         waits(&mut history, "0-100-745");
-        assert!(hollow(&history).is_some(), "another domain has numbers of its own");
+        assert!(unproven(&history).is_some(), "another domain has numbers of its own");
     }
 }

@@ -1,4 +1,4 @@
-//! What the kubelet says of the containers of pods
+//! Container statuses, as the kubelet reports them
 //! (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-states>).
 
 use std::fmt;
@@ -12,20 +12,20 @@ use crate::{
 
 use super::{Case, Seen};
 
-/// What the kubelet says of a container whose end it did not see.
+/// The kubelet's reason for a container whose end it did not observe.
 const UNKNOWN: &str = "ContainerStatusUnknown";
 
-/// A container of a pod, as an event shows it.
+/// A container of a pod in one event.
 pub(in super::super) struct Container<'a> {
     /// Its name.
     pub name: &'a str,
-    /// How often it was started again.
+    /// How often it restarted.
     pub restarts: i64,
-    /// Whether it runs.
+    /// Whether it is running.
     pub runs: bool,
-    /// How it ended, where it did and was not started again.
+    /// How it ended, if it did and has not restarted.
     pub ended: Option<Exit<'a>>,
-    /// How it had ended before it was started again.
+    /// How it ended before its last restart.
     pub before: Option<Exit<'a>>,
 }
 
@@ -34,14 +34,14 @@ pub(in super::super) struct Container<'a> {
 pub(in super::super) struct Exit<'a> {
     /// The exit code.
     pub code: i64,
-    /// The signal that ended it, where the runtime says so.
+    /// The signal that ended it, if the runtime reports one.
     signal: i64,
     reason: &'a str,
     finished: Option<&'a str>,
 }
 
 impl<'a> Exit<'a> {
-    /// What the kubelet says of the end, unless it only supposes one.
+    /// Reads a terminated state, unless the kubelet only assumed the end.
     fn of(terminated: &'a Value) -> Option<Self> {
         let code = terminated.get("exitCode")?.as_i64()?;
         let reason = text(terminated, "/reason").unwrap_or_default();
@@ -65,12 +65,12 @@ impl fmt::Display for Exit<'_> {
     }
 }
 
-/// A point in time as the API server writes it, in seconds since 1970.
+/// A timestamp of the API server in seconds since 1970.
 pub(in super::super) fn seconds_of(time: &str) -> Option<i64> {
     time.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second)
 }
 
-/// The containers of a pod, those that only prepare it among them.
+/// The containers of a pod, including its init containers.
 pub(in super::super) fn containers(event: &ObjectEvent) -> impl Iterator<Item = Container<'_>> {
     let statuses = ["/status/containerStatuses", "/status/initContainerStatuses"];
     statuses.into_iter().flat_map(|pointer| items(&event.object, pointer)).filter_map(|status| {

@@ -1,4 +1,4 @@
-//! Whether a pod came so far as to run anything.
+//! Whether a pod got far enough to run a container.
 
 use serde_json::Value;
 
@@ -9,20 +9,20 @@ use crate::{
 
 use super::{Case, Unmet};
 
-/// What the kubelet says of a container that ended again and again
+/// The kubelet's reason for a container that ended repeatedly
 /// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
 const CRASHES: &str = "CrashLoopBackOff";
 
 impl Case<'_> {
-    /// Whether something of a pod had run when a wait for it ended, or never can. A pod is Pending until all its containers
-    /// were started once, but one that prepares it may have crashed by then.
+    /// Whether a container of a pod had run when a wait for the pod ended, or the wait became impossible. A pod is
+    /// Pending until all its containers have started once, but an init container may have crashed by then.
     pub fn had_begun(&self, life: &PodLife, wait: &Unmet<'_>) -> bool {
         let never = matches!(wait.outcome, WaitOutcome::Impossible(_));
         let pending = wait.last_seen.starts_with("Pending") && !wait.last_seen.contains(CRASHES);
         never || !pending || self.crashed(life, wait.mark.seq)
     }
 
-    /// Whether a container of a pod had ended with an error by a record.
+    /// Whether a container of a pod had ended with an error by this record.
     fn crashed(&self, life: &PodLife, until: u64) -> bool {
         let failed = |status: &Value| {
             let ended = ["/state/terminated/exitCode", "/lastState/terminated/exitCode"];
@@ -45,7 +45,7 @@ mod tests {
     use super::super::super::history::History;
     use super::*;
 
-    /// Whether a pod that was Pending until its time was up had begun, by what was told of a container of it.
+    /// Whether a pod with this container status had begun, if it was Pending until the wait expired.
     fn begun(list: &str, container: &Value) -> bool {
         let mut history = History::of(3);
         history.added("mysql-0");

@@ -1,4 +1,4 @@
-//! What the harness deleted, and what came back.
+//! Pods that the harness deleted, and their successors.
 
 use std::collections::HashMap;
 
@@ -15,25 +15,25 @@ use super::{
     spanned,
 };
 
-/// A pod that was deleted by the harness and is proved to have gone.
+/// A deletion of a pod by the harness that is proved.
 pub(in super::super) struct Deletion<'a> {
     /// The pod's name.
     pub pod: &'a str,
-    /// The UID of the life that was ended.
+    /// The UID of the deleted pod.
     pub uid: &'a str,
-    /// Whether it had no grace period.
+    /// Whether the grace period was 0.
     pub killed: bool,
     /// When the deletion was asked for.
     pub asked: Mark,
     /// When it was proved.
     pub proved: Mark,
-    /// The first record that belongs to the next disruption, or the end of the log.
+    /// The record of the next requested act, or one past the end of the log.
     pub until: u64,
 }
 
 impl<'a> Case<'a> {
-    /// The deletions of pods that are proved, in order, but for those of a rolling update: these are meant to change
-    /// what comes back, and nobody asks the server before and after.
+    /// The proved deletions of pods, in order, except those within the scenario `roll`: these change what comes back,
+    /// and the server is not asked before and after them.
     pub fn deletions(&self) -> Vec<Deletion<'a>> {
         let (rolled, mut asked, mut deletions) = (self.spans(Scenario::Roll), HashMap::new(), Vec::new());
         for fault in self.faults().filter(|fault| fault.proof.is_none()) {
@@ -53,14 +53,14 @@ impl<'a> Case<'a> {
         deletions
     }
 
-    /// The last answer of a pod to a question just before its deletion; never having asked is a doubt.
+    /// A pod's last answer to a question just before its deletion; inconclusive if it was not asked.
     pub fn answer_before(&self, deletion: &Deletion<'a>, question: Question) -> Judged<Seen<'a, Sql>> {
         let (pod, checkpoint) = (deletion.pod, deletion.before());
         let mut answers = self.answers_between(pod, question, &checkpoint, 0, deletion.asked.seq);
         answers.next_back().ok_or_else(|| unasked(pod, question, &checkpoint))
     }
 
-    /// The answers of any pod to a question after a deletion and before the next disruption.
+    /// The answers of any pod to a question between a deletion and the next act.
     pub fn answers_after(
         &self,
         deletion: &Deletion<'a>,
@@ -70,14 +70,14 @@ impl<'a> Case<'a> {
         self.answers_between(pod, question, &deletion.after(), deletion.asked.seq, deletion.until)
     }
 
-    /// The last of these; never having asked is a doubt.
+    /// The last of [`Self::answers_after`]; inconclusive if the pod was not asked.
     pub fn answer_after(&self, deletion: &Deletion<'a>, pod: &str, question: Question) -> Judged<Seen<'a, Sql>> {
         let answer = self.answers_after(deletion, pod, question).next_back();
         answer.ok_or_else(|| unasked(pod, question, &deletion.after()))
     }
 
-    /// Judges every deletion. An ordinal that never was deleted with its grace period proves nothing, which is a doubt;
-    /// so is a run that was to delete a pod without grace and did not.
+    /// Judges every deletion. It is inconclusive if a pod was never deleted with its grace period, or if the run should
+    /// have deleted a pod without grace and did not.
     pub fn weigh_deletions<T>(
         &self,
         assessment: &mut Assessment,
@@ -98,7 +98,7 @@ impl<'a> Case<'a> {
         judged
     }
 
-    /// The pod that took a deleted one's place and became Ready, with the record since which it was.
+    /// The pod that replaced a deleted one and became Ready, with the time of its first Ready.
     pub fn successor(&self, deletion: &Deletion<'a>) -> Judged<(&'a PodLife, Mark)> {
         let came = self.timeline.pods.coming(deletion.pod, deletion.asked.seq, deletion.until);
         if let Some(found) = came.rev().find_map(|life| Some((life, life.first_ready()?))) {
@@ -115,29 +115,29 @@ impl<'a> Case<'a> {
 }
 
 impl Deletion<'_> {
-    /// What sets it apart from a deletion with a grace period, after the pod's name.
+    /// The suffix for the pod's name that says whether there was a grace period.
     pub fn manner(&self) -> &'static str {
         if self.killed { " without grace" } else { "" }
     }
 
-    /// What it is.
+    /// The kind of deletion in words.
     pub fn words(&self) -> &'static str {
         if self.killed { "deletion without grace" } else { "deletion" }
     }
 
-    /// The moment of what is asked once the successor is Ready.
+    /// The checkpoint of questions once the successor is Ready.
     pub fn after(&self) -> Checkpoint {
         let pod = self.pod.to_owned();
         if self.killed { Checkpoint::Kill { pod } } else { Checkpoint::Deletion { pod } }
     }
 
-    /// The moment of what is asked just before.
+    /// The checkpoint of questions just before the deletion.
     pub fn before(&self) -> Checkpoint {
         let pod = self.pod.to_owned();
         if self.killed { Checkpoint::BeforeKill { pod } } else { Checkpoint::BeforeDeletion { pod } }
     }
 
-    /// Whether a record lies between this deletion and the next disruption.
+    /// Whether a record lies between this deletion and the next act.
     pub fn spans(&self, mark: Mark) -> bool {
         (self.asked.seq..self.until).contains(&mark.seq)
     }

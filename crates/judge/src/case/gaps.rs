@@ -1,24 +1,19 @@
-//! Lost stretches of the history, and which of them leave no doubt.
+//! Gaps of the watch history, and which of them do no harm.
 
 use std::collections::{BTreeSet, HashSet};
 
 use crate::{
-    evidence::{EventType, Evidence, ObjectEvent, Scenario},
+    evidence::{EventType, ObjectEvent, Scenario},
     object::text,
 };
 
 use super::{super::Finding, Case, Seen, spanned};
 
-/// The scenarios that take the API server away, and every watch with it.
+/// The scenarios that interrupt the API server and with it every watch.
 const SCENARIOS: [Scenario; 2] = [Scenario::ApiserverKill, Scenario::Upgrade];
 
-/// The gaps of a run's history across which its order is proved all the same, by their records.
-pub fn bridged_gaps(evidence: &Evidence) -> HashSet<u64> {
-    Case::of(evidence).map(|case| case.bridged).unwrap_or_default()
-}
-
 impl<'a> Case<'a> {
-    /// The doubt that a lost stretch of this kind's history casts on what was seen between two records.
+    /// The inconclusive finding if this kind's history has a harmful gap between two records.
     pub fn gap(&self, object_kind: &str, from: u64, to: u64) -> Option<Finding> {
         let mut gaps = self.timeline.gaps_between(object_kind, from, to);
         gaps.find(|(mark, _)| !self.bridged.contains(&mark.seq)).map(|(mark, gap)| {
@@ -27,8 +22,8 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The gaps that are the harness's own doing and that nothing happened in: the same objects were there, under the
-    /// same UIDs, before the API server was killed or upgraded and in the list that was taken after it.
+    /// The gaps that the harness caused itself and in which nothing happened: the objects before the API server was
+    /// killed or upgraded and those in the list after the gap have the same UIDs.
     pub(super) fn bridged(&self) -> HashSet<u64> {
         let gaps = &self.timeline.gaps;
         if gaps.is_empty() {
@@ -44,7 +39,7 @@ impl<'a> Case<'a> {
         bridged.map(|(mark, _)| mark.seq).collect()
     }
 
-    /// The UIDs of the objects of a kind that were there at a record.
+    /// The UIDs of the objects of a kind that existed at a record.
     fn there_before(&self, object_kind: &str, seq: u64) -> BTreeSet<&'a str> {
         let mut there = BTreeSet::new();
         for event in self.events(object_kind, 0, seq) {
@@ -56,7 +51,7 @@ impl<'a> Case<'a> {
         there
     }
 
-    /// The UIDs of the objects that were listed after a record, before anything else was told of their kind.
+    /// The UIDs of the objects that were listed after a record, before any other event of their kind.
     fn listed(&self, object_kind: &str, after: u64, until: u64) -> BTreeSet<&'a str> {
         let events = self.events(object_kind, after, until);
         events.take_while(|event| event.event == EventType::Listed).map(uid).collect()
@@ -102,6 +97,10 @@ mod tests {
         happens(&mut history);
         history.step(scenario, Phase::End);
         history
+    }
+
+    fn bridged_gaps(history: &History) -> HashSet<u64> {
+        Case::of(&history.evidence()).expect("a run").bridged
     }
 
     #[test]
@@ -159,8 +158,8 @@ mod tests {
         history.lost_and_listed();
         history.step(Scenario::ApiserverKill, Phase::End);
         history.lost_and_listed();
-        assert_eq!(bridged_gaps(&history.evidence()), HashSet::from([own]));
-        assert_eq!(bridged_gaps(&during(Scenario::Drain, History::lost_and_listed).evidence()), HashSet::new());
+        assert_eq!(bridged_gaps(&history), HashSet::from([own]));
+        assert_eq!(bridged_gaps(&during(Scenario::Drain, History::lost_and_listed)), HashSet::new());
     }
 
     #[test]
@@ -189,8 +188,7 @@ mod tests {
                 serde_json::json!({"metadata": {"name": "mysql-0", "uid": "0.9"}}),
             );
         });
-        let evidence = history.evidence();
-        let gaps: Vec<u64> = evidence.timeline.gaps.iter().map(|(mark, _)| mark.seq).collect();
-        assert!(gaps.len() > 1 && bridged_gaps(&evidence) == HashSet::from([gaps[0]]), "{gaps:?}");
+        let gaps: Vec<u64> = history.evidence().timeline.gaps.iter().map(|(mark, _)| mark.seq).collect();
+        assert!(gaps.len() > 1 && bridged_gaps(&history) == HashSet::from([gaps[0]]), "{gaps:?}");
     }
 }

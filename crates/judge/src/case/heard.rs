@@ -1,11 +1,11 @@
-//! Whose answers count: those of the pod that bore the name when it was asked. Under another UID an answer tells of
-//! another server, whatever name it bears.
+//! Which answers count: those of the pod that had the name when it was asked. An answer under another UID is from
+//! another server, whatever the name.
 
 use crate::evidence::{Clocks, Exec, Mark, PodLife, Sql, Timeline, Write};
 
 use super::{Case, Seen};
 
-/// The history that answers are held against, and when they may have been asked for.
+/// The history that answers are compared with, and the clocks that bound when they were asked for.
 #[derive(Clone, Copy)]
 pub(super) struct Heard<'a> {
     timeline: &'a Timeline,
@@ -13,7 +13,7 @@ pub(super) struct Heard<'a> {
 }
 
 impl<'a> Heard<'a> {
-    /// The pod with this UID, if it bore a name at a time. What was seen after a lapse may have been so before.
+    /// The pod with this UID, if it had the name at that time. An event seen after a lapse may have happened before it.
     fn bearer(self, pod: &str, uid: &str, at_us: u64) -> Option<&'a PodLife> {
         self.timeline.pod_by_uid(uid).filter(|life| {
             let gone = life.deleted.is_some_and(|gone| gone.at_us <= at_us);
@@ -21,13 +21,13 @@ impl<'a> Heard<'a> {
         })
     }
 
-    /// Whether a pod with this UID bore a name at a time. Where nobody watched the pods of that name, nothing speaks
-    /// against it.
+    /// Whether a pod with this UID had the name at that time. True if no pod of that name was watched: nothing
+    /// contradicts it then.
     fn bore(self, pod: &str, uid: &str, at_us: u64) -> bool {
         self.timeline.lives(pod).next().is_none() || self.bearer(pod, uid, at_us).is_some()
     }
 
-    /// When something was asked for, at the earliest: an answer is recorded once it is there.
+    /// The earliest time at which a question was asked: its answer is recorded when it arrives.
     fn asked_us(self, answered: Mark, took_us: u64) -> u64 {
         self.clocks.earliest_answer(answered.at_us).saturating_sub(took_us)
     }
@@ -42,7 +42,7 @@ impl<'a> Heard<'a> {
 }
 
 impl Seen<'_, Sql> {
-    /// When it was asked, as far as nothing held the answer up: an answer is recorded once it is there.
+    /// When it was asked, unless a lapse delayed the answer: an answer is recorded when it arrives.
     pub fn asked_us(&self) -> u64 {
         self.mark.at_us.saturating_sub(self.it.took_us)
     }
@@ -53,24 +53,24 @@ impl<'a> Case<'a> {
         Heard { timeline: self.timeline, clocks: self.clocks }
     }
 
-    /// When a server was asked for an answer, at the earliest.
+    /// The earliest time at which a server was asked.
     pub fn earliest_asked_us(&self, sql: &Seen<'_, Sql>) -> u64 {
         self.hearing().asked_us(sql.mark, sql.it.took_us)
     }
 
-    /// Answers of servers that count.
+    /// SQL answers that count.
     pub fn heard(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
         let hearing = self.hearing();
         self.sql().filter(move |sql| hearing.counts(sql))
     }
 
-    /// The pod with this UID, if it bore a name when it was asked for an answer that took so long.
+    /// The pod with this UID, if it had the name when it was asked, `took_us` before the answer.
     pub fn asked_pod(&self, pod: &str, uid: &str, took_us: u64, answered: Mark) -> Option<&'a PodLife> {
         let hearing = self.hearing();
         hearing.bearer(pod, uid, hearing.asked_us(answered, took_us))
     }
 
-    /// Whether a write was taken by the server that it names.
+    /// Whether the server that a write names took it.
     pub fn was_taken(&self, write: &Seen<'a, Write>) -> bool {
         self.hearing().bore(&write.it.pod, &write.it.uid, write.mark.at_us)
     }
@@ -88,7 +88,7 @@ mod tests {
         history
     }
 
-    /// Whether the last answer of a history counts, asked so long before it was there.
+    /// Whether the last answer of a history counts if it took this long.
     fn counts(mut history: History, took_us: u64, uid: &str) -> bool {
         history.sql(&Checkpoint::Settled, "mysql-1", Question::Rows, SqlAnswer::Rows(Vec::new()));
         history.exec(&Checkpoint::Settled, "mysql-1", &["hostname"], "mysql-1");
@@ -120,7 +120,7 @@ mod tests {
             (500, "0.1", false),
             (500, "", false),
             (500, "another", false),
-            // It was there when it was asked.
+            // The old pod still existed when it was asked.
             (1_600_000, "1.1", true),
             (1_600_000, "1.2", false),
         ] {

@@ -1,4 +1,4 @@
-//! How long something took, where the clocks leave no doubt of it.
+//! Durations, as far as the clocks are not in doubt.
 
 use crate::evidence::{Doubt, Lasted, Mark};
 
@@ -8,20 +8,20 @@ use super::{
 };
 
 impl<'a> Case<'a> {
-    /// How long it was from one record to another.
+    /// The duration between two records.
     pub fn lasted(&self, from: Mark, to: Mark) -> Lasted<'a> {
         self.clocks.lasted(from.at_us, to.at_us)
     }
 
-    /// Whether it was no longer than this from one record to another; a doubt about `what` where a machine slept meanwhile,
-    /// or a clock jumped, and both may be.
+    /// Whether the time between two records was at most this long. Inconclusive about `what` if a machine slept or a
+    /// clock jumped meanwhile, so that both are possible.
     pub fn is_within(&self, what: &str, (from, to): (Mark, Mark), us: u64) -> Judged<bool> {
         let lasted = self.lasted(from, to);
         lasted.is_within(us).ok_or_else(|| out_of_time(what, lasted.doubt, [from.seq, to.seq]))
     }
 }
 
-/// The doubt about what nobody can tell since a machine slept, or a clock jumped.
+/// The inconclusive finding about a duration that is unknown because a machine slept or a clock jumped.
 pub(in super::super) fn out_of_time(
     what: &str,
     doubt: Option<&Doubt>,

@@ -1,4 +1,4 @@
-//! What came before a record and what after it. Neither is the record itself.
+//! Whether something came before or after a record; the record itself is neither.
 
 use crate::evidence::Mark;
 

@@ -1,4 +1,4 @@
-//! Whether what is called the proof of an act proves it.
+//! Whether the records that are named as the proof of an act prove it.
 
 use serde::de::DeserializeOwned;
 
@@ -9,7 +9,7 @@ use super::Case;
 #[cfg(test)]
 mod tests;
 
-/// The stretch from when an act was asked for to when it is said to be proved, and the records that are said to prove it.
+/// The request and the claimed proof of an act, and the records that are named as proof.
 pub(super) struct Proof<'a> {
     pub asked: Mark,
     pub proved: Mark,
@@ -17,10 +17,10 @@ pub(super) struct Proof<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// Whether these records, and the history up to the proof, show that the act took place.
+    /// Whether these records, and the history up to the proof, show that the act happened.
     pub(super) fn is_proof(&self, act: &Act, proof: &Proof<'a>) -> bool {
         let (asked, proved) = (proof.asked.seq, proof.proved.seq);
-        // What the witness does with its ledger may show in no record, and what an upgrade brings about shows in the states.
+        // The witness's ledger may leave no record of its own, and an upgrade shows in the states around it.
         let not_seen = matches!(
             act,
             Act::StartLedger { .. } | Act::StopLedger | Act::UpgradeControlPlane { .. } | Act::UpgradeNode { .. }
@@ -56,14 +56,15 @@ impl<'a> Case<'a> {
             Act::Uncordon { node } => self.node_was(proof, node, "schedulable"),
             Act::RestartDns => self.has_new_dns_servers(proof),
             Act::RestartApiServer => self.has_new_api_server(proof),
-            // What an upgrade brought about is in the states around it, which its checks compare.
+            // The upgrade's checks compare the states before and after it.
             Act::UpgradeControlPlane { .. } | Act::UpgradeNode { .. } => true,
             Act::Teardown => self.proving(proof, SnapshotOf::LeftoverObjects).next().is_some(),
             Act::StartLedger { .. } | Act::StopLedger | Act::DeleteClaims => true,
         }
     }
 
-    /// Whether the pod with this UID runs another server than before the act, by the last answer until it is said to be proved.
+    /// Whether the pod with this UID runs another server process than before the act, by its last uptime before the
+    /// proof.
     fn runs_another_server(&self, proof: &Proof<'a>, uid: &str) -> bool {
         let told = self.sql().filter(|sql| sql.uid == uid).filter_map(|sql| Some((sql.mark, sql.uptime_s()?)));
         let told: Vec<(Mark, u64)> = told.collect();
@@ -74,26 +75,26 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whether the set's first so many pods are Ready at a record.
+    /// Whether the first `count` pods of the set are Ready at a record.
     fn serve_up_to(&self, count: u32, seq: u64) -> bool {
         let serves = |pod: String| self.timeline.pod_at(&pod, seq).is_some_and(|life| life.serving_at(seq));
         (0..count).map(|index| self.subject.nth(index)).all(serves)
     }
 
-    /// Whether the set has no pod beyond its first so many at a record.
+    /// Whether the set has no pod beyond its first `count` at a record.
     fn none_above(&self, count: u32, seq: u64) -> bool {
         let above = |name: &str| self.subject.index_of(name).is_some_and(|index| index >= count);
         !self.timeline.pods.iter().any(|life| above(&life.name) && life.alive_at(seq))
     }
 
-    /// Whether the controller was seen to have seen a change of the set between two records.
+    /// Whether the controller observed a change of the set between two records.
     fn set_changed(&self, asked: u64, proved: u64) -> bool {
         let before = self.generation_before(asked);
         self.set_states(asked, proved)
             .any(|(_, set)| set.observed_generation == set.generation && Some(set.generation) > before && !set.deleted)
     }
 
-    /// The snapshots of this among the records that prove an act.
+    /// The snapshots of one kind among the records that prove an act.
     fn proving(&self, proof: &Proof<'a>, of: SnapshotOf) -> impl Iterator<Item = &'a Snapshot> {
         let records = &self.evidence.records;
         let at = |seq: &u64| records.binary_search_by_key(seq, |record| record.seq).ok();
@@ -108,7 +109,7 @@ impl<'a> Case<'a> {
         told.any(|told| told.node == node && told.state == state)
     }
 
-    /// Whether a pod of the set left the node, if one was there. A disruption budget may keep others.
+    /// Whether a pod of the set left the node, if one was there. A PodDisruptionBudget may keep others.
     fn left_node(&self, proof: &Proof<'a>, node: &str) -> bool {
         let (asked, proved) = (proof.asked.seq, proof.proved.seq);
         let there = |life: &&PodLife| life.alive_at(asked) && life.node.as_deref() == Some(node);
@@ -116,7 +117,7 @@ impl<'a> Case<'a> {
         there.peek().is_none() || there.any(|life| life.deleted.is_some_and(|gone| gone.seq <= proved))
     }
 
-    /// Whether all DNS servers of the proof are others than those that were asked, or told of, before.
+    /// Whether none of the proof's DNS servers was asked or listed before.
     fn has_new_dns_servers(&self, proof: &Proof<'a>) -> bool {
         let asked = proof.asked.seq;
         let before = self.dns_server_lists().filter(|(mark, _)| mark.seq < asked);
@@ -130,8 +131,8 @@ impl<'a> Case<'a> {
         !new.is_empty() && !new.iter().any(known)
     }
 
-    /// Whether the API server that was told of last, which the proof names, is another process than any that was told of
-    /// before, on the same node.
+    /// Whether the last reported API server, which the proof must name, is another process than any reported before, on
+    /// the same node.
     fn has_new_api_server(&self, proof: &Proof<'a>) -> bool {
         let mut told = self.snapshots(SnapshotOf::ApiServer).filter(|it| it.mark.seq <= proof.proved.seq);
         let Some(last) = told.next_back().filter(|it| proof.by.contains(&it.mark.seq)) else { return false };

@@ -1,4 +1,4 @@
-//! What was asked of servers, of pods and of DNS.
+//! Questions to servers, to pods and to DNS.
 
 use crate::evidence::{Checkpoint, Dns, Question, Sql, What};
 
@@ -11,27 +11,27 @@ use super::{
     Case, Seen,
 };
 
-/// A stretch of the log in which DNS was asked at one moment, while nothing else began. A moment that comes again, such
-/// as one of a scenario that is acted twice, is another stretch.
+/// A stretch of the log in which DNS was asked at one checkpoint and nothing else began. A checkpoint that recurs, such
+/// as in a scenario that runs twice, is another stretch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Asking<'a> {
-    /// The moment.
+    /// The checkpoint.
     pub checkpoint: &'a Checkpoint,
-    /// The first question.
+    /// The first query.
     pub from: u64,
-    /// The last question.
+    /// The last query.
     pub to: u64,
-    /// How much had begun before.
+    /// The number of scenario boundaries and requested acts before it.
     pub turn: usize,
 }
 
 impl<'a> Case<'a> {
-    /// When a name was asked for, in order.
+    /// The stretches in which a name was queried, in order.
     pub fn askings(&self, name: &str) -> Vec<Asking<'a>> {
         self.stretches(self.names(self.evidence.index.dns_of(name)))
     }
 
-    /// When names of this record type were asked for, in order.
+    /// The stretches in which records of this type were queried, in order.
     pub fn askings_for(&self, record_type: &str) -> Vec<Asking<'a>> {
         self.stretches(self.names(&self.evidence.index.dns).filter(|dns| dns.it.record_type == record_type))
     }
@@ -51,7 +51,7 @@ impl<'a> Case<'a> {
         stretches
     }
 
-    /// Names that were asked for at a moment and between two records, in order.
+    /// Queries at a checkpoint between two records, in order.
     pub fn dns_at(
         &self,
         checkpoint: &Checkpoint,
@@ -61,7 +61,7 @@ impl<'a> Case<'a> {
         self.names(self.between(self.evidence.index.dns_at(checkpoint), from, to))
     }
 
-    /// Questions for one name, however it was written, at a moment and between two records, in order.
+    /// Queries for one name at a checkpoint between two records, in order, regardless of case and trailing dot.
     pub fn dns_for(
         &self,
         checkpoint: &Checkpoint,
@@ -76,7 +76,7 @@ impl<'a> Case<'a> {
         self.seen(places, |what| if let What::Dns(dns) = what { Some(dns) } else { None })
     }
 
-    /// The answers of one pod to one question at one moment that count, in order.
+    /// A pod's answers to a question at a checkpoint, as far as they count, in order.
     pub fn answers(
         &self,
         pod: &str,
@@ -86,7 +86,7 @@ impl<'a> Case<'a> {
         self.answers_between(pod, question, checkpoint, 0, u64::MAX)
     }
 
-    /// The same between two records: a moment comes again where a pod is deleted again.
+    /// The same between two records: a checkpoint recurs if a pod is deleted twice.
     pub fn answers_between(
         &self,
         pod: &str,
@@ -101,23 +101,23 @@ impl<'a> Case<'a> {
         answers.filter(move |sql| hearing.counts(sql))
     }
 
-    /// The moments at which a pod was asked a question: this one, at which it must have been, and whichever others.
+    /// The checkpoints of a question to a pod: the mandatory one first, then all others.
     pub fn checkpoints(&self, must: Checkpoint, pod: &str, question: Question) -> Vec<Checkpoint> {
         with_others(must, self.evidence.index.checkpoints(pod, question).iter())
     }
 
-    /// The last answer of one pod to one question at one moment; never having asked is a doubt.
+    /// A pod's last answer to a question at a checkpoint; inconclusive if it was not asked.
     pub fn last_answer(&self, pod: &str, question: Question, checkpoint: &Checkpoint) -> Judged<Seen<'a, Sql>> {
         self.answers(pod, question, checkpoint).next_back().ok_or_else(|| unasked(pod, question, checkpoint))
     }
 }
 
-/// The doubt that is left by a question that nobody asked.
+/// The inconclusive finding about a question that was not asked.
 pub(in super::super) fn unasked(pod: &str, question: Question, checkpoint: &Checkpoint) -> Finding {
     Finding::inconclusive(format!("{pod} was not asked for {} {}", topic(question), during(checkpoint)), [])
 }
 
-/// A moment and the others of a list, each once.
+/// A checkpoint followed by the others of a list, without duplicates.
 pub(in super::super) fn with_others<'a>(
     first: Checkpoint,
     others: impl Iterator<Item = &'a Checkpoint>,

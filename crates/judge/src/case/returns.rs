@@ -1,4 +1,4 @@
-//! The pods of one name, one after the other, whoever made the earlier one go.
+//! The successive pods of one name, whatever deleted the earlier one.
 
 use std::collections::HashMap;
 
@@ -6,17 +6,17 @@ use crate::evidence::{Act, ClaimLife, PodLife, Retention, VolumeLife};
 
 use super::{super::Finding, Case};
 
-/// A pod that took the place of one of its name.
+/// A pod that replaced an earlier one of its name.
 pub(in super::super) struct Return<'a> {
-    /// The pod that was there before.
+    /// The earlier pod.
     pub old: &'a PodLife,
-    /// The pod that came.
+    /// The later pod.
     pub new: &'a PodLife,
-    /// Whether the claims of the old one were to go with it.
+    /// Whether the claims of the earlier pod should have been deleted with it.
     pub renewed: bool,
-    /// The last record at which the old one was there and was not told to go.
+    /// The last record at which the earlier pod existed and was not terminating.
     pub before: u64,
-    /// The same of the new one.
+    /// The same for the later pod.
     pub after: u64,
 }
 
@@ -26,7 +26,7 @@ pub(in super::super) struct Bound<'a> {
     pub volume: Option<&'a VolumeLife>,
 }
 
-/// How often the claims of each pod had been renewed since the first pod of its name, by UID.
+/// How often each pod's claims were renewed since the first pod of its name, by UID.
 pub(in super::super) fn renewals<'a>(returns: &[Return<'a>]) -> HashMap<&'a str, usize> {
     let mut renewals = HashMap::new();
     for it in returns {
@@ -37,12 +37,12 @@ pub(in super::super) fn renewals<'a>(returns: &[Return<'a>]) -> HashMap<&'a str,
 }
 
 impl<'a> Case<'a> {
-    /// The pods that were shown, of whichever ordinal, in the order of appearance.
+    /// All pods that were seen before their deletion, of any ordinal, by first appearance.
     pub fn shown_pods(&self) -> impl Iterator<Item = &'a PodLife> + use<'a> {
         self.timeline.pods.iter().filter(|life| life.was_shown())
     }
 
-    /// Every pod that took the place of one of its name, in the order of appearance.
+    /// Every pod that replaced an earlier one of its name, by first appearance.
     pub fn returns(&self) -> Vec<Return<'a>> {
         let sets = |act: &Act| matches!(act, Act::Scale { .. } | Act::SetClaimPolicy { .. });
         let scaling = self.faults().filter(|fault| sets(&fault.act));
@@ -58,8 +58,8 @@ impl<'a> Case<'a> {
         returns
     }
 
-    /// Whether a pod was scaled away while claims were to go with their pods, by the set's own policy or by the
-    /// harness's.
+    /// Whether a pod was scaled away while a retention policy, the set's or the harness's, deleted claims with their
+    /// pods.
     fn lets_claims_go(&self, life: &PodLife, scaling: &[(u64, &Act)]) -> bool {
         let (Some(index), Some(going)) = (self.subject.index_of(&life.name), life.going()) else { return false };
         let before = || scaling.iter().rev().filter(|(seq, _)| *seq < going.seq);
@@ -74,7 +74,7 @@ impl<'a> Case<'a> {
         away == Some(true) && policy.unwrap_or(self.subject.claim_policy.when_scaled) == Retention::Delete
     }
 
-    /// The doubt that a lost stretch in the history of claims or volumes casts on what was seen between two records.
+    /// The inconclusive finding if the history of claims or volumes has a harmful gap between two records.
     pub fn storage_gap(&self, from: u64, to: u64) -> Option<Finding> {
         ["PersistentVolumeClaim", "PersistentVolume"].iter().find_map(|kind| self.gap(kind, from, to))
     }

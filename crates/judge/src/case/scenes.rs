@@ -1,22 +1,22 @@
-//! In which scenario something happened.
+//! The scenario in which something happened.
 
 use crate::evidence::{Phase, Scenario};
 
 use super::Case;
 
-/// One scenario, as it was acted.
+/// One run of a scenario.
 struct Scene {
     scenario: Scenario,
     from: u64,
-    /// Its last record. What a scenario did that failed is undone when the run ends: it lasts until then.
+    /// The last record. A failed scenario is undone at the end of the run, so it lasts until then.
     to: u64,
 }
 
-/// The scenarios of a run, in the order in which they were acted.
+/// The scenarios of a run, in the order in which they began.
 pub(in super::super) struct Scenes(Vec<Scene>);
 
 impl<'a> Case<'a> {
-    /// The scenarios that were begun.
+    /// The scenarios that began.
     pub fn scenes(&self) -> Scenes {
         let mut scenes: Vec<Scene> = Vec::new();
         for step in self.steps() {
@@ -39,12 +39,12 @@ impl Scenes {
         self.0.iter().rfind(|scene| (scene.from..=scene.to).contains(&seq))
     }
 
-    /// The last record of the scenario that a record lies in.
+    /// The last record of the scenario that contains a record.
     pub fn end(&self, seq: u64) -> u64 {
         self.at(seq).map_or(u64::MAX, |scene| scene.to)
     }
 
-    /// The scenario that a record lies in, for people: it follows what happened.
+    /// The scenario that contains a record, for people, to append to a sentence.
     pub fn words(&self, seq: u64) -> String {
         self.at(seq).map_or_else(String::new, |scene| format!(" in the scenario {}", scene.scenario))
     }

@@ -1,4 +1,4 @@
-//! Waits of the harness that ended without what they waited for.
+//! Waits of the harness that did not get what they waited for.
 
 use std::fmt;
 use std::ops::Deref;
@@ -10,7 +10,7 @@ use super::{
     Seen,
 };
 
-/// What the kubelet and the scheduler say of a pod that an image or room on the nodes is missing for
+/// The kubelet's and the scheduler's reasons for a pod that lacks an image or room on the nodes
 /// (<https://kubernetes.io/docs/concepts/containers/images/> and
 /// <https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/>).
 const INFRASTRUCTURE: [&str; 6] = [
@@ -22,7 +22,7 @@ const INFRASTRUCTURE: [&str; 6] = [
     "nodes are available",
 ];
 
-/// A wait that ended without what it waited for.
+/// A wait that did not get what it waited for.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Unmet<'a> {
     wait: Seen<'a, Wait>,
@@ -42,18 +42,19 @@ impl<'a> Unmet<'a> {
         Self { wait, evidence }
     }
 
-    /// Whether it was for this pod, or for all of them.
+    /// Whether the wait was for this pod, or for all of them.
     pub fn is_about(&self, pod: &str) -> bool {
         self.evidence.is_about(self.it, pod)
     }
 
-    /// What follows from a wait that was not met: a violation, unless the cluster could not give the pod an image or a
-    /// node, or the run had given up, which says nothing about the workload.
+    /// The finding for an unmet wait: a failure, unless the cluster could not give the pod an image or a node, or the
+    /// run cut the wait short, which says nothing about the workload.
     pub fn blame(&self, reason: String, evidence: impl IntoIterator<Item = u64>) -> Finding {
         self.blame_beside(None, reason, evidence)
     }
 
-    /// The same, where the harness itself made one kind of that trouble: to be rid of it is up to the workload then.
+    /// As [`Self::blame`], except for one kind of trouble that the harness caused itself: the workload must recover
+    /// from it.
     pub fn blame_beside(&self, own: Option<&str>, reason: String, evidence: impl IntoIterator<Item = u64>) -> Finding {
         let evidence = evidence.into_iter().chain(self.heard());
         let impossible = if let WaitOutcome::Impossible(why) = &self.it.outcome { why } else { "" };
@@ -64,7 +65,8 @@ impl<'a> Unmet<'a> {
         if self.it.outcome == WaitOutcome::CutShort {
             return Finding::inconclusive(reason, evidence);
         }
-        // Who awaited it did so for less long than it says, or than it knows; or what was awaited may be on its way.
+        // With a lapse, the true wait may have been shorter than recorded, or the awaited event may still be on its
+        // way.
         let begun_us = self.mark.at_us.saturating_sub(self.it.took_us);
         if self.it.outcome == WaitOutcome::Expired
             && let Some(doubt) = self.evidence.clocks.lasted(begun_us, self.mark.at_us).doubt
@@ -74,7 +76,7 @@ impl<'a> Unmet<'a> {
         Finding::fail(reason, evidence)
     }
 
-    /// The records of what the cluster and the containers said meanwhile. They are quoted, and decide nothing.
+    /// The records of what the cluster and the containers said meanwhile. They are quoted and decide nothing.
     fn heard(&self) -> Vec<u64> {
         let warnings = self.evidence.warnings(self.it, self.mark).into_iter().map(|warning| warning.mark.seq);
         warnings.chain(self.evidence.last_words(self.it, self.mark).map(|words| words.mark.seq)).collect()
@@ -109,7 +111,7 @@ mod tests {
     use super::super::Case;
     use super::*;
 
-    /// A run whose second pod is added, and what happens until a wait for it has ended.
+    /// A run in which the second pod is created and a wait for it ends, with these events during and after the wait.
     fn awaited(outcome: WaitOutcome, during: impl Fn(&mut History), after: impl Fn(&mut History)) -> History {
         let mut history = History::of(3);
         history.starts("mysql-0");

@@ -1,9 +1,9 @@
-//! What holds for all checks.
+//! Rules that apply to all checks.
 
 use insta::assert_snapshot;
 
 use crate::{
-    CATALOGUE, Check, Finding, UPGRADE_CHECKS,
+    CATALOGUE, Check, Finding, Judged, Outcome, UPGRADE_CHECKS,
     Verdict::{self, Fail, Inconclusive, Pass},
     all,
     evidence::{Evidence, LeftOut, Note, Phase, Question, Record, Scenario, SqlAnswer, Step, What},
@@ -86,7 +86,7 @@ fn every_check_is_explained() {
     }
 }
 
-/// A run in which everything is right, and which has what the check is about.
+/// A good run that the check applies to.
 fn good_for(id: &str) -> History {
     match id {
         "ordering::parallel_pods_do_not_wait" => History::good_in_parallel(),
@@ -95,7 +95,7 @@ fn good_for(id: &str) -> History {
     }
 }
 
-/// Every check with a run in which everything is right that it is about.
+/// Every check with a good run that it applies to.
 fn good() -> impl Iterator<Item = (&'static Check, History)> {
     let ordinary = CATALOGUE.iter().map(|check| (check, good_for(check.id)));
     ordinary.chain(UPGRADE_CHECKS.iter().map(|check| (check, History::upgraded())))
@@ -131,8 +131,7 @@ fn no_prefix_of_a_good_run_is_a_failure() {
             let mut cut = whole.clone();
             cut.records.truncate(length);
             let evidence = cut.evidence();
-            for check in checks {
-                let finding = check.judge(&evidence);
+            for Judged { check, finding, .. } in Outcome::of(&evidence, checks).judged {
                 assert_ne!(finding.verdict, Verdict::Fail, "{} after {length}: {}", check.id, finding.reason);
             }
         }
@@ -187,7 +186,7 @@ fn a_scenario_that_was_not_asked_for_leaves_it_open() {
     assert_eq!(judge("dns::each_pod_has_its_name", &deploy).verdict, Pass);
 }
 
-/// A good run from which these were left out.
+/// A good run that left these scenarios out.
 fn leaving_out(scenarios: &[Scenario]) -> History {
     let left_out = |scenario: Scenario| scenarios.contains(&scenario);
     let history = History::good().edit(|what| {
@@ -208,7 +207,7 @@ fn what_the_run_must_not_act_is_held_against_no_check_that_needs_others_too() {
     let grown = judge("replication::new_replica_joins", &history);
     assert_eq!(grown.verdict, Verdict::Skipped);
     assert_snapshot!(grown.reason, @"grow was left out: nodes of this cluster are left alone");
-    // What of the others was not acted is held against it all the same.
+    // A needed scenario that is missing for another reason still counts against the check.
     let cut = history.edit(|what| {
         if let What::Run(run) = what {
             run.scenarios.retain(|scenario| *scenario != Scenario::Roll);
@@ -295,7 +294,7 @@ fn a_scenario_without_its_foundation_says_what_failed() {
     history.push(What::Note(Note { message: "replicate was not acted: deploy did not come to its end".into() }));
     assert_snapshot!(judge("replication::replicas_refuse_writes", &history).reason, @"the scenario replicate was not begun: deploy: mysql-1 was not Ready (#3)");
     assert_snapshot!(judge("persistence::teardown_leaves_nothing", &history).reason, @"the scenario teardown was not begun: replicate was not acted: deploy did not come to its end (#4)");
-    // What was seen of a scenario that was begun says more than that it was cut short.
+    // What was seen of a scenario that began says more than that it was cut short.
     assert_snapshot!(judge("ordering::ready_means_serving", &history).reason, @"mysql-0 was never Ready; mysql-1 was never Ready; mysql-2 was never Ready");
 }
 
@@ -306,7 +305,7 @@ fn a_scenario_that_did_not_end_says_who_ended_it() {
         |what: &What| matches!(what, What::Step(it) if it.scenario == Some(Scenario::Deploy) && it.phase == Phase::End);
     let end = history.records.iter().position(|record| end(&record.what)).expect("an end");
     history.records.truncate(end);
-    // A step within the scenario is not the scenario.
+    // A step within a scenario is not the scenario.
     let step = Step { scenario: Some(Scenario::Deploy), name: "apply the manifests again".into(), phase: Phase::Begin };
     history.push(What::Step(step));
     history.push(What::Note(Note { message: "interrupted".into() }));

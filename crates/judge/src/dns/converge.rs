@@ -1,4 +1,4 @@
-//! How long one asker was told what is no longer true, whomever it asked and however.
+//! How long one asker got wrong answers, whatever it asked and over whatever transport.
 
 use crate::evidence::{Change, Clocks, Lasted, Mark};
 
@@ -8,54 +8,54 @@ use super::{
     query::{Data, Right, Rule, Truth, at},
 };
 
-/// What an asker was told, once.
+/// One answer that an asker got.
 pub(super) struct Heard {
     /// The record.
     pub mark: Mark,
-    /// Microseconds from question to answer.
+    /// Microseconds from the query to the answer.
     pub took_us: u64,
-    /// What was said, or why nothing was.
+    /// The answer, or why there was none.
     pub said: Result<Said, String>,
 }
 
 /// An answer.
 pub(super) struct Said {
-    /// Whether the name exists; none where that was not said.
+    /// Whether the name exists; `None` if the answer does not say.
     pub exists: Option<bool>,
-    /// What its records hold.
+    /// The data of its records.
     pub data: Data,
     /// The answer in words.
     pub words: String,
 }
 
-/// What the answers to a name came to.
+/// The result of judging the answers to a name.
 pub(super) struct Settled {
-    /// The longest time from the last change until an answer was right for good; none where no answer was ever wrong.
+    /// The longest time from the last change until the answers stayed right, in microseconds; `None` if none was wrong.
     pub latency_us: Option<u64>,
-    /// The last answers.
+    /// The records of the last answers.
     pub last: Vec<u64>,
 }
 
 impl Settled {
-    /// How long it took, in words.
+    /// The latency in words.
     pub fn after(&self) -> String {
         self.latency_us.map_or("from the first question".to_owned(), |latency| format!("after {}", seconds(latency)))
     }
 }
 
-/// What is to be heard.
+/// What the answers must be.
 pub(super) struct Expected<'q> {
-    /// What is right, change by change.
+    /// The right data, change by change.
     pub truth: &'q Truth,
-    /// What else is.
+    /// Which other data is allowed.
     pub rule: &'q Rule,
-    /// Since when the server is there, if it took another one's place: what it is to know it must learn first.
+    /// Since when the server exists, if it replaced another one: a new server must first learn the names.
     pub new_since: Option<Mark>,
     /// Which stretches of time are in doubt.
     pub clocks: &'q Clocks,
 }
 
-/// Judges what one asker was told, in order: at last it must be right, and nothing may have been wrong for too long.
+/// Judges the answers that one asker got, in order: the last one must be right, and none may have been wrong too late.
 pub(super) fn converged(question: &str, heard: &[Heard], query: &Expected<'_>, budget: &Budget) -> Judged<Settled> {
     let last = heard.last().expect("askers are those who asked");
     let seq = last.mark.seq;
@@ -65,7 +65,7 @@ pub(super) fn converged(question: &str, heard: &[Heard], query: &Expected<'_>, b
     };
     let since = query.new_since.map_or(now.since, |new| new.max(now.since));
     let now = &Change { since, value: now.value.clone() };
-    // Answers from before the last change were judged by another truth, and may have come before the watch told of it.
+    // Answers from before the last change are judged by another truth, and may have arrived before the watch event.
     let current = heard.iter().filter(|heard| heard.mark.seq >= now.since.seq);
     let current: Vec<_> = current.map(|heard| (heard, heard.worth(query.rule, &now.value))).collect();
     let wrong_ones = || current.iter().rev().filter(|(_, worth)| *worth == Worth::Wrong);
@@ -99,7 +99,7 @@ pub(super) fn converged(question: &str, heard: &[Heard], query: &Expected<'_>, b
     }
 }
 
-/// What an answer is worth.
+/// The value of an answer.
 #[derive(PartialEq)]
 enum Worth {
     Right,
@@ -113,7 +113,7 @@ impl Heard {
         if right.accepts(rule, said.exists, &said.data) { Worth::Right } else { Worth::Wrong }
     }
 
-    /// How long after a change the question was sent.
+    /// How long after a change the query was sent.
     fn sent_after<'c>(&self, now: &Change<Right>, clocks: &'c Clocks) -> Lasted<'c> {
         clocks.lasted(now.since.at_us, self.mark.at_us.saturating_sub(self.took_us))
     }

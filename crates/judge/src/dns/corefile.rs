@@ -1,41 +1,42 @@
-//! What a Corefile says of the cluster's names: how long CoreDNS may give an old answer, and what serves them.
+//! Reads a Corefile: how long CoreDNS may give old answers about the cluster's names, and which server block serves
+//! them.
 
 mod lost;
 
 pub use lost::lost_of_zone;
 
-/// What a change needs to travel from the API server to CoreDNS, in milliseconds, where no answer is cached.
+/// How long a change may take from the API server to CoreDNS without a cache, in milliseconds.
 const UNCACHED_MS: u64 = 2_000;
-/// What it needs beyond the time that an answer is cached.
+/// How long a change may take beyond the cache's time, in milliseconds.
 const BEYOND_CACHE_MS: u64 = 5_000;
-/// What no Corefile excuses: a cache may keep half a minute, as kubeadm's did, but a name that leads to nobody for longer
-/// than twice that is no stable network identity.
+/// The longest budget, whatever the Corefile says, in milliseconds. A cache may keep half a minute, as kubeadm's did,
+/// but a name that leads to nobody for more than twice that is not a stable network identity.
 const AT_MOST_MS: u64 = 60_000;
-/// Seconds for which a cluster's DNS keeps an answer, unless it is known to do otherwise
+/// Seconds for which DNS servers usually cache an answer
 /// (<https://kubernetes.io/docs/tasks/administer-cluster/dns-custom-nameservers/>).
 const USUAL_S: u64 = 30;
-/// Seconds that `cache` keeps what exists, unless it says otherwise (<https://coredns.io/plugins/cache/>).
+/// Seconds for which `cache` keeps positive answers by default (<https://coredns.io/plugins/cache/>).
 const DEFAULT_SUCCESS_S: u64 = 3600;
-/// Seconds that `cache` keeps what does not exist, unless it says otherwise.
+/// Seconds for which `cache` keeps negative answers by default.
 const DEFAULT_DENIAL_S: u64 = 1800;
 
-/// For how long after a change an old answer is still right.
+/// How long after a change an old answer is still right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Budget {
     /// The limit, in milliseconds.
     pub ms: u64,
-    /// What it follows from.
+    /// Where the limit comes from.
     pub why: String,
 }
 
 impl Budget {
-    /// The budget where there is no Corefile: what other servers than CoreDNS keep is what kubeadm's kept for long.
+    /// The budget without a Corefile: other DNS servers are taken to cache as long as kubeadm's CoreDNS did for years.
     pub fn usual() -> Self {
         let ms = USUAL_S * 1000 + BEYOND_CACHE_MS;
         Self { ms, why: format!("no Corefile was found, and servers usually cache answers for {USUAL_S} s") }
     }
 
-    /// The budget of names in the cluster's zone, such as `cluster.local`, that this Corefile sets.
+    /// The budget for names in the cluster's zone, such as `cluster.local`, by this Corefile.
     pub fn of(corefile: &str, domain: &str) -> Self {
         let names = names_of(domain);
         let Some(server) = server_of(corefile, &names) else {
@@ -54,19 +55,19 @@ impl Budget {
     }
 }
 
-/// A name that all that are asked for in the cluster's zone are below of.
+/// The common parent of all names that are queried in the cluster's zone.
 fn names_of(domain: &str) -> String {
     format!("svc.{}", domain.trim_end_matches('.').to_ascii_lowercase())
 }
 
-/// The server block that answers for these names.
+/// The server block that serves these names.
 fn server_of(corefile: &str, names: &str) -> Option<Directive> {
     let serving = parse(corefile).into_iter().filter_map(|block| Some((block.zone_length(names)?, block)));
-    // `max_by_key` takes the last of equals; CoreDNS refuses two blocks of one zone and port.
+    // `max_by_key` takes the last of equals. There are none: CoreDNS refuses two blocks with the same zone and port.
     serving.max_by_key(|(length, _)| *length).map(|(_, server)| server)
 }
 
-/// Seconds for which answers about these names are cached; none where the cache is off for them.
+/// Seconds for which answers about these names are cached; `None` if the cache is off for them.
 fn cached_s(cache: &Directive, names: &str) -> Option<u64> {
     let arguments = &cache.head[1..];
     let ttl: Option<u64> = arguments.first().and_then(|argument| argument.parse().ok());
@@ -87,21 +88,21 @@ fn cached_s(cache: &Directive, names: &str) -> Option<u64> {
     kept("success", DEFAULT_SUCCESS_S).max(kept("denial", DEFAULT_DENIAL_S))
 }
 
-/// The cluster's zone: the first one that the kubernetes plugin serves, or else its server block's first
-/// (<https://coredns.io/plugins/kubernetes/>). Zones of addresses and the root are none.
+/// The cluster's zone: the first one that the kubernetes plugin serves, or else the first one of its server block
+/// (<https://coredns.io/plugins/kubernetes/>). Reverse zones and the root do not count.
 pub fn zone(corefile: &str) -> Option<String> {
     parse(corefile).iter().find_map(|server| {
         server.zones_of_kubernetes()?.into_iter().find(|zone| !zone.is_empty() && !zone.ends_with(".arpa"))
     })
 }
 
-/// A zone without a scheme, a port and the trailing dot, in lower case.
+/// A zone in lower case without scheme, port and trailing dot.
 fn bare(zone: &str) -> String {
     let zone = zone.split_once("://").map_or(zone, |(_, rest)| rest);
     zone.split_once(':').map_or(zone, |(host, _)| host).trim_end_matches('.').to_ascii_lowercase()
 }
 
-/// How long the zone is, if the names lie in it: of several zones the longest counts.
+/// The length of the zone if it contains the names. The longest zone wins.
 fn zone_length(zone: &str, names: &str) -> Option<usize> {
     let zone = bare(zone);
     let below = names.strip_suffix(zone.as_str())?;
@@ -111,9 +112,9 @@ fn zone_length(zone: &str, names: &str) -> Option<usize> {
 /// A line of a Corefile with the block that it opens.
 #[derive(Clone)]
 struct Directive {
-    /// The words before the block; there is at least one.
+    /// The words before the block, at least one.
     head: Vec<String>,
-    /// The block's lines.
+    /// The lines of the block.
     body: Vec<Directive>,
 }
 
@@ -122,12 +123,12 @@ impl Directive {
         self.head.iter().filter_map(|zone| zone_length(zone, names)).max()
     }
 
-    /// Whether a server has a plugin.
+    /// Whether a server block has a plugin.
     fn has(&self, plugin: &str) -> bool {
         self.body.iter().any(|directive| directive.head[0] == plugin)
     }
 
-    /// The zones that a server's kubernetes plugin serves, unless it has none: its own, or else the server's.
+    /// The zones that the kubernetes plugin serves: its own, or else the server block's. `None` without the plugin.
     fn zones_of_kubernetes(&self) -> Option<Vec<String>> {
         let plugin = self.body.iter().find(|directive| directive.head[0] == "kubernetes")?;
         let zones = if plugin.head.len() > 1 { &plugin.head[1..] } else { &self.head[..] };
@@ -135,7 +136,7 @@ impl Directive {
     }
 }
 
-/// The server blocks of a Corefile, with snippets put in where they are imported.
+/// The server blocks of a Corefile, with imported snippets inserted.
 fn parse(corefile: &str) -> Vec<Directive> {
     let mut lines = corefile.lines().map(words).filter(|words| !words.is_empty());
     let blocks = block(&mut lines);
@@ -173,7 +174,7 @@ fn block(lines: &mut impl Iterator<Item = Vec<String>>) -> Vec<Directive> {
     directives
 }
 
-/// The words of a line: blanks separate them, double quotes hold them together, `#` begins a comment.
+/// Splits a line into words: whitespace separates them, double quotes group them, `#` begins a comment.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();
@@ -222,7 +223,7 @@ mod tests {
         Budget::of(corefile, "cluster.local").ms
     }
 
-    /// For how many seconds answers are cached where that is longer than any excuse.
+    /// For how many seconds answers are cached, where that is longer than the longest budget.
     fn too_long(corefile: &str) -> u64 {
         let Budget { ms, why } = Budget::of(corefile, "cluster.local");
         assert_eq!(ms, AT_MOST_MS, "{why}");

@@ -1,10 +1,10 @@
-//! A name follows its pod: whoever bears it now is who it leads to, however the last bearer went.
+//! A name follows its pod: it resolves to the pod that has the name now, whatever deleted the last one.
 
-use crate::evidence::{Checkpoint, Evidence, Scenario};
+use crate::evidence::{Checkpoint, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, judged},
         case::Asking,
         minimum::{Names, Need},
@@ -32,8 +32,8 @@ Usually wrong: the Corefile caches for long; or CoreDNS has lost its watch of th
     judge: name_follows_the_pod,
 };
 
-fn name_follows_the_pod(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn name_follows_the_pod(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let zone = Zone::of(case)?;
         let returned = case.weigh_deletions(assessment, |deletion| {
             case.successor(deletion)?;
@@ -63,7 +63,7 @@ fn unasked_after(query: &Query, checkpoint: &Checkpoint) -> Finding {
     Finding::inconclusive(format!("{types} of {name} was not asked for {when}: by anybody"), [])
 }
 
-/// Judges each pod's name wherever else it was asked for after the pod had been created again.
+/// Judges all other queries for a pod's name after the pod was created again.
 fn weigh_other_returns(zone: &Zone<'_, '_>, assessment: &mut Assessment, judged: &[(&str, Asking<'_>)]) -> String {
     let (case, mut count) = (zone.case, 0);
     for pod in asked_pods(case) {

@@ -1,12 +1,12 @@
-//! Lookups in the pods themselves: what the server there is told, with its resolver's search list and its hosts file.
+//! Lookups inside the pods: what the server there gets, with the search list and the hosts file of its resolver.
 
 use std::net::IpAddr;
 
-use crate::evidence::{Checkpoint, Evidence, Exec, ExecAnswer, Family, RESOLVER, Scenario};
+use crate::evidence::{Checkpoint, Exec, ExecAnswer, Family, RESOLVER, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, Seen},
         minimum::{LOOKUP, Need},
@@ -22,7 +22,7 @@ use super::{
 #[cfg(test)]
 mod tests;
 
-/// At which every pod looks the others up.
+/// The checkpoint at which every pod looks the others up.
 const CHECKPOINT: Checkpoint = Checkpoint::Deployed;
 
 pub(in super::super) const SHORT_NAMES_RESOLVE: Check = Check {
@@ -44,8 +44,8 @@ replaces the search list. Of an image without the program `getent` the search li
     judge: short_names_resolve,
 };
 
-fn short_names_resolve(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn short_names_resolve(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let zone = Zone::of(case)?;
         let mut settled = Vec::new();
         if let [alone] = &case.subject.pods().collect::<Vec<_>>()[..] {
@@ -64,13 +64,13 @@ fn short_names_resolve(evidence: &Evidence) -> Finding {
     })
 }
 
-/// Whether the image has no program that looks names up, so that the resolver's configuration was read instead.
+/// Whether the image has no lookup program, so that the run read the resolver's configuration instead.
 fn goes_by_search_list(case: &Case<'_>) -> bool {
     case.execs().any(|exec| exec.checkpoint == CHECKPOINT && exec.argv == RESOLVER)
 }
 
-/// Judges the lookups of the full names, where the run had anything looked up, and says so for the reason of a
-/// pass: DNS may be right and yet be masked by the hosts file.
+/// Judges the lookups of the full names, if the run made any, and returns words for the reason of a pass: DNS may be
+/// right and yet be masked by the hosts file.
 pub(super) fn weigh_full_names(
     zone: &Zone<'_, '_>,
     assessment: &mut Assessment,
@@ -78,7 +78,7 @@ pub(super) fn weigh_full_names(
 ) -> &'static str {
     let case = zone.case;
     let any = case.execs().any(|exec| exec.checkpoint == CHECKPOINT && looked_up(&exec).is_some());
-    // A search list says nothing of a name that is complete.
+    // A search list says nothing about a fully qualified name.
     if !any || case.subject.replicas < 2 || goes_by_search_list(case) {
         return "";
     }
@@ -144,7 +144,7 @@ fn lookup(zone: &Zone<'_, '_>, from: &str, name: &str, query: &Query) -> Judged<
     Ok(settled)
 }
 
-/// The domains that a pod's resolver completes names with, and the record that tells; the last line of them counts.
+/// The search domains of a pod's resolver, and the record that shows them; the last `search` line counts.
 fn search_list<'a>(case: &Case<'a>, from: &str) -> Option<(u64, Vec<&'a str>)> {
     let told = case.execs_in(from).rfind(|exec| exec.checkpoint == CHECKPOINT && exec.argv == RESOLVER)?;
     let ExecAnswer::Exited { code: 0, stdout, .. } = &told.it.answer else { return None };
@@ -152,7 +152,7 @@ fn search_list<'a>(case: &Case<'a>, from: &str) -> Option<(u64, Vec<&'a str>)> {
     Some((told.mark.seq, line.split_whitespace().collect()))
 }
 
-/// Whether a resolver with this search list comes from a name to the one that DNS was asked for.
+/// Judges whether a resolver with this search list completes a name to the one that DNS serves.
 fn by_search_list(from: &str, name: &str, query: &Query, seq: u64, search: &[&str]) -> Judged<Settled> {
     let completed = search.iter().map(|domain| format!("{name}.{}", domain.trim_end_matches('.')));
     if std::iter::once(name.to_owned()).chain(completed).any(|full| full == query.name) {
@@ -166,7 +166,7 @@ fn by_search_list(from: &str, name: &str, query: &Query, seq: u64, search: &[&st
     Err(Finding::fail(reason, [seq]))
 }
 
-/// The families to compare: those of the Service that the last lookup found, or all where it found none of them.
+/// The families to compare: those of the Service that the last lookup found, or all if it found none.
 fn compared(case: &Case<'_>, last: &Seen<'_, Exec>) -> Vec<Family> {
     let families = case.timeline.families();
     let found = |family: &&Family| match heard(*last, **family).said {
@@ -177,7 +177,7 @@ fn compared(case: &Case<'_>, last: &Seen<'_, Exec>) -> Vec<Family> {
     if some.is_empty() { families } else { some }
 }
 
-/// The name that a command looks up, if it does.
+/// The name that a command looks up, if it is a lookup.
 fn looked_up(exec: &Exec) -> Option<&str> {
     match &exec.argv[..] {
         [getent, ahosts, name] if (getent.as_str(), ahosts.as_str()) == ("getent", "ahosts") => Some(name),
@@ -185,7 +185,7 @@ fn looked_up(exec: &Exec) -> Option<&str> {
     }
 }
 
-/// What a lookup came to, as far as it is of a family (<https://man7.org/linux/man-pages/man1/getent.1.html>).
+/// The result of a lookup, limited to a family (<https://man7.org/linux/man-pages/man1/getent.1.html>).
 fn heard(exec: Seen<'_, Exec>, family: Family) -> Heard {
     let said = match &exec.it.answer {
         ExecAnswer::Exited { code: 0, stdout, .. } => {
@@ -199,7 +199,7 @@ fn heard(exec: Seen<'_, Exec>, family: Family) -> Heard {
         ExecAnswer::Exited { code: 2, .. } => {
             Ok(Said { exists: Some(false), data: Data::new(), words: "no such name".to_owned() })
         }
-        // A shell's or a runtime's words for a program that is not in the image.
+        // The exit codes of a shell or a runtime for a missing program.
         ExecAnswer::Exited { code: 126 | 127, stderr, .. } => Err(format!("there is no program `getent`: {stderr}")),
         ExecAnswer::Exited { code, stderr, .. } => Err(format!("it failed with exit code {code}: {stderr}")),
         ExecAnswer::Broken { message } => Err(message.clone()),

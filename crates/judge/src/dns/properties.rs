@@ -14,7 +14,7 @@ const ASKERS: [(&str, &str, Transport); 4] = [
     ("default", "coredns-a", Transport::Tcp),
 ];
 
-/// What is asked for.
+/// What is queried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
     Service,
@@ -24,11 +24,11 @@ enum Name {
 
 const NAMES: [Name; 4] = [Name::Service, Name::Pod(0), Name::Pod(1), Name::Port];
 
-/// What is answered.
+/// What the answer is.
 #[derive(Debug, Clone, Copy)]
 enum Answer {
     Right,
-    /// What was right so many changes ago.
+    /// What was right this many changes ago.
     Stale(usize),
     Stranger,
     Empty,
@@ -37,7 +37,7 @@ enum Answer {
     Broken,
 }
 
-/// What happens, to the newest pod of an ordinal or to DNS.
+/// An event, of the newest pod of an ordinal or of DNS.
 #[derive(Debug, Clone, Copy)]
 enum Event {
     Added(u32),
@@ -48,7 +48,7 @@ enum Event {
     Hold,
     Gap,
     Pass(u64),
-    /// Everybody asks; the one with this number is answered otherwise. `held` is the moment.
+    /// Every asker queries; the one with this number gets another answer. `held` is the checkpoint.
     Asked {
         name: Name,
         held: bool,
@@ -83,7 +83,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Histories that go on at random and then mostly come to rest: else nearly all would be undecided.
+/// Histories that are random and then mostly settle: otherwise nearly all would be inconclusive.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let right =
         |held| move |name| Event::Asked { name, held, answer: Answer::Right, odd: (8, Answer::Right), took_ms: 0 };

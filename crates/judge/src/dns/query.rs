@@ -1,4 +1,4 @@
-//! What is asked of DNS, and what must be answered.
+//! What is queried of DNS, and what the answer must be.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -9,27 +9,27 @@ use crate::evidence::{Change, Family, Mark, NamedPort, PodLife, reverse_name};
 
 use super::super::case::Case;
 
-/// What a name's records hold, without what is free to differ.
+/// The data of a name's records, normalized.
 pub(super) type Data = BTreeSet<String>;
 
-/// What is right of a name's records of one type, change by change.
+/// The right data of a name's records of one type, change by change.
 pub(super) type Truth = Vec<Change<Right>>;
 
-/// What is right of a name's records of one type.
+/// The right data of a name's records of one type.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Right {
-    /// What they must hold.
+    /// What they must contain.
     pub must: Data,
-    /// What they may hold besides: of pods that are published until they are gone.
+    /// What they may contain besides: pods that are published until they are gone.
     pub may: Data,
-    /// Whether the name must exist, be it that it has no records of the type.
+    /// Whether the name must exist, even without records of this type.
     pub exists: bool,
     /// Whether it may exist.
     pub may_exist: bool,
 }
 
 impl Right {
-    /// Whether an answer with these records is right; `exists` is what it says of the name, if it does.
+    /// Whether an answer with this data is right; `exists` says whether the name exists by it, if it says so.
     pub fn accepts(&self, rule: &Rule, exists: Option<bool>, told: &Data) -> bool {
         let may_hold_nothing = self.exists || self.may.is_empty();
         match exists {
@@ -42,7 +42,7 @@ impl Right {
         }
     }
 
-    /// What an answer must be, in words.
+    /// The right answer in words.
     pub fn words(&self) -> String {
         match (self.must.is_empty(), self.exists) {
             (false, _) => list(&self.must),
@@ -56,27 +56,27 @@ impl Right {
 pub(super) struct Query {
     /// The name, without the trailing dot.
     pub name: String,
-    /// By the type of the records: `A` and `AAAA`, `SRV`, or `PTR`.
+    /// The truth by record type: `A` and `AAAA`, `SRV`, or `PTR`.
     pub records: Vec<(&'static str, Truth)>,
-    /// What else they may hold.
+    /// What else the records may contain.
     pub rule: Rule,
 }
 
-/// What makes an answer right.
+/// The rule for additional data in an answer.
 pub(super) enum Rule {
-    /// What must be told, and nothing else.
+    /// Nothing but what is expected.
     Exactly,
-    /// What must be told, and besides names of other Services in the zone: these may select the same pods.
+    /// Names of other Services in the zone are allowed too: these may select the same pods.
     BesideOtherServices {
-        /// The name of the Service that governs the set.
+        /// The DNS name of the governing Service.
         service: String,
-        /// The name above all Services of the cluster.
+        /// The parent of all Service names of the cluster.
         services: String,
     },
 }
 
 impl Rule {
-    /// Whether this is right where that must and may be told.
+    /// Whether this data is right, given what it must and may contain.
     fn accepts(&self, must: &Data, may: &Data, told: &Data) -> bool {
         let mut others = told.iter().filter(|it| !must.contains(*it) && !may.contains(*it));
         told.is_superset(must)
@@ -104,7 +104,7 @@ impl Query {
         Self::addresses(case, case.subject.fqdn(pod), &case.timeline.lives(pod).collect::<Vec<_>>())
     }
 
-    /// A name that leads to the addresses of these pods, as far as they are of the Service's families.
+    /// A name that resolves to the addresses of these pods, limited to the Service's families.
     fn addresses(case: &Case<'_>, name: String, pods: &[&PodLife]) -> Self {
         let families = case.timeline.families();
         let records = |family: Family| {
@@ -113,7 +113,7 @@ impl Query {
                 Some(of_family.map(|address| address.to_string()).collect())
             };
             let mut truth = truth(case, pods.iter().copied(), told);
-            // Of a family that the Service does not ask for DNS need give nothing, and nothing wrong.
+            // DNS need not serve a family that the Service does not ask for, but it must not serve wrong addresses.
             if !families.contains(&family) {
                 for change in &mut truth {
                     let must = std::mem::take(&mut change.value.must);
@@ -125,20 +125,20 @@ impl Query {
         Self { name, records: Family::ALL.map(records).into(), rule: Rule::Exactly }
     }
 
-    /// The name of a pod that is gone since then.
+    /// The name of a pod that is gone since this time.
     pub fn gone(case: &Case<'_>, pod: &str, since: Mark) -> Self {
         let records = |family: Family| (family.record_type(), vec![Change { since, value: Right::default() }]);
         Self { name: case.subject.fqdn(pod), records: Family::ALL.map(records).into(), rule: Rule::Exactly }
     }
 
-    /// The targets of a port, each with the number that it listens on.
+    /// The SRV targets of a port, each with the number that the pod listens on.
     pub fn port(case: &Case<'_>, port: &NamedPort) -> Self {
         let target = |life: &PodLife, _: u64| Some(vec![service_data(port.number, &case.subject.fqdn(&life.name))]);
         let truth = truth(case, case.timeline.pods.iter(), target);
         Self { name: case.subject.srv_name(port), records: vec![("SRV", truth)], rule: Rule::Exactly }
     }
 
-    /// The names of an address, which only these pods ever had.
+    /// The names of an address that only these pods ever had.
     pub fn pointer<'a>(case: &Case<'_>, of: IpAddr, pods: impl Iterator<Item = &'a PodLife>) -> Self {
         let at = |life: &PodLife, seq: u64| life.addresses_at(seq).any(|address| address == of);
         let name = |life: &PodLife, seq: u64| at(life, seq).then(|| vec![host(&case.subject.fqdn(&life.name))]);
@@ -149,12 +149,12 @@ impl Query {
         Self { name: reverse_name(of), records: vec![("PTR", truth)], rule }
     }
 
-    /// Whether the name must have records at that record, of any type.
+    /// Whether the name must have records of any type at that record.
     pub fn leads_somewhere(&self, seq: u64) -> bool {
         self.records.iter().any(|(_, truth)| at(truth, seq).is_some_and(|now| !now.value.must.is_empty()))
     }
 
-    /// The types of records that the name had to have at any time, in words.
+    /// The record types that the name must have had at any time, in words.
     pub fn types(&self) -> String {
         let had = |truth: &Truth| truth.iter().any(|change| !change.value.must.is_empty());
         let types: Vec<&str> = self.records.iter().filter(|(_, truth)| had(truth)).map(|(of, _)| *of).collect();
@@ -171,8 +171,8 @@ enum Listed {
     May,
 }
 
-/// What these pods, as far as they are listed and the name is of them, are to be told as, change by change. What a pod
-/// is told as depends on nothing but its own life, so at each change only those are looked at that it is a change of.
+/// The truth about a name over these pods, change by change, as far as DNS lists them and `told` gives data. A pod's
+/// data depends only on its own life, so each change only looks at the pods that it belongs to.
 fn truth<'a>(
     case: &Case<'_>,
     pods: impl Iterator<Item = &'a PodLife>,
@@ -199,7 +199,7 @@ fn truth<'a>(
     truth
 }
 
-/// What is right while these pods are there.
+/// The right data while these pods are listed.
 fn right(there: &HashMap<&str, (Listed, Vec<String>)>) -> Right {
     let data = |wanted: Listed| -> Data {
         let those = there.values().filter(|(listed, _)| *listed == wanted);
@@ -209,7 +209,7 @@ fn right(there: &HashMap<&str, (Listed, Vec<String>)>) -> Right {
     Right { must: data(Listed::Must), may: data(Listed::May), exists: any(Listed::Must), may_exist: any(Listed::May) }
 }
 
-/// What is true at a record.
+/// The truth at a record.
 pub(super) fn at(truth: &Truth, seq: u64) -> Option<&Change<Right>> {
     truth[..truth.partition_point(|change| change.since.seq <= seq)].last()
 }
@@ -221,8 +221,8 @@ fn changes(life: &PodLife) -> impl Iterator<Item = Mark> {
     ready.chain(address).chain(other).chain(life.deleting).chain(life.deleted)
 }
 
-/// Whether DNS lists the pod at that record. A pod that is published whether it is Ready or not stays so while it is
-/// told to go, until its containers have ended, which is before it is gone
+/// Whether DNS lists the pod at that record. A pod that is published even when it is not Ready stays published while it
+/// terminates, until its containers have ended, which is before the pod is gone
 /// (<https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions>).
 fn listed(case: &Case<'_>, families: &[Family], life: &PodLife, seq: u64) -> Option<Listed> {
     let published = case.subject.publish_not_ready && life.alive_at(seq);
@@ -236,7 +236,7 @@ fn listed(case: &Case<'_>, families: &[Family], life: &PodLife, seq: u64) -> Opt
     }
 }
 
-/// What a record of this type says, without what is free to differ: a service's priority and weight, the case of names
+/// The normalized data of a record of this type, without what may differ: SRV priority and weight, the case of names
 /// and a trailing dot.
 pub(super) fn read(record_type: &str, data: &str) -> String {
     match record_type {

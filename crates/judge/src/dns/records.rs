@@ -1,4 +1,4 @@
-//! The records beside addresses: SRV leads from a port to the pods, PTR from an address back to its pod.
+//! SRV and PTR records: SRV leads from a port to the pods, PTR from an address back to its pod.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,13 +6,13 @@ use std::{
 };
 
 use crate::{
-    evidence::{Evidence, Family, Scenario, reverse_name},
+    evidence::{Family, Scenario, reverse_name},
     object::items,
 };
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, judged},
         case::{Asking, Case},
         minimum::{Names, Need},
@@ -44,8 +44,8 @@ addresses: spec.serviceName names another Service, or the selector finds other p
     judge: srv_lists_every_pod,
 };
 
-fn srv_lists_every_pod(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn srv_lists_every_pod(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let (zone, mut told) = (Zone::of(case)?, Told::default());
         let ports = &case.subject.named_ports;
         if ports.is_empty() {
@@ -58,7 +58,7 @@ fn srv_lists_every_pod(evidence: &Evidence) -> Finding {
     })
 }
 
-/// The run knows of no named port: so the Service must say itself, for evidence of older runs tells nothing of ports.
+/// The finding if the run knows no named port. The Service decides, because evidence of older runs has no ports.
 fn no_named_port(case: &Case<'_>) -> Finding {
     let name = &case.subject.service;
     let Some(service) = case.service() else {
@@ -102,8 +102,8 @@ Usually wrong: spec.serviceName names another Service, so that the pods' endpoin
     judge: ptr_points_back,
 };
 
-fn ptr_points_back(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn ptr_points_back(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let (zone, mut told) = (Zone::of(case)?, Told::default());
         let (pointers, mut led_back) = (Pointers::of(case), BTreeSet::new());
         let askings = case.askings_for("PTR");
@@ -127,7 +127,7 @@ fn ptr_points_back(evidence: &Evidence) -> Finding {
     })
 }
 
-/// The addresses that pods had at any time, of the Service's families, each with what its PTR records must be.
+/// All addresses of the Service's families that pods ever had, each with what its PTR records must be.
 struct Pointers {
     queries: BTreeMap<IpAddr, Query>,
 }
@@ -145,8 +145,8 @@ impl Pointers {
         Self { queries: bearers.into_iter().map(query).collect() }
     }
 
-    /// The addresses to be judged at a moment: those that the set's pods had then, and others that were asked for. An
-    /// address that no ready pod had then leads nowhere, or wherever others say.
+    /// The addresses to judge at a checkpoint: those of the set's pods then, and others that were queried. An address
+    /// that no Ready pod had then is left out: it resolves to nothing, or to whatever others serve.
     fn to_ask_for(&self, case: &Case<'_>, assessment: &mut Assessment, asking: &Asking<'_>) -> Vec<IpAddr> {
         let asked: BTreeSet<&str> =
             case.dns_at(asking.checkpoint, asking.from, asking.to).map(|dns| dns.it.name.as_str()).collect();
@@ -168,7 +168,7 @@ impl Pointers {
         wanted.into_iter().collect()
     }
 
-    /// The pods of the set that bore an address at a record.
+    /// The pods of the set that had an address at a record.
     fn bearers(&self, case: &Case<'_>, address: IpAddr, seq: u64) -> Vec<String> {
         let bears = |pod: &String| {
             case.timeline.pod_at(pod, seq).is_some_and(|life| life.addresses_at(seq).any(|it| it == address))

@@ -1,4 +1,4 @@
-//! Which DNS servers there were, and since when.
+//! Which DNS servers existed, and since when.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use crate::evidence::{Act, Mark};
 
 use super::super::case::Case;
 
-/// A stretch of the log in which the DNS servers were the same ones.
+/// A stretch of the log in which the DNS servers stayed the same.
 struct Era {
     /// Its first record: a list of the servers, or the request to replace them.
     since: Mark,
@@ -14,14 +14,14 @@ struct Era {
     names: BTreeSet<String>,
 }
 
-/// The cluster's DNS servers, era by era.
+/// The cluster's DNS servers over time.
 pub(super) struct Servers {
     eras: Vec<Era>,
 }
 
 impl Servers {
-    /// The servers of a run: those that were listed last, or, where none were listed since the last ones were replaced,
-    /// those that were asked.
+    /// The DNS servers of a run: those of the last list, or those that were asked if no list followed their
+    /// replacement.
     pub fn of(case: &Case<'_>) -> Self {
         let listed = case.dns_server_lists().filter_map(|(mark, servers)| {
             let names: BTreeSet<String> = servers.into_iter().map(|server| server.name).collect();
@@ -40,12 +40,12 @@ impl Servers {
         Self { eras: begun.into_iter().zip(ends).map(era).collect() }
     }
 
-    /// The servers that there were at a record.
+    /// The servers at a record.
     pub fn at(&self, seq: u64) -> impl Iterator<Item = &str> {
         self.eras_until(seq).last().into_iter().flat_map(|era| &era.names).map(String::as_str)
     }
 
-    /// When a server that took another one's place was first told of; none of one that there was from the beginning.
+    /// When a server that replaced another one first appeared; `None` for a server that existed from the beginning.
     pub fn new_since(&self, server: &str, seq: u64) -> Option<Mark> {
         let eras = self.eras_until(seq);
         let first = eras.iter().position(|era| era.names.contains(server))?;

@@ -1,4 +1,4 @@
-//! Judging the answers of one moment to one name, from everybody who asked.
+//! Judges the answers to one name at one checkpoint, from every asker.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,16 +16,16 @@ use super::{
     query::{Data, Query, at, list, read},
 };
 
-/// Who asked whom, and how.
+/// Who asked whom, over which transport: namespace, server, transport.
 type Asker<'a> = (&'a str, &'a str, Transport);
 
-/// Everybody's answers, in order.
+/// The answers to each asker, in order.
 type Answers<'a> = BTreeMap<Asker<'a>, Vec<Heard>>;
 
-/// Judges the answers to a name at a moment; the last answer of each asker counts. Of the types of its records those
-/// must have been asked for that the name must have, and at least one.
+/// Judges the answers to a name at a checkpoint; the last answer to each asker counts. Every record type that the name
+/// must have must have been queried, and at least one.
 pub(super) fn settle(zone: &Zone<'_, '_>, asking: &Asking<'_>, query: &Query) -> Judged<Settled> {
-    // Whoever asks mostly gets the same answer: one of them says it all.
+    // All askers usually get the same wrong answer, so one quotation is enough.
     let mut assessment = Assessment::quoting(1);
     let mut settled = Settled { latency_us: None, last: Vec::new() };
     let all: Vec<Answers<'_>> =
@@ -51,7 +51,7 @@ pub(super) fn settle(zone: &Zone<'_, '_>, asking: &Asking<'_>, query: &Query) ->
     assessment.accept(settled)
 }
 
-/// Everybody's answers to a name at a moment, in order.
+/// All answers to a name at a checkpoint, by asker.
 fn answers<'a>(case: &Case<'a>, asking: &Asking<'_>, name: &str, record_type: &str) -> Answers<'a> {
     let mut answers = Answers::new();
     let asked = case.dns_for(asking.checkpoint, name, asking.from, asking.to);
@@ -80,7 +80,7 @@ fn heard(dns: Seen<'_, Dns>) -> Heard {
     Heard { mark: dns.mark, took_us: dns.it.took_us, said }
 }
 
-/// That every server that there was then was asked over both transports from the workload's namespace and from another
+/// Checks that every server of that time was asked over both transports, from the workload's namespace and from another
 /// one.
 fn complete(zone: &Zone<'_, '_>, asking: &Asking<'_>, what: &str, answers: &Answers<'_>) -> Judged<()> {
     let ours = zone.case.subject.namespace.as_str();

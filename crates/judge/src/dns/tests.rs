@@ -1,4 +1,4 @@
-//! Stories of names, told both ways.
+//! Names: right answers and wrong ones.
 
 mod absent;
 mod checkpoints;
@@ -34,12 +34,12 @@ pub(super) fn rcode(rcode: &str) -> DnsAnswer {
     DnsAnswer::Response { rcode: rcode.into(), records: Vec::new() }
 }
 
-/// A history with three pods Ready and the cache off.
+/// A history with three Ready pods and the cache off.
 pub(super) fn three_ready() -> History {
     ready(subject(3))
 }
 
-/// The same of another workload.
+/// A history with the Ready pods of this workload and the cache off.
 pub(super) fn ready(subject: Subject) -> History {
     let mut history = History::with(subject);
     history.pod_names().iter().for_each(|pod| history.starts(pod));
@@ -89,7 +89,7 @@ fn a_server_that_fails_at_last_fails() {
             dns.answer = rcode("SERVFAIL");
         }
     });
-    // It was asked soon after the last change, so it may be only behind.
+    // It was asked soon after the last change, so it may only lag.
     failing.expect(SERVICE, Inconclusive);
     let mut late = three_ready();
     late.pass_ms(5_000);
@@ -129,7 +129,7 @@ fn a_question_at_the_very_end_of_the_budget_may_still_be_answered_wrong() {
         history.pass_ms(after_ms);
         history.asked(&Checkpoint::Deployed, &service(), &[]);
         history.asked_for_service(&Checkpoint::Deployed);
-        // All are sent at once, and answered a millisecond after one another.
+        // All queries are sent at once, and answered a millisecond apart.
         let mut took_us = 0;
         let history = history.edit(|what| {
             if let What::Dns(dns) = what {
@@ -288,7 +288,7 @@ fn an_answer_that_was_late_counts_whatever_came_after_it() {
         let mut history = three_ready();
         history.pass_ms(5_000);
         history.asked(&Checkpoint::Deployed, &service(), &[]);
-        // The next one had been under way for long.
+        // The next query was sent long before its answer.
         history.asked(&Checkpoint::Deployed, &service(), &["10.0.0.1".into()]);
         history.edit(|what| {
             if let What::Dns(dns) = what

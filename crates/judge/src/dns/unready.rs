@@ -1,10 +1,10 @@
-//! A pod that is not Ready has no names, unless its Service publishes them all the same.
+//! A pod that is not Ready has no names, unless its Service publishes unready addresses.
 
-use crate::evidence::{Act, Checkpoint, Evidence, Scenario};
+use crate::evidence::{Act, Checkpoint, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Acted, Case},
         minimum::Need,
@@ -37,8 +37,8 @@ EndpointSlices by hand.",
     judge: unready_pod_leaves_dns,
 };
 
-fn unready_pod_leaves_dns(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn unready_pod_leaves_dns(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let zone = Zone::of(case)?;
         let (begin, end) = case.span(Scenario::Unready);
         let mut holds = case.acts(|act| matches!(act, Act::Hold { .. }));
@@ -54,7 +54,7 @@ fn unready_pod_leaves_dns(evidence: &Evidence) -> Finding {
     })
 }
 
-/// Judges what was answered while a pod was held, and says it for the reason of a pass.
+/// Judges the answers while a pod was held, and returns words for the reason of a pass.
 fn weigh_hold(zone: &Zone<'_, '_>, assessment: &mut Assessment, hold: &Acted<'_>, service: &Query) -> Option<String> {
     let (case, Act::Hold { pod, .. }) = (zone.case, hold.act) else { return None };
     let proved = assessment.check(proved(pod, hold))?;
@@ -73,7 +73,7 @@ fn weigh_hold(zone: &Zone<'_, '_>, assessment: &mut Assessment, hold: &Acted<'_>
     })
 }
 
-/// Judges what was answered to a name while a pod was held, until something else was done.
+/// Judges the answers to a name while a pod was held, until the next act.
 fn weigh_name(
     zone: &Zone<'_, '_>,
     assessment: &mut Assessment,
@@ -99,7 +99,7 @@ fn proved(pod: &str, hold: &Acted<'_>) -> Judged<u64> {
         .ok_or_else(|| Finding::inconclusive(format!("{pod} was to be held (#{asked}) and not seen un-Ready"), [asked]))
 }
 
-/// That the pod was un-Ready, still and already, when the answers that count came.
+/// Checks that each answer that counts came after the proof and while the pod was unready.
 fn while_held(case: &Case<'_>, pod: &str, proved: u64, settled: &Settled) -> Judged<()> {
     let ready = |seq: u64| case.timeline.pod_at(pod, seq).is_none_or(|life| life.ready_at(seq));
     match settled.last.iter().find(|seq| !(proved..).contains(*seq) || ready(**seq)) {

@@ -10,7 +10,7 @@ const MAX_UNAVAILABLE_ON: &str = "a rolling update may take as many pods at once
 pub(super) const MAX_UNAVAILABLE_OFF: &str =
     "a rolling update takes one pod at a time, whatever rollingUpdate.maxUnavailable says";
 
-/// For every topic its lines from the oldest version to the newest: each begins where the one before it ends.
+/// The lines of each topic from the oldest version to the newest: each begins where the one before it ends.
 pub(super) static TABLE: &[Expectation] = &[
     Expectation {
         topic: Topic::PodIndexLabel,

@@ -7,14 +7,14 @@ use crate::evidence::{Act, Applied, Checkpoint, DnsServer, EventType, NodeState,
 use super::{History, Set};
 
 impl History {
-    /// The set changes as the API server tells it; its controller has seen the change at once.
+    /// Changes the set; its controller observes the change at once.
     fn set_changes(&mut self, change: impl FnOnce(&mut Set)) -> u64 {
         change(&mut self.set);
         self.set.generation += 1;
         self.set_seen()
     }
 
-    /// The set as it is now, seen by its controller.
+    /// An event of the set in its current state, observed by its controller.
     pub fn set_seen(&mut self) -> u64 {
         let there = self.pods.iter().filter(|pod| !pod.gone).count();
         let Set { generation, replicas, revision, current } = &self.set;
@@ -34,17 +34,17 @@ impl History {
         self.object(EventType::Deleted, "StatefulSet", json!({"metadata": {"name": self.subject.set, "uid": "set"}}))
     }
 
-    /// The set is asked to have so many pods.
+    /// The set is scaled to this many pods.
     pub fn scaled(&mut self, replicas: u32) -> u64 {
         self.set_changes(|set| set.replicas = replicas)
     }
 
-    /// The set's template changes: its update revision is this one.
+    /// The set's template changes; this is its update revision.
     pub fn template(&mut self, revision: &str) -> u64 {
         self.set_changes(|set| revision.clone_into(&mut set.revision))
     }
 
-    /// New pods below a partition, and those that no update has reached, are made from this revision.
+    /// Creates pods of this revision, such as pods below a partition or pods that are not updated yet.
     pub fn making(&mut self, revision: &str, make: impl FnOnce(&mut Self)) {
         let update = std::mem::replace(&mut self.set.revision, revision.to_owned());
         make(self);
@@ -57,7 +57,7 @@ impl History {
         self.set_seen()
     }
 
-    /// A lost stretch of the pods' history, after which those that are there are listed.
+    /// A gap in the pods' history, followed by a list of the existing pods.
     pub fn lost_and_listed(&mut self) {
         self.gap("Pod");
         for pod in self.pods.clone().into_iter().filter(|pod| !pod.gone) {
@@ -65,7 +65,7 @@ impl History {
         }
     }
 
-    /// A pod's server gets an image that cannot be started.
+    /// A pod's server gets an image that cannot start.
     pub fn held(&mut self, pod: &str) -> Act {
         let act = Act::Hold { pod: pod.to_owned(), uid: self.uid(pod) };
         self.fault(act.clone());
@@ -115,12 +115,12 @@ impl History {
         self.object(EventType::Deleted, "PersistentVolume", json!({"metadata": {"name": volume, "uid": volume}}))
     }
 
-    /// All claims that are there, by name.
+    /// The names of all claims.
     pub fn claim_names(&self) -> Vec<String> {
         self.claims.iter().map(|claim| claim.name.clone()).collect()
     }
 
-    /// The manifests are applied, and the API server tells what it has then.
+    /// The manifests are applied, and the API server returns the objects.
     pub fn applied(&mut self) -> u64 {
         let object = |kind: &str, name: &str, generation| Applied {
             kind: kind.into(),
@@ -135,7 +135,7 @@ impl History {
         self.snapshot(SnapshotOf::Applied, json!(objects))
     }
 
-    /// What becomes of the claims of pods that are scaled away is set.
+    /// Sets what happens to the claims of pods that are scaled away.
     pub fn claim_policy(&mut self, when_scaled: Retention) {
         let act = Act::SetClaimPolicy { when_scaled };
         self.fault(act.clone());
@@ -154,7 +154,7 @@ impl History {
         self.snapshot(SnapshotOf::ApiServer, json!(state))
     }
 
-    /// These DNS servers take the place of those that were asked until now.
+    /// These DNS servers replace the current ones.
     pub fn new_dns_servers(&mut self, names: [&'static str; 2]) -> u64 {
         self.dns_servers = names;
         let servers = names.map(|name| DnsServer {
@@ -165,7 +165,7 @@ impl History {
         self.snapshot(SnapshotOf::DnsServers, json!(servers))
     }
 
-    /// Every server is asked for the SRV records of the Service's ports and gives those of all pods that are Ready.
+    /// Queries every DNS server for the SRV records of the Service's ports; the answers have all Ready pods.
     pub fn asked_for_ports(&mut self, checkpoint: &Checkpoint) {
         let there: Vec<String> = self.subject.pods().filter(|pod| self.address(pod).is_some()).collect();
         for port in self.subject.named_ports.clone() {
@@ -175,7 +175,7 @@ impl History {
         }
     }
 
-    /// Every server is asked for the names of the pods' addresses and gives the stable ones.
+    /// Queries every DNS server for the PTR records of the pods' addresses; the answers have the stable names.
     pub fn asked_for_addresses(&mut self, checkpoint: &Checkpoint) {
         for pod in self.pod_names() {
             let Some(address) = self.address(&pod).and_then(|address| address.parse().ok()) else { continue };
@@ -184,8 +184,8 @@ impl History {
         }
     }
 
-    /// Every pod looks up the name of every pod but itself, in full and short, as its own resolver does. An only pod
-    /// looks up the Service: its own name is in its hosts file.
+    /// Every pod looks up the full and the short name of every other pod with its own resolver. An only pod looks up
+    /// the Service, because its own name is in its hosts file.
     pub fn looked_up(&mut self, checkpoint: &Checkpoint) {
         if let [alone] = &self.pod_names()[..] {
             let service = self.subject.service.clone();

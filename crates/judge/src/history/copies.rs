@@ -1,12 +1,11 @@
-//! Records that are told more than once.
+//! Duplicated records.
 
 use crate::evidence::What;
 
 use super::History;
 
 impl History {
-    /// The same history in which the first record of this kind is preceded by a copy of it, at the same time, that says
-    /// something else.
+    /// Inserts before the first record of this kind a copy with the same time and another content.
     pub fn told_before(self, of: impl Fn(&What) -> bool, otherwise: impl FnOnce(&mut What)) -> Self {
         let first = self.records.iter().find(|record| of(&record.what)).expect("such a record");
         let (mut copy, at_us) = (first.what.clone(), first.at_us);

@@ -1,4 +1,4 @@
-//! What the scenarios do to the workload, and what comes back.
+//! What the scenarios do to the workload, and how it recovers.
 
 use crate::evidence::{Act, Checkpoint, Phase, Question, Retention, Scenario, SqlAnswer};
 
@@ -42,7 +42,7 @@ impl History {
         self.hands_over();
     }
 
-    /// The second pod is held un-Ready, or the only one; meanwhile the first one is deleted without grace.
+    /// The second pod, or the only one, is held unready; meanwhile the first one is deleted without grace.
     pub fn unready_pod(&mut self) {
         self.step(Scenario::Unready, Phase::Begin);
         let alone = self.subject.replicas == 1;
@@ -124,7 +124,7 @@ impl History {
         self.recovered(Scenario::ServerKill);
     }
 
-    /// A pod's server is killed, and its container is started again.
+    /// A pod's server is killed, and its container restarts.
     fn crashes(&mut self, pod: &str) {
         let (before, after) = (Checkpoint::BeforeKill { pod: pod.into() }, Checkpoint::Kill { pod: pod.into() });
         self.write(&before, "mysql-0");
@@ -142,7 +142,7 @@ impl History {
         self.identity(&after, pod);
     }
 
-    /// All pods go at once, and come back in order.
+    /// All pods are deleted at once, and come back in order.
     pub fn together(&mut self) {
         self.step(Scenario::DeleteAll, Phase::Begin);
         self.fault(Act::DeleteAllPods);
@@ -153,7 +153,7 @@ impl History {
         self.recovered(Scenario::DeleteAll);
     }
 
-    /// The set gets one pod more, which joins, and loses it again.
+    /// The set is scaled up by one pod, which joins, and down again.
     pub fn grow(&mut self) {
         self.step(Scenario::Grow, Phase::Begin);
         let all = self.subject.replicas;
@@ -175,7 +175,7 @@ impl History {
         self.recovered(Scenario::Grow);
     }
 
-    /// A new replica catches up with the others, and is asked for all that they are.
+    /// A new replica catches up with the others, and is asked the same questions.
     fn joins(&mut self, checkpoint: &Checkpoint, pod: &str) {
         let replicas: Vec<String> = self.replicas().into_iter().chain([pod.to_owned()]).collect();
         replicas.iter().for_each(|replica| self.barrier(checkpoint, replica));
@@ -207,7 +207,7 @@ impl History {
         self.recovered(Scenario::Drain);
     }
 
-    /// Something is done to a node, or to what the cluster itself runs, of which no pod goes.
+    /// A node, the DNS servers or the API server are disrupted, and no pod is deleted.
     pub fn node_or_service(&mut self, scenario: Scenario) {
         let node = || "worker".to_owned();
         let acts = match scenario {
@@ -222,7 +222,7 @@ impl History {
         self.recovered(scenario);
     }
 
-    /// Something is done that no watch tells of.
+    /// An act that no watch event shows.
     fn at_once(&mut self, act: Act) {
         self.fault(act.clone());
         self.pass_ms(700);
@@ -239,7 +239,7 @@ impl History {
         self.proved_by(act, proof);
     }
 
-    /// The workload has recovered from what a scenario did to it, and all that it holds is asked for.
+    /// The workload has recovered from a scenario, and its whole state is queried.
     fn recovered(&mut self, scenario: Scenario) {
         let checkpoint = Checkpoint::Recovered { scenario };
         self.write(&checkpoint, "mysql-0");
@@ -250,7 +250,7 @@ impl History {
         self.step(scenario, Phase::End);
     }
 
-    /// The template changes for the last pod, then for all; then it is broken and reverted.
+    /// The template changes for the last pod, then for all pods; then it is broken and reverted.
     pub fn roll(&mut self) {
         self.step(Scenario::Roll, Phase::Begin);
         let pods: Vec<String> = self.pod_names().into_iter().rev().collect();
@@ -297,7 +297,7 @@ impl History {
         self.proved(Act::RevertTemplate, proof);
     }
 
-    /// The last pod is scaled away while claims are to go with their pods, and comes back with new ones.
+    /// The last pod is scaled away with its claims, and comes back with new ones.
     pub fn claims(&mut self) {
         self.step(Scenario::Claims, Phase::Begin);
         let (from, to) = (self.subject.replicas, self.subject.replicas - 1);

@@ -1,16 +1,16 @@
-//! Questions to DNS.
+//! DNS queries.
 
 use crate::evidence::{Checkpoint, Dns, DnsAnswer, DnsRecord, Transport, What};
 
 use super::{History, NAMESPACE};
 
 impl History {
-    /// Every server is asked for a name, over both transports from two namespaces, and all give these addresses.
+    /// Queries every server for a name over both transports from two namespaces; all answers have these addresses.
     pub fn asked(&mut self, checkpoint: &Checkpoint, name: &str, addresses: &[String]) {
         self.asked_for(checkpoint, "A", name, addresses);
     }
 
-    /// Every server is asked for a name's records of a type, and all give these.
+    /// Queries every server for a name's records of a type; all answers have this data.
     pub fn asked_for(&mut self, checkpoint: &Checkpoint, record_type: &str, name: &str, data: &[String]) {
         let [one, other] = self.dns_servers;
         for (server, from) in [(one, NAMESPACE), (one, "default"), (other, NAMESPACE), (other, "default")] {
@@ -32,13 +32,13 @@ impl History {
         }
     }
 
-    /// Every server is asked for a pod's name and gives its address, or NXDOMAIN where there is no such pod.
+    /// Queries every server for a pod's name; the answers have its address, or NXDOMAIN if there is no such pod.
     pub fn asked_for_pod(&mut self, checkpoint: &Checkpoint, name: &str) {
         let addresses: Vec<String> = self.address(name).into_iter().collect();
         self.asked(checkpoint, &self.subject.fqdn(name), &addresses);
     }
 
-    /// Every server is asked for the Service and gives the addresses of all pods.
+    /// Queries every server for the Service; the answers have the addresses of all pods.
     pub fn asked_for_service(&mut self, checkpoint: &Checkpoint) {
         let addresses: Vec<String> = self.subject.pods().filter_map(|pod| self.address(&pod)).collect();
         self.asked(checkpoint, &self.subject.service_fqdn(), &addresses);

@@ -1,7 +1,7 @@
-//! Judging a history, and telling it differently.
+//! Judges a history, and derives variants of it.
 
 use crate::{
-    Finding, Verdict,
+    CaseFile, Finding, Verdict,
     evidence::{Checkpoint, Phase, Question, SqlAnswer, What},
     find,
 };
@@ -9,12 +9,12 @@ use crate::{
 use super::History;
 
 impl History {
-    /// What the check with this id finds, by its judge alone: whether its scenarios ended is the catalogue's business.
+    /// The finding of this check's judge alone. Whether its scenarios completed is the catalogue's concern.
     pub fn judge(&self, id: &str) -> Finding {
-        (find(id).expect("a check").judge)(&self.evidence())
+        (find(id).expect("a check").judge)(&CaseFile::of(&self.evidence()).expect("a run"))
     }
 
-    /// Asserts what a check finds, and returns its reason.
+    /// Asserts the verdict of a check, and returns its reason.
     #[track_caller]
     pub fn expect(&self, id: &str, verdict: Verdict) -> String {
         let finding = self.judge(id);
@@ -23,19 +23,19 @@ impl History {
         finding.reason
     }
 
-    /// The same history with every record changed as told.
+    /// Edits every record.
     pub fn edit(mut self, mut edit: impl FnMut(&mut What)) -> Self {
         self.records.iter_mut().for_each(|record| edit(&mut record.what));
         self
     }
 
-    /// The same history without some records.
+    /// Removes some records.
     pub fn without(mut self, mut unwanted: impl FnMut(&What) -> bool) -> Self {
         self.records.retain(|record| !unwanted(&record.what));
         self
     }
 
-    /// The same history in which the step of this name failed instead of ending well.
+    /// Makes the step of this name fail instead of completing.
     pub fn failing(self, step: impl ToString, why: &str) -> Self {
         let step = step.to_string();
         self.edit(|what| match what {
@@ -44,7 +44,7 @@ impl History {
         })
     }
 
-    /// The same history with other answers of a pod to a question; all of them, at whatever moment.
+    /// Replaces all answers of a pod to a question, at every checkpoint.
     pub fn answering(self, pod: &str, question: Question, answer: SqlAnswer) -> Self {
         self.edit(|what| {
             if let What::Sql(sql) = what
@@ -55,7 +55,7 @@ impl History {
         })
     }
 
-    /// The same history with another value in the rows of a pod's answers at the moments chosen.
+    /// Replaces a value in the rows of a pod's answers at the chosen checkpoints.
     pub fn telling(self, pod: &str, at: impl Fn(&Checkpoint) -> bool, column: &str, value: &str) -> Self {
         self.edit(|what| {
             if let What::Sql(sql) = what
@@ -69,7 +69,7 @@ impl History {
         })
     }
 
-    /// The same history with servers of MariaDB: another version, no `server_uuid`, and GTIDs of its form.
+    /// Turns the servers into MariaDB: another version, no `server_uuid`, and GTIDs in MariaDB's format.
     pub fn on_mariadb(self) -> Self {
         self.edit(|what| {
             let What::Sql(sql) = what else { return };
@@ -88,7 +88,7 @@ impl History {
         })
     }
 
-    /// The same history with commits that are to wait for a replica, and did.
+    /// Makes commits wait for a replica: the run asks for it, and every write reports it.
     pub fn with_semi_sync(self) -> Self {
         self.edit(|what| match what {
             What::Run(run) => run.semi_sync = true,
@@ -97,11 +97,11 @@ impl History {
         })
     }
 
-    /// The same history in which more happens just before the first record of this kind.
+    /// Inserts events just before the first record of this kind.
     pub fn preceded(mut self, before: impl Fn(&What) -> bool, happens: impl FnOnce(&mut Self)) -> Self {
         let place = self.records.iter().position(|record| before(&record.what)).expect("such a record");
         let tail = self.records.split_off(place);
-        // What happens then is told of that time, and what came later of its own.
+        // The inserted records get times of that point; later records keep theirs.
         let end_us = self.now_us;
         self.now_us = self.records.last().map_or(0, |last| last.at_us);
         happens(&mut self);
@@ -118,14 +118,14 @@ impl History {
         self
     }
 
-    /// The same history in which a watch lost a stretch just before the first record of this kind.
+    /// Inserts a gap of a watch just before the first record of this kind.
     pub fn lost(self, object_kind: &str, before: impl Fn(&What) -> bool) -> Self {
         self.preceded(before, |history| {
             history.gap(object_kind);
         })
     }
 
-    /// The same history in which a claim of this name is there, bound to this volume, just before a pod's life begins.
+    /// Inserts a claim of this name, bound to this volume, just before a pod's life begins.
     pub fn with_claim_before(self, pod: &str, claim: &str, uid: &str, volume: &str) -> Self {
         let begins = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == pod);
         self.preceded(begins, |history| history.bound(claim, uid, volume))

@@ -1,4 +1,4 @@
-//! The same histories in clusters with other families of addresses.
+//! The same histories in clusters with other address families.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,15 +10,15 @@ use crate::evidence::{
 
 use super::History;
 
-/// The other address of a pod that has this one: `10.0.1.2` and `fd00::1:2`.
+/// The IPv6 address of the pod with this IPv4 address: `fd00::1:2` for `10.0.1.2`.
 pub(in super::super) fn six(address: &str) -> String {
     let [_, _, ordinal, life] = address.parse::<Ipv4Addr>().expect("an address").octets();
     Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, ordinal.into(), life.into()).to_string()
 }
 
 impl History {
-    /// The same history in a cluster whose pods have addresses of these families, in this order, with a Service of those.
-    /// Whoever was asked for addresses is asked for those of each of the Service's families, and of IPv4 anyway.
+    /// Moves the history to a cluster whose pods have addresses of these families, in this order, with a Service of its
+    /// own families. Queries for addresses ask for A and for every family of the Service.
     pub fn in_families(mut self, pods: &[Family], service: &[Family]) -> Self {
         let records = std::mem::take(&mut self.records);
         let (mut places, mut told) = (vec![0], Vec::new());
@@ -74,7 +74,7 @@ fn of_pod(event: &ObjectEvent, pods: &[Family]) -> ObjectEvent {
     event
 }
 
-/// An answer with the addresses of another family, or without any where the Service does not have it.
+/// The answer with the addresses of another family, or with none if the Service does not have it.
 fn answered(dns: &Dns, record_type: &str, given: bool, address: fn(&str) -> String) -> Dns {
     let mut dns = Dns { record_type: record_type.into(), ..dns.clone() };
     if let DnsAnswer::Response { records, .. } = &mut dns.answer {

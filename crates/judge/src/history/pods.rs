@@ -1,4 +1,4 @@
-//! The lives of pods and their claims, as watches tell them.
+//! The lives of pods and their claims, as watch events.
 
 use serde_json::{Value, json};
 
@@ -6,11 +6,11 @@ use crate::evidence::EventType;
 
 use super::{Claim, History, Pod};
 
-/// What a pod is given to go.
+/// The grace period of pods, in seconds.
 const GRACE_S: i64 = 30;
 
 impl History {
-    /// A pod is created; a claim that it needs and that is not there is created and bound. Tells the new UID.
+    /// A pod is created, and each missing claim is created and bound. Returns the new UID.
     pub fn added(&mut self, name: &str) -> String {
         let life = self.pods.iter().filter(|pod| pod.name == name).count() + 1;
         let ordinal = name.rsplit('-').next().unwrap_or_default();
@@ -41,14 +41,14 @@ impl History {
         uid
     }
 
-    /// A claim of this UID is there and bound to this volume.
+    /// A claim with this UID is created and bound to this volume.
     pub fn bound(&mut self, claim: &str, uid: &str, volume: &str) {
         self.object(EventType::Added, "PersistentVolume", json!({"metadata": {"name": volume, "uid": volume}}));
         let object = json!({"metadata": {"name": claim, "uid": uid}, "spec": {"volumeName": volume}});
         self.object(EventType::Added, "PersistentVolumeClaim", object);
     }
 
-    /// A pod becomes Ready; it has an address from then on.
+    /// A pod becomes Ready; from then on it has an address.
     pub fn ready(&mut self, pod: &str) -> u64 {
         self.serves(pod, true);
         let address = format!("10.0.{}", self.uid(pod));
@@ -58,7 +58,7 @@ impl History {
         self.modified(pod, "status", status)
     }
 
-    /// What the kubelet says of a pod's server while it runs: it has been started again as often as was said before.
+    /// The status of a pod's running server, with the restarts so far.
     fn running(&mut self, pod: &str) -> Value {
         let (name, started) = (self.subject.container.clone(), self.clock(0));
         let before = &self.pod(pod).object["status"]["containerStatuses"][0];
@@ -69,7 +69,7 @@ impl History {
         })
     }
 
-    /// A pod's server ends, as the pod's next event will tell.
+    /// A pod's server ends; the pod's next event shows it.
     pub fn server_ends(&mut self, pod: &str, code: i32) {
         let (reason, finished) = (if code == 0 { "Completed" } else { "Error" }, self.clock(0));
         let state = self.pod(pod).object.pointer_mut("/status/containerStatuses/0/state");
@@ -78,7 +78,7 @@ impl History {
         }
     }
 
-    /// A pod's server ends and is started again, as the pod's next event will tell.
+    /// A pod's server ends and restarts; the pod's next event shows it.
     pub fn server_starts_again(&mut self, pod: &str, code: i32) {
         self.server_ends(pod, code);
         let started = self.clock(0);
@@ -88,13 +88,13 @@ impl History {
         server["restartCount"] = json!(server["restartCount"].as_i64().unwrap_or(0) + 1);
     }
 
-    /// The time in so many seconds, as objects have it.
+    /// The time in this many seconds, as objects have it.
     fn clock(&self, in_s: i64) -> String {
         let now_s = self.now_us.cast_signed() / 1_000_000;
         jiff::Timestamp::from_second(1_800_000_000 + now_s + in_s).expect("a time").to_string()
     }
 
-    /// A pod is not Ready any more.
+    /// A pod becomes unready.
     pub fn unready(&mut self, pod: &str) -> u64 {
         self.serves(pod, false);
         let mut status = self.pod(pod).object["status"].clone();
@@ -102,7 +102,7 @@ impl History {
         self.modified(pod, "status", status)
     }
 
-    /// A pod is told to go.
+    /// A pod begins to terminate.
     pub fn deleting(&mut self, pod: &str) -> u64 {
         self.serves(pod, false);
         let deadline = self.clock(GRACE_S);
@@ -144,7 +144,7 @@ impl History {
         self.pod(pod).uid.clone()
     }
 
-    /// The address of a pod that is Ready; none of one that is not, or is not there.
+    /// The address of a pod that DNS lists; `None` if the pod is not listed or does not exist.
     pub(super) fn address(&self, name: &str) -> Option<String> {
         let live = self.pods.iter().rev().find(|pod| pod.name == name && !pod.gone)?;
         let listed = self.subject.publish_not_ready || crate::object::has_condition(&live.object, "Ready");

@@ -1,12 +1,12 @@
-//! Runs of sets whose policies are not the usual ones.
+//! Runs of sets with unusual policies.
 
 use crate::evidence::{Act, EventType, Phase, PodManagement, Scenario, SqlAnswer, Subject, What};
 
 use super::{History, row, subject};
 
 impl History {
-    /// A run of a set whose pods need not wait for one another: they are started, scaled away but for one, and back while
-    /// that one is held. Everything is right.
+    /// A good run of a set with podManagementPolicy Parallel: its pods are started, all but one are scaled away, and
+    /// come back while that one is held.
     pub fn good_in_parallel() -> Self {
         let mut history = Self::deployed_in_parallel();
         history.scaled_down_in_parallel(100);
@@ -25,7 +25,7 @@ impl History {
         history
     }
 
-    /// The same run up to where its pods have been started.
+    /// The same run up to the point at which its pods have started.
     pub fn deployed_in_parallel() -> Self {
         let mut history = Self::begun_in_parallel();
         let pods = history.pod_names();
@@ -44,7 +44,7 @@ impl History {
         history
     }
 
-    /// The set is scaled to one pod; the others are told to go, so many milliseconds after one another.
+    /// The set is scaled to one pod; the others begin to terminate this many milliseconds apart.
     pub fn scaled_down_in_parallel(&mut self, apart_ms: u64) {
         self.step(Scenario::Scale, Phase::Begin);
         let down = Act::Scale { from: self.subject.replicas, to: 1 };
@@ -60,7 +60,7 @@ impl History {
         self.proved(down, gone);
     }
 
-    /// These pods become Ready, one a little after the other, and their servers answer.
+    /// These pods become Ready shortly after one another, and their servers answer.
     pub fn all_ready(&mut self, pods: &[String]) {
         self.pass_ms(1_500);
         for pod in pods {
@@ -70,8 +70,8 @@ impl History {
         }
     }
 
-    /// A run of a set with minReadySeconds in which everything is right: each pod that comes, and each that goes, does so this
-    /// much later.
+    /// A good run of a set with minReadySeconds in which each creation and each deletion of a pod comes this much later
+    /// than usual.
     pub fn good_and_patient(min_ready_seconds: u32, later_ms: u64) -> Self {
         let mut history = Self::good_with(Subject { min_ready_seconds, ..subject(3) });
         let mut shift_us = 0;

@@ -1,4 +1,4 @@
-//! What the cluster and the containers say: it explains, and decides nothing.
+//! What the cluster and the containers say: it explains and decides nothing.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ impl History {
         self.snapshot(SnapshotOf::ContainerLog, serde_json::to_value(log).expect("a log"))
     }
 
-    /// The run disrupts nothing more, since the workload did not come back from a scenario.
+    /// The run stops disrupting because the workload did not recover from a scenario.
     pub fn stops(&mut self, scenario: Scenario, in_vain: &str) -> u64 {
         self.push(What::Note(Note::stops(scenario, in_vain)))
     }

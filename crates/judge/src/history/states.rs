@@ -1,4 +1,4 @@
-//! The state of a cluster in which everything is right, as the pods of a history make it.
+//! The state of a good cluster with the pods of a history.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,15 +17,15 @@ use super::{
 
 /// The node of the control plane.
 pub(in super::super) const CONTROL_PLANE: &str = "control-plane";
-/// The nodes that carry pods of the set.
+/// The nodes that run pods of the set.
 pub(in super::super) const WORKERS: [&str; 2] = ["worker", "worker2"];
 
-/// What of a cluster was upgraded.
+/// Which parts of a cluster were upgraded.
 #[derive(Debug, Clone, Default)]
 pub struct Done {
-    /// Whether the control plane was.
+    /// Whether the control plane was upgraded.
     pub control_plane: bool,
-    /// The nodes whose kubelet was.
+    /// The nodes whose kubelet was upgraded.
     pub kubelets: Vec<String>,
 }
 
@@ -34,12 +34,12 @@ fn version(newer: bool) -> String {
 }
 
 impl History {
-    /// The node that a pod's volume is on: pods of even ordinals are on the first worker.
+    /// The node of a pod's volume: pods with even ordinals are on the first worker.
     pub fn node_of(&self, pod: &str) -> &'static str {
         WORKERS[self.subject.ordinal_of(pod).unwrap_or_default() as usize % 2]
     }
 
-    /// The state now.
+    /// The current state.
     pub fn state(&mut self, stage: Stage, done: &Done) -> State {
         let pods: Vec<PodSummary> = self.pod_names().iter().map(|pod| self.pod_summary(pod)).collect();
         let addresses: BTreeSet<String> = pods.iter().filter_map(|pod| pod.address.clone()).collect();
@@ -146,7 +146,7 @@ impl History {
         }
     }
 
-    /// Every server is asked for every name, over both transports and from two namespaces.
+    /// The answers of every DNS server to every name, over both transports and from two namespaces.
     fn name_answers(&self, pods: &[PodSummary]) -> Vec<NameAnswer> {
         let subject = &self.subject;
         let addresses = || pods.iter().filter_map(|pod| pod.address.clone());
@@ -194,7 +194,7 @@ fn nodes(done: &Done) -> Vec<NodeSummary> {
     [CONTROL_PLANE].iter().chain(&WORKERS).map(|name| node(name)).collect()
 }
 
-/// The control plane: each pod is another one once it was upgraded.
+/// The pods of the control plane: an upgrade replaces each.
 fn components(done: &Done) -> Vec<ComponentSummary> {
     let component = |component: &str| {
         let version = version(done.control_plane);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::History;
 use crate::evidence::{Fault, Record, What};
 
-/// Writes the stored runs of `suites/replay` anew: `cargo test -p steadfast-judge -- --ignored store_the_runs`.
+/// Writes the stored runs of `suites/replay` again: `cargo test -p steadfast-judge -- --ignored store_the_runs`.
 #[test]
 #[ignore = "writes suites/replay"]
 fn store_the_runs() {
@@ -22,7 +22,7 @@ fn store_the_runs() {
     }
 }
 
-/// Records without a hole, and proofs that name what they named: a history may have left some out.
+/// Renumbers records without holes, and proofs with them: a history may have removed records.
 fn numbered(mut records: Vec<Record>) -> Vec<Record> {
     let now: BTreeMap<u64, u64> = records.iter().map(|record| record.seq).zip(1..).collect();
     for record in &mut records {

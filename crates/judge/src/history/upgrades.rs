@@ -1,4 +1,4 @@
-//! Upgrades of the cluster, as the scenario acts them, and as somebody does whom nobody watches.
+//! Upgrades of the cluster: by the scenario, and by somebody else while no run watched.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ use super::{
 const NEW: &str = "v1.37.2";
 
 impl History {
-    /// A run that upgrades its cluster, in which everything is right.
+    /// A good run that upgrades its cluster.
     pub fn upgraded() -> Self {
         let mut history = Self::before_an_upgrade();
         history.step(Scenario::Upgrade, Phase::Begin);
@@ -40,12 +40,13 @@ impl History {
         history
     }
 
-    /// A run around an upgrade that nobody watched. It has a log of its own, into which the state of before was copied.
+    /// A good run around an upgrade that nobody watched. It has a log of its own with a copy of the state before the
+    /// upgrade.
     pub fn around_an_upgrade() -> Self {
         let mut history = Self::before_an_upgrade();
         history.step(Scenario::Upgrade, Phase::Begin);
         history.reads_state(Stage::Nothing, &Done::default());
-        // What happens now is in no log.
+        // No log has what happens from here on.
         let seen = history.records.len();
         for pod in history.pod_names() {
             history.goes(&pod);
@@ -53,7 +54,7 @@ impl History {
         }
         history.pass_ms(600_000);
         history.records.truncate(seen);
-        // Of the pods that were there before this log began it tells nothing.
+        // The new log has no events of the pods from before it began.
         history.records.retain(|record| !matches!(&record.what, What::Object(event) if event.object_kind == "Pod"));
         let kubelets = [CONTROL_PLANE].iter().chain(&WORKERS).map(|node| (*node).to_owned()).collect();
         history.reads_state(Stage::Unseen, &Done { control_plane: true, kubelets });
@@ -79,7 +80,7 @@ impl History {
         history
     }
 
-    /// The state is read, with the replicas at rest.
+    /// The state is read while the replicas have caught up.
     fn reads_state(&mut self, stage: Stage, done: &Done) {
         self.pass_ms(400);
         self.caught_up();
@@ -93,7 +94,7 @@ impl History {
         self.replicas().iter().for_each(|pod| self.barrier(&checkpoint, pod));
     }
 
-    /// The control plane is upgraded; the API server is away meanwhile.
+    /// The control plane is upgraded, and the API server is interrupted.
     fn control_plane_upgraded(&mut self) {
         let act = Act::UpgradeControlPlane { node: CONTROL_PLANE.into(), to: NEW.into() };
         let asked = self.fault(act.clone());
@@ -102,8 +103,8 @@ impl History {
         self.proved(act, asked);
     }
 
-    /// A node is drained, upgraded and taken back: its pods wait for it, because their volumes are there. The set's
-    /// controller makes each anew only after those before it are Ready.
+    /// A node is drained, upgraded and uncordoned. Its pods wait for it, because their volumes are on it, and the
+    /// controller recreates each only after the pods before it are Ready.
     fn node_upgraded(&mut self, node: &str) {
         let on_node = |history: &Self| -> Vec<String> {
             history.pod_names().into_iter().filter(|pod| history.node_of(pod) == node).collect()
@@ -143,14 +144,14 @@ impl History {
         self.snapshot(SnapshotOf::Node, json!(state))
     }
 
-    /// Every check is run on the upgraded cluster, and passes.
+    /// Every check runs on the upgraded cluster and passes.
     fn conformed(&mut self) -> u64 {
         let passes = |id: &str| Conformed { id: id.into(), verdict: "pass".into(), reason: "as it must".into() };
         let all: Vec<Conformed> = CATALOGUE.iter().map(|check| passes(check.id)).collect();
         self.snapshot(SnapshotOf::Conformance, json!(all))
     }
 
-    /// The same history in which the states from this one on, counted from 0, are as told.
+    /// Edits the states from this one on, counted from 0.
     pub fn with_states(self, from: usize, change: impl Fn(&mut State)) -> Self {
         let mut count = 0;
         self.edit(|what| {
@@ -167,7 +168,7 @@ impl History {
         })
     }
 
-    /// The same history in which a check concluded something else on the upgraded cluster.
+    /// Replaces the verdict of a check on the upgraded cluster.
     pub fn with_verdict(self, id: &str, verdict: &str, reason: &str) -> Self {
         self.edit(|what| {
             let What::Snapshot(snapshot) = what else { return };

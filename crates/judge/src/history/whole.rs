@@ -1,4 +1,4 @@
-//! A whole run in which everything is right.
+//! A whole good run.
 
 use serde_json::json;
 
@@ -23,24 +23,24 @@ pub(super) const COREFILE: &str = "\
 ";
 
 impl History {
-    /// A run in which everything is right.
+    /// A good run.
     pub fn good() -> Self {
         Self::good_of(3)
     }
 
-    /// A run of this many pods in which everything is right.
+    /// A good run of this many pods.
     pub fn good_of(replicas: u32) -> Self {
         Self::good_with(subject(replicas))
     }
 
-    /// A run of this workload in which everything is right.
+    /// A good run of this workload.
     pub fn good_with(subject: Subject) -> Self {
         let mut history = Self::started(subject);
         history.finish();
         history
     }
 
-    /// A run of this many pods that must not act some scenarios, and in which everything is right.
+    /// A good run of this many pods that leaves out some scenarios.
     pub fn good_without(replicas: u32, left_out: Vec<LeftOut>) -> Self {
         let mut history = Self::started(subject(replicas));
         history.described(|run| run.left_out.clone_from(&left_out));
@@ -48,7 +48,7 @@ impl History {
         history
     }
 
-    /// A run in which every pod is deleted, and the primary's server killed, and that again, and everything is right.
+    /// A good run in which every pod is deleted and the primary's server killed, twice.
     pub fn good_twice() -> Self {
         let mut history = Self::started(subject(3));
         history.deployed();
@@ -61,7 +61,7 @@ impl History {
         history
     }
 
-    /// A run in which every pod of this workload was started, one after the other.
+    /// A run in which every pod of this workload started, one after the other.
     pub(super) fn started(subject: Subject) -> Self {
         let mut history = Self::in_its_own_cluster(subject);
         history.step(Scenario::Deploy, Phase::Begin);
@@ -72,7 +72,7 @@ impl History {
         history
     }
 
-    /// A run of a set that creates its pods all at once, and else does everything right.
+    /// A run of a set that wrongly creates its pods all at once and is good otherwise.
     pub fn parallel() -> Self {
         let mut history = Self::in_its_own_cluster(subject(3));
         history.step(Scenario::Deploy, Phase::Begin);
@@ -90,7 +90,7 @@ impl History {
         history
     }
 
-    /// A run that made a cluster for itself and has just started.
+    /// A run that made its own cluster and has just started.
     fn in_its_own_cluster(subject: Subject) -> Self {
         let mut history = Self::nothing_yet(subject);
         history.run_step("create the cluster", Phase::Begin);
@@ -112,7 +112,7 @@ impl History {
         self.pinged(pod, SqlAnswer::Rows(vec![row([("ping", "1")])]));
     }
 
-    /// A pod goes.
+    /// A pod terminates and is gone.
     pub fn goes(&mut self, pod: &str) -> u64 {
         self.deleting(pod);
         self.pass_ms(800);
@@ -120,7 +120,7 @@ impl History {
         self.deleted(pod)
     }
 
-    /// All that comes after the pods' first start.
+    /// Everything after the first start of the pods.
     fn finish(&mut self) {
         self.finish_without(|_| false);
     }
@@ -154,7 +154,7 @@ impl History {
         }
     }
 
-    /// The run is to act only these scenarios.
+    /// Limits the run to these scenarios.
     pub(super) fn acts(&mut self, wanted: impl Fn(Scenario) -> bool) {
         self.described(|run| run.scenarios.retain(|scenario| wanted(*scenario)));
     }
@@ -186,7 +186,7 @@ impl History {
         self.snapshot(SnapshotOf::LeftoverResources, json!([]));
     }
 
-    /// The pods that are there, highest ordinal first.
+    /// The existing pods, highest ordinal first.
     fn there(&mut self) -> Vec<String> {
         let there = |pod: &String| self.pods.iter().any(|it| it.name == *pod && !it.gone);
         let mut pods: Vec<String> = self.subject.pods().filter(there).collect();
@@ -264,7 +264,7 @@ impl History {
         self.step(Scenario::Replicate, Phase::End);
     }
 
-    /// The replicas catch up, and all that the servers hold is asked for.
+    /// The replicas catch up, and the contents of all servers are queried.
     pub fn compared(&mut self, checkpoint: &Checkpoint) {
         self.replicas().iter().for_each(|pod| self.barrier(checkpoint, pod));
         self.pod_names().iter().for_each(|pod| self.holds(checkpoint, pod));
@@ -274,7 +274,7 @@ impl History {
         }
     }
 
-    /// All that a server holds is asked for.
+    /// The contents of a server are queried.
     pub fn holds(&mut self, checkpoint: &Checkpoint, pod: &str) {
         let set = self.gtids();
         self.sql_row(checkpoint, pod, Question::GtidExecuted, [("gtid_executed", &set)]);

@@ -1,32 +1,32 @@
-//! The ledger that the witness keeps: a write every half second, whatever is done to the workload.
+//! The ledger that the witness keeps: a write every half second, whatever happens to the workload.
 
 use crate::evidence::{Act, Checkpoint, Entries, Entry, Lag, Phase, Question, Scenario, SqlAnswer, What, WriteOutcome};
 use crate::mysql::intervals::Intervals;
 
 use super::{History, row};
 
-/// What the witness's clock is ahead of the log's.
+/// How far the witness's clock is ahead of the log's.
 const AHEAD_US: u64 = 5_000_000;
 const EVERY_US: u64 = 500_000;
-/// From sending a write to its acknowledgement.
+/// The time from sending a write to its acknowledgement.
 const TOOK_US: u64 = 4_000;
-/// For how long nothing is done to the workload in the end.
+/// How long the workload is left alone at the end.
 const REST_MS: u64 = 15_000;
 
-/// What the witness has written.
+/// The witness's writes.
 #[derive(Clone, Default)]
 pub(super) struct Witness {
-    /// When it will write next; never before the ledger is started.
+    /// When it writes next; `None` while the ledger is not running.
     next_us: Option<u64>,
     written: u64,
     /// The writes that are in the table.
     there: Intervals,
-    /// When each pod's server began and ceased to serve.
+    /// When each pod's server began and stopped to serve.
     serving: Vec<(String, u64, bool)>,
 }
 
 impl Witness {
-    /// A pod's server begins or ceases to serve.
+    /// A pod's server begins or stops to serve.
     pub fn sees(&mut self, pod: &str, at_us: u64, serves: bool) {
         self.serving.push((pod.to_owned(), at_us, serves));
     }
@@ -38,7 +38,7 @@ impl Witness {
 }
 
 impl History {
-    /// The witness begins to write.
+    /// The ledger starts.
     pub fn ledger_starts(&mut self) {
         let act = Act::StartLedger { writers: 1, per_second: 2 };
         let asked = self.fault(act.clone());
@@ -46,7 +46,7 @@ impl History {
         self.proved(act, asked);
     }
 
-    /// The witness hands over what it wrote since it last did. The first write of those that nobody answers was taken
+    /// The witness hands over its writes since the last time. The first of several unanswered writes is in the table
     /// all the same.
     pub fn hands_over(&mut self) {
         let Some(mut next_us) = self.witness.next_us else { return };

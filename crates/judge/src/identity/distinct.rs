@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Checkpoint, Evidence, Question, Scenario, Sql};
+use crate::evidence::{Checkpoint, Question, Scenario, Sql};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, judged},
         case::{Case, Seen, doubt, unasked},
         minimum::Need,
@@ -30,8 +30,8 @@ Usually wrong: one --server-id for all pods in the template, or an auto.cnf that
     judge: server_ids_are_distinct,
 };
 
-fn server_ids_are_distinct(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn server_ids_are_distinct(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         if case.subject.replicas < 2 {
             return Err(Finding::skipped("the set has one pod: there is nothing to tell apart"));
         }
@@ -48,7 +48,7 @@ fn server_ids_are_distinct(evidence: &Evidence) -> Finding {
             }
             find_clashes(case, assessment, column, &told);
             assessment.cite(told.iter().map(|told| told.answer.mark.seq));
-            // Of each pod what it said first.
+            // The first value of each pod.
             let mut first = BTreeMap::new();
             for told in &told {
                 first.entry(case.subject.ordinal_of(&told.answer.pod)).or_insert(told.value);
@@ -59,13 +59,13 @@ fn server_ids_are_distinct(evidence: &Evidence) -> Finding {
     })
 }
 
-/// What a server said of itself.
+/// A server's own value of a column.
 struct Told<'a> {
     answer: Seen<'a, Sql>,
     value: &'a str,
 }
 
-/// What all servers said of themselves, whenever they were asked, in order.
+/// All servers' values of a column in all their answers, in order.
 fn told<'a>(case: &Case<'a>, assessment: &mut Assessment, answers: &[Seen<'a, Sql>], column: &str) -> Vec<Told<'a>> {
     let mut all = Vec::new();
     for answer in answers.iter().copied().filter(|answer| !lacks(answer, column)) {
@@ -78,7 +78,7 @@ fn told<'a>(case: &Case<'a>, assessment: &mut Assessment, answers: &[Seen<'a, Sq
     all
 }
 
-/// Objects to every two servers that said the same while both were there; once, however often they are asked.
+/// Rejects every two servers that had the same value at the same time; once, however often they are asked.
 fn find_clashes(case: &Case<'_>, assessment: &mut Assessment, column: &str, told: &[Told<'_>]) {
     let (mut current, mut known) = (BTreeMap::<&str, &Told<'_>>::new(), BTreeSet::new());
     for new in told {
@@ -94,7 +94,7 @@ fn find_clashes(case: &Case<'_>, assessment: &mut Assessment, column: &str, told
     }
 }
 
-/// Whether two pods said the same, and the first was still there when the second said it.
+/// Whether two pods have the same value, and the first still existed when the second reported it.
 fn clash(case: &Case<'_>, old: &Told<'_>, new: &Told<'_>) -> bool {
     let lives = case.timeline.pod_by_uid(&old.answer.uid).is_some_and(|life| life.alive_at(new.answer.mark.seq));
     old.value == new.value && (lives || old.answer.checkpoint == new.answer.checkpoint)

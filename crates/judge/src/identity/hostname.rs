@@ -1,14 +1,12 @@
-//! What a pod's container and server call themselves.
+//! The names that a pod's container and server report.
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{
-    Checkpoint, Evidence, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, PodLife, Question, Scenario, Sql,
-};
+use crate::evidence::{Checkpoint, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, PodLife, Question, Scenario, Sql};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, Seen, doubt, unasked},
         minimum::{FULL_HOSTNAME, HOSTNAME, Need},
@@ -36,8 +34,8 @@ is not the name of the Service.",
     judge: hostname_is_pod_name,
 };
 
-fn hostname_is_pod_name(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn hostname_is_pod_name(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let (execs, servers) = (outputs(case, &[HOSTNAME, FULL_HOSTNAME]), identities(case));
         let mut sources = BTreeSet::new();
         for exec in &execs {
@@ -72,8 +70,8 @@ fn hostname_is_pod_name(evidence: &Evidence) -> Finding {
     })
 }
 
-/// What tells a name in the place of a command whose program the container does not have: the command that was run
-/// instead, or where it has no program for that either, the command itself, for which its server has spoken.
+/// Replaces a command whose program the container lacks: by the command that was run instead, or, if the container has
+/// no program for that either, by the command itself if its server answered.
 fn in_its_place<'a>(case: &Case<'a>, exec: Seen<'a, Exec>, servers: &[Seen<'a, Sql>]) -> Judged<Seen<'a, Exec>> {
     let instead = if exec.argv == HOSTNAME { KERNEL_HOSTNAME } else { HOSTS };
     let mut others = outputs(case, &[instead]).into_iter();
@@ -97,7 +95,7 @@ fn same_name(a: &str, b: &str) -> bool {
     a.trim().trim_end_matches('.').eq_ignore_ascii_case(b.trim_end_matches('.'))
 }
 
-/// The first name in the first line of a hosts file that has this name: what `hostname -f` makes of it.
+/// The first name in the first line of a hosts file that contains this name: `hostname -f` prints it.
 fn canonical<'a>(hosts: &'a str, name: &str) -> &'a str {
     let lines = hosts.lines().map(|line| line.split('#').next().unwrap_or_default());
     let names = lines.map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>());
@@ -138,7 +136,7 @@ fn server_is_named(case: &Case<'_>, identity: Seen<'_, Sql>) -> Judged<u64> {
     Err(Finding::fail(format!("@@hostname of {pod} is `{name}` (#{seq})"), [seq]))
 }
 
-/// That a pod had its name for a label as long as it was seen: its container may have read any other.
+/// Checks that the pod's name label always had its name: its container may have read any other value.
 fn labelled(life: &PodLife) -> Judged<()> {
     let label = "statefulset.kubernetes.io/pod-name";
     let wrong = life.labels.iter().find(|change| change.value.get(label) != Some(&life.name));

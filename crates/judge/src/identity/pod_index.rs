@@ -1,9 +1,9 @@
-//! The label that tells a pod its ordinal.
+//! The label that holds a pod's ordinal.
 
-use crate::evidence::{Evidence, PodLife, Scenario};
+use crate::evidence::{PodLife, Scenario};
 
 use super::super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Judged, judged},
     expectation,
     words::short,
@@ -28,8 +28,8 @@ a controller manager with the feature gate off.",
     judge: pod_index_label_matches,
 };
 
-fn pod_index_label_matches(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn pod_index_label_matches(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let ruling = expectation::pod_index_label(case.run);
         if !ruling.holds {
             return Err(Finding::skipped(format!("no pod has the label {LABEL} yet: {}", ruling.why)));
@@ -50,7 +50,8 @@ fn pod_index_label_matches(evidence: &Evidence) -> Finding {
     })
 }
 
-/// The record that shows a pod whose label is its ordinal, and stays it: its container may have read any other.
+/// Checks that a pod's label always is its ordinal, because its container may have read any other value. Returns the
+/// record that shows the pod.
 fn matches(life: &PodLife, ordinal: Option<&str>, why: &str) -> Judged<u64> {
     let wrong = life.labels.iter().find(|change| change.value.get(LABEL).map(String::as_str) != ordinal);
     let Some(wrong) = wrong else { return Ok(life.added.seq) };
@@ -74,7 +75,7 @@ mod tests {
 
     const INDEX: &str = "identity::pod_index_label_matches";
 
-    /// A good run on this version, with another label on the last pod's second life; none where it is null.
+    /// A good run on this version with another label on the last pod's second life; a null label is removed.
     fn labelled(kubernetes: &str, label: serde_json::Value) -> History {
         History::good().edit(|what| match what {
             What::Run(run) => run.kubernetes = kubernetes.to_owned(),

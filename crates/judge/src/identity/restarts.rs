@@ -1,11 +1,11 @@
-//! Whether containers run on where nobody disrupts them.
+//! Whether containers keep running unless the harness disrupts them.
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::evidence::{Act, Evidence, Fault, Mark, PodLife, Scenario};
+use crate::evidence::{Act, Fault, Mark, PodLife, Scenario};
 
 use super::super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Judged, judged},
     case::{Case, Exit, Scenes, Seen, containers},
     words::{short, some_of},
@@ -31,8 +31,8 @@ there.",
     judge: containers_restart_only_when_disrupted,
 };
 
-fn containers_restart_only_when_disrupted(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn containers_restart_only_when_disrupted(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let scenes = case.scenes();
         let seen = Restarts::of(case, &scenes);
         for pod in case.subject.pods().filter(|pod| !seen.pods.contains(pod.as_str())) {
@@ -55,19 +55,19 @@ fn containers_restart_only_when_disrupted(evidence: &Evidence) -> Finding {
     })
 }
 
-/// What the harness did that makes containers start again.
+/// An act of the harness that makes containers restart.
 pub(super) struct Cause<'a> {
     pub act: &'a Act,
-    /// When it was asked for.
+    /// The record of the request.
     asked: u64,
     /// The last record of its scenario.
     until: u64,
-    /// How many starts it explains: all that are on a node, or one of a server.
+    /// How many more restarts it explains: any number on a node, one of a server.
     left: u32,
 }
 
 impl<'a> Cause<'a> {
-    /// All that was done, in order.
+    /// All requested acts, in order.
     pub fn all(case: &Case<'a>, scenes: &Scenes) -> Vec<Self> {
         let asked = case.faults().filter(|fault| fault.it.proof.is_none());
         let cause = |fault: Seen<'a, Fault>| {
@@ -78,12 +78,12 @@ impl<'a> Cause<'a> {
         asked.map(cause).collect()
     }
 
-    /// Whether its scenario was acted, with it, at some time of a stretch.
+    /// Whether the time from the act to the end of its scenario overlaps a stretch.
     fn spans(&self, from: u64, to: u64) -> bool {
         self.asked <= to && from <= self.until
     }
 
-    /// Whether the node of a pod was disturbed by it at some time of a stretch.
+    /// Whether the act disturbed a pod's node during a stretch.
     pub fn disturbs(&self, life: &PodLife, from: u64, to: u64) -> bool {
         self.spans(from, to) && disturbed(self.act).is_some_and(|node| life.node.as_deref() == Some(node))
     }
@@ -99,7 +99,7 @@ impl<'a> Cause<'a> {
     }
 }
 
-/// The node on which an act spares no container.
+/// The node on which an act disturbs every container.
 fn disturbed(act: &Act) -> Option<&str> {
     match act {
         Act::PauseNode { node }
@@ -112,19 +112,19 @@ fn disturbed(act: &Act) -> Option<&str> {
     }
 }
 
-/// A container that was started again.
+/// A container that restarted.
 pub(super) struct Restart<'a> {
     pub life: &'a PodLife,
     pub container: &'a str,
-    /// The event that shows it.
+    /// The event that shows the restart.
     pub mark: Mark,
-    /// The last event that does not.
+    /// The last event before it.
     since: u64,
-    /// How often it was started again, by the event before and by this one.
+    /// The restart counts of the event before and of this one.
     counts: [i64; 2],
-    /// How it had ended before.
+    /// How the container ended before.
     pub before: Option<Exit<'a>>,
-    /// What the harness did to have it start again, where that explains every start.
+    /// The act that explains all its restarts, if one does.
     pub cause: Option<&'a Act>,
 }
 
@@ -147,12 +147,12 @@ impl Restart<'_> {
     }
 }
 
-/// All containers that were started again.
+/// All containers that restarted.
 pub(super) struct Restarts<'a> {
     pub all: Vec<Restart<'a>>,
-    /// The names of the pods that the kubelet told of the containers of.
+    /// The pods with container statuses.
     pods: BTreeSet<&'a str>,
-    /// The first event in which it did.
+    /// The first event with a container status.
     first: Option<u64>,
 }
 
@@ -164,11 +164,11 @@ impl<'a> Restarts<'a> {
             for container in containers(event.it) {
                 seen.pods.insert(&life.name);
                 seen.first.get_or_insert(event.mark.seq);
-                // Who was there before the watch has started as often as it says.
+                // A pod from before the watch may have restarted before: its first count is the baseline.
                 let not_seen = if life.seen_created { 0 } else { container.restarts };
                 let key = (life.uid.as_str(), container.name);
                 let (before, since) = known.get(&key).copied().unwrap_or((not_seen, life.added.seq));
-                // A count never falls: a lower one is older, from a watch that tells again what it had told.
+                // A count never falls: a lower one is an older state, from a watch that repeats itself.
                 known.insert(key, (container.restarts.max(before), event.mark.seq));
                 if container.restarts <= before {
                     continue;
@@ -189,7 +189,7 @@ impl<'a> Restarts<'a> {
     }
 }
 
-/// What explains so many starts of a container at once. What explains them, explains no others.
+/// The act that explains this many restarts of a container at once, if any. Each restart uses up an act's allowance.
 fn cause<'a>(
     case: &Case<'a>,
     causes: &mut [Cause<'a>],

@@ -1,15 +1,15 @@
-//! Whether servers that are told to stop do so.
+//! Whether servers stop when they are told to.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    evidence::{Act, Evidence, Mark, ObjectEvent, PodLife, Scenario},
+    evidence::{Act, Mark, ObjectEvent, PodLife, Scenario},
     object::{has_condition, number, text},
 };
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, Exit, Scenes, Seen, containers, out_of_time, seconds_of},
         minimum::Need,
@@ -18,10 +18,10 @@ use super::{
     restarts::{Cause, Restarts},
 };
 
-/// What a kubelet adds to a grace period, and what is lost where times are whole seconds.
+/// What a kubelet adds to a grace period, and what whole seconds lose, in seconds.
 const ROUNDING_S: i64 = 3;
 
-/// How late a kubelet that is busy may hear of a deletion, and the recorder of an end.
+/// How late a busy kubelet may learn of a deletion, and the recorder of an end, in microseconds.
 const LATE_US: u64 = 60_000_000;
 
 pub(in super::super) const SERVERS_STOP_WITHIN_THEIR_GRACE: Check = Check {
@@ -43,11 +43,11 @@ whole grace period); terminationGracePeriodSeconds too short for the buffer pool
     judge: servers_stop_within_their_grace,
 };
 
-fn servers_stop_within_their_grace(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn servers_stop_within_their_grace(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let scenes = case.scenes();
         let causes = Cause::all(case, &scenes);
-        // Of each pod how often its server was seen to end, and how long that took at most.
+        // For each pod, how long each observed end of its server took.
         let mut ended: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
         for stop in stops(case) {
             let until = stop.until(case);
@@ -83,28 +83,28 @@ fn servers_stop_within_their_grace(evidence: &Evidence) -> Finding {
 /// A server that was told to stop with its pod.
 struct Stop<'a> {
     life: &'a PodLife,
-    /// The event that shows it.
+    /// The event that shows the deletion.
     told: Mark,
     grace_s: i64,
-    /// When the grace period was to be over by the API server's clock, in seconds since 1970.
+    /// The end of the grace period by the API server's clock, in seconds since 1970.
     deadline_s: Option<i64>,
     end: Option<(Mark, Exit<'a>)>,
 }
 
 impl<'a> Stop<'a> {
-    /// How long the end is waited for.
+    /// How long the end may take, in microseconds.
     fn patience_us(&self) -> u64 {
         let grace_s = u64::try_from(self.grace_s).unwrap_or_default();
         grace_s.saturating_mul(1_000_000).saturating_add(LATE_US)
     }
 
-    /// The record with which it is known how it ended, or that it did not: what happens later explains nothing.
+    /// The record by which it is known how the server ended, or that it did not: later acts explain nothing.
     fn until(&self, case: &Case<'a>) -> u64 {
         let ends = [self.end.map(|(mark, _)| mark), self.life.deleted].into_iter().flatten().map(|mark| mark.seq);
         ends.min().unwrap_or_else(|| case.last_at(self.told.at_us.saturating_add(self.patience_us())))
     }
 
-    /// Where the server's end was seen, that it was a good one.
+    /// Judges the server's end; `None` if no end was seen or is due.
     fn judged(&self, case: &Case<'a>, scenes: &Scenes) -> Judged<Option<Mark>> {
         let (told, grace_s) = (self.told, self.grace_s);
         let (pod, when) = (&self.life.name, scenes.words(told.seq));
@@ -125,7 +125,8 @@ impl<'a> Stop<'a> {
         };
         let records = [told.seq, mark.seq];
         if exit.code != 0 && self.had_ended() {
-            // Who had ended before would not have been told to stop: the times do not count.
+            // A server that had ended before was not told to stop. A wall clock jumped, so the times do not decide
+            // that.
             let doubt = case.clocks.wall_jump(self.life.added.at_us, mark.at_us);
             return Err(out_of_time(
                 &format!("whether {whose} had ended with {exit} before it was told to"),
@@ -161,11 +162,11 @@ impl<'a> Stop<'a> {
 /// What is known of one pod while its events are read.
 #[derive(Default)]
 struct Track<'a> {
-    /// Whether its server runs and was Ready since it had started.
+    /// Whether its server is running and was Ready since it started.
     serves: bool,
-    /// How often its server's container was started again.
+    /// The restart count of its server's container.
     restarts: i64,
-    /// Whether the pod was told to go.
+    /// Whether the pod is terminating.
     going: bool,
     stop: Option<Stop<'a>>,
 }
@@ -177,7 +178,7 @@ fn stops<'a>(case: &Case<'a>) -> impl Iterator<Item = Stop<'a>> {
         tracks.entry(&life.uid).or_default().observe(life, event, &case.subject.container);
     }
     let mut stops: Vec<Stop<'a>> = tracks.into_values().filter_map(|track| track.stop).collect();
-    // Two clocks on walls say that it had, and that only where neither jumped meanwhile.
+    // `had_ended` compares two wall clocks, so it only counts if neither jumped meanwhile.
     let jumped = |stop: &Stop<'_>| {
         let end = stop.end.map_or(stop.told, |(mark, _)| mark);
         case.clocks.wall_jump(stop.life.added.at_us, end.at_us).is_some()
@@ -201,7 +202,7 @@ impl<'a> Track<'a> {
             }
         }
         let Some(server) = server else { return };
-        // Whose grace period is cut short is killed without having had it.
+        // A pod whose grace period is shortened is killed before the first one is over.
         let grace_s = number(object, "/metadata/deletionGracePeriodSeconds");
         self.stop = self.stop.take().filter(|stop| !server.runs || stop.grace_s <= grace_s);
         if let Some(stop) = &mut self.stop {

@@ -1,12 +1,12 @@
-//! What a pod keeps when it comes back, whoever made it go.
+//! What a pod keeps when it comes back, whatever deleted it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::evidence::{Evidence, Question, Scenario, Sql};
+use crate::evidence::{Question, Scenario, Sql};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, Return, Scenes, Seen, doubt, renewals},
         minimum::Need,
@@ -34,8 +34,8 @@ another path); something deletes claims; or server_id does not come from the ord
     judge: identity_survives_restart,
 };
 
-fn identity_survives_restart(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn identity_survives_restart(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let deleted = case.weigh_deletions(assessment, |deletion| Ok((deletion.proved, case.successor(deletion)?)));
         assessment.cite(deleted.iter().map(|(proved, _)| proved.seq));
         let (scenes, returns) = (case.scenes(), case.returns());
@@ -51,7 +51,7 @@ fn identity_survives_restart(evidence: &Evidence) -> Finding {
     })
 }
 
-/// The pods, each with how often one of its name came back, and which of them were to lose their claims.
+/// The pods, each with how often it came back, and how often it came back without its claims.
 fn whom(returns: &[Return<'_>]) -> String {
     let mut back: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for it in returns {
@@ -65,7 +65,8 @@ fn whom(returns: &[Return<'_>]) -> String {
     }))
 }
 
-/// That a pod has the claims of the one before it, by UID, and these their volumes. The record that shows the pod.
+/// Checks that a pod has the claims of its predecessor, by UID, and these their volumes. Returns the record that shows
+/// the pod.
 fn same_claims(case: &Case<'_>, scenes: &Scenes, it: &Return<'_>) -> Judged<u64> {
     let (pod, added) = (&it.new.name, it.new.added.seq);
     let marks = [it.old.added.seq, added];
@@ -96,7 +97,7 @@ fn same_claims(case: &Case<'_>, scenes: &Scenes, it: &Return<'_>) -> Judged<u64>
     Ok(added)
 }
 
-/// Compares all that each server said of itself with what it said before.
+/// Compares each server's identity with what the servers before it reported.
 fn same_servers<'a>(case: &Case<'a>, assessment: &mut Assessment, renewals: &HashMap<&str, usize>) {
     let mut known: HashMap<(&str, &str), (Seen<'a, Sql>, usize)> = HashMap::new();
     for answer in identities(case) {
@@ -106,7 +107,7 @@ fn same_servers<'a>(case: &Case<'a>, assessment: &mut Assessment, renewals: &Has
         let renewals = renewals.get(life.uid.as_str()).copied().unwrap_or(0);
         for column in ["server_id", "server_uuid"].into_iter().filter(|column| !lacks(&answer, column)) {
             let before = known.insert((answer.it.pod.as_str(), column), (answer, renewals));
-            // The server_uuid is on the claim.
+            // The server_uuid is stored on the claim.
             let before = before.filter(|(_, then)| column == "server_id" || *then == renewals);
             let same = match before {
                 Some((before, _)) => same_value(column, before, answer),

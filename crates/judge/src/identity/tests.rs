@@ -1,4 +1,4 @@
-//! Stories of identity, told both ways.
+//! Identity: right and wrong.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -18,7 +18,7 @@ const HOSTNAME: &str = "identity::hostname_is_pod_name";
 const SURVIVES: &str = "identity::identity_survives_restart";
 const DISTINCT: &str = "identity::server_ids_are_distinct";
 
-/// A good run in which a command in a pod came to something else.
+/// A good run in which a command in a pod had another result.
 fn printing(pod: &str, argv: &[&str], answer: ExecAnswer) -> History {
     History::good().edit(|what| {
         if let What::Exec(exec) = what

@@ -1,4 +1,4 @@
-//! What servers and containers said of themselves, whenever they were asked.
+//! What servers and containers reported of themselves, at any checkpoint.
 
 use std::{collections::HashMap, hash::Hash};
 
@@ -11,20 +11,20 @@ use super::super::{
     words::short,
 };
 
-/// What servers answered when they were asked who they are, in order.
+/// The servers' answers to [`Question::Identity`], in order.
 pub(super) fn identities<'a>(case: &Case<'a>) -> Vec<Seen<'a, Sql>> {
     let all = case.sql().filter(|sql| sql.question == Question::Identity).collect();
     last_words(all, |sql| (&sql.pod, ""), |sql| &sql.checkpoint, |sql| sql.rows().is_ok())
 }
 
-/// What these commands came to in containers, in order.
+/// The results of these commands in containers, in order.
 pub(super) fn outputs<'a>(case: &Case<'a>, commands: &[&[&str]]) -> Vec<Seen<'a, Exec>> {
     let all = case.execs().filter(|exec| commands.iter().any(|argv| exec.argv == *argv)).collect();
     let worked = |exec: &Seen<'a, Exec>| matches!(exec.answer, ExecAnswer::Exited { code: 0, .. });
     last_words(all, |exec| (&exec.pod, exec.argv.last().map_or("", String::as_str)), |exec| &exec.checkpoint, worked)
 }
 
-/// These answers without those that came to nothing and were followed by another one to the same at the same moment.
+/// The answers without those that failed and were followed by another one to the same question at the same checkpoint.
 fn last_words<'a, T, K: Hash + Eq>(
     all: Vec<Seen<'a, T>>,
     whom: impl Fn(&'a T) -> K,
@@ -44,7 +44,7 @@ fn last_words<'a, T, K: Hash + Eq>(
     kept
 }
 
-/// The pod that gave an answer; it must have been there when it was asked.
+/// The pod that gave an answer; inconclusive if it did not exist when it was asked.
 pub(super) fn teller<'a>(case: &Case<'a>, pod: &str, uid: &str, took_us: u64, mark: Mark) -> Judged<&'a PodLife> {
     case.asked_pod(pod, uid, took_us, mark).ok_or_else(|| {
         let which = if uid.is_empty() { "no pod" } else { "another pod" };

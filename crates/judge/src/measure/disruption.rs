@@ -1,4 +1,4 @@
-//! Disruptions, from their first act to the recovery.
+//! Disruptions, from the first act to the recovery.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -9,25 +9,25 @@ use super::{
     Outage, Outcomes, Percentiles,
 };
 
-/// A disruption and what came of it.
+/// A disruption and its consequences.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Disruption {
-    /// The scenario that it belongs to; none where it was done outside of all.
+    /// The scenario that it belongs to; `None` for acts outside of all scenarios.
     pub scenario: Option<Scenario>,
     /// Its acts, in order.
     pub acts: Vec<Part>,
-    /// The record up to which it lasted: the recovery, or the scenario's end, or the log's.
+    /// The record that ends it: the recovery, or else the end of the scenario or the log.
     pub until: Mark,
-    /// When the last of the set's pods became Ready again; nothing where one is not, or none had ceased to be.
+    /// When the last of the set's pods became Ready again; `None` if a pod is not Ready, or if none became Ready in it.
     pub ready: Option<Mark>,
-    /// When the last replica had reached a barrier that was asked for after the last act.
+    /// When the last replica reached a barrier that was asked for after the last act.
     pub recovered: Option<Mark>,
-    /// Since when the workload was at rest: every replica had reached a barrier that was asked for after the recovery, or
-    /// the scenario had ended, or the log. Where the next disruption came first, its beginning.
+    /// When the workload came to rest: every replica had reached a barrier that was asked for after the recovery, or
+    /// the scenario or the log ended. If the next disruption came first, its beginning.
     pub rest: Mark,
-    /// What it cost writers and readers, where the ledger was written to.
+    /// What it cost writers and readers, if the ledger was written to.
     pub impact: Option<Impact>,
-    /// Until when somebody had to want to write: then servers are asked for what they hold, while the ledger rests.
+    /// Until when the ledger must have been written to, in microseconds: it pauses when the servers are compared.
     wanted_until_us: u64,
 }
 
@@ -45,23 +45,24 @@ pub struct Part {
 /// What a disruption cost writers and readers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Impact {
-    /// The longest outage that touches it.
+    /// The longest outage that overlaps it.
     pub longest_outage: Option<Outage>,
-    /// For how long nobody wanted to write before the recovery, where that is too long for an outage to be known.
+    /// How long the ledger was not written to before the recovery, in microseconds, if that is too long to know the
+    /// outage.
     pub unwritten_us: Option<u64>,
-    /// What became of the writes that ended in it.
+    /// The outcomes of the writes that ended in it.
     pub writes: Outcomes,
-    /// How far behind replicas were in it, all together; nothing where nobody looked.
+    /// The lag of all replicas together; `None` without samples.
     pub lag: Option<Percentiles>,
 }
 
 impl Disruption {
-    /// What it was with its scenario, for people.
+    /// The disruption with its scenario, for people.
     pub fn title(&self) -> String {
         self.scenario.map_or_else(|| self.name(), |scenario| format!("{scenario}: {}", self.name()))
     }
 
-    /// What it was, in the imperative.
+    /// The acts of the disruption in the imperative.
     pub fn name(&self) -> String {
         let names: Vec<String> = self.acts.iter().map(|part| part.act.to_string()).collect();
         match &names[..] {
@@ -80,17 +81,17 @@ impl Disruption {
         self.acts.last().map_or(self.until, |part| part.asked)
     }
 
-    /// How long every replica took to catch up, from the last act on.
+    /// Microseconds from the last act until every replica had caught up.
     pub fn recovery_us(&self) -> Option<u64> {
         self.recovered.map(|recovered| recovered.at_us.saturating_sub(self.ceased().at_us))
     }
 
-    /// How long the pods took to be Ready again, from the last act on.
+    /// Microseconds from the last act until the pods were Ready again.
     pub fn ready_us(&self) -> Option<u64> {
         self.ready.map(|ready| ready.at_us.saturating_sub(self.ceased().at_us))
     }
 
-    /// From the first act to the recovery.
+    /// The time from the first act to the recovery.
     pub(super) fn window_us(&self) -> (u64, u64) {
         (self.began().at_us, self.until.at_us)
     }
@@ -99,14 +100,13 @@ impl Disruption {
         self.wanted_until_us
     }
 
-    /// From the first act until the workload was at rest. The next disruption may begin right then.
+    /// The time from the first act until the workload was at rest. The next disruption may begin at that moment.
     pub(super) fn unrest_us(&self) -> (u64, u64) {
         (self.began().at_us, self.rest.at_us)
     }
 }
 
-/// Those of some events, in the order of their times, that happened while the workload was at rest: outside of all
-/// disruptions, which are in order too, and of what followed upon them.
+/// The events that happened while the workload was at rest. Events and disruptions must both be in order.
 pub(super) fn at_rest<'a, T>(
     events: &'a [T],
     at_us: impl Fn(&T) -> u64 + 'a,
@@ -120,18 +120,18 @@ pub(super) fn at_rest<'a, T>(
     })
 }
 
-/// How an act bears on disruptions.
+/// How an act relates to disruptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bearing {
+enum Effect {
     /// It disturbs the workload.
     Disturbs,
-    /// It ends what another one began.
+    /// It undoes what another act did.
     Heals,
-    /// It is none of the workload's business, or is meant to leave nothing that could recover.
+    /// It does not disturb the workload, or it leaves nothing that could recover.
     None,
 }
 
-fn bearing(act: &Act) -> Bearing {
+fn effect(act: &Act) -> Effect {
     match act {
         Act::DeletePod { .. }
         | Act::Hold { .. }
@@ -147,35 +147,35 @@ fn bearing(act: &Act) -> Bearing {
         | Act::RestartDns
         | Act::RestartApiServer
         | Act::UpgradeControlPlane { .. }
-        | Act::UpgradeNode { .. } => Bearing::Disturbs,
-        Act::Release { .. } | Act::UnpauseNode { .. } | Act::StartNode { .. } | Act::Uncordon { .. } => Bearing::Heals,
+        | Act::UpgradeNode { .. } => Effect::Disturbs,
+        Act::Release { .. } | Act::UnpauseNode { .. } | Act::StartNode { .. } | Act::Uncordon { .. } => Effect::Heals,
         Act::Reapply
         | Act::SetClaimPolicy { .. }
         | Act::DeleteClaims
         | Act::StartLedger { .. }
         | Act::StopLedger
-        | Act::Teardown => Bearing::None,
+        | Act::Teardown => Effect::None,
     }
 }
 
-/// What bears on disruptions.
+/// An event that begins, continues or ends disruptions.
 enum Event<'a> {
     Step(&'a Step),
     Act(&'a Act),
-    /// A barrier that a replica reached, and that proves something.
+    /// A replica reached a barrier that proves something.
     Barrier(Seen<'a, Sql>),
     /// A server was asked for its transactions.
     Asked(Seen<'a, Sql>),
 }
 
-/// The disruptions of a run, in order, each apart from the next. What they cost is not known yet.
+/// The disruptions of a run, in order and without overlap. Their impact is filled in later.
 pub(super) fn disruptions(case: &Case<'_>) -> Vec<Disruption> {
     let mut events: Vec<_> = case.steps().map(|step| (step.mark, Event::Step(step.it))).collect();
     let acts = case.acts(|_| true);
     events.extend(acts.iter().map(|acted| (acted.asked, Event::Act(acted.act))));
     events.extend(case.heard().filter_map(|sql| match sql.it.question {
         Question::Barrier => {
-            let reached = sql.value("reached").is_ok_and(|reached| reached == "1") && case.hollow(&sql).is_none();
+            let reached = sql.value("reached").is_ok_and(|reached| reached == "1") && case.unproven(&sql).is_none();
             reached.then_some((sql.mark, Event::Barrier(sql)))
         }
         Question::GtidExecuted => Some((sql.mark, Event::Asked(sql))),
@@ -199,18 +199,18 @@ pub(super) fn disruptions(case: &Case<'_>) -> Vec<Disruption> {
 
 struct Walk<'a, 'c> {
     case: &'c Case<'a>,
-    /// The acts that are proved, by the records that ask for them.
+    /// The proved acts, by the records of their requests.
     proved: HashSet<u64>,
     scenario: Option<Scenario>,
     open: Option<Open>,
-    /// Who is behind since the recovery from the last disruption that was found; nobody knows once the workload rests.
-    /// The barrier that proves a recovery stands for what the primary had when it was asked for, so what was written
-    /// since the source was lost may still be on its way.
+    /// The replicas that lag since the recovery from the last disruption; `None` once the workload is at rest. The
+    /// barrier that proves a recovery covers what the primary had when it was asked for, so later writes may still be
+    /// on their way.
     settling: Option<Behind>,
     found: Vec<Disruption>,
 }
 
-/// A disruption that the workload has not recovered from.
+/// A disruption from which the workload has not recovered yet.
 struct Open {
     scenario: Option<Scenario>,
     acts: Vec<Part>,
@@ -219,7 +219,7 @@ struct Open {
     compared_us: Option<u64>,
 }
 
-/// The replicas that have reached no barrier that was asked for after a time.
+/// The replicas that have not reached a barrier that was asked for after a time.
 struct Behind {
     since_us: u64,
     replicas: BTreeSet<String>,
@@ -230,7 +230,7 @@ impl Behind {
         Self { since_us, replicas: case.subject.replica_pods().collect() }
     }
 
-    /// Takes in that a replica reached a barrier which was asked for then; tells whether it was the last one.
+    /// Notes that a replica reached a barrier, and returns whether it was the last replica.
     fn reached(&mut self, pod: &str, asked_us: u64) -> bool {
         asked_us >= self.since_us && self.replicas.remove(pod) && self.replicas.is_empty()
     }
@@ -243,10 +243,10 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn asked(&mut self, asked: Mark, act: &Act) {
-        let bearing = bearing(act);
-        let acts = match (&mut self.open, bearing) {
-            (_, Bearing::None) | (None, Bearing::Heals) => return,
-            (None, Bearing::Disturbs) => {
+        let effect = effect(act);
+        let acts = match (&mut self.open, effect) {
+            (_, Effect::None) | (None, Effect::Heals) => return,
+            (None, Effect::Disturbs) => {
                 self.rests(asked);
                 Vec::new()
             }
@@ -262,8 +262,8 @@ impl<'a> Walk<'a, '_> {
         });
     }
 
-    /// A server is asked for its transactions. The ledger rests whenever it is compared with others; it need not when it
-    /// is asked for what the others are to wait for, but nobody can tell which of these comes first.
+    /// A server is asked for its transactions. The ledger is paused when servers are compared, but not when the primary
+    /// is asked for a barrier's set. The evidence does not tell which of the two this is.
     fn compared(&mut self, asked_us: u64) {
         if let Some(open) = &mut self.open
             && asked_us >= open.behind.since_us
@@ -283,13 +283,13 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// A scenario or the log ends, and with it whatever is under way.
+    /// A scenario or the log ends, and with it the current disruption.
     fn end(&mut self, mark: Mark) {
         self.close(mark, None);
         self.rests(mark);
     }
 
-    /// The workload rests since the last disruption, or nobody will know: the next one begins.
+    /// The workload has been at rest since the last disruption, or the next disruption begins.
     fn rests(&mut self, mark: Mark) {
         if let (Some(_), Some(last)) = (self.settling.take(), self.found.last_mut()) {
             last.rest = mark;
@@ -305,7 +305,7 @@ impl<'a> Walk<'a, '_> {
         self.found.push(Disruption { scenario, acts, until, ready, recovered, rest, impact: None, wanted_until_us });
     }
 
-    /// When the last of the set's pods became Ready between two records, if all are in the end.
+    /// When the last of the set's pods became Ready between two records; `None` unless all are Ready at the end.
     fn ready(&self, from: u64, to: u64) -> Option<Mark> {
         let mut last = None;
         for pod in self.case.subject.pods() {

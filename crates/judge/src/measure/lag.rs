@@ -1,4 +1,4 @@
-//! How far behind replicas were.
+//! Replication lag.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,54 +6,55 @@ use serde::Serialize;
 
 use super::{super::case::Case, AtRest, Disruption, disruption::at_rest, writes::longest_us};
 
-/// How far behind looks found a replica, in microseconds. A percentile is the least value that so many of a hundred
-/// looks do not exceed.
+/// The distribution of lag samples in microseconds. A percentile is the least value that this share of the samples does
+/// not exceed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Percentiles {
-    /// Looks that were answered.
+    /// Answered samples.
     pub looks: usize,
-    /// Looks that were not.
+    /// Unanswered samples.
     pub unanswered: usize,
     /// The median.
     pub p50_us: u64,
-    /// What 99 of 100 looks do not exceed.
+    /// The 99th percentile.
     pub p99_us: u64,
-    /// The most.
+    /// The maximum.
     pub max_us: u64,
-    /// The record that the most is in.
+    /// The record that has the maximum.
     #[serde(skip)]
     pub max_in: u64,
 }
 
-/// What looks at a replica did not show in time.
+/// Samples of a replica that were late or missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Silence {
-    /// Answered looks that found it further behind than the budget allows.
+    /// Answered samples in which it lagged more than the budget allows.
     pub late: usize,
-    /// Looks that were not answered although its pod was Ready.
+    /// Unanswered samples although its pod was Ready.
     pub while_ready: usize,
-    /// The first record with a look that was not answered.
+    /// The first record with an unanswered sample.
     pub first_in: u64,
-    /// Whether no look at it was answered in the whole run: then nobody knows whether it would let the witness look.
+    /// Whether no sample was answered in the whole run: then the replica may not let the witness in at all.
     pub unheard: bool,
 }
 
-/// A look at a replica.
+/// A lag sample of a replica.
 struct Look<'a> {
     at_us: u64,
     pod: &'a str,
     behind_us: Option<u64>,
-    /// The record that it is in.
+    /// The record that has it.
     seq: u64,
 }
 
-/// All looks at replicas, in order.
+/// All lag samples, in order.
 pub(super) struct Looks<'a> {
     all: Vec<Look<'a>>,
 }
 
 impl<'a> Looks<'a> {
-    /// The looks of a run, on the log's clock. A replica is as far behind as that clock says, where the witness's lost time.
+    /// The lag samples of a run, on the log's clock. If the clocks disagree, the lag is that of the clock that counted
+    /// more.
     pub fn of(case: &Case<'a>) -> Self {
         let clocks = case.clocks;
         let looks = case.entries().flat_map(|entries| {
@@ -69,7 +70,7 @@ impl<'a> Looks<'a> {
         Self { all }
     }
 
-    /// What the looks at all replicas in this window found; nothing where there was none.
+    /// The distribution over all replicas in this window; `None` without samples.
     pub fn within(&self, from_us: u64, to_us: u64) -> Option<Percentiles> {
         let place = |us: u64| self.all.partition_point(|look| look.at_us < us);
         let from = place(from_us);
@@ -77,7 +78,7 @@ impl<'a> Looks<'a> {
         (!looks.is_empty()).then(|| spread(looks))
     }
 
-    /// What the looks at each replica found while the workload was at rest. The disruptions are in order.
+    /// The lag of each replica while the workload was at rest. The disruptions must be in order.
     pub fn at_rest(&self, case: &Case<'_>, disruptions: &[Disruption]) -> Vec<AtRest> {
         let mut by_pod: BTreeMap<&str, Vec<&Look<'_>>> = BTreeMap::new();
         for look in at_rest(&self.all, |look| look.at_us, disruptions) {
@@ -110,7 +111,7 @@ fn silence(case: &Case<'_>, pod: &str, looks: &[&Look<'_>]) -> Silence {
     silence
 }
 
-/// When the bearer of a name was Ready and stayed, as far as that was seen: changes in order.
+/// The times at which the pod of a name became Ready, unready or began to terminate, in order.
 struct Served(Vec<(u64, bool)>);
 
 impl Served {

@@ -1,4 +1,4 @@
-//! Figures of hand-made runs, and of random ones beside slower ways to get at them.
+//! Measures of hand-made runs, and of random runs compared with slower computations.
 
 mod bounds;
 mod proved;
@@ -8,13 +8,17 @@ mod slept;
 use proptest::prelude::*;
 
 use super::{
-    super::{case::Case, history::History},
+    super::{CaseFile, case::Case, history::History},
     Measures, Outage, Outcomes, longest_outage_ever, longest_outages,
 };
 use crate::evidence::{Act, Checkpoint, Entries, Entry, Evidence, Lag, Phase, Question, Scenario, What, WriteOutcome};
 
+fn measures_of(evidence: &Evidence) -> Option<Measures> {
+    CaseFile::of(evidence).map(|file| file.measures().clone())
+}
+
 fn measures(history: &History) -> Measures {
-    Measures::of(&history.evidence()).expect("a run that started")
+    measures_of(&history.evidence()).expect("a run that started")
 }
 
 fn titles(measures: &Measures) -> Vec<String> {
@@ -100,10 +104,10 @@ fn a_run_without_a_ledger_has_recoveries_alone() {
 
 #[test]
 fn evidence_without_a_run_has_no_measures() {
-    assert_eq!(Measures::of(&Evidence::new(Vec::new())), None);
+    assert_eq!(measures_of(&Evidence::new(Vec::new())), None);
 }
 
-/// A run in which something was disrupted.
+/// A run with a disruption.
 fn disrupted() -> History {
     let mut history = History::of(3);
     history.step(Scenario::Restart, Phase::Begin);
@@ -188,7 +192,7 @@ fn pods_are_ready_when_the_last_of_them_is_and_none_is_not() {
     assert_eq!(ready(&history), Some(7_000));
 }
 
-/// What an entry was: sent and ended, by the witness's clock, and whether it was acknowledged.
+/// A write: when it was sent and when it ended by the witness's clock, and whether it was acknowledged.
 type Sent = (u64, u64, bool);
 
 fn handed_over(history: &mut History, sent: &[Sent], now_us: u64) {
@@ -201,7 +205,7 @@ fn handed_over(history: &mut History, sent: &[Sent], now_us: u64) {
     history.push(What::Entries(Entries { now_us, writes, ..Entries::default() }));
 }
 
-/// The longest outage of a run of nothing but these writes.
+/// The longest outage of a run that has only these writes.
 fn longest(sent: &[Sent]) -> Option<Outage> {
     let mut history = History::of(3);
     // The record is at 2 ms of the log.
@@ -213,11 +217,11 @@ fn longest(sent: &[Sent]) -> Option<Outage> {
 fn an_outage_lasts_from_the_first_write_that_waits_to_the_next_acknowledgement() {
     let outage = |from_us, to_us| Some(Outage { from_us, to_us, least_us: to_us - from_us, most_us: to_us - from_us });
     assert_eq!(longest(&[(10, 12, true), (20, 25, false), (40, 44, true)]), outage(20, 44));
-    // A pause, in which nobody wants to write, is none.
+    // A pause, in which the ledger does not want to write, is no outage.
     assert_eq!(longest(&[(10, 12, true), (20, 25, true), (900, 903, true)]), outage(20, 25));
-    // One that was sent before the last acknowledgement waits only since that.
+    // A write that was sent before the last acknowledgement waits only from that acknowledgement on.
     assert_eq!(longest(&[(10, 12, true), (5, 60, true)]), outage(12, 60));
-    // The last one has no end but that of the tries.
+    // The last outage ends with the last attempt.
     assert_eq!(longest(&[(10, 12, true), (20, 90, false)]), outage(20, 90));
     assert_eq!(longest(&[(10, 90, false)]), outage(10, 90));
 }
@@ -231,7 +235,7 @@ fn the_witness_is_read_by_the_clock_of_the_log_as_it_was_delayed_least() {
     let lag = Lag { pod: "mysql-1".into(), at_us: 1_001_500, behind_us: Some(7) };
     history.push(What::Entries(Entries { now_us: 1_002_000, lags: vec![lag], ..Entries::default() }));
     let overall = measures(&history).ledger.expect("a ledger");
-    // The first record came in at 12 ms, when the witness's clock showed 1 001 ms.
+    // The first record arrived at 12 ms, when the witness's clock showed 1 001 ms.
     assert_eq!(overall.longest_outage, Some(Outage { from_us: 11_500, to_us: 11_900, least_us: 400, most_us: 400 }));
     assert_eq!((overall.semi_sync, overall.lag_at_rest[0].lag.max_us), (1, 7));
 }
@@ -249,7 +253,7 @@ fn looks_that_were_not_answered_are_counted_apart() {
     assert_eq!((lag.p50_us, lag.p99_us, lag.max_us, lag.max_in), (500, 990, 1_000, 2));
 }
 
-/// A run with disruptions at these times, each recovered from after so long, and writes.
+/// A run with these writes and with disruptions of these waits and recovery times.
 fn with_disruptions(windows: &[(u64, u64)], sent: &[Sent]) -> History {
     let mut history = disrupted();
     history.records.pop();
@@ -292,7 +296,8 @@ proptest! {
     }
 }
 
-/// The longest outage that touches a window: every acknowledgement, and the end of the tries, with the one before it.
+/// The longest outage that overlaps a window, computed slowly: each acknowledgement, and the last attempt, with the
+/// acknowledgement before it.
 fn slowly(sent: &[Sent], from: u64, to: u64) -> Option<u64> {
     let mut sent = sent.to_vec();
     sent.sort_by_key(|it| it.1);
@@ -308,7 +313,7 @@ fn slowly(sent: &[Sent], from: u64, to: u64) -> Option<u64> {
 #[test]
 fn an_outage_before_the_log_began_counts_for_the_whole_and_for_no_window() {
     let mut history = History::of(3);
-    // The witness has written for a minute when the log is two milliseconds old.
+    // The witness has been writing for a minute when the log is two milliseconds old.
     let (begin, last) = (1_000_000, 60_000_000);
     let mut sent = vec![(begin, begin + 10, true), (begin + 20, begin + 9_000, true)];
     sent.extend((2..60).map(|second| (second * 1_000_000, second * 1_000_000 + 5, true)));
@@ -318,7 +323,7 @@ fn an_outage_before_the_log_began_counts_for_the_whole_and_for_no_window() {
     let case = Case::of(&evidence).expect("a run");
     assert_eq!(longest_outage_ever(&case), Some(8_980));
     assert_eq!(longest_outages(&case, &[(2_000, 3_000), (50_000, 60_000)]), [Some(5), None]);
-    // Of a minute of which the ledger rested for half nothing is known.
+    // Nothing is known of a minute if the ledger paused for half of it.
     for (rest, known) in [(28, true), (31, false)] {
         let mut history = History::of(3);
         let rested = sent.iter().copied().filter(|(begun, ..)| !(10..10 + rest).contains(&(begun / 1_000_000)));

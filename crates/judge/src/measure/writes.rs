@@ -6,7 +6,7 @@ use crate::evidence::{Act, BUSY_US, Clocks, Entry, WriteOutcome};
 
 use super::{super::case::Case, AtRest, Disruption, Overall, disruption::at_rest};
 
-/// What became of writes.
+/// The outcomes of writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Outcomes {
     /// Acknowledged.
@@ -17,24 +17,24 @@ pub struct Outcomes {
     pub unknown: u64,
 }
 
-/// A time without an acknowledged write, in microseconds of the log's clock. Where that and the witness's do not agree, it
-/// lasted as long as the one says that counted more.
+/// A time without an acknowledged write, in microseconds of the log's clock. If that and the witness's clock disagree,
+/// its duration is that of the clock that counted more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Outage {
     /// When the first write was sent that had to wait.
     pub from_us: u64,
-    /// When one was acknowledged again, or was last tried.
+    /// When a write was acknowledged again, or when the last attempt ended.
     pub to_us: u64,
-    /// How long it was at least: without what a machine slept, and by the clock that counted less.
+    /// The least duration: without the time that a machine slept, and by the clock that counted less.
     #[serde(skip)]
     pub least_us: u64,
-    /// How long it was by the clock that counted more.
+    /// The duration by the clock that counted more.
     #[serde(skip)]
     pub most_us: u64,
 }
 
 impl Outage {
-    /// The outage that is told by the witness's clock.
+    /// Converts an outage from the witness's clock.
     fn of(clocks: &Clocks, (from_us, to_us): (u64, u64)) -> Self {
         let (most_us, by_witness_us) = (longest_us(clocks, from_us, to_us), to_us.saturating_sub(from_us));
         let (from_us, to_us) = (clocks.bounds(from_us).0, clocks.bounds(to_us).1);
@@ -42,7 +42,7 @@ impl Outage {
         Self { from_us, to_us, least_us, most_us }
     }
 
-    /// How long it was.
+    /// The duration in microseconds.
     pub fn us(&self) -> u64 {
         self.most_us
     }
@@ -50,33 +50,34 @@ impl Outage {
 
 /// The ledger's writes.
 pub(super) struct Writes {
-    /// When each ended and what became of it, in order.
+    /// When each write ended, and its outcome, in order.
     ended: Vec<(u64, Kind)>,
-    /// What lies between acknowledgements, by its end, however short.
+    /// The times between acknowledgements, by their end, including short ones.
     outages: Vec<Outage>,
-    /// Of each outage and all that follow it, when the first begins.
+    /// For each outage, the earliest beginning among it and all later ones.
     begin_us: Vec<u64>,
     first_sent_us: u64,
-    /// When somebody wanted to write.
+    /// When the ledger wanted to write.
     pub wanted: Wanted,
-    /// Between two writes, where each ends at once.
+    /// The interval of the ledger's writes in microseconds, if each ends at once.
     beat_us: u64,
 }
 
-/// When somebody wanted to write: apart from each other and in order.
+/// When the ledger wanted to write: disjoint spans in order.
 pub(super) struct Wanted(Vec<Span>);
 
-/// A time in which somebody wanted to write: from the sending of a write to the end of the last one that overlaps.
+/// A time in which the ledger wanted to write: from sending a write to the end of the last write that overlaps.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
     from_us: u64,
     to_us: u64,
-    /// For how much longer nobody had wanted to write before it, by the witness's clock.
+    /// How much longer the pause before it was by the witness's clock, in microseconds.
     beyond_us: u64,
 }
 
 impl Wanted {
-    /// Where the clocks came apart a write was under way for no longer than is certain.
+    /// Computes the spans. Where the clocks disagree, a span covers only the time in which a write certainly was under
+    /// way.
     fn of(entries: &[&Entry], clocks: &Clocks) -> Self {
         let mut sent: Vec<(u64, u64)> = entries.iter().map(|it| (it.sent_us, it.ended_us.max(it.sent_us))).collect();
         sent.sort_unstable();
@@ -100,7 +101,7 @@ impl Wanted {
         Self(wanted)
     }
 
-    /// The longest time in a window in which nobody wanted to write.
+    /// The longest pause of the ledger in a window, in microseconds.
     pub fn idle_us(&self, from_us: u64, to_us: u64) -> u64 {
         let first = self.0.partition_point(|span| span.to_us <= from_us);
         let (mut idle_us, mut since_us) = (0, from_us);
@@ -116,25 +117,25 @@ impl Wanted {
     }
 }
 
-/// Between two writes where nobody told how fast the ledger writes.
+/// The interval of writes if the log does not say how fast the ledger writes, in microseconds.
 const USUAL_BEAT_US: u64 = 1_000_000;
 
-/// For so long nobody needs to want to write while something is disrupted: a machine that is short of time, or a server of
-/// the API that begins anew, holds the witness up too. Beyond this the witness stood still.
+/// The longest tolerated pause of the ledger in a disruption, in microseconds. A busy machine or a restarting API
+/// server also delays the witness; beyond this the witness stood still.
 const MOST_IDLE_US: u64 = BUSY_US;
 
-/// For so long nobody needs to want to write in the shortest disruption. Of one that is over soon it is half.
+/// The longest tolerated pause in a short disruption, in microseconds. Otherwise it is half of the disruption.
 const LEAST_IDLE_US: u64 = 1_000_000;
 
-/// The same in a step of an upgrade, which may start the witness again too.
+/// The longest tolerated pause in a step of an upgrade, which may restart the witness too, in microseconds.
 const MOST_IDLE_IN_STEP_US: u64 = 10_000_000;
 
-/// Of acknowledged writes, how many had waited for a replica.
+/// How many acknowledged writes waited for a replica.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Waited {
-    /// Acknowledged writes.
+    /// The number of acknowledged writes.
     pub acknowledged: u64,
-    /// Those of them that had waited.
+    /// The number of those that waited.
     pub waited: u64,
 }
 
@@ -149,7 +150,7 @@ impl Waited {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Whether it had waited for a replica too.
+    /// Whether it waited for a replica too.
     Acknowledged(bool),
     Rejected,
     Unknown,
@@ -175,14 +176,14 @@ impl Outcomes {
     }
 }
 
-/// What lies between two times of the witness, by the clock that counted more.
+/// The time between two times of the witness in microseconds, by the clock that counted more.
 pub(super) fn longest_us(clocks: &Clocks, from_us: u64, to_us: u64) -> u64 {
     let by_log = u64::try_from(clocks.between(from_us, to_us)).unwrap_or(0);
     by_log.max(to_us.saturating_sub(from_us))
 }
 
 impl Writes {
-    /// The writes of a run; none where the ledger handed nothing over.
+    /// The writes of a run; `None` if the ledger handed over none.
     pub fn of(case: &Case<'_>) -> Option<Self> {
         let clocks = case.clocks;
         let mut entries: Vec<&Entry> = case.entries().flat_map(|entries| &entries.it.writes).collect();
@@ -199,19 +200,19 @@ impl Writes {
         Some(Self { ended, outages, begin_us, first_sent_us, wanted, beat_us: beat_us(case) })
     }
 
-    /// The longest time in a window in which nobody wanted to write, where it is too long for an outage to be known.
+    /// The longest pause of the ledger in a window, in microseconds, if it is too long to know the outage.
     pub fn too_long_idle_us(&self, from_us: u64, to_us: u64) -> Option<u64> {
         let most = (to_us.saturating_sub(from_us) / 2).clamp(LEAST_IDLE_US, MOST_IDLE_US);
         Some(self.wanted.idle_us(from_us, to_us)).filter(|idle_us| *idle_us > most.saturating_add(self.beat_us))
     }
 
-    /// Whether nobody wanted to write for too long in this step of an upgrade, or never in it.
+    /// Whether the ledger paused for too long in this step of an upgrade, or for all of it.
     pub fn rested_in_step(&self, from_us: u64, to_us: u64) -> bool {
         let (idle_us, all_us) = (self.wanted.idle_us(from_us, to_us), to_us.saturating_sub(from_us));
         idle_us > self.beat_us.saturating_add(MOST_IDLE_IN_STEP_US) || (idle_us == all_us && all_us > self.beat_us)
     }
 
-    /// What became of the writes that ended in this window, and the longest outage that touches it; nothing where the
+    /// The outcomes of the writes that ended in this window, and the longest outage that overlaps it; `None` if the
     /// ledger was not written to then.
     pub fn within(&self, from_us: u64, to_us: u64) -> Option<(Outcomes, Option<Outage>)> {
         let last_us = self.ended.last().map_or(0, |(ended, _)| *ended);
@@ -228,13 +229,13 @@ impl Writes {
         Some((outcomes, touching.max_by_key(Outage::us)))
     }
 
-    /// The longest time without an acknowledged write, in microseconds, that touches a window of the log; nothing where
-    /// the ledger was not written to then.
+    /// The longest time without an acknowledged write that overlaps a window of the log, in microseconds; `None` if the
+    /// ledger was not written to then.
     pub fn longest_within(&self, from_us: u64, to_us: u64) -> Option<u64> {
         self.within(from_us, to_us).map(|(_, outage)| outage.map_or(0, |outage| outage.us()))
     }
 
-    /// Of the writes that ended while the workload was at rest, how many had waited. The disruptions are in order.
+    /// How many writes waited for a replica among those that ended at rest. The disruptions must be in order.
     fn waited_at_rest(&self, disruptions: &[Disruption]) -> Waited {
         let mut waited = Waited::default();
         for (_, kind) in at_rest(&self.ended, |(ended_us, _)| *ended_us, disruptions) {
@@ -243,7 +244,7 @@ impl Writes {
         waited
     }
 
-    /// The ledger as a whole, with these disruptions.
+    /// Sums up the ledger of a run with these disruptions.
     pub fn overall(&self, lag_at_rest: Vec<AtRest>, disruptions: &[Disruption]) -> Overall {
         let (mut writes, mut waited) = (Outcomes::default(), Waited::default());
         for (_, kind) in &self.ended {
@@ -258,7 +259,7 @@ impl Writes {
     }
 }
 
-/// Between two writes of the ledger, as it was told to write.
+/// The interval of the ledger's writes as configured, in microseconds.
 fn beat_us(case: &Case<'_>) -> u64 {
     let started = case.faults().find_map(|fault| match fault.it.act {
         Act::StartLedger { writers, per_second } => Some(u64::from(writers) * u64::from(per_second)),
@@ -267,9 +268,9 @@ fn beat_us(case: &Case<'_>) -> u64 {
     started.and_then(|a_second| USUAL_BEAT_US.checked_div(a_second)).unwrap_or(USUAL_BEAT_US)
 }
 
-/// The longest time without an acknowledged write in microseconds, whenever it was: also before the log began, for the
-/// witness may have written long before that. Nothing where the ledger handed nothing over, or rested for most of the
-/// time: a witness that moves with its node rests for a while.
+/// The longest time without an acknowledged write, in microseconds, including times before the log began, because the
+/// witness may have written long before. `None` if the ledger handed over nothing or paused for most of the time: a
+/// witness that moves with its node pauses for a while.
 pub(super) fn longest_ever(case: &Case<'_>) -> Option<u64> {
     let mut entries: Vec<&Entry> = case.entries().flat_map(|entries| &entries.it.writes).collect();
     entries.sort_by_key(|entry| entry.ended_us);
@@ -281,7 +282,7 @@ pub(super) fn longest_ever(case: &Case<'_>) -> Option<u64> {
     between(&entries).map(|(from_us, to_us)| longest_us(case.clocks, from_us, to_us)).max()
 }
 
-/// What lies between the acknowledgements of entries, which are in the order of their ends, on the witness's clock.
+/// The times between acknowledgements on the witness's clock. The entries must be in the order of their ends.
 fn between(entries: &[&Entry]) -> impl Iterator<Item = (u64, u64)> {
     let (mut outages, mut acknowledged_us, mut wanted_us) = (Vec::new(), 0, None);
     for entry in entries {
@@ -305,7 +306,7 @@ mod tests {
     const BEAT_US: u64 = 100_000;
     const WINDOW_US: u64 = 600_000_000;
 
-    /// A ledger for which somebody wanted to write in these spans.
+    /// A ledger that wanted to write in these spans.
     fn wanted(spans: &[(u64, u64)]) -> Writes {
         let (first_sent_us, last_us) = (spans[0].0, spans[spans.len() - 1].1);
         let span = |(from_us, to_us): &(u64, u64)| Span { from_us: *from_us, to_us: *to_us, beyond_us: 0 };

@@ -1,10 +1,10 @@
-//! The acts that each scenario consists of.
+//! The acts of each scenario.
 
 use crate::evidence::{Act, Retention, Scenario};
 
 use super::super::{Finding, case::Case};
 
-/// One act of a scenario: whether an act in the evidence is it, and what it is in the imperative.
+/// An act of a scenario: how to recognize it in the evidence, and its name in the imperative.
 struct Step {
     is: Box<dyn Fn(&Act) -> bool>,
     words: String,
@@ -14,7 +14,7 @@ fn step(words: impl Into<String>, is: impl Fn(&Act) -> bool + 'static) -> Step {
     Step { is: Box::new(is), words: words.into() }
 }
 
-/// The acts that a scenario carries out where it comes to its end.
+/// The acts of a scenario that completes.
 fn steps(case: &Case<'_>, scenario: Scenario) -> Vec<Step> {
     let subject = case.subject;
     let (all, several, own) = (subject.replicas, subject.replicas > 1, subject.claim_policy.when_scaled);
@@ -71,7 +71,7 @@ fn steps(case: &Case<'_>, scenario: Scenario) -> Vec<Step> {
     }
 }
 
-/// The doubt about a scenario of these that came to its end without an act, or without the proof of one.
+/// The inconclusive finding about a completed scenario that lacks an act or the proof of one.
 pub(super) fn unproved(case: &Case<'_>, scenarios: &[Scenario]) -> Option<Finding> {
     let mut ended = scenarios.iter().copied().filter(|scenario| case.run.acts(*scenario) && case.ended(*scenario));
     ended.find_map(|scenario| {

@@ -1,4 +1,4 @@
-//! What each scenario asks: whom, for what, at which moment.
+//! What each scenario asks: whom, what, at which checkpoint.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::evidence::{Checkpoint, Family, NamedPort, Question, Scenario, reverse
 
 use super::{super::case::Case, Expected, Need};
 
-/// The names of the workload that DNS is asked for.
+/// The names of the workload that are queried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
     /// The Service.
@@ -31,7 +31,7 @@ impl fmt::Display for Names {
 }
 
 impl Names {
-    /// The names, each with its possible spellings: a pod that had several addresses is asked for by one of them.
+    /// The names with their alternatives: of a pod that had several addresses, one address must have been queried.
     pub(super) fn of(self, case: &Case<'_>, pod: &str, (from, to): (u64, u64)) -> Vec<Vec<String>> {
         let subject = case.subject;
         match self {
@@ -47,7 +47,7 @@ impl Names {
                 let of = |family: Family| addresses.iter().copied().filter(move |it| Family::of(*it) == family);
                 let spellings = |family| of(family).map(reverse_name).collect::<Vec<_>>();
                 let named: Vec<_> = case.timeline.families().into_iter().map(spellings).collect();
-                // Of a pod without an address of one family the other one is asked for; without any, nobody knows.
+                // A pod without an address of one family is queried for the other; without any, the name is unknown.
                 let known: Vec<_> = named.into_iter().filter(|spellings| !spellings.is_empty()).collect();
                 if known.is_empty() { vec![Vec::new()] } else { known }
             }
@@ -64,7 +64,7 @@ impl Names {
     }
 }
 
-/// When something is asked.
+/// The checkpoint of a question.
 #[derive(Clone, Copy)]
 enum At {
     Deployed,
@@ -82,7 +82,7 @@ enum At {
     Settled,
 }
 
-/// Who is asked, or whose name is asked for.
+/// Who is asked, or whose name is queried.
 #[derive(Clone, Copy, PartialEq)]
 enum Of {
     /// Every pod of the set.
@@ -91,27 +91,27 @@ enum Of {
     Replicas,
     /// The first pod.
     Primary,
-    /// The pod that the moment is about.
+    /// The pod of the checkpoint.
     Itself,
-    /// The pod that the moment is about, where it is a replica.
+    /// The pod of the checkpoint, if it is a replica.
     ItselfAsReplica,
-    /// The pod that the set has while it is scaled to one more.
+    /// The additional pod while the set is scaled to one more.
     Newcomer,
 }
 
-/// Where something is asked.
+/// The condition under which something is asked.
 #[derive(Clone, Copy)]
 enum Only {
     Always,
-    /// Where replication was configured.
+    /// If replication was configured.
     Replicating,
-    /// In a set of several pods.
+    /// If the set has several pods.
     Several,
-    /// Where the set's own update strategy lets the harness update pods.
+    /// If the set's update strategy lets the harness update pods.
     Updatable,
-    /// Where replication was configured in a set of several pods.
+    /// If replication was configured in a set of several pods.
     ReplicatingSeveral,
-    /// Where replication was configured in a set that can be updated.
+    /// If replication was configured in a set that can be updated.
     ReplicatingUpdatable,
 }
 
@@ -127,7 +127,7 @@ struct Row {
 pub(in super::super) const HOSTNAME: &[&str] = &["hostname"];
 /// Prints the full host name.
 pub(in super::super) const FULL_HOSTNAME: &[&str] = &["hostname", "-f"];
-/// Looks a name up, which follows.
+/// Looks up the name that is appended to it.
 pub(in super::super) const LOOKUP: &[&str] = &["getent", "ahosts"];
 const ALL_NAMES: &[Need] =
     &[Need::Names(Names::Service), Need::Names(Names::Pods), Need::Names(Names::Ports), Need::Names(Names::Addresses)];
@@ -136,7 +136,7 @@ const CONTENTS: &[Need] = &[Need::Sql(Question::GtidExecuted), Need::Sql(Questio
 const FOLLOWING: &[Need] =
     &[Need::Sql(Question::Barrier), Need::Sql(Question::ReplicaStatus), Need::Sql(Question::TryWrite)];
 
-/// The scenarios that end with a recovery whatever the set is like; `grow` and `roll` do nothing to some sets.
+/// The scenarios that end with a recovery in every set; `grow` and `roll` do nothing to some sets.
 const RECOVERED: &[Scenario] = &[
     Scenario::ServerKill,
     Scenario::DeleteAll,
@@ -288,7 +288,7 @@ impl Only {
 }
 
 impl At {
-    /// The moments of a scenario, each with the pod that it is about.
+    /// The checkpoints of a scenario, each with its pod.
     fn checkpoints(self, case: &Case<'_>, scenario: Scenario) -> Vec<(Checkpoint, String)> {
         let subject = case.subject;
         let each =
@@ -328,7 +328,7 @@ impl Of {
     }
 }
 
-/// The answers of these kinds that the scenarios must have left which came to their end.
+/// The answers of these kinds that the completed scenarios must have left.
 pub(super) fn expected(case: &Case<'_>, minimum: &[Need]) -> Vec<Expected> {
     let mut expected = Vec::new();
     for &scenario in case.run.scenarios.iter().filter(|scenario| case.ended(**scenario)) {

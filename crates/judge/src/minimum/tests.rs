@@ -1,4 +1,4 @@
-//! What is missing of the evidence takes a pass back.
+//! Missing evidence revokes a pass.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::{
     history::{History, subject},
 };
 
-/// What the catalogue concludes, the minimum included.
+/// The verdict of the catalogue, including the required evidence.
 fn verdict(history: &History, id: &str) -> (Verdict, String) {
     let finding = find(id).expect("a check").judge(&history.evidence());
     (finding.verdict, finding.reason)
@@ -101,7 +101,7 @@ fn an_api_server_that_answers_afterwards_must_be_another_one() {
     assert_eq!(found(&told("control-plane", "700 since 07:00:00")), Verdict::Pass);
     assert_eq!(found(&told("control-plane", "700 since 08:00:00")), Verdict::Inconclusive);
     assert_eq!(found(&told("another", "1 since 07:00:00")), Verdict::Inconclusive);
-    // The proof names the one from before.
+    // The proof names the process from before.
     let old = told("control-plane", "1 since 07:00:00");
     let place = old.records.iter().position(|record| is_kill(&record.what)).expect("a process");
     let seq = old.records[place].seq;

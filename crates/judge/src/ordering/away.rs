@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Act, Mark, PodLife, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, is_after, is_before},
         expectation::max_unavailable,
@@ -38,8 +38,8 @@ Usually wrong: a second tool, or a person, deletes pods while an update goes on.
     judge: respects_max_unavailable,
 };
 
-fn respects_max_unavailable(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn respects_max_unavailable(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         updatable(case)?;
         let bound = Bound::of(case)?;
         let updates = updates(case);
@@ -67,7 +67,7 @@ fn respects_max_unavailable(evidence: &Evidence) -> Finding {
     })
 }
 
-/// Whether this takes a pod away that was there: the controller's doing, and of a pod that was Ready.
+/// Whether a deletion takes away a pod that was there: the controller made it, and the pod was Ready.
 fn counts(case: &Case<'_>, told: &Told<'_>) -> bool {
     !told.by_harness && told.index < case.subject.replicas && told.life.ready_at(told.at.seq)
 }
@@ -76,12 +76,12 @@ fn counts(case: &Case<'_>, told: &Told<'_>) -> bool {
 struct Bound {
     pods: u32,
     why: String,
-    /// Whether pods count that are below the one which is told to go, although nobody was told to replace them yet.
+    /// Whether pods below the deleted one count too, although the update has not reached them yet.
     all_count: bool,
 }
 
 impl Bound {
-    /// The bound of a set, unless it bounds nothing.
+    /// The bound of a set; a skipped finding if the set has none.
     fn of(case: &Case<'_>) -> Judged<Self> {
         let (subject, several) = (case.subject, max_unavailable(case.run));
         if subject.replicas == 1 {
@@ -100,7 +100,7 @@ impl Bound {
         Ok(Self { pods, why, all_count: several.holds || !case.is_parallel() })
     }
 
-    /// How many are away with a pod that is told to go; a violation where these are too many.
+    /// How many pods are away together with one that is deleted; a failure if these are too many.
     fn holds(&self, case: &Case<'_>, harness: &Harness<'_>, told: &Told<'_>) -> Judged<u32> {
         let from = if self.all_count { 0 } else { told.index };
         let others = (from..case.subject.replicas).filter(|index| *index != told.index);
@@ -130,7 +130,7 @@ impl Bound {
     }
 }
 
-/// Whether nobody serves under a name, and why not.
+/// Whether no pod serves under a name, and why not.
 enum Away {
     No,
     /// The controller may not have known yet.
@@ -138,13 +138,13 @@ enum Away {
     Yes(String),
 }
 
-/// Whether a name's pod is away when another one is told to go, and that is not the harness's doing.
+/// Whether the pod of a name is away when another one is deleted, unless the harness took it away.
 fn is_away(case: &Case<'_>, harness: &Harness<'_>, name: &str, at: Mark) -> Away {
     let there = case.timeline.pod_at(name, at.seq);
     if there.is_some_and(|life| life.serving_at(at.seq)) {
         return Away::No;
     }
-    // Whoever served last under the name, and all that came after it.
+    // The last pod that served under the name, and all pods after it.
     let lives = case.timeline.pods.coming(name, 0, at.seq);
     let mut since: Vec<&PodLife> = Vec::new();
     for life in lives.rev() {
@@ -173,9 +173,9 @@ fn is_away(case: &Case<'_>, harness: &Harness<'_>, name: &str, at: Mark) -> Away
 
 /// What the harness did to single pods.
 struct Harness<'a> {
-    /// The first deletion that was asked for, by UID.
+    /// The first requested deletion, by UID.
     deleted: HashMap<&'a str, Mark>,
-    /// The UIDs of pods that were to be held, each with when.
+    /// The UIDs of pods that were to be held, each with the time.
     held: Vec<(&'a str, Mark)>,
 }
 
@@ -192,7 +192,7 @@ impl<'a> Harness<'a> {
         Self { deleted, held }
     }
 
-    /// Whether the harness took a pod away: had it deleted before anybody else did, or holds it.
+    /// Whether the harness took a pod away: it deleted the pod first, or holds it.
     fn took(&self, life: &PodLife, seq: u64) -> bool {
         let deleted = self.deleted.get(life.uid.as_str()).filter(|asked| asked.seq < seq);
         let first = deleted.is_some_and(|asked| life.deleting.is_none_or(|told| is_after(asked.seq)(&told)));

@@ -1,10 +1,10 @@
-//! What a pod that is not Ready holds up, and what it must not.
+//! What a pod that is not Ready must hold up, and what it must not.
 
-use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Act, Mark, PodLife, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Acted, Case, is_after, is_before},
         minimum::Need,
@@ -37,8 +37,8 @@ Usually wrong: podManagementPolicy is Parallel, so that nobody waits for anybody
     judge: halts_while_predecessor_unready,
 };
 
-fn halts_while_predecessor_unready(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn halts_while_predecessor_unready(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         case.in_order()?;
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: nobody comes after it"));
@@ -67,24 +67,24 @@ fn halts_while_predecessor_unready(evidence: &Evidence) -> Finding {
     })
 }
 
-/// A pod that the harness holds un-Ready.
+/// A pod that the harness holds unready.
 pub(super) struct Held<'a> {
     pub life: &'a PodLife,
-    /// Since when it is proved to be.
+    /// When the hold was proved.
     pub since: Mark,
-    /// When it was Ready again.
+    /// When the pod was Ready again.
     ready: Option<Mark>,
-    /// When it was to be released.
+    /// When the release was asked for.
     pub released: Option<Mark>,
 }
 
 impl Held<'_> {
-    /// The record with which its being un-Ready ends.
+    /// The record that ends its being unready.
     pub fn ends(&self, case: &Case<'_>) -> u64 {
         self.ready.or(self.life.deleted).map_or(case.timeline.last_seq + 1, |mark| mark.seq)
     }
 
-    /// The record until which what was done at `asked`, while it is held, must have come to its end.
+    /// The record by which an act at `asked` must have taken effect while the pod is held.
     fn until(&self, case: &Case<'_>, asked: u64) -> u64 {
         self.released.map_or_else(|| case.next_fault(asked), |released| released.seq)
     }
@@ -109,22 +109,22 @@ pub(super) fn held<'a>(case: &Case<'a>, scenario: Scenario) -> Judged<Held<'a>> 
     Ok(Held { life, since, ready, released: release.map(|release| release.asked) })
 }
 
-/// The first act of a kind that was asked for in a scenario, after a record.
+/// The first act of a kind that was asked for in a scenario after a record.
 fn acted<'a>(case: &Case<'a>, scenario: Scenario, after: u64, wanted: impl Fn(&Act) -> bool) -> Option<Acted<'a>> {
     let (begin, end) = case.span(scenario);
     let mut acts = case.acts(wanted).into_iter();
     acts.find(|acted| (begin.max(after)..=end).contains(&acted.asked.seq))
 }
 
-/// Pods after the held one that were created.
+/// Pods after the held one in order that were seen to be created.
 fn later<'a>(case: &Case<'a>, held: &Held<'a>) -> impl Iterator<Item = &'a PodLife> {
     let (subject, index) = (case.subject, case.subject.index_of(&held.life.name));
     let created = case.timeline.pods.iter().filter(|life| life.seen_created);
     created.filter(move |life| subject.index_of(&life.name) > index)
 }
 
-/// The record in which the controller says that it has seen how many pods are asked for, and that number. It must have
-/// said so before the held pod was to be released.
+/// The record that shows that the controller has observed the new number of replicas, and that number. It must come
+/// before the release of the held pod is asked for.
 fn size_seen(case: &Case<'_>, held: &Held<'_>) -> Judged<(Mark, u32)> {
     let (pod, since) = (&held.life.name, held.since.seq);
     let Some(released) = held.released else {
@@ -147,7 +147,7 @@ fn size_seen(case: &Case<'_>, held: &Held<'_>) -> Judged<(Mark, u32)> {
     })
 }
 
-/// When the held pod was Ready again; not before it was to be.
+/// When the held pod was Ready again; inconclusive if that was before its release.
 fn ready_again(case: &Case<'_>, held: &Held<'_>) -> Judged<Mark> {
     let (pod, since) = (&held.life.name, held.since.seq);
     if let Some(gap) = case.gap("Pod", since, held.ends(case)) {
@@ -166,7 +166,7 @@ fn ready_again(case: &Case<'_>, held: &Held<'_>) -> Judged<Mark> {
     }
 }
 
-/// The pod that came once the held one was Ready again.
+/// The pod that was created once the held one was Ready again.
 fn went_on<'a>(case: &Case<'a>, held: &Held<'a>, ready: Mark) -> Judged<&'a PodLife> {
     let until = case.next_fault(ready.seq);
     let mut next = later(case, held).filter(|life| (ready.seq..until).contains(&life.added.seq));
@@ -199,8 +199,8 @@ or its volume is still held by the pod that was killed.",
     judge: no_deadlock_on_failed_predecessor,
 };
 
-fn no_deadlock_on_failed_predecessor(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn no_deadlock_on_failed_predecessor(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: nobody comes after it"));
         }
@@ -231,7 +231,7 @@ fn no_deadlock_on_failed_predecessor(evidence: &Evidence) -> Finding {
     })
 }
 
-/// Who took the deleted pod's place, and when it was Ready, before the held one was to be released.
+/// The pod that replaced the deleted one, and when it was Ready, before the release of the held one.
 fn came_back<'a>(case: &Case<'a>, held: &Held<'a>, pod: &'a str, asked: u64) -> Judged<(&'a PodLife, Mark)> {
     let until = held.until(case, asked);
     let lives = case.timeline.pods.coming(pod, asked, until);
@@ -243,7 +243,7 @@ fn came_back<'a>(case: &Case<'a>, held: &Held<'a>, pod: &'a str, asked: u64) -> 
         return Err(gap);
     }
     let reason = format!("{pod} did not come back after its deletion (#{asked}) while {} was held", held.life.name);
-    // The image that holds the later pod is trouble of the harness's own: only what was seen of the deleted one counts.
+    // The harness itself causes the image trouble of the held pod, so only a wait for the deleted pod counts.
     Err(match case.unmet_wait(asked, until) {
         Some(wait) if wait.what.starts_with(&format!("{pod} ")) => {
             wait.blame(format!("{reason}: {wait}"), [asked, wait.mark.seq])

@@ -1,16 +1,16 @@
-//! How long a pod has to be Ready before the next one has its turn.
+//! How long a pod must be Ready before the next one may follow.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    evidence::{Evidence, Mark, PodLife, Scenario},
+    evidence::{Mark, PodLife, Scenario},
     object::{items, number, text},
 };
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, is_before, out_of_time},
         expectation::{max_unavailable, min_ready_seconds, parallel_min_ready_seconds},
@@ -43,11 +43,12 @@ Usually wrong: nothing that a manifest can do; look for a second tool that delet
     judge: waits_for_min_ready_seconds,
 };
 
-/// How much too early the next pod may come: a second by the resolution of the condition's time, and what a watch takes.
+/// How much too early the next pod may follow, in microseconds: a second for the resolution of the condition's time,
+/// and half a second for the watch.
 const FORGIVEN_US: u64 = 1_500_000;
 
-fn waits_for_min_ready_seconds(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn waits_for_min_ready_seconds(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let wanted = case.subject.min_ready_seconds;
         if wanted == 0 {
             return Err(Finding::skipped("minReadySeconds is 0: Ready is all that is waited for"));
@@ -92,7 +93,7 @@ fn prove(assessment: &mut Assessment, turns: &[Turn<'_>]) {
     assessment.cite(turns.iter().flat_map(|turn| [turn.ready.seq, turn.at.seq]));
 }
 
-/// Whether updates have to wait, one pod at a time.
+/// Whether updates must wait for minReadySeconds, one pod at a time.
 fn updates_wait(case: &Case<'_>) -> bool {
     let several = case.subject.max_unavailable > 1 && max_unavailable(case.run).holds;
     let honoured = !case.is_parallel() || parallel_min_ready_seconds(case.run).holds;
@@ -100,21 +101,21 @@ fn updates_wait(case: &Case<'_>) -> bool {
     case.subject.is_updatable() && honoured && next && !several
 }
 
-/// A pod has its turn, after another one that had become Ready.
+/// A pod that is created or deleted after another one became Ready.
 struct Turn<'a> {
-    /// What happened to whom, as in `mysql-1 was ADDED`.
+    /// What happened, such as `mysql-1 was ADDED`.
     what: String,
-    /// When.
+    /// When it happened.
     at: Mark,
-    /// When that was asked of the API server, in its own time.
+    /// When the API server got the request, by its own clock.
     asked: Option<Timestamp>,
-    /// Who had become Ready last before it.
+    /// The pod that became Ready last before it.
     before: &'a PodLife,
-    /// When.
+    /// When that pod became Ready.
     ready: Mark,
 }
 
-/// Of these pods, the one that serves at a record and had become Ready last.
+/// Among the serving pods of these indexes at a record, the one that became Ready last.
 fn latest<'a>(case: &Case<'a>, indexes: impl Iterator<Item = u32>, at: u64) -> Option<(&'a PodLife, Mark)> {
     let serving = indexes.filter_map(|index| {
         let life = case.timeline.pod_at(&case.subject.nth(index), at).filter(|life| life.serving_at(at))?;
@@ -124,7 +125,7 @@ fn latest<'a>(case: &Case<'a>, indexes: impl Iterator<Item = u32>, at: u64) -> O
     serving.max_by_key(|(_, ready)| *ready)
 }
 
-/// Every creation of a pod while others before it serve.
+/// Every creation of a pod while pods before it in order serve.
 fn created<'a>(case: &Case<'a>) -> Vec<Turn<'a>> {
     let created = case.timeline.pods.iter().filter(|life| life.seen_created);
     let turns = created.filter_map(|life| {
@@ -136,12 +137,12 @@ fn created<'a>(case: &Case<'a>) -> Vec<Turn<'a>> {
     turns.collect()
 }
 
-/// Every pod that an update tells to go while others above it serve.
+/// Every deletion of a pod by an update while pods above it serve.
 fn updated<'a>(case: &Case<'a>) -> Vec<Turn<'a>> {
     let mut turns = Vec::new();
     for update in updates(case) {
         let told = told_to_go(case, update.asked.seq, update.until()).into_iter();
-        // Who is not Ready may be replaced whenever it is its turn or not.
+        // An update may replace an unready pod at any time.
         let by_controller = told.filter(|told| !told.by_harness && told.index >= update.partition);
         for told in by_controller.filter(|told| told.life.ready_at(told.at.seq)) {
             let above = told.index.saturating_add(1)..case.subject.replicas;
@@ -155,7 +156,7 @@ fn updated<'a>(case: &Case<'a>) -> Vec<Turn<'a>> {
 }
 
 impl Turn<'_> {
-    /// How long the other one had been Ready.
+    /// Judges how long the other pod had been Ready, and returns that in microseconds.
     fn judged(&self, case: &Case<'_>, wanted: u32) -> Judged<u64> {
         let Self { what, at, before, ready, .. } = self;
         if let Some(gap) = case.gap("Pod", ready.seq, at.seq) {
@@ -182,7 +183,7 @@ impl Turn<'_> {
         Err(Finding::fail(reason, marks))
     }
 
-    /// Whether the other one had been Ready before, and the controller may not have known that it was not for a while.
+    /// Whether the other pod had been Ready before, and the controller may have missed that it was unready for a while.
     fn had_flapped(&self, case: &Case<'_>) -> bool {
         let earlier = self.before.ready.iter().filter(|change| is_before(self.ready.seq)(&change.since));
         let (mut was_ready, mut lost) = (false, None);
@@ -193,7 +194,7 @@ impl Turn<'_> {
         lost.is_some_and(|lost| is_news(case, lost, self.at))
     }
 
-    /// For how many seconds the other one had been Ready by the condition's own time and that of the API server.
+    /// How many seconds the other pod had been Ready by the condition's time and the API server's.
     fn objects_say(&self, case: &Case<'_>) -> Option<i64> {
         let mut conditions = items(&case.event_at(self.ready.seq)?.object, "/status/conditions");
         let ready = conditions.find(|condition| text(condition, "/type") == Some("Ready"))?;
@@ -205,7 +206,7 @@ fn time(object: &Value, pointer: &str) -> Option<Timestamp> {
     text(object, pointer)?.parse().ok()
 }
 
-/// When a pod was told to go: its deletionTimestamp is as much later as its grace period is long.
+/// When the deletion of a pod was requested: its deletionTimestamp is later by the grace period.
 fn told_at(pod: &Value) -> Option<Timestamp> {
     let grace = number(pod, "/metadata/deletionGracePeriodSeconds");
     time(pod, "/metadata/deletionTimestamp")?.checked_sub(jiff::SignedDuration::from_secs(grace)).ok()

@@ -1,10 +1,10 @@
-//! What holds in place of an order where pods need not wait for one another.
+//! What replaces the order of pods if they need not wait for one another.
 
-use crate::evidence::{Act, Evidence, Expect, Mark, PodLife, PodManagement, Scenario};
+use crate::evidence::{Act, Expect, Mark, PodLife, PodManagement, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, is_after, is_before},
         minimum::Need,
@@ -34,14 +34,14 @@ Usually wrong: nothing that a manifest can do; look at the controller, or at a w
     judge: parallel_pods_do_not_wait,
 };
 
-/// For how long nothing must have come for a controller to have stood still.
+/// How long no pod must have been created or deleted for the controller to have stood still, in microseconds.
 const STILL_US: u64 = 500_000;
 
-/// How soon a controller that waited goes on.
+/// How soon a controller that waited continues, in microseconds.
 const AT_ONCE_US: u64 = 1_000_000;
 
-fn parallel_pods_do_not_wait(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn parallel_pods_do_not_wait(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         if case.subject.pod_management == PodManagement::OrderedReady {
             return Err(Finding::skipped("podManagementPolicy is OrderedReady: pods have to wait for one another"));
         }
@@ -68,16 +68,16 @@ fn parallel_pods_do_not_wait(evidence: &Evidence) -> Finding {
     })
 }
 
-/// A pod had its turn just when another one's state let a controller go on that waits.
+/// A pod that was created or deleted just after the event that a waiting controller would wait for.
 struct Wait {
     what: String,
     at: Mark,
     after: Mark,
-    /// Whether it followed at once on a standstill, or may have been late for any reason.
+    /// Whether it followed immediately after a standstill; otherwise it may have been late for any reason.
     at_once: bool,
 }
 
-/// What follows from all waits together.
+/// The findings about all waits together: a single one may be chance.
 fn weighed(waits: &[Wait]) -> Vec<Finding> {
     let sure = waits.iter().filter(|wait| wait.at_once).count() > 1;
     let findings = waits.iter().map(|wait| {
@@ -89,11 +89,11 @@ fn weighed(waits: &[Wait]) -> Vec<Finding> {
     findings.collect()
 }
 
-/// What happened to pods of which name, and when; in order.
+/// Events in order: when, and the pod's name.
 type Events<'a> = Vec<(Mark, &'a str)>;
 
-/// Of the events that let a waiting controller go on, the one that the turn of a pod followed on, if that was late at all.
-/// `from` is when nothing stood in its way any more, and nobody else had a turn since.
+/// If a pod was late: the last event of another pod that a waiting controller would have waited for, and whether the
+/// pod followed it immediately after a standstill. From `from` on nothing stood in the pod's way.
 fn late(case: &Case<'_>, name: &str, (from, at): (Mark, Mark), events: &Events<'_>) -> Option<(Mark, bool)> {
     if case.lasted(from, at).most_us <= STILL_US {
         return None;
@@ -116,16 +116,16 @@ fn became_ready<'a>(case: &Case<'a>) -> Events<'a> {
     events
 }
 
-/// A pod was created.
+/// A creation of a pod.
 struct Creation<'a> {
     life: &'a PodLife,
     at: Mark,
-    /// Since when it could have been, and nobody else was.
+    /// The time from which it could have been created, and no other pod was.
     from: Mark,
 }
 
 impl Creation<'_> {
-    /// Whether it waited for another pod to be Ready.
+    /// The wait, if the creation waited for another pod to become Ready.
     fn waited(&self, case: &Case<'_>, ready: &Events<'_>) -> Option<Wait> {
         let name = &self.life.name;
         let (after, at_once) = late(case, name, (self.from, self.at), ready)?;
@@ -134,7 +134,7 @@ impl Creation<'_> {
     }
 }
 
-/// All creations, but for those of pods that the set was not asked to have.
+/// All creations of pods that the set was to have.
 fn creations<'a>(case: &Case<'a>) -> Vec<Creation<'a>> {
     let created: Vec<&PodLife> = case.timeline.pods.iter().filter(|life| life.seen_created).collect();
     let Some(first) = created.iter().map(|life| life.added).min() else { return Vec::new() };
@@ -149,14 +149,14 @@ fn creations<'a>(case: &Case<'a>) -> Vec<Creation<'a>> {
     creations.collect()
 }
 
-/// How many pods the harness asked for, and when.
+/// The numbers of replicas that the harness requested, each with its time.
 fn scales(case: &Case<'_>) -> Vec<(Mark, u32)> {
     let acts = case.acts(|act| matches!(act, Act::Scale { .. }));
     let scale = |act: &Act| if let Act::Scale { to, .. } = act { Some(*to) } else { None };
     acts.iter().filter_map(|acted| Some((acted.asked, scale(acted.act)?))).collect()
 }
 
-/// Since when the set was to have this pod, when it was created.
+/// Since when the set was to have this pod at its creation.
 fn wanted_since(case: &Case<'_>, scales: &[(Mark, u32)], life: &PodLife, first: Mark) -> Option<Mark> {
     let index = case.subject.index_of(&life.name)?;
     let mut since = (index < case.subject.replicas).then_some(first);
@@ -166,7 +166,7 @@ fn wanted_since(case: &Case<'_>, scales: &[(Mark, u32)], life: &PodLife, first: 
     since
 }
 
-/// Every pod must have been created in the scenario deploy, one at least beside another one that was not Ready yet.
+/// Checks that every pod was created in the scenario deploy, at least one of them beside an unready one.
 fn all_asked_for(case: &Case<'_>, assessment: &mut Assessment) {
     let (begin, end) = case.span(Scenario::Deploy);
     let mut beside = false;
@@ -186,14 +186,14 @@ fn all_asked_for(case: &Case<'_>, assessment: &mut Assessment) {
     }
 }
 
-/// Whether a pod was created while another one was there that was not Ready.
+/// Whether a pod was created while another one existed that was not Ready.
 fn is_beside(case: &Case<'_>, life: &PodLife) -> bool {
     let at = life.added.seq;
     let waits = |other: &PodLife| other.uid != life.uid && other.alive_at(at) && !other.ready_at(at);
     case.timeline.pods.iter().any(waits)
 }
 
-/// Every pod that the set was asked for while one is held un-Ready must be created all the same.
+/// Checks that every requested pod was created while one was held unready.
 fn came_beside_held(case: &Case<'_>, assessment: &mut Assessment) {
     let Some(held) = assessment.check(held(case, Scenario::Scale)) else { return };
     let (since, ends) = (held.since.seq, held.ends(case));
@@ -217,7 +217,7 @@ fn came_beside_held(case: &Case<'_>, assessment: &mut Assessment) {
     }
 }
 
-/// Whoever the harness deleted must have a successor where one was awaited.
+/// Checks that each pod that the harness deleted has a successor if one was awaited.
 fn came_back(case: &Case<'_>, assessment: &mut Assessment) {
     for acted in case.acts(|act| matches!(act, Act::DeletePod { .. })) {
         let (Act::DeletePod { pod, uid, .. }, asked) = (acted.act, acted.asked.seq) else { continue };
@@ -236,7 +236,7 @@ fn came_back(case: &Case<'_>, assessment: &mut Assessment) {
 /// The pods that had to go when the set was scaled down.
 struct Surplus<'a> {
     asked: Mark,
-    /// When each was told to go.
+    /// When each began to terminate.
     told: Events<'a>,
     /// When each was gone.
     gone: Events<'a>,

@@ -1,10 +1,10 @@
-//! The pods that an update is not for.
+//! The pods that a partition keeps from an update.
 
-use crate::evidence::{Evidence, Mark, Scenario};
+use crate::evidence::{Mark, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, is_after},
         minimum::Need,
@@ -32,8 +32,8 @@ have them updated; then the update reaches pods that it was not for.",
     judge: partition_is_respected,
 };
 
-fn partition_is_respected(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn partition_is_respected(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         if case.subject.replicas == 1 {
             return Err(Finding::skipped("the set has one pod: a partition leaves none below it to be updated"));
         }
@@ -69,7 +69,7 @@ fn replaced(update: &Update<'_>, told: &Told<'_>) -> Finding {
     Finding::fail(format!("{name}, {below}, was told to go at #{at}, and not by the harness"), [at, asked])
 }
 
-/// Who took the place of a pod that the harness deleted: when, and with which revision.
+/// The successor of a pod that the harness deleted: when it was created, and its revision.
 fn came_back<'a>(case: &Case<'a>, update: &Update<'_>, told: &Told<'a>) -> Judged<(Mark, &'a str)> {
     let (name, at) = (&told.life.name, told.at.seq);
     let old = revision_of(told.life)?;

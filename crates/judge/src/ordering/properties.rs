@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::{Verdict, evidence::Phase, history::History};
 
-/// What can happen to one of three ordinals. A pod is picked among those of the ordinal that are there.
+/// What can happen to one of three ordinals. The number picks a pod among the existing ones of the ordinal.
 #[derive(Debug, Clone, Copy)]
 enum Event {
     Added(u32),
@@ -14,7 +14,7 @@ enum Event {
     Deleting(u32, usize),
     Deleted(u32, usize),
     Gap,
-    /// More time passes than the controller can be behind.
+    /// More time passes than the controller's view can be old.
     Later,
 }
 
@@ -31,7 +31,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Histories that begin as a cluster would, so that passes are not too rare, and go on at random.
+/// Histories that begin in good order, so that passes are not too rare, and continue at random.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let starts = |ordinal| [Event::Added(ordinal), Event::Ready(ordinal, 0)];
     let again = |ordinal| [Event::Deleted(ordinal, 0), Event::Added(ordinal), Event::Ready(ordinal, 0)];
@@ -40,7 +40,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         .prop_map(move |(length, random)| orderly[..length].iter().copied().chain(random).collect())
 }
 
-/// A pod as the brute force knows it.
+/// A pod as the brute-force judge knows it.
 struct Pod {
     uid: String,
     ordinal: u32,
@@ -48,7 +48,7 @@ struct Pod {
     was_ready: bool,
     deleting: bool,
     gone: bool,
-    /// Whether time has passed since it lost Ready, and since it was told to go.
+    /// Whether time has passed since it became unready, and since it began to terminate.
     long_ago: (bool, bool),
 }
 
@@ -72,8 +72,8 @@ impl Pod {
     }
 }
 
-/// The verdicts on the start order and on the bearers of names that follow from going through the events once, with
-/// nothing but the pods that are there.
+/// The verdicts on the start order and on unique names, computed in one pass over the events from the existing pods
+/// alone.
 #[derive(Default)]
 struct Expected {
     wrong_order: bool,
@@ -120,7 +120,7 @@ impl Expected {
     }
 }
 
-/// Tells the events as a history, and goes through them by brute force at the same time.
+/// Writes the events as a history, and judges them by brute force at the same time.
 fn told(events: &[Event]) -> (History, Expected) {
     let (mut history, mut expected, mut there) = (History::of(3), Expected::default(), Vec::<Pod>::new());
     history.step(Scenario::Deploy, Phase::Begin);

@@ -1,12 +1,12 @@
-//! Applying twice.
+//! Applying the manifests twice.
 
 use std::ops::Range;
 
-use crate::evidence::{Act, Applied, Evidence, Mark, Scenario, SnapshotOf};
+use crate::evidence::{Act, Applied, Mark, Scenario, SnapshotOf};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, is_after},
         minimum::Need,
@@ -38,8 +38,8 @@ a random part; a controller or a webhook that writes a field which the manifest 
     judge: reapply_changes_nothing,
 };
 
-fn reapply_changes_nothing(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn reapply_changes_nothing(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let acts = case.acts(|act| *act == Act::Reapply);
         let Some(again) = acts.first() else {
             return Err(Finding::inconclusive("the manifests were not applied a second time", []));
@@ -60,7 +60,7 @@ fn reapply_changes_nothing(evidence: &Evidence) -> Finding {
             return Err(left_open(case, reason, asked.seq, until));
         };
         assessment.cite([first.seq, second.seq]);
-        // To apply takes its time too, in which nothing could follow from it yet.
+        // The apply itself takes time, in which nothing can follow from it yet.
         let watched_us = case.lasted(second.mark, proved).least_us;
         let watched = seconds(watched_us);
         if watched_us < WATCHED_US {
@@ -72,7 +72,7 @@ fn reapply_changes_nothing(evidence: &Evidence) -> Finding {
     })
 }
 
-/// What the API server answered when the manifests were applied.
+/// The API server's response when the manifests were applied.
 struct Answer {
     seq: u64,
     mark: Mark,
@@ -85,7 +85,7 @@ impl Answer {
     }
 }
 
-/// The first answer, and the one after the manifests were to be applied again.
+/// The first response, and the one after the second apply.
 fn answers(case: &Case<'_>, asked: Mark) -> Judged<(Answer, Answer)> {
     let snapshot = |again: bool, when: &str| {
         let found =
@@ -102,7 +102,7 @@ fn answers(case: &Case<'_>, asked: Mark) -> Judged<(Answer, Answer)> {
     Ok((snapshot(false, "at first")?, snapshot(true, "again")?))
 }
 
-/// The object's name, if it is what it was.
+/// The object's name, if UID and generation are unchanged.
 fn unchanged(old: &Applied, first: &Answer, second: &Answer) -> Judged<String> {
     let name = format!("{} {}", old.kind, old.name);
     let Some(new) = second.find(old) else {
@@ -122,7 +122,7 @@ fn unchanged(old: &Applied, first: &Answer, second: &Answer) -> Judged<String> {
     Err(Finding::fail(reason, [first.seq, second.seq]))
 }
 
-/// No pod may be told to go or be created from the second time on, for as long as that is watched.
+/// Checks that no pod is deleted or created from the second apply on, for as long as that is watched.
 fn nothing_moves(case: &Case<'_>, assessment: &mut Assessment, asked: Mark, until: u64) {
     let span = asked.seq..until;
     let told = told_to_go(case, span.start, span.end);
@@ -136,8 +136,8 @@ fn nothing_moves(case: &Case<'_>, assessment: &mut Assessment, asked: Mark, unti
     case.gap("Pod", span.start, span.end).into_iter().for_each(|gap| assessment.reject(gap));
 }
 
-/// Every event of the set must show the generation of the first time: it only ever grows, so that a lost stretch hides
-/// nothing that the next event would not show.
+/// Checks that every event of the set has the generation of the first response. The generation only grows, so the next
+/// event after a gap would show a change.
 fn same_generation(case: &Case<'_>, assessment: &mut Assessment, first: &Answer, span: Range<u64>) {
     let set = &case.subject.set;
     let applied = first.objects.iter().find(|object| object.kind == "StatefulSet" && object.name == *set);

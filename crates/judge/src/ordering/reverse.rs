@@ -1,9 +1,9 @@
-//! The order in which pods go.
+//! The order in which pods are scaled away.
 
-use crate::evidence::{Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Mark, PodLife, Scenario};
 
 use super::super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Assessment, Judged, judged},
     case::{Case, ScaleDown, Unmet, is_after, is_before},
     minimum::Need,
@@ -29,8 +29,8 @@ Usually wrong: podManagementPolicy is Parallel, so that all surplus pods go at o
     judge: scales_down_in_reverse,
 };
 
-fn scales_down_in_reverse(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn scales_down_in_reverse(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         case.in_order()?;
         let scaled = case.scale_down();
         let several = scaled.as_ref().is_some_and(|scaled| scaled.from - scaled.to > 1);
@@ -51,12 +51,12 @@ fn scales_down_in_reverse(evidence: &Evidence) -> Finding {
     })
 }
 
-/// When a pod was told to go after the set was scaled down and before the next disruption, if it was.
+/// When a pod began to terminate after the set was scaled down and before the next act, if it did.
 fn told(life: &PodLife, scaled: &ScaleDown, until: u64) -> Option<Mark> {
     life.deleting.filter(is_after(scaled.asked)).filter(is_before(until))
 }
 
-/// None of the pods that are to stay may be told to go.
+/// Checks that none of the pods that are to stay is deleted.
 fn those_that_stay(case: &Case<'_>, assessment: &mut Assessment, scaled: &ScaleDown, until: u64) {
     let asked = scaled.asked;
     for life in &case.timeline.pods {
@@ -68,7 +68,7 @@ fn those_that_stay(case: &Case<'_>, assessment: &mut Assessment, scaled: &ScaleD
     }
 }
 
-/// When each surplus pod was gone, highest ordinal first.
+/// Checks that surplus pods go one after the other, and returns when each was gone, highest ordinal first.
 fn one_after_the_other<'a>(
     case: &Case<'a>,
     assessment: &mut Assessment,
@@ -76,7 +76,7 @@ fn one_after_the_other<'a>(
     until: u64,
 ) -> Judged<Vec<(&'a str, u64)>> {
     let (asked, mut gone) = (scaled.asked, Vec::new());
-    // Of those above, the one that is there still, or went last.
+    // Among the pods above, the one that still exists or went last.
     let mut above: Option<(&PodLife, Option<Mark>)> = None;
     for index in (scaled.to..scaled.from).rev() {
         let name = case.subject.nth(index);

@@ -1,10 +1,10 @@
 //! The order in which an update reaches the pods.
 
-use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Act, Mark, PodLife, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, is_before},
         expectation::max_unavailable,
@@ -41,8 +41,8 @@ is OnDelete behind everybody's back.",
     judge: rolls_highest_ordinal_first,
 };
 
-fn rolls_highest_ordinal_first(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn rolls_highest_ordinal_first(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         updatable(case)?;
         let subject = case.subject;
         if subject.replicas - subject.partition < 2 {
@@ -73,13 +73,13 @@ fn rolls_highest_ordinal_first(evidence: &Evidence) -> Finding {
     })
 }
 
-/// Judges one update, and tells who was told to go when, if anybody was.
+/// Judges one update, and returns which pods it deleted and when, if any.
 fn in_order(case: &Case<'_>, assessment: &mut Assessment, update: &Update<'_>) -> Judged<Option<String>> {
     let revision = update.revision(case)?;
     let (begin, _) = case.span(Scenario::Roll);
     let mut order = Vec::new();
     let told = told_to_go(case, update.asked.seq, update.until());
-    // With Parallel whoever is unavailable anyway is replaced at once.
+    // With Parallel an unready pod is replaced at once.
     let in_turn = |told: &&Told<'_>| !case.is_parallel() || told.life.ready_at(told.at.seq);
     let by_controller = told.iter().filter(|told| told.index >= update.partition && !told.by_harness);
     for told in by_controller.filter(in_turn) {
@@ -98,7 +98,7 @@ fn in_order(case: &Case<'_>, assessment: &mut Assessment, update: &Update<'_>) -
     Ok((!order.is_empty()).then(|| format!("for {revision} {}", order.join(", "))))
 }
 
-/// For each pod above one that was told to go, when it had become Ready with the update.
+/// For each pod above a deleted one, when it had become Ready with the update.
 fn waited_for_all_above(case: &Case<'_>, revision: &str, told: &Told<'_>) -> Vec<Judged<Mark>> {
     let (name, at) = (&told.life.name, told.at.seq);
     if told.life.revision() == Some(revision) {
@@ -109,7 +109,7 @@ fn waited_for_all_above(case: &Case<'_>, revision: &str, told: &Told<'_>) -> Vec
     above.map(|above| stood(case, revision, &above, (name, told.at))).collect()
 }
 
-/// When the pod above had become Ready with the update, seen from the moment at which a lower one was told to go.
+/// When a pod had become Ready with the update, as of the deletion of a lower pod.
 fn stood(case: &Case<'_>, revision: &str, above: &str, (name, mark): (&str, Mark)) -> Judged<Mark> {
     let at = mark.seq;
     let told = format!("{name} was told to go at #{at}");
@@ -132,8 +132,8 @@ fn stood(case: &Case<'_>, revision: &str, above: &str, (name, mark): (&str, Mark
     Err(done_without(case, &told, life, ready, mark))
 }
 
-/// Whether the update reached every pod that it is for. The highest that it did not reach is at fault: the others wait
-/// for it as they must.
+/// Checks that the update reached every pod that it is for. The highest pod that it did not reach is at fault: lower
+/// ones must wait for it.
 fn all_replaced(case: &Case<'_>, update: &Update<'_>, revision: &str) -> Judged<()> {
     let until = update.until();
     let reached = |life: &&PodLife| {

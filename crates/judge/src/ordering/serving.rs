@@ -1,11 +1,11 @@
-//! What Ready is worth.
+//! Whether a Ready pod serves.
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Checkpoint, Evidence, Mark, PodLife, Question, Scenario, Sql};
+use crate::evidence::{Checkpoint, Mark, PodLife, Question, Scenario, Sql};
 
 use super::super::{
-    Check, Finding, Verdict,
+    CaseFile, Check, Finding, Verdict,
     assessment::{Judged, judged},
     case::{Case, Seen, Unmet},
     words::{seconds, short},
@@ -36,14 +36,15 @@ initialises the data directory with a server that does not listen on TCP.",
     judge: ready_means_serving,
 };
 
-/// How long after Ready a question may be sent, at the latest, for its answer to tell of that moment.
+/// How long after Ready a question may be sent so that its answer counts for that time, in microseconds.
 const AT_ONCE_US: u64 = 1_000_000;
 
-/// How long after Ready the answer may come: a server that needs longer for a constant was not serving yet.
+/// How long after Ready the answer may arrive, in microseconds: a server that needs longer for a constant was not
+/// serving.
 const ANSWERED_US: u64 = 2_000_000;
 
-fn ready_means_serving(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn ready_means_serving(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let (mut answered, mut told) = (Vec::new(), BTreeSet::new());
         for life in &case.timeline.pods {
             let Some(ready) = life.first_ready() else { continue };
@@ -70,7 +71,7 @@ fn ready_means_serving(evidence: &Evidence) -> Finding {
     })
 }
 
-/// The doubt about a name none of whose pods told anything.
+/// The finding about a name if no answer of its pods counts.
 fn untold(case: &Case<'_>, pod: &str) -> Finding {
     let mut ready = case.timeline.lives(pod).filter_map(PodLife::first_ready);
     match ready.next() {
@@ -82,8 +83,8 @@ fn untold(case: &Case<'_>, pod: &str) -> Finding {
     }
 }
 
-/// What follows from a pod that was there and never Ready: a violation where the harness waited for it until its time was
-/// up, unless nothing of it ran yet.
+/// The finding about a pod that existed and was never Ready: a failure if the harness waited until the deadline, unless
+/// nothing of the pod ran yet.
 fn never_ready(case: &Case<'_>, pod: &str) -> Finding {
     let reason = format!("{pod} was never Ready");
     let (begin, end) = case.span(Scenario::Deploy);
@@ -99,7 +100,7 @@ fn never_ready(case: &Case<'_>, pod: &str) -> Finding {
     if case.had_begun(life, &wait) { wait.blame(reason, evidence) } else { Finding::inconclusive(reason, evidence) }
 }
 
-/// The record of an answer that the server gave when its pod became Ready or before; none where the pod was going already.
+/// The record of an answer that the server gave when its pod became Ready or before; `None` if the pod was terminating.
 fn serves(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
     let doubt = match served_at_ready(case, life, ready) {
         Err(finding) if finding.verdict == Verdict::Inconclusive => finding,
@@ -107,7 +108,7 @@ fn serves(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
     };
     let (pod, uid) = (life.name.clone(), life.uid.clone());
     let mut starting = case.answers(&life.name, Question::Ping, &Checkpoint::Starting { pod, uid });
-    // What a container answered that was started again since says nothing of the one that is Ready.
+    // An answer from before a restart of the container says nothing about the one that is Ready.
     let in_time = starting.find(|ping| {
         let same = ping.uid == life.uid && life.restarts_at(ping.mark.seq) == life.restarts_at(ready.seq);
         same && pong(ping).is_ok() && too_late(case, ping, ready).is_none()
@@ -115,11 +116,11 @@ fn serves(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
     in_time.map_or(Err(doubt), |ping| Ok(Some(ping.mark.seq)))
 }
 
-/// The same by the questions at Ready alone: a violation in any answer, or the first that proves it.
+/// The same by the questions at Ready alone: a failure in any answer, or the first answer that proves it.
 fn served_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Option<u64>> {
     let checkpoint = Checkpoint::Ready { pod: life.name.clone(), uid: life.uid.clone() };
     let (mut proof, mut doubt) = (None, None);
-    // Another pod's answer is none of this one.
+    // An answer of another pod does not count.
     for ping in case.answers(&life.name, Question::Ping, &checkpoint).filter(|ping| ping.uid == life.uid) {
         match told_at_ready(case, life, ready, &ping) {
             Err(finding) if finding.verdict == Verdict::Fail => return Err(finding),
@@ -135,12 +136,12 @@ fn served_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Optio
     })
 }
 
-/// What one answer to the question at Ready tells.
+/// Judges one answer to the question at Ready.
 fn told_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark, ping: &Seen<'_, Sql>) -> Judged<Option<u64>> {
     let (seq, which) = (ping.mark.seq, format!("{} (uid {})", life.name, short(&life.uid)));
     let refusal = match (pong(ping), too_late(case, ping, ready)) {
         (Ok(()), None) => return Ok(Some(seq)),
-        // One that was told to go before it could have answered need not.
+        // A pod that began to terminate before its answer need not answer.
         (_, None) if life.deleting_at(seq) => return Ok(None),
         (Ok(()), Some(late)) => {
             let reason = format!("{which} {late} after Ready (#{}), which tells nothing of then (#{seq})", ready.seq);
@@ -155,7 +156,7 @@ fn told_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark, ping: &Seen<'_, S
     Err(Finding::inconclusive(reason, [ready.seq, seq]))
 }
 
-/// Whether the server answered what it was asked.
+/// Whether the server answered the query correctly.
 fn pong(ping: &Seen<'_, Sql>) -> Judged<()> {
     match ping.value("ping")? {
         "1" => Ok(()),
@@ -167,8 +168,8 @@ fn pong(ping: &Seen<'_, Sql>) -> Judged<()> {
     }
 }
 
-/// Why an answer tells nothing of the moment at which the pod became Ready, if it does not. The answer's way back counts as
-/// if it were before the question.
+/// Why an answer says nothing about the time at which the pod became Ready, if so. A delay between the answer and its
+/// record counts as a delay of the question.
 fn too_late(case: &Case<'_>, ping: &Seen<'_, Sql>, ready: Mark) -> Option<String> {
     let answered = case.lasted(ready, ping.mark).most_us;
     let asked = answered.saturating_sub(ping.took_us);

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Mark, PodLife, Scenario};
 
 use super::{
-    super::{Check, Finding, Verdict, assessment::judged, case::Case, words::short},
+    super::{CaseFile, Check, Finding, Verdict, assessment::judged, case::Case, words::short},
     done_without, is_news, lost,
     updates::newest,
 };
@@ -29,8 +29,8 @@ Usually wrong: podManagementPolicy is Parallel, or a pod never becomes Ready and
     judge: starts_in_ordinal_order,
 };
 
-fn starts_in_ordinal_order(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn starts_in_ordinal_order(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         case.in_order()?;
         let (begin, end) = case.span(Scenario::Deploy);
         let created: Vec<&PodLife> = case.timeline.pods.iter().filter(|life| life.seen_created).collect();
@@ -57,15 +57,15 @@ fn starts_in_ordinal_order(evidence: &Evidence) -> Finding {
     })
 }
 
-/// What happens to the pods, as far as their order depends on it, and where.
+/// A change that the creation order depends on; numbers are indexes of pods.
 enum Turn<'a> {
     Serves(u32),
     Ceases(u32),
     Created(u32, &'a PodLife),
 }
 
-/// All of that, in order. Many pods have many predecessors: to go once through what happens finds those that are missing
-/// without asking for each of the others.
+/// All such changes, in order. A pod has many predecessors: one pass over the changes keeps track of the missing ones
+/// without a query for each.
 fn turns<'a>(case: &Case<'a>) -> Vec<(u64, Turn<'a>)> {
     let mut turns = Vec::new();
     for life in &case.timeline.pods {
@@ -83,7 +83,7 @@ fn turns<'a>(case: &Case<'a>) -> Vec<(u64, Turn<'a>)> {
             }
             serves = change.value;
         }
-        // Who is there still ceases after all else.
+        // A pod that still exists stops serving after all other changes.
         if serves {
             turns.push((end, Turn::Ceases(index)));
         }
@@ -92,7 +92,7 @@ fn turns<'a>(case: &Case<'a>) -> Vec<(u64, Turn<'a>)> {
     turns
 }
 
-/// The gravest objection to each creation, where there is one.
+/// The gravest finding against each creation, if any.
 fn out_of_order(case: &Case<'_>) -> Vec<Finding> {
     let mut missing: BTreeSet<u32> = (0..case.subject.replicas).collect();
     let mut serving = vec![0_u32; missing.len()];
@@ -115,7 +115,7 @@ fn out_of_order(case: &Case<'_>) -> Vec<Finding> {
     objections
 }
 
-/// The first violation among the predecessors that do not serve when a pod is created; or else the first doubt.
+/// The first failure among the predecessors that do not serve when a pod is created, or else the first finding.
 fn gravest<'a>(case: &Case<'_>, life: &PodLife, missing: impl Iterator<Item = &'a u32>) -> Option<Finding> {
     let mut first = None;
     for index in missing {
@@ -128,12 +128,12 @@ fn gravest<'a>(case: &Case<'_>, life: &PodLife, missing: impl Iterator<Item = &'
     first
 }
 
-/// What follows from the creation of a pod while nobody of this name, which is before it, serves.
+/// The finding about the creation of a pod while no pod of a predecessor's name serves.
 fn not_waited_for(case: &Case<'_>, later: &PodLife, name: &str) -> Finding {
     let at = later.added;
     let added = format!("{} was ADDED at #{}", later.name, at.seq);
     let was_ready = |life: &PodLife| life.first_ready().filter(|ready| ready.seq < at.seq);
-    let lives: Vec<&PodLife> = case.timeline.pods.bearing(name, at.seq).collect();
+    let lives: Vec<&PodLife> = case.timeline.pods.alive_at(name, at.seq).collect();
     let Some(life) = lives.last() else {
         let went = newest(case, name, at.seq).and_then(|life| Some((life, was_ready(life)?)));
         let went = went.filter(|(life, _)| lost(life, at.seq).is_some_and(|since| is_news(case, since, at)));
@@ -151,7 +151,7 @@ fn not_waited_for(case: &Case<'_>, later: &PodLife, name: &str) -> Finding {
     done_without(case, &added, once, ready, at)
 }
 
-/// Of several bearers of a name that were Ready once, the one that ceased to be so last, and since when it had been.
+/// Among pods of one name that were Ready once, the one that stopped to be Ready last, and when it became Ready.
 fn lately_ready<'a>(lives: &[&'a PodLife], at: Mark) -> Option<(&'a PodLife, Mark)> {
     let once = lives.iter().filter_map(|life| Some((*life, life.first_ready().filter(|it| it.seq < at.seq)?)));
     once.max_by_key(|(life, _)| lost(life, at.seq))

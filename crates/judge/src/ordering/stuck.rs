@@ -1,10 +1,10 @@
-//! The way back from an update that cannot start.
+//! The recovery from an update that cannot start.
 
-use crate::evidence::{Act, Evidence, Mark, PodLife, Scenario};
+use crate::evidence::{Act, Mark, PodLife, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, is_after},
         minimum::Need,
@@ -34,11 +34,11 @@ they were, because a volume or a Secret changed meanwhile; or a finalizer keeps 
     judge: stuck_rollout_recovers,
 };
 
-/// What the kubelet says of the image that the harness gives the template.
+/// The kubelet's reason for the image that the harness puts into the template.
 const OWN_TROUBLE: &str = "InvalidImageName";
 
-fn stuck_rollout_recovers(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn stuck_rollout_recovers(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         updatable(case)?;
         let updates = updates(case);
         let find = |act: Act, what: &str| {
@@ -59,7 +59,7 @@ fn stuck_rollout_recovers(evidence: &Evidence) -> Finding {
         if let Some(gap) = case.gap("Pod", asked, reverted.until()) {
             return Err(gap);
         }
-        // Lower pods wait for higher ones: the first that is not what it was is at fault.
+        // Lower pods wait for higher ones, so the highest pod that is wrong is at fault.
         for ordinal in case.subject.ordinals().rev() {
             assessment.cite([ended(case, reverted, &case.subject.pod(ordinal), old)?.seq]);
         }
@@ -71,7 +71,7 @@ fn stuck_rollout_recovers(evidence: &Evidence) -> Finding {
     })
 }
 
-/// The revision of the pods before the first change: the last pod's.
+/// The revision of the pods before the first change: that of the last pod.
 fn revision_before<'a>(case: &Case<'a>, first: &Update<'_>) -> Judged<&'a str> {
     let (pod, asked) = (last_pod(case), first.asked.seq);
     let life = newest(case, &pod, asked).filter(|life| life.alive_at(asked));
@@ -106,7 +106,7 @@ fn stuck_pod<'a>(case: &Case<'a>, broken: &Update<'_>, old: &str) -> Judged<&'a 
     }
 }
 
-/// Since when a pod is Ready at the revision of before, once the template was reverted.
+/// Since when a pod is Ready at the old revision after the template was reverted.
 fn ended(case: &Case<'_>, reverted: &Update<'_>, pod: &str, old: &str) -> Judged<Mark> {
     let (asked, until) = (reverted.asked.seq, reverted.until());
     let Some(life) = newest(case, pod, until).filter(|life| life.alive_at(until) && !life.deleting_at(until)) else {
@@ -129,7 +129,7 @@ fn ended(case: &Case<'_>, reverted: &Update<'_>, pod: &str, old: &str) -> Judged
     })
 }
 
-/// The record that shows the set itself at the revision of before.
+/// The record that shows the set itself at the old revision.
 fn set_is_back(case: &Case<'_>, reverted: &Update<'_>, old: &str) -> Judged<Mark> {
     let (asked, until) = (reverted.asked.seq, reverted.until());
     if let Some(gap) = case.gap("StatefulSet", asked, until) {
@@ -153,7 +153,7 @@ fn set_is_back(case: &Case<'_>, reverted: &Update<'_>, old: &str) -> Judged<Mark
     }
 }
 
-/// What follows from a revert that was not seen to its end: a violation where that was awaited.
+/// The finding about a revert that was not seen to complete: a failure if the harness waited for that.
 fn not_back(case: &Case<'_>, reverted: &Update<'_>, reason: String) -> Finding {
     let asked = reverted.asked.seq;
     match case.unmet_wait(asked, reverted.until()) {
@@ -162,7 +162,7 @@ fn not_back(case: &Case<'_>, reverted: &Update<'_>, reason: String) -> Finding {
     }
 }
 
-/// Who made room for the stuck pod's successor.
+/// How the stuck pod made room for its successor.
 fn how_it_went(case: &Case<'_>, stuck: &PodLife, reverted: &Update<'_>) -> String {
     let mut told = told_to_go(case, stuck.added.seq, reverted.until()).into_iter();
     match told.find(|told| told.life.uid == stuck.uid) {

@@ -1,4 +1,4 @@
-//! Stories of order, told both ways.
+//! Order: right and wrong.
 
 use insta::assert_snapshot;
 
@@ -106,7 +106,7 @@ fn many_pods_are_judged_in_one_go() {
     assert!(reason.ends_with("and 996 more of the kind"), "{reason}");
 }
 
-/// The same run of a set whose pods need not wait for one another; then that they do is demanded all the same.
+/// The same run with podManagementPolicy Parallel; `demanded` makes the run expect ordered pods all the same.
 fn in_parallel(history: &History, demanded: bool) -> History {
     history.clone().edit(|what| {
         if let What::Run(run) = what {

@@ -1,4 +1,4 @@
-//! The changes of the pod template that the harness asks for, and who was told to go meanwhile.
+//! The changes of the pod template that the harness requests, and the pods that are deleted meanwhile.
 
 use std::collections::HashMap;
 
@@ -15,16 +15,16 @@ const SCENARIO: Scenario = Scenario::Roll;
 
 /// A change of the pod template.
 pub(super) struct Update<'a> {
-    /// What was asked for.
+    /// The act.
     pub act: &'a Act,
-    /// When.
+    /// When it was asked for.
     pub asked: Mark,
-    /// The pods from this index on are to follow it, counted from the set's first one.
+    /// The index of the first pod that is to follow, counted from the set's first pod.
     pub partition: u32,
-    /// The record that proves it, where it came to that.
+    /// The record that proves it, if any.
     pub proved: Option<u64>,
-    /// The record with which the harness asked for another one, or gave up: then it restores the template, which is no
-    /// change that anybody waits for. The log's last where it did neither.
+    /// The record with which the harness requested another change or gave up, or else the last of the log. After giving
+    /// up it restores the template, which is no change that anything waits for.
     pub holds: u64,
 }
 
@@ -45,7 +45,8 @@ pub(super) fn updates<'a>(case: &Case<'a>) -> Vec<Update<'a>> {
     updates.collect()
 }
 
-/// Deletions of single pods belong to a change: the harness tries with them what it brought about.
+/// The record until which a change holds. Deletions of single pods belong to it: with them the harness tests its
+/// effect.
 fn until_another(case: &Case<'_>, asked: u64) -> u64 {
     let mut faults = case.faults().filter(|fault| fault.proof.is_none() && !matches!(fault.act, Act::DeletePod { .. }));
     let mut steps = case.steps().filter(|step| step.scenario == Some(SCENARIO) && is_after(asked)(&step.mark));
@@ -55,12 +56,12 @@ fn until_another(case: &Case<'_>, asked: u64) -> u64 {
 }
 
 impl Update<'_> {
-    /// The last record of the stretch in which the pods follow it.
+    /// The last record of the stretch in which pods follow the change.
     pub fn until(&self) -> u64 {
         self.proved.unwrap_or(self.holds)
     }
 
-    /// The revision that it gives the pods: the one that the controller tells once it has seen the change.
+    /// The revision of the change: the update revision that the controller reports once it has observed the change.
     pub fn revision(&self, case: &Case<'_>) -> Judged<String> {
         let asked = self.asked.seq;
         let before = case.generation_before(asked);
@@ -86,19 +87,19 @@ impl Update<'_> {
     }
 }
 
-/// A pod was told to go.
+/// A deletion of a pod: it began to terminate.
 pub(super) struct Told<'a> {
     /// The pod.
     pub life: &'a PodLife,
     /// Its index, counted from the set's first pod.
     pub index: u32,
-    /// When.
+    /// When it began to terminate.
     pub at: Mark,
-    /// Whether the harness had asked for it.
+    /// Whether the harness had requested it.
     pub by_harness: bool,
 }
 
-/// Who was told to go after one record and not after another, in order.
+/// The pods that began to terminate after one record and up to another, in order.
 pub(super) fn told_to_go<'a>(case: &Case<'a>, after: u64, to: u64) -> Vec<Told<'a>> {
     let mut deletions = HashMap::new();
     for deletion in case.acts(|act| matches!(act, Act::DeletePod { .. })) {
@@ -116,12 +117,12 @@ pub(super) fn told_to_go<'a>(case: &Case<'a>, after: u64, to: u64) -> Vec<Told<'
     told
 }
 
-/// Who bore a name last, up to a record; it may be gone by then.
+/// The last pod of a name up to a record; it may be gone by then.
 pub(super) fn newest<'a>(case: &Case<'a>, name: &str, seq: u64) -> Option<&'a PodLife> {
     case.timeline.pods.coming(name, 0, seq + 1).next_back()
 }
 
-/// The revision that a pod was made from.
+/// The revision that a pod was created from.
 pub(super) fn revision_of(life: &PodLife) -> Judged<&str> {
     life.revision().ok_or_else(|| {
         let reason = format!("{} does not tell its revision (#{})", life.name, life.added.seq);
@@ -129,7 +130,7 @@ pub(super) fn revision_of(life: &PodLife) -> Judged<&str> {
     })
 }
 
-/// Skips a check where the template can change and no pod follow.
+/// Skips a check if no pod follows a change of the template.
 pub(super) fn updatable(case: &Case<'_>) -> Judged<()> {
     case.subject.keeps_from_updates().map_or(Ok(()), |why| Err(Finding::skipped(why)))
 }

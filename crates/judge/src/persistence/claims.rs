@@ -1,4 +1,4 @@
-//! Claims: which stay and which go when pods are scaled away and when the set is deleted.
+//! Claims: which are kept and which are deleted when pods are scaled away and when the set is deleted.
 
 mod policy;
 mod survive;
@@ -24,14 +24,14 @@ pub(in super::super) use survive::CLAIMS_SURVIVE_SCALE_DOWN;
 
 const KIND: &str = "PersistentVolumeClaim";
 
-/// A stretch of the log, and what it is in words that follow a verb: `after the scale-down was asked for (#7)`.
+/// A stretch of the log, and its description to follow a verb: `after the scale-down was asked for (#7)`.
 struct Stretch {
     within: RangeInclusive<u64>,
     when: String,
 }
 
 impl Stretch {
-    /// That a claim neither was told to go in this stretch nor went.
+    /// Checks that a claim neither begins to terminate nor is gone in this stretch.
     fn keeps(&self, claim: &ClaimLife) -> Judged<()> {
         let (told, gone) = (claim.deleting.map(|mark| mark.seq), claim.deleted.map(|mark| mark.seq));
         let inside = |seq: &u64| self.within.contains(seq);
@@ -44,7 +44,7 @@ impl Stretch {
         self.begins_with(claim)
     }
 
-    /// That a claim had not been told to go before this stretch.
+    /// Checks that a claim was not terminating before this stretch.
     fn begins_with(&self, claim: &ClaimLife) -> Judged<()> {
         let start = *self.within.start();
         let Some(Mark { seq: told, .. }) = claim.deleting.filter(is_before(start)) else { return Ok(()) };
@@ -52,7 +52,7 @@ impl Stretch {
         Err(Finding::inconclusive(reason, [told, start]))
     }
 
-    /// The doubt that a lost stretch of the claims' history casts on this one.
+    /// The inconclusive finding if the claims' history has a harmful gap in this stretch.
     fn unbroken(&self, case: &Case<'_>) -> Judged<()> {
         case.gap(KIND, *self.within.start(), *self.within.end()).map_or(Ok(()), Err)
     }
@@ -63,7 +63,7 @@ fn named(claim: &ClaimLife) -> String {
     format!("the claim {} (uid {})", claim.name, short(&claim.uid))
 }
 
-/// That the set makes claims at all: that nothing persists without is another check's business.
+/// Skips a check if the set has no claim templates. Other checks judge what is lost without claims.
 fn has_templates(subject: &Subject) -> Judged<()> {
     if subject.claims.is_empty() {
         let reason = format!("the StatefulSet {} has no volumeClaimTemplates, so it makes no claims", subject.set);
@@ -77,33 +77,33 @@ fn claims_of<'a>(subject: &'a Subject, pod: &'a str) -> impl Iterator<Item = Str
     subject.claims.iter().map(move |template| subject.claim(template, pod))
 }
 
-/// Whether a claim of this name is the set's, of whichever ordinal.
+/// Whether a claim of this name belongs to the set, whatever the ordinal.
 pub(super) fn is_of_set(subject: &Subject, name: &str) -> bool {
     let pod = |template: &String| name.strip_prefix(template.as_str())?.strip_prefix('-');
     subject.claims.iter().filter_map(pod).any(|pod| subject.ordinal_of(pod).is_some())
 }
 
-/// The claims of the set that were there at some time of a stretch.
+/// The claims of the set that existed at some time of a stretch.
 fn claims_in<'a>(case: &Case<'a>, within: &RangeInclusive<u64>) -> impl Iterator<Item = &'a ClaimLife> {
     let (subject, from, to) = (case.subject, *within.start(), *within.end());
     let there = move |claim: &&ClaimLife| claim.added.seq <= to && claim.deleted.is_none_or(|gone| gone.seq >= from);
     case.timeline.claims.iter().filter(|claim| is_of_set(subject, &claim.name)).filter(there)
 }
 
-/// The claim of this name that was there at that record; not to have seen it is a doubt.
+/// The claim of this name that existed at that record; inconclusive if there was none.
 fn claim_before<'a>(case: &Case<'a>, name: &str, seq: u64) -> Judged<&'a ClaimLife> {
     let not_seen = || Finding::inconclusive(format!("the claim {name} was not there before #{seq}"), [seq]);
     case.timeline.claim_at(name, seq).ok_or_else(not_seen)
 }
 
-/// The next act that may make claims go, or the log's last record.
+/// The next act after which claims may be deleted, or the log's last record.
 fn until_claims_may_go(case: &Case<'_>, seq: u64) -> u64 {
     let frees = |act: &Act| matches!(act, Act::SetClaimPolicy { .. } | Act::Teardown | Act::DeleteClaims);
     let next = case.faults_since(seq).find(|fault| frees(&fault.act));
     next.map_or(case.timeline.last_seq, |next| next.mark.seq)
 }
 
-/// The doubt about an act that was asked for and is not proved, with the wait that was in vain, if any was.
+/// The inconclusive finding about an act without proof, with the unmet wait for it if there is one.
 fn unproved(case: &Case<'_>, acted: &Acted<'_>, what: &str) -> Finding {
     let asked = acted.asked.seq;
     match case.unmet_wait(asked, case.next_fault(asked)) {
@@ -112,15 +112,15 @@ fn unproved(case: &Case<'_>, acted: &Acted<'_>, what: &str) -> Finding {
     }
 }
 
-/// The set's deletion, until the claims that were left were deleted too.
+/// The time from the set's deletion to the deletion of the remaining claims.
 struct Teardown<'a> {
     stretch: Stretch,
-    /// The claims that the set had made and that were there when its deletion was asked for.
+    /// The claims that the set had made and that existed when its deletion was asked for.
     claims: Vec<&'a ClaimLife>,
 }
 
 impl<'a> Teardown<'a> {
-    /// The teardown; none where it was not acted.
+    /// The teardown; `None` if the run had none.
     fn of(case: &Case<'a>) -> Option<Judged<Self>> {
         let asked = case.acts(|act| *act == Act::Teardown).first()?.asked.seq;
         let mut deleted = case.acts(|act| *act == Act::DeleteClaims).into_iter().map(|acted| acted.asked);
@@ -140,7 +140,7 @@ impl<'a> Teardown<'a> {
         Some(Ok(Self { stretch: Stretch { within, when }, claims }))
     }
 
-    /// Judges what became of each claim, and tells their names.
+    /// Judges each claim, and returns their names.
     fn weigh(
         &self,
         case: &Case<'a>,
@@ -156,7 +156,7 @@ impl<'a> Teardown<'a> {
     }
 }
 
-/// The UIDs of claims that stand in the manifests: these are deleted together with the set.
+/// The UIDs of claims in the manifests: these are deleted together with the set.
 fn applied_claims(case: &Case<'_>) -> Vec<String> {
     let applied = case.snapshot(SnapshotOf::Applied).map(|snapshot| snapshot.value.clone());
     let applied: Vec<Applied> = applied.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();

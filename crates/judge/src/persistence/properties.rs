@@ -18,10 +18,10 @@ enum Outcome {
     Unknown,
 }
 
-/// What a server says when it is asked for its rows.
+/// A server's answer about its rows.
 #[derive(Debug, Clone, Copy)]
 enum Answer {
-    /// All that were written, but for those whose id is a multiple of this.
+    /// All that were written, except ids that are multiples of this.
     AllBut(u64),
     Nothing,
     Error,
@@ -29,7 +29,7 @@ enum Answer {
     Broken,
 }
 
-/// What becomes of a pod that was deleted.
+/// How a deleted pod comes back.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Return {
     Ready,
@@ -43,7 +43,7 @@ enum Return {
 enum How {
     Deleted,
     Killed,
-    /// It alone, and not its pod.
+    /// Only the server, not its pod.
     Crashed,
 }
 
@@ -55,9 +55,9 @@ struct Deletion {
     writes: Vec<Outcome>,
     before: Option<Answer>,
     comes: Return,
-    /// What a server says that is not proved to have crashed yet.
+    /// The answer of a server whose crash is not proved yet.
     early: Option<Answer>,
-    /// Whether the answer is that of another pod, come late.
+    /// The answers; the flag says that the answer is a late one of another pod.
     after: Vec<(Answer, bool)>,
 }
 
@@ -98,12 +98,13 @@ fn deletions() -> impl Strategy<Value = Vec<Deletion>> {
         .prop_map(|deletions| {
             let mut told: Vec<Deletion> = Vec::new();
             for mut next in deletions {
-                // Both manners of killing ask at the same moment: who is not asked again is known by the earlier answer.
+                // Both kinds of kill ask at the same checkpoint: without a second question the earlier answer would
+                // count.
                 let killed = |it: &Deletion| it.pod == next.pod && it.how != How::Deleted;
                 if killed(&next) && told.iter().any(killed) {
                     next.before.get_or_insert(Answer::Broken);
                 }
-                // Nobody kills the server of a pod that is not Ready.
+                // Only the server of a Ready pod is killed.
                 if next.how != How::Crashed || told.iter().all(|it| it.pod != next.pod || it.comes == Return::Ready) {
                     told.push(next);
                 }
@@ -134,7 +135,7 @@ impl Answer {
     }
 }
 
-/// The ledger as the brute force knows it.
+/// The ledger as the brute-force judge knows it.
 #[derive(Default)]
 struct Ledger {
     written: u64,
@@ -180,7 +181,7 @@ impl Deletion {
         }
     }
 
-    /// The pod goes, and another one comes.
+    /// The pod is deleted, and another one comes.
     fn goes(&self, history: &mut History, pod: &str) {
         let grace_s = (self.how == How::Killed).then_some(0);
         let act = Act::DeletePod { pod: pod.to_owned(), uid: history.uid(pod), grace_s };
@@ -191,7 +192,7 @@ impl Deletion {
         self.comes(history, pod);
     }
 
-    /// The server goes, and another one comes, which alone proves that it went.
+    /// The server ends, and another one comes, which alone proves that it ended.
     fn crashes(&self, history: &mut History, pod: &str, written: u64) {
         let act = Act::KillServer { pod: pod.to_owned(), uid: history.uid(pod) };
         history.fault(act.clone());
@@ -206,7 +207,7 @@ impl Deletion {
         }
     }
 
-    /// Whoever is to come, comes or does not; tells the last record.
+    /// The successor comes or does not; returns the last record.
     fn comes(&self, history: &mut History, pod: &str) -> u64 {
         match self.comes {
             Return::Ready => history.ready(pod),
@@ -227,7 +228,7 @@ impl Deletion {
             Return::InVain => return Fail,
             Return::NoRoom | Return::Unseen => return Inconclusive,
         }
-        // The first that says anything counts: what comes later a replica may have fetched again.
+        // The first usable answer counts: later a replica may have fetched rows again.
         for (answer, late) in &self.after {
             match answer {
                 _ if *late => {}

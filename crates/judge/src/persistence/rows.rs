@@ -1,11 +1,11 @@
-//! What a server held is there once it is back, however it went.
+//! The data of a server outlives the server, however it ended.
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Act, Checkpoint, Evidence, Question, Scenario, Sql, SqlAnswer};
+use crate::evidence::{Act, Checkpoint, Question, Scenario, Sql, SqlAnswer};
 
 use super::super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Judged, judged},
     case::{Acted, Case, Deletion, Seen, doubt, unasked},
     ledger::Ledger,
@@ -13,7 +13,7 @@ use super::super::{
     words::some_of,
 };
 
-/// The scenario that kills a server and leaves its pod.
+/// The scenario that kills a server and keeps its pod.
 const KILL: Scenario = Scenario::ServerKill;
 
 pub(in super::super) const ROWS_SURVIVE_POD_DELETION: Check = Check {
@@ -35,8 +35,8 @@ Usually wrong: the data directory is on an emptyDir, or the claim is mounted som
     judge: rows_survive_pod_deletion,
 };
 
-fn rows_survive_pod_deletion(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn rows_survive_pod_deletion(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let ledger = Ledger::of(case);
         let deleted = case.weigh_deletions(assessment, |deletion| kept_by_pod(case, &ledger, deletion));
         let kills = case.acts(|act| matches!(act, Act::KillServer { .. }));
@@ -62,21 +62,21 @@ struct Kept {
     evidence: [u64; 3],
 }
 
-/// The end of a server that held something.
+/// The end of a server that held some rows.
 struct End<'a> {
     pod: &'a str,
-    /// What it was, after "its".
+    /// The kind of end, to follow "its".
     words: &'static str,
-    /// Its manner, after the pod's name.
+    /// A suffix for the pod's name.
     manner: &'static str,
-    /// What the server held just before.
+    /// The acknowledged rows that the server held just before.
     held: BTreeSet<u64>,
-    /// The answer that tells.
+    /// The answer that shows them.
     before: Seen<'a, Sql>,
 }
 
 impl<'a> End<'a> {
-    /// The end of the server that was asked for its rows before, in the pod with this UID.
+    /// The end of the server that answered `before`, in the pod with this UID.
     fn of(
         ledger: &Ledger,
         (pod, uid): (&'a str, &str),
@@ -93,8 +93,8 @@ impl<'a> End<'a> {
         Ok(Self { pod, words, manner, held, before })
     }
 
-    /// That all is there in the first of these answers that tells anything: later a replica may have fetched again what
-    /// it had lost.
+    /// Checks that all rows are in the first usable answer. In a later one a replica may have fetched again what it had
+    /// lost.
     fn survived(&self, proved: u64, answers: impl Iterator<Item = Seen<'a, Sql>>) -> Judged<Kept> {
         let Self { pod, words, manner, held, before } = self;
         let answers: Vec<_> = answers.collect();
@@ -118,7 +118,7 @@ impl<'a> End<'a> {
     }
 }
 
-/// What a pod that was deleted kept, by the word of its successor.
+/// What a deleted pod kept, by the answer of its successor.
 fn kept_by_pod<'a>(case: &Case<'a>, ledger: &Ledger, deletion: &Deletion<'a>) -> Judged<Kept> {
     let before = case.answer_before(deletion, Question::Rows)?;
     let words = (deletion.words(), deletion.manner());
@@ -128,7 +128,7 @@ fn kept_by_pod<'a>(case: &Case<'a>, ledger: &Ledger, deletion: &Deletion<'a>) ->
     end.survived(deletion.proved.seq, answers)
 }
 
-/// What a server that was killed kept, by the word of the one that was started in the same pod.
+/// What a killed server kept, by the answer of the server that was started in the same pod.
 fn kept_by_container<'a>(
     case: &Case<'a>,
     ledger: &Ledger,

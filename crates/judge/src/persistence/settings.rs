@@ -1,9 +1,9 @@
-//! Settings: what the servers say they do to keep a commit.
+//! Settings: how durable the servers make a commit.
 
-use crate::evidence::{Checkpoint, Evidence, Question, Scenario, Sql, SqlAnswer};
+use crate::evidence::{Checkpoint, Question, Scenario, Sql, SqlAnswer};
 
 use super::super::{
-    Check, Finding,
+    CaseFile, Check, Finding,
     assessment::{Judged, judged},
     case::{Case, Seen, doubt},
     minimum::Need,
@@ -33,12 +33,12 @@ Usually wrong: values that were relaxed for speed; or relay_log_recovery, which 
     judge: durability_settings,
 };
 
-/// A variable of the server, the value that it must have, and what servers print for that.
+/// A server variable, its required value, and the forms in which servers print it.
 struct Setting {
     name: &'static str,
     must: &'static str,
     printed: &'static [&'static str],
-    /// Whether it matters only where there are replicas.
+    /// Whether it only matters if there are replicas.
     of_replicas: bool,
 }
 
@@ -49,7 +49,7 @@ const SETTINGS: [Setting; 3] = [
 ];
 
 impl Setting {
-    /// That every server has the value. One that has not violates it, whatever others left open.
+    /// Checks that every server has the value. A wrong value is a failure, even if other servers did not answer.
     fn holds(&self, answers: &[Seen<'_, Sql>]) -> Judged<()> {
         let (mut wrong, mut untold) = (Vec::new(), None);
         for answer in answers {
@@ -71,8 +71,8 @@ impl Setting {
 /// ER_UNKNOWN_SYSTEM_VARIABLE.
 const UNKNOWN_VARIABLE: u16 = 1193;
 
-fn durability_settings(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn durability_settings(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let mut answers = Vec::new();
         for pod in case.subject.pods() {
             for checkpoint in case.checkpoints(Checkpoint::Deployed, &pod, Question::Settings) {
@@ -83,7 +83,7 @@ fn durability_settings(evidence: &Evidence) -> Finding {
         let required = SETTINGS.iter().filter(|setting| !setting.of_replicas || case.subject.replicas > 1);
         let required: Vec<_> =
             required.map(|setting| (setting, format!("{} is {}", setting.name, setting.must))).collect();
-        // By setting: who has one wrong mostly has it wrong on every pod.
+        // One failure for each setting: a wrong setting is usually wrong on every pod.
         for (setting, _) in &required {
             assessment.check(setting.holds(&answers));
         }
@@ -93,7 +93,7 @@ fn durability_settings(evidence: &Evidence) -> Finding {
     })
 }
 
-/// What a server last said of its settings at a moment.
+/// A server's last answer about its settings at a checkpoint.
 fn told<'a>(case: &Case<'a>, pod: &str, checkpoint: &Checkpoint) -> Judged<Seen<'a, Sql>> {
     let answer = case.last_answer(pod, Question::Settings, checkpoint)?;
     if let SqlAnswer::Error { code: UNKNOWN_VARIABLE, message } = &answer.answer {

@@ -1,11 +1,11 @@
 //! Whether anything outlives the run.
 
-use crate::evidence::{Act, EventType, Evidence, Leftover, Mark, Phase, Scenario, SnapshotOf, Step};
+use crate::evidence::{Act, EventType, Leftover, Mark, Phase, Scenario, SnapshotOf, Step};
 use crate::object::text;
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, Seen},
         minimum::Need,
@@ -17,7 +17,7 @@ use super::{
 #[cfg(test)]
 mod tests;
 
-/// How late a watch may tell of what was there before a list was taken.
+/// How late a watch may report an object that was there before a list was taken, in microseconds.
 const LATE_US: u64 = 10_000_000;
 
 pub(in super::super) const TEARDOWN_LEAVES_NOTHING: Check = Check {
@@ -37,8 +37,8 @@ policy Retain. The finding names what remains and what holds it.",
     judge: teardown_leaves_nothing,
 };
 
-fn teardown_leaves_nothing(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn teardown_leaves_nothing(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let mut lists = vec!["object"];
         let objects = torn_down(case).and_then(|after| listed(case, SnapshotOf::LeftoverObjects, after));
         if let Some(list) = assessment.check(objects) {
@@ -63,7 +63,8 @@ fn run_steps<'a>(case: &Case<'a>, name: &str) -> impl Iterator<Item = Seen<'a, S
     case.steps().filter(move |step| step.scenario.is_none() && step.name == name)
 }
 
-/// Whether the cluster was the run's own: it is called like the run then, is made and deleted, and listed in the end.
+/// Whether the run made its own cluster: such a cluster has the run's name, is created and deleted, and is listed at
+/// the end.
 fn made_its_cluster(case: &Case<'_>) -> bool {
     let named = case.run.cluster.starts_with(&format!("kind cluster {} ", case.run.run_id));
     let steps = ["create the cluster", "delete the cluster"];
@@ -72,7 +73,7 @@ fn made_its_cluster(case: &Case<'_>) -> bool {
         || case.snapshot(SnapshotOf::LeftoverResources).is_some()
 }
 
-/// The record after which objects must be listed: that of the deletion of the claims, which come last.
+/// The record after which the objects must be listed: the deletion of the claims, which comes last.
 fn torn_down(case: &Case<'_>) -> Judged<u64> {
     let asked = |act: &Act| case.acts(|it| it == act).last().map(|acted| acted.asked.seq);
     let Some(teardown) = asked(&Act::Teardown) else {
@@ -85,7 +86,7 @@ fn torn_down(case: &Case<'_>) -> Judged<u64> {
     Ok(teardown.max(claims))
 }
 
-/// The record after which the engine's resources must be listed: that of the end of the cluster's deletion.
+/// The record after which the engine's resources must be listed: the end of the cluster's deletion.
 fn unmade(case: &Case<'_>) -> Judged<u64> {
     let Some(last) = run_steps(case, "delete the cluster").last() else {
         return Err(Finding::inconclusive("the cluster that the run made was not deleted", []));
@@ -103,13 +104,13 @@ fn unmade(case: &Case<'_>) -> Judged<u64> {
     Err(Finding::inconclusive(reason, [seq]))
 }
 
-/// What was listed once everything was deleted.
+/// What was listed after everything was deleted.
 struct List {
     mark: Mark,
     left: Vec<Leftover>,
 }
 
-/// The last list of this, which must have been taken after a record.
+/// The last list of this kind, which must come after a record.
 fn listed(case: &Case<'_>, of: SnapshotOf, after: u64) -> Judged<List> {
     let unlisted = || Finding::inconclusive("what remains after the teardown was not listed", []);
     let snapshot = case.snapshot(of).ok_or_else(unlisted)?;
@@ -143,7 +144,7 @@ fn described(left: &Leftover) -> String {
     format!("{} {}{held}", left.kind, left.name)
 }
 
-/// Objects to all of the set that the list does not name and that the watches did not see go.
+/// Rejects all objects of the set that the list lacks although the watches did not see them go.
 fn seen_to_go(case: &Case<'_>, assessment: &mut Assessment, list: &List) {
     let (timeline, subject) = (case.timeline, case.subject);
     let claims: Vec<_> = timeline.claims.iter().filter(|claim| is_of_set(subject, &claim.name)).collect();

@@ -1,4 +1,4 @@
-//! Stories of what persists, told both ways.
+//! Persistence: right and wrong.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::{
 const ROWS: &str = "persistence::rows_survive_pod_deletion";
 const VOLUME: &str = "persistence::same_volume_returns";
 
-/// A good run in which a pod that was deleted answers something else when it is asked for its rows.
+/// A good run in which a deleted pod gives another answer about its rows when it comes back.
 fn coming_back_with(pod: &str, answer: &SqlAnswer) -> History {
     History::good().edit(|what| {
         if let What::Sql(sql) = what
@@ -94,8 +94,8 @@ fn each_deletion_is_judged_by_its_own_answers() {
     assert_snapshot!(lost.expect(ROWS, Fail), @"mysql-1 lost 10 of 11 acknowledged rows by its deletion: 2, 3, 4, 5, 6 … (10 in all) (there at #179, not at #191)");
 }
 
-/// A good run in which the primary answers something else when it is asked for its rows after it was killed for the
-/// first time, which is with its pod, or for the second time, which is in its pod.
+/// A good run in which the primary gives another answer about its rows after its first kill, which is with its pod, or
+/// after its second one, which is in its pod.
 fn coming_back_from_a_kill_with(time: usize, answer: &SqlAnswer) -> History {
     let mut times = 0;
     History::good().edit(|what| {
@@ -146,7 +146,7 @@ fn a_kill_is_required_only_of_a_run_that_was_to_kill() {
     History::good_of(1).expect(ROWS, Pass);
 }
 
-/// Whether this is asked for, or proves, that a server was killed in its pod.
+/// Whether this requests or proves the kill of a server in its pod.
 fn crash(what: &What) -> bool {
     matches!(what, What::Fault(it) if matches!(it.act, Act::KillServer { .. }))
 }
@@ -163,7 +163,7 @@ fn rows_that_a_crash_takes_fail() {
 fn a_server_that_does_not_come_back_from_a_crash_fails() {
     let mut history = History::good();
     let proved = history.records.iter().rposition(|record| crash(&record.what)).expect("a crash");
-    // The container is not started again.
+    // The container does not restart.
     history.records.truncate(proved - 1);
     assert_snapshot!(history.expect(ROWS, Inconclusive), @"that the server in mysql-0 was killed is not proved (#297)");
     history.expired("a container of mysql-0 (uid 0.3) started again", "Running, not Ready");
@@ -173,7 +173,7 @@ fn a_server_that_does_not_come_back_from_a_crash_fails() {
     history.expect(ROWS, Inconclusive);
 }
 
-/// A good run without the last answer to what the ledger holds at such a moment.
+/// A good run without the last answer about the rows at such a checkpoint.
 fn without_last_rows(at: fn(&Checkpoint) -> bool) -> History {
     let mut history = History::good();
     let told = |what: &What| matches!(what, What::Sql(sql) if sql.question == Question::Rows && at(&sql.checkpoint));
@@ -184,7 +184,7 @@ fn without_last_rows(at: fn(&Checkpoint) -> bool) -> History {
 
 #[test]
 fn a_crash_that_nobody_asked_before_or_after_leaves_it_open() {
-    // What was told before the pod was deleted is of another pod, and so is what another one says after the crash.
+    // An answer before the deletion is of another pod, and so is the answer of another pod after the crash.
     let before = without_last_rows(|checkpoint| matches!(checkpoint, Checkpoint::BeforeKill { .. }));
     assert_snapshot!(before.expect(ROWS, Inconclusive), @"mysql-0 was not seen to hold an acknowledged row before its server's kill (#264)");
     let after = without_last_rows(|checkpoint| matches!(checkpoint, Checkpoint::Kill { .. }));
@@ -240,7 +240,7 @@ fn a_set_without_claims_fails() {
     assert_snapshot!(history.expect(VOLUME, Fail), @"the StatefulSet mysql has no volumeClaimTemplates: nothing persists");
 }
 
-/// A good run with other objects of the name from the deletion of mysql-1 on.
+/// A good run in which mysql-1's claim is another object from its deletion on.
 fn with_claim_after_deletion(uid: &str, volume: &str) -> History {
     History::good().with_claim_before("1.2", "data-mysql-1", uid, volume)
 }

@@ -1,12 +1,12 @@
-//! Whether the pods of a name have one volume, one after the other.
+//! Whether the successive pods of a name have the same volume.
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{ClaimLife, Evidence, Mark, PodLife, Scenario, VolumeLife};
+use crate::evidence::{ClaimLife, Mark, PodLife, Scenario, VolumeLife};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, Return, Scenes, out_of_time},
         minimum::Need,
@@ -35,11 +35,11 @@ Usually wrong: the set has no volumeClaimTemplates, or something deletes the cla
     judge: same_volume_returns,
 };
 
-/// How far apart what two watches tell may be, in microseconds.
+/// How far two watches may be apart, in microseconds.
 const BEHIND_US: u64 = 2_000_000;
 
-fn same_volume_returns(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn same_volume_returns(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         if case.subject.claims.is_empty() {
             let reason = format!("the StatefulSet {} has no volumeClaimTemplates: nothing persists", case.subject.set);
             return Err(Finding::fail(reason, []));
@@ -70,7 +70,7 @@ fn same_volume_returns(evidence: &Evidence) -> Finding {
     })
 }
 
-/// That a pod mounts its claim of a template.
+/// Checks that a pod mounts its claim of a template.
 fn mounts(case: &Case<'_>, life: &PodLife, template: &str) -> Judged<()> {
     let claim = case.subject.claim(template, &life.name);
     if life.claims.contains(&claim) {
@@ -80,7 +80,7 @@ fn mounts(case: &Case<'_>, life: &PodLife, template: &str) -> Judged<()> {
     Err(Finding::fail(reason, [life.added.seq]))
 }
 
-/// The volume of a claim, which is what it was for the pod before.
+/// The volume of a claim, which must be the same as for the pod before.
 fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes, it: &Return<'a>, claim: &str) -> Judged<&'a str> {
     let (pod, before, after) = (&it.new.name, it.before, it.after);
     let going = format!("{pod} went{} (#{before})", scenes.words(before));
@@ -112,15 +112,15 @@ fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes, it: &Return<'a>, claim: &st
     Err(Finding::fail(reason, [was.added.seq, before, is.added.seq]))
 }
 
-/// That a claim was not gone while a pod that mounts it was there and was not told to go.
+/// Checks that a claim was not deleted while a pod that mounts it existed and was not terminating.
 fn outlives_its_pod(case: &Case<'_>, scenes: &Scenes, claim: &ClaimLife) -> Judged<()> {
     let Some(gone) = claim.deleted else { return Ok(()) };
     let seq = gone.seq;
-    // Claims and pods are told of by two watches, one of which may be behind.
+    // Claims and pods are reported by two watches, one of which may lag.
     let after = |mark: Mark| mark.at_us > gone.at_us.saturating_add(BEHIND_US);
     let mounts = |life: &&PodLife| {
         let before = life.added.at_us.saturating_add(BEHIND_US) < gone.at_us;
-        // Who is gone counts as told to go, by then at the latest.
+        // A pod that is gone was terminating by then at the latest.
         let stays = life.deleting.is_none_or(after);
         life.claims.contains(&claim.name) && before && stays
     };
@@ -138,7 +138,7 @@ fn outlives_its_pod(case: &Case<'_>, scenes: &Scenes, claim: &ClaimLife) -> Judg
     Err(case.gap("Pod", life.added.seq, seq).unwrap_or_else(|| Finding::fail(reason, [seq, life.added.seq])))
 }
 
-/// That a volume was not deleted while a claim of the set was bound to it that was not told to go.
+/// Checks that a volume was not deleted while a claim of the set was bound to it and was not terminating.
 fn outlives_its_claims(case: &Case<'_>, scenes: &Scenes, volume: &VolumeLife) -> Judged<()> {
     let Some(gone) = volume.deleted else { return Ok(()) };
     let seq = gone.seq;

@@ -1,4 +1,4 @@
-//! The account of the writes that the witness's ledger made: what became of each, and whether the servers hold it.
+//! The account of the writes of the witness's ledger: the outcome of each, and whether the servers have it.
 
 use std::collections::BTreeMap;
 
@@ -17,30 +17,30 @@ use super::{
     reached,
 };
 
-/// ER_BAD_DB_ERROR and ER_NO_SUCH_TABLE: the schema, or the table, is not there.
+/// ER_BAD_DB_ERROR and ER_NO_SUCH_TABLE: the schema or the table does not exist.
 const NOT_THERE: [u16; 2] = [1049, 1146];
 
-/// What became of the ledger's writes, by their ids.
+/// The outcomes of the ledger's writes, by id.
 pub(in super::super) struct Account {
     acknowledged: Intervals,
     /// Acknowledged, never answered, or doubtful.
     possible: Intervals,
     refused: Intervals,
     unknown: u64,
-    /// Nobody knows whether these were sent.
+    /// It is unknown whether these were sent.
     doubtful: Intervals,
-    /// Why it is not complete.
+    /// Why the account is not complete, if it is not.
     open: Option<Finding>,
-    /// The highest id that is known to have been given.
+    /// The highest id that is known to have been used.
     last: u64,
-    /// Whether no higher one was.
+    /// Whether no higher id was used.
     is_last: bool,
-    /// When it was proved that the ledger had ended.
+    /// When the end of the ledger was proved.
     ended: Option<Mark>,
 }
 
 impl Account {
-    /// The account of all writes, once every pod's table was held against it; objections go to the opinion.
+    /// The account of all writes, compared with every pod's table. Findings against it go to the assessment.
     pub fn weighed(case: &Case<'_>, assessment: &mut Assessment) -> Judged<Self> {
         let account = Self::of(case);
         if account.acknowledged.is_empty() {
@@ -57,7 +57,7 @@ impl Account {
         Ok(account)
     }
 
-    /// What it comes to where nothing is wrong, as the beginning of a reason.
+    /// The account in words if nothing is wrong, as the beginning of a reason.
     pub fn words(&self, case: &Case<'_>) -> String {
         let pods: Vec<_> = case.subject.pods().collect();
         let Self { acknowledged, refused, unknown, doubtful, .. } = self;
@@ -102,8 +102,8 @@ impl Account {
         Self { acknowledged, possible, refused, unknown, doubtful, open, last, is_last: told_last.is_some(), ended }
     }
 
-    /// Those of the writes in a table that nobody knows of: the ledger may have given the ids that come right after the
-    /// last one which it told of.
+    /// The writes in a table that the witness never reported: it may have used the ids right after the last one that it
+    /// reported.
     fn untold(&self, held: &Intervals) -> Intervals {
         let mut untold = Intervals::default();
         if let Some(next) = self.last.checked_add(1).filter(|_| !self.is_last)
@@ -115,12 +115,12 @@ impl Account {
     }
 }
 
-/// When the ledger was told to end.
+/// The requests to stop the ledger.
 fn ends<'a>(case: &Case<'a>) -> Vec<Acted<'a>> {
     case.acts(|act| matches!(act, Act::StopLedger))
 }
 
-/// Why the account of writes is not complete, if it is not: all of them up to the last, once each, and no more to come.
+/// Why the account is not complete, if so. It needs every id up to the last, each once, and the end of the ledger.
 fn open(case: &Case<'_>, last: u64, known: &Intervals, twice: Option<(u64, u64)>, seen: &[u64]) -> Option<Finding> {
     if let Some((id, seq)) = twice {
         return Some(Finding::inconclusive(format!("the witness told of write {id} twice (#{seq})"), [seq]));
@@ -142,8 +142,8 @@ fn open(case: &Case<'_>, last: u64, known: &Intervals, twice: Option<(u64, u64)>
     }
 }
 
-/// That a pod holds all that was acknowledged, once, and else only what was never answered, whenever it was asked once the
-/// ledger had ended.
+/// Checks that a pod has all acknowledged writes once, and besides only unanswered ones, in every answer from after the
+/// ledger's end.
 fn holds(case: &Case<'_>, account: &Account, pod: &str) -> Judged<Vec<u64>> {
     let checkpoint = Checkpoint::Settled;
     let last = case.last_answer(pod, Question::Entries, &checkpoint)?;
@@ -155,7 +155,7 @@ fn holds(case: &Case<'_>, account: &Account, pod: &str) -> Judged<Vec<u64>> {
         return Err(Finding::inconclusive(reason, [seq]));
     }
     if pod != case.subject.primary() {
-        // What has not arrived is not lost.
+        // A replica must have caught up: what has not arrived yet is not lost.
         let barrier = case.answers(pod, Question::Barrier, &checkpoint).rfind(in_the_end);
         let barrier = barrier.ok_or_else(|| unasked(pod, Question::Barrier, &checkpoint))?;
         reached(case, barrier, || case.last_answer(pod, Question::ReplicaStatus, &checkpoint)).map_err(doubt)?;
@@ -163,7 +163,7 @@ fn holds(case: &Case<'_>, account: &Account, pod: &str) -> Judged<Vec<u64>> {
     all_of(tables.into_iter().map(|table| agrees(account, table)))
 }
 
-/// That one reading of a table agrees with the account.
+/// Checks that one reading of a table agrees with the account.
 fn agrees(account: &Account, answer: Seen<'_, Sql>) -> Judged<u64> {
     let (pod, seq) = (&answer.it.pod, answer.mark.seq);
     match &answer.answer {
@@ -173,7 +173,7 @@ fn agrees(account: &Account, answer: Seen<'_, Sql>) -> Judged<u64> {
     answer.rows()?;
     let (held, doubled) = (numbers(answer, "ids")?, numbers(answer, "duplicates")?);
     let (lost, untold) = (account.acknowledged.subtract(&held), account.untold(&held));
-    // Of what an account does not have that is not complete, nobody knows whether it was sent.
+    // If the account is not complete, a write that it lacks may have been sent.
     let phantom = if account.open.is_none() {
         held.subtract(&account.possible).subtract(&untold)
     } else {

@@ -1,9 +1,9 @@
-//! Whether what clients were told of is there in the end.
+//! Whether acknowledged writes are still there at the end.
 
-use crate::evidence::{Evidence, Question};
+use crate::evidence::Question;
 
 use super::{
-    super::{Check, Finding, assessment::judged, case::Case, measure::Measures, minimum::Need, words::seconds},
+    super::{CaseFile, Check, Finding, assessment::judged, case::Case, minimum::Need, words::seconds},
     account::Account,
     budget::{DISRUPTIVE, of_interest, took_place, undisrupted, was_written_to},
 };
@@ -28,12 +28,12 @@ that was replaced by a replica which did not have everything.",
     judge: no_acknowledged_write_is_lost,
 };
 
-fn no_acknowledged_write_is_lost(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn no_acknowledged_write_is_lost(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let account = Account::weighed(case, assessment)?;
-        let measures = Measures::taken(case);
-        let longest = measures.ledger.and_then(|ledger| ledger.longest_outage).map_or(0, |outage| outage.us());
-        let disruptions = of_interest(measures.disruptions);
+        let measures = file.measures();
+        let longest = measures.ledger.as_ref().and_then(|ledger| ledger.longest_outage).map_or(0, |outage| outage.us());
+        let disruptions = of_interest(&measures.disruptions);
         if disruptions.is_empty() {
             return Err(undisrupted(case, "nothing was in danger"));
         }
@@ -53,7 +53,7 @@ fn no_acknowledged_write_is_lost(evidence: &Evidence) -> Finding {
     })
 }
 
-/// What was not done to the workload, and why, as part of a sentence.
+/// The disruptions that were left out, and why, as part of a sentence.
 fn left_out(case: &Case<'_>) -> String {
     let of_interest = case.run.left_out.iter().filter(|it| DISRUPTIVE.contains(&it.scenario));
     let told: Vec<String> = of_interest.map(|it| format!("{} ({})", it.scenario, it.why)).collect();

@@ -1,13 +1,13 @@
-//! Whether the workload recovers in time, whatever is done to it.
+//! Whether the workload recovers in time from every disruption.
 
-use crate::evidence::{Evidence, Question, Scenario};
+use crate::evidence::{Question, Scenario};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, Seen, out_of_time},
-        measure::{Disruption, Impact, Measures},
+        measure::{Disruption, Impact},
         minimum::Need,
         words::seconds,
     },
@@ -34,8 +34,8 @@ server does not get the signal; SOURCE_CONNECT_RETRY at its 60 s; or a liveness 
     judge: recovers_within_budget,
 };
 
-/// All scenarios that disrupt a workload which is to recover, with what the ledger needs. One in which claims are to go
-/// with their pods is none: what comes back is meant to be empty.
+/// All scenarios from which a workload must recover, with those that the ledger needs. `claims` is not among them: the
+/// pods that come back in it are meant to be empty.
 pub(super) const DISRUPTIVE: [Scenario; 14] = [
     Scenario::Replicate,
     Scenario::Restart,
@@ -53,10 +53,10 @@ pub(super) const DISRUPTIVE: [Scenario; 14] = [
     Scenario::Settle,
 ];
 
-fn recovers_within_budget(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn recovers_within_budget(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
-        let disruptions = of_interest(Measures::taken(case).disruptions);
+        let disruptions = of_interest(&file.measures().disruptions);
         if disruptions.is_empty() {
             return Err(undisrupted(case, "there was nothing to recover from"));
         }
@@ -79,10 +79,10 @@ fn recovers_within_budget(evidence: &Evidence) -> Finding {
     })
 }
 
-/// Those of them that only serve the ledger.
+/// Scenarios among [`DISRUPTIVE`] that only serve the ledger.
 const OF_THE_LEDGER: [Scenario; 2] = [Scenario::Replicate, Scenario::Settle];
 
-/// What is said where nothing was disrupted. Nothing is held against a workload that must not be.
+/// The finding if nothing was disrupted: skipped if the workload must not be disrupted.
 pub(super) fn undisrupted(case: &Case<'_>, so: &str) -> Finding {
     let disrupts = |scenario: Scenario| DISRUPTIVE.contains(&scenario) && !OF_THE_LEDGER.contains(&scenario);
     let left_out = case.run.left_out.iter().find(|part| disrupts(part.scenario));
@@ -94,12 +94,12 @@ pub(super) fn undisrupted(case: &Case<'_>, so: &str) -> Finding {
     }
 }
 
-/// The disruptions of scenarios that a workload is to recover from.
-pub(super) fn of_interest(disruptions: Vec<Disruption>) -> Vec<Disruption> {
-    disruptions.into_iter().filter(|it| it.scenario.is_some_and(|it| DISRUPTIVE.contains(&it))).collect()
+/// The disruptions of scenarios from which a workload must recover.
+pub(super) fn of_interest(disruptions: &[Disruption]) -> Vec<&Disruption> {
+    disruptions.iter().filter(|it| it.scenario.is_some_and(|it| DISRUPTIVE.contains(&it))).collect()
 }
 
-/// That every replica caught up in time; the record that shows it.
+/// Checks that every replica caught up in time, and returns the record that shows it.
 fn recovers(case: &Case<'_>, disruption: &Disruption) -> Judged<u64> {
     let title = disruption.title();
     let (began, ceased) = (disruption.began().seq, disruption.ceased().seq);
@@ -117,7 +117,7 @@ fn recovers(case: &Case<'_>, disruption: &Disruption) -> Judged<u64> {
     Err(Finding::fail(reason, [began, ceased, seq]))
 }
 
-/// That it came to all acts of a disruption.
+/// Checks that all acts of a disruption are proved.
 pub(super) fn took_place(disruption: &Disruption) -> Judged<()> {
     let Some(part) = disruption.acts.iter().find(|part| !part.proved) else { return Ok(()) };
     let (act, seq) = (&part.act, part.asked.seq);
@@ -125,7 +125,7 @@ pub(super) fn took_place(disruption: &Disruption) -> Judged<()> {
     Err(Finding::inconclusive(reason, [seq]))
 }
 
-/// That somebody wanted to write all the while.
+/// Checks that the ledger wanted to write during all of the disruption.
 pub(super) fn was_written_to(disruption: &Disruption) -> Judged<&Impact> {
     let (title, seq) = (disruption.title(), disruption.began().seq);
     let reason = match &disruption.impact {
@@ -138,7 +138,7 @@ pub(super) fn was_written_to(disruption: &Disruption) -> Judged<&Impact> {
     Err(Finding::inconclusive(reason, [seq]))
 }
 
-/// What keeps a disruption from having been recovered from.
+/// The finding about a disruption without a recovery.
 fn unrecovered(case: &Case<'_>, disruption: &Disruption, title: &str) -> Finding {
     let (ceased, until) = (disruption.ceased().seq, disruption.until.seq);
     let within = |sql: &Seen<'_, _>| (ceased..=until).contains(&sql.mark.seq);
@@ -151,17 +151,17 @@ fn unrecovered(case: &Case<'_>, disruption: &Disruption, title: &str) -> Finding
             [ceased, seq],
         );
     }
-    let hollow = || barriers.iter().rev().find_map(|barrier| case.hollow(barrier));
+    let unproven = || barriers.iter().rev().find_map(|barrier| case.unproven(barrier));
     match case.unmet_wait(disruption.began().seq, until) {
         Some(wait) => wait.blame(format!("{title}: not recovered from (#{ceased}): {wait}"), [ceased, wait.mark.seq]),
         None => {
-            let why = hollow().map_or(String::new(), |hollow| format!(": {}", hollow.reason));
+            let why = unproven().map_or(String::new(), |unproven| format!(": {}", unproven.reason));
             Finding::inconclusive(format!("{title}: nobody saw every replica catch up (#{ceased}){why}"), [ceased])
         }
     }
 }
 
-/// That writes were acknowledged again in time.
+/// Checks that writes were acknowledged again in time.
 fn is_written_to(case: &Case<'_>, disruption: &Disruption) -> Judged<()> {
     let (title, seq) = (disruption.title(), disruption.began().seq);
     let outage = disruption.impact.as_ref().and_then(|impact| impact.longest_outage);

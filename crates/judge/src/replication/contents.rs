@@ -1,4 +1,4 @@
-//! What two servers hold, compared.
+//! Compares the contents of two servers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,37 +14,38 @@ use super::super::{
     words::some_of,
 };
 
-/// The transactions of both at a moment.
+/// The transactions of both servers at a checkpoint.
 pub(super) struct Transactions {
-    /// Those that the replica waited for.
+    /// The set that the replica waited for.
     awaited: GtidSet,
     ours: GtidSet,
     theirs: GtidSet,
-    /// The records that tell, of the primary and of the replica.
+    /// The records of the primary's and the replica's answer.
     told: [u64; 2],
 }
 
 impl Transactions {
-    /// What both said last at a moment.
+    /// The last answers of both at a checkpoint.
     pub fn of(case: &Case<'_>, checkpoint: &Checkpoint, primary: &str, pod: &str) -> Judged<Self> {
         let barrier = case.last_answer(pod, Question::Barrier, checkpoint)?;
-        // Nobody is blamed for not having what a barrier asked for that stands for nothing of the primary's.
-        let awaited = if case.hollow(&barrier).is_some() { GtidSet::default() } else { read(barrier, "gtid_set")? };
+        // A barrier that proves nothing does not oblige the replica to anything.
+        let awaited = if case.unproven(&barrier).is_some() { GtidSet::default() } else { read(barrier, "gtid_set")? };
         let (ours, theirs) = (executed(case, checkpoint, primary)?, executed(case, checkpoint, pod)?);
         let told = [ours.mark.seq, theirs.mark.seq];
         let (ours, theirs) = (read(ours, "gtid_executed")?, read(theirs, "gtid_executed")?);
         Ok(Self { awaited, ours, theirs, told })
     }
 
-    /// Whether nobody wrote on the primary after it was asked for what the replica then waited for: tables can be
-    /// compared only then.
+    /// Whether nobody wrote on the primary after it was asked for the set that the replica waited for. Only then can
+    /// tables be compared.
     pub fn at_rest(&self) -> bool {
         self.ours.beyond(&self.awaited).is_empty()
     }
 
-    /// That the replica has the primary's transactions and no others. Where somebody wrote meanwhile, it must have those
-    /// that it waited for, and the primary, when it was asked again, what the replica has beyond. On MariaDB a replica need
-    /// not name a former primary whose numbers the present one's cover; what it has of its own covers nothing.
+    /// Checks that the replica has the primary's transactions and no others. If somebody wrote meanwhile, the replica
+    /// must have the set that it waited for, and the primary, when asked again, must have whatever the replica has
+    /// beyond that. On MariaDB a replica need not name a former primary whose numbers are covered by the current one's;
+    /// its own transactions cover nothing.
     pub fn same(&self, case: &Case<'_>, primary: &str, pod: &str) -> Judged<[u64; 2]> {
         let [first, second] = self.told;
         if self.ours.is_empty() {
@@ -83,7 +84,7 @@ fn read(answer: Seen<'_, Sql>, column: &str) -> Judged<GtidSet> {
     })
 }
 
-/// What the primary had executed when it was last asked, after a record.
+/// The primary's executed transactions in its last answer, which must come after a record.
 fn later(case: &Case<'_>, primary: &str, pod: &str, seq: u64) -> Judged<GtidSet> {
     let asked = |sql: &Seen<'_, Sql>| sql.pod == primary && sql.question == Question::GtidExecuted;
     let answer = case.heard().rfind(asked).filter(|answer| is_after(seq)(&answer.mark)).ok_or_else(|| {
@@ -93,7 +94,7 @@ fn later(case: &Case<'_>, primary: &str, pod: &str, seq: u64) -> Judged<GtidSet>
     read(answer, "gtid_executed")
 }
 
-/// Each table with its checksum; a table that cannot be read has none.
+/// Each table with its checksum, `None` if the table cannot be read.
 type Digest<'a> = BTreeMap<&'a str, Option<&'a str>>;
 
 fn digest<'a>(case: &Case<'a>, checkpoint: &Checkpoint, pod: &str) -> Judged<(Digest<'a>, u64)> {
@@ -104,7 +105,7 @@ fn digest<'a>(case: &Case<'a>, checkpoint: &Checkpoint, pod: &str) -> Judged<(Di
     Ok((tables, answer.mark.seq))
 }
 
-/// That the replica has the primary's tables and no others, each with the same checksum.
+/// Checks that the replica has the primary's tables and no others, each with the same checksum.
 pub(super) fn same_tables(case: &Case<'_>, checkpoint: &Checkpoint, primary: &str, pod: &str) -> Judged<[u64; 2]> {
     let ((ours, first), (theirs, second)) = (digest(case, checkpoint, primary)?, digest(case, checkpoint, pod)?);
     if ours.is_empty() {

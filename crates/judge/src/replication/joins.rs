@@ -1,9 +1,9 @@
-//! Whether a replica that the set did not have before becomes one like the others.
+//! Whether an additional replica becomes like the others.
 
-use crate::evidence::{Checkpoint, Evidence, Question, Scenario};
+use crate::evidence::{Checkpoint, Question, Scenario};
 
 use super::{
-    super::{Check, Finding, assessment::judged, ledger::Ledger, minimum::Need, words::during},
+    super::{CaseFile, Check, Finding, assessment::judged, ledger::Ledger, minimum::Need, words::during},
     contents::{Transactions, same_tables},
     follows, has_replicas, reached_barrier,
     rows::same_rows,
@@ -27,8 +27,8 @@ with; rows were there before the binary log was on; or the new pod was initialis
     judge: new_replica_joins,
 };
 
-fn new_replica_joins(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn new_replica_joins(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
         let (checkpoint, primary) = (Checkpoint::Joined, case.subject.primary());
         let pod = case.subject.nth(case.subject.replicas);

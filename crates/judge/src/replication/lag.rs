@@ -1,12 +1,12 @@
-//! How far behind replicas are while nothing happens to them.
+//! The lag of replicas while nothing is disrupted.
 
-use crate::evidence::{Evidence, Scenario};
+use crate::evidence::Scenario;
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
-        measure::{AtRest, Measures, Percentiles},
+        measure::{AtRest, Percentiles},
         words::milliseconds,
     },
     has_replicas,
@@ -32,22 +32,21 @@ slower than that of the source.",
     judge: read_lag_is_bounded,
 };
 
-/// So many looks are enough to decide by; where they are fewer than a hundred, none may be late.
+/// The number of samples that is enough to decide. If there are fewer than [`LATE`] samples, none may be late.
 const FEWEST: usize = 20;
 
-/// One look in so many may be late or without an answer.
+/// One sample in this many may be late or unanswered.
 const LATE: usize = 100;
 
-/// Of one look in so many without an answer it is the replica's doing, while its pod is Ready. Between that and the one in
-/// a hundred that may be lost nobody knows: a machine that is short of time keeps some answers back, but not for as long
-/// as this takes, with two seconds for each.
+/// If more than one sample in this many is unanswered while the pod is Ready, the replica is at fault. Between this and
+/// [`LATE`] it is inconclusive: a busy machine delays some answers, but not for as long as this takes, at two seconds
+/// each.
 const SILENT: usize = 10;
 
-fn read_lag_is_bounded(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn read_lag_is_bounded(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
-        let measures = Measures::taken(case);
-        let Some(ledger) = measures.ledger else {
+        let Some(ledger) = &file.measures().ledger else {
             return Err(Finding::inconclusive("the witness wrote nothing, so nobody looked for it on replicas", []));
         };
         let budget_us = case.run.budgets.lag_ms.saturating_mul(1000);
@@ -67,7 +66,7 @@ fn read_lag_is_bounded(evidence: &Evidence) -> Finding {
     })
 }
 
-/// That a replica showed what was acknowledged in time. A look without an answer shows nothing, so it is late.
+/// Checks that a replica showed acknowledged writes in time. An unanswered sample shows nothing, so it counts as late.
 fn bounded(AtRest { pod, lag, silence }: &AtRest, budget_us: u64) -> Judged<Percentiles> {
     let all = lag.looks + lag.unanswered;
     if all < FEWEST || silence.unheard {

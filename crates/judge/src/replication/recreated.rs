@@ -1,10 +1,10 @@
-//! Whether a replica goes on when it was created again.
+//! Whether a replica resumes after it was created again.
 
-use crate::evidence::{Evidence, Mark, Question, Scenario, Sql};
+use crate::evidence::{Mark, Question, Scenario, Sql};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, all_of, judged},
         case::{Case, Deletion, Seen, unasked},
         minimum::Need,
@@ -33,8 +33,8 @@ files outside of the volume; the relay log is damaged and relay_log_recovery is 
     judge: replica_recreated_catches_up,
 };
 
-fn replica_recreated_catches_up(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn replica_recreated_catches_up(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
         let deletions = case.deletions();
         let mut times = Vec::new();
@@ -54,7 +54,7 @@ fn replica_recreated_catches_up(evidence: &Evidence) -> Finding {
     })
 }
 
-/// When the replica was seen to have caught up, with what it had before and as whom it was before.
+/// When the replica had caught up, as the same server and with the data that it had before.
 fn catches_up(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<Mark> {
     let pod = deletion.pod;
     untold(case, deletion, pod)?;
@@ -69,18 +69,18 @@ fn catches_up(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<Mark> {
     Ok(barrier)
 }
 
-/// That the threads of a new replica run.
+/// Checks that the threads of a new replica are running.
 fn runs(answer: Seen<'_, Sql>) -> Judged<()> {
     let (channels, seq) = (channels(answer)?, answer.mark.seq);
     let Some((thread, state)) = stopped(&channels) else { return Ok(()) };
     let reason = format!("the {thread} of the new {} is `{state}` (#{seq}){}", answer.pod, errors(&channels));
-    // Who reached the barrier was connected, and may be about to be so again.
+    // The replica reached the barrier, so it was connected and may be reconnecting.
     let found = if state == "Connecting" { Finding::inconclusive } else { Finding::fail };
     Err(found(reason, vec![seq]))
 }
 
-/// That the new pod's server is the one that the old pod's was: another volume makes another server. MariaDB does not
-/// tell; there the rows have to.
+/// Checks that the new pod's server is the old one's: another volume would be another server. MariaDB has no
+/// `server_uuid`; there the rows must show it.
 fn same_server(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<()> {
     if !case.have_server_uuids() {
         return Ok(());
@@ -97,7 +97,7 @@ fn same_server(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<()> {
     Err(Finding::fail(reason, [then, now]))
 }
 
-/// That the new pod has, when it is first asked, the rows that the old one had when it was last asked.
+/// Checks that the new pod's first answer has the rows of the old pod's last answer.
 fn keeps_rows(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<()> {
     let pod = deletion.pod;
     let before = case.answer_before(deletion, Question::Rows)?;

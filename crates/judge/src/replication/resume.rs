@@ -1,15 +1,15 @@
-//! Whether replicas go on when their source was created again.
+//! Whether replicas resume after their source was created again.
 
 use std::collections::BTreeSet;
 
 use crate::{
-    evidence::{Evidence, Mark, Question, Scenario, Sql, WriteOutcome},
+    evidence::{Mark, Question, Scenario, Sql, WriteOutcome},
     mysql::status::ReplicaStatus,
 };
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Judged, judged},
         case::{Case, Deletion, Seen, is_after, is_before, unasked},
         minimum::Need,
@@ -35,8 +35,8 @@ DNS answers from a cache; or the primary lost its data, so that replicas have wh
     judge: primary_recreated_replicas_resume,
 };
 
-fn primary_recreated_replicas_resume(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn primary_recreated_replicas_resume(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
         let primary = case.subject.primary();
         let deletions = case.deletions();
@@ -75,7 +75,7 @@ fn first_write(case: &Case<'_>, deletion: &Deletion<'_>, uid: &str) -> Judged<(u
     })
 }
 
-/// When a replica was seen to have the row: at the barrier that was asked for after the write, where it reached that.
+/// When a replica was seen to have the row: at the barrier that was asked for after the write, if it reached that.
 fn resumes(
     case: &Case<'_>,
     deletion: &Deletion<'_>,
@@ -103,7 +103,7 @@ fn resumes(
     Err(Finding::fail(format!("{pod} had row {id} only {when} (#{seq})"), [ready.seq, seq]))
 }
 
-/// That nobody told a replica anything after a deletion: what it did then, it did by itself.
+/// Checks that nobody configured a replica after a deletion, so that it resumed by itself.
 pub(super) fn untold(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Judged<()> {
     let told = |sql: &Seen<'_, Sql>| matches!(sql.question, Question::Configure | Question::FaultInjection);
     if let Some(told) = case.sql().find(|sql| sql.pod == pod && told(sql) && deletion.spans(sql.mark)) {
@@ -113,7 +113,7 @@ pub(super) fn untold(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Jud
     Ok(())
 }
 
-/// That a replica follows the same host as before, by each of its channels: the same name, that is, wherever it leads now.
+/// Checks that a replica's channels follow the same host names as before, wherever these resolve to now.
 pub(super) fn same_host(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Judged<()> {
     let after = case.answer_after(deletion, pod, Question::ReplicaStatus)?;
     let asked = |sql: &Seen<'_, Sql>| sql.pod == pod && sql.question == Question::ReplicaStatus;

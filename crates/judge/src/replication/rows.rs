@@ -1,10 +1,10 @@
-//! Whether all servers hold the same.
+//! Whether all servers have the same data.
 
-use crate::evidence::{Checkpoint, Evidence, Mark, Question, Scenario, Sql};
+use crate::evidence::{Checkpoint, Mark, Question, Scenario, Sql};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, all_of, judged},
         case::{Case, Seen, unasked, with_others},
         ledger::Ledger,
@@ -40,8 +40,8 @@ set-up is enough; or a source that has purged what a replica still needs.",
     judge: replicas_hold_the_same_rows,
 };
 
-fn replicas_hold_the_same_rows(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn replicas_hold_the_same_rows(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
         let (ledger, primary) = (Ledger::of(case), case.subject.primary());
         for pod in case.subject.replica_pods() {
@@ -73,8 +73,8 @@ fn replicas_hold_the_same_rows(evidence: &Evidence) -> Finding {
     })
 }
 
-/// Compares all that a replica holds at a moment with what its source holds. Writes that went on meanwhile keep the
-/// tables from being compared, which is a doubt where nobody was to write.
+/// Compares all data of a replica at a checkpoint with its source's. Writes in between make the tables incomparable,
+/// which is inconclusive at checkpoints at which nobody should write.
 fn compare(case: &Case<'_>, assessment: &mut Assessment, checkpoint: &Checkpoint, primary: &str, pod: &str) {
     let barrier = assessment.check(reached_barrier(case, pod, checkpoint));
     assessment.cite(barrier.map(|barrier| barrier.seq));
@@ -95,9 +95,9 @@ fn compare(case: &Case<'_>, assessment: &mut Assessment, checkpoint: &Checkpoint
     }
 }
 
-/// That a pod had the rows whenever it was asked for them at this moment: the primary where nobody writes meanwhile, and a
-/// replica between a barrier that it reached and the next disruption. An answer to a question that was sent before is none
-/// of these; it must have no rows that nobody wrote.
+/// Checks that a pod had the rows in every answer of this checkpoint: the primary if nobody writes meanwhile, a replica
+/// from a reached barrier to the next act. Other answers are only checked for rows that nobody wrote, also an answer to
+/// a question that was sent before the barrier.
 pub(super) fn same_rows(
     case: &Case<'_>,
     ledger: &Ledger,
@@ -123,7 +123,8 @@ pub(super) fn same_rows(
     all_of(answers.into_iter().map(|answer| rows_of_the_ledger(ledger, answer)))
 }
 
-/// That a pod holds no row that nobody ever wrote, whatever it lacks: rows may be there before their writes are told of.
+/// Checks that a pod has no row that nobody ever wrote, whatever it lacks. A row may be there before its write is
+/// recorded.
 fn no_phantoms(ledger: &Ledger, answer: Seen<'_, Sql>) -> Judged<()> {
     let held = answer.ids().unwrap_or_default();
     if ledger.acknowledged.count(u64::MAX) == 0 {
@@ -137,8 +138,8 @@ fn no_phantoms(ledger: &Ledger, answer: Seen<'_, Sql>) -> Judged<()> {
     Err(Finding::fail(format!("{pod} has the rows {}, which were never written (#{seq})", some_of(&phantom)), [seq]))
 }
 
-/// How many rows of the ledger a pod holds: all that were acknowledged by then, and else only such as were never
-/// answered.
+/// How many rows of the ledger a pod has. It must have all that were acknowledged by then, and besides only unanswered
+/// ones.
 fn rows_of_the_ledger(ledger: &Ledger, answer: Seen<'_, Sql>) -> Judged<(usize, u64)> {
     let (pod, held, seq) = (&answer.it.pod, answer.ids()?, answer.mark.seq);
     let acknowledged = ledger.acknowledged.count(seq);

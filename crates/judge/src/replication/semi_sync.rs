@@ -1,13 +1,9 @@
-//! Whether commits waited for a replica, where they are to.
+//! Whether commits waited for a replica, if they should.
 
-use crate::evidence::{Evidence, Scenario};
+use crate::evidence::Scenario;
 
 use super::{
-    super::{
-        Check, Finding,
-        assessment::judged,
-        measure::{Measures, Waited},
-    },
+    super::{CaseFile, Check, Finding, assessment::judged, measure::Waited},
     has_replicas,
 };
 
@@ -30,8 +26,8 @@ is off since the last restart; or the timeout is so short that a slow replica en
     judge: commits_wait_for_a_replica,
 };
 
-fn commits_wait_for_a_replica(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn commits_wait_for_a_replica(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_replicas(case)?;
         if !case.run.semi_sync {
             return Err(Finding::skipped("commits are not asked to wait for a replica: `--semi-sync` does"));
@@ -39,7 +35,7 @@ fn commits_wait_for_a_replica(evidence: &Evidence) -> Finding {
         let records: Vec<u64> = case.entries().map(|entries| entries.mark.seq).collect();
         let ends = [records.first(), records.last()].into_iter().flatten().copied();
         let Waited { acknowledged, waited } =
-            Measures::taken(case).ledger.map(|ledger| ledger.waited_at_rest).unwrap_or_default();
+            file.measures().ledger.as_ref().map(|ledger| ledger.waited_at_rest).unwrap_or_default();
         if acknowledged == 0 {
             let reason = "no write was acknowledged while nothing was disrupted";
             return Err(Finding::inconclusive(reason, ends));

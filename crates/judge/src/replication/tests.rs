@@ -1,4 +1,4 @@
-//! Stories of replication, told both ways.
+//! Replication: right and wrong.
 
 mod acknowledged;
 mod barriers;
@@ -19,7 +19,7 @@ const SAME: &str = "replication::replicas_hold_the_same_rows";
 const REFUSE: &str = "replication::replicas_refuse_writes";
 const RESUME: &str = "replication::primary_recreated_replicas_resume";
 
-/// The moment after the primary's deletion.
+/// The checkpoint after the primary's deletion.
 fn primary_gone(checkpoint: &Checkpoint) -> bool {
     *checkpoint == Checkpoint::Deletion { pod: "mysql-0".into() }
 }
@@ -118,7 +118,7 @@ fn rows_that_are_lost_or_never_written_fail() {
     assert_snapshot!(history.expect(SAME, Fail), @"mysql-2 lacks the acknowledged rows 8 and has the rows 99, which were never written (#135); mysql-2 lacks the acknowledged rows 8, 9, 10, 11, 12 … (10 in all) and has the rows 99, which were never written (#314); mysql-2 lacks the acknowledged rows 8, 9, 10, 11, 12 … (11 in all) and has the rows 99, which were never written (#417); and 16 more of the kind");
 }
 
-/// A good run in which one write came to something else.
+/// A good run in which one write has another outcome.
 fn with_outcome(id: u64, outcome: &WriteOutcome) -> History {
     History::good().edit(|what| match what {
         What::Write(write) if write.id == id => write.outcome = outcome.clone(),
@@ -211,17 +211,17 @@ fn a_new_primary_that_refuses_writes_fails() {
     History::good().without(|what| matches!(what, What::Fault(_))).expect(RESUME, Inconclusive);
 }
 
-/// A moment after the first comparison.
+/// A checkpoint after the first comparison.
 fn scaled_up(checkpoint: &Checkpoint) -> bool {
     *checkpoint == Checkpoint::ScaledUp
 }
 
-/// The moment after the deletion of a replica.
+/// The checkpoint after the deletion of a replica.
 fn replica_back(checkpoint: &Checkpoint) -> bool {
     *checkpoint == Checkpoint::Deletion { pod: "mysql-2".into() }
 }
 
-/// A good run with other answers of a pod to a question at the moments chosen.
+/// A good run with other answers of a pod to a question at the chosen checkpoints.
 fn answering_at(at: fn(&Checkpoint) -> bool, pod: &str, question: Question, answer: &SqlAnswer) -> History {
     History::good().edit(|what| {
         if let What::Sql(sql) = what
@@ -288,7 +288,7 @@ fn rows_are_compared_after_a_deletion_only_once_the_barrier_is_reached() {
     let nothing = SqlAnswer::Rows(Vec::new());
     let history = answering_at(replica_back, "mysql-1", Question::Rows, &nothing);
     assert_snapshot!(history.expect(SAME, Fail), @"mysql-1 lacks the acknowledged rows 1, 2, 3, 4, 5 … (10 in all) (#170)");
-    // The first answer of the pod that came back is from before the barrier, and may lack what is on its way.
+    // The returned pod's first answer is from before the barrier, so it may lack what has not arrived yet.
     let mut first = true;
     let history = History::good().edit(|what| {
         if let What::Sql(sql) = what
@@ -300,7 +300,7 @@ fn rows_are_compared_after_a_deletion_only_once_the_barrier_is_reached() {
         }
     });
     history.expect(SAME, Pass);
-    // So is one that was sent before the barrier and came after it.
+    // So may an answer whose question was sent before the barrier.
     let history = answering_at(replica_back, "mysql-2", Question::Rows, &nothing).edit(|what| match what {
         What::Sql(sql) if replica_back(&sql.checkpoint) && sql.question == Question::Rows => sql.took_us = 5_000_000,
         _ => {}

@@ -1,4 +1,4 @@
-//! What DNS answered in a state, with pods in the place of their addresses, and what the state's pods make right.
+//! The DNS answers of a state, with pods in place of their addresses, and the answers that its pods make right.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,7 @@ use crate::evidence::{Family, NameAnswer, PodSummary, State, Subject, reverse_na
 
 use super::{super::words::some_of, difference::pods_by_address};
 
-/// What was asked: the type of the records, and the name.
+/// A DNS question: record type and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Question {
     pub record_type: String,
@@ -29,7 +29,7 @@ impl fmt::Display for Question {
     }
 }
 
-/// What was answered: the code, and the records with pods in the place of their addresses.
+/// A DNS answer: the code, and the records with pods in place of their addresses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Answer {
     pub rcode: String,
@@ -46,8 +46,8 @@ impl fmt::Display for Answer {
     }
 }
 
-/// What the matrix consists of: every question, with the answer that the state's pods make right. Of the names of an
-/// address others may be right too, those of other Services.
+/// The matrix: every question with the answer that the state's pods make right. For the names of an address further
+/// answers may be right, those of other Services.
 pub(super) fn right_answers(subject: &Subject, state: &State) -> BTreeMap<Question, Answer> {
     let families = state.families();
     let has = |pod: &PodSummary, family: Family| addresses(pod).any(|address| Family::of(address) == family);
@@ -92,12 +92,12 @@ fn addresses(pod: &PodSummary) -> impl Iterator<Item = IpAddr> + '_ {
     pod.addresses().filter_map(|address| address.parse().ok())
 }
 
-/// A pod in the place of its address: of a dual-stack pod there are two.
+/// The name for a pod's address: a dual-stack pod has two addresses.
 fn bearer(pod: &str, address: IpAddr) -> String {
     if address.is_ipv4() { pod.to_owned() } else { format!("{pod} (IPv6)") }
 }
 
-/// The pods of a state by what stands for their addresses in DNS.
+/// The pods of a state by the forms in which DNS shows their addresses.
 pub(super) struct Names<'a> {
     by_address: BTreeMap<&'a str, &'a str>,
     by_reverse: BTreeMap<String, String>,
@@ -112,20 +112,19 @@ impl<'a> Names<'a> {
             Some((reverse_name(address), bearer(pod, address)))
         };
         let by_reverse = by_address.iter().filter_map(reverse).collect();
-        // CoreDNS names an endpoint without a host name after its address.
+        // CoreDNS derives the name of an endpoint without a host name from its address.
         let by_label = by_address.iter().map(|(address, pod)| (address.replace(['.', ':'], "-"), *pod)).collect();
         Self { by_address, by_reverse, by_label }
     }
 
-    /// What was asked, with a pod in the place of its address.
+    /// The question, with a pod in place of its address.
     pub fn question(&self, answer: &NameAnswer) -> Question {
         let name = plain(&answer.name);
         let name = self.by_reverse.get(&name).map_or(name.clone(), ToString::to_string);
         Question { record_type: answer.record_type.clone(), name }
     }
 
-    /// A record's data, with a pod in the place of its address; of SRV records without priority and weight, which are
-    /// free to differ.
+    /// A record's data, with a pod in place of its address. SRV records lose priority and weight, which may differ.
     pub fn read(&self, record_type: &str, data: &str) -> String {
         match record_type {
             "SRV" => {

@@ -1,13 +1,14 @@
 //! Which differences a step of an upgrade explains, and which it does not.
 //!
-//! What no rule speaks of must be the same. By the class of the step:
+//! A value without a rule must stay the same. The rules depend on the step:
 //!
-//! - The control plane: nothing of the workload may change at all. The control plane's own pods may be others, with
-//!   other images, on that node; the DNS servers may have another image, and the Corefile be kubeadm's migrated one.
-//! - A node: the pods that were on it are others, of the same names, claims and revision, unless the set says otherwise
-//!   of pods that are created now; what DNS and endpoints say of them follows. Its kubelet may make the control plane's
-//!   pods there anew, of the same images. Nothing else may change.
-//! - Unseen: what either step explains, wherever; so a pod may be another one, but one that is not must be untouched.
+//! - Control plane: nothing of the workload may change. On that node, the control plane's own pods may be replaced and
+//!   have other images. The DNS servers may have another image, and the Corefile may be kubeadm's migrated one.
+//! - Node: the pods on the node are replaced by pods with the same names, claims and revision, unless the set itself
+//!   creates pods of another revision now. DNS and endpoints follow the pods. The kubelet may recreate the control
+//!   plane's pods on the node with the same images. Nothing else may change.
+//! - Unseen: whatever either step explains, on any node. So a pod may be replaced, but a pod that was not replaced must
+//!   be untouched.
 
 mod cluster;
 mod servers;
@@ -16,37 +17,37 @@ mod workload;
 use super::difference::{Difference, differences};
 use crate::evidence::{PodSummary, Stage, State, Subject};
 
-/// What a difference is worth.
+/// The class of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// The step explains it.
     Allowed,
-    /// It may be the step's doing or not.
+    /// The step may have made it or not.
     Open,
-    /// The step must not have made it.
+    /// The step must not make it.
     Wrong,
 }
 
-/// A difference and what it is worth.
+/// A difference with its class.
 #[derive(Debug, Clone)]
 pub(super) struct Classed {
     /// The difference.
     pub difference: Difference,
-    /// What it is worth.
+    /// Its class.
     pub class: Class,
-    /// More of it, for people.
+    /// An explanation, for people.
     pub why: Option<String>,
 }
 
 impl Classed {
-    /// The difference in words, with what more there is to say.
+    /// The difference in words, with its explanation.
     pub fn words(&self) -> String {
         let why = self.why.as_ref().map_or(String::new(), |why| format!(" ({why})"));
         format!("{}{why}", self.difference)
     }
 }
 
-/// What a rule says.
+/// The result of a rule.
 struct Ruling(Class, Option<String>);
 
 impl From<Class> for Ruling {
@@ -55,7 +56,7 @@ impl From<Class> for Ruling {
     }
 }
 
-/// Allowed, if so; else wrong.
+/// Allowed if the step explains it, otherwise wrong.
 fn allowed_if(explained: bool) -> Ruling {
     if explained { Class::Allowed } else { Class::Wrong }.into()
 }
@@ -64,14 +65,14 @@ fn wrong(why: impl Into<String>) -> Ruling {
     Ruling(Class::Wrong, Some(why.into()))
 }
 
-/// How often a component may be started again in a step that does not replace it: each waits for the API server, which is
-/// away for a while, and some end over that.
+/// How often a component may restart in a step that does not replace it: components depend on the API server, which is
+/// interrupted, and some exit because of that.
 const RESTARTS: i64 = 1;
 
-/// What is said of one that was started again more often.
+/// The explanation for a component that restarted more often.
 const STAYS_DOWN: &str = "it was started again and again";
 
-/// All differences between two states of which the second was read after one more step.
+/// All differences between two states, the second of which was read one step after the first.
 pub(super) fn compare(subject: &Subject, before: &State, after: &State) -> Vec<Classed> {
     let rules = Rules { subject, before, after };
     let classed = differences(before, after).into_iter().map(|difference| {
@@ -99,7 +100,7 @@ impl<'a> Rules<'a> {
             "dns" => self.dns(it),
             "control_plane" => self.component(it),
             "servers" => self.server(it),
-            // What older versions did not write down is no difference.
+            // Older versions did not record the families.
             "service" if it.field == "ip_families" => allowed_if(it.before.is_null()),
             _ => Class::Wrong.into(),
         }

@@ -1,20 +1,21 @@
-//! Whether the upgraded cluster does what the old one did.
+//! Whether the upgraded cluster passes the checks that the old one passed.
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Conformed, Evidence, Scenario, SnapshotOf};
+use crate::evidence::{Conformed, Scenario, SnapshotOf};
 
 use super::super::{
-    Check, Finding, Verdict,
+    CaseFile, Check, Finding, Verdict,
     assessment::{Assessment, judged},
     catalogue::{CATALOGUE, find},
     words::some_of,
 };
 
-/// What checks build on that this run acts too: who applies to the workload here applies to it there.
+/// The scenarios that this run has in common with the run on the upgraded cluster: a check of these that applies here
+/// applies there too.
 const FOUNDATION: [Scenario; 2] = [Scenario::Deploy, Scenario::Replicate];
 
-/// The checks that every version of the harness had. A version that has one of the others has all of them.
+/// The checks of the harness's first version. A version that has one of the later checks has all of them.
 const FIRST: [&str; 38] = [
     "ordering::starts_in_ordinal_order",
     "ordering::ready_means_serving",
@@ -75,8 +76,8 @@ gates.",
     judge: new_version_still_conforms,
 };
 
-fn new_version_still_conforms(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn new_version_still_conforms(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let snapshot = case
             .snapshot(SnapshotOf::Conformance)
             .ok_or_else(|| Finding::inconclusive("the checks were not run on the upgraded cluster", []))?;
@@ -95,7 +96,7 @@ fn new_version_still_conforms(evidence: &Evidence) -> Finding {
         }
         let known: BTreeSet<&str> = told.iter().map(|conformed| conformed.id.as_str()).collect();
         object_to_missing(assessment, &known, seq);
-        object_to_skipped(assessment, evidence, (&passed, &skipped), seq);
+        object_to_skipped(assessment, file, (&passed, &skipped), seq);
         let (passed, skipped) = (passed.len(), skipped.len());
         assessment.cite([seq]);
         if passed == 0 {
@@ -106,7 +107,7 @@ fn new_version_still_conforms(evidence: &Evidence) -> Finding {
     })
 }
 
-/// A check that the harness knew and that concluded nothing leaves the question open.
+/// Rejects as inconclusive if a known check has no verdict.
 fn object_to_missing(assessment: &mut Assessment, told: &BTreeSet<&str>, seq: u64) {
     let later = || CATALOGUE.iter().map(|check| check.id).filter(|id| !FIRST.contains(id));
     let knows_later = later().any(|id| told.contains(id));
@@ -118,16 +119,16 @@ fn object_to_missing(assessment: &mut Assessment, told: &BTreeSet<&str>, seq: u6
     }
 }
 
-/// A check that did not apply to the workload on the upgraded cluster, and did before, leaves the question open; so does
-/// a property of which no check applied.
+/// Rejects as inconclusive a check that was skipped on the upgraded cluster although it applies to the workload, and a
+/// property without any check that passed.
 fn object_to_skipped(
     assessment: &mut Assessment,
-    evidence: &Evidence,
+    file: &CaseFile<'_>,
     (passed, skipped): (&BTreeSet<&str>, &BTreeSet<&str>),
     seq: u64,
 ) {
     let founded = |check: &&Check| check.scenarios.iter().all(|scenario| FOUNDATION.contains(scenario));
-    let applied = |check: &&Check| check.judge(evidence).verdict == Verdict::Pass;
+    let applied = |check: &&Check| check.judge_file(file).verdict == Verdict::Pass;
     for check in skipped.iter().filter_map(|id| find(id)).filter(founded).filter(applied) {
         let reason =
             format!("{} was skipped on the upgraded cluster, though it applies to the workload (#{seq})", check.id);

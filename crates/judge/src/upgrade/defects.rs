@@ -1,5 +1,5 @@
-//! What is wrong with a state by itself, whatever it was before: something is not Ready, or what the cluster says in
-//! several places does not agree.
+//! What is wrong with a single state, whatever came before: something is not Ready, or several sources of the cluster
+//! contradict each other.
 
 use std::collections::BTreeSet;
 
@@ -7,23 +7,23 @@ use crate::evidence::{EndpointSummary, Family, PodSummary, State, Subject};
 
 use super::compare::Class;
 
-/// Something that is wrong with a state.
+/// A defect of a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Defect {
-    /// What, as a sentence.
+    /// The defect, as a sentence.
     pub what: String,
-    /// Wrong, or open where nobody knows.
+    /// Wrong, or open if it is uncertain.
     pub class: Class,
 }
 
-/// Everything that is wrong with a state.
+/// All defects of a state.
 pub(super) fn defects(subject: &Subject, state: &State) -> Vec<Defect> {
     let wrong = |what: String| Defect { what, class: Class::Wrong };
     let known = pods(subject, state).chain(cluster(subject, state)).chain(storage(state)).chain(endpoints(state));
     known.map(wrong).chain(servers(subject, state)).collect()
 }
 
-/// What is wrong with the pods of the set.
+/// The defects of the set's pods.
 pub(super) fn pods<'a>(subject: &'a Subject, state: &'a State) -> impl Iterator<Item = String> + 'a {
     let missing = |name: &String| state.pods.iter().all(|pod| pod.name != *name);
     let missing = subject.pods().filter(missing).map(|name| format!("{name} is not there"));
@@ -43,7 +43,7 @@ fn cluster<'a>(subject: &Subject, state: &'a State) -> impl Iterator<Item = Stri
     let not_seen = not_seen.then(|| "the set's controller has not seen the set as it is".to_owned());
     let few =
         |what: &str, count: i64| (count < set.replicas).then(|| format!("{count} of {} pods are {what}", set.replicas));
-    // Who must be Ready for a while before being available may not have been yet.
+    // With minReadySeconds a pod may not be available yet.
     let available = if subject.min_ready_seconds == 0 { few("available", set.available) } else { None };
     let counts = few("counted as Ready", set.ready).into_iter().chain(available);
     let dns = (state.dns.ready < state.dns.wanted)
@@ -61,13 +61,13 @@ fn storage(state: &State) -> impl Iterator<Item = String> + '_ {
     claims.chain(volumes.map(|it| format!("the volume {} is {}", it.name, it.phase)))
 }
 
-/// Where EndpointSlices, the Endpoints object and the pods do not agree on who is ready.
+/// Contradictions between EndpointSlices, the Endpoints object and the pods about which pods are ready.
 fn endpoints(state: &State) -> impl Iterator<Item = String> + '_ {
     let of_pods = state.pods.iter().flat_map(|pod| of_pod(state, pod));
     of_pods.chain(stale(state)).chain(legacy(state))
 }
 
-/// Whether this endpoint is this pod: the pod's, or one that somebody wrote by hand for its address.
+/// Whether an endpoint is this pod's, by UID, or by address if somebody wrote it by hand.
 fn is_of(endpoint: &EndpointSummary, pod: &PodSummary) -> bool {
     match &endpoint.pod_uid {
         Some(uid) => *uid == pod.uid,
@@ -105,7 +105,7 @@ fn of_pod<'a>(state: &'a State, pod: &'a PodSummary) -> impl Iterator<Item = Str
     missing.into_iter().chain(wrong)
 }
 
-/// Endpoints that bear the name of a pod and are another one, such as its predecessor.
+/// Endpoints with the name of a pod that belong to another one, such as its predecessor.
 fn stale(state: &State) -> impl Iterator<Item = String> + '_ {
     let namesake = |endpoint: &&EndpointSummary| {
         let pod = state.pods.iter().find(|pod| endpoint.hostname.as_ref() == Some(&pod.name));
@@ -115,8 +115,8 @@ fn stale(state: &State) -> impl Iterator<Item = String> + '_ {
     stale.map(|it| format!("the endpoint {} is no pod that is there", it.address))
 }
 
-/// Addresses that the older object has as ready and the slices do not, or the other way round. The older object has
-/// addresses of one family only, the Service's first one, so others are not looked for in it.
+/// Addresses that are ready in the Endpoints object and not in the slices, or vice versa. The Endpoints object only has
+/// addresses of the Service's first family, so others are not expected in it.
 fn legacy(state: &State) -> Vec<String> {
     let Some(legacy) = &state.legacy_endpoints else { return Vec::new() };
     let in_slices: BTreeSet<&str> =
@@ -136,7 +136,7 @@ fn legacy(state: &State) -> Vec<String> {
         .collect()
 }
 
-/// What could not be read of the servers.
+/// What could not be read from the servers.
 fn servers<'a>(subject: &'a Subject, state: &'a State) -> impl Iterator<Item = Defect> + 'a {
     let read = |name: &String| state.servers.iter().any(|server| server.pod == *name);
     let unread = subject.pods().filter(move |name| !read(name)).map(|name| {

@@ -1,5 +1,5 @@
-//! What is not the same in two states, field by field. Nothing is left out: a state is compared as the record that it is,
-//! so a field that the state gets some day is compared from that day on.
+//! The differences between two states, field by field. Nothing is left out: states are compared in their serialized
+//! form, so a new field of the state is compared automatically.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use crate::evidence::{EndpointSummary, State};
 /// How much of a value is quoted, in characters.
 const QUOTED: usize = 60;
 
-/// The lists of a state whose items are known by these fields.
+/// The lists of a state, with the fields that identify their items.
 const LISTS: [(&str, &[&str]); 7] = [
     ("nodes", &["name"]),
     ("revisions", &["name"]),
@@ -24,33 +24,33 @@ const LISTS: [(&str, &[&str]); 7] = [
     ("servers", &["pod"]),
 ];
 
-/// What is not the same in two states.
+/// A difference between two states.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Difference {
     /// The field of the state, such as `pods`.
     pub part: String,
-    /// The item of that part, by name; empty where the part has no items.
+    /// The item of that part, by name; empty if the part has no items.
     pub object: String,
-    /// The way to the value within it, such as `containers/mysql/restarts`; empty where the whole object is.
+    /// The path to the value within the item, such as `containers/mysql/restarts`; empty for the whole item.
     pub field: String,
-    /// The value before; null where there was none.
+    /// The value before; null if there was none.
     pub before: Value,
-    /// The value after; null where there is none.
+    /// The value after; null if there is none.
     pub after: Value,
 }
 
 impl Difference {
-    /// The first part of the way to the value.
+    /// The first segment of the path.
     pub fn head(&self) -> &str {
         self.field.split('/').next().unwrap_or_default()
     }
 
-    /// The last part of it.
+    /// The last segment of the path.
     pub fn tail(&self) -> &str {
         self.field.rsplit('/').next().unwrap_or_default()
     }
 
-    /// What it is about, for people.
+    /// The item, for people.
     pub fn subject(&self) -> String {
         let name = &self.object;
         match self.part.as_str() {
@@ -103,7 +103,7 @@ fn quoted(value: &Value) -> String {
     }
 }
 
-/// Everything that is not the same, but for the stage and for what DNS answered, which has a comparison of its own.
+/// All differences except the stage and the DNS answers, which are compared separately.
 pub(super) fn differences(before: &State, after: &State) -> Vec<Difference> {
     let mut found = Vec::new();
     walk(&mut Vec::new(), &keyed(before), &keyed(after), &mut found);
@@ -133,7 +133,7 @@ fn difference(way: &[String], before: &Value, after: &Value) -> Difference {
     Difference { part, object, field, before: before.clone(), after: after.clone() }
 }
 
-/// A state with its items by name, and without an order where none is meant.
+/// A state with its items by name, and with unordered lists sorted.
 fn keyed(state: &State) -> Value {
     let mut state = state.clone();
     state.service.ports.sort();
@@ -157,7 +157,7 @@ fn keyed(state: &State) -> Value {
     value
 }
 
-/// The items of a list by their names, without these. Of a name that is there twice the second one is counted.
+/// The items of a list by the given fields, without these fields. A repeated name gets a number.
 fn by_name(items: &Value, names: &[&str]) -> Value {
     let mut named = Map::new();
     for item in items.as_array().into_iter().flatten() {
@@ -178,7 +178,7 @@ fn insert(named: &mut Map<String, Value>, name: String, item: Value) {
     named.insert(name, item);
 }
 
-/// The endpoints by the pods that they are, so that one which follows its pod to another address stays the same one.
+/// The endpoints by their pods, so that an endpoint keeps its name when its pod gets another address.
 fn endpoints(state: &State) -> Value {
     let mut named = Map::new();
     for endpoint in &state.endpoints {
@@ -200,7 +200,7 @@ fn endpoint_name(state: &State, endpoint: &EndpointSummary) -> String {
     }
 }
 
-/// The addresses of the Endpoints object, as the pods that they are.
+/// The addresses of the Endpoints object, with pods in place of addresses.
 fn legacy(state: &State) -> Value {
     let Some(legacy) = &state.legacy_endpoints else { return Value::Null };
     let pods = pods_by_address(state);

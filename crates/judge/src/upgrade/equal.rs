@@ -1,10 +1,10 @@
-//! Whether the cluster and the workload are after an upgrade what they were before it.
+//! Whether cluster and workload are the same after an upgrade as before it.
 
-use crate::evidence::{Evidence, Scenario, Subject};
+use crate::evidence::{Scenario, Subject};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, judged},
         words::some_of,
     },
@@ -34,8 +34,8 @@ containers again which it should have found; owners of claims that are stamped a
     judge: state_is_equal_before_and_after,
 };
 
-fn state_is_equal_before_and_after(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn state_is_equal_before_and_after(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let states = states(case)?;
         let mut known = Vec::new();
         for (place, told) in states.iter().enumerate() {
@@ -54,7 +54,7 @@ fn state_is_equal_before_and_after(evidence: &Evidence) -> Finding {
     })
 }
 
-/// Defects are held against the upgrade unless they were there before.
+/// Holds defects against the upgrade, unless they were there before.
 fn object_to_defects(assessment: &mut Assessment, told: &Told, found: &[Defect], known: impl Fn(&Defect) -> bool) {
     let (seq, stage) = (told.mark.seq, &told.state.stage);
     for defect in found {
@@ -64,7 +64,7 @@ fn object_to_defects(assessment: &mut Assessment, told: &Told, found: &[Defect],
     }
 }
 
-/// Weighs the differences that a step made; tells what it changed as it may.
+/// Judges the differences that a step made, and returns what it changed.
 fn weigh(assessment: &mut Assessment, subject: &Subject, step: Step<'_>) -> String {
     let found = compare(subject, &step.before.state, &step.after.state);
     for classed in &found {

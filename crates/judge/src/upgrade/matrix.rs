@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Evidence, NameAnswer, Scenario, Subject, Transport};
+use crate::evidence::{NameAnswer, Scenario, Subject, Transport};
 
 use super::{
     super::{
-        Check, Finding, Verdict,
+        CaseFile, Check, Finding, Verdict,
         assessment::{Assessment, Judged, judged},
         case::{Case, doubt},
     },
@@ -35,8 +35,8 @@ Endpoints controller that dropped host names; or an answer that a cache keeps fo
     judge: dns_matrix_is_equal,
 };
 
-fn dns_matrix_is_equal(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn dns_matrix_is_equal(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let states = states(case)?;
         covered(case, assessment, &states);
         let mut matrices: Vec<Matrix> = Vec::new();
@@ -62,21 +62,21 @@ fn dns_matrix_is_equal(evidence: &Evidence) -> Finding {
     })
 }
 
-/// What everybody answered to each question, with pods in the place of their addresses, and what the pods of the state
-/// make right.
+/// The common answer of all DNS servers to each question, with pods in place of addresses, and the answers that the
+/// state's pods make right.
 struct Matrix {
     said: BTreeMap<Question, Answer>,
     right: BTreeMap<Question, Answer>,
-    /// What not everybody answered alike.
+    /// The questions on which servers disagreed.
     split: BTreeSet<Question>,
 }
 
-/// Who asked whom, and how.
+/// Who asked whom, over which transport: namespace, server, transport.
 type Asker<'a> = (&'a str, &'a str, Transport);
 
 impl Matrix {
-    /// What everybody answered in a state; what is not known, or what servers do not agree on, is objected to. That they
-    /// did not agree before the upgrade already is none of its doing.
+    /// The answers in a state. Rejects unknown answers and disagreement of servers; a disagreement from before the
+    /// upgrade is inconclusive.
     fn of(assessment: &mut Assessment, subject: &Subject, told: &Told, before: Option<&Self>) -> Self {
         let (state, seq) = (&told.state, told.mark.seq);
         let (names, right) = (Names::of(state), right_answers(subject, state));
@@ -103,12 +103,12 @@ impl Matrix {
         Self { said, right, split }
     }
 
-    /// Whether an answer is all that the pods make right, and nothing else.
+    /// Whether an answer is exactly what the pods make right.
     fn is_right(&self, question: &Question) -> bool {
         self.said.get(question) == self.right.get(question)
     }
 
-    /// Whether an answer lacks a pod that is Ready.
+    /// Whether an answer lacks a Ready pod.
     fn lacks(&self, question: &Question) -> bool {
         let answers = self.said.get(question).zip(self.right.get(question));
         answers.is_some_and(|(said, right)| {
@@ -116,7 +116,7 @@ impl Matrix {
         })
     }
 
-    /// What was wrong before the upgrade already, which is none of its doing.
+    /// What was wrong before the upgrade already, which is not the upgrade's fault.
     fn defects(&self, told: &Told) -> Vec<Finding> {
         let (seq, stage) = (told.mark.seq, &told.state.stage);
         let lacking = self.said.iter().filter(|(question, _)| self.lacks(question));
@@ -128,8 +128,8 @@ impl Matrix {
     }
 }
 
-/// That every DNS server was asked that there was when a state was read: those that were listed since the state before
-/// it, and as many as the cluster wants.
+/// Checks that every DNS server was asked for a state: those in the last list since the state before it, and as many as
+/// the cluster wants.
 fn all_servers(case: &Case<'_>, told: &Told, before: u64) -> Judged<()> {
     let (seq, stage) = (told.mark.seq, &told.state.stage);
     let asked: BTreeSet<&str> = told.state.answers.iter().map(|answer| answer.server.as_str()).collect();
@@ -148,7 +148,7 @@ fn all_servers(case: &Case<'_>, told: &Told, before: u64) -> Judged<()> {
     Ok(())
 }
 
-/// What all servers said to a question.
+/// The common answer of all servers to a question.
 fn agreed(names: &Names<'_>, told: &Told, question: &Question, answers: &[&NameAnswer]) -> Judged<Answer> {
     let (seq, stage) = (told.mark.seq, &told.state.stage);
     let mut said: BTreeMap<Answer, &NameAnswer> = BTreeMap::new();
@@ -185,7 +185,7 @@ fn asker(answer: &NameAnswer) -> String {
     format!("by {} over {over} from namespace {}", answer.server, answer.from)
 }
 
-/// What of the matrix was not asked in a state: a question at all, or a question by one who asked others.
+/// What was not asked in a state: a whole question, or a question by an asker who asked others.
 fn unasked(
     told: &Told,
     right: &BTreeMap<Question, Answer>,
@@ -208,13 +208,13 @@ fn unasked(
     narrow.into_iter().chain(missing).chain(partly).map(told).collect()
 }
 
-/// That what was said after a step is what was said before it.
+/// Checks that the answers after a step are those before it.
 fn weigh(assessment: &mut Assessment, step: Step<'_>, before: &Matrix, after: &Matrix) {
     for (question, said) in &before.said {
         let (stage, quote) = (step.stage(), step.quote());
         match after.said.get(question) {
             Some(now) if now == said => {}
-            // Another pod is Ready than before, or what was wrong is mended.
+            // The Ready pods changed, or a wrong answer was corrected.
             Some(_) if after.is_right(question) && (before.is_right(question) || before.lacks(question)) => {}
             Some(now) => {
                 let reason = format!("{question} was {said}, and is {now} {stage} ({quote})");

@@ -1,10 +1,10 @@
 //! Whether the upgrade of a node moves its pods in order.
 
-use crate::evidence::{Act, Evidence, Mark, PodSummary, Scenario, Stage};
+use crate::evidence::{Act, Mark, PodSummary, Scenario, Stage};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::Case,
         words::some_of,
@@ -37,11 +37,11 @@ has changed.",
     judge: node_upgrade_moves_one_at_a_time,
 };
 
-/// The parts of a state that tell of pods and what they are on.
+/// The parts of a state about pods and their storage.
 const PARTS: [&str; 3] = ["pods", "claims", "volumes"];
 
-fn node_upgrade_moves_one_at_a_time(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn node_upgrade_moves_one_at_a_time(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let states = states(case)?;
         let mut upgraded = Vec::new();
         for step in steps(&states) {
@@ -65,7 +65,7 @@ fn node_upgrade_moves_one_at_a_time(evidence: &Evidence) -> Finding {
     })
 }
 
-/// Weighs the upgrade of a node; tells what became of its pods.
+/// Judges the upgrade of a node, and returns what happened to its pods.
 fn weigh(case: &Case<'_>, assessment: &mut Assessment, step: Step<'_>, node: &str) -> String {
     let drained = assessment.check(drained(case, step, node));
     let found = compare(case.subject, &step.before.state, &step.after.state);
@@ -85,12 +85,12 @@ fn weigh(case: &Case<'_>, assessment: &mut Assessment, step: Step<'_>, node: &st
     }
     let names = some_of(evicted.iter().map(|pod| &pod.name));
     let (each, were) = if evicted.len() == 1 { ("", "was") } else { (", one at a time", "were each") };
-    // Who was away when, and how often, the states do not tell.
+    // The states do not show who was away when, and how often.
     let how = if whole { format!(" once{each}") } else { String::new() };
     format!("{names} on {node} {were} replaced{how}, in a step of {}", step.took())
 }
 
-/// That the node was drained, upgraded and given back; when the drain was asked for.
+/// Checks that the node was drained, upgraded and uncordoned. Returns when the drain was asked for.
 fn drained(case: &Case<'_>, step: Step<'_>, name: &str) -> Judged<Mark> {
     let drained =
         step.proved(case, &format!("the drain of {name}"), |act| matches!(act, Act::Drain { node } if node == name))?;
@@ -107,7 +107,7 @@ fn drained(case: &Case<'_>, step: Step<'_>, name: &str) -> Judged<Mark> {
     Ok(drained)
 }
 
-/// That every drain of the upgrade came to a state that was read: if not, what was awaited in vain may tell why.
+/// Checks that a state was read after every drain of the upgrade. Otherwise an unmet wait may give the reason.
 fn came_to_a_state(case: &Case<'_>, last: &Told) -> Judged<()> {
     let (_, end) = case.span(Scenario::Upgrade);
     let drains = case.acts(|act| matches!(act, Act::Drain { .. }));
@@ -123,7 +123,7 @@ fn came_to_a_state(case: &Case<'_>, last: &Told) -> Judged<()> {
     }
 }
 
-/// Where nobody watched, pods that are the same ones were not moved at all, and of others nobody knows in what order.
+/// The skipped finding about an upgrade that nobody watched: the order of moves is unknown.
 fn not_seen(step: Step<'_>) -> Finding {
     let quote = step.quote();
     Finding::skipped(format!("nobody watched the upgrade, so it is not known in what order pods were moved ({quote})"))

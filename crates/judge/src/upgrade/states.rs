@@ -10,7 +10,7 @@ use super::super::{
     words::{seconds, some_of},
 };
 
-/// A state and the record that holds it.
+/// A state and the record that has it.
 pub(super) struct Told {
     /// The record.
     pub mark: Mark,
@@ -18,7 +18,7 @@ pub(super) struct Told {
     pub state: State,
 }
 
-/// Two states that follow one another.
+/// Two successive states.
 #[derive(Clone, Copy)]
 pub(super) struct Step<'s> {
     /// The state before the step.
@@ -27,7 +27,7 @@ pub(super) struct Step<'s> {
     pub after: &'s Told,
 }
 
-/// The states of a run from the last one on that was read before an upgrade, in order; there are two at least.
+/// The states of a run from the last one before an upgrade on, in order; at least two.
 pub(super) fn states(case: &Case<'_>) -> Judged<Vec<Told>> {
     let mut states: Vec<Told> = Vec::new();
     for snapshot in case.snapshots(SnapshotOf::State) {
@@ -53,7 +53,7 @@ pub(super) fn states(case: &Case<'_>) -> Judged<Vec<Told>> {
     }
 }
 
-/// That every state was read after one step: what two of them brought about cannot be told apart, so neither is blamed.
+/// Checks that a state was read after every step: the effects of two steps cannot be told apart, so neither is blamed.
 fn one_step_each(case: &Case<'_>, states: &[Told]) -> Judged<()> {
     let acts = case.acts(|act| matches!(act, Act::UpgradeControlPlane { .. } | Act::UpgradeNode { .. }));
     for step in steps(states) {
@@ -76,8 +76,8 @@ pub(super) fn steps(states: &[Told]) -> impl Iterator<Item = Step<'_>> {
     })
 }
 
-/// That the control plane was upgraded, by the versions in the states: else nothing is known of what its upgrade does.
-/// Where nobody watched it may not have been meant to be.
+/// Checks by the versions in the states that the control plane was upgraded: otherwise nothing is known of the effects
+/// of its upgrade. If nobody watched, it need not have been upgraded.
 pub(super) fn control_plane_upgraded(case: &Case<'_>, states: &[Told]) -> Judged<()> {
     let (Some(first), Some(last)) = (states.first(), states.last()) else { return Ok(()) };
     let (from, found, to) = (&first.state.kubernetes, &last.state.kubernetes, wanted(case, last));
@@ -101,13 +101,13 @@ pub(super) fn control_plane_upgraded(case: &Case<'_>, states: &[Told]) -> Judged
     Ok(())
 }
 
-/// Whether the tag of a component's image is the version of the cluster: etcd and what others add have their own.
+/// Whether the image tag of a component is the cluster's version: etcd and additional components have their own.
 fn is_of_kubernetes(component: &ComponentSummary) -> bool {
     ["kube-apiserver", "kube-controller-manager", "kube-scheduler"].contains(&component.component.as_str())
 }
 
-/// The nodes that were not upgraded, by the steps and by their kubelets' versions. Where nobody watched it is not known
-/// which of them were meant to be.
+/// The nodes that were not upgraded, by the steps and by the versions of their kubelets. If nobody watched, it is
+/// unknown which nodes should have been.
 pub(super) fn nodes_left(case: &Case<'_>, states: &[Told]) -> Vec<Finding> {
     let (Some(first), Some(last)) = (states.first(), states.last()) else { return Vec::new() };
     if is_unseen(states) {
@@ -136,13 +136,13 @@ pub(super) fn nodes_left(case: &Case<'_>, states: &[Told]) -> Vec<Finding> {
     first.state.nodes.iter().map(|node| &node.name).filter_map(left).collect()
 }
 
-/// Objects where the states do not cover every step of an upgrade.
+/// Rejects as inconclusive if the states do not cover every step of an upgrade.
 pub(super) fn covered(case: &Case<'_>, assessment: &mut Assessment, states: &[Told]) {
     assessment.check(control_plane_upgraded(case, states));
     nodes_left(case, states).into_iter().for_each(|finding| assessment.reject(finding));
 }
 
-/// The version that the upgrade leads to; what it led to where the run does not say.
+/// The target version of the upgrade, or the version reached if the run does not say.
 fn wanted<'w>(case: &Case<'w>, last: &'w Told) -> &'w str {
     case.run.upgrade.as_ref().map_or(&last.state.kubernetes, |upgrade| &upgrade.to)
 }
@@ -152,12 +152,12 @@ fn is_unseen(states: &[Told]) -> bool {
 }
 
 impl<'s> Step<'s> {
-    /// What the step was.
+    /// The kind of step.
     pub fn stage(&self) -> &'s Stage {
         &self.after.state.stage
     }
 
-    /// Whether an act belongs to this step. What nobody watched may consist of anything.
+    /// Whether an act belongs to this step. A step that nobody watched may consist of any acts.
     fn consists_of(&self, act: &Act) -> bool {
         match (self.stage(), act) {
             (Stage::ControlPlane { node }, Act::UpgradeControlPlane { node: acted, .. })
@@ -171,13 +171,14 @@ impl<'s> Step<'s> {
         [self.before.mark.seq, self.after.mark.seq]
     }
 
-    /// Both records, to quote.
+    /// Both records, in the form for a reason.
     pub fn quote(&self) -> String {
         let [before, after] = self.seqs();
         format!("#{before}, #{after}")
     }
 
-    /// That an act of this step is proved; when it was asked for. Where nobody watched there is none.
+    /// Checks that an act of this step is proved, and returns when it was asked for. A step that nobody watched has
+    /// none.
     pub fn proved(&self, case: &Case<'_>, what: &str, wanted: impl Fn(&Act) -> bool) -> Judged<Mark> {
         let [from, to] = self.seqs();
         let acts = case.acts(wanted);
@@ -193,13 +194,13 @@ impl<'s> Step<'s> {
         }
     }
 
-    /// How long it took.
+    /// The duration of the step, for people.
     pub fn took(&self) -> String {
         seconds(self.after.mark.at_us.saturating_sub(self.before.mark.at_us))
     }
 }
 
-/// What of these steps no history proves, as the end of a reason: the comparison of states decides there.
+/// Which steps have no complete history, as the end of a reason: there only the comparison of states decides.
 pub(super) fn across<'s>(case: &Case<'_>, steps: impl IntoIterator<Item = Step<'s>>) -> String {
     let mut words = String::new();
     for step in steps {
@@ -219,7 +220,7 @@ pub(super) fn across<'s>(case: &Case<'_>, steps: impl IntoIterator<Item = Step<'
     words
 }
 
-/// The records of the gaps of the history within a step.
+/// The records of the gaps within a step.
 fn lost(case: &Case<'_>, step: Step<'_>) -> Vec<u64> {
     let [from, to] = step.seqs();
     let within = |seq: &u64| (from..=to).contains(seq);

@@ -1,4 +1,4 @@
-//! Stories of upgrades, told both ways.
+//! Upgrades: right and wrong.
 
 mod corners;
 mod fields;
@@ -31,7 +31,7 @@ const AFTER_WORKER2: usize = 4;
 /// The state of [`History::around_an_upgrade`] that was read afterwards.
 const AFTER: usize = 1;
 
-/// The state before and the one after a step in which nothing changed.
+/// The states before and after a step in which nothing changed.
 fn unchanged(stage: Stage) -> (State, State) {
     let before = History::upgraded().states().remove(0);
     let after = State { stage, ..before.clone() };

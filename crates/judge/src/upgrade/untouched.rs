@@ -1,10 +1,10 @@
 //! Whether the upgrade of the control plane leaves the workload alone.
 
-use crate::evidence::{Act, Evidence, Scenario, Stage};
+use crate::evidence::{Act, Scenario, Stage};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::Case,
         words::some_of,
@@ -35,11 +35,11 @@ kubelet that was upgraded on a node with pods and restarts what it finds; or som
     judge: control_plane_upgrade_touches_no_pod,
 };
 
-/// The parts of a state that are looked at.
+/// The parts of a state that are compared.
 const PARTS: [&str; 5] = ["pods", "set", "revisions", "claims", "volumes"];
 
-fn control_plane_upgrade_touches_no_pod(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn control_plane_upgrade_touches_no_pod(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let states = states(case)?;
         let (mut nodes, mut looked_at) = (Vec::new(), Vec::new());
         for step in steps(&states) {
@@ -72,13 +72,13 @@ fn control_plane_upgrade_touches_no_pod(evidence: &Evidence) -> Finding {
     })
 }
 
-/// That the control plane became another version, and that every pod of the set was there to be touched.
+/// Checks that the control plane changed its version, and that every pod of the set was there to be touched.
 fn whole(case: &Case<'_>, assessment: &mut Assessment, states: &[Told], looked_at: &[Step<'_>]) {
     assessment.check(control_plane_upgraded(case, states));
     if let (Some(first), Some(last)) = (states.first(), states.last())
         && first.state.kubernetes == last.state.kubernetes
     {
-        // Somebody may have done other things to the cluster while nobody watched.
+        // Somebody may have made other changes while nobody watched.
         let version = &last.state.kubernetes;
         let reason = format!("the API server is {version} as before: its upgrade was not among what was done");
         assessment.reject(Finding::skipped(reason));
@@ -95,14 +95,15 @@ fn whole(case: &Case<'_>, assessment: &mut Assessment, states: &[Told], looked_a
     }
 }
 
-/// That the control plane was upgraded at all.
+/// Checks that the control plane was upgraded at all.
 fn asked(case: &Case<'_>, step: Step<'_>, node: &str) -> Judged<()> {
     let what = format!("the upgrade of the control plane on {node}");
     let ours = |act: &Act| matches!(act, Act::UpgradeControlPlane { node: other, .. } if other == node);
     step.proved(case, &what, ours).map(drop)
 }
 
-/// Where nobody watched, what changed at all cannot be laid at the control plane's door; what did not, was not touched.
+/// Judges an upgrade that nobody watched: what did not change was not touched, but a change cannot be attributed to the
+/// control plane.
 fn not_seen<'c>(assessment: &mut Assessment, step: Step<'_>, found: impl Iterator<Item = &'c Classed>) -> Judged<()> {
     let (explained, unexplained): (Vec<_>, Vec<_>) = found.partition(|classed| classed.class == Class::Allowed);
     unexplained.into_iter().for_each(|classed| object(assessment, step, classed));

@@ -1,4 +1,4 @@
-//! What the watch history tells of the upgrade of a node.
+//! What the watch history shows of the upgrade of a node.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,8 @@ use super::{
     states::Step,
 };
 
-/// Weighs the history from the drain of a node to the state after its upgrade, as far as it is there; tells whether it
-/// is.
+/// Judges the history from the drain of a node to the state after its upgrade, and returns whether the history is
+/// complete.
 pub(super) fn weigh(
     case: &Case<'_>,
     assessment: &mut Assessment,
@@ -28,14 +28,14 @@ pub(super) fn weigh(
     for pod in evicted {
         replaced_once(case, assessment, step, window, pod, whole);
     }
-    // Across a gap it is not known who was gone when.
+    // Across a gap it is unknown who was gone when.
     if whole {
         one_at_a_time(case, assessment, step, window, evicted);
     }
     whole
 }
 
-/// That one pod took the place of one that was evicted.
+/// Checks that exactly one pod replaced an evicted one.
 fn replaced_once(
     case: &Case<'_>,
     assessment: &mut Assessment,
@@ -71,7 +71,7 @@ fn replaced_once(
     }
 }
 
-/// That the pod which was seen to come is the one that the state has afterwards, and was seen to be as the state has it.
+/// Checks that the observed new pod is the one in the state afterwards, and was observed as Ready if the state says so.
 fn is_in_state(step: Step<'_>, came: &PodLife) -> Judged<()> {
     let (name, seq) = (&came.name, step.after.mark.seq);
     let Some(told) = step.after.state.pods.iter().find(|pod| pod.name == *name) else { return Ok(()) };
@@ -88,8 +88,8 @@ fn is_in_state(step: Step<'_>, came: &PodLife) -> Judged<()> {
     Ok(())
 }
 
-/// That at no time two pods were missing, beyond those that were when it began: unless both can be nowhere but on the
-/// node, and were told to go one after the other.
+/// Checks that at no time two pods were missing, beyond those that were missing at the beginning. An exception are pods
+/// that can only run on the node, if they were deleted one after the other.
 fn one_at_a_time(
     case: &Case<'_>,
     assessment: &mut Assessment,
@@ -116,12 +116,12 @@ fn one_at_a_time(
     gone_in_turn(case, assessment, step, (from, to), &bound);
 }
 
-/// Whether a pod that was evicted came back to the same node: nothing else could take it.
+/// Whether an evicted pod came back to the same node: then no other node could run it.
 fn came_back(step: Step<'_>, pod: &PodSummary) -> bool {
     step.after.state.pods.iter().any(|after| after.name == pod.name && after.node == pod.node)
 }
 
-/// The records at which anything changed that decides whether a pod is there and Ready.
+/// The records at which it can change whether a pod exists and is Ready.
 fn changes(case: &Case<'_>, names: &[String], from: u64, to: u64) -> BTreeSet<u64> {
     let of_life = |life: &PodLife| -> Vec<u64> {
         let ends = [Some(life.added), life.deleting, life.deleted];
@@ -132,7 +132,7 @@ fn changes(case: &Case<'_>, names: &[String], from: u64, to: u64) -> BTreeSet<u6
     all.filter(|seq| (from..=to).contains(seq)).collect()
 }
 
-/// That of the pods which can be nowhere else each was gone before the next was told to go.
+/// Checks that each pod that can only run on the node was gone before the next one began to terminate.
 fn gone_in_turn(
     case: &Case<'_>,
     assessment: &mut Assessment,

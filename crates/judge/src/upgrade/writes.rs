@@ -1,10 +1,10 @@
-//! Whether what clients wrote while the cluster was upgraded is there.
+//! Whether the writes of clients during the upgrade are still there.
 
-use crate::evidence::{Evidence, Scenario, Stage};
+use crate::evidence::{Scenario, Stage};
 
 use super::{
     super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::judged,
         case::Case,
         measure::{longest_outage_ever, longest_outages},
@@ -34,8 +34,8 @@ period that is too short for the server to shut down; or a drain that took all p
     judge: writes_survive_the_upgrade,
 };
 
-fn writes_survive_the_upgrade(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn writes_survive_the_upgrade(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         let account = Account::weighed(case, assessment)?;
         let states = states(case)?;
         covered(case, assessment, &states);
@@ -57,7 +57,8 @@ fn writes_survive_the_upgrade(evidence: &Evidence) -> Finding {
     })
 }
 
-/// The longest outage of each step. Of an upgrade that nobody watched no time is known: it is the longest of all then.
+/// The longest outage of each step. The time of an upgrade that nobody watched is unknown: the longest outage of all
+/// counts.
 fn outages(case: &Case<'_>, steps: &[Step<'_>]) -> Vec<Option<u64>> {
     let windows: Vec<(u64, u64)> = steps.iter().map(|step| (step.before.mark.at_us, step.after.mark.at_us)).collect();
     let within = longest_outages(case, &windows);

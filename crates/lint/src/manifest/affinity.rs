@@ -1,4 +1,4 @@
-//! What keeps pods of one template apart
+//! What keeps the pods of one template apart
 //! (<https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-pod-affinity-and-anti-affinity>).
 
 use std::collections::BTreeMap;
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::object::{items, strings, text};
 
-/// The label that tells nodes apart.
+/// The label that identifies a node.
 const HOSTNAME: &str = "kubernetes.io/hostname";
 
-/// Whether anything of affinity keeps two pods of this template from one node, or from one zone, if only where it can.
+/// Whether any anti-affinity, even a preferred one, keeps two pods of this template off the same node or zone.
 pub fn is_kept_apart(template: &Value) -> bool {
     let labels = strings(template, "/metadata/labels");
     let affinity = template.pointer("/spec/affinity/podAntiAffinity").unwrap_or(&Value::Null);
@@ -21,7 +21,7 @@ pub fn is_kept_apart(template: &Value) -> bool {
         || why_apart(template).is_some()
 }
 
-/// What keeps two pods of this template from one node.
+/// What keeps two pods of this template off the same node, if anything.
 pub fn why_apart(template: &Value) -> Option<String> {
     let labels = strings(template, "/metadata/labels");
     let rules = "/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution";
@@ -38,7 +38,7 @@ pub fn why_apart(template: &Value) -> Option<String> {
     host_port.map(|port| format!("hostPort {port}"))
 }
 
-/// Whether a label selector chooses these labels
+/// Whether a label selector selects these labels
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors>).
 fn selects(selector: &Value, labels: &BTreeMap<String, String>) -> bool {
     let wanted = strings(selector, "/matchLabels");

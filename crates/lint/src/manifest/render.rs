@@ -1,4 +1,4 @@
-//! Manifests that other programs make: kustomizations by kubectl, charts by helm.
+//! Manifests rendered by other programs: kustomizations by kubectl, charts by helm.
 
 use std::ffi::OsStr;
 use std::io;
@@ -9,17 +9,17 @@ use tokio::process::Command;
 
 use super::ManifestError;
 
-/// How long a program may take: a base elsewhere is fetched, and a server there may not answer.
+/// How long a program may take: a remote base is fetched, and its server may not answer.
 const RENDERED_WITHIN: Duration = Duration::from_secs(60);
 
-/// What `kubectl kustomize` makes of a folder.
+/// Renders a folder with `kubectl kustomize`.
 pub async fn kustomize(kubectl: &str, path: &Path) -> Result<String, ManifestError> {
     let words = [OsStr::new("kustomize"), path.as_os_str()];
     let printed = printed(kubectl, &words, |error| format!("{error}; ci/setup provides kubectl")).await;
     printed.map_err(|reason| ManifestError::Kustomize { program: kubectl.to_owned(), path: path.to_owned(), reason })
 }
 
-/// What `helm template` makes of a chart with these files of values.
+/// Renders a chart with `helm template` and these files of values.
 pub(super) async fn chart(chart: &Path, values: &[PathBuf]) -> Result<String, ManifestError> {
     let mut words = vec!["template".to_owned(), "db".to_owned(), chart.display().to_string()];
     words.extend(values.iter().map(|file| format!("--values={}", file.display())));
@@ -31,7 +31,7 @@ pub(super) async fn chart(chart: &Path, values: &[PathBuf]) -> Result<String, Ma
     printed.await.map_err(|reason| ManifestError::Chart { chart, command: words.join(" "), reason })
 }
 
-/// What a program prints, or why it printed nothing that can be used.
+/// The output of a program, or why it has none.
 async fn printed<W: AsRef<OsStr>>(
     program: &str,
     words: &[W],

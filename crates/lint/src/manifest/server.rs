@@ -1,4 +1,4 @@
-//! Which container of a pod runs the MySQL server, and at which port: one rule for `run`, `before` and `lint`.
+//! Which container of a pod runs the MySQL server, and on which port: one rule for `run`, `before` and `lint`.
 
 use serde_json::Value;
 
@@ -6,13 +6,13 @@ use super::shell::{base_name, commands, script};
 use crate::image::Image;
 use crate::object::{items, text};
 
-/// The programs that are a server, or start one.
+/// The programs that are a server or start one.
 const PROGRAMS: [&str; 5] = ["mysqld", "mariadbd", "mysqld_safe", "mariadbd-safe", "mysqld_multi"];
 
-/// The products.
+/// The names of server products.
 const PRODUCTS: [&str; 5] = ["mysql", "mariadb", "percona", "mysqld", "mariadbd"];
 
-/// What may stand beside a product in the name of a server's image; versions may too.
+/// The words, besides a product and versions, that the name of a server's image may have.
 const EDITIONS: [&str; 27] = [
     "server",
     "community",
@@ -43,7 +43,7 @@ const EDITIONS: [&str; 27] = [
     "arm64",
 ];
 
-/// Parts of what images are called that speak to a server, and are none.
+/// Words in the names of images that talk to a server and are none.
 const HELPERS: [&str; 20] = [
     "exporter",
     "client",
@@ -67,20 +67,21 @@ const HELPERS: [&str; 20] = [
     "adminer",
 ];
 
-/// Names that ports of a server have.
+/// The usual names of a server's port.
 const PORT_NAMES: [&str; 4] = ["mysql", "mariadb", "mysqld", "mysql-server"];
 
-/// The port of the classic protocol (<https://dev.mysql.com/doc/mysql-port-reference/en/mysql-ports-reference-tables.html>).
+/// The port of the classic protocol
+/// (<https://dev.mysql.com/doc/mysql-port-reference/en/mysql-ports-reference-tables.html>).
 pub const MYSQL_PORT: u16 = 3306;
 
-/// Whether a variable of this name gives a root password, or agrees to none: those of the official images, of MariaDB's
-/// and of Bitnami's.
+/// Whether a variable of this name sets a root password or allows an empty one, in the official images, MariaDB's and
+/// Bitnami's.
 pub fn is_root_password(name: &str) -> bool {
     name.contains("ROOT_PASSWORD") || name.ends_with("ALLOW_EMPTY_PASSWORD")
 }
 
-/// The containers of a pod that run a server, by their places: those whose image or command says so, else those that are
-/// given a root password or have a server's port.
+/// The indexes of the containers of a pod that run a server: those whose image or command says so, otherwise those with
+/// a root password or a server's port.
 pub fn servers(pod: &Value) -> Vec<usize> {
     let containers: Vec<&Value> = items(pod, "/containers").collect();
     let places = |wanted: &dyn Fn(&Value) -> bool| -> Vec<usize> {
@@ -97,18 +98,18 @@ pub fn servers(pod: &Value) -> Vec<usize> {
     ranks.into_iter().map(places).find(|found| !found.is_empty()).unwrap_or_default()
 }
 
-/// Whether the command runs a server, or the image is called like a server's and the command may run one.
+/// Whether the command runs a server, or the image is named like a server's and the command may run one.
 fn is_known(container: &Value) -> bool {
     let image = text(container, "/image").unwrap_or_default();
     runs_server(container) || (is_server_image(image) && !runs_something_else(container))
 }
 
-/// Whether the command runs programs that are all known to be no server: scripts in files may run anything.
+/// Whether the command only runs programs that are known not to be a server. A script in a file may run anything.
 fn runs_something_else(container: &Value) -> bool {
     let argv = argv(container);
     let by_entrypoint = items(container, "/command").next().is_none();
     let is_opaque = |program: &str| program.is_empty() || program.ends_with("sh") || program.starts_with('-');
-    // The image's own entrypoint adds its server to options.
+    // The image's own entrypoint prepends its server to options.
     let commands = commands(&argv);
     let none = argv.is_empty() || (by_entrypoint && argv[0].starts_with('-'));
     !none && commands.iter().all(|command| !is_opaque(command.program()))
@@ -139,7 +140,7 @@ fn argv(container: &Value) -> Vec<&str> {
     words.filter_map(Value::as_str).collect()
 }
 
-/// Whether the command starts a server: not merely whether it speaks of one.
+/// Whether the command starts a server, rather than only mentioning one.
 fn runs_server(container: &Value) -> bool {
     commands(&argv(container)).iter().any(|command| PROGRAMS.contains(&command.program()))
 }
@@ -148,7 +149,7 @@ fn has_password(container: &Value) -> bool {
     items(container, "/env").filter_map(|variable| text(variable, "/name")).any(is_root_password)
 }
 
-/// The container port of a server: the one that is called so, or 3306.
+/// The container port of a server: the one with a usual name, or 3306.
 fn declared_port(container: &Value) -> Option<u64> {
     let ports = || items(container, "/ports");
     let named = ports().find(|port| text(port, "/name").is_some_and(|name| PORT_NAMES.contains(&name)));
@@ -156,8 +157,8 @@ fn declared_port(container: &Value) -> Option<u64> {
     named.or_else(usual)?["containerPort"].as_u64()
 }
 
-/// The number of a container port that a Service's port leads to: a number, a port name of the container, or left out,
-/// which means the Service's own number
+/// The container port that a Service's port leads to. `targetPort` is a number, the name of a container port, or
+/// absent: then it is the Service's own number
 /// (<https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports>).
 pub fn target(service_port: &Value, container: &Value) -> Option<u16> {
     let target = Some(&service_port["targetPort"]).filter(|target| !target.is_null());
@@ -170,9 +171,9 @@ pub fn target(service_port: &Value, container: &Value) -> Option<u16> {
     u16::try_from(number?).ok()
 }
 
-/// The port at which a container's server listens: what its command says, else the container port that is called like a
-/// server's or is 3306, else what a port of the governing Service leads to that is called so, is 3306, or is the only
-/// one, else the only container port, else 3306.
+/// The port on which a container's server listens. In this order: the option of its command; the container port with a
+/// usual name or 3306; the target of the governing Service's port with a usual name, 3306, or the only one; the only
+/// container port; 3306.
 pub fn port(container: &Value, service: Option<&Value>) -> u16 {
     let to_port = |number: u64| u16::try_from(number).ok();
     let of_service = || {
@@ -194,10 +195,10 @@ pub fn port(container: &Value, service: Option<&Value>) -> u16 {
         .unwrap_or(MYSQL_PORT)
 }
 
-/// The value of a server's option on its command line, where it stands there as a literal. The last one counts.
+/// The literal value of a server's option on its command line. The last one counts.
 pub fn option(container: &Value, name: &str) -> Option<String> {
     let argv = argv(container);
-    // What stands behind a script is handed over by its "$@".
+    // The words after a script become its "$@".
     let behind = script(&argv).into_iter().flat_map(|(_, behind)| behind).map(|&word| word.to_owned());
     let words: Vec<String> = commands(&argv).into_iter().flat_map(|command| command.words).chain(behind).collect();
     let words = || words.iter();

@@ -1,6 +1,6 @@
-//! The commands of a shell script, as far as they can be told from its text: what is run, and what is only spoken of.
+//! The commands of a shell script, as far as its text shows them: what is run, not what is only mentioned.
 
-/// What follows a command.
+/// The operator after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     /// A new line, `;`, `&`, or the end.
@@ -9,22 +9,22 @@ pub enum Then {
     And,
     /// `||`.
     Or,
-    /// `|`: its output is the next one's input.
+    /// `|`: its output is the input of the next command.
     Pipe,
 }
 
-/// One simple command.
+/// A simple command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// Its words, without quotes. Assignments that come before the program are words too.
+    /// Its words without quotes, including assignments before the program.
     pub words: Vec<String>,
-    /// What follows it.
+    /// The operator after it.
     pub then: Then,
-    /// How many substitutions, `$(…)` or backquotes, it stands in.
+    /// How many substitutions, `$(…)` or backquotes, it is nested in.
     pub depth: usize,
 }
 
-/// Words that begin or end a compound command, after which another command begins.
+/// Words that begin or end a compound command. Another command begins after them.
 const KEYWORDS: [&str; 13] =
     ["if", "then", "else", "elif", "fi", "while", "until", "do", "done", "!", "{", "}", "esac"];
 
@@ -51,18 +51,18 @@ const WRAPPERS: [&str; 16] = [
 /// Wrappers whose first argument is a user or a time.
 const WRAPPERS_WITH_ONE: [&str; 4] = ["gosu", "su-exec", "chpst", "timeout"];
 
-/// The shells, by the name of their program.
+/// The program names of shells.
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "ksh", "zsh"];
 
-/// Substitutions within substitutions that are followed; what lies deeper is text.
+/// The deepest nesting of substitutions that is parsed; anything deeper is text.
 const DEEPEST: usize = 16;
 
-/// The last part of a path.
+/// The last segment of a path.
 pub fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// The script that an argument vector has a shell run, as in `bash -ec SCRIPT WORD…`, and the words behind it.
+/// The script in an argument vector such as `bash -ec SCRIPT WORD…`, with the words after it.
 pub fn script<'v, 'a>(argv: &'v [&'a str]) -> Option<(&'a str, &'v [&'a str])> {
     let (shell, rest) = argv.split_first()?;
     let option = |word: &&&str| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c');
@@ -80,7 +80,7 @@ pub fn commands(argv: &[&str]) -> Vec<Command> {
 }
 
 impl Command {
-    /// The program and its arguments, without assignments and without the programs that only hand over to it.
+    /// The program and its arguments, without assignments and wrappers.
     pub fn call(&self) -> &[String] {
         let mut rest = self.words.as_slice();
         while let Some((word, after)) = rest.split_first() {
@@ -116,7 +116,7 @@ fn is_assignment(word: &str) -> bool {
     })
 }
 
-/// The commands of a script, in order; those of substitutions come before the command that they stand in.
+/// The commands of a script in order; those of a substitution come before the command that has it.
 pub fn parse(script: &str) -> Vec<Command> {
     let mut parser = Parser { rest: script.chars().collect(), at: 0, found: Vec::new() };
     parser.run(0, None);
@@ -129,11 +129,11 @@ struct Parser {
     found: Vec<Command>,
 }
 
-/// A word in the making.
+/// A word under construction.
 #[derive(Default)]
 struct Word {
     text: String,
-    /// Whether it has begun, which an empty pair of quotes does.
+    /// Whether it has begun; an empty pair of quotes begins a word too.
     begun: bool,
 }
 
@@ -148,7 +148,7 @@ impl Parser {
         next
     }
 
-    /// Reads commands up to the end, or to what closes a substitution.
+    /// Reads commands up to the end, or to the end of a substitution.
     fn run(&mut self, depth: usize, closing: Option<char>) {
         let (mut words, mut word, mut heredocs) = (Vec::new(), Word::default(), Vec::new());
         while let Some(letter) = self.next().filter(|letter| Some(*letter) != closing) {
@@ -234,7 +234,7 @@ impl Parser {
         }
     }
 
-    /// `$(…)`: its commands are run, its text stands in the word. `$((…))` runs nothing.
+    /// Reads `$(…)`: its commands run, and its text belongs to the word. `$((…))` runs nothing.
     fn substitution(&mut self, word: &mut Word, depth: usize) {
         let begin = self.at - 1;
         if self.peek(1) == Some('(') {
@@ -262,7 +262,7 @@ impl Parser {
         word.text.push_str(&text);
     }
 
-    /// The word that ends a here-document.
+    /// Reads the word that ends a here-document.
     fn delimiter(&mut self) -> String {
         while self.peek(0).is_some_and(|letter| matches!(letter, ' ' | '\t')) {
             self.at += 1;

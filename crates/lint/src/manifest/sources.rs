@@ -1,4 +1,4 @@
-//! What people name as manifests, read as texts: files, folders, standard input, charts.
+//! Reads what people name as manifests: files, folders, standard input, charts.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -12,19 +12,19 @@ use super::{KUSTOMIZATIONS, ManifestError, unreadable};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Spelled")]
 pub struct Sources {
-    /// Files, folders, kustomizations, charts, or `-` for standard input; none stands for the seed with its overlay.
+    /// Files, folders, kustomizations, charts, or `-` for standard input; empty for the seed with its overlay.
     pub paths: Vec<PathBuf>,
-    /// Files of values that a chart is rendered with.
+    /// Files of values for rendering charts.
     pub values: Vec<PathBuf>,
 }
 
 impl Sources {
-    /// The one at this path, or the seed.
+    /// This path, or the seed.
     pub fn of(path: Option<PathBuf>) -> Self {
         Self { paths: path.into_iter().collect(), values: Vec::new() }
     }
 
-    /// The same, as it is found from any folder.
+    /// The same with absolute paths.
     #[must_use]
     pub fn absolute(&self) -> Self {
         let all = |paths: &[PathBuf]| {
@@ -34,16 +34,16 @@ impl Sources {
         Self { paths: all(&self.paths), values: all(&self.values) }
     }
 
-    /// Refuses what can be read only once.
+    /// Refuses sources that can be read only once.
     ///
     /// # Errors
-    /// When standard input is among them.
+    /// If standard input is among them.
     pub fn can_be_read_again(&self) -> Result<(), ManifestError> {
         if self.paths.iter().any(|path| path == Path::new("-")) { Err(ManifestError::Piped) } else { Ok(()) }
     }
 }
 
-/// How they are written down; a single path is what earlier versions knew.
+/// The stored form. Earlier versions had a single path.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Spelled {
@@ -60,30 +60,30 @@ impl From<Spelled> for Sources {
     }
 }
 
-/// A text with objects in it.
+/// A text that may have objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
-    /// What people know it by.
+    /// Its name, for people.
     pub name: String,
     /// Its content, without a byte order mark.
     pub text: String,
-    /// Whether it is one of a folder, which may hold files of another kind too.
+    /// Whether it is a file of a folder, which may also have files of other kinds.
     pub of_folder: bool,
 }
 
 impl Text {
-    /// A text that was named by itself.
+    /// A text that was named directly.
     pub fn alone(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self { name: name.into(), text: text.into(), of_folder: false }
     }
 }
 
-/// The file that makes a folder a kustomization.
+/// The kustomization file of a folder, if it has one.
 pub fn kustomization_file(folder: &Path) -> Option<PathBuf> {
     KUSTOMIZATIONS.iter().map(|name| folder.join(name)).find(|file| file.is_file())
 }
 
-/// The kustomization that a path is: its folder, also where its file is named.
+/// The folder of the kustomization at this path, which may also be the kustomization file.
 pub fn kustomization(path: &Path) -> Option<&Path> {
     if kustomization_file(path).is_some() {
         return Some(path);
@@ -93,7 +93,7 @@ pub fn kustomization(path: &Path) -> Option<&Path> {
     folder.filter(|_| named)
 }
 
-/// The chart that a path is or lies in: its own folder, or its templates.
+/// The chart at or around this path: the chart's folder, its `Chart.yaml`, or its templates.
 fn chart(path: &Path) -> Option<&Path> {
     let is_chart = |folder: &Path| folder.join("Chart.yaml").is_file();
     let of_file = path.file_name().is_some_and(|name| name == "Chart.yaml");
@@ -107,11 +107,11 @@ fn chart(path: &Path) -> Option<&Path> {
     }
 }
 
-/// The texts of a path that is no kustomization, and the files that were passed over because they hold no YAML or JSON, or
-/// belong to something that has to be rendered.
+/// The texts of a path that is not a kustomization, and the files that were skipped because they are neither YAML nor
+/// JSON or belong to something that must be rendered.
 ///
 /// # Errors
-/// When there is nothing to read, or it cannot be read as it is.
+/// If there is nothing to read, or if it cannot be read as it is.
 pub async fn texts(path: &Path, values: &[PathBuf]) -> Result<(Vec<Text>, Vec<PathBuf>), ManifestError> {
     if path == Path::new("-") {
         let mut bytes = Vec::new();
@@ -143,8 +143,7 @@ pub async fn texts(path: &Path, values: &[PathBuf]) -> Result<(Vec<Text>, Vec<Pa
     Ok((texts?, others))
 }
 
-/// The YAML and JSON files below a folder, by name, those of sub-folders after those beside them. A kustomization or a
-/// chart within it is passed over.
+/// Collects the YAML and JSON files of a folder by name, subfolders last. A kustomization or a chart in it is skipped.
 fn gather(folder: &Path, files: &mut Vec<PathBuf>, others: &mut Vec<PathBuf>) -> Result<(), ManifestError> {
     let entries = std::fs::read_dir(folder).map_err(|source| unreadable(folder, source))?;
     let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
@@ -168,10 +167,10 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>, others: &mut Vec<PathBuf>) ->
     Ok(())
 }
 
-/// The text of one file.
+/// Reads a file as text.
 ///
 /// # Errors
-/// When it cannot be read, is compressed, or is not UTF-8.
+/// If it cannot be read, is compressed, or is not UTF-8.
 pub fn read(file: &Path) -> Result<String, ManifestError> {
     let bytes = std::fs::read(file).map_err(|source| unreadable(file, source))?;
     decoded(&file.display().to_string(), bytes)
@@ -211,7 +210,7 @@ mod tests {
         folder
     }
 
-    /// The names of what is read from files, and of what is passed over; or why it is refused.
+    /// The names of the objects that are read from files, and of the skipped files; or why they are refused.
     async fn loaded(files: &[(&str, &[u8])], path: &str) -> Result<(Vec<String>, Vec<String>), String> {
         let folder = folder(files);
         let here = folder.path().display().to_string();

@@ -1,5 +1,5 @@
-//! YAML as kubectl reads it, with the place of every node: what is applied, what a rule judges, and where it points can
-//! never differ.
+//! YAML as kubectl parses it, with the place of every node: what is applied, what a rule judges, and what a finding
+//! points at can never differ.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,28 +16,28 @@ use super::ManifestError;
 /// Which words are booleans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// As kubectl reads files: `yes`, `no`, `on`, `off`, `y` and `n` are booleans too, as in YAML 1.1.
+    /// As in kubectl: `yes`, `no`, `on`, `off`, `y` and `n` are booleans too, as in YAML 1.1.
     Kubectl,
-    /// As kustomize does: `true` and `false` alone.
+    /// As in kustomize: only `true` and `false`.
     Kustomize,
 }
 
 /// An object with the places of its fields.
 #[derive(Debug)]
 pub struct Placed {
-    /// Which document of the text it is in, counted from 1.
+    /// The document of the text that has it, counted from 1.
     pub document: usize,
     /// The object.
     pub value: Value,
-    /// By JSON pointer, the bytes to point at. A scalar is itself the place, as far as its first line; of a map, a list
-    /// and an empty value it is the key. What an alias brings is placed where it is written: there it is mended.
+    /// The bytes to point at, by JSON pointer: for a scalar its first line; for a map, a list or an empty value the
+    /// key. The content of an alias is placed where it is written, because it must be fixed there.
     pub places: BTreeMap<String, Range<usize>>,
-    /// The keys that stand more than once in one map, by JSON pointer, each where it stands again: the last one counts.
+    /// Keys that are repeated in one map, by JSON pointer, with the place of each repetition: the last one counts.
     pub repeated: Vec<(String, Range<usize>)>,
 }
 
-/// The objects of a YAML or JSON stream: its documents but for empty ones, and in the place of a List, as `kubectl get`
-/// prints it, what it lists.
+/// The objects of a YAML or JSON stream: its non-empty documents, with the items of a List, such as `kubectl get`
+/// prints it, in place of the List.
 pub fn objects(origin: &str, text: &str, dialect: Dialect) -> Result<Vec<Placed>, ManifestError> {
     let mut found = Vec::new();
     for part in json_parts(text).unwrap_or_else(|| iter::once(0..text.len()).collect()) {
@@ -51,7 +51,7 @@ pub fn objects(origin: &str, text: &str, dialect: Dialect) -> Result<Vec<Placed>
     Ok(found)
 }
 
-/// The values of a text that is several JSON values one after the other, which is no YAML.
+/// The parts of a text that is several JSON values in a row, which is not valid YAML.
 fn json_parts(text: &str) -> Option<Vec<Range<usize>>> {
     if !text.trim_start().starts_with('{') {
         return None;
@@ -92,7 +92,7 @@ fn is_list(entries: &[(Spanned<String>, Spanned<Node>)]) -> bool {
 }
 
 fn nodes(origin: &str, text: &str, dialect: Dialect) -> Result<Vec<Spanned<Node>>, ManifestError> {
-    // The text is in memory already: what it may cost is bounded by its length, and what aliases add by their own limits.
+    // The text is in memory already: its length bounds the cost, and aliases have limits of their own.
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_documents: usize::MAX,
@@ -108,7 +108,7 @@ fn nodes(origin: &str, text: &str, dialect: Dialect) -> Result<Vec<Spanned<Node>
         .map_err(|error| ManifestError::Syntax { origin: origin.to_owned(), reason: reason(text, &error.to_string()) })
 }
 
-/// The parser's words, and first of all the tab that it stumbled over: it reports the line before.
+/// The parser's message, preceded by the tab that caused it, if so: the parser reports the line before.
 fn reason(text: &str, words: &str) -> String {
     let tab = |line: &str| {
         let content = line.trim_start_matches([' ', '\t']);
@@ -122,7 +122,7 @@ fn reason(text: &str, words: &str) -> String {
     }
 }
 
-/// The step from a map or list to one of its members, in a JSON pointer.
+/// A segment of a JSON pointer, from a map or list to one of its members.
 pub fn step(key: &str) -> String {
     format!("/{}", key.replace('~', "~0").replace('/', "~1"))
 }
@@ -140,10 +140,10 @@ impl Layout<'_> {
         Placed { document, value, places: layout.places, repeated: layout.repeated }
     }
 
-    /// Lays a node down under a pointer, and tells its value and its place.
+    /// Stores a node under a pointer, and returns its value and its place.
     fn lay(&mut self, pointer: &mut String, key: Option<Range<usize>>, node: Spanned<Node>) -> (Value, Range<usize>) {
         let own = self.range(&node.defined);
-        // What an alias brings stands elsewhere, and is not where this node begins.
+        // The content of an alias is written elsewhere, so this node does not begin there.
         let begins = |first: Option<Range<usize>>| first.filter(|place| place.start >= own.start);
         let (value, place) = match node.value {
             Node::Leaf(value) if own.is_empty() => (value, key.unwrap_or(own)),
@@ -188,7 +188,7 @@ impl Layout<'_> {
         laid
     }
 
-    /// The bytes of a location, as far as they are on its first line: a caret is one line long.
+    /// The bytes of a location, limited to its first line, because a caret marks a single line.
     fn range(&self, location: &Location) -> Range<usize> {
         let offset = |value: Option<u64>| value.and_then(|value| usize::try_from(value).ok());
         let span = location.span();
@@ -198,7 +198,7 @@ impl Layout<'_> {
         start.min(self.text.len())..(start + line.len()).min(self.text.len())
     }
 }
-/// A YAML node. It takes what [`Value`] takes, and keeps the places.
+/// A YAML node. It accepts what [`Value`] accepts, and keeps the places.
 enum Node {
     Leaf(Value),
     List(Vec<Spanned<Node>>),

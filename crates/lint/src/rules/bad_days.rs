@@ -1,4 +1,4 @@
-//! What goes wrong on a day on which nodes go, servers recover, or somebody drains.
+//! Rules about days on which nodes fail, servers recover, or somebody drains a node.
 
 use serde_json::Value;
 
@@ -74,7 +74,7 @@ pub(super) const LOST_FOUND: Rule = Rule {
     find: lost_found,
 };
 
-/// How long a recovery may be expected to take at the least.
+/// How long a recovery may be expected to take at least, in seconds.
 const RECOVERY_SECONDS: u64 = 300;
 
 fn liveness_kills_recovery<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
@@ -83,7 +83,7 @@ fn liveness_kills_recovery<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let number = |field: &str, usual: u64| probe.get(field).and_then(Value::as_u64).unwrap_or(usual);
         let (delay, period, failures) =
             (number("initialDelaySeconds", 0), number("periodSeconds", 10), number("failureThreshold", 3));
-        // It asks for the first time after the delay.
+        // The first probe comes after the delay.
         let seconds = delay + period * failures.saturating_sub(1);
         let early = server.value.get("startupProbe").is_none_or(Value::is_null) && seconds < RECOVERY_SECONDS;
         let message = format!(
@@ -164,7 +164,7 @@ fn volume_not_writable<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let context = format!("{POD}/securityContext");
     let of_pod = |field: &str| set.number(&format!("{context}/{field}"));
     let has_templates = items(&set.object.value, "/spec/volumeClaimTemplates").next().is_some();
-    // An init container may see to it.
+    // An init container may set the permissions.
     if of_pod("fsGroup").is_some() || !has_templates || set.init_containers().next().is_some() {
         return Vec::new();
     }

@@ -1,4 +1,4 @@
-//! The Service that gives each pod its name.
+//! Rules about the Service that gives each pod its name.
 
 use serde_json::Value;
 
@@ -102,7 +102,7 @@ fn service_not_headless<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         Some(_) => Hit::new(service, "/spec/clusterIP", "is to be None", message),
         None => Hit::new(service, "/metadata/name", "has no clusterIP: None", message),
     };
-    // Nobody follows a single server by its name.
+    // Nobody replicates from a single server by its name.
     vec![if set.replicas() < 2 { hit.at(Level::Warning) } else { hit }]
 }
 
@@ -112,7 +112,7 @@ fn selector_mismatch<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let labels = if labels.is_empty() { "none".to_owned() } else { labels.join(", ") };
     let mut hits = Vec::new();
-    // A set that selects by expressions only is judged by the API server.
+    // The API server itself checks a set that selects only by expressions.
     let own = "/spec/selector/matchLabels";
     if set.object.value.pointer("/spec/selector").is_none_or(Value::is_null) {
         let message = format!("StatefulSet {name} has no spec.selector, which apps/v1 asks for");
@@ -157,11 +157,11 @@ fn port_nobody_listens<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let servers = set.servers();
     let [server] = servers.as_slice() else { return Vec::new() };
     let containers: Vec<Container<'a>> = set.init_containers().chain(set.containers()).collect();
-    // Who names no port may listen anywhere.
+    // A container that names no port may listen on any.
     let names_its_ports =
         |it: &Container<'_>| it.pointer == server.pointer || items(it.value, "/ports").next().is_some();
     let all_named = set.containers().all(|container| names_its_ports(&container));
-    // X Protocol, the administrative port and Galera's.
+    // X Protocol, the administrative port and Galera's ports.
     let own = [manifest::port(server.value, None), 33060, 33061, 33062, 4444, 4567, 4568];
     let listens = |number: u16| {
         let declared = |it: &Container<'_>| items(it.value, "/ports").any(|port| port["containerPort"] == number);
@@ -186,7 +186,7 @@ fn port_nobody_listens<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     set.services().flat_map(of).collect()
 }
 
-/// The number that a Service's port leads to, in whichever container has it.
+/// The number that a Service's port leads to, in any container.
 fn containers_target(set: &Set<'_>, port: &Value) -> Option<u16> {
     set.init_containers().chain(set.containers()).find_map(|container| manifest::target(port, container.value))
 }

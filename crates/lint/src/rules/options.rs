@@ -1,4 +1,4 @@
-//! Options of the server: on its command line, and in the files of ConfigMaps.
+//! Rules about server options, on the command line and in files of ConfigMaps.
 
 use super::{Level, Rule};
 use crate::manifest::{self, step};
@@ -54,7 +54,7 @@ struct Given<'a> {
     value: String,
     object: &'a Object,
     pointer: String,
-    /// How it is written there.
+    /// The words that give it there.
     words: String,
 }
 
@@ -68,8 +68,8 @@ impl<'a> Given<'a> {
     }
 }
 
-/// An option by its name with hyphens: on the command line, which wins, or in a file of options. One without a value is
-/// told as `ON`.
+/// The value of an option, named with hyphens: from the command line, which takes precedence, or from an option file.
+/// An option without a value is `ON`.
 fn given<'a>(set: &Set<'a>, server: &Container<'a>, name: &str) -> Option<Given<'a>> {
     let spelled = |word: &str| word.replace('_', "-").to_ascii_lowercase();
     let flag = format!("--{name}");
@@ -95,7 +95,7 @@ fn given<'a>(set: &Set<'a>, server: &Container<'a>, name: &str) -> Option<Given<
     found
 }
 
-/// Bytes of a size of MySQL's, such as `4G`: its units are powers of 1024.
+/// Parses a MySQL size such as `4G` to bytes; units are powers of 1024.
 fn mysql_bytes(text: &str) -> Option<u64> {
     let unit = text.chars().last().map_or(' ', |unit| unit.to_ascii_uppercase());
     let power = "KMGTP".find(unit).map_or(0, |place| place as u32 + 1);

@@ -1,4 +1,4 @@
-//! The root password.
+//! Rules about the root password.
 
 use serde_json::Value;
 
@@ -52,17 +52,17 @@ pub(super) const USER_IS_ROOT: Rule = Rule {
     find: user_is_root,
 };
 
-/// What is known of the variables in a container.
+/// What the variables of a container say about a root password.
 enum Given<'a> {
-    /// One of them gives a root password.
+    /// One of them sets a root password.
     Yes,
     /// None does.
     No,
-    /// The variable at this field takes it from a key that its Secret does not have.
+    /// The variable at this field takes it from a key that its Secret lacks.
     NoSuchKey { field: String, variable: &'a str, key: &'a str, secret: &'a str },
-    /// The variable at this field names a file, and nothing is mounted there.
+    /// The variable at this field names a file where nothing is mounted.
     NoSuchFile { field: String, variable: &'a str, path: &'a str },
-    /// The variables come from objects that the manifests do not bring.
+    /// The variables come from objects that are not among the manifests.
     Unknown,
 }
 
@@ -86,8 +86,8 @@ fn no_root_password<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     set.servers().into_iter().filter_map(hit).collect()
 }
 
-/// Whether the image's own entrypoint makes the data directory, and asks for a password: that of the official images and
-/// of those that keep to their ways. Oracle's images make one up, and others may have accounts in files of their own.
+/// Whether the image's entrypoint initializes the data directory and requires a password: the official images and
+/// similar ones do. Oracle's images generate a password, and others may have accounts in files of their own.
 fn initialises(server: &Container<'_>) -> bool {
     let own_command = items(server.value, "/command").next().is_some();
     let by_entrypoint = server.words().any(|(_, words)| words.contains("docker-entrypoint.sh"));
@@ -97,7 +97,7 @@ fn initialises(server: &Container<'_>) -> bool {
 }
 
 fn given<'a>(set: &Set<'a>, server: &Container<'a>) -> Given<'a> {
-    // Red Hat's images are content with the password of another user; the official ones of MySQL know no other names.
+    // Red Hat's images accept the password of another user. MySQL's official images know no other names.
     let image = server.image();
     let of_any_user = image.is_of_red_hat();
     let official =
@@ -118,7 +118,7 @@ fn given<'a>(set: &Set<'a>, server: &Container<'a>) -> Given<'a> {
         if let Some(path) = file.filter(|path| !is_mounted(path)) {
             return Given::NoSuchFile { field, variable, path };
         }
-        // A number is a mistake of another kind, and no lack of a password.
+        // A number is another kind of mistake, not a missing password.
         let is_empty = match value.get("value") {
             Some(Value::String(text)) => text.is_empty(),
             Some(Value::Null) | None => value.get("valueFrom").is_none(),
@@ -143,7 +143,7 @@ fn given<'a>(set: &Set<'a>, server: &Container<'a>) -> Given<'a> {
     answer
 }
 
-/// The Secret and the key that a variable needs, where the manifests bring the Secret and it lacks the key.
+/// The Secret and the key that a variable needs, if the Secret is among the manifests and lacks the key.
 fn missing_key<'a>(set: &Set<'a>, variable: &'a Value) -> Option<(&'a str, &'a str)> {
     let reference = variable.pointer("/valueFrom/secretKeyRef")?;
     let (name, key) = (text(reference, "/name")?, text(reference, "/key")?);
@@ -152,7 +152,7 @@ fn missing_key<'a>(set: &Set<'a>, variable: &'a Value) -> Option<(&'a str, &'a s
     (!optional && !keys.contains(&key)).then_some((name, key))
 }
 
-/// The keys of a Secret or ConfigMap. One without any is filled by something else.
+/// The keys of a Secret or ConfigMap. One without any keys is filled by something else, so it gives `None`.
 fn keys(object: &Object) -> Option<Vec<&str>> {
     let maps =
         ["/data", "/stringData", "/binaryData"].into_iter().filter_map(|map| object.value.pointer(map)?.as_object());
@@ -160,7 +160,7 @@ fn keys(object: &Object) -> Option<Vec<&str>> {
     (!keys.is_empty()).then_some(keys)
 }
 
-/// The Secrets' values that servers take from variables.
+/// Judges the values of Secrets that servers take from variables.
 fn secret_value<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let of = |server: Container<'a>| {
         let listed = items(server.value, "/env").filter_map(|variable| variable.pointer("/valueFrom/secretKeyRef"));
@@ -179,7 +179,7 @@ fn wrong_value<'a>(secret: &'a Object, key: &str) -> Option<Hit<'a>> {
     let name = secret.name();
     let plain = format!("/stringData{}", step(key));
     let (pointer, value) = match secret.value.pointer(&plain) {
-        // Of another type it is a mistake of another kind.
+        // A value of another type is another kind of mistake.
         Some(value) => (plain, Ok(value.as_str()?.to_owned())),
         None => {
             let pointer = format!("/data{}", step(key));

@@ -1,4 +1,4 @@
-//! What the pods run, what they are given, and how they are taken away.
+//! Rules about what pods run, which resources they get, and how they terminate.
 
 use serde_json::Value;
 
@@ -75,7 +75,7 @@ pub(super) const SERVER_UNKNOWN: Rule = Rule {
     find: server_unknown,
 };
 
-/// What a server without much to write needs, and what Kubernetes gives when the manifest does not say.
+/// What a lightly loaded server needs to shut down, in seconds; also Kubernetes' default grace period.
 const SHUTDOWN_SECONDS: u64 = 30;
 
 fn image_tag_moves<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
@@ -86,7 +86,7 @@ fn image_tag_moves<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let label = match image.tag {
             _ if image.repository.is_empty() || image.digest.is_some() => return None,
             None => "no tag means latest".to_owned(),
-            // Of helpers a small step of the version is no matter.
+            // A patch release of a helper does not matter.
             Some(tag) if tag == "latest" || (is_server && moves(tag)) => format!("`{tag}` is no full version"),
             Some(_) => return None,
         };
@@ -100,8 +100,8 @@ fn image_tag_moves<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     set.init_containers().chain(set.containers()).filter_map(hit).collect()
 }
 
-/// Whether a tag is a part of a version, such as `8`, `8.4` and `5.7-debian`, or a name without any number. Builds are
-/// named by dates and hashes too.
+/// Whether a tag is a partial version, such as `8`, `8.4` and `5.7-debian`, or a name without digits. A date or a hash
+/// of a build is not.
 fn moves(tag: &str) -> bool {
     if !tag.contains(|it: char| it.is_ascii_digit()) {
         return true;
@@ -116,10 +116,10 @@ fn no_disruption_budget<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let covers = |budget: &Object| {
         let selector = budget.value.pointer("/spec/selector");
         let labels = selector.is_some_and(|it| it.get("matchLabels").is_some());
-        // An empty selector is every pod of the namespace; whom expressions choose is left open.
+        // An empty selector selects every pod of the namespace; expressions are not evaluated.
         selector.is_some() && (!labels || set.is_selected_by(budget, "/spec/selector/matchLabels"))
     };
-    // Of a single pod a budget would only hold up drains.
+    // For a single pod a budget would only block drains.
     if set.replicas() < 2 || set.beside("PodDisruptionBudget").any(covers) {
         return Vec::new();
     }
@@ -150,7 +150,7 @@ fn grace_period_too_short<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     set.servers().into_iter().filter_map(hit).collect()
 }
 
-/// How long preStop sleeps, as far as it says so.
+/// How many seconds preStop sleeps, as far as it says so.
 fn pre_stop_seconds(server: &Container<'_>) -> u64 {
     let hook = server.value.pointer("/lifecycle/preStop");
     let sleep = hook.and_then(|hook| hook.pointer("/sleep/seconds")).and_then(Value::as_u64);
@@ -174,7 +174,7 @@ fn no_resources<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     }
     let hit = |container: Container<'a>| {
         let given = |pointer: &str| container.value.pointer(pointer).is_some_and(|value| !value.is_null());
-        // A limit is also the request, where none is given.
+        // Without a request, the limit is also the request.
         let requested =
             |what: &str| given(&format!("/resources/requests/{what}")) || given(&format!("/resources/limits/{what}"));
         let lacks = [

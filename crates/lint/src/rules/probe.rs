@@ -1,4 +1,4 @@
-//! Readiness: what tells the StatefulSet to go on, and DNS to give an address.
+//! Rules about readiness: it lets the StatefulSet continue, and DNS list the pod.
 
 use serde_json::Value;
 
@@ -44,13 +44,13 @@ pub(super) const PROBE_NEVER_SUCCEEDS: Rule = Rule {
     find: probe_never_succeeds,
 };
 
-/// The clients that ask something, and those that only ping.
+/// The clients that can run a query, and those that only ping.
 const CLIENTS: [&str; 2] = ["mysql", "mariadb"];
 const ADMINS: [&str; 2] = ["mysqladmin", "mariadb-admin"];
 
 const COMMAND: &str = "/readinessProbe/exec/command";
 
-/// The readiness probe's command.
+/// The command of the readiness probe.
 struct Probe<'a> {
     argv: Vec<&'a str>,
     commands: Vec<Command>,
@@ -64,19 +64,19 @@ impl<'a> Probe<'a> {
         (!argv.is_empty()).then_some(Self { argv, commands, has_shell })
     }
 
-    /// What a shell runs, or the words themselves.
+    /// The script of a shell, or the words themselves.
     fn shown(&self) -> String {
         script(&self.argv).map_or_else(|| self.argv.join(" "), |(script, _)| script.to_owned()).trim().to_owned()
     }
 
-    /// Whether it ends with 0 whatever the server does: its last command succeeds, and nothing before it ends it early.
+    /// Whether it exits with 0 whatever the server does: its last command succeeds, and no earlier command exits.
     fn always_succeeds(&self) -> bool {
         let outer: Vec<&Command> = self.commands.iter().filter(|command| command.depth == 0).collect();
         let Some((last, before)) = outer.split_last() else { return false };
         let succeeds = match (last.program(), last.call()) {
             ("true" | ":" | "echo" | "sleep" | "printf", _) => true,
             ("exit" | "return", [_, code, ..]) => code == "0",
-            // Assignments alone, as where a script's words were taken for arguments.
+            // Only assignments, as when the words of a script were taken for arguments.
             ("", _) => self.has_shell && self.commands.iter().all(|command| command.depth == 0),
             _ => false,
         };
@@ -91,7 +91,7 @@ impl<'a> Probe<'a> {
         all.map(Command::call).collect()
     }
 
-    /// Whether this text is searched for in what the client prints.
+    /// Whether it searches the client's output for a text.
     fn is_filtered(&self) -> bool {
         self.commands.windows(2).any(|pair| pair[0].then == Then::Pipe && pair[1].program().ends_with("grep"))
     }
@@ -144,7 +144,7 @@ fn readiness_probe_lies<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     set.servers().into_iter().filter_map(hit).collect()
 }
 
-/// Whether a client is told no host but the socket's. Options in a file are not seen.
+/// Whether a client uses the socket, because it gets no other host. Option files are not read.
 fn is_by_socket(call: &[String]) -> bool {
     let by_file = call.iter().any(|word| word.starts_with("--defaults-") || word.starts_with("--login-path"));
     let tcp = call.iter().any(|word| word.eq_ignore_ascii_case("--protocol=tcp"));
@@ -152,12 +152,12 @@ fn is_by_socket(call: &[String]) -> bool {
     !by_file && !tcp && host.is_none_or(|host| host == "localhost")
 }
 
-/// Whether a variable tells the client the host, which may then not be this one's socket.
+/// Whether a variable sets the client's host, which may then be another server than this one.
 fn reaches_elsewhere(server: &Container<'_>) -> bool {
     server.variables().any(|(_, name, _)| name == "MYSQL_HOST")
 }
 
-/// The value of a client's option, joined to it or in the next word.
+/// The value of a client's option, in the same word or in the next one.
 fn value_of<'a>(call: &'a [String], long: &str, short: &str) -> Option<&'a str> {
     call.iter().enumerate().find_map(|(place, word)| {
         if word == long || word == short {
@@ -189,7 +189,7 @@ fn probe_never_succeeds<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
 
 fn why_never(server: &Container<'_>, probe: &Probe<'_>) -> Option<String> {
     let calls = probe.calls(&CLIENTS);
-    // Kubernetes puts in $(NAME), and nobody here $NAME.
+    // Kubernetes expands $(NAME), but without a shell nothing expands $NAME.
     let variable = |word: &&String| {
         let after = word.split('$').nth(1);
         after.is_some_and(|after| after.starts_with(|it: char| it.is_ascii_alphabetic() || "_{".contains(it)))

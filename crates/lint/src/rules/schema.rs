@@ -1,4 +1,4 @@
-//! What the API server refuses, or takes otherwise than it was meant.
+//! Rules about what the API server refuses, or takes otherwise than intended.
 
 use std::collections::{HashMap, HashSet};
 
@@ -62,7 +62,7 @@ pub(super) const VARIABLE_TWICE: Rule = Rule {
     find: variable_twice,
 };
 
-/// The versions of the kinds that stand beside a server, the newest first.
+/// The API versions of kinds that are used with a server, newest first.
 const SERVED: [(&str, &[&str]); 18] = [
     ("StatefulSet", &["apps/v1"]),
     ("Deployment", &["apps/v1"]),
@@ -84,12 +84,12 @@ const SERVED: [(&str, &[&str]); 18] = [
     ("HorizontalPodAutoscaler", &["autoscaling/v2", "autoscaling/v1"]),
 ];
 
-/// The objects whose faults are the set's own: itself, and what it names.
+/// The objects whose faults count as the set's: itself and those that it refers to.
 fn own<'a>(set: &Set<'a>) -> Vec<&'a Object> {
     let mut own: Vec<&Object> = [Some(set.object), set.service()].into_iter().flatten().chain(set.services()).collect();
     own.extend(set.budgets());
     own.extend(set.beside("Secret").chain(set.beside("ConfigMap")));
-    // The governing Service may select the pods too.
+    // The governing Service may also be one that selects the pods.
     let mut known = HashSet::new();
     own.retain(|object| known.insert(std::ptr::from_ref(*object)));
     own
@@ -190,7 +190,7 @@ fn object_twice<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         first.entry([object.kind(), namespace(object), object.name()]).or_insert(object);
     }
     for object in own {
-        // Of two, the later one is told of.
+        // Of two objects, the later one is reported.
         let earlier = first.get(&[object.kind(), namespace(object), object.name()]);
         if earlier.is_some_and(|earlier| !std::ptr::eq(*earlier, object)) && !object.name().is_empty() {
             let message = format!("{} {} stands twice", object.kind(), object.name());

@@ -1,4 +1,4 @@
-//! The server_id, which has to follow the ordinal.
+//! Rules about the server_id, which must depend on the ordinal.
 
 use serde_json::Value;
 
@@ -24,9 +24,9 @@ pub(super) const SAME_SERVER_ID: Rule = Rule {
 enum Mention {
     /// A number.
     Number(u64),
-    /// A variable that Kubernetes puts in: `$(NAME)`.
+    /// A variable that Kubernetes expands: `$(NAME)`.
     Variable(String),
-    /// Something that only a program can tell, or several things.
+    /// Something that only a program can evaluate, or several things.
     Other,
 }
 
@@ -54,7 +54,8 @@ fn of_server<'a>(set: &Set<'a>, server: &Container<'a>) -> Option<Hit<'a>> {
     }
 }
 
-/// The variable that gives the number: the same everywhere, or the ordinal itself, which is 0 in the first pod.
+/// Judges the variable that gives the number: the same in every pod, or the ordinal itself, which is 0 in the first
+/// pod.
 fn of_variable<'a>(set: &Set<'a>, server: &Container<'a>, field: &str, variable: &str) -> Option<Hit<'a>> {
     let (at, _, value) = server.variables().filter(|(_, name, _)| *name == variable).last()?;
     if let Some(number) = text(value, "/value").filter(|value| value.parse::<u64>().is_ok()) {
@@ -69,7 +70,8 @@ fn of_variable<'a>(set: &Set<'a>, server: &Container<'a>, field: &str, variable:
     (is_ordinal && first == 0).then(|| server.hit(field, "is 0 in the first pod", message))
 }
 
-/// Nothing on the command line gives it. A ConfigMap may give one to all; what lint cannot see may give each its own.
+/// Judges a set whose command line gives no server_id. A ConfigMap may give the same one to all pods; what lint cannot
+/// see may give each its own.
 fn of_configuration<'a>(set: &Set<'a>, server: &Container<'a>) -> Option<Hit<'a>> {
     if may_be_given_elsewhere(set, server) {
         return None;
@@ -96,13 +98,13 @@ fn of_configuration<'a>(set: &Set<'a>, server: &Container<'a>) -> Option<Hit<'a>
             let line = content.lines().find(says).unwrap_or_default().trim();
             Some(Hit::new(map, pointer, format!("says server-id={number}"), message).on(line))
         }
-        // Which of them a server reads is not known.
+        // It is unknown which of several files a server reads.
         _ => None,
     }
 }
 
-/// Whether another part of the pod may give each server its own: one that mentions it, one that lint cannot look into,
-/// or a cluster in which all are meant to have the same.
+/// Whether another part of the pod may give each server its own: one that mentions the option, one that lint cannot see
+/// into, or a Galera cluster, in which all may have the same.
 fn may_be_given_elsewhere<'a>(set: &Set<'a>, server: &Container<'a>) -> bool {
     let pod = set.object.value.pointer(POD).unwrap_or(&Value::Null).to_string();
     let own_script = server
@@ -126,7 +128,8 @@ fn mentions(text: &str) -> bool {
     NAMES.iter().any(|name| text.contains(name))
 }
 
-/// How a word of a command line, or a file of options, gives the server_id; a word without `=` has it in the next one.
+/// How a word of a command line, or an option file, gives the server_id. A word without `=` has its value in the next
+/// one.
 fn mention(text: &str, next: Option<&str>) -> Option<Mention> {
     let lines = text.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
     let values = lines.flat_map(|line| {
@@ -139,7 +142,7 @@ fn mention(text: &str, next: Option<&str>) -> Option<Mention> {
     values.map(Some).reduce(|one, other| if one == other { one } else { Some(Mention::Other) }).flatten()
 }
 
-/// What stands behind the name of the option.
+/// The value after the name of the option.
 fn value(rest: &str, next: Option<&str>) -> Mention {
     let rest = match (rest.trim_start().strip_prefix('='), next) {
         (Some(value), _) => value,

@@ -1,4 +1,4 @@
-//! Where the rows are, and for how long.
+//! Rules about where the rows are stored, and for how long.
 
 use serde_json::Value;
 
@@ -54,8 +54,8 @@ pub(super) const STORAGE_CLASS_ABSENT: Rule = Rule {
     find: storage_class_absent,
 };
 
-/// Classes that come with kind, minikube, k3s, MicroK8s, Docker Desktop, and the clusters of Amazon, Google, Microsoft
-/// and DigitalOcean.
+/// StorageClasses that come with kind, minikube, k3s, MicroK8s, Docker Desktop, and the clusters of Amazon, Google,
+/// Microsoft and DigitalOcean.
 const WELL_KNOWN: [&str; 14] = [
     "standard",
     "local-path",
@@ -82,7 +82,7 @@ fn data_outside_claim<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let name = server.name();
         let mounts = || items(server.value, "/volumeMounts").enumerate();
         let path = |mount: &Value| text(mount, "/mountPath").unwrap_or_default().trim_end_matches('/').to_owned();
-        // A claim that is mounted below it may hold the data by an option that lint does not see.
+        // A claim that is mounted below it may have the data, by an option that lint does not see.
         if mounts().any(|(_, mount)| is_below(&path(mount), &directory) && path(mount) != directory) {
             return None;
         }
@@ -101,7 +101,7 @@ fn data_outside_claim<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     set.servers().into_iter().filter_map(|server| hit(server).or_else(|| nothing_persists(set))).collect()
 }
 
-/// Wherever the data directory may be: a set without any claim keeps nothing.
+/// Judges a set whose data directory is unknown: without any claim it keeps nothing.
 fn nothing_persists<'a>(set: &Set<'a>) -> Option<Hit<'a>> {
     let volumes = items(&set.object.value, "/spec/template/spec/volumes").filter_map(|it| text(it, "/name"));
     let claims = items(&set.object.value, TEMPLATES).next().is_some();
@@ -117,7 +117,7 @@ fn is_configuration(set: &Set<'_>, name: &str) -> bool {
     volume.is_some_and(|volume| kinds.iter().any(|kind| volume.get(kind).is_some()))
 }
 
-/// The data directory, as far as it can be known: options may stand in files, and some images have a place of their own.
+/// The data directory, if it is known: options may be in files, and some images have a directory of their own.
 fn data_directory<'a>(set: &Set<'a>, server: &Container<'a>) -> Option<String> {
     let words: Vec<&str> = server.words().flat_map(|(_, words)| words.split_whitespace()).collect();
     let option = words.iter().enumerate().rev().find_map(|(at, word)| match word.strip_prefix("--datadir")? {
@@ -138,8 +138,8 @@ fn data_directory<'a>(set: &Set<'a>, server: &Container<'a>) -> Option<String> {
     }
 }
 
-/// What a volume of the pod is instead of a claim, and the same in a few words. Templates have the say where both bear a
-/// name.
+/// What a volume of the pod is if it is no claim, and the same in a few words. A claim template takes precedence over a
+/// volume of the same name.
 fn outside(set: &Set<'_>, name: &str) -> Option<(&'static str, &'static str)> {
     let called = |pointer: &'static str| move |volume: &&Value| text(volume, pointer) == Some(name);
     if items(&set.object.value, TEMPLATES).any(|template| called("/metadata/name")(&template)) {
@@ -156,7 +156,7 @@ fn outside(set: &Set<'_>, name: &str) -> Option<(&'static str, &'static str)> {
     has("hostPath").then_some(("a folder of its node, which other nodes do not have", "stays on the node"))
 }
 
-/// One claim for all pods: they open each other's data directory.
+/// Judges one claim for all pods: they would open each other's data directory.
 fn shared_claim<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let volumes = items(&set.object.value, "/spec/template/spec/volumes");
     let named: Vec<&str> = volumes
@@ -192,7 +192,7 @@ fn claims_deleted<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
 
 fn storage_class_absent<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let hit = |(index, template): (usize, &Value)| {
-        // An empty name asks for volumes that are there already, and no name for the default class.
+        // An empty name asks for existing volumes, and a missing name for the default class.
         let class = text(template, "/spec/storageClassName").filter(|class| !class.is_empty())?;
         let of_volume = |volume: &Object| text(&volume.value, "/spec/storageClassName") == Some(class);
         let brought = set.named("StorageClass", class).is_some() || set.beside("PersistentVolume").any(of_volume);

@@ -1,4 +1,4 @@
-//! Every rule both ways, on one set of manifests that is right and its variations.
+//! Every rule both ways, on good manifests and variations of them.
 
 use insta::assert_snapshot;
 
@@ -12,7 +12,7 @@ mod bad_days;
 mod environment;
 mod in_shape;
 
-/// Manifests in which nothing is wrong.
+/// Manifests without a mistake.
 const GOOD: &str = "\
 apiVersion: v1
 kind: Service
@@ -65,7 +65,7 @@ spec:
     spec: {accessModes: [ReadWriteOnce]}
 ";
 
-/// What is found when each part is replaced by another.
+/// The findings after each part is replaced by another.
 fn found(changes: &[(&str, &str)]) -> String {
     let mut text = GOOD.to_owned();
     for (part, other) in changes {
@@ -82,7 +82,7 @@ fn found(changes: &[(&str, &str)]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// That nothing is found in each of these variations.
+/// Asserts that there is no finding in any of these variations.
 fn silent(variations: &[&[(&str, &str)]]) {
     for changes in variations {
         assert_eq!(found(changes), "", "{changes:?}");
@@ -224,7 +224,7 @@ fn servers_with_the_same_id() {
     ]);
 }
 
-/// A file of options for the server, in a ConfigMap that it mounts.
+/// An option file for the server, in a ConfigMap that it mounts.
 fn with_options(options: &str) -> Vec<(&'static str, String)> {
     let data = format!("data:\n  my.cnf: |\n{options}---\napiVersion: apps/v1");
     let map = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: conf}}\n{data}");
@@ -286,13 +286,13 @@ fn which_containers_are_servers() {
     let other = "        image: registry.example/cache:1.2.3\n        command: [cached]\n        env:\n";
     let unknown = [("        image: mysql:8.4.6\n        env:\n", other), (PASSWORD, ""), (COMMAND, "")];
     assert_snapshot!(found(&unknown), @"23:18 server-unknown: no container of StatefulSet db is known to run MySQL (not looked into)");
-    // By the password, where nothing else tells.
+    // Recognized by the password if nothing else identifies it.
     silent(&[&[("mysql:8.4.6", "registry.example/our-db:1.2.3")]]);
     assert_snapshot!(found(&[("mysql:8.4.6", "registry.example/our-db:1.2.3"), ("readinessProbe", "livenessProbe")]), @"
     34:15 no-readiness-probe: container `server` has no readiness probe (has no readinessProbe)
     42:9 liveness-kills-recovery: the liveness probe of container `server` kills a server that recovers for more than 20 s (no startupProbe holds it off)
     ");
-    // A helper beside the server is none, nor is who only speaks of one.
+    // A helper beside the server is no server, nor is a script that only mentions one.
     for image in [
         "prom/mysqld-exporter:v0.15.1",
         "percona/percona-xtrabackup:8.0",

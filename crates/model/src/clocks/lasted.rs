@@ -1,13 +1,14 @@
-//! How long something took, in spite of lapses.
+//! How long something took despite lapses.
 
 use super::{Clocks, Doubt};
 
-/// How long it was from one time of the log to another.
+/// The duration between two times of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lasted<'a> {
-    /// At least, in microseconds: without what nobody may have lived through.
+    /// The least duration in microseconds: without the time in which nothing may have run.
     pub least_us: u64,
-    /// At most: with what the log's clock may not have counted, and from when the first of it may have happened.
+    /// The greatest duration in microseconds: with the time that the log's clock may not have counted, and from the
+    /// earliest time at which the beginning may have happened.
     pub most_us: u64,
     /// The longest stretch in between that is in doubt.
     pub doubt: Option<&'a Doubt>,
@@ -30,7 +31,7 @@ impl<'a> Lasted<'a> {
         Self { least_us, most_us, doubt }
     }
 
-    /// Whether it was no longer than this; nothing where nobody knows.
+    /// Whether the duration was at most this long; `None` if it cannot be decided.
     pub fn is_within(&self, us: u64) -> Option<bool> {
         match (self.most_us <= us, self.least_us > us) {
             (true, _) => Some(true),

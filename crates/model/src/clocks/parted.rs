@@ -1,13 +1,13 @@
-//! How far a log's clock is ahead of the witness's, from stretch to stretch.
+//! How far a log's clock is ahead of the witness's, stretch by stretch.
 
 use super::{Doubt, Kind, STEP_US};
 use crate::record::{Record, What};
 
-/// The stretches in which both clocks go alike. Without any, the witness told nothing.
+/// The stretches in which both clocks run alike. There is none if the witness handed over nothing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Parted {
     stretches: Vec<Stretch>,
-    /// Between each of them and the next one.
+    /// The steps between neighbouring stretches.
     steps: Vec<Step>,
 }
 
@@ -16,11 +16,11 @@ pub(super) struct Parted {
 struct Stretch {
     first: usize,
     at_least: i128,
-    /// At most: the difference that was delayed least, by which times are moved.
+    /// The upper bound: the difference with the least delay, by which times are converted.
     ahead: i128,
 }
 
-/// The time in which the clocks came apart: on the witness's clock and on the log's.
+/// The time in which the clocks came apart, bounded by two readings.
 #[derive(Debug, Clone, Copy)]
 struct Step {
     from: Reading,
@@ -31,7 +31,7 @@ struct Step {
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     seq: u64,
-    /// When it was asked to, or earlier: when the log had what was handed over before.
+    /// A time before the reading: when the harness asked for the entries, or when it had recorded the batch before.
     after_us: u64,
     at_us: u64,
     now_us: u64,
@@ -75,7 +75,7 @@ impl Parted {
         Self { stretches, steps }
     }
 
-    /// The steps that are more than the clocks of two machines make by themselves.
+    /// The steps that are larger than the drift of two clocks.
     pub fn doubts(&self) -> Vec<Doubt> {
         let pairs = self.stretches.windows(2).zip(&self.steps);
         let doubts = pairs.filter_map(|(pair, Step { from, to })| {
@@ -86,13 +86,13 @@ impl Parted {
         doubts.collect()
     }
 
-    /// When a time of the witness was on the log's clock, at the earliest and at the latest.
+    /// The earliest and the latest time on the log's clock that a time of the witness can be.
     pub fn bounds(&self, witness_us: u64) -> (u64, u64) {
         let (early, late) = self.moved(witness_us);
         (clamped(early), clamped(late))
     }
 
-    /// What the log's clock shows between two times of the witness, at most.
+    /// The longest time on the log's clock between two times of the witness, in microseconds.
     pub fn between(&self, from_us: u64, to_us: u64) -> i64 {
         let told = self.moved(to_us).1 - self.moved(from_us).0;
         i64::try_from(told).unwrap_or(if told < 0 { i64::MIN } else { i64::MAX })
@@ -105,7 +105,7 @@ impl Parted {
         let by_it = us + before.ahead;
         match self.steps.get(passed).filter(|step| step.from.now_us < witness_us) {
             None => (by_it, by_it),
-            // It is before the step or after it, but neither before the one reading nor after the other.
+            // The time is before or after the step, but neither before the one reading nor after the other.
             Some(Step { from, to }) => {
                 let after = self.stretches[passed + 1].ahead;
                 let one = by_it.min(i128::from(to.now_us) + after);
@@ -117,7 +117,7 @@ impl Parted {
 }
 
 impl Step {
-    /// The step is after the last reading that knows nothing of what holds after it, and before the first one that does.
+    /// The step lies between the last reading that does not fit the stretch after it and the first one that does.
     fn between(readings: &[Reading], before: &Stretch, after: &Stretch) -> Self {
         let to = readings[after.first];
         let knows_nothing = readings[before.first..after.first].iter().rfind(|reading| !reading.agrees(after));

@@ -1,4 +1,4 @@
-//! Clocks that go alike, clocks that come apart, and how long something was in spite of that.
+//! Clocks that run alike, clocks that come apart, and durations despite both.
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ fn record(seq: u64, at_us: u64, what: What) -> Record {
     Record { seq, at_us, wall: jiff::Timestamp::UNIX_EPOCH, what }
 }
 
-/// The witness hands something over: the log's time, and its own.
+/// Batches that the witness hands over: the log's time and the witness's own.
 fn handed_over(readings: &[(u64, u64)]) -> Vec<Record> {
     let told = (1..).zip(readings).map(|(seq, (at_us, now_us))| {
         let (writes, lags, doubtful, lapses) = Default::default();
@@ -28,8 +28,8 @@ fn lapsed(from_us: u64, to_us: u64, cause: Cause) -> Clocks {
     Clocks::of(&[record(7, to_us, What::Lapse(Lapse { from_us, to_us, cause }))])
 }
 
-/// A witness that is a second ahead and read every second for a minute, each time after 20 ms; after half of that time one
-/// of the clocks goes on by so much, which the other does not count.
+/// A witness whose clock is a second ahead and is read every second for a minute, with 20 ms delay each. After half of
+/// the minute one of the clocks advances by this much more than the other.
 fn parted(log_us: u64, witness_us: u64) -> Clocks {
     let readings: Vec<(u64, u64)> = (1..=60_u64)
         .map(|second| {
@@ -55,15 +55,15 @@ fn a_clock_that_did_not_count_a_sleep_is_noticed_wherever_it_is() {
     for (log_us, witness_us) in [(MINUTES_US, 0), (0, MINUTES_US)] {
         let clocks = parted(log_us, witness_us);
         let [doubt] = clocks.doubts() else { panic!("{:?}", clocks.doubts()) };
-        // It is noticed with the reading after the first one that follows the sleep, or with that.
+        // The sleep shows with the first reading after it or with the next one.
         assert!((30_000_000..=30_020_000).contains(&doubt.from_us), "{doubt}");
         assert!(doubt.to_us <= 32_020_000 + log_us, "{doubt}");
         assert!(doubt.to_string().contains("came apart by 600.0 s"), "{doubt}");
-        // What was before is where it was, and so is what came after.
+        // Times before and after the step are converted by the difference of their own stretch.
         assert_eq!(clocks.bounds(20_000_000), (19_020_000, 19_020_000));
         let late = 50_000_000 + witness_us;
         assert_eq!(clocks.bounds(late), (49_020_000 + log_us, 49_020_000 + log_us));
-        // In between it is not known, and never before or after both readings.
+        // Times within the step are unknown, but never before or after both readings.
         let (early, late) = clocks.bounds(31_500_000);
         assert!(doubt.from_us <= early && early <= late && late <= doubt.to_us, "{early} {late} {doubt}");
     }
@@ -86,7 +86,7 @@ fn a_sleep_makes_nothing_shorter_and_nobody_late() {
             (lasted.least_us, lasted.most_us)
         };
         assert_eq!(lasted(90_000_000, 99_000_000), (9_000_000, 9_000_000));
-        // Of what was seen after it and soon, nobody knows when it was.
+        // Nobody knows the time of what was observed soon after the lapse.
         assert_eq!(lasted(90_000_000, 701_000_000), (10_000_000, 611_000_000));
         assert_eq!(lasted(701_000_000, 703_000_000), (0, 603_000_000));
         assert_eq!(lasted(90_000_000, 800_000_000), (105_000_000, 710_000_000));
@@ -126,7 +126,7 @@ fn the_witness_tells_of_its_own_lapses_by_its_own_clock() {
     let [doubt] = clocks.doubts() else { panic!("{:?}", clocks.doubts()) };
     assert_eq!((doubt.from_us, doubt.to_us), (10_020_000, 20_020_000));
     insta::assert_snapshot!(doubt, @"the witness stood still between 10.0 s and 20.0 s (#2)");
-    // The harness saw all that came meanwhile.
+    // The harness itself saw everything that arrived meanwhile.
     assert_eq!(clocks.earliest(20_000_000), 20_000_000);
 }
 

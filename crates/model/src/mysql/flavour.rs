@@ -1,15 +1,15 @@
-//! What a server is, and the statements and limits that depend on it: words changed between releases
-//! (<https://dev.mysql.com/doc/refman/8.0/en/news-8-0-23.html>), and MariaDB has ways of its own.
+//! Server flavours, and the statements and limits that depend on them: MySQL renamed keywords between releases
+//! (<https://dev.mysql.com/doc/refman/8.0/en/news-8-0-23.html>), and MariaDB has its own syntax.
 
 use super::statements::{REPLICA_PASSWORD, REPLICA_USER, WRITER_USER};
 
 /// Major, minor and patch.
 pub type Version = (u32, u32, u32);
 
-/// What a server is, by what it says of its version.
+/// The flavour of a server, by its version string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flavour {
-    /// MySQL, or what counts as it.
+    /// MySQL or a compatible server.
     MySql(Version),
     /// MariaDB.
     MariaDb(Version),
@@ -18,7 +18,7 @@ pub enum Flavour {
 use Flavour::{MariaDb, MySql};
 
 impl Flavour {
-    /// The flavour by `@@version`, such as `5.7.22-log` or `10.11.14-MariaDB-log`.
+    /// Parses `@@version`, such as `5.7.22-log` or `10.11.14-MariaDB-log`.
     pub fn of(version: &str) -> Self {
         let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
         let mut next = || numbers.next().unwrap_or(0);
@@ -26,31 +26,31 @@ impl Flavour {
         if version.to_ascii_lowercase().contains("mariadb") { MariaDb(triple) } else { MySql(triple) }
     }
 
-    /// Whether a server bears a UUID beside its `server_id`.
+    /// Whether the server has a `server_uuid` beside its `server_id`.
     pub fn has_server_uuid(self) -> bool {
         matches!(self, MySql(_))
     }
 
-    /// Whether it says REPLICA and SOURCE; who does not yet says SLAVE and MASTER, as MariaDB does too.
+    /// Whether the server understands REPLICA and SOURCE. Older versions and MariaDB need SLAVE and MASTER.
     fn says_replica(self) -> bool {
         matches!(self, MySql(version) if version >= (8, 0, 23))
     }
 
-    /// The ordinary account that a trial write has to come from; none where a replica can refuse everybody. On MariaDB
-    /// nothing stops an account with READ_ONLY ADMIN, which is one of all privileges.
+    /// The unprivileged account that a trial write must use; `None` where `super_read_only` refuses every account.
+    /// MariaDB never refuses an account with READ_ONLY ADMIN, which ALL PRIVILEGES includes.
     pub fn ordinary_writer(self) -> Option<&'static str> {
         matches!(self, MariaDb(_)).then_some(WRITER_USER)
     }
 
-    /// Makes a server follow the source, over TLS where the source offers it, find its own place by GTID, try again every
-    /// second, and refuse writes.
+    /// Makes a server a replica of the source: over TLS if the source offers it, positioned by GTID, retrying every
+    /// second, and refusing writes.
     pub fn follow(self, host: &str, port: u16, tls: bool) -> Vec<String> {
         let (change, source) = match self.says_replica() {
             true => ("CHANGE REPLICATION SOURCE TO", "SOURCE"),
             false => ("CHANGE MASTER TO", "MASTER"),
         };
-        // A source that stops can miss to wake the thread that sends its log, which ends with the next heartbeat then; the
-        // usual period is as long as the usual grace period of a pod.
+        // A stopping source can fail to wake its dump thread, which then ends only with the next heartbeat. The default
+        // period is as long as a pod's default grace period.
         let common = format!(
             "{change} {source}_HOST = '{host}', {source}_PORT = {port}, {source}_USER = '{REPLICA_USER}', \
              {source}_PASSWORD = ${{{REPLICA_PASSWORD}}}, {source}_CONNECT_RETRY = 1, {source}_HEARTBEAT_PERIOD = 1"
@@ -58,15 +58,16 @@ impl Flavour {
         let own = match self {
             MariaDb(_) => "MASTER_USE_GTID = slave_pos".to_owned(),
             MySql(version) => {
-                // The default plugin since 8.0.4 sends no password over a plain connection without the server's key.
+                // The default plugin since 8.0.4 sends no password over an unencrypted connection without the server's
+                // public key.
                 let key = if version >= (8, 0, 4) { format!(", GET_{source}_PUBLIC_KEY = 1") } else { String::new() };
-                // 8.4 gives up after ten attempts unless told otherwise.
+                // 8.4 stops retrying after ten attempts by default.
                 format!("{source}_AUTO_POSITION = 1, {source}_RETRY_COUNT = 86400{key}")
             }
         };
         let tls = match (self, tls) {
             (MySql(_), false) => String::new(),
-            // From 11.4 on it demands TLS, and takes no certificate that the source made itself, unless told otherwise.
+            // From 11.4 on MariaDB requires TLS by default and rejects a self-signed certificate of the source.
             (MariaDb(_), false) => ", MASTER_SSL = 0, MASTER_SSL_VERIFY_SERVER_CERT = 0".to_owned(),
             (MariaDb(_), true) => ", MASTER_SSL = 1, MASTER_SSL_VERIFY_SERVER_CERT = 0".to_owned(),
             (MySql(_), true) => format!(", {source}_SSL = 1"),
@@ -84,17 +85,17 @@ impl Flavour {
         if self.says_replica() { "STOP REPLICA" } else { "STOP SLAVE" }
     }
 
-    /// Has a stopped replica forget whom it followed.
+    /// Makes a stopped replica forget its source.
     pub fn forget_source(self) -> &'static str {
         if self.says_replica() { "RESET REPLICA ALL" } else { "RESET SLAVE ALL" }
     }
 
-    /// Asks how replication is; [`ReplicaStatus`](super::status::ReplicaStatus) reads the answer.
+    /// Queries the replication status; [`ReplicaStatus`](super::status::ReplicaStatus) parses the answer.
     pub fn status(self) -> &'static str {
         if self.says_replica() { "SHOW REPLICA STATUS" } else { "SHOW SLAVE STATUS" }
     }
 
-    /// Has a server refuse writes.
+    /// Makes a server refuse writes.
     pub fn make_read_only(self) -> &'static str {
         match self {
             MySql(_) => "SET GLOBAL super_read_only = ON",
@@ -102,13 +103,13 @@ impl Flavour {
         }
     }
 
-    /// Has a server take writes again, from everybody: `read_only` is on with `super_read_only`, and off with neither.
+    /// Makes a server accept writes from every account again: `super_read_only` needs `read_only`, so this clears both.
     pub fn make_writable(self) -> &'static str {
         "SET GLOBAL read_only = OFF"
     }
 
-    /// Asks which transactions a server has, and what its replicas have to reach to have them all. MariaDB keeps the
-    /// last number of every server for the one, and waits for the last number of every domain.
+    /// Queries the transactions that a server has, and the set that its replicas must reach to have them all. MariaDB
+    /// reports the last number of each server for the one, and the last number of each domain for the other.
     pub fn executed(self) -> &'static str {
         match self {
             MySql(_) => "SELECT @@GLOBAL.gtid_executed AS gtid_executed, @@GLOBAL.gtid_executed AS barrier",
@@ -116,7 +117,7 @@ impl Flavour {
         }
     }
 
-    /// Waits on a replica until it has executed a set of transactions, for at most so many seconds.
+    /// Waits on a replica until it has executed a set of transactions, for at most this many seconds.
     pub fn barrier(self, set: &str, seconds: u64) -> String {
         let set = set.replace(char::is_whitespace, "");
         let wait = match self {
@@ -126,7 +127,7 @@ impl Flavour {
         format!("SELECT '{set}' AS gtid_set, {wait}('{set}', {seconds}) = 0 AS reached")
     }
 
-    /// Has a server that follows nobody forget all its transactions, and begin its binary log anew; what they did stays.
+    /// Makes a server without a source forget all its transactions and start a new binary log; the data stays.
     pub fn reset(self) -> &'static [&'static str] {
         match self {
             MySql(version) if version >= (8, 4, 0) => &["RESET BINARY LOGS AND GTIDS"],
@@ -135,8 +136,8 @@ impl Flavour {
         }
     }
 
-    /// Characters that the source's host name may have: on MySQL 255 from 8.0.17 on, 60 before
-    /// (<https://dev.mysql.com/doc/refman/8.0/en/change-master-to.html>). MySQL cuts a longer name, and says nothing.
+    /// The maximum length of the source's host name in characters: on MySQL 255 from 8.0.17 on, 60 before
+    /// (<https://dev.mysql.com/doc/refman/8.0/en/change-master-to.html>). MySQL truncates a longer name silently.
     pub fn longest_host(self) -> usize {
         match self {
             MySql(version) if version < (8, 0, 17) => 60,

@@ -1,8 +1,8 @@
-//! Sets of global transaction identifiers, in the form of MySQL
+//! Sets of global transaction identifiers (GTIDs), in the format of MySQL
 //! (<https://dev.mysql.com/doc/refman/9.4/en/replication-gtids-concepts.html#replication-gtids-concepts-gtid-sets>) and
-//! in that of MariaDB (<https://mariadb.com/kb/en/gtid/>).
+//! of MariaDB (<https://mariadb.com/kb/en/gtid/>).
 //!
-//! Servers are compared both ways: what a replica misses, and what it has that its source never wrote.
+//! Servers are compared in both directions: what a replica lacks, and what it has that its source never wrote.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,50 +14,50 @@ use thiserror::Error;
 
 use super::intervals::{self, Intervals};
 
-/// The highest transaction number that a MySQL server hands out.
+/// The highest transaction number that a MySQL server assigns.
 const LAST: u64 = i64::MAX as u64;
 
-/// A set of transactions, each known by who numbered it, and its number.
+/// A set of transactions, each identified by its origin and its number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GtidSet {
-    /// None of them is empty, so that equal sets are equal values.
+    /// No set of numbers is empty, so that equal sets are equal values.
     origins: BTreeMap<Origin, Intervals>,
 }
 
-/// Who numbered a transaction.
+/// The server that numbered a transaction.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Origin {
-    /// A MySQL server, by its UUID and, from 8.3 on, a tag; both in lower case, and the tag mostly empty.
+    /// A MySQL server: its UUID and, from 8.3 on, a tag, both in lower case. The tag is usually empty.
     Server(String, String),
-    /// A MariaDB server, by domain and `server_id`. One entry of the server's stands for all up to its number.
+    /// A MariaDB server: domain and `server_id`. An entry that a server prints stands for all numbers up to its own.
     Domain(u32, u32),
 }
 
-/// Why a text is no set of transactions.
+/// Why a text is not a GTID set.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum GtidError {
-    /// An entry is of neither form.
+    /// An entry has neither format.
     #[error("`{found}` at byte {at} is neither a server UUID nor domain-server-number")]
     Origin {
-        /// What stands there.
+        /// The text found.
         found: String,
-        /// Where, counted from 0.
+        /// Its byte offset, counted from 0.
         at: usize,
     },
-    /// A UUID or a tag stands without a transaction number.
+    /// A UUID or a tag without a transaction number.
     #[error("`{found}` at byte {at} names no transaction")]
     NoInterval {
-        /// What stands there.
+        /// The text found.
         found: String,
-        /// Where, counted from 0.
+        /// Its byte offset, counted from 0.
         at: usize,
     },
-    /// A number or a range is not one.
+    /// An invalid number or range.
     #[error("`{found}` at byte {at} is not a transaction number or a range of them")]
     Interval {
-        /// What stands there.
+        /// The text found.
         found: String,
-        /// Where, counted from 0.
+        /// Its byte offset, counted from 0.
         at: usize,
     },
 }
@@ -73,7 +73,7 @@ impl GtidSet {
         other.subtract(self).is_empty()
     }
 
-    /// The transactions of both sets.
+    /// The transactions that are in either set.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         let mut both = self.clone();
@@ -105,9 +105,9 @@ impl GtidSet {
         Self { origins: left.filter(|(_, numbers)| !numbers.is_empty()).collect() }
     }
 
-    /// The transactions of this set that a server lacks which is at a position. Of MariaDB a position tells the last number
-    /// of each domain, which stands for all up to it, whoever wrote them: a former primary is not named any more
-    /// (<https://mariadb.com/kb/en/gtid/#gtid_binlog_pos>).
+    /// The transactions of this set that a server at the given position lacks. A position of MariaDB has the last
+    /// number of each domain, which stands for all numbers up to it, whichever server wrote them: a former primary no
+    /// longer appears (<https://mariadb.com/kb/en/gtid/#gtid_binlog_pos>).
     #[must_use]
     pub fn beyond(&self, position: &Self) -> Self {
         let left = self.origins.iter().map(|(origin, numbers)| {
@@ -120,14 +120,14 @@ impl GtidSet {
         Self { origins: left.filter(|(_, numbers)| !numbers.is_empty()).collect() }
     }
 
-    /// The transactions of this set that those numbered whom the other set knows.
+    /// The transactions of this set whose origins the other set has.
     #[must_use]
     pub fn of_origins(&self, other: &Self) -> Self {
         let known = self.origins.iter().filter(|(origin, _)| other.origins.contains_key(origin));
         Self { origins: known.map(|(origin, numbers)| (origin.clone(), numbers.clone())).collect() }
     }
 
-    /// All numbers up to the last one of a domain, whoever has it.
+    /// All numbers up to the last one of a domain, whichever server wrote them.
     fn up_to_last(&self, domain: u32) -> Intervals {
         let of_domain = self.origins.range(Origin::Domain(domain, 0)..=Origin::Domain(domain, u32::MAX));
         let mut numbers = Intervals::default();
@@ -135,7 +135,7 @@ impl GtidSet {
         numbers
     }
 
-    /// Who numbered them: the UUIDs of MySQL servers, whatever their tags, and `domain-server` of MariaDB.
+    /// The origins: UUIDs of MySQL servers without their tags, and `domain-server` of MariaDB.
     pub fn sources(&self) -> BTreeSet<String> {
         let name = |origin: &Origin| match origin {
             Origin::Server(uuid, _) => uuid.clone(),
@@ -148,14 +148,14 @@ impl GtidSet {
         self.origins.entry(origin).or_default().insert(first, last);
     }
 
-    /// Reads the transactions of one UUID: numbers, and tags with numbers of their own.
+    /// Parses the transactions of one UUID: numbers, and tags with their own numbers.
     fn read_server(&mut self, part: &str, start: usize) -> Result<(), GtidError> {
         let mut pieces = intervals::parts(part, start, ':');
         let (at, uuid) = pieces.next().unwrap_or_default();
         if !is_uuid(uuid) {
             return Err(GtidError::Origin { found: uuid.to_owned(), at });
         }
-        // Whose numbers follow, and who has none yet.
+        // The tag that the next numbers belong to, and the UUID or tag that still has no number.
         let (mut tag, mut waiting) = ("", Some((uuid, at)));
         for (at, piece) in pieces {
             if !is_tag(piece) {
@@ -163,7 +163,7 @@ impl GtidSet {
                 self.insert(origin, numbers(piece, at)?);
                 waiting = None;
             } else if tag.is_empty() || waiting.is_none() {
-                // A UUID with a tag needs no number without one.
+                // A UUID that is followed by a tag needs no untagged number.
                 (tag, waiting) = (piece, Some((piece, at)));
             } else {
                 break;
@@ -172,14 +172,14 @@ impl GtidSet {
         waiting.map_or(Ok(()), |(found, at)| Err(GtidError::NoInterval { found: found.to_owned(), at }))
     }
 
-    /// Reads an entry of MariaDB.
+    /// Parses an entry of MariaDB.
     fn read_domain(&mut self, part: &str, at: usize) -> Result<(), GtidError> {
         let unknown = || GtidError::Origin { found: part.to_owned(), at };
         let (domain, rest) = part.split_once('-').ok_or_else(unknown)?;
         let (server, sequence) = rest.split_once('-').ok_or_else(unknown)?;
         let origin = id(domain).zip(id(server)).map(|(domain, server)| Origin::Domain(domain, server));
         let origin = origin.ok_or_else(unknown)?;
-        // Servers print the last number only; this program also what is left of a set.
+        // Servers print only the last number; `Display` also prints `first..last` for what remains of a set.
         let (first, last) = sequence.split_once("..").unwrap_or(("1", sequence));
         let numbers = intervals::number(first).zip(intervals::number(last));
         let (first, last) = numbers
@@ -201,7 +201,7 @@ fn is_uuid(text: &str) -> bool {
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && groups.iter().all(digits)
 }
 
-/// A tag begins with a letter or an underscore, which no number does.
+/// Whether a piece is a tag: unlike a number it begins with a letter or an underscore.
 fn is_tag(text: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     !text.starts_with(|first: char| first.is_ascii_digit()) && (1..=32).contains(&text.len()) && text.bytes().all(word)
@@ -216,7 +216,7 @@ fn numbers(text: &str, at: usize) -> Result<(u64, u64), GtidError> {
 impl FromStr for GtidSet {
     type Err = GtidError;
 
-    /// Reads the forms in which servers print a set; blanks and newlines are allowed around every part.
+    /// Parses the formats in which servers print a set; whitespace is allowed around every part.
     fn from_str(text: &str) -> Result<Self, GtidError> {
         let mut set = Self::default();
         for (at, part) in intervals::parts(text, 0, ',').filter(|(_, part)| !part.is_empty()) {
@@ -232,7 +232,7 @@ impl fmt::Display for GtidSet {
         for (origin, numbers) in &self.origins {
             match origin {
                 Origin::Server(uuid, tag) => {
-                    // A UUID stands once, before its numbers without a tag and all its tags.
+                    // A UUID is printed once, before its untagged numbers and all its tags.
                     if known != Some(uuid) {
                         write!(f, "{comma}{uuid}")?;
                         known = Some(uuid);

@@ -1,4 +1,4 @@
-//! Sets of numbers that lie close together: of transactions, of rows. A run of them costs as much as one.
+//! Sets of dense numbers, such as transactions or rows. A run of numbers costs as much as a single one.
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
@@ -7,27 +7,27 @@ use thiserror::Error;
 /// A set of numbers, printed and read as `1-5,7`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Intervals {
-    /// Both ends included, in order, with at least one number missing between two, so that equal sets are equal values.
+    /// Inclusive ranges in ascending order with a hole between neighbours, so that equal sets are equal values.
     ranges: Vec<(u64, u64)>,
 }
 
-/// Why a text is no set of numbers.
+/// Why a text is not a set of numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{found}` at byte {at} is not a number or a range of them, such as 7 or 1-5")]
 pub struct IntervalsError {
-    /// What stands there.
+    /// The text found.
     pub found: String,
-    /// Where, counted from 0.
+    /// Its byte offset, counted from 0.
     pub at: usize,
 }
 
 impl Intervals {
-    /// Whether there is no number.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
-    /// How many numbers there are; of more than can be counted, the most that can.
+    /// How many numbers the set has; saturates at `u64::MAX`.
     pub fn len(&self) -> u64 {
         self.ranges.iter().fold(0, |sum: u64, (first, last)| sum.saturating_add(last - first).saturating_add(1))
     }
@@ -37,18 +37,18 @@ impl Intervals {
         self.ranges.last().map(|(_, last)| *last)
     }
 
-    /// Whether a number is there.
+    /// Whether the set has this number.
     pub fn contains(&self, number: u64) -> bool {
         let after = self.ranges.partition_point(|(first, _)| *first <= number);
         after > 0 && self.ranges[after - 1].1 >= number
     }
 
-    /// Adds the numbers from `first` to `last`; none where the first is above the last.
+    /// Adds the numbers from `first` to `last`; none if `first` is above `last`.
     pub fn insert(&mut self, first: u64, last: u64) {
         if first > last {
             return;
         }
-        // What lies wholly below, with a gap; then what touches the new range, which becomes one with it.
+        // `from..to` are the ranges that touch or overlap the new one: all are merged with it.
         let from = self.ranges.partition_point(|(_, end)| end.checked_add(1).is_some_and(|next| next < first));
         let to = self.ranges.partition_point(|(start, _)| start.checked_sub(1).is_none_or(|before| before <= last));
         let touched = &self.ranges[from..to];
@@ -57,7 +57,7 @@ impl Intervals {
         self.ranges.splice(from..to, [(start, end)]);
     }
 
-    /// The numbers of both.
+    /// The numbers of both sets.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         let mut both = self.clone();
@@ -67,7 +67,7 @@ impl Intervals {
         both
     }
 
-    /// The numbers of this one that the other has not.
+    /// The numbers of this set that the other one lacks.
     #[must_use]
     pub fn subtract(&self, other: &Self) -> Self {
         let mut left = Vec::new();
@@ -81,7 +81,7 @@ impl Intervals {
                     left.push((start, from - 1));
                 }
                 next = to.checked_add(1).map(|after| after.max(start)).filter(|after| *after <= last);
-                // What reaches beyond this range may take of the next one too.
+                // A range that reaches beyond this one may also cover part of the next one.
                 if to > last {
                     break;
                 }
@@ -92,7 +92,7 @@ impl Intervals {
         Self { ranges: left }
     }
 
-    /// Every number, in order.
+    /// All numbers, in order.
     pub fn iter(&self) -> impl Iterator<Item = u64> {
         self.ranges().flatten()
     }
@@ -116,7 +116,7 @@ impl FromIterator<u64> for Intervals {
 impl FromStr for Intervals {
     type Err = IntervalsError;
 
-    /// Reads the form that is printed; ranges may overlap and stand in any order, and blanks around every part.
+    /// Parses the printed format; ranges may overlap and be in any order, with whitespace around every part.
     fn from_str(text: &str) -> Result<Self, IntervalsError> {
         let mut set = Self::default();
         for (at, part) in parts(text, 0, ',').filter(|(_, part)| !part.is_empty()) {
@@ -127,7 +127,7 @@ impl FromStr for Intervals {
     }
 }
 
-/// The trimmed parts of a text, each with its offset; `start` is the offset of the text itself.
+/// The trimmed parts of a text with their byte offsets; `start` is the offset of the text itself.
 pub(super) fn parts(text: &str, start: usize, separator: char) -> impl Iterator<Item = (usize, &str)> {
     let mut next = start;
     text.split(separator).map(move |part| {
@@ -137,19 +137,19 @@ pub(super) fn parts(text: &str, start: usize, separator: char) -> impl Iterator<
     })
 }
 
-/// Both ends of `1-5`, or of `7`, which stands at the offset `at`.
+/// Both ends of `1-5` or of `7`; `at` is the byte offset of the text.
 pub(super) fn range(text: &str, at: usize) -> Result<(u64, u64), IntervalsError> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let numbers = number(first.trim()).zip(number(last.trim()));
     numbers.filter(|(first, last)| first <= last).ok_or_else(|| IntervalsError { found: text.to_owned(), at })
 }
 
-/// A number in digits only: the library takes a plus sign as well.
+/// Parses a number of digits only: `str::parse` would also accept a plus sign.
 pub(super) fn number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// Writes ranges with `separator` between them.
+/// Writes the ranges with `separator` between them.
 pub(super) fn write(f: &mut fmt::Formatter<'_>, set: &Intervals, separator: &str) -> fmt::Result {
     for (index, (first, last)) in set.ranges.iter().enumerate() {
         let before = if index == 0 { "" } else { separator };
@@ -213,7 +213,7 @@ mod tests {
 
     type Model = BTreeSet<u64>;
 
-    /// Numbers near one of the ends, so that ranges touch, overlap and stop where counting does.
+    /// Numbers near both ends of `u64`, so that ranges touch, overlap and reach the limits.
     fn model() -> impl Strategy<Value = Model> {
         prop::collection::btree_set(prop_oneof![0_u64..30, u64::MAX - 9..=u64::MAX], 0..40)
     }

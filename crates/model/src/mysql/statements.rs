@@ -1,22 +1,22 @@
-//! The statements that the harness sends and that every server understands; [`Flavour`](super::flavour::Flavour) has
-//! those that differ.
+//! The statements that the harness sends and every server understands; [`Flavour`](super::flavour::Flavour) has those
+//! that differ between servers.
 
 /// The schema that the harness writes to.
 pub const SCHEMA: &str = "steadfast";
 
-/// The account that replicas log in with.
+/// The account that replicas use to log in.
 pub const REPLICA_USER: &str = "steadfast_replica";
 
-/// The placeholder of that account's password.
+/// The placeholder for that account's password.
 pub const REPLICA_PASSWORD: &str = "replica_password";
 
-/// The account that the witness's ledger writes and looks at replicas with.
+/// The account that the witness's ledger uses to write and to query replicas.
 pub const WRITER_USER: &str = "steadfast_writer";
 
-/// The placeholder of that account's password.
+/// The placeholder for that account's password.
 pub const WRITER_PASSWORD: &str = "writer_password";
 
-/// The account that the harness logs in with where root may not log in from other machines.
+/// The account that the harness uses where root may not log in from other machines.
 pub const ADMIN_USER: &str = "steadfast_admin";
 
 /// The table that the witness's ledger writes to.
@@ -25,56 +25,57 @@ pub const ENTRIES_TABLE: &str = "steadfast.entries";
 /// Asks whether the server answers an authenticated query.
 pub const PING: &str = "SELECT 1 AS ping";
 
-/// Asks who the server is, before anything is known of it. MariaDB has no `server_uuid`: it reads the second comment and
-/// skips the first, as it does those for versions that only MySQL has had
-/// (<https://mariadb.com/kb/en/comment-syntax/>), and MySQL does the reverse.
+/// Asks who the server is, before its flavour is known. MariaDB has no `server_uuid`: it executes the second comment
+/// and skips the first, because it skips comments for versions that only MySQL had
+/// (<https://mariadb.com/kb/en/comment-syntax/>). MySQL does the reverse.
 pub const IDENTITY: &str = "SELECT @@hostname AS hostname, @@server_id AS server_id, \
     /*!50700 @@server_uuid */ /*M! NULL */ AS server_uuid, @@version AS version";
 
-/// Asks what the server does to keep a commit, and to make a replica's relay log anew after a crash.
+/// Asks how durable the server makes a commit, and whether it rebuilds a replica's relay log after a crash.
 pub const SETTINGS: &str = "SELECT @@GLOBAL.sync_binlog AS sync_binlog, \
     @@GLOBAL.innodb_flush_log_at_trx_commit AS innodb_flush_log_at_trx_commit, \
     @@GLOBAL.relay_log_recovery AS relay_log_recovery";
 
-/// Asks whether commits wait for a replica, for how long, and until when; no row where the server has no such plugin
+/// Asks for the settings of semi-synchronous replication: whether commits wait for a replica, how long, and at
+/// which point; no row if the plugin is not loaded
 /// (<https://dev.mysql.com/doc/refman/8.4/en/replication-semisync-interface.html>).
 pub const SEMI_SYNC: &str = "SHOW GLOBAL VARIABLES LIKE 'rpl\\_semi\\_sync\\_%'";
 
-/// Asks for how many seconds the server has been running
+/// Asks how many seconds the server has been running
 /// (<https://dev.mysql.com/doc/refman/8.4/en/server-status-variables.html#statvar_Uptime>).
 pub const UPTIME: &str = "SHOW GLOBAL STATUS LIKE 'Uptime'";
 
-/// Asks by which cipher this session is encrypted; none where it is not
+/// Asks for the cipher of this session; empty if the session is not encrypted
 /// (<https://dev.mysql.com/doc/refman/8.4/en/server-status-variables.html#statvar_Ssl_cipher>).
 pub const CIPHER: &str = "SHOW SESSION STATUS LIKE 'Ssl_cipher'";
 
-/// Asks which rows the ledger's table has.
+/// Asks which rows the table `ledger` has.
 pub const ROWS: &str = "SELECT id FROM steadfast.ledger ORDER BY id";
 
-/// Asks which writes of the witness's ledger the server has, and how often.
+/// Asks which writes of the witness's ledger the server has, and how often each.
 pub const ENTRIES: &str = "SELECT id FROM steadfast.entries ORDER BY id";
 
-/// Asks whether commits wait for a replica, and how many did: of a server's names those are left out that it has not.
+/// Asks whether commits wait for a replica, and how many did. A server returns only the variables that it has.
 pub const SEMI_SYNC_STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN \
     ('Rpl_semi_sync_master_status', 'Rpl_semi_sync_master_yes_tx', \
     'Rpl_semi_sync_source_status', 'Rpl_semi_sync_source_yes_tx')";
 
-/// Asks which tables there are, without the server's own; the names are quoted as statements need them.
+/// Asks for all tables except the server's own; the names are quoted for use in statements.
 pub const TABLES: &str = "SELECT CONCAT('`', REPLACE(table_schema, '`', '``'), '`.`', REPLACE(table_name, '`', '``'), '`') \
     AS name FROM information_schema.tables \
     WHERE table_type = 'BASE TABLE' \
     AND table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') ORDER BY name";
 
-/// Asks which tables of the harness's schema there are, in the same form.
+/// Asks for the tables of the harness's schema, in the same format.
 pub const OWN_TABLES: &str = "SELECT CONCAT('`', table_schema, '`.`', table_name, '`') AS name \
     FROM information_schema.tables WHERE table_schema = 'steadfast' ORDER BY name";
 
-/// Tries to write without leaving a trace where the write is accepted.
+/// Tries to write and leaves no trace if the server accepts it.
 pub const TRY_WRITE: [&str; 3] =
     ["START TRANSACTION", "INSERT INTO steadfast.ledger (id, payload) VALUES (0, 'must be refused')", "ROLLBACK"];
 
-/// Makes the tables that the harness and the witness write to, and the accounts of the replicas and of the witness's
-/// ledger. What an earlier try has made already stays.
+/// Creates the tables that the harness and the witness write to, and the accounts of the replicas and of the witness's
+/// ledger. What an earlier attempt created stays.
 pub fn prepare() -> Vec<String> {
     let replicas = [
         format!("CREATE USER IF NOT EXISTS '{REPLICA_USER}'@'%' IDENTIFIED BY ${{{REPLICA_PASSWORD}}}"),
@@ -83,8 +84,8 @@ pub fn prepare() -> Vec<String> {
     replicas.into_iter().chain(install_schema()).collect()
 }
 
-/// Makes the tables and the account of the witness's ledger, and no account of replicas. In that ledger's table the id is
-/// no key: a write that was applied twice is to show.
+/// Creates the tables and the account of the witness's ledger, but no account for replicas. In the ledger's table the
+/// id is not unique, so that a write that was applied twice shows.
 pub fn install_schema() -> Vec<String> {
     vec![
         format!("CREATE USER IF NOT EXISTS '{WRITER_USER}'@'%' IDENTIFIED BY ${{{WRITER_PASSWORD}}}"),
@@ -104,8 +105,8 @@ pub fn install_schema() -> Vec<String> {
     ]
 }
 
-/// Makes that account, or finds it, in one text: the statements have to be of one session. Unless it is `logged`, it is
-/// written to no binary log. The password has no quotation mark.
+/// Creates [`ADMIN_USER`] unless it exists. The statements are one text because they must run in one session. Unless
+/// `logged`, they are not written to the binary log. The password must have no quotation mark.
 pub fn admit(password: &str, logged: bool) -> String {
     let unlogged = if logged { "" } else { "SET SESSION sql_log_bin = 0; " };
     format!(
@@ -114,12 +115,12 @@ pub fn admit(password: &str, logged: bool) -> String {
     )
 }
 
-/// Takes away what [`install_schema`] makes.
+/// Drops what [`install_schema`] creates.
 pub fn uninstall_schema() -> Vec<String> {
     vec![format!("DROP DATABASE IF EXISTS {SCHEMA}"), format!("DROP USER IF EXISTS '{WRITER_USER}'@'%'")]
 }
 
-/// Asks whether the harness's schema and account are there: a row for each.
+/// Asks whether the harness's schema and account exist: a row for each.
 pub fn name_conflicts() -> String {
     format!(
         "SELECT CONCAT('schema ', schema_name) AS name FROM information_schema.schemata WHERE schema_name = '{SCHEMA}' \
@@ -127,10 +128,10 @@ pub fn name_conflicts() -> String {
     )
 }
 
-/// Has the server begin another file of its binary log and throw away all before it: who needs those cannot go on.
+/// Rotates the binary log and purges all earlier files: a replica that needs those cannot resume.
 pub const PURGE: [&str; 2] = ["FLUSH BINARY LOGS", "PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY"];
 
-/// One write of the ledger: a single statement that commits by itself, so that its outcome is one of three.
+/// One write of the ledger: a single autocommit statement, so that it has exactly one of three outcomes.
 pub fn write(id: u64) -> String {
     format!("INSERT INTO {SCHEMA}.ledger (id, payload) VALUES ({id}, 'acknowledged rows must stay')")
 }

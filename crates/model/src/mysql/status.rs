@@ -1,34 +1,34 @@
-//! What a replica says of its replication. MySQL renamed the columns in 8.0.22, and MariaDB has some of its own.
+//! The replication status of a replica. MySQL renamed the columns in 8.0.22, and MariaDB has some of its own.
 
 use crate::Row;
 
-/// A row of `SHOW REPLICA STATUS` or `SHOW SLAVE STATUS`. A column that is missing or NULL reads as empty.
+/// A row of `SHOW REPLICA STATUS` or `SHOW SLAVE STATUS`. A missing or NULL column reads as empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplicaStatus<'a> {
-    /// The channel's name: a replica of several sources has a row for each. The usual one has none.
+    /// The channel's name: a replica with several sources has a row for each. The default channel's name is empty.
     pub channel: &'a str,
-    /// Whom it follows, as it was told.
+    /// The source's host, as configured.
     pub host: &'a str,
-    /// How the thread is that fetches: `Yes`, `Connecting`, `No`.
+    /// The state of the I/O thread, which fetches: `Yes`, `Connecting`, `No`.
     pub io_running: &'a str,
-    /// How the thread is that applies: `Yes`, `No`.
+    /// The state of the SQL thread, which applies: `Yes`, `No`.
     pub sql_running: &'a str,
-    /// The fetching thread's last error, by number and in words.
+    /// The last error of the I/O thread: number and message.
     pub io_error: (u16, &'a str),
-    /// The applying thread's last error, by number and in words.
+    /// The last error of the SQL thread: number and message.
     pub sql_error: (u16, &'a str),
-    /// The transactions that were fetched.
+    /// The GTID set that was fetched.
     pub retrieved: &'a str,
-    /// The transactions that were executed; MariaDB does not say so here.
+    /// The GTID set that was executed; MariaDB does not report it here.
     pub executed: &'a str,
-    /// Seconds from the source's commit to its execution here; none while it does not fetch.
+    /// Seconds between the source's commit and its execution here; `None` while the I/O thread does not fetch.
     pub seconds_behind: Option<u64>,
-    /// Whether it finds its own place in the source's log, by GTID.
+    /// Whether the replica uses GTID auto-positioning.
     pub finds_place: bool,
 }
 
 impl<'a> ReplicaStatus<'a> {
-    /// Reads the row of any flavour.
+    /// Parses the row of any flavour.
     pub fn of(row: &'a Row) -> Self {
         let column = |names: &[&str]| names.iter().find_map(|name| row.get(*name)?.as_deref()).unwrap_or("");
         let error = |number: &str, text: &str| (column(&[number]).parse().unwrap_or(0), column(&[text]));
@@ -46,7 +46,7 @@ impl<'a> ReplicaStatus<'a> {
         }
     }
 
-    /// The last errors of both threads, where there are any, as the end of a sentence.
+    /// The last errors of both threads, if any, as the end of a sentence.
     pub fn errors(&self) -> String {
         let named = [("Last_IO_Error", self.io_error.1), ("Last_SQL_Error", self.sql_error.1)];
         let said = named.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("; {name}: {text}"));

@@ -1,4 +1,4 @@
-//! The words that states are told in.
+//! How states are worded.
 
 use super::*;
 

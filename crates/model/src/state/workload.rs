@@ -1,4 +1,4 @@
-//! The workload's objects as an upgrade must leave them.
+//! The workload's objects, as compared across an upgrade.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ pub struct SetSummary {
 /// A ControllerRevision of the set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RevisionSummary {
-    /// Its name, which pods made from it bear as a label.
+    /// Its name, which its pods have as a label.
     pub name: String,
     /// Its UID.
     pub uid: String,
@@ -54,13 +54,13 @@ pub struct PodSummary {
     pub uid: String,
     /// Its containers, by name.
     pub containers: Vec<ContainerSummary>,
-    /// The revision it was made from.
+    /// The revision that it was created from.
     pub revision: String,
-    /// Its node; none while it is Pending.
+    /// Its node; `None` before it is scheduled.
     pub node: Option<String>,
-    /// Its address; none while it has none. Of a dual-stack pod it is the first one.
+    /// Its address, the first one of a dual-stack pod; `None` before it has one.
     pub address: Option<String>,
-    /// The address of the other family that a dual-stack pod has.
+    /// The second address of a dual-stack pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_address: Option<String>,
     /// `spec.hostname`.
@@ -73,14 +73,14 @@ pub struct PodSummary {
     pub phase: String,
     /// Whether it is Ready.
     pub ready: bool,
-    /// When the Ready condition last changed, as the API server has it.
+    /// When the Ready condition last changed, by the API server's clock.
     pub ready_since: Option<String>,
-    /// The claims that its volumes are on.
+    /// The claims of its volumes.
     pub claims: Vec<String>,
 }
 
 impl PodSummary {
-    /// Its addresses of either family.
+    /// Its addresses of both families.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         self.address.as_deref().into_iter().chain(self.other_address.as_deref())
     }
@@ -91,11 +91,11 @@ impl PodSummary {
 pub struct ContainerSummary {
     /// Its name.
     pub name: String,
-    /// The runtime's id of it, which changes with every start.
+    /// The runtime's container id, which changes with every start.
     pub id: String,
-    /// Its image, as its pod asks for it.
+    /// Its image, as in the pod's spec.
     pub image: String,
-    /// How often it was started again.
+    /// How often it restarted.
     pub restarts: i64,
 }
 
@@ -110,7 +110,7 @@ pub struct ClaimSummary {
     pub phase: String,
     /// The volume that it is bound to.
     pub volume: String,
-    /// Who owns it, which decides what goes with whom.
+    /// Its owners, which decide what garbage collection deletes it with.
     pub owners: Vec<OwnerSummary>,
 }
 
@@ -123,7 +123,7 @@ pub struct OwnerSummary {
     pub name: String,
     /// Its UID.
     pub uid: String,
-    /// Whether it is the managing controller.
+    /// Whether the owner is the managing controller.
     pub controller: bool,
 }
 
@@ -136,7 +136,7 @@ pub struct VolumeSummary {
     pub uid: String,
     /// `status.phase`.
     pub phase: String,
-    /// The UID of the claim that it is for.
+    /// The UID of the claim in its `claimRef`.
     pub claim_uid: String,
     /// `spec.persistentVolumeReclaimPolicy`.
     pub reclaim_policy: String,
@@ -147,13 +147,13 @@ pub struct VolumeSummary {
 pub struct ServiceSummary {
     /// Its UID.
     pub uid: String,
-    /// `spec.clusterIP`, `None` in a word for a headless one.
+    /// `spec.clusterIP`, literally `None` for a headless Service.
     pub cluster_ip: String,
     /// `spec.selector`.
     pub selector: BTreeMap<String, String>,
     /// `spec.publishNotReadyAddresses`.
     pub publish_not_ready: bool,
-    /// `spec.ipFamilies`; none in evidence of older versions.
+    /// `spec.ipFamilies`; empty in evidence of older versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ip_families: Vec<String>,
     /// Its ports: `name protocol number target`.
@@ -165,9 +165,9 @@ pub struct ServiceSummary {
 pub struct EndpointSummary {
     /// Its address.
     pub address: String,
-    /// The pod that it is; none of a slice that somebody wrote by hand.
+    /// The UID of its pod; `None` in a slice that was written by hand.
     pub pod_uid: Option<String>,
-    /// The host name that DNS has for it.
+    /// The host name that DNS serves for it.
     pub hostname: Option<String>,
     /// `conditions.ready`.
     pub ready: bool,
@@ -180,8 +180,8 @@ pub struct EndpointSummary {
 /// The addresses of an Endpoints object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegacyEndpoints {
-    /// Those that are ready.
+    /// The ready addresses.
     pub ready: BTreeSet<String>,
-    /// Those that are not.
+    /// The others.
     pub not_ready: BTreeSet<String>,
 }

@@ -1,4 +1,4 @@
-//! Families of addresses. A Service has one or both, and DNS gives of its pods' addresses those of the Service's
+//! IP address families. A Service has one or both, and DNS serves the addresses of its pods that are of the Service's
 //! families (<https://kubernetes.io/docs/concepts/services-networking/dual-stack/>).
 
 use std::net::IpAddr;
@@ -31,7 +31,7 @@ impl Family {
         names.into_iter().filter_map(family).collect()
     }
 
-    /// The type of the records that hold addresses of this family (RFC 1035 section 3.4.1, RFC 3596 section 2.1).
+    /// The record type for addresses of this family (RFC 1035 section 3.4.1, RFC 3596 section 2.1).
     pub fn record_type(self) -> &'static str {
         match self {
             Self::Four => "A",

@@ -8,12 +8,12 @@ use super::super::record::{EventType, ObjectEvent, Record};
 use super::family::Family;
 use crate::object::{has_condition, has_strings, items, number, strings, text};
 
-/// What begins and ends under one UID.
-pub trait Life {
-    /// The object's name, which others may bear before and after it, and its UID.
+/// An object with a beginning and an end under one UID.
+pub trait Incarnation {
+    /// The object's name, which may be reused before and after it, and its UID.
     fn known_as(&self) -> (&str, &str);
 
-    /// The first record that shows it, and the one that shows it gone, where one does.
+    /// The first record that shows it, and the one that shows it gone, if any.
     fn lasts(&self) -> (Mark, Option<Mark>);
 }
 
@@ -32,10 +32,10 @@ impl Mark {
     }
 }
 
-/// A value and the place in the log where it came to hold.
+/// A value and the place in the log from which it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change<T> {
-    /// Since when.
+    /// The place.
     pub since: Mark,
     /// The value.
     pub value: T,
@@ -53,7 +53,7 @@ pub(super) fn at<T>(history: &[Change<T>], seq: u64) -> Option<&T> {
     history[..passed].last().map(|change| &change.value)
 }
 
-/// The life of one pod, known by its UID: a name can have many lives.
+/// The life of one pod, identified by its UID: a name can have many lives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PodLife {
     /// The pod's name.
@@ -62,33 +62,33 @@ pub struct PodLife {
     pub uid: String,
     /// The first record that shows it.
     pub added: Mark,
-    /// False where the pod was in the list that a watch was opened from: then `added` carries no order.
+    /// False if the pod was in the list that started a watch: then `added` carries no order.
     pub seen_created: bool,
     /// The Ready condition, change by change.
     pub ready: Vec<Change<bool>>,
-    /// The pod's address, change by change, from when it has one: of a dual-stack pod the first one (`status.podIP`).
+    /// Changes of the address (`status.podIP`), of a dual-stack pod the first one.
     pub address: Vec<Change<String>>,
-    /// Its address of the other family, change by change, from when it has one (`status.podIPs`).
+    /// Changes of the address of the other family (`status.podIPs`).
     pub other_address: Vec<Change<Option<String>>>,
-    /// How often its containers were started again, all together, change by change.
+    /// Changes of the number of restarts, summed over its containers.
     pub restarts: Vec<Change<i64>>,
-    /// Whether its server was asked as it became Ready. The records have what came of that.
+    /// Whether its server was queried when it became Ready. The records have the answer.
     pub probed: bool,
     /// When `metadata.deletionTimestamp` was first seen.
     pub deleting: Option<Mark>,
-    /// When it was gone.
+    /// When the pod was gone.
     pub deleted: Option<Mark>,
-    /// `metadata.labels`, change by change: a container reads them when it starts.
+    /// Changes of `metadata.labels`: a container reads them when it starts.
     pub labels: Vec<Change<BTreeMap<String, String>>>,
-    /// Names of the claims that its volumes are on: a pod keeps its volumes.
+    /// The claims of its volumes, which never change.
     pub claims: Vec<String>,
-    /// The node it runs on, once scheduled: a pod stays there.
+    /// Its node once it is scheduled, which never changes.
     pub node: Option<String>,
-    /// The pod's state in a few words, as last seen: for messages.
+    /// The last state in a few words, for messages.
     pub summary: String,
 }
 
-impl Life for PodLife {
+impl Incarnation for PodLife {
     fn known_as(&self) -> (&str, &str) {
         (&self.name, &self.uid)
     }
@@ -119,18 +119,18 @@ impl PodLife {
         }
     }
 
-    /// The revision of the set that the pod was made from
+    /// The revision of the set that the pod was created from
     /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-strategies>).
     pub fn revision(&self) -> Option<&str> {
         self.labels.last()?.value.get("controller-revision-hash").map(String::as_str)
     }
 
-    /// Whether more was seen of the pod than that it is gone.
+    /// Whether anything was seen of the pod before its deletion.
     pub fn was_shown(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// When the pod was told to go, or was gone where nobody saw it told.
+    /// When the pod began to terminate, or when it was gone if nobody saw that.
     pub fn going(&self) -> Option<Mark> {
         self.deleting.or(self.deleted)
     }
@@ -140,7 +140,7 @@ impl PodLife {
         self.ready.iter().find(|change| change.value).map(|change| change.since)
     }
 
-    /// Whether the Ready condition held at that record.
+    /// Whether the pod was Ready at that record.
     pub fn ready_at(&self, seq: u64) -> bool {
         at(&self.ready, seq).copied().unwrap_or(false)
     }
@@ -155,7 +155,7 @@ impl PodLife {
         self.deleting.is_some_and(|mark| mark.seq <= seq)
     }
 
-    /// Whether DNS must list the pod at that record: alive, Ready and not being deleted.
+    /// Whether DNS must list the pod at that record: alive, Ready and not terminating.
     pub fn serving_at(&self, seq: u64) -> bool {
         self.alive_at(seq) && self.ready_at(seq) && !self.deleting_at(seq)
     }
@@ -165,25 +165,25 @@ impl PodLife {
         at(&self.address, seq).map(String::as_str)
     }
 
-    /// The addresses of either family at that record.
+    /// The addresses of both families at that record.
     pub fn addresses_at(&self, seq: u64) -> impl Iterator<Item = IpAddr> + use<> {
         let other = at(&self.other_address, seq).and_then(Option::as_deref);
         let addresses = [self.address_at(seq), other].map(|address| address.and_then(|address| address.parse().ok()));
         addresses.into_iter().flatten()
     }
 
-    /// All addresses that it had at any time.
+    /// All addresses that it ever had.
     pub fn all_addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let others = self.other_address.iter().filter_map(|change| change.value.as_ref());
         self.address.iter().map(|change| &change.value).chain(others).filter_map(|address| address.parse().ok())
     }
 
-    /// How often its containers had been started again at that record.
+    /// How often its containers had restarted by that record.
     pub fn restarts_at(&self, seq: u64) -> i64 {
         at(&self.restarts, seq).copied().unwrap_or(0)
     }
 
-    /// The last change of anything that DNS answers depend on, up to that record.
+    /// The last change up to that record that DNS answers depend on.
     pub fn last_dns_change(&self, seq: u64) -> Mark {
         let changes = self.ready.iter().map(|change| change.since);
         let others = self.other_address.iter().map(|change| change.since);
@@ -197,8 +197,8 @@ impl PodLife {
             .map_or(self.added, |mark| mark.max(self.added))
     }
 
-    /// Takes one more event in. Most events of a pod change nothing here, so what cannot have changed is not read, and
-    /// what has not changed is not written.
+    /// Adds an event. Most events of a pod change nothing here, so it reads only what can have changed and stores only
+    /// what has changed.
     pub(super) fn observe(&mut self, mark: Mark, event: &ObjectEvent) {
         if event.event == EventType::Deleted {
             self.deleting.get_or_insert(mark);
@@ -237,7 +237,7 @@ impl PodLife {
     }
 }
 
-/// The address of a pod's status that is of another family than its first one
+/// The address in a pod's status whose family is not that of the first address
 /// (<https://kubernetes.io/docs/concepts/services-networking/dual-stack/>).
 pub fn other_address(status: &Value) -> Option<&str> {
     let first = text(status, "/podIP")?;
@@ -246,11 +246,11 @@ pub fn other_address(status: &Value) -> Option<&str> {
     others.into_iter().find(|address| family(address).is_some_and(|of| family(first) != Some(of)))
 }
 
-/// Adds a few words on a pod's state, with the reason that a container of one that is not Ready waits for, where there
-/// is one.
+/// Writes a pod's state in a few words. For a pod that is not Ready they include the reason that a container waits for,
+/// if there is one.
 fn summarize(status: &Value, ready: bool, going: bool, summary: &mut String) {
     let waiting = || {
-        // While one of these cannot start, the others only wait for it.
+        // Other containers wait for an init container that cannot start.
         let statuses = items(status, "/initContainerStatuses").chain(items(status, "/containerStatuses"));
         statuses.into_iter().find_map(|status| text(status, "/state/waiting/reason"))
     };

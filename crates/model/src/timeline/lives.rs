@@ -1,23 +1,23 @@
-//! Lives by UID and by name. A long run has many pods of one name, one after the other: whoever asks for the one that was
-//! there at some record must not have to go through all of them.
+//! Lives by UID and by name. In a long run one name has many pods in turn, so finding the one of a record must not scan
+//! all of them.
 
 use std::{collections::HashMap, ops::Deref, slice};
 
-use super::life::Life;
+use super::life::Incarnation;
 
-/// All lives of one kind of object, in the order of appearance.
+/// All lives of one kind of object, by first appearance.
 #[derive(Debug, Clone)]
 pub struct Lives<T> {
     all: Vec<T>,
     by_uid: HashMap<String, usize>,
-    by_name: HashMap<String, Bearers>,
+    by_name: HashMap<String, Holders>,
 }
 
-/// The places of those that bore a name, in the order of appearance.
+/// The positions of all lives of a name, by first appearance.
 #[derive(Debug, Clone, Default)]
-struct Bearers {
+struct Holders {
     places: Vec<usize>,
-    /// For each, where in `places` the oldest one stands that was still there when this one came.
+    /// For each, the position in `places` of the oldest life that had not ended when this one began.
     oldest: Vec<usize>,
 }
 
@@ -44,26 +44,26 @@ impl<'a, T> IntoIterator for &'a Lives<T> {
     }
 }
 
-impl<T: Life> Lives<T> {
-    /// The life of this UID.
+impl<T: Incarnation> Lives<T> {
+    /// The life with this UID.
     pub fn of_uid(&self, uid: &str) -> Option<&T> {
         self.by_uid.get(uid).map(|place| &self.all[*place])
     }
 
-    /// All that bore a name, oldest first.
+    /// All lives of a name, oldest first.
     pub fn of_name(&self, name: &str) -> impl DoubleEndedIterator<Item = &T> + use<'_, T> {
         self.places(name).iter().map(|place| &self.all[*place])
     }
 
-    /// Those that came to bear a name after one record and before another one, oldest first.
+    /// Lives of a name that began after one record and before another, oldest first.
     pub fn coming(&self, name: &str, after: u64, before: u64) -> impl DoubleEndedIterator<Item = &T> + use<'_, T> {
         let places = self.places(name);
         let (from, to) = (self.come_by(places, after), self.come_by(places, before.saturating_sub(1)));
         places[from.min(to)..to].iter().map(|place| &self.all[*place])
     }
 
-    /// Those that bore a name at that record, oldest first.
-    pub fn bearing(&self, name: &str, seq: u64) -> impl DoubleEndedIterator<Item = &T> + use<'_, T> {
+    /// Lives of a name at that record, oldest first.
+    pub fn alive_at(&self, name: &str, seq: u64) -> impl DoubleEndedIterator<Item = &T> + use<'_, T> {
         let places = self.places(name);
         let come = self.come_by(places, seq);
         let oldest = come.checked_sub(1).map_or(0, |last| self.by_name[name].oldest[last]);
@@ -75,7 +75,7 @@ impl<T: Life> Lives<T> {
         self.by_name.get(name).map_or(&[], |bearers| &bearers.places)
     }
 
-    /// How many of a name's bearers had come by that record.
+    /// How many of these lives had begun by that record.
     fn come_by(&self, places: &[usize], seq: u64) -> usize {
         places.partition_point(|place| self.all[*place].lasts().0.seq <= seq)
     }

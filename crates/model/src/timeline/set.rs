@@ -1,16 +1,16 @@
-//! The StatefulSet, event by event.
+//! The state of the StatefulSet.
 
 use super::super::record::{EventType, ObjectEvent};
 use crate::object::{number, text};
 
-/// What is known of the StatefulSet from one event.
+/// The state of the StatefulSet in one event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SetState {
     /// The set's UID.
     pub uid: String,
     /// `metadata.generation`.
     pub generation: i64,
-    /// `status.observedGeneration`: the controller has seen the spec once it equals the generation.
+    /// `status.observedGeneration`: equal to the generation once the controller has seen the spec.
     pub observed_generation: i64,
     /// `spec.replicas`.
     pub replicas: i64,
@@ -20,16 +20,16 @@ pub struct SetState {
     pub ready: i64,
     /// `status.updatedReplicas`: pods of the update revision.
     pub updated: i64,
-    /// `status.currentRevision`: the revision of pods that no update has reached.
+    /// `status.currentRevision`: the revision of pods that are not updated yet.
     pub current_revision: String,
-    /// `status.updateRevision`: the revision of the template as it is now.
+    /// `status.updateRevision`: the revision of the current template.
     pub update_revision: String,
     /// Whether the set is gone.
     pub deleted: bool,
 }
 
 impl SetState {
-    /// The state that an event shows.
+    /// Reads the state from an event.
     pub fn of(event: &ObjectEvent) -> Self {
         let object = &event.object;
         let string = |pointer| text(object, pointer).unwrap_or_default().to_owned();

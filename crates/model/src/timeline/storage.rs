@@ -1,11 +1,11 @@
 //! The lives of claims and volumes.
 
 use super::super::record::{EventType, ObjectEvent};
-use super::life::Life;
+use super::life::Incarnation;
 use super::life::{Change, Mark, at, push_if_new};
 use crate::object::text;
 
-/// The life of one PersistentVolumeClaim, known by its UID.
+/// The life of one PersistentVolumeClaim, identified by its UID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimLife {
     /// The claim's name.
@@ -14,15 +14,15 @@ pub struct ClaimLife {
     pub uid: String,
     /// The first record that shows it.
     pub added: Mark,
-    /// `spec.volumeName`, change by change, from when it is bound.
+    /// Changes of `spec.volumeName`, from when it is bound.
     pub volume: Vec<Change<String>>,
     /// When `metadata.deletionTimestamp` was first seen.
     pub deleting: Option<Mark>,
-    /// When it was gone.
+    /// When the claim was gone.
     pub deleted: Option<Mark>,
 }
 
-impl Life for ClaimLife {
+impl Incarnation for ClaimLife {
     fn known_as(&self) -> (&str, &str) {
         (&self.name, &self.uid)
     }
@@ -38,7 +38,7 @@ impl ClaimLife {
         Self { name, uid, added: mark, volume: Vec::new(), deleting: None, deleted: None }
     }
 
-    /// When the claim was told to go, or was gone where nobody saw it told.
+    /// When the claim began to terminate, or when it was gone if nobody saw that.
     pub fn going(&self) -> Option<Mark> {
         self.deleting.or(self.deleted)
     }
@@ -62,7 +62,7 @@ impl ClaimLife {
     }
 }
 
-/// A PersistentVolume, known by its UID.
+/// A PersistentVolume, identified by its UID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeLife {
     /// The volume's name.
@@ -71,11 +71,11 @@ pub struct VolumeLife {
     pub uid: String,
     /// The first record that shows it.
     pub added: Mark,
-    /// When it was gone.
+    /// When the volume was gone.
     pub deleted: Option<Mark>,
 }
 
-impl Life for VolumeLife {
+impl Incarnation for VolumeLife {
     fn known_as(&self) -> (&str, &str) {
         (&self.name, &self.uid)
     }

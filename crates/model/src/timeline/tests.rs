@@ -1,4 +1,4 @@
-//! What the timeline keeps, and what it is asked for.
+//! What the timeline keeps, and what its queries find.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{Evidence, Question, SqlAnswer};
 
-/// What a run begins with. Read once, since each of many thousand histories begins with it.
+/// The first record of a run. It is read once, since many thousand histories begin with it.
 static RUN: LazyLock<Record> = LazyLock::new(|| {
     let stored = concat!(env!("CARGO_MANIFEST_DIR"), "/../../suites/replay/made-good.jsonl");
     let evidence = Evidence::read(Path::new(stored)).expect("a stored run");
     evidence.records.into_iter().find(|record| matches!(record.what, What::Run(_))).expect("a run")
 });
 
-/// A timeline that is told of the pods of a set, event by event.
+/// A timeline that is fed with the events of a set's pods.
 struct Watched {
     timeline: Timeline,
 }
@@ -51,7 +51,7 @@ impl Watched {
         }));
     }
 
-    /// Everything that is kept, counted; not counted is what is kept once for each life.
+    /// Counts everything that is kept, except what every life has once.
     fn kept(&self) -> usize {
         let Timeline {
             subject: _,
@@ -98,7 +98,7 @@ fn events_that_change_nothing_leave_nothing() {
     assert_eq!(watched.timeline.last_seq, RUN.seq + 4 * 10_001);
 }
 
-/// What the timeline keeps grows by what changes: by one for each turn of Ready, and by a life for each pod.
+/// The timeline grows with changes: by one for each change of Ready, and by a life for each pod.
 #[test]
 fn a_change_is_kept_once() {
     let mut watched = Watched::new();
@@ -125,7 +125,7 @@ fn a_life_ends_once() {
     assert_eq!(life.deleted.map(|mark| mark.seq), Some(ended));
 }
 
-/// The one question counts that is asked as the pod becomes Ready, and of no other pod.
+/// Only the question counts that is asked when this pod becomes Ready.
 #[test]
 fn a_pod_is_greeted_by_one_question() {
     let mut watched = Watched::new();
@@ -139,7 +139,7 @@ fn a_pod_is_greeted_by_one_question() {
     assert_eq!(probed(&watched), [Some(true), Some(false)]);
 }
 
-/// The pods that the timeline keeps of one event each: one of every pair of name and owners.
+/// How many pods the timeline keeps after these events of one pod with this name and these owners.
 fn kept_of(name: &str, owners: Value) -> usize {
     let mut watched = Watched::new();
     for event in [EventType::Added, EventType::Modified, EventType::Deleted] {
@@ -155,20 +155,20 @@ fn a_pod_of_another_controller_is_none_of_the_sets() {
     assert_eq!(kept_of("mysql-0", json!([owner("StatefulSet", "mysql", true)])), 1);
     assert_eq!(kept_of("mysql-24679", json!([owner("ReplicaSet", "mysql", true)])), 0);
     assert_eq!(kept_of("mysql-24679", json!([owner("StatefulSet", "mysql-h", true)])), 0);
-    // Who owns a pod without controlling it did not make it.
+    // An owner that is not the controller did not make the pod.
     assert_eq!(kept_of("mysql-0", json!([owner("Backup", "nightly", false), owner("StatefulSet", "mysql", true)])), 1);
     assert_eq!(kept_of("mysql-0", json!([owner("Backup", "nightly", false)])), 1);
     assert_eq!(kept_of("mysql-0", json!([])), 1);
     assert_eq!(kept_of("mysql-007", json!([])), 0);
 }
 
-/// A name, and whether the oldest or the newest of its bearers goes, if one does.
+/// A name, and whether its oldest or its newest life ends, if one does.
 fn events() -> impl Strategy<Value = Vec<(usize, Option<bool>)>> {
     prop::collection::vec((0..2_usize, prop::option::of(any::<bool>())), 0..12)
 }
 
 proptest! {
-    /// Whoever asks by name gets what going through all lives would give.
+    /// A query by name finds the same as a scan of all lives.
     #[test]
     fn names_lead_to_their_bearers(events in events()) {
         let (mut watched, mut there) = (Watched::new(), Vec::<(String, String)>::new());
@@ -199,7 +199,7 @@ proptest! {
             prop_assert!(timeline.lives(name).eq(of_name()));
             prop_assert_eq!(timeline.live_pod(name), of_name().rev().find(|pod| pod.deleted.is_none()));
             for seq in 0..=timeline.last_seq + 1 {
-                prop_assert!(timeline.pods.bearing(name, seq).eq(of_name().filter(|pod| pod.alive_at(seq))));
+                prop_assert!(timeline.pods.alive_at(name, seq).eq(of_name().filter(|pod| pod.alive_at(seq))));
                 let coming = of_name().filter(|pod| pod.added.seq > seq && pod.added.seq < timeline.last_seq);
                 prop_assert!(timeline.pods.coming(name, seq, timeline.last_seq).eq(coming));
             }
@@ -231,7 +231,7 @@ fn gaps_are_found_by_kind_and_place() {
     assert!(found("Service", 3, 9).is_empty() && found("Node", 0, 9).is_empty());
 }
 
-/// A name ends in a number also where a ReplicaSet made it.
+/// The name of a ReplicaSet's pod may end in a number too.
 #[test]
 fn a_pod_of_another_controller_is_none_of_the_set() {
     let mut watched = Watched::new();
@@ -242,7 +242,7 @@ fn a_pod_of_another_controller_is_none_of_the_set() {
     };
     assert!(owned("mysql-1", json!({"kind": "Guard", "name": "mysql"})));
     assert!(owned("mysql-0", json!({"kind": "StatefulSet", "name": "mysql", "controller": true})));
-    // Once the set was seen to own what it makes, who is nobody's is not its own.
+    // Once the set was seen to own a pod, a pod without a controller is not the set's.
     assert!(!owned("mysql-3", json!({"kind": "Guard", "name": "mysql"})));
     assert!(!owned("mysql-24679", json!({"kind": "ReplicaSet", "name": "mysql", "controller": true})));
     assert!(!owned("mysql-2", json!({"kind": "StatefulSet", "name": "mysql-x", "controller": true})));

@@ -1,5 +1,5 @@
-//! Connections by stable name. The name is resolved for each of them, as a client that follows a pod has to, by the
-//! server that the pod's own resolver asks: the C library of a static program cannot be relied on for that.
+//! Connections by stable name. Each connection resolves the name again, as a client that follows a pod must. It asks
+//! the server of the pod's own resolver directly, because the C library of a static program is not reliable at that.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const RESOLVER: &str = "/etc/resolv.conf";
 
 const RESOLVE_WITHIN: Duration = Duration::from_secs(1);
 
-/// How a server is reached.
+/// How to reach a server.
 pub struct Server {
     host: String,
     port: u16,
@@ -26,13 +26,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// The server of a plan with this stable name.
+    /// The server with this stable name, by a plan.
     pub fn of(plan: &Plan, password: &Secret, host: &str) -> Self {
         let (user, password) = (plan.user.clone(), password.clone());
         Self { host: host.to_owned(), port: plan.port, user, password, tls: plan.tls }
     }
 
-    /// A connection of its own. What went wrong is told in words: the server was not asked for anything yet.
+    /// Opens a new connection. The error is a text: no statement was sent yet.
     pub async fn connect(&self) -> Result<Conn, String> {
         let address = resolve(&self.host).await?;
         let Self { port, user, password, tls, .. } = self;
@@ -66,13 +66,13 @@ async fn resolve(host: &str) -> Result<IpAddr, String> {
     Err(format!("{host} has no address: {server} says {seen}"))
 }
 
-/// The server that this pod's resolver asks.
+/// The DNS server of this pod's resolver.
 pub async fn nameserver() -> Result<IpAddr, String> {
     let text = tokio::fs::read_to_string(RESOLVER).await.map_err(|error| format!("{RESOLVER}: {error}"))?;
     first_nameserver(&text).ok_or_else(|| format!("{RESOLVER} names no server"))
 }
 
-/// The first server of a resolver's configuration (<https://man7.org/linux/man-pages/man5/resolv.conf.5.html>).
+/// The first server in a resolver configuration (<https://man7.org/linux/man-pages/man5/resolv.conf.5.html>).
 fn first_nameserver(text: &str) -> Option<IpAddr> {
     text.lines().find_map(|line| {
         let mut words = line.split_whitespace();

@@ -1,6 +1,6 @@
-//! What the ledger keeps on its volume: what it is to do, a line before a write is sent, another one with its outcome,
-//! and one for each look at a replica. Whatever ends the process, a write that may have been sent is known, an outcome
-//! that was handed over is still there, and the next process goes on.
+//! The ledger's journal on its volume: its orders, a line before each write is sent, another one with its outcome, and
+//! one for each lag sample. Whatever ends the process, every write that may have been sent is known, every outcome that
+//! was handed over is still there, and the next process continues.
 
 mod story;
 
@@ -13,25 +13,25 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::evidence::{BEAT, Entry, Ids, Lag, Lapse, Reading, Sampler, WriteOutcome, boot_us, wall_us};
-use story::{Extent, Life, Line, Story};
+use story::{Extent, Line, ProcessLife, Story};
 
 pub use story::{Item, Orders};
 
-/// How long lines are gathered for one write to the disk, which the servers of the node want too.
+/// How long lines are gathered for one sync: the servers of the node need the disk too.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
 
-/// How many ids a process may have given without a trace when its node lost its power: more than any plan sends between
-/// two writes to the disk.
+/// How many ids a process may have used without a trace when its node lost power: more than any plan sends between two
+/// syncs.
 const LEAP: u64 = 10_000;
 
-/// Names the kernel's boot (<https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html>).
+/// The file with the id of the kernel's boot (<https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html>).
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The journal of one ledger.
 pub struct Journal {
     path: PathBuf,
     file: Arc<File>,
-    /// What its clock is ahead of the node's time since boot, which goes on while the node sleeps.
+    /// How far the journal's clock is ahead of the node's time since boot, which continues while the node sleeps.
     ahead_us: u64,
     state: Mutex<State>,
     dirty: Notify,
@@ -44,23 +44,23 @@ struct State {
     trouble: Option<String>,
 }
 
-/// How a process begins after what the journal tells. On the boot that the last one was on, nothing that it wrote down
-/// is missing, and its clock goes on; nor is anything missing after one that ended by itself. On another boot or another
-/// node there is no other clock than the one on the wall.
-fn begin_life(story: &Story, boot: &str) -> Life {
+/// The state of a process that begins after what the journal has. If the last process was on the same boot, none of its
+/// lines is missing and its clock continues; nor is a line missing after a process that ended by itself. On another
+/// boot or another node the only other clock is the wall clock.
+fn begin_life(story: &Story, boot: &str) -> ProcessLife {
     let same = story.life.as_ref().filter(|life| life.boot == boot);
     let continued = || wall_us().max(story.latest_us).saturating_sub(boot_us());
     let whole = story.life.is_none() || same.is_some() || story.at_rest || story.orders.plan.is_none();
     let (first, last) = (story.highest + 1, story.highest + LEAP);
     let doubtful = (!whole).then_some(Ids { first, last });
-    Life { boot: boot.to_owned(), ahead_us: same.map_or_else(continued, |life| life.ahead_us), doubtful }
+    ProcessLife { boot: boot.to_owned(), ahead_us: same.map_or_else(continued, |life| life.ahead_us), doubtful }
 }
 
 impl Journal {
-    /// Opens or makes the file. What an earlier process sent and saw no outcome of is unknown.
+    /// Opens or creates the file. Writes of an earlier process without an outcome become unknown.
     ///
     /// # Errors
-    /// When the file cannot be read or written.
+    /// If the file cannot be read or written.
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::open_on(path, std::fs::read_to_string(BOOT)?.trim())
     }
@@ -72,7 +72,7 @@ impl Journal {
         let (path, life) = (path.to_owned(), begin_life(&story, boot));
         let (ahead_us, state) = (life.ahead_us, State { story, durable: Extent::default(), trouble: None });
         let journal = Self { path, file: Arc::new(file), ahead_us, state: Mutex::new(state), dirty: Notify::new() };
-        // What cannot be written down is told to whoever asks for the journal.
+        // Whoever reads the journal learns of this failure.
         let _ = journal.append(&mut journal.state(), Line::Life(life));
         journal.close("the witness's process ended before the answer came");
         journal.file.sync_data()?;
@@ -88,27 +88,27 @@ impl Journal {
         boot_us().saturating_add(self.ahead_us)
     }
 
-    /// What the ledger was told last.
+    /// The last orders of the ledger.
     pub fn orders(&self) -> Orders {
         self.state().story.orders.clone()
     }
 
-    /// The highest id that was given.
+    /// The highest id that was used.
     pub fn highest(&self) -> u64 {
         self.state().story.highest
     }
 
-    /// Writes down what the ledger is to do.
+    /// Writes down the ledger's orders.
     pub fn order(&self, orders: Orders) -> Result<(), Broken> {
         self.append(&mut self.state(), Line::Orders(orders))
     }
 
-    /// Writes down that this process ends by itself. Nothing may be under way.
+    /// Writes down that this process ends by itself. No write may be under way.
     pub fn rest(&self) -> Result<(), Broken> {
         self.append(&mut self.state(), Line::Rest)
     }
 
-    /// Gives a write its id and writes down that it is about to be sent: also when that is.
+    /// Assigns a write its id, and writes down that it is about to be sent. Returns the id and the time.
     pub fn begin(&self) -> Result<(u64, u64), Broken> {
         let mut state = self.state();
         let (id, at_us) = (state.story.highest + 1, self.now_us());
@@ -116,23 +116,23 @@ impl Journal {
         Ok((id, at_us))
     }
 
-    /// Writes down what became of a write.
+    /// Writes down the outcome of a write.
     pub fn end(&self, entry: Entry) -> Result<(), Broken> {
         self.append(&mut self.state(), Line::Ended(entry))
     }
 
-    /// Writes down how far behind a replica is.
+    /// Writes down a lag sample.
     pub fn look(&self, lag: Lag) -> Result<(), Broken> {
         self.append(&mut self.state(), Line::Lag(lag))
     }
 
-    /// Writes down that nothing was seen for a while, or that a clock jumped, as told on the node's clock.
+    /// Writes down a lapse, whose times are on the node's clock.
     fn lapse(&self, Lapse { from_us, to_us, cause }: Lapse) -> Result<(), Broken> {
         let [from_us, to_us] = [from_us, to_us].map(|us| us.saturating_add(self.ahead_us));
         self.append(&mut self.state(), Line::Lapse(Lapse { from_us, to_us, cause }))
     }
 
-    /// Writes down that nobody will tell what became of the writes that have no outcome. Nothing may be under way.
+    /// Writes down that the outcome of every unfinished write is unknown. No write may be under way.
     pub fn close(&self, why: &str) {
         let mut state = self.state();
         let ended_us = self.now_us();
@@ -145,10 +145,10 @@ impl Journal {
         }
     }
 
-    /// What came after so many items and is on the disk, and the position after it.
+    /// Reads items on the disk after a position. Returns them with the position after them.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn read(&self, after: u64, limit: usize) -> io::Result<(Vec<Item>, u64)> {
         let (durable, (from, skipped)) = {
             let state = self.state();
@@ -170,12 +170,12 @@ impl Journal {
         Ok((items, next))
     }
 
-    /// Why the journal is not whole, if it is not.
+    /// Why the journal is incomplete, if it is.
     pub fn trouble(&self) -> Option<String> {
         self.state().trouble.clone()
     }
 
-    /// Has the disk take what was written down until now.
+    /// Syncs all lines so far to the disk.
     pub async fn sync(&self) {
         let (file, upto) = (self.file.clone(), self.state().story.extent);
         let synced = tokio::task::spawn_blocking(move || file.sync_data()).await.map_err(io::Error::other).flatten();
@@ -189,7 +189,7 @@ impl Journal {
         }
     }
 
-    /// Nothing more is written once a line could not be: what follows a torn line would not be read.
+    /// Appends a line. After a failure nothing more is written: a reader stops at a torn line.
     fn append(&self, state: &mut State, line: Line) -> Result<(), Broken> {
         if state.trouble.is_some() {
             return Err(Broken);
@@ -210,17 +210,17 @@ impl Journal {
         Ok(())
     }
 
-    // A panic while the lock was held leaves whole lines behind.
+    // A panic while the lock was held leaves only whole lines behind.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The journal cannot be written any more; it says why itself.
+/// The journal can no longer be written. [`Journal::trouble`] has the reason.
 #[derive(Debug)]
 pub struct Broken;
 
-/// Has the disk take what is written down, again and again.
+/// Syncs new lines to the disk, repeatedly.
 pub async fn keep_durable(journal: Arc<Journal>) {
     loop {
         journal.dirty.notified().await;
@@ -229,13 +229,13 @@ pub async fn keep_durable(journal: Arc<Journal>) {
     }
 }
 
-/// Compares the clocks of the node, beat by beat: that it slept, or that this very process stood still, is written down.
+/// Compares the node's clocks at each beat, and writes down that the node slept or that this process stood still.
 pub async fn keep_time(journal: Arc<Journal>) {
     let mut sampler = Sampler::new(Reading::now());
     loop {
         tokio::time::sleep(BEAT).await;
         for lapse in sampler.observe(Reading::now()) {
-            // What is wrong with the journal is told by it.
+            // The journal reports its own trouble.
             let (Ok(()) | Err(Broken)) = journal.lapse(lapse);
         }
     }

@@ -1,6 +1,5 @@
-//! How far behind a replica is: for how long the oldest acknowledged write that it does not show yet has been
-//! acknowledged. Clients see a replica this way; what it says of itself counts from another clock and forgets what it
-//! has not received.
+//! Replication lag: how long the oldest acknowledged write has been acknowledged that a replica does not show yet.
+//! Clients see a replica this way. Its own status counts by another clock and ignores what it has not received.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,19 +15,19 @@ use super::connect::Server;
 use super::journal::Journal;
 use crate::evidence::Lag;
 
-/// How many writes a question asks for; while all of them are shown, the next ones are asked for at once.
+/// How many writes one query asks for. If the replica shows all of them, the next ones are queried at once.
 const AT_ONCE: usize = 500;
 
-/// How many writes wait for a replica at most: hours of them. What comes after these could not change how far behind it
-/// is while they are missing.
+/// How many writes wait for a replica at most, enough for hours. Later writes cannot change the lag while these are
+/// missing.
 const MOST: usize = 1 << 20;
 
-/// Acknowledged writes that a replica does not show yet: ids, and when they were acknowledged, oldest first.
+/// Acknowledged writes that a replica does not show yet: ids and times of acknowledgement, oldest first.
 #[derive(Default)]
 pub struct Waiting(Mutex<VecDeque<(u64, u64)>>);
 
 impl Waiting {
-    /// A write was acknowledged.
+    /// Adds an acknowledged write.
     pub fn acknowledged(&self, id: u64, at_us: u64) {
         let mut waiting = self.writes();
         if waiting.len() < MOST {
@@ -36,31 +35,31 @@ impl Waiting {
         }
     }
 
-    /// The oldest ones that were acknowledged before a moment.
+    /// The oldest writes that were acknowledged by this time.
     fn oldest(&self, at_us: u64) -> Vec<u64> {
         let waiting = self.writes();
         waiting.iter().take(AT_ONCE).take_while(|(_, acknowledged)| *acknowledged <= at_us).map(|(id, _)| *id).collect()
     }
 
-    /// The replica shows these.
+    /// Removes the writes that the replica shows.
     fn shown(&self, ids: &HashSet<u64>) {
         if !ids.is_empty() {
             self.writes().retain(|(id, _)| !ids.contains(id));
         }
     }
 
-    /// How far behind the replica was at a moment, by what it has shown since.
+    /// The lag at this time, by what the replica has shown since.
     fn behind(&self, at_us: u64) -> u64 {
         self.writes().front().map_or(0, |(_, acknowledged)| at_us.saturating_sub(*acknowledged))
     }
 
-    // A panic while the lock was held leaves the writes as they were, or some of them to be asked for again.
+    // A panic while the lock was held leaves the writes as they were, or some of them to be queried again.
     fn writes(&self) -> MutexGuard<'_, VecDeque<(u64, u64)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Looks at one replica, over one connection that is made anew when it broke.
+/// Samples the lag of one replica, over one connection that is reopened if it breaks.
 pub struct Looker {
     plan: Arc<Plan>,
     journal: Arc<Journal>,
@@ -71,18 +70,18 @@ pub struct Looker {
 }
 
 impl Looker {
-    /// A looker that is not connected yet.
+    /// A looker without a connection yet.
     pub fn new(plan: Arc<Plan>, password: &Secret, replica: &Replica, journal: Arc<Journal>) -> Self {
         let (server, pod) = (Server::of(&plan, password, &replica.host), replica.pod.clone());
         Self { plan, journal, pod, server, waiting: Arc::default(), conn: None }
     }
 
-    /// Where the writers put what was acknowledged.
+    /// The queue to which the writers add acknowledged writes.
     pub fn waiting(&self) -> Arc<Waiting> {
         self.waiting.clone()
     }
 
-    /// Looks again and again until the ledger ends, or cannot write down what was seen.
+    /// Takes samples until the ledger ends, or until the journal cannot be written.
     pub async fn run(mut self, ended: CancellationToken) {
         let mut beat = interval(Duration::from_millis(self.plan.look_every_ms.max(1)));
         beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -105,14 +104,14 @@ impl Looker {
         let limit = Duration::from_millis(self.plan.write_timeout_ms);
         let mut at_us = self.journal.now_us();
         let seen = timeout(limit, self.see(&mut at_us)).await;
-        // An answer that was found late, because nothing ran meanwhile, would tell of another moment.
+        // If the process did not run meanwhile, a late answer would be about another time.
         let in_time = self.journal.now_us().saturating_sub(at_us) <= self.plan.write_timeout_ms.saturating_mul(1000);
         let behind_us = seen.ok().and_then(Result::ok).filter(|_| in_time);
         Lag { pod: self.pod.clone(), at_us, behind_us }
     }
 
-    /// Asks for the oldest writes until one of them is missing or none is left. A connection that broke, or that an
-    /// answer did not come over in time, is gone with this.
+    /// Queries the oldest writes until one of them is missing or none is left. A connection that breaks or misses the
+    /// deadline is dropped.
     async fn see(&mut self, at_us: &mut u64) -> Result<u64, String> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
@@ -133,8 +132,8 @@ impl Looker {
     }
 }
 
-/// Which of these writes there are. No write has the id 0: a replica that shows everything is asked all the same,
-/// whether it answers.
+/// Queries which of these writes exist. Without any it asks for the id 0, which no write has, to see whether the
+/// replica answers.
 fn question(table: &str, ids: &[u64]) -> String {
     let list: Vec<String> = ids.iter().map(u64::to_string).collect();
     let list = if list.is_empty() { "0".to_owned() } else { list.join(", ") };

@@ -1,5 +1,5 @@
-//! The way from a session to the pod's main process: a socket on the pod's volume, a line each way, a connection for
-//! each question.
+//! The connection from a session to the pod's main process: a socket on the pod's volume. Each question has its own
+//! connection with a line in each direction.
 
 use std::io;
 use std::path::Path;
@@ -13,12 +13,12 @@ use tokio::time::timeout;
 use super::super::protocol::{LedgerAnswer, LedgerAsk};
 use super::Ledger;
 
-/// Answers who connects to this path, until the socket breaks. What was asked is done also when who asked is gone.
+/// Answers clients on this path until the socket breaks. A request is carried out even if its client has disconnected.
 ///
 /// # Errors
-/// When nothing can listen there.
+/// If it cannot listen on the path.
 pub async fn listen(path: &Path, ledger: &Arc<Ledger>) -> io::Result<()> {
-    // An earlier process of this pod left its own: nobody listens on it any more.
+    // An earlier process of this pod left its socket, on which nobody listens any more.
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -28,7 +28,7 @@ pub async fn listen(path: &Path, ledger: &Arc<Ledger>) -> io::Result<()> {
         let (stream, _) = listener.accept().await?;
         let ledger = ledger.clone();
         tokio::spawn(async move {
-            // Who asked sees that no answer came.
+            // A client notices that no answer came.
             let _ = converse(stream, &ledger).await;
         });
     }
@@ -40,7 +40,7 @@ async fn converse(stream: UnixStream, ledger: &Ledger) -> io::Result<()> {
     BufReader::new(input).read_until(b'\n', &mut line).await?;
     let answer = match serde_json::from_slice(&line) {
         Ok(ask) => ledger.answer(ask).await,
-        // What the parser says may quote a password.
+        // The parser's message may quote a password.
         Err(_) => LedgerAnswer::Refused { message: "the ledger was asked what it does not understand".to_owned() },
     };
     let mut bytes = serde_json::to_vec(&answer)?;
@@ -48,7 +48,7 @@ async fn converse(stream: UnixStream, ledger: &Ledger) -> io::Result<()> {
     output.write_all(&bytes).await
 }
 
-/// Asks who listens on this path.
+/// Asks the process that listens on this path.
 pub async fn relay(path: &Path, ask: &LedgerAsk, deadline: Duration) -> LedgerAnswer {
     let message = match timeout(deadline, put(path, ask)).await {
         Ok(Ok(answer)) => return answer,

@@ -12,7 +12,7 @@ use crate::evidence::{Entry, Lag, WriteOutcome};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// A server that says this, and a plan for it: one writer, whose writes have 200 ms.
+/// A server that answers like this, and a plan for it with one writer and 200 ms for each write.
 async fn server(says: impl Fn(&str) -> Says + Send + Sync + 'static) -> (Plan, AbortOnDropHandle<()>) {
     let (listener, address) = listener().await;
     let served = AbortOnDropHandle::new(tokio::spawn(serve(listener, says)));
@@ -57,7 +57,7 @@ async fn read(ledger: &Ledger) -> (Activity, Vec<Entry>, Vec<Lag>) {
     }
 }
 
-/// The highest id, where no more will be given; read from the end of the journal.
+/// The highest id, if the ledger has ended; read at the end of the journal.
 async fn last(ledger: &Ledger) -> Option<u64> {
     match ledger.answer(LedgerAsk::Read { after: u64::MAX, limit: 1 }).await {
         LedgerAnswer::Read { entries, .. } => entries.last,
@@ -65,7 +65,7 @@ async fn last(ledger: &Ledger) -> Option<u64> {
     }
 }
 
-/// Reads until it is as it should be.
+/// Reads until the entries satisfy a condition.
 async fn until(ledger: &Ledger, enough: impl Fn(&[Entry], &[Lag]) -> bool) -> (Vec<Entry>, Vec<Lag>) {
     let reading = async {
         loop {
@@ -230,7 +230,7 @@ async fn a_replica_is_behind_by_what_it_does_not_show() {
     })
     .await;
     let replica = |pod: &str, host: &str| Replica { pod: pod.into(), host: host.into() };
-    // Nobody listens on this port of that address.
+    // Nobody listens on this port of the second address.
     let replicas = vec![replica("mysql-1", "127.0.0.1"), replica("mysql-2", "127.0.0.2")];
     let (ledger, _folder) = opened();
     told(&ledger, LedgerAsk::Start(Plan { replicas, ..plan })).await;
@@ -273,7 +273,7 @@ async fn a_session_passes_on_what_the_ledger_is_told() {
     assert!(nobody.len() == 2 && nobody.values().all(refused), "{nobody:?}");
     let ledger = Arc::new(open(folder.path()).unwrap());
     let socket = folder.path().join("socket");
-    // As an earlier process of the pod leaves it.
+    // An earlier process of the pod leaves its socket like this.
     std::fs::write(&socket, "").unwrap();
     let listening = AbortOnDropHandle::new(tokio::spawn(async move { listen(&socket, &ledger).await }));
     while tokio::net::UnixStream::connect(folder.path().join("socket")).await.is_err() {

@@ -1,5 +1,5 @@
-//! One writer: an insert at each beat, over one connection that is made anew when it broke. What became of an insert is
-//! one of three, and in doubt it is unknown.
+//! A writer: an insert at each beat, over one connection that is reopened if it breaks. An insert has one of three
+//! outcomes; a doubtful one is unknown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use super::journal::{Broken, Journal};
 use super::lag::Waiting;
 use crate::evidence::{Entry, Row, WriteOutcome};
 
-/// Errors that come with the end of a statement or of its connection, whether or not the statement has committed
-/// (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>, MariaDB's own in
-/// <https://mariadb.com/kb/en/mariadb-error-codes/>): shutdowns, broken packets, a commit or a binary log that failed
-/// half-way, kills, and an idle connection that was closed.
+/// Errors that can accompany the end of a statement or of its connection whether or not the statement has committed:
+/// shutdowns, broken packets, a commit or a binary log that failed half-way, kills, and an idle connection that was
+/// closed (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>; for MariaDB's own
+/// <https://mariadb.com/kb/en/mariadb-error-codes/>).
 const IN_DOUBT: [u16; 17] =
     [1026, 1053, 1079, 1080, 1152, 1154, 1158, 1159, 1160, 1161, 1180, 1184, 1317, 1598, 1927, 3169, 4031];
 
@@ -28,27 +28,27 @@ const IN_DOUBT: [u16; 17] =
 pub struct Writer {
     plan: Arc<Plan>,
     journal: Arc<Journal>,
-    /// Of each replica, the writes that it does not show yet.
+    /// For each replica, the writes that it does not show yet.
     replicas: Vec<Arc<Waiting>>,
     primary: Server,
     conn: Option<Conn>,
 }
 
-/// Whether commits wait for a replica, and how many did so far.
+/// Whether commits wait for a replica, and how many have waited so far.
 struct SemiSync {
     on: bool,
     waited: u64,
 }
 
 impl Writer {
-    /// A writer that is not connected yet.
+    /// A writer without a connection yet.
     pub fn new(plan: Arc<Plan>, password: &Secret, journal: Arc<Journal>, replicas: Vec<Arc<Waiting>>) -> Self {
         let primary = Server::of(&plan, password, &plan.host);
         Self { plan, journal, replicas, primary, conn: None }
     }
 
-    /// Writes at each beat until the ledger ends, or cannot write down what it does. The beat is also how often a server
-    /// that is gone is tried again. The writers' beats are spread over one period.
+    /// Writes at each beat until the ledger ends, or until the journal cannot be written. An unreachable server is
+    /// tried again at each beat. The beats of the writers are spread over one period.
     pub async fn run(mut self, index: u32, gate: Arc<RwLock<()>>, ended: CancellationToken) {
         let period = Duration::from_secs(1) / self.plan.per_second.max(1);
         let mut beat = interval_at(Instant::now() + period * index / self.plan.writers.max(1), period);
@@ -68,7 +68,7 @@ impl Writer {
             }
         }
         if let Some(conn) = self.conn.take() {
-            // Nothing depends on the goodbye.
+            // Nothing depends on a clean disconnect.
             let _ = conn.disconnect().await;
         }
     }
@@ -107,7 +107,7 @@ impl Writer {
                 semi_sync = after.ok().and_then(Result::ok).flatten().map(|after| before.held_until(&after));
             }
         }
-        // A connection that left a question open would take its answer for that to the next one.
+        // On a connection with an open question, the next question would get the answer to this one.
         let whole = semi_sync.is_some() || self.plan.semi_sync.is_none();
         let kept = match outcome {
             WriteOutcome::Acknowledged => whole,
@@ -118,7 +118,7 @@ impl Writer {
         self.journal.end(Entry { id, sent_us, ended_us, outcome, semi_sync })
     }
 
-    /// A connection that can take the insert, and what it says of semi-synchronous replication.
+    /// A connection that can take the insert, and its state of semi-synchronous replication.
     async fn ready(&mut self) -> Result<(Conn, Option<SemiSync>), String> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
@@ -136,7 +136,7 @@ impl Writer {
 }
 
 impl SemiSync {
-    /// Reads the variables; names and letters differ between servers, endings do not.
+    /// Reads the status variables. Prefixes and case differ between servers, suffixes do not.
     fn of(rows: &[Row]) -> Self {
         let column = |row: &Row, wanted: &str| {
             let found = row.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
@@ -149,13 +149,13 @@ impl SemiSync {
         Self { on: value("_status").eq_ignore_ascii_case("on"), waited: value("_yes_tx").parse().unwrap_or_default() }
     }
 
-    /// Whether a commit between two looks waited for a replica, as far as that can be seen.
+    /// Whether a commit between the two readings waited for a replica, as far as that is visible.
     fn held_until(&self, after: &Self) -> bool {
         self.on && after.on && after.waited > self.waited
     }
 }
 
-/// What is known of an insert by its answer.
+/// The outcome of an insert by its answer.
 fn outcome(answer: Result<(), Error>) -> WriteOutcome {
     match answer {
         Ok(()) => WriteOutcome::Acknowledged,

@@ -1,4 +1,4 @@
-//! What the two sides say, as it is documented, and that no secret shows.
+//! The messages of both sides, as documented, and that no secret is printed.
 
 use super::*;
 
@@ -34,7 +34,7 @@ fn lines_look_as_documented() {
     let line = |line| serde_json::to_string(&line).unwrap();
     let hello = Line::Hello(Hello { protocol: PROTOCOL, version: "0.1.0".into() });
     assert_eq!(line(hello), r#"{"hello":{"protocol":5,"version":"0.1.0"}}"#);
-    let trouble = Line::Trouble(Trouble { message: "no".into() });
+    let trouble = Line::Trouble(InvalidRequest { message: "no".into() });
     assert_eq!(line(trouble), r#"{"trouble":{"message":"no"}}"#);
     let reply = Line::Reply(Reply { id: 1, took_us: 2, answer: Answer::Sql(SqlAnswer::Rows(Vec::new())) });
     assert_eq!(line(reply), r#"{"reply":{"id":1,"took_us":2,"answer":{"sql":{"rows":[]}}}}"#);

@@ -1,4 +1,4 @@
-//! Another Corefile for a cluster.
+//! Changes the Corefile of a stage's cluster.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
-/// How long the DNS servers may take to go: they serve for a while after they were told.
+/// How long the DNS servers may take to stop: they continue to serve for a while.
 const GONE_WITHIN: Duration = Duration::from_secs(90);
 
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// Changes the Corefile, and has the DNS servers made anew, which read it when they start.
+/// Changes the Corefile and replaces the DNS servers, which read it when they start.
 pub async fn change(client: &Client, edit: fn(&str) -> String) -> Result<(), String> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "kube-system");
     let map = maps.get("coredns").await.map_err(|error| error.to_string())?;

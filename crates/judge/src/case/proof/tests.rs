@@ -1,4 +1,4 @@
-//! Stories of acts that took place, and of acts that did not although a record is named for each.
+//! Acts that happened, and acts that did not although a record is named for each.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ fn started() -> History {
     history
 }
 
-/// Whether the act of a kind that was asked for last is proved.
+/// Whether the last requested act of this kind is proved.
 fn is_proved(history: &History, act: &Act) -> bool {
     let evidence = history.evidence();
     let case = Case::of(&evidence).expect("a run");
@@ -23,7 +23,7 @@ fn is_proved(history: &History, act: &Act) -> bool {
     acts.last().expect("an act").proved.is_some()
 }
 
-/// Whether an act counts of which this happened, and whose proof is the last record of that.
+/// Whether an act counts after these events, with the last record as its proof.
 fn holds<T>(act: &Act, happening: impl FnOnce(&mut History) -> T) -> bool {
     let mut history = started();
     history.fault(act.clone());
@@ -48,7 +48,7 @@ fn a_proof_names_records_from_when_it_was_asked_for_until_it_was_proved() {
     assert!(!named(&|gone| vec![gone, 1]));
     assert!(!named(&|gone| vec![gone, gone + 9]));
     assert!(!named(&|gone| vec![gone - 1]));
-    // To ask for it proves nothing.
+    // The request itself proves nothing.
     let policy = Act::SetClaimPolicy { when_scaled: Retention::Delete };
     for before in [0, 1] {
         let mut history = started();
@@ -106,7 +106,7 @@ fn a_server_that_its_supervisor_starts_again_is_known_by_its_uptime() {
     assert!(proved(Some("60"), "1"));
     assert!(!proved(Some("60"), "60") && !proved(Some("60"), "59"), "both are rounded");
     assert!(!proved(None, "1") && !proved(Some("60"), "soon"));
-    // What was told after the kill says nothing of the server before it.
+    // An uptime after the kill says nothing about the server before it.
     let mut late = started();
     late.fault(kill.clone());
     tells(&mut late, Checkpoint::Kill { pod: pod() }, "60");
@@ -121,7 +121,7 @@ fn a_set_was_scaled_where_it_has_all_pods_and_no_others() {
     let goes = |history: &mut History| history.goes("mysql-2");
     assert!(holds(&down, goes));
     assert!(!holds(&down, |history| history.deleting("mysql-2")));
-    // Who stays may be un-Ready.
+    // The pods that stay may be unready.
     assert!(holds(&down, |history| {
         history.unready("mysql-0");
         goes(history);
@@ -129,7 +129,7 @@ fn a_set_was_scaled_where_it_has_all_pods_and_no_others() {
     assert!(holds(&up, |history| history.ready("mysql-2")));
     assert!(!holds(&up, |history| history.unready("mysql-2")));
     assert!(!holds(&up, |history| history.starts("mysql-3")));
-    // Who is not to go must serve.
+    // The pods that stay must be Ready if the set does not shrink.
     assert!(!holds(&Act::Scale { from: 3, to: 3 }, |history| history.unready("mysql-2")));
     let all = Act::DeleteAllPods;
     assert!(holds(&all, |history| PODS.map(|pod| history.goes(pod))));
@@ -201,7 +201,7 @@ fn a_drain_takes_a_pod_from_its_node() {
     };
     assert!(drained(true, true));
     assert!(!drained(true, false));
-    // Where none was there, none has to go.
+    // If no pod was on the node, none must leave it.
     assert!(drained(false, false));
 }
 

@@ -1,4 +1,4 @@
-//! What leaves checks undecided that are not about it.
+//! Causes outside of a check that leave it inconclusive.
 
 use insta::assert_snapshot;
 
@@ -17,7 +17,7 @@ use super::{
 
 const AWAY: &str = "mysql-1 Ready under a new UID did not come within 180s";
 
-/// A run that disrupted nothing more after `restart`, in which a pod did not come back.
+/// A run that stopped disrupting after `restart`, because a pod did not come back.
 fn stopped() -> History {
     let mut history = History::of(3);
     for scenario in [Scenario::Deploy, Scenario::Replicate] {
@@ -40,7 +40,7 @@ fn scenarios_that_were_not_begun_since_the_workload_did_not_come_back_say_so() {
     let cause = |finding: &Finding| finding.cause.as_ref().map(|cause| (cause.why.clone(), cause.seq));
     assert_eq!(cause(&drained), Some((format!("restart: {AWAY}"), 7)));
     assert_eq!(drained.evidence, [8, 7]);
-    // What was cut short itself has the same cause.
+    // A scenario that itself was cut short has the same cause.
     for id in ["dns::name_follows_the_pod", "ordering::stuck_rollout_recovers", "replication::new_replica_joins"] {
         assert_eq!(cause(&judged(id)), cause(&drained), "{id}: {}", judged(id).reason);
     }
@@ -69,7 +69,7 @@ fn checks_that_a_failed_deployment_leaves_undecided_have_one_cause() {
     history.step(Scenario::Deploy, Phase::Begin);
     let failed = history.step(Scenario::Deploy, Phase::Failed("mysql-0 Ready did not come within 180s".into()));
     let evidence = history.with_semi_sync().evidence();
-    // The teardown builds on nothing.
+    // The teardown does not need the other scenarios.
     for check in CATALOGUE.iter().filter(|check| check.scenarios != [Scenario::Teardown]) {
         let (id, finding) = (check.id, check.judge(&evidence));
         if finding.verdict == Skipped {
@@ -122,7 +122,7 @@ fn what_is_in_doubt_by_a_record_is_told_in_its_own_words() {
         for_want_of_a_scenario(&case, &[Scenario::Restart], doubt).cause.expect("a cause").so
     };
     assert_eq!(so(&[begin]), "nobody knows");
-    // That nobody was asked says no more than the scenario's failure.
+    // A finding without evidence says less than the scenario's failure.
     assert_ne!(so(&[]), "nobody knows");
 }
 
@@ -154,7 +154,7 @@ fn a_scenario_that_ended_is_in_doubt_where_its_begin_was_not_seen_or_a_step_of_i
     assert_eq!(doubt(&failed), Some(Finding::inconclusive(reason, [113])));
 }
 
-/// A run whose deployment fails since this pod crashes until its time is up.
+/// A run whose deployment fails because this pod crashes until the wait expires.
 fn crashing(pod: &str) -> History {
     let mut history = History::of(3);
     history.step(Scenario::Deploy, Phase::Begin);

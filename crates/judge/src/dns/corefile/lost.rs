@@ -1,19 +1,19 @@
-//! What a change of the Corefile takes from the cluster's names.
+//! What a change of the Corefile removes from the cluster's names.
 
 use super::{names_of, server_of};
 
-/// Plugins that kubeadm itself takes out of a Corefile when it migrates it, each with what it puts in its place
+/// Plugins that kubeadm removes when it migrates a Corefile, each with its replacement
 /// (<https://github.com/coredns/corefile-migration>).
 const MIGRATED: [(&str, Option<&str>); 2] = [("proxy", Some("forward")), ("federation", None)];
 
-/// What the server of the cluster's zone does by one Corefile and no more by another one: plugins, and zones that the
-/// kubernetes plugin serves.
+/// What the server block of the cluster's zone has in the old Corefile and lacks in the new one: plugins, and zones
+/// that the kubernetes plugin serves.
 pub fn lost_of_zone(before: &str, after: &str, domain: &str) -> Vec<String> {
     let names = names_of(domain);
     let Some(old) = server_of(before, &names) else { return Vec::new() };
     let Some(new) = server_of(after, &names) else { return vec![format!("there is no server for {domain} any more")] };
     let mut lost = Vec::new();
-    // What a snippet holds stands in its place.
+    // `parse` has inserted the content of snippets, so the imports themselves do not count.
     for plugin in old.body.iter().map(|directive| directive.head[0].as_str()).filter(|plugin| *plugin != "import") {
         let known = MIGRATED.iter().find(|(name, _)| *name == plugin);
         let kept = match known {

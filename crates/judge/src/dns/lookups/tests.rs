@@ -1,4 +1,4 @@
-//! Stories of lookups in pods, told both ways.
+//! Lookups in pods: right ones and wrong ones.
 
 use insta::assert_snapshot;
 
@@ -17,7 +17,7 @@ fn exited(code: i32, stdout: &str, stderr: &str) -> ExecAnswer {
     ExecAnswer::Exited { code, stdout: stdout.into(), stderr: stderr.into() }
 }
 
-/// Three pods that have been Ready for long and are asked for; each looks the others up.
+/// Three pods that have been Ready for long and whose names were queried; each looks the others up.
 fn looked_up() -> History {
     let mut history = three_ready();
     history.pass_ms(5_000);
@@ -26,12 +26,12 @@ fn looked_up() -> History {
     history
 }
 
-/// Three pods whose image has no `getent`, and whose resolver is configured so.
+/// Three pods whose image has no `getent`, and whose resolver has this configuration.
 fn without_getent(resolver: &str) -> History {
     let mut history = looked_up();
     for pod in history.pod_names() {
         history.exec(&Checkpoint::Deployed, &pod, RESOLVER, resolver);
-        // Neither another command nor another moment tells the search list that counts.
+        // Other commands and other checkpoints do not count.
         history.exec(&Checkpoint::Deployed, &pod, &["hostname"], "search other.example\n");
         history.exec(&Checkpoint::Deletion { pod: pod.clone() }, &pod, RESOLVER, "search later.example\n");
     }
@@ -53,12 +53,12 @@ fn without_getent_the_search_list_counts() {
     without_getent("search cluster.local\nsearch steadfast.svc.cluster.local.\n").expect(SHORT, Pass);
 }
 
-/// Whether this is the lookup of a name, in whichever pod.
+/// Whether this is the lookup of a name, in any pod.
 fn is_lookup_of(what: &What, name: &str) -> bool {
     matches!(what, What::Exec(exec) if exec.argv[..] == ["getent", "ahosts", name])
 }
 
-/// The same history with other lookups of a name.
+/// The same history with edited lookups of a name.
 fn finding(history: History, name: &str, mut edit: impl FnMut(&mut Exec)) -> History {
     history.edit(|what| {
         if is_lookup_of(what, name)

@@ -1,4 +1,4 @@
-//! A random history, with all that the brute force needs of it.
+//! A random history with all that the brute-force judge needs.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::{
 /// The Corefile of these histories has no cache.
 const BUDGET_US: u64 = 2_000_000;
 
-/// A pod as the brute force knows it.
+/// A pod as the brute-force judge knows it.
 #[derive(Clone)]
 struct Pod {
     uid: String,
@@ -22,10 +22,10 @@ struct Pod {
     deleting: bool,
 }
 
-/// What was heard, once.
+/// One answer.
 struct Heard {
     checkpoint: Checkpoint,
-    /// How many pods had been asked to be held before.
+    /// How many requests to hold a pod came before it.
     turn: usize,
     name: Name,
     asker: usize,
@@ -34,12 +34,12 @@ struct Heard {
     answer: DnsAnswer,
 }
 
-/// A history and all that the brute force needs of it: every state of the pods, every answer.
+/// A history with all that the brute-force judge needs: every state of the pods, every answer.
 pub(super) struct Story {
     pub history: History,
     states: Vec<(u64, u64, Vec<Pod>)>,
     heard: Vec<Heard>,
-    /// When each proof came that a pod was held.
+    /// The sequence numbers of the proofs that a pod was held.
     proofs: Vec<u64>,
     gap: Option<u64>,
 }
@@ -125,7 +125,7 @@ impl Story {
         self.state(|pods| pods.iter_mut().filter(|pod| pod.uid == uid).for_each(change));
     }
 
-    /// The last record made this of the pods.
+    /// Stores the state of the pods after the last record.
     fn state(&mut self, change: impl FnOnce(&mut Vec<Pod>)) {
         let mut pods = self.pods().to_vec();
         change(&mut pods);
@@ -133,13 +133,13 @@ impl Story {
         self.states.push((seq, at_us, pods));
     }
 
-    /// What a name leads to among these pods.
+    /// What a name must resolve to with these pods.
     fn right(&self, name: Name, pods: &[Pod]) -> BTreeSet<String> {
         let published = self.history.subject.publish_not_ready;
         self.led_to(name, pods.iter().filter(|pod| !pod.deleting && (pod.ready || published)))
     }
 
-    /// What it may lead to besides: pods that are published until they are gone.
+    /// What it may resolve to besides: pods that are published until they are gone.
     fn free(&self, name: Name, pods: &[Pod]) -> BTreeSet<String> {
         let published = self.history.subject.publish_not_ready;
         self.led_to(name, pods.iter().filter(|pod| pod.deleting && published))
@@ -198,10 +198,10 @@ impl Story {
     }
 }
 
-/// What must and may be told, and the record and the time since which.
+/// What an answer must and may have, and the record and the time since which.
 type Must = (BTreeSet<String>, BTreeSet<String>, u64, u64);
 
-/// The verdicts that follow from going through all states and answers.
+/// The verdicts by brute force over all states and answers.
 impl Story {
     fn must(&self, name: Name, seq: u64) -> Option<Must> {
         let states = self.states.iter().filter(|(at, ..)| *at <= seq);
@@ -212,7 +212,7 @@ impl Story {
         })
     }
 
-    /// The verdict on a name at every moment at which it was asked for; at one of them it must exist.
+    /// The verdict on a name over all its checkpoints; at one of them it must exist.
     pub fn always(&self, name: Name) -> Verdict {
         let asked = self.heard.iter().filter(|heard| heard.name == name);
         let checkpoints: BTreeSet<(usize, &Checkpoint)> = asked.map(|heard| (heard.turn, &heard.checkpoint)).collect();
@@ -281,7 +281,7 @@ impl Story {
     }
 }
 
-/// Whether an answer is right; none where there is none.
+/// Whether an answer is right; `None` if there is no answer.
 fn right(answer: &DnsAnswer, must: &BTreeSet<String>, may: &BTreeSet<String>) -> Option<bool> {
     let DnsAnswer::Response { rcode, records } = answer else { return None };
     let data: BTreeSet<String> = records.iter().map(|record| record.data.clone()).collect();

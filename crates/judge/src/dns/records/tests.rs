@@ -1,4 +1,4 @@
-//! Stories of SRV and PTR records, told both ways.
+//! SRV and PTR records: right ones and wrong ones.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::{
 const SRV: &str = "dns::srv_lists_every_pod";
 const PTR: &str = "dns::ptr_points_back";
 
-/// Three pods that have been Ready for long, whose port is asked for and answered so.
+/// Three pods that have been Ready for long, whose port is queried with this answer.
 fn answered(targets: &[&str]) -> History {
     let mut history = three_ready();
     history.pass_ms(5_000);
@@ -82,7 +82,7 @@ fn a_port_without_a_name_fails() {
     };
     assert_snapshot!(with(json!([{"port": 3306}])).expect(SRV, Fail), @"no port of the Service mysql-h has a name (#18), and DNS has SRV records for named ports only; name it in spec.ports, as in `name: mysql`");
     with(json!(null)).expect(SRV, Fail);
-    // As in evidence from before ports were written down.
+    // As in evidence of versions that did not record ports.
     assert_snapshot!(with(json!([{"port": 1}, {"port": 3306, "name": "mysql"}])).expect(SRV, Inconclusive), @"the run did not know of the port mysql of the Service mysql-h (#18), nor ask for it");
     let not_seen =
         with(json!([])).without(|what| matches!(what, What::Object(event) if event.object_kind == "Service"));
@@ -112,7 +112,7 @@ fn who_is_not_ready_is_listed_only_where_all_are_published() {
 
 #[test]
 fn records_that_are_wrong_after_the_scale_up_fail() {
-    // The last pod had only just become Ready again, so its port may be behind; the first one's address is old.
+    // The last pod had only just become Ready, so its SRV record may lag; the first pod's address is old.
     for (check, record_type, verdict) in [(SRV, "SRV", Inconclusive), (PTR, "PTR", Fail)] {
         let scaled_up = |what: &What| match what {
             What::Dns(dns) => dns.checkpoint == Checkpoint::ScaledUp && dns.record_type == record_type,
@@ -130,7 +130,7 @@ fn records_that_are_wrong_after_the_scale_up_fail() {
     }
 }
 
-/// Three pods that have been Ready for long, the address of the second of which has these names.
+/// Three pods that have been Ready for long; the address of the second one has these names.
 fn named(names: &[&str]) -> History {
     let mut history = three_ready();
     history.pass_ms(5_000);

@@ -1,4 +1,4 @@
-//! Stories of the names of pods that are scaled away.
+//! The names of pods that are scaled away.
 
 use insta::assert_snapshot;
 

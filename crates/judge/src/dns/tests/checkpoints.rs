@@ -1,4 +1,4 @@
-//! Every moment at which a name was asked for counts.
+//! Every checkpoint of a name counts.
 
 use insta::assert_snapshot;
 
@@ -16,7 +16,7 @@ fn recovered(scenario: Scenario) -> Checkpoint {
     Checkpoint::Recovered { scenario }
 }
 
-/// Three pods that are Ready and asked for, and again after a scenario that took the second one away.
+/// Three pods that are Ready and queried, and again after a scenario that replaced the second one.
 fn after(scenario: Scenario) -> History {
     let mut history = three_ready();
     history.pass_ms(5_000);
@@ -61,7 +61,7 @@ fn what_is_wrong_after_any_disruption_fails() {
         for check in [SERVICE, POD, SRV, PTR, FOLLOWS] {
             nothing.expect(check, Fail);
         }
-        // One server alone, over one transport.
+        // Only one server, over one transport.
         let one =
             |dns: &Dns| dns.checkpoint == checkpoint && dns.server == "coredns-b" && dns.transport == Transport::Tcp;
         answering(right, one, |dns| dns.answer = rcode("NXDOMAIN")).expect(SERVICE, Fail);
@@ -119,7 +119,7 @@ fn a_moment_that_comes_again_counts_each_time() {
     kills(right, right).expect(POD, Pass);
     kills(&[], right).expect(POD, Fail);
     kills(right, &[]).expect(POD, Fail);
-    // Within a scenario it is what is done that sets them apart.
+    // Within one scenario, the acts separate the stretches.
     let mut history = three_ready();
     history.pass_ms(5_000);
     history.asked(&Checkpoint::Deployed, &history.subject.service_fqdn(), &[]);

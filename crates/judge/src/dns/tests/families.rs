@@ -1,4 +1,4 @@
-//! Clusters of IPv6, and of both families in either order.
+//! IPv6 clusters, and dual-stack clusters in either order.
 
 use insta::assert_snapshot;
 
@@ -30,7 +30,7 @@ const CLUSTERS: [(&[Family], &[Family]); 7] = [
     (&[Four, Six], &[Six]),
 ];
 
-/// Three pods that have been Ready for long, and everything asked for.
+/// Three pods that have been Ready for long, with all queries.
 fn at_rest() -> History {
     let mut history = three_ready();
     history.pass_ms(5_000);

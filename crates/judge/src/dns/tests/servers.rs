@@ -1,4 +1,4 @@
-//! Which DNS servers must have been asked, and since when they must know.
+//! Which DNS servers must have been asked, and since when they must know the names.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -21,7 +21,7 @@ fn after_resolver() -> Checkpoint {
     Checkpoint::Recovered { scenario: Scenario::DnsReplace }
 }
 
-/// These servers are asked for the Service, and all answer so.
+/// Queries these servers for the Service; all give this answer.
 fn asked_of(history: &mut History, servers: &[&str], answer: &DnsAnswer) {
     for server in servers {
         for (from, transport) in
@@ -47,7 +47,7 @@ fn right() -> DnsAnswer {
     DnsAnswer::Response { rcode: "NOERROR".into(), records: records.into() }
 }
 
-/// Three pods that were Ready and asked for when the DNS servers were replaced by these.
+/// Three pods that were Ready and queried when these DNS servers replaced the old ones.
 fn replaced(names: &[&str]) -> History {
     let mut history = three_ready();
     history.pass_ms(5_000);
@@ -81,7 +81,7 @@ fn a_server_that_is_listed_must_be_asked() {
     };
     listing(&["coredns-a", "coredns-b"]).expect(SERVICE, Pass);
     assert_snapshot!(listing(&["coredns-a", "coredns-b", "coredns-c"]).expect(SERVICE, Inconclusive), @"A of mysql-h.steadfast.svc.cluster.local was not asked for after all pods were Ready: from namespace default, of coredns-c over UDP; from namespace default, of coredns-c over TCP; from namespace steadfast, of coredns-c over UDP; from namespace steadfast, of coredns-c over TCP");
-    // Nobody is listed: who was asked has to do.
+    // No list: the servers that were asked count.
     listing(&[]).expect(SERVICE, Pass);
 }
 
@@ -95,7 +95,7 @@ fn once_they_were_replaced_only_the_new_ones_count() {
     asked(&["coredns-c", "coredns-d"]).expect(SERVICE, Pass);
     assert_snapshot!(asked(&["coredns-c"]).expect(SERVICE, Inconclusive), @"A of mysql-h.steadfast.svc.cluster.local was not asked for after the scenario dns-replace: from namespace default, of coredns-d over UDP; from namespace default, of coredns-d over TCP; from namespace steadfast, of coredns-d over UDP; from namespace steadfast, of coredns-d over TCP");
     asked(&["coredns-a", "coredns-b"]).expect(SERVICE, Inconclusive);
-    // Evidence without a list: those that were asked since then are known.
+    // Evidence without a list: the servers that were asked since then count.
     let unlisted = |servers: &[&str]| {
         asked(servers).without(|what| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::DnsServers))
     };

@@ -1,4 +1,4 @@
-//! Stories of a pod that is held un-Ready, told both ways.
+//! A pod that is held unready: right answers and wrong ones.
 
 use insta::assert_snapshot;
 
@@ -25,7 +25,7 @@ fn held(publish_not_ready: bool) -> History {
     history
 }
 
-/// The same, and after so long the pod and the Service have these addresses.
+/// The same; after this time the pod's name and the Service have these addresses.
 fn answered(publish_not_ready: bool, after_ms: u64, pod: &[&str], service: &[&str]) -> History {
     let mut history = held(publish_not_ready);
     history.pass_ms(after_ms);

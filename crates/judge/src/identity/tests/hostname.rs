@@ -11,12 +11,12 @@ use crate::{
 
 const FULL: &str = "mysql-1.mysql-h.steadfast.svc.cluster.local";
 
-/// Whether mysql-1 prints a name here.
+/// Whether mysql-1 prints a name in this record.
 fn prints(what: &What) -> bool {
     matches!(what, What::Exec(exec) if exec.pod == "mysql-1" && exec.argv[0] == "hostname" && !exec.answer.lacks_program())
 }
 
-/// A good run in which mysql-1 has no program `hostname`, so that its files are read in its place.
+/// A good run in which mysql-1 has no program `hostname`, so that the run reads its files instead.
 fn by_files(kernel: &ExecAnswer, hosts: &ExecAnswer) -> History {
     let mut history = History::good();
     while history.records.iter().any(|record| prints(&record.what)) {

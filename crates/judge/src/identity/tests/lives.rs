@@ -1,4 +1,4 @@
-//! What pods keep and say over all their lives, whoever ends these, and pods of all ordinals.
+//! What pods of all ordinals keep over all their lives, whatever ends these.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -19,7 +19,7 @@ fn end_of(scenario: Scenario) -> impl Fn(&What) -> bool {
     move |what| matches!(what, What::Step(it) if it.whole() == Some(scenario) && it.phase == Phase::End)
 }
 
-/// The same history in which a pod, by its UID, says this of itself once a scenario has disrupted it.
+/// The same history in which a pod, by its UID, reports this after a scenario.
 fn told(history: History, scenario: Scenario, uid: &str, server_id: &str, server_uuid: &str) -> History {
     let name = format!("mysql-{}", &uid[..1]);
     let columns =
@@ -35,7 +35,7 @@ fn answered(history: History, scenario: Scenario, uid: &str, answer: SqlAnswer) 
     })
 }
 
-/// The pods that come back in a scenario, by the UID of the one that comes.
+/// The pods that come back in each scenario, by their new UID.
 const RETURNS: [(Scenario, &str); 7] = [
     (Scenario::DeleteAll, "0.4"),
     (Scenario::DeleteAll, "1.3"),
@@ -86,7 +86,7 @@ fn a_claim_that_was_to_go_takes_the_servers_uuid_with_it_once() {
     let other = other.telling("mysql-2", back, "server_uuid", "another");
     other.expect(VOLUME, Pass);
     assert_snapshot!(other.expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-0 (back 5 times), mysql-1 (back 6 times), mysql-2 (back 8 times, once without its claims, which were to go)");
-    // Its server_id does not come from the claim, and its server_uuid stays what it is from then on.
+    // The server_id does not come from the claim, and the server_uuid stays the same from then on.
     told(History::good(), Scenario::Claims, "2.9", "7", "another").expect(SURVIVES, Fail);
     told(other, Scenario::Settle, "2.9", "102", "a third").expect(SURVIVES, Fail);
     // The claims of the others stay.
@@ -107,7 +107,7 @@ fn the_sets_own_policy_lets_claims_go_when_it_is_scaled_down() {
     other.clone().telling("mysql-2", since, "server_uuid", "another").expect(SURVIVES, Pass);
     other.expect(VOLUME, Pass);
     own().telling("mysql-2", scaled_up, "server_id", "7").expect(SURVIVES, Fail);
-    // Nobody scaled it away.
+    // Nobody scaled this one away.
     own().with_claim_before("2.3", "data-mysql-2", "another", "pv-new").expect(VOLUME, Fail);
     own().telling("mysql-0", scaled_up, "server_uuid", "another").expect(SURVIVES, Fail);
 }
@@ -135,7 +135,7 @@ fn a_volume_that_goes_before_its_claim_fails() {
     gone("pv-data-mysql-1").lost("PersistentVolume", end_of(Scenario::Deploy)).expect(VOLUME, Inconclusive);
 }
 
-/// The record before which a pod of this UID is told to go.
+/// The record in which a pod of this UID begins to terminate.
 fn told_to_go(uid: &'static str) -> impl Fn(&What) -> bool {
     move |what| {
         matches!(what, What::Object(event) if event.object["metadata"]["uid"] == uid
@@ -143,7 +143,7 @@ fn told_to_go(uid: &'static str) -> impl Fn(&What) -> bool {
     }
 }
 
-/// A good run in which mysql-3 is asked who it is, just before it goes.
+/// A good run in which mysql-3 is asked for its identity just before it terminates.
 fn fourth(columns: [(&str, &str); 4]) -> History {
     History::good().preceded(told_to_go("3.1"), |history| {
         history.sql(&Checkpoint::Joined, "3.1", Question::Identity, SqlAnswer::Rows(vec![row(columns)]));

@@ -1,4 +1,4 @@
-//! Stories of containers that are started again.
+//! Containers that restart.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn end_of(scenario: Scenario) -> impl Fn(&What) -> bool + Copy {
     move |what| matches!(what, What::Step(it) if it.whole() == Some(scenario) && it.phase == Phase::End)
 }
 
-/// A good run in which, just before a record, a pod's status changes, by the pod's UID.
+/// A good run in which, just before a record, the status of the pod with this UID changes.
 fn changed(at: impl Fn(&What) -> bool, uid: &str, change: impl Fn(&mut Value)) -> History {
     let history = History::good();
     let place = history.records.iter().position(|record| at(&record.what)).expect("such a record");
@@ -35,7 +35,7 @@ fn started(restarts: i64, code: i64, reason: &str) -> Value {
     json!({"name": "mysql", "restartCount": restarts, "state": {"running": {}}, "lastState": ended})
 }
 
-/// A good run in which the server of a pod is started again at the end of a scenario.
+/// A good run in which the server of a pod restarts at the end of a scenario.
 fn again(scenario: Scenario, uid: &str) -> History {
     changed(end_of(scenario), uid, |status| status["containerStatuses"] = json!([started(5, 0, "Completed")]))
 }
@@ -52,7 +52,7 @@ fn containers_that_only_the_harness_had_start_again_pass() {
 fn a_container_that_starts_again_of_itself_fails() {
     let killed = |status: &mut Value| status["containerStatuses"] = json!([started(3, 137, "OOMKilled")]);
     assert_snapshot!(changed(end_of(Scenario::Deploy), "0.1", killed).expect(RESTARTS, Fail), @"the container mysql of mysql-0 (uid 0.1) started again in the scenario deploy (#113, restartCount 0 to 3): it had ended with exit code 137 (OOMKilled)");
-    // While others are disrupted.
+    // While other pods are disrupted.
     for (scenario, uid) in [
         (Scenario::Restart, "2.2"),
         (Scenario::ServerKill, "1.2"),
@@ -85,7 +85,7 @@ fn containers_beside_the_server_count_too() {
 
 #[test]
 fn an_act_explains_one_start() {
-    // The primary's server, killed once, crashes while it recovers.
+    // The primary's server is killed once, and crashes while it recovers.
     let twice = History::good().edit(|what| match what {
         What::Object(event) if event.object["metadata"]["uid"] == "0.3" => {
             if let Some(count) = event.object.pointer_mut("/status/containerStatuses/0/restartCount")
@@ -100,7 +100,7 @@ fn an_act_explains_one_start() {
     let unkilled =
         History::good().without(|what| matches!(what, What::Fault(it) if matches!(it.act, Act::KillServer { .. })));
     unkilled.expect(RESTARTS, Fail);
-    // After the scenario in which it was held.
+    // After the end of the scenario in which it was held.
     let held =
         changed(end_of(Scenario::DeleteAll), "1.2", |status| status["containerStatuses"] = json!([started(2, 0, "")]));
     held.expect(RESTARTS, Fail);
@@ -139,7 +139,7 @@ fn a_node_that_was_disturbed_explains_what_starts_again_on_it() {
         elsewhere.expect(RESTARTS, Fail);
     }
     again(Scenario::ApiserverKill, "0.6").expect(RESTARTS, Fail);
-    // Its scenario failed: what was disturbed is made good when the run ends.
+    // Its scenario failed: the disturbance is undone only when the run ends.
     again(Scenario::ApiserverKill, "0.6")
         .failing(Scenario::NodeStop, "?")
         .without(|what| {
@@ -191,12 +191,12 @@ fn containers_that_nobody_told_of_leave_it_open() {
 
 #[test]
 fn what_a_watch_tells_again_is_no_restart() {
-    // An older state of a server that was killed and started again, which all later events show.
+    // An older state of a server whose restart all later events show.
     let old = changed(end_of(Scenario::ServerKill), "0.3", |status| {
         status["containerStatuses"] = json!([started(0, 0, "Completed")]);
     });
     old.expect(RESTARTS, Pass);
-    // One more start after it is one.
+    // One more restart after it counts.
     let next = changed(end_of(Scenario::ServerKill), "0.3", |status| {
         status["containerStatuses"] = json!([started(2, 137, "Error")]);
     });

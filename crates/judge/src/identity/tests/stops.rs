@@ -1,4 +1,4 @@
-//! Stories of servers that are told to stop.
+//! Servers that are told to stop.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn gone(what: &What, uid: &str) -> bool {
     matches!(what, What::Object(event) if event.event == EventType::Deleted && event.object["metadata"]["uid"] == uid)
 }
 
-/// A good run in which the event that shows a pod gone tells something else of its server.
+/// A good run in which the event that shows a pod gone has another state of its server.
 fn ending(uid: &str, state: &Value) -> History {
     History::good().edit(|what| {
         if gone(what, uid)
@@ -61,12 +61,12 @@ fn a_server_that_has_to_be_killed_fails_whoever_deleted_its_pod() {
 
 #[test]
 fn servers_that_were_not_asked_to_end_are_not_judged() {
-    // Without grace.
+    // Without grace period.
     ending("0.2", &exit(137, "Error")).expect(STOPS, Pass);
     // A pod that could not start.
     let state = json!({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}});
     ending("2.6", &state).expect(STOPS, Pass);
-    // A server that is not Ready since it was started again.
+    // A server that has not been Ready since its restart.
     let unready = ending("1.2", &exit(137, "Error")).edit(|what| match what {
         What::Object(event) if event.object["metadata"]["uid"] == "1.2" => {
             let restarts = event.object.pointer("/status/containerStatuses/0/restartCount");
@@ -77,13 +77,13 @@ fn servers_that_were_not_asked_to_end_are_not_judged() {
         _ => {}
     });
     unready.expect(STOPS, Pass);
-    // A server that had ended before its pod was told to go.
+    // A server that had ended before its pod terminated.
     let mut early = exit(1, "Error");
     early["terminated"]["finishedAt"] = json!("2027-01-15T07:00:00Z");
     ending("1.2", &early).expect(STOPS, Pass);
 }
 
-/// Two pods of which the last one is killed in its end, after something happened to it.
+/// Two pods, of which the last one is killed at its end after something happened to it.
 fn killed_after(happening: impl FnOnce(&mut History)) -> History {
     let mut history = History::of(2);
     PODS[..2].iter().for_each(|pod| history.starts(pod));
@@ -99,7 +99,7 @@ fn killed_after(happening: impl FnOnce(&mut History)) -> History {
 #[test]
 fn a_server_serves_until_it_is_started_again() {
     killed_after(|_| ()).expect(STOPS, Fail);
-    // Its probe failed, and it ran on.
+    // Its probe failed, and it kept running.
     killed_after(|history| {
         history.unready("mysql-1");
     })
@@ -175,7 +175,7 @@ fn an_end_that_comes_late_by_the_clock_leaves_it_open() {
     assert!(reason.contains("s after that was over"), "{reason}");
 }
 
-/// A good run that ends while mysql-2 is told to go, as much later as this.
+/// A good run that ends this long after mysql-2 began to terminate.
 fn still_there(after_ms: u64) -> History {
     let mut history = History::good();
     let place = history.records.iter().position(|record| gone(&record.what, "2.1")).expect("an end");
@@ -281,11 +281,11 @@ fn what_happens_to_a_node_later_explains_no_bad_end() {
         );
         killed.without(move |what| gone(what, uid))
     };
-    // The deletion is not proved where nobody saw the pod gone, so a pass is taken back.
-    let stops = |history: &History| (crate::find(STOPS).expect("a check").judge)(&history.evidence()).verdict;
+    // The deletion is not proved if nobody saw the pod gone, so the catalogue revokes a pass.
+    let stops = |history: &History| history.judge(STOPS).verdict;
     assert_eq!(stops(&ends(143)), Fail);
     assert_eq!(stops(&ends(0)), Pass);
-    // Nor does it explain that one had not ended long before.
+    // A later cause does not explain that the server had not ended long before.
     let mut never = History::good();
     let place = never.records.iter().position(|record| gone(&record.what, uid)).expect("an end");
     never.records[place..].iter_mut().for_each(|record| record.at_us += 120_000_000);

@@ -1,4 +1,4 @@
-//! Times and looks that lie just at a bound.
+//! Times and samples that are exactly at a bound.
 
 use super::*;
 
@@ -36,10 +36,10 @@ fn a_ledger_that_rested_beyond_ten_seconds_and_half_of_the_time_tells_nothing() 
         let evidence = history.evidence();
         longest_outage_ever(&Case::of(&evidence).expect("a run"))
     };
-    // More than half, for ten seconds and for more.
+    // A pause of more than half: for ten seconds, and for more.
     assert_eq!(longest(&[(0, 1_000, true), (10_001_000, 10_002_000, true)]), Some(1_000));
     assert_eq!(longest(&[(0, 1_000, true), (10_001_001, 10_002_001, true)]), None);
-    // More than ten seconds, for half and for more.
+    // A pause of more than ten seconds: for half, and for more.
     assert_eq!(longest(&[(0, 1_000, true), (12_001_000, 24_000_000, true)]), Some(11_999_000));
     assert_eq!(longest(&[(0, 1_000, true), (12_001_001, 24_000_000, true)]), None);
 }

@@ -1,4 +1,4 @@
-//! What proves a disruption, the recovery from it, and that there was no outage.
+//! What proves a disruption, its recovery, and that there was no outage.
 
 use super::*;
 use crate::measure::writes::Writes;
@@ -26,8 +26,8 @@ proptest! {
     }
 }
 
-/// A run with one disruption that lasts so long before it is recovered from, and a write every hundred milliseconds but for
-/// so long in the middle of it.
+/// The reported pause of a run with one disruption of this length and a write every hundred milliseconds, except for a
+/// pause in its middle.
 fn unwritten_for(lasts_ms: u64, idle_ms: u64) -> Option<u64> {
     let base_us = disrupted().records.last().map_or(0, |last| last.at_us);
     let (middle, half) = (base_us + lasts_ms * 500, idle_ms * 500);
@@ -50,7 +50,7 @@ fn unwritten_for(lasts_ms: u64, idle_ms: u64) -> Option<u64> {
 
 #[test]
 fn nobody_may_want_to_write_for_half_of_a_disruption_and_a_second_to_five() {
-    // Beside the bound stands a beat of the ledger, which is a tenth of a second.
+    // The bound also has an interval of the ledger, which is a tenth of a second.
     for (lasts_ms, most_ms) in [(1_500, 1_100), (4_000, 2_100), (20_000, 5_100), (60_000, 5_100)] {
         assert_eq!(unwritten_for(lasts_ms, most_ms - 10), None, "{lasts_ms}");
         assert_eq!(unwritten_for(lasts_ms, most_ms + 10), Some((most_ms + 10) * 1_000), "{lasts_ms}");
@@ -76,7 +76,7 @@ fn the_ledger_may_rest_while_servers_are_compared() {
         measures(&history).disruptions[0].impact.clone().expect("writes")
     };
     assert_eq!(impact(&written(compared_us)).unwritten_us, None);
-    // Not before that.
+    // The pause must not begin before that.
     assert!(impact(&written(compared_us - 7_000_000)).unwritten_us.is_some_and(|us| us > 6_900_000));
 }
 

@@ -1,17 +1,17 @@
-//! When the workload is at rest: stories, and random ones beside a slower way to tell.
+//! When the workload is at rest: hand-made runs, and random runs compared with a slower computation.
 
 use super::*;
 use crate::evidence::Scenario;
 use crate::measure::Waited;
 
-/// The barrier that was told of last was asked for so long before.
+/// Makes the last barrier take this long.
 fn asked_earlier(history: &mut History, took_us: u64) {
     let last = history.records.last_mut().expect("a barrier");
     let What::Sql(sql) = &mut last.what else { panic!("a barrier") };
     sql.took_us = took_us;
 }
 
-/// A run in which every replica has caught up with what the primary had when it was asked, and time passes.
+/// A run in which every replica reached a barrier after the disruption, and some time has passed since.
 fn recovered() -> History {
     let mut history = disrupted();
     history.pass_ms(9);
@@ -20,7 +20,7 @@ fn recovered() -> History {
     history
 }
 
-/// Since when the workload rests after each disruption.
+/// The record from which the workload is at rest after each disruption.
 fn rests(history: &History) -> Vec<u64> {
     measures(history).disruptions.iter().map(|it| it.rest.seq).collect()
 }
@@ -37,7 +37,7 @@ fn rest_begins_once_every_replica_has_reached_a_barrier_from_after_the_recovery(
     for (pod, reached, rested) in [("mysql-1", "1", false), ("mysql-2", "0", false), ("mysql-2", "1", true)] {
         barrier(&mut history, pod, reached);
         let told = last(&history);
-        // The end of the log is nobody's rest but that of a run that has ended too early.
+        // The end of the log only counts as rest if the run ended too early.
         history.fault(Act::StopLedger);
         assert_eq!(rests(&history), [if rested { told } else { last(&history) }]);
     }
@@ -76,7 +76,7 @@ fn the_next_disruption_may_begin_before_rest_does() {
     let mut history = recovered();
     barrier(&mut history, "mysql-1", "1");
     let next = history.fault(Act::RestartDns);
-    // Of the barriers that follow the first two are the recovery from the second one.
+    // The first two barriers are the recovery from the second disruption.
     let told = ["mysql-2", "mysql-1", "mysql-1", "mysql-2"].map(|pod| {
         barrier(&mut history, pod, "1");
         last(&history)
@@ -87,7 +87,7 @@ fn the_next_disruption_may_begin_before_rest_does() {
     assert_eq!(recoveries.collect::<Vec<_>>(), [Some(next - 2), Some(told[1])]);
 }
 
-/// The witness hands over a write, and a look at a replica, of each of these times, which are the log's.
+/// The witness hands over a write and a lag sample for each of these times of the log.
 fn looked_and_wrote(history: &mut History, at: &[u64]) {
     let entry = |(id, &at_us): (u64, &u64)| Entry {
         id,
@@ -102,7 +102,7 @@ fn looked_and_wrote(history: &mut History, at: &[u64]) {
     history.push(What::Entries(Entries { now_us, writes, lags, ..Entries::default() }));
 }
 
-/// How many writes and looks were at rest.
+/// How many writes and samples were at rest.
 fn at_rest(history: &History) -> (Waited, usize) {
     let ledger = measures(history).ledger.expect("a ledger");
     (ledger.waited_at_rest, ledger.lag_at_rest.first().map_or(0, |it| it.lag.looks))
@@ -120,7 +120,7 @@ fn looks_and_writes_between_the_recovery_and_rest_do_not_count() {
     assert_eq!((impact.writes.acknowledged, impact.lag), (0, None));
 }
 
-/// What a random run is made of.
+/// An event of a random run.
 #[derive(Debug, Clone)]
 enum Happening {
     Disrupted,
@@ -152,7 +152,7 @@ impl Happening {
     }
 }
 
-/// Where both replicas have reached barriers that were asked for since something that happened.
+/// Where both replicas have reached barriers that were asked for after this event.
 fn caught_up(told: &[(u64, Happening)], since: usize) -> Option<usize> {
     let since_us = told[since].0;
     let first = |replica: usize| {
@@ -165,7 +165,7 @@ fn caught_up(told: &[(u64, Happening)], since: usize) -> Option<usize> {
     Some(first(0)?.max(first(1)?))
 }
 
-/// Whether a time is at rest: by the last disruption before it, and what came after that.
+/// Whether the workload is at rest at a time, by the last disruption before it and the events since then.
 fn rests_at(told: &[(u64, Happening)], us: u64) -> bool {
     let before = told.iter().rposition(|(at_us, it)| *at_us <= us && matches!(it, Happening::Disrupted));
     let Some(disrupted) = before else { return true };

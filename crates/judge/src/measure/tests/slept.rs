@@ -1,14 +1,14 @@
-//! Machines that slept: no outage and no lag becomes shorter, whoever counted it.
+//! Machines that slept: no outage and no lag becomes shorter, whichever clock counted the sleep.
 
 use super::*;
 use crate::evidence::{Cause, Clocks, Lapse, Record};
 
-/// By whose clock it took so long.
+/// Which clock counted the sleep.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Counted {
     Log,
     Witness,
-    /// And the harness noticed.
+    /// Both clocks, and the harness reported it.
     Both,
 }
 
@@ -35,16 +35,18 @@ fn slept(records: &[Record], place: usize, us: u64, counted: Counted) -> Vec<Rec
     if counted == Counted::Both {
         let (to_us, last) = (records[place].at_us, records[records.len() - 1].clone());
         let lapse = Lapse { from_us: to_us - us, to_us, cause: Cause::Slept };
-        // Proofs name records by their numbers, so it is told of in the end.
+        // Proofs refer to records by number, so the lapse goes to the end.
         records.push(Record { seq: last.seq + 1, what: What::Lapse(lapse), ..last });
     }
     records
 }
 
-/// Of each disruption its acts, by the records that ask for them, the longest outage, and whether it is known that somebody
-/// wanted to write.
-fn outages(evidence: &Evidence) -> Vec<(Vec<u64>, u64, bool)> {
-    let measures = Measures::of(evidence).expect("a run that started");
+/// The records of a disruption's requests, its longest outage, and whether the ledger's writes make that known.
+type Outages = (Vec<u64>, u64, bool);
+
+/// The outages of each disruption.
+fn outages(evidence: &Evidence) -> Vec<Outages> {
+    let measures = super::measures_of(evidence).expect("a run that started");
     let told = |it: &super::super::Disruption| {
         let longest_us = it.impact.as_ref().and_then(|impact| impact.longest_outage).map_or(0, |outage| outage.us());
         let known = it.impact.as_ref().is_some_and(|impact| impact.unwritten_us.is_none());
@@ -53,9 +55,9 @@ fn outages(evidence: &Evidence) -> Vec<(Vec<u64>, u64, bool)> {
     measures.disruptions.iter().map(told).collect()
 }
 
-/// That no outage is shorter than it was without the sleep, as far as one is told. Where a sleep leaves open whether a
-/// replica had caught up, a disruption has the next one's acts too.
-fn none_is_shorter(was: &[(Vec<u64>, u64, bool)], records: &[Record], place: usize, (us, counted): (u64, Counted)) {
+/// Asserts that no outage is shorter than without the sleep, as far as outages are known, and returns the outages with
+/// it. If a sleep makes a recovery uncertain, a disruption also has the acts of the next one.
+fn none_is_shorter(was: &[Outages], records: &[Record], place: usize, (us, counted): (u64, Counted)) -> Vec<Outages> {
     let is = outages(&Evidence::new(slept(records, place, us, counted)));
     for (acts, was_us, known) in was.iter().filter(|(.., known)| *known) {
         let (_, is_us, known_still) = is.iter().find(|(all, ..)| all.contains(&acts[0])).expect("the same acts");
@@ -64,6 +66,7 @@ fn none_is_shorter(was: &[(Vec<u64>, u64, bool)], records: &[Record], place: usi
             "{counted:?} for {us} at {place}: {is_us} instead of {was_us} {known}"
         );
     }
+    is
 }
 
 fn stored() -> Vec<Record> {
@@ -71,18 +74,17 @@ fn stored() -> Vec<Record> {
     Evidence::read(std::path::Path::new(path)).expect("a stored run").records
 }
 
-/// How far from a sleep nothing of it is felt: the witness is read every second, and watches are behind for some.
+/// How far from a sleep it has no effect: the witness is read every second, and watches lag for some seconds.
 const FAR_US: u64 = 10_000_000;
 
 #[test]
 fn ten_minutes_of_sleep_anywhere_in_a_stored_run_shorten_no_outage() {
     let records = stored();
     let evidence = Evidence::new(records.clone());
-    let (was, measures) = (outages(&evidence), Measures::of(&evidence).expect("a run that started"));
+    let (was, measures) = (outages(&evidence), super::measures_of(&evidence).expect("a run that started"));
     for counted in [Counted::Log, Counted::Witness, Counted::Both] {
-        for place in (2..records.len()).step_by(records.len() / 60) {
-            none_is_shorter(&was, &records, place, (600_000_000, counted));
-            let is = outages(&Evidence::new(slept(&records, place, 600_000_000, counted)));
+        for place in (2..records.len()).step_by(records.len() / 30) {
+            let is = none_is_shorter(&was, &records, place, (600_000_000, counted));
             for (was, disruption) in was.iter().zip(&measures.disruptions) {
                 let (from_us, to_us) = disruption.window_us();
                 let slept_us = records[place].at_us;

@@ -1,4 +1,4 @@
-//! What each scenario consists of, and what is said where one act of it is not there.
+//! The acts of each scenario, and the reason if one is missing.
 
 use insta::assert_snapshot;
 
@@ -9,7 +9,7 @@ use crate::{
     history::{History, subject},
 };
 
-/// The acts of each scenario of a run, a line each.
+/// The acts of each scenario of a run, one scenario a line.
 fn told(history: &History) -> String {
     let evidence = history.evidence();
     let case = Case::of(&evidence).expect("a run");
@@ -39,7 +39,7 @@ fn a_ledger_that_is_not_to_end_is_not_started() {
     assert!(told.lines().any(|line| line == "replicate: "), "{told}");
 }
 
-/// What is missing of a scenario of a good run without these acts.
+/// What a scenario of a good run lacks without these acts.
 fn missing(scenario: Scenario, unwanted: impl Fn(&Act) -> bool) -> String {
     let history = History::good().without(|what| matches!(what, What::Fault(fault) if unwanted(&fault.act)));
     let evidence = history.evidence();
@@ -54,7 +54,7 @@ fn an_act_of_the_same_kind_does_not_stand_for_another() {
     let said =
         missing(Scenario::Restart, |act| matches!(act, Act::DeletePod { pod, grace_s: None, .. } if pod == "mysql-1"));
     assert!(said.ends_with("without an act: delete mysql-1"), "{said}");
-    // The primary that is deleted at once while another pod is held was deleted before, with its grace.
+    // `restart` also deleted the primary, but with its grace period.
     let said = missing(Scenario::Unready, |act| matches!(act, Act::DeletePod { grace_s: Some(0), .. }));
     assert!(said.ends_with("without an act: delete mysql-0"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! Stories of pods that are away in an update, told both ways.
+//! Pods that are away in an update: right and wrong.
 
 use insta::assert_snapshot;
 
@@ -10,7 +10,8 @@ use crate::{
 
 const AWAY: &str = "ordering::respects_max_unavailable";
 
-/// Four pods of such a set on such a Kubernetes, of which an update is asked for after something happened to them.
+/// Four pods of this set on this version of Kubernetes, for which an update is requested after something happened to
+/// them.
 fn rolling(subject: Subject, kubernetes: &str, happening: impl FnOnce(&mut History)) -> History {
     let mut history = History::with(subject);
     if let What::Run(run) = &mut history.records[0].what {
@@ -29,7 +30,7 @@ fn usual(happening: impl FnOnce(&mut History)) -> History {
     rolling(subject(4), "v1.37.2", happening)
 }
 
-/// A pod is asked to go by the harness.
+/// The harness deletes a pod.
 fn struck(history: &mut History, pod: &str) {
     let uid = history.uid(pod);
     history.fault(Act::DeletePod { pod: pod.to_owned(), uid, grace_s: None });
@@ -85,7 +86,7 @@ fn what_the_harness_takes_away_does_not_count() {
         history.added("mysql-0");
         history.replaced("mysql-2");
         history.expect(AWAY, Pass);
-        // Once its name has served again it is as any other.
+        // Once its name has served again it is like any other.
         history.ready("mysql-0");
         history.deleting("mysql-0");
         history.deleting("mysql-1");
@@ -95,7 +96,7 @@ fn what_the_harness_takes_away_does_not_count() {
         held.replaced("mysql-3");
         held.expect(AWAY, Pass);
     }
-    // That a pod was held once excuses nothing since it was Ready again.
+    // A hold excuses nothing once the pod was Ready again.
     let mut released = usual(|history| {
         history.held("mysql-0");
         history.released("mysql-0");
@@ -103,13 +104,13 @@ fn what_the_harness_takes_away_does_not_count() {
     released.deleting("mysql-0");
     released.deleting("mysql-3");
     released.expect(AWAY, Fail);
-    // Whom the controller had told to go before is its own doing.
+    // A pod that the controller had deleted before counts as the controller's.
     let mut late = usual(|_| ());
     late.deleting("mysql-3");
     struck(&mut late, "mysql-3");
     late.deleting("mysql-2");
     late.expect(AWAY, Fail);
-    // Nor is anybody else to blame for what the harness deletes.
+    // The controller is not to blame for what the harness deletes.
     let mut own = usual(|_| ());
     own.deleting("mysql-3");
     struck(&mut own, "mysql-2");

@@ -1,5 +1,5 @@
-//! Random histories of a set that grows while its first pod is held, judged a second time by brute force: no false pass
-//! and no false failure.
+//! Random histories of a set that scales up while its first pod is held, judged a second time by brute force: no false
+//! pass and no false failure.
 
 use proptest::prelude::*;
 
@@ -26,7 +26,7 @@ enum Event {
     Later,
 }
 
-/// Histories as a cluster would tell them, with so many things in between that should not be.
+/// Histories in good order with some disturbing events inserted.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     use Event::{Added, Asked, Expired, Gone, Later, PodGap, Ready, Released, Seen, SetGap, Unready};
     let orderly = [Asked, Seen, Later, Released, Ready, Added(1), Added(2)];
@@ -53,7 +53,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// The history of these events; acts are asked for once, and a pod that is gone does not change.
+/// Writes these events as a history. An act is requested only once, and a pod that is gone does not change.
 fn told(events: &[Event]) -> (History, Vec<Event>) {
     let (mut history, mut happened) = (History::of(3), Vec::new());
     history.starts("mysql-0");
@@ -83,7 +83,7 @@ fn told(events: &[Event]) -> (History, Vec<Event>) {
     (history, happened)
 }
 
-/// The verdict, from the places of the events alone.
+/// The verdict, computed from the positions of the events alone.
 fn expected(events: &[Event]) -> Verdict {
     let place = |wanted: Event| events.iter().position(|event| *event == wanted);
     let added = |event: &Event| matches!(event, Event::Added(_));

@@ -1,4 +1,4 @@
-//! Stories of pods that are held un-Ready, told both ways.
+//! Pods that are held unready: right and wrong.
 
 use insta::assert_snapshot;
 
@@ -19,7 +19,7 @@ fn acting(scenario: Scenario, pods: &[&str]) -> History {
     history
 }
 
-/// A set whose only pod is held, and which was asked to have three again.
+/// A set whose only pod is held while the set is scaled up to three again.
 fn growing() -> History {
     let mut history = acting(Scenario::Scale, &PODS[..1]);
     history.held("mysql-0");
@@ -71,7 +71,7 @@ fn a_pod_that_comes_while_another_is_held_fails() {
     assert_snapshot!(history.expect(HALTS, Fail), @"mysql-1 was ADDED at #13 while mysql-0 was held un-Ready (since #10); mysql-2 was ADDED at #16 while mysql-0 was held un-Ready (since #10)");
     history.released("mysql-0");
     history.expect(HALTS, Fail);
-    // Nor may it be the last that is known.
+    // Nor may the creation be the last record.
     let mut last = acting(Scenario::Scale, &PODS[..2]);
     last.goes("mysql-1");
     last.held("mysql-0");
@@ -103,7 +103,7 @@ fn a_pod_that_was_not_held_leaves_it_open() {
     history.fault(Act::Hold { pod: "mysql-0".into(), uid: "0.1".into() });
     history.expired("mysql-0 not Ready", "Running, Ready");
     assert_snapshot!(history.expect(HALTS, Inconclusive), @"mysql-0 was not seen to be un-Ready (#8): `mysql-0 not Ready` was awaited for 300.0 s; last seen: Running, Ready (#9)");
-    // In another scenario it does not count.
+    // A hold in another scenario does not count.
     let mut elsewhere = acting(Scenario::Unready, &PODS[..1]);
     elsewhere.held("mysql-0");
     elsewhere.step(Scenario::Unready, Phase::End);
@@ -145,7 +145,7 @@ fn a_controller_that_has_not_seen_the_size_leaves_it_open() {
     });
     not_seen.starts("mysql-1");
     assert_snapshot!(not_seen.expect(HALTS, Inconclusive), @"the controller was not seen to have seen 3 replicas while mysql-0 was held (#11–#13)");
-    // Having seen it after the release comes too late.
+    // An observation after the release comes too late.
     let mut late = acting(Scenario::Scale, &PODS[..1]);
     late.held("mysql-0");
     late.fault(Act::Scale { from: 1, to: 3 });
@@ -176,7 +176,7 @@ fn a_lost_stretch_leaves_the_halt_open() {
     history.released("mysql-0");
     history.starts("mysql-1");
     history.expect(HALTS, Inconclusive);
-    // What was seen before it stays a violation, and what is lost when all is over takes nothing back.
+    // What was seen before the gap stays a failure, and a gap after the end changes nothing.
     let mut history = growing();
     history.added("mysql-1");
     history.gap("Pod");
@@ -198,12 +198,12 @@ fn a_set_that_never_goes_on_fails_when_that_was_awaited() {
     };
     assert_snapshot!(awaited("there is no such pod").expect(HALTS, Fail), @"nobody was ADDED after mysql-0 was Ready again (#14): `mysql-1 Ready` was awaited for 300.0 s; last seen: there is no such pod (#16)");
     awaited("Pending, not Ready, 0/3 nodes are available").expect(HALTS, Inconclusive);
-    // Who comes after another disruption comes because of that one.
+    // A pod that is created after another act is created because of that act.
     let mut later = released();
     later.fault(Act::Scale { from: 3, to: 2 });
     later.starts("mysql-1");
     later.expect(HALTS, Inconclusive);
-    // The held one's own successor comes after nobody.
+    // The successor of the held pod does not count.
     let mut own = released();
     own.goes("mysql-0");
     own.starts("mysql-0");
@@ -262,7 +262,7 @@ fn a_pod_that_waits_for_the_held_one_fails() {
     let mut history = killing();
     history.expired("mysql-0 Ready under a new UID", "there is no such pod");
     assert_snapshot!(history.expect(DEADLOCK, Fail), @"mysql-0 did not come back after its deletion (#21) while mysql-1 was held: `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: there is no such pod (#24)");
-    // That it comes once the other one was released is no excuse.
+    // Coming back after the release is no excuse.
     history.released("mysql-1");
     history.starts("mysql-0");
     history.expect(DEADLOCK, Fail);

@@ -1,4 +1,4 @@
-//! Stories of pods that are to be Ready for a while, told both ways.
+//! Pods that must be Ready for a while: right and wrong.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -11,12 +11,12 @@ use crate::{
 
 const WAITS: &str = "ordering::waits_for_min_ready_seconds";
 
-/// A set that wants its pods to be Ready for ten seconds.
+/// A set with minReadySeconds 10.
 fn wanting(subject: Subject) -> Subject {
     Subject { min_ready_seconds: 10, ..subject }
 }
 
-/// Three pods, each of which is created so long after the one before it became Ready.
+/// Three pods, each of which is created this long after the one before it became Ready.
 fn started(subject: Subject, apart_ms: u64) -> History {
     let mut history = History::with(wanting(subject));
     history.step(Scenario::Deploy, Phase::Begin);
@@ -28,7 +28,7 @@ fn started(subject: Subject, apart_ms: u64) -> History {
     history
 }
 
-/// These are updated, each told to go so long after the one above it became Ready.
+/// The pods are updated, each deleted this long after the one above it became Ready.
 fn rolled(mut history: History, apart_ms: u64) -> History {
     history.step(Scenario::Roll, Phase::Begin);
     history.fault(Act::Roll { partition: 0 });
@@ -44,7 +44,7 @@ fn rolled(mut history: History, apart_ms: u64) -> History {
 #[test]
 fn who_waits_as_long_passes() {
     assert_snapshot!(rolled(started(subject(3), 10_000), 10_000).expect(WAITS, Pass), @"minReadySeconds is 10; of the pods 4 were created, the soonest after 10.0 s; 2 were told to go, the soonest after 10.0 s");
-    // The condition's time has whole seconds, and a watch needs a moment.
+    // The condition's time has whole seconds, and the watch is a little late.
     rolled(started(subject(3), 8_510), 8_510).expect(WAITS, Pass);
     History::good_and_patient(3, 3_000).expect(WAITS, Pass);
 }
@@ -53,7 +53,7 @@ fn who_waits_as_long_passes() {
 fn who_comes_earlier_fails() {
     assert_snapshot!(rolled(started(subject(3), 8_400), 10_000).expect(WAITS, Fail), @"mysql-1 was ADDED at #8, when mysql-0, Ready since #6, had been so for 8.4 s of 10 s; mysql-2 was ADDED at #13, when mysql-1, Ready since #11, had been so for 8.4 s of 10 s");
     assert_snapshot!(rolled(started(subject(3), 10_000), 8_400).expect(WAITS, Fail), @"mysql-1 was told to go at #27, when mysql-2, Ready since #25, had been so for 8.4 s of 10 s; mysql-0 was told to go at #32, when mysql-1, Ready since #30, had been so for 8.4 s of 10 s");
-    // Also when the set is scaled up, or a pod comes back.
+    // The same if the set is scaled up, or a pod comes back.
     let mut back = rolled(started(subject(3), 10_000), 10_000);
     back.unready("mysql-1");
     back.pass_ms(60_000);
@@ -73,7 +73,7 @@ fn a_pod_that_was_not_ready_for_a_moment_is_a_race() {
     assert_snapshot!(history.expect(WAITS, Inconclusive), @"race: mysql-2 was ADDED at #42, when mysql-1, Ready since #41, had been so for 0.0 s of 10 s after a moment in which it was not");
 }
 
-/// The same history whose objects tell times of their own: Ready at one second, and creation or deletion at another one.
+/// The same history with timestamps in the objects: Ready at one second, creation or deletion at another.
 fn telling(history: History, ready_s: u32, asked_s: u32) -> History {
     let time = |second: u32| json!(format!("2027-01-15T08:00:{second:02}Z"));
     history.edit(|what| {
@@ -100,7 +100,7 @@ fn a_log_that_was_late_leaves_it_open() {
         telling(history.clone(), 5, 14).expect(WAITS, Inconclusive);
         telling(history, 5, 13).expect(WAITS, Fail);
     }
-    // What the log shows in time is in time.
+    // If the log shows enough time, the timestamps do not matter.
     telling(rolled(started(subject(3), 10_000), 10_000), 5, 5).expect(WAITS, Pass);
 }
 
@@ -117,7 +117,7 @@ fn what_was_not_seen_leaves_it_open() {
 fn only_what_has_to_wait_is_judged() {
     let without_updates = Subject { on_delete: true, ..subject(3) };
     started(without_updates, 10_000).expect(WAITS, Pass);
-    // With Parallel creations need not wait, and updates do where the cluster has them do so.
+    // With Parallel creations need not wait; updates must in versions that honour minReadySeconds for them.
     let parallel = || Subject { pod_management: PodManagement::Parallel, ..subject(3) };
     rolled(started(parallel(), 100), 10_000).expect(WAITS, Pass);
     rolled(started(parallel(), 10_000), 100).expect(WAITS, Fail);
@@ -131,7 +131,7 @@ fn only_what_has_to_wait_is_judged() {
     assert_snapshot!(before("v1.33.0").expect(WAITS, Skipped), @"neither creations nor updates have to wait for it");
     assert_snapshot!(before("v1.22.0").expect(WAITS, Skipped), @"minReadySeconds is not honoured: Kubernetes v1.22.0 < 1.23");
     before("v1.34.0").expect(WAITS, Fail);
-    // Where several may go at once there is nobody to wait for.
+    // If several pods may be updated at once, none must wait.
     let several = Subject { max_unavailable: 2, ..subject(3) };
     rolled(started(several, 10_000), 100).expect(WAITS, Pass);
 }

@@ -1,4 +1,4 @@
-//! Stories of pods that need not wait, told both ways.
+//! Pods that need not wait for one another: right and wrong.
 
 use insta::assert_snapshot;
 
@@ -19,7 +19,7 @@ fn growing(mut history: History) -> History {
     history
 }
 
-/// The others come beside the held pod, and all become Ready.
+/// The other pods are created beside the held one, and all become Ready.
 fn grown(history: History) -> History {
     let mut history = growing(history);
     PODS[1..].iter().for_each(|pod| drop(history.added(pod)));
@@ -27,7 +27,7 @@ fn grown(history: History) -> History {
     history
 }
 
-/// Pods that were created one after the other, each so long after the one before it became Ready.
+/// Pods that are created one after the other, each this long after the one before it became Ready.
 fn one_by_one(pods: &[&str], apart_ms: u64) -> History {
     let mut history = History::begun_in_parallel();
     for pod in pods {
@@ -61,7 +61,7 @@ fn a_controller_that_is_slow_is_no_violation() {
     history.step(Scenario::Deploy, Phase::End);
     // Once may be chance.
     assert_snapshot!(grown(history).expect(PARALLEL, Inconclusive), @"mysql-2 could be created from #7 on, another pod became Ready, and it came at #11, 0.0 s later (#10)");
-    // Who comes long after has another reason.
+    // A pod that follows much later has another reason.
     let late = grown(one_by_one(&PODS, 5_000)).expect(PARALLEL, Inconclusive);
     assert!(late.contains("5.0 s later"), "{late}");
     // Many pods take their time, while others are Ready already.
@@ -105,7 +105,7 @@ fn pods_come_beside_a_held_one() {
     waited.released("mysql-0");
     PODS[1..].iter().for_each(|pod| drop(waited.added(pod)));
     assert_snapshot!(waited.expect(PARALLEL, Fail), @"mysql-1 was not created while mysql-0 was held un-Ready (#122–#127): `mysql-1 created` was awaited for 300.0 s; last seen: there is no such pod (#125); mysql-2 was not created while mysql-0 was held un-Ready (#122–#127): `mysql-1 created` was awaited for 300.0 s; last seen: there is no such pod (#125)");
-    // Where nobody waited for them it may be chance.
+    // Without a wait for them it may be chance.
     let mut not_seen = growing(History::deployed_in_parallel());
     not_seen.released("mysql-0");
     PODS[1..].iter().for_each(|pod| drop(not_seen.added(pod)));
@@ -115,7 +115,7 @@ fn pods_come_beside_a_held_one() {
     assert!(not_held.expect(PARALLEL, Inconclusive).contains("no pod was held"));
 }
 
-/// A set of four pods that is to have one.
+/// A set of four pods that is scaled to one.
 fn four_of_which_one_stays() -> History {
     let mut four = History::with(Subject { pod_management: PodManagement::Parallel, ..subject(4) });
     four.step(Scenario::Deploy, Phase::Begin);
@@ -172,7 +172,7 @@ fn who_is_deleted_comes_back() {
 
 #[test]
 fn a_pod_waits_for_its_own_name() {
-    // All go at once, and each comes back when its name is free.
+    // All are deleted at once, and each comes back when its name is free.
     let mut history = grown(History::deployed_in_parallel());
     history.step(Scenario::Scale, Phase::End);
     history.fault(Act::DeleteAllPods);
@@ -239,7 +239,7 @@ fn a_pod_is_wanted_from_when_it_was_asked_for() {
         history.pass_ms(2_000);
         history.ready(pod);
     };
-    // Others became Ready just before the set was asked to grow.
+    // Others became Ready just before the set was scaled up.
     let mut up = grown(History::deployed_in_parallel());
     up.all_ready(&PODS[1..].iter().map(|&pod| pod.to_owned()).collect::<Vec<_>>());
     up.fault(Act::Scale { from: 3, to: 4 });

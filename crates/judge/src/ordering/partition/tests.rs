@@ -1,4 +1,4 @@
-//! Stories of pods that an update is not for, told both ways.
+//! Pods that a partition keeps from an update: right and wrong.
 
 use insta::assert_snapshot;
 
@@ -44,7 +44,7 @@ fn a_pod_that_comes_back_as_it_was_passes() {
     let mut history = deleted();
     history.making("rev-1", |history| history.starts("mysql-1"));
     assert_snapshot!(history.expect(PARTITION, Pass), @"below the partition the update replaced nobody, and who was deleted came back: mysql-1 at rev-1 (#31)");
-    // When the partition is lowered the update may reach it.
+    // Once the partition is lowered, the update may reach it.
     history.fault(Act::Roll { partition: 0 });
     history.template("rev-2");
     history.goes("mysql-1");
@@ -70,7 +70,7 @@ fn a_pod_that_the_update_replaces_fails() {
     history.making("rev-1", |history| history.starts("mysql-1"));
     history.goes("mysql-0");
     history.expect(PARTITION, Fail);
-    // It was told to go before the harness asked for it.
+    // It was already terminating when the harness asked for its deletion.
     let mut history = rolled();
     history.deleting("mysql-1");
     deletes(&mut history, "mysql-1");

@@ -1,4 +1,4 @@
-//! Stories of manifests that are applied twice, told both ways.
+//! Manifests that are applied twice: right and wrong.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -22,12 +22,12 @@ fn deployed() -> History {
     history
 }
 
-/// The manifests were applied a second time, and nothing happened for as long as that was watched.
+/// The second apply, after which nothing happens while that is watched.
 fn applied(history: History) -> History {
     applied_while(history, |_| ())
 }
 
-/// The manifests were applied a second time, and this happened while that was watched.
+/// The second apply, after which this happens while that is watched.
 fn applied_while(mut history: History, happening: impl FnOnce(&mut History)) -> History {
     let proof = history.applied();
     happening(&mut history);
@@ -37,7 +37,7 @@ fn applied_while(mut history: History, happening: impl FnOnce(&mut History)) -> 
     history
 }
 
-/// The same history with another answer to the second time.
+/// The same history with another response to the second apply.
 fn answering(history: History, change: impl Fn(&mut Value)) -> History {
     let mut answers = 0;
     history.edit(|what| {
@@ -62,7 +62,7 @@ fn applying_twice_with_one_outcome_passes() {
 #[test]
 fn what_was_watched_for_a_moment_shows_nothing() {
     let mut history = deployed();
-    // To apply takes its time, which is none of this.
+    // The time of the apply itself does not count as watched.
     history.pass_ms(1_000);
     let proof = history.applied();
     history.pass_ms(700);
@@ -85,10 +85,10 @@ fn a_set_that_changes_fails() {
     let mut history = deployed();
     history.template("rev-2");
     assert_snapshot!(applied(history).expect(REAPPLY, Fail), @"StatefulSet mysql had generation 1 at first (#3), and generation 2 once it was applied again (#22); StatefulSet mysql had generation 1 at first (#3), and 2 at #21");
-    // The controller's events tell of a change that the answer does not show yet.
+    // An event of the set shows a change that the response does not show yet.
     let late = applied_while(deployed(), |history| _ = history.template("rev-2"));
     assert_snapshot!(late.expect(REAPPLY, Fail), @"StatefulSet mysql had generation 1 at first (#3), and 2 at #22");
-    // What comes afterwards is not meant, whoever does it.
+    // Later changes do not count, whoever makes them.
     let mut later = applied(deployed());
     later.template("rev-2");
     later.goes("mysql-2");

@@ -1,4 +1,4 @@
-//! Stories of pods that go, told both ways.
+//! Pods that are scaled away: right and wrong.
 
 use insta::assert_snapshot;
 
@@ -111,7 +111,7 @@ fn a_pod_that_was_to_stay_must_stay_until_the_next_act() {
     history.goes("mysql-1");
     history.goes("mysql-0");
     assert_snapshot!(history.expect(REVERSE, Fail), @"mysql-0 was told to go at #24, and was to stay (#19)");
-    // From the next act on it is that one's business.
+    // After the next act a deletion belongs to that one.
     let mut later = scaling();
     later.goes("mysql-2");
     later.goes("mysql-1");
@@ -127,7 +127,7 @@ fn every_surplus_pod_must_have_been_there() {
     history.fault(Act::Scale { from: 3, to: 1 });
     history.goes("mysql-1");
     assert_snapshot!(history.expect(REVERSE, Inconclusive), @"mysql-2 was not there when the set was scaled down (#20)");
-    // What a log says of numbers that no set has is no reason to go through all of them.
+    // A number of replicas that no set can have must not make the judge loop over all of them.
     let mut absurd = started(&PODS);
     absurd.fault(Act::Scale { from: u32::MAX, to: 1 });
     absurd.expect(REVERSE, Inconclusive);

@@ -20,7 +20,7 @@ enum Event {
     /// The harness deletes the pod.
     Struck(u32),
     Gap,
-    /// More time passes than the controller can be behind.
+    /// More time passes than the controller's view can be old.
     Later,
 }
 
@@ -46,7 +46,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Updates as a controller does them, up to some step, with so many things in between that should not be.
+/// Updates in good order up to some step, with some disturbing events inserted.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let replaced = |it| [Event::Told(it), Event::Deleted(it), Event::Added(it, true), Event::Ready(it)];
     let orderly: Vec<Event> = (0..3).rev().flat_map(replaced).collect();
@@ -59,14 +59,14 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// A pod as the brute force knows it.
+/// A pod as the brute-force judge knows it.
 #[derive(Clone, Copy, Default)]
 struct Pod {
     updated: bool,
     ready: bool,
     was_ready: bool,
     going: bool,
-    /// Whether time has passed since it lost Ready, and since it was told to go.
+    /// Whether time has passed since it became unready, and since it began to terminate.
     long_ago: (bool, bool),
 }
 
@@ -77,7 +77,7 @@ impl Pod {
     }
 }
 
-/// The pods that are there, and what speaks against the update so far.
+/// The existing pods, and the evidence against the update so far.
 struct Expected {
     there: [Option<Pod>; 3],
     partition: u32,
@@ -93,7 +93,7 @@ impl Expected {
         Self { there: [pod; 3], partition, struck: [false; 3], wrong: false, race: false, gap: false }
     }
 
-    /// The controller tells a pod to go.
+    /// The controller deletes a pod.
     fn told(&mut self, ordinal: u32) {
         let pod = self.there[ordinal as usize].expect("a pod that is there");
         if ordinal < self.partition || pod.going {
@@ -127,7 +127,7 @@ impl Expected {
     }
 }
 
-/// Tells one event, unless there is no pod for it, and goes through it by brute force at the same time.
+/// Writes one event, unless there is no pod for it, and judges it by brute force at the same time.
 fn tell(history: &mut History, expected: &mut Expected, event: Event) {
     let (Event::Told(ordinal)
     | Event::Deleted(ordinal)
@@ -184,7 +184,7 @@ fn tell(history: &mut History, expected: &mut Expected, event: Event) {
     expected.there[place] = Some(pod).filter(|_| !matches!(event, Event::Deleted(_)));
 }
 
-/// The update is taken back in good order, whatever became of it.
+/// The update is reverted in good order, whatever its state.
 fn reverted(history: &mut History, there: [Option<Pod>; 3], partition: u32) {
     history.fault(Act::RevertTemplate);
     history.template("rev-1");

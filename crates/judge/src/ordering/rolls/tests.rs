@@ -1,4 +1,4 @@
-//! Stories of updates, told both ways.
+//! Updates: right and wrong.
 
 use insta::assert_snapshot;
 
@@ -11,12 +11,12 @@ use crate::{
 const ROLLS: &str = "ordering::rolls_highest_ordinal_first";
 const WHOLE: Act = Act::Roll { partition: 0 };
 
-/// Three pods that an update is asked for.
+/// Three pods for which an update is requested.
 fn rolling() -> History {
     rolling_of(subject(3), |_| ())
 }
 
-/// The pods of this set, of which an update is asked for after something happened to them.
+/// The pods of this set, for which an update is requested after something happened to them.
 fn rolling_of(subject: Subject, happening: impl FnOnce(&mut History)) -> History {
     let mut history = History::with(subject);
     PODS.iter().for_each(|pod| history.starts(pod));
@@ -28,7 +28,7 @@ fn rolling_of(subject: Subject, happening: impl FnOnce(&mut History)) -> History
     history
 }
 
-/// The update was seen to its end, and is taken back in good order.
+/// The update completes, and is reverted in good order.
 fn reverted(mut history: History) -> History {
     let proof = history.rolled_out();
     history.proved(WHOLE, proof);
@@ -40,7 +40,7 @@ fn reverted(mut history: History) -> History {
     history
 }
 
-/// The update did not come to its end: this was awaited.
+/// The update does not complete: this wait expires.
 fn given_up(mut history: History, what: &str, last_seen: &str) -> History {
     history.expired(what, last_seen);
     history.step(Scenario::Roll, Phase::Failed("it was not to be seen".into()));
@@ -58,7 +58,7 @@ fn an_update_from_the_highest_down_passes() {
 
 #[test]
 fn what_is_not_of_the_update_does_not_count() {
-    // An event of before may come late, after the second change one of the first, and somebody may delete a pod once the update was seen to its end.
+    // An event from before may follow each request, and somebody may delete a pod once the update has completed.
     let mut history = History::of(3);
     PODS.iter().for_each(|pod| history.starts(pod));
     history.set_seen();
@@ -246,7 +246,7 @@ fn the_stuck_pod_is_the_harness_own() {
     history.goes("mysql-2");
     let lost = given_up(history.clone(), "mysql-2 Ready under a new UID", "there is no such pod");
     assert_snapshot!(lost.expect(ROLLS, Inconclusive), @"mysql-2, which the harness deleted, did not come back, so nothing below it could follow: `mysql-2 Ready under a new UID` was awaited for 300.0 s; last seen: there is no such pod (#50)");
-    // The pods below must wait for its successor all the same.
+    // The pods below must still wait for its successor.
     history.deleting("mysql-1");
     assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #50 while mysql-2 did not exist");
 }
@@ -304,7 +304,7 @@ fn a_template_that_was_not_changed_shows_no_order() {
     let mut history = History::of(3);
     PODS.iter().for_each(|pod| history.starts(pod));
     assert_snapshot!(history.expect(ROLLS, Inconclusive), @"the template was not changed for all pods; the template was not reverted");
-    // A change that takes nothing away reaches nobody.
+    // A change without an effect reaches no pod.
     for act in [WHOLE, Act::RevertTemplate] {
         history.fault(act.clone());
         let proof = history.template("rev-1");

@@ -1,4 +1,4 @@
-//! Stories of what Ready is worth, told both ways.
+//! Whether Ready pods serve: right and wrong.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -46,7 +46,7 @@ fn a_probe_that_broke_once_does_not_outweigh_an_answer() {
     twice.expect(SERVING, Pass);
 }
 
-/// A run whose last pod went and is Ready again, and was not asked.
+/// A run whose last pod was replaced and is Ready again, but was not asked.
 fn last_pod_back() -> History {
     let mut history = started(&PODS);
     history.goes("mysql-2");
@@ -79,7 +79,7 @@ fn a_server_that_is_not_ready_any_more_when_it_is_asked_leaves_it_open() {
     history.expect(SERVING, Inconclusive);
 }
 
-/// The server answered what it was asked.
+/// The right answer.
 fn pong() -> SqlAnswer {
     SqlAnswer::Rows(vec![row([("ping", "1")])])
 }
@@ -94,7 +94,7 @@ fn only_the_answer_that_was_asked_for_counts() {
         _ => {}
     });
     assert_snapshot!(of_another.expect(SERVING, Inconclusive), @"mysql-1 (uid 1.1) became Ready at #11 and was not asked");
-    // Whoever refuses once is not serving, whatever it answers then.
+    // A server that refuses once is not serving, whatever it answers later.
     let mut twice = started(&PODS);
     twice.pinged("mysql-2", refused());
     twice.expect(SERVING, Fail);
@@ -116,7 +116,7 @@ fn each_name_has_a_pod_that_was_asked_while_it_was_to_stay() {
     fourth.expect(SERVING, Fail);
 }
 
-/// A run whose last pod was asked a millisecond later than so long after Ready.
+/// A run whose last pod was asked this long after Ready, plus a millisecond.
 fn asked_after(ms: u64, answer: SqlAnswer) -> History {
     let mut history = started(&PODS[..2]);
     history.added("mysql-2");
@@ -126,7 +126,7 @@ fn asked_after(ms: u64, answer: SqlAnswer) -> History {
     history
 }
 
-/// The same where its right answer took so long.
+/// The same with a right answer that took this long.
 fn answered_after(ms: u64, took_us: u64) -> History {
     asked_after(ms, pong()).edit(|what| match what {
         What::Sql(sql) if sql.pod == "mysql-2" => sql.took_us = took_us,
@@ -138,7 +138,7 @@ fn answered_after(ms: u64, took_us: u64) -> History {
 fn an_answer_to_a_late_question_says_little() {
     asked_after(900, pong()).expect(SERVING, Pass);
     assert_snapshot!(asked_after(1_100, pong()).expect(SERVING, Inconclusive), @"mysql-2 (uid 2.1) was asked only 1.1 s after Ready (#16), which tells nothing of then (#17)");
-    // An answer may take a while, and not longer than that: who needs nine seconds for it was not serving at Ready.
+    // An answer may take a while, but a server that needs nine seconds for it was not serving at Ready.
     let slow = |ms: u64| answered_after(ms, ms * 1_000 - 100_000);
     slow(1_900).expect(SERVING, Pass);
     assert_snapshot!(slow(9_000).expect(SERVING, Inconclusive), @"mysql-2 (uid 2.1) answered only 9.0 s after Ready (#16), which tells nothing of then (#17)");
@@ -163,7 +163,7 @@ fn an_answer_from_before_ready_decides_where_the_question_came_late() {
     asked(starting(pong(), 0), pong()).expect(SERVING, Pass);
     asked(starting(pong(), 9_000), broken()).expect(SERVING, Pass);
     starting(pong(), 0).expect(SERVING, Pass);
-    // Who refuses at Ready is wrong all the same, and an answer has to have come.
+    // A refusal at Ready is a failure all the same, and an answer must have arrived.
     asked(starting(pong(), 0), refused()).expect(SERVING, Fail);
     asked(starting(refused(), 0), pong()).expect(SERVING, Inconclusive);
 }

@@ -1,4 +1,4 @@
-//! Stories of an update that cannot start, told both ways.
+//! An update that cannot start: right and wrong.
 
 use insta::assert_snapshot;
 
@@ -42,14 +42,14 @@ fn reverting() -> History {
     history
 }
 
-/// The harness saw the end of it.
+/// The revert is proved.
 fn ends(mut history: History) -> History {
     let proof = history.rolled_out();
     history.proved(Act::RevertTemplate, proof);
     history
 }
 
-/// The harness waited for a pod in vain.
+/// The harness waits for a pod until the deadline.
 fn given_up(mut history: History, pod: &str, last_seen: &str) -> History {
     history.expired(&format!("{pod} Ready under a new UID"), last_seen);
     history.step(Scenario::Roll, Phase::Failed(format!("{pod} was not Ready")));
@@ -80,7 +80,7 @@ fn a_rollout_that_goes_on_past_the_stuck_pod_fails() {
     let mut history = stuck();
     history.deleting("mysql-1");
     assert_snapshot!(history.expect(STUCK, Fail), @"mysql-1 was told to go at #25 while mysql-2 could not start (#18)");
-    // Once the template is reverted, others may go.
+    // Once the template is reverted, others may be replaced.
     let mut later = reverting();
     later.starts("mysql-2");
     later.replaced("mysql-1");
@@ -120,7 +120,7 @@ fn the_harness_own_image_excuses_nobody() {
     let last_seen = "Pending, not Ready";
     history.waited("mysql-2 Ready under a new UID", last_seen, WaitOutcome::Impossible(why.into()));
     assert_snapshot!(history.expect(STUCK, Fail), @"mysql-2 (#32) has rev-2 after the template was reverted (#25), and not rev-1: `mysql-2 Ready under a new UID` was awaited for 300.0 s and can come no more (mysql-2 is in InvalidImageName (Pending, not Ready, InvalidImageName)); last seen: Pending, not Ready (#34)");
-    // A node that is missing does.
+    // A missing node is infrastructure.
     let unscheduled = given_up(reverting(), "mysql-2", "Pending, not Ready, 0/3 nodes are available");
     assert!(unscheduled.expect(STUCK, Inconclusive).starts_with("infrastructure"));
 }

@@ -1,12 +1,12 @@
-//! Whether exactly the claims go that the policy lets go.
+//! Whether exactly those claims are deleted that the policy deletes.
 
 use std::ops::RangeInclusive;
 
-use crate::evidence::{Act, ClaimLife, Evidence, Mark, Retention, Run, Scenario};
+use crate::evidence::{Act, ClaimLife, Mark, Retention, Run, Scenario};
 
 use super::{
     super::super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Case, Unmet, is_after},
         expectation::claim_policy,
@@ -36,8 +36,8 @@ does not run, or a finalizer on the claim is removed by nobody.",
     judge: claim_policy_is_honoured,
 };
 
-fn claim_policy_is_honoured(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn claim_policy_is_honoured(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_claim_policy(case.run)?;
         has_templates(case.subject)?;
         let mut texts = vec![scaled_away(case, assessment)];
@@ -50,7 +50,7 @@ fn claim_policy_is_honoured(evidence: &Evidence) -> Finding {
     })
 }
 
-/// That the cluster is one that honours the policy.
+/// Skips a check if the cluster does not honour the policy.
 fn has_claim_policy(run: &Run) -> Judged<()> {
     let ruling = claim_policy(run);
     if ruling.holds {
@@ -59,13 +59,13 @@ fn has_claim_policy(run: &Run) -> Judged<()> {
     Err(Finding::skipped(format!("the claims' policy is not honoured on this cluster: {}", ruling.why)))
 }
 
-/// The pods that were scaled away while their claims were to go with them.
+/// The pods that were scaled away while the policy deleted their claims.
 struct Released {
-    /// When the policy was asked for.
+    /// When the policy was requested.
     freed: u64,
     /// When the pods were scaled away.
     asked: u64,
-    /// The scenario's last record, or the set's deletion.
+    /// The last record of the scenario, or the set's deletion.
     end: u64,
     away: Vec<String>,
 }
@@ -135,8 +135,8 @@ fn went(case: &Case<'_>, claim: &ClaimLife, pod: &str, within: &RangeInclusive<u
     Err(in_vain(case, claim, reason, left.seq, end))
 }
 
-/// What follows from a claim that did not do what it must: a violation where the harness waited for it in vain, and a
-/// doubt where nobody did.
+/// The finding about a claim that was not deleted as it must: a failure if the harness waited for that, otherwise
+/// inconclusive.
 fn in_vain(case: &Case<'_>, claim: &ClaimLife, reason: String, from: u64, to: u64) -> Finding {
     let names_it = |wait: &Unmet<'_>| {
         let mut words = wait.what.split_whitespace().chain(wait.last_seen.split_whitespace());

@@ -36,7 +36,7 @@ fn disturbance() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// What proves an act: nothing proves what was not asked for.
+/// The event that proves an act.
 fn proof(event: Event) -> Option<Event> {
     match event {
         Down => Some(DownSeen),
@@ -46,7 +46,7 @@ fn proof(event: Event) -> Option<Event> {
     }
 }
 
-/// Stories that begin with what is right, from which some events are taken and to which others are added.
+/// Stories that begin with a good one, from which some events are removed and to which others are added.
 fn story() -> impl Strategy<Value = (Setting, Vec<Event>)> {
     let taken = prop::collection::vec(any::<Index>(), 0..3);
     let added = prop::collection::vec((any::<Index>(), disturbance()), 0..4);
@@ -54,7 +54,7 @@ fn story() -> impl Strategy<Value = (Setting, Vec<Event>)> {
         let mut events = setting.script();
         for index in taken {
             let place = index.index(events.len());
-            // Without its beginning the scenario would be the whole story.
+            // Without its beginning the scenario would span the whole story.
             if events[place] != Begins {
                 let taken = events.remove(place);
                 events.retain(|event| proof(taken) != Some(*event));
@@ -67,7 +67,7 @@ fn story() -> impl Strategy<Value = (Setting, Vec<Event>)> {
     })
 }
 
-/// What of a part is wrong, and what open.
+/// Whether a part is wrong, and whether it is open.
 #[derive(Default)]
 struct Doubts {
     wrong: bool,
@@ -83,12 +83,12 @@ impl Story {
         self.events[from..=to].contains(&event)
     }
 
-    /// The set's claims; those of a template that it has not are somebody else's.
+    /// The set's claims; claims of a template that it does not have belong to somebody else.
     fn of_set(&self, world: &World) -> impl Iterator<Item = usize> {
         world.claims.iter().filter(|claim| claim.of.1 < self.setting.templates).map(|claim| claim.uid)
     }
 
-    /// That a claim stays between two events.
+    /// Checks that a claim stays between two events.
     fn stays(&self, uid: usize, from: usize, to: usize, doubts: &mut Doubts) {
         let mut was = false;
         for place in from.saturating_sub(1)..=to {
@@ -111,7 +111,7 @@ impl Story {
             (down..self.events.len()).find(|place| frees(&self.events[*place])).unwrap_or(self.events.len()) - 1;
         let up = self.find(Up, down).filter(|up| *up <= limit);
         let seen = up.and_then(|up| self.find(UpSeen, up)).filter(|seen| *seen <= limit);
-        // Nothing shows that the set was scaled up while a pod is missing, or one too many there.
+        // Nothing shows the scale-up while a pod is missing, or while there is one too many.
         let all = |world: &World| (0..self.setting.pods).all(|pod| world.pod(pod).is_some());
         let no_more = |world: &World| world.pods.iter().all(|pod| pod.ordinal < self.setting.pods);
         let seen = seen.filter(|seen| all(&self.worlds[*seen]) && no_more(&self.worlds[*seen]));
@@ -146,7 +146,7 @@ impl Story {
         }
     }
 
-    /// The set's deletion, with the claims that were there; none where it did not come to their deletion.
+    /// The set's deletion, with the claims that existed; `None` if the claims were not deleted.
     fn deletion(&self) -> Option<(usize, usize, Vec<usize>)> {
         let asked = self.find(Teardown, 0)?;
         let end = self.find(DeleteClaims, asked)?;
@@ -173,7 +173,7 @@ impl Story {
         if applies { doubts.verdict() } else { Skipped }
     }
 
-    /// When claims were let go and when their pod was scaled away.
+    /// When the policy was set and when the pod was scaled away.
     fn freed(&self) -> Option<(usize, usize, usize)> {
         let freed = self.find(Freed, 0)?;
         let away = self.find(Away, self.find(FreedSeen, freed)?)?;
@@ -260,7 +260,7 @@ proptest! {
     }
 }
 
-/// The brute force would agree with everything if it never saw a pass, or nothing but passes.
+/// A brute-force judge that never sees a pass, or only passes, would agree with everything.
 #[test]
 fn what_is_right_passes() {
     for (pods, templates) in [(1, 1), (2, 2), (3, 1)] {

@@ -1,10 +1,10 @@
-//! Whether claims that are to stay do so.
+//! Whether claims that must be kept are kept.
 
-use crate::evidence::{Act, Evidence, Retention, Scenario};
+use crate::evidence::{Act, Retention, Scenario};
 
 use super::{
     super::super::{
-        Check, Finding,
+        CaseFile, Check, Finding,
         assessment::{Assessment, Judged, judged},
         case::{Acted, Case, ScaleDown, is_after},
         minimum::Need,
@@ -32,8 +32,8 @@ or the claims have an owner that is deleted.",
     judge: claims_survive_scale_down,
 };
 
-fn claims_survive_scale_down(evidence: &Evidence) -> Finding {
-    judged(evidence, |case, assessment| {
+fn claims_survive_scale_down(file: &CaseFile<'_>) -> Finding {
+    judged(file, |case, assessment| {
         has_templates(case.subject)?;
         let policy = case.subject.claim_policy;
         let (mut texts, mut besides) = (Vec::new(), Vec::new());
@@ -86,7 +86,8 @@ fn across_scaling(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String
     Ok(format!("scaled to {} and back with the same claims: {}", down.to, some_of(kept)))
 }
 
-/// That a pod which was scaled away is there again with the claims that stayed, by UID. The record that shows the pod.
+/// Checks that a pod that was scaled away came back with the kept claims, by UID. Returns the record that shows the
+/// pod.
 fn came_back(case: &Case<'_>, down: &ScaleDown, up: &Acted<'_>, end: u64, pod: &str, kept: &[String]) -> Judged<u64> {
     let life = case.timeline.pod_at(pod, end).filter(|life| is_after(up.asked.seq)(&life.added));
     let Some(life) = life else {

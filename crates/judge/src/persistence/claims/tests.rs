@@ -1,4 +1,4 @@
-//! Stories of claims that stay and claims that go, told both ways.
+//! Claims that are kept and claims that are deleted: right and wrong.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -27,13 +27,13 @@ fn proved(act: Act) -> impl Fn(&What) -> bool {
     move |what| matches!(what, What::Fault(Fault { act: found, proof: Some(_) }) if *found == act)
 }
 
-/// A claim is told to go, or is gone at once.
+/// A claim begins to terminate, or is gone at once.
 fn going(history: &mut History, event: EventType, claim: &str, uid: &str) {
     let told = json!({"name": claim, "uid": uid, "deletionTimestamp": "2027-01-15T08:00:00Z"});
     history.object(event, KIND, json!({"metadata": told}));
 }
 
-/// A good run in which a claim is told to go just before a record.
+/// A good run in which a claim begins to terminate just before a record.
 fn told(before: impl Fn(&What) -> bool, claim: &str, uid: &str) -> History {
     History::good().preceded(before, |history| going(history, EventType::Modified, claim, uid))
 }
@@ -83,7 +83,7 @@ fn a_claim_that_goes_with_its_pod_fails() {
     assert_snapshot!(told(asked(UP), "data-mysql-2", "claim 2.1").expect(SURVIVE, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #527, after the scale-down to 1 was asked for (#492)");
     let gone = |history: &mut History| going(history, EventType::Deleted, "data-mysql-1", "claim 1.1");
     assert_snapshot!(History::good().preceded(proved(UP), gone).expect(SURVIVE, Fail), @"the claim data-mysql-1 (uid claim 1.…) was DELETED at #539, after the scale-down to 1 was asked for (#492)");
-    // Who was told before belongs to a pod that stays, or goes for another reason.
+    // A claim that was terminating before belongs to a pod that stays, or is deleted for another reason.
     told(asked(UP), "data-mysql-0", "claim 0.1").expect(SURVIVE, Inconclusive);
     told(asked(DOWN), "data-mysql-2", "claim 2.1").expect(SURVIVE, Inconclusive);
 }
@@ -154,7 +154,7 @@ fn a_lost_stretch_leaves_it_open_and_excuses_nothing() {
 fn claims_that_go_with_their_set_fail() {
     assert_snapshot!(told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").expect(SURVIVE, Fail), @"the claim data-mysql-0 (uid claim 0.…) was told to go at #1511, after the set's deletion was asked for (#1503)");
     told(asked(Act::Teardown), "data-mysql-0", "claim 0.1").expect(SURVIVE, Inconclusive);
-    // Claims of somebody else, and those that stand in the manifests, go for other reasons.
+    // Claims of others, and those in the manifests, are deleted for other reasons.
     told(asked(Act::DeleteClaims), "backups", "claim of backups").expect(SURVIVE, Pass);
     let applied =
         json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "uid": "claim 0.1", "generation": null}]);
@@ -250,7 +250,7 @@ fn a_claim_that_goes_too_early_or_without_its_pod_fails() {
     assert_snapshot!(told(asked(HELD), "data-mysql-0", "claim 0.1").expect(POLICY, Fail), @"the claim data-mysql-0 (uid claim 0.…) was told to go at #1381, while only the claims that mysql-2 had at #1373 were to go");
     assert_snapshot!(told(asked(FREED), "data-mysql-0", "claim 0.1").expect(POLICY, Inconclusive), @"the claim data-mysql-0 (uid claim 0.…) had been told to go (#1370) before #1371");
     told(asked(FREED), "data-mysql-2", "claim 2.1").expect(POLICY, Inconclusive);
-    // After the scenario, and of somebody else.
+    // A claim that is deleted after the scenario, and one of somebody else.
     told(asked(Act::Teardown), "data-mysql-0", "claim 0.1").expect(POLICY, Pass);
     told(proved(AWAY), "backups", "claim of backups").expect(POLICY, Pass);
 }
@@ -284,7 +284,7 @@ fn a_policy_that_was_not_seen_to_be_set_leaves_it_open() {
     assert_snapshot!(History::good().without(unbound).expect(POLICY, Inconclusive), @"the claim data-mysql-0 was not there before #1370");
 }
 
-/// The teardown comes after a scenario that was cut short too, and everything goes in it.
+/// The teardown also follows a scenario that was cut short, and deletes everything.
 #[test]
 fn claims_that_the_teardown_deletes_are_not_to_blame() {
     let whole = History::good();
@@ -296,7 +296,7 @@ fn claims_that_the_teardown_deletes_are_not_to_blame() {
     cut.expect(POLICY, Pass);
 }
 
-/// A good run of a workload whose claims are to go with the set, and do so but for some.
+/// A good run of a workload whose claims are deleted with the set, except some.
 fn deleting(stays: &[&str]) -> History {
     let claims = [
         ("data-mysql-0", "claim 0.1"),
@@ -315,7 +315,7 @@ fn deleting(stays: &[&str]) -> History {
 #[test]
 fn claims_that_must_go_with_their_set_pass_when_they_do() {
     assert_snapshot!(deleting(&[]).expect(POLICY, Pass), @"with mysql-2 went data-mysql-2 (DELETED at #1378); data-mysql-0, data-mysql-1 stayed; the set's deletion let data-mysql-0, data-mysql-1, data-mysql-3, data-mysql-2 go");
-    // Without a teardown nothing is known of it, and nothing is asked.
+    // Without a teardown nothing is known of it, and nothing is required.
     deleting(&[]).without(is_torn_down).expect(POLICY, Pass);
 }
 

@@ -1,4 +1,4 @@
-//! Stories of servers that keep commits and of servers that do not, told both ways.
+//! Servers with durable and other settings: right and wrong.
 
 use insta::assert_snapshot;
 
@@ -10,12 +10,12 @@ use crate::{
 
 const SETTINGS: &str = "persistence::durability_settings";
 
-/// A good run in which a server says something else of its settings.
+/// A good run in which a server gives another answer about its settings.
 fn told(pod: &str, answer: SqlAnswer) -> History {
     History::good().answering(pod, Question::Settings, answer)
 }
 
-/// The same with these values.
+/// The same history with these values of a server.
 fn set(history: History, pod: &str, [binlog, log, relay]: [&str; 3]) -> History {
     let columns = [("sync_binlog", binlog), ("innodb_flush_log_at_trx_commit", log), ("relay_log_recovery", relay)];
     history.answering(pod, Question::Settings, SqlAnswer::Rows(vec![row(columns)]))
@@ -48,7 +48,7 @@ fn every_deviation_is_named() {
 fn a_server_that_does_not_know_a_setting_leaves_it_open() {
     let unknown = told("mysql-2", error(1193, "Unknown system variable 'relay_log_recovery'"));
     assert_snapshot!(unknown.expect(SETTINGS, Inconclusive), @"the server of mysql-2 does not know a setting (error 1193: Unknown system variable 'relay_log_recovery'), so nothing is known of how it keeps commits (#32)");
-    // What another one says of itself is wrong all the same.
+    // A wrong value of another server is a failure all the same.
     set(unknown, "mysql-0", ["0", "1", "1"]).expect(SETTINGS, Fail);
 }
 

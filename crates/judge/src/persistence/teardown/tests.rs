@@ -1,4 +1,4 @@
-//! Stories of what a run leaves, told both ways.
+//! What a run leaves behind: right and wrong.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::{
 
 const TEARDOWN: &str = "persistence::teardown_leaves_nothing";
 
-/// The history with this as what remains.
+/// The history with this list of what remains.
 fn listing(history: History, of: SnapshotOf, left: &serde_json::Value) -> History {
     history.edit(|what| match what {
         What::Snapshot(snapshot) if snapshot.of == of => snapshot.value = left.clone(),
@@ -25,7 +25,7 @@ fn leaving(of: SnapshotOf, left: &serde_json::Value) -> History {
     listing(History::good(), of, left)
 }
 
-/// The history with one object as what remains.
+/// The history with one object in the list of what remains.
 fn listing_object(history: History, kind: &str, name: &str) -> History {
     listing(history, SnapshotOf::LeftoverObjects, &json!([{"kind": kind, "name": name, "held_by": null}]))
 }
@@ -47,7 +47,7 @@ fn run_step(what: &What, name: &str) -> bool {
     matches!(what, What::Step(step) if step.scenario.is_none() && step.name == name)
 }
 
-/// Whether this ends the deletion of the cluster, well or not.
+/// Whether this ends the deletion of the cluster, successfully or not.
 fn cluster_deletion_ended(what: &What) -> bool {
     run_step(what, "delete the cluster") && !matches!(what, What::Step(step) if step.phase == Phase::Begin)
 }
@@ -81,7 +81,7 @@ fn whose_the_cluster_was_hangs_on_no_one_record() {
     }
 }
 
-/// A good run whose last list of this was taken before another record.
+/// A good run whose last list of this kind was taken before another record.
 fn listed_before(of: SnapshotOf, at: impl Fn(&What) -> bool) -> History {
     let without = History::good().without(|what| matches!(what, What::Snapshot(it) if it.of == of));
     without.preceded(at, |history| {
@@ -206,7 +206,7 @@ fn a_list_that_is_not_there_leaves_it_open() {
     leaving(SnapshotOf::LeftoverObjects, &json!("?")).expect(TEARDOWN, Inconclusive);
 }
 
-/// A good run in which the last pod's claim was not seen to go, and an object is seen so long after the list.
+/// A good run in which the last pod's claim was not seen to go, and an object is seen this long after the list.
 fn seen_after(us: u64, kind: &str, name: &str, uid: &str) -> History {
     let mut history = History::good().without(|what| goes(what, "PersistentVolumeClaim", "claim 0.1"));
     let listed_us = history.records.iter().rfind(|record| of_the_objects(&record.what)).expect("a list").at_us;
@@ -220,7 +220,7 @@ fn an_event_counts_against_the_list_only_from_so_late_on() {
     let claim = |us: u64| seen_after(us, "PersistentVolumeClaim", "data-mysql-0", "claim 0.1");
     claim(LATE_US).expect(TEARDOWN, Inconclusive);
     claim(LATE_US + 1).expect(TEARDOWN, Fail);
-    // Somebody else's claim says nothing of it.
+    // Another claim says nothing about this one.
     seen_after(LATE_US + 1, "PersistentVolumeClaim", "cache", "another").expect(TEARDOWN, Inconclusive);
 }
 

@@ -1,4 +1,4 @@
-//! Stories of claims that go while pods are on them.
+//! Claims that are deleted while pods use them.
 
 use crate::{
     Verdict::{Fail, Inconclusive},
@@ -7,7 +7,7 @@ use crate::{
 
 const VOLUME: &str = "persistence::same_volume_returns";
 
-/// A run in which the claim of a pod is gone, and the pod is told to go so long after it.
+/// A run in which the claim of a pod is gone, and the pod begins to terminate this long after it.
 fn told_to_go_after(ms: u64) -> History {
     let mut history = History::of(3);
     PODS.iter().for_each(|pod| history.starts(pod));
@@ -19,7 +19,7 @@ fn told_to_go_after(ms: u64) -> History {
     history
 }
 
-/// A run in which the claim of a pod is gone so long after the pod was created.
+/// A run in which the claim of a pod is gone this long after the pod was created.
 fn created_before(ms: u64) -> History {
     let mut history = History::of(3);
     PODS[..2].iter().for_each(|pod| history.starts(pod));

@@ -1,4 +1,4 @@
-//! What so many looks at a replica decide.
+//! What a number of samples decides.
 
 use insta::assert_snapshot;
 
@@ -10,7 +10,7 @@ use crate::{
 
 const BUDGET_US: u64 = 1_000_000;
 
-/// What is concluded of a replica with so many looks that were answered, and so many that were not.
+/// The verdict on a replica with this many answered and unanswered samples.
 fn concluded(looks: usize, unanswered: usize, change: impl Fn(&mut Percentiles, &mut Silence)) -> (Verdict, String) {
     let mut lag = Percentiles { looks, unanswered, ..Percentiles::default() };
     let mut silence = Silence::default();
@@ -30,7 +30,7 @@ fn so_many_looks_decide_and_one_less_does_not() {
     assert_eq!(verdict(FEWEST, 0, |_, _| {}), Pass);
     assert_snapshot!(concluded(FEWEST - 1, 0, |_, _| {}).1, @"mysql-1 was looked at 19 times at rest: 20 are needed to decide");
     assert_snapshot!(concluded(1, 3, |_, _| {}).1, @"mysql-1 was looked at 1 times at rest, and 3 without an answer: 20 are needed to decide");
-    // However many of them had no answer.
+    // However many of them are unanswered.
     assert_eq!(verdict(1, 3, |_, silence| silence.while_ready = 3), Inconclusive);
 }
 
@@ -38,7 +38,7 @@ fn so_many_looks_decide_and_one_less_does_not() {
 fn a_lag_of_the_whole_budget_is_within_it() {
     assert_eq!(verdict(FEWEST, 0, |lag, _| lag.p99_us = BUDGET_US), Pass);
     assert_eq!(verdict(FEWEST, 0, |lag, _| lag.p99_us = BUDGET_US + 1), Fail);
-    // Too few answers to say so by.
+    // Too few answers to decide.
     assert_eq!(verdict(FEWEST - 1, 2, |lag, _| lag.p99_us = BUDGET_US + 1), Inconclusive);
 }
 

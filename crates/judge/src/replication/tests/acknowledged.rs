@@ -1,9 +1,10 @@
-//! Stories of acknowledged writes.
+//! Acknowledged writes: kept and lost.
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use crate::{
+    CaseFile,
     Verdict::{self, Fail, Inconclusive, Pass, Skipped},
     assessment::judged,
     evidence::{Act, Checkpoint, Ids, LeftOut, Question, Scenario, SqlAnswer, What, WriteOutcome},
@@ -14,13 +15,13 @@ use crate::{
 
 const LOST: &str = "replication::no_acknowledged_write_is_lost";
 
-/// What the table holds, as a pod says.
+/// A good run in which a pod reports this table.
 fn holding(pod: &str, ids: &str, duplicates: &str) -> History {
     let rows = SqlAnswer::Rows(vec![row([("ids", ids), ("duplicates", duplicates)])]);
     History::good().answering(pod, Question::Entries, rows)
 }
 
-/// What the table holds in a good run.
+/// The ids in the table of a good run.
 fn held() -> String {
     let told = History::good().records.into_iter().find_map(|record| match record.what {
         What::Sql(sql) if sql.question == Question::Entries => match sql.answer {
@@ -32,7 +33,7 @@ fn held() -> String {
     told.expect("what the table holds")
 }
 
-/// A good run in which the outcome of one write is another one.
+/// A good run in which one write has another outcome.
 fn with_outcome(id: u64, outcome: &WriteOutcome) -> History {
     History::good().edit(|what| {
         if let What::Entries(entries) = what {
@@ -45,7 +46,7 @@ fn with_outcome(id: u64, outcome: &WriteOutcome) -> History {
 #[test]
 fn a_run_in_which_all_is_there_passes_and_names_what_was_done_to_it() {
     assert_snapshot!(History::good().expect(LOST, Pass), @"all 117 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and nothing else (0 were refused, 32 never answered), over restart: delete mysql-2; restart: delete mysql-1; restart: delete mysql-0; unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1; server-kill: kill the server in mysql-0; delete-all: delete every pod at once; scale: scale from 3 to 1 … release mysql-0 (4 acts); grow: scale from 3 to 4; grow: scale from 4 to 3; roll: update the pods from index 2 on … delete mysql-2 (6 acts); drain: drain worker, uncordon worker; node-pause: pause worker, unpause worker; node-stop: stop worker, start worker; dns-replace: replace the DNS servers; apiserver-kill: kill the API server; the longest time without an acknowledged write was 2.5 s");
-    // One pod has nobody to replicate to, and clients all the same.
+    // A single pod has no replica, but it has clients all the same.
     History::good_of(1).expect(LOST, Pass);
 }
 
@@ -75,7 +76,7 @@ fn an_acknowledged_write_that_is_not_there_is_lost() {
 fn a_write_that_was_refused_or_never_sent_is_a_phantom() {
     assert_snapshot!(holding("mysql-0", &format!("{},999999", held()), "").expect(LOST, Fail), @"mysql-0 has the writes 999999, which were refused or never sent (#1498)");
     with_outcome(3, &WriteOutcome::Rejected("1290: read only".into())).expect(LOST, Fail);
-    // Without an answer it may be there, and may not.
+    // An unanswered write may or may not be there.
     with_outcome(3, &WriteOutcome::Unknown("timed out".into())).expect(LOST, Pass);
 }
 
@@ -116,7 +117,7 @@ fn an_account_that_is_not_complete_leaves_it_open_and_still_tells_of_losses() {
     assert_snapshot!(forgets(&[2, 3, 7]).expect(LOST, Inconclusive), @"the witness never told what became of the writes 2, 3, 7");
     let nothing = SqlAnswer::Rows(vec![row([("ids", "2"), ("duplicates", "")])]);
     forgets(&[2]).answering("mysql-0", Question::Entries, nothing).expect(LOST, Fail);
-    // That one which was refused is there needs no account of the others.
+    // A refused write that is there is a failure even if the account is not complete.
     let history = forgets(&[2]).edit(|what| {
         if let What::Entries(entries) = what {
             let third = entries.writes.iter_mut().filter(|entry| entry.id == 3);
@@ -134,7 +135,7 @@ fn an_account_that_is_not_complete_leaves_it_open_and_still_tells_of_losses() {
     assert!(twice.expect(LOST, Inconclusive).contains("told of write 1 twice"));
 }
 
-/// A good run in which the witness lost its node after the third write: it gave no id from 4 to 9 afterwards.
+/// A good run in which the witness lost its node after the third write and then skipped the ids from 4 to 9.
 fn witness_lost() -> History {
     let moved = |id: u64| if id < 4 { id } else { id + 6 };
     let history = History::good().edit(move |what| {
@@ -166,14 +167,14 @@ fn what_a_witness_cannot_know_of_decides_nothing_and_is_told() {
     let mut some = moved.clone();
     some.insert(5, 6);
     all_holding(witness_lost(), &some).expect(LOST, Pass);
-    // What is known decides as before: the first after them was acknowledged, and one beyond all was never sent.
+    // The known ids decide as before: the first one after the doubtful ids was acknowledged, the last one never sent.
     let mut lacking = Intervals::default();
     lacking.insert(10, 10);
     assert_snapshot!(all_holding(witness_lost(), &moved.subtract(&lacking)).expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 10 (#1498); mysql-1 lacks the acknowledged writes 10 (#1499); mysql-2 lacks the acknowledged writes 10 (#1500)");
     let mut beyond = moved.clone();
     beyond.insert(999_999, 999_999);
     all_holding(witness_lost(), &beyond).expect(LOST, Fail);
-    // That the ids in between were never given must be told by the witness.
+    // The witness itself must report that the ids in between were not used.
     let silent = witness_lost().edit(|what| {
         if let What::Entries(entries) = what {
             entries.doubtful.clear();
@@ -182,7 +183,7 @@ fn what_a_witness_cannot_know_of_decides_nothing_and_is_told() {
     silent.expect(LOST, Inconclusive);
 }
 
-/// A good run in which the witness never handed over its last entries.
+/// A good run in which the witness never handed over its last batch.
 fn without_the_last_batch() -> History {
     let is_entries = |what: &What| matches!(what, What::Entries(_));
     let batches = History::good().records.iter().filter(|record| is_entries(&record.what)).count();
@@ -216,7 +217,7 @@ fn the_last_id_that_the_witness_tells_decides() {
     told(History::good(), last).expect(LOST, Pass);
     let reason = told(History::good(), last + 1).expect(LOST, Inconclusive);
     assert_eq!(reason, format!("the witness never told what became of the writes {}", last + 1));
-    // Without it the next one may have been given.
+    // Without the last id, the next one may have been used.
     let next = format!("{},{}", held(), last + 1);
     holding("mysql-0", &next, "").expect(LOST, Inconclusive);
     told(holding("mysql-0", &next, ""), last).expect(LOST, Fail);
@@ -232,7 +233,7 @@ fn a_table_that_was_read_before_the_ledger_ended_says_nothing() {
         _ => {}
     });
     assert_snapshot!(early.expect(LOST, Inconclusive), @"mysql-1 was asked for the writes that it holds before the ledger had ended (#1499)");
-    // Who is asked again is judged by that alone.
+    // A pod that is asked again after the end is judged by that answer alone.
     let nothing = row([("ids", "1"), ("duplicates", "")]);
     let again = History::good().told_before(is_table, |what| {
         if let What::Sql(sql) = what {
@@ -264,7 +265,7 @@ fn nothing_written_or_nothing_done_proves_nothing() {
     assert_snapshot!(History::good().without(disrupted).expect(LOST, Inconclusive), @"nothing was disrupted, so nothing was in danger");
 }
 
-/// A run on a cluster where no pod may be disturbed.
+/// A run on a cluster whose pods must not be disturbed.
 fn undisturbed() -> History {
     let disrupted = |what: &What| matches!(what, What::Fault(fault) if fault.act != Act::StopLedger);
     History::good().without(disrupted).edit(|what| {
@@ -284,14 +285,14 @@ fn where_nothing_may_be_disrupted_nothing_is_held_against_the_workload() {
     for check in [LOST, "replication::recovers_within_budget"] {
         assert_eq!(undisturbed().expect(check, Skipped), "nothing was disrupted: pods are left alone");
     }
-    // A write that is lost at rest is lost all the same.
+    // A write that is lost without a disruption is lost all the same.
     let missing = error(1146, "Table 'steadfast.entries' doesn't exist");
     undisturbed().answering("mysql-0", Question::Entries, missing).expect(LOST, Fail);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
-    /// The verdict is what counting one id after the other gives.
+    /// The verdict agrees with counting id by id.
     #[test]
     fn the_verdict_is_that_of_counting(
         outcomes in prop::collection::vec(0_u8..4, 1..12),
@@ -323,12 +324,12 @@ proptest! {
         let rows = SqlAnswer::Rows(vec![row([("ids", &text), ("duplicates", "")])]);
         history = history.answering("mysql-0", Question::Entries, rows);
         let outcome = |id: u64| outcomes.get(id as usize - 1).copied();
-        // An id that nobody told of is missing only below one that somebody did.
+        // A missing id only leaves the account open below the last reported one.
         let last = (1..).zip(&outcomes).filter(|(_, kind)| **kind < 3).map(|(id, _)| id).last().unwrap_or(0);
         let (last, known) = if tells_last { (given, given) } else { (last, if told { given } else { last }) };
         let open = !told && doubtful.iter().any(|id| *id <= last);
         let lost = (1..=outcomes.len() as u64).any(|id| outcome(id) == Some(0) && !ids.contains(&id));
-        // Those that come right after the last one may have been given, unless that one is told.
+        // The ids right after the last reported one may have been used, unless the last id is reported.
         let untold = |id: u64| !tells_last && id > known && (known + 1..=id).all(|id| ids.contains(&id));
         let phantom = ids.iter().any(|id| match outcome(*id) {
             Some(1) => true,
@@ -342,9 +343,10 @@ proptest! {
             () if open || ids.iter().any(|id| untold(*id)) => Verdict::Inconclusive,
             () => Verdict::Pass,
         };
-        // The account alone: that somebody wrote all the while is another matter.
+        // Only the account: whether the ledger wrote all the time is another matter.
         let evidence = history.evidence();
-        let found = judged(&evidence, |case, assessment| Ok(Account::weighed(case, assessment)?.words(case)));
+        let file = CaseFile::of(&evidence).expect("a run");
+        let found = judged(&file, |case, assessment| Ok(Account::weighed(case, assessment)?.words(case)));
         prop_assert_eq!(found.verdict, expected, "{}", found.reason);
     }
 }

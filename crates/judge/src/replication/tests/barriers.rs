@@ -1,4 +1,4 @@
-//! Stories of barriers that prove something, or nothing.
+//! Barriers that prove something, and barriers that prove nothing.
 
 use insta::assert_snapshot;
 
@@ -83,7 +83,7 @@ fn what_a_disruption_was_not_recovered_from_by_is_told() {
     assert_snapshot!(History::good().telling("mysql-1", drained, "gtid_set", "").expect(RECOVERS, Inconclusive), @"drain: drain worker, uncordon worker: nobody saw every replica catch up (#915): the barrier of mysql-1 proves nothing: it waited for no transaction (#922)");
 }
 
-/// A good run in which a question of this kind was asked twice at a moment, and the first answer was another one.
+/// A good run in which a question was asked twice at a checkpoint, with another first answer.
 fn at_first(at: fn(&Checkpoint) -> bool, pod: &str, question: Question, answer: &SqlAnswer) -> History {
     let is = |what: &What| matches!(what, What::Sql(sql) if at(&sql.checkpoint) && sql.pod == pod && sql.question == question);
     History::good().told_before(is, |what| {
@@ -116,7 +116,7 @@ fn every_answer_at_a_moment_counts() {
     at_first(settled, "mysql-1", Question::Entries, &lacking).expect(LOST, Fail);
 }
 
-/// A good run in which a pod's answers to a question come from a pod that is no more, or from another one.
+/// A good run in which a pod's answers to a question have another UID, of an earlier pod or of none.
 fn answered_by(uid: &str, pod: &str, question: Question, at: fn(&Checkpoint) -> bool) -> History {
     History::good().edit(|what| match what {
         What::Sql(sql) if at(&sql.checkpoint) && sql.pod == pod && sql.question == question => sql.uid = uid.into(),
@@ -140,13 +140,13 @@ fn an_answer_of_another_pod_is_none() {
             assert!(reason.contains("mysql-1 was not asked") || check == RECOVERS, "{check} {uid}: {reason}");
         }
     }
-    // Not even where it speaks for the pod.
+    // Not even an answer in favour of the pod.
     let accepted = |history: History| history.answering("mysql-1", Question::TryWrite, SqlAnswer::Rows(Vec::new()));
     accepted(History::good()).expect(REFUSE, Fail);
     accepted(answered_by("another", "mysql-1", Question::TryWrite, |_| true)).expect(REFUSE, Inconclusive);
 }
 
-/// A good run in which a replica has a second channel, for which something is told.
+/// A good run in which a replica has a second channel with this value.
 fn with_channel(column: &str, value: &str) -> History {
     History::good().edit(|what| {
         if let What::Sql(sql) = what
@@ -176,7 +176,7 @@ fn every_channel_runs_and_one_follows_the_first_pod() {
     assert!(reason.starts_with("mysql-1 follows `nowhere`, `nowhere`, not `mysql-0."), "{reason}");
 }
 
-/// What a server of MariaDB has, and what it waited for, which is all one number.
+/// Edits what MariaDB servers have and waited for, given as the last number.
 fn on_mariadb(change: impl Fn(&str, &str, u64) -> Option<String>) -> History {
     History::good().on_mariadb().edit(|what| {
         let What::Sql(sql) = what else { return };
@@ -196,7 +196,7 @@ fn a_former_primary_in_the_binary_log_is_covered_by_the_present_one() {
     let everywhere = on_mariadb(|_, column, last| (column == "gtid_executed").then(|| state(last)));
     for check in [SAME, JOINS] {
         everywhere.expect(check, Pass);
-        // Who was made from a copy of the data has no transaction of it in its own binary log.
+        // A server that was made from a copy of the data has none of its transactions in its own binary log.
         on_mariadb(|pod, column, last| (pod == "mysql-0" && column == "gtid_executed").then(|| state(last)))
             .expect(check, Pass);
     }

@@ -1,4 +1,4 @@
-//! Stories of recovery, of outages and of lag.
+//! Recovery, outages and lag.
 
 use insta::assert_snapshot;
 
@@ -38,7 +38,7 @@ fn an_outage_that_is_longer_than_its_budget_fails() {
     assert_snapshot!(held_to(|budgets| budgets.outage_ms = 2_000).expect(RECOVERS, Fail), @"restart: delete mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#213); unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1: no write was acknowledged for 2.5 s, not within 2.0 s (#244); server-kill: kill the server in mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#297); and 4 more of the kind");
 }
 
-/// The moment after a drain.
+/// The checkpoint after a drain.
 fn drained(checkpoint: &Checkpoint) -> bool {
     *checkpoint == Checkpoint::Recovered { scenario: Scenario::Drain }
 }
@@ -90,7 +90,7 @@ fn a_disruption_that_is_not_proved_leaves_it_open() {
     assert_snapshot!(History::good().without(proof).expect(RECOVERS, Inconclusive), @"that it came to `replace the DNS servers` is not proved, so nothing was recovered from (#1192)");
 }
 
-/// A good run in which the witness has written nothing in a scenario, from its first act on.
+/// A good run in which the witness wrote nothing in a scenario, from its first act on.
 fn unwritten(scenario: Scenario) -> History {
     let history = History::good();
     let begins = history.records.iter().position(
@@ -122,7 +122,7 @@ fn where_nobody_wanted_to_write_no_outage_is_known() {
         let reason = unwritten(scenario).expect("replication::no_acknowledged_write_is_lost", Inconclusive);
         assert!(reason.contains("nobody wanted to write"), "{reason}");
     }
-    // That it was too long before is known all the same.
+    // An outage that was too long before is known all the same.
     let history = held_to(|budgets| budgets.outage_ms = 2_000);
     let half = history.edit(|what| {
         if let What::Entries(entries) = what {
@@ -145,8 +145,8 @@ fn budgets_that_no_clock_can_count_are_met() {
     }
 }
 
-/// A run in which nothing is disrupted and each replica is looked at two hundred times, ten times a second. What each look
-/// at the second pod finds is told by its number.
+/// A run without disruptions and with two hundred lag samples of each replica, ten a second. `found` gives the samples
+/// of the first replica by number.
 fn looked_at(found: impl Fn(u64) -> Option<u64>) -> History {
     let mut history = History::of(3);
     history.pod_names().iter().for_each(|pod| history.starts(pod));
@@ -172,13 +172,13 @@ fn a_look_without_an_answer_is_late() {
     assert_snapshot!(silent(|index| index <= 20).expect(LAG, Inconclusive), @"of 200 looks at mysql-1 at rest 20 had no answer and 0 were late");
     silent(|index| index <= 3).expect(LAG, Inconclusive);
     assert_snapshot!(silent(|index| index <= 2).expect(LAG, Pass), @"behind at rest: mysql-1 by 2.0 ms in half of 198 looks, 2.0 ms in 99 of 100, 2.0 ms at most; 2 more had no answer; mysql-2 by 0.0 ms in half of 200 looks, 0.0 ms in 99 of 100, 0.0 ms at most");
-    // Nobody knows whether one that never answers would let the witness look.
+    // A replica that never answers may not let the witness in at all.
     silent(|_| true).expect(LAG, Inconclusive);
-    // Late ones and those without an answer count together.
+    // Late samples and unanswered ones count together.
     let late = |index| if index <= 2 { None } else { Some(if index == 3 { 2_000_000 } else { 2_000 }) };
     looked_at(late).expect(LAG, Inconclusive);
     looked_at(|index| Some(if index <= 3 { 2_000_000 } else { 2_000 })).expect(LAG, Fail);
-    // Too few that were answered decide nothing, unless the others do.
+    // Too few answered samples decide nothing, but the unanswered ones do.
     looked_at(|index| (index > 190).then_some(2_000)).expect(LAG, Fail);
 }
 
@@ -199,7 +199,7 @@ fn a_look_at_a_pod_that_is_not_ready_blames_nobody() {
     not_seen.expect(LAG, Inconclusive);
 }
 
-/// A good run in which each look at a replica finds something else.
+/// A good run with other lag samples of a replica.
 fn looking(pod: &str, mut behind: impl FnMut(u64) -> Option<u64>) -> History {
     History::good().edit(|what| {
         if let What::Entries(entries) = what {
@@ -217,7 +217,7 @@ fn a_replica_that_stays_behind_fails() {
 
 #[test]
 fn looks_while_something_is_disrupted_do_not_count() {
-    // The witness's clock is five seconds ahead, and the last disruption is long over in the end.
+    // The witness's clock is five seconds ahead, and the last disruption is long over at the end.
     let rest_us = History::good().records.iter().rev().find_map(|record| match &record.what {
         What::Fault(fault) if fault.act == Act::StopLedger => Some(record.at_us - 14_000_000 + 5_000_000),
         _ => None,

@@ -1,4 +1,4 @@
-//! Stories of replicas that come back, that come anew, and that hold other data.
+//! Replicas that come back, that are new, and that have other data.
 
 use insta::assert_snapshot;
 
@@ -54,7 +54,7 @@ fn a_replica_that_does_not_go_on_by_itself_fails() {
     assert_snapshot!(off.clone().expect(BACK, Fail), @"the IO thread of the new mysql-1 is `No` (#202)");
     assert_snapshot!(off.telling("mysql-1", back, "reached", "0").expect(BACK, Fail), @"mysql-1 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-12` after the deletion of mysql-1 (#201)");
     History::good().telling("mysql-1", back, "Replica_SQL_Running", "No").expect(BACK, Fail);
-    // A thread that stands still is graver than one that is about to connect.
+    // A stopped thread is graver than a connecting one.
     let both = History::good().telling("mysql-1", back, "Replica_IO_Running", "Connecting");
     let reason = both.telling("mysql-1", back, "Replica_SQL_Running", "No").expect(BACK, Fail);
     assert!(reason.contains("the SQL thread of the new mysql-1 is `No`"), "{reason}");
@@ -156,8 +156,8 @@ fn data_that_differ_although_the_transactions_agree_fail_whenever_they_are_compa
     History::good().without(|what| matches!(what, What::Sql(sql) if recovered(&sql.checkpoint))).expect(SAME, Pass);
 }
 
-/// A good run in which the primary goes on while it is compared with its replicas, which wait for so many transactions and
-/// have two more in the end.
+/// A good run in which the primary continues to write while its replicas are compared with it: these wait for `awaited`
+/// transactions and have two more at the end.
 fn written_to_meanwhile(at: fn(&Checkpoint) -> bool, awaited: u64) -> History {
     let set = |last: u64| format!("{UUID}0:1-{last}");
     let primary = History::good().telling("mysql-0", at, "gtid_executed", &set(awaited + 1));
@@ -170,13 +170,13 @@ fn written_to_meanwhile(at: fn(&Checkpoint) -> bool, awaited: u64) -> History {
 #[test]
 fn what_is_written_meanwhile_is_neither_missing_nor_errant() {
     written_to_meanwhile(recovered, 16).expect(SAME, Pass);
-    // What the primary never came to have is errant, and what was waited for is missing.
+    // A transaction that the primary never had is errant, and one that was waited for is missing.
     let has = |set: &str| written_to_meanwhile(recovered, 16).telling("mysql-1", recovered, "gtid_executed", set);
     let reason = has(&format!("{UUID}0:1-18,{UUID}1:1")).expect(SAME, Fail);
     assert!(reason.contains(&format!("mysql-1 has {UUID}1:1, which mysql-0 has not")), "{reason}");
     let reason = has(&format!("{UUID}0:1-15")).expect(SAME, Fail);
     assert!(reason.contains(&format!("mysql-1 misses {UUID}0:16 of mysql-0")), "{reason}");
-    // In the end nobody is to write.
+    // At the end nobody should write.
     let reason = written_to_meanwhile(settled, 26).expect(SAME, Inconclusive);
     assert!(reason.contains("mysql-0 was written to"), "{reason}");
     let joining = History::good().telling("mysql-3", joined, "gtid_set", &format!("{UUID}0:1-19"));

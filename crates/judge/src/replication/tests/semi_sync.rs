@@ -1,4 +1,4 @@
-//! Stories of commits that wait for a replica, or do not.
+//! Commits that wait for a replica, and commits that do not.
 
 use std::ops::RangeInclusive;
 
@@ -12,8 +12,8 @@ use crate::{
 
 const WAIT: &str = "replication::commits_wait_for_a_replica";
 
-/// A run in which the witness has two hundred writes acknowledged, one each millisecond from the first on. The DNS servers
-/// are replaced at 101 ms, and that is over with its scenario at 200 ms. These writes are told of as given.
+/// A run with two hundred acknowledged writes, one each millisecond from the first on. The DNS servers are replaced at
+/// 101 ms, and the scenario ends at 200 ms. Among the writes, these have `told` as their semi-synchronous state.
 fn with_semi_sync_of(ids: RangeInclusive<u64>, told: Option<bool>) -> History {
     let mut history = History::of(3).with_semi_sync();
     history.step(Scenario::DnsReplace, Phase::Begin);

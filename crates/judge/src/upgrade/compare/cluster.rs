@@ -1,4 +1,4 @@
-//! What a step explains of the nodes, the cluster's DNS and its control plane.
+//! What a step explains about the nodes, the cluster's DNS and its control plane.
 
 use super::{
     super::{super::dns::lost_of_zone, difference::Difference},
@@ -9,7 +9,7 @@ use crate::evidence::{ComponentSummary, State};
 impl Rules<'_> {
     pub(super) fn node(&self, it: &Difference) -> Ruling {
         match it.field.as_str() {
-            // Who offers clusters may replace a node by another one, which bears another name, or not.
+            // A provider may replace a node by another one, with or without a new name.
             "" | "uid" => allowed_if(self.is_unseen()),
             "kubelet" => allowed_if(self.was_upgraded(&it.object)),
             "ready" => allowed_if(it.after == true),
@@ -36,12 +36,12 @@ impl Rules<'_> {
         let node = it.object.rsplit('/').next().unwrap_or_default();
         let (Some(before), Some(after)) = (before, after) else { return self.moved_component(it, before, after) };
         match it.field.as_str() {
-            // A new kubelet makes the pods of its manifests anew.
+            // A new kubelet recreates the static pods of its manifests.
             "uid" if after.restarts > RESTARTS => wrong(STAYS_DOWN),
             "uid" => allowed_if(self.was_upgraded(node)),
             "image" => allowed_if(self.was_upgraded(node) && !self.is_node_step()),
             "ready" => allowed_if(after.ready),
-            // What a pod's predecessor had counts for nothing.
+            // The restarts of an earlier pod do not count.
             "restarts" if before.uid != after.uid => Class::Allowed.into(),
             "restarts" if after.restarts > most_restarts(before, after) => wrong(STAYS_DOWN),
             "restarts" => Class::Allowed.into(),
@@ -49,7 +49,7 @@ impl Rules<'_> {
         }
     }
 
-    /// A control plane may be moved to other nodes where nobody watches; none of its components may be missing then.
+    /// A control plane may move to other nodes if nobody watches, but must keep all its components.
     fn moved_component(
         &self,
         it: &Difference,
@@ -61,14 +61,14 @@ impl Rules<'_> {
         };
         match (before, after) {
             (Some(gone), None) => allowed_if(self.is_unseen() && there(self.after, gone)),
-            // A new version may have a component that the old one had not.
+            // A new version may have a new component.
             (None, Some(new)) if !there(self.before, new) => allowed_if(!self.is_node_step()),
             _ => allowed_if(self.is_unseen() && !it.after.is_null()),
         }
     }
 }
 
-/// How often a component may have been started again in all: once more where its container is another one.
+/// The highest allowed restart count: one more if the container has another image.
 fn most_restarts(before: &ComponentSummary, after: &ComponentSummary) -> i64 {
     before.restarts + RESTARTS + i64::from(before.image != after.image)
 }

@@ -1,4 +1,4 @@
-//! What a step explains of what the servers say of themselves.
+//! What a step explains about the servers' own reports.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ impl<'a> Rules<'a> {
         let (Some(before), Some(after)) = (server(self.before), server(self.after)) else {
             return Ruling(Class::Open, Some("nobody read what it says of itself".to_owned()));
         };
-        // Trouble is a defect of the state that has it, and leaves empty what it kept from being read.
+        // Trouble is a defect of the state itself, and the values that it kept from being read are empty.
         let unread = |trouble: &Option<String>, value: &Value| trouble.is_some() && is_empty(value);
         if it.field == "trouble" || unread(&before.trouble, &it.before) || unread(&after.trouble, &it.after) {
             return Class::Allowed.into();
@@ -27,8 +27,8 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Between the states nobody writes to the harness's tables. Who else writes to others while nobody watches is not
-    /// known.
+    /// Judges a change of a table. Nobody writes to the harness's tables between states. Others may write to other
+    /// tables while nobody watches.
     fn table(&self, it: &Difference) -> Ruling {
         let name = it.field.strip_prefix("tables/").unwrap_or(&it.field).trim_matches('`');
         let own = name.strip_prefix(SCHEMA).is_some_and(|rest| rest.starts_with(['.', '`']));
@@ -40,7 +40,7 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// That a server has all transactions that it had, and none that a source wrote which was no source of any.
+/// Checks that a server still has all its transactions, and none from a server that was no source before.
 fn transactions(before: &str, after: &str) -> Ruling {
     let (before, after) = match (executed(before), executed(after)) {
         (Ok(before), Ok(after)) => (before, after),

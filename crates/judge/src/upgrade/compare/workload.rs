@@ -1,4 +1,4 @@
-//! What a step explains of the set, its pods and their endpoints.
+//! What a step explains about the set, its pods and their endpoints.
 
 use serde_json::Value;
 
@@ -12,10 +12,10 @@ impl<'a> Rules<'a> {
         let set = &self.after.set;
         match it.field.as_str() {
             "observed_generation" => allowed_if(set.observed_generation == set.generation),
-            // Available is who has been Ready for long enough, and that may not have passed yet.
+            // A pod is available once it has been Ready for minReadySeconds, which may not have passed yet.
             "available" if self.subject.min_ready_seconds > 0 => Class::Allowed.into(),
             "ready" | "available" => allowed_if(it.after == set.replicas),
-            // A pod that is created now may be the first one of an update that waits for it.
+            // A pod that is created now may be the first one of a pending update.
             "updated" => allowed_if(set.updated > self.before.set.updated && !self.is_control_plane_step()),
             _ => Class::Wrong.into(),
         }
@@ -28,7 +28,7 @@ impl<'a> Rules<'a> {
         if before.uid != after.uid && self.may_move(before) {
             return self.moved_pod(it, before, after);
         }
-        // A pod's addresses stay: what older versions did not write down is no difference.
+        // A pod keeps its addresses. Older versions did not record the second one.
         if it.field == "other_address" && it.before.is_null() {
             return Class::Allowed.into();
         }
@@ -39,7 +39,7 @@ impl<'a> Rules<'a> {
         Class::Wrong.into()
     }
 
-    /// Whether the step takes a pod away.
+    /// Whether the step deletes a pod.
     fn may_move(&self, pod: &PodSummary) -> bool {
         match &self.after.stage {
             Stage::Node { node } => pod.node.as_ref() == Some(node),
@@ -48,7 +48,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// What a pod of the same name may have that its predecessor had not.
+    /// Judges how a pod may differ from its predecessor of the same name.
     fn moved_pod(&self, it: &Difference, before: &PodSummary, after: &PodSummary) -> Ruling {
         let expected = self.revision_of_new(&it.object);
         let remade = before.revision != after.revision && after.revision == expected;
@@ -68,7 +68,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// The revision that the set's controller makes a pod from now
+    /// The revision from which the set's controller would create a pod now
     /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#partitions>).
     fn revision_of_new(&self, pod: &str) -> &'a str {
         let set = &self.before.set;
@@ -76,8 +76,8 @@ impl<'a> Rules<'a> {
         if held && !self.subject.on_delete { &set.current_revision } else { &set.update_revision }
     }
 
-    /// Pods that the step was to take away and that are the same ones. A disruption budget may have kept one, or
-    /// nobody drained the node.
+    /// Pods that the step should have deleted and that stayed. A PodDisruptionBudget may have kept one, or nobody
+    /// drained the node.
     pub(super) fn unmoved(&self) -> impl Iterator<Item = Classed> + use<'_, 'a> {
         let on_node = |pod: &&PodSummary| self.is_node_step() && self.may_move(pod);
         let same = |before: &PodSummary| pod(self.after, &before.name).is_some_and(|after| after.uid == before.uid);
@@ -106,7 +106,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Kubernetes means to do without the object some day (<https://kubernetes.io/blog/2025/04/24/endpoints-deprecation/>).
+    /// Kubernetes deprecates the Endpoints object (<https://kubernetes.io/blog/2025/04/24/endpoints-deprecation/>).
     pub(super) fn legacy(&self, it: &Difference) -> Ruling {
         match it.field.as_str() {
             "" => allowed_if(!self.is_node_step()),
@@ -119,7 +119,7 @@ impl<'a> Rules<'a> {
         self.before.pods.iter().all(|pod| pod.ready)
     }
 
-    /// Whether a pod was made from another revision, as it was to be.
+    /// Whether a pod was correctly recreated from another revision.
     pub(super) fn was_remade(&self, name: &str) -> bool {
         let (before, after) = (pod(self.before, name), pod(self.after, name));
         let remade = |before: &PodSummary, after: &PodSummary| {
@@ -129,8 +129,8 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// Whether a label is one that the cluster itself gives to pods: a new version may have more of them, and those of the
-/// place follow the node (<https://kubernetes.io/docs/reference/labels-annotations-taints/>).
+/// Whether the cluster itself sets this label on pods: a new version may add some, and topology labels follow the node
+/// (<https://kubernetes.io/docs/reference/labels-annotations-taints/>).
 fn is_clusters_own(it: &Difference) -> bool {
     let label = it.field.strip_prefix("labels/").unwrap_or_default();
     let domain = label.split_once('/').map_or("", |(domain, _)| domain);

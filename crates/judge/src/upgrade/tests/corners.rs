@@ -1,4 +1,4 @@
-//! What steps explain, at the edges of the rules.
+//! Edge cases of the rules.
 
 use super::super::{
     compare::{Class, compare},
@@ -29,11 +29,11 @@ fn a_component_may_be_started_again_once() {
     let manager = |restarts: i64| move |state: &mut State| state.control_plane[2].restarts = restarts;
     found(&upgraded(AFTER_CONTROL_PLANE, manager(1)), Pass);
     found(&upgraded(AFTER_CONTROL_PLANE, manager(2)), Fail);
-    // What it had been before counts as long as its pod is the same one.
+    // Earlier restarts count as long as the pod is the same one.
     found(&upgraded(AFTER_WORKER, manager(1)), Pass);
     found(&upgraded(AFTER_WORKER, manager(2)), Fail);
     let worn = |restarts: i64| upgraded(0, manager(5)).with_states(AFTER_WORKER, manager(restarts));
-    // The new pod of the control plane's step would have to begin anew.
+    // The new pod of the control plane's step begins with no restarts.
     found(&worn(6), Fail);
     let worn = |restarts| upgraded(AFTER_CONTROL_PLANE, manager(1)).with_states(AFTER_WORKER, manager(restarts));
     found(&worn(2), Pass);
@@ -67,7 +67,7 @@ fn a_server_that_does_not_answer_is_told_from_a_probe_that_broke() {
     found(&upgraded(AFTER_CONTROL_PLANE, trouble("answered error 1045: Access denied")), Fail);
     found(&upgraded(AFTER_CONTROL_PLANE, trouble("could not be reached: timed out")), Fail);
     found(&upgraded(AFTER_CONTROL_PLANE, trouble("gave no usable answer: port-forward closed")), Inconclusive);
-    // One that was so before says nothing of the upgrade.
+    // Trouble that was there before says nothing about the upgrade.
     found(&upgraded(0, trouble("could not be reached: timed out")), Inconclusive);
     found(&upgraded(AFTER_CONTROL_PLANE, |state| drop(state.servers.pop())), Inconclusive);
 }
@@ -185,7 +185,7 @@ fn pods_of_a_set_that_is_updated_by_hand_come_back_with_the_update() {
     after.pods[0].containers[0].image = "mysql:9.7".into();
     (after.servers[0].version, after.set.updated) = ("9.7.4".into(), 4);
     assert_eq!(wrong(&after, &on_delete), 0);
-    // A pod of the revision of before has its image.
+    // A pod of the old revision must have its image.
     after.pods[2].containers[0].image = "mysql:9.7".into();
     assert_eq!(wrong(&after, &on_delete), 1);
     after.pods[0].revision = "rev-3".into();

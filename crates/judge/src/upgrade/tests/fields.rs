@@ -1,4 +1,4 @@
-//! Every field of a state, changed once: none is forgotten.
+//! Changes every field of a state once: none is forgotten.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::{
     history::{History, subject},
 };
 
-/// The ways to all values of a state that are no objects or lists of them.
+/// The paths to all values of a state that are neither objects nor lists of objects.
 fn leaves(value: &Value, way: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
@@ -30,7 +30,7 @@ fn leaves(value: &Value, way: &str, found: &mut Vec<String>) {
 
 fn altered(way: &str, value: &Value) -> Value {
     match value {
-        // Without it nobody serves the zone; more may be in it.
+        // Without a Corefile no server serves the zone; an extended one would be allowed.
         Value::String(_) if way == "/dns/corefile" => json!(""),
         Value::Null => json!("something"),
         Value::Bool(known) => json!(!known),
@@ -43,7 +43,7 @@ fn altered(way: &str, value: &Value) -> Value {
     }
 }
 
-/// What is noticed once a value was changed, in words.
+/// What is reported after a value was changed, in words.
 fn noticed_with(way: &str, stage: Stage) -> Vec<String> {
     let (before, after) = unchanged(stage);
     let mut value = serde_json::to_value(&after).expect("a value");
@@ -74,7 +74,7 @@ fn any_single_change_is_noticed() {
         let wrong = noticed_with(way, control_plane("control-plane"));
         assert_eq!(wrong.is_empty(), of_the_control_plane(way), "{way}: {wrong:?}");
         noticed.extend(wrong);
-        // With the second worker nothing of the first one's pods may change, nor anything of the cluster.
+        // The step of the second worker must not change the first one's pods, nor the cluster.
         let allowed = way == "/nodes/2/kubelet" || way.starts_with("/pods/1/");
         let wrong = noticed_with(way, node("worker2"));
         assert!(allowed || !wrong.is_empty(), "{way}");
@@ -101,7 +101,7 @@ fn the_whole_of_each_list_is_noticed() {
                 found.iter().any(|it| it.class != Class::Allowed)
             };
             assert!(notices(&before, &less), "{name} without its item {place}");
-            // A control plane may have a component more.
+            // A control plane may get a new component.
             assert!(name == "control_plane" || notices(&State { stage: Stage::Nothing, ..less }, &after), "{name}");
         }
     }

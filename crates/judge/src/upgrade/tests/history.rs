@@ -1,4 +1,4 @@
-//! What the watch history tells of the upgrade of nodes.
+//! What the watch history shows of the upgrade of nodes.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -10,13 +10,13 @@ use crate::{
     history::History,
 };
 
-/// An upgrade in which more happens just before a node is given its new kubelet.
+/// An upgrade with additional events just before a node gets its new kubelet.
 fn before_the_kubelet_of(node: &str, happens: impl FnOnce(&mut History)) -> History {
     let is_upgrade = |what: &What| matches!(what, What::Fault(it) if matches!(&it.act, Act::UpgradeNode { node: other, .. } if other == node));
     History::upgraded().preceded(is_upgrade, happens)
 }
 
-/// The history in which the first pod called mysql-0 is still there when it was first told to be gone.
+/// Makes the first deletion event of the first pod mysql-0 a modification, so that the pod still exists.
 fn first_pod_stays(history: History) -> History {
     let mut stayed = false;
     let stays = history.edit(|what| {
@@ -32,7 +32,7 @@ fn first_pod_stays(history: History) -> History {
     stays
 }
 
-/// A pod's event at a time when the pods' own story goes on without it.
+/// A pod's event, independent of the pods of the history.
 fn told(history: &mut History, pod: &str, uid: &str, event: EventType, ready: bool, going: bool) -> u64 {
     let mut object = json!({
         "metadata": {"name": pod, "uid": uid},
@@ -46,16 +46,16 @@ fn told(history: &mut History, pod: &str, uid: &str, event: EventType, ready: bo
 
 #[test]
 fn pods_that_are_bound_to_the_node_go_one_after_the_other() {
-    // Both pods of the first worker are away until it is back, and that is as it must be.
+    // Both pods of the first worker are away until it is back, which is allowed.
     History::upgraded().expect(MOVES, Pass);
-    // The second one is told to go while the first one is still there.
+    // The second pod begins to terminate while the first one still exists.
     let both = first_pod_stays(History::upgraded());
     assert_snapshot!(both.expect(MOVES, Fail), @"mysql-2 was told to go before mysql-0 was gone, during the upgrade of the node worker (#176)");
 }
 
 #[test]
 fn pods_that_are_bound_to_no_node_must_not_be_away_together() {
-    // The pods of the first worker found another node, so nothing kept the drain from waiting.
+    // The pods of the first worker moved to another node, so the drain could have waited for each.
     let elsewhere = History::upgraded().with_states(AFTER_WORKER, |state| {
         for pod in [0, 2] {
             state.pods[pod].node = Some("worker2".into());
@@ -101,7 +101,7 @@ fn a_pod_on_another_node_must_not_be_away_meanwhile() {
         told(history, "mysql-2", "2.2", EventType::Modified, true, false);
     });
     assert_snapshot!(flips.expect(MOVES, Fail), @"mysql-1, mysql-2 were away at the same time during the upgrade of the node worker2 (#200)");
-    // Before the drain it is none of the drain's doing; and one that was away before counts no more.
+    // An event before the drain is not the drain's fault, and a pod that was away before does not count.
     let is_drain = |what: &What| matches!(what, What::Fault(it) if it.act == Act::Drain { node: "worker2".into() });
     let before = History::upgraded().preceded(is_drain, |history| {
         told(history, "mysql-2", "2.2", EventType::Modified, false, false);
@@ -156,11 +156,11 @@ fn a_pod_that_stayed_on_a_drained_node_leaves_it_open() {
     let history = History::upgraded().with_states(AFTER_WORKER2, stayed);
     let reason = history.expect(MOVES, Inconclusive);
     assert!(reason.contains("its node was to be drained, and it stayed"), "{reason}");
-    // That its containers were started again meanwhile is held against the upgrade all the same.
+    // A restart of its containers meanwhile still counts against the upgrade.
     history.with_states(AFTER_WORKER2, |state| state.pods[1].containers[0].restarts = 1).expect(MOVES, Fail);
 }
 
-/// An upgrade that came to no state after a drain, because this was awaited in vain.
+/// An upgrade without a state after a drain, because this wait was not met.
 fn stuck(outcome: WaitOutcome, last_seen: &str) -> History {
     let mut history = History::upgraded();
     let is_last = |what: &What| matches!(what, What::Snapshot(it) if it.of == SnapshotOf::State && it.value["stage"]["node"] == "worker2");
@@ -200,7 +200,7 @@ fn an_upgrade_without_a_node_leaves_it_open() {
     });
     nodes_alone.expect(UNTOUCHED, Inconclusive);
     nodes_alone.expect(EQUAL, Inconclusive);
-    // The API server's version may not change with a node.
+    // The API server's version must not change with a node.
     let late = History::upgraded().with_states(1, |state| {
         if matches!(state.stage, Stage::ControlPlane { .. }) {
             state.kubernetes = "v1.36.3".into();

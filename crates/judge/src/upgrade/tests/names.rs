@@ -1,4 +1,4 @@
-//! What DNS answers before and after.
+//! DNS answers before and after.
 
 use insta::assert_snapshot;
 
@@ -9,7 +9,7 @@ use crate::{
     history::History,
 };
 
-/// An upgrade with other answers in the states from this one on.
+/// An upgrade with edited answers in the states from this one on.
 fn answering(from: usize, wanted: impl Fn(&NameAnswer) -> bool, change: impl Fn(&mut NameAnswer)) -> History {
     History::upgraded().with_states(from, |state| {
         state.answers.iter_mut().filter(|answer| wanted(answer)).for_each(&change);

@@ -1,6 +1,6 @@
-//! The regressions of Kubernetes, CoreDNS and kubeadm that an upgrade has brought to people, each as the states, the
-//! history or the verdicts that it would leave, and the check that must fail by it. Numbers are those of issues and pull
-//! requests of <https://github.com/kubernetes/kubernetes>, unless another repository is named.
+//! Real regressions of Kubernetes, CoreDNS and kubeadm in upgrades. Each is given as the states, the history or the
+//! verdicts that it would leave, with the check that must fail. Numbers are those of issues and pull requests of
+//! <https://github.com/kubernetes/kubernetes>, unless another repository is named.
 
 use serde_json::json;
 
@@ -16,13 +16,13 @@ use crate::{
 /// A regression.
 struct Regression {
     row: u8,
-    /// The versions that had it, or between which it struck.
+    /// The affected versions, or the versions of the upgrade.
     versions: &'static str,
-    /// Where it is told of.
+    /// The issue.
     issue: &'static str,
     /// The check that must fail.
     check: &'static str,
-    /// What it would leave.
+    /// The evidence that it would leave.
     evidence: fn() -> History,
 }
 
@@ -36,7 +36,7 @@ const fn row(
     Regression { row, versions, issue, check, evidence }
 }
 
-/// In the order of the list that they were gathered in.
+/// In the order of the list in which they were collected.
 static REGRESSIONS: [Regression; 24] = [
     row(1, "1.33 to 1.34.0", "#134773", UNTOUCHED, every_set_is_rolled_anew),
     row(2, "1.35.0 to 1.35.3", "#137409", CONFORMS, || conforms_not("ordering::stuck_rollout_recovers")),
@@ -107,7 +107,7 @@ fn conforms_not(id: &str) -> History {
     History::upgraded().with_verdict(id, "fail", "as the issue says")
 }
 
-/// The new controller takes the template for another one, because `creationTimestamp: null` is not in it any more.
+/// The new controller sees another template, because `creationTimestamp: null` is no longer in it.
 fn every_set_is_rolled_anew() -> History {
     controlled(|state| {
         let mut data = state.revisions[0].data.clone();
@@ -119,7 +119,7 @@ fn every_set_is_rolled_anew() -> History {
     })
 }
 
-/// A pod that ended with its node is never made anew.
+/// A pod that ended with its node is never recreated.
 fn ended(phase: &'static str) -> History {
     drained(move |state| {
         let pod = &mut state.pods[2];
@@ -129,7 +129,7 @@ fn ended(phase: &'static str) -> History {
     })
 }
 
-/// A pod that the partition holds back comes back with the new template.
+/// A pod below the partition comes back with the new template.
 fn below_the_partition() -> History {
     let held = |state: &mut State| {
         state.set.partition = 1;
@@ -156,7 +156,7 @@ fn controller_manager_crashes() -> History {
     })
 }
 
-/// Of an evicted pod one successor after the other is made, each evicted again.
+/// An evicted pod gets one successor after the other, each evicted again.
 fn recreated_again_and_again() -> History {
     let is_upgrade = |what: &What| matches!(what, What::Fault(it) if it.act == Act::UpgradeNode { node: "worker".into(), to: "v1.37.2".into() });
     History::upgraded().preceded(is_upgrade, |history| {
@@ -171,7 +171,7 @@ fn recreated_again_and_again() -> History {
     })
 }
 
-/// The names of pods that nobody recreated are gone.
+/// The names of pods that were not recreated no longer exist.
 fn pod_names_answer(rcode: &'static str) -> History {
     controlled(move |state| {
         let of_pods = |name: &str| name.starts_with("mysql-1.");
@@ -182,7 +182,7 @@ fn pod_names_answer(rcode: &'static str) -> History {
     })
 }
 
-/// The new kubelet has another hash for a container that did not change.
+/// The new kubelet computes another hash for an unchanged container.
 fn containers_restart_where_nobody_drained() -> History {
     let before = History::around_an_upgrade().states().remove(0);
     not_seen(move |state| {
@@ -202,7 +202,7 @@ fn containers_restart_with_the_control_plane() -> History {
     })
 }
 
-/// One controller has a pod as not ready, the other one as ready, and both stay with it.
+/// One controller has a pod as not ready, the other one as ready, permanently.
 fn endpoints_disagree() -> History {
     controlled(|state| {
         let address = state.pods[1].address.clone().expect("an address");
@@ -212,7 +212,7 @@ fn endpoints_disagree() -> History {
     })
 }
 
-/// An address that is not ready in an Endpoints object which somebody wrote is ready in its mirror.
+/// An address that is not ready in a hand-written Endpoints object is ready in the mirrored slice.
 fn mirrored_as_ready() -> History {
     controlled(|state| {
         let written = "10.9.9.9".to_owned();
@@ -223,7 +223,7 @@ fn mirrored_as_ready() -> History {
     })
 }
 
-/// The headless Service has no names of pods any more: SRV has those of addresses.
+/// The headless Service no longer has names for pods: SRV records have names derived from addresses.
 fn no_host_names() -> History {
     controlled(|state| {
         for answer in &mut state.answers {
@@ -257,7 +257,7 @@ fn pointers_changed() -> History {
     })
 }
 
-/// A pod's volume is there without its subPath: the server finds no data.
+/// A pod's volume is mounted without its subPath: the server finds no data.
 fn sub_path_is_not_mounted() -> History {
     drained(|state| {
         state.servers[0].tables.remove("shop.orders");
@@ -265,7 +265,7 @@ fn sub_path_is_not_mounted() -> History {
     })
 }
 
-/// The volume is gone beneath a server that runs.
+/// The volume of a running server is unmounted.
 fn volume_is_unmounted() -> History {
     controlled(|state| {
         let server = &mut state.servers[0];
@@ -282,7 +282,7 @@ fn stuck_creating() -> History {
     })
 }
 
-/// Another revision than the set's own is taken for a pod that is made anew.
+/// A pod is recreated from another revision than the set's.
 fn wrong_revision() -> History {
     drained(|state| {
         state.pods[0].revision = "rev-0".into();
@@ -290,7 +290,7 @@ fn wrong_revision() -> History {
     })
 }
 
-/// A claim that is to stay gets an owner, with which it would go.
+/// A claim that must be kept gets an owner, with which it would be deleted.
 fn owners_are_stamped() -> History {
     controlled(|state| {
         let owner =
@@ -299,7 +299,7 @@ fn owners_are_stamped() -> History {
     })
 }
 
-/// A kubelet that starts says of its pods that they are not Ready, and then that they are.
+/// A starting kubelet reports its pods as not Ready, and then as Ready.
 fn ready_flips() -> History {
     controlled(|state| state.pods[1].ready_since = Some("when the kubelet had started".into()))
 }

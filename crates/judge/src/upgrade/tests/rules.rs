@@ -1,4 +1,4 @@
-//! What each rule says of one difference, both ways.
+//! What each rule says about one difference, right and wrong.
 
 use super::super::compare::{
     Class::{self, Allowed, Open, Wrong},
@@ -10,7 +10,7 @@ use crate::{
     history::subject,
 };
 
-/// What the rules say of the difference at a place, such as `pods mysql-0 phase`; none where nothing differs there.
+/// The class of the difference at a place, such as `pods mysql-0 phase`; `None` without a difference there.
 fn ruled(stage: Stage, place: &str, before: impl Fn(&mut State), after: impl Fn(&mut State)) -> Option<Class> {
     let (mut old, mut new) = unchanged(stage);
     before(&mut old);
@@ -138,7 +138,7 @@ fn a_pod_that_was_moved_must_run_and_be_ready() {
     assert_eq!(ruled(node("worker"), "pods mysql-0 phase", as_it_was, after(pending)), Some(Wrong));
     assert_eq!(ruled(node("worker"), "pods mysql-0 ready", unready, moved), Some(Allowed));
     assert_eq!(ruled(node("worker"), "pods mysql-0 ready", as_it_was, after(unready)), Some(Wrong));
-    // Its server must be of the version that it was of.
+    // Its server must keep its version.
     let newer = after(|state| state.servers[0].version = "9.7.0".into());
     assert_eq!(ruled(node("worker"), "servers mysql-0 version", as_it_was, newer), Some(Wrong));
 }

@@ -1,4 +1,4 @@
-//! What proves nothing is no pass.
+//! Evidence that proves nothing is no pass.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::{
     history::{History, six},
 };
 
-/// An upgrade with these conclusions on the upgraded cluster.
+/// An upgrade with these verdicts on the upgraded cluster.
 fn concluding(conclusions: &[Conformed]) -> History {
     History::upgraded().edit(|what| match what {
         What::Snapshot(snapshot) if snapshot.of == SnapshotOf::Conformance => snapshot.value = json!(conclusions),
@@ -35,7 +35,7 @@ fn every_check_must_have_concluded_something() {
     }
     let twice: Vec<Conformed> = all().map(|_| conclusion(CATALOGUE[0].id, "pass")).collect();
     concluding(&twice).expect(CONFORMS, Inconclusive);
-    // A later version may know more.
+    // A later version may have more checks.
     let more: Vec<Conformed> = all().chain([conclusion("ordering::something_new", "pass")]).collect();
     concluding(&more).expect(CONFORMS, Pass);
 }
@@ -78,7 +78,7 @@ fn a_ready_pod_without_a_name_is_wrong_before_and_after() {
         History::upgraded().with_states(AFTER_CONTROL_PLANE, nothing(wanted)).expect(MATRIX, Fail);
     }
     assert_snapshot!(History::upgraded().with_states(0, nothing(wanted[1])).expect(MATRIX, Inconclusive), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local is NXDOMAIN without a record before the upgrade, and must have mysql-1 (#146)");
-    // What the upgrade mends is no fault of its.
+    // An answer that the upgrade corrects does not count against it.
     let first = History::upgraded().states().remove(0);
     let mended = History::upgraded().with_states(0, move |state| {
         if state.stage == Stage::Nothing {
@@ -224,7 +224,7 @@ fn other_things_may_be_done_to_a_cluster_that_nobody_watched() {
     same.expect(UNTOUCHED, Skipped);
 }
 
-/// The same state in a dual-stack cluster, with the second family's addresses first or last.
+/// The same state in a dual-stack cluster, with the IPv6 addresses first or last.
 fn dual(six_first: bool) -> impl Fn(&mut State) {
     move |state: &mut State| {
         let families = if six_first { ["IPv6", "IPv4"] } else { ["IPv4", "IPv6"] };

@@ -78,7 +78,7 @@ fn a_shell_is_told_by_its_option() {
 }
 
 proptest! {
-    /// No text makes it panic or run for ever.
+    /// No text makes the parser panic or loop for ever.
     #[test]
     fn any_text_is_read_to_its_end(text in "[a-z '\"`$()<>&|;#\\\\\n]{0,60}") {
         parse(&text);

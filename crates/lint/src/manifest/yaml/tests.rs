@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What the places of a text show, each behind its line and pointer.
+/// The text at each place, with its line, column and pointer.
 fn shown(text: &str) -> String {
     let mut lines = Vec::new();
     for document in objects("a.yaml", text, Dialect::Kubectl).expect("YAML") {

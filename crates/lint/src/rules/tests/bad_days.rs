@@ -1,4 +1,4 @@
-//! The rules on days on which something goes, and on what is written into the manifests by mistake.
+//! The rules about bad days, and about mistakes in writing manifests.
 
 use insta::assert_snapshot;
 
@@ -8,7 +8,7 @@ const SPREAD: &str = "      topologySpreadConstraints: [{maxSkew: 1, topologyKey
                       whenUnsatisfiable: DoNotSchedule}]\n";
 const RESOURCES: &str = "resources: {requests: {cpu: 1}, limits: {memory: 1Gi}}";
 
-/// A probe beside the readiness probe.
+/// Another probe beside the readiness probe.
 fn with_probe(more: &str) -> String {
     format!("        {more}\n        {RESOURCES}")
 }

@@ -1,4 +1,4 @@
-//! The rules on what is around the server: the Service, the storage and the pod.
+//! The rules about the server's environment: the Service, the storage and the pod.
 
 use insta::assert_snapshot;
 
@@ -58,7 +58,7 @@ fn on_volume(source: &str) -> String {
     format!("{}      volumes: [{{name: own, {source}}}]\n", MOUNT.replace("data", "own"))
 }
 
-/// The data somewhere, and a file of options that may say so.
+/// The data somewhere, and an option file that may name the place.
 const CONFIGURED: &str = "        - {name: data, mountPath: /data}
         - {name: conf, mountPath: /etc/my.cnf.d}
       volumes: [{name: conf, configMap: {name: of-somebody-else}}]

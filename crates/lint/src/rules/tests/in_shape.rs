@@ -1,5 +1,5 @@
-//! Workloads in the shape of the best-known tutorials, charts and operators: none has an error, and what there is to say of
-//! each is under review.
+//! Workloads in the style of the best-known tutorials, charts and operators: none has an error, and all other findings
+//! are under review.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use crate::manifest::Sources;
 use crate::{Level, lint};
 
-/// The rules that find something in a file of `manifests/lint`, and how often.
+/// The rules with findings in a file of `manifests/lint`, once for each finding.
 async fn told(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/lint").join(file);
     let sources = Sources { paths: vec![path], values: Vec::new() };

@@ -1,4 +1,4 @@
-//! Sets of both forms, and the model that they are held against.
+//! Sets in both formats, and the model that they are compared with.
 
 use std::collections::HashSet;
 
@@ -57,7 +57,7 @@ fn a_position_covers_all_numbers_of_a_domain_up_to_its_last() {
     assert_eq!(beyond("0-100-744,5-100-1", "0-100-744"), "5-100-1");
     assert_eq!(beyond("0-100-7", "0-100-5,0-7-6"), "0-100-7..7");
     assert_eq!(beyond("0-1-3", ""), "0-1-3");
-    // Of MySQL each server has numbers of its own.
+    // In MySQL each server numbers its own transactions.
     assert_eq!(beyond(&format!("{A}:1-5,{B}:1"), &format!("{A}:2-9")), format!("{A}:1,{B}:1"));
     let ours = set("0-100-8,1-1-1");
     assert_eq!(set("0-100-5,0-101-8,1-1-4").of_origins(&ours).to_string(), "0-100-5,1-1-4");
@@ -96,12 +96,12 @@ fn the_difference_names_what_is_missing_and_what_is_errant() {
 
 type Model = HashSet<(&'static str, u64)>;
 
-/// Transactions of these origins, as a text has them before the number.
+/// Transactions of these origins, given as the text before the number.
 fn model(origins: &'static [&'static str]) -> impl Strategy<Value = Model> {
     prop::collection::hash_set((prop::sample::select(origins), 1_u64..30), 0..60)
 }
 
-/// The set of the model's members, written out one by one in no order.
+/// The set of the model's members, written one by one in arbitrary order.
 fn of(model: &Model) -> GtidSet {
     let one = |(origin, number): &(&str, u64)| match origin.strip_suffix("..") {
         Some(domain) => format!("{domain}{number}..{number}"),
@@ -140,7 +140,7 @@ proptest! {
         behave_like_sets(&a, &b)?;
     }
 
-    /// As servers print them: one entry for all up to its number, so that a union has the higher of two.
+    /// As servers print them: an entry stands for all numbers up to its own, so a union keeps the higher of two.
     #[test]
     fn entries_of_mariadb_stand_for_all_before_them(
         a in prop::collection::hash_map((0_u32..3, 1_u32..3), 1_u64..9, 0..6),

@@ -1,4 +1,4 @@
-//! The lines of a journal, and what they tell from the first one to the last.
+//! The lines of a journal, and the state that they describe together.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 use super::super::super::protocol::Plan;
 use crate::evidence::{Entry, Ids, Lag, Lapse};
 
-/// Of so many items the place of the first one is remembered.
+/// The position of one item in this many is remembered.
 const MARK_EVERY: u64 = 1_000;
 
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Line {
-    /// A process began with the journal.
-    Life(Life),
-    /// The process ended by itself: nothing is missing before this line.
+    /// A process began to use the journal.
+    Life(ProcessLife),
+    /// The process ended by itself: no line before this one is missing.
     Rest,
-    /// What is to be done from here on.
+    /// The orders from here on.
     Orders(Orders),
     /// A write is about to be sent.
     Sent {
@@ -30,52 +30,52 @@ pub enum Line {
     },
     /// A write has its outcome.
     Ended(Entry),
-    /// A replica was looked at.
+    /// A lag sample.
     Lag(Lag),
-    /// Nothing was seen for a while, or a clock jumped.
+    /// A lapse.
     Lapse(Lapse),
 }
 
-/// A process that keeps the journal.
+/// A process that uses the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Life {
-    /// Its kernel's boot: what a process wrote down, another one of the same boot finds, whatever ended the first.
+pub struct ProcessLife {
+    /// The boot id of its kernel: a process on the same boot finds all lines of an earlier one, whatever ended that.
     pub boot: String,
-    /// What the journal's clock is ahead of the time since this boot.
+    /// How far the journal's clock is ahead of the time since this boot.
     pub ahead_us: u64,
-    /// Ids that an earlier process may have given without a trace. They are not given again.
+    /// Ids that an earlier process may have used without a trace. They are not used again.
     pub doubtful: Option<Ids>,
 }
 
-/// What the ledger is to do, also after its process was started again.
+/// What the ledger must do, also after its process restarts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Orders {
-    /// What to write; nothing where it was not begun, or stopped.
+    /// The plan; `None` if the ledger was not started or was stopped.
     pub plan: Option<Plan>,
-    /// Whether to write nothing for now.
+    /// Whether writing is paused.
     pub paused: bool,
 }
 
-/// What is handed over.
+/// What a reader of the ledger gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
     /// A write has its outcome.
     Ended(Entry),
-    /// A replica was looked at.
+    /// A lag sample.
     Lag(Lag),
-    /// Nothing was seen for a while, or a clock jumped.
+    /// A lapse.
     Lapse(Lapse),
-    /// These may have been written by a process that lost its node.
+    /// Ids that a process that lost its node may have used.
     Doubtful(Ids),
 }
 
 impl Line {
-    /// Reads a line; none where it is not a whole one.
+    /// Parses a line; `None` if it is not complete.
     fn parse(bytes: &[u8]) -> Option<Self> {
         bytes.ends_with(b"\n").then(|| serde_json::from_slice(bytes).ok())?
     }
 
-    /// What of the line is handed over.
+    /// The item in the line, if it has one.
     pub fn item(self) -> Option<Item> {
         match self {
             Self::Ended(entry) => Some(Item::Ended(entry)),
@@ -95,38 +95,39 @@ impl Line {
     }
 }
 
-/// How far something reaches into the journal.
+/// A position in the journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extent {
-    /// Items, from the first one of all.
+    /// The number of items before it.
     pub items: u64,
-    /// Bytes, all of them in whole lines.
+    /// The number of bytes before it, all in whole lines.
     pub bytes: u64,
 }
 
-/// What lines tell. The items stay in the file: an upgrade may take days.
+/// The state that the lines describe. The items stay in the file, because an upgrade may take days.
 #[derive(Debug, Default)]
 pub struct Story {
     /// The process of the last lines.
-    pub life: Option<Life>,
-    /// Whether that one ended by itself.
+    pub life: Option<ProcessLife>,
+    /// Whether that process ended by itself.
     pub at_rest: bool,
-    /// What it was told last.
+    /// Its last orders.
     pub orders: Orders,
     /// Writes without an outcome, and when they were sent.
     pub unfinished: BTreeMap<u64, u64>,
-    /// The highest id that was given, or may have been.
+    /// The highest id that was used or may have been.
     pub highest: u64,
-    /// The latest moment of a line.
+    /// The latest time in a line.
     pub latest_us: u64,
-    /// All that was told.
+    /// The end of the lines so far.
     pub extent: Extent,
-    /// Where the line of each [`MARK_EVERY`]th item begins.
+    /// The offset of the line of each [`MARK_EVERY`]th item.
     marks: Vec<u64>,
 }
 
 impl Story {
-    /// Reads whole lines up to the first that is none: a process that died was writing it, and nobody had acted on it.
+    /// Reads whole lines up to the first incomplete one: a dying process was writing it, and nobody had acted on it
+    /// yet.
     pub fn read(mut input: impl BufRead) -> io::Result<Self> {
         let (mut story, mut bytes) = (Self::default(), Vec::new());
         while input.read_until(b'\n', &mut bytes)? > 0 {
@@ -137,7 +138,7 @@ impl Story {
         Ok(story)
     }
 
-    /// A line that has so many bytes comes after the others.
+    /// Adds a line of this many bytes.
     pub fn add(&mut self, line: Line, bytes: u64) {
         if line.has_item() {
             if self.extent.items.is_multiple_of(MARK_EVERY) {
@@ -168,7 +169,7 @@ impl Story {
         }
     }
 
-    /// From which byte on to read for what comes after so many items, and how many items to skip there.
+    /// The byte offset from which to read the items after this many, and how many items to skip there.
     pub fn place(&self, after: u64) -> (u64, u64) {
         let mark = usize::try_from(after / MARK_EVERY).ok().and_then(|index| self.marks.get(index));
         mark.map_or((self.extent.bytes, 0), |byte| (*byte, after % MARK_EVERY))

@@ -11,8 +11,8 @@ fn entry(id: u64, outcome: WriteOutcome) -> Entry {
     Entry { id, sent_us: id, ended_us: id + 1, outcome, semi_sync: None }
 }
 
-/// Lines as several writers and lookers write them: each number begins a write, or ends one of those that are open, or
-/// is a look at a replica, or a lapse.
+/// Lines as several writers and lookers write them: each number begins a write, ends one of the open writes, or is a
+/// lag sample or a lapse.
 fn lines(numbers: &[u8]) -> Vec<Line> {
     let (mut open, mut next, mut lines) = (Vec::new(), 1, Vec::new());
     for number in numbers {
@@ -129,7 +129,7 @@ async fn a_long_story_is_read_from_any_place() {
     }
 }
 
-/// Has a process write this many writes without an answer; each write names its plan.
+/// Makes a process write this many writes without an answer; returns their ids.
 fn lives(path: &Path, boot: &str, count: u64) -> Vec<u64> {
     let journal = Journal::open_on(path, boot).unwrap();
     let plan = Plan {
@@ -213,7 +213,7 @@ async fn no_clock_goes_back() {
     let same = Journal::open_on(&path, "boot").unwrap();
     assert_eq!(same.ahead_us, first.ahead_us, "the same clock");
     assert!(same.now_us() >= before);
-    // As if the wall clock had been an hour ahead before the node was started again.
+    // As if the wall clock had been an hour ahead before the node was rebooted.
     let ahead = Entry { ended_us: before + 3_600_000_000, ..entry(1, WriteOutcome::Acknowledged) };
     same.end(ahead.clone()).unwrap();
     assert!(Journal::open_on(&path, "another").unwrap().now_us() >= ahead.ended_us);

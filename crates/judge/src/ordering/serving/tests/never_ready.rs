@@ -1,4 +1,4 @@
-//! Pods that are never Ready until their time is up.
+//! Pods that never become Ready before the deadline.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::{
 
 use super::{SERVING, started};
 
-/// A run of so many pods whose last one is there and was awaited in vain.
+/// A run of this many pods, the last of which exists but did not become Ready; the wait for it ended like this.
 fn last_one_waits(replicas: u32, last_seen: &str, outcome: WaitOutcome) -> History {
     let mut history = History::of(replicas);
     history.step(Scenario::Deploy, Phase::Begin);
@@ -75,7 +75,7 @@ fn what_the_cluster_lacks_or_nobody_saw_or_awaited_leaves_open_why_a_pod_was_nev
             }
         })
     };
-    // Another one was awaited.
+    // Another pod was awaited.
     awaiting("mysql-1 Ready").expect(SERVING, Inconclusive);
     awaiting("StatefulSet mysql with 3 Ready pods").expect(SERVING, Fail);
 }

@@ -1,4 +1,4 @@
-//! What can happen to pods and claims, what is there then, and how a history tells of it.
+//! The events of pods and claims, the state after each, and their records in a history.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::{
 
 use Event::*;
 
-/// What can happen. Pods are told by their ordinal, claims by their pod's and by their template's place.
+/// An event. Pods are given by their ordinal, claims by their pod's ordinal and the index of their template.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Event {
     Begins,
@@ -46,7 +46,7 @@ impl Setting {
         (0..self.templates).map(move |template| (pod, template))
     }
 
-    /// What happens where everything is right.
+    /// The events of a good run.
     pub fn script(self) -> Vec<Event> {
         let comes = |pod| [PodComes { pod, mounts: true }];
         let born = |pod| self.claims_of(pod).map(|(pod, template)| ClaimComes { pod, template });
@@ -94,7 +94,7 @@ pub(super) struct Claim {
     pub told: bool,
 }
 
-/// What is there after an event.
+/// The state after an event.
 #[derive(Debug, Clone, Default)]
 pub(super) struct World {
     pub pods: Vec<Pod>,
@@ -118,7 +118,7 @@ impl World {
         self.claims.iter().any(|claim| claim.uid == uid && claim.told)
     }
 
-    /// Lets an event happen to it; false where there is nothing that it could happen to.
+    /// Applies an event; false if there is nothing that it can apply to.
     pub fn suffers(&mut self, event: Event, uid: usize) -> bool {
         match event {
             PodComes { pod: ordinal, mounts } => self.pods.push(Pod { ordinal, uid, mounts }),
@@ -141,14 +141,14 @@ impl World {
     }
 }
 
-/// The events that had something to happen to, one record each, with what was there after each.
+/// The events that could be applied, one record each, with the state after each.
 pub(super) struct Story {
     pub setting: Setting,
     pub events: Vec<Event>,
     pub worlds: Vec<World>,
 }
 
-/// Tells the events as a history, and what is there after each by brute force.
+/// Writes the events as a history, and computes the state after each by brute force.
 pub(super) fn told(setting: Setting, events: &[Event]) -> (History, Story) {
     let mut history = History::with(setting.subject());
     let mut story = Story { setting, events: Vec::new(), worlds: Vec::new() };
@@ -208,7 +208,7 @@ pub(super) fn tell(history: &mut History, setting: Setting, event: Event, uid: u
     }
 }
 
-/// An act is proved by what its record says.
+/// The record of the proof proves the act itself.
 fn proved(history: &mut History, act: Act) -> u64 {
     let next = history.records.last().map_or(0, |last| last.seq) + 1;
     history.proved(act, next)

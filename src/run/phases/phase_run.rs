@@ -1,4 +1,4 @@
-//! The cluster as both phases meet it: what was made there is found again by what the state file remembers.
+//! The cluster as both phases find it: the state file tells which objects were created there.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::super::beside::Beside;
 use super::super::budget::held_to;
 use super::super::guest;
 use super::super::password::password;
-use super::super::scope::{Disruption, Scope};
+use super::super::scope::Scope;
 use super::super::test_cluster::{RunContext, TestCluster, reach};
 use super::super::witness::{self, Passwords};
 use super::super::workload_run::description;
@@ -24,17 +24,17 @@ use super::error::PhaseError;
 use super::saved::{Phase, Saved, Thing};
 use crate::cluster::{Cluster, Lab, book, engine};
 use crate::driver::{Accounts, Context, LedgerOptions, Made, Parts, Timeouts, Witnesses, Workload};
-use crate::evidence::{Budgets, Replication, Run, Scenario, Substitution, Upgrade};
+use crate::evidence::{Budgets, Disrupts, Replication, Run, Scenario, Substitution, Upgrade};
 use crate::record::Recorder;
 use crate::text::quoted;
 use crate::witness::protocol::Secret;
 use crate::workload::{self, ApplyError, Hints, Manifest};
 
-/// A claim is made first, and an image may have to be pulled.
+/// Time for a witness to become Ready: its claim is provisioned first, and its image may have to be pulled.
 const WITNESS_READY_WITHIN: Duration = Duration::from_secs(180);
 
-/// A phase at work.
-pub(super) struct Site<'a> {
+/// A phase in progress.
+pub(super) struct PhaseRun<'a> {
     pub test_cluster: TestCluster,
     pub run_context: &'a RunContext,
     pub saved: Saved,
@@ -42,17 +42,17 @@ pub(super) struct Site<'a> {
     pub path: &'a Path,
 }
 
-/// A context, and the watches that it sees by.
-pub(super) struct Met {
+/// A context, and the watches that feed it.
+pub(super) struct WatchedContext {
     pub context: Arc<Context>,
     _recorder: Recorder,
 }
 
-/// Reaches the cluster, and refuses one that the state file is not about, before anything is written to it.
+/// Connects to the cluster, and rejects one that the state file is not about, before anything is written to it.
 ///
 /// # Errors
-/// When it is another one, or cannot be reached.
-pub(super) async fn arrive(
+/// When it is another cluster, or when it cannot be reached.
+pub(super) async fn connect(
     lab: &Lab,
     target: &Target,
     run_context: &RunContext,
@@ -77,7 +77,7 @@ pub(super) async fn arrive(
     }
 }
 
-/// An object as it is now.
+/// Reads an object as it is now.
 async fn read(
     test_cluster: &TestCluster,
     kind: (&str, &str),
@@ -90,10 +90,10 @@ async fn read(
     there.map_err(|source| RunError::api(&format!("read the {} {name} of {namespace}", kind.1), source))
 }
 
-/// A workload as it runs: its StatefulSet, and the Service that governs it.
+/// A running workload: its StatefulSet and governing Service.
 ///
 /// # Errors
-/// `gone` with the kind and the name of what is not there.
+/// `gone`, with kind and name, for an object that does not exist.
 pub(super) async fn live(
     test_cluster: &TestCluster,
     namespace: &str,
@@ -107,17 +107,17 @@ pub(super) async fn live(
     let governing = governing.ok_or_else(|| gone("Service", service.clone()))?;
     let manifest = |object: DynamicObject, api_version: &str, kind: &str| {
         let mut object = serde_json::to_value(object).unwrap_or_default();
-        // A single object is answered without saying what it is.
+        // The API server returns a single object without its apiVersion and kind.
         (object["apiVersion"], object["kind"]) = (json!(api_version), json!(kind));
         Manifest { origin: format!("the cluster's {kind}"), object }
     };
     Ok(vec![manifest(governing, "v1", "Service"), manifest(there, "apps/v1", "StatefulSet")])
 }
 
-/// The labels of a namespace by which its pods are admitted, or given sidecars, begin so.
+/// The prefixes of a namespace's labels that control the admission of its pods or the injection of sidecars.
 const ADMITTING: [&str; 4] = ["pod-security.kubernetes.io/", "istio-injection", "istio.io/", "linkerd.io/"];
 
-/// A namespace as manifests would bring it, with those labels.
+/// A Namespace manifest with these labels of an existing namespace.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -126,13 +126,13 @@ pub(super) async fn namespace_like(test_cluster: &TestCluster, name: &str) -> Re
     let there = namespaces.get_metadata(name).await;
     let there = there.map_err(|source| RunError::api(&format!("read the namespace {name}"), source))?;
     let mut labels = there.metadata.labels.unwrap_or_default();
-    // By others a tool may take the namespace for one of its own.
+    // Other labels might make a tool treat the namespace as its own.
     labels.retain(|label, _| ADMITTING.iter().any(|prefix| label.starts_with(prefix)));
     let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
     Ok(Manifest { origin: format!("the namespace {name}"), object })
 }
 
-impl Site<'_> {
+impl PhaseRun<'_> {
     fn budgets(&self) -> Budgets {
         held_to(self.run_context.timeout_scale, &self.saved.conditions.config.budgets)
     }
@@ -141,13 +141,13 @@ impl Site<'_> {
         Timeouts::scaled(self.run_context.timeout_scale).at_least(&self.budgets())
     }
 
-    /// Writes down how far it got.
+    /// Saves the progress in the state file.
     pub fn reached(&mut self, phase: Phase) -> Result<(), RunError> {
         self.saved.phase = self.saved.phase.max(phase);
         Ok(self.saved.write(self.path).map_err(PhaseError::from)?)
     }
 
-    /// Makes the namespaces, or finds those that a call made which was cut short.
+    /// Creates the namespaces, or finds those that an interrupted call created.
     pub async fn make_namespaces(&mut self, manifests: &[Manifest]) -> Result<(), RunError> {
         let (client, run) = (self.test_cluster.cluster.client.clone(), self.saved.name());
         for name in [self.saved.near.clone(), self.saved.far.clone()] {
@@ -168,7 +168,7 @@ impl Site<'_> {
         Ok(())
     }
 
-    /// Refuses where a namespace that was made, or the workload, is not there any more; returns the workload.
+    /// Returns the workload. Fails if a created namespace, or the workload, no longer exists.
     pub async fn standing(&self) -> Result<Vec<Manifest>, RunError> {
         self.namespaces_stand().await?;
         let subject = &self.saved.subject;
@@ -177,7 +177,7 @@ impl Site<'_> {
         live(&self.test_cluster, namespace, &subject.set, gone).await
     }
 
-    /// Refuses where a namespace that was made is not there any more.
+    /// Fails if a created namespace no longer exists.
     pub async fn namespaces_stand(&self) -> Result<(), RunError> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
         let namespaces: Api<DynamicObject> = Api::all_with(self.test_cluster.cluster.client.clone(), &resource);
@@ -200,7 +200,7 @@ impl Site<'_> {
         Ok(read(&self.test_cluster, ("", "Secret"), &self.saved.subject.namespace, name).await?.is_some())
     }
 
-    /// What the witnesses need beside a workload of these manifests.
+    /// What the witnesses need to run beside the workload of these manifests.
     pub async fn beside(&self, manifests: &[Manifest]) -> Result<Beside, RunError> {
         let (client, hints) = (&self.test_cluster.cluster.client, &self.saved.conditions.config.hints);
         match self.saved.adopted {
@@ -209,7 +209,7 @@ impl Site<'_> {
         }
     }
 
-    /// Starts the witnesses; those that run stay as they are.
+    /// Starts the witnesses. Running ones stay as they are.
     pub async fn make_witnesses(&mut self, manifests: &[Manifest], beside: &Beside) -> Result<(), RunError> {
         let client = self.test_cluster.cluster.client.clone();
         let passwords = Passwords::kept(&client, &self.saved.near).await?.unwrap_or_else(Passwords::random);
@@ -234,7 +234,7 @@ impl Site<'_> {
         self.reached(Phase::Witnessed)
     }
 
-    /// What this run is, for its evidence.
+    /// The description of this run for its evidence.
     pub fn describe(&self, scenarios: &[Scenario], substitutions: Vec<Substitution>, upgrade: Option<Upgrade>) -> Run {
         let scenarios = scenarios.to_vec();
         let scope = Scope { scenarios: scenarios.clone(), left_out: Vec::new() };
@@ -246,7 +246,7 @@ impl Site<'_> {
             config: RunConfig { replication: self.replication(), ..conditions.config.clone() },
             scenarios,
             injections: Vec::new(),
-            disruption: Disruption::Nothing,
+            may_disrupt: Disrupts::Nothing,
             newer: None,
         };
         let run =
@@ -254,7 +254,7 @@ impl Site<'_> {
         Run { upgrade, ..run }
     }
 
-    /// What is said of the workload: which set it is, was said of manifests, and not of one that runs.
+    /// The hints about the workload. An adopted workload needs no `--statefulset`, which selects one in manifests.
     fn hints(&self) -> Hints {
         let hints = self.saved.conditions.config.hints.clone();
         if self.saved.adopted { Hints { statefulset: None, ..hints } } else { hints }
@@ -264,8 +264,8 @@ impl Site<'_> {
         if self.saved.adopted { Replication::Observed } else { self.saved.conditions.config.replication }
     }
 
-    /// Meets the workload and the witnesses. What is made from here on is in `made`.
-    pub async fn meet(&self, manifests: Vec<Manifest>, made: &Made) -> Result<Met, RunError> {
+    /// Connects to the workload and the witnesses. Whatever is created from here on is added to `made`.
+    pub async fn watch(&self, manifests: Vec<Manifest>, made: &Made) -> Result<WatchedContext, RunError> {
         let (client, journal, subject) =
             (&self.test_cluster.cluster.client, &self.run_context.journal, &self.saved.subject);
         let (_, credentials) =
@@ -281,8 +281,8 @@ impl Site<'_> {
         let limit = WITNESS_READY_WITHIN.mul_f64(self.run_context.timeout_scale);
         let session = |namespace| witness::session(client, namespace, limit);
         let (near_namespace, far_namespace) = (self.saved.near.clone(), self.saved.far.clone());
-        let met = async { tokio::try_join!(session(&near_namespace), session(&far_namespace)) };
-        let (near, far) = journal.step(None, "meet the witnesses", met).await?;
+        let watched = async { tokio::try_join!(session(&near_namespace), session(&far_namespace)) };
+        let (near, far) = journal.step(None, "meet the witnesses", watched).await?;
         let dns_servers = self.test_cluster.record_dns(journal, &near).await?;
         let conditions = &self.saved.conditions;
         let context = Context::new(Parts {
@@ -308,13 +308,13 @@ impl Site<'_> {
             timeouts: self.timeouts(),
             injections: Vec::new(),
         });
-        Ok(Met { context: Arc::new(context), _recorder: recorder })
+        Ok(WatchedContext { context: Arc::new(context), _recorder: recorder })
     }
 
-    /// Deletes what was made, until nothing of it is left.
+    /// Deletes everything that was created, until nothing of it is left.
     ///
     /// # Errors
-    /// When something stays.
+    /// When something is left.
     pub async fn remove(&self) -> Result<(), RunError> {
         let (run, limit) = (self.saved.name(), self.timeouts().teardown * 2);
         let made = book::Made { run: &run, intents: &self.saved.intents, claims_in: None };
@@ -330,7 +330,7 @@ impl Site<'_> {
     }
 }
 
-/// Without its Secret, a witness has no password either.
+/// A placeholder password: a witness without its Secret has none.
 fn empty() -> Secret {
     Secret::from(String::new())
 }

@@ -4,22 +4,22 @@ use crate::evidence::{Evidence, Mark, Phase, Record, Scenario, Step, What};
 
 /// A step from its beginning to its end.
 #[derive(Debug)]
-pub(super) struct Span<'a> {
+pub struct Span<'a> {
     /// The scenario's name, or what was done around the scenarios.
-    pub(super) name: &'a str,
+    pub name: &'a str,
     /// The scenario, if it is one.
-    pub(super) scenario: Option<Scenario>,
+    pub scenario: Option<Scenario>,
     /// Where it begins.
-    pub(super) begin: Mark,
+    pub begin: Mark,
     /// Where it ends; the last record, if it did not end.
-    pub(super) end: Mark,
+    pub end: Mark,
     /// How it ended.
-    pub(super) ended: Ended<'a>,
+    pub ended: Ended<'a>,
 }
 
 /// How a span ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended<'a> {
+pub enum Ended<'a> {
     /// It was carried out.
     Done,
     /// It could not be carried out, for this reason.
@@ -29,14 +29,14 @@ pub(super) enum Ended<'a> {
 }
 
 impl Span<'_> {
-    /// How long it took.
-    pub(super) fn seconds(&self) -> f64 {
-        seconds(self.end.at_us.saturating_sub(self.begin.at_us))
+    /// How long it took, in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.end.at_us.saturating_sub(self.begin.at_us) as f64 / 1e6
     }
 }
 
 /// The outermost steps, in order of their beginnings.
-pub(super) fn spans(evidence: &Evidence) -> Vec<Span<'_>> {
+pub(crate) fn spans(evidence: &Evidence) -> Vec<Span<'_>> {
     let Some(last) = evidence.records.last().map(mark) else { return Vec::new() };
     let mut spans: Vec<Span<'_>> = Vec::new();
     for record in &evidence.records {
@@ -62,15 +62,10 @@ pub(super) fn spans(evidence: &Evidence) -> Vec<Span<'_>> {
     spans
 }
 
-/// How long the scenarios of these names took together, each counted once.
-pub(super) fn seconds_of(spans: &[Span<'_>], scenarios: impl IntoIterator<Item = Scenario>) -> f64 {
+/// How long these scenarios took together in seconds, each counted once.
+pub fn seconds_of(spans: &[Span<'_>], scenarios: impl IntoIterator<Item = Scenario>) -> f64 {
     let wanted: std::collections::BTreeSet<Scenario> = scenarios.into_iter().collect();
     spans.iter().filter(|span| span.scenario.is_some_and(|it| wanted.contains(&it))).map(Span::seconds).sum()
-}
-
-/// Microseconds as seconds.
-pub(super) fn seconds(us: u64) -> f64 {
-    us as f64 / 1e6
 }
 
 /// A scenario's step of its own name surrounds all its others; `run` is no scenario but what surrounds them all.
@@ -80,34 +75,4 @@ fn is_outermost(step: &Step) -> bool {
 
 fn mark(record: &Record) -> Mark {
     Mark { seq: record.seq, at_us: record.at_us }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::sample;
-
-    #[test]
-    fn the_outermost_steps_are_the_time_table() {
-        let evidence = sample::passing_evidence();
-        let spans = spans(&evidence);
-        let table: Vec<_> = spans.iter().map(|span| (span.name, span.scenario.is_some(), span.seconds())).collect();
-        let expected = [
-            ("create the cluster", false, 31.0),
-            ("load images", false, 8.5),
-            ("deploy", true, 41.0),
-            ("restart", true, 27.0),
-            ("tear down", false, 6.0),
-        ];
-        assert_eq!(table, expected);
-        assert_eq!(seconds_of(&spans, [Scenario::Deploy, Scenario::Restart, Scenario::Deploy]), 68.0);
-    }
-
-    #[test]
-    fn a_step_without_an_end_lasts_to_the_last_record() {
-        let evidence = sample::interrupted_evidence();
-        let spans = spans(&evidence);
-        let last = spans.last().unwrap();
-        assert_eq!((last.name, last.ended, last.end.seq), ("deploy", Ended::CutShort, evidence.timeline.last_seq));
-    }
 }
