@@ -1,6 +1,8 @@
 //! A day in a log: a stored run in which restarts repeat, with long quiet stretches between them.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use steadfast::evidence::{
     Checkpoint, EventType, Evidence, Question, Record, Row, Scenario, SqlAnswer, What, Write, WriteOutcome,

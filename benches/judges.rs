@@ -1,13 +1,12 @@
 //! Measures how many records a second the timeline, the index and each judge process, and whether the rate stays the
 //! same for longer logs. The arguments are criterion's: `cargo bench --bench judges -- timeline`.
 
-use std::{hint::black_box, time::Duration};
+use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use steadfast::{
-    check::{CATALOGUE, CaseFile, Check, Finding, Verdict},
-    evidence::{Evidence, Index, Record, Timeline},
-};
+use steadfast::check::{CATALOGUE, CaseFile, Check, Finding, Verdict};
+use steadfast::evidence::{Evidence, Index, Record, Timeline};
 
 mod day;
 

@@ -37,7 +37,7 @@ use crate::evidence::{Evidence, Leftover, Scenario, Snapshot, SnapshotOf, What};
 use crate::record::Log;
 use crate::report::{self, Progress};
 use crate::text::quoted;
-use crate::workload::{self};
+use crate::workload;
 
 pub use budget::{Budget, BudgetError};
 pub use config::RunConfig;

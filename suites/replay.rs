@@ -4,19 +4,15 @@
 //! A judge with a new verdict on a stored run changes what the harness promises. Then the expected verdicts are changed
 //! too, in a review. A failed trial prints the new verdicts.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use steadfast::{
-    check::{Finding, Verdict, all},
-    evidence::Evidence,
-    redaction::Redaction,
-};
+use steadfast::check::{Finding, Verdict, all};
+use steadfast::evidence::Evidence;
+use steadfast::redaction::Redaction;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

@@ -1,10 +1,12 @@
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use arbitrary::{Arbitrary as _, Unstructured};
 use steadfast::check::{Verdict, all};
 use steadfast::evidence::Evidence;
 
-use super::{random::Random, *};
+use super::random::Random;
+use super::*;
 
 /// How many stories the test tells.
 const STORIES: u64 = 400;

@@ -7,11 +7,10 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::book::{self, Book};
-use super::kind;
 use super::lab::{Lab, cache_dir};
 use super::program::run;
 use super::proxy::Environment;
-use super::{abandoned, kept};
+use super::{abandoned, kept, kind};
 
 /// With less free disk (MiB) a cluster is likely to fail late and obscurely, because kind turns eviction off.
 const FREE_DISK_MIB: u64 = 4 * 1024;

@@ -1,7 +1,6 @@
 //! How a command ends: its last messages and its exit code.
 
-use steadfast::check::Check;
-use steadfast::check::Conclusion;
+use steadfast::check::{Check, Conclusion};
 use steadfast::report::{GitHub, Progress};
 use steadfast::run::{self, Finished, RunError};
 use steadfast::terminal::{complain, tell};

@@ -10,10 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::evidence::Lapse;
-use crate::evidence::Timeline;
-use crate::evidence::{BEAT, Reading, Sampler, Stopwatch, boot_us};
-use crate::evidence::{Record, Wait, WaitOutcome, What};
+use crate::evidence::{BEAT, Lapse, Reading, Record, Sampler, Stopwatch, Timeline, Wait, WaitOutcome, What, boot_us};
 use crate::redaction::Redaction;
 
 /// The interval for polling what no record shows.

@@ -2,8 +2,7 @@
 //! terminal, JUnit and HTML reports only differ in how they set it.
 
 use super::describe::{gap_line, line};
-use super::exercised;
-use super::seconds;
+use super::{exercised, seconds};
 use crate::check::{CaseFile, CommonCause, Judged, Outcome, Span, Verdict, expectation};
 use crate::evidence::{Evidence, Mark, Record, Wait, WaitOutcome, What};
 use crate::text::in_line;

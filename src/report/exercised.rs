@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::check::{Outcome, measure::Measures};
+use crate::check::Outcome;
+use crate::check::measure::Measures;
 use crate::evidence::{Evidence, Question, Replication, Row, Run, Scenario, Sql, SqlAnswer, What};
 
 /// How far something was put to the test.

@@ -6,8 +6,7 @@ use super::account::{Part, account, exercised, expectations, needs_attention, of
 use super::costs::{Cell, ledger, rows};
 use super::describe::describe;
 use super::escape::escape;
-use super::seconds;
-use super::svg;
+use super::{seconds, svg};
 use crate::check::{CommonCause, Conclusion, Ended, Judged, Outcome, Verdict};
 use crate::evidence::Scenario;
 use crate::text::in_line;

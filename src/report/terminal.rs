@@ -10,8 +10,7 @@ use super::costs::{Cell, Row, ledger, rows};
 use super::describe::{STAMP, describe, stamp};
 use crate::check::{CommonCause, Conclusion, Ended, Judged, Outcome, Span, Verdict};
 use crate::terminal::{self, width};
-use crate::text::wrap;
-use crate::text::{in_line, inert};
+use crate::text::{in_line, inert, wrap};
 
 const PLAIN: Style = Style::new();
 const BOLD: Style = Style::new().bold();

@@ -79,7 +79,8 @@ fn reason_to_leave_out(capabilities: Capabilities, scenario: Scenario) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::{CATALOGUE, Verdict, history::History};
+    use crate::check::history::History;
+    use crate::check::{CATALOGUE, Verdict};
 
     const OWN: Capabilities =
         Capabilities { may_disrupt: Disrupts::Cluster, containers: true, nodes: 3, pods: 3, room: true };

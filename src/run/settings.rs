@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::RunConfig;
 use super::target::Target;
 use super::test_cluster::RunContext;
-use super::{RunError, WorkloadRun, names, preflight};
+use super::{RunConfig, RunError, WorkloadRun, names, preflight};
 use crate::check::Check;
 use crate::cluster::{Lab, Version};
 use crate::driver::FaultInjection;

@@ -3,10 +3,8 @@
 
 use std::fs::OpenOptions;
 use std::path::PathBuf;
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;

@@ -8,7 +8,6 @@ use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::RunConfig;
 use super::beside::Beside;
 use super::budget::held_to;
 use super::guest::{Guest, Plans};
@@ -17,14 +16,14 @@ use super::names::{short_name, usable, word_of};
 use super::password::password;
 use super::scope::Scope;
 use super::test_cluster::{RunContext, TestCluster};
-use super::{RunError, preflight_workload, witness};
+use super::{RunConfig, RunError, preflight_workload, witness};
 use crate::driver::{
     self, Accounts, Context, FaultInjection, Journal, LedgerOptions, Made, Newer, Parts, Timeouts, Witnesses, Workload,
 };
 use crate::evidence::{Budgets, Disrupts, Note, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What};
 use crate::probe::Session;
 use crate::record::Recorder;
-use crate::scenario::{self};
+use crate::scenario;
 use crate::witness::protocol::Secret;
 use crate::workload::{self, Credentials, Manifest};
 

@@ -1,8 +1,7 @@
 //! Kills the API server: the workload must continue without it, and the run's watches must recover.
 
 use super::recover::recovered;
-use crate::driver::Context;
-use crate::driver::ScenarioError;
+use crate::driver::{Context, ScenarioError};
 use crate::evidence::{Act, Scenario, SnapshotOf};
 use crate::record::WaitStatus;
 

@@ -5,9 +5,7 @@ use serde_json::{Value, json};
 use super::deploy::{settled, started};
 use super::recover::recovered;
 use super::replicate::follow;
-use crate::driver::Context;
-use crate::driver::InjectionPoint;
-use crate::driver::ScenarioError;
+use crate::driver::{Context, InjectionPoint, ScenarioError};
 use crate::evidence::{Act, Checkpoint, ClaimLife, Retention, Scenario};
 use crate::record::WaitStatus;
 

@@ -3,8 +3,7 @@
 use futures::future::{join_all, try_join_all};
 
 use super::recover::recovered;
-use crate::driver::Context;
-use crate::driver::ScenarioError;
+use crate::driver::{Context, ScenarioError};
 use crate::evidence::{Act, Scenario};
 
 pub(super) async fn delete_all(context: &Context) -> Result<(), ScenarioError> {

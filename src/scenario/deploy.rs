@@ -2,10 +2,8 @@
 
 use futures::future::join_all;
 
-use crate::driver::Context;
-use crate::driver::InjectionPoint;
-use crate::driver::ScenarioError;
 use crate::driver::disrupt::quiet;
+use crate::driver::{Context, InjectionPoint, ScenarioError};
 use crate::evidence::{Act, Checkpoint, Scenario, Snapshot, SnapshotOf, What};
 use crate::record::WaitStatus;
 use crate::workload::apply;

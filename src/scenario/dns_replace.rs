@@ -9,10 +9,9 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
 use super::recover::recovered;
-use crate::driver::Context;
-use crate::driver::ScenarioError;
 use crate::driver::disrupt::failed;
 use crate::driver::placement::DNS_SERVERS;
+use crate::driver::{Context, ScenarioError};
 use crate::evidence::{Act, DnsServer, Scenario, Snapshot, SnapshotOf, What};
 use crate::object::has_condition;
 use crate::record::WaitStatus;

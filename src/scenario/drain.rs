@@ -4,10 +4,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, EvictParams};
 
 use super::recover::recovered;
-use crate::driver::Context;
-use crate::driver::Disrupted;
-use crate::driver::ScenarioError;
 use crate::driver::disrupt::failed;
+use crate::driver::{Context, Disrupted, ScenarioError};
 use crate::evidence::{Act, PodLife, Scenario};
 use crate::record::WaitStatus;
 use crate::workload::by_uid;

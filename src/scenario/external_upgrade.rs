@@ -6,9 +6,8 @@ use futures::future::join_all;
 
 use super::deploy::started;
 use super::upgrade::{control_plane_ready, read};
-use crate::driver::Context;
-use crate::driver::ScenarioError;
 use crate::driver::servers::column;
+use crate::driver::{Context, ScenarioError};
 use crate::evidence::{Checkpoint, Question, Replication, Scenario, SqlAnswer, Stage, State};
 use crate::mysql::statements;
 

@@ -4,10 +4,8 @@
 use super::deploy::settled;
 use super::recover::{caught_up, recovered, whole};
 use super::replicate::follow;
-use crate::driver::Context;
-use crate::driver::InjectionPoint;
-use crate::driver::ScenarioError;
 use crate::driver::names::Name;
+use crate::driver::{Context, InjectionPoint, ScenarioError};
 use crate::evidence::{Act, Checkpoint, Scenario};
 
 pub(super) async fn grow(context: &Context) -> Result<(), ScenarioError> {

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use super::recover::recovered;
-use crate::driver::Context;
-use crate::driver::Disrupted;
-use crate::driver::ScenarioError;
+use crate::driver::{Context, Disrupted, ScenarioError};
 use crate::evidence::{Act, Scenario};
 
 /// How long to pause: shorter than the cluster needs to give the node up, longer than a client waits for a query.

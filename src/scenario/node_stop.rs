@@ -1,9 +1,7 @@
 //! Shuts a node down and starts it again: its pods stay, and all their containers are new.
 
 use super::recover::recovered;
-use crate::driver::Context;
-use crate::driver::Disrupted;
-use crate::driver::ScenarioError;
+use crate::driver::{Context, Disrupted, ScenarioError};
 use crate::evidence::{Act, Scenario};
 
 pub(super) async fn node_stop(context: &Context) -> Result<(), ScenarioError> {

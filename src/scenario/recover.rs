@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 
 use super::deploy::settled;
-use crate::driver::Context;
-use crate::driver::ScenarioError;
+use crate::driver::{Context, ScenarioError};
 use crate::evidence::{Checkpoint, Scenario};
 
 /// The number of rows to write once every pod is Ready again.

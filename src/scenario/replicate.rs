@@ -3,9 +3,7 @@
 
 use futures::future::try_join_all;
 
-use crate::driver::Context;
-use crate::driver::InjectionPoint;
-use crate::driver::ScenarioError;
+use crate::driver::{Context, InjectionPoint, ScenarioError};
 use crate::evidence::{Checkpoint, Replication, Scenario};
 use crate::mysql::statements;
 

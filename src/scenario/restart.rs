@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::driver::Context;
-use crate::driver::InjectionPoint;
-use crate::driver::ScenarioError;
 use crate::driver::names::Name;
+use crate::driver::{Context, InjectionPoint, ScenarioError};
 use crate::evidence::{Checkpoint, Scenario};
 
 /// The number of rows to write before a deletion, and again after it.

@@ -4,10 +4,8 @@
 use serde_json::{Value, json};
 
 use super::recover::recovered;
-use crate::driver::Context;
-use crate::driver::InjectionPoint;
-use crate::driver::ScenarioError;
 use crate::driver::disrupt::{UNSTARTABLE, quiet};
+use crate::driver::{Context, InjectionPoint, ScenarioError};
 use crate::evidence::{Act, Scenario};
 
 /// An annotation of the pod template, which changes the revision without any effect on the servers.

@@ -4,11 +4,9 @@
 use futures::future::join_all;
 
 use super::deploy::{settled, started};
-use crate::driver::Context;
-use crate::driver::InjectionPoint;
-use crate::driver::ScenarioError;
 use crate::driver::disrupt::{Held, quiet};
 use crate::driver::names::Name;
+use crate::driver::{Context, InjectionPoint, ScenarioError};
 use crate::evidence::{Act, Checkpoint, PodManagement, Scenario, Timeline};
 use crate::record::WaitStatus;
 

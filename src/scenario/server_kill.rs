@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use super::recover::recovered;
 use crate::cluster::SERVERS;
-use crate::driver::Context;
-use crate::driver::ScenarioError;
+use crate::driver::{Context, ScenarioError};
 use crate::evidence::{Act, Checkpoint, Scenario, runs_anew};
 use crate::record::WaitStatus;
 

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::driver::Context;
-use crate::driver::InjectionPoint;
-use crate::driver::ScenarioError;
+use crate::driver::{Context, InjectionPoint, ScenarioError};
 use crate::evidence::{Checkpoint, Scenario};
 
 /// How long the ledger goes on undisturbed to measure the normal lag. At ten samples a second and replica, fewer would

@@ -241,7 +241,7 @@ mod tests {
         let labelled = json!({"metadata": {"name": "slow", "labels": {"app": "db"}}, "provisioner": "a"});
         for object in [class, labelled] {
             let manifest = Manifest { origin: String::new(), object: object.clone() };
-            let of = |run: &str| super::super::labelled(vec![manifest.clone()], run).remove(0).object;
+            let of = |run: &str| crate::workload::labelled(vec![manifest.clone()], run).remove(0).object;
             assert_eq!(of("steadfast-1").pointer("/metadata/labels/steadfast~1run"), Some(&json!("steadfast-1")));
             assert_eq!(without_run(&of("steadfast-1")), object);
             assert_eq!(first_difference(&without_run(&of("steadfast-1")), &of("steadfast-2"), ""), None);

@@ -90,7 +90,7 @@ spec:
     #[test]
     fn secrets_and_passwords_are_hidden_and_names_are_not() {
         let redaction = Redaction::default();
-        hide(&redaction, &super::super::parse("here", MANIFESTS).expect("manifests"));
+        hide(&redaction, &crate::workload::parse("here", MANIFESTS).expect("manifests"));
         redaction.learn(["db1"]);
         let told = redaction.text("hunter2 swordf1sh xyzzy1 shop orders1 shop-db1 db1");
         assert_eq!(told, "[redacted] [redacted] [redacted] shop orders1 shop-db1 [redacted]");

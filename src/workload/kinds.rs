@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use kube::Client;
 use kube::api::ApiResource;
 use kube::core::{GroupVersionKind, TypeMeta};
-use kube::discovery::{Scope, oneshot::pinned_kind};
+use kube::discovery::Scope;
+use kube::discovery::oneshot::pinned_kind;
 use kube::error::DiscoveryError;
 
 use super::Manifest;

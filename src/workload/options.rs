@@ -4,8 +4,7 @@
 use serde_json::Value;
 
 use super::Manifest;
-use crate::lint::manifest::server;
-use crate::lint::manifest::{base_name, commands};
+use crate::lint::manifest::{base_name, commands, server};
 use crate::object::{items, text};
 
 /// Programs that are known to add no options.

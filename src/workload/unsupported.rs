@@ -7,8 +7,7 @@ use super::Manifest;
 use super::options::Options;
 use super::subject::SubjectError;
 use crate::image::Image;
-use crate::lint::manifest::base_name;
-use crate::lint::manifest::server;
+use crate::lint::manifest::{base_name, server};
 use crate::object::{items, text};
 
 /// Images whose server has exactly the options that the manifests give it. Mirrors have them under `library` too.

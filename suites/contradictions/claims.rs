@@ -3,12 +3,10 @@
 use serde_json::{Value, json};
 use steadfast::evidence::{Act, ClaimLife, EventType, Gap, Leftover, PodLife, Scenario, SnapshotOf, What};
 
-use super::{
-    change::{Change, Places, added_after, added_before, dropped, moved_before},
-    class::{Checks, Class, History, Wanted},
-    edits::{event, rebind, shown, snapshot, tell_to_go},
-    stored::{Acted, Part, Stored},
-};
+use super::change::{Change, Places, added_after, added_before, dropped, moved_before};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{event, rebind, shown, snapshot, tell_to_go};
+use super::stored::{Acted, Part, Stored};
 
 const CLAIM: &str = "PersistentVolumeClaim";
 const VOLUME: &str = "PersistentVolume";

@@ -1,22 +1,16 @@
 //! Classes of histories, their expected verdicts, and how they are judged.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
-use steadfast::{
-    check::{CATALOGUE, Finding, Verdict, all, find},
-    evidence::Evidence,
-};
+use steadfast::check::{CATALOGUE, Finding, Verdict, all, find};
+use steadfast::evidence::Evidence;
 
-use super::{
-    change::Change,
-    rewriter::Rewriter,
-    stored::{Part, Stored, runs},
-};
+use super::change::Change;
+use super::rewriter::Rewriter;
+use super::stored::{Part, Stored, runs};
 
 /// How many wrong verdicts of a class are listed, evenly spread. `STEADFAST_LISTED` changes it. The others are only
 /// counted.

@@ -3,11 +3,9 @@
 
 use steadfast::evidence::{Cause, Scenario, What};
 
-use super::{
-    change::{Change, lapsed, log_alone_paused, paused, witness_alone_paused},
-    class::{Checks, Class, History, Wanted},
-    stored::{Part, Stored},
-};
+use super::change::{Change, lapsed, log_alone_paused, paused, witness_alone_paused};
+use super::class::{Checks, Class, History, Wanted};
+use super::stored::{Part, Stored};
 
 const BUDGET: Checks = &["replication::recovers_within_budget"];
 

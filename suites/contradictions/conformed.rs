@@ -1,18 +1,13 @@
 //! The verdicts of the checks on an upgraded cluster: each check must have a verdict, and none may be bad.
 
 use serde_json::{Value, json};
-use steadfast::evidence::Scenario;
-use steadfast::{
-    check::{CATALOGUE, Verdict},
-    evidence::SnapshotOf,
-};
+use steadfast::check::{CATALOGUE, Verdict};
+use steadfast::evidence::{Scenario, SnapshotOf};
 
-use super::{
-    change::{Change, Places, added_after, dropped},
-    class::{Checks, Class, History, Wanted},
-    edits::snapshot,
-    stored::{Part, Stored},
-};
+use super::change::{Change, Places, added_after, dropped};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::snapshot;
+use super::stored::{Part, Stored};
 
 const CONFORMS: Checks = &["upgrade::new_version_still_conforms"];
 

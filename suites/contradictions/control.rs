@@ -3,12 +3,10 @@
 use serde_json::json;
 use steadfast::evidence::{Act, NodeState, SnapshotOf, What};
 
-use super::{
-    change::{Change, Places, added_after, dropped},
-    class::{Checks, Class, History, Wanted},
-    edits::{api_server, naming, snapshot},
-    stored::{Part, Stored},
-};
+use super::change::{Change, Places, added_after, dropped};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{api_server, naming, snapshot};
+use super::stored::{Part, Stored};
 
 const LIKELY: Checks = &["replication::recovers_within_budget"];
 

@@ -3,12 +3,10 @@
 use serde_json::json;
 use steadfast::evidence::{Act, DnsServer, EventType, Fault, NodeState, Scenario, SnapshotOf, What};
 
-use super::{
-    change::{Change, Places, dropped, moved_before},
-    class::{Checks, Class, History, Wanted},
-    edits::{container_statuses, dns, naming, set_ready, shown, snapshot},
-    stored::{Acted, Part, Stored},
-};
+use super::change::{Change, Places, dropped, moved_before};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{container_statuses, dns, naming, set_ready, shown, snapshot};
+use super::stored::{Acted, Part, Stored};
 
 const BUDGET: Checks = &["replication::recovers_within_budget"];
 const LOST: Checks = &["replication::no_acknowledged_write_is_lost"];

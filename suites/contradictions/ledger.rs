@@ -1,17 +1,13 @@
 //! The witness's ledger: the outcomes of writes, the tables at the end, and the lag of replicas.
 
-use steadfast::{
-    evidence::{Act, BUSY_US, Entries, Entry, Question, Record, Scenario, What, WriteOutcome},
-    mysql::intervals::Intervals,
-};
+use steadfast::evidence::{Act, BUSY_US, Entries, Entry, Question, Record, Scenario, What, WriteOutcome};
+use steadfast::mysql::intervals::Intervals;
 
-use super::{
-    change::{Change, Places, dropped, moved_before, said},
-    class::{Checks, Class, History, Wanted},
-    edits::{answered, broken, error, unreachable, value, valued},
-    replicas::asked,
-    stored::{Part, Stored},
-};
+use super::change::{Change, Places, dropped, moved_before, said};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{answered, broken, error, unreachable, value, valued};
+use super::replicas::asked;
+use super::stored::{Part, Stored};
 
 const LOST: Checks = &["replication::no_acknowledged_write_is_lost"];
 const BUDGET: Checks = &["replication::recovers_within_budget"];

@@ -1,19 +1,15 @@
 //! The DNS answers before an upgrade and after each step.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    net::IpAddr,
-};
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 
 use serde_json::json;
 use steadfast::evidence::{DnsServer, NameAnswer, Snapshot, SnapshotOf, State, Transport, What};
 
-use super::{
-    change::{Change, Places, added_before},
-    class::{Checks, Class, History, Wanted},
-    states::{MATRIX, since, state, states},
-    stored::{Part, Stored},
-};
+use super::change::{Change, Places, added_before};
+use super::class::{Checks, Class, History, Wanted};
+use super::states::{MATRIX, since, state, states};
+use super::stored::{Part, Stored};
 
 const MATRICES: Checks = &[MATRIX];
 

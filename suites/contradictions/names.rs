@@ -2,12 +2,10 @@
 
 use steadfast::evidence::{Checkpoint, Dns, SnapshotOf, Transport, What};
 
-use super::{
-    change::{Change, Places, dropped},
-    class::{Checks, Class, History, Wanted},
-    edits::{Reply, data, exited, not_seen, replied},
-    stored::{Part, Stored, told},
-};
+use super::change::{Change, Places, dropped};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{Reply, data, exited, not_seen, replied};
+use super::stored::{Part, Stored, told};
 
 const SERVICE: &str = "dns::service_resolves_to_ready_pods";
 const POD: &str = "dns::each_pod_has_its_name";

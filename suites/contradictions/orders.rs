@@ -2,12 +2,10 @@
 
 use steadfast::evidence::{Act, EventType, PodLife, Scenario};
 
-use super::{
-    change::{Change, Places, added_after, added_before, at_once, dropped, moved_before},
-    class::{Checks, Class, History, Wanted},
-    edits::{event, set_label, set_ready, shown, tell_to_go},
-    stored::{Acted, Part, Stored},
-};
+use super::change::{Change, Places, added_after, added_before, at_once, dropped, moved_before};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{event, set_label, set_ready, shown, tell_to_go};
+use super::stored::{Acted, Part, Stored};
 
 const DOWN: Checks = &["ordering::scales_down_in_reverse"];
 const HALTS: Checks = &["ordering::halts_while_predecessor_unready"];

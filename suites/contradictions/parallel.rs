@@ -2,14 +2,12 @@
 
 use steadfast::evidence::{Act, Expect, PodLife, Scenario, Wait, WaitOutcome, What};
 
-use super::{
-    change::{Change, Places, added_before, dropped, moved_before, paused},
-    class::{Checks, Class, History, Wanted},
-    edits::{set_ready, shown},
-    orders::{act, rolling, stuck},
-    settings::{departures, described},
-    stored::{Part, Stored},
-};
+use super::change::{Change, Places, added_before, dropped, moved_before, paused};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{set_ready, shown};
+use super::orders::{act, rolling, stuck};
+use super::settings::{departures, described};
+use super::stored::{Part, Stored};
 
 const PARALLEL: Checks = &["ordering::parallel_pods_do_not_wait"];
 

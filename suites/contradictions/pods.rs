@@ -3,12 +3,10 @@
 use serde_json::{Value, json};
 use steadfast::evidence::{EventType, ObjectEvent, PodLife, What};
 
-use super::{
-    change::{Change, Places, added_after, added_before, moved_before, paused},
-    class::{Checks, Class, History, Wanted},
-    edits::{event, set_label, set_ready, shown, tell_to_go},
-    stored::{Part, Stored},
-};
+use super::change::{Change, Places, added_after, added_before, moved_before, paused};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{event, set_label, set_ready, shown, tell_to_go};
+use super::stored::{Part, Stored};
 
 const ORDER: Checks = &["ordering::starts_in_ordinal_order"];
 const ONE: Checks = &["ordering::at_most_one_pod_per_ordinal"];

@@ -2,16 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use steadfast::{
-    check::{Verdict, all},
-    evidence::{Evidence, ReadError},
-};
+use steadfast::check::{Verdict, all};
+use steadfast::evidence::{Evidence, ReadError};
 
-use super::{
-    class::{count, told},
-    logs::{Bytes, Log, backwards, garbage, holes, insane, proofs, torn, two_runs, unknown_pods},
-    stored::{Part, Stored, path, runs},
-};
+use super::class::{count, told};
+use super::logs::{Bytes, Log, backwards, garbage, holes, insane, proofs, torn, two_runs, unknown_pods};
+use super::stored::{Part, Stored, path, runs};
 
 /// Similar logs.
 pub struct Class {

@@ -6,12 +6,10 @@ use steadfast::evidence::{
     Scenario, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, What, Write, WriteOutcome,
 };
 
-use super::{
-    change::{Change, Places, dropped, said},
-    class::{Class, History, Wanted},
-    edits::{Reply, broken, data, error, shown, value, valued},
-    stored::{Part, Stored, checkpoint, told},
-};
+use super::change::{Change, Places, dropped, said};
+use super::class::{Class, History, Wanted};
+use super::edits::{Reply, broken, data, error, shown, value, valued};
+use super::stored::{Part, Stored, checkpoint, told};
 
 /// The classes of this file.
 pub const CLASSES: &[Class] = &[

@@ -2,12 +2,10 @@
 
 use steadfast::evidence::{Checkpoint, Question, Row, SqlAnswer, What};
 
-use super::{
-    change::{Change, Places, dropped},
-    class::{Checks, Class, History, Wanted},
-    edits::{answered, broken, error, sql, unreachable, value, valued},
-    stored::{Part, Stored, told},
-};
+use super::change::{Change, Places, dropped};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{answered, broken, error, sql, unreachable, value, valued};
+use super::stored::{Part, Stored, told};
 
 const FOLLOW: &str = "replication::replicas_follow_by_stable_name";
 const SAME: &str = "replication::replicas_hold_the_same_rows";

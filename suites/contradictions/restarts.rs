@@ -3,12 +3,10 @@
 use serde_json::{Value, json};
 use steadfast::evidence::{Act, EventType, ObjectEvent, PodLife, What};
 
-use super::{
-    change::{Change, Places, added_after, dropped, repeated, said},
-    class::{Checks, Class, History, Wanted},
-    edits::{container_statuses, event, shown, status_of},
-    stored::{Acted, Part, Stored},
-};
+use super::change::{Change, Places, added_after, dropped, repeated, said};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{container_statuses, event, shown, status_of};
+use super::stored::{Acted, Part, Stored};
 
 const ONLY: Checks = &["identity::containers_restart_only_when_disrupted"];
 

@@ -4,12 +4,10 @@ use steadfast::evidence::{
     DnsAnswer, Entries, EventType, Note, Question, Record, SqlAnswer, Wait, WaitOutcome, What, WriteOutcome,
 };
 
-use super::{
-    change::{Change, Places, added_after, dropped, said},
-    class::{Class, History, Wanted},
-    edits::{dns, event, exec, set_ready, sql, value, valued},
-    stored::{Part, Stored},
-};
+use super::change::{Change, Places, added_after, dropped, said};
+use super::class::{Class, History, Wanted};
+use super::edits::{dns, event, exec, set_ready, sql, value, valued};
+use super::stored::{Part, Stored};
 
 /// The classes of this file.
 pub const CLASSES: &[Class] = &[

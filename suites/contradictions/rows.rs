@@ -2,13 +2,11 @@
 
 use steadfast::evidence::{Act, Checkpoint, Question, Row, Scenario, SqlAnswer, What, Write, WriteOutcome};
 
-use super::{
-    change::{added_before, dropped, paused, said},
-    class::{Checks, Class, History, Wanted},
-    edits::{answered, broken, error, sql, unreachable},
-    replicas::{asked, histories},
-    stored::{Acted, Part, Stored},
-};
+use super::change::{added_before, dropped, paused, said};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{answered, broken, error, sql, unreachable};
+use super::replicas::{asked, histories};
+use super::stored::{Acted, Part, Stored};
 
 const SAME: &str = "replication::replicas_hold_the_same_rows";
 const JOINS: &str = "replication::new_replica_joins";

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 
 use steadfast::evidence::{Checkpoint, Question, Record, Scenario, Sql, SqlAnswer, What};
 
-use super::{
-    change::{Change, Places, delayed, dropped},
-    class::{Checks, Class, History, Wanted},
-    edits::{answered, broken, error, exited, not_seen, sql, unreachable, value, valued},
-    stored::{Part, Stored, told},
-};
+use super::change::{Change, Places, delayed, dropped};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{answered, broken, error, exited, not_seen, sql, unreachable, value, valued};
+use super::stored::{Part, Stored, told};
 
 const SURVIVES: Checks = &["identity::identity_survives_restart"];
 const DISTINCT: Checks = &["identity::server_ids_are_distinct"];

@@ -2,12 +2,10 @@
 
 use steadfast::evidence::{Act, NodeState, PodLife, PodManagement, Run, SnapshotOf, What};
 
-use super::{
-    change::{Change, added_after, moved_before, paused, said},
-    edits::api_server,
-    orders::{replaced, updates},
-    stored::Stored,
-};
+use super::change::{Change, added_after, moved_before, paused, said};
+use super::edits::api_server;
+use super::orders::{replaced, updates};
+use super::stored::Stored;
 
 /// Changes the description of the run.
 pub fn described(stored: &Stored, otherwise: impl Fn(&mut Run) + Send + Sync + 'static) -> Change {

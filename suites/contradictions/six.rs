@@ -5,12 +5,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::json;
 use steadfast::evidence::{Dns, DnsAnswer, DnsRecord, ExecAnswer, What, reverse_name};
 
-use super::{
-    change::{Change, Places, added_after},
-    class::{Class, History, Wanted},
-    edits::{dns, exec, shown},
-    stored::{Part, Stored, told},
-};
+use super::change::{Change, Places, added_after};
+use super::class::{Class, History, Wanted};
+use super::edits::{dns, exec, shown};
+use super::stored::{Part, Stored, told};
 
 /// The classes of this file.
 pub const CLASSES: &[Class] = &[

@@ -3,12 +3,10 @@
 use serde_json::{Value, json};
 use steadfast::evidence::{SnapshotOf, Stage, State, What};
 
-use super::{
-    change::{Change, Places},
-    class::{Class, History, Wanted},
-    edits::snapshot,
-    stored::{Part, Stored},
-};
+use super::change::{Change, Places};
+use super::class::{Class, History, Wanted};
+use super::edits::snapshot;
+use super::stored::{Part, Stored};
 
 pub const UNTOUCHED: &str = "upgrade::control_plane_upgrade_touches_no_pod";
 pub const MOVES: &str = "upgrade::node_upgrade_moves_one_at_a_time";

@@ -3,13 +3,11 @@
 use serde_json::Value;
 use steadfast::evidence::{Stage, State};
 
-use super::{
-    change::{Change, dropped},
-    class::{Checks, Class, History, Wanted},
-    edits::snapshot,
-    states::{EQUAL, MATRIX, MOVES, UNTOUCHED, WRITES, since, state, states},
-    stored::{Part, Stored},
-};
+use super::change::{Change, dropped};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::snapshot;
+use super::states::{EQUAL, MATRIX, MOVES, UNTOUCHED, WRITES, since, state, states};
+use super::stored::{Part, Stored};
 
 /// The classes of this file.
 pub const CLASSES: &[Class] = &[

@@ -3,13 +3,11 @@
 use serde_json::{Value, json};
 use steadfast::evidence::{Act, EventType, PodLife};
 
-use super::{
-    change::{Change, Places, added_after, added_before, dropped, paused},
-    class::{Checks, Class, History, Wanted},
-    edits::{event, shown, status_of},
-    orders::told_to_go,
-    stored::{Part, Stored},
-};
+use super::change::{Change, Places, added_after, added_before, dropped, paused};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{event, shown, status_of};
+use super::orders::told_to_go;
+use super::stored::{Part, Stored};
 
 const STOPS: Checks = &["identity::servers_stop_within_their_grace"];
 

@@ -1,24 +1,18 @@
 //! The stored runs from which histories are made, and queries on a run.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    hash::Hash,
-    ops::Deref,
-    path::{Path, PathBuf},
-    sync::OnceLock,
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use steadfast::check::{Verdict, all, find};
+use steadfast::evidence::{
+    Act, Checkpoint, Evidence, ObjectEvent, Phase, PodLife, Record, Run, Scenario, SnapshotOf, Subject, What,
 };
 
-use steadfast::{
-    check::{Verdict, all, find},
-    evidence::{
-        Act, Checkpoint, Evidence, ObjectEvent, Phase, PodLife, Record, Run, Scenario, SnapshotOf, Subject, What,
-    },
-};
-
-use super::{
-    change::{Change, Places},
-    settings::{all_at_once, min_ready_seconds, old_api_server, two_unavailable},
-};
+use super::change::{Change, Places};
+use super::settings::{all_at_once, min_ready_seconds, old_api_server, two_unavailable};
 
 /// The subject of a class of histories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

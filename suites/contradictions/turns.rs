@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 
 use steadfast::evidence::{Act, EventType, PodLife, PodManagement, Scenario, What};
 
-use super::{
-    change::{Change, Places, added_after, added_before, hurried, moved_before, paused},
-    class::{Checks, Class, History, Wanted},
-    edits::{event, set_ready, shown},
-    orders::{replaced, told_to_go, updates},
-    settings::{MIN_READY_S, Turn, described, turns},
-    stored::{Acted, Part, Stored},
-};
+use super::change::{Change, Places, added_after, added_before, hurried, moved_before, paused};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{event, set_ready, shown};
+use super::orders::{replaced, told_to_go, updates};
+use super::settings::{MIN_READY_S, Turn, described, turns};
+use super::stored::{Acted, Part, Stored};
 
 const WAITS: Checks = &["ordering::waits_for_min_ready_seconds"];
 const RESPECTS: Checks = &["ordering::respects_max_unavailable"];

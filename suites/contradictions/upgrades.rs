@@ -6,15 +6,13 @@ use steadfast::evidence::{
     Act, Checkpoint, Entries, Entry, EventType, Gap, PodLife, Question, Scenario, Sql, Stage, What, WriteOutcome,
 };
 
-use super::{
-    change::{Change, Places, added_after, added_before, dropped, moved_before, said},
-    class::{Checks, Class, History, Wanted},
-    edits::{answered, event, naming, set_ready, unreachable, valued},
-    records,
-    replicas::asked,
-    states::{EQUAL, MOVES, UNTOUCHED, WRITES, since, state, states},
-    stored::{Acted, Part, Stored},
-};
+use super::change::{Change, Places, added_after, added_before, dropped, moved_before, said};
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{answered, event, naming, set_ready, unreachable, valued};
+use super::records;
+use super::replicas::asked;
+use super::states::{EQUAL, MOVES, UNTOUCHED, WRITES, since, state, states};
+use super::stored::{Acted, Part, Stored};
 
 /// The classes of this file.
 pub const CLASSES: &[Class] = &[

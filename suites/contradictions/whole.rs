@@ -1,19 +1,15 @@
 //! Whole scenarios and whole logs: cut short, left out, partly lost, repeated, late, or run twice.
 
-use steadfast::{
-    check::CATALOGUE,
-    evidence::{Act, EventType, Gap, Phase, Scenario, SnapshotOf, Step, What},
-};
+use steadfast::check::CATALOGUE;
+use steadfast::evidence::{Act, EventType, Gap, Phase, Scenario, SnapshotOf, Step, What};
 
-use super::{
-    change::{
-        Change, Places, added_after, added_before, at_once, delayed, dropped, ended_before, repeated, said, set_back,
-    },
-    class::{Checks, Class, History, Wanted},
-    edits::{event, snapshot},
-    orders::{act, there, told_to_go},
-    stored::{Acted, Part, Stored},
+use super::change::{
+    Change, Places, added_after, added_before, at_once, delayed, dropped, ended_before, repeated, said, set_back,
 };
+use super::class::{Checks, Class, History, Wanted};
+use super::edits::{event, snapshot};
+use super::orders::{act, there, told_to_go};
+use super::stored::{Acted, Part, Stored};
 
 const REAPPLY: Checks = &["ordering::reapply_changes_nothing"];
 

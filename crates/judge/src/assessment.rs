@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{CaseFile, Finding, Verdict, case::Case};
+use super::case::Case;
+use super::{CaseFile, Finding, Verdict};
 
 /// A value, or the finding that prevents it.
 pub(super) type Judged<T> = Result<T, Finding>;

@@ -17,22 +17,18 @@ mod returns;
 mod scenes;
 mod waits;
 
-use std::{
-    cell::OnceCell,
-    collections::HashSet,
-    ops::{Deref, RangeInclusive},
-};
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::ops::{Deref, RangeInclusive};
 
 use serde::Deserialize;
 
+use super::Finding;
 use crate::evidence::{
     Clocks, DnsServer, Entries, EventType, Evidence, Exec, Mark, Note, ObjectEvent, Phase, Run, Scenario, SetState,
     Snapshot, SnapshotOf, Sql, Step, Subject, Timeline, What, Write,
 };
-
 use crate::object::{number, text};
-
-use super::Finding;
 
 pub(super) use acts::{Acted, ScaleDown};
 pub(super) use containers::{Exit, containers, seconds_of};

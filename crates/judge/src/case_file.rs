@@ -1,8 +1,11 @@
 //! A run's evidence, prepared once for all checks and reports.
 
-use std::{cell::OnceCell, collections::HashSet};
+use std::cell::OnceCell;
+use std::collections::HashSet;
 
-use crate::{case::Case, evidence::Evidence, measure::Measures};
+use crate::case::Case;
+use crate::evidence::Evidence;
+use crate::measure::Measures;
 
 /// The evidence of a run that started, with what several checks and reports derive from it.
 pub struct CaseFile<'a> {

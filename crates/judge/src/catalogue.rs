@@ -1,11 +1,10 @@
 //! The list of checks, and the rules that apply to all of them.
 
-use crate::evidence::{Evidence, Phase, Scenario, Step, What};
-
+use super::case::Case;
 use super::{
-    CaseFile, Cause, Check, Finding, Verdict, case::Case, dns, identity, minimum, ordering, persistence, replication,
-    upgrade,
+    CaseFile, Cause, Check, Finding, Verdict, dns, identity, minimum, ordering, persistence, replication, upgrade,
 };
+use crate::evidence::{Evidence, Phase, Scenario, Step, What};
 
 #[cfg(test)]
 mod tests;

@@ -22,15 +22,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::assessment::{Assessment, Judged, judged};
+use super::case::{Asking, Case, ScaleDown};
+use super::minimum::{LOOKUP, Names, Need};
+use super::words::{during, seconds};
+use super::{CaseFile, Check, Finding};
 use crate::evidence::{Checkpoint, Mark, Scenario, SnapshotOf};
-
-use super::{
-    CaseFile, Check, Finding,
-    assessment::{Assessment, Judged, judged},
-    case::{Asking, Case, ScaleDown},
-    minimum::{LOOKUP, Names, Need},
-    words::{during, seconds},
-};
 use converge::Settled;
 use corefile::Budget;
 use query::Query;

@@ -1,8 +1,7 @@
 //! Identity: the names of a pod, and what stays the same when it is created again.
 
-use crate::evidence::Sql;
-
 use super::case::Seen;
+use crate::evidence::Sql;
 
 mod distinct;
 mod hostname;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Write, WriteOutcome};
-
 use super::case::{Case, Seen};
+use crate::evidence::{Write, WriteOutcome};
 
 /// The rows that the run wrote. It is computed once for any number of comparisons.
 pub(super) struct Ledger {

@@ -27,9 +27,8 @@ mod writes;
 
 use serde::Serialize;
 
-use crate::evidence::Checkpoint;
-
 use super::case::Case;
+use crate::evidence::Checkpoint;
 
 pub use disruption::{Disruption, Impact};
 pub use lag::{Percentiles, Silence};

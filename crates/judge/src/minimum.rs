@@ -7,15 +7,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
+use std::fmt;
 
+use super::case::Case;
+use super::words::{during, some_of, topic};
+use super::{Check, Finding};
 use crate::evidence::{Checkpoint, Question, Scenario};
-
-use super::{
-    Check, Finding,
-    case::Case,
-    words::{during, some_of, topic},
-};
 
 pub use table::Names;
 pub(super) use table::{FULL_HOSTNAME, HOSTNAME, LOOKUP};

@@ -4,15 +4,12 @@
 //! Order is read from the stream of one watch. Timestamps do not prove order: they have a resolution of a second and
 //! come from two clocks.
 
+use super::assessment::{Assessment, Judged, judged};
+use super::case::Case;
+use super::minimum::Need;
+use super::words::{seconds, short};
+use super::{CaseFile, Check, Finding};
 use crate::evidence::{Mark, PodLife, Scenario};
-
-use super::{
-    CaseFile, Check, Finding,
-    assessment::{Assessment, Judged, judged},
-    case::Case,
-    minimum::Need,
-    words::{seconds, short},
-};
 
 mod away;
 mod halts;

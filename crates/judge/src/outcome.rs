@@ -4,12 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::{
-    CaseFile, Cause, Check, Finding, Verdict,
-    evidence::{Evidence, Record},
-    measure::Measures,
-    spans::{Span, seconds_of, spans},
-};
+use crate::evidence::{Evidence, Record};
+use crate::measure::Measures;
+use crate::spans::{Span, seconds_of, spans};
+use crate::{CaseFile, Cause, Check, Finding, Verdict};
 
 #[cfg(test)]
 mod tests;

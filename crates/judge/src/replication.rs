@@ -14,18 +14,13 @@ mod semi_sync;
 #[cfg(test)]
 mod tests;
 
-use crate::{
-    evidence::{Checkpoint, Mark, Question, Scenario, Sql, SqlAnswer, Subject},
-    mysql::status::ReplicaStatus,
-};
-
-use super::{
-    CaseFile, Check, Finding,
-    assessment::{Judged, all_of, judged},
-    case::{Case, Seen, unasked},
-    minimum::Need,
-    words::during,
-};
+use super::assessment::{Judged, all_of, judged};
+use super::case::{Case, Seen, unasked};
+use super::minimum::Need;
+use super::words::during;
+use super::{CaseFile, Check, Finding};
+use crate::evidence::{Checkpoint, Mark, Question, Scenario, Sql, SqlAnswer, Subject};
+use crate::mysql::status::ReplicaStatus;
 
 pub(super) use account::Account;
 pub(super) use acknowledged::NO_ACKNOWLEDGED_WRITE_IS_LOST;

@@ -3,8 +3,7 @@
 use annotate_snippets::{AnnotationKind, Level as Shown, Renderer, Snippet};
 
 use super::{Finding, Level, Linted, Summary};
-use crate::text::wrap;
-use crate::text::{in_line, without_commands};
+use crate::text::{in_line, without_commands, wrap};
 
 /// The findings in colour, with their totals.
 pub(super) fn render(linted: &Linted, width: usize) -> String {

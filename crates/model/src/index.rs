@@ -1,11 +1,9 @@
 //! Where the records are in the log that checks ask for. The index is built once, so that no check scans the whole log
 //! for each pod and each checkpoint.
 
-use std::{
-    borrow::{Borrow, Cow},
-    collections::HashMap,
-    hash::Hash,
-};
+use std::borrow::{Borrow, Cow};
+use std::collections::HashMap;
+use std::hash::Hash;
 
 use super::{Checkpoint, Dns, Question, Record, Sql, WaitOutcome, What};
 

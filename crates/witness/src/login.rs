@@ -87,8 +87,8 @@ pub(super) fn lacks_tls(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::{admit, listener};
     use super::*;
+    use crate::fake::{admit, listener};
 
     #[tokio::test]
     async fn a_server_without_tls_is_asked_without_unless_tls_is_required() {

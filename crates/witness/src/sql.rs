@@ -145,9 +145,9 @@ mod tests {
 
     use tokio::net::TcpListener;
 
-    use super::super::fake::{OK, admit, listener, receive, send};
-    use super::super::protocol::Tls;
     use super::*;
+    use crate::fake::{OK, admit, listener, receive, send};
+    use crate::protocol::Tls;
 
     fn question(server: SocketAddr, statements: &[&str]) -> SqlAsk {
         SqlAsk {

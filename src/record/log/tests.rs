@@ -3,8 +3,7 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::evidence::Cause;
-use crate::evidence::Evidence;
+use crate::evidence::{Cause, Evidence};
 
 fn log(folder: &tempfile::TempDir) -> Log {
     Log::create(&folder.path().join("evidence.jsonl"), Redaction::default()).expect("a log")

@@ -11,11 +11,10 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams, WatchParams};
 use kube::core::GroupVersionKind;
 use serde_json::{Value, json};
 
-use super::super::log::Log;
 use super::{End, RETRY_AFTER, watch_once};
-use crate::evidence::Subject;
-use crate::evidence::{EventType, Note, ObjectEvent, What};
+use crate::evidence::{EventType, Note, ObjectEvent, Subject, What};
 use crate::object::{number, text};
+use crate::record::log::Log;
 
 const KIND: &str = "Event";
 

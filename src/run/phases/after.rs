@@ -4,9 +4,6 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::target::Target;
-use super::super::test_cluster::{RunContext, TestCluster};
-use super::super::{Ending, Finished, Keep, RunError, Settings, read_back, upgrade};
 use super::begin;
 use super::error::PhaseError;
 use super::phase_run::{PhaseRun, WatchedContext, connect};
@@ -16,6 +13,9 @@ use crate::cluster::Lab;
 use crate::driver::Made;
 use crate::evidence::{Evidence, Scenario, Snapshot, SnapshotOf, Upgrade, What};
 use crate::report::Progress;
+use crate::run::target::Target;
+use crate::run::test_cluster::{RunContext, TestCluster};
+use crate::run::{Ending, Finished, Keep, RunError, Settings, read_back, upgrade};
 use crate::scenario::{self, external_upgrade};
 use crate::workload::Hints;
 

@@ -4,12 +4,6 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::guest::Plans;
-use super::super::images::{self, substituted};
-use super::super::names;
-use super::super::target::Target;
-use super::super::test_cluster::{RunContext, TestCluster};
-use super::super::{Finished, RunError, Settings, preflight, preflight_workload, read_back};
 use super::begin;
 use super::error::PhaseError;
 use super::phase_run::{PhaseRun, connect, live, namespace_like};
@@ -18,6 +12,11 @@ use crate::cluster::{Lab, kind};
 use crate::driver::Made;
 use crate::evidence::{Scenario, What};
 use crate::report::Progress;
+use crate::run::guest::Plans;
+use crate::run::images::{self, substituted};
+use crate::run::target::Target;
+use crate::run::test_cluster::{RunContext, TestCluster};
+use crate::run::{Finished, RunError, Settings, names, preflight, preflight_workload, read_back};
 use crate::scenario::{self, external_upgrade};
 use crate::workload::{self, Hints, Manifest};
 

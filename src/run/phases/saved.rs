@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::super::RunConfig;
 use crate::cluster::book::Intent;
 use crate::cluster::kind::PREFIX;
 use crate::evidence::{State, Subject};
 use crate::regular;
-use crate::run::Target;
+use crate::run::{RunConfig, Target};
 use crate::workload::{Owned, Sources};
 
 /// The version of the file's format. A reader refuses a file with another one.

@@ -5,11 +5,9 @@ use k8s_openapi::api::core::v1::Node;
 use kube::api::Api;
 
 use crate::cluster::Release;
-use crate::driver::Context;
-use crate::driver::Disrupted;
 use crate::driver::disrupt::failed;
 use crate::driver::placement::Renewed;
-use crate::driver::{LostNode, ScenarioError};
+use crate::driver::{Context, Disrupted, LostNode, ScenarioError};
 use crate::evidence::{Act, Scenario, SnapshotOf};
 use crate::record::WaitStatus;
 

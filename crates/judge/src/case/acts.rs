@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::proof::Proof;
+use super::{Case, Seen, spanned};
 use crate::evidence::{Act, Fault, Mark, Scenario, What};
-
-use super::{Case, Seen, proof::Proof, spanned};
 
 /// An act that was asked for, with its proof if it has one.
 pub(in super::super) struct Acted<'a> {

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    evidence::{Question, Row, Sql, SqlAnswer},
-    mysql::flavour::Flavour,
-};
-
-use super::{
-    super::{Finding, assessment::Judged, words::topic},
-    Case, Seen,
-};
+use super::{Case, Seen};
+use crate::Finding;
+use crate::assessment::Judged;
+use crate::evidence::{Question, Row, Sql, SqlAnswer};
+use crate::mysql::flavour::Flavour;
+use crate::words::topic;
 
 impl<'a> Seen<'a, Sql> {
     /// The rows of the answer. An error or an unreachable server is a failure of the workload; a broken probe is

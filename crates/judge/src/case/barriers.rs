@@ -3,12 +3,10 @@
 
 use std::collections::HashMap;
 
-use crate::{
-    evidence::{Checkpoint, Question, Sql},
-    mysql::gtid::GtidSet,
-};
-
-use super::{super::Finding, Case, Seen};
+use super::{Case, Seen};
+use crate::Finding;
+use crate::evidence::{Checkpoint, Question, Sql};
+use crate::mysql::gtid::GtidSet;
 
 /// The reasons why barriers prove nothing, by sequence number; other barriers have no entry.
 pub(super) type UnprovenBarriers = HashMap<u64, String>;
@@ -115,9 +113,9 @@ fn set_of(sql: &Seen<'_, Sql>) -> Option<GtidSet> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::history::{History, PODS, broken};
     use super::*;
     use crate::evidence::{SqlAnswer, What};
+    use crate::history::{History, PODS, broken};
 
     const A: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429560";
 

@@ -5,12 +5,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::{
-    evidence::{ObjectEvent, PodLife},
-    object::{items, number, text},
-};
-
 use super::{Case, Seen};
+use crate::evidence::{ObjectEvent, PodLife};
+use crate::object::{items, number, text};
 
 /// The kubelet's reason for a container whose end it did not observe.
 const UNKNOWN: &str = "ContainerStatusUnknown";

@@ -2,12 +2,9 @@
 
 use serde_json::Value;
 
-use crate::{
-    evidence::{PodLife, WaitOutcome},
-    object::{items, number, text},
-};
-
 use super::{Case, Unmet};
+use crate::evidence::{PodLife, WaitOutcome};
+use crate::object::{items, number, text};
 
 /// The kubelet's reason for a container that ended repeatedly
 /// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
@@ -42,8 +39,8 @@ impl Case<'_> {
 mod tests {
     use serde_json::json;
 
-    use super::super::super::history::History;
     use super::*;
+    use crate::history::History;
 
     /// Whether a pod with this container status had begun, if it was Pending until the wait expired.
     fn begun(list: &str, container: &Value) -> bool {

@@ -2,18 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::proof::Proof;
+use super::questions::unasked;
+use super::{Case, Seen, spanned};
+use crate::Finding;
+use crate::assessment::{Assessment, Judged};
 use crate::evidence::{Act, Checkpoint, Mark, PodLife, Question, Scenario, Sql};
-
-use super::{
-    super::{
-        Finding,
-        assessment::{Assessment, Judged},
-    },
-    Case, Seen,
-    proof::Proof,
-    questions::unasked,
-    spanned,
-};
 
 /// A deletion of a pod by the harness that is proved.
 pub(in super::super) struct Deletion<'a> {

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::{
-    evidence::{EventType, ObjectEvent, Scenario},
-    object::text,
-};
-
-use super::{super::Finding, Case, Seen, spanned};
+use super::{Case, Seen, spanned};
+use crate::Finding;
+use crate::evidence::{EventType, ObjectEvent, Scenario};
+use crate::object::text;
 
 /// The scenarios that interrupt the API server and with it every watch.
 const SCENARIOS: [Scenario; 2] = [Scenario::ApiserverKill, Scenario::Upgrade];
@@ -75,9 +73,9 @@ fn uid(event: Seen<'_, ObjectEvent>) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::history::{History, PODS};
     use super::*;
     use crate::evidence::{Phase, Scenario, What};
+    use crate::history::{History, PODS};
 
     fn doubted(history: &History) -> bool {
         let evidence = history.evidence();

@@ -1,9 +1,8 @@
 //! Which answers count: those of the pod that had the name when it was asked. An answer under another UID is from
 //! another server, whatever the name.
 
-use crate::evidence::{Clocks, Exec, Mark, PodLife, Sql, Timeline, Write};
-
 use super::{Case, Seen};
+use crate::evidence::{Clocks, Exec, Mark, PodLife, Sql, Timeline, Write};
 
 /// The history that answers are compared with, and the clocks that bound when they were asked for.
 #[derive(Clone, Copy)]
@@ -78,9 +77,9 @@ impl<'a> Case<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::history::{History, PODS};
     use super::*;
     use crate::evidence::{Checkpoint, Question, SqlAnswer, What};
+    use crate::history::{History, PODS};
 
     fn started() -> History {
         let mut history = History::of(3);
@@ -140,7 +139,7 @@ mod tests {
         let id = history.write(&Checkpoint::Replicating, "mysql-0");
         let known = |history: &History| {
             let evidence = history.evidence();
-            let ledger = super::super::super::ledger::Ledger::of(&Case::of(&evidence).expect("a run"));
+            let ledger = crate::ledger::Ledger::of(&Case::of(&evidence).expect("a run"));
             [ledger.acknowledged.has(id, u64::MAX), ledger.possible.has(id, u64::MAX)]
         };
         assert_eq!(known(&history), [true, true]);

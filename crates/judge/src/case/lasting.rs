@@ -1,11 +1,9 @@
 //! Durations, as far as the clocks are not in doubt.
 
+use super::Case;
+use crate::Finding;
+use crate::assessment::Judged;
 use crate::evidence::{Doubt, Lasted, Mark};
-
-use super::{
-    super::{Finding, assessment::Judged},
-    Case,
-};
 
 impl<'a> Case<'a> {
     /// The duration between two records.

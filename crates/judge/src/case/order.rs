@@ -1,6 +1,7 @@
 //! Whether the workload's pods must wait for one another.
 
-use super::{super::Finding, Case};
+use super::Case;
+use crate::Finding;
 use crate::evidence::{Expect, PodManagement};
 
 impl Case<'_> {

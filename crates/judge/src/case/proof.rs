@@ -2,9 +2,8 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::evidence::{Act, DnsServer, Mark, NodeState, PodLife, Snapshot, SnapshotOf, What, runs_anew};
-
 use super::Case;
+use crate::evidence::{Act, DnsServer, Mark, NodeState, PodLife, Snapshot, SnapshotOf, What, runs_anew};
 
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,10 @@
 //! Questions to servers, to pods and to DNS.
 
+use super::{Case, Seen};
+use crate::Finding;
+use crate::assessment::Judged;
 use crate::evidence::{Checkpoint, Dns, Question, Sql, What};
-
-use super::{
-    super::{
-        Finding,
-        assessment::Judged,
-        words::{during, topic},
-    },
-    Case, Seen,
-};
+use crate::words::{during, topic};
 
 /// A stretch of the log in which DNS was asked at one checkpoint and nothing else began. A checkpoint that recurs, such
 /// as in a scenario that runs twice, is another stretch.

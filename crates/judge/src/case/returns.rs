@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::Case;
+use crate::Finding;
 use crate::evidence::{Act, ClaimLife, PodLife, Retention, VolumeLife};
-
-use super::{super::Finding, Case};
 
 /// A pod that replaced an earlier one of its name.
 pub(in super::super) struct Return<'a> {
@@ -88,8 +88,8 @@ impl<'a> Case<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::history::{History, PODS};
     use super::*;
+    use crate::history::{History, PODS};
 
     #[test]
     fn claims_go_with_those_pods_alone_that_are_scaled_away() {

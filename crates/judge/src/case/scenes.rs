@@ -1,8 +1,7 @@
 //! The scenario in which something happened.
 
-use crate::evidence::{Phase, Scenario};
-
 use super::Case;
+use crate::evidence::{Phase, Scenario};
 
 /// One run of a scenario.
 struct Scene {

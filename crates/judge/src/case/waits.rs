@@ -3,12 +3,10 @@
 use std::fmt;
 use std::ops::Deref;
 
+use super::Seen;
+use crate::Finding;
 use crate::evidence::{Evidence, Wait, WaitOutcome};
-
-use super::{
-    super::{Finding, words::seconds},
-    Seen,
-};
+use crate::words::seconds;
 
 /// The kubelet's and the scheduler's reasons for a pod that lacks an image or room on the nodes
 /// (<https://kubernetes.io/docs/concepts/containers/images/> and
@@ -106,10 +104,10 @@ impl fmt::Display for Unmet<'_> {
 mod tests {
     use insta::assert_snapshot;
 
-    use super::super::super::Verdict;
-    use super::super::super::history::History;
-    use super::super::Case;
     use super::*;
+    use crate::Verdict;
+    use crate::case::Case;
+    use crate::history::History;
 
     /// A run in which the second pod is created and a wait for it ends, with these events during and after the wait.
     fn awaited(outcome: WaitOutcome, during: impl Fn(&mut History), after: impl Fn(&mut History)) -> History {

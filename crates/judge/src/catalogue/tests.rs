@@ -2,14 +2,10 @@
 
 use insta::assert_snapshot;
 
-use crate::{
-    CATALOGUE, Check, Finding, Judged, Outcome, UPGRADE_CHECKS,
-    Verdict::{self, Fail, Inconclusive, Pass},
-    all,
-    evidence::{Evidence, LeftOut, Note, Phase, Question, Record, Scenario, SqlAnswer, Step, What},
-    find,
-    history::History,
-};
+use crate::Verdict::{self, Fail, Inconclusive, Pass};
+use crate::evidence::{Evidence, LeftOut, Note, Phase, Question, Record, Scenario, SqlAnswer, Step, What};
+use crate::history::History;
+use crate::{CATALOGUE, Check, Finding, Judged, Outcome, UPGRADE_CHECKS, all, find};
 
 mod causes;
 

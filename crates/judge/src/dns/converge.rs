@@ -1,12 +1,12 @@
 //! How long one asker got wrong answers, whatever it asked and over whatever transport.
 
+use super::corefile::Budget;
+use super::query::{Data, Right, Rule, Truth, at};
+use crate::Finding;
+use crate::assessment::Judged;
+use crate::case::out_of_time;
 use crate::evidence::{Change, Clocks, Lasted, Mark};
-
-use super::{
-    super::{Finding, assessment::Judged, case::out_of_time, words::seconds},
-    corefile::Budget,
-    query::{Data, Right, Rule, Truth, at},
-};
+use crate::words::seconds;
 
 /// One answer that an asker got.
 pub(super) struct Heard {

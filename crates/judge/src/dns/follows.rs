@@ -1,19 +1,13 @@
 //! A name follows its pod: it resolves to the pod that has the name now, whatever deleted the last one.
 
+use super::query::Query;
+use super::{Zone, asked_pods, nobody_there, times_besides, weigh};
+use crate::assessment::{Assessment, judged};
+use crate::case::Asking;
 use crate::evidence::{Checkpoint, Scenario};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, judged},
-        case::Asking,
-        minimum::{Names, Need},
-        words::{during, seconds},
-    },
-    Zone, asked_pods, nobody_there,
-    query::Query,
-    times_besides, weigh,
-};
+use crate::minimum::{Names, Need};
+use crate::words::{during, seconds};
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const NAME_FOLLOWS_THE_POD: Check = Check {
     id: "dns::name_follows_the_pod",

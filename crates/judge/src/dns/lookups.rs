@@ -2,22 +2,15 @@
 
 use std::net::IpAddr;
 
+use super::converge::{Expected, Heard, Said, Settled, converged};
+use super::query::{Data, Query, list};
+use super::{Zone, known, nobody_there, slowest};
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::{Case, Seen};
 use crate::evidence::{Checkpoint, Exec, ExecAnswer, Family, RESOLVER, Scenario};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, judged},
-        case::{Case, Seen},
-        minimum::{LOOKUP, Need},
-        words::during,
-    },
-    Zone,
-    converge::{Expected, Heard, Said, Settled, converged},
-    known, nobody_there,
-    query::{Data, Query, list},
-    slowest,
-};
+use crate::minimum::{LOOKUP, Need};
+use crate::words::during;
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

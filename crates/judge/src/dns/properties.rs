@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::{evidence::Transport, history::NAMESPACE};
+use crate::evidence::Transport;
+use crate::history::NAMESPACE;
 use story::{Story, all};
 
 mod story;

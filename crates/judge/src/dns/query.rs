@@ -1,13 +1,10 @@
 //! What is queried of DNS, and what the answer must be.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    net::IpAddr,
-};
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 
+use crate::case::Case;
 use crate::evidence::{Change, Family, Mark, NamedPort, PodLife, reverse_name};
-
-use super::super::case::Case;
 
 /// The data of a name's records, normalized.
 pub(super) type Data = BTreeSet<String>;

@@ -1,27 +1,17 @@
 //! SRV and PTR records: SRV leads from a port to the pods, PTR from an address back to its pod.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use crate::{
-    evidence::{Family, Scenario, reverse_name},
-    object::items,
-};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, judged},
-        case::{Asking, Case},
-        minimum::{Names, Need},
-        words::during,
-    },
-    Told, Zone,
-    query::Query,
-    slowest, weigh, weigh_all,
-};
+use super::query::Query;
+use super::{Told, Zone, slowest, weigh, weigh_all};
+use crate::assessment::{Assessment, judged};
+use crate::case::{Asking, Case};
+use crate::evidence::{Family, Scenario, reverse_name};
+use crate::minimum::{Names, Need};
+use crate::object::items;
+use crate::words::during;
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::case::Case;
 use crate::evidence::{Act, Mark};
-
-use super::super::case::Case;
 
 /// A stretch of the log in which the DNS servers stayed the same.
 struct Era {

@@ -2,19 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Zone;
+use super::converge::{Expected, Heard, Said, Settled, converged};
+use super::query::{Data, Query, at, list, read};
+use crate::Finding;
+use crate::assessment::{Assessment, Judged};
+use crate::case::{Asking, Case, Seen};
 use crate::evidence::{Dns, DnsAnswer, Transport};
-
-use super::{
-    super::{
-        Finding,
-        assessment::{Assessment, Judged},
-        case::{Asking, Case, Seen},
-        words::during,
-    },
-    Zone,
-    converge::{Expected, Heard, Said, Settled, converged},
-    query::{Data, Query, at, list, read},
-};
+use crate::words::during;
 
 /// Who asked whom, over which transport: namespace, server, transport.
 type Asker<'a> = (&'a str, &'a str, Transport);

@@ -8,12 +8,10 @@ mod servers;
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    dns_budget_ms, dns_zone,
-    evidence::{Act, Checkpoint, Dns, DnsAnswer, SnapshotOf, Subject, Transport, What},
-    history::{History, NAMESPACE, PODS, subject},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, Checkpoint, Dns, DnsAnswer, SnapshotOf, Subject, Transport, What};
+use crate::history::{History, NAMESPACE, PODS, subject};
+use crate::{dns_budget_ms, dns_zone};
 
 const SERVICE: &str = "dns::service_resolves_to_ready_pods";
 const POD: &str = "dns::each_pod_has_its_name";

@@ -1,20 +1,14 @@
 //! A pod that is not Ready has no names, unless its Service publishes unready addresses.
 
+use super::converge::Settled;
+use super::query::Query;
+use super::{Zone, weigh};
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::{Acted, Case};
 use crate::evidence::{Act, Checkpoint, Scenario};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, judged},
-        case::{Acted, Case},
-        minimum::Need,
-        words::{during, seconds},
-    },
-    Zone,
-    converge::Settled,
-    query::Query,
-    weigh,
-};
+use crate::minimum::Need;
+use crate::words::{during, seconds};
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

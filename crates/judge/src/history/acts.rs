@@ -2,9 +2,8 @@
 
 use serde_json::json;
 
-use crate::evidence::{Act, Applied, Checkpoint, DnsServer, EventType, NodeState, Retention, SnapshotOf, reverse_name};
-
 use super::{History, Set};
+use crate::evidence::{Act, Applied, Checkpoint, DnsServer, EventType, NodeState, Retention, SnapshotOf, reverse_name};
 
 impl History {
     /// Changes the set; its controller observes the change at once.

@@ -1,8 +1,7 @@
 //! Duplicated records.
 
-use crate::evidence::What;
-
 use super::History;
+use crate::evidence::What;
 
 impl History {
     /// Inserts before the first record of this kind a copy with the same time and another content.

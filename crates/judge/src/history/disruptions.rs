@@ -1,8 +1,7 @@
 //! What the scenarios do to the workload, and how it recovers.
 
-use crate::evidence::{Act, Checkpoint, Phase, Question, Retention, Scenario, SqlAnswer};
-
 use super::History;
+use crate::evidence::{Act, Checkpoint, Phase, Question, Retention, Scenario, SqlAnswer};
 
 impl History {
     pub fn restart(&mut self) {

@@ -1,8 +1,7 @@
 //! DNS queries.
 
-use crate::evidence::{Checkpoint, Dns, DnsAnswer, DnsRecord, Transport, What};
-
 use super::{History, NAMESPACE};
+use crate::evidence::{Checkpoint, Dns, DnsAnswer, DnsRecord, Transport, What};
 
 impl History {
     /// Queries every server for a name over both transports from two namespaces; all answers have these addresses.

@@ -1,12 +1,8 @@
 //! Judges a history, and derives variants of it.
 
-use crate::{
-    CaseFile, Finding, Verdict,
-    evidence::{Checkpoint, Phase, Question, SqlAnswer, What},
-    find,
-};
-
 use super::History;
+use crate::evidence::{Checkpoint, Phase, Question, SqlAnswer, What};
+use crate::{CaseFile, Finding, Verdict, find};
 
 impl History {
     /// The finding of this check's judge alone. Whether its scenarios completed is the catalogue's concern.

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::evidence::EventType;
-
 use super::{Claim, History, Pod};
+use crate::evidence::EventType;
 
 /// The grace period of pods, in seconds.
 const GRACE_S: i64 = 30;

@@ -1,8 +1,7 @@
 //! Runs of sets with unusual policies.
 
-use crate::evidence::{Act, EventType, Phase, PodManagement, Scenario, SqlAnswer, Subject, What};
-
 use super::{History, row, subject};
+use crate::evidence::{Act, EventType, Phase, PodManagement, Scenario, SqlAnswer, Subject, What};
 
 impl History {
     /// A good run of a set with podManagementPolicy Parallel: its pods are started, all but one are scaled away, and

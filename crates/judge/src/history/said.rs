@@ -2,9 +2,8 @@
 
 use serde_json::json;
 
-use crate::evidence::{ContainerLog, EventType, Note, Scenario, SnapshotOf, What};
-
 use super::History;
+use crate::evidence::{ContainerLog, EventType, Note, Scenario, SnapshotOf, What};
 
 impl History {
     /// The cluster warns of an object of the workload.

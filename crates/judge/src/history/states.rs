@@ -4,15 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use super::whole::{COREFILE, UUID};
+use super::{History, NAMESPACE};
 use crate::evidence::{
     ClaimSummary, ComponentSummary, ContainerSummary, DnsSetup, EndpointSummary, LegacyEndpoints, NameAnswer,
     NodeSummary, PodSummary, RevisionSummary, ServerSummary, ServiceSummary, SetSummary, Stage, State, Transport,
     VolumeSummary, reverse_name,
-};
-
-use super::{
-    History, NAMESPACE,
-    whole::{COREFILE, UUID},
 };
 
 /// The node of the control plane.

@@ -2,18 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    CATALOGUE,
-    evidence::{
-        Act, Checkpoint, Conformed, Fault, NodeState, Phase, Scenario, SnapshotOf, SqlAnswer, Stage, State, Upgrade,
-        What,
-    },
-};
-
-use super::{
-    History, row,
-    states::{CONTROL_PLANE, Done, WORKERS},
-    subject,
+use super::states::{CONTROL_PLANE, Done, WORKERS};
+use super::{History, row, subject};
+use crate::CATALOGUE;
+use crate::evidence::{
+    Act, Checkpoint, Conformed, Fault, NodeState, Phase, Scenario, SnapshotOf, SqlAnswer, Stage, State, Upgrade, What,
 };
 
 /// The version that clusters are upgraded to.

@@ -2,9 +2,8 @@
 
 use serde_json::json;
 
-use crate::evidence::{Act, Checkpoint, LeftOut, Phase, Question, Run, Scenario, SnapshotOf, SqlAnswer, Subject, What};
-
 use super::{History, error, row, subject};
+use crate::evidence::{Act, Checkpoint, LeftOut, Phase, Question, Run, Scenario, SnapshotOf, SqlAnswer, Subject, What};
 
 pub(super) const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa942956";
 pub(super) const COREFILE: &str = "\

@@ -1,9 +1,8 @@
 //! The ledger that the witness keeps: a write every half second, whatever happens to the workload.
 
+use super::{History, row};
 use crate::evidence::{Act, Checkpoint, Entries, Entry, Lag, Phase, Question, Scenario, SqlAnswer, What, WriteOutcome};
 use crate::mysql::intervals::Intervals;
-
-use super::{History, row};
 
 /// How far the witness's clock is ahead of the log's.
 const AHEAD_US: u64 = 5_000_000;

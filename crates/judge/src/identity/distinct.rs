@@ -2,18 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::lacks;
+use super::told::{identities, teller};
+use crate::assessment::{Assessment, judged};
+use crate::case::{Case, Seen, doubt, unasked};
 use crate::evidence::{Checkpoint, Question, Scenario, Sql};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, judged},
-        case::{Case, Seen, doubt, unasked},
-        minimum::Need,
-    },
-    lacks,
-    told::{identities, teller},
-};
+use crate::minimum::Need;
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const SERVER_IDS_ARE_DISTINCT: Check = Check {
     id: "identity::server_ids_are_distinct",

@@ -2,18 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::told::{identities, outputs, teller};
+use crate::assessment::{Judged, judged};
+use crate::case::{Case, Seen, doubt, unasked};
 use crate::evidence::{Checkpoint, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, PodLife, Question, Scenario, Sql};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Judged, judged},
-        case::{Case, Seen, doubt, unasked},
-        minimum::{FULL_HOSTNAME, HOSTNAME, Need},
-        words::short,
-    },
-    told::{identities, outputs, teller},
-};
+use crate::minimum::{FULL_HOSTNAME, HOSTNAME, Need};
+use crate::words::short;
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const HOSTNAME_IS_POD_NAME: Check = Check {
     id: "identity::hostname_is_pod_name",

@@ -1,13 +1,9 @@
 //! The label that holds a pod's ordinal.
 
+use crate::assessment::{Judged, judged};
 use crate::evidence::{PodLife, Scenario};
-
-use super::super::{
-    CaseFile, Check, Finding,
-    assessment::{Judged, judged},
-    expectation,
-    words::short,
-};
+use crate::words::short;
+use crate::{CaseFile, Check, Finding, expectation};
 
 const LABEL: &str = "apps.kubernetes.io/pod-index";
 
@@ -67,11 +63,9 @@ mod tests {
     use insta::assert_snapshot;
     use serde_json::json;
 
-    use crate::{
-        Verdict::{Fail, Inconclusive, Pass, Skipped},
-        evidence::What,
-        history::History,
-    };
+    use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+    use crate::evidence::What;
+    use crate::history::History;
 
     const INDEX: &str = "identity::pod_index_label_matches";
 

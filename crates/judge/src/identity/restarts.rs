@@ -2,14 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::assessment::{Judged, judged};
+use crate::case::{Case, Exit, Scenes, Seen, containers};
 use crate::evidence::{Act, Fault, Mark, PodLife, Scenario};
-
-use super::super::{
-    CaseFile, Check, Finding,
-    assessment::{Judged, judged},
-    case::{Case, Exit, Scenes, Seen, containers},
-    words::{short, some_of},
-};
+use crate::words::{short, some_of};
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const CONTAINERS_RESTART_ONLY_WHEN_DISRUPTED: Check = Check {
     id: "identity::containers_restart_only_when_disrupted",

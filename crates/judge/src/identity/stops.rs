@@ -2,21 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::{
-    evidence::{Act, Mark, ObjectEvent, PodLife, Scenario},
-    object::{has_condition, number, text},
-};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Judged, judged},
-        case::{Case, Exit, Scenes, Seen, containers, out_of_time, seconds_of},
-        minimum::Need,
-        words::{seconds, short, some_of, times},
-    },
-    restarts::{Cause, Restarts},
-};
+use super::restarts::{Cause, Restarts};
+use crate::assessment::{Judged, judged};
+use crate::case::{Case, Exit, Scenes, Seen, containers, out_of_time, seconds_of};
+use crate::evidence::{Act, Mark, ObjectEvent, PodLife, Scenario};
+use crate::minimum::Need;
+use crate::object::{has_condition, number, text};
+use crate::words::{seconds, short, some_of, times};
+use crate::{CaseFile, Check, Finding};
 
 /// What a kubelet adds to a grace period, and what whole seconds lose, in seconds.
 const ROUNDING_S: i64 = 3;

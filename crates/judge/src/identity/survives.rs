@@ -2,19 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::lacks;
+use super::told::{identities, teller};
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::{Case, Return, Scenes, Seen, doubt, renewals};
 use crate::evidence::{Question, Scenario, Sql};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, judged},
-        case::{Case, Return, Scenes, Seen, doubt, renewals},
-        minimum::Need,
-        words::{during, some_of, times},
-    },
-    lacks,
-    told::{identities, teller},
-};
+use crate::minimum::Need;
+use crate::words::{during, some_of, times};
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const IDENTITY_SURVIVES_RESTART: Check = Check {
     id: "identity::identity_survives_restart",

@@ -3,11 +3,9 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Checkpoint, ExecAnswer, Question, What},
-    history::{History, broken, refused},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, Checkpoint, ExecAnswer, Question, What};
+use crate::history::{History, broken, refused};
 
 mod hostname;
 mod lives;

@@ -1,15 +1,13 @@
 //! What servers and containers reported of themselves, at any checkpoint.
 
-use std::{collections::HashMap, hash::Hash};
+use std::collections::HashMap;
+use std::hash::Hash;
 
+use crate::Finding;
+use crate::assessment::Judged;
+use crate::case::{Case, Seen};
 use crate::evidence::{Checkpoint, Exec, ExecAnswer, Mark, PodLife, Question, Sql};
-
-use super::super::{
-    Finding,
-    assessment::Judged,
-    case::{Case, Seen},
-    words::short,
-};
+use crate::words::short;
 
 /// The servers' answers to [`Question::Identity`], in order.
 pub(super) fn identities<'a>(case: &Case<'a>) -> Vec<Seen<'a, Sql>> {

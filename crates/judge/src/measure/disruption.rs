@@ -2,12 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::{Outage, Outcomes, Percentiles};
+use crate::case::{Case, Seen};
 use crate::evidence::{Act, Mark, Phase, Question, Scenario, Sql, Step};
-
-use super::{
-    super::case::{Case, Seen},
-    Outage, Outcomes, Percentiles,
-};
 
 /// A disruption and its consequences.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{super::case::Case, AtRest, Disruption, disruption::at_rest, writes::longest_us};
+use super::disruption::at_rest;
+use super::writes::longest_us;
+use super::{AtRest, Disruption};
+use crate::case::Case;
 
 /// The distribution of lag samples in microseconds. A percentile is the least value that this share of the samples does
 /// not exceed.

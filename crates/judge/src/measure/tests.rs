@@ -7,11 +7,11 @@ mod slept;
 
 use proptest::prelude::*;
 
-use super::{
-    super::{CaseFile, case::Case, history::History},
-    Measures, Outage, Outcomes, longest_outage_ever, longest_outages,
-};
+use super::{Measures, Outage, Outcomes, longest_outage_ever, longest_outages};
+use crate::CaseFile;
+use crate::case::Case;
 use crate::evidence::{Act, Checkpoint, Entries, Entry, Evidence, Lag, Phase, Question, Scenario, What, WriteOutcome};
+use crate::history::History;
 
 fn measures_of(evidence: &Evidence) -> Option<Measures> {
     CaseFile::of(evidence).map(|file| file.measures().clone())

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::disruption::at_rest;
+use super::{AtRest, Disruption, Overall};
+use crate::case::Case;
 use crate::evidence::{Act, BUSY_US, Clocks, Entry, WriteOutcome};
-
-use super::{super::case::Case, AtRest, Disruption, Overall, disruption::at_rest};
 
 /// The outcomes of writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

@@ -1,8 +1,8 @@
 //! The acts of each scenario.
 
+use crate::Finding;
+use crate::case::Case;
 use crate::evidence::{Act, Retention, Scenario};
-
-use super::super::{Finding, case::Case};
 
 /// An act of a scenario: how to recognize it in the evidence, and its name in the imperative.
 struct Step {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use super::{Expected, Need};
+use crate::case::Case;
 use crate::evidence::{Checkpoint, Family, NamedPort, Question, Scenario, reverse_name};
-
-use super::{super::case::Case, Expected, Need};
 
 /// The names of the workload that are queried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,13 +3,10 @@
 use serde_json::json;
 
 use super::{HOSTNAME, Need, missing, table};
-use crate::{
-    CATALOGUE, Verdict,
-    case::Case,
-    evidence::{Act, Checkpoint, LeftOut, NodeState, Question, Scenario, SnapshotOf, Subject, What},
-    find,
-    history::{History, subject},
-};
+use crate::case::Case;
+use crate::evidence::{Act, Checkpoint, LeftOut, NodeState, Question, Scenario, SnapshotOf, Subject, What};
+use crate::history::{History, subject};
+use crate::{CATALOGUE, Verdict, find};
 
 /// The verdict of the catalogue, including the required evidence.
 fn verdict(history: &History, id: &str) -> (Verdict, String) {

@@ -2,20 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::updates::{Told, newest, told_to_go, updatable, updates};
+use super::{is_news, lost};
+use crate::assessment::{Judged, judged};
+use crate::case::{Case, is_after, is_before};
 use crate::evidence::{Act, Mark, PodLife, Scenario};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Judged, judged},
-        case::{Case, is_after, is_before},
-        expectation::max_unavailable,
-        minimum::Need,
-        words::some_of,
-    },
-    is_news, lost,
-    updates::{Told, newest, told_to_go, updatable, updates},
-};
+use crate::expectation::max_unavailable;
+use crate::minimum::Need;
+use crate::words::some_of;
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

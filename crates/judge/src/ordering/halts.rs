@@ -1,17 +1,12 @@
 //! What a pod that is not Ready must hold up, and what it must not.
 
+use super::{WATCHED_US, left_open};
+use crate::assessment::{Judged, judged};
+use crate::case::{Acted, Case, is_after, is_before};
 use crate::evidence::{Act, Mark, PodLife, Scenario};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Judged, judged},
-        case::{Acted, Case, is_after, is_before},
-        minimum::Need,
-        words::seconds,
-    },
-    WATCHED_US, left_open,
-};
+use crate::minimum::Need;
+use crate::words::seconds;
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod properties;

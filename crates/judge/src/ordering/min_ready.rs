@@ -3,23 +3,16 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{
-    evidence::{Mark, PodLife, Scenario},
-    object::{items, number, text},
-};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, judged},
-        case::{Case, is_before, out_of_time},
-        expectation::{max_unavailable, min_ready_seconds, parallel_min_ready_seconds},
-        minimum::Need,
-        words::seconds,
-    },
-    is_news,
-    updates::{told_to_go, updates},
-};
+use super::is_news;
+use super::updates::{told_to_go, updates};
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::{Case, is_before, out_of_time};
+use crate::evidence::{Mark, PodLife, Scenario};
+use crate::expectation::{max_unavailable, min_ready_seconds, parallel_min_ready_seconds};
+use crate::minimum::Need;
+use crate::object::{items, number, text};
+use crate::words::seconds;
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,12 @@
 //! What replaces the order of pods if they need not wait for one another.
 
+use super::halts::held;
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::{Case, is_after, is_before};
 use crate::evidence::{Act, Expect, Mark, PodLife, PodManagement, Scenario};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, judged},
-        case::{Case, is_after, is_before},
-        minimum::Need,
-        words::seconds,
-    },
-    halts::held,
-};
+use crate::minimum::Need;
+use crate::words::seconds;
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

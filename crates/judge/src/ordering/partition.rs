@@ -1,16 +1,11 @@
 //! The pods that a partition keeps from an update.
 
+use super::updates::{Told, Update, revision_of, told_to_go, updatable, updates};
+use crate::assessment::{Judged, judged};
+use crate::case::{Case, is_after};
 use crate::evidence::{Mark, Scenario};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Judged, judged},
-        case::{Case, is_after},
-        minimum::Need,
-    },
-    updates::{Told, Update, revision_of, told_to_go, updatable, updates},
-};
+use crate::minimum::Need;
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,9 @@
 use crate::evidence::Scenario;
 use proptest::prelude::*;
 
-use crate::{Verdict, evidence::Phase, history::History};
+use crate::Verdict;
+use crate::evidence::Phase;
+use crate::history::History;
 
 /// What can happen to one of three ordinals. The number picks a pod among the existing ones of the ordinal.
 #[derive(Debug, Clone, Copy)]

@@ -2,19 +2,14 @@
 
 use std::ops::Range;
 
+use super::updates::told_to_go;
+use super::{WATCHED_US, left_open};
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::{Case, is_after};
 use crate::evidence::{Act, Applied, Mark, Scenario, SnapshotOf};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, judged},
-        case::{Case, is_after},
-        minimum::Need,
-        words::{seconds, short, some_of},
-    },
-    WATCHED_US, left_open,
-    updates::told_to_go,
-};
+use crate::minimum::Need;
+use crate::words::{seconds, short, some_of};
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

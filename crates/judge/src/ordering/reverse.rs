@@ -1,13 +1,10 @@
 //! The order in which pods are scaled away.
 
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::{Case, ScaleDown, Unmet, is_after, is_before};
 use crate::evidence::{Mark, PodLife, Scenario};
-
-use super::super::{
-    CaseFile, Check, Finding,
-    assessment::{Assessment, Judged, judged},
-    case::{Case, ScaleDown, Unmet, is_after, is_before},
-    minimum::Need,
-};
+use crate::minimum::Need;
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,14 @@
 //! The order in which an update reaches the pods.
 
+use super::done_without;
+use super::updates::{Told, Update, newest, revision_of, told_to_go, updatable, updates};
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::{Case, is_before};
 use crate::evidence::{Act, Mark, PodLife, Scenario};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, judged},
-        case::{Case, is_before},
-        expectation::max_unavailable,
-        minimum::Need,
-        words::short,
-    },
-    done_without,
-    updates::{Told, Update, newest, revision_of, told_to_go, updatable, updates},
-};
+use crate::expectation::max_unavailable;
+use crate::minimum::Need;
+use crate::words::short;
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod properties;

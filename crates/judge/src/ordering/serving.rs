@@ -2,14 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::assessment::{Judged, judged};
+use crate::case::{Case, Seen, Unmet};
 use crate::evidence::{Checkpoint, Mark, PodLife, Question, Scenario, Sql};
-
-use super::super::{
-    CaseFile, Check, Finding, Verdict,
-    assessment::{Judged, judged},
-    case::{Case, Seen, Unmet},
-    words::{seconds, short},
-};
+use crate::words::{seconds, short};
+use crate::{CaseFile, Check, Finding, Verdict};
 
 #[cfg(test)]
 mod tests;

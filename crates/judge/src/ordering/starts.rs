@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::updates::newest;
+use super::{done_without, is_news, lost};
+use crate::assessment::judged;
+use crate::case::Case;
 use crate::evidence::{Mark, PodLife, Scenario};
-
-use super::{
-    super::{CaseFile, Check, Finding, Verdict, assessment::judged, case::Case, words::short},
-    done_without, is_news, lost,
-    updates::newest,
-};
+use crate::words::short;
+use crate::{CaseFile, Check, Finding, Verdict};
 
 pub(in super::super) const STARTS_IN_ORDINAL_ORDER: Check = Check {
     id: "ordering::starts_in_ordinal_order",

@@ -1,17 +1,12 @@
 //! The recovery from an update that cannot start.
 
+use super::left_open;
+use super::updates::{Update, newest, revision_of, told_to_go, updatable, updates};
+use crate::assessment::{Judged, judged};
+use crate::case::{Case, is_after};
 use crate::evidence::{Act, Mark, PodLife, Scenario};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Judged, judged},
-        case::{Case, is_after},
-        minimum::Need,
-    },
-    left_open,
-    updates::{Update, newest, revision_of, told_to_go, updatable, updates},
-};
+use crate::minimum::Need;
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

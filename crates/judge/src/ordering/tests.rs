@@ -2,11 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{EventType, Expect, Phase, PodManagement, Scenario, Subject, WaitOutcome, What},
-    history::{History, PODS, subject},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{EventType, Expect, Phase, PodManagement, Scenario, Subject, WaitOutcome, What};
+use crate::history::{History, PODS, subject};
 
 const STARTS: &str = "ordering::starts_in_ordinal_order";
 const REVERSE: &str = "ordering::scales_down_in_reverse";

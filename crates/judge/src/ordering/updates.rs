@@ -2,13 +2,10 @@
 
 use std::collections::HashMap;
 
+use crate::Finding;
+use crate::assessment::Judged;
+use crate::case::{Case, is_after, is_before};
 use crate::evidence::{Act, Mark, Phase, PodLife, Scenario};
-
-use super::super::{
-    Finding,
-    assessment::Judged,
-    case::{Case, is_after, is_before},
-};
 
 /// The scenario that changes the template.
 const SCENARIO: Scenario = Scenario::Roll;

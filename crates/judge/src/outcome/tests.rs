@@ -1,12 +1,10 @@
 //! Outcomes of empty and of hand-made evidence.
 
 use super::*;
-use crate::{
-    CATALOGUE,
-    evidence::{Phase, Scenario},
-    history::History,
-    spans::Ended,
-};
+use crate::CATALOGUE;
+use crate::evidence::{Phase, Scenario};
+use crate::history::History;
+use crate::spans::Ended;
 
 fn found(verdict: Verdict) -> (&'static Check, Finding) {
     (&CATALOGUE[0], Finding { verdict, reason: String::new(), evidence: Vec::new(), cause: None })

@@ -10,14 +10,11 @@ mod tests;
 
 use std::ops::RangeInclusive;
 
+use crate::Finding;
+use crate::assessment::{Assessment, Judged};
+use crate::case::{Acted, Case, is_after, is_before};
 use crate::evidence::{Act, Applied, ClaimLife, Mark, SnapshotOf, Subject};
-
-use super::super::{
-    Finding,
-    assessment::{Assessment, Judged},
-    case::{Acted, Case, is_after, is_before},
-    words::{short, some_of},
-};
+use crate::words::{short, some_of};
 
 pub(in super::super) use policy::CLAIM_POLICY_IS_HONOURED;
 pub(in super::super) use survive::CLAIMS_SURVIVE_SCALE_DOWN;

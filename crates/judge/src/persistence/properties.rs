@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use crate::{
-    Verdict::{self, Fail, Inconclusive, Pass},
-    evidence::{Act, Checkpoint, Question, Scenario, SqlAnswer, What, Write, WriteOutcome},
-    history::{History, broken, error, refused, row},
-};
+use crate::Verdict::{self, Fail, Inconclusive, Pass};
+use crate::evidence::{Act, Checkpoint, Question, Scenario, SqlAnswer, What, Write, WriteOutcome};
+use crate::history::{History, broken, error, refused, row};
 
 /// How a write ends.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,16 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::assessment::{Judged, judged};
+use crate::case::{Acted, Case, Deletion, Seen, doubt, unasked};
 use crate::evidence::{Act, Checkpoint, Question, Scenario, Sql, SqlAnswer};
-
-use super::super::{
-    CaseFile, Check, Finding,
-    assessment::{Judged, judged},
-    case::{Acted, Case, Deletion, Seen, doubt, unasked},
-    ledger::Ledger,
-    minimum::Need,
-    words::some_of,
-};
+use crate::ledger::Ledger;
+use crate::minimum::Need;
+use crate::words::some_of;
+use crate::{CaseFile, Check, Finding};
 
 /// The scenario that kills a server and keeps its pod.
 const KILL: Scenario = Scenario::ServerKill;

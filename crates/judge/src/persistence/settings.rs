@@ -1,13 +1,10 @@
 //! Settings: how durable the servers make a commit.
 
+use crate::assessment::{Judged, judged};
+use crate::case::{Case, Seen, doubt};
 use crate::evidence::{Checkpoint, Question, Scenario, Sql, SqlAnswer};
-
-use super::super::{
-    CaseFile, Check, Finding,
-    assessment::{Judged, judged},
-    case::{Case, Seen, doubt},
-    minimum::Need,
-};
+use crate::minimum::Need;
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

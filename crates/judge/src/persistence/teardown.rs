@@ -1,18 +1,13 @@
 //! Whether anything outlives the run.
 
+use super::claims::is_of_set;
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::{Case, Seen};
 use crate::evidence::{Act, EventType, Leftover, Mark, Phase, Scenario, SnapshotOf, Step};
+use crate::minimum::Need;
 use crate::object::text;
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, judged},
-        case::{Case, Seen},
-        minimum::Need,
-        words::some_of,
-    },
-    claims::is_of_set,
-};
+use crate::words::some_of;
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

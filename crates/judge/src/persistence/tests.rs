@@ -3,11 +3,9 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, Checkpoint, Question, Scenario, SqlAnswer, What, WriteOutcome},
-    history::{History, broken, error, refused, row, subject},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{Act, Checkpoint, Question, Scenario, SqlAnswer, What, WriteOutcome};
+use crate::history::{History, broken, error, refused, row, subject};
 
 const ROWS: &str = "persistence::rows_survive_pod_deletion";
 const VOLUME: &str = "persistence::same_volume_returns";

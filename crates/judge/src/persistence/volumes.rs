@@ -2,18 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::claims::is_of_set;
+use crate::assessment::{Judged, judged};
+use crate::case::{Case, Return, Scenes, out_of_time};
 use crate::evidence::{ClaimLife, Mark, PodLife, Scenario, VolumeLife};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Judged, judged},
-        case::{Case, Return, Scenes, out_of_time},
-        minimum::Need,
-        words::{short, some_of, times},
-    },
-    claims::is_of_set,
-};
+use crate::minimum::Need;
+use crate::words::{short, some_of, times};
+use crate::{CaseFile, Check, Finding};
 
 #[cfg(test)]
 mod tests;

@@ -2,20 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    evidence::{Act, Checkpoint, Mark, Question, Sql, SqlAnswer, WriteOutcome},
-    mysql::intervals::Intervals,
-};
-
-use super::{
-    super::{
-        Finding,
-        assessment::{Assessment, Judged, all_of},
-        case::{Acted, Case, Seen, doubt, unasked},
-        words::five_of,
-    },
-    reached,
-};
+use super::reached;
+use crate::Finding;
+use crate::assessment::{Assessment, Judged, all_of};
+use crate::case::{Acted, Case, Seen, doubt, unasked};
+use crate::evidence::{Act, Checkpoint, Mark, Question, Sql, SqlAnswer, WriteOutcome};
+use crate::mysql::intervals::Intervals;
+use crate::words::five_of;
 
 /// ER_BAD_DB_ERROR and ER_NO_SUCH_TABLE: the schema or the table does not exist.
 const NOT_THERE: [u16; 2] = [1049, 1146];

@@ -1,12 +1,13 @@
 //! Whether acknowledged writes are still there at the end.
 
+use super::account::Account;
+use super::budget::{DISRUPTIVE, of_interest, took_place, undisrupted, was_written_to};
+use crate::assessment::judged;
+use crate::case::Case;
 use crate::evidence::Question;
-
-use super::{
-    super::{CaseFile, Check, Finding, assessment::judged, case::Case, minimum::Need, words::seconds},
-    account::Account,
-    budget::{DISRUPTIVE, of_interest, took_place, undisrupted, was_written_to},
-};
+use crate::minimum::Need;
+use crate::words::seconds;
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const NO_ACKNOWLEDGED_WRITE_IS_LOST: Check = Check {
     id: "replication::no_acknowledged_write_is_lost",

@@ -1,18 +1,13 @@
 //! Whether the workload recovers in time from every disruption.
 
+use super::has_replicas;
+use crate::assessment::{Judged, judged};
+use crate::case::{Case, Seen, out_of_time};
 use crate::evidence::{Question, Scenario};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Judged, judged},
-        case::{Case, Seen, out_of_time},
-        measure::{Disruption, Impact},
-        minimum::Need,
-        words::seconds,
-    },
-    has_replicas,
-};
+use crate::measure::{Disruption, Impact};
+use crate::minimum::Need;
+use crate::words::seconds;
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const RECOVERS_WITHIN_BUDGET: Check = Check {
     id: "replication::recovers_within_budget",

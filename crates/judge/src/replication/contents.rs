@@ -2,17 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    evidence::{Checkpoint, Question, Sql},
-    mysql::gtid::GtidSet,
-};
-
-use super::super::{
-    Finding,
-    assessment::Judged,
-    case::{Case, Seen, is_after},
-    words::some_of,
-};
+use crate::Finding;
+use crate::assessment::Judged;
+use crate::case::{Case, Seen, is_after};
+use crate::evidence::{Checkpoint, Question, Sql};
+use crate::mysql::gtid::GtidSet;
+use crate::words::some_of;
 
 /// The transactions of both servers at a checkpoint.
 pub(super) struct Transactions {

@@ -1,13 +1,14 @@
 //! Whether an additional replica becomes like the others.
 
+use super::contents::{Transactions, same_tables};
+use super::rows::same_rows;
+use super::{follows, has_replicas, reached_barrier};
+use crate::assessment::judged;
 use crate::evidence::{Checkpoint, Question, Scenario};
-
-use super::{
-    super::{CaseFile, Check, Finding, assessment::judged, ledger::Ledger, minimum::Need, words::during},
-    contents::{Transactions, same_tables},
-    follows, has_replicas, reached_barrier,
-    rows::same_rows,
-};
+use crate::ledger::Ledger;
+use crate::minimum::Need;
+use crate::words::during;
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const NEW_REPLICA_JOINS: Check = Check {
     id: "replication::new_replica_joins",

@@ -1,16 +1,11 @@
 //! The lag of replicas while nothing is disrupted.
 
+use super::has_replicas;
+use crate::assessment::{Judged, judged};
 use crate::evidence::Scenario;
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Judged, judged},
-        measure::{AtRest, Percentiles},
-        words::milliseconds,
-    },
-    has_replicas,
-};
+use crate::measure::{AtRest, Percentiles};
+use crate::words::milliseconds;
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const READ_LAG_IS_BOUNDED: Check = Check {
     id: "replication::read_lag_is_bounded",

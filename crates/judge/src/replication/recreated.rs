@@ -1,19 +1,13 @@
 //! Whether a replica resumes after it was created again.
 
+use super::resume::{same_host, untold};
+use super::{channels, errors, has_replicas, reached_all, stopped};
+use crate::assessment::{Judged, all_of, judged};
+use crate::case::{Case, Deletion, Seen, unasked};
 use crate::evidence::{Mark, Question, Scenario, Sql};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Judged, all_of, judged},
-        case::{Case, Deletion, Seen, unasked},
-        minimum::Need,
-        words::{seconds, some_of},
-    },
-    channels, errors, has_replicas, reached_all,
-    resume::{same_host, untold},
-    stopped,
-};
+use crate::minimum::Need;
+use crate::words::{seconds, some_of};
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const REPLICA_RECREATED_CATCHES_UP: Check = Check {
     id: "replication::replica_recreated_catches_up",

@@ -2,21 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    evidence::{Mark, Question, Scenario, Sql, WriteOutcome},
-    mysql::status::ReplicaStatus,
-};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Judged, judged},
-        case::{Case, Deletion, Seen, is_after, is_before, unasked},
-        minimum::Need,
-        words::seconds,
-    },
-    channels, has_replicas, hosts, reached_all,
-};
+use super::{channels, has_replicas, hosts, reached_all};
+use crate::assessment::{Judged, judged};
+use crate::case::{Case, Deletion, Seen, is_after, is_before, unasked};
+use crate::evidence::{Mark, Question, Scenario, Sql, WriteOutcome};
+use crate::minimum::Need;
+use crate::mysql::status::ReplicaStatus;
+use crate::words::seconds;
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const PRIMARY_RECREATED_REPLICAS_RESUME: Check = Check {
     id: "replication::primary_recreated_replicas_resume",

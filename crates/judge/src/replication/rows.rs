@@ -1,19 +1,14 @@
 //! Whether all servers have the same data.
 
+use super::contents::{Transactions, same_tables};
+use super::{has_reached, has_replicas, reached_barrier};
+use crate::assessment::{Assessment, Judged, all_of, judged};
+use crate::case::{Case, Seen, unasked, with_others};
 use crate::evidence::{Checkpoint, Mark, Question, Scenario, Sql};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, all_of, judged},
-        case::{Case, Seen, unasked, with_others},
-        ledger::Ledger,
-        minimum::Need,
-        words::{during, five_of, some_of},
-    },
-    contents::{Transactions, same_tables},
-    has_reached, has_replicas, reached_barrier,
-};
+use crate::ledger::Ledger;
+use crate::minimum::Need;
+use crate::words::{during, five_of, some_of};
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const REPLICAS_HOLD_THE_SAME_ROWS: Check = Check {
     id: "replication::replicas_hold_the_same_rows",

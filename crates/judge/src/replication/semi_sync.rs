@@ -1,11 +1,10 @@
 //! Whether commits waited for a replica, if they should.
 
+use super::has_replicas;
+use crate::assessment::judged;
 use crate::evidence::Scenario;
-
-use super::{
-    super::{CaseFile, Check, Finding, assessment::judged, measure::Waited},
-    has_replicas,
-};
+use crate::measure::Waited;
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const COMMITS_WAIT_FOR_A_REPLICA: Check = Check {
     id: "replication::commits_wait_for_a_replica",

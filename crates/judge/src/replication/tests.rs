@@ -8,11 +8,9 @@ mod semi_sync;
 
 use insta::assert_snapshot;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Checkpoint, Question, SqlAnswer, What, WriteOutcome},
-    history::{History, broken, error, refused, row},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Checkpoint, Question, SqlAnswer, What, WriteOutcome};
+use crate::history::{History, broken, error, refused, row};
 
 const FOLLOW: &str = "replication::replicas_follow_by_stable_name";
 const SAME: &str = "replication::replicas_hold_the_same_rows";

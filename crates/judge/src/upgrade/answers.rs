@@ -1,14 +1,12 @@
 //! The DNS answers of a state, with pods in place of their addresses, and the answers that its pods make right.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    net::IpAddr,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
 
+use super::difference::pods_by_address;
 use crate::evidence::{Family, NameAnswer, PodSummary, State, Subject, reverse_name};
-
-use super::{super::words::some_of, difference::pods_by_address};
+use crate::words::some_of;
 
 /// A DNS question: record type and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,14 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::assessment::{Assessment, judged};
+use crate::catalogue::{CATALOGUE, find};
 use crate::evidence::{Conformed, Scenario, SnapshotOf};
-
-use super::super::{
-    CaseFile, Check, Finding, Verdict,
-    assessment::{Assessment, judged},
-    catalogue::{CATALOGUE, find},
-    words::some_of,
-};
+use crate::words::some_of;
+use crate::{CaseFile, Check, Finding, Verdict};
 
 /// The scenarios that this run has in common with the run on the upgraded cluster: a check of these that applies here
 /// applies there too.

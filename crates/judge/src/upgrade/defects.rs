@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{EndpointSummary, Family, PodSummary, State, Subject};
-
 use super::compare::Class;
+use crate::evidence::{EndpointSummary, Family, PodSummary, State, Subject};
 
 /// A defect of a state.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,8 @@
 //! The differences between two states, field by field. Nothing is left out: states are compared in their serialized
 //! form, so a new field of the state is compared automatically.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde_json::{Map, Value};
 

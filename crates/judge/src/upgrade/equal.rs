@@ -1,17 +1,12 @@
 //! Whether cluster and workload are the same after an upgrade as before it.
 
+use super::compare::{Class, Classed, compare};
+use super::defects::{Defect, defects};
+use super::states::{Step, Told, across, covered, states, steps};
+use crate::assessment::{Assessment, judged};
 use crate::evidence::{Scenario, Subject};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, judged},
-        words::some_of,
-    },
-    compare::{Class, Classed, compare},
-    defects::{Defect, defects},
-    states::{Step, Told, across, covered, states, steps},
-};
+use crate::words::some_of;
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const STATE_IS_EQUAL_BEFORE_AND_AFTER: Check = Check {
     id: "upgrade::state_is_equal_before_and_after",

@@ -2,17 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::answers::{Answer, Names, Question, right_answers};
+use super::states::{Step, Told, across, covered, states, steps};
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::{Case, doubt};
 use crate::evidence::{NameAnswer, Scenario, Subject, Transport};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding, Verdict,
-        assessment::{Assessment, Judged, judged},
-        case::{Case, doubt},
-    },
-    answers::{Answer, Names, Question, right_answers},
-    states::{Step, Told, across, covered, states, steps},
-};
+use crate::{CaseFile, Check, Finding, Verdict};
 
 pub(in super::super) const DNS_MATRIX_IS_EQUAL: Check = Check {
     id: "upgrade::dns_matrix_is_equal",

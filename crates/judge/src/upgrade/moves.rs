@@ -1,20 +1,15 @@
 //! Whether the upgrade of a node moves its pods in order.
 
+use super::compare::compare;
+use super::defects::pods;
+use super::equal::object;
+use super::states::{Step, Told, across, nodes_left, states, steps};
+use super::watched;
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::Case;
 use crate::evidence::{Act, Mark, PodSummary, Scenario, Stage};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, judged},
-        case::Case,
-        words::some_of,
-    },
-    compare::compare,
-    defects::pods,
-    equal::object,
-    states::{Step, Told, across, nodes_left, states, steps},
-    watched,
-};
+use crate::words::some_of;
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const NODE_UPGRADE_MOVES_ONE_AT_A_TIME: Check = Check {
     id: "upgrade::node_upgrade_moves_one_at_a_time",

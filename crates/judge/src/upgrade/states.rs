@@ -1,14 +1,11 @@
 //! The states that a run read, and the steps between them.
 
+use crate::Finding;
+use crate::assessment::{Assessment, Judged};
+use crate::case::Case;
 use crate::evidence::{Act, ComponentSummary, Mark, SnapshotOf, Stage, State};
 use crate::image::Image;
-
-use super::super::{
-    Finding,
-    assessment::{Assessment, Judged},
-    case::Case,
-    words::{seconds, some_of},
-};
+use crate::words::{seconds, some_of};
 
 /// A state and the record that has it.
 pub(super) struct Told {

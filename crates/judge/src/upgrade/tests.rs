@@ -10,12 +10,10 @@ mod vacuous;
 
 use insta::assert_snapshot;
 
-use crate::{
-    UPGRADE_CHECKS,
-    Verdict::{self, Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Question, SnapshotOf, SqlAnswer, Stage, State, What},
-    history::History,
-};
+use crate::UPGRADE_CHECKS;
+use crate::Verdict::{self, Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, Question, SnapshotOf, SqlAnswer, Stage, State, What};
+use crate::history::History;
 
 const UNTOUCHED: &str = "upgrade::control_plane_upgrade_touches_no_pod";
 const MOVES: &str = "upgrade::node_upgrade_moves_one_at_a_time";

@@ -1,18 +1,13 @@
 //! Whether the upgrade of the control plane leaves the workload alone.
 
+use super::compare::{Class, Classed, compare};
+use super::equal::object;
+use super::states::{Step, Told, across, control_plane_upgraded, states, steps};
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::Case;
 use crate::evidence::{Act, Scenario, Stage};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, judged},
-        case::Case,
-        words::some_of,
-    },
-    compare::{Class, Classed, compare},
-    equal::object,
-    states::{Step, Told, across, control_plane_upgraded, states, steps},
-};
+use crate::words::some_of;
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const CONTROL_PLANE_UPGRADE_TOUCHES_NO_POD: Check = Check {
     id: "upgrade::control_plane_upgrade_touches_no_pod",

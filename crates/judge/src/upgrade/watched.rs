@@ -2,17 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::states::Step;
+use crate::Finding;
+use crate::assessment::{Assessment, Judged};
+use crate::case::Case;
 use crate::evidence::{Mark, PodLife, PodSummary};
-
-use super::{
-    super::{
-        Finding,
-        assessment::{Assessment, Judged},
-        case::Case,
-        words::{short, some_of},
-    },
-    states::Step,
-};
+use crate::words::{short, some_of};
 
 /// Judges the history from the drain of a node to the state after its upgrade, and returns whether the history is
 /// complete.

@@ -1,18 +1,13 @@
 //! Whether the writes of clients during the upgrade are still there.
 
+use super::states::{Step, across, covered, states, steps};
+use crate::assessment::judged;
+use crate::case::Case;
 use crate::evidence::{Scenario, Stage};
-
-use super::{
-    super::{
-        CaseFile, Check, Finding,
-        assessment::judged,
-        case::Case,
-        measure::{longest_outage_ever, longest_outages},
-        replication::Account,
-        words::seconds,
-    },
-    states::{Step, across, covered, states, steps},
-};
+use crate::measure::{longest_outage_ever, longest_outages};
+use crate::replication::Account;
+use crate::words::seconds;
+use crate::{CaseFile, Check, Finding};
 
 pub(in super::super) const WRITES_SURVIVE_THE_UPGRADE: Check = Check {
     id: "upgrade::writes_survive_the_upgrade",

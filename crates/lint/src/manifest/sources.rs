@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::render;
-use super::{KUSTOMIZATIONS, ManifestError, unreadable};
+use super::{KUSTOMIZATIONS, ManifestError, render, unreadable};
 
 /// What people name as manifests.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,9 +2,8 @@
 //! points at can never differ.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::iter;
 use std::ops::Range;
+use std::{fmt, iter};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::entries::Entries;
 use super::*;
+use crate::entries::Entries;
 
 const MINUTES_US: u64 = 600_000_000;
 

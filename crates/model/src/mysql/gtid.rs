@@ -4,11 +4,9 @@
 //!
 //! Servers are compared in both directions: what a replica lacks, and what it has that its source never wrote.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    str::FromStr,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
 use thiserror::Error;
 

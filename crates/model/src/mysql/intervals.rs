@@ -1,6 +1,8 @@
 //! Sets of dense numbers, such as transactions or rows. A run of numbers costs as much as a single one.
 
-use std::{fmt, ops::RangeInclusive, str::FromStr};
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use thiserror::Error;
 

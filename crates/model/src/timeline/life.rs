@@ -1,12 +1,13 @@
 //! The life of a pod: what is known of it, from its first record to its last.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::super::record::{EventType, ObjectEvent, Record};
 use super::family::Family;
 use crate::object::{has_condition, has_strings, items, number, strings, text};
+use crate::record::{EventType, ObjectEvent, Record};
 
 /// An object with a beginning and an end under one UID.
 pub trait Incarnation {

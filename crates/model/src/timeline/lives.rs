@@ -1,7 +1,9 @@
 //! Lives by UID and by name. In a long run one name has many pods in turn, so finding the one of a record must not scan
 //! all of them.
 
-use std::{collections::HashMap, ops::Deref, slice};
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::slice;
 
 use super::life::Incarnation;
 

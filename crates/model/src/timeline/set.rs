@@ -1,7 +1,7 @@
 //! The state of the StatefulSet.
 
-use super::super::record::{EventType, ObjectEvent};
 use crate::object::{number, text};
+use crate::record::{EventType, ObjectEvent};
 
 /// The state of the StatefulSet in one event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,9 +1,8 @@
 //! The lives of claims and volumes.
 
-use super::super::record::{EventType, ObjectEvent};
-use super::life::Incarnation;
-use super::life::{Change, Mark, at, push_if_new};
+use super::life::{Change, Incarnation, Mark, at, push_if_new};
 use crate::object::text;
+use crate::record::{EventType, ObjectEvent};
 
 /// The life of one PersistentVolumeClaim, identified by its UID.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use mysql_async::Conn;
 
-use super::super::dns;
-use super::super::login::Login;
-use super::super::protocol::{DnsAsk, Plan, Secret, Tls};
-use super::super::sql::reason;
+use crate::dns;
 use crate::evidence::{DnsAnswer, Transport};
+use crate::login::Login;
+use crate::protocol::{DnsAsk, Plan, Secret, Tls};
+use crate::sql::reason;
 
 const RESOLVER: &str = "/etc/resolv.conf";
 

@@ -9,11 +9,11 @@ use mysql_async::Conn;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::super::protocol::{Plan, Replica, Secret};
-use super::super::sql;
 use super::connect::Server;
 use super::journal::Journal;
 use crate::evidence::Lag;
+use crate::protocol::{Plan, Replica, Secret};
+use crate::sql;
 
 /// How many writes one query asks for. If the replica shows all of them, the next ones are queried at once.
 const AT_ONCE: usize = 500;

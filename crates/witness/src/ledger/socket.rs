@@ -10,8 +10,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
-use super::super::protocol::{LedgerAnswer, LedgerAsk};
 use super::Ledger;
+use crate::protocol::{LedgerAnswer, LedgerAsk};
 
 /// Answers clients on this path until the socket breaks. A request is carried out even if its client has disconnected.
 ///

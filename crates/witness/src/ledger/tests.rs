@@ -5,10 +5,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::super::fake::{Says, listener, serve};
-use super::super::protocol::{Answer, Ask, Line, Replica, Request, Tls};
 use super::*;
 use crate::evidence::{Entry, Lag, WriteOutcome};
+use crate::fake::{Says, listener, serve};
+use crate::protocol::{Answer, Ask, Line, Replica, Request, Tls};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -259,7 +259,7 @@ async fn a_session_passes_on_what_the_ledger_is_told() {
     let asked = || async {
         let input = format!("{}\n{}\n", ask(1, LedgerAsk::Read { after: 0, limit: 5 }), ask(2, LedgerAsk::Stop));
         let (serving, mut output) = tokio::io::duplex(1 << 16);
-        super::super::serve(folder.path(), input.as_bytes(), serving).await.unwrap();
+        crate::serve(folder.path(), input.as_bytes(), serving).await.unwrap();
         let mut text = String::new();
         tokio::io::AsyncReadExt::read_to_string(&mut output, &mut text).await.unwrap();
         let replies = text.lines().filter_map(|line| match serde_json::from_str(line).unwrap() {

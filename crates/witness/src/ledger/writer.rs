@@ -10,12 +10,12 @@ use tokio::sync::RwLock;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::super::protocol::{Plan, Secret};
-use super::super::sql;
 use super::connect::Server;
 use super::journal::{Broken, Journal};
 use super::lag::Waiting;
 use crate::evidence::{Entry, Row, WriteOutcome};
+use crate::protocol::{Plan, Secret};
+use crate::sql;
 
 /// Errors that can accompany the end of a statement or of its connection whether or not the statement has committed:
 /// shutdowns, broken packets, a commit or a binary log that failed half-way, kills, and an idle connection that was

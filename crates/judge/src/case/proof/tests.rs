@@ -2,11 +2,9 @@
 
 use serde_json::json;
 
-use super::super::Case;
-use crate::{
-    evidence::{Act, Checkpoint, DnsServer, NodeState, Question, Retention, SnapshotOf, SqlAnswer, What},
-    history::{History, PODS, row},
-};
+use crate::case::Case;
+use crate::evidence::{Act, Checkpoint, DnsServer, NodeState, Question, Retention, SnapshotOf, SqlAnswer, What};
+use crate::history::{History, PODS, row};
 
 fn started() -> History {
     let mut history = History::of(3);

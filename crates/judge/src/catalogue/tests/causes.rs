@@ -2,18 +2,13 @@
 
 use insta::assert_snapshot;
 
-use crate::{
-    CATALOGUE, Finding,
-    Verdict::{Fail, Inconclusive, Skipped},
-    case::Case,
-    evidence::{Note, Phase, Scenario, What},
-    history::{History, PODS},
-};
-
-use super::{
-    super::{cut_short, for_want_of_a_scenario},
-    judge,
-};
+use super::judge;
+use crate::Verdict::{Fail, Inconclusive, Skipped};
+use crate::case::Case;
+use crate::catalogue::{cut_short, for_want_of_a_scenario};
+use crate::evidence::{Note, Phase, Scenario, What};
+use crate::history::{History, PODS};
+use crate::{CATALOGUE, Finding};
 
 const AWAY: &str = "mysql-1 Ready under a new UID did not come within 180s";
 

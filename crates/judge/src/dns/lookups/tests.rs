@@ -2,12 +2,10 @@
 
 use insta::assert_snapshot;
 
-use super::super::tests::three_ready;
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Checkpoint, Exec, ExecAnswer, RESOLVER, What},
-    history::History,
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::dns::tests::three_ready;
+use crate::evidence::{Checkpoint, Exec, ExecAnswer, RESOLVER, What};
+use crate::history::History;
 
 const SHORT: &str = "dns::short_names_resolve";
 const FULL: &str = "dns::each_pod_has_its_name";

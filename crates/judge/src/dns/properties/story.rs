@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{super::tests::ready, ASKERS, Answer, Event, Name};
-use crate::{
-    Verdict,
-    evidence::{Act, Checkpoint, Dns, DnsAnswer, DnsRecord, What},
-    history::{History, subject},
-};
+use super::{ASKERS, Answer, Event, Name};
+use crate::Verdict;
+use crate::dns::tests::ready;
+use crate::evidence::{Act, Checkpoint, Dns, DnsAnswer, DnsRecord, What};
+use crate::history::{History, subject};
 
 /// The Corefile of these histories has no cache.
 const BUDGET_US: u64 = 2_000_000;

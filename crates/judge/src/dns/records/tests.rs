@@ -3,12 +3,10 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use super::super::tests::{rcode, ready, three_ready};
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Checkpoint, EventType, NamedPort, What, reverse_name},
-    history::{History, subject},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::dns::tests::{rcode, ready, three_ready};
+use crate::evidence::{Checkpoint, EventType, NamedPort, What, reverse_name};
+use crate::history::{History, subject};
 
 const SRV: &str = "dns::srv_lists_every_pod";
 const PTR: &str = "dns::ptr_points_back";

@@ -3,11 +3,9 @@
 use insta::assert_snapshot;
 
 use super::{ABSENT, three_ready};
-use crate::{
-    Verdict::{Inconclusive, Pass},
-    evidence::{Act, Checkpoint, Phase, Scenario},
-    history::PODS,
-};
+use crate::Verdict::{Inconclusive, Pass};
+use crate::evidence::{Act, Checkpoint, Phase, Scenario};
+use crate::history::PODS;
 
 #[test]
 fn a_name_has_time_until_its_pod_is_gone() {

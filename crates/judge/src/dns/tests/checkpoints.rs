@@ -3,11 +3,9 @@
 use insta::assert_snapshot;
 
 use super::{ABSENT, FOLLOWS, POD, SERVICE, rcode, three_ready};
-use crate::{
-    Verdict::{self, Fail, Inconclusive, Pass},
-    evidence::{Act, Checkpoint, Dns, Phase, Scenario, Transport, What, reverse_name},
-    history::{History, PODS},
-};
+use crate::Verdict::{self, Fail, Inconclusive, Pass};
+use crate::evidence::{Act, Checkpoint, Dns, Phase, Scenario, Transport, What, reverse_name};
+use crate::history::{History, PODS};
 
 const SRV: &str = "dns::srv_lists_every_pod";
 const PTR: &str = "dns::ptr_points_back";

@@ -3,15 +3,10 @@
 use insta::assert_snapshot;
 
 use super::{FOLLOWS, POD, SERVICE, rcode, three_ready};
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{
-        Checkpoint, Dns, DnsAnswer, DnsRecord, ExecAnswer,
-        Family::{self, Four, Six},
-        What,
-    },
-    history::{History, six},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::Family::{self, Four, Six};
+use crate::evidence::{Checkpoint, Dns, DnsAnswer, DnsRecord, ExecAnswer, What};
+use crate::history::{History, six};
 
 const SRV: &str = "dns::srv_lists_every_pod";
 const PTR: &str = "dns::ptr_points_back";

@@ -4,11 +4,9 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::{POD, SERVICE, rcode, service, three_ready};
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, Checkpoint, Dns, DnsAnswer, DnsRecord, DnsServer, Scenario, SnapshotOf, Transport, What},
-    history::{History, NAMESPACE, PODS},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{Act, Checkpoint, Dns, DnsAnswer, DnsRecord, DnsServer, Scenario, SnapshotOf, Transport, What};
+use crate::history::{History, NAMESPACE, PODS};
 
 fn listed(history: &mut History, names: &[&str]) -> u64 {
     let server =

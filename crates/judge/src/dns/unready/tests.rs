@@ -2,12 +2,10 @@
 
 use insta::assert_snapshot;
 
-use super::super::tests::ready;
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, Checkpoint, Fault, Phase, Scenario, What},
-    history::{History, subject},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::dns::tests::ready;
+use crate::evidence::{Act, Checkpoint, Fault, Phase, Scenario, What};
+use crate::history::{History, subject};
 
 const UNREADY: &str = "dns::unready_pod_leaves_dns";
 

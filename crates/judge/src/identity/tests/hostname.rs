@@ -3,11 +3,9 @@
 use insta::assert_snapshot;
 
 use super::{HOSTNAME, after_deletion, exited};
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{ExecAnswer, HOSTS, KERNEL_HOSTNAME, Question, What},
-    history::History,
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{ExecAnswer, HOSTS, KERNEL_HOSTNAME, Question, What};
+use crate::history::History;
 
 const FULL: &str = "mysql-1.mysql-h.steadfast.svc.cluster.local";
 

@@ -4,12 +4,12 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::{DISTINCT, HOSTNAME, SURVIVES, scaled_up};
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Checkpoint, ClaimPolicy, EventType, Phase, Question, Retention, Scenario, SqlAnswer, Subject, What},
-    find,
-    history::{History, broken, row, subject},
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{
+    Checkpoint, ClaimPolicy, EventType, Phase, Question, Retention, Scenario, SqlAnswer, Subject, What,
 };
+use crate::find;
+use crate::history::{History, broken, row, subject};
 
 const INDEX: &str = "identity::pod_index_label_matches";
 const VOLUME: &str = "persistence::same_volume_returns";

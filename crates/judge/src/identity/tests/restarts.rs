@@ -3,11 +3,9 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, EventType, Phase, Scenario, What},
-    history::History,
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{Act, EventType, Phase, Scenario, What};
+use crate::history::History;
 
 const RESTARTS: &str = "identity::containers_restart_only_when_disrupted";
 

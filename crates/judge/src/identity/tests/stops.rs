@@ -3,11 +3,9 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, EventType, Fault, Phase, Scenario, What},
-    history::{History, PODS},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{Act, EventType, Fault, Phase, Scenario, What};
+use crate::history::{History, PODS};
 
 const STOPS: &str = "identity::servers_stop_within_their_grace";
 

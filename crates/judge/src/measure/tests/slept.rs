@@ -47,7 +47,7 @@ type Outages = (Vec<u64>, u64, bool);
 /// The outages of each disruption.
 fn outages(evidence: &Evidence) -> Vec<Outages> {
     let measures = super::measures_of(evidence).expect("a run that started");
-    let told = |it: &super::super::Disruption| {
+    let told = |it: &crate::measure::Disruption| {
         let longest_us = it.impact.as_ref().and_then(|impact| impact.longest_outage).map_or(0, |outage| outage.us());
         let known = it.impact.as_ref().is_some_and(|impact| impact.unwritten_us.is_none());
         (it.acts.iter().map(|part| part.asked.seq).collect(), longest_us, known)

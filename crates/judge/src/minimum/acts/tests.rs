@@ -3,11 +3,9 @@
 use insta::assert_snapshot;
 
 use super::{steps, unproved};
-use crate::{
-    case::Case,
-    evidence::{Act, LeftOut, Scenario, Subject, What},
-    history::{History, subject},
-};
+use crate::case::Case;
+use crate::evidence::{Act, LeftOut, Scenario, Subject, What};
+use crate::history::{History, subject};
 
 /// The acts of each scenario of a run, one scenario a line.
 fn told(history: &History) -> String {

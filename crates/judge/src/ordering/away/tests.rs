@@ -2,11 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Phase, PodManagement, Scenario, Subject, What},
-    history::{History, PODS, subject},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, Phase, PodManagement, Scenario, Subject, What};
+use crate::history::{History, PODS, subject};
 
 const AWAY: &str = "ordering::respects_max_unavailable";
 

@@ -3,11 +3,9 @@
 
 use proptest::prelude::*;
 
-use crate::{
-    Verdict,
-    evidence::{Act, Phase, Scenario},
-    history::History,
-};
+use crate::Verdict;
+use crate::evidence::{Act, Phase, Scenario};
+use crate::history::History;
 
 /// What can happen once mysql-0 is held.
 #[derive(Debug, Clone, Copy, PartialEq)]

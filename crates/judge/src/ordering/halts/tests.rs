@@ -2,11 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Phase, Scenario, What},
-    history::{History, PODS},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, Phase, Scenario, What};
+use crate::history::{History, PODS};
 
 const HALTS: &str = "ordering::halts_while_predecessor_unready";
 const DEADLOCK: &str = "ordering::no_deadlock_on_failed_predecessor";

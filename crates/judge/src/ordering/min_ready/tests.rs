@@ -3,11 +3,9 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, EventType, Phase, PodManagement, Scenario, Subject, What},
-    history::{History, PODS, subject},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, EventType, Phase, PodManagement, Scenario, Subject, What};
+use crate::history::{History, PODS, subject};
 
 const WAITS: &str = "ordering::waits_for_min_ready_seconds";
 

@@ -2,11 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Expect, Phase, PodManagement, Scenario, Subject, What},
-    history::{History, PODS, subject},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, Expect, Phase, PodManagement, Scenario, Subject, What};
+use crate::history::{History, PODS, subject};
 
 const PARALLEL: &str = "ordering::parallel_pods_do_not_wait";
 

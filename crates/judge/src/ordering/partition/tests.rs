@@ -2,11 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Phase, Scenario, Subject},
-    history::{History, PODS, subject},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, Phase, Scenario, Subject};
+use crate::history::{History, PODS, subject};
 
 const PARTITION: &str = "ordering::partition_is_respected";
 

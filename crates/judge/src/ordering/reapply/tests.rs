@@ -3,11 +3,9 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, Phase, Scenario, SnapshotOf, What},
-    history::{History, PODS},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{Act, Phase, Scenario, SnapshotOf, What};
+use crate::history::{History, PODS};
 
 const REAPPLY: &str = "ordering::reapply_changes_nothing";
 

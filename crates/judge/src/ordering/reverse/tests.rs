@@ -2,13 +2,10 @@
 
 use insta::assert_snapshot;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Phase, Scenario, Subject},
-    history::{History, PODS, subject},
-};
-
-use super::super::tests::started;
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, Phase, Scenario, Subject};
+use crate::history::{History, PODS, subject};
+use crate::ordering::tests::started;
 
 const REVERSE: &str = "ordering::scales_down_in_reverse";
 

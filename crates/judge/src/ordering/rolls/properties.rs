@@ -2,11 +2,9 @@
 
 use proptest::prelude::*;
 
-use crate::{
-    Verdict,
-    evidence::{Act, Phase, Scenario, Subject},
-    history::{History, PODS, subject},
-};
+use crate::Verdict;
+use crate::evidence::{Act, Phase, Scenario, Subject};
+use crate::history::{History, PODS, subject};
 
 /// What can happen to one of three ordinals.
 #[derive(Debug, Clone, Copy)]

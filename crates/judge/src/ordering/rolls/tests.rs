@@ -2,11 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Phase, PodManagement, Scenario, Step, Subject, What},
-    history::{History, PODS, subject},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, Phase, PodManagement, Scenario, Step, Subject, What};
+use crate::history::{History, PODS, subject};
 
 const ROLLS: &str = "ordering::rolls_highest_ordinal_first";
 const WHOLE: Act = Act::Roll { partition: 0 };

@@ -3,13 +3,10 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Question, SqlAnswer, What},
-    history::{History, PODS, broken, error, refused, row},
-};
-
-use super::super::tests::started;
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{Question, SqlAnswer, What};
+use crate::history::{History, PODS, broken, error, refused, row};
+use crate::ordering::tests::started;
 
 mod never_ready;
 

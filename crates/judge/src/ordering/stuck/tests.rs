@@ -2,11 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Phase, Scenario, Subject, WaitOutcome, What},
-    history::{History, PODS, subject},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, Phase, Scenario, Subject, WaitOutcome, What};
+use crate::history::{History, PODS, subject};
 
 const STUCK: &str = "ordering::stuck_rollout_recovers";
 

@@ -2,21 +2,16 @@
 
 use std::ops::RangeInclusive;
 
+use super::{KIND, Stretch, Teardown, claim_before, claims_in, claims_of, has_templates, named, unproved};
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::{Case, Unmet, is_after};
 use crate::evidence::{Act, ClaimLife, Mark, Retention, Run, Scenario};
+use crate::expectation::claim_policy;
+use crate::minimum::Need;
+use crate::words::some_of;
+use crate::{CaseFile, Check, Finding};
 
-use super::{
-    super::super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, judged},
-        case::{Case, Unmet, is_after},
-        expectation::claim_policy,
-        minimum::Need,
-        words::some_of,
-    },
-    KIND, Stretch, Teardown, claim_before, claims_in, claims_of, has_templates, named, unproved,
-};
-
-pub(in super::super::super) const CLAIM_POLICY_IS_HONOURED: Check = Check {
+pub(crate) const CLAIM_POLICY_IS_HONOURED: Check = Check {
     id: "persistence::claim_policy_is_honoured",
     statement: "Under whenScaled: Delete exactly the claims of the pods that are scaled away MUST be deleted, and no \
                 other; under whenDeleted: Delete the set's deletion MUST delete all of its claims.",

@@ -1,18 +1,15 @@
 //! Random histories of claims, judged a second time by brute force: no false pass and no false failure.
 
-use proptest::{prelude::*, sample::Index};
+use proptest::prelude::*;
+use proptest::sample::Index;
 
-use crate::{
-    Verdict::{self, Fail, Inconclusive, Pass, Skipped},
-    evidence::{ClaimPolicy, Retention},
-};
+use crate::Verdict::{self, Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{ClaimPolicy, Retention};
 
 mod story;
 
-use story::{
-    Event::{self, *},
-    Setting, Story, World, told,
-};
+use story::Event::{self, *};
+use story::{Setting, Story, World, told};
 
 fn setting() -> impl Strategy<Value = Setting> {
     let retention = || prop_oneof![3 => Just(Retention::Retain), 1 => Just(Retention::Delete)];

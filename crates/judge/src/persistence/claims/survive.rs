@@ -1,19 +1,14 @@
 //! Whether claims that must be kept are kept.
 
+use super::{Stretch, Teardown, claim_before, claims_of, has_templates, unproved, until_claims_may_go};
+use crate::assessment::{Assessment, Judged, judged};
+use crate::case::{Acted, Case, ScaleDown, is_after};
 use crate::evidence::{Act, Retention, Scenario};
+use crate::minimum::Need;
+use crate::words::{short, some_of};
+use crate::{CaseFile, Check, Finding};
 
-use super::{
-    super::super::{
-        CaseFile, Check, Finding,
-        assessment::{Assessment, Judged, judged},
-        case::{Acted, Case, ScaleDown, is_after},
-        minimum::Need,
-        words::{short, some_of},
-    },
-    Stretch, Teardown, claim_before, claims_of, has_templates, unproved, until_claims_may_go,
-};
-
-pub(in super::super::super) const CLAIMS_SURVIVE_SCALE_DOWN: Check = Check {
+pub(crate) const CLAIMS_SURVIVE_SCALE_DOWN: Check = Check {
     id: "persistence::claims_survive_scale_down",
     statement: "Under the policy Retain the claims of pods that are scaled away MUST stay, the pods that come back MUST \
                 mount the same claims by UID, and the set's deletion MUST leave the claims.",

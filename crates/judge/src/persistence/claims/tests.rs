@@ -3,11 +3,11 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, ClaimPolicy, EventType, Fault, Retention, Scenario, SnapshotOf, Subject, WaitOutcome, What},
-    history::{History, subject},
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{
+    Act, ClaimPolicy, EventType, Fault, Retention, Scenario, SnapshotOf, Subject, WaitOutcome, What,
 };
+use crate::history::{History, subject};
 
 const KIND: &str = "PersistentVolumeClaim";
 const SURVIVE: &str = "persistence::claims_survive_scale_down";

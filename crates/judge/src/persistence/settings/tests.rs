@@ -2,11 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Question, SqlAnswer, What},
-    history::{History, broken, error, refused, row},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{Question, SqlAnswer, What};
+use crate::history::{History, broken, error, refused, row};
 
 const SETTINGS: &str = "persistence::durability_settings";
 

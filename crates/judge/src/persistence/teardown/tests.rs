@@ -4,11 +4,9 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::LATE_US;
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, EventType, Phase, SnapshotOf, What},
-    history::History,
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{Act, EventType, Phase, SnapshotOf, What};
+use crate::history::History;
 
 const TEARDOWN: &str = "persistence::teardown_leaves_nothing";
 

@@ -1,9 +1,7 @@
 //! Claims that are deleted while pods use them.
 
-use crate::{
-    Verdict::{Fail, Inconclusive},
-    history::{History, PODS},
-};
+use crate::Verdict::{Fail, Inconclusive};
+use crate::history::{History, PODS};
 
 const VOLUME: &str = "persistence::same_volume_returns";
 

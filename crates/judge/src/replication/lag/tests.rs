@@ -3,10 +3,8 @@
 use insta::assert_snapshot;
 
 use super::{AtRest, FEWEST, LATE, Percentiles, SILENT, bounded};
-use crate::{
-    Verdict::{self, Fail, Inconclusive, Pass},
-    measure::Silence,
-};
+use crate::Verdict::{self, Fail, Inconclusive, Pass};
+use crate::measure::Silence;
 
 const BUDGET_US: u64 = 1_000_000;
 

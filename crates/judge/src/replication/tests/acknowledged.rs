@@ -3,15 +3,13 @@
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
-use crate::{
-    CaseFile,
-    Verdict::{self, Fail, Inconclusive, Pass, Skipped},
-    assessment::judged,
-    evidence::{Act, Checkpoint, Ids, LeftOut, Question, Scenario, SqlAnswer, What, WriteOutcome},
-    history::{History, broken, error, refused, row},
-    mysql::intervals::Intervals,
-    replication::Account,
-};
+use crate::CaseFile;
+use crate::Verdict::{self, Fail, Inconclusive, Pass, Skipped};
+use crate::assessment::judged;
+use crate::evidence::{Act, Checkpoint, Ids, LeftOut, Question, Scenario, SqlAnswer, What, WriteOutcome};
+use crate::history::{History, broken, error, refused, row};
+use crate::mysql::intervals::Intervals;
+use crate::replication::Account;
 
 const LOST: &str = "replication::no_acknowledged_write_is_lost";
 

@@ -3,12 +3,9 @@
 use insta::assert_snapshot;
 
 use super::answering_at;
-
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Checkpoint, Question, Scenario, SqlAnswer, What},
-    history::{History, broken, row},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{Checkpoint, Question, Scenario, SqlAnswer, What};
+use crate::history::{History, broken, row};
 
 const SAME: &str = "replication::replicas_hold_the_same_rows";
 const RESUME: &str = "replication::primary_recreated_replicas_resume";

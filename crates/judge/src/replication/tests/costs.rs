@@ -2,11 +2,11 @@
 
 use insta::assert_snapshot;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Budgets, Checkpoint, Entries, Entry, Lag, LeftOut, Phase, Question, Scenario, What, WriteOutcome},
-    history::History,
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{
+    Act, Budgets, Checkpoint, Entries, Entry, Lag, LeftOut, Phase, Question, Scenario, What, WriteOutcome,
 };
+use crate::history::History;
 
 const RECOVERS: &str = "replication::recovers_within_budget";
 const LAG: &str = "replication::read_lag_is_bounded";

@@ -3,11 +3,9 @@
 use insta::assert_snapshot;
 
 use super::answering_at;
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Checkpoint, Question, Scenario, SqlAnswer, What},
-    history::{History, broken, row},
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, Checkpoint, Question, Scenario, SqlAnswer, What};
+use crate::history::{History, broken, row};
 
 const BACK: &str = "replication::replica_recreated_catches_up";
 const JOINS: &str = "replication::new_replica_joins";

@@ -4,11 +4,9 @@ use std::ops::RangeInclusive;
 
 use insta::assert_snapshot;
 
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Act, Entries, Entry, Phase, Scenario, What, WriteOutcome},
-    history::History,
-};
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Act, Entries, Entry, Phase, Scenario, What, WriteOutcome};
+use crate::history::History;
 
 const WAIT: &str = "replication::commits_wait_for_a_replica";
 

@@ -1,10 +1,9 @@
 //! What a step explains about the nodes, the cluster's DNS and its control plane.
 
-use super::{
-    super::{super::dns::lost_of_zone, difference::Difference},
-    Class, RESTARTS, Rules, Ruling, STAYS_DOWN, allowed_if, wrong,
-};
+use super::{Class, RESTARTS, Rules, Ruling, STAYS_DOWN, allowed_if, wrong};
+use crate::dns::lost_of_zone;
 use crate::evidence::{ComponentSummary, State};
+use crate::upgrade::difference::Difference;
 
 impl Rules<'_> {
     pub(super) fn node(&self, it: &Difference) -> Ruling {

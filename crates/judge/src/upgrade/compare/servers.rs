@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::{
-    super::{difference::Difference, executed},
-    Class, Rules, Ruling, allowed_if, wrong,
-};
-use crate::{evidence::State, mysql::statements::SCHEMA};
+use super::{Class, Rules, Ruling, allowed_if, wrong};
+use crate::evidence::State;
+use crate::mysql::statements::SCHEMA;
+use crate::upgrade::difference::Difference;
+use crate::upgrade::executed;
 
 impl<'a> Rules<'a> {
     pub(super) fn server(&self, it: &Difference) -> Ruling {

@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use super::{
-    super::difference::Difference, Class, Classed, RESTARTS, Rules, Ruling, STAYS_DOWN, allowed_if, pod, wrong,
-};
+use super::{Class, Classed, RESTARTS, Rules, Ruling, STAYS_DOWN, allowed_if, pod, wrong};
 use crate::evidence::{PodSummary, Stage};
+use crate::upgrade::difference::Difference;
 
 impl<'a> Rules<'a> {
     pub(super) fn set(&self, it: &Difference) -> Ruling {

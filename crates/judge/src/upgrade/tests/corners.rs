@@ -1,15 +1,11 @@
 //! Edge cases of the rules.
 
-use super::super::{
-    compare::{Class, compare},
-    defects::defects,
-};
 use super::{AFTER, AFTER_CONTROL_PLANE, AFTER_WORKER, EQUAL};
-use crate::{
-    Verdict::{self, Fail, Inconclusive, Pass},
-    evidence::{LegacyEndpoints, Stage, State, Subject, What},
-    history::{History, subject},
-};
+use crate::Verdict::{self, Fail, Inconclusive, Pass};
+use crate::evidence::{LegacyEndpoints, Stage, State, Subject, What};
+use crate::history::{History, subject};
+use crate::upgrade::compare::{Class, compare};
+use crate::upgrade::defects::defects;
 
 fn upgraded(from: usize, change: impl Fn(&mut State)) -> History {
     History::upgraded().with_states(from, change)

@@ -2,16 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::{
-    compare::{Class, compare},
-    defects::defects,
-    difference::differences,
-};
 use super::{control_plane, node, unchanged};
-use crate::{
-    evidence::{Stage, State},
-    history::{History, subject},
-};
+use crate::evidence::{Stage, State};
+use crate::history::{History, subject};
+use crate::upgrade::compare::{Class, compare};
+use crate::upgrade::defects::defects;
+use crate::upgrade::difference::differences;
 
 /// The paths to all values of a state that are neither objects nor lists of objects.
 fn leaves(value: &Value, way: &str, found: &mut Vec<String>) {

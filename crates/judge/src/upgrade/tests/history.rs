@@ -4,11 +4,9 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::{AFTER_WORKER, AFTER_WORKER2, EQUAL, MOVES, UNTOUCHED};
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{Act, EventType, Phase, Scenario, SnapshotOf, Stage, State, WaitOutcome, What},
-    history::History,
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{Act, EventType, Phase, Scenario, SnapshotOf, Stage, State, WaitOutcome, What};
+use crate::history::History;
 
 /// An upgrade with additional events just before a node gets its new kubelet.
 fn before_the_kubelet_of(node: &str, happens: impl FnOnce(&mut History)) -> History {

@@ -3,11 +3,9 @@
 use insta::assert_snapshot;
 
 use super::{AFTER, AFTER_CONTROL_PLANE, AFTER_WORKER, MATRIX};
-use crate::{
-    Verdict::{Fail, Inconclusive, Pass},
-    evidence::{NameAnswer, Stage, Transport},
-    history::History,
-};
+use crate::Verdict::{Fail, Inconclusive, Pass};
+use crate::evidence::{NameAnswer, Stage, Transport};
+use crate::history::History;
 
 /// An upgrade with edited answers in the states from this one on.
 fn answering(from: usize, wanted: impl Fn(&NameAnswer) -> bool, change: impl Fn(&mut NameAnswer)) -> History {

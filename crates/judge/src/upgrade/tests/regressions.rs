@@ -5,13 +5,10 @@
 use serde_json::json;
 
 use super::{AFTER, AFTER_CONTROL_PLANE, AFTER_WORKER, CONFORMS, EQUAL, MATRIX, MOVES, UNTOUCHED};
-use crate::{
-    UPGRADE_CHECKS,
-    Verdict::{Fail, Pass, Skipped},
-    evidence::{Act, EventType, OwnerSummary, RevisionSummary, State, What},
-    find,
-    history::History,
-};
+use crate::Verdict::{Fail, Pass, Skipped};
+use crate::evidence::{Act, EventType, OwnerSummary, RevisionSummary, State, What};
+use crate::history::History;
+use crate::{UPGRADE_CHECKS, find};
 
 /// A regression.
 struct Regression {

@@ -1,14 +1,10 @@
 //! What each rule says about one difference, right and wrong.
 
-use super::super::compare::{
-    Class::{self, Allowed, Open, Wrong},
-    compare,
-};
 use super::{control_plane, node, unchanged};
-use crate::{
-    evidence::{Stage, State},
-    history::subject,
-};
+use crate::evidence::{Stage, State};
+use crate::history::subject;
+use crate::upgrade::compare::Class::{self, Allowed, Open, Wrong};
+use crate::upgrade::compare::compare;
 
 /// The class of the difference at a place, such as `pods mysql-0 phase`; `None` without a difference there.
 fn ruled(stage: Stage, place: &str, before: impl Fn(&mut State), after: impl Fn(&mut State)) -> Option<Class> {

@@ -4,12 +4,10 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::{AFTER, AFTER_CONTROL_PLANE, CONFORMS, EQUAL, MATRIX, MOVES, UNTOUCHED, WRITES};
-use crate::{
-    CATALOGUE,
-    Verdict::{Fail, Inconclusive, Pass, Skipped},
-    evidence::{Conformed, DnsServer, NameAnswer, SnapshotOf, Stage, State, What},
-    history::{History, six},
-};
+use crate::CATALOGUE;
+use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
+use crate::evidence::{Conformed, DnsServer, NameAnswer, SnapshotOf, Stage, State, What};
+use crate::history::{History, six};
 
 /// An upgrade with these verdicts on the upgraded cluster.
 fn concluding(conclusions: &[Conformed]) -> History {

@@ -5,8 +5,8 @@ use std::io::{self, BufRead};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::super::protocol::Plan;
 use crate::evidence::{Entry, Ids, Lag, Lapse};
+use crate::protocol::Plan;
 
 /// The position of one item in this many is remembered.
 const MARK_EVERY: u64 = 1_000;

@@ -3,13 +3,10 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::{
-    Verdict::{Fail, Inconclusive},
-    evidence::{Phase, Scenario, WaitOutcome, What},
-    history::{History, PODS},
-};
-
 use super::{SERVING, started};
+use crate::Verdict::{Fail, Inconclusive};
+use crate::evidence::{Phase, Scenario, WaitOutcome, What};
+use crate::history::{History, PODS};
 
 /// A run of this many pods, the last of which exists but did not become Ready; the wait for it ended like this.
 fn last_one_waits(replicas: u32, last_seen: &str, outcome: WaitOutcome) -> History {

@@ -2,10 +2,8 @@
 
 use serde_json::json;
 
-use crate::{
-    evidence::{Act, ClaimPolicy, EventType, Phase, Retention, Scenario, Subject},
-    history::{History, subject},
-};
+use crate::evidence::{Act, ClaimPolicy, EventType, Phase, Retention, Scenario, Subject};
+use crate::history::{History, subject};
 
 use Event::*;
 
