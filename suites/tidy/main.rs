@@ -5,6 +5,7 @@
 
 mod documents;
 mod generated;
+mod imports;
 mod options;
 mod places;
 mod repository;
@@ -44,6 +45,11 @@ fn modules_are_named_by_their_files() {
 #[test]
 fn modules_are_found_by_their_names() {
     none(found(&rust(), |file| places::path_attributes(&file.text)));
+}
+
+#[test]
+fn imports_have_one_style() {
+    none(found(&rust(), |file| imports::style(&file.text)));
 }
 
 #[test]

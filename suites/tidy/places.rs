@@ -2,8 +2,7 @@
 
 use super::source::{Line, closes, lines};
 
-/// A module is `x.rs`, and its children are in `x/`. Shared modules of suites may be a `mod.rs`, because each file of
-/// `suites/` is a program.
+/// A module is `x.rs`, and its children are in `x/`.
 pub fn module_style(path: &str) -> Vec<String> {
     let Some(module) = path.strip_suffix("/mod.rs") else { return Vec::new() };
     vec![format!("a module is a file beside its folder: git mv {path} {module}.rs")]

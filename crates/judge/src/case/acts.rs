@@ -7,7 +7,7 @@ use super::{Case, Seen, spanned};
 use crate::evidence::{Act, Fault, Mark, Scenario, What};
 
 /// An act that was asked for, with its proof if it has one.
-pub(in super::super) struct Acted<'a> {
+pub(crate) struct Acted<'a> {
     /// The act.
     pub act: &'a Act,
     /// When it was asked for.
@@ -24,7 +24,7 @@ impl Acted<'_> {
 }
 
 /// A request to reduce the set's replicas.
-pub(in super::super) struct ScaleDown {
+pub(crate) struct ScaleDown {
     /// The record of the request.
     pub asked: u64,
     /// Replicas before.

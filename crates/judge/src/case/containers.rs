@@ -13,7 +13,7 @@ use crate::object::{items, number, text};
 const UNKNOWN: &str = "ContainerStatusUnknown";
 
 /// A container of a pod in one event.
-pub(in super::super) struct Container<'a> {
+pub(crate) struct Container<'a> {
     /// Its name.
     pub name: &'a str,
     /// How often it restarted.
@@ -28,7 +28,7 @@ pub(in super::super) struct Container<'a> {
 
 /// How a container ended.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Exit<'a> {
+pub(crate) struct Exit<'a> {
     /// The exit code.
     pub code: i64,
     /// The signal that ended it, if the runtime reports one.
@@ -63,12 +63,12 @@ impl fmt::Display for Exit<'_> {
 }
 
 /// A timestamp of the API server in seconds since 1970.
-pub(in super::super) fn seconds_of(time: &str) -> Option<i64> {
+pub(crate) fn seconds_of(time: &str) -> Option<i64> {
     time.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second)
 }
 
 /// The containers of a pod, including its init containers.
-pub(in super::super) fn containers(event: &ObjectEvent) -> impl Iterator<Item = Container<'_>> {
+pub(crate) fn containers(event: &ObjectEvent) -> impl Iterator<Item = Container<'_>> {
     let statuses = ["/status/containerStatuses", "/status/initContainerStatuses"];
     statuses.into_iter().flat_map(|pointer| items(&event.object, pointer)).filter_map(|status| {
         Some(Container {

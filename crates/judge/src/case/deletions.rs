@@ -10,7 +10,7 @@ use crate::assessment::{Assessment, Judged};
 use crate::evidence::{Act, Checkpoint, Mark, PodLife, Question, Scenario, Sql};
 
 /// A deletion of a pod by the harness that is proved.
-pub(in super::super) struct Deletion<'a> {
+pub(crate) struct Deletion<'a> {
     /// The pod's name.
     pub pod: &'a str,
     /// The UID of the deleted pod.

@@ -20,11 +20,7 @@ impl<'a> Case<'a> {
 }
 
 /// The inconclusive finding about a duration that is unknown because a machine slept or a clock jumped.
-pub(in super::super) fn out_of_time(
-    what: &str,
-    doubt: Option<&Doubt>,
-    records: impl IntoIterator<Item = u64>,
-) -> Finding {
+pub(crate) fn out_of_time(what: &str, doubt: Option<&Doubt>, records: impl IntoIterator<Item = u64>) -> Finding {
     let why = doubt.map_or_else(String::new, |doubt| format!(": {doubt}"));
     let seqs = doubt.into_iter().flat_map(|doubt| doubt.seqs.iter().copied());
     Finding::inconclusive(format!("{what} cannot be told{why}"), records.into_iter().chain(seqs))

@@ -3,12 +3,12 @@
 use crate::evidence::Mark;
 
 /// Whether a mark is before this record.
-pub(in super::super) fn is_before(seq: u64) -> impl Fn(&Mark) -> bool {
+pub(crate) fn is_before(seq: u64) -> impl Fn(&Mark) -> bool {
     move |mark| mark.seq < seq
 }
 
 /// Whether a mark is after this record.
-pub(in super::super) fn is_after(seq: u64) -> impl Fn(&Mark) -> bool {
+pub(crate) fn is_after(seq: u64) -> impl Fn(&Mark) -> bool {
     move |mark| mark.seq > seq
 }
 

@@ -9,7 +9,7 @@ use crate::words::{during, topic};
 /// A stretch of the log in which DNS was asked at one checkpoint and nothing else began. A checkpoint that recurs, such
 /// as in a scenario that runs twice, is another stretch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Asking<'a> {
+pub(crate) struct Asking<'a> {
     /// The checkpoint.
     pub checkpoint: &'a Checkpoint,
     /// The first query.
@@ -108,15 +108,12 @@ impl<'a> Case<'a> {
 }
 
 /// The inconclusive finding about a question that was not asked.
-pub(in super::super) fn unasked(pod: &str, question: Question, checkpoint: &Checkpoint) -> Finding {
+pub(crate) fn unasked(pod: &str, question: Question, checkpoint: &Checkpoint) -> Finding {
     Finding::inconclusive(format!("{pod} was not asked for {} {}", topic(question), during(checkpoint)), [])
 }
 
 /// A checkpoint followed by the others of a list, without duplicates.
-pub(in super::super) fn with_others<'a>(
-    first: Checkpoint,
-    others: impl Iterator<Item = &'a Checkpoint>,
-) -> Vec<Checkpoint> {
+pub(crate) fn with_others<'a>(first: Checkpoint, others: impl Iterator<Item = &'a Checkpoint>) -> Vec<Checkpoint> {
     let mut checkpoints = vec![first];
     for other in others {
         if !checkpoints.contains(other) {

@@ -7,7 +7,7 @@ use crate::Finding;
 use crate::evidence::{Act, ClaimLife, PodLife, Retention, VolumeLife};
 
 /// A pod that replaced an earlier one of its name.
-pub(in super::super) struct Return<'a> {
+pub(crate) struct Return<'a> {
     /// The earlier pod.
     pub old: &'a PodLife,
     /// The later pod.
@@ -21,13 +21,13 @@ pub(in super::super) struct Return<'a> {
 }
 
 /// A claim, and the volume that it is bound to.
-pub(in super::super) struct Bound<'a> {
+pub(crate) struct Bound<'a> {
     pub claim: &'a ClaimLife,
     pub volume: Option<&'a VolumeLife>,
 }
 
 /// How often each pod's claims were renewed since the first pod of its name, by UID.
-pub(in super::super) fn renewals<'a>(returns: &[Return<'a>]) -> HashMap<&'a str, usize> {
+pub(crate) fn renewals<'a>(returns: &[Return<'a>]) -> HashMap<&'a str, usize> {
     let mut renewals = HashMap::new();
     for it in returns {
         let before = renewals.get(it.old.uid.as_str()).copied().unwrap_or(0);

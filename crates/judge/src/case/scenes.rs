@@ -12,7 +12,7 @@ struct Scene {
 }
 
 /// The scenarios of a run, in the order in which they began.
-pub(in super::super) struct Scenes(Vec<Scene>);
+pub(crate) struct Scenes(Vec<Scene>);
 
 impl<'a> Case<'a> {
     /// The scenarios that began.

@@ -22,7 +22,7 @@ const INFRASTRUCTURE: [&str; 6] = [
 
 /// A wait that did not get what it waited for.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Unmet<'a> {
+pub(crate) struct Unmet<'a> {
     wait: Seen<'a, Wait>,
     evidence: &'a Evidence,
 }

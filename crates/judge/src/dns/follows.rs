@@ -9,7 +9,7 @@ use crate::minimum::{Names, Need};
 use crate::words::{during, seconds};
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const NAME_FOLLOWS_THE_POD: Check = Check {
+pub(crate) const NAME_FOLLOWS_THE_POD: Check = Check {
     id: "dns::name_follows_the_pod",
     statement: "After a pod was created again its name MUST lead to the new address within the time for which the \
                 Corefile lets answers be cached.",

@@ -18,7 +18,7 @@ mod tests;
 /// The checkpoint at which every pod looks the others up.
 const CHECKPOINT: Checkpoint = Checkpoint::Deployed;
 
-pub(in super::super) const SHORT_NAMES_RESOLVE: Check = Check {
+pub(crate) const SHORT_NAMES_RESOLVE: Check = Check {
     id: "dns::short_names_resolve",
     statement: "The short name <pod>.<service> MUST lead to the pod's address when another pod of the set looks it up.",
     source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#namespaces-of-services and \

@@ -16,7 +16,7 @@ use crate::{CaseFile, Check, Finding};
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const SRV_LISTS_EVERY_POD: Check = Check {
+pub(crate) const SRV_LISTS_EVERY_POD: Check = Check {
     id: "dns::srv_lists_every_pod",
     statement: "SRV of each named port of the headless Service MUST list exactly its ready pods, each with the port's \
                 number and the pod's stable name.",
@@ -72,7 +72,7 @@ fn no_named_port(case: &Case<'_>) -> Finding {
     }
 }
 
-pub(in super::super) const PTR_POINTS_BACK: Check = Check {
+pub(crate) const PTR_POINTS_BACK: Check = Check {
     id: "dns::ptr_points_back",
     statement: "PTR of each ready pod's address MUST give the pod's stable name, and MUST NOT give the name of another \
                 pod.",

@@ -13,7 +13,7 @@ use crate::{CaseFile, Check, Finding};
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const UNREADY_POD_LEAVES_DNS: Check = Check {
+pub(crate) const UNREADY_POD_LEAVES_DNS: Check = Check {
     id: "dns::unready_pod_leaves_dns",
     statement: "While a pod is not Ready its stable name MUST be NXDOMAIN and the Service's A and AAAA MUST NOT list \
                 its addresses; with publishNotReadyAddresses both MUST stay.",

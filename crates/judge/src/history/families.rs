@@ -10,7 +10,7 @@ use crate::evidence::{
 };
 
 /// The IPv6 address of the pod with this IPv4 address: `fd00::1:2` for `10.0.1.2`.
-pub(in super::super) fn six(address: &str) -> String {
+pub(crate) fn six(address: &str) -> String {
     let [_, _, ordinal, life] = address.parse::<Ipv4Addr>().expect("an address").octets();
     Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, ordinal.into(), life.into()).to_string()
 }

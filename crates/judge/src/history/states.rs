@@ -13,9 +13,9 @@ use crate::evidence::{
 };
 
 /// The node of the control plane.
-pub(in super::super) const CONTROL_PLANE: &str = "control-plane";
+pub(crate) const CONTROL_PLANE: &str = "control-plane";
 /// The nodes that run pods of the set.
-pub(in super::super) const WORKERS: [&str; 2] = ["worker", "worker2"];
+pub(crate) const WORKERS: [&str; 2] = ["worker", "worker2"];
 
 /// Which parts of a cluster were upgraded.
 #[derive(Debug, Clone, Default)]

@@ -10,7 +10,7 @@ use crate::evidence::{Checkpoint, Question, Scenario, Sql};
 use crate::minimum::Need;
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const SERVER_IDS_ARE_DISTINCT: Check = Check {
+pub(crate) const SERVER_IDS_ARE_DISTINCT: Check = Check {
     id: "identity::server_ids_are_distinct",
     statement: "server_id and server_uuid MUST differ between all servers of the set.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/replication-options.html (server_id, server_uuid)",

@@ -10,7 +10,7 @@ use crate::minimum::{FULL_HOSTNAME, HOSTNAME, Need};
 use crate::words::short;
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const HOSTNAME_IS_POD_NAME: Check = Check {
+pub(crate) const HOSTNAME_IS_POD_NAME: Check = Check {
     id: "identity::hostname_is_pod_name",
     statement: "hostname MUST be the pod's name, `hostname -f` its stable DNS name, @@hostname the same as hostname; \
                 the label statefulset.kubernetes.io/pod-name MUST name the pod.",

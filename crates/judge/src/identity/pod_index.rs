@@ -7,7 +7,7 @@ use crate::{CaseFile, Check, Finding, expectation};
 
 const LABEL: &str = "apps.kubernetes.io/pod-index";
 
-pub(in super::super) const POD_INDEX_LABEL_MATCHES: Check = Check {
+pub(crate) const POD_INDEX_LABEL_MATCHES: Check = Check {
     id: "identity::pod_index_label_matches",
     statement: "The label apps.kubernetes.io/pod-index MUST be there and equal the pod's ordinal.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-index-label",

@@ -8,7 +8,7 @@ use crate::evidence::{Act, Fault, Mark, PodLife, Scenario};
 use crate::words::{short, some_of};
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const CONTAINERS_RESTART_ONLY_WHEN_DISRUPTED: Check = Check {
+pub(crate) const CONTAINERS_RESTART_ONLY_WHEN_DISRUPTED: Check = Check {
     id: "identity::containers_restart_only_when_disrupted",
     statement: "No container of the set's pods MUST start again unless a scenario caused it.",
     source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts and \

@@ -17,7 +17,7 @@ const ROUNDING_S: i64 = 3;
 /// How late a busy kubelet may learn of a deletion, and the recorder of an end, in microseconds.
 const LATE_US: u64 = 60_000_000;
 
-pub(in super::super) const SERVERS_STOP_WITHIN_THEIR_GRACE: Check = Check {
+pub(crate) const SERVERS_STOP_WITHIN_THEIR_GRACE: Check = Check {
     id: "identity::servers_stop_within_their_grace",
     statement: "A server that is told to stop MUST end by itself, with 0, within its grace period.",
     source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination and \

@@ -11,7 +11,7 @@ use crate::minimum::Need;
 use crate::words::{during, some_of, times};
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const IDENTITY_SURVIVES_RESTART: Check = Check {
+pub(crate) const IDENTITY_SURVIVES_RESTART: Check = Check {
     id: "identity::identity_survives_restart",
     statement: "A pod that was deleted, or scaled away, MUST come back under its name, with a new UID, the same claims \
                 and volumes, and the same server_id and server_uuid.",

@@ -124,11 +124,11 @@ struct Row {
 }
 
 /// Prints the short host name.
-pub(in super::super) const HOSTNAME: &[&str] = &["hostname"];
+pub(crate) const HOSTNAME: &[&str] = &["hostname"];
 /// Prints the full host name.
-pub(in super::super) const FULL_HOSTNAME: &[&str] = &["hostname", "-f"];
+pub(crate) const FULL_HOSTNAME: &[&str] = &["hostname", "-f"];
 /// Looks up the name that is appended to it.
-pub(in super::super) const LOOKUP: &[&str] = &["getent", "ahosts"];
+pub(crate) const LOOKUP: &[&str] = &["getent", "ahosts"];
 const ALL_NAMES: &[Need] =
     &[Need::Names(Names::Service), Need::Names(Names::Pods), Need::Names(Names::Ports), Need::Names(Names::Addresses)];
 const IDENTITY: &[Need] = &[Need::Sql(Question::Identity)];

@@ -15,7 +15,7 @@ use crate::{CaseFile, Check, Finding};
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const RESPECTS_MAX_UNAVAILABLE: Check = Check {
+pub(crate) const RESPECTS_MAX_UNAVAILABLE: Check = Check {
     id: "ordering::respects_max_unavailable",
     statement: "In an update at most maxUnavailable pods MUST be away at a time.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#maximum-unavailable-pods",

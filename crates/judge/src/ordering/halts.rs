@@ -13,7 +13,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const HALTS_WHILE_PREDECESSOR_UNREADY: Check = Check {
+pub(crate) const HALTS_WHILE_PREDECESSOR_UNREADY: Check = Check {
     id: "ordering::halts_while_predecessor_unready",
     statement: "Scaling up MUST NOT go on while a predecessor is un-Ready, and MUST go on once it is Ready again.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
@@ -178,7 +178,7 @@ fn went_on<'a>(case: &Case<'a>, held: &Held<'a>, ready: Mark) -> Judged<&'a PodL
     })
 }
 
-pub(in super::super) const NO_DEADLOCK_ON_FAILED_PREDECESSOR: Check = Check {
+pub(crate) const NO_DEADLOCK_ON_FAILED_PREDECESSOR: Check = Check {
     id: "ordering::no_deadlock_on_failed_predecessor",
     statement: "A pod that was deleted while one after it is un-Ready MUST come back, and not wait for that one.",
     source: "https://kubernetes.io/docs/tasks/run-application/force-delete-stateful-set-pod/#statefulset-considerations",

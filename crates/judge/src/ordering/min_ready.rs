@@ -17,7 +17,7 @@ use crate::{CaseFile, Check, Finding};
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const WAITS_FOR_MIN_READY_SECONDS: Check = Check {
+pub(crate) const WAITS_FOR_MIN_READY_SECONDS: Check = Check {
     id: "ordering::waits_for_min_ready_seconds",
     statement: "The next pod MUST NOT be created, nor be told to go for an update, before those that it waits for have \
                 been Ready for minReadySeconds.",

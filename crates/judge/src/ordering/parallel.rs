@@ -11,7 +11,7 @@ use crate::{CaseFile, Check, Finding};
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const PARALLEL_PODS_DO_NOT_WAIT: Check = Check {
+pub(crate) const PARALLEL_PODS_DO_NOT_WAIT: Check = Check {
     id: "ordering::parallel_pods_do_not_wait",
     statement: "With podManagementPolicy Parallel pods MUST be created and told to go without waiting for one another.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#parallel-pod-management",

@@ -10,7 +10,7 @@ use crate::{CaseFile, Check, Finding};
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const PARTITION_IS_RESPECTED: Check = Check {
+pub(crate) const PARTITION_IS_RESPECTED: Check = Check {
     id: "ordering::partition_is_respected",
     statement: "A pod below the partition MUST NOT be replaced by an update, and one that is deleted MUST come back at \
                 the old revision.",

@@ -14,7 +14,7 @@ use crate::{CaseFile, Check, Finding};
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const REAPPLY_CHANGES_NOTHING: Check = Check {
+pub(crate) const REAPPLY_CHANGES_NOTHING: Check = Check {
     id: "ordering::reapply_changes_nothing",
     statement: "Applying the same manifests twice MUST NOT change the UID or the generation of any object, and MUST NOT \
                 replace a pod.",

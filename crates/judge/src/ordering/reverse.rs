@@ -9,7 +9,7 @@ use crate::{CaseFile, Check, Finding};
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const SCALES_DOWN_IN_REVERSE: Check = Check {
+pub(crate) const SCALES_DOWN_IN_REVERSE: Check = Check {
     id: "ordering::scales_down_in_reverse",
     statement: "When the set is scaled down, a pod MUST be gone before the one before it is told to go.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",

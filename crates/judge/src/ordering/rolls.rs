@@ -15,7 +15,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const ROLLS_HIGHEST_ORDINAL_FIRST: Check = Check {
+pub(crate) const ROLLS_HIGHEST_ORDINAL_FIRST: Check = Check {
     id: "ordering::rolls_highest_ordinal_first",
     statement: "An update MUST replace the pods from the highest ordinal down, one at a time, each only after all above \
                 it were Ready with the update.",

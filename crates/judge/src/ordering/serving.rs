@@ -11,7 +11,7 @@ use crate::{CaseFile, Check, Finding, Verdict};
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const READY_MEANS_SERVING: Check = Check {
+pub(crate) const READY_MEANS_SERVING: Check = Check {
     id: "ordering::ready_means_serving",
     statement: "A pod MUST become Ready in its time, and MUST NOT be Ready before its server answers an authenticated \
                 query over TCP.",

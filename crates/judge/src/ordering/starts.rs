@@ -10,7 +10,7 @@ use crate::evidence::{Mark, PodLife, Scenario};
 use crate::words::short;
 use crate::{CaseFile, Check, Finding, Verdict};
 
-pub(in super::super) const STARTS_IN_ORDINAL_ORDER: Check = Check {
+pub(crate) const STARTS_IN_ORDINAL_ORDER: Check = Check {
     id: "ordering::starts_in_ordinal_order",
     statement: "Pods MUST be created in the order of their ordinals, each only after all before it were Ready under \
                 their current UID.",

@@ -11,7 +11,7 @@ use crate::{CaseFile, Check, Finding};
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const STUCK_ROLLOUT_RECOVERS: Check = Check {
+pub(crate) const STUCK_ROLLOUT_RECOVERS: Check = Check {
     id: "ordering::stuck_rollout_recovers",
     statement: "A rollout MUST stop at a pod that cannot start, and once the template is reverted and that pod is \
                 deleted, every pod MUST be Ready again at the revision of before.",

@@ -16,8 +16,8 @@ use crate::case::{Acted, Case, is_after, is_before};
 use crate::evidence::{Act, Applied, ClaimLife, Mark, SnapshotOf, Subject};
 use crate::words::{short, some_of};
 
-pub(in super::super) use policy::CLAIM_POLICY_IS_HONOURED;
-pub(in super::super) use survive::CLAIMS_SURVIVE_SCALE_DOWN;
+pub(crate) use policy::CLAIM_POLICY_IS_HONOURED;
+pub(crate) use survive::CLAIMS_SURVIVE_SCALE_DOWN;
 
 const KIND: &str = "PersistentVolumeClaim";
 

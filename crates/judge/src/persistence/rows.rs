@@ -13,7 +13,7 @@ use crate::{CaseFile, Check, Finding};
 /// The scenario that kills a server and keeps its pod.
 const KILL: Scenario = Scenario::ServerKill;
 
-pub(in super::super) const ROWS_SURVIVE_POD_DELETION: Check = Check {
+pub(crate) const ROWS_SURVIVE_POD_DELETION: Check = Check {
     id: "persistence::rows_survive_pod_deletion",
     statement: "Every row that was acknowledged and there MUST still be there after a pod's deletion, on every ordinal, \
                 and after the primary's server was killed.",

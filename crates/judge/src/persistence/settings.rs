@@ -9,7 +9,7 @@ use crate::{CaseFile, Check, Finding};
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const DURABILITY_SETTINGS: Check = Check {
+pub(crate) const DURABILITY_SETTINGS: Check = Check {
     id: "persistence::durability_settings",
     statement: "On every pod sync_binlog and innodb_flush_log_at_trx_commit MUST be 1 and, where the set has several \
                 pods, relay_log_recovery MUST be on.",

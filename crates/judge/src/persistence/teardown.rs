@@ -15,7 +15,7 @@ mod tests;
 /// How late a watch may report an object that was there before a list was taken, in microseconds.
 const LATE_US: u64 = 10_000_000;
 
-pub(in super::super) const TEARDOWN_LEAVES_NOTHING: Check = Check {
+pub(crate) const TEARDOWN_LEAVES_NOTHING: Check = Check {
     id: "persistence::teardown_leaves_nothing",
     statement: "After the teardown no object, volume, container or network of the run MUST remain.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#limitations and \

@@ -13,7 +13,7 @@ use crate::{CaseFile, Check, Finding};
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) const SAME_VOLUME_RETURNS: Check = Check {
+pub(crate) const SAME_VOLUME_RETURNS: Check = Check {
     id: "persistence::same_volume_returns",
     statement: "After a pod's deletion its claim and its volume MUST be the same ones by UID, and never another \
                 ordinal's.",

@@ -14,7 +14,7 @@ use crate::words::five_of;
 const NOT_THERE: [u16; 2] = [1049, 1146];
 
 /// The outcomes of the ledger's writes, by id.
-pub(in super::super) struct Account {
+pub(crate) struct Account {
     acknowledged: Intervals,
     /// Acknowledged, never answered, or doubtful.
     possible: Intervals,

@@ -9,7 +9,7 @@ use crate::minimum::Need;
 use crate::words::seconds;
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const NO_ACKNOWLEDGED_WRITE_IS_LOST: Check = Check {
+pub(crate) const NO_ACKNOWLEDGED_WRITE_IS_LOST: Check = Check {
     id: "replication::no_acknowledged_write_is_lost",
     statement: "Over all disruptions every write that was acknowledged MUST be there in the end, once, and no write \
                 that was refused or never sent.",

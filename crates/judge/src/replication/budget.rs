@@ -9,7 +9,7 @@ use crate::minimum::Need;
 use crate::words::seconds;
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const RECOVERS_WITHIN_BUDGET: Check = Check {
+pub(crate) const RECOVERS_WITHIN_BUDGET: Check = Check {
     id: "replication::recovers_within_budget",
     statement: "After each disruption writes MUST be acknowledged again and every replica MUST reach the primary's \
                 transactions, within the budgets.",

@@ -10,7 +10,7 @@ use crate::minimum::Need;
 use crate::words::during;
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const NEW_REPLICA_JOINS: Check = Check {
+pub(crate) const NEW_REPLICA_JOINS: Check = Check {
     id: "replication::new_replica_joins",
     statement: "When the set is scaled to one pod more than it had, the new pod MUST reach a GTID barrier and hold the \
                 transactions, tables and rows of its source.",

@@ -7,7 +7,7 @@ use crate::measure::{AtRest, Percentiles};
 use crate::words::milliseconds;
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const READ_LAG_IS_BOUNDED: Check = Check {
+pub(crate) const READ_LAG_IS_BOUNDED: Check = Check {
     id: "replication::read_lag_is_bounded",
     statement: "While nothing is disrupted, a replica MUST show what was acknowledged within the budget, in 99 of 100 \
                 looks.",

@@ -9,7 +9,7 @@ use crate::minimum::Need;
 use crate::words::{seconds, some_of};
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const REPLICA_RECREATED_CATCHES_UP: Check = Check {
+pub(crate) const REPLICA_RECREATED_CATCHES_UP: Check = Check {
     id: "replication::replica_recreated_catches_up",
     statement: "A replica that was deleted and created again MUST resume from its own volume, without being told, \
                 within the budget.",

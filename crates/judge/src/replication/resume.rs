@@ -11,7 +11,7 @@ use crate::mysql::status::ReplicaStatus;
 use crate::words::seconds;
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const PRIMARY_RECREATED_REPLICAS_RESUME: Check = Check {
+pub(crate) const PRIMARY_RECREATED_REPLICAS_RESUME: Check = Check {
     id: "replication::primary_recreated_replicas_resume",
     statement: "When the primary was deleted and created again under its name, every replica MUST go on without being \
                 told, within the budget.",

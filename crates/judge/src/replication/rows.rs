@@ -10,7 +10,7 @@ use crate::minimum::Need;
 use crate::words::{during, five_of, some_of};
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const REPLICAS_HOLD_THE_SAME_ROWS: Check = Check {
+pub(crate) const REPLICAS_HOLD_THE_SAME_ROWS: Check = Check {
     id: "replication::replicas_hold_the_same_rows",
     statement: "At a GTID barrier every replica MUST hold the transactions of its source and no others, and the same \
                 rows.",

@@ -6,7 +6,7 @@ use crate::evidence::Scenario;
 use crate::measure::Waited;
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const COMMITS_WAIT_FOR_A_REPLICA: Check = Check {
+pub(crate) const COMMITS_WAIT_FOR_A_REPLICA: Check = Check {
     id: "replication::commits_wait_for_a_replica",
     statement: "Where commits are to wait for a replica (semi-synchronous replication), 99 of 100 writes that are \
                 acknowledged while nothing is disrupted MUST have waited for one.",

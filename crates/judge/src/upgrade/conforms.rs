@@ -54,7 +54,7 @@ const FIRST: [&str; 38] = [
     "replication::commits_wait_for_a_replica",
 ];
 
-pub(in super::super) const NEW_VERSION_STILL_CONFORMS: Check = Check {
+pub(crate) const NEW_VERSION_STILL_CONFORMS: Check = Check {
     id: "upgrade::new_version_still_conforms",
     statement: "On the upgraded cluster every check of the catalogue MUST pass that applies to the workload.",
     source: "https://kubernetes.io/releases/version-skew-policy/ and \

@@ -8,7 +8,7 @@ use crate::evidence::{Scenario, Subject};
 use crate::words::some_of;
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const STATE_IS_EQUAL_BEFORE_AND_AFTER: Check = Check {
+pub(crate) const STATE_IS_EQUAL_BEFORE_AND_AFTER: Check = Check {
     id: "upgrade::state_is_equal_before_and_after",
     statement: "Objects, identities, data and transactions MUST be the same before an upgrade and after each of its \
                 steps, except for what the step is to change; and all that was Ready MUST be Ready again.",

@@ -9,7 +9,7 @@ use crate::case::{Case, doubt};
 use crate::evidence::{NameAnswer, Scenario, Subject, Transport};
 use crate::{CaseFile, Check, Finding, Verdict};
 
-pub(in super::super) const DNS_MATRIX_IS_EQUAL: Check = Check {
+pub(crate) const DNS_MATRIX_IS_EQUAL: Check = Check {
     id: "upgrade::dns_matrix_is_equal",
     statement: "A, AAAA, SRV and PTR of the Service and of each pod MUST be answered after each step of an upgrade as \
                 before it, by every DNS server, but for the addresses of pods that were replaced.",

@@ -11,7 +11,7 @@ use crate::evidence::{Act, Mark, PodSummary, Scenario, Stage};
 use crate::words::some_of;
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const NODE_UPGRADE_MOVES_ONE_AT_A_TIME: Check = Check {
+pub(crate) const NODE_UPGRADE_MOVES_ONE_AT_A_TIME: Check = Check {
     id: "upgrade::node_upgrade_moves_one_at_a_time",
     statement: "When a node is drained and upgraded, each of its pods MUST be replaced once, one after the other, under \
                 the same name, claims and revision, and be Ready again; pods on other nodes MUST NOT be touched.",

@@ -9,7 +9,7 @@ use crate::evidence::{Act, Scenario, Stage};
 use crate::words::some_of;
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const CONTROL_PLANE_UPGRADE_TOUCHES_NO_POD: Check = Check {
+pub(crate) const CONTROL_PLANE_UPGRADE_TOUCHES_NO_POD: Check = Check {
     id: "upgrade::control_plane_upgrade_touches_no_pod",
     statement: "The upgrade of the control plane MUST NOT replace, restart or change any pod of the set, nor its \
                 revisions, claims or volumes.",

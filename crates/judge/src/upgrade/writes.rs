@@ -9,7 +9,7 @@ use crate::replication::Account;
 use crate::words::seconds;
 use crate::{CaseFile, Check, Finding};
 
-pub(in super::super) const WRITES_SURVIVE_THE_UPGRADE: Check = Check {
+pub(crate) const WRITES_SURVIVE_THE_UPGRADE: Check = Check {
     id: "upgrade::writes_survive_the_upgrade",
     statement: "Every write that was acknowledged while the cluster was upgraded MUST be there afterwards, once, and no \
                 write that was refused or never sent.",
