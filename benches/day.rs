@@ -18,7 +18,7 @@ const TOLD: usize = 10;
 const WRITES: usize = 10;
 
 /// The log of a run of about this many records, in which every check passes.
-pub fn day(length: usize) -> Vec<Record> {
+pub(crate) fn day(length: usize) -> Vec<Record> {
     let stored = Stored::read();
     let writes = length / WRITES;
     let fixed = stored.before.len() + stored.round.len() + stored.after.len() + writes;
@@ -37,7 +37,7 @@ pub fn day(length: usize) -> Vec<Record> {
 }
 
 /// This many events of Ready pods that do not change.
-pub fn idle(length: usize) -> Vec<Record> {
+pub(crate) fn idle(length: usize) -> Vec<Record> {
     let stored = Stored::read();
     let mut day = Day { records: Vec::with_capacity(length), stored: &stored };
     day.repeat(&stored.before, 0, 0);

@@ -14,7 +14,7 @@ use crate::command::upgrade::UpgradeOptions;
 /// End-to-end conformance harness for StatefulSets that run MySQL.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, after_help = EXIT_CODES)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// When to use colours.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub color: clap::ColorChoice,
@@ -26,7 +26,7 @@ const EXIT_CODES: &str = "Exit codes: 0 all checks passed; 1 a check failed; 2 u
                           4 nothing ran; 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the checks: make a kind cluster, deploy, disrupt, judge, and remove everything again.
     Run {
         /// Run only checks whose id contains this, such as `dns` or `ordering::starts_in_ordinal_order`.

@@ -68,7 +68,7 @@ impl Lease {
 
 /// The process that creates a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Maker {
+pub(super) struct Maker {
     /// The process group: it may outlive the run.
     pub group: u32,
     /// The ID of the engine.
@@ -79,19 +79,19 @@ pub struct Maker {
 ///
 /// # Errors
 /// When the lease cannot be written.
-pub fn note(folder: &Path, cluster: &str, maker: &Maker) -> std::io::Result<()> {
+pub(super) fn note(folder: &Path, cluster: &str, maker: &Maker) -> std::io::Result<()> {
     std::fs::write(folder.join(format!("{cluster}.lease")), format!("{} {}", maker.group, maker.engine))
 }
 
 /// The recorded maker.
-pub fn noted(folder: &Path, cluster: &str) -> Option<Maker> {
+pub(super) fn noted(folder: &Path, cluster: &str) -> Option<Maker> {
     let text = std::fs::read_to_string(folder.join(format!("{cluster}.lease"))).ok()?;
     let (group, engine) = text.split_once(' ')?;
     Some(Maker { group: group.parse().ok()?, engine: engine.trim().to_owned() })
 }
 
 /// The leases of runs that ended without removing their clusters, with the clusters' names. Nobody held the lock.
-pub fn taken_over(folder: &Path) -> impl Iterator<Item = (String, Lease)> {
+pub(super) fn taken_over(folder: &Path) -> impl Iterator<Item = (String, Lease)> {
     named(folder, "lease").into_iter().filter_map(move |cluster| {
         let lease = Lease::take_over(folder, &cluster)?;
         Some((cluster, lease))
@@ -109,7 +109,7 @@ pub fn kept(folder: &Path) -> Vec<String> {
 }
 
 /// Deletes the files of a cluster that is gone.
-pub fn forget(folder: &Path, cluster: &str) {
+pub(super) fn forget(folder: &Path, cluster: &str) {
     for extension in ["lease", "kept"] {
         // It is fine if the file does not exist.
         let _ = std::fs::remove_file(folder.join(format!("{cluster}.{extension}")));

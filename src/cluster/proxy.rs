@@ -25,7 +25,7 @@ pub(super) struct Proxy {
 
 impl Environment {
     /// Reads the environment. An empty variable counts as unset.
-    pub fn read() -> Self {
+    pub(super) fn read() -> Self {
         let first = |names: [&str; 2]| {
             names.into_iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
         };
@@ -41,7 +41,7 @@ impl Environment {
     ///
     /// # Errors
     /// When it cannot be used, with the variable or field that names it.
-    pub fn proxy(&self, server: &Uri, of_kubeconfig: Option<&str>) -> Result<Option<Proxy>, String> {
+    pub(super) fn proxy(&self, server: &Uri, of_kubeconfig: Option<&str>) -> Result<Option<Proxy>, String> {
         if let Some(named) = of_kubeconfig {
             return usable("proxy-url", named, server).map(Some);
         }
@@ -85,7 +85,7 @@ impl Environment {
 
 impl Proxy {
     /// Its address, without credentials.
-    pub fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         let uri = self.to.uri();
         let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
         format!("{}://{}{port}", uri.scheme_str().unwrap_or("http"), uri.host().unwrap_or_default())

@@ -13,7 +13,7 @@ use super::options::scale;
 
 /// What `after` can be told.
 #[derive(Debug, Args)]
-pub struct AfterOptions {
+pub(crate) struct AfterOptions {
     /// The file that `steadfast before` wrote.
     #[arg(long, value_name = "FILE", default_value = "steadfast-state.json")]
     state: PathBuf,
@@ -72,7 +72,7 @@ impl AfterOptions {
 }
 
 /// Runs the command.
-pub async fn act(options: &AfterOptions, color: clap::ColorChoice) -> anyhow::Result<u8> {
+pub(crate) async fn act(options: &AfterOptions, color: clap::ColorChoice) -> anyhow::Result<u8> {
     let (request, progress) = (options.request(), Progress::new());
     if options.abandon {
         let done = phases::abandon(&request, &progress).await;

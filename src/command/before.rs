@@ -24,7 +24,7 @@ use super::options::RunOptions;
     arg.help("The workload's namespace: one that must not exist [default: the manifests', or one named after the run], or \
               that of the workload to adopt")
 }))]
-pub struct BeforeOptions {
+pub(crate) struct BeforeOptions {
     /// The file that keeps what `steadfast after` needs; one that is there is gone on with.
     #[arg(long, value_name = "FILE", default_value = "steadfast-state.json")]
     state: PathBuf,
@@ -46,7 +46,7 @@ impl BeforeOptions {
 }
 
 /// Runs the command.
-pub async fn act(options: &BeforeOptions) -> anyhow::Result<u8> {
+pub(crate) async fn act(options: &BeforeOptions) -> anyhow::Result<u8> {
     if options.run.has_namespaces() {
         return Ok(usage("--witness-namespace is for `steadfast run`: `before` makes its namespaces; leave it out"));
     }

@@ -6,7 +6,7 @@ use steadfast::terminal::print;
 
 /// What it takes.
 #[derive(Debug, Args)]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// The shell.
     #[arg(value_enum)]
     shell: Shell,
@@ -16,7 +16,7 @@ pub struct CompletionsArgs {
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn act(program: Command, args: &CompletionsArgs) -> anyhow::Result<u8> {
+pub(crate) fn act(program: Command, args: &CompletionsArgs) -> anyhow::Result<u8> {
     // The script has no colours to strip.
     print(&script(program, args.shell), ColorChoice::Always)?;
     Ok(0)

@@ -6,7 +6,7 @@ use steadfast::terminal::tell;
 use super::ending::INCONCLUSIVE;
 
 /// Prints whether this machine has what a run needs.
-pub async fn act() -> u8 {
+pub(crate) async fn act() -> u8 {
     let items = examine().await;
     for item in &items {
         let sign = match item.health {

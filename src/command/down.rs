@@ -11,7 +11,7 @@ use steadfast::terminal::tell;
 
 /// What `down` can be told.
 #[derive(Debug, Args)]
-pub struct DownOptions {
+pub(crate) struct DownOptions {
     /// The cluster, as `steadfast up` named it.
     cluster: Option<String>,
     /// The kubeconfig file of a cluster that was there before the runs; never taken from the environment.
@@ -29,7 +29,7 @@ pub struct DownOptions {
 }
 
 /// Runs the command.
-pub async fn act(options: &DownOptions) -> anyhow::Result<u8> {
+pub(crate) async fn act(options: &DownOptions) -> anyhow::Result<u8> {
     match &options.kubeconfig {
         Some(kubeconfig) => on_a_cluster(kubeconfig, options).await,
         None => clusters(options.cluster.as_deref()).await,

@@ -6,33 +6,33 @@ use steadfast::run::{self, Finished, RunError};
 use steadfast::terminal::{complain, tell};
 
 /// A check failed.
-pub const FAILED: u8 = Conclusion::Failed as u8;
+pub(crate) const FAILED: u8 = Conclusion::Failed as u8;
 /// The command line or the manifests cannot be used.
-pub const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 /// Nothing is proved either way.
-pub const INCONCLUSIVE: u8 = Conclusion::Inconclusive as u8;
+pub(crate) const INCONCLUSIVE: u8 = Conclusion::Inconclusive as u8;
 /// The user interrupted it.
-pub const INTERRUPTED: u8 = Conclusion::Interrupted as u8;
+pub(crate) const INTERRUPTED: u8 = Conclusion::Interrupted as u8;
 
 /// Prints what is wrong with the command line or with what it names.
-pub fn usage(message: &str) -> u8 {
+pub(crate) fn usage(message: &str) -> u8 {
     complain(&format!("error: {message}"));
     USAGE
 }
 
 /// An error of a run, without secrets.
-pub fn without_secrets(error: &RunError, progress: &Progress) -> anyhow::Error {
+pub(crate) fn without_secrets(error: &RunError, progress: &Progress) -> anyhow::Error {
     anyhow::Error::msg(progress.redaction().text(&error.to_string()))
 }
 
 /// Prints the error that kept a run from starting, and returns the exit code.
-pub fn refused(error: &RunError, progress: &Progress) -> anyhow::Result<u8> {
+pub(crate) fn refused(error: &RunError, progress: &Progress) -> anyhow::Result<u8> {
     let words = without_secrets(error, progress);
     if error.is_bad_input() { Ok(usage(&words.to_string())) } else { Err(words) }
 }
 
 /// Judges a finished run by these checks, writes and prints its reports, and returns the exit code.
-pub fn report(
+pub(crate) fn report(
     finished: &Finished,
     progress: &Progress,
     (checks, rerun): (&[&'static Check], &str),
@@ -58,7 +58,7 @@ pub fn report(
 }
 
 /// Prints why a run did not begin or did not finish, and returns the exit code. The report covers interruptions.
-pub fn trouble(finished: &Finished, progress: &Progress) -> Option<u8> {
+pub(crate) fn trouble(finished: &Finished, progress: &Progress) -> Option<u8> {
     match &finished.trouble {
         None | Some(RunError::Interrupted) => None,
         Some(error) => {
@@ -73,7 +73,7 @@ pub fn trouble(finished: &Finished, progress: &Progress) -> Option<u8> {
 }
 
 /// Prints what was kept and how to remove it.
-pub fn tell_kept(finished: &Finished) {
+pub(crate) fn tell_kept(finished: &Finished) {
     if let Some(kept) = &finished.kept {
         tell(&format!("\n{kept}"));
     }

@@ -8,7 +8,7 @@ use super::ending::usage;
 use super::select::check;
 
 /// Explains a check.
-pub fn act(id: &str) -> u8 {
+pub(crate) fn act(id: &str) -> u8 {
     match check(id) {
         Ok(check) => {
             let scenarios = Scenario::names(check.scenarios.iter().copied());

@@ -9,7 +9,7 @@ use steadfast::run::{self, Finished, RunError};
 use super::ending::usage;
 
 /// Judges a finished run again.
-pub fn act(run: &Path, artifacts: &Path, color: clap::ColorChoice) -> anyhow::Result<u8> {
+pub(crate) fn act(run: &Path, artifacts: &Path, color: clap::ColorChoice) -> anyhow::Result<u8> {
     let path = match evidence_of(run, artifacts) {
         Ok(path) => path,
         Err(message) => return Ok(usage(&message)),

@@ -11,12 +11,12 @@ use steadfast::terminal;
 use steadfast::workload::Sources;
 
 /// The exit codes.
-pub const EXIT_CODES: &str =
+pub(crate) const EXIT_CODES: &str =
     "Exit codes: 0 no finding is as bad as --fail-on says; 1 at least one is; 2 the manifests cannot be read.";
 
 /// What lint can be told.
 #[derive(Debug, Args)]
-pub struct LintOptions {
+pub(crate) struct LintOptions {
     /// Kustomizations, folders of YAML or JSON, files, a Helm chart, or `-` for standard input.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -43,7 +43,7 @@ impl LintOptions {
 }
 
 /// Runs the command.
-pub async fn act(options: &LintOptions, color: clap::ColorChoice) -> anyhow::Result<u8> {
+pub(crate) async fn act(options: &LintOptions, color: clap::ColorChoice) -> anyhow::Result<u8> {
     // Most manifests need no kubectl, so a missing lab is no error.
     let kubectl = Lab::read().map_or_else(|_| "kubectl".to_owned(), |lab| lab.kubectl);
     let linted = match steadfast::lint::lint(&options.sources(), &options.accept, &kubectl).await {

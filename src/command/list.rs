@@ -4,7 +4,7 @@ use steadfast::check::{Check, all};
 use steadfast::terminal::tell;
 
 /// Lists the checks, for people or as JSON.
-pub fn act(json: bool) -> anyhow::Result<u8> {
+pub(crate) fn act(json: bool) -> anyhow::Result<u8> {
     if json {
         let described = |check: &Check| {
             serde_json::json!({

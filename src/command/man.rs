@@ -11,7 +11,7 @@ use super::ending::usage;
 
 /// What it takes.
 #[derive(Debug, Args)]
-pub struct ManArgs {
+pub(crate) struct ManArgs {
     /// The folder to write a page for the program and one for each command into; without it the program's page is printed.
     dir: Option<PathBuf>,
 }
@@ -20,7 +20,7 @@ pub struct ManArgs {
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn act(program: Command, args: &ManArgs) -> anyhow::Result<u8> {
+pub(crate) fn act(program: Command, args: &ManArgs) -> anyhow::Result<u8> {
     let Some(dir) = &args.dir else {
         let mut page = Vec::new();
         Man::new(program).render(&mut page)?;

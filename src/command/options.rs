@@ -12,7 +12,7 @@ use steadfast::workload::Sources;
 
 /// What a run can be told.
 #[derive(Debug, Args)]
-pub struct RunOptions {
+pub(crate) struct RunOptions {
     /// A kustomization, a folder of YAML or JSON, a file, a Helm chart, or `-` for standard input, with the StatefulSet and
     /// its Service; can be repeated [default: the seed].
     #[arg(long, value_name = "PATH")]
@@ -80,7 +80,7 @@ pub(crate) fn scale(text: &str) -> Result<f64, String> {
 
 impl RunOptions {
     /// The settings of a run of these checks.
-    pub fn settings(&self, mut checks: Vec<&'static Check>) -> Settings {
+    pub(crate) fn settings(&self, mut checks: Vec<&'static Check>) -> Settings {
         if self.keep == Keep::Always {
             // What is kept on request cannot be judged for its removal.
             checks.retain(|check| !check.scenarios.contains(&Scenario::Teardown));
@@ -116,12 +116,12 @@ impl RunOptions {
     }
 
     /// Whether the options name namespaces that exist beforehand.
-    pub fn has_namespaces(&self) -> bool {
+    pub(crate) fn has_namespaces(&self) -> bool {
         self.witness_namespace.is_some()
     }
 
     /// The settings of `up`: everything up to replication, and nothing is removed.
-    pub fn up(&self) -> Settings {
+    pub(crate) fn up(&self) -> Settings {
         let checks = CATALOGUE
             .iter()
             .filter(|check| check.scenarios.iter().all(|name| [Scenario::Deploy, Scenario::Replicate].contains(name)));

@@ -6,7 +6,7 @@ use steadfast::run::{self, Settings};
 use super::ending::{report, without_secrets};
 
 /// Runs with these settings.
-pub async fn act(settings: &Settings, color: clap::ColorChoice) -> anyhow::Result<u8> {
+pub(crate) async fn act(settings: &Settings, color: clap::ColorChoice) -> anyhow::Result<u8> {
     let progress = Progress::new();
     let finished = run::run(settings, run::cancelled_by_signals(), &progress).await;
     let finished = finished.map_err(|error| without_secrets(&error, &progress))?;

@@ -6,7 +6,7 @@ use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, all, find};
 ///
 /// # Errors
 /// When there is none. The message names the properties.
-pub fn select(filter: Option<&str>) -> Result<Vec<&'static Check>, String> {
+pub(crate) fn select(filter: Option<&str>) -> Result<Vec<&'static Check>, String> {
     matching(CATALOGUE.iter(), filter).map_err(|message| {
         let of_upgrades = filter.is_some_and(|filter| UPGRADE_CHECKS.iter().any(|check| check.id.contains(filter)));
         if of_upgrades { format!("{message}, and `steadfast upgrade` judges those of an upgrade") } else { message }
@@ -17,7 +17,7 @@ pub fn select(filter: Option<&str>) -> Result<Vec<&'static Check>, String> {
 ///
 /// # Errors
 /// When there is none.
-pub fn matching(
+pub(crate) fn matching(
     checks: impl Iterator<Item = &'static Check>,
     filter: Option<&str>,
 ) -> Result<Vec<&'static Check>, String> {
@@ -33,7 +33,7 @@ pub fn matching(
 ///
 /// # Errors
 /// When there is none. The message suggests similar ids.
-pub fn check(id: &str) -> Result<&'static Check, String> {
+pub(crate) fn check(id: &str) -> Result<&'static Check, String> {
     find(id).ok_or_else(|| {
         let last = id.rsplit("::").next().unwrap_or(id);
         let like: Vec<&str> = all().map(|check| check.id).filter(|known| known.contains(last)).collect();

@@ -8,11 +8,12 @@ use steadfast::terminal::tell;
 use steadfast::trend::{Form, Trend, gather};
 
 /// The exit codes.
-pub const EXIT_CODES: &str = "Exit codes: 0 everything was read, however red it is; 2 something could not be read.";
+pub(crate) const EXIT_CODES: &str =
+    "Exit codes: 0 everything was read, however red it is; 2 something could not be read.";
 
 /// What it takes.
 #[derive(Debug, Args)]
-pub struct TrendArgs {
+pub(crate) struct TrendArgs {
     /// Directories of runs, or folders that have such at any depth, as target/steadfast.
     #[arg(value_name = "DIR", required = true)]
     directories: Vec<PathBuf>,
@@ -25,7 +26,7 @@ pub struct TrendArgs {
 }
 
 /// Reads results and prints their trend.
-pub fn run(args: &TrendArgs) -> u8 {
+pub(crate) fn run(args: &TrendArgs) -> u8 {
     let trend = Trend::of(gather(&args.directories));
     let form = match (args.json, args.markdown) {
         (true, _) => Form::Json,

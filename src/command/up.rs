@@ -8,7 +8,7 @@ use super::ending::{tell_kept, trouble, without_secrets};
 use super::options::RunOptions;
 
 /// Deploys, and leaves everything running.
-pub async fn act(options: &RunOptions) -> anyhow::Result<u8> {
+pub(crate) async fn act(options: &RunOptions) -> anyhow::Result<u8> {
     let settings = options.up();
     let progress = Progress::new();
     let finished = run::run(&settings, run::cancelled_by_signals(), &progress).await;

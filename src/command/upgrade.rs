@@ -10,7 +10,7 @@ use super::select::matching;
 
 /// What an upgrade can be told.
 #[derive(Debug, Args)]
-pub struct UpgradeOptions {
+pub(crate) struct UpgradeOptions {
     /// Judge only checks whose id contains this, such as `writes`; the upgrade is acted whole.
     filter: Option<String>,
     /// The Kubernetes version to upgrade to: a later patch, or the next minor version. `--kubernetes` says which one to
@@ -26,7 +26,7 @@ impl UpgradeOptions {
     ///
     /// # Errors
     /// When the filter matches no check, or when an existing cluster may not be disrupted. The message says what to do.
-    pub fn settings(&self) -> Result<Settings, String> {
+    pub(crate) fn settings(&self) -> Result<Settings, String> {
         let checks: Vec<&'static Check> = matching(UPGRADE_CHECKS.iter(), self.filter.as_deref())?;
         let settings = self.run.settings(checks);
         if !settings.allow_disruption && !matches!(settings.target, Target::New { .. }) {

@@ -19,7 +19,7 @@ const END_WITHIN: Duration = Duration::from_secs(55);
 
 /// The first failed wait for the workload since it was last complete.
 #[derive(Debug, Default)]
-pub struct Vain(Mutex<Option<Awaited>>);
+pub(crate) struct Vain(Mutex<Option<Awaited>>);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Awaited {

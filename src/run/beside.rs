@@ -29,7 +29,7 @@ impl Beside {
     ///
     /// # Errors
     /// When the cluster's Secret does not exist or cannot be read.
-    pub async fn of(client: &Client, manifests: &[Manifest], hints: &Hints) -> Result<Self, RunError> {
+    pub(super) async fn of(client: &Client, manifests: &[Manifest], hints: &Hints) -> Result<Self, RunError> {
         let named = workload::pull_secrets(manifests);
         let brought = manifests.iter().filter(|it| it.kind() == "Secret" && named.contains(&it.name()));
         let mut pull_secrets: Vec<Manifest> = brought.cloned().collect();
@@ -51,7 +51,7 @@ impl Beside {
     ///
     /// # Errors
     /// When one cannot be read.
-    pub async fn adopted(
+    pub(super) async fn adopted(
         client: &Client,
         manifests: &[Manifest],
         hints: &Hints,
@@ -75,7 +75,7 @@ impl Beside {
     }
 
     /// Adapts a witness's pod to these requirements.
-    pub fn fit(&self, pod: &mut Value) {
+    pub(super) fn fit(&self, pod: &mut Value) {
         let named = self.pull_secrets.iter().map(|secret| json!({"name": secret.name()}));
         pod["spec"]["imagePullSecrets"] = named.collect();
         if let Some(tolerations) = pod["spec"]["tolerations"].as_array_mut() {

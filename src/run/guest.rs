@@ -29,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// The time limit to remove the leftovers of dead runs.
-pub const SWEEP_WITHIN: Duration = Duration::from_secs(90);
+pub(super) const SWEEP_WITHIN: Duration = Duration::from_secs(90);
 
 /// How to reach an existing cluster.
 #[derive(Debug, Clone)]

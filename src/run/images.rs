@@ -66,7 +66,7 @@ pub(super) struct Loader {
 
 impl Loader {
     /// A loader for this kind cluster; it loads nothing if `kind` is `None`.
-    pub fn new(lab: &Lab, client: &Client, kind: Option<String>) -> Self {
+    pub(super) fn new(lab: &Lab, client: &Client, kind: Option<String>) -> Self {
         Self { lab: lab.clone(), nodes: Api::all(client.clone()), kind, loaded: tokio::sync::Mutex::default() }
     }
 
@@ -82,7 +82,7 @@ impl Loader {
     ///
     /// # Errors
     /// When an image is neither in the lab, in the engine or on a node, nor can be pulled.
-    pub async fn provide(&self, images: &[String], journal: &Journal) -> Result<Vec<Substitution>, RunError> {
+    pub(super) async fn provide(&self, images: &[String], journal: &Journal) -> Result<Vec<Substitution>, RunError> {
         // A cluster that images cannot be loaded into pulls the manifests' images itself.
         let Some(cluster) = &self.kind else { return Ok(Vec::new()) };
         let ready: Vec<&LabImage> = images.iter().filter_map(|wanted| self.lab.image(wanted)).collect();

@@ -30,7 +30,7 @@ struct Capabilities {
 
 impl Scope {
     /// The scenarios that a run may act on this cluster, with a workload of this many pods.
-    pub fn of(test_cluster: &TestCluster, workload_run: &WorkloadRun, pods: u32) -> Self {
+    pub(super) fn of(test_cluster: &TestCluster, workload_run: &WorkloadRun, pods: u32) -> Self {
         let containers = test_cluster.nodes.is_some();
         let on_nodes =
             Apart::of(&workload_run.manifests).is_none_or(|apart| apart.takers(&test_cluster.taints) > apart.pods);

@@ -54,7 +54,7 @@ pub(super) struct Passwords {
 
 impl Passwords {
     /// New random passwords.
-    pub fn random() -> Self {
+    pub(super) fn random() -> Self {
         let random = || Secret::from(workload::random_password());
         Self { writer: random(), replica: random(), admin: random() }
     }
@@ -63,7 +63,7 @@ impl Passwords {
     ///
     /// # Errors
     /// When the API server cannot be asked.
-    pub async fn kept(client: &Client, namespace: &str) -> Result<Option<Self>, RunError> {
+    pub(super) async fn kept(client: &Client, namespace: &str) -> Result<Option<Self>, RunError> {
         let secrets: Api<SecretObject> = Api::namespaced(client.clone(), namespace);
         let there = secrets.get_opt(SECRET).await;
         let there = there.map_err(|source| RunError::api("read the witness's Secret", source))?;

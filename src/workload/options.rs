@@ -60,7 +60,7 @@ pub(super) struct Said {
 
 impl Said {
     /// Whether it is switched on (`true`) or off (`false`).
-    pub fn is(&self, on: bool) -> bool {
+    pub(super) fn is(&self, on: bool) -> bool {
         let words = if on { ["on", "1", "true"] } else { ["off", "0", "false"] };
         words.contains(&self.value.to_ascii_lowercase().as_str())
     }
@@ -68,7 +68,7 @@ impl Said {
 
 impl<'a> Options<'a> {
     /// The options of the server in this container of a pod template.
-    pub fn of(manifests: &'a [Manifest], pod: &'a Value, server: &'a Value) -> Self {
+    pub(super) fn of(manifests: &'a [Manifest], pod: &'a Value, server: &'a Value) -> Self {
         let mut options = Self { server, files: Vec::new(), not_seen: false };
         let map = |name: &str| manifests.iter().find(|it| it.kind() == "ConfigMap" && it.name() == name);
         for mount in containers(pod).flat_map(|container| items(container, "/volumeMounts")) {
@@ -111,7 +111,7 @@ impl<'a> Options<'a> {
     }
 
     /// The value of an option: the command line wins, then the last file that sets it. `name` has `_` between words.
-    pub fn get(&self, name: &str) -> Option<Said> {
+    pub(super) fn get(&self, name: &str) -> Option<Said> {
         let hyphened = name.replace('_', "-");
         let on_command_line = ["", "loose-"].iter().find_map(|prefix| {
             let option = format!("{prefix}{hyphened}");
@@ -134,7 +134,7 @@ impl<'a> Options<'a> {
     }
 
     /// Whether the pod or a file mentions `what`, scripts of the first start included.
-    pub fn mention(&self, pod: &Value, what: &str) -> bool {
+    pub(super) fn mention(&self, pod: &Value, what: &str) -> bool {
         let speaks = |text: &str| text.to_ascii_lowercase().contains(what);
         let in_pod = containers(pod).any(|container| {
             let values = items(container, "/env").filter_map(|variable| text(variable, "/value"));

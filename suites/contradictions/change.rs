@@ -7,46 +7,46 @@ use steadfast::evidence::{Cause, Clocks, Lapse, Record, What};
 
 /// Sorted numbers of records of the stored run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Places(Vec<u64>);
+pub(crate) struct Places(Vec<u64>);
 
 impl Places {
     /// The places from this one on.
-    pub fn since(&self, seq: u64) -> Self {
+    pub(crate) fn since(&self, seq: u64) -> Self {
         self.iter().filter(|place| *place >= seq).collect()
     }
 
     /// The places before this one.
-    pub fn before(&self, seq: u64) -> Self {
+    pub(crate) fn before(&self, seq: u64) -> Self {
         self.iter().filter(|place| *place < seq).collect()
     }
 
     /// The first place.
-    pub fn first(&self) -> Option<u64> {
+    pub(crate) fn first(&self) -> Option<u64> {
         self.0.first().copied()
     }
 
     /// The last place.
-    pub fn last(&self) -> Option<u64> {
+    pub(crate) fn last(&self) -> Option<u64> {
         self.0.last().copied()
     }
 
     /// The number of places.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there are no places.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether a record is at one of these places.
-    pub fn has(&self, seq: u64) -> bool {
+    pub(crate) fn has(&self, seq: u64) -> bool {
         self.0.binary_search(&seq).is_ok()
     }
 
     /// All places.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
         self.0.iter().copied()
     }
 }
@@ -67,7 +67,7 @@ impl From<u64> for Places {
 }
 
 /// A history that a change made.
-pub struct Made {
+pub(crate) struct Made {
     /// Its records, numbered without gaps.
     pub records: Vec<Record>,
     /// The place of each record in the run, or 0 for an added record.
@@ -90,12 +90,12 @@ struct Draft {
 type Make = dyn Fn(&mut Draft) -> usize + Send + Sync;
 
 /// A change of a history.
-pub struct Change(Box<Make>);
+pub(crate) struct Change(Box<Make>);
 
 impl Change {
     /// Changes the records of a run and renumbers them. Returns the place of each record in the run (0 for an added
     /// record), the records whose content changed, and the number of changed records.
-    pub fn make(&self, records: Vec<Record>) -> Made {
+    pub(crate) fn make(&self, records: Vec<Record>) -> Made {
         let mut draft = Draft { records, said: Vec::new() };
         let changed = self.0(&mut draft);
         let origins = draft.records.iter().map(|record| record.seq).collect();
@@ -108,17 +108,17 @@ impl Change {
     }
 
     /// A change that does nothing.
-    pub fn nothing() -> Self {
+    pub(crate) fn nothing() -> Self {
         Self::new(|_| 0)
     }
 
     /// This change, and then another.
-    pub fn then(self, next: Self) -> Self {
+    pub(crate) fn then(self, next: Self) -> Self {
         Self(Box::new(move |draft| self.0(draft) + next.0(draft)))
     }
 
     /// All of these changes, in order.
-    pub fn all(changes: impl IntoIterator<Item = Self>) -> Self {
+    pub(crate) fn all(changes: impl IntoIterator<Item = Self>) -> Self {
         changes.into_iter().fold(Self::nothing(), Self::then)
     }
 }
@@ -146,7 +146,7 @@ fn number(records: &mut [Record]) {
 }
 
 /// Removes these records.
-pub fn dropped(places: impl Into<Places>) -> Change {
+pub(crate) fn dropped(places: impl Into<Places>) -> Change {
     let places = places.into();
     Change::new(move |records| {
         let before = records.len();
@@ -156,7 +156,7 @@ pub fn dropped(places: impl Into<Places>) -> Change {
 }
 
 /// Changes the content of these records.
-pub fn said(places: impl Into<Places>, otherwise: impl Fn(&mut What) + Send + Sync + 'static) -> Change {
+pub(crate) fn said(places: impl Into<Places>, otherwise: impl Fn(&mut What) + Send + Sync + 'static) -> Change {
     let places = places.into();
     Change(Box::new(move |draft| {
         let before = draft.said.len();
@@ -172,12 +172,12 @@ pub fn said(places: impl Into<Places>, otherwise: impl Fn(&mut What) + Send + Sy
 }
 
 /// Adds records just before a record.
-pub fn added_before(seq: u64, what: impl IntoIterator<Item = What>) -> Change {
+pub(crate) fn added_before(seq: u64, what: impl IntoIterator<Item = What>) -> Change {
     added(seq, 0, what)
 }
 
 /// Adds records just after a record.
-pub fn added_after(seq: u64, what: impl IntoIterator<Item = What>) -> Change {
+pub(crate) fn added_after(seq: u64, what: impl IntoIterator<Item = What>) -> Change {
     added(seq, 1, what)
 }
 
@@ -194,7 +194,7 @@ fn added(seq: u64, behind: usize, what: impl IntoIterator<Item = What>) -> Chang
 }
 
 /// Delays these records by this time, behind everything that was recorded until then.
-pub fn delayed(places: impl Into<Places>, by_us: u64) -> Change {
+pub(crate) fn delayed(places: impl Into<Places>, by_us: u64) -> Change {
     let places = places.into();
     Change::new(move |records| {
         for record in records.iter_mut().filter(|record| places.has(record.seq)) {
@@ -208,7 +208,7 @@ pub fn delayed(places: impl Into<Places>, by_us: u64) -> Change {
 }
 
 /// Moves these records to just before another one.
-pub fn moved_before(places: impl Into<Places>, seq: u64) -> Change {
+pub(crate) fn moved_before(places: impl Into<Places>, seq: u64) -> Change {
     let places = places.into();
     Change::new(move |records| {
         let (mut moved, kept): (Vec<Record>, Vec<Record>) =
@@ -224,7 +224,7 @@ pub fn moved_before(places: impl Into<Places>, seq: u64) -> Change {
 }
 
 /// Repeats each of these records directly after itself.
-pub fn repeated(places: impl Into<Places>) -> Change {
+pub(crate) fn repeated(places: impl Into<Places>) -> Change {
     let places = places.into();
     Change::new(move |records| {
         let twice = |record: Record| {
@@ -246,28 +246,28 @@ fn from(seq: u64, otherwise: impl Fn(&mut Record) + Send + Sync + 'static) -> Ch
 }
 
 /// Delays everything from a record on, also by the witness's clock.
-pub fn paused(seq: u64, by_us: u64) -> Change {
+pub(crate) fn paused(seq: u64, by_us: u64) -> Change {
     witness_alone_paused(seq, by_us).then(log_alone_paused(seq, by_us))
 }
 
 /// Delays everything from a record on by the log's clock. No time passes by the witness's clock.
-pub fn log_alone_paused(seq: u64, by_us: u64) -> Change {
+pub(crate) fn log_alone_paused(seq: u64, by_us: u64) -> Change {
     from(seq, move |record| record.at_us += by_us)
 }
 
 /// Delays everything from a record on by the witness's clock. No time passes by the log's clock.
-pub fn witness_alone_paused(seq: u64, by_us: u64) -> Change {
+pub(crate) fn witness_alone_paused(seq: u64, by_us: u64) -> Change {
     witness_moved(seq, by_us, u64::saturating_add)
 }
 
 /// Moves everything from a record on to an earlier time, so that waits before it become shorter.
-pub fn hurried(seq: u64, by_us: u64) -> Change {
+pub(crate) fn hurried(seq: u64, by_us: u64) -> Change {
     let log = from(seq, move |record| record.at_us = record.at_us.saturating_sub(by_us));
     witness_moved(seq, by_us, u64::saturating_sub).then(log)
 }
 
 /// Just before a record, the harness notices a lapse of this length.
-pub fn lapsed(seq: u64, us: u64, cause: Cause) -> Change {
+pub(crate) fn lapsed(seq: u64, us: u64, cause: Cause) -> Change {
     Change::new(move |records| {
         let Some(place) = records.iter().position(|record| record.seq == seq) else { return 0 };
         let (at_us, wall) = (records[place].at_us, records[place].wall);
@@ -299,7 +299,7 @@ fn witness_moved(seq: u64, by_us: u64, otherwise: fn(u64, u64) -> u64) -> Change
 }
 
 /// Everything from one record to another happens at the same time.
-pub fn at_once(from: u64, to: u64) -> Change {
+pub(crate) fn at_once(from: u64, to: u64) -> Change {
     Change::new(move |records| {
         let at_us = records.iter().find(|record| record.seq == to).map_or(0, |record| record.at_us);
         let within = records.iter_mut().filter(|record| (from..=to).contains(&record.seq));
@@ -308,7 +308,7 @@ pub fn at_once(from: u64, to: u64) -> Change {
 }
 
 /// Removes everything from a record on.
-pub fn ended_before(seq: u64) -> Change {
+pub(crate) fn ended_before(seq: u64) -> Change {
     Change::new(move |records| {
         let place = records.iter().position(|record| record.seq == seq).unwrap_or(records.len());
         records.drain(place..).count()
@@ -316,6 +316,6 @@ pub fn ended_before(seq: u64) -> Change {
 }
 
 /// Sets the wall clock back by this many seconds from a record on.
-pub fn set_back(seq: u64, by_s: i64) -> Change {
+pub(crate) fn set_back(seq: u64, by_s: i64) -> Change {
     from(seq, move |record| record.wall -= jiff::SignedDuration::from_secs(by_s))
 }

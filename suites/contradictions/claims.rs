@@ -16,7 +16,7 @@ const POLICY: Checks = &["persistence::claim_policy_is_honoured"];
 const TEARDOWN: Checks = &["persistence::teardown_leaves_nothing"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "claims::a_pod_comes_back_on_something_else",
         why: "The claim and the volume of a pod that was deleted, by whomever, are by UID the same afterwards.",

@@ -17,11 +17,11 @@ use super::stored::{Part, Stored, runs};
 const LISTED: usize = 8;
 
 /// At least one of these checks must notice. The most likely one comes first.
-pub type Checks = &'static [&'static str];
+pub(crate) type Checks = &'static [&'static str];
 
 /// The expected verdict on a history.
 #[derive(Debug, Clone, Copy)]
-pub enum Wanted {
+pub(crate) enum Wanted {
     /// One of these checks fails.
     Fails(Checks),
     /// One of these checks does not pass: it fails, or is inconclusive.
@@ -41,7 +41,7 @@ pub enum Wanted {
 }
 
 /// A history, as a change of the stored run.
-pub struct History {
+pub(crate) struct History {
     /// A short description of the change.
     pub name: String,
     /// The expected verdict.
@@ -52,13 +52,13 @@ pub struct History {
 
 impl History {
     /// A history with its expected verdict.
-    pub fn new(name: impl Into<String>, wanted: Wanted, change: Change) -> Self {
+    pub(crate) fn new(name: impl Into<String>, wanted: Wanted, change: Change) -> Self {
         Self { name: name.into(), wanted, change }
     }
 }
 
 /// Similar histories.
-pub struct Class {
+pub(crate) struct Class {
     /// Its name, `part::what_is_wrong`.
     pub name: &'static str,
     /// The reason for the expected verdict, in a sentence.
@@ -73,7 +73,7 @@ pub struct Class {
 static TALLY: Mutex<BTreeMap<String, (usize, usize)>> = Mutex::new(BTreeMap::new());
 
 /// Counts a history.
-pub fn count(of: &str, right: bool) {
+pub(crate) fn count(of: &str, right: bool) {
     let mut tally = TALLY.lock().unwrap_or_else(PoisonError::into_inner);
     let (all, rightly) = tally.entry(of.to_owned()).or_default();
     *all += 1;
@@ -81,7 +81,7 @@ pub fn count(of: &str, right: bool) {
 }
 
 /// The number of judged histories by check, in the catalogue's order. Empty if there were none.
-pub fn summary() -> String {
+pub(crate) fn summary() -> String {
     let tally = TALLY.lock().unwrap_or_else(PoisonError::into_inner);
     let mut text = String::new();
     let place = |of: &str| CATALOGUE.iter().position(|check| check.id == of).unwrap_or(usize::MAX);
@@ -188,7 +188,7 @@ fn short(id: &str, finding: &Finding) -> String {
 
 impl Class {
     /// Judges all histories of the class. `None` if no stored run has the records that it changes.
-    pub fn judge(&self) -> Option<Result<(), String>> {
+    pub(crate) fn judge(&self) -> Option<Result<(), String>> {
         let (mut wrong, mut judged) = (Vec::new(), 0);
         for stored in runs(self.part) {
             let mut rewriter = Rewriter::new(&stored.records);
@@ -207,7 +207,7 @@ impl Class {
 }
 
 /// The result of a class, with a short list of the wrong verdicts.
-pub fn told(why: &str, judged: usize, wrong: &[String]) -> Result<(), String> {
+pub(crate) fn told(why: &str, judged: usize, wrong: &[String]) -> Result<(), String> {
     if wrong.is_empty() {
         return Ok(());
     }

@@ -16,7 +16,7 @@ const SLEPT_US: u64 = 600_000_000;
 const PLACES: usize = 40;
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "clocks::a_sleep_blames_nobody",
         why: "What a machine slept through nobody was late for.",

@@ -12,7 +12,7 @@ use super::stored::{Part, Stored};
 const CONFORMS: Checks = &["upgrade::new_version_still_conforms"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "conformed::a_check_did_not_pass",
         why: "What fails on the upgraded cluster fails the upgrade, and what nobody knows of it leaves it open.",

@@ -11,7 +11,7 @@ use super::stored::{Part, Stored};
 const LIKELY: Checks = &["replication::recovers_within_budget"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "control::the_api_server_was_not_killed",
         why: "An API server whose process is the one from before, or whose new one nobody saw, was not killed.",

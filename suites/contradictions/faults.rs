@@ -13,7 +13,7 @@ const LOST: Checks = &["replication::no_acknowledged_write_is_lost"];
 const LIKELY: Checks = &["replication::recovers_within_budget", "ordering::rolls_highest_ordinal_first"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "faults::an_act_was_not_carried_out",
         why: "What a scenario is to do and nobody did has not been survived.",

@@ -15,7 +15,7 @@ const LAG: Checks = &["replication::read_lag_is_bounded"];
 const SEMI_SYNC: Checks = &["replication::commits_wait_for_a_replica"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "ledger::a_table_holds_something_else",
         why: "What was acknowledged is there in the end, once, and nothing that was refused or never sent.",

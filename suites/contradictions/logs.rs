@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 /// A description and the bytes of a changed log.
-pub type Bytes = (String, Vec<u8>);
+pub(crate) type Bytes = (String, Vec<u8>);
 
 /// The lines of a stored run.
-pub struct Log {
+pub(crate) struct Log {
     /// The lines without line endings.
     pub lines: Vec<String>,
 }
@@ -71,7 +71,7 @@ fn bytes(lines: &[impl AsRef<str>]) -> Vec<u8> {
 }
 
 /// Time goes backwards, for one record or for the rest.
-pub fn backwards(log: &Log) -> Vec<Bytes> {
+pub(crate) fn backwards(log: &Log) -> Vec<Bytes> {
     let mut all = Vec::new();
     for place in log.some(12) {
         let before = log.value(place - 1)["at_us"].as_u64().expect("a time");
@@ -89,7 +89,7 @@ pub fn backwards(log: &Log) -> Vec<Bytes> {
 }
 
 /// A second run begins.
-pub fn two_runs(log: &Log) -> Vec<Bytes> {
+pub(crate) fn two_runs(log: &Log) -> Vec<Bytes> {
     let run = log.run();
     let mut all = Vec::new();
     for place in log.some(6).filter(|place| *place != run) {
@@ -104,7 +104,7 @@ pub fn two_runs(log: &Log) -> Vec<Bytes> {
 }
 
 /// Records are missing, repeated or swapped.
-pub fn holes(log: &Log) -> Vec<Bytes> {
+pub(crate) fn holes(log: &Log) -> Vec<Bytes> {
     let mut all = Vec::new();
     for place in log.some(8) {
         let mut lines = log.lines.clone();
@@ -124,7 +124,7 @@ pub fn holes(log: &Log) -> Vec<Bytes> {
 }
 
 /// Pods that never existed are asked or deleted.
-pub fn unknown_pods(log: &Log) -> Vec<Bytes> {
+pub(crate) fn unknown_pods(log: &Log) -> Vec<Bytes> {
     let mut all = Vec::new();
     for (kind, place) in log.of_each_kind() {
         let what = log.value(place)["what"].clone();
@@ -157,7 +157,7 @@ pub fn unknown_pods(log: &Log) -> Vec<Bytes> {
 }
 
 /// Impossible numbers.
-pub fn insane(log: &Log) -> Vec<Bytes> {
+pub(crate) fn insane(log: &Log) -> Vec<Bytes> {
     let run = log.run();
     let numbers: &[(&str, u64)] = &[
         ("/subject/replicas", 0),
@@ -192,7 +192,7 @@ pub fn insane(log: &Log) -> Vec<Bytes> {
 }
 
 /// Proofs name records that were not written before them.
-pub fn proofs(log: &Log) -> Vec<Bytes> {
+pub(crate) fn proofs(log: &Log) -> Vec<Bytes> {
     let mut all = Vec::new();
     for place in 0..log.lines.len() {
         if log.value(place)["what"]["proof"].is_array() {
@@ -206,7 +206,7 @@ pub fn proofs(log: &Log) -> Vec<Bytes> {
 }
 
 /// Lines that are not records.
-pub fn garbage(log: &Log) -> Vec<Bytes> {
+pub(crate) fn garbage(log: &Log) -> Vec<Bytes> {
     let mut all: Vec<Bytes> = vec![
         ("nothing at all".into(), Vec::new()),
         ("half a line".into(), log.lines[0].as_bytes()[..20].to_vec()),
@@ -238,7 +238,7 @@ pub fn garbage(log: &Log) -> Vec<Bytes> {
 }
 
 /// The log ends in the middle of a line.
-pub fn torn(log: &Log) -> Vec<Bytes> {
+pub(crate) fn torn(log: &Log) -> Vec<Bytes> {
     let whole = bytes(&log.lines);
     let mut all = Vec::new();
     for place in log.some(6).chain([log.lines.len() - 1]) {

@@ -14,7 +14,7 @@ use super::stored::{Part, Stored};
 const MATRICES: Checks = &[MATRIX];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "matrix::a_name_is_answered_otherwise",
         why: "Every name has after each step the answer that it had before, by all servers, however they are asked.",

@@ -11,7 +11,7 @@ const SERVICE: &str = "dns::service_resolves_to_ready_pods";
 const POD: &str = "dns::each_pod_has_its_name";
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "names::all_are_told_otherwise",
         why: "A name that leads elsewhere, or nowhere, is wrong whenever it is asked for.",

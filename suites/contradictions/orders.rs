@@ -15,7 +15,7 @@ const PARTITION: Checks = &["ordering::partition_is_respected"];
 const STUCK: Checks = &["ordering::stuck_rollout_recovers"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "orders::one_is_told_to_go_too_early_while_scaling",
         why: "Going down, a pod is gone before the one before it is told to go, and who is to stay is not told at all.",
@@ -55,7 +55,7 @@ pub const CLASSES: &[Class] = &[
 ];
 
 /// The first act of a kind in a scenario, at or after a record.
-pub fn act(stored: &Stored, scenario: Scenario, from: u64, wanted: impl Fn(&Act) -> bool) -> Option<Acted> {
+pub(crate) fn act(stored: &Stored, scenario: Scenario, from: u64, wanted: impl Fn(&Act) -> bool) -> Option<Acted> {
     let mut acts = stored.acts().into_iter();
     acts.find(|it| it.asked >= from && stored.scenario(it.asked) == Some(scenario) && wanted(&it.act))
 }
@@ -66,13 +66,13 @@ fn next_act(stored: &Stored, seq: u64) -> u64 {
 }
 
 /// Adds an event that marks a pod as being deleted, before a record.
-pub fn told_to_go(stored: &Stored, life: &PodLife, before: u64) -> Option<Change> {
+pub(crate) fn told_to_go(stored: &Stored, life: &PodLife, before: u64) -> Option<Change> {
     let last = stored.last_event("Pod", &life.uid, before)?;
     Some(added_before(before, [event(last, EventType::Modified, tell_to_go)]))
 }
 
 /// The pod with an index at a record, if there is one.
-pub fn there(stored: &Stored, index: u32, seq: u64) -> Option<&PodLife> {
+pub(crate) fn there(stored: &Stored, index: u32, seq: u64) -> Option<&PodLife> {
     stored.timeline.pod_at(&stored.subject.nth(index), seq)
 }
 
@@ -184,7 +184,7 @@ fn deadlock(stored: &Stored) -> Vec<History> {
 }
 
 /// The changes of the template, each with the record at which the update ends.
-pub fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
+pub(crate) fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
     let all = stored.acts().into_iter().filter(|it| {
         matches!(it.act, Act::Roll { .. } | Act::BreakTemplate | Act::RevertTemplate)
             && stored.scenario(it.asked) == Some(Scenario::Roll)
@@ -200,12 +200,12 @@ pub fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
 }
 
 /// The pods whose deletion began between two records and was not requested by the harness.
-pub fn replaced(stored: &Stored, from: u64, to: u64) -> Vec<&PodLife> {
+pub(crate) fn replaced(stored: &Stored, from: u64, to: u64) -> Vec<&PodLife> {
     let told = stored.lives().filter(|life| life.deleting.is_some_and(|mark| mark.seq > from && mark.seq < to));
     told.filter(|life| !stored.is_deleted_by_harness(&life.uid)).collect()
 }
 
-pub fn rolling(stored: &Stored) -> Vec<History> {
+pub(crate) fn rolling(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     for (acted, until) in updates(stored).into_iter().filter(|(acted, _)| acted.act != Act::BreakTemplate) {
         let told = replaced(stored, acted.asked, until);
@@ -263,7 +263,7 @@ fn next_roll(stored: &Stored, seq: u64) -> Option<u64> {
     updates(stored).into_iter().map(|(acted, _)| acted.asked).find(|asked| *asked > seq)
 }
 
-pub fn stuck(stored: &Stored) -> Vec<History> {
+pub(crate) fn stuck(stored: &Stored) -> Vec<History> {
     let mut histories = Vec::new();
     let updates = updates(stored);
     let Some((broken, until)) = updates.iter().find(|(acted, _)| acted.act == Act::BreakTemplate) else {

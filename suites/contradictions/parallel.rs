@@ -12,7 +12,7 @@ use super::stored::{Part, Stored};
 const PARALLEL: Checks = &["ordering::parallel_pods_do_not_wait"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "parallel::pods_wait_for_one_another",
         why: "With Parallel pods come and go at once: one that waited may be chance, two are not.",

@@ -14,7 +14,7 @@ const INDEX: Checks = &["identity::pod_index_label_matches"];
 const NAMED: Checks = &["identity::hostname_is_pod_name"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "pods::one_comes_before_another_was_ready",
         why: "A pod is created only after all before it were Ready under their current UID, whenever it is created.",

@@ -10,7 +10,7 @@ use super::logs::{Bytes, Log, backwards, garbage, holes, insane, proofs, torn, t
 use super::stored::{Part, Stored, path, runs};
 
 /// Similar logs.
-pub struct Class {
+pub(crate) struct Class {
     /// Its name, `reader::what_is_wrong`.
     pub name: &'static str,
     why: &'static str,
@@ -28,7 +28,7 @@ enum Wanted {
 }
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "reader::time_runs_backwards",
         why: "The log is written by one clock that never goes back.",
@@ -76,7 +76,7 @@ pub const CLASSES: &[Class] = &[
 
 impl Class {
     /// Reads all logs of the class. `None` if no stored run fits.
-    pub fn judge(&self) -> Option<Result<(), String>> {
+    pub(crate) fn judge(&self) -> Option<Result<(), String>> {
         let (mut wrong, mut judged) = (Vec::new(), 0);
         for stored in runs(Part::Reader) {
             let text = std::fs::read_to_string(path(stored.name)).expect("a stored run");

@@ -12,7 +12,7 @@ use super::edits::{Reply, broken, data, error, shown, value, valued};
 use super::stored::{Part, Stored, checkpoint, told};
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "records::what_was_asked_for_is_dropped",
         why: "What a scenario asks for counts in some verdict, at every moment at which it asks.",
@@ -28,7 +28,7 @@ pub const CLASSES: &[Class] = &[
 ];
 
 /// Whether a record may be missing.
-pub type MayBeMissing = fn(&What) -> bool;
+pub(crate) type MayBeMissing = fn(&What) -> bool;
 
 /// Records that may be missing or wrong while every check passes, and the reasons.
 #[rustfmt::skip]
@@ -74,7 +74,7 @@ fn briefly_ready(stored: &Stored) -> Vec<String> {
 }
 
 /// A history for each class of records that is not an exception, neither for all runs nor for this one.
-pub fn each(stored: &Stored, own: MayBeMissing, change: impl Fn(&Places) -> Change) -> Vec<History> {
+pub(crate) fn each(stored: &Stored, own: MayBeMissing, change: impl Fn(&Places) -> Change) -> Vec<History> {
     let of_all = |what: &What| EXCEPTIONS.iter().any(|(may_be_missing, _)| may_be_missing(what));
     let counts = |record: &Record| !of_all(&record.what) && !own(&record.what);
     let groups = stored.groups(|record| if counts(record) { class_of(stored, record) } else { None });
@@ -177,7 +177,7 @@ fn likely(what: &What) -> &'static [&'static str] {
 }
 
 /// Corrupts these records.
-pub fn corrupted(stored: &Stored, places: &Places) -> Change {
+pub(crate) fn corrupted(stored: &Stored, places: &Places) -> Change {
     let places = places.clone();
     let question = match places.first().map(|seq| &stored.at(seq).what) {
         Some(What::Sql(sql)) => sql.question,

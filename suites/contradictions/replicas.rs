@@ -15,7 +15,7 @@ const REPLICA: &str = "replication::replica_recreated_catches_up";
 const BUDGET: &str = "replication::recovers_within_budget";
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "replicas::one_does_not_follow",
         why: "Both threads run and follow the stable name on every replica, whenever it is asked.",
@@ -43,7 +43,7 @@ pub const CLASSES: &[Class] = &[
 ];
 
 /// The answers of one pod at one occasion.
-pub struct Asked {
+pub(crate) struct Asked {
     pub title: String,
     pub pod: String,
     pub checkpoint: Checkpoint,
@@ -52,7 +52,7 @@ pub struct Asked {
 }
 
 /// Every occasion at which a question was asked, for each pod.
-pub fn asked(stored: &Stored, question: Question) -> Vec<Asked> {
+pub(crate) fn asked(stored: &Stored, question: Question) -> Vec<Asked> {
     let groups = stored.groups(|record| match &record.what {
         What::Sql(sql) if sql.question == question => {
             Some((stored.scenario(record.seq), sql.checkpoint.clone(), sql.pod.clone()))
@@ -70,7 +70,7 @@ pub fn asked(stored: &Stored, question: Question) -> Vec<Asked> {
 
 impl Asked {
     /// The last answer.
-    pub fn last(&self) -> u64 {
+    pub(crate) fn last(&self) -> u64 {
         self.places.last().expect("an answer")
     }
 
@@ -79,13 +79,16 @@ impl Asked {
     }
 
     /// The checks that compare these answers, including those of the replica that joins.
-    pub fn compared(&self, stored: &Stored) -> Checks {
+    pub(crate) fn compared(&self, stored: &Stored) -> Checks {
         if self.pod == stored.subject.nth(stored.subject.replicas) { &[JOINS] } else { &[SAME] }
     }
 }
 
 /// The histories of one occasion.
-pub fn histories<const N: usize>(asked: &Asked, changes: [(&str, Wanted, Change); N]) -> impl Iterator<Item = History> {
+pub(crate) fn histories<const N: usize>(
+    asked: &Asked,
+    changes: [(&str, Wanted, Change); N],
+) -> impl Iterator<Item = History> {
     let title = asked.title.clone();
     changes.map(|(word, wanted, change)| History::new(format!("{title}: {word}"), wanted, change)).into_iter()
 }

@@ -11,7 +11,7 @@ use super::stored::{Acted, Part, Stored};
 const ONLY: Checks = &["identity::containers_restart_only_when_disrupted"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "restarts::a_container_starts_again_unasked",
         why: "Where nobody disrupts it no container starts again, of whichever kind it is and however it had ended.",

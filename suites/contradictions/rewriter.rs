@@ -6,7 +6,7 @@ use super::change::{Change, Made};
 
 /// A copy of a run from which histories are made one after the other. Unchanged records go from one history to the
 /// next, because copying them each time would take longer than judging.
-pub struct Rewriter<'a> {
+pub(crate) struct Rewriter<'a> {
     run: &'a [Record],
     copy: Vec<Record>,
     /// For each lent record its place in the run, if it has one and is unchanged.
@@ -19,12 +19,12 @@ pub struct Rewriter<'a> {
 
 impl<'a> Rewriter<'a> {
     /// A copy of this run.
-    pub fn new(run: &'a [Record]) -> Self {
+    pub(crate) fn new(run: &'a [Record]) -> Self {
         Self { run, copy: Vec::new(), origins: Vec::new(), found: None, lent: false }
     }
 
     /// The changed history, numbered without gaps, and the number of changed records.
-    pub fn made(&mut self, change: &Change) -> (Vec<Record>, usize) {
+    pub(crate) fn made(&mut self, change: &Change) -> (Vec<Record>, usize) {
         let records = if self.copy.is_empty() { self.run.to_vec() } else { std::mem::take(&mut self.copy) };
         let made = change.make(records);
         let kept = |(origin, record): (&u64, &Record)| {
@@ -48,7 +48,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// The evidence of the last history.
-    pub fn evidence(&mut self, records: Vec<Record>) -> Evidence {
+    pub(crate) fn evidence(&mut self, records: Vec<Record>) -> Evidence {
         if !self.lent {
             return Evidence::new(records);
         }
@@ -59,7 +59,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Takes back the evidence of the last history.
-    pub fn take_back(&mut self, evidence: Evidence) {
+    pub(crate) fn take_back(&mut self, evidence: Evidence) {
         let Evidence { records, timeline, index, .. } = evidence;
         if self.lent {
             self.found = Some((timeline, index));

@@ -10,7 +10,7 @@ use super::edits::{dns, event, exec, set_ready, sql, value, valued};
 use super::stored::{Part, Stored};
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "right::names_are_spelled_otherwise",
         why: "DNS knows no case and may end a name with a dot; priority, weight and TTL are free.",

@@ -16,7 +16,7 @@ const BUDGET: &str = "replication::recovers_within_budget";
 const SURVIVE: &str = "persistence::rows_survive_pod_deletion";
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "rows::one_has_other_rows",
         why: "Every row that was acknowledged is there, and none that nobody wrote, wherever rows are read.",

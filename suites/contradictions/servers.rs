@@ -15,7 +15,7 @@ const HOSTNAME: Checks = &["identity::hostname_is_pod_name"];
 const SERVING: Checks = &["ordering::ready_means_serving"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "servers::another_one_comes_back",
         why: "A pod that was deleted, by whomever, comes back with the server_id and server_uuid that it had.",

@@ -8,7 +8,7 @@ use super::orders::{replaced, updates};
 use super::stored::Stored;
 
 /// Changes the description of the run.
-pub fn described(stored: &Stored, otherwise: impl Fn(&mut Run) + Send + Sync + 'static) -> Change {
+pub(crate) fn described(stored: &Stored, otherwise: impl Fn(&mut Run) + Send + Sync + 'static) -> Change {
     said(stored.places(|what| matches!(what, What::Run(_))), move |what| {
         if let What::Run(run) = what {
             otherwise(run);
@@ -17,10 +17,10 @@ pub fn described(stored: &Stored, otherwise: impl Fn(&mut Run) + Send + Sync + '
 }
 
 /// `minReadySeconds` of the changed run.
-pub const MIN_READY_S: u64 = 10;
+pub(crate) const MIN_READY_S: u64 = 10;
 
 /// A pod's turn to be created or deleted, while another pod that it must wait for is Ready.
-pub struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     /// The pod.
     pub life: &'a PodLife,
     /// The record that creates the pod or begins its deletion.
@@ -36,7 +36,7 @@ pub struct Turn<'a> {
 }
 
 /// All turns: creations, and deletions for updates.
-pub fn turns(stored: &Stored) -> Vec<Turn<'_>> {
+pub(crate) fn turns(stored: &Stored) -> Vec<Turn<'_>> {
     let index = |life: &PodLife| stored.subject.index_of(&life.name);
     let created = stored.lives().filter_map(|life| {
         let lower = 0..index(life)?.min(stored.subject.replicas);
@@ -68,7 +68,7 @@ fn turn<'a>(
 }
 
 /// Every pod waits until the pods before it have been Ready for exactly `minReadySeconds`.
-pub fn min_ready_seconds(stored: &Stored) -> Change {
+pub(crate) fn min_ready_seconds(stored: &Stored) -> Change {
     let wanted_us = MIN_READY_S * 1_000_000;
     let waits = turns(stored).into_iter().filter(|turn| turn.waited_us < wanted_us);
     let waits = waits.map(|turn| paused(turn.at, wanted_us - turn.waited_us));
@@ -76,12 +76,12 @@ pub fn min_ready_seconds(stored: &Stored) -> Change {
 }
 
 /// An update may take two pods at a time.
-pub fn two_unavailable(stored: &Stored) -> Change {
+pub(crate) fn two_unavailable(stored: &Stored) -> Change {
     described(stored, |run| run.subject.max_unavailable = 2)
 }
 
 /// No pod waits for another one: each is created and deleted as soon as possible.
-pub fn all_at_once(stored: &Stored) -> Change {
+pub(crate) fn all_at_once(stored: &Stored) -> Change {
     let created = stored.lives().filter_map(|life| {
         let from = possible(stored, life)?;
         (from + 1 < life.added.seq).then(|| moved_before(life.added.seq, from + 1))
@@ -93,7 +93,7 @@ pub fn all_at_once(stored: &Stored) -> Change {
 }
 
 /// The record from which on a pod can be created: its name is free, and the StatefulSet wants it.
-pub fn possible(stored: &Stored, life: &PodLife) -> Option<u64> {
+pub(crate) fn possible(stored: &Stored, life: &PodLife) -> Option<u64> {
     let index = stored.subject.index_of(&life.name)?;
     let earlier = stored.timeline.lives(&life.name).filter_map(|other| other.deleted).map(|gone| gone.seq);
     let earlier = earlier.filter(|gone| *gone < life.added.seq).max();
@@ -104,7 +104,7 @@ pub fn possible(stored: &Stored, life: &PodLife) -> Option<u64> {
 }
 
 /// The records at which deletions of surplus pods begin, each with the request of the act.
-pub fn departures(stored: &Stored) -> Vec<(u64, u64)> {
+pub(crate) fn departures(stored: &Stored) -> Vec<(u64, u64)> {
     let mut departures = Vec::new();
     for acted in stored.acts() {
         let Act::Scale { from, to } = acted.act else { continue };
@@ -115,7 +115,7 @@ pub fn departures(stored: &Stored) -> Vec<(u64, u64)> {
 }
 
 /// Adds the API server's process before the kill, as newer runs record it.
-pub fn old_api_server(stored: &Stored) -> Change {
+pub(crate) fn old_api_server(stored: &Stored) -> Change {
     let killed = stored.acts().into_iter().filter(|acted| acted.act == Act::RestartApiServer);
     let told = killed.filter_map(|acted| {
         let new = stored.snapshots(SnapshotOf::ApiServer);

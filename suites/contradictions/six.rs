@@ -11,7 +11,7 @@ use super::edits::{dns, exec, shown};
 use super::stored::{Part, Stored, told};
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "six::pods_have_addresses_of_the_other_family",
         why: "Names lead to addresses by A or by AAAA (DNS specification, section 2.4.1): IPv6 and dual-stack in either \

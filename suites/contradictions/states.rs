@@ -8,14 +8,14 @@ use super::class::{Class, History, Wanted};
 use super::edits::snapshot;
 use super::stored::{Part, Stored};
 
-pub const UNTOUCHED: &str = "upgrade::control_plane_upgrade_touches_no_pod";
-pub const MOVES: &str = "upgrade::node_upgrade_moves_one_at_a_time";
-pub const EQUAL: &str = "upgrade::state_is_equal_before_and_after";
-pub const MATRIX: &str = "upgrade::dns_matrix_is_equal";
-pub const WRITES: &str = "upgrade::writes_survive_the_upgrade";
+pub(crate) const UNTOUCHED: &str = "upgrade::control_plane_upgrade_touches_no_pod";
+pub(crate) const MOVES: &str = "upgrade::node_upgrade_moves_one_at_a_time";
+pub(crate) const EQUAL: &str = "upgrade::state_is_equal_before_and_after";
+pub(crate) const MATRIX: &str = "upgrade::dns_matrix_is_equal";
+pub(crate) const WRITES: &str = "upgrade::writes_survive_the_upgrade";
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "states::a_field_changes",
         why: "A state is compared field by field with the one before; what no step explains may not change.",
@@ -37,7 +37,7 @@ pub const CLASSES: &[Class] = &[
 ];
 
 /// The recorded states, each with its record.
-pub fn states(stored: &Stored) -> Vec<(u64, State)> {
+pub(crate) fn states(stored: &Stored) -> Vec<(u64, State)> {
     let read = |seq: u64| match &stored.at(seq).what {
         What::Snapshot(snapshot) => serde_json::from_value(snapshot.value.clone()).expect("a state"),
         _ => unreachable!("a state"),
@@ -46,12 +46,12 @@ pub fn states(stored: &Stored) -> Vec<(u64, State)> {
 }
 
 /// The records of the states from this index on.
-pub fn since(states: &[(u64, State)], from: usize) -> Places {
+pub(crate) fn since(states: &[(u64, State)], from: usize) -> Places {
     states.iter().skip(from).map(|(seq, _)| *seq).collect()
 }
 
 /// Changes these states.
-pub fn state(places: impl Into<Places>, otherwise: impl Fn(&mut State) + Send + Sync + 'static) -> Change {
+pub(crate) fn state(places: impl Into<Places>, otherwise: impl Fn(&mut State) + Send + Sync + 'static) -> Change {
     snapshot(places, move |value| {
         if let Ok(mut state) = serde_json::from_value::<State>(value.clone()) {
             otherwise(&mut state);

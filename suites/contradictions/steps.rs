@@ -10,7 +10,7 @@ use super::states::{EQUAL, MATRIX, MOVES, UNTOUCHED, WRITES, since, state, state
 use super::stored::{Part, Stored};
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "steps::a_version_is_not_what_it_is_to_be",
         why: "Where the API server, a component or a kubelet is the old one, the upgrade is not what was survived.",

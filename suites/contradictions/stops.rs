@@ -12,7 +12,7 @@ use super::stored::{Part, Stored};
 const STOPS: Checks = &["identity::servers_stop_within_their_grace"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "stops::a_server_does_not_end_by_itself",
         why: "Whoever has its pod deleted, a server that is told to stop ends with 0, not with its killer's code.",

@@ -16,7 +16,7 @@ use super::settings::{all_at_once, min_ready_seconds, old_api_server, two_unavai
 
 /// The subject of a class of histories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// All answers in a run.
     Answers,
     /// The events of the cluster's watches.
@@ -87,7 +87,7 @@ const fn set(
 }
 
 /// A stored run.
-pub struct Stored {
+pub(crate) struct Stored {
     /// Its name in `suites/replay`.
     pub name: &'static str,
     /// The workload.
@@ -109,7 +109,7 @@ impl Deref for Stored {
 
 /// A fault in a stored run.
 #[derive(Debug, Clone)]
-pub struct Acted {
+pub(crate) struct Acted {
     /// The act.
     pub act: Act,
     /// The record of the request.
@@ -119,7 +119,7 @@ pub struct Acted {
 }
 
 /// The runs for a part. Each is read only once.
-pub fn runs(part: Part) -> impl Iterator<Item = &'static Stored> {
+pub(crate) fn runs(part: Part) -> impl Iterator<Item = &'static Stored> {
     (0..RUNS.len()).filter(move |place| RUNS[*place].good_for.contains(&part)).map(read)
 }
 
@@ -140,7 +140,7 @@ fn read(place: usize) -> &'static Stored {
 }
 
 /// The path of a stored run.
-pub fn path(name: &str) -> PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("suites/replay/{name}.jsonl"))
 }
 
@@ -163,28 +163,28 @@ impl Stored {
     }
 
     /// The verdict of a check on the run.
-    pub fn verdict(&self, check: &str) -> Verdict {
+    pub(crate) fn verdict(&self, check: &str) -> Verdict {
         let verdict = self.verdicts.get(check).unwrap_or_else(|| panic!("no check is called {check}"));
         *verdict.get_or_init(|| find(check).expect("a check of the catalogue").judge(&self.evidence).verdict)
     }
 
     /// The run's description.
-    pub fn run(&self) -> &Run {
+    pub(crate) fn run(&self) -> &Run {
         self.evidence.run().expect("a stored run says what it is about")
     }
 
     /// The record at a place.
-    pub fn at(&self, seq: u64) -> &Record {
+    pub(crate) fn at(&self, seq: u64) -> &Record {
         &self.records[seq as usize - 1]
     }
 
     /// The places of the records that match.
-    pub fn places(&self, wanted: impl Fn(&What) -> bool) -> Places {
+    pub(crate) fn places(&self, wanted: impl Fn(&What) -> bool) -> Places {
         self.records.iter().filter(|record| wanted(&record.what)).map(|record| record.seq).collect()
     }
 
     /// The places of the records by a common key, in the order in which the keys occur first.
-    pub fn groups<K: Clone + Eq + Hash>(&self, key: impl Fn(&Record) -> Option<K>) -> Vec<(K, Places)> {
+    pub(crate) fn groups<K: Clone + Eq + Hash>(&self, key: impl Fn(&Record) -> Option<K>) -> Vec<(K, Places)> {
         let (mut order, mut groups): (Vec<K>, HashMap<K, Vec<u64>>) = (Vec::new(), HashMap::new());
         for record in &self.records {
             let Some(key) = key(record) else { continue };
@@ -200,22 +200,22 @@ impl Stored {
     }
 
     /// The scenario of a record, or `None` between scenarios.
-    pub fn scenario(&self, seq: u64) -> Option<Scenario> {
+    pub(crate) fn scenario(&self, seq: u64) -> Option<Scenario> {
         self.scenarios[seq as usize - 1]
     }
 
     /// The name of that scenario, or an empty text.
-    pub fn scenario_name(&self, seq: u64) -> &'static str {
+    pub(crate) fn scenario_name(&self, seq: u64) -> &'static str {
         self.scenario(seq).map_or("", Scenario::name)
     }
 
     /// All scenarios that were run, in order, each with its first and its last record.
-    pub fn scenarios(&self) -> Vec<(Scenario, Places)> {
+    pub(crate) fn scenarios(&self) -> Vec<(Scenario, Places)> {
         self.groups(|record| self.scenario(record.seq))
     }
 
     /// The acts that were requested, in order, each with the first proof after it.
-    pub fn acts(&self) -> Vec<Acted> {
+    pub(crate) fn acts(&self) -> Vec<Acted> {
         let faults: Vec<_> = self
             .records
             .iter()
@@ -230,32 +230,32 @@ impl Stored {
     }
 
     /// The places of events of one kind of object that match.
-    pub fn events(&self, kind: &str, wanted: impl Fn(&ObjectEvent) -> bool) -> Places {
+    pub(crate) fn events(&self, kind: &str, wanted: impl Fn(&ObjectEvent) -> bool) -> Places {
         self.places(|what| matches!(what, What::Object(event) if event.object_kind == kind && wanted(event)))
     }
 
     /// The events of one object.
-    pub fn events_of(&self, kind: &str, uid: &str) -> Places {
+    pub(crate) fn events_of(&self, kind: &str, uid: &str) -> Places {
         self.events(kind, |event| event.object["metadata"]["uid"] == uid)
     }
 
     /// The places of snapshots of this subject.
-    pub fn snapshots(&self, of: SnapshotOf) -> Places {
+    pub(crate) fn snapshots(&self, of: SnapshotOf) -> Places {
         self.places(|what| matches!(what, What::Snapshot(it) if it.of == of))
     }
 
     /// The StatefulSet's pods at a record.
-    pub fn pods_at(&self, seq: u64) -> impl Iterator<Item = &PodLife> {
+    pub(crate) fn pods_at(&self, seq: u64) -> impl Iterator<Item = &PodLife> {
         self.subject.pods().filter_map(move |pod| self.timeline.pod_at(&pod, seq))
     }
 
     /// Whether the harness deletes a pod at any time.
-    pub fn is_deleted_by_harness(&self, uid: &str) -> bool {
+    pub(crate) fn is_deleted_by_harness(&self, uid: &str) -> bool {
         self.acts().iter().any(|it| matches!(&it.act, Act::DeletePod { uid: deleted, .. } if deleted == uid))
     }
 
     /// The records that a proof names. Empty if the record is no proof.
-    pub fn named_by(&self, proof: u64) -> Vec<u64> {
+    pub(crate) fn named_by(&self, proof: u64) -> Vec<u64> {
         match &self.at(proof).what {
             What::Fault(fault) => fault.proof.clone().unwrap_or_default(),
             _ => Vec::new(),
@@ -263,12 +263,12 @@ impl Stored {
     }
 
     /// The lives of the StatefulSet's pods whose creation was recorded.
-    pub fn lives(&self) -> impl Iterator<Item = &PodLife> {
+    pub(crate) fn lives(&self) -> impl Iterator<Item = &PodLife> {
         self.timeline.pods.iter().filter(|life| life.seen_created)
     }
 
     /// The last event of an object before a record.
-    pub fn last_event(&self, kind: &str, uid: &str, before: u64) -> Option<&ObjectEvent> {
+    pub(crate) fn last_event(&self, kind: &str, uid: &str, before: u64) -> Option<&ObjectEvent> {
         let places = self.events_of(kind, uid).before(before);
         places.last().map(|seq| match &self.at(seq).what {
             What::Object(event) => event.as_ref(),
@@ -294,7 +294,7 @@ fn scenarios(records: &[Record]) -> Vec<Option<Scenario>> {
 }
 
 /// The checkpoint of a question, a command or a write.
-pub fn checkpoint(what: &What) -> Option<&Checkpoint> {
+pub(crate) fn checkpoint(what: &What) -> Option<&Checkpoint> {
     match what {
         What::Dns(dns) => Some(&dns.checkpoint),
         What::Sql(sql) => Some(&sql.checkpoint),
@@ -305,7 +305,7 @@ pub fn checkpoint(what: &What) -> Option<&Checkpoint> {
 }
 
 /// A short description of a checkpoint.
-pub fn told(checkpoint: &Checkpoint) -> String {
+pub(crate) fn told(checkpoint: &Checkpoint) -> String {
     let value = serde_json::to_value(checkpoint).expect("a moment is told");
     let word = |name: &str| value[name].as_str().map(str::to_owned);
     let words =

@@ -16,7 +16,7 @@ const WAITS: Checks = &["ordering::waits_for_min_ready_seconds"];
 const RESPECTS: Checks = &["ordering::respects_max_unavailable"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "turns::one_comes_before_another_was_ready_for_long",
         why: "The next pod waits until those before it have been Ready for minReadySeconds, at every turn.",

@@ -15,7 +15,7 @@ use super::states::{EQUAL, MOVES, UNTOUCHED, WRITES, since, state, states};
 use super::stored::{Acted, Part, Stored};
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "upgrades::a_step_was_not_carried_out",
         why: "What a step is to do and nobody did, or proved, was not survived.",

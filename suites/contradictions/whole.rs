@@ -14,7 +14,7 @@ use super::stored::{Acted, Part, Stored};
 const REAPPLY: Checks = &["ordering::reapply_changes_nothing"];
 
 /// The classes of this file.
-pub const CLASSES: &[Class] = &[
+pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "whole::a_scenario_was_not_carried_out",
         why: "A check passes only where every scenario that it needs was carried out to its end.",

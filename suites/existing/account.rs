@@ -6,17 +6,17 @@ use steadfast_suites::shared_cluster::SharedCluster;
 use tempfile::NamedTempFile;
 
 /// An account that may read everything except Secrets.
-pub fn viewer(cluster: &SharedCluster) -> Result<NamedTempFile, Failed> {
+pub(crate) fn viewer(cluster: &SharedCluster) -> Result<NamedTempFile, Failed> {
     of(cluster, "shop", "viewer")
 }
 
 /// An account with the rights of `manifests/account`.
-pub fn runner(cluster: &SharedCluster) -> Result<NamedTempFile, Failed> {
+pub(crate) fn runner(cluster: &SharedCluster) -> Result<NamedTempFile, Failed> {
     of(cluster, "shop", "runner")
 }
 
 /// The cluster's kubeconfig with a token of this account instead of the administrator's certificate.
-pub fn of(cluster: &SharedCluster, namespace: &str, account: &str) -> Result<NamedTempFile, Failed> {
+pub(crate) fn of(cluster: &SharedCluster, namespace: &str, account: &str) -> Result<NamedTempFile, Failed> {
     let token = cluster.kubectl(&["create", "token", account, "--namespace", namespace, "--duration=1h"])?;
     let text = cluster.kubectl(&["config", "view", "--raw", "--output", "json"])?;
     let mut kubeconfig: Value = serde_json::from_str(&text)?;

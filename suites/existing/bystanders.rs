@@ -22,7 +22,7 @@ const KINDS: &str = "namespaces,nodes,storageclasses,persistentvolumes,clusterro
                      persistentvolumeclaims,roles,rolebindings";
 
 /// Loads the images, and deploys the other user's workload, with accounts.
-pub fn settle_in(cluster: &SharedCluster) -> Result<(), Failed> {
+pub(crate) fn settle_in(cluster: &SharedCluster) -> Result<(), Failed> {
     let server = cluster.lab.image(SERVER).ok_or("ci/setup made no image ready for the seed")?;
     let runtime = tokio::runtime::Runtime::new()?;
     let archives = [server.archive.as_path(), &cluster.lab.witness.archive];
@@ -45,7 +45,7 @@ pub fn settle_in(cluster: &SharedCluster) -> Result<(), Failed> {
 
 /// The manifests of the seed's workload, with the image that the nodes have, because on an existing cluster no image is
 /// replaced by another. With `pods`, the number of replicas is changed.
-pub fn workload(cluster: &SharedCluster, pods: Option<u64>) -> Result<String, Failed> {
+pub(crate) fn workload(cluster: &SharedCluster, pods: Option<u64>) -> Result<String, Failed> {
     let runtime = tokio::runtime::Runtime::new()?;
     let server = cluster.lab.image(SERVER).ok_or("ci/setup made no image ready for the seed")?;
     let manifests: Vec<Manifest> =
@@ -66,19 +66,19 @@ pub fn workload(cluster: &SharedCluster, pods: Option<u64>) -> Result<String, Fa
 }
 
 /// The UID of the namespace kube-system, as kubectl shows it.
-pub fn identity(cluster: &SharedCluster) -> Result<String, Failed> {
+pub(crate) fn identity(cluster: &SharedCluster) -> Result<String, Failed> {
     cluster.kubectl(&["get", "namespace", "kube-system", "--output", "jsonpath={.metadata.uid}"])
 }
 
 /// Every object of these kinds.
-pub fn objects(cluster: &SharedCluster) -> Result<BTreeMap<String, Value>, Failed> {
+pub(crate) fn objects(cluster: &SharedCluster) -> Result<BTreeMap<String, Value>, Failed> {
     let listed: Value =
         serde_json::from_str(&cluster.kubectl(&["get", KINDS, "--all-namespaces", "--output", "json"])?)?;
     Ok(known(listed["items"].as_array().cloned().unwrap_or_default()))
 }
 
 /// These objects by kind, namespace and name, without the fields that change on their own.
-pub fn known(objects: Vec<Value>) -> BTreeMap<String, Value> {
+pub(crate) fn known(objects: Vec<Value>) -> BTreeMap<String, Value> {
     objects.into_iter().map(|object| (name(&object), at_rest(object))).collect()
 }
 
@@ -108,7 +108,7 @@ fn at_rest(mut object: Value) -> Value {
 }
 
 /// The objects that are missing, new or changed.
-pub fn differences(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Vec<String> {
+pub(crate) fn differences(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Vec<String> {
     let gone = before.iter().filter(|(name, _)| !after.contains_key(*name)).map(|(name, _)| format!("gone: {name}"));
     let others = after.iter().filter_map(|(name, object)| match before.get(name) {
         None => Some(format!("new: {name}")),

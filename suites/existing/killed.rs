@@ -56,7 +56,7 @@ const GONE_WITHIN: Duration = Duration::from_secs(90);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
 
 /// Some runs are killed before they make anything. Everything that a killed run made is gone after the next start.
-pub fn killed(cluster: &SharedCluster) -> Result<(), Failed> {
+pub(crate) fn killed(cluster: &SharedCluster) -> Result<(), Failed> {
     with_runs(cluster, |runs| {
         // The lanes run in parallel: each start removes what a dead run left, and nothing that a live run made.
         let lanes: [(&str, &[Checkpoint]); 3] = [("early", &EARLY), ("replicated", &REPLICATED), ("deleted", &DELETED)];
@@ -147,7 +147,7 @@ fn gone(runs: &Runs<'_>, name: &str) -> Result<(), String> {
 }
 
 /// In namespaces that stay, the book tells what a killed run made, and labels mark its claims.
-pub fn in_two_namespaces(cluster: &SharedCluster) -> Result<(), Failed> {
+pub(crate) fn in_two_namespaces(cluster: &SharedCluster) -> Result<(), Failed> {
     let (account, manifests, options) = least::place(cluster)?;
     with_runs_of(cluster, account.path(), &manifests, |runs| {
         kill_with(runs, "two-namespaces", &DELETED[0], &options)?;
@@ -164,7 +164,7 @@ pub fn in_two_namespaces(cluster: &SharedCluster) -> Result<(), Failed> {
 }
 
 /// Kept objects survive the next start, and the command that the run printed removes them.
-pub fn kept(cluster: &SharedCluster) -> Result<(), Failed> {
+pub(crate) fn kept(cluster: &SharedCluster) -> Result<(), Failed> {
     with_runs(cluster, |runs| {
         let mut run = runs.start("kept", &["--keep", "always", "dns::each"])?;
         let status = run.child.wait()?;
@@ -180,7 +180,7 @@ pub fn kept(cluster: &SharedCluster) -> Result<(), Failed> {
 
 /// Two runs of the same manifests at once. A third one is killed in the meantime, and `down` cleans up after it. The
 /// two runs pass, and each has its own StorageClass.
-pub fn beside_each_other(cluster: &SharedCluster) -> Result<(), Failed> {
+pub(crate) fn beside_each_other(cluster: &SharedCluster) -> Result<(), Failed> {
     with_runs(cluster, |runs| {
         let mut two = [runs.start("one", &["dns::each"])?, runs.start("other", &["dns::each"])?];
         let applied = checkpoint("dns::each", Some("deploy: ordered start"), 0);

@@ -19,7 +19,7 @@ use super::{account, bystanders, path, refused, runs};
 const NAMESPACES: [&str; 2] = ["workload", "witness"];
 
 /// The account has exactly the documented rights, and a run with them passes.
-pub fn enough(cluster: &SharedCluster) -> Result<(), Failed> {
+pub(crate) fn enough(cluster: &SharedCluster) -> Result<(), Failed> {
     let roles = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/account/namespaces.yaml");
     let (kubeconfig, _, options) = place(cluster)?;
     let everybody = account::of(cluster, "workload", "default")?;
@@ -40,7 +40,7 @@ pub fn enough(cluster: &SharedCluster) -> Result<(), Failed> {
 }
 
 /// The account, a workload that stays inside its namespace, and the options that name the namespaces.
-pub fn place(cluster: &SharedCluster) -> Result<(NamedTempFile, String, [&'static str; 4]), Failed> {
+pub(crate) fn place(cluster: &SharedCluster) -> Result<(NamedTempFile, String, [&'static str; 4]), Failed> {
     let [workload, witness] = NAMESPACES;
     let options = ["--namespace", workload, "--witness-namespace", witness];
     let manifests = without_class(&bystanders::workload(cluster, Some(runs::PODS))?);
@@ -60,7 +60,7 @@ fn without_class(documents: &str) -> String {
 }
 
 /// A namespace that somebody uses stays unchanged.
-pub fn in_use(cluster: &SharedCluster) -> Result<(), Failed> {
+pub(crate) fn in_use(cluster: &SharedCluster) -> Result<(), Failed> {
     let (file, uid) = (path(cluster), bystanders::identity(cluster)?);
     let place =
         ["--kubeconfig", &file, "--cluster-uid", &uid, "--namespace", "shop", "--witness-namespace", "default-2"];

@@ -12,10 +12,10 @@ use steadfast_suites::shared_cluster::SharedCluster;
 use super::bystanders;
 
 /// The program under test.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_steadfast");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_steadfast");
 
 /// The output of a run.
-pub struct Run {
+pub(crate) struct Run {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
@@ -23,16 +23,21 @@ pub struct Run {
 }
 
 /// The text of a workload's manifests.
-pub type Workload = fn(&SharedCluster) -> Result<String, Failed>;
+pub(crate) type Workload = fn(&SharedCluster) -> Result<String, Failed>;
 
 /// Runs the seed's workload on the cluster. The options name images that are in the nodes, because nothing is pulled.
 /// The run does not need the container engine and gets none.
-pub fn run(cluster: &SharedCluster, name: &str, options: &[&str]) -> Result<Run, Failed> {
+pub(crate) fn run(cluster: &SharedCluster, name: &str, options: &[&str]) -> Result<Run, Failed> {
     run_with(cluster, name, options, |cluster| bystanders::workload(cluster, None))
 }
 
 /// The same with another workload.
-pub fn run_with(cluster: &SharedCluster, name: &str, options: &[&str], workload: Workload) -> Result<Run, Failed> {
+pub(crate) fn run_with(
+    cluster: &SharedCluster,
+    name: &str,
+    options: &[&str],
+    workload: Workload,
+) -> Result<Run, Failed> {
     let _turn = cluster.turn.lock();
     let artifacts = artifacts().join("existing").join(name);
     std::fs::create_dir_all(&artifacts)?;
@@ -56,7 +61,7 @@ pub fn run_with(cluster: &SharedCluster, name: &str, options: &[&str], workload:
 
 impl Run {
     /// The checks of a run in which nothing failed and at least one check passed.
-    pub fn green(&self) -> Result<Vec<Value>, Failed> {
+    pub(crate) fn green(&self) -> Result<Vec<Value>, Failed> {
         let results: Value = serde_json::from_slice(&std::fs::read(self.artifacts.join("latest/results.json"))?)?;
         let summary = &results["summary"];
         if self.code == Some(0) && summary["fail"] == 0 && summary["inconclusive"] == 0 {

@@ -15,10 +15,10 @@ use super::program::PROGRAM;
 use super::{account, bystanders};
 
 /// The pods of the workload: as few as the scenarios allow.
-pub const PODS: u64 = 2;
+pub(crate) const PODS: u64 = 2;
 
 /// The runs of a trial.
-pub struct Runs<'a> {
+pub(crate) struct Runs<'a> {
     cluster: &'a SharedCluster,
     folder: TempDir,
     kubeconfig: PathBuf,
@@ -26,7 +26,7 @@ pub struct Runs<'a> {
 }
 
 /// A run that has been started.
-pub struct Run {
+pub(crate) struct Run {
     pub child: Child,
     /// The folder of its output and of its run directory.
     folder: PathBuf,
@@ -34,13 +34,13 @@ pub struct Run {
 
 impl Run {
     /// Everything that it has printed so far.
-    pub fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         let read = |name| std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         ["stdout", "stderr"].map(read).concat()
     }
 
     /// Its name, once it has a directory.
-    pub fn name(&self) -> Option<String> {
+    pub(crate) fn name(&self) -> Option<String> {
         let id = std::fs::read_link(self.folder.join("artifacts/latest")).ok()?;
         Some(format!("steadfast-{}", id.display()))
     }
@@ -55,7 +55,7 @@ impl Drop for Run {
 
 impl Runs<'_> {
     /// The program, with artifacts in the folder of this name.
-    pub fn bare(&self, name: &str) -> Command {
+    pub(crate) fn bare(&self, name: &str) -> Command {
         let mut command = isolated(PROGRAM, self.folder.path());
         command.env("DOCKER_HOST", "unix:///nowhere").env("ARTIFACTS", self.folder.path().join(name).join("artifacts"));
         command
@@ -68,7 +68,7 @@ impl Runs<'_> {
     }
 
     /// Starts a run in the folder `name`. Runs with the same name start one after the other.
-    pub fn start(&self, name: &str, arguments: &[&str]) -> Result<Run, Failed> {
+    pub(crate) fn start(&self, name: &str, arguments: &[&str]) -> Result<Run, Failed> {
         let folder = self.folder.path().join(name);
         // A link to the previous run would be taken for this run's.
         if folder.exists() {
@@ -87,7 +87,7 @@ impl Runs<'_> {
     }
 
     /// The output of `down`, which must remove everything that dead runs left.
-    pub fn down(&self) -> Result<String, Failed> {
+    pub(crate) fn down(&self) -> Result<String, Failed> {
         let output = self.program("down", &["down"]).output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
@@ -95,7 +95,7 @@ impl Runs<'_> {
     }
 
     /// The objects outside namespaces that this run, or any run, made and that still exist.
-    pub fn there(&self, run: Option<&str>) -> Result<Vec<String>, Failed> {
+    pub(crate) fn there(&self, run: Option<&str>) -> Result<Vec<String>, Failed> {
         let selector = run.map_or("steadfast/run".to_owned(), |run| format!("steadfast/run={run}"));
         let kinds = "namespaces,storageclasses,persistentvolumes";
         let listed = self.cluster.kubectl(&["get", kinds, "--selector", &selector, "--output", "name"])?;
@@ -103,7 +103,7 @@ impl Runs<'_> {
     }
 
     /// The book of a run, if it has one.
-    pub fn book(&self, run: &str) -> Option<String> {
+    pub(crate) fn book(&self, run: &str) -> Option<String> {
         let path = self.books().join(format!("{run}.lease"));
         std::fs::read_to_string(path).ok().filter(|text| text.ends_with('}'))
     }
@@ -114,12 +114,15 @@ impl Runs<'_> {
 }
 
 /// Does something with runs, and checks that everything is unchanged afterwards.
-pub fn with_runs(cluster: &SharedCluster, act: impl FnOnce(&Runs<'_>) -> Result<(), Failed>) -> Result<(), Failed> {
+pub(crate) fn with_runs(
+    cluster: &SharedCluster,
+    act: impl FnOnce(&Runs<'_>) -> Result<(), Failed>,
+) -> Result<(), Failed> {
     with_runs_of(cluster, account::runner(cluster)?.path(), &bystanders::workload(cluster, Some(PODS))?, act)
 }
 
 /// The same with this account and these manifests.
-pub fn with_runs_of(
+pub(crate) fn with_runs_of(
     cluster: &SharedCluster,
     account: &Path,
     manifests: &str,

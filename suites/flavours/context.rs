@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::server::LABEL;
 
 /// What all flavours share.
-pub struct FlavoursContext {
+pub(crate) struct FlavoursContext {
     /// Names what this process makes.
     pub run: String,
     /// Cuts all trials short.
@@ -25,13 +25,13 @@ pub struct FlavoursContext {
 
 impl FlavoursContext {
     /// Has room for so many flavours at once.
-    pub fn new(at_once: usize, cancel: CancellationToken) -> Self {
+    pub(crate) fn new(at_once: usize, cancel: CancellationToken) -> Self {
         let run = format!("steadfast-flavours-{}", std::process::id());
         Self { run, cancel, at_once: Arc::new(Semaphore::new(at_once)), lab: OnceCell::new() }
     }
 
     /// The lab, after what killed runs left was removed.
-    pub async fn lab(&self) -> Result<&Lab, Failed> {
+    pub(crate) async fn lab(&self) -> Result<&Lab, Failed> {
         let made = self.lab.get_or_init(|| async {
             let lab = Lab::read().map_err(|error| error.to_string())?;
             for run in abandoned(&leases()) {
@@ -47,7 +47,7 @@ impl FlavoursContext {
     }
 
     /// Removes what is left of the servers, and gives up the lease.
-    pub fn tear_down(&self) -> Result<(), String> {
+    pub(crate) fn tear_down(&self) -> Result<(), String> {
         let Some(Ok((lab, _))) = self.lab.get() else { return Ok(()) };
         // Nothing, unless a removal failed.
         remove_all(&lab.docker, &self.run)?;

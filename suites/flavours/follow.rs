@@ -14,7 +14,7 @@ use crate::pair::Pair;
 use crate::server::ensure;
 use crate::shared_pair::PairTrialFunction;
 
-pub const TRIALS: &[(&str, PairTrialFunction)] = &[
+pub(crate) const TRIALS: &[(&str, PairTrialFunction)] = &[
     ("a_replica_follows_by_name", |pair| a_replica_follows_by_name(pair).boxed()),
     ("both_speak_tls_where_they_offer_it", |pair| both_speak_tls_where_they_offer_it(pair).boxed()),
     ("a_replica_refuses_writes", |pair| a_replica_refuses_writes(pair).boxed()),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::server::{SOON, Server, ensure, value};
 
 /// The two servers.
-pub struct Pair {
+pub(crate) struct Pair {
     /// The image name in manifests.
     pub wanted: String,
     /// The flavour that they report.
@@ -30,7 +30,12 @@ pub struct Pair {
 
 impl Pair {
     /// Starts both. Only the wait can be interrupted: an interrupted creation would leave a container behind.
-    pub async fn start(wanted: &str, image: &str, run: &str, cancel: &CancellationToken) -> Result<Self, Failed> {
+    pub(crate) async fn start(
+        wanted: &str,
+        image: &str,
+        run: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Self, Failed> {
         let network = format!("{run}-{}", wanted.replace([':', '.'], "-"));
         let start = |role: &str, id| Server::start(image, run, &network, format!("{network}-{role}"), id);
         // One after the other, because the first creates the network.
@@ -50,13 +55,13 @@ impl Pair {
     }
 
     /// Removes both servers. The network is removed with the last one.
-    pub async fn remove(self) {
+    pub(crate) async fn remove(self) {
         self.replica.remove().await;
         self.source.remove().await;
     }
 
     /// Saves the logs of both servers, and returns where.
-    pub async fn save_logs(&self) -> String {
+    pub(crate) async fn save_logs(&self) -> String {
         let folder = artifacts().join("flavours");
         let mut saved = Vec::new();
         for (server, role) in [(&self.source, "source"), (&self.replica, "replica")] {
@@ -69,7 +74,7 @@ impl Pair {
     }
 
     /// Resets both servers to their first state, whatever an earlier trial did.
-    pub async fn anew(&self) -> Result<(), Failed> {
+    pub(crate) async fn anew(&self) -> Result<(), Failed> {
         let mut statements: Vec<String> = vec![
             self.flavour.stop().to_owned(),
             self.flavour.forget_source().to_owned(),
@@ -87,7 +92,7 @@ impl Pair {
     }
 
     /// Resets both servers, starts replication, and waits until the replica has some rows.
-    pub async fn replicating(&self) -> Result<(), Failed> {
+    pub(crate) async fn replicating(&self) -> Result<(), Failed> {
         self.anew().await?;
         self.source.ask(&statements::prepare()).await?;
         self.replica.ask(&self.follow()).await?;
@@ -96,18 +101,18 @@ impl Pair {
     }
 
     /// The statements that make the replica follow the source.
-    pub fn follow(&self) -> Vec<String> {
+    pub(crate) fn follow(&self) -> Vec<String> {
         self.flavour.follow(&self.source.name, 3306, self.tls)
     }
 
     /// Writes rows of the ledger on the source.
-    pub async fn write(&self, ids: impl IntoIterator<Item = u64>) -> Result<(), Failed> {
+    pub(crate) async fn write(&self, ids: impl IntoIterator<Item = u64>) -> Result<(), Failed> {
         let writes: Vec<String> = ids.into_iter().map(statements::write).collect();
         self.source.ask(&writes).await.map(drop)
     }
 
     /// Whether the replica reaches the source's current position within this many seconds.
-    pub async fn reaches(&self, seconds: u64) -> Result<bool, Failed> {
+    pub(crate) async fn reaches(&self, seconds: u64) -> Result<bool, Failed> {
         let row = self.source.row(&[self.flavour.executed()]).await?;
         let set = value(&row, "barrier")?;
         let statement = self.flavour.barrier(set, seconds);
@@ -118,7 +123,7 @@ impl Pair {
     }
 
     /// Checks that the replica reaches the source's current position.
-    pub async fn caught_up(&self) -> Result<(), Failed> {
+    pub(crate) async fn caught_up(&self) -> Result<(), Failed> {
         let reached = self.reaches(SOON.as_secs()).await?;
         let status = self.replica.row(&[self.flavour.status()]).await?;
         ensure(reached, || format!("the barrier was not reached: {:?}", ReplicaStatus::of(&status)))
@@ -126,7 +131,7 @@ impl Pair {
 
     /// Purges the source's binary log except the current file. MariaDB keeps a file until it no longer needs it for its
     /// own recovery, which is a little later.
-    pub async fn purge(&self) -> Result<(), Failed> {
+    pub(crate) async fn purge(&self) -> Result<(), Failed> {
         let [flush, purge] = PURGE;
         self.source.ask(&[flush]).await?;
         let all_gone = |rows: &[Row]| rows.len() == 1;
@@ -134,12 +139,12 @@ impl Pair {
     }
 
     /// The transactions of the source and of the replica.
-    pub async fn executed(&self) -> Result<(GtidSet, GtidSet), Failed> {
+    pub(crate) async fn executed(&self) -> Result<(GtidSet, GtidSet), Failed> {
         try_join!(executed(&self.source, self.flavour), executed(&self.replica, self.flavour))
     }
 
     /// Waits for a replica status that is right.
-    pub async fn status(&self, what: &str, right: impl Fn(ReplicaStatus<'_>) -> bool) -> Result<Row, Failed> {
+    pub(crate) async fn status(&self, what: &str, right: impl Fn(ReplicaStatus<'_>) -> bool) -> Result<Row, Failed> {
         let right = |rows: &[Row]| rows.first().is_some_and(|row| right(ReplicaStatus::of(row)));
         let mut rows = self.replica.until(what, &[self.flavour.status()], right).await?;
         rows.pop().ok_or_else(|| "a status that was right is gone".into())
@@ -147,7 +152,7 @@ impl Pair {
 }
 
 /// The transactions of a server.
-pub async fn executed(server: &Server, flavour: Flavour) -> Result<GtidSet, Failed> {
+pub(crate) async fn executed(server: &Server, flavour: Flavour) -> Result<GtidSet, Failed> {
     let row = server.row(&[flavour.executed()]).await?;
     Ok(value(&row, "gtid_executed")?.parse()?)
 }

@@ -16,7 +16,7 @@ use testcontainers::{ContainerAsync, GenericImage, ImageExt};
 use tokio::time::{Instant, sleep};
 
 /// The label with the name of the run, on every container.
-pub const LABEL: &str = "steadfast.flavours";
+pub(crate) const LABEL: &str = "steadfast.flavours";
 
 /// A password that is cut short if it is not quoted.
 const ROOT: &str = r#"it's "quoted" \ here"#;
@@ -33,10 +33,10 @@ const ANSWER: Duration = Duration::from_secs(10);
 const START: Duration = Duration::from_secs(180);
 
 /// How long servers may take to do what they were asked to do.
-pub const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// One server.
-pub struct Server {
+pub(crate) struct Server {
     container: ContainerAsync<GenericImage>,
     /// Its name on the network, which is also its host name.
     pub name: String,
@@ -44,7 +44,7 @@ pub struct Server {
 
 impl Server {
     /// Creates the container. Use [`Self::serves`] to wait until it answers.
-    pub async fn start(image: &str, run: &str, network: &str, name: String, id: u32) -> Result<Self, Failed> {
+    pub(crate) async fn start(image: &str, run: &str, network: &str, name: String, id: u32) -> Result<Self, Failed> {
         let (repository, tag) = image.rsplit_once(':').ok_or("an image without a tag")?;
         let request = GenericImage::new(repository, tag)
             .with_cmd(arguments(image, id))
@@ -58,7 +58,7 @@ impl Server {
     }
 
     /// Waits until the server answers an authenticated query.
-    pub async fn serves(&self) -> Result<(), Failed> {
+    pub(crate) async fn serves(&self) -> Result<(), Failed> {
         let begun = Instant::now();
         loop {
             let answer = self.answer(&[statements::PING]).await;
@@ -78,30 +78,30 @@ impl Server {
     }
 
     /// The log of the server so far.
-    pub async fn log(&self) -> String {
+    pub(crate) async fn log(&self) -> String {
         let log = self.container.stderr_to_vec().await;
         log.map_or_else(|error| format!("no log: {error}"), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Stops the server as a pod is stopped, and starts it again with its data.
-    pub async fn restart(&self) -> Result<(), Failed> {
+    pub(crate) async fn restart(&self) -> Result<(), Failed> {
         self.container.stop_with_timeout(Some(60)).await?;
         self.container.start().await?;
         self.serves().await
     }
 
     /// The answer to these statements, as root.
-    pub async fn answer<S: AsRef<str>>(&self, statements: &[S]) -> SqlAnswer {
+    pub(crate) async fn answer<S: AsRef<str>>(&self, statements: &[S]) -> SqlAnswer {
         self.answer_to("root", ROOT, statements, ANSWER, Tls::Preferred).await
     }
 
     /// The same over TLS. It fails if the server offers no TLS.
-    pub async fn answer_over_tls<S: AsRef<str>>(&self, statements: &[S]) -> SqlAnswer {
+    pub(crate) async fn answer_over_tls<S: AsRef<str>>(&self, statements: &[S]) -> SqlAnswer {
         self.answer_to("root", ROOT, statements, ANSWER, Tls::Required).await
     }
 
     /// The answer to these statements from the account that makes trial writes.
-    pub async fn answer_to_trial<S: AsRef<str>>(&self, flavour: Flavour, statements: &[S]) -> SqlAnswer {
+    pub(crate) async fn answer_to_trial<S: AsRef<str>>(&self, flavour: Flavour, statements: &[S]) -> SqlAnswer {
         let (user, password) = flavour.ordinary_writer().map_or(("root", ROOT), |user| (user, WRITER));
         self.answer_to(user, password, statements, ANSWER, Tls::Preferred).await
     }
@@ -133,12 +133,16 @@ impl Server {
     }
 
     /// The rows that the last of these statements returns.
-    pub async fn ask<S: AsRef<str>>(&self, statements: &[S]) -> Result<Vec<Row>, Failed> {
+    pub(crate) async fn ask<S: AsRef<str>>(&self, statements: &[S]) -> Result<Vec<Row>, Failed> {
         self.ask_within(statements, ANSWER).await
     }
 
     /// The same, for statements that may take longer.
-    pub async fn ask_within<S: AsRef<str>>(&self, statements: &[S], limit: Duration) -> Result<Vec<Row>, Failed> {
+    pub(crate) async fn ask_within<S: AsRef<str>>(
+        &self,
+        statements: &[S],
+        limit: Duration,
+    ) -> Result<Vec<Row>, Failed> {
         match self.answer_to("root", ROOT, statements, limit, Tls::Preferred).await {
             SqlAnswer::Rows(rows) => Ok(rows),
             other => {
@@ -149,7 +153,7 @@ impl Server {
     }
 
     /// The only row that the last of these statements returns.
-    pub async fn row<S: AsRef<str>>(&self, statements: &[S]) -> Result<Row, Failed> {
+    pub(crate) async fn row<S: AsRef<str>>(&self, statements: &[S]) -> Result<Row, Failed> {
         let mut rows = self.ask(statements).await?;
         match (rows.pop(), rows.len()) {
             (Some(row), 0) => Ok(row),
@@ -158,7 +162,7 @@ impl Server {
     }
 
     /// Repeats a question until an answer is right.
-    pub async fn until(
+    pub(crate) async fn until(
         &self,
         what: &str,
         statements: &[&str],
@@ -178,7 +182,7 @@ impl Server {
     }
 
     /// Removes the container. It may be gone already, and failures show later when the stage is removed.
-    pub async fn remove(self) {
+    pub(crate) async fn remove(self) {
         let _: Result<(), TestcontainersError> = self.container.rm().await;
     }
 }
@@ -209,12 +213,12 @@ fn arguments(image: &str, id: u32) -> Vec<String> {
 }
 
 /// A value that must exist.
-pub fn value<'a>(row: &'a Row, column: &str) -> Result<&'a str, Failed> {
+pub(crate) fn value<'a>(row: &'a Row, column: &str) -> Result<&'a str, Failed> {
     let value = row.get(column).ok_or_else(|| format!("no column {column} in {row:?}"))?;
     value.as_deref().ok_or_else(|| format!("{column} is NULL in {row:?}").into())
 }
 
 /// Fails with this message if something does not hold.
-pub fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
+pub(crate) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
     if holds { Ok(()) } else { Err(otherwise().into()) }
 }

@@ -14,7 +14,8 @@ use crate::pair::Pair;
 use crate::server::{ensure, value};
 use crate::shared_pair::PairTrialFunction;
 
-pub const TRIALS: &[(&str, PairTrialFunction)] = &[("counts_sets_as_we_do", |pair| counts_sets_as_we_do(pair).boxed())];
+pub(crate) const TRIALS: &[(&str, PairTrialFunction)] =
+    &[("counts_sets_as_we_do", |pair| counts_sets_as_we_do(pair).boxed())];
 
 /// The number of random pairs.
 const PAIRS: usize = 100;

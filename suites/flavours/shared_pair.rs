@@ -14,7 +14,7 @@ use crate::context::FlavoursContext;
 use crate::pair::Pair;
 
 /// What a trial does with the two servers.
-pub type PairTrialFunction = for<'a> fn(&'a Pair) -> BoxFuture<'a, Result<(), Failed>>;
+pub(crate) type PairTrialFunction = for<'a> fn(&'a Pair) -> BoxFuture<'a, Result<(), Failed>>;
 
 /// The servers of a flavour, as far as they came.
 enum Servers {
@@ -32,7 +32,7 @@ impl Servers {
 }
 
 /// The servers of one flavour, and how many trials still want them.
-pub struct SharedPair {
+pub(crate) struct SharedPair {
     /// The image, as manifests name it.
     pub wanted: String,
     context: Arc<FlavoursContext>,
@@ -43,23 +43,23 @@ pub struct SharedPair {
 
 impl SharedPair {
     /// A pair that is still to be started.
-    pub fn new(wanted: &str, context: Arc<FlavoursContext>) -> Self {
+    pub(crate) fn new(wanted: &str, context: Arc<FlavoursContext>) -> Self {
         let servers = Mutex::new(Servers::NotStarted);
         Self { wanted: wanted.to_owned(), context, servers, left: AtomicUsize::new(0) }
     }
 
     /// Counts a trial that will run with them.
-    pub fn expect(&self, will_run: bool) {
+    pub(crate) fn expect(&self, will_run: bool) {
         self.left.fetch_add(will_run.into(), Ordering::Relaxed);
     }
 
     /// Removes the servers, if they run.
-    pub async fn remove(&self) {
+    pub(crate) async fn remove(&self) {
         self.servers.lock().await.remove().await;
     }
 
     /// Runs a trial, alone with the servers. They go with the last one, however it ends.
-    pub async fn run(&self, function: PairTrialFunction) -> Result<(), Failed> {
+    pub(crate) async fn run(&self, function: PairTrialFunction) -> Result<(), Failed> {
         let mut servers = self.servers.lock().await;
         let mut result = AssertUnwindSafe(self.run_with(&mut servers, function)).catch_unwind().await;
         if let (Ok(Err(failed)), Servers::Running(pair, _)) = (&mut result, &*servers) {

@@ -11,7 +11,7 @@ use crate::pair::{Pair, executed};
 use crate::server::{ensure, value};
 use crate::shared_pair::PairTrialFunction;
 
-pub const TRIALS: &[(&str, PairTrialFunction)] = &[
+pub(crate) const TRIALS: &[(&str, PairTrialFunction)] = &[
     ("says_who_it_is", |pair| says_who_it_is(pair).boxed()),
     ("answers_in_the_columns_that_are_read", |pair| answers_in_the_columns_that_are_read(pair).boxed()),
     ("takes_every_statement", |pair| takes_every_statement(pair).boxed()),

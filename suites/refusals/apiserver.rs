@@ -15,10 +15,10 @@ mod store;
 mod witness;
 
 use store::Store;
-pub use store::namespace;
+pub(crate) use store::namespace;
 
 /// The UID of its namespace kube-system.
-pub const UID: &str = "3d5b2b1c-0c9e-4c57-9d0a-2f6c1f0b7a11";
+pub(crate) const UID: &str = "3d5b2b1c-0c9e-4c57-9d0a-2f6c1f0b7a11";
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
@@ -36,7 +36,7 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// A request.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     pub method: String,
     /// The path without the query.
     pub path: String,
@@ -47,14 +47,14 @@ pub struct Request {
 }
 
 /// A status and a body.
-pub type Answer = (u16, String);
+pub(crate) type Answer = (u16, String);
 
 /// Answers that a fixture gives instead of the small cluster.
-pub type Odd = fn(&Request) -> Option<Answer>;
+pub(crate) type Odd = fn(&Request) -> Option<Answer>;
 
 /// What happens to a request instead of the normal answer.
 #[derive(Debug, Clone)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// The request is not served, and gets this answer. If the API server says when to retry, with `Retry-After` in
     /// seconds.
     Said(Answer, Option<u64>),
@@ -71,7 +71,7 @@ pub enum Fate {
 }
 
 /// The server. Its threads end when it is dropped.
-pub struct ApiServer {
+pub(crate) struct ApiServer {
     /// Its address, for a kubeconfig.
     pub address: String,
     backend: Arc<Backend>,
@@ -89,12 +89,12 @@ struct Backend {
 
 impl ApiServer {
     /// A server that answers as a small cluster and has these objects, by path. `odd` changes some answers.
-    pub fn start(odd: Odd, objects: impl IntoIterator<Item = (String, Value)>) -> Self {
+    pub(crate) fn start(odd: Odd, objects: impl IntoIterator<Item = (String, Value)>) -> Self {
         Self::start_with(move |_, request| odd(request).map(|answer| said(answer, 0)), objects)
     }
 
     /// The same, but requests may have other fates, which may depend on the number of earlier requests.
-    pub fn start_with(
+    pub(crate) fn start_with(
         fates: impl Fn(usize, &Request) -> Option<Fate> + Send + Sync + 'static,
         objects: impl IntoIterator<Item = (String, Value)>,
     ) -> Self {
@@ -120,34 +120,34 @@ impl ApiServer {
     }
 
     /// A kubeconfig whose current context leads to this server.
-    pub fn kubeconfig(&self) -> String {
+    pub(crate) fn kubeconfig(&self) -> String {
         KUBECONFIG.replace("SERVER", &self.address)
     }
 
     /// All requests so far.
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.backend.requests.lock().expect("requests").clone()
     }
 
     /// The requests that could change something.
-    pub fn writes(&self) -> Vec<String> {
+    pub(crate) fn writes(&self) -> Vec<String> {
         let requests = self.requests().into_iter().filter(Request::is_write);
         requests.map(|request| format!("{} {}", request.method, request.path)).collect()
     }
 
     /// The objects by path, without the cluster's own.
-    pub fn objects(&self) -> Vec<String> {
+    pub(crate) fn objects(&self) -> Vec<String> {
         self.backend.store.beside_its_own()
     }
 
     /// The objects that only its clients can have made, by path.
-    pub fn made(&self) -> Vec<String> {
+    pub(crate) fn made(&self) -> Vec<String> {
         self.backend.store.made()
     }
 
     /// The objects of others that have changed, and requests to change them. A request with the UID of an own object
     /// cannot change another one.
-    pub fn touched(&self) -> Vec<String> {
+    pub(crate) fn touched(&self) -> Vec<String> {
         let store = &self.backend.store;
         let is_meant = |it: &Request| it.body.pointer("/preconditions/uid").is_none() && store.is_others(&it.path);
         let asked = self.requests().into_iter().filter(|it| it.is_write() && is_meant(it));
@@ -193,12 +193,12 @@ impl Request {
     }
 
     /// Whether this is a watch.
-    pub fn is_watch(&self) -> bool {
+    pub(crate) fn is_watch(&self) -> bool {
         self.parameter("watch").is_some_and(|it| it == "true" || it == "1")
     }
 
     /// Whether the request could change something. Reviews are POSTs but store nothing.
-    pub fn is_write(&self) -> bool {
+    pub(crate) fn is_write(&self) -> bool {
         self.method != "GET" && self.path != REVIEWS
     }
 
@@ -270,7 +270,7 @@ fn say(mut stream: &TcpStream, (status, text): &Answer, after: Option<u64>) -> s
 }
 
 /// A fixed answer. An API server that refuses a request for now says when to retry.
-pub fn said(answer: Answer, after: u64) -> Fate {
+pub(crate) fn said(answer: Answer, after: u64) -> Fate {
     let unserved = [429, 503].contains(&answer.0);
     Fate::Said(answer, unserved.then_some(after))
 }
@@ -290,7 +290,7 @@ fn decoded(query: &str) -> String {
 }
 
 /// An API server's refusal.
-pub fn refusal(code: u16, message: &str) -> Answer {
+pub(crate) fn refusal(code: u16, message: &str) -> Answer {
     let reason = match code {
         404 => "NotFound",
         409 => "AlreadyExists",
@@ -301,7 +301,7 @@ pub fn refusal(code: u16, message: &str) -> Answer {
 }
 
 /// The answer to a review: whether the account may do this.
-pub fn review(asked: &Value, allowed: bool) -> String {
+pub(crate) fn review(asked: &Value, allowed: bool) -> String {
     let mut answer = asked.clone();
     answer["status"] = json!({"allowed": allowed});
     answer.to_string()

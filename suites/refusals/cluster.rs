@@ -6,7 +6,7 @@ use steadfast_suites::shared_cluster::{ClusterTrialFunction, SharedCluster};
 use super::offline::WORKLOAD;
 use super::program::{Answer, Place};
 
-pub const TRIALS: [(&str, ClusterTrialFunction); 6] = [
+pub(crate) const TRIALS: [(&str, ClusterTrialFunction); 6] = [
     ("cluster::no_storage_class", no_storage_class),
     ("cluster::namespace_exists", namespace_exists),
     ("cluster::no_image", no_image),

@@ -28,7 +28,7 @@ const CLAIM: &str = "/api/v1/namespaces/shop/persistentvolumeclaims/db";
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("deletes::what_was_made_goes", || torn_down("made", |left| left.is_empty())),
         Trial::test("deletes::who_took_the_name_stays", || torn_down("another", |left| left.len() == OBJECTS.len())),

@@ -28,7 +28,7 @@ const OF_READS: [Fault; 4] = [Fault::Busy, Fault::Fails, Fault::Reset, Fault::Ex
 const OF_WRITES: [Fault; 7] =
     [Fault::Busy, Fault::Fails, Fault::Unavailable, Fault::Reset, Fault::Lost, Fault::Expires, Fault::Away];
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     let trial = |name: &str, fault_trials: fn(&[InjectionPoint]) -> Vec<FaultTrial>, at_once| {
         Trial::test(format!("faults::{name}"), move || {
             let part = Part::from_environment();

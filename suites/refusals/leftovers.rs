@@ -51,7 +51,7 @@ const FAULTS: [(&str, u16, usize); 10] = [
 /// The number of calls at once. They mostly wait.
 const AT_ONCE: usize = 6;
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     vec![Trial::test("leftovers::nothing_is_left_and_nobody_else_is_touched_whichever_request_fails", every_fault)]
 }
 

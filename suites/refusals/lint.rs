@@ -7,12 +7,12 @@ use steadfast::cluster::Lab;
 use super::offline::{Call, TO_RUN, WORKLOAD, call, lab};
 use super::program::Place;
 
-pub fn trials() -> [Trial; 2] {
+pub(crate) fn trials() -> [Trial; 2] {
     [Trial::test("lint::overlay", lint_of_the_overlay), Trial::test("lint::mutants", lint_of_mutants)]
 }
 
 /// The findings of lint on the seed, and what lint refuses. Only the kustomization with a patch needs kubectl.
-pub fn calls() -> Vec<Call> {
+pub(crate) fn calls() -> Vec<Call> {
     let of_seed = |name, format| {
         call(name, 1, &["lint", "seed", "--format", format])
             .with("seed/kustomization.yaml", include_str!("../../manifests/seed/kustomization.yaml"))

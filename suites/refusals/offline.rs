@@ -8,7 +8,7 @@ use super::program::Place;
 use super::{lint, outputs, phases, trend, upgrade};
 
 /// A workload that can be tested.
-pub const WORKLOAD: &str = "\
+pub(crate) const WORKLOAD: &str = "\
 apiVersion: v1
 kind: Service
 metadata:
@@ -39,7 +39,7 @@ spec:
 const MONITOR: &str = "---\napiVersion: monitoring.example.com/v1\nkind: ServiceMonitor\nmetadata: {name: db}\n";
 
 /// What the workload needs to have no errors.
-pub const TO_RUN: &str =
+pub(crate) const TO_RUN: &str =
     "        readinessProbe: {exec: {command: [mysql, --host=127.0.0.1, --password=secret, --execute=SELECT 1]}}
         volumeMounts: [{name: data, mountPath: /var/lib/mysql}]
   volumeClaimTemplates: [{metadata: {name: data}}]
@@ -68,10 +68,10 @@ contexts: [{name: closed, context: {cluster: closed, user: nobody}}]
 const PLUGIN: &str = "exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, 'echo token-canary1; echo no login for canary1 >&2; exit 1'], interactiveMode: Never}";
 
 /// A stored run in which everything passes.
-pub const STORED: &str = include_str!("../replay/made-good.jsonl");
+pub(crate) const STORED: &str = include_str!("../replay/made-good.jsonl");
 
 /// A call that is refused, or whose output is compared with a snapshot.
-pub struct Call {
+pub(crate) struct Call {
     name: &'static str,
     files: Vec<(&'static str, String)>,
     pipes: Vec<&'static str>,
@@ -85,20 +85,20 @@ pub struct Call {
     begun: bool,
 }
 
-pub fn call(name: &'static str, code: i32, arguments: &[&'static str]) -> Call {
+pub(crate) fn call(name: &'static str, code: i32, arguments: &[&'static str]) -> Call {
     let begun = matches!(arguments[0], "run" | "upgrade");
     let (files, pipes, environment) = Default::default();
     Call { name, files, pipes, arguments: arguments.to_vec(), environment, code, holds: None, begun }
 }
 
 impl Call {
-    pub fn with(mut self, name: &'static str, text: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, text: impl Into<String>) -> Self {
         self.files.push((name, text.into()));
         self
     }
 
     /// Adds a pipe that nobody writes to.
-    pub fn with_pipe(mut self, name: &'static str) -> Self {
+    pub(crate) fn with_pipe(mut self, name: &'static str) -> Self {
         self.pipes.push(name);
         self
     }
@@ -109,12 +109,12 @@ impl Call {
     }
 
     /// The command line is refused, so no run begins.
-    pub fn at_once(self) -> Self {
+    pub(crate) fn at_once(self) -> Self {
         Self { begun: false, ..self }
     }
 
     /// Checks only for these words on standard output.
-    pub fn holding(self, words: &'static str) -> Self {
+    pub(crate) fn holding(self, words: &'static str) -> Self {
         Self { holds: Some(words), ..self }
     }
 
@@ -139,7 +139,7 @@ impl Call {
 }
 
 /// A lab with these programs.
-pub fn lab(kind: &str, docker: &str) -> Value {
+pub(crate) fn lab(kind: &str, docker: &str) -> Value {
     json!({
         "schema": 1, "kind": kind, "kubectl": "/nowhere/kubectl", "docker": docker, "default_kubernetes": "1.37.2",
         "nodes": [{"kubernetes": "1.37.2", "image": "nowhere/node", "built": true}],
@@ -148,7 +148,7 @@ pub fn lab(kind: &str, docker: &str) -> Value {
     })
 }
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     let others = [outputs::calls(), lint::calls(), trend::calls(), upgrade::calls(), phases::calls()];
     let calls = [manifests(), environment(), command_lines(), stored_runs()].into_iter().chain(others);
     let mut trials: Vec<Trial> = calls.flatten().map(|call| Trial::test(call.name, move || call.run())).collect();
@@ -208,7 +208,7 @@ fn manifests() -> Vec<Call> {
 }
 
 impl Call {
-    pub fn and_arguments(mut self, arguments: &[&'static str]) -> Self {
+    pub(crate) fn and_arguments(mut self, arguments: &[&'static str]) -> Self {
         self.arguments.extend(arguments);
         self
     }

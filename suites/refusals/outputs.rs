@@ -2,7 +2,7 @@
 
 use super::offline::{Call, call};
 
-pub fn calls() -> Vec<Call> {
+pub(crate) fn calls() -> Vec<Call> {
     vec![
         call("output::list", 0, &["list"]),
         call("output::list_json", 0, &["list", "--json"]),

@@ -32,7 +32,7 @@ fn state(phase: &str, uid: &str) -> Value {
     })
 }
 
-pub fn calls() -> Vec<Call> {
+pub(crate) fn calls() -> Vec<Call> {
     let complete = state("complete", UID).to_string();
     let after = |name, text: String| call(name, 2, &["after", "--state", "@/state.json"]).with("state.json", text);
     let before =
@@ -54,7 +54,7 @@ pub fn calls() -> Vec<Call> {
     ]
 }
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     let standing = || ["shop", "shop-witness"].map(|name| (path(name), namespace(name, &format!("uid-{name}"))));
     let another = |name: &str| [(path(name), namespace(name, "another"))];
     let after = [&["after", "--state", "@/state.json"], &HERE[..]].concat();

@@ -15,14 +15,14 @@ use super::offline::lab;
 const ENDS_WITHIN: Duration = Duration::from_secs(600);
 
 /// A folder for the input, the cache and the artifacts of a call.
-pub struct Place {
+pub(crate) struct Place {
     folder: TempDir,
     /// Text that differs from call to call, and what replaces it in the output.
     varying: Vec<(String, &'static str)>,
 }
 
 /// The output of a call, with all text replaced that differs from call to call.
-pub struct Answer {
+pub(crate) struct Answer {
     /// The exit code.
     pub code: i32,
     /// Standard output.
@@ -34,14 +34,14 @@ pub struct Answer {
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let varying = vec![(folder.path().display().to_string(), "[HERE]")];
         Self { folder, varying }
     }
 
     /// A folder with a kubeconfig for this server. Nonexistent programs in the lab prove that no engine is needed.
-    pub fn of(server: &ApiServer) -> Self {
+    pub(crate) fn of(server: &ApiServer) -> Self {
         let place = Self::new();
         place.write("lab.json", &lab("/nowhere/kind", "/nowhere/docker").to_string());
         place.write("config", &server.kubeconfig());
@@ -49,7 +49,7 @@ impl Place {
     }
 
     /// Replaces a text in the output that differs from call to call.
-    pub fn replace(&mut self, text: &str, by: &'static str) {
+    pub(crate) fn replace(&mut self, text: &str, by: &'static str) {
         self.varying.push((text.to_owned(), by));
     }
 
@@ -57,12 +57,12 @@ impl Place {
         self.varying.iter().fold(text.to_owned(), |text, (varying, by)| text.replace(varying, by))
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes an input file and returns its path.
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(&path, text).expect("written");
@@ -70,7 +70,7 @@ impl Place {
     }
 
     /// Creates a pipe that nobody writes to.
-    pub fn pipe(&self, name: &str) {
+    pub(crate) fn pipe(&self, name: &str) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
@@ -78,7 +78,7 @@ impl Place {
     }
 
     /// The command that calls the program in this folder. In the arguments, `@` stands for the folder.
-    pub fn program(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    pub(crate) fn program(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
         let here = self.folder.path().display().to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
         command.current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.path("cache")).stdin(Stdio::null());
@@ -89,7 +89,7 @@ impl Place {
     }
 
     /// Calls the program in this folder.
-    pub fn call(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Answer {
+    pub(crate) fn call(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Answer {
         let program = self.program(arguments, environment);
         let output = assert_cmd::Command::from_std(program).timeout(ENDS_WITHIN).output().expect("it runs");
         let redacted = |bytes: &[u8]| without_run_ids(&self.redacted(&String::from_utf8_lossy(bytes)));
@@ -102,14 +102,14 @@ impl Place {
     }
 
     /// The run's `results.json`, which exists even if the run could not start.
-    pub fn results(&self) -> Result<Value, Failed> {
+    pub(crate) fn results(&self) -> Result<Value, Failed> {
         let path = self.path("artifacts/latest/results.json");
         let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(serde_json::from_str(&text)?)
     }
 
     /// Checks that a run started and was refused: every check is inconclusive for this reason, and no lease is left.
-    pub fn is_refused(&self, answer: &Answer) -> Result<(), Failed> {
+    pub(crate) fn is_refused(&self, answer: &Answer) -> Result<(), Failed> {
         let results = self.results()?;
         let checks = results["checks"].as_array().cloned().unwrap_or_default();
         let first = answer.error.lines().next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(':');
@@ -129,7 +129,7 @@ impl Place {
 
 impl Answer {
     /// Checks the exit code, and compares the output with a snapshot.
-    pub fn is(&self, name: &str, code: i32) -> Result<(), Failed> {
+    pub(crate) fn is(&self, name: &str, code: i32) -> Result<(), Failed> {
         if self.code != code {
             return Err(format!("exit code {}, not {code}\n{}{}", self.code, self.stdout, self.error).into());
         }

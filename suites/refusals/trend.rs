@@ -10,7 +10,7 @@ use super::offline::{Call, STORED, call};
 use super::program::Place;
 
 /// It names what is missing.
-pub fn calls() -> Vec<Call> {
+pub(crate) fn calls() -> Vec<Call> {
     let results = r#"{"schema":1,"run":{"run_id":"mine","steadfast":"0.1.0","kubernetes":"v1.37.2"},
         "interrupted":false,"checks":[{"id":"mine::holds","verdict":"pass","seconds":1.5}]}"#;
     let runs = |name, form: &[&'static str]| {
@@ -38,7 +38,7 @@ pub fn calls() -> Vec<Call> {
 }
 
 /// The results of the stored runs, as this program writes them now.
-pub fn of_the_stored_runs() -> Result<(), Failed> {
+pub(crate) fn of_the_stored_runs() -> Result<(), Failed> {
     let place = Place::new();
     for name in ["made-good", "made-parallel", "seed-1.37.2"] {
         let log = format!("{}/suites/replay/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::offline::{Call, WORKLOAD, call, lab};
 
-pub fn calls() -> Vec<Call> {
+pub(crate) fn calls() -> Vec<Call> {
     let of = |name, words: &[&'static str]| {
         let words = [&["upgrade", "--manifests", "@/db.yaml"], words].concat();
         call(name, 2, &words).with("db.yaml", WORKLOAD).with("lab.json", with_nodes().to_string())

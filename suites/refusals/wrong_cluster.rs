@@ -151,7 +151,7 @@ fn only_reads(request: &Request) -> Option<Answer> {
     (!["get", "list", "watch"].contains(&verb)).then(|| (201, review(&request.body, false)))
 }
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> =
         fixtures().into_iter().map(|fixture| Trial::test(fixture.name, move || fixture.act())).collect();
     trials.push(Trial::test("wrong_cluster::ambient_kubeconfig", ambient_kubeconfig));

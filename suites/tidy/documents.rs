@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// The relative links of a page that lead nowhere, with their lines. `exists` gets a path from the root of the
 /// repository.
-pub fn broken_links(page: &str, text: &str, exists: impl Fn(&Path) -> bool) -> Vec<String> {
+pub(crate) fn broken_links(page: &str, text: &str, exists: impl Fn(&Path) -> bool) -> Vec<String> {
     let folder = Path::new(page).parent().unwrap_or(Path::new(""));
     let mut is_code = false;
     let mut findings = Vec::new();
@@ -46,7 +46,7 @@ fn flat(path: &Path) -> PathBuf {
 }
 
 /// A finding if a page has too many lines.
-pub fn too_long(text: &str, limit: usize) -> Vec<String> {
+pub(crate) fn too_long(text: &str, limit: usize) -> Vec<String> {
     let lines = text.lines().count();
     let finding = format!("it has {lines} lines, {limit} are allowed: move what is not for the first visit to docs/");
     (lines > limit).then_some(finding).into_iter().collect()

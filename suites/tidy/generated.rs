@@ -11,7 +11,7 @@ use super::repository::{path_of, read};
 const UPDATE: &str = "UPDATE_DOCS";
 
 /// Compares a page with its expected text. With `UPDATE_DOCS=1`, writes it.
-pub fn compared(path: &str, wanted: &str) -> Vec<String> {
+pub(crate) fn compared(path: &str, wanted: &str) -> Vec<String> {
     if std::env::var_os(UPDATE).is_some_and(|value| value == "1") {
         std::fs::write(path_of(path), wanted).unwrap_or_else(|error| panic!("{path}: {error}"));
     }
@@ -19,7 +19,7 @@ pub fn compared(path: &str, wanted: &str) -> Vec<String> {
 }
 
 /// The first difference between a page and its expected text.
-pub fn differences(path: &str, there: &str, wanted: &str) -> Vec<String> {
+pub(crate) fn differences(path: &str, there: &str, wanted: &str) -> Vec<String> {
     if there == wanted {
         return Vec::new();
     }
@@ -34,7 +34,7 @@ pub fn differences(path: &str, there: &str, wanted: &str) -> Vec<String> {
 }
 
 /// The page of all checks: a table for each property.
-pub fn checks<'a>(checks: impl Iterator<Item = &'a Check>) -> String {
+pub(crate) fn checks<'a>(checks: impl Iterator<Item = &'a Check>) -> String {
     let mut page = format!(
         "# Checks\n\nWritten from the catalogue by `{UPDATE}=1 cargo test --test tidy`: change `crates/judge/src`, not this page.\n\
          `steadfast explain CHECK` says more of each. [scenarios.md](scenarios.md) lists the scenarios.\n"
@@ -56,7 +56,7 @@ pub fn checks<'a>(checks: impl Iterator<Item = &'a Check>) -> String {
 }
 
 /// The page of all scenarios, in the order in which they run.
-pub fn scenarios(all: &[Description]) -> String {
+pub(crate) fn scenarios(all: &[Description]) -> String {
     let mut page = format!(
         "# Scenarios\n\nWritten from `crates/model/src/scenario.rs` by `{UPDATE}=1 cargo test --test tidy`: change that, not this page.\n\
          A run acts them in this order. [checks.md](checks.md) says which check needs which.\n\n\

@@ -3,7 +3,7 @@
 use super::source::{Line, lines};
 
 /// Each `use` imports from one module, and a module further up than the parent is named from the crate's root.
-pub fn style(text: &str) -> Vec<String> {
+pub(crate) fn style(text: &str) -> Vec<String> {
     let lines = lines(text);
     let mut findings = Vec::new();
     for (number, Line { code, .. }) in lines.iter().enumerate() {

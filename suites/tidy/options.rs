@@ -6,20 +6,20 @@ use super::repository::File;
 use super::source::lines;
 
 /// The structs that clap fills and that make up `RunConfig`, by their files.
-pub const DECLARED: [&str; 3] = ["src/run/config.rs", "src/workload/hints.rs", "src/driver/rate.rs"];
+pub(crate) const DECLARED: [&str; 3] = ["src/run/config.rs", "src/workload/hints.rs", "src/driver/rate.rs"];
 
 /// The names that variables of these structs have, and the record of a run that keeps them.
 const HOLDERS: [&str; 5] = ["config", "hints", "ledger", "rate", "run"];
 
 /// An option of the command line and the field that clap puts it into.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Declared {
+pub(crate) struct Declared {
     option: String,
     field: String,
 }
 
 /// The options that a file declares: fields below `#[arg(long)]`.
-pub fn declared(text: &str) -> Vec<Declared> {
+pub(crate) fn declared(text: &str) -> Vec<Declared> {
     let mut found = Vec::new();
     let mut long = None;
     for line in text.lines().map(str::trim) {
@@ -43,7 +43,7 @@ fn field_of(line: &str) -> Option<&str> {
 }
 
 /// The page: an option a row, with the files that read its field.
-pub fn page(code: &[File]) -> String {
+pub(crate) fn page(code: &[File]) -> String {
     let mut page = "# Where options act\n\nWritten from the code by `UPDATE_DOCS=1 cargo test --test tidy`: change `src`, \
                     not this page.\nThese are the options that `RunConfig` holds from the command line to the saved state. \
                     `steadfast run --help` says what each does.\n\n| option | files that read it |\n| --- | --- |\n"
@@ -57,7 +57,7 @@ pub fn page(code: &[File]) -> String {
 }
 
 /// The options whose rows name no file but the one that declares them: they would change nothing.
-pub fn without_effect(page: &str) -> Vec<String> {
+pub(crate) fn without_effect(page: &str) -> Vec<String> {
     let rows = page.lines().filter(|line| line.starts_with("| `--"));
     let idle = |row: &&str| row.split('`').filter(|part| part.ends_with(".rs")).all(|path| DECLARED.contains(&path));
     rows.filter(idle).map(|row| format!("nothing reads the option of this row: {row}")).collect()

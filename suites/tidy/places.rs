@@ -3,13 +3,13 @@
 use super::source::{Line, closes, lines};
 
 /// A module is `x.rs`, and its children are in `x/`.
-pub fn module_style(path: &str) -> Vec<String> {
+pub(crate) fn module_style(path: &str) -> Vec<String> {
     let Some(module) = path.strip_suffix("/mod.rs") else { return Vec::new() };
     vec![format!("a module is a file beside its folder: git mv {path} {module}.rs")]
 }
 
 /// Modules with a `#[path]`: readers do not find them by name, and each crate compiles them again.
-pub fn path_attributes(text: &str) -> Vec<String> {
+pub(crate) fn path_attributes(text: &str) -> Vec<String> {
     let has_path = |code: &str| code.contains("#[path") || (code.contains("cfg_attr(") && code.contains(",path="));
     let of = |(number, line): (usize, Line)| {
         let finding = "a module is found by its name: no #[path]; what suites share is in suites/support";
@@ -23,7 +23,7 @@ const CALLED_AS_TESTS: [&str; 1] = ["crates/judge/src/history/store.rs"];
 
 /// Tests are in `mod tests` of the file, in `x/tests.rs` or in `x/tests/`. Properties have the same places. All code in
 /// suites is test code.
-pub fn of_tests(path: &str, text: &str) -> Vec<String> {
+pub(crate) fn of_tests(path: &str, text: &str) -> Vec<String> {
     let is_library = ["src/", "crates/", "suites/support/"].iter().any(|root| path.starts_with(root));
     let is_of_tests = |part: &str| matches!(part, "tests" | "tests.rs" | "properties" | "properties.rs");
     if !is_library || path.split('/').any(is_of_tests) || CALLED_AS_TESTS.contains(&path) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// A file of the repository.
 #[derive(Debug, Clone)]
-pub struct File {
+pub(crate) struct File {
     /// Its path from the root, with `/`.
     pub path: String,
     /// Its text.
@@ -12,28 +12,28 @@ pub struct File {
 }
 
 /// The path of a file that is given relative to the root.
-pub fn path_of(name: impl AsRef<Path>) -> PathBuf {
+pub(crate) fn path_of(name: impl AsRef<Path>) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 /// A file's text, or an empty text if the file does not exist.
-pub fn read(name: &str) -> String {
+pub(crate) fn read(name: &str) -> String {
     std::fs::read_to_string(path_of(name)).unwrap_or_default()
 }
 
 /// All Rust files.
-pub fn rust() -> Vec<File> {
+pub(crate) fn rust() -> Vec<File> {
     let roots = ["src", "crates", "suites", "benches", "fuzz/src", "fuzz/fuzz_targets"];
     below(&roots, &|path| path.extension().is_some_and(|extension| extension == "rs"))
 }
 
 /// All pages.
-pub fn documents() -> Vec<File> {
+pub(crate) fn documents() -> Vec<File> {
     below(&[".", "docs", "ci"], &|path| path.extension().is_some_and(|extension| extension == "md"))
 }
 
 /// Everything that runs without Rust: scripts and the files that they read.
-pub fn scripts() -> Vec<File> {
+pub(crate) fn scripts() -> Vec<File> {
     below(&["ci", ".github"], &|path| path.extension().is_none_or(|extension| extension == "sh" || extension == "yml"))
 }
 

@@ -3,13 +3,13 @@
 use super::source::{closes, identifiers, lines};
 
 /// The maximum number of lines of a file, without its tests.
-pub const FILE: usize = 350;
+pub(crate) const FILE: usize = 350;
 
 /// The maximum number of lines of a function.
-pub const FUNCTION: usize = 70;
+pub(crate) const FUNCTION: usize = 70;
 
 /// Files that are longer, and their limits. Make them shorter and lower the number. Do not add files.
-pub const LONGER_FILES: &[(&str, usize)] = &[
+pub(crate) const LONGER_FILES: &[(&str, usize)] = &[
     ("crates/judge/src/minimum/table.rs", 351),
     ("crates/judge/src/ordering/rolls/tests.rs", 353),
     ("src/driver/servers.rs", 354),
@@ -19,11 +19,11 @@ pub const LONGER_FILES: &[(&str, usize)] = &[
 ];
 
 /// Functions that are longer, and their limits.
-pub const LONGER_FUNCTIONS: &[(&str, usize)] =
+pub(crate) const LONGER_FUNCTIONS: &[(&str, usize)] =
     &[("src/report/sample/each.rs: questions", 74), ("src/run/workload_run.rs: act", 84)];
 
 /// The number of lines of a file without its `mod tests`.
-pub fn lines_without_tests(text: &str) -> usize {
+pub(crate) fn lines_without_tests(text: &str) -> usize {
     let all = if text.contains("mod tests {") { lines(text) } else { Vec::new() };
     let first = all.iter().position(|line| line.code.trim() == "mod tests {");
     let tests = first.and_then(|first| Some(closes(&all, first)? + 1 - first));
@@ -31,7 +31,7 @@ pub fn lines_without_tests(text: &str) -> usize {
 }
 
 /// Each function of a file and its number of lines, from `fn` to the closing brace.
-pub fn functions(text: &str) -> Vec<(String, usize)> {
+pub(crate) fn functions(text: &str) -> Vec<(String, usize)> {
     let lines = lines(text);
     let named = |(number, code): (usize, &str)| {
         let mut words = identifiers(code).skip_while(|word| *word != "fn");
@@ -44,7 +44,7 @@ pub fn functions(text: &str) -> Vec<(String, usize)> {
 
 /// The names that exceed the limit. A known name may have its listed length, but no more. A known name that is short
 /// enough must be removed from the list.
-pub fn above(unit: &str, lengths: &[(String, usize)], limit: usize, known: &[(&str, usize)]) -> Vec<String> {
+pub(crate) fn above(unit: &str, lengths: &[(String, usize)], limit: usize, known: &[(&str, usize)]) -> Vec<String> {
     let long = lengths.iter().filter_map(|(name, length)| {
         let ceiling = known.iter().find(|(known, _)| known == name).map_or(limit, |(_, ceiling)| *ceiling);
         (*length > ceiling).then(|| format!("{name} has {length} {unit}, {ceiling} are allowed: split it"))

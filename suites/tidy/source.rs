@@ -6,7 +6,7 @@ use std::str::Chars;
 
 /// The parts of a line of code.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     /// Its code. Of a string only the quotes are left.
     pub code: String,
     /// Its comment.
@@ -14,7 +14,7 @@ pub struct Line {
 }
 
 /// The lines of a file.
-pub fn lines(text: &str) -> Vec<Line> {
+pub(crate) fn lines(text: &str) -> Vec<Line> {
     let mut reader = Reader { rest: text.chars().peekable(), lines: vec![Line::default()] };
     while let Some(char) = reader.next() {
         reader.take(char);
@@ -23,19 +23,19 @@ pub fn lines(text: &str) -> Vec<Line> {
 }
 
 /// The comments of a file, each on its own line.
-pub fn comments(text: &str) -> String {
+pub(crate) fn comments(text: &str) -> String {
     lines(text).into_iter().map(|line| line.comment).collect::<Vec<_>>().join("\n")
 }
 
 /// The identifiers in code.
-pub fn identifiers(code: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn identifiers(code: &str) -> impl Iterator<Item = &str> {
     let is_part = |char: char| char.is_alphanumeric() || char == '_';
     code.split(move |char| !is_part(char)).filter(|word| word.starts_with(|char: char| !char.is_ascii_digit()))
 }
 
 /// The number of the line, from 0, with the brace that closes the first brace at or after this line. `None` if a `;`
 /// comes before a brace.
-pub fn closes(lines: &[Line], first: usize) -> Option<usize> {
+pub(crate) fn closes(lines: &[Line], first: usize) -> Option<usize> {
     let mut depth = 0_usize;
     let mut brackets = 0_isize;
     for (number, line) in lines.iter().enumerate().skip(first) {

@@ -23,7 +23,7 @@ fn banned(name: &str, anyhow: bool) -> Option<String> {
 }
 
 /// Banned names in a code file, also in the code spans of its comments.
-pub fn banned_in_code(text: &str) -> Vec<String> {
+pub(crate) fn banned_in_code(text: &str) -> Vec<String> {
     let small = text.to_ascii_lowercase();
     if !BANNED.iter().any(|(word, _)| small.contains(&word.to_ascii_lowercase())) {
         return Vec::new();
@@ -37,7 +37,7 @@ pub fn banned_in_code(text: &str) -> Vec<String> {
 }
 
 /// Banned names in the code spans of a text. In prose these words are fine, and `moment` is a field of records.
-pub fn banned_in_spans(text: &str) -> Vec<String> {
+pub(crate) fn banned_in_spans(text: &str) -> Vec<String> {
     text.lines().flat_map(spans).flat_map(identifiers).filter_map(|name| banned(name, false)).collect()
 }
 
@@ -47,7 +47,7 @@ fn spans(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Marks of unfinished work without an issue number, which would be as in `TODO(#12)`.
-pub fn undone(text: &str) -> Vec<String> {
+pub(crate) fn undone(text: &str) -> Vec<String> {
     let of = |(number, line): (usize, &str)| {
         let word = ["TODO", "FIXME"].into_iter().find(|word| {
             let issue = |rest: &str| {
@@ -62,7 +62,7 @@ pub fn undone(text: &str) -> Vec<String> {
 }
 
 /// Lints that are allowed or expected without `reason = "…"`.
-pub fn allowed_without_reason(text: &str) -> Vec<String> {
+pub(crate) fn allowed_without_reason(text: &str) -> Vec<String> {
     if !["[allow(", "[expect("].iter().any(|start| text.contains(start)) {
         return Vec::new();
     }
@@ -78,7 +78,7 @@ pub fn allowed_without_reason(text: &str) -> Vec<String> {
 }
 
 /// Former names of scenarios in tables: in the first column, and in columns with `scenario` in their title.
-pub fn former_scenarios(text: &str, former: &[&str]) -> Vec<String> {
+pub(crate) fn former_scenarios(text: &str, former: &[&str]) -> Vec<String> {
     let (mut findings, mut header) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate() {
         let Some(row) = line.trim().strip_prefix('|') else {

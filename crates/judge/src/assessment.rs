@@ -34,29 +34,29 @@ pub(super) struct Assessment {
 impl Assessment {
     /// Starts an assessment. Its reason quotes at most this many findings of the same verdict, so that a workload that
     /// is wrong everywhere gets a short text.
-    pub fn quoting(quoted: usize) -> Self {
+    pub(crate) fn quoting(quoted: usize) -> Self {
         Self { against: Vec::new(), known: HashSet::new(), proof: Vec::new(), quoted }
     }
 
     /// Returns the value, or records the finding that prevents it.
-    pub fn check<T>(&mut self, judged: Judged<T>) -> Option<T> {
+    pub(crate) fn check<T>(&mut self, judged: Judged<T>) -> Option<T> {
         judged.map_err(|finding| self.reject(finding)).ok()
     }
 
     /// Records a finding against the property, once: one gap in the history spoils many parts in the same words.
-    pub fn reject(&mut self, finding: Finding) {
+    pub(crate) fn reject(&mut self, finding: Finding) {
         if self.known.insert(finding.clone()) {
             self.against.push(finding);
         }
     }
 
     /// Records the records that support the property.
-    pub fn cite(&mut self, records: impl IntoIterator<Item = u64>) {
+    pub(crate) fn cite(&mut self, records: impl IntoIterator<Item = u64>) {
         self.proof.extend(records);
     }
 
     /// Returns the value, unless a finding was recorded.
-    pub fn accept<T>(self, value: T) -> Judged<T> {
+    pub(crate) fn accept<T>(self, value: T) -> Judged<T> {
         if self.against.is_empty() { Ok(value) } else { Err(self.conclude(String::new())) }
     }
 

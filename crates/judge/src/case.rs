@@ -84,7 +84,7 @@ pub(super) struct Case<'a> {
 
 impl<'a> Case<'a> {
     /// The case, or `None` if the run never started.
-    pub fn of(evidence: &'a Evidence) -> Option<Self> {
+    pub(crate) fn of(evidence: &'a Evidence) -> Option<Self> {
         let run = evidence.run()?;
         let (subject, timeline, clocks) = (&run.subject, &evidence.timeline, &evidence.clocks);
         let (bridged, unproven) = (HashSet::new(), OnceCell::new());
@@ -93,12 +93,12 @@ impl<'a> Case<'a> {
     }
 
     /// When the last record was written.
-    pub fn last_us(&self) -> u64 {
+    pub(crate) fn last_us(&self) -> u64 {
         self.evidence.records.last().map_or(0, |record| record.at_us)
     }
 
     /// The last record that was written at or before this time.
-    pub fn last_at(&self, at_us: u64) -> u64 {
+    pub(crate) fn last_at(&self, at_us: u64) -> u64 {
         let records = &self.evidence.records;
         let passed = records.partition_point(|record| record.at_us <= at_us);
         records[..passed].last().map_or(0, |record| record.seq)
@@ -126,17 +126,17 @@ impl<'a> Case<'a> {
     }
 
     /// All SQL questions, including those whose answers do not count.
-    pub fn sql(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
+    pub(crate) fn sql(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
         self.seen(&self.evidence.index.sql, |what| if let What::Sql(sql) = what { Some(sql) } else { None })
     }
 
     /// Commands that ran in containers and count.
-    pub fn execs(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> + use<'a> {
+    pub(crate) fn execs(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> + use<'a> {
         self.execs_at(&self.evidence.index.execs)
     }
 
     /// Commands that ran in the containers of one pod and count.
-    pub fn execs_in(&self, pod: &str) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> + use<'a> {
+    pub(crate) fn execs_in(&self, pod: &str) -> impl DoubleEndedIterator<Item = Seen<'a, Exec>> + use<'a> {
         self.execs_at(self.evidence.index.execs_in(pod))
     }
 
@@ -147,24 +147,24 @@ impl<'a> Case<'a> {
     }
 
     /// Entries that the witness handed over.
-    pub fn entries(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Entries>> {
+    pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Entries>> {
         let entries = |what: &'a What| if let What::Entries(entries) = what { Some(entries) } else { None };
         self.seen(&self.evidence.index.entries, entries)
     }
 
     /// Outcomes of the harness's own writes.
-    pub fn writes(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Write>> {
+    pub(crate) fn writes(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Write>> {
         self.seen(&self.evidence.index.writes, |what| if let What::Write(write) = what { Some(write) } else { None })
     }
 
     /// The states of the StatefulSet in its events between two records.
-    pub fn set_states(&self, from: u64, to: u64) -> impl DoubleEndedIterator<Item = (Mark, SetState)> {
+    pub(crate) fn set_states(&self, from: u64, to: u64) -> impl DoubleEndedIterator<Item = (Mark, SetState)> {
         let events = self.object("StatefulSet", &self.subject.set, from, to);
         events.map(|event| (event.mark, SetState::of(event.it)))
     }
 
     /// The highest generation of the StatefulSet that was seen before a record, which must not be one of its events.
-    pub fn generation_before(&self, seq: u64) -> Option<i64> {
+    pub(crate) fn generation_before(&self, seq: u64) -> Option<i64> {
         let events = self.object("StatefulSet", &self.subject.set, 0, seq);
         events.map(|event| number(&event.object, "/metadata/generation")).max()
     }
@@ -183,87 +183,87 @@ impl<'a> Case<'a> {
     }
 
     /// The watch event at this sequence number, if that record is one.
-    pub fn event_at(&self, seq: u64) -> Option<&'a ObjectEvent> {
+    pub(crate) fn event_at(&self, seq: u64) -> Option<&'a ObjectEvent> {
         let records = &self.evidence.records;
         let place = records.binary_search_by_key(&seq, |record| record.seq).ok()?;
         if let What::Object(event) = &records[place].what { Some(event.as_ref()) } else { None }
     }
 
     /// The governing Service as last seen before any deletion.
-    pub fn service(&self) -> Option<Seen<'a, ObjectEvent>> {
+    pub(crate) fn service(&self) -> Option<Seen<'a, ObjectEvent>> {
         let mut events = self.object("Service", &self.subject.service, 0, u64::MAX);
         events.rfind(|event| event.event != EventType::Deleted)
     }
 
     /// The last event of the governing Service.
-    pub fn service_at_last(&self) -> Option<Seen<'a, ObjectEvent>> {
+    pub(crate) fn service_at_last(&self) -> Option<Seen<'a, ObjectEvent>> {
         self.object("Service", &self.subject.service, 0, u64::MAX).next_back()
     }
 
     /// The snapshots of one kind, in order.
-    pub fn snapshots(&self, of: SnapshotOf) -> impl DoubleEndedIterator<Item = Seen<'a, Snapshot>> {
+    pub(crate) fn snapshots(&self, of: SnapshotOf) -> impl DoubleEndedIterator<Item = Seen<'a, Snapshot>> {
         let snapshot = |what: &'a What| if let What::Snapshot(snapshot) = what { Some(snapshot) } else { None };
         self.seen(&self.evidence.index.snapshots, snapshot).filter(move |snapshot| snapshot.of == of)
     }
 
     /// The readable lists of the cluster's DNS servers, each with its record.
-    pub fn dns_server_lists(&self) -> impl DoubleEndedIterator<Item = (Mark, Vec<DnsServer>)> {
+    pub(crate) fn dns_server_lists(&self) -> impl DoubleEndedIterator<Item = (Mark, Vec<DnsServer>)> {
         self.snapshots(SnapshotOf::DnsServers)
             .filter_map(|list| Some((list.mark, Vec::deserialize(&list.it.value).ok()?)))
     }
 
     /// The last snapshot of one kind.
-    pub fn snapshot(&self, of: SnapshotOf) -> Option<Seen<'a, Snapshot>> {
+    pub(crate) fn snapshot(&self, of: SnapshotOf) -> Option<Seen<'a, Snapshot>> {
         self.snapshots(of).next_back()
     }
 
     /// All steps, of scenarios and of the run itself.
-    pub fn steps(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Step>> {
+    pub(crate) fn steps(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Step>> {
         self.seen(&self.evidence.index.steps, |what| if let What::Step(step) = what { Some(step) } else { None })
     }
 
     /// The steps that are a whole scenario: each scenario has one with its own name.
-    pub fn outer_steps<'b>(&'b self, scenario: Scenario) -> impl Iterator<Item = Seen<'a, Step>> + use<'a, 'b> {
+    pub(crate) fn outer_steps<'b>(&'b self, scenario: Scenario) -> impl Iterator<Item = Seen<'a, Step>> + use<'a, 'b> {
         self.steps().filter(move |step| step.whole() == Some(scenario))
     }
 
     /// Notes on problems of the harness.
-    pub fn notes(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Note>> {
+    pub(crate) fn notes(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Note>> {
         self.seen(&self.evidence.index.notes, |what| if let What::Note(note) = what { Some(note) } else { None })
     }
 
     /// The notes since a record.
-    pub fn notes_since(&self, from: u64) -> impl DoubleEndedIterator<Item = Seen<'a, Note>> {
+    pub(crate) fn notes_since(&self, from: u64) -> impl DoubleEndedIterator<Item = Seen<'a, Note>> {
         let places = self.between(&self.evidence.index.notes, from, u64::MAX);
         self.seen(places, |what| if let What::Note(note) = what { Some(note) } else { None })
     }
 
     /// The note that the run stopped disrupting because the workload did not recover.
-    pub fn stopped(&self) -> Option<(Mark, &'a Note)> {
+    pub(crate) fn stopped(&self) -> Option<(Mark, &'a Note)> {
         self.evidence.stopped()
     }
 
     /// The first and the last record of a scenario, or the ends of the log if the scenario has no such step.
-    pub fn span(&self, scenario: Scenario) -> (u64, u64) {
+    pub(crate) fn span(&self, scenario: Scenario) -> (u64, u64) {
         let begin = self.outer_steps(scenario).find(|step| step.phase == Phase::Begin);
         let end = self.outer_steps(scenario).filter(|step| step.phase != Phase::Begin).last();
         (begin.map_or(0, |step| step.mark.seq), end.map_or(self.timeline.last_seq, |step| step.mark.seq))
     }
 
     /// Whether a scenario completed.
-    pub fn ended(&self, scenario: Scenario) -> bool {
+    pub(crate) fn ended(&self, scenario: Scenario) -> bool {
         self.outer_steps(scenario).last().is_some_and(|last| last.phase == Phase::End)
     }
 
     /// The waits between two records that did not get what they waited for.
-    pub fn unmet_waits(&self, from: u64, to: u64) -> impl Iterator<Item = Unmet<'a>> {
+    pub(crate) fn unmet_waits(&self, from: u64, to: u64) -> impl Iterator<Item = Unmet<'a>> {
         let (unmet, evidence) = (self.between(&self.evidence.index.unmet, from, to), self.evidence);
         let waits = self.seen(unmet, |what| if let What::Wait(wait) = what { Some(wait) } else { None });
         waits.map(move |wait| Unmet::of(wait, evidence))
     }
 
     /// The first of [`Self::unmet_waits`].
-    pub fn unmet_wait(&self, from: u64, to: u64) -> Option<Unmet<'a>> {
+    pub(crate) fn unmet_wait(&self, from: u64, to: u64) -> Option<Unmet<'a>> {
         self.unmet_waits(from, to).next()
     }
 

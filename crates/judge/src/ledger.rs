@@ -23,7 +23,7 @@ pub(super) struct Rows {
 
 impl Ledger {
     /// Collects the ledger of a run.
-    pub fn of(case: &Case<'_>) -> Self {
+    pub(crate) fn of(case: &Case<'_>) -> Self {
         let told = |write: Seen<'_, Write>| (write.id, write.mark.seq);
         let acknowledged = case.writes().filter(|write| write.outcome == WriteOutcome::Acknowledged);
         let possible = case.writes().filter(|write| !matches!(write.outcome, WriteOutcome::Rejected(_)));
@@ -45,18 +45,18 @@ impl Rows {
     }
 
     /// Whether a row was reported before a record.
-    pub fn has(&self, id: u64, before: u64) -> bool {
+    pub(crate) fn has(&self, id: u64, before: u64) -> bool {
         let place = self.since.binary_search_by_key(&id, |(id, _)| *id);
         place.is_ok_and(|place| self.since[place].1 < before)
     }
 
     /// How many rows were reported before a record.
-    pub fn count(&self, before: u64) -> usize {
+    pub(crate) fn count(&self, before: u64) -> usize {
         self.records.partition_point(|seq| *seq < before)
     }
 
     /// The rows that were reported before a record and are not in `held`, by id.
-    pub fn without<'a>(&'a self, held: &'a BTreeSet<u64>, before: u64) -> impl Iterator<Item = u64> + 'a {
+    pub(crate) fn without<'a>(&'a self, held: &'a BTreeSet<u64>, before: u64) -> impl Iterator<Item = u64> + 'a {
         self.since.iter().filter(move |(id, seq)| *seq < before && !held.contains(id)).map(|(id, _)| *id)
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Rules {
 
 impl Rules {
     /// Checks the next record. Returns the rule that it breaks, if any.
-    pub fn hold(&mut self, record: &Record) -> Result<(), String> {
+    pub(crate) fn hold(&mut self, record: &Record) -> Result<(), String> {
         let Record { seq, at_us, what, .. } = record;
         if *at_us < self.at_us {
             return Err(format!("time goes back from {} to {at_us} µs of the run", self.at_us));

@@ -34,7 +34,7 @@ enum DnsError {
 }
 
 /// Sends the query, and answers within the deadline.
-pub async fn ask(ask: &DnsAsk, deadline: Duration) -> DnsAnswer {
+pub(crate) async fn ask(ask: &DnsAsk, deadline: Duration) -> DnsAnswer {
     let began = Instant::now();
     let outcome = timeout(deadline, resolve(ask)).await;
     let awaited = || {

@@ -14,10 +14,10 @@ const GREETING: &[u8] = b"\x0a5.7.22\0\x01\0\0\0abcdefgh\0\0\x82\x2d\x02\0\x08\0
     ijklmnopqrst\0mysql_native_password\0";
 
 /// The packet of a statement that succeeded.
-pub const OK: &[u8] = b"\0\0\0\x02\0\0\0";
+pub(crate) const OK: &[u8] = b"\0\0\0\x02\0\0\0";
 
 /// The server's answer to a statement.
-pub enum Says {
+pub(crate) enum Says {
     /// These packets.
     Packets(Vec<Vec<u8>>),
     /// Nothing; the connection stays open.
@@ -28,17 +28,17 @@ pub enum Says {
 
 impl Says {
     /// Success.
-    pub fn ok() -> Self {
+    pub(crate) fn ok() -> Self {
         Self::Packets(vec![OK.to_vec()])
     }
 
     /// An error with this code.
-    pub fn error(code: u16) -> Self {
+    pub(crate) fn error(code: u16) -> Self {
         Self::Packets(vec![[&[0xff][..], &code.to_le_bytes(), b"#HY000no"].concat()])
     }
 
     /// Rows with one column `id`.
-    pub fn ids(ids: impl IntoIterator<Item = u64>) -> Self {
+    pub(crate) fn ids(ids: impl IntoIterator<Item = u64>) -> Self {
         let end = b"\xfe\0\0\x02\0".to_vec();
         let column = b"\x03def\0\0\0\x02id\0\x0c\x21\0\xff\0\0\0\xfd\0\0\0\0\0".to_vec();
         let row = |id: u64| {
@@ -53,21 +53,21 @@ impl Says {
 }
 
 /// Listens on a free port of this machine.
-pub async fn listener() -> (TcpListener, SocketAddr) {
+pub(crate) async fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }
 
 /// Sends one packet.
-pub async fn send(stream: &mut TcpStream, sequence: u8, packet: &[u8]) -> io::Result<()> {
+pub(crate) async fn send(stream: &mut TcpStream, sequence: u8, packet: &[u8]) -> io::Result<()> {
     let mut bytes = vec![packet.len() as u8, 0, 0, sequence];
     bytes.extend_from_slice(packet);
     stream.write_all(&bytes).await
 }
 
 /// Receives one packet.
-pub async fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+pub(crate) async fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut header = [0; 4];
     stream.read_exact(&mut header).await?;
     let mut packet = vec![0; usize::from(header[0]) + 256 * usize::from(header[1])];
@@ -76,7 +76,7 @@ pub async fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 }
 
 /// Waits for a client and logs it in. A client that finds no TLS closes the connection and connects again.
-pub async fn admit(listener: &TcpListener) -> io::Result<TcpStream> {
+pub(crate) async fn admit(listener: &TcpListener) -> io::Result<TcpStream> {
     loop {
         let (mut stream, _) = listener.accept().await?;
         match let_in(&mut stream).await {
@@ -94,7 +94,7 @@ async fn let_in(stream: &mut TcpStream) -> io::Result<()> {
 }
 
 /// Serves any number of clients, until dropped.
-pub async fn serve(listener: TcpListener, says: impl Fn(&str) -> Says + Send + Sync + 'static) {
+pub(crate) async fn serve(listener: TcpListener, says: impl Fn(&str) -> Says + Send + Sync + 'static) {
     let (says, mut clients) = (Arc::new(says), JoinSet::new());
     loop {
         let (stream, _) = listener.accept().await.unwrap();

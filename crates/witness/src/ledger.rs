@@ -23,11 +23,11 @@ use journal::{Broken, Item, Journal, Orders};
 use lag::Looker;
 use writer::Writer;
 
-pub use connect::nameserver;
-pub use socket::{listen, relay};
+pub(crate) use connect::nameserver;
+pub(crate) use socket::{listen, relay};
 
 /// The ledger of one witness.
-pub struct Ledger {
+pub(crate) struct Ledger {
     journal: Arc<Journal>,
     /// The file with the password of the ledger's account.
     password: PathBuf,
@@ -53,7 +53,7 @@ impl Ledger {
     ///
     /// # Errors
     /// If the journal cannot be read or written, or if the password is needed and cannot be read.
-    pub fn open(folder: &Path, password: &Path) -> io::Result<Self> {
+    pub(crate) fn open(folder: &Path, password: &Path) -> io::Result<Self> {
         let journal = Arc::new(Journal::open(&folder.join("journal.jsonl"))?);
         let Orders { plan, paused } = journal.orders();
         let begin = |plan| Ok::<_, io::Error>(UnderWay::begin(plan, &secret(password)?, &journal, paused));
@@ -68,7 +68,7 @@ impl Ledger {
     }
 
     /// Carries out a request.
-    pub async fn answer(&self, ask: LedgerAsk) -> LedgerAnswer {
+    pub(crate) async fn answer(&self, ask: LedgerAsk) -> LedgerAnswer {
         let done = match ask {
             LedgerAsk::Start(plan) => self.start(plan).await,
             LedgerAsk::Pause => self.pause().await,
@@ -125,7 +125,7 @@ impl Ledger {
     }
 
     /// Stops with everything on the disk; the ledger continues when it is opened again.
-    pub async fn rest(&self) {
+    pub(crate) async fn rest(&self) {
         if let Some(under_way) = self.under_way.lock().await.take() {
             under_way.end().await;
             self.journal.close("its writer broke");

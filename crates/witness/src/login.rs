@@ -36,7 +36,7 @@ impl Login<'_> {
     ///
     /// # Errors
     /// If the server cannot be reached or refuses the login.
-    pub async fn connect(&self) -> Result<Conn, Error> {
+    pub(crate) async fn connect(&self) -> Result<Conn, Error> {
         let server = SocketAddr::new(self.address, self.port);
         let plain = || PLAIN.lock().unwrap_or_else(PoisonError::into_inner);
         if self.tls == Tls::Preferred && plain().contains(&server) {

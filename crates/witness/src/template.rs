@@ -7,7 +7,7 @@ use mysql_async::Error;
 use super::protocol::Secret;
 
 /// A statement with its secrets in place of `${name}`.
-pub struct Template<'a> {
+pub(crate) struct Template<'a> {
     parts: Vec<Part<'a>>,
 }
 
@@ -21,7 +21,7 @@ impl<'a> Template<'a> {
     ///
     /// # Errors
     /// If a placeholder has no end, or no secret has its name.
-    pub fn parse(statement: &'a str, secrets: &'a BTreeMap<String, Secret>) -> Result<Self, String> {
+    pub(crate) fn parse(statement: &'a str, secrets: &'a BTreeMap<String, Secret>) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = statement;
         while let Some((text, from)) = rest.split_once("${") {
@@ -36,7 +36,7 @@ impl<'a> Template<'a> {
 
     /// The statement for the server. `backslash_escapes` says whether a backslash in a literal is an escape in this
     /// session; `NO_BACKSLASH_ESCAPES` in `sql_mode` turns that off.
-    pub fn render(&self, backslash_escapes: bool) -> String {
+    pub(crate) fn render(&self, backslash_escapes: bool) -> String {
         self.parts
             .iter()
             .map(|part| match part {
@@ -49,7 +49,7 @@ impl<'a> Template<'a> {
     /// Removes this statement's secrets from an error. A server quotes the statement and truncates it at a length of
     /// its own, so searching for the whole secret is not enough: everything from the first quotation mark on is
     /// removed.
-    pub fn redact(&self, error: Error) -> Error {
+    pub(crate) fn redact(&self, error: Error) -> Error {
         let secrets: Vec<_> = self.secrets().collect();
         match error {
             Error::Server(mut server) if !secrets.is_empty() => {

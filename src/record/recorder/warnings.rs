@@ -32,7 +32,7 @@ pub(super) struct Warnings {
 impl Warnings {
     /// The watch and the version to start from. Warnings from before the run are not recorded. `None`, with a note in
     /// the log, if the account may not list Events.
-    pub async fn begin(client: &Client, namespace: &str, log: &Arc<Log>) -> Option<(Self, String)> {
+    pub(super) async fn begin(client: &Client, namespace: &str, log: &Arc<Log>) -> Option<(Self, String)> {
         let subject = log.look(|timeline| timeline.subject().cloned())?;
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", KIND));
         let api = Api::namespaced_with(client.clone(), namespace, &resource);
@@ -48,7 +48,7 @@ impl Warnings {
     }
 
     /// Records warnings as they come. Errors are ignored: no verdict needs warnings.
-    pub async fn follow(mut self, mut version: String) {
+    pub(super) async fn follow(mut self, mut version: String) {
         let api = self.api.clone();
         loop {
             let parameters = WatchParams::default().fields(OF_TYPE);

@@ -135,18 +135,18 @@ impl PhaseRun<'_> {
         held_to(self.run_context.timeout_scale, &self.saved.conditions.config.budgets)
     }
 
-    pub fn timeouts(&self) -> Timeouts {
+    pub(super) fn timeouts(&self) -> Timeouts {
         Timeouts::scaled(self.run_context.timeout_scale).at_least(&self.budgets())
     }
 
     /// Saves the progress in the state file.
-    pub fn reached(&mut self, phase: Phase) -> Result<(), RunError> {
+    pub(super) fn reached(&mut self, phase: Phase) -> Result<(), RunError> {
         self.saved.phase = self.saved.phase.max(phase);
         Ok(self.saved.write(self.path).map_err(PhaseError::from)?)
     }
 
     /// Creates the namespaces, or finds those that an interrupted call created.
-    pub async fn make_namespaces(&mut self, manifests: &[Manifest]) -> Result<(), RunError> {
+    pub(super) async fn make_namespaces(&mut self, manifests: &[Manifest]) -> Result<(), RunError> {
         let (client, run) = (self.test_cluster.cluster.client.clone(), self.saved.name());
         for name in [self.saved.near.clone(), self.saved.far.clone()] {
             if self.saved.namespace(&name).is_some() {
@@ -167,7 +167,7 @@ impl PhaseRun<'_> {
     }
 
     /// Returns the workload. Fails if a created namespace, or the workload, no longer exists.
-    pub async fn standing(&self) -> Result<Vec<Manifest>, RunError> {
+    pub(super) async fn standing(&self) -> Result<Vec<Manifest>, RunError> {
         self.namespaces_stand().await?;
         let subject = &self.saved.subject;
         let namespace = &subject.namespace;
@@ -176,7 +176,7 @@ impl PhaseRun<'_> {
     }
 
     /// Fails if a created namespace no longer exists.
-    pub async fn namespaces_stand(&self) -> Result<(), RunError> {
+    pub(super) async fn namespaces_stand(&self) -> Result<(), RunError> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
         let namespaces: Api<DynamicObject> = Api::all_with(self.test_cluster.cluster.client.clone(), &resource);
         for Thing { name, uid, .. } in self.saved.made.iter().filter(|thing| thing.kind == "Namespace") {
@@ -194,12 +194,12 @@ impl PhaseRun<'_> {
     }
 
     /// Whether the workload's namespace has a Secret of this name.
-    pub async fn has_secret(&self, name: &str) -> Result<bool, RunError> {
+    pub(super) async fn has_secret(&self, name: &str) -> Result<bool, RunError> {
         Ok(read(&self.test_cluster, ("", "Secret"), &self.saved.subject.namespace, name).await?.is_some())
     }
 
     /// What the witnesses need to run beside the workload of these manifests.
-    pub async fn beside(&self, manifests: &[Manifest]) -> Result<Beside, RunError> {
+    pub(super) async fn beside(&self, manifests: &[Manifest]) -> Result<Beside, RunError> {
         let (client, hints) = (&self.test_cluster.cluster.client, &self.saved.conditions.config.hints);
         match self.saved.adopted {
             true => Beside::adopted(client, manifests, hints, &self.saved.subject.namespace).await,
@@ -208,7 +208,7 @@ impl PhaseRun<'_> {
     }
 
     /// Starts the witnesses. Running ones stay as they are.
-    pub async fn make_witnesses(&mut self, manifests: &[Manifest], beside: &Beside) -> Result<(), RunError> {
+    pub(super) async fn make_witnesses(&mut self, manifests: &[Manifest], beside: &Beside) -> Result<(), RunError> {
         let client = self.test_cluster.cluster.client.clone();
         let passwords = Passwords::kept(&client, &self.saved.near).await?.unwrap_or_else(Passwords::random);
         let class = manifests.iter().find(|manifest| manifest.kind() == "StatefulSet");
@@ -233,7 +233,12 @@ impl PhaseRun<'_> {
     }
 
     /// The description of this run for its evidence.
-    pub fn describe(&self, scenarios: &[Scenario], substitutions: Vec<Substitution>, upgrade: Option<Upgrade>) -> Run {
+    pub(super) fn describe(
+        &self,
+        scenarios: &[Scenario],
+        substitutions: Vec<Substitution>,
+        upgrade: Option<Upgrade>,
+    ) -> Run {
         let scenarios = scenarios.to_vec();
         let scope = Scope { scenarios: scenarios.clone(), left_out: Vec::new() };
         let conditions = &self.saved.conditions;
@@ -263,7 +268,7 @@ impl PhaseRun<'_> {
     }
 
     /// Connects to the workload and the witnesses. Whatever is created from here on is added to `made`.
-    pub async fn watch(&self, manifests: Vec<Manifest>, made: &Made) -> Result<WatchedContext, RunError> {
+    pub(super) async fn watch(&self, manifests: Vec<Manifest>, made: &Made) -> Result<WatchedContext, RunError> {
         let (client, journal, subject) =
             (&self.test_cluster.cluster.client, &self.run_context.journal, &self.saved.subject);
         let (_, credentials) =
@@ -313,7 +318,7 @@ impl PhaseRun<'_> {
     ///
     /// # Errors
     /// When something is left.
-    pub async fn remove(&self) -> Result<(), RunError> {
+    pub(super) async fn remove(&self) -> Result<(), RunError> {
         let (run, limit) = (self.saved.name(), self.timeouts().teardown * 2);
         let made = book::Made { run: &run, intents: &self.saved.intents, claims_in: None };
         let removing = async {

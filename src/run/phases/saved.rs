@@ -82,7 +82,7 @@ pub(super) enum Phase {
 
 impl Phase {
     /// What had been done, as part of a sentence.
-    pub fn words(self) -> &'static str {
+    pub(super) fn words(self) -> &'static str {
         match self {
             Self::Begun => "had begun",
             Self::Witnessed => "had started the witnesses",
@@ -159,18 +159,18 @@ pub(super) struct Saved {
 
 impl Saved {
     /// The run's name, the value of the label on everything that was created.
-    pub fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         format!("{PREFIX}{}", self.run_id)
     }
 
     /// The format that this program writes.
-    pub const SCHEMA: u32 = SCHEMA;
+    pub(super) const SCHEMA: u32 = SCHEMA;
 
     /// Reads the file.
     ///
     /// # Errors
     /// When it does not exist, or when this program cannot read it.
-    pub fn read(path: &Path) -> Result<Self, SavedError> {
+    pub(super) fn read(path: &Path) -> Result<Self, SavedError> {
         let text = regular::text(path);
         let path = || path.to_owned();
         let text = text.map_err(|source| match source.kind() {
@@ -192,7 +192,7 @@ impl Saved {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), SavedError> {
+    pub(super) fn write(&self, path: &Path) -> Result<(), SavedError> {
         let written = || {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let mut file = NamedTempFile::new_in(folder)?;
@@ -206,7 +206,7 @@ impl Saved {
     }
 
     /// Remembers the cluster-wide objects. Objects in a namespace are deleted with it.
-    pub fn remember(&mut self, made: &[Owned]) {
+    pub(super) fn remember(&mut self, made: &[Owned]) {
         for owned in made.iter().filter(|owned| owned.is_cluster_wide()) {
             let Owned { api_version, kind, name, uid, .. } = owned.clone();
             if self.made.iter().all(|thing| thing.uid != uid) {
@@ -216,12 +216,12 @@ impl Saved {
     }
 
     /// Whether the harness has tables and an account in adopted servers.
-    pub fn has_schemas(&self) -> bool {
+    pub(super) fn has_schemas(&self) -> bool {
         self.adopted && self.phase >= Phase::Deployed
     }
 
     /// The namespace of this name, with the UID that it was created with.
-    pub fn namespace(&self, name: &str) -> Option<&Thing> {
+    pub(super) fn namespace(&self, name: &str) -> Option<&Thing> {
         self.made.iter().find(|thing| thing.kind == "Namespace" && thing.name == name)
     }
 }

@@ -13,7 +13,7 @@ pub(super) const STEADY: Duration = Duration::from_secs(15);
 
 /// Waits until the kubelets have reported every known component of the control plane, and all of them have been Ready
 /// for `steady`. A component that fails this shows in the state, which is read all the same.
-pub async fn ready(context: &Context, known: &[ComponentSummary], steady: Duration) {
+pub(crate) async fn ready(context: &Context, known: &[ComponentSummary], steady: Duration) {
     let since = Cell::new(None);
     let ready = context.poll("the control plane Ready, and steady", context.timeouts.pod_ready, async || {
         let state = match context.components().await {

@@ -30,7 +30,7 @@ const APIS: [(&str, &str, Kinds); 3] = [
 ];
 
 /// The answers to requests about the API server itself, not about stored objects.
-pub fn of_itself(path: &str) -> Option<Answer> {
+pub(super) fn of_itself(path: &str) -> Option<Answer> {
     match path {
         "/version" => Some((200, json!({"major": "1", "minor": "37", "gitVersion": "v1.37.2"}).to_string())),
         "/metrics" => Some((200, String::new())),
@@ -50,7 +50,7 @@ fn discovery(group_version: &str, kinds: Kinds) -> String {
 }
 
 /// Its objects, by path.
-pub fn objects() -> Vec<(String, Value)> {
+pub(super) fn objects() -> Vec<(String, Value)> {
     let of_system = |rest: &str| format!("/api/v1/namespaces/kube-system/{rest}");
     let corefile = json!({"metadata": {"name": "coredns"}, "data": {"Corefile": COREFILE}});
     let slices = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices/kube-dns-1";

@@ -11,7 +11,7 @@ use super::store::{State, Store, is_ending, split};
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Acts until the cluster is closed.
-pub fn act(store: &Store) {
+pub(super) fn act(store: &Store) {
     let mut state = store.lock();
     while !state.closed {
         if step(&mut state) {

@@ -15,14 +15,14 @@ use super::{Answer, Request, refusal};
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Objects by path, and all their events.
-pub struct Store {
+pub(super) struct Store {
     state: Mutex<State>,
     changed: Condvar,
 }
 
 /// The current state.
 #[derive(Default)]
-pub struct State {
+pub(super) struct State {
     pub objects: BTreeMap<String, Value>,
     /// The objects that existed at the start, unchanged. The cluster's own are among them.
     before: BTreeMap<String, Value>,
@@ -40,12 +40,12 @@ struct Change {
 }
 
 /// A namespace.
-pub fn namespace(name: &str, uid: &str) -> Value {
+pub(crate) fn namespace(name: &str, uid: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "uid": uid}})
 }
 
 /// The path of an object's collection, and the object's name.
-pub fn split(path: &str) -> (&str, &str) {
+pub(super) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
@@ -64,7 +64,7 @@ fn is_collection(path: &str) -> bool {
 
 impl Store {
     /// A store with the cluster's own objects, and others.
-    pub fn new(own: Vec<(String, Value)>, others: impl IntoIterator<Item = (String, Value)>) -> Self {
+    pub(super) fn new(own: Vec<(String, Value)>, others: impl IntoIterator<Item = (String, Value)>) -> Self {
         let mut state = State { own: own.iter().map(|(path, _)| path.clone()).collect(), ..State::default() };
         for (path, object) in own.into_iter().chain(others) {
             state.put("ADDED", &path, object);
@@ -73,49 +73,49 @@ impl Store {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("the store")
     }
 
     /// Wakes waiting threads after a change.
-    pub fn tell(&self) {
+    pub(super) fn tell(&self) {
         self.changed.notify_all();
     }
 
     /// Waits until something may have changed.
-    pub fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    pub(super) fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.changed.wait_timeout(state, LOOK_AGAIN_AFTER).expect("the store").0
     }
 
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.lock().closed = true;
         self.tell();
     }
 
-    pub fn beside_its_own(&self) -> Vec<String> {
+    pub(super) fn beside_its_own(&self) -> Vec<String> {
         let state = self.lock();
         state.objects.keys().filter(|path| !state.own.contains(*path)).cloned().collect()
     }
 
-    pub fn made(&self) -> Vec<String> {
+    pub(super) fn made(&self) -> Vec<String> {
         let state = self.lock();
         state.objects.keys().filter(|path| !state.before.contains_key(*path)).cloned().collect()
     }
 
     /// The objects that existed at the start and have changed.
-    pub fn changed(&self) -> Vec<String> {
+    pub(super) fn changed(&self) -> Vec<String> {
         let state = self.lock();
         let changed = state.before.iter().filter(|(path, was)| state.objects.get(*path) != Some(was));
         changed.map(|(path, _)| format!("changed or gone: {path}")).collect()
     }
 
     /// Whether a path is that of an object that existed at the start.
-    pub fn is_others(&self, path: &str) -> bool {
+    pub(super) fn is_others(&self, path: &str) -> bool {
         self.lock().before.keys().any(|other| path == other || path.starts_with(&format!("{other}/")))
     }
 
     /// Creates an object of somebody else with the name of the one that is about to be created.
-    pub fn take_name(&self, collection: &str, body: &Value) {
+    pub(super) fn take_name(&self, collection: &str, body: &Value) {
         let mut state = self.lock();
         let path = format!("{collection}/{}", body["metadata"]["name"].as_str().unwrap_or_default());
         let metadata = json!({"name": body["metadata"]["name"]});
@@ -126,7 +126,7 @@ impl Store {
     }
 
     /// The object, or the list of selected objects.
-    pub fn get(&self, request: &Request) -> Answer {
+    pub(super) fn get(&self, request: &Request) -> Answer {
         let state = self.lock();
         if let Some(object) = state.objects.get(&request.path) {
             return (200, object.to_string());
@@ -139,7 +139,7 @@ impl Store {
         (200, json!({"metadata": {"resourceVersion": state.version.to_string()}, "items": items}).to_string())
     }
 
-    pub fn create(&self, collection: &str, body: &Value) -> Answer {
+    pub(super) fn create(&self, collection: &str, body: &Value) -> Answer {
         let mut state = self.lock();
         let path = format!("{collection}/{}", body["metadata"]["name"].as_str().unwrap_or_default());
         if state.objects.contains_key(&path) {
@@ -151,7 +151,7 @@ impl Store {
     }
 
     /// Merges into an existing object or creates it, as a server-side apply does.
-    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+    pub(super) fn patch(&self, path: &str, body: &Value) -> Answer {
         let mut state = self.lock();
         let answer = match state.objects.get(path).cloned() {
             None => state.make(path, body.clone(), 201),
@@ -176,7 +176,7 @@ impl Store {
     }
 
     /// Deletes the object at a path, unless it has another UID than requested. Namespaces and pods are deleted later.
-    pub fn delete(&self, path: &str, options: &Value) -> Answer {
+    pub(super) fn delete(&self, path: &str, options: &Value) -> Answer {
         let mut state = self.lock();
         let Some(there) = state.objects.get(path).cloned() else { return refusal(404, "not found") };
         match options.pointer("/preconditions/uid") {
@@ -190,7 +190,7 @@ impl Store {
     }
 
     /// Sends the changes since a version until the time is up or the client has gone.
-    pub fn watch(&self, request: &Request, mut stream: TcpStream) -> std::io::Result<()> {
+    pub(super) fn watch(&self, request: &Request, mut stream: TcpStream) -> std::io::Result<()> {
         let number = |name| request.parameter(name).and_then(|it| it.parse::<u64>().ok());
         let mut told = number("resourceVersion").unwrap_or_default();
         let end = Instant::now() + Duration::from_secs(number("timeoutSeconds").unwrap_or(300));
@@ -215,7 +215,7 @@ impl Store {
 
 impl State {
     /// Stores an object with a new version.
-    pub fn put(&mut self, what: &'static str, path: &str, mut object: Value) {
+    pub(super) fn put(&mut self, what: &'static str, path: &str, mut object: Value) {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         if object["metadata"]["uid"].is_null() {
@@ -230,7 +230,7 @@ impl State {
     }
 
     /// Creates an object, if its namespace exists and is not being deleted.
-    pub fn make(&mut self, path: &str, mut object: Value, code: u16) -> Answer {
+    pub(super) fn make(&mut self, path: &str, mut object: Value, code: u16) -> Answer {
         if let Some(namespace) = namespace_of(path) {
             match self.objects.get(&format!("/api/v1/namespaces/{namespace}")) {
                 None => return refusal(404, &format!("namespaces \"{namespace}\" not found")),
@@ -250,7 +250,7 @@ impl State {
     }
 
     /// Deletes the object at a path, or begins to.
-    pub fn end(&mut self, path: &str) {
+    pub(super) fn end(&mut self, path: &str) {
         let Some(mut object) = self.objects.get(path).cloned() else { return };
         let later = ["Namespace", "Pod"].iter().any(|kind| object["kind"] == *kind);
         if !later {
@@ -262,14 +262,14 @@ impl State {
     }
 
     /// The paths of objects that clients made, or that the cluster made for them.
-    pub fn made_of(&self, kind: &str) -> Vec<String> {
+    pub(super) fn made_of(&self, kind: &str) -> Vec<String> {
         let made = self.objects.iter().filter(|(path, it)| it["kind"] == kind && !self.before.contains_key(*path));
         made.map(|(path, _)| path.clone()).collect()
     }
 }
 
 /// Whether an object is being deleted.
-pub fn is_ending(object: &Value) -> bool {
+pub(super) fn is_ending(object: &Value) -> bool {
     !object["metadata"]["deletionTimestamp"].is_null()
 }
 

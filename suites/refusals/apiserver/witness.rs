@@ -22,7 +22,7 @@ const STATUS: u8 = 3;
 const ZONE: &str = ".svc.cluster.local";
 
 /// Takes over the connection of an exec. A witness answers until it ends. Other pods cannot run a program.
-pub fn serve(mut stream: TcpStream, key: &str, path: &str, store: &Store) -> std::io::Result<()> {
+pub(super) fn serve(mut stream: TcpStream, key: &str, path: &str, store: &Store) -> std::io::Result<()> {
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
     let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
     let head = format!("{head}Sec-WebSocket-Protocol: v5.channel.k8s.io\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");

@@ -22,13 +22,13 @@ const COLLECTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What follows the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub(super) enum Next {
     Down,
     Run,
 }
 
 /// A fault at a point, and what follows.
-pub struct FaultTrial {
+pub(super) struct FaultTrial {
     pub point: InjectionPoint,
     pub fault: Fault,
     pub next: Next,
@@ -41,7 +41,7 @@ impl fmt::Display for FaultTrial {
 }
 
 /// How a run ended.
-pub struct Said {
+pub(super) struct Said {
     /// `None` if it was killed.
     pub code: Option<i32>,
     /// Its output.
@@ -49,7 +49,7 @@ pub struct Said {
 }
 
 /// A run without faults, and its requests.
-pub fn without_a_fault() -> Result<(Said, Vec<InjectionPoint>), String> {
+pub(super) fn without_a_fault() -> Result<(Said, Vec<InjectionPoint>), String> {
     let server = ApiServer::start(|_| None, others());
     let place = place(&server);
     let (_keep, never) = mpsc::channel();
@@ -60,7 +60,7 @@ pub fn without_a_fault() -> Result<(Said, Vec<InjectionPoint>), String> {
 
 impl FaultTrial {
     /// Runs the case. Returns whether the request with the fault occurred.
-    pub fn run(&self) -> Result<bool, String> {
+    pub(super) fn run(&self) -> Result<bool, String> {
         let (kill, killed) = mpsc::channel();
         let script = Arc::new(Script::new(self.point.clone(), self.fault, kill));
         let here = script.clone();

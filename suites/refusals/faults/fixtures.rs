@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::apiserver::namespace;
 
 /// A StatefulSet of two pods with claims, a Secret with its root password, and a StorageClass.
-pub const WORKLOAD: &str = "\
+pub(super) const WORKLOAD: &str = "\
 apiVersion: v1
 kind: Secret
 metadata: {name: db}
@@ -45,10 +45,10 @@ spec:
 ";
 
 /// The run's namespace.
-pub const NAMESPACE: &str = "shop";
+pub(super) const NAMESPACE: &str = "shop";
 
 /// Objects of others: some have the names of the run's objects, some belong to another run, and some look like a run's.
-pub fn others() -> Vec<(String, Value)> {
+pub(super) fn others() -> Vec<(String, Value)> {
     let labelled = |run: &str| json!({"steadfast/run": run});
     let of = |kind: &str, name: &str, labels: Value| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "labels": labels}});
     let class = |name: &str, labels| {

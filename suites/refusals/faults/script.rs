@@ -17,7 +17,7 @@ const RETRY_AFTER: u64 = 1;
 
 /// The fault that a request meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(super) enum Fault {
     /// Status 429 with `Retry-After`.
     Busy,
     /// Status 500.
@@ -48,28 +48,28 @@ pub enum Fault {
 
 /// The request of a kind with this number, from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InjectionPoint {
+pub(super) struct InjectionPoint {
     /// Its method, or `WATCH`, and its path.
     pub request: String,
     pub turn: usize,
 }
 
 impl InjectionPoint {
-    pub fn is_write(&self) -> bool {
+    pub(super) fn is_write(&self) -> bool {
         !["GET ", "WATCH "].iter().any(|read| self.request.starts_with(read)) && !self.request.contains("/selfsubject")
     }
 
-    pub fn is_watch(&self) -> bool {
+    pub(super) fn is_watch(&self) -> bool {
         self.request.starts_with("WATCH ")
     }
 
     /// Whether it creates or changes something.
-    pub fn makes(&self) -> bool {
+    pub(super) fn makes(&self) -> bool {
         self.is_write() && !self.request.starts_with("DELETE ")
     }
 
     /// Whether it creates something whose name somebody else may have taken.
-    pub fn takes_name(&self) -> bool {
+    pub(super) fn takes_name(&self) -> bool {
         self.is_write() && self.request.starts_with("POST ")
     }
 }
@@ -81,7 +81,7 @@ impl fmt::Display for InjectionPoint {
 }
 
 /// The kind of a request, which is the same in every run.
-pub fn kind_of(request: &Request) -> String {
+pub(super) fn kind_of(request: &Request) -> String {
     let method = if request.is_watch() { "WATCH" } else { &request.method };
     let names = request.path.split('/').map(|name| match name.rsplit_once('-') {
         // The end of a run's name.
@@ -94,7 +94,7 @@ pub fn kind_of(request: &Request) -> String {
 }
 
 /// The points of these requests, in order.
-pub fn points(requests: &[Request]) -> Vec<InjectionPoint> {
+pub(super) fn points(requests: &[Request]) -> Vec<InjectionPoint> {
     let mut turns: BTreeMap<String, usize> = BTreeMap::new();
     let point = |request: &Request| {
         let request = kind_of(request);
@@ -106,7 +106,7 @@ pub fn points(requests: &[Request]) -> Vec<InjectionPoint> {
 }
 
 /// A fault at a point, while it is tested.
-pub struct Script {
+pub(super) struct Script {
     point: InjectionPoint,
     fault: Fault,
     turns: Mutex<usize>,
@@ -117,23 +117,23 @@ pub struct Script {
 
 impl Script {
     /// The receiver of `kill` kills the program.
-    pub fn new(point: InjectionPoint, fault: Fault, kill: Sender<()>) -> Self {
+    pub(super) fn new(point: InjectionPoint, fault: Fault, kill: Sender<()>) -> Self {
         let (turns, occurred, healed) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         Self { point, fault, turns, occurred, healed, kill: Mutex::new(kill) }
     }
 
     /// Whether the request with the fault has occurred.
-    pub fn has_occurred(&self) -> bool {
+    pub(super) fn has_occurred(&self) -> bool {
         self.occurred.lock().expect("no panic").is_some()
     }
 
     /// Ends the fault: all later requests are served.
-    pub fn heal(&self) {
+    pub(super) fn heal(&self) {
         self.healed.store(true, Ordering::Relaxed);
     }
 
     /// The fate of a request.
-    pub fn fate(&self, request: &Request) -> Option<Fate> {
+    pub(super) fn fate(&self, request: &Request) -> Option<Fate> {
         if self.healed.load(Ordering::Relaxed) {
             return None;
         }

@@ -18,7 +18,7 @@ pub(crate) struct Acted<'a> {
 
 impl Acted<'_> {
     /// Whether the act needs a proof. `DeleteClaims` does not: teardown lists what remains afterwards.
-    pub fn needs_proof(&self) -> bool {
+    pub(crate) fn needs_proof(&self) -> bool {
         *self.act != Act::DeleteClaims
     }
 }
@@ -35,18 +35,18 @@ pub(crate) struct ScaleDown {
 
 impl<'a> Case<'a> {
     /// All faults.
-    pub fn faults(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Fault>> {
+    pub(crate) fn faults(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Fault>> {
         self.seen(&self.evidence.index.faults, |what| if let What::Fault(fault) = what { Some(fault) } else { None })
     }
 
     /// The faults since a record.
-    pub fn faults_since(&self, from: u64) -> impl DoubleEndedIterator<Item = Seen<'a, Fault>> {
+    pub(crate) fn faults_since(&self, from: u64) -> impl DoubleEndedIterator<Item = Seen<'a, Fault>> {
         let places = self.between(&self.evidence.index.faults, from, u64::MAX);
         self.seen(places, |what| if let What::Fault(fault) = what { Some(fault) } else { None })
     }
 
     /// The first requested scale-down outside of the scenarios `claims` and `grow`, which have checks of their own.
-    pub fn scale_down(&self) -> Option<ScaleDown> {
+    pub(crate) fn scale_down(&self) -> Option<ScaleDown> {
         let others = [self.spans(Scenario::Claims), self.spans(Scenario::Grow)];
         let apart = |seq: u64| others.iter().any(|spans| spanned(spans, seq));
         self.faults().find_map(|fault| match fault.it.act {
@@ -58,7 +58,7 @@ impl<'a> Case<'a> {
     }
 
     /// The acts that match, in order, each with its proof.
-    pub fn acts(&self, wanted: impl Fn(&Act) -> bool) -> Vec<Acted<'a>> {
+    pub(crate) fn acts(&self, wanted: impl Fn(&Act) -> bool) -> Vec<Acted<'a>> {
         // Going backwards, the proof last seen for an act is the first one after its request.
         let (mut proofs, mut acted) = (HashMap::new(), Vec::new());
         for fault in self.faults().rev().filter(|fault| wanted(&fault.it.act)) {
@@ -81,7 +81,7 @@ impl<'a> Case<'a> {
     }
 
     /// The names of the DNS servers that were asked between two records.
-    pub fn dns_servers_asked(&self, from: u64, to: u64) -> BTreeSet<&'a str> {
+    pub(crate) fn dns_servers_asked(&self, from: u64, to: u64) -> BTreeSet<&'a str> {
         let places = self.between(&self.evidence.index.dns, from, to);
         self.seen(places, |what| if let What::Dns(dns) = what { Some(dns) } else { None })
             .map(|dns| dns.it.server.as_str())
@@ -89,7 +89,7 @@ impl<'a> Case<'a> {
     }
 
     /// The sequence number of the next requested act after this record, or one past the end of the log.
-    pub fn next_fault(&self, seq: u64) -> u64 {
+    pub(crate) fn next_fault(&self, seq: u64) -> u64 {
         let next = self.between(&self.evidence.index.asked, seq + 1, u64::MAX).first();
         next.map_or(self.timeline.last_seq + 1, |place| self.evidence.records[*place].seq)
     }

@@ -12,7 +12,7 @@ use crate::words::topic;
 impl<'a> Seen<'a, Sql> {
     /// The rows of the answer. An error or an unreachable server is a failure of the workload; a broken probe is
     /// inconclusive.
-    pub fn rows(&self) -> Judged<&'a [Row]> {
+    pub(crate) fn rows(&self) -> Judged<&'a [Row]> {
         let Self { mark, it } = self;
         let trouble = match &it.answer {
             SqlAnswer::Rows(rows) => return Ok(rows),
@@ -24,7 +24,7 @@ impl<'a> Seen<'a, Sql> {
     }
 
     /// The value of a column in the only row; inconclusive if it is missing.
-    pub fn value(&self, column: &str) -> Judged<&'a str> {
+    pub(crate) fn value(&self, column: &str) -> Judged<&'a str> {
         self.rows()?.first().and_then(|row| row.get(column)).and_then(Option::as_deref).ok_or_else(|| {
             let reason = format!("{} did not tell its {column} (#{})", self.it.pod, self.mark.seq);
             Finding::inconclusive(reason, [self.mark.seq])
@@ -32,13 +32,13 @@ impl<'a> Seen<'a, Sql> {
     }
 
     /// The server's flavour, if this is the answer to [`Question::Identity`].
-    pub fn flavour(&self) -> Option<Flavour> {
+    pub(crate) fn flavour(&self) -> Option<Flavour> {
         let asked = self.it.question == Question::Identity;
         asked.then(|| self.value("version").ok().map(Flavour::of)).flatten()
     }
 
     /// The ids of the ledger's rows.
-    pub fn ids(&self) -> Judged<BTreeSet<u64>> {
+    pub(crate) fn ids(&self) -> Judged<BTreeSet<u64>> {
         let ids = self.rows()?.iter().map(|row| row.get("id")?.as_deref()?.parse().ok());
         ids.collect::<Option<_>>().ok_or_else(|| {
             let reason = format!("a row of {} has no id (#{})", self.it.pod, self.mark.seq);
@@ -50,13 +50,13 @@ impl<'a> Seen<'a, Sql> {
 impl Case<'_> {
     /// Whether the servers can refuse writes to ordinary accounts only, judging by the first one that stated its
     /// version.
-    pub fn refuse_ordinary_writes_only(&self) -> bool {
+    pub(crate) fn refuse_ordinary_writes_only(&self) -> bool {
         let mut flavours = self.sql().filter_map(|sql| sql.flavour());
         flavours.next().is_some_and(|flavour| flavour.ordinary_writer().is_some())
     }
 
     /// Whether the servers have a `server_uuid`: true unless one states a version that has none.
-    pub fn have_server_uuids(&self) -> bool {
+    pub(crate) fn have_server_uuids(&self) -> bool {
         self.sql().filter_map(|sql| sql.flavour()).all(Flavour::has_server_uuid)
     }
 }

@@ -26,7 +26,7 @@ struct Known<'a> {
 
 impl<'a> Case<'a> {
     /// The inconclusive finding about a reached barrier, if it proves nothing.
-    pub fn unproven(&self, barrier: &Seen<'a, Sql>) -> Option<Finding> {
+    pub(crate) fn unproven(&self, barrier: &Seen<'a, Sql>) -> Option<Finding> {
         let (pod, seq) = (&barrier.it.pod, barrier.mark.seq);
         let why = self.unproven.get_or_init(|| self.find_unproven()).get(&seq)?;
         Some(Finding::inconclusive(format!("the barrier of {pod} proves nothing: {why} (#{seq})"), [seq]))

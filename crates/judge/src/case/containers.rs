@@ -47,7 +47,7 @@ impl<'a> Exit<'a> {
     }
 
     /// When it ended by the node's clock, in seconds since 1970.
-    pub fn finished_s(&self) -> Option<i64> {
+    pub(crate) fn finished_s(&self) -> Option<i64> {
         seconds_of(self.finished?)
     }
 }
@@ -83,7 +83,7 @@ pub(crate) fn containers(event: &ObjectEvent) -> impl Iterator<Item = Container<
 
 impl<'a> Case<'a> {
     /// The events of the set's pods, each with the pod's life.
-    pub fn pod_events(&self) -> impl Iterator<Item = (&'a PodLife, Seen<'a, ObjectEvent>)> + use<'a> {
+    pub(crate) fn pod_events(&self) -> impl Iterator<Item = (&'a PodLife, Seen<'a, ObjectEvent>)> + use<'a> {
         let timeline = self.timeline;
         self.events("Pod", 0, u64::MAX).filter_map(move |event| {
             let uid = text(&event.it.object, "/metadata/uid")?;

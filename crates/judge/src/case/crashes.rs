@@ -13,7 +13,7 @@ const CRASHES: &str = "CrashLoopBackOff";
 impl Case<'_> {
     /// Whether a container of a pod had run when a wait for the pod ended, or the wait became impossible. A pod is
     /// Pending until all its containers have started once, but an init container may have crashed by then.
-    pub fn had_begun(&self, life: &PodLife, wait: &Unmet<'_>) -> bool {
+    pub(crate) fn had_begun(&self, life: &PodLife, wait: &Unmet<'_>) -> bool {
         let never = matches!(wait.outcome, WaitOutcome::Impossible(_));
         let pending = wait.last_seen.starts_with("Pending") && !wait.last_seen.contains(CRASHES);
         never || !pending || self.crashed(life, wait.mark.seq)

@@ -28,7 +28,7 @@ pub(crate) struct Deletion<'a> {
 impl<'a> Case<'a> {
     /// The proved deletions of pods, in order, except those within the scenario `roll`: these change what comes back,
     /// and the server is not asked before and after them.
-    pub fn deletions(&self) -> Vec<Deletion<'a>> {
+    pub(crate) fn deletions(&self) -> Vec<Deletion<'a>> {
         let (rolled, mut asked, mut deletions) = (self.spans(Scenario::Roll), HashMap::new(), Vec::new());
         for fault in self.faults().filter(|fault| fault.proof.is_none()) {
             asked.entry(&fault.it.act).or_insert(fault.mark);
@@ -48,14 +48,14 @@ impl<'a> Case<'a> {
     }
 
     /// A pod's last answer to a question just before its deletion; inconclusive if it was not asked.
-    pub fn answer_before(&self, deletion: &Deletion<'a>, question: Question) -> Judged<Seen<'a, Sql>> {
+    pub(crate) fn answer_before(&self, deletion: &Deletion<'a>, question: Question) -> Judged<Seen<'a, Sql>> {
         let (pod, checkpoint) = (deletion.pod, deletion.before());
         let mut answers = self.answers_between(pod, question, &checkpoint, 0, deletion.asked.seq);
         answers.next_back().ok_or_else(|| unasked(pod, question, &checkpoint))
     }
 
     /// The answers of any pod to a question between a deletion and the next act.
-    pub fn answers_after(
+    pub(crate) fn answers_after(
         &self,
         deletion: &Deletion<'a>,
         pod: &str,
@@ -65,14 +65,14 @@ impl<'a> Case<'a> {
     }
 
     /// The last of [`Self::answers_after`]; inconclusive if the pod was not asked.
-    pub fn answer_after(&self, deletion: &Deletion<'a>, pod: &str, question: Question) -> Judged<Seen<'a, Sql>> {
+    pub(crate) fn answer_after(&self, deletion: &Deletion<'a>, pod: &str, question: Question) -> Judged<Seen<'a, Sql>> {
         let answer = self.answers_after(deletion, pod, question).next_back();
         answer.ok_or_else(|| unasked(pod, question, &deletion.after()))
     }
 
     /// Judges every deletion. It is inconclusive if a pod was never deleted with its grace period, or if the run should
     /// have deleted a pod without grace and did not.
-    pub fn weigh_deletions<T>(
+    pub(crate) fn weigh_deletions<T>(
         &self,
         assessment: &mut Assessment,
         judge: impl Fn(&Deletion<'a>) -> Judged<T>,
@@ -93,7 +93,7 @@ impl<'a> Case<'a> {
     }
 
     /// The pod that replaced a deleted one and became Ready, with the time of its first Ready.
-    pub fn successor(&self, deletion: &Deletion<'a>) -> Judged<(&'a PodLife, Mark)> {
+    pub(crate) fn successor(&self, deletion: &Deletion<'a>) -> Judged<(&'a PodLife, Mark)> {
         let came = self.timeline.pods.coming(deletion.pod, deletion.asked.seq, deletion.until);
         if let Some(found) = came.rev().find_map(|life| Some((life, life.first_ready()?))) {
             return Ok(found);
@@ -110,29 +110,29 @@ impl<'a> Case<'a> {
 
 impl Deletion<'_> {
     /// The suffix for the pod's name that says whether there was a grace period.
-    pub fn manner(&self) -> &'static str {
+    pub(crate) fn manner(&self) -> &'static str {
         if self.killed { " without grace" } else { "" }
     }
 
     /// The kind of deletion in words.
-    pub fn words(&self) -> &'static str {
+    pub(crate) fn words(&self) -> &'static str {
         if self.killed { "deletion without grace" } else { "deletion" }
     }
 
     /// The checkpoint of questions once the successor is Ready.
-    pub fn after(&self) -> Checkpoint {
+    pub(crate) fn after(&self) -> Checkpoint {
         let pod = self.pod.to_owned();
         if self.killed { Checkpoint::Kill { pod } } else { Checkpoint::Deletion { pod } }
     }
 
     /// The checkpoint of questions just before the deletion.
-    pub fn before(&self) -> Checkpoint {
+    pub(crate) fn before(&self) -> Checkpoint {
         let pod = self.pod.to_owned();
         if self.killed { Checkpoint::BeforeKill { pod } } else { Checkpoint::BeforeDeletion { pod } }
     }
 
     /// Whether a record lies between this deletion and the next act.
-    pub fn spans(&self, mark: Mark) -> bool {
+    pub(crate) fn spans(&self, mark: Mark) -> bool {
         (self.asked.seq..self.until).contains(&mark.seq)
     }
 }

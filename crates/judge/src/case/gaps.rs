@@ -12,7 +12,7 @@ const SCENARIOS: [Scenario; 2] = [Scenario::ApiserverKill, Scenario::Upgrade];
 
 impl<'a> Case<'a> {
     /// The inconclusive finding if this kind's history has a harmful gap between two records.
-    pub fn gap(&self, object_kind: &str, from: u64, to: u64) -> Option<Finding> {
+    pub(crate) fn gap(&self, object_kind: &str, from: u64, to: u64) -> Option<Finding> {
         let mut gaps = self.timeline.gaps_between(object_kind, from, to);
         gaps.find(|(mark, _)| !self.bridged.contains(&mark.seq)).map(|(mark, gap)| {
             let reason = format!("the {object_kind} watch lost a stretch of history at #{}: {}", mark.seq, gap.reason);
@@ -56,7 +56,7 @@ impl<'a> Case<'a> {
     }
 
     /// The events of all objects of a kind between two records.
-    pub fn events(
+    pub(crate) fn events(
         &self,
         object_kind: &str,
         from: u64,

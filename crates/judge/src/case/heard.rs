@@ -31,18 +31,18 @@ impl<'a> Heard<'a> {
         self.clocks.earliest_answer(answered.at_us).saturating_sub(took_us)
     }
 
-    pub fn counts(self, sql: &Seen<'_, Sql>) -> bool {
+    pub(super) fn counts(self, sql: &Seen<'_, Sql>) -> bool {
         self.bore(&sql.it.pod, &sql.it.uid, self.asked_us(sql.mark, sql.it.took_us))
     }
 
-    pub fn exec_counts(self, exec: &Seen<'_, Exec>) -> bool {
+    pub(super) fn exec_counts(self, exec: &Seen<'_, Exec>) -> bool {
         self.bore(&exec.it.pod, &exec.it.uid, self.asked_us(exec.mark, exec.it.took_us))
     }
 }
 
 impl Seen<'_, Sql> {
     /// When it was asked, unless a lapse delayed the answer: an answer is recorded when it arrives.
-    pub fn asked_us(&self) -> u64 {
+    pub(crate) fn asked_us(&self) -> u64 {
         self.mark.at_us.saturating_sub(self.it.took_us)
     }
 }
@@ -53,24 +53,24 @@ impl<'a> Case<'a> {
     }
 
     /// The earliest time at which a server was asked.
-    pub fn earliest_asked_us(&self, sql: &Seen<'_, Sql>) -> u64 {
+    pub(crate) fn earliest_asked_us(&self, sql: &Seen<'_, Sql>) -> u64 {
         self.hearing().asked_us(sql.mark, sql.it.took_us)
     }
 
     /// SQL answers that count.
-    pub fn heard(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
+    pub(crate) fn heard(&self) -> impl DoubleEndedIterator<Item = Seen<'a, Sql>> + use<'a> {
         let hearing = self.hearing();
         self.sql().filter(move |sql| hearing.counts(sql))
     }
 
     /// The pod with this UID, if it had the name when it was asked, `took_us` before the answer.
-    pub fn asked_pod(&self, pod: &str, uid: &str, took_us: u64, answered: Mark) -> Option<&'a PodLife> {
+    pub(crate) fn asked_pod(&self, pod: &str, uid: &str, took_us: u64, answered: Mark) -> Option<&'a PodLife> {
         let hearing = self.hearing();
         hearing.bearer(pod, uid, hearing.asked_us(answered, took_us))
     }
 
     /// Whether the server that a write names took it.
-    pub fn was_taken(&self, write: &Seen<'a, Write>) -> bool {
+    pub(crate) fn was_taken(&self, write: &Seen<'a, Write>) -> bool {
         self.hearing().bore(&write.it.pod, &write.it.uid, write.mark.at_us)
     }
 }

@@ -7,13 +7,13 @@ use crate::evidence::{Doubt, Lasted, Mark};
 
 impl<'a> Case<'a> {
     /// The duration between two records.
-    pub fn lasted(&self, from: Mark, to: Mark) -> Lasted<'a> {
+    pub(crate) fn lasted(&self, from: Mark, to: Mark) -> Lasted<'a> {
         self.clocks.lasted(from.at_us, to.at_us)
     }
 
     /// Whether the time between two records was at most this long. Inconclusive about `what` if a machine slept or a
     /// clock jumped meanwhile, so that both are possible.
-    pub fn is_within(&self, what: &str, (from, to): (Mark, Mark), us: u64) -> Judged<bool> {
+    pub(crate) fn is_within(&self, what: &str, (from, to): (Mark, Mark), us: u64) -> Judged<bool> {
         let lasted = self.lasted(from, to);
         lasted.is_within(us).ok_or_else(|| out_of_time(what, lasted.doubt, [from.seq, to.seq]))
     }

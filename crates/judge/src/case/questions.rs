@@ -22,12 +22,12 @@ pub(crate) struct Asking<'a> {
 
 impl<'a> Case<'a> {
     /// The stretches in which a name was queried, in order.
-    pub fn askings(&self, name: &str) -> Vec<Asking<'a>> {
+    pub(crate) fn askings(&self, name: &str) -> Vec<Asking<'a>> {
         self.stretches(self.names(self.evidence.index.dns_of(name)))
     }
 
     /// The stretches in which records of this type were queried, in order.
-    pub fn askings_for(&self, record_type: &str) -> Vec<Asking<'a>> {
+    pub(crate) fn askings_for(&self, record_type: &str) -> Vec<Asking<'a>> {
         self.stretches(self.names(&self.evidence.index.dns).filter(|dns| dns.it.record_type == record_type))
     }
 
@@ -47,7 +47,7 @@ impl<'a> Case<'a> {
     }
 
     /// Queries at a checkpoint between two records, in order.
-    pub fn dns_at(
+    pub(crate) fn dns_at(
         &self,
         checkpoint: &Checkpoint,
         from: u64,
@@ -57,7 +57,7 @@ impl<'a> Case<'a> {
     }
 
     /// Queries for one name at a checkpoint between two records, in order, regardless of case and trailing dot.
-    pub fn dns_for(
+    pub(crate) fn dns_for(
         &self,
         checkpoint: &Checkpoint,
         name: &str,
@@ -72,7 +72,7 @@ impl<'a> Case<'a> {
     }
 
     /// A pod's answers to a question at a checkpoint, as far as they count, in order.
-    pub fn answers(
+    pub(crate) fn answers(
         &self,
         pod: &str,
         question: Question,
@@ -82,7 +82,7 @@ impl<'a> Case<'a> {
     }
 
     /// The same between two records: a checkpoint recurs if a pod is deleted twice.
-    pub fn answers_between(
+    pub(crate) fn answers_between(
         &self,
         pod: &str,
         question: Question,
@@ -97,12 +97,12 @@ impl<'a> Case<'a> {
     }
 
     /// The checkpoints of a question to a pod: the mandatory one first, then all others.
-    pub fn checkpoints(&self, must: Checkpoint, pod: &str, question: Question) -> Vec<Checkpoint> {
+    pub(crate) fn checkpoints(&self, must: Checkpoint, pod: &str, question: Question) -> Vec<Checkpoint> {
         with_others(must, self.evidence.index.checkpoints(pod, question).iter())
     }
 
     /// A pod's last answer to a question at a checkpoint; inconclusive if it was not asked.
-    pub fn last_answer(&self, pod: &str, question: Question, checkpoint: &Checkpoint) -> Judged<Seen<'a, Sql>> {
+    pub(crate) fn last_answer(&self, pod: &str, question: Question, checkpoint: &Checkpoint) -> Judged<Seen<'a, Sql>> {
         self.answers(pod, question, checkpoint).next_back().ok_or_else(|| unasked(pod, question, checkpoint))
     }
 }

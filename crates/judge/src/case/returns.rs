@@ -38,12 +38,12 @@ pub(crate) fn renewals<'a>(returns: &[Return<'a>]) -> HashMap<&'a str, usize> {
 
 impl<'a> Case<'a> {
     /// All pods that were seen before their deletion, of any ordinal, by first appearance.
-    pub fn shown_pods(&self) -> impl Iterator<Item = &'a PodLife> + use<'a> {
+    pub(crate) fn shown_pods(&self) -> impl Iterator<Item = &'a PodLife> + use<'a> {
         self.timeline.pods.iter().filter(|life| life.was_shown())
     }
 
     /// Every pod that replaced an earlier one of its name, by first appearance.
-    pub fn returns(&self) -> Vec<Return<'a>> {
+    pub(crate) fn returns(&self) -> Vec<Return<'a>> {
         let sets = |act: &Act| matches!(act, Act::Scale { .. } | Act::SetClaimPolicy { .. });
         let scaling = self.faults().filter(|fault| sets(&fault.act));
         let scaling: Vec<(u64, &Act)> = scaling.map(|fault| (fault.mark.seq, &fault.it.act)).collect();
@@ -75,12 +75,12 @@ impl<'a> Case<'a> {
     }
 
     /// The inconclusive finding if the history of claims or volumes has a harmful gap between two records.
-    pub fn storage_gap(&self, from: u64, to: u64) -> Option<Finding> {
+    pub(crate) fn storage_gap(&self, from: u64, to: u64) -> Option<Finding> {
         ["PersistentVolumeClaim", "PersistentVolume"].iter().find_map(|kind| self.gap(kind, from, to))
     }
 
     /// The claim of this name at a record.
-    pub fn bound(&self, claim: &str, seq: u64) -> Option<Bound<'a>> {
+    pub(crate) fn bound(&self, claim: &str, seq: u64) -> Option<Bound<'a>> {
         let claim = self.timeline.claim_at(claim, seq)?;
         Some(Bound { claim, volume: self.timeline.volume_at(claim, seq) })
     }

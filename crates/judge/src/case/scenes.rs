@@ -16,7 +16,7 @@ pub(crate) struct Scenes(Vec<Scene>);
 
 impl<'a> Case<'a> {
     /// The scenarios that began.
-    pub fn scenes(&self) -> Scenes {
+    pub(crate) fn scenes(&self) -> Scenes {
         let mut scenes: Vec<Scene> = Vec::new();
         for step in self.steps() {
             let (Some(scenario), seq) = (step.it.whole(), step.mark.seq) else { continue };
@@ -39,12 +39,12 @@ impl Scenes {
     }
 
     /// The last record of the scenario that contains a record.
-    pub fn end(&self, seq: u64) -> u64 {
+    pub(crate) fn end(&self, seq: u64) -> u64 {
         self.at(seq).map_or(u64::MAX, |scene| scene.to)
     }
 
     /// The scenario that contains a record, for people, to append to a sentence.
-    pub fn words(&self, seq: u64) -> String {
+    pub(crate) fn words(&self, seq: u64) -> String {
         self.at(seq).map_or_else(String::new, |scene| format!(" in the scenario {}", scene.scenario))
     }
 }

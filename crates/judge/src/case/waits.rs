@@ -41,19 +41,24 @@ impl<'a> Unmet<'a> {
     }
 
     /// Whether the wait was for this pod, or for all of them.
-    pub fn is_about(&self, pod: &str) -> bool {
+    pub(crate) fn is_about(&self, pod: &str) -> bool {
         self.evidence.is_about(self.it, pod)
     }
 
     /// The finding for an unmet wait: a failure, unless the cluster could not give the pod an image or a node, or the
     /// run cut the wait short, which says nothing about the workload.
-    pub fn blame(&self, reason: String, evidence: impl IntoIterator<Item = u64>) -> Finding {
+    pub(crate) fn blame(&self, reason: String, evidence: impl IntoIterator<Item = u64>) -> Finding {
         self.blame_beside(None, reason, evidence)
     }
 
     /// As [`Self::blame`], except for one kind of trouble that the harness caused itself: the workload must recover
     /// from it.
-    pub fn blame_beside(&self, own: Option<&str>, reason: String, evidence: impl IntoIterator<Item = u64>) -> Finding {
+    pub(crate) fn blame_beside(
+        &self,
+        own: Option<&str>,
+        reason: String,
+        evidence: impl IntoIterator<Item = u64>,
+    ) -> Finding {
         let evidence = evidence.into_iter().chain(self.heard());
         let impossible = if let WaitOutcome::Impossible(why) = &self.it.outcome { why } else { "" };
         let said = |trouble: &str| impossible.contains(trouble) || self.it.last_seen.contains(trouble);

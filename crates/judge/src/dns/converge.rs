@@ -38,7 +38,7 @@ pub(super) struct Settled {
 
 impl Settled {
     /// The latency in words.
-    pub fn after(&self) -> String {
+    pub(super) fn after(&self) -> String {
         self.latency_us.map_or("from the first question".to_owned(), |latency| format!("after {}", seconds(latency)))
     }
 }

@@ -3,7 +3,7 @@
 
 mod lost;
 
-pub use lost::lost_of_zone;
+pub(crate) use lost::lost_of_zone;
 
 /// How long a change may take from the API server to CoreDNS without a cache, in milliseconds.
 const UNCACHED_MS: u64 = 2_000;
@@ -31,13 +31,13 @@ pub(super) struct Budget {
 
 impl Budget {
     /// The budget without a Corefile: other DNS servers are taken to cache as long as kubeadm's CoreDNS did for years.
-    pub fn usual() -> Self {
+    pub(super) fn usual() -> Self {
         let ms = USUAL_S * 1000 + BEYOND_CACHE_MS;
         Self { ms, why: format!("no Corefile was found, and servers usually cache answers for {USUAL_S} s") }
     }
 
     /// The budget for names in the cluster's zone, such as `cluster.local`, by this Corefile.
-    pub fn of(corefile: &str, domain: &str) -> Self {
+    pub(super) fn of(corefile: &str, domain: &str) -> Self {
         let names = names_of(domain);
         let Some(server) = server_of(corefile, &names) else {
             return Self { ms: UNCACHED_MS, why: format!("the Corefile has no server for {domain}") };
@@ -90,7 +90,7 @@ fn cached_s(cache: &Directive, names: &str) -> Option<u64> {
 
 /// The cluster's zone: the first one that the kubernetes plugin serves, or else the first one of its server block
 /// (<https://coredns.io/plugins/kubernetes/>). Reverse zones and the root do not count.
-pub fn zone(corefile: &str) -> Option<String> {
+pub(super) fn zone(corefile: &str) -> Option<String> {
     parse(corefile).iter().find_map(|server| {
         server.zones_of_kubernetes()?.into_iter().find(|zone| !zone.is_empty() && !zone.ends_with(".arpa"))
     })

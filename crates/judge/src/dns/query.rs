@@ -27,7 +27,7 @@ pub(super) struct Right {
 
 impl Right {
     /// Whether an answer with this data is right; `exists` says whether the name exists by it, if it says so.
-    pub fn accepts(&self, rule: &Rule, exists: Option<bool>, told: &Data) -> bool {
+    pub(super) fn accepts(&self, rule: &Rule, exists: Option<bool>, told: &Data) -> bool {
         let may_hold_nothing = self.exists || self.may.is_empty();
         match exists {
             Some(false) => !self.exists && told.is_empty(),
@@ -40,7 +40,7 @@ impl Right {
     }
 
     /// The right answer in words.
-    pub fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         match (self.must.is_empty(), self.exists) {
             (false, _) => list(&self.must),
             (true, true) => "NOERROR without a record".to_owned(),
@@ -92,12 +92,12 @@ fn is_below(name: &str, above: &str) -> bool {
 
 impl Query {
     /// The addresses of the Service.
-    pub fn service(case: &Case<'_>) -> Self {
+    pub(super) fn service(case: &Case<'_>) -> Self {
         Self::addresses(case, case.subject.service_fqdn(), &case.timeline.pods.iter().collect::<Vec<_>>())
     }
 
     /// The addresses of a pod's stable name.
-    pub fn pod(case: &Case<'_>, pod: &str) -> Self {
+    pub(super) fn pod(case: &Case<'_>, pod: &str) -> Self {
         Self::addresses(case, case.subject.fqdn(pod), &case.timeline.lives(pod).collect::<Vec<_>>())
     }
 
@@ -123,20 +123,20 @@ impl Query {
     }
 
     /// The name of a pod that is gone since this time.
-    pub fn gone(case: &Case<'_>, pod: &str, since: Mark) -> Self {
+    pub(super) fn gone(case: &Case<'_>, pod: &str, since: Mark) -> Self {
         let records = |family: Family| (family.record_type(), vec![Change { since, value: Right::default() }]);
         Self { name: case.subject.fqdn(pod), records: Family::ALL.map(records).into(), rule: Rule::Exactly }
     }
 
     /// The SRV targets of a port, each with the number that the pod listens on.
-    pub fn port(case: &Case<'_>, port: &NamedPort) -> Self {
+    pub(super) fn port(case: &Case<'_>, port: &NamedPort) -> Self {
         let target = |life: &PodLife, _: u64| Some(vec![service_data(port.number, &case.subject.fqdn(&life.name))]);
         let truth = truth(case, case.timeline.pods.iter(), target);
         Self { name: case.subject.srv_name(port), records: vec![("SRV", truth)], rule: Rule::Exactly }
     }
 
     /// The names of an address that only these pods ever had.
-    pub fn pointer<'a>(case: &Case<'_>, of: IpAddr, pods: impl Iterator<Item = &'a PodLife>) -> Self {
+    pub(super) fn pointer<'a>(case: &Case<'_>, of: IpAddr, pods: impl Iterator<Item = &'a PodLife>) -> Self {
         let at = |life: &PodLife, seq: u64| life.addresses_at(seq).any(|address| address == of);
         let name = |life: &PodLife, seq: u64| at(life, seq).then(|| vec![host(&case.subject.fqdn(&life.name))]);
         let truth = truth(case, pods.filter(|life| life.all_addresses().any(|it| it == of)), name);
@@ -147,12 +147,12 @@ impl Query {
     }
 
     /// Whether the name must have records of any type at that record.
-    pub fn leads_somewhere(&self, seq: u64) -> bool {
+    pub(super) fn leads_somewhere(&self, seq: u64) -> bool {
         self.records.iter().any(|(_, truth)| at(truth, seq).is_some_and(|now| !now.value.must.is_empty()))
     }
 
     /// The record types that the name must have had at any time, in words.
-    pub fn types(&self) -> String {
+    pub(super) fn types(&self) -> String {
         let had = |truth: &Truth| truth.iter().any(|change| !change.value.must.is_empty());
         let types: Vec<&str> = self.records.iter().filter(|(_, truth)| had(truth)).map(|(of, _)| *of).collect();
         if types.is_empty() { self.records[0].0.to_owned() } else { types.join(" and ") }

@@ -21,7 +21,7 @@ pub(super) struct Servers {
 impl Servers {
     /// The DNS servers of a run: those of the last list, or those that were asked if no list followed their
     /// replacement.
-    pub fn of(case: &Case<'_>) -> Self {
+    pub(super) fn of(case: &Case<'_>) -> Self {
         let listed = case.dns_server_lists().filter_map(|(mark, servers)| {
             let names: BTreeSet<String> = servers.into_iter().map(|server| server.name).collect();
             (!names.is_empty()).then_some((mark, Some(names)))
@@ -40,12 +40,12 @@ impl Servers {
     }
 
     /// The servers at a record.
-    pub fn at(&self, seq: u64) -> impl Iterator<Item = &str> {
+    pub(super) fn at(&self, seq: u64) -> impl Iterator<Item = &str> {
         self.eras_until(seq).last().into_iter().flat_map(|era| &era.names).map(String::as_str)
     }
 
     /// When a server that replaced another one first appeared; `None` for a server that existed from the beginning.
-    pub fn new_since(&self, server: &str, seq: u64) -> Option<Mark> {
+    pub(super) fn new_since(&self, server: &str, seq: u64) -> Option<Mark> {
         let eras = self.eras_until(seq);
         let first = eras.iter().position(|era| era.names.contains(server))?;
         let others = eras[..first].iter().any(|era| !era.names.is_empty());

@@ -26,7 +26,7 @@ pub(super) struct Witness {
 
 impl Witness {
     /// A pod's server begins or stops to serve.
-    pub fn sees(&mut self, pod: &str, at_us: u64, serves: bool) {
+    pub(super) fn sees(&mut self, pod: &str, at_us: u64, serves: bool) {
         self.serving.push((pod.to_owned(), at_us, serves));
     }
 

@@ -65,7 +65,7 @@ pub(super) struct Cause<'a> {
 
 impl<'a> Cause<'a> {
     /// All requested acts, in order.
-    pub fn all(case: &Case<'a>, scenes: &Scenes) -> Vec<Self> {
+    pub(super) fn all(case: &Case<'a>, scenes: &Scenes) -> Vec<Self> {
         let asked = case.faults().filter(|fault| fault.it.proof.is_none());
         let cause = |fault: Seen<'a, Fault>| {
             let (act, asked) = (&fault.it.act, fault.mark.seq);
@@ -81,7 +81,7 @@ impl<'a> Cause<'a> {
     }
 
     /// Whether the act disturbed a pod's node during a stretch.
-    pub fn disturbs(&self, life: &PodLife, from: u64, to: u64) -> bool {
+    pub(super) fn disturbs(&self, life: &PodLife, from: u64, to: u64) -> bool {
         self.spans(from, to) && disturbed(self.act).is_some_and(|node| life.node.as_deref() == Some(node))
     }
 
@@ -154,7 +154,7 @@ pub(super) struct Restarts<'a> {
 }
 
 impl<'a> Restarts<'a> {
-    pub fn of(case: &Case<'a>, scenes: &Scenes) -> Self {
+    pub(super) fn of(case: &Case<'a>, scenes: &Scenes) -> Self {
         let (mut causes, mut known) = (Cause::all(case, scenes), HashMap::new());
         let mut seen = Self { all: Vec::new(), pods: BTreeSet::new(), first: None };
         for (life, event) in case.pod_events() {

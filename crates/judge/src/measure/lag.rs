@@ -58,7 +58,7 @@ pub(super) struct Looks<'a> {
 impl<'a> Looks<'a> {
     /// The lag samples of a run, on the log's clock. If the clocks disagree, the lag is that of the clock that counted
     /// more.
-    pub fn of(case: &Case<'a>) -> Self {
+    pub(super) fn of(case: &Case<'a>) -> Self {
         let clocks = case.clocks;
         let looks = case.entries().flat_map(|entries| {
             let seq = entries.mark.seq;
@@ -74,7 +74,7 @@ impl<'a> Looks<'a> {
     }
 
     /// The distribution over all replicas in this window; `None` without samples.
-    pub fn within(&self, from_us: u64, to_us: u64) -> Option<Percentiles> {
+    pub(super) fn within(&self, from_us: u64, to_us: u64) -> Option<Percentiles> {
         let place = |us: u64| self.all.partition_point(|look| look.at_us < us);
         let from = place(from_us);
         let looks = &self.all[from..place(to_us.saturating_add(1)).max(from)];
@@ -82,7 +82,7 @@ impl<'a> Looks<'a> {
     }
 
     /// The lag of each replica while the workload was at rest. The disruptions must be in order.
-    pub fn at_rest(&self, case: &Case<'_>, disruptions: &[Disruption]) -> Vec<AtRest> {
+    pub(super) fn at_rest(&self, case: &Case<'_>, disruptions: &[Disruption]) -> Vec<AtRest> {
         let mut by_pod: BTreeMap<&str, Vec<&Look<'_>>> = BTreeMap::new();
         for look in at_rest(&self.all, |look| look.at_us, disruptions) {
             by_pod.entry(look.pod).or_default().push(look);

@@ -103,7 +103,7 @@ impl Wanted {
     }
 
     /// The longest pause of the ledger in a window, in microseconds.
-    pub fn idle_us(&self, from_us: u64, to_us: u64) -> u64 {
+    pub(super) fn idle_us(&self, from_us: u64, to_us: u64) -> u64 {
         let first = self.0.partition_point(|span| span.to_us <= from_us);
         let (mut idle_us, mut since_us) = (0, from_us);
         for span in &self.0[first..] {
@@ -185,7 +185,7 @@ pub(super) fn longest_us(clocks: &Clocks, from_us: u64, to_us: u64) -> u64 {
 
 impl Writes {
     /// The writes of a run; `None` if the ledger handed over none.
-    pub fn of(case: &Case<'_>) -> Option<Self> {
+    pub(super) fn of(case: &Case<'_>) -> Option<Self> {
         let clocks = case.clocks;
         let mut entries: Vec<&Entry> = case.entries().flat_map(|entries| &entries.it.writes).collect();
         entries.sort_by_key(|entry| entry.ended_us);
@@ -202,20 +202,20 @@ impl Writes {
     }
 
     /// The longest pause of the ledger in a window, in microseconds, if it is too long to know the outage.
-    pub fn too_long_idle_us(&self, from_us: u64, to_us: u64) -> Option<u64> {
+    pub(super) fn too_long_idle_us(&self, from_us: u64, to_us: u64) -> Option<u64> {
         let most = (to_us.saturating_sub(from_us) / 2).clamp(LEAST_IDLE_US, MOST_IDLE_US);
         Some(self.wanted.idle_us(from_us, to_us)).filter(|idle_us| *idle_us > most.saturating_add(self.beat_us))
     }
 
     /// Whether the ledger paused for too long in this step of an upgrade, or for all of it.
-    pub fn rested_in_step(&self, from_us: u64, to_us: u64) -> bool {
+    pub(super) fn rested_in_step(&self, from_us: u64, to_us: u64) -> bool {
         let (idle_us, all_us) = (self.wanted.idle_us(from_us, to_us), to_us.saturating_sub(from_us));
         idle_us > self.beat_us.saturating_add(MOST_IDLE_IN_STEP_US) || (idle_us == all_us && all_us > self.beat_us)
     }
 
     /// The outcomes of the writes that ended in this window, and the longest outage that overlaps it; `None` if the
     /// ledger was not written to then.
-    pub fn within(&self, from_us: u64, to_us: u64) -> Option<(Outcomes, Option<Outage>)> {
+    pub(super) fn within(&self, from_us: u64, to_us: u64) -> Option<(Outcomes, Option<Outage>)> {
         let last_us = self.ended.last().map_or(0, |(ended, _)| *ended);
         if self.first_sent_us > to_us || last_us < from_us {
             return None;
@@ -232,7 +232,7 @@ impl Writes {
 
     /// The longest time without an acknowledged write that overlaps a window of the log, in microseconds; `None` if the
     /// ledger was not written to then.
-    pub fn longest_within(&self, from_us: u64, to_us: u64) -> Option<u64> {
+    pub(super) fn longest_within(&self, from_us: u64, to_us: u64) -> Option<u64> {
         self.within(from_us, to_us).map(|(_, outage)| outage.map_or(0, |outage| outage.us()))
     }
 
@@ -246,7 +246,7 @@ impl Writes {
     }
 
     /// Sums up the ledger of a run with these disruptions.
-    pub fn overall(&self, lag_at_rest: Vec<AtRest>, disruptions: &[Disruption]) -> Overall {
+    pub(super) fn overall(&self, lag_at_rest: Vec<AtRest>, disruptions: &[Disruption]) -> Overall {
         let (mut writes, mut waited) = (Outcomes::default(), Waited::default());
         for (_, kind) in &self.ended {
             writes.add(*kind);

@@ -75,7 +75,7 @@ pub(super) struct Held<'a> {
 
 impl Held<'_> {
     /// The record that ends its being unready.
-    pub fn ends(&self, case: &Case<'_>) -> u64 {
+    pub(super) fn ends(&self, case: &Case<'_>) -> u64 {
         self.ready.or(self.life.deleted).map_or(case.timeline.last_seq + 1, |mark| mark.seq)
     }
 

@@ -54,12 +54,12 @@ fn until_another(case: &Case<'_>, asked: u64) -> u64 {
 
 impl Update<'_> {
     /// The last record of the stretch in which pods follow the change.
-    pub fn until(&self) -> u64 {
+    pub(super) fn until(&self) -> u64 {
         self.proved.unwrap_or(self.holds)
     }
 
     /// The revision of the change: the update revision that the controller reports once it has observed the change.
-    pub fn revision(&self, case: &Case<'_>) -> Judged<String> {
+    pub(super) fn revision(&self, case: &Case<'_>) -> Judged<String> {
         let asked = self.asked.seq;
         let before = case.generation_before(asked);
         let mut told = case.set_states(asked, self.until()).filter(|(_, set)| {

@@ -34,7 +34,7 @@ pub(crate) struct Account {
 
 impl Account {
     /// The account of all writes, compared with every pod's table. Findings against it go to the assessment.
-    pub fn weighed(case: &Case<'_>, assessment: &mut Assessment) -> Judged<Self> {
+    pub(crate) fn weighed(case: &Case<'_>, assessment: &mut Assessment) -> Judged<Self> {
         let account = Self::of(case);
         if account.acknowledged.is_empty() {
             let reason = "the witness had no write acknowledged, so there was nothing to lose";
@@ -51,7 +51,7 @@ impl Account {
     }
 
     /// The account in words if nothing is wrong, as the beginning of a reason.
-    pub fn words(&self, case: &Case<'_>) -> String {
+    pub(crate) fn words(&self, case: &Case<'_>) -> String {
         let pods: Vec<_> = case.subject.pods().collect();
         let Self { acknowledged, refused, unknown, doubtful, .. } = self;
         let doubts = match doubtful.is_empty() {

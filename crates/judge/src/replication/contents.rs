@@ -21,7 +21,7 @@ pub(super) struct Transactions {
 
 impl Transactions {
     /// The last answers of both at a checkpoint.
-    pub fn of(case: &Case<'_>, checkpoint: &Checkpoint, primary: &str, pod: &str) -> Judged<Self> {
+    pub(super) fn of(case: &Case<'_>, checkpoint: &Checkpoint, primary: &str, pod: &str) -> Judged<Self> {
         let barrier = case.last_answer(pod, Question::Barrier, checkpoint)?;
         // A barrier that proves nothing does not oblige the replica to anything.
         let awaited = if case.unproven(&barrier).is_some() { GtidSet::default() } else { read(barrier, "gtid_set")? };
@@ -33,7 +33,7 @@ impl Transactions {
 
     /// Whether nobody wrote on the primary after it was asked for the set that the replica waited for. Only then can
     /// tables be compared.
-    pub fn at_rest(&self) -> bool {
+    pub(super) fn at_rest(&self) -> bool {
         self.ours.beyond(&self.awaited).is_empty()
     }
 
@@ -41,7 +41,7 @@ impl Transactions {
     /// must have the set that it waited for, and the primary, when asked again, must have whatever the replica has
     /// beyond that. On MariaDB a replica need not name a former primary whose numbers are covered by the current one's;
     /// its own transactions cover nothing.
-    pub fn same(&self, case: &Case<'_>, primary: &str, pod: &str) -> Judged<[u64; 2]> {
+    pub(super) fn same(&self, case: &Case<'_>, primary: &str, pod: &str) -> Judged<[u64; 2]> {
         let [first, second] = self.told;
         if self.ours.is_empty() {
             let reason =

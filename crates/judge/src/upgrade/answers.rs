@@ -103,7 +103,7 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub fn of(state: &'a State) -> Self {
+    pub(super) fn of(state: &'a State) -> Self {
         let by_address = pods_by_address(state);
         let reverse = |(address, pod): (&&str, &&str)| {
             let address: IpAddr = address.parse().ok()?;
@@ -116,14 +116,14 @@ impl<'a> Names<'a> {
     }
 
     /// The question, with a pod in place of its address.
-    pub fn question(&self, answer: &NameAnswer) -> Question {
+    pub(super) fn question(&self, answer: &NameAnswer) -> Question {
         let name = plain(&answer.name);
         let name = self.by_reverse.get(&name).map_or(name.clone(), ToString::to_string);
         Question { record_type: answer.record_type.clone(), name }
     }
 
     /// A record's data, with a pod in place of its address. SRV records lose priority and weight, which may differ.
-    pub fn read(&self, record_type: &str, data: &str) -> String {
+    pub(super) fn read(&self, record_type: &str, data: &str) -> String {
         match record_type {
             "SRV" => {
                 let words: Vec<&str> = data.split_whitespace().collect();

@@ -41,7 +41,7 @@ pub(super) struct Classed {
 
 impl Classed {
     /// The difference in words, with its explanation.
-    pub fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let why = self.why.as_ref().map_or(String::new(), |why| format!(" ({why})"));
         format!("{}{why}", self.difference)
     }

@@ -39,17 +39,17 @@ pub(super) struct Difference {
 
 impl Difference {
     /// The first segment of the path.
-    pub fn head(&self) -> &str {
+    pub(super) fn head(&self) -> &str {
         self.field.split('/').next().unwrap_or_default()
     }
 
     /// The last segment of the path.
-    pub fn tail(&self) -> &str {
+    pub(super) fn tail(&self) -> &str {
         self.field.rsplit('/').next().unwrap_or_default()
     }
 
     /// The item, for people.
-    pub fn subject(&self) -> String {
+    pub(super) fn subject(&self) -> String {
         let name = &self.object;
         match self.part.as_str() {
             "kubernetes" => "the API server".to_owned(),

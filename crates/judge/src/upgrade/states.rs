@@ -150,7 +150,7 @@ fn is_unseen(states: &[Told]) -> bool {
 
 impl<'s> Step<'s> {
     /// The kind of step.
-    pub fn stage(&self) -> &'s Stage {
+    pub(super) fn stage(&self) -> &'s Stage {
         &self.after.state.stage
     }
 
@@ -164,19 +164,19 @@ impl<'s> Step<'s> {
     }
 
     /// The records of both states.
-    pub fn seqs(&self) -> [u64; 2] {
+    pub(super) fn seqs(&self) -> [u64; 2] {
         [self.before.mark.seq, self.after.mark.seq]
     }
 
     /// Both records, in the form for a reason.
-    pub fn quote(&self) -> String {
+    pub(super) fn quote(&self) -> String {
         let [before, after] = self.seqs();
         format!("#{before}, #{after}")
     }
 
     /// Checks that an act of this step is proved, and returns when it was asked for. A step that nobody watched has
     /// none.
-    pub fn proved(&self, case: &Case<'_>, what: &str, wanted: impl Fn(&Act) -> bool) -> Judged<Mark> {
+    pub(super) fn proved(&self, case: &Case<'_>, what: &str, wanted: impl Fn(&Act) -> bool) -> Judged<Mark> {
         let [from, to] = self.seqs();
         let acts = case.acts(wanted);
         let within = acts.iter().rfind(|act| (from..=to).contains(&act.asked.seq));
@@ -192,7 +192,7 @@ impl<'s> Step<'s> {
     }
 
     /// The duration of the step, for people.
-    pub fn took(&self) -> String {
+    pub(super) fn took(&self) -> String {
         seconds(self.after.mark.at_us.saturating_sub(self.before.mark.at_us))
     }
 }

@@ -13,7 +13,7 @@ use super::ManifestError;
 const RENDERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Renders a folder with `kubectl kustomize`.
-pub async fn kustomize(kubectl: &str, path: &Path) -> Result<String, ManifestError> {
+pub(crate) async fn kustomize(kubectl: &str, path: &Path) -> Result<String, ManifestError> {
     let words = [OsStr::new("kustomize"), path.as_os_str()];
     let printed = printed(kubectl, &words, |error| format!("{error}; ci/setup provides kubectl")).await;
     printed.map_err(|reason| ManifestError::Kustomize { program: kubectl.to_owned(), path: path.to_owned(), reason })

@@ -117,7 +117,7 @@ fn is_assignment(word: &str) -> bool {
 }
 
 /// The commands of a script in order; those of a substitution come before the command that has it.
-pub fn parse(script: &str) -> Vec<Command> {
+pub(super) fn parse(script: &str) -> Vec<Command> {
     let mut parser = Parser { rest: script.chars().collect(), at: 0, found: Vec::new() };
     parser.run(0, None);
     parser.found

@@ -78,12 +78,12 @@ impl Text {
 }
 
 /// The kustomization file of a folder, if it has one.
-pub fn kustomization_file(folder: &Path) -> Option<PathBuf> {
+pub(crate) fn kustomization_file(folder: &Path) -> Option<PathBuf> {
     KUSTOMIZATIONS.iter().map(|name| folder.join(name)).find(|file| file.is_file())
 }
 
 /// The folder of the kustomization at this path, which may also be the kustomization file.
-pub fn kustomization(path: &Path) -> Option<&Path> {
+pub(crate) fn kustomization(path: &Path) -> Option<&Path> {
     if kustomization_file(path).is_some() {
         return Some(path);
     }
@@ -111,7 +111,7 @@ fn chart(path: &Path) -> Option<&Path> {
 ///
 /// # Errors
 /// If there is nothing to read, or if it cannot be read as it is.
-pub async fn texts(path: &Path, values: &[PathBuf]) -> Result<(Vec<Text>, Vec<PathBuf>), ManifestError> {
+pub(crate) async fn texts(path: &Path, values: &[PathBuf]) -> Result<(Vec<Text>, Vec<PathBuf>), ManifestError> {
     if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).map_err(|source| unreadable(path, source))?;
@@ -170,7 +170,7 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>, others: &mut Vec<PathBuf>) ->
 ///
 /// # Errors
 /// If it cannot be read, is compressed, or is not UTF-8.
-pub fn read(file: &Path) -> Result<String, ManifestError> {
+pub(crate) fn read(file: &Path) -> Result<String, ManifestError> {
     let bytes = std::fs::read(file).map_err(|source| unreadable(file, source))?;
     decoded(&file.display().to_string(), bytes)
 }

@@ -37,7 +37,7 @@ pub struct Placed {
 
 /// The objects of a YAML or JSON stream: its non-empty documents, with the items of a List, such as `kubectl get`
 /// prints it, in place of the List.
-pub fn objects(origin: &str, text: &str, dialect: Dialect) -> Result<Vec<Placed>, ManifestError> {
+pub(crate) fn objects(origin: &str, text: &str, dialect: Dialect) -> Result<Vec<Placed>, ManifestError> {
     let mut found = Vec::new();
     for part in json_parts(text).unwrap_or_else(|| iter::once(0..text.len()).collect()) {
         let begin = found.len();
@@ -122,7 +122,7 @@ fn reason(text: &str, words: &str) -> String {
 }
 
 /// A segment of a JSON pointer, from a map or list to one of its members.
-pub fn step(key: &str) -> String {
+pub(crate) fn step(key: &str) -> String {
     format!("/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 

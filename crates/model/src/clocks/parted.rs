@@ -52,7 +52,7 @@ impl Reading {
 }
 
 impl Parted {
-    pub fn of(records: &[Record]) -> Self {
+    pub(super) fn of(records: &[Record]) -> Self {
         let mut readings: Vec<Reading> = Vec::new();
         for record in records {
             if let What::Entries(entries) = &record.what {
@@ -76,7 +76,7 @@ impl Parted {
     }
 
     /// The steps that are larger than the drift of two clocks.
-    pub fn doubts(&self) -> Vec<Doubt> {
+    pub(super) fn doubts(&self) -> Vec<Doubt> {
         let pairs = self.stretches.windows(2).zip(&self.steps);
         let doubts = pairs.filter_map(|(pair, Step { from, to })| {
             let by_us = i64::try_from(pair[1].ahead - pair[0].ahead).unwrap_or(i64::MAX);
@@ -87,13 +87,13 @@ impl Parted {
     }
 
     /// The earliest and the latest time on the log's clock that a time of the witness can be.
-    pub fn bounds(&self, witness_us: u64) -> (u64, u64) {
+    pub(super) fn bounds(&self, witness_us: u64) -> (u64, u64) {
         let (early, late) = self.moved(witness_us);
         (clamped(early), clamped(late))
     }
 
     /// The longest time on the log's clock between two times of the witness, in microseconds.
-    pub fn between(&self, from_us: u64, to_us: u64) -> i64 {
+    pub(super) fn between(&self, from_us: u64, to_us: u64) -> i64 {
         let told = self.moved(to_us).1 - self.moved(from_us).0;
         i64::try_from(told).unwrap_or(if told < 0 { i64::MIN } else { i64::MAX })
     }

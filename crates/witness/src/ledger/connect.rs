@@ -17,7 +17,7 @@ const RESOLVER: &str = "/etc/resolv.conf";
 const RESOLVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How to reach a server.
-pub struct Server {
+pub(super) struct Server {
     host: String,
     port: u16,
     user: String,
@@ -27,13 +27,13 @@ pub struct Server {
 
 impl Server {
     /// The server with this stable name, by a plan.
-    pub fn of(plan: &Plan, password: &Secret, host: &str) -> Self {
+    pub(super) fn of(plan: &Plan, password: &Secret, host: &str) -> Self {
         let (user, password) = (plan.user.clone(), password.clone());
         Self { host: host.to_owned(), port: plan.port, user, password, tls: plan.tls }
     }
 
     /// Opens a new connection. The error is a text: no statement was sent yet.
-    pub async fn connect(&self) -> Result<Conn, String> {
+    pub(super) async fn connect(&self) -> Result<Conn, String> {
         let address = resolve(&self.host).await?;
         let Self { port, user, password, tls, .. } = self;
         match (Login { address, port: *port, user, password, tls: *tls }).connect().await {
@@ -67,7 +67,7 @@ async fn resolve(host: &str) -> Result<IpAddr, String> {
 }
 
 /// The DNS server of this pod's resolver.
-pub async fn nameserver() -> Result<IpAddr, String> {
+pub(crate) async fn nameserver() -> Result<IpAddr, String> {
     let text = tokio::fs::read_to_string(RESOLVER).await.map_err(|error| format!("{RESOLVER}: {error}"))?;
     first_nameserver(&text).ok_or_else(|| format!("{RESOLVER} names no server"))
 }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use crate::evidence::{BEAT, Entry, Ids, Lag, Lapse, Reading, Sampler, WriteOutcome, boot_us, wall_us};
 use story::{Extent, Line, ProcessLife, Story};
 
-pub use story::{Item, Orders};
+pub(super) use story::{Item, Orders};
 
 /// How long lines are gathered for one sync: the servers of the node need the disk too.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ const LEAP: u64 = 10_000;
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The journal of one ledger.
-pub struct Journal {
+pub(super) struct Journal {
     path: PathBuf,
     file: Arc<File>,
     /// How far the journal's clock is ahead of the node's time since boot, which continues while the node sleeps.
@@ -61,7 +61,7 @@ impl Journal {
     ///
     /// # Errors
     /// If the file cannot be read or written.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         Self::open_on(path, std::fs::read_to_string(BOOT)?.trim())
     }
 
@@ -84,32 +84,32 @@ impl Journal {
     }
 
     /// Microseconds on the journal's clock, which no process sets back.
-    pub fn now_us(&self) -> u64 {
+    pub(super) fn now_us(&self) -> u64 {
         boot_us().saturating_add(self.ahead_us)
     }
 
     /// The last orders of the ledger.
-    pub fn orders(&self) -> Orders {
+    pub(super) fn orders(&self) -> Orders {
         self.state().story.orders.clone()
     }
 
     /// The highest id that was used.
-    pub fn highest(&self) -> u64 {
+    pub(super) fn highest(&self) -> u64 {
         self.state().story.highest
     }
 
     /// Writes down the ledger's orders.
-    pub fn order(&self, orders: Orders) -> Result<(), Broken> {
+    pub(super) fn order(&self, orders: Orders) -> Result<(), Broken> {
         self.append(&mut self.state(), Line::Orders(orders))
     }
 
     /// Writes down that this process ends by itself. No write may be under way.
-    pub fn rest(&self) -> Result<(), Broken> {
+    pub(super) fn rest(&self) -> Result<(), Broken> {
         self.append(&mut self.state(), Line::Rest)
     }
 
     /// Assigns a write its id, and writes down that it is about to be sent. Returns the id and the time.
-    pub fn begin(&self) -> Result<(u64, u64), Broken> {
+    pub(super) fn begin(&self) -> Result<(u64, u64), Broken> {
         let mut state = self.state();
         let (id, at_us) = (state.story.highest + 1, self.now_us());
         self.append(&mut state, Line::Sent { id, at_us })?;
@@ -117,12 +117,12 @@ impl Journal {
     }
 
     /// Writes down the outcome of a write.
-    pub fn end(&self, entry: Entry) -> Result<(), Broken> {
+    pub(super) fn end(&self, entry: Entry) -> Result<(), Broken> {
         self.append(&mut self.state(), Line::Ended(entry))
     }
 
     /// Writes down a lag sample.
-    pub fn look(&self, lag: Lag) -> Result<(), Broken> {
+    pub(super) fn look(&self, lag: Lag) -> Result<(), Broken> {
         self.append(&mut self.state(), Line::Lag(lag))
     }
 
@@ -133,7 +133,7 @@ impl Journal {
     }
 
     /// Writes down that the outcome of every unfinished write is unknown. No write may be under way.
-    pub fn close(&self, why: &str) {
+    pub(super) fn close(&self, why: &str) {
         let mut state = self.state();
         let ended_us = self.now_us();
         for (id, sent_us) in state.story.unfinished.clone() {
@@ -149,7 +149,7 @@ impl Journal {
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn read(&self, after: u64, limit: usize) -> io::Result<(Vec<Item>, u64)> {
+    pub(super) fn read(&self, after: u64, limit: usize) -> io::Result<(Vec<Item>, u64)> {
         let (durable, (from, skipped)) = {
             let state = self.state();
             (state.durable, state.story.place(after))
@@ -171,12 +171,12 @@ impl Journal {
     }
 
     /// Why the journal is incomplete, if it is.
-    pub fn trouble(&self) -> Option<String> {
+    pub(super) fn trouble(&self) -> Option<String> {
         self.state().trouble.clone()
     }
 
     /// Syncs all lines so far to the disk.
-    pub async fn sync(&self) {
+    pub(super) async fn sync(&self) {
         let (file, upto) = (self.file.clone(), self.state().story.extent);
         let synced = tokio::task::spawn_blocking(move || file.sync_data()).await.map_err(io::Error::other).flatten();
         let mut state = self.state();
@@ -218,10 +218,10 @@ impl Journal {
 
 /// The journal can no longer be written. [`Journal::trouble`] has the reason.
 #[derive(Debug)]
-pub struct Broken;
+pub(super) struct Broken;
 
 /// Syncs new lines to the disk, repeatedly.
-pub async fn keep_durable(journal: Arc<Journal>) {
+pub(super) async fn keep_durable(journal: Arc<Journal>) {
     loop {
         journal.dirty.notified().await;
         journal.sync().await;
@@ -230,7 +230,7 @@ pub async fn keep_durable(journal: Arc<Journal>) {
 }
 
 /// Compares the node's clocks at each beat, and writes down that the node slept or that this process stood still.
-pub async fn keep_time(journal: Arc<Journal>) {
+pub(super) async fn keep_time(journal: Arc<Journal>) {
     let mut sampler = Sampler::new(Reading::now());
     loop {
         tokio::time::sleep(BEAT).await;

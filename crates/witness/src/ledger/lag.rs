@@ -24,11 +24,11 @@ const MOST: usize = 1 << 20;
 
 /// Acknowledged writes that a replica does not show yet: ids and times of acknowledgement, oldest first.
 #[derive(Default)]
-pub struct Waiting(Mutex<VecDeque<(u64, u64)>>);
+pub(super) struct Waiting(Mutex<VecDeque<(u64, u64)>>);
 
 impl Waiting {
     /// Adds an acknowledged write.
-    pub fn acknowledged(&self, id: u64, at_us: u64) {
+    pub(super) fn acknowledged(&self, id: u64, at_us: u64) {
         let mut waiting = self.writes();
         if waiting.len() < MOST {
             waiting.push_back((id, at_us));
@@ -60,7 +60,7 @@ impl Waiting {
 }
 
 /// Samples the lag of one replica, over one connection that is reopened if it breaks.
-pub struct Looker {
+pub(super) struct Looker {
     plan: Arc<Plan>,
     journal: Arc<Journal>,
     pod: String,
@@ -71,18 +71,18 @@ pub struct Looker {
 
 impl Looker {
     /// A looker without a connection yet.
-    pub fn new(plan: Arc<Plan>, password: &Secret, replica: &Replica, journal: Arc<Journal>) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, password: &Secret, replica: &Replica, journal: Arc<Journal>) -> Self {
         let (server, pod) = (Server::of(&plan, password, &replica.host), replica.pod.clone());
         Self { plan, journal, pod, server, waiting: Arc::default(), conn: None }
     }
 
     /// The queue to which the writers add acknowledged writes.
-    pub fn waiting(&self) -> Arc<Waiting> {
+    pub(super) fn waiting(&self) -> Arc<Waiting> {
         self.waiting.clone()
     }
 
     /// Takes samples until the ledger ends, or until the journal cannot be written.
-    pub async fn run(mut self, ended: CancellationToken) {
+    pub(super) async fn run(mut self, ended: CancellationToken) {
         let mut beat = interval(Duration::from_millis(self.plan.look_every_ms.max(1)));
         beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let looks = async {

@@ -17,7 +17,7 @@ use crate::protocol::{LedgerAnswer, LedgerAsk};
 ///
 /// # Errors
 /// If it cannot listen on the path.
-pub async fn listen(path: &Path, ledger: &Arc<Ledger>) -> io::Result<()> {
+pub(crate) async fn listen(path: &Path, ledger: &Arc<Ledger>) -> io::Result<()> {
     // An earlier process of this pod left its socket, on which nobody listens any more.
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -49,7 +49,7 @@ async fn converse(stream: UnixStream, ledger: &Ledger) -> io::Result<()> {
 }
 
 /// Asks the process that listens on this path.
-pub async fn relay(path: &Path, ask: &LedgerAsk, deadline: Duration) -> LedgerAnswer {
+pub(crate) async fn relay(path: &Path, ask: &LedgerAsk, deadline: Duration) -> LedgerAnswer {
     let message = match timeout(deadline, put(path, ask)).await {
         Ok(Ok(answer)) => return answer,
         Ok(Err(error)) => format!("the witness's main process could not be asked: {error}"),

@@ -25,7 +25,7 @@ const IN_DOUBT: [u16; 17] =
     [1026, 1053, 1079, 1080, 1152, 1154, 1158, 1159, 1160, 1161, 1180, 1184, 1317, 1598, 1927, 3169, 4031];
 
 /// A writer of the ledger.
-pub struct Writer {
+pub(super) struct Writer {
     plan: Arc<Plan>,
     journal: Arc<Journal>,
     /// For each replica, the writes that it does not show yet.
@@ -42,14 +42,14 @@ struct SemiSync {
 
 impl Writer {
     /// A writer without a connection yet.
-    pub fn new(plan: Arc<Plan>, password: &Secret, journal: Arc<Journal>, replicas: Vec<Arc<Waiting>>) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, password: &Secret, journal: Arc<Journal>, replicas: Vec<Arc<Waiting>>) -> Self {
         let primary = Server::of(&plan, password, &plan.host);
         Self { plan, journal, replicas, primary, conn: None }
     }
 
     /// Writes at each beat until the ledger ends, or until the journal cannot be written. An unreachable server is
     /// tried again at each beat. The beats of the writers are spread over one period.
-    pub async fn run(mut self, index: u32, gate: Arc<RwLock<()>>, ended: CancellationToken) {
+    pub(super) async fn run(mut self, index: u32, gate: Arc<RwLock<()>>, ended: CancellationToken) {
         let period = Duration::from_secs(1) / self.plan.per_second.max(1);
         let mut beat = interval_at(Instant::now() + period * index / self.plan.writers.max(1), period);
         beat.set_missed_tick_behavior(MissedTickBehavior::Skip);

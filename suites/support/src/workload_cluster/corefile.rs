@@ -14,7 +14,7 @@ const GONE_WITHIN: Duration = Duration::from_secs(90);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Changes the Corefile and replaces the DNS servers, which read it when they start.
-pub async fn change(client: &Client, edit: fn(&str) -> String) -> Result<(), String> {
+pub(super) async fn change(client: &Client, edit: fn(&str) -> String) -> Result<(), String> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "kube-system");
     let map = maps.get("coredns").await.map_err(|error| error.to_string())?;
     let corefile = map.data.and_then(|mut data| data.remove("Corefile")).unwrap_or_default();

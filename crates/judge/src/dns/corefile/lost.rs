@@ -8,7 +8,7 @@ const MIGRATED: [(&str, Option<&str>); 2] = [("proxy", Some("forward")), ("feder
 
 /// What the server block of the cluster's zone has in the old Corefile and lacks in the new one: plugins, and zones
 /// that the kubernetes plugin serves.
-pub fn lost_of_zone(before: &str, after: &str, domain: &str) -> Vec<String> {
+pub(crate) fn lost_of_zone(before: &str, after: &str, domain: &str) -> Vec<String> {
     let names = names_of(domain);
     let Some(old) = server_of(before, &names) else { return Vec::new() };
     let Some(new) = server_of(after, &names) else { return vec![format!("there is no server for {domain} any more")] };

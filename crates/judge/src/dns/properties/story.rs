@@ -44,7 +44,7 @@ pub(super) struct Story {
 }
 
 impl Story {
-    pub fn of(publish_not_ready: bool, events: &[Event]) -> Self {
+    pub(super) fn of(publish_not_ready: bool, events: &[Event]) -> Self {
         let mut subject = subject(2);
         subject.publish_not_ready = publish_not_ready;
         let history = ready(subject);
@@ -212,7 +212,7 @@ impl Story {
     }
 
     /// The verdict on a name over all its checkpoints; at one of them it must exist.
-    pub fn always(&self, name: Name) -> Verdict {
+    pub(super) fn always(&self, name: Name) -> Verdict {
         let asked = self.heard.iter().filter(|heard| heard.name == name);
         let checkpoints: BTreeSet<(usize, &Checkpoint)> = asked.map(|heard| (heard.turn, &heard.checkpoint)).collect();
         let exists = |(turn, checkpoint): &(usize, &Checkpoint)| {
@@ -254,7 +254,7 @@ impl Story {
         if open { Verdict::Inconclusive } else { Verdict::Pass }
     }
 
-    pub fn held(&self) -> Verdict {
+    pub(super) fn held(&self) -> Verdict {
         let holds: Vec<Verdict> =
             self.proofs.iter().enumerate().map(|(turn, proof)| self.held_since(turn + 1, *proof)).collect();
         if holds.is_empty() { Verdict::Inconclusive } else { all(&holds) }

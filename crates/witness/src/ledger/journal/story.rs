@@ -14,7 +14,7 @@ const MARK_EVERY: u64 = 1_000;
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Line {
+pub(super) enum Line {
     /// A process began to use the journal.
     Life(ProcessLife),
     /// The process ended by itself: no line before this one is missing.
@@ -38,7 +38,7 @@ pub enum Line {
 
 /// A process that uses the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessLife {
+pub(super) struct ProcessLife {
     /// The boot id of its kernel: a process on the same boot finds all lines of an earlier one, whatever ended that.
     pub boot: String,
     /// How far the journal's clock is ahead of the time since this boot.
@@ -49,7 +49,7 @@ pub struct ProcessLife {
 
 /// What the ledger must do, also after its process restarts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Orders {
+pub(crate) struct Orders {
     /// The plan; `None` if the ledger was not started or was stopped.
     pub plan: Option<Plan>,
     /// Whether writing is paused.
@@ -58,7 +58,7 @@ pub struct Orders {
 
 /// What a reader of the ledger gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item {
+pub(crate) enum Item {
     /// A write has its outcome.
     Ended(Entry),
     /// A lag sample.
@@ -76,7 +76,7 @@ impl Line {
     }
 
     /// The item in the line, if it has one.
-    pub fn item(self) -> Option<Item> {
+    pub(super) fn item(self) -> Option<Item> {
         match self {
             Self::Ended(entry) => Some(Item::Ended(entry)),
             Self::Lag(lag) => Some(Item::Lag(lag)),
@@ -97,7 +97,7 @@ impl Line {
 
 /// A position in the journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Extent {
+pub(super) struct Extent {
     /// The number of items before it.
     pub items: u64,
     /// The number of bytes before it, all in whole lines.
@@ -106,7 +106,7 @@ pub struct Extent {
 
 /// The state that the lines describe. The items stay in the file, because an upgrade may take days.
 #[derive(Debug, Default)]
-pub struct Story {
+pub(super) struct Story {
     /// The process of the last lines.
     pub life: Option<ProcessLife>,
     /// Whether that process ended by itself.
@@ -128,7 +128,7 @@ pub struct Story {
 impl Story {
     /// Reads whole lines up to the first incomplete one: a dying process was writing it, and nobody had acted on it
     /// yet.
-    pub fn read(mut input: impl BufRead) -> io::Result<Self> {
+    pub(super) fn read(mut input: impl BufRead) -> io::Result<Self> {
         let (mut story, mut bytes) = (Self::default(), Vec::new());
         while input.read_until(b'\n', &mut bytes)? > 0 {
             let Some(line) = Line::parse(&bytes) else { break };
@@ -139,7 +139,7 @@ impl Story {
     }
 
     /// Adds a line of this many bytes.
-    pub fn add(&mut self, line: Line, bytes: u64) {
+    pub(super) fn add(&mut self, line: Line, bytes: u64) {
         if line.has_item() {
             if self.extent.items.is_multiple_of(MARK_EVERY) {
                 self.marks.push(self.extent.bytes);
@@ -170,7 +170,7 @@ impl Story {
     }
 
     /// The byte offset from which to read the items after this many, and how many items to skip there.
-    pub fn place(&self, after: u64) -> (u64, u64) {
+    pub(super) fn place(&self, after: u64) -> (u64, u64) {
         let mark = usize::try_from(after / MARK_EVERY).ok().and_then(|index| self.marks.get(index));
         mark.map_or((self.extent.bytes, 0), |byte| (*byte, after % MARK_EVERY))
     }

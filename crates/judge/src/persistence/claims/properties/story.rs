@@ -40,12 +40,12 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    pub fn claims_of(self, pod: usize) -> impl Iterator<Item = (usize, usize)> {
+    pub(super) fn claims_of(self, pod: usize) -> impl Iterator<Item = (usize, usize)> {
         (0..self.templates).map(move |template| (pod, template))
     }
 
     /// The events of a good run.
-    pub fn script(self) -> Vec<Event> {
+    pub(super) fn script(self) -> Vec<Event> {
         let comes = |pod| [PodComes { pod, mounts: true }];
         let born = |pod| self.claims_of(pod).map(|(pod, template)| ClaimComes { pod, template });
         let told = |pod| self.claims_of(pod).map(|(pod, template)| ClaimTold { pod, template });
@@ -72,7 +72,7 @@ impl Setting {
         script
     }
 
-    pub fn subject(self) -> Subject {
+    pub(super) fn subject(self) -> Subject {
         let claims = (0..self.templates).map(|template| format!("t{template}")).collect();
         Subject { claims, claim_policy: self.policy, ..subject(u32::try_from(self.pods).expect("few pods")) }
     }
@@ -100,24 +100,24 @@ pub(super) struct World {
 }
 
 impl World {
-    pub fn pod(&self, ordinal: usize) -> Option<&Pod> {
+    pub(super) fn pod(&self, ordinal: usize) -> Option<&Pod> {
         self.pods.iter().rev().find(|pod| pod.ordinal == ordinal)
     }
 
-    pub fn claim(&self, of: (usize, usize)) -> Option<&Claim> {
+    pub(super) fn claim(&self, of: (usize, usize)) -> Option<&Claim> {
         self.claims.iter().rev().find(|claim| claim.of == of)
     }
 
-    pub fn has(&self, uid: usize) -> bool {
+    pub(super) fn has(&self, uid: usize) -> bool {
         self.claims.iter().any(|claim| claim.uid == uid) || self.pods.iter().any(|pod| pod.uid == uid)
     }
 
-    pub fn told(&self, uid: usize) -> bool {
+    pub(super) fn told(&self, uid: usize) -> bool {
         self.claims.iter().any(|claim| claim.uid == uid && claim.told)
     }
 
     /// Applies an event; false if there is nothing that it can apply to.
-    pub fn suffers(&mut self, event: Event, uid: usize) -> bool {
+    pub(super) fn suffers(&mut self, event: Event, uid: usize) -> bool {
         match event {
             PodComes { pod: ordinal, mounts } => self.pods.push(Pod { ordinal, uid, mounts }),
             ClaimComes { pod, template } => self.claims.push(Claim { of: (pod, template), uid, told: false }),
