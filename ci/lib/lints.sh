@@ -1,4 +1,4 @@
-# What `ci/stage style` needs beside Rust: shellcheck, a package of Debian, and actionlint, which Go builds. Wants
+# What the stage `style` needs beside Rust: shellcheck, a package of Debian, and actionlint, which Go builds. Wants
 # ci/versions sourced.
 # shellcheck shell=bash disable=SC2034,SC2153
 

@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 T=$(mktemp -d)
 mkdir "$T/bin" "$T/engine"
 trap 'rm -rf "$T"' EXIT
-export T XDG_CACHE_HOME=$T/cache CARGO_HOME=$T/cargo PATH=$T/bin:$PATH
+export T XDG_CACHE_HOME=$T/cache PATH=$T/bin:$PATH
 CACHE=$XDG_CACHE_HOME/steadfast
 
 # fake COMMAND creates a fake command; its body is read from standard input. It records its arguments in $T/calls.

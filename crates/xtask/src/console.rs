@@ -1,0 +1,15 @@
+//! What the program prints. The reader may have gone, which is no error.
+
+use std::io::{self, Write as _};
+
+/// Prints a line to standard output.
+pub fn tell(text: &str) {
+    // There is nobody to tell of it.
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Prints a line to standard error.
+pub fn complain(text: &str) {
+    // There is nobody to tell of it.
+    let _ = writeln!(io::stderr(), "{text}");
+}

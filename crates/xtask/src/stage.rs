@@ -1,0 +1,329 @@
+//! The stages of a night: one table. The list of a night, the help, the jobs of workflows and what is run follow from it.
+
+use crate::part::Part;
+
+/// What a stage does. Each has its function in `stages`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// Makes the lab ready.
+    Setup,
+    /// Format, lints, scripts, workflows, documentation.
+    Style,
+    /// Licences, sources and advisories.
+    Dependencies,
+    /// The suite `upgrade`.
+    Upgrade,
+    /// All tests that need no cluster.
+    Offline,
+    /// Mutations of the judges.
+    Judges(Part),
+    /// The suite `phases`.
+    Phases,
+    /// The fuzz targets.
+    Fuzz,
+    /// The suites that have no stage of their own.
+    Clusters,
+    /// The suite `botched`.
+    Botched,
+    /// The suite `conformance`.
+    Seed,
+    /// `steadfast run` on another Kubernetes, or with another server.
+    Conformance(Cell),
+    /// The suite `mutants`.
+    Mutants(Part),
+    /// The suite `variants`.
+    Variants(Part),
+    /// The trend over the runs in these folders.
+    Trend(Vec<String>),
+}
+
+/// What conformance is proved on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// The version of Kubernetes.
+    pub kubernetes: String,
+    /// The server's image.
+    pub server: String,
+}
+
+/// What a stage takes, and the task that comes of it.
+#[derive(Debug)]
+pub enum Takes {
+    /// Nothing.
+    Nothing(Task),
+    /// A Kubernetes version and a server.
+    Cell(fn(Cell) -> Task),
+    /// One of its parts.
+    Part(Parts, fn(Part) -> Task),
+    /// Any number of folders.
+    Folders(fn(Vec<String>) -> Task),
+}
+
+/// The parts of a stage.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts {
+    /// How many there are: a night has a job for each.
+    pub of: u32,
+    /// The deadline where one machine takes all parts at once, in minutes.
+    pub alone: u32,
+    /// Who takes only one part, another one each day.
+    pub daily: Daily,
+}
+
+/// Who takes only one part of a stage, another one each day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Daily {
+    /// Pull requests.
+    PullRequests,
+    /// Nights too: all parts take longer than a night has.
+    Everybody,
+}
+
+/// What a stage does most of the time. One machine takes several such stages at a time: what waits for clusters leaves
+/// time to what computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// It waits for clusters.
+    Waits,
+    /// It computes.
+    Computes,
+}
+
+/// Which workflows have jobs for a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jobs {
+    /// None: each job makes ready what it needs, and the trend has a job of its own.
+    Nobody,
+    /// Nights.
+    Night,
+    /// Nights and pull requests.
+    Everybody,
+}
+
+/// A stage.
+#[derive(Debug)]
+pub struct Stage {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Its deadline in minutes, in a job of its own, which may find an empty cache.
+    pub minutes: u32,
+    /// Whether another stage may run beside it. A stage where times matter most has the machine for itself, and so has one
+    /// that fills the machine with clusters.
+    pub beside: Option<Beside>,
+    /// Who has jobs for it.
+    pub jobs: Jobs,
+    /// What it does, for people.
+    pub about: &'static str,
+}
+
+impl Stage {
+    /// How it is called, for people.
+    pub fn usage(&self) -> String {
+        let arguments = match self.takes {
+            Takes::Nothing(_) => "",
+            Takes::Cell(_) => " KUBERNETES SERVER",
+            Takes::Part(..) => " PART",
+            Takes::Folders(_) => " [DIR]...",
+        };
+        format!("{}{arguments}", self.name)
+    }
+
+    /// Its parts, where it has any.
+    pub fn parts(&self) -> Option<Parts> {
+        match self.takes {
+            Takes::Part(parts, _) => Some(parts),
+            Takes::Nothing(_) | Takes::Cell(_) | Takes::Folders(_) => None,
+        }
+    }
+}
+
+/// All stages, each on a line, for the help.
+pub fn list() -> String {
+    let line = |stage: &Stage| format!("  {:<29}  {}\n", stage.usage(), stage.about);
+    format!("Stages:\n{}", STAGES.iter().map(line).collect::<String>())
+}
+
+/// All stages, in the order in which one machine takes them.
+pub static STAGES: [Stage; 15] = [
+    Stage {
+        name: "setup",
+        takes: Takes::Nothing(Task::Setup),
+        minutes: 90,
+        beside: None,
+        jobs: Jobs::Nobody,
+        about: "makes everything ready that the other stages need",
+    },
+    Stage {
+        name: "style",
+        takes: Takes::Nothing(Task::Style),
+        minutes: 40,
+        beside: None,
+        jobs: Jobs::Everybody,
+        about: "format, lints, scripts, workflows, documentation",
+    },
+    Stage {
+        name: "dependencies",
+        takes: Takes::Nothing(Task::Dependencies),
+        minutes: 40,
+        beside: None,
+        jobs: Jobs::Everybody,
+        about: "licences, sources and advisories of the dependencies",
+    },
+    Stage {
+        name: "upgrade",
+        takes: Takes::Nothing(Task::Upgrade),
+        minutes: 90,
+        beside: Some(Beside::Waits),
+        jobs: Jobs::Night,
+        about: "the suite upgrade: to the newest Kubernetes, with all checks",
+    },
+    Stage {
+        name: "offline",
+        takes: Takes::Nothing(Task::Offline),
+        minutes: 90,
+        beside: Some(Beside::Computes),
+        jobs: Jobs::Everybody,
+        about: "all tests that need no cluster and no container",
+    },
+    Stage {
+        name: "judges",
+        takes: Takes::Part(Parts { of: 384, alone: 180, daily: Daily::Everybody }, Task::Judges),
+        minutes: 180,
+        beside: Some(Beside::Computes),
+        jobs: Jobs::Night,
+        about: "a part of the mutations of the judges, which tests have to notice",
+    },
+    Stage {
+        name: "phases",
+        takes: Takes::Nothing(Task::Phases),
+        minutes: 90,
+        beside: Some(Beside::Waits),
+        jobs: Jobs::Night,
+        about: "the suite phases: `steadfast before` and `steadfast after`",
+    },
+    Stage {
+        name: "fuzz",
+        takes: Takes::Nothing(Task::Fuzz),
+        minutes: 60,
+        beside: Some(Beside::Computes),
+        jobs: Jobs::Night,
+        about: "each fuzz target for some minutes",
+    },
+    Stage {
+        name: "clusters",
+        takes: Takes::Nothing(Task::Clusters),
+        minutes: 120,
+        beside: Some(Beside::Waits),
+        jobs: Jobs::Everybody,
+        about: "the suites that have no stage of their own",
+    },
+    Stage {
+        name: "botched",
+        takes: Takes::Nothing(Task::Botched),
+        minutes: 90,
+        beside: None,
+        jobs: Jobs::Night,
+        about: "the suite botched: upgrades that go wrong",
+    },
+    Stage {
+        name: "seed",
+        takes: Takes::Nothing(Task::Seed),
+        minutes: 90,
+        beside: None,
+        jobs: Jobs::Everybody,
+        about: "the suite conformance: all checks of the seed",
+    },
+    Stage {
+        name: "conformance",
+        takes: Takes::Cell(Task::Conformance),
+        minutes: 90,
+        beside: None,
+        jobs: Jobs::Night,
+        about: "`steadfast run` on such a cluster, with such a server",
+    },
+    Stage {
+        name: "mutants",
+        takes: Takes::Part(Parts { of: 8, alone: 240, daily: Daily::PullRequests }, Task::Mutants),
+        minutes: 90,
+        beside: None,
+        jobs: Jobs::Everybody,
+        about: "a part of the suite mutants, as in 2/8",
+    },
+    Stage {
+        name: "variants",
+        takes: Takes::Part(Parts { of: 8, alone: 240, daily: Daily::PullRequests }, Task::Variants),
+        minutes: 120,
+        beside: None,
+        jobs: Jobs::Everybody,
+        about: "a part of the suite variants",
+    },
+    Stage {
+        name: "trend",
+        takes: Takes::Folders(Task::Trend),
+        minutes: 15,
+        beside: None,
+        jobs: Jobs::Nobody,
+        about: "what the runs in these folders say together",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_stage_has_a_name_of_its_own_that_is_a_plain_word() {
+        let names: BTreeSet<&str> = STAGES.iter().map(|stage| stage.name).collect();
+        assert_eq!(names.len(), STAGES.len());
+        assert!(names.iter().all(|name| name.chars().all(|char| char.is_ascii_lowercase())));
+    }
+
+    #[test]
+    fn deadlines_and_parts_make_sense() {
+        for stage in &STAGES {
+            assert!(stage.minutes > 0 && !stage.about.is_empty(), "{}", stage.name);
+            if let Some(parts) = stage.parts() {
+                assert!(parts.of > 1 && parts.alone >= stage.minutes, "{}", stage.name);
+                assert_ne!(stage.jobs, Jobs::Nobody, "{} has parts for jobs, and no jobs", stage.name);
+            }
+        }
+    }
+
+    #[test]
+    fn both_kinds_run_beside_each_other() {
+        for kind in [Beside::Waits, Beside::Computes] {
+            assert!(STAGES.iter().any(|stage| stage.beside == Some(kind)));
+        }
+    }
+
+    #[test]
+    fn the_machine_is_made_ready_first_and_the_trend_comes_last() {
+        assert_eq!((STAGES[0].name, STAGES[STAGES.len() - 1].name), ("setup", "trend"));
+    }
+
+    #[test]
+    fn the_help_lists_all_stages() {
+        insta::assert_snapshot!(list(), @r"
+        Stages:
+          setup                          makes everything ready that the other stages need
+          style                          format, lints, scripts, workflows, documentation
+          dependencies                   licences, sources and advisories of the dependencies
+          upgrade                        the suite upgrade: to the newest Kubernetes, with all checks
+          offline                        all tests that need no cluster and no container
+          judges PART                    a part of the mutations of the judges, which tests have to notice
+          phases                         the suite phases: `steadfast before` and `steadfast after`
+          fuzz                           each fuzz target for some minutes
+          clusters                       the suites that have no stage of their own
+          botched                        the suite botched: upgrades that go wrong
+          seed                           the suite conformance: all checks of the seed
+          conformance KUBERNETES SERVER  `steadfast run` on such a cluster, with such a server
+          mutants PART                   a part of the suite mutants, as in 2/8
+          variants PART                  a part of the suite variants
+          trend [DIR]...                 what the runs in these folders say together
+        ");
+    }
+}
