@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use steadfast::evidence::{Checkpoint, EventType, Evidence, Question, Record, Row, Scenario, SqlAnswer, What, Write, WriteOutcome};
+use steadfast::evidence::{
+    Checkpoint, EventType, Evidence, Question, Record, Row, Scenario, SqlAnswer, What, Write, WriteOutcome,
+};
 
 /// The number of records between two rounds of restarts. In this time only routine records are written.
 const QUIET: usize = 2_000;

@@ -21,7 +21,10 @@ pub use apply::{apply, await_gone, delete, delete_after_dependents, random_passw
 pub use hidden::hide;
 pub use hints::Hints;
 pub use kinds::{defines_kind_of, kind_of, known_to_new_cluster};
-pub use namespaces::{create_namespace, labelled, name_is_free, namespace_is_free, namespace_is_there, namespace_is_unused, namespaces_of, with_labelled_claims};
+pub use namespaces::{
+    create_namespace, labelled, name_is_free, namespace_is_free, namespace_is_there, namespace_is_unused,
+    namespaces_of, with_labelled_claims,
+};
 pub use own_names::with_own_names;
 pub use owned::{ApplyError, Owned, RUN_LABEL};
 pub use password::{Credentials, Holder, Key};

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 
 use super::context::Context;
-use crate::evidence::{Checkpoint, Dns, DnsAnswer, Family, NamedPort, PodLife, Timeline, Transport, What, reverse_name};
+use crate::evidence::{
+    Checkpoint, Dns, DnsAnswer, Family, NamedPort, PodLife, Timeline, Transport, What, reverse_name,
+};
 use crate::probe::Session;
 use crate::witness::protocol::{Answer, Ask, DnsAsk};
 

@@ -8,7 +8,10 @@ use futures::future::join_all;
 use super::context::Context;
 use super::error::ScenarioError;
 use super::ledger;
-use crate::evidence::{Checkpoint, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Question, Row, Sql, SqlAnswer, Stopwatch, What, Write, WriteOutcome};
+use crate::evidence::{
+    Checkpoint, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Question, Row, Sql, SqlAnswer, Stopwatch, What, Write,
+    WriteOutcome,
+};
 use crate::mysql::statements;
 use crate::probe::exec;
 use crate::witness::protocol::{Answer, Ask, Secret, SqlAsk};

@@ -12,14 +12,20 @@ use super::context::Context;
 use super::disrupt::failed;
 use super::error::ScenarioError;
 use super::servers::{column, first};
-use crate::evidence::{Checkpoint, ComponentSummary, Dns, DnsAnswer, NameAnswer, Question, ServerSummary, Snapshot, SnapshotOf, SqlAnswer, Stage, State, What};
+use crate::evidence::{
+    Checkpoint, ComponentSummary, Dns, DnsAnswer, NameAnswer, Question, ServerSummary, Snapshot, SnapshotOf, SqlAnswer,
+    Stage, State, What,
+};
 use crate::mysql::statements;
 use crate::mysql::status::ReplicaStatus;
 use crate::object::text;
 
 mod summary;
 
-use summary::{claim_summary, component_summary, dns_setup, endpoint_summaries, legacy_endpoints, node_summary, pod_summary, revision_summary, service_summary, set_summary, volume_summary};
+use summary::{
+    claim_summary, component_summary, dns_setup, endpoint_summaries, legacy_endpoints, node_summary, pod_summary,
+    revision_summary, service_summary, set_summary, volume_summary,
+};
 
 /// The namespace of the cluster's own services.
 const SYSTEM: &str = "kube-system";

@@ -7,7 +7,11 @@ use serde_json::Value;
 use said::{last_lines, warning_line};
 
 use super::seconds;
-use crate::evidence::{Act, Applied, Checkpoint, Conformed, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap, Leftover, Mark, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer, State, Step, Transport, Wait, WaitOutcome, Warning, What, Write, WriteOutcome};
+use crate::evidence::{
+    Act, Applied, Checkpoint, Conformed, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap,
+    Leftover, Mark, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer,
+    State, Step, Transport, Wait, WaitOutcome, Warning, What, Write, WriteOutcome,
+};
 use crate::object::{has_condition, items, text};
 use crate::text::in_line;
 

@@ -17,7 +17,9 @@ use super::password::password;
 use super::scope::Scope;
 use super::test_cluster::{RunContext, TestCluster};
 use super::{RunConfig, RunError, preflight_workload, witness};
-use crate::driver::{self, Accounts, Context, FaultInjection, Journal, LedgerOptions, Made, Newer, Parts, Timeouts, Witnesses, Workload};
+use crate::driver::{
+    self, Accounts, Context, FaultInjection, Journal, LedgerOptions, Made, Newer, Parts, Timeouts, Witnesses, Workload,
+};
 use crate::evidence::{Budgets, Disrupts, Note, Run, SCHEMA, Scenario, Subject, Substitution, Upgrade, What};
 use crate::probe::Session;
 use crate::record::Recorder;

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy, WatchEvent, WatchParams};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy, WatchEvent,
+    WatchParams,
+};
 use kube::discovery::Scope;
 use kube::{Client, ResourceExt};
 use serde_json::Value;

@@ -1,7 +1,10 @@
 //! Edits of the content of single records.
 
 use serde_json::{Value, json};
-use steadfast::evidence::{Dns, DnsAnswer, DnsRecord, EventType, Exec, ExecAnswer, Fault, NodeState, ObjectEvent, Snapshot, SnapshotOf, Sql, SqlAnswer, What};
+use steadfast::evidence::{
+    Dns, DnsAnswer, DnsRecord, EventType, Exec, ExecAnswer, Fault, NodeState, ObjectEvent, Snapshot, SnapshotOf, Sql,
+    SqlAnswer, What,
+};
 
 use super::change::{Change, Places, said};
 

@@ -1,7 +1,10 @@
 //! Every recorded fact is judged: each class of records, by kind, checkpoint and question, is dropped or corrupted.
 
 use serde_json::json;
-use steadfast::evidence::{Act, Checkpoint, EventType, Exec, Fault, Leftover, NodeState, ObjectEvent, Phase, PodLife, Question, Record, Scenario, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, What, Write, WriteOutcome};
+use steadfast::evidence::{
+    Act, Checkpoint, EventType, Exec, Fault, Leftover, NodeState, ObjectEvent, Phase, PodLife, Question, Record,
+    Scenario, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, What, Write, WriteOutcome,
+};
 
 use super::change::{Change, Places, dropped, said};
 use super::class::{Class, History, Wanted};

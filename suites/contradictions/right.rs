@@ -1,6 +1,8 @@
 //! Unusual histories that are right. No check may change its verdict because of them.
 
-use steadfast::evidence::{DnsAnswer, Entries, EventType, Note, Question, Record, SqlAnswer, Wait, WaitOutcome, What, WriteOutcome};
+use steadfast::evidence::{
+    DnsAnswer, Entries, EventType, Note, Question, Record, SqlAnswer, Wait, WaitOutcome, What, WriteOutcome,
+};
 
 use super::change::{Change, Places, added_after, dropped, said};
 use super::class::{Class, History, Wanted};

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use steadfast::check::{Verdict, all, find};
-use steadfast::evidence::{Act, Checkpoint, Evidence, ObjectEvent, Phase, PodLife, Record, Run, Scenario, SnapshotOf, Subject, What};
+use steadfast::evidence::{
+    Act, Checkpoint, Evidence, ObjectEvent, Phase, PodLife, Record, Run, Scenario, SnapshotOf, Subject, What,
+};
 
 use super::change::{Change, Places};
 use super::settings::{all_at_once, min_ready_seconds, old_api_server, two_unavailable};

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use steadfast::evidence::{Act, Checkpoint, Entries, Entry, EventType, Gap, PodLife, Question, Scenario, Sql, Stage, What, WriteOutcome};
+use steadfast::evidence::{
+    Act, Checkpoint, Entries, Entry, EventType, Gap, PodLife, Question, Scenario, Sql, Stage, What, WriteOutcome,
+};
 
 use super::change::{Change, Places, added_after, added_before, dropped, moved_before, said};
 use super::class::{Checks, Class, History, Wanted};

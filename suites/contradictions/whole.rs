@@ -3,7 +3,9 @@
 use steadfast::check::CATALOGUE;
 use steadfast::evidence::{Act, EventType, Gap, Phase, Scenario, SnapshotOf, Step, What};
 
-use super::change::{Change, Places, added_after, added_before, at_once, delayed, dropped, ended_before, repeated, said, set_back};
+use super::change::{
+    Change, Places, added_after, added_before, at_once, delayed, dropped, ended_before, repeated, said, set_back,
+};
 use super::class::{Checks, Class, History, Wanted};
 use super::edits::{event, snapshot};
 use super::orders::{act, there, told_to_go};

@@ -24,7 +24,10 @@ use std::ops::{Deref, RangeInclusive};
 use serde::Deserialize;
 
 use super::Finding;
-use crate::evidence::{Clocks, DnsServer, Entries, EventType, Evidence, Exec, Mark, Note, ObjectEvent, Phase, Run, Scenario, SetState, Snapshot, SnapshotOf, Sql, Step, Subject, Timeline, What, Write};
+use crate::evidence::{
+    Clocks, DnsServer, Entries, EventType, Evidence, Exec, Mark, Note, ObjectEvent, Phase, Run, Scenario, SetState,
+    Snapshot, SnapshotOf, Sql, Step, Subject, Timeline, What, Write,
+};
 use crate::object::{number, text};
 
 pub(super) use acts::{Acted, ScaleDown};

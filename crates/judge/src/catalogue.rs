@@ -1,7 +1,9 @@
 //! The list of checks, and the rules that apply to all of them.
 
 use super::case::Case;
-use super::{CaseFile, Cause, Check, Finding, Verdict, dns, identity, minimum, ordering, persistence, replication, upgrade};
+use super::{
+    CaseFile, Cause, Check, Finding, Verdict, dns, identity, minimum, ordering, persistence, replication, upgrade,
+};
 use crate::evidence::{Evidence, Phase, Scenario, Step, What};
 
 #[cfg(test)]

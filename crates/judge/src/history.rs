@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::evidence::{Act, Budgets, Checkpoint, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, ObjectEvent, Phase, Question, Record, Replication, Row, Run, SCHEMA, Scenario, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Wait, WaitOutcome, What, Write, WriteOutcome};
+use crate::evidence::{
+    Act, Budgets, Checkpoint, EventType, Evidence, Exec, ExecAnswer, Fault, Gap, ObjectEvent, Phase, Question, Record,
+    Replication, Row, Run, SCHEMA, Scenario, Snapshot, SnapshotOf, Sql, SqlAnswer, Step, Subject, Wait, WaitOutcome,
+    What, Write, WriteOutcome,
+};
 
 mod acts;
 mod copies;

@@ -47,7 +47,9 @@ pub use run::*;
 pub use scenario::{Description, Disrupts, SCENARIOS, Scenario, UnknownScenario, plan};
 pub use state::*;
 pub use subject::*;
-pub use timeline::{Change, ClaimLife, Family, Incarnation, Lives, Mark, PodLife, SetState, Timeline, VolumeLife, other_address};
+pub use timeline::{
+    Change, ClaimLife, Family, Incarnation, Lives, Mark, PodLife, SetState, Timeline, VolumeLife, other_address,
+};
 pub use vain::{LastWords, Warning};
 
 /// All that a check may read. The other parts are derived from the records once, so the records must not change

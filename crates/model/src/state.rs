@@ -14,7 +14,10 @@ use super::timeline::Family;
 
 mod workload;
 
-pub use workload::{ClaimSummary, ContainerSummary, EndpointSummary, LegacyEndpoints, OwnerSummary, PodSummary, RevisionSummary, ServiceSummary, SetSummary, VolumeSummary};
+pub use workload::{
+    ClaimSummary, ContainerSummary, EndpointSummary, LegacyEndpoints, OwnerSummary, PodSummary, RevisionSummary,
+    ServiceSummary, SetSummary, VolumeSummary,
+};
 
 /// The cluster and the workload at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

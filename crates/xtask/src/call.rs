@@ -7,7 +7,7 @@ use crate::stage::{Cell, STAGES, Stage, Takes, Task};
 
 /// A call of a stage.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub(crate) struct Call {
     /// The stage.
     pub stage: &'static Stage,
     /// What is to be done.
@@ -20,7 +20,7 @@ pub struct Call {
 
 /// Words are no call of a stage.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
+pub(crate) enum CallError {
     /// There is no such stage.
     #[error("there is no stage `{wanted}`; the nearest is `{nearest}`, and `ci/nightly --list` shows all")]
     Unknown {
@@ -39,18 +39,18 @@ pub enum CallError {
 
 impl Call {
     /// A call of a stage that takes nothing, or may.
-    pub fn plain(stage: &'static Stage, task: Task) -> Self {
+    pub(crate) fn plain(stage: &'static Stage, task: Task) -> Self {
         Self { stage, task, minutes: stage.minutes, words: vec![stage.name.to_owned()] }
     }
 
     /// A call of a stage that takes a cell.
-    pub fn cell(stage: &'static Stage, task: fn(Cell) -> Task, cell: Cell) -> Self {
+    pub(crate) fn cell(stage: &'static Stage, task: fn(Cell) -> Task, cell: Cell) -> Self {
         let words = vec![stage.name.to_owned(), cell.kubernetes.clone(), cell.server.clone()];
         Self { stage, task: task(cell), minutes: stage.minutes, words }
     }
 
     /// A call of a stage that takes a part.
-    pub fn part(stage: &'static Stage, task: fn(Part) -> Task, part: Part) -> Self {
+    pub(crate) fn part(stage: &'static Stage, task: fn(Part) -> Task, part: Part) -> Self {
         let alone = stage.parts().map(|parts| parts.alone).filter(|_| part == Part::ALL);
         let words = vec![stage.name.to_owned(), part.to_string()];
         Self { stage, task: task(part), minutes: alone.unwrap_or(stage.minutes), words }
@@ -60,7 +60,7 @@ impl Call {
     ///
     /// # Errors
     /// When there is no such stage, or it takes other arguments.
-    pub fn parse<T: AsRef<str>>(name: &str, arguments: &[T]) -> Result<Self, CallError> {
+    pub(crate) fn parse<T: AsRef<str>>(name: &str, arguments: &[T]) -> Result<Self, CallError> {
         let names = STAGES.iter().map(|stage| stage.name);
         let stage = STAGES.iter().find(|stage| stage.name == name).ok_or_else(|| CallError::unknown(name, names))?;
         let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
@@ -78,14 +78,14 @@ impl Call {
     }
 
     /// The name and the arguments.
-    pub fn words(&self) -> &[String] {
+    pub(crate) fn words(&self) -> &[String] {
         &self.words
     }
 }
 
 impl CallError {
     /// An unknown stage, with the candidate that is like it most.
-    pub fn unknown<T: AsRef<str>>(wanted: &str, candidates: impl Iterator<Item = T>) -> Self {
+    pub(crate) fn unknown<T: AsRef<str>>(wanted: &str, candidates: impl Iterator<Item = T>) -> Self {
         let nearest = candidates.min_by_key(|candidate| strsim::levenshtein(wanted, candidate.as_ref()));
         let nearest = nearest.map(|nearest| nearest.as_ref().to_owned()).unwrap_or_default();
         Self::Unknown { wanted: wanted.to_owned(), nearest }

@@ -10,13 +10,13 @@ use crate::stage;
 /// Continuous integration of Steadfast.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask")]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     Nightly(Nightly),
     /// Runs one stage, with what it needs of the lab, and without a deadline.
     #[command(after_help = stage::list())]
@@ -49,7 +49,7 @@ pub enum Command {
 ///
 /// Ends with 0 when every stage passed, 1 when one did not, 130 when it was interrupted.
 #[derive(Debug, Args)]
-pub struct Nightly {
+pub(crate) struct Nightly {
     /// Prints the stages and runs none.
     #[arg(long)]
     pub list: bool,

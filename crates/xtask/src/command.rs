@@ -12,11 +12,11 @@ use crate::console::tell;
 use crate::environment;
 
 /// Where tools are installed that the machine lacks.
-pub const TOOLS: &str = "target/tools";
+pub(crate) const TOOLS: &str = "target/tools";
 
 /// A command did not do its work.
 #[derive(Debug, thiserror::Error)]
-pub enum CommandError {
+pub(crate) enum CommandError {
     /// It could not be started.
     #[error("cannot run `{command}`: {source}")]
     Start {
@@ -39,11 +39,11 @@ pub enum CommandError {
 }
 
 /// The exit code of a program that was interrupted.
-pub const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 impl CommandError {
     /// The exit code of a stage that ends with this error.
-    pub fn code(&self) -> u8 {
+    pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Start { .. } => 1,
             Self::Failed { code, .. } => *code,
@@ -53,14 +53,14 @@ impl CommandError {
 }
 
 /// The exit code of a process; 128 and the signal's number, where a signal ended it.
-pub fn code_of(status: ExitStatus) -> u8 {
+pub(crate) fn code_of(status: ExitStatus) -> u8 {
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 
 /// A command.
 #[derive(Debug, Clone)]
-pub struct Cmd {
+pub(crate) struct Cmd {
     program: String,
     arguments: Vec<String>,
     variables: Vec<(&'static str, String)>,
@@ -70,46 +70,46 @@ pub struct Cmd {
 
 impl Cmd {
     /// A command without arguments.
-    pub fn new(program: &str) -> Self {
+    pub(crate) fn new(program: &str) -> Self {
         Self { program: program.to_owned(), arguments: Vec::new(), variables: Vec::new(), directory: None, title: None }
     }
 
     /// A command of Cargo, from its words.
-    pub fn cargo(words: &str) -> Self {
+    pub(crate) fn cargo(words: &str) -> Self {
         Self::new("cargo").words(words)
     }
 
     /// Adds an argument.
-    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+    pub(crate) fn arg(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
     /// Adds arguments.
-    pub fn args<T: Into<String>>(mut self, arguments: impl IntoIterator<Item = T>) -> Self {
+    pub(crate) fn args<T: Into<String>>(mut self, arguments: impl IntoIterator<Item = T>) -> Self {
         self.arguments.extend(arguments.into_iter().map(Into::into));
         self
     }
 
     /// Adds arguments that have no spaces.
-    pub fn words(self, words: &str) -> Self {
+    pub(crate) fn words(self, words: &str) -> Self {
         self.args(words.split_whitespace())
     }
 
     /// Sets a variable of the environment.
-    pub fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((name, value.into()));
         self
     }
 
     /// Runs it in a directory.
-    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
+    pub(crate) fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
         self
     }
 
     /// Says this in place of the command itself.
-    pub fn title(mut self, title: &'static str) -> Self {
+    pub(crate) fn title(mut self, title: &'static str) -> Self {
         self.title = Some(title);
         self
     }
@@ -141,7 +141,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// What runs the commands of stages: this machine, or a test.
-pub trait Runner {
+pub(crate) trait Runner {
     /// Runs a command, whose output is this program's.
     ///
     /// # Errors
@@ -163,7 +163,7 @@ pub trait Runner {
 
 /// This machine.
 #[derive(Debug)]
-pub struct Machine {
+pub(crate) struct Machine {
     path: OsString,
     interrupted: Arc<AtomicBool>,
 }
@@ -174,7 +174,7 @@ impl Machine {
     ///
     /// # Errors
     /// When the signal cannot be caught.
-    pub fn new(root: &Path) -> std::io::Result<Self> {
+    pub(crate) fn new(root: &Path) -> std::io::Result<Self> {
         let interrupted = Arc::default();
         signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))?;
         let mut path = root.join(TOOLS).join("bin").into_os_string();
@@ -234,4 +234,4 @@ fn is_on(path: &OsStr, program: &str) -> bool {
 }
 
 #[cfg(test)]
-pub mod tests;
+pub(crate) mod tests;

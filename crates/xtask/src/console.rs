@@ -3,13 +3,13 @@
 use std::io::{self, Write as _};
 
 /// Prints a line to standard output.
-pub fn tell(text: &str) {
+pub(crate) fn tell(text: &str) {
     // There is nobody to tell of it.
     let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// Prints a line to standard error.
-pub fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     // There is nobody to tell of it.
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -9,7 +9,7 @@ const LIBRARIES: &str = "LD_LIBRARY_PATH";
 
 /// Takes from a command what `cargo run` added: a build script that watches such a variable would run again, and what
 /// depends on it would be built again.
-pub fn without_cargo_run(command: &mut Command) {
+pub(crate) fn without_cargo_run(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_added(name)) {
         command.env_remove(name);
     }

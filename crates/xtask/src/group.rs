@@ -1,9 +1,9 @@
 //! A process group with a deadline.
 
-use std::{fs, io};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use rustix::process::{Pid, Signal, kill_process_group, setpriority_process};
 
@@ -14,7 +14,7 @@ const LOWEST: i32 = 19;
 
 /// How a process group ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// Its leader ended with 0.
     Passed,
     /// Its leader ended with this exit code.
@@ -26,7 +26,7 @@ pub enum End {
 /// A command in a process group of its own, which ends as a whole. The terminal tells it of nothing, so a Ctrl-C reaches it
 /// once, from here.
 #[derive(Debug)]
-pub struct Group {
+pub(crate) struct Group {
     leader: Child,
     id: Pid,
     deadline: Instant,
@@ -42,7 +42,7 @@ impl Group {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(command: &mut Command, limit: Duration, grace: Duration) -> io::Result<Self> {
+    pub(crate) fn start(command: &mut Command, limit: Duration, grace: Duration) -> io::Result<Self> {
         let leader = command.process_group(0).spawn()?;
         let id = Pid::from_child(&leader);
         let deadline = Instant::now() + limit;
@@ -50,13 +50,13 @@ impl Group {
     }
 
     /// Leaves the processor to whoever else wants it.
-    pub fn yield_to_others(&self) {
+    pub(crate) fn yield_to_others(&self) {
         // Without that it only disturbs others. What it starts inherits it.
         let _ = setpriority_process(Some(self.id), LOWEST);
     }
 
     /// Asks all of it to clean up and end. A second time means at once, to whoever knows the difference.
-    pub fn interrupt(&mut self) {
+    pub(crate) fn interrupt(&mut self) {
         self.signal(Signal::INT);
         self.kill_at.get_or_insert(Instant::now() + self.grace);
     }
@@ -65,7 +65,7 @@ impl Group {
     ///
     /// # Errors
     /// When its leader cannot be waited for.
-    pub fn poll(&mut self) -> io::Result<Option<End>> {
+    pub(crate) fn poll(&mut self) -> io::Result<Option<End>> {
         let now = Instant::now();
         if self.status.is_none() {
             self.status = self.leader.try_wait()?;

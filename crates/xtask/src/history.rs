@@ -8,7 +8,7 @@ use crate::command::{Cmd, CommandError, Runner};
 ///
 /// # Errors
 /// When the nights cannot be listed.
-pub fn fetch(runner: &dyn Runner, directory: &Path, nights: u32) -> anyhow::Result<()> {
+pub(crate) fn fetch(runner: &dyn Runner, directory: &Path, nights: u32) -> anyhow::Result<()> {
     let list =
         Cmd::new("gh").words("run list --workflow nightly.yml --status completed --limit").arg(nights.to_string());
     let list = runner.output(&list.words("--json databaseId --jq .[].databaseId"))?;

@@ -26,7 +26,7 @@ struct Job {
 ///
 /// # Errors
 /// When a text cannot be written as JSON.
-pub fn matrix(calls: &[Call]) -> serde_json::Result<String> {
+pub(crate) fn matrix(calls: &[Call]) -> serde_json::Result<String> {
     let job = |call: &Call| {
         let stage = call.to_string();
         Job { name: plain(&stage), stage, minutes: call.stage.minutes + UPLOAD }

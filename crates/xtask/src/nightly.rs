@@ -24,7 +24,7 @@ const HISTORIES: &str = "10000";
 
 /// How fast time goes: tests have less of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub(crate) struct Pace {
     /// A minute of a deadline.
     pub minute: Duration,
     /// How long a stage that is out of time, or interrupted, may clean up.
@@ -34,12 +34,12 @@ pub struct Pace {
 }
 
 /// What nights use.
-pub const REAL_PACE: Pace =
+pub(crate) const REAL_PACE: Pace =
     Pace { minute: Duration::from_secs(60), grace: Duration::from_secs(300), poll: Duration::from_millis(100) };
 
 /// What came of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It passed.
     Passed,
     /// It failed, with this exit code.
@@ -69,7 +69,7 @@ impl fmt::Display for Outcome {
 
 /// A stage of a night: its call, and what came of it.
 #[derive(Debug)]
-pub struct Row {
+pub(crate) struct Row {
     call: Call,
     outcome: Outcome,
     took: Option<Duration>,
@@ -85,7 +85,7 @@ struct Running {
 }
 
 /// Where a night takes place.
-pub struct Host<'a> {
+pub(crate) struct Host<'a> {
     /// The command that runs a stage.
     pub command: &'a dyn Fn(&Call) -> Command,
     /// How many signals have come since it was asked last.
@@ -108,7 +108,7 @@ impl Host<'_> {
 }
 
 /// A night.
-pub struct Night<'a> {
+pub(crate) struct Night<'a> {
     /// The stages in their order.
     rows: Vec<Row>,
     host: Host<'a>,
@@ -120,7 +120,7 @@ pub struct Night<'a> {
 
 impl<'a> Night<'a> {
     /// A night of these stages.
-    pub fn new(calls: Vec<Call>, host: Host<'a>) -> Self {
+    pub(crate) fn new(calls: Vec<Call>, host: Host<'a>) -> Self {
         let has_beside = calls.iter().filter(|call| call.stage.beside.is_some()).count() > 1;
         let row = |call| Row { call, outcome: Outcome::NotRun, took: None };
         let rows = calls.into_iter().map(row).collect();
@@ -131,7 +131,7 @@ impl<'a> Night<'a> {
     ///
     /// # Errors
     /// When a stage cannot be waited for, or its output not be kept.
-    pub fn run(mut self) -> anyhow::Result<Vec<Row>> {
+    pub(crate) fn run(mut self) -> anyhow::Result<Vec<Row>> {
         for row in 0..self.rows.len() {
             let others = if self.beside(row).is_some() { AT_A_TIME - 1 } else { 0 };
             self.wait_until_running(others)?;
@@ -238,7 +238,7 @@ fn print(out: &mut dyn Write, text: &str) {
 }
 
 /// What came of all stages, for people.
-pub fn table(rows: &[Row], took: Duration) -> String {
+pub(crate) fn table(rows: &[Row], took: Duration) -> String {
     let line = |stage: &str, outcome: &str, time: &str| {
         let line = format!("{stage:<34}  {outcome:<12}  {time:>12}");
         format!("{}\n", line.trim_end())
@@ -250,7 +250,7 @@ pub fn table(rows: &[Row], took: Duration) -> String {
 }
 
 /// The exit code of a night: 130 when it was interrupted, 1 when a stage did not pass.
-pub fn code(rows: &[Row]) -> u8 {
+pub(crate) fn code(rows: &[Row]) -> u8 {
     if rows.iter().any(|row| matches!(row.outcome, Outcome::Interrupted | Outcome::NotRun)) {
         return INTERRUPTED;
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// One of several parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
+pub(crate) struct Part {
     /// Which one, from 1.
     pub number: u32,
     /// How many there are.
@@ -15,20 +15,20 @@ pub struct Part {
 /// A text is no part.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no part: give one as in 2/8")]
-pub struct PartError(String);
+pub(crate) struct PartError(String);
 
 impl Part {
     /// All parts at once.
-    pub const ALL: Self = Self { number: 1, of: 1 };
+    pub(crate) const ALL: Self = Self { number: 1, of: 1 };
 
     /// The part whose turn it is on a day, counted from 1970: another one each day.
-    pub fn of_day(day: u64, of: u32) -> Self {
+    pub(crate) fn of_day(day: u64, of: u32) -> Self {
         let index = u32::try_from(day % u64::from(of)).expect("it is smaller than `of`");
         Self { number: index + 1, of }
     }
 
     /// Each part in turn.
-    pub fn each(of: u32) -> impl Iterator<Item = Self> {
+    pub(crate) fn each(of: u32) -> impl Iterator<Item = Self> {
         (1..=of).map(move |number| Self { number, of })
     }
 }

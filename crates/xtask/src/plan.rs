@@ -7,7 +7,7 @@ use crate::versions::Versions;
 
 /// Who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Caller {
+pub(crate) enum Caller {
     /// One machine, which does everything.
     #[value(skip)]
     Machine,
@@ -19,7 +19,7 @@ pub enum Caller {
 
 /// Plans calls.
 #[derive(Debug)]
-pub struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     /// What the lab is made of.
     pub versions: &'a Versions,
     /// Today, in days since 1970.
@@ -28,7 +28,7 @@ pub struct Plan<'a> {
 
 impl Plan<'_> {
     /// All calls of a caller.
-    pub fn calls(&self, caller: Caller) -> Vec<Call> {
+    pub(crate) fn calls(&self, caller: Caller) -> Vec<Call> {
         let has_it = |stage: &&Stage| match caller {
             Caller::Machine => true,
             Caller::Night => stage.jobs != Jobs::Nobody,
@@ -42,7 +42,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// When there is no such stage.
-    pub fn night(&self, only: &[String], all_judges: bool) -> Result<Vec<Call>, CallError> {
+    pub(crate) fn night(&self, only: &[String], all_judges: bool) -> Result<Vec<Call>, CallError> {
         let mut calls = self.calls(Caller::Machine);
         if all_judges {
             let is_daily = |stage: &Stage| stage.parts().is_some_and(|parts| parts.daily == Daily::Everybody);

@@ -9,7 +9,7 @@ use signal_hook::iterator::Signals;
 ///
 /// # Errors
 /// When they cannot be caught.
-pub fn of_the_end() -> io::Result<Signals> {
+pub(crate) fn of_the_end() -> io::Result<Signals> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let hangup = (!ignores_hangup(&status)).then_some(SIGHUP);
     Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))

@@ -4,7 +4,7 @@ use crate::part::Part;
 
 /// What a stage does. Each has its function in `stages`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Task {
+pub(crate) enum Task {
     /// Makes the lab ready.
     Setup,
     /// Format, lints, scripts, workflows, documentation.
@@ -39,7 +39,7 @@ pub enum Task {
 
 /// What conformance is proved on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cell {
+pub(crate) struct Cell {
     /// The version of Kubernetes.
     pub kubernetes: String,
     /// The server's image.
@@ -48,7 +48,7 @@ pub struct Cell {
 
 /// What a stage takes, and the task that comes of it.
 #[derive(Debug)]
-pub enum Takes {
+pub(crate) enum Takes {
     /// Nothing.
     Nothing(Task),
     /// A Kubernetes version and a server.
@@ -61,7 +61,7 @@ pub enum Takes {
 
 /// The parts of a stage.
 #[derive(Debug, Clone, Copy)]
-pub struct Parts {
+pub(crate) struct Parts {
     /// How many there are: a night has a job for each.
     pub of: u32,
     /// The deadline where one machine takes all parts at once, in minutes.
@@ -72,7 +72,7 @@ pub struct Parts {
 
 /// Who takes only one part of a stage, another one each day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Daily {
+pub(crate) enum Daily {
     /// Pull requests.
     PullRequests,
     /// Nights too: all parts take longer than a night has.
@@ -82,7 +82,7 @@ pub enum Daily {
 /// What a stage does most of the time. One machine takes several such stages at a time: what waits for clusters leaves
 /// time to what computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Beside {
+pub(crate) enum Beside {
     /// It waits for clusters.
     Waits,
     /// It computes.
@@ -91,7 +91,7 @@ pub enum Beside {
 
 /// Which workflows have jobs for a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Jobs {
+pub(crate) enum Jobs {
     /// None: each job makes ready what it needs, and the trend has a job of its own.
     Nobody,
     /// Nights.
@@ -102,7 +102,7 @@ pub enum Jobs {
 
 /// A stage.
 #[derive(Debug)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// Its name.
     pub name: &'static str,
     /// What it takes.
@@ -120,7 +120,7 @@ pub struct Stage {
 
 impl Stage {
     /// How it is called, for people.
-    pub fn usage(&self) -> String {
+    pub(crate) fn usage(&self) -> String {
         let arguments = match self.takes {
             Takes::Nothing(_) => "",
             Takes::Cell(_) => " KUBERNETES SERVER",
@@ -131,7 +131,7 @@ impl Stage {
     }
 
     /// Its parts, where it has any.
-    pub fn parts(&self) -> Option<Parts> {
+    pub(crate) fn parts(&self) -> Option<Parts> {
         match self.takes {
             Takes::Part(parts, _) => Some(parts),
             Takes::Nothing(_) | Takes::Cell(_) | Takes::Folders(_) => None,
@@ -140,13 +140,13 @@ impl Stage {
 }
 
 /// All stages, each on a line, for the help.
-pub fn list() -> String {
+pub(crate) fn list() -> String {
     let line = |stage: &Stage| format!("  {:<29}  {}\n", stage.usage(), stage.about);
     format!("Stages:\n{}", STAGES.iter().map(line).collect::<String>())
 }
 
 /// All stages, in the order in which one machine takes them.
-pub static STAGES: [Stage; 15] = [
+pub(crate) static STAGES: [Stage; 15] = [
     Stage {
         name: "setup",
         takes: Takes::Nothing(Task::Setup),

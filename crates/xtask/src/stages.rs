@@ -22,7 +22,7 @@ use crate::versions::Versions;
 const OTHER_SUITES: [&str; 7] = ["conformance", "mutants", "variants", "upgrade", "phases", "botched", "tidy"];
 
 /// What the stages use.
-pub struct Stages<'a> {
+pub(crate) struct Stages<'a> {
     /// The directory of the repository, in which this program is.
     pub root: &'a Path,
     /// What runs their commands.
@@ -38,7 +38,7 @@ impl Stages<'_> {
     ///
     /// # Errors
     /// When it fails: a [`CommandError`], where that is why.
-    pub fn run(&self, task: &Task) -> anyhow::Result<()> {
+    pub(crate) fn run(&self, task: &Task) -> anyhow::Result<()> {
         match task {
             Task::Setup => self.setup_with_all_versions(&[]),
             Task::Style => self.style(),

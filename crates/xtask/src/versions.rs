@@ -14,7 +14,7 @@ const SEED: &str = "manifests/seed/statefulset.yaml";
 
 /// The versions cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum VersionsError {
+pub(crate) enum VersionsError {
     /// A file is not there.
     #[error("cannot read {path}: {source}")]
     Unreadable {
@@ -63,7 +63,7 @@ pub enum VersionsError {
 
 /// What the stages need to know of the lab.
 #[derive(Debug, Clone)]
-pub struct Versions {
+pub(crate) struct Versions {
     /// The Kubernetes of a run that names none.
     pub default_kubernetes: String,
     /// All Kubernetes versions, the newest first.
@@ -85,7 +85,7 @@ impl Versions {
     ///
     /// # Errors
     /// When a file cannot be read, or says what this program does not understand.
-    pub fn read(root: &Path) -> Result<Self, VersionsError> {
+    pub(crate) fn read(root: &Path) -> Result<Self, VersionsError> {
         let text = |name: &str| {
             let path = root.join(name);
             std::fs::read_to_string(&path).map_err(|source| VersionsError::Unreadable { path, source })
@@ -176,4 +176,4 @@ fn numbers(version: &str) -> Option<[u32; 3]> {
 }
 
 #[cfg(test)]
-pub mod tests;
+pub(crate) mod tests;

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::evidence::{ClaimSummary, ComponentSummary, ContainerSummary, DnsSetup, EndpointSummary, LegacyEndpoints, NodeSummary, OwnerSummary, PodSummary, RevisionSummary, ServiceSummary, SetSummary, VolumeSummary, other_address};
+use crate::evidence::{
+    ClaimSummary, ComponentSummary, ContainerSummary, DnsSetup, EndpointSummary, LegacyEndpoints, NodeSummary,
+    OwnerSummary, PodSummary, RevisionSummary, ServiceSummary, SetSummary, VolumeSummary, other_address,
+};
 use crate::object::{has_condition, items, number, strings, text};
 
 fn string(object: &Value, pointer: &str) -> String {

@@ -1,6 +1,9 @@
 //! A run with a ledger: what a disruption costs, what was only read back, and what was left out.
 
-use super::{Act, Checkpoint, Entries, Entry, EventType, Evidence, Fault, Lag, LeftOut, Phase, Question, Sql, SqlAnswer, Story, What, WriteOutcome, uid};
+use super::{
+    Act, Checkpoint, Entries, Entry, EventType, Evidence, Fault, Lag, LeftOut, Phase, Question, Sql, SqlAnswer, Story,
+    What, WriteOutcome, uid,
+};
 use crate::evidence::Scenario;
 
 /// What the witness's clock is ahead of the log's.

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde_json::json;
 
 use super::History;
-use crate::evidence::{Dns, DnsAnswer, DnsRecord, EventType, Exec, ExecAnswer, Family, ObjectEvent, Record, What, reverse_name};
+use crate::evidence::{
+    Dns, DnsAnswer, DnsRecord, EventType, Exec, ExecAnswer, Family, ObjectEvent, Record, What, reverse_name,
+};
 
 /// The IPv6 address of the pod with this IPv4 address: `fd00::1:2` for `10.0.1.2`.
 pub(crate) fn six(address: &str) -> String {

@@ -6,7 +6,11 @@ use serde_json::json;
 
 use super::whole::{COREFILE, UUID};
 use super::{History, NAMESPACE};
-use crate::evidence::{ClaimSummary, ComponentSummary, ContainerSummary, DnsSetup, EndpointSummary, LegacyEndpoints, NameAnswer, NodeSummary, PodSummary, RevisionSummary, ServerSummary, ServiceSummary, SetSummary, Stage, State, Transport, VolumeSummary, reverse_name};
+use crate::evidence::{
+    ClaimSummary, ComponentSummary, ContainerSummary, DnsSetup, EndpointSummary, LegacyEndpoints, NameAnswer,
+    NodeSummary, PodSummary, RevisionSummary, ServerSummary, ServiceSummary, SetSummary, Stage, State, Transport,
+    VolumeSummary, reverse_name,
+};
 
 /// The node of the control plane.
 pub(crate) const CONTROL_PLANE: &str = "control-plane";

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::states::{CONTROL_PLANE, Done, WORKERS};
 use super::{History, row, subject};
 use crate::CATALOGUE;
-use crate::evidence::{Act, Checkpoint, Conformed, Fault, NodeState, Phase, Scenario, SnapshotOf, SqlAnswer, Stage, State, Upgrade, What};
+use crate::evidence::{
+    Act, Checkpoint, Conformed, Fault, NodeState, Phase, Scenario, SnapshotOf, SqlAnswer, Stage, State, Upgrade, What,
+};
 
 /// The version that clusters are upgraded to.
 const NEW: &str = "v1.37.2";

@@ -4,7 +4,7 @@ use super::*;
 
 /// Runs nothing, and notes each command and what is told.
 #[derive(Debug, Default)]
-pub struct Recorder {
+pub(crate) struct Recorder {
     /// The commands so far, and what was told.
     pub noted: RefCell<Vec<String>>,
     /// Commands that contain one of these fail.
@@ -17,7 +17,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// What was noted, a line each.
-    pub fn commands(&self) -> String {
+    pub(crate) fn commands(&self) -> String {
         self.noted.borrow().join("\n")
     }
 }

@@ -15,16 +15,16 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// A file that is as old as the last time at which the list was fetched; on a machine that never could, as the first time
 /// that it could not.
 #[derive(Debug)]
-pub struct Advisories(PathBuf);
+pub(super) struct Advisories(PathBuf);
 
 impl Advisories {
     /// The file in the cache of the lab.
-    pub fn in_cache(cache: &Path) -> Self {
+    pub(super) fn in_cache(cache: &Path) -> Self {
         Self(cache.join("advisories"))
     }
 
     /// Notes that the list was fetched.
-    pub fn note_fetched(&self) -> anyhow::Result<()> {
+    pub(super) fn note_fetched(&self) -> anyhow::Result<()> {
         self.note("last fetched")
     }
 
@@ -32,7 +32,7 @@ impl Advisories {
     ///
     /// # Errors
     /// When it is too late.
-    pub fn may_wait(&self, now: SystemTime) -> anyhow::Result<String> {
+    pub(super) fn may_wait(&self, now: SystemTime) -> anyhow::Result<String> {
         let age = match self.age(now) {
             Some(age) => age,
             // A clock that was wrong must not let the list wait for longer.

@@ -1,7 +1,7 @@
 //! The stage `judges`: cargo-mutants changes the judges, and tests have to notice.
 
-use std::{fs, io};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::Context as _;
 

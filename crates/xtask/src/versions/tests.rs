@@ -25,7 +25,7 @@ CARGO_MUTANTS=27.1.0
 const SEED_TEXT: &str = "spec:\n  containers:\n    - name: mysql\n      image: mysql:5.7\n";
 
 /// Versions for tests of other modules.
-pub fn good() -> Versions {
+pub(crate) fn good() -> Versions {
     Versions::parse(GOOD, SEED_TEXT).expect("it is understood")
 }
 

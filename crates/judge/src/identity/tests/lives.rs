@@ -5,7 +5,9 @@ use serde_json::json;
 
 use super::{DISTINCT, HOSTNAME, SURVIVES, scaled_up};
 use crate::Verdict::{Fail, Inconclusive, Pass};
-use crate::evidence::{Checkpoint, ClaimPolicy, EventType, Phase, Question, Retention, Scenario, SqlAnswer, Subject, What};
+use crate::evidence::{
+    Checkpoint, ClaimPolicy, EventType, Phase, Question, Retention, Scenario, SqlAnswer, Subject, What,
+};
 use crate::find;
 use crate::history::{History, broken, row, subject};
 

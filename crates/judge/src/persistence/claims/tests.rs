@@ -4,7 +4,9 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
-use crate::evidence::{Act, ClaimPolicy, EventType, Fault, Retention, Scenario, SnapshotOf, Subject, WaitOutcome, What};
+use crate::evidence::{
+    Act, ClaimPolicy, EventType, Fault, Retention, Scenario, SnapshotOf, Subject, WaitOutcome, What,
+};
 use crate::history::{History, subject};
 
 const KIND: &str = "PersistentVolumeClaim";

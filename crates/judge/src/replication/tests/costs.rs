@@ -3,7 +3,9 @@
 use insta::assert_snapshot;
 
 use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
-use crate::evidence::{Act, Budgets, Checkpoint, Entries, Entry, Lag, LeftOut, Phase, Question, Scenario, What, WriteOutcome};
+use crate::evidence::{
+    Act, Budgets, Checkpoint, Entries, Entry, Lag, LeftOut, Phase, Question, Scenario, What, WriteOutcome,
+};
 use crate::history::History;
 
 const RECOVERS: &str = "replication::recovers_within_budget";
