@@ -48,6 +48,6 @@ mod tests {
         let nested = "use std::{\n    collections::{BTreeMap, HashMap},\n    fs,\n};";
         assert_eq!(style(nested), ["line 1: write one `use` for each module"]);
         assert_eq!(style(&nested.replace("use", "pub(super) use")).len(), 1);
-        assert_eq!(style("fn a() { crate::b() }"), ["line 1: name the module from the root: crate::"]);
+        assert_eq!(style("fn a() { super::super::b() }"), ["line 1: name the module from the root: crate::"]);
     }
 }
