@@ -4,8 +4,9 @@ use maud::{Markup, html};
 
 use super::Outcome;
 use super::describe::describe;
-use super::spans::{Ended, Span, seconds, spans};
+use super::spans::{self, Ended, Span, spans};
 use crate::check::measure::Measures;
+use crate::evidence::duration::seconds;
 use crate::evidence::{Evidence, Mark, PodLife, Record, What};
 
 const WIDTH: f64 = 1080.0;
@@ -152,7 +153,7 @@ impl Drawing<'_> {
         self.text("", 0.0, y + 13.0, "writes");
         for disruption in &measures.disruptions {
             let Some(outage) = disruption.impact.as_ref().and_then(|impact| impact.longest_outage) else { continue };
-            let title = format!("{}\nno write acknowledged for {:.1} s", disruption.name(), seconds(outage.us()));
+            let title = format!("{}\nno write acknowledged for {}", disruption.name(), seconds(outage.us()));
             self.bar("outage", (outage.from_us, outage.to_us), (y + SPACE / 2.0, BAR / 2.0), &title);
         }
         self.y += height + 4.0;
@@ -170,17 +171,17 @@ impl Drawing<'_> {
             let ((from, ready), (to, _)) = (since, next);
             if from < to {
                 let (class, state) = if ready { ("ready", "Ready") } else { ("unready", "not Ready") };
-                let title = format!("{name}\n{state} from #{} ({:.1} s)", from.seq, seconds(from.at_us));
+                let title = format!("{name}\n{state} from #{} ({})", from.seq, seconds(from.at_us));
                 self.bar(class, (from.at_us, to.at_us), (y, BAR), &title);
             }
             since = next;
         }
         if leaving < end {
-            let title = format!("{name}\nbeing deleted from #{} ({:.1} s)", leaving.seq, seconds(leaving.at_us));
+            let title = format!("{name}\nbeing deleted from #{} ({})", leaving.seq, seconds(leaving.at_us));
             self.bar("leaving", (leaving.at_us, end.at_us), (y, BAR), &title);
         }
         if let Some(gone) = life.deleted {
-            let title = format!("{name}\ngone at #{} ({:.1} s)", gone.seq, seconds(gone.at_us));
+            let title = format!("{name}\ngone at #{} ({})", gone.seq, seconds(gone.at_us));
             self.line("gone", gone.at_us, (y - 2.0, y + BAR + 2.0), &title);
         }
     }
@@ -200,7 +201,7 @@ impl Drawing<'_> {
 
     fn axis(&mut self, top: f64) {
         let bottom = self.y;
-        let total = seconds(self.total_us);
+        let total = spans::seconds(self.total_us);
         let step = tick_step(total);
         let mut at = 0;
         while f64::from(at) <= total {
@@ -230,7 +231,7 @@ fn faults(evidence: &Evidence) -> impl Iterator<Item = (&Record, String)> {
 }
 
 fn titled(record: &Record) -> String {
-    format!("#{} at {:.1} s: {}", record.seq, seconds(record.at_us), describe(record))
+    format!("#{} at {}: {}", record.seq, seconds(record.at_us), describe(record))
 }
 
 /// The row of each life within its lane: lives of one name that overlap are a violation, and must not hide each other.
