@@ -5,7 +5,6 @@
 mod account;
 mod costs;
 mod describe;
-mod escape;
 mod exercised;
 mod github;
 mod html;
@@ -34,7 +33,7 @@ pub(crate) use summary::plain as plain_markdown;
 pub use terminal::print;
 
 /// Microseconds as seconds.
-fn seconds(us: u64) -> f64 {
+fn as_seconds(us: u64) -> f64 {
     us as f64 / 1e6
 }
 
@@ -133,7 +132,7 @@ mod tests {
                 assert!(!line.trim_start().starts_with("::") && !line.contains("##["), "{hostile:?}: {line}");
             }
             for text in [&xml, &html] {
-                assert!(!text.contains("<script>alert") && !text.contains("' onclick="), "{hostile:?}");
+                assert!(!text.contains("<script>alert") && !text.contains("\" onclick="), "{hostile:?}");
             }
             let one_command = |line: &str| line.starts_with("::error ") || line.starts_with("::warning ");
             assert!(github::annotations(&outcome).lines().all(one_command), "{hostile:?}");

@@ -2,8 +2,9 @@
 //! terminal, JUnit and HTML reports only differ in how they set it.
 
 use super::describe::{gap_line, line};
-use super::{exercised, seconds};
+use super::exercised;
 use crate::check::{CaseFile, CommonCause, Judged, Outcome, Span, Verdict, expectation};
+use crate::evidence::duration::seconds;
 use crate::evidence::{Evidence, Mark, Record, Wait, WaitOutcome, What};
 use crate::text::in_line;
 
@@ -110,7 +111,7 @@ fn vain(record: &Record, wait: &Wait) -> String {
         WaitOutcome::Met | WaitOutcome::Expired => "in vain".to_owned(),
     };
     let (took, at) = (seconds(*took_us), seconds(record.at_us));
-    in_line(&format!("{what}, for {took:.1} s, {how} (#{} at {at:.1} s); last seen: {last_seen}", record.seq))
+    in_line(&format!("{what}, for {took}, {how} (#{} at {at}); last seen: {last_seen}", record.seq))
 }
 
 /// The same with what the cluster and the containers said meanwhile.
@@ -138,7 +139,7 @@ pub(super) fn of_cause<'a>(outcome: &'a Outcome<'_>, common: &CommonCause<'_>) -
             _ => None,
         })
     });
-    let at = outcome.record(seq).map(|record| format!(" at {:.1} s", seconds(record.at_us))).unwrap_or_default();
+    let at = outcome.record(seq).map(|record| format!(" at {}", seconds(record.at_us))).unwrap_or_default();
     let mut parts = vec![plain("cause", format!("{} (#{seq}{at})", in_line(&common.cause.why)))];
     parts.extend(in_vain.map(|text| plain("awaited", text)));
     let copied = |label, text: String| Part { verbatim: true, ..plain(label, text) };

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::seconds;
+use super::as_seconds;
 use crate::check::Outcome;
 use crate::check::measure::{Disruption, Outage, Outcomes, Overall, Percentiles};
+use crate::evidence::duration::{limit, milliseconds, seconds};
 use crate::evidence::{Budgets, Scenario};
 
 /// A disruption as a row of a table.
@@ -33,24 +34,16 @@ const UNKNOWN: &str = "-";
 
 impl Cell {
     fn of(us: Option<u64>, budget_ms: u64) -> Self {
-        let text = us.map_or_else(|| UNKNOWN.to_owned(), |us| format!("{:.1} s", seconds(us)));
+        let text = us.map_or_else(|| UNKNOWN.to_owned(), seconds);
         let over = us.is_some_and(|us| us > budget_ms * 1000);
-        Self { text, budget: duration(budget_ms), over }
+        let (number, unit) = limit(budget_ms);
+        Self { text, budget: format!("{number} {unit}"), over }
     }
 
     /// Whether somebody knows the figure.
     pub(super) fn known(&self) -> bool {
         self.text != UNKNOWN
     }
-}
-
-/// A budget in the unit that makes it short.
-fn duration(ms: u64) -> String {
-    if ms.is_multiple_of(1_000) { format!("{} s", ms / 1_000) } else { format!("{ms} ms") }
-}
-
-fn milliseconds(us: u64) -> String {
-    format!("{:.1} ms", us as f64 / 1e3)
 }
 
 /// The rows of the disruptions' table.
@@ -83,9 +76,8 @@ pub(super) fn ledger(outcome: &Outcome<'_>) -> Vec<String> {
         "{acknowledged} writes acknowledged, {per_second:.1} a second; {rejected} refused, {unknown} never answered"
     )];
     if let Some(outage) = longest_outage {
-        let (from, to) = (seconds(outage.from_us), seconds(outage.to_us));
-        let took = seconds(outage.us());
-        lines.push(format!("no write acknowledged for {took:.1} s at most, from {from:.1} s to {to:.1} s of the run"));
+        let [took, from, to] = [outage.us(), outage.from_us, outage.to_us].map(seconds);
+        lines.push(format!("no write acknowledged for {took} at most, from {from} to {to} of the run"));
     }
     lines.extend(lag_at_rest.iter().map(|at_rest| {
         let Percentiles { looks, unanswered, p50_us, p99_us, max_us, .. } = at_rest.lag;
@@ -145,13 +137,13 @@ fn rounded(seconds: f64) -> f64 {
 }
 
 fn in_seconds(us: u64) -> f64 {
-    rounded(seconds(us))
+    rounded(as_seconds(us))
 }
 
 impl From<Percentiles> for LagResult {
     fn from(lag: Percentiles) -> Self {
         let Percentiles { looks, unanswered, p50_us, p99_us, max_us, .. } = lag;
-        let [p50_s, p99_s, max_s] = [p50_us, p99_us, max_us].map(seconds);
+        let [p50_s, p99_s, max_s] = [p50_us, p99_us, max_us].map(as_seconds);
         Self { looks, unanswered, p50_s, p99_s, max_s }
     }
 }

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use said::{last_lines, warning_line};
 
-use super::seconds;
+use super::as_seconds;
+use crate::evidence::duration::{milliseconds, seconds};
 use crate::evidence::{
     Act, Applied, Checkpoint, Conformed, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap,
     Leftover, Mark, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer,
@@ -28,7 +29,7 @@ pub fn line(record: &Record) -> String {
 
 /// The record's number and time, in a column of [`STAMP`] characters.
 pub(super) fn stamp(record: &Record) -> String {
-    format!("#{:<5}{:>9.3} s  ", record.seq, seconds(record.at_us))
+    format!("#{:<5}{:>9.3} s  ", record.seq, as_seconds(record.at_us))
 }
 
 /// What the record says, on one line.
@@ -143,10 +144,10 @@ fn wait_line(wait: &Wait) -> String {
     let took = seconds(wait.took_us);
     let seen = format!("last seen: {}", wait.last_seen);
     match &wait.outcome {
-        WaitOutcome::Met => format!("awaited {}: met after {took:.1} s", wait.what),
-        WaitOutcome::Expired => format!("awaited {}: in vain for {took:.1} s; {seen}", wait.what),
-        WaitOutcome::Impossible(why) => format!("awaited {}: impossible after {took:.1} s: {why}; {seen}", wait.what),
-        WaitOutcome::CutShort => format!("awaited {}: for {took:.1} s, and given up early; {seen}", wait.what),
+        WaitOutcome::Met => format!("awaited {}: met after {took}", wait.what),
+        WaitOutcome::Expired => format!("awaited {}: in vain for {took}; {seen}", wait.what),
+        WaitOutcome::Impossible(why) => format!("awaited {}: impossible after {took}: {why}; {seen}", wait.what),
+        WaitOutcome::CutShort => format!("awaited {}: for {took}, and given up early; {seen}", wait.what),
     }
 }
 
@@ -155,14 +156,14 @@ fn dns_line(dns: &Dns) -> String {
         Transport::Udp => "UDP",
         Transport::Tcp => "TCP",
     };
-    let took = dns.took_us as f64 / 1e3;
+    let took = milliseconds(dns.took_us);
     let answer = match &dns.answer {
         DnsAnswer::Response { rcode, records } => {
             let data: Vec<String> = records.iter().map(|one| format!("{} (TTL {} s)", one.data, one.ttl)).collect();
             let data = if data.is_empty() { "without records".to_owned() } else { data.join(", ") };
-            format!("{rcode} {data} in {took:.1} ms")
+            format!("{rcode} {data} in {took}")
         }
-        DnsAnswer::Broken { message } => format!("the probe broke after {took:.1} ms: {message}"),
+        DnsAnswer::Broken { message } => format!("the probe broke after {took}: {message}"),
     };
     let Dns { record_type, name, from, server, .. } = dns;
     let asked = checkpoint(&dns.checkpoint);

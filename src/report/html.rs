@@ -1,53 +1,62 @@
 //! `report.html`: the whole run on one page that needs nothing but itself, neither scripts nor the network.
 
-use std::fmt::Write as _;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::account::{Part, account, exercised, expectations, needs_attention, of_cause, scope, substitutions};
+use super::account::{Part, Quoted, account, exercised, expectations, needs_attention, of_cause, scope, substitutions};
 use super::costs::{Cell, ledger, rows};
 use super::describe::describe;
-use super::escape::escape;
-use super::{seconds, svg};
+use super::{as_seconds, svg};
 use crate::check::{CommonCause, Conclusion, Ended, Judged, Outcome, Verdict};
 use crate::evidence::Scenario;
-use crate::text::in_line;
+use crate::text::{in_line, visible};
 
 const STYLE: &str = include_str!("style.css");
 
 /// The page.
 pub(super) fn page(outcome: &Outcome<'_>) -> String {
     let title = outcome.evidence.run().map_or("no run", |run| &run.run_id);
-    let conclusion = outcome.conclusion();
-    let mut html = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{}: steadfast {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
-        conclusion.title(),
-        escape(title)
-    );
-    html += &header(outcome, conclusion);
-    html += &facts(outcome);
-    html += &svg::timeline(outcome);
-    for common in outcome.common_causes() {
-        html += &cause(outcome, &common);
-    }
-    for (property, members) in outcome.others_by_property() {
-        let _ = writeln!(html, "<section>\n<h2>{}</h2>", escape(property));
-        for judged in members {
-            html += &check(outcome, judged, needs_attention(judged.finding.verdict), &judged.finding.reason);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (outcome.conclusion().title()) ": steadfast " (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { main { (content(outcome)) } }
         }
-        html += "</section>\n";
-    }
-    html += &disruptions(outcome);
-    html += &list("ledger", &ledger(outcome));
-    html += &list("exercised", &exercised(outcome));
-    html += &list("expectations", &expectations(outcome.evidence));
-    html += &list("scope", &scope(outcome));
-    html += &time_table(outcome);
-    html + "</main>\n</body>\n</html>\n"
+    };
+    // Templates escape, but let characters through that HTML cannot hold or that nobody sees.
+    visible(&page.into_string()) + "\n"
 }
 
-fn header(outcome: &Outcome<'_>, conclusion: Conclusion) -> String {
+fn content(outcome: &Outcome<'_>) -> Markup {
+    html! {
+        (header(outcome))
+        (facts(outcome))
+        (svg::timeline(outcome))
+        @for common in &outcome.common_causes() { (cause(outcome, common)) }
+        @for (property, members) in outcome.others_by_property() {
+            section {
+                h2 { (property) }
+                @for judged in members {
+                    (check(outcome, judged, needs_attention(judged.finding.verdict), &judged.finding.reason))
+                }
+            }
+        }
+        (disruptions(outcome))
+        (list("ledger", &ledger(outcome)))
+        (list("exercised", &exercised(outcome)))
+        (list("expectations", &expectations(outcome.evidence)))
+        (list("scope", &scope(outcome)))
+        (time_table(outcome))
+    }
+}
+
+fn header(outcome: &Outcome<'_>) -> Markup {
+    let conclusion = outcome.conclusion();
     let class = match conclusion {
         Conclusion::Passed => "pass",
         Conclusion::Failed => "fail",
@@ -55,152 +64,166 @@ fn header(outcome: &Outcome<'_>, conclusion: Conclusion) -> String {
         Conclusion::NothingRan => "skipped",
     };
     let summary = outcome.summary();
-    let counts: String = [
+    let counts = [
         ("pass", summary.pass, "passed"),
         ("fail", summary.fail, "failed"),
         ("inconclusive", summary.inconclusive, "inconclusive"),
         ("skipped", summary.skipped, "skipped"),
-    ]
-    .map(|(class, count, word)| {
-        let class = if count == 0 { "none" } else { class };
-        format!("<li class=\"{class}\"><b>{count}</b> {word}</li>\n")
-    })
-    .concat();
-    let (title, seconds) = (conclusion.title(), outcome.seconds());
-    format!(
-        "<header class=\"{class}\">\n<h1>{title}</h1>\n<ul class=\"counts\">\n{counts}<li class=\"none\">in \
-         <b>{seconds:.0} s</b></li>\n</ul>\n</header>\n"
-    )
+    ];
+    html! {
+        header class=(class) {
+            h1 { (conclusion.title()) }
+            ul.counts {
+                @for (class, count, word) in counts {
+                    li class=(if count == 0 { "none" } else { class }) { b { (count) } " " (word) }
+                }
+                li.none { "in " b { (format_args!("{:.0} s", outcome.seconds())) } }
+            }
+        }
+    }
 }
 
-fn facts(outcome: &Outcome<'_>) -> String {
+fn facts(outcome: &Outcome<'_>) -> Markup {
     let Some(run) = outcome.evidence.run() else {
-        return "<p>The run ended before anything was under test.</p>\n".to_owned();
+        return html! { p { "The run ended before anything was under test." } };
     };
     let subject = &run.subject;
     let began = outcome.evidence.records.first().map(|record| format!("{:.0}", record.wall)).unwrap_or_default();
     let workload = format!("StatefulSet {}/{}, {} replicas", subject.namespace, subject.set, subject.replicas);
-    let mut html = String::from("<dl class=\"facts\">\n");
-    let mut fact = |name: &str, value: &str| {
-        let class = if name == "Substitution" { " class=\"wide\"" } else { "" };
-        let _ = writeln!(html, "<div{class}><dt>{name}</dt><dd>{}</dd></div>", escape(value));
-    };
-    fact("Run", &run.run_id);
-    fact("Began", &began);
-    fact("Workload", &workload);
-    fact("Kubernetes", &run.kubernetes);
-    fact("Cluster", &run.cluster);
-    fact("Scenarios", &Scenario::names(run.scenarios.iter().copied()));
-    fact("Harness", &format!("steadfast {}", run.steadfast));
-    for substitution in substitutions(outcome.evidence) {
-        fact("Substitution", &substitution);
+    let fact = |name: &str, value: &str| html! { div { dt { (name) } dd { (value) } } };
+    html! {
+        dl.facts {
+            (fact("Run", &run.run_id))
+            (fact("Began", &began))
+            (fact("Workload", &workload))
+            (fact("Kubernetes", &run.kubernetes))
+            (fact("Cluster", &run.cluster))
+            (fact("Scenarios", &Scenario::names(run.scenarios.iter().copied())))
+            (fact("Harness", &format!("steadfast {}", run.steadfast)))
+            @for substitution in substitutions(outcome.evidence) {
+                div.wide { dt { "Substitution" } dd { (substitution) } }
+            }
+        }
     }
-    html + "</dl>\n"
 }
 
 /// A cause that left several checks undecided, and these below it, folded.
-fn cause(outcome: &Outcome<'_>, common: &CommonCause<'_>) -> String {
+fn cause(outcome: &Outcome<'_>, common: &CommonCause<'_>) -> Markup {
     let parts = of_cause(outcome, common);
-    let (why, parts) =
-        parts.split_first().map_or((String::new(), &parts[..]), |(why, parts)| (escape(&why.text), parts));
-    let (title, parts) = (escape(&common.title()), parts.iter().map(part).collect::<String>());
-    let checks: String = common.judged.iter().map(|judged| check(outcome, judged, false, judged.doubt())).collect();
-    format!(
-        "<section>\n<h2>{title}</h2>\n<details class=\"inconclusive cause\" open>\n<summary><span class=\"symbol\" \
-         title=\"inconclusive\">?</span><span class=\"why\">{why}</span></summary>\n<dl>\n{parts}</dl>\n</details>\n\
-         {checks}</section>\n"
-    )
+    let (why, parts) = parts.split_first().map_or(("", &parts[..]), |(why, parts)| (why.text.as_str(), parts));
+    html! {
+        section {
+            h2 { (common.title()) }
+            details.inconclusive.cause open {
+                summary { (symbol("inconclusive", "?")) span.why { (why) } }
+                dl { @for one in parts { (part(one)) } }
+            }
+            @for judged in &common.judged { (check(outcome, judged, false, judged.doubt())) }
+        }
+    }
 }
 
 /// A check, unfolded or not, with its reason in a line.
-fn check(outcome: &Outcome<'_>, judged: &Judged, open: bool, reason: &str) -> String {
-    let verdict = judged.finding.verdict;
-    let (class, symbol) = match verdict {
+fn check(outcome: &Outcome<'_>, judged: &Judged, open: bool, reason: &str) -> Markup {
+    let (class, sign) = match judged.finding.verdict {
         Verdict::Pass => ("pass", "✔"),
         Verdict::Fail => ("fail", "✘"),
         Verdict::Inconclusive => ("inconclusive", "?"),
         Verdict::Skipped => ("skipped", "–"),
     };
-    let open = if open { " open" } else { "" };
-    let (id, reason) = (escape(judged.check.id), escape(&in_line(reason)));
-    let parts: String = account(outcome, judged).iter().map(part).collect();
-    format!(
-        "<details class=\"{class}\"{open}>\n<summary><span class=\"symbol\" title=\"{class}\">{symbol}</span>\
-         <code>{id}</code><span class=\"reason\">{reason}</span></summary>\n<dl>\n{parts}</dl>\n</details>\n"
-    )
+    html! {
+        details class=(class) open[open] {
+            summary { (symbol(class, sign)) code { (judged.check.id) } span.reason { (in_line(reason)) } }
+            dl { @for one in &account(outcome, judged) { (part(one)) } }
+        }
+    }
 }
 
-fn part(part: &Part<'_>) -> String {
-    let text = if part.verbatim { format!("<code>{}</code>", escape(&part.text)) } else { linked(&part.text) };
-    let mut html = format!("<dt>{}</dt><dd>{text}", part.label);
-    if !part.quoted.is_empty() {
-        html += "\n<table class=\"records\">\n";
-        for quoted in &part.quoted {
-            let (at, what) = match quoted.record {
-                Some(record) => (format!("{:.3} s", seconds(record.at_us)), describe(record)),
-                None => (String::new(), "is not in this evidence".to_owned()),
-            };
-            let _ = writeln!(html, "<tr><td>#{}</td><td>{at}</td><td>{}</td></tr>", quoted.seq, escape(&what));
+fn symbol(verdict: &str, sign: &str) -> Markup {
+    html! { span.symbol title=(verdict) { (sign) } }
+}
+
+fn part(part: &Part<'_>) -> Markup {
+    html! {
+        dt { (part.label) }
+        dd {
+            @if part.verbatim { code { (part.text) } } @else { (linked(&part.text)) }
+            @if !part.quoted.is_empty() {
+                table.records { @for quoted in &part.quoted { (record(quoted)) } }
+            }
         }
-        html += "</table>";
     }
-    html + "</dd>\n"
+}
+
+fn record(quoted: &Quoted<'_>) -> Markup {
+    let (at, what) = match quoted.record {
+        Some(record) => (format!("{:.3} s", as_seconds(record.at_us)), describe(record)),
+        None => (String::new(), "is not in this evidence".to_owned()),
+    };
+    html! { tr { td { "#" (quoted.seq) } td { (at) } td { (what) } } }
 }
 
 /// Addresses in a text become links: to be followed by hand, nothing is loaded.
-fn linked(text: &str) -> String {
-    let word = |word: &str| match escape(word) {
-        address if address.starts_with("https://") => format!("<a href=\"{address}\">{address}</a>"),
-        word => word,
-    };
-    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
-}
-
-fn list(heading: &str, lines: &[String]) -> String {
-    if lines.is_empty() {
-        return String::new();
+fn linked(text: &str) -> Markup {
+    html! {
+        @for (index, word) in text.split(' ').enumerate() {
+            @if index > 0 { " " }
+            @if word.starts_with("https://") { a href=(word) { (word) } } @else { (word) }
+        }
     }
-    let lines: String = lines.iter().map(|line| format!("<li>{}</li>\n", escape(line))).collect();
-    format!("<section>\n<h2>{heading}</h2>\n<ul class=\"lines\">\n{lines}</ul>\n</section>\n")
 }
 
-fn disruptions(outcome: &Outcome<'_>) -> String {
+fn list(heading: &str, lines: &[String]) -> Markup {
+    html! {
+        @if !lines.is_empty() {
+            section {
+                h2 { (heading) }
+                ul.lines { @for line in lines { li { (line) } } }
+            }
+        }
+    }
+}
+
+fn disruptions(outcome: &Outcome<'_>) -> Markup {
     let rows = rows(outcome);
-    if rows.is_empty() {
-        return String::new();
+    let cell = |cell: &Cell| html! { td class=[cell.over.then_some("fail")] { (cell.text) } td { (cell.budget) } };
+    html! {
+        @if !rows.is_empty() {
+            section {
+                h2 { "disruptions" }
+                table.times.costs {
+                    tr { @for head in ["", "recovered", "within", "outage", "within", "lag p99"] { th { (head) } } }
+                    @for row in &rows {
+                        tr { td { (in_line(&row.name)) } (cell(&row.recovery)) (cell(&row.outage)) td { (row.lag) } }
+                    }
+                }
+            }
+        }
     }
-    let cell = |cell: &Cell| {
-        let class = if cell.over { " class=\"fail\"" } else { "" };
-        format!("<td{class}>{}</td><td>{}</td>", escape(&cell.text), escape(&cell.budget))
-    };
-    let mut html = String::from(
-        "<section>\n<h2>disruptions</h2>\n<table class=\"times costs\">\n<tr><th></th><th>recovered</th><th>within</th>\
-         <th>outage</th><th>within</th><th>lag p99</th></tr>\n",
-    );
-    for row in &rows {
-        let (recovery, outage) = (cell(&row.recovery), cell(&row.outage));
-        let (name, lag) = (escape(&in_line(&row.name)), escape(&row.lag));
-        let _ = writeln!(html, "<tr><td>{name}</td>{recovery}{outage}<td>{lag}</td></tr>");
-    }
-    html + "</table>\n</section>\n"
 }
 
-fn time_table(outcome: &Outcome<'_>) -> String {
-    let spans = &outcome.spans;
-    if spans.is_empty() {
-        return String::new();
+fn time_table(outcome: &Outcome<'_>) -> Markup {
+    let note = |ended: Ended<'_>| match ended {
+        Ended::Done => html! {},
+        Ended::Failed(reason) => html! { span.fail { "failed: " (reason) } },
+        Ended::CutShort => html! { span.inconclusive { "not finished" } },
+    };
+    html! {
+        @if !outcome.spans.is_empty() {
+            section {
+                h2 { "time" }
+                table.times {
+                    @for span in &outcome.spans {
+                        tr {
+                            td { (span.name) }
+                            td { (format_args!("{:.1} s", span.seconds())) }
+                            td { (note(span.ended)) }
+                        }
+                    }
+                }
+            }
+        }
     }
-    let mut html = String::from("<section>\n<h2>time</h2>\n<table class=\"times\">\n");
-    for span in spans {
-        let note = match span.ended {
-            Ended::Done => String::new(),
-            Ended::Failed(reason) => format!("<span class=\"fail\">failed: {}</span>", escape(reason)),
-            Ended::CutShort => "<span class=\"inconclusive\">not finished</span>".to_owned(),
-        };
-        let (name, took) = (escape(span.name), span.seconds());
-        let _ = writeln!(html, "<tr><td>{name}</td><td>{took:.1} s</td><td>{note}</td></tr>");
-    }
-    html + "</table>\n</section>\n"
 }
 
 #[cfg(test)]
@@ -208,6 +231,12 @@ mod tests {
     use super::*;
     use crate::evidence::Evidence;
     use crate::report::sample;
+
+    /// Markup in lines, for people.
+    fn lines(html: &str) -> String {
+        let ends = ["</dd>", "</h2>", "</li>", "</section>", "</summary>", "</table>", "</tr>", "</ul>"];
+        ends.iter().fold(html.to_owned(), |html, end| html.replace(end, &format!("{end}\n")))
+    }
 
     #[test]
     fn the_page_stands_alone_and_shows_every_check() {
@@ -219,7 +248,7 @@ mod tests {
         }
         assert_eq!(html.matches("<details class=\"fail\" open>").count(), 2);
         for heading in ["expectations", "scope"] {
-            assert!(html.contains(&format!("<h2>{heading}</h2>\n<ul class=\"lines\">\n<li>")), "no {heading}");
+            assert!(html.contains(&format!("<h2>{heading}</h2><ul class=\"lines\"><li>")), "no {heading}");
         }
         for reference in ["<script", "<link", "src=", "url(", "@import"] {
             assert!(!html.contains(reference), "{reference} refers to something outside the page");
@@ -235,7 +264,7 @@ mod tests {
         let html = page(&sample::measured(&sample::disrupted_evidence()));
         let from = html.find("<h2>disruptions</h2>").expect("a table");
         let to = html.find("<h2>expectations</h2>").expect("what comes next");
-        insta::assert_snapshot!(&html[from..to]);
+        insta::assert_snapshot!(lines(&html[from..to]));
         let drawn = |html: &str| html.matches("<rect class=\"outage\" x=").count();
         assert_eq!(drawn(&html), 2);
         assert_eq!(drawn(&page(&sample::passing(&sample::passing_evidence()))), 0);
@@ -249,7 +278,7 @@ mod tests {
         let to = html.find("<h2>ordering</h2>").expect("what comes next");
         assert!(html.find("</figure>").expect("a timeline") < from && from < to);
         let (cause, checks) = html[from..to].split_once("</details>").expect("checks below it");
-        insta::assert_snapshot!(cause);
+        insta::assert_snapshot!(lines(cause));
         assert_eq!(checks.matches("<details class=\"inconclusive\">").count(), 4);
         assert_eq!(html.matches("<h2>identity</h2>").count(), 0);
     }
@@ -263,9 +292,8 @@ mod tests {
 
     #[test]
     fn what_servers_say_cannot_become_markup() {
-        assert_eq!(escape("<a b='c'>&\"\u{1b}"), "&lt;a b=&#39;c&#39;&gt;&amp;&quot;\u{fffd}");
         assert_eq!(
-            linked("see https://a.b/?c&d <i>"),
+            linked("see https://a.b/?c&d <i>").into_string(),
             "see <a href=\"https://a.b/?c&amp;d\">https://a.b/?c&amp;d</a> &lt;i&gt;"
         );
     }

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
+use maud::html;
+
 use super::account::{exercised, substitutions, text, text_of_cause};
 use super::costs::{Cell, ledger, rows};
-use super::escape::escape;
 use super::versions::versions;
 use crate::check::{CommonCause, Conclusion, Judged, Outcome, Verdict};
-use crate::text::in_line;
+use crate::text::{in_line, visible};
 
 /// The bytes that a step's summary may have: of one with more, GitHub shows nothing
 /// (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits>).
@@ -162,8 +163,11 @@ fn remarks(outcome: &Outcome<'_>) -> String {
 
 /// An account, folded below its title.
 fn folded(symbol: &str, title: &str, account: &str) -> String {
-    let account = escape(account);
-    format!("<details><summary>{symbol} {title}</summary>\n\n<pre>\n{account}</pre>\n\n</details>\n\n")
+    // Markdown begins and ends at the empty lines.
+    let folded = html! {
+        details { summary { (symbol) " " (title) } "\n\n" pre { "\n" (visible(account)) } "\n\n" }
+    };
+    folded.into_string() + "\n\n"
 }
 
 /// How a verdict is shown, and whether somebody has to look at it.

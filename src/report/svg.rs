@@ -1,11 +1,11 @@
 //! The timeline of the run as a picture: a lane a pod name, a bar a life, the scenarios above, the faults across.
 
-use std::fmt::Write as _;
+use maud::{Markup, html};
 
+use super::as_seconds;
 use super::describe::describe;
-use super::escape::escape;
-use super::seconds;
 use crate::check::{Ended, Outcome, Span};
+use crate::evidence::duration::seconds;
 use crate::evidence::{Evidence, Mark, PodLife, Record, What};
 
 const WIDTH: f64 = 1080.0;
@@ -19,10 +19,10 @@ const LETTER: f64 = 6.6;
 const SMALL_LETTER: f64 = 5.8;
 
 /// The figure; nothing where no pod was seen and no step begun.
-pub(super) fn timeline(outcome: &Outcome<'_>) -> String {
+pub(super) fn timeline(outcome: &Outcome<'_>) -> Markup {
     let evidence = outcome.evidence;
-    let Some(last) = evidence.records.last().filter(|record| record.at_us > 0) else { return String::new() };
-    let mut drawing = Drawing { svg: String::new(), left: gutter(evidence), total_us: last.at_us, last, y: 0.0 };
+    let Some(last) = evidence.records.last().filter(|record| record.at_us > 0) else { return html! {} };
+    let mut drawing = Drawing { shapes: Vec::new(), left: gutter(evidence), total_us: last.at_us, last, y: 0.0 };
     drawing.bands(&outcome.spans);
     drawing.fault_names(evidence);
     let top = drawing.y;
@@ -30,16 +30,19 @@ pub(super) fn timeline(outcome: &Outcome<'_>) -> String {
     drawing.outages(outcome);
     drawing.across(evidence, top);
     drawing.axis(top);
-    let Drawing { svg, y: height, .. } = drawing;
-    format!(
-        "<figure>\n<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Timeline of the run\">\n{svg}</svg>\n\
-         <figcaption>{}</figcaption>\n</figure>\n",
-        legend()
-    )
+    let Drawing { shapes, y: height, .. } = drawing;
+    html! {
+        figure {
+            svg viewBox=(format_args!("0 0 {WIDTH} {height}")) role="img" aria-label="Timeline of the run" {
+                @for shape in &shapes { (shape) }
+            }
+            figcaption { (legend()) }
+        }
+    }
 }
 
 struct Drawing<'a> {
-    svg: String,
+    shapes: Vec<Markup>,
     /// Where the time begins, right of the pods' names.
     left: f64,
     total_us: u64,
@@ -56,26 +59,28 @@ impl Drawing<'_> {
     /// A rectangle between two times, at least wide enough to be seen, with a tooltip.
     fn bar(&mut self, class: &str, (from, to): (u64, u64), (y, height): (f64, f64), title: &str) {
         let (x, width) = (self.x(from), (self.x(to) - self.x(from)).max(1.0));
-        let _ = writeln!(
-            self.svg,
-            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\">\
-             <title>{}</title></rect>",
-            escape(title)
-        );
+        let [x, y, width, height] = [x, y, width, height].map(tenths);
+        self.shapes.push(html! {
+            rect class=(class) x=(x) y=(y) width=(width) height=(height) { title { (title) } }
+        });
+    }
+
+    /// The background of a row, from the names to the right.
+    fn lane(&mut self, height: f64) {
+        let [x, y, width, height] = [self.left, self.y, WIDTH - self.left - RIGHT, height].map(tenths);
+        self.shapes.push(html! { rect.lane x=(x) y=(y) width=(width) height=(height) {} });
     }
 
     /// A vertical line with a tooltip.
     fn line(&mut self, class: &str, at_us: u64, (top, bottom): (f64, f64), title: &str) {
         let x = self.x(at_us);
-        let _ = writeln!(
-            self.svg,
-            "<path class=\"{class}\" d=\"M{x:.1} {top:.1}V{bottom:.1}\"><title>{}</title></path>",
-            escape(title)
-        );
+        self.shapes.push(html! {
+            path class=(class) d=(format_args!("M{x:.1} {top:.1}V{bottom:.1}")) { title { (title) } }
+        });
     }
 
     fn text(&mut self, class: &str, x: f64, y: f64, text: &str) {
-        let _ = writeln!(self.svg, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escape(text));
+        self.shapes.push(html! { text class=(class) x=(tenths(x)) y=(tenths(y)) { (text) } });
     }
 
     fn bands(&mut self, spans: &[Span<'_>]) {
@@ -91,12 +96,10 @@ impl Drawing<'_> {
                 format!("{}: {:.1} s from #{} to #{}{ended}", span.name, span.seconds(), span.begin.seq, span.end.seq);
             // A pixel of room keeps neighbours apart.
             let room = (self.x(end) - self.x(begin) - 1.0).max(1.0);
-            let _ = writeln!(
-                self.svg,
-                "<rect class=\"{class}\" x=\"{:.1}\" y=\"0\" width=\"{room:.1}\" height=\"{BAND}\" rx=\"3\"><title>{}</title></rect>",
-                self.x(begin),
-                escape(&title)
-            );
+            let [x, width] = [self.x(begin), room].map(tenths);
+            self.shapes.push(html! {
+                rect class=(class) x=(x) y="0" width=(width) height=(BAND) rx="3" { title { (title) } }
+            });
             if span.ended != Ended::Done {
                 self.line("cut", end, (0.0, BAND), &title);
             }
@@ -132,13 +135,7 @@ impl Drawing<'_> {
             let rows = rows(&lives);
             let count = rows.iter().max().map_or(1, |row| row + 1);
             let height = count as f64 * (BAR + 2.0) - 2.0 + SPACE;
-            let _ = writeln!(
-                self.svg,
-                "<rect class=\"lane\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{height:.1}\"/>",
-                self.left,
-                self.y,
-                WIDTH - self.left - RIGHT
-            );
+            self.lane(height);
             self.text("", 0.0, self.y + SPACE / 2.0 + 14.5, name);
             for (life, row) in lives.iter().zip(rows) {
                 self.life(life, self.y + SPACE / 2.0 + row as f64 * (BAR + 2.0));
@@ -150,17 +147,12 @@ impl Drawing<'_> {
     /// The longest time without an acknowledged write of each disruption, in a lane of their own, where there was a ledger.
     fn outages(&mut self, outcome: &Outcome<'_>) {
         let Some(measures) = outcome.measures().filter(|measures| measures.ledger.is_some()) else { return };
-        let (height, left) = (BAR / 2.0 + SPACE, self.left);
-        let width = WIDTH - left - RIGHT;
-        let y = self.y;
-        let _ = writeln!(
-            self.svg,
-            "<rect class=\"lane\" x=\"{left:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>"
-        );
+        let (height, y) = (BAR / 2.0 + SPACE, self.y);
+        self.lane(height);
         self.text("", 0.0, y + 13.0, "writes");
         for disruption in &measures.disruptions {
             let Some(outage) = disruption.impact.as_ref().and_then(|impact| impact.longest_outage) else { continue };
-            let title = format!("{}\nno write acknowledged for {:.1} s", disruption.name(), seconds(outage.us()));
+            let title = format!("{}\nno write acknowledged for {}", disruption.name(), seconds(outage.us()));
             self.bar("outage", (outage.from_us, outage.to_us), (y + SPACE / 2.0, BAR / 2.0), &title);
         }
         self.y += height + 4.0;
@@ -178,17 +170,17 @@ impl Drawing<'_> {
             let ((from, ready), (to, _)) = (since, next);
             if from < to {
                 let (class, state) = if ready { ("ready", "Ready") } else { ("unready", "not Ready") };
-                let title = format!("{name}\n{state} from #{} ({:.1} s)", from.seq, seconds(from.at_us));
+                let title = format!("{name}\n{state} from #{} ({})", from.seq, seconds(from.at_us));
                 self.bar(class, (from.at_us, to.at_us), (y, BAR), &title);
             }
             since = next;
         }
         if leaving < end {
-            let title = format!("{name}\nbeing deleted from #{} ({:.1} s)", leaving.seq, seconds(leaving.at_us));
+            let title = format!("{name}\nbeing deleted from #{} ({})", leaving.seq, seconds(leaving.at_us));
             self.bar("leaving", (leaving.at_us, end.at_us), (y, BAR), &title);
         }
         if let Some(gone) = life.deleted {
-            let title = format!("{name}\ngone at #{} ({:.1} s)", gone.seq, seconds(gone.at_us));
+            let title = format!("{name}\ngone at #{} ({})", gone.seq, seconds(gone.at_us));
             self.line("gone", gone.at_us, (y - 2.0, y + BAR + 2.0), &title);
         }
     }
@@ -208,13 +200,14 @@ impl Drawing<'_> {
 
     fn axis(&mut self, top: f64) {
         let bottom = self.y;
-        let total = seconds(self.total_us);
+        let total = as_seconds(self.total_us);
         let step = tick_step(total);
         let mut at = 0;
         while f64::from(at) <= total {
             let x = self.x(u64::from(at) * 1_000_000);
             // Short ticks outside the lanes: lines across them would look like faults.
-            let _ = writeln!(self.svg, "<path class=\"grid\" d=\"M{x:.1} {top:.1}v-3M{x:.1} {bottom:.1}v5\"/>");
+            let ticks = format_args!("M{x:.1} {top:.1}v-3M{x:.1} {bottom:.1}v5");
+            self.shapes.push(html! { path.grid d=(ticks) {} });
             self.text("tick", x, bottom + 17.0, &format!("{at} s"));
             at += step;
         }
@@ -237,7 +230,7 @@ fn faults(evidence: &Evidence) -> impl Iterator<Item = (&Record, String)> {
 }
 
 fn titled(record: &Record) -> String {
-    format!("#{} at {:.1} s: {}", record.seq, seconds(record.at_us), describe(record))
+    format!("#{} at {}: {}", record.seq, seconds(record.at_us), describe(record))
 }
 
 /// The row of each life within its lane: lives of one name that overlap are a violation, and must not hide each other.
@@ -271,10 +264,15 @@ fn tick_step(total: f64) -> u32 {
     STEPS.into_iter().find(|step| total / f64::from(*step) <= 12.0).unwrap_or(3600)
 }
 
-fn legend() -> String {
-    let bar = |class: &str| format!("<rect class=\"{class}\" width=\"18\" height=\"12\"/>");
-    let line = |class: &str| format!("<path class=\"{class}\" d=\"M9 0v12\"/>");
-    [
+/// A length as it is written: a tenth of a pixel is finer than what is seen.
+fn tenths(length: f64) -> String {
+    format!("{length:.1}")
+}
+
+fn legend() -> Markup {
+    let bar = |class: &str| html! { rect class=(class) width="18" height="12" {} };
+    let line = |class: &str| html! { path class=(class) d="M9 0v12" {} };
+    let signs = [
         (bar("unready"), "not Ready"),
         (bar("ready"), "Ready"),
         (bar("leaving"), "being deleted"),
@@ -282,9 +280,10 @@ fn legend() -> String {
         (bar("outage"), "no write acknowledged"),
         (line("fault"), "fault"),
         (line("gap"), "gap in the history"),
-    ]
-    .map(|(shape, name)| format!("<span><svg viewBox=\"0 0 18 12\">{shape}</svg>{name}</span>"))
-    .concat()
+    ];
+    html! {
+        @for (shape, name) in signs { span { svg viewBox="0 0 18 12" { (shape) } (name) } }
+    }
 }
 
 #[cfg(test)]
@@ -295,7 +294,7 @@ mod tests {
     #[test]
     fn a_bar_a_life_with_its_states() {
         let evidence = sample::passing_evidence();
-        let svg = timeline(&sample::passing(&evidence));
+        let svg = timeline(&sample::passing(&evidence)).into_string();
         let count = |class: &str| svg.matches(&format!("<rect class=\"{class}\" x=")).count();
         assert_eq!((count("lane"), count("unready"), count("ready"), count("leaving")), (3, 4, 4, 1));
         assert_eq!(svg.matches("class=\"gone\" d=\"M9").count() + 1, svg.matches("class=\"gone\"").count());

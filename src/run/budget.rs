@@ -4,8 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::fmt::friendly::SpanParser;
+use jiff::{SignedDuration, Unit};
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::duration::limit;
 use crate::evidence::{BUDGETS, BudgetKind, Budgets};
 
 /// One budget, such as `outage=30s`. It is exact: no scale multiplies it.
@@ -27,7 +30,7 @@ pub enum BudgetError {
     },
     /// The duration cannot be read.
     #[error(
-        "`{text}` is no duration; give a number above 0 with its unit, such as 500ms, 30s or 2m; \
+        "`{text}` is no duration from 1ms to 24h; give one with its unit, such as 500ms, 30s or 1m30s; \
              the budgets are {}",
         names()
     )]
@@ -69,22 +72,17 @@ impl TryFrom<String> for Budget {
 
 /// Parses a duration with its unit. Evidence counts whole milliseconds, and no run takes a day.
 fn read(text: &str) -> Option<Duration> {
-    let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-    let (number, unit) = text.split_at(unit);
-    let unit_ms = match unit.trim() {
-        "ms" => 1.0,
-        "s" => 1_000.0,
-        "m" => 60_000.0,
-        _ => return None,
-    };
-    let ms = number.parse::<f64>().ok()? * unit_ms;
-    (1.0..=86_400_000.0).contains(&ms).then(|| Duration::from_secs_f64(ms.round() / 1_000.0))
+    // The parser wants a digit before a point, and nobody else needs one.
+    let within = SpanParser::new().parse_duration(format!("0{text}")).ok()?;
+    let within =
+        (SignedDuration::from_millis(1)..=SignedDuration::from_hours(24)).contains(&within).then_some(within)?;
+    within.round(Unit::Millisecond).ok()?.try_into().ok()
 }
 
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, ms) = (self.of.description().name, self.within.as_millis());
-        if ms % 1_000 == 0 { write!(f, "{name}={}s", ms / 1_000) } else { write!(f, "{name}={ms}ms") }
+        let (name, (number, unit)) = (self.of.description().name, limit(milliseconds(self.within)));
+        write!(f, "{name}={number}{unit}")
     }
 }
 
@@ -92,9 +90,13 @@ impl fmt::Display for Budget {
 pub(super) fn held_to(timeout_scale: f64, given: &[Budget]) -> Budgets {
     let mut budgets = Budgets::scaled(timeout_scale);
     for Budget { of, within } in given {
-        *budgets.of(*of) = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        *budgets.of(*of) = milliseconds(*within);
     }
     budgets
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -105,12 +107,23 @@ mod tests {
     fn a_budget_is_a_name_and_a_duration_with_its_unit() {
         for (text, printed) in [
             ("outage=30s", "outage=30s"),
+            ("outage=0030s", "outage=30s"),
+            ("outage=24h", "outage=86400s"),
             ("recovery=1.5m", "recovery=90s"),
+            ("recovery=1m30s", "recovery=90s"),
+            ("recovery=2 min", "recovery=120s"),
             ("lag = 250 ms", "lag=250ms"),
+            ("lag=1ms", "lag=1ms"),
+            ("lag=1.5ms", "lag=2ms"),
+            ("lag=250 milliseconds", "lag=250ms"),
             ("resume=0.5s", "resume=500ms"),
+            ("resume=.5s", "resume=500ms"),
+            ("resume=0.0015s", "resume=2ms"),
             ("barrier=1m", "barrier=60s"),
+            ("barrier=1440m", "barrier=86400s"),
+            ("barrier=86400000ms", "barrier=86400s"),
         ] {
-            assert_eq!(text.parse::<Budget>().expect("a budget").to_string(), printed);
+            assert_eq!(text.parse::<Budget>().expect(text).to_string(), printed);
         }
     }
 
@@ -121,9 +134,24 @@ mod tests {
             message("patience=3s"),
             "there is no budget `patience`; there are resume, barrier, recovery, outage, lag; give one as in outage=30s"
         );
-        for wrong in ["30", "s", "-1s", "0s", "1h", "", "1.2.3s", "99999999m", "soon"] {
+        for wrong in [
+            "30",
+            "s",
+            "-1s",
+            "0s",
+            "0.9ms",
+            "1440.1m",
+            "1d",
+            "1M",
+            "",
+            "1.2.3s",
+            "99999999m",
+            "PT30S",
+            "1s ago",
+            "soon",
+        ] {
             let expected = format!(
-                "`{wrong}` is no duration; give a number above 0 with its unit, such as 500ms, 30s or 2m; the budgets are resume, barrier, recovery, outage, lag"
+                "`{wrong}` is no duration from 1ms to 24h; give one with its unit, such as 500ms, 30s or 1m30s; the budgets are resume, barrier, recovery, outage, lag"
             );
             assert_eq!(message(&format!("lag={wrong}")), expected);
         }

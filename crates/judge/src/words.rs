@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::evidence::{Checkpoint, Question};
 
-/// A duration in seconds, for people.
+/// A duration in seconds, for people; cut and not rounded, so that a finding never tells of more time than passed.
 pub(super) fn seconds(us: u64) -> String {
     format!("{}.{} s", us / 1_000_000, us / 100_000 % 10)
 }

@@ -14,7 +14,8 @@ mod tests;
 
 use std::fmt;
 
-use super::lapse::{Cause, Lapse, seconds};
+use super::duration::seconds;
+use super::lapse::{Cause, Lapse};
 use super::record::{Record, What};
 use parted::Parted;
 

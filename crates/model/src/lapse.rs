@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::duration::seconds;
+
 /// A stretch of time in which a program saw nothing, or in which a clock jumped. What happened in it may have taken
 /// longer or less long than the records say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +45,4 @@ impl Lapse {
             }
         }
     }
-}
-
-pub(super) fn seconds(us: u64) -> String {
-    format!("{:.1} s", us as f64 / 1e6)
 }

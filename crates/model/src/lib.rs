@@ -8,6 +8,7 @@ mod checkpoint;
 mod choice;
 mod clock;
 mod clocks;
+pub mod duration;
 mod entries;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;

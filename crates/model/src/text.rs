@@ -9,8 +9,13 @@ pub fn in_line(text: &str) -> String {
 
 /// The text with its lines, and a replacement character for each invisible character.
 pub fn inert(text: &str) -> String {
+    without_commands(&visible(text))
+}
+
+/// The same for those who take no commands, such as browsers.
+pub fn visible(text: &str) -> String {
     let seen = |c: char| if is_hidden(c) && !matches!(c, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { c };
-    without_commands(&text.chars().map(seen).collect::<String>())
+    text.chars().map(seen).collect()
 }
 
 /// Whether a character acts instead of being shown: it controls a terminal, or changes the writing direction and so
@@ -89,7 +94,7 @@ pub const HOSTILE: &[&str] = &[
     "##[error]made up",
     "a ##[add-mask]b",
     "<script>alert(1)</script>",
-    "' onclick='x",
+    "\" onclick=\"x",
     "]]>",
     "| a | b |",
     "[a](http://127.0.0.1/)",
@@ -118,6 +123,7 @@ mod tests {
         assert_eq!(in_line("one\n\ttwo\u{1b}[2Jthree"), "one two [2Jthree");
         assert_eq!(inert("a::b\n\tc: #[x] é 中\n"), "a::b\n\tc: #[x] é 中\n");
         assert_eq!(inert("\u{1b}[1m\n  ::x"), "\u{fffd}[1m\n  : :x");
+        assert_eq!(visible("\u{1b}[1m\n\t::x"), "\u{fffd}[1m\n\t::x");
     }
 
     #[test]
