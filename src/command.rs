@@ -13,6 +13,7 @@ pub mod list;
 pub mod man;
 pub mod options;
 pub mod run;
+pub mod schema;
 pub mod select;
 pub mod trend;
 pub mod up;

@@ -25,6 +25,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::check::{Check, Finding, Verdict};
@@ -33,7 +34,7 @@ use crate::evidence::{Evidence, Record};
 pub use describe::{describe, line};
 pub use github::GitHub;
 pub use progress::Progress;
-pub(crate) use results::SCHEMA as RESULTS_SCHEMA;
+pub(crate) use results::{Results, SCHEMA as RESULTS_SCHEMA};
 pub(crate) use summary::plain as plain_markdown;
 pub use terminal::print;
 
@@ -163,7 +164,7 @@ impl Conclusion {
 }
 
 /// How many checks reached which verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Summary {
     /// Passed.
     pub pass: usize,

@@ -16,6 +16,7 @@ mod wilson;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cluster::kind::PREFIX;
@@ -32,10 +33,14 @@ use stored::{Refused, Stored};
 /// How the runs of mutants are called, and of upgrades that are sabotaged: red is right for them.
 pub const MUTANTS: &str = "mutants";
 
+/// The version of the format of a trend for programs.
+const SCHEMA: u32 = 1;
+
 /// What many runs say together.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Trend {
     /// The version of this format.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: u32,
     /// The ids of the runs that count, by time.
     pub runs: Vec<String>,
@@ -52,7 +57,7 @@ pub struct Trend {
 }
 
 /// What was found and does not count.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Apart {
     /// The runs that were interrupted, by id, or by path where they had none yet.
     pub interrupted: Vec<String>,
@@ -69,7 +74,7 @@ pub struct Apart {
 }
 
 /// A file or folder that cannot be read.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unread {
     /// Where it is.
     pub path: PathBuf,
@@ -78,7 +83,7 @@ pub struct Unread {
 }
 
 /// The runs on one Kubernetes version with one server.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Group {
     /// The version; both of an upgrade.
     pub kubernetes: String,
@@ -107,7 +112,7 @@ impl Trend {
         steadfast.sort();
         steadfast.dedup();
         Self {
-            schema: 1,
+            schema: SCHEMA,
             runs: all.iter().map(|run| run.id().to_owned()).collect(),
             steadfast,
             apart,

@@ -1,11 +1,12 @@
 //! How many verdicts of each kind there are.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::check::Verdict;
 
 /// How many verdicts of each kind there are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counts {
     /// Passed.
     pub pass: usize,

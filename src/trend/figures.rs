@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::stored::{Stored, StoredDisruption};
 
 /// A figure over many runs.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Figure {
     /// What it is: `recovery`, `outage`, `lag` (99 of 100 looks).
     pub what: &'static str,
@@ -19,7 +20,7 @@ pub struct Figure {
 }
 
 /// Seconds over many runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Spread {
     /// How many runs have the figure.
     pub runs: usize,

@@ -1,12 +1,13 @@
 //! How far a rate can be trusted that was seen in few runs.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The 97.5 % point of the normal distribution: 2.5 % are left out on either side.
 const Z: f64 = 1.959_963_984_540_054;
 
 /// Where a rate lies, with a confidence of 95 %.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Interval {
     /// It is hardly less.
     pub low: f64,

@@ -10,6 +10,9 @@ pub fn cases() -> Vec<Case> {
         case("output::help", 0, &["--help"]),
         case("output::run_help", 0, &["run", "--help"]).at_once(),
         case("output::lint_help", 0, &["lint", "--help"]),
+        case("output::schema", 0, &["schema"]),
+        case("output::schema_of_evidence", 0, &["schema", "evidence"])
+            .holding("https://json-schema.org/draft/2020-12/schema"),
         case("output::completions_bash", 0, &["completions", "bash"]).holding("complete -F _steadfast"),
         case("output::completions_zsh", 0, &["completions", "zsh"]).holding("#compdef steadfast"),
         case("output::completions_fish", 0, &["completions", "fish"]).holding("complete -c steadfast"),

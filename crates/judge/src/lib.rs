@@ -35,6 +35,7 @@ pub use minimum::{Names, Need};
 
 /// What a check concludes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// The property held.
@@ -110,7 +111,8 @@ impl Finding {
 }
 
 /// A property that a workload must have.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Check {
     /// `property::snake_case_sentence`, for ever.
     pub id: &'static str,
@@ -119,12 +121,15 @@ pub struct Check {
     /// Where it is written: a section of the Kubernetes documentation, the DNS specification or the MySQL manual.
     pub source: &'static str,
     /// For people: why it matters, how it is judged, and what usually is wrong when it fails.
+    #[serde(skip)]
     pub explain: &'static str,
     /// The scenarios whose evidence it needs, by name.
     pub scenarios: &'static [Scenario],
     /// The evidence that a pass cannot do without.
+    #[serde(skip)]
     pub minimum: &'static [Need],
     /// The judge.
+    #[serde(skip)]
     pub judge: fn(&Evidence) -> Finding,
 }
 

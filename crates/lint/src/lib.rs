@@ -28,6 +28,7 @@ use set::{Hit, Set};
 use source::{Position, Source};
 use steadfast_model::{Choice, image, object, text};
 
+pub use json::Output;
 pub use rules::{Level, RULES, Rule};
 
 /// How findings are written.
@@ -79,6 +80,7 @@ pub struct Linted {
 
 /// How many findings there are of each level.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Errors.
     pub errors: usize,

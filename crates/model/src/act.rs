@@ -8,6 +8,7 @@ use super::subject::Retention;
 
 /// A disruption was asked for, or is proved to have happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Fault {
     /// What was done.
     pub act: Act,
@@ -17,6 +18,7 @@ pub struct Fault {
 
 /// A disruption.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
     /// A pod was deleted, by UID. `grace_s` is the grace period asked for, `None` for the pod's own.

@@ -6,6 +6,7 @@ use super::scenario::Scenario;
 
 /// When a question was asked: after which act of the scenarios.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "after", rename_all = "snake_case")]
 pub enum Checkpoint {
     /// A pod has its address, and its server is asked until it answers.

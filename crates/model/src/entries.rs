@@ -9,6 +9,7 @@ use super::lapse::Lapse;
 /// whatever happens to the workload meanwhile; and how far behind each replica is. All times are microseconds on the
 /// witness's clock, which goes on when its process is started again and while its machine sleeps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Entries {
     /// When it handed these over: what the harness's own clock said then is in the record.
     pub now_us: u64,
@@ -40,6 +41,7 @@ impl Entries {
 
 /// Ids of the witness's ledger, from the first to the last of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ids {
     /// The first.
     pub first: u64,
@@ -49,6 +51,7 @@ pub struct Ids {
 
 /// One write of the witness's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Entry {
     /// The row's id, unique in the ledger and never written twice, whatever became of it.
     pub id: u64,
@@ -66,6 +69,7 @@ pub struct Entry {
 
 /// How far behind a replica was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lag {
     /// The replica.
     pub pod: String,

@@ -18,6 +18,7 @@ pub const SCHEMA: u32 = 1;
 
 /// One line of the evidence log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Record {
     /// Position in the log, counted from 1 without a hole. Failures quote it as `#seq`.
     pub seq: u64,
@@ -31,6 +32,7 @@ pub struct Record {
 
 /// Everything that can be seen or done in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum What {
     /// What is under test and with what; written once, before the first act.
@@ -65,6 +67,7 @@ pub enum What {
 
 /// An act of a scenario begins or ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "StoredStep", into = "StoredStep")]
 pub struct Step {
     /// The scenario; none for what surrounds them, which is written as `run`.
@@ -92,9 +95,13 @@ impl Step {
 
 /// A step as it is written.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct StoredStep {
+    /// The scenario's name, or `run` where the step belongs to none.
     scenario: String,
+    /// What is done, in the imperative: `delete mysql-1`.
     name: String,
+    /// How far it is.
     phase: Phase,
 }
 
@@ -123,6 +130,7 @@ impl From<Step> for StoredStep {
 
 /// How far a step is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// It begins.
@@ -135,6 +143,7 @@ pub enum Phase {
 
 /// A watch event, or an object of the list that the watch was opened from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ObjectEvent {
     /// What the API server said.
     pub event: EventType,
@@ -147,6 +156,7 @@ pub struct ObjectEvent {
 
 /// The type of a watch event (<https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum EventType {
     /// The object was in the list that the watch was opened from; it carries no order.
@@ -161,6 +171,7 @@ pub enum EventType {
 
 /// A stretch of one kind's history was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Gap {
     /// The object kind whose history has the gap.
     pub object_kind: String,
@@ -172,6 +183,7 @@ pub struct Gap {
 
 /// A wait of the harness ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wait {
     /// What was awaited: `mysql-1 Ready under a new UID`.
     pub what: String,
@@ -185,6 +197,7 @@ pub struct Wait {
 
 /// How a wait ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WaitOutcome {
     /// What was awaited came.
@@ -200,6 +213,7 @@ pub enum WaitOutcome {
 
 /// A state read at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Snapshot {
     /// What it is of.
     pub of: SnapshotOf,
@@ -209,32 +223,34 @@ pub struct Snapshot {
 
 /// What a snapshot is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SnapshotOf {
     /// The Corefile's text, a string; `false` where the cluster's DNS has none.
     Corefile,
-    /// The objects as the API server answered when the manifests were applied: an array of [`Applied`].
+    /// The objects as the API server answered when the manifests were applied: an array of `Applied`.
     Applied,
-    /// What remains of the run's objects after teardown: an array of [`Leftover`].
+    /// What remains of the run's objects after teardown: an array of `Leftover`.
     LeftoverObjects,
-    /// What remains of the run's cluster in the engine: an array of [`Leftover`].
+    /// What remains of the run's cluster in the engine: an array of `Leftover`.
     LeftoverResources,
-    /// A node, or the container that it is, at a moment of a disruption: a [`NodeState`].
+    /// A node, or the container that it is, at a moment of a disruption: a `NodeState`.
     Node,
-    /// The cluster's DNS servers, when the run begins and whenever they were replaced: an array of [`DnsServer`].
+    /// The cluster's DNS servers, when the run begins and whenever they were replaced: an array of `DnsServer`.
     DnsServers,
-    /// The API server's process, as its node tells it: a [`NodeState`].
+    /// The API server's process, as its node tells it: a `NodeState`.
     ApiServer,
-    /// The cluster and the workload between two steps of an upgrade: a [`State`](super::State).
+    /// The cluster and the workload between two steps of an upgrade: a `State`.
     State,
-    /// What the checks say of the upgraded cluster: an array of [`Conformed`](super::Conformed).
+    /// What the checks say of the upgraded cluster: an array of `Conformed`.
     Conformance,
-    /// The last that a container of a pod wrote which was awaited in vain: a [`ContainerLog`].
+    /// The last that a container of a pod wrote which was awaited in vain: a `ContainerLog`.
     ContainerLog,
 }
 
 /// How a node was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NodeState {
     /// The node.
     pub node: String,
@@ -245,6 +261,7 @@ pub struct NodeState {
 
 /// One of the cluster's DNS servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DnsServer {
     /// Its pod.
     pub name: String,
@@ -256,6 +273,7 @@ pub struct DnsServer {
 
 /// An object as the API server answered when its manifest was applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Applied {
     /// The object's kind.
     pub kind: String,
@@ -269,6 +287,7 @@ pub struct Applied {
 
 /// Something that outlived its run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Leftover {
     /// `Pod`, `PersistentVolume`, `container`, `network`, `volume` …
     pub kind: String,
@@ -280,6 +299,7 @@ pub struct Leftover {
 
 /// Trouble of the harness itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Note {
     /// What happened.
     pub message: String,
@@ -303,6 +323,7 @@ impl Note {
 
 /// The last that a container wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContainerLog {
     /// The pod's name.
     pub pod: String,

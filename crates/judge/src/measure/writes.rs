@@ -8,6 +8,7 @@ use super::{super::case::Case, AtRest, Disruption, Overall, disruption::at_rest}
 
 /// What became of writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcomes {
     /// Acknowledged.
     pub acknowledged: u64,
