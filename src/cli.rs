@@ -94,6 +94,8 @@ pub(crate) enum Command {
     Trend(crate::command::trend::TrendArgs),
     /// See whether this machine has what a run needs.
     Doctor,
+    /// Print the JSON schema of what other programs read, or list what there is.
+    Schema(crate::command::schema::SchemaArgs),
     /// Print what a shell needs to complete commands and options.
     Completions(crate::command::completions::CompletionsArgs),
     /// Print the manual page, or write all of them into a folder.

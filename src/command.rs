@@ -13,6 +13,7 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod options;
 pub(crate) mod run;
+pub(crate) mod schema;
 pub(crate) mod select;
 pub(crate) mod trend;
 pub(crate) mod up;

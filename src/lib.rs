@@ -13,6 +13,7 @@
 //! | [`run`]       | one run, from settings to verdicts |
 //! | [`report`]    | terminal, results.json, JUnit, HTML, GitHub Actions, progress |
 //! | [`trend`]     | many runs: how often each check was red, and how figures develop |
+//! | [`schema`]    | the JSON schemas of what other programs read |
 //! | [`redaction`] | removes passwords from everything that is written |
 //! | [`terminal`]  | the one writer to standard output and standard error |
 //! | [`choice`]    | settings with a few named values, on the command line |
@@ -50,6 +51,7 @@ pub mod redaction;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod schema;
 pub mod terminal;
 pub mod trend;
 pub mod workload;

@@ -60,6 +60,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Lint { options } => command::lint::act(options, cli.color).await,
         Command::Trend(args) => Ok(command::trend::run(args)),
         Command::Doctor => Ok(command::doctor::act().await),
+        Command::Schema(args) => command::schema::act(args),
         Command::Completions(args) => command::completions::act(Cli::command(), args),
         Command::Man(args) => command::man::act(Cli::command(), args),
     }

@@ -28,7 +28,7 @@ use crate::check::{Judged, Outcome};
 pub use describe::{describe, line};
 pub use github::GitHub;
 pub use progress::Progress;
-pub(crate) use results::SCHEMA as RESULTS_SCHEMA;
+pub(crate) use results::{Results, SCHEMA as RESULTS_SCHEMA};
 pub(crate) use summary::plain as plain_markdown;
 pub use terminal::print;
 

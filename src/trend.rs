@@ -16,6 +16,7 @@ mod wilson;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cluster::kind::PREFIX;
@@ -32,10 +33,14 @@ use stored::{Refused, Stored};
 /// The name prefix of runs with mutants and of upgrades with an injected fault, which are expected to be red.
 pub const MUTANTS: &str = "mutants";
 
+/// The version of the JSON format of a trend.
+const SCHEMA: u32 = 1;
+
 /// What many runs show together.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Trend {
     /// The version of this JSON format.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: u32,
     /// The ids of the runs that count, by time.
     pub runs: Vec<String>,
@@ -52,7 +57,7 @@ pub struct Trend {
 }
 
 /// What was found but does not count.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Apart {
     /// The interrupted runs, by id, or by path if they have no id yet.
     pub interrupted: Vec<String>,
@@ -69,7 +74,7 @@ pub struct Apart {
 }
 
 /// A file or folder that cannot be read.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unread {
     /// Where it is.
     pub path: PathBuf,
@@ -78,7 +83,7 @@ pub struct Unread {
 }
 
 /// The runs on one Kubernetes version with one server.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Group {
     /// The Kubernetes version, or both versions of an upgrade.
     pub kubernetes: String,
@@ -107,7 +112,7 @@ impl Trend {
         steadfast.sort();
         steadfast.dedup();
         Self {
-            schema: 1,
+            schema: SCHEMA,
             runs: all.iter().map(|run| run.id().to_owned()).collect(),
             steadfast,
             apart,

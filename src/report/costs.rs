@@ -1,5 +1,6 @@
 //! What disruptions cost, as the reports tell it: a row each, and lines on the ledger as a whole.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::as_seconds;
@@ -90,44 +91,68 @@ pub(super) fn ledger(outcome: &Outcome<'_>) -> Vec<String> {
 }
 
 /// A disruption in `results.json`: times in seconds, so that a trend needs no arithmetic.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct DisruptionResult {
+    /// The scenario; empty where the acts belong to none.
     scenario: &'static str,
+    /// What was done, in order.
     acts: Vec<String>,
+    /// The numbers of the records by which the acts were asked for.
     evidence: Vec<u64>,
+    /// When it began, in seconds of the run.
     began_s: f64,
+    /// Seconds until all pods were Ready; none where they were not.
     ready_after_s: Option<f64>,
+    /// Seconds until every replica had caught up; none where one had not.
     recovered_after_s: Option<f64>,
+    /// What that may be.
     recovery_budget_s: f64,
+    /// The longest time without an acknowledged write; none where there was no ledger.
     longest_outage_s: Option<f64>,
+    /// What that may be.
     outage_budget_s: f64,
+    /// What became of the writes meanwhile; none where there was no ledger.
     writes: Option<Outcomes>,
+    /// How far behind replicas were meanwhile; none where nobody looked.
     lag: Option<LagResult>,
 }
 
 /// The ledger in `results.json`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct LedgerResult {
+    /// What became of the writes.
     writes: Outcomes,
+    /// Acknowledged writes a second.
     per_second: f64,
+    /// Acknowledged writes that waited for a replica.
     semi_sync: u64,
+    /// The longest time without an acknowledged write.
     longest_outage_s: Option<f64>,
+    /// How far behind each replica was while nothing was disrupted.
     lag_at_rest: Vec<AtRestResult>,
 }
 
-#[derive(Serialize)]
+/// How far behind a replica was while nothing was disrupted.
+#[derive(Serialize, JsonSchema)]
 struct AtRestResult {
+    /// The replica.
     pod: String,
     #[serde(flatten)]
     lag: LagResult,
 }
 
-#[derive(Serialize)]
+/// How far behind replicas were.
+#[derive(Serialize, JsonSchema)]
 struct LagResult {
+    /// How often somebody looked and had an answer.
     looks: usize,
+    /// How often there was none.
     unanswered: usize,
+    /// What half of the looks did not exceed, in seconds.
     p50_s: f64,
+    /// What 99 of 100 looks did not exceed.
     p99_s: f64,
+    /// The most.
     max_s: f64,
 }
 

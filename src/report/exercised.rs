@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::check::Outcome;
@@ -9,7 +10,7 @@ use crate::check::measure::Measures;
 use crate::evidence::{Evidence, Question, Replication, Row, Run, Scenario, Sql, SqlAnswer, What};
 
 /// How far something was put to the test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum How {
     /// It was done, and what came of it was judged.
@@ -23,7 +24,7 @@ pub(super) enum How {
 }
 
 /// Something, and how far it was put to the test.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Exercise {
     /// What.
     pub(super) what: String,

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::costs::{self, DisruptionResult, LedgerResult};
@@ -14,32 +15,51 @@ use crate::evidence::{Evidence, LeftOut, Run, Scenario, Substitution, Upgrade};
 /// The version of the format.
 pub(crate) const SCHEMA: u32 = 1;
 
-#[derive(Serialize)]
-struct Results<'a> {
+/// What a run comes to.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Results<'a> {
+    /// The version of this format.
+    #[schemars(extend("const" = SCHEMA))]
     schema: u32,
+    /// What ran; none where the run ended before anything was under test.
     run: Option<RunFacts<'a>>,
+    /// Whether the run was interrupted.
     interrupted: bool,
     summary: Summary,
+    /// The checks' results, in the catalogue's order.
     checks: Vec<CheckResult<'a>>,
+    /// The disruptions, in the order in which they were asked for.
     disruptions: Vec<DisruptionResult>,
+    /// What became of the ledger, where there was one.
     ledger: Option<LedgerResult>,
+    /// The scenarios that were left out.
     left_out: &'a [LeftOut],
+    /// What was put to the test, and how far.
     exercised: Vec<Exercise>,
 }
 
-#[derive(Serialize)]
+/// What ran, and on what.
+#[derive(Serialize, JsonSchema)]
 struct RunFacts<'a> {
     run_id: &'a str,
+    /// The version of the harness.
     steadfast: &'a str,
+    /// The API server's version.
     kubernetes: &'a str,
+    /// The cluster: a kind cluster, or the context of one that was there before.
     cluster: &'a str,
+    /// The versions between which the cluster was upgraded, where it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     upgrade: Option<&'a Upgrade>,
     servers: Servers,
     namespace: &'a str,
+    /// The StatefulSet's name.
     set: &'a str,
+    /// The images that ran in the place of others.
     substitutions: &'a [Substitution],
+    /// The scenarios that were acted.
     scenarios: &'a [Scenario],
+    /// What was expected of this cluster because of its version.
     expectations: Vec<Applied>,
 }
 
@@ -62,13 +82,18 @@ impl<'a> RunFacts<'a> {
     }
 }
 
-#[derive(Serialize)]
+/// The result of a check.
+#[derive(Serialize, JsonSchema)]
 struct CheckResult<'a> {
     id: &'static str,
     verdict: Verdict,
+    /// What must hold.
     statement: &'static str,
+    /// Why the verdict is what it is.
     reason: &'a str,
+    /// The numbers of the records that decide.
     evidence: &'a [u64],
+    /// How long the scenarios took that the check needs.
     seconds: f64,
 }
 

@@ -1,12 +1,13 @@
 //! What a run ran on: names and versions, the same in every report that is read by machines.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::evidence::{Evidence, Question, Run, SqlAnswer, What};
 use crate::object::{has_condition, items, text};
 
 /// The servers under test, each once and in the order in which they were first seen.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct Servers {
     /// The images of the server's container in pods that were Ready.
     pub(super) images: Vec<String>,

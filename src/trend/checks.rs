@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::counts::Counts;
@@ -11,7 +12,7 @@ use super::wilson::{Interval, interval};
 use crate::check::Verdict;
 
 /// A check over many runs.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct CheckTrend {
     /// The check.
     pub id: String,
@@ -32,7 +33,7 @@ pub struct CheckTrend {
 }
 
 /// How often something was red, with a confidence interval. Empty if nothing was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Rate {
     /// The share of red, from 0 to 1.
     pub rate: Option<f64>,

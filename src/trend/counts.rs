@@ -1,11 +1,12 @@
 //! The number of verdicts of each kind.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::check::Verdict;
 
 /// The number of verdicts of each kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counts {
     /// Passed.
     pub pass: usize,

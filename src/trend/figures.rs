@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::stored::{Stored, StoredDisruption};
 
 /// A figure over many runs.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Figure {
     /// The figure: `recovery`, `outage`, or `lag` (the 99th percentile).
     pub what: &'static str,
@@ -19,7 +20,7 @@ pub struct Figure {
 }
 
 /// Seconds over many runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Spread {
     /// The number of runs that have the figure.
     pub runs: usize,

@@ -1,12 +1,13 @@
 //! How far to trust a rate seen in few runs.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The 97.5 % point of the normal distribution: it leaves out 2.5 % on either side.
 const Z: f64 = 1.959_963_984_540_054;
 
 /// A 95 % confidence interval of a rate.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Interval {
     /// The lower bound.
     pub low: f64,

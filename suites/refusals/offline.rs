@@ -273,6 +273,7 @@ fn command_lines() -> Vec<Call> {
         refused("usage::explain_unknown", &["explain", "nothing::like_this"]),
         refused("usage::explain_without_property", &["explain", "each_pod_has_its_name"]),
         refused("usage::down_unknown", &["down", "nothing"]),
+        refused("usage::schema_unknown", &["schema", "state"]),
         refused("usage::completions_unknown", &["completions", "tcsh"]),
         refused("usage::completions_of_nothing", &["completions"]),
     ]

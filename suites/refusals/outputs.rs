@@ -10,6 +10,9 @@ pub(crate) fn calls() -> Vec<Call> {
         call("output::help", 0, &["--help"]),
         call("output::run_help", 0, &["run", "--help"]).at_once(),
         call("output::lint_help", 0, &["lint", "--help"]),
+        call("output::schema", 0, &["schema"]),
+        call("output::schema_of_evidence", 0, &["schema", "evidence"])
+            .holding("https://json-schema.org/draft/2020-12/schema"),
         call("output::completions_bash", 0, &["completions", "bash"]).holding("complete -F _steadfast"),
         call("output::completions_zsh", 0, &["completions", "zsh"]).holding("#compdef steadfast"),
         call("output::completions_fish", 0, &["completions", "fish"]).holding("complete -c steadfast"),

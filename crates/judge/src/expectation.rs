@@ -15,6 +15,7 @@ mod table;
 
 /// The topic of an expectation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
     /// Whether pods have the label apps.kubernetes.io/pod-index.
@@ -98,6 +99,7 @@ struct Expectation {
 
 /// An expectation that a run had to meet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Applied {
     /// The topic.
     pub topic: Topic,

@@ -40,6 +40,7 @@ pub use spans::{Ended, Span, seconds_of};
 
 /// The conclusion of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// The property held.
@@ -115,7 +116,8 @@ impl Finding {
 }
 
 /// A property that a workload must have.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Check {
     /// `property::snake_case_sentence`; it never changes.
     pub id: &'static str,
@@ -124,12 +126,15 @@ pub struct Check {
     /// The source: a section of the Kubernetes documentation, the DNS specification or the MySQL manual.
     pub source: &'static str,
     /// For people: why it matters, how it is judged, and what usually is wrong when it fails.
+    #[serde(skip)]
     pub explain: &'static str,
     /// The scenarios whose evidence it needs.
     pub scenarios: &'static [Scenario],
     /// The evidence that a pass requires.
+    #[serde(skip)]
     pub minimum: &'static [Need],
     /// The judge.
+    #[serde(skip)]
     pub judge: fn(&CaseFile<'_>) -> Finding,
 }
 

@@ -227,6 +227,7 @@ impl Conclusion {
 
 /// How many checks reached which verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Passed.
     pub pass: usize,

@@ -29,6 +29,7 @@ use set::{Hit, Set};
 use source::{Position, Source};
 use steadfast_model::{Choice, image, object, text};
 
+pub use json::Output;
 pub use rules::{Level, RULES, Rule};
 
 /// The output format of findings.
@@ -80,6 +81,7 @@ pub struct Linted {
 
 /// The number of findings of each level.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Errors.
     pub errors: usize,

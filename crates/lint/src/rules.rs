@@ -22,6 +22,7 @@ use super::set::{Hit, Set};
 
 /// The severity of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// It does not run, loses data, or does not do what a StatefulSet is for.

@@ -8,6 +8,7 @@ use super::subject::Retention;
 
 /// An act was asked for, or is proved to have happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Fault {
     /// What was done.
     pub act: Act,
@@ -17,6 +18,7 @@ pub struct Fault {
 
 /// One thing that a scenario does to the workload or the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
     /// Delete a pod by UID. `grace_s` is the requested grace period, `None` for the pod's own.

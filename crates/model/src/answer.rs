@@ -8,6 +8,7 @@ use super::checkpoint::Checkpoint;
 
 /// The transport of a DNS query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// UDP (RFC 1035 section 4.2.1).
@@ -18,6 +19,7 @@ pub enum Transport {
 
 /// A DNS query and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dns {
     /// When it was asked.
     #[serde(rename = "moment")]
@@ -42,6 +44,7 @@ pub struct Dns {
 
 /// The answer to a DNS query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DnsAnswer {
     /// The server answered.
@@ -60,6 +63,7 @@ pub enum DnsAnswer {
 
 /// A resource record of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DnsRecord {
     /// Time to live, in seconds.
     pub ttl: u32,
@@ -69,6 +73,7 @@ pub struct DnsRecord {
 
 /// What a server was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Question {
     /// `SELECT 1`, authenticated, over TCP: one row `ping`.
@@ -105,6 +110,7 @@ pub enum Question {
 
 /// An SQL question to one server, and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sql {
     /// When it was asked.
     #[serde(rename = "moment")]
@@ -128,6 +134,7 @@ pub type Row = BTreeMap<String, Option<String>>;
 
 /// The answer to an SQL question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SqlAnswer {
     /// The rows of the last statement that returned any.
@@ -179,6 +186,7 @@ impl SqlAnswer {
 
 /// A command run in a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Exec {
     /// When it was run.
     #[serde(rename = "moment")]
@@ -198,6 +206,7 @@ pub struct Exec {
 
 /// The result of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ExecAnswer {
     /// It ran to its end.
@@ -235,6 +244,7 @@ impl ExecAnswer {
 
 /// The outcome of one write of the ledger: a single-statement autocommit insert with a unique id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Write {
     /// The row's id, unique in the run.
     pub id: u64,
@@ -251,6 +261,7 @@ pub struct Write {
 
 /// What is known of a write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WriteOutcome {
     /// The server confirmed the commit.

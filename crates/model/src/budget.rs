@@ -73,18 +73,19 @@ pub const BUDGETS: [BudgetDescription; 5] = [
 
 /// The budgets of a run, in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Budgets {
-    /// [`BudgetKind::Resume`].
+    /// From the primary's new pod being Ready until every replica has a row written after that.
     pub resume_ms: u64,
-    /// [`BudgetKind::Barrier`].
+    /// Until a replica that is following has reached what the primary has executed.
     pub barrier_ms: u64,
-    /// [`BudgetKind::Recovery`].
+    /// From a disruption until every replica has reached a barrier.
     #[serde(default = "usual_recovery_ms")]
     pub recovery_ms: u64,
-    /// [`BudgetKind::Outage`].
+    /// The longest time without an acknowledged write.
     #[serde(default = "usual_outage_ms")]
     pub outage_ms: u64,
-    /// [`BudgetKind::Lag`].
+    /// How far 99 of 100 samples of a replica may find it behind while nothing is disrupted.
     #[serde(default = "usual_lag_ms")]
     pub lag_ms: u64,
 }

@@ -6,6 +6,7 @@ use super::scenario::Scenario;
 
 /// The point in the scenarios at which a question was asked, such as "after this pod was deleted".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "after", rename_all = "snake_case")]
 pub enum Checkpoint {
     /// A pod has an address, and the harness asks its server until it answers.

@@ -9,6 +9,7 @@ use super::lapse::Lapse;
 /// to the workload meanwhile, and the replication lag of each replica. All times are microseconds on the witness's
 /// clock, which continues across restarts of its process and while its machine sleeps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Entries {
     /// When the witness handed these over. The record has the time of the harness's own clock.
     pub now_us: u64,
@@ -40,6 +41,7 @@ impl Entries {
 
 /// A range of ids of the witness's ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ids {
     /// The first id.
     pub first: u64,
@@ -49,6 +51,7 @@ pub struct Ids {
 
 /// One write of the witness's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Entry {
     /// The row's id, unique in the ledger and never reused, whatever the outcome.
     pub id: u64,
@@ -66,6 +69,7 @@ pub struct Entry {
 
 /// A sample of a replica's replication lag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lag {
     /// The replica.
     pub pod: String,

@@ -7,6 +7,7 @@ use super::duration::seconds;
 /// A stretch of time in which a program saw nothing, or in which a clock jumped. What happened in it may have taken
 /// longer or less long than the records say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lapse {
     /// When the clocks were last correct, in microseconds of the clock of the record that reports the lapse.
     pub from_us: u64,
@@ -19,6 +20,7 @@ pub struct Lapse {
 
 /// The cause of a lapse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "cause", rename_all = "snake_case")]
 pub enum Cause {
     /// The machine slept.

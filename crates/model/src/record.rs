@@ -18,6 +18,7 @@ pub const SCHEMA: u32 = 1;
 
 /// One line of the evidence log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Record {
     /// Position in the log, counted from 1 without gaps. Reports quote it as `#seq`.
     pub seq: u64,
@@ -31,6 +32,7 @@ pub struct Record {
 
 /// Everything that can be observed or done in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum What {
     /// What is under test and with what; written once, before the first act.
@@ -65,6 +67,7 @@ pub enum What {
 
 /// An act of a scenario begins or ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "StoredStep", into = "StoredStep")]
 pub struct Step {
     /// The scenario; `None` for a step outside of all scenarios, which is written as `run`.
@@ -92,9 +95,13 @@ impl Step {
 
 /// A step as it is stored.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct StoredStep {
+    /// The scenario's name, or `run` where the step belongs to none.
     scenario: String,
+    /// What is done, in the imperative: `delete mysql-1`.
     name: String,
+    /// How far it is.
     phase: Phase,
 }
 
@@ -123,6 +130,7 @@ impl From<Step> for StoredStep {
 
 /// The phase of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// It begins.
@@ -135,6 +143,7 @@ pub enum Phase {
 
 /// A watch event, or an object of the list that started the watch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ObjectEvent {
     /// The type of the event.
     pub event: EventType,
@@ -149,6 +158,7 @@ pub struct ObjectEvent {
 /// The type of a watch event
 /// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum EventType {
     /// The object was in the list that started the watch; it carries no order.
@@ -163,6 +173,7 @@ pub enum EventType {
 
 /// A stretch of one kind's history was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Gap {
     /// The object kind whose history has the gap.
     pub object_kind: String,
@@ -174,6 +185,7 @@ pub struct Gap {
 
 /// A wait of the harness ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wait {
     /// What the harness waited for: `mysql-1 Ready under a new UID`.
     pub what: String,
@@ -187,6 +199,7 @@ pub struct Wait {
 
 /// How a wait ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WaitOutcome {
     /// The condition was met.
@@ -202,6 +215,7 @@ pub enum WaitOutcome {
 
 /// A state read at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Snapshot {
     /// What it is of.
     pub of: SnapshotOf,
@@ -211,32 +225,34 @@ pub struct Snapshot {
 
 /// What a snapshot is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SnapshotOf {
     /// The Corefile's text, a string; `false` if the cluster's DNS has none.
     Corefile,
-    /// The API server's responses when the manifests were applied: an array of [`Applied`].
+    /// The API server's responses when the manifests were applied: an array of `Applied`.
     Applied,
-    /// What remains of the run's objects after teardown: an array of [`Leftover`].
+    /// What remains of the run's objects after teardown: an array of `Leftover`.
     LeftoverObjects,
-    /// What remains of the run's cluster in the engine: an array of [`Leftover`].
+    /// What remains of the run's cluster in the engine: an array of `Leftover`.
     LeftoverResources,
-    /// A node, or the container that runs it, during a disruption: a [`NodeState`].
+    /// A node, or the container that runs it, during a disruption: a `NodeState`.
     Node,
-    /// The cluster's DNS servers, when the run begins and each time they are replaced: an array of [`DnsServer`].
+    /// The cluster's DNS servers, when the run begins and each time they are replaced: an array of `DnsServer`.
     DnsServers,
-    /// The API server's process, as its node reports it: a [`NodeState`].
+    /// The API server's process, as its node reports it: a `NodeState`.
     ApiServer,
-    /// The cluster and the workload between two steps of an upgrade: a [`State`](super::State).
+    /// The cluster and the workload between two steps of an upgrade: a `State`.
     State,
-    /// The verdicts on the upgraded cluster: an array of [`Conformed`](super::Conformed).
+    /// The verdicts on the upgraded cluster: an array of `Conformed`.
     Conformance,
-    /// The last lines of a container, read when a wait for its pod was not met: a [`ContainerLog`].
+    /// The last lines of a container, read when a wait for its pod was not met: a `ContainerLog`.
     ContainerLog,
 }
 
 /// The state of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NodeState {
     /// The node.
     pub node: String,
@@ -247,6 +263,7 @@ pub struct NodeState {
 
 /// One of the cluster's DNS servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DnsServer {
     /// Its pod.
     pub name: String,
@@ -258,6 +275,7 @@ pub struct DnsServer {
 
 /// An object as the API server returned it when its manifest was applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Applied {
     /// The object's kind.
     pub kind: String,
@@ -271,6 +289,7 @@ pub struct Applied {
 
 /// Something that outlived its run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Leftover {
     /// `Pod`, `PersistentVolume`, `container`, `network`, `volume` …
     pub kind: String,
@@ -282,6 +301,7 @@ pub struct Leftover {
 
 /// A problem of the harness itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Note {
     /// What happened.
     pub message: String,
@@ -306,6 +326,7 @@ impl Note {
 
 /// The last lines of a container's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContainerLog {
     /// The pod's name.
     pub pod: String,

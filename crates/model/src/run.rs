@@ -11,8 +11,10 @@ use super::subject::Subject;
 
 /// What is under test, and the expectations that the run was started with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Run {
-    /// The evidence format, [`SCHEMA`](super::SCHEMA).
+    /// The version of the evidence format.
+    #[cfg_attr(feature = "schema", schemars(extend("const" = super::SCHEMA)))]
     pub schema: u32,
     /// The id in the names of the run's directory and cluster.
     pub run_id: String,
@@ -64,6 +66,7 @@ impl Run {
 
 /// A freedom that the Kubernetes documentation allows and this run does not grant its workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Expect {
     /// Pods are created and deleted in the order of their ordinals, whatever `spec.podManagementPolicy` says.
@@ -80,6 +83,7 @@ impl Choice for Expect {
 
 /// An upgrade of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Upgrade {
     /// The API server's version before, such as `v1.36.3`.
     pub from: String,
@@ -89,6 +93,7 @@ pub struct Upgrade {
 
 /// A scenario that the run leaves out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LeftOut {
     /// The scenario.
     pub scenario: Scenario,
@@ -98,6 +103,7 @@ pub struct LeftOut {
 
 /// Who configures replication.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Replication {
     /// The harness.
@@ -116,6 +122,7 @@ impl Choice for Replication {
 
 /// An image that replaces another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Substitution {
     /// The image that the manifests or the harness name.
     pub wanted: String,

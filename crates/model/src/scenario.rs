@@ -244,6 +244,20 @@ impl<'de> Deserialize<'de> for Scenario {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Scenario {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Scenario".into()
+    }
+
+    /// Its names; former ones are read and never written.
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let formerly = |it: &Description| it.formerly.filter(|_| generator.contract().is_deserialize());
+        let names: Vec<&str> = SCENARIOS.iter().flat_map(|it| [Some(it.name), formerly(it)]).flatten().collect();
+        schemars::json_schema!({ "description": "A scenario.", "type": "string", "enum": names })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Scenario::*;

@@ -21,6 +21,7 @@ pub use workload::{
 
 /// The cluster and the workload at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct State {
     /// The step of the upgrade after which it was read.
     pub stage: Stage,
@@ -56,6 +57,7 @@ pub struct State {
 
 /// The step of an upgrade after which a state was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "after", rename_all = "snake_case")]
 pub enum Stage {
     /// No step yet.
@@ -112,6 +114,7 @@ impl fmt::Display for Stage {
 
 /// A node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NodeSummary {
     /// Its name.
     pub name: String,
@@ -127,6 +130,7 @@ pub struct NodeSummary {
 
 /// The cluster's DNS.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DnsSetup {
     /// The Corefile's text.
     pub corefile: String,
@@ -140,6 +144,7 @@ pub struct DnsSetup {
 
 /// A pod of the control plane.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ComponentSummary {
     /// The component, such as `kube-controller-manager`.
     pub component: String,
@@ -157,6 +162,7 @@ pub struct ComponentSummary {
 
 /// What a server reports of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServerSummary {
     /// Its pod.
     pub pod: String,
@@ -174,7 +180,7 @@ pub struct ServerSummary {
     pub tables: BTreeMap<String, Option<String>>,
     /// The host that it replicates from.
     pub source: Option<String>,
-    /// Why a part of this could not be read, as [`SqlAnswer::trouble`] puts it.
+    /// Why a part of this could not be read, in the words of the server or the probe.
     pub trouble: Option<String>,
 }
 
@@ -202,6 +208,7 @@ impl ServerSummary {
 
 /// A DNS answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NameAnswer {
     /// The namespace of the pod that asked.
     pub from: String,
@@ -221,6 +228,7 @@ pub struct NameAnswer {
 
 /// The verdict of a check on the workload that was deployed again after an upgrade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Conformed {
     /// The check's id.
     pub id: String,

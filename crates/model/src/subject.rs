@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The workload under test, as its manifests describe it. Checks take all names from here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subject {
     /// Namespace of the StatefulSet and Service.
     pub namespace: String,
@@ -59,6 +60,7 @@ fn one() -> u32 {
 /// Whether pods are created and deleted one after the other
 /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-management-policies>).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum PodManagement {
     /// Each waits until those before it are Ready.
     #[default]
@@ -69,6 +71,7 @@ pub enum PodManagement {
 
 /// A named port of the Service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NamedPort {
     /// Its name.
     pub name: String,
@@ -81,6 +84,7 @@ pub struct NamedPort {
 /// What happens to claims
 /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention>).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClaimPolicy {
     /// When the set is deleted.
     pub when_deleted: Retention,
@@ -90,6 +94,7 @@ pub struct ClaimPolicy {
 
 /// Whether a claim is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Retention {
     /// It is kept.
     #[default]

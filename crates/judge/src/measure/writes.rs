@@ -9,6 +9,7 @@ use crate::evidence::{Act, BUSY_US, Clocks, Entry, WriteOutcome};
 
 /// The outcomes of writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcomes {
     /// Acknowledged.
     pub acknowledged: u64,

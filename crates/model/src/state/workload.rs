@@ -7,6 +7,7 @@ use serde_json::Value;
 
 /// The StatefulSet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SetSummary {
     /// Its UID.
     pub uid: String,
@@ -34,6 +35,7 @@ pub struct SetSummary {
 
 /// A ControllerRevision of the set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RevisionSummary {
     /// Its name, which its pods have as a label.
     pub name: String,
@@ -47,6 +49,7 @@ pub struct RevisionSummary {
 
 /// A pod of the set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PodSummary {
     /// Its name.
     pub name: String,
@@ -88,6 +91,7 @@ impl PodSummary {
 
 /// A container of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContainerSummary {
     /// Its name.
     pub name: String,
@@ -101,6 +105,7 @@ pub struct ContainerSummary {
 
 /// A claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClaimSummary {
     /// Its name.
     pub name: String,
@@ -116,6 +121,7 @@ pub struct ClaimSummary {
 
 /// An owner reference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OwnerSummary {
     /// The owner's kind.
     pub kind: String,
@@ -129,6 +135,7 @@ pub struct OwnerSummary {
 
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VolumeSummary {
     /// Its name.
     pub name: String,
@@ -144,6 +151,7 @@ pub struct VolumeSummary {
 
 /// A Service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServiceSummary {
     /// Its UID.
     pub uid: String,
@@ -162,6 +170,7 @@ pub struct ServiceSummary {
 
 /// An endpoint of an EndpointSlice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndpointSummary {
     /// Its address.
     pub address: String,
@@ -179,6 +188,7 @@ pub struct EndpointSummary {
 
 /// The addresses of an Endpoints object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LegacyEndpoints {
     /// The ready addresses.
     pub ready: BTreeSet<String>,
