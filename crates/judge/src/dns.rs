@@ -157,17 +157,17 @@ fn slowest(settled: &[Settled], budget: &Budget) -> String {
 
 pub(super) const SERVICE_RESOLVES_TO_READY_PODS: Check = Check {
     id: "dns::service_resolves_to_ready_pods",
-    statement: "A and AAAA of the headless Service MUST be exactly the set of the addresses of its ready pods.",
+    statement: "The A and AAAA records of the headless Service MUST be exactly the addresses of its ready pods.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.1",
     explain: "\
-Clients that take any server take it from this answer: a missing address is a server that nobody uses, one too many is
-a connection that fails.
-Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready and after each disruption.
-Sets are compared with the addresses in the Pod watch; with publishNotReadyAddresses pods need not be Ready. A holds
-those of IPv4 and AAAA those of IPv6, as far as the Service has the family; the other type has no records, and the name
-exists all the same.
-The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
-Usually wrong: the Service has a ClusterIP, or its selector matches no pod or pods of somebody else's.",
+Clients that can use any server choose it from this answer. A missing address is a server that nobody uses; an extra
+address is a connection that fails.
+Each CoreDNS pod is queried over UDP and TCP from two namespaces, once all pods are Ready and after each disruption. The
+answers are compared as sets with the addresses in the Pod watch. With publishNotReadyAddresses pods need not be Ready.
+A must hold the IPv4 addresses and AAAA the IPv6 addresses if the Service has that family. For a family that it does not
+have, the name must exist but have no records.
+The time from the last change to the first answer that stays correct is reported and compared with the Corefile's limit.
+Common causes: the Service has a ClusterIP; or its selector matches no pods, or pods of another workload.",
     scenarios: &[Scenario::Deploy],
     minimum: &[Need::Names(Names::Service)],
     judge: service_resolves_to_ready_pods,
@@ -184,19 +184,19 @@ fn service_resolves_to_ready_pods(file: &CaseFile<'_>) -> Finding {
 
 pub(super) const EACH_POD_HAS_ITS_NAME: Check = Check {
     id: "dns::each_pod_has_its_name",
-    statement: "A and AAAA of <pod>.<service>.<namespace>.svc.<domain> MUST be the addresses of that pod and no \
-                others.",
+    statement: "The A and AAAA records of <pod>.<service>.<namespace>.svc.<domain> MUST be exactly the addresses of \
+                that pod.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.1 (hostname) and \
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
     explain: "\
-Replicas find their source, and clients the primary, by this name alone.
-Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready, after each disruption, and
-for the pod that joins; the answer must be the address that the Pod watch shows, of each family that the Service has.
-A pod that is not there must have no name. Besides, `getent ahosts` looks each name up in the other pods of the set,
-once all are Ready: that is what the server there will be told.
-The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
-Usually wrong: spec.serviceName is not the name of the Service, the Service is not headless, or it selects other pods;
-or, where only the lookups are wrong, hostAliases in the template give the name another address.",
+Replicas find their source, and clients find the primary, by this name only.
+Each CoreDNS pod is queried over UDP and TCP from two namespaces, once all pods are Ready, after each disruption, and
+when a pod joins. The answer must be the pod's address in the Pod watch, for each IP family of the Service. A pod that
+does not exist must have no name. In addition, `getent ahosts` resolves each name in the other pods of the set once all
+are Ready, because that is the answer the server gets there.
+The time from the last change to the first answer that stays correct is reported and compared with the Corefile's limit.
+Common causes: spec.serviceName is not the name of the Service; the Service is not headless, or it selects other pods;
+or, if only the lookups in pods are wrong, hostAliases in the template map the name to another address.",
     scenarios: &[Scenario::Deploy],
     minimum: &[Need::Names(Names::Pods), Need::Exec(LOOKUP)],
     judge: each_pod_has_its_name,
@@ -228,15 +228,15 @@ fn asked_pods(case: &Case<'_>) -> Vec<String> {
 
 pub(super) const ABSENT_POD_IS_NXDOMAIN: Check = Check {
     id: "dns::absent_pod_is_nxdomain",
-    statement: "The name of an ordinal that is gone MUST be NXDOMAIN within the time for which the Corefile lets \
-                answers be cached.",
+    statement: "The DNS name of a pod that was scaled down MUST return NXDOMAIN within the cache time that the \
+                Corefile allows.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.1 and \
              https://www.rfc-editor.org/rfc/rfc8020",
     explain: "\
-A name that outlives its pod sends clients to an address that the next pod of somebody else may get.
-After the scale-down the names of the pods that went are asked for, of every CoreDNS pod, until all say NXDOMAIN. The
-limit is the Corefile's, counted from the pod's DELETED event. An answer without records but without NXDOMAIN is wrong.
-Usually wrong: the Corefile caches for long; or somebody keeps Endpoints by hand.",
+A name that outlives its pod sends clients to an address that a pod of another workload may get next.
+After the scale-down, each CoreDNS pod is queried for the names of the removed pods until all answers are NXDOMAIN. The
+limit comes from the Corefile and counts from the pod's DELETED event. An empty answer that is not NXDOMAIN is wrong.
+Common causes: the Corefile has a long cache time; or somebody maintains Endpoints by hand.",
     scenarios: &[Scenario::Scale],
     minimum: &[Need::Acts],
     judge: absent_pod_is_nxdomain,

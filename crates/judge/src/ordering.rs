@@ -86,15 +86,16 @@ fn done_without(case: &Case<'_>, done: &str, life: &PodLife, ready: Mark, at: Ma
 
 pub(super) const AT_MOST_ONE_POD_PER_ORDINAL: Check = Check {
     id: "ordering::at_most_one_pod_per_ordinal",
-    statement: "Two pods with different UIDs MUST NOT bear the same name at the same time.",
+    statement: "Two pods with different UIDs MUST NOT have the same name at the same time.",
     source: "https://kubernetes.io/docs/tasks/run-application/force-delete-stateful-set-pod/#statefulset-considerations",
     explain: "\
-Two servers on one data directory, or two primaries of one name, destroy data: at most one is the set's main promise.
-Judged from the Pod watch: a pod of a name must be DELETED before another UID of that name is ADDED. Each name must have
-had a second pod, since the first one's alone shows nothing.
-What the API server shows is judged. After a forced deletion (grace period 0) a container may still run on a node that
-cannot be reached, and no watch can show that.
-Usually wrong: nothing that a manifest can do; look for a second controller, or for a store that lost events.",
+Two servers on one data directory, or two primaries under one name, destroy data. That a name has at most one pod is the
+main guarantee of a StatefulSet.
+Judged from the Pod watch: a pod must be DELETED before another UID with the same name is ADDED. Each name needs a
+second pod, because a single pod proves nothing.
+Only what the API server shows is judged. After a forced deletion (grace period 0) a container may still run on an
+unreachable node, and no watch can show that.
+Common causes: no manifest can cause this. Look for a second controller, or for a store that lost events.",
     scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: at_most_one_pod_per_ordinal,

@@ -80,7 +80,7 @@ fn every_check_is_explained() {
         assert!(check.statement.contains("MUST"), "{}", check.id);
         assert!(check.source.starts_with("https://"), "{}", check.id);
         assert!((4..=12).contains(&check.explain.lines().count()), "{}", check.id);
-        assert!(check.explain.contains("Usually wrong:"), "{}", check.id);
+        assert!(check.explain.contains("Common causes:"), "{}", check.id);
         assert!(check.explain.lines().all(|line| line.len() <= 120), "{}", check.id);
         assert!(!check.scenarios.is_empty(), "{}", check.id);
     }

@@ -21,17 +21,18 @@ mod tests;
 
 pub(in super::super) const UNREADY_POD_LEAVES_DNS: Check = Check {
     id: "dns::unready_pod_leaves_dns",
-    statement: "While a pod is not Ready its stable name MUST be NXDOMAIN and the Service's A and AAAA MUST NOT list \
-                its addresses; with publishNotReadyAddresses both MUST stay.",
+    statement: "While a pod is not Ready, its stable name MUST return NXDOMAIN and the Service's A and AAAA records \
+                MUST NOT list its addresses. With publishNotReadyAddresses both MUST stay.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md sections 2.1 (ready) and 2.4.1",
     explain: "\
-Readiness is the only way to take a server out of service: who still finds it sends it queries that it cannot answer.
-A pod is held un-Ready by an image that cannot be started. Meanwhile its own name and the Service's are asked for, of
-every CoreDNS pod, over UDP and TCP, from two namespaces, until all answers are right: the Service must go on listing
-the other pods, and no others. The limit is the Corefile's, counted from the record that shows the pod un-Ready.
+Readiness is the only way to take a server out of service. Clients that still find it send queries that it cannot
+answer.
+A pod is held unready by an image that cannot start. Meanwhile each CoreDNS pod is queried for the pod's name and the
+Service's name, over UDP and TCP, from two namespaces, until all answers are correct. The Service must still list
+exactly the other pods. The limit comes from the Corefile and counts from the record that shows the pod is not Ready.
 With publishNotReadyAddresses, which replicas may need to find a source that is starting, nothing may change.
-Usually wrong: publishNotReadyAddresses is not what the manifest says; the Corefile caches for long; or somebody keeps
-EndpointSlices by hand.",
+Common causes: publishNotReadyAddresses on the cluster differs from the manifest; the Corefile has a long cache time; or
+somebody maintains EndpointSlices by hand.",
     scenarios: &[Scenario::Unready],
     minimum: &[Need::Acts],
     judge: unready_pod_leaves_dns,

@@ -13,16 +13,16 @@ const LABEL: &str = "apps.kubernetes.io/pod-index";
 
 pub(in super::super) const POD_INDEX_LABEL_MATCHES: Check = Check {
     id: "identity::pod_index_label_matches",
-    statement: "The label apps.kubernetes.io/pod-index MUST be there and equal the pod's ordinal.",
+    statement: "The label apps.kubernetes.io/pod-index MUST exist and equal the pod's ordinal.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-index-label",
     explain: "\
-A server takes its server_id from this label through the downward API: a wrong one makes two servers one to replication.
-The label is looked at on every pod that the Pod watch showed, as long as it was there; the ordinal is the number in the
-pod's name, which counts from spec.ordinals.start.
-Kubernetes sets it from 1.28 on (feature gate PodIndexLabel): before that the check does not apply. A cluster whose
-version cannot be read is taken for a new one.
-Usually wrong: nothing that a manifest can do; look for an admission webhook or a policy that rewrites labels, or for
-a controller manager with the feature gate off.",
+A server may take its server_id from this label through the downward API. With a wrong label two servers can get the
+same server_id.
+The label is checked on each pod in the Pod watch for as long as the pod exists. The ordinal is the number in the pod's
+name, which starts at spec.ordinals.start. Kubernetes sets the label from version 1.28 on (feature gate PodIndexLabel);
+on older versions the check is skipped. A cluster with an unreadable version counts as new.
+Common causes: no manifest can cause this. Look for an admission webhook or a policy that rewrites labels, or for a
+controller manager with the feature gate off.",
     scenarios: &[Scenario::Deploy],
     minimum: &[],
     judge: pod_index_label_matches,

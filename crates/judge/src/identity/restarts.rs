@@ -13,19 +13,18 @@ use super::super::{
 
 pub(in super::super) const CONTAINERS_RESTART_ONLY_WHEN_DISRUPTED: Check = Check {
     id: "identity::containers_restart_only_when_disrupted",
-    statement: "No container of the set's pods MUST start again unless a scenario caused it.",
+    statement: "Containers of the set's pods MUST NOT restart unless a scenario caused it.",
     source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts and \
              https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/",
     explain: "\
-A restart that nobody asked for is an outage that hides: the pod keeps its name and is Ready again before anybody looks.
-Judged from the Pod watch over the whole run, from the first start on: the restartCount of every container of every
-pod, init containers and sidecars among them, must not rise. Excused is one start of a server's container for each time
-that the harness killed the server, or took its image and gave it back, until that scenario ended; and any start on a
-node that the harness stopped, paused or upgraded, until that scenario ended. An image that cannot be pulled is no
-restart. The finding quotes how the container had ended before.
-Usually wrong: a liveness probe that fails under load, or asks for another server than its own, so that all are started
-again when the source is away; a memory limit (OOMKilled, exit code 137); or a server that crashes until another one is
-there.",
+An unexpected restart is an outage that is easy to miss: the pod keeps its name and is Ready again before anybody looks.
+Judged from the Pod watch over the whole run, from the first start on. The restartCount of each container must not rise,
+including init containers and sidecars. Excused are: one restart of a server's container for each time that the harness
+killed the server, or took its image away and gave it back, until the end of that scenario; and any restart on a node
+that the harness stopped, paused or upgraded, until the end of that scenario. A failed image pull is no restart. The
+finding quotes how the container ended before.
+Common causes: a liveness probe fails under load, or queries a server other than its own, so that all pods restart when
+the source is down; a memory limit (OOMKilled, exit code 137); or a server that crashes until another server is up.",
     scenarios: &[Scenario::Deploy],
     minimum: &[],
     judge: containers_restart_only_when_disrupted,

@@ -26,18 +26,18 @@ const LATE_US: u64 = 60_000_000;
 
 pub(in super::super) const SERVERS_STOP_WITHIN_THEIR_GRACE: Check = Check {
     id: "identity::servers_stop_within_their_grace",
-    statement: "A server that is told to stop MUST end by itself, with 0, within its grace period.",
+    statement: "A server that is told to stop MUST exit on its own, with code 0, within its grace period.",
     source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination and \
              https://dev.mysql.com/doc/refman/8.4/en/unix-signal-response.html",
     explain: "\
-Who does not end on SIGTERM is killed when the grace period is over: every update then takes as long as that, and every
-start begins with crash recovery.
-Judged from the Pod watch, whoever deleted the pod: the exit code of its server's container must be 0, and it must have
-ended before the grace period was over (deletionTimestamp). Likewise where the harness takes a server's image away. Not
-judged: pods deleted without grace, servers that did not run or were not Ready since they had started, and nodes that
-are stopped or paused. Where an end was not seen it does not count; for each pod one must have been.
-Usually wrong: a shell as the first process that starts the server without exec and passes no signal on (137 after the
-whole grace period); terminationGracePeriodSeconds too short for the buffer pool; or a preStop hook that uses it up.",
+A server that does not exit on SIGTERM is killed at the end of the grace period. Then each update waits for the whole
+period, and each start begins with crash recovery.
+Judged from the Pod watch, no matter what deleted the pod: the server's container must exit with code 0 before the grace
+period ends (deletionTimestamp). The same holds where the harness takes a server's image away. Not judged are pods
+deleted without grace, servers that did not run or had not been Ready since their start, and nodes that are stopped or
+paused. An exit that was not seen does not count, and each pod needs one that was seen.
+Common causes: the first process is a shell that starts the server without exec and does not forward signals (137 after
+the whole grace period); terminationGracePeriodSeconds is too short for the buffer pool; or a preStop hook uses it up.",
     scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: servers_stop_within_their_grace,

@@ -22,17 +22,18 @@ mod tests;
 
 pub(in super::super) const RESPECTS_MAX_UNAVAILABLE: Check = Check {
     id: "ordering::respects_max_unavailable",
-    statement: "In an update at most maxUnavailable pods MUST be away at a time.",
+    statement: "During an update at most maxUnavailable pods MUST be unavailable at a time.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#maximum-unavailable-pods",
     explain: "\
-An update takes servers away on purpose: how many at a time is what the others must be able to carry.
-Judged from the Pod watch, from the first change of the template to the last: whenever a pod that is Ready is told to
-go, and not by the harness, the pods that are away then are counted: those that are not there, are told to go, or are
-not Ready. With it they must be at most maxUnavailable, which is 1 where it is not given or not honoured by the cluster.
-A pod that the harness deleted or holds does not count until its name has a Ready one again; one that lost Ready by
-itself less than 10 s before is a `race`, since the controller may not have known yet. The pod that is stuck with the
-broken template counts until the harness deletes it.
-Usually wrong: a second tool, or a person, deletes pods while an update goes on.",
+An update takes servers down on purpose. The remaining servers must be able to carry the load of those that are down.
+Judged from the Pod watch, from the first change of the template to the last. Whenever a Ready pod is deleted by
+anything but the harness, the unavailable pods are counted: those that are missing, being deleted or not Ready. Together
+with the deleted pod they must be at most maxUnavailable, which counts as 1 if it is not set or the cluster does not
+honour it.
+A pod that the harness deleted or holds does not count until its name has a Ready pod again. If a pod lost Ready on its
+own less than 10 s before, the result is a `race`, because the controller may not have known yet. The pod that is stuck
+with the broken template counts until the harness deletes it.
+Common causes: a second tool or a person deletes pods during an update.",
     scenarios: &[Scenario::Roll],
     minimum: &[Need::Acts],
     judge: respects_max_unavailable,

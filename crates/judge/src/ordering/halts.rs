@@ -20,18 +20,19 @@ mod tests;
 
 pub(in super::super) const HALTS_WHILE_PREDECESSOR_UNREADY: Check = Check {
     id: "ordering::halts_while_predecessor_unready",
-    statement: "Scaling up MUST NOT go on while a predecessor is un-Ready, and MUST go on once it is Ready again.",
+    statement: "Scaling up MUST stop while a predecessor is not Ready, and MUST continue once it is Ready again.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
     explain: "\
-A replica that starts while its source is away has nobody to follow: the controller must wait, however long that takes.
-After the set was scaled to one pod, that pod is held un-Ready by an image that cannot be started, and the set is scaled
-up again. Until the held pod is Ready again no later pod may be ADDED, which the Pod watch shows in its own order.
-That nothing happens is only ever seen for a while. It counts from the StatefulSet event in which the controller says
-(observedGeneration) that it has seen the new size; the reason tells for how long, and less than 0.8 s is too short.
-Then the held pod is released, and the next one must come. A held pod that was Ready in between, or a lost stretch of
-the history, leaves it open. With podManagementPolicy Parallel nobody has to wait, and the check is skipped, unless
-`--expect ordered-ready` demands it.
-Usually wrong: podManagementPolicy is Parallel, so that nobody waits for anybody.",
+A replica that starts while its source is down has no source to follow, so the controller must wait as long as needed.
+The set is scaled to one pod. That pod is held unready by an image that cannot start, and the set is scaled up again. No
+later pod may be ADDED in the Pod watch until the held pod is Ready again. Then the pod is released, and the next pod
+must be created.
+The absence of new pods is proved only for the time that was watched. That time starts with the StatefulSet event whose
+observedGeneration shows that the controller has seen the new size. The reason states the time; less than 0.8 s is too
+short. The check is inconclusive if the held pod was Ready in between or if the watch has a gap.
+With podManagementPolicy Parallel no pod has to wait, and the check is skipped unless `--expect ordered-ready` demands
+it.
+Common causes: podManagementPolicy is Parallel, so no pod waits for another.",
     scenarios: &[Scenario::Scale],
     minimum: &[Need::Acts],
     judge: halts_while_predecessor_unready,
@@ -185,15 +186,16 @@ fn went_on<'a>(case: &Case<'a>, held: &Held<'a>, ready: Mark) -> Judged<&'a PodL
 
 pub(in super::super) const NO_DEADLOCK_ON_FAILED_PREDECESSOR: Check = Check {
     id: "ordering::no_deadlock_on_failed_predecessor",
-    statement: "A pod that was deleted while one after it is un-Ready MUST come back, and not wait for that one.",
+    statement: "A pod that is deleted while a later pod is not Ready MUST be recreated without waiting for the later \
+                pod.",
     source: "https://kubernetes.io/docs/tasks/run-application/force-delete-stateful-set-pod/#statefulset-considerations",
     explain: "\
-Replicas that lost their primary are un-Ready until it is back: a controller that waited for them would wait for ever.
-The second pod is held un-Ready by an image that cannot be started. Meanwhile the first one is deleted without grace: it
-must be Ready again, under a new UID, before the held one is released. The Pod watch must show the held one un-Ready all
-the while: if it was Ready in between, nothing is proved.
-Usually wrong: the first pod cannot start while its replica is away, because its start script or its probe asks for it;
-or its volume is still held by the pod that was killed.",
+Replicas that lost their primary are not Ready until it is back. A controller that waits for them would wait forever.
+The second pod is held unready by an image that cannot start. Meanwhile the first pod is deleted without a grace period.
+It must be Ready again, under a new UID, before the held pod is released. The Pod watch must show that the held pod was
+not Ready all this time. If it was Ready in between, nothing is proved.
+Common causes: the first pod cannot start while its replica is down, because its start script or its probe queries the
+replica; or its volume is still attached for the pod that was killed.",
     scenarios: &[Scenario::Unready],
     minimum: &[Need::Acts],
     judge: no_deadlock_on_failed_predecessor,

@@ -26,18 +26,19 @@ mod tests;
 
 pub(in super::super) const WAITS_FOR_MIN_READY_SECONDS: Check = Check {
     id: "ordering::waits_for_min_ready_seconds",
-    statement: "The next pod MUST NOT be created, nor be told to go for an update, before those that it waits for have \
-                been Ready for minReadySeconds.",
+    statement: "A pod MUST NOT be created, or deleted for an update, before the pods that it waits for have been Ready \
+                for minReadySeconds.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#minimum-ready-seconds",
     explain: "\
-A server that has just become Ready may fall over under its first load: who waits a while loses one pod and not all.
-Judged by the log's time: from when each lower pod had become Ready to the ADDED of a pod, at the start, when the set is
-scaled up and whenever else; and in an update from when each pod above had become Ready to the deletionTimestamp of the
-next one. The controller counts from the condition's lastTransitionTime, which has whole seconds: 1.5 s too early are
-forgiven. What the log calls earlier is a violation, unless the objects' own times say otherwise: then the log was late,
-which leaves it open, as does a pod that was not Ready for a moment. Pods that are not Ready at all are the business of
-other checks. With podManagementPolicy Parallel only updates wait, and where maxUnavailable is above 1 none is judged.
-Usually wrong: nothing that a manifest can do; look for a second tool that deletes pods.",
+A server that has just become Ready may crash under its first load. The wait limits the damage to one pod.
+Judged by the times in the log. When a pod is ADDED, each lower pod must have been Ready for minReadySeconds; this holds
+at the start, at a scale-up and at any other time. In an update, the same holds for each higher pod at the
+deletionTimestamp of the next pod. The controller counts from lastTransitionTime, which has whole seconds, so 1.5 s too
+early is allowed. Earlier than that in the log is a violation, unless the objects' own times contradict it. Then the log
+was late and the check is inconclusive, as it also is if a pod lost Ready for a moment.
+Pods that are not Ready at all belong to other checks. With podManagementPolicy Parallel only updates wait. Where
+maxUnavailable is above 1, no update is judged.
+Common causes: no manifest can cause this. Look for a second tool that deletes pods.",
     scenarios: &[Scenario::Deploy, Scenario::Scale, Scenario::Roll],
     minimum: &[Need::Acts],
     judge: waits_for_min_ready_seconds,

@@ -18,17 +18,18 @@ mod tests;
 
 pub(in super::super) const PARALLEL_PODS_DO_NOT_WAIT: Check = Check {
     id: "ordering::parallel_pods_do_not_wait",
-    statement: "With podManagementPolicy Parallel pods MUST be created and told to go without waiting for one another.",
+    statement: "With podManagementPolicy Parallel, pods MUST be created and deleted without waiting for one another.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#parallel-pod-management",
     explain: "\
-Whoever chooses Parallel wants a set that starts while one of its pods is stuck: a controller that waits breaks that.
-Judged from the Pod watch. In the scenario deploy every pod must be ADDED, and one at least while another one is not
-Ready yet. When the set is scaled up while a pod is held un-Ready the others must come all the same. Pods that are to go
-must not wait until others are gone. Who is deleted must come back. A pod that could have come, while nobody else came
-either for half a second, and that comes within a second after another one became Ready has waited: once may be chance
-and leaves it open, twice is a violation. A controller that is slow for another reason is none.
-Updates are as with OrderedReady, and judged by the checks of updates. The order checks are skipped.
-Usually wrong: nothing that a manifest can do; look at the controller, or at a webhook that holds up new pods.",
+Users choose Parallel so that the set starts even if one of its pods is stuck. A controller that waits breaks that.
+Judged from the Pod watch. In the scenario deploy each pod must be ADDED, and at least one of them while another pod is
+not Ready yet. When the set is scaled up while a pod is held unready, the other pods must still be created. Deletions
+must not wait until other pods are gone. Deleted pods must be recreated.
+A pod has waited if no pod was created for half a second although it could have been, and it is then created within one
+second after another pod became Ready. If this happens once, it may be chance and is inconclusive; twice is a violation.
+A controller that is slow for another reason is no violation.
+Updates work as with OrderedReady and are judged by the checks for updates. The checks for order are skipped.
+Common causes: no manifest can cause this. Look at the controller, or at a webhook that delays new pods.",
     scenarios: &[Scenario::Deploy, Scenario::Scale],
     minimum: &[Need::Acts],
     judge: parallel_pods_do_not_wait,

@@ -17,16 +17,16 @@ mod tests;
 
 pub(in super::super) const PARTITION_IS_RESPECTED: Check = Check {
     id: "ordering::partition_is_respected",
-    statement: "A pod below the partition MUST NOT be replaced by an update, and one that is deleted MUST come back at \
-                the old revision.",
+    statement: "An update MUST NOT replace a pod below the partition. If such a pod is deleted, it MUST be recreated \
+                at the old revision.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#partitions",
     explain: "\
-A partition tries an update on some replicas while the primary keeps what is known to work, even if its pod is lost.
-The template is changed for the last pod alone. Nobody but the harness may tell a pod below it to go. The harness does,
-and who comes back must have the controller-revision-hash of who went, and not the update's. A partition of the set's
-own is judged in the same way, for as long as the template is changed.
-Usually wrong: nothing that a manifest can do, but for a second tool that sets the partition, or deletes pods itself to
-have them updated; then the update reaches pods that it was not for.",
+With a partition you can test an update on some replicas. The primary keeps the known revision, even if its pod is lost.
+The template is changed for the last pod only. Only the harness may delete a pod below it. The harness deletes one, and
+the new pod must have the controller-revision-hash of the deleted pod, not that of the update. A partition that the set
+defines itself is judged in the same way for as long as the template is changed.
+Common causes: no manifest can cause this. Look for a second tool that sets the partition, or that deletes pods to have
+them updated; then the update reaches pods that it was not meant for.",
     scenarios: &[Scenario::Roll],
     minimum: &[Need::Acts],
     judge: partition_is_respected,

@@ -21,18 +21,18 @@ mod tests;
 
 pub(in super::super) const REAPPLY_CHANGES_NOTHING: Check = Check {
     id: "ordering::reapply_changes_nothing",
-    statement: "Applying the same manifests twice MUST NOT change the UID or the generation of any object, and MUST NOT \
-                replace a pod.",
+    statement: "Applying the same manifests twice MUST NOT change the UID or the generation of any object, and MUST \
+                NOT replace a pod.",
     source: "https://kubernetes.io/docs/reference/using-api/server-side-apply/ and \
              https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/ (generation)",
     explain: "\
-Whoever deploys from a repository applies the same manifests every day: if that restarts the database, nobody dares to.
-The manifests are applied a second time once every pod is Ready. The API server's answers are compared object by object:
-the UID must be the same, and so must the generation, which counts the changes of the spec. For a while from then on no
-pod may be told to go or be ADDED, and the StatefulSet's events must show the same generation; the reason tells for how
-long that was watched, and less than 0.8 s is too short.
-Usually wrong: a manifest with a value of the moment, such as a date in an annotation of the pod template or a name with
-a random part; a controller or a webhook that writes a field which the manifest sets too.",
+People who deploy from a repository apply the same manifests every day. This must never restart the database.
+The manifests are applied again once all pods are Ready. The API server's answers are compared object by object: the UID
+must be the same, and so must the generation, which counts changes of the spec. After that, for a while, no pod may be
+deleted or ADDED, and the StatefulSet's events must show the same generation. The reason states how long that was
+watched; less than 0.8 s is too short.
+Common causes: a manifest contains a value that changes each time, such as a date in an annotation of the pod template
+or a random part of a name; or a controller or a webhook writes a field that the manifest also sets.",
     scenarios: &[Scenario::Deploy],
     minimum: &[Need::Acts],
     judge: reapply_changes_nothing,

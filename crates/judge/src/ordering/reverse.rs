@@ -14,16 +14,17 @@ mod tests;
 
 pub(in super::super) const SCALES_DOWN_IN_REVERSE: Check = Check {
     id: "ordering::scales_down_in_reverse",
-    statement: "When the set is scaled down, a pod MUST be gone before the one before it is told to go.",
+    statement: "When the set is scaled down, each pod MUST be gone before the pod with the next lower ordinal is \
+                deleted.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
     explain: "\
-The primary has the lowest ordinal: going down in reverse keeps a source for every replica that is still there.
-Judged from the Pod watch, from the scale-down until the next disruption: the DELETED event of each surplus pod must
-come before the deletionTimestamp of the pod before it, and the pods that are to stay must not be told to go. Every
-surplus pod must have been there, and must have gone.
-Where only one pod goes, as from two to one, there is no order to see, and the check is skipped; so it is with
-podManagementPolicy Parallel, unless `--expect ordered-ready` demands an order.
-Usually wrong: podManagementPolicy is Parallel, so that all surplus pods go at once.",
+The primary has the lowest ordinal. Scaling down in reverse order keeps a source for each replica that still runs.
+Judged from the Pod watch, from the scale-down until the next disruption. The DELETED event of each surplus pod must
+come before the deletionTimestamp of the pod below it. Pods that stay must not be deleted. Each surplus pod must have
+existed and must be gone.
+If only one pod is removed, for example from two to one, there is no order and the check is skipped. It is also skipped
+with podManagementPolicy Parallel, unless `--expect ordered-ready` demands an order.
+Common causes: podManagementPolicy is Parallel, so all surplus pods are deleted at once.",
     scenarios: &[Scenario::Scale],
     minimum: &[Need::Acts],
     judge: scales_down_in_reverse,

@@ -22,20 +22,19 @@ mod tests;
 
 pub(in super::super) const ROLLS_HIGHEST_ORDINAL_FIRST: Check = Check {
     id: "ordering::rolls_highest_ordinal_first",
-    statement: "An update MUST replace the pods from the highest ordinal down, one at a time, each only after all above \
-                it were Ready with the update.",
+    statement: "An update MUST replace pods from the highest ordinal down, one at a time. Each pod MUST be replaced \
+                only after all pods above it are Ready with the update.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#rolling-updates",
     explain: "\
-The primary has the lowest ordinal: it goes last, when every replica has shown that it can live with the update.
-The template is changed for the last pod (by a partition), then for all, and in the end it is reverted. Judged from the
-Pod watch: at the deletionTimestamp of a pod that is to be updated, every pod above it must have been replaced by one of
-the set's update revision that is Ready. One that lost it more than 10 s before is a violation; later it is a `race`:
-the controller acts on a cache that may be behind, so it is neither a pass nor a failure. A pod that has the update must
-not go again. Pods that the harness itself deletes are left out; minReadySeconds is judged apart.
-Where maxUnavailable is above 1 and the cluster honours it there is no such order, and the check is skipped. Parallel as
-podManagementPolicy changes nothing, but that a pod which is not Ready may be replaced whenever it is its turn or not.
-Usually wrong: a partition that somebody forgot, so that the update never reaches the pods below; or the update strategy
-is OnDelete behind everybody's back.",
+The primary has the lowest ordinal. It is replaced last, when each replica has shown that it works with the update.
+The template is changed for the last pod (by a partition), then for all pods, and is finally reverted. Judged from the
+Pod watch: at the deletionTimestamp of a pod that is being updated, each pod above it must already be a Ready pod of the
+update revision. If such a pod lost Ready more than 10 s before, it is a violation. If it lost Ready later, it is a
+`race`, neither a pass nor a failure, because the controller acts on a cache that may be behind. An updated pod must not
+be deleted again. Pods that the harness deletes are not judged. minReadySeconds has its own check.
+The check is skipped where maxUnavailable is above 1 and the cluster honours it. podManagementPolicy Parallel has the
+same order, but a pod that is not Ready may be replaced at any time.
+Common causes: a forgotten partition, so the lower pods are never updated; or the update strategy was set to OnDelete.",
     scenarios: &[Scenario::Roll],
     minimum: &[Need::Acts],
     judge: rolls_highest_ordinal_first,

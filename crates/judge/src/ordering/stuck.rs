@@ -18,17 +18,18 @@ mod tests;
 
 pub(in super::super) const STUCK_ROLLOUT_RECOVERS: Check = Check {
     id: "ordering::stuck_rollout_recovers",
-    statement: "A rollout MUST stop at a pod that cannot start, and once the template is reverted and that pod is \
-                deleted, every pod MUST be Ready again at the revision of before.",
+    statement: "A rollout MUST stop at a pod that cannot start. After the template is reverted and that pod is \
+                deleted, all pods MUST be Ready again at the previous revision.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback",
     explain: "\
-A bad image must cost one replica and not the set, and there must be a way back that loses no data.
-The template gets an image that no kubelet can start. The last pod is stuck with it: while it is, nobody else may go.
-Then the template is reverted and the stuck pod deleted, unless the controller replaced it already: it must come back,
-and all pods must end Ready at the revision that they had before the first change, which must be the set's own again.
-That the kubelet calls the image's name invalid is the harness's doing and excuses nobody.
-Usually wrong: something else writes the template too, so that the reverted one does not last; the pods are not what
-they were, because a volume or a Secret changed meanwhile; or a finalizer keeps the stuck pod.",
+A bad image must cost one replica and not the whole set, and there must be a way back without data loss.
+The template gets an image that no kubelet can start. The last pod is stuck with it, and meanwhile no other pod may be
+deleted. Then the template is reverted, and the stuck pod is deleted unless the controller has already replaced it. It
+must be recreated. In the end all pods must be Ready at the revision that they had before the first change, and the set
+must be at that revision again. The kubelet reports an invalid image name because of the harness, so that is no excuse
+for a failure.
+Common causes: something else also writes the template, so the reverted template does not last; a volume or a Secret has
+changed, so the pods are not as before; or a finalizer keeps the stuck pod.",
     scenarios: &[Scenario::Roll],
     minimum: &[Need::Acts],
     judge: stuck_rollout_recovers,

@@ -26,12 +26,13 @@ pub(in super::super) const TEARDOWN_LEAVES_NOTHING: Check = Check {
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#limitations and \
              https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
     explain: "\
-Claims outlive their StatefulSet on purpose: whoever makes them must delete them, or every run leaves disks behind.
-What remains is listed after everything was deleted, the claims last, and, where the run made its cluster, again in the
-container engine once that is deleted too: without both lists a run passes only in a cluster that somebody else made.
-The watches must agree: the set, its pods, claims and volumes that a list does not name must have been seen to go.
-Usually wrong: a finalizer that nobody removes, a claim that a pod still mounts, or a PersistentVolume with the reclaim
-policy Retain. The finding names what remains and what holds it.",
+A StatefulSet leaves its claims behind by design. If nobody deletes them, each run leaves disks behind.
+After everything was deleted, claims last, what remains on the cluster is listed. If the run created its own cluster,
+the container engine is also listed after the cluster is deleted. Without both lists, a run passes only on a cluster
+that it did not create. The watches must agree: the set and each pod, claim and volume that is not listed must have been
+seen to disappear.
+Common causes: nothing removes a finalizer; a pod still mounts a claim; or a PersistentVolume has the reclaim policy
+Retain. The finding names what remains and what holds it.",
     scenarios: &[Scenario::Teardown],
     minimum: &[Need::Acts],
     judge: teardown_leaves_nothing,

@@ -20,16 +20,17 @@ mod tests;
 
 pub(in super::super) const SAME_VOLUME_RETURNS: Check = Check {
     id: "persistence::same_volume_returns",
-    statement: "After a pod's deletion its claim and its volume MUST be the same ones by UID, and never another \
-                ordinal's.",
+    statement: "After a pod is deleted, its claim and its volume MUST have the same UIDs as before, and MUST NOT be \
+                those of another ordinal.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage",
     explain: "\
-Rows can be there although the volume is not: a replica that starts empty fetches them again, until the source is gone.
-Judged from the watches of pods, claims and volumes: each pod must mount the claim of each volumeClaimTemplate, and the
-claim's UID and the UID of the volume that it is bound to must be those of the pod of that name before it, whoever made
-that go: the harness, the controller, a drain, an update. No volume may be DELETED while a claim of the set is bound to
-it that was not told to go. Claims that were to go with their pod (whenScaled: Delete) may be others once.
-Usually wrong: the set has no volumeClaimTemplates, or something deletes the claim together with its pod.",
+A replica that starts with an empty volume fetches the rows again, so rows alone do not prove that its volume came back.
+Once the source is lost, so is the data.
+Judged from the watches of pods, claims and volumes. Each pod must mount the claim of each volumeClaimTemplate. The UIDs
+of the claim and of its bound volume must be those of the previous pod of that name, no matter what removed that pod:
+the harness, the controller, a drain or an update. No volume may be DELETED while it is bound to a claim of the set that
+is not being deleted. Claims that the policy deletes with their pod (whenScaled: Delete) may be replaced once.
+Common causes: the set has no volumeClaimTemplates; or something deletes the claim together with its pod.",
     scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: same_volume_returns,

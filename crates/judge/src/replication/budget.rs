@@ -16,19 +16,19 @@ use super::{
 
 pub(in super::super) const RECOVERS_WITHIN_BUDGET: Check = Check {
     id: "replication::recovers_within_budget",
-    statement: "After each disruption writes MUST be acknowledged again and every replica MUST reach the primary's \
+    statement: "After each disruption writes MUST be acknowledged again, and each replica MUST reach the primary's \
                 transactions, within the budgets.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/replication-solutions.html and \
              https://kubernetes.io/docs/concepts/workloads/pods/disruptions/",
     explain: "\
-That everything comes back says little without how soon. Each disruption of the run is measured twice. Recovery counts
-from its last act until the last replica has reached a barrier that was asked for after it. The outage is the longest
-time in which the witness, which writes all the while, had no write acknowledged; where nobody wanted to write for some
-seconds, nothing is known of it. Both have a budget, which `--budget` sets: two minutes unless told otherwise, as much
-as a server takes to shut down, start and recover on a slow machine. What your clients can bear is less, and yours to
-say.
-Usually wrong: a readiness probe that waits longer than the server needs; a grace period that is used up because the
-server does not get the signal; SOURCE_CONNECT_RETRY at its 60 s; or a liveness probe that cuts crash recovery short.",
+A workload must not only recover, but recover soon enough.
+Two times are measured for each disruption of the run. Recovery is the time from its last act until the last replica has
+reached a barrier that was requested after it. The outage is the longest time in which no write of the witness was
+acknowledged, although it writes all the time; for seconds in which nothing tried to write, the outage is unknown.
+`--budget` sets the budget of each. The default is two minutes, which allows for a shutdown, a start and crash recovery
+on a slow machine. Set lower budgets if your clients tolerate less.
+Common causes: a readiness probe waits longer than the server needs; the grace period is used up because the server does
+not get the signal; SOURCE_CONNECT_RETRY has its default of 60 s; or a liveness probe interrupts crash recovery.",
     scenarios: &DISRUPTIVE,
     minimum: &[Need::Acts, Need::Sql(Question::Barrier)],
     judge: recovers_within_budget,

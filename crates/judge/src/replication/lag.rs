@@ -14,19 +14,19 @@ use super::{
 
 pub(in super::super) const READ_LAG_IS_BOUNDED: Check = Check {
     id: "replication::read_lag_is_bounded",
-    statement: "While nothing is disrupted, a replica MUST show what was acknowledged within the budget, in 99 of 100 \
-                looks.",
+    statement: "While nothing is disrupted, a replica MUST show acknowledged writes within the budget in 99 of 100 \
+                reads.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/replication-solutions-scaleout.html",
     explain: "\
-Whoever reads from a replica reads the past; how far back is part of what the workload promises.
-While it writes, the witness looks at every replica, again and again: how long had the oldest write been acknowledged
-that it did not show yet? Looks between a disruption and rest do not count: until every replica has caught up, after the
-recovery, with what was written up to it, or the scenario has ended. Of the others the 99th percentile of every replica
-must be within the budget; less than 20 of them decide nothing. A look without an answer shows nothing and is late too:
-more than one in ten while the pod is Ready fail, and more than one in a hundred leave the question open.
-This measures what clients see. Seconds_Behind_Source does not: it is 0 on a replica that has lost its source.
-Usually wrong: SOURCE_DELAY is set; a replica applies with one thread what its source commits with many; or its disk is
-slower than that of the source.",
+A read from a replica returns older data. How old it may be is part of what the workload promises.
+While it writes, the witness reads from each replica again and again. The lag is the time since the acknowledgement of
+the oldest write that the replica does not show yet. Reads do not count from a disruption until all replicas have caught
+up with what was written until the recovery, or until the scenario ends. Of the other reads the 99th percentile of each
+replica must be within the budget; fewer than 20 reads decide nothing. A read without an answer counts as late: more
+than one in ten while the pod is Ready is a failure, and more than one in a hundred is inconclusive. This measures what
+clients see. Seconds_Behind_Source does not: it is 0 on a replica that has lost its source.
+Common causes: SOURCE_DELAY is set; a replica applies with one thread what its source commits with many; or the
+replica's disk is slower than the source's.",
     scenarios: &[Scenario::Replicate, Scenario::Settle],
     minimum: &[],
     judge: read_lag_is_bounded,

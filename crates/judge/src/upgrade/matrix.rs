@@ -16,20 +16,21 @@ use super::{
 
 pub(in super::super) const DNS_MATRIX_IS_EQUAL: Check = Check {
     id: "upgrade::dns_matrix_is_equal",
-    statement: "A, AAAA, SRV and PTR of the Service and of each pod MUST be answered after each step of an upgrade as \
-                before it, by every DNS server, but for the addresses of pods that were replaced.",
+    statement: "After each step of an upgrade, each DNS server MUST answer the A, AAAA, SRV and PTR queries for the \
+                Service and each pod as before the upgrade, except for the addresses of replaced pods.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md sections 2.4 and 2.5, and \
              https://kubernetes.io/docs/tasks/administer-cluster/coredns/",
     explain: "\
-An upgrade brings other DNS servers, often with another Corefile, and they read the endpoints of another controller.
-Pods that nobody recreated must keep their names. Before the upgrade and after each step every server is asked, over UDP
-and TCP, from two namespaces: for the addresses of the Service and of each pod, the named ports, and the names of the
-pods' addresses. All must agree, and say what was said before: codes and sets of records are compared, with the pod's
-name in the place of its address, so that a pod which was recreated may have another one and nothing else may differ.
-What was wrong before already, such as a ready pod without a name or servers that do not agree, leaves it open.
-How soon a name follows its pod is for the conformance run on the upgraded cluster.
-Usually wrong: a CoreDNS that has no right to read EndpointSlices; a Corefile whose kubernetes plugin lost a zone; an
-Endpoints controller that dropped host names; or an answer that a cache keeps for longer than its pod lives.",
+An upgrade replaces the DNS servers, often with a new Corefile, and their endpoints then come from another controller
+version. Pods that were not recreated must keep their names.
+Before the upgrade and after each step, each server is queried over UDP and TCP from two namespaces for the addresses of
+the Service and of each pod, for the named ports, and for the names of the pods' addresses. All servers must agree with
+each other and with the answers before the upgrade. Response codes and sets of records are compared, with the pod's name
+in place of its address, so only the address of a recreated pod may differ. If something was wrong before the upgrade,
+such as a ready pod without a name or servers that disagree, the check is inconclusive. The run on the upgraded cluster
+judges how soon a name follows its pod.
+Common causes: CoreDNS may not read EndpointSlices; the kubernetes plugin in the Corefile lost a zone; an Endpoints
+controller dropped host names; or a cache keeps an answer for longer than its pod lives.",
     scenarios: &[Scenario::Upgrade],
     minimum: &[],
     judge: dns_matrix_is_equal,

@@ -16,20 +16,19 @@ use super::{
 
 pub(in super::super) const CONTROL_PLANE_UPGRADE_TOUCHES_NO_POD: Check = Check {
     id: "upgrade::control_plane_upgrade_touches_no_pod",
-    statement: "The upgrade of the control plane MUST NOT replace, restart or change any pod of the set, nor its \
+    statement: "An upgrade of the control plane MUST NOT replace, restart or change any pod of the set, or its \
                 revisions, claims or volumes.",
     source: "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/ and \
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-strategies",
-    explain:
-        "\
-Pods go on without a control plane, and a new one must find them as they are. That it rolled every StatefulSet anew has
-happened (Kubernetes 1.34.0): the new controller took an old template for a changed one. The state before the step and
-the one after it are compared: of each pod its UID, its containers' ids and restarts, revision, node, address, labels
-and when its Ready condition last turned; of the set its generation and revisions; every ControllerRevision; of claims
-and volumes their UIDs, phases and owners. Nothing of this may change: the API server is away meanwhile, so there is
-no history to go by.
-Usually wrong: a controller-manager or an admission webhook of the new version that writes the template anew; a
-kubelet that was upgraded on a node with pods and restarts what it finds; or somebody who applied a manifest meanwhile.",
+    explain: "\
+Pods keep running without a control plane, and a new one must leave them unchanged. Kubernetes 1.34.0 did not: its
+controller took old templates for changed ones and rolled every StatefulSet.
+The states before and after the step are compared. For each pod: its UID, container ids and restarts, revision, node,
+address, labels, and the last transition of its Ready condition. For the set: its generation and revisions, and every
+ControllerRevision. For claims and volumes: their UIDs, phases and owners. None of this may change. The states decide
+because the API server is down during the step and there is no watch history.
+Common causes: a controller manager or an admission webhook of the new version rewrites the template; a kubelet that was
+upgraded on a node with pods restarts them; or somebody applied a manifest meanwhile.",
     scenarios: &[Scenario::Upgrade],
     minimum: &[],
     judge: control_plane_upgrade_touches_no_pod,

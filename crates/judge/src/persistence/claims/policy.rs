@@ -18,19 +18,20 @@ use super::{
 
 pub(in super::super::super) const CLAIM_POLICY_IS_HONOURED: Check = Check {
     id: "persistence::claim_policy_is_honoured",
-    statement: "Under whenScaled: Delete exactly the claims of the pods that are scaled away MUST be deleted, and no \
-                other; under whenDeleted: Delete the set's deletion MUST delete all of its claims.",
+    statement: "With whenScaled: Delete, exactly the claims of the pods that are scaled down MUST be deleted. With \
+                whenDeleted: Delete, deleting the set MUST delete all of its claims.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention",
     explain: "\
-Who lets claims go wants the disks back, and no disk of a pod that is still there.
-The policy whenScaled is set to Delete, the set is scaled down by one pod, and the policy is set back. From the Claim
-watch: the claims of the pod that went, one for each volumeClaimTemplate, must be DELETED, and only after the scale-down
-was asked for; every other claim of the set must stay, and not be told to go, until the scenario has ended.
-Where the manifests say whenDeleted: Delete, all claims must be told to go between the set's deletion and the moment in
-which the harness deletes what is left. A claim that stays fails where the harness waited for it in vain.
-The controller honours the policy by default from Kubernetes 1.27 on; on older ones the check is skipped.
-Usually wrong: the controller may not set finalizers on pods or claims (its RBAC was changed), the garbage collector
-does not run, or a finalizer on the claim is removed by nobody.",
+This policy must free the disks of removed pods, and must never delete the disk of a pod that still exists.
+The policy whenScaled is set to Delete, the set is scaled down by one pod, and the policy is set back. Judged from the
+Claim watch: the claims of the removed pod, one for each volumeClaimTemplate, must be DELETED after the scale-down was
+requested. No other claim of the set may be deleted or get a deletionTimestamp until the scenario ends.
+If the manifests set whenDeleted: Delete, all claims must get a deletionTimestamp between the deletion of the set and
+the moment when the harness deletes what is left. A claim that stays is a failure if the harness waited for it until the
+timeout.
+Kubernetes honours the policy by default from version 1.27 on; on older versions the check is skipped.
+Common causes: the controller may not set finalizers on pods or claims (changed RBAC); the garbage collector does not
+run; or nothing removes a finalizer on the claim.",
     scenarios: &[Scenario::Claims],
     minimum: &[Need::Acts],
     judge: claim_policy_is_honoured,

@@ -15,18 +15,18 @@ use super::{
 
 pub(in super::super::super) const CLAIMS_SURVIVE_SCALE_DOWN: Check = Check {
     id: "persistence::claims_survive_scale_down",
-    statement: "Under the policy Retain the claims of pods that are scaled away MUST stay, the pods that come back MUST \
-                mount the same claims by UID, and the set's deletion MUST leave the claims.",
+    statement: "With the policy Retain, the claims of pods that are scaled down MUST stay, recreated pods MUST mount \
+                the same claims by UID, and deleting the set MUST NOT delete its claims.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention",
     explain: "\
-Scaling down for a night must not cost the data: a replica that comes back empty is the lucky case, a primary is not.
-Judged from the watches of claims and pods. From the scale-down until the scale-up has ended no claim of a pod that was
-scaled away may be told to go (deletionTimestamp) or be DELETED, and the pod that comes back must mount the same claims,
-by UID. From the set's deletion until the harness deletes the claims itself, none of the set's claims may be told to go.
-Each part is judged where the manifests' persistentVolumeClaimRetentionPolicy says Retain, as it does unless it is set:
-whenScaled for the first, whenDeleted for the second, which needs a teardown in the run.
-Usually wrong: somebody changed the policy on the cluster, an operator or a script cleans up claims that no pod mounts,
-or the claims have an owner that is deleted.",
+Scaling down overnight must not delete data. An empty replica can copy its data again; an empty primary has lost it.
+Judged from the watches of claims and pods. From the scale-down until the end of the scale-up, no claim of a removed pod
+may get a deletionTimestamp or be DELETED, and the recreated pod must mount the same claims, by UID. From the deletion
+of the set until the harness deletes the claims, no claim of the set may get a deletionTimestamp.
+Each part is judged only where persistentVolumeClaimRetentionPolicy in the manifests is Retain, the default: whenScaled
+for the first part, whenDeleted for the second. The second part needs a teardown in the run.
+Common causes: somebody changed the policy on the cluster; an operator or a script deletes claims that no pod mounts; or
+the claims have an owner that is deleted.",
     scenarios: &[Scenario::Scale],
     minimum: &[Need::Acts],
     judge: claims_survive_scale_down,
