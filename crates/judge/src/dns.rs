@@ -73,10 +73,7 @@ fn budget(case: &Case<'_>) -> Judged<Budget> {
     match corefile.as_ref().map(|corefile| &corefile.value) {
         Some(Value::String(text)) => Ok(Budget::of(text, &case.subject.domain)),
         Some(Value::Bool(false)) => Ok(Budget::usual()),
-        _ => Err(Finding::inconclusive(
-            "the Corefile was not read, so nobody knows for how long an old answer may live",
-            [],
-        )),
+        _ => Err(Finding::inconclusive("the Corefile was not read, so the cache time is unknown", [])),
     }
 }
 
@@ -96,8 +93,8 @@ impl<'e> Told<'e> {
     /// The number of checkpoints in words.
     fn when(&self) -> String {
         match self.checkpoints.len() {
-            1 => "at 1 moment".to_owned(),
-            count => format!("at {count} moments"),
+            1 => "at 1 checkpoint".to_owned(),
+            count => format!("at {count} checkpoints"),
         }
     }
 }
@@ -123,12 +120,12 @@ fn weigh_all<'e>(zone: &Zone<'_, 'e>, assessment: &mut Assessment, query: &Query
 
 /// The inconclusive finding about a name that was not queried.
 fn unasked(query: &Query) -> Finding {
-    Finding::inconclusive(format!("{} of {} was not asked for by anybody", query.types(), query.name), [])
+    Finding::inconclusive(format!("{} of {} was not queried", query.types(), query.name), [])
 }
 
 /// The inconclusive finding if no pod was Ready when its name was queried.
 fn nobody_there(name: &str, checkpoint: &Checkpoint, seq: u64) -> Finding {
-    let reason = format!("no pod that {name} must lead to was Ready {} (#{seq})", during(checkpoint));
+    let reason = format!("no pod that {name} must resolve to was Ready {} (#{seq})", during(checkpoint));
     Finding::inconclusive(reason, [seq])
 }
 
@@ -141,17 +138,17 @@ fn known(case: &Case<'_>, asked: u64) -> Judged<()> {
 fn times_besides(count: usize) -> String {
     match count {
         0 => String::new(),
-        1 => "; and once besides".to_owned(),
-        count => format!("; and {count} times besides"),
+        1 => "; and once more".to_owned(),
+        count => format!("; and {count} more times"),
     }
 }
 
 /// The slowest of several names, for the reason of a pass.
 fn slowest(settled: &[Settled], budget: &Budget) -> String {
-    let limit = format!("the budget is {}: {}", seconds(budget.ms * 1000), budget.why);
+    let limit = format!("the limit is {}: {}", seconds(budget.ms * 1000), budget.why);
     match settled.iter().filter_map(|settled| settled.latency_us).max() {
-        Some(latency) => format!("the slowest was right {} after the last change ({limit})", seconds(latency)),
-        None => format!("all were right from the first question ({limit})"),
+        Some(latency) => format!("the slowest answer was correct {} after the last change ({limit})", seconds(latency)),
+        None => format!("all answers were correct from the first query ({limit})"),
     }
 }
 
@@ -178,7 +175,7 @@ fn service_resolves_to_ready_pods(file: &CaseFile<'_>) -> Finding {
         let (zone, query, mut told) = (Zone::of(case)?, Query::service(case), Told::default());
         weigh_all(&zone, assessment, &query, &mut told);
         let (types, name, when) = (query.types(), &query.name, told.when());
-        Ok(format!("{types} of {name} was the set of the ready pods {when}; {}", slowest(&told.settled, &zone.budget)))
+        Ok(format!("{types} of {name} listed exactly the ready pods {when}; {}", slowest(&told.settled, &zone.budget)))
     })
 }
 
@@ -212,7 +209,7 @@ fn each_pod_has_its_name(file: &CaseFile<'_>) -> Finding {
         let types: BTreeSet<String> = queries.iter().map(Query::types).collect();
         let types = Vec::from_iter(types).join(" and ");
         let (pods, slowest) = (asked_pods(case).join(", "), slowest(&told.settled, &zone.budget));
-        Ok(format!("{types} of {pods} led to each pod's own address {when}{whom}; {slowest}"))
+        Ok(format!("{types} of {pods} resolved to each pod's own address {when}{whom}; {slowest}"))
     })
 }
 
@@ -247,7 +244,7 @@ fn absent_pod_is_nxdomain(file: &CaseFile<'_>) -> Finding {
         let zone = Zone::of(case)?;
         let Some(ScaleDown { asked, to, .. }) = case.scale_down() else {
             return Err(match case.subject.replicas {
-                0 | 1 => Finding::skipped("the set has one pod: no ordinal can go"),
+                0 | 1 => Finding::skipped("the set has one pod: no pod can be scaled down"),
                 _ => Finding::inconclusive("the set was not scaled down", []),
             });
         };
@@ -262,7 +259,7 @@ fn absent_pod_is_nxdomain(file: &CaseFile<'_>) -> Finding {
                 }
                 None => {
                     let when = during(&Checkpoint::ScaledDown);
-                    let reason = format!("{} of {} was not asked for {when}: by anybody", query.types(), query.name);
+                    let reason = format!("{} of {} was not queried {when}", query.types(), query.name);
                     assessment.reject(Finding::inconclusive(reason, []));
                 }
             }
@@ -294,5 +291,5 @@ fn gone_by(case: &Case<'_>, pod: &str, asked: u64) -> Judged<Mark> {
     let until = case.next_fault(asked);
     let life = case.timeline.pod_at(pod, asked);
     let gone = life.and_then(|life| life.deleted).filter(|mark| (asked..until).contains(&mark.seq));
-    gone.ok_or_else(|| Finding::inconclusive(format!("{pod} was not seen to go in the scale-down"), [asked]))
+    gone.ok_or_else(|| Finding::inconclusive(format!("{pod} was not seen to be gone after the scale-down"), [asked]))
 }

@@ -73,7 +73,7 @@ fn done_without(case: &Case<'_>, done: &str, life: &PodLife, ready: Mark, at: Ma
     } else if life.deleting_at(at.seq) {
         "being deleted"
     } else {
-        "not Ready any more"
+        "no longer Ready"
     };
     let reason = format!("{done} while {which}, Ready since #{}, was {why}", ready.seq);
     let since = lost(life, at.seq).unwrap_or(at);
@@ -106,10 +106,11 @@ fn at_most_one_pod_per_ordinal(file: &CaseFile<'_>) -> Finding {
         for life in &case.timeline.pods {
             let at = life.added.seq;
             for other in case.timeline.pods.bearing(&life.name, at).filter(|other| other.added.seq < at) {
-                let ends =
-                    other.deleted.map_or("was never seen to go".to_owned(), |gone| format!("went at #{}", gone.seq));
+                let ends = other
+                    .deleted
+                    .map_or("was never seen to be gone".to_owned(), |gone| format!("was gone only at #{}", gone.seq));
                 let (new, old) = (short(&life.uid), short(&other.uid));
-                let reason = format!("{} was borne by uid {new} from #{at} while uid {old} {ends}", life.name);
+                let reason = format!("uid {new} had the name {} from #{at} while uid {old} {ends}", life.name);
                 let fail = Finding::fail(reason, [at, other.added.seq].into_iter().chain(other.deleted.map(|m| m.seq)));
                 assessment.reject(case.gap("Pod", 0, at).unwrap_or(fail));
             }
@@ -130,7 +131,7 @@ fn bearers(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
             [] => assessment.reject(Finding::inconclusive(format!("{pod} was never seen"), [])),
             [only] => {
                 let reason =
-                    format!("{pod} was never replaced (#{}): nobody could have borne its name too", only.added.seq);
+                    format!("{pod} was never replaced (#{}), so no other pod could have had its name", only.added.seq);
                 assessment.reject(Finding::inconclusive(reason, [only.added.seq]));
             }
             _ => {}
@@ -138,7 +139,7 @@ fn bearers(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
         assessment.cite(lives.iter().map(|life| life.added.seq));
         counts.push(format!("{pod} {}", lives.len()));
     }
-    Ok(format!("pods that bore a name, one after the other: {}", counts.join(", ")))
+    Ok(format!("pods of each name, one after the other: {}", counts.join(", ")))
 }
 
 /// An inconclusive finding, with the unmet wait of that stretch of the log as its reason if there is one.

@@ -66,7 +66,7 @@ fn replicas_follow_by_stable_name(file: &CaseFile<'_>) -> Finding {
             }
             replicas.push(pod);
         }
-        Ok(format!("{} follow {} by its stable name", replicas.join(", "), case.subject.primary()))
+        Ok(format!("{} replicate from {} by its stable name", replicas.join(", "), case.subject.primary()))
     })
 }
 
@@ -90,7 +90,7 @@ fn follows_by(case: &Case<'_>, answer: Seen<'_, Sql>, checkpoint: &Checkpoint) -
     }
     if !channels.iter().any(|channel| is_stable_name(case.subject, channel.host)) {
         let (hosts, name) = (hosts(&channels), case.subject.fqdn(&case.subject.primary()));
-        let reason = format!("{pod} follows {hosts}, not `{name}` {} (#{seq})", during(checkpoint));
+        let reason = format!("{pod} replicates from {hosts}, not from `{name}` {} (#{seq})", during(checkpoint));
         return Err(Finding::fail(reason, [seq]));
     }
     Ok(seq)
@@ -142,7 +142,10 @@ fn channels<'a>(answer: Seen<'a, Sql>) -> Judged<Vec<ReplicaStatus<'a>>> {
     let channels: Vec<_> = answer.rows()?.iter().map(ReplicaStatus::of).collect();
     if channels.is_empty() {
         let seq = answer.mark.seq;
-        return Err(Finding::fail(format!("{} replicates nothing: its status is empty (#{seq})", answer.pod), [seq]));
+        return Err(Finding::fail(
+            format!("{} is not a replica: its replication status is empty (#{seq})", answer.pod),
+            [seq],
+        ));
     }
     Ok(channels)
 }
@@ -184,7 +187,7 @@ fn has_replicas(case: &Case<'_>) -> Judged<()> {
     if case.subject.replicas > 1 {
         return Ok(());
     }
-    Err(Finding::skipped("the set has one pod: there is nobody to replicate to"))
+    Err(Finding::skipped("the set has one pod: there is no replica"))
 }
 
 pub(super) const REPLICAS_REFUSE_WRITES: Check = Check {

@@ -54,13 +54,13 @@ fn name_follows_the_pod(file: &CaseFile<'_>) -> Finding {
         }
         let besides = weigh_other_returns(&zone, assessment, &judged);
         let limit = format!("{}: {}", seconds(zone.budget.ms * 1000), zone.budget.why);
-        Ok(format!("names led to the new pods: {}{besides} ({limit})", texts.join(", ")))
+        Ok(format!("names resolved to the new pods: {}{besides} ({limit})", texts.join(", ")))
     })
 }
 
 fn unasked_after(query: &Query, checkpoint: &Checkpoint) -> Finding {
     let (types, name, when) = (query.types(), &query.name, during(checkpoint));
-    Finding::inconclusive(format!("{types} of {name} was not asked for {when}: by anybody"), [])
+    Finding::inconclusive(format!("{types} of {name} was not queried {when}"), [])
 }
 
 /// Judges all other queries for a pod's name after the pod was created again.

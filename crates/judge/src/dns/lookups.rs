@@ -53,7 +53,7 @@ fn short_names_resolve(file: &CaseFile<'_>) -> Finding {
         if let [alone] = &case.subject.pods().collect::<Vec<_>>()[..] {
             let (name, query) = (&case.subject.service, Query::service(case));
             settled.extend(weigh_lookup(&zone, assessment, alone, name, &query));
-            let found = if goes_by_search_list(case) { "leads on by the search list" } else { "was found" };
+            let found = if goes_by_search_list(case) { "resolves through the search list" } else { "was resolved" };
             return Ok(format!("{name} {found} in {alone}; {}", slowest(&settled, &zone.budget)));
         }
         for pod in case.subject.pods() {
@@ -61,7 +61,7 @@ fn short_names_resolve(file: &CaseFile<'_>) -> Finding {
             settled.extend(weigh_lookups(&zone, assessment, &pod, &name, &query));
         }
         let names: Vec<_> = case.subject.pods().map(|pod| case.subject.short_name(&pod)).collect();
-        let found = if goes_by_search_list(case) { "lead on by the search list" } else { "were found" };
+        let found = if goes_by_search_list(case) { "resolve through the search list" } else { "were resolved" };
         Ok(format!("{} {found} in every other pod; {}", names.join(", "), slowest(&settled, &zone.budget)))
     })
 }
@@ -161,10 +161,7 @@ fn by_search_list(from: &str, name: &str, query: &Query, seq: u64, search: &[&st
         return Ok(Settled { latency_us: None, last: vec![seq] });
     }
     let search = if search.is_empty() { "it is empty".to_owned() } else { search.join(", ") };
-    let reason = format!(
-        "{from} does not come from {name} to {}, by the search list of its resolver: {search} (#{seq})",
-        query.name
-    );
+    let reason = format!("the search list of {from} does not complete {name} to {}: {search} (#{seq})", query.name);
     Err(Finding::fail(reason, [seq]))
 }
 

@@ -63,14 +63,14 @@ fn srv_lists_every_pod(file: &CaseFile<'_>) -> Finding {
 fn no_named_port(case: &Case<'_>) -> Finding {
     let name = &case.subject.service;
     let Some(service) = case.service() else {
-        return Finding::inconclusive(format!("the Service {name} was not seen, so nobody knows its ports"), []);
+        return Finding::inconclusive(format!("the Service {name} was not seen, so its ports are unknown"), []);
     };
     let seq = service.mark.seq;
     let named = items(&service.object, "/spec/ports").find_map(|port| port["name"].as_str());
     match named {
         Some(port) => {
             let reason =
-                format!("the run did not know of the port {port} of the Service {name} (#{seq}), nor ask for it");
+                format!("the run did not know the port {port} of the Service {name} (#{seq}) and did not query it");
             Finding::inconclusive(reason, [seq])
         }
         None => {
@@ -109,7 +109,7 @@ fn ptr_points_back(file: &CaseFile<'_>) -> Finding {
         let (pointers, mut led_back) = (Pointers::of(case), BTreeSet::new());
         let askings = case.askings_for("PTR");
         if askings.is_empty() {
-            return Err(Finding::inconclusive("PTR of the pods' addresses was not asked for by anybody", []));
+            return Err(Finding::inconclusive("PTR of the pods' addresses was not queried", []));
         }
         for asking in &askings {
             for address in pointers.to_ask_for(case, assessment, asking) {
@@ -120,11 +120,11 @@ fn ptr_points_back(file: &CaseFile<'_>) -> Finding {
         }
         let pods: Vec<String> = case.subject.pods().collect();
         for pod in pods.iter().filter(|pod| !led_back.contains(*pod)) {
-            let reason = format!("{pod} was never Ready when its address was asked for");
+            let reason = format!("{pod} was never Ready when its address was queried");
             assessment.reject(Finding::inconclusive(reason, []));
         }
         let (when, slowest) = (told.when(), slowest(&told.settled, &zone.budget));
-        Ok(format!("PTR led back to {} {when}; {slowest}", pods.join(", ")))
+        Ok(format!("PTR returned {} {when}; {slowest}", pods.join(", ")))
     })
 }
 

@@ -45,7 +45,7 @@ fn unready_pod_leaves_dns(file: &CaseFile<'_>) -> Finding {
         let mut holds = case.acts(|act| matches!(act, Act::Hold { .. }));
         holds.retain(|hold| (begin..=end).contains(&hold.asked.seq));
         if holds.is_empty() {
-            return Err(Finding::inconclusive("no pod was held un-Ready", []));
+            return Err(Finding::inconclusive("no pod was held unready", []));
         }
         let service = Query::service(case);
         let texts = holds.iter().filter_map(|hold| weigh_hold(&zone, assessment, hold, &service));
@@ -67,9 +67,9 @@ fn weigh_hold(zone: &Zone<'_, '_>, assessment: &mut Assessment, hold: &Acted<'_>
     }
     assessment.cite([proved]);
     Some(match case.subject.publish_not_ready {
-        true => format!("{pod}, held un-Ready, kept its name and its place in the Service"),
+        true => format!("{pod}, held unready, kept its name and stayed in the Service"),
         false => {
-            format!("{pod}, held un-Ready, was NXDOMAIN {} and not in the Service {}", own.after(), service.after())
+            format!("{pod}, held unready, was NXDOMAIN {} and not in the Service {}", own.after(), service.after())
         }
     })
 }
@@ -87,7 +87,7 @@ fn weigh_name(
     askings.retain(|asking| *asking.checkpoint == checkpoint && (hold.asked.seq..until).contains(&asking.to));
     if askings.is_empty() {
         let (types, name, when) = (query.types(), &query.name, during(&checkpoint));
-        let reason = format!("{types} of {name} was not asked for {when}: by anybody");
+        let reason = format!("{types} of {name} was not queried {when}");
         assessment.reject(Finding::inconclusive(reason, []));
     }
     askings.iter().filter_map(|asking| weigh(zone, assessment, asking, query)).last()
@@ -96,17 +96,19 @@ fn weigh_name(
 /// The record that proves that a pod was held.
 fn proved(pod: &str, hold: &Acted<'_>) -> Judged<u64> {
     let (asked, proof) = (hold.asked.seq, hold.proved.and_then(|(_, by)| by.last().copied()));
-    proof
-        .ok_or_else(|| Finding::inconclusive(format!("{pod} was to be held (#{asked}) and not seen un-Ready"), [asked]))
+    proof.ok_or_else(|| {
+        Finding::inconclusive(format!("{pod} was to be held unready (#{asked}) but was not seen unready"), [asked])
+    })
 }
 
 /// Checks that each answer that counts came after the proof and while the pod was unready.
 fn while_held(case: &Case<'_>, pod: &str, proved: u64, settled: &Settled) -> Judged<()> {
     let ready = |seq: u64| case.timeline.pod_at(pod, seq).is_none_or(|life| life.ready_at(seq));
     match settled.last.iter().find(|seq| !(proved..).contains(*seq) || ready(**seq)) {
-        Some(seq) => {
-            Err(Finding::inconclusive(format!("{pod} was not un-Ready when it was asked for (#{seq})"), [*seq, proved]))
-        }
+        Some(seq) => Err(Finding::inconclusive(
+            format!("{pod} was not unready when its name was queried (#{seq})"),
+            [*seq, proved],
+        )),
         None => Ok(()),
     }
 }

@@ -34,7 +34,7 @@ Common causes: one --server-id for all pods in the template; or an auto.cnf that
 fn server_ids_are_distinct(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         if case.subject.replicas < 2 {
-            return Err(Finding::skipped("the set has one pod: there is nothing to tell apart"));
+            return Err(Finding::skipped("the set has one pod: there is nothing to compare"));
         }
         let answers = identities(case);
         for pod in case.subject.pods().filter(|pod| answers.iter().all(|answer| answer.it.pod != *pod)) {

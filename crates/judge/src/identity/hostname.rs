@@ -66,7 +66,7 @@ fn hostname_is_pod_name(file: &CaseFile<'_>) -> Finding {
         }
         let pods: Vec<_> = case.subject.pods().collect();
         let sources: Vec<String> = sources.into_iter().map(|source| format!("{source}, ")).collect();
-        Ok(format!("{}@@hostname and the label are right on {}", sources.concat(), pods.join(", ")))
+        Ok(format!("{}@@hostname and the label are correct on {}", sources.concat(), pods.join(", ")))
     })
 }
 
@@ -85,7 +85,7 @@ fn in_its_place<'a>(case: &Case<'a>, exec: Seen<'a, Exec>, servers: &[Seen<'a, S
             let (pod, seq, command) = (&exec.pod, exec.mark.seq, exec.argv.join(" "));
             let instead = instead.join(" ");
             let reason =
-                format!("`{command}` found no program in {pod} (#{seq}), and `{instead}` tells nothing in its place");
+                format!("{pod} has no program for `{command}` (#{seq}), and `{instead}` gave no answer instead");
             Err(Finding::inconclusive(reason, [seq]))
         }
     }

@@ -35,7 +35,7 @@ fn containers_restart_only_when_disrupted(file: &CaseFile<'_>) -> Finding {
         let scenes = case.scenes();
         let seen = Restarts::of(case, &scenes);
         for pod in case.subject.pods().filter(|pod| !seen.pods.contains(pod.as_str())) {
-            let reason = format!("no state of a container of {pod} was seen");
+            let reason = format!("no container state of {pod} was seen");
             assessment.reject(Finding::inconclusive(reason, []));
         }
         let mut caused = Vec::new();
@@ -48,8 +48,8 @@ fn containers_restart_only_when_disrupted(file: &CaseFile<'_>) -> Finding {
         assessment.cite(seen.first.into_iter().chain(seen.all.iter().map(|restart| restart.mark.seq)));
         let pods = case.shown_pods().count();
         Ok(match caused.is_empty() {
-            true => format!("no container started again in {pods} pods"),
-            false => format!("in {pods} pods no container started again of itself, but only {}", some_of(caused)),
+            true => format!("no container restarted in {pods} pods"),
+            false => format!("in {pods} pods no container restarted except {}", some_of(caused)),
         })
     })
 }
@@ -137,11 +137,11 @@ impl Restart<'_> {
         if let Some(gap) = case.gap("Pod", *since, *seq) {
             return Err(gap);
         }
-        let before =
-            self.before.map_or("nobody saw how it had ended".to_owned(), |exit| format!("it had ended with {exit}"));
+        let before = self
+            .before
+            .map_or("its previous exit was not seen".to_owned(), |exit| format!("before, it ended with {exit}"));
         let when = scenes.words(*seq);
-        let reason =
-            format!("the container {whose} started again{when} (#{seq}, restartCount {from} to {to}): {before}");
+        let reason = format!("the container {whose} restarted{when} (#{seq}, restartCount {from} to {to}): {before}");
         Err(Finding::fail(reason, [*seq, *since]))
     }
 }

@@ -62,21 +62,22 @@ fn servers_stop_within_their_grace(file: &CaseFile<'_>) -> Finding {
             let held = matches!(restart.cause, Some(Act::Hold { .. }));
             if let Some(exit) = restart.before.filter(|exit| held && exit.code != 0) {
                 let (pod, seq) = (&restart.life.name, restart.mark.seq);
-                let reason =
-                    format!("the server of {pod}, told to stop by the loss of its image, ended with {exit} (#{seq})");
+                let reason = format!(
+                    "the server of {pod}, told to stop because its image was taken away, ended with {exit} (#{seq})"
+                );
                 assessment.reject(Finding::fail(reason, [seq]));
             }
         }
         for pod in case.subject.pods().filter(|pod| !ended.contains_key(pod.as_str())) {
             let not_seen =
-                Finding::inconclusive(format!("how the server of {pod} ends when it is told to was not seen"), []);
+                Finding::inconclusive(format!("no exit of the server of {pod} after a stop request was seen"), []);
             assessment.reject(case.gap("Pod", 0, case.timeline.last_seq).unwrap_or(not_seen));
         }
         let each = ended.iter().map(|(pod, took)| {
             let longest = took.iter().max().copied().unwrap_or_default();
             format!("{pod} ({}, after {} at most)", times(took.len()), seconds(longest))
         });
-        Ok(format!("every server that was told to stop ended with 0 within its grace period: {}", some_of(each)))
+        Ok(format!("each server that was told to stop exited with 0 within its grace period: {}", some_of(each)))
     })
 }
 
@@ -120,7 +121,7 @@ impl<'a> Stop<'a> {
             if let Some(gap) = case.gap("Pod", told.seq, self.until(case)) {
                 return Err(gap);
             }
-            let reason = format!("{stopped} was not seen to end in {}", seconds(waited_us));
+            let reason = format!("{stopped} was not seen to exit in {}", seconds(waited_us));
             return Err(Finding::fail(reason, [told.seq]));
         };
         let records = [told.seq, mark.seq];
@@ -145,7 +146,7 @@ impl<'a> Stop<'a> {
         let late_s = exit.finished_s().zip(self.deadline_s).map_or(0, |(end, deadline)| end.saturating_sub(deadline));
         if late_s > ROUNDING_S {
             // Its kubelet may have told it late.
-            let reason = format!("{stopped} ended {late_s} s after that was over (#{})", mark.seq);
+            let reason = format!("{stopped} ended {late_s} s after the grace period (#{})", mark.seq);
             return Err(Finding::inconclusive(reason, records));
         }
         Ok(Some(mark))

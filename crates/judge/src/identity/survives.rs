@@ -45,8 +45,8 @@ fn identity_survives_restart(file: &CaseFile<'_>) -> Finding {
         }
         same_servers(case, assessment, &renewals(&returns));
         let same = match case.have_server_uuids() {
-            true => "claims, volumes, server_id and server_uuid are what they were",
-            false => "claims, volumes and server_id are what they were (MariaDB has no server_uuid)",
+            true => "claims, volumes, server_id and server_uuid are unchanged",
+            false => "claims, volumes and server_id are unchanged (MariaDB has no server_uuid)",
         };
         Ok(format!("{same} on {}", whom(&returns)))
     })
@@ -62,7 +62,7 @@ fn whom(returns: &[Return<'_>]) -> String {
     }
     some_of(back.into_iter().map(|(pod, (all, renewed))| match renewed {
         0 => format!("{pod} (back {})", times(all)),
-        _ => format!("{pod} (back {}, {} without its claims, which were to go)", times(all), times(renewed)),
+        _ => format!("{pod} (back {}, {} without its claims, as the policy says)", times(all), times(renewed)),
     }))
 }
 
@@ -85,7 +85,7 @@ fn same_claims(case: &Case<'_>, scenes: &Scenes, it: &Return<'_>) -> Judged<u64>
             Some([bound.claim.uid.as_str(), bound.volume?.uid.as_str()])
         };
         let (Some(was), Some(is)) = (uids(it.before), uids(it.after)) else {
-            let reason = format!("what {claim} was bound to was not seen before {pod} went and {when}");
+            let reason = format!("the volume of {claim} was not seen before {pod} was gone and {when}");
             return Err(Finding::inconclusive(reason, marks));
         };
         for (what, (was, is)) in ["the claim", "the volume of"].iter().zip(was.iter().zip(&is)) {

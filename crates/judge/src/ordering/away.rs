@@ -61,10 +61,10 @@ fn respects_max_unavailable(file: &CaseFile<'_>) -> Finding {
             return Err(gap);
         }
         if told_in_all.is_empty() {
-            return Err(Finding::inconclusive("no pod that was Ready was told to go to be updated", [from]));
+            return Err(Finding::inconclusive("no Ready pod was deleted for an update", [from]));
         }
         let (pods, told) = (bound.pods, some_of(told_in_all));
-        Ok(format!("told to go: {told}; at most {most} was away at a time, and {pods} may be ({})", bound.why))
+        Ok(format!("deleted: {told}; at most {most} was unavailable at a time, and {pods} may be ({})", bound.why))
     })
 }
 
@@ -86,11 +86,12 @@ impl Bound {
     fn of(case: &Case<'_>) -> Judged<Self> {
         let (subject, several) = (case.subject, max_unavailable(case.run));
         if subject.replicas == 1 {
-            return Err(Finding::skipped("the set has one pod: an update takes all that there is"));
+            return Err(Finding::skipped("the set has one pod: an update replaces all of them"));
         }
         let pods = if several.holds { subject.max_unavailable } else { 1 };
         if pods >= subject.replicas {
-            let reason = format!("maxUnavailable lets all {} pods go at once: {}", subject.replicas, several.why);
+            let reason =
+                format!("maxUnavailable allows all {} pods to be replaced at once: {}", subject.replicas, several.why);
             return Err(Finding::skipped(reason));
         }
         let why = if subject.max_unavailable == pods {
@@ -118,7 +119,10 @@ impl Bound {
         let what = |names: &[String]| {
             let (may, why) = (self.pods, &self.why);
             let count = away(names);
-            format!("{name} was told to go at #{at} while {}: {count} away, and {may} may be ({why})", names.join(", "))
+            format!(
+                "{name} was deleted at #{at} while {}: {count} unavailable, and {may} may be ({why})",
+                names.join(", ")
+            )
         };
         if certain > self.pods {
             return Err(Finding::fail(what(&sure), [at]));
@@ -158,7 +162,7 @@ fn is_away(case: &Case<'_>, harness: &Harness<'_>, name: &str, at: Mark) -> Away
         return Away::No;
     }
     let why = match there {
-        Some(life) if life.deleting_at(at.seq) => "was told to go",
+        Some(life) if life.deleting_at(at.seq) => "was being deleted",
         Some(_) => "was not Ready",
         None if newest(case, name, at.seq).is_some() => "was gone",
         None => "did not exist",

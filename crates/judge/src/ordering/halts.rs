@@ -42,13 +42,13 @@ fn halts_while_predecessor_unready(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         case.in_order()?;
         if case.subject.replicas == 1 {
-            return Err(Finding::skipped("the set has one pod: nobody comes after it"));
+            return Err(Finding::skipped("the set has one pod: no pod comes after it"));
         }
         let held = held(case, Scenario::Scale)?;
         let (pod, since) = (&held.life.name, held.since.seq);
         for life in later(case, &held).filter(|life| (since..held.ends(case)).contains(&life.added.seq)) {
             let at = life.added.seq;
-            let reason = format!("{} was ADDED at #{at} while {pod} was held un-Ready (since #{since})", life.name);
+            let reason = format!("{} was ADDED at #{at} while {pod} was held unready (since #{since})", life.name);
             assessment.reject(case.gap("Pod", since, at).unwrap_or(Finding::fail(reason, [at, since])));
         }
         let (seen, to) = size_seen(case, &held)?;
@@ -58,13 +58,13 @@ fn halts_while_predecessor_unready(file: &CaseFile<'_>) -> Finding {
         let watched = case.lasted(seen, ready).least_us;
         let bound = seconds(watched);
         let halted =
-            format!("{pod} was un-Ready for {bound} after the controller had seen {to} replicas (#{})", seen.seq);
+            format!("{pod} was unready for {bound} after the controller had seen {to} replicas (#{})", seen.seq);
         if watched < WATCHED_US {
-            let reason = format!("{halted}: too short to tell that nobody comes");
+            let reason = format!("{halted}: too short to prove that no pod is created");
             return Err(Finding::inconclusive(reason, [seen.seq, ready.seq]));
         }
-        let went_on = format!("{} came at #{}, after Ready at #{}", next.name, next.added.seq, ready.seq);
-        Ok(format!("{halted} and nobody was ADDED: absence is bounded by that; {went_on}"))
+        let went_on = format!("{} was created at #{}, after Ready at #{}", next.name, next.added.seq, ready.seq);
+        Ok(format!("{halted} and no pod was ADDED in that time; {went_on}"))
     })
 }
 
@@ -95,14 +95,14 @@ impl Held<'_> {
 pub(super) fn held<'a>(case: &Case<'a>, scenario: Scenario) -> Judged<Held<'a>> {
     let hold = acted(case, scenario, 0, |act| matches!(act, Act::Hold { .. }));
     let Some(Acted { act: Act::Hold { pod, uid }, asked, proved }) = hold else {
-        return Err(Finding::inconclusive(format!("no pod was held un-Ready in the scenario {scenario}"), []));
+        return Err(Finding::inconclusive(format!("no pod was held unready in the scenario {scenario}"), []));
     };
     let (asked, (_, end)) = (asked.seq, case.span(scenario));
     let Some((since, _)) = proved else {
-        return Err(left_open(case, format!("{pod} was not seen to be un-Ready (#{asked})"), asked, end));
+        return Err(left_open(case, format!("{pod} was not seen to be unready (#{asked})"), asked, end));
     };
     let Some(life) = case.timeline.pod_by_uid(uid).filter(|life| !life.ready_at(since.seq)) else {
-        let reason = format!("{pod} was to be held (#{asked}), but not un-Ready at #{}", since.seq);
+        let reason = format!("{pod} was to be held unready (#{asked}), but was Ready at #{}", since.seq);
         return Err(Finding::inconclusive(reason, [asked, since.seq]));
     };
     let ready = life.ready.iter().filter(|change| change.value).map(|change| change.since).find(is_after(since.seq));
@@ -143,7 +143,7 @@ fn size_seen(case: &Case<'_>, held: &Held<'_>) -> Judged<(Mark, u32)> {
         .set_states(asked.seq, released.seq)
         .find(|(_, set)| set.observed_generation == set.generation && set.replicas == i64::from(*to) && !set.deleted);
     seen.map(|(mark, _)| (mark, *to)).ok_or_else(|| {
-        let reason = format!("the controller was not seen to have seen {to} replicas while {pod} was held");
+        let reason = format!("no event shows that the controller saw {to} replicas while {pod} was held");
         left_open(case, format!("{reason} (#{}–#{})", asked.seq, released.seq), asked.seq, released.seq)
     })
 }
@@ -157,7 +157,7 @@ fn ready_again(case: &Case<'_>, held: &Held<'_>) -> Judged<Mark> {
     match held.ready {
         Some(ready) if held.released.filter(is_before(ready.seq)).is_some() => Ok(ready),
         Some(ready) => {
-            let reason = format!("{pod} was held since #{since}, but Ready at #{} before it was released", ready.seq);
+            let reason = format!("{pod} was held since #{since}, but was Ready at #{} before its release", ready.seq);
             Err(Finding::inconclusive(reason, [since, ready.seq]))
         }
         None => {
@@ -177,7 +177,7 @@ fn went_on<'a>(case: &Case<'a>, held: &Held<'a>, ready: Mark) -> Judged<&'a PodL
     if let Some(gap) = case.gap("Pod", ready.seq, until) {
         return Err(gap);
     }
-    let reason = format!("nobody was ADDED after {} was Ready again (#{})", held.life.name, ready.seq);
+    let reason = format!("no pod was ADDED after {} was Ready again (#{})", held.life.name, ready.seq);
     Err(match case.unmet_wait(ready.seq, until) {
         Some(wait) => wait.blame(format!("{reason}: {wait}"), [ready.seq, wait.mark.seq]),
         None => Finding::inconclusive(reason, [ready.seq]),
@@ -204,7 +204,7 @@ replica; or its volume is still attached for the pod that was killed.",
 fn no_deadlock_on_failed_predecessor(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         if case.subject.replicas == 1 {
-            return Err(Finding::skipped("the set has one pod: nobody comes after it"));
+            return Err(Finding::skipped("the set has one pod: no pod comes after it"));
         }
         let held = held(case, Scenario::Unready)?;
         let (name, since, index) = (&held.life.name, held.since.seq, case.subject.index_of(&held.life.name));
@@ -214,7 +214,7 @@ fn no_deadlock_on_failed_predecessor(file: &CaseFile<'_>) -> Finding {
             return Err(Finding::inconclusive(format!("no pod before {name} was deleted while it was held"), [since]));
         };
         if proved.is_none() {
-            let reason = format!("{pod} was not seen to go after its deletion (#{})", asked.seq);
+            let reason = format!("{pod} was not seen to be gone after its deletion (#{})", asked.seq);
             return Err(left_open(case, reason, asked.seq, held.until(case, asked.seq)));
         }
         let (life, ready) = came_back(case, &held, pod, asked.seq)?;
@@ -229,7 +229,7 @@ fn no_deadlock_on_failed_predecessor(file: &CaseFile<'_>) -> Finding {
         assessment.cite([since, asked.seq, added, ready.seq]);
         let took = seconds(ready.at_us.saturating_sub(asked.at_us));
         let came = format!("{pod}, deleted at #{}, came back at #{added} and was Ready at #{}", asked.seq, ready.seq);
-        Ok(format!("{came}, after {took}, while {name} was un-Ready (since #{since})"))
+        Ok(format!("{came}, after {took}, while {name} was unready (since #{since})"))
     })
 }
 

@@ -52,10 +52,10 @@ fn waits_for_min_ready_seconds(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         let wanted = case.subject.min_ready_seconds;
         if wanted == 0 {
-            return Err(Finding::skipped("minReadySeconds is 0: Ready is all that is waited for"));
+            return Err(Finding::skipped("minReadySeconds is 0: pods wait only for Ready"));
         }
         if case.subject.replicas == 1 {
-            return Err(Finding::skipped("the set has one pod: nobody waits for it"));
+            return Err(Finding::skipped("the set has one pod: no pod waits for it"));
         }
         let honoured = min_ready_seconds(case.run);
         if !honoured.holds {
@@ -66,7 +66,7 @@ fn waits_for_min_ready_seconds(file: &CaseFile<'_>) -> Finding {
             parts.push(("created", created(case)));
         }
         if updates_wait(case) {
-            parts.push(("told to go", updated(case)));
+            parts.push(("deleted", updated(case)));
         }
         if parts.is_empty() {
             return Err(Finding::skipped("neither creations nor updates have to wait for it"));
@@ -75,7 +75,7 @@ fn waits_for_min_ready_seconds(file: &CaseFile<'_>) -> Finding {
         for (what, turns) in parts {
             if turns.is_empty() {
                 assessment
-                    .reject(Finding::inconclusive(format!("no pod was {what} after another one had become Ready"), []));
+                    .reject(Finding::inconclusive(format!("no pod was {what} after another pod had become Ready"), []));
             }
             let waited = turns.iter().filter_map(|turn| assessment.check(turn.judged(case, wanted)));
             let waited: Vec<u64> = waited.collect();
@@ -86,7 +86,7 @@ fn waits_for_min_ready_seconds(file: &CaseFile<'_>) -> Finding {
         if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
             return Err(gap);
         }
-        Ok(format!("minReadySeconds is {wanted}; of the pods {}", told.join("; ")))
+        Ok(format!("minReadySeconds is {wanted}; of the pods, {}", told.join("; ")))
     })
 }
 
@@ -149,7 +149,7 @@ fn updated<'a>(case: &Case<'a>) -> Vec<Turn<'a>> {
             let above = told.index.saturating_add(1)..case.subject.replicas;
             let Some((before, ready)) = latest(case, above, told.at.seq) else { continue };
             let asked = case.event_at(told.at.seq).and_then(|event| told_at(&event.object));
-            let what = format!("{} was told to go", told.life.name);
+            let what = format!("{} was deleted", told.life.name);
             turns.push(Turn { what, at: told.at, asked, before, ready });
         }
     }
@@ -169,17 +169,18 @@ impl Turn<'_> {
             return Ok(waited);
         }
         if lasted.most_us >= enough_us {
-            let what = format!("for how long {} had been Ready when {what}", before.name);
+            let what = format!("how long {} had been Ready when {what}", before.name);
             return Err(out_of_time(&what, lasted.doubt, [at.seq, ready.seq]));
         }
         let since = format!("{}, Ready since #{}", before.name, ready.seq);
-        let reason = format!("{what} at #{}, when {since}, had been so for {} of {wanted} s", at.seq, seconds(waited));
+        let reason =
+            format!("{what} at #{}, when {since}, had been Ready for {} of {wanted} s", at.seq, seconds(waited));
         let marks = [at.seq, ready.seq];
         if self.had_flapped(case) {
             return Err(Finding::inconclusive(format!("race: {reason} after a moment in which it was not"), marks));
         }
         if self.objects_say(case).is_some_and(|said| said + 1 >= i64::from(wanted)) {
-            return Err(Finding::inconclusive(format!("{reason}, but the objects' own times say otherwise"), marks));
+            return Err(Finding::inconclusive(format!("{reason}, but the objects' own times contradict this"), marks));
         }
         Err(Finding::fail(reason, marks))
     }

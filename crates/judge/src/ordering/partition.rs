@@ -54,19 +54,19 @@ fn partition_is_respected(file: &CaseFile<'_>) -> Finding {
             case.gap("Pod", update.asked.seq, update.holds).into_iter().for_each(|gap| assessment.reject(gap));
         }
         if !tried {
-            return Err(Finding::inconclusive("no pod below a partition was deleted to see what comes back", []));
+            return Err(Finding::inconclusive(
+                "no pod below a partition was deleted, so it is unknown what comes back",
+                [],
+            ));
         }
-        Ok(format!(
-            "below the partition the update replaced nobody, and who was deleted came back: {}",
-            came.join(", ")
-        ))
+        Ok(format!("below the partition the update replaced no pod, and deleted pods came back: {}", came.join(", ")))
     })
 }
 
 fn replaced(update: &Update<'_>, told: &Told<'_>) -> Finding {
     let (name, at, asked) = (&told.life.name, told.at.seq, update.asked.seq);
-    let below = format!("below the partition {} of the update that was asked for at #{asked}", update.partition);
-    Finding::fail(format!("{name}, {below}, was told to go at #{at}, and not by the harness"), [at, asked])
+    let below = format!("below the partition {} of the update requested at #{asked}", update.partition);
+    Finding::fail(format!("{name}, {below}, was deleted at #{at}, not by the harness"), [at, asked])
 }
 
 /// The successor of a pod that the harness deleted: when it was created, and its revision.
@@ -75,7 +75,7 @@ fn came_back<'a>(case: &Case<'a>, update: &Update<'_>, told: &Told<'a>) -> Judge
     let old = revision_of(told.life)?;
     let new = update.revision(case)?;
     if old == new {
-        let reason = format!("{name} had {new} already when it was deleted (#{at}): it shows nothing");
+        let reason = format!("{name} already had {new} when it was deleted (#{at}), which proves nothing");
         return Err(Finding::inconclusive(reason, [at]));
     }
     let mut later = case.timeline.lives(name).filter(|life| is_after(at)(&life.added));

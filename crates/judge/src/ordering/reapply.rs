@@ -56,7 +56,7 @@ fn reapply_changes_nothing(file: &CaseFile<'_>) -> Finding {
         nothing_moves(case, assessment, asked, until);
         same_generation(case, assessment, &first, asked.seq..until);
         let Some((proved, _)) = again.proved else {
-            let reason = format!("that the manifests were applied again (#{}) was not proved", asked.seq);
+            let reason = format!("it is not proved that the manifests were applied again (#{})", asked.seq);
             return Err(left_open(case, reason, asked.seq, until));
         };
         assessment.cite([first.seq, second.seq]);
@@ -64,11 +64,11 @@ fn reapply_changes_nothing(file: &CaseFile<'_>) -> Finding {
         let watched_us = case.lasted(second.mark, proved).least_us;
         let watched = seconds(watched_us);
         if watched_us < WATCHED_US {
-            let reason = format!("what became of applying again (#{}) was watched for {watched} only", second.seq);
+            let reason = format!("the effect of applying again (#{}) was watched only for {watched}", second.seq);
             return Err(Finding::inconclusive(reason, [second.seq, proved.seq]));
         }
-        let objects = format!("UID and generation are what they were: {}", some_of(same));
-        Ok(format!("{objects}; no pod was replaced within {watched}: absence is bounded by that"))
+        let objects = format!("UID and generation are unchanged: {}", some_of(same));
+        Ok(format!("{objects}; no pod was replaced within {watched}"))
     })
 }
 
@@ -90,7 +90,8 @@ fn answers(case: &Case<'_>, asked: Mark) -> Judged<(Answer, Answer)> {
     let snapshot = |again: bool, when: &str| {
         let found =
             case.snapshots(SnapshotOf::Applied).find(|it| is_after(asked.seq)(&it.mark) == again).ok_or_else(|| {
-                let reason = format!("what the API server had when the manifests were applied {when} was not recorded");
+                let reason =
+                    format!("the API server's objects were not recorded when the manifests were applied {when}");
                 left_open(case, reason, asked.seq, case.next_fault(asked.seq))
             })?;
         let (mark, seq) = (found.mark, found.mark.seq);
@@ -126,7 +127,7 @@ fn unchanged(old: &Applied, first: &Answer, second: &Answer) -> Judged<String> {
 fn nothing_moves(case: &Case<'_>, assessment: &mut Assessment, asked: Mark, until: u64) {
     let span = asked.seq..until;
     let told = told_to_go(case, span.start, span.end);
-    let told = told.iter().map(|told| (told.at.seq, format!("{} was told to go", told.life.name)));
+    let told = told.iter().map(|told| (told.at.seq, format!("{} was deleted", told.life.name)));
     let created = case.timeline.pods.iter().filter(|life| life.seen_created && span.contains(&life.added.seq));
     let created = created.map(|life| (life.added.seq, format!("{} was ADDED", life.name)));
     for (seq, what) in told.chain(created) {

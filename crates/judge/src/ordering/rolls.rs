@@ -45,12 +45,12 @@ fn rolls_highest_ordinal_first(file: &CaseFile<'_>) -> Finding {
         updatable(case)?;
         let subject = case.subject;
         if subject.replicas - subject.partition < 2 {
-            return Err(Finding::skipped("an update reaches one pod only: it shows no order"));
+            return Err(Finding::skipped("an update replaces only one pod: it shows no order"));
         }
         let several = max_unavailable(case.run);
         if subject.max_unavailable > 1 && several.holds {
             let (pods, why) = (subject.max_unavailable, several.why);
-            return Err(Finding::skipped(format!("maxUnavailable lets {pods} pods go at once: {why}")));
+            return Err(Finding::skipped(format!("maxUnavailable allows {pods} pods to be replaced at once: {why}")));
         }
         let updates = updates(case);
         let whole = Act::Roll { partition: subject.partition };
@@ -65,10 +65,10 @@ fn rolls_highest_ordinal_first(file: &CaseFile<'_>) -> Finding {
             orders.extend(assessment.check(order));
         }
         if !orders.is_empty() && orders.iter().all(Option::is_none) {
-            return Err(Finding::inconclusive("no pod was told to go to be updated", []));
+            return Err(Finding::inconclusive("no pod was deleted for an update", []));
         }
         let orders: Vec<_> = orders.into_iter().flatten().collect();
-        Ok(format!("told to go, each once all above it were Ready with the update: {}", orders.join("; ")))
+        Ok(format!("deleted, each after all pods above it were Ready with the update: {}", orders.join("; ")))
     })
 }
 
@@ -101,7 +101,7 @@ fn in_order(case: &Case<'_>, assessment: &mut Assessment, update: &Update<'_>) -
 fn waited_for_all_above(case: &Case<'_>, revision: &str, told: &Told<'_>) -> Vec<Judged<Mark>> {
     let (name, at) = (&told.life.name, told.at.seq);
     if told.life.revision() == Some(revision) {
-        let reason = format!("{name} was told to go at #{at} although it had {revision} already");
+        let reason = format!("{name} was deleted at #{at} although it already had {revision}");
         return vec![Err(Finding::fail(reason, [at, told.life.added.seq]))];
     }
     let above = (told.index + 1..case.subject.replicas).rev().map(|index| case.subject.nth(index));
@@ -111,7 +111,7 @@ fn waited_for_all_above(case: &Case<'_>, revision: &str, told: &Told<'_>) -> Vec
 /// When a pod had become Ready with the update, as of the deletion of a lower pod.
 fn stood(case: &Case<'_>, revision: &str, above: &str, (name, mark): (&str, Mark)) -> Judged<Mark> {
     let at = mark.seq;
-    let told = format!("{name} was told to go at #{at}");
+    let told = format!("{name} was deleted at #{at}");
     let Some(life) = newest(case, above, at).filter(|life| life.alive_at(at)) else {
         return Err(Finding::fail(format!("{told} while {above} did not exist"), [at]));
     };
@@ -147,14 +147,15 @@ fn all_replaced(case: &Case<'_>, update: &Update<'_>, revision: &str) -> Judged<
 fn not_reached(case: &Case<'_>, update: &Update<'_>, revision: &str, pod: &str) -> Finding {
     let (asked, until) = (update.asked.seq, update.until());
     let Some(wait) = case.unmet_wait(asked, until) else {
-        let reason = format!("{pod} was not seen to be replaced by a pod of {revision} that was Ready");
+        let reason = format!("no Ready pod of {revision} was seen to replace {pod}");
         return Finding::inconclusive(reason, [asked]);
     };
     let told: Vec<_> = told_to_go(case, asked, until).into_iter().filter(|told| told.life.name == pod).collect();
     if told.iter().any(|told| told.by_harness) {
-        let reason = format!("{pod}, which the harness deleted, did not come back, so nothing below it could follow");
+        let reason =
+            format!("{pod}, which the harness deleted, did not come back, so no pod below it could be updated");
         return Finding::inconclusive(format!("{reason}: {wait}"), [asked, wait.mark.seq]);
     }
     let what = if told.is_empty() { "was never replaced by" } else { "did not come back as" };
-    wait.blame(format!("{pod} {what} a pod of {revision} (asked for at #{asked}): {wait}"), [asked, wait.mark.seq])
+    wait.blame(format!("{pod} {what} a pod of {revision} (requested at #{asked}): {wait}"), [asked, wait.mark.seq])
 }

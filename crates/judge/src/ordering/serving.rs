@@ -76,7 +76,7 @@ fn untold(case: &Case<'_>, pod: &str) -> Finding {
     let mut ready = case.timeline.lives(pod).filter_map(PodLife::first_ready);
     match ready.next() {
         Some(ready) => {
-            let reason = format!("{pod} was told to go already whenever it was asked (#{})", ready.seq);
+            let reason = format!("{pod} was already being deleted whenever it was queried (#{})", ready.seq);
             Finding::inconclusive(reason, [ready.seq])
         }
         None => never_ready(case, pod),
@@ -131,7 +131,7 @@ fn served_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Optio
     }
     proof.or(doubt).unwrap_or_else(|| {
         let which = format!("{} (uid {})", life.name, short(&life.uid));
-        let reason = format!("{which} became Ready at #{} and was not asked", ready.seq);
+        let reason = format!("{which} became Ready at #{} and was not queried", ready.seq);
         Err(Finding::inconclusive(reason, [ready.seq]))
     })
 }
@@ -144,7 +144,8 @@ fn told_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark, ping: &Seen<'_, S
         // A pod that began to terminate before its answer need not answer.
         (_, None) if life.deleting_at(seq) => return Ok(None),
         (Ok(()), Some(late)) => {
-            let reason = format!("{which} {late} after Ready (#{}), which tells nothing of then (#{seq})", ready.seq);
+            let reason =
+                format!("{which} {late} after Ready (#{}), which is too late to prove anything (#{seq})", ready.seq);
             return Err(Finding::inconclusive(reason, [ready.seq, seq]));
         }
         (Err(refusal), _) => refusal,
@@ -162,7 +163,7 @@ fn pong(ping: &Seen<'_, Sql>) -> Judged<()> {
         "1" => Ok(()),
         other => {
             let (pod, seq) = (&ping.pod, ping.mark.seq);
-            let reason = format!("{pod}, asked for an authenticated query, answered `{other}` to SELECT 1 (#{seq})");
+            let reason = format!("{pod} answered `{other}` to SELECT 1 (#{seq})");
             Err(Finding::inconclusive(reason, [seq]))
         }
     }
@@ -174,7 +175,7 @@ fn too_late(case: &Case<'_>, ping: &Seen<'_, Sql>, ready: Mark) -> Option<String
     let answered = case.lasted(ready, ping.mark).most_us;
     let asked = answered.saturating_sub(ping.took_us);
     if asked > AT_ONCE_US {
-        return Some(format!("was asked only {}", seconds(asked)));
+        return Some(format!("was queried only {}", seconds(asked)));
     }
     (answered > ANSWERED_US).then(|| format!("answered only {}", seconds(answered)))
 }

@@ -54,7 +54,7 @@ fn starts_in_ordinal_order(file: &CaseFile<'_>) -> Finding {
             assessment.cite([life.added.seq]);
         }
         let order: Vec<_> = created.iter().map(|life| format!("{} at #{}", life.name, life.added.seq)).collect();
-        Ok(format!("ADDED, each after all before it were Ready: {}", order.join(", ")))
+        Ok(format!("ADDED, each after all pods before it were Ready: {}", order.join(", ")))
     })
 }
 

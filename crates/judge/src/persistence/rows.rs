@@ -40,7 +40,7 @@ fn rows_survive_pod_deletion(file: &CaseFile<'_>) -> Finding {
         let deleted = case.weigh_deletions(assessment, |deletion| kept_by_pod(case, &ledger, deletion));
         let kills = case.acts(|act| matches!(act, Act::KillServer { .. }));
         if kills.is_empty() && case.run.acts(KILL) {
-            let reason = "no server was killed in its pod, so nothing is known of what one would keep then";
+            let reason = "no server was killed in its pod, so it is unknown what a server keeps then";
             assessment.reject(Finding::inconclusive(reason, []));
         }
         let kept = kills.iter().filter_map(|kill| match kill.act {
@@ -51,7 +51,7 @@ fn rows_survive_pod_deletion(file: &CaseFile<'_>) -> Finding {
         assessment.cite(deleted.iter().chain(&killed).flat_map(|kept| kept.evidence));
         let told = |kept: &[Kept]| kept.iter().map(|kept| kept.text.as_str()).collect::<Vec<_>>().join(", ");
         let after = if killed.is_empty() { "" } else { ", and after the server was killed: " };
-        Ok(format!("every acknowledged row was there after the deletion: {}{after}{}", told(&deleted), told(&killed)))
+        Ok(format!("all acknowledged rows were there after the deletion: {}{after}{}", told(&deleted), told(&killed)))
     })
 }
 
@@ -145,9 +145,10 @@ fn kept_by_container<'a>(
                 let reason = format!("{pod} did not come back after its server was killed (#{asked}): {wait}");
                 wait.blame(reason, [asked, wait.mark.seq])
             }
-            None => {
-                Finding::inconclusive(format!("that the server in {pod} was killed is not proved (#{asked})"), [asked])
-            }
+            None => Finding::inconclusive(
+                format!("it is not proved that the server in {pod} was killed (#{asked})"),
+                [asked],
+            ),
         });
     };
     let until = case.next_fault(proved.seq);

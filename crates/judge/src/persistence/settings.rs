@@ -99,7 +99,7 @@ fn told<'a>(case: &Case<'a>, pod: &str, checkpoint: &Checkpoint) -> Judged<Seen<
     if let SqlAnswer::Error { code: UNKNOWN_VARIABLE, message } = &answer.answer {
         let seq = answer.mark.seq;
         let unknown = format!("the server of {pod} does not know a setting (error {UNKNOWN_VARIABLE}: {message})");
-        let reason = format!("{unknown}, so nothing is known of how it keeps commits (#{seq})");
+        let reason = format!("{unknown}, so its durability is unknown (#{seq})");
         return Err(Finding::inconclusive(reason, [seq]));
     }
     answer.rows().map_err(doubt)?;

@@ -78,10 +78,10 @@ fn made_its_cluster(case: &Case<'_>) -> bool {
 fn torn_down(case: &Case<'_>) -> Judged<u64> {
     let asked = |act: &Act| case.acts(|it| it == act).last().map(|acted| acted.asked.seq);
     let Some(teardown) = asked(&Act::Teardown) else {
-        return Err(Finding::inconclusive("nobody was seen to tear the workload down", []));
+        return Err(Finding::inconclusive("no teardown of the workload was recorded", []));
     };
     let Some(claims) = asked(&Act::DeleteClaims) else {
-        let reason = format!("the teardown (#{teardown}) did not come to the deletion of the claims");
+        let reason = format!("the teardown (#{teardown}) did not reach the deletion of the claims");
         return Err(Finding::inconclusive(reason, [teardown]));
     };
     Ok(teardown.max(claims))
@@ -90,16 +90,16 @@ fn torn_down(case: &Case<'_>) -> Judged<u64> {
 /// The record after which the engine's resources must be listed: the end of the cluster's deletion.
 fn unmade(case: &Case<'_>) -> Judged<u64> {
     let Some(last) = run_steps(case, "delete the cluster").last() else {
-        return Err(Finding::inconclusive("the cluster that the run made was not deleted", []));
+        return Err(Finding::inconclusive("the cluster that the run created was not deleted", []));
     };
     let (seq, listed) = (last.mark.seq, case.snapshot(SnapshotOf::LeftoverResources).is_some());
     let reason = match &last.it.phase {
         Phase::Failed(_) | Phase::End if listed => return Ok(seq),
-        Phase::Begin if listed => format!("the deletion of the cluster that the run made did not end (#{seq})"),
+        Phase::Begin if listed => format!("the deletion of the cluster that the run created did not end (#{seq})"),
         phase => {
             let why =
                 if let Phase::Failed(why) = phase { format!(": its deletion failed: {why}") } else { String::new() };
-            format!("what remains of the cluster that the run made was not listed{why} (#{seq})")
+            format!("the remains of the cluster that the run created were not listed{why} (#{seq})")
         }
     };
     Err(Finding::inconclusive(reason, [seq]))
@@ -113,11 +113,11 @@ struct List {
 
 /// The last list of this kind, which must come after a record.
 fn listed(case: &Case<'_>, of: SnapshotOf, after: u64) -> Judged<List> {
-    let unlisted = || Finding::inconclusive("what remains after the teardown was not listed", []);
+    let unlisted = || Finding::inconclusive("the remains after the teardown were not listed", []);
     let snapshot = case.snapshot(of).ok_or_else(unlisted)?;
     let (mark, seq) = (snapshot.mark, snapshot.mark.seq);
     if seq < after {
-        let reason = format!("what remains was listed (#{seq}) before everything was deleted (#{after})");
+        let reason = format!("the remains were listed (#{seq}) before everything was deleted (#{after})");
         return Err(Finding::inconclusive(reason, [seq, after]));
     }
     match serde_json::from_value(snapshot.value.clone()) {
@@ -132,7 +132,7 @@ impl List {
             return Ok(());
         }
         let (seq, left) = (self.mark.seq, some_of(self.left.iter().map(described)));
-        Err(Finding::fail(format!("after the teardown remain (#{seq}): {left}"), [seq]))
+        Err(Finding::fail(format!("left after the teardown (#{seq}): {left}"), [seq]))
     }
 
     fn names(&self, kind: &str, name: &str) -> bool {
@@ -171,10 +171,12 @@ fn seen_to_go(case: &Case<'_>, assessment: &mut Assessment, list: &List) {
         });
         assessment.reject(match late {
             Some(late) => {
-                let reason = format!("{kind} {name} was there (#{}) after the teardown (#{seq})", late.mark.seq);
+                let reason = format!("{kind} {name} still existed (#{}) after the teardown (#{seq})", late.mark.seq);
                 Finding::fail(reason, [late.mark.seq, seq])
             }
-            None => Finding::inconclusive(format!("{kind} {name} was not seen to go before the list (#{seq})"), [seq]),
+            None => {
+                Finding::inconclusive(format!("{kind} {name} was not seen to be gone before the list (#{seq})"), [seq])
+            }
         });
     }
 }

@@ -84,7 +84,7 @@ fn mounts(case: &Case<'_>, life: &PodLife, template: &str) -> Judged<()> {
 /// The volume of a claim, which must be the same as for the pod before.
 fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes, it: &Return<'a>, claim: &str) -> Judged<&'a str> {
     let (pod, before, after) = (&it.new.name, it.before, it.after);
-    let going = format!("{pod} went{} (#{before})", scenes.words(before));
+    let going = format!("{pod} was gone{} (#{before})", scenes.words(before));
     if let Some(gap) = case.storage_gap(before, after) {
         return Err(gap);
     }
@@ -109,7 +109,8 @@ fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes, it: &Return<'a>, claim: &st
         other.uid != new.claim.uid && volume.is_some_and(|volume| volume.uid == is.uid)
     });
     let whose = owner.map_or(String::new(), |owner| format!(", which was the volume of {}", owner.name));
-    let reason = format!("{claim} was on {} before {going} and is on {} after it{whose}", was.name, is.name);
+    let reason =
+        format!("{claim} was bound to {} before {going} and is bound to {} after it{whose}", was.name, is.name);
     Err(Finding::fail(reason, [was.added.seq, before, is.added.seq]))
 }
 
@@ -127,7 +128,7 @@ fn outlives_its_pod(case: &Case<'_>, scenes: &Scenes, claim: &ClaimLife) -> Judg
     };
     let Some(life) = case.timeline.pods.iter().find(mounts) else { return Ok(()) };
     let reason = format!(
-        "the claim {} was DELETED{} (#{seq}) while {} (uid {}) was on it",
+        "the claim {} was DELETED{} (#{seq}) while {} (uid {}) used it",
         claim.name,
         scenes.words(seq),
         life.name,

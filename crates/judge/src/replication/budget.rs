@@ -58,7 +58,7 @@ fn recovers_within_budget(file: &CaseFile<'_>) -> Finding {
         has_replicas(case)?;
         let disruptions = of_interest(&file.measures().disruptions);
         if disruptions.is_empty() {
-            return Err(undisrupted(case, "there was nothing to recover from"));
+            return Err(undisrupted(case, "there was no disruption"));
         }
         for disruption in &disruptions {
             let recovered = assessment.check(recovers(case, disruption));
@@ -121,7 +121,7 @@ fn recovers(case: &Case<'_>, disruption: &Disruption) -> Judged<u64> {
 pub(super) fn took_place(disruption: &Disruption) -> Judged<()> {
     let Some(part) = disruption.acts.iter().find(|part| !part.proved) else { return Ok(()) };
     let (act, seq) = (&part.act, part.asked.seq);
-    let reason = format!("that it came to `{act}` is not proved, so nothing was recovered from (#{seq})");
+    let reason = format!("the act `{act}` is not proved, so there was nothing to recover from (#{seq})");
     Err(Finding::inconclusive(reason, [seq]))
 }
 
@@ -129,9 +129,9 @@ pub(super) fn took_place(disruption: &Disruption) -> Judged<()> {
 pub(super) fn was_written_to(disruption: &Disruption) -> Judged<&Impact> {
     let (title, seq) = (disruption.title(), disruption.began().seq);
     let reason = match &disruption.impact {
-        None => format!("{title}: the witness did not write meanwhile (#{seq})"),
+        None => format!("{title}: the witness did not write during it (#{seq})"),
         Some(Impact { unwritten_us: Some(us), .. }) => {
-            format!("{title}: nobody wanted to write for {}, so no outage would show (#{seq})", seconds(*us))
+            format!("{title}: nothing tried to write for {}, so an outage would not show (#{seq})", seconds(*us))
         }
         Some(impact) => return Ok(impact),
     };
@@ -147,16 +147,16 @@ fn unrecovered(case: &Case<'_>, disruption: &Disruption, title: &str) -> Finding
     if let Some(missed) = missed {
         let (pod, seq) = (&missed.pod, missed.mark.seq);
         return Finding::fail(
-            format!("{title}: {pod} had not caught up in the end (#{ceased}, #{seq})"),
+            format!("{title}: {pod} had not caught up at the end (#{ceased}, #{seq})"),
             [ceased, seq],
         );
     }
     let hollow = || barriers.iter().rev().find_map(|barrier| case.hollow(barrier));
     match case.unmet_wait(disruption.began().seq, until) {
-        Some(wait) => wait.blame(format!("{title}: not recovered from (#{ceased}): {wait}"), [ceased, wait.mark.seq]),
+        Some(wait) => wait.blame(format!("{title}: no recovery (#{ceased}): {wait}"), [ceased, wait.mark.seq]),
         None => {
             let why = hollow().map_or(String::new(), |hollow| format!(": {}", hollow.reason));
-            Finding::inconclusive(format!("{title}: nobody saw every replica catch up (#{ceased}){why}"), [ceased])
+            Finding::inconclusive(format!("{title}: not all replicas were seen to catch up (#{ceased}){why}"), [ceased])
         }
     }
 }
@@ -171,7 +171,7 @@ fn is_written_to(case: &Case<'_>, disruption: &Disruption) -> Judged<()> {
     }
     if let Some(outage) = outage.filter(|outage| outage.least_us <= budget) {
         let doubt = case.clocks.lasted(outage.from_us, outage.to_us).doubt;
-        return Err(out_of_time(&format!("{title}: for how long no write was acknowledged"), doubt, [seq]));
+        return Err(out_of_time(&format!("{title}: the time without an acknowledged write"), doubt, [seq]));
     }
     let (out, budget) = (seconds(out), seconds(budget));
     Err(Finding::fail(format!("{title}: no write was acknowledged for {out}, not within {budget} (#{seq})"), [seq]))

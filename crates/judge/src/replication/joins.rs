@@ -50,7 +50,7 @@ fn new_replica_joins(file: &CaseFile<'_>) -> Finding {
                 assessment.cite(same.into_iter().flatten());
             } else {
                 let why = format!(
-                    "{primary} was written to {}, so its tables say nothing of those of {pod}",
+                    "{primary} was written to {}, so its tables cannot be compared with those of {pod}",
                     during(&checkpoint)
                 );
                 assessment.reject(Finding::inconclusive(why, []));

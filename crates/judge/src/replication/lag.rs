@@ -47,7 +47,10 @@ fn read_lag_is_bounded(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         has_replicas(case)?;
         let Some(ledger) = &file.measures().ledger else {
-            return Err(Finding::inconclusive("the witness wrote nothing, so nobody looked for it on replicas", []));
+            return Err(Finding::inconclusive(
+                "the witness wrote nothing, so there was nothing to read on replicas",
+                [],
+            ));
         };
         let budget_us = case.run.budgets.lag_ms.saturating_mul(1000);
         let mut told = Vec::new();
@@ -80,11 +83,11 @@ fn bounded(AtRest { pod, lag, silence }: &AtRest, budget_us: u64) -> Judged<Perc
     let (unanswered, late) = (lag.unanswered, silence.late);
     if silence.while_ready * SILENT > all {
         let (silent, seq) = (silence.while_ready, silence.first_in);
-        let reason = format!("{pod} was Ready and left {silent} of {all} looks at rest without an answer (#{seq})");
+        let reason = format!("{pod} was Ready but did not answer {silent} of {all} reads at rest (#{seq})");
         return Err(Finding::fail(reason, [seq]));
     }
     if (unanswered + late) * LATE > all {
-        let reason = format!("of {all} looks at {pod} at rest {unanswered} had no answer and {late} were late");
+        let reason = format!("of {all} reads from {pod} at rest {unanswered} had no answer and {late} were late");
         return Err(Finding::inconclusive(reason, [silence.first_in]));
     }
     if lag.looks < FEWEST { Err(too_few(pod, lag)) } else { Ok(*lag) }
@@ -93,7 +96,7 @@ fn bounded(AtRest { pod, lag, silence }: &AtRest, budget_us: u64) -> Judged<Perc
 fn too_few(pod: &str, lag: &Percentiles) -> Finding {
     let Percentiles { looks, unanswered, .. } = lag;
     let unanswered = if *unanswered > 0 { format!(", and {unanswered} without an answer") } else { String::new() };
-    let reason = format!("{pod} was looked at {looks} times at rest{unanswered}: {FEWEST} are needed to decide");
+    let reason = format!("{pod} was read from {looks} times at rest{unanswered}: {FEWEST} reads are needed to decide");
     Finding::inconclusive(reason, [])
 }
 
@@ -101,7 +104,7 @@ fn words(lag: &Percentiles) -> String {
     let [p50, p99, max] = [lag.p50_us, lag.p99_us, lag.max_us].map(milliseconds);
     let unanswered =
         if lag.unanswered > 0 { format!("; {} more had no answer", lag.unanswered) } else { String::new() };
-    format!("{p50} in half of {} looks, {p99} in 99 of 100, {max} at most{unanswered}", lag.looks)
+    format!("{p50} in half of {} reads, {p99} in 99 of 100, {max} at most{unanswered}", lag.looks)
 }
 
 #[cfg(test)]

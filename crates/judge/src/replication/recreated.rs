@@ -50,7 +50,7 @@ fn replica_recreated_catches_up(file: &CaseFile<'_>) -> Finding {
                 times.push(format!("{pod} after {}", seconds(caught_up.at_us.saturating_sub(ready.at_us))));
             }
         }
-        Ok(format!("had what they had before and caught up by themselves, counted from Ready: {}", times.join(", ")))
+        Ok(format!("had the same rows as before and caught up on their own, counted from Ready: {}", times.join(", ")))
     })
 }
 
@@ -92,8 +92,7 @@ fn same_server(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<()> {
         return Ok(());
     }
     let (pod, then, now) = (deletion.pod, before.mark.seq, after.mark.seq);
-    let reason =
-        format!("{pod} was the server {was} (#{then}) and is {is} now (#{now}): it did not resume, it began anew");
+    let reason = format!("{pod} had server_uuid {was} (#{then}) and now has {is} (#{now}): it started as a new server");
     Err(Finding::fail(reason, [then, now]))
 }
 

@@ -109,7 +109,7 @@ pub(super) fn untold(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Jud
     let told = |sql: &Seen<'_, Sql>| matches!(sql.question, Question::Configure | Question::FaultInjection);
     if let Some(told) = case.sql().find(|sql| sql.pod == pod && told(sql) && deletion.spans(sql.mark)) {
         let seq = told.mark.seq;
-        return Err(Finding::inconclusive(format!("{pod} was told something after the deletion (#{seq})"), [seq]));
+        return Err(Finding::inconclusive(format!("{pod} got a statement after the deletion (#{seq})"), [seq]));
     }
     Ok(())
 }
@@ -129,6 +129,7 @@ pub(super) fn same_host(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> 
         return Ok(());
     }
     let (then, now) = (before.mark.seq, after.mark.seq);
-    let reason = format!("{pod} followed {} (#{then}) and follows {} now (#{now})", hosts(&was), hosts(&is));
+    let reason =
+        format!("{pod} replicated from {} (#{then}) and now replicates from {} (#{now})", hosts(&was), hosts(&is));
     Err(Finding::fail(reason, [then, now]))
 }

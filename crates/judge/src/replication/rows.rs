@@ -84,8 +84,10 @@ fn compare(case: &Case<'_>, assessment: &mut Assessment, checkpoint: &Checkpoint
     if at_rest {
         same.push(same_tables(case, checkpoint, primary, pod));
     } else if matches!(checkpoint, Checkpoint::Replicating | Checkpoint::Settled) {
-        let reason =
-            format!("{primary} was written to {}, so its tables say nothing of those of {pod}", during(checkpoint));
+        let reason = format!(
+            "{primary} was written to {}, so its tables cannot be compared with those of {pod}",
+            during(checkpoint)
+        );
         same.push(Err(Finding::inconclusive(reason, [])));
     }
     for same in same {

@@ -29,7 +29,7 @@ fn commits_wait_for_a_replica(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         has_replicas(case)?;
         if !case.run.semi_sync {
-            return Err(Finding::skipped("commits are not asked to wait for a replica: `--semi-sync` does"));
+            return Err(Finding::skipped("commits do not wait for a replica; `--semi-sync` makes them wait"));
         }
         let records: Vec<u64> = case.entries().map(|entries| entries.mark.seq).collect();
         let ends = [records.first(), records.last()].into_iter().flatten().copied();

@@ -113,7 +113,7 @@ fn object_to_missing(assessment: &mut Assessment, told: &BTreeSet<&str>, seq: u6
     let expected = FIRST.into_iter().chain(later().filter(|_| knows_later));
     let missing: Vec<&str> = expected.filter(|id| !told.contains(id)).collect();
     if !missing.is_empty() {
-        let reason = format!("the upgraded cluster was not put to {} (#{seq})", some_of(missing));
+        let reason = format!("not judged on the upgraded cluster: {} (#{seq})", some_of(missing));
         assessment.reject(Finding::inconclusive(reason, [seq]));
     }
 }

@@ -50,7 +50,11 @@ fn state_is_equal_before_and_after(file: &CaseFile<'_>) -> Finding {
         }
         covered(case, assessment, &states);
         let across = across(case, steps(&states));
-        Ok(format!("{} states are equal but for what the steps explain ({}){across}", states.len(), changed.join("; ")))
+        Ok(format!(
+            "{} states are equal except for what the steps explain ({}){across}",
+            states.len(),
+            changed.join("; ")
+        ))
     })
 }
 

@@ -59,7 +59,7 @@ fn dns_matrix_is_equal(file: &CaseFile<'_>) -> Finding {
         }
         let questions = matrices.first().map_or(0, |matrix| matrix.said.len());
         let across = across(case, steps(&states));
-        Ok(format!("{questions} names and ports have the same answers in all {} states{across}", states.len()))
+        Ok(format!("{questions} queries have the same answers in all {} states{across}", states.len()))
     })
 }
 
@@ -137,12 +137,12 @@ fn all_servers(case: &Case<'_>, told: &Told, before: u64) -> Judged<()> {
     let listed = case.dns_server_lists().rfind(|(mark, _)| (before..seq).contains(&mark.seq));
     let mut listed = listed.into_iter().flat_map(|(_, servers)| servers);
     if let Some(server) = listed.find(|server| !asked.contains(server.name.as_str())) {
-        return Err(Finding::inconclusive(format!("{} was not asked {stage} (#{seq})", server.name), [seq]));
+        return Err(Finding::inconclusive(format!("{} was not queried {stage} (#{seq})", server.name), [seq]));
     }
     let (count, wanted) = (asked.len(), told.state.dns.wanted);
     if i64::try_from(count).is_ok_and(|count| count < wanted) {
         return Err(Finding::inconclusive(
-            format!("{count} of {wanted} DNS servers were asked {stage} (#{seq})"),
+            format!("{count} of {wanted} DNS servers were queried {stage} (#{seq})"),
             [seq],
         ));
     }
@@ -170,7 +170,7 @@ fn agreed(names: &Names<'_>, told: &Told, question: &Question, answers: &[&NameA
             let reason = format!("{question} {stage}: {one} {first}, but {other} {second} (#{seq})");
             Err(Finding::fail(reason, [seq]))
         }
-        (None, _) => Err(Finding::inconclusive(format!("nobody answered {question} {stage} (#{seq})"), [seq])),
+        (None, _) => Err(Finding::inconclusive(format!("{question} had no answer {stage} (#{seq})"), [seq])),
     }
 }
 
@@ -197,14 +197,14 @@ fn unasked(
     let namespaces: BTreeSet<_> = all.iter().map(|(from, ..)| from).collect();
     let transports: BTreeSet<_> = all.iter().map(|(.., transport)| transport).collect();
     let narrow = match (namespaces.len(), transports.len()) {
-        (1, _) => Some("DNS was asked from one namespace only".to_owned()),
-        (_, 1) => Some("DNS was asked over one transport only".to_owned()),
+        (1, _) => Some("DNS was queried from only one namespace".to_owned()),
+        (_, 1) => Some("DNS was queried over only one transport".to_owned()),
         _ => None,
     };
     let missing = right.keys().filter(|question| !asked.contains_key(question));
-    let missing = missing.map(|question| format!("{question} was not asked for"));
+    let missing = missing.map(|question| format!("{question} was not queried"));
     let partly = asked.iter().filter(|(_, answers)| askers(answers) != all);
-    let partly = partly.map(|(question, _)| format!("not everybody was asked for {question}"));
+    let partly = partly.map(|(question, _)| format!("not all servers were queried for {question}"));
     let told = |what: String| Finding::inconclusive(format!("{what} {} (#{seq})", state.stage), [seq]);
     narrow.into_iter().chain(missing).chain(partly).map(told).collect()
 }
@@ -222,7 +222,7 @@ fn weigh(assessment: &mut Assessment, step: Step<'_>, before: &Matrix, after: &M
                 assessment.reject(Finding::fail(reason, step.seqs()));
             }
             None => {
-                let reason = format!("what {question} is {stage} is not known ({quote})");
+                let reason = format!("{question} is unknown {stage} ({quote})");
                 assessment.reject(Finding::inconclusive(reason, step.seqs()));
             }
         }

@@ -116,7 +116,7 @@ fn came_to_a_state(case: &Case<'_>, last: &Told) -> Judged<()> {
     let (act, seq) = (drain.act, drain.asked.seq);
     match case.unmet_wait(seq, end) {
         Some(wait) => {
-            let reason = format!("after `{act}` (#{seq}) not every pod was seen to come back: {wait}");
+            let reason = format!("after `{act}` (#{seq}) not all pods were seen to come back: {wait}");
             Err(wait.blame(reason, [seq, wait.mark.seq]))
         }
         None => Err(Finding::inconclusive(format!("no state was read after `{act}` (#{seq})"), [seq])),
@@ -126,5 +126,5 @@ fn came_to_a_state(case: &Case<'_>, last: &Told) -> Judged<()> {
 /// The skipped finding about an upgrade that nobody watched: the order of moves is unknown.
 fn not_seen(step: Step<'_>) -> Finding {
     let quote = step.quote();
-    Finding::skipped(format!("nobody watched the upgrade, so it is not known in what order pods were moved ({quote})"))
+    Finding::skipped(format!("no watch ran during the upgrade, so the order of the moves is unknown ({quote})"))
 }

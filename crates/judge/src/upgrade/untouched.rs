@@ -64,8 +64,8 @@ fn control_plane_upgrade_touches_no_pod(file: &CaseFile<'_>) -> Finding {
         let pods = first.before.state.pods.len();
         let on = if nodes.is_empty() { String::new() } else { format!(" on {}", some_of(nodes)) };
         Ok(format!(
-            "{pods} pods, their claims and volumes, the set and its revisions are what they were before the upgrade of \
-             the control plane{on}{}",
+            "{pods} pods, their claims and volumes, the set and its revisions are unchanged since before the upgrade \
+             of the control plane{on}{}",
             across(case, looked_at)
         ))
     })
@@ -79,7 +79,7 @@ fn whole(case: &Case<'_>, assessment: &mut Assessment, states: &[Told], looked_a
     {
         // Somebody may have made other changes while nobody watched.
         let version = &last.state.kubernetes;
-        let reason = format!("the API server is {version} as before: its upgrade was not among what was done");
+        let reason = format!("the API server is {version} as before: it was not upgraded");
         assessment.reject(Finding::skipped(reason));
     }
     for step in looked_at {
@@ -88,7 +88,7 @@ fn whole(case: &Case<'_>, assessment: &mut Assessment, states: &[Told], looked_a
             case.subject.pods().filter(|name| !there.iter().any(|pod| pod.name == *name)).collect();
         if there.is_empty() || !missing.is_empty() {
             let missing = if missing.is_empty() { "a pod of the set".to_owned() } else { some_of(missing) };
-            let reason = format!("{missing} was not there before the upgrade of the control plane (#{seq})");
+            let reason = format!("{missing} did not exist before the upgrade of the control plane (#{seq})");
             assessment.reject(Finding::inconclusive(reason, [seq]));
         }
     }
@@ -112,7 +112,7 @@ fn not_seen<'c>(assessment: &mut Assessment, step: Step<'_>, found: impl Iterato
         return Ok(());
     }
     Err(Finding::skipped(format!(
-        "nobody watched the upgrade, so it is not known during which step {} changed ({})",
+        "no watch ran during the upgrade, so it is unknown during which step {} changed ({})",
         some_of(touched),
         step.quote()
     )))

@@ -76,15 +76,15 @@ fn released(case: &Case<'_>) -> Judged<Released> {
     let delete = Act::SetClaimPolicy { when_scaled: Retention::Delete };
     let inside = |seq: u64| (begin..=end).contains(&seq);
     let Some(policy) = case.acts(|act| *act == delete).into_iter().find(|policy| inside(policy.asked.seq)) else {
-        return Err(Finding::inconclusive("claims were never let go with their pods", []));
+        return Err(Finding::inconclusive("the claims' policy was never set to Delete", []));
     };
     let Some((proved, _)) = policy.proved else {
-        return Err(unproved(case, &policy, "the set's controller was not seen to know that claims are to go"));
+        return Err(unproved(case, &policy, "no event shows that the set's controller saw the policy Delete"));
     };
     let downs = case.acts(|act| matches!(act, Act::Scale { from, to } if to < from));
     let down = downs.iter().find(|down| is_after(proved.seq)(&down.asked) && inside(down.asked.seq));
     let Some((asked, Act::Scale { from, to })) = down.map(|down| (down.asked.seq, down.act)) else {
-        return Err(Finding::inconclusive("no pod was scaled away while claims were to go", [proved.seq]));
+        return Err(Finding::inconclusive("no pod was scaled down while the policy was Delete", [proved.seq]));
     };
     let away = (*to..*from).map(|index| case.subject.nth(index)).collect();
     let torn_down = case.acts(|act| *act == Act::Teardown).first().map_or(end, |teardown| teardown.asked.seq);
@@ -93,7 +93,7 @@ fn released(case: &Case<'_>) -> Judged<Released> {
 
 fn scaled_away(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
     let Released { freed, asked, end, away } = released(case)?;
-    let before = Stretch { within: freed..=asked, when: format!("before the scale-down was asked for (#{asked})") };
+    let before = Stretch { within: freed..=asked, when: format!("before the scale-down was requested (#{asked})") };
     let (mut going, mut gone) = (Vec::new(), Vec::new());
     for (pod, claim) in away.iter().flat_map(|pod| claims_of(case.subject, pod).map(move |claim| (pod, claim))) {
         let Some(life) = assessment.check(claim_before(case, &claim, freed)) else { continue };
@@ -101,7 +101,7 @@ fn scaled_away(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
         let went = before.keeps(life).and_then(|()| went(case, life, pod, &(asked..=end)));
         gone.extend(assessment.check(went).map(|seq| (claim, seq)));
     }
-    let when = format!("while only the claims that {} had at #{asked} were to go", away.join(", "));
+    let when = format!("while only the claims that {} had at #{asked} had to be deleted", away.join(", "));
     let stretch = Stretch { within: freed..=end, when };
     for life in claims_in(case, &stretch.within).filter(|life| !going.contains(&life.uid.as_str())) {
         assessment.check(stretch.keeps(life));
@@ -115,7 +115,7 @@ fn scaled_away(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
     assessment.cite([freed, asked].into_iter().chain(gone.iter().map(|(_, seq)| *seq)));
     let gone = some_of(gone.iter().map(|(claim, seq)| format!("{claim} (DELETED at #{seq})")));
     let stayed = if stay.is_empty() { "there were no others".to_owned() } else { format!("{} stayed", some_of(stay)) };
-    Ok(format!("with {} went {gone}; {stayed}", away.join(", ")))
+    Ok(format!("the claims of {} were deleted: {gone}; {stayed}", away.join(", ")))
 }
 
 /// The record that shows a claim gone after its pod was scaled away.
@@ -129,10 +129,14 @@ fn went(case: &Case<'_>, claim: &ClaimLife, pod: &str, within: &RangeInclusive<u
         return Err(gap);
     }
     let Some(left) = case.timeline.pod_at(pod, asked).and_then(|life| life.deleted).filter(inside) else {
-        return Err(Finding::inconclusive(format!("{pod} was not seen to go in the scale-down (#{asked})"), [asked]));
+        return Err(Finding::inconclusive(
+            format!("{pod} was not seen to be gone after the scale-down (#{asked})"),
+            [asked],
+        ));
     };
-    let told = claim.deleting.filter(inside).map(|mark| format!(" was told to go at #{}, but", mark.seq));
-    let reason = format!("{}{} is there after {pod} went (#{})", named(claim), told.unwrap_or_default(), left.seq);
+    let told = claim.deleting.filter(inside).map(|mark| format!(" was being deleted at #{}, but", mark.seq));
+    let reason =
+        format!("{}{} still existed after {pod} was gone (#{})", named(claim), told.unwrap_or_default(), left.seq);
     Err(in_vain(case, claim, reason, left.seq, end))
 }
 
@@ -145,13 +149,13 @@ fn in_vain(case: &Case<'_>, claim: &ClaimLife, reason: String, from: u64, to: u6
     };
     match case.unmet_waits(from, to).find(names_it) {
         Some(wait) => wait.blame(format!("{reason}: {wait}"), [from, wait.mark.seq]),
-        None => Finding::inconclusive(format!("{reason}, and nobody waited for it to go"), [from]),
+        None => Finding::inconclusive(format!("{reason}, and the harness did not wait for its deletion"), [from]),
     }
 }
 
 fn all_go(case: &Case<'_>, assessment: &mut Assessment, teardown: &Teardown<'_>) -> Judged<String> {
     let gone = teardown.weigh(case, assessment, |claim| is_told_to_go(case, claim, &teardown.stretch))?;
-    Ok(format!("the set's deletion let {gone} go"))
+    Ok(format!("the set's deletion deleted {gone}"))
 }
 
 fn is_told_to_go(case: &Case<'_>, claim: &ClaimLife, stretch: &Stretch) -> Judged<()> {
@@ -161,6 +165,6 @@ fn is_told_to_go(case: &Case<'_>, claim: &ClaimLife, stretch: &Stretch) -> Judge
         return Ok(());
     }
     stretch.unbroken(case)?;
-    let reason = format!("{} was not told to go {}", named(claim), stretch.when);
+    let reason = format!("{} was not deleted {}", named(claim), stretch.when);
     Err(in_vain(case, claim, reason, asked, end))
 }

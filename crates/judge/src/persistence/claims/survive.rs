@@ -67,7 +67,7 @@ fn across_scaling(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String
     let up = up.into_iter().find(|up| (down.asked..=limit).contains(&up.asked.seq));
     let ended = up.as_ref().and_then(|up| up.proved).map(|(mark, _)| mark.seq).filter(|seq| *seq <= limit);
     let within = down.asked..=ended.unwrap_or(limit);
-    let when = format!("after the scale-down to {} was asked for (#{})", down.to, down.asked);
+    let when = format!("after the scale-down to {} was requested (#{})", down.to, down.asked);
     let stretch = Stretch { within, when };
     let away: Vec<String> = (down.to..down.from).map(|index| case.subject.nth(index)).collect();
     let mut kept = Vec::new();
