@@ -58,7 +58,7 @@ fn recovers_within_budget(file: &CaseFile<'_>) -> Finding {
         has_replicas(case)?;
         let disruptions = of_interest(&file.measures().disruptions);
         if disruptions.is_empty() {
-            return Err(undisrupted(case, "there was no disruption"));
+            return Err(undisrupted(case, "there was nothing to recover from"));
         }
         for disruption in &disruptions {
             let recovered = assessment.check(recovers(case, disruption));
